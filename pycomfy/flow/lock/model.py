@@ -1,0 +1,190 @@
+"""The lock: everything an image is made of, pinned by hash. It is the only input of the Nix code."""
+
+import json
+from collections.abc import Iterable
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from pycomfy.errors import BadLock
+
+LOCK_VERSION = 1
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 of a file's bytes, in hexadecimal."""
+
+TreeHash = Annotated[str, StringConstraints(pattern=r"^sha256-[A-Za-z0-9+/]{43}=$")]
+"""A SHA-256 of a folder's NAR serialisation, as SRI; what Nix calls a recursive hash."""
+
+Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+
+# A name becomes a folder, a store path and a file name: nothing in it may climb, hide or be an option.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
+
+# A path below a root: relative, no empty, `.` or `..` part, no control character, no backslash.
+RelativePath = Annotated[
+    str, StringConstraints(pattern=r"^(?!\.{1,2}(/|$))[^/\x00-\x1f\\]+(/(?!\.{1,2}(/|$))[^/\x00-\x1f\\]+)*$")
+]
+
+PlatformName = Literal["linux/amd64", "linux/arm64"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GitSource(Model):
+    """A commit of a git repository. `tree` is the hash of the checked-out files, submodules included, without `.git`."""
+
+    kind: Literal["git"] = "git"
+    url: str
+    commit: Commit
+    tree: TreeHash
+    submodules: bool = False
+
+
+class UrlSource(Model):
+    """One file from a URL."""
+
+    kind: Literal["url"] = "url"
+    url: str
+    sha256: Sha256
+    name: Name
+
+
+class WheelTreeSource(Model):
+    """A folder inside a wheel, without the files `exclude` names (paths relative to that folder)."""
+
+    kind: Literal["wheel-tree"] = "wheel-tree"
+    url: str
+    sha256: Sha256
+    name: Name
+    size: int
+    folder: RelativePath
+    exclude: tuple[RelativePath, ...] = ()
+
+
+class PathSource(Model):
+    """A local folder, hashed. It is put into the store by pycomfy and lives on in the archive."""
+
+    kind: Literal["path"] = "path"
+    path: str
+    tree: TreeHash
+
+
+Source = Annotated[GitSource | UrlSource | WheelTreeSource | PathSource, Field(discriminator="kind")]
+
+
+class ComfyUI(Model):
+    version: str
+    source: Source
+
+
+class Pack(Model):
+    """A node pack. `name` is its folder in `custom_nodes/`; `types` are the node types it supplies to the workflow."""
+
+    name: Name
+    source: Source
+    types: tuple[str, ...] = ()
+
+
+class DebianPackage(Model):
+    """One `.deb`: `path` is below the archive's root, `archive` an index into `Root.archives`."""
+
+    name: Name
+    version: str
+    archive: int = Field(ge=0)
+    path: RelativePath
+    sha256: Sha256
+    size: int
+
+
+class Root(Model):
+    """The Debian userland. `tree` is the hash of the unpacked tree, so who unpacks it does not matter."""
+
+    suite: str
+    archives: tuple[str, ...]
+    packages: tuple[DebianPackage, ...]
+    tree: TreeHash
+
+
+class Wheel(Model):
+    """One wheel; `filename` is what PEP 427 parses, `name` and `version` normalised."""
+
+    name: Name
+    version: str
+    filename: Name
+    url: str
+    sha256: Sha256
+    size: int
+
+
+class Platform(Model):
+    root: Root
+    wheels: tuple[Wheel, ...]
+
+
+class WorkflowPin(Model):
+    """The workflow the lock was made for, by the hash of its bytes."""
+
+    sha256: Sha256
+
+
+class Lock(Model):
+    version: Literal[1] = LOCK_VERSION
+    name: Name
+    as_of: str
+    python: Literal["3.11", "3.13"] = "3.11"
+    workflow: WorkflowPin
+    comfyui: ComfyUI
+    packs: tuple[Pack, ...] = ()
+    platforms: dict[PlatformName, Platform]
+
+
+def render_lock(lock: Lock) -> str:
+    """The lock as sorted JSON, newline at the end: equal locks are equal bytes, whatever order they were made in."""
+    return json.dumps(_sorted(lock).model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def parse_lock(text: str, *, where: str = "pycomfy.lock") -> Lock:
+    """Read a lock. Raises `BadLock` for text that is no lock, or one of another version."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as e:
+        raise BadLock(f"not JSON: {e}", where=where, fix="run `pycomfy lock` again") from e
+    if isinstance(data, dict) and isinstance(data.get("version"), int) and data["version"] > LOCK_VERSION:
+        raise BadLock(
+            f"the lock has version {data['version']}, this pycomfy reads up to {LOCK_VERSION}",
+            where=where,
+            fix="update pycomfy",
+        )
+    try:
+        return Lock.model_validate(data)
+    except ValidationError as e:
+        first = e.errors()[0]
+        at = ".".join(str(p) for p in first["loc"])
+        raise BadLock(f"{at}: {first['msg']}", where=where, fix="run `pycomfy lock` again") from e
+
+
+T = TypeVar("T", Pack, DebianPackage, Wheel)
+
+
+def _by_name(items: Iterable[T]) -> tuple[T, ...]:
+    return tuple(sorted(items, key=lambda i: i.name))
+
+
+def _sorted(lock: Lock) -> Lock:
+    return lock.model_copy(
+        update={
+            "packs": _by_name(lock.packs),
+            "platforms": {
+                name: p.model_copy(
+                    update={
+                        "wheels": _by_name(p.wheels),
+                        "root": p.root.model_copy(update={"packages": _by_name(p.root.packages)}),
+                    }
+                )
+                for name, p in lock.platforms.items()
+            },
+        }
+    )

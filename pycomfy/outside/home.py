@@ -1,0 +1,24 @@
+"""Where pycomfy keeps what it makes: `$PYCOMFY_HOME`, or the XDG folders."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+
+@dataclass(frozen=True)
+class Home:
+    """`data` must be kept (library, archive, record, images); `cache` may be deleted at any time."""
+
+    data: Path
+    cache: Path
+
+
+def find_home() -> Home:
+    """`$PYCOMFY_HOME` (its `cache` folder for the cache) if set, else the XDG data and cache folders. Creates nothing."""
+    set_home = os.environ.get("PYCOMFY_HOME")
+    if set_home:
+        home = Path(set_home).expanduser().absolute()
+        return Home(home, home / "cache")
+    return Home(platformdirs.user_data_path("pycomfy"), platformdirs.user_cache_path("pycomfy"))
