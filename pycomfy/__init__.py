@@ -1,3 +1,3 @@
-"""pycomfy turns a ComfyUI workflow into a pinned, bit-reproducible CUDA OCI image and keeps every version restorable."""
+"""Turn a ComfyUI workflow into a pinned, bit-reproducible CUDA OCI image, and keep every version restorable."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""How long work tells how far it is, without knowing who listens: actions and adapters report, the CLI or a server renders."""
+"""How long work tells how far it is, without knowing who listens: actions report, the CLI or a server renders."""
 
 from types import TracebackType
 from typing import Literal, Protocol, Self

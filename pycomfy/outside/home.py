@@ -16,7 +16,7 @@ class Home:
 
 
 def find_home() -> Home:
-    """`$PYCOMFY_HOME` (its `cache` folder for the cache) if set, else the XDG data and cache folders. Creates nothing."""
+    """`$PYCOMFY_HOME` (the cache in its `cache` folder) if set, else the XDG folders. Creates nothing."""
     set_home = os.environ.get("PYCOMFY_HOME")
     if set_home:
         home = Path(set_home).expanduser().absolute()

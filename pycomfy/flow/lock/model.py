@@ -34,7 +34,7 @@ class Model(BaseModel):
 
 
 class GitSource(Model):
-    """A commit of a git repository. `tree` is the hash of the checked-out files, submodules included, without `.git`."""
+    """A commit of a git repository. `tree` hashes the checked-out files, submodules included, without `.git`."""
 
     kind: Literal["git"] = "git"
     url: str
