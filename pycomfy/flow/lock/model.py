@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from pycomfy.errors import BadLock
 
@@ -21,9 +21,19 @@ Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 # A name becomes a folder, a store path and a file name: nothing in it may climb, hide or be an option.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
 
+# The name of a downloaded file; wheel names are longer than names that people give.
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
+
+
+def _stays_below(path: str) -> str:
+    if any(part in (".", "..") for part in path.split("/")):
+        raise ValueError("the path has a part `.` or `..`")
+    return path
+
+
 # A path below a root: relative, no empty, `.` or `..` part, no control character, no backslash.
 RelativePath = Annotated[
-    str, StringConstraints(pattern=r"^(?!\.{1,2}(/|$))[^/\x00-\x1f\\]+(/(?!\.{1,2}(/|$))[^/\x00-\x1f\\]+)*$")
+    str, StringConstraints(pattern=r"^[^/\x00-\x1f\\]+(/[^/\x00-\x1f\\]+)*$"), AfterValidator(_stays_below)
 ]
 
 PlatformName = Literal["linux/amd64", "linux/arm64"]
@@ -49,7 +59,7 @@ class UrlSource(Model):
     kind: Literal["url"] = "url"
     url: str
     sha256: Sha256
-    name: Name
+    name: FileName
 
 
 class WheelTreeSource(Model):
@@ -58,7 +68,7 @@ class WheelTreeSource(Model):
     kind: Literal["wheel-tree"] = "wheel-tree"
     url: str
     sha256: Sha256
-    name: Name
+    name: FileName
     size: int
     folder: RelativePath
     exclude: tuple[RelativePath, ...] = ()
@@ -113,7 +123,7 @@ class Wheel(Model):
 
     name: Name
     version: str
-    filename: Name
+    filename: FileName
     url: str
     sha256: Sha256
     size: int
@@ -131,7 +141,7 @@ class WorkflowPin(Model):
 
 
 class Lock(Model):
-    version: Literal[1] = LOCK_VERSION
+    version: Literal[1] = 1
     name: Name
     as_of: str
     python: Literal["3.11", "3.13"] = "3.11"

@@ -1,0 +1,268 @@
+"""`pycomfy.toml`: what the user decides about a workflow's image, beside the workflow itself."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import Specifier
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from pycomfy.errors import BadConfig, raise_all
+from pycomfy.flow.lock.address import parse_address
+from pycomfy.flow.lock.model import Name, PlatformName, RelativePath, Sha256
+
+COMFYUI_URL = "https://github.com/comfyanonymous/ComfyUI"
+COMFYUI_REVISION = "v0.3.75"
+"""The ComfyUI a lock gets when pycomfy.toml names none."""
+
+SUITES: Mapping[str, str] = {"3.11": "bookworm", "3.13": "trixie"}
+"""Which Debian suite carries which Python."""
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+MOST_CHARACTERS = 1_000_000
+
+
+def _check_requirement(text: str) -> str:
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as e:
+        raise ValueError(f"not a Python requirement: {e}".split("\n")[0]) from e
+    if requirement.url is not None:
+        raise ValueError("a requirement with a URL is not supported: name a version of an index")
+    return text
+
+
+def _check_pin(text: str) -> str:
+    """`name==version`, so that the wheel is one file for ever."""
+    _check_requirement(text)
+    requirement = Requirement(text)
+    operators: list[Specifier] = list(requirement.specifier)
+    exact = len(operators) == 1 and operators[0].operator == "==" and not operators[0].version.endswith("*")
+    if not exact or requirement.extras or requirement.marker:
+        raise ValueError("write an exact version, like name==1.2.3")
+    return text
+
+
+def _check_address(text: str) -> str:
+    try:
+        parse_address(text)
+    except BadConfig as e:
+        raise ValueError(e.what) from e
+    return text
+
+
+def _check_revision(text: str) -> str:
+    if text.startswith("-") or ".." in text or any(c in text for c in " ~^:?*[\\\x7f") or not text.isprintable():
+        raise ValueError("not a branch, tag or commit")
+    return text
+
+
+def _check_web(text: str) -> str:
+    if not text.startswith(("https://", "http://")) or not text.isprintable() or any(c in text for c in " \"'\\[]"):
+        raise ValueError("write an http:// or https:// URL")
+    return text
+
+
+def _to_utc(value: object) -> datetime:
+    """A TOML date is its first moment; a time without a zone is UTC."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError as e:
+            raise ValueError("write a date like 2025-12-05, or 2025-12-05T18:00:00Z") from e
+    if isinstance(value, datetime):
+        try:
+            moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        except OverflowError as e:
+            raise ValueError("no such date") from e
+        return moment.replace(microsecond=0)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    raise ValueError("write a date like 2025-12-05, or 2025-12-05T18:00:00Z")
+
+
+RequirementText = Annotated[str, AfterValidator(_check_requirement)]
+Moment = Annotated[datetime, BeforeValidator(_to_utc)]
+DebianName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{1,99}$")]
+WebUrl = Annotated[str, AfterValidator(_check_web), StringConstraints(max_length=2000)]
+LocalPath = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x1f\x7f][^\x00-\x1f\x7f]*$", max_length=2000)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, alias_generator=lambda field: field.replace("_", "-")
+    )
+
+
+class SourceSpec(Section):
+    """Where code comes from, not yet pinned. `requirements` replaces what the code itself declares."""
+
+    requirements: tuple[RequirementText, ...] | None = Field(None, strict=False)
+
+
+class GitSpec(SourceSpec):
+    """A git repository: a URL, or a path relative to pycomfy.toml. `rev`: branch, tag or commit."""
+
+    git: Annotated[str, AfterValidator(_check_address)]
+    rev: Annotated[str, AfterValidator(_check_revision), StringConstraints(min_length=1, max_length=200)] | None = None
+
+
+class WheelSpec(SourceSpec):
+    """A folder in a wheel of the Python index: `wheel` is an exact pin, `exclude` is relative to `folder`."""
+
+    wheel: Annotated[str, AfterValidator(_check_pin)]
+    folder: RelativePath
+    exclude: tuple[RelativePath, ...] = Field((), strict=False)
+
+
+class PathSpec(SourceSpec):
+    """A local folder, absolute or relative to pycomfy.toml."""
+
+    path: LocalPath
+
+
+class UrlSpec(SourceSpec):
+    """One Python file: a node pack that consists of a single module."""
+
+    url: WebUrl
+    sha256: Sha256
+
+
+KINDS = ("git", "wheel", "path", "url")
+
+
+def _kind(value: object) -> str | None:
+    """Which source a table is, by the one key that says so; None if it is none or several."""
+    if isinstance(value, SourceSpec):
+        return type(value).__name__.removesuffix("Spec").lower()
+    found = [kind for kind in KINDS if isinstance(value, dict) and kind in value]
+    return found[0] if len(found) == 1 else None
+
+
+def _one_of(kinds: tuple[str, ...]) -> Discriminator:
+    return Discriminator(
+        _kind,
+        custom_error_type="source",
+        custom_error_message=f"name the source by exactly one of: {', '.join(kinds)}",
+    )
+
+
+Spec = GitSpec | WheelSpec | PathSpec | UrlSpec
+
+ComfySpec = Annotated[
+    Annotated[GitSpec, Tag("git")] | Annotated[WheelSpec, Tag("wheel")] | Annotated[PathSpec, Tag("path")],
+    _one_of(("git", "wheel", "path")),
+]
+
+PackSpec = Annotated[
+    Annotated[GitSpec, Tag("git")]
+    | Annotated[WheelSpec, Tag("wheel")]
+    | Annotated[PathSpec, Tag("path")]
+    | Annotated[UrlSpec, Tag("url")],
+    _one_of(KINDS),
+]
+
+
+class DebianSection(Section):
+    """Where Debian packages come from, if not from where this machine gets its own."""
+
+    mirror: WebUrl | None = None
+    security_mirror: WebUrl | None = None
+
+
+class Config(Section):
+    """All of pycomfy.toml. `as_of` is in UTC; `python` and `suite` belong together and fill in for one another."""
+
+    fix: ClassVar[str] = "see `pycomfy.toml` in the reference"
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    as_of: Moment | None = None
+    python: Literal["3.11", "3.13"] = "3.11"
+    platforms: Annotated[tuple[PlatformName, ...], Field(min_length=1, strict=False)] = ("linux/amd64", "linux/arm64")
+    apt: Annotated[tuple[DebianName, ...], Field(strict=False)] = ()
+    suite: Literal["bookworm", "trixie"] = "bookworm"
+    requirements: Annotated[tuple[RequirementText, ...], Field(strict=False)] = ()
+    overrides: Annotated[tuple[RequirementText, ...], Field(strict=False)] = ()
+    comfyui: ComfySpec = GitSpec.model_validate({"git": COMFYUI_URL, "rev": COMFYUI_REVISION})
+    packs: dict[Name, PackSpec] = {}
+    debian: DebianSection = DebianSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pair_python_with_suite(cls, data: Any) -> Any:
+        """Debian's own Python runs the image, so each suite has one."""
+        if not isinstance(data, dict):
+            return data
+        python, suite = data.get("python"), data.get("suite")
+        if suite is None and isinstance(python, str) and python in SUITES:
+            return {**data, "suite": SUITES[python]}
+        if python is None and suite in SUITES.values():
+            return {**data, "python": next(p for p, s in SUITES.items() if s == suite)}
+        return data
+
+    @model_validator(mode="after")
+    def _check(self) -> "Config":
+        if SUITES[self.python] != self.suite:
+            raise ValueError(f"{self.suite} has no Python {self.python}: bookworm carries 3.11, trixie 3.13")
+        folded: dict[str, str] = {}
+        for pack in self.packs:
+            other = folded.setdefault(pack.casefold(), pack)
+            if other != pack:
+                raise ValueError(f"packs {other} and {pack} differ only in upper and lower case")
+        return self
+
+
+def parse_config(text: str, where: str = "pycomfy.toml") -> Config:
+    """Read pycomfy.toml. Raises `BadConfig` for every wrong key at once; `where` names the file."""
+    if len(text) > MOST_CHARACTERS:
+        raise BadConfig(f"the file is larger than {MOST_CHARACTERS} characters", where=where, fix=Config.fix)
+    try:
+        data = tomllib.loads(text)
+    except (ValueError, RecursionError) as e:
+        why = "it is nested too deeply" if isinstance(e, RecursionError) else str(e)
+        raise BadConfig(f"not TOML: {why}", where=where, fix="correct the syntax at that place") from e
+    try:
+        return Config.model_validate(data)
+    except ValidationError as e:
+        raise_all([_problem(error, where) for error in e.errors(include_url=False)])
+        raise
+
+
+def _problem(error: ErrorDetails, where: str) -> BadConfig:
+    """One wrong key. Pydantic puts the chosen kind of source into the path, where no key of the file stands."""
+    loc = [part for part in error["loc"] if part != "[key]"]
+    place = 1 if loc[:1] == ["comfyui"] else 2 if loc[:1] == ["packs"] else len(loc)
+    if len(loc) > place and loc[place] in KINDS and error["type"] != "source":
+        del loc[place]
+    key = ""
+    for part in loc:
+        if isinstance(part, int):
+            key += f"[{part}]"
+            continue
+        bare = part if _BARE_KEY.fullmatch(part) else json.dumps(part, ensure_ascii=False)
+        key += f".{bare}" if key else bare
+    if error["type"] == "extra_forbidden":
+        message = "there is no such key"
+    elif "[key]" in error["loc"]:
+        message = "a name has only letters, digits and . _ + -, and begins with a letter or digit"
+    else:
+        message = error["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
+    return BadConfig(f"{key}: {message}" if key else message, where=where, fix=Config.fix)
