@@ -1,0 +1,39 @@
+"""What a job tells its caller: one JSON object a line, on standard output."""
+
+import json
+import os
+import threading
+from collections.abc import Callable
+
+Event = dict[str, object]
+Emit = Callable[[Event], None]
+
+
+class Failure(Exception):
+    """The job failed. `events` say why, one `error` each."""
+
+    def __init__(self, *events: Event) -> None:
+        super().__init__(str(events[0].get("message", "")) if events else "")
+        self.events = events
+
+
+def error(kind: str, message: str, **more: object) -> Event:
+    """An `error` event; `more` is what the kind knows: node, title, class_type, details, traceback, log."""
+    return {"event": "error", "type": kind, "message": message, **more}
+
+
+class Printer:
+    """Writes events to a file descriptor. A reader that left is no error here: its absence ends the job elsewhere."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        data = memoryview(json.dumps(event).encode() + b"\n")
+        with self._lock:
+            try:
+                while data:
+                    data = data[os.write(self._fd, data) :]
+            except (BrokenPipeError, ConnectionResetError):
+                return

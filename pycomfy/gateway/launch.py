@@ -1,0 +1,81 @@
+"""How ComfyUI is started: its arguments, its environment and where it looks for models."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from .places import Places
+
+RESERVED = frozenset({"base_path", "is_default"})
+"""Keys of ComfyUI's model path file that are no model folders."""
+
+
+def plan_command(places: Places, *, listen: str, cpu: bool, model_paths: Path) -> list[str]:
+    """The argument list. Flags that this ComfyUI does not know yet are left out, so that old ones start too."""
+    try:
+        known = (places.comfyui / "comfy/cli_args.py").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        known = ""
+    data = places.data
+    wanted = {
+        "--listen": listen,
+        "--port": str(places.port),
+        "--disable-auto-launch": None,
+        "--input-directory": str(places.input),
+        "--output-directory": str(places.output),
+        "--temp-directory": str(places.temp),
+        "--user-directory": str(data / "user"),
+        "--extra-model-paths-config": str(model_paths),
+        # The default is inside the source tree, which is read-only.
+        "--database-url": f"sqlite:///{data / 'user' / 'comfyui.db'}",
+        **({"--cpu": None} if cpu else {}),
+    }
+    command = [str(places.python), "-B", str(places.comfyui / "main.py")]
+    for flag, value in wanted.items():
+        if not known or f'"{flag}"' in known or f"'{flag}'" in known:
+            command += [flag] if value is None else [flag, value]
+    return command
+
+
+def plan_environment(places: Places, given: Mapping[str, str]) -> dict[str, str]:
+    """`given` plus what programs expect of a user, who has no entry in the container's passwd."""
+    home = places.data / "user"
+    defaults = {
+        "HOME": str(home),
+        "USER": "pycomfy",
+        "XDG_CACHE_HOME": str(home / ".cache"),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "DO_NOT_TRACK": "1",
+    }
+    # The engine sets HOME to / where the user is unknown; nobody can write there.
+    kept = {k: v for k, v in given.items() if not (k == "HOME" and v in ("", "/"))}
+    return {**defaults, **kept, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
+
+
+def plan_model_paths(places: Places) -> dict[str, dict[str, object]]:
+    """ComfyUI's model path file: /data/models comes first, for packs that download, then the mounted /models."""
+    data, mounted = places.data / "models", places.models
+    own = {*_folders(places.comfyui / "models"), *_folders(data), *_folders(mounted)}
+    plan: dict[str, dict[str, object]] = {
+        "data": {"base_path": str(data), "is_default": True, **{name: name for name in sorted(own)}}
+    }
+    if mounted.is_dir():
+        plan["models"] = {"base_path": str(mounted), **{name: name for name in _folders(mounted)}}
+    return plan
+
+
+def write_model_paths(places: Places) -> Path:
+    """Write that file; JSON is YAML."""
+    path = places.data / "user" / "model_paths.yaml"
+    path.write_text(json.dumps(plan_model_paths(places), indent=1), encoding="utf-8")
+    return path
+
+
+def _folders(parent: Path) -> list[str]:
+    try:
+        with os.scandir(parent) as entries:
+            names = [e.name for e in entries if e.is_dir()]
+    except OSError:
+        return []
+    return sorted(n for n in names if n not in RESERVED and not n.startswith(".") and n.isprintable())
