@@ -1,0 +1,167 @@
+"""From the workflow a person edits to the prompt a server runs: the frontend's `graphToPrompt`, in Python."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
+
+from pycomfy.errors import BadWorkflow, PycomfyError, UnknownNode, raise_all
+from pycomfy.flow.prompt.flat import Placed, flatten, walk
+from pycomfy.flow.prompt.nodes import Nodes
+from pycomfy.flow.prompt.promote import Promoted
+from pycomfy.flow.prompt.source import Constant, Linked, Sources
+from pycomfy.flow.prompt.spec import Definitions
+from pycomfy.flow.prompt.widgets import Widget
+from pycomfy.flow.workflow.model import Workflow
+
+
+class PromptNode(TypedDict):
+    class_type: str
+    inputs: dict[str, object]
+    _meta: NotRequired[dict[str, object]]
+
+
+Prompt = dict[str, PromptNode]
+"""What `POST /prompt` takes: nodes by id; an input is a value, or a link `[id, slot]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A prompt, and what stands in its way. Nodes of unknown types are in it with their links, without values."""
+
+    prompt: Prompt
+    problems: tuple[PycomfyError, ...] = ()
+
+
+def convert(workflow: Workflow, object_info: Mapping[str, object] | Definitions) -> Prompt:
+    """The prompt for `workflow` on a server with these definitions.
+
+    Raises `UnknownNode` for node types that the server lacks (all at once), `BadWorkflow` for links in a circle.
+    """
+    conversion = try_convert(workflow, object_info)
+    raise_all(conversion.problems)
+    return conversion.prompt
+
+
+def try_convert(workflow: Workflow, object_info: Mapping[str, object] | Definitions) -> Conversion:
+    """As `convert`, but tells the problems beside the prompt. Raises `BadWorkflow` if the subgraphs cannot be opened.
+
+    The rules are those of frontend 1.58, with one exception: output nodes inside a muted or bypassed subgraph are left
+    out however deep it lies, or the server would run them. (Nodes that are no outputs run only when one needs them.)
+    """
+    definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info)
+    if workflow.format == "api":
+        return _from_api(workflow, definitions)
+    nodes = Nodes(definitions)
+    promoted = Promoted(nodes)
+    sources = Sources(nodes, promoted.value)
+    prompt: Prompt = {}
+    problems: list[PycomfyError] = []
+    for placed in walk(flatten(workflow)):
+        if placed.inner is not None:
+            promoted.open(placed)
+        if nodes.is_virtual(placed) or not placed.node.runs or _is_silenced(placed, nodes):
+            continue
+        if nodes.spec(placed) is None:
+            problems.append(_unknown(placed, workflow.where))
+        try:
+            inputs = _inputs(placed, nodes, sources, promoted)
+        except BadWorkflow as e:
+            problems.append(e)
+            continue
+        prompt[placed.id] = {
+            "class_type": placed.node.type,
+            "inputs": inputs,
+            "_meta": {"title": _title(placed, nodes)},
+        }
+    _drop_dangling(prompt)
+    return Conversion(prompt, tuple(problems))
+
+
+def _is_silenced(placed: Placed, nodes: Nodes) -> bool:
+    """Beneath a muted or bypassed host the frontend opens no graph at the top, and every graph further down."""
+    if not placed.silent:
+        return False
+    host = placed.scope.host
+    while host is not None:
+        if not host.node.runs and host.scope.host is None:
+            return True
+        host = host.scope.host
+    spec = nodes.spec(placed)
+    return spec is None or spec.output_node
+
+
+def _inputs(placed: Placed, nodes: Nodes, sources: Sources, promoted: Promoted) -> dict[str, object]:
+    restored = nodes.restored(placed)
+    set_by_host = promoted.set_on(placed)
+    widgets = {w.name: w for w in restored.widgets}
+    inputs: dict[str, object] = {}
+    for widget in restored.widgets:
+        if widget.sent:
+            inputs[widget.name] = _wrap(set_by_host.get(widget.name, restored.values[widget.name]), widget)
+    for index, slot in enumerate(nodes.slots(placed)):
+        if slot.link is None:
+            continue
+        source = sources.find(placed, index)
+        if isinstance(source, Linked):
+            inputs[slot.name] = [source.id, source.slot]
+        elif isinstance(source, Constant):
+            inputs[slot.name] = _wrap(source.value, widgets.get(slot.name))
+    return inputs
+
+
+def _wrap(value: object, widget: Widget | None) -> object:
+    """A list would be taken for a link: the server unwraps `__value__`."""
+    if widget is not None and widget.kind == "CURVE" and value is not None:
+        return {"__type__": "CURVE", "__value__": value}
+    return {"__value__": value} if isinstance(value, (list, tuple)) else value
+
+
+def _title(placed: Placed, nodes: Nodes) -> str:
+    spec = nodes.spec(placed)
+    return placed.node.title or (spec.title if spec is not None else placed.node.type)
+
+
+def _drop_dangling(prompt: Prompt) -> None:
+    """Remove links to nodes that are not in the prompt: muted, or unknown to it."""
+    for node in prompt.values():
+        inputs = node["inputs"]
+        for name in [n for n, v in inputs.items() if is_link(v) and v[0] not in prompt]:  # type: ignore[index]
+            del inputs[name]
+
+
+def is_link(value: object) -> bool:
+    """`[id, slot]`."""
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
+
+
+def _from_api(workflow: Workflow, definitions: Definitions) -> Conversion:
+    """Already a prompt: the problems are what is left to tell."""
+    prompt: Prompt = {}
+    problems: list[PycomfyError] = []
+    for node in workflow.api:
+        prompt[node.id] = {"class_type": node.type, "inputs": dict(node.inputs)}
+        if node.meta:
+            prompt[node.id]["_meta"] = dict(node.meta)
+        if definitions.find(node.type) is None:
+            problems.append(
+                _unknown_type(node.type, f'node {node.id} "{node.title or node.type}" of {workflow.where}', {})
+            )
+    return Conversion(prompt, tuple(problems))
+
+
+def _unknown(placed: Placed, where: str) -> UnknownNode:
+    node = placed.node
+    return _unknown_type(node.type, f'node {placed.id} "{node.title or node.type}" of {where}', node.properties)
+
+
+def _unknown_type(type_: str, where: str, properties: Mapping[str, object]) -> UnknownNode:
+    pack = properties.get("cnr_id") or properties.get("aux_id")
+    if isinstance(pack, str):
+        fix = f"install the node pack {pack}"
+        if isinstance(version := properties.get("ver"), str):
+            fix += f" (saved with {version})"
+        if pack == "comfy-core":
+            fix = "use a ComfyUI that has this node" + (f" (saved with {version})" if version else "")
+    else:
+        fix = f"install the node pack that has {type_}"
+    return UnknownNode(f'the server has no node type "{type_}"', where=where, fix=fix)

@@ -1,0 +1,103 @@
+"""What is known of each placed node: definition, slots, widgets and their values, each worked out once."""
+
+from collections.abc import Mapping, Sequence
+
+from pycomfy.flow.prompt.flat import SET, VIRTUAL, VIRTUAL_FROM_PACKS, Placed, Scope
+from pycomfy.flow.prompt.slots import defined_slots, host_slots, node_slots
+from pycomfy.flow.prompt.spec import Definitions, NodeSpec
+from pycomfy.flow.prompt.widgets import Restored, Widget, make_widgets, restore
+from pycomfy.flow.workflow.model import Input, Node
+
+
+class Nodes:
+    """Answers about placed nodes. A subgraph's nodes are shared by its hosts, and so are the answers."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self.definitions = definitions
+        self._widgets: dict[str, list[Widget]] = {}
+        self._defined: dict[str, tuple[Input, ...]] = {}
+        self._slots: dict[int, tuple[Input, ...]] = {}
+        self._restored: dict[int, Restored] = {}
+        self._setters: dict[int, Mapping[str, Placed]] = {}
+
+    def spec(self, placed: Placed) -> NodeSpec | None:
+        return self.definitions.find(placed.node.type)
+
+    def is_virtual(self, placed: Placed) -> bool:
+        """Lives in the editor only: hosts, reroutes, notes, primitives, and Set/Get nodes that the server lacks."""
+        type_ = placed.node.type
+        if placed.inner is not None or type_ in VIRTUAL:
+            return True
+        return type_ in VIRTUAL_FROM_PACKS and self.spec(placed) is None
+
+    def slots(self, placed: Placed) -> tuple[Input, ...]:
+        key = id(placed.node)
+        found = self._slots.get(key)
+        if found is None:
+            found = self._slots[key] = self._make_slots(placed)
+        return found
+
+    def _make_slots(self, placed: Placed) -> tuple[Input, ...]:
+        node = placed.node
+        if placed.inner is not None and placed.inner.subgraph is not None:
+            return host_slots(placed.inner.subgraph, node)
+        spec = None if self.is_virtual(placed) else self.spec(placed)
+        if spec is None:
+            return node.inputs
+        widgets = self.restored(placed).widgets
+        if any(w.parts is not None for w in widgets):
+            values = self.restored(placed).values
+            chosen = [w._replace(default=values[w.name]) if w.parts is not None else w for w in widgets]
+            return node_slots(defined_slots(spec, chosen), node)
+        if spec.type not in self._defined:
+            self._defined[spec.type] = defined_slots(spec, widgets)
+        return node_slots(self._defined[spec.type], node)
+
+    def output_type(self, placed: Placed, slot: int) -> str:
+        """The type of an output; the definition's unless it leaves that to the links."""
+        if placed.inner is not None and placed.inner.subgraph is not None:
+            outputs: Sequence[object] = placed.inner.subgraph.outputs
+        else:
+            spec = self.spec(placed)
+            outputs = spec.outputs if spec is not None and slot < len(spec.outputs) else placed.node.outputs
+        type_ = getattr(outputs[slot], "type", "*") if slot < len(outputs) else "*"
+        return "*" if type_ == "COMFY_MATCHTYPE_V3" else str(type_)
+
+    def restored(self, placed: Placed) -> Restored:
+        """The widgets of a node of a known type with the values the file holds."""
+        node = placed.node
+        found = self._restored.get(id(node))
+        if found is None:
+            found = self._restored[id(node)] = self._restore(node)
+        return found
+
+    def _restore(self, node: Node) -> Restored:
+        spec = self.definitions.find(node.type)
+        if spec is None:
+            return Restored((), {})
+        if spec.type not in self._widgets:
+            self._widgets[spec.type] = make_widgets(spec.inputs)
+        return restore(spec, self._widgets[spec.type], node)
+
+    def widget(self, placed: Placed, name: str) -> Widget | None:
+        return next((w for w in self.restored(placed).widgets if w.name == name), None)
+
+    def setter(self, getter: Placed) -> Placed | None:
+        """The SetNode whose name a GetNode asks for: in its own graph, else in the graphs around it."""
+        name = _first_value(getter.node)
+        scope: Scope | None = getter.scope
+        while scope is not None:
+            if id(scope) not in self._setters:
+                self._setters[id(scope)] = {
+                    _first_value(p.node): p for p in scope.nodes.values() if p.node.type == SET and self.is_virtual(p)
+                }
+            found = self._setters[id(scope)].get(name)
+            if found is not None:
+                return found
+            scope = scope.host.scope if scope.host is not None else None
+        return None
+
+
+def _first_value(node: Node) -> str:
+    values = tuple(node.values.values()) if isinstance(node.values, Mapping) else node.values
+    return str(values[0]) if values else ""

@@ -1,0 +1,169 @@
+"""What `/object_info` says of a node type, and what the frontend adds to it before it makes widgets."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+# fmt: off
+WIDGET_TYPES = frozenset((
+    "INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "MARKDOWN",
+    "TEXTAREA", "COLOR", "COLORS", "CURVE", "RANGE", "IMAGEUPLOAD",
+    "AUDIOUPLOAD", "AUDIO_UI", "AUDIO_RECORD", "WEBCAM", "LOAD_3D", "LOAD_3D_ANIMATION",
+    "LOAD_3D_ADVANCED", "PREVIEW_3D", "PREVIEW_3D_ANIMATION", "IMAGECOMPARE", "BOUNDING_BOX", "BOUNDING_BOXES",
+    "CHART", "GALLERIA", "PAINTER", "COMPOSITOR", "VIDEO_EDIT", "RESOLUTION_PREVIEW",
+    "LIGHT_INFO_PREVIEW", "CAMERA_INFO_STATE", "CAMERA_ANGLE_VIEW", "COMFY_BRANCH_INPUT_NAMES", "COMFY_BRANCH_SELECTOR", "COMFY_DYNAMICCOMBO_V3",
+    "COMFY_DYNAMICGROUP_V3",
+))
+# fmt: on
+"""Input types that the frontend shows as widgets (frontends 1.27 to 1.58 together); every other type is a socket."""
+
+DYNAMIC_COMBO, DYNAMIC_GROUP = "COMFY_DYNAMICCOMBO_V3", "COMFY_DYNAMICGROUP_V3"
+AUTOGROW, MATCH_TYPE = "COMFY_AUTOGROW_V3", "COMFY_MATCHTYPE_V3"
+
+_AUDIO_PLAYERS = frozenset(
+    ("LoadAudio", "SaveAudio", "PreviewAudio", "SaveAudioMP3", "SaveAudioOpus", "SaveAudioAdvanced")
+)
+_MODEL_VIEWERS = {
+    "SaveGLB": "PREVIEW_3D",
+    "Preview3D": "PREVIEW_3D",
+    "Preview3DAnimation": "PREVIEW_3D_ANIMATION",
+}
+_MEDIA_UPLOADS = ("image_upload", "video_upload", "animated_image_upload")
+
+
+class InputSpec(NamedTuple):
+    """An input of a node type. The type of a list of choices is `COMBO`, in both spellings that servers use."""
+
+    name: str
+    type: str
+    options: Mapping[str, object]
+    choices: tuple[object, ...] | None = None
+    optional: bool = False
+
+    @property
+    def is_widget(self) -> bool:
+        if self.options.get("forceInput"):
+            return False
+        widget_type = self.options.get("widgetType")
+        return (widget_type if isinstance(widget_type, str) else self.type) in WIDGET_TYPES
+
+
+class OutputSpec(NamedTuple):
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """A node type. `inputs` are in the order in which the frontend makes widgets, with the inputs that it adds."""
+
+    type: str
+    inputs: tuple[InputSpec, ...]
+    outputs: tuple[OutputSpec, ...]
+    title: str
+    output_node: bool
+    module: str = ""
+    description: str = ""
+
+    def input(self, name: str) -> InputSpec | None:
+        return next((i for i in self.inputs if i.name == name), None)
+
+
+class Definitions:
+    """The node types of one server, each read when it is first asked for."""
+
+    def __init__(self, object_info: Mapping[str, object]) -> None:
+        self._raw = object_info
+        self._read: dict[str, NodeSpec | None] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def find(self, type_: str) -> NodeSpec | None:
+        if type_ not in self._read:
+            raw = self._raw.get(type_)
+            self._read[type_] = parse_node_spec(type_, raw) if isinstance(raw, Mapping) else None
+        return self._read[type_]
+
+
+def parse_node_spec(type_: str, raw: Mapping[str, object]) -> NodeSpec:
+    """Read one entry of `/object_info`. What is malformed in it is left out: custom packs write these by hand."""
+    inputs = _mapping(raw.get("input"))
+    required = _parse_inputs(inputs.get("required"), optional=False)
+    required |= _added_inputs(type_, required)
+    both = required | _parse_inputs(inputs.get("optional"), optional=True)
+    names = [o if isinstance(o, str) else "" for o in _list(raw.get("output_name"))]
+    outputs = tuple(
+        OutputSpec(names[i] if i < len(names) else f"output_{i}", o if isinstance(o, str) else "COMBO")
+        for i, o in enumerate(_list(raw.get("output")))
+    )
+    return NodeSpec(
+        type=type_,
+        inputs=_ordered(both, _mapping(raw.get("input_order"))),
+        outputs=outputs,
+        title=_text(raw.get("display_name")) or type_,
+        output_node=raw.get("output_node") is True,
+        module=_text(raw.get("python_module")),
+        description=_text(raw.get("description")),
+    )
+
+
+def _parse_inputs(value: object, *, optional: bool) -> dict[str, InputSpec]:
+    specs = {}
+    for name, raw in _mapping(value).items():
+        spec = parse_input_spec(name, raw, optional=optional)
+        if spec is not None:
+            specs[name] = spec
+    return specs
+
+
+def parse_input_spec(name: str, raw: object, *, optional: bool = False) -> InputSpec | None:
+    """Read `[type, options]`, where a list of choices may stand for the type."""
+    if not isinstance(raw, (list, tuple)) or not raw:
+        return None
+    options = _mapping(raw[1]) if len(raw) > 1 else {}
+    if isinstance(raw[0], (list, tuple)):
+        return InputSpec(name, "COMBO", options, tuple(raw[0]), optional)
+    if not isinstance(raw[0], str):
+        return None
+    choices = tuple(_list(options.get("options"))) if raw[0] == "COMBO" else None
+    return InputSpec(name, raw[0], options, choices, optional)
+
+
+def _added_inputs(type_: str, required: Mapping[str, InputSpec]) -> dict[str, InputSpec]:
+    """Inputs that the frontend's own extensions add to a definition: upload buttons, players, 3D views."""
+    added = {}
+    if type_ in _MODEL_VIEWERS:
+        added["image"] = InputSpec("image", _MODEL_VIEWERS[type_], {})
+    if type_ in _AUDIO_PLAYERS:
+        added["audioUI"] = InputSpec("audioUI", "AUDIO_UI", {})
+    audio = required.get("audio")
+    if audio is not None and audio.options.get("audio_upload") is True:
+        added["upload"] = InputSpec("upload", "AUDIOUPLOAD", {})
+    if any(s.type == "COMBO" and any(s.options.get(k) for k in _MEDIA_UPLOADS) for s in required.values()):
+        added["upload"] = InputSpec("upload", "IMAGEUPLOAD", {})
+    return added
+
+
+def _ordered(specs: Mapping[str, InputSpec], order: Mapping[str, object]) -> tuple[InputSpec, ...]:
+    """By `input_order`: required, optional, then what it does not name. Servers without it mean their own order."""
+    if not order:
+        return tuple(specs.values())
+    names: dict[str, None] = {}
+    for key, optional in (("required", False), ("optional", True)):
+        for name in _list(order.get(key)):
+            if isinstance(name, str) and name in specs and specs[name].optional is optional:
+                names[name] = None
+    return tuple(specs[name] for name in dict.fromkeys([*names, *specs]))
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[object]:
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
