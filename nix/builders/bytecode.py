@@ -1,0 +1,73 @@
+"""Python bytecode that depends on the source and its place alone."""
+
+import importlib.util
+import marshal
+import posixpath
+import sys
+import types
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from member import Member, Text, read
+
+_UNCHECKED_HASH = (0b01).to_bytes(4, "little")  # PEP 552: hash-based, never compared with the source
+
+
+def with_bytecode(members: Iterable[Member]) -> Iterator[Member]:
+    """The members, and behind every `x.py` that compiles its `__pycache__/x.cpython-….pyc`.
+
+    A source that does not compile (another Python's syntax, a template) has none, as with pip and uv. Bytecode that
+    was shipped is left out: it is nobody's source, and may be another Python's.
+    """
+    for member in members:
+        if member.path.endswith(".pyc") and "/__pycache__/" in member.path:
+            continue
+        if member.content is None or not member.path.endswith(".py"):
+            yield member
+            continue
+        data = read(member.content)
+        yield replace(member, content=Text(data))
+        compiled = compile_source(data, "/" + member.path)
+        if compiled is not None:
+            yield replace(member, path=cache_path(member.path), content=Text(compiled), mode=0o644)
+
+
+def cache_path(path: str) -> str:
+    """Where this Python looks for the bytecode of `path`."""
+    folder, name = posixpath.split(path)
+    return posixpath.join(folder, "__pycache__", f"{name[:-3]}.{sys.implementation.cache_tag}.pyc")
+
+
+def compile_source(source: bytes, filename: str) -> bytes | None:
+    """The bytes of an unchecked-hash `.pyc` (PEP 552), or None for a source that does not compile.
+
+    Equal sources give equal bytes in any process: marshal marks an object as shared when more than one reference to it
+    exists, and interned strings have as many as the process happens to use elsewhere, so every string is held once
+    more here and always counts as shared.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            code = compile(source, filename, "exec", dont_inherit=True, optimize=0)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    held: list[object] = []
+    _hold(code, held)
+    return importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source) + marshal.dumps(code)
+
+
+def _hold(value: object, held: list[object]) -> None:
+    if isinstance(value, types.CodeType):
+        held += value.co_names
+        held += value.co_varnames
+        held += value.co_cellvars
+        held += value.co_freevars
+        held += (value.co_filename, value.co_name, value.co_qualname)
+        value = value.co_consts
+    elif not isinstance(value, (tuple, frozenset)):
+        return
+    held += value
+    for item in value:
+        if isinstance(item, (types.CodeType, tuple, frozenset)):
+            _hold(item, held)

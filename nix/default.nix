@@ -1,0 +1,110 @@
+# A lock becomes an image.
+#
+#   nix-build nix --argstr platform linux/arm64 -A oci
+#
+# -> { sources, root, layers, oci, image }; `image` alone needs nixpkgs.
+{
+  project ? ../.,
+  system ? builtins.currentSystem,
+  platform ? null,
+  pkgs ? throw "pycomfy: `image` needs nixpkgs: nix-build … --arg pkgs 'import /path/to/nixpkgs { }', or use `oci`",
+}:
+let
+  lockText = builtins.readFile (project + "/pycomfy.lock");
+  lock = builtins.fromJSON lockText;
+  lockHash = builtins.hashString "sha256" lockText;
+
+  hostPlatforms = {
+    x86_64-linux = "linux/amd64";
+    aarch64-linux = "linux/arm64";
+  };
+  locked = builtins.attrNames lock.platforms;
+  pinsOf =
+    p:
+    lock.platforms.${p}
+      or (throw "pycomfy.lock: ${p} is not locked, only ${toString locked} is: `pycomfy lock --platform ${p}`");
+
+  host =
+    hostPlatforms.${system}
+      or (throw "pycomfy: images are built on ${toString (builtins.attrNames hostPlatforms)}, not on ${system}");
+  target = if platform == null then host else platform;
+  architecture = builtins.replaceStrings [ "linux/" ] [ "" ] target;
+
+  fetch = import ./fetch.nix { inherit (python) runPython; };
+  roots = import ./root.nix { inherit fetch; };
+  python = import ./python.nix {
+    platform = host;
+    root = roots.tree host (pinsOf host).root;
+    inherit (lock) python;
+  };
+  inherit (python) runPython;
+  images = import ./oci.nix { inherit runPython; };
+
+  root = roots.tree target (pinsOf target).root;
+
+  # The project's own files in the image, each by its content: a change to the README rebuilds nothing.
+  files =
+    let
+      own = builtins.filter (f: builtins.pathExists (project + "/${f}")) [
+        "pycomfy.lock"
+        "workflow.json"
+        "prompt.json"
+        "interface.json"
+      ];
+    in
+    map (name: {
+      kind = "file";
+      owner = "project";
+      path = builtins.path {
+        inherit name;
+        path = project + "/${name}";
+      };
+      to = "opt/pycomfy/${name}";
+    }) own
+    ++ [
+      {
+        kind = "tree";
+        owner = "gateway";
+        path = builtins.path {
+          name = "gateway";
+          path = project + "/gateway";
+          filter = path: _: baseNameOf path != "__pycache__";
+        };
+        prefix = "opt/pycomfy/gateway";
+      }
+    ];
+
+  layers = (import ./layer.nix { inherit runPython fetch; }).layers {
+    inherit lock root files;
+    platform = target;
+  };
+  oci = images.oci {
+    inherit
+      lock
+      lockHash
+      architecture
+      layers
+      ;
+  };
+in
+{
+  inherit root oci;
+
+  # Everything that is fetched, for an archive: { debian, python, comfyui, packs }
+  sources = {
+    comfyui = fetch.source "ComfyUI" lock.comfyui.source;
+    packs = map (p: fetch.source p.name p.source) lock.packs;
+    wheels = map (w: fetch.url { inherit (w) url sha256; name = w.filename; }) (pinsOf target).wheels;
+    roots = map (p: roots.tree p (pinsOf p).root) (if host == target then [ host ] else [ host target ]);
+  };
+
+  layers = map (l: l.drv) layers;
+
+  # The root's path by another way, for machines without pycomfy or a cache: needs nixpkgs.
+  unpackedRoot = roots.unpack pkgs target (pinsOf target).root;
+
+  image = import ./dockertools.nix { inherit runPython pkgs; } {
+    inherit lock oci architecture;
+    config = images.config { inherit lock lockHash; };
+  };
+}

@@ -1,0 +1,205 @@
+# The layers of an image, bottom first: what changes rarely lies below what changes often.
+{
+  runPython,
+  fetch,
+}:
+let
+  mib = 1024 * 1024;
+
+  # A wheel of this size (compressed) or more has a layer of its own.
+  largeWheel = 16 * mib;
+
+  # OCI engines stop at 127 layers; root, venv, small wheels, ComfyUI and the workflow take five.
+  mostWheelLayers = 60;
+  mostPackLayers = 50;
+
+  # Nix builds in the order of names: the letter lets the long ones start first, so that no core idles at the end.
+  # It depends on the layer alone, or else one wheel would rename the layers of others.
+  weight =
+    bytes:
+    if bytes >= 512 * mib then
+      "a"
+    else if bytes >= 128 * mib then
+      "b"
+    else
+      "c";
+
+  take =
+    n: list:
+    builtins.genList (builtins.elemAt list) (
+      if n < builtins.length list then n else builtins.length list
+    );
+  drop =
+    n: list:
+    let
+      length = builtins.length list;
+    in
+    if n >= length then [ ] else builtins.genList (i: builtins.elemAt list (i + n)) (length - n);
+
+  sum = builtins.foldl' builtins.add 0;
+
+  # { name, comment, inputs } -> { name, comment, drv }
+  mkLayer =
+    venv:
+    {
+      name,
+      comment,
+      inputs,
+      size ? 0,
+    }:
+    {
+      inherit name comment;
+      drv = runPython {
+        name = "layer-${weight size}-${name}";
+        script = "layer.py";
+        spec = {
+          inherit name venv inputs;
+        };
+      };
+    };
+
+  treeInput =
+    {
+      owner,
+      source,
+      prefix,
+    }:
+    let
+      path = fetch.source (baseNameOf owner) source;
+    in
+    {
+      wheel-tree = {
+        kind = "zip";
+        inherit owner path prefix;
+        inherit (source) folder exclude;
+      };
+      git = {
+        kind = "tree";
+        inherit owner path prefix;
+      };
+      path = {
+        kind = "tree";
+        inherit owner path prefix;
+      };
+      url = {
+        kind = "file";
+        inherit owner path;
+        to = "${prefix}/${source.name}";
+      };
+    }
+    .${source.kind};
+
+  wheelInput = w: {
+    kind = "wheel";
+    owner = "${w.name} ${w.version}";
+    path = fetch.url { inherit (w) url sha256; name = w.filename; };
+  };
+in
+{
+  # lock, the platform's name, its root and the project's files -> [ { name, comment, drv } ]
+  layers =
+    {
+      lock,
+      platform,
+      root,
+      files,
+    }:
+    let
+      pins = lock.platforms.${platform};
+      venv = {
+        prefix = "opt/venv";
+        inherit (lock) python;
+      };
+      layer = mkLayer venv;
+
+      bySize = builtins.sort (a: b: a.size > b.size || (a.size == b.size && a.name < b.name)) pins.wheels;
+      large = take mostWheelLayers (builtins.filter (w: w.size >= largeWheel) bySize);
+      isLarge = w: builtins.any (l: l.name == w.name) large;
+      small = builtins.filter (w: !isLarge w) pins.wheels;
+
+      packInput =
+        p:
+        treeInput {
+          owner = "node pack ${p.name}";
+          inherit (p) source;
+          prefix = "opt/ComfyUI/custom_nodes/${p.name}";
+        };
+      ownPacks = take mostPackLayers lock.packs;
+      otherPacks = drop mostPackLayers lock.packs;
+
+      some = list: value: if list == [ ] then [ ] else [ value ];
+    in
+    [
+      (layer {
+        name = "root";
+        comment = "Debian ${pins.root.suite}, ${toString (builtins.length pins.root.packages)} packages";
+        inputs = [
+          {
+            kind = "tree";
+            owner = "Debian";
+            path = root;
+            prefix = "";
+          }
+        ];
+      })
+      (layer {
+        name = "venv";
+        comment = "virtual environment and data folders";
+        inputs = [
+          {
+            kind = "literal";
+            owner = "pycomfy";
+            members = import ./skeleton.nix { inherit (lock) python; };
+          }
+        ];
+      })
+    ]
+    ++ map (
+      w:
+      layer {
+        inherit (w) name size;
+        comment = "${w.name} ${w.version}";
+        inputs = [ (wheelInput w) ];
+      }
+    ) large
+    ++ some small (layer {
+      name = "wheels";
+      comment = "${toString (builtins.length small)} wheels";
+      # Their bytecode, not their size, is what takes time: start early.
+      size = 512 * mib + sum (map (w: w.size) small);
+      inputs = map wheelInput small;
+    })
+    ++ [
+      (layer {
+        name = "comfyui";
+        comment = "ComfyUI ${lock.comfyui.version}";
+        inputs = [
+          (treeInput {
+            owner = "ComfyUI";
+            inherit (lock.comfyui) source;
+            prefix = "opt/ComfyUI";
+          })
+        ];
+      })
+    ]
+    ++ map (
+      p:
+      layer {
+        name = "pack-${p.name}";
+        comment = "node pack ${p.name}";
+        inputs = [ (packInput p) ];
+      }
+    ) ownPacks
+    ++ some otherPacks (layer {
+      name = "packs";
+      comment = "${toString (builtins.length otherPacks)} more node packs";
+      inputs = map packInput otherPacks;
+    })
+    ++ [
+      (layer {
+        name = "workflow";
+        comment = "workflow ${lock.name} and its gateway";
+        inputs = files;
+      })
+    ];
+}

@@ -1,0 +1,78 @@
+# The image: an OCI layout over the layers, and the configuration of what runs in it.
+{ runPython }:
+let
+  gateway = [
+    "/opt/venv/bin/python"
+    "-B"
+    "/opt/pycomfy/gateway"
+  ];
+  second = 1000000000;
+in
+rec {
+  # lock, and the lock's hash -> the OCI image configuration's `config`
+  config =
+    { lock, lockHash }:
+    {
+      User = "1000:1000";
+      WorkingDir = "/data";
+      Entrypoint = [
+        "/usr/bin/tini"
+        "-g"
+        "--"
+      ]
+      ++ gateway;
+      Cmd = [ "serve" ];
+      StopSignal = "SIGTERM";
+      ExposedPorts."8188/tcp" = { };
+      Volumes."/data" = { };
+      Env = [
+        "PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin"
+        "LANG=C.UTF-8"
+        "HOME=/data"
+        "XDG_CACHE_HOME=/tmp/cache"
+        "PYTHONUNBUFFERED=1"
+        "PYTHONDONTWRITEBYTECODE=1"
+        "NVIDIA_VISIBLE_DEVICES=all"
+        "NVIDIA_DRIVER_CAPABILITIES=compute,utility,video"
+      ];
+      # Not in OCI's list, but Docker reads it from the same place.
+      Healthcheck = {
+        Test = [ "CMD" ] ++ gateway ++ [ "health" ];
+        Interval = 15 * second;
+        Timeout = 5 * second;
+        StartPeriod = 180 * second;
+        Retries = 3;
+      };
+      Labels = {
+        "org.opencontainers.image.title" = lock.name;
+        "org.opencontainers.image.version" = lock.comfyui.version;
+        "org.opencontainers.image.source" = lock.comfyui.source.url or lock.comfyui.source.path;
+        "org.opencontainers.image.created" = lock.as_of;
+        "dev.pycomfy.lock.sha256" = lockHash;
+        "dev.pycomfy.workflow.sha256" = lock.workflow.sha256;
+      };
+    };
+
+  # -> a folder that skopeo and Podman read in place
+  oci =
+    {
+      lock,
+      lockHash,
+      architecture,
+      layers,
+    }:
+    runPython {
+      name = "oci-${lock.name}-${architecture}";
+      script = "oci.py";
+      spec = {
+        inherit (lock) name;
+        inherit architecture;
+        created = lock.as_of;
+        config = config { inherit lock lockHash; };
+        layers = map (l: {
+          inherit (l) name comment;
+          path = l.drv;
+        }) layers;
+      };
+    };
+}

@@ -1,0 +1,80 @@
+# Runs the builders: a plain derivation whose interpreter is the Python of the pinned Debian root.
+# No stdenv, no shell, no nixpkgs; works in the sandbox of every Nix from 2.8.
+{
+  root, # the Debian root of the machine that builds
+  platform, # its name, "linux/amd64"
+  python, # "3.11"
+}:
+let
+  machines = {
+    "linux/amd64" = {
+      system = "x86_64-linux";
+      triple = "x86_64-linux-gnu";
+      loader = "ld-linux-x86-64.so.2";
+    };
+    "linux/arm64" = {
+      system = "aarch64-linux";
+      triple = "aarch64-linux-gnu";
+      loader = "ld-linux-aarch64.so.1";
+    };
+  };
+  machine = machines.${platform};
+  libraries = "${root}/usr/lib/${machine.triple}";
+  builders = builtins.path {
+    name = "pycomfy-builders";
+    path = ./builders;
+    # A change to a test, or a file that Python left behind, must not rebuild anything.
+    filter = path: type: type == "regular" && builtins.match ".*/(test_[^/]*|[^/]*\\.pyc)" path == null;
+  };
+in
+{
+  inherit machines machine;
+
+  # Run SCRIPT with SPEC (any JSON) in `specPath`; it writes `out`.
+  # With `fixed`, an SRI hash, the output is fixed by it and the builder has the network.
+  # Example: runPython { name = "layer-torch"; script = "layer.py"; spec = { … }; }
+  runPython =
+    {
+      name,
+      script,
+      spec,
+      fixed ? null,
+    }:
+    derivation (
+      {
+        inherit name;
+        inherit (machine) system;
+        # `lib64/ld-linux…` is an absolute symlink, hence the loader's real place.
+        builder = "${libraries}/${machine.loader}";
+        args = [
+          "--library-path"
+          libraries
+          "${root}/usr/bin/python${python}"
+          # Not -I: the builders are modules that import one another from the script's folder.
+          "-E"
+          "-s"
+          "-S"
+          "-B"
+          "${builders}/${script}"
+        ];
+        spec = builtins.toJSON spec;
+        passAsFile = [ "spec" ];
+      }
+      // (
+        if fixed == null then
+          { }
+        else
+          {
+            outputHashMode = "recursive";
+            outputHashAlgo = "sha256";
+            outputHash = fixed;
+            impureEnvVars = [
+              "http_proxy"
+              "https_proxy"
+              "no_proxy"
+              "NIX_SSL_CERT_FILE"
+            ];
+          }
+      )
+    );
+}
