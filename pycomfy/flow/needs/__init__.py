@@ -1,0 +1,1 @@
+"""What a workflow needs: node types and who provides them, model files, input files."""

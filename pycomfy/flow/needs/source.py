@@ -1,0 +1,423 @@
+"""Python source read without running it: just enough evaluation to see which names a module binds to which nodes.
+
+Everything here is bounded: source size, depth, steps, the size of values. What is out of reach is `UNKNOWN`.
+"""
+
+import ast
+import posixpath
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+MAX_SOURCE = 4_000_000
+MAX_DEPTH = 60
+MAX_STEPS = 400_000
+MAX_ITEMS = 20_000
+MAX_TEXT = 2_000
+
+
+class Unknown:
+    """A value that only running the code would tell."""
+
+
+UNKNOWN = Unknown()
+
+
+@dataclass(eq=False, slots=True)
+class Class:
+    """A class of the source, by its definition and the module it is defined in."""
+
+    module: "Module"
+    body: ast.ClassDef
+
+
+@dataclass(eq=False, slots=True)
+class Function:
+    module: "Module"
+    body: ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(eq=False, slots=True)
+class Dict:
+    """A dict of which some items may be unknown (`partial`)."""
+
+    items: dict[str, object] = field(default_factory=dict)
+    partial: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Module:
+    """One file. `names` are its global names, once it was read; `tree` is None if it is no Python."""
+
+    path: str
+    tree: ast.Module | None
+    names: dict[str, object] = field(default_factory=dict)
+    state: int = 0
+
+
+Value = object
+"""str, int, list (a list, tuple or set), Dict, Class, Function, Module or UNKNOWN."""
+
+
+class Sources:
+    """A folder of Python files, read as far as it is asked for."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = files
+        self._modules: dict[str, Module] = {}
+        self._steps = MAX_STEPS
+        self._depth = 0
+
+    def module(self, path: str) -> Module | None:
+        """The file at `path` with its global names; None if there is no such file."""
+        if path not in self._files:
+            return None
+        found = self._modules.get(path)
+        if found is None:
+            found = self._modules[path] = Module(path, _parse(self._files[path]))
+        if found.state == 0 and self._depth < MAX_DEPTH:
+            found.state = 1
+            self._depth += 1
+            try:
+                if found.tree is not None:
+                    self._run(found.tree.body, found, found.names)
+            finally:
+                self._depth -= 1
+                found.state = 2
+        return found
+
+    def result(self, function: Function) -> Value:
+        """What a function without arguments returns: the first `return` whose value can be seen."""
+        names: dict[str, object] = {}
+        self._run(function.body.body, function.module, names)
+        for statement in statements(function.body.body):
+            if isinstance(statement, ast.Return) and statement.value is not None:
+                value = self.evaluate(statement.value, function.module, names)
+                if value is not UNKNOWN:
+                    return value
+        return UNKNOWN
+
+    def attribute(self, class_: Class, name: str) -> Value:
+        """A class attribute, a method included, looked up through the bases that are in the files."""
+        for part in self.lineage(class_):
+            names: dict[str, object] = {}
+            self._run(part.body.body, part.module, names)
+            if name in names:
+                return names[name]
+        return UNKNOWN
+
+    def lineage(self, class_: Class) -> Iterator[Class]:
+        """The class and its bases, depth first; each once, so circles end."""
+        seen: set[int] = set()
+        waiting = [class_]
+        while waiting and len(seen) < 200:
+            part = waiting.pop()
+            if id(part.body) in seen:
+                continue
+            seen.add(id(part.body))
+            yield part
+            bases = [self.evaluate(b, part.module, {}) for b in part.body.bases]
+            waiting.extend(b for b in reversed(bases) if isinstance(b, Class))
+
+    def evaluate(self, node: ast.expr, module: Module, local: dict[str, object]) -> Value:
+        """The value of an expression, or UNKNOWN."""
+        self._steps -= 1
+        if self._steps < 0 or self._depth > MAX_DEPTH:
+            return UNKNOWN
+        self._depth += 1
+        try:
+            return self._evaluate(node, module, local)
+        finally:
+            self._depth -= 1
+
+    def _evaluate(self, node: ast.expr, module: Module, local: dict[str, object]) -> Value:
+        match node:
+            case ast.Constant(value=str() | int() as value):
+                return value[:MAX_TEXT] if isinstance(value, str) else value
+            case ast.Name(id=name):
+                return local.get(name, module.names.get(name, UNKNOWN))
+            case ast.Attribute(value=owner, attr=name):
+                return self._attribute_of(self.evaluate(owner, module, local), name)
+            case ast.Dict():
+                return self._dict(node, module, local)
+            case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+                return self._items(items, module, local)
+            case ast.BinOp(left=left, op=ast.Add() | ast.BitOr(), right=right):
+                return _joined(self.evaluate(left, module, local), self.evaluate(right, module, local))
+            case ast.JoinedStr(values=parts):
+                return self._text(parts, module, local)
+            case ast.Subscript(value=owner, slice=key):
+                holder, index = self.evaluate(owner, module, local), self.evaluate(key, module, local)
+                if isinstance(holder, Dict) and isinstance(index, str):
+                    return holder.items.get(index, UNKNOWN)
+                return UNKNOWN
+            case ast.DictComp() | ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
+                return self._comprehension(node, module, local)
+            case ast.Call():
+                return self._call(node, module, local)
+            case ast.Await(value=value):
+                return self.evaluate(value, module, local)
+            case _:
+                return UNKNOWN
+
+    def _attribute_of(self, owner: Value, name: str) -> Value:
+        if isinstance(owner, Module):
+            return owner.names.get(name, UNKNOWN)
+        if isinstance(owner, Class):
+            if name == "__name__":
+                return owner.body.name
+            return self.attribute(owner, name)
+        return UNKNOWN
+
+    def _dict(self, node: ast.Dict, module: Module, local: dict[str, object]) -> Dict:
+        made = Dict()
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is None:
+                _merge(made, self.evaluate(value, module, local))
+                continue
+            name = self.evaluate(key, module, local)
+            if isinstance(name, str) and len(made.items) < MAX_ITEMS:
+                made.items[name] = self.evaluate(value, module, local)
+            else:
+                made.partial = True
+        return made
+
+    def _items(self, nodes: Sequence[ast.expr], module: Module, local: dict[str, object]) -> list[Value]:
+        made: list[Value] = []
+        for node in nodes:
+            if isinstance(node, ast.Starred):
+                value = self.evaluate(node.value, module, local)
+                made.extend(value if isinstance(value, list) else [UNKNOWN])
+            else:
+                made.append(self.evaluate(node, module, local))
+            if len(made) > MAX_ITEMS:
+                return made[:MAX_ITEMS]
+        return made
+
+    def _text(self, parts: Sequence[ast.expr], module: Module, local: dict[str, object]) -> Value:
+        texts = [self.evaluate(p.value if isinstance(p, ast.FormattedValue) else p, module, local) for p in parts[:50]]
+        if all(isinstance(t, (str, int)) for t in texts):
+            return "".join(str(t) for t in texts)[:MAX_TEXT]
+        return UNKNOWN
+
+    def _comprehension(
+        self,
+        node: ast.DictComp | ast.ListComp | ast.SetComp | ast.GeneratorExp,
+        module: Module,
+        local: dict[str, object],
+    ) -> Value:
+        """A comprehension over one known list, without conditions."""
+        if len(node.generators) != 1 or node.generators[0].ifs:
+            return Dict(partial=True) if isinstance(node, ast.DictComp) else UNKNOWN
+        generator = node.generators[0]
+        over = self.evaluate(generator.iter, module, local)
+        if isinstance(over, Dict):
+            over = list(over.items)
+        if not isinstance(over, list):
+            return Dict(partial=True) if isinstance(node, ast.DictComp) else UNKNOWN
+        made, items = Dict(), []
+        for item in over[:MAX_ITEMS]:
+            inner = {**local}
+            _bind(generator.target, item, inner)
+            if isinstance(node, ast.DictComp):
+                key = self.evaluate(node.key, module, inner)
+                if isinstance(key, str):
+                    made.items[key] = self.evaluate(node.value, module, inner)
+                else:
+                    made.partial = True
+            else:
+                items.append(self.evaluate(node.elt, module, inner))
+        return made if isinstance(node, ast.DictComp) else items
+
+    def _call(self, node: ast.Call, module: Module, local: dict[str, object]) -> Value:
+        """`dict(…)`, `list(…)`, `X.items()`, `X.copy()`, and functions of the files that take no arguments."""
+        func = node.func
+        if isinstance(func, ast.Name) and func.id == "dict":
+            made = Dict()
+            for argument in node.args:
+                _merge(made, self.evaluate(argument, module, local))
+            for keyword in node.keywords:
+                value = self.evaluate(keyword.value, module, local)
+                if keyword.arg is None:
+                    _merge(made, value)
+                else:
+                    made.items[keyword.arg] = value
+            return made
+        if isinstance(func, ast.Name) and func.id in ("list", "tuple", "set", "sorted") and len(node.args) == 1:
+            value = self.evaluate(node.args[0], module, local)
+            return list(value.items) if isinstance(value, Dict) else value if isinstance(value, list) else UNKNOWN
+        if isinstance(func, ast.Attribute) and not node.args:
+            owner = self.evaluate(func.value, module, local)
+            if isinstance(owner, Dict):
+                views = {"items": [[k, v] for k, v in owner.items.items()], "values": list(owner.items.values())}
+                views["keys"] = list(owner.items)
+                return owner if func.attr == "copy" else views.get(func.attr, UNKNOWN)
+        if not node.args and not node.keywords:
+            called = self.evaluate(func, module, local)
+            if isinstance(called, Function):
+                return self.result(called)
+        return UNKNOWN
+
+    def _run(self, body: Sequence[ast.stmt], module: Module, names: dict[str, object]) -> None:
+        """Bind what the statements bind, in order, both branches of every condition."""
+        local = {} if names is module.names else names
+        for statement in statements(body):
+            self._steps -= 1
+            if self._steps < 0:
+                return
+            match statement:
+                case ast.ClassDef(name=name):
+                    names[name] = Class(module, statement)
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                    names[name] = Function(module, statement)
+                case ast.Assign(targets=targets, value=value):
+                    result = self.evaluate(value, module, local)
+                    for target in targets:
+                        self._assign(target, result, module, names)
+                case ast.AnnAssign(target=target, value=ast.expr() as value):
+                    self._assign(target, self.evaluate(value, module, local), module, names)
+                case ast.AugAssign(target=ast.Name(id=name), value=value):
+                    names[name] = _joined(names.get(name, UNKNOWN), self.evaluate(value, module, local))
+                case ast.Import() | ast.ImportFrom():
+                    self._import(statement, module, names)
+                case ast.Expr(value=ast.Call() as call):
+                    self._mutate(call, module, names, local)
+                case ast.For(target=target, iter=over):
+                    self._loop(statement, self.evaluate(over, module, local), module, names)
+
+    def _assign(self, target: ast.expr, value: Value, module: Module, names: dict[str, object]) -> None:
+        if isinstance(target, ast.Subscript):
+            holder = self.evaluate(target.value, module, names)
+            key = self.evaluate(target.slice, module, names)
+            if isinstance(holder, Dict):
+                if isinstance(key, str) and len(holder.items) < MAX_ITEMS:
+                    holder.items[key] = value
+                else:
+                    holder.partial = True
+            return
+        _bind(target, value, names)
+
+    def _mutate(self, call: ast.Call, module: Module, names: dict[str, object], local: dict[str, object]) -> None:
+        """`X.update(…)`, `X.append(…)`, `X.extend(…)`."""
+        if not isinstance(call.func, ast.Attribute) or call.func.attr not in ("update", "append", "extend"):
+            return
+        holder = self.evaluate(call.func.value, module, names)
+        given = [self.evaluate(a, module, local) for a in call.args]
+        if isinstance(holder, Dict) and call.func.attr == "update":
+            for value in given:
+                _merge(holder, value)
+            for keyword in call.keywords:
+                value = self.evaluate(keyword.value, module, local)
+                _merge(holder, value if keyword.arg is None else Dict({keyword.arg: value}))
+        elif isinstance(holder, list) and given and len(holder) < MAX_ITEMS:
+            if call.func.attr == "append":
+                holder.append(given[0])
+            elif isinstance(given[0], list):
+                holder.extend(given[0][:MAX_ITEMS])
+
+    def _loop(self, loop: ast.For, over: Value, module: Module, names: dict[str, object]) -> None:
+        """A loop over a known list, item by item; over anything else once, with unknown items."""
+        items = list(over.items) if isinstance(over, Dict) else over if isinstance(over, list) else [UNKNOWN]
+        for item in items[:MAX_ITEMS]:
+            if self._steps < 0 or self._depth > MAX_DEPTH:
+                return
+            self._depth += 1
+            try:
+                _bind(loop.target, item, names)
+                self._run(loop.body, module, names)
+            finally:
+                self._depth -= 1
+
+    def _import(self, statement: ast.Import | ast.ImportFrom, module: Module, names: dict[str, object]) -> None:
+        if isinstance(statement, ast.Import):
+            return
+        folder = self._folder(statement, module.path)
+        for alias in statement.names:
+            source = self._find(folder)
+            if alias.name == "*":
+                if source is not None:
+                    names.update((k, v) for k, v in source.names.items() if not k.startswith("_"))
+                continue
+            bound = alias.asname or alias.name
+            if source is not None and alias.name in source.names:
+                names[bound] = source.names[alias.name]
+            else:
+                inner = self._find(posixpath.join(folder, alias.name))
+                if inner is not None:
+                    names[bound] = inner
+                else:
+                    names.setdefault(bound, UNKNOWN)
+
+    def _folder(self, statement: ast.ImportFrom, path: str) -> str:
+        """The path, without suffix, that an import names."""
+        base = posixpath.dirname(path) if statement.level else ""
+        for _ in range(statement.level - 1):
+            base = posixpath.dirname(base)
+        parts = (statement.module or "").split(".")
+        return posixpath.normpath(posixpath.join(base, *parts))
+
+    def _find(self, folder: str) -> Module | None:
+        for path in (f"{folder}.py", posixpath.normpath(f"{folder}/__init__.py")):
+            found = self.module(path)
+            if found is not None:
+                return found
+        return None
+
+
+def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a block, those in its `if`, `try`, `with` and `while` blocks too, in order."""
+    waiting = list(reversed(body))
+    while waiting:
+        statement = waiting.pop()
+        yield statement
+        if isinstance(statement, (ast.If, ast.Try, ast.With, ast.AsyncWith, ast.While, ast.TryStar)):
+            blocks: list[ast.stmt] = list(statement.body)
+            for handler in getattr(statement, "handlers", ()):
+                blocks.extend(handler.body)
+            for name in ("orelse", "finalbody"):
+                blocks.extend(getattr(statement, name, ()))
+            waiting.extend(reversed(blocks))
+
+
+def _parse(source: str) -> ast.Module | None:
+    if len(source) > MAX_SOURCE:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _bind(target: ast.expr, value: Value, names: dict[str, object]) -> None:
+    if isinstance(target, ast.Name):
+        names[target.id] = value
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        values = value if isinstance(value, list) and len(value) == len(target.elts) else [UNKNOWN] * len(target.elts)
+        for element, item in zip(target.elts, values, strict=True):
+            if isinstance(element, ast.Name):
+                names[element.id] = item
+
+
+def _merge(into: Dict, value: Value) -> None:
+    if isinstance(value, Dict):
+        if len(into.items) < MAX_ITEMS:
+            into.items.update(value.items)
+        into.partial = into.partial or value.partial
+    elif isinstance(value, list) and all(isinstance(v, list) and len(v) == 2 and isinstance(v[0], str) for v in value):
+        into.items.update((v[0], v[1]) for v in value)
+    else:
+        into.partial = True
+
+
+def _joined(left: Value, right: Value) -> Value:
+    if isinstance(left, Dict):
+        made = Dict(dict(left.items), left.partial)
+        _merge(made, right)
+        return made
+    if isinstance(left, list) and isinstance(right, list):
+        return (left + right)[:MAX_ITEMS]
+    if isinstance(left, str) and isinstance(right, str):
+        return (left + right)[:MAX_TEXT]
+    return UNKNOWN
