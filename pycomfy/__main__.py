@@ -1,0 +1,5 @@
+"""`python -m pycomfy` is `pycomfy`."""
+
+from pycomfy.cli.main import main
+
+main()

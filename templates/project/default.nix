@@ -1,0 +1,2 @@
+# The project without flakes: nix-build -A oci
+{ ... }@arguments: import ./nix ({ project = ./.; } // arguments)
