@@ -51,30 +51,78 @@ def try_convert(workflow: Workflow, object_info: Mapping[str, object] | Definiti
     definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info)
     if workflow.format == "api":
         return _from_api(workflow, definitions)
-    nodes = Nodes(definitions)
-    promoted = Promoted(nodes)
-    sources = Sources(nodes, promoted.value)
+    reading = Reading(workflow, definitions)
     prompt: Prompt = {}
     problems: list[PycomfyError] = []
-    for placed in walk(flatten(workflow)):
-        if placed.inner is not None:
-            promoted.open(placed)
-        if nodes.is_virtual(placed) or not placed.node.runs or _is_silenced(placed, nodes):
+    for placed in reading.placed:
+        if reading.nodes.is_virtual(placed) or not placed.node.runs or _is_silenced(placed, reading.nodes):
             continue
-        if nodes.spec(placed) is None:
+        if reading.nodes.spec(placed) is None:
             problems.append(_unknown(placed, workflow.where))
         try:
-            inputs = _inputs(placed, nodes, sources, promoted)
+            inputs = reading.inputs(placed)
         except BadWorkflow as e:
             problems.append(e)
             continue
         prompt[placed.id] = {
             "class_type": placed.node.type,
             "inputs": inputs,
-            "_meta": {"title": _title(placed, nodes)},
+            "_meta": {"title": reading.title(placed)},
         }
     _drop_dangling(prompt)
     return Conversion(prompt, tuple(problems))
+
+
+class Reading:
+    """A workflow opened against a server's definitions: every node, hosts first, and what goes into its inputs."""
+
+    def __init__(self, workflow: Workflow, definitions: Definitions) -> None:
+        self.nodes = Nodes(definitions)
+        self._promoted = Promoted(self.nodes)
+        self._sources = Sources(self.nodes, self._promoted.value)
+        self.placed = tuple(walk(flatten(workflow)))
+        for placed in self.placed:
+            if placed.inner is not None:
+                self._promoted.open(placed)
+
+    def inputs(self, placed: Placed) -> dict[str, object]:
+        """The values and links that a node sends. Raises `BadWorkflow` for links in a circle."""
+        inputs = self.widget_values(placed)
+        for index, slot in enumerate(self.nodes.slots(placed)):
+            if slot.link is None:
+                continue
+            source = self._sources.find(placed, index)
+            if isinstance(source, Linked):
+                inputs[slot.name] = [source.id, source.slot]
+            elif isinstance(source, Constant):
+                inputs[slot.name] = _wrap(source.value, self.nodes.widget(placed, slot.name))
+        return inputs
+
+    def widget_values(self, placed: Placed) -> dict[str, object]:
+        """The node's own values, as if nothing were linked to it."""
+        restored = self.nodes.restored(placed)
+        set_by_host = self._promoted.set_on(placed)
+        return {w.name: _wrap(set_by_host.get(w.name, restored.values[w.name]), w) for w in restored.widgets if w.sent}
+
+    def constants(self, placed: Placed) -> dict[str, object]:
+        """The values that a node sends, without links; of muted nodes too, and of graphs with circles."""
+        inputs = self.widget_values(placed)
+        for index, slot in enumerate(self.nodes.slots(placed)):
+            if slot.link is None:
+                continue
+            try:
+                source = self._sources.find(placed, index)
+            except BadWorkflow:
+                source = None
+            if isinstance(source, Constant):
+                inputs[slot.name] = source.value
+            elif isinstance(source, Linked):
+                inputs.pop(slot.name, None)
+        return inputs
+
+    def title(self, placed: Placed) -> str:
+        spec = self.nodes.spec(placed)
+        return placed.node.title or (spec.title if spec is not None else placed.node.type)
 
 
 def _is_silenced(placed: Placed, nodes: Nodes) -> bool:
@@ -90,35 +138,11 @@ def _is_silenced(placed: Placed, nodes: Nodes) -> bool:
     return spec is None or spec.output_node
 
 
-def _inputs(placed: Placed, nodes: Nodes, sources: Sources, promoted: Promoted) -> dict[str, object]:
-    restored = nodes.restored(placed)
-    set_by_host = promoted.set_on(placed)
-    widgets = {w.name: w for w in restored.widgets}
-    inputs: dict[str, object] = {}
-    for widget in restored.widgets:
-        if widget.sent:
-            inputs[widget.name] = _wrap(set_by_host.get(widget.name, restored.values[widget.name]), widget)
-    for index, slot in enumerate(nodes.slots(placed)):
-        if slot.link is None:
-            continue
-        source = sources.find(placed, index)
-        if isinstance(source, Linked):
-            inputs[slot.name] = [source.id, source.slot]
-        elif isinstance(source, Constant):
-            inputs[slot.name] = _wrap(source.value, widgets.get(slot.name))
-    return inputs
-
-
 def _wrap(value: object, widget: Widget | None) -> object:
     """A list would be taken for a link: the server unwraps `__value__`."""
     if widget is not None and widget.kind == "CURVE" and value is not None:
         return {"__type__": "CURVE", "__value__": value}
     return {"__value__": value} if isinstance(value, (list, tuple)) else value
-
-
-def _title(placed: Placed, nodes: Nodes) -> str:
-    spec = nodes.spec(placed)
-    return placed.node.title or (spec.title if spec is not None else placed.node.type)
 
 
 def _drop_dangling(prompt: Prompt) -> None:

@@ -4,9 +4,31 @@ from collections.abc import Mapping, Sequence
 
 from pycomfy.flow.prompt.flat import SET, VIRTUAL, VIRTUAL_FROM_PACKS, Placed, Scope
 from pycomfy.flow.prompt.slots import defined_slots, host_slots, node_slots
-from pycomfy.flow.prompt.spec import Definitions, NodeSpec
+from pycomfy.flow.prompt.spec import Definitions, InputSpec, NodeSpec
 from pycomfy.flow.prompt.widgets import Restored, Widget, make_widgets, restore
 from pycomfy.flow.workflow.model import Input, Node
+
+# fmt: off
+FIRST_WIDGETS: Mapping[str, tuple[str, ...]] = {
+    "CheckpointLoader": ("config_name", "ckpt_name"), "CheckpointLoaderSimple": ("ckpt_name",),
+    "unCLIPCheckpointLoader": ("ckpt_name",), "ImageOnlyCheckpointLoader": ("ckpt_name",),
+    "VAELoader": ("vae_name",), "LoraLoader": ("lora_name",), "LoraLoaderModelOnly": ("lora_name",),
+    "UNETLoader": ("unet_name",), "CLIPLoader": ("clip_name",), "CLIPVisionLoader": ("clip_name",),
+    "DualCLIPLoader": ("clip_name1", "clip_name2"),
+    "TripleCLIPLoader": ("clip_name1", "clip_name2", "clip_name3"),
+    "QuadrupleCLIPLoader": ("clip_name1", "clip_name2", "clip_name3", "clip_name4"),
+    "ControlNetLoader": ("control_net_name",), "DiffControlNetLoader": ("control_net_name",),
+    "StyleModelLoader": ("style_model_name",), "GLIGENLoader": ("gligen_name",),
+    "HypernetworkLoader": ("hypernetwork_name",), "UpscaleModelLoader": ("model_name",),
+    "PhotoMakerLoader": ("photomaker_model_name",), "CreateHookLora": ("lora_name",),
+    "CreateHookLoraModelOnly": ("lora_name",), "CreateHookModelAsLora": ("ckpt_name",),
+    "CreateHookModelAsLoraModelOnly": ("ckpt_name",), "ModelPatchLoader": ("name",),
+    "AudioEncoderLoader": ("audio_encoder_name",), "CLIPTextEncode": ("text",), "SaveImage": ("filename_prefix",),
+    "LoadImage": ("image",), "LoadImageMask": ("image",), "LoadAudio": ("audio",), "LoadVideo": ("file",),
+    "LoadLatent": ("latent",), "Load3D": ("model_file",),
+}
+# fmt: on
+"""The first widgets of well-known nodes, for old files read without a server's definitions."""
 
 
 class Nodes:
@@ -74,7 +96,8 @@ class Nodes:
     def _restore(self, node: Node) -> Restored:
         spec = self.definitions.find(node.type)
         if spec is None:
-            return Restored((), {})
+            guessed = guess_spec(node)
+            return restore(guessed, make_widgets(guessed.inputs), node)
         if spec.type not in self._widgets:
             self._widgets[spec.type] = make_widgets(spec.inputs)
         return restore(spec, self._widgets[spec.type], node)
@@ -96,6 +119,22 @@ class Nodes:
                 return found
             scope = scope.host.scope if scope.host is not None else None
         return None
+
+
+def guess_spec(node: Node) -> NodeSpec:
+    """What a node of an unknown type says of itself: newer files list every widget among the inputs, in their order."""
+    if isinstance(node.values, Mapping) or node.named is not None:
+        names = [*(node.named if node.named is not None else node.values)]
+        inputs = [InputSpec(str(n), "STRING", {}) for n in names if n not in ("control_after_generate", "videopreview")]
+    else:
+        inputs = [InputSpec(i.widget, _guess_type(i), {}) for i in node.inputs if i.widget is not None]
+        if not inputs:
+            inputs = [InputSpec(n, "STRING", {}) for n in FIRST_WIDGETS.get(node.type, ())[: len(node.values)]]
+    return NodeSpec(node.type, tuple(inputs), (), node.type, output_node=False)
+
+
+def _guess_type(input_: Input) -> str:
+    return input_.type if input_.type in ("INT", "FLOAT", "BOOLEAN", "COMBO") else "STRING"
 
 
 def _first_value(node: Node) -> str:

@@ -77,8 +77,6 @@ class Promoted:
                 if slot.name == name and index in values:
                     return Constant(values[index])
             return None
-        if self._nodes.spec(inner) is None:
-            return None
         if self._nodes.widget(inner, name) is None:
             return None
         return Constant(self._nodes.restored(inner).values[name])
