@@ -1,0 +1,173 @@
+"""The files of a commit, written from git's objects: the same on every machine, and never outside the folder.
+
+git checks nothing out, so filters, attributes, line endings and LFS change nothing and no program of a stranger runs.
+"""
+
+import os
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from pycomfy.errors import Unresolved
+from pycomfy.flow.lock.address import parse_address
+from pycomfy.outside.files import full_disk_is_an_error
+from pycomfy.outside.git import Repository
+
+MOST_FILES = 100_000
+MOST_BYTES = 8 << 30
+MOST_TEXT = 2 << 20
+MOST_SUBMODULE_DEPTH = 4
+
+FILE, PROGRAM, GROUP_FILE, LINK, SUBMODULE = "100644", "100755", "100664", "120000", "160000"
+"""git's modes; the third is of old repositories and means the first."""
+
+
+class Entry(NamedTuple):
+    """One file, link or submodule of a commit. `object` is a blob's hash, or a submodule's commit."""
+
+    path: str
+    mode: str
+    object: str
+    size: int
+
+    @property
+    def is_file(self) -> bool:
+        return self.mode in (FILE, PROGRAM, GROUP_FILE)
+
+
+def list_entries(repository: Repository, commit: str) -> tuple[Entry, ...]:
+    """All files of `commit`, which must have been fetched. Raises `Unresolved` for paths that could do harm."""
+    done = repository.git("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
+    if done.status != 0:
+        raise _refused(repository, f"commit {commit} cannot be listed: {done.message}")
+    entries = []
+    for record in done.output.split(b"\0")[:-1]:
+        head, _, path = record.partition(b"\t")
+        mode, _, object_, size = head.decode().split()
+        entries.append(Entry(os.fsdecode(path), mode, object_, 0 if size == "-" else int(size)))
+    _check_entries(repository, entries)
+    return tuple(entries)
+
+
+def read_tree(repository: Repository, commit: str, wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
+    """The content of the files whose path is `wanted`, by path; no links, none larger than `MOST_TEXT`."""
+    entries = list_entries(repository, commit)
+    chosen = [e for e in entries if e.is_file and e.size <= MOST_TEXT and wanted(e.path)]
+    with repository.objects() as objects:
+        return {e.path: objects.read(e.object) for e in chosen}
+
+
+def write_tree(repository: Repository, commit: str, out: Path) -> bool:
+    """Write the files of `commit` into the empty folder `out`; returns whether submodules are among them.
+
+    Links and executable bits are kept. Raises `Unresolved` for links and submodules that lead out of the tree.
+    """
+    with full_disk_is_an_error(out):
+        filled = _write(repository, commit, out, 0)
+    _check_links(repository, out)
+    return filled
+
+
+def _write(repository: Repository, commit: str, out: Path, depth: int) -> bool:
+    entries = list_entries(repository, commit)
+    submodules = _read_submodules(repository, entries)
+    filled = False
+    with repository.objects() as objects:
+        for entry in entries:
+            to = out / entry.path
+            to.parent.mkdir(parents=True, exist_ok=True)
+            if entry.mode == SUBMODULE:
+                to.mkdir()
+                if entry.path in submodules:
+                    _write_submodule(repository, submodules[entry.path], entry, to, depth)
+                    filled = True
+            elif entry.mode == LINK:
+                to.symlink_to(os.fsdecode(objects.read(entry.object)))
+            else:
+                objects.write(entry.object, to)
+                to.chmod(0o755 if entry.mode == PROGRAM else 0o644)
+    return filled
+
+
+def _read_submodules(repository: Repository, entries: tuple[Entry, ...]) -> Mapping[str, str]:
+    """Path -> address of the commit's submodules. One that `.gitmodules` does not mention stays empty, as in git."""
+    paths = {e.path for e in entries if e.mode == SUBMODULE}
+    listed = next((e for e in entries if e.path == ".gitmodules" and e.is_file), None)
+    if not paths or listed is None:
+        return {}
+    done = repository.git("config", "--blob", listed.object, "--no-includes", "-z", "--list")
+    if done.status != 0:
+        raise _refused(repository, f".gitmodules cannot be read: {done.message}")
+    sections: dict[str, dict[str, str]] = {}
+    for record in done.output.decode(errors="replace").split("\0")[:-1]:
+        key, _, value = record.partition("\n")
+        if match := re.fullmatch(r"submodule\.(.+)\.(path|url)", key, flags=re.DOTALL):
+            sections.setdefault(match[1], {})[match[2]] = value
+    return {
+        section["path"]: _submodule_url(repository, section["path"], section["url"])
+        for section in sections.values()
+        if section.get("path") in paths and "url" in section
+    }
+
+
+def _submodule_url(repository: Repository, path: str, url: str) -> str:
+    """A submodule's address, perhaps relative to its repository's. A stranger must not point into this machine."""
+    if not url.startswith(("./", "../")):
+        if parse_address(url, where=f"submodule {path} of {repository.owner}").local:
+            raise _refused(repository, f"submodule {path} has a local address: {url}")
+        return url
+    head, separator, tail = repository.address.url.partition("://")
+    joined = posixpath.normpath(posixpath.join(tail if separator else head, url))
+    if joined.startswith("..") or (not repository.address.local and "/" not in joined):
+        raise _refused(repository, f"submodule {path} has the address {url}, which leaves the server")
+    return f"{head}://{joined}" if separator else joined
+
+
+def _write_submodule(repository: Repository, url: str, entry: Entry, to: Path, depth: int) -> None:
+    if depth >= MOST_SUBMODULE_DEPTH:
+        raise _refused(repository, f"submodule {entry.path} is nested more than {MOST_SUBMODULE_DEPTH} deep")
+    inner = Repository(url, owner=repository.owner, cache=repository.cache)
+    inner.fetch(entry.object)
+    _write(inner, entry.object, to, depth + 1)
+
+
+def _check_entries(repository: Repository, entries: list[Entry]) -> None:
+    if len(entries) > MOST_FILES or sum(e.size for e in entries) > MOST_BYTES:
+        raise _refused(repository, f"it has more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB")
+    paths = {e.path for e in entries}
+    for entry in entries:
+        parts = entry.path.split("/")
+        if any(part.lower() in ("", ".", "..", ".git") or len(os.fsencode(part)) > 255 for part in parts):
+            raise _refused(repository, f"it has a file named {entry.path[:200]!r}")
+        if len(os.fsencode(entry.path)) > 2000:
+            raise _refused(repository, f"the path {entry.path[:100]!r}… is too long")
+        if entry.mode not in (FILE, PROGRAM, GROUP_FILE, LINK, SUBMODULE):
+            raise _refused(repository, f"{entry.path} is neither file nor link")
+        if entry.mode == LINK and entry.size > 4000:
+            raise _refused(repository, f"the link {entry.path} is too long")
+        if any(str(parent) in paths for parent in PurePosixPath(entry.path).parents):
+            raise _refused(repository, f"{entry.path} lies in a folder that is a file or link as well")
+    if len(paths) != len(entries):
+        raise _refused(repository, "it has two files of the same name")
+
+
+def _check_links(repository: Repository, out: Path) -> None:
+    """Where a link leads depends on other links: so all are followed, in the tree as it was written."""
+    root = out.resolve()
+    for folder, folders, files in os.walk(root):
+        for path in (Path(folder, name) for name in (*folders, *files)):
+            if not path.is_symlink():
+                continue
+            target = path.readlink()
+            if target.is_absolute() or not Path(os.path.realpath(path)).is_relative_to(root):
+                raise _refused(repository, f"the link {path.relative_to(root)} leads out of the tree, to {target}")
+
+
+def _refused(repository: Repository, why: str) -> Unresolved:
+    return Unresolved(
+        f"{repository.owner}: the git repository is refused: {why}",
+        where=repository.address.public,
+        fix="take a commit or a fork without it, or copy the files and name the copy: path = …",
+    )
