@@ -1,0 +1,41 @@
+"""`pycomfy convert`: the prompt that ComfyUI's editor would send."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pycomfy.actions.convert import convert_many, convert_one, render_prompt
+
+
+def convert(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Workflows: paths, URLs, or - for stdin.")],
+    object_info: Annotated[
+        str,
+        typer.Option("--object-info", metavar="JSON|URL", help="A saved /object_info, or a running ComfyUI's address."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write one NAME.json per workflow here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With -o, list the written files as JSON.")] = False,
+) -> None:
+    """Convert workflows from the editor's format to the API's.
+
+    One file goes to standard output, several into a folder.
+
+    Examples: `pycomfy convert portrait.json --object-info http://127.0.0.1:8188`,
+    `pycomfy convert *.json --object-info object_info.json -o prompts/`
+    """
+    if output is None:
+        if len(files) > 1:
+            raise typer.BadParameter("several workflows need -o DIR", param_hint="-o")
+        sys.stdout.write(render_prompt(convert_one(files[0], object_info)))
+        return
+    paths = convert_many(files, object_info, output)
+    if as_json:
+        print(json.dumps({"version": 1, "files": [str(p) for p in paths]}))
+    else:
+        for path in paths:
+            print(path)
