@@ -101,8 +101,20 @@ class Reading:
     def widget_values(self, placed: Placed) -> dict[str, object]:
         """The node's own values, as if nothing were linked to it."""
         restored = self.nodes.restored(placed)
-        set_by_host = self._promoted.set_on(placed)
-        return {w.name: _wrap(set_by_host.get(w.name, restored.values[w.name]), w) for w in restored.widgets if w.sent}
+        values = {**restored.values, **{n: c.value for n, c in self._promoted.set_on(placed).items()}}
+        return {w.name: _wrap(values[w.name], w) for w in restored.widgets if w.sent}
+
+    def owners(self, placed: Placed) -> dict[str, tuple[str, str]]:
+        """Whose widget sets each unlinked input of a node, as (node id, widget): its own, a primitive's or a host's."""
+        owners = {w.name: (placed.id, w.name) for w in self.nodes.restored(placed).widgets if w.sent}
+        owners |= {n: (c.id, c.widget) for n, c in self._promoted.set_on(placed).items()}
+        for index, slot in enumerate(self.nodes.slots(placed)):
+            source = self._sources.find(placed, index) if slot.link is not None else None
+            if isinstance(source, Constant):
+                owners[slot.name] = (source.id, source.widget)
+            elif isinstance(source, Linked):
+                owners.pop(slot.name, None)
+        return owners
 
     def constants(self, placed: Placed) -> dict[str, object]:
         """The values that a node sends, without links; of muted nodes too, and of graphs with circles."""

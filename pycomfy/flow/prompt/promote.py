@@ -14,7 +14,7 @@ class Promoted:
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
         self._values: dict[str, dict[int, object]] = {}
-        self._set: dict[str, dict[str, object]] = {}
+        self._set: dict[str, dict[str, Constant]] = {}
 
     def open(self, host: Placed) -> None:
         """Work out the values of `host`. Hosts around it must have been opened before; `walk` has that order."""
@@ -23,9 +23,11 @@ class Promoted:
     def value(self, host: Placed, index: int) -> Constant | None:
         """The value of the host's input `index` if that is a promoted widget."""
         values = self._value_map(host)
-        return Constant(values[index]) if index in values else None
+        if index not in values or host.inner is None or host.inner.subgraph is None:
+            return None
+        return Constant(values[index], host.id, host.inner.subgraph.inputs[index].name)
 
-    def set_on(self, placed: Placed) -> Mapping[str, object]:
+    def set_on(self, placed: Placed) -> Mapping[str, Constant]:
         """Values by widget name that a host above sets on this node without a link."""
         return self._set.get(placed.id, {})
 
@@ -45,16 +47,16 @@ class Promoted:
                     continue
                 inner, name = target
                 found = self._inner_value(inner, name)
-                if found is not None:
-                    values[index] = found.value
+                if found:
+                    values[index] = found[0]
                     targets[inner.node.id, name] = index
                     break
         self._apply_saved(host, values)
         self._apply_proxies(host, values, targets)
-        for name, value in self.set_on(host).items():
+        for name, constant in self.set_on(host).items():
             index = next((i for i in values if host.inner.subgraph.inputs[i].name == name), -1)
             if index in values:
-                values[index] = value
+                values[index] = constant.value
         return values
 
     def _target(self, host: Placed, link_id: str) -> tuple[Placed, str] | None:
@@ -69,17 +71,15 @@ class Promoted:
             fed = inner.node.inputs[link.target_slot]
         return None if fed is None else (inner, fed.name)
 
-    def _inner_value(self, inner: Placed, name: str) -> Constant | None:
-        """The value of the inner widget; None if that input is no widget."""
+    def _inner_value(self, inner: Placed, name: str) -> tuple[object, ...]:
+        """The value of the inner widget; empty if that input is no widget."""
         if inner.inner is not None and inner.inner.subgraph is not None:
             values = self._value_map(inner)
-            for index, slot in enumerate(inner.inner.subgraph.inputs):
-                if slot.name == name and index in values:
-                    return Constant(values[index])
-            return None
+            inputs = inner.inner.subgraph.inputs
+            return next(((values[i],) for i in values if inputs[i].name == name), ())
         if self._nodes.widget(inner, name) is None:
-            return None
-        return Constant(self._nodes.restored(inner).values[name])
+            return ()
+        return (self._nodes.restored(inner).values[name],)
 
     def _apply_saved(self, host: Placed, values: dict[int, object]) -> None:
         """What the host saved, one value per promoted widget in the order of the inputs. A hole keeps the inner one."""
@@ -113,4 +113,4 @@ class Promoted:
             if index is not None:
                 values[index] = value
             elif id_ in host.inner.nodes:
-                self._set.setdefault(host.inner.nodes[id_].id, {})[name] = value
+                self._set.setdefault(host.inner.nodes[id_].id, {})[name] = Constant(value, host.id, name)

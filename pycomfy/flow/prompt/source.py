@@ -18,9 +18,11 @@ class Linked(NamedTuple):
 
 
 class Constant(NamedTuple):
-    """A value: a primitive's, or a promoted widget's."""
+    """A value, and whose it is: the widget `widget` of the primitive or host `id`."""
 
     value: object
+    id: str
+    widget: str
 
 
 Source = Linked | Constant | None
@@ -114,7 +116,7 @@ class Sources:
         placed, node = at.placed, at.placed.node
         if node.type == PRIMITIVE:
             values = node.values if isinstance(node.values, tuple) else tuple(node.values.values())
-            return Constant(values[0]) if values else None
+            return Constant(values[0], placed.id, "value") if values else None
         if node.mode == Mode.MUTED:
             return None
         if node.type in (REROUTE, SET):
