@@ -1,0 +1,168 @@
+"""`pycomfy inspect`: a workflow, for a person to read."""
+
+import json
+from collections import Counter
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pycomfy.actions.inspect import Inspection
+from pycomfy.actions.inspect import inspect as inspect_workflow
+from pycomfy.flow.needs.model import NeededNode
+
+_FORMATS = {"ui-0.4": "editor's format 0.4", "ui-1": "editor's format 1", "api": "API format"}
+
+
+def inspect(
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="A workflow, or an image, sound or video with one; a URL; - for stdin."),
+    ],
+    object_info: Annotated[
+        str | None,
+        typer.Option(
+            "--object-info", metavar="JSON|URL", help="Check against a saved /object_info or a running ComfyUI."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+) -> None:
+    """Show what is in a workflow: its nodes and packs, models, inputs and outputs, and what is wrong with it.
+
+    Examples: `pycomfy inspect portrait.png`, `pycomfy inspect workflow.json --object-info http://127.0.0.1:8188`
+    """
+    inspection = inspect_workflow(file, object_info)
+    if as_json:
+        print(json.dumps(inspection.as_dict(), ensure_ascii=False))
+    else:
+        show(inspection, Console(highlight=False))
+
+
+def show(inspection: Inspection, console: Console) -> None:
+    """Everything of interest, shortest way to say it; what is empty is left out."""
+    nodes = inspection.needs.nodes
+    running = sum(n.state == "runs" for n in nodes)
+    off = len(nodes) - running
+    head = Text(inspection.name, style="bold")
+    head.append(f"  {_FORMATS[inspection.format]}, {_count(running, 'node')}", style="dim")
+    if off:
+        head.append(f" and {off} switched off", style="dim")
+    console.print(head)
+    _show_packs(nodes, console)
+    _show_models(inspection, console)
+    _show_files(inspection, console)
+    _show_interface(inspection, console)
+    _show_problems(inspection, console)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _table(console: Console, title: str, *columns: str) -> Table:
+    console.print()
+    console.print(Text(title, style="bold cyan"))
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(width=1)
+    for column in columns:
+        long = column in ("types", "source", "node")
+        table.add_column(column, overflow="fold" if long else "ellipsis", no_wrap=not long)
+    return table
+
+
+def _pack_name(node: NeededNode) -> tuple[str, str]:
+    if node.pack is None:
+        return "", ""
+    name = node.pack.cnr_id or node.pack.aux_id or ""
+    return ("ComfyUI" if name == "comfy-core" else name), node.pack.version or ""
+
+
+def _show_packs(nodes: tuple[NeededNode, ...], console: Console) -> None:
+    packs: dict[str, Counter[str]] = {}
+    versions: dict[str, set[str]] = {}
+    for node in nodes:
+        if node.state == "runs":
+            name, version = _pack_name(node)
+            packs.setdefault(name, Counter())[node.type] += 1
+            versions.setdefault(name, set()).add(version)
+    if not packs:
+        return
+    table = _table(console, "Nodes", "pack", "types")
+    for name in sorted(packs, key=lambda n: (n != "ComfyUI", n == "", n)):
+        label = Text(name or "not said", style="" if name else "dim italic")
+        known = sorted(versions[name] - {""})
+        if len(known) == 1:
+            label.append(f" {known[0][:12]}", style="dim")
+        elif known:
+            label.append(f" {_count(len(known), 'version')}", style="dim")
+        types = Text()
+        for i, (type_, count) in enumerate(sorted(packs[name].items())):
+            types.append(", " if i else "")
+            types.append(type_)
+            types.append(f" ×{count}" if count > 1 else "", style="dim")
+        table.add_row("", label, types)
+    console.print(table)
+
+
+def _show_models(inspection: Inspection, console: Console) -> None:
+    if not inspection.needs.models:
+        return
+    table = _table(console, "Models", "folder", "name", "source")
+    for model in sorted(inspection.needs.models, key=lambda m: (m.folder or "~", m.name)):
+        host = urlsplit(model.url).hostname if model.url else None
+        source = Text(host or "no URL", style="dim" if host else "dim italic")
+        if model.url and host:
+            source.stylize(f"link {model.url}")
+        source.append("  sha256" if model.sha256 else "", style="green")
+        folder = Text(model.folder or "folder unknown", style="" if model.folder else "yellow")
+        table.add_row("", folder, Text(model.name), source)
+    console.print(table)
+
+
+def _show_files(inspection: Inspection, console: Console) -> None:
+    if not inspection.needs.files:
+        return
+    table = _table(console, "Files it reads", "kind", "name", "node")
+    for file in inspection.needs.files:
+        table.add_row("", file.kind, Text(file.name), Text(f"node {file.node}, {file.input}", style="dim"))
+    console.print(table)
+
+
+def _show_interface(inspection: Inspection, console: Console) -> None:
+    parameters, outputs = inspection.interface.parameters, inspection.interface.outputs
+    if parameters:
+        title = "Inputs" if inspection.exact else "Inputs (from the file alone; --object-info makes them exact)"
+        table = _table(console, title, "name", "type", "default")
+        for parameter in parameters:
+            kind = Text(parameter.type)
+            if parameter.minimum is not None and parameter.maximum is not None:
+                most = f"…{parameter.maximum}" if abs(parameter.maximum) < 1e9 else " or more"
+                kind.append(f" {parameter.minimum}{most}", style="dim")
+            elif parameter.choices:
+                kind.append(f" of {len(parameter.choices)}", style="dim")
+            default = json.dumps(parameter.default, ensure_ascii=False)
+            table.add_row("", Text(parameter.name), kind, Text(default, style="dim"))
+        console.print(table)
+    if outputs:
+        table = _table(console, "Outputs", "name", "kind", "node")
+        for output in outputs:
+            table.add_row("", Text(output.name), output.kind, Text(f"node {output.node}, {output.title}", style="dim"))
+        console.print(table)
+
+
+def _show_problems(inspection: Inspection, console: Console) -> None:
+    if not inspection.problems:
+        if inspection.exact:
+            console.print()
+            console.print(Text("Nothing is wrong with the graph.", style="green"))
+        return
+    console.print()
+    console.print(Text(_count(len(inspection.problems), "problem"), style="bold red"))
+    for problem in inspection.problems:
+        console.print(Text.assemble(("  ✗ ", "red"), problem.what))
+        for label, text in (("where", problem.where), ("fix", problem.fix)):
+            if text:
+                console.print(Text.assemble((f"    {label + ':':<6} ", "dim"), text))
