@@ -6,12 +6,14 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pycomfy.actions.inspect import Inspection
 from pycomfy.actions.inspect import inspect as inspect_workflow
+from pycomfy.flow.interface.model import Parameter
 from pycomfy.flow.needs.model import NeededNode
 
 _FORMATS = {"ui-0.4": "editor's format 0.4", "ui-1": "editor's format 1", "api": "API format"}
@@ -136,14 +138,12 @@ def _show_interface(inspection: Inspection, console: Console) -> None:
     if parameters:
         title = "Inputs" if inspection.exact else "Inputs (from the file alone; --object-info makes them exact)"
         table = _table(console, title, "name", "type", "default")
-        for parameter in parameters:
-            kind = Text(parameter.type)
-            if parameter.minimum is not None and parameter.maximum is not None:
-                most = f"…{parameter.maximum}" if abs(parameter.maximum) < 1e9 else " or more"
-                kind.append(f" {parameter.minimum}{most}", style="dim")
-            elif parameter.choices:
-                kind.append(f" of {len(parameter.choices)}", style="dim")
+        kinds = [_kind(p) for p in parameters]
+        room = console.width - max(len(p.name) for p in parameters) - max(len(k) for k in kinds) - 10
+        for parameter, kind in zip(parameters, kinds, strict=True):
             default = json.dumps(parameter.default, ensure_ascii=False)
+            if cell_len(default) > room:
+                default = set_cell_size(default, max(room - 1, 8)) + "…"
             table.add_row("", Text(parameter.name), kind, Text(default, style="dim"))
         console.print(table)
     if outputs:
@@ -151,6 +151,16 @@ def _show_interface(inspection: Inspection, console: Console) -> None:
         for output in outputs:
             table.add_row("", Text(output.name), output.kind, Text(f"node {output.node}, {output.title}", style="dim"))
         console.print(table)
+
+
+def _kind(parameter: Parameter) -> Text:
+    kind = Text(parameter.type)
+    low, high = parameter.minimum, parameter.maximum
+    if low is not None and high is not None:
+        kind.append(f" {low:g}…{high:g}" if abs(high) < 1e6 else f" {low:g} or more", style="dim")
+    elif parameter.choices:
+        kind.append(f" of {len(parameter.choices)}", style="dim")
+    return kind
 
 
 def _show_problems(inspection: Inspection, console: Console) -> None:
