@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from pycomfy.errors import NotFound, PycomfyError, UnpinnedPack, Unreachable, Unresolved
 from pycomfy.flow.lock.address import Address, parse_address, without_password
 from pycomfy.outside.files import full_disk_is_an_error
-from pycomfy.outside.home import find_home
 from pycomfy.outside.process import missing
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -70,17 +69,18 @@ class Objects:
 class Repository:
     """A repository and its mirror. `owner` is who needs it, for errors: the name of a node pack, or "ComfyUI".
 
-    `url` is what `parse_address` accepts; a relative path is relative to the current folder. Raises `BadConfig`.
+    `url` is what `parse_address` accepts; a relative path is relative to the current folder. `cache` holds the mirrors.
+    Raises `BadConfig`.
     """
 
-    def __init__(self, url: str, *, owner: str, cache: Path | None = None) -> None:
+    def __init__(self, url: str, *, owner: str, cache: Path) -> None:
         address = parse_address(url, where=owner)
         if address.local and not address.url.startswith("file://"):
             path = os.path.abspath(address.url)  # noqa: PTH100  (Path would resolve nothing, but keep `..`)
             address = Address(path, address.public, path, local=True)
         self.address = address
         self.owner = owner
-        self.cache = cache or find_home().cache / "git"
+        self.cache = cache
         self.mirror = self.cache / hashlib.sha256(address.identity.encode()).hexdigest()[:32]
 
     def resolve(self, revision: str | None = None) -> str:

@@ -112,9 +112,14 @@ class Section(BaseModel):
 
 
 class SourceSpec(Section):
-    """Where code comes from, not yet pinned. `requirements` replaces what the code itself declares."""
+    """Where code comes from, not yet pinned.
+
+    `requirements` replaces what the code itself declares; `types` are node types that it supplies although its source
+    does not show them, because it makes them while it runs or in the browser.
+    """
 
     requirements: tuple[RequirementText, ...] | None = Field(None, strict=False)
+    types: tuple[Annotated[str, StringConstraints(min_length=1, max_length=500)], ...] = Field((), strict=False)
 
 
 class GitSpec(SourceSpec):

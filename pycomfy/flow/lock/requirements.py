@@ -21,6 +21,8 @@ MOST_INCLUDES = 20
 # Options that say nothing we do not do anyway: wheels only, no upgrade of what is installed.
 _HARMLESS = ("--prefer-binary", "--only-binary", "--require-hashes")
 
+_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _LOOKS_LIKE_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(://|:/)|^git@|\s@\s*\S+|^[\w.-]+(\[[^\]]*\])?@\S+")
 
@@ -122,7 +124,8 @@ class _Reader:
         except InvalidRequirement:
             self._refuse_text(text, where)
             return
-        if requirement.url is not None:
+        # pip and uv take a name with such an ending for a file beside the requirements.
+        if requirement.url is not None or requirement.name.lower().endswith(_ARCHIVES):
             self._refuse_text(text, where)
             return
         asked = Asked(str(requirement), canonicalize_name(requirement.name), where)
@@ -148,7 +151,7 @@ class _Reader:
         short = shown if len(shown) <= 120 else shown[:119] + "…"
         if _LOOKS_LIKE_URL.search(text):
             self._refuse(f"{short!r} comes from a URL, not from the index", where)
-        elif "/" in text or "\\" in text or text.startswith("."):
+        elif "/" in text or "\\" in text or text.startswith(".") or text.lower().endswith(_ARCHIVES):
             self._refuse(f"{short!r} is a path, not a package of the index", where)
         else:
             self._refuse(f"{short!r} is no requirement that Python packaging knows", where)

@@ -1,0 +1,101 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pycomfy.errors import BadConfig
+from pycomfy.flow.lock.address import parse_address, split_revision, without_password
+
+names = st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True)
+
+
+@given(
+    names, names, st.sampled_from(["https://git.example.org/", "ssh://git@git.example.org/", "git@git.example.org:"])
+)
+def test_every_spelling_of_a_repository_has_one_identity(owner: str, repo: str, prefix: str) -> None:
+    plain = parse_address(f"https://git.example.org/{owner}/{repo}").identity
+    for ending in ("", ".git", "/", ".git/"):
+        assert parse_address(f"{prefix}{owner}/{repo}{ending}").identity == plain
+    assert parse_address(f"https://me:secret@GIT.example.org:443/{owner}//{repo}").identity == plain
+
+
+@given(names, names)
+def test_case_matters_only_where_the_forge_says_so(owner: str, repo: str) -> None:
+    def same(host: str) -> bool:
+        lower, upper = f"https://{host}/{owner}/{repo}", f"https://{host}/{owner.upper()}/{repo}"
+        return parse_address(lower).identity == parse_address(upper).identity
+
+    assert same("github.com") and not same("git.example.org")
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_an_address_or_a_bad_config(text: str) -> None:
+    try:
+        address = parse_address(text)
+    except BadConfig:
+        return
+    assert not address.url.startswith("-") and "\n" not in address.url and "\0" not in address.url
+    assert "::" not in address.url.split("/")[0]
+
+
+@given(names, st.from_regex(r"[A-Za-z0-9]{1,20}", fullmatch=True))
+def test_a_password_is_used_but_never_told(user: str, password: str) -> None:
+    address = parse_address(f"https://{user}:{password}@git.example.org/owner/repo")
+    assert address.url == f"https://{user}:{password}@git.example.org/owner/repo"
+    assert address.public == "https://git.example.org/owner/repo"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "-u",
+        "--upload-pack=touch x",
+        "ext::sh -c id",
+        "fd::17/foo",
+        "http://git.example.org/x",
+        "ftp://git.example.org/x",
+        "https://",
+        "https:///x",
+        "https://git.example.org/",
+        "https://-oProxyCommand=x/y",
+        "ssh://-oProxyCommand=x/y",
+        "https://git.example.org/x?token=1",
+        "https://git.example.org:99999/x",
+        "file://elsewhere/x",
+        "https://git.example.org/a b",
+        "a\nb",
+        "x" * 3000,
+    ],
+)
+def test_what_git_would_misread_is_refused(text: str) -> None:
+    with pytest.raises(BadConfig):
+        parse_address(text)
+
+
+@pytest.mark.parametrize("text", ["packs/x", "../x", "/srv/x", "./a:b", "a b/c", "file:///srv/x"])
+def test_paths_are_local(text: str) -> None:
+    assert parse_address(text).local
+
+
+def test_an_ssh_user_is_part_of_the_address() -> None:
+    assert without_password("ssh://git:pw@host/x") == "ssh://git@host/x"
+    assert parse_address("git@host:owner/x").public == "git@host:owner/x"
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "revision"),
+    [
+        ("https://h/o/r@v1", "https://h/o/r", "v1"),
+        ("https://h/o/r@feature/x", "https://h/o/r", "feature/x"),
+        ("https://me:pw@h/o/r", "https://me:pw@h/o/r", None),
+        ("https://me:pw@h/o/r@v1", "https://me:pw@h/o/r", "v1"),
+        ("git@h:o/r", "git@h:o/r", None),
+        ("git@h:o/r@v1", "git@h:o/r", "v1"),
+        ("ssh://git@h/o/r.git@abc", "ssh://git@h/o/r.git", "abc"),
+        ("packs/x@main", "packs/x", "main"),
+        ("packs/x", "packs/x", None),
+        ("packs/x@", "packs/x", None),
+    ],
+)
+def test_revision_is_what_follows_the_last_at_of_the_path(text: str, url: str, revision: str | None) -> None:
+    assert split_revision(text) == (url, revision)

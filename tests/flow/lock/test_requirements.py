@@ -1,0 +1,110 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pycomfy.errors import Problems, Unresolved
+from pycomfy.flow.lock.requirements import list_wants, read_wants
+
+
+def read(text: str, **files: str) -> list[str]:
+    return [a.text for a in read_wants("pack x", {"requirements.txt": text, **files}).asked]
+
+
+def test_names_versions_extras_and_markers_are_read() -> None:
+    text = "# a comment\nnumpy>=1.25  # why\n\nPillow\nuvicorn[standard]~=0.3; python_version >= '3.9'\n"
+    assert read(text) == ["numpy>=1.25", "Pillow", 'uvicorn[standard]~=0.3; python_version >= "3.9"']
+
+
+def test_lines_are_joined_and_hashes_dropped() -> None:
+    wants = read_wants("pack x", {"requirements.txt": "\na==1 \\\n  --hash=sha256:00 \\\n  --hash=sha256:01\nb\n"})
+    assert [(a.text, a.where) for a in wants.asked] == [
+        ("a==1", "requirements.txt line 2"),
+        ("b", "requirements.txt line 5"),
+    ]
+
+
+def test_includes_inside_the_tree_are_followed_once() -> None:
+    files = {
+        "requirements.txt": "-r more/base.txt\n-rmore/base.txt\n--constraint=limits.txt\na\n",
+        "more/base.txt": "b\n-r ../requirements.txt\n-r extra.txt",
+        "more/extra.txt": "c",
+        "limits.txt": "d<2",
+    }
+    wants = read_wants("pack x", files)
+    assert [a.name for a in wants.asked] == ["b", "c", "a"]
+    assert [a.text for a in wants.constraints] == ["d<2"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://evil.example/simple",
+        "--extra-index-url=https://evil.example/simple",
+        "-i https://evil.example/simple",
+        "-f ./wheels",
+        "--find-links=/tmp",
+        "--trusted-host evil.example",
+        "-e .",
+        "--editable=git+https://h/x",
+        "git+https://h/x.git",
+        "git+ssh://git@h/x.git@main#egg=x",
+        "x @ https://h/x.whl",
+        "x@git+https://h/x",
+        "https://me:secret@h/x.whl",
+        "file:///etc/passwd",
+        "./local",
+        "../up",
+        "/abs/x.whl",
+        "wheels\\x.whl",
+        "x-1.0-py3-none-any.whl",
+        "-r ../outside.txt",
+        "-r /etc/passwd",
+        "-r https://h/x.txt",
+        "-r missing.txt",
+        "--no-binary :all:",
+        "--pre",
+        "not a requirement",
+        "${TOKEN}",
+    ],
+)
+def test_a_line_that_reaches_out_is_refused_by_pack_file_and_line(line: str) -> None:
+    with pytest.raises(Unresolved) as e:
+        read(f"fine\n{line}\n")
+    assert "pack x" in e.value.what and e.value.where == "requirements.txt line 2"
+    assert "[packs.x] requirements" in e.value.fix
+    assert "secret" not in str(e.value)
+
+
+def test_all_refused_lines_are_told_at_once() -> None:
+    with pytest.raises(Problems) as e:
+        read("-e .\ngit+https://h/x\nfine\n--pre\n")
+    assert [p.where.split()[-1] for p in e.value.problems] == ["1", "2", "4"]
+
+
+def test_pyproject_counts_only_without_requirements_txt() -> None:
+    pyproject = '[project]\nname = "x"\ndependencies = ["segno>=1.6"]\n'
+    assert [a.text for a in read_wants("pack x", {"pyproject.toml": pyproject}).asked] == ["segno>=1.6"]
+    assert read("", **{"pyproject.toml": pyproject}) == []
+    assert read_wants("pack x", {}).asked == ()
+
+
+@pytest.mark.parametrize("text", ["[project", "project = 3", "[project]\ndependencies = 3"])
+def test_a_strange_pyproject_is_empty_or_told(text: str) -> None:
+    try:
+        assert read_wants("pack x", {"pyproject.toml": text}).asked == ()
+    except Unresolved as e:
+        assert e.where == "pyproject.toml"
+
+
+def test_listed_requirements_cannot_bring_options() -> None:
+    with pytest.raises(Unresolved):
+        list_wants("pycomfy.toml", ["a\n--index-url=x"], "pycomfy.toml")
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_told(text: str) -> None:
+    try:
+        wants = read_wants("pack x", {"requirements.txt": text})
+    except (Unresolved, Problems):
+        return
+    assert all("\n" not in a.text and not a.text.startswith("-") for a in wants.asked)
