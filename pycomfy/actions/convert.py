@@ -2,24 +2,43 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from pycomfy.errors import BadInput, PycomfyError, raise_all
 from pycomfy.flow.prompt.convert import Prompt, convert
 from pycomfy.flow.prompt.spec import Definitions
+from pycomfy.flow.prompt.text import Moment, expand_texts
 from pycomfy.outside.definitions import read_definitions
 from pycomfy.outside.files import write_file
 from pycomfy.outside.media.read import name_of, read_workflow
 
 
-def convert_one(source: str, object_info: str) -> Prompt:
-    """The prompt for the workflow at `source` (a path, a URL, `-`), for the server that `object_info` describes."""
-    return convert(read_workflow(source), Definitions(read_definitions(object_info)))
+@dataclass(frozen=True)
+class Target:
+    """The server to convert for: where its `/object_info` is. With a `seed`, texts are expanded as on queueing."""
+
+    object_info: str
+    seed: int | None = None
 
 
-def convert_many(sources: Sequence[str], object_info: str, folder: Path) -> list[Path]:
+def convert_one(source: str, target: Target) -> Prompt:
+    """The prompt for the workflow at `source` (a path, a URL, `-`)."""
+    return _convert(source, Definitions(read_definitions(target.object_info)), target.seed)
+
+
+def _convert(source: str, definitions: Definitions, seed: int | None) -> Prompt:
+    workflow = read_workflow(source)
+    prompt = convert(workflow, definitions)
+    if seed is None:
+        return prompt
+    return expand_texts(prompt, workflow, definitions, Moment(seed, datetime.now().astimezone()))
+
+
+def convert_many(sources: Sequence[str], target: Target, folder: Path) -> list[Path]:
     """Write one `NAME.json` each into `folder`, all or none. Raises every problem of every workflow at once."""
-    definitions = Definitions(read_definitions(object_info))
+    definitions = Definitions(read_definitions(target.object_info))
     prompts: dict[str, Prompt] = {}
     problems: list[PycomfyError] = []
     for source in sources:
@@ -28,7 +47,7 @@ def convert_many(sources: Sequence[str], object_info: str, folder: Path) -> list
             problems.append(BadInput(f"two workflows are called {name}", where=source, fix="rename one of the files"))
             continue
         try:
-            prompts[name] = convert(read_workflow(source), definitions)
+            prompts[name] = _convert(source, definitions, target.seed)
         except PycomfyError as e:
             problems.append(e)
     raise_all(problems)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.convert import convert_many, convert_one, render_prompt
+from pycomfy.actions.convert import Target, convert_many, convert_one, render_prompt
 
 
 def convert(
@@ -18,6 +18,14 @@ def convert(
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write one NAME.json per workflow here.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--expand-texts",
+            metavar="SEED",
+            help="Do what the browser does on queueing: choose from {a|b}, drop comments, fill in %date:…%.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="With -o, list the written files as JSON.")] = False,
 ) -> None:
@@ -31,9 +39,9 @@ def convert(
     if output is None:
         if len(files) > 1:
             raise typer.BadParameter("several workflows need -o DIR", param_hint="-o")
-        sys.stdout.write(render_prompt(convert_one(files[0], object_info)))
+        sys.stdout.write(render_prompt(convert_one(files[0], Target(object_info, seed))))
         return
-    paths = convert_many(files, object_info, output)
+    paths = convert_many(files, Target(object_info, seed), output)
     if as_json:
         print(json.dumps({"version": 1, "files": [str(p) for p in paths]}))
     else:

@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict
 
 from pycomfy.errors import BadWorkflow, PycomfyError, UnknownNode, raise_all
 from pycomfy.flow.prompt.flat import Placed, flatten, walk
+from pycomfy.flow.prompt.groups import Groups
 from pycomfy.flow.prompt.nodes import Nodes
 from pycomfy.flow.prompt.promote import Promoted
 from pycomfy.flow.prompt.source import Constant, Linked, Sources
@@ -80,7 +81,7 @@ class Reading:
         self.nodes = Nodes(definitions)
         self._promoted = Promoted(self.nodes)
         self._sources = Sources(self.nodes, self._promoted.value)
-        self.placed = tuple(walk(flatten(workflow)))
+        self.placed = tuple(walk(flatten(workflow, Groups(workflow.groups, definitions).open)))
         for placed in self.placed:
             if placed.inner is not None:
                 self._promoted.open(placed)

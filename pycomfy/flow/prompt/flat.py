@@ -1,6 +1,6 @@
 """The workflow with its subgraphs opened: one flat list of nodes, each knowing the graph it stands in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pycomfy.errors import BadWorkflow
@@ -44,8 +44,11 @@ class Placed:
     inner: Scope | None = None
 
 
-def flatten(workflow: Workflow) -> Scope:
-    """Open every subgraph. Raises `BadWorkflow` if one contains itself, or for more than 100,000 nodes."""
+def flatten(workflow: Workflow, open_group: Callable[[Node], tuple[Node, Subgraph] | None]) -> Scope:
+    """Open every subgraph, and every group node that `open_group` makes one of.
+
+    Raises `BadWorkflow` if one contains itself, or for more than 100,000 nodes.
+    """
     root = Scope(workflow.graph)
     waiting: list[tuple[Scope, tuple[str, ...], bool]] = [(root, (), False)]
     count = 0
@@ -59,9 +62,12 @@ def flatten(workflow: Workflow) -> Scope:
                 fix="use fewer copies of nested subgraphs",
             )
         for node in scope.graph.nodes:
+            subgraph = workflow.subgraphs.get(node.type)
+            opened = open_group(node) if subgraph is None and workflow.groups else None
+            if opened is not None:
+                node, subgraph = opened
             placed = Placed(node, scope.prefix + node.id, scope, silent)
             scope.nodes[node.id] = placed
-            subgraph = workflow.subgraphs.get(node.type)
             if subgraph is None:
                 continue
             if subgraph.id in above:

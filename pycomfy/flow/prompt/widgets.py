@@ -1,6 +1,7 @@
 """The widgets of a node, rebuilt from its definition, and the values that a workflow saved for them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from pycomfy.flow.prompt.spec import (
@@ -13,6 +14,7 @@ from pycomfy.flow.prompt.spec import (
 )
 from pycomfy.flow.workflow.model import Node
 
+MAX_ROWS = 200
 MAX_WIDGETS = 10_000
 """More than any real node has; a hostile definition nests dynamic inputs without end."""
 
@@ -22,7 +24,10 @@ _EMPTY: Mapping[str, object] = {"INT": 0, "FLOAT": 0, "BOOLEAN": False}
 
 
 class Widget(NamedTuple):
-    """`saved` takes a place in `widgets_values`; `sent` goes into the prompt. `parts` are a dynamic combo's options."""
+    """`saved` takes a place in `widgets_values`; `sent` goes into the prompt.
+
+    `parts` are a dynamic combo's options; `rows` is what each row of a dynamic group has, named by the field.
+    """
 
     name: str
     kind: str
@@ -32,11 +37,12 @@ class Widget(NamedTuple):
     choices: tuple[object, ...] = ()
     options: Mapping[str, object] = {}
     parts: Mapping[str, Sequence[InputSpec]] | None = None
+    rows: Sequence[InputSpec] | None = None
 
 
 def make_widgets(inputs: Iterable[InputSpec]) -> list[Widget]:
     """The widgets of these inputs with their defaults, in the order in which `widgets_values` lists them."""
-    return [w for spec in inputs if spec.is_widget for w in _make(spec)]
+    return list(islice((w for spec in inputs if spec.is_widget for w in _make(spec)), MAX_WIDGETS))
 
 
 def _make(spec: InputSpec) -> list[Widget]:
@@ -45,7 +51,7 @@ def _make(spec: InputSpec) -> list[Widget]:
     if kind == DYNAMIC_COMBO:
         return _make_dynamic_combo(spec)
     if kind == DYNAMIC_GROUP:
-        return [Widget(spec.name, kind, spec.options.get("min", 0), sent=False, options=spec.options)]
+        return _make_dynamic_group(spec)
     widget = Widget(
         spec.name,
         kind,
@@ -67,6 +73,26 @@ def _make_dynamic_combo(spec: InputSpec) -> list[Widget]:
     first = next(iter(parts), None)
     widget = Widget(spec.name, DYNAMIC_COMBO, first, choices=tuple(parts), parts=parts)
     return [widget, *make_widgets(parts[first] if first is not None else ())]
+
+
+def _make_dynamic_group(spec: InputSpec) -> list[Widget]:
+    """A count, which is saved and not sent, and after it the fields of each row, `group.0.field`."""
+    rows = _group_inputs("", spec.options.get("template"))
+    least = spec.options.get("min")
+    count = least if type(least) is int and least > 0 else 0
+    widget = Widget(spec.name, DYNAMIC_GROUP, count, sent=False, options=spec.options, rows=rows)
+    return [widget, *_make_rows(widget, count)]
+
+
+def _make_rows(group: Widget, count: int) -> list[Widget]:
+    made: list[Widget] = []
+    for row in range(min(count, MAX_ROWS)):
+        for spec in group.rows or ():
+            name = f"{group.name}.{row}{spec.name}"
+            for place, widget in enumerate(make_widgets([spec._replace(name=name)])):
+                # What a field brings along, a seed's control, is named by its place.
+                made.append(widget if place == 0 else widget._replace(name=f"{name}.{place - 1}"))
+    return made
 
 
 def _group_inputs(name: str, inputs: object) -> list[InputSpec]:
@@ -145,6 +171,8 @@ def restore(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Restored:
         place += 1
         if widget.parts is not None:
             _choose(current, i - 1, value, values)
+        elif widget.rows is not None:
+            value = _set_rows(current, i - 1, value, values)
         values[widget.name] = _patched(node.type, widget, value)
     return Restored(tuple(current), values)
 
@@ -164,6 +192,21 @@ def _choose(widgets: list[Widget], at: int, option: object, values: dict[str, ob
     group = make_widgets(parts.get(option, ()) if isinstance(option, str) else ())
     widgets[at + 1 : at + 1] = group
     values.update((w.name, w.default) for w in group)
+
+
+def _set_rows(widgets: list[Widget], at: int, value: object, values: dict[str, object]) -> object:
+    """Give a dynamic group as many rows as were saved, at least its minimum. Returns the number of rows."""
+    group = widgets[at]
+    least = group.default if isinstance(group.default, int) else 0
+    count = min(max(least, int(value)), MAX_ROWS) if isinstance(value, int) else least
+    prefix = group.name + "."
+    widgets[at + 1 :] = [w for w in widgets[at + 1 :] if not w.name.startswith(prefix)]
+    for name in [n for n in values if n.startswith(prefix)]:
+        del values[name]
+    rows = _make_rows(group, count)
+    widgets[at + 1 : at + 1] = rows
+    values.update((w.name, w.default) for w in rows)
+    return count
 
 
 def _patched(type_: str, widget: Widget, value: object) -> object:
