@@ -31,6 +31,11 @@ _KEPT = re.compile(
     re.IGNORECASE,
 )
 
+# "windows==1.0 has no wheels with a matching platform tag": the name as normalised by uv, and the versions.
+_WITHOUT_WHEEL = re.compile(
+    r"\b([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)((?:[<>=!~]=?[^ ,]+,?)*) (?:has|have) no (?:usable wheels|wheels with a match)"
+)
+
 MOST_PROBLEMS = 20
 
 
@@ -161,8 +166,8 @@ def _explain(question: Question, stderr: str, command: Sequence[str], folder: Pa
     if unreachable := _unreachable(stderr):
         return [unreachable]
     without: dict[str, NoWheel] = {}
-    while (missing := _without_wheel(stderr)) and missing not in without and len(without) < MOST_PROBLEMS:
-        without[missing] = _no_wheel(missing, stderr, question, folder)
+    while (missing := _WITHOUT_WHEEL.search(stderr)) and missing[1] not in without and len(without) < MOST_PROBLEMS:
+        without[missing[1]] = _no_wheel(missing, stderr, question, folder)
         (folder / "excludes").write_text("".join(name + "\n" for name in without))
         done = _run_uv([*command, "--excludes=excludes"], folder)
         if isinstance(done, bytes):
@@ -171,17 +176,9 @@ def _explain(question: Question, stderr: str, command: Sequence[str], folder: Pa
     return [*without.values(), _no_solution(question, stderr)] if not _unreachable(stderr) else list(without.values())
 
 
-def _without_wheel(stderr: str) -> str | None:
-    """The package that uv found no usable wheel of."""
-    match = re.search(r"hint: Wheels are required for `([^`]+)`", stderr) or re.search(
-        r"only found wheels for `([^`]+)`", stderr
-    )
-    return canonicalize_name(match[1]) if match else None
-
-
-def _no_wheel(name: str, stderr: str, question: Question, folder: Path) -> NoWheel:
-    match = re.search(rf"\b{re.escape(name)}((?:[<>=!~]=?[^ ,]+,?)+) (?:has|have) no ", stderr)
-    version = match[1].rstrip(",") if match else ""
+def _no_wheel(missing: re.Match[str], stderr: str, question: Question, folder: Path) -> NoWheel:
+    """What there is of a package instead: uv is asked for it alone, without the platform."""
+    name, version = missing[1], missing[2].rstrip(",")
     (folder / "other.in").write_text(f"{name}{version}\n")
     options = [o for o in _options(question.target) if not o.startswith("--python-platform")]
     done = _run_uv([*options, "--universal", "--no-deps", "other.in"], folder)
@@ -235,16 +232,25 @@ def _reason(stderr: str) -> str:
     text = stderr.split("\nhint:", 1)[0]
     text = re.sub(r"^\s*(error|cause|×|├─▶|╰─▶)\s*:?\s*", "", text, flags=re.MULTILINE)
     text = re.sub(r"^No solution found when resolving dependencies:?\s*", "", text.strip())
-    return re.sub(r"//[^/@\s]+@", "//", re.sub(r"\s+", " ", text)).strip().rstrip(".")
+    return _without_passwords(re.sub(r"\s+", " ", text)).strip().rstrip(".")
 
 
 def _unreachable(stderr: str) -> Unreachable | None:
+    if refused := re.search(r"An index URL \((\S+)\) could not be queried[^(]*\(([^)]*)\)", stderr):
+        return Unreachable(
+            f"the Python index refuses to answer: {refused[2]}",
+            where=_without_passwords(refused[1]),
+            fix="give uv credentials that it accepts: in netrc, a keyring, or the index's URL",
+        )
     if not re.search(r"Failed to fetch|error sending request|Request failed after|network was disabled", stderr):
         return None
     url = re.search(r"Failed to fetch:? `?(\S+?)`?$", stderr, flags=re.MULTILINE)
-    denied = re.search(r"\b(401|403|407)\b", stderr)
     return Unreachable(
         f"the Python index did not answer: {_reason(stderr)}",
-        where=re.sub(r"//[^/@\s]+@", "//", url[1]) if url else "uv",
-        fix="give uv credentials (netrc, keyring, or in UV_INDEX)" if denied else "check the network and the proxy",
+        where=_without_passwords(url[1]) if url else "uv",
+        fix="check the network and the proxy",
     )
+
+
+def _without_passwords(text: str) -> str:
+    return re.sub(r"//[^/@\s]+@", "//", text)

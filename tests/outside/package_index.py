@@ -1,0 +1,113 @@
+"""A Python package index on this machine, with wheels made for the test: uv is real, the packages are tiny."""
+
+import base64
+import contextlib
+import hashlib
+import io
+import json
+import threading
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Index:
+    """`url` is what `UV_DEFAULT_INDEX` wants. With `password`, the index answers user `me` only."""
+
+    password: str = ""
+    url: str = ""
+    files: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
+
+    def add(
+        self,
+        name: str,
+        version: str,
+        *,
+        needs: Sequence[str] = (),
+        tags: Sequence[str] = ("py3-none-any",),
+        uploaded: str = "2025-01-01T00:00:00Z",
+        files: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Add a version: a wheel for each of `tags`; without tags, only a source."""
+        names = [f"{name}-{version}-{tag}.whl" for tag in tags] or [f"{name}-{version}.tar.gz"]
+        for filename in names:
+            data = make_wheel(name, version, needs, files) if tags else b"a source"
+            self.contents[filename] = data
+            self.files.setdefault(name, {})[filename] = {
+                "filename": filename,
+                "url": f"../../files/{filename}",
+                "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
+                "size": len(data),
+                "upload-time": uploaded,
+            }
+
+
+def make_wheel(name: str, version: str, needs: Sequence[str], files: Sequence[tuple[str, str]]) -> bytes:
+    buffer = io.BytesIO()
+    info = f"{name}-{version}.dist-info"
+    requires = "".join(f"Requires-Dist: {need}\n" for need in needs)
+    with zipfile.ZipFile(buffer, "w") as wheel:
+        for path, text in files:
+            wheel.writestr(zipfile.ZipInfo(path), text)
+        wheel.writestr(
+            zipfile.ZipInfo(f"{info}/METADATA"), f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}"
+        )
+        wheel.writestr(
+            zipfile.ZipInfo(f"{info}/WHEEL"), "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(zipfile.ZipInfo(f"{info}/RECORD"), "")
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def serve(password: str = "") -> Iterator[Index]:
+    """Serve an index until the block ends."""
+    index = Index(password)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            expected = "Basic " + base64.b64encode(f"me:{password}".encode()).decode()
+            if password and self.headers.get("Authorization") != expected:
+                self._answer(401, b"", "text/plain")
+                return
+            parts = self.path.strip("/").split("/")
+            if parts[0] == "simple" and parts[1] in index.files:
+                page = {
+                    "meta": {"api-version": "1.1"},
+                    "name": parts[1],
+                    "files": list(index.files[parts[1]].values()),
+                    "versions": [],
+                }
+                self._answer(200, json.dumps(page).encode(), "application/vnd.pypi.simple.v1+json")
+            elif parts[0] == "files" and parts[1] in index.contents:
+                self._answer(200, index.contents[parts[1]], "application/octet-stream")
+            else:
+                self._answer(404, b"", "text/plain")
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def _answer(self, status: int, data: bytes, kind: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(data)))
+            if status == 401:
+                self.send_header("WWW-Authenticate", "Basic")
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    user = f"me:{password}@" if password else ""
+    index.url = f"http://{user}127.0.0.1:{server.server_address[1]}/simple"
+    try:
+        yield index
+    finally:
+        server.shutdown()
+        server.server_close()
