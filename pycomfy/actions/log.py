@@ -1,0 +1,18 @@
+"""`log`: the versions there are."""
+
+from pycomfy.errors import NotFound
+from pycomfy.outside.home import Home
+from pycomfy.outside.store import Store, VersionRecord, database_path
+
+
+def log(home: Home, name: str | None = None) -> list[VersionRecord]:
+    """Every version, or one workflow's, newest first. Raises `NotFound` for a workflow without any."""
+    path = database_path(home)
+    if not path.exists() and name is None:
+        return []
+    with Store(path) as store:
+        versions = store.versions(name)
+        if name is not None and not versions:
+            known = ", ".join(store.names()[:20]) or "none yet"
+            raise NotFound(f'no workflow "{name}"', where=str(path), fix=f"`pycomfy log` lists them all: {known}")
+    return versions

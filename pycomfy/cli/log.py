@@ -1,0 +1,67 @@
+"""`pycomfy log`: the versions that were built."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pycomfy.actions.log import log as list_versions
+from pycomfy.cli.progress import size
+from pycomfy.outside.home import find_home
+from pycomfy.outside.store import VersionRecord
+
+_NOTHING = "no versions yet: `pycomfy build WORKFLOW` makes the first"
+
+
+def log(
+    name: Annotated[str | None, typer.Argument(help="Only this workflow's versions.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+) -> None:
+    """List the versions that were built, newest first.
+
+    Example: `pycomfy log hello`
+    """
+    versions = list_versions(find_home(), name)
+    if as_json:
+        print(json.dumps([as_dict(v) for v in versions], indent=1, ensure_ascii=False))
+    else:
+        show(versions, Console(highlight=False))
+
+
+def as_dict(version: VersionRecord) -> dict[str, object]:
+    """The contract's keys."""
+    return {
+        "name": version.name,
+        "version": version.version,
+        "commit": version.commit,
+        "parent": version.parent,
+        "message": version.message,
+        "created_at": version.created_at,
+        "manifest_digest": version.manifest_digest,
+    }
+
+
+def show(versions: list[VersionRecord], console: Console) -> None:
+    """A table on a terminal; elsewhere a line for each, with tabs between, for other programs."""
+    if not console.is_terminal:
+        for v in versions:
+            print(f"{v.name}@{v.version}", v.created_at, v.comfyui_version, v.manifest_digest or "-", sep="\t")
+        return
+    if not versions:
+        console.print(_NOTHING)
+        return
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for title in ("version", "built", "ComfyUI", "size", "image", "message"):
+        table.add_column(title, justify="right" if title == "size" else "left", no_wrap=title != "message")
+    for v in versions:
+        table.add_row(
+            f"[bold]{v.name}[/bold]@{v.version}",
+            v.created_at.replace("T", " ").removesuffix("Z"),
+            v.comfyui_version,
+            size(v.size) if v.size is not None else "",
+            (v.manifest_digest or "").removeprefix("sha256:")[:12],
+            v.message or "",
+        )
+    console.print(table)

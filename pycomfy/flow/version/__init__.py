@@ -1,0 +1,1 @@
+"""Versions of a workflow: how they are named."""
