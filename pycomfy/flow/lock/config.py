@@ -118,8 +118,8 @@ class SourceSpec(Section):
     does not show them, because it makes them while it runs or in the browser.
     """
 
-    requirements: tuple[RequirementText, ...] | None = Field(None, strict=False)
-    types: tuple[Annotated[str, StringConstraints(min_length=1, max_length=500)], ...] = Field((), strict=False)
+    requirements: tuple[RequirementText, ...] | None = Field(default=None, strict=False)
+    types: tuple[Annotated[str, StringConstraints(min_length=1, max_length=500)], ...] = Field(default=(), strict=False)
 
 
 class GitSpec(SourceSpec):
@@ -134,7 +134,7 @@ class WheelSpec(SourceSpec):
 
     wheel: Annotated[str, AfterValidator(_check_pin)]
     folder: RelativePath
-    exclude: tuple[RelativePath, ...] = Field((), strict=False)
+    exclude: tuple[RelativePath, ...] = Field(default=(), strict=False)
 
 
 class PathSpec(SourceSpec):
