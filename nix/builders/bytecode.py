@@ -4,7 +4,6 @@ import importlib.util
 import marshal
 import posixpath
 import sys
-import types
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -42,9 +41,8 @@ def cache_path(path: str) -> str:
 def compile_source(source: bytes, filename: str) -> bytes | None:
     """The bytes of an unchecked-hash `.pyc` (PEP 552), or None for a source that does not compile.
 
-    Equal sources give equal bytes in any process: marshal marks an object as shared when more than one reference to it
-    exists, and interned strings have as many as the process happens to use elsewhere, so every string is held once
-    more here and always counts as shared.
+    Equal sources give equal bytes in any process: since 3.11, marshal writes sets in order and takes every interned
+    string for shared, however many references the process happens to hold.
     """
     try:
         with warnings.catch_warnings():
@@ -52,22 +50,4 @@ def compile_source(source: bytes, filename: str) -> bytes | None:
             code = compile(source, filename, "exec", dont_inherit=True, optimize=0)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    held: list[object] = []
-    _hold(code, held)
     return importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source) + marshal.dumps(code)
-
-
-def _hold(value: object, held: list[object]) -> None:
-    if isinstance(value, types.CodeType):
-        held += value.co_names
-        held += value.co_varnames
-        held += value.co_cellvars
-        held += value.co_freevars
-        held += (value.co_filename, value.co_name, value.co_qualname)
-        value = value.co_consts
-    elif not isinstance(value, (tuple, frozenset)):
-        return
-    held += value
-    for item in value:
-        if isinstance(item, (types.CodeType, tuple, frozenset)):
-            _hold(item, held)

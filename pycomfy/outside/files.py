@@ -5,7 +5,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pycomfy.errors import NoSpace
@@ -67,3 +67,12 @@ def new_folder(path: Path) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Replace the folder `path` by one with these files, in one step. Raises `NoSpace`."""
+    with new_folder(path) as folder:
+        for name, data in files.items():
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)

@@ -19,7 +19,8 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class LayoutImage:
-    """The one image of an OCI layout. Digests are `sha256:…`; `size` is that of config and layers, in bytes."""
+    """The one image of an OCI layout. Digests are `sha256:…`; `size` is that of config and layers, in bytes.
+    `layer_names` are ours, from its history: "root", "torch" …"""
 
     layout: Path
     manifest_digest: str
@@ -28,6 +29,7 @@ class LayoutImage:
     diff_ids: tuple[str, ...]
     platform: str
     size: int
+    layer_names: tuple[str, ...] = ()
 
     def blob(self, digest: str) -> Path:
         return self.layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
@@ -54,6 +56,7 @@ def read_layout(layout: Path) -> LayoutImage:
             tuple(_digest(d) for d in config["rootfs"]["diff_ids"]),
             f"{config['os']}/{config['architecture']}",
             sum(int(entry["size"]) for entry in (manifest["config"], *manifest["layers"])),
+            tuple(str(h.get("created_by", "")).removeprefix("pycomfy ") for h in config.get("history", ())),
         )
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise BadInput(f"the OCI layout cannot be read: {e}", where=str(layout), fix="run `pycomfy build` again") from e

@@ -16,16 +16,14 @@ _PATIENCE = 10.0  # seconds Nix gets to stop its builders and unlock the store
 
 @dataclass(frozen=True)
 class Target:
-    """An attribute of a project's `default.nix`, for a platform; `link` becomes a GC root on the result."""
+    """An attribute of a project's `default.nix`, for a platform."""
 
     project: Path
     attribute: str
     platform: str
-    link: Path | None = None
 
     def arguments(self) -> list[str]:
-        out = ["--out-link", str(self.link)] if self.link else ["--no-out-link"]
-        return [str(self.project), "--attr", self.attribute, "--argstr", "platform", self.platform, *out]
+        return [str(self.project), "--attr", self.attribute, "--argstr", "platform", self.platform, "--no-out-link"]
 
 
 def build(settings: NixSettings, target: Target, log: Path, on_event: Callable[[Event], None]) -> list[str]:
@@ -34,8 +32,6 @@ def build(settings: NixSettings, target: Target, log: Path, on_event: Callable[[
     Raises `BuildFailed`, `HashMismatch`, `Unreachable` or `NoSpace`. When interrupted, Nix is stopped first; a path is
     in the store whole or not at all, so that nothing half-written stays.
     """
-    if target.link:
-        target.link.parent.mkdir(parents=True, exist_ok=True)
     command = settings.command("nix-build", *target.arguments(), "--log-format", "internal-json", "-v")
     reader = LogReader()
     with full_disk_is_an_error(log):

@@ -2,13 +2,13 @@
 
 import base64
 import contextlib
-import errno
+import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pycomfy.errors import BuildFailed, HashMismatch, NoSpace
+from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, PycomfyError
 from pycomfy.flow.lock.model import TreeHash
 from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.nix.settings import NixSettings
@@ -49,6 +49,49 @@ def add_tree(settings: NixSettings, name: str, tree: TreeHash, make: Callable[[P
     return path
 
 
+def output_paths(settings: NixSettings, project: Path, attribute: str, platform: str) -> list[str]:
+    """The store paths that an attribute of a project's `default.nix` will have, built or not."""
+    command = settings.command("nix-instantiate", project, "--attr", attribute, "--argstr", "platform", platform)
+    result = run(command)
+    if result.returncode != 0:
+        raise BuildFailed(
+            f"Nix cannot evaluate {attribute}", where=result.stderr.decode(errors="replace").strip(), fix="see above"
+        )
+    return _query(settings, "--query", "--outputs", *result.stdout.decode().split()).split()
+
+
+def keep(settings: NixSettings, path: str, link: Path) -> None:
+    """Make `link` a link to `path`, and a root that the garbage collector respects."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    _query(settings, "--realise", path, "--add-root", link, "--indirect")
+
+
+def copy_paths(settings: NixSettings, paths: Sequence[str], to: Path) -> int:
+    """Copy those of `paths` that the store has to the store under the root folder `to`; how many these were."""
+    there = [path for path in paths if is_valid(settings, path)]
+    if there:
+        features = ("--extra-experimental-features", "nix-command")
+        command = settings.command("nix", *features, "copy", "--no-check-sigs", "--to", to, *there)
+        result = run(command)
+        if result.returncode != 0:
+            raise _failure("nix copy", result.stderr.decode(errors="replace"))
+    return len(there)
+
+
+@contextlib.contextmanager
+def empty_store(beside: Path) -> Iterator[Path]:
+    """The root folder of a new store below `beside`; it is removed in the end."""
+    beside.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".store-", dir=beside))
+    try:
+        yield folder
+    finally:
+        # Folders in a store are read-only; without this only root could remove them.
+        for parent, _, _ in os.walk(folder):
+            Path(parent).chmod(0o700)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def closure_size(settings: NixSettings, path: str) -> int:
     """Bytes of `path` and all that it refers to."""
     paths = _query(settings, "--query", "--requisites", path).split()
@@ -68,9 +111,11 @@ def _query(settings: NixSettings, *arguments: str | Path) -> str:
     result = run(settings.command("nix-store", *arguments))
     if result.returncode == 0:
         return result.stdout.decode().strip()
-    text = result.stderr.decode(errors="replace").strip()
+    raise _failure(f"nix-store {arguments[0]}", result.stderr.decode(errors="replace"))
+
+
+def _failure(command: str, text: str) -> PycomfyError:
     if "No space left on device" in text:
-        with full_disk_is_an_error(Path("/nix/store")):
-            raise OSError(errno.ENOSPC, text)
-        raise NoSpace(text)  # unreachable; for the type checker
-    raise BuildFailed(f"nix-store {arguments[0]} failed", where=text.splitlines()[-1] if text else "", fix="see above")
+        fix = "free some space: `nix-store --gc` removes what nothing needs"
+        return NoSpace("no space left on the disk", where="/nix/store", fix=fix)
+    return BuildFailed(f"{command} failed", where=text.strip()[-1000:], fix="what Nix says above")

@@ -1,0 +1,34 @@
+# `make` lists what there is.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test story lint format bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what pycomfy needs here, and itself into .venv
+	@scripts/setup.sh
+
+demo: setup ## a workflow becomes an image, and the image a picture (the first time: about 5 GB of downloads)
+	@scripts/demo.sh
+
+test: setup ## the fast tests
+	@.venv/bin/pytest -m 'not story'
+
+story: setup ## the end-to-end tests: real Nix, real containers, real ComfyUI
+	@.venv/bin/pytest -m story
+
+lint: setup ## style and types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+format: setup ## put the style right
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+bench: ## the figures in benchmarks/, beside a Dockerfile's
+	@scripts/setup.sh bench
+	@.venv/bin/python -m benchmarks
+
+clean: ## remove what the demo made here (not $$PYCOMFY_HOME)
+	rm -rf demo

@@ -1,0 +1,131 @@
+"""A project in a Nix store: supply what Nix cannot fetch by itself, fetch the rest, build it.
+
+`build` and `verify` share it.
+"""
+
+import dataclasses
+import platform as machine
+from dataclasses import dataclass
+from pathlib import Path
+
+from pycomfy.errors import BadLock, MissingTool
+from pycomfy.flow.lock.model import GitSource, Lock, PathSource, PlatformName, Source
+from pycomfy.outside.debian import make_root
+from pycomfy.outside.engine import read_layout
+from pycomfy.outside.home import Home
+from pycomfy.outside.nix.build import Target, missing_paths
+from pycomfy.outside.nix.build import build as nix_build
+from pycomfy.outside.nix.log import Event, derivation_name
+from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.outside.nix.store import add_tree, output_paths
+from pycomfy.outside.sources import place_tree
+from pycomfy.progress import Progress, Task
+
+_FETCH_JOBS = 8  # downloads at a time
+_MACHINES: dict[str, PlatformName] = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
+
+
+@dataclass(frozen=True)
+class Project:
+    """An emitted project. Relative paths and URLs in its lock are below `base`."""
+
+    folder: Path
+    lock: Lock
+    platform: PlatformName
+    base: Path
+
+
+@dataclass(frozen=True)
+class Realised:
+    """`oci` is the layout's store path; the counts are of layers."""
+
+    oci: Path
+    built: int
+    reused: int
+
+
+def host_platform() -> PlatformName:
+    """The platform of this machine. Raises `MissingTool` on one that cannot build images."""
+    name = machine.machine()
+    if machine.system() != "Linux" or name not in _MACHINES:
+        raise MissingTool(
+            f"images are built on Linux (x86_64, aarch64), not on {machine.system()} {name}",
+            where="this machine",
+            fix="use a Linux machine or a Linux virtual machine",
+        )
+    return _MACHINES[name]
+
+
+def realise(project: Project, home: Home, settings: NixSettings, progress: Progress, *, log: Path) -> Realised:
+    """Build the project's image. Raises what `nix.build.build` and `nix.store.add_tree` raise."""
+    supply(project, home, settings, progress)
+    _fetch(project, settings, progress, log)
+    return _build(project, settings, progress, log)
+
+
+def supply(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:
+    """Put the trees into the store that Nix cannot make: Debian roots (nothing there could unpack a `.deb` yet), git
+    trees and local folders. Each is checked by its hash; what is there already costs nothing."""
+    lock = project.lock
+    for platform in dict.fromkeys((host_platform(), project.platform)):
+        if platform not in lock.platforms:
+            raise BadLock(
+                f"{platform} is not locked; the machine that builds needs its own platform in the lock too",
+                where="pycomfy.lock",
+                fix=f"pycomfy lock --platform {platform} --platform {project.platform}",
+            )
+        root = lock.platforms[platform].root
+        name = f"debian-root-{platform.removeprefix('linux/')}"
+        add_tree(settings, name, root.tree, lambda out, r=root, p=platform: make_root(r, p, out, home, progress))
+    sources: dict[str, Source] = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
+    for name, source in sources.items():
+        if isinstance(source, GitSource | PathSource):
+            add_tree(settings, name, source.tree, lambda out, s=source: place_tree(s, project.base, out, home))
+
+
+def source_paths(project: Project, settings: NixSettings) -> list[str]:
+    """The store paths of everything the image is made from."""
+    return output_paths(settings, project.folder, "sources", project.platform)
+
+
+def _fetch(project: Project, settings: NixSettings, progress: Progress, log: Path) -> None:
+    target = Target(project.folder, "sources", project.platform)
+    missing = {derivation_name(path) for path in missing_paths(settings, target)}
+    wheels = [w for w in project.lock.platforms[project.platform].wheels if w.filename in missing]
+    if not missing:
+        return
+    total = sum(w.size for w in wheels)
+    with progress.step("Fetch packages", total=total, unit="bytes") as task:
+        task.note(f"{len(wheels)} wheels")
+        jobs = dataclasses.replace(settings, jobs=_FETCH_JOBS)
+        nix_build(jobs, target, log, lambda e: task.advance(e.amount) if e.kind == "bytes" else None)
+
+
+def _build(project: Project, settings: NixSettings, progress: Progress, log: Path) -> Realised:
+    target = Target(project.folder, "oci", project.platform)
+    missing = [derivation_name(path) for path in missing_paths(settings, target)]
+    layers = [name for name in missing if name.startswith("layer-")]
+    with progress.step("Build layers", total=len(layers) or None) as task:
+        paths = nix_build(settings, target, log, _Shown(task))
+        task.note(f"{len(layers)} built" if layers else "nothing to build")
+    oci = Path(paths[0])
+    return Realised(oci, len(layers), len(read_layout(oci).diff_ids) - len(layers))
+
+
+class _Shown:
+    """Shows which layers are being built, and counts those that are."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.running: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        if not event.name.startswith("layer-"):
+            return
+        name = event.name.split("-", 2)[2]
+        if event.kind == "build":
+            self.running.append(name)
+        elif event.kind == "built" and name in self.running:
+            self.running.remove(name)
+            self.task.advance()
+        self.task.note(", ".join(self.running))

@@ -1,0 +1,88 @@
+"""`pycomfy build`: a workflow becomes an image."""
+
+import json
+from pathlib import Path
+from typing import Annotated, cast, get_args
+
+import typer
+
+from pycomfy.actions.build import BuildRequest, BuildResult
+from pycomfy.actions.build import build as build_image
+from pycomfy.cli.progress import duration, make_progress, size
+from pycomfy.flow.lock.model import PlatformName
+from pycomfy.outside.home import find_home
+from pycomfy.outside.nix.settings import NixSettings
+
+
+def build(
+    workflow: Annotated[Path, typer.Argument(help="A workflow's file, or a folder with a workflow.json.")],
+    platform: Annotated[
+        str | None, typer.Option(metavar="|".join(get_args(PlatformName)), help="The image's, if not this machine's.")
+    ] = None,
+    locked: Annotated[bool, typer.Option("--locked", help="Never lock: the lock must be there, and match.")] = False,
+    prove: Annotated[
+        bool, typer.Option("--prove/--no-prove", help="Start the image, and see that it has every node.")
+    ] = True,
+    object_info: Annotated[
+        str | None, typer.Option(metavar="FILE|URL", help="Node definitions to use, instead of asking the image.")
+    ] = None,
+    engine: Annotated[str | None, typer.Option(metavar="podman|docker", help="The container engine.")] = None,
+    message: Annotated[str | None, typer.Option("--message", "-m", help="What this version is about.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Layers built at a time; 0: one a core.")] = 0,
+    sandbox: Annotated[bool, typer.Option(help="Build in Nix's sandbox.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Build the workflow's image with Nix, prove it, and record it as a version. Locks first if there is no lock.
+
+    Examples: `pycomfy build portrait.json`, `pycomfy build portrait/ --platform linux/arm64`
+    """
+    if platform is not None and platform not in get_args(PlatformName):
+        raise typer.BadParameter(
+            f"{platform!r} is none of {', '.join(get_args(PlatformName))}", param_hint="--platform"
+        )
+    request = BuildRequest(
+        workflow,
+        platform=cast(PlatformName | None, platform),
+        locked=locked,
+        prove=prove,
+        object_info=object_info,
+        engine=engine,
+        message=message,
+        nix=NixSettings(sandbox=sandbox, jobs=jobs),
+    )
+    result = build_image(request, find_home(), make_progress())
+    if as_json:
+        print(json.dumps(_as_dict(result), indent=1, ensure_ascii=False))
+    else:
+        _show(result)
+
+
+def _as_dict(result: BuildResult) -> dict[str, object]:
+    return {
+        "name": result.name,
+        "version": result.version,
+        "new": result.new,
+        "platform": result.image.platform,
+        "oci": str(result.image.layout),
+        "project": str(result.project),
+        "manifest_digest": result.image.manifest_digest,
+        "config_digest": result.image.config_digest,
+        "diff_ids": list(result.image.diff_ids),
+        "size": result.image.size,
+        "layers_built": result.layers_built,
+        "layers_reused": result.layers_reused,
+        "seconds": round(result.seconds, 3),
+        "log": str(result.log),
+    }
+
+
+def _show(result: BuildResult) -> None:
+    image = result.image
+    word = "a new version" if result.new else "the same as before"
+    print(f"{result.name}@{result.version}, {word}, in {duration(result.seconds)}")
+    print(f"  digest   {image.manifest_digest}")
+    layers = f"{result.layers_built} layers built, {result.layers_reused} reused"
+    print(f"  image    {size(image.size)}, {image.platform}, {layers}")
+    print(f"  layout   {image.layout}")
+    print(f"  project  {result.project}")
+    print(f"  run it   pycomfy run {result.name}")
