@@ -6,10 +6,11 @@
 import dataclasses
 import platform as machine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pycomfy.errors import BadLock, MissingTool
-from pycomfy.flow.lock.model import GitSource, Lock, PathSource, PlatformName, Source
+from pycomfy.flow.lock.model import GitSource, Lock, PathSource, PlatformName, Root, Source
 from pycomfy.outside.debian import make_root
 from pycomfy.outside.engine import read_layout
 from pycomfy.outside.home import Home
@@ -76,11 +77,19 @@ def supply(project: Project, home: Home, settings: NixSettings, progress: Progre
             )
         root = lock.platforms[platform].root
         name = f"debian-root-{platform.removeprefix('linux/')}"
-        add_tree(settings, name, root.tree, lambda out, r=root, p=platform: make_root(r, p, out, home, progress))
+        add_tree(settings, name, root.tree, partial(_make_root, root, platform, home, progress))
     sources: dict[str, Source] = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
     for name, source in sources.items():
         if isinstance(source, GitSource | PathSource):
-            add_tree(settings, name, source.tree, lambda out, s=source: place_tree(s, project.base, out, home))
+            add_tree(settings, name, source.tree, partial(_make_tree, source, project.base, home))
+
+
+def _make_root(root: Root, platform: PlatformName, home: Home, progress: Progress, out: Path) -> None:
+    make_root(root, platform, out, home, progress)
+
+
+def _make_tree(source: GitSource | PathSource, base: Path, home: Home, out: Path) -> None:
+    place_tree(source, base, out, home)
 
 
 def source_paths(project: Project, settings: NixSettings) -> list[str]:

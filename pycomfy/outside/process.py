@@ -33,12 +33,7 @@ def run(
     """Run to the end, output captured; the caller judges the exit status. Raises `MissingTool`."""
     try:
         return subprocess.run(
-            [str(c) for c in command],
-            cwd=cwd,
-            env=env,
-            check=False,
-            capture_output=True,
-            **({"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}),  # type: ignore[arg-type]
+            [str(c) for c in command], cwd=cwd, env=env, check=False, capture_output=True, input=stdin or b""
         )
     except FileNotFoundError as e:
         if cwd is not None and not cwd.is_dir():

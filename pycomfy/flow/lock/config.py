@@ -169,6 +169,9 @@ def _one_of(kinds: tuple[str, ...]) -> Discriminator:
     )
 
 
+InputName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+"""What a parameter of the workflow's API is called; its value says where it goes: `NODE.INPUT`."""
+
 Spec = GitSpec | WheelSpec | PathSpec | UrlSpec
 
 ComfySpec = Annotated[
@@ -207,6 +210,7 @@ class Config(Section):
     overrides: Annotated[tuple[RequirementText, ...], Field(strict=False)] = ()
     comfyui: ComfySpec = GitSpec.model_validate({"git": COMFYUI_URL, "rev": COMFYUI_REVISION})
     packs: dict[Name, PackSpec] = {}
+    inputs: dict[InputName, str] = {}
     debian: DebianSection = DebianSection()
 
     @model_validator(mode="before")
