@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pycomfy.actions.log import log as list_versions
@@ -62,6 +63,6 @@ def show(versions: list[VersionRecord], console: Console) -> None:
             v.comfyui_version,
             size(v.size) if v.size is not None else "",
             (v.manifest_digest or "").removeprefix("sha256:")[:12],
-            v.message or "",
+            escape(v.message or ""),
         )
     console.print(table)

@@ -1,0 +1,132 @@
+"""Speaks as much of ComfyUI's protocol as the runtime hears, and fails on request: the first node's class says how.
+
+The real ComfyUI is asked in `tests/stories`.
+"""
+
+import argparse
+import asyncio
+import base64
+import hashlib
+import json
+import os
+import signal
+import struct
+import sys
+from pathlib import Path
+
+parser = argparse.ArgumentParser()
+for flag in ("--listen", "--port", "--input-directory", "--output-directory", "--temp-directory", "--user-directory"):
+    parser.add_argument(flag, required=True)
+parser.add_argument("--extra-model-paths-config", required=True)
+parser.add_argument("--database-url", required=True)
+parser.add_argument("--disable-auto-launch", action="store_true", required=True)
+parser.add_argument("--cpu", action="store_true")
+given = parser.parse_args()
+output, temp = Path(given.output_directory), Path(given.temp_directory) / "temp"
+mode = (Path(__file__).parent / "mode").read_text() if (Path(__file__).parent / "mode").exists() else ""
+history: dict[str, object] = {}
+sockets: list[asyncio.StreamWriter] = []
+
+print("Traceback (most recent call last):\n  File ...\nImportError: no\n", flush=True)
+print("Cannot import /opt/ComfyUI/custom_nodes/broken module for custom nodes: no", flush=True)
+if mode == "dies":
+    sys.exit("cannot start: a module is missing")
+
+
+def frame(data: bytes, code: int = 1) -> bytes:
+    size = bytes((len(data),)) if len(data) < 126 else b"\x7e" + struct.pack(">H", len(data))
+    return bytes((0x80 | code,)) + size + data
+
+
+def tell(kind: str, **data: object) -> None:
+    for socket in sockets:
+        socket.write(frame(json.dumps({"type": kind, "data": data}).encode()))
+
+
+async def work(number: str, prompt: dict[str, dict[str, object]]) -> None:
+    node, kind = next((n, str(p["class_type"])) for n, p in prompt.items())
+    tell("executing", node=node, prompt_id=number)
+    messages: list[object] = []
+    outputs: dict[str, object] = {}
+    if kind == "Exit":
+        os._exit(7)
+    if kind == "Kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "Hang":
+        await asyncio.sleep(600)
+    if kind == "Drop":
+        for socket in sockets:
+            socket.close()
+    if kind == "Raise":
+        bad = {
+            "node_id": node,
+            "exception_type": "ValueError",
+            "exception_message": "no\n",
+            "traceback": ["a\n", "b\n"],
+        }
+        messages.append(["execution_error", bad])
+    else:
+        for step in range(3):
+            tell("progress", node=node, value=step, max=2, prompt_id=number)
+        for socket in sockets:
+            socket.write(frame(b"", 9) + frame(struct.pack(">II", 1, 2) + b"preview", 2))
+        (output / "sub").mkdir(parents=True, exist_ok=True)
+        (output / "sub" / "a.png").write_bytes(b"png")
+        temp.mkdir(parents=True, exist_ok=True)
+        (temp / "t.png").write_bytes(b"temporary")
+        outputs[node] = {
+            "images": [{"filename": "a.png", "subfolder": "sub", "type": "output"}],
+            "gifs": [{"filename": "t.png", "subfolder": "", "type": "temp"}],
+        }
+    history[number] = {
+        "outputs": outputs,
+        "status": {"status_str": "error" if messages else "success", "messages": messages},
+    }
+    tell("executing", node=None, prompt_id=number)
+
+
+tasks: set[asyncio.Task[None]] = set()
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    method, path = head.split(" ")[:2]
+    headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head.split("\r\n"))}
+    if path.startswith("/ws"):
+        key = headers["sec-websocket-key"].encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = base64.b64encode(hashlib.sha1(key).digest()).decode()
+        writer.write(f"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode())
+        sockets.append(writer)
+        return
+    body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
+    status = 200
+    reply: dict[str, object] = {}
+    if path == "/prompt" and method == "POST":
+        kind = next(str(p["class_type"]) for p in body["prompt"].values())
+        if kind == "Unknown":
+            status, reply = 400, {"error": {"type": "invalid_prompt", "message": "no such node", "details": "#1"}}
+        elif kind == "Half":
+            errors = [{"type": "value_not_in_list", "message": "Value not in list", "details": "x: 'y' not in []"}]
+            reply = {"prompt_id": body["prompt_id"], "node_errors": {"1": {"errors": errors}}}
+        else:
+            reply = {"prompt_id": body["prompt_id"], "node_errors": {}}
+            tasks.add(asyncio.create_task(work(body["prompt_id"], body["prompt"])))
+    elif path.startswith("/history/"):
+        number = path.rsplit("/", 1)[1]
+        reply = {number: history[number]} if number in history else {}
+    elif path == "/object_info":
+        reply = {"Exit": {}}
+    elif path == "/system_stats":
+        reply = {"system": {"comfyui_version": "0"}}
+    data = json.dumps(reply).encode()
+    writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n".encode() + data)
+    await writer.drain()
+    writer.close()
+
+
+async def main() -> None:
+    server = await asyncio.start_server(answer, given.listen, int(given.port))
+    await server.serve_forever()
+
+
+asyncio.run(main())

@@ -1,0 +1,215 @@
+"""The job as its caller sees it: a process with a request on its standard input."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycomfy.gateway.events import Failure
+from pycomfy.gateway.job import parse_request
+from pycomfy.gateway.places import Places
+
+GATEWAY = Path(__file__).parents[2] / "pycomfy" / "gateway"
+
+
+class Image:
+    """An image's folders, with the stand-in for ComfyUI in them."""
+
+    def __init__(self, root: Path) -> None:
+        shutil.copytree(Path(__file__).parent / "stand_in", root / "ComfyUI")
+        (root / "project").mkdir()
+        (root / "project" / "prompt.json").write_text('{"1": {"class_type": "Save", "_meta": {"title": "Mine"}}}')
+        (root / "project" / "workflow.json").write_text("{}")
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        places = {"comfyui": root / "ComfyUI", "python": sys.executable, "project": root / "project", "port": port}
+        places |= {"data": root / "data", "models": root / "models", "temp": root / "tmp"}
+        self.root = root
+        self.command = [sys.executable, "-B", str(GATEWAY), *(f"--{k}={v}" for k, v in places.items())]
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        pipe = subprocess.PIPE
+        return subprocess.Popen([*self.command, *command], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+
+    def job(self, request: object) -> tuple[int, list[dict[str, Any]]]:
+        """Exit status and events of a job whose standard input stays open."""
+        process = self.start("job")
+        assert process.stdin and process.stdout
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        process.stdin.flush()
+        events = [json.loads(line) for line in process.stdout]
+        status = process.wait(10)
+        process.stdin.close()
+        return status, events
+
+    def hang(self) -> subprocess.Popen[bytes]:
+        """A job in the middle of its prompt."""
+        process = self.start("job")
+        assert process.stdin and process.stdout
+        process.stdin.write(json.dumps({"prompt": {"1": {"class_type": "Hang"}}}).encode() + b"\n")
+        process.stdin.flush()
+        for line in process.stdout:
+            if json.loads(line)["event"] == "executing":
+                break
+        return process
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Iterator[Image]:
+    made = Image(tmp_path)
+    yield made
+    found = subprocess.run(["pgrep", "-f", str(tmp_path / "ComfyUI")], capture_output=True, text=True, check=False)
+    assert found.stdout == "", "a ComfyUI was left behind"
+
+
+def prompt(kind: str) -> dict[str, Any]:
+    return {"prompt": {"1": {"class_type": kind, "_meta": {"title": "Mine"}}}}
+
+
+def errors(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [e for e in events if e["event"] == "error"]
+
+
+def test_a_job_tells_everything_from_start_to_outputs(image: Image) -> None:
+    status, events = image.job({"prompt": None})
+    told = [e for e in events if e["event"] != "log"]
+    assert status == 0
+    assert [e["event"] for e in told] == [
+        "starting",
+        "import-failure",
+        "ready",
+        "executing",
+        "progress",
+        "progress",
+        "output",
+        "output",
+        "done",
+    ]
+    assert told[1] == {
+        "event": "import-failure",
+        "pack": "broken",
+        "message": "no",
+        "traceback": "Traceback (most recent call last):\n  File ...\nImportError: no",
+    }
+    assert [told[4][k] for k in ("title", "step", "of")] == ["Mine", 0, 2]
+    assert told[5]["step"] == 2
+    saved, preview = told[6], told[7]
+    assert (saved["path"], saved["size"], saved["media_type"]) == ("output/sub/a.png", 3, "image/png")
+    assert (image.root / "data" / preview["path"]).read_bytes() == b"temporary"
+    assert told[8]["outputs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "type_", "message"),
+    [
+        ("Unknown", "invalid_prompt", "no such node"),
+        ("Half", "value_not_in_list", "Value not in list"),
+        ("Raise", "ValueError", "no"),
+        ("Exit", "comfyui-exited", "ComfyUI exited with status 7 while it ran the prompt"),
+        ("Kill", "comfyui-exited", "ComfyUI was killed (out of memory?) while it ran the prompt"),
+    ],
+)
+def test_a_failure_is_told_and_the_status_says_so(image: Image, kind: str, type_: str, message: str) -> None:
+    status, events = image.job(prompt(kind))
+    assert status == 1
+    (error,) = errors(events)
+    assert (error["type"], error["message"]) == (type_, message)
+    if kind in ("Half", "Raise"):
+        assert (error["node"], error["title"], error["class_type"]) == ("1", "Mine", kind)
+    assert all(e["event"] != "done" for e in events)
+
+
+def test_a_comfyui_that_dies_while_it_starts_is_quoted(image: Image) -> None:
+    (image.root / "ComfyUI" / "mode").write_text("dies")
+    status, events = image.job({"prompt": None})
+    (error,) = errors(events)
+    assert status == 1
+    assert error["message"] == "ComfyUI exited with status 1 while it started"
+    assert "cannot start: a module is missing" in error["log"]
+
+
+def test_outputs_come_through_when_the_websocket_drops(image: Image) -> None:
+    status, events = image.job(prompt("Drop"))
+    assert status == 0
+    assert [e["event"] for e in events][-3:] == ["output", "output", "done"]
+
+
+def test_a_job_ends_after_its_timeout(image: Image) -> None:
+    status, events = image.job({**prompt("Hang"), "timeout": 1})
+    assert (status, errors(events)[0]["type"]) == (1, "timeout")
+
+
+def test_a_job_ends_when_its_caller_is_gone(image: Image) -> None:
+    process = image.hang()
+    assert process.stdin
+    process.stdin.close()
+    assert process.wait(10) == 143
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_job_ends_on_a_signal(image: Image, number: signal.Signals) -> None:
+    process = image.hang()
+    process.send_signal(number)
+    assert process.wait(10) == 143
+
+
+def test_without_watching_a_job_outlives_its_standard_input(image: Image) -> None:
+    request = json.dumps({"prompt": None}, indent=1).encode()
+    done = subprocess.run([*image.command, "job", "--no-watch"], input=request, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert json.loads(done.stdout.splitlines()[-1])["event"] == "done"
+
+
+def test_object_info_is_the_answer_and_the_import_failures(image: Image) -> None:
+    done = subprocess.run([*image.command, "object-info"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert answer["object_info"] == {"Exit": {}}
+    assert [f["pack"] for f in answer["import_failures"]] == ["broken"]
+
+
+def test_health_follows_the_server_that_serve_becomes(image: Image) -> None:
+    def health() -> int:
+        return subprocess.run([*image.command, "health"], check=False).returncode
+
+    assert health() == 1
+    process = image.start("serve")
+    try:
+        deadline = time.monotonic() + 20
+        while health() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert health() == 0
+    finally:
+        process.terminate()
+    assert process.wait(10) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"[" * 100_000,
+        b'{"prompt": []}',
+        b'{"prompt": {}}',
+        b'{"prompt": {"1": {}}, "timeout": 0}',
+        b'{"prompt": {"1": {}}, "timeout": true}',
+        b'{"prompt": {"1": {}}, "workflow": 3}',
+        b'{"prompt": {"1": {}}, "more": 3}',
+        b'{"prompt": null}',
+    ],
+)
+def test_anything_but_a_request_is_refused(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(Failure) as caught:
+        parse_request(data, Places(project=tmp_path))
+    assert caught.value.events[0]["type"] == "bad-request"
