@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import typer
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +16,7 @@ from pycomfy.actions.inspect import Inspection
 from pycomfy.actions.inspect import inspect as inspect_workflow
 from pycomfy.flow.interface.model import Parameter
 from pycomfy.flow.needs.model import NeededNode
+from pycomfy.flow.workflow.text import shown
 
 _FORMATS = {"ui-0.4": "editor's format 0.4", "ui-1": "editor's format 1", "api": "API format"}
 
@@ -48,7 +50,7 @@ def show(inspection: Inspection, console: Console) -> None:
     nodes = inspection.needs.nodes
     running = sum(n.state == "runs" for n in nodes)
     off = len(nodes) - running
-    head = Text(inspection.name, style="bold")
+    head = Text(shown(inspection.name), style="bold")
     head.append(f"  {_FORMATS[inspection.format]}, {_count(running, 'node')}", style="dim")
     if off:
         head.append(f" and {off} switched off", style="dim")
@@ -94,16 +96,16 @@ def _show_packs(nodes: tuple[NeededNode, ...], console: Console) -> None:
         return
     table = _table(console, "Nodes", "pack", "types")
     for name in sorted(packs, key=lambda n: (n != "ComfyUI", n == "", n)):
-        label = Text(name or "not said", style="" if name else "dim italic")
+        label = Text(shown(name) or "not said", style="" if name else "dim italic")
         known = sorted(versions[name] - {""})
         if len(known) == 1:
-            label.append(f" {known[0][:12]}", style="dim")
+            label.append(f" {shown(known[0][:12])}", style="dim")
         elif known:
             label.append(f" {_count(len(known), 'version')}", style="dim")
         types = Text()
         for i, (type_, count) in enumerate(sorted(packs[name].items())):
             types.append(", " if i else "")
-            types.append(type_)
+            types.append(shown(type_))
             types.append(f" ×{count}" if count > 1 else "", style="dim")
         table.add_row("", label, types)
     console.print(table)
@@ -115,12 +117,12 @@ def _show_models(inspection: Inspection, console: Console) -> None:
     table = _table(console, "Models", "folder", "name", "source")
     for model in sorted(inspection.needs.models, key=lambda m: (m.folder or "~", m.name)):
         host = urlsplit(model.url).hostname if model.url else None
-        source = Text(host or "no URL", style="dim" if host else "dim italic")
-        if model.url and host:
-            source.stylize(f"link {model.url}")
+        source = Text(shown(host or "") or "no URL", style="dim" if host else "dim italic")
+        if model.url and host and model.url == shown(model.url):
+            source.stylize(Style(link=model.url))
         source.append("  sha256" if model.sha256 else "", style="green")
-        folder = Text(model.folder or "folder unknown", style="" if model.folder else "yellow")
-        table.add_row("", folder, Text(model.name), source)
+        folder = Text(shown(model.folder or "") or "folder unknown", style="" if model.folder else "yellow")
+        table.add_row("", folder, Text(shown(model.name)), source)
     console.print(table)
 
 
@@ -129,7 +131,9 @@ def _show_files(inspection: Inspection, console: Console) -> None:
         return
     table = _table(console, "Files it reads", "kind", "name", "node")
     for file in inspection.needs.files:
-        table.add_row("", file.kind, Text(file.name), Text(f"node {file.node}, {file.input}", style="dim"))
+        table.add_row(
+            "", file.kind, Text(shown(file.name)), Text(shown(f"node {file.node}, {file.input}"), style="dim")
+        )
     console.print(table)
 
 
@@ -141,7 +145,7 @@ def _show_interface(inspection: Inspection, console: Console) -> None:
         kinds = [_kind(p) for p in parameters]
         room = console.width - max(len(p.name) for p in parameters) - max(len(k) for k in kinds) - 10
         for parameter, kind in zip(parameters, kinds, strict=True):
-            default = json.dumps(parameter.default, ensure_ascii=False)
+            default = shown(json.dumps(parameter.default, ensure_ascii=False))
             if cell_len(default) > room:
                 default = set_cell_size(default, max(room - 1, 8)) + "…"
             table.add_row("", Text(parameter.name), kind, Text(default, style="dim"))
@@ -149,7 +153,9 @@ def _show_interface(inspection: Inspection, console: Console) -> None:
     if outputs:
         table = _table(console, "Outputs", "name", "kind", "node")
         for output in outputs:
-            table.add_row("", Text(output.name), output.kind, Text(f"node {output.node}, {output.title}", style="dim"))
+            table.add_row(
+                "", Text(output.name), output.kind, Text(shown(f"node {output.node}, {output.title}"), style="dim")
+            )
         console.print(table)
 
 
@@ -172,7 +178,7 @@ def _show_problems(inspection: Inspection, console: Console) -> None:
     console.print()
     console.print(Text(_count(len(inspection.problems), "problem"), style="bold red"))
     for problem in inspection.problems:
-        console.print(Text.assemble(("  ✗ ", "red"), problem.what))
+        console.print(Text.assemble(("  ✗ ", "red"), shown(problem.what)))
         for label, text in (("where", problem.where), ("fix", problem.fix)):
             if text:
                 console.print(Text.assemble((f"    {label + ':':<6} ", "dim"), text))

@@ -8,6 +8,7 @@ from pycomfy.flow.needs.models import find_models
 from pycomfy.flow.prompt.convert import Prompt, PromptNode, is_link
 from pycomfy.flow.prompt.slots import compatible
 from pycomfy.flow.prompt.spec import AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP, MATCH_TYPE, Definitions, InputSpec
+from pycomfy.flow.workflow.text import shown
 
 _ADDED = frozenset(("IMAGEUPLOAD", "AUDIOUPLOAD", "AUDIO_UI", "PREVIEW_3D", "PREVIEW_3D_ANIMATION"))
 _DYNAMIC = frozenset((AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP))
@@ -45,7 +46,9 @@ def _node_problems(id_: str, node: PromptNode, prompt: Prompt, definitions: Defi
     spec = definitions.find(node["class_type"])
     if spec is None:
         yield UnknownNode(
-            f'the server has no node type "{node["class_type"]}"', where=where, fix="install the node pack that has it"
+            f'the server has no node type "{shown(node["class_type"])}"',
+            where=where,
+            fix="install the node pack that has it",
         )
     known = {i.name: i for i in spec.inputs} if spec is not None else {}
     for name, value in node["inputs"].items():
@@ -156,4 +159,4 @@ def find_circle(prompt: Prompt) -> list[str]:
 
 def _where(id_: str, node: PromptNode) -> str:
     title = node.get("_meta", {}).get("title")
-    return f'node {id_} "{title if isinstance(title, str) else node["class_type"]}"'
+    return f'node {shown(id_)} "{shown(title if isinstance(title, str) else node["class_type"])}"'

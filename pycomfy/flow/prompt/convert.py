@@ -13,6 +13,7 @@ from pycomfy.flow.prompt.source import Constant, Linked, Sources
 from pycomfy.flow.prompt.spec import Definitions
 from pycomfy.flow.prompt.widgets import Widget
 from pycomfy.flow.workflow.model import Workflow
+from pycomfy.flow.workflow.text import shown
 
 
 class PromptNode(TypedDict):
@@ -181,24 +182,28 @@ def _from_api(workflow: Workflow, definitions: Definitions) -> Conversion:
             prompt[node.id]["_meta"] = dict(node.meta)
         if definitions.find(node.type) is None:
             problems.append(
-                _unknown_type(node.type, f'node {node.id} "{node.title or node.type}" of {workflow.where}', {})
+                _unknown_type(
+                    node.type, f'node {shown(node.id)} "{shown(node.title or node.type)}" of {workflow.where}', {}
+                )
             )
     return Conversion(prompt, tuple(problems))
 
 
 def _unknown(placed: Placed, where: str) -> UnknownNode:
     node = placed.node
-    return _unknown_type(node.type, f'node {placed.id} "{node.title or node.type}" of {where}', node.properties)
+    return _unknown_type(
+        node.type, f'node {shown(placed.id)} "{shown(node.title or node.type)}" of {where}', node.properties
+    )
 
 
 def _unknown_type(type_: str, where: str, properties: Mapping[str, object]) -> UnknownNode:
     pack = properties.get("cnr_id") or properties.get("aux_id")
     if isinstance(pack, str):
-        fix = f"install the node pack {pack}"
+        fix = f"install the node pack {shown(pack)}"
         if isinstance(version := properties.get("ver"), str):
-            fix += f" (saved with {version})"
+            fix += f" (saved with {shown(version)})"
         if pack == "comfy-core":
-            fix = "use a ComfyUI that has this node" + (f" (saved with {version})" if version else "")
+            fix = "use a ComfyUI that has this node" + (f" (saved with {shown(version)})" if version else "")
     else:
-        fix = f"install the node pack that has {type_}"
-    return UnknownNode(f'the server has no node type "{type_}"', where=where, fix=fix)
+        fix = f"install the node pack that has {shown(type_)}"
+    return UnknownNode(f'the server has no node type "{shown(type_)}"', where=where, fix=fix)

@@ -29,6 +29,12 @@ def parse_json(data: bytes | str, *, where: str) -> object:
     return value
 
 
+def shown(text: str) -> str:
+    """`text` from a file as a message may hold it: one line, short, nothing that a terminal would obey."""
+    plain = "".join(c if c.isprintable() else "\ufffd" for c in text[:200])
+    return plain if len(text) <= 200 else plain + "…"
+
+
 def _too_deep(where: str) -> BadWorkflow:
     return BadWorkflow(
         f"nested more than {MAX_DEPTH} levels deep", where=where, fix="save the workflow again from ComfyUI"

@@ -1,0 +1,134 @@
+"""`pycomfy inspect` and `pycomfy convert`, as a user calls them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from pycomfy.cli.convert import convert
+from pycomfy.cli.inspect import inspect
+from pycomfy.errors import BadInput, NotFound, Problems, UnknownNode
+from tests.flow.prompt.build import OBJECT_INFO, prompt_of, ui
+from tests.flow.prompt.build import node as make_node
+from tests.flow.prompt.test_convert import plain
+
+app = typer.Typer()
+app.command()(inspect)
+app.command()(convert)
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, arguments, catch_exceptions=True)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def info(tmp_path: Path) -> str:
+    path = tmp_path / "object_info.json"
+    path.write_text(json.dumps(OBJECT_INFO))
+    return str(path)
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> str:
+    path = tmp_path / "cat.json"
+    path.write_text(json.dumps(plain()))
+    return str(path)
+
+
+def test_convert_prints_the_prompt_and_nothing_else(cat: str, info: str) -> None:
+    assert json.loads(run("convert", cat, "--object-info", info)) == prompt_of(plain())
+
+
+def test_convert_several_into_a_folder(cat: str, info: str, tmp_path: Path) -> None:
+    folder = tmp_path / "dog"
+    folder.mkdir()
+    (folder / "workflow.json").write_text(json.dumps(plain()))
+    out = tmp_path / "out"
+    result = json.loads(run("convert", cat, str(folder), "--object-info", info, "-o", str(out), "--json"))
+    assert result["files"] == [str(out / "cat.json"), str(out / "dog.json")]
+    assert json.loads((out / "dog.json").read_text()) == prompt_of(plain())
+
+
+def test_convert_writes_all_or_nothing(cat: str, info: str, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps(ui([make_node(1, "Nope"), make_node(2, "Neither")], [])))
+    with pytest.raises(Problems):
+        run("convert", cat, str(bad), "--object-info", info, "-o", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_convert_several_without_a_folder_is_a_usage_error(cat: str, info: str) -> None:
+    assert CliRunner().invoke(app, ["convert", cat, cat, "--object-info", info]).exit_code == 2
+
+
+def test_two_workflows_of_one_name(cat: str, info: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="two workflows"):
+        run("convert", cat, cat, "--object-info", info, "-o", str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', "{"])
+def test_definitions_that_are_none(cat: str, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "info.json"
+    path.write_text(text)
+    with pytest.raises(BadInput):
+        run("convert", cat, "--object-info", str(path))
+
+
+def test_definitions_that_are_not_there(cat: str) -> None:
+    with pytest.raises(NotFound):
+        run("convert", cat, "--object-info", "/nowhere.json")
+
+
+def test_unknown_nodes(tmp_path: Path, info: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(ui([make_node(1, "Nope")], [])))
+    with pytest.raises(UnknownNode):
+        run("convert", str(path), "--object-info", info)
+    result = json.loads(run("inspect", str(path), "--object-info", info, "--json"))
+    assert [p["code"] for p in result["problems"]] == ["unknown-node"]
+
+
+def test_inspect_json_has_what_the_contract_says(cat: str, info: str) -> None:
+    result = json.loads(run("inspect", cat, "--object-info", info, "--json"))
+    assert result["format"] == "ui-0.4"
+    assert result["name"] == "cat"
+    assert result["types"] == ["Blank", "Decode", "Load", "Sample", "Save", "Text"]
+    assert result["nodes"][0] == {"id": "4", "type": "Load", "title": "Load It", "mode": "runs", "pack": None}
+    assert set(result["models"][0] if result["models"] else {}) <= {"folder", "name", "url", "sha256", "node"}
+    assert [i["name"] for i in result["inputs"]] == ["prompt", "width", "height", "seed", "steps"]
+    assert result["outputs"] == [{"name": "image", "kind": "image", "node": "9", "title": "Save"}]
+    assert result["problems"] == []
+
+
+def test_inspect_reads_without_definitions(cat: str) -> None:
+    text = run("inspect", cat)
+    assert "cat" in text
+    assert "6 nodes" in text
+
+
+def test_inspect_for_a_person(cat: str, info: str) -> None:
+    text = run("inspect", cat, "--object-info", info)
+    for part in ("Nodes", "Inputs", "prompt", "a cat", "Outputs", "Nothing is wrong"):
+        assert part in text
+
+
+def test_inspect_tells_problems_and_is_no_failure(tmp_path: Path, info: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"1": {"class_type": "Blank", "inputs": {"width": "wide", "height": 1}}}))
+    text = run("inspect", str(path), "--object-info", info)
+    assert "no number" in text
+    assert "no output node" in text
+
+
+def test_markup_and_escapes_in_a_workflow_do_nothing(tmp_path: Path, info: str) -> None:
+    path = tmp_path / "[bold]x[oops].json"
+    path.write_text(json.dumps(ui([make_node(1, "[red]Type[/nope]\x1b[2J", title="[/]\x1b]0;x\x07")], [])))
+    text = run("inspect", str(path), "--object-info", info)
+    assert "[red]Type[/nope]" in text
+    assert "\x1b" not in text
