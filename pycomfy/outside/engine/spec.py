@@ -79,8 +79,10 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
         f"--network={spec.network}",
         *user.arguments,
         *plan_limits(engine),
-        # Triton and inductor compile into /tmp and load what they made.
-        "--tmpfs=/tmp:rw,exec,nosuid,nodev,mode=1777",
+        "--stop-timeout=3",
+        # Triton and inductor compile into /tmp and load what they made. Podman would give it the mode of the image's
+        # own /tmp, whatever is asked for, if it were not told to copy nothing up.
+        f"--tmpfs=/tmp:rw,exec,nosuid,nodev,mode=1777{',notmpcopyup' if engine.kind == 'podman' else ''}",
         f"--volume={_mountable(spec.data)}:/data:rw{',Z' if engine.selinux and not shared else ''}",
         *([f"--volume={_mountable(spec.models)}:/models:ro"] if spec.models is not None else []),
         *devices,

@@ -1,0 +1,20 @@
+import pytest
+
+from pycomfy.errors import MissingTool
+from pycomfy.outside.engine import Engine, find_engine, load, read_layout
+from tests.outside.engine.tiny import write_layout
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    try:
+        return find_engine()
+    except MissingTool as e:
+        pytest.skip(f"no container engine: {e.what}")
+
+
+@pytest.fixture(scope="session")
+def shell(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The id of an image with this machine's shell, loaded into the real engine."""
+    layout = write_layout(tmp_path_factory.mktemp("tiny") / "layout", linked=True)
+    return load(engine, read_layout(layout), "pycomfy-test")

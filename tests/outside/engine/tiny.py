@@ -1,0 +1,66 @@
+"""A real image of about two megabytes: this machine's shell, its libraries, and nothing else."""
+
+import gzip
+import hashlib
+import io
+import json
+import platform
+import subprocess
+import tarfile
+from pathlib import Path
+
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+
+
+def write_layout(layout: Path, *, linked: bool = False, compressed: bool = False) -> Path:
+    """An OCI layout with one image whose entrypoint is `/bin/sh -c`. `linked` puts the blobs elsewhere, as Nix does."""
+    blobs = layout / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    store = layout.parent / f"{layout.name}-store" if linked else blobs
+    store.mkdir(exist_ok=True)
+
+    def blob(data: bytes, media_type: str) -> dict[str, object]:
+        digest = hashlib.sha256(data).hexdigest()
+        (store / digest).write_bytes(data)
+        if linked:
+            (blobs / digest).symlink_to(store / digest)
+        return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
+
+    layer = _shell_layer()
+    config = {
+        "architecture": ARCHITECTURE,
+        "os": "linux",
+        "config": {"User": "1000:1000", "WorkingDir": "/data", "Entrypoint": ["/bin/sh", "-c"], "Cmd": ["exit 0"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+    }
+    packed = gzip.compress(layer, mtime=0) if compressed else layer
+    kind = "application/vnd.oci.image.{}"
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": kind.format("manifest.v1+json"),
+        "config": blob(json.dumps(config).encode(), kind.format("config.v1+json")),
+        "layers": [blob(packed, kind.format("layer.v1.tar" + ("+gzip" if compressed else "")))],
+    }
+    entry = blob(json.dumps(manifest).encode(), kind.format("manifest.v1+json"))
+    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+    (layout / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    return layout
+
+
+def _shell_layer() -> bytes:
+    """The shell and what the dynamic linker finds for it, at the same paths as here."""
+    shell = Path("/bin/sh").resolve()
+    words = subprocess.run(["ldd", shell], capture_output=True, text=True, check=True).stdout.split()
+    libraries = {word: Path(word) for word in words if word.startswith("/")}
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name in ("data", "models", "tmp"):
+            folder = tarfile.TarInfo(name)
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(folder)
+        for name, path in sorted({"/bin/sh": shell, **libraries}.items()):
+            data = path.resolve().read_bytes()
+            entry = tarfile.TarInfo(name.lstrip("/"))
+            entry.size, entry.mode = len(data), 0o755
+            tar.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
