@@ -116,7 +116,7 @@ def _show_models(inspection: Inspection, console: Console) -> None:
         return
     table = _table(console, "Models", "folder", "name", "source")
     for model in sorted(inspection.needs.models, key=lambda m: (m.folder or "~", m.name)):
-        host = urlsplit(model.url).hostname if model.url else None
+        host = _host(model.url or "")
         source = Text(shown(host or "") or "no URL", style="dim" if host else "dim italic")
         if model.url and host and model.url == shown(model.url):
             source.stylize(Style(link=model.url))
@@ -124,6 +124,13 @@ def _show_models(inspection: Inspection, console: Console) -> None:
         folder = Text(shown(model.folder or "") or "folder unknown", style="" if model.folder else "yellow")
         table.add_row("", folder, Text(shown(model.name)), source)
     console.print(table)
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def _show_files(inspection: Inspection, console: Console) -> None:

@@ -197,13 +197,12 @@ def _unknown(placed: Placed, where: str) -> UnknownNode:
 
 
 def _unknown_type(type_: str, where: str, properties: Mapping[str, object]) -> UnknownNode:
-    pack = properties.get("cnr_id") or properties.get("aux_id")
-    if isinstance(pack, str):
-        fix = f"install the node pack {shown(pack)}"
-        if isinstance(version := properties.get("ver"), str):
-            fix += f" (saved with {shown(version)})"
-        if pack == "comfy-core":
-            fix = "use a ComfyUI that has this node" + (f" (saved with {shown(version)})" if version else "")
+    pack, version = properties.get("cnr_id") or properties.get("aux_id"), properties.get("ver")
+    saved = f" (saved with {shown(version)})" if isinstance(version, str) and version else ""
+    if pack == "comfy-core":
+        fix = f"use a ComfyUI that has this node{saved}"
+    elif isinstance(pack, str):
+        fix = f"install the node pack {shown(pack)}{saved}"
     else:
         fix = f"install the node pack that has {shown(type_)}"
     return UnknownNode(f'the server has no node type "{shown(type_)}"', where=where, fix=fix)
