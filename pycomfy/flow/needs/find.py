@@ -78,10 +78,20 @@ def _uses(workflow: Workflow, definitions: Definitions) -> Iterator[Use]:
             placed.node.type,
             reading.title(placed),
             _state(placed),
-            reading.constants(placed),
+            {**reading.constants(placed), **_unnamed_values(placed, reading)},
             placed.node.properties,
             reading.nodes.spec(placed),
         )
+
+
+def _unnamed_values(placed: Placed, reading: Reading) -> dict[str, object]:
+    """Values that the file does not name: of a node of an unknown type that lists only some of its widgets."""
+    values = placed.node.values
+    if reading.nodes.spec(placed) is not None or placed.node.named is not None or not isinstance(values, tuple):
+        return {}
+    if len(values) == sum(w.saved for w in reading.nodes.restored(placed).widgets):
+        return {}
+    return {f"#{i}": value for i, value in enumerate(values)}
 
 
 def _state(placed: Placed) -> State:

@@ -111,3 +111,8 @@ def test_input_files_of_an_api_workflow() -> None:
 def test_linked_values_name_nothing() -> None:
     workflow = ui([node(1, "A"), node(2, "LoadImage", linked("image", 1), values=("x.png",))], [[1, 1, 0, 2, 0, "S"]])
     assert find_needs(parsed(workflow), INFO).files == ()
+
+
+def test_a_node_of_an_unknown_type_that_lists_some_of_its_widgets_hides_no_model() -> None:
+    found = needs(node(1, "New", widget("device"), values=("a.safetensors", "b.ckpt", "cpu")), info={})
+    assert [m.name for m in found.models] == ["a.safetensors", "b.ckpt"]
