@@ -35,25 +35,29 @@ class ContainerSpec:
 
 @dataclass(frozen=True)
 class User:
-    """How the container's user is set so that it can write to a mounted folder; `owner` is who must own that folder."""
+    """Who the processes in the container are. `namespace` maps users, where the engine has to be told how; `owns` says
+    that a mounted folder must be given to that very user before."""
 
-    arguments: tuple[str, ...]
-    owner: tuple[int, int] | None = None
+    uid: int
+    gid: int
+    namespace: str | None = None
+    owns: bool = False
+
+    @property
+    def arguments(self) -> list[str]:
+        return [*([f"--userns={self.namespace}"] if self.namespace else []), f"--user={self.uid}:{self.gid}"]
 
 
 def plan_user(engine: Engine, uid: int, gid: int) -> User:
     """Map the user `uid`, who runs pycomfy, and the image's user to one another, whichever way this engine can."""
-    image_user = ("--user", f"{USER}:{USER}")
     if engine.rootless and engine.kind == "docker":
         # The container's root is the user outside; with no capability left it can do nothing the user cannot.
-        return User(("--user", "0:0"))
+        return User(0, 0)
     if engine.rootless and engine.version >= (4, 3):
-        return User((f"--userns=keep-id:uid={USER},gid={USER}", *image_user))
+        return User(USER, USER, namespace=f"keep-id:uid={USER},gid={USER}")
     if engine.rootless:
-        return User(("--userns=keep-id", "--user", f"{uid}:{gid}"))
-    if uid == 0:
-        return User(image_user, owner=(USER, USER))
-    return User(("--user", f"{uid}:{gid}"))
+        return User(uid, gid, namespace="keep-id")
+    return User(USER, USER, owns=True) if uid == 0 else User(uid, gid)
 
 
 def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list[str]:
@@ -80,15 +84,22 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
         *user.arguments,
         *plan_limits(engine),
         "--stop-timeout=3",
-        # Triton and inductor compile into /tmp and load what they made. Podman would give it the mode of the image's
-        # own /tmp, whatever is asked for, if it were not told to copy nothing up.
-        f"--tmpfs=/tmp:rw,exec,nosuid,nodev,mode=1777{',notmpcopyup' if engine.kind == 'podman' else ''}",
+        f"--tmpfs=/tmp:{plan_tmp(engine, user)}",
         f"--volume={_mountable(spec.data)}:/data:rw{',Z' if engine.selinux and not shared else ''}",
         *([f"--volume={_mountable(spec.models)}:/models:ro"] if spec.models is not None else []),
         *devices,
         spec.image,
         *spec.command,
     )
+
+
+def plan_tmp(engine: Engine, user: User) -> str:
+    """Owned by the container's user: runc replaces the mode that is asked for by that of the image's own /tmp.
+
+    It is executable because Triton and inductor compile into it and load what they made.
+    """
+    owner = "U" if engine.kind == "podman" else f"uid={user.uid},gid={user.gid}"
+    return f"rw,exec,nosuid,nodev,mode=1777,{owner}"
 
 
 def plan_limits(engine: Engine) -> list[str]:
@@ -119,13 +130,12 @@ def plan_gpus(engine: Engine, gpus: str) -> list[str]:
 
 def give_to(user: User, folder: Path) -> None:
     """Make the container's user the owner of `folder` and of everything in it."""
-    if user.owner is None:
+    if not user.owns:
         return
-    uid, gid = user.owner
-    os.chown(folder, uid, gid)
+    os.chown(folder, user.uid, user.gid)
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            os.chown(Path(parent, name), uid, gid, follow_symlinks=False)
+            os.chown(Path(parent, name), user.uid, user.gid, follow_symlinks=False)
 
 
 def _limit(which: int, at_most: int) -> int:

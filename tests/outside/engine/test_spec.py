@@ -15,7 +15,7 @@ SPEC = ContainerSpec("abc", ("job",), Path("/jobs/1"))
 
 
 def plan(engine: Engine, spec: ContainerSpec = SPEC) -> list[str]:
-    return plan_run(engine, spec, "pycomfy-1", User(("--user", "1000:1000")))
+    return plan_run(engine, spec, "pycomfy-1", User(1000, 1000))
 
 
 @pytest.mark.parametrize("engine", [PODMAN, DOCKER])
@@ -85,13 +85,17 @@ def test_gpus_go_through_cdi_or_the_nvidia_runtime() -> None:
 
 
 def test_the_image_user_can_write_to_the_mounted_folder_whoever_runs_it() -> None:
-    assert plan_user(PODMAN, 0, 0) == User(("--user", "1000:1000"), owner=(1000, 1000))
-    assert plan_user(DOCKER, 0, 0) == User(("--user", "1000:1000"), owner=(1000, 1000))
-    assert plan_user(DOCKER, 501, 20) == User(("--user", "501:20"))
+    assert plan_user(PODMAN, 0, 0) == plan_user(DOCKER, 0, 0) == User(1000, 1000, owns=True)
+    assert plan_user(DOCKER, 501, 20) == User(501, 20)
     rootless = replace(PODMAN, rootless=True)
-    assert plan_user(rootless, 501, 20) == User(("--userns=keep-id:uid=1000,gid=1000", "--user", "1000:1000"))
-    assert plan_user(replace(rootless, version=(4, 2)), 501, 20) == User(("--userns=keep-id", "--user", "501:20"))
-    assert plan_user(replace(DOCKER, rootless=True), 501, 20) == User(("--user", "0:0"))
+    assert plan_user(rootless, 501, 20).arguments == ["--userns=keep-id:uid=1000,gid=1000", "--user=1000:1000"]
+    assert plan_user(replace(rootless, version=(4, 2)), 501, 20).arguments == ["--userns=keep-id", "--user=501:20"]
+    assert plan_user(replace(DOCKER, rootless=True), 501, 20) == User(0, 0)
+
+
+def test_the_temporary_folder_belongs_to_the_containers_user() -> None:
+    assert any(part.startswith("--tmpfs=/tmp:") and part.endswith(",U") for part in plan(PODMAN))
+    assert any(part.startswith("--tmpfs=/tmp:") and part.endswith(",uid=1000,gid=1000") for part in plan(DOCKER))
 
 
 def test_limits_are_never_above_what_this_process_may_have() -> None:
