@@ -9,6 +9,7 @@ from pycomfy.flow.prompt.flat import Placed, flatten, walk
 from pycomfy.flow.prompt.groups import Groups
 from pycomfy.flow.prompt.nodes import Nodes
 from pycomfy.flow.prompt.promote import Promoted
+from pycomfy.flow.prompt.scripted import settle
 from pycomfy.flow.prompt.source import Constant, Linked, Sources
 from pycomfy.flow.prompt.spec import Definitions
 from pycomfy.flow.prompt.widgets import Widget
@@ -98,6 +99,7 @@ class Reading:
                 inputs[slot.name] = [source.id, source.slot]
             elif isinstance(source, Constant):
                 inputs[slot.name] = _wrap(source.value, self.nodes.widget(placed, slot.name))
+        settle(placed.node.type, self.nodes.restored(placed).widgets, inputs)
         return inputs
 
     def widget_values(self, placed: Placed) -> dict[str, object]:

@@ -9,12 +9,24 @@ from pycomfy.flow.workflow.model import Graph, Link, Node, Subgraph, Workflow
 MAX_NODES = 100_000
 MAX_NESTING = 64
 
-REROUTE, PRIMITIVE, SET, GET = "Reroute", "PrimitiveNode", "SetNode", "GetNode"
+REROUTE, PRIMITIVE = "Reroute", "PrimitiveNode"
 
 VIRTUAL = frozenset((REROUTE, PRIMITIVE, "Note", "MarkdownNote"))
 """Nodes that exist only in the editor."""
 
-VIRTUAL_FROM_PACKS = frozenset((SET, GET))
+SETTERS = frozenset(("SetNode", "easy setNode"))
+GETTERS = frozenset(("GetNode", "easy getNode"))
+PASSING = frozenset((REROUTE, "Reroute (rgthree)", *SETTERS))
+"""Editor nodes whose output is their first input."""
+
+# fmt: off
+VIRTUAL_FROM_PACKS = SETTERS | GETTERS | frozenset((
+    "Reroute (rgthree)", "Bookmark (rgthree)", "Label (rgthree)", "Node Collector (rgthree)",
+    "Fast Muter (rgthree)", "Fast Bypasser (rgthree)", "Fast Groups Muter (rgthree)",
+    "Fast Groups Bypasser (rgthree)", "Fast Actions Button (rgthree)", "Mute / Bypass Repeater (rgthree)",
+    "Mute / Bypass Relay (rgthree)", "Random Unmuter (rgthree)",
+))
+# fmt: on
 """Nodes that packs add to the editor by JavaScript alone; a server that lists one of these names means another node."""
 
 

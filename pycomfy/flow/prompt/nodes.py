@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from pycomfy.flow.prompt.flat import SET, VIRTUAL, VIRTUAL_FROM_PACKS, Placed, Scope
+from pycomfy.flow.prompt.flat import SETTERS, VIRTUAL, VIRTUAL_FROM_PACKS, Placed, Scope
+from pycomfy.flow.prompt.scripted import CUSTOM_COMBO, add_widgets
 from pycomfy.flow.prompt.slots import defined_slots, host_slots, node_slots
 from pycomfy.flow.prompt.spec import Definitions, InputSpec, NodeSpec
 from pycomfy.flow.prompt.widgets import Restored, Widget, make_widgets, restore
@@ -67,6 +68,8 @@ class Nodes:
         if spec is None:
             return node.inputs
         widgets = self.restored(placed).widgets
+        if spec.type == CUSTOM_COMBO:
+            return node_slots(defined_slots(spec, widgets), node)
         if any(w.parts is not None for w in widgets):
             values = self.restored(placed).values
             chosen = [w._replace(default=values[w.name]) if w.parts is not None else w for w in widgets]
@@ -100,7 +103,7 @@ class Nodes:
             return restore(guessed, make_widgets(guessed.inputs), node)
         if spec.type not in self._widgets:
             self._widgets[spec.type] = make_widgets(spec.inputs)
-        return restore(spec, self._widgets[spec.type], node)
+        return restore(spec, add_widgets(node, self._widgets[spec.type]), node)
 
     def widget(self, placed: Placed, name: str) -> Widget | None:
         return next((w for w in self.restored(placed).widgets if w.name == name), None)
@@ -112,7 +115,9 @@ class Nodes:
         while scope is not None:
             if id(scope) not in self._setters:
                 self._setters[id(scope)] = {
-                    _first_value(p.node): p for p in scope.nodes.values() if p.node.type == SET and self.is_virtual(p)
+                    _first_value(p.node): p
+                    for p in scope.nodes.values()
+                    if p.node.type in SETTERS and self.is_virtual(p)
                 }
             found = self._setters[id(scope)].get(name)
             if found is not None:

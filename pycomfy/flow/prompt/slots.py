@@ -13,7 +13,7 @@ def defined_slots(spec: NodeSpec, widgets: Sequence[Widget]) -> tuple[Input, ...
     known = {s.name: s for s in spec.inputs}
     inputs: list[Input] = []
     for widget in widgets:
-        if widget.kind == "CONTROL" or (widget.options.get("socketless")):
+        if widget.kind in ("CONTROL", "BUTTON") or widget.options.get("socketless"):
             continue
         type_ = known[widget.name].type if widget.name in known else widget.kind
         inputs.append(Input(widget.name, type_, widget=widget.name))

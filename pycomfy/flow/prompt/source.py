@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pycomfy.errors import BadWorkflow
-from pycomfy.flow.prompt.flat import GET, PRIMITIVE, REROUTE, SET, Placed, Scope
+from pycomfy.flow.prompt.flat import GETTERS, PASSING, PRIMITIVE, Placed, Scope
 from pycomfy.flow.prompt.nodes import Nodes
 from pycomfy.flow.prompt.slots import bypass_slot
 from pycomfy.flow.workflow.model import SUBGRAPH_INPUT, Link, Mode
@@ -119,9 +119,9 @@ class Sources:
             return Constant(values[0], placed.id, "value") if values else None
         if node.mode == Mode.MUTED:
             return None
-        if node.type in (REROUTE, SET):
+        if node.type in PASSING:
             return self._from_input(placed, 0, at.type) if self._nodes.slots(placed) else None
-        if node.type == GET:
+        if node.type in GETTERS:
             setter = self._nodes.setter(placed)
             return None if setter is None else _Output(setter, 0, at.type)
         return None

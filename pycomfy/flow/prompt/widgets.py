@@ -61,7 +61,29 @@ def _make(spec: InputSpec) -> list[Widget]:
         choices=spec.choices or (),
         options=spec.options,
     )
-    return [widget, *_controls(spec, kind)]
+    return [*_before(kind), widget, *_after(spec, kind), *_controls(spec, kind)]
+
+
+def _before(kind: str) -> list[Widget]:
+    """The buttons above a 3D view; the frontend saves and sends what is written on them."""
+    if kind not in ("LOAD_3D", "LOAD_3D_ANIMATION"):
+        return []
+    return [
+        Widget("upload 3d model", "BUTTON", "upload3dmodel"),
+        Widget("upload extra resources", "BUTTON", "uploadExtraResources"),
+        Widget("clear", "BUTTON", "clear"),
+    ]
+
+
+def _after(spec: InputSpec, kind: str) -> list[Widget]:
+    """What a recorder and a list of remote choices bring along: saved, not sent."""
+    if kind == "AUDIO_RECORD":
+        return [Widget(f"{spec.name} button", "BUTTON", "", sent=False)]
+    remote = spec.options.get("remote")
+    if kind != "COMBO" or not isinstance(remote, Mapping):
+        return []
+    toggle = Widget("Auto-refresh after generation", "BUTTON", False, sent=False)
+    return [toggle, Widget("refresh", "BUTTON", "refresh", sent=False)] if remote.get("refresh_button") else [toggle]
 
 
 def _make_dynamic_combo(spec: InputSpec) -> list[Widget]:

@@ -182,6 +182,33 @@ class TestValues:
         assert values["1"] == {"seed": 18446744073709551615}
 
 
+class TestScripted:
+    def test_a_custom_combo_sends_its_choices_and_the_index(self) -> None:
+        info = {"CustomCombo": definition({"choice": ["COMBO", {"options": []}]}, outputs=["STRING", "INT"])}
+        one = node(1, "CustomCombo", values=("b", 0, "a", "b", ""))
+        assert inputs_of(ui([one], []), info)["1"] == {
+            "choice": "b",
+            "index": 1,
+            "option1": "a",
+            "option2": "b",
+            "option3": "",
+        }
+
+    def test_buttons_of_3d_views_and_remote_choices_take_places(self) -> None:
+        remote = ["COMBO", {"remote": {"route": "/x", "refresh_button": True}, "image_upload": True}]
+        info = {
+            "Load3D": definition({"model_file": [["a.glb"]], "image": ["LOAD_3D"], "width": ["INT"]}, outputs=["X"]),
+            "Remote": definition({"image": remote, "n": ["INT"]}, outputs=["X"]),
+        }
+        values = ("a.glb", "upload3dmodel", "uploadExtraResources", "clear", "", 640)
+        found = inputs_of(
+            ui([node(1, "Load3D", values=values), node(2, "Remote", values=("x", False, "refresh", 5, "image"))], []),
+            info,
+        )
+        assert found["1"]["width"] == 640
+        assert found["2"] == {"image": "x", "n": 5}
+
+
 class TestDynamic:
     COMBO = (
         "COMFY_DYNAMICCOMBO_V3",
