@@ -247,7 +247,7 @@ class Repository:
         where = self.address.public
         if "dubious ownership" in message:
             return Unreachable(what, where=where, fix=f"git config --global --add safe.directory {self.address.url}")
-        if re.search(r"not appear to be a git repository|not found|does not exist|No such file", message):
+        if re.search(r"not appear to be a git repository|not found|not exported|does not exist|No such file", message):
             fix = "correct the address"
             if self.address.local:
                 fix = (

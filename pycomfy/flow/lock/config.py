@@ -74,6 +74,13 @@ def _check_revision(text: str) -> str:
     return text
 
 
+def _check_mirror(text: str) -> str:
+    """As `_check_web`; a mirror may be on a disk as well."""
+    if not text.startswith("file:///"):
+        return _check_web(text)
+    return "file:///" + _check_web("https://" + text.removeprefix("file:///")).removeprefix("https://")
+
+
 def _check_web(text: str) -> str:
     if not text.startswith(("https://", "http://")) or not text.isprintable() or any(c in text for c in " \"'\\[]"):
         raise ValueError("write an http:// or https:// URL")
@@ -101,6 +108,7 @@ def _to_utc(value: object) -> datetime:
 RequirementText = Annotated[str, AfterValidator(_check_requirement)]
 Moment = Annotated[datetime, BeforeValidator(_to_utc)]
 DebianName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{1,99}$")]
+MirrorUrl = Annotated[str, AfterValidator(_check_mirror), StringConstraints(max_length=2000)]
 WebUrl = Annotated[str, AfterValidator(_check_web), StringConstraints(max_length=2000)]
 LocalPath = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x1f\x7f][^\x00-\x1f\x7f]*$", max_length=2000)]
 
@@ -191,8 +199,8 @@ PackSpec = Annotated[
 class DebianSection(Section):
     """Where Debian packages come from, if not from where this machine gets its own."""
 
-    mirror: WebUrl | None = None
-    security_mirror: WebUrl | None = None
+    mirror: MirrorUrl | None = None
+    security_mirror: MirrorUrl | None = None
 
 
 class Config(Section):

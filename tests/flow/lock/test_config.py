@@ -112,7 +112,7 @@ def test_every_wrong_key_is_told_at_once_with_its_path() -> None:
         'platforms = ["linux/riscv64"]',
         'python = "3.12"',
         "python = 3.11",
-        '[debian]\nmirror = "file:///x"',
+        '[debian]\nmirror = "ftp://h/x"',
         "name = ''",
         "a = ",
         "a = " + "[" * 5000,

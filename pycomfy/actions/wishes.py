@@ -1,0 +1,115 @@
+"""What the user asks of a lock: the command line, over pycomfy.toml, over what pycomfy does by itself."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pycomfy.errors import BadConfig, BadInput, NotFound
+from pycomfy.flow.lock.address import parse_address, split_revision
+from pycomfy.flow.lock.config import Config, GitSpec, Spec, parse_config
+from pycomfy.flow.lock.model import PlatformName
+
+COMFYUI = "ComfyUI"
+MOST_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class LockRequest:
+    """What to lock. `workflow` is a file, or a folder with a `workflow.json`.
+
+    `packs` (name -> URL or URL@REVISION) and `nodes` (name -> commit; also of "ComfyUI") add to or replace what
+    pycomfy.toml says; `output` is the lock's file, by default pycomfy.lock beside the workflow.
+    """
+
+    workflow: Path
+    name: str | None = None
+    config: Path | None = None
+    packs: Mapping[str, str] = field(default_factory=dict)
+    nodes: Mapping[str, str] = field(default_factory=dict)
+    as_of: datetime | None = None
+    platforms: tuple[PlatformName, ...] = ()
+    output: Path | None = None
+
+    @property
+    def file(self) -> Path:
+        """The workflow's file."""
+        return self.workflow / "workflow.json" if self.workflow.is_dir() else self.workflow
+
+
+def read_bounded(file: Path, kind: str) -> bytes:
+    """The bytes of a file the user named; `kind` is what it should be. Raises `NotFound`, `BadInput`."""
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise BadInput(
+                f"the {kind} is larger than {MOST_BYTES >> 20} MiB", where=str(file), fix="give another file"
+            )
+        return file.read_bytes()
+    except FileNotFoundError as e:
+        raise NotFound(f"no such {kind}", where=str(file), fix="give a file, or the folder with it") from e
+    except OSError as e:
+        raise BadInput(f"the {kind} cannot be read: {e.strerror}", where=str(file), fix="make it readable") from e
+
+
+def read_config(request: LockRequest) -> tuple[Path, Config]:
+    """The folder that relative paths are relative to, and pycomfy.toml with the request's additions."""
+    path = request.config or request.file.parent / "pycomfy.toml"
+    config = Config()
+    if request.config is not None or path.exists():
+        config = parse_config(_decode(read_bounded(path, "configuration"), path), where=str(path))
+    base = path.parent
+    changes: dict[str, object] = {"packs": _packs(request, config, base), "comfyui": config.comfyui}
+    if COMFYUI.lower() in {name.lower() for name in request.nodes}:
+        commit = next(c for name, c in request.nodes.items() if name.lower() == COMFYUI.lower())
+        changes["comfyui"] = _with_revision(COMFYUI, config.comfyui, commit)
+    if request.as_of is not None:
+        changes["as_of"] = request.as_of.astimezone(UTC).replace(microsecond=0)
+    if request.platforms:
+        changes["platforms"] = tuple(dict.fromkeys(request.platforms))
+    return base, config.model_copy(update=changes)
+
+
+def _decode(data: bytes, path: Path) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise BadConfig("not UTF-8", where=str(path), fix="save it as UTF-8") from e
+
+
+def _packs(request: LockRequest, config: Config, base: Path) -> dict[str, Spec]:
+    packs: dict[str, Spec] = dict(config.packs)
+    for name, text in request.packs.items():
+        # A path on the command line is relative to where the user stands, one in pycomfy.toml to that file.
+        url, revision = (text, None) if Path(text).exists() else split_revision(text)
+        address = parse_address(url, where=f"--pack {name}")
+        if address.local and not url.startswith("file://"):
+            url = os.path.relpath(url, base)
+        value = {"git": url, "rev": revision}
+        try:
+            packs.update(Config.model_validate({"packs": {name: value}}).packs)
+        except ValidationError as e:
+            raise BadConfig(
+                e.errors()[0]["msg"].removeprefix("Value error, "),
+                where=f"--pack {name}",
+                fix="write --pack NAME=URL or --pack NAME=URL@REVISION",
+            ) from e
+    for name, commit in request.nodes.items():
+        if name in packs:
+            packs[name] = _with_revision(name, packs[name], commit)
+        elif name.lower() != COMFYUI.lower():
+            raise BadConfig(f"there is no node pack {name}", where=f"--node {name}", fix=f"add --pack {name}=URL")
+    return packs
+
+
+def _with_revision(name: str, spec: Spec, commit: str) -> Spec:
+    if not isinstance(spec, GitSpec):
+        raise BadConfig(f"{name} does not come from git", where=f"--node {name}", fix="change pycomfy.toml")
+    if not re.fullmatch(r"[0-9a-fA-F]{7,40}", commit):
+        raise BadConfig(
+            f"{commit!r} is no commit", where=f"--node {name}", fix="give its hash; a branch or tag goes into rev = …"
+        )
+    return spec.model_copy(update={"rev": commit.lower()})

@@ -1,0 +1,121 @@
+"""`pycomfy lock`: pin everything a workflow needs."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, cast, get_args
+
+import typer
+
+from pycomfy.actions.lock import LockResult
+from pycomfy.actions.lock import lock as lock_workflow
+from pycomfy.actions.wishes import LockRequest
+from pycomfy.cli.progress import make_progress, size
+from pycomfy.flow.lock.model import GitSource, PathSource, PlatformName, Source, UrlSource, WheelTreeSource
+from pycomfy.outside.home import find_home
+
+
+def lock(
+    workflow: Annotated[Path, typer.Argument(help="A workflow's file, or a folder with a workflow.json.")],
+    name: Annotated[str | None, typer.Option(help="What to call it, if not by its file.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Its pycomfy.toml, if not the one beside it.")] = None,
+    pack: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=URL[@REV]", help="A node pack's git repository. Repeatable.")
+    ] = None,
+    node: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=COMMIT", help="Pin a pack, or ComfyUI, to a commit. Repeatable.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Take Python packages as they were then, like 2025-12-05.")
+    ] = None,
+    platform: Annotated[
+        list[str] | None, typer.Option(metavar="|".join(get_args(PlatformName)), help="Lock only this. Repeatable.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to write the lock, if not beside the workflow.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Pin ComfyUI, node packs, Python and Debian packages by hash, in `pycomfy.lock`."""
+    request = LockRequest(
+        workflow,
+        name=name,
+        config=config,
+        packs=_pairs(pack, "--pack", "NAME=URL"),
+        nodes=_pairs(node, "--node", "NAME=COMMIT"),
+        as_of=_moment(as_of),
+        platforms=_platforms(platform),
+        output=output,
+    )
+    result = lock_workflow(request, find_home(), make_progress())
+    if as_json:
+        print(json.dumps(_as_dict(result), indent=1, ensure_ascii=False))
+    else:
+        _show(result)
+
+
+def _pairs(values: list[str] | None, option: str, form: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for value in values or ():
+        key, equals, rest = value.partition("=")
+        if not (key and equals and rest):
+            raise typer.BadParameter(f"write {form}, not {value!r}", param_hint=option)
+        if key in pairs:
+            raise typer.BadParameter(f"{key} is given twice", param_hint=option)
+        pairs[key] = rest
+    return pairs
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as e:
+        raise typer.BadParameter(f"{text!r} is no date like 2025-12-05", param_hint="--as-of") from e
+
+
+def _platforms(values: list[str] | None) -> tuple[PlatformName, ...]:
+    known = get_args(PlatformName)
+    for value in values or ():
+        if value not in known:
+            raise typer.BadParameter(f"{value!r} is none of {', '.join(known)}", param_hint="--platform")
+    return cast(tuple[PlatformName, ...], tuple(values or ()))
+
+
+def _show(result: LockResult) -> None:
+    lock = result.lock
+    print(f"{'wrote' if result.changed else 'unchanged'} {result.path}")
+    print(f"  {lock.name}, as of {lock.as_of}, Python {lock.python}")
+    print(f"  ComfyUI {lock.comfyui.version} from {_place(lock.comfyui.source)}")
+    for pack in lock.packs:
+        types = f": {', '.join(pack.types)}" if pack.types else ""
+        print(f"  {pack.name} from {_place(pack.source)}{types}")
+    for name, platform in lock.platforms.items():
+        wheels, debs = platform.wheels, platform.root.packages
+        print(
+            f"  {name}: {len(wheels)} Python packages ({size(sum(w.size for w in wheels))}), "
+            f"{len(debs)} of Debian {platform.root.suite} ({size(sum(d.size for d in debs))})"
+        )
+    for note in result.notes:
+        print(f"  note: {note}")
+
+
+def _place(source: Source) -> str:
+    match source:
+        case GitSource():
+            return f"{source.url} at {source.commit[:10]}"
+        case WheelTreeSource():
+            return f"{source.name}, {source.folder}"
+        case PathSource():
+            return f"the folder {source.path}"
+        case UrlSource():
+            return source.url
+
+
+def _as_dict(result: LockResult) -> dict[str, object]:
+    return {
+        "path": str(result.path),
+        "changed": result.changed,
+        "notes": list(result.notes),
+        "lock": result.lock.model_dump(mode="json"),
+    }

@@ -1,0 +1,243 @@
+"""Sources of code: from what pycomfy.toml asks for to a pin that names the same bytes for ever, and back to files."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pydantic import TypeAdapter, ValidationError
+
+from pycomfy.errors import BadConfig, BadInput, NotFound
+from pycomfy.flow.lock.address import parse_address
+from pycomfy.flow.lock.config import GitSpec, PathSpec, Spec, UrlSpec, WheelSpec
+from pycomfy.flow.lock.model import FileName, GitSource, PathSource, Source, UrlSource, WheelTreeSource
+from pycomfy.flow.lock.wheels import Target
+from pycomfy.outside import download, nar
+from pycomfy.outside.files import full_disk_is_an_error, new_folder, write_file
+from pycomfy.outside.git import Repository
+from pycomfy.outside.gittree import MOST_BYTES, MOST_FILES, MOST_TEXT, read_tree, write_tree
+from pycomfy.outside.home import Home
+from pycomfy.outside.uv import pin_wheel
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A pinned source. `files` are the texts that resolving reads (Python, requirements), by path below its folder.
+
+    `date` is when the code was made, if that is known: a commit's date, a wheel's upload.
+    """
+
+    source: Source
+    files: Mapping[str, str]
+    date: datetime | None = None
+
+
+def pin_source(spec: Spec, base: Path, owner: str, home: Home) -> Pinned:
+    """Pin what `spec` asks for. `base` is the folder that relative paths are relative to, `owner` who needs it.
+
+    Raises `NotFound`, `UnpinnedPack`, `Unresolved`, `Unreachable`, `HashMismatch`, `BadConfig`.
+    """
+    match spec:
+        case GitSpec():
+            return _pin_git(spec, base, owner, home)
+        case WheelSpec():
+            return _pin_wheel_tree(spec, owner, home)
+        case PathSpec():
+            return _pin_path(spec, base, owner, home)
+        case UrlSpec():
+            return _pin_url(spec, owner, home)
+
+
+def place_tree(source: GitSource | PathSource, base: Path, out: Path, home: Home) -> None:
+    """Make the folder `out` the tree of `source`, with the very files that its hash was made of.
+
+    Raises as `pin_source` does; nothing is left of `out` then.
+    """
+    with new_folder(out) as folder:
+        if isinstance(source, GitSource):
+            repository = Repository(join_address(source.url, base), owner=out.name, cache=home.cache / "git")
+            repository.fetch(source.commit)
+            write_tree(repository, source.commit, folder)
+        else:
+            _copy_tree(base / source.path, folder, out.name)
+
+
+def join_address(url: str, base: Path) -> str:
+    """The address that git is given: a relative path is relative to `base`."""
+    address = parse_address(url)
+    return str(base.absolute() / url) if address.local and not url.startswith("file://") else url
+
+
+def is_text(path: str) -> bool:
+    """Whether resolving reads this file."""
+    return path.endswith((".py", ".txt")) or path in ("pyproject.toml", "node_list.json")
+
+
+# — git —
+
+
+def _pin_git(spec: GitSpec, base: Path, owner: str, home: Home) -> Pinned:
+    repository = Repository(join_address(spec.git, base), owner=owner, cache=home.cache / "git")
+    commit = repository.resolve(spec.rev)
+    tree, submodules = _hash_commit(repository, commit, home)
+    url = parse_address(spec.git).public
+    files = {path: _decode(data) for path, data in read_tree(repository, commit, is_text).items()}
+    source = GitSource(url=url, commit=commit, tree=tree, submodules=submodules)
+    return Pinned(source, files, repository.commit_date(commit))
+
+
+def _hash_commit(repository: Repository, commit: str, home: Home) -> tuple[str, bool]:
+    """The hash of a commit's tree, and whether it has submodules. A commit never changes, so it is hashed once."""
+    known = home.cache / "trees" / f"{commit}.json"
+    try:
+        value = json.loads(known.read_bytes())
+        return str(value["tree"]), bool(value["submodules"])
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    with _scratch(home) as folder:
+        submodules = write_tree(repository, commit, folder)
+        tree = nar.hash_path(folder)
+    write_file(known, json.dumps({"tree": tree, "submodules": submodules}))
+    return tree, submodules
+
+
+# — a local folder —
+
+
+def _pin_path(spec: PathSpec, base: Path, owner: str, home: Home) -> Pinned:
+    root = base / spec.path
+    with _scratch(home) as folder:
+        _copy_tree(root, folder, owner)
+        tree = nar.hash_path(folder)
+        files = dict(_read_folder(folder))
+    return Pinned(PathSource(path=spec.path, tree=tree), files)
+
+
+def _copy_tree(root: Path, out: Path, owner: str) -> None:
+    """Copy what belongs to the code: no `.git`, no bytecode. Raises `BadInput` for what no image should have."""
+    if not root.is_dir():
+        raise NotFound(f"{owner}: there is no folder {root}", where=str(root), fix="correct path = … in pycomfy.toml")
+    top, count, size = root.resolve(), 0, 0
+    with full_disk_is_an_error(out):
+        for path in _walk(root):
+            to = out / path.relative_to(root)
+            if path.is_symlink():
+                if path.readlink().is_absolute() or not path.resolve().is_relative_to(top):
+                    raise _refused(owner, path, f"the link leads out of the folder, to {path.readlink()}")
+                to.symlink_to(path.readlink())
+            elif path.is_dir():
+                to.mkdir()
+            elif path.is_file():
+                count, size = count + 1, size + path.stat().st_size
+                if count > MOST_FILES or size > MOST_BYTES:
+                    raise _refused(owner, root, f"it has more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB")
+                shutil.copyfile(path, to)
+                to.chmod(0o755 if os.access(path, os.X_OK) and path.stat().st_mode & 0o100 else 0o644)
+            else:
+                raise _refused(owner, path, "it is neither file, folder nor link")
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name in (".git", "__pycache__") or path.name.endswith(".pyc"):
+            continue
+        yield path
+        if path.is_dir() and not path.is_symlink():
+            yield from _walk(path)
+
+
+def _read_folder(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in _walk(folder):
+        name = path.relative_to(folder).as_posix()
+        if is_text(name) and path.is_file() and not path.is_symlink() and path.stat().st_size <= MOST_TEXT:
+            yield name, _decode(path.read_bytes())
+
+
+def _refused(owner: str, path: Path, why: str) -> BadInput:
+    return BadInput(
+        f"{owner}: the folder cannot become a source: {why}",
+        where=str(path),
+        fix="leave it out, or name a git repository (git = …), of which only committed files are taken",
+    )
+
+
+# — files from the network —
+
+
+def _pin_wheel_tree(spec: WheelSpec, owner: str, home: Home) -> Pinned:
+    wheel, date = pin_wheel(spec.wheel, Target("linux/amd64", "3.11"), home.cache)
+    path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
+    files = _read_wheel(path, spec, owner)
+    source = WheelTreeSource(
+        url=wheel.url,
+        sha256=wheel.sha256,
+        name=wheel.filename,
+        size=path.stat().st_size,
+        folder=spec.folder,
+        exclude=tuple(sorted(spec.exclude)),
+    )
+    return Pinned(source, files, date)
+
+
+def _read_wheel(path: Path, spec: WheelSpec, owner: str) -> dict[str, str]:
+    prefix = spec.folder + "/"
+    files: dict[str, str] = {}
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            members = [m for m in wheel.infolist() if m.filename.startswith(prefix) and not m.is_dir()]
+            names = {m.filename.removeprefix(prefix) for m in members}
+            for member in members:
+                name = member.filename.removeprefix(prefix)
+                if is_text(name) and name not in spec.exclude and member.file_size <= MOST_TEXT:
+                    files[name] = _decode(wheel.read(member))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as e:
+        raise BadInput(f"{owner}: not a wheel: {e}", where=path.name, fix="name another wheel") from e
+    where = f"pycomfy.toml, the wheel {spec.wheel}"
+    if not members:
+        raise NotFound(f"{owner}: the wheel has no folder {spec.folder}", where=where, fix="correct folder = …")
+    if absent := [name for name in spec.exclude if name not in names]:
+        raise NotFound(f"{owner}: the folder has no file {', '.join(absent)}", where=where, fix="correct exclude = …")
+    return files
+
+
+def _pin_url(spec: UrlSpec, owner: str, home: Home) -> Pinned:
+    name = unquote(urlsplit(spec.url).path.rsplit("/", 1)[-1])
+    try:
+        name = TypeAdapter(FileName).validate_python(name)
+    except ValidationError:
+        name = ""
+    if not name.endswith(".py"):
+        raise BadConfig(
+            f"{owner}: {spec.url} is not a Python file",
+            where="pycomfy.toml",
+            fix="a url source is a node pack of one .py file; for anything larger write git = … or path = …",
+        )
+    path = download.fetch(spec.url, spec.sha256, name=name, cache=home.cache)
+    # ComfyUI takes a single file for a pack; for resolving it is that pack's whole package.
+    return Pinned(UrlSource(url=spec.url, sha256=spec.sha256, name=name), {"__init__.py": _decode(path.read_bytes())})
+
+
+_BYTE_ORDER: Mapping[bytes, str] = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+def _decode(data: bytes) -> str:
+    """Text, whatever it is: requirement files are written by every editor there is. What is no text stays harmless."""
+    encoding = next((name for mark, name in _BYTE_ORDER.items() if data.startswith(mark)), "utf-8")
+    return data.decode(encoding, errors="replace")
+
+
+@contextlib.contextmanager
+def _scratch(home: Home) -> Iterator[Path]:
+    """A temporary folder in the cache, so that a large tree does not fill a small /tmp."""
+    home.cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home.cache, prefix=".tree-") as outer:
+        folder = Path(outer, "tree")
+        folder.mkdir()
+        yield folder
