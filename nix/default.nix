@@ -76,7 +76,7 @@ let
 
   layers = (import ./layer.nix { inherit runPython fetch; }).layers {
     inherit lock root files;
-    platform = target;
+    pins = pinsOf target;
   };
   oci = images.oci {
     inherit

@@ -60,12 +60,13 @@ let
 
   treeInput =
     {
+      name,
       owner,
       source,
       prefix,
     }:
     let
-      path = fetch.source (baseNameOf owner) source;
+      path = fetch.source name source;
     in
     {
       wheel-tree = {
@@ -96,16 +97,15 @@ let
   };
 in
 {
-  # lock, the platform's name, its root and the project's files -> [ { name, comment, drv } ]
+  # lock, what it pins for the platform, its root and the project's files -> [ { name, comment, drv } ]
   layers =
     {
       lock,
-      platform,
+      pins,
       root,
       files,
     }:
     let
-      pins = lock.platforms.${platform};
       venv = {
         prefix = "opt/venv";
         inherit (lock) python;
@@ -120,8 +120,8 @@ in
       packInput =
         p:
         treeInput {
+          inherit (p) name source;
           owner = "node pack ${p.name}";
-          inherit (p) source;
           prefix = "opt/ComfyUI/custom_nodes/${p.name}";
         };
       ownPacks = take mostPackLayers lock.packs;
@@ -175,6 +175,7 @@ in
         comment = "ComfyUI ${lock.comfyui.version}";
         inputs = [
           (treeInput {
+            name = "ComfyUI";
             owner = "ComfyUI";
             inherit (lock.comfyui) source;
             prefix = "opt/ComfyUI";

@@ -24,6 +24,7 @@ import sys
 import tarfile
 import tempfile
 import urllib.request
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -109,10 +110,13 @@ def read_deb(name: str, path: Path) -> Deb:
     """Read one `.deb` (deb(5): an ar archive of two tar archives). Raises `Refused` if it is none, or hostile."""
     control, data = "", None
     for member, content in ar_members(path, name):
-        if member.startswith("control.tar"):
-            control = read_control(open_tar(member, content, name), name)
-        elif member.startswith("data.tar"):
-            data = read_data(open_tar(member, content, name), name)
+        try:
+            if member.startswith("control.tar"):
+                control = read_control(open_tar(member, content, name), name)
+            elif member.startswith("data.tar"):
+                data = read_data(open_tar(member, content, name), name)
+        except (tarfile.TarError, lzma.LZMAError, zlib.error, OSError, EOFError) as e:
+            raise Refused(f"{name}: {member} of {path} is damaged: {e}") from e
     if not control or data is None:
         raise Refused(f"{name}: {path} has no control or no data archive")
     return Deb(name, control, data)
@@ -152,10 +156,7 @@ def open_tar(member: str, content: bytes, name: str) -> tarfile.TarFile:
         raise Refused(f"{name}: {member} is compressed in an unknown way")
     bounded = cast(IO[bytes], Bounded(stream, LARGEST_DEB, name))
     # The locale must not matter: a builder has none.
-    try:
-        return tarfile.open(fileobj=bounded, mode="r|", encoding="utf-8", errors="surrogateescape")
-    except (tarfile.TarError, lzma.LZMAError, OSError, EOFError) as e:
-        raise Refused(f"{name}: {member} is damaged: {e}") from e
+    return tarfile.open(fileobj=bounded, mode="r|", encoding="utf-8", errors="surrogateescape")
 
 
 def open_zstd(raw: IO[bytes], name: str) -> IO[bytes]:
@@ -176,7 +177,7 @@ def open_zstd(raw: IO[bytes], name: str) -> IO[bytes]:
 
 
 def read_control(tar: tarfile.TarFile, name: str) -> str:
-    for member in tar_members(tar, name):
+    for member in tar:
         if member.name in ("control", "./control") and member.isfile():
             text = content_of(tar, member).decode("utf-8", "replace").strip()
             if not re.match(r"Package:", text) or "\n\n" in text:
@@ -189,13 +190,14 @@ def read_data(tar: tarfile.TarFile, name: str) -> dict[str, Entry]:
     """The package's files at their final places, without what an image has no use for."""
     entries: dict[str, Entry] = {}
     linked: dict[str, Entry] = {}  # every file, dropped ones too: a hard link may point at one
-    for member in tar_members(tar, name):
+    for member in tar:
         path = safe_path(member.name, name)
         if path == "" or is_merge_link(path, member):
             continue
         path = merged(path)
         entry = read_entry(tar, member, name, linked)
-        linked[path] = entry
+        if not linked.setdefault(path, entry).same(entry):
+            raise Refused(f"{name}: ships /{path} twice")
         if not is_dropped(path, entry):
             entries[path] = entry
     return entries
@@ -211,16 +213,9 @@ def read_entry(tar: tarfile.TarFile, member: tarfile.TarInfo, name: str, linked:
         if target is None or target.kind != "file":
             raise Refused(f"{name}: {member.name} is a hard link to {member.linkname}, which is no file before it")
         return target
-    if member.isfile():
+    if member.isfile() and not member.issparse():  # a sparse file's size is whatever its header says
         return Entry("file", name, content_of(tar, member), bool(member.mode & 0o100))
-    raise Refused(f"{name}: {member.name} is a device, pipe or socket")
-
-
-def tar_members(tar: tarfile.TarFile, name: str) -> Iterator[tarfile.TarInfo]:
-    try:
-        yield from tar
-    except (tarfile.TarError, lzma.LZMAError, OSError, EOFError) as e:
-        raise Refused(f"{name}: its archive is damaged: {e}") from e
+    raise Refused(f"{name}: {member.name} is neither file, link nor folder")
 
 
 def content_of(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -265,7 +260,7 @@ def plan_tree(debs: Iterable[Deb]) -> dict[str, Entry]:
     ordered = sorted(debs, key=lambda d: d.name)
     tree = merge(ordered)
     for top in MERGED:
-        if f"usr/{top}" in tree:
+        if any(f"{path}/".startswith(f"usr/{top}/") for path in tree):
             tree[top] = Entry("link", "", f"usr/{top}".encode())
     for path, data in sorted(generated(tree, ordered).items()):
         tree[path] = Entry("file", "", data)
@@ -402,13 +397,14 @@ class Pinned:
     name: str
     url: str
     sha256: str
+    size: int
 
 
 def read_lock(text: str, platform: str) -> list[Pinned]:
     """The packages a lock pins for a platform."""
     root = json.loads(text)["platforms"][platform]["root"]
     return [
-        Pinned(p["name"], f"{root['archives'][p['archive']].rstrip('/')}/{p['path']}", p["sha256"])
+        Pinned(p["name"], f"{root['archives'][p['archive']].rstrip('/')}/{p['path']}", p["sha256"], p["size"])
         for p in root["packages"]
     ]
 
@@ -418,7 +414,7 @@ def fetch(pinned: Pinned, folder: Path) -> tuple[str, Path]:
         raise Refused(f"{pinned.name}: {pinned.url} is no web address")
     try:
         with urllib.request.urlopen(pinned.url, timeout=60) as answer:  # noqa: S310  (checked above)
-            data = answer.read()
+            data = answer.read(pinned.size + 1)
     except OSError as e:
         raise Refused(f"{pinned.name}: {pinned.url}: {e}") from e
     found = hashlib.sha256(data).hexdigest()
@@ -440,8 +436,11 @@ def unpack_lock(lock: Path, platform: str, out: Path) -> None:
 
 
 def read_spec(path: Path) -> list[tuple[str, Path]]:
-    spec: dict[str, list[dict[str, str]]] = json.loads(path.read_text(encoding="utf-8"))
-    return [(d["name"], Path(d["path"])) for d in spec["debs"]]
+    try:
+        spec: dict[str, list[dict[str, str]]] = json.loads(path.read_text(encoding="utf-8"))
+        return [(d["name"], Path(d["path"])) for d in spec["debs"]]
+    except (ValueError, LookupError, TypeError) as e:
+        raise Refused(f"{path} is no list of packages: {e!r}") from e
 
 
 def main(arguments: list[str] | None = None) -> str | int:

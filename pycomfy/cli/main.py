@@ -14,7 +14,7 @@ from rich.console import Console
 from pycomfy import __version__
 from pycomfy.errors import Problems, PycomfyError
 
-COMMANDS = ("inspect", "convert", "lock", "build", "run", "verify", "log", "doctor")
+COMMANDS = ("inspect", "convert", "lock", "build", "run", "verify", "log")
 """Each is a module of this package with a function of its name."""
 
 USER_ERROR, USAGE_ERROR, OUR_BUG = 1, 2, 70

@@ -3,7 +3,6 @@
 import json
 import re
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,7 +16,8 @@ _DERIVATION = re.compile(r"/nix/store/[0-9a-z]{32}-(.+?)\.drv")
 _FAILED = re.compile(r"builder for '([^']+)' failed|Cannot build '([^']+)'")
 _MISMATCH = re.compile(r"hash mismatch in fixed-output derivation '([^']+)'")
 _SPECIFIED = re.compile(r"specified:\s+(\S+)\s+got:\s+(\S+)")
-_DOWNLOAD = re.compile(r"unable to download '([^']+)': (.+)|cannot (?:open|read) file '([^']+)'")
+_DOWNLOAD = re.compile(r"unable to download '([^']+)': (.+)")
+_OWN = re.compile(r"(?:^|error: )pycomfy(?:\.lock)?: ")
 
 
 @dataclass(frozen=True)
@@ -101,37 +101,33 @@ def derivation_name(path: str) -> str:
 def error_of(reader: LogReader, log: str) -> PycomfyError:
     """What went wrong, for a person: the step, the input, the last lines of its log. `log` is where all of it is."""
     text = "\n".join(reader.errors)
-    if "No space left on device" in text or any("No space left" in line for t in reader.tails.values() for line in t):
+    failed = next((derivation_name(m[1] or m[2]) for m in _FAILED.finditer(text)), "")
+    tail = reader.tails.get(failed, ())
+    said = "\n".join((text, *tail))
+    if "No space left on device" in said:
         return NoSpace(
             "no space left on the disk while building",
             where="/nix/store",
             fix="`nix-store --gc` removes what nothing needs; an image takes about twice its size",
         )
-    if match := _MISMATCH.search(text):
-        hashes = _SPECIFIED.search(text)
-        said = f": locked {hashes[1]}, got {hashes[2]}" if hashes else ""
+    if match := _MISMATCH.search(said):
+        hashes = _SPECIFIED.search(said)
+        both = f": locked {hashes[1]}, got {hashes[2]}" if hashes else ""
         return HashMismatch(
-            f"{derivation_name(match[1])} is not the file that was locked{said}",
+            f"{derivation_name(match[1])} is not the file that was locked{both}",
             where=log,
             fix="the server changed the file, or someone between it and you did: `pycomfy lock` pins what is there now",
         )
-    if match := _DOWNLOAD.search(text):
+    if match := _DOWNLOAD.search(said):
         return Unreachable(
-            f"{match[1] or match[3]} cannot be fetched: {match[2] or 'it is neither in the store nor in an archive'}",
+            f"{match[1]} cannot be fetched: {match[2]}",
             where=log,
             fix="check the network and proxy settings, or give an archive that has it",
         )
-    name = next((derivation_name(m[1] or m[2]) for m in _FAILED.finditer(text)), "")
-    own = list(_own_words(reader, name))
-    what = own[0] if own else f"Nix could not build {name or 'the image'}"
-    tail = "\n".join(f"    {line}" for line in reader.tails.get(name, ()) if line not in own)
-    last = f"; its last lines:\n{tail}" if tail else ""
-    detail = "" if name else f" ({text.splitlines()[0]})" if text else ""
-    return BuildFailed(f"{what}{detail}", where=f"{name or 'evaluation'}, full log in {log}{last}", fix="see the log")
-
-
-def _own_words(reader: LogReader, name: str) -> Iterator[str]:
-    """Lines in which our builders say what they refuse."""
-    for line in reader.tails.get(name, ()):
-        if line.startswith("pycomfy: "):
-            yield line.removeprefix("pycomfy: ")
+    # Lines in which our builders and our Nix code say what they refuse.
+    own = [line.split("pycomfy", 1)[1].lstrip(": ") for line in said.splitlines() if _OWN.search(line)]
+    what = own[0] if own else f"Nix could not build {failed or 'the image'}"
+    last = "\n".join(f"    {line}" for line in tail if not _OWN.search(line))
+    where = f"{failed or 'evaluation'}, the full log is {log}" + (f"; its last lines:\n{last}" if last else "")
+    detail = "" if own or failed else f" ({text.splitlines()[0]})" if text else ""
+    return BuildFailed(f"{what}{detail}", where=where, fix="what it says above; the log has all of it")

@@ -1,0 +1,67 @@
+"""One Debian root a session, for every test that needs Nix to build."""
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from pycomfy.errors import PycomfyError, Unreachable
+from pycomfy.flow.lock.config import Config
+from pycomfy.flow.lock.model import PlatformName, Root
+from pycomfy.outside.debian import make_root, pin_root
+from pycomfy.outside.home import find_home
+from pycomfy.outside.nix.settings import NixSettings, check_store
+from pycomfy.outside.nix.store import add_tree
+from pycomfy.progress import Silent
+from tests.nix.projects import Workshop
+
+
+@pytest.fixture(scope="session")
+def settings() -> NixSettings:
+    found = NixSettings()
+    try:
+        check_store(found)
+    except PycomfyError as e:
+        pytest.skip(f"no Nix here: {e.what}")
+    return found
+
+
+def _root(platform: PlatformName, settings: NixSettings, apt: tuple[str, ...] = ()) -> Root:
+    home = find_home()  # downloads are kept between runs
+    try:
+        root = pin_root(Config(apt=apt), platform, home, Silent())
+    except Unreachable as e:
+        pytest.skip(f"Debian's archive cannot be reached: {e.what}")
+    name = f"debian-root-{platform.removeprefix('linux/')}"
+    add_tree(settings, name, root.tree, lambda out: make_root(root, platform, out, home, Silent()))
+    return root
+
+
+@pytest.fixture(scope="session")
+def root(settings: NixSettings) -> Root:
+    return _root("linux/amd64", settings)
+
+
+@pytest.fixture(scope="session")
+def other_root(settings: NixSettings) -> Root:
+    """The same with one more package."""
+    return _root("linux/amd64", settings, ("hostname",))
+
+
+@pytest.fixture(scope="session")
+def arm_root(settings: NixSettings) -> Root:
+    return _root("linux/arm64", settings)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, settings: NixSettings) -> Iterator[Workshop]:
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: object) -> None: ...  # noqa: A002
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Workshop(tmp_path, settings, f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()

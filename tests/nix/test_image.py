@@ -1,0 +1,231 @@
+"""What Nix makes of a lock: an image whose bytes depend on the lock alone."""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycomfy.errors import BuildFailed, HashMismatch, Unreachable
+from pycomfy.flow.lock.model import Lock, Root
+from pycomfy.outside.engine import read_layout
+from pycomfy.outside.nix.build import Target, build
+from pycomfy.outside.nix.settings import NixSettings
+from tests.nix.projects import Workshop, evaluate
+
+
+def built(workshop: Workshop, project: Path, platform: str = "linux/amd64", attribute: str = "oci") -> Path:
+    paths = build(workshop.settings, Target(project, attribute, platform), workshop.folder / "log", lambda e: None)
+    return Path(paths[0])
+
+
+def small_lock(workshop: Workshop, root: Root, **more: Root) -> Lock:
+    wheels = [
+        workshop.wheel("one", {"one/__init__.py": b"x = 1\n", "ns/__init__.py": b""}),
+        workshop.wheel("two", {"two.py": b"def f(): return {'a', 'b', 'c'}\n", "ns/__init__.py": b""}),
+    ]
+    packs = [workshop.pack("greeter", {"__init__.py": "NODE_CLASS_MAPPINGS = {}\n", "data/x.txt": "x"})]
+    return workshop.lock({"linux/amd64": root, **({"linux/arm64": more["arm"]} if more else {})}, wheels, packs)
+
+
+def config_of(oci: Path) -> dict[str, Any]:
+    image = read_layout(oci)
+    value: dict[str, Any] = json.loads(image.blob(image.config_digest).read_text())
+    return value
+
+
+def names_in(oci: Path, layer: str) -> dict[str, tarfile.TarInfo]:
+    image = read_layout(oci)
+    with tarfile.open(image.blob(image.diff_ids[image.layer_names.index(layer)])) as tar:
+        return {entry.name: entry for entry in tar}
+
+
+def test_the_image_has_everything_at_its_place(workshop: Workshop, root: Root) -> None:
+    oci = built(workshop, workshop.project(small_lock(workshop, root)))
+    image = read_layout(oci)
+    assert image.layer_names == ("root", "venv", "wheels", "comfyui", "pack-greeter", "workflow")
+    wheels = names_in(oci, "wheels")
+    site = "opt/venv/lib/python3.11/site-packages"
+    assert {f"{site}/two.py", f"{site}/__pycache__/two.cpython-311.pyc", f"{site}/two-1.0.dist-info/RECORD"} <= set(
+        wheels
+    )
+    comfyui = names_in(oci, "comfyui")
+    assert "opt/ComfyUI/main.py" in comfyui and "opt/ComfyUI/secret.yaml" not in comfyui
+    assert "opt/ComfyUI/custom_nodes/greeter/data/x.txt" in names_in(oci, "pack-greeter")
+    assert {"opt/pycomfy/prompt.json", "opt/pycomfy/gateway/__main__.py"} <= set(names_in(oci, "workflow"))
+    venv = names_in(oci, "venv")
+    assert (venv["data/output"].uid, venv["tmp"].mode, venv["opt/venv/bin/python"].linkname) == (
+        1000,
+        0o1777,
+        "/usr/bin/python3.11",
+    )
+    # Nothing but /data and the temporary folders belongs to the user, or may be written by everyone.
+    for layer in image.layer_names:
+        for name, entry in names_in(oci, layer).items():
+            assert entry.uid == 0 or name.split("/")[0] == "data", name
+            assert not entry.mode & 0o022 or entry.issym() or name in ("tmp", "var/tmp"), name
+            assert not entry.mode & 0o6000, name
+
+
+def test_the_config_says_how_it_runs_and_what_it_is(workshop: Workshop, root: Root) -> None:
+    lock = small_lock(workshop, root)
+    config = config_of(built(workshop, workshop.project(lock)))
+    assert config["architecture"] == "amd64"
+    inner = config["config"]
+    assert inner["User"] == "1000:1000"
+    assert inner["Entrypoint"][0].endswith("/tini")
+    assert inner["Healthcheck"]["Test"][-1] == "health"
+    assert "NVIDIA_VISIBLE_DEVICES=all" in inner["Env"]
+    assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility,video" in inner["Env"]
+    labels = inner["Labels"]
+    assert labels["org.opencontainers.image.version"] == "0.0.1"
+    assert labels["org.opencontainers.image.source"] == lock.comfyui.source.url  # type: ignore[union-attr]
+    assert labels["dev.pycomfy.workflow.sha256"] == lock.workflow.sha256
+
+
+def test_surroundings_change_no_bit(workshop: Workshop, root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sandbox on and off, one job and two, another path, time zone, language and umask."""
+    lock = small_lock(workshop, root)
+    # A pack nobody has: everything above it is built here and now.
+    lock = lock.model_copy(
+        update={"packs": (workshop.pack("p" + secrets.token_hex(4), {"x.py": secrets.token_hex()}),)}
+    )
+    project = workshop.project(lock)
+    first = built(workshop, project)
+    elsewhere = workshop.folder / "else where" / "moved"
+    shutil.copytree(project, elsewhere)
+    monkeypatch.setenv("TZ", "Pacific/Chatham")
+    monkeypatch.setenv("LANG", "tr_TR.UTF-8")
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    before = os.umask(0o077)
+    try:
+        for sandbox, jobs in ((True, 1), (False, 2), (False, 1)):
+            settings = NixSettings(sandbox=sandbox, jobs=jobs)
+            other = workshop.with_settings(settings)
+            assert built(other, elsewhere) == first
+            # `--check` builds again and compares every bit of the output with what is there.
+            for attribute in ("layers", "oci"):
+                command = settings.command("nix-build", elsewhere, "-A", attribute, "--check", "--no-out-link")
+                done = subprocess.run(command, check=False, capture_output=True, text=True)
+                assert done.returncode == 0, done.stderr
+                assert done.stderr.count("checking outputs of") == (6 if attribute == "layers" else 1)
+    finally:
+        os.umask(before)
+
+
+def test_a_layer_does_not_change_when_debian_does(workshop: Workshop, root: Root, other_root: Root) -> None:
+    lock = small_lock(workshop, root)
+    moved = lock.model_copy(
+        update={"platforms": {"linux/amd64": lock.platforms["linux/amd64"].model_copy(update={"root": other_root})}}
+    )
+    one = read_layout(built(workshop, workshop.project(lock, "one")))
+    two = read_layout(built(workshop, workshop.project(moved, "two")))
+    before = dict(zip(one.layer_names, one.diff_ids, strict=True))
+    after = dict(zip(two.layer_names, two.diff_ids, strict=True))
+    # The workflow's layer holds the lock, so it tells the difference, and only that.
+    assert {name for name in before if before[name] != after[name]} == {"root", "workflow"}
+
+
+def test_an_arm64_image_is_built_on_amd64(workshop: Workshop, root: Root, arm_root: Root) -> None:
+    lock = small_lock(workshop, root, arm=arm_root)
+    oci = built(workshop, workshop.project(lock), "linux/arm64")
+    assert config_of(oci)["architecture"] == "arm64"
+    assert read_layout(oci).platform == "linux/arm64"
+    assert any(name.endswith("ld-linux-aarch64.so.1") for name in names_in(oci, "root"))
+    other = built(workshop, workshop.project(lock), "linux/amd64")
+    mine, theirs = read_layout(oci), read_layout(other)
+    # Pure wheels, ComfyUI, packs and bytecode are the same on both.
+    assert mine.diff_ids[1:] == theirs.diff_ids[1:]
+
+
+def test_wheels_that_contradict_one_another_are_refused_by_name(workshop: Workshop, root: Root) -> None:
+    wheels = [workshop.wheel("good", {"cv2/__init__.py": b"1"}), workshop.wheel("twin", {"cv2/__init__.py": b"2"})]
+    project = workshop.project(workshop.lock({"linux/amd64": root}, wheels, []))
+    with pytest.raises(BuildFailed, match=r"good 1\.0 and twin 1\.0 both ship .*cv2/__init__\.py") as caught:
+        built(workshop, project)
+    assert "layer-a-wheels" in caught.value.where
+
+
+def test_a_wheel_with_unrecorded_files_is_refused_by_name(workshop: Workshop, root: Root) -> None:
+    project = workshop.project(
+        workshop.lock({"linux/amd64": root}, [workshop.wheel("bad", {"x.py": b""}, record=False)], [])
+    )
+    with pytest.raises(BuildFailed, match=r"bad 1\.0: x\.py is not listed in RECORD"):
+        built(workshop, project)
+
+
+def test_a_wheel_that_was_changed_upstream_is_refused_with_both_hashes(workshop: Workshop, root: Root) -> None:
+    wheel = workshop.wheel("moved" + secrets.token_hex(4), {"x.py": b""})
+    project = workshop.project(workshop.lock({"linux/amd64": root}, [wheel], []))
+    (workshop.folder / wheel.filename).write_bytes(b"another")
+    with pytest.raises(HashMismatch, match=wheel.filename) as caught:
+        built(workshop, project)
+    assert "locked" in caught.value.what and "got" in caught.value.what
+
+
+def test_a_wheel_that_is_gone_is_named_with_its_url(workshop: Workshop, root: Root) -> None:
+    wheel = workshop.wheel("gone" + secrets.token_hex(4), {"x.py": b""})
+    project = workshop.project(workshop.lock({"linux/amd64": root}, [wheel], []))
+    (workshop.folder / wheel.filename).unlink()
+    with pytest.raises(Unreachable, match=wheel.filename):
+        built(workshop, project)
+
+
+def test_a_local_folder_that_is_not_in_the_store_says_how_it_gets_there(workshop: Workshop, root: Root) -> None:
+    pack = workshop.pack("there", {"x.py": secrets.token_hex()})
+    absent = pack.model_copy(update={"name": "absent"})  # the store path has the name in it
+    project = workshop.project(workshop.lock({"linux/amd64": root}, [], [absent]))
+    with pytest.raises(Unreachable, match="pycomfy_build_puts_this_local_folder_into_the_store"):
+        built(workshop, project)
+
+
+def test_an_unlocked_platform_says_how_to_lock_it(workshop: Workshop, root: Root) -> None:
+    project = workshop.project(small_lock(workshop, root))
+    with pytest.raises(BuildFailed, match="pycomfy lock --platform linux/arm64"):
+        built(workshop, project, "linux/arm64")
+
+
+def test_the_flake_builds_the_same_image_without_fetching_nixpkgs(workshop: Workshop, root: Root) -> None:
+    project = workshop.project(small_lock(workshop, root))
+    expected = built(workshop, project)
+    features = ("--extra-experimental-features", "nix-command flakes")
+    command = workshop.settings.command("nix", *features, "build", "--json", "--no-link", f"path:{project}#oci")
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout)[0]["outputs"]["out"] == str(expected)
+
+
+def test_docker_tools_get_the_same_layers_and_config(workshop: Workshop, root: Root) -> None:
+    """nixpkgs cannot be reached everywhere, so a stand-in records what it is asked for; its base image is real."""
+    project = workshop.project(small_lock(workshop, root))
+    stand_in = "{ dockerTools.streamLayeredImage = arguments: arguments; }"
+    asked = evaluate(project, f'removeAttrs (project {{ pkgs = {stand_in}; }}).image [ "fromImage" ]')
+    assert isinstance(asked, dict)
+    oci = built(workshop, project)
+    assert asked["config"] == config_of(oci)["config"]
+    assert (asked["name"], asked["tag"], asked["architecture"]) == ("small", "latest", "amd64")
+    assert asked["created"] == asked["mtime"] == "2025-12-05T00:00:00Z"
+    base = subprocess.run(
+        workshop.settings.command(
+            "nix-build",
+            "--no-out-link",
+            "--expr",
+            f"((import {project}/default.nix) {{ pkgs = {stand_in}; }}).image.fromImage",
+        ),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    with tarfile.open(base) as tar:
+        listing = tar.extractfile("manifest.json")
+        assert listing is not None
+        (entry,) = json.load(listing)
+        config = tar.extractfile(entry["Config"])
+        assert config is not None
+        assert json.load(config)["rootfs"]["diff_ids"] == list(read_layout(oci).diff_ids)
+        assert len(entry["Layers"]) == 6 and set(entry["Layers"]) <= set(tar.getnames())
