@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from pycomfy.actions.realise import host_platform
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError, RunFailed, raise_all
 from pycomfy.flow.version.reference import Reference, parse_reference
 from pycomfy.outside.engine import ContainerSpec, Engine, LayoutImage, find_engine, load, read_layout
@@ -115,8 +116,6 @@ def run(request: RunRequest, home: Home, progress: Progress) -> RunResult:
 
 def find_record(store: Store, reference: Reference) -> ImageRecord:
     """The newest image of that version for this machine's platform. Raises `NotFound`."""
-    from pycomfy.actions.realise import host_platform
-
     record = store.find_image(reference.name, reference.version, host_platform())
     if record is not None:
         return record

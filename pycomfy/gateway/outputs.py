@@ -140,7 +140,7 @@ def _inside(base: Path, subfolder: str, name: str) -> Path | None:
     if "\0" in subfolder + name:
         return None
     root = base.resolve()
-    path = (root / subfolder / name).resolve()
+    path = Path(os.path.realpath(root / subfolder / name))  # unlike resolve(), at ease with a loop of links
     return path if path.is_relative_to(root) and path.is_file() else None
 
 

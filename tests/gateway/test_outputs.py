@@ -78,12 +78,14 @@ def test_files_nobody_named_are_outputs_and_old_ones_are_not(places: Places) -> 
         named("passwd", "../../../etc", "temp"),
         named("x\0y"),
         named("link"),
+        named("loop"),
         named("gone.png"),
         named(""),
     ],
 )
 def test_a_name_that_leads_elsewhere_is_told_but_never_followed(places: Places, value: dict[str, str]) -> None:
     (places.output / "link").symlink_to("/etc/passwd")
+    (places.output / "loop").symlink_to("loop")
     (event,) = collect(places, {"7": {"images": [value]}})
     assert (event["event"], event["path"], event["file"]) == ("output", None, value["filename"])
 

@@ -77,6 +77,9 @@ def load(engine: Engine, image: LayoutImage, name: str) -> str:
                 fix="run `pycomfy verify`",
             )
     _check(engine, process.run(engine.command("tag", found, tag)), image)
+    if engine.kind == "podman":
+        # It also names what it pulls by the path it was pulled from; one name is enough.
+        process.run(engine.command("untag", found, f"localhost{image.layout.resolve()}"))
     return found
 
 

@@ -1,6 +1,9 @@
+from collections.abc import Iterator
+
 import pytest
 
 from pycomfy.errors import MissingTool
+from pycomfy.outside import process
 from pycomfy.outside.engine import Engine, find_engine, load, read_layout
 from tests.outside.engine.tiny import write_layout
 
@@ -14,7 +17,9 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="session")
-def shell(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+def shell(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The id of an image with this machine's shell, loaded into the real engine."""
     layout = write_layout(tmp_path_factory.mktemp("tiny") / "layout", linked=True)
-    return load(engine, read_layout(layout), "pycomfy-test")
+    identity = load(engine, read_layout(layout), "pycomfy-test")
+    yield identity
+    process.run(engine.command("rmi", "--force", identity))

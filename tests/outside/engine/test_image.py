@@ -78,4 +78,5 @@ def test_an_image_is_loaded_once_under_its_config_digest(engine: Engine, tmp_pat
             path.unlink()
     assert load(engine, image, "pycomfy-test") == identity == find_loaded(engine, image)
     names = process.run(engine.command("image", "inspect", "--format", "{{.RepoTags}}", identity)).stdout
-    assert b"localhost/pycomfy/pycomfy-test:latest" in names
+    assert names.strip() == b"[localhost/pycomfy/pycomfy-test:latest]"
+    process.run(engine.command("rmi", "--force", identity))

@@ -12,8 +12,11 @@ from pathlib import Path
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 
 
-def write_layout(layout: Path, *, linked: bool = False, compressed: bool = False) -> Path:
-    """An OCI layout with one image whose entrypoint is `/bin/sh -c`. `linked` puts the blobs elsewhere, as Nix does."""
+def write_layout(layout: Path, *, linked: bool = False, compressed: bool = False, script: str | None = None) -> Path:
+    """An OCI layout with one image whose entrypoint is `/bin/sh -c`, or the shell running `script`.
+
+    `linked` puts the blobs elsewhere, as Nix does.
+    """
     blobs = layout / "blobs" / "sha256"
     blobs.mkdir(parents=True)
     store = layout.parent / f"{layout.name}-store" if linked else blobs
@@ -26,11 +29,12 @@ def write_layout(layout: Path, *, linked: bool = False, compressed: bool = False
             (blobs / digest).symlink_to(store / digest)
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
 
-    layer = _shell_layer()
+    layer = _shell_layer(script or "")
+    entrypoint = ["/bin/sh", "-c"] if script is None else ["/bin/sh", "/script"]
     config = {
         "architecture": ARCHITECTURE,
         "os": "linux",
-        "config": {"User": "1000:1000", "WorkingDir": "/data", "Entrypoint": ["/bin/sh", "-c"], "Cmd": ["exit 0"]},
+        "config": {"User": "1000:1000", "WorkingDir": "/data", "Entrypoint": entrypoint, "Cmd": ["exit 0"]},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
     }
     packed = gzip.compress(layer, mtime=0) if compressed else layer
@@ -47,8 +51,8 @@ def write_layout(layout: Path, *, linked: bool = False, compressed: bool = False
     return layout
 
 
-def _shell_layer() -> bytes:
-    """The shell and what the dynamic linker finds for it, at the same paths as here."""
+def _shell_layer(script: str) -> bytes:
+    """The shell and what the dynamic linker finds for it, at the same paths as here; and `script` as /script."""
     shell = Path("/bin/sh").resolve()
     words = subprocess.run(["ldd", shell], capture_output=True, text=True, check=True).stdout.split()
     libraries = {word: Path(word) for word in words if word.startswith("/")}
@@ -58,8 +62,8 @@ def _shell_layer() -> bytes:
             folder = tarfile.TarInfo(name)
             folder.type, folder.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(folder)
-        for name, path in sorted({"/bin/sh": shell, **libraries}.items()):
-            data = path.resolve().read_bytes()
+        files = {name: path.resolve().read_bytes() for name, path in {"/bin/sh": shell, **libraries}.items()}
+        for name, data in sorted({**files, "/script": script.encode()}.items()):
             entry = tarfile.TarInfo(name.lstrip("/"))
             entry.size, entry.mode = len(data), 0o755
             tar.addfile(entry, io.BytesIO(data))

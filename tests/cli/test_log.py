@@ -1,0 +1,65 @@
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pycomfy.cli.log import log, show
+from pycomfy.errors import NotFound
+from pycomfy.outside.home import find_home
+from pycomfy.outside.store import Store, database_path
+from tests.outside.store.test_store import build
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYCOMFY_HOME", str(tmp_path))
+
+
+def record() -> None:
+    with Store(database_path(find_home())) as store:
+        store.record_build(build("p1", "hello"))
+        store.record_build(build("p2", "hello"))
+        store.record_build(build("p1", "other"))
+
+
+def test_the_json_has_the_contracts_keys_newest_first(capsys: pytest.CaptureFixture[str]) -> None:
+    record()
+    log("hello", as_json=True)
+    listed = json.loads(capsys.readouterr().out)
+    assert [v["version"] for v in listed] == [2, 1]
+    assert set(listed[0]) == {"name", "version", "commit", "parent", "message", "created_at", "manifest_digest"}
+
+
+def test_an_empty_record_is_an_empty_list(capsys: pytest.CaptureFixture[str]) -> None:
+    log(as_json=True)
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_without_a_terminal_there_is_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+    record()
+    log()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["other@1", "hello@2", "hello@1"]
+    assert all(len(line.split("\t")) == 4 for line in lines)
+
+
+def test_on_a_terminal_there_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    record()
+    with Store(database_path(find_home())) as store:
+        versions = store.versions()
+    console = Console(force_terminal=True, width=100, color_system=None)
+    with console.capture() as captured:
+        show(versions, console)
+    assert "8.00 GB" in captured.get()
+    assert "other@1" in captured.get()
+    with console.capture() as captured:
+        show([], console)
+    assert "pycomfy build" in captured.get()
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    record()
+    with pytest.raises(NotFound) as caught:
+        log("helo")
+    assert "hello, other" in caught.value.fix
