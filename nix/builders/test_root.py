@@ -1,0 +1,319 @@
+"""`root.py` on small packages made here: what it lays out, what it refuses, and that it is the same every time."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import os
+import random
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Union
+
+import root
+
+Item = tuple[str, Union[bytes, str, tarfile.TarInfo, None]]  # noqa: UP007  (Python 3.9 evaluates it)
+"""A path with a file's content, a link's target, None for a folder, or a header."""
+
+
+def tar_bytes(items: list[Item]) -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for path, content in items:
+            info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(path)
+            info.mtime = random.randrange(1 << 30)
+            if isinstance(content, bytes):
+                info.size, info.mode = len(content), 0o4755 if content.startswith(b"#!") else 0o640
+                tar.addfile(info, io.BytesIO(content))
+                continue
+            if isinstance(content, str):
+                info.type, info.linkname = tarfile.SYMTYPE, content
+            elif content is None:
+                info.type = tarfile.DIRTYPE
+            tar.addfile(info)
+    return raw.getvalue()
+
+
+def ar_bytes(members: list[tuple[str, bytes]]) -> bytes:
+    out = b"!<arch>\n"
+    for name, data in members:
+        out += f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(data):<10}`\n".encode() + data + b"\n" * (len(data) % 2)
+    return out
+
+
+def deb_bytes(items: list[Item], control: str, suffix: str = ".xz") -> bytes:
+    def pack(data: bytes) -> bytes:
+        return lzma.compress(data) if suffix == ".xz" else gzip.compress(data) if suffix == ".gz" else data
+
+    return ar_bytes(
+        [
+            ("debian-binary", b"2.0\n"),
+            ("control.tar" + suffix, pack(tar_bytes([("./control", control.encode())]))),
+            ("data.tar" + suffix, pack(tar_bytes(items))),
+        ]
+    )
+
+
+BASE: list[Item] = [
+    ("./", None),
+    ("./tmp/", None),
+    ("./usr/lib/os-release", b"ID=debian\n"),
+    ("./etc/os-release", "../usr/lib/os-release"),
+    ("./usr/share/base-passwd/passwd.master", b"root:*:0:0:root:/root:/bin/bash\n"),
+    ("./usr/share/base-passwd/group.master", b"root:*:0:\n"),
+]
+
+
+class Case(unittest.TestCase):
+    def setUp(self) -> None:
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = Path(temporary.name)
+
+    def deb(self, name: str, items: list[Item], fields: str = "", suffix: str = ".xz") -> tuple[str, Path]:
+        path = self.folder / f"{name}.deb"
+        path.write_bytes(deb_bytes(items, f"Package: {name}\nVersion: 1\nArchitecture: amd64\n{fields}", suffix))
+        return name, path
+
+    def unpack(self, *debs: tuple[str, Path], base: list[Item] | None = None) -> Path:
+        out = Path(tempfile.mkdtemp(dir=self.folder)) / "out"
+        root.unpack([self.deb("base", BASE if base is None else base), *debs], out)
+        return out
+
+    def refuse(self, pattern: str, *debs: tuple[str, Path]) -> None:
+        with self.assertRaisesRegex(root.Refused, pattern):
+            self.unpack(*debs)
+
+
+class Layout(Case):
+    def test_top_folders_are_links_into_usr(self) -> None:
+        out = self.unpack(self.deb("a", [("./bin/sh", b"#!x"), ("./lib64/ld.so", b"l"), ("./usr/bin/b", b"b")]))
+        self.assertEqual(str((out / "bin").readlink()), "usr/bin")
+        self.assertEqual(str((out / "lib64").readlink()), "usr/lib64")
+        self.assertEqual((out / "usr/bin/sh").read_bytes(), b"#!x")
+        self.assertFalse((out / "sbin").exists())
+
+    def test_a_package_that_ships_the_links_itself_changes_nothing(self) -> None:
+        plain = self.unpack(self.deb("a", [("./usr/bin/b", b"b")]))
+        trixie = self.unpack(self.deb("a", [("./bin", "usr/bin"), ("./usr/bin/b", b"b")]))
+        self.assertEqual(listing(plain), listing(trixie))
+
+    def test_modes_are_plain_and_nothing_is_setuid(self) -> None:
+        out = self.unpack(self.deb("a", [("./usr/bin/su", b"#!"), ("./etc/shadow", b"x")]))
+        self.assertEqual((out / "usr/bin/su").stat().st_mode & 0o7777, 0o755)
+        self.assertEqual((out / "etc/shadow").stat().st_mode & 0o7777, 0o644)
+        self.assertEqual((out / "etc").stat().st_mode & 0o7777, 0o755)
+
+    def test_documentation_goes_but_licences_stay(self) -> None:
+        items: list[Item] = [
+            ("./usr/share/doc/a/copyright", b"MIT"),
+            ("./usr/share/doc/a/README", b"r"),
+            ("./usr/share/doc/a/examples/copyright", b"x"),
+            ("./usr/share/doc/a2", "a"),
+            ("./usr/share/man/man1/a.1", b"m"),
+            ("./usr/share/locale/de/a.mo", b"l"),
+            ("./usr/share/manual", b"kept"),
+        ]
+        out = self.unpack(self.deb("a", items))
+        self.assertEqual(sorted(p.name for p in (out / "usr/share/doc").rglob("*")), ["a", "a2", "copyright"])
+        self.assertEqual(sorted(p.name for p in (out / "usr/share").iterdir()), ["base-passwd", "doc", "manual"])
+
+    def test_a_hard_link_becomes_a_file_even_if_its_target_is_dropped(self) -> None:
+        link = tarfile.TarInfo("./usr/bin/b")
+        link.type, link.linkname = tarfile.LNKTYPE, "./usr/share/man/a"
+        out = self.unpack(self.deb("a", [("./usr/share/man/a", b"#!a"), ("x", link)]))
+        self.assertEqual((out / "usr/bin/b").read_bytes(), b"#!a")
+        self.assertTrue(os.access(out / "usr/bin/b", os.X_OK))
+
+    def test_the_user_is_there(self) -> None:
+        out = self.unpack()
+        self.assertIn("comfy:*:1000:1000:comfy:/data:/usr/sbin/nologin\n", (out / "etc/passwd").read_text())
+        self.assertTrue((out / "etc/group").read_text().endswith("comfy:*:1000:\n"))
+
+    def test_certificates_are_one_file_in_the_order_of_their_names(self) -> None:
+        items: list[Item] = [
+            ("./usr/share/ca-certificates/mozilla/F\u0151.crt", b"3"),
+            ("./usr/share/ca-certificates/mozilla/B.crt", b"2\n"),
+            ("./usr/share/ca-certificates/mozilla/A.crt", b"1\n\n"),
+        ]
+        out = self.unpack(self.deb("ca", items))
+        self.assertEqual((out / "etc/ssl/certs/ca-certificates.crt").read_bytes(), b"1\n2\n3\n")
+        self.assertEqual(str((out / "usr/lib/ssl/cert.pem").readlink()), "/etc/ssl/certs/ca-certificates.crt")
+
+    def test_scanners_find_the_packages(self) -> None:
+        out = self.unpack(self.deb("a", [("./lib/a", b"a")], "Multi-Arch: same\nDescription: x\n long\n .\n text\n"))
+        status = (out / "var/lib/dpkg/status").read_text()
+        stanzas = status.split("\n\n")
+        self.assertEqual(
+            [s.splitlines()[:2] for s in stanzas],
+            [["Package: a", "Status: install ok installed"], ["Package: base", "Status: install ok installed"]],
+        )
+        self.assertIn(" .\n text", stanzas[0])
+        self.assertEqual((out / "var/lib/dpkg/info/a:amd64.list").read_text(), "/.\n/usr/lib/a\n")
+
+    def test_every_compression_gives_the_same_tree(self) -> None:
+        trees = [listing(self.unpack(self.deb("a", [("./usr/bin/b", b"#!b")], suffix=s))) for s in (".xz", ".gz", "")]
+        self.assertEqual(trees[0], trees[1])
+        self.assertEqual(trees[0], trees[2])
+
+
+class Conflicts(Case):
+    def test_the_same_content_from_two_packages_is_fine(self) -> None:
+        out = self.unpack(self.deb("a", [("./etc/x", b"1")]), self.deb("b", [("./etc/x", b"1")]))
+        self.assertEqual((out / "etc/x").read_bytes(), b"1")
+
+    def test_different_content_is_refused_naming_both_and_all(self) -> None:
+        with self.assertRaises(root.Refused) as caught:
+            self.unpack(
+                self.deb("a", [("./etc/x", b"1"), ("./etc/y", b"1")]),
+                self.deb("b", [("./etc/x", b"2"), ("./etc/y", "1")]),
+            )
+        self.assertEqual(
+            str(caught.exception).splitlines(),
+            [f"/etc/{n}: shipped by a and by b, with different content" for n in "xy"],
+        )
+
+    def test_what_replaces_another_package_wins_in_any_order(self) -> None:
+        for new, old in (("a", "b"), ("b", "a")):
+            out = self.unpack(
+                self.deb(new, [("./etc/x", b"new")], f"Replaces: zz,\n {old} (<< 2)\n"),
+                self.deb(old, [("./etc/x", b"old")]),
+            )
+            self.assertEqual((out / "etc/x").read_bytes(), b"new")
+
+    def test_two_that_replace_one_another_are_refused(self) -> None:
+        a = self.deb("a", [("./etc/x", b"1")], "Replaces: b\n")
+        self.refuse("shipped by a and by b", a, self.deb("b", [("./etc/x", b"2")], "Replaces: a\n"))
+
+    def test_nothing_is_written_through_a_link(self) -> None:
+        a = self.deb("a", [("./etc/d", "/tmp")])
+        self.refuse("/etc/d/x .b. lies below /etc/d, a link of a", a, self.deb("b", [("./etc/d/x", b"1")]))
+        self.refuse("lies below", self.deb("c", [("./etc/d", "/tmp"), ("./etc/d/x", b"1")]))
+
+    def test_a_package_given_twice_is_refused(self) -> None:
+        a = self.deb("a", [])
+        self.refuse("given twice", a, a)
+
+
+class Hostile(Case):
+    def test_paths_that_leave_the_tree_are_refused(self) -> None:
+        for path in ("/etc/x", "../x", "./a/../../x", "a/.."):
+            self.refuse("would leave the tree", self.deb("a", [(path, b"1")]))
+
+    def test_devices_pipes_and_sparse_files_are_refused(self) -> None:
+        for kind in (tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE):
+            info = tarfile.TarInfo("./dev/x")
+            info.type = kind
+            self.refuse("neither file, link nor folder", self.deb("a", [("x", info)]))
+
+    def test_a_hard_link_to_nothing_is_refused(self) -> None:
+        for target in ("./etc/none", "../../etc/passwd", "/etc/passwd"):
+            info = tarfile.TarInfo("./etc/x")
+            info.type, info.linkname = tarfile.LNKTYPE, target
+            self.refuse("a: ", self.deb("a", [("x", info)]))
+
+    def test_a_path_shipped_twice_is_refused(self) -> None:
+        self.refuse("twice", self.deb("a", [("./bin/x", b"1"), ("./usr/bin/x", b"2")]))
+
+    def test_damage_is_told_and_names_the_package(self) -> None:
+        name, path = self.deb("a", [("./etc/x", os.urandom(5000))])
+        whole = path.read_bytes()
+        damaged = [b"", b"PK\3\4", whole[:100], whole[:-3000], whole[:-2000] + os.urandom(2000), whole[:8] + b"x" * 60]
+        for data in damaged:
+            path.write_bytes(data)
+            self.refuse("^a: ", (name, path))
+
+    def test_a_bomb_is_refused(self) -> None:
+        limit, root.LARGEST_DEB = root.LARGEST_DEB, 100_000
+        self.addCleanup(setattr, root, "LARGEST_DEB", limit)
+        self.refuse("unpacks to more", self.deb("a", [("./etc/x", bytes(1_000_000))]))
+
+    def test_zstd_without_a_module_says_what_to_do(self) -> None:
+        if any(_has(m) for m in ("zstandard", "compression.zstd")):
+            self.skipTest("this Python reads zstd")
+        self.refuse("zstd.*Python 3.14", self.deb("a", [], suffix=".zst"))
+
+    def test_a_root_without_base_packages_is_refused(self) -> None:
+        with self.assertRaisesRegex(root.Refused, "base-passwd"):
+            self.unpack(base=[("./usr/lib/os-release", b"x")])
+
+
+class CommandLine(Case):
+    def run_it(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-I", "-B", str(Path(root.__file__).absolute()), *arguments]
+        return subprocess.run(command, env=env, check=False, capture_output=True, text=True)
+
+    def spec(self) -> Path:
+        debs = [self.deb("base", BASE), self.deb("a", [("./usr/bin/\u0151", b"#!a"), ("./etc/l", "x")])]
+        path = self.folder / "spec.json"
+        path.write_text(json.dumps({"debs": [{"name": n, "path": str(p)} for n, p in reversed(debs)]}))
+        return path
+
+    def test_arguments_and_a_derivations_environment_give_the_same_tree(self) -> None:
+        spec, by_hand, by_nix = str(self.spec()), str(self.folder / "1"), str(self.folder / "2")
+        self.assertEqual(self.run_it(spec, by_hand, LC_ALL="C").stderr, "")
+        self.assertEqual(self.run_it(specPath=spec, out=by_nix, LANG="C.UTF-8").stderr, "")
+        self.assertEqual(listing(Path(by_hand)), listing(Path(by_nix)))
+
+    def test_a_lock_is_downloaded_checked_and_unpacked(self) -> None:
+        self.spec()
+        packages = [
+            {"name": n, "archive": 0, "path": f"{n}.deb", "sha256": _sha256(self.folder / f"{n}.deb"), "size": 1 << 20}
+            for n in ("a", "base")
+        ]
+        lock = self.folder / "pycomfy.lock"
+        text = json.dumps(
+            {"platforms": {"linux/amd64": {"root": {"archives": [self.folder.as_uri()], "packages": packages}}}}
+        )
+        lock.write_text(text)
+        out = self.folder / "out"
+        self.assertEqual(self.run_it("--lock", str(lock), "--platform", "linux/amd64", str(out)).stderr, "")
+        self.assertTrue((out / "etc/l").is_symlink())
+        lock.write_text(text.replace(_sha256(self.folder / "a.deb"), "0" * 64))
+        done = self.run_it("--lock", str(lock), "--platform", "linux/amd64", str(self.folder / "out2"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the lock says 0000", done.stderr)
+        self.assertFalse((self.folder / "out2").exists())
+
+    def test_wrong_use_is_told_without_a_traceback(self) -> None:
+        (self.folder / "bad.json").write_text("[]")
+        for arguments in ([], ["a"], ["nonesuch", "out"], [str(self.folder / "bad.json"), "out"], ["--lock", "x"]):
+            done = self.run_it(*arguments)
+            self.assertEqual(done.returncode, 1, arguments)
+            self.assertNotIn("Traceback", done.stderr)
+
+
+def listing(folder: Path) -> dict[str, object]:
+    """What Nix keeps of a tree."""
+    found: dict[str, object] = {}
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            found[str(path.relative_to(folder))] = str(path.readlink())
+        elif path.is_file():
+            found[str(path.relative_to(folder))] = (path.read_bytes(), os.access(path, os.X_OK))
+        else:
+            found[str(path.relative_to(folder))] = None
+    return found
+
+
+def _has(module: str) -> bool:
+    try:
+        __import__(module)
+    except ImportError:
+        return False
+    return True
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,183 @@
+"""Debian's archive: pins the packages of an image's userland, and unpacks them."""
+
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pycomfy.errors import HashMismatch, MissingTool, NoDebianPackage, NoSpace, Unreachable
+from pycomfy.flow.lock.config import Config
+from pycomfy.flow.lock.debian import Index, base_packages, close
+from pycomfy.flow.lock.model import DebianPackage, PlatformName, Root
+from pycomfy.flow.lock.release import Release, parse_release, signed_text
+from pycomfy.outside.download import File, fetch_all, read
+from pycomfy.outside.files import full_disk_is_an_error, write_file
+from pycomfy.outside.home import Home
+from pycomfy.outside.mirrors import find_mirrors
+from pycomfy.outside.nar import hash_path
+from pycomfy.outside.process import run
+from pycomfy.outside.resources import nix_folder
+from pycomfy.progress import Progress
+
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_LARGEST_RELEASE = 8 << 20
+_LARGEST_INDEX = 512 << 20
+
+
+def pin_root(config: Config, platform: PlatformName, home: Home, progress: Progress) -> Root:
+    """Pin the newest packages of the configured suite, updates and security included, and hash the tree they make.
+
+    Raises `BadConfig` without a mirror, `NoDebianPackage` for all packages missing, `Unreachable`, `HashMismatch`.
+    """
+    mirrors = find_mirrors(config.debian.mirror, config.debian.security_mirror, suite=config.suite)
+    archives = (mirrors.main, mirrors.security)
+    suites = [(0, config.suite), (0, f"{config.suite}-updates"), (1, f"{config.suite}-security")]
+    index = Index(_read_indices(archives, suites, platform.removeprefix("linux/"), home, progress))
+    packages = close(index, [*base_packages(config.python), *config.apt])
+    tree = _hash_tree(packages, archives, platform, home, progress)
+    return Root(suite=config.suite, archives=archives, packages=packages, tree=tree)
+
+
+def make_root(root: Root, platform: PlatformName, out: Path, home: Home, progress: Progress) -> None:
+    """Unpack a pinned root to `out`, which must not be there yet; on failure nothing is left of it.
+
+    The tree is not hashed here: who puts it into a store compares. Raises `Unreachable`, `HashMismatch`, `NoSpace`.
+    """
+    _unpack(
+        root.packages,
+        _fetch(root.packages, root.archives, home, progress),
+        out,
+        f"Unpack Debian ({platform})",
+        progress,
+    )
+
+
+# — indices —
+
+
+def _read_indices(
+    archives: Sequence[str], suites: Sequence[tuple[int, str]], architecture: str, home: Home, progress: Progress
+) -> list[tuple[int, str]]:
+    files: list[File] = []
+    with progress.step("Read Debian's releases", total=len(suites)) as task:
+        for archive, suite in suites:
+            folder = f"{archives[archive]}/dists/{suite}"
+            release = _read_release(folder, suite, progress)
+            index = release.packages(architecture)
+            if index is None:
+                raise NoDebianPackage(f"no packages for {architecture}", where=folder, fix="use another mirror")
+            files.append(File(f"{folder}/{release.place(index)}", index.sha256, f"{suite} {index.path}", index.size))
+            task.advance()
+    paths = fetch_all(
+        files, cache=home.cache, progress=progress, title=f"Fetch Debian's package lists ({architecture})"
+    )
+    return [(a, _read_index(p, f)) for (a, _), p, f in zip(suites, paths, files, strict=True)]
+
+
+def _read_index(path: Path, file: File) -> str:
+    data = path.read_bytes()
+    compression = gzip if data.startswith(b"\x1f\x8b") else lzma if data.startswith(b"\xfd7zXZ") else None
+    try:
+        with compression.open(path) if compression else io.BytesIO(data) as stream:
+            text = stream.read(_LARGEST_INDEX + 1)
+    except (OSError, EOFError, lzma.LZMAError) as e:
+        raise HashMismatch(f"the package list is damaged: {e}", where=file.url, fix="use another mirror") from e
+    if len(text) > _LARGEST_INDEX:
+        raise HashMismatch("the package list is larger than any of Debian's", where=file.url, fix="use another mirror")
+    return text.decode("utf-8", "replace")
+
+
+def _read_release(folder: str, suite: str, progress: Progress) -> Release:
+    url = f"{folder}/InRelease"
+    data = read(url, limit=_LARGEST_RELEASE)
+    release = parse_release(_verify(data, url, progress))
+    if release.codename != suite:
+        raise HashMismatch(
+            f'the release calls itself "{release.codename}", not "{suite}"', where=url, fix="use another mirror"
+        )
+    if release.valid_until is not None and release.valid_until < datetime.now(UTC):
+        progress.say(f"{url} expired on {release.valid_until:%Y-%m-%d}: the mirror may lack newer security updates")
+    return release
+
+
+def _verify(data: bytes, url: str, progress: Progress) -> str:
+    """The signed text of an `InRelease`, of which Debian's signature is checked where this machine can."""
+    if shutil.which("gpgv") is None or not KEYRING.is_file():
+        text = signed_text(data.decode("utf-8", "replace"))
+        if not text:
+            raise Unreachable("the answer is no signed release", where=url, fix="check the address of the mirror")
+        progress.say(
+            f"{url}: the signature was not checked, the packages are as trustworthy as the connection "
+            "(apt-get install gpgv debian-archive-keyring)"
+        )
+        return text
+    done = run(["gpgv", "--keyring", KEYRING, "--status-fd", "2", "--output", "-"], stdin=data)
+    status = done.stderr.decode("utf-8", "replace")
+    # Several keys sign, and an old keyring need not have them all: one good signature is enough, a bad one too many.
+    if "[GNUPG:] VALIDSIG " not in status or "[GNUPG:] BADSIG " in status:
+        known = "[GNUPG:] NO_PUBKEY" not in status
+        raise HashMismatch(
+            "the release is not signed by Debian" if known else "the release is signed by keys that are not known here",
+            where=url,
+            fix="use another mirror" if known else "update debian-archive-keyring, or use another mirror",
+        )
+    return done.stdout.decode("utf-8", "replace")
+
+
+# — packages —
+
+
+def _fetch(packages: Sequence[DebianPackage], archives: Sequence[str], home: Home, progress: Progress) -> list[Path]:
+    files = [File(f"{archives[p.archive]}/{p.path}", p.sha256, p.name, p.size) for p in packages]
+    return fetch_all(files, cache=home.cache, progress=progress, title="Fetch Debian packages")
+
+
+def _hash_tree(
+    packages: Sequence[DebianPackage], archives: Sequence[str], platform: str, home: Home, progress: Progress
+) -> str:
+    """The tree's hash, which depends on nothing but the packages and the program that unpacks them."""
+    content = [sorted((p.name, p.sha256) for p in packages), hashlib.sha256(_unpacker().read_bytes()).hexdigest()]
+    known = home.cache / "roots" / hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    if known.is_file():
+        return known.read_text().strip()
+    paths = _fetch(packages, archives, home, progress)
+    with full_disk_is_an_error(home.cache):
+        home.cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home.cache, prefix="root-") as folder:
+            out = Path(folder) / "root"
+            _unpack(packages, paths, out, f"Unpack Debian ({platform})", progress)
+            tree = hash_path(out)
+    write_file(known, tree + "\n")
+    return tree
+
+
+def _unpacker() -> Path:
+    return nix_folder() / "builders" / "root.py"
+
+
+def _unpack(
+    packages: Sequence[DebianPackage], paths: Sequence[Path], out: Path, title: str, progress: Progress
+) -> None:
+    debs = [{"name": p.name, "path": str(path)} for p, path in zip(packages, paths, strict=True)]
+    with progress.step(title), tempfile.NamedTemporaryFile("w", suffix=".json") as spec:
+        json.dump({"debs": debs}, spec)
+        spec.flush()
+        done = run([sys.executable, "-I", "-B", _unpacker(), spec.name, out])
+        if done.returncode == 0:
+            return
+        shutil.rmtree(out, ignore_errors=True)
+    why = done.stderr.decode("utf-8", "replace").strip()
+    if "No space left" in why or "quota exceeded" in why:
+        raise NoSpace("no space left to unpack Debian", where=str(out), fix="free some space, or set TMPDIR")
+    if "zstd" in why:
+        raise MissingTool(why, where="Python", fix="install the Python package `zstandard`, or use Python 3.14")
+    raise NoDebianPackage(
+        f"the Debian packages make no tree: {why}", where=str(out), fix="leave out one of the packages named"
+    )
