@@ -245,8 +245,8 @@ class Repository:
         said = re.sub(r"\S+://\S+", lambda m: without_password(m[0]), said)
         what = f"{self.owner}: the git repository cannot be read: {said}"
         where = self.address.public
-        if "dubious ownership" in message:
-            return Unreachable(what, where=where, fix=f"git config --global --add safe.directory {self.address.url}")
+        if owned := re.search(r"dubious ownership in repository at '([^']+)'", message):
+            return Unreachable(what, where=where, fix=f"git config --global --add safe.directory '{owned[1]}'")
         if re.search(r"not appear to be a git repository|not found|not exported|does not exist|No such file", message):
             fix = "correct the address"
             if self.address.local:
