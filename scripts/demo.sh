@@ -21,17 +21,20 @@ step() {
 }
 
 step lock pycomfy lock "$place"
-step build pycomfy build "$place"
-step run pycomfy run hello --output "$place/output"
+step build pycomfy build "$place" --json >"$place/build.json"
+step run pycomfy run hello --output "$place/output" --json >"$place/run.json"
 
-read -r digest size < <(pycomfy log hello --json | python3 -c '
-import json, sys
-newest = json.load(sys.stdin)[0]
-print(newest["manifest_digest"], f"{newest['"'size'"'] / 1e9:.2f}GB")')
-picture=$(ls -t "$place"/output/*.png | head -n 1)
-echo "digest   $digest"
-echo "size     $size"
-echo "picture  $picture"
+python3 - "$place" <<'END'
+import json, pathlib, sys
+place = pathlib.Path(sys.argv[1])
+build = json.loads((place / "build.json").read_text())
+run = json.loads((place / "run.json").read_text())
+print(f"""version  {build["name"]}@{build["version"]}
+digest   {build["manifest_digest"]}
+size     {build["size"] / 1e9:.2f} GB in {len(build["diff_ids"])} layers""")
+for output in run["outputs"]:
+    print("picture ", output["path"])
+END
 printf '%s\n' "${times[@]}"
 cat <<END
 

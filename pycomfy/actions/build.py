@@ -72,7 +72,8 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
     platform = request.platform or host_platform()
     job = _Job(request, pins, platform, wanted.file.parent, home, progress)
 
-    built, proven = 0, False
+    built: frozenset[str] = frozenset()
+    proven = False
     definitions = _known_definitions(request, pins, platform, home)
     if definitions is None and request.prove:
         bare = job.make(Content(pins, data))
@@ -87,7 +88,7 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
     else:
         progress.say("note: not proven, and without a prompt: nobody asked ComfyUI what its nodes are")
     made = job.make(content)
-    return job.record(content, made, built + made.built, proven, time.monotonic() - began)
+    return job.record(content, made, built | made.built, proven, time.monotonic() - began)
 
 
 def _read_or_make_lock(
@@ -155,7 +156,9 @@ class _Job:
         project = Project(folder, self.lock, self.platform, self.base)
         return realise(project, self.home, self.request.nix, self.progress, log=self.log)
 
-    def record(self, content: Content, made: Realised, built: int, proven: bool, seconds: float) -> BuildResult:
+    def record(
+        self, content: Content, made: Realised, built: frozenset[str], proven: bool, seconds: float
+    ) -> BuildResult:
         """The build as a version; its image is kept from Nix's garbage collector, its project for `verify`."""
         image = read_layout(made.oci)
         files = project_files(content, self.toolkit)
@@ -166,8 +169,8 @@ class _Job:
             image=image,
             log=self.log,
             seconds=seconds,
-            layers_built=built,
-            layers_reused=made.built + made.reused - built,
+            layers_built=len(built),
+            layers_reused=len(image.diff_ids) - len(built),
             message=self.request.message,
             proven=proven or None,
         )
@@ -182,7 +185,7 @@ class _Job:
             recorded.new,
             image,
             project,
-            built,
+            build.layers_built,
             build.layers_reused,
             seconds,
             self.log,

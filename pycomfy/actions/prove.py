@@ -23,9 +23,11 @@ def ask_definitions(
     lock: Lock, platform: PlatformName, oci: Path, home: Home, progress: Progress, engine: str | None
 ) -> NodeDefinitions:
     """Start the image and ask it; the answer is kept for every image with the same environment."""
+    chosen, layout = find_engine(engine), read_layout(oci)
+    with progress.step(f"Load the image into {chosen.kind}") as task:
+        task.note(f"{layout.size / 1e9:.2f} GB")
+        image = load(chosen, layout, lock.name)
     with progress.step("Start ComfyUI in the image") as task:
-        chosen = find_engine(engine)
-        image = load(chosen, read_layout(oci), lock.name)
         with tempfile.TemporaryDirectory(prefix="pycomfy-") as folder:
             definitions = ask_image(chosen, image, Path(folder))
         task.note(f"{len(definitions.types)} node types")
@@ -34,7 +36,7 @@ def ask_definitions(
 
 
 def make_prompt(workflow: Workflow, definitions: NodeDefinitions, progress: Progress) -> Prompt:
-    """The workflow's prompt on that ComfyUI. Raises `UnknownNode` for types it lacks, together with `RunFailed` for node
+    """The workflow's prompt on that ComfyUI. Raises `UnknownNode` for types it lacks, and with it `RunFailed` for node
     packs it could not import; where no type is missing, such packs are only remarked on."""
     try:
         prompt = convert(workflow, definitions.types)

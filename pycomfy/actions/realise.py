@@ -12,7 +12,6 @@ from pathlib import Path
 from pycomfy.errors import BadLock, MissingTool
 from pycomfy.flow.lock.model import GitSource, Lock, PathSource, PlatformName, Root, Source
 from pycomfy.outside.debian import make_root
-from pycomfy.outside.engine import read_layout
 from pycomfy.outside.home import Home
 from pycomfy.outside.nix.build import Target, missing_paths
 from pycomfy.outside.nix.build import build as nix_build
@@ -38,11 +37,10 @@ class Project:
 
 @dataclass(frozen=True)
 class Realised:
-    """`oci` is the layout's store path; the counts are of layers."""
+    """`oci` is the layout's store path; `built` are the names of the layers that were not there before."""
 
     oci: Path
-    built: int
-    reused: int
+    built: frozenset[str]
 
 
 def host_platform() -> PlatformName:
@@ -117,8 +115,12 @@ def _build(project: Project, settings: NixSettings, progress: Progress, log: Pat
     with progress.step("Build layers", total=len(layers) or None) as task:
         paths = nix_build(settings, target, log, _Shown(task))
         task.note(f"{len(layers)} built" if layers else "nothing to build")
-    oci = Path(paths[0])
-    return Realised(oci, len(layers), len(read_layout(oci).diff_ids) - len(layers))
+    return Realised(Path(paths[0]), frozenset(_layer_name(name) for name in layers))
+
+
+def _layer_name(derivation: str) -> str:
+    """`layer-a-torch` → `torch`; the letter only orders builds."""
+    return derivation.split("-", 2)[2]
 
 
 class _Shown:
@@ -131,7 +133,7 @@ class _Shown:
     def __call__(self, event: Event) -> None:
         if not event.name.startswith("layer-"):
             return
-        name = event.name.split("-", 2)[2]
+        name = _layer_name(event.name)
         if event.kind == "build":
             self.running.append(name)
         elif event.kind == "built" and name in self.running:

@@ -1,4 +1,4 @@
-"""Starting other people's programs: an argument list, never a shell; a missing one is an error that says how to get it."""
+"""Starting other people's programs: an argument list, never a shell; a missing one is an error with a way to get it."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
