@@ -1,6 +1,7 @@
 """`pycomfy log`: the versions that were built."""
 
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -46,12 +47,12 @@ def as_dict(version: VersionRecord) -> dict[str, object]:
 
 def show(versions: list[VersionRecord], console: Console) -> None:
     """A table on a terminal; elsewhere a line for each, with tabs between, for other programs."""
+    if not versions:
+        print(_NOTHING, file=sys.stderr)
+        return
     if not console.is_terminal:
         for v in versions:
             print(f"{v.name}@{v.version}", v.created_at, v.comfyui_version, v.manifest_digest or "-", sep="\t")
-        return
-    if not versions:
-        console.print(_NOTHING)
         return
     table = Table(box=None, header_style="dim", pad_edge=False)
     for title in ("version", "built", "ComfyUI", "size", "image", "message"):
