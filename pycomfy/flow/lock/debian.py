@@ -170,7 +170,11 @@ class Stanza:
         return self.fields.get("version", "")
 
     def relations(self, *fields: str) -> tuple[tuple[Relation, ...], ...]:
-        return tuple(group for f in fields for group in parse_relations(self.fields.get(f, "")))
+        """The relationships in these fields. Raises `NoDebianPackage` for a field that is none."""
+        try:
+            return tuple(group for f in fields for group in parse_relations(self.fields.get(f, "")))
+        except ValueError as e:
+            raise self._wrong(e) from e
 
     def satisfies(self, relation: Relation) -> bool:
         """By its name, or by what it provides; a bound on the version needs a version provided (Policy 7.5)."""
@@ -194,11 +198,14 @@ class Stanza:
                 size=int(self.fields.get("size", "")),
             )
         except (ValidationError, ValueError) as e:
-            raise NoDebianPackage(
-                f'the archive describes the package "{self.name}" wrongly: {e}',
-                where="its Packages index",
-                fix="use another mirror of the Debian archive",
-            ) from e
+            raise self._wrong(e) from e
+
+    def _wrong(self, why: Exception) -> NoDebianPackage:
+        return NoDebianPackage(
+            f'the archive describes the package "{self.name}" wrongly: {why}',
+            where="its Packages index",
+            fix="use another mirror of the Debian archive",
+        )
 
 
 class Index:
@@ -248,6 +255,9 @@ def _priority(stanza: Stanza) -> int:
 
 # — closure —
 
+IMAGE = "the image"
+"""Who wants the packages that nobody depends on."""
+
 
 def close(index: Index, wanted: Sequence[str], excluded: Mapping[str, str] = EXCLUDED) -> tuple[DebianPackage, ...]:
     """`wanted` and all they depend on, sorted by name. A name in `wanted` is taken even if it is in `excluded`.
@@ -264,9 +274,6 @@ def close(index: Index, wanted: Sequence[str], excluded: Mapping[str, str] = EXC
     return tuple(stanza.pin() for _, stanza in sorted(closure.chosen.items()))
 
 
-IMAGE = "the image"
-
-
 class _Closure:
     def __init__(self, index: Index, excluded: Mapping[str, str]) -> None:
         self.index = index
@@ -280,15 +287,22 @@ class _Closure:
             stanza = self._todo.popleft()
             try:
                 groups = stanza.relations("pre-depends", "depends")
-            except ValueError as e:
-                self.problems.append(NoDebianPackage(str(e), where=f"what {stanza.name} depends on"))
+            except NoDebianPackage as e:
+                self.problems.append(e)
                 continue
             for group in groups:
-                if not self._is_met(group):
-                    self.add(group, stanza.name)
+                if not any(chosen.satisfies(r) for r in group for chosen in self.chosen.values()):
+                    self._follow(group, stanza.name)
 
-    def _is_met(self, group: tuple[Relation, ...]) -> bool:
-        return any(r.name in self.excluded or any(s.satisfies(r) for s in self.chosen.values()) for r in group)
+    def _follow(self, group: tuple[Relation, ...], asker: str) -> None:
+        """The first alternative that is there decides: it is excluded, or it is added."""
+        for relation in group:
+            found = self.index.find(relation)
+            if relation.name in self.excluded or (found is not None and found.name in self.excluded):
+                return
+            if found is not None:
+                break
+        self.add(group, asker)
 
     def add(self, group: tuple[Relation, ...], asker: str) -> None:
         found = next((s for r in group if (s := self.index.find(r)) is not None), None)
@@ -305,14 +319,14 @@ class _Closure:
         return NoDebianPackage(
             f"no Debian package {names}{has}",
             where=f"wanted by {asker}",
-            fix="correct the name (packages.debian.org lists them)"
-            if asker == "the image"
+            fix="correct the name: `apt-cache search WORD` finds packages"
+            if asker == IMAGE
             else "try again later, or use another mirror: the archive may be in the middle of an update",
         )
 
     def check_conflicts(self) -> None:
         for name, stanza in sorted(self.chosen.items()):
-            for (relation,) in stanza.relations("conflicts", "breaks"):
+            for relation in (r for group in stanza.relations("conflicts", "breaks") for r in group):
                 self.problems += [
                     NoDebianPackage(
                         f"{name} cannot be together with {other.name} {other.version}",

@@ -157,9 +157,19 @@ def test_a_bound_on_a_virtual_package_needs_a_version_provided() -> None:
 
 
 def test_excluded_dependencies_are_not_followed_unless_asked_for() -> None:
-    found = index(stanza("a", "1", "Depends: dpkg (>= 9), x | dpkg"), stanza("x"), stanza("dpkg"))
+    found = index(stanza("a", "1", "Depends: dpkg (>= 9), gone | dpkg | x"), stanza("x"), stanza("dpkg"))
     assert [p.name for p in close(found, ["a"], {"dpkg": "why"})] == ["a"]
     assert [p.name for p in close(found, ["a", "dpkg"], {"dpkg": "why"})] == ["a", "dpkg"]
+
+
+def test_an_alternative_before_an_excluded_one_is_followed() -> None:
+    found = index(stanza("a", "1", "Depends: x | dpkg"), stanza("x"), stanza("dpkg"))
+    assert [p.name for p in close(found, ["a"], {"dpkg": "why"})] == ["a", "x"]
+
+
+def test_what_an_excluded_package_provides_is_excluded_too() -> None:
+    found = index(stanza("a", "1", "Depends: debconf-2.0"), stanza("debconf", "1", "Provides: debconf-2.0"))
+    assert [p.name for p in close(found, ["a"], {"debconf": "why"})] == ["a"]
 
 
 def test_all_that_is_missing_is_told_at_once_and_by_whom_it_is_wanted() -> None:
@@ -199,10 +209,10 @@ def test_an_index_that_says_impossible_things_is_refused(field: str, value: str)
         names(index("\n".join([*lines, f"{field}: {value}"])), "a")
 
 
-def test_a_broken_dependency_field_is_told_with_its_package() -> None:
-    with pytest.raises(NoDebianPackage, match="no relationship") as caught:
-        names(index(stanza("a", "1", "Depends: !!!")), "a")
-    assert "a" in caught.value.where
+@pytest.mark.parametrize("field", ["Depends", "Conflicts", "Provides"])
+def test_a_broken_relationship_is_told_with_its_package(field: str) -> None:
+    with pytest.raises(NoDebianPackage, match='"a" wrongly: no relationship'):
+        names(index(stanza("a", "1", f"{field}: !!!")), "a")
 
 
 def test_fields_over_several_lines_are_read() -> None:
