@@ -106,7 +106,12 @@ class Reading:
         """The node's own values, as if nothing were linked to it."""
         restored = self.nodes.restored(placed)
         values = {**restored.values, **{n: c.value for n, c in self._promoted.set_on(placed).items()}}
-        return {w.name: _wrap(values[w.name], w) for w in restored.widgets if w.sent}
+        return {
+            w.name: _wrap(values[w.name], w)
+            for w in restored.widgets
+            # A combo without choices has no value to send.
+            if w.sent and not (w.kind == "COMBO" and not w.choices and values[w.name] is None)
+        }
 
     def owners(self, placed: Placed) -> dict[str, tuple[str, str]]:
         """Whose widget sets each unlinked input of a node, as (node id, widget): its own, a primitive's or a host's."""

@@ -137,6 +137,8 @@ def _default(spec: InputSpec, kind: str) -> object:
         return default or (spec.choices[0] if spec.choices else "Loading..." if spec.options.get("remote") else None)
     if default is not None:
         return default
+    if kind == "CURVE":
+        return {"points": [[0, 0], [1, 1]], "interpolation": "monotone_cubic"}
     return _EMPTY.get(kind, "")
 
 
@@ -196,6 +198,11 @@ def restore(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Restored:
         elif widget.rows is not None:
             value = _set_rows(current, i - 1, value, values)
         values[widget.name] = _patched(node.type, widget, value)
+    for at, widget in enumerate(current):
+        if widget.parts and values[widget.name] is None:
+            # Only now: what follows takes its values as if the combo had no inputs, which is how they were saved.
+            values[widget.name] = widget.choices[0]
+            _choose(current, at, widget.choices[0], values)
     return Restored(tuple(current), values)
 
 
