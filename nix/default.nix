@@ -90,13 +90,12 @@ in
 {
   inherit root oci;
 
-  # Everything that is fetched, for an archive: { debian, python, comfyui, packs }
-  sources = {
-    comfyui = fetch.source "ComfyUI" lock.comfyui.source;
-    packs = map (p: fetch.source p.name p.source) lock.packs;
-    wheels = map (w: fetch.url { inherit (w) url sha256; name = w.filename; }) (pinsOf target).wheels;
-    roots = map (p: roots.tree p (pinsOf p).root) (if host == target then [ host ] else [ host target ]);
-  };
+  # Everything the image is made from, for fetching and for an archive.
+  sources =
+    [ (fetch.source "ComfyUI" lock.comfyui.source) ]
+    ++ map (p: fetch.source p.name p.source) lock.packs
+    ++ map (p: roots.tree p (pinsOf p).root) (if host == target then [ host ] else [ host target ])
+    ++ map fetch.wheel (pinsOf target).wheels;
 
   layers = map (l: l.drv) layers;
 

@@ -63,6 +63,14 @@ in
 {
   inherit given url;
 
+  # A wheel of the lock -> the file
+  wheel =
+    w:
+    url {
+      inherit (w) url sha256;
+      name = w.filename;
+    };
+
   # One source of the lock -> its store path: a tree for git and path, a file for url and wheel-tree.
   source =
     name: source:

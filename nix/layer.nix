@@ -93,7 +93,7 @@ let
   wheelInput = w: {
     kind = "wheel";
     owner = "${w.name} ${w.version}";
-    path = fetch.url { inherit (w) url sha256; name = w.filename; };
+    path = fetch.wheel w;
   };
 in
 {

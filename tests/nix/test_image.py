@@ -16,6 +16,7 @@ from pycomfy.flow.lock.model import Lock, Root
 from pycomfy.outside.engine import read_layout
 from pycomfy.outside.nix.build import Target, build
 from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.outside.nix.store import output_paths
 from tests.nix.projects import Workshop, evaluate
 
 
@@ -229,3 +230,12 @@ def test_docker_tools_get_the_same_layers_and_config(workshop: Workshop, root: R
         assert config is not None
         assert json.load(config)["rootfs"]["diff_ids"] == list(read_layout(oci).diff_ids)
         assert len(entry["Layers"]) == 6 and set(entry["Layers"]) <= set(tar.getnames())
+
+
+def test_sources_are_everything_that_is_fetched(workshop: Workshop, root: Root, arm_root: Root) -> None:
+    lock = small_lock(workshop, root, arm=arm_root)
+    paths = output_paths(workshop.settings, workshop.project(lock), "sources", "linux/arm64")
+    names = {path.split("-", 1)[1] for path in paths}
+    wheels = {w.filename for w in lock.platforms["linux/arm64"].wheels}
+    comfyui = "comfy-1.0-py3-none-any.whl"
+    assert names == {"greeter", "debian-root-amd64", "debian-root-arm64", comfyui, *wheels}
