@@ -1,6 +1,6 @@
 """Workflows and definitions of our own, with the prompts that real frontends made of them in a browser.
 
-`frontend_cases.json` says which frontend made which: 1.58.1, and 1.27.10 for group nodes, which later frontends rewrite.
+`frontend_cases.json` says which frontend made which: 1.58.1, or 1.27.10 (group nodes, which later frontends rewrite).
 """
 
 import json
