@@ -6,7 +6,8 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pycomfy.flow.needs.source import UNKNOWN, Class, Dict, Function, Module, Sources, statements
+from pycomfy.flow.needs.source import Sources
+from pycomfy.flow.needs.values import UNKNOWN, Class, Dict, Function, Module, statements
 
 MAPPINGS = "NODE_CLASS_MAPPINGS"
 NODE_LIST = "node_list.json"

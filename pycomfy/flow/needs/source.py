@@ -5,58 +5,25 @@ Everything here is bounded: source size, depth, steps, the size of values. What 
 
 import ast
 import posixpath
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
-MAX_SOURCE = 4_000_000
-MAX_DEPTH = 60
-MAX_STEPS = 400_000
-MAX_ITEMS = 20_000
-MAX_TEXT = 2_000
-
-
-class Unknown:
-    """A value that only running the code would tell."""
-
-
-UNKNOWN = Unknown()
-
-
-@dataclass(eq=False, slots=True)
-class Class:
-    """A class of the source, by its definition and the module it is defined in."""
-
-    module: "Module"
-    body: ast.ClassDef
-
-
-@dataclass(eq=False, slots=True)
-class Function:
-    module: "Module"
-    body: ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@dataclass(eq=False, slots=True)
-class Dict:
-    """A dict of which some items may be unknown (`partial`)."""
-
-    items: dict[str, object] = field(default_factory=dict)
-    partial: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class Module:
-    """One file. `names` are its global names, once it was read; `tree` is None if it is no Python."""
-
-    path: str
-    tree: ast.Module | None
-    names: dict[str, object] = field(default_factory=dict)
-    state: int = 0
-
-
-Value = object
-"""str, int, list (a list, tuple or set), Dict, Class, Function, Module or UNKNOWN."""
+from pycomfy.flow.needs.values import (
+    MAX_DEPTH,
+    MAX_ITEMS,
+    MAX_STEPS,
+    MAX_TEXT,
+    UNKNOWN,
+    Class,
+    Dict,
+    Function,
+    Module,
+    Value,
+    bind,
+    joined,
+    merge,
+    parse_source,
+    statements,
+)
 
 
 class Sources:
@@ -74,7 +41,7 @@ class Sources:
             return None
         found = self._modules.get(path)
         if found is None:
-            found = self._modules[path] = Module(path, _parse(self._files[path]))
+            found = self._modules[path] = Module(path, parse_source(self._files[path]))
         if found.state == 0 and self._depth < MAX_DEPTH:
             found.state = 1
             self._depth += 1
@@ -143,7 +110,7 @@ class Sources:
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
                 return self._items(items, module, local)
             case ast.BinOp(left=left, op=ast.Add() | ast.BitOr(), right=right):
-                return _joined(self.evaluate(left, module, local), self.evaluate(right, module, local))
+                return joined(self.evaluate(left, module, local), self.evaluate(right, module, local))
             case ast.JoinedStr(values=parts):
                 return self._text(parts, module, local)
             case ast.Subscript(value=owner, slice=key):
@@ -173,7 +140,7 @@ class Sources:
         made = Dict()
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
-                _merge(made, self.evaluate(value, module, local))
+                merge(made, self.evaluate(value, module, local))
                 continue
             name = self.evaluate(key, module, local)
             if isinstance(name, str) and len(made.items) < MAX_ITEMS:
@@ -218,7 +185,7 @@ class Sources:
         made, items = Dict(), []
         for item in over[:MAX_ITEMS]:
             inner = {**local}
-            _bind(generator.target, item, inner)
+            bind(generator.target, item, inner)
             if isinstance(node, ast.DictComp):
                 key = self.evaluate(node.key, module, inner)
                 if isinstance(key, str):
@@ -235,11 +202,11 @@ class Sources:
         if isinstance(func, ast.Name) and func.id == "dict":
             made = Dict()
             for argument in node.args:
-                _merge(made, self.evaluate(argument, module, local))
+                merge(made, self.evaluate(argument, module, local))
             for keyword in node.keywords:
                 value = self.evaluate(keyword.value, module, local)
                 if keyword.arg is None:
-                    _merge(made, value)
+                    merge(made, value)
                 else:
                     made.items[keyword.arg] = value
             return made
@@ -277,7 +244,7 @@ class Sources:
                 case ast.AnnAssign(target=target, value=ast.expr() as value):
                     self._assign(target, self.evaluate(value, module, local), module, names)
                 case ast.AugAssign(target=ast.Name(id=name), value=value):
-                    names[name] = _joined(names.get(name, UNKNOWN), self.evaluate(value, module, local))
+                    names[name] = joined(names.get(name, UNKNOWN), self.evaluate(value, module, local))
                 case ast.Import() | ast.ImportFrom():
                     self._import(statement, module, names)
                 case ast.Expr(value=ast.Call() as call):
@@ -295,7 +262,7 @@ class Sources:
                 else:
                     holder.partial = True
             return
-        _bind(target, value, names)
+        bind(target, value, names)
 
     def _mutate(self, call: ast.Call, module: Module, names: dict[str, object], local: dict[str, object]) -> None:
         """`X.update(…)`, `X.append(…)`, `X.extend(…)`."""
@@ -305,10 +272,10 @@ class Sources:
         given = [self.evaluate(a, module, local) for a in call.args]
         if isinstance(holder, Dict) and call.func.attr == "update":
             for value in given:
-                _merge(holder, value)
+                merge(holder, value)
             for keyword in call.keywords:
                 value = self.evaluate(keyword.value, module, local)
-                _merge(holder, value if keyword.arg is None else Dict({keyword.arg: value}))
+                merge(holder, value if keyword.arg is None else Dict({keyword.arg: value}))
         elif isinstance(holder, list) and given and len(holder) < MAX_ITEMS:
             if call.func.attr == "append":
                 holder.append(given[0])
@@ -323,7 +290,7 @@ class Sources:
                 return
             self._depth += 1
             try:
-                _bind(loop.target, item, names)
+                bind(loop.target, item, names)
                 self._run(loop.body, module, names)
             finally:
                 self._depth -= 1
@@ -362,62 +329,3 @@ class Sources:
             if found is not None:
                 return found
         return None
-
-
-def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a block, those in its `if`, `try`, `with` and `while` blocks too, in order."""
-    waiting = list(reversed(body))
-    while waiting:
-        statement = waiting.pop()
-        yield statement
-        if isinstance(statement, (ast.If, ast.Try, ast.With, ast.AsyncWith, ast.While, ast.TryStar)):
-            blocks: list[ast.stmt] = list(statement.body)
-            for handler in getattr(statement, "handlers", ()):
-                blocks.extend(handler.body)
-            for name in ("orelse", "finalbody"):
-                blocks.extend(getattr(statement, name, ()))
-            waiting.extend(reversed(blocks))
-
-
-def _parse(source: str) -> ast.Module | None:
-    if len(source) > MAX_SOURCE:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _bind(target: ast.expr, value: Value, names: dict[str, object]) -> None:
-    if isinstance(target, ast.Name):
-        names[target.id] = value
-    elif isinstance(target, (ast.Tuple, ast.List)):
-        values = value if isinstance(value, list) and len(value) == len(target.elts) else [UNKNOWN] * len(target.elts)
-        for element, item in zip(target.elts, values, strict=True):
-            if isinstance(element, ast.Name):
-                names[element.id] = item
-
-
-def _merge(into: Dict, value: Value) -> None:
-    if isinstance(value, Dict):
-        if len(into.items) < MAX_ITEMS:
-            into.items.update(value.items)
-        into.partial = into.partial or value.partial
-    elif isinstance(value, list) and all(isinstance(v, list) and len(v) == 2 and isinstance(v[0], str) for v in value):
-        into.items.update((v[0], v[1]) for v in value)
-    else:
-        into.partial = True
-
-
-def _joined(left: Value, right: Value) -> Value:
-    if isinstance(left, Dict):
-        made = Dict(dict(left.items), left.partial)
-        _merge(made, right)
-        return made
-    if isinstance(left, list) and isinstance(right, list):
-        return (left + right)[:MAX_ITEMS]
-    if isinstance(left, str) and isinstance(right, str):
-        return (left + right)[:MAX_TEXT]
-    return UNKNOWN

@@ -1,0 +1,114 @@
+"""What evaluation of source yields: values, as far as they can be seen without running anything."""
+
+import ast
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+MAX_SOURCE = 4_000_000
+MAX_DEPTH = 60
+MAX_STEPS = 400_000
+MAX_ITEMS = 20_000
+MAX_TEXT = 2_000
+
+
+class Unknown:
+    """A value that only running the code would tell."""
+
+
+UNKNOWN = Unknown()
+
+
+@dataclass(eq=False, slots=True)
+class Class:
+    """A class of the source, by its definition and the module it is defined in."""
+
+    module: "Module"
+    body: ast.ClassDef
+
+
+@dataclass(eq=False, slots=True)
+class Function:
+    module: "Module"
+    body: ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(eq=False, slots=True)
+class Dict:
+    """A dict of which some items may be unknown (`partial`)."""
+
+    items: dict[str, object] = field(default_factory=dict)
+    partial: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Module:
+    """One file. `names` are its global names, once it was read; `tree` is None if it is no Python."""
+
+    path: str
+    tree: ast.Module | None
+    names: dict[str, object] = field(default_factory=dict)
+    state: int = 0
+
+
+Value = object
+"""str, int, list (a list, tuple or set), Dict, Class, Function, Module or UNKNOWN."""
+
+
+def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a block, those in its `if`, `try`, `with` and `while` blocks too, in order."""
+    waiting = list(reversed(body))
+    while waiting:
+        statement = waiting.pop()
+        yield statement
+        if isinstance(statement, (ast.If, ast.Try, ast.With, ast.AsyncWith, ast.While, ast.TryStar)):
+            blocks: list[ast.stmt] = list(statement.body)
+            for handler in getattr(statement, "handlers", ()):
+                blocks.extend(handler.body)
+            for name in ("orelse", "finalbody"):
+                blocks.extend(getattr(statement, name, ()))
+            waiting.extend(reversed(blocks))
+
+
+def parse_source(source: str) -> ast.Module | None:
+    if len(source) > MAX_SOURCE:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def bind(target: ast.expr, value: Value, names: dict[str, object]) -> None:
+    if isinstance(target, ast.Name):
+        names[target.id] = value
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        values = value if isinstance(value, list) and len(value) == len(target.elts) else [UNKNOWN] * len(target.elts)
+        for element, item in zip(target.elts, values, strict=True):
+            if isinstance(element, ast.Name):
+                names[element.id] = item
+
+
+def merge(into: Dict, value: Value) -> None:
+    if isinstance(value, Dict):
+        if len(into.items) < MAX_ITEMS:
+            into.items.update(value.items)
+        into.partial = into.partial or value.partial
+    elif isinstance(value, list) and all(isinstance(v, list) and len(v) == 2 and isinstance(v[0], str) for v in value):
+        into.items.update((v[0], v[1]) for v in value)
+    else:
+        into.partial = True
+
+
+def joined(left: Value, right: Value) -> Value:
+    if isinstance(left, Dict):
+        made = Dict(dict(left.items), left.partial)
+        merge(made, right)
+        return made
+    if isinstance(left, list) and isinstance(right, list):
+        return (left + right)[:MAX_ITEMS]
+    if isinstance(left, str) and isinstance(right, str):
+        return (left + right)[:MAX_TEXT]
+    return UNKNOWN
