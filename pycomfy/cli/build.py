@@ -15,7 +15,9 @@ from pycomfy.outside.nix.settings import NixSettings
 
 
 def build(
-    workflow: Annotated[Path, typer.Argument(help="A workflow's file, or a folder with a workflow.json.")],
+    workflow: Annotated[
+        Path, typer.Argument(metavar="WORKFLOW", help="A workflow's JSON file, or a folder with a workflow.json.")
+    ],
     platform: Annotated[
         str | None, typer.Option(metavar="|".join(get_args(PlatformName)), help="The image's, if not this machine's.")
     ] = None,
@@ -27,8 +29,12 @@ def build(
         str | None, typer.Option(metavar="FILE|URL", help="Node definitions to use, instead of asking the image.")
     ] = None,
     engine: Annotated[str | None, typer.Option(metavar="podman|docker", help="The container engine.")] = None,
-    message: Annotated[str | None, typer.Option("--message", "-m", help="What this version is about.")] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Layers built at a time; 0: one a core.")] = 0,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", metavar="TEXT", help="What this version is about.")
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", metavar="N", min=0, help="Layers built at a time; 0: one a core.")
+    ] = 0,
     sandbox: Annotated[bool, typer.Option(help="Build in Nix's sandbox.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -81,7 +87,8 @@ def _show(result: BuildResult) -> None:
     word = "a new version" if result.new else "the same as before"
     print(f"{result.name}@{result.version}, {word}, in {duration(result.seconds)}")
     print(f"  digest   {image.manifest_digest}")
-    layers = f"{result.layers_built} layers built, {result.layers_reused} reused"
+    built = "1 layer" if result.layers_built == 1 else f"{result.layers_built} layers"
+    layers = f"{built} built, {result.layers_reused} reused"
     print(f"  image    {size(image.size)}, {image.platform}, {layers}")
     print(f"  layout   {image.layout}")
     print(f"  project  {result.project}")

@@ -16,9 +16,13 @@ from pycomfy.outside.home import find_home
 
 
 def lock(
-    workflow: Annotated[Path, typer.Argument(help="A workflow's file, or a folder with a workflow.json.")],
-    name: Annotated[str | None, typer.Option(help="What to call it, if not by its file.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Its pycomfy.toml, if not the one beside it.")] = None,
+    workflow: Annotated[
+        Path, typer.Argument(metavar="WORKFLOW", help="A workflow's JSON file, or a folder with a workflow.json.")
+    ],
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call it, if not by its file.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its pycomfy.toml, if not the one beside it.")
+    ] = None,
     pack: Annotated[
         list[str] | None, typer.Option(metavar="NAME=URL[@REV]", help="A node pack's git repository. Repeatable.")
     ] = None,
@@ -31,10 +35,18 @@ def lock(
     platform: Annotated[
         list[str] | None, typer.Option(metavar="|".join(get_args(PlatformName)), help="Lock only this. Repeatable.")
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Where to write the lock, if not beside the workflow.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write the lock, if not beside the workflow.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Pin ComfyUI, node packs, Python and Debian packages by hash, in `pycomfy.lock`."""
+    """Pin ComfyUI, node packs, Python and Debian packages by hash, in `pycomfy.lock`.
+
+    Lock again after a change to the workflow, to its pycomfy.toml or to a node pack: `build` takes what the lock says.
+
+    Examples: `pycomfy lock portrait.json`,
+    `pycomfy lock portrait.json --pack my-nodes=https://example.org/my-nodes.git@v1.2 --as-of 2025-12-05`
+    """
     request = LockRequest(
         workflow,
         name=name,

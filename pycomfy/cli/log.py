@@ -18,7 +18,9 @@ _NOTHING = "no versions yet: `pycomfy build WORKFLOW` makes the first"
 
 
 def log(
-    name: Annotated[str | None, typer.Argument(help="Only this workflow's versions.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Only this workflow's versions.", show_default=False)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
     """List the versions that were built, newest first.

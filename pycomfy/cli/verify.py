@@ -16,13 +16,14 @@ CHECK_FAILED = 3
 
 
 def verify(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME[@VERSION]", help="The version; the newest if no number is given.")
-    ],
+    name: Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow that was built, or one of its versions.")],
     store: Annotated[
-        Path | None, typer.Option(help="Where the empty store is made: needs 1.6 times the image's size.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the empty store is made: needs 1.6 times the image's size."),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Layers built at a time; 0: one a core.")] = 0,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", metavar="N", min=0, help="Layers built at a time; 0: one a core.")
+    ] = 0,
     sandbox: Annotated[bool, typer.Option(help="Build in Nix's sandbox.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:

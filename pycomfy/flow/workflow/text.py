@@ -7,6 +7,8 @@ from pycomfy.errors import BadWorkflow
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 200
 
+FIX = 'give the JSON that ComfyUI saves ("Save" or "Export"); of a picture: open it in ComfyUI, then save'
+
 
 def parse_json(data: bytes | str, *, where: str) -> object:
     """The value in `data`: UTF-8, or UTF-16 with a mark. NaN and Infinity pass; lone surrogates become `?`.
@@ -23,7 +25,7 @@ def parse_json(data: bytes | str, *, where: str) -> object:
     except RecursionError as e:
         raise _too_deep(where) from e
     except ValueError as e:
-        raise BadWorkflow(f"not JSON: {e}", where=where, fix="save the workflow again from ComfyUI") from e
+        raise BadWorkflow(f"not JSON: {e}", where=where, fix=FIX) from e
     if _deeper_than(value, MAX_DEPTH):
         raise _too_deep(where)
     return value

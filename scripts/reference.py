@@ -1,0 +1,161 @@
+"""Writes the parts of docs/reference that the program itself says: cli.md from the commands, errors.md from the errors.
+
+usage: .venv/bin/python scripts/reference.py [--check]
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from pycomfy import errors
+from pycomfy.cli.main import app
+
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+NOTICE = "<!-- made by scripts/reference.py: change the program, then run it -->\n\n"
+
+CLI = """# Commands
+
+`pycomfy COMMAND --help` says the same on a terminal.
+
+| exit status | means |
+|---|---|
+| 0 | done |
+| 1 | an error that you can mend: it says what, where and how ([errors](errors.md)) |
+| 2 | the command was called wrongly |
+| 3 | a check says no (`verify`) |
+| 70 | a bug of pycomfy's; please report it |
+| 130 | interrupted |
+
+Results go to standard output, progress and remarks to standard error. On a terminal the progress is live, elsewhere it
+is a line per step. `NO_COLOR` is respected.
+
+| environment variable | what it sets |
+|---|---|
+| `PYCOMFY_HOME` | the folder for all data and the cache; default: `~/.local/share/pycomfy` and `~/.cache/pycomfy` |
+| `PYCOMFY_ENGINE` | `podman` or `docker`; default: Podman where it works, else Docker |
+| `PYCOMFY_DEBIAN_MIRROR` | a mirror of Debian's archive; default: the one that this machine's apt uses |
+| `PYCOMFY_DEBIAN_SECURITY_MIRROR` | the same for security updates |
+"""
+
+ERRORS = """# Errors
+
+Every error says what happened, where, and how to mend it, and pycomfy then leaves with exit status 1. Several problems
+of one kind are told together. With `--json` the error is on standard output too:
+
+```json
+{"error": {"code": "not-found", "message": "no such workflow", "where": "portrait.json", "fix": "give a file, …"}}
+```
+
+Codes are stable. Several problems at once have the code `problems` and a list `problems` of such objects.
+
+| code | class | what it means |
+|---|---|---|
+"""
+
+
+def main() -> int:
+    """Write the files, or with `--check` say which are out of date (exit status 1)."""
+    pages = {"cli.md": render_cli(), "errors.md": render_errors()}
+    if "--check" in sys.argv[1:]:
+        old = [n for n, text in pages.items() if not (FOLDER / n).is_file() or (FOLDER / n).read_text() != text]
+        for name in old:
+            print(f"docs/reference/{name} is out of date: run scripts/reference.py", file=sys.stderr)
+        return 1 if old else 0
+    for name, text in pages.items():
+        (FOLDER / name).write_text(text)
+    return 0
+
+
+# — commands —
+
+
+def commands() -> Mapping[str, Any]:
+    """Every command by name, as Typer's command objects."""
+    found: Mapping[str, Any] = getattr(typer.main.get_command(app), "commands")  # noqa: B009  (only groups have it)
+    return found
+
+
+def render_cli() -> str:
+    """docs/reference/cli.md."""
+    return NOTICE + CLI + "".join(_command(name, command) for name, command in commands().items())
+
+
+def _command(name: str, command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option"]
+    usage = " ".join(["pycomfy", name, *(_argument(a) for a in arguments), "[OPTIONS]"])
+    rows = [(_argument(a), a.help) for a in arguments] + [(_option(o), _option_help(o)) for o in options]
+    table = "".join(f"| {_cell(f'`{left}`')} | {_cell(right)} |\n" for left, right in rows)
+    text, examples = _split_examples(command.help or "")
+    shown = f"\n```sh\n{examples}```\n" if examples else ""
+    return f"\n## {name}\n\n    {usage}\n\n{text}\n{shown}\n| argument or option | |\n|---|---|\n{table}"
+
+
+def _argument(parameter: Any) -> str:
+    name = str(parameter.metavar or parameter.name.upper())
+    return name if parameter.required or name.startswith("[") else f"[{name}]"
+
+
+def _option(option: Any) -> str:
+    names = ", ".join(sorted(option.opts, key=len))
+    if option.secondary_opts:
+        return f"{names} / {', '.join(option.secondary_opts)}"
+    return names if option.is_flag else f"{names} {option.metavar or option.name.upper()}"
+
+
+def _option_help(option: Any) -> str:
+    extra = []
+    if option.required:
+        extra.append("Required.")
+    if option.is_flag and option.secondary_opts:
+        extra.append(f"Default: `{option.opts[0] if option.default else option.secondary_opts[0]}`.")
+    elif not option.is_flag and option.default is not None:
+        extra.append(f"Default: `{option.default}`.")
+    return " ".join([option.help or "", *extra])
+
+
+def _split_examples(text: str) -> tuple[str, str]:
+    """The text without its `Example: …` paragraph, and the commands in that, a line each."""
+    paragraphs = [p.strip() for p in text.split("\n\n")]
+    examples = [p for p in paragraphs if re.match(r"Examples?:", p)]
+    found = [" ".join(c.split()) for p in examples for c in re.findall(r"`([^`]+)`", p)]
+    return "\n\n".join(p for p in paragraphs if p not in examples), "".join(c + "\n" for c in found)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+# — errors —
+
+
+def error_classes(root: type[errors.PycomfyError] = errors.PycomfyError) -> Iterator[type[errors.PycomfyError]]:
+    """`root` and all below it, as drawn in the docstring of `pycomfy.errors`."""
+    yield root
+    for child in root.__subclasses__():
+        if child.__module__ == errors.__name__:  # an adapter's private refinements have the code of their parent
+            yield from error_classes(child)
+
+
+def meanings() -> dict[str, str]:
+    """What each class means, from the tree in the docstring of `pycomfy.errors`."""
+    return dict(re.findall(r"[├└]── (\w+) +(\S.*)", errors.__doc__ or ""))
+
+
+def render_errors() -> str:
+    """docs/reference/errors.md."""
+    said = meanings()
+    rows = [
+        f"| `{c.code}` | `{c.__name__}` | {_cell(said[c.__name__])} |\n"
+        for c in error_classes()
+        if c is not errors.PycomfyError
+    ]
+    return NOTICE + ERRORS + "".join(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
