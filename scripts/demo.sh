@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # The main job, end to end, on the example: lock, build, run. A second run takes seconds.
+# usage: demo.sh [FOLDER]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 
-place=demo/hello
+place=${1:-demo/hello}
 mkdir -p "$place"
 cp examples/hello/workflow.json examples/hello/pycomfy.toml "$place/"
 scripts/make-pack.sh examples/packs/hello-card "$place/packs/hello-card"

@@ -1,10 +1,9 @@
 """The runtime in a real image, with the real ComfyUI in it: what a job returns, and how it fails.
 
-The image is the OCI layout that $PYCOMFY_TEST_OCI names; the story of the main job builds one.
+The image is the one of the demo.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 import pytest
 
 from pycomfy.actions.run import RunOptions, RunRequest, RunResult, run_image
-from pycomfy.errors import MissingTool, RunFailed
-from pycomfy.outside.engine import ContainerSpec, Engine, LayoutImage, find_engine, load, read_layout, run_container
+from pycomfy.errors import RunFailed
+from pycomfy.outside.engine import ContainerSpec, Engine, LayoutImage, load, read_layout, run_container
 from pycomfy.outside.home import Home
 from pycomfy.outside.job import JobRequest
 from pycomfy.progress import Silent
@@ -22,19 +21,8 @@ pytestmark = pytest.mark.story
 
 
 @pytest.fixture(scope="module")
-def layout() -> LayoutImage:
-    place = os.environ.get("PYCOMFY_TEST_OCI")
-    if not place:
-        pytest.skip("set PYCOMFY_TEST_OCI to the OCI layout of an image")
-    return read_layout(Path(place))
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    try:
-        return find_engine()
-    except MissingTool as e:
-        pytest.skip(f"no container engine: {e.what}")
+def layout(made: Mapping[str, Any]) -> LayoutImage:
+    return read_layout(Path(made["build"]["oci"]))
 
 
 def node(class_type: str, **inputs: object) -> dict[str, object]:

@@ -1,0 +1,64 @@
+"""The demo, once a session in a fresh home; every story starts from what it left."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycomfy.errors import MissingTool
+from pycomfy.outside.engine import Engine, find_engine
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """`folder` has the workflow, its lock and the outputs; `environment` is that of a user with a fresh home."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def make(self) -> dict[str, Any]:
+        """Run the demo; what `build --json` and `run --json` said."""
+        command = [str(ROOT / "scripts" / "demo.sh"), str(self.folder)]
+        done = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "What to try next" in done.stdout
+        result = {name: json.loads((self.folder / f"{name}.json").read_text()) for name in ("build", "run")}
+        return {**result, "stdout": done.stdout, "stderr": done.stderr}
+
+    def pycomfy(self, *arguments: str, status: int = 0) -> Any:
+        """The JSON of a command."""
+        command = [str(ROOT / ".venv/bin/pycomfy"), *arguments, "--json"]
+        done = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True)
+        assert done.returncode == status, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    try:
+        return find_engine()
+    except MissingTool as e:
+        pytest.skip(f"no container engine: {e.what}")
+
+
+@pytest.fixture(scope="session")
+def demo(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    place = tmp_path_factory.mktemp("demo")
+    home = place / "home"
+    home.mkdir()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYCOMFY_", "XDG_"))}
+    yield Demo(place / "hello", {**environment, "HOME": str(home)})
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def made(demo: Demo) -> dict[str, Any]:
+    return demo.make()

@@ -1,0 +1,100 @@
+"""The main job, end to end and for real: the example becomes an image, the image a picture, and all of it again."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stories.conftest import ROOT, Demo
+
+pytestmark = pytest.mark.story
+
+VERIFY_NEEDS = 14e9  # bytes of disk: sources and layers once more
+
+
+def picture(run: dict[str, Any]) -> Path:
+    (output,) = run["outputs"]
+    assert output["media_type"] == "image/png"
+    return Path(output["path"])
+
+
+def config(build: dict[str, Any]) -> dict[str, Any]:
+    blob = Path(build["oci"], "blobs", build["config_digest"].replace(":", "/"))
+    value: dict[str, Any] = json.loads(blob.read_text())
+    return value
+
+
+def test_the_demo_makes_the_same_image_and_picture_twice(demo: Demo, made: dict[str, Any]) -> None:
+    assert picture(made["run"]).stat().st_size > 100_000
+    assert made["build"]["manifest_digest"] in made["stdout"]
+    again = demo.make()
+    assert again["build"]["manifest_digest"] == made["build"]["manifest_digest"]
+    assert again["build"]["layers_built"] == 0 and not again["build"]["new"]
+    assert picture(again["run"]) != picture(made["run"])  # nothing is overwritten
+    assert picture(again["run"]).read_bytes() == picture(made["run"]).read_bytes()
+    (version,) = demo.pycomfy("log", "hello")
+    assert (version["version"], version["manifest_digest"]) == (1, made["build"]["manifest_digest"])
+
+
+def test_the_image_has_a_layer_for_each_rate_of_change(made: dict[str, Any]) -> None:
+    names = [entry["created_by"].removeprefix("pycomfy ") for entry in config(made["build"])["history"]]
+    assert names[:3] == ["root", "venv", "torch"]
+    assert names[-4:] == ["wheels", "comfyui", "pack-hello-card", "workflow"]
+    assert len(names) <= 120
+
+
+def test_a_change_to_one_file_of_a_pack_builds_two_layers(demo: Demo, made: dict[str, Any], tmp_path: Path) -> None:
+    """The pack's own, and the one that holds the lock; everything else is what it was."""
+    folder = tmp_path / "hello"
+    folder.mkdir()
+    for name in ("workflow.json", "pycomfy.toml"):
+        shutil.copy(demo.folder / name, folder)
+    source = tmp_path / "hello-card"
+    shutil.copytree(ROOT / "examples/packs/hello-card", source)
+    with (source / "card.py").open("a") as f:
+        f.write("\n# changed\n")
+    subprocess.run([ROOT / "scripts/make-pack.sh", source, folder / "packs/hello-card"], check=True)
+    demo.pycomfy("lock", str(folder), "--name", "changed")
+    build = demo.pycomfy("build", str(folder))
+    before, after = made["build"]["diff_ids"], build["diff_ids"]
+    assert [a == b for a, b in zip(before, after, strict=True)].count(False) == 2
+    assert build["layers_built"] == 2
+    run = demo.pycomfy("run", "changed", "--output", str(tmp_path / "out"))
+    assert picture(run).stat().st_size > 100_000
+
+
+def test_the_arm64_image_is_built_here_and_says_so(demo: Demo, made: dict[str, Any]) -> None:
+    build = demo.pycomfy("build", str(demo.folder), "--platform", "linux/arm64")
+    assert build["platform"] == "linux/arm64"
+    assert config(build)["architecture"] == "arm64"
+    assert build["version"] == made["build"]["version"]  # the same version, for another machine
+
+
+def test_verify_builds_everything_again_and_tells_equal_from_different(demo: Demo, made: dict[str, Any]) -> None:
+    free = shutil.disk_usage(demo.folder).free
+    if free < VERIFY_NEEDS:
+        pytest.skip(f"{free / 1e9:.0f} GB free, an empty store needs {VERIFY_NEEDS / 1e9:.0f}")
+    answer = demo.pycomfy("verify", "hello")
+    assert answer["equal"] and answer["rebuilt"] == made["build"]["manifest_digest"]
+
+
+def test_verify_says_which_layer_is_different(demo: Demo, made: dict[str, Any]) -> None:
+    """The small way to a difference: a record that claims another layer."""
+    if shutil.disk_usage(demo.folder).free < VERIFY_NEEDS:
+        pytest.skip("too little disk for an empty store")
+    database = Path(demo.environment["HOME"], ".local/share/pycomfy/pycomfy.db")
+    wrong = made["build"]["diff_ids"].copy()
+    wrong[-1] = "sha256:" + "0" * 64
+    with sqlite3.connect(database) as db:
+        changed = db.execute(
+            "UPDATE container_images SET diff_ids = ? WHERE manifest_digest = ?",
+            (json.dumps(wrong), made["build"]["manifest_digest"]),
+        )
+        assert changed.rowcount == 1
+    answer = demo.pycomfy("verify", "hello", status=3)
+    assert not answer["equal"]
+    assert [d["what"] for d in answer["differences"]] == [f"layer {len(wrong)} (workflow)"]
