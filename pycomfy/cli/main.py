@@ -7,7 +7,6 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 
@@ -18,6 +17,9 @@ COMMANDS = ("inspect", "convert", "lock", "build", "run", "verify", "log")
 """Each is a module of this package with a function of its name."""
 
 USER_ERROR, USAGE_ERROR, OUR_BUG = 1, 2, 70
+
+WronglyCalled: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+"""Click's root of usage errors, as Typer knows it: newer ones bring a Click of their own."""
 
 app = typer.Typer(
     name="pycomfy",
@@ -58,10 +60,10 @@ def main() -> None:
     try:
         status = app(standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
-    except click.ClickException as e:
+    except WronglyCalled as e:
         e.show()
         sys.exit(USAGE_ERROR)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         print("interrupted: nothing was left half-done", file=sys.stderr)
         sys.exit(130)
     except PycomfyError as e:
