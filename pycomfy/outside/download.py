@@ -1,6 +1,6 @@
 """Files from the network, kept by their content: fetched once, and never trusted unhashed.
 
-Proxies, certificates and credentials are httpx's business: `HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`, `~/.netrc`.
+Proxies, certificates and logins are `network`'s business.
 """
 
 import contextlib
@@ -9,36 +9,26 @@ import os
 import re
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from typing import IO
 
 import httpx
 
-from pycomfy import __version__
 from pycomfy.errors import BadInput, HashMismatch, PycomfyError, Unreachable, raise_all
 from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.home import find_home
+from pycomfy.outside.network import Again, NoServer, check_status, local_path, make_client, public, retry
 from pycomfy.progress import Progress, Silent, Task
 
-TRIES = 4
-PAUSE = 0.5  # seconds before the second try; each next pause is twice as long
-LONGEST_PAUSE = 30.0
 JOBS = 8
 LARGEST = 64 << 30
 """Bytes of a file whose size is not known; an endless answer ends here."""
 
 _CHUNK = 1 << 18
-_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -80,7 +70,7 @@ def fetch_all(
     if not todo:
         return paths
     total = sum(f.size or 0 for f in todo.values()) if all(f.size is not None for f in todo.values()) else None
-    with (progress or Silent()).step(title, total=total, unit="bytes") as task, _client() as client:
+    with (progress or Silent()).step(title, total=total, unit="bytes") as task, make_client() as client:
         shared = _Shared(client, task)
         _run([_Job(file, path, shared) for path, file in todo.items()], shared.stop)
     return paths
@@ -88,13 +78,13 @@ def fetch_all(
 
 def read(url: str, *, limit: int) -> bytes:
     """A small file that nobody has hashed, such as a signed index: at most `limit` bytes. Raises `Unreachable`."""
-    path = _local(url)
+    path = local_path(url)
     if path is not None:
         with _file_errors(url, path), path.open("rb") as f:
             data = f.read(limit + 1)
     else:
-        with _client() as client:
-            data = _retry(url, lambda: _read_once(client, url, limit))
+        with make_client() as client:
+            data = retry(url, lambda: _read_once(client, url, limit))
     if len(data) > limit:
         raise Unreachable(f"the answer has more than {limit} bytes", where=url, fix="check the address")
     return data
@@ -105,18 +95,6 @@ def read(url: str, *, limit: int) -> bytes:
 
 class _Stopped(Exception):
     """Another download failed for good or the user wants to leave; never seen outside this module."""
-
-
-class _NoServer(Unreachable):
-    """The server cannot be reached at all: trying its other files would only take long."""
-
-
-class _Again(Exception):
-    """A failure that may pass. `wait`: seconds the server asks for."""
-
-    def __init__(self, why: str, wait: float = 0.0) -> None:
-        super().__init__(why)
-        self.wait = wait
 
 
 @dataclass(frozen=True)
@@ -161,9 +139,9 @@ class _Job:
                 Path(temporary).unlink(missing_ok=True)
 
     def _fill(self, out: IO[bytes]) -> None:
-        local = _local(self.file.url)
+        local = local_path(self.file.url)
         if local is None:
-            _retry(self.file.url, lambda: self._download(out), self.shared.stop.wait)
+            retry(self.file.url, lambda: self._download(out), self.shared.stop.wait)
             return
         with _file_errors(self.file.url, local), local.open("rb") as f:
             while chunk := f.read(_CHUNK):
@@ -176,8 +154,8 @@ class _Job:
             if answer.status_code == 416 or (self.have and answer.status_code == 200):
                 self._restart(out)
             if answer.status_code == 416:
-                raise _Again("the server has less than it began to send")
-            _check_status(self.file.url, answer)
+                raise Again("the server has less than it began to send")
+            check_status(self.file.url, answer)
             for chunk in answer.iter_raw():  # unbuffered: what has come is not lost when the connection breaks
                 self._take(out, chunk)
 
@@ -203,7 +181,7 @@ class _Job:
     def _mismatch(self, found: str) -> HashMismatch:
         return HashMismatch(
             f"{self.file.name} is not what was pinned: expected SHA-256 {self.file.sha256}, got {found}",
-            where=_public(self.file.url),
+            where=public(self.file.url),
             fix="the file was replaced or damaged on the way: try again, use another mirror, or lock again",
         )
 
@@ -216,7 +194,7 @@ def _run(jobs: Sequence[_Job], stop: threading.Event) -> None:
             for future in as_completed(futures):
                 try:
                     future.result()
-                except _NoServer:
+                except NoServer:
                     raise
                 except PycomfyError as e:
                     problems[futures[future]] = e
@@ -233,7 +211,7 @@ def _run(jobs: Sequence[_Job], stop: threading.Event) -> None:
 def _place(folder: Path, file: File) -> Path:
     if not _SHA256.fullmatch(file.sha256):
         raise BadInput(
-            f"{file.name} has no SHA-256 but {file.sha256[:100]!r}", where=_public(file.url), fix="give 64 hex digits"
+            f"{file.name} has no SHA-256 but {file.sha256[:100]!r}", where=public(file.url), fix="give 64 hex digits"
         )
     return folder / file.sha256[:2] / file.sha256
 
@@ -246,89 +224,16 @@ def _is_there(path: Path, file: File) -> bool:
         return False
 
 
-# — the network —
-
-
-def _client() -> httpx.Client:
-    return httpx.Client(
-        follow_redirects=True,
-        timeout=httpx.Timeout(30.0, read=60.0),
-        headers={"User-Agent": f"pycomfy/{__version__}"},
-        limits=httpx.Limits(max_connections=JOBS),
-    )
-
-
-def _retry(url: str, attempt: Callable[[], T], sleep: Callable[[float], object] = time.sleep) -> T:
-    """What `attempt` returns, tried again where the failure may pass. Raises `Unreachable` when patience ends."""
-    for number in range(1, TRIES + 1):
-        try:
-            return attempt()
-        except (_Again, httpx.TransportError) as e:
-            if number == TRIES or "CERTIFICATE_VERIFY_FAILED" in str(e):
-                raise _unreachable(url, e) from e
-            wait = e.wait if isinstance(e, _Again) else 0.0
-            sleep(min(max(wait, PAUSE * 2 ** (number - 1)), LONGEST_PAUSE))
-        except (httpx.HTTPError, httpx.InvalidURL) as e:
-            raise Unreachable(f"no download: {e}", where=_public(url), fix="check the address") from e
-    raise AssertionError("the last try either returns or raises")
-
-
-def _unreachable(url: str, error: Exception) -> Unreachable:
-    host = urlsplit(url).hostname or "the server"
-    if isinstance(error, _Again):
-        return Unreachable(f"{host} cannot answer now: {error}", where=_public(url), fix="try again later")
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return _NoServer(
-            f"{host} shows a certificate that is not trusted: {error}",
-            where=_public(url),
-            fix="if it is your company's, set SSL_CERT_FILE to a bundle that has it",
-        )
-    return _NoServer(
-        f"{host} does not answer: {error or type(error).__name__}",
-        where=_public(url),
-        fix="check the network, and HTTPS_PROXY if there is a proxy",
-    )
-
-
-def _check_status(url: str, answer: httpx.Response) -> None:
-    status = answer.status_code
-    if answer.is_success:
-        return
-    if status in _TRANSIENT:
-        wait = answer.headers.get("Retry-After", "")
-        raise _Again(f"HTTP {status}", float(wait) if re.fullmatch(r"[0-9]{1,6}", wait) else 0.0)
-    if status in (401, 403, 407):
-        fix = "give access: a login for the host in ~/.netrc, or a proxy in HTTPS_PROXY"
-    elif status in (404, 410):
-        fix = "the file is gone: lock again, or take it from an archive that has it"
-    else:
-        fix = "check the address"
-    raise Unreachable(f"the server refuses: HTTP {status}", where=_public(url), fix=fix)
-
-
 def _read_once(client: httpx.Client, url: str, limit: int) -> bytes:
     """At most one chunk more than `limit` bytes."""
     data = bytearray()
     with client.stream("GET", url) as answer:
-        _check_status(url, answer)
+        check_status(url, answer)
         for chunk in answer.iter_bytes(_CHUNK):
             data += chunk
             if len(data) > limit:
                 break
     return bytes(data)
-
-
-def _local(url: str) -> Path | None:
-    """The path of a `file:` URL; None for the web. Raises `BadInput` for anything else."""
-    try:
-        parts = urlsplit(url)
-    except ValueError as e:
-        raise BadInput(f"no address: {e}", where=url[:200], fix="write https://…") from e
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
-        return Path(url2pathname(parts.path))
-    if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise BadInput("not a web address", where=_public(url)[:200], fix="write https://… or file:///…")
-    return None
 
 
 @contextlib.contextmanager
@@ -337,10 +242,3 @@ def _file_errors(url: str, path: Path) -> Iterator[None]:
         yield
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as e:
         raise Unreachable(f"the file cannot be read: {e.strerror}", where=str(path), fix=f"check {url}") from e
-
-
-def _public(url: str) -> str:
-    """A URL without a login, fit to be shown."""
-    scheme, separator, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else url

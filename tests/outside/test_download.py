@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.errors import BadInput, HashMismatch, Problems, Unreachable
-from pycomfy.outside import download
+from pycomfy.outside import network
 from pycomfy.outside.download import File, fetch, fetch_all, read
 
 
@@ -60,7 +60,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     site.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    monkeypatch.setattr(download, "PAUSE", 0.001)
+    monkeypatch.setattr(network, "PAUSE", 0.001)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     yield site
@@ -108,7 +108,7 @@ def test_a_busy_server_is_asked_again_but_not_forever(site: Site, tmp_path: Path
     site.files["/b"], site.busy["/b"] = b"x", 100
     with pytest.raises(Unreachable, match="503"):
         fetch(f"{site.url}/b", sha256(b"x"), name="b", cache=tmp_path)
-    assert len(site.asked) == 3 + download.TRIES
+    assert len(site.asked) == 3 + network.TRIES
 
 
 def test_all_missing_files_are_told_at_once_and_the_rest_is_kept(site: Site, tmp_path: Path) -> None:

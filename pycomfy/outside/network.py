@@ -1,0 +1,134 @@
+"""The web: a client, when to ask again, and how a server's refusal is told.
+
+Proxies and certificates are httpx's business: `HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import httpx
+
+from pycomfy import __version__
+from pycomfy.errors import BadInput, Unreachable
+from pycomfy.outside.credentials import Credentials
+
+TRIES = 4
+PAUSE = 0.5  # seconds before the second try; each next pause is twice as long
+LONGEST_PAUSE = 30.0
+CONNECTIONS = 8
+
+DENIED = "give access: a login for the host in ~/.netrc, or a proxy in HTTPS_PROXY"
+
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+T = TypeVar("T")
+
+
+class NoServer(Unreachable):
+    """The server cannot be reached at all: trying its other files would only take long."""
+
+
+class Again(Exception):
+    """A failure that may pass. `wait`: seconds the server asks for."""
+
+    def __init__(self, why: str, wait: float = 0.0) -> None:
+        super().__init__(why)
+        self.wait = wait
+
+
+def make_client(auth: httpx.Auth | None = None) -> httpx.Client:
+    """A client that follows redirects; by default with the logins of `~/.netrc`."""
+    return httpx.Client(
+        auth=auth or Credentials(),
+        follow_redirects=True,
+        timeout=httpx.Timeout(30.0, read=60.0),
+        headers={"User-Agent": f"pycomfy/{__version__}"},
+        limits=httpx.Limits(max_connections=CONNECTIONS),
+    )
+
+
+def retry(url: str, attempt: Callable[[], T], sleep: Callable[[float], object] = time.sleep) -> T:
+    """What `attempt` returns, tried again where the failure may pass. Raises `Unreachable` when patience ends."""
+    for number in range(1, TRIES + 1):
+        try:
+            return attempt()
+        except (Again, httpx.TransportError) as e:
+            if number == TRIES or "CERTIFICATE_VERIFY_FAILED" in str(e):
+                raise _unreachable(url, e) from e
+            wait = e.wait if isinstance(e, Again) else 0.0
+            sleep(min(max(wait, PAUSE * 2 ** (number - 1)), LONGEST_PAUSE))
+        except (httpx.HTTPError, httpx.InvalidURL) as e:
+            raise Unreachable(f"no download: {e}", where=public(url), fix="check the address") from e
+    raise AssertionError("the last try either returns or raises")
+
+
+def _unreachable(url: str, error: Exception) -> Unreachable:
+    host = urlsplit(url).hostname or "the server"
+    if isinstance(error, Again):
+        return Unreachable(f"{host} cannot answer now: {error}", where=public(url), fix="try again later")
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return NoServer(
+            f"{host} shows a certificate that is not trusted: {error}",
+            where=public(url),
+            fix="if it is your company's, set SSL_CERT_FILE to a bundle that has it",
+        )
+    return NoServer(
+        f"{host} does not answer: {error or type(error).__name__}",
+        where=public(url),
+        fix="check the network, and HTTPS_PROXY if there is a proxy",
+    )
+
+
+def check_status(url: str, answer: httpx.Response, denied: str = DENIED) -> None:
+    """Raises `Again` for a status that may pass, `Unreachable` for another that is no success; `denied` is what mends
+    a refusal for want of a login."""
+    status = answer.status_code
+    if answer.is_success:
+        return
+    if status in _TRANSIENT:
+        raise Again(f"HTTP {status}", _retry_after(answer.headers.get("Retry-After", "")))
+    if status in (401, 403, 407):
+        fix = denied
+    elif status in (404, 410):
+        fix = "the file is gone: lock again, or take it from an archive that has it"
+    else:
+        fix = "check the address"
+    raise Unreachable(f"the server refuses: HTTP {status}", where=public(url), fix=fix)
+
+
+def _retry_after(text: str) -> float:
+    """Seconds: the header has their number, or a date."""
+    if re.fullmatch(r"[0-9]{1,6}", text):
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    return max(0.0, (date - datetime.now(date.tzinfo)).total_seconds())
+
+
+def local_path(url: str) -> Path | None:
+    """The path of a `file:` URL; None for the web. Raises `BadInput` for anything else."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as e:
+        raise BadInput(f"no address: {e}", where=url[:200], fix="write https://…") from e
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
+        return Path(url2pathname(parts.path))
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise BadInput("not a web address", where=public(url)[:200], fix="write https://… or file:///…")
+    return None
+
+
+def public(url: str) -> str:
+    """A URL without a login, fit to be shown."""
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else url
