@@ -174,9 +174,9 @@ class _Job:
             message=self.request.message,
             proven=proven or None,
         )
+        keep(self.request.nix, str(made.oci), self.home.data / "images" / image.manifest_digest.replace(":", "-"))
         with Store(database_path(self.home)) as store:
             recorded = store.record_build(build)
-        keep(self.request.nix, str(made.oci), self.home.data / "images" / image.manifest_digest.replace(":", "-"))
         project = self.projects / str(recorded.version)
         write_folder(project, files)
         return BuildResult(

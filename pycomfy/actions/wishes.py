@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,7 +45,11 @@ class LockRequest:
 def read_bounded(file: Path, kind: str) -> bytes:
     """The bytes of a file the user named; `kind` is what it should be. Raises `NotFound`, `BadInput`."""
     try:
-        if file.stat().st_size > MOST_BYTES:
+        about = file.stat()
+        if not stat.S_ISREG(about.st_mode):
+            # A pipe or a device may never end, and a lock would be beside it.
+            raise BadInput(f"the {kind} is no file", where=str(file), fix="give a file, or the folder with it")
+        if about.st_size > MOST_BYTES:
             raise BadInput(
                 f"the {kind} is larger than {MOST_BYTES >> 20} MiB", where=str(file), fix="give another file"
             )

@@ -1,22 +1,31 @@
 """The command line: one command per verb, and how their errors are shown."""
 
+import contextlib
+import errno
 import json
 import os
+import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from pycomfy import __version__
-from pycomfy.errors import Problems, PycomfyError
+from pycomfy.errors import BadInput, NoSpace, Problems, PycomfyError
+from pycomfy.outside.files import explain_os_error
+from pycomfy.outside.process import signals_as_exceptions
 
 COMMANDS = ("inspect", "convert", "lock", "build", "run", "verify", "log")
 """Each is a module of this package with a function of its name."""
 
 USER_ERROR, USAGE_ERROR, OUR_BUG = 1, 2, 70
+SIGNALLED = 128  # and the signal's number
+INTERRUPTED = SIGNALLED + signal.SIGINT
 
 WronglyCalled: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Click's root of usage errors, as Typer knows it: newer ones bring a Click of their own."""
@@ -58,31 +67,82 @@ for _name in COMMANDS:
 def main() -> None:
     """Run the CLI. Exit 0 done, 1 an error the user can mend, 2 usage, 3 a check said no, 70 our bug."""
     try:
+        with signals_as_exceptions():
+            sys.exit(_run())
+    except (typer.Abort, KeyboardInterrupt):
+        _say_interrupted()
+        sys.exit(INTERRUPTED)
+    except SystemExit as e:
+        if isinstance(e.code, int) and e.code > SIGNALLED:
+            _say_interrupted()
+        raise
+    finally:
+        _settle_output()
+
+
+def _run() -> int:
+    """The exit status of the command; errors are shown."""
+    try:
         status = app(standalone_mode=False)
-        sys.exit(status if isinstance(status, int) else 0)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
     except WronglyCalled as e:
         e.show()
-        sys.exit(USAGE_ERROR)
-    except (typer.Abort, KeyboardInterrupt):
-        print("interrupted: nothing was left half-done", file=sys.stderr)
-        sys.exit(130)
+        return USAGE_ERROR
     except PycomfyError as e:
         show_error(e)
-        sys.exit(USER_ERROR)
+        return USER_ERROR
     except BrokenPipeError:
-        # `pycomfy … | head`: the reader has enough; Python must not complain when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        # `pycomfy … | head`: the reader has enough.
+        _drop_output()
+        return 0
+    except OSError as e:
+        explained = explain_os_error(e, Path(tempfile.gettempdir())) if e.filename else _explain_output(e)
+        if explained is None:
+            return _show_bug()
+        show_error(explained)
+        return USER_ERROR
     except Exception:  # noqa: BLE001  (whatever else it is, it is ours)
-        Console(stderr=True).print_exception()
-        print("\nThis is a bug in pycomfy. Please report it with the lines above.", file=sys.stderr)
-        sys.exit(OUR_BUG)
+        return _show_bug()
+
+
+def _show_bug() -> int:
+    Console(stderr=True).print_exception()
+    print("\nThis is a bug in pycomfy. Please report it with the lines above.", file=sys.stderr)
+    return OUR_BUG
+
+
+def _say_interrupted() -> None:
+    print("interrupted: nothing was left half-done", file=sys.stderr)
+
+
+def _explain_output(error: OSError) -> PycomfyError | None:
+    """Standard output on a full disk, or its disk gone. What we write elsewhere is told apart where it is written."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        return None
+    kind = BadInput if error.errno == errno.EIO else NoSpace
+    fix = "send the output to another file or disk, or free some space"
+    where = f"standard output, or a temporary file in {tempfile.gettempdir()}"
+    return kind(f"it cannot be written: {error.strerror}", where=where, fix=fix)
+
+
+def _settle_output() -> None:
+    """What cannot be written goes nowhere, so that Python does not complain of it when it leaves."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show_error(error: PycomfyError) -> None:
     """The error on stderr for a person; with `--json`, also on stdout for a program."""
     if "--json" in sys.argv:
-        print(json.dumps({"error": error.as_dict()}, ensure_ascii=False))
+        with contextlib.suppress(OSError):
+            print(json.dumps({"error": error.as_dict()}, ensure_ascii=False))
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for one in error.problems if isinstance(error, Problems) else (error,):
         console.print("[bold red]error:[/bold red] ", end="")

@@ -8,30 +8,55 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pycomfy.errors import NoSpace
+from pycomfy.errors import BadInput, NoSpace, PycomfyError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_PLACE = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
+LARGER = "free some space (`nix-store --gc`, `podman image prune`), or set PYCOMFY_HOME to a folder on a larger disk"
+
+
+def no_space(where: Path) -> NoSpace:
+    """The error for a disk that is full, which says how much is free where `where` is or would be."""
+    there = next((p for p in (where, *where.parents) if p.exists()), Path("/"))
+    free = shutil.disk_usage(there).free
+    return NoSpace(f"no space left on the disk ({free / 1e6:.1f} MB free)", where=str(where), fix=LARGER)
+
+
+def explain_os_error(error: OSError, where: Path) -> PycomfyError | None:
+    """A full disk, a folder that must not be written, or a path that cannot be one, for a user; None for the rest."""
+    named = error.filename2 or error.filename
+    at = str(named) if isinstance(named, str | os.PathLike) else str(where)
+    if error.errno in _FULL:
+        return no_space(where)
+    if error.errno in _REFUSED:
+        fix = "change its permissions, or use another place"
+        return BadInput(f"no permission: {error.strerror}", where=at, fix=fix)
+    if error.errno in _NO_PLACE:
+        return BadInput(f"nothing can be written there: {error.strerror}", where=at, fix="give another path")
+    return None
 
 
 @contextlib.contextmanager
 def full_disk_is_an_error(where: Path) -> Iterator[None]:
-    """Turn ENOSPC and EDQUOT into `NoSpace`, which says how much is free and where."""
+    """Turn an `OSError` that the user can mend into a `PycomfyError`: `NoSpace` for a full disk, which says how much is
+    free and where; `BadInput` for a place where nothing can be written."""
     try:
         yield
     except OSError as e:
-        if e.errno not in (errno.ENOSPC, errno.EDQUOT):
+        explained = explain_os_error(e, where)
+        if explained is None:
             raise
-        there = next((p for p in (where, *where.parents) if p.exists()), Path("/"))
-        free = shutil.disk_usage(there).free
-        raise NoSpace(
-            f"no space left on the disk ({free / 1e6:.0f} MB free)",
-            where=str(where),
-            fix="free some space (`nix-store --gc`, `podman image prune`) or set PYCOMFY_HOME to a larger disk",
-        ) from e
+        raise explained from e
 
 
 def write_file(path: Path, data: bytes | str) -> None:
-    """Replace `path` by `data` in one step. The folder is made if it is missing. Raises `NoSpace`."""
+    """Replace `path` by `data` in one step. The folder is made if it is missing. Raises `NoSpace`, or `BadInput` for
+    what is no file, such as a device: putting a file in its place would harm the machine."""
     raw = data.encode() if isinstance(data, str) else data
     with full_disk_is_an_error(path):
+        if path.exists() and not path.is_file():
+            raise BadInput("it is no file that could be replaced", where=str(path), fix="give the path of a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
         try:

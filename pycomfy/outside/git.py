@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from pycomfy.errors import NotFound, PycomfyError, UnpinnedPack, Unreachable, Unresolved
 from pycomfy.flow.lock.address import Address, parse_address, without_password
-from pycomfy.outside.files import full_disk_is_an_error
+from pycomfy.outside.files import full_disk_is_an_error, no_space
 from pycomfy.outside.process import missing
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -243,6 +243,8 @@ class Repository:
         lines = [re.sub(r"^(fatal|error|remote): ", "", line).strip() for line in message.splitlines() if line.strip()]
         said = next((line for line in lines if not line.startswith(("Please make sure", "and the repository"))), "")
         said = re.sub(r"\S+://\S+", lambda m: without_password(m[0]), said)
+        if "No space left on device" in message or "Disk quota exceeded" in message:
+            return no_space(self.mirror)
         what = f"{self.owner}: the git repository cannot be read: {said}"
         where = self.address.public
         if owned := re.search(r"dubious ownership in repository at '([^']+)'", message):

@@ -1,8 +1,12 @@
 """Starting other people's programs: an argument list, never a shell; a missing one is an error with a way to get it."""
 
+import contextlib
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 
 from pycomfy.errors import MissingTool
 
@@ -39,3 +43,30 @@ def run(
         if cwd is not None and not cwd.is_dir():
             raise
         raise missing(str(command[0])) from e
+
+
+@contextlib.contextmanager
+def signals_as_exceptions() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does; one that is ignored, as under nohup, stays so. Only the
+    main thread can; others are left as they are."""
+
+    def unwind(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    wanted = (signal.SIGTERM, signal.SIGHUP)
+    with handling(unwind, *(s for s in wanted if signal.getsignal(s) is not signal.SIG_IGN)):
+        yield
+
+
+@contextlib.contextmanager
+def handling(handler: Callable[[int, FrameType | None], None] | signal.Handlers, *numbers: int) -> Iterator[None]:
+    """Let `handler` have these signals for a while; does nothing in another thread than the main one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -21,11 +21,21 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
-from pycomfy.errors import BadConfig, MissingTool, NoSolution, NotFound, NoWheel, PycomfyError, Unreachable, raise_all
+from pycomfy.errors import (
+    BadConfig,
+    MissingTool,
+    NoSolution,
+    NoSpace,
+    NotFound,
+    NoWheel,
+    PycomfyError,
+    Unreachable,
+    raise_all,
+)
 from pycomfy.flow.lock.model import Wheel
 from pycomfy.flow.lock.requirements import Asked, Wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels
-from pycomfy.outside.files import write_file
+from pycomfy.outside.files import no_space, write_file
 from pycomfy.outside.process import run
 
 # How the index is reached is the machine's affair; what is chosen from it must depend on the question alone.
@@ -85,8 +95,12 @@ def pin_wheel(pin: str, target: Target, cache: Path) -> tuple[Wheel, datetime | 
         requirements.write_text(pin + "\n")
         done = _ask_uv([*_options(target), "--no-deps", requirements.name], Path(folder), cache)
     if isinstance(done, str):
-        raise _unreachable(done) or NotFound(
-            f"there is no wheel {pin}: {_reason(done)}", where="pycomfy.toml", fix="correct the name or the version"
+        raise (
+            _no_space(done)
+            or _unreachable(done)
+            or NotFound(
+                f"there is no wheel {pin}: {_reason(done)}", where="pycomfy.toml", fix="correct the name or the version"
+            )
         )
     pylock = tomllib.loads(done.decode())
     (wheel,) = choose_wheels(pylock, target.platform, target.python)
@@ -209,8 +223,8 @@ def _configuration(environment: Mapping[str, str]) -> list[str]:
 
 def _explain(question: Question, stderr: str, command: Sequence[str], folder: Path) -> list[PycomfyError]:
     """Why there is no answer. uv names one package without wheels at a time: leave it out and ask again."""
-    if unreachable := _unreachable(stderr):
-        return [unreachable]
+    if failed := _no_space(stderr) or _unreachable(stderr):
+        return [failed]
     without: dict[str, NoWheel] = {}
     while (missing := _WITHOUT_WHEEL.search(stderr)) and missing[1] not in without and len(without) < MOST_PROBLEMS:
         without[missing[1]] = _no_wheel(missing, stderr, question, folder)
@@ -279,6 +293,13 @@ def _reason(stderr: str) -> str:
     text = re.sub(r"^\s*(error|cause|×|├─▶|╰─▶)\s*:?\s*", "", text, flags=re.MULTILINE)
     text = re.sub(r"^No solution found when resolving dependencies:?\s*", "", text.strip())
     return _without_passwords(re.sub(r"\s+", " ", text)).strip().rstrip(".")
+
+
+def _no_space(stderr: str) -> NoSpace | None:
+    if not re.search(r"No space left on device|Disk quota exceeded", stderr):
+        return None
+    where = re.search(r"(?:`|file |folder |directory )(/[^`\n]+?)`?(?::|$)", stderr, flags=re.MULTILINE)
+    return no_space(Path(where[1]) if where else Path(_environment().get("UV_CACHE_DIR") or Path.home()))
 
 
 def _unreachable(stderr: str) -> Unreachable | None:

@@ -6,12 +6,10 @@ import secrets
 import selectors
 import signal
 import subprocess
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import IO
 
 from pycomfy.errors import RunFailed
@@ -48,7 +46,7 @@ def run_container(
     name = f"pycomfy-{secrets.token_hex(6)}"
     command = plan_run(engine, spec, name, user)
     give_to(user, spec.data)
-    with signals_as_exceptions():
+    with process.signals_as_exceptions():
         started = _start(command)
         try:
             errors = _exchange(started, request, on_line, limit)
@@ -63,17 +61,6 @@ def run_container(
         fix = f"`{engine.kind} run --rm IMAGE health` shows whether any container starts"
         raise RunFailed(f"{engine.kind} could not start the container: {last}", where=errors[-1500:], fix=fix)
     return Exit(status, errors)
-
-
-@contextlib.contextmanager
-def signals_as_exceptions() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does. Only the main thread can; others are left as they are."""
-
-    def unwind(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    with _handling(unwind, signal.SIGTERM, signal.SIGHUP):
-        yield
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
@@ -169,7 +156,7 @@ def _leave(started: subprocess.Popen[bytes]) -> None:
 
 def _remove(engine: Engine, name: str, started: subprocess.Popen[bytes]) -> None:
     """Make sure that nothing is left: neither the container nor the engine's client. A Ctrl-C has to wait for this."""
-    with _handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    with process.handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         status = started.poll()
         if status is None or status < 0 or status == 125:
             quiet = subprocess.DEVNULL
@@ -182,19 +169,6 @@ def _remove(engine: Engine, name: str, started: subprocess.Popen[bytes]) -> None
         for stream in (started.stdin, started.stdout, started.stderr):
             with contextlib.suppress(OSError):
                 _pipe(stream).close()
-
-
-@contextlib.contextmanager
-def _handling(handler: Callable[[int, FrameType | None], None] | signal.Handlers, *numbers: int) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

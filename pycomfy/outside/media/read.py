@@ -1,6 +1,8 @@
 """Reading a workflow from wherever a person points: a file, a folder of ours, standard input, a URL."""
 
 import io
+import os
+import stat
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -40,8 +42,8 @@ def read_workflow_bytes(source: str) -> bytes:
         path = path / "workflow.json"
     try:
         with path.open("rb") as file:
-            if not file.seekable():
-                return find_workflow(_bounded(file), where=source)
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return find_workflow(_bounded(file, source), where=source)
             return find_workflow(file, where=source)
     except FileNotFoundError as e:
         raise NotFound(f"there is no file {path}", where=str(Path.cwd()), fix="check the path") from e
@@ -64,10 +66,11 @@ def name_of(source: str) -> str:
     return path.parent.name or "workflow" if path.name == "workflow.json" else path.stem
 
 
-def _bounded(stream: BinaryIO) -> BinaryIO:
+def _bounded(stream: BinaryIO, where: str = "standard input") -> BinaryIO:
+    """What a pipe or a device, which may never end, has to say."""
     data = stream.read(MAX_DOWNLOAD + 1)
     if len(data) > MAX_DOWNLOAD:
-        raise BadWorkflow(f"more than {MAX_DOWNLOAD >> 20} MiB", where="standard input", fix="give a workflow")
+        raise BadWorkflow(f"more than {MAX_DOWNLOAD >> 20} MiB", where=where, fix="give a workflow")
     return io.BytesIO(data)
 
 
