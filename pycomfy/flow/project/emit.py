@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import jinja2
 
-from pycomfy.flow.lock.model import GitSource, Lock, PathSource, render_lock
+from pycomfy.flow.lock.address import parse_address
+from pycomfy.flow.lock.model import GitSource, Lock, PathSource, Source, render_lock
 
 _TEMPLATES = ("flake.nix", "flake.lock", "default.nix")
 _README = "README.md.j2"
@@ -51,12 +52,17 @@ def render_json(value: object) -> bytes:
 
 
 def _readme(lock: Lock, template: str) -> str:
-    sources = {"ComfyUI": lock.comfyui.source, **{f"node pack {p.name}": p.source for p in lock.packs}}
-    local = [
-        name
-        for name, source in sources.items()
-        if isinstance(source, PathSource) or (isinstance(source, GitSource) and "://" not in source.url)
-    ]
+    sources = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
+    local = {name: place for name, source in sources.items() if (place := _local_place(source)) is not None}
     # Markdown, not HTML: nothing to escape, and every name in a lock is plain by its type.
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
     return environment.from_string(template).render(lock=lock, local=local)
+
+
+def _local_place(source: Source) -> str | None:
+    """Where a source is that no network address leads to; None for all others."""
+    if isinstance(source, PathSource):
+        return f"the folder {source.path}, without .git and __pycache__"
+    if isinstance(source, GitSource) and parse_address(source.url).local:
+        return f"the git repository {source.url} at {source.commit}"
+    return None
