@@ -66,7 +66,7 @@ def _read_indices(
     archives: Sequence[str], suites: Sequence[tuple[int, str]], architecture: str, home: Home, progress: Progress
 ) -> list[tuple[int, str]]:
     files: list[File] = []
-    with progress.step("Read Debian's releases", total=len(suites)) as task:
+    with progress.step(f"Read Debian's releases ({architecture})", total=len(suites)) as task:
         for archive, suite in suites:
             folder = f"{archives[archive]}/dists/{suite}"
             release = _read_release(folder, suite, progress)
