@@ -23,6 +23,9 @@ from pycomfy.outside.process import signals_as_exceptions
 COMMANDS = ("inspect", "convert", "lock", "build", "run", "verify", "log")
 """Each is a module of this package with a function of its name."""
 
+GROUPS = ("catalog",)
+"""Each is a module of this package with an `app` of several commands."""
+
 USER_ERROR, USAGE_ERROR, OUR_BUG = 1, 2, 70
 SIGNALLED = 128  # and the signal's number
 INTERRUPTED = SIGNALLED + signal.SIGINT
@@ -62,6 +65,8 @@ def _command(name: str) -> Callable[..., Any]:
 
 for _name in COMMANDS:
     app.command(_name)(_command(_name))
+for _name in GROUPS:
+    app.add_typer(import_module(f"pycomfy.cli.{_name}").app, name=_name)
 
 
 def main() -> None:

@@ -1,0 +1,137 @@
+"""`pycomfy catalog`: which node packs there are, and which node types are whose."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pycomfy.actions import catalog as action
+from pycomfy.cli.progress import make_progress
+from pycomfy.flow.catalogue.match import Answer
+from pycomfy.flow.catalogue.model import Listing
+from pycomfy.outside.home import find_home
+
+app = typer.Typer(
+    help="Look up node packs and their node types; offline once the catalogue was fetched.", no_args_is_help=True
+)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.command()
+def update(as_json: _Json = False) -> None:
+    """Fetch the newest lists of node packs: ComfyUI-Manager's repository, or its last release on the Python index."""
+    made = action.update(find_home(), make_progress())
+    if as_json:
+        result = {"origin": vars(made.origin), "packs": made.packs, "types": made.types, "remarks": list(made.remarks)}
+        print(json.dumps(result, indent=1, ensure_ascii=False))
+        return
+    print(f"{made.packs} node packs with {made.types} node types, from {made.origin.name} ({made.origin.hash[:12]})")
+    for remark in made.remarks:
+        print(f"  note: {remark}")
+
+
+@app.command()
+def search(
+    text: Annotated[list[str], typer.Argument(help="Words of a title, author, description, address or node type.")],
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
+    as_json: _Json = False,
+) -> None:
+    """Find node packs.
+
+    Example: `pycomfy catalog search video helper`
+    """
+    found = action.search(find_home(), " ".join(text), limit)
+    if as_json:
+        print(json.dumps([as_dict(pack) for pack in found], indent=1, ensure_ascii=False))
+    else:
+        _table(found)
+
+
+@app.command()
+def show(
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="A repository's URL, owner/name, or a registry id.")],
+    as_json: _Json = False,
+) -> None:
+    """Show a node pack and its node types.
+
+    Example: `pycomfy catalog show ltdrdata/ComfyUI-Impact-Pack`
+    """
+    pack = action.show(find_home(), repo)
+    if as_json:
+        print(json.dumps(as_dict(pack) | {"types": list(pack.types)}, indent=1, ensure_ascii=False))
+        return
+    print(pack.url)
+    for label, value in (("title", pack.title), ("author", pack.author), ("about", pack.description)):
+        if value:
+            print(f"  {label}: {value}")
+    print(f"  {describe(pack)}")
+    for type_ in pack.types:
+        print(f"  {type_}")
+
+
+@app.command()
+def resolve(
+    types: Annotated[list[str], typer.Argument(metavar="TYPE…", help="Node types, as a workflow names them.")],
+    as_json: _Json = False,
+) -> None:
+    """Say whose each node type is, or who may be meant if that is not certain.
+
+    Example: `pycomfy catalog resolve VHS_VideoCombine KSampler`
+    """
+    answers = action.resolve(find_home(), types)
+    if as_json:
+        print(json.dumps([_answer_as_dict(a) for a in answers], indent=1, ensure_ascii=False))
+        return
+    for answer in answers:
+        print(f"{answer.type}\t{answer.answer or '-'}\t{answer.reason}")
+        if answer.answer is None:
+            for pack in answer.candidates:
+                print(f"  {pack.url}  ({describe(pack)})")
+
+
+def describe(pack: Listing) -> str:
+    """Stars, last update and the number of types, in a few words."""
+    stars = f"{pack.stars} stars" if pack.stars is not None else "stars unknown"
+    return ", ".join([stars, *([f"updated {pack.updated}"] if pack.updated else []), f"{len(pack.types)} node types"])
+
+
+def as_dict(pack: Listing) -> dict[str, object]:
+    return {
+        "url": pack.url,
+        "title": pack.title,
+        "author": pack.author,
+        "description": pack.description,
+        "registry_id": pack.registry_id,
+        "stars": pack.stars,
+        "updated": pack.updated,
+        "types": len(pack.types),
+    }
+
+
+def _answer_as_dict(answer: Answer) -> dict[str, object]:
+    return {
+        "type": answer.type,
+        "answer": answer.answer,
+        "reason": answer.reason,
+        "candidates": [{"url": p.url, "stars": p.stars, "updated": p.updated} for p in answer.candidates],
+    }
+
+
+def _table(packs: list[Listing]) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        for pack in packs:
+            print(pack.url, pack.stars if pack.stars is not None else "-", pack.title, sep="\t")
+        return
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for title in ("repository", "stars", "updated", "types", "title"):
+        table.add_column(title, justify="right" if title in ("stars", "types") else "left")
+    for pack in packs:
+        stars = "" if pack.stars is None else str(pack.stars)
+        place = escape(pack.url.removeprefix("https://"))
+        table.add_row(place, stars, pack.updated or "", str(len(pack.types)), escape(pack.title))
+    console.print(table)

@@ -1,0 +1,1 @@
+"""What is known of node packs in general: which repository provides which node types."""

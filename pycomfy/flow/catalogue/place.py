@@ -1,0 +1,52 @@
+"""Where a node pack is: the many ways of writing a repository's address, as one."""
+
+import re
+from typing import NamedTuple
+
+from pycomfy.errors import BadConfig
+from pycomfy.flow.lock.address import parse_address
+
+_OWNER_REPO = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_.-]+"
+
+# Pages and files within a repository, which name it too.
+_INSIDE = re.compile(
+    rf"^https://(?:raw\.githubusercontent\.com/(?P<raw>{_OWNER_REPO})/.+"
+    rf"|(?:www\.)?github\.com/(?P<web>{_OWNER_REPO})/(?:raw|blob|tree|wiki|releases)(?:/.*)?)$",
+    re.IGNORECASE,
+)
+_SHORT = re.compile(rf"^{_OWNER_REPO}$")
+_PYTHON = re.compile(r"^https://[^\s?#]+\.py$")
+
+
+class Place(NamedTuple):
+    """`identity` is equal for all addresses of one repository; `file` is the one Python file the address names."""
+
+    url: str
+    identity: str
+    file: str | None = None
+
+
+def find_place(text: str) -> Place | None:
+    """The repository that an address on the web names; None for one that names none, or that nobody should follow.
+
+    `owner/name` is short for GitHub's; a password is dropped.
+    """
+    text = text.strip()
+    if len(text) > 1000:
+        return None
+    if _SHORT.match(text):
+        text = f"https://github.com/{text}"
+    file = text if _PYTHON.match(text) else None
+    inside = _INSIDE.match(text)
+    if inside:
+        text = f"https://github.com/{inside['raw'] or inside['web']}"
+    elif file is None:
+        text = text.split("#", 1)[0].split("?", 1)[0]
+    try:
+        address = parse_address(text)
+    except BadConfig:
+        return None
+    if address.local or not address.public.startswith(("https://", "ssh://", "git@")):
+        return None
+    host, _, path = address.identity.partition("/")
+    return Place(address.public.rstrip("/"), f"{host.removeprefix('www.')}/{path}", file)

@@ -1,0 +1,47 @@
+import pytest
+
+from pycomfy.flow.catalogue.match import Claims, answer_type
+from pycomfy.flow.catalogue.parse import parse_catalogue
+from tests.flow.catalogue.maps import A, B, C, claim, lists, some
+
+
+@pytest.mark.parametrize(
+    ("type_", "answer", "reason"),
+    [
+        ("KSampler", "comfy-core", "built-in"),
+        ("Upscale", "comfy-core", "built-in"),
+        ("X", A, "only-pack"),
+        ("W", B, "only-pack"),
+        ("Z", B, "preemption"),
+        ("Y", None, "ambiguous"),
+        ("New (cc)", C, "pattern"),
+        ("Nobody's", None, "unknown"),
+    ],
+)
+def test_each_rule_answers_its_types(type_: str, answer: str | None, reason: str) -> None:
+    found = answer_type(type_, claim(some(), type_))
+    assert (found.answer, found.reason) == (answer, reason)
+
+
+def test_candidates_are_ranked_by_stars_and_never_chosen_by_them() -> None:
+    found = answer_type("Y", claim(some(), "Y"))
+    assert [p.url for p in found.candidates] == [B, A] and found.pack is None
+
+
+def test_two_packs_that_both_preempt_are_a_question() -> None:
+    packs = parse_catalogue(lists({A: (["X"], {"preemptions": ["X"]}), B: (["X"], {"preemptions": ["X"]})}))
+    assert answer_type("X", claim(packs, "X")).reason == "ambiguous"
+
+
+def test_a_loose_pattern_or_two_are_a_question() -> None:
+    packs = parse_catalogue(lists({A: (["A Smart"], {"nodename_pattern": "Smart"}), B: (["Smart B"],)}))
+    found = answer_type("Smart C", claim(packs, "Smart C"))
+    assert found.reason == "ambiguous" and [p.url for p in found.candidates] == [A]
+    packs = parse_catalogue(
+        lists({A: (["a_jru"], {"nodename_pattern": "_jru$"}), B: ([], {"nodename_pattern": "_jru$|^jr_"})})
+    )
+    assert answer_type("c_jru", claim(packs, "c_jru")).reason == "ambiguous"
+
+
+def test_nothing_known_is_unknown() -> None:
+    assert answer_type("T", Claims()).answer is None
