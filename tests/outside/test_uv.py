@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.errors import BadConfig, NoSolution, NotFound, NoWheel, Problems, Unreachable
+from pycomfy.flow.lock.model import PlatformName
 from pycomfy.flow.lock.requirements import Wants, list_wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels
 from pycomfy.outside.uv import Question, compile_pylock, pin_wheel
@@ -212,3 +213,10 @@ def test_the_examples_comfyui_is_on_the_real_index() -> None:
         pytest.skip(f"no Python index: {e.what}")
     assert wheel.sha256 == "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47"
     assert uploaded is None or uploaded.year == 2025
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+@pytest.mark.parametrize("platform", ["linux/amd64", "linux/arm64"])
+def test_uv_knows_every_platform(platform: PlatformName, python: str, tmp_path: Path) -> None:
+    question = Question([Wants("nobody")], Target(platform, python), datetime(2025, 1, 1, tzinfo=UTC))
+    assert compile_pylock(question, tmp_path).get("packages", []) == []

@@ -21,6 +21,9 @@ _MACHINES: Mapping[PlatformName, str] = {"linux/amd64": "x86_64", "linux/arm64":
 _PATCH = {"3.11": "3.11.2", "3.13": "3.13.5"}
 _GLIBC = {"3.11": 36, "3.13": 41}
 
+_UV_GLIBC = 40
+"""The newest glibc that uv has a platform for. It accepts no wheel that a newer one refuses."""
+
 # The names that manylinux had before PEP 600, by glibc; aarch64 begins with manylinux2014.
 _OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _OLDEST_GLIBC: Mapping[PlatformName, int] = {"linux/amd64": 5, "linux/arm64": 17}
@@ -44,7 +47,7 @@ class Target:
     @property
     def uv_platform(self) -> str:
         """What `uv --python-platform` calls it."""
-        return f"{self.machine}-manylinux_2_{_GLIBC[self.python]}"
+        return f"{self.machine}-manylinux_2_{min(_GLIBC[self.python], _UV_GLIBC)}"
 
     def environment(self) -> dict[str, str]:
         """The values of environment markers (PEP 508)."""
