@@ -1,29 +1,59 @@
-"""How a version is named: `NAME`, or `NAME@3`."""
+"""How a version is named: `NAME`, `NAME@3`, `NAME@tag` or `NAME@commit`; what workflows and tags may be called."""
 
 import re
 from dataclasses import dataclass
 
 from pycomfy.errors import BadInput
 
-_REFERENCE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._+-]{0,99})(@(?P<version>[1-9][0-9]{0,8}))?")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}"
+_REFERENCE = re.compile(rf"(?P<name>{_NAME})(@((?P<version>[1-9][0-9]{{0,8}})|(?P<revision>{_NAME})))?")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A workflow's version by number; None is the newest."""
+    """A workflow's version by its number along the branch, or by a `revision`: a tag, or a commit. Neither: the newest.
+
+    A number is never a tag: no tag can be made of digits alone.
+    """
 
     name: str
     version: int | None = None
+    revision: str | None = None
 
     def __str__(self) -> str:
-        return self.name if self.version is None else f"{self.name}@{self.version}"
+        at = self.version if self.version is not None else self.revision
+        return self.name if at is None else f"{self.name}@{at}"
 
 
 def parse_reference(text: str) -> Reference:
     """Raises `BadInput`."""
     found = _REFERENCE.fullmatch(text)
-    if found is None:
+    revision = found["revision"] if found is not None else None
+    # Digits alone are a number, or a commit's first ones.
+    if found is None or (revision is not None and revision.isdigit() and len(revision) < 7):
         raise BadInput(
-            f'"{text}" names no version', where="NAME", fix="write NAME or NAME@NUMBER; `pycomfy log` has them"
+            f'"{text}" names no version',
+            where="NAME",
+            fix="write NAME, NAME@NUMBER, NAME@TAG or NAME@COMMIT; `pycomfy log` has them",
         )
-    return Reference(found["name"], int(found["version"]) if found["version"] else None)
+    return Reference(found["name"], int(found["version"]) if found["version"] else None, revision)
+
+
+def check_workflow_name(name: str) -> str:
+    """`name`, if a workflow can be called that: it is a branch of git, too. Raises `BadInput`."""
+    if re.fullmatch(_NAME, name) is None or not _suits_git(name) or name == "HEAD":
+        fix = "use letters, digits, single `.`, and `-`, `_`, `+`; not .lock at the end"
+        raise BadInput(f'"{name}" cannot be the name of a workflow', where="NAME", fix=fix)
+    return name
+
+
+def check_tag(tag: str) -> str:
+    """`tag`, if a version can be tagged with it. Raises `BadInput`."""
+    if re.fullmatch(_NAME, tag) is None or not _suits_git(tag) or tag.isdigit():
+        fix = "use letters, digits, single `.`, and `-`, `_`, `+`; not digits alone, which are version numbers"
+        raise BadInput(f'"{tag}" cannot be a tag', where="TAG", fix=fix)
+    return tag
+
+
+def _suits_git(name: str) -> bool:
+    return ".." not in name and not name.endswith((".", ".lock"))
