@@ -8,6 +8,7 @@ import typer
 
 from pycomfy.actions.build import BuildRequest, BuildResult
 from pycomfy.actions.build import build as build_image
+from pycomfy.actions.realise import host_platform
 from pycomfy.cli.progress import duration, make_progress, size
 from pycomfy.flow.lock.model import PlatformName
 from pycomfy.outside.home import find_home
@@ -92,4 +93,5 @@ def _show(result: BuildResult) -> None:
     print(f"  image    {size(image.size)}, {image.platform}, {layers}")
     print(f"  layout   {image.layout}")
     print(f"  project  {result.project}")
-    print(f"  run it   pycomfy run {result.name}")
+    if image.platform == host_platform():
+        print(f"  run it   pycomfy run {result.name}")

@@ -1,0 +1,28 @@
+"""What `build` says of what it built."""
+
+from pathlib import Path
+
+import pytest
+
+from pycomfy.actions.build import BuildResult
+from pycomfy.actions.realise import host_platform
+from pycomfy.cli.build import _show
+from pycomfy.outside.engine import LayoutImage
+
+
+def shown(platform: str, capsys: pytest.CaptureFixture[str], layers_built: int = 2) -> str:
+    image = LayoutImage(Path("/layout"), "sha256:1", "sha256:2", (), ("sha256:3",) * 5, platform, 8_000_000_000)
+    _show(BuildResult("portrait", 3, True, image, Path("/project"), layers_built, 3, 12.0, Path("/log")))
+    return capsys.readouterr().out
+
+
+def test_an_image_for_this_machine_can_be_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "pycomfy run portrait" in shown(host_platform(), capsys)
+
+
+def test_an_image_for_another_machine_is_not_offered_to_be_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "pycomfy run" not in shown("linux/riscv64", capsys)
+
+
+def test_one_layer_is_no_layers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "1 layer built, 3 reused" in shown("linux/amd64", capsys, layers_built=1)
