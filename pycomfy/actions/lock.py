@@ -38,9 +38,10 @@ from pycomfy.flow.needs.catalogue import class_types, is_node_source
 from pycomfy.flow.needs.find import find_needs
 from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside.debian import pin_root
-from pycomfy.outside.files import write_file
+from pycomfy.outside.files import check_replaceable, full_disk_is_an_error, write_file
 from pycomfy.outside.home import Home
 from pycomfy.outside.sources import Pinned, pin_source
+from pycomfy.outside.stop import stop_all
 from pycomfy.outside.uv import Question, compile_pylock
 from pycomfy.progress import Progress
 
@@ -65,6 +66,8 @@ def lock(request: LockRequest, home: Home, progress: Progress) -> LockResult:
     needs = find_needs(parse_workflow(data, where=str(file)))
     base, config = read_config(request)
     path = request.output or file.parent / "pycomfy.lock"
+    with full_disk_is_an_error(path):
+        check_replaceable(path)
     notes: list[str] = []
 
     sources = _pin_sources(config, base, home, progress)
@@ -135,6 +138,7 @@ def _together(jobs: Mapping[str, Callable[[], T]], done: Callable[[], None] = la
                 done()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            stop_all()
             raise
     raise_all([p for name in jobs if name in problems for p in _parts(problems[name])])
     return {name: future.result() for future, name in sorted(futures.items(), key=lambda item: item[1])}
@@ -223,7 +227,7 @@ def _rebase(source: Source, base: Path, folder: Path) -> Source:
 def _write(made: Lock, path: Path, notes: list[str]) -> LockResult:
     text = render_lock(made)
     try:
-        before = path.read_text()
+        before = path.read_text() if path.is_file() else None
     except (OSError, UnicodeDecodeError):
         before = None
     if before == text:

@@ -21,6 +21,7 @@ from pycomfy.errors import BadInput, HashMismatch, PycomfyError, Unreachable, ra
 from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.home import find_home
 from pycomfy.outside.network import Again, NoServer, check_status, local_path, make_client, public, retry
+from pycomfy.outside.stop import stoppable
 from pycomfy.progress import Progress, Silent, Task
 
 JOBS = 8
@@ -72,7 +73,8 @@ def fetch_all(
     total = sum(f.size or 0 for f in todo.values()) if all(f.size is not None for f in todo.values()) else None
     with (progress or Silent()).step(title, total=total, unit="bytes") as task, make_client() as client:
         shared = _Shared(client, task)
-        _run([_Job(file, path, shared) for path, file in todo.items()], shared.stop)
+        with stoppable(shared.stop.set):
+            _run([_Job(file, path, shared) for path, file in todo.items()], shared.stop)
     return paths
 
 

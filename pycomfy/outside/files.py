@@ -50,13 +50,18 @@ def full_disk_is_an_error(where: Path) -> Iterator[None]:
         raise explained from e
 
 
+def check_replaceable(path: Path) -> None:
+    """Raise `BadInput` if there is something at `path` that is no file."""
+    if path.exists() and not path.is_file():
+        raise BadInput("it is no file that could be replaced", where=str(path), fix="give the path of a file")
+
+
 def write_file(path: Path, data: bytes | str) -> None:
     """Replace `path` by `data` in one step. The folder is made if it is missing. Raises `NoSpace`, or `BadInput` for
     what is no file, such as a device: putting a file in its place would harm the machine."""
     raw = data.encode() if isinstance(data, str) else data
     with full_disk_is_an_error(path):
-        if path.exists() and not path.is_file():
-            raise BadInput("it is no file that could be replaced", where=str(path), fix="give the path of a file")
+        check_replaceable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
         try:

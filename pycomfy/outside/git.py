@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pycomfy.errors import NotFound, PycomfyError, UnpinnedPack, Unreachable, Unresolved
 from pycomfy.flow.lock.address import Address, parse_address, without_password
 from pycomfy.outside.files import full_disk_is_an_error, no_space
-from pycomfy.outside.process import missing
+from pycomfy.outside.process import missing, run
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -212,6 +212,7 @@ class Repository:
             "GIT_LFS_SKIP_SMUDGE": "1",
             "GIT_NO_REPLACE_OBJECTS": "1",
             "LC_ALL": "C",
+            "LANGUAGE": "C",
         }
         if "GIT_ASKPASS" not in os.environ:
             env["GIT_ASKPASS"] = ""
@@ -224,19 +225,8 @@ class Repository:
         if self.address.url.startswith("ssh://") or not (self.address.local or "://" in self.address.url):
             env |= _ssh_environment()
         with full_disk_is_an_error(self.cache):
-            status, output, message = (
-                _gitpython()
-                .cmd.Git(str(self.cache))
-                .execute(
-                    ["git", *settings, *arguments],
-                    with_extended_output=True,
-                    with_exceptions=False,
-                    stdout_as_string=False,
-                    strip_newline_in_stdout=False,
-                    env=env,
-                )
-            )
-        return Done(int(status), output if isinstance(output, bytes) else b"", str(message).strip())
+            done = run(["git", *settings, *arguments], cwd=self.cache, env={**os.environ, **env})
+        return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
 
     def _explain(self, message: str) -> PycomfyError:
         """git's message as an error; the last line that says something, without passwords."""

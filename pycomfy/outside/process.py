@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from pycomfy.errors import MissingTool
+from pycomfy.outside.stop import stoppable
 
 INSTALL = {
     "nix": "apt-get install nix-bin (Debian), or the official Nix installer elsewhere",
@@ -35,14 +36,20 @@ def run(
     stdin: bytes | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run to the end, output captured; the caller judges the exit status. Raises `MissingTool`."""
+    arguments, pipe = [str(c) for c in command], subprocess.PIPE
     try:
-        return subprocess.run(
-            [str(c) for c in command], cwd=cwd, env=env, check=False, capture_output=True, input=stdin or b""
-        )
+        process = subprocess.Popen(arguments, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe)
     except FileNotFoundError as e:
         if cwd is not None and not cwd.is_dir():
             raise
-        raise missing(str(command[0])) from e
+        raise missing(arguments[0]) from e
+    with process, stoppable(process.terminate):
+        try:
+            output, errors = process.communicate(stdin or b"")
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
 
 @contextlib.contextmanager
