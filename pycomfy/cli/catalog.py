@@ -26,10 +26,17 @@ def update(as_json: _Json = False) -> None:
     """Fetch the newest lists of node packs: ComfyUI-Manager's repository, or its last release on the Python index."""
     made = action.update(find_home(), make_progress())
     if as_json:
-        result = {"origin": vars(made.origin), "packs": made.packs, "types": made.types, "remarks": list(made.remarks)}
+        result = {
+            "origins": [vars(o) for o in made.origins],
+            "packs": made.packs,
+            "types": made.types,
+            "remarks": list(made.remarks),
+        }
         print(json.dumps(result, indent=1, ensure_ascii=False))
         return
-    print(f"{made.packs} node packs with {made.types} node types, from {made.origin.name} ({made.origin.hash[:12]})")
+    print(f"{made.packs} node packs with {made.types} node types")
+    for origin in made.origins:
+        print(f"  from {origin.name} ({origin.hash[:12]})")
     for remark in made.remarks:
         print(f"  note: {remark}")
 

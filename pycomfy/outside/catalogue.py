@@ -7,6 +7,7 @@ from the newer main branch of its repository where that can be reached.
 import contextlib
 import json
 import math
+import re
 import sqlite3
 import tempfile
 import zipfile
@@ -25,6 +26,7 @@ from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.catalogue.parse import LIST, MAP, MOST_BYTES, STATS, parse_catalogue
 from pycomfy.flow.catalogue.pattern import parse_pattern
 from pycomfy.flow.catalogue.place import find_place
+from pycomfy.flow.lock.address import without_password
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download
 from pycomfy.outside.files import full_disk_is_an_error
@@ -36,6 +38,9 @@ from pycomfy.progress import Progress
 
 WHEEL = "comfyui-manager"
 FOLDER = "comfyui_manager"
+_DOCS_FOLDER = "comfyui_embedded_docs/docs"
+DOCS = "comfyui-embedded-docs"
+"""The help pages that ComfyUI ships: they name its own node types, newer ones than the Manager's map knows."""
 REPOSITORY = "https://github.com/Comfy-Org/ComfyUI-Manager"
 FILES = (MAP, LIST, STATS)
 
@@ -60,9 +65,9 @@ class Origin:
 
 @dataclass(frozen=True)
 class Updated:
-    """What an update made. `remarks` say what could not be asked."""
+    """What an update made, from which lists. `remarks` say what could not be asked."""
 
-    origin: Origin
+    origins: tuple[Origin, ...]
     packs: int
     types: int
     remarks: tuple[str, ...] = ()
@@ -72,41 +77,65 @@ def catalogue_path(home: Home) -> Path:
     return home.data / "catalog.db"
 
 
-def update_catalogue(home: Home, progress: Progress, *, wheel: str = WHEEL, repository: str = REPOSITORY) -> Updated:
+def update_catalogue(
+    home: Home, progress: Progress, *, wheel: str = WHEEL, docs: str = DOCS, repository: str = REPOSITORY
+) -> Updated:
     """Fetch the Manager's lists, the newest that can be reached, and make the catalogue of them in one step.
 
-    `wheel` may be an exact pin. Raises `Unreachable` if neither index nor repository answers, `NotFound`, `BadInput`.
+    `wheel` and `docs` may be exact pins. Raises `Unreachable` if neither index nor repository answers, `NotFound`,
+    `BadInput`.
     """
     remarks: list[str] = []
+    core: frozenset[str] = frozenset()
+    origins: list[Origin] = []
     with progress.step("Update the catalogue of node packs") as task:
         try:
+            origin, core = _core_types(docs, home)
+            origins.append(origin)
+        except PycomfyError as e:
+            remarks.append(f"ComfyUI's newest node types are not known, for {docs} cannot be read: {e.what}")
+        try:
             origin, files = _from_repository(repository, home)
-            listings = parse_catalogue(files)
+            listings = parse_catalogue(files, core)
         except PycomfyError as e:
             remarks.append(f"{repository} cannot be used, so its last release is: {e.what}")
             origin, files = _from_wheel(wheel, home)
-            listings = parse_catalogue(files)
-        _write(catalogue_path(home), listings, origin)
+            listings = parse_catalogue(files, core)
+        origins.insert(0, origin)
+        _write(catalogue_path(home), listings, origins)
         types = len({t for listing in listings for t in listing.types})
         task.note(f"{len(listings)} packs, {types} node types")
-    return Updated(origin, len(listings), types, tuple(remarks))
+    return Updated(tuple(origins), len(listings), types, tuple(remarks))
 
 
 def _from_wheel(pin: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]:
+    files: dict[str, bytes] = {}
+    with _open_wheel(pin, home) as (origin, archive):
+        for name in FILES:
+            if archive.getinfo(f"{FOLDER}/{name}").file_size > MOST_BYTES:
+                raise BadInput(f"{name} is larger than {MOST_BYTES >> 20} MiB", where=origin.name, fix=_FIX)
+            files[name] = archive.read(f"{FOLDER}/{name}")
+    return origin, files
+
+
+def _core_types(pin: str, home: Home) -> tuple[Origin, frozenset[str]]:
+    """The types that have a help page: `docs/TYPE/en.md`, formerly `docs/TYPE.md`."""
+    with _open_wheel(pin, home) as (origin, archive):
+        pages = [re.fullmatch(rf"{_DOCS_FOLDER}/([^/]+)/[^/]+\.md", name) for name in archive.namelist()]
+    return origin, frozenset(page[1] for page in pages if page is not None)
+
+
+@contextlib.contextmanager
+def _open_wheel(pin: str, home: Home) -> Iterator[tuple[Origin, zipfile.ZipFile]]:
     wheel, _ = pin_wheel(pin, Target("linux/amd64", "3.11"), home.cache)
     path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
-    files: dict[str, bytes] = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in FILES:
-                if archive.getinfo(f"{FOLDER}/{name}").file_size > MOST_BYTES:
-                    raise BadInput(f"{name} is larger than {MOST_BYTES >> 20} MiB", where=wheel.filename, fix=_FIX)
-                files[name] = archive.read(f"{FOLDER}/{name}")
+            yield Origin("wheel", wheel.filename, without_password(wheel.url), wheel.sha256, _now()), archive
     except KeyError as e:
-        raise NotFound(f"the wheel has no file {e.args[0]}", where=wheel.filename, fix="name another version") from e
+        raise NotFound(f"the wheel lacks a file: {e.args[0]}", where=wheel.filename, fix="name another version") from e
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as e:
         raise BadInput(f"not a wheel: {e}", where=wheel.filename, fix="name another version") from e
-    return Origin("wheel", wheel.filename, wheel.url, wheel.sha256, _now()), files
 
 
 def _from_repository(url: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]:
@@ -127,7 +156,7 @@ def _from_repository(url: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]
 # — making the file —
 
 
-def _write(path: Path, listings: Sequence[Listing], origin: Origin) -> None:
+def _write(path: Path, listings: Sequence[Listing], origins: Sequence[Origin]) -> None:
     """Make the file beside, then put it in place: who reads at the same time keeps the old one."""
     with full_disk_is_an_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +165,7 @@ def _write(path: Path, listings: Sequence[Listing], origin: Origin) -> None:
             connection = sqlite3.connect(made)
             try:
                 with connection:
-                    _fill(Database(connection), listings, origin)
+                    _fill(Database(connection), listings, origins)
                 connection.execute("VACUUM")
             finally:
                 connection.close()
@@ -144,9 +173,9 @@ def _write(path: Path, listings: Sequence[Listing], origin: Origin) -> None:
             made.replace(path)
 
 
-def _fill(db: Database, listings: Sequence[Listing], origin: Origin) -> None:
+def _fill(db: Database, listings: Sequence[Listing], origins: Sequence[Origin]) -> None:
     db.execute(f"PRAGMA user_version = {LAYOUT}")
-    db.table("origins").insert(vars(origin))
+    db.table("origins").insert_all(vars(origin) for origin in origins)
     db.table("packs").insert_all((_row(number, pack) for number, pack in enumerate(listings, start=1)), pk="id")
     db.table("packs").create_index(["registry_id"])
     db.execute("CREATE TABLE identities (identity TEXT PRIMARY KEY, pack INTEGER NOT NULL) WITHOUT ROWID")
@@ -217,10 +246,11 @@ class Catalogue:
             self._connection.close()
             raise
 
-    def origin(self) -> Origin:
-        """Where its lists came from."""
+    def origins(self) -> tuple[Origin, ...]:
+        """Where its lists came from, the Manager's first."""
         with self._translated():
-            return Origin(**dict(self._all("SELECT kind, name, url, hash, fetched_at FROM origins")[0]))
+            rows = self._all("SELECT kind, name, url, hash, fetched_at FROM origins ORDER BY rowid")
+        return tuple(Origin(**dict(row)) for row in rows)
 
     def claims(self, types: Iterable[str]) -> dict[str, Claims]:
         """Who says that each type is theirs; every type is in the answer."""

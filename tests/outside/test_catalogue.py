@@ -15,6 +15,9 @@ from tests.flow.catalogue.maps import A, B, claim, lists, some
 from tests.outside.package_index import Index, serve
 from tests.outside.repositories import commit
 
+# A pin that no index is asked for.
+NO_DOCS = "not a pin!"
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
@@ -32,7 +35,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 def fill(home: Home, folder: Path, files: Mapping[str, str | bytes | None]) -> Updated:
     """A catalogue from a repository of the test's."""
     commit(folder, files)
-    return update_catalogue(home, Silent(), repository=str(folder))
+    return update_catalogue(home, Silent(), repository=str(folder), docs=NO_DOCS)
 
 
 def small(home: Home, folder: Path) -> None:
@@ -53,19 +56,23 @@ def small(home: Home, folder: Path) -> None:
 
 def test_the_newer_lists_of_the_repository_are_taken_and_recorded(home: Home, tmp_path: Path) -> None:
     made = fill(home, tmp_path / "manager", lists({A: (["X"],)}))
-    assert (made.packs, made.types, made.remarks) == (1, 1, ())
+    assert (made.packs, made.types) == (2, 1)
     with Catalogue(home) as catalogue:
-        origin = catalogue.origin()
-    assert origin == made.origin and origin.kind == "git" and len(origin.hash) == 40
+        (origin,) = catalogue.origins()
+    assert (origin,) == made.origins and origin.kind == "git" and len(origin.hash) == 40
 
 
 def test_without_the_repository_the_wheel_is_taken_with_a_remark(home: Home, index: Index, tmp_path: Path) -> None:
     files = [(f"{FOLDER}/{name}", data.decode()) for name, data in lists({A: (["X"],)}).items()]
     index.add("lists", "1.0", files=files)
-    made = update_catalogue(home, Silent(), wheel="lists", repository=str(tmp_path / "gone"))
-    assert made.origin.kind == "wheel" and len(made.origin.hash) == 64 and "gone" in made.remarks[0]
+    index.add("docs", "2.0", files=[("comfyui_embedded_docs/docs/NewNode/en.md", "")])
+    made = update_catalogue(home, Silent(), wheel="lists", docs="docs", repository=str(tmp_path / "gone"))
+    assert [o.kind for o in made.origins] == ["wheel", "wheel"] and "gone" in made.remarks[0]
+    assert all(len(o.hash) == 64 for o in made.origins)
     with Catalogue(home) as catalogue:
-        assert [p.url for p in catalogue.claims(["X"])["X"].owners] == [A]
+        claims = catalogue.claims(["X", "NewNode"])
+    assert [p.url for p in claims["X"].owners] == [A]
+    assert answer_type("NewNode", claims["NewNode"]).answer == "comfy-core"
 
 
 def test_an_update_that_fails_keeps_the_catalogue(home: Home, index: Index, tmp_path: Path) -> None:
@@ -74,7 +81,7 @@ def test_an_update_that_fails_keeps_the_catalogue(home: Home, index: Index, tmp_
     index.add("broken", "1.0", files=[(f"{FOLDER}/{MAP}", "{")])
     for wheel, kind in (("broken", NotFound), ("nowhere", PycomfyError)):
         with pytest.raises(kind):
-            update_catalogue(home, Silent(), wheel=wheel, repository=str(tmp_path / "gone"))
+            update_catalogue(home, Silent(), wheel=wheel, docs=NO_DOCS, repository=str(tmp_path / "gone"))
     assert catalogue_path(home).read_bytes() == before
     assert [p.name for p in home.data.iterdir() if p.name.startswith(".")] == []
 

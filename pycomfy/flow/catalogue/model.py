@@ -5,6 +5,8 @@ from dataclasses import dataclass
 COMFY_CORE = "comfy-core"
 """The answer for node types of ComfyUI itself; the registry's id for it too."""
 
+CORE_URL = "https://github.com/comfyanonymous/ComfyUI"
+
 CORE_IDENTITIES = ("github.com/comfyanonymous/comfyui", "github.com/comfy-org/comfyui")
 """ComfyUI's own repository; it has moved, and both addresses are in use."""
 

@@ -5,12 +5,12 @@ They are strangers' data: each entry that is not in order is left out, and every
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pycomfy.errors import BadInput
-from pycomfy.flow.catalogue.model import Listing
+from pycomfy.flow.catalogue.model import CORE_URL, Listing
 from pycomfy.flow.catalogue.pattern import parse_pattern
 from pycomfy.flow.catalogue.place import Place, find_place
 
@@ -40,10 +40,11 @@ class _Draft:
     repository: bool = False
 
 
-def parse_catalogue(files: Mapping[str, bytes]) -> tuple[Listing, ...]:
+def parse_catalogue(files: Mapping[str, bytes], core: Iterable[str] = ()) -> tuple[Listing, ...]:
     """The packs that the Manager's files (by name: `MAP`, `LIST`, `STATS`) list, sorted by identity.
 
-    `MAP` must be there. Entries of the same repository become one. Raises `BadInput` for what is not JSON or no map.
+    `MAP` must be there. `core` are further types of ComfyUI itself, which the map is slow to learn. Entries of the
+    same repository become one. Raises `BadInput` for what is not JSON or no map.
     """
     drafts: dict[str, _Draft] = {}
     for url, entry in _objects(files, MAP).items():
@@ -53,6 +54,8 @@ def parse_catalogue(files: Mapping[str, bytes]) -> tuple[Listing, ...]:
         _read_pack(drafts, pack)
     if not drafts:
         raise BadInput("it lists no node pack", where=MAP, fix="update the catalogue from another version")
+    if draft := _draft(drafts, CORE_URL):
+        draft.types.update(dict.fromkeys(_types(list(core))))
     counts = {p.identity: v for u, v in _objects(files, STATS).items() if (p := find_place(u)) is not None}
     listings = [_finish(draft, counts.get(identity)) for identity, draft in sorted(drafts.items())]
     return _mark_loose(listings)
