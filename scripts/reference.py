@@ -73,10 +73,18 @@ def main() -> int:
 # — commands —
 
 
-def commands() -> Mapping[str, Any]:
-    """Every command by name, as Typer's command objects."""
-    found: Mapping[str, Any] = getattr(typer.main.get_command(app), "commands")  # noqa: B009  (only groups have it)
-    return found
+def commands() -> dict[str, Any]:
+    """Every command by its words ("lock", "models pull"), as Typer's objects; a group stands for its members."""
+    return dict(_leaves(typer.main.get_command(app), ()))
+
+
+def _leaves(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    members: Mapping[str, Any] | None = getattr(command, "commands", None)
+    if members is None:
+        yield " ".join(words), command
+        return
+    for name, member in members.items():
+        yield from _leaves(member, (*words, name))
 
 
 def render_cli() -> str:

@@ -29,7 +29,7 @@ def test_the_reference_is_up_to_date(page: str, render: object) -> None:
 @pytest.mark.parametrize("name", sorted(reference.commands()))
 def test_the_help_of_every_command_has_an_example_of_it(name: str) -> None:
     _, examples = reference._split_examples(reference.commands()[name].help)
-    assert f"pycomfy {name} " in examples
+    assert f"pycomfy {name}" in examples
 
 
 def test_every_error_has_a_code_of_its_own() -> None:

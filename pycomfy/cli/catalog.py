@@ -23,7 +23,10 @@ _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")
 
 @app.command()
 def update(as_json: _Json = False) -> None:
-    """Fetch the newest lists of node packs: ComfyUI-Manager's repository, or its last release on the Python index."""
+    """Fetch the newest lists of node packs: ComfyUI-Manager's repository, or its last release on the Python index.
+
+    Example: `pycomfy catalog update`
+    """
     made = action.update(find_home(), make_progress())
     if as_json:
         result = {

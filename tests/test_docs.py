@@ -1,0 +1,81 @@
+"""The documentation says what is so: its links lead somewhere, its commands and keys exist, and none is left out."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel
+
+from pycomfy.errors import PycomfyError
+from pycomfy.flow.lock import model
+from pycomfy.flow.lock.config import Config, Section, SourceSpec, parse_config
+from tests.test_reference import reference
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> Iterator[str]:
+    for match in re.finditer(rf"^( *)```{language}\n(.*?)^ *```$", page.read_text(), re.MULTILINE | re.DOTALL):
+        yield re.sub(rf"^{match[1]}", "", match[2], flags=re.MULTILINE)
+
+
+def subclasses(root: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for child in root.__subclasses__():
+        yield child
+        yield from subclasses(child)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_and_their_options_exist(page: Path) -> None:
+    for block in blocks(page, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True) if line.startswith("pycomfy ") else []
+            if not words:
+                continue
+            commands = reference.commands()
+            command = commands.get(" ".join(words[1:3])) or commands[words[1]]
+            known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
+            assert {w.partition("=")[0] for w in words[2:] if w.startswith("-")} <= known, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_examples_of_the_configuration_are_right(page: Path) -> None:
+    for block in blocks(page, "toml"):
+        try:
+            parse_config(block)
+        except PycomfyError as e:
+            pytest.fail(f"{e}\n{block}")
+
+
+def test_every_key_of_the_configuration_is_in_the_reference() -> None:
+    text = (REFERENCE / "pycomfy-toml.md").read_text()
+    keys = {field.alias or name for s in subclasses(Section) for name, field in s.model_fields.items()}
+    assert {key for key in keys if not re.search(rf"`(\[+)?{re.escape(key)}[`.\]]", text)} == set()
+    assert Config in subclasses(Section) and issubclass(SourceSpec, Section)
+
+
+def test_every_field_of_the_lock_is_in_the_reference() -> None:
+    text = (REFERENCE / "lock.md").read_text()
+    fields = {name for m in subclasses(model.Model) for name in m.model_fields}
+    assert {name for name in fields if not re.search(rf"[`.]{name}[`.\[]", text)} == set()
+    assert all(f"`{kind}`" in text for kind in get_args(model.PlatformName))
+
+
+def test_the_image_is_described_with_all_its_variables_and_labels() -> None:
+    text = (REFERENCE / "image.md").read_text()
+    config = (ROOT / "nix" / "oci.nix").read_text()
+    named = re.findall(r'^ +"([A-Z_]+)=', config, re.MULTILINE) + re.findall(
+        r'^ +"([a-z.0-9]+)" =', config, re.MULTILINE
+    )
+    assert len(named) > 10 and [name for name in named if f"`{name}`" not in text] == []
