@@ -18,7 +18,7 @@ from pycomfy.flow.prompt.spec import Definitions
 from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside.comfyui import NodeDefinitions
 from pycomfy.outside.definitions import read_definitions
-from pycomfy.outside.engine import LayoutImage, read_layout
+from pycomfy.outside.engine import LayoutImage, find_engine, read_layout
 from pycomfy.outside.files import write_folder
 from pycomfy.outside.home import Home
 from pycomfy.outside.nix.settings import NixSettings, check_store
@@ -76,6 +76,7 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
     proven = False
     definitions = _known_definitions(request, pins, platform, home)
     if definitions is None and request.prove:
+        find_engine(request.engine)  # or all would be built before it is missed
         bare = job.make(Content(pins, data))
         built = bare.built
         definitions = ask_definitions(pins, platform, bare.oci, home, progress, request.engine)

@@ -20,7 +20,7 @@ import httpx
 from pycomfy.errors import BadInput, HashMismatch, PycomfyError, Unreachable, raise_all
 from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.home import find_home
-from pycomfy.outside.network import Again, NoServer, check_status, local_path, make_client, public, retry
+from pycomfy.outside.network import Again, Client, NoServer, check_status, local_path, make_client, public, retry
 from pycomfy.outside.stop import stoppable
 from pycomfy.progress import Progress, Silent, Task
 
@@ -74,7 +74,7 @@ def fetch_all(
     with (progress or Silent()).step(title, total=total, unit="bytes") as task, make_client() as client:
         shared = _Shared(client, task)
         with stoppable(shared.stop.set):
-            _run([_Job(file, path, shared) for path, file in todo.items()], shared.stop)
+            _run([_Job(file, path, shared) for path, file in todo.items()], shared)
     return paths
 
 
@@ -103,7 +103,7 @@ class _Stopped(Exception):
 class _Shared:
     """What all downloads of one call have in common."""
 
-    client: httpx.Client
+    client: Client
     task: Task
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -188,7 +188,7 @@ class _Job:
         )
 
 
-def _run(jobs: Sequence[_Job], stop: threading.Event) -> None:
+def _run(jobs: Sequence[_Job], shared: _Shared) -> None:
     problems: dict[int, PycomfyError] = {}
     with ThreadPoolExecutor(min(JOBS, len(jobs))) as pool:
         futures = {pool.submit(job.run): i for i, job in enumerate(jobs)}
@@ -201,7 +201,8 @@ def _run(jobs: Sequence[_Job], stop: threading.Event) -> None:
                 except PycomfyError as e:
                     problems[futures[future]] = e
         except BaseException:
-            stop.set()
+            shared.stop.set()
+            shared.client.cut()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     raise_all([problems[i] for i in sorted(problems)])

@@ -18,9 +18,13 @@ LARGER = "free some space (`nix-store --gc`, `podman image prune`), or set PYCOM
 
 def no_space(where: Path) -> NoSpace:
     """The error for a disk that is full, which says how much is free where `where` is or would be."""
+    return NoSpace(f"no space left on the disk ({free_space(where) / 1e6:.1f} MB free)", where=str(where), fix=LARGER)
+
+
+def free_space(where: Path) -> int:
+    """Bytes that are free on the disk where `where` is or would be."""
     there = next((p for p in (where, *where.parents) if p.exists()), Path("/"))
-    free = shutil.disk_usage(there).free
-    return NoSpace(f"no space left on the disk ({free / 1e6:.1f} MB free)", where=str(where), fix=LARGER)
+    return shutil.disk_usage(there).free
 
 
 def explain_os_error(error: OSError, where: Path) -> PycomfyError | None:

@@ -3,13 +3,17 @@
 Proxies and certificates are httpx's business: `HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`.
 """
 
+import contextlib
 import re
+import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -18,6 +22,7 @@ import httpx
 from pycomfy import __version__
 from pycomfy.errors import BadInput, Unreachable
 from pycomfy.outside.credentials import Credentials
+from pycomfy.outside.stop import stoppable
 
 TRIES = 4
 PAUSE = 0.5  # seconds before the second try; each next pause is twice as long
@@ -43,9 +48,55 @@ class Again(Exception):
         self.wait = wait
 
 
-def make_client(auth: httpx.Auth | None = None) -> httpx.Client:
+class Stopped(Exception):
+    """The user wants to leave; for whoever waits for the thread alone."""
+
+
+class Client(httpx.Client):
+    """A client whose connections can be cut from another thread, for which a read might have a minute to wait: while it
+    is used as a context manager, `stop_all` does so. What is asked of it afterwards raises `Stopped`."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, event_hooks={"request": [self._watch]})
+        self._cut = threading.Event()
+        self._sockets: list[socket.socket] = []
+        self._leave = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        self._leave.enter_context(stoppable(self.cut))
+        return super().__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        self._leave.close()
+        super().__exit__(kind, error, trace)
+
+    def cut(self) -> None:
+        """End every connection; who reads from one sees that at once."""
+        self._cut.set()
+        for connection in list(self._sockets):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _watch(self, request: httpx.Request) -> None:
+        if self._cut.is_set():
+            raise Stopped
+        request.extensions = {**request.extensions, "trace": self._remember}
+
+    def _remember(self, event: str, about: Mapping[str, Any]) -> None:
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            found = about["return_value"].get_extra_info("socket")
+            if isinstance(found, socket.socket):
+                self._sockets.append(found)
+
+
+def make_client(auth: httpx.Auth | None = None) -> Client:
     """A client that follows redirects; by default with the logins of `~/.netrc`."""
-    return httpx.Client(
+    return Client(
         auth=auth or Credentials(),
         follow_redirects=True,
         timeout=httpx.Timeout(30.0, read=60.0),

@@ -60,7 +60,7 @@ def build(settings: NixSettings, target: Target, log: Path, on_event: Callable[[
             finally:
                 _stop(process)
     if status != 0:
-        raise error_of(reader, str(log))
+        raise error_of(reader, str(log), settings.store)
     return paths
 
 
@@ -71,7 +71,7 @@ def missing_paths(settings: NixSettings, target: Target) -> list[str]:
     if result.returncode != 0:
         reader = LogReader()
         reader.errors.append(result.stderr.strip())
-        raise error_of(reader, "the output of nix-build --dry-run")
+        raise error_of(reader, "the output of nix-build --dry-run", settings.store)
     return [line.strip() for line in result.stderr.splitlines() if line.startswith("  /nix/store/")]
 
 

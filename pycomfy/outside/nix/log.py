@@ -2,11 +2,14 @@
 
 import json
 import re
+import tempfile
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, PycomfyError, Unreachable
+from pycomfy.outside.files import free_space
 
 _FILE_TRANSFER, _COPY_PATH, _BUILD = 101, 100, 105  # ActivityType, nix/logging.hh
 _BUILD_LOG_LINE, _PROGRESS = 101, 105  # ResultType
@@ -98,18 +101,27 @@ def derivation_name(path: str) -> str:
     return match[1] if match else path
 
 
-def error_of(reader: LogReader, log: str) -> PycomfyError:
-    """What went wrong, for a person: the step, the input, the last lines of its log. `log` is where all of it is."""
+def no_space_for(store: Path | None) -> NoSpace:
+    """The error for a full disk, which says how much is free; builds need some in two places. `store` is the root
+    folder of another store than the machine's."""
+    places = [(store or Path("/")) / "nix/store", Path(tempfile.gettempdir())]
+    free = ", ".join(f"{free_space(place) / 1e6:.1f} MB free in {place}" for place in places)
+    return NoSpace(
+        f"no space left on the disk while building ({free})",
+        where=str(places[0]),
+        fix="`nix-store --gc` removes what nothing needs; an image takes about twice its size",
+    )
+
+
+def error_of(reader: LogReader, log: str, store: Path | None = None) -> PycomfyError:
+    """What went wrong, for a person: the step, the input, the last lines of its log. `log` is where all of it is,
+    `store` another store's root folder."""
     text = "\n".join(reader.errors)
     failed = next((derivation_name(m[1] or m[2]) for m in _FAILED.finditer(text)), "")
     tail = reader.tails.get(failed, ())
     said = "\n".join((text, *tail))
     if "No space left on device" in said:
-        return NoSpace(
-            "no space left on the disk while building",
-            where="/nix/store",
-            fix="`nix-store --gc` removes what nothing needs; an image takes about twice its size",
-        )
+        return no_space_for(store)
     if match := _MISMATCH.search(said):
         hashes = _SPECIFIED.search(said)
         both = f": locked {hashes[1]}, got {hashes[2]}" if hashes else ""

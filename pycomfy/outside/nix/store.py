@@ -8,9 +8,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, PycomfyError
+from pycomfy.errors import BuildFailed, HashMismatch, PycomfyError
 from pycomfy.flow.lock.model import TreeHash
 from pycomfy.outside.files import full_disk_is_an_error
+from pycomfy.outside.nix.log import no_space_for
 from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.process import run
 
@@ -74,7 +75,7 @@ def copy_paths(settings: NixSettings, paths: Sequence[str], to: Path) -> int:
         command = settings.command("nix", *features, "copy", "--no-check-sigs", "--to", to, *there)
         result = run(command)
         if result.returncode != 0:
-            raise _failure("nix copy", result.stderr.decode(errors="replace"))
+            raise _failure("nix copy", result.stderr.decode(errors="replace"), to)
     return len(there)
 
 
@@ -111,11 +112,10 @@ def _query(settings: NixSettings, *arguments: str | Path) -> str:
     result = run(settings.command("nix-store", *arguments))
     if result.returncode == 0:
         return result.stdout.decode().strip()
-    raise _failure(f"nix-store {arguments[0]}", result.stderr.decode(errors="replace"))
+    raise _failure(f"nix-store {arguments[0]}", result.stderr.decode(errors="replace"), settings.store)
 
 
-def _failure(command: str, text: str) -> PycomfyError:
+def _failure(command: str, text: str, store: Path | None) -> PycomfyError:
     if "No space left on device" in text:
-        fix = "free some space: `nix-store --gc` removes what nothing needs"
-        return NoSpace("no space left on the disk", where="/nix/store", fix=fix)
+        return no_space_for(store)
     return BuildFailed(f"{command} failed", where=text.strip()[-1000:], fix="what Nix says above")
