@@ -6,21 +6,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pycomfy.actions.index import index, layout_link
 from pycomfy.actions.lock import lock
 from pycomfy.actions.prove import ask_definitions, cached_definitions, make_prompt
-from pycomfy.actions.realise import Project, Realised, host_platform, realise
+from pycomfy.actions.realise import Project, Realised, host_platform, project_folder, realise
 from pycomfy.actions.wishes import LockRequest, read_bounded, read_config
-from pycomfy.errors import BadLock
+from pycomfy.errors import BadLock, PycomfyError
 from pycomfy.flow.interface.make import make_interface
 from pycomfy.flow.lock.model import Lock, PlatformName, parse_lock
 from pycomfy.flow.project.emit import Content, Toolkit, project_files
 from pycomfy.flow.prompt.spec import Definitions
+from pycomfy.flow.version.describe import summarise
+from pycomfy.flow.version.diff import diff
+from pycomfy.flow.version.image import BuiltImage
+from pycomfy.flow.version.snapshot import FILES, read_snapshot
 from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside.comfyui import NodeDefinitions
 from pycomfy.outside.definitions import read_definitions
 from pycomfy.outside.engine import LayoutImage, find_engine, read_layout
-from pycomfy.outside.files import write_folder
 from pycomfy.outside.home import Home
+from pycomfy.outside.library import Library, library_path
 from pycomfy.outside.nix.settings import NixSettings, check_store
 from pycomfy.outside.nix.store import keep
 from pycomfy.outside.resources import read_toolkit
@@ -47,14 +52,14 @@ class BuildRequest:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What was built. `image.layout` is the OCI layout, `project` the emitted project's folder; `new` says whether it
-    is a version that was not there before."""
+    """What was built. `image.layout` is the OCI layout, `commit` the version's in the library; `new` says whether it is
+    a version that was not there before."""
 
     name: str
     version: int
+    commit: str
     new: bool
     image: LayoutImage
-    project: Path
     layers_built: int
     layers_reused: int
     seconds: float
@@ -145,57 +150,59 @@ class _Job:
     def log(self) -> Path:
         return self.home.data / "logs" / f"{self.lock.name}-{self.began}.log"
 
-    @property
-    def projects(self) -> Path:
-        """Where the workflow's projects are, one a version."""
-        return self.home.data / "projects" / self.lock.name
-
     def make(self, content: Content) -> Realised:
         """Emit the project and build its image."""
-        folder = self.projects / "next"
-        write_folder(folder, project_files(content, self.toolkit))
-        project = Project(folder, self.lock, self.platform, self.base)
-        return realise(project, self.home, self.request.nix, self.progress, log=self.log)
+        with project_folder(project_files(content, self.toolkit), self.home) as folder:
+            project = Project(folder, self.lock, self.platform, self.base)
+            return realise(project, self.home, self.request.nix, self.progress, log=self.log)
 
     def record(
         self, content: Content, made: Realised, built: frozenset[str], proven: bool, seconds: float
     ) -> BuildResult:
-        """The build as a version; its image is kept from Nix's garbage collector, its project for `verify`."""
+        """The project as a version, its image beside it. What Nix built is kept from its garbage collector first, and
+        what was not recorded is made up for by the next build."""
         image = read_layout(made.oci)
+        keep(self.request.nix, str(made.oci), layout_link(self.home, image.manifest_digest))
+        library = Library(library_path(self.home))
         files = project_files(content, self.toolkit)
-        build = Build(
-            lock=self.lock,
-            project_sha256=_digest(files),
-            platform=self.platform,
-            image=image,
-            log=self.log,
-            seconds=seconds,
-            layers_built=len(built),
-            layers_reused=len(image.diff_ids) - len(built),
-            message=self.request.message,
-            proven=proven or None,
-        )
-        keep(self.request.nix, str(made.oci), self.home.data / "images" / image.manifest_digest.replace(":", "-"))
+        message = self.request.message or _message(library, self.lock.name, files)
+        version, new = library.commit(self.lock.name, files, message=message)
+        reused = len(image.diff_ids) - len(built)
+        described = _describe(image, self.platform, proven=proven, seconds=seconds, layers=(len(built), reused))
+        library.add_image(version.tree, described)
+        index(self.home, self.progress)
         with Store(database_path(self.home)) as store:
-            recorded = store.record_build(build)
-        project = self.projects / str(recorded.version)
-        write_folder(project, files)
+            store.record_build(Build(version.name, version.number or 0, described, image.layout, self.log))
         return BuildResult(
-            recorded.name,
-            recorded.version,
-            recorded.new,
-            image,
-            project,
-            build.layers_built,
-            build.layers_reused,
-            seconds,
-            self.log,
+            version.name, version.number or 0, version.commit, new, image, len(built), reused, seconds, self.log
         )
 
 
-def _digest(files: dict[str, bytes]) -> str:
-    """SHA-256 over the names and contents of a project's files."""
-    digest = hashlib.sha256()
-    for path, data in sorted(files.items()):
-        digest.update(f"{len(path.encode())}:{path}{len(data)}:".encode() + data)
-    return digest.hexdigest()
+def _message(library: Library, name: str, files: dict[str, bytes]) -> str:
+    """What a version is about, if the user does not say it: what changed."""
+    tip = library.tips().get(name)
+    if tip is None:
+        return "first version"
+    try:
+        before = read_snapshot("before", library.read_some([tip], FILES)[tip])
+    except PycomfyError:
+        return ""
+    return summarise(diff(before, read_snapshot("now", files)))
+
+
+def _describe(
+    image: LayoutImage, platform: PlatformName, *, proven: bool, seconds: float, layers: tuple[int, int]
+) -> BuiltImage:
+    return BuiltImage(
+        platform=platform,
+        manifest_digest=image.manifest_digest,
+        config_digest=image.config_digest,
+        diff_ids=image.diff_ids,
+        layer_names=image.layer_names,
+        size=image.size,
+        built_at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        seconds=round(seconds, 3),
+        layers_built=layers[0],
+        layers_reused=layers[1],
+        proven=proven or None,
+    )

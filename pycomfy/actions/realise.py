@@ -3,8 +3,11 @@
 `build` and `verify` share it.
 """
 
+import contextlib
 import dataclasses
 import platform as machine
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +15,7 @@ from pathlib import Path
 from pycomfy.errors import BadLock, MissingTool
 from pycomfy.flow.lock.model import GitSource, Lock, PathSource, PlatformName, Root, Source
 from pycomfy.outside.debian import make_root
+from pycomfy.outside.files import full_disk_is_an_error, write_folder
 from pycomfy.outside.home import Home
 from pycomfy.outside.nix.build import Target, missing_paths
 from pycomfy.outside.nix.build import build as nix_build
@@ -53,6 +57,18 @@ def host_platform() -> PlatformName:
             fix="use a Linux machine or a Linux virtual machine",
         )
     return _MACHINES[name]
+
+
+@contextlib.contextmanager
+def project_folder(files: Mapping[str, bytes], home: Home) -> Iterator[Path]:
+    """The files of a project in a folder of their own, for as long as Nix needs it."""
+    place = home.cache / "projects"
+    with full_disk_is_an_error(place):
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place) as temporary:
+            folder = Path(temporary) / "project"
+            write_folder(folder, files)
+            yield folder
 
 
 def realise(project: Project, home: Home, settings: NixSettings, progress: Progress, *, log: Path) -> Realised:

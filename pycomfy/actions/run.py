@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from pycomfy.actions.realise import host_platform
-from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError, RunFailed, raise_all
-from pycomfy.flow.version.reference import Reference, parse_reference
+from pycomfy.actions.versions import find_record
+from pycomfy.errors import BadInput, HashMismatch, PycomfyError, RunFailed, raise_all
+from pycomfy.flow.version.reference import parse_reference
 from pycomfy.outside.engine import ContainerSpec, Engine, LayoutImage, find_engine, load, read_layout
 from pycomfy.outside.engine.image import find_loaded
 from pycomfy.outside.home import Home
@@ -33,7 +33,7 @@ from pycomfy.outside.job import (
     run_job,
 )
 from pycomfy.outside.results import save_result
-from pycomfy.outside.store import ImageRecord, Run, Store, database_path
+from pycomfy.outside.store import Run, Store, database_path
 from pycomfy.progress import Progress, Task
 
 
@@ -51,7 +51,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """Run NAME or NAME@N, by default with the image's own prompt."""
+    """Run a version, by default with the image's own prompt."""
 
     reference: str
     options: RunOptions
@@ -95,8 +95,7 @@ def run(request: RunRequest, home: Home, progress: Progress) -> RunResult:
     error ComfyUI told of; outputs it made before are saved even then."""
     reference = parse_reference(request.reference)
     engine = find_engine(request.options.engine)
-    with Store(database_path(home)) as store:
-        record = find_record(store, reference)
+    record = find_record(home, reference, progress)
     image = LayoutImage(
         record.layout, record.manifest_digest, record.config_digest, (), record.diff_ids, record.platform, record.size
     )
@@ -112,19 +111,6 @@ def run(request: RunRequest, home: Home, progress: Progress) -> RunResult:
     with Store(database_path(home)) as store:
         store.record_run(record, Run(engine.kind, request.options.gpus, result.seconds, outputs))
     return result
-
-
-def find_record(store: Store, reference: Reference) -> ImageRecord:
-    """The newest image of that version for this machine's platform. Raises `NotFound`."""
-    record = store.find_image(reference.name, reference.version, host_platform())
-    if record is not None:
-        return record
-    other = store.find_image(reference.name, reference.version)
-    if other is not None:
-        what = f"{reference} was built for {other.platform} alone"
-        raise NotFound(what, where=str(store.path), fix=f"build it for {host_platform()}")
-    known = ", ".join(store.names()[:20]) or "none yet"
-    raise NotFound(f"no image of {reference}", where=str(store.path), fix=f"pycomfy build; built workflows: {known}")
 
 
 def run_image(

@@ -7,16 +7,15 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 
-from pycomfy.actions.realise import Project, realise, source_paths
-from pycomfy.actions.run import find_record
-from pycomfy.errors import NotFound
+from pycomfy.actions.realise import Project, project_folder, realise, source_paths
+from pycomfy.actions.versions import find_record, read_project
 from pycomfy.flow.lock.model import parse_lock
 from pycomfy.flow.version.reference import parse_reference
 from pycomfy.outside.engine import LayoutImage, read_layout
 from pycomfy.outside.home import Home
 from pycomfy.outside.nix.settings import NixSettings, check_store
 from pycomfy.outside.nix.store import copy_paths, empty_store
-from pycomfy.outside.store import ImageRecord, Store, database_path
+from pycomfy.outside.store import ImageRecord
 from pycomfy.progress import Progress
 
 
@@ -57,12 +56,13 @@ def verify(request: VerifyRequest, home: Home, progress: Progress) -> VerifyResu
     """
     began = time.monotonic()
     reference = parse_reference(request.name)
-    with Store(database_path(home)) as store:
-        record = find_record(store, reference)
-    project = _find_project(record, home)
+    record = find_record(home, reference, progress)
+    files = read_project(home, reference)
     check_store(request.nix)
     log = home.data / "logs" / f"verify-{record.name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
-    with empty_store(request.store or home.data) as place:
+    with empty_store(request.store or home.data) as place, project_folder(files, home) as folder:
+        pins = parse_lock(files["pycomfy.lock"].decode(errors="replace"), where=f"pycomfy.lock of {reference}")
+        project = Project(folder, pins, record.platform, folder)
         settings = dataclasses.replace(request.nix, store=place)
         with progress.step("Copy sources to an empty store") as task:
             copied = copy_paths(request.nix, source_paths(project, request.nix), place)
@@ -72,19 +72,6 @@ def verify(request: VerifyRequest, home: Home, progress: Progress) -> VerifyResu
     return VerifyResult(
         record.name, record.version, record, rebuilt, _compare(record, rebuilt), time.monotonic() - began
     )
-
-
-def _find_project(record: ImageRecord, home: Home) -> Project:
-    folder = home.data / "projects" / record.name / str(record.version)
-    try:
-        pins = parse_lock((folder / "pycomfy.lock").read_text(), where=str(folder))
-    except FileNotFoundError as e:
-        raise NotFound(
-            f"the project of {record.name}@{record.version} is not there any more",
-            where=str(folder),
-            fix="build it again from its workflow and lock",
-        ) from e
-    return Project(folder, pins, record.platform, folder)
 
 
 def _compare(recorded: ImageRecord, rebuilt: LayoutImage) -> tuple[Difference, ...]:

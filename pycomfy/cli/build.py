@@ -71,7 +71,7 @@ def _as_dict(result: BuildResult) -> dict[str, object]:
         "new": result.new,
         "platform": result.image.platform,
         "oci": str(result.image.layout),
-        "project": str(result.project),
+        "commit": result.commit,
         "manifest_digest": result.image.manifest_digest,
         "config_digest": result.image.config_digest,
         "diff_ids": list(result.image.diff_ids),
@@ -92,6 +92,6 @@ def _show(result: BuildResult) -> None:
     layers = f"{built} built, {result.layers_reused} reused"
     print(f"  image    {size(image.size)}, {image.platform}, {layers}")
     print(f"  layout   {image.layout}")
-    print(f"  project  {result.project}")
+    print(f"  commit   {result.commit}")
     if image.platform == host_platform():
         print(f"  run it   pycomfy run {result.name}")

@@ -9,13 +9,13 @@ import pytest
 
 from pycomfy.actions.run import RunOptions, RunRequest, run
 from pycomfy.errors import BadInput, HashMismatch, MissingTool, NotFound, Problems, RunFailed
-from pycomfy.flow.lock.model import ComfyUI, Lock, PathSource, WorkflowPin
 from pycomfy.outside import process
 from pycomfy.outside.engine import Engine, find_engine, read_layout
 from pycomfy.outside.home import Home
 from pycomfy.outside.job import JobRequest
-from pycomfy.outside.store import Build, Store, database_path
+from pycomfy.outside.store import Store, database_path
 from pycomfy.progress import Silent
+from tests.actions.places import make_files, record_layout
 from tests.outside.engine.tiny import write_layout
 
 OUTPUT = {"event": "output", "node": "9", "title": "Save it", "kind": "images", "media_type": "image/png"}
@@ -56,16 +56,7 @@ def built(tmp_path: Path) -> Iterator[Builder]:
         home = Home(tmp_path / "home", tmp_path / "home" / "cache")
         layout = read_layout(write_layout(tmp_path / "layout", script=f"read request\n{script}\n"))
         engines.append((engine, layout.config_digest.removeprefix("sha256:")))
-        source = PathSource(path="x", tree="sha256-" + "A" * 43 + "=")
-        lock = Lock(
-            name="pycomfy-test",
-            as_of="2025-12-05T00:00:00Z",
-            workflow=WorkflowPin(sha256="0" * 64),
-            comfyui=ComfyUI(version="0", source=source),
-            platforms={},
-        )
-        with Store(database_path(home)) as store:
-            store.record_build(Build(lock, "p", layout.platform, layout))  # type: ignore[arg-type]
+        record_layout(home, make_files("pycomfy-test"), layout)
         return home
 
     yield make
@@ -134,7 +125,7 @@ def test_a_job_that_overruns_is_ended(built: Builder, tmp_path: Path, monkeypatc
 
 def test_what_is_not_there_is_named(built: Builder, tmp_path: Path) -> None:
     home = built("exit 0")
-    with pytest.raises(NotFound, match="no image of pycomfy-test@2") as caught:
+    with pytest.raises(NotFound, match="no version pycomfy-test@2") as caught:
         run(RunRequest("pycomfy-test@2", RunOptions(tmp_path)), home, Silent())
     assert "pycomfy-test" in caught.value.fix
     with pytest.raises(BadInput, match="names no version"):

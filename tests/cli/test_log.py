@@ -8,7 +8,7 @@ from pycomfy.cli.log import log, show
 from pycomfy.errors import NotFound
 from pycomfy.outside.home import find_home
 from pycomfy.outside.store import Store, database_path
-from tests.outside.store.test_store import build
+from tests.outside.store.test_store import build, entry
 
 
 @pytest.fixture(autouse=True)
@@ -18,9 +18,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def record() -> None:
     with Store(database_path(find_home())) as store:
-        store.record_build(build("p1", "hello"))
-        store.record_build(build("p2", "hello"))
-        store.record_build(build("p1", "other"))
+        store.index([], [entry(1), entry(2), entry(3, "other")])
+        store.record_build(build(1, "hello"))
+        store.record_build(build(3, "other"))
 
 
 def test_the_json_has_the_contracts_keys_newest_first(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,7 +40,7 @@ def test_without_a_terminal_there_is_a_line_for_each(capsys: pytest.CaptureFixtu
     record()
     log()
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("\t")[0] for line in lines] == ["other@1", "hello@2", "hello@1"]
+    assert [line.split("\t")[0] for line in lines] == ["other@3", "hello@2", "hello@1"]
     assert all(len(line.split("\t")) == 4 for line in lines)
 
 
@@ -52,7 +52,7 @@ def test_on_a_terminal_there_is_a_table(capsys: pytest.CaptureFixture[str]) -> N
     with console.capture() as captured:
         show(versions, console)
     assert "8.00 GB" in captured.get()
-    assert "other@1" in captured.get()
+    assert "other@3" in captured.get()
     capsys.readouterr()
     show([], console)
     assert "pycomfy build" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pycomfy.errors import BadInput, PycomfyError
+from pycomfy.errors import BadInput
 from pycomfy.outside.files import full_disk_is_an_error, no_space
 from pycomfy.outside.process import run
 
@@ -35,6 +35,7 @@ _SETTINGS = {
     **{f"protocol.{name}.allow": "always" for name in ("https", "http", "ssh", "git", "file")},
     "protocol.ext.allow": "never",
 }
+_ESCAPED = "surrogateescape"
 _STALE = 5.0  # seconds; git holds the lock of a ref for milliseconds, and pycomfy's own lock keeps others out
 
 
@@ -47,10 +48,8 @@ class Entry(NamedTuple):
     size: int
 
 
-class Refused(PycomfyError):
-    """git said no; `what` is what it said. Callers tell the user why, this is for what they did not expect."""
-
-    code = "git-refused"
+class Refused(BadInput):
+    """git said no; `what` is what it said."""
 
 
 class Bare:
@@ -123,25 +122,26 @@ class Bare:
             mode, kind, blob, size = about.decode().split()
             if kind != "blob" or mode == "120000":
                 raise BadInput(f"{path!r} is no file", where=f"commit {commit}", fix="take another version")
-            entries.append(Entry(path.decode("utf-8", "surrogateescape"), mode, blob, int(size)))
+            entries.append(Entry(path.decode("utf-8", _ESCAPED), mode, blob, int(size)))
         return entries
 
-    def read_blobs(self, blobs: Sequence[str]) -> dict[str, bytes]:
-        """The bytes of each, through one `git cat-file`. A blob that is missing is an error."""
-        wanted = list(dict.fromkeys(blobs))
+    def read_blobs(self, names: Sequence[str]) -> dict[str, bytes]:
+        """The bytes of each, through one `git cat-file`: of blobs by id, or of files as `COMMIT:PATH`. What is no blob
+        or is not there is left out."""
+        wanted = list(dict.fromkeys(n for n in names if "\n" not in n))
         if not wanted:
             return {}
-        output = memoryview(self.git("cat-file", "--batch", stdin="".join(f"{b}\n" for b in wanted).encode()))
+        output = self.git("cat-file", "--batch", stdin="".join(f"{n}\n" for n in wanted).encode("utf-8", _ESCAPED))
         found, at = {}, 0
-        for blob in wanted:
-            end = at + bytes(output[at : at + 200]).index(b"\n")
-            header = bytes(output[at:end]).decode(errors="replace").split()
-            if len(header) != 3 or header[1] != "blob":
-                raise BadInput(
-                    f"the object {blob} is missing", where=str(self.path), fix="pull it from another library"
-                )
-            size = int(header[2])
-            found[blob] = bytes(output[end + 1 : end + 1 + size])
+        for name in wanted:
+            end = output.index(b"\n", at)
+            header = output[at:end].decode("utf-8", _ESCAPED).removeprefix(name).split()
+            if header and header[-1] == "missing":
+                at = end + 1
+                continue
+            size = int(header[-1])
+            if header[-2] == "blob":
+                found[name] = output[end + 1 : end + 1 + size]
             at = end + 1 + size + 1
         return found
 

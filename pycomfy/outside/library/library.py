@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pycomfy.errors import BadInput, NotFound
+from pycomfy.flow.lock.model import PlatformName
+from pycomfy.flow.version.image import BuiltImage
 from pycomfy.flow.version.reference import Reference, check_tag, check_workflow_name, parse_reference
 from pycomfy.outside.home import Home
 from pycomfy.outside.library.bare import ZERO, Bare
+from pycomfy.outside.library.images import add_image, drop_images, read_images
 from pycomfy.outside.library.objects import NewCommit, Writer
 
 MOST_BYTES = 256 << 20
@@ -107,14 +110,15 @@ class Library:
                 fix="take another version",
             )
         blobs = self.bare.read_blobs([e.blob for e in entries])
+        if missing := [e.path for e in entries if e.blob not in blobs]:
+            fix = "pull it from another library"
+            raise BadInput(f"the library is damaged: {missing[0]} is missing", where=f"commit {commit}", fix=fix)
         return {e.path: blobs[e.blob] for e in entries}
 
-    def read_some(self, commit: str, names: Sequence[str]) -> dict[str, bytes]:
-        """Those of the files `names` that the version has."""
-        wanted = set(names)
-        entries = {e.path: e for e in self.bare.list_tree(commit) if e.path in wanted and e.size <= MOST_BYTES}
-        blobs = self.bare.read_blobs([e.blob for e in entries.values()])
-        return {path: blobs[e.blob] for path, e in entries.items()}
+    def read_some(self, commits: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, bytes]]:
+        """By commit, those of the files `names` that it has; for many commits at once."""
+        blobs = self.bare.read_blobs([f"{commit}:{name}" for commit in commits for name in names])
+        return {c: {n: blobs[f"{c}:{n}"] for n in names if f"{c}:{n}" in blobs} for c in commits}
 
     def tags(self, name: str | None = None) -> dict[str, str]:
         """The commit of each tag, by `NAME@tag`, of one workflow or all."""
@@ -127,7 +131,73 @@ class Library:
                 found[f"{workflow}@{tag}"] = commit
         return found
 
+    def images(self, tree: str) -> dict[PlatformName, BuiltImage]:
+        """What was built of a version's tree, by platform."""
+        return read_images(self.bare, tree).get(tree, {})
+
+    def all_images(self) -> dict[str, dict[PlatformName, BuiltImage]]:
+        """What was built, by tree and platform."""
+        return read_images(self.bare)
+
     # — writing —
+
+    def add_image(self, tree: str, image: BuiltImage) -> BuiltImage:
+        """Keep what was built of a tree; the one that is kept, which is an older one of the same digest."""
+        return add_image(self.bare, tree, image)
+
+    def branch(self, new: str, start: Version) -> None:
+        """Begin the workflow `new` with the history of `start`. Raises `BadInput` if it exists."""
+        with self.bare.writing():
+            self._refuse_existing(new)
+            self.bare.update_refs((_branch(new), start.commit, ZERO))
+
+    def tag(self, tag: str, version: Version, *, force: bool = False) -> None:
+        """Call a version `NAME@tag`. Raises `BadInput` if another one is called so, unless `force`."""
+        ref = f"refs/tags/{version.name}/{check_tag(tag)}"
+        with self.bare.writing():
+            old = self.bare.refs(ref).get(ref)
+            if old not in (None, version.commit) and not force:
+                fix = "take another name, or give --force"
+                raise BadInput(f"{version.name}@{tag} is another version", where=str(self.path), fix=fix)
+            self.bare.update_refs((ref, version.commit, old or ZERO))
+
+    def untag(self, name: str, tag: str) -> str:
+        """Remove a tag; the commit it stood for. Raises `NotFound`."""
+        ref = f"refs/tags/{check_workflow_name(name)}/{check_tag(tag)}"
+        with self.bare.writing():
+            old = self.bare.refs(ref).get(ref)
+            if old is None:
+                raise NotFound(f"no tag {name}@{tag}", where=str(self.path), fix="`pycomfy tag` lists them")
+            self.bare.update_refs((ref, ZERO, old))
+        return old
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename a workflow, with its tags. Raises `NotFound`, or `BadInput` if there is a `new` already."""
+        with self.bare.writing():
+            tip = self.find(Reference(old)).commit
+            self._refuse_existing(new)
+            changes = [(_branch(new), tip, ZERO), (_branch(old), ZERO, tip)]
+            for ref, object_ in self.bare.refs(f"refs/tags/{old}").items():
+                changes += [(f"refs/tags/{new}/{ref.split('/', 3)[3]}", object_, ZERO), (ref, ZERO, object_)]
+            self.bare.update_refs(*changes)
+
+    def remove(self, name: str, *, force: bool = False) -> str:
+        """Remove a workflow with its tags; its newest commit. Raises `BadInput` for versions that no other workflow
+        has, unless `force`."""
+        with self.bare.writing():
+            tip = self.find(Reference(name)).commit
+            others = [_branch(n) for n in self.names() if n != name]
+            lost = int(self.bare.git("rev-list", "--count", "--first-parent", tip, "--not", *others))
+            if lost and not force:
+                what = f"{name} has {lost} {'version' if lost == 1 else 'versions'} that no other workflow has"
+                raise BadInput(
+                    what, where=str(self.path), fix="give --force to lose them, or export or push them first"
+                )
+            tags = self.bare.refs(f"refs/tags/{name}")
+            self.bare.update_refs((_branch(name), ZERO, tip), *((ref, ZERO, o) for ref, o in tags.items()))
+            trees = self.bare.git("log", "--branches", "--tags", "--format=%T").decode().split()
+            drop_images(self.bare, set(trees))
+        return tip
 
     def commit(
         self,
@@ -164,6 +234,11 @@ class Library:
             return Committed(self.find(Reference(name)), True)
 
     # — within —
+
+    def _refuse_existing(self, name: str) -> None:
+        if self._tip(name) is not None:
+            fix = "take another name, or rename or remove that one"
+            raise BadInput(f"there is a workflow {name} already", where=str(self.path), fix=fix)
 
     def _tip(self, name: str) -> str | None:
         return self.bare.resolve(_branch(check_workflow_name(name)))

@@ -119,3 +119,10 @@ def m003_images_builds_and_runs(db: Database) -> None:
             error TEXT
         )""")
     db.execute("CREATE INDEX runs_image ON runs (image_id)")
+
+
+@migrations()
+def m004_a_version_is_a_commit(db: Database) -> None:
+    # The project's hash is its tree in the library. Equal trees have equal images, whatever commits they are in.
+    db.execute("ALTER TABLE workflow_versions RENAME COLUMN project_sha256 TO tree_id")
+    db.execute("CREATE INDEX workflow_versions_tree ON workflow_versions (tree_id)")

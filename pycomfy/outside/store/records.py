@@ -1,41 +1,54 @@
 """What goes into the record, and what comes out of it."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.flow.lock.model import Lock, PlatformName
-from pycomfy.outside.engine.image import LayoutImage
+from pycomfy.flow.interface.model import Interface
+from pycomfy.flow.lock.model import Lock, PlatformName, render_lock
+from pycomfy.flow.version.image import BuiltImage
+
+
+@dataclass(frozen=True)
+class VersionEntry:
+    """A version of the library, to be recorded. `changes` are lines that say what changed from its parent."""
+
+    name: str
+    number: int
+    commit: str
+    parent: str | None
+    tree: str
+    message: str
+    author: str
+    created_at: str
+    lock: Lock
+    interface: Interface | None = None
+    changes: tuple[str, ...] = ()
+
+    @property
+    def lock_sha256(self) -> str:
+        return hashlib.sha256(render_lock(self.lock).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class IndexedImage:
+    """An image that the library knows of, and where its layout lies here or would lie."""
+
+    tree: str
+    built: BuiltImage
+    layout: str
 
 
 @dataclass(frozen=True)
 class Build:
-    """A finished build. `project_sha256` is over the emitted project's files; together with the lock it decides whether
-    this is a new version. `proven` is True or False once the image was asked whether it has every node type,
-    `requirements` what each node pack asks of Python, by the pack's name."""
-
-    lock: Lock
-    project_sha256: str
-    platform: PlatformName
-    image: LayoutImage
-    log: Path | None = None
-    seconds: float = 0.0
-    layers_built: int = 0
-    layers_reused: int = 0
-    message: str | None = None
-    proven: bool | None = None
-    requirements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class BuildRecord:
-    """Where a build went. `new` is False if it made what the newest version is already."""
+    """A build on this machine: of a version that is recorded, where its layout is, and the build's log."""
 
     name: str
     version: int
-    new: bool
-    build: int
-    image: int
+    built: BuiltImage
+    layout: Path
+    log: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -55,14 +68,16 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class VersionRecord:
-    """A version; `commit`, `parent` and `message` are the library's, None where it has none. `manifest_digest` is of
-    its newest image. `created_at` is UTC, as in 2025-12-05T09:30:00Z."""
+    """A version; `parent` is None for the first, `changes` say what changed from it. `manifest_digest` and `size` are
+    its newest image's, None if none was built. `created_at` is UTC, as in 2025-12-05T09:30:00Z."""
 
     name: str
     version: int
-    commit: str | None
+    commit: str
     parent: str | None
-    message: str | None
+    message: str
+    changes: tuple[str, ...]
+    created_by: str
     created_at: str
     comfyui_version: str
     lock_sha256: str

@@ -1,13 +1,15 @@
+import hashlib
 import json
 import multiprocessing
 import sqlite3
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pycomfy.errors import BadInput
+from pycomfy.errors import BadInput, NotFound
+from pycomfy.flow.interface.model import Interface
 from pycomfy.flow.lock.model import (
     ComfyUI,
     DebianPackage,
@@ -16,13 +18,14 @@ from pycomfy.flow.lock.model import (
     Pack,
     PathSource,
     Platform,
+    PlatformName,
     Root,
     Wheel,
     WheelTreeSource,
     WorkflowPin,
 )
-from pycomfy.outside.engine import LayoutImage
-from pycomfy.outside.store import Build, Run, Store
+from pycomfy.flow.version.image import BuiltImage
+from pycomfy.outside.store import Build, IndexedImage, Run, Store, VersionEntry
 
 TREE = "sha256-" + "A" * 43 + "="
 
@@ -46,13 +49,33 @@ def lock(name: str = "hello", as_of: str = "2025-12-05T00:00:00Z") -> Lock:
     )
 
 
-def image(digit: str = "1", layout: str = "/nix/store/x") -> LayoutImage:
-    digests = [f"sha256:{digit * 64}"] * 3
-    return LayoutImage(Path(layout), digests[0], digests[1], (digests[2],), (digests[2],), "linux/amd64", 8_000_000_000)
+def tree(text: str) -> str:
+    return hashlib.sha1(text.encode()).hexdigest()
 
 
-def build(project: str = "p1", name: str = "hello", digit: str = "1", as_of: str = "2025-12-05T00:00:00Z") -> Build:
-    return Build(lock(name, as_of), project, "linux/amd64", image(digit), Path("/logs/1"), 4.5, 3, 20)
+def entry(number: int = 1, name: str = "hello", project: str | None = None, **other: Any) -> VersionEntry:
+    """A version; `project` names its tree, `other` sets more fields."""
+    commit = tree(f"commit {name} {number} {project}")
+    fields: dict[str, Any] = {"parent": None, "message": f"no. {number}", "author": "A <a@x>", "lock": lock(name)}
+    fields["created_at"] = f"2026-01-{number:02}T00:00:00Z" if number < 32 else "2026-02-01T00:00:00Z"
+    return VersionEntry(name, number, commit, tree=tree(project or f"{name} {number}"), **{**fields, **other})
+
+
+def built(digit: str = "1", platform: PlatformName = "linux/amd64", **other: Any) -> BuiltImage:
+    digest = f"sha256:{digit * 64}"
+    fields: dict[str, Any] = {"built_at": "2026-02-01T10:00:00Z", "seconds": 4.5, "layers_built": 3}
+    return BuiltImage(
+        platform=platform,
+        manifest_digest=digest,
+        config_digest=digest,
+        diff_ids=(digest,),
+        size=8_000_000_000,
+        **{**fields, "layers_reused": 20, **other},
+    )
+
+
+def build(version: int = 1, name: str = "hello", layout: str = "/nix/store/x", **image: Any) -> Build:
+    return Build(name, version, built(**image), Path(layout), Path("/logs/1"))
 
 
 @pytest.fixture
@@ -67,51 +90,109 @@ def rows(store: Store, sql: str) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(sql)]
 
 
-def test_an_unchanged_lock_and_project_make_no_new_version(store: Store) -> None:
-    records = [
-        store.record_build(build("p1")),
-        store.record_build(build("p1")),
-        store.record_build(build("p2")),
-        store.record_build(build("p2", as_of="2025-12-06T00:00:00Z")),
-        store.record_build(build("p1")),
-    ]
-    assert [(r.version, r.new) for r in records] == [(1, True), (1, False), (2, True), (3, True), (4, True)]
-    assert [v.version for v in store.versions("hello")] == [4, 3, 2, 1]
-
-
-def test_versions_are_counted_for_each_workflow_and_listed_newest_first(store: Store) -> None:
-    for name in ("b", "a", "b"):
-        store.record_build(build(f"of {name} {len(store.versions())}", name))
-    assert [(v.name, v.version) for v in store.versions()] == [("b", 2), ("a", 1), ("b", 1)]
-    assert store.names() == ["a", "b"]
-    newest = store.versions("b")[0]
-    assert (newest.comfyui_version, newest.size, newest.commit) == ("0.3.75", 8_000_000_000, None)
+def test_versions_are_listed_newest_first_with_what_changed(store: Store) -> None:
+    first = entry(1)
+    store.index([], [first, entry(1, "b"), entry(2, parent=first.commit, changes=("node 3: a", "b"))])
+    store.record_build(build(2))
+    assert [(v.name, v.version) for v in store.versions()] == [("hello", 2), ("b", 1), ("hello", 1)]
+    assert store.names() == ["b", "hello"]
+    newest = store.versions("hello")[0]
+    assert (newest.parent, newest.changes, newest.message) == (first.commit, ("node 3: a", "b"), "no. 2")
+    assert (newest.comfyui_version, newest.size, newest.created_by) == ("0.3.75", 8_000_000_000, "A <a@x>")
     assert newest.manifest_digest == "sha256:" + "1" * 64
+    assert store.versions("hello")[1].manifest_digest is None
 
 
 def test_the_image_found_is_the_one_built_last(store: Store) -> None:
+    store.index([], [entry(1), entry(2)])
     assert store.find_image("hello") is None
-    store.record_build(build("p1", digit="1"))
-    store.record_build(build("p1", digit="2"))
-    store.record_build(replace(build("p1"), image=image("1", "/nix/store/y")))
+    store.record_build(build(1))
+    store.record_build(build(1, digit="2"))
+    store.record_build(build(1, layout="/nix/store/y", built_at="2026-02-02T10:00:00Z"))
     found = store.find_image("hello")
     assert found is not None
     assert (found.manifest_digest[-1], found.layout, found.version) == ("1", Path("/nix/store/y"), 1)
     assert store.find_image("hello", 2) is None
     assert store.find_image("hello", 1, "linux/arm64") is None
-    store.record_build(replace(build("p2"), platform="linux/arm64"))
+    store.record_build(build(2, platform="linux/arm64"))
     assert store.find_image("hello") == store.find_image("hello", 2, "linux/arm64")
     assert store.find_image("hello", platform="linux/amd64") == found
 
 
-def test_a_version_has_its_node_packs_and_every_source(store: Store) -> None:
-    store.record_build(replace(build(), proven=True, requirements={"painter": ("pillow>=10",)}))
+def test_versions_with_the_same_tree_have_the_same_images(store: Store) -> None:
+    store.index([], [entry(1), entry(2), entry(3, project="hello 1"), entry(1, "other", "hello 1")])
+    store.record_build(build(1, proven=True))
+    for name, number in (("hello", 3), ("other", 1)):
+        found = store.find_image(name, number)
+        assert found is not None and (found.name, found.version) == (name, number)
+    assert store.find_image("hello", 2) is None
+    digests = {(v.name, v.version): v.manifest_digest is not None for v in store.versions()}
+    assert digests == {("hello", 1): True, ("hello", 2): False, ("hello", 3): True, ("other", 1): True}
+    assert rows(store, "SELECT count(*) AS n FROM custom_nodes WHERE verified_compatible") == [{"n": 6}]
+
+
+def test_a_branch_that_moved_takes_its_images_along(store: Store) -> None:
+    """Renaming a workflow is: its versions are gone, and others with the same trees are there."""
+    store.index([], [entry(1), entry(2)])
+    store.record_build(build(1))
+    image = store.find_image("hello")
+    assert image is not None
+    store.record_run(image, Run("podman", None, 1.0))
+    store.index([("hello", 1), ("hello", 2)], [entry(1, "new", "hello 1"), entry(2, "new", "hello 2")])
+    assert store.names() == ["new"]
+    assert [(r.name, r.version) for r in store.runs()] == [("new", 1)]
+    assert rows(
+        store,
+        "SELECT w.name FROM builds b JOIN workflow_versions v ON v.id = b.version_id"
+        " JOIN workflows w ON w.id = v.workflow_id",
+    ) == [{"name": "new"}]
+
+
+def test_a_number_gets_another_commit(store: Store) -> None:
+    store.index([], [entry(1), entry(2, project="mine")])
+    store.record_build(build(2))
+    store.index([("hello", 2)], [entry(2, project="theirs"), entry(3, project="mine")])
+    found = store.find_image("hello")
+    assert found is not None and found.version == 3
+    assert store.commits()["hello"] == {
+        1: entry(1).commit,
+        2: entry(2, project="theirs").commit,
+        3: entry(3, project="mine").commit,
+    }
+
+
+def test_the_last_version_with_a_tree_takes_its_images_away(store: Store) -> None:
+    store.index([], [entry(1), entry(1, "other")])
+    store.record_build(build(1))
+    store.index([("hello", 1)], [])
+    for table in ("container_images", "builds"):
+        assert rows(store, f"SELECT count(*) AS n FROM {table}") == [{"n": 0}]
+    assert store.names() == ["other"]
+
+
+def test_what_the_library_tells_of_an_image_is_recorded_once(store: Store) -> None:
+    image = IndexedImage(entry(1).tree, built(proven=True, requirements={"painter": ("pillow>=10",)}), "/there")
+    store.index([], [entry(1)], [image])
+    store.index([], [], [image])
+    store.record_build(build(1, "hello", "/here"))
+    assert rows(store, "SELECT log FROM builds") == [{"log": "/logs/1"}]
+    assert rows(store, "SELECT layout, build_logs FROM container_images") == [
+        {"layout": "/here", "build_logs": "/logs/1"}
+    ]
+    assert store.image_keys() == {(entry(1).tree, "linux/amd64", "sha256:" + "1" * 64)}
+
+
+def test_a_version_has_its_node_packs_its_api_and_every_source(store: Store) -> None:
+    image = IndexedImage(entry(1).tree, built(proven=True, requirements={"painter": ("pillow>=10",)}), "/there")
+    store.index([], [entry(1, interface=Interface())], [image])
     own, painter = rows(store, "SELECT * FROM custom_nodes ORDER BY name")
     assert (painter["repository_url"], painter["commit_hash"]) == ("https://x.test/p.git", "d" * 40)
     assert json.loads(painter["node_mappings"]) == ["Draw", "Paint"]
     assert json.loads(painter["python_dependencies"]) == ["pillow>=10"]
     assert painter["verified_compatible"] == 1
     assert (own["commit_hash"], own["source_hash"]) == (None, TREE)
+    (api,) = rows(store, "SELECT method, path, schema FROM api_endpoints")
+    assert (api["method"], api["path"], json.loads(api["schema"])["type"]) == ("POST", "/v1/jobs", "object")
     listed = rows(store, "SELECT role, name, url, platform FROM sources JOIN version_sources ON id = source_id")
     assert sorted((r["role"], r["platform"]) for r in listed) == [
         ("comfyui", "any"),
@@ -125,13 +206,15 @@ def test_a_version_has_its_node_packs_and_every_source(store: Store) -> None:
 
 
 def test_versions_share_their_sources(store: Store) -> None:
-    for number in range(5):
-        store.record_build(build(f"p{number}"))
+    store.index([], [entry(number) for number in range(1, 6)])
     assert rows(store, "SELECT count(*) AS n FROM sources") == [{"n": 5}]
     assert rows(store, "SELECT count(*) AS n FROM version_sources") == [{"n": 30}]
+    store.index([("hello", n) for n in range(1, 6)], [])
+    assert rows(store, "SELECT count(*) AS n FROM sources") == [{"n": 0}]
 
 
 def test_runs_are_kept_with_their_outputs_or_their_error(store: Store) -> None:
+    store.index([], [entry(1)])
     store.record_build(build())
     found = store.find_image("hello")
     assert found is not None
@@ -144,15 +227,25 @@ def test_runs_are_kept_with_their_outputs_or_their_error(store: Store) -> None:
 
 
 def test_a_failed_write_leaves_nothing_behind(store: Store) -> None:
+    def entries() -> Iterator[VersionEntry]:
+        yield entry(1)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        store.index([], entries())
     with pytest.raises(sqlite3.IntegrityError):
-        store.record_build(replace(build(), message=None, seconds=None))  # type: ignore[arg-type]
+        store.index([], [entry(1), entry(1)])
     assert store.versions() == []
     assert store.names() == []
-    assert store.record_build(build()).version == 1
+
+
+def test_a_build_of_a_version_that_is_not_indexed_is_refused(store: Store) -> None:
+    with pytest.raises(NotFound, match="hello@1"):
+        store.record_build(build())
 
 
 def test_a_second_opening_keeps_what_is_there(store: Store) -> None:
-    store.record_build(build())
+    store.index([], [entry(1)])
     with Store(store.path) as again:
         assert len(again.versions()) == 1
 
@@ -183,10 +276,12 @@ def test_a_file_that_is_no_record_is_named(tmp_path: Path) -> None:
 
 
 def _record_many(path: Path, worker: int, count: int) -> None:
-    for number in range(count):
+    for number in range(1, count + 1):
         with Store(path) as store:
-            store.record_build(build(f"{worker}-{number}"))
-            found = store.find_image("hello")
+            name = f"w{worker}"
+            store.index([], [entry(number, name)])
+            store.record_build(build(number, name))
+            found = store.find_image(name)
             assert found is not None
             store.record_run(found, Run("podman", None, 1.0))
 
@@ -201,5 +296,6 @@ def test_ten_processes_record_at_once_and_lose_nothing(tmp_path: Path) -> None:
         process.join(120)
     assert [p.exitcode for p in processes] == [0] * workers
     with Store(path) as store:
-        assert [v.version for v in store.versions("hello")] == list(range(workers * count, 0, -1))
+        assert len(store.names()) == workers
+        assert [v.version for v in store.versions("w3")] == list(range(count, 0, -1))
         assert len(store.runs()) == workers * count

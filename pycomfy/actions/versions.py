@@ -1,0 +1,45 @@
+"""Versions by reference: in the library, with their projects; and in the record, with their images."""
+
+from pycomfy.actions.index import index
+from pycomfy.actions.realise import host_platform
+from pycomfy.errors import NotFound
+from pycomfy.flow.version.reference import Reference
+from pycomfy.outside.home import Home
+from pycomfy.outside.library import Library, Version, library_path
+from pycomfy.outside.store import ImageRecord, Store, database_path
+from pycomfy.progress import Progress
+
+
+def find_version(home: Home, reference: Reference | str) -> Version:
+    """Raises `NotFound`, or `BadInput` for what names no version."""
+    return Library(library_path(home)).find(reference)
+
+
+def read_project(home: Home, reference: Reference | str) -> dict[str, bytes]:
+    """Every file of a version's project, by path. Raises `NotFound`."""
+    library = Library(library_path(home))
+    return library.read_files(library.find(reference).commit)
+
+
+def find_record(home: Home, reference: Reference, progress: Progress) -> ImageRecord:
+    """The newest image of a version for this machine's platform; of the newest version that has one, if `reference`
+    names none. Raises `NotFound`."""
+    version = find_version(home, reference)
+    if version.number is None:
+        what = f"{reference} came in by a merge, and has no number along the branch"
+        raise NotFound(what, where="the library", fix=f"pycomfy branch NEW {reference}; then use NEW")
+    number = version.number if reference != Reference(reference.name) else None
+    index(home, progress)
+    with Store(database_path(home)) as store:
+        found = store.find_image(reference.name, number, host_platform())
+        other = found or store.find_image(reference.name, number)
+    if found is not None:
+        return found
+    if other is not None:
+        what = f"{reference} was built for {other.platform} alone"
+        raise NotFound(what, where=str(store.path), fix=f"build it for {host_platform()}")
+    raise NotFound(
+        f"no image of {reference}",
+        where=str(store.path),
+        fix=f"`pycomfy checkout {reference} --to DIR`, then `pycomfy build DIR`",
+    )

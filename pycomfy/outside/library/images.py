@@ -1,0 +1,58 @@
+"""Which images were built of a version's tree: a ref per tree and platform, to a small JSON file.
+
+A tree's images are the same wherever the tree is: in a branch, a tag, after a revert. A ref each, and not git's notes,
+so that two machines that built different versions need no merge when they share.
+"""
+
+from pycomfy.errors import BadInput
+from pycomfy.flow.lock.model import PlatformName
+from pycomfy.flow.version.image import BuiltImage, parse_image, render_image
+from pycomfy.outside.library.bare import ZERO, Bare
+from pycomfy.outside.library.objects import Writer
+
+PREFIX = "refs/images"
+
+
+def add_image(bare: Bare, tree: str, image: BuiltImage) -> BuiltImage:
+    """Keep `image` as the tree's for its platform; the one that is kept. One that is there already stays, unless the
+    new one has other digests, or was proven and the old one was not."""
+    ref = _ref(tree, image.platform)
+    with bare.writing():
+        old = bare.refs(ref).get(ref)
+        if old is not None:
+            before = read_images(bare, tree).get(tree, {}).get(image.platform)
+            if before and before.manifest_digest == image.manifest_digest and (before.proven or not image.proven):
+                return before
+        with Writer(bare) as writer:
+            blob = writer.write_blob(render_image(image))
+            writer.sync()
+        bare.update_refs((ref, blob, old or ZERO))
+    return image
+
+
+def read_images(bare: Bare, tree: str | None = None) -> dict[str, dict[PlatformName, BuiltImage]]:
+    """The images of one tree or of all, by tree and platform. What cannot be read is left out."""
+    refs = bare.refs(PREFIX if tree is None else f"{PREFIX}/{tree}")
+    blobs = bare.read_blobs(list(refs.values()))
+    found: dict[str, dict[PlatformName, BuiltImage]] = {}
+    for ref, blob in refs.items():
+        tree_id, _, architecture = ref.removeprefix(f"{PREFIX}/").partition("/")
+        platform = f"linux/{architecture}"
+        try:
+            image = parse_image(blobs.get(blob, b""), where=ref)
+        except BadInput:
+            continue
+        if platform == image.platform:
+            found.setdefault(tree_id, {})[image.platform] = image
+    return found
+
+
+def drop_images(bare: Bare, keep: set[str]) -> None:
+    """Forget the images of trees that are not in `keep`. The caller is writing."""
+    gone = [(r, ZERO, o) for r, o in bare.refs(PREFIX).items() if r.split("/")[2] not in keep]
+    if gone:
+        bare.update_refs(*gone)
+
+
+def _ref(tree: str, platform: str) -> str:
+    return f"{PREFIX}/{tree}/{platform.partition('/')[2]}"
