@@ -1,11 +1,12 @@
 """From the workflow a person edits to the prompt a server runs: the frontend's `graphToPrompt`, in Python."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 from pycomfy.errors import BadWorkflow, PycomfyError, UnknownNode, raise_all
-from pycomfy.flow.prompt.flat import Placed, flatten, walk
+from pycomfy.flow.prompt.flat import PRIMITIVE, Placed, flatten, walk
 from pycomfy.flow.prompt.groups import Groups
 from pycomfy.flow.prompt.nodes import Nodes
 from pycomfy.flow.prompt.promote import Promoted
@@ -84,6 +85,7 @@ class Reading:
         self._promoted = Promoted(self.nodes)
         self._sources = Sources(self.nodes, self._promoted.value)
         self.placed = tuple(walk(flatten(workflow, Groups(workflow.groups, definitions).open)))
+        self.hosts = frozenset(p.id for p in self.placed if p.inner is not None)
         for placed in self.placed:
             if placed.inner is not None:
                 self._promoted.open(placed)
@@ -128,18 +130,38 @@ class Reading:
     def constants(self, placed: Placed) -> dict[str, object]:
         """The values that a node sends, without links; of muted nodes too, and of graphs with circles."""
         inputs = self.widget_values(placed)
+        for name, source in self.received(placed).items():
+            if isinstance(source, Constant):
+                inputs[name] = source.value
+            else:
+                inputs.pop(name, None)
+        return inputs
+
+    def received(self, placed: Placed) -> dict[str, Linked | Constant]:
+        """What comes into a node over its links; nothing over one that goes round in a circle."""
+        found: dict[str, Linked | Constant] = {}
         for index, slot in enumerate(self.nodes.slots(placed)):
             if slot.link is None:
                 continue
-            try:
+            with suppress(BadWorkflow):
                 source = self._sources.find(placed, index)
-            except BadWorkflow:
-                source = None
-            if isinstance(source, Constant):
-                inputs[slot.name] = source.value
-            elif isinstance(source, Linked):
-                inputs.pop(slot.name, None)
-        return inputs
+                if source is not None:
+                    found[slot.name] = source
+        return found
+
+    def shown(self, placed: Placed) -> dict[str, object]:
+        """Every widget of a node with the value that stands in the editor: of linked ones and of controls too."""
+        if placed.inner is not None and placed.inner.subgraph is not None:
+            promoted = ((s.name, self._promoted.value(placed, i)) for i, s in enumerate(placed.inner.subgraph.inputs))
+            return {name: constant.value for name, constant in promoted if constant is not None}
+        if placed.node.type == PRIMITIVE and isinstance(placed.node.values, tuple):
+            return dict(zip(("value",), placed.node.values, strict=False))
+        restored = self.nodes.restored(placed)
+        values = {w.name: restored.values[w.name] for w in restored.widgets}
+        values |= {n: c.value for n, c in self._promoted.set_on(placed).items()}
+        # A primitive writes into the widget itself, a host only into what is sent.
+        received = ((n, c) for n, c in self.received(placed).items() if isinstance(c, Constant) and n in values)
+        return values | {n: c.value for n, c in received if c.id not in self.hosts}
 
     def title(self, placed: Placed) -> str:
         spec = self.nodes.spec(placed)

@@ -78,12 +78,10 @@ class Groups:
         named = {names[n]: v for n, v in use.named.items() if n in names} if use.named is not None else None
         use = replace(use, named=named)
         restored = restore(group_spec, make_widgets(group_spec.inputs), use).values
-        saved = len(use.values) if isinstance(use.values, tuple) else 0
         given: dict[int, dict[str, object]] = {}
-        if named is not None or saved:
-            for i, (_, inner) in enumerate(layout.widgets):
-                if str(i) in restored and (named is None or str(i) in named):
-                    given.setdefault(inner.node, {})[inner.name] = restored[str(i)]
+        for i, (_, inner) in enumerate(layout.widgets):
+            if str(i) in restored:
+                given.setdefault(inner.node, {})[inner.name] = restored[str(i)]
         result = []
         for index, (node, spec) in enumerate(zip(nodes, specs, strict=True)):
             values = given.get(index, {})

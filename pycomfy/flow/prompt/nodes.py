@@ -109,14 +109,17 @@ class Nodes:
         return next((w for w in self.restored(placed).widgets if w.name == name), None)
 
     def setter(self, getter: Placed) -> Placed | None:
-        """The SetNode whose name a GetNode asks for: in its own graph, else in the graphs around it."""
+        """The SetNode whose name a GetNode asks for: in its own graph, else in the graphs around it.
+
+        Of several in one graph the first: the pack gives the others new names when it loads them.
+        """
         name = _first_value(getter.node)
-        scope: Scope | None = getter.scope
+        scope: Scope | None = getter.scope if name else None
         while scope is not None:
             if id(scope) not in self._setters:
                 self._setters[id(scope)] = {
                     _first_value(p.node): p
-                    for p in scope.nodes.values()
+                    for p in reversed(scope.nodes.values())
                     if p.node.type in SETTERS and self.is_virtual(p)
                 }
             found = self._setters[id(scope)].get(name)

@@ -87,8 +87,10 @@ class Sources:
 
     def _from_output(self, at: _Output) -> _Output | Source:
         placed, node = at.placed, at.placed.node
-        if placed.inner is None and self._nodes.is_virtual(placed):
-            return self._through_virtual(at)
+        if node.type == PRIMITIVE and self._nodes.is_virtual(placed):
+            # It writes into the widgets that it is linked to, whatever its mode.
+            values = node.values if isinstance(node.values, tuple) else tuple(node.values.values())
+            return Constant(values[0], placed.id, "value") if values else None
         if node.mode == Mode.MUTED:
             return None
         if node.mode == Mode.BYPASSED:
@@ -97,7 +99,7 @@ class Sources:
             return None if index is None else self._from_input(placed, index, slots[index].type)
         if placed.inner is not None:
             return self._into_subgraph(placed, placed.inner, at)
-        return Linked(placed.id, at.slot)
+        return self._through_virtual(at) if self._nodes.is_virtual(placed) else Linked(placed.id, at.slot)
 
     def _into_subgraph(self, host: Placed, inner: Scope, at: _Output) -> _Output | Source:
         outputs = inner.subgraph.outputs if inner.subgraph is not None else ()
@@ -113,15 +115,11 @@ class Sources:
         return self._from_input(host, link.origin_slot, at.type)
 
     def _through_virtual(self, at: _Output) -> _Output | Source:
-        placed, node = at.placed, at.placed.node
-        if node.type == PRIMITIVE:
-            values = node.values if isinstance(node.values, tuple) else tuple(node.values.values())
-            return Constant(values[0], placed.id, "value") if values else None
-        if node.mode == Mode.MUTED:
-            return None
-        if node.type in PASSING:
+        placed = at.placed
+        if placed.node.type in PASSING:
             return self._from_input(placed, 0, at.type) if self._nodes.slots(placed) else None
-        if node.type in GETTERS:
+        if placed.node.type in GETTERS:
+            # What goes into the setter; its own mode does not matter.
             setter = self._nodes.setter(placed)
-            return None if setter is None else _Output(setter, 0, at.type)
+            return self._from_input(setter, 0, at.type) if setter is not None and self._nodes.slots(setter) else None
         return None

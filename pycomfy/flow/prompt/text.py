@@ -1,12 +1,15 @@
 """What the browser does to texts when a workflow is queued: choices, comments, dates, values of other nodes."""
 
+import math
 import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from pycomfy.flow.prompt.convert import Prompt, Reading
+from pycomfy.flow.prompt.source import Constant
 from pycomfy.flow.prompt.spec import Definitions
 from pycomfy.flow.workflow.model import Workflow
 
@@ -21,7 +24,8 @@ SAVE_NODES = frozenset((
 # fmt: on
 """Nodes in whose `filename_prefix` the frontend replaces `%…%`."""
 
-_COMMENT = re.compile(r"/\*[\s\S]*?\*/|//.*")
+# JavaScript's `.` stops at more ends of lines than Python's.
+_COMMENT = re.compile(r"/\*[\s\S]*?\*/|//[^\n\r\u2028\u2029]*")
 _UNESCAPE = re.compile(r"\\([{}|])")
 _REPLACEMENT = re.compile(r"%([^%]+)%")
 _FORBIDDEN = re.compile(r'[/?<>\\:*|"\x00-\x1f\x7f]')
@@ -45,21 +49,36 @@ def expand_texts(
     `{a|b}` is chosen by `moment.seed`, the node and the input, so a choice does not change with other nodes.
     """
     definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info)
-    values = _values_by_name(workflow, definitions)
+    reading = Reading(workflow, definitions) if workflow.format != "api" else None
+    values = _values_by_name(workflow, reading)
+    from_hosts = _from_hosts(reading) if reading is not None else frozenset()
     expanded: Prompt = {}
     for id_, node in prompt.items():
         spec = definitions.find(node["class_type"])
         inputs = dict(node["inputs"])
-        for input_ in spec.inputs if spec is not None else ():
+        own = [i for i in spec.inputs if (id_, i.name) not in from_hosts] if spec is not None else []
+        for input_ in own:
             text = inputs.get(input_.name)
-            if isinstance(text, str) and input_.options.get("dynamicPrompts") is True:
+            if not isinstance(text, str):
+                continue
+            if input_.options.get("dynamicPrompts") is True:
                 chance = random.Random(f"{moment.seed}:{id_}:{input_.name}")  # noqa: S311 - a choice of words
                 inputs[input_.name] = expand_choices(text, chance)
-        prefix = inputs.get("filename_prefix")
-        if node["class_type"] in SAVE_NODES and isinstance(prefix, str):
-            inputs["filename_prefix"] = replace_names(prefix, values, moment.now)
+            elif input_.name == "filename_prefix" and node["class_type"] in SAVE_NODES:
+                inputs[input_.name] = replace_names(text, values, moment.now)
         expanded[id_] = {**node, "inputs": inputs}
     return expanded
+
+
+def _from_hosts(reading: Reading) -> frozenset[tuple[str, str]]:
+    """Inputs, as (node, name), whose value a subgraph's host sets: the browser sends those as they are."""
+    return frozenset(
+        (placed.id, name)
+        for placed in reading.placed
+        if placed.scope.host is not None
+        for name, source in reading.received(placed).items()
+        if isinstance(source, Constant) and source.id in reading.hosts
+    )
 
 
 def expand_choices(text: str, chance: random.Random, depth: int = 0) -> str:
@@ -124,9 +143,21 @@ def _as_text(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
-    return str(value)
+    if isinstance(value, float):
+        return _number_text(value)
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(_as_text, value))
+    return "[object Object]" if isinstance(value, Mapping) else str(value)
+
+
+def _number_text(value: float) -> str:
+    """The same digits as Python, but with an exponent only from 1e21 on and below 1e-6."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if value == 0 or 1e-6 <= abs(value) < 1e21:
+        return f"{Decimal(repr(value)):f}".removesuffix(".0")
+    digits, exponent = repr(value).split("e")
+    return f"{digits.removesuffix('.0')}e{int(exponent):+d}"
 
 
 def format_date(text: str, now: datetime) -> str:
@@ -144,20 +175,24 @@ def format_date(text: str, now: datetime) -> str:
     return _DATE_PART.sub(part, text)
 
 
-def _values_by_name(workflow: Workflow, definitions: Definitions) -> dict[str, Mapping[str, object]]:
-    """The widgets of nodes by the name a text can call them: the name for search and replace, else the title."""
+def _values_by_name(workflow: Workflow, reading: Reading | None) -> dict[str, Mapping[str, object]]:
+    """The widgets of nodes by the name a text can call them: the name for search and replace, else the title.
+
+    All widgets, as they stand in the editor: linked ones and controls too.
+    """
     by_name: dict[str, Mapping[str, object]] = {}
     by_title: dict[str, Mapping[str, object]] = {}
     for node in workflow.api:
         by_name.setdefault(node.type, node.inputs)
         by_title.setdefault(node.title, node.inputs)
-    if workflow.format != "api":
-        reading = Reading(workflow, definitions)
-        for placed in reading.placed:
-            values = reading.widget_values(placed)
-            name = placed.node.properties.get(_NODE_NAME)
-            if not isinstance(name, str):
-                name = "" if placed.node.type in SAVE_NODES else placed.node.type
+    if reading is None:
+        return {**by_title, **by_name}
+    for placed in reading.placed:
+        values = reading.shown(placed)
+        name = placed.node.properties.get(_NODE_NAME)
+        if not isinstance(name, str) and placed.node.type not in SAVE_NODES and reading.nodes.spec(placed) is not None:
+            name = placed.node.type
+        if isinstance(name, str):
             by_name.setdefault(name, values)
-            by_title.setdefault(reading.title(placed), values)
+        by_title.setdefault(reading.title(placed), values)
     return {**by_title, **by_name}

@@ -354,6 +354,43 @@ class TestVirtual:
         )
         assert inputs_of(workflow) == {"1": {"photo": "x.png"}, "9": {"prefix": "out", "images": ["1", 0]}}
 
+    @pytest.mark.parametrize(
+        ("setter", "getter", "images"),
+        [
+            ({"mode": 2}, {}, ["1", 0]),  # a Get asks the Set what comes into it, and passes it by
+            ({"mode": 4}, {}, ["1", 0]),
+            ({}, {}, ["1", 0]),
+            ({}, {"mode": 2}, None),
+            ({}, {"mode": 4}, None),  # nothing goes into a Get that it could pass on
+            ({"values": ("",)}, {"values": ("",)}, None),
+        ],
+    )
+    def test_set_and_get_nodes_that_are_off_or_have_no_name(
+        self, setter: dict[str, Any], getter: dict[str, Any], images: list[object] | None
+    ) -> None:
+        set_, get = {"values": ("pic",), **setter}, {"values": ("pic",), **getter}
+        workflow = chain(
+            node(2, "SetNode", linked("IMAGE", 8), **set_),
+            node(3, "GetNode", **get),
+            links=[[8, 1, 0, 2, 0, "IMAGE"], [9, 3, 0, 9, 0, "IMAGE"]],
+        )
+        assert inputs_of(workflow)["9"].get("images") == images
+
+    def test_of_two_set_nodes_with_one_name_the_first_counts(self) -> None:
+        workflow = chain(
+            node(2, "SetNode", linked("IMAGE", 8), values=("pic",)),
+            node(5, "Blur", linked("image", 7), values=(2.0,)),
+            node(4, "SetNode", linked("IMAGE", 6), values=("pic",)),
+            node(3, "GetNode", values=("pic",)),
+            links=[
+                [8, 1, 0, 2, 0, "IMAGE"],
+                [7, 1, 0, 5, 0, "IMAGE"],
+                [6, 5, 0, 4, 0, "IMAGE"],
+                [9, 3, 0, 9, 0, "IMAGE"],
+            ],
+        )
+        assert inputs_of(workflow)["9"]["images"] == ["1", 0]
+
 
 def hosted(host: dict[str, Any], inner: list[dict[str, Any]], links: list[Any], inputs: list[Any]) -> dict[str, Any]:
     """Photo 1 -> host 2 of subgraph `sg` -> Save 9."""
@@ -531,10 +568,11 @@ class TestGroups:
         }
         assert values["8"] == {"latent": ["7:3", 0]}
 
-    def test_a_use_without_values_keeps_the_group_s(self) -> None:
+    def test_a_use_without_values_has_the_definitions_defaults(self) -> None:
         values = inputs_of(self.grouped())
-        assert values["7:1"]["text"] == "inner"
-        assert values["7:3"]["steps"] == 2
+        assert values["7:0"]["file"] == "a.ckpt"
+        assert values["7:1"]["text"] == ""
+        assert values["7:3"]["steps"] == 20
 
 
 class TestUnknown:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pycomfy.flow.prompt.convert import convert
 from pycomfy.flow.prompt.text import Moment, expand_choices, expand_texts, format_date, replace_names
-from tests.flow.prompt.build import definition, node, parsed, ui
+from tests.flow.prompt.build import definition, linked, node, parsed, slot, subgraph, ui, widget
 
 NOW = datetime(2026, 3, 4, 15, 6, 7)
 
@@ -26,6 +26,7 @@ NOW = datetime(2026, 3, 4, 15, 6, 7)
         ("a /* no */ b // end\nc", {"a  b \nc"}),
         ("{a|b", {"a", "b"}),
         ("a} b|c", {"a} b|c"}),
+        ("a // b\rc // d\u2028e", {"a \rc \u2028e"}),  # where a line ends for a browser
     ],
 )
 def test_choices(text: str, results: set[str]) -> None:
@@ -49,6 +50,59 @@ def test_values_of_other_nodes() -> None:
     values = {"Sample": {"seed": 5, "cfg": 7.0, "name": "a/b:c", "on": True}}
     text = "%date:yyyy%/%Sample.seed%_%Sample.cfg%_%Sample.name%_%Sample.on%_%No.x%_%width%"
     assert replace_names(text, values, NOW) == "2026/5_7_a_b_c_true_%No.x%_%width%"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (True, "true"),
+        (7, "7"),
+        (7.0, "7"),
+        (2.5, "2.5"),
+        (0.00001, "0.00001"),
+        (1.5e-7, "1.5e-7"),
+        (1e21, "1e+21"),
+        (123456789012345680000.0, "123456789012345680000"),
+        ([1, [2.0, None]], "1,2,"),
+        ({"a": 1}, "[object Object]"),
+    ],
+)
+def test_values_are_written_as_javascript_writes_them(value: object, text: str) -> None:
+    assert replace_names("%A.b%", {"A": {"b": value}}, NOW) == text
+
+
+def test_names_find_primitives_controls_and_hosts() -> None:
+    info = {
+        "Draw": definition({"seed": ["INT", {"control_after_generate": True}], "size": ["INT"]}, outputs=["IMAGE"]),
+        "SaveImage": definition({"filename_prefix": ["STRING"], "images": ["IMAGE"]}),
+    }
+    draw = node(1, "Draw", widget("size", 1), values=(5, "fixed", 6), outputs=["IMAGE"])
+    prefix = "%Draw.seed%_%Draw.control_after_generate%_%Draw.size%_%Number.value%_%PrimitiveNode.value%"
+    workflow = parsed(
+        ui(
+            [
+                draw,
+                node(2, "PrimitiveNode", values=(64, "fixed"), outputs=["INT"], title="Number"),
+                node(3, "SaveImage", linked("images", 2), values=(prefix,)),
+            ],
+            [[1, 2, 0, 1, 1, "INT"], [2, 1, 0, 3, 0, "IMAGE"]],
+        )
+    )
+    sent = expand_texts(convert(workflow, info), workflow, info, Moment(1, NOW))
+    assert sent["3"]["inputs"]["filename_prefix"] == "5_fixed_64_64_%PrimitiveNode.value%"
+
+
+def test_a_text_that_a_host_sets_is_sent_as_it_is() -> None:
+    """The browser takes it from the host's widget, which knows of no choices."""
+    info = {"Dynamic": definition({"text": ["STRING", {"dynamicPrompts": True}]}, outputs=["X"])}
+    inner = node(5, "Dynamic", widget("text", 80, "STRING"), values=("{x|y}",), outputs=["X"])
+    links = [[80, -10, 0, 5, 0, "STRING"], [90, 5, 0, -20, 0, "X"]]
+    definitions = {"subgraphs": [subgraph("sg", [inner], links, [slot("text", "STRING", 80)], [slot("X", "X", 90)])]}
+    host = node(2, "sg", widget("text", None, "STRING"), values=("{a|b}",))
+    workflow = parsed(ui([host], [], definitions=definitions))
+    sent = expand_texts(convert(workflow, info), workflow, info, Moment(1, NOW))
+    assert sent["2:5"]["inputs"]["text"] == "{a|b}"
 
 
 def test_only_texts_that_ask_for_it_are_expanded_and_by_seed() -> None:
