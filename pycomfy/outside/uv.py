@@ -315,7 +315,9 @@ def _unreachable(stderr: str) -> Unreachable | None:
     return Unreachable(
         f"the Python index did not answer: {_reason(stderr)}",
         where=_without_passwords(url[1]) if url else "uv",
-        fix="check the network and the proxy",
+        fix="trust your network's certificates: set SSL_CERT_FILE to the file that has them"
+        if "certificate" in stderr
+        else "check the network and the proxy",
     )
 
 

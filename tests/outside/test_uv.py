@@ -10,7 +10,7 @@ from pycomfy.errors import BadConfig, NoSolution, NotFound, NoWheel, Problems, U
 from pycomfy.flow.lock.model import PlatformName
 from pycomfy.flow.lock.requirements import Wants, list_wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels
-from pycomfy.outside.uv import Question, compile_pylock, pin_wheel
+from pycomfy.outside.uv import Question, _unreachable, compile_pylock, pin_wheel
 from tests.outside.package_index import Index, serve
 
 AMD64 = Target("linux/amd64", "3.11")
@@ -220,3 +220,11 @@ def test_the_examples_comfyui_is_on_the_real_index() -> None:
 def test_uv_knows_every_platform(platform: PlatformName, python: str, tmp_path: Path) -> None:
     question = Question([Wants("nobody")], Target(platform, python), datetime(2025, 1, 1, tzinfo=UTC))
     assert compile_pylock(question, tmp_path).get("packages", []) == []
+
+
+def test_a_certificate_that_is_not_trusted_says_how_to_trust_it() -> None:
+    said = "error: Request failed after 3 retries\n  Caused by: Failed to fetch: `https://i/x/`\n  {}"
+    untrusted = _unreachable(said.format("Caused by: invalid peer certificate: UnknownIssuer"))
+    away = _unreachable(said.format("Caused by: dns error"))
+    assert untrusted is not None and "SSL_CERT_FILE" in untrusted.fix and untrusted.where == "https://i/x/"
+    assert away is not None and "proxy" in away.fix
