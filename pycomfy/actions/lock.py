@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from pycomfy.actions.models import lock_models
 from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_config
 from pycomfy.errors import BadConfig, Problems, PycomfyError, raise_all
 from pycomfy.flow.lock.address import parse_address
@@ -40,6 +41,7 @@ from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside.debian import pin_root
 from pycomfy.outside.files import check_replaceable, full_disk_is_an_error, write_file
 from pycomfy.outside.home import Home
+from pycomfy.outside.models.store import ModelStore
 from pycomfy.outside.sources import Pinned, pin_source
 from pycomfy.outside.stop import stop_all
 from pycomfy.outside.uv import Question, compile_pylock
@@ -75,6 +77,8 @@ def lock(request: LockRequest, home: Home, progress: Progress) -> LockResult:
     types = {name: {*class_types(sources[name].files), *spec.types} for name, spec in config.packs.items()}
     supplied = match_types(needs.nodes, builtin, types, str(file))
     notes += [f"the node pack {name} supplies nothing to this workflow" for name in supplied if not supplied[name]]
+    models = lock_models(needs.models, config.models, base, path, ModelStore(home, progress))
+    notes += models.notes
     as_of = _as_of(config, sources, notes)
     platforms = _resolve(config, _all_wants(config, sources), as_of, home, progress)
 
@@ -91,6 +95,7 @@ def lock(request: LockRequest, home: Home, progress: Progress) -> LockResult:
             for name in config.packs
         ),
         platforms=platforms,
+        models=models.models,
     )
     return _write(made, path, notes)
 

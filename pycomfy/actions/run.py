@@ -4,15 +4,16 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Literal, Self
 
+from pycomfy.actions.models import view_models
 from pycomfy.actions.versions import find_record
 from pycomfy.errors import BadInput, HashMismatch, PycomfyError, RunFailed, raise_all
-from pycomfy.flow.version.reference import parse_reference
+from pycomfy.flow.version.reference import Reference, parse_reference
 from pycomfy.outside.engine import ContainerSpec, Engine, LayoutImage, find_engine, load, read_layout
 from pycomfy.outside.engine.image import find_loaded
 from pycomfy.outside.home import Home
@@ -32,6 +33,7 @@ from pycomfy.outside.job import (
     explain,
     run_job,
 )
+from pycomfy.outside.models.view import ModelView
 from pycomfy.outside.results import save_result
 from pycomfy.outside.store import Run, Store, database_path
 from pycomfy.progress import Progress, Task
@@ -39,11 +41,12 @@ from pycomfy.progress import Progress, Task
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How the container is run. `output` is where the outputs go; `models` is mounted read-only; `gpus` is "all" or
-    device numbers, None for the CPU; `network` "none" or the engine's name of one."""
+    """How the container is run. `output` is where the outputs go; `models` is mounted read-only, "auto" are those that
+    the version's lock pins; `gpus` is "all" or device numbers, None for the CPU; `network` "none" or the engine's name
+    of one."""
 
     output: Path
-    models: Path | None = None
+    models: Path | Literal["auto"] | ModelView | None = None
     gpus: str | None = None
     network: str = "none"
     engine: str | None = None
@@ -96,6 +99,9 @@ def run(request: RunRequest, home: Home, progress: Progress) -> RunResult:
     reference = parse_reference(request.reference)
     engine = find_engine(request.options.engine)
     record = find_record(home, reference, progress)
+    if request.options.models == "auto":
+        found = view_models(Reference(record.name, record.version), home, progress)
+        request = replace(request, options=replace(request.options, models=found))
     image = LayoutImage(
         record.layout, record.manifest_digest, record.config_digest, (), record.diff_ids, record.platform, record.size
     )
@@ -119,8 +125,7 @@ def run_image(
     """Run a job in `image`, which is called `name` in what is shown."""
     began = time.monotonic()
     options = request.options
-    if options.models is not None and not options.models.is_dir():
-        raise BadInput("no such folder", where=str(options.models), fix="give --models the folder with the models")
+    view = _view(options)
     with progress.step(f"Load {name} into {engine.kind}") as task:
         identity = _loaded(engine, image, name, task)
     jobs = home.cache / "jobs"
@@ -129,7 +134,9 @@ def run_image(
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=jobs, ignore_cleanup_errors=True) as folder:
         data = Path(folder)
-        spec = ContainerSpec(identity, ("job",), data, options.models, options.gpus, options.network)
+        spec = ContainerSpec(identity, ("job",), data, gpus=options.gpus, network=options.network)
+        if view is not None:
+            spec = replace(spec, models=view.folder, model_files=view.files)
         with log.open("w", encoding="utf-8") as f, _Teller(progress, f) as teller:
             report = run_job(engine, spec, request.job, teller)
         outputs = _save(report, data, options.output, progress)
@@ -145,6 +152,15 @@ def run_image(
         teller.ready_seconds,
         (report.seconds or 0.0) - teller.ready_seconds,
     )
+
+
+def _view(options: RunOptions) -> ModelView | None:
+    """What is mounted as /models."""
+    if not isinstance(options.models, Path):
+        return options.models if isinstance(options.models, ModelView) else None
+    if not options.models.is_dir():
+        raise BadInput("no such folder", where=str(options.models), fix="give --models the folder with the models")
+    return ModelView(options.models)
 
 
 def _loaded(engine: Engine, image: LayoutImage, name: str, task: Task) -> str:

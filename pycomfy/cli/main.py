@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,10 +21,10 @@ from pycomfy.errors import BadInput, NoSpace, Problems, PycomfyError
 from pycomfy.outside.files import explain_os_error
 from pycomfy.outside.process import signals_as_exceptions
 
-COMMANDS = ("inspect", "convert", "lock", "build", "run", "verify", "log")
-"""Each is a module of this package with a function of its name."""
+COMMANDS = ("inspect", "convert", "lock", "build", "run", "verify", "log", "restore", "export", "import")
+"""Each is a module of this package with a function of its name; a word of Python's has a `_` at its end there."""
 
-GROUPS = ("catalog",)
+GROUPS = ("catalog", "models", "archive")
 """Each is a module of this package with an `app` of several commands."""
 
 USER_ERROR, USAGE_ERROR, OUR_BUG = 1, 2, 70
@@ -59,7 +60,8 @@ def _root(
 
 
 def _command(name: str) -> Callable[..., Any]:
-    command: Callable[..., Any] = getattr(import_module(f"pycomfy.cli.{name}"), name)
+    own = f"{name}_" if iskeyword(name) else name
+    command: Callable[..., Any] = getattr(import_module(f"pycomfy.cli.{own}"), own)
     return command
 
 

@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,8 +24,12 @@ def run(
         str | None, typer.Option(metavar="all|N,…", help="GPUs to use; without, ComfyUI runs on the CPU.")
     ] = None,
     models: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A folder with checkpoints/, loras/ …; mounted read-only.")
-    ] = None,
+        str,
+        typer.Option(
+            metavar="auto|none|DIR",
+            help="Models, mounted read-only: those the version's lock pins, none, or a folder with checkpoints/ ….",
+        ),
+    ] = "auto",
     network: Annotated[str, typer.Option(metavar="NAME", help="The container's network, such as bridge.")] = "none",
     engine: Annotated[
         str | None, typer.Option(metavar="podman|docker", help="Which engine; default $PYCOMFY_ENGINE, then Podman.")
@@ -42,12 +46,18 @@ def run(
 
     Examples: `pycomfy run hello -o pictures`, `pycomfy run hello@2 --gpus all --models ~/models`
     """
-    options = RunOptions(output, models, gpus, network, engine)
+    options = RunOptions(output, _models(models), gpus, network, engine)
     result = run_job(RunRequest(name, options, JobRequest(timeout=timeout)), find_home(), make_progress())
     if as_json:
         print(json.dumps(as_dict(result), indent=1, ensure_ascii=False))
     else:
         show(result)
+
+
+def _models(text: str) -> Path | Literal["auto"] | None:
+    if text == "auto":
+        return "auto"
+    return None if text == "none" else Path(text)
 
 
 def as_dict(result: RunResult) -> dict[str, object]:

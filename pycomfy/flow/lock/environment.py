@@ -1,4 +1,4 @@
-"""What ComfyUI's behaviour depends on: the lock without the workflow."""
+"""What ComfyUI's behaviour depends on: the lock without the workflow and its models."""
 
 import hashlib
 
@@ -14,6 +14,7 @@ def environment_hash(lock: Lock, platform: PlatformName) -> str:
         update={
             "name": "environment",
             "workflow": WorkflowPin(sha256="0" * 64),
+            "models": (),
             "packs": tuple(p.model_copy(update={"types": ()}) for p in lock.packs),
             "platforms": {platform: lock.platforms[platform]},
         }

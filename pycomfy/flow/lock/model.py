@@ -36,6 +36,19 @@ RelativePath = Annotated[
     str, StringConstraints(pattern=r"^[^/\x00-\x1f\\]+(/[^/\x00-\x1f\\]+)*$"), AfterValidator(_stays_below)
 ]
 
+
+def _holds_models(folder: str) -> str:
+    if folder.startswith(".") or folder.split("/")[0] in _NO_MODEL_FOLDERS:
+        raise ValueError("models do not go there")
+    return folder
+
+
+# Keys of ComfyUI's model path file that are no model folders. From custom_nodes it runs Python files.
+_NO_MODEL_FOLDERS = frozenset({"custom_nodes", "base_path", "is_default"})
+
+ModelFolder = Annotated[RelativePath, AfterValidator(_holds_models)]
+"""A folder below ComfyUI's `models`."""
+
 PlatformName = Literal["linux/amd64", "linux/arm64"]
 
 
@@ -134,6 +147,63 @@ class Platform(Model):
     wheels: tuple[Wheel, ...]
 
 
+# A repository of Hugging Face: `owner/name`, before it `datasets/` or `spaces/` if it is one.
+Repository = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(datasets/|spaces/)?[A-Za-z0-9][A-Za-z0-9_.-]{0,95}(/[A-Za-z0-9][A-Za-z0-9_.-]{0,95})?$"
+    ),
+]
+
+PublicUrl = Annotated[
+    str, StringConstraints(pattern=r"^https?://[^\s@/\x00-\x20]+(/[^\s\x00-\x20]*)?$", max_length=2000)
+]
+"""A web address without a login."""
+
+
+class HuggingFaceModel(Model):
+    """A file of a commit of a Hugging Face repository."""
+
+    kind: Literal["huggingface"] = "huggingface"
+    repository: Repository
+    revision: Commit
+    path: RelativePath
+
+
+class CivitaiModel(Model):
+    """A file of a model version of CivitAI; `query` tells it from the version's other files."""
+
+    kind: Literal["civitai"] = "civitai"
+    version: int = Field(gt=0)
+    query: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9=&_.%+-]{0,300}$")] = ""
+
+
+class UrlModel(Model):
+    kind: Literal["url"] = "url"
+    url: PublicUrl
+
+
+ModelSource = Annotated[HuggingFaceModel | CivitaiModel | UrlModel, Field(discriminator="kind")]
+
+
+class ModelFile(Model):
+    """A model, which stays outside the image: `name` is below the model folder `folder`, `size` in bytes if known.
+
+    `sources` are where it can be fetched, best first; without any it is only where someone added it.
+    """
+
+    folder: ModelFolder
+    name: RelativePath
+    sha256: Sha256
+    size: int | None = Field(default=None, ge=0)
+    sources: tuple[ModelSource, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Its path below ComfyUI's `models`."""
+        return f"{self.folder}/{self.name}"
+
+
 class WorkflowPin(Model):
     """The workflow the lock was made for, by the hash of its bytes."""
 
@@ -149,11 +219,16 @@ class Lock(Model):
     comfyui: ComfyUI
     packs: tuple[Pack, ...] = ()
     platforms: dict[PlatformName, Platform]
+    models: tuple[ModelFile, ...] = ()
 
 
 def render_lock(lock: Lock) -> str:
-    """The lock as sorted JSON, newline at the end: equal locks are equal bytes, whatever order they were made in."""
-    return json.dumps(_sorted(lock).model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    """The lock as sorted JSON, newline at the end: equal locks are equal bytes, whatever order they were made in.
+
+    A lock without models does not mention them: it is what it was before locks could.
+    """
+    data = _sorted(lock).model_dump(mode="json", exclude=None if lock.models else {"models"})
+    return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def parse_lock(text: str, *, where: str = "pycomfy.lock") -> Lock:
@@ -187,6 +262,7 @@ def _sorted(lock: Lock) -> Lock:
     return lock.model_copy(
         update={
             "packs": _by_name(lock.packs),
+            "models": tuple(sorted(lock.models, key=lambda m: (m.folder, m.name))),
             "platforms": {
                 name: p.model_copy(
                     update={

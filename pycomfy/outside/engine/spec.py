@@ -3,7 +3,8 @@
 import os
 import re
 import resource
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pycomfy.errors import BadInput, MissingTool
@@ -22,7 +23,8 @@ _GPUS = re.compile(r"all|[A-Za-z0-9-]{1,100}(,[A-Za-z0-9-]{1,100})*")
 @dataclass(frozen=True)
 class ContainerSpec:
     """What runs, and what it may see. `image` is an image's id, `command` what follows its entrypoint. `data` is
-    mounted at /data and can be written, `models` at /models and cannot. `gpus` is "all" or device numbers or UUIDs
+    mounted at /data and can be written, `models` at /models and cannot, nor each of `model_files` (by its path below
+    /models, where a file has to be already). `gpus` is "all" or device numbers or UUIDs
     with commas between; `network` "none" or the engine's name of one."""
 
     image: str
@@ -31,6 +33,7 @@ class ContainerSpec:
     models: Path | None = None
     gpus: str | None = None
     network: str = "none"
+    model_files: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
         f"--tmpfs=/tmp:{plan_tmp(engine, user)}",
         f"--volume={_mountable(spec.data)}:/data:rw{',Z' if engine.selinux and not shared else ''}",
         *([f"--volume={_mountable(spec.models)}:/models:ro"] if spec.models is not None else []),
+        *(f"--volume={_mountable(file)}:{_mountable(Path('/models', at))}:ro" for at, file in spec.model_files.items()),
         *devices,
         spec.image,
         *spec.command,
@@ -147,5 +151,5 @@ def _mountable(path: Path) -> str:
     """The absolute path, if `--volume` can be told it: a colon would begin the next field."""
     text = str(path.absolute())
     if ":" in text or any(ord(c) < 32 for c in text):
-        raise BadInput("a folder whose path has a colon cannot be mounted", where=text, fix="rename it, or link to it")
+        raise BadInput("a path with a colon cannot be mounted", where=text, fix="rename it, or link to it")
     return text

@@ -1,0 +1,191 @@
+"""`pycomfy models`: which models a workflow needs, whether they are here, and getting them here."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pycomfy.actions import models as action
+from pycomfy.cli.progress import make_progress, size
+from pycomfy.flow.lock.models import is_pickle
+from pycomfy.flow.lock.origin import describe
+from pycomfy.outside.home import find_home
+from pycomfy.outside.models.store import Stored
+
+CHECK_FAILED = 3
+
+app = typer.Typer(
+    help="Get the models that workflows need: kept once, by content, and checked against the lock.",
+    no_args_is_help=True,
+)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+_Target = Annotated[
+    str, typer.Argument(metavar="WORKFLOW|NAME[@N]", help="A workflow's file or folder, or a version that was built.")
+]
+
+_COLOURS = {"present": "green", "missing": "red", "unpinned": "yellow", "intact": "green", "damaged": "red"}
+
+
+@app.command()
+def status(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[WORKFLOW|NAME[@N]]",
+            help="A workflow, or a version; without, everything that is here.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Show a workflow's models: which are here, which are missing, which are not pinned.
+
+    Example: `pycomfy models status portrait`
+    """
+    if target is None:
+        _show_stored(action.list_stored(find_home(), make_progress()), as_json)
+        return
+    states = action.models_status(target, find_home(), make_progress())
+    if as_json:
+        _print([state_dict(s) for s in states])
+        return
+    _table(
+        ("", "model", "size", "from"),
+        [(s.state, s.place + _pickle(s.name), _size(s.pin.size if s.pin else None), _origin(s)) for s in states],
+    )
+    for s in states:
+        if s.state == "unpinned":
+            print(f"note: {s.place}: {s.why} ({s.fix})", file=sys.stderr)
+    if any(s.state == "missing" for s in states):
+        print(f"`pycomfy models pull {target}` fetches what is missing", file=sys.stderr)
+
+
+@app.command()
+def pull(target: _Target, as_json: _Json = False) -> None:
+    """Fetch the models of a workflow that are not here; what was broken off goes on where it was.
+
+    Example: `pycomfy models pull portrait`
+    """
+    result = action.pull_models(target, find_home(), make_progress())
+    if as_json:
+        _print(
+            {
+                "fetched": [m.model_dump(mode="json") for m in result.fetched],
+                "present": [m.model_dump(mode="json") for m in result.present],
+                "unpinned": [state_dict(s) for s in result.unpinned],
+            }
+        )
+        return
+    for model in result.fetched:
+        print(model.place)
+    for s in result.unpinned:
+        print(f"warning: {s.place} cannot be fetched: {s.why} ({s.fix})", file=sys.stderr)
+    print(f"{len(result.fetched)} fetched, {len(result.present)} were here", file=sys.stderr)
+
+
+@app.command()
+def add(
+    source: Annotated[str, typer.Argument(metavar="FILE|URL", help="A model's file, or where to fetch it.")],
+    place: Annotated[
+        str | None,
+        typer.Option("--as", metavar="FOLDER/NAME", help="What workflows call it.", show_default=False),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Take a model into the store, without a copy of it, and remember what it is called.
+
+    A file in ComfyUI's `models` folder is called what it is called there.
+
+    Example: `pycomfy models add ~/Downloads/x.safetensors --as loras/x.safetensors`
+    """
+    result = action.add_model(source, place, find_home(), make_progress())
+    if as_json:
+        _print({"place": result.place, **_stored_dict(result.stored), "replaced": result.replaced})
+        return
+    print(f"{result.place}  {result.stored.sha256}")
+    if result.replaced is not None:
+        print(f"note: it was another file before, {result.replaced}", file=sys.stderr)
+
+
+@app.command()
+def verify(as_json: _Json = False) -> None:
+    """Read every model that is here, and compare its SHA-256; exit 3 if one is not what it was.
+
+    Example: `pycomfy models verify`
+    """
+    checked = action.verify_models(find_home(), make_progress())
+    _show_stored(checked, as_json)
+    if not all(c.intact for c in checked):
+        raise typer.Exit(CHECK_FAILED)
+
+
+def state_dict(state: action.ModelState) -> dict[str, object]:
+    pin = state.pin
+    return {
+        "folder": state.folder,
+        "name": state.name,
+        "state": state.state,
+        "sha256": None if pin is None else pin.sha256,
+        "size": None if pin is None else pin.size,
+        "sources": [] if pin is None else [s.model_dump(mode="json") for s in pin.sources],
+        "path": None if state.path is None else str(state.path),
+        "pickle": is_pickle(state.name),
+        "why": state.why,
+        "fix": state.fix,
+    }
+
+
+def _stored_dict(stored: Stored) -> dict[str, object]:
+    return {"sha256": stored.sha256, "size": stored.size, "path": str(stored.path), "linked": stored.linked}
+
+
+def _show_stored(models: list[action.StoredModel], as_json: bool) -> None:
+    if as_json:
+        _print([{**_stored_dict(m.stored), "names": list(m.names), "intact": m.intact} for m in models])
+        return
+    words = {None: "", True: "intact", False: "damaged"}
+    _table(
+        ("", "SHA-256", "size", "added as"),
+        [(words[m.intact], m.stored.sha256, _size(m.stored.size), ", ".join(m.names)) for m in models],
+    )
+    total = sum(m.stored.size for m in models)
+    print(f"{len(models)} models, {size(total)}", file=sys.stderr)
+
+
+def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A table on a terminal; elsewhere a line for each, with tabs between, for other programs."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        for row in rows:
+            print(*row, sep="\t")
+        return
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for title in titles:
+        table.add_column(title, justify="right" if title == "size" else "left", overflow="fold")
+    for first, *rest in rows:
+        colour = _COLOURS.get(first)
+        table.add_row(f"[{colour}]{first}[/]" if colour else first, *(escape(cell) for cell in rest))
+    console.print(table)
+
+
+def _origin(state: action.ModelState) -> str:
+    if state.pin is None:
+        return ""
+    return ", ".join(describe(s) for s in state.pin.sources) or "added by hand"
+
+
+def _pickle(name: str) -> str:
+    return " (pickle)" if is_pickle(name) else ""
+
+
+def _size(amount: int | None) -> str:
+    return "" if amount is None else size(amount)
+
+
+def _print(value: object) -> None:
+    print(json.dumps(value, indent=1, ensure_ascii=False))

@@ -1,0 +1,222 @@
+"""Stand-ins on this machine for Hugging Face and CivitAI, and for the hosts that they redirect downloads to.
+
+Three real servers: `hub` and `civitai` answer and redirect to `files`, which is another origin, as with the real ones.
+"""
+
+import contextlib
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+COMMIT = "c0ffee" + "0" * 34
+TOKEN = "hf_the-token"
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def make_bytes(seed: str, amount: int) -> bytes:
+    """As many bytes as are asked for; no two blocks are alike."""
+    blocks = (hashlib.sha256(f"{seed}{i}".encode()).digest() for i in range(amount // 32 + 1))
+    return b"".join(blocks)[:amount]
+
+
+@dataclass
+class Asked:
+    server: str
+    method: str
+    path: str
+    range: str | None
+    authorization: str | None
+
+
+@dataclass
+class Site:
+    """`files` are by path on the third server. A path's `trouble` is what its next answers are, one each: a status, or
+    "cut" (half of it, then the connection ends), "wrong" (other bytes), "whole" (no ranges), "slow" (a late start).
+    `gated` paths of the hub want the token."""
+
+    hub: str = ""
+    civitai: str = ""
+    cdn: str = ""
+    repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    plain: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    versions: dict[int, dict[str, object]] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    trouble: dict[str, list[int | str]] = field(default_factory=dict)
+    gated: set[str] = field(default_factory=set)
+    headers: dict[str, str] = field(default_factory=dict)
+    pace: float = 0.0
+    asked: list[Asked] = field(default_factory=list)
+
+    def add(self, repository: str, path: str, data: bytes, *, lfs: bool = True) -> str:
+        """A file of a repository; its address, as people have it."""
+        (self.repositories if lfs else self.plain).setdefault(repository, {})[path] = data
+        self.files[f"/lfs/{sha256(data)}"] = data
+        return f"{self.hub}/{repository}/resolve/main/{path}"
+
+    def version(self, number: int, *files: tuple[str, bytes, str]) -> str:
+        """A version on CivitAI, of (name, bytes, query) each, the first of them primary."""
+        listed = []
+        for i, (name, data, query) in enumerate(files):
+            address = f"/api/download/models/{number}" + (f"?{query}" if query else "")
+            self.files[f"/civitai{address}"] = data
+            hashes = {"SHA256": sha256(data).upper(), "AutoV2": "ABC"}
+            attributes = dict(pair.split("=") for pair in query.split("&")) if query else {"type": "Model"}
+            listed.append(
+                {
+                    "id": i,
+                    "name": name,
+                    "sizeKB": 1.5,
+                    "type": attributes.pop("type", "Model"),
+                    "metadata": attributes,
+                    "hashes": hashes,
+                    "downloadUrl": f"https://civitai.com{address}",
+                    **({"primary": True} if i == 0 else {}),
+                }
+            )
+        self.versions[number] = {"id": number, "modelId": 1, "name": "v1", "files": listed}
+        return f"{self.civitai}/api/download/models/{number}"
+
+    def downloads(self, what: str = "") -> list[Asked]:
+        """The requests to the third server."""
+        return [a for a in self.asked if a.server == "files" and what in a.path]
+
+
+@contextlib.contextmanager
+def serve() -> Iterator[Site]:
+    site = Site()
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), _handler(site, name)) for name in ("hub", "civitai", "files")]
+    site.hub, site.civitai, site.cdn = (f"http://127.0.0.1:{s.server_port}" for s in servers)
+    threads = [threading.Thread(target=s.serve_forever, kwargs={"poll_interval": 0.01}) for s in servers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield site
+    finally:
+        for server, thread in zip(servers, threads, strict=True):
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+def _handler(site: Site, name: str) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._note()
+            trouble = self._trouble()
+            if isinstance(trouble, int):
+                self._answer(trouble, b"no", {"Retry-After": "0"})
+            elif name == "files":
+                self._send(site.files.get(unquote(self.path)), trouble)
+            else:
+                self._hub()
+
+        def do_POST(self) -> None:
+            self._note()
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            trouble = self._trouble()
+            if isinstance(trouble, int):
+                self._answer(trouble, b"no")
+                return
+            _, _, _, *parts = self.path.split("/")
+            repository = "/".join(parts[:-2])
+            listed = [self._listed(repository, path) for path in body["paths"]]
+            if repository not in {**site.repositories, **site.plain} or parts[-1] != COMMIT:
+                self._answer(404, b"{}")
+            else:
+                self._answer(200, json.dumps([entry for entry in listed if entry is not None]).encode())
+
+        def _listed(self, repository: str, path: str) -> dict[str, object] | None:
+            data = site.repositories.get(repository, {}).get(path)
+            if data is not None:
+                lfs = {"oid": sha256(data), "size": len(data), "pointerSize": 135}
+                return {"type": "file", "oid": "0" * 40, "size": len(data), "path": path, "lfs": lfs, "xetHash": "x"}
+            data = site.plain.get(repository, {}).get(path)
+            return None if data is None else {"type": "file", "oid": "0" * 40, "size": len(data), "path": path}
+
+        def _hub(self) -> None:
+            parts = urlsplit(self.path)
+            if parts.path in site.gated and self.headers.get("Authorization") != f"Bearer {TOKEN}":
+                self._answer(401 if self.headers.get("Authorization") is None else 403, b"{}")
+            elif parts.path.startswith("/api/v1/model-versions/"):
+                found = site.versions.get(int(parts.path.rsplit("/", 1)[-1]))
+                self._answer(200 if found else 404, json.dumps(found or {}).encode())
+            elif parts.path.startswith("/api/download/"):
+                self._redirect(f"{site.cdn}/civitai{self.path}", 307)
+            elif "/revision/" in parts.path:
+                repository = parts.path.removeprefix("/api/models/").split("/revision/")[0]
+                known = repository in {**site.repositories, **site.plain}
+                self._answer(200 if known else 404, json.dumps({"sha": COMMIT, "id": "x"}).encode())
+            elif "/resolve/" in parts.path:
+                repository, _, rest = parts.path.strip("/").partition("/resolve/")
+                path = unquote(rest.partition("/")[2])
+                data = site.repositories.get(repository, {}).get(path)
+                if data is not None:
+                    self._redirect(f"{site.cdn}/lfs/{sha256(data)}", 302)
+                else:
+                    self._send(site.plain.get(repository, {}).get(path), None)
+            else:
+                self._answer(404, b"{}")
+
+        def _send(self, data: bytes | None, trouble: str | None) -> None:
+            if data is None:
+                self._answer(404, b"gone")
+                return
+            if trouble == "slow":
+                time.sleep(0.3)
+            if trouble == "wrong":
+                data = bytes(b ^ 1 for b in data)
+            wanted = self.headers.get("Range") if trouble != "whole" else None
+            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+            if start >= len(data) and start > 0:
+                self._answer(416, b"")
+                return
+            self.send_response(206 if wanted else 200)
+            if wanted:
+                self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            for header, value in site.headers.items():
+                self.send_header(header, value)
+            self.send_header("Content-Length", str(len(data) - start))
+            self.end_headers()
+            rest = data[start:]
+            if trouble == "cut":
+                rest = rest[: len(rest) // 2]
+            for i in range(0, len(rest), 1 << 16):
+                self.wfile.write(rest[i : i + (1 << 16)])
+                if site.pace:
+                    self.wfile.flush()
+                    time.sleep(site.pace)
+
+        def _redirect(self, url: str, status: int) -> None:
+            self._answer(status, b"", {"Location": url})
+
+        def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+            self.send_response(status)
+            for key, value in (headers or {}).items():
+                self.send_header(key, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def _trouble(self) -> int | str | None:
+            waiting = site.trouble.get(urlsplit(self.path).path) or site.trouble.get(self.path)
+            return waiting.pop(0) if waiting else None
+
+        def _note(self) -> None:
+            auth = self.headers.get("Authorization")
+            site.asked.append(Asked(name, self.command, self.path, self.headers.get("Range"), auth))
+
+        def handle(self) -> None:
+            with contextlib.suppress(ConnectionError):
+                super().handle()
+
+        def log_message(self, *_: object) -> None: ...
+
+    return Handler
