@@ -8,6 +8,7 @@
     │   └── NotFound          a name, version or file that does not exist
     ├── Unresolved        what the workflow needs cannot be pinned
     │   ├── UnknownNode       a node type that no source provides
+    │   ├── AmbiguousNode     a node type that several node packs may be meant by
     │   ├── UnpinnedPack      a node pack without a commit, or with one that does not exist
     │   ├── NoWheel           a Python package without a wheel for the platform
     │   ├── NoSolution        requirements that contradict one another
@@ -24,7 +25,7 @@ Every error says what happened, where, and how to mend it. `code` is stable and 
 Anything that is not a `PycomfyError` is our bug.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -78,6 +79,22 @@ class Unresolved(PycomfyError):
 
 class UnknownNode(Unresolved):
     code = "unknown-node"
+
+
+class AmbiguousNode(Unresolved):
+    """`candidates` are the packs that may be meant, as `{url, stars, updated, also}`."""
+
+    code = "ambiguous-node"
+
+    def __init__(
+        self, what: str, *, where: str = "", fix: str = "", type_: str, candidates: Sequence[Mapping[str, object]]
+    ) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.type = type_
+        self.candidates = tuple(candidates)
+
+    def as_dict(self) -> dict[str, object]:
+        return {**super().as_dict(), "type": self.type, "candidates": [dict(c) for c in self.candidates]}
 
 
 class UnpinnedPack(Unresolved):

@@ -4,17 +4,18 @@ import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
-from pycomfy.actions.models import lock_models
+from pycomfy.actions.packs import Ask, Hunt, Hunted, hunt_packs
+from pycomfy.actions.together import parts, together
 from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_config
-from pycomfy.errors import BadConfig, Problems, PycomfyError, raise_all
+from pycomfy.errors import BadConfig, PycomfyError, raise_all
+from pycomfy.flow.choose.explain import Reason, explain
+from pycomfy.flow.choose.model import Wanted
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.config import Config, Spec
 from pycomfy.flow.lock.model import (
@@ -33,32 +34,33 @@ from pycomfy.flow.lock.model import (
 )
 from pycomfy.flow.lock.name import safe_name
 from pycomfy.flow.lock.requirements import Wants, list_wants, read_wants
-from pycomfy.flow.lock.supply import match_types
+from pycomfy.flow.lock.supply import match_types, running_types
 from pycomfy.flow.lock.wheels import Target, choose_wheels
 from pycomfy.flow.needs.catalogue import class_types, is_node_source
 from pycomfy.flow.needs.find import find_needs
+from pycomfy.flow.needs.model import NeededNode
 from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside.debian import pin_root
 from pycomfy.outside.files import check_replaceable, full_disk_is_an_error, write_file
 from pycomfy.outside.home import Home
-from pycomfy.outside.models.store import ModelStore
 from pycomfy.outside.sources import Pinned, pin_source
-from pycomfy.outside.stop import stop_all
 from pycomfy.outside.uv import Question, compile_pylock
 from pycomfy.progress import Progress
 
 
 @dataclass(frozen=True)
 class LockResult:
-    """The lock and its file; `changed` says whether the file was written; `notes` are remarks for the user."""
+    """The lock and its file; `changed` says whether the file was written; `notes` are remarks for the user, `reasons`
+    why each node type is taken from where it is."""
 
     lock: Lock
     path: Path
     changed: bool
     notes: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
 
-def lock(request: LockRequest, home: Home, progress: Progress) -> LockResult:
+def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None = None) -> LockResult:
     """Pin everything the workflow needs, and write the lock if it differs from the one that is there.
 
     Raises `BadWorkflow`, `BadConfig`, `UnknownNode`, and what pinning sources, Python and Debian packages raises.
@@ -74,11 +76,26 @@ def lock(request: LockRequest, home: Home, progress: Progress) -> LockResult:
 
     sources = _pin_sources(config, base, home, progress)
     builtin = {*_builtin_types(sources[COMFYUI]), *config.comfyui.types}
-    types = {name: {*class_types(sources[name].files), *spec.types} for name, spec in config.packs.items()}
+    types = _pack_types(config.packs, sources)
+    wanted = _unsupplied(needs.nodes, {*builtin, *(t for own in types.values() for t in own)})
+    hunted = Hunted()
+    if wanted:
+        hunt = Hunt(
+            wanted,
+            str(file),
+            prefer=config.prefer,
+            taken=config.packs,
+            before=config.as_of,
+            locked=_read_lock(path),
+            update=frozenset(name.lower() for name in request.update),
+        )
+        hunted = hunt_packs(hunt, home, progress, ask)
+        config = config.model_copy(update={"packs": {**config.packs, **hunted.specs}})
+        sources = {**sources, **hunted.sources}
+        types = _pack_types(config.packs, sources)
+        notes += hunted.notes
     supplied = match_types(needs.nodes, builtin, types, str(file))
     notes += [f"the node pack {name} supplies nothing to this workflow" for name in supplied if not supplied[name]]
-    models = lock_models(needs.models, config.models, base, path, ModelStore(home, progress))
-    notes += models.notes
     as_of = _as_of(config, sources, notes)
     platforms = _resolve(config, _all_wants(config, sources), as_of, home, progress)
 
@@ -95,21 +112,18 @@ def lock(request: LockRequest, home: Home, progress: Progress) -> LockResult:
             for name in config.packs
         ),
         platforms=platforms,
-        models=models.models,
     )
-    return _write(made, path, notes)
+    return _write(made, path, notes, explain(made, needs.nodes, hunted.choices, hunted.commits))
 
 
 # — pinning —
-
-T = TypeVar("T")
 
 
 def _pin_sources(config: Config, base: Path, home: Home, progress: Progress) -> dict[str, Pinned]:
     """ComfyUI and every pack, by name."""
     specs: dict[str, Spec] = {COMFYUI: config.comfyui, **config.packs}
     with progress.step("Pin ComfyUI and node packs", total=len(specs)) as task:
-        return _together({n: partial(pin_source, spec, base, n, home) for n, spec in specs.items()}, task.advance)
+        return together({n: partial(pin_source, spec, base, n, home) for n, spec in specs.items()}, task.advance)
 
 
 def _resolve(
@@ -123,34 +137,9 @@ def _resolve(
         return choose_wheels(pylock, target.platform, target.python)
 
     with progress.step("Resolve Python packages", total=len(targets)) as task:
-        wheels = _together({t.platform: partial(solve, t) for t in targets}, task.advance)
-    roots = _together({p: partial(pin_root, config, p, home, progress) for p in config.platforms})
+        wheels = together({t.platform: partial(solve, t) for t in targets}, task.advance)
+    roots = together({p: partial(pin_root, config, p, home, progress) for p in config.platforms})
     return {p: Platform(root=roots[p], wheels=wheels[p]) for p in config.platforms}
-
-
-def _together(jobs: Mapping[str, Callable[[], T]], done: Callable[[], None] = lambda: None) -> dict[str, T]:
-    """Run all jobs at once; if any fail, wait for all and raise everything that went wrong."""
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        futures: dict[Future[T], str] = {pool.submit(job): name for name, job in jobs.items()}
-        problems: dict[str, PycomfyError] = {}
-        try:
-            for future in as_completed(futures):
-                error = future.exception()
-                if error is not None and not isinstance(error, PycomfyError):
-                    raise error
-                if error is not None:
-                    problems[futures[future]] = error
-                done()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            stop_all()
-            raise
-    raise_all([p for name in jobs if name in problems for p in _parts(problems[name])])
-    return {name: future.result() for future, name in sorted(futures.items(), key=lambda item: item[1])}
-
-
-def _parts(error: PycomfyError) -> Sequence[PycomfyError]:
-    return error.problems if isinstance(error, Problems) else (error,)
 
 
 def _all_wants(config: Config, sources: Mapping[str, Pinned]) -> list[Wants]:
@@ -164,7 +153,7 @@ def _all_wants(config: Config, sources: Mapping[str, Pinned]) -> list[Wants]:
             else:
                 wants.append(read_wants(origin, sources[name].files))
         except PycomfyError as e:
-            problems.extend(_parts(e))
+            problems.extend(parts(e))
     raise_all(problems)
     return [*wants, list_wants("pycomfy.toml", config.requirements, "pycomfy.toml")]
 
@@ -185,6 +174,23 @@ def _as_of(config: Config, sources: Mapping[str, Pinned], notes: list[str]) -> d
         notes.append(f"a source is dated {newest:%Y-%m-%d}, in the future; Python packages are taken as of now")
         return now
     return newest
+
+
+def _pack_types(packs: Mapping[str, Spec], sources: Mapping[str, Pinned]) -> dict[str, set[str]]:
+    return {name: {*class_types(sources[name].files), *spec.types} for name, spec in packs.items()}
+
+
+def _unsupplied(nodes: Sequence[NeededNode], known: Collection[str]) -> tuple[Wanted, ...]:
+    """The types of running nodes that no source has yet."""
+    return tuple(Wanted(type_, tuple(found)) for type_, found in running_types(nodes).items() if type_ not in known)
+
+
+def _read_lock(path: Path) -> Lock | None:
+    """The lock so far; None if there is none that can be read."""
+    try:
+        return parse_lock(path.read_text())
+    except (OSError, UnicodeDecodeError, PycomfyError):
+        return None
 
 
 def _builtin_types(pinned: Pinned) -> set[str]:
@@ -229,14 +235,14 @@ def _rebase(source: Source, base: Path, folder: Path) -> Source:
     return source
 
 
-def _write(made: Lock, path: Path, notes: list[str]) -> LockResult:
+def _write(made: Lock, path: Path, notes: list[str], reasons: tuple[Reason, ...]) -> LockResult:
     text = render_lock(made)
     try:
         before = path.read_text() if path.is_file() else None
     except (OSError, UnicodeDecodeError):
         before = None
     if before == text:
-        return LockResult(made, path, False, tuple(notes))
+        return LockResult(made, path, False, tuple(notes), reasons)
     if before is not None:
         try:
             other = parse_lock(before).name
@@ -245,4 +251,4 @@ def _write(made: Lock, path: Path, notes: list[str]) -> LockResult:
         if other != made.name:
             notes.append(f"replaced the lock of {other}")
     write_file(path, text)
-    return LockResult(made, path, True, tuple(notes))
+    return LockResult(made, path, True, tuple(notes), reasons)

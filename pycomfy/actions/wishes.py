@@ -24,7 +24,9 @@ class LockRequest:
     """What to lock. `workflow` is a file, or a folder with a `workflow.json`.
 
     `packs` (name -> URL or URL@REVISION) and `nodes` (name -> commit; also of "ComfyUI") add to or replace what
-    pycomfy.toml says; `output` is the lock's file, by default pycomfy.lock beside the workflow.
+    pycomfy.toml says; `prefer` are packs that settle a question, before those of pycomfy.toml. `update` are packs that
+    need not stay at the lock's commit, or "all". `output` is the lock's file, by default pycomfy.lock beside the
+    workflow.
     """
 
     workflow: Path
@@ -34,6 +36,8 @@ class LockRequest:
     nodes: Mapping[str, str] = field(default_factory=dict)
     as_of: datetime | None = None
     platforms: tuple[PlatformName, ...] = ()
+    prefer: tuple[str, ...] = ()
+    update: tuple[str, ...] = ()
     output: Path | None = None
 
     @property
@@ -71,6 +75,7 @@ def read_config(request: LockRequest) -> tuple[Path, Config]:
     if COMFYUI.lower() in {name.lower() for name in request.nodes}:
         commit = next(c for name, c in request.nodes.items() if name.lower() == COMFYUI.lower())
         changes["comfyui"] = _with_revision(COMFYUI, config.comfyui, commit)
+    changes["prefer"] = (*request.prefer, *config.prefer)
     if request.as_of is not None:
         changes["as_of"] = request.as_of.astimezone(UTC).replace(microsecond=0)
     if request.platforms:

@@ -1,6 +1,7 @@
 """`pycomfy lock`: pin everything a workflow needs."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, cast, get_args
@@ -10,6 +11,7 @@ import typer
 from pycomfy.actions.lock import LockResult
 from pycomfy.actions.lock import lock as lock_workflow
 from pycomfy.actions.wishes import LockRequest
+from pycomfy.cli.ask import find_asker
 from pycomfy.cli.progress import make_progress, size
 from pycomfy.flow.lock.model import GitSource, PathSource, PlatformName, Source, UrlSource, WheelTreeSource
 from pycomfy.outside.home import find_home
@@ -29,6 +31,13 @@ def lock(
     node: Annotated[
         list[str] | None, typer.Option(metavar="NAME=COMMIT", help="Pin a pack, or ComfyUI, to a commit. Repeatable.")
     ] = None,
+    prefer: Annotated[
+        list[str] | None, typer.Option(metavar="PACK", help="The pack to take where several may be meant. Repeatable.")
+    ] = None,
+    update: Annotated[
+        list[str] | None,
+        typer.Option(metavar="all|PACK", help="Choose anew the commit of packs that pycomfy found. Repeatable."),
+    ] = None,
     as_of: Annotated[
         str | None, typer.Option(metavar="DATE", help="Take Python packages as they were then, like 2025-12-05.")
     ] = None,
@@ -38,9 +47,12 @@ def lock(
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write the lock, if not beside the workflow.")
     ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why each node type is from where it is.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Pin ComfyUI, node packs, Python and Debian packages by hash, in `pycomfy.lock`.
+
+    Node packs that nobody names are looked up. Where several may be meant you are asked; nothing is guessed.
 
     Lock again after a change to the workflow, to its pycomfy.toml or to a node pack: `build` takes what the lock says.
 
@@ -55,13 +67,17 @@ def lock(
         nodes=_pairs(node, "--node", "NAME=COMMIT"),
         as_of=_moment(as_of),
         platforms=_platforms(platform),
+        prefer=tuple(prefer or ()),
+        update=tuple(update or ()),
         output=output,
     )
-    result = lock_workflow(request, find_home(), make_progress())
+    result = lock_workflow(request, find_home(), make_progress(), None if as_json else find_asker())
     if as_json:
         print(json.dumps(_as_dict(result), indent=1, ensure_ascii=False))
     else:
         _show(result)
+        if explain:
+            _explain(result)
 
 
 def _pairs(values: list[str] | None, option: str, form: str) -> dict[str, str]:
@@ -112,6 +128,13 @@ def _show(result: LockResult) -> None:
         print(f"  note: {note}")
 
 
+def _explain(result: LockResult) -> None:
+    for reason in result.reasons:
+        print(f"  {reason.type}: {reason.source} ({reason.rule}: {reason.evidence})")
+    for name, commit in {r.source: r.commit for r in result.reasons if r.commit}.items():
+        print(f"  {name} is at {commit}")
+
+
 def _place(source: Source) -> str:
     match source:
         case GitSource():
@@ -129,5 +152,6 @@ def _as_dict(result: LockResult) -> dict[str, object]:
         "path": str(result.path),
         "changed": result.changed,
         "notes": list(result.notes),
+        "reasons": [asdict(reason) for reason in result.reasons],
         "lock": result.lock.model_dump(mode="json"),
     }

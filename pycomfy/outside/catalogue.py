@@ -86,26 +86,28 @@ def update_catalogue(
     `BadInput`.
     """
     remarks: list[str] = []
-    core: frozenset[str] = frozenset()
-    origins: list[Origin] = []
     with progress.step("Update the catalogue of node packs") as task:
         try:
-            origin, core = _core_types(docs, home)
-            origins.append(origin)
-        except PycomfyError as e:
-            remarks.append(f"ComfyUI's newest node types are not known, for {docs} cannot be read: {e.what}")
-        try:
-            origin, files = _from_repository(repository, home)
-            listings = parse_catalogue(files, core)
+            origins, listings = _read_lists(_from_repository(repository, home), docs, home, remarks)
         except PycomfyError as e:
             remarks.append(f"{repository} cannot be used, so its last release is: {e.what}")
-            origin, files = _from_wheel(wheel, home)
-            listings = parse_catalogue(files, core)
-        origins.insert(0, origin)
+            origins, listings = _read_lists(_from_wheel(wheel, home), docs, home, remarks)
         _write(catalogue_path(home), listings, origins)
         types = len({t for listing in listings for t in listing.types})
         task.note(f"{len(listings)} packs, {types} node types")
-    return Updated(tuple(origins), len(listings), types, tuple(remarks))
+    return Updated(origins, len(listings), types, tuple(dict.fromkeys(remarks)))
+
+
+def _read_lists(
+    lists: tuple[Origin, Mapping[str, bytes]], docs: str, home: Home, remarks: list[str]
+) -> tuple[tuple[Origin, ...], tuple[Listing, ...]]:
+    origin, files = lists
+    try:
+        pages, core = _core_types(docs, home)
+    except PycomfyError as e:
+        remarks.append(f"ComfyUI's newest node types are not known, for {docs} cannot be read: {e.what}")
+        return (origin,), parse_catalogue(files)
+    return (origin, pages), parse_catalogue(files, core)
 
 
 def _from_wheel(pin: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]:
@@ -325,13 +327,16 @@ class Catalogue:
         except (sqlite3.DatabaseError, ValueError, LookupError, TypeError) as e:
             raise BadInput(f"the catalogue cannot be read: {e}", where=str(self.path), fix=_FIX) from e
 
+    def close(self) -> None:
+        self._connection.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
+        self.close()
 
 
 def _parts(items: list[Any]) -> Iterator[list[Any]]:

@@ -117,6 +117,10 @@ class Repository:
         with self._locked():
             self.git("update-ref", f"refs/pycomfy/{commit}", commit)
 
+    def fetch_history(self) -> None:
+        """Put every commit of all branches and tags into the mirror. Raises `NotFound`, `Unreachable`."""
+        self._fetch_all()
+
     def commit_date(self, commit: str) -> datetime | None:
         """When `commit` was committed, in UTC; None for a date that no calendar has."""
         with self.objects() as objects:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from pycomfy.errors import BadConfig
 from pycomfy.flow.lock.address import parse_address
 
+_FORGES = ("github.com", "gitlab.com", "codeberg.org")
+
 _OWNER_REPO = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_.-]+"
 
 # Pages and files within a repository, which name it too.
@@ -49,4 +51,8 @@ def find_place(text: str) -> Place | None:
     if address.local or not address.public.startswith(("https://", "ssh://", "git@")):
         return None
     host, _, path = address.identity.partition("/")
-    return Place(address.public.rstrip("/"), f"{host.removeprefix('www.')}/{path}", file)
+    url = address.public.rstrip("/")
+    if url.startswith("https://") and host.removeprefix("www.") in _FORGES:
+        # These answer with and without it; one pack, one address.
+        url = url.removesuffix(".git")
+    return Place(url, f"{host.removeprefix('www.')}/{path}", file)

@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails
 
 from pycomfy.errors import BadConfig, raise_all
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.flow.lock.model import ModelFolder, Name, PlatformName, RelativePath, Sha256
+from pycomfy.flow.lock.model import Name, PlatformName, RelativePath, Sha256
 
 COMFYUI_URL = "https://github.com/comfyanonymous/ComfyUI"
 COMFYUI_REVISION = "v0.3.75"
@@ -180,6 +180,9 @@ def _one_of(kinds: tuple[str, ...]) -> Discriminator:
 InputName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 """What a parameter of the workflow's API is called; its value says where it goes: `NODE.INPUT`."""
 
+PackReference = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x20\x7f][^\x00-\x20\x7f]*$", max_length=1000)]
+"""A node pack by its address, `owner/name` on GitHub, or the registry's id: the one meant where several may be."""
+
 Spec = GitSpec | WheelSpec | PathSpec | UrlSpec
 
 ComfySpec = Annotated[
@@ -194,23 +197,6 @@ PackSpec = Annotated[
     | Annotated[UrlSpec, Tag("url")],
     _one_of(KINDS),
 ]
-
-
-class ModelSpec(Section):
-    """A model: `name` below the model folder `folder`, from a `url` or a local file at `path`. `sha256` is what it must
-    be; it is needed where `url` is neither Hugging Face's nor CivitAI's."""
-
-    folder: ModelFolder
-    name: RelativePath
-    url: WebUrl | None = None
-    path: LocalPath | None = None
-    sha256: Sha256 | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> "ModelSpec":
-        if self.url is not None and self.path is not None:
-            raise ValueError("give either url or path")
-        return self
 
 
 class DebianSection(Section):
@@ -235,8 +221,8 @@ class Config(Section):
     overrides: Annotated[tuple[RequirementText, ...], Field(strict=False)] = ()
     comfyui: ComfySpec = GitSpec.model_validate({"git": COMFYUI_URL, "rev": COMFYUI_REVISION})
     packs: dict[Name, PackSpec] = {}
+    prefer: Annotated[tuple[PackReference, ...], Field(strict=False)] = ()
     inputs: dict[InputName, str] = {}
-    models: Annotated[tuple[ModelSpec, ...], Field(strict=False)] = ()
     debian: DebianSection = DebianSection()
 
     @model_validator(mode="before")
@@ -261,9 +247,6 @@ class Config(Section):
             other = folded.setdefault(pack.casefold(), pack)
             if other != pack:
                 raise ValueError(f"packs {other} and {pack} differ only in upper and lower case")
-        places = [f"{m.folder}/{m.name}" for m in self.models]
-        if twice := sorted({place for place in places if places.count(place) > 1}):
-            raise ValueError(f"the model {twice[0]} is there twice")
         return self
 
 

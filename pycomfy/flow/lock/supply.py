@@ -15,10 +15,7 @@ def match_types(
     `builtin` are ComfyUI's types, `packs` those of each pack, `where` names the workflow. Nodes that do not run need
     nobody. Raises `UnknownNode` for every type nobody supplies, `BadConfig` for every type that several packs do.
     """
-    using: defaultdict[str, list[NeededNode]] = defaultdict(list)
-    for node in nodes:
-        if node.state == "runs":
-            using[node.type].append(node)
+    using = running_types(nodes)
     supplied: dict[str, list[str]] = {name: [] for name in packs}
     problems: list[PycomfyError] = []
     # A pack cannot replace what is built in: ComfyUI skips those types of a pack.
@@ -28,7 +25,7 @@ def match_types(
             problems.append(
                 BadConfig(
                     f"the node packs {' and '.join(found)} both have the node type {type_!r}",
-                    where=_places(using[type_], where),
+                    where=name_places(using[type_], where),
                     fix="ComfyUI would take the one it happens to load last: remove one of them from pycomfy.toml",
                 )
             )
@@ -40,6 +37,15 @@ def match_types(
     return {name: tuple(types) for name, types in supplied.items()}
 
 
+def running_types(nodes: Iterable[NeededNode]) -> dict[str, list[NeededNode]]:
+    """The nodes that run, by their type."""
+    using: defaultdict[str, list[NeededNode]] = defaultdict(list)
+    for node in nodes:
+        if node.state == "runs":
+            using[node.type].append(node)
+    return dict(using)
+
+
 def _unknown(type_: str, nodes: list[NeededNode], where: str) -> UnknownNode:
     said = next((n.pack for n in nodes if n.pack is not None and n.pack.cnr_id != "comfy-core"), None)
     source = (said.aux_id or said.cnr_id if said is not None else None) or ""
@@ -47,13 +53,13 @@ def _unknown(type_: str, nodes: list[NeededNode], where: str) -> UnknownNode:
     name = source.rsplit("/", 1)[-1] or "NAME"
     return UnknownNode(
         f"no source has the node type {type_!r}{hint}",
-        where=_places(nodes, where),
+        where=name_places(nodes, where),
         fix=f"name its node pack: --pack {name}=URL[@REVISION], or in pycomfy.toml: [packs.{name}] git = …",
     )
 
 
-def _places(nodes: list[NeededNode], where: str) -> str:
-    """Node ids, with titles that say more than the type."""
+def name_places(nodes: list[NeededNode], where: str) -> str:
+    """Where nodes are: their ids, with titles that say more than the type."""
     shown = [f"node {n.id}" + (f" ({n.title})" if n.title and n.title != n.type else "") for n in nodes[:5]]
     more = f" and {len(nodes) - 5} more" if len(nodes) > 5 else ""
     return f"{', '.join(shown)}{more} of {where}"

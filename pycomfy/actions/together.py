@@ -1,0 +1,36 @@
+"""Several jobs at once, of which every failure is told."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+from pycomfy.errors import Problems, PycomfyError, raise_all
+from pycomfy.outside.stop import stop_all
+
+T = TypeVar("T")
+
+
+def together(jobs: Mapping[str, Callable[[], T]], done: Callable[[], None] = lambda: None) -> dict[str, T]:
+    """Run all jobs at once; if any fail, wait for all and raise everything that went wrong."""
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        futures: dict[Future[T], str] = {pool.submit(job): name for name, job in jobs.items()}
+        problems: dict[str, PycomfyError] = {}
+        try:
+            for future in as_completed(futures):
+                error = future.exception()
+                if error is not None and not isinstance(error, PycomfyError):
+                    raise error
+                if error is not None:
+                    problems[futures[future]] = error
+                done()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_all()
+            raise
+    raise_all([p for name in jobs if name in problems for p in parts(problems[name])])
+    return {name: future.result() for future, name in sorted(futures.items(), key=lambda item: item[1])}
+
+
+def parts(error: PycomfyError) -> Sequence[PycomfyError]:
+    """The problems that an error is made of."""
+    return error.problems if isinstance(error, Problems) else (error,)
