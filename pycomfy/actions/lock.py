@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from pycomfy.actions.models import lock_models
 from pycomfy.actions.packs import Ask, Hunt, Hunted, hunt_packs
 from pycomfy.actions.together import parts, together
 from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_config
@@ -43,6 +44,7 @@ from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside.debian import pin_root
 from pycomfy.outside.files import check_replaceable, full_disk_is_an_error, write_file
 from pycomfy.outside.home import Home
+from pycomfy.outside.models.store import ModelStore
 from pycomfy.outside.sources import Pinned, pin_source
 from pycomfy.outside.uv import Question, compile_pylock
 from pycomfy.progress import Progress
@@ -96,6 +98,8 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
         notes += hunted.notes
     supplied = match_types(needs.nodes, builtin, types, str(file))
     notes += [f"the node pack {name} supplies nothing to this workflow" for name in supplied if not supplied[name]]
+    models = lock_models(needs.models, config.models, base, path, ModelStore(home, progress))
+    notes += models.notes
     as_of = _as_of(config, sources, notes)
     platforms = _resolve(config, _all_wants(config, sources), as_of, home, progress)
 
@@ -112,6 +116,7 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
             for name in config.packs
         ),
         platforms=platforms,
+        models=models.models,
     )
     return _write(made, path, notes, explain(made, needs.nodes, hunted.choices, hunted.commits))
 

@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails
 
 from pycomfy.errors import BadConfig, raise_all
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.flow.lock.model import Name, PlatformName, RelativePath, Sha256
+from pycomfy.flow.lock.model import ModelFolder, Name, PlatformName, RelativePath, Sha256
 
 COMFYUI_URL = "https://github.com/comfyanonymous/ComfyUI"
 COMFYUI_REVISION = "v0.3.75"
@@ -199,6 +199,23 @@ PackSpec = Annotated[
 ]
 
 
+class ModelSpec(Section):
+    """A model: `name` below the model folder `folder`, from a `url` or a local file at `path`. `sha256` is what it must
+    be; it is needed where `url` is neither Hugging Face's nor CivitAI's."""
+
+    folder: ModelFolder
+    name: RelativePath
+    url: WebUrl | None = None
+    path: LocalPath | None = None
+    sha256: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "ModelSpec":
+        if self.url is not None and self.path is not None:
+            raise ValueError("give either url or path")
+        return self
+
+
 class DebianSection(Section):
     """Where Debian packages come from, if not from where this machine gets its own."""
 
@@ -223,6 +240,7 @@ class Config(Section):
     packs: dict[Name, PackSpec] = {}
     prefer: Annotated[tuple[PackReference, ...], Field(strict=False)] = ()
     inputs: dict[InputName, str] = {}
+    models: Annotated[tuple[ModelSpec, ...], Field(strict=False)] = ()
     debian: DebianSection = DebianSection()
 
     @model_validator(mode="before")
@@ -247,6 +265,9 @@ class Config(Section):
             other = folded.setdefault(pack.casefold(), pack)
             if other != pack:
                 raise ValueError(f"packs {other} and {pack} differ only in upper and lower case")
+        places = [f"{m.folder}/{m.name}" for m in self.models]
+        if twice := sorted({place for place in places if places.count(place) > 1}):
+            raise ValueError(f"the model {twice[0]} is there twice")
         return self
 
 
