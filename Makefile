@@ -14,7 +14,8 @@ demo: setup ## a workflow becomes an image, and the image a picture (the first t
 test: setup ## the fast tests
 	@.venv/bin/pytest -m 'not story'
 
-story: setup ## the end-to-end tests: real Nix, real containers, real ComfyUI
+story: ## the end-to-end tests: real Nix, real containers, real ComfyUI, a real browser
+	@scripts/setup.sh story
 	@.venv/bin/pytest -m story
 
 lint: setup ## style and types

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Installs what pycomfy needs here: Debian packages where apt may, and the Python environment in .venv.
-# usage: setup.sh [run|bench]
+# usage: setup.sh [run|story|bench]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # program:package, what each is for is said in the README
 programs=(git:git nix-build:nix-bin podman:podman runc:runc skopeo:skopeo gpgv:gpgv)
 [ "${1:-run}" = bench ] && programs+=(buildah:buildah)
+# The stories that need a browser are skipped where there is none, so nobody is asked to install one.
+[ "${1:-run}" = story ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && programs+=(chromium:chromium)
 
 missing=()
 for entry in "${programs[@]}"; do

@@ -95,7 +95,8 @@ class Page:
 
 
 def find_chromium() -> str | None:
-    return shutil.which("chromium")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((found for name in names if (found := shutil.which(name))), None)
 
 
 @contextlib.contextmanager
