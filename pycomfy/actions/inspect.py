@@ -1,9 +1,12 @@
 """`inspect`: what is in a workflow and what it needs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from pycomfy.errors import PycomfyError, UnknownNode
+from pycomfy.actions.wishes import LockRequest, read_config
+from pycomfy.errors import Problems, PycomfyError, UnknownNode
 from pycomfy.flow.interface.make import make_interface
 from pycomfy.flow.interface.model import Interface
 from pycomfy.flow.interface.validate import find_problems
@@ -12,7 +15,7 @@ from pycomfy.flow.needs.model import NeededNode, Needs
 from pycomfy.flow.prompt.convert import try_convert
 from pycomfy.flow.prompt.spec import Definitions
 from pycomfy.outside.definitions import read_definitions
-from pycomfy.outside.media.read import name_of, read_workflow
+from pycomfy.outside.media.read import is_url, name_of, read_workflow
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ def _pack(node: NeededNode) -> dict[str, str | None] | None:
 def inspect(source: str, object_info: str | None = None) -> Inspection:
     """Read the workflow at `source` (a path, a URL, `-`); with `object_info`, check it against a server's definitions.
 
+    A `pycomfy.toml` beside the file names the inputs.
+
     A workflow that would not run is no error here: what is wrong is listed in `problems`.
     """
     workflow = read_workflow(source)
@@ -71,11 +76,33 @@ def inspect(source: str, object_info: str | None = None) -> Inspection:
         # Unknown types are told once, by the conversion, which knows their packs.
         found = find_problems(conversion.prompt, definitions)
         problems = (*conversion.problems, *(p for p in found if not isinstance(p, UnknownNode)))
+    configured: Mapping[str, str] = {}
+    try:
+        configured = _read_inputs(source)
+    except PycomfyError as e:
+        problems += _each(e)
+    try:
+        interface = make_interface(conversion.prompt, workflow, definitions, configured)
+    except PycomfyError as e:
+        # Without definitions an input may be there that the file alone does not show.
+        problems += _each(e) if object_info is not None else ()
+        interface = make_interface(conversion.prompt, workflow, definitions)
     return Inspection(
         name=name_of(source),
         format=workflow.format,
         needs=find_needs(workflow, definitions),
-        interface=make_interface(conversion.prompt, workflow, definitions),
+        interface=interface,
         problems=problems,
         exact=object_info is not None,
     )
+
+
+def _each(error: PycomfyError) -> tuple[PycomfyError, ...]:
+    return error.problems if isinstance(error, Problems) else (error,)
+
+
+def _read_inputs(source: str) -> Mapping[str, str]:
+    """`[inputs]` of the pycomfy.toml beside the file; nothing lies beside a URL or a stream."""
+    if source == "-" or is_url(source):
+        return {}
+    return read_config(LockRequest(Path(source)))[1].inputs

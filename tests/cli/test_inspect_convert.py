@@ -132,3 +132,25 @@ def test_markup_and_escapes_in_a_workflow_do_nothing(tmp_path: Path, info: str) 
     text = run("inspect", str(path), "--object-info", info)
     assert "[red]Type[/nope]" in text
     assert "\x1b" not in text
+
+
+def test_inspect_reads_the_configured_inputs_beside_the_workflow(cat: str, info: str, tmp_path: Path) -> None:
+    (tmp_path / "pycomfy.toml").write_text('[inputs]\nwish = "6.text"\nhow_many = "3.steps"\n')
+    answer = json.loads(run("inspect", cat, "--json", "--object-info", info))
+    assert [p["name"] for p in answer["inputs"]] == ["wish", "how_many"]
+    assert answer["problems"] == []
+
+
+def test_inputs_that_only_definitions_show_are_no_problem_without_them(cat: str, tmp_path: Path) -> None:
+    (tmp_path / "pycomfy.toml").write_text('[inputs]\nhow_many = "3.steps"\n')
+    assert json.loads(run("inspect", cat, "--json"))["problems"] == []
+
+
+@pytest.mark.parametrize("text", ['[inputs]\nwish = "6.nothing"\nother = "77.text"\n', "[inputs", "unknown = 1"])
+def test_inspect_lists_what_is_wrong_with_the_configuration(cat: str, info: str, tmp_path: Path, text: str) -> None:
+    before = json.loads(run("inspect", cat, "--json", "--object-info", info))
+    (tmp_path / "pycomfy.toml").write_text(text)
+    answer = json.loads(run("inspect", cat, "--json", "--object-info", info))
+    assert {p["code"] for p in answer["problems"]} == {"bad-config"}
+    assert len(answer["problems"]) == max(text.count(" = "), 1)
+    assert answer["inputs"] == before["inputs"]
