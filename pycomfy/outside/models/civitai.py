@@ -6,13 +6,13 @@ Documented at developer.civitai.com: `GET /api/v1/model-versions/ID`; its `sizeK
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx
 from pydantic import BaseModel, ValidationError
 
 from pycomfy.errors import NotFound
 from pycomfy.flow.lock.model import CivitaiModel
 from pycomfy.flow.lock.origin import CivitaiVersion, Hubs, without_secrets
 from pycomfy.outside.models.hubs import ask, strange
+from pycomfy.outside.network import Client
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class _Version(BaseModel):
     files: list[_File] = []
 
 
-def find_file(client: httpx.Client, hubs: Hubs, wanted: CivitaiVersion, name: str, sha256: str | None) -> Found:
+def find_file(client: Client, hubs: Hubs, wanted: CivitaiVersion, name: str, sha256: str | None) -> Found:
     """The file of the version that has that hash, else that the address means, else that is called `name`, else the
     primary one. Raises `Unreachable`, or `NotFound` if there is none, or none with a SHA-256."""
     url = f"{hubs.civitai}/api/v1/model-versions/{wanted.version}"

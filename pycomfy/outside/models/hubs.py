@@ -2,16 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from typing import Any
 from urllib.parse import urlsplit
-
-import httpx
 
 from pycomfy.errors import BadConfig, Unreachable
 from pycomfy.flow.lock.origin import Hubs
 from pycomfy.outside.credentials import Credentials, Token, find_origin
-from pycomfy.outside.network import check_status, make_client, public, retry
+from pycomfy.outside.network import Client, check_status, make_client, public, retry
 
 MOST_BYTES = 32 << 20
 """Of an answer that is no model."""
@@ -39,7 +35,7 @@ def find_hubs() -> Hubs:
     return Hubs(**found)
 
 
-def hub_client(hubs: Hubs) -> AbstractContextManager[httpx.Client]:
+def hub_client(hubs: Hubs) -> Client:
     """A client with the tokens for the hubs, and the logins of netrc."""
     origins = {"huggingface": find_origin(hubs.huggingface), "civitai": find_origin(hubs.civitai)}
     tokens = []
@@ -62,7 +58,7 @@ def denied(url: str, hubs: Hubs) -> str:
     return "set a login for the host in ~/.netrc"
 
 
-def ask(client: httpx.Client, hubs: Hubs, url: str, body: Mapping[str, object] | None = None) -> bytes:
+def ask(client: Client, hubs: Hubs, url: str, body: Mapping[str, object] | None = None) -> bytes:
     """What a hub answers to GET, or to POST with a JSON `body`. Raises `Unreachable`."""
 
     def attempt() -> bytes:
@@ -80,7 +76,7 @@ def ask(client: httpx.Client, hubs: Hubs, url: str, body: Mapping[str, object] |
 
 def strange(url: str, error: Exception) -> Unreachable:
     """The error for an answer that is not what the hub promises."""
-    lines: Any = str(error).splitlines() or [type(error).__name__]
+    lines = str(error).splitlines() or [type(error).__name__]
     return Unreachable(f"the answer is not understood: {lines[0]}", where=public(url), fix="check the endpoint")
 
 

@@ -9,13 +9,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pycomfy.errors import NotFound, PycomfyError, Unreachable
 from pycomfy.flow.lock.model import Commit, HuggingFaceModel, Sha256
 from pycomfy.flow.lock.origin import Hubs, source_url
 from pycomfy.outside.models.hubs import MOST_BYTES, ask, strange
+from pycomfy.outside.network import Client
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ _PATHS = TypeAdapter(list[_Path])
 
 
 def find_files(
-    client: httpx.Client, hubs: Hubs, repository: str, revision: str, paths: Collection[str]
+    client: Client, hubs: Hubs, repository: str, revision: str, paths: Collection[str]
 ) -> Mapping[str, Found | PycomfyError]:
     """Each file of `paths`, or why it cannot be pinned. Raises `Unreachable` where none can."""
     kind = "" if repository.startswith(("datasets/", "spaces/")) else "models/"
@@ -74,7 +74,7 @@ def find_files(
     return found
 
 
-def _commit(client: httpx.Client, hubs: Hubs, api: str, revision: str) -> str:
+def _commit(client: Client, hubs: Hubs, api: str, revision: str) -> str:
     url = f"{api}/revision/{quote(revision, safe='')}"
     try:
         return _Revision.model_validate_json(ask(client, hubs, url)).sha
@@ -82,7 +82,7 @@ def _commit(client: httpx.Client, hubs: Hubs, api: str, revision: str) -> str:
         raise strange(url, e) from e
 
 
-def _small(client: httpx.Client, hubs: Hubs, source: HuggingFaceModel, size: int) -> Found | PycomfyError:
+def _small(client: Client, hubs: Hubs, source: HuggingFaceModel, size: int) -> Found | PycomfyError:
     """A file that is not in LFS is small, and the API has no SHA-256 of it: it is fetched to hash it."""
     if size > MOST_BYTES:
         return Unreachable("the hub has no SHA-256 of it", where=source.path, fix="give its sha256 in pycomfy.toml")

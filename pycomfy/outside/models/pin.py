@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import httpx
-
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError, Unreachable
 from pycomfy.flow.lock.model import ModelFile, ModelSource, UrlModel
 from pycomfy.flow.lock.models import Unpinned, WantedModel
@@ -16,13 +14,14 @@ from pycomfy.flow.lock.origin import CivitaiVersion, Hubs, HuggingFaceFile, Orig
 from pycomfy.outside.models import civitai, huggingface
 from pycomfy.outside.models.hubs import find_hubs, hub_client
 from pycomfy.outside.models.store import ModelStore
+from pycomfy.outside.network import Client
 
 JOBS = 8
 
 Pins = dict[str, ModelFile | PycomfyError]
 """By place."""
 
-_Job = Callable[[httpx.Client], Pins]
+_Job = Callable[[Client], Pins]
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,19 @@ def pin_models(
     with store.progress.step("Pin models", total=len(wanted)) as task, hub_client(hubs) as client:
         jobs = list(_plan([w for w in wanted if w.place not in pins], store, hubs, pins))
         task.advance(len(pins))
-        with ThreadPoolExecutor(JOBS) as pool:
-            for found in pool.map(lambda job: job(client), jobs):
-                pins |= found
-                task.advance(len(found))
+        for found in _together(jobs, client):
+            pins |= found
+            task.advance(len(found))
     return _sorted_out(wanted, pins, {m.place: m for m in before})
+
+
+def _together(jobs: Sequence[_Job], client: Client) -> Iterator[Pins]:
+    with ThreadPoolExecutor(JOBS) as pool:
+        try:
+            yield from pool.map(lambda job: job(client), jobs)
+        except BaseException:
+            client.cut()
+            raise
 
 
 def _sorted_out(wanted: Sequence[WantedModel], pins: Pins, before: Mapping[str, ModelFile]) -> Pinned:
@@ -96,7 +103,7 @@ def _plan(wanted: Sequence[WantedModel], store: ModelStore, hubs: Hubs, pins: Pi
 
 
 def _from_huggingface(
-    repository: str, revision: str, files: Sequence[tuple[WantedModel, str]], hubs: Hubs, client: httpx.Client
+    repository: str, revision: str, files: Sequence[tuple[WantedModel, str]], hubs: Hubs, client: Client
 ) -> Pins:
     try:
         found = huggingface.find_files(client, hubs, repository, revision, {path for _, path in files})
@@ -109,7 +116,7 @@ def _from_huggingface(
     return pins
 
 
-def _from_civitai(want: WantedModel, origin: CivitaiVersion, hubs: Hubs, client: httpx.Client) -> Pins:
+def _from_civitai(want: WantedModel, origin: CivitaiVersion, hubs: Hubs, client: Client) -> Pins:
     try:
         found = civitai.find_file(client, hubs, origin, want.name, want.sha256)
     except PycomfyError as e:

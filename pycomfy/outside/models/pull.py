@@ -25,7 +25,8 @@ from pycomfy.flow.lock.origin import Hubs, source_url
 from pycomfy.outside.files import full_disk_is_an_error, no_space
 from pycomfy.outside.models.hubs import denied, hub_client
 from pycomfy.outside.models.store import ModelStore, Stored
-from pycomfy.outside.network import Again, check_status, public, retry
+from pycomfy.outside.network import Again, Client, Stopped, check_status, public, retry
+from pycomfy.outside.stop import stoppable
 from pycomfy.progress import Task
 
 JOBS = 4
@@ -55,7 +56,7 @@ def pull_models(models: Sequence[ModelFile], store: ModelStore, hubs: Hubs) -> l
     title = f"Fetch {todo[0].name}" if len(todo) == 1 else f"Fetch {len(todo)} models"
     with store.progress.step(title, total=sum(sizes) or None, unit="bytes") as task, hub_client(hubs) as client:
         shared = _Shared(store, hubs, client, task, sum(sizes))
-        _run([_Pull(m, shared) for m in todo], shared.stop)
+        _run([_Pull(m, shared) for m in todo], shared)
     return todo
 
 
@@ -69,7 +70,7 @@ def fetch_unknown(url: str, store: ModelStore, hubs: Hubs) -> Stored:
     with store.progress.step(f"Fetch {name}", unit="bytes") as task, hub_client(hubs) as client:
         shared = _Shared(store, hubs, client, task, 0)
         pull = _Unknown(model, shared)
-        _run([pull], shared.stop)
+        _run([pull], shared)
     sha256 = pull.digest.hexdigest()
     with store.place(sha256).open("rb") as f:
         start = f.read(512).lstrip().lower()
@@ -88,17 +89,13 @@ def _check_space(store: ModelStore, todo: Sequence[ModelFile]) -> None:
         raise no_space(store.folder)
 
 
-class _Stopped(Exception):
-    """The user wants to leave; never seen outside this module."""
-
-
 @dataclass
 class _Shared:
     """What all downloads of one call have in common."""
 
     store: ModelStore
     hubs: Hubs
-    client: httpx.Client
+    client: Client
     task: Task
     total: int
     stop: threading.Event = field(default_factory=threading.Event)
@@ -106,7 +103,7 @@ class _Shared:
 
     def advance(self, amount: int) -> None:
         if self.stop.is_set():
-            raise _Stopped
+            raise Stopped
         with self.lock:
             self.task.advance(amount)
 
@@ -196,7 +193,7 @@ class _Pull:
 
     def _pause(self, seconds: float) -> None:
         if self.shared.stop.wait(seconds):
-            raise _Stopped
+            raise Stopped
 
     def _download(self, url: str, out: IO[bytes]) -> None:
         # A compressed answer would be neither the bytes that were hashed nor the range that was asked for.
@@ -268,9 +265,9 @@ class _Unknown(_Pull):
         return self.finished
 
 
-def _run(pulls: Sequence[_Pull], stop: threading.Event) -> None:
+def _run(pulls: Sequence[_Pull], shared: _Shared) -> None:
     problems: dict[int, PycomfyError] = {}
-    with ThreadPoolExecutor(min(JOBS, len(pulls))) as pool:
+    with stoppable(shared.stop.set), ThreadPoolExecutor(min(JOBS, len(pulls))) as pool:
         futures = {pool.submit(pull.run): i for i, pull in enumerate(pulls)}
         try:
             for future in as_completed(futures):
@@ -279,7 +276,8 @@ def _run(pulls: Sequence[_Pull], stop: threading.Event) -> None:
                 except PycomfyError as e:
                     problems[futures[future]] = e
         except BaseException:
-            stop.set()
+            shared.stop.set()
+            shared.client.cut()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     raise_all([problems[i] for i in sorted(problems)])
@@ -292,7 +290,7 @@ def exclusive(lock: Path, stop: threading.Event) -> Iterator[None]:
         with lock.open("a") as f:
             while not _try_lock(f):
                 if stop.wait(LOOK_AGAIN):
-                    raise _Stopped
+                    raise Stopped
             if not _is_current(f, lock):
                 continue  # who had it removed it: another file has that name, or none
             try:

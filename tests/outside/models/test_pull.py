@@ -16,6 +16,7 @@ from pycomfy.outside.models import pull
 from pycomfy.outside.models.hubs import find_hubs
 from pycomfy.outside.models.pull import fetch_unknown, pull_models
 from pycomfy.outside.models.store import ModelStore
+from pycomfy.outside.network import Stopped
 from tests.outside.models.hub import COMMIT, TOKEN, Site, make_bytes, sha256
 
 DATA = make_bytes("model", 300_000)
@@ -276,6 +277,6 @@ def test_waiting_for_another_process_ends_when_asked(tmp_path: Path) -> None:
     lock = tmp_path / "x.lock"
     with pull.exclusive(lock, stop):
         stop.set()
-        with pytest.raises(pull._Stopped), pull.exclusive(lock, stop):
+        with pytest.raises(Stopped), pull.exclusive(lock, stop):
             pass
     assert not lock.exists()
