@@ -1,7 +1,7 @@
 """Building the example's image, beside the same content built by a Dockerfile with `uv pip install` through Buildah.
 
 Both start when everything is fetched: pycomfy from wheels in a Nix store without layers, the Dockerfile from the same
-wheels in a folder and the same Debian root as its base image. Both compile bytecode. Needs about 30 GB of disk, and
+wheels in a folder and the same Debian root as its base image. Both compile bytecode. Needs about 40 GB of disk, and
 to be root.
 """
 
