@@ -108,7 +108,7 @@ class Repository:
             if self._has(commit):
                 return
             # Alone and without history, if the server lets one ask for any commit; else everything.
-            done = self.git("fetch", *_FETCH, "--depth=1", "--", self.address.url, f"+{commit}:refs/pycomfy/{commit}")
+            done = self._receive("--depth=1", "--", self.address.url, f"+{commit}:refs/pycomfy/{commit}")
             if done.status == 0 and self._has(commit):
                 return
         self._fetch_all()
@@ -176,9 +176,17 @@ class Repository:
         with self._locked():
             shallow = ["--unshallow"] if (self.mirror / "shallow").exists() else []
             refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
-            done = self.git("fetch", *_FETCH, *shallow, "--", self.address.url, *refs)
+            done = self._receive(*shallow, "--", self.address.url, *refs)
             if done.status != 0:
                 raise self._explain(done.message)
+
+    def _receive(self, *arguments: str) -> Done:
+        """`git fetch`. What it had begun to write when it failed, or was ended, is removed. The mirror is locked."""
+        done = self.git("fetch", *_FETCH, *arguments)
+        if done.status != 0:
+            for path in (self.mirror / "objects").rglob("tmp_*"):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        return done
 
     def _has(self, commit: str) -> bool:
         return self.git("cat-file", "-e", f"{commit}^{{tree}}").status == 0

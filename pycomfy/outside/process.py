@@ -1,10 +1,12 @@
 """Starting other people's programs: an argument list, never a shell; a missing one is an error with a way to get it."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -21,6 +23,10 @@ INSTALL = {
 """How to get each program pycomfy may start."""
 
 
+PATIENCE = 5.0
+"""Seconds that a program gets to leave by itself."""
+
+
 def missing(program: str) -> MissingTool:
     """The error for a program that is not on PATH."""
     return MissingTool(
@@ -35,21 +41,40 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run to the end, output captured; the caller judges the exit status. Raises `MissingTool`."""
+    """Run to the end, output captured; the caller judges the exit status. Raises `MissingTool`.
+
+    It gets a session of its own: who leaves ends it with all that it started, which would hold its output open.
+    """
     arguments, pipe = [str(c) for c in command], subprocess.PIPE
     try:
-        process = subprocess.Popen(arguments, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe)
+        process = subprocess.Popen(
+            arguments, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+        )
     except FileNotFoundError as e:
         if cwd is not None and not cwd.is_dir():
             raise
         raise missing(arguments[0]) from e
-    with process, stoppable(process.terminate):
+    with process, stoppable(partial(_signal_all, process, signal.SIGTERM)):
         try:
             output, errors = process.communicate(stdin or b"")
         except BaseException:
-            process.kill()
+            _end(process)
             raise
     return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Let it tidy up, for a while."""
+    _signal_all(process, signal.SIGTERM)
+    try:
+        process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        _signal_all(process, signal.SIGKILL)
+
+
+def _signal_all(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 @contextlib.contextmanager

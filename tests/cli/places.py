@@ -140,7 +140,7 @@ class Place:
     def half_written(self) -> list[str]:
         """Whatever looks like the beginning of a file or folder, and all that is left of temporary ones."""
         made = [p for folder in (self.work, self.data) for p in folder.rglob("*")]
-        odd = [p for p in made if p.name.startswith((".", "root-", "tmp")) and ".git" not in p.parts]
+        odd = [p for p in made if p.name.startswith((".", "root-", "tmp")) and not {".git", ".lock"} & {*p.parts}]
         return [str(p.relative_to(self.root)) for p in (*odd, *(self.root / "tmp").iterdir())]
 
 

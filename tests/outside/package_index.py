@@ -49,17 +49,21 @@ def make_wheel(name: str, version: str, needs: Sequence[str], files: Sequence[tu
     buffer = io.BytesIO()
     info = f"{name}-{version}.dist-info"
     requires = "".join(f"Requires-Dist: {need}\n" for need in needs)
+    contents = {
+        **dict(files),
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
     with zipfile.ZipFile(buffer, "w") as wheel:
-        for path, text in files:
+        for path, text in contents.items():
             wheel.writestr(zipfile.ZipInfo(path), text)
-        wheel.writestr(
-            zipfile.ZipInfo(f"{info}/METADATA"), f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}"
-        )
-        wheel.writestr(
-            zipfile.ZipInfo(f"{info}/WHEEL"), "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        wheel.writestr(zipfile.ZipInfo(f"{info}/RECORD"), "")
+        rows = [f"{path},sha256={_b64(text)},{len(text.encode())}\n" for path, text in contents.items()]
+        wheel.writestr(zipfile.ZipInfo(f"{info}/RECORD"), "".join(rows) + f"{info}/RECORD,,\n")
     return buffer.getvalue()
+
+
+def _b64(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
 @contextlib.contextmanager

@@ -101,6 +101,11 @@ def derivation_name(path: str) -> str:
     return match[1] if match else path
 
 
+def is_full(text: str) -> bool:
+    """Whether Nix says that a disk is full: where a file is written, or in its database."""
+    return "No space left on device" in text or "database or disk is full" in text
+
+
 def no_space_for(store: Path | None) -> NoSpace:
     """The error for a full disk, which says how much is free; builds need some in two places. `store` is the root
     folder of another store than the machine's."""
@@ -120,7 +125,7 @@ def error_of(reader: LogReader, log: str, store: Path | None = None) -> PycomfyE
     failed = next((derivation_name(m[1] or m[2]) for m in _FAILED.finditer(text)), "")
     tail = reader.tails.get(failed, ())
     said = "\n".join((text, *tail))
-    if "No space left on device" in said:
+    if is_full(said):
         return no_space_for(store)
     if match := _MISMATCH.search(said):
         hashes = _SPECIFIED.search(said)

@@ -8,10 +8,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pycomfy.errors import BuildFailed, HashMismatch, PycomfyError
+from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, PycomfyError
 from pycomfy.flow.lock.model import TreeHash
 from pycomfy.outside.files import full_disk_is_an_error
-from pycomfy.outside.nix.log import no_space_for
+from pycomfy.outside.nix.log import is_full, no_space_for
 from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.process import run
 
@@ -27,6 +27,14 @@ def is_valid(settings: NixSettings, path: str) -> bool:
     return run(settings.command("nix-store", "--check-validity", path)).returncode == 0
 
 
+def valid_paths(settings: NixSettings, paths: Sequence[str]) -> list[str]:
+    """Those of `paths` that the store has."""
+    if not paths:
+        return []
+    invalid = set(_query(settings, "--check-validity", "--print-invalid", *paths).split())
+    return [path for path in paths if path not in invalid]
+
+
 def add_tree(settings: NixSettings, name: str, tree: TreeHash, make: Callable[[Path], None]) -> str:
     """The store path of the folder that `make` fills, made only if the store lacks it.
 
@@ -40,7 +48,12 @@ def add_tree(settings: NixSettings, name: str, tree: TreeHash, make: Callable[[P
         place = folder / name
         with full_disk_is_an_error(place):
             make(place)
-        made = _query(settings, "--add-fixed", "--recursive", "sha256", place)
+        try:
+            made = _query(settings, "--add-fixed", "--recursive", "sha256", place)
+        except NoSpace:
+            # Nix leaves what it had written: not valid, but on a disk that is full.
+            run(settings.command("nix-store", "--delete", path))
+            raise
     if made != path:
         raise HashMismatch(
             f"{name} is not what the lock says",
@@ -69,7 +82,7 @@ def keep(settings: NixSettings, path: str, link: Path) -> None:
 
 def copy_paths(settings: NixSettings, paths: Sequence[str], to: Path) -> int:
     """Copy those of `paths` that the store has to the store under the root folder `to`; how many these were."""
-    there = [path for path in paths if is_valid(settings, path)]
+    there = valid_paths(settings, paths)
     if there:
         features = ("--extra-experimental-features", "nix-command")
         command = settings.command("nix", *features, "copy", "--no-check-sigs", "--to", to, *there)
@@ -116,6 +129,6 @@ def _query(settings: NixSettings, *arguments: str | Path) -> str:
 
 
 def _failure(command: str, text: str, store: Path | None) -> PycomfyError:
-    if "No space left on device" in text:
+    if is_full(text):
         return no_space_for(store)
     return BuildFailed(f"{command} failed", where=text.strip()[-1000:], fix="what Nix says above")
