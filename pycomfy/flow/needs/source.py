@@ -4,9 +4,9 @@ Everything here is bounded: source size, depth, steps, the size of values. What 
 """
 
 import ast
-import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
+from pycomfy.flow.needs.imports import bind_import
 from pycomfy.flow.needs.values import (
     MAX_DEPTH,
     MAX_ITEMS,
@@ -245,8 +245,8 @@ class Sources:
                     self._assign(target, self.evaluate(value, module, local), module, names)
                 case ast.AugAssign(target=ast.Name(id=name), value=value):
                     names[name] = joined(names.get(name, UNKNOWN), self.evaluate(value, module, local))
-                case ast.Import() | ast.ImportFrom():
-                    self._import(statement, module, names)
+                case ast.ImportFrom():
+                    bind_import(statement, module, names, self.module)
                 case ast.Expr(value=ast.Call() as call):
                     self._mutate(call, module, names, local)
                 case ast.For(target=target, iter=over):
@@ -294,38 +294,3 @@ class Sources:
                 self._run(loop.body, module, names)
             finally:
                 self._depth -= 1
-
-    def _import(self, statement: ast.Import | ast.ImportFrom, module: Module, names: dict[str, object]) -> None:
-        if isinstance(statement, ast.Import):
-            return
-        folder = self._folder(statement, module.path)
-        for alias in statement.names:
-            source = self._find(folder)
-            if alias.name == "*":
-                if source is not None:
-                    names.update((k, v) for k, v in source.names.items() if not k.startswith("_"))
-                continue
-            bound = alias.asname or alias.name
-            if source is not None and alias.name in source.names:
-                names[bound] = source.names[alias.name]
-            else:
-                inner = self._find(posixpath.join(folder, alias.name))
-                if inner is not None:
-                    names[bound] = inner
-                else:
-                    names.setdefault(bound, UNKNOWN)
-
-    def _folder(self, statement: ast.ImportFrom, path: str) -> str:
-        """The path, without suffix, that an import names."""
-        base = posixpath.dirname(path) if statement.level else ""
-        for _ in range(statement.level - 1):
-            base = posixpath.dirname(base)
-        parts = (statement.module or "").split(".")
-        return posixpath.normpath(posixpath.join(base, *parts))
-
-    def _find(self, folder: str) -> Module | None:
-        for path in (f"{folder}.py", posixpath.normpath(f"{folder}/__init__.py")):
-            found = self.module(path)
-            if found is not None:
-                return found
-        return None
