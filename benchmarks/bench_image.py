@@ -5,7 +5,6 @@ wheels in a folder and the same Debian root as its base image. Both compile byte
 to be root.
 """
 
-import dataclasses
 import os
 import secrets
 import shutil
@@ -59,7 +58,7 @@ class Bench:
 
     @property
     def project(self) -> Project:
-        return Project(self.built.project, self.lock, host_platform(), self.folder)
+        return Project(emit(self.folder, self.lock, "project"), self.lock, host_platform(), self.folder)
 
     def store_path(self, ending: str) -> Path:
         """Where the store has a source, by the end of its name."""
@@ -79,11 +78,18 @@ def prepare(folder: Path) -> Bench:
     make_pack(folder)
     home, progress = find_home(), Lines()
     pins = lock(LockRequest(folder, name="bench"), home, progress).lock
-    built = build(BuildRequest(folder), home, progress)
+    built = build(BuildRequest(folder, archive=False), home, progress)
     bench = Bench(folder, home, built, pins, find_engine())
     supply(bench.project, home, NixSettings(), progress)
     load(bench.engine, built.image, "bench")
     return bench
+
+
+def emit(folder: Path, pins: Lock, name: str) -> Path:
+    """The project of `pins`, in a folder of that name."""
+    content = Content(pins, (folder / "workflow.json").read_bytes())
+    write_folder(folder / name, project_files(content, read_toolkit()))
+    return folder / name
 
 
 def make_pack(folder: Path, change: str = "") -> None:
@@ -107,12 +113,9 @@ def cold_build(bench: Bench) -> tuple[float, float]:
 
 def warm_build(bench: Bench, changed: Lock, name: str) -> float:
     """Seconds from another lock to its image in Podman, with everything else as it was."""
-    folder = bench.folder / name
-    content = Content(changed, (bench.folder / "workflow.json").read_bytes())
-    project = dataclasses.replace(bench.project, folder=folder, lock=changed)
 
     def make() -> None:
-        write_folder(folder, project_files(content, read_toolkit()))
+        project = Project(emit(bench.folder, changed, name), changed, host_platform(), bench.folder)
         made = realise(project, bench.home, NixSettings(), Lines(), log=bench.folder / "warm.log")
         load(bench.engine, read_layout(made.oci), "bench")
 
