@@ -12,7 +12,19 @@ from pycomfy.outside.engine import LayoutImage
 
 def shown(platform: str, capsys: pytest.CaptureFixture[str], layers_built: int = 2) -> str:
     image = LayoutImage(Path("/layout"), "sha256:1", "sha256:2", (), ("sha256:3",) * 5, platform, 8_000_000_000)
-    _show(BuildResult("portrait", 3, True, image, Path("/project"), layers_built, 3, 12.0, Path("/log")))
+    result = BuildResult(
+        name="portrait",
+        version=3,
+        commit="c" * 40,
+        new=True,
+        image=image,
+        layers_built=layers_built,
+        layers_reused=3,
+        seconds=12.0,
+        log=Path("/log"),
+        archived=True,
+    )
+    _show(result)
     return capsys.readouterr().out
 
 
