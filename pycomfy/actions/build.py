@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from pycomfy.flow.version.describe import summarise
 from pycomfy.flow.version.diff import diff
 from pycomfy.flow.version.image import BuiltImage
 from pycomfy.flow.version.snapshot import FILES, read_snapshot
+from pycomfy.flow.version.working import CONFIG
 from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside.comfyui import NodeDefinitions
 from pycomfy.outside.definitions import read_definitions
@@ -85,16 +86,21 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
         bare = job.make(Content(pins, data))
         built = bare.built
         definitions = ask_definitions(pins, platform, bare.oci, home, progress, request.engine)
-    content = Content(pins, data)
+    content = Content(pins, data, config=_read_config(wanted))
     if definitions is not None:
         prompt = make_prompt(workflow, definitions, progress)
         proven = request.object_info is None
         interface = make_interface(prompt, workflow, Definitions(definitions.types), read_config(wanted)[1].inputs)
-        content = Content(pins, data, dict(prompt), interface.model_dump(mode="json"))
+        content = replace(content, prompt=dict(prompt), interface=interface.model_dump(mode="json"))
     else:
         progress.say("note: not proven, and without a prompt: nobody asked ComfyUI what its nodes are")
     made = job.make(content)
     return job.record(content, made, built | made.built, proven, time.monotonic() - began)
+
+
+def _read_config(wanted: LockRequest) -> bytes | None:
+    path = wanted.config or wanted.file.parent / CONFIG
+    return read_bounded(path, "configuration") if path.exists() else None
 
 
 def _read_or_make_lock(
@@ -164,9 +170,10 @@ class _Job:
         image = read_layout(made.oci)
         keep(self.request.nix, str(made.oci), layout_link(self.home, image.manifest_digest))
         library = Library(library_path(self.home))
+        index(self.home, self.progress)
         files = project_files(content, self.toolkit)
         message = self.request.message or _message(library, self.lock.name, files)
-        version, new = library.commit(self.lock.name, files, message=message)
+        version, new = library.commit(self.lock.name, files, message=message, besides=(CONFIG,))
         reused = len(image.diff_ids) - len(built)
         described = _describe(image, self.platform, proven=proven, seconds=seconds, layers=(len(built), reused))
         library.add_image(version.tree, described)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from pycomfy.errors import PycomfyError
+from pycomfy.errors import NotFound, PycomfyError
 from pycomfy.flow.version.describe import describe
 from pycomfy.flow.version.diff import diff
 from pycomfy.flow.version.snapshot import FILES, Snapshot, read_snapshot
@@ -33,6 +33,7 @@ def index(home: Home, progress: Progress) -> Indexed:
     Nobody changes the library meanwhile, so that of two processes the later one never knows less.
     """
     library = Library(library_path(home))
+    _check_library(library, home)
     with library.bare.writing(), Store(database_path(home)) as store:
         known = store.commits()
         tips = library.tips()
@@ -52,6 +53,17 @@ def index(home: Home, progress: Progress) -> Indexed:
     return Indexed(len(new), len(stale))
 
 
+def _check_library(library: Library, home: Home) -> None:
+    """A library that was deleted, and not by us: then the record is all that is left, and must not follow it."""
+    if library.bare.exists or not database_path(home).exists():
+        return
+    with Store(database_path(home)) as store:
+        recorded = [commit for rows in store.commits().values() for commit in rows.values() if commit]
+    if recorded:
+        fix = f"put it back, or clone it from where it was pushed; to begin anew, remove {database_path(home)}"
+        raise NotFound("the library is gone, with the versions that are recorded", where=str(library.path), fix=fix)
+
+
 def layout_link(home: Home, manifest_digest: str) -> Path:
     """The link that keeps an image's layout from Nix's garbage collector."""
     return home.data / "images" / manifest_digest.replace(":", "-")
@@ -59,15 +71,14 @@ def layout_link(home: Home, manifest_digest: str) -> Path:
 
 def _images(home: Home, library: Library, store: Store, new: set[str]) -> list[IndexedImage]:
     """Images that the record lacks, and those of trees that it is about to have."""
-    known, trees = store.image_keys(), store.trees()
+    known, trees = {(tree, platform) for tree, platform, _ in store.image_keys()}, store.trees()
+    lacking = {tree for tree, platform in library.image_keys() - known if tree in trees}
     found = []
-    for tree, images in library.all_images().items():
+    for tree, images in library.all_images(lacking | new).items():
         for built in images.values():
-            lacking = tree in trees and (tree, built.platform, built.manifest_digest) not in known
-            if tree in new or lacking:
-                link = layout_link(home, built.manifest_digest)
-                layout = link.readlink() if link.is_symlink() else link
-                found.append(IndexedImage(tree, built, str(layout)))
+            link = layout_link(home, built.manifest_digest)
+            layout = link.readlink() if link.is_symlink() else link
+            found.append(IndexedImage(tree, built, str(layout)))
     return found
 
 

@@ -1,14 +1,19 @@
 """`log`: the versions there are."""
 
+from pycomfy.actions.index import index
 from pycomfy.errors import NotFound
 from pycomfy.outside.home import Home
+from pycomfy.outside.library import Library, library_path
 from pycomfy.outside.store import Store, VersionRecord, database_path
+from pycomfy.progress import Progress
 
 
-def log(home: Home, name: str | None = None) -> list[VersionRecord]:
+def log(home: Home, progress: Progress, name: str | None = None) -> list[VersionRecord]:
     """Every version, or one workflow's, newest first. Raises `NotFound` for a workflow without any."""
     path = database_path(home)
-    if not path.exists() and name is None:
+    if Library(library_path(home)).bare.exists:
+        index(home, progress)  # of what git pushed into the library, or what was killed before it was recorded
+    elif not path.exists() and name is None:
         return []
     with Store(path) as store:
         versions = store.versions(name)

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pycomfy.actions.log import log as list_versions
-from pycomfy.cli.progress import size
+from pycomfy.cli.progress import make_progress, size
 from pycomfy.outside.home import find_home
 from pycomfy.outside.store import VersionRecord
 
@@ -27,7 +27,7 @@ def log(
 
     Example: `pycomfy log hello`
     """
-    versions = list_versions(find_home(), name)
+    versions = list_versions(find_home(), make_progress(), name)
     if as_json:
         print(json.dumps([as_dict(v) for v in versions], indent=1, ensure_ascii=False))
     else:

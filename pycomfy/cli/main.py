@@ -21,7 +21,29 @@ from pycomfy.errors import BadInput, NoSpace, Problems, PycomfyError
 from pycomfy.outside.files import explain_os_error
 from pycomfy.outside.process import signals_as_exceptions
 
-COMMANDS = ("inspect", "convert", "lock", "build", "run", "verify", "log", "restore", "export", "import")
+COMMANDS = (
+    "inspect",
+    "convert",
+    "lock",
+    "build",
+    "run",
+    "verify",
+    "log",
+    "show",
+    "diff",
+    "tag",
+    "branch",
+    "checkout",
+    "revert",
+    "rename",
+    "rm",
+    "push",
+    "pull",
+    "reindex",
+    "restore",
+    "export",
+    "import",
+)
 """Each is a module of this package with a function of its name; a word of Python's has a `_` at its end there."""
 
 GROUPS = ("catalog", "models", "archive")

@@ -24,12 +24,14 @@ class Toolkit:
 
 @dataclass(frozen=True)
 class Content:
-    """What a project is about. `prompt` and `interface` are None until the node definitions of its image are known."""
+    """What a project is about. `prompt` and `interface` are None until the node definitions of its image are known;
+    `config` is the user's pycomfy.toml, for whoever goes on working from the version: nothing is built from it."""
 
     lock: Lock
     workflow: bytes
     prompt: Mapping[str, object] | None = None
     interface: Mapping[str, object] | None = None
+    config: bytes | None = None
 
 
 def project_files(content: Content, toolkit: Toolkit) -> dict[str, bytes]:
@@ -41,6 +43,8 @@ def project_files(content: Content, toolkit: Toolkit) -> dict[str, bytes]:
     for name, value in (("prompt.json", content.prompt), ("interface.json", content.interface)):
         if value is not None:
             files[name] = render_json(value)
+    if content.config is not None:
+        files["pycomfy.toml"] = content.config
     files |= {f"nix/{path}": data for path, data in toolkit.nix.items()}
     files |= {f"gateway/{path}": data for path, data in toolkit.gateway.items()}
     return dict(sorted(files.items()))

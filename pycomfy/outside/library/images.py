@@ -4,6 +4,8 @@ A tree's images are the same wherever the tree is: in a branch, a tag, after a r
 so that two machines that built different versions need no merge when they share.
 """
 
+from collections.abc import Collection
+
 from pycomfy.errors import BadInput
 from pycomfy.flow.lock.model import PlatformName
 from pycomfy.flow.version.image import BuiltImage, parse_image, render_image
@@ -11,6 +13,7 @@ from pycomfy.outside.library.bare import ZERO, Bare
 from pycomfy.outside.library.objects import Writer
 
 PREFIX = "refs/images"
+_MANY = 50  # trees; then it is better to list all refs
 
 
 def add_image(bare: Bare, tree: str, image: BuiltImage) -> BuiltImage:
@@ -20,7 +23,7 @@ def add_image(bare: Bare, tree: str, image: BuiltImage) -> BuiltImage:
     with bare.writing():
         old = bare.refs(ref).get(ref)
         if old is not None:
-            before = read_images(bare, tree).get(tree, {}).get(image.platform)
+            before = read_images(bare, [tree]).get(tree, {}).get(image.platform)
             if before and before.manifest_digest == image.manifest_digest and (before.proven or not image.proven):
                 return before
         with Writer(bare) as writer:
@@ -30,20 +33,25 @@ def add_image(bare: Bare, tree: str, image: BuiltImage) -> BuiltImage:
     return image
 
 
-def read_images(bare: Bare, tree: str | None = None) -> dict[str, dict[PlatformName, BuiltImage]]:
-    """The images of one tree or of all, by tree and platform. What cannot be read is left out."""
-    refs = bare.refs(PREFIX if tree is None else f"{PREFIX}/{tree}")
+def image_keys(bare: Bare) -> set[tuple[str, str]]:
+    """Tree and platform of every image."""
+    return {_key(ref) for ref in bare.refs(PREFIX)}
+
+
+def read_images(bare: Bare, trees: Collection[str]) -> dict[str, dict[PlatformName, BuiltImage]]:
+    """The images of trees, by tree and platform. What cannot be read is left out."""
+    where = [f"{PREFIX}/{tree}" for tree in trees] if len(trees) < _MANY else [PREFIX]
+    refs = {ref: blob for ref, blob in bare.refs(*where).items() if _key(ref)[0] in trees} if where else {}
     blobs = bare.read_blobs(list(refs.values()))
     found: dict[str, dict[PlatformName, BuiltImage]] = {}
     for ref, blob in refs.items():
-        tree_id, _, architecture = ref.removeprefix(f"{PREFIX}/").partition("/")
-        platform = f"linux/{architecture}"
+        tree, platform = _key(ref)
         try:
             image = parse_image(blobs.get(blob, b""), where=ref)
         except BadInput:
             continue
         if platform == image.platform:
-            found.setdefault(tree_id, {})[image.platform] = image
+            found.setdefault(tree, {})[image.platform] = image
     return found
 
 
@@ -52,6 +60,11 @@ def drop_images(bare: Bare, keep: set[str]) -> None:
     gone = [(r, ZERO, o) for r, o in bare.refs(PREFIX).items() if r.split("/")[2] not in keep]
     if gone:
         bare.update_refs(*gone)
+
+
+def _key(ref: str) -> tuple[str, str]:
+    tree, _, architecture = ref.removeprefix(f"{PREFIX}/").partition("/")
+    return tree, f"linux/{architecture}"
 
 
 def _ref(tree: str, platform: str) -> str:

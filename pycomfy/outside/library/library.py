@@ -1,7 +1,7 @@
 """The library: every version of every workflow. A branch per workflow, a commit per version, its tree the project."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +13,8 @@ from pycomfy.flow.version.image import BuiltImage
 from pycomfy.flow.version.reference import Reference, check_tag, check_workflow_name, parse_reference
 from pycomfy.outside.home import Home
 from pycomfy.outside.library.bare import ZERO, Bare
-from pycomfy.outside.library.images import add_image, drop_images, read_images
-from pycomfy.outside.library.objects import NewCommit, Writer
+from pycomfy.outside.library.images import add_image, drop_images, image_keys, read_images
+from pycomfy.outside.library.objects import NewCommit, Writer, object_id
 
 MOST_BYTES = 256 << 20
 _FIELDS = ("%H", "%P", "%T", "%an <%ae>", "%ct", "%B")
@@ -133,11 +133,15 @@ class Library:
 
     def images(self, tree: str) -> dict[PlatformName, BuiltImage]:
         """What was built of a version's tree, by platform."""
-        return read_images(self.bare, tree).get(tree, {})
+        return read_images(self.bare, [tree]).get(tree, {})
 
-    def all_images(self) -> dict[str, dict[PlatformName, BuiltImage]]:
-        """What was built, by tree and platform."""
-        return read_images(self.bare)
+    def all_images(self, trees: Collection[str]) -> dict[str, dict[PlatformName, BuiltImage]]:
+        """What was built of `trees`, by tree and platform."""
+        return read_images(self.bare, trees)
+
+    def image_keys(self) -> set[tuple[str, str]]:
+        """Tree and platform of everything that was built."""
+        return image_keys(self.bare)
 
     # — writing —
 
@@ -207,8 +211,10 @@ class Library:
         message: str,
         author: str | None = None,
         parents: tuple[str, ...] | None = None,
+        besides: Collection[str] = (),
     ) -> Committed:
-        """Make `files` the newest version of `name`, unless it has the very same already.
+        """Make `files` the newest version of `name`, unless it has the very same already; a change in `besides` alone
+        is none.
 
         `parents` are the newest version's commit, if not given; given, the first of them must be. Objects come first,
         then the branch points at them: whenever it is ended, the library is as it was or has the version.
@@ -216,15 +222,13 @@ class Library:
         check_workflow_name(name)
         with self.bare.writing():
             tip = self._tip(name)
-            known = set()
-            if tip is not None:
-                known = {e.blob for e in self.bare.list_tree(tip)}
+            there = {e.path: e.blob for e in self.bare.list_tree(tip)} if tip is not None else {}
             if parents and tip is not None and parents[0] != tip:
                 raise BadInput(f"{name} has a newer version", where=str(self.path), fix="do it again")
+            if tip is not None and parents is None and _same(there, files, besides):
+                return Committed(self.find(Reference(name)), False)
             with Writer(self.bare) as writer:
-                tree = writer.write_tree(files, known)
-                if tip is not None and parents is None and self._tree(tip) == tree:
-                    return Committed(self.find(Reference(name)), False)
+                tree = writer.write_tree(files, set(there.values()))
                 before = parents if parents is not None else (tip,) if tip is not None else ()
                 now = datetime.now(UTC).replace(microsecond=0)
                 made = writer.write_commit(NewCommit(tree, before, message, author, now))
@@ -232,6 +236,13 @@ class Library:
             self.bare.update_refs((_branch(name), made, tip or ZERO))
             self._settle()
             return Committed(self.find(Reference(name)), True)
+
+    def write_tree(self, files: Mapping[str, bytes]) -> str:
+        """The tree that `files` are, to look for among versions; it is in the library then, but in no version yet."""
+        with self.bare.writing(), Writer(self.bare) as writer:
+            tree = writer.write_tree(files)
+            writer.sync()
+        return tree
 
     # — within —
 
@@ -242,9 +253,6 @@ class Library:
 
     def _tip(self, name: str) -> str | None:
         return self.bare.resolve(_branch(check_workflow_name(name)))
-
-    def _tree(self, commit: str) -> str:
-        return self.bare.git("rev-parse", "--verify", f"{commit}^{{tree}}").decode().strip()
 
     def _numbered(self, wanted: Reference) -> Version:
         commits = self.bare.git("rev-list", "--first-parent", "--reverse", _branch(wanted.name)).decode().split()
@@ -289,6 +297,11 @@ class Library:
         folder = self.path / "objects" / "17"  # as git itself estimates
         if folder.is_dir() and sum(1 for _ in folder.iterdir()) >= _LOOSE:
             self.bare.ask("gc", "--quiet")
+
+
+def _same(there: Mapping[str, str], files: Mapping[str, bytes], besides: Collection[str]) -> bool:
+    mine = {path: object_id(b"blob", data) for path, data in files.items() if path not in besides}
+    return mine == {path: blob for path, blob in there.items() if path not in besides}
 
 
 def _branch(name: str) -> str:

@@ -111,13 +111,18 @@ class Writer:
         return self._write(b"tree", stream.getvalue(), known)
 
     def _write(self, kind: bytes, data: bytes, known: Collection[str]) -> str:
-        id_ = hashlib.sha1(kind + b" %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        id_ = object_id(kind, data)
         if id_ not in known and not (self._bare.path / "objects" / id_[:2] / id_[2:]).exists():
             from gitdb import IStream  # type: ignore[import-untyped]
 
             self._repo.odb.store(IStream(kind, len(data), BytesIO(data)))
             self._written.append(id_)
         return id_
+
+
+def object_id(kind: bytes, data: bytes) -> str:
+    """git's name for an object."""
+    return hashlib.sha1(kind + b" %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def _check_path(path: str) -> list[str]:

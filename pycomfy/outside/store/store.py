@@ -59,6 +59,11 @@ class Store(Connection):
         with self.writing():
             apply(self, stale, entries, images)
 
+    def forget_commits(self) -> None:
+        """Have every version recorded anew by whoever indexes next; images, builds and runs stay by their trees."""
+        with self.writing():
+            self.change("UPDATE workflow_versions SET commit_id = NULL")
+
     def versions(self, name: str | None = None) -> list[VersionRecord]:
         """Every version, or those of one workflow, newest first."""
         rows = self.all(_VERSIONS, name)

@@ -1,0 +1,23 @@
+"""`diff`: what changed from one version to another."""
+
+from pycomfy.flow.version.diff import Diff
+from pycomfy.flow.version.diff import diff as compare
+from pycomfy.flow.version.snapshot import FILES, Snapshot, read_snapshot
+from pycomfy.outside.home import Home
+from pycomfy.outside.library import Library, Version, library_path
+
+
+def diff(home: Home, old: str, new: str | None = None) -> Diff:
+    """What changed from `old` to `new`; without it, to the newest version of the same workflow. Raises `NotFound`."""
+    library = Library(library_path(home))
+    first = library.find(old)
+    second = library.find(new if new is not None else first.name)
+    files = library.read_some([first.commit, second.commit], FILES)
+    snapshots = [read_version(library, version, files[version.commit]) for version in (first, second)]
+    return compare(*snapshots)
+
+
+def read_version(library: Library, version: Version, files: dict[str, bytes] | None = None) -> Snapshot:
+    """A version, ready to be compared."""
+    found = files if files is not None else library.read_some([version.commit], FILES)[version.commit]
+    return read_snapshot(version.label, found, library.images(version.tree))

@@ -1,0 +1,38 @@
+"""`pycomfy checkout`: a version to go on working from."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pycomfy.actions.checkout import checkout as check_out
+from pycomfy.outside.home import find_home
+
+
+def checkout(
+    reference: Annotated[str, typer.Argument(metavar="REF", help="NAME, NAME@3, NAME@tag or NAME@commit.")],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where to; it is made if it is missing.")],
+    force: Annotated[bool, typer.Option("-f", "--force", help="Replace files that differ.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+) -> None:
+    """Write a version's workflow.json, pycomfy.lock and pycomfy.toml to a folder, to edit and build it.
+
+    Example: `pycomfy checkout hello@2 --to hello-2`
+    """
+    done = check_out(find_home(), reference, to, force=force)
+    if as_json:
+        value = {
+            "name": done.version.name,
+            "version": done.version.number,
+            "commit": done.version.commit,
+            "files": [str(path) for path in done.files],
+            "local_sources": done.local,
+        }
+        print(json.dumps(value, indent=1, ensure_ascii=False))
+    else:
+        for file in done.files:
+            print(file)
+    for name, path in done.local.items():
+        print(f"note: {name} comes from {path}, which must be there to lock the workflow anew", file=sys.stderr)

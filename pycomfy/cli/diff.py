@@ -1,0 +1,40 @@
+"""`pycomfy diff`: what changed between two versions."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from pycomfy.actions.diff import diff as diff_versions
+from pycomfy.flow.version.describe import describe, describe_image
+from pycomfy.outside.home import find_home
+
+DIFFERENT = 3
+
+
+def diff(
+    old: Annotated[str, typer.Argument(metavar="A", help="The older version: NAME, NAME@3, NAME@tag, NAME@commit.")],
+    new: Annotated[
+        str | None,
+        typer.Argument(metavar="B", help="The newer one; by default the workflow's newest.", show_default=False),
+    ] = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if they differ.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the changes as JSON.")] = False,
+) -> int:
+    """Tell what changed from one version to another: nodes, parameters, packs, packages, models, and the image.
+
+    Examples: `pycomfy diff hello@1`, `pycomfy diff hello@1 hello-fast --exit-code`
+    """
+    found = diff_versions(find_home(), old, new)
+    if as_json:
+        print(json.dumps(asdict(found), indent=1, ensure_ascii=False))
+    else:
+        for line in describe(found):
+            print(line)
+        for image in found.images:
+            print(f"image {describe_image(image)}")
+        if found.empty:
+            print(f"{found.old} and {found.new} are made of the same", file=sys.stderr)
+    return DIFFERENT if exit_code and not found.empty else 0

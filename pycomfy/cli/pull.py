@@ -1,0 +1,32 @@
+"""`pycomfy pull`: take in what others have in their library."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from pycomfy.actions.pull import Prefer
+from pycomfy.actions.pull import pull as pull_library
+from pycomfy.cli.progress import make_progress
+from pycomfy.outside.home import find_home
+
+
+def pull(
+    remote: Annotated[str, typer.Argument(metavar="REMOTE", help="A git repository: an address, a path, a remote.")],
+    ours: Annotated[bool, typer.Option("--ours", help="Where both sides changed the same, ours counts.")] = False,
+    theirs: Annotated[bool, typer.Option("--theirs", help="Where both sides changed the same, theirs counts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what happened as JSON.")] = False,
+) -> None:
+    """Take in every workflow of another library. Where both have new versions, they are merged; conflicts are told.
+
+    Example: `pycomfy pull git@example.org:team/workflows.git`
+    """
+    if ours and theirs:
+        raise typer.BadParameter("either --ours or --theirs", param_hint="--ours")
+    prefer: Prefer = "ours" if ours else "theirs" if theirs else None
+    result = pull_library(find_home(), remote, make_progress(), prefer=prefer)
+    if as_json:
+        print(json.dumps({"remote": result.remote, "workflows": result.workflows}, indent=1))
+    else:
+        for name, state in result.workflows.items():
+            print(name, state, sep="\t")

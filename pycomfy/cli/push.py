@@ -1,0 +1,29 @@
+"""`pycomfy push`: share the library."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from pycomfy.actions.push import push as push_library
+from pycomfy.cli.progress import make_progress
+from pycomfy.outside.home import find_home
+
+
+def push(
+    remote: Annotated[str, typer.Argument(metavar="REMOTE", help="A git repository: an address, a path, a remote.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME…", help="Only these workflows.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what happened as JSON.")] = False,
+) -> None:
+    """Send workflows with all their versions and tags to another git repository. Nothing there is overwritten.
+
+    Examples: `pycomfy push git@example.org:team/workflows.git`, `pycomfy push /mnt/share/library.git hello`
+    """
+    result = push_library(find_home(), remote, names or (), make_progress())
+    if as_json:
+        print(json.dumps({"remote": result.remote, "workflows": result.workflows}, indent=1))
+    else:
+        for name, state in result.workflows.items():
+            print(name, state, sep="\t")

@@ -1,0 +1,21 @@
+"""`pycomfy rm`: a workflow is removed."""
+
+from typing import Annotated
+
+import typer
+
+from pycomfy.actions.rm import rm as remove
+from pycomfy.cli.progress import make_progress
+from pycomfy.outside.home import find_home
+
+
+def rm(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The workflow.")],
+    force: Annotated[bool, typer.Option("-f", "--force", help="Also if versions are lost by it.")] = False,
+) -> None:
+    """Remove a workflow: its versions, its tags, its images. Versions that no other workflow has are lost by it.
+
+    Example: `pycomfy rm hello --force`
+    """
+    commit = remove(find_home(), name, make_progress(), force=force)
+    print(f"removed {name}, its newest version was {commit}")

@@ -1,0 +1,80 @@
+"""`pycomfy show`: one version."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from pycomfy.actions.show import Shown
+from pycomfy.actions.show import show as show_version
+from pycomfy.cli.progress import size
+from pycomfy.flow.version.describe import describe
+from pycomfy.outside.home import find_home
+
+
+def show(
+    reference: Annotated[str, typer.Argument(metavar="REF", help="NAME, NAME@3, NAME@tag or NAME@commit.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show a version: who made it when, what it is made of, what changed in it, and what was built.
+
+    Examples: `pycomfy show hello`, `pycomfy show hello@2 --json`
+    """
+    shown = show_version(find_home(), reference)
+    if as_json:
+        print(json.dumps(_as_dict(shown), indent=1, ensure_ascii=False))
+    else:
+        _print(shown)
+
+
+def _as_dict(shown: Shown) -> dict[str, Any]:
+    version, lock = shown.version, shown.snapshot.lock
+    images = [image.model_dump(mode="json", exclude={"version"}) for image in shown.snapshot.images.values()]
+    return {
+        "name": version.name,
+        "version": version.number,
+        "commit": version.commit,
+        "parent": version.parents[0] if version.parents else None,
+        "parents": list(version.parents),
+        "message": version.message,
+        "author": version.author,
+        "created_at": version.created_at,
+        "manifest_digest": images[0]["manifest_digest"] if images else None,
+        "tags": list(shown.tags),
+        "comfyui": lock.comfyui.model_dump(mode="json"),
+        "packs": [pack.model_dump(mode="json") for pack in lock.packs],
+        "models": [model.model_dump(mode="json") for model in lock.models],
+        "python": lock.python,
+        "as_of": lock.as_of,
+        "platforms": {
+            name: {"wheels": len(p.wheels), "debian_packages": len(p.root.packages)}
+            for name, p in lock.platforms.items()
+        },
+        "images": images,
+        "changes": None if shown.changes is None else asdict(shown.changes),
+        "flake": shown.flake,
+    }
+
+
+def _print(shown: Shown) -> None:
+    version, lock = shown.version, shown.snapshot.lock
+    tags = f" ({', '.join(shown.tags)})" if shown.tags else ""
+    print(f"{version.label}{tags}")
+    print(f"  commit   {version.commit}")
+    if len(version.parents) > 1:
+        print(f"  merge    {' '.join(p[:12] for p in version.parents)}")
+    print(f"  author   {version.author}")
+    print(f"  date     {version.created_at.replace('T', ' ').removesuffix('Z')}")
+    print(f"  ComfyUI  {lock.comfyui.version}, Python {lock.python}, packages as of {lock.as_of}")
+    if lock.packs:
+        print(f"  packs    {', '.join(p.name for p in lock.packs)}")
+    for platform, image in shown.snapshot.images.items():
+        print(f"  image    {platform}, {size(image.size)}, {len(image.diff_ids)} layers, {image.manifest_digest}")
+    print(f"  Nix      nix build '{shown.flake}'")
+    if version.message:
+        print("".join(f"\n    {line}" for line in version.message.splitlines()))
+    lines = describe(shown.changes) if shown.changes is not None else []
+    if lines:
+        print()
+        print("\n".join(lines))

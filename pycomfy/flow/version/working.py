@@ -1,0 +1,109 @@
+"""A version as a folder to go on working in: the workflow, its lock, and a pycomfy.toml that makes that lock again."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pycomfy.errors import PycomfyError
+from pycomfy.flow.lock.address import parse_address
+from pycomfy.flow.lock.config import Config, SourceSpec, parse_config
+from pycomfy.flow.lock.model import GitSource, Lock, PathSource, Source, UrlSource, render_lock
+from pycomfy.flow.version.snapshot import LOCK, WORKFLOW, Snapshot
+
+CONFIG = "pycomfy.toml"
+
+_KEPT = ("apt", "requirements", "overrides")
+"""What the lock shows only in its consequences."""
+
+
+def working_files(name: str, snapshot: Snapshot, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files to work with, of the version whose project is `files`, under the workflow's name `name`."""
+    lock = snapshot.lock.model_copy(update={"name": name})
+    given = _given(files.get(CONFIG))
+    return {
+        WORKFLOW: files[WORKFLOW],
+        LOCK: render_lock(lock).encode(),
+        CONFIG: _render(lock, given, _inputs(snapshot, given)).encode(),
+    }
+
+
+def local_sources(lock: Lock) -> dict[str, str]:
+    """The path of each source that is a folder of somebody's machine, by name."""
+    sources = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
+    paths = {}
+    for name, source in sources.items():
+        if isinstance(source, PathSource):
+            paths[name] = source.path
+        elif isinstance(source, GitSource) and parse_address(source.url).local:
+            paths[name] = source.url
+    return paths
+
+
+def _given(data: bytes | None) -> Config:
+    """What the user once asked for; nothing, if that cannot be read any more."""
+    if data is None:
+        return Config()
+    try:
+        return parse_config(data.decode("utf-8-sig", errors="replace"))
+    except PycomfyError:
+        return Config()
+
+
+def _inputs(snapshot: Snapshot, given: Config) -> Mapping[str, str]:
+    if given.inputs or snapshot.interface is None:
+        return given.inputs
+    return {p.name: f"{p.targets[0].node}.{p.targets[0].input}" for p in snapshot.interface.parameters if p.targets}
+
+
+def _render(lock: Lock, given: Config, inputs: Mapping[str, str]) -> str:
+    """TOML. Its strings are JSON's, whose escapes are a part of TOML's."""
+    top: dict[str, Any] = {
+        "name": lock.name,
+        "as-of": lock.as_of,
+        "python": lock.python,
+        "platforms": sorted(lock.platforms),
+        **{key: list(getattr(given, key)) for key in _KEPT if getattr(given, key)},
+    }
+    lines = [*_pairs(top), "", "[comfyui]", *_pairs(_source(lock.comfyui.source, given.comfyui))]
+    for pack in lock.packs:
+        lines += ["", f"[packs.{_text(pack.name)}]", *_pairs(_source(pack.source, given.packs.get(pack.name)))]
+    if inputs:
+        lines += ["", "[inputs]", *_pairs(inputs)]
+    for model in given.models:
+        lines += ["", "[[models]]", *_pairs(model.model_dump(mode="json", by_alias=True, exclude_none=True))]
+    debian = given.debian.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if debian:
+        lines += ["", "[debian]", *_pairs(debian)]
+    return "\n".join(lines) + "\n"
+
+
+def _source(source: Source, given: SourceSpec | None) -> dict[str, Any]:
+    """The source as it is pinned, with what the user said of it besides."""
+    if isinstance(source, GitSource):
+        where: dict[str, Any] = {"git": source.url, "rev": source.commit}
+    elif isinstance(source, PathSource):
+        where = {"path": source.path}
+    elif isinstance(source, UrlSource):
+        where = {"url": source.url, "sha256": source.sha256}
+    else:
+        name, _, rest = source.name.partition("-")
+        where = {"wheel": f"{name}=={rest.partition('-')[0]}", "folder": source.folder, "exclude": list(source.exclude)}
+    if given is not None and given.requirements is not None:
+        where["requirements"] = list(given.requirements)
+    if given is not None and given.types:
+        where["types"] = list(given.types)
+    return where
+
+
+def _pairs(values: Mapping[str, Any]) -> Iterable[str]:
+    return [f"{key} = {_value(value)}" for key, value in values.items()]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_text(str(item)) for item in value) + "]"
+    return _text(str(value))
+
+
+def _text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
