@@ -1,0 +1,100 @@
+"""The models of a workflow from the command line: locked, fetched, added, verified."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.places import Place
+from tests.outside.models.hub import COMMIT, TOKEN, Site, serve, sha256
+
+CHECKPOINT = b"a checkpoint"
+LORA = b"a lora"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serve() as site:
+        yield site
+
+
+@pytest.fixture
+def hubs(site: Site) -> dict[str, str]:
+    return {"HF_ENDPOINT": site.hub, "PYCOMFY_CIVITAI_ENDPOINT": site.civitai, "HF_TOKEN": TOKEN, "NO_PROXY": "*"}
+
+
+def workflow(place: Place, *models: dict[str, str]) -> None:
+    node = {"id": 1, "type": "SaveImage", "mode": 0, "properties": {"models": list(models)}}
+    place.write("workflow.json", json.dumps({"version": 0.4, "nodes": [node], "links": []}))
+
+
+def test_models_are_locked_fetched_and_verified(place: Place, site: Site, hubs: dict[str, str]) -> None:
+    place.project("SaveImage")
+    url = site.add("org/repo", "a.ckpt", CHECKPOINT)
+    site.gated.add("/api/models/org/repo/revision/main")
+    workflow(
+        place,
+        {"name": "a.ckpt", "directory": "checkpoints", "url": url},
+        {"name": "b.pth", "directory": "sams", "url": f"{site.cdn}/b.pth"},
+    )
+    locked = place.run("lock", ".", env=hubs)
+    assert locked.status == 0, locked.err
+    assert "the model sams/b.pth is not pinned" in locked.out and "checkpoints/a.ckpt is a pickle" in locked.out
+    first = place.lock.read_bytes()
+    (model,) = place.change_lock()["models"]
+    assert model["sources"] == [{"kind": "huggingface", "path": "a.ckpt", "repository": "org/repo", "revision": COMMIT}]
+    assert model["sha256"] == sha256(CHECKPOINT) and site.downloads() == []
+
+    status = place.run("models", "status", ".", "--json", env=hubs).json()
+    assert [(m["name"], m["state"], m["pickle"]) for m in status] == [
+        ("a.ckpt", "missing", True),
+        ("b.pth", "unpinned", True),
+    ]
+    pulled = place.run("models", "pull", ".", env=hubs)
+    assert (pulled.status, pulled.out) == (0, "checkpoints/a.ckpt\n") and "sams/b.pth cannot be fetched" in pulled.told
+    again = place.run("models", "pull", ".", "--json", env=hubs).json()
+    assert [len(again[key]) for key in ("fetched", "present", "unpinned")] == [0, 1, 1]
+
+    site.files["/b.pth"] = LORA
+    added = place.run("models", "add", f"{site.cdn}/b.pth", "--as", "sams/b.pth", env=hubs)
+    assert added.status == 0 and sha256(LORA) in added.out and "pickle" in added.err
+    assert place.run("lock", ".", env=hubs).status == 0
+    assert [m["name"] for m in place.change_lock()["models"]] == ["a.ckpt", "b.pth"]
+    assert place.run("models", "status", "workflow.json", env=hubs).out.count("present") == 2
+    assert b"secret" not in first and TOKEN.encode() not in first and TOKEN not in locked.err + pulled.err
+
+    assert len(place.run("models", "status", "--json").json()) == 2
+    assert place.run("models", "verify").status == 0
+    blob = place.data / "models" / "sha256" / sha256(LORA)[:2] / sha256(LORA)
+    blob.chmod(0o644)
+    blob.write_bytes(b"damaged")
+    verified = place.run("models", "verify", "--json")
+    assert verified.status == 3
+    assert {m["sha256"]: m["intact"] for m in verified.json()} == {sha256(LORA): False, sha256(CHECKPOINT): True}
+    assert place.run("models", "pull", ".", env=hubs).out == "sams/b.pth\n"
+    assert blob.read_bytes() == LORA
+
+
+def test_a_workflow_without_models_has_the_lock_it_always_had(place: Place) -> None:
+    place.project("SaveImage")
+    assert place.run("lock", ".").status == 0
+    assert "models" not in place.change_lock()
+    assert place.run("models", "status", ".").out == ""
+    assert not (place.data / "models").exists()
+
+
+def test_what_cannot_be_asked_is_an_error_that_says_how(place: Place) -> None:
+    place.project("SaveImage")
+    workflow(place, {"name": "a.safetensors", "directory": "loras", "url": "https://h.invalid/a"})
+    status = place.run("models", "status", ".")
+    assert status.status == 0 and "there is no lock" in status.err
+    for arguments, told in {
+        ("status", "nobody"): "no version nobody|nobody",
+        ("add", "gone.safetensors", "--as", "loras/x"): "no such file",
+        ("add", "workflow.json"): "--as FOLDER/NAME",
+        ("add", "ftp://h/x", "--as", "loras/x"): "no web address",
+    }.items():
+        done = place.run("models", *arguments)
+        assert done.status == 1 and any(t in done.told for t in told.split("|")), done.err
+    assert Path(place.data / "models" / "sha256").exists() is False
