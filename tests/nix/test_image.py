@@ -13,6 +13,7 @@ import pytest
 
 from pycomfy.errors import BuildFailed, HashMismatch, Unreachable
 from pycomfy.flow.lock.model import Lock, Root
+from pycomfy.outside import process
 from pycomfy.outside.engine import read_layout
 from pycomfy.outside.nix.build import Target, build
 from pycomfy.outside.nix.settings import NixSettings
@@ -230,6 +231,11 @@ def test_docker_tools_get_the_same_layers_and_config(workshop: Workshop, root: R
         assert config is not None
         assert json.load(config)["rootfs"]["diff_ids"] == list(read_layout(oci).diff_ids)
         assert len(entry["Layers"]) == 6 and set(entry["Layers"]) <= set(tar.getnames())
+    inspected = process.run(["skopeo", "inspect", "--config", f"docker-archive:{base}"])
+    read = json.loads(inspected.stdout)
+    assert {key: read[key] for key in ("rootfs", "history")} == {
+        key: config_of(oci)[key] for key in ("rootfs", "history")
+    }
 
 
 def test_sources_are_everything_that_is_fetched(workshop: Workshop, root: Root, arm_root: Root) -> None:
