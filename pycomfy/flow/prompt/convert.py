@@ -10,8 +10,9 @@ from pycomfy.flow.prompt.flat import PRIMITIVE, Placed, flatten, walk
 from pycomfy.flow.prompt.groups import Groups
 from pycomfy.flow.prompt.nodes import Nodes
 from pycomfy.flow.prompt.promote import Promoted
+from pycomfy.flow.prompt.rounding import rounded
 from pycomfy.flow.prompt.scripted import settle
-from pycomfy.flow.prompt.source import Constant, Linked, Sources
+from pycomfy.flow.prompt.source import Constant, Linked, Source, Sources
 from pycomfy.flow.prompt.spec import Definitions
 from pycomfy.flow.prompt.widgets import Widget
 from pycomfy.flow.workflow.model import Workflow
@@ -96,13 +97,21 @@ class Reading:
         for index, slot in enumerate(self.nodes.slots(placed)):
             if slot.link is None:
                 continue
-            source = self._sources.find(placed, index)
+            source = self._source(placed, index)
             if isinstance(source, Linked):
                 inputs[slot.name] = [source.id, source.slot]
             elif isinstance(source, Constant):
                 inputs[slot.name] = _wrap(source.value, self.nodes.widget(placed, slot.name))
         settle(placed.node.type, self.nodes.restored(placed).widgets, inputs)
         return inputs
+
+    def _source(self, placed: Placed, index: int) -> Source:
+        """Where an input's value comes from; a primitive's number is what the widget makes of it."""
+        source = self._sources.find(placed, index)
+        if not isinstance(source, Constant) or source.id in self.hosts:
+            return source
+        widget = self.nodes.widget(placed, self.nodes.slots(placed)[index].name)
+        return source._replace(value=rounded(source.value, widget))
 
     def widget_values(self, placed: Placed) -> dict[str, object]:
         """The node's own values, as if nothing were linked to it."""
@@ -144,7 +153,7 @@ class Reading:
             if slot.link is None:
                 continue
             with suppress(BadWorkflow):
-                source = self._sources.find(placed, index)
+                source = self._source(placed, index)
                 if source is not None:
                     found[slot.name] = source
         return found

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 
 from pycomfy.flow.prompt.convert import Prompt, Reading
+from pycomfy.flow.prompt.flat import PRIMITIVE
 from pycomfy.flow.prompt.source import Constant
 from pycomfy.flow.prompt.spec import Definitions
 from pycomfy.flow.workflow.model import Workflow
@@ -31,6 +33,7 @@ _REPLACEMENT = re.compile(r"%([^%]+)%")
 _FORBIDDEN = re.compile(r'[/?<>\\:*|"\x00-\x1f\x7f]')
 _DATE_PART = re.compile(r"dd?|MM?|hh?|mm?|ss?|yyy?y?")
 _NODE_NAME = "Node name for S&R"
+_REPLACES = "Run widget replace on values"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +54,44 @@ def expand_texts(
     definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info)
     reading = Reading(workflow, definitions) if workflow.format != "api" else None
     values = _values_by_name(workflow, reading)
-    from_hosts = _from_hosts(reading) if reading is not None else frozenset()
+    given = _given(reading) if reading is not None else {}
     expanded: Prompt = {}
     for id_, node in prompt.items():
         spec = definitions.find(node["class_type"])
         inputs = dict(node["inputs"])
-        own = [i for i in spec.inputs if (id_, i.name) not in from_hosts] if spec is not None else []
-        for input_ in own:
-            text = inputs.get(input_.name)
-            if not isinstance(text, str):
+        for input_ in spec.inputs if spec is not None else ():
+            text, giver = inputs.get(input_.name), given.get((id_, input_.name))
+            if not isinstance(text, str) or giver == "host":
                 continue
+            if giver == "replacing primitive":
+                text = replace_names(text, values, moment.now)
             if input_.options.get("dynamicPrompts") is True:
                 chance = random.Random(f"{moment.seed}:{id_}:{input_.name}")  # noqa: S311 - a choice of words
-                inputs[input_.name] = expand_choices(text, chance)
+                text = expand_choices(text, chance)
             elif input_.name == "filename_prefix" and node["class_type"] in SAVE_NODES:
-                inputs[input_.name] = replace_names(text, values, moment.now)
+                text = replace_names(text, values, moment.now)
+            inputs[input_.name] = text
         expanded[id_] = {**node, "inputs": inputs}
     return expanded
 
 
-def _from_hosts(reading: Reading) -> frozenset[tuple[str, str]]:
-    """Inputs, as (node, name), whose value a subgraph's host sets: the browser sends those as they are."""
-    return frozenset(
-        (placed.id, name)
-        for placed in reading.placed
-        if placed.scope.host is not None
-        for name, source in reading.received(placed).items()
-        if isinstance(source, Constant) and source.id in reading.hosts
-    )
+Giver = Literal["host", "replacing primitive"]
+
+
+def _given(reading: Reading) -> dict[tuple[str, str], Giver]:
+    """Inputs, as (node, name), with a text from elsewhere that the browser treats in its own way.
+
+    What a subgraph's host sets is sent as it is; a primitive that has the property replaces names in its own text.
+    """
+    replacing = {p.id for p in reading.placed if p.node.type == PRIMITIVE and p.node.properties.get(_REPLACES)}
+    givers: dict[tuple[str, str], Giver] = {}
+    for placed in reading.placed:
+        for name, source in reading.received(placed).items():
+            if isinstance(source, Constant) and source.id in reading.hosts:
+                givers[placed.id, name] = "host"
+            elif isinstance(source, Constant) and source.id in replacing:
+                givers[placed.id, name] = "replacing primitive"
+    return givers
 
 
 def expand_choices(text: str, chance: random.Random, depth: int = 0) -> str:

@@ -345,6 +345,18 @@ class TestVirtual:
         )
         assert inputs_of(workflow) == {"2": {"width": 77, "height": 77}}
 
+    def test_a_primitive_s_number_is_rounded_to_the_widget_s_steps(self) -> None:
+        info = {"Blank": definition({"width": ["INT", {"min": 16, "step": 8}]}, outputs=["LATENT"])}
+        workflow = ui(
+            [
+                node(1, "PrimitiveNode", values=(99, "fixed"), outputs=["INT"]),
+                node(2, "Blank", widget("width", 1), values=(99,)),
+                node(3, "Blank", widget("width"), values=(99,)),
+            ],
+            [[1, 1, 0, 2, 0, "INT"]],
+        )
+        assert inputs_of(workflow, info) == {"2": {"width": 96}, "3": {"width": 99}}
+
     def test_set_and_get_nodes_meet_by_name(self) -> None:
         workflow = chain(
             node(2, "SetNode", linked("IMAGE", 8), values=("pic",)),

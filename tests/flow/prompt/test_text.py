@@ -105,6 +105,25 @@ def test_a_text_that_a_host_sets_is_sent_as_it_is() -> None:
     assert sent["2:5"]["inputs"]["text"] == "{a|b}"
 
 
+def test_a_primitive_replaces_names_where_it_is_told_to() -> None:
+    info = {"Words": definition({"text": ["STRING"], "more": ["STRING"]}, outputs=["X"])}
+    target = node(1, "Words", widget("text", 1, "STRING"), widget("more", 2, "STRING"), values=("a", "b"), title="T")
+    told = {"Run widget replace on values": True}
+    workflow = parsed(
+        ui(
+            [
+                target,
+                node(2, "PrimitiveNode", values=("%Size.value%",), outputs=["STRING"], properties=told),
+                node(3, "PrimitiveNode", values=("%Size.value%",), outputs=["STRING"]),
+                node(4, "PrimitiveNode", values=(64,), outputs=["INT"], title="Size"),
+            ],
+            [[1, 2, 0, 1, 0, "STRING"], [2, 3, 0, 1, 1, "STRING"]],
+        )
+    )
+    sent = expand_texts(convert(workflow, info), workflow, info, Moment(1, NOW))
+    assert sent["1"]["inputs"] == {"text": "64", "more": "%Size.value%"}
+
+
 def test_only_texts_that_ask_for_it_are_expanded_and_by_seed() -> None:
     info = {
         "Dynamic": definition({"text": ["STRING", {"dynamicPrompts": True}], "raw": ["STRING"]}, outputs=["X"]),

@@ -534,6 +534,37 @@ def primitive_text() -> Json:
     return workflow
 
 
+def replacing_primitive() -> Json:
+    """Names in a primitive's text, and choices around them."""
+    workflow = primitive_text()
+    workflow["nodes"][2]["widgets_values"] = ["{a|b} %CheckpointLoaderSimple.ckpt_name%"]
+    workflow["nodes"][2]["properties"] = {"Run widget replace on values": True}
+    return workflow
+
+
+def between_steps() -> Json:
+    """Numbers of primitives that the widgets round."""
+    sockets = [linked(n, None, t) for n, t in (("model", "MODEL"), ("positive", "CONDITIONING"))]
+    return ui(
+        [
+            primitive(1, 99, "width"),
+            primitive(2, 7.25, "cfg", "FLOAT"),
+            primitive(3, 0.126, "denoise", "FLOAT"),
+            node(5, "EmptyLatentImage", widget("width", 1), values=(64, 33, 1), outputs=["LATENT"]),
+            node(
+                6,
+                "KSampler",
+                *sockets,
+                widget("cfg", 2, "FLOAT"),
+                widget("denoise", 3, "FLOAT"),
+                values=(7, "fixed", 20, 8.0, "euler", "normal", 1.0),
+                outputs=["LATENT"],
+            ),
+        ],
+        [[1, 1, 0, 5, 0, "INT"], [2, 2, 0, 6, 2, "FLOAT"], [3, 3, 0, 6, 3, "FLOAT"]],
+    )
+
+
 TEXTS: Mapping[str, Json] = {
     "choices": said("a {b|c} {d|{e|f}} {|g}"),
     "choice of one": said("{only} {{x}} {}"),
@@ -543,6 +574,7 @@ TEXTS: Mapping[str, Json] = {
     "closed twice": said("a } b | c {d|e}}"),
     "nothing": said(""),
     "primitive with choices": primitive_text(),
+    "primitive that replaces names": replacing_primitive(),
     "promoted choices": promoted_text(),
     "dates": named("%date:yyyy-MM-dd hh.mm.ss%_%date:yy.M.d.h.m.s%_%date:yyy y MMM%_%date:%_%dates%"),
     "names": named("%CK.ckpt_name%_%Pic Ture.image%_%LoadImage.image%_%EmptyLatentImage.width%_%Second.width%"),
@@ -578,6 +610,7 @@ GRAPHS: Mapping[str, Json] = {
     "get of nothing in a subgraph": get_of_nothing_in_subgraph(),
     "set in a subgraph and around it": both_in_subgraph(),
     "reroute of a bypassed node": rerouted(),
+    "numbers between steps": between_steps(),
     "promoted widget": promoted(6),
     "promoted widget fed by a primitive": promoted(None),
 }
