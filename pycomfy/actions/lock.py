@@ -19,6 +19,7 @@ from pycomfy.flow.choose.explain import Reason, explain
 from pycomfy.flow.choose.model import Wanted
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.config import Config, Spec
+from pycomfy.flow.lock.keep import Renewal
 from pycomfy.flow.lock.model import (
     ComfyUI,
     GitSource,
@@ -26,7 +27,6 @@ from pycomfy.flow.lock.model import (
     Pack,
     PathSource,
     Platform,
-    PlatformName,
     Source,
     Wheel,
     WorkflowPin,
@@ -40,6 +40,9 @@ from pycomfy.flow.lock.wheels import Target, choose_wheels
 from pycomfy.flow.needs.catalogue import class_types, is_node_source
 from pycomfy.flow.needs.find import find_needs
 from pycomfy.flow.needs.model import NeededNode
+from pycomfy.flow.version.diff import Diff, diff
+from pycomfy.flow.version.snapshot import Snapshot
+from pycomfy.flow.workflow.model import Workflow
 from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside.debian import pin_root
 from pycomfy.outside.files import check_replaceable, full_disk_is_an_error, write_file
@@ -53,13 +56,14 @@ from pycomfy.progress import Progress
 @dataclass(frozen=True)
 class LockResult:
     """The lock and its file; `changed` says whether the file was written; `notes` are remarks for the user, `reasons`
-    why each node type is taken from where it is."""
+    why each node type is taken from where it is, `changes` how it differs from the lock before, if there was one."""
 
     lock: Lock
     path: Path
     changed: bool
     notes: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    changes: Diff | None = None
 
 
 def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None = None) -> LockResult:
@@ -75,6 +79,10 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
     with full_disk_is_an_error(path):
         check_replaceable(path)
     notes: list[str] = []
+    before = _read_lock(path)
+    renewal = Renewal(before, frozenset(name.lower() for name in request.update))
+    renewal.check(config, str(path))
+    asked, config = config.as_of, renewal.apply(config)
 
     sources = _pin_sources(config, base, home, progress)
     builtin = {*_builtin_types(sources[COMFYUI]), *config.comfyui.types}
@@ -87,9 +95,8 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
             str(file),
             prefer=config.prefer,
             taken=config.packs,
-            before=config.as_of,
-            locked=_read_lock(path),
-            update=frozenset(name.lower() for name in request.update),
+            before=asked,
+            renewal=renewal,
         )
         hunted = hunt_packs(hunt, home, progress, ask)
         config = config.model_copy(update={"packs": {**config.packs, **hunted.specs}})
@@ -101,7 +108,9 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
     models = lock_models(needs.models, config.models, base, path, ModelStore(home, progress))
     notes += models.notes
     as_of = _as_of(config, sources, notes)
-    platforms = _resolve(config, _all_wants(config, sources), as_of, home, progress)
+    wheels = _resolve(config, _all_wants(config, sources), as_of, home, progress)
+    kept = renewal.roots(config)
+    roots = together({p: partial(pin_root, config, p, home, progress) for p in config.platforms if p not in kept})
 
     made = Lock(
         name=_name(request, config, file, notes),
@@ -115,10 +124,12 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
             Pack(name=name, source=_rebase(sources[name].source, base, path.parent), types=supplied[name])
             for name in config.packs
         ),
-        platforms=platforms,
+        platforms={p: Platform(root=kept[p] if p in kept else roots[p], wheels=wheels[p]) for p in config.platforms},
         models=models.models,
     )
-    return _write(made, path, notes, explain(made, needs.nodes, hunted.choices, hunted.commits))
+    changed = _write(made, path, before, notes)
+    reasons = explain(made, needs.nodes, hunted.choices, hunted.commits)
+    return LockResult(made, path, changed, tuple(notes), reasons, _changes(before, made))
 
 
 # — pinning —
@@ -133,8 +144,8 @@ def _pin_sources(config: Config, base: Path, home: Home, progress: Progress) -> 
 
 def _resolve(
     config: Config, wants: Sequence[Wants], as_of: datetime, home: Home, progress: Progress
-) -> dict[PlatformName, Platform]:
-    """Python and Debian packages for each platform."""
+) -> Mapping[str, tuple[Wheel, ...]]:
+    """Python packages for each platform."""
     targets = [Target(platform, config.python) for platform in config.platforms]
 
     def solve(target: Target) -> tuple[Wheel, ...]:
@@ -142,9 +153,7 @@ def _resolve(
         return choose_wheels(pylock, target.platform, target.python)
 
     with progress.step("Resolve Python packages", total=len(targets)) as task:
-        wheels = together({t.platform: partial(solve, t) for t in targets}, task.advance)
-    roots = together({p: partial(pin_root, config, p, home, progress) for p in config.platforms})
-    return {p: Platform(root=roots[p], wheels=wheels[p]) for p in config.platforms}
+        return together({t.platform: partial(solve, t) for t in targets}, task.advance)
 
 
 def _all_wants(config: Config, sources: Mapping[str, Pinned]) -> list[Wants]:
@@ -240,20 +249,24 @@ def _rebase(source: Source, base: Path, folder: Path) -> Source:
     return source
 
 
-def _write(made: Lock, path: Path, notes: list[str], reasons: tuple[Reason, ...]) -> LockResult:
+def _changes(before: Lock | None, made: Lock) -> Diff | None:
+    """How the pins differ; the workflow is not compared, as that of the lock before is not known."""
+    if before is None:
+        return None
+    nothing, same = Workflow("ui-1"), made.workflow
+    old = before.model_copy(update={"workflow": same})
+    return diff(Snapshot("before", old, nothing), Snapshot("now", made, nothing))
+
+
+def _write(made: Lock, path: Path, before: Lock | None, notes: list[str]) -> bool:
+    """Write the lock, unless these very bytes are there; whether it did."""
     text = render_lock(made)
     try:
-        before = path.read_text() if path.is_file() else None
+        if path.read_text() == text:
+            return False
     except (OSError, UnicodeDecodeError):
-        before = None
-    if before == text:
-        return LockResult(made, path, False, tuple(notes), reasons)
-    if before is not None:
-        try:
-            other = parse_lock(before).name
-        except PycomfyError:
-            other = made.name
-        if other != made.name:
-            notes.append(f"replaced the lock of {other}")
+        pass
+    if before is not None and before.name != made.name:
+        notes.append(f"replaced the lock of {before.name}")
     write_file(path, text)
-    return LockResult(made, path, True, tuple(notes), reasons)
+    return True

@@ -19,7 +19,8 @@ from pycomfy.flow.choose.said import references, sort_versions
 from pycomfy.flow.choose.tell import explain_question
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.config import GitSpec, Spec, UrlSpec
-from pycomfy.flow.lock.model import GitSource, Lock
+from pycomfy.flow.lock.keep import Renewal
+from pycomfy.flow.lock.model import GitSource
 from pycomfy.flow.lock.supply import name_places
 from pycomfy.flow.needs.catalogue import class_types
 from pycomfy.outside.catalogue import Catalogue, update_catalogue
@@ -41,7 +42,7 @@ class Hunt:
     """What to look for: types without a pack, for the workflow at `where`. `prefer` are the user's preferences as they
     were written, `taken` the packs that are there, `before` the date the lock is as of, if one was asked for.
 
-    Packs of the `locked` lock stay at their commits, but those named in `update`; "all" is every pack.
+    Packs of the lock so far stay at their commits, but those that `renewal` renews.
     """
 
     wanted: Sequence[Wanted]
@@ -49,8 +50,7 @@ class Hunt:
     prefer: Sequence[str] = ()
     taken: Mapping[str, Spec] = field(default_factory=dict)
     before: datetime | None = None
-    locked: Lock | None = None
-    update: frozenset[str] = frozenset()
+    renewal: Renewal = field(default_factory=Renewal)
 
 
 @dataclass(frozen=True)
@@ -162,8 +162,8 @@ def _locked_identities(hunt: Hunt) -> frozenset[str]:
 def _locked_commits(hunt: Hunt) -> dict[str, str]:
     """Identity -> commit of the packs that stay as the lock has them."""
     commits: dict[str, str] = {}
-    for pack in hunt.locked.packs if hunt.locked is not None else ():
-        if isinstance(pack.source, GitSource) and not {"all", pack.name.lower()} & hunt.update:
+    for pack in hunt.renewal.lock.packs if hunt.renewal.lock is not None else ():
+        if isinstance(pack.source, GitSource) and not hunt.renewal.renews(pack.name):
             identity = _identity(pack.source.url)
             if identity is not None:
                 commits[identity] = pack.source.commit

@@ -24,9 +24,9 @@ class LockRequest:
     """What to lock. `workflow` is a file, or a folder with a `workflow.json`.
 
     `packs` (name -> URL or URL@REVISION) and `nodes` (name -> commit; also of "ComfyUI") add to or replace what
-    pycomfy.toml says; `prefer` are packs that settle a question, before those of pycomfy.toml. `update` are packs that
-    need not stay at the lock's commit, or "all". `output` is the lock's file, by default pycomfy.lock beside the
-    workflow.
+    pycomfy.toml says; `prefer` are packs that settle a question, before those of pycomfy.toml. With `update` only that
+    is renewed of the lock: packs by name, or what `keep.PARTS` lists. `output` is the lock's file, by default
+    pycomfy.lock beside the workflow.
     """
 
     workflow: Path

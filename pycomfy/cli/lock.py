@@ -14,7 +14,10 @@ from pycomfy.actions.wishes import LockRequest
 from pycomfy.cli.ask import find_asker
 from pycomfy.cli.progress import make_progress, size
 from pycomfy.flow.lock.model import GitSource, PathSource, PlatformName, Source, UrlSource, WheelTreeSource
+from pycomfy.flow.version.describe import describe
 from pycomfy.outside.home import find_home
+
+MOST_CHANGES = 40
 
 
 def lock(
@@ -36,7 +39,7 @@ def lock(
     ] = None,
     update: Annotated[
         list[str] | None,
-        typer.Option(metavar="all|PACK", help="Choose anew the commit of packs that pycomfy found. Repeatable."),
+        typer.Option(metavar="all|comfyui|base|python|PACK", help="Renew only this of the lock. Repeatable."),
     ] = None,
     as_of: Annotated[
         str | None, typer.Option(metavar="DATE", help="Take Python packages as they were then, like 2025-12-05.")
@@ -53,6 +56,7 @@ def lock(
     """Pin ComfyUI, node packs, Python and Debian packages by hash, in `pycomfy.lock`.
 
     Node packs that nobody names are looked up. Where several may be meant you are asked; nothing is guessed.
+    Packs that were found stay at the lock's commits until `--update`.
 
     Lock again after a change to the workflow, to its pycomfy.toml or to a node pack: `build` takes what the lock says.
 
@@ -124,8 +128,17 @@ def _show(result: LockResult) -> None:
             f"  {name}: {len(wheels)} Python packages ({size(sum(w.size for w in wheels))}), "
             f"{len(debs)} of Debian {platform.root.suite} ({size(sum(d.size for d in debs))})"
         )
+    if result.changes is not None:
+        _show_changes(describe(result.changes))
     for note in result.notes:
         print(f"  note: {note}")
+
+
+def _show_changes(lines: list[str]) -> None:
+    for line in lines[:MOST_CHANGES]:
+        print(f"  change: {line}")
+    if len(lines) > MOST_CHANGES:
+        print(f"  and {len(lines) - MOST_CHANGES} changes more")
 
 
 def _explain(result: LockResult) -> None:
@@ -153,5 +166,6 @@ def _as_dict(result: LockResult) -> dict[str, object]:
         "changed": result.changed,
         "notes": list(result.notes),
         "reasons": [asdict(reason) for reason in result.reasons],
+        "changes": describe(result.changes) if result.changes is not None else [],
         "lock": result.lock.model_dump(mode="json"),
     }

@@ -11,6 +11,7 @@ from pycomfy.errors import AmbiguousNode, Problems, UnknownNode
 from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.choose.model import Question, Wanted
 from pycomfy.flow.lock.config import GitSpec
+from pycomfy.flow.lock.keep import Renewal
 from pycomfy.flow.lock.model import ComfyUI, GitSource, Lock, Pack, PathSource, WorkflowPin
 from pycomfy.flow.needs.model import NeededNode, Provenance
 from pycomfy.outside.catalogue import update_catalogue
@@ -133,10 +134,10 @@ def lock_of(found: Hunted) -> Lock:
 def test_a_lock_keeps_commits_and_answers_until_an_update_is_asked(home: Home, tmp_path: Path) -> None:
     before = hunt_packs(hunt("Y", prefer=("pack-a",)), home, Silent())
     after = commit(tmp_path / "forge" / "ann" / "ComfyUI-A", {"new.py": "x = 1\n"})
-    kept = hunt_packs(hunt("Y", locked=lock_of(before)), home, Silent())
+    kept = hunt_packs(hunt("Y", renewal=Renewal(lock_of(before))), home, Silent())
     assert rev(kept, "ComfyUI-A") == rev(before, "ComfyUI-A") != after
     assert kept.choices[0].reason == "lock" and kept.commits == {"ComfyUI-A": "the lock's commit"}
-    wish = hunt("Y", prefer=("pack-a",), locked=lock_of(before), update=frozenset({"comfyui-a"}))
+    wish = hunt("Y", prefer=("pack-a",), renewal=Renewal(lock_of(before), frozenset({"comfyui-a"})))
     assert rev(hunt_packs(wish, home, Silent()), "ComfyUI-A") == after
 
 

@@ -1,0 +1,72 @@
+"""What a lock keeps of the lock before it, when only some of it is to be renewed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pycomfy.errors import BadConfig, NotFound, PycomfyError, raise_all
+from pycomfy.flow.lock.address import parse_address
+from pycomfy.flow.lock.config import Config, GitSpec
+from pycomfy.flow.lock.model import GitSource, Lock, PlatformName, Root, Source
+
+ALL, COMFYUI, BASE, PYTHON = "all", "comfyui", "base", "python"
+PARTS = (ALL, COMFYUI, BASE, PYTHON)
+"""What can be renewed besides a node pack by its name."""
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """`lock` is the one so far; of it, only what `names` (lower case) says is renewed. Without names nothing is kept
+    but what pycomfy itself found: then pycomfy.toml says anew what is taken."""
+
+    lock: Lock | None = None
+    names: frozenset[str] = frozenset()
+
+    def check(self, config: Config, where: str) -> None:
+        """Raises `NotFound` without a lock, `BadConfig` for every name that stands for nothing."""
+        if not self.names:
+            return
+        if self.lock is None:
+            raise NotFound("there is no lock that could be updated", where=where, fix="pycomfy lock, without --update")
+        known = {*PARTS, *(n.lower() for n in config.packs), *(p.name.lower() for p in self.lock.packs)}
+        problems: list[PycomfyError] = [
+            BadConfig(f"there is no node pack {name}", where="--update", fix=f"one of: {', '.join(sorted(known))}")
+            for name in sorted(self.names - known)
+        ]
+        raise_all(problems)
+
+    def renews(self, name: str) -> bool:
+        return bool({ALL, name.lower()} & self.names)
+
+    def apply(self, config: Config) -> Config:
+        """The configuration with the old commits of all that is not renewed, and the old date if Python is not."""
+        if self.lock is None or not self.names:
+            return config
+        sources = {p.name: p.source for p in self.lock.packs if not self.renews(p.name)}
+        changes: dict[str, object] = {
+            "packs": {name: _held(spec, sources.get(name)) for name, spec in config.packs.items()}
+        }
+        if not self.renews(COMFYUI):
+            changes["comfyui"] = _held(config.comfyui, self.lock.comfyui.source)
+        if not self.renews(PYTHON) and config.as_of is None:
+            changes["as_of"] = datetime.fromisoformat(self.lock.as_of)
+        return config.model_copy(update=changes)
+
+    def roots(self, config: Config) -> Mapping[PlatformName, Root]:
+        """The Debian userlands that stay as they are: of the same suite, with every package that is asked for."""
+        if self.lock is None or not self.names or self.renews(BASE):
+            return {}
+        roots = {platform: parts.root for platform, parts in self.lock.platforms.items()}
+        return {
+            platform: root
+            for platform, root in roots.items()
+            if root.suite == config.suite and set(config.apt) <= {p.name for p in root.packages}
+        }
+
+
+def _held(spec: object, source: Source | None) -> object:
+    """`spec` at the commit of `source`, if that is the same repository."""
+    if not (isinstance(spec, GitSpec) and isinstance(source, GitSource)):
+        return spec
+    same = parse_address(spec.git).identity == parse_address(source.url).identity
+    return spec.model_copy(update={"rev": source.commit}) if same else spec
