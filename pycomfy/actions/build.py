@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pycomfy.actions.archive import fill_version
 from pycomfy.actions.index import index, layout_link
 from pycomfy.actions.lock import lock
 from pycomfy.actions.prove import ask_definitions, cached_definitions, make_prompt
@@ -39,7 +40,7 @@ class BuildRequest:
     """`workflow` is a file, or a folder with a `workflow.json`. `platform` None means this machine's. With `locked`, a
     lock that is missing or made for another workflow is an error, not made anew. `object_info` is a file or a URL that
     says what nodes there are; without it the built image is asked. With `prove` False it is not asked, and the image
-    has no prompt unless the answer is known from before."""
+    has no prompt unless the answer is known from before. With `archive` its sources are archived."""
 
     workflow: Path
     platform: PlatformName | None = None
@@ -48,13 +49,14 @@ class BuildRequest:
     object_info: str | None = None
     engine: str | None = None
     message: str | None = None
+    archive: bool = True
     nix: NixSettings = field(default_factory=NixSettings)
 
 
 @dataclass(frozen=True)
 class BuildResult:
     """What was built. `image.layout` is the OCI layout, `commit` the version's in the library; `new` says whether it is
-    a version that was not there before."""
+    a version that was not there before, `archived` whether all its sources are in the archive."""
 
     name: str
     version: int
@@ -65,6 +67,7 @@ class BuildResult:
     layers_reused: int
     seconds: float
     log: Path
+    archived: bool
 
 
 def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
@@ -181,8 +184,30 @@ class _Job:
         with Store(database_path(self.home)) as store:
             store.record_build(Build(version.name, version.number or 0, described, image.layout, self.log))
         return BuildResult(
-            version.name, version.number or 0, version.commit, new, image, len(built), reused, seconds, self.log
+            version.name,
+            version.number or 0,
+            version.commit,
+            new,
+            image,
+            len(built),
+            reused,
+            seconds,
+            self.log,
+            self._archive(),
         )
+
+    def _archive(self) -> bool:
+        """Whether all sources are in the archive now. The version is built and recorded, whatever comes of it."""
+        if not self.request.archive:
+            return False
+        platforms = {host_platform(), self.platform}
+        try:
+            filled = fill_version(self.lock, platforms, self.home, self.request.nix, self.progress)
+        except PycomfyError as e:
+            self.progress.say(f"warning: not everything was archived, so it may not be restorable one day: {e}")
+            self.progress.say("  later: `pycomfy archive fill`; or build with --no-archive")
+            return False
+        return not filled.absent
 
 
 def _message(library: Library, name: str, files: dict[str, bytes]) -> str:

@@ -33,6 +33,9 @@ def build(
     message: Annotated[
         str | None, typer.Option("--message", "-m", metavar="TEXT", help="What this version is about.")
     ] = None,
+    archive: Annotated[
+        bool, typer.Option("--archive/--no-archive", help="Keep a copy of every source in the archive.")
+    ] = True,
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", metavar="N", min=0, help="Layers built at a time; 0: one a core.")
     ] = 0,
@@ -55,6 +58,7 @@ def build(
         object_info=object_info,
         engine=engine,
         message=message,
+        archive=archive,
         nix=NixSettings(sandbox=sandbox, jobs=jobs),
     )
     result = build_image(request, find_home(), make_progress())
@@ -78,6 +82,7 @@ def _as_dict(result: BuildResult) -> dict[str, object]:
         "size": result.image.size,
         "layers_built": result.layers_built,
         "layers_reused": result.layers_reused,
+        "archived": result.archived,
         "seconds": round(result.seconds, 3),
         "log": str(result.log),
     }

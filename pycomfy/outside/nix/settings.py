@@ -34,6 +34,10 @@ class NixSettings:
         options = [part for name, value in pairs.items() for part in ("--option", name, value)]
         return [*options, *(["--store", str(self.store)] if self.store else [])]
 
+    def place(self, path: str) -> Path:
+        """Where a store path's files are on this machine."""
+        return Path(path) if self.store is None else self.store / path.lstrip("/")
+
     def command(self, program: str, *arguments: str | Path) -> list[str]:
         """The argument list for `nix-build`, `nix-store` and the like. Raises `MissingTool`."""
         found = shutil.which(program)

@@ -1,0 +1,161 @@
+"""`pycomfy archive`: the copies of every source of every version."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from pycomfy.actions import archive as action
+from pycomfy.cli.progress import make_progress, size
+from pycomfy.outside.archive import Removed
+from pycomfy.outside.home import find_home
+from pycomfy.outside.nix.settings import NixSettings
+
+CHECK_FAILED = 3
+_MOST_SHOWN = 20
+
+app = typer.Typer(
+    help="Keep every source of every version, so that old versions come back when nothing else is left.",
+    no_args_is_help=True,
+)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+_Url = Annotated[
+    str, typer.Argument(metavar="URL", help="A Nix store: s3://BUCKET, ssh://HOST, https://HOST/PATH, file:///FOLDER.")
+]
+
+
+@app.command()
+def status(as_json: _Json = False) -> None:
+    """Tell what the archive has and lacks. Exit 0 if every version can be restored from it, 3 if not.
+
+    Example: `pycomfy archive status`
+    """
+    found = action.status(find_home(), NixSettings())
+    if as_json:
+        result = {
+            "folder": str(found.archive.folder),
+            "versions": found.versions,
+            "needed": found.needed,
+            "present": found.present,
+            "size": found.size,
+            "missing": [_missing(m) for m in found.missing],
+            "superfluous": _removed(found.superfluous),
+        }
+        print(json.dumps(result, indent=1, ensure_ascii=False))
+    else:
+        print(f"{found.archive.folder}: {found.present} of {found.needed} sources of {found.versions} versions")
+        print(f"  size         {size(found.size)}")
+        if found.superfluous.size:
+            print(f"  superfluous  {size(found.superfluous.size)}; `pycomfy archive gc` removes it")
+        _show_missing(found.missing)
+    if found.missing:
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def fill(as_json: _Json = False) -> None:
+    """Put in what recorded versions need and this machine's Nix store has.
+
+    Example: `pycomfy archive fill`
+    """
+    filled = action.fill(find_home(), NixSettings(), make_progress())
+    if as_json:
+        absent = [{"path": need.path, "title": need.title, "origin": need.origin} for need in filled.absent]
+        print(json.dumps({"added": filled.added, "size": filled.size, "absent": absent}, indent=1, ensure_ascii=False))
+        return
+    print(f"{filled.added} sources added, {size(filled.size)}")
+    for need in filled.absent[:_MOST_SHOWN]:
+        print(f"  not on this machine: {need.title}, from {need.origin}")
+
+
+@app.command()
+def verify(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Remove what is damaged, and put it in again if the Nix store has it.")
+    ] = False,
+    as_json: _Json = False,
+) -> None:
+    """Read every byte of the archive. Exit 0 if all of it is what it should be, 3 if not.
+
+    Example: `pycomfy archive verify`
+    """
+    result = action.verify_archive(find_home(), NixSettings(), make_progress(), repair=repair)
+    if as_json:
+        damage = [{"file": d.file, "path": d.path, "what": d.what} for d in result.damage]
+        about = {"paths": result.paths, "read": result.read, "damage": damage, "repaired": result.repaired}
+        print(json.dumps(about, indent=1, ensure_ascii=False))
+    else:
+        for d in result.damage:
+            print(f"damaged: {d.file}: {d.what}" + (f" ({d.path})" if d.path else ""))
+        print(f"{result.paths} sources, {size(result.read)} read, {len(result.damage)} damaged", end="")
+        print(f", {result.repaired} repaired" if repair else "")
+    if len(result.damage) > result.repaired:
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def push(url: _Url, as_json: _Json = False) -> None:
+    """Copy every source of every version to another store, for a team or as a backup.
+
+    Example: `pycomfy archive push s3://team-archive?region=eu-central-1`
+    """
+    _show_transfer(action.push(url, find_home(), NixSettings(), make_progress()), "pushed", as_json)
+
+
+@app.command()
+def pull(url: _Url, as_json: _Json = False) -> None:
+    """Fetch what recorded versions need and the archive lacks from another store; every byte is checked.
+
+    Example: `pycomfy archive pull https://archive.example.org`
+    """
+    _show_transfer(action.pull(url, find_home(), NixSettings(), make_progress()), "pulled", as_json)
+
+
+@app.command()
+def gc(
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Remove what no recorded version needs.
+
+    Example: `pycomfy archive gc --dry-run`
+    """
+    removed = action.collect_garbage(find_home(), dry=dry)
+    if as_json:
+        print(json.dumps({**_removed(removed), "dry_run": dry}, indent=1))
+    else:
+        print(f"{removed.paths} sources, {size(removed.size)}, {'would be ' if dry else ''}removed")
+
+
+def _show_transfer(transfer: action.Transfer, word: str, as_json: bool) -> None:
+    if as_json:
+        lacking = [_missing(m) for m in transfer.absent]
+        about = {"paths": transfer.paths, word: transfer.moved, "missing": lacking}
+        print(json.dumps(about, indent=1, ensure_ascii=False))
+        return
+    print(f"{transfer.moved} of {transfer.paths} sources {word}")
+    _show_missing(transfer.absent)
+
+
+def _show_missing(missing: tuple[action.Missing, ...]) -> None:
+    for m in missing[:_MOST_SHOWN]:
+        where = "in this machine's store: `pycomfy archive fill`" if m.here else f"from {m.need.origin}"
+        print(f"missing: {m.need.title}, for {', '.join(m.labels[:3])}{' …' * (len(m.labels) > 3)}; {where}")
+    if len(missing) > _MOST_SHOWN:
+        print(f"  and {len(missing) - _MOST_SHOWN} more")
+
+
+def _missing(missing: action.Missing) -> dict[str, object]:
+    need = missing.need
+    return {
+        "path": need.path,
+        "title": need.title,
+        "origin": need.origin,
+        "versions": list(missing.labels),
+        "in_store": missing.here,
+    }
+
+
+def _removed(removed: Removed) -> dict[str, object]:
+    return {"paths": removed.paths, "size": removed.size}

@@ -1,0 +1,119 @@
+"""`pycomfy restore`: an old version again."""
+
+import json
+from pathlib import Path
+from typing import Annotated, cast, get_args
+
+import typer
+
+from pycomfy.actions.plain import VENV, PlainResult, restore_plain
+from pycomfy.actions.restore import RestoreRequest, RestoreResult, restore_image, restore_project
+from pycomfy.cli.progress import duration, make_progress, size
+from pycomfy.flow.lock.model import PlatformName
+from pycomfy.outside.home import find_home
+from pycomfy.outside.nix.settings import NixSettings
+
+
+def restore(
+    reference: Annotated[str, typer.Argument(metavar="NAME[@V]", help="A version: by number, tag or commit.")],
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Use the archive and this machine's store alone, never the network.")
+    ] = False,
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="URL", help="Another archive, for what the own one lacks.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="A plain ComfyUI folder, instead of an image.")
+    ] = None,
+    project: Annotated[
+        Path | None, typer.Option("--project", metavar="DIR", help="The Nix project, instead of an image.")
+    ] = None,
+    platform: Annotated[
+        str | None, typer.Option(metavar="|".join(get_args(PlatformName)), help="The image's, if not this machine's.")
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", metavar="N", min=0, help="Layers built at a time; 0: one a core.")
+    ] = 0,
+    sandbox: Annotated[bool, typer.Option(help="Build in Nix's sandbox.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Restore a version: its image with the same digest, or a plain ComfyUI folder, or its Nix project.
+
+    What cannot be restored is said at once, before anything is written.
+
+    Examples: `pycomfy restore portrait@3 --offline`, `pycomfy restore portrait@3 --to ~/ComfyUI`
+    """
+    if platform is not None and platform not in get_args(PlatformName):
+        raise typer.BadParameter(
+            f"{platform!r} is none of {', '.join(get_args(PlatformName))}", param_hint="--platform"
+        )
+    if to is not None and project is not None:
+        raise typer.BadParameter("give --to or --project, not both", param_hint="--to")
+    request = RestoreRequest(
+        reference,
+        cast(PlatformName | None, platform),
+        offline=offline,
+        source=source,
+        nix=NixSettings(sandbox=sandbox, jobs=jobs),
+    )
+    if project is not None:
+        stored = restore_project(reference, project, find_home())
+        about = {"version": stored.label, "commit": stored.version.commit, "project": str(project)}
+        print(json.dumps(about, indent=1) if as_json else f"{stored.label}, its project in {project}")
+    elif to is not None:
+        plain = restore_plain(request, to, find_home(), make_progress())
+        print(json.dumps(_plain(plain), indent=1, ensure_ascii=False)) if as_json else _show_plain(plain)
+    else:
+        image = restore_image(request, find_home(), make_progress())
+        print(json.dumps(_image(image), indent=1, ensure_ascii=False)) if as_json else _show_image(image)
+
+
+def _image(result: RestoreResult) -> dict[str, object]:
+    version, image = result.version.version, result.image
+    return {
+        "name": version.name,
+        "version": version.number,
+        "commit": version.commit,
+        "parents": list(version.parents),
+        "message": version.message,
+        "created_at": version.created_at,
+        "platform": result.platform,
+        "oci": str(image.layout),
+        "manifest_digest": image.manifest_digest,
+        "config_digest": image.config_digest,
+        "diff_ids": list(image.diff_ids),
+        "size": image.size,
+        "same": result.same,
+        "layers_built": result.layers_built,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def _show_image(result: RestoreResult) -> None:
+    image = result.image
+    word = "the recorded image, bit for bit" if result.same else "no image of it was recorded to compare with"
+    print(f"{result.version.label}, restored in {duration(result.seconds)}: {word}")
+    print(f"  digest   {image.manifest_digest}")
+    print(f"  image    {size(image.size)}, {image.platform}, {len(image.diff_ids)} layers")
+    print(f"  layout   {image.layout}")
+    print(f"  run it   pycomfy run {result.version.label}")
+
+
+def _plain(result: PlainResult) -> dict[str, object]:
+    return {
+        "version": result.version.label,
+        "commit": result.version.version.commit,
+        "folder": str(result.folder),
+        "packs": list(result.packs),
+        "packages": result.packages,
+        "missing_models": [{"place": m.place, "sha256": m.sha256} for m in result.missing_models],
+    }
+
+
+def _show_plain(result: PlainResult) -> None:
+    print(f"{result.version.label}, a ComfyUI folder in {result.folder}")
+    print(f"  node packs  {', '.join(result.packs) or 'none'}")
+    print(f"  packages    {result.packages}")
+    for model in result.missing_models:
+        print(f"  missing     models/{model.place} (SHA-256 {model.sha256})")
+    print(f"  run it      cd {result.folder} && {VENV}/bin/python main.py")

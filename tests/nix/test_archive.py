@@ -1,0 +1,274 @@
+"""The promise: old versions come back, bit for bit, from the archive alone."""
+
+import dataclasses
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pycomfy.actions import archive as archive_action
+from pycomfy.actions.plain import restore_plain
+from pycomfy.actions.restore import RestoreRequest, restore_image
+from pycomfy.errors import HashMismatch, NotFound, Problems, PycomfyError
+from pycomfy.flow.archive.narinfo import narinfo_name
+from pycomfy.flow.archive.needs import list_needs
+from pycomfy.flow.archive.storepath import to_nix32
+from pycomfy.flow.lock.model import Lock, Root, render_lock
+from pycomfy.outside.archive import find_archive
+from pycomfy.outside.archive.nar import Hasher
+from pycomfy.outside.home import Home
+from pycomfy.outside.library import Library, library_path
+from pycomfy.outside.nar import write_nar
+from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.outside.nix.store import empty_store, output_paths
+from pycomfy.progress import Silent
+from tests.nix.homes import Built, build_version, new_home
+from tests.nix.projects import WORKFLOW, Workshop
+
+ROOT = Path(__file__).parents[2]
+PACK = "NODE_CLASS_MAPPINGS = {}\n"
+
+
+def make_lock(workshop: Workshop, root: Root, pack: str) -> Lock:
+    wheels = [workshop.wheel("one", {"one/__init__.py": b"x = 1\n"}), workshop.wheel("two", {"two.py": b"y = 2\n"})]
+    # Nobody else has this pack, nor a layer with it.
+    source = {"__init__.py": PACK, "text.txt": pack, "run.sh": "#!/bin/sh\n"}
+    return workshop.lock({"linux/amd64": root}, wheels, [workshop.pack("greeter", source)])
+
+
+@dataclasses.dataclass(frozen=True)
+class Lost:
+    """Two versions, and nothing that they came from: an empty store, no wheel server, no pack."""
+
+    home: Home
+    versions: tuple[Built, Built]
+    nix: NixSettings
+
+    def request(self, reference: str) -> RestoreRequest:
+        return RestoreRequest(reference, offline=True, nix=self.nix)
+
+
+@pytest.fixture
+def lost(workshop: Workshop, root: Root, tmp_path: Path) -> Iterator[Lost]:
+    home = new_home(tmp_path)
+    first = build_version(workshop, make_lock(workshop, root, "one"), home)
+    shutil.rmtree(workshop.folder / "greeter")
+    second = build_version(workshop, make_lock(workshop, root, "two"), home)
+    for path in (*workshop.folder.glob("*.whl"), *workshop.folder.glob("greeter")):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with empty_store(tmp_path / "stores") as store:
+        yield Lost(home, (first, second), NixSettings(store=store))
+
+
+def test_needs_are_what_nix_calls_sources(workshop: Workshop, root: Root, arm_root: Root) -> None:
+    wheels = [workshop.wheel("one", {"one.py": b""})]
+    packs = [workshop.pack("greeter", {"__init__.py": PACK})]
+    lock = workshop.lock({"linux/amd64": root, "linux/arm64": arm_root}, wheels, packs)
+    paths = output_paths(workshop.settings, workshop.project(lock), "sources", "linux/arm64")
+    assert {need.path for need in list_needs(lock)} == set(paths)
+
+
+def test_both_versions_come_back_with_their_digests(lost: Lost) -> None:
+    digests = [built.image.manifest_digest for built in lost.versions]
+    assert digests[0] != digests[1]
+    for number, digest in enumerate(digests, start=1):
+        result = restore_image(lost.request(f"small@{number}"), lost.home, Silent())
+        assert (result.image.manifest_digest, result.same) == (digest, True)
+    # Its sources are not needed as long as the image is there.
+    assert lost.nix.store is not None
+    subprocess.run(lost.nix.command("nix-store", "--gc"), check=True, capture_output=True)
+    shutil.rmtree(find_archive(lost.home).folder)
+    assert restore_image(lost.request("small@1"), lost.home, Silent()).layers_built == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a network namespace")
+def test_the_command_needs_no_network(lost: Lost) -> None:
+    """In a network namespace there is not even a loopback address."""
+    command = [sys.executable, "-m", "pycomfy", "restore", "small@1", "--offline", "--json"]
+    assert lost.nix.store is not None
+    (lost.nix.store / "nix").mkdir(parents=True)
+    # This machine's store is out of reach, too.
+    script = 'mount --bind "$0" /nix && exec "$@"'
+    done = subprocess.run(
+        ["unshare", "--net", "--mount", "sh", "-c", script, lost.nix.store / "nix", *command],
+        cwd=ROOT,
+        env={**os.environ, "PYCOMFY_HOME": str(lost.home.data)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["manifest_digest"] == lost.versions[0].image.manifest_digest and answer["same"]
+
+
+def test_all_that_cannot_be_restored_is_said_at_once_and_nothing_written(lost: Lost, tmp_path: Path) -> None:
+    archive = find_archive(lost.home)
+    needs = {need.title: need for need in list_needs(lost.versions[0].lock)}
+    for title in ("greeter", "two 1.0"):
+        info = archive.find(needs[title].output)
+        assert info is not None
+        (archive.folder / info.file_name).unlink()
+    for restore in (
+        lambda: restore_image(lost.request("small@1"), lost.home, Silent()),
+        lambda: restore_plain(lost.request("small@1"), tmp_path / "plain", lost.home, Silent()),
+    ):
+        with pytest.raises(Problems) as caught:
+            restore()
+        assert {p.what.split(" cannot")[0] for p in caught.value.problems} == {"greeter", "two 1.0"}
+    assert not (tmp_path / "plain").exists()
+    assert lost.nix.store is not None and not list(lost.nix.store.glob("nix/store/*whl"))
+
+
+def test_a_flipped_byte_is_named_by_verify_and_refused_by_restore(lost: Lost) -> None:
+    archive = find_archive(lost.home)
+    chance = random.Random(3)
+    for victim in (*archive.nars(), *archive.narinfos()):
+        good = victim.read_bytes()
+        at = chance.randrange(len(good))
+        victim.chmod(0o644)
+        victim.write_bytes(good[:at] + bytes([good[at] ^ 1 << chance.randrange(8)]) + good[at + 1 :])
+        damage = archive_action.verify_archive(lost.home, lost.nix, Silent()).damage
+        assert [d.file for d in damage] == [str(victim.relative_to(archive.folder))]
+        with pytest.raises(PycomfyError) as caught:
+            for number in (1, 2):
+                restore_image(lost.request(f"small@{number}"), lost.home, Silent())
+        assert isinstance(caught.value, HashMismatch), caught.value
+        victim.write_bytes(good)
+        shutil.rmtree(lost.home.data / "images", ignore_errors=True)
+        subprocess.run(lost.nix.command("nix-store", "--gc"), check=True, capture_output=True)
+
+
+def test_damage_is_repaired_from_the_store(lost: Lost, settings: NixSettings) -> None:
+    archive = find_archive(lost.home)
+    for victim in (archive.nars()[0], archive.narinfos()[1], archive.folder / "nix-cache-info"):
+        victim.chmod(0o644)
+        victim.write_bytes(b"x" * victim.stat().st_size)
+    result = archive_action.verify_archive(lost.home, settings, Silent(), repair=True)
+    assert len(result.damage) == 3
+    assert archive_action.verify_archive(lost.home, settings, Silent()).damage == ()
+    assert archive_action.status(lost.home, settings).missing == ()
+
+
+def test_status_names_what_is_missing_and_who_needs_it(lost: Lost, settings: NixSettings) -> None:
+    archive = find_archive(lost.home)
+    assert archive_action.status(lost.home, settings).missing == ()
+    need = next(n for n in list_needs(lost.versions[0].lock) if n.title == "greeter")
+    info = archive.find(need.output)
+    assert info is not None
+    archive.nar_of(info).unlink()
+    (missing,) = archive_action.status(lost.home, settings).missing
+    assert (missing.need.title, missing.labels, missing.here) == ("greeter", ("small@1",), True)
+    assert archive_action.fill(lost.home, settings, Silent()).added == 1
+    assert archive_action.status(lost.home, settings).missing == ()
+
+
+def test_garbage_is_what_no_version_needs(lost: Lost) -> None:
+    archive = find_archive(lost.home)
+    before = len(archive.narinfos())
+    assert archive_action.collect_garbage(lost.home).paths == 0
+    Library(library_path(lost.home)).remove("small", force=True)
+    with pytest.raises(NotFound, match="no version is recorded"):
+        archive_action.collect_garbage(lost.home)
+    kept = {"pycomfy.lock": render_lock(lost.versions[1].lock).encode()}
+    Library(library_path(lost.home)).commit("other", kept, message="only the second")
+    assert archive_action.collect_garbage(lost.home, dry=True).paths == 1
+    assert archive_action.collect_garbage(lost.home).paths == 1
+    assert len(archive.narinfos()) == before - 1
+
+
+def test_another_store_takes_it_all_and_gives_it_back(lost: Lost, tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/team"
+    pushed = archive_action.push(url, lost.home, lost.nix, Silent())
+    assert pushed.moved == pushed.paths == len(find_archive(lost.home).narinfos())
+    shutil.rmtree(find_archive(lost.home).folder)
+    pulled = archive_action.pull(url, lost.home, lost.nix, Silent())
+    assert (pulled.moved, pulled.absent) == (pushed.paths, ())
+    assert archive_action.verify_archive(lost.home, lost.nix, Silent()).damage == ()
+    assert restore_image(lost.request("small@1"), lost.home, Silent()).same
+
+
+def test_restore_takes_what_it_lacks_from_another_archive(lost: Lost, tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/team"
+    archive_action.push(url, lost.home, lost.nix, Silent())
+    shutil.rmtree(find_archive(lost.home).folder)
+    request = dataclasses.replace(lost.request("small@2"), offline=False, source=url)
+    assert restore_image(request, lost.home, Silent()).same
+
+
+def test_a_store_that_lies_is_refused(lost: Lost, tmp_path: Path) -> None:
+    """Something else under a path's name, with an entry that fits it."""
+    team = tmp_path / "team"
+    archive_action.push(f"file://{team}", lost.home, lost.nix, Silent())
+    shutil.rmtree(find_archive(lost.home).folder)
+    need = next(n for n in list_needs(lost.versions[0].lock) if n.title == "one 1.0")
+    entry = team / narinfo_name(need.path)
+    text = entry.read_text()
+    evil = b"evil"
+    hasher = Hasher()
+    place = tmp_path / "evil"
+    place.write_bytes(evil)
+    write_nar(place, hasher.update)
+    with (team / "nar" / "evil.nar").open("wb") as out:
+        write_nar(place, out.write)
+    digest = hasher.digest()
+    told = f"sha256:{to_nix32(digest.sha256)}"
+    lines = [
+        line if not line.startswith(("URL", "FileHash", "FileSize", "NarHash", "NarSize")) else ""
+        for line in text.splitlines()
+    ]
+    lines += ["URL: nar/evil.nar", f"FileHash: {told}", f"NarHash: {told}"]
+    lines += [f"FileSize: {digest.size}", f"NarSize: {digest.size}"]
+    entry.write_text("".join(f"{line}\n" for line in lines if line))
+    with pytest.raises(HashMismatch):
+        archive_action.pull(f"file://{team}", lost.home, lost.nix, Silent())
+    assert find_archive(lost.home).find(need.output) is None
+
+
+def test_a_plain_folder_runs_without_nix(lost: Lost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    folder = tmp_path / "plain folder"
+    try:
+        result = restore_plain(lost.request("small@2"), folder, lost.home, Silent())
+    except NotFound as e:
+        pytest.skip(e.what)
+    assert (folder / "main.py").read_bytes() == b"print('hello')\n" and not (folder / "secret.yaml").exists()
+    assert (folder / "custom_nodes/greeter/text.txt").read_text() == "two"
+    assert (folder / "user/default/workflows/small.json").read_bytes() == WORKFLOW
+    assert result.packages == 2
+    moved = tmp_path / "moved"
+    folder.rename(moved)
+    python = [str(moved / ".venv/bin/python"), "-c", "import one, two; print(one.x + two.y)"]
+    assert subprocess.run(python, check=True, capture_output=True, text=True).stdout == "3\n"
+    with pytest.raises(PycomfyError, match="not an empty folder"):
+        restore_plain(lost.request("small@2"), moved, lost.home, Silent())
+
+
+def test_restoring_goes_on_after_any_sudden_end(lost: Lost) -> None:
+    """Killed at random moments, of which the last are late enough to get through."""
+    assert lost.nix.store is not None
+    (lost.nix.store / "nix").mkdir(parents=True)
+    script = 'mount --bind "$0" /nix && exec "$@"'
+    command = [sys.executable, "-m", "pycomfy", "restore", "small@1", "--offline", "--json"]
+    chance = random.Random(11)
+    for _ in range(6):
+        process = subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", script, lost.nix.store / "nix", *command],
+            cwd=ROOT,
+            env={**os.environ, "PYCOMFY_HOME": str(lost.home.data)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(chance.uniform(0.2, 2.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert archive_action.verify_archive(lost.home, lost.nix, Silent()).damage == ()
+    assert restore_image(lost.request("small@1"), lost.home, Silent()).same
