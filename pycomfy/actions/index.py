@@ -117,6 +117,7 @@ def _entry(version: Version, snapshot: Snapshot, before: Snapshot | None) -> Ver
         version.author,
         version.created_at,
         snapshot.lock,
+        snapshot.lock_sha256,
         snapshot.interface,
         tuple(changes[:_MOST_CHANGES]),
     )

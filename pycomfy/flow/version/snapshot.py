@@ -1,5 +1,6 @@
 """A version as it is compared: its files read, with what was built of it."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,10 +20,11 @@ FILES = (LOCK, WORKFLOW, PROMPT, INTERFACE)
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`label` names the version. `prompt` and `interface` are None where nobody asked the image for its nodes."""
+    """`label` names the version; `lock_sha256` is of the lock's bytes. `prompt` and `interface` are None where nobody asked the image for its nodes."""
 
     label: str
     lock: Lock
+    lock_sha256: str
     workflow: Workflow
     prompt: Mapping[str, object] | None = None
     interface: Interface | None = None
@@ -40,6 +42,7 @@ def read_snapshot(
     return Snapshot(
         label,
         parse_lock(files[LOCK].decode(errors="replace"), where=f"pycomfy.lock of {label}"),
+        hashlib.sha256(files[LOCK]).hexdigest(),
         _workflow(label, files[WORKFLOW]),
         _prompt(label, files.get(PROMPT)),
         None if interface is None else _interface(label, interface),

@@ -125,6 +125,17 @@ class Bare:
             entries.append(Entry(path.decode("utf-8", _ESCAPED), mode, blob, int(size)))
         return entries
 
+    def list_objects(self, commit: str) -> tuple[dict[str, str], set[str]]:
+        """The objects of a commit: of its files by path, and all of them, folders included."""
+        files, all_ = {}, set()
+        for line in self.git("ls-tree", "-r", "-t", "-z", "--full-tree", commit).split(b"\0")[:-1]:
+            about, _, path = line.partition(b"\t")
+            _, kind, id_ = about.decode().split()
+            all_.add(id_)
+            if kind != "tree":
+                files[path.decode("utf-8", _ESCAPED)] = id_
+        return files, all_
+
     def read_blobs(self, names: Sequence[str]) -> dict[str, bytes]:
         """The bytes of each, through one `git cat-file`: of blobs by id, or of files as `COMMIT:PATH`. What is no blob
         or is not there is left out."""

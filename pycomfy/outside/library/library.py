@@ -222,13 +222,13 @@ class Library:
         check_workflow_name(name)
         with self.bare.writing():
             tip = self._tip(name)
-            there = {e.path: e.blob for e in self.bare.list_tree(tip)} if tip is not None else {}
+            there, known = self.bare.list_objects(tip) if tip is not None else ({}, set())
             if parents and tip is not None and parents[0] != tip:
                 raise BadInput(f"{name} has a newer version", where=str(self.path), fix="do it again")
             if tip is not None and parents is None and _same(there, files, besides):
                 return Committed(self.find(Reference(name)), False)
             with Writer(self.bare) as writer:
-                tree = writer.write_tree(files, set(there.values()))
+                tree = writer.write_tree(files, known)
                 before = parents if parents is not None else (tip,) if tip is not None else ()
                 now = datetime.now(UTC).replace(microsecond=0)
                 made = writer.write_commit(NewCommit(tree, before, message, author, now))

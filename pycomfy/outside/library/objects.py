@@ -37,7 +37,8 @@ class Writer:
     def __init__(self, bare: Bare) -> None:
         git = _gitpython()
         self._bare = bare
-        self._repo = git.Repo(bare.path)
+        # GitDB writes by itself, where the default starts a process for each object.
+        self._repo = git.Repo(bare.path, odbt=git.GitDB)
         self._repo.git.update_environment(**bare.environment())
         self._written: list[str] = []
 
@@ -88,9 +89,10 @@ class Writer:
         """Bring what was written to the disk. A ref may point at it from now on."""
         folders = set()
         for id_ in self._written:
-            path = self._bare.path / "objects" / id_[:2] / id_[2:]
-            _fsync(path)
-            folders.add(path.parent)
+            path = self._path(id_)
+            if path.exists():
+                _fsync(path)
+                folders.add(path.parent)
         for folder in folders:
             _fsync(folder)
         self._written.clear()
@@ -112,12 +114,16 @@ class Writer:
 
     def _write(self, kind: bytes, data: bytes, known: Collection[str]) -> str:
         id_ = object_id(kind, data)
-        if id_ not in known and not (self._bare.path / "objects" / id_[:2] / id_[2:]).exists():
+        if id_ not in known and not self._path(id_).exists():
             from gitdb import IStream  # type: ignore[import-untyped]
 
             self._repo.odb.store(IStream(kind, len(data), BytesIO(data)))
             self._written.append(id_)
         return id_
+
+    def _path(self, id_: str) -> Path:
+        """Where an object lies that is in no pack."""
+        return self._bare.path / "objects" / id_[:2] / id_[2:]
 
 
 def object_id(kind: bytes, data: bytes) -> str:

@@ -1,12 +1,11 @@
 """What goes into the record, and what comes out of it."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy.flow.interface.model import Interface
-from pycomfy.flow.lock.model import Lock, PlatformName, render_lock
+from pycomfy.flow.lock.model import Lock, PlatformName
 from pycomfy.flow.version.image import BuiltImage
 
 
@@ -23,12 +22,9 @@ class VersionEntry:
     author: str
     created_at: str
     lock: Lock
+    lock_sha256: str
     interface: Interface | None = None
     changes: tuple[str, ...] = ()
-
-    @property
-    def lock_sha256(self) -> str:
-        return hashlib.sha256(render_lock(self.lock).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ def entry(number: int = 1, name: str = "hello", project: str | None = None, **ot
     """A version; `project` names its tree, `other` sets more fields."""
     commit = tree(f"commit {name} {number} {project}")
     fields: dict[str, Any] = {"parent": None, "message": f"no. {number}", "author": "A <a@x>", "lock": lock(name)}
+    fields["lock_sha256"] = tree(f"lock of {project or number}")
     fields["created_at"] = f"2026-01-{number:02}T00:00:00Z" if number < 32 else "2026-02-01T00:00:00Z"
     return VersionEntry(name, number, commit, tree=tree(project or f"{name} {number}"), **{**fields, **other})
 
