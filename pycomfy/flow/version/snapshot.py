@@ -20,15 +20,15 @@ FILES = (LOCK, WORKFLOW, PROMPT, INTERFACE)
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`label` names the version; `lock_sha256` is of the lock's bytes. `prompt` and `interface` are None where nobody asked the image for its nodes."""
+    """`label` names the version; `lock_sha256` is of the lock's bytes, if it was read. `prompt` and `interface` are None where nobody asked the image for its nodes."""
 
     label: str
     lock: Lock
-    lock_sha256: str
     workflow: Workflow
     prompt: Mapping[str, object] | None = None
     interface: Interface | None = None
     images: Mapping[PlatformName, BuiltImage] = field(default_factory=dict)
+    lock_sha256: str = ""
 
 
 def read_snapshot(
@@ -42,11 +42,11 @@ def read_snapshot(
     return Snapshot(
         label,
         parse_lock(files[LOCK].decode(errors="replace"), where=f"pycomfy.lock of {label}"),
-        hashlib.sha256(files[LOCK]).hexdigest(),
         _workflow(label, files[WORKFLOW]),
         _prompt(label, files.get(PROMPT)),
         None if interface is None else _interface(label, interface),
         images or {},
+        hashlib.sha256(files[LOCK]).hexdigest(),
     )
 
 
