@@ -19,7 +19,7 @@ from pycomfy.flow.choose.explain import Reason, explain
 from pycomfy.flow.choose.model import Wanted
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.config import Config, Spec
-from pycomfy.flow.lock.keep import Renewal
+from pycomfy.flow.lock.keep import MODELS, Renewal
 from pycomfy.flow.lock.model import (
     ComfyUI,
     GitSource,
@@ -47,6 +47,7 @@ from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside.debian import pin_root
 from pycomfy.outside.files import check_replaceable, full_disk_is_an_error, write_file
 from pycomfy.outside.home import Home
+from pycomfy.outside.models.pin import Earlier
 from pycomfy.outside.models.store import ModelStore
 from pycomfy.outside.sources import Pinned, pin_source
 from pycomfy.outside.uv import Question, compile_pylock
@@ -105,7 +106,8 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
         notes += hunted.notes
     supplied = match_types(needs.nodes, builtin, types, str(file))
     notes += [f"the node pack {name} supplies nothing to this workflow" for name in supplied if not supplied[name]]
-    models = lock_models(needs.models, config.models, base, path, ModelStore(home, progress))
+    earlier = Earlier(before.models if before is not None else (), renewal.renews(MODELS))
+    models = lock_models(needs.models, config.models, base, earlier, ModelStore(home, progress))
     notes += models.notes
     as_of = _as_of(config, sources, notes)
     wheels = _resolve(config, _all_wants(config, sources), as_of, home, progress)

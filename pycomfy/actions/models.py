@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pycomfy.actions.versions import read_project
 from pycomfy.actions.wishes import LockRequest, read_bounded, read_config
-from pycomfy.errors import BadInput, NotFound, PycomfyError
+from pycomfy.errors import BadInput, NotFound
 from pycomfy.flow.lock.config import ModelSpec
 from pycomfy.flow.lock.model import Lock, ModelFile, ModelFolder, RelativePath, parse_lock
 from pycomfy.flow.lock.models import Unpinned, WantedModel, is_pickle, list_models
@@ -20,7 +20,7 @@ from pycomfy.flow.version.reference import Reference, parse_reference
 from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside.home import Home
 from pycomfy.outside.models.hubs import find_hubs
-from pycomfy.outside.models.pin import Pinned, pin_models
+from pycomfy.outside.models.pin import Earlier, Pinned, pin_models
 from pycomfy.outside.models.pull import fetch_unknown
 from pycomfy.outside.models.pull import pull_models as fetch_models
 from pycomfy.outside.models.store import ModelStore, Stored
@@ -111,13 +111,12 @@ def pull_models(target: str, home: Home, progress: Progress) -> PullResult:
 
 
 def lock_models(
-    needs: Sequence[NeededModel], specs: Sequence[ModelSpec], base: Path, path: Path, store: ModelStore
+    needs: Sequence[NeededModel], specs: Sequence[ModelSpec], base: Path, earlier: Earlier, store: ModelStore
 ) -> Pinned:
-    """The models of a lock, and remarks on them. `base` is where paths of pycomfy.toml are relative to, `path` the
-    lock's: what an earlier one pinned stays where a hub does not answer. What cannot be pinned is a remark too: an
-    image can be built without models."""
+    """The models of a lock, and remarks on them. `base` is where paths of pycomfy.toml are relative to. What cannot be
+    pinned is a remark too: an image can be built without models."""
     wanted, unpinned = list_models(needs, specs)
-    pinned = pin_models(wanted, store, base, _earlier(path))
+    pinned = pin_models(wanted, store, base, earlier)
     notes = [*pinned.notes, *(str(u) for u in (*unpinned, *pinned.unpinned))]
     notes += [f"the model {m.place} is a pickle: code in it runs when it is loaded" for m in _pickles(pinned.models)]
     return Pinned(pinned.models, (*unpinned, *pinned.unpinned), tuple(notes))
@@ -241,13 +240,6 @@ def _read_version(reference: Reference, home: Home) -> tuple[Lock, bytes]:
     files = read_project(home, reference)
     where = f"pycomfy.lock of {reference}"
     return parse_lock(files["pycomfy.lock"].decode(errors="replace"), where=where), files["workflow.json"]
-
-
-def _earlier(path: Path) -> tuple[ModelFile, ...]:
-    try:
-        return parse_lock(_text(path)).models if path.is_file() else ()
-    except (OSError, PycomfyError):
-        return ()
 
 
 def _text(path: Path) -> str:

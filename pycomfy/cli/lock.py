@@ -39,7 +39,7 @@ def lock(
     ] = None,
     update: Annotated[
         list[str] | None,
-        typer.Option(metavar="all|comfyui|base|python|PACK", help="Renew only this of the lock. Repeatable."),
+        typer.Option(metavar="all|comfyui|base|python|models|PACK", help="Renew only this of the lock. Repeatable."),
     ] = None,
     as_of: Annotated[
         str | None, typer.Option(metavar="DATE", help="Take Python packages as they were then, like 2025-12-05.")
@@ -56,7 +56,7 @@ def lock(
     """Pin ComfyUI, node packs, Python and Debian packages by hash, in `pycomfy.lock`.
 
     Node packs that nobody names are looked up. Where several may be meant you are asked; nothing is guessed.
-    Packs that were found stay at the lock's commits until `--update`.
+    Packs that were found, and models, stay at the lock's commits until `--update`.
 
     Lock again after a change to the workflow, to its pycomfy.toml or to a node pack: `build` takes what the lock says.
 

@@ -9,8 +9,8 @@ from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.config import Config, GitSpec
 from pycomfy.flow.lock.model import GitSource, Lock, PlatformName, Root, Source
 
-ALL, COMFYUI, BASE, PYTHON = "all", "comfyui", "base", "python"
-PARTS = (ALL, COMFYUI, BASE, PYTHON)
+ALL, COMFYUI, BASE, PYTHON, MODELS = "all", "comfyui", "base", "python", "models"
+PARTS = (ALL, COMFYUI, BASE, PYTHON, MODELS)
 """What can be renewed besides a node pack by its name."""
 
 

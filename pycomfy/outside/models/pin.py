@@ -1,14 +1,14 @@
 """Pinning models: each gets its SHA-256, its size and its sources, or a reason why it cannot be pinned."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError, Unreachable
-from pycomfy.flow.lock.model import ModelFile, ModelSource, UrlModel
+from pycomfy.flow.lock.model import CivitaiModel, HuggingFaceModel, ModelFile, ModelSource, UrlModel
 from pycomfy.flow.lock.models import Unpinned, WantedModel
 from pycomfy.flow.lock.origin import CivitaiVersion, Hubs, HuggingFaceFile, Origin, WebFile, parse_origin
 from pycomfy.outside.models import civitai, huggingface
@@ -25,6 +25,19 @@ _Job = Callable[[Client], Pins]
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """The models of the lock before. What it pinned at `main` stays, unless `renew`; and what a hub does not tell of
+    now stays in any case."""
+
+    models: Sequence[ModelFile] = ()
+    renew: bool = False
+
+    def find(self, want: WantedModel) -> ModelFile | None:
+        """The pin of that place, if it can be the wanted model."""
+        return next((m for m in self.models if m.place == want.place and want.sha256 in (None, m.sha256)), None)
+
+
+@dataclass(frozen=True)
 class Pinned:
     """`notes` are remarks for the user."""
 
@@ -33,22 +46,20 @@ class Pinned:
     notes: tuple[str, ...] = ()
 
 
-def pin_models(
-    wanted: Sequence[WantedModel], store: ModelStore, base: Path, before: Sequence[ModelFile] = ()
-) -> Pinned:
-    """Pin every model that can be. Paths are relative to `base`. `before` are the pins of an earlier lock: one stays
-    where a hub does not answer. Raises `NotFound` or `HashMismatch` for a file that pycomfy.toml names."""
+def pin_models(wanted: Sequence[WantedModel], store: ModelStore, base: Path, earlier: Earlier = Earlier()) -> Pinned:
+    """Pin every model that can be. Paths are relative to `base`. Raises `NotFound` or `HashMismatch` for a file that
+    pycomfy.toml names."""
     if not wanted:
         return Pinned()
     hubs = find_hubs()
     pins: Pins = {w.place: _local(w, store, base) for w in wanted if w.path is not None}
     with store.progress.step("Pin models", total=len(wanted)) as task, hub_client(hubs) as client:
-        jobs = list(_plan([w for w in wanted if w.place not in pins], store, hubs, pins))
+        jobs = list(_Plan(store, hubs, earlier).jobs([w for w in wanted if w.place not in pins], pins))
         task.advance(len(pins))
         for found in _together(jobs, client):
             pins |= found
             task.advance(len(found))
-    return _sorted_out(wanted, pins, {m.place: m for m in before})
+    return _sorted_out(wanted, pins, earlier)
 
 
 def _together(jobs: Sequence[_Job], client: Client) -> Iterator[Pins]:
@@ -60,13 +71,13 @@ def _together(jobs: Sequence[_Job], client: Client) -> Iterator[Pins]:
             raise
 
 
-def _sorted_out(wanted: Sequence[WantedModel], pins: Pins, before: Mapping[str, ModelFile]) -> Pinned:
+def _sorted_out(wanted: Sequence[WantedModel], pins: Pins, earlier: Earlier) -> Pinned:
     models, unpinned, notes = [], [], []
     for want in wanted:
-        pin, old = pins[want.place], before.get(want.place)
+        pin, old = pins[want.place], earlier.find(want)
         if isinstance(pin, ModelFile):
             models.append(pin)
-        elif isinstance(pin, Unreachable) and old is not None and want.sha256 in (None, old.sha256):
+        elif isinstance(pin, Unreachable) and old is not None:
             models.append(old)
             notes.append(f"the model {want.place} stays as it was pinned before: {pin.what}")
         else:
@@ -75,31 +86,54 @@ def _sorted_out(wanted: Sequence[WantedModel], pins: Pins, before: Mapping[str, 
     return Pinned(tuple(models), tuple(unpinned), tuple(notes))
 
 
-def _plan(wanted: Sequence[WantedModel], store: ModelStore, hubs: Hubs, pins: Pins) -> Iterator[_Job]:
-    """What is to be asked, files of one Hugging Face revision together. An address that is none is an error in `pins`
-    at once."""
-    added = store.added()
-    repositories: defaultdict[tuple[str, str], list[tuple[WantedModel, str]]] = defaultdict(list)
-    for want in wanted:
-        here = added.get(want.place)
-        # Where nobody says more, a model is the one that was added under its name, from where that came.
-        url = want.url or (here.url if here is not None and want.sha256 in (None, here.sha256) else None)
-        try:
-            origin: Origin | None = None if url is None else parse_origin(url, hubs)
-        except BadInput as e:
-            pins[want.place] = e
-            continue
-        match origin:
-            case HuggingFaceFile(repository, revision, path):
-                repositories[repository, revision].append((want, path))
-            case CivitaiVersion():
-                yield partial(_from_civitai, want, origin, hubs)
-            case WebFile() | None:
-                same = here is not None and (origin is None or here.url in (None, origin.url))
-                known = replace(want, sha256=want.sha256 or (here.sha256 if here is not None and same else None))
-                pins[want.place] = _from_elsewhere(known, origin)
-    for (repository, revision), files in repositories.items():
-        yield partial(_from_huggingface, repository, revision, files, hubs)
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be asked."""
+
+    store: ModelStore
+    hubs: Hubs
+    earlier: Earlier
+
+    def jobs(self, wanted: Sequence[WantedModel], pins: Pins) -> Iterator[_Job]:
+        """Files of one Hugging Face revision are asked for together. What need not be asked is in `pins` at once."""
+        added = self.store.added()
+        repositories: defaultdict[tuple[str, str], list[tuple[WantedModel, str]]] = defaultdict(list)
+        for want in wanted:
+            here = added.get(want.place)
+            # Where nobody says more, a model is the one that was added under its name, from where that came.
+            url = want.url or (here.url if here is not None and want.sha256 in (None, here.sha256) else None)
+            try:
+                origin: Origin | None = None if url is None else parse_origin(url, self.hubs)
+            except BadInput as e:
+                pins[want.place] = e
+                continue
+            kept = self._kept(want, origin)
+            match origin:
+                case HuggingFaceFile() | CivitaiVersion() if kept is not None:
+                    pins[want.place] = kept
+                case HuggingFaceFile(repository, revision, path):
+                    repositories[repository, revision].append((want, path))
+                case CivitaiVersion():
+                    yield partial(_from_civitai, want, origin, self.hubs)
+                case WebFile() | None:
+                    same = here is not None and (origin is None or here.url in (None, origin.url))
+                    known = replace(want, sha256=want.sha256 or (here.sha256 if here is not None and same else None))
+                    pins[want.place] = _from_elsewhere(known, origin)
+        for (repository, revision), files in repositories.items():
+            yield partial(_from_huggingface, repository, revision, files, self.hubs)
+
+    def _kept(self, want: WantedModel, origin: Origin | None) -> ModelFile | None:
+        """The pin of the lock before, if it is of the same file: the hub need not be asked again."""
+        old = self.earlier.find(want)
+        for source in old.sources if old is not None else ():
+            match origin, source:
+                case HuggingFaceFile(repository, revision, path), HuggingFaceModel():
+                    same = (repository, path) == (source.repository, source.path)
+                    if same and (revision == source.revision or (revision == "main" and not self.earlier.renew)):
+                        return old
+                case CivitaiVersion(version, ""), CivitaiModel() if version == source.version:
+                    return old if not self.earlier.renew else None
+        return None
 
 
 def _from_huggingface(

@@ -6,7 +6,7 @@ from pycomfy.errors import BadConfig, HashMismatch, NotFound
 from pycomfy.flow.lock.model import CivitaiModel, HuggingFaceModel, ModelFile, UrlModel
 from pycomfy.flow.lock.models import WantedModel
 from pycomfy.outside.models.hubs import find_hubs
-from pycomfy.outside.models.pin import Pinned, pin_models
+from pycomfy.outside.models.pin import Earlier, Pinned, pin_models
 from pycomfy.outside.models.store import ModelStore
 from tests.outside.models.hub import COMMIT, TOKEN, Site, sha256
 
@@ -15,8 +15,8 @@ def want(url: str | None = None, name: str = "a.safetensors", sha256: str | None
     return WantedModel("checkpoints", name, url, sha256)
 
 
-def pin(store: ModelStore, *wanted: WantedModel, before: tuple[ModelFile, ...] = ()) -> Pinned:
-    return pin_models(wanted, store, Path("/"), before)
+def pin(store: ModelStore, *wanted: WantedModel, before: tuple[ModelFile, ...] = (), renew: bool = False) -> Pinned:
+    return pin_models(wanted, store, Path("/"), Earlier(before, renew))
 
 
 def test_main_becomes_a_commit_and_the_hash_comes_without_the_file(site: Site, store: ModelStore) -> None:
@@ -59,15 +59,27 @@ def test_a_hash_that_the_workflow_gives_must_be_the_hubs(site: Site, store: Mode
     assert sha256(b"other") in unpinned.why and sha256(b"model") in unpinned.why
 
 
-def test_the_old_pin_stays_where_the_hub_does_not_answer(
-    site: Site, store: ModelStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_old_pin_stays_where_the_hub_does_not_answer(site: Site, store: ModelStore) -> None:
     url = site.add("org/repo", "a.safetensors", b"model")
     old = pin(store, want(url)).models
     site.repositories.clear()
-    pinned = pin(store, want(url), before=old)
+    pinned = pin(store, want(url), before=old, renew=True)
     assert pinned.models == old and "stays" in pinned.notes[0]
     assert pin(store, want(url)).models == ()
+
+
+def test_a_pin_stays_until_it_is_renewed_and_the_hub_is_not_asked(site: Site, store: ModelStore) -> None:
+    url, version = site.add("org/repo", "a.safetensors", b"model"), site.version(7, ("b", b"b", ""))
+    wanted = (want(url), want(version, "b"))
+    old = pin(store, *wanted).models
+    site.add("org/repo", "a.safetensors", b"replaced")
+    site.asked.clear()
+    assert pin(store, *wanted, before=old).models == old and site.asked == []
+    renewed = pin(store, *wanted, before=old, renew=True).models
+    assert [m.sha256 for m in renewed] == [sha256(b"replaced"), sha256(b"b")]
+    other = site.add("org/other", "a.safetensors", b"other")
+    assert pin(store, want(other), before=old).models[0].sha256 == sha256(b"other")
+    assert pin(store, want(url, sha256=sha256(b"replaced")), before=old).models[0].sha256 == sha256(b"replaced")
 
 
 def test_civitai_is_asked_by_version_and_the_file_is_chosen_by_hash_query_name_or_first(
