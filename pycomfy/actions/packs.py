@@ -20,7 +20,7 @@ from pycomfy.flow.choose.tell import explain_question
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.config import GitSpec, Spec, UrlSpec
 from pycomfy.flow.lock.keep import Renewal
-from pycomfy.flow.lock.model import GitSource
+from pycomfy.flow.lock.model import GitSource, Pack
 from pycomfy.flow.lock.supply import name_places
 from pycomfy.flow.needs.catalogue import class_types
 from pycomfy.outside.catalogue import Catalogue, update_catalogue
@@ -98,7 +98,7 @@ def _choose(hunt: Hunt, home: Home, progress: Progress, notes: list[str], ask: A
     types = unlisted(hunt.wanted, knowledge)
     registered = {type_: packs for type_ in types if (packs := registry.packs_with(type_))}
     knowledge = Knowledge(knowledge.claims, knowledge.named, registered)
-    chosen = choose(hunt.wanted, knowledge, Wishes(prefer, _locked_identities(hunt)))
+    chosen = choose(hunt.wanted, knowledge, Wishes(prefer, frozenset(_locked(hunt))))
     choices, problems = list(chosen.choices), []
     for question in chosen.questions:
         answer = ask(question) if ask is not None and question.candidates else None
@@ -155,19 +155,19 @@ def _look_up(hunt: Hunt, home: Home, registry: Registry, notes: list[str]) -> tu
     return Knowledge(claims, named), tuple(prefer)
 
 
-def _locked_identities(hunt: Hunt) -> frozenset[str]:
-    return frozenset(_locked_commits(hunt))
+def _locked(hunt: Hunt) -> dict[str, Pack]:
+    """The packs of the lock so far that come from git, by identity."""
+    packs = hunt.renewal.lock.packs if hunt.renewal.lock is not None else ()
+    found = {_identity(pack.source.url): pack for pack in packs if isinstance(pack.source, GitSource)}
+    return {identity: pack for identity, pack in found.items() if identity is not None}
 
 
-def _locked_commits(hunt: Hunt) -> dict[str, str]:
-    """Identity -> commit of the packs that stay as the lock has them."""
-    commits: dict[str, str] = {}
-    for pack in hunt.renewal.lock.packs if hunt.renewal.lock is not None else ():
-        if isinstance(pack.source, GitSource) and not hunt.renewal.renews(pack.name):
-            identity = _identity(pack.source.url)
-            if identity is not None:
-                commits[identity] = pack.source.commit
-    return commits
+def _locked_commit(hunt: Hunt, identity: str) -> str | None:
+    """The commit a pack stays at; None if it is new, or to be renewed."""
+    pack = _locked(hunt).get(identity)
+    if pack is None or not isinstance(pack.source, GitSource) or hunt.renewal.renews(pack.name):
+        return None
+    return pack.source.commit
 
 
 def _names(packs: Sequence[Listing], taken: Iterable[str]) -> dict[str, str]:
@@ -202,7 +202,7 @@ def _pin(name: str, choices: Sequence[Choice], hunt: Hunt, home: Home) -> list[_
         return _pin_files(name, choices, hunt, home)
     repository = Repository(pack.url, owner=name, cache=home.cache / "git")
     types = tuple(sorted(c.type for c in choices))
-    locked = _locked_commits(hunt).get(pack.identity)
+    locked = _locked_commit(hunt, pack.identity)
     if locked is not None:
         found = find_commit(repository, Wish((locked,), None, types))
         if found.commit == locked:

@@ -4,7 +4,8 @@ The order: what the workflow says of its own nodes, what the user prefers, what 
 only pack that lists the type, the registry, a pattern. ComfyUI's own types come before and are not asked about here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from pycomfy.flow.catalogue.match import Answer, Claims, answer_type, rank
 from pycomfy.flow.catalogue.model import Listing
@@ -28,7 +29,14 @@ def choose(wanted: Sequence[Wanted], knowledge: Knowledge, wishes: Wishes) -> Ch
             choices.append(answer)
         else:
             questions.append(answer)
-    return Chosen(tuple(choices), tuple(questions))
+    needed = {choice.pack.identity for choice in choices}
+    return Chosen(tuple(choices), tuple(_mark_needed(question, needed) for question in questions))
+
+
+def _mark_needed(question: Question, needed: Collection[str]) -> Question:
+    """Packs that are needed anyway come first among the candidates."""
+    marked = [replace(c, needed=c.pack.identity in needed) for c in question.candidates]
+    return replace(question, candidates=tuple(sorted(marked, key=lambda c: not c.needed)))
 
 
 def unlisted(wanted: Sequence[Wanted], knowledge: Knowledge) -> tuple[str, ...]:
@@ -75,7 +83,10 @@ class _Case:
                     return self._take(pack, "preference", "you prefer this pack")
         locked = [pack for pack in possible if pack.identity in self.wishes.locked]
         if len(locked) == 1:
-            return self._take(locked[0], "lock", "the lock that is there takes it from this pack")
+            anew = self._settle_by_catalogue()
+            if isinstance(anew, Choice) and anew.pack == locked[0]:
+                return anew
+            return self._take(locked[0], "lock", "the lock so far takes it from this pack")
         if said.packs:
             return self._ask("its nodes say that they are of different packs")
         if said.unknown:

@@ -50,10 +50,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pack that may be meant, and the other types of this workflow that it would supply as well."""
+    """A pack that may be meant, and the other types of this workflow that it would supply as well. One that is `needed`
+    is taken for another type anyway, and a second pack with the type in question would clash with it."""
 
     pack: Listing
     also: tuple[str, ...] = ()
+    needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ def describe(candidate: Candidate) -> str:
     parts = [f"{pack.stars} stars" if pack.stars is not None else "stars unknown"]
     if pack.updated:
         parts.append(f"updated {pack.updated}")
+    if candidate.needed:
+        parts.append("needed anyway")
     if candidate.also:
         parts.append(f"also has {_some(candidate.also)} of this workflow")
     return ", ".join(parts)

@@ -26,7 +26,8 @@ def match_types(
                 BadConfig(
                     f"the node packs {' and '.join(found)} both have the node type {type_!r}",
                     where=name_places(using[type_], where),
-                    fix="ComfyUI would take the one it happens to load last: remove one of them from pycomfy.toml",
+                    fix="ComfyUI would take the one it happens to load last: take all their types from one of them"
+                    " (prefer = …), or leave one out of pycomfy.toml",
                 )
             )
         elif found:

@@ -124,6 +124,12 @@ def test_candidates_say_what_else_they_would_supply() -> None:
     assert {c.pack.url: c.also for c in question.candidates} == {A: ("X", "Z"), B: ("W", "Z")}
 
 
+def test_a_pack_that_is_needed_anyway_comes_first() -> None:
+    wanted = [want("Y"), want("X")]
+    (question,) = choose(wanted, know(*wanted), Wishes()).questions
+    assert [(c.pack.url, c.needed) for c in question.candidates] == [(A, True), (B, False)]
+
+
 @given(st.permutations(["X", "Y", "Z", "W", "KSampler", "New (cc)", "Nobody's"]), st.randoms())
 def test_the_order_of_nodes_and_of_knowledge_changes_nothing(types: list[str], chance: random.Random) -> None:
     def answer(types: Sequence[str]) -> Chosen:
