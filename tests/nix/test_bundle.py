@@ -1,0 +1,200 @@
+"""Bundles: a version as one file, on another machine, with pycomfy or with Nix alone."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pycomfy.actions import archive as archive_action
+from pycomfy.actions.bundle import export_version, import_bundle
+from pycomfy.actions.restore import RestoreRequest, restore_image
+from pycomfy.actions.stored import find_stored
+from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError
+from pycomfy.flow.archive.bundle import FileEntry, render_manifest
+from pycomfy.flow.lock.model import Root
+from pycomfy.outside.archive import find_archive
+from pycomfy.outside.bundle import Content, open_bundle, write_bundle
+from pycomfy.outside.engine import read_layout
+from pycomfy.outside.home import Home
+from pycomfy.outside.library import Library, library_path
+from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.outside.nix.store import empty_store
+from pycomfy.progress import Silent
+from tests.nix.homes import Built, build_version, new_home
+from tests.nix.projects import Workshop
+from tests.nix.test_archive import ROOT, make_lock
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    built: Built
+    file: Path
+    other: Home
+    """Another machine's."""
+
+
+@pytest.fixture
+def exported(workshop: Workshop, root: Root, tmp_path: Path) -> Exported:
+    home = new_home(tmp_path)
+    built = build_version(workshop, make_lock(workshop, root, "bundled"), home)
+    file = tmp_path / "small.tar.zst"
+    export_version("small", file, home, Silent())
+    return Exported(built, file, new_home(tmp_path / "other"))
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[NixSettings]:
+    with empty_store(tmp_path / "stores") as store:
+        yield NixSettings(store=store)
+
+
+def test_a_bundle_is_restored_on_another_machine(exported: Exported, empty: NixSettings) -> None:
+    result = import_bundle(exported.file, exported.other, Silent())
+    assert (result.version.label, result.new) == ("small@1", True)
+    assert (result.version.message, result.version.author) == (
+        exported.built.version.message,
+        exported.built.version.author,
+    )
+    assert archive_action.status(exported.other, empty).missing == ()
+    restored = restore_image(RestoreRequest("small", offline=True, nix=empty), exported.other, Silent())
+    assert restored.same and restored.image.manifest_digest == exported.built.image.manifest_digest
+    again = import_bundle(exported.file, exported.other, Silent())
+    assert (again.version.label, again.new) == ("small@1", False)
+
+
+def test_the_same_version_is_the_same_file_wherever_it_is_exported(exported: Exported, tmp_path: Path) -> None:
+    import_bundle(exported.file, exported.other, Silent())
+    export_version("small", tmp_path / "again", exported.other, Silent())
+    with open_bundle(exported.file, lambda n: None) as one, open_bundle(tmp_path / "again", lambda n: None) as two:
+        assert one.manifest.files == two.manifest.files
+
+
+def test_nix_alone_builds_it(exported: Exported, empty: NixSettings, tmp_path: Path) -> None:
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    subprocess.run(["tar", "--zstd", "-xf", exported.file, "-C", folder], check=True)
+    settings = dataclasses.replace(empty, substituters=(f"file://{folder}/cache",))
+    command = settings.command("nix-build", folder / "project", "-A", "oci", "--no-out-link")
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    image = read_layout(empty.place(done.stdout.strip()))
+    assert image.manifest_digest == exported.built.image.manifest_digest
+
+
+def test_what_is_not_here_cannot_be_exported_and_all_of_it_is_said(
+    workshop: Workshop, root: Root, tmp_path: Path
+) -> None:
+    home = new_home(tmp_path)
+    lock = make_lock(workshop, root, "gone")
+    build_version(workshop, lock, home, archive=False)
+    export_version("small", tmp_path / "x", home, Silent())  # from the store
+    shutil.rmtree(find_archive(home).folder)
+    gone = lock.model_copy(update={"packs": (lock.packs[0].model_copy(update={"name": "absent"}),)})
+    files = {**find_stored("small", home).files, "pycomfy.lock": gone.model_dump_json().encode()}
+    Library(library_path(home)).commit("small", files, message="a pack that nobody has")
+    with pytest.raises(NotFound, match="absent cannot be restored"):
+        export_version("small", tmp_path / "y", home, Silent())
+    assert not (tmp_path / "y").exists()
+
+
+def rewritten(exported: Exported, change: dict[str, bytes | None], **fields: object) -> Path:
+    """The bundle with other files, its list of contents in order."""
+    with open_bundle(exported.file, lambda n: None) as bundle:
+        files: dict[str, bytes] = {path: b"".join(pieces) for path, _, pieces in bundle.entries()}
+        manifest = bundle.manifest
+    for path, data in change.items():
+        if data is None:
+            del files[path]
+        else:
+            files[path] = data
+    contents = [Content(p, FileEntry(sha256=hashlib.sha256(d).hexdigest(), size=len(d)), d) for p, d in files.items()]
+    new = manifest.model_copy(update={"files": {c.path: c.entry for c in contents}, **fields})
+    file = exported.file.with_name("changed.tar.zst")
+    write_bundle(file, render_manifest(new), contents, lambda n: None)
+    return file
+
+
+def nars(exported: Exported) -> list[str]:
+    with open_bundle(exported.file, lambda n: None) as bundle:
+        return [path for path in bundle.manifest.files if path.startswith("cache/nar/")]
+
+
+def test_a_bundle_whose_list_fits_but_whose_contents_lie_is_refused(exported: Exported) -> None:
+    nar = nars(exported)[0]
+    nowhere = f"cache/nar/{'0' * 52}.nar"
+    cases: list[tuple[dict[str, bytes | None], dict[str, object]]] = [
+        ({nar: b"evil"}, {}),
+        ({nar: None}, {}),
+        ({nowhere: b"more"}, {}),
+        ({"cache/nix-cache-info": b"StoreDir: /tmp\n"}, {}),
+        ({"project/workflow.json": b"{}"}, {}),
+        ({"project/pycomfy.lock": b"{}"}, {}),
+        ({"project/default.nix": None}, {}),
+        ({"models/" + "0" * 64: b"x"}, {}),
+        ({}, {"platforms": ("linux/arm64",)}),
+    ]
+    for change, fields in cases:
+        with pytest.raises(PycomfyError) as caught:
+            import_bundle(rewritten(exported, change, **fields), exported.other, Silent())
+        assert isinstance(caught.value, BadInput | HashMismatch) or caught.value.code == "problems", change
+        archive = find_archive(exported.other)
+        assert archive.narinfos() == archive.nars() == archive.leftovers() == []
+        assert Library(library_path(exported.other)).names() == []
+
+
+def test_a_bundle_cannot_replace_what_was_recorded(exported: Exported, capsys: pytest.CaptureFixture[str]) -> None:
+    import_bundle(exported.file, exported.other, Silent())
+    own = find_stored("small", exported.other).images["linux/amd64"]
+    lie = own.model_copy(update={"manifest_digest": "sha256:" + "0" * 64})
+    import_bundle(rewritten(exported, {}, images=(lie,)), exported.other, Silent())
+    assert find_stored("small", exported.other).images["linux/amd64"] == own
+
+
+def test_importing_goes_on_after_any_sudden_end(exported: Exported, empty: NixSettings) -> None:
+    command = [sys.executable, "-m", "pycomfy", "import", str(exported.file)]
+    environment = {**os.environ, "PYCOMFY_HOME": str(exported.other.data)}
+    chance = random.Random(7)
+    for _ in range(10):
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(chance.uniform(0.3, 1.6))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if Library(library_path(exported.other)).names():  # what is recorded can be had
+            assert archive_action.status(exported.other, empty).missing == ()
+        assert archive_action.verify_archive(exported.other, empty, Silent()).damage == ()
+    import_bundle(exported.file, exported.other, Silent())
+    archive_action.collect_garbage(exported.other)
+    assert find_archive(exported.other).leftovers() == []
+    assert restore_image(RestoreRequest("small", offline=True, nix=empty), exported.other, Silent()).same
+
+
+def test_the_commands_export_and_import(exported: Exported, tmp_path: Path) -> None:
+    def pycomfy(home: Home, *arguments: str) -> object:
+        command = [sys.executable, "-m", "pycomfy", *arguments, "--json"]
+        environment = {**os.environ, "PYCOMFY_HOME": str(home.data)}
+        done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    file = tmp_path / "cli.tar.zst"
+    made = pycomfy(exported.other, "import", str(exported.file))
+    assert isinstance(made, dict) and made["new"]
+    made = pycomfy(exported.other, "export", "small@1", "-o", str(file))
+    assert isinstance(made, dict) and made["size"] == file.stat().st_size
+    status = pycomfy(exported.other, "archive", "status")
+    assert isinstance(status, dict) and status["needed"] == status["present"] == made["sources"]
+    project = tmp_path / "restored"
+    pycomfy(exported.other, "restore", "small", "--project", str(project))
+    assert (project / "pycomfy.lock").is_file() and (project / "default.nix").is_file()
