@@ -1,7 +1,7 @@
 """`models`: which models a workflow needs, whether they are here, and getting them here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from pycomfy.flow.needs.find import find_needs
 from pycomfy.flow.needs.model import NeededModel
 from pycomfy.flow.version.reference import Reference, parse_reference
 from pycomfy.flow.workflow.parse import parse_workflow
+from pycomfy.outside.catalogue import Catalogue
 from pycomfy.outside.home import Home
 from pycomfy.outside.models.hubs import find_hubs
 from pycomfy.outside.models.pin import Earlier, Pinned, pin_models
@@ -116,10 +117,29 @@ def lock_models(
     """The models of a lock, and remarks on them. `base` is where paths of pycomfy.toml are relative to. What cannot be
     pinned is a remark too: an image can be built without models."""
     wanted, unpinned = list_models(needs, specs)
-    pinned = pin_models(wanted, store, base, earlier)
-    notes = [*pinned.notes, *(str(u) for u in (*unpinned, *pinned.unpinned))]
+    known = _listed(wanted, store)
+    pinned = pin_models([known.get(w.place, w) for w in wanted], store, base, earlier)
+    notes = [
+        f"the model {place} is the one of that name in ComfyUI-Manager's list: {want.url}"
+        for place, want in known.items()
+    ]
+    notes += [*pinned.notes, *(str(u) for u in (*unpinned, *pinned.unpinned))]
     notes += [f"the model {m.place} is a pickle: code in it runs when it is loaded" for m in _pickles(pinned.models)]
     return Pinned(pinned.models, (*unpinned, *pinned.unpinned), tuple(notes))
+
+
+def _listed(wanted: Sequence[WantedModel], store: ModelStore) -> dict[str, WantedModel]:
+    """The models of which nobody says where they are, with the address in the Manager's list, by place."""
+    added = store.added()
+    bare = [w for w in wanted if not (w.url or w.path or w.sha256 or w.place in added)]
+    if not bare:
+        return {}
+    try:
+        with Catalogue(store.home) as catalogue:
+            found = [(want, catalogue.find_model(want.folder, want.name)) for want in bare]
+    except (NotFound, BadInput):
+        return {}  # it was never fetched: then it knows nothing
+    return {want.place: replace(want, url=url) for want, url in found if url is not None}
 
 
 def view_models(reference: Reference, home: Home, progress: Progress) -> ModelView | None:

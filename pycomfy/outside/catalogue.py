@@ -23,6 +23,7 @@ from sqlite_utils import Database
 from pycomfy.errors import BadInput, NotFound, PycomfyError
 from pycomfy.flow.catalogue.match import Claims, rank
 from pycomfy.flow.catalogue.model import Listing
+from pycomfy.flow.catalogue.models import MODELS, ListedModel, choose_model, parse_models
 from pycomfy.flow.catalogue.parse import LIST, MAP, MOST_BYTES, STATS, parse_catalogue
 from pycomfy.flow.catalogue.pattern import parse_pattern
 from pycomfy.flow.catalogue.place import find_place
@@ -88,11 +89,13 @@ def update_catalogue(
     remarks: list[str] = []
     with progress.step("Update the catalogue of node packs") as task:
         try:
-            origins, listings = _read_lists(_from_repository(repository, home), docs, home, remarks)
+            lists = _from_repository(repository, home)
+            origins, listings = _read_lists(lists, docs, home, remarks)
         except PycomfyError as e:
             remarks.append(f"{repository} cannot be used, so its last release is: {e.what}")
-            origins, listings = _read_lists(_from_wheel(wheel, home), docs, home, remarks)
-        _write(catalogue_path(home), listings, origins)
+            lists = _from_wheel(wheel, home)
+            origins, listings = _read_lists(lists, docs, home, remarks)
+        _write(catalogue_path(home), listings, origins, parse_models(lists[1]))
         types = len({t for listing in listings for t in listing.types})
         task.note(f"{len(listings)} packs, {types} node types")
     return Updated(origins, len(listings), types, tuple(dict.fromkeys(remarks)))
@@ -117,6 +120,9 @@ def _from_wheel(pin: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]:
             if archive.getinfo(f"{FOLDER}/{name}").file_size > MOST_BYTES:
                 raise BadInput(f"{name} is larger than {MOST_BYTES >> 20} MiB", where=origin.name, fix=_FIX)
             files[name] = archive.read(f"{FOLDER}/{name}")
+        models = f"{FOLDER}/{MODELS}"
+        if models in archive.namelist() and archive.getinfo(models).file_size <= MOST_BYTES:
+            files[MODELS] = archive.read(models)
     return origin, files
 
 
@@ -146,7 +152,7 @@ def _from_repository(url: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]
     entries = {e.path: e for e in list_entries(repository, commit) if e.is_file and e.size <= MOST_BYTES}
     files: dict[str, bytes] = {}
     with repository.objects() as objects:
-        for name in FILES:
+        for name in (*FILES, MODELS):
             found = entries.get(name) or entries.get(f"{FOLDER}/{name}")
             if found is not None:
                 files[name] = objects.read(found.object)
@@ -158,7 +164,7 @@ def _from_repository(url: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]
 # — making the file —
 
 
-def _write(path: Path, listings: Sequence[Listing], origins: Sequence[Origin]) -> None:
+def _write(path: Path, listings: Sequence[Listing], origins: Sequence[Origin], models: Sequence[ListedModel]) -> None:
     """Make the file beside, then put it in place: who reads at the same time keeps the old one."""
     with full_disk_is_an_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -168,6 +174,7 @@ def _write(path: Path, listings: Sequence[Listing], origins: Sequence[Origin]) -
             try:
                 with connection:
                     _fill(Database(connection), listings, origins)
+                    _fill_models(connection, models)
                 connection.execute("VACUUM")
             finally:
                 connection.close()
@@ -192,6 +199,13 @@ def _fill(db: Database, listings: Sequence[Listing], origins: Sequence[Origin]) 
         rows = [(t, number, t in preempts, t in lists) for t in sorted(lists | preempts)]
         db.conn.executemany("INSERT INTO types VALUES (?, ?, ?, ?)", rows)
     db.table("packs").enable_fts(["title", "author", "description", "url", "types"], tokenize="porter unicode61")
+
+
+def _fill_models(connection: sqlite3.Connection, models: Sequence[ListedModel]) -> None:
+    connection.execute("CREATE TABLE models (file TEXT, folder TEXT, name TEXT, url TEXT)")
+    rows = [(m.file, m.folder, m.name, m.url) for m in models]
+    connection.executemany("INSERT INTO models VALUES (?, ?, ?, ?)", rows)
+    connection.execute("CREATE INDEX models_by_file ON models (file)")
 
 
 def _row(number: int, pack: Listing) -> dict[str, object]:
@@ -310,6 +324,15 @@ class Catalogue:
             *(packs[i] for i in sorted(packs, key=fit.__getitem__)),
         ]
         return list({pack.identity: pack for pack in best}.values())[:limit]
+
+    def find_model(self, folder: str, name: str) -> str | None:
+        """Where the model `name` of that folder can be fetched, if the list has one alone that is meant."""
+        with self._translated():
+            # A catalogue from before models were listed has no such table.
+            if not self._all("SELECT 1 FROM sqlite_master WHERE name = 'models'"):
+                return None
+            rows = self._all("SELECT folder, name, url FROM models WHERE file = ?", name.rsplit("/", 1)[-1].lower())
+        return choose_model([ListedModel(**dict(row)) for row in rows], folder, name)
 
     def _load(self, ids: set[int]) -> None:
         for part in _parts(sorted(ids - self._packs.keys())):

@@ -1,25 +1,32 @@
 """Models from a version's lock to a container that reads them."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pycomfy.actions.models import add_model, models_status, pull_models, verify_models, view_models
+from pycomfy.actions.models import add_model, lock_models, models_status, pull_models, verify_models, view_models
 from pycomfy.actions.run import RunOptions, RunRequest, run
 from pycomfy.errors import BadInput, BadLock, MissingTool, NotFound
+from pycomfy.flow.catalogue.models import MODELS
 from pycomfy.flow.lock.model import ModelFile, UrlModel, parse_lock, render_lock
+from pycomfy.flow.needs.model import NeededModel
 from pycomfy.flow.version.reference import Reference
 from pycomfy.outside import process
+from pycomfy.outside.catalogue import update_catalogue
 from pycomfy.outside.engine import Engine, find_engine, read_layout
 from pycomfy.outside.home import Home
 from pycomfy.outside.models import store as store_module
+from pycomfy.outside.models.pin import Earlier
 from pycomfy.outside.models.store import ModelStore
 from pycomfy.progress import Silent
 from tests.actions.places import make_files, make_home, record, record_layout
+from tests.flow.catalogue.maps import A, lists
 from tests.outside.engine.tiny import write_layout
 from tests.outside.models.hub import Site, serve, sha256
+from tests.outside.repositories import commit
 
 LORA = b"a lora"
 CHECKPOINT = b"a checkpoint"
@@ -130,6 +137,27 @@ def test_verify_finds_what_changed_and_what_is_gone(
         "loras/changed": False,
         "loras/gone": False,
     }
+
+
+def test_a_model_nobody_tells_of_is_the_managers_of_that_name_with_a_remark(
+    site: Site, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", site.hub)
+    address = site.add("org/sharp", "sharp.pth", LORA).replace(site.hub, "https://huggingface.co")
+    entry = {"filename": "sharp.pth", "save_path": "default", "type": "upscale", "url": address}
+    listed = {**lists({A: (["X"],)}), MODELS: json.dumps({"models": [entry]}).encode()}
+    needs = [NeededModel("upscale_models", "sharp.pth", "1"), NeededModel("loras", "other.safetensors", "2")]
+    without = lock_models(needs, [], tmp_path, Earlier(), ModelStore(home))
+    assert without.models == () and len(without.notes) == 2
+    commit(tmp_path / "manager", listed)
+    update_catalogue(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
+    found = lock_models(needs, [], tmp_path, Earlier(), ModelStore(home))
+    assert [(m.place, m.sha256) for m in found.models] == [("upscale_models/sharp.pth", sha256(LORA))]
+    assert "ComfyUI-Manager's list: https://huggingface.co/org/sharp" in found.notes[0]
+    (tmp_path / "mine").write_bytes(CHECKPOINT)
+    add_model(str(tmp_path / "mine"), "upscale_models/sharp.pth", home, Silent())
+    mine = lock_models(needs, [], tmp_path, Earlier(), ModelStore(home))
+    assert [m.sha256 for m in mine.models] == [sha256(CHECKPOINT)]
 
 
 Runner = Callable[..., str]

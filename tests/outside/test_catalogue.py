@@ -7,6 +7,7 @@ import pytest
 
 from pycomfy.errors import BadInput, NotFound, PycomfyError, Unreachable
 from pycomfy.flow.catalogue.match import answer_type
+from pycomfy.flow.catalogue.models import MODELS
 from pycomfy.flow.catalogue.parse import MAP
 from pycomfy.outside.catalogue import FOLDER, Catalogue, Updated, catalogue_path, update_catalogue
 from pycomfy.outside.home import Home
@@ -178,3 +179,21 @@ def test_the_database_answers_as_the_lists_do(home: Home, tmp_path: Path) -> Non
     for type_ in types:
         expected = answer_type(type_, claim(listings, type_))
         assert answer_type(type_, found[type_]).answer == expected.answer
+
+
+def test_models_are_looked_up_by_folder_and_name(home: Home, index: Index, tmp_path: Path) -> None:
+    entry = {"filename": "sharp.pth", "save_path": "default", "type": "upscale", "url": "https://h/sharp.pth"}
+    files = {**lists({A: (["X"],)}), MODELS: json.dumps({"models": [entry]}).encode()}
+    fill(home, tmp_path / "manager", files)
+    with Catalogue(home) as catalogue:
+        assert catalogue.find_model("upscale_models", "sharp.pth") == "https://h/sharp.pth"
+        assert catalogue.find_model("loras", "sharp.pth") is None
+    wheel = [(f"{FOLDER}/{name}", data.decode()) for name, data in files.items()]
+    index.add("lists", "1.0", files=wheel)
+    update_catalogue(home, Silent(), wheel="lists", docs=NO_DOCS, repository=str(tmp_path / "gone"))
+    with Catalogue(home) as catalogue:
+        assert catalogue.find_model("upscale_models", "sub/sharp.pth") == "https://h/sharp.pth"
+    with sqlite3.connect(catalogue_path(home)) as connection:
+        connection.execute("DROP TABLE models")
+    with Catalogue(home) as catalogue:
+        assert catalogue.find_model("upscale_models", "sharp.pth") is None

@@ -164,7 +164,7 @@ def _from_elsewhere(want: WantedModel, origin: WebFile | None) -> ModelFile | Py
         # Its size would be known where it was added, but a lock is the same on every machine.
         return _pin(want, want.sha256, None, None if origin is None else UrlModel(url=origin.url))
     if origin is None:
-        fix = f"pycomfy models add FILE --as {want.place}, or name its url in pycomfy.toml"
+        fix = f"name its url in pycomfy.toml, or: pycomfy models add FILE --as {want.place}"
         return NotFound("nothing says where it is", fix=fix)
     fix = f"pycomfy models add '{origin.url}' --as {want.place}, or name its sha256 in pycomfy.toml"
     return NotFound("its server tells no SHA-256", where=origin.url, fix=fix)

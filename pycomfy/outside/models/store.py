@@ -46,6 +46,7 @@ class ModelStore:
     """`sha256/HH/HASH` are the models, `partial` what is being fetched, `refused` what came with another hash."""
 
     def __init__(self, home: Home, progress: Progress | None = None) -> None:
+        self.home = home
         self.folder = home.data / "models"
         self.progress = progress or Silent()
         self.hashes = HashCache(self.folder / "hashes.json", self.progress)
