@@ -1,7 +1,6 @@
 """From the workflow a person edits to the prompt a server runs: the frontend's `graphToPrompt`, in Python."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
@@ -152,10 +151,12 @@ class Reading:
         for index, slot in enumerate(self.nodes.slots(placed)):
             if slot.link is None:
                 continue
-            with suppress(BadWorkflow):
+            try:
                 source = self._source(placed, index)
-                if source is not None:
-                    found[slot.name] = source
+            except BadWorkflow:
+                continue
+            if source is not None:
+                found[slot.name] = source
         return found
 
     def shown(self, placed: Placed) -> dict[str, object]:
