@@ -24,12 +24,12 @@ def read_project(home: Home, reference: Reference | str) -> dict[str, bytes]:
 def find_record(home: Home, reference: Reference, progress: Progress) -> ImageRecord:
     """The newest image of a version for this machine's platform; of the newest version that has one, if `reference`
     names none. Raises `NotFound`."""
+    index(home, progress)
     version = find_version(home, reference)
     if version.number is None:
         what = f"{reference} came in by a merge, and has no number along the branch"
         raise NotFound(what, where="the library", fix=f"pycomfy branch NEW {reference}; then use NEW")
     number = version.number if reference != Reference(reference.name) else None
-    index(home, progress)
     with Store(database_path(home)) as store:
         found = store.find_image(reference.name, number, host_platform())
         other = found or store.find_image(reference.name, number)

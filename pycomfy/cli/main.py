@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from pycomfy import __version__
 from pycomfy.errors import BadInput, NoSpace, Problems, PycomfyError
@@ -56,8 +57,57 @@ INTERRUPTED = SIGNALLED + signal.SIGINT
 WronglyCalled: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Click's root of usage errors, as Typer knows it: newer ones bring a Click of their own."""
 
+
+def _load(name: str) -> Any:
+    """A command, or a group of them, as Typer's object."""
+    if name in GROUPS:
+        inner = import_module(f"pycomfy.cli.{name}").app
+    else:
+        own = f"{name}_" if iskeyword(name) else name
+        inner = typer.Typer(rich_markup_mode="markdown", add_completion=False)
+        inner.command(name)(getattr(import_module(f"pycomfy.cli.{own}"), own))
+    command = typer.main.get_command(inner)
+    command.name = name
+    return command
+
+
+class _Loaded(dict[str, Any]):
+    """The commands by name, each imported when it is asked for: a call needs one, and imports are what it waits for."""
+
+    def __missing__(self, name: str) -> Any:
+        if name not in (*COMMANDS, *GROUPS):
+            raise KeyError(name)
+        self[name] = _load(name)
+        return self[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in (*COMMANDS, *GROUPS) else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*COMMANDS, *GROUPS))
+
+    def __len__(self) -> int:
+        return len(COMMANDS) + len(GROUPS)
+
+    def keys(self) -> Any:
+        return (*COMMANDS, *GROUPS)
+
+    def items(self) -> Any:
+        return [(name, self[name]) for name in self]
+
+    def values(self) -> Any:
+        return [self[name] for name in self]
+
+
+class _Group(TyperGroup):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.commands = _Loaded()
+
+
 app = typer.Typer(
     name="pycomfy",
+    cls=_Group,
     help="Turn a ComfyUI workflow into a pinned, bit-reproducible CUDA image with a typed API.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -79,18 +129,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-def _command(name: str) -> Callable[..., Any]:
-    own = f"{name}_" if iskeyword(name) else name
-    command: Callable[..., Any] = getattr(import_module(f"pycomfy.cli.{own}"), own)
-    return command
-
-
-for _name in COMMANDS:
-    app.command(_name)(_command(_name))
-for _name in GROUPS:
-    app.add_typer(import_module(f"pycomfy.cli.{_name}").app, name=_name)
 
 
 def main() -> None:
