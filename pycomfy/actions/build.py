@@ -9,7 +9,7 @@ from pathlib import Path
 from pycomfy.actions.archive import fill_version
 from pycomfy.actions.index import index, layout_link
 from pycomfy.actions.lock import lock
-from pycomfy.actions.prove import ask_definitions, cached_definitions, make_prompt
+from pycomfy.actions.prove import ask_definitions, cached_definitions, load_instead, make_prompt
 from pycomfy.actions.realise import Project, Realised, host_platform, project_folder, realise
 from pycomfy.actions.wishes import LockRequest, read_bounded, read_config
 from pycomfy.errors import BadLock, PycomfyError
@@ -81,13 +81,12 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
     platform = request.platform or host_platform()
     job = _Job(request, pins, platform, wanted.file.parent, home, progress)
 
-    built: frozenset[str] = frozenset()
+    bare: Realised | None = None
     proven = False
     definitions = _known_definitions(request, pins, platform, home)
     if definitions is None and request.prove:
         find_engine(request.engine)  # or all would be built before it is missed
         bare = job.make(Content(pins, data))
-        built = bare.built
         definitions = ask_definitions(pins, platform, bare.oci, home, progress, request.engine)
     content = Content(pins, data, config=_read_config(wanted))
     if definitions is not None:
@@ -98,7 +97,10 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
     else:
         progress.say("note: not proven, and without a prompt: nobody asked ComfyUI what its nodes are")
     made = job.make(content)
-    return job.record(content, made, built | made.built, proven, time.monotonic() - began)
+    if bare is not None:
+        load_instead(pins, bare.oci, made.oci, request.engine)
+    built = made.built | (bare.built if bare else frozenset())
+    return job.record(content, made, built, proven, time.monotonic() - began)
 
 
 def _read_config(wanted: LockRequest) -> bytes | None:

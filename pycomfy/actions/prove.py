@@ -9,7 +9,7 @@ from pycomfy.flow.lock.model import Lock, PlatformName
 from pycomfy.flow.prompt.convert import Prompt, convert
 from pycomfy.flow.workflow.model import Workflow
 from pycomfy.outside.comfyui import NodeDefinitions, ask_image, read_cached, write_cached
-from pycomfy.outside.engine import find_engine, load, read_layout
+from pycomfy.outside.engine import find_engine, forget, load, read_layout
 from pycomfy.outside.home import Home
 from pycomfy.progress import Progress
 
@@ -33,6 +33,15 @@ def ask_definitions(
         task.note(f"{len(definitions.types)} node types")
     write_cached(home.cache, environment_hash(lock, platform), definitions)
     return definitions
+
+
+def load_instead(lock: Lock, asked: Path, made: Path, engine: str | None) -> None:
+    """Let the finished image take the place of the one that was asked, which had no prompt yet: its name in the engine
+    is then the right one's, and nothing nameless is left."""
+    chosen, before, after = find_engine(engine), read_layout(asked), read_layout(made)
+    load(chosen, after, lock.name)
+    if before.config_digest != after.config_digest:
+        forget(chosen, before)
 
 
 def make_prompt(workflow: Workflow, definitions: NodeDefinitions, progress: Progress) -> Prompt:

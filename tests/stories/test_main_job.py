@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pycomfy.outside import process
+from pycomfy.outside.engine import Engine
 from tests.stories.conftest import ROOT, Demo
 
 pytestmark = pytest.mark.story
@@ -98,3 +100,13 @@ def test_verify_says_which_layer_is_different(demo: Demo, made: dict[str, Any]) 
     answer = demo.pycomfy("verify", "hello", status=3)
     assert not answer["equal"]
     assert [d["what"] for d in answer["differences"]] == [f"layer {len(wrong)} (workflow)"]
+
+
+def test_the_engine_has_the_image_with_its_prompt_under_the_workflows_name(
+    demo: Demo, made: dict[str, Any], engine: Engine
+) -> None:
+    """And not the one that was asked for its nodes."""
+    found = process.run(engine.command("image", "inspect", "--format", "{{.Id}}", "localhost/pycomfy/hello:latest"))
+    assert found.stdout.decode().strip().removeprefix("sha256:") == made["build"]["config_digest"].removeprefix(
+        "sha256:"
+    )

@@ -2,7 +2,17 @@
 
 from pycomfy.outside.engine.choice import Engine, find_engine
 from pycomfy.outside.engine.container import Exit, run_container
-from pycomfy.outside.engine.image import LayoutImage, load, read_layout
+from pycomfy.outside.engine.image import LayoutImage, forget, load, read_layout
 from pycomfy.outside.engine.spec import ContainerSpec
 
-__all__ = ["ContainerSpec", "Engine", "Exit", "LayoutImage", "find_engine", "load", "read_layout", "run_container"]
+__all__ = [
+    "ContainerSpec",
+    "Engine",
+    "Exit",
+    "LayoutImage",
+    "find_engine",
+    "forget",
+    "load",
+    "read_layout",
+    "run_container",
+]

@@ -83,6 +83,13 @@ def load(engine: Engine, image: LayoutImage, name: str) -> str:
     return found
 
 
+def forget(engine: Engine, image: LayoutImage) -> None:
+    """Remove the image from the engine, if it is there and nothing uses it. Layers of other images stay."""
+    found = find_loaded(engine, image)
+    if found is not None:
+        process.run(engine.command("rmi", found))
+
+
 def find_loaded(engine: Engine, image: LayoutImage) -> str | None:
     """The id of this very image in the engine. Docker's containerd store goes by the manifest, all others by the
     config."""
