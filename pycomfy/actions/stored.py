@@ -38,7 +38,9 @@ def find_stored(reference: Reference | str, home: Home) -> Stored:
     return Stored(version, files, lock, library.images(version.tree))
 
 
-def list_labels(home: Home) -> list[str]:
-    """Every version of every workflow as NAME@N, the workflows by name, oldest versions first."""
+def list_built(home: Home, platform: PlatformName) -> list[str]:
+    """Every version that was built for `platform`, as NAME@N: the workflows by name, oldest versions first."""
     library = Library(library_path(home))
-    return [version.label for name in library.names() for version in reversed(library.versions(name))]
+    versions = [version for name in library.names() for version in reversed(library.versions(name))]
+    images = library.all_images({version.tree for version in versions})
+    return [version.label for version in versions if platform in images.get(version.tree, {})]

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from pycomfy.actions.realise import host_platform
+from pycomfy.actions.stored import list_built
 from pycomfy.actions.verify import VerifyRequest, VerifyResult
 from pycomfy.actions.verify import verify as verify_version
 from pycomfy.cli.progress import duration, make_progress
@@ -16,7 +18,10 @@ CHECK_FAILED = 3
 
 
 def verify(
-    name: Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow that was built, or one of its versions.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME[@V]", help="A workflow that was built, or one of its versions.")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every version of every workflow, one after the other.")] = False,
     store: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where the empty store is made: needs 1.6 times the image's size."),
@@ -29,15 +34,23 @@ def verify(
 ) -> None:
     """Build a version again in an empty store, and compare every digest. Exit 0 if all are equal, 3 if not.
 
-    Example: `pycomfy verify portrait@3`
+    Sources come from the archive, if it has them. A difference is explained: which layer, which file, which bytes.
+
+    Examples: `pycomfy verify portrait@3`, `pycomfy verify --all`
     """
-    request = VerifyRequest(name, store, NixSettings(sandbox=sandbox, jobs=jobs))
-    result = verify_version(request, find_home(), make_progress())
+    if (name is None) != all_:
+        raise typer.BadParameter("give a version's NAME[@V], or --all", param_hint="NAME")
+    home, progress = find_home(), make_progress()
+    results = []
+    for label in [name] if name is not None else list_built(home, host_platform()):
+        result = verify_version(VerifyRequest(label, store, NixSettings(sandbox=sandbox, jobs=jobs)), home, progress)
+        results.append(result)
+        if not as_json:
+            _show(result)
     if as_json:
-        print(json.dumps(_as_dict(result), indent=1))
-    else:
-        _show(result)
-    if result.differences:
+        answers = [_as_dict(result) for result in results]
+        print(json.dumps(answers if all_ else answers[0], indent=1, ensure_ascii=False))
+    if any(result.differences for result in results):
         raise typer.Exit(CHECK_FAILED)
 
 
@@ -48,7 +61,10 @@ def _as_dict(result: VerifyResult) -> dict[str, object]:
         "equal": not result.differences,
         "recorded": result.recorded.manifest_digest,
         "rebuilt": result.rebuilt.manifest_digest,
-        "differences": [{"what": d.what, "recorded": d.recorded, "rebuilt": d.rebuilt} for d in result.differences],
+        "differences": [
+            {"what": d.what, "recorded": d.recorded, "rebuilt": d.rebuilt, "why": list(d.why), "report": d.report}
+            for d in result.differences
+        ],
         "seconds": round(result.seconds, 3),
     }
 
@@ -62,3 +78,7 @@ def _show(result: VerifyResult) -> None:
         print(f"equal: {count} layers, config and manifest")
     for difference in result.differences:
         print(f"different: {difference.what}\n  recorded {difference.recorded}\n  rebuilt  {difference.rebuilt}")
+        for line in difference.why:
+            print(f"    {line}")
+        for line in difference.report.splitlines():
+            print(f"      {line}")

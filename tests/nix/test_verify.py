@@ -1,0 +1,105 @@
+"""Built again from the archive in an empty store: equal, or it is told what is not."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycomfy.actions.index import layout_link
+from pycomfy.actions.stored import find_stored, list_built
+from pycomfy.actions.verify import VerifyRequest, verify
+from pycomfy.errors import HashMismatch
+from pycomfy.flow.lock.model import Root
+from pycomfy.outside.archive import find_archive
+from pycomfy.outside.engine import LayoutImage, read_layout
+from pycomfy.outside.home import Home
+from pycomfy.outside.library import Library, library_path
+from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.progress import Silent
+from tests.nix.homes import Built, build_version, new_home
+from tests.nix.projects import Workshop
+from tests.nix.test_archive import make_lock
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return new_home(tmp_path)
+
+
+@pytest.fixture
+def built(workshop: Workshop, root: Root, home: Home) -> Built:
+    return build_version(workshop, make_lock(workshop, root, "to verify"), home)
+
+
+def _write(layout: Path, data: bytes) -> tuple[str, int]:
+    name = hashlib.sha256(data).hexdigest()
+    (layout / "blobs" / "sha256" / name).write_bytes(data)
+    return f"sha256:{name}", len(data)
+
+
+def forge(image: LayoutImage, to: Path, layer: str, old: bytes, new: bytes) -> LayoutImage:
+    """The image with other bytes in a layer, all digests fitting."""
+    shutil.copytree(image.layout, to)
+    for folder in (to, to / "blobs", to / "blobs/sha256"):
+        folder.chmod(0o755)
+    at = image.layer_names.index(layer)
+    data = image.blob(image.layers[at]).read_bytes()
+    assert data.count(old) == 1 and len(old) == len(new)
+    digest, size = _write(to, data.replace(old, new))
+    config: dict[str, Any] = json.loads(image.blob(image.config_digest).read_bytes())
+    config["rootfs"]["diff_ids"][at] = digest
+    manifest: dict[str, Any] = json.loads(image.blob(image.manifest_digest).read_bytes())
+    manifest["layers"][at] |= {"digest": digest, "size": size}
+    digest, size = _write(to, json.dumps(config).encode())
+    manifest["config"] |= {"digest": digest, "size": size}
+    digest, size = _write(to, json.dumps(manifest).encode())
+    index: dict[str, Any] = json.loads((to / "index.json").read_bytes())
+    index["manifests"][0] |= {"digest": digest, "size": size}
+    (to / "index.json").chmod(0o644)
+    (to / "index.json").write_text(json.dumps(index))
+    return read_layout(to)
+
+
+def test_the_same_image_comes_from_the_archive_alone(workshop: Workshop, built: Built, home: Home) -> None:
+    for path in workshop.folder.glob("*.whl"):
+        path.unlink()
+    shutil.rmtree(workshop.folder / "greeter")
+    result = verify(VerifyRequest("small@1"), home, Silent())
+    assert result.differences == () and result.rebuilt.manifest_digest == built.image.manifest_digest
+    assert list_built(home, "linux/amd64") == ["small@1"] and list_built(home, "linux/arm64") == []
+
+
+def test_a_difference_is_explained_down_to_the_byte(built: Built, home: Home, tmp_path: Path) -> None:
+    forged = forge(built.image, tmp_path / "forged", "pack-greeter", b"to verify", b"to falsify"[:9])
+    layout_link(home, forged.manifest_digest).symlink_to(forged.layout)
+    stored = find_stored("small@1", home)
+    lie = stored.images["linux/amd64"].model_copy(
+        update={
+            "manifest_digest": forged.manifest_digest,
+            "config_digest": forged.config_digest,
+            "diff_ids": forged.diff_ids,
+            "built_at": "2030-01-01T00:00:00Z",
+        }
+    )
+    Library(library_path(home)).add_image(stored.version.tree, lie)
+    for path in home.data.glob("pycomfy.db*"):  # the record is made anew from the library
+        path.unlink()
+    result = verify(VerifyRequest("small@1"), home, Silent())
+    layer, config, manifest = result.differences
+    assert layer.what == "layer 5 (pack-greeter)"
+    place = "opt/ComfyUI/custom_nodes/greeter/text.txt"
+    assert layer.why == (f"{place}: from byte 3 on: {b'falsif'.hex()} → {b'verify'.hex()}",)
+    assert (config.what, manifest.what) == ("config", "manifest")
+    assert config.why[0].startswith("rootfs.diff_ids[4]: ")
+    if shutil.which("diffoscope"):
+        assert "+to verify" in layer.report
+
+
+def test_a_damaged_archive_is_said_before_anything_is_built(built: Built, home: Home) -> None:
+    entry = find_archive(home).narinfos()[0]
+    entry.write_bytes(b"x")
+    with pytest.raises(HashMismatch, match="damaged"):
+        verify(VerifyRequest("small@1", nix=NixSettings()), home, Silent())
