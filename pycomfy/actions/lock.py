@@ -37,7 +37,7 @@ from pycomfy.flow.lock.name import safe_name
 from pycomfy.flow.lock.requirements import Wants, list_wants, read_wants
 from pycomfy.flow.lock.supply import match_types, running_types
 from pycomfy.flow.lock.wheels import Target, choose_wheels
-from pycomfy.flow.needs.catalogue import class_types, is_node_source
+from pycomfy.flow.needs.catalogue import is_node_source
 from pycomfy.flow.needs.find import find_needs
 from pycomfy.flow.needs.model import NeededNode
 from pycomfy.flow.version.diff import Diff, diff
@@ -49,6 +49,7 @@ from pycomfy.outside.files import check_replaceable, full_disk_is_an_error, writ
 from pycomfy.outside.home import Home
 from pycomfy.outside.models.pin import Earlier
 from pycomfy.outside.models.store import ModelStore
+from pycomfy.outside.nodetypes import read_types
 from pycomfy.outside.sources import Pinned, pin_source
 from pycomfy.outside.uv import Question, compile_pylock
 from pycomfy.progress import Progress
@@ -86,8 +87,8 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
     asked, config = config.as_of, renewal.apply(config)
 
     sources = _pin_sources(config, base, home, progress)
-    builtin = {*_builtin_types(sources[COMFYUI]), *config.comfyui.types}
-    types = _pack_types(config.packs, sources)
+    builtin = {*_builtin_types(sources[COMFYUI], home), *config.comfyui.types}
+    types = _pack_types(config.packs, sources, home)
     wanted = _unsupplied(needs.nodes, {*builtin, *(t for own in types.values() for t in own)})
     hunted = Hunted()
     if wanted:
@@ -102,7 +103,7 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
         hunted = hunt_packs(hunt, home, progress, ask)
         config = config.model_copy(update={"packs": {**config.packs, **hunted.specs}})
         sources = {**sources, **hunted.sources}
-        types = _pack_types(config.packs, sources)
+        types = _pack_types(config.packs, sources, home)
         notes += hunted.notes
     supplied = match_types(needs.nodes, builtin, types, str(file))
     notes += [f"the node pack {name} supplies nothing to this workflow" for name in supplied if not supplied[name]]
@@ -192,8 +193,8 @@ def _as_of(config: Config, sources: Mapping[str, Pinned], notes: list[str]) -> d
     return newest
 
 
-def _pack_types(packs: Mapping[str, Spec], sources: Mapping[str, Pinned]) -> dict[str, set[str]]:
-    return {name: {*class_types(sources[name].files), *spec.types} for name, spec in packs.items()}
+def _pack_types(packs: Mapping[str, Spec], sources: Mapping[str, Pinned], home: Home) -> dict[str, set[str]]:
+    return {name: {*read_types(sources[name].files, home.cache).types, *spec.types} for name, spec in packs.items()}
 
 
 def _unsupplied(nodes: Sequence[NeededNode], known: Collection[str]) -> tuple[Wanted, ...]:
@@ -209,8 +210,9 @@ def _read_lock(path: Path) -> Lock | None:
         return None
 
 
-def _builtin_types(pinned: Pinned) -> set[str]:
-    return set(class_types({path: text for path, text in pinned.files.items() if is_node_source(path)}))
+def _builtin_types(pinned: Pinned, home: Home) -> set[str]:
+    files = {path: text for path, text in pinned.files.items() if is_node_source(path)}
+    return set(read_types(files, home.cache).types)
 
 
 def _comfyui_version(files: Mapping[str, str]) -> str:

@@ -204,12 +204,12 @@ def _pin(name: str, choices: Sequence[Choice], hunt: Hunt, home: Home) -> list[_
     types = tuple(sorted(c.type for c in choices))
     locked = _locked_commit(hunt, pack.identity)
     if locked is not None:
-        found = find_commit(repository, Wish((locked,), None, types))
+        found = find_commit(repository, Wish((locked,), None, types), home.cache)
         if found.commit == locked:
             found = replace(found, why="the lock's commit")
     else:
         versions = sort_versions(v for c in choices for v in c.versions)
-        found = find_commit(repository, Wish(versions, hunt.before, types))
+        found = find_commit(repository, Wish(versions, hunt.before, types), home.cache)
     raise_all([_lacking(name, c, found.why, hunt) for c in choices if c.type in found.absent])
     spec = GitSpec.model_validate({"git": pack.url, "rev": found.commit, "types": found.unseen})
     return [_PinnedPack(name, spec, pin_source(spec, Path(), name, home), found)]
@@ -252,7 +252,8 @@ def _refuse_taken(choices: Sequence[Choice], hunt: Hunt) -> None:
                 f'the node pack {name} is said to have the node type "{choice.type}" ({choice.evidence}), but at its'
                 " commit it does not",
                 where=_where(choice, hunt),
-                fix=f"pin a commit that has it: --node {name}=COMMIT; or do not name {name}, and one is looked for",
+                fix=f"pin a commit that has it: --node {name}=COMMIT; or, if it makes the type while it runs, say so in"
+                f" pycomfy.toml: [packs.{name}] types = […]",
             )
         )
     raise_all(problems)

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pycomfy.errors import PycomfyError, UnpinnedPack
-from pycomfy.flow.needs.catalogue import catalogue
 from pycomfy.outside.git import COMMIT, Repository
 from pycomfy.outside.gittree import read_tree
+from pycomfy.outside.nodetypes import read_types
 
 MOST_CHANGES = 40
 """Commits that changed how often a type is named, of which the trees are read."""
@@ -46,11 +46,14 @@ class Found:
     doubts: tuple[str, ...] = ()
 
 
-def find_commit(repository: Repository, wish: Wish) -> Found:
-    """The commit that fits `wish`. Raises `UnpinnedPack`, `NotFound`, `Unreachable`."""
+def find_commit(repository: Repository, wish: Wish, cache: Path) -> Found:
+    """The commit that fits `wish`; `cache` remembers what was read.
+
+    Raises `UnpinnedPack`, `NotFound`, `Unreachable`.
+    """
     doubts: list[str] = []
     commit, why = _start(repository, wish, doubts)
-    reading = _Reading(repository, wish.types)
+    reading = _Reading(repository, wish.types, cache)
     absent = reading.absent(commit)
     unseen = tuple(t for t in absent if reading.may_make(commit, t))
     if len(unseen) < len(absent):
@@ -176,8 +179,9 @@ def _changes(repository: Repository, head: str, text: str, *paths: str) -> list[
 class _Reading:
     """Which of the wanted types the source has at a commit; each commit is read once."""
 
-    def __init__(self, repository: Repository, types: tuple[str, ...]) -> None:
+    def __init__(self, repository: Repository, types: tuple[str, ...], cache: Path) -> None:
         self.repository = repository
+        self.cache = cache
         self.types = types
         self._known: dict[str, tuple[frozenset[str], bool, str]] = {}
 
@@ -200,7 +204,7 @@ class _Reading:
         if commit not in self._known:
             data = read_tree(self.repository, commit, _is_source)
             files = {path: text.decode("utf-8-sig", errors="replace") for path, text in data.items()}
-            read = catalogue(files)
+            read = read_types(files, self.cache)
             self._known[commit] = (frozenset(read.types), bool(read.dynamic), "\n".join(files.values()))
         return self._known[commit]
 
