@@ -1,11 +1,14 @@
 """`make bench`: every figure, beside what it is compared with, into RESULTS.md and on the screen."""
 
-from benchmarks import bench_image
+from benchmarks import bench_catalogue, bench_image
 from benchmarks.table import RESULTS, machine, render
 
 
 def main() -> None:
-    tables = [render("The image", bench_image.rows(), "Dockerfile")]
+    tables = [
+        render("The image", bench_image.rows(), "Dockerfile"),
+        render("Choosing node packs", bench_catalogue.rows(), "–"),
+    ]
     text = "\n".join([f"Measured by `make bench`: {machine()}.", "", *tables])
     RESULTS.write_text(text)
     print(text)

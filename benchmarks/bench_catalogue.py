@@ -1,33 +1,52 @@
-"""How fast the catalogue is made and asked. Run: `python -m benchmarks.bench_catalogue`; it needs a Python index."""
+"""How fast the catalogue is made and asked, and how often it is right. It needs a Python index.
+
+Run: `python -m benchmarks.bench_catalogue`.
+"""
 
 import json
 import random
 import sqlite3
 import tempfile
 import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.table import Row, render
+from pycomfy.errors import PycomfyError
 from pycomfy.flow.catalogue.match import answer_type
+from pycomfy.flow.choose.choose import choose
+from pycomfy.flow.choose.model import Knowledge, Wanted, Wishes
+from pycomfy.flow.lock.supply import running_types
+from pycomfy.flow.lock.wheels import Target
+from pycomfy.flow.needs.find import find_needs
+from pycomfy.flow.needs.model import NeededNode, Provenance
+from pycomfy.flow.workflow.parse import parse_workflow
+from pycomfy.outside import download
 from pycomfy.outside.catalogue import Catalogue, catalogue_path, update_catalogue
 from pycomfy.outside.home import Home
+from pycomfy.outside.uv import pin_wheel
 from pycomfy.progress import Silent
 
-GOAL = 0.5
-"""Seconds for 1,000 types, opening the catalogue included."""
+TEMPLATES = "comfyui-workflow-templates-json"
 
 
-def main() -> None:
+def rows() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder), Path(folder, "cache"))
         start = time.perf_counter()
-        made = update_catalogue(home, Silent())
-        print(f"update: {made.packs} packs, {made.types} types in {time.perf_counter() - start:.2f} s")
-        types = all_types(home)
-        for count in (1, 10, 100, 1000, len(types)):
-            chosen = random.Random(count).sample(types, count)
-            times = sorted(ask(home, chosen) for _ in range(5))
-            goal = f" (goal: {GOAL} s)" if count == 1000 else ""
-            print(f"{count} types: {times[2] * 1000:.1f} ms{goal}")
+        update_catalogue(home, Silent())
+        update = time.perf_counter() - start
+        packs = all_packs(home)
+        types = sorted({type_ for _, own in packs.values() for type_ in own})
+        chosen = random.Random(1).sample(types, 1000)
+        return [
+            Row("the catalogue fetched and made", update),
+            Row("1,000 node types answered", sorted(ask(home, chosen) for _ in range(5))[2], goal="under 0.5 s"),
+            *_precision(home, packs),
+            *_templates(home),
+        ]
 
 
 def ask(home: Home, types: list[str]) -> float:
@@ -38,11 +57,62 @@ def ask(home: Home, types: list[str]) -> float:
     return time.perf_counter() - start
 
 
-def all_types(home: Home) -> list[str]:
+def all_packs(home: Home) -> dict[str, tuple[str | None, list[str]]]:
+    """Identity -> registry id and types."""
     connection = sqlite3.connect(catalogue_path(home))
-    rows = connection.execute("SELECT types FROM packs").fetchall()
+    found = connection.execute("SELECT identity, registry_id, types FROM packs").fetchall()
     connection.close()
-    return sorted({type_ for (types,) in rows for type_ in json.loads(types)})
+    return {identity: (id_, json.loads(types)) for identity, id_, types in found}
+
+
+def _precision(home: Home, packs: dict[str, tuple[str | None, list[str]]]) -> Iterator[Row]:
+    """Every type of every pack with a registry id, as a workflow would have it: with the id, and without."""
+    for said in (True, False):
+        counts: Counter[str] = Counter()
+        with Catalogue(home) as catalogue:
+            for identity, (id_, types) in packs.items():
+                if id_ is None or not types:
+                    continue
+                pack = Provenance(id_) if said else None
+                wanted = [Wanted(t, (NeededNode("1", t, t, "runs", pack),)) for t in types]
+                found = catalogue.find(id_)
+                named = {id_: found} if found is not None else {}
+                chosen = choose(wanted, Knowledge(catalogue.claims(types), named), Wishes())
+                for choice in chosen.choices:
+                    counts["right" if choice.pack.identity == identity else "another"] += 1
+                counts["asked"] += len(chosen.questions)
+        how = "whose workflow names the id" if said else "without a word of the workflow"
+        for kind, text in (("right", "taken from it"), ("asked", "asked"), ("another", "given to another pack")):
+            yield Row(
+                f"types of packs with a registry id, {how}: {text}", 100 * counts[kind] / counts.total(), unit="%"
+            )
+
+
+def _templates(home: Home) -> Iterator[Row]:
+    """A template is ComfyUI's alone if each of its types is said, or listed, to be; whichever ComfyUI has it."""
+    wheel, _ = pin_wheel(TEMPLATES, Target("linux/amd64", "3.11"), home.cache)
+    path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, cache=home.cache)
+    counts: Counter[str] = Counter()
+    with zipfile.ZipFile(path) as archive, Catalogue(home) as catalogue:
+        for name in archive.namelist():
+            if not name.endswith(".json"):
+                continue
+            try:
+                types = running_types(find_needs(parse_workflow(archive.read(name), where=name)).nodes)
+            except PycomfyError:
+                continue  # an index, not a template
+            wanted = [Wanted(type_, tuple(nodes)) for type_, nodes in types.items()]
+            chosen = choose(wanted, Knowledge(catalogue.claims(types)), Wishes())
+            asked = any(question.core is None for question in chosen.questions)
+            counts["asked" if asked else "packs" if chosen.choices else "alone"] += 1
+    total = counts.total()
+    yield Row(f"{total} official templates: ComfyUI alone", 100 * counts["alone"] / total, goal="all", unit="%")
+    yield Row(f"{total} official templates: asked", 100 * counts["asked"] / total, unit="%")
+    yield Row(f"{total} official templates: with node packs", 100 * counts["packs"] / total, unit="%")
+
+
+def main() -> None:
+    print(render("Choosing node packs", rows(), "–"))
 
 
 if __name__ == "__main__":
