@@ -128,6 +128,9 @@ def _show(result: LockResult) -> None:
             f"  {name}: {len(wheels)} Python packages ({size(sum(w.size for w in wheels))}), "
             f"{len(debs)} of Debian {platform.root.suite} ({size(sum(d.size for d in debs))})"
         )
+    if lock.models:
+        count = "1 model" if len(lock.models) == 1 else f"{len(lock.models)} models"
+        print(f"  {count} ({size(sum(m.size or 0 for m in lock.models))}), not in the image")
     if result.changes is not None:
         _show_changes(describe(result.changes))
     for note in result.notes:

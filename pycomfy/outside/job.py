@@ -200,7 +200,8 @@ def explain(error: Error, log: str) -> PycomfyError:
 
 
 _FIXES = {
-    "value_not_in_list": "if it is a model, put it into the folder given with --models; else correct the workflow",
+    "value_not_in_list": "if it is a model, `pycomfy models status` tells of it, or give a folder with --models; "
+    "else correct the workflow",
     "invalid_prompt": "the image has no such node: build it again with the node's pack",
     "missing_node_type": "the image has no such node: build it again with the node's pack",
     "prompt_no_outputs": "add a node that saves or shows something",

@@ -41,6 +41,7 @@ def test_models_are_locked_fetched_and_verified(place: Place, site: Site, hubs: 
     locked = place.run("lock", ".", env=hubs)
     assert locked.status == 0, locked.err
     assert "the model sams/b.pth is not pinned" in locked.out and "checkpoints/a.ckpt is a pickle" in locked.out
+    assert "1 model (12 B), not in the image" in locked.out
     first = place.lock.read_bytes()
     (model,) = place.change_lock()["models"]
     assert model["sources"] == [{"kind": "huggingface", "path": "a.ckpt", "repository": "org/repo", "revision": COMMIT}]

@@ -41,6 +41,15 @@ def test_models_are_mounted_read_only() -> None:
     assert "--volume=/m:/models:ro" in plan(PODMAN, replace(SPEC, models=Path("/m")))
 
 
+def test_a_model_from_elsewhere_is_mounted_over_its_place() -> None:
+    spec = replace(SPEC, models=Path("/m"), model_files={"vae/a b": Path("/disk/x y")})
+    command = plan(PODMAN, spec)
+    assert command.index("--volume=/m:/models:ro") < command.index("--volume=/disk/x y:/models/vae/a b:ro")
+    for wrong in ({"vae/a:b": Path("/x")}, {"vae/a": Path("/x:y")}):
+        with pytest.raises(BadInput):
+            plan(PODMAN, replace(SPEC, models=Path("/m"), model_files=wrong))
+
+
 def test_labels_are_kept_only_where_something_of_the_user_is_mounted() -> None:
     strict = replace(PODMAN, selinux=True)
     assert "--volume=/jobs/1:/data:rw,Z" in plan(strict)
