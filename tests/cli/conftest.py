@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import pycomfy
 from tests.cli.places import Place, programs
 from tests.outside.debian_archive import Archive, new_archive
 from tests.outside.package_index import Index, serve
@@ -38,6 +39,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
         # Without gpgv in PATH, the signature of our own archive is remarked on instead of checked.
         env = {
             "PATH": programs(folder / "bin"),
+            "PYTHONPATH": str(Path(pycomfy.__file__).parents[1]),
             "UV_DEFAULT_INDEX": index.url,
             "PYCOMFY_DEBIAN_MIRROR": archive.folder.as_uri(),
             "PYCOMFY_DEBIAN_SECURITY_MIRROR": archive.folder.as_uri(),
