@@ -17,6 +17,7 @@ from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_conf
 from pycomfy.errors import BadConfig, PycomfyError, raise_all
 from pycomfy.flow.choose.explain import Reason, explain
 from pycomfy.flow.choose.model import Wanted
+from pycomfy.flow.choose.said import newer_core
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.config import Config, Spec
 from pycomfy.flow.lock.keep import MODELS, Renewal
@@ -97,6 +98,7 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
             str(file),
             prefer=config.prefer,
             taken=config.packs,
+            core=newer_core(needs.nodes, _comfyui_version(sources[COMFYUI].files)),
             before=asked,
             renewal=renewal,
         )

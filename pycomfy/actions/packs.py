@@ -39,16 +39,18 @@ Ask = Callable[[Question], Listing | None]
 
 @dataclass(frozen=True)
 class Hunt:
-    """What to look for: types without a pack, for the workflow at `where`. `prefer` are the user's preferences as they
-    were written, `taken` the packs that are there, `before` the date the lock is as of, if one was asked for.
+    """What to look for: types without a pack, for the workflow at `where`.
 
-    Packs of the lock so far stay at their commits, but those that `renewal` renews.
+    `prefer` are the user's preferences as they were written, `taken` the packs that are there, `core` the ComfyUI that
+    the workflow was made with if it is newer than the pinned one, `before` the date the lock is as of, if one was asked
+    for. Packs of the lock so far stay at their commits, but those that `renewal` renews.
     """
 
     wanted: Sequence[Wanted]
     where: str
     prefer: Sequence[str] = ()
     taken: Mapping[str, Spec] = field(default_factory=dict)
+    core: str | None = None
     before: datetime | None = None
     renewal: Renewal = field(default_factory=Renewal)
 
@@ -97,7 +99,7 @@ def _choose(hunt: Hunt, home: Home, progress: Progress, notes: list[str], ask: A
     knowledge, prefer = _look_up(hunt, home, registry, notes)
     types = unlisted(hunt.wanted, knowledge)
     registered = {type_: packs for type_ in types if (packs := registry.packs_with(type_))}
-    knowledge = Knowledge(knowledge.claims, knowledge.named, registered)
+    knowledge = Knowledge(knowledge.claims, knowledge.named, registered, hunt.core)
     chosen = choose(hunt.wanted, knowledge, Wishes(prefer, frozenset(_locked(hunt))))
     choices, problems = list(chosen.choices), []
     for question in chosen.questions:

@@ -108,7 +108,11 @@ class _Case:
             return self._take(listed.pack, "pattern", _EVIDENCE["pattern"])
         if owned:
             return self._ask(f"{len(owned)} packs have it")
-        return self._ask("only a pattern of names speaks for a pack" if listed.candidates else "no known pack has it")
+        if listed.candidates:
+            return self._ask("only a pattern of names speaks for a pack")
+        core = self.knowledge.core
+        newer = f", and the workflow was made with ComfyUI {core}, newer than the pinned one" if core else ""
+        return self._ask(f"no known pack has it{newer}", core)
 
     def _settle_unknown_id(self, possible: tuple[Listing, ...]) -> Choice | Question:
         """The workflow names a registry id that could not be looked up: a pack that is called so is the one."""

@@ -55,6 +55,19 @@ def read_said(nodes: Iterable[NeededNode], knowledge: Knowledge) -> Said:
     return Said(tuple(packs.values()), sort_versions(versions), tuple(unknown), core)
 
 
+def newer_core(nodes: Iterable[NeededNode], pinned: str) -> str | None:
+    """The newest ComfyUI that nodes were made with, if that is newer than the version `pinned`."""
+    named = sort_versions(
+        n.pack.version
+        for n in nodes
+        if n.pack is not None and n.pack.cnr_id == COMFY_CORE and n.pack.version is not None
+    )
+    try:
+        return next((v for v in named if not COMMIT.fullmatch(v) and Version(v) > Version(pinned)), None)
+    except InvalidVersion:
+        return None
+
+
 def _pack(said: Provenance, knowledge: Knowledge) -> Listing | None:
     if said.aux_id is not None:
         known = knowledge.named.get(said.aux_id)

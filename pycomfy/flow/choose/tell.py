@@ -17,7 +17,9 @@ def explain_question(question: Question, where: str) -> PycomfyError:
     if question.core is not None:
         newer = f"v{question.core}" if question.core else "…"
         fix = f'pin a ComfyUI that has it: in pycomfy.toml, [comfyui] git = "…", rev = "{newer}"'
-        if question.candidates:
+        if not question.candidates:
+            fix += "; or, if a node pack is meant, name it: --pack NAME=URL"
+        else:
             fix += "; or, if a node pack is meant, name it: --pack NAME=URL\n" + _list(question.candidates)
         return UnknownNode(what, where=place, fix=fix)
     if not question.candidates:

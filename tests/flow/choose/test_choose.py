@@ -1,5 +1,6 @@
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -137,3 +138,9 @@ def test_the_order_of_nodes_and_of_knowledge_changes_nothing(types: list[str], c
         return choose(wanted, know(*wanted, named={"pack-a": PACKS[A], "pack-b": PACKS[B]}), Wishes())
 
     assert answer(types) == answer(sorted(types))
+
+
+def test_an_unknown_type_of_a_workflow_of_a_newer_comfyui_may_be_its_own() -> None:
+    wanted = [want("Nobody's"), want("X")]
+    (question,) = choose(wanted, replace(know(*wanted), core="9.0"), Wishes()).questions
+    assert question.core == "9.0" and "made with ComfyUI 9.0" in question.why

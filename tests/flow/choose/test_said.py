@@ -1,5 +1,5 @@
 from pycomfy.flow.choose.model import Knowledge
-from pycomfy.flow.choose.said import read_said, references, sort_versions
+from pycomfy.flow.choose.said import newer_core, read_said, references, sort_versions
 from pycomfy.flow.needs.model import NeededNode, Provenance
 from tests.flow.catalogue.maps import A, some
 
@@ -22,3 +22,9 @@ def test_an_address_goes_before_an_id() -> None:
 def test_versions_are_newest_first_and_commits_before_them() -> None:
     commit = "f" * 40
     assert sort_versions(["1.9", "1.10", commit, "junk!", "1.9"]) == (commit, "1.10", "1.9", "junk!")
+
+
+def test_a_comfyui_newer_than_the_pinned_one_is_noticed() -> None:
+    nodes = [node(Provenance("comfy-core", None, v)) for v in ("0.3.9", "0.3.75", None, "f" * 40)]
+    assert newer_core(nodes, "0.3.10") == "0.3.75" and newer_core(nodes, "0.3.75") is None
+    assert newer_core([node(Provenance("x", None, "9"))], "1") is None and newer_core(nodes, "unknown") is None
