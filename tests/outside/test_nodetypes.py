@@ -25,7 +25,7 @@ def test_a_cache_that_is_broken_is_made_anew(tmp_path: Path) -> None:
         assert list(read_types(FILES, tmp_path).types) == ["X"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
 @given(st.dictionaries(st.sampled_from(["a.py", "b.py", "ab.py"]), st.sampled_from(["", "x", "xx"])))
 def test_other_files_are_other_answers(tmp_path: Path, files: dict[str, str]) -> None:
     read_types(files, tmp_path)
