@@ -28,7 +28,6 @@ def add_image(bare: Bare, tree: str, image: BuiltImage) -> BuiltImage:
                 return before
         with Writer(bare) as writer:
             blob = writer.write_blob(render_image(image))
-            writer.sync()
         bare.update_refs((ref, blob, old or ZERO))
     return image
 

@@ -232,7 +232,6 @@ class Library:
                 before = parents if parents is not None else (tip,) if tip is not None else ()
                 now = datetime.now(UTC).replace(microsecond=0)
                 made = writer.write_commit(NewCommit(tree, before, message, author, now))
-                writer.sync()
             self.bare.update_refs((_branch(name), made, tip or ZERO))
             self._settle()
             return Committed(self.find(Reference(name)), True)
@@ -240,9 +239,7 @@ class Library:
     def write_tree(self, files: Mapping[str, bytes]) -> str:
         """The tree that `files` are, to look for among versions; it is in the library then, but in no version yet."""
         with self.bare.writing(), Writer(self.bare) as writer:
-            tree = writer.write_tree(files)
-            writer.sync()
-        return tree
+            return writer.write_tree(files)
 
     # — within —
 

@@ -1,7 +1,6 @@
-"""Commits written straight into the object database, through GitPython: no index, no work tree, no process a file."""
+"""Commits written straight into the object database, through GitPython: no index, no work tree."""
 
 import hashlib
-import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -32,15 +31,18 @@ class NewCommit:
 
 
 class Writer:
-    """Writes objects, and brings them to the disk before anything can point at them."""
+    """Writes objects, each a `git hash-object`: only what is not known to be there should be written."""
 
     def __init__(self, bare: Bare) -> None:
         git = _gitpython()
         self._bare = bare
-        # GitDB writes by itself, where the default starts a process for each object.
-        self._repo = git.Repo(bare.path, odbt=git.GitDB)
-        self._repo.git.update_environment(**bare.environment())
-        self._written: list[str] = []
+        self._repo = git.Repo(bare.path)
+        # git itself brings each object to the disk, before anything can point at it.
+        wanted = {"core.fsync": "all", "safe.directory": str(bare.path)}
+        settings = {"GIT_CONFIG_COUNT": str(len(wanted))}
+        for number, (key, value) in enumerate(wanted.items()):
+            settings |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        self._repo.git.update_environment(**bare.environment(), **settings)
 
     def __enter__(self) -> "Writer":
         return self
@@ -57,8 +59,10 @@ class Writer:
             for part in folders:
                 inner = folder.setdefault(part, {})
                 if not isinstance(inner, dict):
-                    raise BadInput("a file and a folder have one name", where=path, fix="rename one")
+                    raise _one_name(path)
                 folder = inner
+            if name in folder:
+                raise _one_name(path)
             folder[name] = data
         return self._write_folder(root, known)
 
@@ -82,20 +86,7 @@ class Writer:
             author_date=when,
             commit_date=when,
         )
-        self._written.append(made.hexsha)
         return str(made.hexsha)
-
-    def sync(self) -> None:
-        """Bring what was written to the disk. A ref may point at it from now on."""
-        folders = set()
-        for id_ in self._written:
-            path = self._path(id_)
-            if path.exists():
-                _fsync(path)
-                folders.add(path.parent)
-        for folder in folders:
-            _fsync(folder)
-        self._written.clear()
 
     def _write_folder(self, folder: Folder, known: Collection[str]) -> str:
         from git.objects.fun import tree_to_stream
@@ -118,7 +109,6 @@ class Writer:
             from gitdb import IStream  # type: ignore[import-untyped]
 
             self._repo.odb.store(IStream(kind, len(data), BytesIO(data)))
-            self._written.append(id_)
         return id_
 
     def _path(self, id_: str) -> Path:
@@ -129,6 +119,10 @@ class Writer:
 def object_id(kind: bytes, data: bytes) -> str:
     """git's name for an object."""
     return hashlib.sha1(kind + b" %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _one_name(path: str) -> BadInput:
+    return BadInput("a file and a folder have one name", where=path, fix="rename one")
 
 
 def _check_path(path: str) -> list[str]:
@@ -160,14 +154,6 @@ def _plain_name(text: str) -> str:
 
 def _plain(message: str) -> str:
     return message.replace("\0", "").encode("utf-8", "replace").decode().strip() + "\n"
-
-
-def _fsync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _gitpython() -> Any:

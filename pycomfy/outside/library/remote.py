@@ -44,7 +44,7 @@ def find_remote(bare: Bare, remote: str) -> Address:
 
 def send(bare: Bare, address: Address, refs: Sequence[str]) -> list[Sent]:
     """Send `refs`; nothing there is overwritten. Raises `Unreachable` or `NotFound`."""
-    status, output, message = bare.ask("push", "--porcelain", "--quiet", "--", address.url, *(f"{r}:{r}" for r in refs))
+    status, output, message = bare.ask("push", "--porcelain", "--", address.url, *(f"{r}:{r}" for r in refs))
     words = {" ": "updated", "+": "updated", "*": "new", "=": "same", "!": "refused", "-": "updated"}
     sent = []
     for line in output.decode(errors="replace").splitlines():
