@@ -14,7 +14,9 @@ from pycomfy.flow.workflow.model import Workflow
 from pycomfy.flow.workflow.parse import parse_workflow
 from tests.flow.prompt.build import Json
 from tests.flow.prompt.compare import comparable
-from tests.stories.frontend.cases import GRAPHS, LOST, TEXTS, drawn
+from tests.stories.frontend.cases.graphs import GRAPHS, LOST
+from tests.stories.frontend.cases.pieces import drawn
+from tests.stories.frontend.cases.texts import TEXTS
 from tests.stories.frontend.chromium import Page
 
 pytestmark = pytest.mark.story

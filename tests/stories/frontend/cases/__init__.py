@@ -1,0 +1,1 @@
+"""Workflows of our own, of real nodes, for what no official template has."""
