@@ -17,7 +17,7 @@ import pytest
 from pycomfy.actions import archive as archive_action
 from pycomfy.actions.plain import restore_plain
 from pycomfy.actions.restore import RestoreRequest, restore_image
-from pycomfy.errors import HashMismatch, NotFound, Problems, PycomfyError
+from pycomfy.errors import BadInput, HashMismatch, NotFound, Problems, PycomfyError
 from pycomfy.flow.archive.narinfo import narinfo_name
 from pycomfy.flow.archive.needs import list_needs
 from pycomfy.flow.archive.storepath import to_nix32
@@ -185,15 +185,38 @@ def test_garbage_is_what_no_version_needs(lost: Lost) -> None:
     assert len(archive.narinfos()) == before - 1
 
 
-def test_another_store_takes_it_all_and_gives_it_back(lost: Lost, tmp_path: Path) -> None:
-    url = f"file://{tmp_path}/team"
-    pushed = archive_action.push(url, lost.home, lost.nix, Silent())
+def test_another_store_takes_it_all_and_gives_it_back(lost: Lost, workshop: Workshop, tmp_path: Path) -> None:
+    pushed = archive_action.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
     assert pushed.moved == pushed.paths == len(find_archive(lost.home).narinfos())
-    shutil.rmtree(find_archive(lost.home).folder)
-    pulled = archive_action.pull(url, lost.home, lost.nix, Silent())
-    assert (pulled.moved, pulled.absent) == (pushed.paths, ())
-    assert archive_action.verify_archive(lost.home, lost.nix, Silent()).damage == ()
+    for url in (f"file://{tmp_path}/team", f"{workshop.address}/team"):
+        shutil.rmtree(find_archive(lost.home).folder)
+        pulled = archive_action.pull(url, lost.home, lost.nix, Silent())
+        assert (pulled.moved, pulled.absent) == (pushed.paths, ())
+        assert archive_action.verify_archive(lost.home, lost.nix, Silent()).damage == ()
     assert restore_image(lost.request("small@1"), lost.home, Silent()).same
+
+
+def test_what_another_store_lacks_is_said(lost: Lost, workshop: Workshop, tmp_path: Path) -> None:
+    archive_action.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
+    need = next(n for n in list_needs(lost.versions[0].lock) if n.title == "one 1.0")
+    (tmp_path / "team" / narinfo_name(need.path)).unlink()
+    shutil.rmtree(find_archive(lost.home).folder)
+    for url in (f"file://{tmp_path}/team", f"{workshop.address}/team"):
+        (missing,) = archive_action.pull(url, lost.home, lost.nix, Silent()).absent
+        assert missing.need == need
+
+
+@pytest.mark.parametrize("url", ["", "--help", "/tmp/x", "gopher://x", "s3://a b", "file://x\n", "local?root=/tmp"])
+def test_what_is_no_stores_url_is_refused(lost: Lost, url: str) -> None:
+    with pytest.raises(BadInput):
+        archive_action.push(url, lost.home, lost.nix, Silent())
+
+
+def test_a_store_that_does_not_answer_is_an_error_of_the_users(lost: Lost) -> None:
+    shutil.rmtree(find_archive(lost.home).folder)
+    with pytest.raises(PycomfyError) as caught:
+        archive_action.pull("http://127.0.0.1:1/team", lost.home, lost.nix, Silent())
+    assert "127.0.0.1" in str(caught.value)
 
 
 def test_restore_takes_what_it_lacks_from_another_archive(lost: Lost, tmp_path: Path) -> None:

@@ -11,11 +11,16 @@ from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.process import run
 
 _FEATURES = ("--extra-experimental-features", "nix-command")
+# Nix remembers for hours what a server had and had not; what was pushed meanwhile must be found.
+_FRESH = ("--option", "narinfo-cache-negative-ttl", "0", "--option", "narinfo-cache-positive-ttl", "0")
 _URL = re.compile(r"(https?|ssh|ssh-ng|s3|file)://[^\s\x00-\x20]+")
 _PLAIN = re.compile(r"[A-Za-z0-9/._+-]+")
 _MISMATCH = re.compile(r"hash mismatch (?:importing|in) path '([^']+)'")
 _CORRUPT = re.compile(r"corrupt|invalid NAR|NAR .*(?:mismatch|end)|bad archive|expected string", re.IGNORECASE)
-_ABSENT = re.compile(r"is not valid|does not exist in (?:the )?(?:store|binary cache)|don't know how to build")
+_ABSENT = re.compile(
+    r"is not valid|no substituter that can build it|does not exist in (?:the )?(?:store|binary cache)|don't know how to"
+    r" build"
+)
 
 
 def parse_store_url(text: str) -> str:
@@ -61,7 +66,7 @@ def copy_between(settings: NixSettings, source: str, to: str, paths: Sequence[st
 def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> None:
     if not paths:
         return
-    command = settings.command("nix", *_FEATURES, "copy", "--no-check-sigs", *where, *paths)
+    command = settings.command("nix", *_FEATURES, *_FRESH, "copy", "--no-check-sigs", *where, *paths)
     result = run(command)
     if result.returncode != 0:
         raise _failure(result.stderr.decode(errors="replace"), where[-1] if "--to" in where else where[1])
