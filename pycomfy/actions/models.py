@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pycomfy.actions.versions import read_project
 from pycomfy.actions.wishes import LockRequest, read_bounded, read_config
-from pycomfy.errors import BadInput, NotFound
+from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
 from pycomfy.flow.lock.config import ModelSpec
 from pycomfy.flow.lock.model import Lock, ModelFile, ModelFolder, RelativePath, parse_lock
 from pycomfy.flow.lock.models import Unpinned, WantedModel, is_pickle, list_models
@@ -20,6 +20,7 @@ from pycomfy.flow.version.reference import Reference, parse_reference
 from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside.catalogue import Catalogue
 from pycomfy.outside.home import Home
+from pycomfy.outside.models.folder import find_models
 from pycomfy.outside.models.hubs import find_hubs
 from pycomfy.outside.models.pin import Earlier, Pinned, pin_models
 from pycomfy.outside.models.pull import fetch_unknown
@@ -200,6 +201,28 @@ def add_model(source: str, place: str | None, home: Home, progress: Progress) ->
     if is_pickle(place):
         progress.say(f"warning: {place} is a pickle: code in it runs when it is loaded")
     return AddResult(place, stored, None if before is None else before.sha256)
+
+
+def add_folder(folder: Path, home: Home, progress: Progress) -> list[AddResult]:
+    """Take every model of a folder like ComfyUI's `models` into the store, each called by its place there. What cannot
+    be added is told of together, when all the others are."""
+    store = ModelStore(home, progress)
+    added: list[AddResult] = []
+    problems: list[PycomfyError] = []
+    for found, path in find_models(folder):
+        try:
+            place = _place(found)
+            stored = store.add(path)
+        except (BadInput, NotFound) as e:
+            problems.append(e)
+            continue
+        before = store.call(place, stored)
+        added.append(AddResult(place, stored, None if before is None else before.sha256))
+    raise_all(problems)
+    if not added:
+        fix = "give a folder with checkpoints/, loras/ and so on"
+        raise NotFound("there is no model in the folder", where=str(folder), fix=fix)
+    return added
 
 
 def _fetch(source: str, place: str, store: ModelStore) -> tuple[str, Stored]:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -90,26 +91,35 @@ def pull(target: _Target, as_json: _Json = False) -> None:
 
 @app.command()
 def add(
-    source: Annotated[str, typer.Argument(metavar="FILE|URL", help="A model's file, or where to fetch it.")],
+    source: Annotated[
+        str, typer.Argument(metavar="FILE|FOLDER|URL", help="A model, a folder like ComfyUI's, or an address.")
+    ],
     place: Annotated[
         str | None,
         typer.Option("--as", metavar="FOLDER/NAME", help="What workflows call it.", show_default=False),
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Take a model into the store, without a copy of it, and remember what it is called.
+    """Take models into the store, without a copy of them, and remember what they are called.
 
-    A file in ComfyUI's `models` folder is called what it is called there.
+    A file in ComfyUI's `models` folder is called what it is called there; so are all in such a folder.
 
-    Example: `pycomfy models add ~/Downloads/x.safetensors --as loras/x.safetensors`
+    Examples: `pycomfy models add ~/Downloads/x.safetensors --as loras/x.safetensors`,
+    `pycomfy models add ~/ComfyUI/models`
     """
-    result = action.add_model(source, place, find_home(), make_progress())
+    if Path(source).is_dir():
+        if place is not None:
+            raise typer.BadParameter("a folder's models are called what they are called there", param_hint="--as")
+        results = action.add_folder(Path(source), find_home(), make_progress())
+    else:
+        results = [action.add_model(source, place, find_home(), make_progress())]
     if as_json:
-        _print({"place": result.place, **_stored_dict(result.stored), "replaced": result.replaced})
+        _print([{"place": r.place, **_stored_dict(r.stored), "replaced": r.replaced} for r in results])
         return
-    print(f"{result.place}  {result.stored.sha256}")
-    if result.replaced is not None:
-        print(f"note: it was another file before, {result.replaced}", file=sys.stderr)
+    for result in results:
+        print(f"{result.place}  {result.stored.sha256}")
+        if result.replaced is not None:
+            print(f"note: {result.place} was another file before, {result.replaced}", file=sys.stderr)
 
 
 @app.command()

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.actions.models import add_model, lock_models, models_status, pull_models, verify_models, view_models
+from pycomfy.actions.models import (
+    add_folder,
+    add_model,
+    lock_models,
+    models_status,
+    pull_models,
+    verify_models,
+    view_models,
+)
 from pycomfy.actions.run import RunOptions, RunRequest, run
 from pycomfy.errors import BadInput, BadLock, MissingTool, NotFound
 from pycomfy.flow.catalogue.models import MODELS
@@ -112,6 +120,31 @@ def test_a_file_is_called_what_comfyui_calls_it(home: Home, tmp_path: Path) -> N
         with pytest.raises(BadInput) as caught:
             add_model(str(tmp_path / "y"), wrong, home, Silent())
         assert "--as FOLDER/NAME" in caught.value.fix
+
+
+def test_a_whole_folder_is_added_as_comfyui_has_it(home: Home, tmp_path: Path) -> None:
+    models, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
+    for folder in (models / "loras" / "sub", models / "custom_nodes", elsewhere):
+        folder.mkdir(parents=True)
+    for name in ("loras/sub/a.safetensors", "loras/put_loras_here", "stray.pt", "loras/.hidden.pt"):
+        (models / name).write_bytes(LORA)
+    (elsewhere / "b.ckpt").write_bytes(CHECKPOINT)
+    (models / "checkpoints").symlink_to(elsewhere)
+    (elsewhere / "loop").symlink_to(models / "loras" / "sub")
+    (models / "loras" / "sub" / "up").symlink_to(models)
+    (models / "vae").mkdir()
+    (models / "vae" / "gone.pt").symlink_to("nowhere")
+    added = add_folder(models, home, Silent())
+    assert [a.place for a in added] == [
+        "checkpoints/b.ckpt",
+        "checkpoints/loop/a.safetensors",
+        "loras/sub/a.safetensors",
+    ]
+    (models / "custom_nodes" / "x.pt").write_bytes(b"x")
+    with pytest.raises(BadInput, match=r"custom_nodes/x\.pt"):
+        add_folder(models, home, Silent())
+    with pytest.raises(NotFound, match="no model"):
+        add_folder(models / "vae", home, Silent())
 
 
 def test_a_model_is_added_from_an_address_with_the_hash_it_has(site: Site, home: Home) -> None:

@@ -59,7 +59,7 @@ def _find(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | 
             continue
         folder = _folder(type_, name)
         found = spec.input(name) if spec is not None else None
-        is_file = _MODEL_FILE.search(value) is not None and "\n" not in value and "://" not in value
+        is_file = is_model_file(value) and "\n" not in value and "://" not in value
         # Loaders offer choices. A string is a model only if it looks like one, a free text never.
         is_combo = found is not None and found.type == "COMBO"
         is_other = found is not None and not is_combo and folder is None
@@ -78,6 +78,11 @@ def _folder(type_: str, input_: str) -> str | None:
     name = input_.rsplit(".", 1)[-1]
     found = FOLDERS_BY_INPUT.get(name) or FOLDERS_BY_INPUT.get(_NUMBERED.sub("", name))
     return found or FOLDERS_BY_INPUT.get(_NUMBERED.sub("", name) + "_name")
+
+
+def is_model_file(name: str) -> bool:
+    """Whether a file of that name is a model's, by its ending."""
+    return _MODEL_FILE.search(name) is not None
 
 
 def model_path(name: str) -> str:

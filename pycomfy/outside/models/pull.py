@@ -205,20 +205,32 @@ class _Pull:
             check_status(url, answer, denied(url, self.shared.hubs))
             if self.have and not self._goes_on(answer):
                 self._restart(out)
-            self._learn_size(answer)
+            self._check_size(url, answer)
             for chunk in answer.iter_raw():  # unbuffered: what has come is kept when the connection breaks
                 self._take(url, out, chunk)
+        if self.have < (self.model.size or 0):
+            raise Again(f"it ended after {self.have} of {self.model.size} bytes")
 
     def _goes_on(self, answer: httpx.Response) -> bool:
         """Whether the answer begins where the partial file ends."""
         found = _RANGE.match(answer.headers.get("Content-Range", ""))
         return answer.status_code == 206 and found is not None and int(found[1]) == self.have
 
-    def _learn_size(self, answer: httpx.Response) -> None:
+    def _check_size(self, url: str, answer: httpx.Response) -> None:
+        """A file of another size need not be fetched to know that it is not the one."""
         length = answer.headers.get("Content-Length", "")
-        if self.model.size is None and not self.told and length.isascii() and length.isdigit():
+        if not (length.isascii() and length.isdigit()):
+            return
+        size = self.have + int(length)
+        if self.model.size is None and not self.told:
             self.told = True
-            self.shared.expect(self.have + int(length))
+            self.shared.expect(size)
+        if self.model.size not in (None, size):
+            raise HashMismatch(
+                f"{self.model.place}: expected {self.model.size} bytes, but the file there has {size}",
+                where=public(url),
+                fix="lock again if the file was really replaced",
+            )
 
     def _take(self, url: str, out: IO[bytes], chunk: bytes) -> None:
         limit = LARGEST if self.model.size is None else self.model.size

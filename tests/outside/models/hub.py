@@ -38,9 +38,12 @@ class Asked:
 
 @dataclass
 class Site:
-    """`files` are by path on the third server. A path's `trouble` is what its next answers are, one each: a status, or
-    "cut" (half of it, then the connection ends), "wrong" (other bytes), "whole" (no ranges), "slow" (a late start).
-    `gated` paths of the hub want the token."""
+    """`files` are by path on the third server. `gated` paths of the hub want the token.
+
+    A path's `trouble` is what its next answers are, one each: a status, or "cut" (half of it, then the connection
+    ends), "silent" (half of it, as if that were all), "unsized" (of unknown length), "wrong" (other bytes), "whole"
+    (no ranges), "slow" (a late start).
+    """
 
     hub: str = ""
     civitai: str = ""
@@ -183,10 +186,11 @@ def _handler(site: Site, name: str) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
             for header, value in site.headers.items():
                 self.send_header(header, value)
-            self.send_header("Content-Length", str(len(data) - start))
+            if trouble not in ("silent", "unsized"):
+                self.send_header("Content-Length", str(len(data) - start))
             self.end_headers()
             rest = data[start:]
-            if trouble == "cut":
+            if trouble in ("cut", "silent"):
                 rest = rest[: len(rest) // 2]
             for i in range(0, len(rest), 1 << 16):
                 self.wfile.write(rest[i : i + (1 << 16)])

@@ -130,11 +130,27 @@ def test_wrong_bytes_are_refused_and_kept_aside(site: Site, store: ModelStore) -
     assert read(store) == DATA
 
 
+@pytest.mark.parametrize("size", [1000, len(DATA) + 1])
+def test_a_file_of_another_size_is_not_even_fetched(site: Site, store: ModelStore, size: int) -> None:
+    model = hub_model(site).model_copy(update={"size": size})
+    with pytest.raises(HashMismatch, match=f"expected {size} bytes, but the file there has {len(DATA)}"):
+        fetch(store, model)
+    assert store.find(model.sha256) is None and not (store.folder / "refused").exists()
+
+
 def test_more_bytes_than_pinned_are_refused_without_reading_on(site: Site, store: ModelStore) -> None:
     model = hub_model(site).model_copy(update={"size": 1000})
+    site.trouble[LFS] = ["unsized"]
     with pytest.raises(HashMismatch, match="more than 1000 bytes"):
         fetch(store, model)
     assert store.find(model.sha256) is None
+
+
+def test_an_answer_that_ends_early_without_a_word_goes_on(site: Site, store: ModelStore) -> None:
+    site.trouble[LFS] = ["silent", "silent", "unsized"]
+    fetch(store, hub_model(site))
+    assert read(store) == DATA
+    assert [a.range for a in site.downloads()] == [None, "bytes=150000-", "bytes=225000-"]
 
 
 def test_the_next_source_is_asked_when_one_is_gone_or_wrong(site: Site, store: ModelStore) -> None:
