@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pycomfy.actions.together import together
-from pycomfy.errors import NotFound, PycomfyError, UnknownNode, raise_all
+from pycomfy.errors import BadInput, NotFound, PycomfyError, UnknownNode, raise_all
 from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.catalogue.place import find_place
 from pycomfy.flow.choose.choose import choose, unlisted
@@ -119,10 +119,10 @@ def _choose(hunt: Hunt, home: Home, progress: Progress, notes: list[str], ask: A
 
 
 def _refresh_if_missing(home: Home, progress: Progress, notes: list[str]) -> None:
-    """Without a catalogue make one; where that cannot be, the workflow's own addresses have to do."""
+    """Without a catalogue, or with one of another pycomfy, make one; else the workflow's own addresses have to do."""
     try:
         Catalogue(home).close()
-    except NotFound:
+    except (NotFound, BadInput):
         try:
             notes.extend(update_catalogue(home, progress).remarks)
         except PycomfyError as e:
@@ -140,7 +140,7 @@ def _look_up(hunt: Hunt, home: Home, registry: Registry, notes: list[str]) -> tu
         with Catalogue(home) as catalogue:
             claims = catalogue.claims(one.type for one in hunt.wanted)
             named = {name: pack for name in names if (pack := catalogue.find(name)) is not None}
-    except NotFound:
+    except (NotFound, BadInput):
         pass
     for name in names:
         if name not in named and find_place(name) is None and (pack := registry.find(name)) is not None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -209,6 +210,8 @@ def _read_wheel(path: Path, spec: WheelSpec, owner: str) -> dict[str, str]:
 
 def _pin_url(spec: UrlSpec, owner: str, home: Home) -> Pinned:
     name = unquote(urlsplit(spec.url).path.rsplit("/", 1)[-1])
+    # Neither the Nix store nor a Python module cares for the spaces that some names have.
+    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", name).lstrip("._+-")
     try:
         name = TypeAdapter(FileName).validate_python(name)
     except ValidationError:

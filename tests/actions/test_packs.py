@@ -1,7 +1,13 @@
 """Finding packs: the catalogue, the repositories and git are real; only github.com is a folder of the test's."""
 
-from collections.abc import Sequence
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,7 +16,7 @@ from pycomfy.actions.packs import Hunt, Hunted, hunt_packs
 from pycomfy.errors import AmbiguousNode, Problems, UnknownNode
 from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.choose.model import Question, Wanted
-from pycomfy.flow.lock.config import GitSpec
+from pycomfy.flow.lock.config import GitSpec, UrlSpec
 from pycomfy.flow.lock.keep import Renewal
 from pycomfy.flow.lock.model import ComfyUI, GitSource, Lock, Pack, PathSource, WorkflowPin
 from pycomfy.flow.needs.model import NeededNode, Provenance
@@ -163,6 +169,52 @@ def test_without_any_catalogue_the_workflows_own_address_is_enough(
     with serve() as index:
         monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
         found = hunt_packs(hunt("X", packs=[Provenance(None, "ann/ComfyUI-A.git")]), bare, Silent())
+    assert list(found.specs) == ["ComfyUI-A"] and any("no catalogue" in note for note in found.notes)
+
+
+@pytest.fixture
+def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
+    """A web server with a certificate of its own, and the folder it serves."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate")
+    key, folder = tmp_path / "key.pem", tmp_path / "web"
+    folder.mkdir()
+    subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(key)]
+    subprocess.run([*command, *subject], check=True, capture_output=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(key))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"https://127.0.0.1:{server.server_address[1]}", folder
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_pack_of_single_files_is_pinned_file_by_file(home: Home, tmp_path: Path, web: tuple[str, Path]) -> None:
+    address, folder = web
+    (folder / "some nodes.py").write_text(code("One", "Two"))
+    update = commit(tmp_path / "manager", lists({f"{address}/some%20nodes.py": (["One", "Two", "Three"],)}))
+    update_catalogue(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
+    found = hunt_packs(hunt("One", "Two"), home, Silent())
+    (spec,) = found.specs.values()
+    assert isinstance(spec, UrlSpec) and spec.url.startswith(address) and update
+    assert list(found.specs) == ["some-nodes"] and "One" in found.sources["some-nodes"].files["__init__.py"]
+    with pytest.raises(UnknownNode, match='node type "Three"'):
+        hunt_packs(hunt("Three"), home, Silent())
+
+
+def test_a_catalogue_that_cannot_be_read_is_made_anew_or_told(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.data / "catalog.db").write_bytes(b"no database")
+    with serve() as index:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+        found = hunt_packs(hunt("X", packs=[Provenance(None, "ann/ComfyUI-A")]), home, Silent())
     assert list(found.specs) == ["ComfyUI-A"] and any("no catalogue" in note for note in found.notes)
 
 

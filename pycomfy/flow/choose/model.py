@@ -24,8 +24,8 @@ class Knowledge:
     """All that choosing may look at.
 
     `claims` and `registry` are by type; `named` are the packs that the registry ids and addresses of the workflow stand
-    for, as it writes them; a name that nobody knows is not in it. `core` is the ComfyUI that the workflow was made with,
-    where that is newer than the pinned one.
+    for, as it writes them; a name that nobody knows is not in it. `core` is the ComfyUI that the workflow was made
+    with, where that is newer than the pinned one.
     """
 
     claims: Mapping[str, Claims] = field(default_factory=dict)
