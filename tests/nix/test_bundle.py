@@ -17,18 +17,20 @@ import pytest
 
 from pycomfy.actions import archive as archive_action
 from pycomfy.actions.bundle import export_version, import_bundle
+from pycomfy.actions.plain import restore_plain
 from pycomfy.actions.restore import RestoreRequest, restore_image
 from pycomfy.actions.stored import find_stored
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError
 from pycomfy.flow.archive.bundle import FileEntry, render_manifest
-from pycomfy.flow.lock.model import Root
+from pycomfy.flow.lock.model import ModelFile, Root
 from pycomfy.outside.archive import find_archive
 from pycomfy.outside.bundle import Content, open_bundle, write_bundle
 from pycomfy.outside.engine import read_layout
 from pycomfy.outside.home import Home
 from pycomfy.outside.library import Library, library_path
+from pycomfy.outside.models.store import ModelStore
 from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import empty_store
+from pycomfy.outside.nix.store import empty_store, valid_paths
 from pycomfy.progress import Silent
 from tests.nix.homes import Built, build_version, new_home
 from tests.nix.projects import Workshop
@@ -89,6 +91,41 @@ def test_nix_alone_builds_it(exported: Exported, empty: NixSettings, tmp_path: P
     assert done.returncode == 0, done.stderr
     image = read_layout(empty.place(done.stdout.strip()))
     assert image.manifest_digest == exported.built.image.manifest_digest
+
+
+def test_sources_can_be_copied_into_the_store_by_nix(exported: Exported, empty: NixSettings, tmp_path: Path) -> None:
+    """The way for users whom Nix does not trust, as docs/reference/bundle.md has it."""
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    subprocess.run(["tar", "--zstd", "-xf", exported.file, "-C", folder], check=True)
+    lines = [line for path in (folder / "cache").glob("*.narinfo") for line in path.read_text().splitlines()]
+    paths = [line.removeprefix("StorePath: ") for line in lines if line.startswith("StorePath: ")]
+    features = ("--extra-experimental-features", "nix-command")
+    command = empty.command("nix", *features, "copy", "--no-check-sigs", "--from", f"file://{folder}/cache", *paths)
+    subprocess.run(command, check=True, capture_output=True)
+    assert sorted(valid_paths(empty, paths)) == sorted(paths)
+
+
+def test_models_travel_on_request(workshop: Workshop, root: Root, tmp_path: Path) -> None:
+    home, other = new_home(tmp_path), new_home(tmp_path / "other")
+    (tmp_path / "model").write_bytes(b"weights" * 100)
+    sha256 = hashlib.sha256(b"weights" * 100).hexdigest()
+    model = ModelFile(folder="loras", name="fine/x.safetensors", sha256=sha256)
+    build_version(workshop, make_lock(workshop, root, "m").model_copy(update={"models": (model,)}), home)
+    file = tmp_path / "with.tar.zst"
+    with pytest.raises(NotFound, match=r"loras/fine/x\.safetensors is not here"):
+        export_version("small", file, home, Silent(), models=True)
+    ModelStore(home).add(tmp_path / "model")
+    assert export_version("small", file, home, Silent(), models=True).models == 1
+    assert import_bundle(file, other, Silent()).models == 1
+    found = ModelStore(other).find(sha256)
+    assert found is not None and found.read_bytes() == b"weights" * 100
+    plain = restore_plain(RestoreRequest("small", offline=True), tmp_path / "plain", other, Silent())
+    assert plain.missing_models == ()
+    assert (tmp_path / "plain/models/loras/fine/x.safetensors").samefile(found)
+    found.unlink()
+    plain = restore_plain(RestoreRequest("small", offline=True), tmp_path / "again", other, Silent())
+    assert plain.missing_models == (model,)
 
 
 def test_what_is_not_here_cannot_be_exported_and_all_of_it_is_said(
