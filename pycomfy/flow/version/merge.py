@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pycomfy.errors import PycomfyError
 from pycomfy.flow.lock.model import WorkflowPin, parse_lock, render_lock
 from pycomfy.flow.version.describe import describe
-from pycomfy.flow.version.diff import Diff, diff
-from pycomfy.flow.version.snapshot import LOCK, WORKFLOW, Snapshot, read_snapshot
+from pycomfy.flow.version.diff import diff
+from pycomfy.flow.version.snapshot import LOCK, WORKFLOW, read_snapshot
 
 Files = Mapping[str, bytes]
 
@@ -61,22 +61,23 @@ def explain_conflicts(base: Files, ours: Files, theirs: Files, conflicts: tuple[
         snapshots = [read_snapshot(label, f) for label, f in (("base", base), ("here", ours), ("there", theirs))]
     except PycomfyError:
         return [f"{path} was changed on both sides" for path in conflicts]
-    here, there = (_by_subject(diff(snapshots[0], s), snapshots[0]) for s in snapshots[1:])
+    here, there = (_by_subject(describe(diff(snapshots[0], s))) for s in snapshots[1:])
     lines = []
-    for subject in here:
-        if subject in there and here[subject] != there[subject]:
-            lines.append(f"{subject}: here {'; '.join(here[subject])}; there {'; '.join(there[subject])}")
+    for subject, (head, mine) in here.items():
+        _, yours = there.get(subject, (head, mine))
+        if mine != yours:
+            lines.append(f"{head}: here {'; '.join(mine)}; there {'; '.join(yours)}")
     return lines or [f"{path} was changed on both sides" for path in conflicts]
 
 
-def _by_subject(change: Diff, base: Snapshot) -> dict[str, list[str]]:
-    """The lines of a diff by what they are about: `node 3`, `package torch`."""
-    subjects: dict[str, list[str]] = {}
-    for line in describe(change):
+def _by_subject(lines: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
+    """The lines of a diff by what they are about, such as `node 3`; with how that is called."""
+    subjects: dict[str, tuple[str, list[str]]] = {}
+    for line in lines:
         head, _, rest = line.partition(": ")
         words = head.split(" ")
         subject = " ".join(words[:2]) if words[0] == "node" and words[1] != "pack" else head
-        subjects.setdefault(subject, []).append(rest or line)
+        subjects.setdefault(subject, (head, []))[1].append(rest or line)
     return subjects
 
 

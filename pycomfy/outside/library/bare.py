@@ -36,7 +36,7 @@ _SETTINGS = {
     "protocol.ext.allow": "never",
 }
 _ESCAPED = "surrogateescape"
-_STALE = 5.0  # seconds; git holds the lock of a ref for milliseconds, and pycomfy's own lock keeps others out
+_STALE = 2.0  # seconds; git holds the lock of a ref for milliseconds, and pycomfy's own lock keeps others out
 
 
 class Entry(NamedTuple):

@@ -1,0 +1,90 @@
+from typing import Any
+
+import pytest
+
+from pycomfy.flow.interface.model import Interface, Parameter, Target, render_interface
+from pycomfy.flow.lock.config import parse_config
+from pycomfy.flow.lock.model import GitSource, Pack, PathSource, UrlSource, WheelTreeSource, parse_lock, render_lock
+from pycomfy.flow.version.snapshot import read_snapshot
+from pycomfy.flow.version.working import local_sources, working_files
+from tests.actions.places import TREE, make_files
+
+GIVEN = b"""
+name = "given"
+apt = ["ffmpeg"]
+requirements = ["numpy<3"]
+overrides = ["pillow==11.0"]
+
+[packs.painter]
+git = "https://x.test/p"
+requirements = ["scipy"]
+types = ["Made \\"up\\""]
+
+[inputs]
+steps = "2.steps"
+
+[[models]]
+folder = "vae"
+name = "a.safetensors"
+url = "https://x.test/a"
+
+[debian]
+mirror = "https://x.test/debian"
+"""
+
+
+def working(files: dict[str, bytes], name: str = "hello") -> Any:
+    made = working_files(name, read_snapshot("x", files), files)
+    assert set(made) == {"workflow.json", "pycomfy.lock", "pycomfy.toml"}
+    return parse_config(made["pycomfy.toml"].decode()), made
+
+
+def test_the_configuration_pins_what_the_lock_pins() -> None:
+    files = make_files("hello")
+    config, made = working(files)
+    assert (config.name, config.python, config.platforms) == ("hello", "3.11", ("linux/amd64",))
+    assert config.packs["painter"].rev == "d" * 40
+    assert f"{config.as_of:%Y-%m-%dT%H:%M:%SZ}" == "2025-12-05T00:00:00Z"
+    assert (made["workflow.json"], made["pycomfy.lock"]) == (files["workflow.json"], files["pycomfy.lock"])
+
+
+def test_what_the_user_asked_for_besides_is_kept() -> None:
+    config, _ = working({**make_files("hello"), "pycomfy.toml": GIVEN})
+    given = parse_config(GIVEN.decode())
+    for key in ("apt", "requirements", "overrides", "inputs", "models", "debian"):
+        assert getattr(config, key) == getattr(given, key)
+    pack = config.packs["painter"]
+    assert (pack.requirements, pack.types) == (("scipy",), ('Made "up"',))
+
+
+def test_without_it_the_inputs_are_the_interfaces() -> None:
+    parameter = Parameter(name="count", type="integer", targets=(Target(node="2", input="steps"),))
+    files = {**make_files("hello"), "interface.json": render_interface(Interface(parameters=(parameter,))).encode()}
+    assert working(files)[0].inputs == {"count": "2.steps"}
+
+
+def test_a_branch_gives_its_own_name() -> None:
+    config, made = working(make_files("hello"), "fast")
+    assert (config.name, parse_lock(made["pycomfy.lock"].decode()).name) == ("fast", "fast")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        GitSource(url="packs/x", commit="a" * 40, tree=TREE),
+        PathSource(path="packs/x", tree=TREE),
+        UrlSource(url="https://x.test/x.py", sha256="a" * 64, name="x.py"),
+        WheelTreeSource(url="https://x.test/w", sha256="a" * 64, name="w-1.0-py3-none-any.whl", size=1, folder="x"),
+    ],
+)
+def test_every_kind_of_source_is_written(source: Any) -> None:
+    files = make_files("hello")
+    lock = parse_lock(files["pycomfy.lock"].decode()).model_copy(update={"packs": (Pack(name="p", source=source),)})
+    config, _ = working({**files, "pycomfy.lock": render_lock(lock).encode()})
+    assert set(config.packs) == {"p"}
+    local = local_sources(lock)
+    assert local == {"ComfyUI": "comfyui", **({"p": "packs/x"} if source.kind in ("git", "path") else {})}
+
+
+def test_a_configuration_that_cannot_be_read_any_more_is_made_anew() -> None:
+    assert working({**make_files("hello"), "pycomfy.toml": b"plattform = 3"})[0].name == "hello"
