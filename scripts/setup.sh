@@ -7,8 +7,6 @@ cd "$(dirname "$0")/.."
 # program:package, what each is for is said in the README
 programs=(git:git nix-build:nix-bin podman:podman runc:runc skopeo:skopeo gpgv:gpgv)
 [ "${1:-run}" = bench ] && programs+=(buildah:buildah)
-# The stories that need a browser are skipped where there is none, so nobody is asked to install one.
-[ "${1:-run}" = story ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && programs+=(chromium:chromium)
 
 missing=()
 for entry in "${programs[@]}"; do
@@ -38,6 +36,13 @@ if [ ${#missing[@]} -gt 0 ]; then
         echo "  Podman or Docker: your distribution's package; then run this again" >&2
         exit 1
     fi
+fi
+
+# A browser is nothing that one is asked to install: without it its stories are skipped.
+if [ "${1:-run}" = story ] && ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    echo "Installing Debian packages: chromium" >&2
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium; } \
+        >/dev/null 2>&1 || echo "chromium could not be installed: the stories in a browser are skipped" >&2
 fi
 
 # uv at the version of the lock; it then installs everything else, and nothing that the lock does not name.
