@@ -96,7 +96,7 @@ class _Case:
     def _settle_by_catalogue(self) -> Choice | Question:
         listed = self.listed
         if listed.reason == "built-in":
-            return self._ask("it is ComfyUI's own, but the ComfyUI that is pinned lacks it", "")
+            return self._ask("it is ComfyUI's own, but the ComfyUI that is pinned lacks it", self.knowledge.core or "")
         if listed.pack is not None and listed.reason in ("preemption", "only-pack"):
             return self._take(listed.pack, listed.reason, _EVIDENCE[listed.reason])
         owned = self.knowledge.claims.get(self.type, Claims()).owners

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from pycomfy.errors import AmbiguousNode, PycomfyError, UnknownNode
-from pycomfy.flow.catalogue.model import Listing
+from pycomfy.flow.catalogue.model import CORE_URL, Listing
 from pycomfy.flow.choose.model import Candidate, Question
 from pycomfy.flow.lock.supply import name_places
 
@@ -15,8 +15,8 @@ def explain_question(question: Question, where: str) -> PycomfyError:
     place = name_places(list(question.nodes), where)
     what = f'it is not known whose the node type "{question.type}" is: {question.why}'
     if question.core is not None:
-        newer = f"v{question.core}" if question.core else "…"
-        fix = f'pin a ComfyUI that has it: in pycomfy.toml, [comfyui] git = "…", rev = "{newer}"'
+        rev = f"v{question.core}" if question.core else "…"
+        fix = f'pin a ComfyUI that has it, in pycomfy.toml: comfyui = {{ git = "{CORE_URL}", rev = "{rev}" }}'
         if not question.candidates:
             fix += "; or, if a node pack is meant, name it: --pack NAME=URL"
         else:
@@ -47,7 +47,7 @@ def short(pack: Listing) -> str:
 def describe(candidate: Candidate) -> str:
     """Stars, last update, and what else of the workflow it has."""
     pack = candidate.pack
-    parts = [f"{pack.stars} stars" if pack.stars is not None else "stars unknown"]
+    parts = ["stars unknown" if pack.stars is None else f"{pack.stars} star{'s' if pack.stars != 1 else ''}"]
     if pack.updated:
         parts.append(f"updated {pack.updated}")
     if candidate.needed:
