@@ -20,7 +20,8 @@ FILES = (LOCK, WORKFLOW, PROMPT, INTERFACE)
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`label` names the version; `lock_sha256` is of the lock's bytes, if it was read. `prompt` and `interface` are None where nobody asked the image for its nodes."""
+    """`label` names the version; `lock_sha256` is of the lock's bytes, if it was read. `prompt` and `interface` are
+    None where nobody asked the image for its nodes."""
 
     label: str
     lock: Lock

@@ -1,0 +1,43 @@
+"""Any version of the library is built by Nix alone."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from pycomfy.actions.show import show
+from pycomfy.flow.lock.model import Root
+from pycomfy.flow.project.emit import Content, project_files
+from pycomfy.outside.engine import read_layout
+from pycomfy.outside.home import Home
+from pycomfy.outside.library import Library, library_path
+from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.outside.resources import read_toolkit
+from tests.nix.projects import WORKFLOW, Workshop
+
+
+def nix_build(settings: NixSettings, flake: str, out: Path) -> Path:
+    """As a person would, who has no pycomfy."""
+    command = ["nix", "--extra-experimental-features", "nix-command flakes", "build", flake, "--out-link", str(out)]
+    done = subprocess.run([*command, *settings.options()], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return out.resolve()
+
+
+def test_nix_builds_any_version_from_the_library_alone(workshop: Workshop, root: Root, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home", tmp_path / "home" / "cache")
+    library = Library(library_path(home))
+    digests = {}
+    for number, text in ((1, "A = 1\n"), (2, "A = 2\n")):
+        wheel = workshop.wheel("one", {"one/__init__.py": b"ONE = 1\n"})
+        lock = workshop.lock({"linux/amd64": root}, [wheel], [workshop.pack(f"pack{number}", {"__init__.py": text})])
+        content = Content(lock, WORKFLOW, {"1": {}})
+        library.commit("small", project_files(content, read_toolkit()), message=f"no. {number}")
+        project = workshop.project(lock, f"project{number}")
+        digests[number] = read_layout(nix_build(workshop.settings, f"path:{project}#oci", tmp_path / "p"))
+    for number in (1, 2):
+        shown = show(home, f"small@{number}")
+        assert shown.flake == f"git+file://{library.path}?ref=small&rev={shown.version.commit}#oci"
+        made = read_layout(nix_build(workshop.settings, shown.flake, tmp_path / f"v{number}"))
+        assert made.manifest_digest == digests[number].manifest_digest
+        assert json.loads((made.layout / "index.json").read_text())
+    assert digests[1].manifest_digest != digests[2].manifest_digest
