@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pycomfy.actions.together import together
+from pycomfy.actions.wishes import COMFYUI
 from pycomfy.errors import BadInput, NotFound, PycomfyError, UnknownNode, raise_all
 from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.catalogue.place import find_place
@@ -75,7 +76,7 @@ def hunt_packs(hunt: Hunt, home: Home, progress: Progress, ask: Ask | None = Non
     packs: dict[str, list[Choice]] = {}
     for choice in choices:
         packs.setdefault(choice.pack.identity, []).append(choice)
-    names = _names([found[0].pack for found in packs.values()], hunt.taken)
+    names = _names([found[0].pack for found in packs.values()], (COMFYUI, *hunt.taken))
     jobs = {
         names[identity]: partial(_pin, names[identity], found, hunt, home) for identity, found in sorted(packs.items())
     }

@@ -162,6 +162,12 @@ def test_two_packs_of_one_name_get_different_folders(home: Home, tmp_path: Path)
     assert again.specs == found.specs
 
 
+def test_a_fork_of_comfyui_itself_does_not_take_its_name(home: Home, tmp_path: Path) -> None:
+    commit(tmp_path / "forge" / "zoe" / "ComfyUI", {"__init__.py": code("Other")})
+    found = hunt_packs(hunt("Other", packs=[Provenance(None, "zoe/ComfyUI")]), home, Silent())
+    assert list(found.specs) == ["ComfyUI-zoe"]
+
+
 def test_without_any_catalogue_the_workflows_own_address_is_enough(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

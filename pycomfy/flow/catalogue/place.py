@@ -6,7 +6,8 @@ from typing import NamedTuple
 from pycomfy.errors import BadConfig
 from pycomfy.flow.lock.address import parse_address
 
-_FORGES = ("github.com", "gitlab.com", "codeberg.org")
+FORGES = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org")
+"""Public hosts of repositories; with and without `.git` they answer the same."""
 
 _OWNER_REPO = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_.-]+"
 
@@ -16,7 +17,7 @@ _INSIDE = re.compile(
     rf"|(?:www\.)?github\.com/(?P<web>{_OWNER_REPO})/(?:raw|blob|tree|wiki|releases)(?:/.*)?)$",
     re.IGNORECASE,
 )
-_SHORT = re.compile(rf"^{_OWNER_REPO}$")
+_SHORT = re.compile(_OWNER_REPO, re.ASCII)
 _PYTHON = re.compile(r"^https://[^\s?#]+\.py$")
 
 
@@ -34,9 +35,9 @@ def find_place(text: str) -> Place | None:
     `owner/name` is short for GitHub's; a password is dropped.
     """
     text = text.strip()
-    if len(text) > 1000:
+    if len(text) > 1000 or {".", ".."} & set(text.split("/")):
         return None
-    if _SHORT.match(text):
+    if _SHORT.fullmatch(text):
         text = f"https://github.com/{text}"
     file = text if _PYTHON.match(text) else None
     inside = _INSIDE.match(text)
@@ -52,7 +53,6 @@ def find_place(text: str) -> Place | None:
         return None
     host, _, path = address.identity.partition("/")
     url = address.public.rstrip("/")
-    if url.startswith("https://") and host.removeprefix("www.") in _FORGES:
-        # These answer with and without it; one pack, one address.
+    if url.startswith("https://") and host.removeprefix("www.") in FORGES:
         url = url.removesuffix(".git")
     return Place(url, f"{host.removeprefix('www.')}/{path}", file)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from packaging.version import InvalidVersion, Version
 
 from pycomfy.flow.catalogue.model import COMFY_CORE, CORE_IDENTITIES, Listing
-from pycomfy.flow.catalogue.place import find_place
+from pycomfy.flow.catalogue.place import FORGES, find_place
 from pycomfy.flow.choose.model import Knowledge
 from pycomfy.flow.needs.model import NeededNode, Provenance
 
@@ -46,7 +46,9 @@ def read_said(nodes: Iterable[NeededNode], knowledge: Knowledge) -> Said:
             continue
         pack = _pack(said, knowledge)
         if pack is None:
-            unknown.update({said.cnr_id: None} if said.cnr_id else {})
+            place = find_place(said.aux_id) if said.aux_id is not None else None
+            names = (said.cnr_id, place.url if place is not None else None)
+            unknown.update(dict.fromkeys(name for name in names if name is not None))
             continue
         packs[pack.identity] = pack
         versions.update({said.version: None} if said.version is not None else {})
@@ -74,8 +76,8 @@ def _pack(said: Provenance, knowledge: Knowledge) -> Listing | None:
         if known is not None:
             return known
         place = find_place(said.aux_id)
-        # A stranger's file must not make git use this machine's keys.
-        if place is not None and place.file is None and place.url.startswith("https://"):
+        # A stranger's file must not make git use this machine's keys, or look around in its network.
+        if place is not None and place.file is None and place.url.startswith(tuple(f"https://{f}/" for f in FORGES)):
             return Listing(place.identity, place.url)
     return knowledge.named.get(said.cnr_id) if said.cnr_id is not None else None
 

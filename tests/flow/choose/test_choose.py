@@ -71,9 +71,16 @@ def test_an_address_of_the_workflow_is_enough_though_nobody_lists_it() -> None:
     assert "does not know" in answer.evidence and answer.versions == ("a" * 40,)
 
 
-@pytest.mark.parametrize("aux", ["file:///etc", "git@host:o/r", "/home/x", "ext::sh", "-x", "ssh://h/o/r"])
-def test_an_address_that_would_use_this_machine_is_not_followed(aux: str) -> None:
+@pytest.mark.parametrize("aux", ["file:///etc", "/home/x", "ext::sh", "-x", "../..", "o/.."])
+def test_an_address_that_is_none_says_nothing(aux: str) -> None:
     assert picked(settle(want("X", Provenance(None, aux)))) == (A, "only-pack")
+
+
+@pytest.mark.parametrize("aux", ["git@host:o/r", "ssh://h/o/r", "https://127.0.0.1/o/r", "https://intranet/o/r.git"])
+def test_an_address_that_would_use_this_machines_keys_or_network_is_a_question(aux: str) -> None:
+    answer = settle(want("X", Provenance(None, aux)))
+    assert isinstance(answer, Question) and "which is not known here" in answer.why
+    assert picked(settle(want("X", Provenance(None, aux)), Wishes((ID_A,)))) == (A, "preference")
 
 
 def test_nodes_that_disagree_are_a_question_that_a_preference_settles() -> None:
