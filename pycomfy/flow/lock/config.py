@@ -262,6 +262,8 @@ class Config(Section):
             raise ValueError(f"{self.suite} has no Python {self.python}: bookworm carries 3.11, trixie 3.13")
         folded: dict[str, str] = {}
         for pack in self.packs:
+            if pack.casefold() == "comfyui":
+                raise ValueError(f"{pack} is no name for a node pack: ComfyUI itself has its own section, [comfyui]")
             other = folded.setdefault(pack.casefold(), pack)
             if other != pack:
                 raise ValueError(f"packs {other} and {pack} differ only in upper and lower case")
