@@ -39,6 +39,7 @@ is a line per step. `NO_COLOR` is respected.
 | `PYCOMFY_ENGINE` | `podman` or `docker`; default: Podman where it works, else Docker |
 | `PYCOMFY_DEBIAN_MIRROR` | a mirror of Debian's archive; default: the one that this machine's apt uses |
 | `PYCOMFY_DEBIAN_SECURITY_MIRROR` | the same for security updates |
+| `PYCOMFY_REGISTRY` | a copy of the Comfy registry's API; default: the public one |
 """
 
 ERRORS = """# Errors
