@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pycomfy.actions.realise import host_platform
-from pycomfy.actions.restore import RestoreRequest, check_folder, find_sources, lacking, missing_sources
+from pycomfy.actions.restore import (
+    RestoreRequest,
+    check_folder,
+    find_sources,
+    lacking,
+    missing_sources,
+    say_missing_models,
+)
 from pycomfy.actions.stored import Stored, find_stored
 from pycomfy.errors import BadInput, BadLock, HashMismatch, PycomfyError, raise_all
 from pycomfy.flow.archive.needs import Need, list_wheels, need_of_source
@@ -53,9 +60,7 @@ def restore_plain(request: RestoreRequest, to: Path, home: Home, progress: Progr
     wheels = list_wheels(version.lock, platform)
     python, shelf = _check(request, to, (*code, *wheels), version, home, progress)
     store = ModelStore(home, progress)
-    missing = tuple(store.missing(version.lock.models))
-    for model in missing:
-        progress.say(f"not on this machine, so not linked: the model {model.place} (SHA-256 {model.sha256})")
+    missing = say_missing_models(version, home, progress)
     with new_folder(to) as folder:
         with progress.step("Place ComfyUI and the node packs", total=len(code)) as task:
             _place(shelf, code[0], version.lock.comfyui.source, folder)

@@ -12,11 +12,12 @@ from pycomfy.actions.realise import Project, Realised, host_platform, project_fo
 from pycomfy.actions.stored import Stored, find_stored
 from pycomfy.errors import BadInput, BadLock, HashMismatch, NotFound, PycomfyError, raise_all
 from pycomfy.flow.archive.needs import Need, list_needs
-from pycomfy.flow.lock.model import PlatformName
+from pycomfy.flow.lock.model import ModelFile, PlatformName
 from pycomfy.outside.archive import Archive, find_archive
 from pycomfy.outside.engine import LayoutImage, read_layout
 from pycomfy.outside.files import write_folder
 from pycomfy.outside.home import Home
+from pycomfy.outside.models.store import ModelStore
 from pycomfy.outside.nix.caches import copy_in, folder_url
 from pycomfy.outside.nix.settings import NixSettings, check_store
 from pycomfy.outside.nix.store import keep, output_paths, valid_paths
@@ -58,6 +59,7 @@ def restore_image(request: RestoreRequest, home: Home, progress: Progress) -> Re
     version = find_stored(request.reference, home)
     platform = _platform(request, version)
     check_store(request.nix)
+    say_missing_models(version, home, progress)
     log = home.data / "logs" / f"restore-{version.label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
     with project_folder(version.files, home) as folder:
         project = Project(folder, version.lock, platform, folder)
@@ -150,6 +152,14 @@ def supply_from_archive(needs: Iterable[Need], archive: Archive, settings: NixSe
                 task.advance(sum(sizes[i] for i in batch))
         task.note(f"{len(wanted)} of {len(all_)}")
     return len(wanted)
+
+
+def say_missing_models(version: Stored, home: Home, progress: Progress) -> tuple[ModelFile, ...]:
+    """The models that are not on this machine. An image is restored without them, but does not run without them."""
+    missing = tuple(ModelStore(home, progress).missing(version.lock.models))
+    for model in missing:
+        progress.say(f"not on this machine: the model {model.place} (SHA-256 {model.sha256}); see `pycomfy models`")
+    return missing
 
 
 def _platform(request: RestoreRequest, version: Stored) -> PlatformName:

@@ -275,6 +275,8 @@ def test_a_plain_folder_runs_without_nix(lost: Lost, tmp_path: Path, monkeypatch
         restore_plain(lost.request("small@2"), moved, lost.home, Silent())
 
 
+@pytest.mark.story
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a folder over /nix")
 def test_restoring_goes_on_after_any_sudden_end(lost: Lost) -> None:
     """Killed at random moments, of which the last are late enough to get through."""
     assert lost.nix.store is not None
