@@ -2,9 +2,10 @@ import multiprocessing
 import os
 import random
 import signal
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pycomfy.errors import HashMismatch, NotFound
+from pycomfy.errors import HashMismatch, NoSpace, NotFound
 from pycomfy.flow.archive.storepath import FixedOutput
 from pycomfy.outside.archive import Archive, check_archive
 from pycomfy.outside.archive.nar import Hasher, read_digest
@@ -234,3 +235,27 @@ def test_it_is_readable_after_any_sudden_end_and_the_next_run_finishes(stocked: 
     _collect(stocked)
     assert check_archive(archive, nothing) == [] and archive.leftovers() == []
     assert len(archive.narinfos()) == 30
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Iterator[Path]:
+    """A disk of a megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_and_leaves_the_archive_readable(tiny: Path, tmp_path: Path) -> None:
+    archive = Archive(tiny / "archive")
+    first = put(archive, tmp_path, "a", b"a" * 700_000)
+    with pytest.raises(NoSpace, match="no space left"):
+        put(archive, tmp_path, "b", b"b" * 700_000)
+    assert check_archive(archive, nothing) == [] and archive.leftovers() == []
+    with archive.lock():
+        archive.remove_others([])
+    assert archive.find(first) is None
+    assert archive.add(output_of(tmp_path / "b"), tmp_path / "b", nothing)
