@@ -41,6 +41,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
             "PATH": programs(folder / "bin"),
             "PYTHONPATH": str(Path(pycomfy.__file__).parents[1]),
             "UV_DEFAULT_INDEX": index.url,
+            "PYCOMFY_REGISTRY": index.url.removesuffix("/simple"),  # which knows of no node pack
             "PYCOMFY_DEBIAN_MIRROR": archive.folder.as_uri(),
             "PYCOMFY_DEBIAN_SECURITY_MIRROR": archive.folder.as_uri(),
         }

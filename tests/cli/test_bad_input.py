@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Surroundings
-from tests.cli.places import CONFIG, SOURCES, Place, check_refusal, is_root, refused
+from tests.cli.places import CONFIG, Place, check_refusal, is_root, refused
 from tests.outside.repositories import commit
 
 # — files that are no workflow —
@@ -141,14 +141,12 @@ def test_a_configuration_that_is_wrong_names_the_key(place: Place) -> None:
 
 
 def test_a_failed_lock_leaves_the_old_lock_as_it_was(place: Place) -> None:
-    place.project()
-    assert place.run("lock", ".").status == 0
+    place.project(config=CONFIG + 'apt = ["no-such-thing"]\n')
+    place.lock.write_text("{}")
     before = place.lock.read_bytes(), place.lock.stat().st_mtime_ns
+    refused(place, "lock", ".", code="no-debian-package")
     place.workflow("Mystery")
     refused(place, "lock", ".", code="unknown-node")
-    place.workflow("SaveImage")
-    place.write("pycomfy.toml", CONFIG + 'apt = ["no-such-thing"]\n' + SOURCES)
-    refused(place, "lock", ".", code="no-debian-package")
     assert (place.lock.read_bytes(), place.lock.stat().st_mtime_ns) == before
     assert not place.half_written()
 
