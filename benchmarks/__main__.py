@@ -1,6 +1,6 @@
 """`make bench`: every figure, beside what it is compared with, into RESULTS.md and on the screen."""
 
-from benchmarks import bench_catalogue, bench_image
+from benchmarks import bench_catalogue, bench_image, bench_library
 from benchmarks.table import RESULTS, machine, render
 
 
@@ -8,6 +8,7 @@ def main() -> None:
     tables = [
         render("The image", bench_image.rows(), "Dockerfile"),
         render("Choosing node packs", bench_catalogue.rows(), "–"),
+        render("Versions", bench_library.rows(), "–"),
     ]
     text = "\n".join([f"Measured by `make bench`: {machine()}.", "", *tables])
     RESULTS.write_text(text)

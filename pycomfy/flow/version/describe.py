@@ -40,7 +40,8 @@ def describe_image(image: ImageChange) -> str:
         sizes += f" → {image.new_size / 1e9:.2f} GB"
     other = list(dict.fromkeys((*image.removed, *image.added)))
     tail = f", other: {', '.join(other)}" if other else ""
-    return f"{image.platform}: {sizes}, {image.shared} layers shared{tail}"
+    layers = "1 layer" if image.shared == 1 else f"{image.shared} layers"
+    return f"{image.platform}: {sizes}, {layers} shared{tail}"
 
 
 def summarise(diff: Diff) -> str:

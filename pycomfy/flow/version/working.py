@@ -23,7 +23,7 @@ def working_files(name: str, snapshot: Snapshot, files: Mapping[str, bytes]) -> 
     return {
         WORKFLOW: files[WORKFLOW],
         LOCK: render_lock(lock).encode(),
-        CONFIG: _render(lock, given, _inputs(snapshot, given)).encode(),
+        CONFIG: _render(lock, given).encode(),
     }
 
 
@@ -49,13 +49,7 @@ def _given(data: bytes | None) -> Config:
         return Config()
 
 
-def _inputs(snapshot: Snapshot, given: Config) -> Mapping[str, str]:
-    if given.inputs or snapshot.interface is None:
-        return given.inputs
-    return {p.name: f"{p.targets[0].node}.{p.targets[0].input}" for p in snapshot.interface.parameters if p.targets}
-
-
-def _render(lock: Lock, given: Config, inputs: Mapping[str, str]) -> str:
+def _render(lock: Lock, given: Config) -> str:
     """TOML. Its strings are JSON's, whose escapes are a part of TOML's."""
     top: dict[str, Any] = {
         "name": lock.name,
@@ -67,8 +61,8 @@ def _render(lock: Lock, given: Config, inputs: Mapping[str, str]) -> str:
     lines = [*_pairs(top), "", "[comfyui]", *_pairs(_source(lock.comfyui.source, given.comfyui))]
     for pack in lock.packs:
         lines += ["", f"[packs.{_text(pack.name)}]", *_pairs(_source(pack.source, given.packs.get(pack.name)))]
-    if inputs:
-        lines += ["", "[inputs]", *_pairs(inputs)]
+    if given.inputs:
+        lines += ["", "[inputs]", *_pairs(given.inputs)]
     for model in given.models:
         lines += ["", "[[models]]", *_pairs(model.model_dump(mode="json", by_alias=True, exclude_none=True))]
     debian = given.debian.model_dump(mode="json", by_alias=True, exclude_none=True)

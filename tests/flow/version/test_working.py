@@ -57,10 +57,11 @@ def test_what_the_user_asked_for_besides_is_kept() -> None:
     assert (pack.requirements, pack.types) == (("scipy",), ('Made "up"',))
 
 
-def test_without_it_the_inputs_are_the_interfaces() -> None:
+def test_inputs_that_nobody_chose_are_left_to_be_chosen_again() -> None:
+    """Naming them would make another interface, and so another version."""
     parameter = Parameter(name="count", type="integer", targets=(Target(node="2", input="steps"),))
     files = {**make_files("hello"), "interface.json": render_interface(Interface(parameters=(parameter,))).encode()}
-    assert working(files)[0].inputs == {"count": "2.steps"}
+    assert working(files)[0].inputs == {}
 
 
 def test_a_branch_gives_its_own_name() -> None:

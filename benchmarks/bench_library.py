@@ -1,0 +1,117 @@
+"""The library with 1,000 versions that differ in the workflow alone: what they cost, and how fast they are listed.
+
+`python -m benchmarks.bench_library [VERSIONS]`. The project is the example's, if it was built here.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks.table import Row, machine, render
+from pycomfy.actions.diff import diff
+from pycomfy.actions.index import index
+from pycomfy.actions.log import log
+from pycomfy.errors import NotFound
+from pycomfy.flow.lock.model import WorkflowPin, parse_lock, render_lock
+from pycomfy.flow.version.image import BuiltImage
+from pycomfy.outside.home import Home, find_home
+from pycomfy.outside.library import Library, library_path
+from pycomfy.progress import Silent
+from tests.actions.places import make_files
+
+PYCOMFY = Path(sys.executable).with_name("pycomfy")
+
+
+def rows(count: int = 1000) -> list[Row]:
+    """What `count` versions cost, in time and room."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder), Path(folder, "cache"))
+        began = time.monotonic()
+        _fill(home, count)
+        commit = (time.monotonic() - began) / count
+        reindex = _time(lambda: index(home, Silent()), 1)
+        return [
+            Row("a version recorded in the library", commit * 1000, unit="ms"),
+            Row(f"{count} versions, library and record", _size(Path(folder)) / 1e6, goal="under 50 MB", unit="MB"),
+            Row(f"reindex of {count} versions", reindex),
+            Row(f"log of {count} versions", _time(lambda: log(home, Silent(), "bench"), 5), goal="under 0.3 s"),
+            Row("the same as a command", _command(home, "log", "bench", "--json")),
+            Row("diff of the first and the last", _time(lambda: diff(home, "bench@1", "bench"), 5), goal="under 0.3 s"),
+            Row("the same as a command", _command(home, "diff", "bench@1", "bench", "--json")),
+        ]
+
+
+def _fill(home: Home, count: int) -> None:
+    library, files = Library(library_path(home)), _project()
+    for number in range(count):
+        version = library.commit("bench", _edited(files, number), message=f"no. {number}").version
+        library.add_image(version.tree, _image(number))
+
+
+def _project() -> Mapping[str, bytes]:
+    """The example's project, else a small one."""
+    library = Library(library_path(find_home()))
+    try:
+        return library.read_files(library.find("hello").commit)
+    except NotFound:
+        return make_files("bench")
+
+
+def _edited(files: Mapping[str, bytes], number: int) -> dict[str, bytes]:
+    """The project after an edit: a value in the workflow and in its prompt, and so the lock's pin of the workflow."""
+    made = dict(files)
+    for name in ("workflow.json", "prompt.json"):
+        value = json.loads(made[name])
+        value["bench"] = {"class_type": "Note", "inputs": {"text": hashlib.sha256(b"%d" % number).hexdigest()}}
+        made[name] = json.dumps(value, indent=1).encode()
+    pin = WorkflowPin(sha256=hashlib.sha256(made["workflow.json"]).hexdigest())
+    lock = parse_lock(made["pycomfy.lock"].decode()).model_copy(update={"workflow": pin, "name": "bench"})
+    return {**made, "pycomfy.lock": render_lock(lock).encode()}
+
+
+def _image(number: int) -> BuiltImage:
+    digests = tuple(f"sha256:{hashlib.sha256(b'%d' % n).hexdigest()}" for n in (*range(24), 1000 + number))
+    return BuiltImage(
+        platform="linux/amd64",
+        manifest_digest=digests[-1],
+        config_digest=digests[-1],
+        diff_ids=digests,
+        layer_names=tuple(f"layer-{n}" for n in range(25)),
+        size=8_000_000_000,
+        built_at="2026-01-01T00:00:00Z",
+        seconds=1.0,
+        layers_built=1,
+        layers_reused=24,
+    )
+
+
+def _time(action: Callable[[], object], times: int) -> float:
+    """Seconds of the fastest of so many times."""
+    found = []
+    for _ in range(times):
+        began = time.monotonic()
+        action()
+        found.append(time.monotonic() - began)
+    return min(found)
+
+
+def _command(home: Home, *arguments: str) -> float:
+    environment = {**os.environ, "PYCOMFY_HOME": str(home.data)}
+    command = [str(PYCOMFY), *arguments]
+    return _time(lambda: subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL), 5)
+
+
+def _size(folder: Path) -> int:
+    """Bytes on the disk, as `du` counts."""
+    return sum(f.lstat().st_blocks * 512 for f in folder.rglob("*"))
+
+
+if __name__ == "__main__":
+    print(f"{machine()}\n")
+    print(render("Versions", rows(*map(int, sys.argv[1:2])), "—"))

@@ -1,0 +1,127 @@
+"""The commands on versions, as a user calls them: what they print, and how they leave."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from pycomfy.cli.main import main
+from pycomfy.outside.home import find_home
+from tests.actions.places import built, make_files, record, with_steps
+
+
+class Answer(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Call = Callable[..., Answer]
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """pycomfy, in a home with hello@1 and hello@2."""
+    monkeypatch.setenv("PYCOMFY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    record(find_home(), make_files("hello"), "first", built("root", "workflow:1"))
+    record(find_home(), make_files("hello", with_steps(30)), "second", built("root", "workflow:2"))
+
+    def run(*arguments: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["pycomfy", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, err = capsys.readouterr()
+        return Answer(int(caught.value.code or 0), out, err)
+
+    return run
+
+
+def test_diff_tells_what_changed_and_exits_with_3_if_asked(call: Call) -> None:
+    lines = call("diff", "hello@1").out.splitlines()
+    assert lines == [
+        "node 2 (KSampler): steps 20 → 30",
+        "image linux/amd64: 0.00 GB, 1 layer shared, other: workflow",
+    ]
+    assert call("diff", "hello@1", "hello@2", "--exit-code").status == 3
+    same = call("diff", "hello@2", "hello", "--exit-code", "--json")
+    assert (same.status, same.json()["nodes"]["parameters"]) == (0, [])
+    assert call("diff", "hello@1", "--json").json()["nodes"]["parameters"] == [
+        {
+            "node": "2",
+            "type": "KSampler",
+            "title": "",
+            "input": "steps",
+            "old": 20,
+            "new": 30,
+            "added": False,
+            "removed": False,
+        }
+    ]
+
+
+def test_show_has_the_contracts_keys_and_more(call: Call) -> None:
+    shown = call("show", "hello", "--json").json()
+    log = call("log", "hello", "--json").json()[0]
+    assert {key: shown[key] for key in log} == log
+    assert shown["flake"].startswith("git+file://")
+    text = call("show", "hello@2").out
+    assert "node 2 (KSampler): steps 20 → 30" in text and "nix build 'git+file://" in text
+
+
+def test_tags_branches_and_names(call: Call) -> None:
+    assert call("tag", "stable", "hello@1").out == "hello@stable is hello@1\n"
+    assert [row["tag"] for row in call("tag", "--json").json()] == ["stable"]
+    assert call("branch", "fast", "hello@stable", "--json").json()["version"] == 1
+    assert [row["name"] for row in call("branch", "--json").json()] == ["fast", "hello"]
+    assert call("rename", "fast", "faster").out.startswith("fast is faster@1 now")
+    assert call("tag", "-d", "stable", "hello").out.startswith("removed hello@stable")
+    assert call("tag").out == ""
+    assert call("rm", "faster").status == 0
+
+
+def test_what_is_missing_in_a_call_is_a_usage_error(call: Call) -> None:
+    for arguments in (("tag", "x"), ("branch", "x"), ("checkout", "hello"), ("pull", "x", "--ours", "--theirs")):
+        assert call(*arguments).status == 2
+
+
+def test_what_is_wrong_is_told_with_its_code(call: Call) -> None:
+    for arguments, code in (
+        (("show", "nothing"), "not-found"),
+        (("show", "a b"), "bad-input"),
+        (("revert", "hello@7"), "not-found"),
+        (("rm", "hello"), "bad-input"),
+        (("push", "ext::sh"), "bad-config"),
+        (("pull", "nowhere"), "not-found"),
+        (("tag", "7", "hello"), "bad-input"),
+        (("branch", "a..b", "hello"), "bad-input"),
+    ):
+        answer = call(*arguments)
+        assert answer.status == 1, answer
+        assert "fix:" in answer.err and "Traceback" not in answer.err
+        assert code in str(call(*arguments, "--json").out or code)
+
+
+def test_a_version_is_checked_out_and_reverted_to(call: Call, tmp_path: Path) -> None:
+    written = call("checkout", "hello@1", "--to", str(tmp_path / "work"), "--json").json()
+    assert (written["version"], len(written["files"])) == (1, 3)
+    assert call("revert", "hello@1", "-m", "back", "--json").json()["version"] == 3
+    assert call("diff", "hello@1", "hello@3", "--exit-code").status == 0
+    assert "already" in call("revert", "hello@1").out
+
+
+def test_a_library_is_pushed_pulled_and_indexed(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "shared")], check=True)
+    assert call("push", str(tmp_path / "shared"), "hello").out == "hello\tnew\n"
+    monkeypatch.setenv("PYCOMFY_HOME", str(tmp_path / "other"))
+    assert call("pull", str(tmp_path / "shared"), "--json").json()["workflows"] == {"hello": "new"}
+    assert len(call("log", "--json").json()) == 2
+    assert call("reindex", "--json").json() == {"workflows": 1, "versions": 2}
