@@ -11,7 +11,7 @@ from pycomfy.actions.index import index, layout_link
 from pycomfy.actions.lock import lock
 from pycomfy.actions.prove import ask_definitions, cached_definitions, load_instead, make_prompt
 from pycomfy.actions.realise import Project, Realised, host_platform, project_folder, realise
-from pycomfy.actions.wishes import LockRequest, read_bounded, read_config
+from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_config
 from pycomfy.errors import BadLock, PycomfyError
 from pycomfy.flow.interface.make import make_interface
 from pycomfy.flow.lock.model import Lock, PlatformName, parse_lock
@@ -31,6 +31,7 @@ from pycomfy.outside.library import Library, library_path
 from pycomfy.outside.nix.settings import NixSettings, check_store
 from pycomfy.outside.nix.store import keep
 from pycomfy.outside.resources import read_toolkit
+from pycomfy.outside.sources import is_changed
 from pycomfy.outside.store import Build, Store, database_path
 from pycomfy.progress import Progress
 
@@ -114,15 +115,24 @@ def _read_or_make_lock(
     path = wanted.file.parent / "pycomfy.lock"
     if path.is_file():
         pins = parse_lock(read_bounded(path, "lock").decode(errors="replace"), where=str(path))
-        if pins.workflow.sha256 == hashlib.sha256(workflow).hexdigest():
+        what = _outdated(pins, workflow, path.parent, home)
+        if what is None:
             return pins
-        what = "the lock was made for another state of the workflow"
     else:
         what = "there is no lock"
     if request.locked:
         raise BadLock(what, where=str(path), fix=f"pycomfy lock {request.workflow}")
     progress.say(f"{what}: locking {wanted.file}")
     return lock(wanted, home, progress).lock
+
+
+def _outdated(pins: Lock, workflow: bytes, base: Path, home: Home) -> str | None:
+    """What became of something that was locked; None if all is as it was."""
+    if pins.workflow.sha256 != hashlib.sha256(workflow).hexdigest():
+        return "the lock was made for another state of the workflow"
+    sources = {COMFYUI: pins.comfyui.source, **{p.name: p.source for p in pins.packs}}
+    changed = [name for name, source in sources.items() if is_changed(source, base, name, home)]
+    return f"the folder of {', '.join(changed)} was changed after it was locked" if changed else None
 
 
 def _known_definitions(request: BuildRequest, pins: Lock, platform: PlatformName, home: Home) -> NodeDefinitions | None:

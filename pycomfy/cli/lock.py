@@ -58,7 +58,7 @@ def lock(
     Node packs that nobody names are looked up. Where several may be meant you are asked; nothing is guessed.
     Packs that were found, and models, stay at the lock's commits until `--update`.
 
-    Lock again after a change to the workflow, to its pycomfy.toml or to a node pack: `build` takes what the lock says.
+    Lock again after a change to pycomfy.toml or to a node pack's repository: `build` takes what the lock says.
 
     Examples: `pycomfy lock portrait.json`,
     `pycomfy lock portrait.json --pack my-nodes=https://example.org/my-nodes.git@v1.2 --as-of 2025-12-05`

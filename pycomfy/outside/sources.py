@@ -70,6 +70,16 @@ def place_tree(source: GitSource | PathSource, base: Path, out: Path, home: Home
             _copy_tree(base / source.path, folder, out.name)
 
 
+def is_changed(source: Source, base: Path, owner: str, home: Home) -> bool:
+    """Whether a local folder has other files than when it was pinned. Only folders can change; one that is gone has
+    not: its tree may be in the store still."""
+    if not isinstance(source, PathSource) or not (base / source.path).is_dir():
+        return False
+    with _scratch(home) as folder:
+        _copy_tree(base / source.path, folder, owner)
+        return nar.hash_path(folder) != source.tree
+
+
 def join_address(url: str, base: Path) -> str:
     """The address that git is given: a relative path is relative to `base`."""
     address = parse_address(url)

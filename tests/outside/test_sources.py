@@ -10,7 +10,7 @@ from pycomfy.flow.lock.config import GitSpec, PathSpec, Spec, UrlSpec, WheelSpec
 from pycomfy.flow.lock.model import GitSource, PathSource, WheelTreeSource
 from pycomfy.outside.home import Home
 from pycomfy.outside.nar import hash_path
-from pycomfy.outside.sources import Pinned, pin_source, place_tree
+from pycomfy.outside.sources import Pinned, is_changed, pin_source, place_tree
 from tests.outside.package_index import Index, serve
 from tests.outside.repositories import commit
 
@@ -150,3 +150,14 @@ def test_a_folder_the_wheel_lacks_is_told(wheel: Index, tmp_path: Path, home: Ho
 def test_only_a_python_file_is_a_url_source(tmp_path: Path, home: Home) -> None:
     with pytest.raises(BadConfig, match="not a Python file"):
         pin(UrlSpec(url="https://127.0.0.1:9/pack.zip", sha256="0" * 64), tmp_path, home)
+
+
+def test_a_folder_is_changed_when_its_files_are(tmp_path: Path, home: Home) -> None:
+    make_folder(tmp_path / "base" / "pack")
+    source = pin(PathSpec(path="pack"), tmp_path / "base", home).source
+    assert not is_changed(source, tmp_path / "base", "pack", home)
+    (tmp_path / "base" / "pack" / "__pycache__").mkdir(exist_ok=True)
+    (tmp_path / "base" / "pack" / "__pycache__" / "x.pyc").write_bytes(b"")
+    assert not is_changed(source, tmp_path / "base", "pack", home)
+    (tmp_path / "base" / "pack" / "new.py").write_text("x = 1\n")
+    assert is_changed(source, tmp_path / "base", "pack", home)
