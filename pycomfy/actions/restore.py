@@ -4,12 +4,14 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from pycomfy.actions.archive import batches, pull_needs
 from pycomfy.actions.index import index, layout_link
 from pycomfy.actions.realise import Project, Realised, host_platform, project_folder, realise
 from pycomfy.actions.stored import Stored, find_stored
+from pycomfy.actions.together import together
 from pycomfy.errors import BadInput, BadLock, HashMismatch, NotFound, PycomfyError, raise_all
 from pycomfy.flow.archive.needs import Need, list_needs
 from pycomfy.flow.lock.model import ModelFile, PlatformName
@@ -147,9 +149,13 @@ def supply_from_archive(needs: Iterable[Need], archive: Archive, settings: NixSe
     sizes = [archive.size_of(need.output) for need in wanted]
     with progress.step("Take sources from the archive", total=sum(sizes), unit="bytes") as task:
         with folder_url(archive.folder) as url:
-            for batch in batches(sizes):
+
+            def copy(batch: list[int]) -> None:
                 copy_in(settings, url, [wanted[i].path for i in batch])
                 task.advance(sum(sizes[i] for i in batch))
+
+            # One Nix hashes one path after the other; several use every core, and one disk well.
+            together({str(number): partial(copy, batch) for number, batch in enumerate(batches(sizes))})
         task.note(f"{len(wanted)} of {len(all_)}")
     return len(wanted)
 
