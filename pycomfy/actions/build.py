@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pycomfy.actions.archive import fill_version
+from pycomfy.actions.asked import read_asked
 from pycomfy.actions.index import index, layout_link
 from pycomfy.actions.lock import lock
 from pycomfy.actions.prove import ask_definitions, cached_definitions, load_instead, make_prompt
@@ -191,6 +192,7 @@ class _Job:
         version, new = library.commit(self.lock.name, files, message=message, besides=(CONFIG,))
         reused = len(image.diff_ids) - len(built)
         described = _describe(image, self.platform, proven=proven, seconds=seconds, layers=(len(built), reused))
+        described = described.model_copy(update={"requirements": read_asked(self.lock, self.request.nix)})
         library.add_image(version.tree, described)
         index(self.home, self.progress)
         with Store(database_path(self.home)) as store:

@@ -18,18 +18,22 @@ _MANY = 50  # trees; then it is better to list all refs
 
 def add_image(bare: Bare, tree: str, image: BuiltImage) -> BuiltImage:
     """Keep `image` as the tree's for its platform; the one that is kept. One that is there already stays, unless the
-    new one has other digests, or was proven and the old one was not."""
+    new one has other digests, or says more of it."""
     ref = _ref(tree, image.platform)
     with bare.writing():
         old = bare.refs(ref).get(ref)
         if old is not None:
             before = read_images(bare, [tree]).get(tree, {}).get(image.platform)
-            if before and before.manifest_digest == image.manifest_digest and (before.proven or not image.proven):
+            if before and before.manifest_digest == image.manifest_digest and not _tells_more(image, before):
                 return before
         with Writer(bare) as writer:
             blob = writer.write_blob(render_image(image))
         bare.update_refs((ref, blob, old or ZERO))
     return image
+
+
+def _tells_more(image: BuiltImage, before: BuiltImage) -> bool:
+    return bool((image.proven and not before.proven) or (image.requirements and not before.requirements))
 
 
 def image_keys(bare: Bare) -> set[tuple[str, str]]:
