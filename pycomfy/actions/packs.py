@@ -277,5 +277,6 @@ def _lacking(name: str, choice: Choice, why: str, hunt: Hunt) -> UnknownNode:
         f'the node pack {name} does not have the node type "{choice.type}": neither {why} nor another commit that'
         f" changed it ({choice.evidence})",
         where=_where(choice, hunt),
-        fix=f"name the right pack: --pack NAME=URL, or a commit that has it: --pack {name}={choice.pack.url}@COMMIT",
+        fix=f"name the right pack: --pack NAME=URL[@COMMIT]; or, if this one makes the type while it runs, say so in"
+        f' pycomfy.toml: packs.{name} = {{ git = "{choice.pack.url}", types = ["…"] }}',
     )

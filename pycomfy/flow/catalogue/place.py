@@ -18,6 +18,7 @@ _INSIDE = re.compile(
     re.IGNORECASE,
 )
 _SHORT = re.compile(_OWNER_REPO, re.ASCII)
+_WWW = re.compile(r"^https://www\.(?=(?:github|gitlab)\.com/)", re.IGNORECASE)
 _PYTHON = re.compile(r"^https://[^\s?#]+\.py$")
 
 
@@ -39,6 +40,7 @@ def find_place(text: str) -> Place | None:
         return None
     if _SHORT.fullmatch(text):
         text = f"https://github.com/{text}"
+    text = _WWW.sub("https://", text)
     file = text if _PYTHON.match(text) else None
     inside = _INSIDE.match(text)
     if inside:
@@ -51,8 +53,10 @@ def find_place(text: str) -> Place | None:
         return None
     if address.local or not address.public.startswith(("https://", "ssh://", "git@")):
         return None
-    host, _, path = address.identity.partition("/")
     url = address.public.rstrip("/")
-    if url.startswith("https://") and host.removeprefix("www.") in FORGES:
+    host = address.identity.partition("/")[0]
+    if url.startswith("https://") and host in FORGES:
         url = url.removesuffix(".git")
-    return Place(url, f"{host.removeprefix('www.')}/{path}", file)
+        # A repository may be called so.
+        file = file if inside else None
+    return Place(url, address.identity, file)
