@@ -208,8 +208,7 @@ def _pin(name: str, choices: Sequence[Choice], hunt: Hunt, home: Home) -> list[_
     locked = _locked_commit(hunt, pack.identity)
     if locked is not None:
         found = find_commit(repository, Wish((locked,), None, types), home.cache)
-        if found.commit == locked:
-            found = replace(found, why="the lock's commit")
+        found = replace(found, why=found.why.replace("the workflow's commit", "the lock's commit"))
     else:
         versions = sort_versions(v for c in choices for v in c.versions)
         found = find_commit(repository, Wish(versions, hunt.before, types), home.cache)
