@@ -184,6 +184,7 @@ class Library:
             for ref, object_ in self.bare.refs(f"refs/tags/{old}").items():
                 changes += [(f"refs/tags/{new}/{ref.split('/', 3)[3]}", object_, ZERO), (ref, ZERO, object_)]
             self.bare.update_refs(*changes)
+            self._point_head(new)
 
     def remove(self, name: str, *, force: bool = False) -> str:
         """Remove a workflow with its tags; its newest commit. Raises `BadInput` for versions that no other workflow
@@ -233,6 +234,8 @@ class Library:
                 now = datetime.now(UTC).replace(microsecond=0)
                 made = writer.write_commit(NewCommit(tree, before, message, author, now))
             self.bare.update_refs((_branch(name), made, tip or ZERO))
+            if tip is None:
+                self._point_head(name)
             self._settle()
             return Committed(self.find(Reference(name)), True)
 
@@ -288,6 +291,11 @@ class Library:
         rows = [parts[i : i + len(_FIELDS)] for i in range(0, len(parts) - len(_FIELDS) + 1, len(_FIELDS))]
         first = len(rows) if newest == -1 else newest
         return [_version(name, None if first is None else first - i, row) for i, row in enumerate(rows)]
+
+    def _point_head(self, name: str) -> None:
+        """See that HEAD, which `git clone` checks out, is a workflow."""
+        if self.bare.resolve("HEAD") is None:
+            self.bare.ask("symbolic-ref", "HEAD", _branch(name))
 
     def _settle(self) -> None:
         """Pack what lies loose, now and then: versions differ little, so that packed they take little room."""

@@ -14,8 +14,9 @@ from pycomfy.errors import BadInput, NoSpace
 from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.store.migrations import migrations
 
-BUSY = 60.0
-"""Seconds to wait for another process's transaction; each takes milliseconds."""
+BUSY = 300.0
+"""Seconds to wait for another process's transaction. It takes milliseconds, and seconds where thousands of versions are
+indexed anew."""
 
 
 class Connection:

@@ -142,6 +142,17 @@ def test_an_image_belongs_to_a_tree(library: Library) -> None:
     assert library.images(commit(library, "one").version.tree) == {"linux/amd64": other}
 
 
+def test_a_clone_has_the_first_workflow_checked_out(library: Library, tmp_path: Path) -> None:
+    commit(library, "one")
+    commit(library, "two", "other")
+    clone = tmp_path / "clone"
+    done = subprocess.run(["git", "clone", "--quiet", str(library.path), str(clone)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (clone / "workflow.json").read_text() == "one"
+    library.rename("hello", "greeting")
+    assert git(library, "rev-parse", "HEAD").strip() == library.find("greeting").commit
+
+
 def test_an_empty_library_has_nothing_and_is_not_made_by_asking(library: Library) -> None:
     assert (library.names(), library.versions("hello"), library.tags(), library.images("0" * 40)) == ([], [], {}, {})
     with pytest.raises(NotFound):
