@@ -1,11 +1,13 @@
 """The record follows the library: versions that are new are recorded, those that are gone are not any more."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from pycomfy.errors import NotFound, PycomfyError
+from pycomfy.flow.interface.arguments import inputs_schema
 from pycomfy.flow.version.describe import describe
 from pycomfy.flow.version.diff import diff
 from pycomfy.flow.version.snapshot import FILES, Snapshot, read_snapshot
@@ -118,6 +120,17 @@ def _entry(version: Version, snapshot: Snapshot, before: Snapshot | None) -> Ver
         version.created_at,
         snapshot.lock,
         snapshot.lock_sha256,
-        snapshot.interface,
+        _schema(snapshot),
         tuple(changes[:_MOST_CHANGES]),
     )
+
+
+def _schema(snapshot: Snapshot) -> str | None:
+    """The JSON Schema of the inputs, if there is one: a library may be pulled from anywhere, and an interface that
+    makes no sense must not keep the others out of the record."""
+    if snapshot.interface is None:
+        return None
+    try:
+        return json.dumps(inputs_schema(snapshot.interface), ensure_ascii=False)
+    except Exception:  # noqa: BLE001  (pydantic's own errors are of many kinds, and some are assertions)
+        return None

@@ -21,6 +21,7 @@ from pycomfy.actions.show import show
 from pycomfy.actions.tag import list_tags, tag
 from pycomfy.actions.versions import find_record
 from pycomfy.errors import BadInput, NotFound
+from pycomfy.flow.interface.model import Interface, Parameter, Target, render_interface
 from pycomfy.flow.version.reference import parse_reference
 from pycomfy.outside.home import Home
 from pycomfy.outside.library import Library, library_path
@@ -147,6 +148,18 @@ def test_a_commit_that_is_no_project_is_told_of_and_left_out(home: Home) -> None
     assert "no project of pycomfy" in record_it.said[0]
     library.commit("strange", make_files("strange"), message="better")
     assert listed(home, "strange") == ["strange@2"]
+
+
+def test_the_api_of_a_version_is_recorded_and_a_senseless_one_is_not(home: Home) -> None:
+    count = Parameter(name="count", type="integer", targets=(Target(node="2", input="steps"),), default=20)
+    nothing = Parameter(name="nothing", type="choice", targets=())
+    for name, parameter in (("good", count), ("bad", nothing)):
+        interface = render_interface(Interface(parameters=(parameter,))).encode()
+        record(home, {**make_files(name), "interface.json": interface})
+    (api,) = rows(home, "SELECT * FROM api_endpoints")
+    assert (api["method"], api["path"]) == ("POST", "/v1/jobs")
+    assert json.loads(api["schema"])["properties"]["count"]["default"] == 20
+    assert {"good@1", "bad@1"} <= set(listed(home))
 
 
 def test_a_revert_is_a_new_version_with_the_image_of_the_old(home: Home) -> None:

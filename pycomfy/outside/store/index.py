@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from pycomfy.flow.interface.arguments import inputs_schema
 from pycomfy.flow.version.image import BuiltImage
 from pycomfy.outside.store.connection import Connection
 from pycomfy.outside.store.records import IndexedImage, VersionEntry
@@ -84,10 +83,9 @@ def _add_version(connection: Connection, entry: VersionEntry) -> None:
         " SELECT ?, id, ? FROM sources WHERE hash = ? AND role = ? AND name = ? AND url = ?",
         [(version, s.platform, s.hash, s.role, s.name, s.url) for s in sources],
     )
-    if entry.interface is not None:
+    if entry.inputs_schema is not None:
         method, path = JOBS
-        schema = json.dumps(inputs_schema(entry.interface), ensure_ascii=False)
-        connection.insert("api_endpoints", version_id=version, method=method, path=path, schema=schema)
+        connection.insert("api_endpoints", version_id=version, method=method, path=path, schema=entry.inputs_schema)
 
 
 def _workflow(connection: Connection, entry: VersionEntry) -> int:

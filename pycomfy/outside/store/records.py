@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.flow.interface.model import Interface
 from pycomfy.flow.lock.model import Lock, PlatformName
 from pycomfy.flow.version.image import BuiltImage
 
 
 @dataclass(frozen=True)
 class VersionEntry:
-    """A version of the library, to be recorded. `changes` are lines that say what changed from its parent."""
+    """A version of the library, to be recorded. `changes` are lines that say what changed from its parent,
+    `inputs_schema` is the JSON Schema of its API's inputs."""
 
     name: str
     number: int
@@ -23,7 +23,7 @@ class VersionEntry:
     created_at: str
     lock: Lock
     lock_sha256: str
-    interface: Interface | None = None
+    inputs_schema: str | None = None
     changes: tuple[str, ...] = ()
 
 

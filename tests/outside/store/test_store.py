@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from pycomfy.errors import BadInput, NotFound
-from pycomfy.flow.interface.model import Interface
 from pycomfy.flow.lock.model import (
     ComfyUI,
     DebianPackage,
@@ -185,7 +184,7 @@ def test_what_the_library_tells_of_an_image_is_recorded_once(store: Store) -> No
 
 def test_a_version_has_its_node_packs_its_api_and_every_source(store: Store) -> None:
     image = IndexedImage(entry(1).tree, built(proven=True, requirements={"painter": ("pillow>=10",)}), "/there")
-    store.index([], [entry(1, interface=Interface())], [image])
+    store.index([], [entry(1, inputs_schema='{"type": "object"}')], [image])
     own, painter = rows(store, "SELECT * FROM custom_nodes ORDER BY name")
     assert (painter["repository_url"], painter["commit_hash"]) == ("https://x.test/p.git", "d" * 40)
     assert json.loads(painter["node_mappings"]) == ["Draw", "Paint"]
