@@ -131,7 +131,7 @@ def test_all_that_cannot_be_restored_is_said_at_once_and_nothing_written(lost: L
 def test_a_flipped_byte_is_named_by_verify_and_refused_by_restore(lost: Lost) -> None:
     archive = find_archive(lost.home)
     chance = random.Random(3)
-    for victim in (*archive.nars(), *archive.narinfos()):
+    for victim in (*archive.nars(), *archive.narinfos()[:2]):
         good = victim.read_bytes()
         at = chance.randrange(len(good))
         victim.chmod(0o644)

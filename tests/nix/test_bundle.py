@@ -201,7 +201,7 @@ def test_importing_goes_on_after_any_sudden_end(exported: Exported, empty: NixSe
     command = [sys.executable, "-m", "pycomfy", "import", str(exported.file)]
     environment = {**os.environ, "PYCOMFY_HOME": str(exported.other.data)}
     chance = random.Random(7)
-    for _ in range(10):
+    for _ in range(6):
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
