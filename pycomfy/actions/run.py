@@ -3,13 +3,14 @@
 import contextlib
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
+from pycomfy.actions.arguments import Arguments, fill_prompt
 from pycomfy.actions.models import view_models
 from pycomfy.actions.versions import find_record
 from pycomfy.errors import BadInput, HashMismatch, PycomfyError, RunFailed, raise_all
@@ -35,7 +36,7 @@ from pycomfy.outside.job import (
 )
 from pycomfy.outside.models.view import ModelView
 from pycomfy.outside.results import save_result
-from pycomfy.outside.store import Run, Store, database_path
+from pycomfy.outside.store import ImageRecord, Run, Store, database_path
 from pycomfy.progress import Progress, Task
 
 
@@ -54,11 +55,14 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """Run a version, by default with the image's own prompt."""
+    """Run a version, by default with the image's own prompt. `arguments` are put into that. `inputs` is a folder that
+    becomes ComfyUI's input folder, and is gone afterwards."""
 
     reference: str
     options: RunOptions
     job: JobRequest = field(default_factory=JobRequest)
+    arguments: Arguments = field(default_factory=Arguments)
+    inputs: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -94,11 +98,22 @@ class RunResult:
 
 
 def run(request: RunRequest, home: Home, progress: Progress) -> RunResult:
-    """Run the version's image, and record that. Raises `NotFound` for an unknown version, and `RunFailed` with every
-    error ComfyUI told of; outputs it made before are saved even then."""
+    """Run the version's image, and record that. Raises `NotFound` for an unknown version, `BadInput` for arguments that
+    are wrong, and `RunFailed` with every error ComfyUI told of; outputs it made before are saved even then."""
     reference = parse_reference(request.reference)
-    engine = find_engine(request.options.engine)
     record = find_record(home, reference, progress)
+    if not request.arguments:
+        return _run(request, record, home, progress)
+    with _job_folder(home) as folder:
+        inputs = folder / "input"
+        filled = fill_prompt(home, Reference(record.name, record.version), request.arguments, inputs)
+        job = replace(request.job, prompt=filled.prompt, workflow=filled.workflow)
+        request = replace(request, job=job, inputs=inputs if inputs.exists() else None)
+        return _run(request, record, home, progress)
+
+
+def _run(request: RunRequest, record: ImageRecord, home: Home, progress: Progress) -> RunResult:
+    engine = find_engine(request.options.engine)
     if request.options.models == "auto":
         found = view_models(Reference(record.name, record.version), home, progress)
         request = replace(request, options=replace(request.options, models=found))
@@ -128,12 +143,11 @@ def run_image(
     view = _view(options)
     with progress.step(f"Load {name} into {engine.kind}") as task:
         identity = _loaded(engine, image, name, task)
-    jobs = home.cache / "jobs"
-    jobs.mkdir(parents=True, exist_ok=True)
     log = home.data / "logs" / f"run-{name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=jobs, ignore_cleanup_errors=True) as folder:
-        data = Path(folder)
+    with _job_folder(home) as data:
+        if request.inputs is not None:
+            request.inputs.rename(data / "input")
         spec = ContainerSpec(identity, ("job",), data, gpus=options.gpus, network=options.network)
         if view is not None:
             spec = replace(spec, models=view.folder, model_files=view.files)
@@ -152,6 +166,15 @@ def run_image(
         teller.ready_seconds,
         (report.seconds or 0.0) - teller.ready_seconds,
     )
+
+
+@contextlib.contextmanager
+def _job_folder(home: Home) -> Iterator[Path]:
+    """A new folder, which is gone afterwards."""
+    jobs = home.cache / "jobs"
+    jobs.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=jobs, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def _view(options: RunOptions) -> ModelView | None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from pycomfy.actions.arguments import Arguments
 from pycomfy.actions.run import RunOptions, RunRequest, RunResult
 from pycomfy.actions.run import run as run_job
 from pycomfy.cli.progress import duration, make_progress, size
@@ -17,6 +18,24 @@ from pycomfy.outside.job import JobRequest
 
 def run(
     name: Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow that was built, or one of its versions.")],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-i",
+            "--input",
+            metavar="NAME=VALUE",
+            help="Set an input of the workflow; again for more. @FILE reads the value from a file, @- from standard "
+            "input, @@ begins a text with @. Of pictures, videos, sounds and 3D models, the value is the file.",
+        ),
+    ] = None,
+    inputs_file: Annotated[
+        str | None,
+        typer.Option(
+            "--inputs",
+            metavar="FILE",
+            help="Set many inputs: a JSON object, - for standard input. Files are named relative to it; -i wins.",
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where the outputs go; nothing there is overwritten.")
     ] = Path("output"),
@@ -44,14 +63,32 @@ def run(
     The container has no network, a read-only root, no capabilities and no other user's rights; it is removed whatever
     happens.
 
-    Examples: `pycomfy run hello -o pictures`, `pycomfy run hello@2 --gpus all --models ~/models`
+    `pycomfy show NAME` lists the workflow's inputs; those that are not set keep the workflow's values.
+
+    Examples: `pycomfy run hello -o pictures`, `pycomfy run hello@2 --gpus all --models ~/models`,
+    `pycomfy run hello -i title="Good morning" -i seed=8`, `pycomfy run portrait -i image=photo.png -i text=@text.txt`,
+    `pycomfy run portrait --inputs values.json -i seed=9`
     """
     options = RunOptions(output, _models(models), gpus, network, engine)
-    result = run_job(RunRequest(name, options, JobRequest(timeout=timeout)), find_home(), make_progress())
+    arguments = Arguments(_texts(inputs), inputs_file)
+    request = RunRequest(name, options, JobRequest(timeout=timeout), arguments)
+    result = run_job(request, find_home(), make_progress())
     if as_json:
         print(json.dumps(as_dict(result), indent=1, ensure_ascii=False))
     else:
         show(result)
+
+
+def _texts(values: list[str] | None) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for value in values or ():
+        name, equals, text = value.partition("=")
+        if not (name and equals):
+            raise typer.BadParameter(f"write NAME=VALUE, not {value!r}", param_hint="-i")
+        if name in texts:
+            raise typer.BadParameter(f"{name} is given twice", param_hint="-i")
+        texts[name] = text
+    return texts
 
 
 def _models(text: str) -> Path | Literal["auto"] | None:

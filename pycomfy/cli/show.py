@@ -9,7 +9,10 @@ import typer
 from pycomfy.actions.show import Shown
 from pycomfy.actions.show import show as show_version
 from pycomfy.cli.progress import size
+from pycomfy.flow.interface.arguments import describe_type
+from pycomfy.flow.interface.model import Parameter
 from pycomfy.flow.version.describe import describe
+from pycomfy.flow.workflow.text import shown as printable
 from pycomfy.outside.home import find_home
 
 
@@ -17,7 +20,7 @@ def show(
     reference: Annotated[str, typer.Argument(metavar="REF", help="NAME, NAME@3, NAME@tag or NAME@commit.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Show a version: who made it when, what it is made of, what changed in it, and what was built.
+    """Show a version: who made it when, what it is made of, its inputs, what changed in it, and what was built.
 
     Examples: `pycomfy show hello`, `pycomfy show hello@2 --json`
     """
@@ -30,6 +33,7 @@ def show(
 
 def _as_dict(shown: Shown) -> dict[str, Any]:
     version, lock = shown.version, shown.snapshot.lock
+    interface = shown.snapshot.interface
     images = [image.model_dump(mode="json", exclude={"version"}) for image in shown.snapshot.images.values()]
     return {
         "name": version.name,
@@ -52,6 +56,8 @@ def _as_dict(shown: Shown) -> dict[str, Any]:
             for name, p in lock.platforms.items()
         },
         "images": images,
+        "inputs": None if interface is None else [p.model_dump(mode="json") for p in interface.parameters],
+        "outputs": None if interface is None else [o.model_dump(mode="json") for o in interface.outputs],
         "changes": None if shown.changes is None else asdict(shown.changes),
         "flake": shown.flake,
     }
@@ -71,6 +77,8 @@ def _print(shown: Shown) -> None:
         print(f"  packs    {', '.join(p.name for p in lock.packs)}")
     for platform, image in shown.snapshot.images.items():
         print(f"  image    {platform}, {size(image.size)}, {len(image.diff_ids)} layers, {image.manifest_digest}")
+    for parameter in shown.snapshot.interface.parameters if shown.snapshot.interface is not None else ():
+        print(f"  input    {parameter.name} ({describe_type(parameter)}): {_default(parameter)}")
     print(f"  Nix      nix build '{shown.flake}'")
     if version.message:
         print("".join(f"\n    {line}" for line in version.message.splitlines()))
@@ -78,3 +86,7 @@ def _print(shown: Shown) -> None:
     if lines:
         print()
         print("\n".join(lines))
+
+
+def _default(parameter: Parameter) -> str:
+    return printable(json.dumps(parameter.default, ensure_ascii=False))

@@ -1,22 +1,36 @@
 """The interface as a pydantic model, a JSON Schema and OpenAPI; and arguments put into a prompt."""
 
 import copy
+import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, create_model
 
 from pycomfy.errors import BadInput, PycomfyError, raise_all
 from pycomfy.flow.interface.model import FILE_TYPES, Interface, Parameter
 from pycomfy.flow.prompt.convert import Prompt
+from pycomfy.flow.workflow.text import shown
 
 MAX_TEXT = 1_000_000
 
 
 def inputs_model(interface: Interface, name: str = "Inputs") -> type[BaseModel]:
     """A model with one field per parameter, all optional: the defaults are the workflow's. Unknown names are errors."""
-    fields: dict[str, Any] = {p.name: (_annotation(p), p.default) for p in interface.parameters}
-    return create_model(name, __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
+    # Known by an alias: a parameter may be called like something that every pydantic model has.
+    fields: dict[str, Any] = {
+        f"input_{i}": (_annotation(p), Field(default=p.default, alias=p.name))
+        for i, p in enumerate(interface.parameters)
+    }
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _no_boolean(value: object) -> object:
+    """To Python, true is 1."""
+    if isinstance(value, bool):
+        raise ValueError("a truth value is no number")
+    return value
 
 
 def _annotation(parameter: Parameter) -> Any:
@@ -34,9 +48,11 @@ def _annotation(parameter: Parameter) -> Any:
     }
     match parameter.type:
         case "integer":
-            kind: Any = Annotated[int, Field(ge=parameter.minimum, le=parameter.maximum, **about)]
+            limits = Field(ge=parameter.minimum, le=parameter.maximum, **about)
+            kind: Any = Annotated[int, limits, BeforeValidator(_no_boolean)]
         case "number":
-            kind = Annotated[float, Field(ge=parameter.minimum, le=parameter.maximum, allow_inf_nan=False, **about)]
+            limits = Field(ge=parameter.minimum, le=parameter.maximum, allow_inf_nan=False, **about)
+            kind = Annotated[float, limits, BeforeValidator(_no_boolean)]
         case "boolean":
             kind = Annotated[bool, Field(**about)]
         case "choice":
@@ -85,34 +101,71 @@ def openapi_fragment(interface: Interface) -> dict[str, Any]:
 
 def check_arguments(interface: Interface, arguments: Mapping[str, object]) -> dict[str, Any]:
     """The values of `arguments`, as the types of their parameters. Raises `BadInput`, all at once."""
+    known = {p.name: p for p in interface.parameters}
+    model_type = inputs_model(interface)
     try:
-        model = inputs_model(interface).model_validate(dict(arguments))
+        model = model_type.model_validate(dict(arguments))
     except ValidationError as e:
-        names = ", ".join(p.name for p in interface.parameters) or "none"
-        problems: list[PycomfyError] = []
-        for error in e.errors():
+        problems: dict[str, PycomfyError] = {}
+        for error in e.errors(include_url=False, include_context=False):
             name = str(error["loc"][0]) if error["loc"] else ""
-            if error["type"] == "extra_forbidden":
-                problems.append(
-                    BadInput(f"there is no input {name}", where=f"inputs.{name}", fix=f"inputs are: {names}")
-                )
-            else:
-                problems.append(BadInput(str(error["msg"]), where=f"inputs.{name}", fix=_hint(interface, name)))
-        raise_all(problems)
+            problem = _bad(known[name], error["type"], error["input"]) if name in known else _unknown(interface, name)
+            problems.setdefault(name, problem)
+        raise_all(list(problems.values()))
         raise
-    return {name: getattr(model, name) for name in model.model_fields_set}
+    return {str(model_type.model_fields[field].alias): getattr(model, field) for field in model.model_fields_set}
 
 
-def _hint(interface: Interface, name: str) -> str:
-    parameter = next((p for p in interface.parameters if p.name == name), None)
-    if parameter is None:
-        return ""
+def list_inputs(interface: Interface) -> str:
+    """The inputs in one line, each with its type and range."""
+    return ", ".join(f"{p.name} ({describe_type(p)})" for p in interface.parameters) or "none"
+
+
+def describe_type(parameter: Parameter) -> str:
+    """The type with the range or the number of choices, as in "integer, 1 to 100"."""
+    low, high = parameter.minimum, parameter.maximum
+    if low is not None and high is not None:
+        return f"{parameter.type}, {low} to {high}"
+    if low is not None or high is not None:
+        return f"{parameter.type}, {f'at least {low}' if low is not None else f'at most {high}'}"
+    return f"{parameter.type}, one of {len(parameter.choices)}" if parameter.choices else parameter.type
+
+
+def _unknown(interface: Interface, name: str) -> BadInput:
+    near = get_close_matches(name, [p.name for p in interface.parameters], 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return BadInput(
+        f"there is no input {shown(name)}",
+        where=f"inputs.{shown(name)}",
+        fix=f"{meant}`pycomfy show` lists the inputs: {list_inputs(interface)}",
+    )
+
+
+def _bad(parameter: Parameter, kind: str, value: object) -> BadInput:
+    """`kind` is pydantic's name for what is wrong with `value`."""
+    given = value if isinstance(value, str) else json.dumps(value, default=str)
+    given = f'"{shown(given)}"' if isinstance(value, str) else shown(given)
+    match kind:
+        case "greater_than_equal":
+            what = f"{given} is less than {parameter.minimum}"
+        case "less_than_equal":
+            what = f"{given} is more than {parameter.maximum}"
+        case "literal_error":
+            what = f"{given} is none of the choices"
+        case "string_too_long":
+            what = f"a text of more than {MAX_TEXT} characters"
+        case _:
+            what = f"{given} is not of type {parameter.type}"
+    return BadInput(what, where=f"inputs.{parameter.name}", fix=_hint(parameter, value))
+
+
+def _hint(parameter: Parameter, value: object) -> str:
     if parameter.choices:
-        return "one of: " + ", ".join(str(c) for c in parameter.choices[:20])
-    hint = f"a value of type {parameter.type}"
-    if parameter.minimum is not None or parameter.maximum is not None:
-        hint += f" from {parameter.minimum} to {parameter.maximum}"
-    return hint
+        choices = [str(c) for c in parameter.choices]
+        near = get_close_matches(str(value)[:200], choices, 3)
+        more = ", …" if len(choices) > 20 else ""
+        return "give one of: " + ", ".join(dict.fromkeys([*near, *choices[:20]])) + more
+    return f"give a value of type {describe_type(parameter)}"
 
 
 def apply_arguments(prompt: Prompt, interface: Interface, arguments: Mapping[str, object]) -> Prompt:
