@@ -21,7 +21,7 @@ from pycomfy.outside.nix.build import Target, missing_paths
 from pycomfy.outside.nix.build import build as nix_build
 from pycomfy.outside.nix.log import Event, derivation_name
 from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import add_tree
+from pycomfy.outside.nix.store import add_tree, output_paths
 from pycomfy.outside.sources import place_tree
 from pycomfy.progress import Progress, Task
 
@@ -104,6 +104,11 @@ def _make_root(root: Root, platform: PlatformName, home: Home, progress: Progres
 
 def _make_tree(source: GitSource | PathSource, base: Path, home: Home, out: Path) -> None:
     place_tree(source, base, out, home)
+
+
+def source_paths(project: Project, settings: NixSettings) -> list[str]:
+    """The store paths of everything the image is made from."""
+    return output_paths(settings, project.folder, "sources", project.platform)
 
 
 def _fetch(project: Project, settings: NixSettings, progress: Progress, log: Path) -> None:
