@@ -14,7 +14,8 @@ from pycomfy.outside.files import free_space
 _FILE_TRANSFER, _COPY_PATH, _BUILD = 101, 100, 105  # ActivityType, nix/logging.hh
 _BUILD_LOG_LINE, _PROGRESS = 101, 105  # ResultType
 _TAIL = 20
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_ANSI = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]+")
 _DERIVATION = re.compile(r"/nix/store/[0-9a-z]{32}-(.+?)\.drv")
 _FAILED = re.compile(r"builder for '([^']+)' failed|Cannot build '([^']+)'")
 _MISMATCH = re.compile(r"hash mismatch in fixed-output derivation '([^']+)'")
@@ -63,7 +64,7 @@ class LogReader:
         return [], ""
 
     def _message(self, data: dict[str, Any]) -> str:
-        text = _ANSI.sub("", str(data.get("msg", "")))
+        text = _plain(str(data.get("msg", "")))
         if data.get("level", 3) == 0:
             self.errors.append(text)
         return text if data.get("level", 3) <= 3 else ""
@@ -84,7 +85,7 @@ class LogReader:
         kind, name = self._running.get(data["id"], (0, ""))
         fields = data.get("fields", [])
         if data.get("type") == _BUILD_LOG_LINE and kind == _BUILD and fields:
-            text = _ANSI.sub("", str(fields[0]))
+            text = _plain(str(fields[0]))
             self.tails[name].append(text)
             return [], f"{name}> {text}"
         if data.get("type") == _PROGRESS and kind in (_FILE_TRANSFER, _COPY_PATH) and fields:
@@ -93,6 +94,11 @@ class LogReader:
                 self._received[data["id"]] = int(fields[0])
                 return [Event("bytes", name, more)], ""
         return [], ""
+
+
+def _plain(text: str) -> str:
+    """Without colours, and without anything else that a terminal would obey: builders run code of strangers."""
+    return _CONTROLS.sub(" ", _ANSI.sub("", text))
 
 
 def derivation_name(path: str) -> str:
