@@ -87,14 +87,15 @@ def _opened(source: str, where: str) -> Iterator[BinaryIO]:
         raise _unreadable(source, where, e) from e
     except ValueError as e:
         raise BadInput("it is no path of a file", where=where, fix=fix) from e
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise BadInput(f"{source} is no regular file", where=where, fix=f"{fix}; @- reads standard input")
     with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise BadInput(f"{source} is no regular file", where=where, fix=f"{fix}; @- reads standard input")
         yield file
 
 
 def _unreadable(source: str, where: str, error: OSError) -> BadInput:
-    return BadInput(f"{source} cannot be read: {error.strerror}", where=where, fix="make it readable")
+    return BadInput(f"{source} cannot be read: {error.strerror}", where=where, fix="check the path and its permissions")
 
 
 def _too_large(source: str, where: str, limit: int) -> BadInput:

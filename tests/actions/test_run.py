@@ -1,5 +1,6 @@
 """`run` with a real engine and a small image that speaks as the runtime does."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pycomfy.actions.arguments import Arguments
 from pycomfy.actions.run import RunOptions, RunRequest, run
 from pycomfy.errors import BadInput, HashMismatch, MissingTool, NotFound, Problems, RunFailed
 from pycomfy.outside import process
@@ -15,7 +17,7 @@ from pycomfy.outside.home import Home
 from pycomfy.outside.job import JobRequest
 from pycomfy.outside.store import Store, database_path
 from pycomfy.progress import Silent
-from tests.actions.places import make_files, record_layout
+from tests.actions.places import PROMPT, make_files, record_layout
 from tests.outside.engine.tiny import write_layout
 
 OUTPUT = {"event": "output", "node": "9", "title": "Save it", "kind": "images", "media_type": "image/png"}
@@ -90,6 +92,27 @@ def test_outputs_are_saved_and_the_run_is_recorded(built: Builder, tmp_path: Pat
         (recorded,) = store.runs("pycomfy-test")
     assert recorded.run.error is None
     assert [o["path"] for o in recorded.run.outputs] == [str(o.path) for o in result.outputs]
+
+
+def test_arguments_reach_the_job_with_their_files(tmp_path: Path, built: Builder) -> None:
+    script = 'read content < "$(echo /data/input/*)"; echo "$request" > /data/a.png; echo "$content" >> /data/a.png\n'
+    home = built(script + says(STARTING, READY, PICTURE, DONE))
+    target = {"node": "1", "input": "image"}
+    parameter = {"name": "photo", "type": "image", "targets": [target], "default": "a.png"}
+    interface = json.dumps({"version": 1, "parameters": [parameter]}).encode()
+    layout = read_layout(tmp_path / "layout")
+    record_layout(home, {**make_files("pycomfy-test"), "interface.json": interface}, layout)
+    (tmp_path / "photo.png").write_text("PICTURE")
+    asked = replace(request(tmp_path), arguments=Arguments({"photo": str(tmp_path / "photo.png")}))
+    (output,) = run(asked, home, Silent()).outputs
+    sent, _, content = output.path.read_text().partition("\n")
+    assert content == "PICTURE\n"
+    job = json.loads(sent)
+    assert job["prompt"]["1"]["inputs"]["image"] == f"{hashlib.sha256(b'PICTURE').hexdigest()[:16]}-photo.png"
+    assert job["workflow"] == PROMPT, "as the author saved it"
+    assert list((home.cache / "jobs").iterdir()) == []
+    with Store(database_path(home)) as store:
+        assert store.runs("pycomfy-test")[0].version == 2
 
 
 def test_every_error_is_told_and_what_was_made_before_is_saved(built: Builder, tmp_path: Path) -> None:

@@ -42,6 +42,28 @@ def test_the_demo_makes_the_same_image_and_picture_twice(demo: Demo, made: dict[
     assert (version["version"], version["manifest_digest"]) == (1, made["build"]["manifest_digest"])
 
 
+def test_inputs_change_the_picture_and_equal_inputs_make_equal_pictures(
+    demo: Demo, made: dict[str, Any], tmp_path: Path
+) -> None:
+    def run(*inputs: str) -> bytes:
+        given = [part for value in inputs for part in ("-i", value)]
+        return picture(demo.pycomfy("run", "hello", "-o", str(tmp_path), *given)).read_bytes()
+
+    own = picture(made["run"]).read_bytes()
+    assert [p["name"] for p in demo.pycomfy("show", "hello")["inputs"]] == ["width", "height", "seed", "title"]
+    (tmp_path / "title.txt").write_text("Good morning")
+    (tmp_path / "both.json").write_text('{"title": "Good morning", "seed": 8}')
+    changed = run("title=Good morning", "seed=8")
+    assert changed != own and len(changed) > 100_000
+    assert run(f"title=@{tmp_path / 'title.txt'}", "seed=8") == changed
+    assert (
+        picture(demo.pycomfy("run", "hello", "-o", str(tmp_path), "--inputs", str(tmp_path / "both.json"))).read_bytes()
+        == changed
+    )
+    assert run("seed=7") == own, "the workflow's own value"
+    demo.pycomfy("run", "hello", "-i", "seed=-1", status=1)
+
+
 def test_the_image_has_a_layer_for_each_rate_of_change(made: dict[str, Any]) -> None:
     names = [entry["created_by"].removeprefix("pycomfy ") for entry in config(made["build"])["history"]]
     assert names[:3] == ["root", "venv", "torch"]

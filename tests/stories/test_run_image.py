@@ -4,18 +4,23 @@ The image is the one of the demo.
 """
 
 import json
+import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pycomfy.actions.arguments import Arguments
 from pycomfy.actions.run import RunOptions, RunRequest, RunResult, run_image
+from pycomfy.actions.run import run as run_version
 from pycomfy.errors import RunFailed
 from pycomfy.outside.engine import ContainerSpec, Engine, LayoutImage, load, read_layout, run_container
 from pycomfy.outside.home import Home
 from pycomfy.outside.job import JobRequest
 from pycomfy.progress import Silent
+from tests.actions.places import make_files, make_home, record_layout
 
 pytestmark = pytest.mark.story
 
@@ -67,6 +72,36 @@ def test_every_kind_of_output_comes_out(engine: Engine, layout: LayoutImage, tmp
     data = saved.read_bytes()
     assert data.startswith(b"\x89PNG")
     assert b'{"nodes": []}' in data, "the workflow travels in the picture"
+
+
+def red_png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress((b"\0" + b"\xff\0\0" * width) * height)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def test_a_picture_given_as_an_input_is_read(layout: LayoutImage, tmp_path: Path) -> None:
+    """With the real ComfyUI, which finds the copy under its new name."""
+    prompt = {"1": node("LoadImage", image="a.png"), "2": node("SaveImage", images=["1", 0], filename_prefix="x")}
+    target = {"node": "1", "input": "image"}
+    parameter = {"name": "photo", "type": "image", "targets": [target], "default": "a.png"}
+    interface = json.dumps({"version": 1, "parameters": [parameter]}).encode()
+    home = make_home(tmp_path)
+    record_layout(home, {**make_files("pictures", prompt), "interface.json": interface}, layout)
+    (tmp_path / "my [input] photo.PNG").write_bytes(red_png(32, 16))
+    arguments = Arguments({"photo": str(tmp_path / "my [input] photo.PNG")})
+    job = JobRequest(timeout=300)
+    (output,) = run_version(
+        RunRequest("pictures", RunOptions(tmp_path / "out"), job, arguments), home, Silent()
+    ).outputs
+    made = output.path.read_bytes()
+    assert struct.unpack(">II", made[16:24]) == (32, 16)
+    at = made.index(b"IDAT")
+    pixels = zlib.decompressobj().decompress(made[at + 4 :])
+    assert pixels[1:4] == b"\xff\0\0", "the first pixel, which no filter changes"
 
 
 def test_a_missing_model_is_named_with_its_node(engine: Engine, layout: LayoutImage, tmp_path: Path) -> None:
