@@ -13,7 +13,7 @@ from pycomfy.flow.interface.given import STREAM, find_source, read_value
 from pycomfy.flow.interface.model import FILE_TYPES, Interface, Parameter, parse_interface
 from pycomfy.flow.version.reference import Reference
 from pycomfy.flow.version.snapshot import INTERFACE, PROMPT, WORKFLOW
-from pycomfy.flow.workflow.text import parse_json
+from pycomfy.flow.workflow.text import parse_json, shown
 from pycomfy.outside.home import Home
 from pycomfy.outside.inputs import copy_input, read_input
 from pycomfy.outside.library import Library, library_path
@@ -51,7 +51,7 @@ def fill_prompt(home: Home, reference: Reference, arguments: Arguments, folder: 
         fix = f"`pycomfy checkout {version.label} --to DIR`, then `pycomfy build DIR`, which proves it"
         raise BadInput(f"nobody knows the inputs of {version.label}: it was not proven", where=version.label, fix=fix)
     interface = parse_interface(files[INTERFACE].decode(errors="replace"), where=f"{INTERFACE} of {version.label}")
-    prompt = _parse_object(files[PROMPT], f"{PROMPT} of {version.label}")
+    prompt = _parse_prompt(files[PROMPT], interface, f"{PROMPT} of {version.label}")
     values = _Reader(interface, folder).read(arguments)
     return Filled(apply_arguments(prompt, interface, values), _parse_workflow(files.get(WORKFLOW)))
 
@@ -149,6 +149,21 @@ def _parse_object(data: bytes, where: str) -> dict[str, Any]:
 
 
 _FIX = 'write a JSON object, such as {"seed": 7}'
+
+
+def _parse_prompt(data: bytes, interface: Interface, where: str) -> dict[str, Any]:
+    """The prompt, if it has inputs wherever the interface says that it has: another library's may be anything."""
+    try:
+        prompt = parse_json(data, where=where)
+    except BadWorkflow as e:
+        raise BadInput(e.what, where=where, fix="build the workflow again") from e
+    nodes = prompt if isinstance(prompt, dict) else {}
+    for node in {target.node for parameter in interface.parameters for target in parameter.targets}:
+        if node in nodes and not (isinstance(nodes[node], dict) and isinstance(nodes[node].get("inputs"), dict)):
+            raise BadInput(f"its node {shown(node)} has no inputs", where=where, fix="build the workflow again")
+    if not nodes:
+        raise BadInput("it is no prompt", where=where, fix="build the workflow again")
+    return nodes
 
 
 def _parse_workflow(data: bytes | None) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pycomfy.errors import BadInput, NotFound
+from pycomfy.flow.workflow.text import shown
 from pycomfy.outside.files import full_disk_is_an_error
 
 MOST_BYTES = 8 << 30
@@ -82,23 +83,25 @@ def _opened(source: str, where: str) -> Iterator[BinaryIO]:
         # Not to wait for the other end of a pipe: it is refused below.
         fd = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except FileNotFoundError as e:
-        raise NotFound(f"there is no file {source}", where=where, fix=fix) from e
+        raise NotFound(f'there is no file "{shown(source)}"', where=where, fix=fix) from e
     except OSError as e:
         raise _unreadable(source, where, e) from e
     except ValueError as e:
         raise BadInput("it is no path of a file", where=where, fix=fix) from e
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise BadInput(f"{source} is no regular file", where=where, fix=f"{fix}; @- reads standard input")
+        raise BadInput(f"{shown(source)} is no regular file", where=where, fix=f"{fix}; @- reads standard input")
     with os.fdopen(fd, "rb") as file:
         yield file
 
 
 def _unreadable(source: str, where: str, error: OSError) -> BadInput:
-    return BadInput(f"{source} cannot be read: {error.strerror}", where=where, fix="check the path and its permissions")
+    return BadInput(
+        f"{shown(source)} cannot be read: {error.strerror}", where=where, fix="check the path and its permissions"
+    )
 
 
 def _too_large(source: str, where: str, limit: int) -> BadInput:
     size = f"{limit >> 30} GiB" if limit >= 1 << 30 else f"{limit >> 20} MiB"
-    name = "standard input" if source == STREAM else source
+    name = "standard input" if source == STREAM else shown(source)
     return BadInput(f"{name} is larger than {size}", where=where, fix="give a smaller one")

@@ -103,6 +103,14 @@ def test_a_file_of_values_that_is_none_is_told(home: Home, data: bytes) -> None:
     assert (caught.value.code, caught.value.where) == ("bad-input", "a.json") and caught.value.fix
 
 
+@pytest.mark.parametrize("data", [b"{}", b"[]", b"{", b'{"1": 7}', b'{"1": {"class_type": "X", "inputs": []}}'])
+def test_a_strangers_prompt_that_is_none_is_refused(home: Home, data: bytes) -> None:
+    record(home, {**make_files("odd"), "interface.json": json.dumps(INTERFACE).encode(), "prompt.json": data})
+    with pytest.raises(BadInput) as caught:
+        fill_prompt(home, Reference("odd"), Arguments({"steps": "1"}), home.data / "input")
+    assert caught.value.where == "prompt.json of odd@1" and caught.value.fix
+
+
 def test_a_version_that_was_not_proven_has_no_known_inputs(home: Home) -> None:
     record(home, make_files("bare"))
     with pytest.raises(BadInput, match="nobody knows the inputs of bare@1"):

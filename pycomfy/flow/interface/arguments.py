@@ -67,9 +67,10 @@ def _annotation(parameter: Parameter) -> Any:
 
 def _literal(parameter: Parameter) -> Any:
     """The choices. The workflow's own value is one even where the server does not list it: a file that is missing."""
-    values = list(dict.fromkeys([*parameter.choices, parameter.default]))
-    allowed = tuple(v for v in values if isinstance(v, (str, int, bool)))
-    return Literal[allowed] if len(allowed) == len([v for v in values if v is not None]) else JsonValue
+    own = (parameter.default,) if isinstance(parameter.default, str | int | float) else ()
+    values = tuple(dict.fromkeys((*parameter.choices, *own)))
+    # A float cannot be a literal; ComfyUI checks these itself.
+    return Literal[values] if values and not any(isinstance(v, float) for v in values) else JsonValue
 
 
 def inputs_schema(interface: Interface) -> dict[str, Any]:
@@ -161,7 +162,7 @@ def _bad(parameter: Parameter, kind: str, value: object) -> BadInput:
 
 def _hint(parameter: Parameter, value: object) -> str:
     if parameter.choices:
-        choices = [str(c) for c in parameter.choices]
+        choices = [shown(str(c)) for c in parameter.choices]
         near = get_close_matches(str(value)[:200], choices, 3)
         more = ", …" if len(choices) > 20 else ""
         return "give one of: " + ", ".join(dict.fromkeys([*near, *choices[:20]])) + more

@@ -83,6 +83,13 @@ def test_an_input_may_be_called_like_something_of_a_model(name: str) -> None:
     assert list(inputs_schema(interface)["properties"]) == [name]
 
 
+def test_choices_cannot_talk_to_the_terminal() -> None:
+    parameter = Parameter(name="x", type="choice", targets=(), default={"a": 1}, choices=("\x1b[2J", "b"))
+    with pytest.raises(BadInput) as caught:
+        check_arguments(Interface(parameters=(parameter,)), {"x": "c"})
+    assert "\x1b" not in caught.value.fix
+
+
 def test_the_type_is_described_with_its_range() -> None:
     assert describe_type(Parameter(name="x", type="number", targets=(), maximum=2)) == "number, at most 2"
     assert describe_type(Parameter(name="x", type="text", targets=())) == "text"
