@@ -17,7 +17,10 @@ MAX_TEXT = 1_000_000
 
 
 def inputs_model(interface: Interface, name: str = "Inputs") -> type[BaseModel]:
-    """A model with one field per parameter, all optional: the defaults are the workflow's. Unknown names are errors."""
+    """A model with one field per parameter, all optional: the defaults are the workflow's. Unknown names are errors.
+
+    Raises `BadInput` for an interface that makes no sense: a choice between nothing.
+    """
     # Known by an alias: a parameter may be called like something that every pydantic model has.
     fields: dict[str, Any] = {
         f"input_{i}": (_annotation(p), Field(default=p.default, alias=p.name))
@@ -69,8 +72,11 @@ def _literal(parameter: Parameter) -> Any:
     """The choices. The workflow's own value is one even where the server does not list it: a file that is missing."""
     own = (parameter.default,) if isinstance(parameter.default, str | int | float) else ()
     values = tuple(dict.fromkeys((*parameter.choices, *own)))
+    if not values:
+        where = f"interface, input {parameter.name}"
+        raise BadInput("a choice between nothing", where=where, fix="build the workflow again")
     # A float cannot be a literal; ComfyUI checks these itself.
-    return Literal[values] if values and not any(isinstance(v, float) for v in values) else JsonValue
+    return JsonValue if any(isinstance(v, float) for v in values) else Literal[values]
 
 
 def inputs_schema(interface: Interface) -> dict[str, Any]:

@@ -83,6 +83,12 @@ def test_an_input_may_be_called_like_something_of_a_model(name: str) -> None:
     assert list(inputs_schema(interface)["properties"]) == [name]
 
 
+def test_a_choice_between_nothing_is_told() -> None:
+    interface = Interface(parameters=(Parameter(name="x", type="choice", targets=()),))
+    with pytest.raises(BadInput, match="a choice between nothing"):
+        check_arguments(interface, {"x": "c"})
+
+
 def test_choices_cannot_talk_to_the_terminal() -> None:
     parameter = Parameter(name="x", type="choice", targets=(), default={"a": 1}, choices=("\x1b[2J", "b"))
     with pytest.raises(BadInput) as caught:
