@@ -1,6 +1,7 @@
 """The main job, end to end and for real: the example becomes an image, the image a picture, and all of it again."""
 
 import json
+import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -80,7 +81,7 @@ def test_a_change_to_one_file_of_a_pack_builds_two_layers(demo: Demo, made: dict
     source = tmp_path / "hello-card"
     shutil.copytree(ROOT / "examples/packs/hello-card", source)
     with (source / "card.py").open("a") as f:
-        f.write("\n# changed\n")
+        f.write(f"\n# {secrets.token_hex()}\n")  # a change that no store has seen
     subprocess.run([ROOT / "scripts/make-pack.sh", source, folder / "packs/hello-card"], check=True)
     demo.pycomfy("lock", str(folder), "--name", "changed")
     build = demo.pycomfy("build", str(folder))
