@@ -21,9 +21,11 @@ from pycomfy.outside.store.records import (
     VersionRecord,
 )
 
-# The newest image of each tree is that of every version with it: equal trees have equal images.
+# The newest image of each tree is that of every version with it: equal trees have equal images. One platform speaks
+# for all, so that building for another does not change what a version is called by.
 _VERSIONS = (
-    "WITH newest AS (SELECT o.tree_id, i.manifest_digest, i.size_bytes, max(b.id) FROM container_images i"
+    "WITH newest AS (SELECT o.tree_id, i.manifest_digest, i.size_bytes,"
+    " max(b.id + (i.platform = 'linux/amd64') * 1000000000000) FROM container_images i"
     " JOIN workflow_versions o ON o.id = i.version_id JOIN builds b ON b.image_id = i.id GROUP BY o.tree_id)"
     " SELECT w.name, v.*, newest.manifest_digest, newest.size_bytes FROM workflow_versions v"
     " JOIN workflows w ON w.id = v.workflow_id LEFT JOIN newest ON newest.tree_id = v.tree_id"

@@ -103,6 +103,15 @@ def test_versions_are_listed_newest_first_with_what_changed(store: Store) -> Non
     assert store.versions("hello")[1].manifest_digest is None
 
 
+def test_a_build_for_another_platform_does_not_change_a_versions_digest(store: Store) -> None:
+    store.index([], [entry(1)])
+    store.record_build(build(1))
+    store.record_build(build(1, digit="2", platform="linux/arm64"))
+    assert store.versions()[0].manifest_digest == "sha256:" + "1" * 64
+    store.record_build(build(1, digit="3"))
+    assert store.versions()[0].manifest_digest == "sha256:" + "3" * 64
+
+
 def test_the_image_found_is_the_one_built_last(store: Store) -> None:
     store.index([], [entry(1), entry(2)])
     assert store.find_image("hello") is None
