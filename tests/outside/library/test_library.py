@@ -26,8 +26,9 @@ def library(tmp_path: Path) -> Library:
 
 
 def git(library: Library, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(library.path), *arguments], check=True, capture_output=True, text=True)
-    return done.stdout
+    someone = ("-c", "user.name=Someone", "-c", "user.email=someone@example.org")  # a fresh machine has nobody
+    command = ["git", "-C", str(library.path), *someone, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def commit(library: Library, text: str, name: str = "hello") -> Any:
