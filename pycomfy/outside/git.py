@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from pycomfy.errors import NotFound, PycomfyError, UnpinnedPack, Unreachable, Unresolved
 from pycomfy.flow.lock.address import Address, parse_address, without_password
 from pycomfy.outside.files import full_disk_is_an_error, no_space
+from pycomfy.outside.gitenvironment import git_environment
 from pycomfy.outside.process import missing, run
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -212,23 +213,7 @@ class Repository:
             )
 
     def _environment(self) -> dict[str, str]:
-        """Names the mirror, whatever repository pycomfy was called in: git sets these for hooks."""
-        here = str(self.mirror)
-        env = {
-            "GIT_DIR": here,
-            "GIT_COMMON_DIR": here,
-            "GIT_OBJECT_DIRECTORY": f"{here}/objects",
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
-            "GIT_NAMESPACE": "",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_LFS_SKIP_SMUDGE": "1",
-            "GIT_NO_REPLACE_OBJECTS": "1",
-            "LC_ALL": "C",
-            "LANGUAGE": "C",
-        }
-        if "GIT_ASKPASS" not in os.environ:
-            env["GIT_ASKPASS"] = ""
-        return env
+        return {**git_environment(self.mirror), "GIT_LFS_SKIP_SMUDGE": "1"}
 
     def _run(self, *arguments: str) -> Done:
         env = self._environment()

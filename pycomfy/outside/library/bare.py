@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from pycomfy.errors import BadInput
 from pycomfy.outside.files import full_disk_is_an_error, no_space
+from pycomfy.outside.gitenvironment import git_environment
 from pycomfy.outside.process import run
 
 ZERO = "0" * 40
@@ -81,22 +82,8 @@ class Bare:
         return done.returncode, done.stdout, message
 
     def environment(self) -> dict[str, str]:
-        """Names the library, whatever repository pycomfy was called in: git sets these for hooks."""
-        here = str(self.path)
-        env = {
-            "GIT_DIR": here,
-            "GIT_COMMON_DIR": here,
-            "GIT_OBJECT_DIRECTORY": f"{here}/objects",
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
-            "GIT_NAMESPACE": "",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_NO_REPLACE_OBJECTS": "1",
-            "LC_ALL": "C",
-            "LANGUAGE": "C",
-        }
-        if "GIT_ASKPASS" not in os.environ:
-            env["GIT_ASKPASS"] = ""
-        return env
+        """See `git_environment`."""
+        return git_environment(self.path)
 
     # — reading —
 

@@ -106,12 +106,6 @@ def empty_store(beside: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def closure_size(settings: NixSettings, path: str) -> int:
-    """Bytes of `path` and all that it refers to."""
-    paths = _query(settings, "--query", "--requisites", path).split()
-    return sum(int(s) for s in _query(settings, "--query", "--size", *paths).split())
-
-
 @contextlib.contextmanager
 def _workplace() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="pycomfy-"))
