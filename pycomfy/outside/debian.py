@@ -18,7 +18,7 @@ from pycomfy.flow.lock.debian import Index, base_packages, close
 from pycomfy.flow.lock.model import DebianPackage, PlatformName, Root
 from pycomfy.flow.lock.release import Release, parse_release, signed_text
 from pycomfy.outside.download import File, fetch_all, read
-from pycomfy.outside.files import full_disk_is_an_error, write_file
+from pycomfy.outside.files import full_disk_is_an_error, says_disk_is_full, write_file
 from pycomfy.outside.home import Home
 from pycomfy.outside.mirrors import find_mirrors
 from pycomfy.outside.nar import hash_path
@@ -174,7 +174,7 @@ def _unpack(
             return
         shutil.rmtree(out, ignore_errors=True)
     why = done.stderr.decode("utf-8", "replace").strip()
-    if "No space left" in why or "quota exceeded" in why:
+    if says_disk_is_full(why):
         raise NoSpace("no space left to unpack Debian", where=str(out), fix="free some space, or set TMPDIR")
     if "zstd" in why:
         raise MissingTool(why, where="Python", fix="install the Python package `zstandard`, or use Python 3.14")

@@ -21,6 +21,11 @@ def no_space(where: Path) -> NoSpace:
     return NoSpace(f"no space left on the disk ({free_space(where) / 1e6:.1f} MB free)", where=str(where), fix=LARGER)
 
 
+def says_disk_is_full(text: str) -> bool:
+    """Whether a program that printed `text` gave up because a disk was full."""
+    return any(words in text for words in ("No space left", "uota exceeded", "database or disk is full"))
+
+
 def free_space(where: Path) -> int:
     """Bytes that are free on the disk where `where` is or would be."""
     there = next((p for p in (where, *where.parents) if p.exists()), Path("/"))

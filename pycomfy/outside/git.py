@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from pycomfy.errors import NotFound, PycomfyError, UnpinnedPack, Unreachable, Unresolved
 from pycomfy.flow.lock.address import Address, parse_address, without_password
-from pycomfy.outside.files import full_disk_is_an_error, no_space
+from pycomfy.outside.files import full_disk_is_an_error, no_space, says_disk_is_full
 from pycomfy.outside.gitenvironment import git_environment
 from pycomfy.outside.process import missing, run
 
@@ -207,6 +207,8 @@ class Repository:
         shutil.rmtree(self.mirror, ignore_errors=True)
         self.cache.mkdir(parents=True, exist_ok=True)
         done = self._run("init", "--quiet", "--bare", "--template=", str(self.mirror))
+        if says_disk_is_full(done.message):
+            raise no_space(self.mirror)
         if done.status != 0:
             raise Unresolved(
                 f"git cannot make a mirror: {done.message}", where=str(self.mirror), fix="make the folder writable"
@@ -230,7 +232,7 @@ class Repository:
         lines = [re.sub(r"^(fatal|error|remote): ", "", line).strip() for line in message.splitlines() if line.strip()]
         said = next((line for line in lines if not line.startswith(("Please make sure", "and the repository"))), "")
         said = re.sub(r"\S+://\S+", lambda m: without_password(m[0]), said)
-        if "No space left on device" in message or "Disk quota exceeded" in message:
+        if says_disk_is_full(message):
             return no_space(self.mirror)
         what = f"{self.owner}: the git repository cannot be read: {said}"
         where = self.address.public

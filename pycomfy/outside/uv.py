@@ -35,7 +35,7 @@ from pycomfy.errors import (
 from pycomfy.flow.lock.model import Wheel
 from pycomfy.flow.lock.requirements import Asked, Wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels
-from pycomfy.outside.files import no_space, write_file
+from pycomfy.outside.files import no_space, says_disk_is_full, write_file
 from pycomfy.outside.process import run
 
 # How the index is reached is the machine's affair; what is chosen from it must depend on the question alone.
@@ -296,7 +296,7 @@ def _reason(stderr: str) -> str:
 
 
 def _no_space(stderr: str) -> NoSpace | None:
-    if not re.search(r"No space left on device|Disk quota exceeded", stderr):
+    if not says_disk_is_full(stderr):
         return None
     where = re.search(r"(?:`|file |folder |directory )(/[^`\n]+?)`?(?::|$)", stderr, flags=re.MULTILINE)
     return no_space(Path(where[1]) if where else Path(_environment().get("UV_CACHE_DIR") or Path.home()))

@@ -7,7 +7,7 @@ from pathlib import Path
 from uv import find_uv_bin
 
 from pycomfy.errors import BuildFailed, NotFound, PycomfyError
-from pycomfy.outside.files import no_space
+from pycomfy.outside.files import no_space, says_disk_is_full
 from pycomfy.outside.process import missing, run
 
 _OPTIONS = ("--offline", "--no-config", "--no-python-downloads", "--no-progress")
@@ -50,7 +50,7 @@ class Venv:
 
 
 def _failure(text: str, folder: Path) -> PycomfyError:
-    if "No space left on device" in text or "Disk quota exceeded" in text:
+    if says_disk_is_full(text):
         return no_space(folder)
     return BuildFailed("uv could not install the wheels", where=text.strip()[-1500:], fix="what uv says above")
 

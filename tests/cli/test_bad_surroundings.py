@@ -200,6 +200,14 @@ def test_a_git_repository_that_does_not_fit_on_the_disk_is_told(place: Place) ->
         assert not place.lock.exists() and not place.half_written()
 
 
+@pytest.mark.parametrize("inodes", range(3, 11))
+def test_a_mirror_that_cannot_begin_on_a_full_disk_is_told(place: Place, inodes: int) -> None:
+    place.project()
+    with mounted(place.data / "cache", f"size=1m,nr_inodes={inodes}"):
+        check_full(place.run("lock", ".", "--json"))
+        assert not place.lock.exists() and not place.half_written()
+
+
 def test_a_folder_that_does_not_fit_on_the_disk_is_told(place: Place) -> None:
     place.project()
     place.write("ComfyUI/weights.bin", os.urandom(4 << 20))

@@ -196,6 +196,16 @@ def test_another_store_takes_it_all_and_gives_it_back(lost: Lost, workshop: Work
     assert restore_image(lost.request("small@1"), lost.home, Silent()).same
 
 
+def test_a_server_that_is_met_for_the_first_time_gives_all_back(
+    lost: Lost, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive_action.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
+    for attempt in range(3):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(attempt)))
+        shutil.rmtree(find_archive(lost.home).folder)
+        assert archive_action.pull(f"{workshop.address}/team", lost.home, lost.nix, Silent()).absent == ()
+
+
 def test_what_another_store_lacks_is_said(lost: Lost, workshop: Workshop, tmp_path: Path) -> None:
     archive_action.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
     need = next(n for n in list_needs(lost.versions[0].lock) if n.title == "one 1.0")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pycomfy.errors import BadInput
-from pycomfy.outside.files import full_disk_is_an_error, no_space
+from pycomfy.outside.files import full_disk_is_an_error, no_space, says_disk_is_full
 from pycomfy.outside.gitenvironment import git_environment
 from pycomfy.outside.process import run
 
@@ -77,7 +77,7 @@ class Bare:
         cwd = self.path if self.path.is_dir() else self.path.parent
         done = run(["git", *settings, *arguments], cwd=cwd, env={**os.environ, **self.environment()}, stdin=stdin)
         message = done.stderr.decode(errors="replace").strip()
-        if done.returncode != 0 and ("No space left on device" in message or "Disk quota exceeded" in message):
+        if done.returncode != 0 and says_disk_is_full(message):
             raise no_space(self.path)
         return done.returncode, done.stdout, message
 

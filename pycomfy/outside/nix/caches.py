@@ -1,18 +1,18 @@
 """Copying store paths between a store and binary caches of any kind that this machine's Nix knows."""
 
 import contextlib
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pycomfy.errors import BadInput, BuildFailed, HashMismatch, NoSpace, NotFound, PycomfyError, Unreachable
+from pycomfy.outside.files import says_disk_is_full
 from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.process import run
 
 _FEATURES = ("--extra-experimental-features", "nix-command")
-# Nix remembers for hours what a server had and had not; what was pushed meanwhile must be found.
-_FRESH = ("--option", "narinfo-cache-negative-ttl", "0", "--option", "narinfo-cache-positive-ttl", "0")
 _URL = re.compile(r"(https?|ssh|ssh-ng|s3|file)://[^\s\x00-\x20]+")
 _PLAIN = re.compile(r"[A-Za-z0-9/._+-]+")
 _MISMATCH = re.compile(r"hash mismatch (?:importing|in) path '([^']+)'")
@@ -66,15 +66,18 @@ def copy_between(settings: NixSettings, source: str, to: str, paths: Sequence[st
 def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> None:
     if not paths:
         return
-    command = settings.command("nix", *_FEATURES, *_FRESH, "copy", "--no-check-sigs", *where, *paths)
-    result = run(command)
+    command = settings.command("nix", *_FEATURES, "copy", "--no-check-sigs", *where, *paths)
+    # Nix remembers for hours what a server had and had not, so what was pushed meanwhile would not be found. And two
+    # that meet a server for the first time fail at that memory ("constraint failed"): each starts with none.
+    with tempfile.TemporaryDirectory(prefix="pycomfy-") as memory:
+        result = run(command, env={**os.environ, "XDG_CACHE_HOME": memory})
     if result.returncode != 0:
         raise _failure(result.stderr.decode(errors="replace"), where[-1] if "--to" in where else where[1])
 
 
 def _failure(text: str, url: str) -> PycomfyError:
     said = text.strip()[-1500:]
-    if "No space left on device" in text:
+    if says_disk_is_full(text):
         return NoSpace("no space left on the disk", where=url, fix="free some space: `nix-store --gc`")
     if match := _MISMATCH.search(text):
         return HashMismatch(f"{match[1]} was changed", where=url, fix="`pycomfy archive verify` lists all damage")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, PycomfyError, Unreachable
-from pycomfy.outside.files import free_space
+from pycomfy.outside.files import free_space, says_disk_is_full
 
 _FILE_TRANSFER, _COPY_PATH, _BUILD = 101, 100, 105  # ActivityType, nix/logging.hh
 _BUILD_LOG_LINE, _PROGRESS = 101, 105  # ResultType
@@ -107,11 +107,6 @@ def derivation_name(path: str) -> str:
     return match[1] if match else path
 
 
-def is_full(text: str) -> bool:
-    """Whether Nix says that a disk is full: where a file is written, or in its database."""
-    return "No space left on device" in text or "database or disk is full" in text
-
-
 def no_space_for(store: Path | None) -> NoSpace:
     """The error for a full disk, which says how much is free; builds need some in two places. `store` is the root
     folder of another store than the machine's."""
@@ -131,7 +126,7 @@ def error_of(reader: LogReader, log: str, store: Path | None = None) -> PycomfyE
     failed = next((derivation_name(m[1] or m[2]) for m in _FAILED.finditer(text)), "")
     tail = reader.tails.get(failed, ())
     said = "\n".join((text, *tail))
-    if is_full(said):
+    if says_disk_is_full(said):
         return no_space_for(store)
     if match := _MISMATCH.search(said):
         hashes = _SPECIFIED.search(said)

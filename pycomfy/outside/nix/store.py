@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, PycomfyError
 from pycomfy.flow.lock.model import TreeHash
-from pycomfy.outside.files import full_disk_is_an_error
-from pycomfy.outside.nix.log import is_full, no_space_for
+from pycomfy.outside.files import full_disk_is_an_error, says_disk_is_full
+from pycomfy.outside.nix.log import no_space_for
 from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.process import run
 
@@ -123,6 +123,6 @@ def _query(settings: NixSettings, *arguments: str | Path) -> str:
 
 
 def _failure(command: str, text: str, store: Path | None) -> PycomfyError:
-    if is_full(text):
+    if says_disk_is_full(text):
         return no_space_for(store)
     return BuildFailed(f"{command} failed", where=text.strip()[-1000:], fix="what Nix says above")
