@@ -1,5 +1,7 @@
 """Debian's archive: pins the packages of an image's userland, and unpacks them."""
 
+import contextlib
+import functools
 import gzip
 import hashlib
 import io
@@ -9,10 +11,15 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from pycomfy.errors import HashMismatch, MissingTool, NoDebianPackage, NoSpace, Unreachable
+from pycomfy.flow.lock import debian as rules
 from pycomfy.flow.lock.config import Config
 from pycomfy.flow.lock.debian import Index, base_packages, close
 from pycomfy.flow.lock.model import DebianPackage, PlatformName, Root
@@ -27,6 +34,7 @@ from pycomfy.outside.resources import nix_folder
 from pycomfy.progress import Progress
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_PACKAGES = TypeAdapter(tuple[DebianPackage, ...])
 _LARGEST_RELEASE = 8 << 20
 _LARGEST_INDEX = 512 << 20
 
@@ -39,8 +47,9 @@ def pin_root(config: Config, platform: PlatformName, home: Home, progress: Progr
     mirrors = find_mirrors(config.debian.mirror, config.debian.security_mirror, suite=config.suite)
     archives = (mirrors.main, mirrors.security)
     suites = [(0, config.suite), (0, f"{config.suite}-updates"), (1, f"{config.suite}-security")]
-    index = Index(_read_indices(archives, suites, platform.removeprefix("linux/"), home, progress))
-    packages = close(index, [*base_packages(config.python), *config.apt])
+    architecture = platform.removeprefix("linux/")
+    lists = _find_lists(archives, suites, architecture, progress)
+    packages = _close(lists, architecture, [*base_packages(config.python), *config.apt], home, progress)
     tree = _hash_tree(packages, archives, platform, home, progress)
     return Root(suite=config.suite, archives=archives, packages=packages, tree=tree)
 
@@ -62,23 +71,59 @@ def make_root(root: Root, platform: PlatformName, out: Path, home: Home, progres
 # — indices —
 
 
-def _read_indices(
-    archives: Sequence[str], suites: Sequence[tuple[int, str]], architecture: str, home: Home, progress: Progress
-) -> list[tuple[int, str]]:
-    files: list[File] = []
-    with progress.step(f"Read Debian's releases ({architecture})", total=len(suites)) as task:
-        for archive, suite in suites:
-            folder = f"{archives[archive]}/dists/{suite}"
-            release = _read_release(folder, suite, progress)
-            index = release.packages(architecture)
-            if index is None:
-                raise NoDebianPackage(f"no packages for {architecture}", where=folder, fix="use another mirror")
-            files.append(File(f"{folder}/{release.place(index)}", index.sha256, f"{suite} {index.path}", index.size))
+@dataclass(frozen=True)
+class _List:
+    """A suite's list of packages: the number of its archive, and the file."""
+
+    archive: int
+    file: File
+
+
+def _find_lists(
+    archives: Sequence[str], suites: Sequence[tuple[int, str]], architecture: str, progress: Progress
+) -> list[_List]:
+    def find(archive: int, suite: str) -> _List:
+        folder = f"{archives[archive]}/dists/{suite}"
+        release = _read_release(folder, suite, progress)
+        index = release.packages(architecture)
+        if index is None:
+            raise NoDebianPackage(f"no packages for {architecture}", where=folder, fix="use another mirror")
+        url = f"{folder}/{release.place(index)}"
+        return _List(archive, File(url, index.sha256, f"{suite} {index.path}", index.size))
+
+    title = f"Read Debian's releases ({architecture})"
+    with progress.step(title, total=len(suites)) as task, ThreadPoolExecutor(len(suites)) as pool:
+        found = []
+        for one in [pool.submit(find, archive, suite) for archive, suite in suites]:
+            found.append(one.result())
             task.advance()
+    return found
+
+
+def _close(
+    lists: Sequence[_List], architecture: str, wanted: Sequence[str], home: Home, progress: Progress
+) -> tuple[DebianPackage, ...]:
+    """`wanted` with all they depend on. Equal lists and wishes have equal answers, so each is worked out once."""
+    content = [[(one.archive, one.file.sha256) for one in lists], sorted({*wanted}), _closer()]
+    known = home.cache / "debian" / f"{hashlib.sha256(json.dumps(content).encode()).hexdigest()}.json"
+    with contextlib.suppress(OSError, ValueError):
+        return _PACKAGES.validate_json(known.read_bytes())
     paths = fetch_all(
-        files, cache=home.cache, progress=progress, title=f"Fetch Debian's package lists ({architecture})"
+        [one.file for one in lists],
+        cache=home.cache,
+        progress=progress,
+        title=f"Fetch Debian's package lists ({architecture})",
     )
-    return [(a, _read_index(p, f)) for (a, _), p, f in zip(suites, paths, files, strict=True)]
+    texts = (_read_index(path, one.file) for one, path in zip(lists, paths, strict=True))
+    packages = close(Index((one.archive, text) for one, text in zip(lists, texts, strict=True)), wanted)
+    write_file(known, _PACKAGES.dump_json(packages))
+    return packages
+
+
+@functools.cache
+def _closer() -> str:
+    """A hash of the code that chooses: a pycomfy with other rules must not believe what this one chose."""
+    return hashlib.sha256(Path(str(rules.__file__)).read_bytes()).hexdigest()
 
 
 def _read_index(path: Path, file: File) -> str:

@@ -90,6 +90,17 @@ def test_a_second_lock_neither_downloads_nor_unpacks(archive: Archive, home: Hom
 
 
 @needs_tools
+def test_lists_that_did_not_change_are_not_read_again(archive: Archive, home: Home) -> None:
+    first, _ = pin(home)
+    for index in (archive.folder / "dists").rglob("by-hash/SHA256/*"):
+        index.unlink()
+        (home.cache / "sha256" / index.name[:2] / index.name).unlink()
+    assert pin(home)[0] == first
+    with pytest.raises(Unreachable):
+        pin(home, "extra")
+
+
+@needs_tools
 def test_packages_of_the_configuration_come_with_their_dependencies(archive: Archive, home: Home) -> None:
     archive.add("extra", Depends="helper, dpkg")
     archive.add("helper")
@@ -160,7 +171,7 @@ def test_packages_that_do_not_fit_together_are_named_and_leave_nothing(archive: 
     archive.publish()
     with pytest.raises(NoDebianPackage, match="/etc/x: shipped by one and by two"):
         pin(home, "one", "two")
-    assert sorted(p.name for p in home.cache.iterdir()) == ["sha256"]
+    assert sorted(p.name for p in home.cache.iterdir()) == ["debian", "sha256"]
 
 
 @needs_tools
