@@ -19,7 +19,7 @@ from pycomfy.flow.choose.explain import Reason, explain
 from pycomfy.flow.choose.model import Wanted
 from pycomfy.flow.choose.said import newer_core
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.flow.lock.config import Config, Spec
+from pycomfy.flow.lock.config import AS_OF, Config, Spec
 from pycomfy.flow.lock.keep import MODELS, Renewal
 from pycomfy.flow.lock.model import (
     ComfyUI,
@@ -114,6 +114,7 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
     notes += models.notes
     as_of = _as_of(config, sources, notes)
     wheels = _resolve(config, _all_wants(config, sources), as_of, home, progress)
+    config = _with_moment(config, as_of)
     kept = renewal.roots(config)
     roots = together({p: partial(pin_root, config, p, home, progress) for p in config.platforms if p not in kept})
 
@@ -193,6 +194,13 @@ def _as_of(config: Config, sources: Mapping[str, Pinned], notes: list[str]) -> d
         notes.append(f"a source is dated {newest:%Y-%m-%d}, in the future; Python packages are taken as of now")
         return now
     return newest
+
+
+def _with_moment(config: Config, as_of: datetime) -> Config:
+    """With the moment that Debian is taken from, where that is the lock's own."""
+    if config.debian.snapshot != AS_OF:
+        return config
+    return config.model_copy(update={"debian": config.debian.model_copy(update={"snapshot": as_of})})
 
 
 def _pack_types(packs: Mapping[str, Spec], sources: Mapping[str, Pinned], home: Home) -> dict[str, set[str]]:

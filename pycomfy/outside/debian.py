@@ -27,7 +27,7 @@ from pycomfy.flow.lock.release import Release, parse_release, signed_text
 from pycomfy.outside.download import File, fetch_all, read
 from pycomfy.outside.files import full_disk_is_an_error, says_disk_is_full, write_file
 from pycomfy.outside.home import Home
-from pycomfy.outside.mirrors import find_mirrors
+from pycomfy.outside.mirrors import find_mirrors, find_snapshot
 from pycomfy.outside.nar import hash_path
 from pycomfy.outside.process import run
 from pycomfy.outside.resources import nix_folder
@@ -40,15 +40,20 @@ _LARGEST_INDEX = 512 << 20
 
 
 def pin_root(config: Config, platform: PlatformName, home: Home, progress: Progress) -> Root:
-    """Pin the newest packages of the configured suite, updates and security included, and hash the tree they make.
+    """Pin the newest packages of the configured suite, updates and security included, and hash the tree they make;
+    with a snapshot, those that were the newest then. Its moment must be known: "as-of" is the caller's to replace.
 
     Raises `BadConfig` without a mirror, `NoDebianPackage` for all packages missing, `Unreachable`, `HashMismatch`.
     """
-    mirrors = find_mirrors(config.debian.mirror, config.debian.security_mirror, suite=config.suite)
+    moment = config.debian.snapshot if isinstance(config.debian.snapshot, datetime) else None
+    if moment is not None:
+        mirrors = find_snapshot(config.debian.snapshot_mirror, config.debian.snapshot_id)
+    else:
+        mirrors = find_mirrors(config.debian.mirror, config.debian.security_mirror, suite=config.suite)
     archives = (mirrors.main, mirrors.security)
     suites = [(0, config.suite), (0, f"{config.suite}-updates"), (1, f"{config.suite}-security")]
     architecture = platform.removeprefix("linux/")
-    lists = _find_lists(archives, suites, architecture, progress)
+    lists = _find_lists(archives, suites, architecture, moment, progress)
     packages = _close(lists, architecture, [*base_packages(config.python), *config.apt], home, progress)
     tree = _hash_tree(packages, archives, platform, home, progress)
     return Root(suite=config.suite, archives=archives, packages=packages, tree=tree)
@@ -80,15 +85,20 @@ class _List:
 
 
 def _find_lists(
-    archives: Sequence[str], suites: Sequence[tuple[int, str]], architecture: str, progress: Progress
+    archives: Sequence[str],
+    suites: Sequence[tuple[int, str]],
+    architecture: str,
+    moment: datetime | None,
+    progress: Progress,
 ) -> list[_List]:
     def find(archive: int, suite: str) -> _List:
         folder = f"{archives[archive]}/dists/{suite}"
-        release = _read_release(folder, suite, progress)
+        release = _read_release(folder, suite, moment, progress)
         index = release.packages(architecture)
         if index is None:
             raise NoDebianPackage(f"no packages for {architecture}", where=folder, fix="use another mirror")
-        url = f"{folder}/{release.place(index)}"
+        # A snapshot does not change, so nothing in it need be asked for by its hash; not all servers would answer.
+        url = f"{folder}/{index.path if moment is not None else release.place(index)}"
         return _List(archive, File(url, index.sha256, f"{suite} {index.path}", index.size))
 
     title = f"Read Debian's releases ({architecture})"
@@ -139,7 +149,7 @@ def _read_index(path: Path, file: File) -> str:
     return text.decode("utf-8", "replace")
 
 
-def _read_release(folder: str, suite: str, progress: Progress) -> Release:
+def _read_release(folder: str, suite: str, moment: datetime | None, progress: Progress) -> Release:
     url = f"{folder}/InRelease"
     data = read(url, limit=_LARGEST_RELEASE)
     release = parse_release(_verify(data, url, progress))
@@ -147,7 +157,14 @@ def _read_release(folder: str, suite: str, progress: Progress) -> Release:
         raise HashMismatch(
             f'the release calls itself "{release.codename}", not "{suite}"', where=url, fix="use another mirror"
         )
-    if release.valid_until is not None and release.valid_until < datetime.now(UTC):
+    if moment is not None and (release.date is None or release.date > moment):
+        made = f"of {release.date:%Y-%m-%d %H:%M:%S} UTC" if release.date else "without a date"
+        raise HashMismatch(
+            f"the snapshot's release is {made}, not from before {moment:%Y-%m-%d %H:%M:%S} UTC",
+            where=url,
+            fix="name a server that keeps the archives of the past as snapshot-mirror, below [debian]",
+        )
+    if release.valid_until is not None and release.valid_until < (moment or datetime.now(UTC)):
         progress.say(f"{url} expired on {release.valid_until:%Y-%m-%d}: the mirror may lack newer security updates")
     return release
 

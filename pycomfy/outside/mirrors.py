@@ -11,6 +11,7 @@ from pycomfy.errors import BadConfig
 
 MAIN = "PYCOMFY_DEBIAN_MIRROR"
 SECURITY = "PYCOMFY_DEBIAN_SECURITY_MIRROR"
+SNAPSHOT = "PYCOMFY_DEBIAN_SNAPSHOT_MIRROR"
 APT = Path("/etc/apt")
 
 _RELEASES = ("bookworm", "trixie", "forky", "duke", "sid", "oldstable", "stable", "testing", "unstable", "bullseye")
@@ -42,6 +43,28 @@ def find_mirrors(main: str | None, security: str | None, *, suite: str, apt: Pat
     return Mirrors(
         _choose(main, MAIN, _pick(sources, suite, ""), "mirror"),
         _choose(security, SECURITY, _pick(sources, suite, "-security"), "security-mirror"),
+    )
+
+
+def find_snapshot(template: str | None, moment: str) -> Mirrors:
+    """The archives as they were at `moment` (`20251205T000000Z`), on a server that keeps them as Debian's own snapshot
+    service does: `ARCHIVE/TIME` below `template`, or in place of the `{archive}` and `{time}` in it.
+
+    pycomfy.toml's `template` goes before the environment. Raises `BadConfig` without one; no server is built in.
+    """
+    url = template or os.environ.get(SNAPSHOT)
+    if not url:
+        raise BadConfig(
+            "a snapshot of Debian is asked for, and no server is known that keeps them",
+            where="snapshot, below [debian] in pycomfy.toml",
+            fix=f'set {SNAPSHOT}, or snapshot-mirror below [debian], to one: "https://HOST/archive"',
+        )
+    if "{time}" not in url:
+        url = url.rstrip("/") + "/{archive}/{time}"
+    url = url.replace("{time}", moment)
+    return Mirrors(
+        _choose(url.replace("{archive}", "debian"), SNAPSHOT, None, "snapshot-mirror"),
+        _choose(url.replace("{archive}", "debian-security"), SNAPSHOT, None, "snapshot-mirror"),
     )
 
 

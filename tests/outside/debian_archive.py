@@ -49,19 +49,26 @@ class Archive:
             files = {"base-files": "usr/lib/os-release=ID=debian", "base-passwd": masters}.get(name)
             self.add(name, **({"files": files} if files else {}))
 
-    def publish(self, *, valid_until: str = "Fri, 01 Jan 2100 00:00:00 UTC", codename: str | None = None) -> None:
+    def publish(
+        self,
+        *,
+        valid_until: str = "Fri, 01 Jan 2100 00:00:00 UTC",
+        codename: str | None = None,
+        date: str = "Wed, 01 Jan 2025 00:00:00 UTC",
+    ) -> None:
         """Write and sign the releases."""
         for suite in ("bookworm", "bookworm-updates", "bookworm-security"):
             index = lzma.compress("\n".join(self.stanzas.get(suite, [])).encode(), preset=0)
             path, digest = "main/binary-amd64/Packages.xz", sha256(index)
             folder = self.folder / "dists" / suite
             release = (
-                f"Codename: {codename or suite}\nValid-Until: {valid_until}\nAcquire-By-Hash: yes\n"
+                f"Codename: {codename or suite}\nDate: {date}\nValid-Until: {valid_until}\nAcquire-By-Hash: yes\n"
                 f"SHA256:\n {digest} {len(index)} {path}\n"
             )
             by_hash = folder / "main/binary-amd64/by-hash/SHA256" / digest
             by_hash.parent.mkdir(parents=True, exist_ok=True)
             by_hash.write_bytes(index)
+            (folder / path).write_bytes(index)
             (folder / "InRelease").write_bytes(gpg(self.key, "--clearsign", stdin=release.encode()))
 
 

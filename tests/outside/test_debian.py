@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.errors import BadConfig, HashMismatch, NoDebianPackage, Unreachable
+from pycomfy.errors import BadConfig, HashMismatch, NoDebianPackage, Problems, Unreachable
 from pycomfy.flow.lock.config import Config
 from pycomfy.flow.lock.model import Root
 from pycomfy.outside import debian
 from pycomfy.outside.debian import make_root, pin_root
 from pycomfy.outside.home import Home
-from pycomfy.outside.mirrors import MAIN, SECURITY
+from pycomfy.outside.mirrors import MAIN, SECURITY, SNAPSHOT
 from pycomfy.outside.nar import hash_path
 from pycomfy.progress import Silent
 from tests.outside.debian_archive import Archive, new_archive, new_key
@@ -96,7 +96,7 @@ def test_lists_that_did_not_change_are_not_read_again(archive: Archive, home: Ho
         index.unlink()
         (home.cache / "sha256" / index.name[:2] / index.name).unlink(missing_ok=True)
     assert pin(home)[0] == first
-    with pytest.raises(Unreachable):
+    with pytest.raises(Problems, match="2 problems"):
         pin(home, "extra")
 
 
@@ -153,6 +153,75 @@ def test_an_expired_release_is_remarked(archive: Archive, home: Home) -> None:
     archive.publish(valid_until="Wed, 01 Jan 2020 00:00:00 UTC")
     _, said = pin(home)
     assert len(said) == 3 and "expired on 2020-01-01" in said[0]
+
+
+@pytest.fixture
+def snapshots(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A server that keeps the archive of two days; on the second there is a newer bash. It is no mirror of today's."""
+    folder = archive.folder.parent / "archive of the past"
+    for time, date in (
+        ("20250601T000000Z", "Sat, 31 May 2025 20:00:00 UTC"),
+        ("20250701T000000Z", "Mon, 30 Jun 2025 20:00:00 UTC"),
+    ):
+        if time.startswith("202507"):
+            archive.add("bash", "1+deb12u1", suite="bookworm-security", files="bin/bash=new")
+        archive.publish(date=date, valid_until=date.replace("20:00", "23:00"))
+        shutil.copytree(archive.folder, folder / "debian" / time)
+        (folder / "debian-security").mkdir(exist_ok=True)
+        (folder / "debian-security" / time).symlink_to(folder / "debian" / time)
+    for gone in folder.rglob("by-hash"):
+        shutil.rmtree(gone)
+    for variable in (MAIN, SECURITY):
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv(SNAPSHOT, folder.as_uri())
+    return folder
+
+
+def pin_then(home: Home, day: str, **debian: str) -> Root:
+    config = Config.model_validate({"debian": {"snapshot": day, **debian}})
+    return pin_root(config, "linux/amd64", home, Remarks())
+
+
+@needs_tools
+def test_a_snapshot_has_the_packages_of_its_day_and_the_lock_says_so(snapshots: Path, home: Home) -> None:
+    before, after = pin_then(home, "2025-06-01"), pin_then(home, "2025-07-01")
+    assert [p.version for r in (before, after) for p in r.packages if p.name == "bash"] == ["1", "1+deb12u1"]
+    assert before.archives == tuple(
+        f"{snapshots.as_uri()}/{name}/20250601T000000Z" for name in ("debian", "debian-security")
+    )
+    assert pin_then(home, "2025-06-01T00:00:00Z") == before
+
+
+@needs_tools
+def test_a_server_can_keep_its_snapshots_in_another_order(snapshots: Path, home: Home) -> None:
+    other = snapshots.parent / "other"
+    other.mkdir()
+    for archive in ("debian", "debian-security"):
+        for folder in (snapshots / archive).iterdir():
+            (other / f"{folder.name}-{archive}").symlink_to(folder)
+    root = pin_then(home, "2025-06-01", **{"snapshot-mirror": f"{other.as_uri()}/{{time}}-{{archive}}"})
+    assert root.tree == pin_then(home, "2025-06-01").tree
+
+
+@needs_tools
+def test_a_snapshot_that_is_newer_than_its_day_is_refused(
+    archive: Archive, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mirror of today's archive under the address of a day."""
+    archive.publish(date="Mon, 30 Jun 2025 20:00:00 UTC")
+    for name in ("debian", "debian-security"):
+        (archive.folder.parent / name).mkdir()
+        (archive.folder.parent / name / "20250601T000000Z").symlink_to(archive.folder)
+    monkeypatch.setenv(SNAPSHOT, archive.folder.parent.as_uri())
+    with pytest.raises(HashMismatch, match="of 2025-06-30 20:00:00 UTC, not from before 2025-06-01"):
+        pin_then(home, "2025-06-01")
+
+
+def test_a_snapshot_without_a_server_says_where_to_name_one(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SNAPSHOT, raising=False)
+    with pytest.raises(BadConfig) as caught:
+        pin_then(home, "2025-06-01")
+    assert SNAPSHOT in caught.value.fix and "snapshot-mirror" in caught.value.fix
 
 
 @needs_tools

@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -33,6 +33,9 @@ COMFYUI_REVISION = "v0.3.75"
 
 SUITES: Mapping[str, str] = {"3.11": "bookworm", "3.13": "trixie"}
 """Which Debian suite carries which Python."""
+
+AS_OF = "as-of"
+"""For `snapshot`: the date that Python packages are taken as of."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -105,10 +108,26 @@ def _to_utc(value: object) -> datetime:
     raise ValueError("write a date like 2025-12-05, or 2025-12-05T18:00:00Z")
 
 
+def _to_snapshot(value: object) -> object:
+    return value if value == AS_OF else _to_utc(value)
+
+
+def _check_snapshot_mirror(text: str) -> str:
+    """As `_check_mirror`; a place in it that is to be filled is one that is known."""
+    if unknown := sorted({*re.findall(r"\{[^{}]*\}?|\}", text)} - {"{archive}", "{time}"}):
+        raise ValueError(f"{unknown[0]} means nothing: only {{archive}} and {{time}} are filled in")
+    if ("{archive}" in text) != ("{time}" in text):
+        raise ValueError("write both {archive} and {time} into it, or neither")
+    return _check_mirror(text)
+
+
 RequirementText = Annotated[str, AfterValidator(_check_requirement)]
 Moment = Annotated[datetime, BeforeValidator(_to_utc)]
 DebianName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{1,99}$")]
 MirrorUrl = Annotated[str, AfterValidator(_check_mirror), StringConstraints(max_length=2000)]
+SnapshotUrl = Annotated[str, AfterValidator(_check_snapshot_mirror), StringConstraints(max_length=2000)]
+PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$")]
+Accelerator = Annotated[str, AfterValidator(_check_accelerator)]
 WebUrl = Annotated[str, AfterValidator(_check_web), StringConstraints(max_length=2000)]
 LocalPath = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x1f\x7f][^\x00-\x1f\x7f]*$", max_length=2000)]
 
@@ -217,10 +236,25 @@ class ModelSpec(Section):
 
 
 class DebianSection(Section):
-    """Where Debian packages come from, if not from where this machine gets its own."""
+    """Where Debian packages come from, if not from where this machine gets its own.
+
+    With `snapshot` they are those that Debian had at that moment, or as of the lock's own date; then they come from
+    `snapshot_mirror`, which keeps the archives of the past.
+    """
 
     mirror: MirrorUrl | None = None
     security_mirror: MirrorUrl | None = None
+    snapshot: Annotated[datetime | Literal["as-of"], BeforeValidator(_to_snapshot)] | None = None
+    snapshot_mirror: SnapshotUrl | None = None
+
+    @property
+    def snapshot_id(self) -> str:
+        """How a snapshot service calls the moment; "" without a snapshot, or while its moment is not known."""
+        return f"{self.snapshot:%Y%m%dT%H%M%SZ}" if isinstance(self.snapshot, datetime) else ""
+
+    def is_of(self, archives: Sequence[str]) -> bool:
+        """Whether these archives are of the snapshot that is asked for; always, where none is."""
+        return all(self.snapshot_id in url for url in archives)
 
 
 class Config(Section):

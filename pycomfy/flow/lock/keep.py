@@ -53,14 +53,17 @@ class Renewal:
         return config.model_copy(update=changes)
 
     def roots(self, config: Config) -> Mapping[PlatformName, Root]:
-        """The Debian userlands that stay as they are: of the same suite, with every package that is asked for."""
+        """The Debian userlands that stay as they are: of the same suite and snapshot, with every package that is asked
+        for."""
         if self.lock is None or not self.names or self.renews(BASE):
             return {}
         roots = {platform: parts.root for platform, parts in self.lock.platforms.items()}
         return {
             platform: root
             for platform, root in roots.items()
-            if root.suite == config.suite and set(config.apt) <= {p.name for p in root.packages}
+            if root.suite == config.suite
+            and set(config.apt) <= {p.name for p in root.packages}
+            and config.debian.is_of(root.archives)
         }
 
 

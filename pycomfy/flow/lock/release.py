@@ -21,12 +21,14 @@ class IndexFile:
 
 @dataclass(frozen=True)
 class Release:
-    """`files` by path. With `by_hash` the archive keeps each also under its hash, where no update can replace it."""
+    """`files` by path, `date` when it was made. With `by_hash` the archive keeps each also under its hash, where no
+    update can replace it."""
 
     codename: str
     valid_until: datetime | None
     by_hash: bool
     files: Mapping[str, IndexFile]
+    date: datetime | None = None
 
     def packages(self, architecture: str) -> IndexFile | None:
         """The list of packages of the component `main`, in the best compression; None if it is not there."""
@@ -49,6 +51,7 @@ def parse_release(text: str) -> Release:
         valid_until=_date(fields.get("valid-until", "")),
         by_hash=fields.get("acquire-by-hash", "").strip() == "yes",
         files={f.path: f for f in files if ".." not in f.path.split("/") and not f.path.startswith("/")},
+        date=_date(fields.get("date", "")),
     )
 
 

@@ -72,6 +72,8 @@ def test_the_userland_stays_unless_it_lacks_what_is_asked_for() -> None:
     assert Renewal(lock(), frozenset({"base"})).roots(config) == {}
     assert Renewal(lock("trixie"), frozenset({"a"})).roots(config) == {}
     assert Renewal(lock(), frozenset({"a"})).roots(config.model_copy(update={"apt": ("git", "ffmpeg")})) == {}
+    of_a_day = parse_config(CONFIG + "[debian]\nsnapshot = 2025-06-01\n")
+    assert Renewal(lock(), frozenset({"a"})).roots(of_a_day) == {}
 
 
 def test_names_that_stand_for_nothing_are_told() -> None:
