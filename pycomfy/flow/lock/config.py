@@ -25,6 +25,7 @@ from pydantic_core import ErrorDetails
 
 from pycomfy.errors import BadConfig, raise_all
 from pycomfy.flow.lock.address import parse_address
+from pycomfy.flow.lock.indexes import ACCELERATOR, VARIABLE, Index, normalise
 from pycomfy.flow.lock.model import ModelFolder, Name, PlatformName, RelativePath, Sha256
 
 COMFYUI_URL = "https://github.com/comfyanonymous/ComfyUI"
@@ -90,6 +91,12 @@ def _check_web(text: str) -> str:
     return text
 
 
+def _check_accelerator(text: str) -> str:
+    if not ACCELERATOR.fullmatch(text):
+        raise ValueError("write cpu, cu128 (CUDA 12.8), rocm6.4, or what else PyTorch calls its builds")
+    return text
+
+
 def _to_utc(value: object) -> datetime:
     """A TOML date is its first moment; a time without a zone is UTC."""
     if isinstance(value, str):
@@ -129,6 +136,8 @@ SnapshotUrl = Annotated[str, AfterValidator(_check_snapshot_mirror), StringConst
 PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$")]
 Accelerator = Annotated[str, AfterValidator(_check_accelerator)]
 WebUrl = Annotated[str, AfterValidator(_check_web), StringConstraints(max_length=2000)]
+LinksPlace = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x1f\x7f,][^\x00-\x1f\x7f,]*$", max_length=2000)]
+"""A folder of wheels, or the URL of a page with links to them; uv separates several by commas."""
 LocalPath = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x1f\x7f][^\x00-\x1f\x7f]*$", max_length=2000)]
 
 
@@ -150,10 +159,12 @@ class SourceSpec(Section):
 
 
 class GitSpec(SourceSpec):
-    """A git repository: a URL, or a path relative to pycomfy.toml. `rev`: branch, tag or commit."""
+    """A git repository: a URL, or a path relative to pycomfy.toml. `rev`: branch, tag or commit; `patch`: the path of
+    a patch that is applied to its files."""
 
     git: Annotated[str, AfterValidator(_check_address)]
     rev: Annotated[str, AfterValidator(_check_revision), StringConstraints(min_length=1, max_length=200)] | None = None
+    patch: LocalPath | None = None
 
 
 class WheelSpec(SourceSpec):
@@ -235,6 +246,27 @@ class ModelSpec(Section):
         return self
 
 
+class IndexSpec(Section):
+    """A Python package index besides the default one. With `packages` it is for these alone, and they come from it
+    alone. `dated = false`: it does not say when files were uploaded, so what it has is taken whatever the date."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,49}$")]
+    url: WebUrl = Field(repr=False)
+    packages: tuple[PackageName, ...] = Field(default=(), strict=False)
+    dated: bool = True
+
+    @model_validator(mode="after")
+    def _check(self) -> "IndexSpec":
+        if not self.dated and not self.packages:
+            raise ValueError("dated = false needs packages: for what is the date not to matter?")
+        return self
+
+    def at(self, accelerator: str | None) -> Index:
+        """The index for an accelerator."""
+        url = self.url.replace(VARIABLE, accelerator or "")
+        return Index(self.name.lower(), url, normalise(self.packages), self.dated)
+
+
 class DebianSection(Section):
     """Where Debian packages come from, if not from where this machine gets its own.
 
@@ -270,6 +302,10 @@ class Config(Section):
     suite: Literal["bookworm", "trixie"] = "bookworm"
     requirements: Annotated[tuple[RequirementText, ...], Field(strict=False)] = ()
     overrides: Annotated[tuple[RequirementText, ...], Field(strict=False)] = ()
+    accelerator: Accelerator | None = None
+    index: Annotated[tuple[IndexSpec, ...], Field(strict=False)] = ()
+    find_links: Annotated[tuple[LinksPlace, ...], Field(strict=False, repr=False)] = ()
+    families: dict[PackageName, PackageName] = {}
     comfyui: ComfySpec = GitSpec.model_validate({"git": COMFYUI_URL, "rev": COMFYUI_REVISION})
     packs: dict[Name, PackSpec] = {}
     prefer: Annotated[tuple[PackReference, ...], Field(strict=False)] = ()
@@ -301,10 +337,21 @@ class Config(Section):
             other = folded.setdefault(pack.casefold(), pack)
             if other != pack:
                 raise ValueError(f"packs {other} and {pack} differ only in upper and lower case")
+        self._check_indexes()
         places = [f"{m.folder}/{m.name}" for m in self.models]
         if twice := sorted({place for place in places if places.count(place) > 1}):
             raise ValueError(f"the model {twice[0]} is there twice")
         return self
+
+    def _check_indexes(self) -> None:
+        names = [spec.name.lower() for spec in self.index]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two indexes are called {twice[0]}")
+        packages = [name for spec in self.index for name in normalise(spec.packages)]
+        if twice := sorted({name for name in packages if packages.count(name) > 1}):
+            raise ValueError(f"{twice[0]} is to come from two indexes")
+        if self.accelerator is None and (open_ := [spec.name for spec in self.index if VARIABLE in spec.url]):
+            raise ValueError(f"the index {open_[0]} needs an accelerator, such as cpu or cu128")
 
 
 def parse_config(text: str, where: str = "pycomfy.toml") -> Config:

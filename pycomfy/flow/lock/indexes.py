@@ -1,0 +1,93 @@
+"""Where Python packages are looked for: indexes of one's own, folders of wheels, and the variant for an accelerator."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from packaging.utils import canonicalize_name
+
+VARIABLE = "{accelerator}"
+"""Stands in an index's URL for the accelerator, as in `https://mirror.example.org/whl/{accelerator}`."""
+
+ACCELERATOR = re.compile(r"cpu|xpu|cu[0-9]{2,3}|rocm[0-9]+(\.[0-9]+){1,2}")
+"""What PyTorch calls the kinds of machine that it builds for."""
+
+_LOGIN = re.compile(r"//[^/@\s]+@")
+
+
+@dataclass(frozen=True)
+class Index:
+    """A package index. With `packages` (normalised names) it is for these alone, and they come from it alone; so nobody
+    can put a package of that name on a public index. `dated`: it says when each file was uploaded.
+
+    `url` may hold a login, so an index is never shown.
+    """
+
+    name: str
+    url: str = field(repr=False)
+    packages: tuple[str, ...] = ()
+    dated: bool = True
+
+
+@dataclass(frozen=True)
+class Reach:
+    """All that pycomfy.toml says about where packages come from. `find_links` are absolute paths of folders, or URLs
+    of pages with links."""
+
+    indexes: tuple[Index, ...] = ()
+    find_links: tuple[str, ...] = field(default=(), repr=False)
+    accelerator: str | None = None
+
+    @property
+    def own_torch(self) -> bool:
+        """Whether an index of the user's own has PyTorch, instead of PyTorch's."""
+        return any("torch" in index.packages for index in self.indexes)
+
+    @property
+    def reserved(self) -> Mapping[str, Index]:
+        """The index that each package comes from alone."""
+        return {name: index for index in self.indexes for name in index.packages}
+
+
+DEFAULT = Reach()
+"""Nothing but what the machine is set up for."""
+
+
+def translate_pip(environment: Mapping[str, str]) -> dict[str, str]:
+    """uv's names for what pip's variables say about reaching an index; what uv is told already stays.
+
+    pip's settings that choose packages are left out, and so is `PIP_FIND_LINKS`: see `find_links`.
+    """
+    same = {
+        "PIP_INDEX_URL": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
+        "PIP_EXTRA_INDEX_URL": ("UV_EXTRA_INDEX_URL", "UV_INDEX"),
+        "PIP_NO_INDEX": ("UV_NO_INDEX",),
+        "PIP_TRUSTED_HOST": ("UV_INSECURE_HOST",),
+        "PIP_RETRIES": ("UV_HTTP_RETRIES",),
+        "PIP_DEFAULT_TIMEOUT": ("UV_HTTP_TIMEOUT",),
+        "PIP_CERT": ("SSL_CERT_FILE", "SSL_CERT_DIR"),
+        "PIP_CLIENT_CERT": ("SSL_CLIENT_CERT",),
+        "PIP_PROXY": ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy"),
+    }
+    return {
+        theirs[0]: environment[name].strip()
+        for name, theirs in same.items()
+        if environment.get(name, "").strip() and not any(environment.get(other) for other in theirs)
+    }
+
+
+def find_links(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The folders and pages that `UV_FIND_LINKS` (with commas) or else `PIP_FIND_LINKS` (with spaces) names."""
+    if uv := environment.get("UV_FIND_LINKS", "").strip():
+        return tuple(part.strip() for part in uv.split(",") if part.strip())
+    return tuple(environment.get("PIP_FIND_LINKS", "").split())
+
+
+def without_logins(text: str) -> str:
+    """The text with no user or password in any URL of it."""
+    return _LOGIN.sub("//", text)
+
+
+def normalise(names: Sequence[str]) -> tuple[str, ...]:
+    """Package names as an index spells them, sorted, each once."""
+    return tuple(sorted({canonicalize_name(name) for name in names}))

@@ -1,0 +1,143 @@
+"""A question to uv: what to resolve, and the files and arguments that ask for it."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from pycomfy.flow.lock.indexes import DEFAULT, Reach
+from pycomfy.flow.lock.requirements import Wants
+from pycomfy.flow.lock.wheels import Target
+from pycomfy.outside.uvrun import ask_uv, make_environment, outer_links, run_uv
+
+OURS = "pycomfy-indexes"
+"""The project in whose name uv is told which index a package comes from alone; it has no other purpose."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to resolve: what each origin wants, for `target`, from packages uploaded before `as_of`.
+
+    An override replaces what anybody asks of its package; a constraint only narrows it; an excluded package is not
+    installed, whoever asks for it; for an undated one the date does not matter.
+    """
+
+    wants: Sequence[Wants]
+    target: Target
+    as_of: datetime
+    overrides: Sequence[str] = ()
+    reach: Reach = DEFAULT
+    constraints: Sequence[str] = ()
+    excludes: Sequence[str] = ()
+    undated: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A question that was put: its `arguments`, and the files they name in `folder`."""
+
+    question: Question
+    folder: Path
+    arguments: tuple[str, ...]
+    environment: dict[str, str] = field(repr=False)
+
+    def ask(self, *more: str) -> bytes | str:
+        """uv's answer, or why there is none, with `more` arguments."""
+        return run_uv([*self.arguments, *more], self.folder, self.environment)
+
+
+def options(target: Target) -> list[str]:
+    """The arguments of every question about `target`."""
+    return [
+        "--format=pylock.toml",
+        "--generate-hashes",
+        "--only-binary=:all:",
+        f"--python-version={target.python_full}",
+        f"--python-platform={target.uv_platform}",
+        "--index-strategy=first-index",
+        "--no-header",
+        "--no-annotate",
+    ]
+
+
+def put(question: Question, folder: Path, cache: Path | None) -> tuple[bytes | str, Asking]:
+    """uv's answer, or why there is none. Where no index has one, folders that the environment names are asked too."""
+    done, asking = _put(question, folder, cache, make_environment(question.reach))
+    if isinstance(done, str) and (links := outer_links()):
+        again, second = _put(question, folder, cache, make_environment(question.reach, links=links))
+        if isinstance(again, bytes):
+            return again, second
+        asking = _write(question, folder, _asked_names(question), asking.environment)
+    return done, asking
+
+
+def _put(question: Question, folder: Path, cache: Path | None, env: dict[str, str]) -> tuple[bytes | str, Asking]:
+    """As `put`. uv takes a package from its own index alone only if somebody asks for it by name: a package that others
+    bring along is asked for as well, once it is seen."""
+    reserved = set(question.reach.reserved)
+    named = _asked_names(question) & reserved
+    while True:
+        asking = _write(question, folder, named, env)
+        done = ask_uv(asking.arguments, folder, env, cache)
+        seen = names_in(done if isinstance(done, str) else done.decode()) & reserved
+        if seen <= named:
+            return done, asking
+        named |= seen
+
+
+def names_in(text: str) -> set[str]:
+    """All that may be names of packages, normalised."""
+    return {canonicalize_name(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", text)}
+
+
+def _asked_names(question: Question) -> set[str]:
+    """The packages that somebody asks for, on this platform."""
+    environment = question.target.environment()
+    asked = [(a.name, Requirement(a.text).marker) for wants in question.wants for a in wants.asked]
+    return {name for name, marker in asked if marker is None or marker.evaluate(environment)}
+
+
+def _write(question: Question, folder: Path, named: Iterable[str], env: dict[str, str]) -> Asking:
+    """Write a file for each origin, and one that says which packages come from which index alone."""
+    arguments = [*options(question.target), f"--exclude-newer={question.as_of.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"]
+    for number, wants in enumerate(question.wants):
+        arguments.append(_lines(folder / f"{number}.in", (a.text for a in wants.asked)))
+        if wants.constraints:
+            constraints = _lines(folder / f"{number}.constraints", (a.text for a in wants.constraints))
+            arguments.append(f"--constraints={constraints}")
+    for name in ("overrides", "constraints", "excludes"):
+        if lines := getattr(question, name):
+            arguments.append(f"--{name}={_lines(folder / name, lines)}")
+    reach = question.reach
+    undated = {*question.undated, *(name for name, index in reach.reserved.items() if not index.dated)}
+    arguments += [f"--exclude-newer-package={name}=false" for name in sorted(undated)]
+    if reach.accelerator is not None and not reach.own_torch:
+        arguments.append(f"--torch-backend={reach.accelerator}")
+    if reach.reserved:
+        (folder / "indexes").mkdir(exist_ok=True)
+        (folder / "indexes" / "pyproject.toml").write_text(_project(reach, sorted(named)))
+        arguments.append("indexes/pyproject.toml")
+    return Asking(question, folder, tuple(arguments), env)
+
+
+def _project(reach: Reach, named: Sequence[str]) -> str:
+    # A JSON string is a TOML string as well.
+    text = partial(json.dumps, ensure_ascii=False)
+    lines = ["[project]", f"name = {text(OURS)}", 'version = "0"', f"dependencies = {text(list(named))}"]
+    for index in reach.indexes:
+        if index.packages:
+            lines += ["[[tool.uv.index]]", f"name = {text(index.name)}", f"url = {text(index.url)}", "explicit = true"]
+    lines.append("[tool.uv.sources]")
+    lines += [f"{name} = {{ index = {text(reach.reserved[name].name)} }}" for name in named]
+    return "".join(line + "\n" for line in lines)
+
+
+def _lines(path: Path, lines: Iterable[str]) -> str:
+    path.write_text("".join(line + "\n" for line in lines))
+    return path.name

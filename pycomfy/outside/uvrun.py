@@ -1,0 +1,128 @@
+"""The program `uv pip compile`: how it is started, what of the environment reaches it, and its answers of today."""
+
+import hashlib
+import json
+import os
+import re
+import sys
+import time
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from uv import find_uv_bin
+
+from pycomfy.errors import MissingTool
+from pycomfy.flow.lock.indexes import DEFAULT, Reach, find_links, translate_pip
+from pycomfy.outside.files import write_file
+from pycomfy.outside.process import run
+
+# How the index is reached is the machine's affair; what is chosen from it must depend on the question alone.
+_KEPT = re.compile(
+    r"(UV_(DEFAULT_INDEX|INDEX\w*|EXTRA_INDEX_URL|NO_INDEX|CACHE_DIR|CONFIG_FILE|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST"
+    r"|OFFLINE|KEYRING_PROVIDER|HTTP_\w+|CONCURRENT_DOWNLOADS)"
+    r"|SSL_\w+|((all|https?|no)_proxy)|NETRC|HOME|USER|PATH|TMPDIR|XDG_\w+)",
+    re.IGNORECASE,
+)
+_CHOOSES = ("UV_INDEX_STRATEGY",)
+
+DAY = 24 * 60 * 60
+
+
+def make_environment(reach: Reach = DEFAULT, *, links: Sequence[str] = ()) -> dict[str, str]:
+    """What uv's process gets: this one's variables about reaching indexes, pip's too, and what pycomfy.toml says of
+    them. A login that an index's URL may hold is seen by nobody else there, unlike in arguments."""
+    given = {**translate_pip(os.environ), **os.environ}
+    environment = {k: v for k, v in given.items() if _KEPT.fullmatch(k) and k not in _CHOOSES}
+    own = [f"{index.name}={index.url}" for index in reach.indexes if not index.packages]
+    if own:
+        environment["UV_INDEX"] = " ".join([*own, environment.get("UV_INDEX", "")]).strip()
+    if environment.get("UV_NO_INDEX"):
+        links = links or outer_links()
+    if places := dict.fromkeys([*reach.find_links, *links]):
+        environment["UV_FIND_LINKS"] = ",".join(places)
+    return environment
+
+
+def outer_links() -> tuple[str, ...]:
+    """Folders and pages of wheels that the environment names; they are asked only where indexes have no answer, because
+    a lock should not depend on the machine, and files there have no date."""
+    return find_links(os.environ)
+
+
+def ask_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], cache: Path | None) -> bytes | str:
+    """As `run_uv`, but an answer of today to the same question, asked of the same index, is taken from the cache."""
+    if cache is None:
+        return run_uv(arguments, folder, environment)
+    known = cache / "resolved" / f"{_fingerprint(arguments, folder, environment)}.toml"
+    try:
+        if 0 <= time.time() - known.stat().st_mtime < DAY:
+            answer = known.read_bytes()
+            tomllib.loads(answer.decode())
+            return answer
+    except (OSError, ValueError):
+        pass
+    done = run_uv(arguments, folder, environment)
+    if isinstance(done, bytes):
+        write_file(known, done)
+    return done
+
+
+def run_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> bytes | str:
+    """What uv prints, or, as text, why it could not answer. Raises `MissingTool`."""
+    try:
+        uv = find_uv_bin()
+    except FileNotFoundError as e:
+        raise MissingTool(
+            "the program uv is not installed", where=str(e), fix=f"{sys.executable} -m pip install --force-reinstall uv"
+        ) from e
+    done = run(
+        [
+            uv,
+            "pip",
+            "compile",
+            "--color=never",
+            "--no-progress",
+            f"--python={sys.executable}",
+            "--no-python-downloads",
+            *_configuration(environment),
+            *arguments,
+        ],
+        cwd=folder,
+        env=environment,
+    )
+    return done.stdout if done.returncode == 0 else done.stderr.decode(errors="replace")
+
+
+def _fingerprint(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
+    """A hash of all that uv's answer depends on."""
+    configuration = [Path(o.partition("=")[2]) for o in _configuration(environment) if "=" in o]
+    if "UV_CONFIG_FILE" in environment:
+        configuration.append(Path(environment["UV_CONFIG_FILE"]))
+    asked = {
+        "uv": version("uv"),
+        "arguments": list(arguments),
+        "files": {p.relative_to(folder).as_posix(): p.read_text() for p in sorted(folder.rglob("*")) if p.is_file()},
+        "environment": {k: v for k, v in environment.items() if re.search("INDEX|LINKS|CONFIG_FILE", k)},
+        "configuration": [p.read_text(errors="replace") for p in configuration if p.is_file()],
+        "links": [_listing(Path(place)) for place in environment.get("UV_FIND_LINKS", "").split(",") if place],
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _listing(folder: Path) -> list[tuple[str, int, int]]:
+    """What is in a folder of wheels, by size and time."""
+    try:
+        return sorted((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in os.scandir(folder))
+    except OSError:
+        return []
+
+
+def _configuration(environment: Mapping[str, str]) -> list[str]:
+    """The user's or the machine's uv.toml, which may name a company's index; never one that lies about in folders."""
+    if "UV_CONFIG_FILE" in environment:
+        return []
+    home = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/"), ".config"))
+    found = next((p for p in (home / "uv" / "uv.toml", Path("/etc/uv/uv.toml")) if p.is_file()), None)
+    return [f"--config-file={found}"] if found else ["--no-config"]
