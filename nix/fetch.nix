@@ -4,13 +4,15 @@
   runPython,
 }:
 let
-  # A recursive hash that pycomfy, or a binary cache, must already have put into the store.
+  # What pycomfy, or a binary cache, must already have put into the store: a tree by its recursive hash, or a `flat`
+  # file by the hash of its bytes.
   # Example: given { name = "debian-root-amd64"; hash = "sha256-…"; how = "python3 nix/builders/root.py …"; }
   given =
     {
       name,
       hash,
       how,
+      flat ? false,
     }:
     derivation {
       inherit name;
@@ -18,9 +20,9 @@ let
       builder = "builtin:fetchurl";
       # Nothing can be fetched from here. Nix prints the URL when it fails: so the URL says what to do.
       url = "file:///not-in-the-store-or-any-substituter/${builtins.replaceStrings [ " " ] [ "_" ] how}";
-      unpack = true;
+      unpack = !flat;
       executable = false;
-      outputHashMode = "recursive";
+      outputHashMode = if flat then "flat" else "recursive";
       outputHashAlgo = "sha256";
       outputHash = hash;
       preferLocalBuild = true;
@@ -37,14 +39,21 @@ let
   bySource = {
     git =
       { name, source }:
-      runPython {
-        inherit name;
-        script = "git_tree.py";
-        spec = {
-          inherit (source) url commit submodules;
+      if source ? patch then
+        given {
+          inherit name;
+          hash = source.tree;
+          how = "pycomfy build applies the patch of this source, and puts its tree into the store";
+        }
+      else
+        runPython {
+          inherit name;
+          script = "git_tree.py";
+          spec = {
+            inherit (source) url commit submodules;
+          };
+          fixed = source.tree;
         };
-        fixed = source.tree;
-      };
     url =
       { source, ... }:
       url { inherit (source) url sha256 name; };
@@ -63,13 +72,21 @@ in
 {
   inherit given url;
 
-  # A wheel of the lock -> the file
+  # A wheel of the lock -> the file; a `url` that is a path is of a wheel on somebody's disk.
   wheel =
     w:
-    url {
-      inherit (w) url sha256;
-      name = w.filename;
-    };
+    if builtins.match "[a-z]+://.*" w.url == null then
+      given {
+        name = w.filename;
+        hash = w.sha256;
+        how = "pycomfy build puts this local wheel into the store";
+        flat = true;
+      }
+    else
+      url {
+        inherit (w) url sha256;
+        name = w.filename;
+      };
 
   # One source of the lock -> its store path: a tree for git and path, a file for url and wheel-tree.
   source =

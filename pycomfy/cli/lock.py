@@ -154,7 +154,7 @@ def _explain(result: LockResult) -> None:
 def _place(source: Source) -> str:
     match source:
         case GitSource():
-            return f"{source.url} at {source.commit[:10]}"
+            return f"{source.url} at {source.commit[:10]}" + (", patched" if source.patch is not None else "")
         case WheelTreeSource():
             return f"{source.name}, {source.folder}"
         case PathSource():

@@ -25,6 +25,7 @@ from pycomfy.outside.files import full_disk_is_an_error, new_folder, write_file
 from pycomfy.outside.git import Repository
 from pycomfy.outside.gittree import MOST_BYTES, MOST_FILES, MOST_TEXT, read_tree, write_tree
 from pycomfy.outside.home import Home
+from pycomfy.outside.patch import apply_patch, read_patch
 from pycomfy.outside.uv import pin_wheel
 
 
@@ -66,6 +67,8 @@ def place_tree(source: GitSource | PathSource, base: Path, out: Path, home: Home
             repository = Repository(join_address(source.url, base), owner=out.name, cache=home.cache / "git")
             repository.fetch(source.commit)
             write_tree(repository, source.commit, folder)
+            if source.patch is not None:
+                apply_patch(source.patch, folder, out.name)
         else:
             _copy_tree(base / source.path, folder, out.name)
 
@@ -97,10 +100,23 @@ def is_text(path: str) -> bool:
 def _pin_git(spec: GitSpec, base: Path, owner: str, home: Home) -> Pinned:
     repository = Repository(join_address(spec.git, base), owner=owner, cache=home.cache / "git")
     commit = repository.resolve(spec.rev)
+    if spec.patch is not None:
+        return _pin_patched(repository, commit, read_patch(base / spec.patch, owner), home)
     tree, submodules = _hash_commit(repository, commit, home)
     url = parse_address(spec.git).public
     files = {path: _decode(data) for path, data in read_tree(repository, commit, is_text).items()}
     source = GitSource(url=url, commit=commit, tree=tree, submodules=submodules)
+    return Pinned(source, files, repository.commit_date(commit))
+
+
+def _pin_patched(repository: Repository, commit: str, patch: str, home: Home) -> Pinned:
+    with _scratch(home) as folder:
+        submodules = write_tree(repository, commit, folder)
+        apply_patch(patch, folder, repository.owner)
+        tree = nar.hash_path(folder)
+        files = dict(_read_folder(folder))
+    url = repository.address.public
+    source = GitSource(url=url, commit=commit, tree=tree, submodules=submodules, patch=patch)
     return Pinned(source, files, repository.commit_date(commit))
 
 

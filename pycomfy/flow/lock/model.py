@@ -2,13 +2,25 @@
 
 import json
 from collections.abc import Iterable
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationError,
+    model_serializer,
+)
 
 from pycomfy.errors import BadLock
 
 LOCK_VERSION = 1
+
+MOST_PATCH = 1 << 20
+"""Characters of a patch. What is more is a tree of its own rather than a change."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 of a file's bytes, in hexadecimal."""
@@ -57,13 +69,25 @@ class Model(BaseModel):
 
 
 class GitSource(Model):
-    """A commit of a git repository. `tree` hashes the checked-out files, submodules included, without `.git`."""
+    """A commit of a git repository. `tree` hashes the checked-out files, submodules included, without `.git`.
+
+    `patch` is what was changed in them, in git's format; `tree` is then of the changed files.
+    """
 
     kind: Literal["git"] = "git"
     url: str
     commit: Commit
     tree: TreeHash
     submodules: bool = False
+    patch: Annotated[str, StringConstraints(min_length=1, max_length=MOST_PATCH)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A source without a patch does not mention it: it is what it was before sources could have one."""
+        data: dict[str, Any] = handler(self)
+        if self.patch is None:
+            data.pop("patch", None)
+        return data
 
 
 class UrlSource(Model):
@@ -132,7 +156,10 @@ class Root(Model):
 
 
 class Wheel(Model):
-    """One wheel; `filename` is what PEP 427 parses, `name` and `version` normalised."""
+    """One wheel; `filename` is what PEP 427 parses, `name` and `version` normalised.
+
+    `built` says how it was made where the index has none; `url` is then that of its source.
+    """
 
     name: Name
     version: str
@@ -140,11 +167,46 @@ class Wheel(Model):
     url: str
     sha256: Sha256
     size: int
+    built: "Built | None" = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(handler(self), "built")
+
+
+class Built(Model):
+    """How a wheel is built from its source: in a sandbox without a network, with these wheels at hand.
+
+    The project is in `subdirectory` of the source, if that is not None. With `compiler` it is built in the Debian
+    root `Platform.compilers`, else in `Platform.root`.
+    """
+
+    source: Annotated[GitSource | UrlSource, Field(discriminator="kind")]
+    subdirectory: RelativePath | None = None
+    requires: tuple[Wheel, ...] = ()
+    compiler: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(handler(self), "subdirectory")
 
 
 class Platform(Model):
+    """What an image for a platform is made of. `compilers` is the Debian root in which wheels were built that need a
+    compiler; it is in no image."""
+
     root: Root
     wheels: tuple[Wheel, ...]
+    compilers: Root | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without(handler(self), "compilers")
+
+
+def _without(data: dict[str, Any], optional: str) -> dict[str, Any]:
+    """What is not there is not mentioned: such a lock has the bytes that it had before there could be any."""
+    return {key: value for key, value in data.items() if key != optional or value is not None}
 
 
 # A repository of Hugging Face: `owner/name`, before it `datasets/` or `spaces/` if it is one.
@@ -266,11 +328,23 @@ def _sorted(lock: Lock) -> Lock:
             "platforms": {
                 name: p.model_copy(
                     update={
-                        "wheels": _by_name(p.wheels),
-                        "root": p.root.model_copy(update={"packages": _by_name(p.root.packages)}),
+                        "wheels": tuple(_sorted_recipe(w) for w in _by_name(p.wheels)),
+                        "root": _sorted_root(p.root),
+                        "compilers": _sorted_root(p.compilers) if p.compilers is not None else None,
                     }
                 )
                 for name, p in lock.platforms.items()
             },
         }
     )
+
+
+def _sorted_root(root: Root) -> Root:
+    return root.model_copy(update={"packages": _by_name(root.packages)})
+
+
+def _sorted_recipe(wheel: Wheel) -> Wheel:
+    if wheel.built is None:
+        return wheel
+    built = wheel.built.model_copy(update={"requires": _by_name(wheel.built.requires)})
+    return wheel.model_copy(update={"built": built})

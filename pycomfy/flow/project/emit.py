@@ -67,6 +67,8 @@ def _local_place(source: Source) -> str | None:
     """Where a source is that no network address leads to; None for all others."""
     if isinstance(source, PathSource):
         return f"the folder {source.path}, without .git and __pycache__"
-    if isinstance(source, GitSource) and parse_address(source.url).local:
-        return f"the git repository {source.url} at {source.commit}"
+    if isinstance(source, GitSource):
+        patched = ", with the patch that the lock has" if source.patch is not None else ""
+        if patched or parse_address(source.url).local:
+            return f"the git repository {source.url} at {source.commit}{patched}"
     return None

@@ -214,7 +214,8 @@ def _pin(source: Source) -> str:
     """A source's pin, short, and where it is from: the same commit of another repository is a move as well."""
     match source:
         case GitSource():
-            return f"{source.commit[:12]} of {source.url}"
+            patched = f", patched: {source.tree.removeprefix('sha256-')[:12]}" if source.patch is not None else ""
+            return f"{source.commit[:12]} of {source.url}{patched}"
         case UrlSource():
             return f"{source.sha256[:12]} of {source.url}"
         case WheelTreeSource():

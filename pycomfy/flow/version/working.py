@@ -20,11 +20,18 @@ def working_files(name: str, snapshot: Snapshot, files: Mapping[str, bytes]) -> 
     """The files to work with, of the version whose project is `files`, under the workflow's name `name`."""
     lock = snapshot.lock.model_copy(update={"name": name})
     given = _given(files.get(CONFIG))
+    sources = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
+    patches = {n: s.patch.encode() for n, s in sources.items() if isinstance(s, GitSource) and s.patch is not None}
     return {
         WORKFLOW: files[WORKFLOW],
         LOCK: render_lock(lock).encode(),
         CONFIG: _render(lock, given).encode(),
+        **{_patch_path(name): patch for name, patch in patches.items()},
     }
+
+
+def _patch_path(name: str) -> str:
+    return f"patches/{name}.patch"
 
 
 def local_sources(lock: Lock) -> dict[str, str]:
@@ -58,9 +65,10 @@ def _render(lock: Lock, given: Config) -> str:
         "platforms": sorted(lock.platforms),
         **{key: list(getattr(given, key)) for key in _KEPT if getattr(given, key)},
     }
-    lines = [*_pairs(top), "", "[comfyui]", *_pairs(_source(lock.comfyui.source, given.comfyui))]
+    lines = [*_pairs(top), "", "[comfyui]", *_pairs(_source("ComfyUI", lock.comfyui.source, given.comfyui))]
     for pack in lock.packs:
-        lines += ["", f"[packs.{_text(pack.name)}]", *_pairs(_source(pack.source, given.packs.get(pack.name)))]
+        source = _source(pack.name, pack.source, given.packs.get(pack.name))
+        lines += ["", f"[packs.{_text(pack.name)}]", *_pairs(source)]
     if given.inputs:
         lines += ["", "[inputs]", *_pairs(given.inputs)]
     for model in given.models:
@@ -71,17 +79,19 @@ def _render(lock: Lock, given: Config) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _source(source: Source, given: SourceSpec | None) -> dict[str, Any]:
+def _source(name: str, source: Source, given: SourceSpec | None) -> dict[str, Any]:
     """The source as it is pinned, with what the user said of it besides."""
     if isinstance(source, GitSource):
         where: dict[str, Any] = {"git": source.url, "rev": source.commit}
+        if source.patch is not None:
+            where["patch"] = _patch_path(name)
     elif isinstance(source, PathSource):
         where = {"path": source.path}
     elif isinstance(source, UrlSource):
         where = {"url": source.url, "sha256": source.sha256}
     else:
-        name, _, rest = source.name.partition("-")
-        where = {"wheel": f"{name}=={rest.partition('-')[0]}", "folder": source.folder, "exclude": list(source.exclude)}
+        pin = "==".join(source.name.split("-")[:2])
+        where = {"wheel": pin, "folder": source.folder, "exclude": list(source.exclude)}
     if given is not None and given.requirements is not None:
         where["requirements"] = list(given.requirements)
     if given is not None and given.types:
