@@ -97,7 +97,8 @@ def resolve(
         print(json.dumps([_answer_as_dict(a) for a in answers], indent=1, ensure_ascii=False))
         return
     for answer in answers:
-        print(f"{answer.type}\t{answer.answer or '-'}\t{answer.reason}")
+        since = f", ComfyUI {answer.since} has it" if answer.since is not None else ""
+        print(f"{answer.type}\t{answer.answer or '-'}\t{answer.reason}{since}")
         if answer.answer is None:
             for pack in answer.candidates:
                 print(f"  {pack.url}  ({describe(pack)})")
@@ -127,6 +128,7 @@ def _answer_as_dict(answer: Answer) -> dict[str, object]:
         "type": answer.type,
         "answer": answer.answer,
         "reason": answer.reason,
+        **({"comfyui": answer.since} if answer.since is not None else {}),
         "candidates": [{"url": p.url, "stars": p.stars, "updated": p.updated} for p in answer.candidates],
     }
 

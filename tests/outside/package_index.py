@@ -32,7 +32,7 @@ class Index:
         files: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Add a version: a wheel for each of `tags`; without tags, only a source."""
-        names = [f"{name}-{version}-{tag}.whl" for tag in tags] or [f"{name}-{version}.tar.gz"]
+        names = [f"{name.replace('-', '_')}-{version}-{tag}.whl" for tag in tags] or [f"{name}-{version}.tar.gz"]
         for filename in names:
             data = make_wheel(name, version, needs, files) if tags else b"a source"
             self.contents[filename] = data

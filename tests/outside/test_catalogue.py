@@ -9,8 +9,9 @@ from pycomfy.errors import BadInput, NotFound, PycomfyError, Unreachable
 from pycomfy.flow.catalogue.match import answer_type
 from pycomfy.flow.catalogue.models import MODELS
 from pycomfy.flow.catalogue.parse import MAP
-from pycomfy.outside.catalogue import FOLDER, Catalogue, Updated, catalogue_path, update_catalogue
+from pycomfy.outside.catalogue import Catalogue, Updated, catalogue_path, update_catalogue
 from pycomfy.outside.home import Home
+from pycomfy.outside.lists import FOLDER, TEMPLATES
 from pycomfy.progress import Silent
 from tests.flow.catalogue.maps import A, B, claim, lists, some
 from tests.outside.package_index import Index, serve
@@ -74,6 +75,31 @@ def test_without_the_repository_the_wheel_is_taken_with_a_remark(home: Home, ind
         claims = catalogue.claims(["X", "NewNode"])
     assert [p.url for p in claims["X"].owners] == [A]
     assert answer_type("NewNode", claims["NewNode"]).answer == "comfy-core"
+    assert any(TEMPLATES in remark for remark in made.remarks)
+
+
+def test_official_templates_say_which_comfyui_has_a_type(home: Home, index: Index, tmp_path: Path) -> None:
+    files = [(f"{FOLDER}/{name}", data.decode()) for name, data in lists({A: (["X"],)}).items()]
+    index.add("lists", "1.0", files=files)
+    index.add("docs", "2.0", files=[("comfyui_embedded_docs/docs/NewNode/en.md", "")])
+    folder = "comfyui_workflow_templates_json/templates"
+    nodes = [{"id": 1, "type": "NewNode", "mode": 0}, {"id": 2, "type": "Newest", "mode": 0}]
+    template = json.dumps({"version": 0.4, "nodes": nodes, "links": []})
+    listed = json.dumps([{"templates": [{"name": "a", "minComfyUIVersion": "0.42.6"}]}])
+    index.add(TEMPLATES, "1.0", files=[(f"{folder}/index.json", listed), (f"{folder}/a.json", template)])
+    made = update_catalogue(home, Silent(), wheel="lists", docs="docs", repository=str(tmp_path / "gone"))
+    assert len(made.origins) == 3 and len(made.remarks) == 1
+    with Catalogue(home) as catalogue:
+        answers = [answer_type(t, c) for t, c in catalogue.claims(["NewNode", "Newest", "X"]).items()]
+    assert [(a.reason, a.since) for a in answers] == [
+        ("built-in", "0.42.6"),
+        ("template", "0.42.6"),
+        ("only-pack", None),
+    ]
+    with sqlite3.connect(catalogue_path(home)) as connection:
+        connection.execute("DROP TABLE since")
+    with Catalogue(home) as catalogue:
+        assert catalogue.claims(["Newest"])["Newest"].since is None
 
 
 def test_an_update_that_fails_keeps_the_catalogue(home: Home, index: Index, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pycomfy.flow.catalogue.match import Answer, Claims, answer_type, rank
 from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.choose.model import Candidate, Choice, Chosen, Knowledge, Question, Reason, Wanted, Wishes
-from pycomfy.flow.choose.said import Said, read_said
+from pycomfy.flow.choose.said import Said, newest, read_said
 
 _EVIDENCE: dict[str, str] = {
     "preemption": "ComfyUI-Manager's map gives the type to this pack, although others list it",
@@ -49,6 +49,10 @@ def unlisted(wanted: Sequence[Wanted], knowledge: Knowledge) -> tuple[str, ...]:
     )
 
 
+def _lacks(version: str) -> str:
+    return "the ComfyUI that is pinned lacks it" + (f"; ComfyUI {version} has it" if version else "")
+
+
 class _Case:
     """One type, with all that is known of it."""
 
@@ -65,10 +69,8 @@ class _Case:
     def settle(self) -> Choice | Question:
         said = self.said
         if said.core and not said.packs:
-            version = said.versions[0] if said.versions else ""
-            return self._ask(
-                "the workflow says that it is ComfyUI's own, but the ComfyUI that is pinned lacks it", version
-            )
+            version = said.versions[0] if said.versions else self.listed.since or ""
+            return self._ask(f"the workflow says that it is ComfyUI's own, but {_lacks(version)}", version)
         if len(said.packs) == 1 and not said.core:
             known = said.packs[0].types or said.packs[0].registry_id
             return self._take(
@@ -96,10 +98,15 @@ class _Case:
     def _settle_by_catalogue(self) -> Choice | Question:
         listed = self.listed
         if listed.reason == "built-in":
-            return self._ask("it is ComfyUI's own, but the ComfyUI that is pinned lacks it", self.knowledge.core or "")
+            version = newest(self.knowledge.core, listed.since) or ""
+            return self._ask(f"it is ComfyUI's own, but {_lacks(version)}", version)
         if listed.pack is not None and listed.reason in ("preemption", "only-pack"):
             return self._take(listed.pack, listed.reason, _EVIDENCE[listed.reason])
         owned = self.knowledge.claims.get(self.type, Claims()).owners
+        if listed.reason == "template":
+            also = ", but packs may have it too" if self.registered or listed.candidates else ""
+            why = f"no list has it yet, and official templates use it as one of ComfyUI {listed.since}{also}"
+            return self._ask(why, newest(self.knowledge.core, listed.since))
         if not owned and len(self.registered) == 1:
             return self._take(self.registered[0], "registry", "only this pack of the Comfy registry has the type")
         if not owned and self.registered:

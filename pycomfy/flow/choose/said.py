@@ -82,6 +82,11 @@ def _pack(said: Provenance, knowledge: Knowledge) -> Listing | None:
     return knowledge.named.get(said.cnr_id) if said.cnr_id is not None else None
 
 
+def newest(*versions: str | None) -> str | None:
+    """The newest of the versions that there are; a commit goes before every number."""
+    return next(iter(sort_versions(v for v in versions if v is not None)), None)
+
+
 def sort_versions(versions: Iterable[str]) -> tuple[str, ...]:
     """Versions newest first; commits, whose order only their repository knows, before them, sorted."""
 

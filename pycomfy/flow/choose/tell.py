@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from pycomfy.errors import AmbiguousNode, PycomfyError, UnknownNode
 from pycomfy.flow.catalogue.model import CORE_URL, Listing
 from pycomfy.flow.choose.model import Candidate, Question
+from pycomfy.flow.choose.said import COMMIT
 from pycomfy.flow.lock.supply import name_places
 
 MOST_CANDIDATES = 8
@@ -15,7 +16,7 @@ def explain_question(question: Question, where: str) -> PycomfyError:
     place = name_places(list(question.nodes), where)
     what = f'it is not known whose the node type "{question.type}" is: {question.why}'
     if question.core is not None:
-        rev = f"v{question.core}" if question.core else "…"
+        rev = (question.core if COMMIT.fullmatch(question.core) else f"v{question.core}") if question.core else "…"
         fix = f'pin a ComfyUI that has it, in pycomfy.toml: comfyui = {{ git = "{CORE_URL}", rev = "{rev}" }}'
         if not question.candidates:
             fix += "; or, if a node pack is meant, name it: --pack NAME=URL"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from pycomfy.flow.catalogue.match import Claims, answer_type
@@ -21,6 +23,14 @@ from tests.flow.catalogue.maps import A, B, C, claim, lists, some
 def test_each_rule_answers_its_types(type_: str, answer: str | None, reason: str) -> None:
     found = answer_type(type_, claim(some(), type_))
     assert (found.answer, found.reason) == (answer, reason)
+
+
+def test_a_type_that_only_templates_know_is_likely_comfyuis_own_and_no_answer() -> None:
+    found = answer_type("New", Claims(since="0.42.6"))
+    assert (found.answer, found.reason, found.since) == (None, "template", "0.42.6")
+    known = replace(claim(some(), "KSampler"), since="0.9.0")
+    assert (answer_type("KSampler", known).answer, answer_type("KSampler", known).since) == ("comfy-core", "0.9.0")
+    assert answer_type("New (cc)", replace(claim(some(), "New (cc)"), since="0.9.0")).reason == "template"
 
 
 def test_candidates_are_ranked_by_stars_and_never_chosen_by_them() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pycomfy.flow.catalogue.match import Claims
 from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.choose.choose import choose, unlisted
 from pycomfy.flow.choose.model import Choice, Chosen, Knowledge, Question, Wanted, Wishes
@@ -104,6 +105,25 @@ def test_a_type_of_a_newer_comfyui_is_never_taken_from_a_pack() -> None:
     assert isinstance(settle(want("Upscale")), Question)
     answer = settle(want("X", Provenance(None, CORE)), named={CORE: PACKS[CORE]})
     assert isinstance(answer, Question) and answer.core == ""
+
+
+def test_a_type_of_comfyui_that_templates_know_names_the_version_that_has_it() -> None:
+    wanted, known = want("Upscale"), know(want("Upscale"))
+    claims = replace(known.claims["Upscale"], since="0.42.6")
+    for core, expected in ((None, "0.42.6"), ("0.5.0", "0.42.6"), ("0.50.0", "0.50.0")):
+        (question,) = choose([wanted], Knowledge({"Upscale": claims}, core=core), Wishes()).questions
+        assert question.core == expected and f"ComfyUI {expected} has it" in question.why
+    said = choose([want("Upscale", Provenance("comfy-core", None, "0.41.0"))], Knowledge({"Upscale": claims}), Wishes())
+    assert said.questions[0].core == "0.41.0"
+
+
+def test_a_type_that_only_templates_know_is_a_question_about_comfyui() -> None:
+    known = Knowledge({"New": Claims(since="0.42.6")})
+    (question,) = choose([want("New")], known, Wishes()).questions
+    assert question.core == "0.42.6" and "official templates use it as one of ComfyUI 0.42.6" in question.why
+    known = Knowledge({"New": Claims(since="0.42.6", patterns=(PACKS[C],))}, registry={"New": (ELSE,)})
+    (question,) = choose([want("New")], known, Wishes()).questions
+    assert question.core == "0.42.6" and len(question.candidates) == 2 and "packs may have it too" in question.why
 
 
 def test_preferences_are_taken_in_their_order_and_by_former_addresses() -> None:

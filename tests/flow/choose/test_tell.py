@@ -24,6 +24,8 @@ def test_a_question_names_candidates_and_the_words_that_settle_it() -> None:
 def test_a_type_of_another_comfyui_names_the_version() -> None:
     error = explain_question(Question("Y", NODES, "why", (), "0.9.0"), "w.json")
     assert isinstance(error, UnknownNode) and 'rev = "v0.9.0"' in error.fix
+    nightly = explain_question(Question("Y", NODES, "why", (), "ab" * 20), "w.json")
+    assert f'rev = "{"ab" * 20}"' in nightly.fix
 
 
 def test_an_unknown_type_says_how_to_name_its_pack() -> None:

@@ -1,0 +1,110 @@
+"""What the catalogue is made of, fetched: the Manager's lists, help pages of ComfyUI's nodes, official templates."""
+
+import contextlib
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pycomfy.errors import BadInput, NotFound
+from pycomfy.flow.catalogue.model import Listing
+from pycomfy.flow.catalogue.models import MODELS
+from pycomfy.flow.catalogue.parse import LIST, MAP, MOST_BYTES, STATS
+from pycomfy.flow.catalogue.templates import MOST_TEMPLATES, parse_templates
+from pycomfy.flow.lock.address import without_password
+from pycomfy.flow.lock.wheels import Target
+from pycomfy.outside import download
+from pycomfy.outside.git import Repository
+from pycomfy.outside.gittree import list_entries
+from pycomfy.outside.home import Home
+from pycomfy.outside.uv import pin_wheel
+
+WHEEL = "comfyui-manager"
+FOLDER = "comfyui_manager"
+_DOCS_FOLDER = "comfyui_embedded_docs/docs"
+DOCS = "comfyui-embedded-docs"
+"""The help pages that ComfyUI ships: they name its own node types, newer ones than the Manager's map knows."""
+TEMPLATES = "comfyui-workflow-templates-json"
+"""ComfyUI's official templates: they say from which ComfyUI on there are its types, also the very newest."""
+_TEMPLATES_FOLDER = "comfyui_workflow_templates_json/templates/"
+REPOSITORY = "https://github.com/Comfy-Org/ComfyUI-Manager"
+FILES = (MAP, LIST, STATS)
+
+_FIX = "pycomfy catalog update"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the lists came from: a wheel (`hash` is its SHA-256), or a repository (`hash` is the commit)."""
+
+    kind: str
+    name: str
+    url: str
+    hash: str
+    fetched_at: str
+
+
+def lists_of_wheel(pin: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]:
+    files: dict[str, bytes] = {}
+    with _open_wheel(pin, home) as (origin, archive):
+        for name in FILES:
+            if archive.getinfo(f"{FOLDER}/{name}").file_size > MOST_BYTES:
+                raise BadInput(f"{name} is larger than {MOST_BYTES >> 20} MiB", where=origin.name, fix=_FIX)
+            files[name] = archive.read(f"{FOLDER}/{name}")
+        models = f"{FOLDER}/{MODELS}"
+        if models in archive.namelist() and archive.getinfo(models).file_size <= MOST_BYTES:
+            files[MODELS] = archive.read(models)
+    return origin, files
+
+
+def read_core_types(pin: str, home: Home) -> tuple[Origin, frozenset[str]]:
+    """The types that have a help page: `docs/TYPE/en.md`, formerly `docs/TYPE.md`."""
+    with _open_wheel(pin, home) as (origin, archive):
+        pages = [re.fullmatch(rf"{_DOCS_FOLDER}/([^/]+)/[^/]+\.md", name) for name in archive.namelist()]
+    return origin, frozenset(page[1] for page in pages if page is not None)
+
+
+def read_templates(listings: Sequence[Listing], home: Home) -> tuple[Origin, Mapping[str, str]]:
+    """Node type -> the oldest ComfyUI that has it, as official templates tell. `listings`: who has which types."""
+    core = {t for listing in listings if listing.is_core for t in listing.types}
+    others = {t for listing in listings if not listing.is_core for t in listing.types}
+    files: dict[str, bytes] = {}
+    with _open_wheel(TEMPLATES, home) as (origin, archive):
+        for member in archive.infolist()[:MOST_TEMPLATES]:
+            name = member.filename.removeprefix(_TEMPLATES_FOLDER)
+            if name != member.filename and name.endswith(".json") and member.file_size <= MOST_BYTES:
+                files[name] = archive.read(member)
+    return origin, parse_templates(files, core.__contains__, others.__contains__)
+
+
+@contextlib.contextmanager
+def _open_wheel(pin: str, home: Home) -> Iterator[tuple[Origin, zipfile.ZipFile]]:
+    wheel, _ = pin_wheel(pin, Target("linux/amd64", "3.11"), home.cache)
+    path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield Origin("wheel", wheel.filename, without_password(wheel.url), wheel.sha256, _now()), archive
+    except KeyError as e:
+        raise NotFound(f"the wheel lacks a file: {e.args[0]}", where=wheel.filename, fix="name another version") from e
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as e:
+        raise BadInput(f"not a wheel: {e}", where=wheel.filename, fix="name another version") from e
+
+
+def lists_of_repository(url: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]:
+    repository = Repository(url, owner="ComfyUI-Manager", cache=home.cache / "git")
+    commit = repository.resolve()
+    entries = {e.path: e for e in list_entries(repository, commit) if e.is_file and e.size <= MOST_BYTES}
+    files: dict[str, bytes] = {}
+    with repository.objects() as objects:
+        for name in (*FILES, MODELS):
+            found = entries.get(name) or entries.get(f"{FOLDER}/{name}")
+            if found is not None:
+                files[name] = objects.read(found.object)
+    if MAP not in files:
+        raise NotFound(f"it has no file {MAP}", where=url, fix="name another repository")
+    return Origin("git", "ComfyUI-Manager", repository.address.public, commit, _now()), files
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
