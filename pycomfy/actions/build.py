@@ -1,7 +1,9 @@
 """`build`: a lock becomes an image. Emit the project, let Nix build it, prove it, record it."""
 
+import contextlib
 import hashlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +12,7 @@ from pycomfy.actions.archive import fill_version
 from pycomfy.actions.asked import read_asked
 from pycomfy.actions.index import index, layout_link
 from pycomfy.actions.lock import lock
-from pycomfy.actions.prove import ask_definitions, cached_definitions, load_instead, make_prompt
+from pycomfy.actions.prove import ask_definitions, cached_definitions, load_instead, make_prompt, prove
 from pycomfy.actions.realise import Project, Realised, host_platform, project_folder, realise
 from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_config
 from pycomfy.errors import BadLock, PycomfyError
@@ -21,12 +23,12 @@ from pycomfy.flow.prompt.spec import Definitions
 from pycomfy.flow.version.describe import summarise
 from pycomfy.flow.version.diff import diff
 from pycomfy.flow.version.image import BuiltImage
+from pycomfy.flow.version.proof import NodeDefinitions, Proof
 from pycomfy.flow.version.snapshot import FILES, read_snapshot
 from pycomfy.flow.version.working import CONFIG
 from pycomfy.flow.workflow.parse import parse_workflow
-from pycomfy.outside.comfyui import NodeDefinitions
 from pycomfy.outside.definitions import read_definitions
-from pycomfy.outside.engine import LayoutImage, find_engine, read_layout
+from pycomfy.outside.engine import LayoutImage, find_engine, forget, read_layout
 from pycomfy.outside.home import Home
 from pycomfy.outside.library import Library, library_path
 from pycomfy.outside.nix.settings import NixSettings, check_store
@@ -84,7 +86,7 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
     job = _Job(request, pins, platform, wanted.file.parent, home, progress)
 
     bare: Realised | None = None
-    proven = False
+    proof: Proof | None = None
     definitions = _known_definitions(request, pins, platform, home)
     if definitions is None and request.prove:
         find_engine(request.engine)  # or all would be built before it is missed
@@ -92,8 +94,10 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
         definitions = ask_definitions(pins, platform, bare.oci, home, progress, request.engine)
     content = Content(pins, data, config=_read_config(wanted))
     if definitions is not None:
-        prompt = make_prompt(workflow, definitions, progress)
-        proven = request.object_info is None
+        judged = prove(pins, workflow, definitions)
+        with job.forgetting(bare):
+            prompt = make_prompt(judged, workflow, definitions, progress)
+        proof = judged if request.object_info is None else None
         interface = make_interface(prompt, workflow, Definitions(definitions.types), read_config(wanted)[1].inputs)
         content = replace(content, prompt=dict(prompt), interface=interface.model_dump(mode="json"))
     else:
@@ -102,7 +106,7 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
     if bare is not None:
         load_instead(pins, bare.oci, made.oci, request.engine)
     built = made.built | (bare.built if bare else frozenset())
-    return job.record(content, made, built, proven, time.monotonic() - began)
+    return job.record(content, made, built, proof, time.monotonic() - began)
 
 
 def _read_config(wanted: LockRequest) -> bytes | None:
@@ -178,8 +182,18 @@ class _Job:
             project = Project(folder, self.lock, self.platform, self.base)
             return realise(project, self.home, self.request.nix, self.progress, log=self.log)
 
+    @contextlib.contextmanager
+    def forgetting(self, asked: Realised | None) -> Iterator[None]:
+        """Where the proof fails, nothing of the image that was asked stays in the engine."""
+        try:
+            yield
+        except PycomfyError:
+            if asked is not None:
+                forget(find_engine(self.request.engine), read_layout(asked.oci))
+            raise
+
     def record(
-        self, content: Content, made: Realised, built: frozenset[str], proven: bool, seconds: float
+        self, content: Content, made: Realised, built: frozenset[str], proof: Proof | None, seconds: float
     ) -> BuildResult:
         """The project as a version, its image beside it. What Nix built is kept from its garbage collector first, and
         what was not recorded is made up for by the next build."""
@@ -191,7 +205,7 @@ class _Job:
         message = self.request.message or _message(library, self.lock.name, files)
         version, new = library.commit(self.lock.name, files, message=message, besides=(CONFIG,))
         reused = len(image.diff_ids) - len(built)
-        described = _describe(image, self.platform, proven=proven, seconds=seconds, layers=(len(built), reused))
+        described = _describe(image, self.platform, proof=proof, seconds=seconds, layers=(len(built), reused))
         described = described.model_copy(update={"requirements": read_asked(self.lock, self.request.nix)})
         library.add_image(version.tree, described)
         index(self.home, self.progress)
@@ -237,7 +251,7 @@ def _message(library: Library, name: str, files: dict[str, bytes]) -> str:
 
 
 def _describe(
-    image: LayoutImage, platform: PlatformName, *, proven: bool, seconds: float, layers: tuple[int, int]
+    image: LayoutImage, platform: PlatformName, *, proof: Proof | None, seconds: float, layers: tuple[int, int]
 ) -> BuiltImage:
     return BuiltImage(
         platform=platform,
@@ -250,5 +264,6 @@ def _describe(
         seconds=round(seconds, 3),
         layers_built=layers[0],
         layers_reused=layers[1],
-        proven=proven or None,
+        proven=True if proof is not None else None,
+        compatible=proof.compatible if proof is not None else {},
     )

@@ -3,15 +3,19 @@
 import tempfile
 from pathlib import Path
 
-from pycomfy.errors import Problems, PycomfyError, RunFailed, raise_all
+from pycomfy.errors import HashMismatch, raise_all
 from pycomfy.flow.lock.environment import environment_hash
 from pycomfy.flow.lock.model import Lock, PlatformName
+from pycomfy.flow.needs.find import find_needs
 from pycomfy.flow.prompt.convert import Prompt, convert
+from pycomfy.flow.prompt.spec import Definitions
+from pycomfy.flow.version.proof import NodeDefinitions, Proof, judge
 from pycomfy.flow.workflow.model import Workflow
-from pycomfy.outside.comfyui import NodeDefinitions, ask_image, read_cached, write_cached
-from pycomfy.outside.engine import find_engine, forget, load, read_layout
+from pycomfy.outside.comfyui import ask_image, read_cached, write_cached
+from pycomfy.outside.engine import Engine, LayoutImage, find_engine, forget, load, read_layout
+from pycomfy.outside.engine.image import find_loaded
 from pycomfy.outside.home import Home
-from pycomfy.progress import Progress
+from pycomfy.progress import Progress, Task
 
 
 def cached_definitions(lock: Lock, platform: PlatformName, home: Home) -> NodeDefinitions | None:
@@ -27,11 +31,17 @@ def ask_definitions(
     with progress.step(f"Load the image into {chosen.kind}") as task:
         task.note(f"{layout.size / 1e9:.2f} GB")
         image = load(chosen, layout, lock.name)
+    return ask(chosen, image, environment_hash(lock, platform), home, progress)
+
+
+def ask(engine: Engine, image: str, environment: str, home: Home, progress: Progress) -> NodeDefinitions:
+    """Start the loaded image without a GPU, and ask it; the answer is kept under the hash of its environment. Raises
+    `DidNotStart`."""
     with progress.step("Start ComfyUI in the image") as task:
         with tempfile.TemporaryDirectory(prefix="pycomfy-") as folder:
-            definitions = ask_image(chosen, image, Path(folder))
+            definitions = ask_image(engine, image, Path(folder))
         task.note(f"{len(definitions.types)} node types")
-    write_cached(home.cache, environment_hash(lock, platform), definitions)
+    write_cached(home.cache, environment, definitions)
     return definitions
 
 
@@ -44,25 +54,34 @@ def load_instead(lock: Lock, asked: Path, made: Path, engine: str | None) -> Non
         forget(chosen, before)
 
 
-def make_prompt(workflow: Workflow, definitions: NodeDefinitions, progress: Progress) -> Prompt:
-    """The workflow's prompt on that ComfyUI. Raises `UnknownNode` for types it lacks, and with it `RunFailed` for node
-    packs it could not import; where no type is missing, such packs are only remarked on."""
-    try:
-        prompt = convert(workflow, definitions.types)
-    except PycomfyError as e:
-        raise_all([*_failures(definitions), *(e.problems if isinstance(e, Problems) else (e,))])
-        raise
-    for failure in definitions.failures:
-        progress.say(f"warning: the node pack {failure.pack} cannot be imported, and is not needed: {failure.message}")
-    return prompt
-
-
-def _failures(definitions: NodeDefinitions) -> list[PycomfyError]:
-    return [
-        RunFailed(
-            f"the node pack {f.pack} cannot be imported: {f.message}",
-            where=f.traceback.strip()[-1500:],
-            fix='if a module is missing, add it to pycomfy.toml: `requirements = ["NAME"]`, and lock again',
+def load_recorded(engine: Engine, image: LayoutImage, name: str, task: Task) -> str:
+    """The id of an image that was recorded; its layout is not even looked at when the engine has it. Raises
+    `HashMismatch` for a layout that is another by now."""
+    found = find_loaded(engine, image)
+    if found is not None:
+        task.note("it is there already")
+        return found
+    there = read_layout(image.layout)
+    if there.manifest_digest != image.manifest_digest:
+        raise HashMismatch(
+            f"the image is {there.manifest_digest}, but {image.manifest_digest} was recorded",
+            where=str(image.layout),
+            fix="run `pycomfy build` again",
         )
-        for f in definitions.failures
-    ]
+    task.note(f"{there.size / 1e9:.2f} GB")
+    return load(engine, there, name)
+
+
+def prove(lock: Lock, workflow: Workflow, answer: NodeDefinitions) -> Proof:
+    """Whether the image that gave the answer has what the workflow needs."""
+    return judge(lock, find_needs(workflow, Definitions(answer.types)).nodes, answer)
+
+
+def make_prompt(proof: Proof, workflow: Workflow, answer: NodeDefinitions, progress: Progress) -> Prompt:
+    """The workflow's prompt on the ComfyUI that gave the answer. Raises why the proof did not pass; what does not stand
+    in the way is only remarked on."""
+    raise_all(proof.problems(workflow.where))
+    prompt = convert(workflow, answer.types)
+    for doubt in proof.doubts():
+        progress.say(f"warning: {doubt}")
+    return prompt

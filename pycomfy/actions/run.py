@@ -12,11 +12,11 @@ from typing import IO, Any, Literal, Self
 
 from pycomfy.actions.arguments import Arguments, fill_prompt
 from pycomfy.actions.models import view_models
+from pycomfy.actions.prove import load_recorded
 from pycomfy.actions.versions import find_record
-from pycomfy.errors import BadInput, HashMismatch, PycomfyError, RunFailed, raise_all
+from pycomfy.errors import BadInput, PycomfyError, RunFailed, raise_all
 from pycomfy.flow.version.reference import Reference, parse_reference
-from pycomfy.outside.engine import ContainerSpec, Engine, LayoutImage, find_engine, load, read_layout
-from pycomfy.outside.engine.image import find_loaded
+from pycomfy.outside.engine import ContainerSpec, Engine, LayoutImage, find_engine
 from pycomfy.outside.home import Home
 from pycomfy.outside.job import (
     Advance,
@@ -142,7 +142,7 @@ def run_image(
     options = request.options
     view = _view(options)
     with progress.step(f"Load {name} into {engine.kind}") as task:
-        identity = _loaded(engine, image, name, task)
+        identity = load_recorded(engine, image, name.partition("@")[0], task)
     log = home.data / "logs" / f"run-{name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with _job_folder(home) as data:
@@ -184,23 +184,6 @@ def _view(options: RunOptions) -> ModelView | None:
     if not options.models.is_dir():
         raise BadInput("no such folder", where=str(options.models), fix="give --models the folder with the models")
     return ModelView(options.models)
-
-
-def _loaded(engine: Engine, image: LayoutImage, name: str, task: Task) -> str:
-    """The image's id; its layout is not even looked at when the engine has it."""
-    found = find_loaded(engine, image)
-    if found is not None:
-        task.note("it is there already")
-        return found
-    there = read_layout(image.layout)
-    if there.manifest_digest != image.manifest_digest:
-        raise HashMismatch(
-            f"the image is {there.manifest_digest}, but {image.manifest_digest} was recorded",
-            where=str(image.layout),
-            fix="run `pycomfy build` again",
-        )
-    task.note(f"{there.size / 1e9:.2f} GB")
-    return load(engine, there, name.partition("@")[0])
 
 
 def _save(report: JobReport, data: Path, folder: Path, progress: Progress) -> tuple[OutputFile, ...]:

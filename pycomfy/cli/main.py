@@ -18,7 +18,8 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from pycomfy import __version__
-from pycomfy.errors import BadInput, NoSpace, Problems, PycomfyError
+from pycomfy.cli.tell import tell
+from pycomfy.errors import BadInput, NoSpace, PycomfyError
 from pycomfy.outside.files import explain_os_error
 from pycomfy.outside.process import signals_as_exceptions
 
@@ -28,6 +29,7 @@ COMMANDS = (
     "lock",
     "build",
     "run",
+    "check",
     "verify",
     "log",
     "show",
@@ -210,14 +212,7 @@ def show_error(error: PycomfyError) -> None:
     if "--json" in sys.argv:
         with contextlib.suppress(OSError):
             print(json.dumps({"error": error.as_dict()}, ensure_ascii=False))
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    for one in error.problems if isinstance(error, Problems) else (error,):
-        console.print("[bold red]error:[/bold red] ", end="")
-        console.print(one.what, markup=False)
-        for label, text in (("where", one.where), ("fix", one.fix)):
-            if text:
-                console.print(f"  [dim]{label + ':':<6}[/dim] ", end="")
-                console.print(text, markup=False)
+    tell(error)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pycomfy.cli.progress import size
 from pycomfy.flow.interface.arguments import describe_type
 from pycomfy.flow.interface.model import Parameter
 from pycomfy.flow.version.describe import describe
+from pycomfy.flow.version.image import BuiltImage
 from pycomfy.flow.workflow.text import shown as printable
 from pycomfy.outside.home import find_home
 
@@ -74,9 +75,11 @@ def _print(shown: Shown) -> None:
     print(f"  date     {version.created_at.replace('T', ' ').removesuffix('Z')}")
     print(f"  ComfyUI  {lock.comfyui.version}, Python {lock.python}, packages as of {lock.as_of}")
     if lock.packs:
-        print(f"  packs    {', '.join(p.name for p in lock.packs)}")
+        works = _compatible(shown)
+        print(f"  packs    {', '.join(p.name + works.get(p.name, '') for p in lock.packs)}")
     for platform, image in shown.snapshot.images.items():
         print(f"  image    {platform}, {size(image.size)}, {len(image.diff_ids)} layers, {image.manifest_digest}")
+        print(f"  proof    {_proof(image)}")
     for parameter in shown.snapshot.interface.parameters if shown.snapshot.interface is not None else ():
         print(f"  input    {parameter.name} ({describe_type(parameter)}): {_default(parameter)}")
     print(f"  Nix      nix build '{shown.flake}'")
@@ -86,6 +89,20 @@ def _print(shown: Shown) -> None:
     if lines:
         print()
         print("\n".join(lines))
+
+
+def _compatible(shown: Shown) -> dict[str, str]:
+    """What the proof of an image says of each node pack."""
+    said = {name: works for image in shown.snapshot.images.values() for name, works in image.compatible.items()}
+    return {name: " (works)" if works else " (does not work)" for name, works in said.items()}
+
+
+def _proof(image: BuiltImage) -> str:
+    if image.proven is None:
+        return "none: nobody asked it for its nodes; `pycomfy check` does"
+    verdict = "has what the workflow needs" if image.proven else "lacks something that the workflow needs"
+    when = f", checked {image.checked_at.replace('T', ' ').removesuffix('Z')}" if image.checked_at else ""
+    return f"it {verdict}{when}"
 
 
 def _default(parameter: Parameter) -> str:

@@ -14,8 +14,9 @@ _SKIPPED = re.compile(r"(?P<message>Skip (?P<path>.+?) module for custom nodes d
 _PRESTARTUP = re.compile(r"(?P<message>Failed to execute startup-script: (?P<path>.+?)/prestartup_script\.py / .*)")
 _TABLE = re.compile(r"seconds \(IMPORT FAILED\): (?P<path>.+)")
 _BUILT_IN = re.compile(r"IMPORT FAILED: (?P<path>\S+\.py)$")
-_CHAIN = re.compile(r"During handling of the above exception|The above exception was the direct cause")
-_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_PATTERNS = (_FAILED, _ENTRYPOINT, _SKIPPED, _PRESTARTUP, _TABLE, _BUILT_IN)
+CHAIN = re.compile(r"During handling of the above exception|The above exception was the direct cause")
+COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass
@@ -39,10 +40,10 @@ class Log:
     _failures: dict[str, ImportFailure] = field(default_factory=dict)
 
     def add(self, line: str) -> None:
-        line = _COLOUR.sub("", line)[:LINE_LIMIT]
+        line = COLOUR.sub("", line)[:LINE_LIMIT]
         if line.strip():
             self.tail.append(line)
-        for pattern in (_FAILED, _ENTRYPOINT, _SKIPPED, _PRESTARTUP, _TABLE, _BUILT_IN):
+        for pattern in _PATTERNS:
             found = pattern.search(line)
             if found:
                 # Only this message has its traceback printed right before it.
@@ -61,6 +62,11 @@ class Log:
         self._failures.setdefault(name, ImportFailure(name, message, trace))
 
 
+def is_failure(line: str) -> bool:
+    """Whether a line of ComfyUI's says that something could not be imported."""
+    return any(pattern.search(line) for pattern in _PATTERNS)
+
+
 def last_traceback(lines: list[str]) -> str:
     """The last traceback in `lines`, with those it was chained from; empty if there is none."""
     begin = end = len(lines)
@@ -70,7 +76,7 @@ def last_traceback(lines: list[str]) -> str:
             break
         begin = above
         before = next((i for i in range(begin - 1, -1, -1) if lines[i].strip()), None)
-        if before is None or not _CHAIN.match(lines[before]):
+        if before is None or not CHAIN.match(lines[before]):
             break
     return "\n".join(lines[begin:end]).strip()
 

@@ -7,13 +7,22 @@ import sys
 
 from .events import Failure
 from .gpu import has_gpu
+from .log import LINE_LIMIT
 from .places import Places
+from .remarks import find_remarks
 from .server import Refused, running
+
+MOST_LINES = 20_000
+"""Lines of ComfyUI's log that are searched for remarks; a pack that prints more than that says nothing with it."""
 
 
 async def _ask(places: Places) -> dict[str, object]:
+    lines: list[str] = []
+
     def show(line: str) -> None:
         print(line, file=sys.stderr)
+        if len(lines) < MOST_LINES:
+            lines.append(line[:LINE_LIMIT])
 
     async with running(places, cpu=not has_gpu(), on_line=show) as server:
         await server.wait_until_ready()
@@ -23,12 +32,23 @@ async def _ask(places: Places) -> dict[str, object]:
             raise await server.death("while it listed its nodes") from None
         failures = [f.as_dict() for f in server.log.failures]
         system = (await server.api.get("/system_stats")).get("system", {})
-        return {"comfyui_version": system.get("comfyui_version"), "object_info": types, "import_failures": failures}
+        return {
+            "comfyui_version": system.get("comfyui_version"),
+            "object_info": types,
+            "import_failures": failures,
+            "remarks": find_remarks(lines, _packs(places)),
+        }
+
+
+def _packs(places: Places) -> list[str]:
+    folder = places.comfyui / "custom_nodes"
+    return sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") if folder.is_dir() else []
 
 
 def run(places: Places) -> int:
-    """`{"comfyui_version", "object_info": {type: …}, "import_failures": [{pack, message, traceback}]}` on standard
-    output, ComfyUI's log on standard error. Exit status 1 if ComfyUI could not be started or asked."""
+    """`{"comfyui_version", "object_info": {type: …}, "import_failures": [{pack, message, traceback}], "remarks":
+    [{pack, text}]}` on standard output, ComfyUI's log on standard error. Exit status 1 if ComfyUI could not be started
+    or asked."""
     out = os.dup(1)
     os.dup2(2, 1)
     try:

@@ -2,11 +2,11 @@
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pycomfy.errors import RunFailed
+from pycomfy.flow.version.proof import ImportFailure, NodeDefinitions, Remark
 from pycomfy.outside.engine.choice import Engine
 from pycomfy.outside.engine.container import run_container
 from pycomfy.outside.engine.spec import ContainerSpec
@@ -16,28 +16,14 @@ _LIMIT = 600.0  # seconds; ComfyUI starts in 10 s on two cores, and in minutes w
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
-class ImportFailure:
-    """A node pack that ComfyUI could not import."""
-
-    pack: str
-    message: str
-    traceback: str
-
-
-@dataclass(frozen=True)
-class NodeDefinitions:
-    """`types` is the answer of `/object_info`: node type → definition."""
-
-    comfyui_version: str
-    types: dict[str, Any]
-    failures: tuple[ImportFailure, ...]
+class DidNotStart(RunFailed):
+    """The container ran, and ComfyUI in it did not: the image's fault, not the engine's."""
 
 
 def ask_image(engine: Engine, image_id: str, data: Path) -> NodeDefinitions:
     """Start ComfyUI in the image, without network and GPU, and ask what nodes it has. `data` is an empty folder.
 
-    Raises `RunFailed` with ComfyUI's last words if it does not start.
+    Raises `DidNotStart` with ComfyUI's last words, and `RunFailed` if the engine cannot start the container.
     """
     lines: list[bytes] = []
     exit_ = run_container(engine, ContainerSpec(image_id, ("object-info",), data), b"", lines.append, _LIMIT)
@@ -46,7 +32,7 @@ def ask_image(engine: Engine, image_id: str, data: Path) -> NodeDefinitions:
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise RunFailed(
+        raise DidNotStart(
             f"ComfyUI did not start in the built image (exit status {exit_.status})",
             where=exit_.errors[-2000:],
             fix="the lines above say what is missing: often a requirement nobody declares; "
@@ -58,7 +44,9 @@ def ask_image(engine: Engine, image_id: str, data: Path) -> NodeDefinitions:
 def parse_answer(answer: dict[str, Any]) -> NodeDefinitions:
     """From the JSON that `object-info` prints, which is also what the cache keeps."""
     failures = tuple(ImportFailure(f["pack"], f["message"], f["traceback"]) for f in answer["import_failures"])
-    return NodeDefinitions(str(answer.get("comfyui_version")), answer["object_info"], failures)
+    # Images that were built before there were remarks say none.
+    remarks = tuple(Remark(r["pack"], r["text"]) for r in answer.get("remarks", ()))
+    return NodeDefinitions(str(answer.get("comfyui_version")), answer["object_info"], failures, remarks)
 
 
 def read_cached(cache: Path, key: str) -> NodeDefinitions | None:
@@ -72,11 +60,11 @@ def read_cached(cache: Path, key: str) -> NodeDefinitions | None:
 
 def write_cached(cache: Path, key: str, definitions: NodeDefinitions) -> None:
     """Keep the definitions under `key`."""
-    failures = [{"pack": f.pack, "message": f.message, "traceback": f.traceback} for f in definitions.failures]
     answer = {
         "comfyui_version": definitions.comfyui_version,
         "object_info": definitions.types,
-        "import_failures": failures,
+        "import_failures": [vars(failure) for failure in definitions.failures],
+        "remarks": [vars(remark) for remark in definitions.remarks],
     }
     write_file(_place(cache, key), json.dumps(answer))
 

@@ -15,7 +15,8 @@ _Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:
 
 class BuiltImage(BaseModel):
     """An image of a tree, for one platform. `size` is in bytes, `built_at` UTC; `proven` says whether the image was
-    asked for its nodes, `requirements` what each node pack asks of Python."""
+    asked for its nodes and has what the workflow needs, `compatible` whether each node pack works in it, `checked_at`
+    when `check` last asked it. `requirements` is what each node pack asks of Python."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,6 +32,8 @@ class BuiltImage(BaseModel):
     layers_built: int = Field(ge=0)
     layers_reused: int = Field(ge=0)
     proven: bool | None = None
+    compatible: dict[str, bool] = {}
+    checked_at: _Moment | None = None
     requirements: dict[str, tuple[str, ...]] = {}
 
 

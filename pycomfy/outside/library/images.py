@@ -33,7 +33,10 @@ def add_image(bare: Bare, tree: str, image: BuiltImage) -> BuiltImage:
 
 
 def _tells_more(image: BuiltImage, before: BuiltImage) -> bool:
-    return bool((image.proven and not before.proven) or (image.requirements and not before.requirements))
+    if (image.checked_at or "") != (before.checked_at or ""):
+        return (image.checked_at or "") > (before.checked_at or "")
+    proven = (image.proven and not before.proven) or (image.compatible and not before.compatible)
+    return bool(proven or (image.requirements and not before.requirements))
 
 
 def image_keys(bare: Bare) -> set[tuple[str, str]]:

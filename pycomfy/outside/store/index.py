@@ -153,7 +153,13 @@ def _add_image(connection: Connection, image: IndexedImage) -> None:
 
 
 def _add_proof(connection: Connection, tree: str, built: BuiltImage) -> None:
-    if built.proven is not None:
+    if built.compatible:
+        connection.change_many(
+            "UPDATE custom_nodes SET verified_compatible = ? WHERE name = ?"
+            " AND version_id IN (SELECT id FROM workflow_versions WHERE tree_id = ?)",
+            [(works, name, tree) for name, works in built.compatible.items()],
+        )
+    elif built.proven is not None:
         connection.change(
             "UPDATE custom_nodes SET verified_compatible = max(coalesce(verified_compatible, 0), ?)"
             " WHERE version_id IN (SELECT id FROM workflow_versions WHERE tree_id = ?)",

@@ -1,0 +1,17 @@
+"""An error on standard error, for a person."""
+
+from rich.console import Console
+
+from pycomfy.errors import Problems, PycomfyError
+
+
+def tell(error: PycomfyError) -> None:
+    """Print what happened, where, and how to mend it; of several errors each."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for one in error.problems if isinstance(error, Problems) else (error,):
+        console.print("[bold red]error:[/bold red] ", end="")
+        console.print(one.what, markup=False)
+        for label, text in (("where", one.where), ("fix", one.fix)):
+            if text:
+                console.print(f"  [dim]{label + ':':<6}[/dim] ", end="")
+                console.print(text, markup=False)
