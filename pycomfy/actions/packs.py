@@ -19,7 +19,7 @@ from pycomfy.flow.choose.model import Choice, Knowledge, Question, Wanted, Wishe
 from pycomfy.flow.choose.said import references, sort_versions
 from pycomfy.flow.choose.tell import explain_question
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.flow.lock.config import GitSpec, Spec, UrlSpec
+from pycomfy.flow.lock.config import GitSpec, RegistrySpec, Spec, UrlSpec
 from pycomfy.flow.lock.keep import Renewal
 from pycomfy.flow.lock.model import GitSource, Pack
 from pycomfy.flow.lock.supply import name_places
@@ -244,9 +244,10 @@ def _clean(text: str) -> str:
 def _refuse_taken(choices: Sequence[Choice], hunt: Hunt) -> None:
     """A pack that is there, and lacks a type that is said to be its own, is at the wrong commit; two would clash."""
     places = {_identity(spec.git): name for name, spec in hunt.taken.items() if isinstance(spec, GitSpec)}
+    ids = {spec.registry.lower(): name for name, spec in hunt.taken.items() if isinstance(spec, RegistrySpec)}
     problems: list[PycomfyError] = []
     for choice in choices:
-        name = places.get(choice.pack.identity)
+        name = places.get(choice.pack.identity) or ids.get((choice.pack.registry_id or "").lower())
         if name is None:
             continue
         problems.append(

@@ -92,7 +92,7 @@ def pin_file_address(url: str, owner: str, cache: Path) -> tuple[str, datetime |
 def _start(repository: Repository, wish: Wish, doubts: list[str]) -> tuple[str, str]:
     found = []
     for version in wish.versions:
-        commit = _of_version(repository, version)
+        commit = commit_of_version(repository, version)
         if commit is None:
             doubts.append(f"{repository.owner}: no commit is known as version {version}, which the workflow names")
         else:
@@ -119,8 +119,8 @@ def _start(repository: Repository, wish: Wish, doubts: list[str]) -> tuple[str, 
     return head, "the newest commit"
 
 
-def _of_version(repository: Repository, version: str) -> str | None:
-    """A commit as it is; a number by its tag, else by the commit that gave the pack this number."""
+def commit_of_version(repository: Repository, version: str) -> str | None:
+    """A commit as it is; a number by its tag, else by the commit that gave the pack this number; None if neither."""
     if COMMIT.fullmatch(version):
         repository.fetch(version)
         return version

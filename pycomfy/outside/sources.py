@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pycomfy.errors import BadConfig, BadInput, NotFound
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.flow.lock.config import GitSpec, PathSpec, Spec, UrlSpec, WheelSpec
+from pycomfy.flow.lock.config import GitSpec, PathSpec, RegistrySpec, Spec, UrlSpec, WheelSpec
 from pycomfy.flow.lock.model import FileName, GitSource, PathSource, Source, UrlSource, WheelTreeSource
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download, nar
@@ -26,6 +26,7 @@ from pycomfy.outside.git import Repository
 from pycomfy.outside.gittree import MOST_BYTES, MOST_FILES, MOST_TEXT, read_tree, write_tree
 from pycomfy.outside.home import Home
 from pycomfy.outside.patch import apply_patch, read_patch
+from pycomfy.outside.registered import find_registered
 from pycomfy.outside.uv import pin_wheel
 
 
@@ -55,6 +56,8 @@ def pin_source(spec: Spec, base: Path, owner: str, home: Home) -> Pinned:
             return _pin_path(spec, base, owner, home)
         case UrlSpec():
             return _pin_url(spec, owner, home)
+        case RegistrySpec():
+            return _pin_git(find_registered(spec, owner, home), base, owner, home)
 
 
 def place_tree(source: GitSource | PathSource, base: Path, out: Path, home: Home) -> None:

@@ -188,7 +188,14 @@ class UrlSpec(SourceSpec):
     sha256: Sha256
 
 
-KINDS = ("git", "wheel", "path", "url")
+class RegistrySpec(SourceSpec):
+    """A version of a node pack of the Comfy registry, by its id: its repository's commit of that version."""
+
+    registry: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+_-]{0,60}$")]
+
+
+KINDS = ("git", "wheel", "path", "url", "registry")
 
 
 def _kind(value: object) -> str | None:
@@ -213,7 +220,7 @@ InputName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,
 PackReference = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x20\x7f][^\x00-\x20\x7f]*$", max_length=1000)]
 """A node pack by its address, `owner/name` on GitHub, or the registry's id: the one meant where several may be."""
 
-Spec = GitSpec | WheelSpec | PathSpec | UrlSpec
+Spec = GitSpec | WheelSpec | PathSpec | UrlSpec | RegistrySpec
 
 ComfySpec = Annotated[
     Annotated[GitSpec, Tag("git")] | Annotated[WheelSpec, Tag("wheel")] | Annotated[PathSpec, Tag("path")],
@@ -224,7 +231,8 @@ PackSpec = Annotated[
     Annotated[GitSpec, Tag("git")]
     | Annotated[WheelSpec, Tag("wheel")]
     | Annotated[PathSpec, Tag("path")]
-    | Annotated[UrlSpec, Tag("url")],
+    | Annotated[UrlSpec, Tag("url")]
+    | Annotated[RegistrySpec, Tag("registry")],
     _one_of(KINDS),
 ]
 
