@@ -1,21 +1,22 @@
 """`archive`: keep every source of every version, know whether all of it is there and whole, share it."""
 
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy.actions.realise import host_platform
 from pycomfy.errors import NotFound, PycomfyError, raise_all
-from pycomfy.flow.archive.needs import Need, list_needs
+from pycomfy.flow.archive.needs import Need, list_models, list_needs, need_of_model
 from pycomfy.flow.archive.storepath import FixedOutput
-from pycomfy.flow.lock.model import Lock, PlatformName
+from pycomfy.flow.lock.model import Lock, ModelFile, PlatformName
 from pycomfy.outside.archive import Archive, Damage, Removed, check_archive, find_archive
 from pycomfy.outside.archive.pull import pull_path
 from pycomfy.outside.archive.recorded import list_locks
-from pycomfy.outside.files import no_space
+from pycomfy.outside.files import full_disk_is_an_error, no_space
 from pycomfy.outside.home import Home
+from pycomfy.outside.models.store import ModelStore
 from pycomfy.outside.nix.caches import copy_between, folder_url, parse_store_url, uncompressed
 from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.nix.store import valid_paths
@@ -40,7 +41,8 @@ class Missing:
 @dataclass(frozen=True)
 class Status:
     """How complete the archive is. `needed` and `present` count store paths, `size` is bytes of all that is there;
-    `superfluous` is what no recorded version needs."""
+    `superfluous` is what no recorded version needs; `models` and `models_present` count the models of all versions,
+    which need not be here."""
 
     archive: Archive
     versions: int
@@ -49,6 +51,8 @@ class Status:
     size: int
     missing: tuple[Missing, ...]
     superfluous: Removed
+    models: int
+    models_present: int
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,44 @@ def fill_version(
     return _fill(find_archive(home), list_needs(lock, platforms), settings, progress)
 
 
-def fill(home: Home, settings: NixSettings, progress: Progress) -> Filled:
-    """Archive whatever recorded versions need and this machine's store has."""
-    archive = find_archive(home)
-    return _fill(archive, [m.need for m in _missing(archive, _wanted(home))], settings, progress)
+def fill(home: Home, settings: NixSettings, progress: Progress, *, models: bool = False) -> Filled:
+    """Archive whatever recorded versions need and this machine's store has; with `models` their models, too."""
+    archive, wanted = find_archive(home), _wanted(home)
+    filled = _fill(archive, [m.need for m in _missing(archive, wanted)], settings, progress)
+    if not models:
+        return filled
+    more = fill_models([n for one in wanted for n in one.models], home, progress)
+    return Filled(filled.added + more.added, filled.size + more.size, filled.absent + more.absent)
+
+
+def fill_models(models: Sequence[Need], home: Home, progress: Progress) -> Filled:
+    """Archive models that are on this machine. Raises `NoSpace` before it begins, if there is too little."""
+    archive, store = find_archive(home), ModelStore(home, progress)
+    wanted = {need.path: need for need in models if not archive.has(need.output)}.values()
+    found = {need: store.find(need.output.sha256.hex()) for need in wanted}
+    added = _add(archive, [(need, place) for need, place in found.items() if place is not None], "models", progress)
+    return Filled(len(added), sum(added), tuple(need for need, place in found.items() if place is None))
+
+
+def take_models(models: Iterable[ModelFile], home: Home, progress: Progress) -> int:
+    """Put into this machine's models those that it lacks and the archive has; how many that were. Raises
+    `HashMismatch` for a damaged one."""
+    archive, store = find_archive(home), ModelStore(home, progress)
+    wanted = {m.sha256: need_of_model(m) for m in store.missing(tuple(models))}
+    there = {sha256: need for sha256, need in wanted.items() if archive.has(need.output)}
+    sizes = {sha256: archive.size_of(need.output) for sha256, need in there.items()}
+    if not there:
+        return 0
+    with progress.step("Take models from the archive", total=sum(sizes.values()), unit="bytes") as task:
+        for sha256, need in there.items():
+            part = store.partial(f"{sha256}.archived")
+            with full_disk_is_an_error(part):
+                part.parent.mkdir(parents=True, exist_ok=True)
+                part.unlink(missing_ok=True)
+            archive.take(need.output, part)
+            store.keep(part, sha256)
+            task.advance(sizes[sha256])
+    return len(there)
 
 
 def status(home: Home, settings: NixSettings) -> Status:
@@ -107,6 +145,8 @@ def status(home: Home, settings: NixSettings) -> Status:
         archive.size(),
         tuple(Missing(m.need, m.labels, m.need.path in here) for m in missing),
         archive.remove_others(_all_outputs(home), dry=True),
+        len(models := {need.path: need for one in wanted for need in one.models}),
+        sum(archive.has(need.output) for need in models.values()),
     )
 
 
@@ -120,8 +160,9 @@ def verify_archive(home: Home, settings: NixSettings, progress: Progress, *, rep
     repaired = 0
     if repair and damage:
         archive.remove_files(d.file for d in damage)
-        fill(home, settings, progress)
         still = {d.path for d in damage} - {""}
+        fill(home, settings, progress)
+        fill_models([n for one in _wanted(home) for n in one.models if n.path in still], home, progress)
         repaired = sum(1 for output in _all_outputs(home) if output.path in still and archive.has(output))
     return Verified(tuple(damage), repaired, len(archive.narinfos()), total)
 
@@ -139,10 +180,10 @@ def push(url: str, home: Home, settings: NixSettings, progress: Progress) -> Tra
     return Transfer(len(there), len(there), _missing(archive, _wanted(home)))
 
 
-def pull(url: str, home: Home, settings: NixSettings, progress: Progress) -> Transfer:
-    """Fetch what recorded versions need and the archive lacks; each is checked by its hash before it is put in."""
-    wanted = _wanted(home)
-    missing = _missing(find_archive(home), wanted)
+def pull(url: str, home: Home, settings: NixSettings, progress: Progress, *, models: bool = False) -> Transfer:
+    """Fetch what recorded versions need and the archive lacks, with `models` their models too; each is checked by its
+    hash before it is put in."""
+    missing = _missing(find_archive(home), _wanted(home), models=models)
     absent = set(pull_needs(url, [m.need for m in missing], home, settings, progress))
     lacking = tuple(m for m in missing if m.need in absent)
     return Transfer(len(missing), len(missing) - len(lacking), lacking)
@@ -195,16 +236,21 @@ def _fill(archive: Archive, needs: Sequence[Need], settings: NixSettings, progre
     if not wanted:
         return Filled(0, 0)
     here = set(valid_paths(settings, [need.path for need in wanted]))
-    todo = [need for need in wanted if need.path in here]
-    places = [settings.place(need.path) for need in todo]
-    total = sum(_size(place) for place in places)
-    _check_space(archive.folder, total)
-    added = 0
-    with progress.step("Archive the sources", total=total, unit="bytes") as task:
-        for need, place in zip(todo, places, strict=True):
-            added += archive.add(need.output, place, task.advance)
-        task.note(f"{added} of {len(needs)} were new")
-    return Filled(added, total, tuple(need for need in wanted if need.path not in here))
+    todo = [(need, settings.place(need.path)) for need in wanted if need.path in here]
+    added = _add(archive, todo, "sources", progress)
+    return Filled(len(added), sum(added), tuple(need for need in wanted if need.path not in here))
+
+
+def _add(archive: Archive, found: Sequence[tuple[Need, Path]], what: str, progress: Progress) -> list[int]:
+    """Put in what lies at these places; the size of each that was missing."""
+    sizes = [_size(place) for _, place in found]
+    if not found:
+        return []
+    _check_space(archive.folder, sum(sizes))
+    with progress.step(f"Archive the {what}", total=sum(sizes), unit="bytes") as task:
+        new = [archive.add(need.output, place, task.advance) for need, place in found]
+        task.note(f"{sum(new)} of {len(new)} were new")
+    return [size for size, added in zip(sizes, new, strict=True) if added]
 
 
 @dataclass(frozen=True)
@@ -213,6 +259,7 @@ class _Wanted:
 
     labels: tuple[str, ...]
     needs: tuple[Need, ...]
+    models: tuple[Need, ...]
 
 
 def _wanted(home: Home) -> list[_Wanted]:
@@ -220,22 +267,26 @@ def _wanted(home: Home) -> list[_Wanted]:
     are locked."""
     locks = list_locks(home)
     host = {host_platform()}
-    return [_Wanted(r.labels, list_needs(r.lock, r.platforms | host if r.platforms else None)) for r in locks]
+    return [
+        _Wanted(r.labels, list_needs(r.lock, r.platforms | host if r.platforms else None), list_models(r.lock))
+        for r in locks
+    ]
 
 
-def _missing(archive: Archive, wanted: Sequence[_Wanted]) -> tuple[Missing, ...]:
+def _missing(archive: Archive, wanted: Sequence[_Wanted], *, models: bool = False) -> tuple[Missing, ...]:
     labels: dict[str, list[str]] = {}
     needs: dict[str, Need] = {}
     for one in wanted:
-        for need in one.needs:
+        for need in (*one.needs, *(one.models if models else ())):
             labels.setdefault(need.path, []).extend(one.labels)
             needs[need.path] = need
     return tuple(Missing(need, tuple(labels[path])) for path, need in needs.items() if not archive.has(need.output))
 
 
 def _all_outputs(home: Home) -> list[FixedOutput]:
-    """What any recorded version needs, for any platform."""
-    return list({n.path: n.output for recorded in list_locks(home) for n in list_needs(recorded.lock)}.values())
+    """What any recorded version needs, for any platform, and their models."""
+    needs = (n for recorded in list_locks(home) for n in (*list_needs(recorded.lock), *list_models(recorded.lock)))
+    return list({need.path: need.output for need in needs}.values())
 
 
 def batches(sizes: Sequence[int]) -> list[list[int]]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from pycomfy.actions.archive import take_models
 from pycomfy.actions.versions import read_project
 from pycomfy.actions.wishes import LockRequest, read_bounded, read_config
 from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
@@ -104,10 +105,13 @@ def models_status(target: str, home: Home, progress: Progress) -> list[ModelStat
 
 
 def pull_models(target: str, home: Home, progress: Progress) -> PullResult:
-    """Fetch the models of a workflow that are not here. Raises what fetching raises, for all of them together."""
+    """Get the models of a workflow that are not here, from the archive if it has them. Raises what fetching raises, for
+    all of them together."""
     states = models_status(target, home, progress)
     pins = [s.pin for s in states if s.pin is not None]
-    fetched = tuple(fetch_models(pins, ModelStore(home, progress), find_hubs()))
+    take_models(pins, home, progress)
+    fetch_models(pins, ModelStore(home, progress), find_hubs())
+    fetched = tuple({s.pin.sha256: s.pin for s in states if s.pin is not None and s.state == "missing"}.values())
     present = tuple(s.pin for s in states if s.pin is not None and s.state == "present")
     return PullResult(fetched, present, tuple(s for s in states if s.state == "unpinned"))
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pycomfy.actions.archive import batches, pull_needs
+from pycomfy.actions.archive import batches, pull_needs, take_models
 from pycomfy.actions.index import index, layout_link
 from pycomfy.actions.realise import Project, Realised, host_platform, project_folder, realise
 from pycomfy.actions.stored import Stored, find_stored
@@ -161,7 +161,9 @@ def supply_from_archive(needs: Iterable[Need], archive: Archive, settings: NixSe
 
 
 def say_missing_models(version: Stored, home: Home, progress: Progress) -> tuple[ModelFile, ...]:
-    """The models that are not on this machine. An image is restored without them, but does not run without them."""
+    """The models that are not on this machine, nor in its archive, from which they are taken. An image is restored
+    without them, but does not run without them."""
+    take_models(version.lock.models, home, progress)
     missing = tuple(ModelStore(home, progress).missing(version.lock.models))
     for model in missing:
         progress.say(f"not on this machine: the model {model.place} (SHA-256 {model.sha256}); see `pycomfy models`")

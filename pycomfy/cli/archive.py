@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 
 _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+_Models = Annotated[bool, typer.Option("--models", help="The models of recorded versions, too.")]
 _Url = Annotated[
     str, typer.Argument(metavar="URL", help="A Nix store: s3://BUCKET, ssh://HOST, https://HOST/PATH, file:///FOLDER.")
 ]
@@ -41,11 +42,14 @@ def status(as_json: _Json = False) -> None:
             "size": found.size,
             "missing": [_missing(m) for m in found.missing],
             "superfluous": _removed(found.superfluous),
+            "models": {"needed": found.models, "present": found.models_present},
         }
         print(json.dumps(result, indent=1, ensure_ascii=False))
     else:
         print(f"{found.archive.folder}: {found.present} of {found.needed} sources of {found.versions} versions")
         print(f"  size         {size(found.size)}")
+        if found.models:
+            print(f"  models       {found.models_present} of {found.models}; `pycomfy archive fill --models` adds them")
         if found.superfluous.size:
             print(f"  superfluous  {size(found.superfluous.size)}; `pycomfy archive gc` removes it")
         _show_missing(found.missing)
@@ -54,17 +58,17 @@ def status(as_json: _Json = False) -> None:
 
 
 @app.command()
-def fill(as_json: _Json = False) -> None:
-    """Put in what recorded versions need and this machine's Nix store has.
+def fill(models: _Models = False, as_json: _Json = False) -> None:
+    """Put in what recorded versions need and this machine has.
 
-    Example: `pycomfy archive fill`
+    Example: `pycomfy archive fill --models`
     """
-    filled = action.fill(find_home(), NixSettings(), make_progress())
+    filled = action.fill(find_home(), NixSettings(), make_progress(), models=models)
     if as_json:
         absent = [{"path": need.path, "title": need.title, "origin": need.origin} for need in filled.absent]
         print(json.dumps({"added": filled.added, "size": filled.size, "absent": absent}, indent=1, ensure_ascii=False))
         return
-    print(f"{filled.added} sources added, {size(filled.size)}")
+    print(f"{filled.added} added, {size(filled.size)}")
     for need in filled.absent[:_MOST_SHOWN]:
         print(f"  not on this machine: {need.title}, from {need.origin}")
 
@@ -96,7 +100,7 @@ def verify(
 
 @app.command()
 def push(url: _Url, as_json: _Json = False) -> None:
-    """Copy every source of every version to another store, for a team or as a backup.
+    """Copy every source of every version, and what models are archived, to another store: a team's, or a backup.
 
     Example: `pycomfy archive push s3://team-archive?region=eu-central-1`
     """
@@ -104,12 +108,12 @@ def push(url: _Url, as_json: _Json = False) -> None:
 
 
 @app.command()
-def pull(url: _Url, as_json: _Json = False) -> None:
+def pull(url: _Url, models: _Models = False, as_json: _Json = False) -> None:
     """Fetch what recorded versions need and the archive lacks from another store; every byte is checked.
 
     Example: `pycomfy archive pull https://archive.example.org`
     """
-    _show_transfer(action.pull(url, find_home(), NixSettings(), make_progress()), "pulled", as_json)
+    _show_transfer(action.pull(url, find_home(), NixSettings(), make_progress(), models=models), "pulled", as_json)
 
 
 @app.command()

@@ -15,17 +15,20 @@ from pathlib import Path
 import pytest
 
 from pycomfy.actions import archive as archive_action
+from pycomfy.actions.archive import take_models
+from pycomfy.actions.models import pull_models
 from pycomfy.actions.plain import restore_plain
 from pycomfy.actions.restore import RestoreRequest, restore_image
 from pycomfy.errors import BadInput, HashMismatch, NotFound, Problems, PycomfyError
 from pycomfy.flow.archive.narinfo import narinfo_name
-from pycomfy.flow.archive.needs import list_needs
+from pycomfy.flow.archive.needs import list_needs, need_of_model
 from pycomfy.flow.archive.storepath import to_nix32
-from pycomfy.flow.lock.model import Lock, Root, render_lock
+from pycomfy.flow.lock.model import Lock, ModelFile, Root, render_lock
 from pycomfy.outside.archive import find_archive
 from pycomfy.outside.archive.nar import Hasher
 from pycomfy.outside.home import Home
 from pycomfy.outside.library import Library, library_path
+from pycomfy.outside.models.store import ModelStore
 from pycomfy.outside.nar import write_nar
 from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.nix.store import empty_store, output_paths
@@ -214,6 +217,57 @@ def test_what_another_store_lacks_is_said(lost: Lost, workshop: Workshop, tmp_pa
     for url in (f"file://{tmp_path}/team", f"{workshop.address}/team"):
         (missing,) = archive_action.pull(url, lost.home, lost.nix, Silent()).absent
         assert missing.need == need
+
+
+def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: Lost, tmp_path: Path) -> None:
+    (tmp_path / "style.safetensors").write_bytes(b"weights" * 1000)
+    store = ModelStore(lost.home)
+    model = store.add(tmp_path / "style.safetensors")
+    pins = (
+        ModelFile(folder="loras", name="style.safetensors", sha256=model.sha256, size=model.size),
+        ModelFile(folder="loras", name="again/style.safetensors", sha256=model.sha256, size=model.size),
+    )
+    lock = lost.versions[1].lock.model_copy(update={"models": pins})
+    files = {"pycomfy.lock": render_lock(lock).encode(), "workflow.json": WORKFLOW}
+    Library(library_path(lost.home)).commit("small", files, message="models")
+    assert archive_action.fill(lost.home, lost.nix, Silent()).added == 0
+    assert archive_action.fill(lost.home, lost.nix, Silent(), models=True).added == 1
+    status = archive_action.status(lost.home, lost.nix)
+    assert (status.models, status.models_present, status.superfluous.paths, status.missing) == (1, 1, 0, ())
+    assert archive_action.verify_archive(lost.home, lost.nix, Silent()).damage == ()
+    # To a team and back, then to a machine that has lost its models.
+    archive_action.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
+    shutil.rmtree(find_archive(lost.home).folder)
+    archive_action.pull(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
+    assert archive_action.status(lost.home, lost.nix).models_present == 0
+    archive_action.pull(f"file://{tmp_path}/team", lost.home, lost.nix, Silent(), models=True)
+    shutil.rmtree(store.folder)
+    (tmp_path / "style.safetensors").unlink()
+    assert pull_models("small", lost.home, Silent()).fetched[0].sha256 == model.sha256
+    found = store.find(model.sha256)
+    assert found is not None and found.read_bytes() == b"weights" * 1000 and found.stat().st_mode & 0o222 == 0
+
+
+def test_a_damaged_model_is_refused_and_put_right(lost: Lost, tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").write_bytes(b"weights" * 1000)
+    model = ModelStore(lost.home).add(tmp_path / "x.safetensors")
+    pin = ModelFile(folder="loras", name="x.safetensors", sha256=model.sha256)
+    lock = lost.versions[1].lock.model_copy(update={"models": (pin,)})
+    Library(library_path(lost.home)).commit("small", {"pycomfy.lock": render_lock(lock).encode()}, message="models")
+    archive_action.fill(lost.home, lost.nix, Silent(), models=True)
+    archive = find_archive(lost.home)
+    info = archive.find(need_of_model(pin).output)
+    assert info is not None
+    archive.nar_of(info).chmod(0o644)
+    archive.nar_of(info).write_bytes(archive.nar_of(info).read_bytes().replace(b"weights", b"Weights", 1))
+    (lost.home.data / "models").rename(tmp_path / "away")
+    with pytest.raises(HashMismatch):
+        take_models([pin], lost.home, Silent())
+    assert ModelStore(lost.home).find(model.sha256) is None
+    shutil.rmtree(lost.home.data / "models")
+    (tmp_path / "away").rename(lost.home.data / "models")
+    repaired = archive_action.verify_archive(lost.home, lost.nix, Silent(), repair=True)
+    assert (len(repaired.damage), repaired.repaired) == (1, 1)
 
 
 @pytest.mark.parametrize("url", ["", "--help", "/tmp/x", "gopher://x", "s3://a b", "file://x\n", "local?root=/tmp"])

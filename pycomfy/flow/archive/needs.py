@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pycomfy.flow.archive.storepath import FixedOutput
-from pycomfy.flow.lock.model import GitSource, Lock, PathSource, PlatformName, Source, TreeHash
+from pycomfy.flow.lock.model import GitSource, Lock, ModelFile, PathSource, PlatformName, Source, TreeHash
 
-Role = Literal["comfyui", "pack", "debian", "wheel"]
+Role = Literal["comfyui", "pack", "debian", "wheel", "model"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,23 @@ def list_wheels(lock: Lock, platform: PlatformName) -> tuple[Need, ...]:
         Need("wheel", f"{w.name} {w.version}", FixedOutput(w.filename, bytes.fromhex(w.sha256), False), w.url, w.size)
         for w in lock.platforms[platform].wheels
     )
+
+
+def need_of_model(model: ModelFile) -> Need:
+    """A model, which no image needs and a run does; under whatever names it is used, it is one path."""
+    origin = "where its lock says" if model.sources else "where someone added it"
+    return Need(
+        "model",
+        f"the model {model.place}",
+        FixedOutput("model", bytes.fromhex(model.sha256), False),
+        origin,
+        model.size,
+    )
+
+
+def list_models(lock: Lock) -> tuple[Need, ...]:
+    """The models of a lock, each once: they are archived on request, not with every version."""
+    return tuple({need.path: need for need in map(need_of_model, lock.models)}.values())
 
 
 def _of_source(role: Role, name: str, source: Source) -> Need:
