@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pycomfy.actions.models import lock_models
 from pycomfy.actions.packs import Ask, Hunt, Hunted, hunt_packs
+from pycomfy.actions.pythons import Resolution, resolve
 from pycomfy.actions.together import parts, together
-from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_config
+from pycomfy.actions.wishes import COMFYUI, LockRequest, read_config, read_workflow_json
 from pycomfy.errors import BadConfig, PycomfyError, raise_all
 from pycomfy.flow.choose.explain import Reason, explain
 from pycomfy.flow.choose.model import Wanted
@@ -29,7 +30,6 @@ from pycomfy.flow.lock.model import (
     PathSource,
     Platform,
     Source,
-    Wheel,
     WorkflowPin,
     parse_lock,
     render_lock,
@@ -37,7 +37,6 @@ from pycomfy.flow.lock.model import (
 from pycomfy.flow.lock.name import safe_name
 from pycomfy.flow.lock.requirements import Wants, list_wants, read_wants
 from pycomfy.flow.lock.supply import match_types, running_types
-from pycomfy.flow.lock.wheels import Target, choose_wheels
 from pycomfy.flow.needs.catalogue import is_node_source
 from pycomfy.flow.needs.find import find_needs
 from pycomfy.flow.needs.model import NeededNode
@@ -52,7 +51,6 @@ from pycomfy.outside.models.pin import Earlier
 from pycomfy.outside.models.store import ModelStore
 from pycomfy.outside.nodetypes import read_types
 from pycomfy.outside.sources import Pinned, pin_source
-from pycomfy.outside.uv import Question, compile_pylock
 from pycomfy.progress import Progress
 
 
@@ -75,7 +73,7 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
     Raises `BadWorkflow`, `BadConfig`, `UnknownNode`, and what pinning sources, Python and Debian packages raises.
     """
     file = request.file
-    data = read_bounded(file, "workflow")
+    data = read_workflow_json(file)
     needs = find_needs(parse_workflow(data, where=str(file)))
     base, config = read_config(request)
     path = request.output or file.parent / "pycomfy.lock"
@@ -113,7 +111,9 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
     models = lock_models(needs.models, config.models, base, earlier, ModelStore(home, progress))
     notes += models.notes
     as_of = _as_of(config, sources, notes)
-    wheels = _resolve(config, _all_wants(config, sources), as_of, home, progress)
+    resolution = Resolution(config, _all_wants(config, sources), as_of, base, path.parent)
+    python = resolve(resolution, home, progress)
+    notes += python.notes
     config = _with_moment(config, as_of)
     kept = renewal.roots(config)
     roots = together({p: partial(pin_root, config, p, home, progress) for p in config.platforms if p not in kept})
@@ -130,7 +130,9 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
             Pack(name=name, source=_rebase(sources[name].source, base, path.parent), types=supplied[name])
             for name in config.packs
         ),
-        platforms={p: Platform(root=kept[p] if p in kept else roots[p], wheels=wheels[p]) for p in config.platforms},
+        platforms={
+            p: Platform(root=kept[p] if p in kept else roots[p], wheels=python.wheels[p]) for p in config.platforms
+        },
         models=models.models,
     )
     changed = _write(made, path, before, notes)
@@ -146,20 +148,6 @@ def _pin_sources(config: Config, base: Path, home: Home, progress: Progress) -> 
     specs: dict[str, Spec] = {COMFYUI: config.comfyui, **config.packs}
     with progress.step("Pin ComfyUI and node packs", total=len(specs)) as task:
         return together({n: partial(pin_source, spec, base, n, home) for n, spec in specs.items()}, task.advance)
-
-
-def _resolve(
-    config: Config, wants: Sequence[Wants], as_of: datetime, home: Home, progress: Progress
-) -> Mapping[str, tuple[Wheel, ...]]:
-    """Python packages for each platform."""
-    targets = [Target(platform, config.python) for platform in config.platforms]
-
-    def solve(target: Target) -> tuple[Wheel, ...]:
-        pylock = compile_pylock(Question(wants, target, as_of, config.overrides), home.cache)
-        return choose_wheels(pylock, target.platform, target.python)
-
-    with progress.step("Resolve Python packages", total=len(targets)) as task:
-        return together({t.platform: partial(solve, t) for t in targets}, task.advance)
 
 
 def _all_wants(config: Config, sources: Mapping[str, Pinned]) -> list[Wants]:

@@ -21,7 +21,7 @@ from pycomfy.outside.nix.build import Target, missing_paths
 from pycomfy.outside.nix.build import build as nix_build
 from pycomfy.outside.nix.log import Event, derivation_name
 from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import add_tree, output_paths
+from pycomfy.outside.nix.store import add_file, add_tree, output_paths
 from pycomfy.outside.sources import place_tree
 from pycomfy.progress import Progress, Task
 
@@ -80,7 +80,7 @@ def realise(project: Project, home: Home, settings: NixSettings, progress: Progr
 
 def supply(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:
     """Put the trees into the store that Nix cannot make: Debian roots (nothing there could unpack a `.deb` yet), git
-    trees and local folders. Each is checked by its hash; what is there already costs nothing."""
+    trees, local folders and local wheels. Each is checked by its hash; what is there already costs nothing."""
     lock = project.lock
     for platform in dict.fromkeys((host_platform(), project.platform)):
         if platform not in lock.platforms:
@@ -96,6 +96,10 @@ def supply(project: Project, home: Home, settings: NixSettings, progress: Progre
     for name, source in sources.items():
         if isinstance(source, GitSource | PathSource):
             add_tree(settings, name, source.tree, partial(_make_tree, source, project.base, home))
+    wheels = lock.platforms[project.platform].wheels
+    for wheel in (*wheels, *(tool for w in wheels if w.built is not None for tool in w.built.requires)):
+        if wheel.is_local:
+            add_file(settings, wheel.filename, wheel.sha256, project.base / wheel.url)
 
 
 def _make_root(root: Root, platform: PlatformName, home: Home, progress: Progress, out: Path) -> None:

@@ -51,6 +51,16 @@ def outer_links() -> tuple[str, ...]:
     return find_links(os.environ)
 
 
+def local_places(reach: Reach) -> list[Path]:
+    """The folders of this disk that wheels may come from: those that the user named, here or in the environment."""
+    environment = make_environment(reach, links=outer_links())
+    named = [v for k, v in environment.items() if k.startswith("UV_") and "INDEX" in k]
+    urls = [part.rpartition("=")[2] for value in named for part in value.split()]
+    links = environment.get("UV_FIND_LINKS", "").split(",")
+    places = [place.removeprefix("file://") for place in (*urls, *links)]
+    return [Path(place) for place in places if place.startswith("/")]
+
+
 def ask_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], cache: Path | None) -> bytes | str:
     """As `run_uv`, but an answer of today to the same question, asked of the same index, is taken from the cache."""
     if cache is None:

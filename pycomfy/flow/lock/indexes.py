@@ -12,7 +12,7 @@ VARIABLE = "{accelerator}"
 ACCELERATOR = re.compile(r"cpu|xpu|cu[0-9]{2,3}|rocm[0-9]+(\.[0-9]+){1,2}")
 """What PyTorch calls the kinds of machine that it builds for."""
 
-_LOGIN = re.compile(r"//[^/@\s]+@")
+_LOGIN = re.compile(r"""(https?:)//[^/\s"'<>]*@""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def find_links(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def without_logins(text: str) -> str:
-    """The text with no user or password in any URL of it."""
-    return _LOGIN.sub("//", text)
+    """The text with no user or password in any web address of it."""
+    return _LOGIN.sub(r"\1//", text)
 
 
 def normalise(names: Sequence[str]) -> tuple[str, ...]:

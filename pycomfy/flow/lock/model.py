@@ -158,7 +158,8 @@ class Root(Model):
 class Wheel(Model):
     """One wheel; `filename` is what PEP 427 parses, `name` and `version` normalised.
 
-    `built` says how it was made where the index has none; `url` is then that of its source.
+    `built` says how it was made where the index has none; `url` is then that of its source. Else `url` may be a path,
+    absolute or relative to the lock: of a wheel on somebody's disk, which pycomfy puts into the store.
     """
 
     name: Name
@@ -168,6 +169,11 @@ class Wheel(Model):
     sha256: Sha256
     size: int
     built: "Built | None" = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it comes from no network address."""
+        return self.built is None and "://" not in self.url
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Which wheel of each package fits an image: reads a resolved `pylock.toml` (PEP 751), picks one wheel per package."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -120,6 +120,13 @@ def choose_wheels(pylock: Mapping[str, Any], platform: PlatformName, python: str
     return tuple(wheels[name] for name in sorted(wheels))
 
 
+def undated_wheels(pylock: Mapping[str, Any], wheels: Iterable[Wheel]) -> list[Wheel]:
+    """Those of the chosen wheels of which `pylock` does not say when they were uploaded."""
+    entries = [entry for package in pylock.get("packages", ()) for entry in package.get("wheels", ())]
+    dated = {without_password(str(entry.get("url"))) for entry in entries if "upload-time" in entry}
+    return [wheel for wheel in wheels if wheel.url not in dated]
+
+
 def _is_needed(package: Mapping[str, Any], target: Target) -> bool:
     marker = package.get("marker")
     if marker is None:
@@ -132,17 +139,20 @@ def _is_needed(package: Mapping[str, Any], target: Target) -> bool:
 
 def _best_wheel(package: Mapping[str, Any], target: Target) -> Wheel | None:
     ranks = rank_tags(target)
-    best: tuple[tuple[int, int, str, str], Wheel] | None = None
-    for entry in package.get("wheels", ()):
-        wheel = _parse_wheel(entry)
-        if wheel is None:
+    best: tuple[tuple[int, int, str, bool, bool, str], Wheel] | None = None
+    wheels = [wheel for entry in package.get("wheels", ()) if (wheel := _parse_wheel(entry)) is not None]
+    fetchable = {wheel.sha256 for wheel in wheels if not wheel.url.startswith("file:")}
+    for wheel in wheels:
+        name, _, build, tags = parse_wheel_filename(wheel.filename)
+        if name != canonicalize_name(str(package.get("name"))):
             continue
-        _, _, build, tags = parse_wheel_filename(wheel.filename)
         rank = min((ranks[tag] for tag in tags if tag in ranks), default=None)
         if rank is None:
             continue
-        # The higher build number wins (PEP 427); then anything that is not the order of the file.
-        key = (rank, -build[0] if build else 0, wheel.filename, wheel.url)
+        # The higher build number wins (PEP 427); then a wheel on this disk, unless the very same can be fetched; then
+        # anything that is not the order of the file.
+        local = wheel.url.startswith("file:") and wheel.sha256 not in fetchable
+        key = (rank, -build[0] if build else 0, wheel.filename, not local, wheel.url.startswith("file:"), wheel.url)
         if best is None or key < best[0]:
             best = key, wheel
     return best[1] if best else None

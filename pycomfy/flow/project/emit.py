@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import jinja2
 
 from pycomfy.flow.lock.address import parse_address
+from pycomfy.flow.lock.indexes import without_logins
 from pycomfy.flow.lock.model import GitSource, Lock, PathSource, Source, render_lock
 
 _TEMPLATES = ("flake.nix", "flake.lock", "default.nix")
@@ -44,7 +45,9 @@ def project_files(content: Content, toolkit: Toolkit) -> dict[str, bytes]:
         if value is not None:
             files[name] = render_json(value)
     if content.config is not None:
-        files["pycomfy.toml"] = content.config
+        # Not the login that an index's address may have: a version is kept, and given to others.
+        text = content.config.decode("utf-8", errors="surrogateescape")
+        files["pycomfy.toml"] = without_logins(text).encode("utf-8", errors="surrogateescape")
     files |= {f"nix/{path}": data for path, data in toolkit.nix.items()}
     files |= {f"gateway/{path}": data for path, data in toolkit.gateway.items()}
     return dict(sorted(files.items()))

@@ -12,7 +12,7 @@ from pycomfy.flow.version.snapshot import LOCK, WORKFLOW, Snapshot
 
 CONFIG = "pycomfy.toml"
 
-_KEPT = ("apt", "requirements", "overrides")
+_KEPT = ("apt", "requirements", "overrides", "accelerator", "find-links")
 """What the lock shows only in its consequences."""
 
 
@@ -63,9 +63,14 @@ def _render(lock: Lock, given: Config) -> str:
         "as-of": lock.as_of,
         "python": lock.python,
         "platforms": sorted(lock.platforms),
-        **{key: list(getattr(given, key)) for key in _KEPT if getattr(given, key)},
+        **{key: _plain(value) for key in _KEPT if (value := getattr(given, key.replace("-", "_")))},
     }
     lines = [*_pairs(top), "", "[comfyui]", *_pairs(_source("ComfyUI", lock.comfyui.source, given.comfyui))]
+    for index in given.index:
+        about = {"name": index.name, "url": index.url, **({"packages": index.packages} if index.packages else {})}
+        lines += ["", "[[index]]", *_pairs(about), *([] if index.dated else ["dated = false"])]
+    if given.families:
+        lines += ["", "[families]", *_pairs({_text(k): v for k, v in given.families.items()})]
     for pack in lock.packs:
         source = _source(pack.name, pack.source, given.packs.get(pack.name))
         lines += ["", f"[packs.{_text(pack.name)}]", *_pairs(source)]
@@ -97,6 +102,10 @@ def _source(name: str, source: Source, given: SourceSpec | None) -> dict[str, An
     if given is not None and given.types:
         where["types"] = list(given.types)
     return where
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _pairs(values: Mapping[str, Any]) -> Iterable[str]:

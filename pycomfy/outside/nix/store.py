@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, PycomfyError
+from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, NotFound, PycomfyError
 from pycomfy.flow.lock.model import TreeHash
 from pycomfy.outside.files import full_disk_is_an_error, says_disk_is_full
 from pycomfy.outside.nix.log import no_space_for
@@ -59,6 +59,25 @@ def add_tree(settings: NixSettings, name: str, tree: TreeHash, make: Callable[[P
             f"{name} is not what the lock says",
             where=f"made {made}, locked {path}",
             fix="run `pycomfy lock` again, and look at what changed",
+        )
+    return path
+
+
+def add_file(settings: NixSettings, name: str, sha256: str, file: Path) -> str:
+    """The store path of a file `name` with the hash `sha256` (hexadecimal), copied from `file` only if the store lacks
+    it. Raises `NotFound` without it, `HashMismatch` if it is another, `NoSpace` for a full disk."""
+    path = _query(settings, "--print-fixed-path", "sha256", sha256, name)
+    if is_valid(settings, path):
+        return path
+    if not file.is_file():
+        raise NotFound(f"{name} is gone", where=str(file), fix="put it back, or run `pycomfy lock` again")
+    with _workplace() as folder, full_disk_is_an_error(folder):
+        # The store calls it as the file is called, and a link would be added as a link.
+        place = file if file.name == name and not file.is_symlink() else Path(shutil.copyfile(file, folder / name))
+        made = _query(settings, "--add-fixed", "sha256", place)
+    if made != path:
+        raise HashMismatch(
+            f"{name} is not what the lock says", where=str(file), fix="run `pycomfy lock` again, if it was changed"
         )
     return path
 

@@ -85,7 +85,7 @@ files = st.sampled_from(
 
 @given(st.lists(st.lists(files, min_size=1, max_size=5), max_size=4), st.randoms(use_true_random=False))
 def test_the_choice_does_not_depend_on_order(packages: list[list[str]], shuffle: random.Random) -> None:
-    pylock = [package(*(f.format(f"p{i}") for f in fs), "p-1.0-py3-none-any.whl") for i, fs in enumerate(packages)]
+    pylock = [package(*(f.format(f"p{i}") for f in fs), f"p{i}-1.0-py3-none-any.whl") for i, fs in enumerate(packages)]
     for i, one in enumerate(pylock):
         one["name"] = f"p{i}"
     first = choose_wheels({"packages": pylock}, "linux/amd64", "3.11")
@@ -144,3 +144,21 @@ def test_tags_are_those_of_a_debian_python() -> None:
     ranks = rank_tags(Target("linux/arm64", "3.13"))
     first = next(iter(ranks))
     assert str(first) == "cp313-cp313-manylinux_2_41_aarch64"
+
+
+def test_a_wheel_of_another_name_is_not_taken() -> None:
+    with pytest.raises(NoWheel):
+        choose_wheels({"packages": [{**package("y-1.0-py3-none-any.whl"), "name": "x"}]}, "linux/amd64", "3.11")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_wheel_on_disk_is_preferred_unless_the_same_can_be_fetched(order: int) -> None:
+    def pick(there: str, here: str) -> str:
+        (near,) = package("x-1.0-py3-none-any.whl")["wheels"]
+        near = {**near, "url": "file:///wheels/x-1.0-py3-none-any.whl", "hashes": {"sha256": here * 64}}
+        far = {**near, "url": "https://i.test/x-1.0-py3-none-any.whl", "hashes": {"sha256": there * 64}}
+        wheels = [near, far][::order]
+        (chosen,) = choose_wheels({"packages": [{"name": "x", "wheels": wheels}]}, "linux/amd64", "3.11")
+        return chosen.url.partition(":")[0]
+
+    assert pick("a", "a") == "https" and pick("a", "b") == "file"

@@ -1,0 +1,102 @@
+"""The Python packages of a lock: what everybody wants becomes one set of wheels for each platform."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from pycomfy.actions.together import together
+from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
+from pycomfy.flow.lock.config import Config
+from pycomfy.flow.lock.indexes import Reach, without_logins
+from pycomfy.flow.lock.model import PlatformName, Wheel
+from pycomfy.flow.lock.requirements import Wants
+from pycomfy.flow.lock.wheels import Target, choose_wheels, undated_wheels
+from pycomfy.outside.home import Home
+from pycomfy.outside.network import local_path
+from pycomfy.outside.uv import Question, compile_pylock
+from pycomfy.outside.uvrun import local_places
+from pycomfy.progress import Progress
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What to resolve: `wants` of all, with what `config` says, from packages uploaded before `as_of`. Paths in the
+    configuration are relative to `base`, those in the lock to `folder`."""
+
+    config: Config
+    wants: Sequence[Wants]
+    as_of: datetime
+    base: Path
+    folder: Path
+
+    def question(self, platform: PlatformName) -> Question:
+        reach = find_reach(self.config, self.base)
+        return Question(self.wants, Target(platform, self.config.python), self.as_of, self.config.overrides, reach)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The wheels of each platform, and remarks for the user."""
+
+    wheels: Mapping[PlatformName, tuple[Wheel, ...]]
+    notes: tuple[str, ...] = ()
+
+
+def find_reach(config: Config, base: Path) -> Reach:
+    """Where the configuration says that packages are. Raises `NotFound` for every folder of wheels that is missing."""
+    places: list[str] = []
+    problems: list[PycomfyError] = []
+    for place in config.find_links:
+        folder = (base / place).absolute()
+        if "://" in place:
+            places.append(place)
+        elif folder.is_dir():
+            places.append(str(folder))
+        else:
+            problems.append(
+                NotFound(f"there is no folder {place}", where=str(folder), fix="correct find-links in pycomfy.toml")
+            )
+    raise_all(problems)
+    indexes = tuple(spec.at(config.accelerator) for spec in config.index)
+    return Reach(indexes, tuple(places), config.accelerator)
+
+
+def resolve(asked: Resolution, home: Home, progress: Progress) -> Resolved:
+    """Resolve for every platform at once. Raises what `compile_pylock` and `choose_wheels` raise."""
+    platforms = asked.config.platforms
+    with progress.step("Resolve Python packages", total=len(platforms)) as task:
+        found = together({p: partial(_solve, asked, p, home) for p in platforms}, task.advance)
+    notes = dict.fromkeys(note for _, told in found.values() for note in told)
+    return Resolved({p: found[p][0] for p in platforms}, tuple(notes))
+
+
+def _solve(asked: Resolution, platform: PlatformName, home: Home) -> tuple[tuple[Wheel, ...], list[str]]:
+    question = asked.question(platform)
+    pylock = compile_pylock(question, home.cache)
+    wheels = choose_wheels(pylock, platform, asked.config.python)
+    notes = []
+    if undated := undated_wheels(pylock, wheels):
+        shown = ", ".join(f"{w.name} {w.version}" for w in undated)
+        notes.append(f"nothing says when these were uploaded; they are taken whatever the date: {shown}")
+    return tuple(_place(wheel, asked) for wheel in wheels), notes
+
+
+def _place(wheel: Wheel, asked: Resolution) -> Wheel:
+    """A wheel on this disk is named by its path: relative to the lock where pycomfy.toml says it so, else absolute."""
+    path = local_path(wheel.url)
+    if path is None:
+        return wheel.model_copy(update={"url": without_logins(wheel.url)})
+    if not any(path.is_relative_to(root) for root in local_places(find_reach(asked.config, asked.base))):
+        raise BadInput(
+            f"a package index names a file of this disk for {wheel.name}", where=str(path), fix="use another index"
+        )
+    try:
+        size = path.stat().st_size
+    except OSError as e:
+        raise NotFound(f"the wheel cannot be read: {e.strerror}", where=str(path), fix="make it readable") from e
+    roots = [(asked.base / place).absolute() for place in asked.config.find_links if not Path(place).is_absolute()]
+    beside = any(path.is_relative_to(root) for root in roots)
+    return wheel.model_copy(update={"url": os.path.relpath(path, asked.folder) if beside else str(path), "size": size})
