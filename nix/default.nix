@@ -40,6 +40,25 @@ let
   inherit (python) runPython;
   images = import ./oci.nix { inherit runPython; };
 
+  machine = platform: {
+    inherit platform;
+    pins = pinsOf platform;
+    inherit
+      (import ./python.nix {
+        inherit platform;
+        root = roots.tree platform (pinsOf platform).root;
+        inherit (lock) python;
+      })
+      runPython
+      ;
+  };
+  wheels = import ./wheel.nix {
+    inherit fetch roots;
+    inherit (lock) python;
+    host = machine host;
+    target = machine target;
+  };
+
   root = roots.tree target (pinsOf target).root;
 
   # The project's own files in the image, each by its content: a change to the README rebuilds nothing.
@@ -74,7 +93,7 @@ let
       }
     ];
 
-  layers = (import ./layer.nix { inherit runPython fetch; }).layers {
+  layers = (import ./layer.nix { inherit runPython fetch wheels; }).layers {
     inherit lock root files;
     pins = pinsOf target;
   };
@@ -95,7 +114,7 @@ in
     [ (fetch.source "ComfyUI" lock.comfyui.source) ]
     ++ map (p: fetch.source p.name p.source) lock.packs
     ++ map (p: roots.tree p (pinsOf p).root) (if host == target then [ host ] else [ host target ])
-    ++ map fetch.wheel (pinsOf target).wheels;
+    ++ map wheels.wheel (pinsOf target).wheels;
 
   layers = map (l: l.drv) layers;
 

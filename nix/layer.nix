@@ -2,6 +2,7 @@
 {
   runPython,
   fetch,
+  wheels,
 }:
 let
   mib = 1024 * 1024;
@@ -93,7 +94,7 @@ let
   wheelInput = w: {
     kind = "wheel";
     owner = "${w.name} ${w.version}";
-    path = fetch.wheel w;
+    path = wheels.wheel w;
   };
 in
 {

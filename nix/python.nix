@@ -31,7 +31,8 @@ in
   inherit machines machine;
 
   # Run SCRIPT with SPEC (any JSON) in `specPath`; it writes `out`.
-  # With `fixed`, an SRI hash, the output is fixed by it and the builder has the network.
+  # With `fixed`, an SRI hash, the output is fixed by it and the builder has the network; with `file`, a SHA-256 in
+  # hexadecimal, it is one file that has this.
   # Example: runPython { name = "layer-torch"; script = "layer.py"; spec = { … }; }
   runPython =
     {
@@ -39,6 +40,7 @@ in
       script,
       spec,
       fixed ? null,
+      file ? null,
     }:
     derivation (
       {
@@ -61,7 +63,13 @@ in
         passAsFile = [ "spec" ];
       }
       // (
-        if fixed == null then
+        if file != null then
+          {
+            outputHashMode = "flat";
+            outputHashAlgo = "sha256";
+            outputHash = file;
+          }
+        else if fixed == null then
           { }
         else
           {

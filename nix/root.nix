@@ -17,6 +17,15 @@ in
       how = "python3 nix/builders/root.py --lock pycomfy.lock --platform ${platform} ${name platform}";
     };
 
+  # The same with compilers, for wheels that are built from source. It is in no image.
+  compilers =
+    platform: root:
+    fetch.given {
+      name = "debian-compilers-${arch platform}";
+      hash = root.tree;
+      how = "pycomfy build puts the Debian with compilers into the store";
+    };
+
   # The same path, unpacked by nixpkgs' Python from the pinned packages.
   unpack =
     pkgs: platform: root:

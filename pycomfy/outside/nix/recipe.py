@@ -1,0 +1,40 @@
+"""Building a wheel from its source in Nix's sandbox, where it has no network and sees nothing of this machine."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from pycomfy.errors import BuildFailed
+from pycomfy.flow.lock.building import Recipe
+from pycomfy.outside.files import full_disk_is_an_error
+from pycomfy.outside.home import Home
+from pycomfy.outside.nix.build import Target, build
+from pycomfy.outside.nix.log import Event
+from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.outside.resources import nix_folder
+
+MOST_BYTES = 4 << 30
+_WHEEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\.whl")
+
+
+def build_recipe(
+    recipe: Recipe, home: Home, settings: NixSettings, log: Path, on_event: Callable[[Event], None]
+) -> Path:
+    """The wheel that comes of `recipe`; its sources must be in the store or fetchable. Raises what `build` raises."""
+    place = home.cache / "projects"
+    with full_disk_is_an_error(place):
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place, prefix="wheel-") as temporary:
+            folder = Path(temporary)
+            shutil.copytree(nix_folder(), folder / "nix", ignore=shutil.ignore_patterns("__pycache__", "test_*"))
+            (folder / "recipe.json").write_text(recipe.render())
+            (made,) = build(settings, Target(folder / "nix" / "recipe.nix", "wheel", recipe.platform), log, on_event)
+    wheels = list(settings.place(made).iterdir())
+    # What builds is ours, but strangers' code ran beside it.
+    if len(wheels) != 1 or not _WHEEL.fullmatch(wheels[0].name) or wheels[0].is_symlink() or not wheels[0].is_file():
+        raise BuildFailed(f"{recipe.name} was built, but no wheel came of it", where=made, fix="look at what is there")
+    if wheels[0].stat().st_size > MOST_BYTES:
+        raise BuildFailed(f"the wheel of {recipe.name} has more than {MOST_BYTES >> 30} GiB", where=made, fix="drop it")
+    return wheels[0]

@@ -1,0 +1,122 @@
+"""Wheels are built from source in a sandbox: the same bytes each time, and what strangers' code tries there fails."""
+
+import hashlib
+import io
+import json
+import secrets
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pycomfy.errors import BuildFailed
+from pycomfy.flow.lock.building import Recipe
+from pycomfy.flow.lock.model import Built, Root, UrlSource, Wheel
+from pycomfy.outside.home import Home
+from pycomfy.outside.nix.recipe import build_recipe
+from pycomfy.outside.nix.settings import NixSettings
+from tests.nix.projects import Workshop
+
+# A build backend of its own: a wheel whose module says what the build could see of the world.
+BACKEND = """
+import json, os, socket, zipfile
+def attempt(what):
+    try:
+        return repr(what())
+    except Exception as e:
+        return type(e).__name__
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    here = json.loads(open("attempts.json").read())
+    seen = {name: attempt(lambda: eval(text)) for name, text in here.items()}
+    print("seen " + json.dumps(seen))
+    name = "demo-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as z:
+        z.writestr("demo.py", "seen = " + json.dumps(seen) + "\\n")
+        z.writestr("demo-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: demo\\nVersion: 1.0\\n")
+        z.writestr("demo-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        z.writestr("demo-1.0.dist-info/RECORD", "")
+    return name
+"""
+PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+
+
+def sdist(workshop: Workshop, files: dict[str, str], name: str = "demo") -> UrlSource:
+    """A source distribution of `files`, served."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as tar:
+        for path, text in files.items():
+            entry = tarfile.TarInfo(f"{name}-1.0/{path}")
+            entry.size = len(text.encode())
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    file = workshop.folder / f"{name}-1.0.tar.gz"
+    file.write_bytes(data.getvalue())
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return UrlSource(url=f"{workshop.address}/{file.name}", sha256=digest, name=file.name)
+
+
+def built(
+    workshop: Workshop, root: Root, source: UrlSource, requires: tuple[Wheel, ...] = (), name: str = "demo"
+) -> Path:
+    recipe = Recipe(name, "1.0", "linux/amd64", "3.11", Built(source=source, requires=requires), root)
+    home = Home(workshop.folder / "home", workshop.folder / "cache")
+    return build_recipe(recipe, home, workshop.settings, workshop.folder / "log", lambda e: None)
+
+
+def attempts(workshop: Workshop, root: Root, **tries: str) -> dict[str, str]:
+    files = {"pyproject.toml": PYPROJECT, "backend.py": BACKEND, "attempts.json": json.dumps(tries)}
+    wheel = built(workshop, root, sdist(workshop, {**files, "salt": secrets.token_hex(8)}))
+    with zipfile.ZipFile(wheel) as z:
+        seen: dict[str, str] = json.loads(z.read("demo.py").decode().removeprefix("seen = "))
+    return seen
+
+
+def test_a_build_reaches_no_network_and_sees_nothing_of_the_machine(workshop: Workshop, root: Root) -> None:
+    host, port = workshop.address.removeprefix("http://").split(":")
+    seen = attempts(
+        workshop,
+        root,
+        network=f"socket.create_connection(('{host}', {port}), 5)",
+        names="socket.getaddrinfo('localhost.localdomain.test', 80)",
+        secret=f"os.listdir({str(workshop.folder)!r})",
+        homes="os.listdir('/root') + os.listdir('/home')",
+        store="os.listdir('/nix/store')",
+        processes="sorted(p for p in os.listdir('/proc') if p.isdigit())",
+        system="open('/usr/x', 'w')",
+        shell="os.system('id -u >/build/tmp/x') or open('/build/tmp/x').read()",
+        python="__import__('subprocess').run([__import__('sys').executable, '-c', 'print(1)'], check=True).returncode",
+    )
+    assert seen["network"] == "OSError" or "Refused" in seen["network"]
+    assert seen["names"] == "gaierror"
+    assert {seen["secret"], seen["homes"], seen["store"]} == {"FileNotFoundError"}
+    assert seen["processes"] == "['1']"
+    assert seen["system"] in ("PermissionError", "OSError")
+    assert seen["shell"] == repr("1000\n") and seen["python"] == "0"
+
+
+def pieces(**more: str) -> dict[str, str]:
+    return {"pyproject.toml": PYPROJECT, "backend.py": BACKEND, "attempts.json": "{}", **more}
+
+
+def test_a_wheel_depends_on_its_contents_alone(workshop: Workshop, root: Root) -> None:
+    one = built(workshop, root, sdist(workshop, pieces(salt=secrets.token_hex(8))))
+    two = built(workshop, root, sdist(workshop, pieces(salt=secrets.token_hex(8))))
+    assert one != two and one.read_bytes() == two.read_bytes()
+    with zipfile.ZipFile(one) as z:
+        assert {(info.date_time[0], info.compress_type) for info in z.infolist()} == {(1980, zipfile.ZIP_STORED)}
+        assert (
+            z.namelist()[-1] == "demo-1.0.dist-info/RECORD" and "demo.py,sha256=" in z.read(z.namelist()[-1]).decode()
+        )
+
+
+def test_a_build_without_a_sandbox_is_refused(workshop: Workshop, root: Root) -> None:
+    careless = workshop.with_settings(NixSettings(sandbox=False))
+    with pytest.raises(BuildFailed, match=r"Nix builds without its sandbox.*sandbox = true"):
+        built(careless, root, sdist(workshop, pieces(salt=secrets.token_hex(8))))
+
+
+def test_a_failing_build_shows_what_it_said(workshop: Workshop, root: Root) -> None:
+    broken = BACKEND.replace("import json, os", "print('it rains'); import json, os, umbrella")
+    with pytest.raises(BuildFailed, match="backend cannot be imported: No module named 'umbrella'") as e:
+        built(workshop, root, sdist(workshop, pieces(**{"backend.py": broken})))
+    assert "it rains" in e.value.where
