@@ -68,18 +68,17 @@ def options(target: Target) -> list[str]:
 
 def put(question: Question, folder: Path, cache: Path | None) -> tuple[bytes | str, Asking]:
     """uv's answer, or why there is none. Where no index has one, folders that the environment names are asked too."""
-    done, asking = _put(question, folder, cache, make_environment(question.reach))
-    if isinstance(done, str) and (links := outer_links()):
-        again, second = _put(question, folder, cache, make_environment(question.reach, links=links))
-        if isinstance(again, bytes):
-            return again, second
-        asking = _write(question, folder, _asked_names(question), asking.environment)
-    return done, asking
+    first = _put(question, folder / "question", cache, make_environment(question.reach))
+    if isinstance(first[0], str) and (links := outer_links()):
+        second = _put(question, folder / "again", cache, make_environment(question.reach, links=links))
+        return second if isinstance(second[0], bytes) else first
+    return first
 
 
 def _put(question: Question, folder: Path, cache: Path | None, env: dict[str, str]) -> tuple[bytes | str, Asking]:
     """As `put`. uv takes a package from its own index alone only if somebody asks for it by name: a package that others
     bring along is asked for as well, once it is seen."""
+    folder.mkdir()
     reserved = set(question.reach.reserved)
     named = _asked_names(question) & reserved
     while True:

@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from pycomfy.errors import NoSolution, NoSpace, NoWheel, PycomfyError, Unreachable
 from pycomfy.flow.lock.indexes import without_logins
 from pycomfy.outside.files import no_space, says_disk_is_full
@@ -58,7 +60,13 @@ def _no_wheel(missing: re.Match[str], stderr: str, asking: Asking) -> NoWheel:
 
 def _no_solution(question: Question, stderr: str) -> PycomfyError:
     named = _named(stderr, question)
-    if "`exclude-newer`" in stderr:
+    if undated := undated_names(stderr) & (named | set(question.reach.reserved)):
+        one = min(undated)
+        fix = (
+            f"the index does not say when {one} was uploaded: say in pycomfy.toml that it need not, in the [[index]] "
+            f'that has packages = ["{one}"]: dated = false'
+        )
+    elif "`exclude-newer`" in stderr:
         fix = "if a newer package is needed, set a later date: as-of in pycomfy.toml, or --as-of"
     elif "not found in the package registry" in stderr:
         fix = "correct the name, or name the index that has it: UV_INDEX, or `index` in uv.toml"
@@ -70,6 +78,12 @@ def _no_solution(question: Question, stderr: str) -> PycomfyError:
         where=_who_wants(question, named) or "the Python requirements",
         fix=fix,
     )
+
+
+def undated_names(stderr: str) -> set[str]:
+    """The packages of which an index does not say when they were uploaded."""
+    files = re.findall(r"^warning: `?([^`\s]+)`? is missing an upload date", stderr, flags=re.MULTILINE)
+    return {canonicalize_name(file.partition("-")[0]) for file in files}
 
 
 def _named(stderr: str, question: Question) -> set[str]:
@@ -114,6 +128,12 @@ def _unreachable(stderr: str) -> Unreachable | None:
             f"the Python index refuses to answer: {refused[2]}",
             where=without_logins(refused[1]),
             fix="give uv credentials that it accepts: in netrc, a keyring, or the index's URL",
+        )
+    if nonsense := re.search(r"Received some unexpected (JSON|HTML) from `(\S+)`", stderr):
+        return Unreachable(
+            f"the Python index answers with {nonsense[1]} that is none: {reason(stderr)}",
+            where=without_logins(nonsense[2]),
+            fix="use another index",
         )
     if not re.search(r"Failed to fetch|error sending request|Request failed after|network was disabled", stderr):
         return None

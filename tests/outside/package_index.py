@@ -20,6 +20,7 @@ class Index:
     url: str = ""
     files: dict[str, dict[str, dict[str, object]]] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
 
     def add(
         self,
@@ -28,26 +29,27 @@ class Index:
         *,
         needs: Sequence[str] = (),
         tags: Sequence[str] = ("py3-none-any",),
-        uploaded: str = "2025-01-01T00:00:00Z",
+        uploaded: str | None = "2025-01-01T00:00:00Z",
         files: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Add a version: a wheel for each of `tags`; without tags, only a source."""
+        page, name = name, name.rpartition("/")[2]
         names = [f"{name.replace('-', '_')}-{version}-{tag}.whl" for tag in tags] or [f"{name}-{version}.tar.gz"]
         for filename in names:
             data = make_wheel(name, version, needs, files) if tags else b"a source"
             self.contents[filename] = data
-            self.files.setdefault(name, {})[filename] = {
+            self.files.setdefault(page, {})[filename] = {
                 "filename": filename,
-                "url": f"../../files/{filename}",
+                "url": ("../" if "/" in page else "") + f"../../files/{filename}",
                 "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
                 "size": len(data),
-                "upload-time": uploaded,
+                **({"upload-time": uploaded} if uploaded else {}),
             }
 
 
 def make_wheel(name: str, version: str, needs: Sequence[str], files: Sequence[tuple[str, str]]) -> bytes:
     buffer = io.BytesIO()
-    info = f"{name}-{version}.dist-info"
+    info = f"{name.replace('-', '_')}-{version}.dist-info"
     requires = "".join(f"Requires-Dist: {need}\n" for need in needs)
     contents = {
         **dict(files),
@@ -68,7 +70,8 @@ def _b64(text: str) -> str:
 
 @contextlib.contextmanager
 def serve(password: str = "") -> Iterator[Index]:
-    """Serve an index until the block ends."""
+    """Serve an index until the block ends. A name in front of `/simple`, as in `/cu128/simple`, has packages of its
+    own: those that were added as `cu128/torch`."""
     index = Index(password)
 
     class Handler(BaseHTTPRequestHandler):
@@ -78,11 +81,17 @@ def serve(password: str = "") -> Iterator[Index]:
                 self._answer(401, b"", "text/plain")
                 return
             parts = self.path.strip("/").split("/")
-            if parts[0] == "simple" and parts[1] in index.files:
+            variant = ""
+            if len(parts) > 2 and parts[1] == "simple":
+                variant, *parts = parts
+            name = "/".join([*filter(None, [variant]), *parts[1:2]])
+            if parts[0] == "simple":
+                index.asked.append(name)
+            if parts[0] == "simple" and name in index.files:
                 page = {
                     "meta": {"api-version": "1.1"},
                     "name": parts[1],
-                    "files": list(index.files[parts[1]].values()),
+                    "files": list(index.files[name].values()),
                     "versions": [],
                 }
                 self._answer(200, json.dumps(page).encode(), "application/vnd.pypi.simple.v1+json")
