@@ -33,8 +33,10 @@ class Arguments:
 
 @dataclass(frozen=True)
 class Filled:
-    """A version's prompt with the arguments in it, and its workflow, which travels in what is made of it."""
+    """A version's prompt with the arguments in it, their values, and its workflow, which travels in what is made of
+    it."""
 
+    values: Mapping[str, object]
     prompt: dict[str, Any]
     workflow: dict[str, Any] | None
 
@@ -53,7 +55,7 @@ def fill_prompt(home: Home, reference: Reference, arguments: Arguments, folder: 
     interface = parse_interface(files[INTERFACE].decode(errors="replace"), where=f"{INTERFACE} of {version.label}")
     prompt = _parse_prompt(files[PROMPT], interface, f"{PROMPT} of {version.label}")
     values = _Reader(interface, folder).read(arguments)
-    return Filled(apply_arguments(prompt, interface, values), _parse_workflow(files.get(WORKFLOW)))
+    return Filled(values, apply_arguments(prompt, interface, values), _parse_workflow(files.get(WORKFLOW)))
 
 
 class _Reader:

@@ -112,7 +112,9 @@ def test_arguments_reach_the_job_with_their_files(tmp_path: Path, built: Builder
     assert job["workflow"] == PROMPT, "as the author saved it"
     assert list((home.cache / "jobs").iterdir()) == []
     with Store(database_path(home)) as store:
-        assert store.runs("pycomfy-test")[0].version == 2
+        (recorded,) = store.runs("pycomfy-test")
+    assert recorded.version == 2
+    assert recorded.run.inputs == {"photo": job["prompt"]["1"]["inputs"]["image"]}
 
 
 def test_every_error_is_told_and_what_was_made_before_is_saved(built: Builder, tmp_path: Path) -> None:

@@ -126,3 +126,8 @@ def m004_a_version_is_a_commit(db: Database) -> None:
     # The project's hash is its tree in the library. Equal trees have equal images, whatever commits they are in.
     db.execute("ALTER TABLE workflow_versions RENAME COLUMN project_sha256 TO tree_id")
     db.execute("CREATE INDEX workflow_versions_tree ON workflow_versions (tree_id)")
+
+
+@migrations()
+def m005_a_run_has_its_inputs(db: Database) -> None:
+    db.execute("ALTER TABLE runs ADD COLUMN inputs TEXT NOT NULL DEFAULT '{}'")

@@ -1,7 +1,7 @@
 """What goes into the record, and what comes out of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pycomfy.flow.lock.model import Lock, PlatformName
@@ -83,13 +83,14 @@ class VersionRecord:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run; `error` says why it failed, None if it did not."""
+    """A finished run; `inputs` are the values that were given, `error` says why it failed, None if it did not."""
 
     engine: str
     gpus: str | None
     seconds: float
     outputs: tuple[Mapping[str, object], ...] = ()
     error: str | None = None
+    inputs: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ _VERSIONS = (
     " JOIN workflow_versions o ON o.id = i.version_id JOIN builds b ON b.image_id = i.id GROUP BY o.tree_id)"
     " SELECT w.name, v.*, newest.manifest_digest, newest.size_bytes FROM workflow_versions v"
     " JOIN workflows w ON w.id = v.workflow_id LEFT JOIN newest ON newest.tree_id = v.tree_id"
-    " WHERE ?1 IS NULL OR w.name = ?1 ORDER BY v.created_at DESC, v.number DESC, v.id DESC"
+    " WHERE ?1 IS NULL OR w.name = ?1 ORDER BY v.created_at DESC, v.number DESC, w.name"
 )
 
 
@@ -134,6 +134,7 @@ class Store(Connection):
                 gpus=run.gpus,
                 outputs=json.dumps([dict(o) for o in run.outputs]),
                 error=run.error,
+                inputs=json.dumps(dict(run.inputs), ensure_ascii=False),
             )
 
     def runs(self, name: str | None = None) -> list[RunRecord]:
@@ -219,5 +220,5 @@ def _version(row: Mapping[str, Any]) -> VersionRecord:
 
 def _run(row: Mapping[str, Any]) -> RunRecord:
     outputs = tuple(json.loads(row["outputs"]))
-    run = Run(row["engine"], row["gpus"], row["seconds"], outputs, row["error"])
+    run = Run(row["engine"], row["gpus"], row["seconds"], outputs, row["error"], json.loads(row["inputs"]))
     return RunRecord(row["id"], row["name"], row["number"], row["started_at"], run)

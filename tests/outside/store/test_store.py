@@ -227,7 +227,7 @@ def test_runs_are_kept_with_their_outputs_or_their_error(store: Store) -> None:
     store.record_build(build())
     found = store.find_image("hello")
     assert found is not None
-    good = Run("podman", "all", 1.5, ({"path": "a.png", "size": 3},))
+    good = Run("podman", "all", 1.5, ({"path": "a.png", "size": 3},), inputs={"title": "grün", "seed": 1 << 63})
     bad = Run("docker", None, 0.5, error="no memory")
     for one in (good, bad):
         store.record_run(found, one)
