@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pycomfy.errors import NotFound, PycomfyError, UnpinnedPack, Unreachable, Unresolved
 from pycomfy.flow.lock.address import Address, parse_address, without_password
 from pycomfy.outside.files import full_disk_is_an_error, no_space, says_disk_is_full
-from pycomfy.outside.gitenvironment import git_environment
+from pycomfy.outside.gitenvironment import find_login, git_environment, login_environment, login_settings
 from pycomfy.outside.process import missing, run
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -81,6 +81,8 @@ class Repository:
             address = Address(path, address.public, path, local=True)
         self.address = address
         self.owner = owner
+        self._remote = address.url if address.local else address.public
+        self._login = find_login(address.url)
         self.cache = cache
         self.mirror = self.cache / hashlib.sha256(address.identity.encode()).hexdigest()[:32]
 
@@ -109,7 +111,7 @@ class Repository:
             if self._has(commit):
                 return
             # Alone and without history, if the server lets one ask for any commit; else everything.
-            done = self._receive("--depth=1", "--", self.address.url, f"+{commit}:refs/pycomfy/{commit}")
+            done = self._receive("--depth=1", "--", self._remote, f"+{commit}:refs/pycomfy/{commit}")
             if done.status == 0 and self._has(commit):
                 return
         self._fetch_all()
@@ -155,7 +157,7 @@ class Repository:
         """The commit of a ref of the remote."""
         names = ["HEAD"] if revision is None else [revision, f"refs/heads/{revision}", f"refs/tags/{revision}"]
         patterns = [*names, *(f"{name}^{{}}" for name in names)]
-        done = self.git("ls-remote", "--quiet", "--", self.address.url, *patterns)
+        done = self.git("ls-remote", "--quiet", "--", self._remote, *patterns)
         if done.status != 0:
             raise self._explain(done.message)
         refs = {}
@@ -177,7 +179,7 @@ class Repository:
         with self._locked():
             shallow = ["--unshallow"] if (self.mirror / "shallow").exists() else []
             refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
-            done = self._receive(*shallow, "--", self.address.url, *refs)
+            done = self._receive(*shallow, "--", self._remote, *refs)
             if done.status != 0:
                 raise self._explain(done.message)
 
@@ -215,12 +217,14 @@ class Repository:
             )
 
     def _environment(self) -> dict[str, str]:
-        return {**git_environment(self.mirror), "GIT_LFS_SKIP_SMUDGE": "1"}
+        login = login_environment(self._login) if self._login is not None else {}
+        return {**git_environment(self.mirror), **login, "GIT_LFS_SKIP_SMUDGE": "1"}
 
     def _run(self, *arguments: str) -> Done:
         env = self._environment()
         values = {**_SETTINGS, "safe.directory": str(self.mirror)}
-        settings = [part for key, value in values.items() for part in ("-c", f"{key}={value}")]
+        pairs = [*values.items(), *(login_settings(self._remote) if self._login is not None else ())]
+        settings = [part for key, value in pairs for part in ("-c", f"{key}={value}")]
         if self.address.url.startswith("ssh://") or not (self.address.local or "://" in self.address.url):
             env |= _ssh_environment()
         with full_disk_is_an_error(self.cache):

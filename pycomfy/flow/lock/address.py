@@ -4,7 +4,7 @@ import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pycomfy.errors import BadConfig
 
@@ -74,6 +74,8 @@ def _parse_url(text: str, *, refuse: Callable[[str], BadConfig]) -> Address:
         if host not in ("", "localhost") or not parts.path.startswith("/"):
             raise refuse("a file:// URL is file:///absolute/path")
         return Address(text, text, posixpath.normpath(parts.path), local=True)
+    if re.search(r"[\x00-\x1f\x7f]", unquote(parts.netloc)):
+        raise refuse("its login has characters that no login has")
     if not re.fullmatch(_HOST, host) or parts.path.strip("/") == "" or (parts.username or "").startswith("-"):
         raise refuse("it names no host or no repository")
     where = host if port is None or port == {"https": 443, "ssh": 22, "git": 9418}[parts.scheme] else f"{host}:{port}"

@@ -63,6 +63,8 @@ def test_a_password_is_used_but_never_told(user: str, password: str) -> None:
         "https://git.example.org:99999/x",
         "file://elsewhere/x",
         "https://git.example.org/a b",
+        "https://me%00x:pw@git.example.org/x",
+        "https://me:pw%0aquit=1@git.example.org/x",
         "a\nb",
         "x" * 3000,
     ],
