@@ -44,6 +44,7 @@
               packaging
               platformdirs
               pydantic
+              pyyaml
               rich
               sqlite-utils
               typer

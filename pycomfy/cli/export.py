@@ -1,26 +1,52 @@
-"""`pycomfy export`: a version as one file."""
+"""`pycomfy export`: a version as one file, for pycomfy or for another tool."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
 from pycomfy.actions.bundle import export_version
+from pycomfy.actions.hand_over import hand_over
 from pycomfy.cli.progress import make_progress, size
+from pycomfy.flow.formats.recipe import TITLES, Format
+from pycomfy.flow.lock.model import PlatformName
 from pycomfy.outside.home import find_home
+
+BUNDLE = "bundle"
 
 
 def export(
-    reference: Annotated[str, typer.Argument(metavar="NAME[@V]", help="A version: by number, tag or commit.")],
+    reference: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME[@V]", help="A version: by number, tag or commit. With --format also the path of a lock."
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The bundle, as portrait.tar.zst.")],
+    format_: Annotated[
+        str, typer.Option("--format", metavar="|".join((BUNDLE, *TITLES)), help="Write the file of another tool.")
+    ] = BUNDLE,
+    platform: Annotated[
+        str | None,
+        typer.Option(metavar="|".join(get_args(PlatformName)), help="With --format: whose Python packages to name."),
+    ] = None,
     models: Annotated[bool, typer.Option("--models", help="Put the models in, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Write a version with all its sources to one file, which builds the same image elsewhere without a network.
 
-    Example: `pycomfy export portrait@3 -o portrait.tar.zst`
+    With `--format` it is another tool's file, which has no sources, and says less: what it leaves out is told.
+
+    Examples: `pycomfy export portrait@3 -o portrait.tar.zst`,
+    `pycomfy export portrait@3 --format manager-snapshot -o snapshot.json`
     """
+    if format_ != BUNDLE:
+        _hand_over(reference, output, _chosen(format_, models), _platform(platform), as_json=as_json)
+        return
+    if platform is not None:
+        raise typer.BadParameter("a bundle has all platforms that were built", param_hint="--platform")
     result = export_version(reference, output, find_home(), make_progress(), models=models)
     if as_json:
         about = {
@@ -37,3 +63,31 @@ def export(
     print(f"{result.version.label}, {result.sources} sources, {result.models} models")
     print(f"  bundle   {result.file}, {size(result.size)}")
     print(f"  import   pycomfy import {result.file}")
+
+
+def _chosen(format_: str, models: bool) -> Format:
+    if format_ not in TITLES:
+        raise typer.BadParameter(f"{format_!r} is none of {', '.join((BUNDLE, *TITLES))}", param_hint="--format")
+    if models:
+        raise typer.BadParameter("only a bundle has models in it", param_hint="--models")
+    return cast(Format, format_)
+
+
+def _platform(text: str | None) -> PlatformName | None:
+    known = get_args(PlatformName)
+    if text is not None and text not in known:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(known)}", param_hint="--platform")
+    return cast(PlatformName | None, text)
+
+
+def _hand_over(reference: str, to: Path, format_: Format, platform: PlatformName | None, *, as_json: bool) -> None:
+    result = hand_over(reference, to, format_, find_home(), platform)
+    if as_json:
+        print(json.dumps({**asdict(result), "file": str(result.file), "format": format_}, indent=1, ensure_ascii=False))
+        return
+    print(f"{result.label} as {TITLES[format_]}")
+    print(f"  file     {result.file}, {size(result.size)}")
+    for lost in result.lost:
+        print(f"  left out: {lost}")
+    for note in result.notes:
+        print(f"  note: {note}")

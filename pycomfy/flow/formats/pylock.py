@@ -1,0 +1,190 @@
+"""`pylock.toml` (PEP 751): Python packages with every wheel's address and hash, which uv and pip install."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import get_args
+from urllib.parse import unquote, urlsplit
+
+from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from pydantic import ConfigDict, Field, ValidationError
+
+from pycomfy.errors import BadInput
+from pycomfy.flow.formats.document import Foreign, Text, not_read, validate
+from pycomfy.flow.formats.recipe import Package, Recipe
+from pycomfy.flow.lock.address import without_password
+from pycomfy.flow.lock.config import SUITES
+from pycomfy.flow.lock.model import PlatformName, Wheel
+from pycomfy.flow.lock.wheels import Target
+from pycomfy.flow.workflow.text import shown
+
+_MACHINES: Mapping[PlatformName, str] = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+class _Part(Foreign):
+    model_config = ConfigDict(extra="allow", frozen=True, alias_generator=_dashed)
+
+
+class _Wheel(_Part):
+    name: Text | None = None
+    url: Text | None = None
+    path: Text | None = None
+    size: int | None = None
+    hashes: dict[Text, Text] = Field(default_factory=dict)
+    upload_time: object = None
+
+
+class _Package(_Part):
+    name: Text
+    version: Text | None = None
+    marker: Text | None = None
+    requires_python: Text | None = None
+    dependencies: object = None
+    index: object = None
+    wheels: tuple[_Wheel, ...] = ()
+    sdist: object = None
+    vcs: dict[str, object] | None = None
+    directory: dict[str, object] | None = None
+    archive: dict[str, object] | None = None
+
+
+class _Pylock(_Part):
+    lock_version: Text
+    created_by: object = None
+    requires_python: Text | None = None
+    environments: tuple[Text, ...] = ()
+    extras: tuple[Text, ...] = ()
+    dependency_groups: tuple[Text, ...] = ()
+    default_groups: tuple[Text, ...] = ()
+    tool: object = None
+    packages: tuple[_Package, ...]
+
+
+def is_pylock(value: Mapping[str, object]) -> bool:
+    """Whether a document is one."""
+    return "lock-version" in value
+
+
+def parse_pylock(value: Mapping[str, object], where: str) -> Recipe:
+    """The packages that Linux needs. Raises `BadInput`, for another version of the format too."""
+    found = validate(_Pylock, value, where)
+    if found.lock_version.split(".")[0] != "1":
+        raise BadInput(f"its version is {shown(found.lock_version)}", where=where, fix="lock again with version 1")
+    python = _python(found.requires_python)
+    targets = [Target(platform, python or next(iter(SUITES))) for platform in get_args(PlatformName)]
+    targets = [t for t in targets if not found.environments or any(_is_met(m, t) for m in found.environments)]
+    packages: list[Package] = []
+    remarks = [*not_read(found.unread)]
+    skipped, unversioned = [], []
+    for package in found.packages:
+        platforms = tuple(t.platform for t in targets if package.marker is None or _is_met(package.marker, t))
+        if not platforms:
+            skipped.append(shown(package.name))
+        elif package.version is None or package.vcs or package.directory or package.archive:
+            unversioned.append(shown(package.name))
+        else:
+            packages.append(
+                Package(
+                    canonicalize_name(package.name),
+                    package.version,
+                    files=tuple(_files(package)),
+                    platforms=platforms if len(platforms) < len(targets) else (),
+                )
+            )
+    if not targets:
+        remarks.append("it is for no Linux that images are made for")
+    if skipped and targets:
+        remarks.append(f"not for Linux, and left out: {', '.join(skipped[:20])}")
+    if unversioned:
+        remarks.append(f"from a source tree, and left out: {', '.join(unversioned[:20])}")
+    if found.extras or found.dependency_groups:
+        remarks.append("of extras and groups, those that are meant by default are taken")
+    return Recipe(
+        python=python,
+        packages=tuple(packages),
+        platforms=tuple(t.platform for t in targets) if found.environments else (),
+        remarks=tuple(remarks),
+    )
+
+
+def _python(specifier: str | None) -> str | None:
+    """The Python of an image that the lock is for; None if it does not tell one from the other."""
+    try:
+        allowed = SpecifierSet(specifier or "")
+    except InvalidSpecifier:
+        return None
+    fitting = [python for python in SUITES if allowed.contains(f"{python}.5")]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _is_met(marker: str, target: Target) -> bool:
+    try:
+        return Marker(marker).evaluate(
+            {**target.environment(), "extras": set(), "dependency_groups": set()},
+            context="lock_file",
+        )
+    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName):
+        return True
+
+
+def _files(package: _Package) -> Iterator[Wheel]:
+    """Its wheels that have an address and a SHA-256."""
+    for wheel in package.wheels:
+        try:
+            filename = wheel.name or unquote(urlsplit(wheel.url or wheel.path or "").path.rsplit("/", 1)[-1])
+            name, version, _, _ = parse_wheel_filename(filename)
+            yield Wheel(
+                name=name,
+                version=str(version),
+                filename=filename,
+                url=without_password(wheel.url or ""),
+                sha256=wheel.hashes["sha256"].lower(),
+                size=wheel.size or 0,
+            )
+        except (InvalidWheelFilename, ValidationError, KeyError, ValueError):
+            continue
+
+
+def render_pylock(recipe: Recipe) -> tuple[bytes, tuple[str, ...]]:
+    """The lock of every platform of the recipe in one file, and what of its parts it could not say."""
+    lost = [f"{p.pin}, of which no wheel is known" for p in recipe.packages if not p.files]
+    packages = [p for p in recipe.packages if p.files]
+    lines = ['lock-version = "1.0"']
+    if recipe.platforms:
+        lines.append(f"environments = {_array(_marker((p,)) for p in sorted(recipe.platforms))}")
+    if recipe.python:
+        lines.append(f'requires-python = "=={recipe.python}.*"')
+    lines.append('created-by = "pycomfy"')
+    for package in sorted(packages, key=lambda p: (p.name, p.version)):
+        lines += ["", "[[packages]]", f"name = {_quoted(package.name)}", f"version = {_quoted(package.version)}"]
+        if package.platforms and set(package.platforms) != set(recipe.platforms):
+            lines.append(f"marker = {_quoted(_marker(package.platforms))}")
+        lines.append("wheels = [")
+        lines += [f"    {_wheel(wheel)}," for wheel in sorted(package.files, key=lambda w: (w.filename, w.url))]
+        lines.append("]")
+    return ("\n".join(lines) + "\n").encode(), tuple(lost)
+
+
+def _marker(platforms: Sequence[PlatformName]) -> str:
+    machines = " or ".join(f"platform_machine == '{_MACHINES[p]}'" for p in sorted(platforms))
+    return f"sys_platform == 'linux' and {machines if len(platforms) == 1 else f'({machines})'}"
+
+
+def _wheel(wheel: Wheel) -> str:
+    size = f", size = {wheel.size}" if wheel.size else ""
+    about = f"name = {_quoted(wheel.filename)}, url = {_quoted(wheel.url)}{size}"
+    return f"{{ {about}, hashes = {{ sha256 = {_quoted(wheel.sha256)} }} }}"
+
+
+def _array(items: Iterator[str]) -> str:
+    return f"[{', '.join(_quoted(item) for item in items)}]"
+
+
+def _quoted(text: str) -> str:
+    """A TOML string; JSON's are ones, but for a character that JSON leaves as it is."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
