@@ -6,7 +6,6 @@
 import contextlib
 import dataclasses
 import platform as machine
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,13 +14,14 @@ from pathlib import Path
 from pycomfy.errors import BadLock, MissingTool
 from pycomfy.flow.lock.model import GitSource, Lock, PathSource, PlatformName, Root, Source
 from pycomfy.outside.debian import make_root
-from pycomfy.outside.files import full_disk_is_an_error, write_folder
+from pycomfy.outside.files import write_folder
 from pycomfy.outside.home import Home
 from pycomfy.outside.nix.build import Target, missing_paths
 from pycomfy.outside.nix.build import build as nix_build
 from pycomfy.outside.nix.log import Event, derivation_name
 from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.nix.store import add_file, add_tree, output_paths
+from pycomfy.outside.scratch import scratch_folder
 from pycomfy.outside.sources import place_tree
 from pycomfy.progress import Progress, Task
 
@@ -62,13 +62,10 @@ def host_platform() -> PlatformName:
 @contextlib.contextmanager
 def project_folder(files: Mapping[str, bytes], home: Home) -> Iterator[Path]:
     """The files of a project in a folder of their own, for as long as Nix needs it."""
-    place = home.cache / "projects"
-    with full_disk_is_an_error(place):
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place) as temporary:
-            folder = Path(temporary) / "project"
-            write_folder(folder, files)
-            yield folder
+    with scratch_folder(home.cache / "projects", "project-") as place:
+        folder = place / "project"
+        write_folder(folder, files)
+        yield folder
 
 
 def realise(project: Project, home: Home, settings: NixSettings, progress: Progress, *, log: Path) -> Realised:

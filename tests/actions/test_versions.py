@@ -97,11 +97,11 @@ def test_the_record_is_made_anew_from_the_library_alone(home: Home) -> None:
     branch(home, "fast", "hello@1", SILENT)
     revert(home, "hello@1", SILENT)
     record(home, make_files("fast", with_steps(5)), "third", built("root", "workflow:3"))
-    before = content(home)
+    before, order = content(home), listed(home)
     for file in home.data.glob("pycomfy.db*"):
         file.unlink()
     assert reindex(home, SILENT).versions == 6
-    assert content(home) == before
+    assert (content(home), listed(home)) == (before, order)
     assert all(before[table] for table in TABLES if table != "api_endpoints")
     assert reindex(home, SILENT).versions == 6
     assert content(home) == before

@@ -7,7 +7,6 @@ So it can be read after a crash at any point, and who fills it again only adds w
 import contextlib
 import fcntl
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from pycomfy.outside.archive.nar import Digest, Hasher, unpack_nar
 from pycomfy.outside.files import full_disk_is_an_error, write_file
 from pycomfy.outside.home import Home
 from pycomfy.outside.nar import write_nar
+from pycomfy.outside.scratch import remove_unused, scratch_folder
 
 _LOCK = ".lock"
 _TEMPORARY = ".part-"
@@ -156,8 +156,8 @@ class Archive:
         """A folder on the archive's disk to prepare files for `adopt` in; it is removed in the end."""
         with full_disk_is_an_error(self.folder):
             self._nars.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self.folder, prefix=_TEMPORARY) as folder, _used(Path(folder)):
-                yield Path(folder)
+        with scratch_folder(self.folder, _TEMPORARY) as folder:
+            yield folder
 
     def remove_others(self, keep: Iterable[FixedOutput], *, dry: bool = False) -> Removed:
         """Remove everything but `keep`, and what crashes left; with `dry` only count. For a caller that has the lock.
@@ -173,7 +173,7 @@ class Archive:
         for path in () if dry else (*first, *then):
             path.unlink(missing_ok=True)
         for path in () if dry else self.leftovers():
-            _remove_unused(path)
+            remove_unused(path)
         return Removed(len(first), size)
 
     def remove_files(self, names: Iterable[str]) -> None:
@@ -209,6 +209,9 @@ class Archive:
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[Path]:
+        """A file beside the NARs, for who has the lock. So whatever is there already is left of a sudden end."""
+        for old in self._nars.glob(f"{_TEMPORARY}*"):
+            old.unlink(missing_ok=True)
         fd, name = tempfile.mkstemp(dir=self._nars, prefix=_TEMPORARY)
         os.close(fd)
         try:
@@ -228,31 +231,6 @@ class Archive:
 def find_archive(home: Home) -> Archive:
     """The archive in the data folder."""
     return Archive(home.data / "archive")
-
-
-@contextlib.contextmanager
-def _used(folder: Path) -> Iterator[None]:
-    """While the block runs, a clean-up leaves the folder alone; the mark ends with the process, however that ends."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _remove_unused(path: Path) -> None:
-    if not path.is_dir() or path.is_symlink():
-        path.unlink(missing_ok=True)
-        return
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(path, ignore_errors=True)
-    except BlockingIOError:
-        pass  # someone is preparing something there
-    finally:
-        os.close(fd)
 
 
 def _sync(fd: int) -> None:

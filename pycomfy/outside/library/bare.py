@@ -6,8 +6,6 @@ Nothing of it is run: no hooks, no filters, no helper programs. What is pulled i
 import contextlib
 import fcntl
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ from pycomfy.errors import BadInput
 from pycomfy.outside.files import full_disk_is_an_error, no_space, says_disk_is_full
 from pycomfy.outside.gitenvironment import git_environment
 from pycomfy.outside.process import run
+from pycomfy.outside.scratch import scratch_folder
 
 ZERO = "0" * 40
 """git's word for "no such object": as a ref's old value, the ref must not exist."""
@@ -181,8 +180,7 @@ class Bare:
                     lock.unlink()
 
     def _make(self) -> None:
-        folder = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}."))
-        try:
+        with scratch_folder(self.path.parent, f".{self.path.name}.") as folder:
             new = Bare(folder / "new")
             new.git("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(new.path))
             # For whoever pushes into it with git: what was recorded is not to be rewritten.
@@ -191,5 +189,3 @@ class Bare:
             if self.path.exists():  # half-made by something else, and no repository
                 self.path.rename(folder / "old")
             new.path.rename(self.path)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ from pycomfy.outside.files import full_disk_is_an_error, says_disk_is_full
 from pycomfy.outside.nix.log import no_space_for
 from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.process import run
+from pycomfy.outside.scratch import scratch_folder
 
 
 def fixed_path(settings: NixSettings, name: str, tree: TreeHash) -> str:
@@ -114,15 +114,8 @@ def copy_paths(settings: NixSettings, paths: Sequence[str], to: Path) -> int:
 @contextlib.contextmanager
 def empty_store(beside: Path) -> Iterator[Path]:
     """The root folder of a new store below `beside`; it is removed in the end."""
-    beside.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".store-", dir=beside))
-    try:
+    with scratch_folder(beside, ".store-") as folder:
         yield folder
-    finally:
-        # Folders in a store are read-only; without this only root could remove them.
-        for parent, _, _ in os.walk(folder):
-            Path(parent).chmod(0o700)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
