@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from pycomfy.actions.findings import find_findings
 from pycomfy.actions.models import lock_models
 from pycomfy.actions.packs import Ask, Hunt, Hunted, hunt_packs
 from pycomfy.actions.pythons import Resolution, resolve
@@ -37,9 +38,9 @@ from pycomfy.flow.lock.model import (
 from pycomfy.flow.lock.name import safe_name
 from pycomfy.flow.lock.requirements import Wants, list_wants, read_wants
 from pycomfy.flow.lock.supply import match_types, running_types
-from pycomfy.flow.needs.catalogue import is_node_source
 from pycomfy.flow.needs.find import find_needs
 from pycomfy.flow.needs.model import NeededNode
+from pycomfy.flow.scan.tell import Finding
 from pycomfy.flow.version.diff import Diff, diff
 from pycomfy.flow.version.snapshot import Snapshot
 from pycomfy.flow.workflow.model import Workflow
@@ -49,7 +50,7 @@ from pycomfy.outside.files import check_replaceable, full_disk_is_an_error, writ
 from pycomfy.outside.home import Home
 from pycomfy.outside.models.pin import Earlier
 from pycomfy.outside.models.store import ModelStore
-from pycomfy.outside.nodetypes import read_types
+from pycomfy.outside.nodetypes import read_comfyui, read_pack
 from pycomfy.outside.sources import Pinned, pin_source
 from pycomfy.progress import Progress
 
@@ -57,7 +58,8 @@ from pycomfy.progress import Progress
 @dataclass(frozen=True)
 class LockResult:
     """The lock and its file; `changed` says whether the file was written; `notes` are remarks for the user, `reasons`
-    why each node type is taken from where it is, `changes` how it differs from the lock before, if there was one."""
+    why each node type is taken from where it is, `changes` how it differs from the lock before, if there was one;
+    `findings` what is in the sources that a lock does not see to."""
 
     lock: Lock
     path: Path
@@ -65,6 +67,7 @@ class LockResult:
     notes: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
     changes: Diff | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None = None) -> LockResult:
@@ -114,6 +117,8 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
     resolution = Resolution(config, _all_wants(config, sources), as_of, base, path.parent)
     python = resolve(resolution, home, progress)
     notes += python.notes
+    found = find_findings(config, sources, python.wheels, home)
+    notes += found.notes
     config = _with_moment(config, as_of)
     kept = renewal.roots(config)
     roots = together({p: partial(pin_root, config, p, home, progress) for p in config.platforms if p not in kept})
@@ -137,7 +142,7 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
     )
     changed = _write(made, path, before, notes)
     reasons = explain(made, needs.nodes, hunted.choices, hunted.commits)
-    return LockResult(made, path, changed, tuple(notes), reasons, _changes(before, made))
+    return LockResult(made, path, changed, tuple(notes), reasons, _changes(before, made), found.findings)
 
 
 # — pinning —
@@ -192,7 +197,7 @@ def _with_moment(config: Config, as_of: datetime) -> Config:
 
 
 def _pack_types(packs: Mapping[str, Spec], sources: Mapping[str, Pinned], home: Home) -> dict[str, set[str]]:
-    return {name: {*read_types(sources[name].files, home.cache).types, *spec.types} for name, spec in packs.items()}
+    return {name: {*read_pack(sources[name].files, home.cache).types, *spec.types} for name, spec in packs.items()}
 
 
 def _unsupplied(nodes: Sequence[NeededNode], known: Collection[str]) -> tuple[Wanted, ...]:
@@ -209,8 +214,7 @@ def _read_lock(path: Path) -> Lock | None:
 
 
 def _builtin_types(pinned: Pinned, home: Home) -> set[str]:
-    files = {path: text for path, text in pinned.files.items() if is_node_source(path)}
-    return set(read_types(files, home.cache).types)
+    return set(read_comfyui(pinned.files, home.cache).types)
 
 
 def _comfyui_version(files: Mapping[str, str]) -> str:

@@ -168,6 +168,7 @@ def _as_dict(result: LockResult) -> dict[str, object]:
         "path": str(result.path),
         "changed": result.changed,
         "notes": list(result.notes),
+        "findings": [asdict(finding) for finding in result.findings],
         "reasons": [asdict(reason) for reason in result.reasons],
         "changes": describe(result.changes) if result.changes is not None else [],
         "lock": result.lock.model_dump(mode="json"),

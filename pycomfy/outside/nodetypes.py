@@ -1,19 +1,57 @@
-"""Which node types sources provide, read once: the same files have the same types as long as they are read the same."""
+"""What sources provide and reach for, read once: equal files say the same as long as they are read the same."""
 
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from pycomfy.flow import needs
-from pycomfy.flow.needs.catalogue import NODE_LIST, Catalogue, catalogue
+from pycomfy.flow import scan as scanning
+from pycomfy.flow.needs.catalogue import NODE_LIST, Catalogue, catalogue, is_node_source
+from pycomfy.flow.needs.values import Trees
+from pycomfy.flow.scan.scan import Scan, scan_comfyui, scan_pack
 from pycomfy.outside.files import write_file
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Node types by their files, and what the code imports, installs and downloads."""
+
+    types: Mapping[str, str]
+    scan: Scan
+
+
+_READING = TypeAdapter(Reading)
+
+
+def read_pack(files: Mapping[str, str], cache: Path) -> Reading:
+    """Read a node pack's source; the answer is kept in `cache` by a hash of the files."""
+
+    def read(files: Mapping[str, str]) -> Reading:
+        trees = Trees(files)
+        return Reading(dict(catalogue(files, trees).types), scan_pack(list(files), trees.tree))
+
+    return _read_once("pack", read, files, cache)
+
+
+def read_comfyui(files: Mapping[str, str], cache: Path) -> Reading:
+    """The same of ComfyUI's own source, of which only some files define nodes."""
+
+    def read(files: Mapping[str, str]) -> Reading:
+        trees = Trees(files)
+        nodes = {path: text for path, text in files.items() if is_node_source(path)}
+        return Reading(dict(catalogue(nodes, trees).types), scan_comfyui(list(files), trees.tree))
+
+    return _read_once("comfyui", read, files, cache)
 
 
 def read_types(files: Mapping[str, str], cache: Path) -> Catalogue:
     """As `needs.catalogue.catalogue`; the answer is kept in `cache` by a hash of the files."""
-    files = {path: text for path, text in files.items() if path.endswith(".py") or path == NODE_LIST}
+    files = _sources(files)
     known = cache / "types" / f"{_fingerprint(files)}.json"
     try:
         value = json.loads(known.read_bytes())
@@ -23,6 +61,24 @@ def read_types(files: Mapping[str, str], cache: Path) -> Catalogue:
     found = catalogue(files)
     write_file(known, json.dumps({"types": dict(found.types), "dynamic": found.dynamic}))
     return found
+
+
+def _read_once(
+    kind: str, read: Callable[[Mapping[str, str]], Reading], files: Mapping[str, str], cache: Path
+) -> Reading:
+    files = _sources(files)
+    known = cache / "sources" / f"{kind}-{_fingerprint(files)}.json"
+    try:
+        return _READING.validate_json(known.read_bytes())
+    except (OSError, ValidationError):
+        pass
+    found = read(files)
+    write_file(known, _READING.dump_json(found))
+    return found
+
+
+def _sources(files: Mapping[str, str]) -> dict[str, str]:
+    return {path: text for path, text in files.items() if path.endswith(".py") or path == NODE_LIST}
 
 
 def _fingerprint(files: Mapping[str, str]) -> str:
@@ -38,5 +94,6 @@ def _fingerprint(files: Mapping[str, str]) -> str:
 @functools.cache
 def _reader() -> bytes:
     """A hash of the code that reads: a pycomfy that reads better must not believe what another one saw."""
-    folder = Path(str(needs.__file__)).parent
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).digest()
+    folders = [Path(str(package.__file__)).parent for package in (needs, scanning)]
+    files = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).digest()

@@ -96,7 +96,7 @@ def test_lists_that_did_not_change_are_not_read_again(archive: Archive, home: Ho
         index.unlink()
         (home.cache / "sha256" / index.name[:2] / index.name).unlink(missing_ok=True)
     assert pin(home)[0] == first
-    with pytest.raises(Problems, match="2 problems"):
+    with pytest.raises(Problems):
         pin(home, "extra")
 
 

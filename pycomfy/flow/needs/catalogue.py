@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pycomfy.flow.needs.source import Sources
-from pycomfy.flow.needs.values import UNKNOWN, Class, Dict, Function, Module, statements
+from pycomfy.flow.needs.values import UNKNOWN, Class, Dict, Function, Module, Trees, statements
 
 MAPPINGS = "NODE_CLASS_MAPPINGS"
 NODE_LIST = "node_list.json"
@@ -30,9 +30,10 @@ def class_types(files: Mapping[str, str]) -> dict[str, str]:
     return dict(catalogue(files).types)
 
 
-def catalogue(files: Mapping[str, str]) -> Catalogue:
-    """As `class_types`, and says which files only running would tell more about."""
-    sources = Sources(files)
+def catalogue(files: Mapping[str, str], trees: Trees | None = None) -> Catalogue:
+    """As `class_types`, and says which files only running would tell more about. `trees` are the files' syntax trees,
+    if others read them too."""
+    sources = Sources(files, trees)
     pack = "__init__.py" in files
     types: dict[str, str] = {}
     dynamic: list[str] = []

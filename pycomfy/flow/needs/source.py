@@ -17,11 +17,11 @@ from pycomfy.flow.needs.values import (
     Dict,
     Function,
     Module,
+    Trees,
     Value,
     bind,
     joined,
     merge,
-    parse_source,
     statements,
 )
 
@@ -29,8 +29,10 @@ from pycomfy.flow.needs.values import (
 class Sources:
     """A folder of Python files, read as far as it is asked for."""
 
-    def __init__(self, files: Mapping[str, str]) -> None:
+    def __init__(self, files: Mapping[str, str], trees: Trees | None = None) -> None:
+        """`trees` are those of the files, if others read them too."""
         self._files = files
+        self._trees = trees if trees is not None else Trees(files)
         self._modules: dict[str, Module] = {}
         self._steps = MAX_STEPS
         self._depth = 0
@@ -41,7 +43,7 @@ class Sources:
             return None
         found = self._modules.get(path)
         if found is None:
-            found = self._modules[path] = Module(path, parse_source(self._files[path]))
+            found = self._modules[path] = Module(path, self._trees.tree(path))
         if found.state == 0 and self._depth < MAX_DEPTH:
             found.state = 1
             self._depth += 1

@@ -2,7 +2,7 @@
 
 import ast
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 MAX_SOURCE = 4_000_000
@@ -79,6 +79,20 @@ def parse_source(source: str) -> ast.Module | None:
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+class Trees:
+    """The syntax trees of files, each parsed once, whoever asks for it."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = files
+        self._trees: dict[str, ast.Module | None] = {}
+
+    def tree(self, path: str) -> ast.Module | None:
+        """The tree of a file; None if it is not there, or no Python."""
+        if path not in self._trees:
+            self._trees[path] = parse_source(self._files[path]) if path in self._files else None
+        return self._trees[path]
 
 
 def bind(target: ast.expr, value: Value, names: dict[str, object]) -> None:
