@@ -34,12 +34,14 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class File:
-    """A file to fetch: `sha256` in hexadecimal, `name` for people, `size` in bytes where it is known."""
+    """A file to fetch: `sha256` in hexadecimal, `name` for people, `size` in bytes where it is known. `headers` are
+    sent along."""
 
     url: str
     sha256: str
     name: str
     size: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def fetch(
@@ -151,7 +153,8 @@ class _Job:
 
     def _download(self, out: IO[bytes]) -> None:
         # A compressed answer would be neither the bytes that were hashed nor the range that was asked for.
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={self.have}-"} if self.have else {})
+        headers = {**dict(self.file.headers), "Accept-Encoding": "identity"}
+        headers |= {"Range": f"bytes={self.have}-"} if self.have else {}
         with self.shared.client.stream("GET", self.file.url, headers=headers) as answer:
             if answer.status_code == 416 or (self.have and answer.status_code == 200):
                 self._restart(out)

@@ -132,12 +132,12 @@ class Repository:
             except (OverflowError, ValueError, OSError):
                 return None
 
-    def git(self, *arguments: str) -> Done:
+    def git(self, *arguments: str, stdin: bytes | None = None) -> Done:
         """Run a git command on the mirror; the caller judges the exit status."""
         if not (self.mirror / "HEAD").exists():
             with self._locked():
                 pass
-        return self._run(*arguments)
+        return self._run(*arguments, stdin=stdin)
 
     @contextlib.contextmanager
     def objects(self) -> Iterator[Objects]:
@@ -220,7 +220,7 @@ class Repository:
         login = login_environment(self._login) if self._login is not None else {}
         return {**git_environment(self.mirror), **login, "GIT_LFS_SKIP_SMUDGE": "1"}
 
-    def _run(self, *arguments: str) -> Done:
+    def _run(self, *arguments: str, stdin: bytes | None = None) -> Done:
         env = self._environment()
         values = {**_SETTINGS, "safe.directory": str(self.mirror)}
         pairs = [*values.items(), *(login_settings(self._remote) if self._login is not None else ())]
@@ -228,7 +228,7 @@ class Repository:
         if self.address.url.startswith("ssh://") or not (self.address.local or "://" in self.address.url):
             env |= _ssh_environment()
         with full_disk_is_an_error(self.cache):
-            done = run(["git", *settings, *arguments], cwd=self.cache, env={**os.environ, **env})
+            done = run(["git", *settings, *arguments], cwd=self.cache, env={**os.environ, **env}, stdin=stdin)
         return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
 
     def _explain(self, message: str) -> PycomfyError:

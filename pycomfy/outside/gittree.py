@@ -1,11 +1,12 @@
 """The files of a commit, written from git's objects: the same on every machine, and never outside the folder.
 
-git checks nothing out, so filters, attributes, line endings and LFS change nothing and no program of a stranger runs.
+git checks nothing out, so filters, attributes and line endings change nothing and no program of a stranger runs.
 """
 
 import os
 import posixpath
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -13,7 +14,8 @@ from typing import NamedTuple
 from pycomfy.errors import Unresolved
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.outside.files import full_disk_is_an_error
-from pycomfy.outside.git import Repository
+from pycomfy.outside.git import Objects, Repository
+from pycomfy.outside.lfs import LARGEST_POINTER, Pointer, fetch_large, parse_pointer
 
 MOST_FILES = 100_000
 MOST_BYTES = 8 << 30
@@ -59,36 +61,77 @@ def read_tree(repository: Repository, commit: str, wanted: Callable[[str], bool]
         return {e.path: objects.read(e.object) for e in chosen}
 
 
-def write_tree(repository: Repository, commit: str, out: Path) -> bool:
-    """Write the files of `commit` into the empty folder `out`; returns whether submodules are among them.
+class Written(NamedTuple):
+    """Whether there are submodules in a tree, and large files (LFS) in the place of their pointers."""
 
-    Links and executable bits are kept. Raises `Unresolved` for links and submodules that lead out of the tree.
+    submodules: bool = False
+    lfs: bool = False
+
+
+def write_tree(repository: Repository, commit: str, out: Path, *, lfs: bool = True) -> Written:
+    """Write the files of `commit` into the empty folder `out`, large files in the place of their pointers with `lfs`.
+
+    Links and executable bits are kept. Raises `Unresolved` for links and submodules that lead out of the tree, and what
+    `fetch_large` raises.
     """
     with full_disk_is_an_error(out):
-        filled = _write(repository, commit, out, 0)
+        written = _write(repository, commit, out, _Wish(lfs))
     _check_links(repository, out)
-    return filled
+    return written
 
 
-def _write(repository: Repository, commit: str, out: Path, depth: int) -> bool:
+class _Wish(NamedTuple):
+    """Whether large files are wanted; how deep this is in submodules."""
+
+    lfs: bool
+    depth: int = 0
+
+
+def _write(repository: Repository, commit: str, out: Path, wish: _Wish) -> Written:
     entries = list_entries(repository, commit)
     submodules = _read_submodules(repository, entries)
-    filled = False
+    filled, large = False, False
+    pointers: list[Pointer] = []
     with repository.objects() as objects:
+        lfs = wish.lfs and _uses_lfs(objects, entries)
         for entry in entries:
             to = out / entry.path
             to.parent.mkdir(parents=True, exist_ok=True)
             if entry.mode == SUBMODULE:
                 to.mkdir()
                 if entry.path in submodules:
-                    _write_submodule(repository, submodules[entry.path], entry, to, depth)
-                    filled = True
+                    inner = _write_submodule(repository, submodules[entry.path], entry, to, wish)
+                    filled, large = True, large or inner.lfs
             elif entry.mode == LINK:
                 to.symlink_to(os.fsdecode(objects.read(entry.object)))
             else:
+                if lfs and entry.size <= LARGEST_POINTER:
+                    pointer = parse_pointer(entry.path, objects.read(entry.object))
+                    if pointer is not None:
+                        pointers.append(pointer)
+                        continue
                 objects.write(entry.object, to)
                 to.chmod(0o755 if entry.mode == PROGRAM else 0o644)
-    return filled
+    _write_large(repository, pointers, entries, out)
+    return Written(filled, large or bool(pointers))
+
+
+def _uses_lfs(objects: Objects, entries: tuple[Entry, ...]) -> bool:
+    """Whether the repository says of any files that LFS keeps them: else what looks like a pointer is just a text."""
+    attributes = [e for e in entries if e.is_file and e.path.rsplit("/", 1)[-1] == ".gitattributes"]
+    return any(e.size <= MOST_TEXT and b"filter=lfs" in objects.read(e.object) for e in attributes)
+
+
+def _write_large(repository: Repository, pointers: list[Pointer], entries: tuple[Entry, ...], out: Path) -> None:
+    if not pointers:
+        return
+    if sum(p.size for p in pointers) > MOST_BYTES:
+        raise _refused(repository, f"its large files (LFS) have more than {MOST_BYTES >> 30} GiB")
+    modes = {e.path: e.mode for e in entries}
+    files = fetch_large(repository, pointers)
+    for pointer in pointers:
+        shutil.copyfile(files[pointer.sha256], out / pointer.path)
+        (out / pointer.path).chmod(0o755 if modes[pointer.path] == PROGRAM else 0o644)
 
 
 def _read_submodules(repository: Repository, entries: tuple[Entry, ...]) -> Mapping[str, str]:
@@ -125,12 +168,12 @@ def _submodule_url(repository: Repository, path: str, url: str) -> str:
     return f"{head}://{joined}" if separator else joined
 
 
-def _write_submodule(repository: Repository, url: str, entry: Entry, to: Path, depth: int) -> None:
-    if depth >= MOST_SUBMODULE_DEPTH:
+def _write_submodule(repository: Repository, url: str, entry: Entry, to: Path, wish: _Wish) -> Written:
+    if wish.depth >= MOST_SUBMODULE_DEPTH:
         raise _refused(repository, f"submodule {entry.path} is nested more than {MOST_SUBMODULE_DEPTH} deep")
     inner = Repository(url, owner=repository.owner, cache=repository.cache)
     inner.fetch(entry.object)
-    _write(inner, entry.object, to, depth + 1)
+    return _write(inner, entry.object, to, _Wish(wish.lfs, wish.depth + 1))
 
 
 def _check_entries(repository: Repository, entries: list[Entry]) -> None:

@@ -23,7 +23,7 @@ from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download, nar
 from pycomfy.outside.files import full_disk_is_an_error, new_folder, write_file
 from pycomfy.outside.git import Repository
-from pycomfy.outside.gittree import MOST_BYTES, MOST_FILES, MOST_TEXT, read_tree, write_tree
+from pycomfy.outside.gittree import MOST_BYTES, MOST_FILES, MOST_TEXT, Written, read_tree, write_tree
 from pycomfy.outside.home import Home
 from pycomfy.outside.patch import apply_patch, read_patch
 from pycomfy.outside.registered import find_registered
@@ -69,7 +69,7 @@ def place_tree(source: GitSource | PathSource, base: Path, out: Path, home: Home
         if isinstance(source, GitSource):
             repository = Repository(join_address(source.url, base), owner=out.name, cache=home.cache / "git")
             repository.fetch(source.commit)
-            write_tree(repository, source.commit, folder)
+            write_tree(repository, source.commit, folder, lfs=source.lfs)
             if source.patch is not None:
                 apply_patch(source.patch, folder, out.name)
         else:
@@ -104,38 +104,38 @@ def _pin_git(spec: GitSpec, base: Path, owner: str, home: Home) -> Pinned:
     repository = Repository(join_address(spec.git, base), owner=owner, cache=home.cache / "git")
     commit = repository.resolve(spec.rev)
     if spec.patch is not None:
-        return _pin_patched(repository, commit, read_patch(base / spec.patch, owner), home)
-    tree, submodules = _hash_commit(repository, commit, home)
+        return _pin_patched(repository, commit, read_patch(base / spec.patch, owner), spec, home)
+    tree, found = _hash_commit(repository, commit, home, lfs=spec.lfs)
     url = parse_address(spec.git).public
     files = {path: _decode(data) for path, data in read_tree(repository, commit, is_text).items()}
-    source = GitSource(url=url, commit=commit, tree=tree, submodules=submodules)
+    source = GitSource(url=url, commit=commit, tree=tree, submodules=found.submodules, lfs=found.lfs)
     return Pinned(source, files, repository.commit_date(commit))
 
 
-def _pin_patched(repository: Repository, commit: str, patch: str, home: Home) -> Pinned:
+def _pin_patched(repository: Repository, commit: str, patch: str, spec: GitSpec, home: Home) -> Pinned:
     with _scratch(home) as folder:
-        submodules = write_tree(repository, commit, folder)
+        found = write_tree(repository, commit, folder, lfs=spec.lfs)
         apply_patch(patch, folder, repository.owner)
         tree = nar.hash_path(folder)
         files = dict(_read_folder(folder))
-    url = repository.address.public
-    source = GitSource(url=url, commit=commit, tree=tree, submodules=submodules, patch=patch)
+    url = parse_address(spec.git).public
+    source = GitSource(url=url, commit=commit, tree=tree, submodules=found.submodules, lfs=found.lfs, patch=patch)
     return Pinned(source, files, repository.commit_date(commit))
 
 
-def _hash_commit(repository: Repository, commit: str, home: Home) -> tuple[str, bool]:
-    """The hash of a commit's tree, and whether it has submodules. A commit never changes, so it is hashed once."""
-    known = home.cache / "trees" / f"{commit}.json"
+def _hash_commit(repository: Repository, commit: str, home: Home, *, lfs: bool) -> tuple[str, Written]:
+    """The hash of a commit's tree, and what is in it. A commit never changes, so it is hashed once."""
+    known = home.cache / "trees" / f"{commit}{'' if lfs else '-pointers'}.json"
     try:
         value = json.loads(known.read_bytes())
-        return str(value["tree"]), bool(value["submodules"])
+        return str(value["tree"]), Written(bool(value["submodules"]), bool(value["lfs"]))
     except (OSError, ValueError, TypeError, KeyError):
         pass
     with _scratch(home) as folder:
-        submodules = write_tree(repository, commit, folder)
+        found = write_tree(repository, commit, folder, lfs=lfs)
         tree = nar.hash_path(folder)
-    write_file(known, json.dumps({"tree": tree, "submodules": submodules}))
-    return tree, submodules
+    write_file(known, json.dumps({"tree": tree, **found._asdict()}))
+    return tree, found
 
 
 # — a local folder —

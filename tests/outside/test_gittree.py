@@ -115,7 +115,7 @@ def test_submodules_are_part_of_the_tree(tmp_path: Path) -> None:
     commit(tmp_path / "pack", {})
     repository = Repository(str(tmp_path / "pack"), owner="pack", cache=tmp_path / "cache")
     (tmp_path / "out").mkdir()
-    assert write_tree(repository, repository.resolve(), tmp_path / "out") is True
+    assert write_tree(repository, repository.resolve(), tmp_path / "out") == (True, False)
     assert (tmp_path / "out/lib/inner/inner.py").read_text() == "1"
     assert not list((tmp_path / "out").rglob(".git"))
 

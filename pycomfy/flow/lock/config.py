@@ -160,11 +160,12 @@ class SourceSpec(Section):
 
 class GitSpec(SourceSpec):
     """A git repository: a URL, or a path relative to pycomfy.toml. `rev`: branch, tag or commit; `patch`: the path of
-    a patch that is applied to its files."""
+    a patch that is applied to its files. Without `lfs`, pointers stay where large files should be."""
 
     git: Annotated[str, AfterValidator(_check_address)]
     rev: Annotated[str, AfterValidator(_check_revision), StringConstraints(min_length=1, max_length=200)] | None = None
     patch: LocalPath | None = None
+    lfs: bool = True
 
 
 class WheelSpec(SourceSpec):

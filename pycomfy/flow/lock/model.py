@@ -69,7 +69,8 @@ class Model(BaseModel):
 
 
 class GitSource(Model):
-    """A commit of a git repository. `tree` hashes the checked-out files, submodules included, without `.git`.
+    """A commit of a git repository. `tree` hashes the checked-out files, submodules included, without `.git`; with
+    `lfs` the large files (LFS) are in it, not their pointers.
 
     `patch` is what was changed in them, in git's format; `tree` is then of the changed files.
     """
@@ -79,15 +80,14 @@ class GitSource(Model):
     commit: Commit
     tree: TreeHash
     submodules: bool = False
+    lfs: bool = False
     patch: Annotated[str, StringConstraints(min_length=1, max_length=MOST_PATCH)] | None = None
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A source without a patch does not mention it: it is what it was before sources could have one."""
-        data: dict[str, Any] = handler(self)
-        if self.patch is None:
-            data.pop("patch", None)
-        return data
+        data = _without(handler(self), "patch")
+        return data if self.lfs else {key: value for key, value in data.items() if key != "lfs"}
 
 
 class UrlSource(Model):
