@@ -3,8 +3,11 @@
 Nothing of the folder's own git configuration is read: no filters, no attributes, no hooks.
 """
 
+import hashlib
 import os
+import re
 import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -29,7 +32,8 @@ _ALONE = {
 class Workshop:
     """A bare repository of our own in the empty folder `folder`; the objects in the folders `lent` can be read too.
 
-    Whatever it is used for, git reads this repository's configuration, which is empty, and no other.
+    Whatever it is used for, git reads this repository's configuration, which is empty, and no other. Where objects are
+    lent nothing may be written: for an object that is there already, git sets the time of its pack, even a lent one.
     """
 
     def __init__(self, folder: Path, lent: Sequence[Path] = ()) -> None:
@@ -66,46 +70,61 @@ class Workshop:
             raise BadInput(f"git {arguments[0]} failed: {message[-500:]}", where=str(self.folder), fix="what git says")
         return output
 
+    def keep(self, data: bytes) -> str:
+        """Put a file's bytes among the objects, as git would; the object's hash."""
+        whole = b"blob %d\0" % len(data) + data
+        object_ = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
+        place = self.folder / "objects" / object_[:2] / object_[2:]
+        if not place.exists():
+            with full_disk_is_an_error(place):
+                place.parent.mkdir(exist_ok=True)
+                place.write_bytes(zlib.compress(whole, 1))
+        return object_
+
     def make_tree(self, files: Mapping[str, tuple[str, str]], index: str) -> str:
-        """A tree of `path -> (mode, object)`; its hash. The objects need not be there. Raises `BadInput` for paths that
-        git has no place for."""
+        """A tree of `path -> (mode, object)`; its hash. Raises `BadInput` for paths that git has no place for."""
         lines = b"".join(
             f"{mode} {object_}\t".encode() + os.fsencode(p) + b"\0" for p, (mode, object_) in files.items()
         )
         self.must("read-tree", "--empty", index=index)
         self.must("update-index", "--add", "-z", "--index-info", index=index, stdin=lines)
-        return self.must("write-tree", "--missing-ok", index=index).decode().strip()
+        return self.must("write-tree", index=index).decode().strip()
 
     def make_patch(self, old: str, new: str) -> str | None:
         """The patch from one tree to another, as text; None if it is too large for one."""
-        command = (
-            "diff-tree",
-            "-r",
-            "-p",
-            "--binary",
-            "--full-index",
-            "--no-renames",
-            "--no-ext-diff",
-            "--no-textconv",
-        )
-        data = self.must(*command, "--no-color", old, new)
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
+        files = self._diff(old, new)
+        if not all(map(_is_text, files)):
             # Text in another encoding: as bytes, which a patch writes in ASCII.
-            (self.folder / "info" / "attributes").write_text(_PLAIN + "* -diff\n")
-            text = self.must(*command, "--no-color", old, new).decode("ascii", errors="replace")
-            (self.folder / "info" / "attributes").write_text(_PLAIN)
+            attributes = self.folder / "info" / "attributes"
+            attributes.write_text(_PLAIN + "* -diff\n")
+            pairs = zip(files, self._diff(old, new), strict=True)
+            attributes.write_text(_PLAIN)
+            files = [text if _is_text(text) else binary for text, binary in pairs]
+        text = b"".join(files).decode()
         return text if len(text) <= MOST_PATCH else None
+
+    def _diff(self, old: str, new: str) -> list[bytes]:
+        """A patch for each file."""
+        data = self.must("diff-tree", *_AS_PATCH, old, new)
+        return [part for part in re.split(rb"^(?=diff --git )", data, flags=re.MULTILINE) if part]
 
     def applies(self, patch: str, old: str, new: str) -> bool:
         """Whether the patch makes `new` of `old`."""
         self.must("read-tree", old, index="proof")
         status, _, _ = self.git("apply", "--cached", *_EXACTLY, "-", index="proof", stdin=patch.encode())
-        return status == 0 and self.must("write-tree", "--missing-ok", index="proof").decode().strip() == new
+        return status == 0 and self.must("write-tree", index="proof").decode().strip() == new
 
 
+_AS_PATCH = ("-r", "-p", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
 _EXACTLY = ("--binary", "--whitespace=nowarn", "-p1")
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def read_patch(path: Path, owner: str) -> str:

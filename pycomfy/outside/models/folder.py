@@ -14,6 +14,11 @@ def find_models(folder: Path) -> Iterator[tuple[str, Path]]:
     return ((place, path) for place, path in _walk(folder, "", ()) if "/" in place)
 
 
+def find_in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
+    """As `find_models`, of a folder for one kind of model, such as `loras`: the names are below it."""
+    return _walk(folder, "", ())
+
+
 def _walk(folder: Path, below: str, inside: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
     real = folder.resolve()
     if real in inside:

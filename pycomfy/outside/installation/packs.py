@@ -1,0 +1,84 @@
+"""Which node packs an installation has: folders and files of `custom_nodes`, as ComfyUI would load them."""
+
+import os
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pycomfy.errors import BadInput
+
+_DISABLED = ".disabled"
+
+
+@dataclass(frozen=True)
+class PackPlace:
+    """A pack: `name` is for pycomfy.toml, `path` what ComfyUI would load, `target` the file or folder that it is, which
+    lies elsewhere where `path` is a link."""
+
+    name: str
+    path: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class PackPlaces:
+    packs: tuple[PackPlace, ...] = ()
+    disabled: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def find_packs(folders: Sequence[Path], own: Collection[str]) -> PackPlaces:
+    """The packs in these folders; those whose names are in `own` belong to ComfyUI's code.
+
+    Nothing that a link leads to is taken unless Python would load it as a package.
+    """
+    packs: list[PackPlace] = []
+    disabled: list[str] = []
+    notes: list[str] = []
+    for folder in folders:
+        for entry in _entries(folder, notes):
+            if entry.name == _DISABLED and entry.is_dir():
+                disabled += [f"{_DISABLED}/{inner.name}" for inner in _entries(entry, notes)]
+            elif entry.name == "__pycache__" or entry.name in own:
+                continue
+            elif entry.name.lower().endswith(_DISABLED):
+                disabled.append(entry.name)
+            elif (target := _load(entry, notes)) is not None:
+                packs.append(PackPlace(_free(entry.name, {p.name for p in packs}), entry, target))
+    return PackPlaces(tuple(packs), tuple(disabled), tuple(notes))
+
+
+def _entries(folder: Path, notes: list[str]) -> Iterator[Path]:
+    try:
+        return iter(sorted(folder.iterdir()))
+    except (FileNotFoundError, NotADirectoryError):
+        return iter(())
+    except OSError as e:
+        raise BadInput(f"the folder cannot be read: {e.strerror}", where=str(folder), fix="make it readable") from e
+
+
+def _load(entry: Path, notes: list[str]) -> Path | None:
+    """What ComfyUI would load; None for what it would not."""
+    target = Path(os.path.realpath(entry))
+    if target.is_dir():
+        if (target / "__init__.py").is_file():
+            if entry.is_symlink():
+                notes.append(f"the node pack {entry.name} is a link to {target}")
+            return target
+        if not entry.name.startswith("."):
+            notes.append(f"the folder {entry.name} in custom_nodes is no node pack: it has no __init__.py")
+        return None
+    if entry.suffix == ".py" and target.suffix == ".py" and target.is_file():
+        return target
+    if entry.is_symlink() and not target.exists():
+        notes.append(f"{entry.name} in custom_nodes is a link to nothing")
+    return None
+
+
+def _free(text: str, taken: Collection[str]) -> str:
+    """A name that pycomfy.toml accepts, and no other pack has."""
+    base = re.sub(r"[^A-Za-z0-9._+-]+", "-", text.removesuffix(".py")).lstrip("._+-")[:90] or "pack"
+    folded = {name.casefold() for name in taken} | {"comfyui"}
+    names = (base, *(f"{base}-{n}" for n in range(2, len(folded) + 3)))
+    return next(name for name in names if name.casefold() not in folded)
