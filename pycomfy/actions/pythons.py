@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from pycomfy.actions.together import together
+from pycomfy.actions.together import parts, together
 from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
 from pycomfy.flow.lock.config import Config
 from pycomfy.flow.lock.indexes import Reach, without_logins
@@ -68,9 +68,28 @@ def resolve(asked: Resolution, home: Home, progress: Progress) -> Resolved:
     """Resolve for every platform at once. Raises what `compile_pylock` and `choose_wheels` raise."""
     platforms = asked.config.platforms
     with progress.step("Resolve Python packages", total=len(platforms)) as task:
-        found = together({p: partial(_solve, asked, p, home) for p in platforms}, task.advance)
+        try:
+            found = together({p: partial(_solve, asked, p, home) for p in platforms}, task.advance)
+        except PycomfyError as e:
+            raise_all(_told_once(parts(e), platforms))
+            raise
     notes = dict.fromkeys(note for _, told in found.values() for note in told)
     return Resolved({p: found[p][0] for p in platforms}, tuple(notes))
+
+
+def _told_once(problems: Sequence[PycomfyError], platforms: Sequence[PlatformName]) -> list[PycomfyError]:
+    """Problems that are the same on several platforms as one of them all."""
+    merged: dict[tuple[type[PycomfyError], str, str, str], list[str]] = {}
+    for problem in problems:
+        texts = (problem.what, problem.where, problem.fix)
+        platform = next((p for p in platforms if any(p in text for text in texts)), "")
+        what, where, fix = (text.replace(platform, "\0") if platform else text for text in texts)
+        merged.setdefault((type(problem), what, where, fix), []).append(platform)
+    return [
+        kind(what.replace("\0", all_), where=where.replace("\0", all_), fix=fix.replace("\0", all_))
+        for (kind, what, where, fix), names in merged.items()
+        for all_ in [" and ".join(dict.fromkeys(names))]
+    ]
 
 
 def _solve(asked: Resolution, platform: PlatformName, home: Home) -> tuple[tuple[Wheel, ...], list[str]]:

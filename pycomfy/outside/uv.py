@@ -13,9 +13,9 @@ from pycomfy.errors import BadConfig, NotFound, raise_all
 from pycomfy.flow.lock.indexes import DEFAULT, Reach
 from pycomfy.flow.lock.model import Wheel
 from pycomfy.flow.lock.wheels import Target, choose_wheels
-from pycomfy.outside.uvquestion import Question, options, put
+from pycomfy.outside.uvquestion import Question, options, put, reason
 from pycomfy.outside.uvrun import ask_uv, make_environment
-from pycomfy.outside.uvsaid import explain, find_failure, reason
+from pycomfy.outside.uvsaid import explain, find_failure
 
 __all__ = ["Question", "compile_pylock", "pin_wheel"]
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,13 +12,23 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pycomfy.flow.lock.indexes import DEFAULT, Reach
+from pycomfy.flow.lock.indexes import DEFAULT, Reach, without_logins
 from pycomfy.flow.lock.requirements import Wants
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside.uvrun import ask_uv, make_environment, outer_links, run_uv
 
 OURS = "pycomfy-indexes"
 """The project in whose name uv is told which index a package comes from alone; it has no other purpose."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A wheel that no index has: the file at `path`, called `filename`. With `wanted` it is taken whatever else there
+    is of its package, else where somebody asks for that."""
+
+    filename: str
+    path: Path
+    wanted: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,7 @@ class Question:
     constraints: Sequence[str] = ()
     excludes: Sequence[str] = ()
     undated: Sequence[str] = ()
+    given: Sequence[Given] = ()
 
 
 @dataclass(frozen=True)
@@ -95,10 +107,20 @@ def names_in(text: str) -> set[str]:
     return {canonicalize_name(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", text)}
 
 
+def reason(stderr: str) -> str:
+    """uv's explanation without its headings, in one paragraph; its hints are about options that we choose."""
+    text = re.sub(r"^(warning:|Resolved ).*\n?", "", stderr, flags=re.MULTILINE).split("\nhint:", 1)[0]
+    # What uv knows as our own project is what was asked of it.
+    text = re.sub(rf"\b{OURS}(==0)? depends on\b", "you require", text)
+    text = re.sub(r"^\s*(error|cause|×|├─▶|╰─▶)\s*:?\s*", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^No solution found when resolving dependencies:?\s*", "", text.strip())
+    return without_logins(re.sub(r"\s+", " ", text)).strip().rstrip(".")
+
+
 def _asked_names(question: Question) -> set[str]:
     """The packages that somebody asks for, on this platform."""
     environment = question.target.environment()
-    asked = [(a.name, Requirement(a.text).marker) for wants in question.wants for a in wants.asked]
+    asked = [(a.name, Requirement(a.text).marker) for wants in question.wants for a in wants.asked if a.direct is None]
     return {name for name, marker in asked if marker is None or marker.evaluate(environment)}
 
 
@@ -106,13 +128,15 @@ def _write(question: Question, folder: Path, named: Iterable[str], env: dict[str
     """Write a file for each origin, and one that says which packages come from which index alone."""
     arguments = [*options(question.target), f"--exclude-newer={question.as_of.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"]
     for number, wants in enumerate(question.wants):
-        arguments.append(_lines(folder / f"{number}.in", (a.text for a in wants.asked)))
+        # uv would fetch what says where it is, and run its code: this is done before it is asked.
+        arguments.append(_lines(folder / f"{number}.in", (a.text for a in wants.asked if a.direct is None)))
         if wants.constraints:
             constraints = _lines(folder / f"{number}.constraints", (a.text for a in wants.constraints))
             arguments.append(f"--constraints={constraints}")
     for name in ("overrides", "constraints", "excludes"):
         if lines := getattr(question, name):
             arguments.append(f"--{name}={_lines(folder / name, lines)}")
+    arguments += _give(question.given, folder, env)
     reach = question.reach
     undated = {*question.undated, *(name for name, index in reach.reserved.items() if not index.dated)}
     arguments += [f"--exclude-newer-package={name}=false" for name in sorted(undated)]
@@ -123,6 +147,20 @@ def _write(question: Question, folder: Path, named: Iterable[str], env: dict[str
         (folder / "indexes" / "pyproject.toml").write_text(_project(reach, sorted(named)))
         arguments.append("indexes/pyproject.toml")
     return Asking(question, folder, tuple(arguments), env)
+
+
+def _give(given: Sequence[Given], folder: Path, env: dict[str, str]) -> list[str]:
+    """Lay wheels where uv finds them, under paths that are the same for every question; the arguments for it."""
+    if not given:
+        return []
+    for wheel in given:
+        place = folder / "given" / wheel.filename
+        place.parent.mkdir(exist_ok=True)
+        shutil.copyfile(wheel.path, place)
+    # An argument takes the variable's place.
+    links = [place for place in env.get("UV_FIND_LINKS", "").split(",") if place]
+    lines = _lines(folder / "given.in", (f"./given/{wheel.filename}" for wheel in given if wheel.wanted))
+    return [*(f"--find-links={place}" for place in ("given", *links)), lines]
 
 
 def _project(reach: Reach, named: Sequence[str]) -> str:

@@ -2,14 +2,18 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.errors import NoSolution, NoSpace, NoWheel, PycomfyError, Unreachable
+from pycomfy.flow.lock.contradiction import Demand, find_demands, name_origins, tell
 from pycomfy.flow.lock.indexes import without_logins
 from pycomfy.outside.files import no_space, says_disk_is_full
-from pycomfy.outside.uvquestion import OURS, Asking, Question, names_in, options
+from pycomfy.outside.uvmend import find_mend
+from pycomfy.outside.uvquestion import Asking, Question, names_in, options, reason
 from pycomfy.outside.uvrun import make_environment, run_uv
 
 # "windows==1.0 has no wheels with a matching platform tag": the name as normalised by uv, and the versions.
@@ -25,7 +29,7 @@ def explain(asking: Asking, stderr: str) -> list[PycomfyError]:
     asked again."""
     if failed := find_failure(stderr):
         return [failed]
-    question, folder = asking.question, asking.folder
+    folder = asking.folder
     without: dict[str, NoWheel] = {}
     while (missing := _WITHOUT_WHEEL.search(stderr)) and missing[1] not in without and len(without) < MOST_PROBLEMS:
         without[missing[1]] = _no_wheel(missing, stderr, asking)
@@ -34,7 +38,7 @@ def explain(asking: Asking, stderr: str) -> list[PycomfyError]:
         if isinstance(done, bytes):
             return list(without.values())
         stderr = done
-    return [*without.values(), _no_solution(question, stderr)] if not _unreachable(stderr) else list(without.values())
+    return [*without.values(), _no_solution(asking, stderr)] if not _unreachable(stderr) else list(without.values())
 
 
 def _no_wheel(missing: re.Match[str], stderr: str, asking: Asking) -> NoWheel:
@@ -55,11 +59,14 @@ def _no_wheel(missing: re.Match[str], stderr: str, asking: Asking) -> NoWheel:
         f"{name}{versions} has no wheel for {question.target.platform}, Python {question.target.python}; {there}",
         where=wanted or f"the Python packages for {question.target.platform}",
         fix=f'ask for a version with wheels in pycomfy.toml (requirements = ["{name}…"]), or drop the platform',
+        package=name,
     )
 
 
-def _no_solution(question: Question, stderr: str) -> PycomfyError:
-    named = _named(stderr, question)
+def _no_solution(asking: Asking, stderr: str) -> PycomfyError:
+    question = asking.question
+    said = reason(stderr)
+    named, environment = _named(stderr, question), question.target.environment()
     if undated := undated_names(stderr) & (named | set(question.reach.reserved)):
         one = min(undated)
         fix = (
@@ -71,12 +78,27 @@ def _no_solution(question: Question, stderr: str) -> PycomfyError:
     elif "not found in the package registry" in stderr:
         fix = "correct the name, or name the index that has it: UV_INDEX, or `index` in uv.toml"
     else:
-        example = min(named, default="NAME")
-        fix = f'choose one version for all in pycomfy.toml: overrides = ["{example}==…"]'
+        mend = find_mend(asking, stderr)
+        if mend is not None:
+            fix = tell(mend)
+        elif own := [o for o in question.overrides if canonicalize_name(Requirement(o).name) in names_in(said)]:
+            fix = f"correct `overrides` in pycomfy.toml: {', '.join(own)} cannot be had"
+        else:
+            fix = _without_override(find_demands(question.wants, said, environment))
     return NoSolution(
-        f"no set of Python packages satisfies all for {question.target.platform}: {reason(stderr)}",
+        f"no set of Python packages satisfies all for {question.target.platform}: {name_origins(said, question.wants)}",
         where=_who_wants(question, named) or "the Python requirements",
         fix=fix,
+    )
+
+
+def _without_override(demands: Sequence[Demand]) -> str:
+    """What is left where no override was found."""
+    packs = sorted({d.who.removeprefix("pack ") for d in demands if d.who.startswith("pack ")})
+    table = f"[packs.{packs[0]}] " if packs else ""
+    return (
+        "no override was found with which everything resolves: leave out one of those who want it, or replace what it "
+        f"asks for, in pycomfy.toml: {table}requirements = […]"
     )
 
 
@@ -98,16 +120,6 @@ def _who_wants(question: Question, names: set[str]) -> str:
         for a in (*wants.asked, *wants.constraints)
         if a.name in names
     )
-
-
-def reason(stderr: str) -> str:
-    """uv's explanation without its headings, in one paragraph; its hints are about options that we choose."""
-    text = re.sub(r"^(warning:|Resolved ).*\n?", "", stderr, flags=re.MULTILINE).split("\nhint:", 1)[0]
-    # What uv knows as our own project is what was asked of it.
-    text = re.sub(rf"\b{OURS}(==0)? depends on\b", "you require", text)
-    text = re.sub(r"^\s*(error|cause|×|├─▶|╰─▶)\s*:?\s*", "", text, flags=re.MULTILINE)
-    text = re.sub(r"^No solution found when resolving dependencies:?\s*", "", text.strip())
-    return without_logins(re.sub(r"\s+", " ", text)).strip().rstrip(".")
 
 
 def find_failure(stderr: str) -> PycomfyError | None:

@@ -1,5 +1,7 @@
 import os
+import re
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,8 +91,48 @@ def test_a_contradiction_names_who_wants_what(index: Index) -> None:
         resolve(wants("ComfyUI", "x>=2"), wants("pack a", "x<2"), wants("pack b", "x"))
     for told in ("ComfyUI wants x>=2", "pack a wants x<2", "pack b wants x"):
         assert told in e.value.where
-    assert "overrides" in e.value.fix and "hint" not in e.value.what
+    assert 'overrides = ["x==2.0"]' in e.value.fix and "fine for ComfyUI and pack b" in e.value.fix
+    assert "ComfyUI wants x>=2 and pack a wants x<2" in e.value.what and "hint" not in e.value.what
     assert resolve(wants("ComfyUI", "x>=2"), wants("pack a", "x<2"), overrides=("x==2.0",)) == ["x 2.0"]
+
+
+def test_a_proposed_override_resolves_what_packages_need_of_one_another(index: Index) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        index.add("base", version)
+    index.add("old", "1.0", needs=["base<2"])
+    index.add("middle", "1.0", needs=["base<3"])
+    asked = (wants("ComfyUI", "base>=2"), wants("pack a", "old"), wants("pack b", "middle"))
+    with pytest.raises(NoSolution) as e:
+        resolve(*asked)
+    line = re.search(r"overrides = \[.*?\]", e.value.fix)
+    assert line is not None
+    overrides = tuple(tomllib.loads(line[0])["overrides"])
+    assert [p for p in resolve(*asked, overrides=overrides) if p.startswith("base")] == [
+        overrides[0].replace("==", " ")
+    ]
+
+
+def test_independent_contradictions_are_settled_together(index: Index) -> None:
+    for version in ("1.0", "2.0"):
+        index.add("x", version)
+        index.add("y", version)
+    asked = (wants("ComfyUI", "x>=2", "y>=2"), wants("pack a", "x<2"), wants("pack b", "y==1.0"))
+    with pytest.raises(NoSolution) as e:
+        resolve(*asked)
+    line = re.search(r"overrides = \[.*?\]", e.value.fix)
+    assert line is not None and len(resolve(*asked, overrides=tuple(tomllib.loads(line[0])["overrides"]))) == 2
+
+
+def test_what_no_override_mends_says_so(index: Index) -> None:
+    index.add("x", "1.0")
+    index.add("x", "2.0")
+    asked = (wants("ComfyUI", "x>=2"), wants("pack a", "x<2", "nowhere"))
+    with pytest.raises(NoSolution) as e:
+        resolve(*asked)
+    assert "leaves: Because nowhere was not found" in e.value.fix
+    with pytest.raises(NoSolution) as e:
+        resolve(*asked[:1], overrides=("x==77",))
+    assert "x==77 cannot be had" in e.value.fix
 
 
 def test_a_package_that_does_not_exist_is_no_solution(index: Index) -> None:

@@ -1,0 +1,125 @@
+"""Where Python packages come from, and what happens when not all that is wanted can be had; by the command line."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.places import CARD, COMFYUI, SOURCES, Place, refused
+from tests.outside.package_index import Index, make_wheel, serve
+from tests.outside.repositories import commit
+
+BOTH = 'as-of = 2025-06-01\nplatforms = ["linux/amd64", "linux/arm64"]\n'
+AMD64 = 'as-of = 2025-06-01\nplatforms = ["linux/amd64"]\n'
+
+
+def locked(place: Place) -> dict[str, str]:
+    """The URL of every wheel, by name and version."""
+    wheels = json.loads(place.lock.read_text())["platforms"]["linux/amd64"]["wheels"]
+    return {f"{w['name']} {w['version']}": w["url"] for w in wheels}
+
+
+def pack(place: Place, name: str, type_: str, *requirements: str) -> str:
+    """A node pack in git; returns its lines of pycomfy.toml."""
+    files = {
+        "__init__.py": CARD.replace("HelloCard", type_),
+        "requirements.txt": "".join(f"{r}\n" for r in requirements),
+    }
+    commit(place.work / name, files)
+    return f'[packs.{name}]\ngit = "{name}"\n'
+
+
+def test_two_packs_that_contradict_are_mended_by_the_line_that_is_proposed(place: Place) -> None:
+    place.project("Old", "New", "SaveImage", config=BOTH, sources="")
+    sources = (
+        '[comfyui]\npath = "ComfyUI"\n' + pack(place, "old", "Old", "oldbase") + pack(place, "new", "New", "newbase")
+    )
+    place.write("pycomfy.toml", BOTH + sources)
+    outcome = refused(place, "lock", "workflow.json", code="no-solution")
+    error = outcome.json()["error"]
+    # One message, although two platforms are locked.
+    assert "problems" not in error and "for linux/amd64 and linux/arm64" in error["message"]
+    assert "pack old wants oldbase" in error["where"] and "pack new wants newbase" in error["where"]
+    line = re.search(r"overrides = \[.*?\]", error["fix"])
+    assert line is not None and "with it everything resolves" in error["fix"]
+    place.write("pycomfy.toml", line[0] + "\n" + AMD64 + sources)
+    assert place.run("lock", "workflow.json").status == 0
+    assert {"oldbase 1.0", "newbase 1.0"} <= locked(place).keys()
+
+
+def test_a_requirements_file_may_not_choose_an_index_but_the_user_may(place: Place) -> None:
+    with serve() as company:
+        company.add("inner", "1.0")
+        place.project("Old", "SaveImage", config=AMD64, sources="")
+        option = f"--extra-index-url {company.url}"
+        sources = '[comfyui]\npath = "ComfyUI"\n' + pack(place, "old", "Old", option, "inner")
+        place.write("pycomfy.toml", AMD64 + sources)
+        error = refused(place, "lock", "workflow.json", code="unresolved").json()["error"]
+        assert "pack old" in error["message"] and "--extra-index-url" in error["message"]
+        assert "[[index]]" in error["fix"] and f'url = "{company.url}"' in error["fix"]
+        assert company.asked == []
+        own = f'[[index]]\nname = "company"\nurl = "{company.url}/"\npackages = ["inner"]\n'
+        place.write("pycomfy.toml", AMD64 + own + sources)
+        assert place.run("lock", "workflow.json").status == 0
+        assert locked(place)["inner 1.0"].startswith(company.url.removesuffix("simple"))
+
+
+@pytest.fixture
+def private() -> Iterator[Index]:
+    with serve("s3cretpassword") as index:
+        index.add("inner", "1.0", needs=["base"])
+        yield index
+
+
+def test_a_login_in_an_indexs_url_is_used_and_written_nowhere(place: Place, private: Index) -> None:
+    place.project(config=AMD64 + 'requirements = ["inner"]\n')
+    place.write(
+        "pycomfy.toml",
+        AMD64
+        + f'requirements = ["inner"]\n[[index]]\nname = "company"\nurl = "{private.url}"\npackages = ["inner"]\n'
+        + SOURCES,
+    )
+    outcome = place.run("lock", "workflow.json", "--explain", env={"UV_CACHE_DIR": str(place.root / "uv")})
+    assert outcome.status == 0, outcome.err
+    assert locked(place)["inner 1.0"].startswith("http://127.0.0.1:")
+    holders = [p for p in place.root.rglob("*") if p.is_file() and b"s3cretpassword" in p.read_bytes()]
+    assert [p.name for p in holders] == ["pycomfy.toml"] and "s3cretpassword" not in outcome.out + outcome.err
+    wrong = (place.work / "pycomfy.toml").read_text().replace("s3cretpassword", "wr0ngpassword")
+    place.write("pycomfy.toml", wrong)
+    outcome = place.run("lock", "workflow.json", "--json", env={"UV_CACHE_DIR": str(place.root / "uv2")})
+    assert outcome.status == 1 and "wr0ngpassword" not in outcome.out + outcome.err
+
+
+def test_a_wheel_of_a_folder_is_locked_by_its_path(place: Place) -> None:
+    place.project(config=AMD64 + 'requirements = ["inner"]\nfind-links = ["our wheels"]\n')
+    missing = refused(place, "lock", "workflow.json", code="not-found")
+    assert "find-links" in missing.json()["error"]["fix"]
+    data = make_wheel("inner", "1.0", ["base"], [])
+    place.write("our wheels/inner-1.0-py3-none-any.whl", data)
+    outcome = place.run("lock", "workflow.json")
+    assert outcome.status == 0 and "whatever the date: inner 1.0" in outcome.out
+    assert locked(place)["inner 1.0"] == "our wheels/inner-1.0-py3-none-any.whl"
+    elsewhere = place.work / "locks" / "x.lock"
+    assert place.run("lock", "workflow.json", "--output", elsewhere).status == 0
+    assert "../our wheels/inner-1.0-py3-none-any.whl" in elsewhere.read_text()
+    assert str(place.root) not in elsewhere.read_text()
+
+
+def test_a_folder_that_the_environment_names_helps_where_no_index_does(place: Place, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    for name, version in (("inner", "1.0"), ("base", "9.0")):
+        (folder / f"{name}-{version}-py3-none-any.whl").write_bytes(make_wheel(name, version, [], []))
+    place.project(config=AMD64)
+    env = {"PIP_FIND_LINKS": str(folder)}
+    assert place.run("lock", "workflow.json", env=env).status == 0
+    assert "base 2.0" in locked(place)
+    place.project(config=AMD64 + 'requirements = ["inner"]\n')
+    assert place.run("lock", "workflow.json", env=env).status == 0
+    assert locked(place)["inner 1.0"] == str(folder / "inner-1.0-py3-none-any.whl")
+
+
+def test_comfyui_is_what_these_tests_take_it_for() -> None:
+    assert COMFYUI["requirements.txt"] == "base>=1\n"
