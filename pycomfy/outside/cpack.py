@@ -1,5 +1,6 @@
 """comfy-pack's zips: reading a stranger's, and writing one that is the same bytes for the same files."""
 
+import errno
 import io
 import stat
 import zipfile
@@ -63,7 +64,12 @@ def read_cpack(path: Path, to: Path) -> Unpacked:
                 left -= _unpack(archive, member, to, left, path)
             others = [m.filename for m in members if m.filename not in TEXTS and not m.filename.startswith(INPUTS)]
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as e:
-        raise BadInput(f"it is no zip that can be read: {shown(str(e))}", where=str(path), fix=_FIX) from e
+        raise _unreadable(path, e) from e
+    except OSError as e:
+        # An offset before the file's beginning; whatever else the disk says is the disk's.
+        if e.errno == errno.EINVAL:
+            raise _unreadable(path, e) from e
+        raise
     return Unpacked(texts, tuple(m.filename for m in inputs), tuple(others))
 
 
@@ -92,6 +98,8 @@ def _check(members: list[zipfile.ZipInfo], path: Path) -> None:
             raise _refused(path, name, "its path leads out of the package")
         if kind not in (0, stat.S_IFREG):
             raise _refused(path, name, "it is no plain file")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise _refused(path, name, "it is compressed in a way that comfy-pack does not use")
         if member.flag_bits & 0x1:
             raise _refused(path, name, "it is encrypted")
         if name.casefold() in names:
@@ -143,6 +151,10 @@ def _check_space(needed: int, to: Path) -> None:
             where=str(to),
             fix="free some space, or give a folder on a larger disk: --to DIR",
         )
+
+
+def _unreadable(path: Path, error: Exception) -> BadInput:
+    return BadInput(f"it is no zip that can be read: {shown(str(error))}", where=str(path), fix=_FIX)
 
 
 def _refused(path: Path, name: str, why: str) -> BadInput:

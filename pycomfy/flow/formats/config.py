@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from packaging.utils import canonicalize_name, is_normalized_name
 from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, ValidationError
 
@@ -64,8 +65,8 @@ def render_config(recipe: Recipe, source: str) -> Written:
 
 
 def _top(recipe: Recipe, python: str | None, notes: list[str]) -> Iterator[str]:
-    if recipe.name:
-        yield f"name = {_quoted(_line(recipe.name)[:200])}"
+    if recipe.name and (name := _line(recipe.name)[:200].strip()):
+        yield f"name = {_quoted(name)}"
     if recipe.made_at is not None:
         yield "\n# When that was so. Python packages are taken as they were then."
         yield f"as-of = {recipe.made_at:%Y-%m-%dT%H:%M:%SZ}"
@@ -105,7 +106,7 @@ def _overrides(packages: Iterable[Package], notes: list[str]) -> Iterator[str]:
     foreign: list[str] = []
     for package in sorted(packages, key=lambda p: (p.name.lower(), p.version)):
         version = _version(package.version)
-        if package.url is not None or version is None:
+        if package.url is not None or version is None or not is_normalized_name(canonicalize_name(package.name)):
             foreign.append(shown(package.name))
             yield f"# {_line(package.pin)}"
             continue

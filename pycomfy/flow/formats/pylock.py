@@ -160,6 +160,8 @@ def render_pylock(recipe: Recipe) -> tuple[bytes, tuple[str, ...]]:
     if recipe.python:
         lines.append(f'requires-python = "=={recipe.python}.*"')
     lines.append('created-by = "pycomfy"')
+    if not packages:
+        lines.append("packages = []")
     for package in sorted(packages, key=lambda p: (p.name, p.version)):
         lines += ["", "[[packages]]", f"name = {_quoted(package.name)}", f"version = {_quoted(package.version)}"]
         if package.platforms and set(package.platforms) != set(recipe.platforms):
