@@ -14,7 +14,7 @@ from pycomfy.actions.index import index, layout_link
 from pycomfy.actions.lock import lock
 from pycomfy.actions.prove import ask_definitions, cached_definitions, load_instead, make_prompt, prove
 from pycomfy.actions.realise import Project, Realised, host_platform, project_folder, realise
-from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_config
+from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_config, read_workflow_json
 from pycomfy.errors import BadLock, PycomfyError
 from pycomfy.flow.interface.make import make_interface
 from pycomfy.flow.lock.model import Lock, PlatformName, parse_lock
@@ -78,7 +78,7 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
     """Build the workflow's image, and record it as a version if it differs from the newest. Raises `PycomfyError`."""
     began = time.monotonic()
     wanted = LockRequest(request.workflow)
-    data = read_bounded(wanted.file, "workflow")
+    data = read_workflow_json(wanted.file)
     workflow = parse_workflow(data, where=str(wanted.file))
     check_store(request.nix)
     pins = _read_or_make_lock(request, wanted, data, home, progress)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pycomfy.actions.archive import take_models
 from pycomfy.actions.versions import read_project
-from pycomfy.actions.wishes import LockRequest, read_bounded, read_config
+from pycomfy.actions.wishes import LockRequest, read_config, read_workflow_json
 from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
 from pycomfy.flow.lock.config import ModelSpec
 from pycomfy.flow.lock.model import Lock, ModelFile, ModelFolder, RelativePath, parse_lock
@@ -270,7 +270,7 @@ def _read_target(target: str, home: Home) -> tuple[Lock | None, Sequence[NeededM
     """The lock, what the workflow needs, and what pycomfy.toml says."""
     if Path(target).exists():
         request = LockRequest(Path(target))
-        needs = find_needs(parse_workflow(read_bounded(request.file, "workflow"), where=target)).models
+        needs = find_needs(parse_workflow(read_workflow_json(request.file), where=target)).models
         path = request.file.parent / "pycomfy.lock"
         pins = parse_lock(_text(path), where=str(path)) if path.is_file() else None
         return pins, needs, read_config(request)[1].models

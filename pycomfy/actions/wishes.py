@@ -1,12 +1,14 @@
 """What the user asks of a lock: the command line, over pycomfy.toml, over what pycomfy does by itself."""
 
+import contextlib
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import ValidationError
 
@@ -14,6 +16,7 @@ from pycomfy.errors import BadConfig, BadInput, NotFound
 from pycomfy.flow.lock.address import parse_address, split_revision
 from pycomfy.flow.lock.config import Config, GitSpec, Spec, parse_config
 from pycomfy.flow.lock.model import PlatformName
+from pycomfy.outside.media.find import find_workflow
 
 COMFYUI = "ComfyUI"
 MOST_BYTES = 256 << 20
@@ -21,7 +24,8 @@ MOST_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class LockRequest:
-    """What to lock. `workflow` is a file, or a folder with a `workflow.json`.
+    """What to lock. `workflow` is a file (JSON, or a picture with the workflow in it), or a folder with a
+    `workflow.json`.
 
     `packs` (name -> URL or URL@REVISION) and `nodes` (name -> commit; also of "ComfyUI") add to or replace what
     pycomfy.toml says; `prefer` are packs that settle a question, before those of pycomfy.toml. With `update` only that
@@ -48,16 +52,29 @@ class LockRequest:
 
 def read_bounded(file: Path, kind: str) -> bytes:
     """The bytes of a file the user named; `kind` is what it should be. Raises `NotFound`, `BadInput`."""
-    try:
-        about = file.stat()
-        if not stat.S_ISREG(about.st_mode):
-            # A pipe or a device may never end, and a lock would be beside it.
-            raise BadInput(f"the {kind} is no file", where=str(file), fix="give a file, or the folder with it")
-        if about.st_size > MOST_BYTES:
+    with _opened(file, kind) as data:
+        if os.fstat(data.fileno()).st_size > MOST_BYTES:
             raise BadInput(
                 f"the {kind} is larger than {MOST_BYTES >> 20} MiB", where=str(file), fix="give another file"
             )
-        return file.read_bytes()
+        return data.read()
+
+
+def read_workflow_json(file: Path) -> bytes:
+    """The JSON of a workflow's file: its bytes, or what ComfyUI saved in a picture, sound or video. Raises `NotFound`,
+    `BadInput`, `BadWorkflow`."""
+    with _opened(file, "workflow") as data:
+        return find_workflow(data, where=str(file))
+
+
+@contextlib.contextmanager
+def _opened(file: Path, kind: str) -> Iterator[BinaryIO]:
+    """A pipe or a device may never end, and a lock would be beside it: only files are opened."""
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise BadInput(f"the {kind} is no file", where=str(file), fix="give a file, or the folder with it")
+        with file.open("rb") as data:
+            yield data
     except FileNotFoundError as e:
         raise NotFound(f"no such {kind}", where=str(file), fix="give a file, or the folder with it") from e
     except OSError as e:

@@ -17,7 +17,8 @@ from pycomfy.outside.nix.settings import NixSettings
 
 def build(
     workflow: Annotated[
-        Path, typer.Argument(metavar="WORKFLOW", help="A workflow's JSON file, or a folder with a workflow.json.")
+        Path,
+        typer.Argument(metavar="WORKFLOW", help="Its file, a picture that it made, or a folder with a workflow.json."),
     ],
     platform: Annotated[
         str | None, typer.Option(metavar="|".join(get_args(PlatformName)), help="The image's, if not this machine's.")

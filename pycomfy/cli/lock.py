@@ -22,7 +22,8 @@ MOST_CHANGES = 40
 
 def lock(
     workflow: Annotated[
-        Path, typer.Argument(metavar="WORKFLOW", help="A workflow's JSON file, or a folder with a workflow.json.")
+        Path,
+        typer.Argument(metavar="WORKFLOW", help="Its file, a picture that it made, or a folder with a workflow.json."),
     ],
     name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call it, if not by its file.")] = None,
     config: Annotated[
