@@ -96,6 +96,7 @@ let
   layers = (import ./layer.nix { inherit runPython fetch wheels; }).layers {
     inherit lock root files;
     pins = pinsOf target;
+    native = host == target;
   };
   oci = images.oci {
     inherit

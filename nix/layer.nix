@@ -105,6 +105,8 @@ in
       pins,
       root,
       files,
+      # Whether programs of the image can run on the machine that builds.
+      native,
     }:
     let
       venv = {
@@ -118,13 +120,56 @@ in
       isLarge = w: builtins.any (l: l.name == w.name) large;
       small = builtins.filter (w: !isLarge w) pins.wheels;
 
+      skeleton = {
+        kind = "literal";
+        owner = "pycomfy";
+        members = import ./skeleton.nix { inherit (lock) python; };
+      };
+      comfyui = treeInput {
+        name = "ComfyUI";
+        owner = "ComfyUI";
+        inherit (lock.comfyui) source;
+        prefix = "opt/ComfyUI";
+      };
+
+      # A pack as its source has it, or as its steps make it of that.
       packInput =
         p:
-        treeInput {
-          inherit (p) name source;
-          owner = "node pack ${p.name}";
+        let
           prefix = "opt/ComfyUI/custom_nodes/${p.name}";
-        };
+          owner = "node pack ${p.name}";
+          plain = treeInput {
+            inherit (p) name source;
+            inherit owner prefix;
+          };
+        in
+        if (p.steps or [ ]) == [ ] then
+          plain
+        else
+          {
+            kind = "tree";
+            inherit owner prefix;
+            path = stepped p plain prefix;
+          };
+      stepped =
+        p: plain: prefix:
+        if !native then
+          throw "pycomfy.lock: the node pack ${p.name} has build steps: build it on a machine of the image's own platform"
+        else
+          runPython {
+            name = "pack-${p.name}";
+            script = "run_steps.py";
+            spec = {
+              inherit (p) name steps;
+              inherit venv root prefix;
+              pack = plain;
+              around = [
+                skeleton
+                comfyui
+              ]
+              ++ map wheelInput pins.wheels;
+            };
+          };
       ownPacks = take mostPackLayers lock.packs;
       otherPacks = drop mostPackLayers lock.packs;
 
@@ -146,13 +191,7 @@ in
       (layer {
         name = "venv";
         comment = "virtual environment and data folders";
-        inputs = [
-          {
-            kind = "literal";
-            owner = "pycomfy";
-            members = import ./skeleton.nix { inherit (lock) python; };
-          }
-        ];
+        inputs = [ skeleton ];
       })
     ]
     ++ map (
@@ -174,14 +213,7 @@ in
       (layer {
         name = "comfyui";
         comment = "ComfyUI ${lock.comfyui.version}";
-        inputs = [
-          (treeInput {
-            name = "ComfyUI";
-            owner = "ComfyUI";
-            inherit (lock.comfyui) source;
-            prefix = "opt/ComfyUI";
-          })
-        ];
+        inputs = [ comfyui ];
       })
     ]
     ++ map (

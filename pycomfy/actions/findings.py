@@ -29,7 +29,7 @@ def find_findings(
             missing.setdefault((one.owner, one.module), one)
     lacking = tell_missing([m for _, m in sorted(missing.items())], config.requirements, sorted(unread))
     packs = {name: scan for name, scan in scans.items() if name != COMFYUI}
-    effects = tell_effects(packs, {})
+    effects = tell_effects(packs, {name: [step.run for step in spec.steps] for name, spec in config.packs.items()})
     return Told((*lacking.notes, *effects.notes), (*lacking.findings, *effects.findings))
 
 

@@ -31,6 +31,7 @@ from pycomfy.flow.lock.model import (
     PathSource,
     Platform,
     Source,
+    Step,
     WorkflowPin,
     parse_lock,
     render_lock,
@@ -132,7 +133,12 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
             version=_comfyui_version(sources[COMFYUI].files), source=_rebase(sources[COMFYUI].source, base, path.parent)
         ),
         packs=tuple(
-            Pack(name=name, source=_rebase(sources[name].source, base, path.parent), types=supplied[name])
+            Pack(
+                name=name,
+                source=_rebase(sources[name].source, base, path.parent),
+                types=supplied[name],
+                steps=tuple(Step(run=step.run) for step in config.packs[name].steps),
+            )
             for name in config.packs
         ),
         platforms={

@@ -1,7 +1,7 @@
 """What `lock` says of sources: what they import and nobody declares, and what installs."""
 
 from tests.cli.conftest import Surroundings
-from tests.cli.places import CARD, CONFIG, Place
+from tests.cli.places import CARD, CONFIG, Place, refused
 
 SOURCES = '[comfyui]\npath = "ComfyUI"\n[packs.card]\npath = "card"\n'
 PACK = {
@@ -58,3 +58,20 @@ def test_a_pack_that_declares_what_it_imports_is_not_told_of(place: Place) -> No
     outcome = place.project().run("lock", ".", "--json")
     assert outcome.status == 0, outcome.err
     assert outcome.json()["findings"] == [] and outcome.json()["notes"] == []
+
+
+def test_steps_are_in_the_lock_and_a_pack_without_any_does_not_mention_them(place: Place) -> None:
+    place = project(place)
+    assert place.run("lock", ".").status == 0
+    assert "steps" not in place.lock.read_text()
+    step = '[[packs.card.steps]]\nrun = ["python", "install.py"]\n'
+    place.write("pycomfy.toml", CONFIG + SOURCES + step)
+    outcome = place.run("lock", ".")
+    assert outcome.status == 0, outcome.err
+    assert place.change_lock()["packs"][0]["steps"] == [{"run": ["python", "install.py"]}]
+    assert "install.py" in outcome.out and "which is not run" not in outcome.out  # a change, and no note
+
+
+def test_comfyui_has_no_steps(place: Place) -> None:
+    place.project(config='[comfyui]\npath = "ComfyUI"\nsteps = [{ run = ["sh"] }]\n', sources="")
+    refused(place, "lock", ".", code="bad-config")

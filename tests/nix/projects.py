@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,9 +75,17 @@ class Workshop:
         add_tree(self.settings, name, tree, lambda out: _copy(folder, out))
         return Pack(name=name, source=PathSource(path=name, tree=tree), types=())
 
-    def lock(self, roots: dict[PlatformName, Root], wheels: list[Wheel], packs: list[Pack]) -> Lock:
-        """A lock of these; its ComfyUI is a folder in a wheel of two files."""
-        comfyui = self.wheel("comfy", {"tree/app/main.py": b"print('hello')\n", "tree/app/secret.yaml": b"x"})
+    def lock(
+        self,
+        roots: dict[PlatformName, Root],
+        wheels: list[Wheel],
+        packs: list[Pack],
+        comfyui_files: Mapping[str, bytes] | None = None,
+    ) -> Lock:
+        """A lock of these; its ComfyUI is a folder in a wheel of two files and `comfyui_files`."""
+        more = {f"tree/app/{path}": data for path, data in (comfyui_files or {}).items()}
+        files = {"tree/app/main.py": b"print('hello')\n", "tree/app/secret.yaml": b"x", **more}
+        comfyui = self.wheel("comfy", files)
         return Lock(
             name="small",
             as_of="2025-12-05T00:00:00Z",

@@ -147,15 +147,32 @@ class Section(BaseModel):
     )
 
 
+class StepSpec(Section):
+    """A command to run in a pack's folder while the image is built: a program and its arguments, no shell."""
+
+    run: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=10_000)], ...],
+        Field(min_length=1, strict=False),
+    ]
+
+    @model_validator(mode="after")
+    def _check(self) -> "StepSpec":
+        if not self.run[0] or self.run[0].startswith("-"):
+            raise ValueError("the first word of run is the program to run")
+        return self
+
+
 class SourceSpec(Section):
     """Where code comes from, not yet pinned.
 
     `requirements` replaces what the code itself declares; `types` are node types that it supplies although its source
-    does not show them, because it makes them while it runs or in the browser.
+    does not show them, because it makes them while it runs or in the browser; `steps` are run on a pack's files while
+    the image is built.
     """
 
     requirements: tuple[RequirementText, ...] | None = Field(default=None, strict=False)
     types: tuple[Annotated[str, StringConstraints(min_length=1, max_length=500)], ...] = Field(default=(), strict=False)
+    steps: tuple[StepSpec, ...] = Field(default=(), strict=False)
 
 
 class GitSpec(SourceSpec):
@@ -339,6 +356,8 @@ class Config(Section):
     def _check(self) -> "Config":
         if SUITES[self.python] != self.suite:
             raise ValueError(f"{self.suite} has no Python {self.python}: bookworm carries 3.11, trixie 3.13")
+        if self.comfyui.steps:
+            raise ValueError("only node packs have steps, ComfyUI has none")
         folded: dict[str, str] = {}
         for pack in self.packs:
             if pack.casefold() == "comfyui":

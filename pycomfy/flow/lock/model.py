@@ -127,12 +127,27 @@ class ComfyUI(Model):
     source: Source
 
 
+class Step(Model):
+    """A command that is run in a pack's folder while the image is built: a program and its arguments."""
+
+    run: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=10_000)], ...], Field(min_length=1)
+    ]
+
+
 class Pack(Model):
-    """A node pack. `name` is its folder in `custom_nodes/`; `types` are the node types it supplies to the workflow."""
+    """A node pack. `name` is its folder in `custom_nodes/`; `types` are the node types it supplies to the workflow,
+    `steps` what is run on its files, in this order."""
 
     name: Name
     source: Source
     types: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        return data if self.steps else {key: value for key, value in data.items() if key != "steps"}
 
 
 class DebianPackage(Model):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pycomfy.flow.lock.model import GitSource, Lock, PlatformName, Source, UrlSource, WheelTreeSource
+from pycomfy.flow.lock.model import GitSource, Lock, Pack, PlatformName, Source, UrlSource, WheelTreeSource
 from pycomfy.flow.version.image import BuiltImage
 from pycomfy.flow.version.nodes import NodeView, read_modes, read_prompt_nodes, read_workflow_nodes
 from pycomfy.flow.version.snapshot import Snapshot
@@ -207,7 +207,12 @@ def _comfyui(lock: Lock) -> dict[str, str]:
 
 
 def _packs(lock: Lock) -> dict[str, str]:
-    return {pack.name: _pin(pack.source) for pack in lock.packs}
+    return {pack.name: _pin(pack.source) + _steps(pack) for pack in lock.packs}
+
+
+def _steps(pack: Pack) -> str:
+    """What is run on its files, if anything is; it makes a pack another one."""
+    return "".join(f", then {list(step.run)}" for step in pack.steps)
 
 
 def _pin(source: Source) -> str:

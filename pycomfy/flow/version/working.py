@@ -74,6 +74,8 @@ def _render(lock: Lock, given: Config) -> str:
     for pack in lock.packs:
         source = _source(pack.name, pack.source, given.packs.get(pack.name))
         lines += ["", f"[packs.{_text(pack.name)}]", *_pairs(source)]
+        for step in pack.steps:
+            lines += ["", f"[[packs.{_text(pack.name)}.steps]]", *_pairs({"run": step.run})]
     if given.inputs:
         lines += ["", "[inputs]", *_pairs(given.inputs)]
     for model in given.models:
