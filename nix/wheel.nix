@@ -27,15 +27,18 @@ let
     else
       roots.tree machine.platform machine.pins.root;
 
+  # One name for it, whatever the package turns out to be called: pycomfy puts trees into the store.
   sourceOf =
-    { name, version, built, ... }:
-    fetch.source (if built.source.kind == "git" then "${name}-${version}-source" else name) built.source;
+    source:
+    fetch.source (
+      if source.kind == "git" then "source-${builtins.substring 0 12 source.commit}" else source.name
+    ) source;
 in
 rec {
   # { name, version, built } and its machine -> a folder with the wheel. Not fixed by a hash: hence without a network.
   build =
     machine:
-    { name, built, ... }@w:
+    { name, built, ... }:
     machine.runPython {
       name = "wheel-${name}";
       script = "build_wheel.py";
@@ -44,7 +47,7 @@ rec {
         root = rootOf machine (built.compiler or false);
         source = {
           inherit (built.source) kind;
-          path = sourceOf w;
+          path = sourceOf built.source;
         };
         subdirectory = built.subdirectory or null;
         requires = map fetch.wheel built.requires;

@@ -102,7 +102,13 @@ class UnpinnedPack(Unresolved):
 
 
 class NoWheel(Unresolved):
+    """`package` is its name, where that is all that is wrong: one with a source can be built."""
+
     code = "no-wheel"
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "", package: str = "") -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.package = package
 
 
 class NoSolution(Unresolved):

@@ -30,6 +30,8 @@ from pycomfy.flow.lock.model import (
     Pack,
     PathSource,
     Platform,
+    PlatformName,
+    Root,
     Source,
     Step,
     WorkflowPin,
@@ -115,13 +117,14 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
     models = lock_models(needs.models, config.models, base, earlier, ModelStore(home, progress))
     notes += models.notes
     as_of = _as_of(config, sources, notes)
-    resolution = Resolution(config, _all_wants(config, sources), as_of, base, path.parent)
+    config = _with_moment(config, as_of)
+    kept = renewal.roots(config)
+    pin = partial(_pin_more, config, renewal, home, progress)
+    resolution = Resolution(config, _all_wants(config, sources), as_of, base, path.parent, pin)
     python = resolve(resolution, home, progress)
     notes += python.notes
     found = find_findings(config, sources, python.wheels, home)
     notes += found.notes
-    config = _with_moment(config, as_of)
-    kept = renewal.roots(config)
     roots = together({p: partial(pin_root, config, p, home, progress) for p in config.platforms if p not in kept})
 
     made = Lock(
@@ -142,7 +145,10 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
             for name in config.packs
         ),
         platforms={
-            p: Platform(root=kept[p] if p in kept else roots[p], wheels=python.wheels[p]) for p in config.platforms
+            p: Platform(
+                root=kept[p] if p in kept else roots[p], wheels=python.wheels[p], compilers=python.compilers.get(p)
+            )
+            for p in config.platforms
         },
         models=models.models,
     )
@@ -161,6 +167,15 @@ def _pin_sources(config: Config, base: Path, home: Home, progress: Progress) -> 
         return together({n: partial(pin_source, spec, base, n, home) for n, spec in specs.items()}, task.advance)
 
 
+def _pin_more(
+    config: Config, renewal: Renewal, home: Home, progress: Progress, platform: PlatformName, more: Sequence[str]
+) -> Root:
+    """The Debian of a platform with `more` packages, in which wheels are built; none is in the image by that."""
+    wanted = config.model_copy(update={"apt": (*config.apt, *more)})
+    kept = renewal.roots(wanted, compilers=bool(more))
+    return kept[platform] if platform in kept else pin_root(wanted, platform, home, progress)
+
+
 def _all_wants(config: Config, sources: Mapping[str, Pinned]) -> list[Wants]:
     wants: list[Wants] = []
     problems: list[PycomfyError] = []
@@ -170,7 +185,7 @@ def _all_wants(config: Config, sources: Mapping[str, Pinned]) -> list[Wants]:
             if spec.requirements is not None:
                 wants.append(list_wants(origin, spec.requirements, "pycomfy.toml"))
             else:
-                wants.append(read_wants(origin, sources[name].files))
+                wants.append(read_wants(origin, sources[name].files, config.settled_places))
         except PycomfyError as e:
             problems.extend(parts(e))
     raise_all(problems)

@@ -1,22 +1,24 @@
 """The Python packages of a lock: what everybody wants becomes one set of wheels for each platform."""
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from pycomfy.actions.together import parts, together
+from pycomfy.actions.unbuilt import solve
+from pycomfy.actions.wheels import Place, WheelBuilder
 from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
 from pycomfy.flow.lock.config import Config
 from pycomfy.flow.lock.indexes import Reach, without_logins
-from pycomfy.flow.lock.model import PlatformName, Wheel
+from pycomfy.flow.lock.model import PlatformName, Root, Wheel
 from pycomfy.flow.lock.requirements import Wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels, undated_wheels
 from pycomfy.outside.home import Home
 from pycomfy.outside.network import local_path
-from pycomfy.outside.uv import Question, compile_pylock
+from pycomfy.outside.uv import Question
 from pycomfy.outside.uvrun import local_places
 from pycomfy.progress import Progress
 
@@ -24,13 +26,15 @@ from pycomfy.progress import Progress
 @dataclass(frozen=True)
 class Resolution:
     """What to resolve: `wants` of all, with what `config` says, from packages uploaded before `as_of`. Paths in the
-    configuration are relative to `base`, those in the lock to `folder`."""
+    configuration are relative to `base`, those in the lock to `folder`. `pin_root` pins a platform's Debian with some
+    more packages; it is asked if a wheel has to be built."""
 
     config: Config
     wants: Sequence[Wants]
     as_of: datetime
     base: Path
     folder: Path
+    pin_root: Callable[[PlatformName, Sequence[str]], Root]
 
     def question(self, platform: PlatformName) -> Question:
         reach = find_reach(self.config, self.base)
@@ -39,10 +43,12 @@ class Resolution:
 
 @dataclass(frozen=True)
 class Resolved:
-    """The wheels of each platform, and remarks for the user."""
+    """The wheels of each platform, the Debian roots with compilers that some of them were built in, and remarks for the
+    user."""
 
     wheels: Mapping[PlatformName, tuple[Wheel, ...]]
     notes: tuple[str, ...] = ()
+    compilers: Mapping[PlatformName, Root] = field(default_factory=dict)
 
 
 def find_reach(config: Config, base: Path) -> Reach:
@@ -60,21 +66,25 @@ def find_reach(config: Config, base: Path) -> Reach:
                 NotFound(f"there is no folder {place}", where=str(folder), fix="correct find-links in pycomfy.toml")
             )
     raise_all(problems)
-    indexes = tuple(spec.at(config.accelerator) for spec in config.index)
+    indexes = tuple(spec.index for spec in config.index)
     return Reach(indexes, tuple(places), config.accelerator)
 
 
 def resolve(asked: Resolution, home: Home, progress: Progress) -> Resolved:
     """Resolve for every platform at once. Raises what `compile_pylock` and `choose_wheels` raise."""
     platforms = asked.config.platforms
+    place = Place(asked.config, asked.as_of, find_reach(asked.config, asked.base), asked.base, asked.pin_root)
+    builder = WheelBuilder(place, home, progress)
     with progress.step("Resolve Python packages", total=len(platforms)) as task:
         try:
-            found = together({p: partial(_solve, asked, p, home) for p in platforms}, task.advance)
+            found = together({p: partial(_solve, asked, p, builder) for p in platforms}, task.advance)
         except PycomfyError as e:
             raise_all(_told_once(parts(e), platforms))
             raise
     notes = dict.fromkeys(note for _, told in found.values() for note in told)
-    return Resolved({p: found[p][0] for p in platforms}, tuple(notes))
+    wheels = {p: found[p][0] for p in platforms}
+    compiled = {p for p in platforms if any(w.built is not None and w.built.compiler for w in wheels[p])}
+    return Resolved(wheels, tuple(notes), {p: builder.compilers[p] for p in compiled})
 
 
 def _told_once(problems: Sequence[PycomfyError], platforms: Sequence[PlatformName]) -> list[PycomfyError]:
@@ -92,15 +102,14 @@ def _told_once(problems: Sequence[PycomfyError], platforms: Sequence[PlatformNam
     ]
 
 
-def _solve(asked: Resolution, platform: PlatformName, home: Home) -> tuple[tuple[Wheel, ...], list[str]]:
-    question = asked.question(platform)
-    pylock = compile_pylock(question, home.cache)
-    wheels = choose_wheels(pylock, platform, asked.config.python)
+def _solve(asked: Resolution, platform: PlatformName, builder: WheelBuilder) -> tuple[tuple[Wheel, ...], list[str]]:
+    found = solve(asked.question(platform), builder)
+    wheels = choose_wheels(found.pylock, platform, asked.config.python)
     notes = []
-    if undated := undated_wheels(pylock, wheels):
+    if undated := [w for w in undated_wheels(found.pylock, wheels) if w.name not in found.made]:
         shown = ", ".join(f"{w.name} {w.version}" for w in undated)
         notes.append(f"nothing says when these were uploaded; they are taken whatever the date: {shown}")
-    return tuple(_place(wheel, asked) for wheel in wheels), notes
+    return tuple(found.of(wheel) or _place(wheel, asked) for wheel in wheels), notes
 
 
 def _place(wheel: Wheel, asked: Resolution) -> Wheel:

@@ -7,9 +7,10 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +79,62 @@ def fetch_all(
         with stoppable(shared.stop.set):
             _run([_Job(file, path, shared) for path, file in todo.items()], shared)
     return paths
+
+
+def fetch_unpinned(url: str, *, cache: Path, limit: int) -> tuple[Path, str]:
+    """A file that nobody has hashed, and the SHA-256 by which it is kept from now on, of at most `limit` bytes.
+
+    Raises `Unreachable`, `NoSpace`.
+    """
+    return _keep(lambda out: _read_into(out, url, limit), cache)
+
+
+def keep_file(file: Path, cache: Path) -> tuple[Path, str]:
+    """A file of this machine, kept as downloads are, and its SHA-256. Raises `NoSpace`."""
+    with file.open("rb") as f:
+        return _keep(lambda out: shutil.copyfileobj(f, out, _CHUNK), cache)
+
+
+def _keep(fill: Callable[[IO[bytes]], None], cache: Path) -> tuple[Path, str]:
+    folder = cache / "sha256"
+    with full_disk_is_an_error(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        fd, temporary = tempfile.mkstemp(dir=folder, prefix=".part-")
+        try:
+            with os.fdopen(fd, "wb") as out:
+                fill(out)
+                out.flush()
+                os.fsync(out.fileno())
+            with Path(temporary).open("rb") as f:
+                sha256 = hashlib.file_digest(f, "sha256").hexdigest()
+            path = folder / sha256[:2] / sha256
+            path.parent.mkdir(exist_ok=True)
+            Path(temporary).chmod(0o444)
+            Path(temporary).replace(path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    return path, sha256
+
+
+def _read_into(out: IO[bytes], url: str, limit: int) -> None:
+    path = local_path(url)
+    if path is not None:
+        with _file_errors(url, path), path.open("rb") as f:
+            shutil.copyfileobj(f, out, _CHUNK)
+        return
+
+    def attempt() -> None:
+        out.seek(0)
+        out.truncate()
+        with client.stream("GET", url) as answer:
+            check_status(url, answer)
+            for chunk in answer.iter_bytes(_CHUNK):
+                out.write(chunk)
+                if out.tell() > limit:
+                    raise Unreachable(f"the file has more than {limit} bytes", where=public(url), fix="check the URL")
+
+    with make_client() as client:
+        retry(url, attempt)
 
 
 def read(url: str, *, limit: int) -> bytes:

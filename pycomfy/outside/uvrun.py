@@ -35,7 +35,7 @@ def make_environment(reach: Reach = DEFAULT, *, links: Sequence[str] = ()) -> di
     them. A login that an index's URL may hold is seen by nobody else there, unlike in arguments."""
     given = {**translate_pip(os.environ), **os.environ}
     environment = {k: v for k, v in given.items() if _KEPT.fullmatch(k) and k not in _CHOOSES}
-    own = [f"{index.name}={index.url}" for index in reach.indexes if not index.packages]
+    own = [f"{index.name}={reach.address(index)}" for index in reach.indexes if not index.packages]
     if own:
         environment["UV_INDEX"] = " ".join([*own, environment.get("UV_INDEX", "")]).strip()
     if environment.get("UV_NO_INDEX"):
@@ -113,12 +113,16 @@ def _fingerprint(arguments: Sequence[str], folder: Path, environment: Mapping[st
     asked = {
         "uv": version("uv"),
         "arguments": list(arguments),
-        "files": {p.relative_to(folder).as_posix(): p.read_text() for p in sorted(folder.rglob("*")) if p.is_file()},
+        "files": {p.relative_to(folder).as_posix(): _digest(p) for p in sorted(folder.rglob("*")) if p.is_file()},
         "environment": {k: v for k, v in environment.items() if re.search("INDEX|LINKS|CONFIG_FILE", k)},
         "configuration": [p.read_text(errors="replace") for p in configuration if p.is_file()],
         "links": [_listing(Path(place)) for place in environment.get("UV_FIND_LINKS", "").split(",") if place],
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _listing(folder: Path) -> list[tuple[str, int, int]]:

@@ -25,7 +25,8 @@ from pydantic_core import ErrorDetails
 
 from pycomfy.errors import BadConfig, raise_all
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.flow.lock.indexes import ACCELERATOR, VARIABLE, Index, normalise
+from pycomfy.flow.lock.direct import parse_direct
+from pycomfy.flow.lock.indexes import ACCELERATOR, VARIABLE, Index, normalise, without_logins
 from pycomfy.flow.lock.model import ModelFolder, Name, PlatformName, RelativePath, Sha256
 
 COMFYUI_URL = "https://github.com/comfyanonymous/ComfyUI"
@@ -49,8 +50,13 @@ def _check_requirement(text: str) -> str:
     except InvalidRequirement as e:
         raise ValueError(f"not a Python requirement: {e}".split("\n")[0]) from e
     if requirement.url is not None:
-        raise ValueError("a requirement with a URL is not supported: name a version of an index")
+        raise ValueError("no URL can stand here: name a version of an index")
     return text
+
+
+def _check_wanted(text: str) -> str:
+    """As `_check_requirement`; it may say where its package is."""
+    return text if parse_direct(text, own=True) is not None else _check_requirement(text)
 
 
 def _check_pin(text: str) -> str:
@@ -129,6 +135,7 @@ def _check_snapshot_mirror(text: str) -> str:
 
 
 RequirementText = Annotated[str, AfterValidator(_check_requirement)]
+WantedText = Annotated[str, AfterValidator(_check_wanted)]
 Moment = Annotated[datetime, BeforeValidator(_to_utc)]
 DebianName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{1,99}$")]
 MirrorUrl = Annotated[str, AfterValidator(_check_mirror), StringConstraints(max_length=2000)]
@@ -170,7 +177,7 @@ class SourceSpec(Section):
     the image is built.
     """
 
-    requirements: tuple[RequirementText, ...] | None = Field(default=None, strict=False)
+    requirements: tuple[WantedText, ...] | None = Field(default=None, strict=False)
     types: tuple[Annotated[str, StringConstraints(min_length=1, max_length=500)], ...] = Field(default=(), strict=False)
     steps: tuple[StepSpec, ...] = Field(default=(), strict=False)
 
@@ -287,10 +294,21 @@ class IndexSpec(Section):
             raise ValueError("dated = false needs packages: for what is the date not to matter?")
         return self
 
-    def at(self, accelerator: str | None) -> Index:
-        """The index for an accelerator."""
-        url = self.url.replace(VARIABLE, accelerator or "")
-        return Index(self.name.lower(), url, normalise(self.packages), self.dated)
+    @property
+    def index(self) -> Index:
+        return Index(self.name.lower(), self.url, normalise(self.packages), self.dated)
+
+
+class WheelSection(Section):
+    """A Python package that is built from its source, even where there are wheels.
+
+    `requires` is what building it needs besides what it says itself, `apt` Debian packages. With `compiler` there is
+    a C and C++ compiler; without, only if the build turns out to need one.
+    """
+
+    requires: tuple[RequirementText, ...] = Field(default=(), strict=False)
+    compiler: bool = False
+    apt: tuple[DebianName, ...] = Field(default=(), strict=False)
 
 
 class DebianSection(Section):
@@ -326,12 +344,13 @@ class Config(Section):
     platforms: Annotated[tuple[PlatformName, ...], Field(min_length=1, strict=False)] = ("linux/amd64", "linux/arm64")
     apt: Annotated[tuple[DebianName, ...], Field(strict=False)] = ()
     suite: Literal["bookworm", "trixie"] = "bookworm"
-    requirements: Annotated[tuple[RequirementText, ...], Field(strict=False)] = ()
+    requirements: Annotated[tuple[WantedText, ...], Field(strict=False)] = ()
     overrides: Annotated[tuple[RequirementText, ...], Field(strict=False)] = ()
     accelerator: Accelerator | None = None
     index: Annotated[tuple[IndexSpec, ...], Field(strict=False)] = ()
     find_links: Annotated[tuple[LinksPlace, ...], Field(strict=False, repr=False)] = ()
     families: dict[PackageName, PackageName] = {}
+    wheels: dict[PackageName, WheelSection] = {}
     comfyui: ComfySpec = GitSpec.model_validate({"git": COMFYUI_URL, "rev": COMFYUI_REVISION})
     packs: dict[Name, PackSpec] = {}
     prefer: Annotated[tuple[PackReference, ...], Field(strict=False)] = ()
@@ -370,6 +389,14 @@ class Config(Section):
         if twice := sorted({place for place in places if places.count(place) > 1}):
             raise ValueError(f"the model {twice[0]} is there twice")
         return self
+
+    @property
+    def settled_places(self) -> frozenset[str]:
+        """The addresses of indexes and pages that are named here, and the accelerator: a requirements file that names
+        them says nothing new."""
+        urls = [spec.url.replace(VARIABLE, self.accelerator or "") for spec in self.index]
+        places = {without_logins(place).rstrip("/") for place in (*urls, *self.find_links)}
+        return frozenset(places | ({self.accelerator} if self.accelerator else set()))
 
     def _check_indexes(self) -> None:
         names = [spec.name.lower() for spec in self.index]

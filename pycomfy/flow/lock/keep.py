@@ -52,16 +52,17 @@ class Renewal:
             changes["as_of"] = datetime.fromisoformat(self.lock.as_of)
         return config.model_copy(update=changes)
 
-    def roots(self, config: Config) -> Mapping[PlatformName, Root]:
-        """The Debian userlands that stay as they are: of the same suite and snapshot, with every package that is asked
-        for."""
+    def roots(self, config: Config, *, compilers: bool = False) -> Mapping[PlatformName, Root]:
+        """The Debian userlands that stay as they are, or with `compilers` those in which wheels were built: of the same
+        suite and snapshot, with every package that is asked for."""
         if self.lock is None or not self.names or self.renews(BASE):
             return {}
-        roots = {platform: parts.root for platform, parts in self.lock.platforms.items()}
+        roots = {p: parts.compilers if compilers else parts.root for p, parts in self.lock.platforms.items()}
         return {
             platform: root
             for platform, root in roots.items()
-            if root.suite == config.suite
+            if root is not None
+            and root.suite == config.suite
             and set(config.apt) <= {p.name for p in root.packages}
             and config.debian.is_of(root.archives)
         }

@@ -1,9 +1,11 @@
 """What code asks of Python packages: reads `requirements.txt` and `pyproject.toml`, and refuses what would reach out.
 
-A requirement is data from a stranger: it may name packages of the index and nothing else. Options that choose an
-index, URLs, git repositories and paths are refused, each by its line.
+A requirement is data from a stranger: it may name packages of the index, and others by an address on the network,
+which are pinned like sources of node packs. Options that choose an index, and whatever is on this machine's disk, are
+refused, each by its line.
 """
 
+import json
 import posixpath
 import re
 import tomllib
@@ -14,6 +16,11 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.errors import Unresolved, raise_all
+from pycomfy.flow.lock.direct import ARCHIVES, Direct, parse_direct
+from pycomfy.flow.lock.indexes import ACCELERATOR, without_logins
+
+OWN = "pycomfy.toml"
+"""Where requirements stand that the user wrote."""
 
 MOST_LINES = 5000
 MOST_INCLUDES = 20
@@ -21,7 +28,13 @@ MOST_INCLUDES = 20
 # Options that say nothing we do not do anyway: wheels only, no upgrade of what is installed.
 _HARMLESS = ("--prefer-binary", "--only-binary", "--require-hashes")
 
-_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_ARCHIVES = (".whl", *ARCHIVES)
+
+# Installed so that it can be changed, which in an image nobody does.
+_EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|\s*=\s*)(git\+\S.*)")
+
+_INDEX_OPTIONS = ("-i", "--index-url", "--extra-index-url")
+_LINKS_OPTIONS = ("-f", "--find-links")
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _LOOKS_LIKE_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(://|:/)|^git@|\s@\s*\S+|^[\w.-]+(\[[^\]]*\])?@\S+")
@@ -29,11 +42,13 @@ _LOOKS_LIKE_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(://|:/)|^git@|\s@\s*\S+|
 
 @dataclass(frozen=True)
 class Asked:
-    """One requirement (PEP 508), without a URL. `where` is its file and line."""
+    """One requirement (PEP 508). `where` is its file and line; `direct` says where the package is, if not in an index:
+    then `name` is "" if only the package says it, and `text` is for people."""
 
     text: str
     name: str
     where: str
+    direct: Direct | None = None
 
 
 @dataclass(frozen=True)
@@ -45,14 +60,15 @@ class Wants:
     constraints: tuple[Asked, ...] = ()
 
 
-def read_wants(origin: str, files: Mapping[str, str]) -> Wants:
+def read_wants(origin: str, files: Mapping[str, str], settled: frozenset[str] = frozenset()) -> Wants:
     """What a source tree asks for: its `requirements.txt` with its includes, or else its `pyproject.toml`.
 
-    `requirements.txt` comes first because ComfyUI-Manager installs only that. Raises `Unresolved` for every line that
-    is refused, at once.
+    `settled` are addresses of indexes, and an accelerator, that the user has chosen: an option that names one of these
+    is passed over. `requirements.txt` comes first because ComfyUI-Manager installs only that. Raises `Unresolved` for
+    every line that is refused, at once.
     """
     if "requirements.txt" in files:
-        reader = _Reader(origin, files)
+        reader = _Reader(origin, files, settled=settled)
         reader.read("requirements.txt", constraint=False)
         raise_all(reader.problems)
         return Wants(origin, tuple(reader.asked), tuple(reader.constraints))
@@ -87,7 +103,7 @@ def _read_pyproject(origin: str, text: str) -> Wants:
 
 def _replace(origin: str) -> str:
     """How to do without a source's own requirements."""
-    table = {"ComfyUI": "comfyui", "pycomfy.toml": ""}.get(origin, origin.replace("pack ", "packs.", 1))
+    table = {"ComfyUI": "comfyui", OWN: ""}.get(origin, origin.replace("pack ", "packs.", 1))
     if not table:
         return "name a package of the index, with or without a version"
     return f"in pycomfy.toml, replace its requirements by ones of your own: [{table}] requirements = […]"
@@ -100,6 +116,7 @@ class _Reader:
     asked: list[Asked] = field(default_factory=list)
     constraints: list[Asked] = field(default_factory=list)
     problems: list[Unresolved] = field(default_factory=list)
+    settled: frozenset[str] = frozenset()
     seen: set[tuple[str, bool]] = field(default_factory=set)
 
     def read(self, path: str, *, constraint: bool) -> None:
@@ -111,7 +128,9 @@ class _Reader:
             return
         for number, line in _logical_lines(self.files[path]):
             where = f"{path} line {number}"
-            if line.startswith("-"):
+            if editable := _EDITABLE.match(line):
+                self.take(editable[1], where, constraint=constraint)
+            elif line.startswith("-"):
                 self._take_option(line, where, folder=posixpath.dirname(path), constraint=constraint)
             else:
                 self.take(line, where, constraint=constraint)
@@ -119,6 +138,8 @@ class _Reader:
     def take(self, line: str, where: str, *, constraint: bool) -> None:
         # Hashes that a line brings along: the lock has those of the index, whatever is asked.
         text = re.sub(r"\s--hash[= ]\S+", "", line).strip()
+        if self._take_direct(text, where, constraint=constraint):
+            return
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
@@ -131,9 +152,25 @@ class _Reader:
         asked = Asked(str(requirement), canonicalize_name(requirement.name), where)
         (self.constraints if constraint else self.asked).append(asked)
 
+    def _take_direct(self, text: str, where: str, *, constraint: bool) -> bool:
+        """Whether it says where its package is; such a line is taken, or refused."""
+        try:
+            direct = parse_direct(text, own=where == OWN)
+        except ValueError as e:
+            self._refuse(f"{_shown(text)!r} is refused: {e}", where)
+            return True
+        if direct is not None and constraint:
+            self._refuse(f"{_shown(text)!r} is refused: a constraint does not say where a package is", where)
+        elif direct is not None:
+            self.asked.append(Asked(_shown(text), direct.name, where, direct))
+        return direct is not None
+
     def _take_option(self, line: str, where: str, *, folder: str, constraint: bool) -> None:
-        name, _, value = re.sub(r"^(-[rc])(?=[^-\s=])", r"\1 ", line).replace("=", " ", 1).partition(" ")
+        name, _, value = re.sub(r"^(-[rcif])(?=[^-\s=])", r"\1 ", line).replace("=", " ", 1).partition(" ")
         if name in _HARMLESS:
+            return
+        if name in (*_INDEX_OPTIONS, *_LINKS_OPTIONS):
+            self._take_index(name, value.strip().strip("\"'"), where)
             return
         if name not in ("-r", "--requirement", "-c", "--constraint"):
             self._refuse(f"the option {name} is refused", where)
@@ -146,9 +183,26 @@ class _Reader:
         else:
             self.read(path, constraint=constraint or name in ("-c", "--constraint"))
 
+    def _take_index(self, name: str, url: str, where: str) -> None:
+        """Indexes and pages of wheels are the user's choice: where pycomfy.toml has it, the line says nothing new."""
+        place = without_logins(url).rstrip("/")
+        if place in self.settled or place.rpartition("/")[2] in self.settled:
+            return
+        short = json.dumps(place[:200], ensure_ascii=False)
+        variant = place.rpartition("/")[2]
+        if name in _LINKS_OPTIONS:
+            line = f"at its top: find-links = [{short}]"
+        elif ACCELERATOR.fullmatch(variant):
+            line = f'at its top, for the variant that PyTorch\'s index has: accelerator = "{variant}"'
+        else:
+            line = f'as lines of its own: [[index]], name = "NAME", url = {short}, packages = [what comes from there]'
+        fix = f"if that place is to be trusted, say so in pycomfy.toml, {line}; or {_replace(self.origin)}"
+        self.problems.append(
+            Unresolved(f"{self.origin}: the option {name} would look for packages at {short}", where=where, fix=fix)
+        )
+
     def _refuse_text(self, text: str, where: str) -> None:
-        shown = re.sub(r"//[^/@\s]+@", "//…@", text)
-        short = shown if len(shown) <= 120 else shown[:119] + "…"
+        short = _shown(text)
         if _LOOKS_LIKE_URL.search(text):
             self._refuse(f"{short!r} comes from a URL, not from the index", where)
         elif "/" in text or "\\" in text or text.startswith(".") or text.lower().endswith(_ARCHIVES):
@@ -158,6 +212,12 @@ class _Reader:
 
     def _refuse(self, why: str, where: str) -> None:
         self.problems.append(Unresolved(f"{self.origin}: {why}", where=where, fix=_replace(self.origin)))
+
+
+def _shown(text: str) -> str:
+    """A line for people: not too long, and without a login."""
+    shown = re.sub(r"//[^/@\s]+@", "//…@", text)
+    return shown if len(shown) <= 120 else shown[:119] + "…"
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:

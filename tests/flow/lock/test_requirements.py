@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.errors import Problems, Unresolved
+from pycomfy.flow.lock.direct import Direct
 from pycomfy.flow.lock.requirements import list_wants, read_wants
 
 
@@ -45,11 +46,18 @@ def test_includes_inside_the_tree_are_followed_once() -> None:
         "--find-links=/tmp",
         "--trusted-host evil.example",
         "-e .",
-        "--editable=git+https://h/x",
-        "git+https://h/x.git",
-        "git+ssh://git@h/x.git@main#egg=x",
+        "--editable=git+file:///h/x",
+        "git+http://h/x.git",
+        "git+https://h/x.git@-x",
+        "git+https://h/x.git#subdirectory=../y",
+        "git+ext::sh -c x",
+        "hg+https://h/x",
         "x @ https://h/x.whl",
-        "x@git+https://h/x",
+        "x @ https://h/x-1.tar.gz#sha256=12",
+        "x @ http://h/x-1.tar.gz",
+        "x @ file:///etc/x-1.tar.gz",
+        "x@git+/h/x",
+        "https://me:secret@h/x-1.0-py3-none-any.whl",
         "https://me:secret@h/x.whl",
         "file:///etc/passwd",
         "./local",
@@ -75,9 +83,45 @@ def test_a_line_that_reaches_out_is_refused_by_pack_file_and_line(line: str) -> 
     assert "secret" not in str(e.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "name", "direct"),
+    [
+        (
+            "x[a,b] @ git+https://me:secret@h/o/x.git@v1#subdirectory=sub/dir ; python_version>'3'",
+            "x",
+            Direct("git", "https://me:secret@h/o/x.git", "x", ("a", "b"), 'python_version > "3"', "v1", "sub/dir"),
+        ),
+        (
+            "git+ssh://git@h/x.git@main#egg=X_y[z]",
+            "x-y",
+            Direct("git", "ssh://git@h/x.git", "x-y", ("z",), revision="main"),
+        ),
+        ("-e git+https://h/x#egg=x", "x", Direct("git", "https://h/x", "x")),
+        ("git+https://h/x", "", Direct("git", "https://h/x")),
+        ("https://h/a/X_y-1.0-py3-none-any.whl", "x-y", Direct("wheel", "https://h/a/X_y-1.0-py3-none-any.whl", "x-y")),
+        (
+            "x @ https://h/x-1.zip#sha256=" + "Ab" * 32,
+            "x",
+            Direct("archive", "https://h/x-1.zip", "x", sha256="ab" * 32),
+        ),
+    ],
+)
+def test_a_line_may_say_where_on_the_network_a_package_is(line: str, name: str, direct: Direct) -> None:
+    (asked,) = read_wants("pack x", {"requirements.txt": f"{line}\n"}).asked
+    assert (asked.name, asked.direct) == (name, direct)
+    assert "secret" not in asked.text + repr(asked)
+
+
+def test_only_the_user_may_name_this_machine_s_disk() -> None:
+    lines = ["x @ git+file:///h/x@v1", "y @ file:///h/y-1.tar.gz", "http://h/z-1.0-py3-none-any.whl"]
+    assert [a.name for a in list_wants("pycomfy.toml", lines, "pycomfy.toml").asked] == ["x", "y", "z"]
+    with pytest.raises(Problems):
+        list_wants("pack x", lines, "pyproject.toml")
+
+
 def test_all_refused_lines_are_told_at_once() -> None:
     with pytest.raises(Problems) as e:
-        read("-e .\ngit+https://h/x\nfine\n--pre\n")
+        read("-e .\ngit+file:///h/x\nfine\n--pre\n")
     assert [p.where.split()[-1] for p in e.value.problems] == ["1", "2", "4"]
 
 

@@ -1,0 +1,294 @@
+"""Wheels that no index has: each is built once from its source, in Nix's sandbox, and remembered by what it is made of.
+
+Nothing of a stranger runs on the machine itself: what there is to know before a build is read, not asked.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from pycomfy.actions.realise import host_platform
+from pycomfy.errors import BuildFailed, MissingTool, NoWheel, PycomfyError
+from pycomfy.flow.lock.building import (
+    Recipe,
+    Unbuilt,
+    compiler_packages,
+    is_for_all,
+    lacks_compiler,
+    needs_in,
+    public_address,
+    source_name,
+)
+from pycomfy.flow.lock.config import Config, WheelSection
+from pycomfy.flow.lock.indexes import Reach, without_logins
+from pycomfy.flow.lock.model import Built, GitSource, PlatformName, Root, Wheel
+from pycomfy.flow.lock.requirements import list_wants
+from pycomfy.flow.lock.wheels import Target, choose_wheels
+from pycomfy.outside.debian import make_root
+from pycomfy.outside.download import fetch, keep_file
+from pycomfy.outside.files import write_file
+from pycomfy.outside.home import Home
+from pycomfy.outside.network import local_path
+from pycomfy.outside.nix.recipe import build_recipe
+from pycomfy.outside.nix.settings import NixSettings, check_store
+from pycomfy.outside.nix.store import add_file, add_tree
+from pycomfy.outside.resources import nix_folder
+from pycomfy.outside.sources import place_tree
+from pycomfy.outside.uv import Question, compile_pylock
+from pycomfy.progress import Progress
+
+MOST_TRIES = 6
+_TAIL = 25
+
+_BUILDERS = ("archive", "build_wheel", "enclosure", "git_tree", "hooks", "inflate", "member", "rewrap", "wheel")
+"""What the bytes of a built wheel depend on, besides its recipe."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where wheels are built for: `pin_root` pins a platform's Debian with some more packages; `base` is the folder
+    that relative paths are relative to."""
+
+    config: Config
+    as_of: datetime
+    reach: Reach
+    base: Path
+    pin_root: Callable[[PlatformName, Sequence[str]], Root]
+    nix: NixSettings = field(default_factory=NixSettings)
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a build turned out to need when it ran."""
+
+    requires: tuple[str, ...] = ()
+    compiler: bool = False
+
+
+class WheelBuilder:
+    """Builds wheels for one lock. Several threads may ask; one wheel is built at a time."""
+
+    def __init__(self, place: Place, home: Home, progress: Progress) -> None:
+        self.place = place
+        self.home = home
+        self.progress = progress
+        self.compilers: dict[PlatformName, Root] = {}
+        """The Debian roots with compilers that were needed."""
+        self._sections = {canonicalize_name(name): section for name, section in place.config.wheels.items()}
+        self._roots: dict[tuple[PlatformName, bool], Root] = {}
+        self._lock = threading.RLock()
+
+    def make(self, unbuilt: Unbuilt, platform: PlatformName) -> tuple[Wheel, Path]:
+        """The wheel of a source, and its file. A wheel for every platform is built on this machine's.
+
+        Raises `NoWheel` if it cannot be built, with the end of the build's log; `MissingTool` without Nix's sandbox;
+        and what resolving what it needs raises.
+        """
+        host = host_platform()
+        with self._lock:
+            wheel, file = self._built(unbuilt, host)
+            if platform == host:
+                return wheel, file
+            if not is_for_all(wheel):
+                return self._built(unbuilt, platform)
+            recipe = self._recipe(unbuilt, platform, self._read_hints(unbuilt))
+            return wheel.model_copy(update={"built": recipe.built}), file
+
+    def _built(self, unbuilt: Unbuilt, platform: PlatformName) -> tuple[Wheel, Path]:
+        hints = self._read_hints(unbuilt)
+        for _ in range(MOST_TRIES):
+            recipe = self._recipe(unbuilt, platform, hints)
+            known = self._read_known(recipe)
+            if known is not None:
+                return known
+            log = self.home.data / "logs" / f"wheel-{unbuilt.name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
+            try:
+                made = self._build(recipe, log)
+            except BuildFailed as e:
+                better = self._learn(hints, unbuilt, log)
+                if better == hints:
+                    raise self._explain(e, recipe, unbuilt, log) from e
+                hints = better
+                continue
+            self._write_hints(unbuilt, hints)
+            return self._remember(recipe, made)
+        raise self._explain(None, recipe, unbuilt, log)
+
+    # — what it is made of —
+
+    def _recipe(self, unbuilt: Unbuilt, platform: PlatformName, hints: Hints) -> Recipe:
+        section = self._sections.get(canonicalize_name(unbuilt.name), WheelSection())
+        compiler = section.compiler or hints.compiler or bool(section.apt)
+        texts = dict.fromkeys([*unbuilt.requires, *section.requires, *hints.requires])
+        built = Built(
+            source=unbuilt.source.model_copy(update={"url": public_address(unbuilt.source)}),
+            subdirectory=unbuilt.subdirectory,
+            requires=self._resolve(unbuilt, list(texts), platform),
+            compiler=compiler,
+        )
+        compilers = self._root(platform, compilers=True) if compiler else None
+        python = self.place.config.python
+        return Recipe(unbuilt.name, unbuilt.version, platform, python, built, self._root(platform), compilers)
+
+    def _resolve(self, unbuilt: Unbuilt, texts: Sequence[str], platform: PlatformName) -> tuple[Wheel, ...]:
+        """The packages of a build; they are wheels, or there would be no end to it."""
+        if not texts:
+            return ()
+        target = Target(platform, self.place.config.python)
+        wants = list_wants(f"building {unbuilt.label}", texts, f"what building {unbuilt.label} requires")
+        pylock = compile_pylock(Question([wants], target, self.place.as_of, reach=self.place.reach), self.home.cache)
+        return tuple(map(public_wheel, choose_wheels(pylock, platform, self.place.config.python)))
+
+    def _root(self, platform: PlatformName, *, compilers: bool = False) -> Root:
+        key = platform, compilers
+        if key not in self._roots:
+            more: tuple[str, ...] = ()
+            if compilers:
+                libraries = sorted({name for section in self._sections.values() for name in section.apt})
+                more = (*compiler_packages(self.place.config.python), *libraries)
+            self._roots[key] = self.place.pin_root(platform, more)
+        if compilers:
+            self.compilers[platform] = self._roots[key]
+        return self._roots[key]
+
+    # — a build —
+
+    def _build(self, recipe: Recipe, log: Path) -> Path:
+        settings = self.place.nix
+        check_store(settings)
+        with self.progress.step("Build wheels") as task:
+            task.note(f"{recipe.name} {recipe.version}")
+            self._supply(recipe)
+            return build_recipe(recipe, self.home, settings, log, lambda event: None)
+
+    def _supply(self, recipe: Recipe) -> None:
+        """Put into the store what is here already, or what Nix could not get."""
+        settings, architecture = self.place.nix, recipe.platform.removeprefix("linux/")
+        roots = {f"debian-root-{architecture}": recipe.root}
+        if recipe.compilers is not None:
+            roots[f"debian-compilers-{architecture}"] = recipe.compilers
+        for name, root in roots.items():
+            add_tree(settings, name, root.tree, partial(self._make_root, root, recipe.platform))
+        source = recipe.built.source
+        if isinstance(source, GitSource):
+            add_tree(settings, source_name(source), source.tree, partial(self._place_tree, source))
+        else:
+            file = fetch(source.url, source.sha256, name=source.name, cache=self.home.cache)
+            add_file(settings, source.name, source.sha256, file)
+        for wheel in recipe.built.requires:
+            if wheel.is_local:
+                add_file(settings, wheel.filename, wheel.sha256, Path(wheel.url))
+
+    def _make_root(self, root: Root, platform: PlatformName, out: Path) -> None:
+        make_root(root, platform, out, self.home, self.progress)
+
+    def _place_tree(self, source: GitSource, out: Path) -> None:
+        place_tree(source, self.place.base, out, self.home)
+
+    def _learn(self, hints: Hints, unbuilt: Unbuilt, log: Path) -> Hints:
+        """What a failed build's log tells of its needs, added to `hints`."""
+        lines = _log_lines(log, unbuilt.name)
+        if needs := [text for text in needs_in(lines) if text not in hints.requires]:
+            return replace(hints, requires=(*hints.requires, *needs))
+        return replace(hints, compiler=hints.compiler or lacks_compiler(lines))
+
+    def _explain(self, error: BuildFailed | None, recipe: Recipe, unbuilt: Unbuilt, log: Path) -> PycomfyError:
+        """Why there is no wheel, and what could be done."""
+        said = f"{error}" if error is not None else ""
+        if "without its sandbox" in said or "namespaces of its own" in said:
+            what = "a package has to be built from source, which needs Nix's sandbox"
+            return MissingTool(what, where=f"{unbuilt.label}; {log}", fix=error.what if error is not None else "")
+        wanted = unbuilt.wanted or "the Python requirements"
+        if recipe.platform != host_platform() and "required to build" in said:
+            host = host_platform()
+            return NoWheel(
+                f"{unbuilt.label} has to be compiled for {recipe.platform}, which this machine ({host}) cannot",
+                where=wanted,
+                fix=f'lock on a machine of that kind, or leave it out: platforms = ["{host}"]',
+            )
+        tail = "\n".join(f"    {line}" for line in _log_lines(log, unbuilt.name)[-_TAIL:])
+        why = error.what if error is not None and not error.what.startswith("Nix could not") else "its build fails"
+        table = f'[wheels.{unbuilt.name}] requires = ["…"], compiler = true, apt = ["…"]'
+        return NoWheel(
+            f"{unbuilt.label} exists as source only for {recipe.platform}, and cannot be built: {why}",
+            where=f"{wanted}; the full log is {log}" + (f"; its last lines:\n{tail}" if tail else ""),
+            fix=f"in pycomfy.toml, add what the build lacks ({table}), "
+            f'or take a version that has wheels (overrides = ["{unbuilt.name}==…"])',
+        )
+
+    # — what is remembered —
+
+    def _read_known(self, recipe: Recipe) -> tuple[Wheel, Path] | None:
+        """The wheel, if it was built before."""
+        try:
+            value = json.loads(self._memo(recipe).read_bytes())
+            wheel = _describe(recipe, str(value["filename"]), str(value["sha256"]), int(value["size"]))
+            place = self.home.cache / "sha256" / wheel.sha256[:2] / wheel.sha256
+            return (wheel, place) if place.stat().st_size == wheel.size else None
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def _remember(self, recipe: Recipe, made: Path) -> tuple[Wheel, Path]:
+        file, sha256 = keep_file(made, self.home.cache)
+        wheel = _describe(recipe, made.name, sha256, file.stat().st_size)
+        value = {"filename": wheel.filename, "sha256": sha256, "size": wheel.size}
+        write_file(self._memo(recipe), json.dumps(value))
+        return wheel, file
+
+    def _memo(self, recipe: Recipe) -> Path:
+        builders = hashlib.sha256()
+        for name in _BUILDERS:
+            builders.update((nix_folder() / "builders" / f"{name}.py").read_bytes())
+        return self.home.cache / "wheels" / f"{recipe.key(builders.hexdigest())}.json"
+
+    def _hints(self, unbuilt: Unbuilt) -> Path:
+        return self.home.cache / "wheels" / f"{unbuilt.key()}.{self.place.config.python}.hints.json"
+
+    def _read_hints(self, unbuilt: Unbuilt) -> Hints:
+        try:
+            value = json.loads(self._hints(unbuilt).read_bytes())
+            return Hints(tuple(str(text) for text in value["requires"]), value["compiler"] is True)
+        except (OSError, ValueError, TypeError, KeyError):
+            return Hints()
+
+    def _write_hints(self, unbuilt: Unbuilt, hints: Hints) -> None:
+        write_file(self._hints(unbuilt), json.dumps({"requires": hints.requires, "compiler": hints.compiler}))
+
+
+def _describe(recipe: Recipe, filename: str, sha256: str, size: int) -> Wheel:
+    """The wheel of a recipe. Raises `ValueError` for a name that no wheel has."""
+    name, version, _, _ = parse_wheel_filename(filename)
+    return Wheel(
+        name=name,
+        version=str(version),
+        filename=filename,
+        url=recipe.built.source.url,
+        sha256=sha256,
+        size=size,
+        built=recipe.built,
+    )
+
+
+def public_wheel(wheel: Wheel) -> Wheel:
+    """A wheel as a lock names it: on this disk by its path, elsewhere without a login."""
+    path = local_path(wheel.url)
+    if path is None:
+        return wheel.model_copy(update={"url": without_logins(wheel.url)})
+    return wheel.model_copy(update={"url": str(path), "size": path.stat().st_size})
+
+
+def _log_lines(log: Path, name: str) -> list[str]:
+    """What a build printed, by the log of Nix."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+    prefix = f"wheel-{name}> "
+    return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
