@@ -16,6 +16,7 @@ from pycomfy.flow.lock.wheels import Target, choose_wheels
 from pycomfy.outside.uvquestion import Question, options, put, reason
 from pycomfy.outside.uvrun import ask_uv, make_environment
 from pycomfy.outside.uvsaid import explain, find_failure
+from pycomfy.outside.variants import find_variant_builds
 
 __all__ = ["Question", "compile_pylock", "pin_wheel"]
 
@@ -25,11 +26,16 @@ def compile_pylock(question: Question, cache: Path) -> dict[str, Any]:
 
     Nothing new can have been uploaded before a date that has passed, so the day matters only for what was withdrawn.
 
+    With an accelerator, PyTorch's packages are builds for that: see `variants`.
+
     Raises `NoSolution` with uv's explanation and who wants what, `NoWheel` for all packages that exist only as source
     or for other platforms, `Unreachable` without an index, `MissingTool` without uv.
     """
+    known = cache if question.as_of < datetime.now(UTC) else None
     with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
-        done, asking = put(question, Path(folder), cache if question.as_of < datetime.now(UTC) else None)
+        done, asking = put(question, Path(folder), known)
+        if question.reach.accelerator is not None:
+            done, asking = find_variant_builds(question, done, asking, known)
         if isinstance(done, bytes):
             return tomllib.loads(done.decode())
         raise_all(explain(asking, done))

@@ -137,16 +137,32 @@ def _write(question: Question, folder: Path, named: Iterable[str], env: dict[str
         if lines := getattr(question, name):
             arguments.append(f"--{name}={_lines(folder / name, lines)}")
     arguments += _give(question.given, folder, env)
-    reach = question.reach
-    undated = {*question.undated, *(name for name, index in reach.reserved.items() if not index.dated)}
+    reserved = question.reach.reserved
+    undated = {*question.undated, *(name for name, index in reserved.items() if not index.dated)}
     arguments += [f"--exclude-newer-package={name}=false" for name in sorted(undated)]
+    arguments += _reach(question.reach, sorted(set(named) & set(reserved)), folder)
+    return Asking(question, folder, tuple(arguments), env)
+
+
+def ask_alone(line: str, question: Question, folder: Path) -> bytes | str:
+    """uv's answer to one requirement alone, from where the question would look; whatever its date and whatever the
+    package needs itself."""
+    (folder / "alone.in").write_text(line + "\n")
+    named = sorted(names_in(line) & set(question.reach.reserved))
+    arguments = [*options(question.target), "--no-deps", "alone.in", *_reach(question.reach, named, folder)]
+    return run_uv(arguments, folder, make_environment(question.reach))
+
+
+def _reach(reach: Reach, named: Sequence[str], folder: Path) -> list[str]:
+    """The arguments that say where packages are, and which of those that are asked for, `named`, are where alone."""
+    arguments = []
     if reach.accelerator is not None and not reach.own_torch:
         arguments.append(f"--torch-backend={reach.accelerator}")
     if reach.reserved:
         (folder / "indexes").mkdir(exist_ok=True)
-        (folder / "indexes" / "pyproject.toml").write_text(_project(reach, sorted(named)))
+        (folder / "indexes" / "pyproject.toml").write_text(_project(reach, named))
         arguments.append("indexes/pyproject.toml")
-    return Asking(question, folder, tuple(arguments), env)
+    return arguments
 
 
 def _give(given: Sequence[Given], folder: Path, env: dict[str, str]) -> list[str]:
@@ -169,7 +185,12 @@ def _project(reach: Reach, named: Sequence[str]) -> str:
     lines = ["[project]", f"name = {text(OURS)}", 'version = "0"', f"dependencies = {text(list(named))}"]
     for index in reach.indexes:
         if index.packages:
-            lines += ["[[tool.uv.index]]", f"name = {text(index.name)}", f"url = {text(index.url)}", "explicit = true"]
+            lines += [
+                "[[tool.uv.index]]",
+                f"name = {text(index.name)}",
+                f"url = {text(reach.address(index))}",
+                "explicit = true",
+            ]
     lines.append("[tool.uv.sources]")
     lines += [f"{name} = {{ index = {text(reach.reserved[name].name)} }}" for name in named]
     return "".join(line + "\n" for line in lines)

@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pycomfy.errors import NoSolution, NoSpace, NoWheel, PycomfyError, Unreachable
+from pycomfy.errors import BadConfig, NoSolution, NoSpace, NoWheel, PycomfyError, Unreachable
 from pycomfy.flow.lock.contradiction import Demand, find_demands, name_origins, tell
 from pycomfy.flow.lock.indexes import without_logins
 from pycomfy.outside.files import no_space, says_disk_is_full
@@ -124,7 +124,17 @@ def _who_wants(question: Question, names: set[str]) -> str:
 
 def find_failure(stderr: str) -> PycomfyError | None:
     """What kept uv from answering at all, if anything did."""
-    return _no_space(stderr) or _unreachable(stderr)
+    return _no_space(stderr) or _unreachable(stderr) or _no_accelerator(stderr)
+
+
+def _no_accelerator(stderr: str) -> BadConfig | None:
+    refused = re.search(r"invalid value '([^']*)' for '--torch-backend[^']*'\s*\[possible values: ([^\]]*)\]", stderr)
+    if refused is None:
+        return None
+    known = ", ".join(v.strip() for v in refused[2].split(",") if v.strip() != "auto")
+    return BadConfig(
+        f"there is no accelerator {refused[1]}", where=f'accelerator = "{refused[1]}"', fix=f"one of: {known}"
+    )
 
 
 def _no_space(stderr: str) -> NoSpace | None:

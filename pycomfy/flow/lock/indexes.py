@@ -20,13 +20,18 @@ class Index:
     """A package index. With `packages` (normalised names) it is for these alone, and they come from it alone; so nobody
     can put a package of that name on a public index. `dated`: it says when each file was uploaded.
 
-    `url` may hold a login, so an index is never shown.
+    `url` may hold a login, so an index is never shown; and `{accelerator}`, see `Reach.address`.
     """
 
     name: str
     url: str = field(repr=False)
     packages: tuple[str, ...] = ()
     dated: bool = True
+
+    @property
+    def variant(self) -> bool:
+        """Whether it is another index for each accelerator."""
+        return VARIABLE in self.url
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,10 @@ class Reach:
     def own_torch(self) -> bool:
         """Whether an index of the user's own has PyTorch, instead of PyTorch's."""
         return any("torch" in index.packages for index in self.indexes)
+
+    def address(self, index: Index) -> str:
+        """The URL of one of the indexes, for the accelerator."""
+        return index.url.replace(VARIABLE, self.accelerator or "")
 
     @property
     def reserved(self) -> Mapping[str, Index]:

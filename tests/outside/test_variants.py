@@ -1,0 +1,112 @@
+"""Builds of PyTorch for an accelerator, from an index on this machine; PyTorch's own is not reached from here."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from pycomfy.errors import BadConfig, NoWheel, Unreachable
+from pycomfy.flow.lock.indexes import Index as Own
+from pycomfy.flow.lock.indexes import Reach
+from pycomfy.flow.lock.wheels import Target, choose_wheels
+from pycomfy.outside.uv import Question, compile_pylock
+from tests.outside.package_index import Index, serve
+from tests.outside.test_uv import AMD64, ARM64, AS_OF, alone, index, no_cache, wants
+
+__all__ = ["alone", "index"]
+
+TORCH = ("torch", "torchvision")
+X86 = ("cp311-cp311-manylinux_2_28_x86_64",)
+ARM = ("cp311-cp311-manylinux_2_28_aarch64",)
+
+
+@pytest.fixture
+def builds(index: Index) -> Iterator[Index]:
+    """An index of builds: a page for each accelerator. The default index has 2.8 and 2.9 for everything."""
+    for version in ("2.8.0", "2.9.1"):
+        index.add("torch", version, tags=(*X86, *ARM))
+    index.add("torchvision", "0.24.1", tags=(*X86, *ARM), needs=["torch==2.9.1"])
+    with serve() as other:
+        for page, version in (("cu128", "2.9.1"), ("cu128", "2.8.0"), ("cpu", "2.9.1"), ("cu126", "2.8.0")):
+            other.add(f"{page}/torch", f"{version}+{page}", tags=X86)
+        other.add("cpu/torch", "2.9.1", tags=ARM)
+        for page in ("cu128", "cpu"):
+            other.add(f"{page}/torchvision", f"0.24.1+{page}", tags=X86, needs=["torch==2.9.1"])
+        yield other
+
+
+def reach(builds: Index, accelerator: str) -> Reach:
+    url = builds.url.replace("/simple", "/{accelerator}/simple")
+    return Reach((Own("torch", url, TORCH),), accelerator=accelerator)
+
+
+def ask(reach: Reach, *lines: str, target: Target = AMD64) -> list[str]:
+    question = Question([wants("ComfyUI", *(lines or ("torch", "torchvision")))], target, AS_OF, reach=reach)
+    wheels = choose_wheels(compile_pylock(question, no_cache()), target.platform, target.python)
+    return [f"{w.name} {w.version}" for w in wheels]
+
+
+@pytest.mark.parametrize("accelerator", ["cu128", "cpu"])
+def test_each_accelerator_has_its_own_builds(builds: Index, accelerator: str) -> None:
+    assert ask(reach(builds, accelerator)) == [f"torch 2.9.1+{accelerator}", f"torchvision 0.24.1+{accelerator}"]
+
+
+def test_without_an_accelerator_the_default_index_says(builds: Index) -> None:
+    assert ask(Reach()) == ["torch 2.9.1", "torchvision 0.24.1"]
+
+
+def test_a_missing_build_is_told_with_what_there_is(builds: Index) -> None:
+    with pytest.raises(NoWheel) as e:
+        ask(reach(builds, "cu126"), "torch==2.9.1")
+    assert "torch 2.9.1 has no build for cu126 on linux/amd64" in e.value.what
+    assert "there it has 2.8.0" in e.value.what and "cu128, cpu" in e.value.what
+    assert 'requirements = ["torch==2.8.0"]' in e.value.fix and 'accelerator = "cu128"' in e.value.fix
+    with pytest.raises(NoWheel) as e:
+        ask(reach(builds, "rocm6.4"), "torch==2.9.1")
+    assert "no torch at all" in e.value.what and 'accelerator = "cpu"' in e.value.fix
+
+
+def test_a_build_for_another_machine_is_no_build(builds: Index) -> None:
+    with pytest.raises(NoWheel) as e:
+        ask(reach(builds, "cu128"), "torch", target=ARM64)
+    assert "linux/arm64" in str(e.value) and 'platforms = ["linux/amd64"]' in e.value.fix
+    assert ask(reach(builds, "cpu"), "torch", target=ARM64) == ["torch 2.9.1"]
+
+
+def test_a_build_for_another_accelerator_is_never_taken_silently(index: Index) -> None:
+    # One page for all, where the highest label would win.
+    with serve() as other:
+        for build in ("cpu", "cu126", "cu128"):
+            other.add("torch", f"2.9.1+{build}", tags=X86)
+        other.add("torch", "2.9.1", tags=X86)
+        index.add("torch", "2.9.1", tags=X86)
+        own = (Own("torch", other.url, ("torch",)),)
+        assert ask(Reach(own, accelerator="cu126"), "torch") == ["torch 2.9.1+cu126"]
+        assert ask(Reach(own, accelerator="cpu"), "torch") == ["torch 2.9.1+cpu"]
+        with pytest.raises(NoWheel, match="no build for cu130"):
+            ask(Reach(own, accelerator="cu130"), "torch")
+
+
+def test_builds_without_a_date_are_taken_in_the_versions_of_the_date(builds: Index, index: Index) -> None:
+    index.add("torch", "2.10.0", tags=X86, uploaded="2026-01-01T00:00:00Z")
+    builds.files.clear()
+    for version in ("2.8.0", "2.9.1", "2.10.0"):
+        builds.add("cu128/torch", f"{version}+cu128", tags=X86, uploaded=None)
+    assert ask(reach(builds, "cu128"), "torch") == ["torch 2.9.1+cu128"]
+
+
+def test_pytorchs_own_index_is_asked_where_no_other_is_named(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No network leads there: uv's own knowledge of the address shows in what it could not fetch.
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Unreachable) as e:
+        ask(Reach(accelerator="cu128"), "torch")
+    assert re.search(r"/cu128/torch/", str(e.value))
+
+
+def test_an_accelerator_that_nobody_knows_is_refused_with_those_there_are(index: Index) -> None:
+    with pytest.raises(BadConfig) as e:
+        ask(Reach(accelerator="cu999"), "torch")
+    assert "cu128" in e.value.fix and "cpu" in e.value.fix
