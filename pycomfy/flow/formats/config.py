@@ -6,18 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from packaging.utils import canonicalize_name, is_normalized_name
-from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, ValidationError
 
 from pycomfy.flow.catalogue.place import find_place
 from pycomfy.flow.formats.cpack import is_manager
+from pycomfy.flow.formats.packages import ask_for
 from pycomfy.flow.formats.recipe import (
     Core,
     FilePack,
     GitPack,
     OtherPack,
-    Package,
     Recipe,
     RecipeModel,
     RecipePack,
@@ -26,9 +24,7 @@ from pycomfy.flow.formats.recipe import (
 from pycomfy.flow.interface.choose import unique_names
 from pycomfy.flow.lock.address import without_password
 from pycomfy.flow.lock.config import COMFYUI_URL, SUITES, GitSpec, ModelSpec, RegistrySpec, UrlSpec
-from pycomfy.flow.lock.model import PlatformName
 from pycomfy.flow.lock.origin import without_secrets
-from pycomfy.flow.lock.wheels import Target
 from pycomfy.flow.workflow.text import shown
 
 WIDTH = 118
@@ -74,13 +70,27 @@ def _top(recipe: Recipe, python: str | None, notes: list[str]) -> Iterator[str]:
         yield f'python = "{python}"'
     if recipe.platforms:
         yield f"platforms = [{', '.join(_quoted(p) for p in recipe.platforms)}]"
-    lines = list(_overrides(recipe.packages, notes))
-    if lines:
+    asked = ask_for(recipe.packages)
+    notes += asked.notes
+    if asked.accelerator is not None:
+        yield "\n# What PyTorch was built for."
+        yield f"accelerator = {_quoted(asked.accelerator)}"
+    if asked.overrides:
         yield "\n# The Python packages that were installed. Each holds where ComfyUI or a pack asks for that package;"
         yield "# what nobody asks for is not installed. What is missing nevertheless belongs into `requirements`."
-        yield "overrides = ["
-        yield from (f"    {line}" for line in lines)
-        yield "]"
+        yield from _list("overrides", asked.overrides)
+    if asked.requirements:
+        yield "\n# Installed from a place of their own, not from an index."
+        yield from _list("requirements", asked.requirements)
+    if asked.left:
+        yield "\n# Left out:"
+        yield from (f"# {_line(pin)}" for pin in asked.left)
+
+
+def _list(key: str, items: Iterable[str]) -> Iterator[str]:
+    yield f"{key} = ["
+    yield from (f"    {_quoted(item)}," for item in items)
+    yield "]"
 
 
 def _python(text: str | None, notes: list[str]) -> str | None:
@@ -99,39 +109,6 @@ def _python(text: str | None, notes: list[str]) -> str | None:
             f" {chosen[0]}.{chosen[1]} is taken, and a pin that has no wheel for it is refused by `pycomfy lock`"
         )
     return f"{chosen[0]}.{chosen[1]}"
-
-
-def _overrides(packages: Iterable[Package], notes: list[str]) -> Iterator[str]:
-    local: list[str] = []
-    foreign: list[str] = []
-    for package in sorted(packages, key=lambda p: (p.name.lower(), p.version)):
-        version = _version(package.version)
-        if package.url is not None or version is None or not is_normalized_name(canonicalize_name(package.name)):
-            foreign.append(shown(package.name))
-            yield f"# {_line(package.pin)}"
-            continue
-        if version.local is not None:
-            local.append(f"{package.name} {version}")
-        marker = f" ; {_marker(package.platforms)}" if package.platforms else ""
-        yield f"{_quoted(f'{package.name}=={version.public}{marker}')},"
-    if local:
-        notes.append(
-            f"{', '.join(local)}: builds of another index than the usual one, which has the versions without what is"
-            " behind the +; those are asked for"
-        )
-    if foreign:
-        notes.append(f"Python packages from an address instead of the index, left out: {', '.join(foreign)}")
-
-
-def _marker(platforms: Iterable[PlatformName]) -> str:
-    return " or ".join(f"platform_machine == '{Target(p, '3.11').machine}'" for p in platforms)
-
-
-def _version(text: str) -> Version | None:
-    try:
-        return Version(text)
-    except InvalidVersion:
-        return None
 
 
 # — ComfyUI and node packs —

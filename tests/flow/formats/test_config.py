@@ -145,6 +145,23 @@ def test_a_version_that_is_none_is_no_pack() -> None:
         assert config.packs == {} and any("`pycomfy lock` asks" in note for note in notes)
 
 
-def test_builds_of_another_index_are_asked_for_by_their_version() -> None:
-    config, notes = written(Recipe(core=Core(A), packages=(Package("torch", "2.5.1+cu124"), Package("x", url="y"))))
-    assert config.overrides == ("torch==2.5.1",) and len(notes) == 2 and "torch 2.5.1+cu124" in notes[0]
+def test_pytorchs_build_becomes_the_accelerator() -> None:
+    packages = (Package("torch", "2.5.1+cu124"), Package("xformers", "0.0.28+cu124"), Package("odd", "1.0+mine"))
+    config, notes = written(Recipe(core=Core(A), packages=packages))
+    assert config.accelerator == "cu124"
+    assert config.overrides == ("odd==1.0", "torch==2.5.1", "xformers==0.0.28")
+    assert len(notes) == 1 and notes[0].startswith("odd 1.0+mine: ")
+
+
+def test_packages_from_a_place_are_asked_for_there_if_anyone_may_go_there() -> None:
+    good = f"git+https://github.com/openai/CLIP.git@{A}"
+    packages = (
+        Package("clip", url=good),
+        Package("mine", url="file:///home/me/mine"),
+        Package("local", url="git+file:///home/me/mine"),
+        Package("shell", url="git+ssh://git@host/x"),
+    )
+    found = render_config(Recipe(core=Core(A), packages=packages), "a test")
+    assert parse_config(found.text).requirements == (f"clip @ {good}",)
+    assert len(found.notes) == 1 and found.notes[0].endswith("left out: local, mine, shell")
+    assert "# mine @ file:///home/me/mine" in found.text

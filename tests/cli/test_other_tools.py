@@ -1,0 +1,264 @@
+"""From another tool's file to a lock, and back. Commands, git, uv and Debian are real; github.com is a folder."""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.actions.places import make_files, record
+from tests.cli.conftest import Surroundings
+from tests.cli.places import CARD, COMFYUI, Place, refused
+from tests.outside.repositories import commit
+
+FORMATS = {
+    "manager-snapshot": "snapshot.json",
+    "cpack": "x.cpack.zip",
+    "cpack-0.3": "old.cpack.zip",
+    "comfyui-json": "deps.json",
+    "pylock": "pylock.toml",
+    "comfy-cli": "build.json",
+    "desktop-snapshot": "desktop.json",
+    "view-comfy": "view_comfy.json",
+}
+PROMPT = {"1": {"class_type": "HelloCard", "inputs": {"text": "hi"}}, "2": {"class_type": "SaveImage", "inputs": {}}}
+SHA = "5" * 64
+
+
+class Forge(Place):
+    """A place whose github.com is a folder, and the commits in it."""
+
+    core: str
+    card: str
+
+
+@pytest.fixture
+def forge(tmp_path: Path, surroundings: Surroundings) -> Forge:
+    folder = tmp_path / "forge"
+    place = Forge.new(
+        tmp_path / "place",
+        {
+            **surroundings.env,
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.file://{folder}/.insteadOf",
+            "GIT_CONFIG_VALUE_0": "https://github.com/",
+        },
+    )
+    date = "2025-05-01T00:00:00Z"
+    object.__setattr__(place, "core", commit(folder / "comfyanonymous" / "ComfyUI", COMFYUI, date=date))
+    object.__setattr__(place, "card", commit(folder / "ann" / "card", {"__init__.py": CARD}, date=date))
+    commit(folder / "ann" / "card", {"__init__.py": "NODE_CLASS_MAPPINGS = {}\n"}, date="2025-05-02T00:00:00Z")
+    return place  # type: ignore[return-value]
+
+
+def snapshot(forge: Forge, **more: object) -> dict[str, object]:
+    return {
+        "comfyui": forge.core,
+        "git_custom_nodes": {"https://github.com/ann/card": {"hash": forge.card, "disabled": False}},
+        "cnr_custom_nodes": {},
+        "file_custom_nodes": [],
+        "pips": {"base==1.0": "", "pip==25.0": ""},
+        **more,
+    }
+
+
+def made(forge: Forge, folder: str = "portrait", **more: object) -> None:
+    """A folder imported from a snapshot, and locked."""
+    forge.write("snap.json", json.dumps(snapshot(forge, **more)))
+    forge.write("w.json", json.dumps(PROMPT))
+    done = forge.run("import", "snap.json", "--workflow", "w.json", "--to", folder)
+    assert done.status == 0, done.err
+    config = forge.work / folder / "pycomfy.toml"
+    # A list of packages is for one platform in most formats.
+    config.write_text(config.read_text().replace("\noverrides", '\nplatforms = ["linux/amd64"]\noverrides', 1))
+    done = forge.run("lock", folder)
+    assert done.status == 0, done.err
+
+
+def test_a_snapshot_becomes_a_folder_that_locks_to_its_pins(forge: Forge) -> None:
+    made(forge)
+    lock = json.loads((forge.work / "portrait/pycomfy.lock").read_text())
+    assert lock["name"] == "portrait" and lock["comfyui"]["source"]["commit"] == forge.core
+    assert [(p["name"], p["source"]["commit"], p["types"]) for p in lock["packs"]] == [
+        ("card", forge.card, ["HelloCard"])
+    ]
+    # The index has base 2.0 as well; pip, which nothing asks for, is not installed.
+    assert [(w["name"], w["version"]) for w in lock["platforms"]["linux/amd64"]["wheels"]] == [("base", "1.0")]
+
+
+def test_a_lock_goes_to_another_tool_and_comes_back_the_same(forge: Forge) -> None:
+    made(forge)
+    lock = (forge.work / "portrait/pycomfy.lock").read_bytes()
+    for format_, file in FORMATS.items():
+        if format_ in ("pylock", "view-comfy"):
+            continue
+        done = forge.run("export", "portrait/pycomfy.lock", "--format", format_, "-o", file, "--json")
+        assert done.status == 0, done.err
+        told = done.json()
+        assert told["format"] == format_ and told["size"] == (forge.work / file).stat().st_size
+        assert any("Debian packages" in lost for lost in told["lost"])
+        back = forge.work / f"back-{format_}"
+        done = forge.run("import", file, "--to", back, "--workflow", "w.json", "--name", "portrait", "--json")
+        assert done.status == 0, done.err
+        assert done.json()["format"] == format_
+        missing = "" if "platforms" in (back / "pycomfy.toml").read_text() else 'platforms = ["linux/amd64"]\n'
+        missing += 'overrides = ["base==1.0"]\n' if format_ == "comfyui-json" else ""
+        (back / "pycomfy.toml").write_text(missing + (back / "pycomfy.toml").read_text())
+        assert forge.run("lock", back).status == 0
+        assert (back / "pycomfy.lock").read_bytes() == lock, format_
+
+
+def test_python_packages_go_to_a_pylock_and_come_back(forge: Forge) -> None:
+    made(forge)
+    assert forge.run("export", "./portrait", "--format", "pylock", "-o", "pylock.toml").status == 0
+    done = forge.run("import", "pylock.toml", "--to", "back", "--json")
+    assert done.json() | {"notes": []} == {
+        "folder": "back",
+        "format": "pylock",
+        "workflow": False,
+        "packs": 0,
+        "packages": 1,
+        "models": 0,
+        "inputs": 0,
+        "files": [],
+        "notes": [],
+    }
+    assert '"base==1.0"' in (forge.work / "back/pycomfy.toml").read_text()
+
+
+def test_a_package_of_comfy_pack_carries_workflow_and_input_files(forge: Forge) -> None:
+    files = {
+        "snapshot.json": json.dumps(snapshot(forge, python="3.11", models=[])),
+        "workflow_api.json": json.dumps({**PROMPT, "3": {"class_type": "LoadImage", "inputs": {"image": "in.png"}}}),
+        "input/in.png": "a picture",
+    }
+    with zipfile.ZipFile(forge.work / "card.cpack.zip", "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    done = forge.run("import", "card.cpack.zip")
+    assert done.status == 0 and "1 in card/input" in done.out and "pycomfy lock card" in done.out
+    assert (forge.work / "card/workflow.json").read_text() == files["workflow_api.json"]
+    assert (forge.work / "card/input/in.png").read_text() == "a picture"
+    # LoadImage is not in this ComfyUI, so the lock is of a workflow without it.
+    made(forge)
+    (forge.work / "portrait/input").mkdir()
+    outcomes = [forge.run("export", "portrait/", "--format", "cpack", "-o", f"{n}.cpack.zip") for n in (1, 2)]
+    assert all("ComfyUI-Manager 3.31.9 is in it besides" in o.out for o in outcomes)
+    assert (forge.work / "1.cpack.zip").read_bytes() == (forge.work / "2.cpack.zip").read_bytes()
+
+
+def test_a_registrys_pack_that_nobody_knows_is_a_question_not_a_guess(forge: Forge) -> None:
+    forge.write("snap.json", json.dumps(snapshot(forge, cnr_custom_nodes={"pack-z": "1.0.1"})))
+    forge.write("w.json", json.dumps(PROMPT))
+    assert forge.run("import", "snap.json", "--workflow", "w.json", "--to", "p").status == 0
+    outcome = refused(forge, "lock", "p", code="unpinned-pack")
+    assert "pack-z" in outcome.err and "[packs.pack-z] git = " in outcome.err
+
+
+def recorded(place: Place, monkeypatch: pytest.MonkeyPatch, **files: bytes) -> None:
+    from pycomfy.outside.home import Home
+
+    # The library's commits have the test's author.
+    for key, value in place.env.items():
+        monkeypatch.setenv(key, value)
+    record(Home(place.data, place.data / "cache"), {**make_files("portrait"), **files})
+
+
+def test_a_version_goes_to_every_tool(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    interface = {
+        "version": 1,
+        "parameters": [
+            {
+                "name": "steps",
+                "type": "integer",
+                "targets": [{"node": "2", "input": "steps"}],
+                "default": 20,
+                "minimum": 1,
+            },
+            {"name": "odd", "type": "json", "targets": [{"node": "2", "input": "odd"}]},
+        ],
+    }
+    recorded(place, monkeypatch, **{"interface.json": json.dumps(interface).encode()})
+    for format_, file in FORMATS.items():
+        done = place.run("export", "portrait", "--format", format_, "-o", file)
+        assert done.status == 0, done.err
+        assert file in done.out and "left out: " in done.out
+    form = json.loads((place.work / "view_comfy.json").read_text())["workflows"][0]
+    (group,) = form["viewComfyJSON"]["inputs"]
+    assert group["inputs"][0]["workflowPath"] == ["2", "inputs", "steps"]
+    assert group["inputs"][0]["validations"] == {"required": False, "min": 1}
+    assert json.loads((place.work / "snapshot.json").read_text()) == {
+        # It comes from a folder, and is not pinned by a commit.
+        "comfyui": None,
+        "git_custom_nodes": {"https://x.test/p": {"hash": "d" * 40, "disabled": False}},
+        "cnr_custom_nodes": {},
+        "file_custom_nodes": [],
+        "pips": {"torch==2.9.0": ""},
+    }
+    done = place.run("import", "view_comfy.json", "--to", "form")
+    assert done.status == 0, done.err
+    assert '[inputs]\nsteps = "2.steps"' in (place.work / "form/pycomfy.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("export", "x", "-o", "x", "--format", "docker"),
+        ("export", "x", "-o", "x", "--format", "pylock", "--models"),
+        ("export", "x", "-o", "x", "--platform", "linux/amd64"),
+        ("export", "x", "-o", "x", "--format", "pylock", "--platform", "windows"),
+        ("import", "x", "--format", "docker"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(place: Place, arguments: tuple[str, ...]) -> None:
+    assert place.run(*arguments).status == 2
+
+
+def test_what_cannot_be_imported_is_refused_and_leaves_nothing(place: Place) -> None:
+    def check(name: str, data: str | bytes, *more: str) -> None:
+        refused(place, "import", place.write(name, data), *more, code="bad-input")
+
+    check("w.json", json.dumps(PROMPT))
+    check("x.json", "{")
+    check("x.zip", b"PK\x03\x04")
+    check("y.json", json.dumps({"git_custom_nodes": {}}), "--format", "pylock")
+    refused(place, "import", "none.json", code="not-found")
+    refused(place, "import", "/dev/zero", code="bad-input")
+    bad = {"git_custom_nodes": {}, "python": "3.11"}
+    with zipfile.ZipFile(place.work / "bad.cpack.zip", "w") as archive:
+        archive.writestr("snapshot.json", json.dumps(bad))
+        archive.writestr("input/x", "x")
+        archive.writestr("workflow.json", "no workflow")
+    refused(place, "import", "bad.cpack.zip", code="bad-workflow")
+    assert {p.name for p in place.work.iterdir()} == {"w.json", "x.json", "x.zip", "y.json", "bad.cpack.zip"}
+    assert place.half_written() == []
+
+
+def test_a_folder_that_is_there_stays_as_it_is(place: Place) -> None:
+    place.write("snap.json", json.dumps({"git_custom_nodes": {}}))
+    place.write("snap/mine.txt", "mine")
+    refused(place, "import", "snap.json", code="bad-input")
+    assert [p.name for p in (place.work / "snap").iterdir()] == ["mine.txt"]
+
+
+def test_an_input_file_is_taken_from_beside_the_lock_alone(forge: Forge, tmp_path: Path) -> None:
+    core = forge.root.parent / "forge/comfyanonymous/ComfyUI"
+    nodes = "class N: pass\nNODE_CLASS_MAPPINGS = {'SaveImage': N, 'LoadImage': N}\n"
+    object.__setattr__(forge, "core", commit(core, {"nodes.py": nodes}, date="2025-05-03T00:00:00Z"))
+    (tmp_path / "secret.png").write_text("secret")
+    names = ["in.png", str(tmp_path / "secret.png"), "../../../secret.png", "link.png", "gone.png"]
+    prompt: Mapping[str, Any] = {
+        str(n): {"class_type": "LoadImage", "inputs": {"image": name}} for n, name in enumerate(names, start=1)
+    }
+    forge.write("snap.json", json.dumps(snapshot(forge, git_custom_nodes={})))
+    forge.write("w.json", json.dumps(prompt))
+    assert forge.run("import", "snap.json", "--workflow", "w.json", "--to", "p").status == 0
+    assert forge.run("lock", "p", "--platform", "linux/amd64").status == 0
+    forge.write("p/input/in.png", "a picture")
+    (forge.work / "p/input/link.png").symlink_to(tmp_path / "secret.png")
+    done = forge.run("export", "p/", "--format", "cpack", "-o", "x.cpack.zip")
+    assert done.status == 0 and done.out.count("left out: the input file") == 4
+    with zipfile.ZipFile(forge.work / "x.cpack.zip") as archive:
+        assert [n for n in archive.namelist() if n.startswith("input/")] == ["input/in.png"]
