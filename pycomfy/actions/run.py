@@ -1,7 +1,6 @@
 """`run`: one job in a version's image, its outputs in a folder, the container gone."""
 
 import contextlib
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -36,6 +35,7 @@ from pycomfy.outside.job import (
 )
 from pycomfy.outside.models.view import ModelView
 from pycomfy.outside.results import save_result
+from pycomfy.outside.scratch import scratch_folder
 from pycomfy.outside.store import ImageRecord, Run, Store, database_path
 from pycomfy.progress import Progress, Task
 
@@ -103,16 +103,18 @@ def run(request: RunRequest, home: Home, progress: Progress) -> RunResult:
     reference = parse_reference(request.reference)
     record = find_record(home, reference, progress)
     if not request.arguments:
-        return _run(request, record, home, progress)
+        return _run(request, record, {}, home, progress)
     with _job_folder(home) as folder:
         inputs = folder / "input"
         filled = fill_prompt(home, Reference(record.name, record.version), request.arguments, inputs)
         job = replace(request.job, prompt=filled.prompt, workflow=filled.workflow)
         request = replace(request, job=job, inputs=inputs if inputs.exists() else None)
-        return _run(request, record, home, progress)
+        return _run(request, record, filled.values, home, progress)
 
 
-def _run(request: RunRequest, record: ImageRecord, home: Home, progress: Progress) -> RunResult:
+def _run(
+    request: RunRequest, record: ImageRecord, values: Mapping[str, object], home: Home, progress: Progress
+) -> RunResult:
     engine = find_engine(request.options.engine)
     if request.options.models == "auto":
         found = view_models(Reference(record.name, record.version), home, progress)
@@ -124,13 +126,14 @@ def _run(request: RunRequest, record: ImageRecord, home: Home, progress: Progres
     try:
         result = run_image(engine, image, f"{record.name}@{record.version}", request, home, progress)
     except PycomfyError as e:
-        failed = Run(engine.kind, request.options.gpus, time.monotonic() - began, error=str(e))
+        failed = Run(engine.kind, request.options.gpus, time.monotonic() - began, error=str(e), inputs=values)
         with Store(database_path(home)) as store:
             store.record_run(record, failed)
         raise
     outputs = tuple(o.as_dict() for o in result.outputs)
+    done = Run(engine.kind, request.options.gpus, result.seconds, outputs, inputs=values)
     with Store(database_path(home)) as store:
-        store.record_run(record, Run(engine.kind, request.options.gpus, result.seconds, outputs))
+        store.record_run(record, done)
     return result
 
 
@@ -171,10 +174,8 @@ def run_image(
 @contextlib.contextmanager
 def _job_folder(home: Home) -> Iterator[Path]:
     """A new folder, which is gone afterwards."""
-    jobs = home.cache / "jobs"
-    jobs.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=jobs, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with scratch_folder(home.cache / "jobs", "job-") as folder:
+        yield folder
 
 
 def _view(options: RunOptions) -> ModelView | None:
