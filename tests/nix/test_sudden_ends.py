@@ -1,0 +1,176 @@
+"""Ended at twenty moments of whatever they do, commands lose nothing that was recorded, and the next one finishes.
+
+In every other turn the whole machine goes off; in the others pycomfy is killed, and the Nix that it started goes on.
+"""
+
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycomfy.actions import archive
+from pycomfy.actions.log import log
+from pycomfy.flow.lock.model import Root
+from pycomfy.outside.archive import check_archive, find_archive
+from pycomfy.outside.library import Library, library_path
+from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.outside.scratch import remove_folder
+from pycomfy.outside.store import Store, database_path
+from pycomfy.progress import Silent
+from tests.nix.machines import Machine, spread, timed, write_project
+from tests.nix.projects import Workshop
+from tests.nix.test_archive import make_lock
+
+pytestmark = [
+    pytest.mark.story,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may make namespaces and mount a folder over /nix"),
+]
+
+TURNS = 20
+SEED = 5
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A machine that has `small@1` built and archived, and what `small@2` is built from."""
+
+    machine: Machine
+    second: Path
+    folder: Path
+
+    def prepare(self, *commands: tuple[str | Path, ...]) -> Machine:
+        """The machine after these commands."""
+        machine = self.machine.twin(self.folder / "before")
+        with machine.on() as on:
+            for command in commands:
+                on.run(*command)
+        return machine
+
+    def end_and_go_on(self, machine: Machine, command: tuple[str | Path, ...], check: Callable[[Machine], Any]) -> None:
+        """Run `command` undisturbed, then end it in twenty moments, each on a machine as it was before, and run it
+        again. `check` says what must be after a whole run: the same each time."""
+        whole = machine.twin(self.folder / "whole")
+        with whole.on() as on:
+            duration, _ = timed(on, *command)
+            expected = check(on)
+        chance = random.Random(SEED)
+        moments = spread(duration, [chance.random() for _ in range(TURNS)])
+        print(f"{command[0]}: {duration:.2f} s, ended at", *(f"{moment:.2f}" for moment in moments))
+        recorded, ended = what_is_recorded(machine), 0
+        for turn, moment in enumerate(moments):
+            victim = machine.twin(self.folder / f"turn-{turn}")
+            with victim.on() as on:
+                ended += on.kill(on.start(*command), moment, everything=turn % 2 == 0)
+                check_whole(victim, recorded, f"ended after {moment:.3f} s")
+                if turn % 2:
+                    on.run(*command)
+                    assert check(on) == expected, f"ended after {moment:.3f} s"
+            if turn % 2 == 0:
+                with victim.on() as on:
+                    on.run(*command)
+                    assert check(on) == expected, f"ended after {moment:.3f} s"
+            check_whole(victim, recorded, f"ended after {moment:.3f} s, and done again")
+            remove_folder(victim.root)
+        assert ended > TURNS / 2, "too quick to be ended"
+
+
+@pytest.fixture
+def scene(workshop: Workshop, root: Root, tmp_path: Path) -> Scene:
+    machine = Machine.new(tmp_path / "machine")
+    lock = make_lock(workshop, root, "one")
+    machine.give(workshop, lock)
+    first = write_project(tmp_path / "first", workshop, lock)
+    shutil.rmtree(workshop.folder / "greeter")
+    other = make_lock(workshop, root, "two")
+    more = workshop.wheel("three", {"three.py": b"z = 3\n" * 100_000})
+    platform = other.platforms["linux/amd64"].model_copy(
+        update={"wheels": (*other.platforms["linux/amd64"].wheels, more)}
+    )
+    other = other.model_copy(update={"platforms": {"linux/amd64": platform}})
+    second = write_project(tmp_path / "second", workshop, other)
+    with machine.on() as on:
+        on.run("build", first, "--no-prove")
+    return Scene(machine, second, tmp_path)
+
+
+def what_is_recorded(machine: Machine) -> dict[str, Any]:
+    """Every version with its image, as library and record have it."""
+    library = Library(library_path(machine.home))
+    versions = [version for name in library.names() for version in library.versions(name)]
+    with Store(database_path(machine.home)) as store:
+        record = {f"{v.name}@{v.version}": (v.commit, v.manifest_digest) for v in store.versions()}
+    return {v.label: (v.commit, library.images(v.tree), record.get(v.label)) for v in versions}
+
+
+def check_whole(machine: Machine, recorded: dict[str, Any], when: str) -> None:
+    """The archive and the library are whole, the record opens, and all that was recorded is."""
+    assert check_archive(find_archive(machine.home), lambda amount: None) == [], when
+    command = ["git", "-c", "safe.directory=*", "fsck", "--strict", "--no-dangling", "--no-progress"]
+    done = subprocess.run(
+        command, cwd=library_path(machine.home), check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert (done.returncode, done.stdout) == (0, b""), when
+    with closing(sqlite3.connect(database_path(machine.home))) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)], when
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == [], when
+    now = what_is_recorded(machine)
+    assert {label: now.get(label) for label in recorded} == recorded, when
+
+
+def check_tidy(machine: Machine) -> None:
+    """Nothing is left of what was ended, once the archive's clean-up ran."""
+    archive.collect_garbage(machine.home)
+    assert find_archive(machine.home).leftovers() == []
+    data = machine.home.data
+    made = [p for p in data.rglob("*") if p.name.startswith(".") or p.parent.name in ("projects", "jobs")]
+    assert [str(p.relative_to(data)) for p in made if p.name != ".lock"] == []
+
+
+def versions_and_archive(machine: Machine) -> dict[str, Any]:
+    """What a whole run leaves, but for times and commits."""
+    versions = log(machine.home, Silent())
+    status = archive.status(machine.home, NixSettings(store=machine.root))
+    assert status.missing == () and status.needed == status.present
+    check_tidy(machine)
+    return {"log": [(v.name, v.version, v.manifest_digest) for v in versions], "needed": status.needed}
+
+
+def test_a_build_goes_on_after_any_sudden_end(scene: Scene) -> None:
+    command = ("build", scene.second, "--no-prove")
+    scene.end_and_go_on(scene.machine, command, versions_and_archive)
+
+
+def test_filling_the_archive_goes_on_after_any_sudden_end(scene: Scene) -> None:
+    machine = scene.prepare(("build", scene.second, "--no-prove", "--no-archive"))
+    shutil.rmtree(find_archive(machine.home).folder)
+    scene.end_and_go_on(machine, ("archive", "fill"), versions_and_archive)
+
+
+def test_an_import_goes_on_after_any_sudden_end(scene: Scene) -> None:
+    """Into a machine that has the version before."""
+    bundle = scene.folder / "small.tar.zst"
+    scene.prepare(("build", scene.second, "--no-prove"), ("export", "small@2", "-o", bundle))
+    scene.end_and_go_on(scene.machine, ("import", bundle), versions_and_archive)
+
+
+def test_a_restore_goes_on_after_any_sudden_end(scene: Scene) -> None:
+    built = scene.prepare(("build", scene.second, "--no-prove"))
+    # The store is as it was before that build.
+    machine = scene.machine.twin(scene.folder / "restoring")
+    shutil.rmtree(machine.home.data)
+    built.home.data.rename(machine.home.data)
+
+    def restored(on: Machine) -> dict[str, Any]:
+        again = on.run("restore", "small@2", "--offline")
+        assert again["same"] and again["layers_built"] == 0
+        return {**versions_and_archive(on), "digest": again["manifest_digest"]}
+
+    scene.end_and_go_on(machine, ("restore", "small@2", "--offline"), restored)
