@@ -48,6 +48,9 @@ def lock(
     platform: Annotated[
         list[str] | None, typer.Option(metavar="|".join(get_args(PlatformName)), help="Lock only this. Repeatable.")
     ] = None,
+    accelerator: Annotated[
+        str | None, typer.Option(metavar="cpu|cu128|rocm6.4|…", help="Take PyTorch's builds for this.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write the lock, if not beside the workflow.")
     ] = None,
@@ -72,6 +75,7 @@ def lock(
         nodes=_pairs(node, "--node", "NAME=COMMIT"),
         as_of=_moment(as_of),
         platforms=_platforms(platform),
+        accelerator=accelerator,
         prefer=tuple(prefer or ()),
         update=tuple(update or ()),
         output=output,
@@ -118,7 +122,7 @@ def _platforms(values: list[str] | None) -> tuple[PlatformName, ...]:
 def _show(result: LockResult) -> None:
     lock = result.lock
     print(f"{'wrote' if result.changed else 'unchanged'} {result.path}")
-    print(f"  {lock.name}, as of {lock.as_of}, Python {lock.python}")
+    print(f"  {lock.name}, as of {lock.as_of}, Python {lock.python}{lock.variant}")
     print(f"  ComfyUI {lock.comfyui.version} from {_place(lock.comfyui.source)}")
     for pack in lock.packs:
         types = f": {', '.join(pack.types)}" if pack.types else ""
@@ -149,7 +153,7 @@ def _explain(result: LockResult) -> None:
     for reason in result.reasons:
         print(f"  {reason.type}: {reason.source} ({reason.rule}: {reason.evidence})")
     for name, commit in {r.source: r.commit for r in result.reasons if r.commit}.items():
-        print(f"  {name} is at {commit}")
+        print(f"  the commit of {name}: {commit}")
 
 
 def _place(source: Source) -> str:
