@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from pycomfy.errors import Unresolved
+from pycomfy.errors import PycomfyError, Unresolved
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.git import Objects, Repository
@@ -21,9 +21,13 @@ MOST_FILES = 100_000
 MOST_BYTES = 8 << 30
 MOST_TEXT = 2 << 20
 MOST_SUBMODULE_DEPTH = 4
+MOST_DEPTH = 200
+"""Folders one in another; git and Nix go into them by recursion."""
 
 FILE, PROGRAM, GROUP_FILE, LINK, SUBMODULE = "100644", "100755", "100664", "120000", "160000"
 """git's modes; the third is of old repositories and means the first."""
+
+_WITHOUT = "take a commit or a fork without it, or copy the files and name the copy: path = …"
 
 
 class Entry(NamedTuple):
@@ -41,6 +45,8 @@ class Entry(NamedTuple):
 
 def list_entries(repository: Repository, commit: str) -> tuple[Entry, ...]:
     """All files of `commit`, which must have been fetched. Raises `Unresolved` for paths that could do harm."""
+    with repository.objects() as objects:
+        _check_extent(repository, objects, commit)
     done = repository.git("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
     if done.status != 0:
         raise _refused(repository, f"commit {commit} cannot be listed: {done.message}")
@@ -140,6 +146,8 @@ def _read_submodules(repository: Repository, entries: tuple[Entry, ...]) -> Mapp
     listed = next((e for e in entries if e.path == ".gitmodules" and e.is_file), None)
     if not paths or listed is None:
         return {}
+    if listed.size > MOST_TEXT:
+        raise _refused(repository, ".gitmodules is too large")
     done = repository.git("config", "--blob", listed.object, "--no-includes", "-z", "--list")
     if done.status != 0:
         raise _refused(repository, f".gitmodules cannot be read: {done.message}")
@@ -172,8 +180,57 @@ def _write_submodule(repository: Repository, url: str, entry: Entry, to: Path, w
     if wish.depth >= MOST_SUBMODULE_DEPTH:
         raise _refused(repository, f"submodule {entry.path} is nested more than {MOST_SUBMODULE_DEPTH} deep")
     inner = Repository(url, owner=repository.owner, cache=repository.cache)
-    inner.fetch(entry.object)
+    try:
+        inner.fetch(entry.object)
+    except PycomfyError as e:
+        # It is told as its own cause would be, but what mends it is a matter of the pack.
+        e.what, e.fix = f"{e.what} (its submodule {entry.path})", f"{_WITHOUT}; or {e.fix}"
+        raise
     return _write(inner, entry.object, to, _Wish(wish.lfs, wish.depth + 1))
+
+
+def _check_extent(repository: Repository, objects: Objects, commit: str) -> None:
+    """Refuse a tree that has more files than anyone may write, before git lists them: ten folders within ten others,
+    ten times over, are a few kilobytes. Each folder is read once, however often it is there."""
+    found = re.match(rb"tree ([0-9a-f]{40})\n", objects.read(commit))
+    if found is None:
+        raise _refused(repository, f"commit {commit} has no tree")
+    top = found[1].decode()
+    folders: dict[str, tuple[list[str], int]] = {}
+    extents: dict[str, tuple[int, int]] = {}  # files in a folder, and how many folders are one in another there
+    waiting = [top]
+    while waiting:
+        tree = waiting[-1]
+        if tree not in folders:
+            folders[tree] = _read_folder(repository, objects, tree)
+        inner, files = folders[tree]
+        if unknown := [f for f in inner if f not in extents]:
+            waiting.extend(dict.fromkeys(unknown))
+            continue
+        known = [extents[f] for f in inner]
+        extents[tree] = files + sum(n for n, _ in known), 1 + max((d for _, d in known), default=0)
+        waiting.pop()
+        if extents[tree][0] > MOST_FILES or len(extents) > MOST_FILES:
+            raise _refused(repository, f"it has more than {MOST_FILES} files")
+        if extents[tree][1] > MOST_DEPTH:
+            raise _refused(repository, f"it has more than {MOST_DEPTH} folders in one another")
+
+
+def _read_folder(repository: Repository, objects: Objects, tree: str) -> tuple[list[str], int]:
+    """The folders in a tree object, each as often as it is there, and the number of its other entries."""
+    data, at = objects.read(tree), 0
+    folders: list[str] = []
+    others = 0
+    while at < len(data):
+        end = data.find(b"\0", at)
+        if end < 0:
+            raise _refused(repository, f"the object {tree} is no tree")
+        if data[at:end].partition(b" ")[0].lstrip(b"0") == b"40000":
+            folders.append(data[end + 1 : end + 21].hex())
+        else:
+            others += 1
+        at = end + 21
+    return folders, others
 
 
 def _check_entries(repository: Repository, entries: list[Entry]) -> None:
@@ -181,8 +238,7 @@ def _check_entries(repository: Repository, entries: list[Entry]) -> None:
         raise _refused(repository, f"it has more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB")
     paths = {e.path for e in entries}
     for entry in entries:
-        parts = entry.path.split("/")
-        if any(part.lower() in ("", ".", "..", ".git") or len(os.fsencode(part)) > 255 for part in parts):
+        if any(_is_trick(part) for part in entry.path.split("/")):
             raise _refused(repository, f"it has a file named {entry.path[:200]!r}")
         if len(os.fsencode(entry.path)) > 2000:
             raise _refused(repository, f"the path {entry.path[:100]!r}… is too long")
@@ -194,6 +250,18 @@ def _check_entries(repository: Repository, entries: list[Entry]) -> None:
             raise _refused(repository, f"{entry.path} lies in a folder that is a file or link as well")
     if len(paths) != len(entries):
         raise _refused(repository, "it has two files of the same name")
+
+
+# Signs that the file systems of other machines leave out of names.
+_UNSEEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+
+
+def _is_trick(name: str) -> bool:
+    """Whether a name means another place, git's own folder (on whatever file system a tree may come to lie), or is made
+    to deceive who reads it."""
+    plain = _UNSEEN.sub("", name).partition(":")[0].rstrip(" .").lower()
+    control = any(ord(c) < 32 or ord(c) == 127 for c in name)
+    return control or name in ("", ".", "..") or plain in (".git", "git~1") or len(os.fsencode(name)) > 255
 
 
 def _check_links(repository: Repository, out: Path) -> None:
@@ -212,5 +280,5 @@ def _refused(repository: Repository, why: str) -> Unresolved:
     return Unresolved(
         f"{repository.owner}: the git repository is refused: {why}",
         where=repository.address.public,
-        fix="take a commit or a fork without it, or copy the files and name the copy: path = …",
+        fix=_WITHOUT,
     )

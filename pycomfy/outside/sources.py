@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import posixpath
 import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -221,13 +223,14 @@ def _read_wheel(path: Path, spec: WheelSpec, owner: str) -> dict[str, str]:
     files: dict[str, str] = {}
     try:
         with zipfile.ZipFile(path) as wheel:
+            _check_names(wheel.namelist(), owner, path.name)
             members = [m for m in wheel.infolist() if m.filename.startswith(prefix) and not m.is_dir()]
             names = {m.filename.removeprefix(prefix) for m in members}
             for member in members:
                 name = member.filename.removeprefix(prefix)
                 if is_text(name) and name not in spec.exclude and member.file_size <= MOST_TEXT:
                     files[name] = _decode(wheel.read(member))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as e:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as e:
         raise BadInput(f"{owner}: not a wheel: {e}", where=path.name, fix="name another wheel") from e
     where = f"pycomfy.toml, the wheel {spec.wheel}"
     if not members:
@@ -235,6 +238,18 @@ def _read_wheel(path: Path, spec: WheelSpec, owner: str) -> dict[str, str]:
     if absent := [name for name in spec.exclude if name not in names]:
         raise NotFound(f"{owner}: the folder has no file {', '.join(absent)}", where=where, fix="correct exclude = …")
     return files
+
+
+def _check_names(names: list[str], owner: str, wheel: str) -> None:
+    """What builds the image refuses such a wheel as well; here it is told sooner."""
+    for name in names:
+        path = name.removesuffix("/")
+        if path.startswith("/") or posixpath.normpath(path) != path or path.split("/")[0] == ".." or "\\" in path:
+            raise BadInput(
+                f"{owner}: the wheel is refused: it has a file named {name[:200]!r}",
+                where=wheel,
+                fix="name another wheel, or another source",
+            )
 
 
 def _pin_url(spec: UrlSpec, owner: str, home: Home) -> Pinned:

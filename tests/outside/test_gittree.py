@@ -108,6 +108,16 @@ def test_a_hostile_tree_is_refused(tmp_path: Path, entries: list[tuple[str, str,
     assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
 
 
+@pytest.mark.parametrize(
+    "name",
+    [".git", ".git ", ".git.", "git~1", ".G\u200cIT", ".git::$INDEX_ALLOCATION", ".", "a\tb", "a\x7fb", "x" * 256],
+)
+def test_a_name_that_tricks_on_any_file_system_is_refused(tmp_path: Path, name: str) -> None:
+    make_commit(tmp_path / "pack", [("100644", name, "x")])
+    with pytest.raises(Unresolved, match="it has a file named"):
+        checkout(tmp_path / "pack", tmp_path)
+
+
 def test_submodules_are_part_of_the_tree(tmp_path: Path) -> None:
     commit(tmp_path / "inner", {"inner.py": "1"})
     commit(tmp_path / "pack", {"a.py": ""})
@@ -120,7 +130,21 @@ def test_submodules_are_part_of_the_tree(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").rglob(".git"))
 
 
-@pytest.mark.parametrize("url", ["file:///etc", "/etc", "-u./run", "ext::sh -c id", "http://h/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc",
+        "/etc",
+        "-u./run",
+        "--upload-pack=./run",
+        "ext::sh -c id",
+        "fd::3",
+        "http://h/x",
+        "https://-x/y",
+        "https://me%0ahost=x@h/x",
+        "ssh://-oProxyCommand=x/y",
+    ],
+)
 def test_a_submodule_may_not_point_into_this_machine(tmp_path: Path, url: str) -> None:
     commit(tmp_path / "inner", {"inner.py": "1"})
     commit(tmp_path / "pack", {"a.py": ""})
