@@ -1,0 +1,91 @@
+"""Ten processes build and record into one data folder at once: no version is lost, and none is refused."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycomfy.flow.lock.model import Lock, Root
+from tests.nix.machines import Machine, answer, write_project
+from tests.nix.projects import Workshop
+from tests.nix.test_archive import make_lock
+from tests.nix.test_sudden_ends import check_tidy, check_whole, versions_and_archive, what_is_recorded
+
+pytestmark = [
+    pytest.mark.story,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may make namespaces and mount a folder over /nix"),
+]
+
+MANY = 10
+
+
+def new_lock(workshop: Workshop, root: Root, name: str, pack: str) -> Lock:
+    """A lock with a node pack of its own."""
+    shutil.rmtree(workshop.folder / "greeter", ignore_errors=True)
+    return make_lock(workshop, root, pack).model_copy(update={"name": name})
+
+
+@pytest.fixture
+def machine(workshop: Workshop, root: Root, tmp_path: Path) -> Machine:
+    """One with an empty data folder, whose store has the large layers."""
+    machine = Machine.new(tmp_path / "machine")
+    lock = new_lock(workshop, root, "first", "none")
+    machine.give(workshop, lock)
+    with machine.on() as on:
+        on.run("build", write_project(tmp_path / "first", workshop, lock), "--no-prove")
+    shutil.rmtree(machine.home.data)
+    return machine
+
+
+def build_all(machine: Machine, folders: list[Path]) -> list[dict[str, Any]]:
+    """What each `pycomfy build` says, all of them started at once."""
+    with machine.on() as on:
+        processes = [on.start("build", folder, "--no-prove") for folder in folders]
+        return [answer(process) for process in processes]
+
+
+def check(machine: Machine, built: list[dict[str, Any]]) -> None:
+    """Library, record and archive have what was built."""
+    recorded = what_is_recorded(machine)
+    assert {f"{b['name']}@{b['version']}": (b["commit"], b["manifest_digest"]) for b in built} == {
+        label: record for label, (_, _, record) in recorded.items()
+    }
+    assert all(images["linux/amd64"].manifest_digest == record[1] for _, images, record in recorded.values())
+    check_whole(machine, recorded, "after all builds")
+    assert versions_and_archive(machine)["needed"] == 4 + MANY
+    check_tidy(machine)
+
+
+def test_ten_workflows_are_built_at_once(machine: Machine, workshop: Workshop, root: Root, tmp_path: Path) -> None:
+    folders = []
+    for number in range(MANY):
+        lock = new_lock(workshop, root, f"flow-{number}", f"pack {number}")
+        folders.append(write_project(tmp_path / lock.name, workshop, lock))
+    built = build_all(machine, folders)
+    assert {(b["name"], b["version"]) for b in built} == {(f"flow-{n}", 1) for n in range(MANY)}
+    assert len({b["manifest_digest"] for b in built}) == MANY and all(b["new"] and b["archived"] for b in built)
+    check(machine, built)
+
+
+def test_ten_states_of_one_workflow_are_built_at_once(
+    machine: Machine, workshop: Workshop, root: Root, tmp_path: Path
+) -> None:
+    folders = []
+    for number in range(MANY):
+        lock = new_lock(workshop, root, "flow", f"pack {number}")
+        folders.append(write_project(tmp_path / f"state-{number}", workshop, lock))
+    built = build_all(machine, folders)
+    assert {b["version"] for b in built} == set(range(1, MANY + 1))
+    assert len({b["manifest_digest"] for b in built}) == MANY and all(b["new"] and b["archived"] for b in built)
+    check(machine, built)
+
+
+def test_one_state_built_ten_times_at_once_is_one_version(
+    machine: Machine, workshop: Workshop, root: Root, tmp_path: Path
+) -> None:
+    folder = write_project(tmp_path / "flow", workshop, new_lock(workshop, root, "flow", "pack"))
+    built = build_all(machine, [folder] * MANY)
+    assert {(b["version"], b["archived"]) for b in built} == {(1, True)}
+    assert [b["new"] for b in built].count(True) == 1 and len({b["manifest_digest"] for b in built}) == 1
