@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pycomfy.actions.kept import Kept, lend_known, read_kept
 from pycomfy.actions.wishes import read_bounded
 from pycomfy.errors import BadInput, PycomfyError, raise_all
 from pycomfy.flow.capture.model import CodeFound, Found, ModelFound, PythonFound
@@ -14,7 +15,9 @@ from pycomfy.flow.capture.packages import plan_packages
 from pycomfy.flow.capture.render import render_config, render_notes
 from pycomfy.flow.lock.config import parse_config
 from pycomfy.flow.lock.models import list_models
+from pycomfy.flow.lock.name import safe_name
 from pycomfy.flow.needs.find import find_needs
+from pycomfy.flow.version.snapshot import LOCK
 from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside.files import full_disk_is_an_error, new_folder
 from pycomfy.outside.home import Home
@@ -31,6 +34,7 @@ NOT_CODE = (
     *("custom_nodes", "models", "output", "input", "temp", "user"),
     *(".venv", "venv", "env", "python_embeded", "python_embedded"),
     PATHS_FILE,
+    LOCK,
 )
 """Names at the top of ComfyUI's folder that hold what its users put there."""
 
@@ -66,7 +70,7 @@ def capture(request: CaptureRequest, home: Home, progress: Progress) -> CaptureR
     _check_target(request.to, root)
     with new_folder(request.to) as out:
         found = _find(request, root, data, out, ModelStore(home, progress), progress)
-        text = render_config(found)
+        text = render_config(found, _name(request.workflow))
         parse_config(text, where=str(request.to / "pycomfy.toml"))
         _write(out, "pycomfy.toml", text)
         _write(out, "NOTES.md", render_notes(found))
@@ -76,6 +80,13 @@ def capture(request: CaptureRequest, home: Home, progress: Progress) -> CaptureR
         if data is not None:
             (out / "workflow.json").write_bytes(data)
     return CaptureResult(request.to, found, data is not None)
+
+
+def _name(workflow: Path | None) -> str | None:
+    """What the workflow is called; its file is called otherwise from now on."""
+    if workflow is None:
+        return None
+    return safe_name(workflow.absolute().parent.name if workflow.name == "workflow.json" else workflow.stem)
 
 
 def _check_target(to: Path, root: Path) -> None:
@@ -99,9 +110,10 @@ def _find(
 ) -> Found:
     problems: list[PycomfyError] = []
     folders = find_model_folders(root)
+    kept = read_kept(root, store.home)
     packs: list[CodeFound] = []
     with progress.step("Read ComfyUI and its node packs") as task:
-        comfyui, files = _comfyui(root, out)
+        comfyui, files = _comfyui(root, out, kept)
         own = {path.split("/")[1] for path in files if path.startswith(f"{_PACKS}/")}
         places = find_packs((root / _PACKS, *folders.packs), own)
         task.total(1 + len(places.packs))
@@ -109,7 +121,7 @@ def _find(
         for pack in places.packs:
             task.note(pack.path.name)
             with _collected(problems):
-                packs.append(_pack(pack, root, out))
+                packs.append(_pack(pack, root, out, kept))
             task.advance()
     python, notes = None, [*folders.notes]
     with _collected(problems):
@@ -128,6 +140,7 @@ def _find(
         disabled=places.disabled,
         manager=read_manager(root),
         notes=(*places.notes, *notes),
+        as_of=None if kept is None or python is None else kept.as_of(python.plan.pins),
     )
 
 
@@ -142,8 +155,9 @@ def _collected(problems: list[PycomfyError]) -> Iterator[None]:
 # — code —
 
 
-def _comfyui(root: Path, out: Path) -> tuple[CodeFound, Sequence[str]]:
-    found, files = capture_code(Subject("ComfyUI", root, str(root), (), NOT_CODE), out)
+def _comfyui(root: Path, out: Path, kept: Kept | None) -> tuple[CodeFound, Sequence[str]]:
+    with lend_known(kept, None) as known:
+        found, files = capture_code(Subject("ComfyUI", root, str(root), (), NOT_CODE), out, known)
     if found.folder is not None and not (out / found.folder / _PACKS).exists():
         # ComfyUI lists it when it starts.
         with full_disk_is_an_error(out):
@@ -156,11 +170,12 @@ def _comfyui(root: Path, out: Path) -> tuple[CodeFound, Sequence[str]]:
     return found, files
 
 
-def _pack(pack: PackPlace, root: Path, out: Path) -> CodeFound:
+def _pack(pack: PackPlace, root: Path, out: Path, kept: Kept | None) -> CodeFound:
     place = pack.path.relative_to(root).as_posix() if pack.path.is_relative_to(root) else str(pack.path)
     if pack.target.is_file():
         return capture_file(pack.name, pack.target, place, out)
-    return capture_code(Subject(pack.name, pack.target, place, (root,)), out)[0]
+    with lend_known(kept, pack.path.name) as known:
+        return capture_code(Subject(pack.name, pack.target, place, (root,)), out, known)[0]
 
 
 # — Python —

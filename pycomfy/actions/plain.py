@@ -1,13 +1,11 @@
 """`restore --to`: a version as a plain ComfyUI folder that runs without Nix and without containers."""
 
 import contextlib
-import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pycomfy.actions.realise import host_platform
 from pycomfy.actions.restore import (
@@ -18,16 +16,16 @@ from pycomfy.actions.restore import (
     missing_sources,
     say_missing_models,
 )
+from pycomfy.actions.shelf import Shelf, open_shelf, place_source
 from pycomfy.actions.stored import Stored, find_stored
-from pycomfy.errors import BadInput, BadLock, HashMismatch, PycomfyError, raise_all
+from pycomfy.errors import BadLock, PycomfyError, raise_all
 from pycomfy.flow.archive.needs import Need, list_wheels, need_of_source
-from pycomfy.flow.lock.model import ModelFile, Source, UrlSource, WheelTreeSource
-from pycomfy.outside.archive import Archive, find_archive
+from pycomfy.flow.lock.model import ModelFile
+from pycomfy.flow.version.snapshot import LOCK
+from pycomfy.outside.archive import find_archive
 from pycomfy.outside.files import full_disk_is_an_error, new_folder
 from pycomfy.outside.home import Home
 from pycomfy.outside.models.store import ModelStore
-from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import valid_paths
 from pycomfy.outside.venv import Venv, find_python
 from pycomfy.progress import Progress
 
@@ -63,10 +61,10 @@ def restore_plain(request: RestoreRequest, to: Path, home: Home, progress: Progr
     missing = say_missing_models(version, home, progress)
     with new_folder(to) as folder:
         with progress.step("Place ComfyUI and the node packs", total=len(code)) as task:
-            _place(shelf, code[0], version.lock.comfyui.source, folder)
+            place_source(shelf, code[0], version.lock.comfyui.source, folder)
             task.advance()
             for pack, need in zip(version.lock.packs, code[1:], strict=True):
-                _place(shelf, need, pack.source, folder / "custom_nodes" / pack.name)
+                place_source(shelf, need, pack.source, folder / "custom_nodes" / pack.name)
                 task.advance()
         _write_workflow(version, folder)
         _link_models([m for m in version.lock.models if m not in missing], store, folder)
@@ -76,7 +74,7 @@ def restore_plain(request: RestoreRequest, to: Path, home: Home, progress: Progr
 
 def _check(
     request: RestoreRequest, to: Path, needs: Sequence[Need], version: Stored, home: Home, progress: Progress
-) -> "tuple[Path, _Shelf]":
+) -> tuple[Path, Shelf]:
     """The Python to use, and where sources are. Raises all that is in the way at once."""
     problems: list[PycomfyError] = []
     python = Path()
@@ -97,85 +95,12 @@ def _check(
     )
     problems += [lacking(need, request.reference, archive) for need in absent]
     raise_all(problems)
-    here = valid_paths(settings, [n.path for n in needs]) if has_nix else []
-    return python, _Shelf(archive, settings, frozenset(here))
-
-
-@dataclass(frozen=True)
-class _Shelf:
-    """Where sources are taken from: this machine's store, for what is in `here`, else the archive."""
-
-    archive: Archive
-    settings: NixSettings
-    here: frozenset[str]
-
-    def take(self, need: Need, to: Path) -> None:
-        """A copy at `to`, which must not exist; it can be written."""
-        if need.path not in self.here:
-            self.archive.take(need.output, to)
-            return
-        place = self.settings.place(need.path)
-        if not place.is_dir():
-            shutil.copyfile(place, to)
-            return
-        shutil.copytree(place, to, symlinks=True)
-        for parent, _, files in os.walk(to):
-            Path(parent).chmod(0o755)
-            for path in (Path(parent, name) for name in files):
-                if not path.is_symlink():
-                    path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
-
-    def lend(self, need: Need, folder: Path) -> Path:
-        """The file, under its own name in `folder`; it must not be changed."""
-        to = folder / need.output.name
-        if need.path in self.here:
-            to.symlink_to(self.settings.place(need.path))
-        else:
-            self.archive.take(need.output, to)
-        return to
-
-
-def _place(shelf: _Shelf, need: Need, source: Source, to: Path) -> None:
-    """The files of `source` in the folder `to`."""
-    if to.exists() and any(to.iterdir()):
-        raise BadInput(f"{need.title} would cover files of another", where=to.name, fix="restore the image instead")
-    with full_disk_is_an_error(to):
-        to.mkdir(parents=True, exist_ok=True)
-        match source:
-            case UrlSource():
-                shelf.take(need, to / source.name)
-            case WheelTreeSource():
-                with tempfile.TemporaryDirectory(dir=to.parent, prefix=".wheel-") as place:
-                    _unzip(shelf.lend(need, Path(place)), source, to)
-            case _:
-                with tempfile.TemporaryDirectory(dir=to.parent, prefix=".tree-") as place:
-                    shelf.take(need, Path(place, "tree"))
-                    for path in Path(place, "tree").iterdir():
-                        path.rename(to / path.name)
-
-
-def _unzip(wheel: Path, source: WheelTreeSource, to: Path) -> None:
-    """The folder that `source` names, as in the image: files alone, of the two modes there are."""
-    prefix = source.folder + "/"
-    try:
-        with zipfile.ZipFile(wheel) as z:
-            for member in z.infolist():
-                name = member.filename.removeprefix(prefix)
-                if not member.filename.startswith(prefix) or member.is_dir() or name in source.exclude:
-                    continue
-                parts = PurePosixPath(name).parts
-                if name.startswith("/") or "\\" in name or ".." in parts or not parts:
-                    raise HashMismatch(f"{name!r} leads out of its folder", where=wheel.name, fix="lock again")
-                path = to.joinpath(*parts)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with z.open(member) as data, path.open("xb") as out:
-                    shutil.copyfileobj(data, out, 1 << 20)
-                path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, FileExistsError) as e:
-        raise HashMismatch(f"the wheel cannot be unpacked: {e}", where=wheel.name, fix="lock again") from e
+    return python, open_shelf(needs, archive, settings)
 
 
 def _write_workflow(version: Stored, folder: Path) -> None:
+    # So that `capture` knows what it was.
+    (folder / LOCK).write_bytes(version.files[LOCK])
     place = folder / "user" / "default" / "workflows"
     place.mkdir(parents=True, exist_ok=True)
     (place / f"{version.version.name}.json").write_bytes(version.files["workflow.json"])
@@ -194,7 +119,7 @@ def _link_models(models: Sequence[ModelFile], store: ModelStore, folder: Path) -
         link.symlink_to(store.place(model.sha256))
 
 
-def _install(shelf: _Shelf, wheels: Sequence[Need], python: Path, folder: Path, progress: Progress) -> None:
+def _install(shelf: Shelf, wheels: Sequence[Need], python: Path, folder: Path, progress: Progress) -> None:
     total = sum(w.size or 0 for w in wheels)
     with (
         progress.step("Install the wheels", total=total, unit="bytes") as task,
@@ -213,7 +138,7 @@ def _install(shelf: _Shelf, wheels: Sequence[Need], python: Path, folder: Path, 
 
 
 @contextlib.contextmanager
-def _lent(shelf: _Shelf, wheels: Sequence[Need], beside: Path) -> Iterator[list[Path]]:
+def _lent(shelf: Shelf, wheels: Sequence[Need], beside: Path) -> Iterator[list[Path]]:
     with tempfile.TemporaryDirectory(dir=beside) as folder:
         yield [shelf.lend(need, Path(folder)) for need in wheels]
 

@@ -1,6 +1,7 @@
 """`pycomfy capture`: pins from an installation that works."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -73,8 +74,12 @@ def _show(result: CaptureResult) -> None:
 def _place(code: CodeFound) -> str:
     if code.commit is None:
         return f"as a folder: {code.folder}"
-    changed = f", {len(code.changed)} files changed: {code.patch_path}" if code.patch is not None else ""
+    changed = f", {_count(code.changed)} changed: {code.patch_path}" if code.patch is not None else ""
     return f"from {code.url} at {code.commit[:10]}{changed}"
+
+
+def _count(files: Sequence[str]) -> str:
+    return "1 file" if len(files) == 1 else f"{len(files)} files"
 
 
 def _as_dict(result: CaptureResult) -> dict[str, object]:

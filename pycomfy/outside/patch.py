@@ -119,6 +119,11 @@ _AS_PATCH = ("-r", "-p", "--binary", "--full-index", "--no-renames", "--no-ext-d
 _EXACTLY = ("--binary", "--whitespace=nowarn", "-p1")
 
 
+def list_paths(patch: str) -> tuple[str, ...]:
+    """The files that a patch changes, as far as its lines name them plainly."""
+    return tuple(dict.fromkeys(re.findall(r"^diff --git a/.* b/(.*)$", patch, flags=re.MULTILINE)))
+
+
 def _is_text(data: bytes) -> bool:
     try:
         data.decode()

@@ -1,5 +1,6 @@
 """What was found in an installation of ComfyUI."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,6 +12,8 @@ class CodeFound:
     """Where the code of ComfyUI or of a node pack is from: a commit (`url`, `commit`), with `patch` where files differ
     from it; or else its files themselves, which are captured as a folder.
 
+    With `keys` it is known to be what a lock had: they are what pycomfy.toml says for that.
+
     `name` is what pycomfy.toml calls it, `place` its path in the installation. `version` and `registry` (its id in the
     Comfy registry) are what its own pyproject.toml says. `changed` are the paths that the patch is about, `left` what
     was left out, with the reasons.
@@ -20,6 +23,7 @@ class CodeFound:
     place: str
     url: str | None = None
     commit: str | None = None
+    keys: Mapping[str, object] = field(default_factory=dict)
     patch: str | None = None
     branch: str | None = None
     ahead: int = 0
@@ -33,7 +37,9 @@ class CodeFound:
     @property
     def folder(self) -> str | None:
         """Where its files are in the result, if they are there."""
-        return None if self.commit is not None else f"{'packs/' if self.name != 'ComfyUI' else ''}{self.name}"
+        return (
+            None if self.commit is not None or self.keys else f"{'packs/' if self.name != 'ComfyUI' else ''}{self.name}"
+        )
 
     @property
     def patch_path(self) -> str | None:
@@ -75,7 +81,8 @@ class ManagerFound:
 
 @dataclass(frozen=True)
 class Found:
-    """All of it. `disabled` are packs that ComfyUI does not load; `notes` are remarks on the whole."""
+    """All of it. `disabled` are packs that ComfyUI does not load; `notes` are remarks on the whole; `as_of` is the date
+    of the lock that it was made from, if it is still what that says."""
 
     comfyui: CodeFound
     packs: tuple[CodeFound, ...] = ()
@@ -84,6 +91,7 @@ class Found:
     disabled: tuple[str, ...] = ()
     manager: ManagerFound | None = None
     notes: tuple[str, ...] = ()
+    as_of: datetime | None = None
 
     @property
     def code(self) -> tuple[CodeFound, ...]:

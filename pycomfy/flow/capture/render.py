@@ -1,6 +1,7 @@
 """The pycomfy.toml and the notes of a captured installation, for people to read."""
 
 import json
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -12,13 +13,15 @@ from pycomfy.flow.workflow.text import shown
 MOST_NAMED = 8
 
 
-def render_config(found: Found) -> str:
-    """pycomfy.toml: what asks for the same as was found, with comments that say where each pin is from."""
+def render_config(found: Found, name: str | None = None) -> str:
+    """pycomfy.toml: what asks for the same as was found, with comments that say where each pin is from; `name` is the
+    workflow's."""
     lines = ["# Written by `pycomfy capture`: what is installed in", f"# {shown(found.comfyui.place)}", ""]
+    lines += [f"name = {_text(name)}"] if name is not None else []
     lines += _top(found)
     lines += ["", "[comfyui]", *_code(found.comfyui)]
     for pack in found.packs:
-        lines += ["", f"[packs.{_text(pack.name)}]", *_code(pack)]
+        lines += ["", f"[packs.{_key(pack.name)}]", *_code(pack)]
     for model in found.models:
         lines += ["", "[[models]]", *_model(model)]
     return "\n".join(lines) + "\n"
@@ -26,6 +29,8 @@ def render_config(found: Found) -> str:
 
 def find_moment(found: Found) -> datetime | None:
     """When the installation was last changed, as far as is known: no package in it can be newer."""
+    if found.as_of is not None:
+        return found.as_of
     moments = [code.date for code in found.code] + [found.python.newest if found.python is not None else None]
     return max((m for m in moments if m is not None), default=None)
 
@@ -123,6 +128,9 @@ def _code(code: CodeFound) -> Iterator[str]:
     yield from (f"# {shown(note)}" for note in code.notes)
     if code.left:
         yield f"# Left out: {_list(code.left)}"
+    if code.keys:
+        yield from (f"{key} = {_value(value)}" for key, value in code.keys.items())
+        return
     if code.commit is None:
         yield f"path = {_text(code.folder or '')}"
         return
@@ -146,7 +154,7 @@ def _summary(code: CodeFound) -> str:
     said = [f"version {code.version}"] if code.version else []
     if code.registry:
         said = [f"{code.registry}@{code.version} of the Comfy registry" if code.version else code.registry]
-    if code.commit is None:
+    if code.folder is not None:
         said.append("the files as they are there")
     elif code.branch:
         said.append(f"branch {code.branch}")
@@ -180,6 +188,16 @@ def _list(items: Iterable[str]) -> str:
 def _code_text(text: str) -> str:
     """Nothing that Markdown or a terminal would obey."""
     return shown(text).replace("`", "'").replace("<", "‹").replace("[", "(").replace("]", ")")
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_text(str(item)) for item in value)}]"
+    return _text(str(value))
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
 
 
 def _text(text: str) -> str:

@@ -65,14 +65,14 @@ def _render(lock: Lock, given: Config) -> str:
         "platforms": sorted(lock.platforms),
         **{key: _plain(value) for key in _KEPT if (value := getattr(given, key.replace("-", "_")))},
     }
-    lines = [*_pairs(top), "", "[comfyui]", *_pairs(_source("ComfyUI", lock.comfyui.source, given.comfyui))]
+    lines = [*_pairs(top), "", "[comfyui]", *_pairs(source_keys("ComfyUI", lock.comfyui.source, given.comfyui))]
     for index in given.index:
         about = {"name": index.name, "url": index.url, **({"packages": index.packages} if index.packages else {})}
         lines += ["", "[[index]]", *_pairs(about), *([] if index.dated else ["dated = false"])]
     if given.families:
         lines += ["", "[families]", *_pairs({_text(k): v for k, v in given.families.items()})]
     for pack in lock.packs:
-        source = _source(pack.name, pack.source, given.packs.get(pack.name))
+        source = source_keys(pack.name, pack.source, given.packs.get(pack.name))
         lines += ["", f"[packs.{_text(pack.name)}]", *_pairs(source)]
         for step in pack.steps:
             lines += ["", f"[[packs.{_text(pack.name)}.steps]]", *_pairs({"run": step.run})]
@@ -86,8 +86,8 @@ def _render(lock: Lock, given: Config) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _source(name: str, source: Source, given: SourceSpec | None) -> dict[str, Any]:
-    """The source as it is pinned, with what the user said of it besides."""
+def source_keys(name: str, source: Source, given: SourceSpec | None = None) -> dict[str, Any]:
+    """What pycomfy.toml says for the source as it is pinned, with what the user said of it besides."""
     if isinstance(source, GitSource):
         where: dict[str, Any] = {"git": source.url, "rev": source.commit}
         if source.patch is not None:

@@ -4,28 +4,23 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pycomfy.errors import BadInput
-from pycomfy.flow.needs.models import is_model_file
 from pycomfy.outside.gittree import FILE, GROUP_FILE, LINK, MOST_FILES, PROGRAM, SUBMODULE, Entry
+from pycomfy.outside.installation.files import CHUNK, Blob, Files, hash_entry, list_files, why_left
 from pycomfy.outside.installation.repository import GitFolder, borrow, find_git, read_head, read_settings, refused
 from pycomfy.outside.patch import Workshop
 
 MOST_CHANGED = 16 << 20
 """Bytes of a changed file that a patch is made of."""
 
-SMALL_MODEL = 1 << 20
-"""What is called like a model and is no larger may well be a part of the code."""
+MOST_DEPTH = 8
+"""Of submodules within submodules."""
 
 _LFS = re.compile(rb"version https://git-lfs\S*\n(?:.*\n)*?oid sha256:([0-9a-f]{64})\n")
-_MOST_POINTER = 1024
-_CHUNK = 1 << 20
-
-Blob = tuple[str, str]
-"""git's mode, and the object's hash."""
 
 
 @dataclass
@@ -62,43 +57,105 @@ def find_changes(git: GitFolder, commit: str, look: Look) -> Changes:
     return changes
 
 
+def compare_folders(base: Path, folder: Path, bench: Workshop, skip: Sequence[str] = ()) -> Changes:
+    """As `find_changes`, with the folder `base` for a commit. Raises `BadInput`."""
+    changes, files = Changes(), Files(base)
+    entries = []
+    for path in list_files(base):
+        about = files.lstat(path)
+        blob = None if about is None else hash_entry(base / path, about, FILE, True)
+        if about is not None and blob is not None:
+            entries.append(Entry(path, *blob, about.st_size))
+
+    def read(entry: Entry) -> bytes:
+        if entry.mode == LINK:
+            return os.fsencode((base / entry.path).readlink())
+        return (base / entry.path).read_bytes()
+
+    _compare_entries(_Side(folder, "", True, bench, changes), entries, read)
+    known = {e.path for e in entries}
+    for path in walk_code(folder, skip).present:
+        if path not in known:
+            _take_untracked(path, Files(folder), bench, changes, "")
+    return changes
+
+
+def walk_code(folder: Path, skip: Sequence[str] = ()) -> Changes:
+    """Every file of a folder that may be code. Raises as `list_files`."""
+    changes, files = Changes(), Files(folder)
+    for path in list_files(folder, skip):
+        about = files.lstat(path)
+        why = None if about is None else why_left(path, about, files)
+        if why is not None:
+            changes.left.append(f"{path}: {why}")
+        elif about is not None:
+            changes.present.append(path)
+    return changes
+
+
 def _compare(git: GitFolder, commit: str, look: Look, changes: Changes, prefix: str) -> None:
-    if prefix.count("/") > 8:
+    if prefix.count("/") > MOST_DEPTH:
         raise refused(git.folder, "its submodules are nested too deeply")
     entries = _list_entries(git.folder, commit, look.shop)
     modes = read_settings(git, look.shop).get("core.filemode", "true") != "false"
-    files = Files(git.folder)
-    endings = 0
+
+    def read(entry: Entry) -> bytes:
+        status, data, _ = look.shop.git("cat-file", "blob", entry.object)
+        if status != 0:
+            raise BadInput(f"{entry.path} of the commit is not there", where=str(git.folder), fix="git fetch --refetch")
+        return data
+
+    side = _Side(git.folder, prefix, modes, look.bench, changes)
+    _compare_entries(side, [e for e in entries if e.mode != SUBMODULE], read)
     for entry in entries:
-        path, name = git.folder / entry.path, prefix + entry.path
         if entry.mode == SUBMODULE:
-            _compare_submodule(git.folder / entry.path, entry, look, changes, name)
-            continue
+            _compare_submodule(git.folder / entry.path, entry, look, changes, prefix + entry.path)
+    tracked, files = {e.path for e in entries}, Files(git.folder)
+    for found in _untracked(git, commit, look):
+        if found not in tracked:
+            _take_untracked(found, files, look.bench, changes, prefix)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The side that was changed: its files below `folder` are called `prefix` and their path. `modes` says whether its
+    file system keeps which files are programs."""
+
+    folder: Path
+    prefix: str
+    modes: bool
+    bench: Workshop
+    changes: Changes
+
+
+def _compare_entries(side: _Side, entries: Sequence[Entry], read: Callable[[Entry], bytes]) -> None:
+    files, endings, changes = Files(side.folder), 0, side.changes
+    for entry in entries:
+        path, name = side.folder / entry.path, side.prefix + entry.path
         about = files.lstat(entry.path)
-        old = ("100644" if entry.mode == GROUP_FILE else entry.mode, entry.object)
-        new = None if about is None else _hash_entry(path, about, old[0], modes)
+        old = (FILE if entry.mode == GROUP_FILE else entry.mode, entry.object)
+        new = None if about is None else hash_entry(path, about, old[0], side.modes)
         if new is not None:
             changes.present.append(name)
         if new == old:
             continue
+        if entry.size > MOST_CHANGED:
+            raise _too_large(name, entry.size, path)
+        data = read(entry)
         if new is not None and about is not None and new[0] == old[0] != LINK:
-            same = _is_same(look.shop, entry, path, about)
+            same = _is_same(data, path, about)
             endings += same == "line endings"
             if same == "lfs":
                 changes.notes.append(f"{name} is kept in Git LFS: the commit itself has only a pointer to it")
             if same:
                 continue
         changes.old[name] = old
-        look.bench.keep(_read_blob(look.shop, entry, path))
+        side.bench.keep(data)
         if new is not None and about is not None:
-            _keep(look.bench, path, about, name)
+            _keep(side.bench, path, about, name)
             changes.new[name] = new
     if endings:
         changes.notes.append(f"{endings} files differ in nothing but line endings, and are taken as in the commit")
-    tracked = {e.path for e in entries}
-    for found in _untracked(git, commit, look):
-        if found not in tracked:
-            _take_untracked(found, files, look.bench, changes, prefix)
 
 
 def _compare_submodule(folder: Path, entry: Entry, look: Look, changes: Changes, name: str) -> None:
@@ -136,64 +193,12 @@ def _is_inner(path: str) -> bool:
     return all(part.lower() not in ("", ".", "..", ".git") for part in path.split("/"))
 
 
-class Files:
-    """Files of a folder, never through a link that one of their parents is."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._plain: dict[str, bool] = {"": True}
-
-    def lstat(self, path: str) -> os.stat_result | None:
-        """What is at `path`; None for nothing, and for what lies behind a link."""
-        if not self._is_plain(path.rpartition("/")[0]):
-            return None
-        try:
-            return os.lstat(self.folder / path)
-        except (OSError, ValueError):
-            return None
-
-    def _is_plain(self, folder: str) -> bool:
-        if folder not in self._plain:
-            about = self.lstat(folder)
-            self._plain[folder] = about is not None and stat.S_ISDIR(about.st_mode)
-        return self._plain[folder]
-
-    def leads_out(self, path: str) -> bool:
-        """Whether the link at `path` leads out of the folder."""
-        target = str((self.folder / path).readlink())
-        real = os.path.realpath(self.folder / path)
-        return target.startswith("/") or not Path(real).is_relative_to(os.path.realpath(self.folder))
-
-
-def _hash_entry(path: Path, about: os.stat_result, expected: str, modes: bool) -> Blob | None:
-    """A file as git would have it; None for what git has no place for. Where modes are not kept (`modes`), they are as
-    expected."""
-    try:
-        if stat.S_ISLNK(about.st_mode):
-            return LINK, _hash_blob(os.fsencode(path.readlink()))
-        if not stat.S_ISREG(about.st_mode):
-            return None
-        mode = PROGRAM if about.st_mode & 0o100 else FILE
-        if not modes and expected in (FILE, PROGRAM):
-            mode = expected
-        digest = _header(about.st_size)
-        with path.open("rb") as f:
-            while chunk := f.read(_CHUNK):
-                digest.update(chunk)
-        return mode, digest.hexdigest()
-    except OSError as e:
-        raise BadInput(f"it cannot be read: {e.strerror}", where=str(path), fix="make it readable") from e
-
-
-def _is_same(shop: Workshop, entry: Entry, path: Path, about: os.stat_result) -> str:
-    """Why a file with other bytes is the same nonetheless; empty if it is not."""
-    if max(about.st_size, entry.size) > MOST_CHANGED and entry.size > _MOST_POINTER:
-        return ""
-    old = _read_blob(shop, entry, path)
+def _is_same(old: bytes, path: Path, about: os.stat_result) -> str:
+    """Why a file with other bytes than `old` is the same nonetheless; empty if it is not."""
     if pointer := _LFS.match(old):
         digest = hashlib.sha256()
         with path.open("rb") as f:
-            while chunk := f.read(_CHUNK):
+            while chunk := f.read(CHUNK):
                 digest.update(chunk)
         if digest.hexdigest().encode() == pointer[1]:
             return "lfs"
@@ -235,34 +240,11 @@ def _take_untracked(path: str, files: Files, bench: Workshop, changes: Changes, 
         changes.left.append(f"{name}: {why}")
         return
     place = files.folder / path
-    new = _hash_entry(place, about, FILE, True)
+    new = hash_entry(place, about, FILE, True)
     if new is not None:
         _keep(bench, place, about, name)
         changes.new[name] = new
         changes.present.append(name)
-
-
-def why_left(path: str, about: os.stat_result, files: Files) -> str | None:
-    """Why a file that is there is left out; None if it is not."""
-    if path.endswith("/"):
-        return "a git repository of its own"
-    if stat.S_ISLNK(about.st_mode):
-        return "a link that leads out of the folder" if files.leads_out(path) else None
-    if not stat.S_ISREG(about.st_mode):
-        return "neither file nor link"
-    if is_model_file(path) and about.st_size > SMALL_MODEL:
-        return f"a model ({about.st_size / 1e6:.0f} MB)"
-    return None
-
-
-def _read_blob(shop: Workshop, entry: Entry, path: Path) -> bytes:
-    """A file as the commit has it. Raises `BadInput` if it is too large for a patch, or not there."""
-    if entry.size > MOST_CHANGED:
-        raise _too_large(entry.path, entry.size, path)
-    status, data, _ = shop.git("cat-file", "blob", entry.object)
-    if status != 0:
-        raise BadInput(f"{entry.path} of the commit is not there", where=str(path), fix="git fetch --refetch")
-    return data
 
 
 def _keep(bench: Workshop, path: Path, about: os.stat_result, name: str) -> None:
@@ -276,17 +258,6 @@ def _keep(bench: Workshop, path: Path, about: os.stat_result, name: str) -> None
 
 def _too_large(name: str, size: int, path: Path) -> BadInput:
     return BadInput(f"{name} is too large for a patch ({size / 1e6:.0f} MB)", where=str(path), fix="put it elsewhere")
-
-
-def _hash_blob(data: bytes) -> str:
-    digest = _header(len(data))
-    digest.update(data)
-    return digest.hexdigest()
-
-
-def _header(size: int) -> "hashlib._Hash":
-    """git's name of a file is a hash of its size and its bytes."""
-    return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
 
 
 def make_patch(changes: Changes, bench: Workshop) -> str | None:

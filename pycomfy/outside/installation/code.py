@@ -1,21 +1,23 @@
 """The code of ComfyUI or of a node pack: as a commit and a patch where it can be, else as the files that are there."""
 
-import os
 import re
 import shutil
 import stat
 import tempfile
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pycomfy.errors import BadInput
 from pycomfy.flow.capture.model import CodeFound
+from pycomfy.flow.lock.model import GitSource, Source, UrlSource, WheelTreeSource
+from pycomfy.flow.version.working import source_keys
 from pycomfy.outside.files import full_disk_is_an_error
-from pycomfy.outside.gittree import MOST_BYTES, MOST_FILES
-from pycomfy.outside.installation.checkout import Changes, Files, Look, find_changes, make_patch, why_left
+from pycomfy.outside.gittree import MOST_BYTES
+from pycomfy.outside.installation.checkout import Changes, Look, compare_folders, find_changes, make_patch, walk_code
+from pycomfy.outside.installation.files import Files
 from pycomfy.outside.installation.repository import (
     GitFolder,
     borrow,
@@ -26,7 +28,7 @@ from pycomfy.outside.installation.repository import (
     read_small,
     refused,
 )
-from pycomfy.outside.patch import Workshop
+from pycomfy.outside.patch import Workshop, list_paths
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,17 @@ class Subject:
     skip: Sequence[str] = ()
 
 
-def capture_code(subject: Subject, out: Path) -> tuple[CodeFound, tuple[str, ...]]:
+@dataclass(frozen=True)
+class Known:
+    """What a lock says that the code is, and the files of that in a folder of ours."""
+
+    source: Source
+    files: Path
+
+
+def capture_code(subject: Subject, out: Path, known: Known | None = None) -> tuple[CodeFound, tuple[str, ...]]:
     """The code, and the paths of its files. Where it is captured as a folder, its files are below `out` afterwards.
+    `known` is for a folder that is no repository.
 
     Raises `BadInput` for a folder whose files cannot be copied either.
     """
@@ -63,6 +74,13 @@ def capture_code(subject: Subject, out: Path) -> tuple[CodeFound, tuple[str, ...
                     raise refused(subject.folder, "it has no remote")
                 patch = make_patch(changes, bench)
                 return replace(found, commit=commit, patch=patch, ahead=ahead), tuple(changes.present)
+            if known is not None:
+                bench = Workshop(Path(place, "bench"))
+                changes = compare_folders(known.files, subject.folder, bench, subject.skip)
+                found = _with_changes(found, changes)
+                said = _of_known(found, known.source, make_patch(changes, bench))
+                if said is not None:
+                    return said, tuple(changes.present)
         except BadInput as e:
             found = replace(found, notes=(*found.notes, f"captured as a folder: {e.what}"))
     files = changes if changes is not None else walk_code(subject.folder, subject.skip)
@@ -73,6 +91,20 @@ def capture_code(subject: Subject, out: Path) -> tuple[CodeFound, tuple[str, ...
         )
     copy_code(subject.folder, files, out / (found.folder or ""))
     return replace(found, changed=()), tuple(files.present)
+
+
+def _of_known(found: CodeFound, source: Source, patch: str | None) -> CodeFound | None:
+    """The code, if it is what its lock says, or a commit of that with a patch; else None."""
+    if isinstance(source, GitSource) and None in (patch, source.patch):
+        note = "it is no git repository; its pycomfy.lock says what it is, and its files are those"
+        both = patch or source.patch
+        changed = found.changed or (() if both is None else list_paths(both))
+        return replace(
+            found, url=source.url, commit=source.commit, patch=both, changed=changed, notes=(*found.notes, note)
+        )
+    if patch is None and isinstance(source, UrlSource | WheelTreeSource):
+        return replace(found, keys=source_keys(found.name, source))
+    return None
 
 
 def _read_commit(git: GitFolder, found: CodeFound, shop: Workshop) -> tuple[str, int, CodeFound]:
@@ -105,39 +137,6 @@ def _with_changes(found: CodeFound, changes: Changes) -> CodeFound:
 
 
 # — as files —
-
-
-def walk_code(folder: Path, skip: Sequence[str] = ()) -> Changes:
-    """Every file of a folder that may be code, without following links."""
-    changes, files = Changes(), Files(folder)
-    for path in _walk(folder, "", skip):
-        about = files.lstat(path)
-        if about is None:
-            continue
-        why = why_left(path, about, files)
-        if why is None:
-            changes.present.append(path)
-        else:
-            changes.left.append(f"{path}: {why}")
-        if len(changes.present) > MOST_FILES:
-            raise BadInput(f"it has more than {MOST_FILES} files", where=str(folder), fix="tidy it up")
-    return changes
-
-
-def _walk(folder: Path, prefix: str, skip: Sequence[str]) -> Iterator[str]:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda e: e.name)
-    except OSError as e:
-        raise BadInput(f"it cannot be read: {e.strerror}", where=str(folder), fix="make it readable") from e
-    for entry in entries:
-        name = entry.name
-        if name in (".git", "__pycache__", *skip) or name.endswith(".pyc"):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            if not (Path(entry.path, "pyvenv.cfg")).exists():
-                yield from _walk(Path(entry.path), f"{prefix}{name}/", ())
-        else:
-            yield prefix + name
 
 
 def copy_code(folder: Path, files: Changes, out: Path) -> None:
