@@ -11,15 +11,18 @@ from pathlib import Path
 from pycomfy.actions.archive import fill_version
 from pycomfy.actions.asked import read_asked
 from pycomfy.actions.index import index, layout_link
+from pycomfy.actions.libraries import find_lacking_libraries
 from pycomfy.actions.lock import lock
+from pycomfy.actions.packs import Ask
 from pycomfy.actions.prove import ask_definitions, cached_definitions, load_instead, make_prompt, prove
 from pycomfy.actions.realise import Project, Realised, host_platform, project_folder, realise
-from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_config, read_workflow_json
+from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_config, read_meaning, read_workflow_json
 from pycomfy.errors import BadLock, PycomfyError
 from pycomfy.flow.interface.make import make_interface
 from pycomfy.flow.lock.model import Lock, PlatformName, parse_lock
 from pycomfy.flow.project.emit import Content, Toolkit, project_files
 from pycomfy.flow.prompt.spec import Definitions
+from pycomfy.flow.scan.libraries import Lacking
 from pycomfy.flow.version.describe import summarise
 from pycomfy.flow.version.diff import diff
 from pycomfy.flow.version.image import BuiltImage
@@ -27,6 +30,7 @@ from pycomfy.flow.version.proof import NodeDefinitions, Proof
 from pycomfy.flow.version.snapshot import FILES, read_snapshot
 from pycomfy.flow.version.working import CONFIG
 from pycomfy.flow.workflow.parse import parse_workflow
+from pycomfy.outside.asked import recall_asked
 from pycomfy.outside.definitions import read_definitions
 from pycomfy.outside.engine import LayoutImage, find_engine, forget, read_layout
 from pycomfy.outside.home import Home
@@ -44,7 +48,8 @@ class BuildRequest:
     """`workflow` is a file, or a folder with a `workflow.json`. `platform` None means this machine's. With `locked`, a
     lock that is missing or made for another workflow is an error, not made anew. `object_info` is a file or a URL that
     says what nodes there are; without it the built image is asked. With `prove` False it is not asked, and the image
-    has no prompt unless the answer is known from before. With `archive` its sources are archived."""
+    has no prompt unless the answer is known from before. With `archive` its sources are archived. `ask` is who answers
+    what a lock that is made has to ask."""
 
     workflow: Path
     platform: PlatformName | None = None
@@ -54,13 +59,15 @@ class BuildRequest:
     engine: str | None = None
     message: str | None = None
     archive: bool = True
+    ask: Ask | None = None
     nix: NixSettings = field(default_factory=NixSettings)
 
 
 @dataclass(frozen=True)
 class BuildResult:
     """What was built. `image.layout` is the OCI layout, `commit` the version's in the library; `new` says whether it is
-    a version that was not there before, `archived` whether all its sources are in the archive."""
+    a version that was not there before, `archived` whether all its sources are in the archive, `lacking` the libraries
+    that modules in it need and it has not."""
 
     name: str
     version: int
@@ -72,6 +79,7 @@ class BuildResult:
     seconds: float
     log: Path
     archived: bool
+    lacking: tuple[Lacking, ...] = ()
 
 
 def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
@@ -91,6 +99,7 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
     if definitions is None and request.prove:
         find_engine(request.engine)  # or all would be built before it is missed
         bare = job.make(Content(pins, data))
+        lacking = job.lacking(bare)
         definitions = ask_definitions(pins, platform, bare.oci, home, progress, request.engine)
     content = Content(pins, data, config=_read_config(wanted))
     if definitions is not None:
@@ -103,10 +112,13 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
     else:
         progress.say("note: not proven, and without a prompt: nobody asked ComfyUI what its nodes are")
     made = job.make(content)
-    if bare is not None:
+    if bare is None:
+        lacking = job.lacking(made)
+    else:
         load_instead(pins, bare.oci, made.oci, request.engine)
     built = made.built | (bare.built if bare else frozenset())
-    return job.record(content, made, built, proof, time.monotonic() - began)
+    recorded = job.record(content, made, built, proof, time.monotonic() - began)
+    return replace(recorded, lacking=lacking)
 
 
 def _read_config(wanted: LockRequest) -> bytes | None:
@@ -119,8 +131,11 @@ def _read_or_make_lock(
 ) -> Lock:
     path = wanted.file.parent / "pycomfy.lock"
     if path.is_file():
-        pins = parse_lock(read_bounded(path, "lock").decode(errors="replace"), where=str(path))
+        text = read_bounded(path, "lock").decode(errors="replace")
+        pins = parse_lock(text, where=str(path))
         what = _outdated(pins, workflow, path.parent, home)
+        if what is None and recall_asked(text, home) not in (None, read_meaning(path.parent)):
+            what = f"{CONFIG} was changed after it was locked"
         if what is None:
             return pins
     else:
@@ -128,7 +143,10 @@ def _read_or_make_lock(
     if request.locked:
         raise BadLock(what, where=str(path), fix=f"pycomfy lock {request.workflow}")
     progress.say(f"{what}: locking {wanted.file}")
-    return lock(wanted, home, progress).lock
+    made = lock(wanted, home, progress, request.ask)
+    for note in made.notes:
+        progress.say(f"note: {note}")
+    return made.lock
 
 
 def _outdated(pins: Lock, workflow: bytes, base: Path, home: Home) -> str | None:
@@ -191,6 +209,11 @@ class _Job:
             if asked is not None:
                 forget(find_engine(self.request.engine), read_layout(asked.oci))
             raise
+
+    def lacking(self, made: Realised) -> tuple[Lacking, ...]:
+        """The libraries that the image needs and has not; told too."""
+        apt = read_config(LockRequest(self.request.workflow))[1].apt
+        return find_lacking_libraries(self.lock, self.platform, made.oci, apt, self.home, self.progress)
 
     def record(
         self, content: Content, made: Realised, built: frozenset[str], proof: Proof | None, seconds: float

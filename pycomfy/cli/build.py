@@ -1,6 +1,7 @@
 """`pycomfy build`: a workflow becomes an image."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
@@ -9,6 +10,7 @@ import typer
 from pycomfy.actions.build import BuildRequest, BuildResult
 from pycomfy.actions.build import build as build_image
 from pycomfy.actions.realise import host_platform
+from pycomfy.cli.ask import find_asker
 from pycomfy.cli.progress import duration, make_progress, size
 from pycomfy.flow.lock.model import PlatformName
 from pycomfy.outside.home import find_home
@@ -60,6 +62,7 @@ def build(
         engine=engine,
         message=message,
         archive=archive,
+        ask=None if as_json else find_asker(),
         nix=NixSettings(sandbox=sandbox, jobs=jobs),
     )
     result = build_image(request, find_home(), make_progress())
@@ -84,6 +87,7 @@ def _as_dict(result: BuildResult) -> dict[str, object]:
         "layers_built": result.layers_built,
         "layers_reused": result.layers_reused,
         "archived": result.archived,
+        "missing_libraries": [asdict(lacking) for lacking in result.lacking],
         "seconds": round(result.seconds, 3),
         "log": str(result.log),
     }

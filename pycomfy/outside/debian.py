@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import lzma
+import re
 import shutil
 import sys
 import tempfile
@@ -35,6 +36,7 @@ from pycomfy.progress import Progress
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _PACKAGES = TypeAdapter(tuple[DebianPackage, ...])
+_LIBRARY = re.compile(r"(lib|zlib)(?!.*-(dev|doc|dbg|perl|java|common|tools|bin)$)")
 _LARGEST_RELEASE = 8 << 20
 _LARGEST_INDEX = 512 << 20
 
@@ -54,7 +56,8 @@ def pin_root(config: Config, platform: PlatformName, home: Home, progress: Progr
     suites = [(0, config.suite), (0, f"{config.suite}-updates"), (1, f"{config.suite}-security")]
     architecture = platform.removeprefix("linux/")
     lists = _find_lists(archives, suites, architecture, moment, progress)
-    packages = _close(lists, architecture, [*base_packages(config.python), *config.apt], home, progress)
+    names = _names_file(config.suite, platform, home)
+    packages = _close(lists, names, [*base_packages(config.python), *config.apt], home, progress)
     tree = _hash_tree(packages, archives, platform, home, progress)
     return Root(suite=config.suite, archives=archives, packages=packages, tree=tree)
 
@@ -111,9 +114,12 @@ def _find_lists(
 
 
 def _close(
-    lists: Sequence[_List], architecture: str, wanted: Sequence[str], home: Home, progress: Progress
+    lists: Sequence[_List], names: Path, wanted: Sequence[str], home: Home, progress: Progress
 ) -> tuple[DebianPackage, ...]:
-    """`wanted` with all they depend on. Equal lists and wishes have equal answers, so each is worked out once."""
+    """`wanted` with all they depend on. Equal lists and wishes have equal answers, so each is worked out once.
+
+    Whenever the lists are read, the names of all packages that may be libraries are written to `names`.
+    """
     content = [[(one.archive, one.file.sha256) for one in lists], sorted({*wanted}), _closer()]
     known = home.cache / "debian" / f"{hashlib.sha256(json.dumps(content).encode()).hexdigest()}.json"
     with contextlib.suppress(OSError, ValueError):
@@ -122,12 +128,26 @@ def _close(
         [one.file for one in lists],
         cache=home.cache,
         progress=progress,
-        title=f"Fetch Debian's package lists ({architecture})",
+        title=f"Fetch Debian's package lists ({names.name.rpartition('-')[2]})",
     )
     texts = (_read_index(path, one.file) for one, path in zip(lists, paths, strict=True))
-    packages = close(Index((one.archive, text) for one, text in zip(lists, texts, strict=True)), wanted)
+    index = Index((one.archive, text) for one, text in zip(lists, texts, strict=True))
+    write_file(names, "\n".join(name for name in index.names if _LIBRARY.match(name)))
+    packages = close(index, wanted)
     write_file(known, _PACKAGES.dump_json(packages))
     return packages
+
+
+def library_packages(suite: str, platform: PlatformName, home: Home) -> frozenset[str]:
+    """The names of Debian's packages that may be libraries, as the last lock here saw them; none if there was none."""
+    try:
+        return frozenset(_names_file(suite, platform, home).read_text().split())
+    except (OSError, UnicodeDecodeError):
+        return frozenset()
+
+
+def _names_file(suite: str, platform: PlatformName, home: Home) -> Path:
+    return home.cache / "debian" / f"names-{suite}-{platform.removeprefix('linux/')}"
 
 
 @functools.cache

@@ -235,6 +235,11 @@ class Index:
         providers = [s for s in self._providers.get(relation.name, ()) if s.satisfies(relation)]
         return min(providers, key=lambda s: (_priority(s), s.name), default=None)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all packages, sorted."""
+        return tuple(sorted(self._newest))
+
     def newest(self, name: str) -> str:
         """The newest version of a name, "" if there is no such package."""
         stanza = self._newest.get(name)

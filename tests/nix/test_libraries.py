@@ -1,0 +1,54 @@
+"""Libraries that modules need and a built image lacks, found in its layers."""
+
+from pathlib import Path
+
+import pytest
+
+from pycomfy.actions.libraries import find_lacking_libraries
+from pycomfy.flow.lock.model import Root
+from pycomfy.outside.home import Home, find_home
+from pycomfy.outside.nix.settings import NixSettings
+from tests.flow.scan.elves import make_elf
+from tests.nix.projects import Workshop
+from tests.nix.test_image import built
+from tests.outside.test_debian import Remarks
+
+
+def test_a_missing_library_is_named_with_wheel_file_and_package(workshop: Workshop, root: Root, tmp_path: Path) -> None:
+    elf = make_elf(["libc.so.6", "libGL.so.1", "libinner-1.so.2", "libcuda.so.1"], module="cv2")
+    wheels = [
+        workshop.wheel(
+            "gui",
+            {
+                "cv2/cv2.abi3.so": elf,
+                "gui.libs/libinner-1.so.2": make_elf(["libXss.so.1", "libnope.so.7"]),
+                "cv2/plugin.so": make_elf(["libunheard.so.1"]),
+            },
+        )
+    ]
+    lock = workshop.lock({"linux/amd64": root}, wheels, [])
+    oci, remarks = built(workshop, workshop.project(lock)), Remarks()
+    home = Home(tmp_path / "home", tmp_path / "home" / "cache")
+    names = find_home().cache / "debian" / "names-bookworm-amd64"
+    if not names.is_file():
+        pytest.skip("Debian's names were never read here")
+    (home.cache / "debian").mkdir(parents=True)
+    (home.cache / "debian" / names.name).write_bytes(names.read_bytes())
+    found = find_lacking_libraries(lock, "linux/amd64", oci, ["ffmpeg"], home, remarks)
+    site = "opt/venv/lib/python3.11/site-packages"
+    assert [(f.owner, f.path, f.soname, f.via, f.package, f.known, f.line) for f in found] == [
+        ("gui 1.0", f"{site}/cv2/cv2.abi3.so", "libXss.so.1", f"{site}/gui.libs/libinner-1.so.2", "libxss1", True,
+         'apt = ["ffmpeg", "libxss1"]'),
+        ("gui 1.0", f"{site}/cv2/cv2.abi3.so", "libnope.so.7", f"{site}/gui.libs/libinner-1.so.2", "libnope7", False,
+         'apt = ["ffmpeg", "libnope7"]'),
+    ]  # fmt: skip
+    assert 'write in pycomfy.toml, and lock again: apt = ["ffmpeg", "libnope7", "libxss1"]' in remarks.said[-1]
+    assert find_lacking_libraries(lock, "linux/amd64", oci, ["ffmpeg"], home, Remarks()) == found
+    assert len(list((home.cache / "libraries").rglob("*.json"))) == 5
+
+
+def test_a_whole_image_says_nothing(workshop: Workshop, root: Root, tmp_path: Path, settings: NixSettings) -> None:
+    lock = workshop.lock({"linux/amd64": root}, [workshop.wheel("plain", {"plain.py": b""})], [])
+    oci, remarks = built(workshop, workshop.project(lock)), Remarks()
+    home = Home(tmp_path / "home", tmp_path / "home" / "cache")
+    assert find_lacking_libraries(lock, "linux/amd64", oci, [], home, remarks) == () and remarks.said == []
