@@ -10,7 +10,7 @@ from pathlib import Path
 from pycomfy.actions.together import parts, together
 from pycomfy.actions.unbuilt import solve
 from pycomfy.actions.wheels import Place, WheelBuilder
-from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
+from pycomfy.errors import BadConfig, BadInput, NotFound, PycomfyError, raise_all
 from pycomfy.flow.lock.config import Config
 from pycomfy.flow.lock.indexes import Reach, without_logins
 from pycomfy.flow.lock.model import PlatformName, Root, Wheel
@@ -65,8 +65,17 @@ def find_reach(config: Config, base: Path) -> Reach:
             problems.append(
                 NotFound(f"there is no folder {place}", where=str(folder), fix="correct find-links in pycomfy.toml")
             )
-    raise_all(problems)
     indexes = tuple(spec.index for spec in config.index)
+    problems += [
+        BadConfig(
+            f"the index {index.name} is another one for each accelerator, and none is chosen",
+            where="pycomfy.toml",
+            fix='choose one: accelerator = "cu128", or --accelerator cu128',
+        )
+        for index in indexes
+        if index.variant and config.accelerator is None
+    ]
+    raise_all(problems)
     return Reach(indexes, tuple(places), config.accelerator)
 
 

@@ -51,6 +51,7 @@ def _as_dict(shown: Shown) -> dict[str, Any]:
         "packs": [pack.model_dump(mode="json") for pack in lock.packs],
         "models": [model.model_dump(mode="json") for model in lock.models],
         "python": lock.python,
+        "accelerator": lock.accelerator,
         "as_of": lock.as_of,
         "platforms": {
             name: {"wheels": len(p.wheels), "debian_packages": len(p.root.packages)}
@@ -73,7 +74,7 @@ def _print(shown: Shown) -> None:
         print(f"  merge    {' '.join(p[:12] for p in version.parents)}")
     print(f"  author   {version.author}")
     print(f"  date     {version.created_at.replace('T', ' ').removesuffix('Z')}")
-    print(f"  ComfyUI  {lock.comfyui.version}, Python {lock.python}, packages as of {lock.as_of}")
+    print(f"  ComfyUI  {lock.comfyui.version}, Python {lock.python}{lock.variant}, packages as of {lock.as_of}")
     if lock.packs:
         works = _compatible(shown)
         print(f"  packs    {', '.join(p.name + works.get(p.name, '') for p in lock.packs)}")

@@ -61,7 +61,7 @@ def find_indexes(name: str, reach: Reach) -> tuple[str, ...]:
     """The indexes that are asked for `name`, the first before the others, as uv would: by pycomfy.toml, by the
     environment, by uv's own configuration and by its default."""
     if name in reach.reserved:
-        return (reach.reserved[name].url,)
+        return (reach.address(reach.reserved[name]),)
     with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
         Path(folder, "nothing.in").touch()
         done = run_uv(["--emit-index-url", "--no-deps", "nothing.in"], Path(folder), make_environment(reach))

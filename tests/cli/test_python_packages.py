@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.places import CARD, COMFYUI, SOURCES, Place, refused
+from tests.cli.places import CARD, SOURCES, Place, refused
 from tests.outside.package_index import Index, make_wheel, serve
 from tests.outside.repositories import commit
 
@@ -121,5 +121,28 @@ def test_a_folder_that_the_environment_names_helps_where_no_index_does(place: Pl
     assert locked(place)["inner 1.0"] == str(folder / "inner-1.0-py3-none-any.whl")
 
 
-def test_comfyui_is_what_these_tests_take_it_for() -> None:
-    assert COMFYUI["requirements.txt"] == "base>=1\n"
+def test_an_accelerator_is_chosen_in_the_file_or_by_the_command_and_told(place: Place) -> None:
+    with serve() as builds:
+        for build in ("cu128", "cpu"):
+            builds.add(f"{build}/torch", f"2.9.1+{build}")
+        url = builds.url.replace("/simple", "/{accelerator}/simple")
+        own = f'[[index]]\nname = "torch"\nurl = "{url}"\npackages = ["torch"]\n'
+        place.project(config=AMD64 + 'requirements = ["torch"]\n' + own)
+        refusal = refused(place, "lock", "workflow.json", code="bad-config")
+        assert "--accelerator" in refusal.json()["error"]["fix"]
+        outcome = place.run("lock", "workflow.json", "--accelerator", "cu128")
+        assert outcome.status == 0 and "PyTorch for cu128" in outcome.out
+        assert place.change_lock()["accelerator"] == "cu128" and "torch 2.9.1+cu128" in locked(place)
+        place.write("pycomfy.toml", 'accelerator = "cpu"\n' + (place.work / "pycomfy.toml").read_text())
+        outcome = place.run("lock", "workflow.json")
+        assert "change: accelerator: cu128 → cpu" in outcome.out or "accelerator" in outcome.out
+        assert "torch 2.9.1+cpu" in locked(place)
+        refused(place, "lock", "workflow.json", "--accelerator", "gpu", code="bad-config")
+        missing = refused(place, "lock", "workflow.json", "--accelerator", "cu126", code="no-solution")
+        assert "torch" in missing.json()["error"]["message"]
+
+
+def test_a_lock_without_an_accelerator_does_not_mention_it(place: Place) -> None:
+    place.project()
+    assert place.run("lock", "workflow.json").status == 0
+    assert "accelerator" not in place.lock.read_text()

@@ -303,14 +303,21 @@ class Lock(Model):
     packs: tuple[Pack, ...] = ()
     platforms: dict[PlatformName, Platform]
     models: tuple[ModelFile, ...] = ()
+    accelerator: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.]{1,20}$")] | None = None
+
+    @property
+    def variant(self) -> str:
+        """What its Python packages were resolved for besides the Python itself, for people: ", PyTorch for cu128"."""
+        return f", PyTorch for {self.accelerator}" if self.accelerator is not None else ""
 
 
 def render_lock(lock: Lock) -> str:
     """The lock as sorted JSON, newline at the end: equal locks are equal bytes, whatever order they were made in.
 
-    A lock without models does not mention them: it is what it was before locks could.
+    A lock without models, or without an accelerator, does not mention them: it is what it was before locks could.
     """
-    data = _sorted(lock).model_dump(mode="json", exclude=None if lock.models else {"models"})
+    absent = {name for name in ("models", "accelerator") if not getattr(lock, name)}
+    data = _sorted(lock).model_dump(mode="json", exclude=absent)
     return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 

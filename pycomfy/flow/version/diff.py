@@ -197,6 +197,7 @@ def _settings(lock: Lock) -> dict[str, str]:
         "name": lock.name,
         "as-of": lock.as_of,
         "python": lock.python,
+        "accelerator": lock.accelerator or "none",
         "debian": ", ".join(suites),
         "platforms": ", ".join(sorted(lock.platforms)),
     }
