@@ -15,7 +15,7 @@ from pycomfy.actions.libraries import find_lacking_libraries
 from pycomfy.actions.lock import lock
 from pycomfy.actions.packs import Ask
 from pycomfy.actions.prove import ask_definitions, cached_definitions, load_instead, make_prompt, prove
-from pycomfy.actions.realise import Project, Realised, host_platform, project_folder, realise
+from pycomfy.actions.realise import Project, Realised, check_locked, host_platform, project_folder, realise
 from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_config, read_meaning, read_workflow_json
 from pycomfy.errors import BadLock, PycomfyError
 from pycomfy.flow.interface.make import make_interface
@@ -91,6 +91,7 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
     check_store(request.nix)
     pins = _read_or_make_lock(request, wanted, data, home, progress)
     platform = request.platform or host_platform()
+    check_locked(pins, platform)
     job = _Job(request, pins, platform, wanted.file.parent, home, progress)
 
     bare: Realised | None = None

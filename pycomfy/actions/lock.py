@@ -15,7 +15,7 @@ from pycomfy.actions.models import lock_models
 from pycomfy.actions.packs import Ask, Hunt, Hunted, hunt_packs
 from pycomfy.actions.pythons import Resolution, resolve
 from pycomfy.actions.together import parts, together
-from pycomfy.actions.wishes import COMFYUI, LockRequest, read_config, read_workflow_json
+from pycomfy.actions.wishes import COMFYUI, LockRequest, read_config, read_meaning, read_workflow_json
 from pycomfy.errors import BadConfig, PycomfyError, raise_all
 from pycomfy.flow.choose.explain import Reason, explain
 from pycomfy.flow.choose.model import Wanted
@@ -48,6 +48,7 @@ from pycomfy.flow.version.diff import Diff, diff
 from pycomfy.flow.version.snapshot import Snapshot
 from pycomfy.flow.workflow.model import Workflow
 from pycomfy.flow.workflow.parse import parse_workflow
+from pycomfy.outside.asked import remember_asked
 from pycomfy.outside.debian import pin_root
 from pycomfy.outside.files import check_replaceable, full_disk_is_an_error, write_file
 from pycomfy.outside.home import Home
@@ -153,6 +154,8 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
         models=models.models,
     )
     changed = _write(made, path, before, notes)
+    if request.config is None:
+        remember_asked(render_lock(made), read_meaning(file.parent), home)
     reasons = explain(made, needs.nodes, hunted.choices, hunted.commits)
     return LockResult(made, path, changed, tuple(notes), reasons, _changes(before, made), found.findings)
 

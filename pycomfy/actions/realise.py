@@ -75,17 +75,25 @@ def realise(project: Project, home: Home, settings: NixSettings, progress: Progr
     return _build(project, settings, progress, log)
 
 
+def check_locked(lock: Lock, platform: PlatformName) -> None:
+    """Raises `BadLock` if the lock lacks the platform of the image, or of the machine that builds it."""
+    wanted = dict.fromkeys((host_platform(), platform))
+    options = "".join(f" --platform {p}" for p in wanted)
+    for one in wanted:
+        if one not in lock.platforms:
+            raise BadLock(
+                f"{one} is not locked; the machine that builds needs its own platform in the lock too",
+                where="pycomfy.lock",
+                fix=f"pycomfy lock WORKFLOW{options}",
+            )
+
+
 def supply(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:
     """Put the trees into the store that Nix cannot make: Debian roots (nothing there could unpack a `.deb` yet), git
     trees, local folders and local wheels. Each is checked by its hash; what is there already costs nothing."""
     lock = project.lock
+    check_locked(lock, project.platform)
     for platform in dict.fromkeys((host_platform(), project.platform)):
-        if platform not in lock.platforms:
-            raise BadLock(
-                f"{platform} is not locked; the machine that builds needs its own platform in the lock too",
-                where="pycomfy.lock",
-                fix=f"pycomfy lock --platform {platform} --platform {project.platform}",
-            )
         root = lock.platforms[platform].root
         name = f"debian-root-{platform.removeprefix('linux/')}"
         add_tree(settings, name, root.tree, partial(_make_root, root, platform, home, progress))

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from pycomfy.errors import BadConfig, BadInput, NotFound
 from pycomfy.flow.lock.address import parse_address, split_revision
-from pycomfy.flow.lock.config import Config, GitSpec, Spec, parse_config
+from pycomfy.flow.lock.config import Config, GitSpec, Spec, meaning, parse_config
 from pycomfy.flow.lock.model import PlatformName
 from pycomfy.outside.media.find import find_workflow
 
@@ -98,6 +98,13 @@ def read_config(request: LockRequest) -> tuple[Path, Config]:
     if request.platforms:
         changes["platforms"] = tuple(dict.fromkeys(request.platforms))
     return base, config.model_copy(update=changes)
+
+
+def read_meaning(folder: Path) -> str:
+    """The meaning of the pycomfy.toml in `folder`; without one, that of an empty one."""
+    path = folder / "pycomfy.toml"
+    text = _decode(read_bounded(path, "configuration"), path) if path.exists() else ""
+    return meaning(parse_config(text, where=str(path)))
 
 
 def _decode(data: bytes, path: Path) -> str:

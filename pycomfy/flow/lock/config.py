@@ -1,5 +1,6 @@
 """`pycomfy.toml`: what the user decides about a workflow's image, beside the workflow itself."""
 
+import hashlib
 import json
 import re
 import tomllib
@@ -407,6 +408,13 @@ class Config(Section):
             raise ValueError(f"{twice[0]} is to come from two indexes")
         if self.accelerator is None and (open_ := [spec.name for spec in self.index if VARIABLE in spec.url]):
             raise ValueError(f"the index {open_[0]} needs an accelerator, such as cpu or cu128")
+
+
+def meaning(config: Config) -> str:
+    """SHA-256 of what is decided: files that say the same have the same, whatever their comments and order. What is
+    read anew by every build is not in it."""
+    said = config.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"inputs"})
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def parse_config(text: str, where: str = "pycomfy.toml") -> Config:

@@ -1,0 +1,64 @@
+"""A pycomfy.toml that says something else than when it was locked: `build` notices."""
+
+import shutil
+
+import pytest
+
+from tests.cli.places import CONFIG, SOURCES, Place, refused
+
+BUILD = ("build", ".", "--locked", "--no-prove", "--platform", "linux/arm64")
+"""It fails, as arm64 is not locked; before that it sees whether the lock is still what is asked for."""
+
+
+def is_stale(place: Place) -> bool:
+    told = refused(place, *BUILD, code="bad-lock").told
+    stale = "pycomfy.toml was changed after it was locked" in told
+    assert stale or "linux/arm64 is not locked" in told
+    return stale
+
+
+@pytest.fixture
+def locked(place: Place) -> Place:
+    place.project()
+    assert place.run("lock", ".").status == 0
+    return place
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'requirements = ["base"]\n' + CONFIG + SOURCES,
+        CONFIG.replace("2025-06-01", "2025-06-02") + SOURCES,
+        CONFIG + SOURCES + 'rev = "main"\n',
+        'prefer = ["a/b"]\n' + CONFIG + SOURCES,
+    ],
+    ids=["requirements", "as-of", "rev", "prefer"],
+)
+def test_a_change_is_noticed_until_it_is_locked_or_taken_back(locked: Place, text: str) -> None:
+    assert not is_stale(locked)
+    locked.write("pycomfy.toml", text)
+    assert is_stale(locked)
+    locked.write("pycomfy.toml", CONFIG + SOURCES)
+    assert not is_stale(locked)
+    locked.write("pycomfy.toml", text)
+    assert locked.run("lock", ".").status == 0
+    assert not is_stale(locked), "also where the lock has the same bytes"
+
+
+def test_comments_order_and_inputs_are_no_change(locked: Place) -> None:
+    first, second = CONFIG.strip().splitlines()
+    text = f"# what it is about\n{second}\n{first}\n{SOURCES}\n[inputs]\ntitle = '1.text'\n"
+    locked.write("pycomfy.toml", text)
+    assert not is_stale(locked)
+
+
+def test_what_the_command_line_said_is_no_change(place: Place) -> None:
+    place.project()
+    assert place.run("lock", ".", "--as-of", "2025-07-01").status == 0
+    assert not is_stale(place)
+
+
+def test_a_lock_from_another_machine_is_taken_as_it_is(locked: Place) -> None:
+    shutil.rmtree(locked.data / "cache" / "asked")
+    locked.write("pycomfy.toml", 'requirements = ["base"]\n' + CONFIG + SOURCES)
+    assert not is_stale(locked)
