@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Surroundings
 from tests.cli.places import CARD, SOURCES, Place, refused
 from tests.outside.package_index import Index, make_wheel, serve
 from tests.outside.repositories import commit
@@ -146,3 +147,24 @@ def test_a_lock_without_an_accelerator_does_not_mention_it(place: Place) -> None
     place.project()
     assert place.run("lock", "workflow.json").status == 0
     assert "accelerator" not in place.lock.read_text()
+
+
+def test_of_a_family_one_package_is_locked_and_the_user_may_say_which(place: Place, surroundings: Surroundings) -> None:
+    index = surroundings.index
+    for name in ("opencv-python", "opencv-python-headless", "opencv-contrib-python"):
+        for version in ("4.8.0", "4.9.0"):
+            index.add(name, version)
+    index.add("sees", "1.0", needs=["opencv-python-headless"])
+    place.project("Old", "New", "SaveImage", config=AMD64, sources="")
+    sources = '[comfyui]\npath = "ComfyUI"\n' + pack(place, "old", "Old", "opencv-python<4.9", "sees")
+    sources += pack(place, "new", "New", "opencv-contrib-python")
+    place.write("pycomfy.toml", AMD64 + sources)
+    outcome = place.run("lock", "workflow.json")
+    assert outcome.status == 0, outcome.err
+    assert [name for name in locked(place) if "opencv" in name] == ["opencv-contrib-python 4.8.0"]
+    assert "only opencv-contrib-python is kept" in outcome.out and "sees 1.0" in locked(place)
+    for choice, left in (("opencv-python-headless", ["opencv-python-headless 4.8.0"]), ("all", None)):
+        place.write("pycomfy.toml", AMD64 + sources + f'[families]\nopencv = "{choice}"\n')
+        assert place.run("lock", "workflow.json").status == 0
+        there = [name for name in locked(place) if "opencv" in name]
+        assert there == left or (left is None and len(there) == 3)
