@@ -206,6 +206,23 @@ def test_line_endings_and_modes_that_a_system_changes_are_no_changes(root: Path,
     assert found.comfyui.patch is None and any("line endings" in note for note in found.comfyui.notes)
 
 
+def test_large_files_are_what_their_pointers_say_or_no_patch_can_tell(root: Path, tmp_path: Path, home: Home) -> None:
+    data = b"large" * 1000
+    pointer = (
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{hashlib.sha256(data).hexdigest()}\nsize {len(data)}\n"
+    )
+    files = {"__init__.py": CARD, "big.bin": pointer, ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n"}
+    place = clone(publish(tmp_path / "upstream" / "x", files)[0], root / "custom_nodes" / "x")
+    (place / "big.bin").write_bytes(data)
+    found, to = take(root, home)
+    assert pack(found, "x").commit is not None and pack(found, "x").patch is None
+    (place / "big.bin").write_bytes(b"other")
+    to.rename(tmp_path / "first")
+    found, to = take(root, home)
+    assert pack(found, "x").commit is None and any("large file" in note for note in pack(found, "x").notes)
+    assert (to / "packs" / "x" / "big.bin").read_bytes() == b"other"
+
+
 def test_nothing_that_the_repositories_configure_is_run(root: Path, tmp_path: Path, home: Home) -> None:
     place = clone(publish(tmp_path / "upstream" / "evil", {"__init__.py": CARD})[0], root / "custom_nodes" / "evil")
     proof = tmp_path / "ran"
@@ -376,6 +393,31 @@ def test_the_workflows_models_are_hashed_and_pinned(root: Path, tmp_path: Path, 
     to.rename(tmp_path / "first")
     found, _ = take(root, home, all_models=True)
     assert {m.name for m in found.models} == {"sub/a.safetensors", "b.safetensors", "c.ckpt"}
+
+
+def test_what_the_manager_keeps_is_told(root: Path, home: Home) -> None:
+    folder = root / "user" / "default" / "ComfyUI-Manager"
+    (folder / "snapshots").mkdir(parents=True)
+    (folder / "config.ini").write_text("[default]\nnetwork_mode = private\nsecurity_level = weak\nsecret = 1\n")
+    (folder / "pip_overrides.json").write_text('{"opencv-python": "opencv-python-headless", "x": 5}')
+    for name in ("2025-11-01_00-00-00_autosave.json", "2025-12-01_00-00-00_autosave.json"):
+        (folder / "snapshots" / name).write_text("{}")
+    found, to = take(root, home)
+    assert found.manager is not None and found.manager.overrides == {"opencv-python": "opencv-python-headless"}
+    assert found.manager.settings == {"network_mode": "private", "security_level": "weak"}
+    assert found.manager.snapshot is not None and "2025-12-01" in found.manager.snapshot
+    assert "security_level = weak" in (to / "NOTES.md").read_text()
+
+
+def test_the_store_gets_models_only_when_it_is_asked_to(root: Path, home: Home) -> None:
+    model = root / "models" / "loras" / "a.safetensors"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"weights")
+    to = home.data.parent / "added"
+    result = capture(CaptureRequest(root, to, all_models=True, add=True), home, Silent())
+    (found,) = result.found.models
+    stored = home.data / "models" / "sha256" / found.sha256[:2] / found.sha256
+    assert stored.read_bytes() == model.read_bytes() == b"weights"
 
 
 def test_where_to_write_is_checked(root: Path, tmp_path: Path, home: Home) -> None:

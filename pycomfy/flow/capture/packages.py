@@ -13,13 +13,13 @@ from packaging.version import InvalidVersion, Version
 from pydantic import TypeAdapter, ValidationError
 
 from pycomfy.flow.lock.address import without_password
-from pycomfy.flow.lock.config import RequirementText
+from pycomfy.flow.lock.config import WantedText
 from pycomfy.flow.lock.indexes import ACCELERATOR, without_logins
 from pycomfy.flow.lock.model import PlatformName
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_REQUIREMENT: TypeAdapter[str] = TypeAdapter(RequirementText)
+_REQUIREMENT: TypeAdapter[str] = TypeAdapter(WantedText)
 
 Origin = Literal["index", "git", "file", "url", "folder", "editable"]
 
@@ -38,8 +38,9 @@ class Installed:
 
 @dataclass(frozen=True)
 class Plan:
-    """What pycomfy.toml asks for: `pins` as `name==version`; with `roots` they are wanted, without they only hold for
-    what is wanted anyway. `lost` are the packages that cannot be had, with the reason; `notes` are remarks."""
+    """What pycomfy.toml asks for: `pins` as `name==version`, or `name @ URL` for what came from no index. With `roots`
+    they are wanted, without they only hold for what is wanted anyway. `lost` are the packages that cannot be had, with
+    the reason; `notes` are remarks."""
 
     pins: tuple[str, ...] = ()
     roots: bool = True

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pycomfy.errors import BadInput
 from pycomfy.outside.gittree import FILE, GROUP_FILE, LINK, MOST_FILES, PROGRAM, SUBMODULE, Entry
 from pycomfy.outside.installation.files import CHUNK, Blob, Files, hash_entry, list_files, why_left
 from pycomfy.outside.installation.repository import GitFolder, borrow, find_git, read_head, read_settings, refused
+from pycomfy.outside.lfs import parse_pointer
 from pycomfy.outside.patch import Workshop
 
 MOST_CHANGED = 16 << 20
@@ -19,8 +19,6 @@ MOST_CHANGED = 16 << 20
 
 MOST_DEPTH = 8
 """Of submodules within submodules."""
-
-_LFS = re.compile(rb"version https://git-lfs\S*\n(?:.*\n)*?oid sha256:([0-9a-f]{64})\n")
 
 
 @dataclass
@@ -145,8 +143,6 @@ def _compare_entries(side: _Side, entries: Sequence[Entry], read: Callable[[Entr
         if new is not None and about is not None and new[0] == old[0] != LINK:
             same = _is_same(data, path, about)
             endings += same == "line endings"
-            if same == "lfs":
-                changes.notes.append(f"{name} is kept in Git LFS: the commit itself has only a pointer to it")
             if same:
                 continue
         changes.old[name] = old
@@ -194,14 +190,16 @@ def _is_inner(path: str) -> bool:
 
 
 def _is_same(old: bytes, path: Path, about: os.stat_result) -> str:
-    """Why a file with other bytes than `old` is the same nonetheless; empty if it is not."""
-    if pointer := _LFS.match(old):
+    """Why a file with other bytes than `old` is the same nonetheless; empty if it is not. Raises `BadInput` for a large
+    file (LFS) with other bytes than its pointer says: no patch can tell of it."""
+    if (pointer := parse_pointer(path.name, old)) is not None:
         digest = hashlib.sha256()
         with path.open("rb") as f:
             while chunk := f.read(CHUNK):
                 digest.update(chunk)
-        if digest.hexdigest().encode() == pointer[1]:
-            return "lfs"
+        if digest.hexdigest() == pointer.sha256:
+            return "large file"
+        raise BadInput(f"{path.name}, a large file (LFS), was changed", where=str(path), fix="commit and push it")
     if about.st_size > MOST_CHANGED:
         return ""
     new = path.read_bytes()
