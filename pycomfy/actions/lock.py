@@ -152,6 +152,7 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
             for p in config.platforms
         },
         models=models.models,
+        accelerator=config.accelerator,
     )
     changed = _write(made, path, before, notes)
     if request.config is None:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pycomfy.errors import BadConfig, BadInput, NotFound
 from pycomfy.flow.lock.address import parse_address, split_revision
 from pycomfy.flow.lock.config import Config, GitSpec, Spec, meaning, parse_config
+from pycomfy.flow.lock.indexes import ACCELERATOR
 from pycomfy.flow.lock.model import PlatformName
 from pycomfy.outside.media.find import find_workflow
 
@@ -40,6 +41,7 @@ class LockRequest:
     nodes: Mapping[str, str] = field(default_factory=dict)
     as_of: datetime | None = None
     platforms: tuple[PlatformName, ...] = ()
+    accelerator: str | None = None
     prefer: tuple[str, ...] = ()
     update: tuple[str, ...] = ()
     output: Path | None = None
@@ -95,6 +97,14 @@ def read_config(request: LockRequest) -> tuple[Path, Config]:
     changes["prefer"] = (*request.prefer, *config.prefer)
     if request.as_of is not None:
         changes["as_of"] = request.as_of.astimezone(UTC).replace(microsecond=0)
+    if request.accelerator is not None:
+        if not ACCELERATOR.fullmatch(request.accelerator):
+            raise BadConfig(
+                f"{request.accelerator!r} is no accelerator",
+                where="--accelerator",
+                fix="write cpu, cu128 (CUDA 12.8), rocm6.4, or what else PyTorch calls its builds",
+            )
+        changes["accelerator"] = request.accelerator
     if request.platforms:
         changes["platforms"] = tuple(dict.fromkeys(request.platforms))
     return base, config.model_copy(update=changes)

@@ -27,6 +27,7 @@ from pydantic_core import ErrorDetails
 from pycomfy.errors import BadConfig, raise_all
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.direct import parse_direct
+from pycomfy.flow.lock.families import unknown_choices
 from pycomfy.flow.lock.indexes import ACCELERATOR, VARIABLE, Index, normalise, without_logins
 from pycomfy.flow.lock.model import ModelFolder, Name, PlatformName, RelativePath, Sha256
 
@@ -403,11 +404,11 @@ class Config(Section):
         names = [spec.name.lower() for spec in self.index]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two indexes are called {twice[0]}")
+        if wrong := unknown_choices(self.families):
+            raise ValueError(wrong[0])
         packages = [name for spec in self.index for name in normalise(spec.packages)]
         if twice := sorted({name for name in packages if packages.count(name) > 1}):
             raise ValueError(f"{twice[0]} is to come from two indexes")
-        if self.accelerator is None and (open_ := [spec.name for spec in self.index if VARIABLE in spec.url]):
-            raise ValueError(f"the index {open_[0]} needs an accelerator, such as cpu or cu128")
 
 
 def meaning(config: Config) -> str:
