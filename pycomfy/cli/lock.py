@@ -153,7 +153,7 @@ def _explain(result: LockResult) -> None:
     for reason in result.reasons:
         print(f"  {reason.type}: {reason.source} ({reason.rule}: {reason.evidence})")
     for name, commit in {r.source: r.commit for r in result.reasons if r.commit}.items():
-        print(f"  the commit of {name}: {commit}")
+        print(f"  {name}: {commit}")
 
 
 def _place(source: Source) -> str:
