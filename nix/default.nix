@@ -2,7 +2,7 @@
 #
 #   nix-build nix --argstr platform linux/arm64 -A oci
 #
-# -> { sources, root, layers, oci, image }; `image` alone needs nixpkgs.
+# -> { sources, ingredients, root, layers, oci, image }; `image` alone needs nixpkgs.
 {
   project ? ../.,
   system ? builtins.currentSystem,
@@ -116,6 +116,9 @@ in
     ++ map (p: fetch.source p.name p.source) lock.packs
     ++ map (p: roots.tree p (pinsOf p).root) (if host == target then [ host ] else [ host target ])
     ++ map wheels.wheel (pinsOf target).wheels;
+
+  # What wheels are built from that no index has. While the wheels are there, or in a cache, it is not needed.
+  ingredients = builtins.concatMap wheels.ingredients (pinsOf target).wheels;
 
   layers = map (l: l.drv) layers;
 

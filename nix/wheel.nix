@@ -70,4 +70,14 @@ rec {
       }
     else
       fetch.wheel w;
+
+  # What a wheel of the lock is built from, on this machine.
+  ingredients =
+    w:
+    if w ? built then
+      [ (sourceOf w.built.source) ]
+      ++ map fetch.wheel (recipeOf w).built.requires
+      ++ (if w.built.compiler or false then [ (rootOf (machineOf w) true) ] else [ ])
+    else
+      [ ];
 }

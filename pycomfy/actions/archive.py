@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pycomfy.actions.realise import host_platform
 from pycomfy.errors import NotFound, PycomfyError, raise_all
-from pycomfy.flow.archive.needs import Need, list_models, list_needs, need_of_model
-from pycomfy.flow.archive.storepath import FixedOutput
+from pycomfy.flow.archive.narinfo import narinfo_name
+from pycomfy.flow.archive.needs import Need, indispensable, list_models, list_needs, need_of_model
+from pycomfy.flow.archive.storepath import FixedOutput, is_store_path
 from pycomfy.flow.lock.model import Lock, ModelFile, PlatformName
 from pycomfy.outside.archive import Archive, Damage, Removed, check_archive, find_archive
 from pycomfy.outside.archive.pull import pull_path
@@ -94,7 +95,8 @@ def fill_version(
 def fill(home: Home, settings: NixSettings, progress: Progress, *, models: bool = False) -> Filled:
     """Archive whatever recorded versions need and this machine's store has; with `models` their models, too."""
     archive, wanted = find_archive(home), _wanted(home)
-    filled = _fill(archive, [m.need for m in _missing(archive, wanted)], settings, progress)
+    needs = {need.path: need for one in wanted for need in one.needs}
+    filled = _fill(archive, list(needs.values()), settings, progress)
     if not models:
         return filled
     more = fill_models([n for one in wanted for n in one.models], home, progress)
@@ -115,7 +117,7 @@ def take_models(models: Iterable[ModelFile], home: Home, progress: Progress) -> 
     `HashMismatch` for a damaged one."""
     archive, store = find_archive(home), ModelStore(home, progress)
     wanted = {m.sha256: need_of_model(m) for m in store.missing(tuple(models))}
-    there = {sha256: need for sha256, need in wanted.items() if archive.has(need.output)}
+    there = {sha256: need for sha256, need in wanted.items() if archive.find(need.output) is not None}
     sizes = {sha256: archive.size_of(need.output) for sha256, need in there.items()}
     if not there:
         return 0
@@ -159,12 +161,25 @@ def verify_archive(home: Home, settings: NixSettings, progress: Progress, *, rep
         task.note(f"{len(damage)} damaged" if damage else "all of it is whole")
     repaired = 0
     if repair and damage:
-        archive.remove_files(d.file for d in damage)
+        archive.remove_files(_with_entries(damage))
         still = {d.path for d in damage} - {""}
         fill(home, settings, progress)
         fill_models([n for one in _wanted(home) for n in one.models if n.path in still], home, progress)
-        repaired = sum(1 for output in _all_outputs(home) if output.path in still and archive.has(output))
+        repaired = _count_repaired(damage, archive, _all_outputs(home))
     return Verified(tuple(damage), repaired, len(archive.narinfos()), total)
+
+
+def _with_entries(damage: Iterable[Damage]) -> set[str]:
+    """The damaged files, and the entries of those that are NARs: without its NAR an entry is damage, too."""
+    files = {d.file for d in damage}
+    return files | {narinfo_name(d.path) for d in damage if is_store_path(d.path)}
+
+
+def _count_repaired(damage: Iterable[Damage], archive: Archive, outputs: Iterable[FixedOutput]) -> int:
+    """How much of the damage is whole again, or was of what nobody needs."""
+    by_name = {name: output for output in outputs for name in (output.path, narinfo_name(output.path))}
+    hurt = [by_name.get(d.file) or by_name.get(d.path) for d in damage]
+    return sum(1 for output in hurt if output is None or archive.has(output))
 
 
 def push(url: str, home: Home, settings: NixSettings, progress: Progress) -> Transfer:
@@ -238,7 +253,8 @@ def _fill(archive: Archive, needs: Sequence[Need], settings: NixSettings, progre
     here = set(valid_paths(settings, [need.path for need in wanted]))
     todo = [(need, settings.place(need.path)) for need in wanted if need.path in here]
     added = _add(archive, todo, "sources", progress)
-    return Filled(len(added), sum(added), tuple(need for need in wanted if need.path not in here))
+    absent = [need for need in wanted if need.path not in here]
+    return Filled(len(added), sum(added), indispensable(absent, needs))
 
 
 def _add(archive: Archive, found: Sequence[tuple[Need, Path]], what: str, progress: Progress) -> list[int]:
@@ -277,7 +293,8 @@ def _missing(archive: Archive, wanted: Sequence[_Wanted], *, models: bool = Fals
     labels: dict[str, list[str]] = {}
     needs: dict[str, Need] = {}
     for one in wanted:
-        for need in (*one.needs, *(one.models if models else ())):
+        lost = [need for need in one.needs if not archive.has(need.output)]
+        for need in (*indispensable(lost, one.needs), *(one.models if models else ())):
             labels.setdefault(need.path, []).extend(one.labels)
             needs[need.path] = need
     return tuple(Missing(need, tuple(labels[path])) for path, need in needs.items() if not archive.has(need.output))

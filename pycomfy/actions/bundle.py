@@ -13,7 +13,7 @@ from pycomfy.actions.stored import LOCK, Stored, find_stored
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError, raise_all
 from pycomfy.flow.archive.bundle import README, FileEntry, Manifest, render_manifest
 from pycomfy.flow.archive.narinfo import CACHE_INFO, NarInfo
-from pycomfy.flow.archive.needs import Need, list_needs
+from pycomfy.flow.archive.needs import Need, indispensable, list_needs
 from pycomfy.flow.archive.storepath import FixedOutput
 from pycomfy.flow.lock.model import Lock, PlatformName, parse_lock
 from pycomfy.outside.archive import Archive, find_archive
@@ -133,7 +133,9 @@ def _archive(stored: Stored, needs: tuple[Need, ...], archive: Archive, home: Ho
         return
     settings = NixSettings()
     here = set(valid_paths(settings, [need.path for need in missing]))
-    raise_all([lacking(need, stored.label, archive) for need in missing if need.path not in here])
+    lost = [need for need in missing if need.path not in here]
+    raise_all([lacking(need, stored.label, archive) for need in indispensable(lost, needs)])
+    missing = [need for need in missing if need.path in here]
     total = sum(need.size or 0 for need in missing)
     with progress.step("Archive what is missing", total=total, unit="bytes") as task:
         for need in missing:
@@ -238,14 +240,18 @@ def _check_sources(
     found: dict[FixedOutput, tuple[Path, Digest]] = {}
     problems: list[PycomfyError] = []
     fix = "get the bundle again; if it stays so, do not trust whom it comes from"
-    for need in list_needs(lock, manifest.platforms):
+    needs = list_needs(lock, manifest.platforms)
+    missing: list[Need] = []
+    for need in needs:
         match = next((nar for nar in unpacked.nars.values() if nar[1].holds(need.output)), None)
         if match is None:
-            problems.append(HashMismatch(f"{need.title} is not in it as the lock has it", where=where, fix=fix))
+            missing.append(need)
             continue
         info = NarInfo(need.output, match[1].sha256, match[1].size)
         infos[info.file_name] = info.render()
         found[need.output] = match
+    for need in indispensable(missing, needs):
+        problems.append(HashMismatch(f"{need.title} is not in it as the lock has it", where=where, fix=fix))
     wanted = {nar[1].sha256 for nar in found.values()}
     strange = [name for name, nar in unpacked.nars.items() if nar[1].sha256 not in wanted]
     strange += [name for name, text in unpacked.texts.items() if name != README and infos.get(name) != text]

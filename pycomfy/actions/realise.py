@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from pycomfy.errors import BadLock, MissingTool
+from pycomfy.flow.archive.needs import list_wheels
+from pycomfy.flow.lock.building import source_name
 from pycomfy.flow.lock.model import GitSource, Lock, PathSource, PlatformName, Root, Source
 from pycomfy.outside.debian import make_root
 from pycomfy.outside.files import write_folder
@@ -20,7 +22,7 @@ from pycomfy.outside.nix.build import Target, missing_paths
 from pycomfy.outside.nix.build import build as nix_build
 from pycomfy.outside.nix.log import Event, derivation_name
 from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import add_file, add_tree, output_paths
+from pycomfy.outside.nix.store import add_file, add_tree, output_paths, valid_paths
 from pycomfy.outside.scratch import scratch_folder
 from pycomfy.outside.sources import place_tree
 from pycomfy.progress import Progress, Task
@@ -101,10 +103,31 @@ def supply(project: Project, home: Home, settings: NixSettings, progress: Progre
     for name, source in sources.items():
         if isinstance(source, GitSource | PathSource):
             add_tree(settings, name, source.tree, partial(_make_tree, source, project.base, home))
+    _supply_ingredients(project, home, settings, progress)
     wheels = lock.platforms[project.platform].wheels
     for wheel in (*wheels, *(tool for w in wheels if w.built is not None for tool in w.built.requires)):
         if wheel.is_local:
             add_file(settings, wheel.filename, wheel.sha256, project.base / wheel.url)
+
+
+def _supply_ingredients(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:
+    """What wheels are built from that Nix cannot make: the trees of git repositories, Debian with compilers. Those that
+    are in the store need none of it."""
+    for platform in dict.fromkeys((host_platform(), project.platform)):
+        pins = project.lock.platforms[platform]
+        built = {
+            need.path: wheel.built for need, wheel in zip(list_wheels(project.lock, platform), pins.wheels, strict=True)
+        }
+        there = set(valid_paths(settings, [path for path, recipe in built.items() if recipe is not None]))
+        for recipe in (recipe for path, recipe in built.items() if recipe is not None and path not in there):
+            source = recipe.source
+            if isinstance(source, GitSource):
+                place = partial(_make_tree, source, project.base, home)
+                add_tree(settings, source_name(source), source.tree, place)
+            if recipe.compiler and pins.compilers is not None:
+                name = f"debian-compilers-{platform.removeprefix('linux/')}"
+                make = partial(_make_root, pins.compilers, platform, home, progress)
+                add_tree(settings, name, pins.compilers.tree, make)
 
 
 def _make_root(root: Root, platform: PlatformName, home: Home, progress: Progress, out: Path) -> None:

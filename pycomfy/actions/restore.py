@@ -13,7 +13,7 @@ from pycomfy.actions.realise import Project, Realised, host_platform, project_fo
 from pycomfy.actions.stored import Stored, find_stored
 from pycomfy.actions.together import together
 from pycomfy.errors import BadInput, BadLock, HashMismatch, NotFound, PycomfyError, raise_all
-from pycomfy.flow.archive.needs import Need, list_needs
+from pycomfy.flow.archive.needs import Need, indispensable, list_needs
 from pycomfy.flow.lock.model import ModelFile, PlatformName
 from pycomfy.outside.archive import Archive, find_archive
 from pycomfy.outside.engine import LayoutImage, read_layout
@@ -114,8 +114,8 @@ def find_sources(needs: Iterable[Need], request: RestoreRequest, home: Home, pro
 
 
 def missing_sources(needs: Iterable[Need], archive: Archive, settings: NixSettings) -> list[Need]:
-    """Those of `needs` that are neither in the store nor in the archive. Raises `HashMismatch` for all that the archive
-    has in a damaged form."""
+    """Those of `needs` that are neither in the store nor in the archive, and indispensable. Raises `HashMismatch` for
+    all that the archive has in a damaged form."""
     all_ = list(needs)
     here = set(valid_paths(settings, [need.path for need in all_]))
     missing: list[Need] = []
@@ -126,8 +126,13 @@ def missing_sources(needs: Iterable[Need], archive: Archive, settings: NixSettin
                 missing.append(need)
         except HashMismatch as e:
             damaged.append(e)
+    if len(here) < len(all_):
+        try:
+            archive.check_info()
+        except HashMismatch as e:
+            damaged.append(e)
     raise_all(damaged)
-    return missing
+    return list(indispensable(missing, all_))
 
 
 def lacking(need: Need, reference: str, archive: Archive) -> PycomfyError:

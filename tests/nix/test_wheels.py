@@ -4,18 +4,27 @@ import hashlib
 import io
 import json
 import secrets
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from pycomfy.actions.restore import RestoreRequest, restore_image
 from pycomfy.errors import BuildFailed
+from pycomfy.flow.archive.narinfo import narinfo_name
+from pycomfy.flow.archive.needs import list_needs
 from pycomfy.flow.lock.building import Recipe
-from pycomfy.flow.lock.model import Built, Root, UrlSource, Wheel
+from pycomfy.flow.lock.model import Built, GitSource, Lock, Root, UrlSource, Wheel
+from pycomfy.outside.archive import find_archive
 from pycomfy.outside.home import Home
+from pycomfy.outside.nix.build import Target, build
 from pycomfy.outside.nix.recipe import build_recipe
 from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.outside.nix.store import empty_store, output_paths
+from pycomfy.progress import Silent
+from tests.nix.homes import build_version, new_home
 from tests.nix.projects import Workshop
 
 # A build backend of its own: a wheel whose module says what the build could see of the world.
@@ -120,3 +129,77 @@ def test_a_failing_build_shows_what_it_said(workshop: Workshop, root: Root) -> N
     with pytest.raises(BuildFailed, match="backend cannot be imported: No module named 'umbrella'") as e:
         built(workshop, root, sdist(workshop, pieces(**{"backend.py": broken})))
     assert "it rains" in e.value.where
+
+
+# — a lock with a wheel that was built —
+
+
+def built_wheel(workshop: Workshop, root: Root) -> Wheel:
+    """A wheel of the lock, and its recipe: its source is served, and a package that builds."""
+    tool = workshop.wheel("tool", {"tool.py": b"answer = 42\n"})
+    text = BACKEND.replace("import json, os", "import tool; assert tool.answer == 42\nimport json, os")
+    source = sdist(workshop, pieces(salt=secrets.token_hex(8), **{"backend.py": text}))
+    file = built(workshop, root, source, (tool,))
+    data = file.read_bytes()
+    return Wheel(
+        name="demo",
+        version="1.0",
+        filename=file.name,
+        url=source.url,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        built=Built(source=source, requires=(tool,)),
+    )
+
+
+def make_lock(workshop: Workshop, root: Root, wheel: Wheel) -> Lock:
+    packs = [workshop.pack("greeter", {"__init__.py": "NODE_CLASS_MAPPINGS = {}\n", "salt": secrets.token_hex(8)})]
+    return workshop.lock({"linux/amd64": root}, [wheel], packs)
+
+
+def test_needs_are_what_nix_calls_ingredients(workshop: Workshop, root: Root, other_root: Root) -> None:
+    wheel = built_wheel(workshop, root)
+    git = GitSource(url="https://h/x", commit="1" * 40, tree="sha256-" + "A" * 43 + "=")
+    compiled = wheel.model_copy(
+        update={
+            "name": "other",
+            "filename": "other-1-cp311-cp311-linux_x86_64.whl",
+            "built": Built(source=git, compiler=True),
+        }
+    )
+    lock = workshop.lock({"linux/amd64": root}, [wheel, compiled], [])
+    lock.platforms["linux/amd64"] = lock.platforms["linux/amd64"].model_copy(update={"compilers": other_root})
+    project = workshop.project(lock)
+    named = [*output_paths(workshop.settings, project, "sources", "linux/amd64")]
+    named += output_paths(workshop.settings, project, "ingredients", "linux/amd64")
+    needs = list_needs(lock)
+    assert {need.path for need in needs} == set(named)
+    assert {need.path for need in needs if need.ingredient} == {p for need in needs for p in need.made_of}
+    assert len([need for need in needs if need.ingredient]) == 4
+
+
+@pytest.mark.parametrize("left", ["wheel", "ingredients"])
+def test_the_archived_wheel_or_what_it_is_made_of_is_enough(
+    workshop: Workshop, root: Root, tmp_path: Path, left: str
+) -> None:
+    wheel = built_wheel(workshop, root)
+    home, lock = new_home(tmp_path), make_lock(workshop, root, wheel)
+    version = build_version(workshop, lock, home)
+    archive = find_archive(home)
+    spare = [n for n in list_needs(lock) if (n.ingredient if left == "wheel" else n.title == "demo 1.0")]
+    assert spare and all(archive.has(need.output) for need in spare)
+    for need in spare:
+        (archive.folder / narinfo_name(need.path)).unlink()
+    for path in (*workshop.folder.glob("*.whl"), *workshop.folder.glob("*.gz"), workshop.folder / "greeter"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with empty_store(tmp_path / "stores") as store:
+        request = RestoreRequest("small", offline=True, nix=NixSettings(store=store))
+        restored = restore_image(request, home, Silent())
+    assert restored.same and restored.image.manifest_digest == version.image.manifest_digest
+
+
+def test_a_wheel_that_comes_out_otherwise_is_refused(workshop: Workshop, root: Root) -> None:
+    wheel = built_wheel(workshop, root).model_copy(update={"sha256": "1" * 64})
+    project = workshop.project(make_lock(workshop, root, wheel))
+    with pytest.raises(BuildFailed, match=r"demo 1.0, built again from its source, is not the wheel .*archive"):
+        build(workshop.settings, Target(project, "oci", "linux/amd64"), workshop.folder / "log", lambda e: None)
