@@ -84,7 +84,7 @@ class Repository:
         self._remote = address.url if address.local else address.public
         self._login = find_login(address.url)
         self.cache = cache
-        self.mirror = self.cache / hashlib.sha256(address.identity.encode()).hexdigest()[:32]
+        self.mirror = self.cache / hashlib.sha256(address.identity.encode(errors="surrogateescape")).hexdigest()[:32]
 
     def resolve(self, revision: str | None = None) -> str:
         """The commit of a branch, tag, or (abbreviated) commit; without one, of the default branch.

@@ -18,6 +18,60 @@ def test_every_spelling_of_a_repository_has_one_identity(owner: str, repo: str, 
     assert parse_address(f"https://me:secret@GIT.example.org:443/{owner}//{repo}").identity == plain
 
 
+hosts = st.from_regex(r"[a-z]{1,8}\.example\.(org|net)", fullmatch=True)
+ways = st.sampled_from(
+    [
+        "https://{host}/{path}",
+        "https://{host}:443/{path}",
+        "https://me@{host}/{path}",
+        "https://me:p%40ss@{host}/{path}",
+        "ssh://{host}/{path}",
+        "ssh://git@{host}/{path}",
+        "ssh://git@{host}:22/{path}",
+        "git://{host}/{path}",
+        "git://{host}:9418/{path}",
+        "git@{host}:{path}",
+        "{host}:{path}",
+        "git@{host}:/{path}",
+    ]
+)
+endings = st.sampled_from(["", ".git", "/", ".git/", "//", "/."])
+
+
+@st.composite
+def spelled(draw: st.DrawFn, host: str, path: str) -> str:
+    """Any of the ways to write one address."""
+    shown = draw(st.sampled_from([host, host.upper(), host.title()]))
+    slashes = path.replace("/", draw(st.sampled_from(["/", "//", "/./"])))
+    return draw(ways).format(host=shown, path=slashes + draw(endings))
+
+
+@given(st.data(), hosts, names, names)
+def test_two_spellings_of_one_address_are_the_same_repository(
+    data: st.DataObject, host: str, owner: str, repo: str
+) -> None:
+    one, two = (data.draw(spelled(host, f"{owner}/{repo}")) for _ in range(2))
+    assert parse_address(one).identity == parse_address(two).identity == f"{host}/{owner}/{repo}"
+
+
+@given(st.data(), st.tuples(hosts, names, names), st.tuples(hosts, names, names))
+def test_forks_and_renamed_repositories_are_others(
+    data: st.DataObject, one: tuple[str, str, str], two: tuple[str, str, str]
+) -> None:
+    first, second = (parse_address(data.draw(spelled(h, f"{o}/{r}"))).identity for h, o, r in (one, two))
+    assert (first == second) == (one == two)
+
+
+@given(names, names, st.integers(1, 65535))
+def test_another_port_is_another_server(owner: str, repo: str, port: int) -> None:
+    plain = parse_address(f"https://git.example.org/{owner}/{repo}").identity
+    other = parse_address(f"https://git.example.org:{port}/{owner}/{repo}").identity
+    assert (plain == other) == (port == 443)
+    assert parse_address(f"ssh://git@git.example.org:{port}/{owner}/{repo}").identity == (
+        plain if port == 22 else f"git.example.org:{port}/{owner}/{repo}"
+    )
+
+
 @given(names, names)
 def test_case_matters_only_where_the_forge_says_so(owner: str, repo: str) -> None:
     def same(host: str) -> bool:
