@@ -39,7 +39,7 @@ def find_lacking_libraries(
     if len(lacking) > MOST_TOLD:
         progress.say(f"note: and {len(lacking) - MOST_TOLD} more libraries")
     if lacking:
-        progress.say(f"  to add what is missing, write in pycomfy.toml, and lock again: {line}")
+        progress.say(f"  to add what is missing, write at the top of pycomfy.toml, and lock again: {line}")
     return lacking
 
 

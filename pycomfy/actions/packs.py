@@ -109,7 +109,7 @@ def _choose(hunt: Hunt, home: Home, progress: Progress, notes: list[str], ask: A
             problems.append(explain_question(question, hunt.where))
         else:
             choices.append(Choice(question.type, answer, "preference", "you chose this pack"))
-            notes.append(f'to be asked no more, write into pycomfy.toml: prefer = ["{answer.url}"]')
+            notes.append(f'to be asked no more, write at the top of pycomfy.toml: prefer = ["{answer.url}"]')
     if registry.remark is not None:
         notes.append(registry.remark)
     if problems:

@@ -62,7 +62,8 @@ def lock(
     Node packs that nobody names are looked up. Where several may be meant you are asked; nothing is guessed.
     Packs that were found, and models, stay at the lock's commits until `--update`.
 
-    Lock again after a change to pycomfy.toml or to a node pack's repository: `build` takes what the lock says.
+    `build` locks again by itself after a change to the workflow, to pycomfy.toml or to a pack's folder; not after one
+    to a git repository.
 
     Examples: `pycomfy lock portrait.json`,
     `pycomfy lock portrait.json --pack my-nodes=https://example.org/my-nodes.git@v1.2 --as-of 2025-12-05`

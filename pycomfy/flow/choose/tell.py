@@ -17,7 +17,9 @@ def explain_question(question: Question, where: str) -> PycomfyError:
     what = f'it is not known whose the node type "{question.type}" is: {question.why}'
     if question.core is not None:
         rev = (question.core if COMMIT.fullmatch(question.core) else f"v{question.core}") if question.core else "…"
-        fix = f'pin a ComfyUI that has it, in pycomfy.toml: comfyui = {{ git = "{CORE_URL}", rev = "{rev}" }}'
+        fix = (
+            f'pin a ComfyUI that has it, at the top of pycomfy.toml: comfyui = {{ git = "{CORE_URL}", rev = "{rev}" }}'
+        )
         if not question.candidates:
             fix += "; or, if a node pack is meant, name it: --pack NAME=URL"
         else:
@@ -27,14 +29,15 @@ def explain_question(question: Question, where: str) -> PycomfyError:
         return UnknownNode(
             what,
             where=place,
-            fix="name its node pack: --pack NAME=URL[@REVISION], or in pycomfy.toml: [packs.NAME] git = …;"
-            " or fetch newer lists: pycomfy catalog update",
+            fix="name its node pack: --pack NAME=URL[@REVISION], or at the top of pycomfy.toml:"
+            ' packs.NAME = { git = "URL" }; or fetch newer lists: pycomfy catalog update',
         )
     first = short(question.candidates[0].pack)
     return AmbiguousNode(
         what,
         where=place,
-        fix=f'choose one: --prefer {first}, or in pycomfy.toml: prefer = ["{first}"]\n{_list(question.candidates)}',
+        fix=f'choose one: --prefer {first}, or at the top of pycomfy.toml: prefer = ["{first}"]\n'
+        + _list(question.candidates),
         type_=question.type,
         candidates=[_as_dict(c) for c in question.candidates],
     )

@@ -55,7 +55,8 @@ def _unknown(type_: str, nodes: list[NeededNode], where: str) -> UnknownNode:
     return UnknownNode(
         f"no source has the node type {type_!r}{hint}",
         where=name_places(nodes, where),
-        fix=f"name its node pack: --pack {name}=URL[@REVISION], or in pycomfy.toml: [packs.{name}] git = …",
+        fix=f"name its node pack: --pack {name}=URL[@REVISION], or at the top of pycomfy.toml:"
+        f' packs.{name} = {{ git = "URL" }}',
     )
 
 

@@ -44,7 +44,7 @@ def tell_missing(missing: Sequence[Missing], requirements: Sequence[str], unread
     line = line_to_add(requirements, certain)
     notes = [_note(m) for m in certain]
     if certain:
-        notes.append(f"to add what is missing, write in pycomfy.toml: {line}")
+        notes.append(f"to add what is missing, write at the top of pycomfy.toml: {line}")
         if unread:
             notes.append(f"it is not known which modules are in {_some(sorted(unread))}; one of them may have it")
     for owner in sorted({m.owner for m in missing if not m.certain} - {COMFYUI}):

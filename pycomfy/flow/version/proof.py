@@ -9,6 +9,8 @@ from pycomfy.errors import PycomfyError, RunFailed, UnknownNode
 from pycomfy.flow.lock.model import Lock
 from pycomfy.flow.lock.supply import name_places, running_types
 from pycomfy.flow.needs.model import NeededNode
+from pycomfy.flow.scan.libraries import debian_package
+from pycomfy.flow.scan.modules import key, packages
 
 COMFYUI = "ComfyUI"
 _LONGEST = 1500  # characters of a traceback in an error
@@ -178,25 +180,10 @@ def _below(first: str, text: str) -> str:
 
 # — how to mend a failed import —
 
-_NO_MODULE = re.compile(r"No module named '([A-Za-z_]\w*)")
+_NO_MODULE = re.compile(r"No module named '([A-Za-z_][\w.]*)'")
 _NO_NAME = re.compile(r"cannot import name '[^']+' from (?:partially initialized module )?'([A-Za-z_]\w*)")
 _NO_LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
 _OWN_MODULES = re.compile(r"comfy(_\w+)?|nodes|folder_paths|server|execution|latent_preview|node_helpers")
-
-# What a module is called by on the index, and a library by in Debian, where that is not the same.
-_PACKAGES = {
-    "PIL": "pillow",
-    "cv2": "opencv-python-headless",
-    "yaml": "pyyaml",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "bs4": "beautifulsoup4",
-    "git": "gitpython",
-    "dotenv": "python-dotenv",
-    "OpenSSL": "pyopenssl",
-    "google": "protobuf",
-}
-_LIBRARIES = {"libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0", "libglib-2.0.so.0": "libglib2.0-0"}
 
 
 def suggest(failure: ImportFailure, name: str) -> str:
@@ -204,16 +191,18 @@ def suggest(failure: ImportFailure, name: str) -> str:
     said = f"{failure.message}\n{failure.traceback}"
     other = f"--node {name}=COMMIT"
     if library := _NO_LIBRARY.search(said):
-        package = _LIBRARIES.get(library[1], "…")
-        return f'add the Debian package that has {library[1]} to pycomfy.toml: apt = ["{package}"]; and lock again'
+        package = debian_package(library[1], ())[0] or "…"
+        return (
+            f'add the Debian package of {library[1]}, at the top of pycomfy.toml: apt = ["{package}"]; and lock again'
+        )
     if module := _NO_MODULE.search(said):
-        if _OWN_MODULES.fullmatch(module[1]):
+        if _OWN_MODULES.fullmatch(module[1].partition(".")[0]):
             return f"it was made for another ComfyUI: pin another commit of it, {other}, or another ComfyUI"
-        package = _PACKAGES.get(module[1], module[1])
-        return f'add what it needs to pycomfy.toml: requirements = ["{package}"]; and lock again'
+        package = packages(key(module[1]))[0][0]
+        return f'add what it needs, at the top of pycomfy.toml: requirements = ["{package}"]; and lock again'
     if module := _NO_NAME.search(said):
         if _OWN_MODULES.fullmatch(module[1]):
             return f"it was made for another ComfyUI: pin another commit of it, {other}, or another ComfyUI"
-        package = _PACKAGES.get(module[1], module[1])
-        return f'take another version of {package}: overrides = ["{package}==…"] in pycomfy.toml; and lock again'
+        package = packages(module[1])[0][0]
+        return f'take another {package}, at the top of pycomfy.toml: overrides = ["{package}==…"]; and lock again'
     return f"the traceback tells where it fails; pin another commit of it, {other}, or what it needs in pycomfy.toml"

@@ -34,7 +34,7 @@ def test_every_unknown_type_is_told_with_its_nodes_and_a_way_out() -> None:
     assert isinstance(first, UnknownNode) and isinstance(second, UnknownNode)
     assert first.where == "node 3, node 4 of w.json" and "--pack NAME=URL" in first.fix
     assert second.where == "node 7 (My title) of w.json" and "owner/repo" in second.what
-    assert "--pack repo=" in second.fix and "[packs.repo]" in second.fix
+    assert "--pack repo=" in second.fix and "packs.repo = {" in second.fix
 
 
 def test_a_type_of_two_packs_names_both() -> None:

@@ -91,7 +91,7 @@ def test_failures_that_are_in_nobodys_way_are_doubts() -> None:
         ("cannot import name 'x' from 'comfy_extras.nodes' (/opt/…)", "made for another ComfyUI"),
         ("cannot import name 'x' from 'PIL.Image' (/opt/…)", 'overrides = ["pillow==…"]'),
         ("libGL.so.1: cannot open shared object file: No such file", 'apt = ["libgl1"]'),
-        ("libodd.so.3: cannot open shared object file: No such file", "the Debian package that has libodd.so.3"),
+        ("libodd.so.3: cannot open shared object file: No such file", "the Debian package of libodd.so.3, at"),
         ("division by zero", "--node card=COMMIT"),
     ],
 )
