@@ -1,12 +1,14 @@
 """From another tool's file to a lock, and back. Commands, git, uv and Debian are real; github.com is a folder."""
 
 import json
+import subprocess
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from uv import find_uv_bin
 
 from tests.actions.places import make_files, record
 from tests.cli.conftest import Surroundings
@@ -113,6 +115,11 @@ def test_a_lock_goes_to_another_tool_and_comes_back_the_same(forge: Forge) -> No
 def test_python_packages_go_to_a_pylock_and_come_back(forge: Forge) -> None:
     made(forge)
     assert forge.run("export", "./portrait", "--format", "pylock", "-o", "pylock.toml").status == 0
+    installed = forge.work / "installed"
+    platform = ["--python-version=3.11", "--python-platform=x86_64-manylinux_2_36", "--no-config", "--require-hashes"]
+    command = [find_uv_bin(), "pip", "install", f"--target={installed}", *platform, "-r", "pylock.toml"]
+    subprocess.run(command, cwd=forge.work, check=True, capture_output=True)
+    assert [p.name for p in installed.glob("*.dist-info")] == ["base-1.0.dist-info"]
     done = forge.run("import", "pylock.toml", "--to", "back", "--json")
     assert done.json() | {"notes": []} == {
         "folder": "back",

@@ -99,9 +99,13 @@ def parse_definition(value: Mapping[str, object], where: str) -> Recipe:
             RecipeModel(f"{m.type}/{_filename(m)}", m.sha256, (m.sourceUri,) if m.sourceUri else ())
             for m in found.models
         ),
-        platforms=(platform,) if platform is not None and about is not None and about.os in (None, "linux") else (),
+        platforms=(platform,) if platform is not None and about is not None and _is_linux(about.os) else (),
         remarks=(*_remarks(found), *not_read(found.unread), *strange),
     )
+
+
+def _is_linux(system: str | None) -> bool:
+    return system is None or system.lower() == "linux"
 
 
 def _revision(version: str) -> str:
@@ -169,8 +173,8 @@ def render_definition(recipe: Recipe, name: str) -> tuple[bytes, tuple[str, ...]
         definition["baseComfyVersion"] = revision
     if recipe.packages:
         definition["pipDependencies"] = "".join(f"{p.pin}\n" for p in recipe.packages)
-    machine = {"linux/amd64": "x86_64", "linux/arm64": "arm64"}.get(recipe.platforms[0]) if recipe.platforms else None
-    about = {"os": "linux" if machine else None, "arch": machine, "pythonVersion": recipe.python}
+    machine = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}.get(recipe.platforms[0]) if recipe.platforms else None
+    about = {"os": "Linux" if machine else None, "arch": machine, "pythonVersion": recipe.python}
     if any(about.values()):
         definition["environment"] = {k: v for k, v in about.items() if v is not None}
     build = {

@@ -182,7 +182,7 @@ def unsaid(recipe: Recipe, format_: Format) -> Iterator[str]:
     if recipe.packages and "packages" in holds and "hashes" not in holds:
         yield "the hashes of the Python packages"
     if recipe.debian:
-        yield f"{recipe.debian} Debian packages"
+        yield f"{recipe.debian} {_plural('Debian package', recipe.debian)}"
 
 
 def _plural(noun: str, count: int) -> str:

@@ -159,7 +159,7 @@ def test_a_distribution_definition_alone_and_in_its_build() -> None:
             {"name": "handmade"},
         ],
         "pipDependencies": "# captured\nnumpy==1.26.4\n",
-        "environment": {"os": "linux", "arch": "x86_64", "pythonVersion": "3.12.7", "torch": "2.5"},
+        "environment": {"os": "Linux", "arch": "x86_64", "pythonVersion": "3.12.7", "torch": "2.5"},
     }
     format_, recipe = read(definition)
     assert format_ == "comfy-cli" and recipe.core == Core("v0.30.2") and recipe.python == "3.12.7"

@@ -1,9 +1,11 @@
 """What a format can say comes back as it was."""
 
 import json
+import tomllib
 from dataclasses import replace
 
 from hypothesis import given
+from packaging import pylock
 
 from pycomfy.flow.formats.comfycli import render_definition
 from pycomfy.flow.formats.cpack import MANAGER, SNAPSHOT, parse_cpack, render_cpack, render_old_cpack
@@ -99,6 +101,7 @@ def test_a_pylock(recipe: Recipe) -> None:
     assert format_ == "pylock" and lost == () and found.remarks == ()
     assert (found.python, list(found.packages), found.platforms) == (recipe.python, expected, recipe.platforms)
     assert render_pylock(replace(recipe, packages=tuple(reversed(recipe.packages))))[0] == data
+    pylock.Pylock.from_dict(tomllib.loads(data.decode())).validate()
 
 
 @given(recipes)
