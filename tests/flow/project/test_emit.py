@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pycomfy.flow.lock.model import ComfyUI, GitSource, Lock, Pack, PathSource, Platform, Root, WorkflowPin
+from pycomfy.flow.lock.model import ComfyUI, GitSource, Lock, Pack, PathSource, Platform, Root, Wheel, WorkflowPin
 from pycomfy.flow.project.emit import Content, Toolkit, project_files
 
 TEMPLATES = Path(__file__).parents[3] / "templates" / "project"
@@ -58,3 +58,19 @@ def test_a_project_without_definitions_has_no_prompt() -> None:
 
 def test_equal_contents_give_equal_bytes() -> None:
     assert project_files(Content(make_lock(), b"{}"), TOOLKIT) == project_files(Content(make_lock(), b"{}"), TOOLKIT)
+
+
+def test_the_readme_says_how_to_supply_wheels_of_a_folder() -> None:
+    near = Wheel(name="x", version="1", filename="x-1-py3-none-any.whl", url="w/x-1.whl", sha256="a" * 64, size=1)
+    far = near.model_copy(update={"filename": "y-1-py3-none-any.whl", "url": "https://i.test/y"})
+    lock = make_lock()
+    root = lock.platforms["linux/amd64"].root
+    text = readme(lock.model_copy(update={"platforms": {"linux/amd64": Platform(root=root, wheels=(near, far))}}))
+    assert "`x-1-py3-none-any.whl`: the wheel w/x-1.whl" in text
+    assert "nix-store --add-fixed sha256 x-1-py3-none-any.whl\n" in text and "y-1-py3" not in text
+
+
+def test_a_project_has_no_login_of_pycomfy_toml() -> None:
+    config = b'# \xff\n[[index]]\nurl = "https://me:p@ss@i.test/simple"\n[packs.a]\ngit = "ssh://git@h/x"\n'
+    kept = project_files(Content(make_lock(), b"{}", config=config), TOOLKIT)["pycomfy.toml"]
+    assert kept == config.replace(b"me:p@ss@", b"")

@@ -1,0 +1,71 @@
+"""A wheel from a folder of this machine: built with, archived, and brought back when the folder is gone."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pycomfy.actions.restore import RestoreRequest, restore_image
+from pycomfy.flow.archive.needs import list_wheels
+from pycomfy.flow.lock.model import Lock, Root, render_lock
+from pycomfy.outside.archive import find_archive
+from pycomfy.outside.engine import read_layout
+from pycomfy.outside.home import Home
+from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.outside.nix.store import empty_store
+from pycomfy.progress import Silent
+from tests.nix.projects import WORKFLOW, Workshop
+from tests.nix.test_image import names_in
+
+
+@pytest.fixture
+def local(workshop: Workshop, root: Root) -> Lock:
+    """A lock whose one wheel is in a folder beside that of the lock; nobody else has this wheel."""
+    wheel = workshop.wheel("mine", {"mine.py": str(workshop.folder).encode()})
+    (workshop.folder / "our wheels").mkdir()
+    (workshop.folder / wheel.filename).rename(workshop.folder / "our wheels" / wheel.filename)
+    wheel = wheel.model_copy(update={"url": f"../our wheels/{wheel.filename}"})
+    return workshop.lock({"linux/amd64": root}, [wheel], [])
+
+
+def build(workshop: Workshop, lock: Lock) -> "subprocess.CompletedProcess[str]":
+    folder = workshop.folder / "card"
+    folder.mkdir(exist_ok=True)
+    (folder / "workflow.json").write_bytes(WORKFLOW)
+    (folder / "pycomfy.lock").write_text(render_lock(lock))
+    command = [sys.executable, "-m", "pycomfy", "build", str(folder), "--locked", "--no-prove", "--json"]
+    env = {**os.environ, "PYCOMFY_HOME": str(workshop.folder / "home"), "COLUMNS": "300"}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_a_local_wheel_is_built_archived_and_restored_without_its_folder(
+    workshop: Workshop, local: Lock, tmp_path: Path
+) -> None:
+    done = build(workshop, local)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert "opt/venv/lib/python3.11/site-packages/mine.py" in names_in(Path(made["oci"]), "wheels")
+    home = Home(workshop.folder / "home", workshop.folder / "home" / "cache")
+    (need,) = list_wheels(local, "linux/amd64")
+    assert find_archive(home).find(need.output) is not None
+    shutil.rmtree(workshop.folder / "our wheels")
+    with empty_store(tmp_path / "stores") as store:
+        nix = NixSettings(store=store)
+        restored = restore_image(RestoreRequest("small", offline=True, nix=nix), home, Silent())
+        assert restored.same and read_layout(restored.image.layout).manifest_digest == made["manifest_digest"]
+
+
+def test_a_local_wheel_that_is_gone_or_another_is_refused(workshop: Workshop, local: Lock) -> None:
+    (wheel,) = local.platforms["linux/amd64"].wheels
+    place = workshop.folder / "our wheels" / wheel.filename
+    data = place.read_bytes()
+    place.write_bytes(data + b"\n")
+    done = build(workshop, local)
+    assert done.returncode == 1 and json.loads(done.stdout)["error"]["code"] == "hash-mismatch"
+    place.unlink()
+    done = build(workshop, local)
+    assert done.returncode == 1 and json.loads(done.stdout)["error"]["code"] == "not-found"
