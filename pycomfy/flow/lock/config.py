@@ -426,7 +426,9 @@ def parse_config(text: str, where: str = "pycomfy.toml") -> Config:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as e:
         why = "it is nested too deeply" if isinstance(e, RecursionError) else str(e)
-        raise BadConfig(f"not TOML: {why}", where=where, fix="correct the syntax at that place") from e
+        twice = why.startswith("Cannot overwrite")
+        fix = "that key is there twice: put its values into one" if twice else "correct the syntax at that place"
+        raise BadConfig(f"not TOML: {why}", where=where, fix=fix) from e
     try:
         return Config.model_validate(data)
     except ValidationError as e:
@@ -449,6 +451,8 @@ def _problem(error: ErrorDetails, where: str) -> BadConfig:
         key += f".{bare}" if key else bare
     if error["type"] == "extra_forbidden":
         message = "there is no such key"
+        if len(loc) > 1 and loc[-1] in {field.replace("_", "-") for field in Config.model_fields}:
+            message += " here: it belongs at the top of the file, above the first [section]"
     elif "[key]" in error["loc"]:
         message = "a name has only letters, digits and . _ + -, and begins with a letter or digit"
     else:

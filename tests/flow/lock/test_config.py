@@ -163,3 +163,16 @@ def to_value(value: object) -> str:
     if isinstance(value, str):
         return '"' + "".join(c if c.isalnum() and c.isascii() else f"\\U{ord(c):08x}" for c in value) + '"'
     return "nan" if value is None else str(value)
+
+
+def test_a_line_pasted_at_the_wrong_place_is_told_where_it_belongs() -> None:
+    with pytest.raises(BadConfig, match=r"comfyui\.prefer: there is no such key here: it belongs at the top"):
+        parse_config('[comfyui]\ngit = "https://x.test/y"\nprefer = ["a/b"]\n')
+    with pytest.raises(BadConfig) as e:
+        parse_config('apt = ["git"]\napt = ["ffmpeg"]\n')
+    assert "there twice" in e.value.fix
+
+
+def test_a_pack_pasted_at_the_top_goes_with_one_in_a_section() -> None:
+    config = parse_config('packs.a = { git = "https://x.test/a" }\n[packs.b]\npath = "b"\n')
+    assert list(config.packs) == ["a", "b"]
