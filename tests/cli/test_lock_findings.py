@@ -75,3 +75,18 @@ def test_steps_are_in_the_lock_and_a_pack_without_any_does_not_mention_them(plac
 def test_comfyui_has_no_steps(place: Place) -> None:
     place.project(config='[comfyui]\npath = "ComfyUI"\nsteps = [{ run = ["sh"] }]\n', sources="")
     refused(place, "lock", ".", code="bad-config")
+
+
+def test_debian_can_be_that_of_the_locks_own_day(place: Place, surroundings: Surroundings) -> None:
+    for name in ("debian", "debian-security"):
+        (place.root / "past" / name).mkdir(parents=True)
+        (place.root / "past" / name / "20250601T000000Z").symlink_to(surroundings.archive.folder)
+    mirror = (place.root / "past").as_uri()
+    place.project(sources=f'{SOURCES}[debian]\nsnapshot = "as-of"\nsnapshot-mirror = "{mirror}"\n')
+    for name, text in PACK.items():
+        place.write(name, text)
+    outcome = place.run("lock", ".")
+    assert outcome.status == 0, outcome.err
+    root = place.change_lock()["platforms"]["linux/amd64"]["root"]
+    assert root["archives"] == [f"{mirror}/{name}/20250601T000000Z" for name in ("debian", "debian-security")]
+    refused(place, "lock", ".", "--as-of", "2025-06-02", code="unreachable")

@@ -115,8 +115,8 @@ def _tell_prestart(owner: str, effects: Sequence[Effect]) -> str:
 
 def _tell_import(owner: str, effects: Sequence[Effect]) -> str:
     return (
-        f"while it is imported, the node pack {owner} {_does(effects)}; that fails in the image, which has no network: "
-        "put packages into requirements, files into models or a build step"
+        f"while it, or a file of it, is imported, the node pack {owner} {_does(effects)}; in the image that fails, "
+        "which has no network: put packages into requirements, files into models or a build step"
     )
 
 
