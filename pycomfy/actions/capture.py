@@ -13,7 +13,7 @@ from pycomfy.errors import BadInput, PycomfyError, raise_all
 from pycomfy.flow.capture.model import CodeFound, Found, ModelFound, PythonFound
 from pycomfy.flow.capture.packages import plan_packages
 from pycomfy.flow.capture.render import render_config, render_notes
-from pycomfy.flow.lock.config import parse_config
+from pycomfy.flow.lock.config import ModelSpec, parse_config
 from pycomfy.flow.lock.models import list_models
 from pycomfy.flow.lock.name import safe_name
 from pycomfy.flow.needs.find import find_needs
@@ -243,9 +243,21 @@ def _wanted(
                 found[at[0], one.name] = at[1], None
     if request.all_models:
         for folder, name, path in folders.everything():
-            found.setdefault((folder, name), (path, None))
+            if _has_place(folder, name):
+                found.setdefault((folder, name), (path, None))
+            else:
+                notes.append(f"the model {folder}/{name} has a name that no lock can have")
     return [(folder, name, path, url) for (folder, name), (path, url) in found.items()], notes
 
 
 def _is_plain(name: str) -> bool:
     return all(part not in ("", ".", "..") for part in name.split("/"))
+
+
+def _has_place(folder: str, name: str) -> bool:
+    try:
+        ModelSpec.model_validate({"folder": folder, "name": name})
+        name.encode()
+    except ValueError:
+        return False
+    return True

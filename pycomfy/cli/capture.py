@@ -43,7 +43,8 @@ def capture(
     request = CaptureRequest(folder, output, workflow, python, all_models, add_models)
     result = capture_installation(request, find_home(), make_progress())
     if as_json:
-        print(json.dumps(_as_dict(result), indent=1, ensure_ascii=False))
+        # Names of files need not be text.
+        print(json.dumps(_as_dict(result), indent=1, ensure_ascii=False).encode(errors="replace").decode())
     else:
         _show(result)
 

@@ -175,6 +175,68 @@ def test_commits_that_the_remote_lacks_are_in_the_patch(root: Path, home: Home) 
     assert isinstance(source, GitSource) and files["nodes.py"].endswith(b"# 1\n")
 
 
+@pytest.mark.parametrize(
+    "options", [["--depth=1"], ["--depth=1", "--branch=v1"], ["--branch=v1"], ["--single-branch"], ["--bare"]]
+)
+def test_clones_of_every_kind_are_their_commit(root: Path, tmp_path: Path, home: Home, options: list[str]) -> None:
+    upstream = tmp_path / "upstream" / "x.work"
+    commit(upstream, {"__init__.py": CARD})
+    git(upstream, "tag", "--annotate", "v1", "--message", "one")
+    commit(upstream, {"__init__.py": CARD + "# two\n"})
+    git(upstream, "pack-refs", "--all")
+    place = root / "custom_nodes" / "x"
+    more = [] if "--bare" in options else options
+    git(root, "clone", "--quiet", *more, upstream.as_uri(), str(place))
+    if "--bare" in options:  # all that can be packed is packed, and another branch was left
+        git(place, "gc", "--quiet")
+        git(place, "checkout", "--quiet", "--detach", "HEAD~1")
+    found, to = take(root, home)
+    assert pack(found, "x").commit == git(place, "rev-parse", "HEAD") and pack(found, "x").patch is None
+    assert not pack(found, "x").notes
+    (place / "new.py").write_text("x = 1\n")
+    to.rename(tmp_path / "first")
+    found, to = take(root, home)
+    _, files = pinned_tree(pack(found, "x"), to, home)
+    assert files["__init__.py"] == (place / "__init__.py").read_bytes() and files["new.py"] == b"x = 1\n"
+
+
+def test_a_commit_that_was_fetched_alone_is_named_with_a_doubt(root: Path, tmp_path: Path, home: Home) -> None:
+    upstream, head = publish(tmp_path / "upstream" / "x", {"__init__.py": CARD})
+    place = root / "custom_nodes" / "x"
+    place.mkdir(parents=True)
+    git(place, "init", "--quiet")
+    git(place, "remote", "add", "origin", upstream.as_uri())
+    git(place, "fetch", "--quiet", "origin", head)
+    git(place, "checkout", "--quiet", "FETCH_HEAD")
+    found, _ = take(root, home)
+    assert pack(found, "x").commit == head and any("whether its remote" in n for n in pack(found, "x").notes)
+
+
+def test_folders_of_its_users_may_be_elsewhere_or_empty(root: Path, tmp_path: Path, home: Home) -> None:
+    upstream = tmp_path / "upstream" / "ComfyUI.work"
+    files = {"models/configs/v1.yaml": "x", "models/loras/put_here": "", "input/example.png": "x"}
+    commit(upstream, files)
+    git(root, "pull", "--quiet", upstream.as_uri(), "main")
+    git(root, "update-ref", "refs/remotes/origin/main", "HEAD")
+    (root / "input" / "example.png").unlink()
+    (root / "models").rename(tmp_path / "disk")
+    (root / "models").symlink_to(tmp_path / "disk")
+    found, _ = take(root, home)
+    assert found.comfyui.commit is not None and found.comfyui.patch is None
+
+
+def test_models_that_a_pack_fetched_into_itself_are_named(root: Path, tmp_path: Path, home: Home) -> None:
+    files = {"__init__.py": CARD, ".gitignore": "weights/\n"}
+    place = clone(publish(tmp_path / "upstream" / "x", files)[0], root / "custom_nodes" / "x")
+    (place / "weights").mkdir()
+    with (place / "weights" / "big.pth").open("wb") as f:
+        f.truncate(3 << 20)
+    (place / "weights" / "small.txt").write_text("")
+    found, to = take(root, home)
+    assert pack(found, "x").left == ("weights/big.pth: a model (3 MB)",) and pack(found, "x").patch is None
+    assert "weights/big.pth" in (to / "NOTES.md").read_text()
+
+
 def test_submodules_are_part_of_the_code(root: Path, tmp_path: Path, home: Home) -> None:
     publish(tmp_path / "upstream" / "inner", {"a.py": "a = 1\n"})
     outer = tmp_path / "upstream" / "outer.work"
@@ -338,6 +400,35 @@ def test_names_of_strangers_do_no_harm(root: Path, home: Home) -> None:
     config = parse_config((to / "pycomfy.toml").read_text())
     assert len(config.packs) == len(found.packs) == 6 and len({name.casefold() for name in config.packs}) == 6
     assert "\x1b" not in (to / "pycomfy.toml").read_text() + (to / "NOTES.md").read_text()
+
+
+def test_names_that_are_no_text_are_read_and_written(root: Path, tmp_path: Path, home: Home) -> None:
+    odd = os.fsdecode(b"caf\xe9.py")
+    (root / odd).write_text("x = 1\n")
+    models = root / "models" / "loras"
+    models.mkdir(parents=True)
+    for name in (os.fsdecode(b"\xff.safetensors"), "back\\slash.safetensors", "good name.safetensors"):
+        (models / name).write_bytes(b"x")
+    found, to = take(root, home, all_models=True)
+    assert found.comfyui.changed == (odd,)
+    assert [m.name for m in found.models] == ["good name.safetensors"]
+    assert len([n for n in list_notes(found) if "no lock can have" in n]) == 2
+    tree = home.data.parent / "trees" / "ComfyUI"
+    pinned_tree(found.comfyui, to, home)
+    assert (tree / odd).exists()
+
+
+def test_deep_folders_are_captured_or_refused(root: Path, home: Home) -> None:
+    place = root / "custom_nodes" / "x"
+    place.mkdir(parents=True)
+    (place / "__init__.py").write_text(CARD)
+    deep = place
+    for _ in range(400):
+        deep = deep / "d"
+    deep.mkdir(parents=True)
+    (deep / "a.py").write_text("")
+    with pytest.raises(BadInput, match="nested more than"):
+        take(root, home)
 
 
 def test_packages_become_exact_pins(root: Path, home: Home) -> None:

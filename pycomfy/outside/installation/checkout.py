@@ -70,7 +70,7 @@ def compare_folders(base: Path, folder: Path, bench: Workshop, skip: Sequence[st
             return os.fsencode((base / entry.path).readlink())
         return (base / entry.path).read_bytes()
 
-    _compare_entries(_Side(folder, "", True, bench, changes), entries, read)
+    _compare_entries(_Side(folder, "", True, bench, changes, skip), entries, read)
     known = {e.path for e in entries}
     for path in walk_code(folder, skip).present:
         if path not in known:
@@ -103,7 +103,7 @@ def _compare(git: GitFolder, commit: str, look: Look, changes: Changes, prefix: 
             raise BadInput(f"{entry.path} of the commit is not there", where=str(git.folder), fix="git fetch --refetch")
         return data
 
-    side = _Side(git.folder, prefix, modes, look.bench, changes)
+    side = _Side(git.folder, prefix, modes, look.bench, changes, look.skip)
     _compare_entries(side, [e for e in entries if e.mode != SUBMODULE], read)
     for entry in entries:
         if entry.mode == SUBMODULE:
@@ -117,13 +117,14 @@ def _compare(git: GitFolder, commit: str, look: Look, changes: Changes, prefix: 
 @dataclass(frozen=True)
 class _Side:
     """The side that was changed: its files below `folder` are called `prefix` and their path. `modes` says whether its
-    file system keeps which files are programs."""
+    file system keeps which files are programs; what is missing of the folders `skip` was its users' to remove."""
 
     folder: Path
     prefix: str
     modes: bool
     bench: Workshop
     changes: Changes
+    skip: Sequence[str] = ()
 
 
 def _compare_entries(side: _Side, entries: Sequence[Entry], read: Callable[[Entry], bytes]) -> None:
@@ -135,7 +136,7 @@ def _compare_entries(side: _Side, entries: Sequence[Entry], read: Callable[[Entr
         new = None if about is None else hash_entry(path, about, old[0], side.modes)
         if new is not None:
             changes.present.append(name)
-        if new == old:
+        if new == old or (new is None and entry.path.split("/")[0] in side.skip):
             continue
         if entry.size > MOST_CHANGED:
             raise _too_large(name, entry.size, path)
@@ -207,11 +208,22 @@ def _is_same(old: bytes, path: Path, about: os.stat_result) -> str:
     return "line endings" if plain else ""
 
 
-def _untracked(git: GitFolder, commit: str, look: Look) -> Iterator[str]:
+def find_hidden_models(git: GitFolder, commit: str, look: Look) -> list[str]:
+    """Models that lie in the working copy and that `.gitignore` names: a pack may have fetched them there."""
+    files = Files(git.folder)
+    hidden = []
+    for path in _untracked(git, commit, look, "--ignored"):
+        about = files.lstat(path.rstrip("/"))
+        if about is not None and stat.S_ISREG(about.st_mode) and (why := why_left(path, about, files)) is not None:
+            hidden.append(f"{path}: {why}")
+    return hidden
+
+
+def _untracked(git: GitFolder, commit: str, look: Look, *more: str) -> Iterator[str]:
     """Files that the commit does not have and no `.gitignore` names. A folder that is a repository ends in `/`."""
     index = "look"
     look.shop.must("read-tree", commit, index=index)
-    options = ["--exclude-per-directory=.gitignore", *(f"--exclude=/{name}" for name in look.skip)]
+    options = [*more, "--exclude-per-directory=.gitignore", *(f"--exclude=/{name}" for name in look.skip)]
     excludes = git.common / "info" / "exclude"
     if excludes.is_file() and not excludes.is_symlink():
         options.append(f"--exclude-from={excludes}")

@@ -16,7 +16,15 @@ from pycomfy.flow.lock.model import GitSource, Source, UrlSource, WheelTreeSourc
 from pycomfy.flow.version.working import source_keys
 from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.gittree import MOST_BYTES
-from pycomfy.outside.installation.checkout import Changes, Look, compare_folders, find_changes, make_patch, walk_code
+from pycomfy.outside.installation.checkout import (
+    Changes,
+    Look,
+    compare_folders,
+    find_changes,
+    find_hidden_models,
+    make_patch,
+    walk_code,
+)
 from pycomfy.outside.installation.files import Files
 from pycomfy.outside.installation.repository import (
     GitFolder,
@@ -68,7 +76,10 @@ def capture_code(subject: Subject, out: Path, known: Known | None = None) -> tup
                 shop = Workshop(Path(place, "git"))
                 commit, ahead, found = _read_commit(git, found, shop)
                 bench = Workshop(Path(place, "bench"))
-                changes = find_changes(git, commit, Look(shop, bench, subject.inside, subject.skip))
+                look = Look(shop, bench, subject.inside, subject.skip)
+                changes = find_changes(git, commit, look)
+                if not subject.skip:
+                    changes.left += find_hidden_models(git, commit, look)
                 found = _with_changes(found, changes)
                 if found.url is None:
                     raise refused(subject.folder, "it has no remote")
@@ -120,6 +131,9 @@ def _read_commit(git: GitFolder, found: CodeFound, shop: Workshop) -> tuple[str,
     notes = ("its remote has a login, which git must be given some other way",) if remote.login else ()
     found = replace(found, url=remote.url, notes=(*found.notes, *notes))
     commit, ahead = find_published(git, head, remote, shop)
+    if ahead is None:
+        note = "nothing there tells whether its remote has the commit"
+        return commit, 0, replace(found, notes=(*found.notes, note))
     return commit, ahead, found
 
 

@@ -130,18 +130,20 @@ def borrow(git: GitFolder, shop: Workshop) -> None:
             f.write("".join(line + "\n" for line in known))
 
 
-def find_published(git: GitFolder, head: str, remote: Remote, shop: Workshop) -> tuple[str, int]:
+def find_published(git: GitFolder, head: str, remote: Remote, shop: Workshop) -> tuple[str, int | None]:
     """The newest commit up to `head` that the remote is known to have, and how many commits `head` is ahead of it.
 
-    Where nothing is known of the remote's branches it is `head` itself. Raises `BadInput` if they have no commit in
-    common.
+    Where nothing is known of the remote's branches it is `head` itself, ahead by None. Raises `BadInput` if they have
+    no commit in common.
     """
     prefix = f"refs/remotes/{remote.name}/"
     theirs = {h for name, h in git.refs.items() if name.startswith((prefix, "refs/tags/"))}
     asked = "".join(f"{h}^{{commit}}\n" for h in sorted(theirs)[:MOST_REFS]).encode()
     listed = shop.must("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked).decode(errors="replace")
     commits = [line.split()[0] for line in listed.splitlines() if re.fullmatch(r"[0-9a-f]{40} commit", line)]
-    if not commits or head in commits:
+    if not commits:
+        return head, None
+    if head in commits:
         return head, 0
     revisions = "".join(f"{line}\n" for line in (head, *(f"^{c}" for c in commits))).encode()
     status, output, message = shop.git("rev-list", "--stdin", stdin=revisions)

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from pycomfy.flow.interface.model import Interface, Parameter, Target, render_interface
-from pycomfy.flow.lock.config import parse_config
+from pycomfy.flow.lock.config import GitSpec, parse_config
 from pycomfy.flow.lock.model import GitSource, Pack, PathSource, UrlSource, WheelTreeSource, parse_lock, render_lock
 from pycomfy.flow.version.snapshot import read_snapshot
 from pycomfy.flow.version.working import local_sources, working_files
@@ -85,6 +85,17 @@ def test_every_kind_of_source_is_written(source: Any) -> None:
     assert set(config.packs) == {"p"}
     local = local_sources(lock)
     assert local == {"ComfyUI": "comfyui", **({"p": "packs/x"} if source.kind in ("git", "path") else {})}
+
+
+def test_a_patch_of_the_lock_is_a_file_that_the_configuration_names() -> None:
+    files = make_files("hello")
+    source = GitSource(url="https://x.test/p", commit="a" * 40, tree=TREE, patch="diff --git a/é b/é\n")
+    lock = parse_lock(files["pycomfy.lock"].decode()).model_copy(update={"packs": (Pack(name="p", source=source),)})
+    files["pycomfy.lock"] = render_lock(lock).encode()
+    made = working_files("hello", read_snapshot("x", files), files)
+    assert made["patches/p.patch"].decode() == source.patch
+    spec = parse_config(made["pycomfy.toml"].decode()).packs["p"]
+    assert isinstance(spec, GitSpec) and (spec.rev, spec.patch) == ("a" * 40, "patches/p.patch")
 
 
 def test_a_configuration_that_cannot_be_read_any_more_is_made_anew() -> None:

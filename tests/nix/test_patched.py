@@ -1,0 +1,40 @@
+"""A git source with a patch, from the lock to the image."""
+
+from pathlib import Path
+
+from pycomfy.actions.realise import Project, host_platform, realise
+from pycomfy.flow.archive.needs import list_needs
+from pycomfy.flow.lock.config import parse_config
+from pycomfy.flow.lock.model import GitSource, Pack, Root
+from pycomfy.outside.engine import read_layout
+from pycomfy.outside.nix.store import fixed_path, output_paths
+from pycomfy.outside.sources import pin_source
+from pycomfy.progress import Silent
+from tests.nix.homes import new_home
+from tests.nix.projects import Workshop
+from tests.outside.repositories import commit, git
+
+
+def test_an_image_has_the_patched_files_though_the_patch_is_only_in_the_lock(
+    workshop: Workshop, root: Root, tmp_path: Path
+) -> None:
+    home, base = new_home(tmp_path), tmp_path / "project"
+    commit(base / "greeter", {"__init__.py": "NODE_CLASS_MAPPINGS = {}\n"})
+    (base / "greeter" / "__init__.py").write_text("NODE_CLASS_MAPPINGS = {}\n# patched\n")
+    (base / "x.patch").write_text(git(base / "greeter", "diff") + "\n")
+    spec = parse_config('[packs.greeter]\ngit = "greeter"\nrev = "main"\npatch = "x.patch"\n').packs["greeter"]
+    source = pin_source(spec, base, "greeter", home).source
+    assert isinstance(source, GitSource) and source.patch is not None
+    (base / "x.patch").unlink()
+    lock = workshop.lock(
+        {"linux/amd64": root}, [workshop.wheel("one", {"one.py": b""})], [Pack(name="greeter", source=source)]
+    )
+    folder = workshop.project(lock)
+    project = Project(folder, lock, host_platform(), base)
+    made = realise(project, home, workshop.settings, Silent(), log=tmp_path / "log")
+    assert "greeter" in " ".join(read_layout(made.oci).layer_names)
+    place = workshop.settings.place(fixed_path(workshop.settings, "greeter", source.tree))
+    assert (place / "__init__.py").read_text().endswith("# patched\n")
+    paths = output_paths(workshop.settings, folder, "sources", host_platform())
+    assert {need.path for need in list_needs(lock)} == set(paths)
+    assert "with the patch that the lock has" in (folder / "README.md").read_text()
