@@ -60,7 +60,7 @@ def hand_over(
         check_replaceable(to)
     subject = _from_folder(Path(reference)) if _is_path(reference) else _from_library(reference, home)
     recipe = _for_platform(subject, format_, platform)
-    lost, notes = [*unsaid(recipe, format_)], []
+    lost, notes = [*recipe.remarks, *unsaid(recipe, format_)], []
     if format_ in ("cpack", "cpack-0.3"):
         files, said = (render_cpack if format_ == "cpack" else render_old_cpack)(recipe)
         inputs = dict(_input_files(subject, lost))

@@ -18,6 +18,7 @@ from pycomfy.flow.interface.model import Interface
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.config import COMFYUI_URL
 from pycomfy.flow.lock.model import (
+    Built,
     ComfyUI,
     GitSource,
     Lock,
@@ -35,7 +36,7 @@ USUAL = frozenset(parse_address(url).identity for url in (COMFYUI_URL, "https://
 
 
 def recipe_of_lock(lock: Lock) -> Recipe:
-    """Without the workflow and its inputs, which the lock does not have."""
+    """Without the workflow and its inputs, which the lock does not have. Its remarks are on what no recipe has."""
     return Recipe(
         name=lock.name,
         core=_core(lock.comfyui),
@@ -48,6 +49,7 @@ def recipe_of_lock(lock: Lock) -> Recipe:
         platforms=tuple(sorted(lock.platforms)),
         made_at=datetime.fromisoformat(lock.as_of),
         debian=max((len(p.root.packages) for p in lock.platforms.values()), default=0),
+        remarks=tuple(_remarks(lock)),
     )
 
 
@@ -68,6 +70,19 @@ def list_inputs(interface: Interface) -> Iterator[ApiInput]:
             minimum=parameter.minimum,
             maximum=parameter.maximum,
         )
+
+
+def _remarks(lock: Lock) -> Iterator[str]:
+    changed = [("ComfyUI", lock.comfyui.source), *((f"the node pack {p.name}", p.source) for p in lock.packs)]
+    for name, source in changed:
+        if isinstance(source, GitSource) and source.patch is not None:
+            yield f"the changes to {name}, a patch"
+    for pack in lock.packs:
+        if pack.steps:
+            yield f"the steps by which the node pack {pack.name} is built"
+    local = {wheel.filename for parts in lock.platforms.values() for wheel in parts.wheels if wheel.is_local}
+    for filename in sorted(local):
+        yield f"where {filename} comes from: it is a file of this machine"
 
 
 def _core(comfyui: ComfyUI) -> Core:
@@ -101,9 +116,20 @@ def _packages(lock: Lock) -> Iterator[Package]:
             found.setdefault((wheel.name, wheel.version), {})[platform] = wheel
     for (name, version), wheels in sorted(found.items()):
         everywhere = len(wheels) == len(lock.platforms)
+        source = next((w.built.source for w in wheels.values() if w.built is not None), None)
         yield Package(
             name,
             version,
-            files=tuple(dict.fromkeys(wheels.values())),
+            url=next((_address(w.built) for w in wheels.values() if w.built is not None), None),
+            files=tuple(w for w in dict.fromkeys(wheels.values()) if w.built is None and not w.is_local),
+            sdist=source if isinstance(source, UrlSource) else None,
             platforms=() if everywhere else tuple(sorted(wheels)),
         )
+
+
+def _address(built: Built) -> str | None:
+    """Where a package is built from that no index has, as pip writes it."""
+    if not isinstance(built.source, GitSource):
+        return None
+    below = f"#subdirectory={built.subdirectory}" if built.subdirectory is not None else ""
+    return f"git+{built.source.url}@{built.source.commit}{below}"

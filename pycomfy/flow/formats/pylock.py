@@ -1,6 +1,7 @@
 """`pylock.toml` (PEP 751): Python packages with every wheel's address and hash, which uv and pip install."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 from urllib.parse import unquote, urlsplit
@@ -15,9 +16,11 @@ from pycomfy.flow.formats.document import Foreign, Text, not_read, validate
 from pycomfy.flow.formats.recipe import Package, Recipe
 from pycomfy.flow.lock.address import without_password
 from pycomfy.flow.lock.config import SUITES
-from pycomfy.flow.lock.model import PlatformName, Wheel
+from pycomfy.flow.lock.model import PlatformName, UrlSource, Wheel
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.flow.workflow.text import shown
+
+_ADDRESS = re.compile(r"git\+(?P<url>[^@#]+)@(?P<commit>[0-9a-f]{40})(#subdirectory=(?P<subdirectory>[^#&]+))?")
 
 _MACHINES: Mapping[PlatformName, str] = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 
@@ -39,6 +42,24 @@ class _Wheel(_Part):
     upload_time: object = None
 
 
+class _Sdist(_Part):
+    name: Text | None = None
+    url: Text | None = None
+    path: Text | None = None
+    size: int | None = None
+    hashes: dict[Text, Text] = Field(default_factory=dict)
+    upload_time: object = None
+
+
+class _Vcs(_Part):
+    type: Text
+    url: Text | None = None
+    path: Text | None = None
+    requested_revision: Text | None = None
+    commit_id: Text = ""
+    subdirectory: Text | None = None
+
+
 class _Package(_Part):
     name: Text
     version: Text | None = None
@@ -47,8 +68,8 @@ class _Package(_Part):
     dependencies: object = None
     index: object = None
     wheels: tuple[_Wheel, ...] = ()
-    sdist: object = None
-    vcs: dict[str, object] | None = None
+    sdist: _Sdist | None = None
+    vcs: _Vcs | None = None
     directory: dict[str, object] | None = None
     archive: dict[str, object] | None = None
 
@@ -85,14 +106,16 @@ def parse_pylock(value: Mapping[str, object], where: str) -> Recipe:
         platforms = tuple(t.platform for t in targets if package.marker is None or _is_met(package.marker, t))
         if not platforms:
             skipped.append(shown(package.name))
-        elif package.version is None or package.vcs or package.directory or package.archive:
+        elif (url := _address(package)) is None and (package.version is None or package.archive is not None):
             unversioned.append(shown(package.name))
         else:
             packages.append(
                 Package(
                     canonicalize_name(package.name),
-                    package.version,
+                    package.version or "",
+                    url=url,
                     files=tuple(_files(package)),
+                    sdist=_sdist(package.sdist),
                     platforms=platforms if len(platforms) < len(targets) else (),
                 )
             )
@@ -132,6 +155,26 @@ def _is_met(marker: str, target: Target) -> bool:
         return True
 
 
+def _address(package: _Package) -> str | None:
+    """A commit of a git repository on the web, as pip writes it."""
+    vcs = package.vcs
+    if vcs is None or vcs.type != "git" or vcs.url is None or not vcs.commit_id:
+        return None
+    below = f"#subdirectory={vcs.subdirectory}" if vcs.subdirectory is not None else ""
+    return f"git+{without_password(vcs.url)}@{vcs.commit_id}{below}"
+
+
+def _sdist(found: _Sdist | None) -> UrlSource | None:
+    """A source archive, if it has an address and a SHA-256."""
+    try:
+        if found is None or found.url is None:
+            return None
+        name = found.name or unquote(urlsplit(found.url).path.rsplit("/", 1)[-1])
+        return UrlSource(url=without_password(found.url), sha256=found.hashes["sha256"].lower(), name=name)
+    except (ValidationError, KeyError, ValueError):
+        return None
+
+
 def _files(package: _Package) -> Iterator[Wheel]:
     """Its wheels that have an address and a SHA-256."""
     for wheel in package.wheels:
@@ -152,8 +195,8 @@ def _files(package: _Package) -> Iterator[Wheel]:
 
 def render_pylock(recipe: Recipe) -> tuple[bytes, tuple[str, ...]]:
     """The lock of every platform of the recipe in one file, and what of its parts it could not say."""
-    lost = [f"{p.pin}, of which no wheel is known" for p in recipe.packages if not p.files]
-    packages = [p for p in recipe.packages if p.files]
+    packages = [p for p in recipe.packages if p.files or p.sdist is not None or _git(p) is not None]
+    lost = [f"{p.pin}, of which neither wheel nor source is known" for p in recipe.packages if p not in packages]
     lines = ['lock-version = "1.0"']
     if recipe.platforms:
         lines.append(f"environments = {_array(_marker((p,)) for p in sorted(recipe.platforms))}")
@@ -163,13 +206,33 @@ def render_pylock(recipe: Recipe) -> tuple[bytes, tuple[str, ...]]:
     if not packages:
         lines.append("packages = []")
     for package in sorted(packages, key=lambda p: (p.name, p.version)):
-        lines += ["", "[[packages]]", f"name = {_quoted(package.name)}", f"version = {_quoted(package.version)}"]
+        lines += ["", "[[packages]]", f"name = {_quoted(package.name)}"]
+        if package.version:
+            lines.append(f"version = {_quoted(package.version)}")
         if package.platforms and set(package.platforms) != set(recipe.platforms):
             lines.append(f"marker = {_quoted(_marker(package.platforms))}")
-        lines.append("wheels = [")
-        lines += [f"    {_wheel(wheel)}," for wheel in sorted(package.files, key=lambda w: (w.filename, w.url))]
-        lines.append("]")
+        lines += _contents(package)
     return ("\n".join(lines) + "\n").encode(), tuple(lost)
+
+
+def _contents(package: Package) -> Iterator[str]:
+    """Its wheels and its source archive, or the commit that it is built from."""
+    if (git := _git(package)) is not None:
+        below = f", subdirectory = {_quoted(git['subdirectory'])}" if git["subdirectory"] else ""
+        commit = _quoted(git["commit"])
+        yield f'vcs = {{ type = "git", url = {_quoted(git["url"])}, commit-id = {commit}{below} }}'
+        return
+    if (sdist := package.sdist) is not None:
+        about = f"name = {_quoted(sdist.name)}, url = {_quoted(sdist.url)}"
+        yield f"sdist = {{ {about}, hashes = {{ sha256 = {_quoted(sdist.sha256)} }} }}"
+    if package.files:
+        yield "wheels = ["
+        yield from (f"    {_wheel(wheel)}," for wheel in sorted(package.files, key=lambda w: (w.filename, w.url)))
+        yield "]"
+
+
+def _git(package: Package) -> re.Match[str] | None:
+    return _ADDRESS.fullmatch(package.url or "")
 
 
 def _marker(platforms: Sequence[PlatformName]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-from pycomfy.flow.lock.model import PlatformName, Wheel
+from pycomfy.flow.lock.model import PlatformName, UrlSource, Wheel
 
 Format = Literal[
     "manager-snapshot", "cpack", "cpack-0.3", "comfyui-json", "pylock", "comfy-cli", "desktop-snapshot", "view-comfy"
@@ -78,13 +78,14 @@ RecipePack = GitPack | RegistryPack | FilePack | OtherPack
 
 @dataclass(frozen=True)
 class Package:
-    """A Python package: `name==version`, or what is at `url`. `files` are its wheels, `platforms` those it is for, all
-    if there are none."""
+    """A Python package: `name==version`, or what is at `url`, as `git+URL@COMMIT`. `files` are its wheels, `sdist` its
+    source where there are none, `platforms` those it is for, all if there are none."""
 
     name: str
     version: str = ""
     url: str | None = None
     files: tuple[Wheel, ...] = ()
+    sdist: UrlSource | None = None
     platforms: tuple[PlatformName, ...] = ()
 
     @property

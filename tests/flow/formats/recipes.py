@@ -15,7 +15,7 @@ from pycomfy.flow.formats.recipe import (
     RecipePack,
     RegistryPack,
 )
-from pycomfy.flow.lock.model import PlatformName, Wheel
+from pycomfy.flow.lock.model import PlatformName, UrlSource, Wheel
 
 hexes = st.text("0123456789abcdef", min_size=64, max_size=64)
 commits = st.text("0123456789abcdef", min_size=40, max_size=40)
@@ -65,15 +65,40 @@ def _wheels(name: str, version: str, sha256: str, both: bool) -> tuple[Wheel, ..
 
 
 platforms: st.SearchStrategy[tuple[PlatformName, ...]] = st.sampled_from([(), ("linux/amd64",), ("linux/arm64",)])
-packages = st.builds(
-    lambda name, version, sha256, both, where: Package(
-        name, version, files=_wheels(name, version, sha256, both), platforms=where
+git_packages = st.builds(
+    lambda name, version, commit, below: Package(
+        name, version, url=f"git+https://github.com/o/{name}@{commit}{'#subdirectory=sub' if below else ''}"
+    ),
+    names.map(str.lower),
+    versions,
+    commits,
+    st.booleans(),
+)
+sources = st.builds(
+    lambda name, version, sha256: Package(
+        name,
+        version,
+        sdist=UrlSource(
+            url=f"https://example.org/{name}-{version}.tar.gz", sha256=sha256, name=f"{name}-{version}.tar.gz"
+        ),
     ),
     names.map(str.lower),
     versions,
     hexes,
-    st.booleans(),
-    platforms,
+)
+packages = (
+    git_packages
+    | sources
+    | st.builds(
+        lambda name, version, sha256, both, where: Package(
+            name, version, files=_wheels(name, version, sha256, both), platforms=where
+        ),
+        names.map(str.lower),
+        versions,
+        hexes,
+        st.booleans(),
+        platforms,
+    )
 )
 models = st.builds(
     lambda folder, parts, sha256, url: RecipeModel("/".join((folder, *parts)), sha256, (url,) if url else ()),
@@ -111,7 +136,7 @@ recipes = st.builds(
 
 def pins(recipe: Recipe) -> tuple[Package, ...]:
     """Its packages as a freeze has them."""
-    return tuple(Package(p.name, p.version) for p in recipe.packages)
+    return tuple(Package(p.name, "" if p.url else p.version, p.url) for p in recipe.packages)
 
 
 def bare(recipe: Recipe, **parts: object) -> Recipe:

@@ -55,7 +55,8 @@ def test_every_recipe_becomes_a_configuration_of_what_is_enabled(recipe: Recipe)
         (m.place, m.sha256, m.urls[0] if m.urls else None) for m in recipe.models
     }
     assert list(config.inputs.values()) == [f"{i.node}.{i.input}" for i in recipe.inputs]
-    assert {o.split(" ")[0] for o in config.overrides} == {p.pin for p in recipe.packages}
+    pins = [o.split(" ")[0] for o in config.overrides] + list(config.requirements)
+    assert set(pins) == {p.pin for p in recipe.packages}
     assert config.python == recipe.python
 
 

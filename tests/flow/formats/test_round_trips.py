@@ -119,6 +119,6 @@ def test_two_versions_of_a_package_for_two_platforms_are_both_in_a_pylock() -> N
     arm = Package("torch", "2.6.0", platforms=("linux/arm64",))
     recipe = Recipe(packages=(amd, arm), platforms=("linux/amd64", "linux/arm64"))
     assert render_pylock(recipe)[1] == (
-        "torch==2.5.0, of which no wheel is known",
-        "torch==2.6.0, of which no wheel is known",
+        "torch==2.5.0, of which neither wheel nor source is known",
+        "torch==2.6.0, of which neither wheel nor source is known",
     )
