@@ -46,6 +46,21 @@ class _Node(Foreign):
     enabled: bool = True
 
 
+class _TorchSource(Foreign):
+    indexTag: Text | None = None  # noqa: N815
+
+
+class _TorchReference(Foreign):
+    packages: dict[Text, Text] = Field(default_factory=dict)
+    source: _TorchSource = _TorchSource()
+
+
+class _TorchStack(Foreign):
+    """PyTorch's packages, if ComfyUI Desktop chose them; else `ref` is not there, and they are among the others."""
+
+    ref: _TorchReference = _TorchReference()
+
+
 class _Snapshot(Foreign):
     version: object = None
     createdAt: Text | None = None  # noqa: N815
@@ -57,6 +72,7 @@ class _Snapshot(Foreign):
     customNodes: tuple[_Node, ...] = ()  # noqa: N815
     pipPackages: dict[Text, Text] = Field(default_factory=dict)  # noqa: N815
     pythonVersion: Text | None = None  # noqa: N815
+    torchStack: _TorchStack = _TorchStack()  # noqa: N815
 
 
 class _Envelope(Foreign):
@@ -80,8 +96,9 @@ def parse_desktop(value: Mapping[str, object], where: str) -> Recipe:
         if len(envelope.snapshots) > 1:
             remarks.append(f"it has {len(envelope.snapshots)} snapshots; the first is taken, which is the newest")
     found = validate(_Snapshot, value, where)
+    pins = {**found.pipPackages, **_torch(found.torchStack.ref)}
     packages, strange = read_freeze(
-        f"{pip} @ {version}" if "://" in version else f"{pip}=={version}" for pip, version in found.pipPackages.items()
+        f"{pip} @ {version}" if "://" in version else f"{pip}=={version}" for pip, version in pins.items()
     )
     return Recipe(
         name=name,
@@ -92,6 +109,14 @@ def parse_desktop(value: Mapping[str, object], where: str) -> Recipe:
         made_at=_moment(found.createdAt),
         remarks=(*remarks, *not_read(found.unread), *strange),
     )
+
+
+def _torch(found: _TorchReference) -> dict[str, str]:
+    """Its versions, with what they were built for behind a `+`, as PyTorch writes it."""
+    tag = found.source.indexTag
+    return {
+        name: f"{version}+{tag}" if tag and "+" not in version else version for name, version in found.packages.items()
+    }
 
 
 def _core(found: _Comfy) -> Core | None:

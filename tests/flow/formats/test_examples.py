@@ -217,6 +217,15 @@ def test_a_snapshot_of_the_desktop(comfyui: dict[str, object], revision: str | N
         read({**envelope, "snapshots": []})
 
 
+def test_the_torch_of_the_desktop_is_taken_with_what_it_was_built_for() -> None:
+    source = {"kind": "pytorch-index", "backend": "cuda", "indexTag": "cu128"}
+    stack = {"kind": "managed", "ref": {"stackId": "x", "packages": {"torch": "2.7.0"}, "source": source}}
+    one = {"customNodes": [], "pipPackages": {"torch": "2.6.0", "numpy": "1.26.4"}, "torchStack": stack}
+    assert read(one)[1].packages == (Package("torch", "2.7.0+cu128"), Package("numpy", "1.26.4"))
+    observed = {"kind": "observed", "torchVersion": "2.6.0", "observedAt": ""}
+    assert read({**one, "torchStack": observed})[1].packages == (Package("torch", "2.6.0"), Package("numpy", "1.26.4"))
+
+
 def test_a_form_of_viewcomfy_with_and_without_groups() -> None:
     field = {"title": "Prompt", "workflowPath": ["6", "inputs", "text"], "valueType": "long-text", "value": "a cat"}
     odd = {"title": "Odd", "workflowPath": ["6", "text"], "valueType": "long-text"}
