@@ -23,34 +23,18 @@ from pycomfy.errors import BadInput, NoSpace, PycomfyError
 from pycomfy.outside.files import explain_os_error
 from pycomfy.outside.process import signals_as_exceptions
 
-COMMANDS = (
-    "inspect",
-    "convert",
-    "lock",
-    "build",
-    "run",
-    "check",
-    "verify",
-    "log",
-    "show",
-    "diff",
-    "tag",
-    "branch",
-    "checkout",
-    "revert",
-    "rename",
-    "rm",
-    "push",
-    "pull",
-    "reindex",
-    "restore",
-    "export",
-    "import",
-)
-"""Each is a module of this package with a function of its name; a word of Python's has a `_` at its end there."""
+PANELS = {
+    "From a workflow to its pictures": ("inspect", "convert", "lock", "build", "check", "run"),
+    "What it is made of": ("capture", "catalog", "models"),
+    "Versions": ("log", "show", "diff", "tag", "branch", "checkout", "revert", "rename", "rm", "push", "pull"),
+    "Keep them for ever": ("archive", "restore", "verify", "export", "import", "reindex"),
+}
+"""Each command is a module of this package with a function of its name; a word of Python's has a `_` at its end."""
 
 GROUPS = ("catalog", "models", "archive")
-"""Each is a module of this package with an `app` of several commands."""
+"""Of these, the module has an `app` of several commands."""
+
+_PANEL_OF = {name: title for title, names in PANELS.items() for name in names}
 
 USER_ERROR, USAGE_ERROR, OUR_BUG = 1, 2, 70
 SIGNALLED = 128  # and the signal's number
@@ -68,8 +52,9 @@ def _load(name: str) -> Any:
         own = f"{name}_" if iskeyword(name) else name
         inner = typer.Typer(rich_markup_mode="markdown", add_completion=False)
         inner.command(name)(getattr(import_module(f"pycomfy.cli.{own}"), own))
-    command = typer.main.get_command(inner)
+    command: Any = typer.main.get_command(inner)
     command.name = name
+    command.rich_help_panel = _PANEL_OF[name]
     return command
 
 
@@ -77,22 +62,22 @@ class _Loaded(dict[str, Any]):
     """The commands by name, each imported when it is asked for: a call needs one, and imports are what it waits for."""
 
     def __missing__(self, name: str) -> Any:
-        if name not in (*COMMANDS, *GROUPS):
+        if name not in _PANEL_OF:
             raise KeyError(name)
         self[name] = _load(name)
         return self[name]
 
     def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in (*COMMANDS, *GROUPS) else default
+        return self[name] if name in _PANEL_OF else default
 
     def __iter__(self) -> Iterator[str]:
-        return iter((*COMMANDS, *GROUPS))
+        return iter(_PANEL_OF)
 
     def __len__(self) -> int:
-        return len(COMMANDS) + len(GROUPS)
+        return len(_PANEL_OF)
 
     def keys(self) -> Any:
-        return (*COMMANDS, *GROUPS)
+        return tuple(_PANEL_OF)
 
     def items(self) -> Any:
         return [(name, self[name]) for name in self]
