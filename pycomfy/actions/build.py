@@ -19,6 +19,7 @@ from pycomfy.actions.realise import Project, Realised, check_locked, host_platfo
 from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_config, read_meaning, read_workflow_json
 from pycomfy.errors import BadLock, PycomfyError
 from pycomfy.flow.interface.make import make_interface
+from pycomfy.flow.lock.config import Config
 from pycomfy.flow.lock.model import Lock, PlatformName, parse_lock
 from pycomfy.flow.project.emit import Content, Toolkit, project_files
 from pycomfy.flow.prompt.spec import Definitions
@@ -38,7 +39,7 @@ from pycomfy.outside.library import Library, library_path
 from pycomfy.outside.nix.settings import NixSettings, check_store
 from pycomfy.outside.nix.store import keep
 from pycomfy.outside.resources import read_toolkit
-from pycomfy.outside.sources import is_changed
+from pycomfy.outside.sources import is_changed, newer_commit
 from pycomfy.outside.store import Build, Store, database_path
 from pycomfy.progress import Progress
 
@@ -138,6 +139,7 @@ def _read_or_make_lock(
         if what is None and recall_asked(text, home) not in (None, read_meaning(path.parent)):
             what = f"{CONFIG} was changed after it was locked"
         if what is None:
+            _say_moved(pins, read_config(wanted)[1], path.parent, home, progress)
             return pins
     else:
         what = "there is no lock"
@@ -157,6 +159,16 @@ def _outdated(pins: Lock, workflow: bytes, base: Path, home: Home) -> str | None
     sources = {COMFYUI: pins.comfyui.source, **{p.name: p.source for p in pins.packs}}
     changed = [name for name, source in sources.items() if is_changed(source, base, name, home)]
     return f"the folder of {', '.join(changed)} was changed after it was locked" if changed else None
+
+
+def _say_moved(pins: Lock, config: Config, base: Path, home: Home, progress: Progress) -> None:
+    """Remark on repositories beside the workflow that have moved on; what the lock has of them can still be built."""
+    sources = {p.name: p.source for p in pins.packs}
+    for name, spec in config.packs.items():
+        if name in sources and (commit := newer_commit(spec, sources[name], base, name, home)) is not None:
+            progress.say(
+                f"note: {name} is built as it was locked, but is at {commit[:12]} by now: `pycomfy lock` takes that"
+            )
 
 
 def _known_definitions(request: BuildRequest, pins: Lock, platform: PlatformName, home: Home) -> NodeDefinitions | None:

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from pycomfy.errors import BadConfig, BadInput, NotFound
+from pycomfy.errors import BadConfig, BadInput, NotFound, PycomfyError
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.config import GitSpec, PathSpec, RegistrySpec, Spec, UrlSpec, WheelSpec
 from pycomfy.flow.lock.model import FileName, GitSource, PathSource, Source, UrlSource, WheelTreeSource
@@ -86,6 +86,18 @@ def is_changed(source: Source, base: Path, owner: str, home: Home) -> bool:
     with _scratch(home) as folder:
         _copy_tree(base / source.path, folder, owner)
         return nar.hash_path(folder) != source.tree
+
+
+def newer_commit(spec: Spec, source: Source, base: Path, owner: str, home: Home) -> str | None:
+    """The commit that a repository on this machine would be pinned to by now; None if it is the same, cannot be read,
+    or is somewhere else."""
+    if not isinstance(spec, GitSpec) or not isinstance(source, GitSource) or not parse_address(spec.git).local:
+        return None
+    try:
+        commit = Repository(join_address(spec.git, base), owner=owner, cache=home.cache / "git").resolve(spec.rev)
+    except PycomfyError:
+        return None
+    return commit if commit != source.commit else None
 
 
 def join_address(url: str, base: Path) -> str:

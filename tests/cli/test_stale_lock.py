@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from tests.cli.places import CONFIG, SOURCES, Place, refused
+from tests.outside.repositories import commit
 
 BUILD = ("build", ".", "--locked", "--no-prove", "--platform", "linux/arm64")
 """It fails, as arm64 is not locked; before that it sees whether the lock is still what is asked for."""
@@ -62,3 +63,12 @@ def test_a_lock_from_another_machine_is_taken_as_it_is(locked: Place) -> None:
     shutil.rmtree(locked.data / "cache" / "asked")
     locked.write("pycomfy.toml", 'requirements = ["base"]\n' + CONFIG + SOURCES)
     assert not is_stale(locked)
+
+
+def test_a_repository_that_moved_on_is_remarked_on_and_built_as_it_was_locked(locked: Place) -> None:
+    assert "by now" not in refused(locked, *BUILD, code="bad-lock").told
+    newer = commit(locked.work / "card", {"new.py": ""})
+    told = refused(locked, *BUILD, code="bad-lock").told
+    assert f"card is built as it was locked, but is at {newer[:12]} by now" in told
+    assert locked.run("lock", ".").status == 0
+    assert "by now" not in refused(locked, *BUILD, code="bad-lock").told
