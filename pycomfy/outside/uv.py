@@ -12,11 +12,12 @@ from typing import Any
 from pycomfy.errors import BadConfig, NotFound, raise_all
 from pycomfy.flow.lock.indexes import DEFAULT, Reach
 from pycomfy.flow.lock.model import Wheel
+from pycomfy.flow.lock.variant import find_variant
 from pycomfy.flow.lock.wheels import Target, choose_wheels
 from pycomfy.outside.uvquestion import Question, options, put, reason
 from pycomfy.outside.uvrun import ask_uv, make_environment
 from pycomfy.outside.uvsaid import explain, find_failure
-from pycomfy.outside.variants import find_variant_builds
+from pycomfy.outside.variants import put_for_variant
 
 __all__ = ["Question", "compile_pylock", "pin_wheel"]
 
@@ -33,9 +34,11 @@ def compile_pylock(question: Question, cache: Path) -> dict[str, Any]:
     """
     known = cache if question.as_of < datetime.now(UTC) else None
     with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
-        done, asking = put(question, Path(folder), known)
-        if question.reach.accelerator is not None:
-            done, asking = find_variant_builds(question, done, asking, known)
+        variant = find_variant(question.reach, question.target.platform)
+        if variant is None:
+            done, asking = put(question, Path(folder), known)
+        else:
+            done, asking = put_for_variant(question, variant, Path(folder), known)
         if isinstance(done, bytes):
             return tomllib.loads(done.decode())
         raise_all(explain(asking, done))

@@ -3,8 +3,9 @@
 import re
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from pycomfy.errors import NoWheel
@@ -16,44 +17,35 @@ from pycomfy.outside.uvsaid import find_failure, undated_names
 
 MOST_VERSIONS = 6
 MOST_SEEN = 18
+MOST_UNDATED = 20
 
 
-def find_variant_builds(
-    question: Question, done: bytes | str, asking: Asking, cache: Path | None
+def put_for_variant(
+    question: Question, variant: Variant, folder: Path, cache: Path | None
 ) -> tuple[bytes | str, Asking]:
-    """What uv said to `question`, or says to it more precisely, until every build is for the question's accelerator.
+    """As `put`: the question, made more precise until every build in the answer is for the variant.
 
-    PyTorch's own index does not always say when a file was uploaded: then its packages are taken in the versions that
-    the default index had at the date. Raises `NoWheel` if a build is missing, with what there is instead.
+    PyTorch's own index says of few files when they were uploaded, and an old one that it says it of is not what is
+    meant. So its packages are taken in the versions that the default index had at the date. Raises `NoWheel` if a build
+    is missing, with what there is instead.
     """
-    variant = find_variant(question.reach, question.target.platform)
-    if variant is None:
-        return done, asking
-    search = _Search(question, variant, asking.folder.parent, cache)
-    if isinstance(done, str) and (undated := undated_names(done)):
-        question = _at_versions_of_the_date(question, undated, search.ask_plain())
-        done, asking = search.ask(question)
+    search = _Search(question, variant, folder, cache)
+    undated = set() if question.reach.own_torch else {TORCH}
+    done, asking = search.ask(search.at_versions_of_the_date(question, undated))
+    while isinstance(done, str) and (more := undated_names(done) - undated) and len(undated) < MOST_UNDATED:
+        undated |= more
+        done, asking = search.ask(search.at_versions_of_the_date(question, undated))
+    question = asking.question
     if isinstance(done, bytes) and (others := _others(done, question, variant)):
         question = replace(question, constraints=(*question.constraints, *_labelled(others, variant)))
         done, asking = search.ask(question)
         if isinstance(done, str) or _others(done, question, variant):
             raise search.explain(others)
     if isinstance(done, str) and find_failure(done) is None and TORCH in names_in(done):
-        plain = search.ask_plain()
-        version = public(_versions(plain).get(TORCH, "")) if isinstance(plain, bytes) else ""
+        version = search.plain.get(TORCH, "")
         if version and not search.has_build(TORCH, version, question):
             raise search.explain({TORCH: version})
     return done, asking
-
-
-def _at_versions_of_the_date(question: Question, undated: set[str], plain: bytes | str) -> Question:
-    versions = _versions(plain) if isinstance(plain, bytes) else {}
-    pins = [f"{name}=={public(versions[name])}" for name in sorted(undated) if name in versions]
-    return replace(
-        question,
-        constraints=(*question.constraints, *pins),
-        undated=tuple(sorted({*question.undated, *(name for name in undated if name in versions)})),
-    )
 
 
 def _versions(answer: bytes) -> dict[str, str]:
@@ -83,11 +75,26 @@ class _Search:
     def ask(self, question: Question) -> tuple[bytes | str, Asking]:
         return put(question, Path(tempfile.mkdtemp(dir=self.folder)), self.cache)
 
-    def ask_plain(self) -> bytes | str:
-        """The answer without an accelerator: what the default index has."""
+    @cached_property
+    def plain(self) -> Mapping[str, str]:
+        """The version of each package without an accelerator, as the default index has it; none if there is no such
+        answer."""
         reach = self.question.reach
         indexes = tuple(index for index in reach.indexes if not index.variant)
-        return self.ask(replace(self.question, reach=replace(reach, indexes=indexes, accelerator=None)))[0]
+        done, _ = self.ask(replace(self.question, reach=replace(reach, indexes=indexes, accelerator=None)))
+        return {n: public(v) for n, v in _versions(done).items()} if isinstance(done, bytes) else {}
+
+    def at_versions_of_the_date(self, question: Question, undated: Set[str]) -> Question:
+        """The question, for which the date of these packages does not matter: they are what they were without an
+        accelerator. What was not there then is bound by those that bring it along."""
+        if not undated:
+            return question
+        pins = [f"{name}=={self.plain[name]}" for name in sorted(undated & self.plain.keys())]
+        return replace(
+            question,
+            constraints=(*question.constraints, *pins),
+            undated=tuple(sorted({*question.undated, *undated})),
+        )
 
     def explain(self, missing: Mapping[str, str]) -> NoWheel:
         """What builds there are instead of these versions; uv is asked for each alone."""

@@ -1,16 +1,20 @@
 """Builds of PyTorch for an accelerator, from an index on this machine; PyTorch's own is not reached from here."""
 
-import re
+import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 
-from pycomfy.errors import BadConfig, NoWheel, Unreachable
+from pycomfy.errors import BadConfig, NoWheel
 from pycomfy.flow.lock.indexes import Index as Own
 from pycomfy.flow.lock.indexes import Reach
 from pycomfy.flow.lock.wheels import Target, choose_wheels
 from pycomfy.outside.uv import Question, compile_pylock
-from tests.outside.package_index import Index, serve
+from tests.outside.any_host import serve_any_host
+from tests.outside.package_index import Index, make_wheel, serve
 from tests.outside.test_uv import AMD64, ARM64, AS_OF, alone, index, no_cache, wants
 
 __all__ = ["alone", "index"]
@@ -59,7 +63,7 @@ def test_a_missing_build_is_told_with_what_there_is(builds: Index) -> None:
     with pytest.raises(NoWheel) as e:
         ask(reach(builds, "cu126"), "torch==2.9.1")
     assert "torch 2.9.1 has no build for cu126 on linux/amd64" in e.value.what
-    assert "there it has 2.8.0" in e.value.what and "cu128, cpu" in e.value.what
+    assert "for that there is 2.8.0" in e.value.what and "cu128, cpu" in e.value.what
     assert 'requirements = ["torch==2.8.0"]' in e.value.fix and 'accelerator = "cu128"' in e.value.fix
     with pytest.raises(NoWheel) as e:
         ask(reach(builds, "rocm6.4"), "torch==2.9.1")
@@ -95,15 +99,64 @@ def test_builds_without_a_date_are_taken_in_the_versions_of_the_date(builds: Ind
     assert ask(reach(builds, "cu128"), "torch") == ["torch 2.9.1+cu128"]
 
 
-def test_pytorchs_own_index_is_asked_where_no_other_is_named(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    # No network leads there: uv's own knowledge of the address shows in what it could not fetch.
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(Unreachable) as e:
-        ask(Reach(accelerator="cu128"), "torch")
-    assert re.search(r"/cu128/torch/", str(e.value))
+@dataclass
+class Pages:
+    """PyTorch's index as it is: HTML, and files of which it does not say when they were uploaded."""
+
+    pages: dict[str, list[str]] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, page: str, name: str, version: str, tags: str, *needs: str, uploaded: str = "") -> None:
+        file = quote(f"{name}-{version}-{tags}.whl")
+        data = make_wheel(name, version, needs, [])
+        self.files[f"/whl/{page}/{file}"] = data
+        digest = hashlib.sha256(data).hexdigest()
+        link = f'<a href="/whl/{page}/{file}#sha256={digest}" {uploaded}>{unquote(file)}</a>'
+        self.pages.setdefault(f"/whl/{page}/{name}/", []).append(link)
+
+    def answer(self, path: str) -> tuple[int, str, bytes]:
+        if path in self.files:
+            return 200, "application/octet-stream", self.files[path]
+        found = self.pages.get(path)
+        return (200, "text/html", "<br>".join(found).encode()) if found else (404, "text/plain", b"")
+
+
+@pytest.fixture
+def pytorch(builds: Index, index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
+    """What uv takes for PyTorch's index."""
+    pages = Pages()
+    index.add("torch", "2.10.0", tags=X86, uploaded="2026-01-01T00:00:00Z")
+    index.add("triton", "3.5.1", tags=X86)
+    for version in ("2.8.0", "2.9.1", "2.10.0"):
+        pages.add("cu128", "torch", f"{version}+cu128", X86[0], "triton==3.5.1")
+    pages.add("cu128", "torch", "1.13.1+cu128", X86[0], uploaded='data-upload-time="2022-12-15T00:00:00Z"')
+    pages.add("cu128", "triton", "3.5.1", X86[0])
+    pages.add("cu128", "torchvision", "0.24.1+cu128", X86[0], "torch==2.9.1")
+    pages.add("cu126", "torch", "2.8.0+cu126", X86[0])
+    pages.add("cpu", "torch", "2.9.1", ARM[0])
+    with serve_any_host(tmp_path / "hosts", pages.answer) as hosts:
+        monkeypatch.setenv("HTTPS_PROXY", hosts.proxy)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setenv("SSL_CERT_FILE", str(hosts.authority))
+        monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+        yield pages
+
+
+def test_pytorchs_own_index_is_asked_where_no_other_is_named(pytorch: Pages) -> None:
+    # In the versions of the date, although it does not know any; and not in the only one of which it says when it came.
+    assert ask(Reach(accelerator="cu128"), "torch", "torchvision") == [
+        "torch 2.9.1+cu128",
+        "torchvision 0.24.1+cu128",
+        "triton 3.5.1",
+    ]
+    assert ask(Reach(accelerator="cu128"), "torch<2.9") == ["torch 2.8.0+cu128", "triton 3.5.1"]
+    assert ask(Reach(accelerator="cpu"), "torch", target=ARM64) == ["torch 2.9.1"]
+
+
+def test_what_pytorchs_own_index_lacks_is_told(pytorch: Pages) -> None:
+    with pytest.raises(NoWheel) as e:
+        ask(Reach(accelerator="cu126"), "torch")
+    assert "for that there is 2.8.0; torch 2.9.1 is there for cu128" in e.value.what
 
 
 def test_an_accelerator_that_nobody_knows_is_refused_with_those_there_are(index: Index) -> None:

@@ -73,7 +73,7 @@ def _number(accelerator: str) -> float:
 
 def tell_builds(name: str, version: str, found: Sequence[str], instead: Sequence[str]) -> str:
     """What there is instead of a build: other versions for the accelerator, the same version for other ones."""
-    parts = [f"there it has {', '.join(found)}"] if found else [f"that has no {name} at all"]
+    parts = [f"for that there is {', '.join(found)}"] if found else [f"for that there is no {name} at all"]
     if instead:
         parts.append(f"{name} {version} is there for {', '.join(instead)}")
     return "; ".join(parts)
