@@ -78,8 +78,6 @@ def environment() -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         # Debian's Python has no distutils; older setuptools have to be told to bring their own.
         "SETUPTOOLS_USE_DISTUTILS": "local",
-        "CFLAGS": "-g0",
-        "CXXFLAGS": "-g0",
         "MAKEFLAGS": f"-j{cores}",
         "MAX_JOBS": cores,
     }

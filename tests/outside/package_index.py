@@ -36,15 +36,18 @@ class Index:
         page, name = name, name.rpartition("/")[2]
         names = [f"{name.replace('-', '_')}-{version}-{tag}.whl" for tag in tags] or [f"{name}-{version}.tar.gz"]
         for filename in names:
-            data = make_wheel(name, version, needs, files) if tags else b"a source"
-            self.contents[filename] = data
-            self.files.setdefault(page, {})[filename] = {
-                "filename": filename,
-                "url": ("../" if "/" in page else "") + f"../../files/{filename}",
-                "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
-                "size": len(data),
-                **({"upload-time": uploaded} if uploaded else {}),
-            }
+            self.put(page, filename, make_wheel(name, version, needs, files) if tags else b"a source", uploaded)
+
+    def put(self, page: str, filename: str, data: bytes, uploaded: str | None = "2025-01-01T00:00:00Z") -> None:
+        """Add a file to the page of a package."""
+        self.contents[filename] = data
+        self.files.setdefault(page, {})[filename] = {
+            "filename": filename,
+            "url": ("../" if "/" in page else "") + f"../../files/{filename}",
+            "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
+            "size": len(data),
+            **({"upload-time": uploaded} if uploaded else {}),
+        }
 
 
 def make_wheel(name: str, version: str, needs: Sequence[str], files: Sequence[tuple[str, str]]) -> bytes:

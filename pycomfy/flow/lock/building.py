@@ -20,7 +20,7 @@ COMPILERS = ("g++", "gcc", "libc6-dev", "make", "pkgconf")
 
 _NEEDS = re.compile(r"^pycomfy needs: (\[.*\])$")
 _NO_COMPILER = re.compile(
-    r"\b(gcc|g\+\+|cc|c\+\+|clang|make)\b.{0,40}(No such file|not found|failed|cannot be found)"
+    r"\b(gcc|g\+\+|cc|c\+\+|clang|make)(?![\w+]).{0,40}(No such file|not found|cannot be found)"
     r"|No such file or directory: '\S*(gcc|g\+\+|cc|c\+\+|make)'|Python\.h: No such"
     r"|Unknown compiler|No CMAKE_C(XX)?_COMPILER|[Cc]ould not find (a|any) .{0,20}compiler|no acceptable C"
 )

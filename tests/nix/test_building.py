@@ -1,0 +1,258 @@
+"""Packages without wheels are built while all is resolved: what they need counts, and nothing is built twice."""
+
+import io
+import json
+import tarfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pycomfy.actions.unbuilt import Found, solve
+from pycomfy.actions.wheels import Place, WheelBuilder
+from pycomfy.errors import MissingTool, NoSolution, NoWheel, PycomfyError
+from pycomfy.flow.lock.config import Config, parse_config
+from pycomfy.flow.lock.indexes import DEFAULT
+from pycomfy.flow.lock.model import GitSource, PlatformName, Root, UrlSource, Wheel
+from pycomfy.flow.lock.requirements import list_wants
+from pycomfy.flow.lock.wheels import Target, choose_wheels
+from pycomfy.outside.debian import pin_root
+from pycomfy.outside.download import keep_file
+from pycomfy.outside.home import Home, find_home
+from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.outside.uv import Question
+from pycomfy.progress import Silent, Task
+from tests.outside.package_index import Index, serve
+from tests.outside.repositories import commit
+
+AS_OF = datetime(2025, 6, 1, tzinfo=UTC)
+AMD: PlatformName = "linux/amd64"
+
+# A build backend that lies in the source; `about.json` says what the wheel is and needs.
+BACKEND = """
+import json, os, subprocess, sysconfig, zipfile
+about = json.loads(open("about.json").read())
+def get_requires_for_build_wheel(config_settings=None):
+    return about.get("asks", [])
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    name, version, tag = about["name"], about["version"], about.get("tag", "py3-none-any")
+    if about.get("fails"):
+        print("it rains")
+        raise SystemExit("no umbrella")
+    for module in about.get("imports", []):
+        __import__(module)
+    with zipfile.ZipFile(os.path.join(folder, f"{name}-{version}-{tag}.whl"), "w") as z:
+        info = f"{name}-{version}.dist-info"
+        z.writestr(f"{name}.py", "x = 1\\n")
+        if "c" in about:
+            paths = sysconfig.get_paths()
+            command = ["x86_64-linux-gnu-gcc", "-shared", "-fPIC", "-O2", f"-I{paths['include']}", about["c"]]
+            subprocess.run([*command, "-o", "made.so"], check=True)
+            z.write("made.so", f"{name}_c.abi3.so")
+        needs = "".join(f"Requires-Dist: {need}\\n" for need in about.get("needs", []))
+        z.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n{needs}")
+        z.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: {tag}\\n")
+        z.writestr(f"{info}/RECORD", "")
+    return f"{name}-{version}-{tag}.whl"
+"""
+
+
+def pieces(name: str, version: str, requires: Sequence[str] = (), **about: object) -> dict[str, str]:
+    system = (
+        f'[build-system]\nrequires = {json.dumps(list(requires))}\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    text = json.dumps({"name": name, "version": version, **about})
+    return {"pyproject.toml": system, "backend.py": BACKEND, "about.json": text}
+
+
+def pack(files: dict[str, str], top: str = "x-1") -> bytes:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as tar:
+        for path, text in files.items():
+            entry = tarfile.TarInfo(f"{top}/{path}")
+            entry.size = len(text.encode())
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return data.getvalue()
+
+
+@dataclass
+class Steps(Silent):
+    """Remembers what was begun."""
+
+    begun: list[str] = field(default_factory=list)
+
+    def step(self, title: str, **more: object) -> Task:
+        self.begun.append(title)
+        return super().step(title)
+
+
+@dataclass
+class Bench:
+    """A home, an index, and a Debian to build in."""
+
+    home: Home
+    index: Index
+    root: Root
+    base: Path
+    config: Config = field(default_factory=Config)
+    nix: NixSettings = field(default_factory=NixSettings)
+    steps: Steps = field(default_factory=Steps)
+
+    def solve(self, *lines: str, where: str = "requirements.txt line 1") -> tuple[Found, dict[str, Wheel]]:
+        """What was found, and the wheels by name."""
+        place = Place(self.config, AS_OF, DEFAULT, self.base, self.pin, self.nix)
+        wants = [list_wants("pack x", lines, where)]
+        found = solve(Question(wants, Target(AMD, "3.11"), AS_OF), WheelBuilder(place, self.home, self.steps))
+        wheels = choose_wheels(found.pylock, AMD, "3.11")
+        return found, {w.name: found.of(w) or w for w in wheels}
+
+    def pin(self, platform: PlatformName, more: Sequence[str]) -> Root:
+        if not more:
+            return self.root
+        return pin_root(Config(apt=tuple(more)), platform, find_home(), Silent())
+
+    def read(self, wheel: Wheel) -> zipfile.ZipFile:
+        return zipfile.ZipFile(self.home.cache / "sha256" / wheel.sha256[:2] / wheel.sha256)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, root: Root, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    with serve() as index:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+        index.add("base", "1.0")
+        index.add("base", "2.0")
+        yield Bench(Home(tmp_path / "home", tmp_path / "cache"), index, root, tmp_path)
+
+
+def test_the_newest_source_that_everybody_accepts_is_built_and_what_it_needs_counts(bench: Bench) -> None:
+    for version, uploaded in (
+        ("1.0", "2025-01-01"),
+        ("1.5", "2025-02-01"),
+        ("2.0", "2025-03-01"),
+        ("1.9", "2026-01-01"),
+    ):
+        data = pack(pieces("only", version, ["base<2"], needs=["base<2"], imports=["base"]))
+        bench.index.put("only", f"only-{version}.tar.gz", data, f"{uploaded}T00:00:00Z")
+    bench.index.add("user", "1.0", needs=["only<2"])
+    bench.index.add("base", "1.0", files=[("base.py", "")])
+    found, wheels = bench.solve("user", "only>=1")
+    only = wheels["only"]
+    assert (only.version, wheels["base"].version, sorted(found.made)) == ("1.5", "1.0", ["only"])
+    assert only.built is not None and [w.filename for w in only.built.requires] == ["base-1.0-py3-none-any.whl"]
+    assert isinstance(only.built.source, UrlSource) and only.built.source.name == "only-1.5.tar.gz"
+    assert only.url == only.built.source.url and only.url.startswith(bench.index.url.removesuffix("/simple"))
+    with bench.read(only) as z:
+        assert z.read("only.py") == b"x = 1\n"
+
+
+def test_nothing_is_built_twice_nor_needs_nix_then(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.index.put("only", "only-1.0.tar.gz", pack(pieces("only", "1.0", asks=["base<2"])))
+    first = bench.solve("only")[1]
+    assert first["only"].built is not None
+    assert [w.version for w in first["only"].built.requires] == ["1.0"], "what the build asked for when it ran"
+    assert bench.steps.begun.count("Build wheels") == 2
+    monkeypatch.setattr("pycomfy.outside.process.INSTALL", {})
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert bench.solve("only")[1] == first
+    assert bench.steps.begun.count("Build wheels") == 2
+
+
+def test_a_package_of_a_git_repository_is_built_at_its_commit(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = bench.base / "repositories" / "owner" / "demo"
+    made = commit(folder, {f"python/{path}": text for path, text in pieces("named", "3", needs=["base<2"]).items()})
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.{folder.parents[1].as_uri()}/.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://git.test/")
+    _, wheels = bench.solve("git+https://me:secret@git.test/owner/demo@main#subdirectory=python", "named>=2")
+    named = wheels["named"]
+    assert (named.version, wheels["base"].version) == ("3", "1.0")
+    assert named.built is not None and named.built.subdirectory == "python"
+    assert isinstance(named.built.source, GitSource) and named.built.source.commit == made
+    assert named.url == named.built.source.url == "https://git.test/owner/demo"
+
+
+def test_sources_and_wheels_at_addresses_of_the_user_s_own(bench: Bench) -> None:
+    there = bench.index.url.removesuffix("/simple") + "/files"
+    bench.index.contents["some-main.tar.gz"] = pack(pieces("some", "1.0"))
+    bench.index.contents["other-1.0-py3-none-any.whl"] = bench.index.contents["base-1.0-py3-none-any.whl"]
+    found, wheels = bench.solve(
+        f"{there}/some-main.tar.gz", f"base @ {there}/base-1.0-py3-none-any.whl", where="pycomfy.toml"
+    )
+    assert sorted(found.made) == ["base", "some"]
+    assert (wheels["some"].version, wheels["base"].version) == ("1.0", "1.0")
+    assert wheels["base"].built is None and wheels["base"].url == f"{there}/base-1.0-py3-none-any.whl"
+
+
+def test_a_package_is_in_one_place(bench: Bench) -> None:
+    there = bench.index.url.removesuffix("/simple") + "/files"
+    for number in (1, 2):
+        bench.index.contents[f"some-{number}.tar.gz"] = pack(pieces("some", f"{number}.0"))
+    with pytest.raises(NoSolution, match="some is wanted from two places"):
+        bench.solve(f"{there}/some-1.tar.gz", f"{there}/some-2.tar.gz", where="pycomfy.toml")
+
+
+def test_a_table_in_pycomfy_toml_builds_what_has_wheels_too(bench: Bench) -> None:
+    bench.config = parse_config('[wheels.Base]\nrequires = ["tool"]\n')
+    bench.index.add("tool", "1.0", files=[("tool.py", "")])
+    bench.index.put("base", "base-2.0.tar.gz", pack(pieces("base", "2.0", imports=["tool"])))
+    found, wheels = bench.solve("base")
+    assert wheels["base"].version == "2.0" and wheels["base"].built is not None and sorted(found.made) == ["base"]
+
+
+def test_a_build_that_fails_tells_who_wants_it_what_it_said_and_what_can_be_done(bench: Bench) -> None:
+    bench.index.put("only", "only-1.0.tar.gz", pack(pieces("only", "1.0", fails=True)))
+    with pytest.raises(NoWheel) as e:
+        bench.solve("only")
+    assert "only 1.0 exists as source only" in e.value.what
+    assert "pack x wants only (requirements.txt line 1)" in e.value.where and "it rains" in e.value.where
+    assert "[wheels.only]" in e.value.fix and 'overrides = ["only==…"]' in e.value.fix
+
+
+def test_without_a_sandbox_nothing_is_built(bench: Bench) -> None:
+    bench.nix = NixSettings(sandbox=False)
+    bench.index.put("only", "only-1.1.tar.gz", pack(pieces("only", "1.1")))
+    with pytest.raises(MissingTool, match="needs Nix's sandbox") as e:
+        bench.solve("only")
+    assert "sandbox = true" in e.value.fix
+
+
+def test_what_exists_in_no_form_is_told_as_before(bench: Bench) -> None:
+    bench.index.add("windows", "1.0", tags=["cp311-cp311-win_amd64"])
+    with pytest.raises(NoWheel, match="there are wheels for win_amd64"):
+        bench.solve("windows")
+
+
+C = """
+#include <Python.h>
+static PyObject *answer(PyObject *self, PyObject *unused) { return PyLong_FromLong(42); }
+static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, 0}, {0, 0, 0, 0}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "fast_c", 0, -1, methods};
+PyMODINIT_FUNC PyInit_fast_c(void) { return PyModule_Create(&module); }
+"""
+
+
+def test_an_extension_in_c_gets_a_compiler_when_it_turns_out_to_need_one(bench: Bench) -> None:
+    about = {"c": "fast.c", "tag": "cp311-cp311-linux_x86_64"}
+    files = {**pieces("fast", "1.0", **about), "fast.c": C}
+    bench.index.put("fast", "fast-1.0.tar.gz", pack(files))
+    try:
+        fast = bench.solve("fast")[1]["fast"]
+    except PycomfyError as e:
+        if e.code == "unreachable":
+            pytest.skip(f"no Debian archive: {e.what}")
+        raise
+    assert fast.built is not None and fast.built.compiler and fast.filename == "fast-1.0-cp311-cp311-linux_x86_64.whl"
+    with bench.read(fast) as z:
+        assert z.read("fast_c.abi3.so").startswith(b"\x7fELF")
+        assert str(bench.base).encode() not in z.read("fast_c.abi3.so")
+
+
+def test_a_wheel_file_is_kept_by_its_hash(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    path, sha256 = keep_file(tmp_path / "x", tmp_path / "cache")
+    assert path.read_bytes() == b"x" and path.name == sha256
