@@ -1,7 +1,7 @@
 """The promise, for real: old versions run again after everything that they came from is gone, without a network.
 
-Gone are: this machine's Nix store (an empty one is mounted in its place), the node pack's repository, every cache, the
-images in the engine, and the network.
+Gone are: this machine's Nix store (an empty one is mounted in its place), the node pack's repository, the projects,
+every cache, the images in the engine, and the network; and in the end the record, too.
 """
 
 import json
@@ -24,17 +24,30 @@ pytestmark = [
 ]
 
 NEEDS = 26e9  # bytes of disk: the archive, an empty store's sources and layers, and the images in the engine
+INKS = ('fill="white", spacing', 'fill="#ffe08a", spacing')  # in the node pack
+TITLES = ("Hello from a pinned image", "Hello from another branch")  # in the workflow
 
 _CUT_OFF = 'mount --bind "$0" /nix && exec "$@"'
 
 
 @dataclass(frozen=True)
+class Past:
+    """A version as it was when it was built: what `build` said, and what it painted."""
+
+    build: dict[str, Any]
+    picture: bytes
+
+    @property
+    def label(self) -> str:
+        return f"{self.build['name']}@{self.build['version']}"
+
+
+@dataclass(frozen=True)
 class Kept:
-    """Two versions of one workflow, with what their images were and what they painted."""
+    """Three versions, of which the last is on a branch of its own. Nothing that they came from is there."""
 
     demo: Demo
-    builds: tuple[dict[str, Any], dict[str, Any]]
-    pictures: tuple[bytes, bytes]
+    versions: tuple[Past, ...]
 
     def cut_off(self, store: Path, *arguments: str) -> Any:
         """The JSON of a command that has no network, and for a Nix store the folder `store`."""
@@ -50,9 +63,23 @@ class Kept:
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
 
+    def forget_images(self) -> None:
+        """Take them from the engine. Layers that other images share stay in it, and are of no use to anybody else."""
+        for version in self.versions:
+            engine_id = version.build["config_digest"].removeprefix("sha256:")
+            subprocess.run(["podman", "rmi", "--force", engine_id], check=False, capture_output=True)
+
+    def check_that_all_come_back(self, store: Path, out: Path) -> None:
+        for version in self.versions:
+            restored = self.cut_off(store, "restore", version.label, "--offline")
+            assert (restored["manifest_digest"], restored["same"]) == (version.build["manifest_digest"], True)
+            run = self.cut_off(store, "run", version.label, "--output", str(out))
+            assert picture(run).read_bytes() == version.picture
+
 
 @pytest.fixture(scope="module")
-def kept(demo: Demo, made: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Kept:
+def kept(demo: Demo, made: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    """Only small layers are built: the demo's image has the large ones."""
     place = tmp_path_factory.mktemp("kept")
     if (free := shutil.disk_usage(place).free) < NEEDS:
         pytest.skip(f"{free / 1e9:.0f} GB free, the story needs {NEEDS / 1e9:.0f}")
@@ -61,28 +88,54 @@ def kept(demo: Demo, made: dict[str, Any], tmp_path_factory: pytest.TempPathFact
     folder.mkdir()
     for name in ("workflow.json", "pycomfy.toml"):
         shutil.copy(demo.folder / name, folder)
-    builds, pictures = [], []
-    for number in (1, 2):
-        with (source / "card.py").open("a") as f:
-            f.write(f"\n# state {number}\n")
+
+    def build(name: str) -> Past:
+        demo.pycomfy("lock", str(folder), "--name", name)
+        built = demo.pycomfy("build", str(folder))
+        run = demo.pycomfy("run", name, "--output", str(place / "out"))
+        assert built["new"] and built["archived"]
+        return Past(built, picture(run).read_bytes())
+
+    def change(path: Path, old: str, new: str) -> None:
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    def make_pack() -> None:
         subprocess.run([ROOT / "scripts/make-pack.sh", source, folder / "packs/hello-card"], check=True)
-        demo.pycomfy("lock", str(folder), "--name", "kept")
-        builds.append(demo.pycomfy("build", str(folder)))
-        run = demo.pycomfy("run", f"kept@{number}", "--output", str(place / "out"))
-        pictures.append(picture(run).read_bytes())
-    assert all(build["archived"] for build in builds)
+
+    make_pack()
+    versions = [build("kept")]
+    change(source / "card.py", *INKS)
+    make_pack()
+    versions.append(build("kept"))
+    demo.pycomfy("branch", "elsewhere", "kept@2")
+    change(folder / "workflow.json", *TITLES)
+    versions.append(build("elsewhere"))
+    found = Kept(demo, tuple(versions))
     for path in (folder, source, Path(demo.environment["HOME"], ".cache")):
         shutil.rmtree(path)
-    return Kept(demo, (builds[0], builds[1]), (pictures[0], pictures[1]))
+    found.forget_images()
+    yield found
+    found.forget_images()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def store(kept: Kept, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty one."""
     folder = tmp_path_factory.mktemp("store")
     yield folder
     for parent, _, _ in os.walk(folder):
         Path(parent).chmod(0o700)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_they_are_three_versions_on_two_branches(kept: Kept) -> None:
+    assert [version.label for version in kept.versions] == ["kept@1", "kept@2", "elsewhere@3"]
+    assert len({version.build["manifest_digest"] for version in kept.versions}) == 3
+    assert len({version.picture for version in kept.versions}) == 3
+    found = kept.demo.pycomfy("diff", "kept@2", "elsewhere")
+    assert TITLES[1] in json.dumps(found)
 
 
 def test_everything_is_in_the_archive(kept: Kept) -> None:
@@ -93,22 +146,25 @@ def test_everything_is_in_the_archive(kept: Kept) -> None:
 
 
 def test_old_versions_come_back_and_paint_the_same_pictures(kept: Kept, store: Path, tmp_path: Path) -> None:
-    assert kept.builds[0]["manifest_digest"] != kept.builds[1]["manifest_digest"]
-    for build in kept.builds:
-        engine_id = build["config_digest"].removeprefix("sha256:")
-        subprocess.run(["podman", "rmi", "--force", engine_id], check=False, capture_output=True)
-    for number, build, before in zip((1, 2), kept.builds, kept.pictures, strict=True):
-        restored = kept.cut_off(store, "restore", f"kept@{number}", "--offline")
-        assert (restored["manifest_digest"], restored["same"]) == (build["manifest_digest"], True)
-        run = kept.cut_off(store, "run", f"kept@{number}", "--output", str(tmp_path / "out"))
-        assert picture(run).read_bytes() == before
+    kept.check_that_all_come_back(store, tmp_path / "out")
 
 
-def test_an_old_version_runs_without_nix_and_containers(kept: Kept, tmp_path: Path) -> None:
+def test_after_the_record_is_lost_too_they_come_back_again(kept: Kept, store: Path, tmp_path: Path) -> None:
+    kept.forget_images()
+    before = kept.demo.pycomfy("log")
+    database = Path(kept.demo.environment["HOME"], ".local/share/pycomfy/pycomfy.db")
+    for path in database.parent.glob(f"{database.name}*"):
+        path.unlink()
+    told = kept.cut_off(store, "reindex")
+    assert told["versions"] == len(before) and database.is_file()
+    assert kept.cut_off(store, "log") == before
+    kept.check_that_all_come_back(store, tmp_path / "out")
+
+
+def test_an_old_version_runs_without_nix_and_containers(kept: Kept, store: Path, tmp_path: Path) -> None:
     """From the archive alone: Nix finds an empty store."""
-    (tmp_path / "none").mkdir()
     folder = tmp_path / "ComfyUI"
-    plain = kept.cut_off(tmp_path / "none", "restore", "kept@1", "--offline", "--to", str(folder))
+    plain = kept.cut_off(store, "restore", "kept@1", "--offline", "--to", str(folder))
     assert plain["packs"] == ["hello-card"] and plain["packages"] > 70
     assert (folder / "user/default/workflows/kept.json").is_file()
     started = subprocess.run(
