@@ -1,9 +1,11 @@
 """What sources provide and reach for, read once: equal files say the same as long as they are read the same."""
 
+import contextlib
 import functools
+import gc
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +60,8 @@ def read_types(files: Mapping[str, str], cache: Path) -> Catalogue:
         return Catalogue({str(k): str(v) for k, v in value["types"].items()}, tuple(map(str, value["dynamic"])))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         pass
-    found = catalogue(files)
+    with _uncollected():
+        found = catalogue(files)
     write_file(known, json.dumps({"types": dict(found.types), "dynamic": found.dynamic}))
     return found
 
@@ -72,9 +75,23 @@ def _read_once(
         return _READING.validate_json(known.read_bytes())
     except (OSError, ValidationError):
         pass
-    found = read(files)
+    with _uncollected():
+        found = read(files)
     write_file(known, _READING.dump_json(found))
     return found
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looking for garbage: among the objects of syntax trees, which are all in use until the end, that takes
+    three times as long as parsing."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _sources(files: Mapping[str, str]) -> dict[str, str]:

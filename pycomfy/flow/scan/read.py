@@ -227,14 +227,26 @@ class _Reader:
                     yield from self.texts.get(node.id, ())
 
 
+_CLOSED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Name, ast.Constant)
+_MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
+"""Nodes that say how another is meant, with nothing in them."""
+
+
 def _walk(root: ast.AST) -> Iterator[ast.AST]:
     """Every expression below, as written; not into functions, which only run when they are called."""
     waiting = [root]
     while waiting:
         node = waiting.pop()
         yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or node is root:
-            waiting.extend(reversed([*ast.iter_child_nodes(node)]))
+        if isinstance(node, _CLOSED) and node is not root:
+            continue
+        # What `ast.iter_child_nodes` yields, in a third of its time: most of a scan is spent here.
+        for name in reversed(node._fields):
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                waiting.extend(item for item in reversed(value) if isinstance(item, ast.AST))
+            elif isinstance(value, ast.AST) and not isinstance(value, _MARKS):
+                waiting.append(value)
 
 
 def _texts(tree: ast.Module) -> Mapping[str, tuple[str, ...]]:
