@@ -49,7 +49,7 @@ from pycomfy.flow.version.snapshot import Snapshot
 from pycomfy.flow.workflow.model import Workflow
 from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside.asked import remember_asked
-from pycomfy.outside.debian import pin_root
+from pycomfy.outside.debian import pin_root, read_archives
 from pycomfy.outside.files import check_replaceable, full_disk_is_an_error, write_file
 from pycomfy.outside.home import Home
 from pycomfy.outside.models.pin import Earlier
@@ -126,7 +126,7 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
     notes += python.notes
     found = find_findings(config, sources, python.wheels, home)
     notes += found.notes
-    roots = together({p: partial(pin_root, config, p, home, progress) for p in config.platforms if p not in kept})
+    roots = _pin_roots(config, [p for p in config.platforms if p not in kept], home, progress)
 
     made = Lock(
         name=_name(request, config, file, notes),
@@ -169,6 +169,14 @@ def _pin_sources(config: Config, base: Path, home: Home, progress: Progress) -> 
     specs: dict[str, Spec] = {COMFYUI: config.comfyui, **config.packs}
     with progress.step("Pin ComfyUI and node packs", total=len(specs)) as task:
         return together({n: partial(pin_source, spec, base, n, home) for n, spec in specs.items()}, task.advance)
+
+
+def _pin_roots(config: Config, platforms: Sequence[PlatformName], home: Home, progress: Progress) -> Mapping[str, Root]:
+    """The Debian of each platform, all from the same releases."""
+    if not platforms:
+        return {}
+    archives = read_archives(config, progress)
+    return together({p: partial(pin_root, config, p, home, progress, archives) for p in platforms})
 
 
 def _pin_more(

@@ -41,25 +41,66 @@ _LARGEST_RELEASE = 8 << 20
 _LARGEST_INDEX = 512 << 20
 
 
-def pin_root(config: Config, platform: PlatformName, home: Home, progress: Progress) -> Root:
-    """Pin the newest packages of the configured suite, updates and security included, and hash the tree they make;
-    with a snapshot, those that were the newest then. Its moment must be known: "as-of" is the caller's to replace.
+@dataclass(frozen=True)
+class _Suite:
+    """A suite's release: the number of its archive, and its folder there."""
 
-    Raises `BadConfig` without a mirror, `NoDebianPackage` for all packages missing, `Unreachable`, `HashMismatch`.
+    archive: int
+    name: str
+    folder: str
+    release: Release
+
+
+@dataclass(frozen=True)
+class Archives:
+    """The archives that a configuration means, by their URLs, and the releases of its suites there, as Debian signed
+    them; of a snapshot if `fixed`. They are the same for every platform."""
+
+    urls: tuple[str, ...]
+    suites: tuple[_Suite, ...]
+    fixed: bool
+
+
+def read_archives(config: Config, progress: Progress) -> Archives:
+    """Read the releases of the configured suite, of its updates and of its security updates.
+
+    With a snapshot they are those of its moment, which must be known: "as-of" is the caller's to replace. Raises
+    `BadConfig` without a mirror, `Unreachable`, `HashMismatch`.
     """
     moment = config.debian.snapshot if isinstance(config.debian.snapshot, datetime) else None
     if moment is not None:
         mirrors = find_snapshot(config.debian.snapshot_mirror, config.debian.snapshot_id)
     else:
         mirrors = find_mirrors(config.debian.mirror, config.debian.security_mirror, suite=config.suite)
-    archives = (mirrors.main, mirrors.security)
+    urls = (mirrors.main, mirrors.security)
     suites = [(0, config.suite), (0, f"{config.suite}-updates"), (1, f"{config.suite}-security")]
-    architecture = platform.removeprefix("linux/")
-    lists = _find_lists(archives, suites, architecture, moment, progress)
+
+    def find(archive: int, name: str) -> _Suite:
+        folder = f"{urls[archive]}/dists/{name}"
+        return _Suite(archive, name, folder, _read_release(folder, name, moment, progress))
+
+    with progress.step("Read Debian's releases", total=len(suites)) as task, ThreadPoolExecutor(len(suites)) as pool:
+        found = []
+        for one in [pool.submit(find, archive, name) for archive, name in suites]:
+            found.append(one.result())
+            task.advance()
+    return Archives(urls, tuple(found), moment is not None)
+
+
+def pin_root(
+    config: Config, platform: PlatformName, home: Home, progress: Progress, archives: Archives | None = None
+) -> Root:
+    """Pin the newest packages of the configured suite, updates and security included, and hash the tree they make.
+    `archives` are what `read_archives` gave, if it was asked already.
+
+    Raises as `read_archives` does, and `NoDebianPackage` for all packages missing.
+    """
+    there = archives or read_archives(config, progress)
+    lists = _find_lists(there, platform.removeprefix("linux/"))
     names = _names_file(config.suite, platform, home)
     packages = _close(lists, names, [*base_packages(config.python), *config.apt], home, progress)
-    tree = _hash_tree(packages, archives, platform, home, progress)
-    return Root(suite=config.suite, archives=archives, packages=packages, tree=tree)
+    tree = _hash_tree(packages, there.urls, platform, home, progress)
+    return Root(suite=config.suite, archives=there.urls, packages=packages, tree=tree)
 
 
 def make_root(root: Root, platform: PlatformName, out: Path, home: Home, progress: Progress) -> None:
@@ -87,30 +128,16 @@ class _List:
     file: File
 
 
-def _find_lists(
-    archives: Sequence[str],
-    suites: Sequence[tuple[int, str]],
-    architecture: str,
-    moment: datetime | None,
-    progress: Progress,
-) -> list[_List]:
-    def find(archive: int, suite: str) -> _List:
-        folder = f"{archives[archive]}/dists/{suite}"
-        release = _read_release(folder, suite, moment, progress)
-        index = release.packages(architecture)
+def _find_lists(archives: Archives, architecture: str) -> list[_List]:
+    lists = []
+    for suite in archives.suites:
+        index = suite.release.packages(architecture)
         if index is None:
-            raise NoDebianPackage(f"no packages for {architecture}", where=folder, fix="use another mirror")
+            raise NoDebianPackage(f"no packages for {architecture}", where=suite.folder, fix="use another mirror")
         # A snapshot does not change, so nothing in it need be asked for by its hash; not all servers would answer.
-        url = f"{folder}/{index.path if moment is not None else release.place(index)}"
-        return _List(archive, File(url, index.sha256, f"{suite} {index.path}", index.size))
-
-    title = f"Read Debian's releases ({architecture})"
-    with progress.step(title, total=len(suites)) as task, ThreadPoolExecutor(len(suites)) as pool:
-        found = []
-        for one in [pool.submit(find, archive, suite) for archive, suite in suites]:
-            found.append(one.result())
-            task.advance()
-    return found
+        url = f"{suite.folder}/{index.path if archives.fixed else suite.release.place(index)}"
+        lists.append(_List(suite.archive, File(url, index.sha256, f"{suite.name} {index.path}", index.size)))
+    return lists
 
 
 def _close(
