@@ -107,7 +107,9 @@ def join_address(url: str, base: Path) -> str:
 
 
 def is_text(path: str) -> bool:
-    """Whether resolving reads this file."""
+    """Whether resolving reads this file. A name that is no text is nothing that Python imports."""
+    if any("\ud800" <= c <= "\udfff" for c in path):
+        return False
     return path.endswith((".py", ".txt")) or path in ("pyproject.toml", "node_list.json")
 
 

@@ -14,6 +14,7 @@ from pycomfy.flow.lock.config import GitSpec, PathSpec, parse_config
 from pycomfy.flow.lock.model import GitSource, PathSource
 from pycomfy.outside import nar
 from pycomfy.outside.home import Home
+from pycomfy.outside.nodetypes import read_types
 from pycomfy.outside.sources import pin_source, place_tree
 from pycomfy.progress import Silent
 from tests.actions.places import make_home
@@ -414,8 +415,10 @@ def test_names_that_are_no_text_are_read_and_written(root: Path, tmp_path: Path,
     assert [m.name for m in found.models] == ["good name.safetensors"]
     assert len([n for n in list_notes(found) if "no lock can have" in n]) == 2
     tree = home.data.parent / "trees" / "ComfyUI"
-    pinned_tree(found.comfyui, to, home)
-    assert (tree / odd).exists()
+    _, files = pinned_tree(found.comfyui, to, home)
+    assert (tree / odd).exists() and odd in files
+    pinned = pin_source(parse_config((to / "pycomfy.toml").read_text()).comfyui, to, "ComfyUI", home)
+    read_types(pinned.files, home.cache)
 
 
 def test_deep_folders_are_captured_or_refused(root: Path, home: Home) -> None:
