@@ -43,12 +43,14 @@ _PACKS = "custom_nodes"
 
 @dataclass(frozen=True)
 class CaptureRequest:
-    """What to capture: the ComfyUI in `folder`, into the new folder `to`. `python` names its environment where that is
-    not beside it. The models are those of `workflow`, or all of them; with `add` they go into the store too."""
+    """What to capture: the ComfyUI in `folder`, into the new folder `to`. `base` is where its packs and models are, if
+    elsewhere; `python` names its environment where that is not beside it. The models are those of `workflow`, or all of
+    them; with `add` they go into the store too."""
 
     folder: Path
     to: Path
     workflow: Path | None = None
+    base: Path | None = None
     python: Path | None = None
     all_models: bool = False
     add: bool = False
@@ -109,23 +111,24 @@ def _find(
     request: CaptureRequest, root: Path, workflow: bytes | None, out: Path, store: ModelStore, progress: Progress
 ) -> Found:
     problems: list[PycomfyError] = []
-    folders = find_model_folders(root)
+    base = root if request.base is None else request.base.absolute()
+    folders = find_model_folders(root, base)
     kept = read_kept(root, store.home)
     packs: list[CodeFound] = []
     with progress.step("Read ComfyUI and its node packs") as task:
         comfyui, files = _comfyui(root, out, kept)
         own = {path.split("/")[1] for path in files if path.startswith(f"{_PACKS}/")}
-        places = find_packs((root / _PACKS, *folders.packs), own)
+        places = find_packs((base / _PACKS, *folders.packs), own if base == root else ())
         task.total(1 + len(places.packs))
         task.advance()
         for pack in places.packs:
             task.note(pack.path.name)
             with _collected(problems):
-                packs.append(_pack(pack, root, out, kept))
+                packs.append(_pack(pack, base, out, kept))
             task.advance()
     python, notes = None, [*folders.notes]
     with _collected(problems):
-        python, said = _python(root, request.python)
+        python, said = _python((root, base), request.python)
         notes += said
     models: tuple[ModelFound, ...] = ()
     with _collected(problems):
@@ -138,7 +141,7 @@ def _find(
         python=python,
         models=models,
         disabled=places.disabled,
-        manager=read_manager(root),
+        manager=read_manager(base),
         notes=(*places.notes, *notes),
         as_of=None if kept is None or python is None else kept.as_of(python.plan.pins),
     )
@@ -170,19 +173,19 @@ def _comfyui(root: Path, out: Path, kept: Kept | None) -> tuple[CodeFound, Seque
     return found, files
 
 
-def _pack(pack: PackPlace, root: Path, out: Path, kept: Kept | None) -> CodeFound:
-    place = pack.path.relative_to(root).as_posix() if pack.path.is_relative_to(root) else str(pack.path)
+def _pack(pack: PackPlace, base: Path, out: Path, kept: Kept | None) -> CodeFound:
+    place = pack.path.relative_to(base).as_posix() if pack.path.is_relative_to(base) else str(pack.path)
     if pack.target.is_file():
         return capture_file(pack.name, pack.target, place, out)
     with lend_known(kept, pack.path.name) as known:
-        return capture_code(Subject(pack.name, pack.target, place, (root,)), out, known)[0]
+        return capture_code(Subject(pack.name, pack.target, place, (base,)), out, known)[0]
 
 
 # — Python —
 
 
-def _python(root: Path, given: Path | None) -> tuple[PythonFound | None, Sequence[str]]:
-    place = find_python(root, given)
+def _python(tops: Sequence[Path], given: Path | None) -> tuple[PythonFound | None, Sequence[str]]:
+    place = find_python(tops, given)
     if place is None:
         return None, ("no Python environment was found in or beside ComfyUI: name it with --python",)
     packages = read_packages(place)

@@ -24,6 +24,9 @@ def capture(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FOLDER", help="The new folder to write to.")
     ] = Path("captured"),
+    base: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where custom_nodes and models are, if elsewhere.")
+    ] = None,
     python: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Its Python environment, if not in or beside it.")
     ] = None,
@@ -40,7 +43,7 @@ def capture(
 
     Example: `pycomfy capture ~/ComfyUI --workflow portrait.json -o portrait`
     """
-    request = CaptureRequest(folder, output, workflow, python, all_models, add_models)
+    request = CaptureRequest(folder, output, workflow, base, python, all_models, add_models)
     result = capture_installation(request, find_home(), make_progress())
     if as_json:
         # Names of files need not be text.

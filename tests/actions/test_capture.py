@@ -489,6 +489,17 @@ def test_the_workflows_models_are_hashed_and_pinned(root: Path, tmp_path: Path, 
     assert {m.name for m in found.models} == {"sub/a.safetensors", "b.safetensors", "c.ckpt"}
 
 
+def test_packs_models_and_python_may_be_in_another_folder(root: Path, tmp_path: Path, home: Home) -> None:
+    base = tmp_path / "data"
+    for path, text in (("custom_nodes/x/__init__.py", CARD), ("models/loras/a.safetensors", "weights")):
+        (base / path).parent.mkdir(parents=True)
+        (base / path).write_text(text)
+    add_package(make_venv(base / ".venv"), "six", "1.17.0")
+    found, _ = take(root, home, base=base, all_models=True)
+    assert [p.place for p in found.packs] == ["custom_nodes/x"] and [m.name for m in found.models] == ["a.safetensors"]
+    assert found.python is not None and found.python.plan.pins == ("six==1.17.0",)
+
+
 def test_what_the_manager_keeps_is_told(root: Path, home: Home) -> None:
     folder = root / "user" / "default" / "ComfyUI-Manager"
     (folder / "snapshots").mkdir(parents=True)

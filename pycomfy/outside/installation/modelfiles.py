@@ -47,18 +47,18 @@ class ModelFolders:
         return [*self.extra.get(folder, ()), *(self.own / name for name in (folder, *old))]
 
 
-def find_model_folders(root: Path) -> ModelFolders:
-    """The folders of the ComfyUI in `root`."""
+def find_model_folders(root: Path, base: Path) -> ModelFolders:
+    """The folders of the ComfyUI in `root`, whose users' files are in `base`."""
     text = read_small(root / PATHS_FILE, 1 << 18)
     try:
         said = parse_model_paths(text)
     except ValueError as e:
-        return ModelFolders(root / "models", notes=(f"{PATHS_FILE} cannot be read: {e}",))
+        return ModelFolders(base / "models", notes=(f"{PATHS_FILE} cannot be read: {e}",))
     paths = {key: tuple(_absolute(root, p) for p in values) for key, values in said.items()}
     packs = paths.pop(PACKS, ())
     gone = [str(p) for tops in paths.values() for p in tops if not p.is_dir()]
     notes = (f"{PATHS_FILE} names folders that are not there: {', '.join(gone[:5])}",) if gone else ()
-    return ModelFolders(root / "models", {k: v for k, v in paths.items() if k}, packs, notes)
+    return ModelFolders(base / "models", {k: v for k, v in paths.items() if k}, packs, notes)
 
 
 def _absolute(root: Path, path: str) -> Path:

@@ -1,6 +1,7 @@
 """Where the parts of an installation are: ComfyUI itself, and the Python that runs it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +35,8 @@ def find_root(folder: Path) -> Path:
     )
 
 
-def find_python(root: Path, given: Path | None = None) -> PythonPlace | None:
-    """The environment that the user names (its folder, or its program), else the first one in or beside `root`.
+def find_python(tops: Sequence[Path], given: Path | None = None) -> PythonPlace | None:
+    """The environment that the user names (its folder, or its program), else the first one in or beside one of `tops`.
 
     Raises `BadInput` for one that is named and has no packages.
     """
@@ -47,7 +48,7 @@ def find_python(root: Path, given: Path | None = None) -> PythonPlace | None:
                 "there are no Python packages", where=str(given), fix="give a virtual environment, or its bin/python"
             )
         return found
-    places = [top / name for top in (root, root.parent) for name in _VENVS]
+    places = [top / name for own in tops for top in (own, own.parent) for name in _VENVS]
     return next((found for place in places if (found := _look(place)) is not None), None)
 
 

@@ -26,7 +26,7 @@ def test_comfyui_is_the_folder_or_in_it(tmp_path: Path) -> None:
 def test_an_environment_is_found_in_or_beside_it(tmp_path: Path, name: str) -> None:
     root = comfyui(tmp_path / "ComfyUI")
     site = make_venv(root / name, "3.12.4")
-    found = find_python(root)
+    found = find_python([root])
     assert found is not None and found.version == "3.12.4" and [s.resolve() for s in found.sites] == [site.resolve()]
 
 
@@ -36,7 +36,7 @@ def test_a_portable_windows_python_is_read(tmp_path: Path) -> None:
     add_package(python / "Lib" / "site-packages", "six", "1.17.0")
     (python / "python.exe").write_text("")
     (python / "python312._pth").write_text("")
-    found = find_python(root)
+    found = find_python([root])
     assert found is not None and (found.version, found.kind) == ("3.12", "Python")
     assert [p.name for p in read_packages(found).installed] == ["six"]
 
@@ -46,11 +46,11 @@ def test_a_named_environment_is_its_folder_its_program_or_its_packages(tmp_path:
     site = make_venv(tmp_path / "env" / "mine")
     add_package(site, "six", "1.17.0")
     for given in (tmp_path / "env" / "mine", tmp_path / "env" / "mine" / "bin" / "python", site):
-        found = find_python(root, given)
+        found = find_python([root], given)
         assert found is not None and [p.name for p in read_packages(found).installed] == ["six"], given
-    assert find_python(root) is None
+    assert find_python([root]) is None
     with pytest.raises(BadInput):
-        find_python(root, tmp_path)
+        find_python([root], tmp_path)
 
 
 def test_conda_tells_its_python(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_conda_tells_its_python(tmp_path: Path) -> None:
     add_package(prefix / "lib" / "python3.11" / "site-packages", "six", "1.17.0")
     (prefix / "conda-meta").mkdir()
     (prefix / "conda-meta" / "python-3.11.9-h955ad1f_0.json").write_text("{}")
-    found = find_python(root, prefix)
+    found = find_python([root], prefix)
     assert found is not None and (found.version, found.kind) == ("3.11.9", "conda")
     assert any("conda packages" in note for note in read_packages(found).notes)
 
@@ -77,7 +77,7 @@ def test_of_two_leftovers_the_complete_one_counts_and_odd_ones_are_told(tmp_path
     (site / "huge-1.dist-info").mkdir()
     with (site / "huge-1.dist-info" / "METADATA").open("wb") as f:
         f.truncate(100 << 20)
-    found = find_python(root)
+    found = find_python([root])
     assert found is not None
     packages = read_packages(found)
     assert [(p.name, p.version) for p in packages.installed] == [("old", "1.0"), ("six", "1.17.0")]
