@@ -20,10 +20,12 @@ from pycomfy.flow.lock.indexes import Reach, without_logins
 from pycomfy.flow.lock.model import PlatformName, Root, Wheel
 from pycomfy.flow.lock.requirements import Asked, Wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels, undated_wheels
+from pycomfy.outside.credentials import find_origin
+from pycomfy.outside.download import fetch
 from pycomfy.outside.home import Home
 from pycomfy.outside.network import local_path
 from pycomfy.outside.uv import Question
-from pycomfy.outside.uvrun import local_places
+from pycomfy.outside.uvrun import find_logins, local_places
 from pycomfy.progress import Progress
 
 
@@ -121,7 +123,7 @@ def _solve(asked: Resolution, platform: PlatformName, builder: WheelBuilder) -> 
     if undated := [w for w in undated_wheels(found.pylock, wheels) if w.name not in found.made]:
         shown = ", ".join(f"{w.name} {w.version}" for w in undated)
         notes.append(f"nothing says when these were uploaded; they are taken whatever the date: {shown}")
-    return tuple(found.of(wheel) or _place(wheel, asked) for wheel in wheels), notes
+    return tuple(found.of(wheel) or _place(wheel, asked, builder.home) for wheel in wheels), notes
 
 
 def _solve_once_each(asked: Resolution, platform: PlatformName, builder: WheelBuilder) -> tuple[Found, list[str]]:
@@ -162,10 +164,19 @@ def _without_family(problem: PycomfyError, kept: Sequence[Kept]) -> PycomfyError
     return problem
 
 
-def _place(wheel: Wheel, asked: Resolution) -> Wheel:
+def _keep_guarded(wheel: Wheel, asked: Resolution, home: Home) -> None:
+    """A wheel of an index whose URL holds its login is fetched now: the lock has no login, so nobody could later."""
+    login = find_logins(find_reach(asked.config, asked.base)).get(find_origin(wheel.url))
+    if login is not None:
+        url = wheel.url.replace("://", f"://{login}@", 1)
+        fetch(url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
+
+
+def _place(wheel: Wheel, asked: Resolution, home: Home) -> Wheel:
     """A wheel on this disk is named by its path: relative to the lock where pycomfy.toml says it so, else absolute."""
     path = local_path(wheel.url)
     if path is None:
+        _keep_guarded(wheel, asked, home)
         return wheel.model_copy(update={"url": without_logins(wheel.url)})
     if not any(path.is_relative_to(root) for root in local_places(find_reach(asked.config, asked.base))):
         raise BadInput(

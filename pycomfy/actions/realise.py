@@ -13,9 +13,12 @@ from pathlib import Path
 
 from pycomfy.errors import BadLock, MissingTool
 from pycomfy.flow.archive.needs import list_wheels
+from pycomfy.flow.archive.storepath import FixedOutput
 from pycomfy.flow.lock.building import source_name
 from pycomfy.flow.lock.model import GitSource, Lock, PathSource, PlatformName, Root, Source
+from pycomfy.outside.credentials import has_login
 from pycomfy.outside.debian import make_root
+from pycomfy.outside.download import File, fetch_all, is_kept
 from pycomfy.outside.files import write_folder
 from pycomfy.outside.home import Home
 from pycomfy.outside.nix.build import Target, missing_paths
@@ -104,10 +107,28 @@ def supply(project: Project, home: Home, settings: NixSettings, progress: Progre
         if isinstance(source, GitSource | PathSource):
             add_tree(settings, name, source.tree, partial(_make_tree, source, project.base, home))
     _supply_ingredients(project, home, settings, progress)
-    wheels = lock.platforms[project.platform].wheels
-    for wheel in (*wheels, *(tool for w in wheels if w.built is not None for tool in w.built.requires)):
+    _supply_wheels(project, home, settings, progress)
+
+
+def _supply_wheels(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:
+    """Wheels that Nix cannot fetch: those of a local folder, and those behind a login, which it does not know."""
+    wheels = project.lock.platforms[project.platform].wheels
+    every = [*wheels, *(tool for w in wheels if w.built is not None for tool in w.built.requires)]
+    for wheel in every:
         if wheel.is_local:
             add_file(settings, wheel.filename, wheel.sha256, project.base / wheel.url)
+    remote = [w for w in every if not w.is_local and w.built is None]
+    guarded = {
+        FixedOutput(w.filename, bytes.fromhex(w.sha256), False).path: w
+        for w in remote
+        if is_kept(w.sha256, home.cache) or has_login(w.url)
+    }
+    there = set(valid_paths(settings, list(guarded)))
+    missing = [wheel for path, wheel in guarded.items() if path not in there]
+    files = [File(w.url, w.sha256, w.filename, w.size or None) for w in missing]
+    fetched = fetch_all(files, cache=home.cache, progress=progress, title="Fetch wheels behind a login")
+    for wheel, path in zip(missing, fetched, strict=True):
+        add_file(settings, wheel.filename, wheel.sha256, path)
 
 
 def _supply_ingredients(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:

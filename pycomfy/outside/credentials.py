@@ -68,6 +68,11 @@ class Credentials(httpx.Auth):
         return self._netrc
 
 
+def has_login(url: str) -> bool:
+    """Whether netrc has a login for what is at a web address."""
+    return Credentials()._header(httpx.URL(url)) is not None
+
+
 def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 

@@ -137,6 +137,11 @@ def _read_into(out: IO[bytes], url: str, limit: int) -> None:
         retry(url, attempt)
 
 
+def is_kept(sha256: str, cache: Path) -> bool:
+    """Whether the cache has the file with that hash."""
+    return (cache / "sha256" / sha256[:2] / sha256).is_file()
+
+
 def read(url: str, *, limit: int) -> bytes:
     """A small file that nobody has hashed, such as a signed index: at most `limit` bytes. Raises `Unreachable`."""
     path = local_path(url)

@@ -15,6 +15,7 @@ from uv import find_uv_bin
 
 from pycomfy.errors import MissingTool
 from pycomfy.flow.lock.indexes import DEFAULT, Reach, find_links, translate_pip
+from pycomfy.outside.credentials import find_origin
 from pycomfy.outside.files import write_file
 from pycomfy.outside.process import run
 
@@ -59,6 +60,19 @@ def local_places(reach: Reach) -> list[Path]:
     links = environment.get("UV_FIND_LINKS", "").split(",")
     places = [place.removeprefix("file://") for place in (*urls, *links)]
     return [Path(place) for place in places if place.startswith("/")]
+
+
+def find_logins(reach: Reach) -> dict[str, str]:
+    """The logins that URLs of indexes hold, as they stand there, by the origin that they are for."""
+    named = [v for k, v in make_environment(reach, links=outer_links()).items() if re.search("INDEX|LINKS", k)]
+    urls = [re.sub(r"^[\w-]+=", "", part) for value in named for part in re.split(r"[\s,]+", value)]
+    urls += [reach.address(index) for index in reach.indexes]
+    found = {}
+    for url in urls:
+        match = re.match(r"(https?://)([^/]*)@([^/@]+)", url)
+        if match is not None:
+            found[find_origin(match[1] + match[3])] = match[2]
+    return found
 
 
 def ask_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], cache: Path | None) -> bytes | str:

@@ -85,6 +85,10 @@ def test_a_login_in_an_indexs_url_is_used_and_written_nowhere(place: Place, priv
     outcome = place.run("lock", "workflow.json", "--explain", env={"UV_CACHE_DIR": str(place.root / "uv")})
     assert outcome.status == 0, outcome.err
     assert locked(place)["inner 1.0"].startswith("http://127.0.0.1:")
+    # What nobody can fetch by the lock alone is here already.
+    kept = place.change_lock()["platforms"]["linux/amd64"]["wheels"]
+    (sha256,) = [w["sha256"] for w in kept if w["name"] == "inner"]
+    assert (place.data / "cache" / "sha256" / sha256[:2] / sha256).is_file()
     holders = [p for p in place.root.rglob("*") if p.is_file() and b"s3cretpassword" in p.read_bytes()]
     assert [p.name for p in holders] == ["pycomfy.toml"] and "s3cretpassword" not in outcome.out + outcome.err
     wrong = (place.work / "pycomfy.toml").read_text().replace("s3cretpassword", "wr0ngpassword")

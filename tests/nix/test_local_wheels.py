@@ -1,5 +1,6 @@
 """A wheel from a folder of this machine: built with, archived, and brought back when the folder is gone."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ import pytest
 
 from pycomfy.actions.restore import RestoreRequest, restore_image
 from pycomfy.flow.archive.needs import list_wheels
-from pycomfy.flow.lock.model import Lock, Root, render_lock
+from pycomfy.flow.lock.model import Lock, Root, Wheel, render_lock
 from pycomfy.outside.archive import find_archive
 from pycomfy.outside.engine import read_layout
 from pycomfy.outside.home import Home
@@ -20,6 +21,7 @@ from pycomfy.outside.nix.store import empty_store
 from pycomfy.progress import Silent
 from tests.nix.projects import WORKFLOW, Workshop
 from tests.nix.test_image import names_in
+from tests.outside.package_index import serve
 
 
 @pytest.fixture
@@ -32,13 +34,13 @@ def local(workshop: Workshop, root: Root) -> Lock:
     return workshop.lock({"linux/amd64": root}, [wheel], [])
 
 
-def build(workshop: Workshop, lock: Lock) -> "subprocess.CompletedProcess[str]":
+def build(workshop: Workshop, lock: Lock, **more: str) -> "subprocess.CompletedProcess[str]":
     folder = workshop.folder / "card"
     folder.mkdir(exist_ok=True)
     (folder / "workflow.json").write_bytes(WORKFLOW)
     (folder / "pycomfy.lock").write_text(render_lock(lock))
     command = [sys.executable, "-m", "pycomfy", "build", str(folder), "--locked", "--no-prove", "--json"]
-    env = {**os.environ, "PYCOMFY_HOME": str(workshop.folder / "home"), "COLUMNS": "300"}
+    env = {**os.environ, "PYCOMFY_HOME": str(workshop.folder / "home"), "COLUMNS": "300", **more}
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
 
 
@@ -69,3 +71,22 @@ def test_a_local_wheel_that_is_gone_or_another_is_refused(workshop: Workshop, lo
     place.unlink()
     done = build(workshop, local)
     assert done.returncode == 1 and json.loads(done.stdout)["error"]["code"] == "not-found"
+
+
+def test_a_wheel_behind_a_login_needs_no_setting_of_nix(workshop: Workshop, root: Root) -> None:
+    with serve("s3cret") as index:
+        index.add("guarded", "1.0", files=[("guarded.py", str(workshop.folder))])
+        (name, data), *_ = index.contents.items()
+        host = index.url.removesuffix("/simple").rpartition("@")[2]
+        sha256 = hashlib.sha256(data).hexdigest()
+        url = f"http://{host}/files/{name}"
+        wheel = Wheel(name="guarded", version="1.0", filename=name, url=url, sha256=sha256, size=len(data))
+        lock = workshop.lock({"linux/amd64": root}, [wheel], [])
+        done = build(workshop, lock, NETRC=str(workshop.folder / "none"))
+        assert done.returncode == 1 and "401" in done.stderr
+        netrc = workshop.folder / "netrc"
+        netrc.write_text("machine 127.0.0.1 login me password s3cret\n")
+        netrc.chmod(0o600)
+        done = build(workshop, lock, NETRC=str(netrc))
+        assert done.returncode == 0, done.stderr
+        assert "s3cret" not in done.stderr + done.stdout

@@ -100,7 +100,7 @@ def list_candidates(demands: Sequence[Demand], settled: Iterable[str] = ()) -> l
 
 def judge(overrides: Sequence[str], demands: Iterable[Demand], kept: Sequence[str] = ()) -> Mend:
     """Who would accept exact overrides, each `name==version`, beside those that are `kept`."""
-    versions = {
+    versions: dict[str, Version] = {
         canonicalize_name(p.name): Version(next(iter(p.specifier)).version) for p in map(Requirement, overrides)
     }
     about = [d for d in demands if d.name in versions]

@@ -111,13 +111,12 @@ def find_kept(
     kept = []
     for family in FAMILIES:
         there = [m for m in family.members if m.name in installed]
-        choice = (chosen or {}).get(family.name)
-        if choice is not None:
-            choice = canonicalize_name(choice)
+        own = (chosen or {}).get(family.name)
+        choice = canonicalize_name(own) if own is not None else None
         if choice == ALL or (choice is None and len(there) < 2) or not there:
             continue
         if choice is not None:
-            name, why = choice, "pycomfy.toml says so"
+            name, why = str(choice), "pycomfy.toml says so"
         else:
             best = _best(there, family, around)
             name, why = best.name, _why(best, there, around)
