@@ -82,7 +82,7 @@ def _show(result: Adopted, *, as_json: bool) -> None:
         print(json.dumps(about, indent=1, ensure_ascii=False))
         return
     print(f"{TITLES[result.format_]}")
-    counts = ", ".join(f"{count} {what}" for what, count in result.counts.items() if count)
+    counts = ", ".join(f"{count} {what[:-1] if count == 1 else what}" for what, count in result.counts.items() if count)
     print(f"  wrote    {result.folder / CONFIG}{f': {counts}' if counts else ''}")
     if result.workflow:
         print(f"  workflow {result.folder / WORKFLOW}")

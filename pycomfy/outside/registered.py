@@ -1,9 +1,12 @@
 """A published version of a node pack as a commit: the registry's archives have no hash, a repository's commits do."""
 
+import json
+
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.lock.config import GitSpec, RegistrySpec
 from pycomfy.outside.catalogue import Catalogue
+from pycomfy.outside.files import write_file
 from pycomfy.outside.git import Repository
 from pycomfy.outside.history import commit_of_version
 from pycomfy.outside.home import Home
@@ -12,8 +15,16 @@ from pycomfy.outside.registry import find_registry
 
 def find_registered(spec: RegistrySpec, owner: str, home: Home) -> GitSpec:
     """The repository and the commit that a version of the registry was published from: that of its tag, else the first
-    whose pyproject.toml has the number. Raises `UnpinnedPack` where nobody knows either: nothing else is taken for it.
+    whose pyproject.toml has the number. A published version does not change, so what was found once stays.
+
+    Raises `UnpinnedPack` where nobody knows repository or commit: nothing else is taken for it.
     """
+    known = home.cache / "registered" / f"{spec.registry.lower()}@{spec.version}.json"
+    said = {"types": spec.types, "requirements": spec.requirements}
+    try:
+        return GitSpec.model_validate({**said, **json.loads(known.read_bytes())})
+    except (OSError, ValueError, TypeError):
+        pass
     pack, remark = _find(spec.registry, home)
     where = f"[packs.{owner}]"
     by_hand = f'name it yourself: [packs.{owner}] git = "URL", rev = "COMMIT"'
@@ -32,8 +43,9 @@ def find_registered(spec: RegistrySpec, owner: str, home: Home) -> GitSpec:
             where=where,
             fix=by_hand,
         )
-    said = {"types": spec.types, "requirements": spec.requirements}
-    return GitSpec.model_validate({"git": pack.url, "rev": commit, **said})
+    found = {"git": pack.url, "rev": commit}
+    write_file(known, json.dumps(found))
+    return GitSpec.model_validate({**said, **found})
 
 
 def _find(id_: str, home: Home) -> tuple[Listing | None, str | None]:

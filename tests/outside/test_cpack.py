@@ -69,6 +69,7 @@ def test_a_link_or_a_device_is_refused(tmp_path: Path, kind: int) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_two_of_a_name_are_refused(tmp_path: Path) -> None:
     for second in ("input/a", "input/A", "input/a/b"):
         path = make(tmp_path / "x.zip", ("input/a", b"1", 0), (second, b"2", 0))

@@ -76,6 +76,16 @@ def test_a_version_is_the_commit_that_wrote_its_number(commits: list[str], home:
     assert pinned.files["__init__.py"] == "a = 2\n"
 
 
+def test_what_was_found_once_needs_no_registry(
+    commits: list[str], home: Home, registry: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = RegistrySpec(registry="pack-a", version="1.0.1")
+    first = pin_source(spec, Path(), "a", home)
+    monkeypatch.setenv("PYCOMFY_REGISTRY", "http://127.0.0.1:9")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "url.file:///nowhere/.insteadOf")
+    assert pin_source(spec, Path(), "a", home) == first
+
+
 def test_a_version_that_no_commit_has_is_a_question(commits: list[str], home: Home, registry: None) -> None:
     with pytest.raises(UnpinnedPack, match=r"no commit .* version 9\.9\.9") as e:
         find_registered(RegistrySpec(registry="pack-a", version="9.9.9"), "a", home)
