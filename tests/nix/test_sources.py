@@ -1,11 +1,13 @@
-"""A git source with a patch, from the lock to the image."""
+"""Sources of node packs, from the lock to the image: git with a patch, a single file."""
 
+import hashlib
+import tarfile
 from pathlib import Path
 
 from pycomfy.actions.realise import Project, host_platform, realise
 from pycomfy.flow.archive.needs import list_needs
 from pycomfy.flow.lock.config import parse_config
-from pycomfy.flow.lock.model import GitSource, Pack, Root
+from pycomfy.flow.lock.model import GitSource, Pack, Root, UrlSource
 from pycomfy.outside.engine import read_layout
 from pycomfy.outside.nix.store import fixed_path, output_paths
 from pycomfy.outside.sources import pin_source
@@ -38,3 +40,17 @@ def test_an_image_has_the_patched_files_though_the_patch_is_only_in_the_lock(
     paths = output_paths(workshop.settings, folder, "sources", host_platform())
     assert {need.path for need in list_needs(lock)} == set(paths)
     assert "with the patch that the lock has" in (folder / "README.md").read_text()
+
+
+def test_a_single_file_is_the_package_that_comfyui_loads(workshop: Workshop, root: Root, tmp_path: Path) -> None:
+    data = b"NODE_CLASS_MAPPINGS = {}\n"
+    (workshop.folder / "only.py").write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    source = UrlSource(url=f"{workshop.address}/only.py", sha256=sha256, name="only.py")
+    wheels, packs = [workshop.wheel("one", {"one.py": b""})], [Pack(name="only", source=source)]
+    lock = workshop.lock({"linux/amd64": root}, wheels, packs)
+    project = Project(workshop.project(lock), lock, host_platform(), workshop.folder)
+    image = read_layout(realise(project, new_home(tmp_path), workshop.settings, Silent(), log=tmp_path / "log").oci)
+    with tarfile.open(image.blob(image.diff_ids[image.layer_names.index("pack-only")])) as tar:
+        file = tar.extractfile("opt/ComfyUI/custom_nodes/only/__init__.py")
+        assert file is not None and file.read() == data
