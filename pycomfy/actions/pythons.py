@@ -2,23 +2,22 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
-
+from pycomfy.actions.families import solve_singly
+from pycomfy.actions.older import tell_older
 from pycomfy.actions.together import parts, together
-from pycomfy.actions.unbuilt import Found, solve
 from pycomfy.actions.wheels import Place, WheelBuilder
 from pycomfy.errors import BadConfig, BadInput, NotFound, PycomfyError, raise_all
 from pycomfy.flow.lock.config import Config
 from pycomfy.flow.lock.debian import base_packages
-from pycomfy.flow.lock.families import ALL, FAMILIES, Kept, Surroundings, find_kept, replace_members, tell
+from pycomfy.flow.lock.families import Surroundings
 from pycomfy.flow.lock.indexes import Reach, without_logins
 from pycomfy.flow.lock.model import PlatformName, Root, Wheel
-from pycomfy.flow.lock.requirements import Asked, Wants
+from pycomfy.flow.lock.requirements import Wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels, undated_wheels
 from pycomfy.outside.credentials import find_origin
 from pycomfy.outside.download import fetch
@@ -118,50 +117,15 @@ def _told_once(problems: Sequence[PycomfyError], platforms: Sequence[PlatformNam
 
 
 def _solve(asked: Resolution, platform: PlatformName, builder: WheelBuilder) -> tuple[tuple[Wheel, ...], list[str]]:
-    found, notes = _solve_once_each(asked, platform, builder)
+    debian = frozenset({*base_packages(asked.config.python), *asked.config.apt})
+    around = Surroundings(debian, asked.config.accelerator)
+    found, notes = solve_singly(asked.question(platform), asked.config.families, around, builder)
     wheels = choose_wheels(found.pylock, platform, asked.config.python)
     if undated := [w for w in undated_wheels(found.pylock, wheels) if w.name not in found.made]:
         shown = ", ".join(f"{w.name} {w.version}" for w in undated)
         notes.append(f"nothing says when these were uploaded; they are taken whatever the date: {shown}")
+    notes += tell_older(asked.question(platform), found.pylock, wheels, builder.home)
     return tuple(found.of(wheel) or _place(wheel, asked, builder.home) for wheel in wheels), notes
-
-
-def _solve_once_each(asked: Resolution, platform: PlatformName, builder: WheelBuilder) -> tuple[Found, list[str]]:
-    """With one package of each family that installs the same files, and a remark for each of which there were more."""
-    question = asked.question(platform)
-    around = Surroundings(frozenset({*base_packages(asked.config.python), *asked.config.apt}), asked.config.accelerator)
-    found = solve(question, builder)
-    notes: list[str] = []
-    for _ in FAMILIES:
-        names = {canonicalize_name(str(p.get("name"))) for p in found.pylock.get("packages", ())}
-        kept = find_kept(names, around, asked.config.families)
-        if not kept:
-            break
-        question = _keep(question, kept)
-        try:
-            found = solve(question, builder)
-        except PycomfyError as e:
-            raise_all([_without_family(problem, kept) for problem in parts(e)])
-        notes += map(tell, kept)
-    return found, notes
-
-
-def _keep(question: Question, kept: Sequence[Kept]) -> Question:
-    wants = replace_members(question.wants, kept, question.target.environment())
-    ours = [Asked(one.name, one.name, f"for {' and '.join(one.dropped)}") for one in kept]
-    dropped = [name for one in kept for name in one.dropped]
-    return replace(
-        question, wants=(*wants, Wants("pycomfy", tuple(ours))), excludes=tuple(sorted({*question.excludes, *dropped}))
-    )
-
-
-def _without_family(problem: PycomfyError, kept: Sequence[Kept]) -> PycomfyError:
-    """What went wrong since only one of a family is kept, with the way to keep all."""
-    lines = ", ".join(f'{one.family.name} = "{ALL}"' for one in kept)
-    names = "; ".join(tell(one).partition(" (")[0] for one in kept)
-    problem.fix += f"; or keep all, though they overwrite each other's files: [families] {lines}"
-    problem.where += f"; {names}"
-    return problem
 
 
 def _keep_guarded(wheel: Wheel, asked: Resolution, home: Home) -> None:

@@ -172,3 +172,18 @@ def test_of_a_family_one_package_is_locked_and_the_user_may_say_which(place: Pla
         assert place.run("lock", "workflow.json").status == 0
         there = [name for name in locked(place) if "opencv" in name]
         assert there == left or (left is None and len(there) == 3)
+
+
+def test_a_family_whose_best_has_no_wheel_for_a_platform_may_be_another(
+    place: Place, surroundings: Surroundings
+) -> None:
+    surroundings.index.add("onnxruntime-gpu", "1.0", tags=["cp311-cp311-manylinux_2_17_aarch64"])
+    surroundings.index.add("onnxruntime", "1.0")
+    place.project("Old", "SaveImage", config=AMD64, sources="")
+    sources = '[comfyui]\npath = "ComfyUI"\n' + pack(place, "old", "Old", "onnxruntime-gpu")
+    place.write("pycomfy.toml", AMD64 + sources)
+    fix = refused(place, "lock", "workflow.json", code="no-wheel").json()["error"]["fix"]
+    assert '[families] onnxruntime = "onnxruntime"' in fix
+    place.write("pycomfy.toml", AMD64 + sources + '[families]\nonnxruntime = "onnxruntime"\n')
+    assert place.run("lock", "workflow.json").status == 0
+    assert [name for name in locked(place) if "onnx" in name] == ["onnxruntime 1.0"]

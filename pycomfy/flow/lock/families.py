@@ -133,6 +133,15 @@ def tell(kept: Kept) -> str:
     return f"{names} install the same files; only {kept.name} is kept: {kept.why} ({own})"
 
 
+def find_siblings(package: str) -> tuple[str, str] | None:
+    """The family of a package, and its plainest other member; None if it has none."""
+    family = _NAMES.get(package)
+    if family is None:
+        return None
+    others = [m for m in family.members if m.name != package]
+    return family.name, min(others, key=lambda m: (len(m.has), len(m.needs))).name
+
+
 def unknown_choices(chosen: Mapping[str, str]) -> list[str]:
     """What is wrong with the user's choices: families that there are not, and packages that are in none of them."""
     families = {family.name: family for family in FAMILIES}

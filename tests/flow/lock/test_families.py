@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pycomfy.errors import BadConfig
 from pycomfy.flow.lock.config import parse_config
 from pycomfy.flow.lock.debian import base_packages
-from pycomfy.flow.lock.families import ALL, FAMILIES, Surroundings, find_kept, replace_members, tell
+from pycomfy.flow.lock.families import ALL, FAMILIES, Surroundings, find_kept, find_siblings, replace_members, tell
 from pycomfy.flow.lock.requirements import list_wants
 from pycomfy.flow.lock.wheels import Target
 
@@ -65,6 +65,12 @@ def test_what_is_asked_of_a_dropped_one_holds_for_the_kept_one() -> None:
     assert changed.asked[0].text == 'opencv-contrib-python<4.9; sys_platform == "linux"'
     assert "for opencv-python<4.9" in changed.asked[0].where and changed.asked[1] == asked.asked[1]
     assert "only opencv-contrib-python is kept" in tell(one) and '[families] opencv = "' in tell(one)
+
+
+def test_a_package_that_is_missing_has_a_sibling() -> None:
+    assert find_siblings("onnxruntime-gpu") == ("onnxruntime", "onnxruntime")
+    assert find_siblings("opencv-python") == ("opencv", "opencv-python-headless")
+    assert find_siblings("numpy") is None
 
 
 names = st.sampled_from([member.name for family in FAMILIES for member in family.members] + ["numpy", "torch"])
