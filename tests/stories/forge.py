@@ -109,8 +109,8 @@ def make_forge(folder: Path) -> None:
         FRAME: (["AddFrame"],),
     }
     stats: dict[str, dict[str, object]] = {
-        SKY: {"stars": 12, "last_update": "2025-11-01 00:00:00"},
-        OTHER_SKY: {"stars": 140},
+        SKY: {"stars": 140, "last_update": "2025-11-01 00:00:00"},
+        OTHER_SKY: {"stars": 12},
     }
     commit(folder / "Comfy-Org" / "ComfyUI-Manager", lists(packs, (), stats))
 
