@@ -1,12 +1,13 @@
 """`make bench`: every figure, beside what it is compared with, into RESULTS.md and on the screen."""
 
-from benchmarks import bench_catalogue, bench_image, bench_library
+from benchmarks import bench_catalogue, bench_image, bench_library, bench_lock
 from benchmarks.table import RESULTS, machine, render
 
 
 def main() -> None:
     tables = [
         render("The image", bench_image.rows(), "Dockerfile"),
+        render("Locking", bench_lock.rows(), "–"),
         render("Choosing node packs", bench_catalogue.rows(), "–"),
         render("Versions", bench_library.rows(), "–"),
     ]

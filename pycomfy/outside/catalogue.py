@@ -13,9 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any, Self
 
 from pycomfy.errors import BadInput, NotFound, PycomfyError
 from pycomfy.flow.catalogue.match import Claims, rank
@@ -37,6 +35,9 @@ from pycomfy.outside.lists import (
     read_templates,
 )
 from pycomfy.progress import Progress
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 LAYOUT = 1
 """Raised when the tables change; a file of another layout is made anew by the next update."""
@@ -118,6 +119,8 @@ class _Contents:
 
 def _write(path: Path, contents: _Contents) -> None:
     """Make the file beside, then put it in place: who reads at the same time keeps the old one."""
+    from sqlite_utils import Database  # only here: importing it takes a tenth of a second
+
     with full_disk_is_an_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".catalog-") as folder:
@@ -136,7 +139,7 @@ def _write(path: Path, contents: _Contents) -> None:
             made.replace(path)
 
 
-def _fill(db: Database, listings: Sequence[Listing], origins: Sequence[Origin]) -> None:
+def _fill(db: "Database", listings: Sequence[Listing], origins: Sequence[Origin]) -> None:
     db.execute(f"PRAGMA user_version = {LAYOUT}")
     db.table("origins").insert_all(vars(origin) for origin in origins)
     db.table("packs").insert_all((_row(number, pack) for number, pack in enumerate(listings, start=1)), pk="id")
