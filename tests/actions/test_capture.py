@@ -2,22 +2,27 @@ import hashlib
 import json
 import os
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from pycomfy.actions.capture import CaptureRequest, capture
+from pycomfy.actions.shelf import open_shelf, place_source
 from pycomfy.errors import BadInput, NotFound
+from pycomfy.flow.archive.needs import need_of_source
 from pycomfy.flow.capture.model import CodeFound, Found
 from pycomfy.flow.capture.render import list_lost, list_notes
-from pycomfy.flow.lock.config import GitSpec, PathSpec, parse_config
-from pycomfy.flow.lock.model import GitSource, PathSource
+from pycomfy.flow.lock.config import GitSpec, PathSpec, WheelSpec, parse_config
+from pycomfy.flow.lock.model import ComfyUI, GitSource, PathSource, WheelTreeSource, render_lock
 from pycomfy.outside import nar
+from pycomfy.outside.archive import find_archive
 from pycomfy.outside.home import Home
+from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.nodetypes import read_types
 from pycomfy.outside.sources import pin_source, place_tree
 from pycomfy.progress import Silent
-from tests.actions.places import make_home
+from tests.actions.places import make_home, make_lock
 from tests.outside.installation.installations import (
     CARD,
     COMFYUI,
@@ -523,6 +528,35 @@ def test_the_store_gets_models_only_when_it_is_asked_to(root: Path, home: Home) 
     (found,) = result.found.models
     stored = home.data / "models" / "sha256" / found.sha256[:2] / found.sha256
     assert stored.read_bytes() == model.read_bytes() == b"weights"
+
+
+def test_a_restored_comfyui_of_a_wheel_is_that_wheel_until_it_is_changed(tmp_path: Path, home: Home) -> None:
+    wheel = tmp_path / "comfy-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as z:
+        for name, text in {**COMFYUI, "models/configs/v1.yaml": "x", "secret.yaml": "x"}.items():
+            z.writestr(f"tree/{name}", text)
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    size = wheel.stat().st_size
+    source = WheelTreeSource(
+        url="https://x.test/w", sha256=sha256, name=wheel.name, size=size, folder="tree", exclude=("secret.yaml",)
+    )
+    lock = make_lock("x", b"{}", pack=None).model_copy(update={"comfyui": ComfyUI(version="0.3.75", source=source)})
+    need, archive, root = need_of_source(lock), find_archive(home), tmp_path / "restored"
+    archive.add(need.output, wheel, lambda n: None)
+    place_source(open_shelf([need], archive, NixSettings()), need, source, root)
+    (root / "pycomfy.lock").write_text(render_lock(lock))
+    found, to = take(root, home)
+    spec = parse_config((to / "pycomfy.toml").read_text()).comfyui
+    assert isinstance(spec, WheelSpec) and (spec.wheel, spec.folder, spec.exclude) == (
+        "comfy==1.0",
+        "tree",
+        ("secret.yaml",),
+    )
+    (root / "mine.py").write_text("x = 1\n")
+    to.rename(tmp_path / "first")
+    found, to = take(root, home)
+    _, files = pinned_tree(found.comfyui, to, home)
+    assert set(files) == {*COMFYUI, "models/configs/v1.yaml", "mine.py"}
 
 
 def test_where_to_write_is_checked(root: Path, tmp_path: Path, home: Home) -> None:
