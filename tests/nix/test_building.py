@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pycomfy.actions.older import tell_older
 from pycomfy.actions.unbuilt import Found, solve
 from pycomfy.actions.wheels import Place, WheelBuilder
 from pycomfy.errors import MissingTool, NoSolution, NoWheel, PycomfyError
@@ -202,6 +203,23 @@ def test_a_table_in_pycomfy_toml_builds_what_has_wheels_too(bench: Bench) -> Non
     bench.index.put("base", "base-2.0.tar.gz", pack(pieces("base", "2.0", imports=["tool"])))
     found, wheels = bench.solve("base")
     assert wheels["base"].version == "2.0" and wheels["base"].built is not None and sorted(found.made) == ["base"]
+
+
+def test_an_old_wheel_that_newer_sources_follow_is_told(bench: Bench) -> None:
+    bench.index.add("old", "1.0", uploaded="2021-01-01T00:00:00Z")
+    bench.index.add("fine", "1.0", uploaded="2021-01-01T00:00:00Z")
+    for version in ("1.5", "2.0", "3.0a1"):
+        bench.index.put("old", f"old-{version}.tar.gz", b"x", "2022-01-01T00:00:00Z")
+
+    def told(*lines: str) -> list[str]:
+        found, wheels = bench.solve(*lines)
+        question = Question([list_wants("pack x", lines, "requirements.txt line 1")], Target(AMD, "3.11"), AS_OF)
+        return tell_older(question, found.pylock, list(wheels.values()), bench.home)
+
+    (note,) = told("old", "fine", "base")
+    assert "old 1.0 of 2021" in note and "up to 2.0" in note and "[wheels.old]" in note
+    assert told("old<1.5", "fine") == []
+    assert "up to 1.5" in told("old<2")[0]
 
 
 def test_a_build_that_fails_tells_who_wants_it_what_it_said_and_what_can_be_done(bench: Bench) -> None:
