@@ -28,6 +28,9 @@ def explain(asking: Asking, stderr: str) -> list[PycomfyError]:
     """Why there is no answer to a question. uv names one package without wheels at a time: it is left out, and the rest
     asked again."""
     if failed := find_failure(stderr):
+        reach = asking.question.reach
+        if isinstance(failed, Unreachable) and reach.accelerator is not None and not reach.own_torch:
+            failed.fix += "; or name a mirror of PyTorch's index in pycomfy.toml, as an [[index]] with {accelerator}"
         return [failed]
     folder = asking.folder
     without: dict[str, NoWheel] = {}

@@ -128,7 +128,8 @@ def find_kept(
 
 def tell(kept: Kept) -> str:
     """A remark for the user."""
-    names = " and ".join(sorted({*kept.dropped, kept.name}))
+    *most, last = sorted({*kept.dropped, kept.name})
+    names = f"{', '.join(most)} and {last}"
     own = f'to keep another: [families] {kept.family.name} = "PACKAGE", or "{ALL}"'
     return f"{names} install the same files; only {kept.name} is kept: {kept.why} ({own})"
 
