@@ -23,6 +23,7 @@ from pycomfy.outside.scratch import remove_unused, scratch_folder
 
 _LOCK = ".lock"
 _TEMPORARY = ".part-"
+_INFO = "nix-cache-info"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,17 @@ class Archive:
         """Bytes of its NAR, 0 if it is not here."""
         info = self._find_or_none(output)
         return 0 if info is None else info.nar_size
+
+    def check_info(self) -> None:
+        """Raises `HashMismatch` unless `nix-cache-info`, which tells Nix what this is, is as it was written."""
+        if not self.has_info and self.narinfos():
+            raise self._damage("archive", f"{_INFO} was changed, or is missing")
+
+    @property
+    def has_info(self) -> bool:
+        """Whether `nix-cache-info` is there, and as it was written."""
+        path = self.folder / _INFO
+        return path.is_file() and path.read_bytes() == CACHE_INFO
 
     def nar_of(self, info: NarInfo) -> Path:
         return self.folder / info.nar_name
@@ -181,6 +193,7 @@ class Archive:
         with self.lock():
             for name in names:
                 (self.folder / name).unlink(missing_ok=True)
+            self._write_info()
 
     def _put(self, output: FixedOutput, nar: Path, digest: Digest, where: str) -> None:
         if not digest.holds(output):
@@ -190,16 +203,15 @@ class Archive:
                 fix="the disk changed it: `nix-store --verify --check-contents --repair`",
             )
         info = NarInfo(output, digest.sha256, digest.size)
-        self._write_cache_info()
+        self._write_info()
         nar.chmod(0o444)
         nar.replace(self.folder / info.nar_name)
         _sync_folder(self._nars)
         write_file(self.folder / info.file_name, info.render())
 
-    def _write_cache_info(self) -> None:
-        path = self.folder / "nix-cache-info"
-        if not path.is_file() or path.read_bytes() != CACHE_INFO:
-            write_file(path, CACHE_INFO)
+    def _write_info(self) -> None:
+        if not self.has_info:
+            write_file(self.folder / _INFO, CACHE_INFO)
 
     def _find_or_none(self, output: FixedOutput) -> NarInfo | None:
         try:
@@ -220,8 +232,11 @@ class Archive:
             Path(name).unlink(missing_ok=True)
 
     def _damaged(self, output: FixedOutput, what: str) -> HashMismatch:
+        return self._damage(f"archive's {output.name}", what)
+
+    def _damage(self, whose: str, what: str) -> HashMismatch:
         return HashMismatch(
-            f"the archive's {output.name} is damaged: {what}",
+            f"the {whose} is damaged: {what}",
             where=str(self.folder),
             fix="`pycomfy archive verify --repair` puts it right from this machine's store, "
             "`pycomfy archive pull URL` from another archive",

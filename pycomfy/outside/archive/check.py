@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.flow.archive.narinfo import CACHE_INFO, LIMIT, NarInfo, nar_name
+from pycomfy.flow.archive.narinfo import LIMIT, NarInfo, nar_name
 from pycomfy.outside.archive.archive import Archive
 from pycomfy.outside.archive.nar import Digest, read_digest
 from pycomfy.outside.stop import stoppable
@@ -52,7 +52,7 @@ def check_archive(archive: Archive, advance: Callable[[int], object]) -> list[Da
         if nar != nar_name(digest.sha256) and nar not in named
     ]
     info = archive.folder / "nix-cache-info"
-    if (digests or archive.narinfos()) and (not info.is_file() or info.read_bytes() != CACHE_INFO):
+    if (digests or archive.narinfos()) and not archive.has_info:
         damage.append(Damage(info.name, "", "it is missing" if not info.is_file() else "it was changed"))
     return damage
 

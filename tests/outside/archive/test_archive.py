@@ -74,10 +74,34 @@ def test_any_flipped_byte_is_named_by_verify_and_refused(tree: Tree, data: st.Da
         victim.chmod(0o644)
         victim.write_bytes(raw)
         assert str(victim.relative_to(archive.folder)) in {d.file for d in check_archive(archive, nothing)}
-        if victim.name != "nix-cache-info":
-            with pytest.raises(HashMismatch):
-                archive.take(output, Path(folder, "out"))
-            assert not Path(folder, "out").exists()
+        with pytest.raises(HashMismatch):
+            archive.check_info() if victim.name == "nix-cache-info" else archive.take(output, Path(folder, "out"))
+        assert not Path(folder, "out").exists()
+
+
+def test_every_byte_of_every_file_counts() -> None:
+    """Of a file, of one that is empty, and of a tree."""
+    chance = random.Random(7)
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        archive = Archive(Path(folder, "archive"))
+        for name, data in (("a", b"content"), ("b", b"")):
+            put(archive, Path(folder), name, data)
+        tree = Path(folder, "tree")
+        (tree / "inner").mkdir(parents=True)
+        (tree / "inner" / "run").write_bytes(b"#!/bin/sh")
+        (tree / "inner" / "run").chmod(0o755)
+        (tree / "link").symlink_to("inner/run")
+        archive.add(output_of(tree), tree, nothing)
+        files = [p for p in archive.folder.rglob("*") if p.is_file() and p.name != ".lock"]
+        assert len(files) == 3 + 3 + 1
+        for victim in files:
+            victim.chmod(0o644)
+            good = victim.read_bytes()
+            for at in range(len(good)):
+                victim.write_bytes(good[:at] + bytes([good[at] ^ 1 << chance.randrange(8)]) + good[at + 1 :])
+                assert [d.file for d in check_archive(archive, nothing)] == [str(victim.relative_to(archive.folder))]
+            victim.write_bytes(good)
+        assert check_archive(archive, nothing) == []
 
 
 @pytest.mark.parametrize("executable", [False, True])
