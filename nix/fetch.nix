@@ -51,7 +51,8 @@ let
           script = "git_tree.py";
           spec = {
             inherit (source) url commit submodules;
-          };
+          }
+          // (if source.lfs or false then { inherit (source) lfs; } else { });
           fixed = source.tree;
         };
     url =

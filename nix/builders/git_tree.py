@@ -2,12 +2,16 @@
 
 pycomfy puts git trees into the store itself, through git. This is for those who build without it: forges that serve
 `URL/archive/COMMIT.tar.gz` (GitHub, Gitea, Forgejo) or `URL/-/archive/COMMIT/x.tar.gz` (GitLab). Repositories with
-submodules, or files that git leaves out of archives (`export-ignore`), come from a binary cache only.
+submodules, or files that git leaves out of archives (`export-ignore`), come from a binary cache only. Large files (LFS)
+are pointers in most archives; they are fetched from the forge by the API that git-lfs uses.
 
-The specification: `{"url", "commit", "submodules"}`.
+The specification: `{"url", "commit", "submodules"}`, and `"lfs": true` where large files are to be in the tree.
 """
 
+import hashlib
+import json
 import os
+import re
 import ssl
 import sys
 import tarfile
@@ -18,6 +22,11 @@ from derivation import output, specification
 from member import Refused, safe_path
 
 _TIMEOUT = 60
+_LFS = "application/vnd.git-lfs+json"
+_POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]+\n)*oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,15})\n?"
+)
+_AT_ONCE = 100
 
 
 def archive_urls(url: str, commit: str) -> list[str]:
@@ -52,20 +61,63 @@ def unpack(archive: Path, out: Path) -> None:
                 raise Refused(f"{entry.name} is neither file, folder nor link")
 
 
-def fetch(url: str, commit: str, out: Path) -> None:
-    """Make `out` the tree of `commit`. Raises `Refused` if no forge's URL answers."""
+def save(request: urllib.request.Request, to: Path) -> str:
+    """Write the answer to a file; returns its SHA-256."""
     certificates = os.environ.get("NIX_SSL_CERT_FILE")
     context = ssl.create_default_context(cafile=certificates if certificates and Path(certificates).exists() else None)
+    digest = hashlib.sha256()
+    with urllib.request.urlopen(request, timeout=_TIMEOUT, context=context) as answer, to.open("wb") as f:  # noqa: S310
+        while chunk := answer.read(1 << 20):
+            digest.update(chunk)
+            f.write(chunk)
+    return digest.hexdigest()
+
+
+def fill_large(url: str, out: Path) -> None:
+    """Put large files in the place of their pointers, if the tree says that it has any. Raises `Refused`."""
+    files = [p for p in sorted(out.rglob("*")) if p.is_file() and not p.is_symlink()]
+    if not any(b"filter=lfs" in p.read_bytes() for p in files if p.name == ".gitattributes"):
+        return
+    small = {p: _POINTER.fullmatch(p.read_bytes()) for p in files if p.stat().st_size <= 1024}
+    pointers = {p: match for p, match in small.items() if match is not None}
+    wanted = [{"oid": m[1].decode(), "size": int(m[2])} for m in pointers.values()]
+    found: dict[str, dict[str, object]] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        found |= ask_lfs(url, wanted[start : start + _AT_ONCE], out.with_name(out.name + ".json"))
+    for path, match in pointers.items():
+        sha256, mode = match[1].decode(), path.stat().st_mode
+        action = found.get(sha256, {})
+        href, headers = str(action.get("href", "")), action.get("header")
+        if not href.startswith(("https://", "http://")):
+            raise Refused(f"the server does not say where the large file {path.relative_to(out)} is")
+        request = urllib.request.Request(href, headers=headers if isinstance(headers, dict) else {})  # noqa: S310
+        if save(request, path) != sha256:
+            raise Refused(f"the large file {path.relative_to(out)} is not what its pointer says")
+        path.chmod(mode)
+
+
+def ask_lfs(url: str, objects: list[dict[str, object]], answer: Path) -> dict[str, dict[str, object]]:
+    """SHA-256 -> how to download it: `{"href", "header"}`. `answer` is a file for what the server says."""
+    question = {"operation": "download", "transfers": ["basic"], "hash_algo": "sha256", "objects": objects}
+    api = url.rstrip("/").removesuffix(".git") + ".git/info/lfs/objects/batch"
+    request = urllib.request.Request(  # noqa: S310
+        api, json.dumps(question).encode(), {"Accept": _LFS, "Content-Type": _LFS}, method="POST"
+    )
+    save(request, answer)
+    told = json.loads(answer.read_bytes())
+    answer.unlink()
+    return {str(o.get("oid")): o.get("actions", {}).get("download", {}) for o in told.get("objects", [])}
+
+
+def fetch(url: str, commit: str, out: Path) -> None:
+    """Make `out` the tree of `commit`. Raises `Refused` if no forge's URL answers."""
     tried = []
     archive = out.with_name(out.name + ".tar.gz")
     for candidate in archive_urls(url, commit):
         if not candidate.startswith(("https://", "http://")):
             continue
         try:
-            answer = urllib.request.urlopen(candidate, timeout=_TIMEOUT, context=context)  # noqa: S310
-            with answer, archive.open("wb") as f:
-                while chunk := answer.read(1 << 20):
-                    f.write(chunk)
+            save(urllib.request.Request(candidate), archive)  # noqa: S310
         except OSError as e:
             tried.append(f"{candidate}: {e}")
             continue
@@ -82,7 +134,9 @@ def main() -> None:
         if spec["submodules"]:
             raise Refused("a repository with submodules comes from pycomfy or a binary cache only")
         fetch(spec["url"], spec["commit"], output())
-    except Refused as e:
+        if spec.get("lfs"):
+            fill_large(spec["url"], output())
+    except (Refused, OSError, ValueError) as e:
         sys.exit(f"pycomfy: git {spec['url']} at {spec['commit']}: {e}")
 
 
