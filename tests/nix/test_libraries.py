@@ -42,7 +42,8 @@ def test_a_missing_library_is_named_with_wheel_file_and_package(workshop: Worksh
         ("gui 1.0", f"{site}/cv2/cv2.abi3.so", "libnope.so.7", f"{site}/gui.libs/libinner-1.so.2", "libnope7", False,
          'apt = ["ffmpeg", "libnope7"]'),
     ]  # fmt: skip
-    assert 'write at the top of pycomfy.toml, and lock again: apt = ["ffmpeg", "libnope7", "libxss1"]' in remarks.said[-1]
+    line = 'apt = ["ffmpeg", "libnope7", "libxss1"]'
+    assert f"write at the top of pycomfy.toml, and lock again: {line}" in remarks.said[-1]
     assert find_lacking_libraries(lock, "linux/amd64", oci, ["ffmpeg"], home, Remarks()) == found
     assert len(list((home.cache / "libraries").rglob("*.json"))) == 5
 

@@ -1,0 +1,32 @@
+"""A pack's build steps, in a version to go on working in and in the difference of two."""
+
+from pycomfy.flow.lock.config import parse_config
+from pycomfy.flow.lock.model import Lock, Step, parse_lock, render_lock
+from pycomfy.flow.version.describe import describe
+from pycomfy.flow.version.diff import diff
+from pycomfy.flow.version.snapshot import read_snapshot
+from pycomfy.flow.version.working import working_files
+from tests.actions.places import make_files
+
+RUN = ("python", "install.py", 'a "b"\n')
+
+
+def with_steps(files: dict[str, bytes]) -> dict[str, bytes]:
+    lock: Lock = parse_lock(files["pycomfy.lock"].decode())
+    packs = tuple(pack.model_copy(update={"steps": (Step(run=RUN),)}) for pack in lock.packs)
+    return {**files, "pycomfy.lock": render_lock(lock.model_copy(update={"packs": packs})).encode()}
+
+
+def test_a_version_to_work_in_has_the_steps_of_its_lock() -> None:
+    files = with_steps(make_files("hello"))
+    made = working_files("hello", read_snapshot("x", files), files)
+    config = parse_config(made["pycomfy.toml"].decode())
+    assert [step.run for step in config.packs["painter"].steps] == [RUN]
+    assert made["pycomfy.lock"] == files["pycomfy.lock"]
+
+
+def test_another_step_is_another_pack() -> None:
+    files = make_files("hello")
+    found = diff(read_snapshot("old", files), read_snapshot("new", with_steps(files)))
+    (line,) = describe(found)
+    assert line.startswith("node pack painter: ") and "then ['python', 'install.py', " in line and "\n" not in line
