@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -65,7 +65,16 @@ PlatformName = Literal["linux/amd64", "linux/arm64"]
 
 
 class Model(BaseModel):
+    """A part of a lock. Fields in `unsaid` came later: a lock in which they say nothing does not mention them, and has
+    the bytes that it had before there could be any."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+    unsaid: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _say(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        return {key: value for key, value in data.items() if value or key not in self.unsaid}
 
 
 class GitSource(Model):
@@ -75,6 +84,7 @@ class GitSource(Model):
     `patch` is what was changed in them, in git's format; `tree` is then of the changed files.
     """
 
+    unsaid = frozenset({"patch", "lfs"})
     kind: Literal["git"] = "git"
     url: str
     commit: Commit
@@ -82,12 +92,6 @@ class GitSource(Model):
     submodules: bool = False
     lfs: bool = False
     patch: Annotated[str, StringConstraints(min_length=1, max_length=MOST_PATCH)] | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A source without a patch does not mention it: it is what it was before sources could have one."""
-        data = _without(handler(self), "patch")
-        return data if self.lfs else {key: value for key, value in data.items() if key != "lfs"}
 
 
 class UrlSource(Model):
@@ -139,15 +143,11 @@ class Pack(Model):
     """A node pack. `name` is its folder in `custom_nodes/`; `types` are the node types it supplies to the workflow,
     `steps` what is run on its files, in this order."""
 
+    unsaid = frozenset({"steps"})
     name: Name
     source: Source
     types: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
-
-    @model_serializer(mode="wrap")
-    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        data: dict[str, Any] = handler(self)
-        return data if self.steps else {key: value for key, value in data.items() if key != "steps"}
 
 
 class DebianPackage(Model):
@@ -177,6 +177,7 @@ class Wheel(Model):
     absolute or relative to the lock: of a wheel on somebody's disk, which pycomfy puts into the store.
     """
 
+    unsaid = frozenset({"built"})
     name: Name
     version: str
     filename: FileName
@@ -190,10 +191,6 @@ class Wheel(Model):
         """Whether it comes from no network address."""
         return self.built is None and "://" not in self.url
 
-    @model_serializer(mode="wrap")
-    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self), "built")
-
 
 class Built(Model):
     """How a wheel is built from its source: in a sandbox without a network, with these wheels at hand.
@@ -202,32 +199,21 @@ class Built(Model):
     root `Platform.compilers`, else in `Platform.root`.
     """
 
+    unsaid = frozenset({"subdirectory"})
     source: Annotated[GitSource | UrlSource, Field(discriminator="kind")]
     subdirectory: RelativePath | None = None
     requires: tuple[Wheel, ...] = ()
     compiler: bool = False
-
-    @model_serializer(mode="wrap")
-    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self), "subdirectory")
 
 
 class Platform(Model):
     """What an image for a platform is made of. `compilers` is the Debian root in which wheels were built that need a
     compiler; it is in no image."""
 
+    unsaid = frozenset({"compilers"})
     root: Root
     wheels: tuple[Wheel, ...]
     compilers: Root | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self), "compilers")
-
-
-def _without(data: dict[str, Any], optional: str) -> dict[str, Any]:
-    """What is not there is not mentioned: such a lock has the bytes that it had before there could be any."""
-    return {key: value for key, value in data.items() if key != optional or value is not None}
 
 
 # A repository of Hugging Face: `owner/name`, before it `datasets/` or `spaces/` if it is one.
@@ -294,6 +280,7 @@ class WorkflowPin(Model):
 
 
 class Lock(Model):
+    unsaid = frozenset({"models", "accelerator"})
     version: Literal[1] = 1
     name: Name
     as_of: str
@@ -312,12 +299,8 @@ class Lock(Model):
 
 
 def render_lock(lock: Lock) -> str:
-    """The lock as sorted JSON, newline at the end: equal locks are equal bytes, whatever order they were made in.
-
-    A lock without models, or without an accelerator, does not mention them: it is what it was before locks could.
-    """
-    absent = {name for name in ("models", "accelerator") if not getattr(lock, name)}
-    data = _sorted(lock).model_dump(mode="json", exclude=absent)
+    """The lock as sorted JSON, newline at the end: equal locks are equal bytes, whatever order they were made in."""
+    data = _sorted(lock).model_dump(mode="json")
     return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
