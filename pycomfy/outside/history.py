@@ -4,6 +4,7 @@ What a class list says today may have been otherwise at the commit: so the types
 one is missing, the history is searched for the last commit that had it.
 """
 
+import contextlib
 import re
 import tomllib
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ MOST_CHANGES = 40
 
 MOST_TREES = 30
 
+ABBREVIATED = re.compile(r"[0-9a-f]{7,39}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,60}")
 
 
@@ -120,7 +122,8 @@ def _start(repository: Repository, wish: Wish, doubts: list[str]) -> tuple[str, 
 
 
 def commit_of_version(repository: Repository, version: str) -> str | None:
-    """A commit as it is; a number by its tag, else by the commit that gave the pack this number; None if neither."""
+    """A commit, perhaps abbreviated, as it is; a number by its tag, else by the commit that gave the pack this number;
+    None if it is neither."""
     if COMMIT.fullmatch(version):
         repository.fetch(version)
         return version
@@ -131,7 +134,11 @@ def commit_of_version(repository: Repository, version: str) -> str | None:
             return repository.resolve(tag)
         except UnpinnedPack:
             continue
-    return _numbered(repository, version)
+    found = _numbered(repository, version)
+    if found is None and ABBREVIATED.fullmatch(version):
+        with contextlib.suppress(UnpinnedPack):
+            return repository.resolve(version)
+    return found
 
 
 def _numbered(repository: Repository, version: str) -> str | None:

@@ -66,6 +66,24 @@ def test_a_version_is_a_tag_or_the_commit_that_gave_it(pack: tuple[Path, list[st
     assert find(repo, Wish((commits[3],))).commit == commits[3]
 
 
+def test_an_abbreviated_commit_is_a_version(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
+    folder, commits = pack
+    found = find(repository(folder, tmp_path), Wish((commits[1][:8],)))
+    assert found.commit == commits[1] and not found.doubts
+    # Digits alone may be a number as well: a tag of that name goes before.
+    git(folder, "tag", "20240101", commits[2])
+    assert find(repository(folder, tmp_path), Wish(("20240101",))).commit == commits[2]
+    assert find(repository(folder, tmp_path), Wish(("7777777",))).doubts
+
+
+def test_history_is_searched_though_the_mirror_was_shallow(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
+    repo = Repository(f"file://{pack[0]}", owner="pack", cache=tmp_path / "cache")
+    repo.resolve(pack[1][4])
+    assert repo.git("rev-parse", "--is-shallow-repository").output == b"true\n"
+    assert find(repo, Wish((pack[1][4],), types=("Old", "More"))).commit == pack[1][2]
+    assert repo.git("rev-parse", "--is-shallow-repository").output == b"false\n"
+
+
 def test_of_several_versions_the_newest_is_taken_and_told(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
     found = find(repository(pack[0], tmp_path), Wish(("1.0.0", "1.1.0")))
     assert found.commit == pack[1][1] and "2 versions" in found.doubts[0]
