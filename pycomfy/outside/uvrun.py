@@ -10,11 +10,12 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from uv import find_uv_bin
 
-from pycomfy.errors import MissingTool
-from pycomfy.flow.lock.indexes import DEFAULT, Reach, find_links, translate_pip
+from pycomfy.errors import BadConfig, MissingTool
+from pycomfy.flow.lock.indexes import DEFAULT, Reach, find_links, render_reach, translate_pip
 from pycomfy.outside.credentials import find_origin
 from pycomfy.outside.files import write_file
 from pycomfy.outside.process import run
@@ -49,7 +50,8 @@ def make_environment(reach: Reach = DEFAULT, *, links: Sequence[str] = ()) -> di
 def outer_links() -> tuple[str, ...]:
     """Folders and pages of wheels that the environment names; they are asked only where indexes have no answer, because
     a lock should not depend on the machine, and files there have no date."""
-    return find_links(os.environ)
+    configured = _read_configuration(os.environ).get("find-links")
+    return find_links(os.environ) or tuple(map(str, configured if isinstance(configured, list) else ()))
 
 
 def local_places(reach: Reach) -> list[Path]:
@@ -110,26 +112,23 @@ def run_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str
             "--no-progress",
             f"--python={sys.executable}",
             "--no-python-downloads",
-            *_configuration(environment),
+            *_configuration(environment, folder),
             *arguments,
         ],
         cwd=folder,
-        env=environment,
+        env={k: v for k, v in environment.items() if k != "UV_CONFIG_FILE"},
     )
     return done.stdout if done.returncode == 0 else done.stderr.decode(errors="replace")
 
 
 def _fingerprint(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
     """A hash of all that uv's answer depends on."""
-    configuration = [Path(o.partition("=")[2]) for o in _configuration(environment) if "=" in o]
-    if "UV_CONFIG_FILE" in environment:
-        configuration.append(Path(environment["UV_CONFIG_FILE"]))
+    arguments = [*_configuration(environment, folder), *arguments]
     asked = {
         "uv": version("uv"),
         "arguments": list(arguments),
         "files": {p.relative_to(folder).as_posix(): _digest(p) for p in sorted(folder.rglob("*")) if p.is_file()},
-        "environment": {k: v for k, v in environment.items() if re.search("INDEX|LINKS|CONFIG_FILE", k)},
-        "configuration": [p.read_text(errors="replace") for p in configuration if p.is_file()],
+        "environment": {k: v for k, v in environment.items() if re.search("INDEX|LINKS", k)},
         "links": [_listing(Path(place)) for place in environment.get("UV_FIND_LINKS", "").split(",") if place],
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
@@ -147,10 +146,26 @@ def _listing(folder: Path) -> list[tuple[str, int, int]]:
         return []
 
 
-def _configuration(environment: Mapping[str, str]) -> list[str]:
-    """The user's or the machine's uv.toml, which may name a company's index; never one that lies about in folders."""
-    if "UV_CONFIG_FILE" in environment:
-        return []
+def _configuration(environment: Mapping[str, str], folder: Path) -> list[str]:
+    """uv's argument for what the user's or the machine's uv.toml says of reaching indexes, such as a company's. What
+    else it says, and one that lies about in folders, is not read. Raises `BadConfig` if it is no TOML."""
+    said = _read_configuration(environment)
+    if not said:
+        return ["--no-config"]
+    (folder / "uv.toml").write_text(render_reach(said))
+    return ["--config-file=uv.toml"]
+
+
+def _read_configuration(environment: Mapping[str, str]) -> dict[str, Any]:
     home = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/"), ".config"))
-    found = next((p for p in (home / "uv" / "uv.toml", Path("/etc/uv/uv.toml")) if p.is_file()), None)
-    return [f"--config-file={found}"] if found else ["--no-config"]
+    own = environment.get("UV_CONFIG_FILE")
+    places = [Path(own)] if own else [home / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
+    for place in places:
+        try:
+            return tomllib.loads(place.read_text())
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, RecursionError) as e:
+            why = "it is no TOML" if isinstance(e, ValueError) else str(e)
+            raise BadConfig(f"uv's configuration cannot be read: {why}", where=str(place), fix="correct it") from e
+    return {}

@@ -177,6 +177,22 @@ def test_a_users_uv_toml_may_name_the_index(index: Index, tmp_path: Path, monkey
     assert resolve(wants("ComfyUI", "x")) == ["x 1.0"]
 
 
+def test_a_users_uv_toml_chooses_no_packages(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.add("x", "1.0")
+    index.add("x", "2.0")
+    config = tmp_path / "uv.toml"
+    config.write_text(
+        'override-dependencies = ["x==1.0"]\nconstraint-dependencies = ["x<2"]\nexclude-newer = "2020-01-01"\n'
+        f'[[index]]\nname = "ours"\nurl = "{index.url}"\ndefault = true\n[pip]\nresolution = "lowest"\n'
+    )
+    monkeypatch.setenv("UV_CONFIG_FILE", str(config))
+    monkeypatch.delenv("UV_DEFAULT_INDEX")
+    assert resolve(wants("ComfyUI", "x")) == ["x 2.0"]
+    config.write_text("= no TOML")
+    with pytest.raises(BadConfig, match="it is no TOML"):
+        resolve(wants("ComfyUI", "x"))
+
+
 def test_a_uv_toml_that_lies_about_is_not_read(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index.add("x", "1.0")
     here = tmp_path / "project"

@@ -1,8 +1,10 @@
 """Where Python packages are looked for: indexes of one's own, folders of wheels, and the variant for an accelerator."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from packaging.utils import canonicalize_name
 
@@ -90,6 +92,39 @@ def find_links(environment: Mapping[str, str]) -> tuple[str, ...]:
     if uv := environment.get("UV_FIND_LINKS", "").strip():
         return tuple(part.strip() for part in uv.split(",") if part.strip())
     return tuple(environment.get("PIP_FIND_LINKS", "").split())
+
+
+_OF_REACH = (
+    "index",
+    "index-url",
+    "extra-index-url",
+    "no-index",
+    "keyring-provider",
+    "allow-insecure-host",
+    "native-tls",
+    "system-certs",
+    "http-proxy",
+    "https-proxy",
+    "no-proxy",
+)
+
+
+def render_reach(configuration: Mapping[str, Any]) -> str:
+    """What a `uv.toml` says of reaching indexes, as a `uv.toml` of its own: nothing that chooses packages."""
+    pip = configuration.get("pip")
+    given = {**configuration, **(pip if isinstance(pip, dict) else {})}
+    kept = {key: given[key] for key in _OF_REACH if key in given}
+    tables = kept.pop("index", [])
+    lines = [f"{key} = {_toml(value)}" for key, value in kept.items()]
+    for table in tables if isinstance(tables, list) else []:
+        if isinstance(table, dict):
+            lines += ["[[index]]", *(f"{k} = {_toml(v)}" for k, v in table.items() if not isinstance(v, dict))]
+    return "".join(line + "\n" for line in lines)
+
+
+def _toml(value: object) -> str:
+    # JSON's strings, lists and truths are TOML's as well, but for one character.
+    return json.dumps(value, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")
 
 
 def without_logins(text: str) -> str:

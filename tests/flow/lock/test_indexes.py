@@ -1,10 +1,12 @@
+import tomllib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.errors import BadConfig
 from pycomfy.flow.lock.config import parse_config
-from pycomfy.flow.lock.indexes import Index, Reach, find_links, translate_pip, without_logins
+from pycomfy.flow.lock.indexes import Index, Reach, find_links, render_reach, translate_pip, without_logins
 from pycomfy.flow.lock.requirements import read_wants
 
 
@@ -72,3 +74,20 @@ def test_an_option_that_names_an_index_is_refused_with_the_line_that_allows_it(l
     with pytest.raises(Exception, match="would look for packages") as e:
         read_wants("pack a", {"requirements.txt": line})
     assert mend in e.value.fix and "u:p@" not in str(e.value)  # type: ignore[attr-defined]
+
+
+def test_of_a_uv_toml_only_what_is_about_reaching_indexes_is_kept() -> None:
+    text = render_reach(
+        {
+            "resolution": "lowest",
+            "native-tls": True,
+            "pip": {"extra-index-url": ["https://a"], "constraint": "x"},
+            "index": [{"name": 'q"', "url": "https://i", "default": True, "cache-control": {"api": "x"}}, 7],
+        }
+    )
+    assert tomllib.loads(text) == {
+        "native-tls": True,
+        "extra-index-url": ["https://a"],
+        "index": [{"name": 'q"', "url": "https://i", "default": True}],
+    }
+    assert render_reach({"index": "x", "pip": 7}) == ""
