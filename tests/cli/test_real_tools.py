@@ -19,9 +19,11 @@ from tests.cli.places import Place
 from tests.outside.repositories import commit
 
 TOOLS = """
-comfyui-manager==4.3 --hash=sha256:1ad7f30d8058e2c0eb1d6a8e92d9fb2ce76c935ec16507f998645ea0cdf29555 \
+comfyui-manager==4.3 \
+ --hash=sha256:1ad7f30d8058e2c0eb1d6a8e92d9fb2ce76c935ec16507f998645ea0cdf29555 \
  --hash=sha256:521f76f564edebbf494396c30f9802c33f88189aebbf832119076b74ba8c6d8b
-comfy-cli==1.23.0 --hash=sha256:3cd4bf80dd93b759e910fa825951c154781b8b95e526da59155ab96656483b31 \
+comfy-cli==1.23.0 \
+ --hash=sha256:3cd4bf80dd93b759e910fa825951c154781b8b95e526da59155ab96656483b31 \
  --hash=sha256:7bfd3babd5c93e59e7762a17a522657610c8e89055eef8e09d04c6890daf2ab6
 """
 NEEDED = (
