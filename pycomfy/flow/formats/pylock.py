@@ -185,7 +185,7 @@ def _files(package: _Package) -> Iterator[Wheel]:
                 name=name,
                 version=str(version),
                 filename=filename,
-                url=without_password(wheel.url or ""),
+                url=without_password(wheel.url or wheel.path or ""),
                 sha256=wheel.hashes["sha256"].lower(),
                 size=wheel.size or 0,
             )
@@ -242,7 +242,8 @@ def _marker(platforms: Sequence[PlatformName]) -> str:
 
 def _wheel(wheel: Wheel) -> str:
     size = f", size = {wheel.size}" if wheel.size else ""
-    about = f"name = {_quoted(wheel.filename)}, url = {_quoted(wheel.url)}{size}"
+    place = "path" if wheel.is_local else "url"
+    about = f"name = {_quoted(wheel.filename)}, {place} = {_quoted(wheel.url)}{size}"
     return f"{{ {about}, hashes = {{ sha256 = {_quoted(wheel.sha256)} }} }}"
 
 
