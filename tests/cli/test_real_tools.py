@@ -27,8 +27,8 @@ comfy-cli==1.23.0 \
  --hash=sha256:7bfd3babd5c93e59e7762a17a522657610c8e89055eef8e09d04c6890daf2ab6
 """
 NEEDED = (
-    "aiohttp blake3 certifi chardet charset-normalizer gitpython httpx huggingface-hub nh3 packaging pathspec pip psutil"
-    " pygithub pyyaml questionary requests rich semver toml tomlkit typer typing-extensions"
+    "aiohttp blake3 certifi chardet charset-normalizer gitpython httpx huggingface-hub nh3 packaging pathspec pip"
+    " psutil pygithub pyyaml questionary requests rich semver toml tomlkit typer typing-extensions"
 )
 COMFYUI = {
     "main.py": "",
