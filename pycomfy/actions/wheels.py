@@ -36,7 +36,7 @@ from pycomfy.outside.download import fetch, keep_file
 from pycomfy.outside.files import write_file
 from pycomfy.outside.home import Home
 from pycomfy.outside.network import local_path
-from pycomfy.outside.nix.recipe import build_recipe
+from pycomfy.outside.nix.recipe import build_recipe, can_build
 from pycomfy.outside.nix.settings import NixSettings, check_store
 from pycomfy.outside.nix.store import add_file, add_tree
 from pycomfy.outside.resources import nix_folder
@@ -49,6 +49,15 @@ _TAIL = 25
 
 _BUILDERS = ("archive", "build_wheel", "enclosure", "git_tree", "hooks", "inflate", "member", "rewrap", "wheel")
 """What the bytes of a built wheel depend on, besides its recipe."""
+
+
+_SANDBOX = {
+    "Nix builds without its sandbox": "set `sandbox = true` in /etc/nix/nix.conf, or let your user choose it there "
+    "(`trusted-users`), and restart nix-daemon",
+    "make namespaces of its own": "allow it: sysctl kernel.unprivileged_userns_clone=1, on Ubuntu "
+    "kernel.apparmor_restrict_unprivileged_userns=0",
+}
+"""What our builder says where a build would not be safe, or impossible, and what mends it."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +106,20 @@ class WheelBuilder:
             if platform == host:
                 return wheel, file
             if not is_for_all(wheel):
+                self._check_platform(unbuilt, platform)
                 return self._built(unbuilt, platform)
             recipe = self._recipe(unbuilt, platform, self._read_hints(unbuilt))
             return wheel.model_copy(update={"built": recipe.built}), file
+
+    def _check_platform(self, unbuilt: Unbuilt, platform: PlatformName) -> None:
+        """Raise `NoWheel` if this machine's Nix cannot run programs of `platform`."""
+        if not can_build(self.place.nix, platform):
+            host = host_platform()
+            raise NoWheel(
+                f"{unbuilt.label} has to be compiled for {platform}, which this machine ({host}) cannot",
+                where=unbuilt.wanted or "the Python requirements",
+                fix=f'lock on a machine of that kind, or leave it out: platforms = ["{host}"]',
+            )
 
     def _built(self, unbuilt: Unbuilt, platform: PlatformName) -> tuple[Wheel, Path]:
         hints = self._read_hints(unbuilt)
@@ -200,25 +220,18 @@ class WheelBuilder:
         return replace(hints, compiler=hints.compiler or lacks_compiler(lines))
 
     def _explain(self, error: BuildFailed | None, recipe: Recipe, unbuilt: Unbuilt, log: Path) -> PycomfyError:
-        """Why there is no wheel, and what could be done."""
+        """Why there is no wheel, and what could be done. Only the log's end is in words of strangers."""
         said = f"{error}" if error is not None else ""
-        if "without its sandbox" in said or "namespaces of its own" in said:
-            what = "a package has to be built from source, which needs Nix's sandbox"
-            return MissingTool(what, where=f"{unbuilt.label}; {log}", fix=error.what if error is not None else "")
-        wanted = unbuilt.wanted or "the Python requirements"
-        if recipe.platform != host_platform() and "required to build" in said:
-            host = host_platform()
-            return NoWheel(
-                f"{unbuilt.label} has to be compiled for {recipe.platform}, which this machine ({host}) cannot",
-                where=wanted,
-                fix=f'lock on a machine of that kind, or leave it out: platforms = ["{host}"]',
-            )
-        tail = "\n".join(f"    {line}" for line in _log_lines(log, unbuilt.name)[-_TAIL:])
-        why = error.what if error is not None and not error.what.startswith("Nix could not") else "its build fails"
+        for sign, fix in _SANDBOX.items():
+            if sign in said:
+                what = f"{unbuilt.label} has to be built from source, which needs Nix's sandbox"
+                return MissingTool(what, where=f"this machine's Nix; the full log is {log}", fix=fix)
+        lines = _log_lines(log, unbuilt.name)[-_TAIL:]
+        tail = "; its last lines:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
         table = f'[wheels.{unbuilt.name}] requires = ["…"], compiler = true, apt = ["…"]'
         return NoWheel(
-            f"{unbuilt.label} exists as source only for {recipe.platform}, and cannot be built: {why}",
-            where=f"{wanted}; the full log is {log}" + (f"; its last lines:\n{tail}" if tail else ""),
+            f"{unbuilt.label} exists as source only for {recipe.platform}, and its build fails",
+            where=f"{unbuilt.wanted or 'the Python requirements'}; the full log is {log}{tail}",
             fix=f"in pycomfy.toml, add what the build lacks ({table}), "
             f'or take a version that has wheels (overrides = ["{unbuilt.name}==…"])',
         )

@@ -82,6 +82,9 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as z:
             for info in z.infolist():
+                count += 1
+                if count > MOST_FILES:
+                    raise _TooLarge
                 if not info.is_dir() and info.file_size <= _LARGEST:
                     yield info.filename, z.open(info)
         return

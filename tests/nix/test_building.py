@@ -23,7 +23,10 @@ from pycomfy.flow.lock.wheels import Target, choose_wheels
 from pycomfy.outside.debian import pin_root
 from pycomfy.outside.download import keep_file
 from pycomfy.outside.home import Home, find_home
+from pycomfy.outside.nix.recipe import can_build
 from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.outside.simpleindex import list_sdists
+from pycomfy.outside.unbuilt import pin_sdist
 from pycomfy.outside.uv import Question
 from pycomfy.progress import Silent, Task
 from tests.outside.package_index import Index, serve
@@ -274,3 +277,16 @@ def test_a_wheel_file_is_kept_by_its_hash(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x")
     path, sha256 = keep_file(tmp_path / "x", tmp_path / "cache")
     assert path.read_bytes() == b"x" and path.name == sha256
+
+
+def test_what_is_compiled_for_another_kind_of_machine_is_told_before_long(bench: Bench) -> None:
+    if can_build(bench.nix, "linux/arm64"):
+        pytest.skip("this machine runs programs of arm64")
+    bench.index.put("fast", "fast-1.0.tar.gz", pack(pieces("fast", "1.0", tag="cp311-cp311-linux_x86_64")))
+    unbuilt = pin_sdist(
+        "fast", list_sdists("fast", (bench.index.url,), Target(AMD, "3.11"), AS_OF)[0], "pack x wants fast", bench.home
+    )
+    place = Place(bench.config, AS_OF, DEFAULT, bench.base, bench.pin, bench.nix)
+    with pytest.raises(NoWheel, match="has to be compiled for linux/arm64") as e:
+        WheelBuilder(place, bench.home, bench.steps).make(unbuilt, "linux/arm64")
+    assert e.value.where == "pack x wants fast" and 'platforms = ["linux/amd64"]' in e.value.fix

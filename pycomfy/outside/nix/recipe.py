@@ -3,20 +3,33 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pycomfy.errors import BuildFailed
 from pycomfy.flow.lock.building import Recipe
+from pycomfy.flow.lock.model import PlatformName
 from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.home import Home
 from pycomfy.outside.nix.build import Target, build
 from pycomfy.outside.nix.log import Event
 from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.outside.process import run
 from pycomfy.outside.resources import nix_folder
 
 MOST_BYTES = 4 << 30
 _WHEEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\.whl")
+
+
+_SYSTEMS: Mapping[PlatformName, str] = {"linux/amd64": "x86_64-linux", "linux/arm64": "aarch64-linux"}
+
+
+def can_build(settings: NixSettings, platform: PlatformName) -> bool:
+    """Whether this machine's Nix can run programs of `platform`: itself, emulated, or on another machine."""
+    # Nix looks at the system first, and only then for a builder, which this has not.
+    text = f'derivation {{ name = "nothing"; system = "{_SYSTEMS[platform]}"; builder = "/nothing"; }}'
+    done = run(settings.command("nix-build", "--no-out-link", "--expr", text))
+    return b"required to build" not in done.stderr
 
 
 def build_recipe(
