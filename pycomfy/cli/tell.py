@@ -4,6 +4,9 @@ from rich.console import Console
 
 from pycomfy.errors import Problems, PycomfyError
 
+_BELOW = "\n         "
+"""Further lines, such as those of a traceback, stand below the first."""
+
 
 def tell(error: PycomfyError) -> None:
     """Print what happened, where, and how to mend it; of several errors each."""
@@ -14,4 +17,4 @@ def tell(error: PycomfyError) -> None:
         for label, text in (("where", one.where), ("fix", one.fix)):
             if text:
                 console.print(f"  [dim]{label + ':':<6}[/dim] ", end="")
-                console.print(text, markup=False)
+                console.print(text.replace("\n", _BELOW) if label == "where" else text, markup=False)

@@ -174,7 +174,8 @@ def test_from_nothing_but_a_workflow_to_a_verified_image(user: User, engine: Eng
     pixels = read_png(Path(user.folder, output["path"]).read_bytes())
     assert (len(pixels[0]), len(pixels)) == (64, 48)
     assert pixels[24][40] == (200, 100, 50), "the sky"
-    assert pixels[24][20] == (55, 155, 205), "its negative, where the caption is"
+    negative = pixels[24][20]
+    assert all(abs(a + b - 255) <= 1 for a, b in zip(negative, (200, 100, 50), strict=True)), "where the caption is"
     assert {pixels[y][x] for x, y in ((1, 0), (63, 47), (3, 24), (60, 24), (30, 3), (30, 44))} == {(0, 0, 0)}
     assert pixels[4][4] != (0, 0, 0) and pixels[0][0] == (255, 255, 255), "the frame, and segno's mark in its corner"
 
