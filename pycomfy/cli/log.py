@@ -2,17 +2,17 @@
 
 import json
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from pycomfy.actions.log import log as list_versions
 from pycomfy.cli.progress import make_progress, size
 from pycomfy.outside.home import find_home
 from pycomfy.outside.store import VersionRecord
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _NOTHING = "no versions yet: `pycomfy build WORKFLOW` makes the first"
 
@@ -31,6 +31,8 @@ def log(
     if as_json:
         print(json.dumps([as_dict(v) for v in versions], indent=1, ensure_ascii=False))
     else:
+        from rich.console import Console  # what prints JSON is spared it
+
         show(versions, Console(highlight=False))
 
 
@@ -47,7 +49,7 @@ def as_dict(version: VersionRecord) -> dict[str, object]:
     }
 
 
-def show(versions: list[VersionRecord], console: Console) -> None:
+def show(versions: list[VersionRecord], console: "Console") -> None:
     """A table on a terminal; elsewhere a line for each, with tabs between, for other programs."""
     if not versions:
         print(_NOTHING, file=sys.stderr)
@@ -56,6 +58,9 @@ def show(versions: list[VersionRecord], console: Console) -> None:
         for v in versions:
             print(f"{v.name}@{v.version}", v.created_at, v.comfyui_version, v.manifest_digest or "-", sep="\t")
         return
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(box=None, header_style="dim", pad_edge=False)
     for title in ("version", "built", "ComfyUI", "size", "image", "message"):
         table.add_column(title, justify="right" if title == "size" else "left", no_wrap=title != "message")

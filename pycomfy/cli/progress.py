@@ -1,18 +1,25 @@
 """Progress on stderr: live bars on a terminal, plain lines elsewhere."""
 
+import os
 import sys
 import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-
 from pycomfy import progress as protocol
+
+_FORCE = {"FORCE_COLOR", "TTY_COMPATIBLE"}
+"""With these, rich may take for a terminal what is none."""
 
 
 def make_progress() -> protocol.Progress:
     """Bars if stderr is a terminal that can draw them, lines if not; rich respects `NO_COLOR` and `TERM=dumb`."""
+    if not sys.stderr.isatty() and not os.environ.keys() & _FORCE:
+        return Lines()
+    from rich.console import Console  # a log is spared the import
+
+    from pycomfy.cli.bars import Bars
+
     console = Console(stderr=True, highlight=False)
     return Bars(console) if console.is_terminal and not console.is_dumb_terminal else Lines()
 
@@ -32,7 +39,7 @@ def duration(seconds: float) -> str:
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
-class _Counter:
+class Counter:
     """What a task has in common on a terminal and in a log."""
 
     def __init__(self, title: str, total: int | None, unit: protocol.Unit) -> None:
@@ -63,7 +70,7 @@ class Lines:
         print(text, file=sys.stderr, flush=True)
 
 
-class _LineTask(_Counter):
+class _LineTask(Counter):
     def __init__(self, title: str, total: int | None, unit: protocol.Unit) -> None:
         super().__init__(title, total, unit)
         self.told = self.began
@@ -96,74 +103,3 @@ class _LineTask(_Counter):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._print("✗" if kind else "✓", "" if self.text and not kind else self.amount())
-
-
-class Bars:
-    """A live bar for each running step; a line stays for each that ended."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.display = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[amount]}"),
-            TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[text]}", markup=True),
-            console=console,
-            transient=True,
-        )
-        self.running = 0
-
-    def step(self, title: str, *, total: int | None = None, unit: protocol.Unit = "items") -> protocol.Task:
-        return _BarTask(self, title, total, unit)
-
-    def say(self, text: str) -> None:
-        self.console.print(text, markup=False)
-
-
-class _BarTask(_Counter):
-    def __init__(self, bars: Bars, title: str, total: int | None, unit: protocol.Unit) -> None:
-        super().__init__(title, total, unit)
-        self.bars = bars
-        self.id: TaskID | None = None
-
-    def advance(self, amount: int = 1) -> None:
-        self.count += amount
-        self._show()
-
-    def total(self, total: int) -> None:
-        self.most = total
-        self._show()
-
-    def note(self, text: str) -> None:
-        self.text = text
-        self._show()
-
-    def _show(self) -> None:
-        if self.id is not None:
-            room = max(10, self.bars.console.width - 75)
-            text = self.text if len(self.text) <= room else self.text[: room - 1] + "…"
-            self.bars.display.update(
-                self.id, completed=self.count, total=self.most, amount=self.amount(), text=text.replace("[", r"\[")
-            )
-
-    def __enter__(self) -> Self:
-        if not self.bars.running:
-            self.bars.display.start()
-        self.bars.running += 1
-        self.id = self.bars.display.add_task(self.title, total=self.most, amount="", text="")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.id is not None:
-            self.bars.display.remove_task(self.id)
-        self.bars.running -= 1
-        if not self.bars.running:
-            self.bars.display.stop()
-        parts = [p for p in (self.text or self.amount(),) if p]
-        tail = f"  [dim]{parts[0]}[/dim]".replace("\n", " ") if parts else ""
-        mark = "[red]✗[/red]" if kind else "[green]✓[/green]"
-        self.bars.console.print(f"{mark} {self.title}{tail}  [dim]{duration(self.seconds())}[/dim]")

@@ -5,20 +5,25 @@ so that two machines that built different versions need no merge when they share
 """
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from pycomfy.errors import BadInput
-from pycomfy.flow.lock.model import PlatformName
-from pycomfy.flow.version.image import BuiltImage, parse_image, render_image
 from pycomfy.outside.library.bare import ZERO, Bare
 from pycomfy.outside.library.objects import Writer
+
+if TYPE_CHECKING:
+    from pycomfy.flow.lock.model import PlatformName
+    from pycomfy.flow.version.image import BuiltImage
 
 PREFIX = "refs/images"
 _MANY = 50  # trees; then it is better to list all refs
 
 
-def add_image(bare: Bare, tree: str, image: BuiltImage) -> BuiltImage:
+def add_image(bare: Bare, tree: str, image: "BuiltImage") -> "BuiltImage":
     """Keep `image` as the tree's for its platform; the one that is kept. One that is there already stays, unless the
     new one has other digests, or says more of it."""
+    from pycomfy.flow.version.image import render_image
+
     ref = _ref(tree, image.platform)
     with bare.writing():
         old = bare.refs(ref).get(ref)
@@ -32,7 +37,7 @@ def add_image(bare: Bare, tree: str, image: BuiltImage) -> BuiltImage:
     return image
 
 
-def _tells_more(image: BuiltImage, before: BuiltImage) -> bool:
+def _tells_more(image: "BuiltImage", before: "BuiltImage") -> bool:
     if (image.checked_at or "") != (before.checked_at or ""):
         return (image.checked_at or "") > (before.checked_at or "")
     proven = (image.proven and not before.proven) or (image.compatible and not before.compatible)
@@ -44,10 +49,14 @@ def image_keys(bare: Bare) -> set[tuple[str, str]]:
     return {_key(ref) for ref in bare.refs(PREFIX)}
 
 
-def read_images(bare: Bare, trees: Collection[str]) -> dict[str, dict[PlatformName, BuiltImage]]:
+def read_images(bare: Bare, trees: Collection[str]) -> "dict[str, dict[PlatformName, BuiltImage]]":
     """The images of trees, by tree and platform. What cannot be read is left out."""
     where = [f"{PREFIX}/{tree}" for tree in trees] if len(trees) < _MANY else [PREFIX]
     refs = {ref: blob for ref, blob in bare.refs(*where).items() if _key(ref)[0] in trees} if where else {}
+    if not refs:
+        return {}
+    from pycomfy.flow.version.image import parse_image  # where there is an image; a log needs none, and is quick so
+
     blobs = bare.read_blobs(list(refs.values()))
     found: dict[str, dict[PlatformName, BuiltImage]] = {}
     for ref, blob in refs.items():

@@ -5,16 +5,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pycomfy.errors import BadInput, NotFound
-from pycomfy.flow.lock.model import PlatformName
-from pycomfy.flow.version.image import BuiltImage
 from pycomfy.flow.version.reference import Reference, check_tag, check_workflow_name, parse_reference
 from pycomfy.outside.home import Home
 from pycomfy.outside.library.bare import ZERO, Bare
 from pycomfy.outside.library.images import add_image, drop_images, image_keys, read_images
 from pycomfy.outside.library.objects import NewCommit, Writer, object_id
+
+if TYPE_CHECKING:
+    from pycomfy.flow.lock.model import PlatformName
+    from pycomfy.flow.version.image import BuiltImage
 
 MOST_BYTES = 256 << 20
 _FIELDS = ("%H", "%P", "%T", "%an <%ae>", "%ct", "%B")
@@ -131,11 +133,11 @@ class Library:
                 found[f"{workflow}@{tag}"] = commit
         return found
 
-    def images(self, tree: str) -> dict[PlatformName, BuiltImage]:
+    def images(self, tree: str) -> "dict[PlatformName, BuiltImage]":
         """What was built of a version's tree, by platform."""
         return read_images(self.bare, [tree]).get(tree, {})
 
-    def all_images(self, trees: Collection[str]) -> dict[str, dict[PlatformName, BuiltImage]]:
+    def all_images(self, trees: Collection[str]) -> "dict[str, dict[PlatformName, BuiltImage]]":
         """What was built of `trees`, by tree and platform."""
         return read_images(self.bare, trees)
 
@@ -145,7 +147,7 @@ class Library:
 
     # — writing —
 
-    def add_image(self, tree: str, image: BuiltImage) -> BuiltImage:
+    def add_image(self, tree: str, image: "BuiltImage") -> "BuiltImage":
         """Keep what was built of a tree; the one that is kept, which is an older one of the same digest."""
         return add_image(self.bare, tree, image)
 

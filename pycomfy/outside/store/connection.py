@@ -8,11 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlite_utils import Database
-
 from pycomfy.errors import BadInput, NoSpace
 from pycomfy.outside.files import full_disk_is_an_error
-from pycomfy.outside.store.migrations import migrations
+from pycomfy.outside.store import migrations
 
 BUSY = 300.0
 """Seconds to wait for another process's transaction. It takes milliseconds, and seconds where thousands of versions are
@@ -32,7 +30,7 @@ class Connection:
             # Autocommit: a transaction begins where we say so, and at once as a writer, so that none has to be refused
             # half-way because another one wrote in between.
             self._connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
-            self._db = Database(self._connection)
+            self._connection.row_factory = sqlite3.Row
             try:
                 self._prepare()
             except BaseException:
@@ -44,12 +42,13 @@ class Connection:
 
     def all(self, sql: str, *values: object) -> list[dict[str, Any]]:
         with self._translated():
-            return list(self._db.query(sql, list(values)))
+            return [dict(row) for row in self._connection.execute(sql, values)]
 
     def insert(self, table: str, **values: object) -> int:
         """The new row's id. Table and column names are ours; values are bound."""
-        self._db.table(table).insert(values)
-        return int(self._connection.execute("SELECT last_insert_rowid()").fetchone()[0])
+        columns, marks = ", ".join(f"[{name}]" for name in values), ", ".join("?" * len(values))
+        sql = f"INSERT INTO [{table}] ({columns}) VALUES ({marks})"  # noqa: S608  (names are ours)
+        return int(self._connection.execute(sql, tuple(values.values())).lastrowid or 0)
 
     def change(self, sql: str, *values: object) -> None:
         self._connection.execute(sql, values)
@@ -65,9 +64,9 @@ class Connection:
             try:
                 yield
             except BaseException:
-                self._db.rollback()
+                self._connection.rollback()
                 raise
-            self._db.commit()
+            self._connection.commit()
 
     def close(self) -> None:
         self._connection.close()
@@ -82,20 +81,30 @@ class Connection:
 
     def _prepare(self) -> None:
         """Settings of this connection, and the tables."""
-        self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        known = {m.name for m in migrations.pending(Database(memory=True))}
-        applied = {m.name for m in migrations.applied(self._db)}
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        known, applied = migrations.names(), self._applied()
         if not applied <= known:
             raise BadInput("the record was made by a newer pycomfy", where=str(self.path), fix="update pycomfy")
-        if applied == known and self._db.journal_mode == "wal":
+        if applied == known and self._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
             return
+        from sqlite_utils import Database  # every other command is spared the import
+
+        db = Database(self._connection)
         # SQLite does not wait its turn to change the journal mode, so one process at a time gets this far.
         with self.path.with_name(f"{self.path.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self._db.enable_wal()
+            db.enable_wal()
             with self.writing():
-                migrations.apply(self._db)
+                migrations.apply(db)
+
+    def _applied(self) -> set[str]:
+        """The names of the steps that were applied."""
+        table = "_sqlite_migrations"
+        if self.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", table) is None:
+            return set()
+        rows = self.all(f"SELECT name FROM {table} WHERE migration_set = ?", migrations.SET)  # noqa: S608
+        return {row["name"] for row in rows}
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from pycomfy.flow.version.image import BuiltImage
 from pycomfy.outside.store.connection import Connection
 from pycomfy.outside.store.records import IndexedImage, VersionEntry
-from pycomfy.outside.store.rows import list_sources, pack_row
+
+if TYPE_CHECKING:
+    from pycomfy.flow.version.image import BuiltImage
 
 JOBS = ("POST", "/v1/jobs")
 """Where a served image takes its inputs."""
@@ -45,6 +47,8 @@ def _find(connection: Connection, place: Place) -> int:
 
 
 def _add_version(connection: Connection, entry: VersionEntry) -> None:
+    from pycomfy.outside.store.rows import list_sources, pack_row  # which load all that a lock is
+
     version = connection.insert(
         "workflow_versions",
         workflow_id=_workflow(connection, entry),
@@ -152,7 +156,7 @@ def _add_image(connection: Connection, image: IndexedImage) -> None:
     )
 
 
-def _add_proof(connection: Connection, tree: str, built: BuiltImage) -> None:
+def _add_proof(connection: Connection, tree: str, built: "BuiltImage") -> None:
     if built.compatible:
         connection.change_many(
             "UPDATE custom_nodes SET verified_compatible = ? WHERE name = ?"

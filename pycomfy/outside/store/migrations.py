@@ -1,12 +1,39 @@
 """The tables, as named steps that are applied once each. Add a step; never change one that was released."""
 
-from sqlite_utils import Database, Migrations
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-migrations = Migrations("pycomfy")
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+SET = "pycomfy"
+"""What the steps are called by, all of them, in sqlite-utils' table of what was applied."""
+
+_STEPS: list[Callable[["Database"], None]] = []
 
 
-@migrations()
-def m001_workflows_and_versions(db: Database) -> None:
+def names() -> set[str]:
+    """The name of every step."""
+    return {step.__name__ for step in _STEPS}
+
+
+def apply(db: "Database") -> None:
+    """Apply the steps that were not yet."""
+    from sqlite_utils import Migrations  # only where there is something to apply: it takes a moment to import
+
+    migrations = Migrations(SET)
+    for step in _STEPS:
+        migrations()(step)
+    migrations.apply(db)
+
+
+def _step(step: Callable[["Database"], None]) -> Callable[["Database"], None]:
+    _STEPS.append(step)
+    return step
+
+
+@_step
+def m001_workflows_and_versions(db: "Database") -> None:
     db.execute("CREATE TABLE workflows (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL)")
     # commit and parent are words of SQL, hence the suffix.
     db.execute("""
@@ -29,8 +56,8 @@ def m001_workflows_and_versions(db: Database) -> None:
     db.execute("CREATE INDEX workflow_versions_commit ON workflow_versions (commit_id)")
 
 
-@migrations()
-def m002_what_a_version_is_made_of(db: Database) -> None:
+@_step
+def m002_what_a_version_is_made_of(db: "Database") -> None:
     db.execute("""
         CREATE TABLE custom_nodes (
             id INTEGER PRIMARY KEY,
@@ -66,8 +93,8 @@ def m002_what_a_version_is_made_of(db: Database) -> None:
     db.execute("CREATE INDEX version_sources_source ON version_sources (source_id)")
 
 
-@migrations()
-def m003_images_builds_and_runs(db: Database) -> None:
+@_step
+def m003_images_builds_and_runs(db: "Database") -> None:
     db.execute("""
         CREATE TABLE container_images (
             id INTEGER PRIMARY KEY,
@@ -121,13 +148,13 @@ def m003_images_builds_and_runs(db: Database) -> None:
     db.execute("CREATE INDEX runs_image ON runs (image_id)")
 
 
-@migrations()
-def m004_a_version_is_a_commit(db: Database) -> None:
+@_step
+def m004_a_version_is_a_commit(db: "Database") -> None:
     # The project's hash is its tree in the library. Equal trees have equal images, whatever commits they are in.
     db.execute("ALTER TABLE workflow_versions RENAME COLUMN project_sha256 TO tree_id")
     db.execute("CREATE INDEX workflow_versions_tree ON workflow_versions (tree_id)")
 
 
-@migrations()
-def m005_a_run_has_its_inputs(db: Database) -> None:
+@_step
+def m005_a_run_has_its_inputs(db: "Database") -> None:
     db.execute("ALTER TABLE runs ADD COLUMN inputs TEXT NOT NULL DEFAULT '{}'")

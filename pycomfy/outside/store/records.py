@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pycomfy.flow.lock.model import Lock, PlatformName
-from pycomfy.flow.version.image import BuiltImage
+if TYPE_CHECKING:
+    from pycomfy.flow.lock.model import Lock, PlatformName
+    from pycomfy.flow.version.image import BuiltImage
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class VersionEntry:
     message: str
     author: str
     created_at: str
-    lock: Lock
+    lock: "Lock"
     lock_sha256: str
     inputs_schema: str | None = None
     changes: tuple[str, ...] = ()
@@ -32,7 +34,7 @@ class IndexedImage:
     """An image that the library knows of, and where its layout lies here or would lie."""
 
     tree: str
-    built: BuiltImage
+    built: "BuiltImage"
     layout: str
 
 
@@ -42,7 +44,7 @@ class Build:
 
     name: str
     version: int
-    built: BuiltImage
+    built: "BuiltImage"
     layout: Path
     log: Path | None = None
 
@@ -54,7 +56,7 @@ class ImageRecord:
     id: int
     name: str
     version: int
-    platform: PlatformName
+    platform: "PlatformName"
     layout: Path
     manifest_digest: str
     config_digest: str

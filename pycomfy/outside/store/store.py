@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pycomfy.errors import NotFound
-from pycomfy.flow.lock.model import PlatformName
 from pycomfy.outside.home import Home
 from pycomfy.outside.store.connection import Connection
 from pycomfy.outside.store.index import Place, apply
@@ -20,6 +19,9 @@ from pycomfy.outside.store.records import (
     VersionEntry,
     VersionRecord,
 )
+
+if TYPE_CHECKING:
+    from pycomfy.flow.lock.model import PlatformName
 
 # The newest image of each tree is that of every version with it: equal trees have equal images. One platform speaks
 # for all, so that building for another does not change what a version is called by.
@@ -93,7 +95,7 @@ class Store(Connection):
             return self._add_build(build, version["tree_id"])
 
     def find_image(
-        self, name: str, version: int | None = None, platform: PlatformName | None = None
+        self, name: str, version: int | None = None, platform: "PlatformName | None" = None
     ) -> ImageRecord | None:
         """The image built last for that version, or for the newest version that has one."""
         row = self.one(
