@@ -1,5 +1,6 @@
-from pycomfy.flow.archive.needs import list_needs, list_wheels, need_of_source
+from pycomfy.flow.archive.needs import indispensable, list_needs, list_wheels, need_of_source
 from pycomfy.flow.lock.model import (
+    Built,
     ComfyUI,
     GitSource,
     Lock,
@@ -57,3 +58,38 @@ def test_trees_are_addressed_by_their_nar_and_files_by_their_bytes() -> None:
     assert need_of_source(lock()).output.recursive and need_of_source(lock(), "local").output.recursive
     assert not need_of_source(lock(), "file").output.recursive
     assert {w.output.recursive for w in list_wheels(lock(), "linux/arm64")} == {False}
+
+
+def with_built(*, tools: tuple[str, ...] = ("tool",)) -> Lock:
+    """A lock whose wheel `a` was built from a source with these tools."""
+    source = UrlSource(url="https://example.org/a.tar.gz", sha256="1" * 64, name="a.tar.gz")
+    made = [w.model_copy(update={"sha256": f"{n + 2}" * 64}) for n, w in enumerate(map(wheel, tools))]
+    built = Built(source=source, requires=tuple(made))
+    plain = lock()
+    pins = plain.platforms["linux/amd64"]
+    changed = pins.model_copy(update={"wheels": (wheel("a").model_copy(update={"built": built}), wheel("b"))})
+    return plain.model_copy(update={"platforms": {"linux/amd64": changed}})
+
+
+def lost(lock: Lock, *titles: str) -> list[str]:
+    needs = list_needs(lock)
+    missing = [need for need in needs if any(need.title.startswith(title) for title in titles)]
+    assert len(missing) == len(titles)
+    return [need.title for need in indispensable(missing, needs)]
+
+
+def test_either_a_built_wheel_or_all_that_it_is_made_of_is_needed() -> None:
+    made = with_built(tools=("tool", "other"))
+    assert lost(made, "a 1.0") == [] and lost(made, "the source of a", "tool", "other") == []
+    assert lost(made, "a 1.0", "tool") == ["a 1.0", "tool 1.0, which builds a 1.0"]
+    assert lost(made, "b 1.0") == ["b 1.0"] and lost(made, "ComfyUI", "tool") == ["ComfyUI"]
+
+
+def test_what_the_image_has_too_is_needed_whatever_it_builds() -> None:
+    pins = with_built().platforms["linux/amd64"]
+    assert pins.wheels[0].built is not None
+    (tool,) = pins.wheels[0].built.requires
+    both = pins.model_copy(update={"wheels": (*pins.wheels, tool)})
+    made = with_built().model_copy(update={"platforms": {"linux/amd64": both}})
+    assert [need.title for need in list_needs(made) if need.ingredient] == ["the source of a 1.0"]
+    assert lost(made, "tool") == ["tool 1.0"]

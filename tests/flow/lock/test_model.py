@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.flow.lock.model import (
+    Built,
     ComfyUI,
     DebianPackage,
     GitSource,
@@ -12,6 +13,7 @@ from pycomfy.flow.lock.model import (
     PathSource,
     Platform,
     Root,
+    UrlSource,
     Wheel,
     WorkflowPin,
     parse_lock,
@@ -70,3 +72,26 @@ def test_large_files_are_mentioned_where_they_are() -> None:
     source = GitSource(url="https://x.test/p", commit="1" * 40, tree=TREE, lfs=True)
     made = lock().model_copy(update={"packs": (Pack(name="p", source=source, types=()),)})
     assert '"lfs": true' in render_lock(made) and parse_lock(render_lock(made)).packs == made.packs
+
+
+@given(st.permutations(NAMES))
+def test_recipes_of_wheels_are_the_same_bytes_in_whatever_order(names: list[str]) -> None:
+    def made(order: list[str]) -> Lock:
+        plain = lock()
+        pins = plain.platforms["linux/amd64"]
+        tools = tuple(next(w for w in pins.wheels if w.name == name) for name in order)
+        source = UrlSource(url="https://x.test/a", sha256="a" * 64, name="a")
+        built = Built(source=source, requires=tools, compiler=True)
+        first = pins.wheels[0].model_copy(update={"built": built})
+        debs = tuple(next(p for p in pins.root.packages if p.name == name.lower()) for name in order)
+        compilers = pins.root.model_copy(update={"packages": debs})
+        changed = pins.model_copy(update={"wheels": (first, *pins.wheels[1:]), "compilers": compilers})
+        return plain.model_copy(update={"platforms": {**plain.platforms, "linux/amd64": changed}})
+
+    text = render_lock(made(names))
+    assert text == render_lock(made(NAMES)) and render_lock(parse_lock(text)) == text
+
+
+def test_a_lock_of_fetched_wheels_mentions_no_building() -> None:
+    text = render_lock(lock())
+    assert '"built"' not in text and '"compilers"' not in text
