@@ -47,6 +47,7 @@
               pyyaml
               rich
               sqlite-utils
+              tomlkit
               typer
               uv
               uvicorn

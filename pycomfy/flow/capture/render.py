@@ -1,10 +1,10 @@
 """The pycomfy.toml and the notes of a captured installation, for people to read."""
 
-import json
-import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+
+import tomlkit
 
 from pycomfy.flow.capture.model import CodeFound, Found, ModelFound, PythonFound
 from pycomfy.flow.capture.packages import Plan
@@ -21,7 +21,7 @@ def render_config(found: Found, name: str | None = None) -> str:
     lines += _top(found)
     lines += ["", "[comfyui]", *_code(found.comfyui)]
     for pack in found.packs:
-        lines += ["", f"[packs.{_key(pack.name)}]", *_code(pack)]
+        lines += ["", f"[packs.{tomlkit.key(pack.name).as_string()}]", *_code(pack)]
     for model in found.models:
         lines += ["", "[[models]]", *_model(model)]
     return "\n".join(lines) + "\n"
@@ -85,7 +85,7 @@ def _top(found: Found) -> Iterator[str]:
     yield f"python = {_text(python.taken)}"
     plan = python.plan
     if plan.platforms:
-        yield f"platforms = [{', '.join(map(_text, plan.platforms))}]"
+        yield f"platforms = {_text(list(plan.platforms))}"
     if plan.accelerator is not None:
         yield "# PyTorch's builds have this in their versions."
         yield f"accelerator = {_text(plan.accelerator)}"
@@ -129,7 +129,7 @@ def _code(code: CodeFound) -> Iterator[str]:
     if code.left:
         yield f"# Left out: {_list(code.left)}"
     if code.keys:
-        yield from (f"{key} = {_value(value)}" for key, value in code.keys.items())
+        yield from (f"{key} = {_text(value)}" for key, value in code.keys.items())
         return
     if code.commit is None:
         yield f"path = {_text(code.folder or '')}"
@@ -190,16 +190,6 @@ def _code_text(text: str) -> str:
     return shown(text).replace("`", "'").replace("<", "‹").replace("[", "(").replace("]", ")")
 
 
-def _value(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_text(str(item)) for item in value)}]"
-    return _text(str(value))
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
-
-
-def _text(text: str) -> str:
-    """TOML's string; its escapes are JSON's."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _text(value: object) -> str:
+    """A value as TOML writes it."""
+    return tomlkit.item(value).as_string()

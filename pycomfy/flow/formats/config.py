@@ -1,11 +1,11 @@
 """The `pycomfy.toml` that a recipe becomes, with remarks on all that it cannot carry over."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import tomlkit
 from pydantic import BaseModel, ValidationError
 
 from pycomfy.flow.catalogue.place import find_place
@@ -28,7 +28,6 @@ from pycomfy.flow.lock.origin import without_secrets
 from pycomfy.flow.workflow.text import shown
 
 WIDTH = 118
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _UNVERSIONED = ("", "nightly", "latest", "unknown")
 
 
@@ -225,7 +224,7 @@ class _Packs:
 
     @staticmethod
     def _live(name: str, values: Mapping[str, str]) -> Iterator[str]:
-        yield f"\n[packs.{name if _BARE.fullmatch(name) else _quoted(name)}]"
+        yield f"\n[packs.{tomlkit.key(name).as_string()}]"
         yield from (f"{key} = {_quoted(value)}" for key, value in values.items())
 
     def _commented(self, name: str, values: Mapping[str, str], why: str) -> Iterator[str]:
@@ -279,4 +278,4 @@ def _line(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return tomlkit.item(text).as_string()

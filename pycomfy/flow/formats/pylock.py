@@ -1,11 +1,11 @@
 """`pylock.toml` (PEP 751): Python packages with every wheel's address and hash, which uv and pip install."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 from urllib.parse import unquote, urlsplit
 
+import tomlkit
 from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -252,5 +252,5 @@ def _array(items: Iterator[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A TOML string; JSON's are ones, but for a character that JSON leaves as it is."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A TOML string."""
+    return tomlkit.item(text).as_string()

@@ -1,11 +1,11 @@
 """Where Python packages are looked for: indexes of one's own, folders of wheels, and the variant for an accelerator."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import tomlkit
 from packaging.utils import canonicalize_name
 
 VARIABLE = "{accelerator}"
@@ -115,16 +115,13 @@ def render_reach(configuration: Mapping[str, Any]) -> str:
     given = {**configuration, **(pip if isinstance(pip, dict) else {})}
     kept = {key: given[key] for key in _OF_REACH if key in given}
     tables = kept.pop("index", [])
-    lines = [f"{key} = {_toml(value)}" for key, value in kept.items()]
-    for table in tables if isinstance(tables, list) else []:
-        if isinstance(table, dict):
-            lines += ["[[index]]", *(f"{k} = {_toml(v)}" for k, v in table.items() if not isinstance(v, dict))]
-    return "".join(line + "\n" for line in lines)
-
-
-def _toml(value: object) -> str:
-    # JSON's strings, lists and truths are TOML's as well, but for one character.
-    return json.dumps(value, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")
+    if isinstance(tables, list):
+        kept["index"] = [
+            {key: value for key, value in table.items() if not isinstance(value, dict)}
+            for table in tables
+            if isinstance(table, dict)
+        ]
+    return tomlkit.dumps(kept)
 
 
 def without_logins(text: str) -> str:

@@ -1,19 +1,18 @@
 """A version as a folder to go on working in: the workflow, its lock, and a pycomfy.toml that makes that lock again."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+
+import tomlkit
 
 from pycomfy.errors import PycomfyError
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.flow.lock.config import Config, SourceSpec, parse_config
+from pycomfy.flow.lock.config import SUITES, Config, GitSpec, SourceSpec, parse_config
 from pycomfy.flow.lock.model import GitSource, Lock, PathSource, Source, UrlSource, render_lock
 from pycomfy.flow.version.snapshot import LOCK, WORKFLOW, Snapshot
 
 CONFIG = "pycomfy.toml"
-
-_KEPT = ("apt", "requirements", "overrides", "accelerator", "find-links")
-"""What the lock shows only in its consequences."""
 
 
 def working_files(name: str, snapshot: Snapshot, files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -57,33 +56,29 @@ def _given(data: bytes | None) -> Config:
 
 
 def _render(lock: Lock, given: Config) -> str:
-    """TOML. Its strings are JSON's, whose escapes are a part of TOML's."""
-    top: dict[str, Any] = {
+    """What the user asked for, with the pins of the lock instead of what was to be found."""
+    pinned = {
         "name": lock.name,
-        "as-of": lock.as_of,
+        "as_of": datetime.fromisoformat(lock.as_of),
         "python": lock.python,
-        "platforms": sorted(lock.platforms),
-        **{key: _plain(value) for key in _KEPT if (value := getattr(given, key.replace("-", "_")))},
+        "suite": SUITES[lock.python],
+        "platforms": tuple(sorted(lock.platforms)),
     }
-    lines = [*_pairs(top), "", "[comfyui]", *_pairs(source_keys("ComfyUI", lock.comfyui.source, given.comfyui))]
-    for index in given.index:
-        about = {"name": index.name, "url": index.url, **({"packages": index.packages} if index.packages else {})}
-        lines += ["", "[[index]]", *_pairs(about), *([] if index.dated else ["dated = false"])]
-    if given.families:
-        lines += ["", "[families]", *_pairs({_text(k): v for k, v in given.families.items()})]
-    for pack in lock.packs:
-        source = source_keys(pack.name, pack.source, given.packs.get(pack.name))
-        lines += ["", f"[packs.{_text(pack.name)}]", *_pairs(source)]
-        for step in pack.steps:
-            lines += ["", f"[[packs.{_text(pack.name)}.steps]]", *_pairs({"run": step.run})]
-    if given.inputs:
-        lines += ["", "[inputs]", *_pairs(given.inputs)]
-    for model in given.models:
-        lines += ["", "[[models]]", *_pairs(model.model_dump(mode="json", by_alias=True, exclude_none=True))]
-    debian = given.debian.model_dump(mode="json", by_alias=True, exclude_none=True)
-    if debian:
-        lines += ["", "[debian]", *_pairs(debian)]
-    return "\n".join(lines) + "\n"
+    said = given.model_copy(update=pinned).model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
+    said["comfyui"] = source_keys("ComfyUI", lock.comfyui.source, given.comfyui)
+    said["packs"] = {
+        pack.name: {
+            **source_keys(pack.name, pack.source, given.packs.get(pack.name)),
+            **({"steps": [{"run": list(step.run)} for step in pack.steps]} if pack.steps else {}),
+        }
+        for pack in lock.packs
+    }
+    # In TOML, what is at the top comes before the first table.
+    return tomlkit.dumps(dict(sorted(said.items(), key=lambda item: _is_table(item[1]))))
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list | tuple) and any(isinstance(v, dict) for v in value))
 
 
 def source_keys(name: str, source: Source, given: SourceSpec | None = None) -> dict[str, Any]:
@@ -103,22 +98,6 @@ def source_keys(name: str, source: Source, given: SourceSpec | None = None) -> d
         where["requirements"] = list(given.requirements)
     if given is not None and given.types:
         where["types"] = list(given.types)
+    if isinstance(source, GitSource) and isinstance(given, GitSpec) and not given.lfs:
+        where["lfs"] = False
     return where
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _pairs(values: Mapping[str, Any]) -> Iterable[str]:
-    return [f"{key} = {_value(value)}" for key, value in values.items()]
-
-
-def _value(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_text(str(item)) for item in value) + "]"
-    return _text(str(value))
-
-
-def _text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
