@@ -13,7 +13,7 @@ from pathlib import Path
 from pycomfy.actions.findings import find_findings
 from pycomfy.actions.models import lock_models
 from pycomfy.actions.packs import Ask, Hunt, Hunted, hunt_packs
-from pycomfy.actions.pythons import Resolution, resolve
+from pycomfy.actions.pythons import Resolution, find_reach, resolve
 from pycomfy.actions.together import parts, together
 from pycomfy.actions.wishes import COMFYUI, LockRequest, read_config, read_meaning, read_workflow_json
 from pycomfy.errors import BadConfig, PycomfyError, raise_all
@@ -167,8 +167,9 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
 def _pin_sources(config: Config, base: Path, home: Home, progress: Progress) -> dict[str, Pinned]:
     """ComfyUI and every pack, by name."""
     specs: dict[str, Spec] = {COMFYUI: config.comfyui, **config.packs}
+    reach = find_reach(config, base)
     with progress.step("Pin ComfyUI and node packs", total=len(specs)) as task:
-        return together({n: partial(pin_source, spec, base, n, home) for n, spec in specs.items()}, task.advance)
+        return together({n: partial(pin_source, spec, base, n, home, reach) for n, spec in specs.items()}, task.advance)
 
 
 def _pin_roots(config: Config, platforms: Sequence[PlatformName], home: Home, progress: Progress) -> Mapping[str, Root]:

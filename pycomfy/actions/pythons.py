@@ -19,12 +19,11 @@ from pycomfy.flow.lock.indexes import Reach, without_logins
 from pycomfy.flow.lock.model import PlatformName, Root, Wheel
 from pycomfy.flow.lock.requirements import Wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels, undated_wheels
-from pycomfy.outside.credentials import find_origin
 from pycomfy.outside.download import fetch
 from pycomfy.outside.home import Home
 from pycomfy.outside.network import local_path
 from pycomfy.outside.uv import Question
-from pycomfy.outside.uvrun import find_logins, local_places
+from pycomfy.outside.uvrun import local_places, with_login
 from pycomfy.progress import Progress
 
 
@@ -130,9 +129,8 @@ def _solve(asked: Resolution, platform: PlatformName, builder: WheelBuilder) -> 
 
 def _keep_guarded(wheel: Wheel, asked: Resolution, home: Home) -> None:
     """A wheel of an index whose URL holds its login is fetched now: the lock has no login, so nobody could later."""
-    login = find_logins(find_reach(asked.config, asked.base)).get(find_origin(wheel.url))
-    if login is not None:
-        url = wheel.url.replace("://", f"://{login}@", 1)
+    url = with_login(wheel.url, find_reach(asked.config, asked.base))
+    if url is not None:
         fetch(url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
 
 

@@ -15,7 +15,7 @@ from pycomfy.errors import BadLock, MissingTool
 from pycomfy.flow.archive.needs import list_wheels
 from pycomfy.flow.archive.storepath import FixedOutput
 from pycomfy.flow.lock.building import source_name
-from pycomfy.flow.lock.model import GitSource, Lock, PathSource, PlatformName, Root, Source
+from pycomfy.flow.lock.model import GitSource, Lock, PathSource, PlatformName, Root, Source, WheelTreeSource
 from pycomfy.outside.credentials import has_login
 from pycomfy.outside.debian import make_root
 from pycomfy.outside.download import File, fetch_all, is_kept
@@ -117,18 +117,19 @@ def _supply_wheels(project: Project, home: Home, settings: NixSettings, progress
     for wheel in every:
         if wheel.is_local:
             add_file(settings, wheel.filename, wheel.sha256, project.base / wheel.url)
-    remote = [w for w in every if not w.is_local and w.built is None]
+    files = [File(w.url, w.sha256, w.filename, w.size or None) for w in every if not w.is_local and w.built is None]
+    sources = (project.lock.comfyui.source, *(pack.source for pack in project.lock.packs))
+    files += [File(s.url, s.sha256, s.name, s.size) for s in sources if isinstance(s, WheelTreeSource)]
     guarded = {
-        FixedOutput(w.filename, bytes.fromhex(w.sha256), False).path: w
-        for w in remote
-        if is_kept(w.sha256, home.cache) or has_login(w.url)
+        FixedOutput(file.name, bytes.fromhex(file.sha256), False).path: file
+        for file in files
+        if is_kept(file.sha256, home.cache) or has_login(file.url)
     }
     there = set(valid_paths(settings, list(guarded)))
-    missing = [wheel for path, wheel in guarded.items() if path not in there]
-    files = [File(w.url, w.sha256, w.filename, w.size or None) for w in missing]
-    fetched = fetch_all(files, cache=home.cache, progress=progress, title="Fetch wheels behind a login")
-    for wheel, path in zip(missing, fetched, strict=True):
-        add_file(settings, wheel.filename, wheel.sha256, path)
+    missing = [file for path, file in guarded.items() if path not in there]
+    fetched = fetch_all(missing, cache=home.cache, progress=progress, title="Fetch wheels behind a login")
+    for file, path in zip(missing, fetched, strict=True):
+        add_file(settings, file.name, file.sha256, path)
 
 
 def _supply_ingredients(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from pycomfy.errors import BadConfig, BadInput, NotFound, PycomfyError
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.config import GitSpec, PathSpec, RegistrySpec, Spec, UrlSpec, WheelSpec
+from pycomfy.flow.lock.indexes import DEFAULT, Reach
 from pycomfy.flow.lock.model import FileName, GitSource, PathSource, Source, UrlSource, WheelTreeSource
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download, nar
@@ -30,6 +31,7 @@ from pycomfy.outside.home import Home
 from pycomfy.outside.patch import apply_patch, read_patch
 from pycomfy.outside.registered import find_registered
 from pycomfy.outside.uv import pin_wheel
+from pycomfy.outside.uvrun import with_login
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,9 @@ class Pinned:
     date: datetime | None = None
 
 
-def pin_source(spec: Spec, base: Path, owner: str, home: Home) -> Pinned:
-    """Pin what `spec` asks for. `base` is the folder that relative paths are relative to, `owner` who needs it.
+def pin_source(spec: Spec, base: Path, owner: str, home: Home, reach: Reach = DEFAULT) -> Pinned:
+    """Pin what `spec` asks for. `base` is the folder that relative paths are relative to, `owner` who needs it, `reach`
+    where wheels are looked for.
 
     Raises `NotFound`, `UnpinnedPack`, `Unresolved`, `Unreachable`, `HashMismatch`, `BadConfig`.
     """
@@ -53,7 +56,7 @@ def pin_source(spec: Spec, base: Path, owner: str, home: Home) -> Pinned:
         case GitSpec():
             return _pin_git(spec, base, owner, home)
         case WheelSpec():
-            return _pin_wheel_tree(spec, owner, home)
+            return _pin_wheel_tree(spec, owner, home, reach)
         case PathSpec():
             return _pin_path(spec, base, owner, home)
         case UrlSpec():
@@ -217,9 +220,10 @@ def _refused(owner: str, path: Path, why: str) -> BadInput:
 # — files from the network —
 
 
-def _pin_wheel_tree(spec: WheelSpec, owner: str, home: Home) -> Pinned:
-    wheel, date = pin_wheel(spec.wheel, Target("linux/amd64", "3.11"), home.cache)
-    path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
+def _pin_wheel_tree(spec: WheelSpec, owner: str, home: Home, reach: Reach) -> Pinned:
+    wheel, date = pin_wheel(spec.wheel, Target("linux/amd64", "3.11"), home.cache, reach)
+    url = with_login(wheel.url, reach) or wheel.url
+    path = download.fetch(url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
     files = _read_wheel(path, spec, owner)
     source = WheelTreeSource(
         url=wheel.url,

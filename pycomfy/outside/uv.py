@@ -14,8 +14,7 @@ from pycomfy.flow.lock.indexes import DEFAULT, Reach
 from pycomfy.flow.lock.model import Wheel
 from pycomfy.flow.lock.variant import find_variant
 from pycomfy.flow.lock.wheels import Target, choose_wheels
-from pycomfy.outside.uvquestion import Question, options, put, reason
-from pycomfy.outside.uvrun import ask_uv, make_environment
+from pycomfy.outside.uvquestion import Question, ask_alone, put, reason
 from pycomfy.outside.uvsaid import explain, find_failure
 from pycomfy.outside.variants import put_for_variant
 
@@ -51,9 +50,7 @@ def pin_wheel(pin: str, target: Target, cache: Path, reach: Reach = DEFAULT) -> 
     Raises `NotFound` if there is no such wheel, `BadConfig` if it is not one for every platform.
     """
     with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
-        requirements = Path(folder, "wheel.in")
-        requirements.write_text(pin + "\n")
-        done = ask_uv([*options(target), "--no-deps", requirements.name], Path(folder), make_environment(reach), cache)
+        done = ask_alone(pin, target, reach, Path(folder), cache)
     if isinstance(done, str):
         raise (
             find_failure(done)

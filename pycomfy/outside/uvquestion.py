@@ -144,13 +144,13 @@ def _write(question: Question, folder: Path, named: Iterable[str], env: dict[str
     return Asking(question, folder, tuple(arguments), env)
 
 
-def ask_alone(line: str, question: Question, folder: Path) -> bytes | str:
-    """uv's answer to one requirement alone, from where the question would look; whatever its date and whatever the
-    package needs itself."""
+def ask_alone(line: str, target: Target, reach: Reach, folder: Path, cache: Path | None = None) -> bytes | str:
+    """uv's answer to one requirement alone, from where `reach` says; whatever its date and whatever the package needs
+    itself."""
     (folder / "alone.in").write_text(line + "\n")
-    named = sorted(names_in(line) & set(question.reach.reserved))
-    arguments = [*options(question.target), "--no-deps", "alone.in", *_reach(question.reach, named, folder)]
-    return run_uv(arguments, folder, make_environment(question.reach))
+    named = sorted(names_in(line) & set(reach.reserved))
+    arguments = [*options(target), "--no-deps", "alone.in", *_reach(reach, named, folder)]
+    return ask_uv(arguments, folder, make_environment(reach), cache)
 
 
 def _reach(reach: Reach, named: Sequence[str], folder: Path) -> list[str]:

@@ -77,6 +77,12 @@ def find_logins(reach: Reach) -> dict[str, str]:
     return found
 
 
+def with_login(url: str, reach: Reach) -> str | None:
+    """The URL of a file with the login that its index's URL holds; None if that holds none."""
+    login = find_logins(reach).get(find_origin(url))
+    return url.replace("://", f"://{login}@", 1) if login is not None else None
+
+
 def ask_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], cache: Path | None) -> bytes | str:
     """As `run_uv`, but an answer of today to the same question, asked of the same index, is taken from the cache."""
     if cache is None:

@@ -138,7 +138,7 @@ class _Search:
         return False
 
     def alone(self, line: str, question: Question) -> bytes | str:
-        return ask_alone(line, question, Path(tempfile.mkdtemp(dir=self.folder)))
+        return ask_alone(line, question.target, question.reach, Path(tempfile.mkdtemp(dir=self.folder)))
 
     def known(self) -> list[str]:
         """The accelerators that uv knows: it lists them when it is asked for one that it does not."""

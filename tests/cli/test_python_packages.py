@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Surroundings
-from tests.cli.places import CARD, SOURCES, Place, refused
+from tests.cli.places import CARD, COMFYUI, SOURCES, Place, refused
 from tests.outside.package_index import Index, make_wheel, serve
 from tests.outside.repositories import commit
 
@@ -187,3 +187,14 @@ def test_a_family_whose_best_has_no_wheel_for_a_platform_may_be_another(
     place.write("pycomfy.toml", AMD64 + sources + '[families]\nonnxruntime = "onnxruntime"\n')
     assert place.run("lock", "workflow.json").status == 0
     assert [name for name in locked(place) if "onnx" in name] == ["onnxruntime 1.0"]
+
+
+def test_comfyui_may_be_in_a_wheel_of_an_index_behind_a_login(place: Place, private: Index) -> None:
+    files = [("app/nodes.py", COMFYUI["nodes.py"]), ("app/comfyui_version.py", COMFYUI["comfyui_version.py"])]
+    private.add("packed", "1.0", files=files)
+    own = f'[[index]]\nname = "company"\nurl = "{private.url}"\npackages = ["packed"]\n'
+    place.workflow("SaveImage")
+    place.write("pycomfy.toml", AMD64 + own + '[comfyui]\nwheel = "packed==1.0"\nfolder = "app"\n')
+    outcome = place.run("lock", "workflow.json")
+    assert outcome.status == 0, outcome.err
+    assert "s3cretpassword" not in place.lock.read_text() and "packed-1.0" in place.lock.read_text()
