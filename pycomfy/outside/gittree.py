@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from pycomfy.errors import PycomfyError, Unresolved
+from pycomfy.errors import BadConfig, PycomfyError, Unresolved
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.git import Objects, Repository
@@ -171,9 +171,22 @@ def _submodule_url(repository: Repository, path: str, url: str) -> str:
         return url
     head, separator, tail = repository.address.url.partition("://")
     joined = posixpath.normpath(posixpath.join(tail if separator else head, url))
-    if joined.startswith("..") or (not repository.address.local and "/" not in joined):
+    address = f"{head}://{joined}" if separator else joined
+    if joined.startswith("..") or not _is_beside(repository, address):
         raise _refused(repository, f"submodule {path} has the address {url}, which leaves the server")
-    return f"{head}://{joined}" if separator else joined
+    return address
+
+
+def _is_beside(repository: Repository, address: str) -> bool:
+    """Whether an address that is relative to a repository's is on the same server; above all, not on this machine."""
+    own = repository.address
+    if own.local:
+        return True
+    try:
+        other = parse_address(address)
+    except BadConfig:
+        return False
+    return not other.local and other.identity.partition("/")[0] == own.identity.partition("/")[0]
 
 
 def _write_submodule(repository: Repository, url: str, entry: Entry, to: Path, wish: _Wish) -> Written:

@@ -155,6 +155,33 @@ def test_a_submodule_may_not_point_into_this_machine(tmp_path: Path, url: str) -
         checkout(tmp_path / "pack", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        ("git@h.test:owner/repo", "../../some/folder"),
+        ("git@h.test:owner/repo", "../../../etc"),
+        ("git@h.test:owner/repo", "../.."),
+        ("https://h.test/owner/repo", "../../../elsewhere.test/x"),
+        ("https://me:pw@h.test/owner/repo", "../../../elsewhere.test/x/y"),
+        ("ssh://git@h.test/owner/repo", "../../../-oProxyCommand=x/y"),
+        ("ssh://git@h.test/owner/repo", "../../../../x"),
+    ],
+)
+def test_a_relative_submodule_stays_on_its_server(tmp_path: Path, base: str, url: str) -> None:
+    inner = commit(tmp_path / "inner", {"inner.py": "1"})
+    commit(tmp_path / "pack", {".gitmodules": f'[submodule "s"]\n\tpath = s\n\turl = {url}\n'})
+    git(tmp_path / "pack", "update-index", "--add", "--cacheinfo", f"160000,{inner},s")
+    git(tmp_path / "pack", "commit", "--quiet", "--message", "s")
+    made = git(tmp_path / "pack", "rev-parse", "HEAD")
+    here = Repository(str(tmp_path / "pack"), owner="pack", cache=tmp_path / "cache")
+    here.fetch(made)
+    there = Repository(base, owner="pack", cache=tmp_path / "cache")
+    here.mirror.rename(there.mirror)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(Unresolved, match=r"submodule s has the address .* which leaves the server"):
+        write_tree(there, made, tmp_path / "out")
+
+
 def test_a_submodule_without_an_address_is_an_empty_folder(tmp_path: Path) -> None:
     commit(tmp_path / "inner", {"inner.py": "1"})
     commit(tmp_path / "pack", {"a.py": ""})
