@@ -69,6 +69,7 @@ def environment() -> dict[str, str]:
     return {
         "PATH": f"/{_VENV}/bin:/usr/bin:/bin",
         "HOME": "/build/home",
+        "USER": "build",
         "TMPDIR": "/build/tmp",
         "LANG": "C.UTF-8",
         "TZ": "UTC",

@@ -14,7 +14,7 @@ import pytest
 from pycomfy.actions.older import tell_older
 from pycomfy.actions.unbuilt import Found, solve
 from pycomfy.actions.wheels import Place, WheelBuilder
-from pycomfy.errors import MissingTool, NoSolution, NoWheel, PycomfyError
+from pycomfy.errors import MissingTool, NoSolution, NoWheel, PycomfyError, Unreachable
 from pycomfy.flow.lock.config import Config, parse_config
 from pycomfy.flow.lock.indexes import DEFAULT
 from pycomfy.flow.lock.model import GitSource, PlatformName, Root, UrlSource, Wheel
@@ -290,3 +290,19 @@ def test_what_is_compiled_for_another_kind_of_machine_is_told_before_long(bench:
     with pytest.raises(NoWheel, match="has to be compiled for linux/arm64") as e:
         WheelBuilder(place, bench.home, bench.steps).make(unbuilt, "linux/arm64")
     assert e.value.where == "pack x wants fast" and 'platforms = ["linux/amd64"]' in e.value.fix
+
+
+def test_a_real_package_without_wheels_is_the_same_on_another_cache(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UV_DEFAULT_INDEX")
+    try:
+        found, wheels = bench.solve("omegaconf==2.3.0")
+    except Unreachable as e:
+        pytest.skip(f"no Python index: {e.what}")
+    runtime = wheels["antlr4-python3-runtime"]
+    assert runtime.version == "4.9.3" and runtime.built is not None
+    assert [w.name for w in runtime.built.requires] == ["setuptools", "wheel"]
+    assert not runtime.built.compiler and found.made == {"antlr4-python3-runtime": runtime}
+    bench.home = Home(tmp_path / "home2", tmp_path / "cache2")
+    assert bench.solve("omegaconf==2.3.0")[1] == wheels

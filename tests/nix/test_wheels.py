@@ -18,6 +18,7 @@ from pycomfy.flow.archive.needs import list_needs
 from pycomfy.flow.lock.building import Recipe
 from pycomfy.flow.lock.model import Built, GitSource, Lock, Root, UrlSource, Wheel
 from pycomfy.outside.archive import find_archive
+from pycomfy.outside.engine import read_layout
 from pycomfy.outside.home import Home
 from pycomfy.outside.nix.build import Target, build
 from pycomfy.outside.nix.recipe import build_recipe
@@ -176,6 +177,19 @@ def test_needs_are_what_nix_calls_ingredients(workshop: Workshop, root: Root, ot
     assert {need.path for need in needs} == set(named)
     assert {need.path for need in needs if need.ingredient} == {p for need in needs for p in need.made_of}
     assert len([need for need in needs if need.ingredient]) == 4
+
+
+def test_an_image_for_another_platform_has_what_was_built_here(workshop: Workshop, root: Root, arm_root: Root) -> None:
+    wheel = built_wheel(workshop, root)
+    # For that platform it would be built with other packages, which this machine might not run.
+    assert wheel.built is not None
+    elsewhere = wheel.model_copy(update={"built": wheel.built.model_copy(update={"requires": ()})})
+    lock = workshop.lock({"linux/amd64": root, "linux/arm64": arm_root}, [wheel], [])
+    pins = lock.platforms["linux/arm64"].model_copy(update={"wheels": (elsewhere,)})
+    lock = lock.model_copy(update={"platforms": {**lock.platforms, "linux/arm64": pins}})
+    target = Target(workshop.project(lock), "oci", "linux/arm64")
+    (oci,) = build(workshop.settings, target, workshop.folder / "log", lambda e: None)
+    assert read_layout(workshop.settings.place(oci)).platform == "linux/arm64"
 
 
 @pytest.mark.parametrize("left", ["wheel", "ingredients"])

@@ -9,6 +9,9 @@ from pathlib import Path
 from pycomfy.errors import MissingTool
 from pycomfy.outside.process import missing, run
 
+MOST_LOG = 256 << 20
+"""Bytes that one build may print."""
+
 
 @dataclass(frozen=True)
 class NixSettings:
@@ -28,6 +31,8 @@ class NixSettings:
             "max-jobs": str(self.jobs or os.cpu_count() or 1),
             "connect-timeout": "15",
             "download-attempts": "4",
+            # What builds may be a stranger's, and say so without end.
+            "max-build-log-size": str(MOST_LOG),
         }
         if os.geteuid() == 0 and not _has_build_users():
             pairs["build-users-group"] = ""
