@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pycomfy.errors import BadLock, MissingTool
+from pycomfy.errors import BadLock, HashMismatch, MissingTool
 from pycomfy.flow.archive.needs import list_wheels
 from pycomfy.flow.archive.storepath import FixedOutput
 from pycomfy.flow.lock.building import source_name
@@ -129,7 +129,12 @@ def _supply_wheels(project: Project, home: Home, settings: NixSettings, progress
     missing = [file for path, file in guarded.items() if path not in there]
     fetched = fetch_all(missing, cache=home.cache, progress=progress, title="Fetch wheels behind a login")
     for file, path in zip(missing, fetched, strict=True):
-        add_file(settings, file.name, file.sha256, path)
+        try:
+            add_file(settings, file.name, file.sha256, path)
+        except HashMismatch:
+            # The cache may have suffered since; nothing in it is needed.
+            path.unlink()
+            add_file(settings, file.name, file.sha256, fetch_all([file], cache=home.cache)[0])
 
 
 def _supply_ingredients(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:

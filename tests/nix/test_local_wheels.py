@@ -90,3 +90,14 @@ def test_a_wheel_behind_a_login_needs_no_setting_of_nix(workshop: Workshop, root
         done = build(workshop, lock, NETRC=str(netrc))
         assert done.returncode == 0, done.stderr
         assert "s3cret" not in done.stderr + done.stdout
+
+
+def test_a_damaged_cache_is_not_believed(workshop: Workshop, root: Root) -> None:
+    wheel = workshop.wheel("kept", {"kept.py": str(workshop.folder).encode()})
+    place = workshop.folder / "home" / "cache" / "sha256" / wheel.sha256[:2] / wheel.sha256
+    place.parent.mkdir(parents=True)
+    data = (workshop.folder / wheel.filename).read_bytes()
+    place.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    done = build(workshop, workshop.lock({"linux/amd64": root}, [wheel], []))
+    assert done.returncode == 0, done.stderr
+    assert place.read_bytes() == data
