@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from pycomfy.actions.lock import lock
 from pycomfy.actions.older import tell_older
 from pycomfy.actions.unbuilt import Found, solve
 from pycomfy.actions.wheels import Place, WheelBuilder
+from pycomfy.actions.wishes import LockRequest
 from pycomfy.errors import MissingTool, NoSolution, NoWheel, PycomfyError, Unreachable
 from pycomfy.flow.lock.config import Config, parse_config
 from pycomfy.flow.lock.indexes import DEFAULT
-from pycomfy.flow.lock.model import GitSource, PlatformName, Root, UrlSource, Wheel
+from pycomfy.flow.lock.model import GitSource, PlatformName, Root, UrlSource, Wheel, parse_lock
 from pycomfy.flow.lock.requirements import list_wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels
 from pycomfy.outside.debian import pin_root
@@ -306,3 +308,39 @@ def test_a_real_package_without_wheels_is_the_same_on_another_cache(
     assert not runtime.built.compiler and found.made == {"antlr4-python3-runtime": runtime}
     bench.home = Home(tmp_path / "home2", tmp_path / "cache2")
     assert bench.solve("omegaconf==2.3.0")[1] == wheels
+
+
+def test_a_workflow_whose_pack_wants_a_git_repository_is_locked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    forge = tmp_path / "forge"
+    made = commit(forge / "owner" / "demo", pieces("named", "3", needs=["base<2"]))
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.{forge.as_uri()}/.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://git.test/")
+    folder = tmp_path / "hello"
+    code = "class X: pass\nNODE_CLASS_MAPPINGS = {'X': X}\n"
+    for name, files in {
+        "ComfyUI": {"nodes.py": code.replace("X", "SaveImage"), "requirements.txt": "base\n"},
+        "greeter": {"__init__.py": code, "requirements.txt": "base\ngit+https://git.test/owner/demo\n"},
+    }.items():
+        for path, text in files.items():
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            (folder / name / path).write_text(text)
+    top = 'as-of = 2025-06-01\nplatforms = ["linux/amd64"]\n'
+    (folder / "pycomfy.toml").write_text(f'{top}[comfyui]\npath = "ComfyUI"\n[packs.greeter]\npath = "greeter"\n')
+    nodes = [{"id": i, "type": t, "mode": 0} for i, t in enumerate(("X", "SaveImage"), start=1)]
+    (folder / "workflow.json").write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
+    try:
+        locked = lock(LockRequest(folder), Home(tmp_path / "data", find_home().cache), bench.steps)
+    except Unreachable as e:
+        pytest.skip(f"no Debian archive: {e.what}")
+    wheels = {w.name: w for w in locked.lock.platforms[AMD].wheels}
+    named = wheels["named"].built
+    assert sorted(wheels) == ["base", "named"] and wheels["base"].version == "1.0"
+    assert named is not None and isinstance(named.source, GitSource) and named.source.commit == made
+    text = locked.path.read_text()
+    assert str(tmp_path) not in text and parse_lock(text) == locked.lock
+    built = bench.steps.begun.count("Build wheels")
+    again = lock(LockRequest(folder), Home(tmp_path / "data", find_home().cache), bench.steps)
+    assert not again.changed and bench.steps.begun.count("Build wheels") == built
