@@ -13,11 +13,11 @@ def diff(home: Home, old: str, new: str | None = None) -> Diff:
     first = library.find(old)
     second = library.find(new if new is not None else first.name)
     files = library.read_some([first.commit, second.commit], FILES)
-    snapshots = [read_version(library, version, files[version.commit]) for version in (first, second)]
-    return compare(*snapshots)
+    images = library.all_images({first.tree, second.tree})
+    return compare(*(read_snapshot(v.label, files[v.commit], images.get(v.tree)) for v in (first, second)))
 
 
-def read_version(library: Library, version: Version, files: dict[str, bytes] | None = None) -> Snapshot:
+def read_version(library: Library, version: Version) -> Snapshot:
     """A version, ready to be compared."""
-    found = files if files is not None else library.read_some([version.commit], FILES)[version.commit]
-    return read_snapshot(version.label, found, library.images(version.tree))
+    files = library.read_some([version.commit], FILES)[version.commit]
+    return read_snapshot(version.label, files, library.images(version.tree))

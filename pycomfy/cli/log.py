@@ -29,7 +29,9 @@ def log(
     """
     versions = list_versions(find_home(), make_progress(), name)
     if as_json:
-        print(json.dumps([as_dict(v) for v in versions], indent=1, ensure_ascii=False))
+        # A line for each: json is many times slower where it indents, and there may be thousands.
+        rows = ",\n".join(f" {json.dumps(as_dict(v), ensure_ascii=False)}" for v in versions)
+        print(f"[\n{rows}\n]" if rows else "[]")
     else:
         from rich.console import Console  # what prints JSON is spared it
 

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from pycomfy import __version__
-from pycomfy.cli.tell import tell
 from pycomfy.errors import BadInput, NoSpace, PycomfyError
 from pycomfy.outside.files import explain_os_error
 from pycomfy.outside.process import signals_as_exceptions
@@ -161,6 +159,8 @@ def _run() -> int:
 
 
 def _show_bug() -> int:
+    from rich.console import Console  # whoever has no error to show is spared the import
+
     Console(stderr=True).print_exception()
     print("\nThis is a bug in pycomfy. Please report it with the lines above.", file=sys.stderr)
     return OUR_BUG
@@ -197,6 +197,8 @@ def show_error(error: PycomfyError) -> None:
     if "--json" in sys.argv:
         with contextlib.suppress(OSError):
             print(json.dumps({"error": error.as_dict()}, ensure_ascii=False))
+    from pycomfy.cli.tell import tell  # likewise
+
     tell(error)
 
 

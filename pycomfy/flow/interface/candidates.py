@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pycomfy.flow.prompt.convert import Prompt, Reading, is_link
+from pycomfy.flow.prompt.convert import Prompt, Reading
+from pycomfy.flow.prompt.link import is_link
 from pycomfy.flow.prompt.spec import Definitions, InputSpec
 from pycomfy.flow.workflow.model import Workflow
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pycomfy.errors import BadConfig, PycomfyError, raise_all
 from pycomfy.flow.interface.candidates import Candidate, Owner
 from pycomfy.flow.needs.files import find_kind
-from pycomfy.flow.prompt.convert import Prompt, is_link
+from pycomfy.flow.prompt.convert import Prompt
+from pycomfy.flow.prompt.link import is_link
 from pycomfy.flow.prompt.spec import Definitions
 
 Choice = tuple[str, Candidate]

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from pycomfy.errors import BadWorkflow, PycomfyError, UnknownNode
 from pycomfy.flow.needs.files import find_kind
 from pycomfy.flow.needs.models import find_models
-from pycomfy.flow.prompt.convert import Prompt, PromptNode, is_link
+from pycomfy.flow.prompt.convert import Prompt, PromptNode
+from pycomfy.flow.prompt.link import is_link
 from pycomfy.flow.prompt.slots import compatible
 from pycomfy.flow.prompt.spec import AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP, MATCH_TYPE, Definitions, InputSpec
 from pycomfy.flow.workflow.text import shown

@@ -7,6 +7,7 @@ from typing import NotRequired, TypedDict
 from pycomfy.errors import BadWorkflow, PycomfyError, UnknownNode, raise_all
 from pycomfy.flow.prompt.flat import PRIMITIVE, Placed, flatten, walk
 from pycomfy.flow.prompt.groups import Groups
+from pycomfy.flow.prompt.link import is_link
 from pycomfy.flow.prompt.nodes import Nodes
 from pycomfy.flow.prompt.promote import Promoted
 from pycomfy.flow.prompt.rounding import rounded
@@ -204,11 +205,6 @@ def _drop_dangling(prompt: Prompt) -> None:
         inputs = node["inputs"]
         for name in [n for n, v in inputs.items() if is_link(v) and v[0] not in prompt]:  # type: ignore[index]
             del inputs[name]
-
-
-def is_link(value: object) -> bool:
-    """`[id, slot]`."""
-    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
 
 
 def _from_api(workflow: Workflow, definitions: Definitions) -> Conversion:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pycomfy.flow.prompt.convert import is_link
+from pycomfy.flow.prompt.link import is_link
 from pycomfy.flow.workflow.model import Graph, Mode, Node, Workflow
 
 

@@ -10,7 +10,8 @@ from pycomfy.errors import PycomfyError
 from pycomfy.flow.interface.make import make_interface
 from pycomfy.flow.interface.validate import find_problems
 from pycomfy.flow.needs.find import find_needs
-from pycomfy.flow.prompt.convert import is_link, try_convert
+from pycomfy.flow.prompt.convert import try_convert
+from pycomfy.flow.prompt.link import is_link
 from pycomfy.flow.prompt.spec import Definitions
 from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.flow.workflow.render import render_workflow
