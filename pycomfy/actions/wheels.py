@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from pycomfy.actions.realise import host_platform
 from pycomfy.errors import BuildFailed, MissingTool, NoWheel, PycomfyError
 from pycomfy.flow.lock.building import (
+    FOR_ALL,
     Recipe,
     Unbuilt,
     compiler_packages,
@@ -136,6 +137,11 @@ class WheelBuilder:
                 if better == hints:
                     raise self._explain(e, recipe, unbuilt, log) from e
                 hints = better
+                continue
+            # Some do without their extension then; but the wheel is for one platform all the same.
+            halved = not made.name.endswith(FOR_ALL) and lacks_compiler(_log_lines(log, unbuilt.name))
+            if halved and not recipe.built.compiler:
+                hints = replace(hints, compiler=True)
                 continue
             self._write_hints(unbuilt, hints)
             return self._remember(recipe, made)

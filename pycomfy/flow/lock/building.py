@@ -18,6 +18,9 @@ from pycomfy.flow.lock.model import Built, GitSource, PlatformName, Root, UrlSou
 COMPILERS = ("g++", "gcc", "libc6-dev", "make", "pkgconf")
 """The Debian packages of a build with a compiler; `compiler_packages` adds Python's headers."""
 
+FOR_ALL = "-none-any.whl"
+"""How the name of a wheel ends that is the same for every platform."""
+
 _NEEDS = re.compile(r"^pycomfy needs: (\[.*\])$")
 _NO_COMPILER = re.compile(
     r"\b(gcc|g\+\+|cc|c\+\+|clang|make)(?![\w+]).{0,40}(No such file|not found|cannot be found)"
@@ -73,7 +76,7 @@ def lacks_compiler(lines: Sequence[str]) -> bool:
 
 def is_for_all(wheel: Wheel) -> bool:
     """Whether it is the same for every platform."""
-    return wheel.filename.endswith("-none-any.whl")
+    return wheel.filename.endswith(FOR_ALL)
 
 
 def stand_in(name: str, version: str, requires_python: str) -> tuple[str, bytes]:
