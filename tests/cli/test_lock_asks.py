@@ -113,9 +113,11 @@ def test_on_a_terminal_the_pack_is_chosen_by_its_number_and_asked_no_more(ambigu
     assert status == 0 and "which node pack?" not in shown
 
 
-@pytest.mark.parametrize("typed", ["\n", "\x04"], ids=["enter", "end"])
-def test_no_answer_is_the_refusal_with_the_words_that_settle_it(ambiguous: Place, typed: str) -> None:
-    status, shown = on_terminal(ambiguous, typed, "lock", ".")
+@pytest.mark.parametrize(
+    ("command", "typed"), [("lock", "\n"), ("lock", "\x04"), ("build", "\n")], ids=["enter", "end", "build"]
+)
+def test_no_answer_is_the_refusal_with_the_words_that_settle_it(ambiguous: Place, command: str, typed: str) -> None:
+    status, shown = on_terminal(ambiguous, typed, command, ".")
     assert status == 1, shown
     assert shown.count("error:") == 1 and "--prefer bob/ComfyUI-B" in shown
     assert not ambiguous.lock.exists()

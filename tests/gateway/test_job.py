@@ -169,12 +169,15 @@ def test_without_watching_a_job_outlives_its_standard_input(image: Image) -> Non
     assert json.loads(done.stdout.splitlines()[-1])["event"] == "done"
 
 
-def test_object_info_is_the_answer_and_the_import_failures(image: Image) -> None:
+def test_object_info_is_the_answer_with_import_failures_and_remarks(image: Image) -> None:
+    (image.root / "ComfyUI" / "custom_nodes" / "talkative").mkdir(parents=True)
     done = subprocess.run([*image.command, "object-info"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     answer = json.loads(done.stdout)
     assert done.returncode == 0
     assert answer["object_info"] == {"Exit": {}}
     assert [f["pack"] for f in answer["import_failures"]] == ["broken"]
+    text = "[Talkative] Warning: I go on without half of my nodes"
+    assert answer["remarks"] == [{"pack": "talkative", "text": text}]
 
 
 def test_health_follows_the_server_that_serve_becomes(image: Image) -> None:

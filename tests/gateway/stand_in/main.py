@@ -29,6 +29,7 @@ sockets: list[asyncio.StreamWriter] = []
 
 print("Traceback (most recent call last):\n  File ...\nImportError: no\n", flush=True)
 print("Cannot import /opt/ComfyUI/custom_nodes/broken module for custom nodes: no", flush=True)
+print("[Talkative] Warning: I go on without half of my nodes", flush=True)
 if mode == "dies":
     sys.exit("cannot start: a module is missing")
 
