@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -6,9 +8,13 @@ from rich.console import Console
 
 from pycomfy.cli.log import log, show
 from pycomfy.errors import NotFound
-from pycomfy.outside.home import find_home
+from pycomfy.outside.home import Home, find_home
 from pycomfy.outside.store import Store, database_path
+from tests.actions.places import make_files
+from tests.actions.places import record as record_version
 from tests.outside.store.test_store import build, entry
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +35,19 @@ def test_the_json_has_the_contracts_keys_newest_first(capsys: pytest.CaptureFixt
     listed = json.loads(capsys.readouterr().out)
     assert [v["version"] for v in listed] == [2, 1]
     assert set(listed[0]) == {"name", "version", "commit", "parent", "message", "created_at", "manifest_digest"}
+
+
+def test_it_imports_little_so_that_it_is_quick(tmp_path: Path) -> None:
+    """Of a library that is recorded: neither what makes the record's tables, nor the models, nor rich."""
+    record_version(Home(tmp_path, tmp_path / "cache"), make_files("hello"))
+    code = (
+        "import sys\nfrom pycomfy.cli.main import _run\nsys.argv = ['pycomfy', 'log', '--json']\n_run()\n"
+        "print(*(m for m in ('sqlite_utils', 'pycomfy.flow.lock.model', 'git', 'rich.console') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
+    *listed, heavy = done.stdout.splitlines()
+    assert [v["version"] for v in json.loads("\n".join(listed))] == [1]
+    assert heavy == ""
 
 
 def test_an_empty_record_is_an_empty_list(capsys: pytest.CaptureFixture[str]) -> None:
