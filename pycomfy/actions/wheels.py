@@ -3,8 +3,6 @@
 Nothing of a stranger runs on the machine itself: what there is to know before a build is read, not asked.
 """
 
-import hashlib
-import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
 from pycomfy.actions.realise import host_platform
 from pycomfy.errors import BuildFailed, MissingTool, NoWheel, PycomfyError
@@ -32,25 +30,20 @@ from pycomfy.flow.lock.indexes import Reach, without_logins
 from pycomfy.flow.lock.model import Built, GitSource, PlatformName, Root, Wheel
 from pycomfy.flow.lock.requirements import list_wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels
+from pycomfy.outside.builtwheels import BuiltWheels, Hints, Made
 from pycomfy.outside.debian import make_root
-from pycomfy.outside.download import fetch, keep_file
-from pycomfy.outside.files import write_file
+from pycomfy.outside.download import fetch
 from pycomfy.outside.home import Home
 from pycomfy.outside.network import local_path
 from pycomfy.outside.nix.recipe import build_recipe, can_build
 from pycomfy.outside.nix.settings import NixSettings, check_store
 from pycomfy.outside.nix.store import add_file, add_tree
-from pycomfy.outside.resources import nix_folder
 from pycomfy.outside.sources import place_tree
 from pycomfy.outside.uv import Question, compile_pylock
 from pycomfy.progress import Progress
 
 MOST_TRIES = 6
 _TAIL = 25
-
-_BUILDERS = ("archive", "build_wheel", "enclosure", "git_tree", "hooks", "inflate", "member", "rewrap", "wheel")
-"""What the bytes of a built wheel depend on, besides its recipe."""
-
 
 _SANDBOX = {
     "Nix builds without its sandbox": "set `sandbox = true` in /etc/nix/nix.conf, or let your user choose it there "
@@ -74,14 +67,6 @@ class Place:
     nix: NixSettings = field(default_factory=NixSettings)
 
 
-@dataclass(frozen=True)
-class Hints:
-    """What a build turned out to need when it ran."""
-
-    requires: tuple[str, ...] = ()
-    compiler: bool = False
-
-
 class WheelBuilder:
     """Builds wheels for one lock. Several threads may ask; one wheel is built at a time."""
 
@@ -91,6 +76,9 @@ class WheelBuilder:
         self.progress = progress
         self.compilers: dict[PlatformName, Root] = {}
         """The Debian roots with compilers that were needed."""
+        self.notes: dict[str, str] = {}
+        """Remarks for the user, by package."""
+        self._known = BuiltWheels(home.cache)
         self._sections = {canonicalize_name(name): section for name, section in place.config.wheels.items()}
         self._roots: dict[tuple[PlatformName, bool], Root] = {}
         self._lock = threading.RLock()
@@ -103,14 +91,20 @@ class WheelBuilder:
         """
         host = host_platform()
         with self._lock:
-            wheel, file = self._built(unbuilt, host)
+            made = self._built(unbuilt, host)
+            if made.halved:
+                self.notes[unbuilt.name] = (
+                    f"{unbuilt.label} was built without a compiler, which it looks for; to build it with one, add to "
+                    f"pycomfy.toml: [wheels.{unbuilt.name}] compiler = true"
+                )
             if platform == host:
-                return wheel, file
-            if not is_for_all(wheel):
+                return made.wheel, made.file
+            if not is_for_all(made.wheel):
                 self._check_platform(unbuilt, platform)
-                return self._built(unbuilt, platform)
+                made = self._built(unbuilt, platform)
+                return made.wheel, made.file
             recipe = self._recipe(unbuilt, platform, self._read_hints(unbuilt))
-            return wheel.model_copy(update={"built": recipe.built}), file
+            return made.wheel.model_copy(update={"built": recipe.built}), made.file
 
     def _check_platform(self, unbuilt: Unbuilt, platform: PlatformName) -> None:
         """Raise `NoWheel` if this machine's Nix cannot run programs of `platform`."""
@@ -122,12 +116,12 @@ class WheelBuilder:
                 fix=f'lock on a machine of that kind, or leave it out: platforms = ["{host}"]',
             )
 
-    def _built(self, unbuilt: Unbuilt, platform: PlatformName) -> tuple[Wheel, Path]:
+    def _built(self, unbuilt: Unbuilt, platform: PlatformName) -> Made:
+        """The wheel, built until the build has all that it turns out to need."""
         hints = self._read_hints(unbuilt)
         for _ in range(MOST_TRIES):
             recipe = self._recipe(unbuilt, platform, hints)
-            known = self._read_known(recipe)
-            if known is not None:
+            if (known := self._known.find(recipe)) is not None:
                 return known
             log = self.home.data / "logs" / f"wheel-{unbuilt.name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
             try:
@@ -138,14 +132,17 @@ class WheelBuilder:
                     raise self._explain(e, recipe, unbuilt, log) from e
                 hints = better
                 continue
-            # Some do without their extension then; but the wheel is for one platform all the same.
-            halved = not made.name.endswith(FOR_ALL) and lacks_compiler(_log_lines(log, unbuilt.name))
-            if halved and not recipe.built.compiler:
+            # Some do without their extension then; but where the wheel is for one platform, nothing speaks for that.
+            halved = not recipe.built.compiler and lacks_compiler(_log_lines(log, unbuilt.name))
+            if halved and not made.name.endswith(FOR_ALL):
                 hints = replace(hints, compiler=True)
                 continue
-            self._write_hints(unbuilt, hints)
-            return self._remember(recipe, made)
+            self._known.write_hints(unbuilt, self.place.config.python, hints)
+            return self._known.keep(recipe, made, halved=halved)
         raise self._explain(None, recipe, unbuilt, log)
+
+    def _read_hints(self, unbuilt: Unbuilt) -> Hints:
+        return self._known.read_hints(unbuilt, self.place.config.python)
 
     # — what it is made of —
 
@@ -241,58 +238,6 @@ class WheelBuilder:
             fix=f"in pycomfy.toml, add what the build lacks ({table}), "
             f'or take a version that has wheels (overrides = ["{unbuilt.name}==…"])',
         )
-
-    # — what is remembered —
-
-    def _read_known(self, recipe: Recipe) -> tuple[Wheel, Path] | None:
-        """The wheel, if it was built before."""
-        try:
-            value = json.loads(self._memo(recipe).read_bytes())
-            wheel = _describe(recipe, str(value["filename"]), str(value["sha256"]), int(value["size"]))
-            place = self.home.cache / "sha256" / wheel.sha256[:2] / wheel.sha256
-            return (wheel, place) if place.stat().st_size == wheel.size else None
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-
-    def _remember(self, recipe: Recipe, made: Path) -> tuple[Wheel, Path]:
-        file, sha256 = keep_file(made, self.home.cache)
-        wheel = _describe(recipe, made.name, sha256, file.stat().st_size)
-        value = {"filename": wheel.filename, "sha256": sha256, "size": wheel.size}
-        write_file(self._memo(recipe), json.dumps(value))
-        return wheel, file
-
-    def _memo(self, recipe: Recipe) -> Path:
-        builders = hashlib.sha256()
-        for name in _BUILDERS:
-            builders.update((nix_folder() / "builders" / f"{name}.py").read_bytes())
-        return self.home.cache / "wheels" / f"{recipe.key(builders.hexdigest())}.json"
-
-    def _hints(self, unbuilt: Unbuilt) -> Path:
-        return self.home.cache / "wheels" / f"{unbuilt.key()}.{self.place.config.python}.hints.json"
-
-    def _read_hints(self, unbuilt: Unbuilt) -> Hints:
-        try:
-            value = json.loads(self._hints(unbuilt).read_bytes())
-            return Hints(tuple(str(text) for text in value["requires"]), value["compiler"] is True)
-        except (OSError, ValueError, TypeError, KeyError):
-            return Hints()
-
-    def _write_hints(self, unbuilt: Unbuilt, hints: Hints) -> None:
-        write_file(self._hints(unbuilt), json.dumps({"requires": hints.requires, "compiler": hints.compiler}))
-
-
-def _describe(recipe: Recipe, filename: str, sha256: str, size: int) -> Wheel:
-    """The wheel of a recipe. Raises `ValueError` for a name that no wheel has."""
-    name, version, _, _ = parse_wheel_filename(filename)
-    return Wheel(
-        name=name,
-        version=str(version),
-        filename=filename,
-        url=recipe.built.source.url,
-        sha256=sha256,
-        size=size,
-        built=recipe.built,
-    )
 
 
 def public_wheel(wheel: Wheel) -> Wheel:

@@ -113,11 +113,16 @@ class Bench:
     nix: NixSettings = field(default_factory=NixSettings)
     steps: Steps = field(default_factory=Steps)
 
+    def question(self, *lines: str, where: str = "requirements.txt line 1") -> Question:
+        return Question([list_wants("pack x", lines, where)], Target(AMD, "3.11"), AS_OF)
+
+    def builder(self) -> WheelBuilder:
+        place = Place(self.config, AS_OF, DEFAULT, self.base, self.pin, self.nix)
+        return WheelBuilder(place, self.home, self.steps)
+
     def solve(self, *lines: str, where: str = "requirements.txt line 1") -> tuple[Found, dict[str, Wheel]]:
         """What was found, and the wheels by name."""
-        place = Place(self.config, AS_OF, DEFAULT, self.base, self.pin, self.nix)
-        wants = [list_wants("pack x", lines, where)]
-        found = solve(Question(wants, Target(AMD, "3.11"), AS_OF), WheelBuilder(place, self.home, self.steps))
+        found = solve(self.question(*lines, where=where), self.builder())
         wheels = choose_wheels(found.pylock, AMD, "3.11")
         return found, {w.name: found.of(w) or w for w in wheels}
 
@@ -224,8 +229,7 @@ def test_an_old_wheel_that_newer_sources_follow_is_told(bench: Bench) -> None:
 
     def told(*lines: str) -> list[str]:
         found, wheels = bench.solve(*lines)
-        question = Question([list_wants("pack x", lines, "requirements.txt line 1")], Target(AMD, "3.11"), AS_OF)
-        return tell_older(question, found.pylock, list(wheels.values()), bench.home)
+        return tell_older(bench.question(*lines), found.pylock, list(wheels.values()), bench.home)
 
     (note,) = told("old", "fine", "base")
     assert "old 1.0 of 2021" in note and "up to 2.0" in note and "[wheels.old]" in note
@@ -282,6 +286,16 @@ def test_an_extension_in_c_gets_a_compiler_when_it_turns_out_to_need_one(bench: 
         assert str(bench.base).encode() not in z.read("fast_c.abi3.so")
 
 
+def test_a_wheel_for_every_platform_that_does_without_a_compiler_is_told(bench: Bench) -> None:
+    files = {**pieces("slow", "1.0", c="fast.c", optional=True), "fast.c": C}
+    bench.index.put("slow", "slow-1.0.tar.gz", pack(files))
+    for _ in range(2):
+        builder = bench.builder()
+        found = solve(bench.question("slow"), builder)
+        assert found.made["slow"].built is not None and not found.made["slow"].built.compiler
+        assert "[wheels.slow] compiler = true" in builder.notes["slow"]
+
+
 def test_a_wheel_file_is_kept_by_its_hash(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x")
     path, sha256 = keep_file(tmp_path / "x", tmp_path / "cache")
@@ -295,9 +309,8 @@ def test_what_is_compiled_for_another_kind_of_machine_is_told_before_long(bench:
     unbuilt = pin_sdist(
         "fast", list_sdists("fast", (bench.index.url,), Target(AMD, "3.11"), AS_OF)[0], "pack x wants fast", bench.home
     )
-    place = Place(bench.config, AS_OF, DEFAULT, bench.base, bench.pin, bench.nix)
     with pytest.raises(NoWheel, match="has to be compiled for linux/arm64") as e:
-        WheelBuilder(place, bench.home, bench.steps).make(unbuilt, "linux/arm64")
+        bench.builder().make(unbuilt, "linux/arm64")
     assert e.value.where == "pack x wants fast" and 'platforms = ["linux/amd64"]' in e.value.fix
 
 
