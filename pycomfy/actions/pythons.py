@@ -95,7 +95,7 @@ def resolve(asked: Resolution, home: Home, progress: Progress) -> Resolved:
             raise_all(_told_once(parts(e), platforms))
             raise
     notes = dict.fromkeys(note for _, told in found.values() for note in told)
-    notes |= dict.fromkeys(builder.notes[name] for name in sorted(builder.notes))
+    notes |= dict.fromkeys([*(builder.notes[name] for name in sorted(builder.notes)), *builder.tell_unused()])
     wheels = {p: found[p][0] for p in platforms}
     compiled = {p for p in platforms if any(w.built is not None and w.built.compiler for w in wheels[p])}
     return Resolved(wheels, tuple(notes), {p: builder.compilers[p] for p in compiled})

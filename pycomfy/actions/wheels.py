@@ -13,7 +13,8 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from pycomfy.actions.realise import host_platform
-from pycomfy.errors import BuildFailed, MissingTool, NoWheel, PycomfyError
+from pycomfy.actions.together import parts
+from pycomfy.errors import BuildFailed, MissingTool, NoSolution, NoWheel, PycomfyError
 from pycomfy.flow.lock.building import (
     FOR_ALL,
     Recipe,
@@ -78,6 +79,8 @@ class WheelBuilder:
         """The Debian roots with compilers that were needed."""
         self.notes: dict[str, str] = {}
         """Remarks for the user, by package."""
+        self.names: set[str] = set()
+        """What was built, by the names that `[wheels.NAME]` may have."""
         self._known = BuiltWheels(home.cache)
         self._sections = {canonicalize_name(name): section for name, section in place.config.wheels.items()}
         self._roots: dict[tuple[PlatformName, bool], Root] = {}
@@ -92,10 +95,12 @@ class WheelBuilder:
         host = host_platform()
         with self._lock:
             made = self._built(unbuilt, host)
+            name = canonicalize_name(unbuilt.name)
+            self.names |= {name, canonicalize_name(made.wheel.name)}
             if made.halved:
-                self.notes[unbuilt.name] = (
+                self.notes[name] = (
                     f"{unbuilt.label} was built without a compiler, which it looks for; to build it with one, add to "
-                    f"pycomfy.toml: [wheels.{unbuilt.name}] compiler = true"
+                    f"pycomfy.toml: [wheels.{name}] compiler = true"
                 )
             if platform == host:
                 return made.wheel, made.file
@@ -105,6 +110,13 @@ class WheelBuilder:
                 return made.wheel, made.file
             recipe = self._recipe(unbuilt, platform, self._read_hints(unbuilt))
             return made.wheel.model_copy(update={"built": recipe.built}), made.file
+
+    def tell_unused(self) -> list[str]:
+        """A remark for each table of pycomfy.toml about a package that was not built."""
+        unused = sorted(self._sections.keys() - self.names)
+        return [
+            f"[wheels.{name}] in pycomfy.toml does nothing: {name} is not wanted, or has no source" for name in unused
+        ]
 
     def _check_platform(self, unbuilt: Unbuilt, platform: PlatformName) -> None:
         """Raise `NoWheel` if this machine's Nix cannot run programs of `platform`."""
@@ -166,7 +178,15 @@ class WheelBuilder:
             return ()
         target = Target(platform, self.place.config.python)
         wants = list_wants(f"building {unbuilt.label}", texts, f"what building {unbuilt.label} requires")
-        pylock = compile_pylock(Question([wants], target, self.place.as_of, reach=self.place.reach), self.home.cache)
+        question = Question([wants], target, self.place.as_of, reach=self.place.reach)
+        try:
+            pylock = compile_pylock(question, self.home.cache)
+        except PycomfyError as e:
+            for problem in parts(e):
+                if isinstance(problem, NoWheel | NoSolution):
+                    table = f"[wheels.{canonicalize_name(unbuilt.name)}]"
+                    problem.fix = f'name packages for building it that have wheels: {table} requires = ["NAME==…"]'
+            raise
         return tuple(map(public_wheel, choose_wheels(pylock, platform, self.place.config.python)))
 
     def _root(self, platform: PlatformName, *, compilers: bool = False) -> Root:
@@ -231,7 +251,7 @@ class WheelBuilder:
                 return MissingTool(what, where=f"this machine's Nix; the full log is {log}", fix=fix)
         lines = _log_lines(log, unbuilt.name)[-_TAIL:]
         tail = "; its last lines:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
-        table = f'[wheels.{unbuilt.name}] requires = ["…"], compiler = true, apt = ["…"]'
+        table = f'[wheels.{canonicalize_name(unbuilt.name)}] requires = ["…"], compiler = true, apt = ["…"]'
         return NoWheel(
             f"{unbuilt.label} exists as source only for {recipe.platform}, and its build fails",
             where=f"{unbuilt.wanted or 'the Python requirements'}; the full log is {log}{tail}",

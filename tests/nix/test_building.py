@@ -221,6 +221,23 @@ def test_a_table_in_pycomfy_toml_builds_what_has_wheels_too(bench: Bench) -> Non
     assert wheels["base"].version == "2.0" and wheels["base"].built is not None and sorted(found.made) == ["base"]
 
 
+def test_a_table_that_does_nothing_is_told(bench: Bench) -> None:
+    bench.config = parse_config("[wheels.Nothing]\n[wheels.base]\n")
+    bench.index.put("base", "base-2.0.tar.gz", pack(pieces("base", "2.0")))
+    builder = bench.builder()
+    solve(bench.question("base"), builder)
+    (note,) = builder.tell_unused()
+    assert note.startswith("[wheels.nothing] in pycomfy.toml does nothing")
+
+
+def test_a_build_needs_packages_that_have_wheels(bench: Bench) -> None:
+    bench.index.put("tool", "tool-1.0.tar.gz", b"x")
+    bench.index.put("only", "only-1.0.tar.gz", pack(pieces("only", "1.0", ["tool"])))
+    with pytest.raises(NoWheel, match="tool==1.0 has no wheel") as e:
+        bench.solve("only")
+    assert "building only 1.0 wants tool" in e.value.where and "[wheels.only] requires" in e.value.fix
+
+
 def test_an_old_wheel_that_newer_sources_follow_is_told(bench: Bench) -> None:
     bench.index.add("old", "1.0", uploaded="2021-01-01T00:00:00Z")
     bench.index.add("fine", "1.0", uploaded="2021-01-01T00:00:00Z")
