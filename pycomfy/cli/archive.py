@@ -17,6 +17,7 @@ _MOST_SHOWN = 20
 app = typer.Typer(
     help="Keep every source of every version, so that old versions come back when nothing else is left.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -1,9 +1,11 @@
 """`pycomfy catalog`: which node packs there are, and which node types are whose."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -15,7 +17,9 @@ from pycomfy.flow.catalogue.model import Listing
 from pycomfy.outside.home import find_home
 
 app = typer.Typer(
-    help="Look up node packs and their node types; offline once the catalogue was fetched.", no_args_is_help=True
+    help="Look up node packs and their node types; offline once the catalogue was fetched.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -96,9 +100,8 @@ def resolve(
     if as_json:
         print(json.dumps([_answer_as_dict(a) for a in answers], indent=1, ensure_ascii=False))
         return
-    for answer in answers:
-        since = f", ComfyUI {answer.since} has it" if answer.since is not None else ""
-        print(f"{answer.type}\t{answer.answer or '-'}\t{answer.reason}{since}")
+    for answer, line in zip(answers, _lines([(a.type, a.answer or "-", _reason(a)) for a in answers]), strict=True):
+        print(line)
         if answer.answer is None:
             for pack in answer.candidates:
                 print(f"  {pack.url}  ({describe(pack)})")
@@ -123,6 +126,18 @@ def as_dict(pack: Listing) -> dict[str, object]:
     }
 
 
+def _reason(answer: Answer) -> str:
+    return answer.reason + (f", ComfyUI {answer.since} has it" if answer.since is not None else "")
+
+
+def _lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Columns for a person; a program splits at tabs."""
+    if not Console().is_terminal:
+        return ["\t".join(row) for row in rows]
+    wide = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(set_cell_size(text, n) for text, n in zip(row, wide, strict=True)).rstrip() for row in rows]
+
+
 def _answer_as_dict(answer: Answer) -> dict[str, object]:
     return {
         "type": answer.type,
@@ -141,9 +156,10 @@ def _table(packs: list[Listing]) -> None:
         return
     table = Table(box=None, header_style="dim", pad_edge=False)
     for title in ("repository", "stars", "updated", "types", "title"):
-        table.add_column(title, justify="right" if title in ("stars", "types") else "left")
+        # A repository must be readable in full: it is what `catalog show` and `--prefer` want to be told.
+        table.add_column(title, justify="right" if title in ("stars", "types") else "left", no_wrap=title != "title")
     for pack in packs:
         stars = "" if pack.stars is None else str(pack.stars)
-        place = escape(pack.url.removeprefix("https://"))
+        place = escape(pack.url.removeprefix("https://").removeprefix("github.com/"))
         table.add_row(place, stars, pack.updated or "", str(len(pack.types)), escape(pack.title))
     console.print(table)

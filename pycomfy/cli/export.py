@@ -35,7 +35,9 @@ def export(
     models: Annotated[bool, typer.Option("--models", help="Put the models in, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Write a version with all its sources to one file, which builds the same image elsewhere without a network.
+    """Write a version with all its sources to one file, or the file of another tool.
+
+    The one file builds the same image elsewhere without a network.
 
     With `--format` it is another tool's file, which has no sources, and says less: what it leaves out is told.
 

@@ -31,7 +31,9 @@ def import_(
     name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call the workflow.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Take a bundle's version into the library and its sources into the archive, once every byte was checked.
+    """Take in a bundle's version, or make a folder to lock of another tool's file.
+
+    A bundle's version goes into the library and its sources into the archive, once every byte was checked.
 
     Of another tool's file it makes a folder with a pycomfy.toml, and the workflow if there is one, for `pycomfy lock`.
     What cannot be carried over is told. Nothing is fetched.

@@ -40,7 +40,10 @@ def lock(
     ] = None,
     update: Annotated[
         list[str] | None,
-        typer.Option(metavar="all|comfyui|base|python|models|PACK", help="Renew only this of the lock. Repeatable."),
+        typer.Option(
+            metavar="WHAT",
+            help="Renew only this of the lock: comfyui, base, python, models, a pack's name, or all. Repeatable.",
+        ),
     ] = None,
     as_of: Annotated[
         str | None, typer.Option(metavar="DATE", help="Take Python packages as they were then, like 2025-12-05.")

@@ -22,6 +22,7 @@ CHECK_FAILED = 3
 app = typer.Typer(
     help="Get the models that workflows need: kept once, by content, and checked against the lock.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -21,7 +21,7 @@ from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.catalogue.models import ListedModel, choose_model, parse_models
 from pycomfy.flow.catalogue.parse import parse_catalogue
 from pycomfy.flow.catalogue.pattern import parse_pattern
-from pycomfy.flow.catalogue.place import find_place
+from pycomfy.flow.catalogue.place import find_place, has_words
 from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.home import Home
 from pycomfy.outside.lists import (
@@ -75,7 +75,7 @@ def update_catalogue(
             lists = lists_of_repository(repository, home)
             origins, listings = _read_lists(lists, docs, home, remarks)
         except PycomfyError as e:
-            remarks.append(f"{repository} cannot be used, so its last release is: {e.what}")
+            remarks.append(f"the last release is taken, as the newest lists cannot be had: {e.what}")
             lists = lists_of_wheel(wheel, home)
             origins, listings = _read_lists(lists, docs, home, remarks)
         since: Mapping[str, str] = {}
@@ -263,7 +263,10 @@ class Catalogue:
 
     def search(self, text: str, limit: int = 20) -> list[Listing]:
         """Packs whose title, author, description, address or types have all the words; those that list a type of that
-        very name first, then the best known of those that fit well."""
+        very name first, then the best known of those that fit well.
+
+        `helper` finds VideoHelperSuite too, which is one word to the full-text index.
+        """
         words = [f'"{word}"*' for word in text.replace('"', " ").split()[:20]]
         if not words:
             return []
@@ -275,9 +278,13 @@ class Catalogue:
                 " WHERE packs_fts MATCH ? ORDER BY rank, rowid LIMIT 200",
                 " ".join(words),
             )
-            self._load({row["id"] for row in (*exact, *found)})
-        packs = {row["id"]: self._packs[row["id"]] for row in found}
-        fit = {row["id"]: row["rank"] - math.log1p(packs[row["id"]].stars or 0) / 5 for row in found}
+            names = self._all("SELECT id, title || ' ' || url AS name FROM packs ORDER BY id")
+            named = [row["id"] for row in names if has_words(row["name"], text.split())]
+            self._load({*(row["id"] for row in (*exact, *found)), *named})
+        fits = {row["id"]: float(row["rank"]) for row in found}
+        fits |= dict.fromkeys(named, min(fits.values(), default=0.0))
+        packs = {number: self._packs[number] for number in fits}
+        fit = {number: fits[number] - math.log1p(pack.stars or 0) / 5 for number, pack in packs.items()}
         best = [
             *rank([self._packs[row["id"]] for row in exact]),
             *(packs[i] for i in sorted(packs, key=fit.__getitem__)),

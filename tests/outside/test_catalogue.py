@@ -138,6 +138,16 @@ def test_search_finds_words_anywhere_and_whole_types_first(home: Home, tmp_path:
         assert catalogue.search('"; NEAR( * OR') == [] and catalogue.search("  ") == []
 
 
+def test_search_finds_the_words_that_are_written_together_in_a_name(home: Home, tmp_path: Path) -> None:
+    one, other = "https://github.com/ann/ComfyUI-VideoHelperSuite", "https://github.com/bo/some"
+    packs = {other: (["X"], {"title_aux": "Video, a helper"}), one: (["Y"], {"title_aux": one.rsplit("/", 1)[1]})}
+    fill(home, tmp_path / "manager", lists(packs, (), {one: {"stars": 1000}}))
+    with Catalogue(home) as catalogue:
+        assert [p.url for p in catalogue.search("video helper")] == [one, other]
+        assert [p.url for p in catalogue.search("helpersuite")] == []
+        assert [p.url for p in catalogue.search("videohelpers")] == [one]
+
+
 def test_no_catalogue_and_no_database_say_how_to_get_one(home: Home) -> None:
     with pytest.raises(NotFound) as e:
         Catalogue(home)

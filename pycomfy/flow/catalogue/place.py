@@ -1,6 +1,7 @@
 """Where a node pack is: the many ways of writing a repository's address, as one."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pycomfy.errors import BadConfig
@@ -19,6 +20,8 @@ _INSIDE = re.compile(
 )
 _SHORT = re.compile(_OWNER_REPO, re.ASCII)
 _WWW = re.compile(r"^https://www\.(?=(?:github|gitlab)\.com/)", re.IGNORECASE)
+# VideoHelperSuite, ComfyUI_LLM2, rgthree-comfy: what a person takes for the words of a name.
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _PYTHON = re.compile(r"^https://[^\s?#]+\.py$")
 
 
@@ -60,3 +63,9 @@ def find_place(text: str) -> Place | None:
         # A repository may be called so.
         file = file if inside else None
     return Place(url, address.identity, file)
+
+
+def has_words(name: str, begun: Sequence[str]) -> bool:
+    """Whether each of these begins a word of the name, in whatever case."""
+    words = [word.casefold() for word in _WORD.findall(name)]
+    return all(any(word.startswith(start.casefold()) for word in words) for start in begun)
