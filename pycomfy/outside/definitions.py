@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from pycomfy.errors import BadInput, NotFound, Unreachable
+from pycomfy.outside import download
+from pycomfy.outside.network import public
 
 MAX_BYTES = 256 * 1024 * 1024
-TIMEOUT = 60.0  # seconds; a server with many packs takes a while to list them
 
 
 def read_definitions(source: str) -> dict[str, Any]:
@@ -18,14 +17,15 @@ def read_definitions(source: str) -> dict[str, Any]:
     Raises `NotFound`, `Unreachable`, or `BadInput` for an answer that is no `/object_info`.
     """
     data = _fetch(source) if source.startswith(("http://", "https://")) else _read(source)
+    where = public(source)
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as e:
-        raise BadInput(f"not JSON: {e}", where=source, fix=_FIX) from e
+        raise BadInput(f"not JSON: {e}", where=where, fix=_FIX) from e
     if isinstance(value, dict) and isinstance(value.get("object_info"), dict):
         value = value["object_info"]
     if not isinstance(value, dict) or not all(isinstance(v, dict) and "input" in v for v in value.values()):
-        raise BadInput("JSON, but no node definitions", where=source, fix=_FIX)
+        raise BadInput("JSON, but no node definitions", where=where, fix=_FIX)
     return value
 
 
@@ -46,15 +46,7 @@ def _read(source: str) -> bytes:
 
 def _fetch(source: str) -> bytes:
     url = source if source.rstrip("/").endswith("object_info") else source.rstrip("/") + "/object_info"
-    data = bytearray()
     try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=TIMEOUT) as response:
-            if response.is_error:
-                raise Unreachable(f"the server answered {response.status_code}", where=url, fix=_FIX)
-            for chunk in response.iter_bytes():
-                data += chunk
-                if len(data) > MAX_BYTES:
-                    raise BadInput(f"more than {MAX_BYTES >> 20} MiB", where=url, fix=_FIX)
-    except (httpx.HTTPError, httpx.InvalidURL) as e:
-        raise Unreachable(f"cannot ask it: {e}", where=url, fix="start ComfyUI there, or give a saved file") from e
-    return bytes(data)
+        return download.read(url, limit=MAX_BYTES, tries=1)
+    except Unreachable as e:
+        raise Unreachable(e.what, where=e.where, fix="start ComfyUI there, or give a saved file") from e

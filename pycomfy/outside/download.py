@@ -10,9 +10,10 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +22,19 @@ import httpx
 from pycomfy.errors import BadInput, HashMismatch, PycomfyError, Unreachable, raise_all
 from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.home import find_home
-from pycomfy.outside.network import Again, Client, NoServer, check_status, local_path, make_client, public, retry
+from pycomfy.outside.network import (
+    TRIES,
+    Again,
+    Client,
+    NoServer,
+    check_status,
+    local_path,
+    make_client,
+    public,
+    read_body,
+    retry,
+    too_long,
+)
 from pycomfy.outside.stop import stoppable
 from pycomfy.progress import Progress, Silent, Task
 
@@ -117,10 +130,16 @@ def _keep(fill: Callable[[IO[bytes]], None], cache: Path) -> tuple[Path, str]:
 
 
 def _read_into(out: IO[bytes], url: str, limit: int) -> None:
+    def take(chunks: Iterable[bytes]) -> None:
+        for chunk in chunks:
+            out.write(chunk)
+            if out.tell() > limit:
+                raise too_long(url, limit)
+
     path = local_path(url)
     if path is not None:
         with _file_errors(url, path), path.open("rb") as f:
-            shutil.copyfileobj(f, out, _CHUNK)
+            take(iter(partial(f.read, _CHUNK), b""))
         return
 
     def attempt() -> None:
@@ -128,10 +147,7 @@ def _read_into(out: IO[bytes], url: str, limit: int) -> None:
         out.truncate()
         with client.stream("GET", url) as answer:
             check_status(url, answer)
-            for chunk in answer.iter_bytes(_CHUNK):
-                out.write(chunk)
-                if out.tell() > limit:
-                    raise Unreachable(f"the file has more than {limit} bytes", where=public(url), fix="check the URL")
+            take(answer.iter_bytes(_CHUNK))
 
     with make_client() as client:
         retry(url, attempt)
@@ -142,17 +158,16 @@ def is_kept(sha256: str, cache: Path) -> bool:
     return (cache / "sha256" / sha256[:2] / sha256).is_file()
 
 
-def read(url: str, *, limit: int) -> bytes:
+def read(url: str, *, limit: int, tries: int = TRIES) -> bytes:
     """A small file that nobody has hashed, such as a signed index: at most `limit` bytes. Raises `Unreachable`."""
     path = local_path(url)
-    if path is not None:
-        with _file_errors(url, path), path.open("rb") as f:
-            data = f.read(limit + 1)
-    else:
+    if path is None:
         with make_client() as client:
-            data = retry(url, lambda: _read_once(client, url, limit))
+            return retry(url, lambda: _read_once(client, url, limit), tries=tries)
+    with _file_errors(url, path), path.open("rb") as f:
+        data = f.read(limit + 1)
     if len(data) > limit:
-        raise Unreachable(f"the answer has more than {limit} bytes", where=url, fix="check the address")
+        raise too_long(url, limit)
     return data
 
 
@@ -293,15 +308,9 @@ def _is_there(path: Path, file: File) -> bool:
 
 
 def _read_once(client: httpx.Client, url: str, limit: int) -> bytes:
-    """At most one chunk more than `limit` bytes."""
-    data = bytearray()
     with client.stream("GET", url) as answer:
         check_status(url, answer)
-        for chunk in answer.iter_bytes(_CHUNK):
-            data += chunk
-            if len(data) > limit:
-                break
-    return bytes(data)
+        return read_body(url, answer, limit)
 
 
 @contextlib.contextmanager

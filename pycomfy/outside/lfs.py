@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import httpx
-
 from pycomfy.errors import HashMismatch, PycomfyError, Unreachable, Unresolved
 from pycomfy.outside import download
 from pycomfy.outside.git import Repository
-from pycomfy.outside.network import check_status, local_path, make_client, public, retry
+from pycomfy.outside.network import check_status, local_path, make_client, public, read_body, retry
 
 LARGEST_POINTER = 1024
 MOST_ANSWER = 4 << 20
@@ -147,16 +145,17 @@ def _ask(repository: Repository, pointers: Sequence[Pointer]) -> Iterator[Mappin
     headers = {"Accept": _TYPE, "Content-Type": _TYPE}
     with make_client() as client:
 
-        def post() -> httpx.Response:
-            answer = client.post(url, content=json.dumps(question), headers=headers)
-            if answer.status_code == 401 and (login := _login_of_helper(repository, url)) is not None:
-                answer = client.post(url, content=json.dumps(question), headers={**headers, "Authorization": login})
-            check_status(url, answer)
-            return answer
+        def post(login: str | None = None) -> bytes:
+            more = {"Authorization": login} if login is not None else {}
+            with client.stream("POST", url, content=json.dumps(question), headers={**headers, **more}) as answer:
+                if answer.status_code != 401 or login is not None or (own := _login_of_helper(repository, url)) is None:
+                    check_status(url, answer)
+                    return read_body(url, answer, MOST_ANSWER)
+            return post(own)
 
-        answer = retry(url, post)
+        data = retry(url, post)
     try:
-        value = json.loads(answer.content[:MOST_ANSWER])
+        value = json.loads(data)
     except (ValueError, RecursionError) as e:
         raise Unreachable("the LFS server does not answer in JSON", where=public(url), fix="try again later") from e
     objects = value.get("objects") if isinstance(value, dict) else None

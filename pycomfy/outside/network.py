@@ -40,6 +40,14 @@ class NoServer(Unreachable):
     """The server cannot be reached at all: trying its other files would only take long."""
 
 
+class Refusal(Unreachable):
+    """The server answered that it does not give that; `status` is HTTP's."""
+
+    def __init__(self, status: int, *, where: str, fix: str) -> None:
+        super().__init__(f"the server refuses: HTTP {status}", where=where, fix=fix)
+        self.status = status
+
+
 class Again(Exception):
     """A failure that may pass. `wait`: seconds the server asks for."""
 
@@ -105,13 +113,15 @@ def make_client(auth: httpx.Auth | None = None) -> Client:
     )
 
 
-def retry(url: str, attempt: Callable[[], T], sleep: Callable[[float], object] = time.sleep) -> T:
+def retry(
+    url: str, attempt: Callable[[], T], sleep: Callable[[float], object] = time.sleep, *, tries: int = TRIES
+) -> T:
     """What `attempt` returns, tried again where the failure may pass. Raises `Unreachable` when patience ends."""
-    for number in range(1, TRIES + 1):
+    for number in range(1, tries + 1):
         try:
             return attempt()
         except (Again, httpx.TransportError) as e:
-            if number == TRIES or "CERTIFICATE_VERIFY_FAILED" in str(e):
+            if number == tries or "CERTIFICATE_VERIFY_FAILED" in str(e):
                 raise _unreachable(url, e) from e
             wait = e.wait if isinstance(e, Again) else 0.0
             sleep(min(max(wait, PAUSE * 2 ** (number - 1)), LONGEST_PAUSE))
@@ -138,8 +148,8 @@ def _unreachable(url: str, error: Exception) -> Unreachable:
 
 
 def check_status(url: str, answer: httpx.Response, denied: str = DENIED) -> None:
-    """Raises `Again` for a status that may pass, `Unreachable` for another that is no success; `denied` is what mends
-    a refusal for want of a login."""
+    """Raises `Again` for a status that may pass, `Refusal` for another that is no success; `denied` is what mends a
+    refusal for want of a login."""
     status = answer.status_code
     if answer.is_success:
         return
@@ -151,7 +161,21 @@ def check_status(url: str, answer: httpx.Response, denied: str = DENIED) -> None
         fix = "the file is gone: lock again, or take it from an archive that has it"
     else:
         fix = "check the address"
-    raise Unreachable(f"the server refuses: HTTP {status}", where=public(url), fix=fix)
+    raise Refusal(status, where=public(url), fix=fix)
+
+
+def read_body(url: str, answer: httpx.Response, limit: int) -> bytes:
+    """What the server sends, of at most `limit` bytes. Raises `Unreachable` as soon as there are more."""
+    data = bytearray()
+    for chunk in answer.iter_bytes():
+        data += chunk
+        if len(data) > limit:
+            raise too_long(url, limit)
+    return bytes(data)
+
+
+def too_long(url: str, limit: int) -> Unreachable:
+    return Unreachable(f"the answer has more than {limit} bytes", where=public(url), fix="check the address")
 
 
 def _retry_after(text: str) -> float:

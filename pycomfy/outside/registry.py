@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from pycomfy.errors import PycomfyError, Unreachable
+from pycomfy.errors import PycomfyError
 from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.catalogue.place import find_place
 from pycomfy.outside import download
+from pycomfy.outside.network import Refusal
 
 ADDRESS = "https://api.comfy.org"
 MOST_BYTES = 8 << 20
@@ -57,14 +58,11 @@ class Registry:
         if path not in self._answers:
             try:
                 self._answers[path] = json.loads(download.read(f"{self.address}/{path}", limit=MOST_BYTES))
-            except Unreachable as e:
-                if not re.search(r"HTTP 4(00|04|10)\b", e.what):
+            except PycomfyError as e:
+                if not (isinstance(e, Refusal) and e.status in (400, 404, 410)):
                     self.remark = f"the Comfy registry could not be asked: {e.what}"
                     return None
                 self._answers[path] = None
-            except PycomfyError as e:
-                self.remark = f"the Comfy registry could not be asked: {e.what}"
-                return None
             except (ValueError, RecursionError):
                 self.remark = f"the Comfy registry at {self.address} does not answer in JSON"
                 return None

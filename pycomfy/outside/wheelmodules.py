@@ -17,7 +17,7 @@ from pycomfy.flow.archive.storepath import FixedOutput
 from pycomfy.flow.lock.model import Wheel
 from pycomfy.outside.files import write_file
 from pycomfy.outside.home import Home
-from pycomfy.outside.network import Client, Stopped, check_status, local_path, make_client, retry
+from pycomfy.outside.network import Client, Stopped, check_status, local_path, make_client, read_body, retry
 
 JOBS = 8
 MOST_MODULES = 200_000
@@ -103,15 +103,10 @@ def _end_of(url: str, client: Client) -> bytes:
 
 def _fetch(url: str, range_: str, client: Client) -> bytes:
     def once() -> bytes:
-        data = bytearray()
         headers = {"Accept-Encoding": "identity", "Range": range_}
         with client.stream("GET", url, headers=headers) as answer:
             check_status(url, answer)
             most = _LARGEST_LIST if answer.status_code == 206 else _SMALL
-            for chunk in answer.iter_raw():
-                data += chunk
-                if len(data) > most:
-                    raise ValueError("more was sent than was asked for")
-        return bytes(data)
+            return read_body(url, answer, most)
 
     return retry(url, once)

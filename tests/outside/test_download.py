@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.errors import BadInput, HashMismatch, Problems, Unreachable
+from pycomfy.errors import BadInput, HashMismatch, Problems, PycomfyError, Unreachable
 from pycomfy.outside import network
-from pycomfy.outside.download import File, fetch, fetch_all, read
+from pycomfy.outside.definitions import read_definitions
+from pycomfy.outside.download import File, fetch, fetch_all, fetch_unpinned, read
+from pycomfy.outside.media.read import read_workflow
 
 
 def sha256(data: bytes) -> str:
@@ -165,3 +167,28 @@ def test_reading_is_bounded(site: Site) -> None:
     assert read(f"{site.url}/a", limit=1000) == b"x" * 1000
     with pytest.raises(Unreachable, match="999"):
         read(f"{site.url}/a", limit=999)
+
+
+def test_a_file_of_this_machine_is_bounded_as_well(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 1000)
+    url = (tmp_path / "a").as_uri()
+    assert fetch_unpinned(url, cache=tmp_path / "cache", limit=1000)[0].read_bytes() == b"x" * 1000
+    with pytest.raises(Unreachable, match="more than 999 bytes"):
+        fetch_unpinned(url, cache=tmp_path / "other", limit=999)
+    with pytest.raises(Unreachable, match="more than 999 bytes"):
+        read(url, limit=999)
+    assert not list((tmp_path / "other").rglob("*.part*"))
+
+
+def test_no_refusal_shows_a_password(site: Site) -> None:
+    site.files["/a"] = b"x" * 1000
+    address = site.url.replace("http://", "http://me:s3cr3t@")
+    for ask in (
+        lambda: read(f"{address}/a", limit=10),
+        lambda: read(f"{address}/none", limit=10),
+        lambda: read_workflow(f"{address}/a"),
+        lambda: read_definitions(address),
+    ):
+        with pytest.raises(PycomfyError) as error:
+            ask()
+        assert "s3cr3t" not in str(error.value)

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
-from pycomfy.errors import BadInput, BadWorkflow, NotFound, Unreachable
+from pycomfy.errors import BadInput, BadWorkflow, NotFound
 from pycomfy.flow.workflow.model import Workflow
 from pycomfy.flow.workflow.parse import parse_workflow
+from pycomfy.outside import download
 from pycomfy.outside.media.find import find_workflow
+from pycomfy.outside.network import Refusal, public
 
 MAX_DOWNLOAD = 256 * 1024 * 1024
-TIMEOUT = 30.0
 
 
 def is_url(source: str) -> bool:
@@ -36,7 +35,7 @@ def read_workflow_bytes(source: str) -> bytes:
     if source == "-":
         return find_workflow(_bounded(sys.stdin.buffer), where="standard input")
     if is_url(source):
-        return find_workflow(io.BytesIO(_download(source)), where=source)
+        return find_workflow(io.BytesIO(_download(source)), where=where_of(source))
     path = Path(source)
     if path.is_dir():
         path = path / "workflow.json"
@@ -52,8 +51,8 @@ def read_workflow_bytes(source: str) -> bytes:
 
 
 def where_of(source: str) -> str:
-    """How errors call a source."""
-    return "standard input" if source == "-" else source
+    """How errors call a source: a URL without its login."""
+    return "standard input" if source == "-" else public(source) if is_url(source) else source
 
 
 def name_of(source: str) -> str:
@@ -75,17 +74,9 @@ def _bounded(stream: BinaryIO, where: str = "standard input") -> BinaryIO:
 
 
 def _download(url: str) -> bytes:
-    data = bytearray()
     try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=TIMEOUT) as response:
-            if response.status_code == 404:
-                raise NotFound("the server has no such file (404)", where=url, fix="check the URL")
-            if response.is_error:
-                raise Unreachable(f"the server answered {response.status_code}", where=url, fix="check the URL")
-            for chunk in response.iter_bytes():
-                data += chunk
-                if len(data) > MAX_DOWNLOAD:
-                    raise BadWorkflow(f"more than {MAX_DOWNLOAD >> 20} MiB", where=url, fix="give a workflow's URL")
-    except (httpx.HTTPError, httpx.InvalidURL) as e:
-        raise Unreachable(f"cannot fetch it: {e}", where=url, fix="check the URL and the network") from e
-    return bytes(data)
+        return download.read(url, limit=MAX_DOWNLOAD, tries=1)
+    except Refusal as e:
+        if e.status == 404:
+            raise NotFound("the server has no such file (404)", where=e.where, fix="check the URL") from e
+        raise

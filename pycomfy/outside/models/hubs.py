@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pycomfy.errors import BadConfig, Unreachable
 from pycomfy.flow.lock.origin import Hubs
 from pycomfy.outside.credentials import Credentials, Token, find_origin
-from pycomfy.outside.network import Client, check_status, make_client, public, retry
+from pycomfy.outside.network import Client, check_status, make_client, public, read_body, retry
 
 MOST_BYTES = 32 << 20
 """Of an answer that is no model."""
@@ -62,14 +62,9 @@ def ask(client: Client, hubs: Hubs, url: str, body: Mapping[str, object] | None 
     """What a hub answers to GET, or to POST with a JSON `body`. Raises `Unreachable`."""
 
     def attempt() -> bytes:
-        data = bytearray()
         with client.stream("GET" if body is None else "POST", url, json=body) as answer:
             check_status(url, answer, denied(url, hubs))
-            for chunk in answer.iter_bytes():
-                data += chunk
-                if len(data) > MOST_BYTES:
-                    raise Unreachable("the answer is too long", where=public(url), fix="check the address")
-        return bytes(data)
+            return read_body(url, answer, MOST_BYTES)
 
     return retry(url, attempt)
 
