@@ -20,10 +20,13 @@ in
   # The same with compilers, for wheels that are built from source. It is in no image.
   compilers =
     platform: root:
-    fetch.given {
+    let
       name = "debian-compilers-${arch platform}";
+    in
+    fetch.given {
+      inherit name;
       hash = root.tree;
-      how = "pycomfy build puts the Debian with compilers into the store";
+      how = "python3 nix/builders/root.py --lock pycomfy.lock --platform ${platform} --compilers ${name}";
     };
 
   # The same path, unpacked by nixpkgs' Python from the pinned packages.

@@ -4,7 +4,8 @@
     python3 root.py SPEC.json OUT
         SPEC.json is {"debs": [{"name": "bash", "path": "/somewhere/bash.deb"}, ...]}
     python3 root.py --lock pycomfy.lock --platform linux/amd64 OUT
-        downloads the packages that the lock names, and checks them
+        downloads the packages that the lock names, and checks them; with `--compilers` before OUT, those of the Debian
+        in which Python packages are compiled
 
 In a Nix derivation the environment's `specPath` and `out` stand for the two arguments of the first form. The same are
 names, contents, symlinks and executable bits: what Nix keeps of a tree. Standard library only; Python 3.9 or later.
@@ -400,9 +401,9 @@ class Pinned:
     size: int
 
 
-def read_lock(text: str, platform: str) -> list[Pinned]:
-    """The packages a lock pins for a platform."""
-    root = json.loads(text)["platforms"][platform]["root"]
+def read_lock(text: str, platform: str, part: str = "root") -> list[Pinned]:
+    """The packages a lock pins for a platform: for its "root", or its "compilers"."""
+    root = json.loads(text)["platforms"][platform][part]
     return [
         Pinned(p["name"], f"{root['archives'][p['archive']].rstrip('/')}/{p['path']}", p["sha256"], p["size"])
         for p in root["packages"]
@@ -425,10 +426,10 @@ def fetch(pinned: Pinned, folder: Path) -> tuple[str, Path]:
     return pinned.name, path
 
 
-def unpack_lock(lock: Path, platform: str, out: Path) -> None:
+def unpack_lock(lock: Path, platform: str, out: Path, part: str = "root") -> None:
     """Download the packages a lock names, check them, unpack them."""
     try:
-        pinned = read_lock(lock.read_text(encoding="utf-8"), platform)
+        pinned = read_lock(lock.read_text(encoding="utf-8"), platform, part)
     except (ValueError, LookupError, TypeError) as e:
         raise Refused(f"{lock} is no lock for {platform}: {e!r}") from e
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(8) as pool:
@@ -447,8 +448,9 @@ def main(arguments: list[str] | None = None) -> str | int:
     """Do what the module's text says. Returns 0, or the reason why there is no tree."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        if given[:1] == ["--lock"] and given[2:3] == ["--platform"] and len(given) == 5:
-            unpack_lock(Path(given[1]), given[3], Path(given[4]))
+        compilers = given[4:5] == ["--compilers"]
+        if given[:1] == ["--lock"] and given[2:3] == ["--platform"] and len(given) == 5 + compilers:
+            unpack_lock(Path(given[1]), given[3], Path(given[-1]), "compilers" if compilers else "root")
             return 0
         spec = given[0] if given else os.environ.get("specPath", "")
         out = given[1] if len(given) > 1 else os.environ.get("out", "")

@@ -269,13 +269,17 @@ class CommandLine(Case):
             for n in ("a", "base")
         ]
         lock = self.folder / "pycomfy.lock"
+        root = {"archives": [self.folder.as_uri()], "packages": packages}
         text = json.dumps(
-            {"platforms": {"linux/amd64": {"root": {"archives": [self.folder.as_uri()], "packages": packages}}}}
+            {"platforms": {"linux/amd64": {"root": root, "compilers": {**root, "packages": packages[1:]}}}}
         )
         lock.write_text(text)
         out = self.folder / "out"
         self.assertEqual(self.run_it("--lock", str(lock), "--platform", "linux/amd64", str(out)).stderr, "")
         self.assertTrue((out / "etc/l").is_symlink())
+        other = self.folder / "compilers"
+        done = self.run_it("--lock", str(lock), "--platform", "linux/amd64", "--compilers", str(other))
+        self.assertEqual((done.stderr, (other / "etc/l").is_symlink()), ("", False))
         lock.write_text(text.replace(_sha256(self.folder / "a.deb"), "0" * 64))
         done = self.run_it("--lock", str(lock), "--platform", "linux/amd64", str(self.folder / "out2"))
         self.assertEqual(done.returncode, 1)

@@ -93,10 +93,11 @@ def _sdists(name: str, offers: Sequence[Offer], target: Target, as_of: datetime 
             continue
         if offer.filename.endswith(".whl"):
             usable.update(_version_of_wheel(name, offer.filename, target))
-        elif (version := _version_of_sdist(name, offer.filename)) is not None and _SHA256.fullmatch(offer.sha256):
-            # Of several for a version, a tarball before a zip file.
-            if version not in found or offer.filename.endswith(".tar.gz"):
-                found[version] = offer
+            continue
+        version = _version_of_sdist(name, offer.filename) if _SHA256.fullmatch(offer.sha256) else None
+        # Of several for a version, a tarball before a zip file.
+        if version is not None and (version not in found or offer.filename.endswith(".tar.gz")):
+            found[version] = offer
     return [
         Sdist(version, o.filename, o.url, o.sha256, o.requires_python, version in usable)
         for version, o in sorted(found.items(), reverse=True)
