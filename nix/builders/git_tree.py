@@ -36,14 +36,15 @@ def archive_urls(url: str, commit: str) -> list[str]:
 
 
 def unpack(archive: Path, out: Path) -> None:
-    """Unpack without the leading folder; only files, folders and links that stay inside are let through."""
+    """Unpack without the leading folder; only files, folders and links are let through. Links may lead anywhere, but
+    nothing is written by way of one."""
     with tarfile.open(archive) as tar:
         for entry in tar:
             parts = PurePosixPath(entry.name).parts[1:]
             if not parts:
                 continue
             to = out / safe_path("/".join(parts), archive.name)
-            if any(p.is_symlink() for p in to.parents if out in p.parents):
+            if any(p.is_symlink() for p in (to, *to.parents) if out in p.parents):
                 raise Refused(f"{entry.name} lies behind a link")
             to.parent.mkdir(parents=True, exist_ok=True)
             if entry.isdir():

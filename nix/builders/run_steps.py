@@ -114,9 +114,7 @@ def made(folder: Path, owner: str) -> Iterator[Member]:
             continue
         path = folder / member.path
         if path.is_symlink():
-            if path.readlink().is_absolute() or not Path(
-                os.path.normpath(path.parent / path.readlink())
-            ).is_relative_to(top):
+            if path.readlink().is_absolute() or not Path(os.path.realpath(path)).is_relative_to(top):
                 raise Refused(f"its steps made the link {member.path}, which leads out of its folder")
         elif not path.is_file() and not path.is_dir():
             raise Refused(f"its steps made {member.path}, which is neither file, folder nor link")

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
-from git_tree import fetch, fill_large
+from git_tree import fetch, fill_large, unpack
 from member import Refused
 
 LARGE = b"weights" * 1000
@@ -86,8 +86,28 @@ class GitTreeTest(unittest.TestCase):
             Forge.objects = objects
             self.out = self.out.with_name(self.out.name + "x")
             fetch(self.url, "1" * 40, self.out)
-            with self.assertRaisesRegex(Refused, rf"{words}.*|w/a\.bin"):
+            with self.assertRaisesRegex(Refused, words) as refusal:
                 fill_large(self.url, self.out)
+            self.assertIn("w/a.bin", str(refusal.exception))
+
+    def test_nothing_is_written_by_way_of_a_link(self) -> None:
+        victim = self.out.parent / "victim"
+        victim.mkdir()
+        (victim / "x").write_bytes(b"kept")
+        for name, target in (("x", str(victim / "x")), ("d", str(victim)), ("x", "../victim/x")):
+            archive, out = self.out.parent / "a.tar", self.out.with_name(self.out.name + "x")
+            with tarfile.open(archive, "w") as tar:
+                link = tarfile.TarInfo(f"r-1/{name}")
+                link.type, link.linkname = tarfile.SYMTYPE, target
+                tar.addfile(link)
+                entry = tarfile.TarInfo("r-1/x" if name == "x" else "r-1/d/x")
+                entry.size = 4
+                tar.addfile(entry, io.BytesIO(b"evil"))
+            self.out = out
+            out.mkdir()
+            with self.assertRaisesRegex(Refused, "behind a link"):
+                unpack(archive, out)
+            self.assertEqual((victim / "x").read_bytes(), b"kept")
 
     def test_without_an_attribute_a_pointer_is_a_text(self) -> None:
         fetch(self.url, "1" * 40, self.out)

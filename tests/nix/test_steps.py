@@ -97,6 +97,7 @@ def test_a_step_has_no_network(workshop: Workshop, root: Root) -> None:
         (("./nope.sh",), r"a step runs \./nope\.sh, which is not in the image"),
         (("sh", "-c", "ln -s /etc/passwd out"), "the link out, which leads out of its folder"),
         (("sh", "-c", "ln -s ../../../main.py out"), "the link out, which leads out of its folder"),
+        (("sh", "-c", "mkdir -p a/b; ln -s ../.. a/b/up; ln -s a/b/up/.. out"), "the link out, which leads out of"),
         (("python", "-c", "import os; os.mkfifo('pipe')"), "pipe, which is neither file, folder nor link"),
         (("sh", "-c", "rm -r ../$(basename $PWD)"), "its steps removed its folder"),
     ],
