@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pycomfy.flow.lock.model import Lock, PlatformName
+from pycomfy.flow.lock.toml import render_list
 from pycomfy.flow.scan.libraries import Lacking, find_lacking
 from pycomfy.outside.debian import library_packages
 from pycomfy.outside.engine import read_layout
@@ -51,5 +52,4 @@ def _where(lacking: Lacking) -> str:
 
 def _line(apt: Sequence[str], packages: Sequence[str]) -> str:
     """The line of pycomfy.toml."""
-    names = dict.fromkeys([*apt, *sorted({*packages} - {""})])
-    return "apt = [" + ", ".join(f'"{name}"' for name in names) + "]"
+    return render_list("apt", dict.fromkeys([*apt, *sorted({*packages} - {""})]))

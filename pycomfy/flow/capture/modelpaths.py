@@ -26,7 +26,8 @@ def parse_model_paths(text: str) -> dict[str, tuple[str, ...]]:
     for section in data.values():
         if not isinstance(section, dict):
             continue
-        base, default = str(section.get("base_path") or ""), section.get("is_default") is True
+        said, default = section.get("base_path"), section.get("is_default") is True
+        base = said if isinstance(said, str) else ""
         for key, value in section.items():
             if key in _NO_FOLDERS or not (isinstance(key, str) and isinstance(value, str)):
                 continue

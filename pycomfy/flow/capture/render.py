@@ -4,10 +4,9 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-import tomlkit
-
 from pycomfy.flow.capture.model import CodeFound, Found, ModelFound, PythonFound
 from pycomfy.flow.capture.packages import Plan
+from pycomfy.flow.lock.toml import render_key, render_value
 from pycomfy.flow.workflow.text import shown
 
 MOST_NAMED = 8
@@ -17,11 +16,11 @@ def render_config(found: Found, name: str | None = None) -> str:
     """pycomfy.toml: what asks for the same as was found, with comments that say where each pin is from; `name` is the
     workflow's."""
     lines = ["# Written by `pycomfy capture`: what is installed in", f"# {shown(found.comfyui.place)}", ""]
-    lines += [f"name = {_text(name)}"] if name is not None else []
+    lines += [f"name = {render_value(name)}"] if name is not None else []
     lines += _top(found)
     lines += ["", "[comfyui]", *_code(found.comfyui)]
     for pack in found.packs:
-        lines += ["", f"[packs.{tomlkit.key(pack.name).as_string()}]", *_code(pack)]
+        lines += ["", f"[packs.{render_key(pack.name)}]", *_code(pack)]
     for model in found.models:
         lines += ["", "[[models]]", *_model(model)]
     return "\n".join(lines) + "\n"
@@ -82,13 +81,13 @@ def _top(found: Found) -> Iterator[str]:
         yield "# No Python environment was found: packages are resolved as of that date."
         return
     yield f"# {_python(python)}"
-    yield f"python = {_text(python.taken)}"
+    yield f"python = {render_value(python.taken)}"
     plan = python.plan
     if plan.platforms:
-        yield f"platforms = {_text(list(plan.platforms))}"
+        yield f"platforms = {render_value(list(plan.platforms))}"
     if plan.accelerator is not None:
         yield "# PyTorch's builds have this in their versions."
-        yield f"accelerator = {_text(plan.accelerator)}"
+        yield f"accelerator = {render_value(plan.accelerator)}"
     yield from _packages(plan)
 
 
@@ -100,14 +99,14 @@ def _packages(plan: Plan) -> Iterator[str]:
         yield "# Every package that is installed, also those that nothing asks for."
         yield "requirements = ["
         yield from textwrap.wrap(
-            ", ".join(_text(name) for name in names) + ("," if names else ""),
+            ", ".join(render_value(name) for name in names) + ("," if names else ""),
             width=116,
             initial_indent="  ",
             subsequent_indent="  ",
             break_long_words=False,
             break_on_hyphens=False,
         )
-        yield from (f"  {_text(url)}," for url in urls)
+        yield from (f"  {render_value(url)}," for url in urls)
         yield "]"
     if plan.lost:
         yield ""
@@ -117,7 +116,7 @@ def _packages(plan: Plan) -> Iterator[str]:
         yield ""
         yield "# At these versions, whatever anyone asks for."
         yield "overrides = ["
-        yield from (f"  {_text(pin)}," for pin in plan.pins if " @ " not in pin)
+        yield from (f"  {render_value(pin)}," for pin in plan.pins if " @ " not in pin)
         yield "]"
 
 
@@ -129,24 +128,24 @@ def _code(code: CodeFound) -> Iterator[str]:
     if code.left:
         yield f"# Left out: {_list(code.left)}"
     if code.keys:
-        yield from (f"{key} = {_text(value)}" for key, value in code.keys.items())
+        yield from (f"{key} = {render_value(value)}" for key, value in code.keys.items())
         return
     if code.commit is None:
-        yield f"path = {_text(code.folder or '')}"
+        yield f"path = {render_value(code.folder or '')}"
         return
-    yield f"git = {_text(code.url or '')}"
-    yield f"rev = {_text(code.commit)}"
+    yield f"git = {render_value(code.url or '')}"
+    yield f"rev = {render_value(code.commit)}"
     if code.patch_path is not None:
-        yield f"patch = {_text(code.patch_path)}"
+        yield f"patch = {render_value(code.patch_path)}"
 
 
 def _model(model: ModelFound) -> Iterator[str]:
     yield f"# {model.path if model.path.isprintable() else shown(model.path)} ({model.size / 1e6:.1f} MB)"
-    yield f"folder = {_text(model.folder)}"
-    yield f"name = {_text(model.name)}"
+    yield f"folder = {render_value(model.folder)}"
+    yield f"name = {render_value(model.name)}"
     if model.url is not None:
-        yield f"url = {_text(model.url)}"
-    yield f"sha256 = {_text(model.sha256)}"
+        yield f"url = {render_value(model.url)}"
+    yield f"sha256 = {render_value(model.sha256)}"
 
 
 def _summary(code: CodeFound) -> str:
@@ -188,8 +187,3 @@ def _list(items: Iterable[str]) -> str:
 def _code_text(text: str) -> str:
     """Nothing that Markdown or a terminal would obey."""
     return shown(text).replace("`", "'").replace("<", "‹").replace("[", "(").replace("]", ")")
-
-
-def _text(value: object) -> str:
-    """A value as TOML writes it."""
-    return tomlkit.item(value).as_string()

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import tomlkit
 from pydantic import BaseModel, ValidationError
 
 from pycomfy.flow.catalogue.place import find_place
@@ -25,9 +24,9 @@ from pycomfy.flow.interface.choose import unique_names
 from pycomfy.flow.lock.address import without_password
 from pycomfy.flow.lock.config import COMFYUI_URL, SUITES, GitSpec, ModelSpec, RegistrySpec, UrlSpec
 from pycomfy.flow.lock.origin import without_secrets
+from pycomfy.flow.lock.toml import render_key, render_list, render_value
 from pycomfy.flow.workflow.text import shown
 
-WIDTH = 118
 _UNVERSIONED = ("", "nightly", "latest", "unknown")
 
 
@@ -61,19 +60,19 @@ def render_config(recipe: Recipe, source: str) -> Written:
 
 def _top(recipe: Recipe, python: str | None, notes: list[str]) -> Iterator[str]:
     if recipe.name and (name := _line(recipe.name)[:200].strip()):
-        yield f"name = {_quoted(name)}"
+        yield f"name = {render_value(name)}"
     if recipe.made_at is not None:
         yield "\n# When that was so. Python packages are taken as they were then."
         yield f"as-of = {recipe.made_at:%Y-%m-%dT%H:%M:%SZ}"
     if python is not None:
         yield f'python = "{python}"'
     if recipe.platforms:
-        yield f"platforms = [{', '.join(_quoted(p) for p in recipe.platforms)}]"
+        yield render_list("platforms", recipe.platforms)
     asked = ask_for(recipe.packages)
     notes += asked.notes
     if asked.accelerator is not None:
         yield "\n# What PyTorch was built for."
-        yield f"accelerator = {_quoted(asked.accelerator)}"
+        yield f"accelerator = {render_value(asked.accelerator)}"
     if asked.overrides:
         yield "\n# The Python packages that were installed. Each holds where ComfyUI or a pack asks for that package;"
         yield "# what nobody asks for is not installed. What is missing nevertheless belongs into `requirements`."
@@ -88,7 +87,7 @@ def _top(recipe: Recipe, python: str | None, notes: list[str]) -> Iterator[str]:
 
 def _list(key: str, items: Iterable[str]) -> Iterator[str]:
     yield f"{key} = ["
-    yield from (f"    {_quoted(item)}," for item in items)
+    yield from (f"    {render_value(item)}," for item in items)
     yield "]"
 
 
@@ -121,7 +120,7 @@ def _comfyui(core: Core | None, notes: list[str]) -> Iterator[str]:
     if spec is None:
         notes.append(f"ComfyUI's revision {shown(core.revision)} is none")
         return
-    yield f"\n[comfyui]\ngit = {_quoted(spec.git)}\nrev = {_quoted(core.revision)}"
+    yield f"\n[comfyui]\ngit = {render_value(spec.git)}\nrev = {render_value(core.revision)}"
 
 
 @dataclass
@@ -224,8 +223,8 @@ class _Packs:
 
     @staticmethod
     def _live(name: str, values: Mapping[str, str]) -> Iterator[str]:
-        yield f"\n[packs.{tomlkit.key(name).as_string()}]"
-        yield from (f"{key} = {_quoted(value)}" for key, value in values.items())
+        yield f"\n[packs.{render_key(name)}]"
+        yield from (f"{key} = {render_value(value)}" for key, value in values.items())
 
     def _commented(self, name: str, values: Mapping[str, str], why: str) -> Iterator[str]:
         yield f"\n# {why}"
@@ -242,7 +241,7 @@ def _inputs(recipe: Recipe, notes: list[str]) -> Iterator[str]:
         notes.append("inputs whose names have control characters are left out")
     if inputs:
         yield "\n[inputs]"
-        yield from (f"{name} = {_quoted(f'{i.node}.{i.input}')}" for name, i in zip(names, inputs, strict=True))
+        yield from (f"{name} = {render_value(f'{i.node}.{i.input}')}" for name, i in zip(names, inputs, strict=True))
 
 
 def _model(model: RecipeModel, notes: list[str]) -> Iterator[str]:
@@ -259,7 +258,7 @@ def _model(model: RecipeModel, notes: list[str]) -> Iterator[str]:
         notes.append(f"the model {shown(model.place)} is not carried over: models do not go there, or its hash is none")
         return
     yield "\n[[models]]"
-    yield from (f"{key} = {_quoted(value)}" for key, value in values.items() if value is not None)
+    yield from (f"{key} = {render_value(value)}" for key, value in values.items() if value is not None)
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -275,7 +274,3 @@ def _valid(kind: type[M], values: Mapping[str, object]) -> M | None:
 def _line(text: str) -> str:
     """On one line, nothing that a terminal would obey."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def _quoted(text: str) -> str:
-    return tomlkit.item(text).as_string()

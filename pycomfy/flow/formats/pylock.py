@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 from urllib.parse import unquote, urlsplit
 
-import tomlkit
 from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -17,6 +16,7 @@ from pycomfy.flow.formats.recipe import Package, Recipe
 from pycomfy.flow.lock.address import without_password
 from pycomfy.flow.lock.config import SUITES
 from pycomfy.flow.lock.model import PlatformName, UrlSource, Wheel
+from pycomfy.flow.lock.toml import render_list, render_value
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.flow.workflow.text import shown
 
@@ -199,18 +199,18 @@ def render_pylock(recipe: Recipe) -> tuple[bytes, tuple[str, ...]]:
     lost = [f"{p.pin}, of which neither wheel nor source is known" for p in recipe.packages if p not in packages]
     lines = ['lock-version = "1.0"']
     if recipe.platforms:
-        lines.append(f"environments = {_array(_marker((p,)) for p in sorted(recipe.platforms))}")
+        lines.append(render_list("environments", (_marker((p,)) for p in sorted(recipe.platforms))))
     if recipe.python:
         lines.append(f'requires-python = "=={recipe.python}.*"')
     lines.append('created-by = "pycomfy"')
     if not packages:
         lines.append("packages = []")
     for package in sorted(packages, key=lambda p: (p.name, p.version)):
-        lines += ["", "[[packages]]", f"name = {_quoted(package.name)}"]
+        lines += ["", "[[packages]]", f"name = {render_value(package.name)}"]
         if package.version:
-            lines.append(f"version = {_quoted(package.version)}")
+            lines.append(f"version = {render_value(package.version)}")
         if package.platforms and set(package.platforms) != set(recipe.platforms):
-            lines.append(f"marker = {_quoted(_marker(package.platforms))}")
+            lines.append(f"marker = {render_value(_marker(package.platforms))}")
         lines += _contents(package)
     return ("\n".join(lines) + "\n").encode(), tuple(lost)
 
@@ -218,13 +218,13 @@ def render_pylock(recipe: Recipe) -> tuple[bytes, tuple[str, ...]]:
 def _contents(package: Package) -> Iterator[str]:
     """Its wheels and its source archive, or the commit that it is built from."""
     if (git := _git(package)) is not None:
-        below = f", subdirectory = {_quoted(git['subdirectory'])}" if git["subdirectory"] else ""
-        commit = _quoted(git["commit"])
-        yield f'vcs = {{ type = "git", url = {_quoted(git["url"])}, commit-id = {commit}{below} }}'
+        below = f", subdirectory = {render_value(git['subdirectory'])}" if git["subdirectory"] else ""
+        commit = render_value(git["commit"])
+        yield f'vcs = {{ type = "git", url = {render_value(git["url"])}, commit-id = {commit}{below} }}'
         return
     if (sdist := package.sdist) is not None:
-        about = f"name = {_quoted(sdist.name)}, url = {_quoted(sdist.url)}"
-        yield f"sdist = {{ {about}, hashes = {{ sha256 = {_quoted(sdist.sha256)} }} }}"
+        about = f"name = {render_value(sdist.name)}, url = {render_value(sdist.url)}"
+        yield f"sdist = {{ {about}, hashes = {{ sha256 = {render_value(sdist.sha256)} }} }}"
     if package.files:
         yield "wheels = ["
         yield from (f"    {_wheel(wheel)}," for wheel in sorted(package.files, key=lambda w: (w.filename, w.url)))
@@ -243,14 +243,5 @@ def _marker(platforms: Sequence[PlatformName]) -> str:
 def _wheel(wheel: Wheel) -> str:
     size = f", size = {wheel.size}" if wheel.size else ""
     place = "path" if wheel.is_local else "url"
-    about = f"name = {_quoted(wheel.filename)}, {place} = {_quoted(wheel.url)}{size}"
-    return f"{{ {about}, hashes = {{ sha256 = {_quoted(wheel.sha256)} }} }}"
-
-
-def _array(items: Iterator[str]) -> str:
-    return f"[{', '.join(_quoted(item) for item in items)}]"
-
-
-def _quoted(text: str) -> str:
-    """A TOML string."""
-    return tomlkit.item(text).as_string()
+    about = f"name = {render_value(wheel.filename)}, {place} = {render_value(wheel.url)}{size}"
+    return f"{{ {about}, hashes = {{ sha256 = {render_value(wheel.sha256)} }} }}"

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from pycomfy.flow.lock.requirements import Wants
+from pycomfy.flow.lock.toml import render_list
 
 MOST_CANDIDATES = 12
 
@@ -165,7 +166,7 @@ def _who(name: str, spec: str, wants: Sequence[Wants]) -> list[str]:
 
 def tell(mend: Mend) -> str:
     """The line that mends it, and who would like it."""
-    line = "overrides = [" + ", ".join(f'"{text}"' for text in mend.overrides) + "]"
+    line = render_list("overrides", mend.overrides)
     if mend.left:
         return f"at the top of pycomfy.toml: {line}: that settles this, and leaves: {mend.left}"
     parts = [f"fine for {_join(mend.accepts)}"] if mend.accepts else []

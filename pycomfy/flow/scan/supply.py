@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from pycomfy.flow.lock.toml import render_list
 from pycomfy.flow.scan.modules import NOT_FOR_LINUX, key, packages, standard_library
 from pycomfy.flow.scan.scan import Needed, Scan
 
@@ -58,4 +59,4 @@ def find_missing(
 def line_to_add(requirements: Sequence[str], missing: Sequence[Missing]) -> str:
     """The line of pycomfy.toml that adds the packages of `missing` to the `requirements` that it has."""
     names = [*requirements, *sorted({m.package for m in missing})]
-    return "requirements = [" + ", ".join(f'"{name}"' for name in dict.fromkeys(names)) + "]"
+    return render_list("requirements", dict.fromkeys(names))

@@ -44,6 +44,11 @@ def test_what_is_no_such_file_is_refused(text: str) -> None:
         parse_model_paths(text)
 
 
+def test_aliases_of_aliases_are_not_written_out() -> None:
+    levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+    assert parse_model_paths(f"a0: &a0 [x]\n{levels}b: {{base_path: *a29, loras: y}}\n") == {"loras": ("y",)}
+
+
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(ValueError):

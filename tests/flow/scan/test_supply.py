@@ -1,4 +1,5 @@
 import sys
+import tomllib
 
 import pytest
 
@@ -71,6 +72,8 @@ def test_what_supplies_a_module_is_known_or_told_as_a_guess() -> None:
 def test_the_line_adds_to_what_is_there_and_is_toml() -> None:
     found = find_missing({"p": pack(init="import skimage, bs4\n")}, "3.11", (), frozenset)
     assert line_to_add(["requests>=2"], found) == 'requirements = ["requests>=2", "beautifulsoup4", "scikit-image"]'
+    marked = "wmi; sys_platform == \"win32\" or os_name == 'nt'"
+    assert tomllib.loads(line_to_add([marked], found))["requirements"][0] == marked
 
 
 def test_nothing_is_certain_of_a_tree_that_was_not_read_whole() -> None:
