@@ -104,6 +104,10 @@ class _Round:
             base, home = self.builder.place.base, self.builder.home
             wheel, file = self.builder.make(pin_direct(direct, said, base, home), self.platform)
         name = str(canonicalize_name(wheel.name))
+        if direct.name and canonicalize_name(direct.name) != name:
+            raise NoSolution(
+                f"the package there is {name}, and not {direct.name}", where=said, fix=f"call it {name}, if it is meant"
+            )
         if name in places:
             raise NoSolution(
                 f"{name} is wanted from two places",

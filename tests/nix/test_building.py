@@ -205,6 +205,13 @@ def test_sources_and_wheels_at_addresses_of_the_user_s_own(bench: Bench) -> None
     assert wheels["base"].built is None and wheels["base"].url == f"{there}/base-1.0-py3-none-any.whl"
 
 
+def test_a_package_has_the_name_by_which_it_is_asked_for(bench: Bench) -> None:
+    there = bench.index.url.removesuffix("/simple") + "/files"
+    with pytest.raises(NoSolution, match="the package there is base, and not other"):
+        bench.solve(f"other @ {there}/base-1.0-py3-none-any.whl", where="pycomfy.toml")
+    assert "base" in bench.solve(f"Base @ {there}/base-1.0-py3-none-any.whl", where="pycomfy.toml")[1]
+
+
 def test_a_package_is_in_one_place(bench: Bench) -> None:
     there = bench.index.url.removesuffix("/simple") + "/files"
     for number in (1, 2):

@@ -1,6 +1,7 @@
 """What changed from one version to another, in the words of the domain: nodes, parameters, packs, packages, models."""
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -213,7 +214,8 @@ def _packs(lock: Lock) -> dict[str, str]:
 
 def _steps(pack: Pack) -> str:
     """What is run on its files, if anything is; it makes a pack another one."""
-    return "".join(f", then {list(step.run)}" for step in pack.steps)
+    commands = (shlex.join(step.run) for step in pack.steps)
+    return "".join(f", then {c if c.isprintable() else ascii(c)}" for c in commands)
 
 
 def _pin(source: Source) -> str:
