@@ -36,7 +36,7 @@ def tell_older(question: Question, pylock: Mapping[str, Any], wheels: Sequence[W
     if not old:
         return []
     usual, reserved = find_indexes("", question.reach), question.reach.reserved
-    places = {name: (reserved[name].url,) if name in reserved else usual for name in old}
+    places = {name: (question.reach.address(reserved[name]),) if name in reserved else usual for name in old}
     newer = together({name: partial(_newer_source, question, old[name], places[name], home) for name in old})
     return [
         f"{name} {old[name].version} of {uploads[name]:%Y} is taken, because newer ones, up to {version}, exist as "

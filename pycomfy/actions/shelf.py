@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from pycomfy.outside.archive import Archive
 from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.nix.store import valid_paths
+from pycomfy.outside.zips import open_zip
 
 
 @dataclass(frozen=True)
@@ -83,19 +83,22 @@ def place_source(shelf: Shelf, need: Need, source: Source, to: Path) -> None:
 def _unzip(wheel: Path, source: WheelTreeSource, to: Path) -> None:
     """The folder that `source` names, as in the image: files alone, of the two modes there are."""
     prefix = source.folder + "/"
-    try:
-        with zipfile.ZipFile(wheel) as z:
-            for member in z.infolist():
-                name = member.filename.removeprefix(prefix)
-                if not member.filename.startswith(prefix) or member.is_dir() or name in source.exclude:
-                    continue
-                parts = PurePosixPath(name).parts
-                if name.startswith("/") or "\\" in name or ".." in parts or not parts:
-                    raise HashMismatch(f"{name!r} leads out of its folder", where=wheel.name, fix="lock again")
-                path = to.joinpath(*parts)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with z.open(member) as data, path.open("xb") as out:
-                    shutil.copyfileobj(data, out, 1 << 20)
-                path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, FileExistsError) as e:
-        raise HashMismatch(f"the wheel cannot be unpacked: {e}", where=wheel.name, fix="lock again") from e
+
+    def refuse(why: str) -> HashMismatch:
+        return HashMismatch(f"the wheel cannot be unpacked: {why}", where=wheel.name, fix="lock again")
+
+    with open_zip(wheel, refuse) as z:
+        for member in z.infolist():
+            name = member.filename.removeprefix(prefix)
+            if not member.filename.startswith(prefix) or member.is_dir() or name in source.exclude:
+                continue
+            parts = PurePosixPath(name).parts
+            if name.startswith("/") or "\\" in name or ".." in parts or not parts:
+                raise refuse(f"{name!r} leads out of its folder")
+            path = to.joinpath(*parts)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                raise refuse(f"{name!r} is there twice")
+            with z.open(member) as data, path.open("xb") as out:
+                shutil.copyfileobj(data, out, 1 << 20)
+            path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)

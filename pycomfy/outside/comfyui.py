@@ -28,21 +28,21 @@ def ask_image(engine: Engine, image_id: str, data: Path) -> NodeDefinitions:
     lines: list[bytes] = []
     exit_ = run_container(engine, ContainerSpec(image_id, ("object-info",), data), b"", lines.append, _LIMIT)
     try:
-        answer = json.loads(lines[-1]) if exit_.status == 0 and lines else None
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
+        return parse_answer(json.loads(lines[-1] if exit_.status == 0 and lines else b""))
+    except (ValueError, RecursionError, KeyError, TypeError) as e:
         raise DidNotStart(
             f"ComfyUI did not start in the built image (exit status {exit_.status})",
             where=exit_.errors[-2000:],
             fix="the lines above say what is missing: often a requirement nobody declares; "
             'add it to pycomfy.toml, `requirements = ["NAME"]`, and lock again',
-        )
-    return parse_answer(answer)
+        ) from e
 
 
 def parse_answer(answer: dict[str, Any]) -> NodeDefinitions:
-    """From the JSON that `object-info` prints, which is also what the cache keeps."""
+    """From the JSON that `object-info` prints, which is also what the cache keeps. Raises `ValueError`, `KeyError`
+    or `TypeError` for any other."""
+    if not isinstance(answer["object_info"], dict):
+        raise ValueError("no node definitions")
     failures = tuple(ImportFailure(f["pack"], f["message"], f["traceback"]) for f in answer["import_failures"])
     # Images that were built before there were remarks say none.
     remarks = tuple(Remark(r["pack"], r["text"]) for r in answer.get("remarks", ()))

@@ -1,12 +1,11 @@
 """comfy-pack's zips: reading a stranger's, and writing one that is the same bytes for the same files."""
 
-import errno
 import io
 import stat
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +16,7 @@ from pycomfy.flow.formats.document import MOST_BYTES
 from pycomfy.flow.lock.model import RelativePath
 from pycomfy.flow.workflow.text import shown
 from pycomfy.outside.files import free_space, full_disk_is_an_error, write_file
+from pycomfy.outside.zips import open_zip
 
 MOST_FILES = 10_000
 MOST_INPUTS = 8 << 30
@@ -52,24 +52,16 @@ def read_cpack(path: Path, to: Path) -> Unpacked:
     Raises `BadInput` for what is no zip, for links, for paths that lead out of it, and for more than the limits; it is
     what is unpacked that counts, whatever the zip says of it. Raises `NoSpace`.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.infolist() if not m.is_dir()]
-            _check(members, path)
-            texts = {m.filename: _read(archive, m, path) for m in members if m.filename in TEXTS}
-            inputs = [m for m in members if m.filename.startswith(INPUTS)]
-            _check_space(sum(m.file_size for m in inputs), to)
-            left = MOST_INPUTS
-            for member in inputs:
-                left -= _unpack(archive, member, to, left, path)
-            others = [m.filename for m in members if m.filename not in TEXTS and not m.filename.startswith(INPUTS)]
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as e:
-        raise _unreadable(path, e) from e
-    except OSError as e:
-        # An offset before the file's beginning; whatever else the disk says is the disk's.
-        if e.errno == errno.EINVAL:
-            raise _unreadable(path, e) from e
-        raise
+    with open_zip(path, partial(_unreadable, path)) as archive:
+        members = [m for m in archive.infolist() if not m.is_dir()]
+        _check(members, path)
+        texts = {m.filename: _read(archive, m, path) for m in members if m.filename in TEXTS}
+        inputs = [m for m in members if m.filename.startswith(INPUTS)]
+        _check_space(sum(m.file_size for m in inputs), to)
+        left = MOST_INPUTS
+        for member in inputs:
+            left -= _unpack(archive, member, to, left, path)
+        others = [m.filename for m in members if m.filename not in TEXTS and not m.filename.startswith(INPUTS)]
     return Unpacked(texts, tuple(m.filename for m in inputs), tuple(others))
 
 
@@ -153,8 +145,8 @@ def _check_space(needed: int, to: Path) -> None:
         )
 
 
-def _unreadable(path: Path, error: Exception) -> BadInput:
-    return BadInput(f"it is no zip that can be read: {shown(str(error))}", where=str(path), fix=_FIX)
+def _unreadable(path: Path, why: str) -> BadInput:
+    return BadInput(f"it is no zip that can be read: {shown(why)}", where=str(path), fix=_FIX)
 
 
 def _refused(path: Path, name: str, why: str) -> BadInput:

@@ -19,6 +19,7 @@ from pycomfy.outside.git import Repository
 from pycomfy.outside.gittree import list_entries
 from pycomfy.outside.home import Home
 from pycomfy.outside.uv import pin_wheel
+from pycomfy.outside.zips import open_zip
 
 WHEEL = "comfyui-manager"
 FOLDER = "comfyui_manager"
@@ -82,13 +83,15 @@ def read_templates(listings: Sequence[Listing], home: Home) -> tuple[Origin, Map
 def _open_wheel(pin: str, home: Home) -> Iterator[tuple[Origin, zipfile.ZipFile]]:
     wheel, _ = pin_wheel(pin, Target("linux/amd64", "3.11"), home.cache)
     path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
+
+    def refuse(why: str) -> BadInput:
+        return BadInput(f"not a wheel: {why}", where=wheel.filename, fix="name another version")
+
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path, refuse) as archive:
             yield Origin("wheel", wheel.filename, without_password(wheel.url), wheel.sha256, _now()), archive
     except KeyError as e:
         raise NotFound(f"the wheel lacks a file: {e.args[0]}", where=wheel.filename, fix="name another version") from e
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as e:
-        raise BadInput(f"not a wheel: {e}", where=wheel.filename, fix="name another version") from e
 
 
 def lists_of_repository(url: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]:
@@ -102,7 +105,7 @@ def lists_of_repository(url: str, home: Home) -> tuple[Origin, Mapping[str, byte
             if found is not None:
                 files[name] = objects.read(found.object)
     if MAP not in files:
-        raise NotFound(f"it has no file {MAP}", where=url, fix="name another repository")
+        raise NotFound(f"it has no file {MAP}", where=repository.address.public, fix="name another repository")
     return Origin("git", "ComfyUI-Manager", repository.address.public, commit, _now()), files
 
 

@@ -7,8 +7,6 @@ import posixpath
 import re
 import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +30,7 @@ from pycomfy.outside.patch import apply_patch, read_patch
 from pycomfy.outside.registered import find_registered
 from pycomfy.outside.uv import pin_wheel
 from pycomfy.outside.uvrun import with_login
+from pycomfy.outside.zips import open_zip
 
 
 @dataclass(frozen=True)
@@ -239,17 +238,18 @@ def _pin_wheel_tree(spec: WheelSpec, owner: str, home: Home, reach: Reach) -> Pi
 def _read_wheel(path: Path, spec: WheelSpec, owner: str) -> dict[str, str]:
     prefix = spec.folder + "/"
     files: dict[str, str] = {}
-    try:
-        with zipfile.ZipFile(path) as wheel:
-            _check_names(wheel.namelist(), owner, path.name)
-            members = [m for m in wheel.infolist() if m.filename.startswith(prefix) and not m.is_dir()]
-            names = {m.filename.removeprefix(prefix) for m in members}
-            for member in members:
-                name = member.filename.removeprefix(prefix)
-                if is_text(name) and name not in spec.exclude and member.file_size <= MOST_TEXT:
-                    files[name] = _decode(wheel.read(member))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as e:
-        raise BadInput(f"{owner}: not a wheel: {e}", where=path.name, fix="name another wheel") from e
+
+    def refuse(why: str) -> BadInput:
+        return BadInput(f"{owner}: not a wheel: {why}", where=path.name, fix="name another wheel")
+
+    with open_zip(path, refuse) as wheel:
+        _check_names(wheel.namelist(), owner, path.name)
+        members = [m for m in wheel.infolist() if m.filename.startswith(prefix) and not m.is_dir()]
+        names = {m.filename.removeprefix(prefix) for m in members}
+        for member in members:
+            name = member.filename.removeprefix(prefix)
+            if is_text(name) and name not in spec.exclude and member.file_size <= MOST_TEXT:
+                files[name] = _decode(wheel.read(member))
     where = f"pycomfy.toml, the wheel {spec.wheel}"
     if not members:
         raise NotFound(f"{owner}: the wheel has no folder {spec.folder}", where=where, fix="correct folder = …")
