@@ -1,7 +1,6 @@
 """The node packs that a workflow needs and nobody named: found, pinned, and checked to have what they are for."""
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,6 +21,7 @@ from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.config import GitSpec, RegistrySpec, Spec, UrlSpec
 from pycomfy.flow.lock.keep import Renewal
 from pycomfy.flow.lock.model import GitSource, Pack
+from pycomfy.flow.lock.name import free_name, plain_name
 from pycomfy.flow.lock.supply import name_places
 from pycomfy.flow.needs.catalogue import class_types
 from pycomfy.outside.catalogue import Catalogue, update_catalogue
@@ -179,10 +179,10 @@ def _names(packs: Sequence[Listing], taken: Iterable[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for pack in sorted(packs, key=lambda p: p.identity):
         parts = [p for p in urlsplit(pack.url).path.removesuffix(".git").split("/") if p]
-        options = ["-".join(reversed(parts[-n:])) for n in range(1, len(parts) + 1)] or ["pack"]
-        options += [f"{options[0]}-{n}" for n in range(2, len(packs) + len(used) + 3)]
-        cleaned = (_clean(option) for option in options)
-        name = next(name for name in cleaned if name and name.casefold() not in used)
+        options = [plain_name("-".join(reversed(parts[-n:]))) for n in range(1, len(parts) + 1)]
+        options = [option for option in options if option] or ["pack"]
+        free = (option for option in options if option.casefold() not in used)
+        name = next(free, None) or free_name(options[0], used)
         used.add(name.casefold())
         names[pack.identity] = name
     return names
@@ -232,13 +232,9 @@ def _pin_files(name: str, choices: Sequence[Choice], hunt: Hunt, home: Home) -> 
         spec = UrlSpec.model_validate({"url": url, "sha256": hashlib.sha256(data).hexdigest()})
         own = unquote(urlsplit(url).path).rsplit("/", 1)[-1].removesuffix(".py")
         source = replace(pin_source(spec, Path(), name, home), date=date)
-        pinned.append(_PinnedPack(_clean(own) or name, spec, source, Found("", "the newest version of the file")))
+        pinned.append(_PinnedPack(plain_name(own) or name, spec, source, Found("", "the newest version of the file")))
     raise_all([_lacking(name, choice, "the newest version of its files", hunt) for choice in missing.values()])
     return pinned
-
-
-def _clean(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).lstrip("._+-")[:100]
 
 
 def _refuse_taken(choices: Sequence[Choice], hunt: Hunt) -> None:

@@ -15,6 +15,7 @@ from pycomfy.errors import BadLock, HashMismatch, MissingTool
 from pycomfy.flow.archive.needs import list_wheels
 from pycomfy.flow.archive.storepath import FixedOutput
 from pycomfy.flow.lock.building import source_name
+from pycomfy.flow.lock.machine import find_platform
 from pycomfy.flow.lock.model import GitSource, Lock, PathSource, PlatformName, Root, Source, WheelTreeSource
 from pycomfy.outside.credentials import has_login
 from pycomfy.outside.debian import make_root
@@ -25,13 +26,12 @@ from pycomfy.outside.nix.build import Target, missing_paths
 from pycomfy.outside.nix.build import build as nix_build
 from pycomfy.outside.nix.log import Event, derivation_name
 from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import add_file, add_tree, output_paths, valid_paths
+from pycomfy.outside.nix.store import add_file, add_tree, valid_paths
 from pycomfy.outside.scratch import scratch_folder
 from pycomfy.outside.sources import place_tree
 from pycomfy.progress import Progress, Task
 
 _FETCH_JOBS = 8  # downloads at a time
-_MACHINES: dict[str, PlatformName] = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,14 @@ class Realised:
 def host_platform() -> PlatformName:
     """The platform of this machine. Raises `MissingTool` on one that cannot build images."""
     name = machine.machine()
-    if machine.system() != "Linux" or name not in _MACHINES:
+    platform = find_platform(name)
+    if machine.system() != "Linux" or platform is None:
         raise MissingTool(
             f"images are built on Linux (x86_64, aarch64), not on {machine.system()} {name}",
             where="this machine",
             fix="use a Linux machine or a Linux virtual machine",
         )
-    return _MACHINES[name]
+    return platform
 
 
 @contextlib.contextmanager
@@ -163,11 +164,6 @@ def _make_root(root: Root, platform: PlatformName, home: Home, progress: Progres
 
 def _make_tree(source: GitSource | PathSource, base: Path, home: Home, out: Path) -> None:
     place_tree(source, base, out, home)
-
-
-def source_paths(project: Project, settings: NixSettings) -> list[str]:
-    """The store paths of everything the image is made from."""
-    return output_paths(settings, project.folder, "sources", project.platform)
 
 
 def _fetch(project: Project, settings: NixSettings, progress: Progress, log: Path) -> None:

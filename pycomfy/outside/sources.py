@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import posixpath
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.config import GitSpec, PathSpec, RegistrySpec, Spec, UrlSpec, WheelSpec
 from pycomfy.flow.lock.indexes import DEFAULT, Reach
 from pycomfy.flow.lock.model import FileName, GitSource, PathSource, Source, UrlSource, WheelTreeSource
+from pycomfy.flow.lock.name import plain_name
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download, nar
 from pycomfy.outside.files import full_disk_is_an_error, new_folder, write_file
@@ -273,7 +273,7 @@ def _check_names(names: list[str], owner: str, wheel: str) -> None:
 def _pin_url(spec: UrlSpec, owner: str, home: Home) -> Pinned:
     name = unquote(urlsplit(spec.url).path.rsplit("/", 1)[-1])
     # Neither the Nix store nor a Python module cares for the spaces that some names have.
-    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", name).lstrip("._+-")
+    name = plain_name(name, len(name))
     try:
         name = TypeAdapter(FileName).validate_python(name)
     except ValidationError:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from pycomfy.flow.lock.address import without_password
 from pycomfy.flow.lock.config import WantedText
 from pycomfy.flow.lock.indexes import ACCELERATOR, without_logins
+from pycomfy.flow.lock.machine import find_platform
 from pycomfy.flow.lock.model import PlatformName
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
@@ -154,16 +155,9 @@ def _why_lost(package: Installed, accelerator: str | None) -> str:
 
 def _platforms(packages: Sequence[Installed]) -> tuple[PlatformName, ...]:
     """The platform of the compiled packages; empty if there is none that is known."""
-    machines = Counter(m for p in packages for t in p.tags for m in _MACHINES if t.endswith(m))
-    return (_MACHINES[machines.most_common(1)[0][0]],) if machines else ()
-
-
-_MACHINES: dict[str, PlatformName] = {
-    "x86_64": "linux/amd64",
-    "amd64": "linux/amd64",
-    "aarch64": "linux/arm64",
-    "arm64": "linux/arm64",
-}
+    machines = (re.search(r"x86_64$|[a-z0-9]+$", tag) for package in packages for tag in package.tags)
+    platforms = Counter(p for m in machines if m is not None and (p := find_platform(m[0])) is not None)
+    return (platforms.most_common(1)[0][0],) if platforms else ()
 
 
 def _is_foreign(packages: Sequence[Installed]) -> bool:

@@ -16,17 +16,11 @@ from pycomfy.flow.formats.recipe import (
     RecipePack,
     RegistryPack,
 )
-from pycomfy.flow.lock.model import PlatformName
+from pycomfy.flow.lock.machine import MACHINES, find_platform
+from pycomfy.flow.lock.name import repository_name
 from pycomfy.flow.workflow.text import shown
 
 DEFINITION, BUILD = "distribution-definition/0", "comfy-build/1"
-
-_MACHINES: Mapping[str, PlatformName] = {
-    "x86_64": "linux/amd64",
-    "amd64": "linux/amd64",
-    "aarch64": "linux/arm64",
-    "arm64": "linux/arm64",
-}
 
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 """What the builder takes for the name of a folder or file."""
@@ -88,7 +82,7 @@ def parse_definition(value: Mapping[str, object], where: str) -> Recipe:
     found = validate(_Definition, {k: v for k, v in value.items() if k != "schema"}, where)
     packages, strange = read_freeze((found.pipDependencies or "").splitlines())
     about = found.environment
-    platform = _MACHINES.get((about.arch or "").lower()) if about is not None else None
+    platform = find_platform(about.arch or "") if about is not None else None
     return Recipe(
         name=name,
         core=Core(_revision(found.baseComfyVersion)) if found.baseComfyVersion else None,
@@ -141,7 +135,7 @@ def render_definition(recipe: Recipe, name: str) -> tuple[bytes, tuple[str, ...]
     for pack in recipe.packs:
         match pack:
             case GitPack(enabled=True):
-                own = pack.name or pack.url.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git")
+                own = pack.name or repository_name(pack.url)
                 nodes[own] = {"name": own, "repository": pack.url, **({"gitRef": pack.commit} if pack.commit else {})}
             case RegistryPack(enabled=True):
                 own = pack.name or pack.id
@@ -173,7 +167,7 @@ def render_definition(recipe: Recipe, name: str) -> tuple[bytes, tuple[str, ...]
         definition["baseComfyVersion"] = revision
     if recipe.packages:
         definition["pipDependencies"] = "".join(f"{p.pin}\n" for p in recipe.packages)
-    machine = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}.get(recipe.platforms[0]) if recipe.platforms else None
+    machine = MACHINES[recipe.platforms[0]] if recipe.platforms else None
     about = {"os": "Linux" if machine else None, "arch": machine, "pythonVersion": recipe.python}
     if any(about.values()):
         definition["environment"] = {k: v for k, v in about.items() if v is not None}

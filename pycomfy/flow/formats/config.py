@@ -23,6 +23,7 @@ from pycomfy.flow.formats.recipe import (
 from pycomfy.flow.interface.choose import unique_names
 from pycomfy.flow.lock.address import without_password
 from pycomfy.flow.lock.config import COMFYUI_URL, SUITES, GitSpec, ModelSpec, RegistrySpec, UrlSpec
+from pycomfy.flow.lock.name import free_name, plain_name, repository_name
 from pycomfy.flow.lock.origin import without_secrets
 from pycomfy.flow.lock.toml import render_key, render_list, render_value
 from pycomfy.flow.workflow.text import shown
@@ -214,11 +215,8 @@ class _Packs:
             )
 
     def _name(self, text: str) -> str:
-        own = text.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git")
-        own = re.sub(r"[^A-Za-z0-9._+-]+", "-", own).lstrip("._+-")[:90] or "pack"
-        options = (own if n == 1 else f"{own}-{n}" for n in range(1, len(self._names) + 2))
-        name = next(n for n in options if n.casefold() not in self._names)
-        self._names.add(name.casefold())
+        name = free_name(plain_name(repository_name(text)) or "pack", self._names)
+        self._names.add(name)
         return name
 
     @staticmethod

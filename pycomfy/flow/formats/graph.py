@@ -17,6 +17,7 @@ from pycomfy.flow.formats.recipe import (
     RecipePack,
     RegistryPack,
 )
+from pycomfy.flow.lock.name import repository_name
 from pycomfy.flow.workflow.text import shown
 
 
@@ -96,7 +97,7 @@ def render_graph(recipe: Recipe) -> tuple[bytes, tuple[str, ...]]:
     for pack in recipe.packs:
         match pack:
             case GitPack(url=url, commit=commit, enabled=True):
-                about = {"url": url, "name": pack.name or url.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git")}
+                about = {"url": url, "name": pack.name or repository_name(url)}
                 nodes[url] = {
                     **about,
                     **({"hash": commit} if commit else {}),

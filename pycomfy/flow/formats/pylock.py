@@ -15,14 +15,13 @@ from pycomfy.flow.formats.document import Foreign, Text, not_read, validate
 from pycomfy.flow.formats.recipe import Package, Recipe
 from pycomfy.flow.lock.address import without_password
 from pycomfy.flow.lock.config import SUITES
+from pycomfy.flow.lock.machine import MACHINES
 from pycomfy.flow.lock.model import PlatformName, UrlSource, Wheel
 from pycomfy.flow.lock.toml import render_list, render_value
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.flow.workflow.text import shown
 
 _ADDRESS = re.compile(r"git\+(?P<url>[^@#]+)@(?P<commit>[0-9a-f]{40})(#subdirectory=(?P<subdirectory>[^#&]+))?")
-
-_MACHINES: Mapping[PlatformName, str] = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 
 
 def _dashed(name: str) -> str:
@@ -236,7 +235,7 @@ def _git(package: Package) -> re.Match[str] | None:
 
 
 def _marker(platforms: Sequence[PlatformName]) -> str:
-    machines = " or ".join(f"platform_machine == '{_MACHINES[p]}'" for p in sorted(platforms))
+    machines = " or ".join(f"platform_machine == '{MACHINES[p]}'" for p in sorted(platforms))
     return f"sys_platform == 'linux' and {machines if len(platforms) == 1 else f'({machines})'}"
 
 

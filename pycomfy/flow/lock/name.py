@@ -1,8 +1,9 @@
-"""The name of a workflow: a git branch, an OCI repository and a folder are called by it."""
+"""Names: of a workflow, by which a git branch, an OCI repository and a folder are called; and of node packs."""
 
 import hashlib
 import re
 import unicodedata
+from collections.abc import Collection
 
 MOST_CHARACTERS = 60
 
@@ -20,3 +21,21 @@ def safe_name(text: str) -> str:
     if not name:
         name = "workflow-" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
     return name
+
+
+def plain_name(text: str, most: int = 90) -> str:
+    """`text` as a node pack or a file may be called (see `model.Name`), of at most `most` characters; "" if nothing of
+    it remains."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).lstrip("._+-")[:most]
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """`name`, or the first with a number behind it that is not in `taken`; upper and lower case are the same."""
+    folded = {other.casefold() for other in taken}
+    options = (name, *(f"{name}-{number}" for number in range(2, len(folded) + 3)))
+    return next(option for option in options if option.casefold() not in folded)
+
+
+def repository_name(url: str) -> str:
+    """The last part of a repository's address, which its folder is called by."""
+    return url.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git")

@@ -13,9 +13,8 @@ from pydantic import ValidationError
 
 from pycomfy.errors import NoWheel, raise_all
 from pycomfy.flow.lock.address import without_password
+from pycomfy.flow.lock.machine import MACHINES
 from pycomfy.flow.lock.model import PlatformName, Wheel
-
-_MACHINES: Mapping[PlatformName, str] = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 
 # Debian's: bookworm has Python 3.11.2 and glibc 2.36, trixie 3.13.5 and 2.41.
 _PATCH = {"3.11": "3.11.2", "3.13": "3.13.5"}
@@ -38,7 +37,7 @@ class Target:
 
     @property
     def machine(self) -> str:
-        return _MACHINES[self.platform]
+        return MACHINES[self.platform]
 
     @property
     def python_full(self) -> str:

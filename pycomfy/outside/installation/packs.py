@@ -1,12 +1,12 @@
 """Which node packs an installation has: folders and files of `custom_nodes`, as ComfyUI would load them."""
 
 import os
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy.errors import BadInput
+from pycomfy.flow.lock.name import free_name, plain_name
 
 _DISABLED = ".disabled"
 
@@ -45,7 +45,8 @@ def find_packs(folders: Sequence[Path], own: Collection[str]) -> PackPlaces:
             elif entry.name.lower().endswith(_DISABLED):
                 disabled.append(entry.name)
             elif (target := _load(entry, notes)) is not None:
-                packs.append(PackPlace(_free(entry.name, {p.name for p in packs}), entry, target))
+                name = plain_name(entry.name.removesuffix(".py")) or "pack"
+                packs.append(PackPlace(free_name(name, ["comfyui", *(p.name for p in packs)]), entry, target))
     return PackPlaces(tuple(packs), tuple(disabled), tuple(notes))
 
 
@@ -74,11 +75,3 @@ def _load(entry: Path, notes: list[str]) -> Path | None:
     if entry.is_symlink() and not target.exists():
         notes.append(f"{entry.name} in custom_nodes is a link to nothing")
     return None
-
-
-def _free(text: str, taken: Collection[str]) -> str:
-    """A name that pycomfy.toml accepts, and no other pack has."""
-    base = re.sub(r"[^A-Za-z0-9._+-]+", "-", text.removesuffix(".py")).lstrip("._+-")[:90] or "pack"
-    folded = {name.casefold() for name in taken} | {"comfyui"}
-    names = (base, *(f"{base}-{n}" for n in range(2, len(folded) + 3)))
-    return next(name for name in names if name.casefold() not in folded)

@@ -3,8 +3,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from pycomfy.flow.lock.name import safe_name
+from pycomfy.flow.lock.model import Name
+from pycomfy.flow.lock.name import free_name, plain_name, repository_name, safe_name
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,18 @@ def test_any_text_becomes_a_name_for_git_and_registries(text: str) -> None:
     name = safe_name(text)
     assert re.fullmatch(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", name) and not name.endswith(".lock") and len(name) <= 60
     assert safe_name(name) == name
+
+
+@given(st.text(max_size=300), st.lists(st.text(max_size=20), max_size=5))
+def test_any_text_becomes_a_name_for_a_pack_that_no_other_has(text: str, others: list[str]) -> None:
+    taken: list[str] = []
+    for other in [*others, text, text, text.upper()]:
+        name = free_name(plain_name(other) or "pack", taken)
+        assert TypeAdapter(Name).validate_python(name) == name
+        assert name.casefold() not in {n.casefold() for n in taken}
+        taken.append(name)
+
+
+@pytest.mark.parametrize("url", ["https://host/o/Pack.git", "https://host/o/Pack/", "git@host:o/Pack", "Pack"])
+def test_a_repository_is_called_by_the_end_of_its_address(url: str) -> None:
+    assert repository_name(url) == "Pack"
