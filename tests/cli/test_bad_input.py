@@ -93,7 +93,7 @@ def test_all_unknown_nodes_are_told_at_once_with_id_title_and_fix(place: Place) 
     place.write("workflow.json", json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
     outcome = refused(place, "lock", ".", code="unknown-node")
     assert len(outcome.json()["error"]["problems"]) == 2
-    for word in ("Mystery", "node 7 (My mystery)", "--pack NAME=URL", "Riddle", "node 8", "[packs.NAME]"):
+    for word in ("Mystery", "node 7 (My mystery)", "--pack NAME=URL", "Riddle", "node 8", "packs.NAME = {"):
         assert word in outcome.told
     assert not place.lock.exists() and not place.half_written()
 
