@@ -136,13 +136,9 @@ class WheelBuilder:
             if (known := self._known.find(recipe)) is not None:
                 return known
             log = self.home.data / "logs" / f"wheel-{unbuilt.name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
-            try:
-                made = self._build(recipe, log)
-            except BuildFailed as e:
-                better = self._learn(hints, unbuilt, log)
-                if better == hints:
-                    raise self._explain(e, recipe, unbuilt, log) from e
-                hints = better
+            made = self._build(recipe, unbuilt, hints, log)
+            if isinstance(made, Hints):
+                hints = made
                 continue
             # Some do without their extension then; but where the wheel is for one platform, nothing speaks for that.
             halved = not recipe.built.compiler and lacks_compiler(_log_lines(log, unbuilt.name))
@@ -203,13 +199,23 @@ class WheelBuilder:
 
     # — a build —
 
-    def _build(self, recipe: Recipe, log: Path) -> Path:
+    def _build(self, recipe: Recipe, unbuilt: Unbuilt, hints: Hints, log: Path) -> Path | Hints:
+        """The wheel, or what the build turned out to need."""
         settings = self.place.nix
         check_store(settings)
         with self.progress.step("Build wheels") as task:
             task.note(f"{recipe.name} {recipe.version}")
             self._supply(recipe)
-            return build_recipe(recipe, self.home, settings, log, lambda event: None)
+            try:
+                return build_recipe(recipe, self.home, settings, log, lambda event: None)
+            except BuildFailed as e:
+                better = self._learn(hints, unbuilt, log)
+                if better == hints:
+                    raise self._explain(e, recipe, unbuilt, log) from e
+            # No failure to the user: it is begun again with that.
+            lacks = better.requires[len(hints.requires) :] or ("a compiler",)
+            task.note(f"{recipe.name} {recipe.version} needs {', '.join(lacks)}")
+            return better
 
     def _supply(self, recipe: Recipe) -> None:
         """Put into the store what is here already, or what Nix could not get."""
