@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pycomfy.actions.together import parts
 from pycomfy.actions.wishes import LockRequest, read_config
-from pycomfy.errors import Problems, PycomfyError, UnknownNode
+from pycomfy.errors import PycomfyError, UnknownNode
 from pycomfy.flow.interface.make import make_interface
 from pycomfy.flow.interface.model import Interface
 from pycomfy.flow.interface.validate import find_problems
@@ -80,12 +81,12 @@ def inspect(source: str, object_info: str | None = None) -> Inspection:
     try:
         configured = _read_inputs(source)
     except PycomfyError as e:
-        problems += _each(e)
+        problems += parts(e)
     try:
         interface = make_interface(conversion.prompt, workflow, definitions, configured)
     except PycomfyError as e:
         # Without definitions an input may be there that the file alone does not show.
-        problems += _each(e) if object_info is not None else ()
+        problems += parts(e) if object_info is not None else ()
         interface = make_interface(conversion.prompt, workflow, definitions)
     return Inspection(
         name=name_of(source),
@@ -95,10 +96,6 @@ def inspect(source: str, object_info: str | None = None) -> Inspection:
         problems=problems,
         exact=object_info is not None,
     )
-
-
-def _each(error: PycomfyError) -> tuple[PycomfyError, ...]:
-    return error.problems if isinstance(error, Problems) else (error,)
 
 
 def _read_inputs(source: str) -> Mapping[str, str]:

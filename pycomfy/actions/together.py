@@ -1,6 +1,6 @@
 """Several jobs at once, of which every failure is told."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
@@ -31,6 +31,6 @@ def together(jobs: Mapping[str, Callable[[], T]], done: Callable[[], None] = lam
     return {name: future.result() for future, name in sorted(futures.items(), key=lambda item: item[1])}
 
 
-def parts(error: PycomfyError) -> Sequence[PycomfyError]:
+def parts(error: PycomfyError) -> tuple[PycomfyError, ...]:
     """The problems that an error is made of."""
     return error.problems if isinstance(error, Problems) else (error,)

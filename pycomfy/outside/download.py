@@ -81,8 +81,7 @@ def fetch_all(
     title: str = "Download",
 ) -> list[Path]:
     """Several files, some at a time, in the order they were given. What fails is raised at once, all of it."""
-    folder = (cache or find_home().cache) / "sha256"
-    paths = [_place(folder, f) for f in files]
+    paths = [_place(f, cache or find_home().cache) for f in files]
     todo = {p: f for p, f in zip(paths, files, strict=True) if not _is_there(p, f)}
     if not todo:
         return paths
@@ -120,7 +119,7 @@ def _keep(fill: Callable[[IO[bytes]], None], cache: Path) -> tuple[Path, str]:
                 os.fsync(out.fileno())
             with Path(temporary).open("rb") as f:
                 sha256 = hashlib.file_digest(f, "sha256").hexdigest()
-            path = folder / sha256[:2] / sha256
+            path = kept_path(sha256, cache)
             path.parent.mkdir(exist_ok=True)
             Path(temporary).chmod(0o444)
             Path(temporary).replace(path)
@@ -153,9 +152,14 @@ def _read_into(out: IO[bytes], url: str, limit: int) -> None:
         retry(url, attempt)
 
 
+def kept_path(sha256: str, cache: Path) -> Path:
+    """Where the cache has the file with that hash, if it has it."""
+    return cache / "sha256" / sha256[:2] / sha256
+
+
 def is_kept(sha256: str, cache: Path) -> bool:
     """Whether the cache has the file with that hash."""
-    return (cache / "sha256" / sha256[:2] / sha256).is_file()
+    return kept_path(sha256, cache).is_file()
 
 
 def read(url: str, *, limit: int, tries: int = TRIES) -> bytes:
@@ -291,12 +295,12 @@ def _run(jobs: Sequence[_Job], shared: _Shared) -> None:
 # — the cache —
 
 
-def _place(folder: Path, file: File) -> Path:
+def _place(file: File, cache: Path) -> Path:
     if not _SHA256.fullmatch(file.sha256):
         raise BadInput(
             f"{file.name} has no SHA-256 but {file.sha256[:100]!r}", where=public(file.url), fix="give 64 hex digits"
         )
-    return folder / file.sha256[:2] / file.sha256
+    return kept_path(file.sha256, cache)
 
 
 def _is_there(path: Path, file: File) -> bool:

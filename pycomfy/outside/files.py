@@ -115,3 +115,17 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
             file = folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
+
+
+def leads_out(link: Path, folder: Path) -> bool:
+    """Whether a link is absolute, or leads out of `folder` by whatever other links are on its way."""
+    return link.readlink().is_absolute() or not Path(os.path.realpath(link)).is_relative_to(os.path.realpath(folder))
+
+
+def find_link_out(folder: Path) -> Path | None:
+    """A link in `folder` that leads out of it; None without any."""
+    for parent, folders, files in os.walk(folder):
+        for path in (Path(parent, name) for name in (*folders, *files)):
+            if path.is_symlink() and leads_out(path, folder):
+                return path
+    return None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pycomfy.errors import BadConfig, PycomfyError, Unresolved
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.outside.files import full_disk_is_an_error
+from pycomfy.outside.files import find_link_out, full_disk_is_an_error
 from pycomfy.outside.git import Objects, Repository
 from pycomfy.outside.lfs import LARGEST_POINTER, Pointer, fetch_large, parse_pointer
 
@@ -50,13 +50,19 @@ def list_entries(repository: Repository, commit: str) -> tuple[Entry, ...]:
     done = repository.git("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
     if done.status != 0:
         raise _refused(repository, f"commit {commit} cannot be listed: {done.message}")
+    entries = parse_entries(done.output)
+    _check_entries(repository, entries)
+    return tuple(entries)
+
+
+def parse_entries(output: bytes) -> list[Entry]:
+    """What `git ls-tree -r -z -l` lists."""
     entries = []
-    for record in done.output.split(b"\0")[:-1]:
+    for record in output.split(b"\0")[:-1]:
         head, _, path = record.partition(b"\t")
         mode, _, object_, size = head.decode().split()
         entries.append(Entry(os.fsdecode(path), mode, object_, 0 if size == "-" else int(size)))
-    _check_entries(repository, entries)
-    return tuple(entries)
+    return entries
 
 
 def read_tree(repository: Repository, commit: str, wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
@@ -279,14 +285,9 @@ def _is_trick(name: str) -> bool:
 
 def _check_links(repository: Repository, out: Path) -> None:
     """Where a link leads depends on other links: so all are followed, in the tree as it was written."""
-    root = out.resolve()
-    for folder, folders, files in os.walk(root):
-        for path in (Path(folder, name) for name in (*folders, *files)):
-            if not path.is_symlink():
-                continue
-            target = path.readlink()
-            if target.is_absolute() or not Path(os.path.realpath(path)).is_relative_to(root):
-                raise _refused(repository, f"the link {path.relative_to(root)} leads out of the tree, to {target}")
+    link = find_link_out(out)
+    if link is not None:
+        raise _refused(repository, f"the link {link.relative_to(out)} leads out of the tree, to {link.readlink()}")
 
 
 def _refused(repository: Repository, why: str) -> Unresolved:

@@ -71,7 +71,7 @@ _WITHOUT = (
 
 
 def _cached(repository: Repository, pointer: Pointer) -> Path:
-    return repository.cache / "sha256" / pointer.sha256[:2] / pointer.sha256
+    return download.kept_path(pointer.sha256, repository.cache)
 
 
 def _names(pointers: Sequence[Pointer]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 from pycomfy.flow.lock.model import MOST_PATCH
-from pycomfy.outside.files import full_disk_is_an_error
+from pycomfy.outside.files import find_link_out, full_disk_is_an_error
 from pycomfy.outside.gitenvironment import git_environment
 from pycomfy.outside.process import run
 
@@ -170,18 +170,10 @@ def apply_patch(patch: str, folder: Path, owner: str) -> None:
             where="pycomfy.toml",
             fix="correct rev = … or patch = …: a patch belongs to one commit",
         )
-    _check_links(folder, owner)
-
-
-def _check_links(folder: Path, owner: str) -> None:
-    root = folder.resolve()
-    for parent, folders, files in os.walk(root):
-        for path in (Path(parent, name) for name in (*folders, *files)):
-            if path.is_symlink() and (
-                path.readlink().is_absolute() or not Path(os.path.realpath(path)).is_relative_to(root)
-            ):
-                raise UnpinnedPack(
-                    f"{owner}: with the patch, the link {path.relative_to(root)} leads out of the tree",
-                    where="pycomfy.toml",
-                    fix="leave that link out of the patch",
-                )
+    link = find_link_out(folder)
+    if link is not None:
+        raise UnpinnedPack(
+            f"{owner}: with the patch, the link {link.relative_to(folder)} leads out of the tree",
+            where="pycomfy.toml",
+            fix="leave that link out of the patch",
+        )

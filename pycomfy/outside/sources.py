@@ -22,7 +22,7 @@ from pycomfy.flow.lock.model import FileName, GitSource, PathSource, Source, Url
 from pycomfy.flow.lock.name import plain_name
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download, nar
-from pycomfy.outside.files import full_disk_is_an_error, new_folder, write_file
+from pycomfy.outside.files import full_disk_is_an_error, leads_out, new_folder, write_file
 from pycomfy.outside.git import Repository
 from pycomfy.outside.gittree import MOST_BYTES, MOST_FILES, MOST_TEXT, Written, read_tree, write_tree
 from pycomfy.outside.home import Home
@@ -172,12 +172,12 @@ def _copy_tree(root: Path, out: Path, owner: str) -> None:
     """Copy what belongs to the code: no `.git`, no bytecode. Raises `BadInput` for what no image should have."""
     if not root.is_dir():
         raise NotFound(f"{owner}: there is no folder {root}", where=str(root), fix="correct path = … in pycomfy.toml")
-    top, count, size = root.resolve(), 0, 0
+    count = size = 0
     with full_disk_is_an_error(out):
         for path in _walk(root):
             to = out / path.relative_to(root)
             if path.is_symlink():
-                if path.readlink().is_absolute() or not path.resolve().is_relative_to(top):
+                if leads_out(path, root):
                     raise _refused(owner, path, f"the link leads out of the folder, to {path.readlink()}")
                 to.symlink_to(path.readlink())
             elif path.is_dir():

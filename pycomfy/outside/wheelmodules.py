@@ -15,6 +15,7 @@ import httpx
 from pycomfy.errors import PycomfyError
 from pycomfy.flow.archive.storepath import FixedOutput
 from pycomfy.flow.lock.model import Wheel
+from pycomfy.outside.download import kept_path
 from pycomfy.outside.files import write_file
 from pycomfy.outside.home import Home
 from pycomfy.outside.network import Client, Stopped, check_status, local_path, make_client, read_body, retry
@@ -69,7 +70,7 @@ def _modules(files: Sequence[str]) -> Iterator[str]:
 def _open(wheel: Wheel, home: Home, client: Client) -> Iterator[io.BufferedIOBase | io.RawIOBase]:
     """The wheel as a file: from this machine if it is there."""
     here = [
-        home.cache / "sha256" / wheel.sha256[:2] / wheel.sha256,
+        kept_path(wheel.sha256, home.cache),
         Path(FixedOutput(wheel.filename, bytes.fromhex(wheel.sha256), recursive=False).path),
     ]
     local = local_path(wheel.url)

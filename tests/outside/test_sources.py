@@ -161,3 +161,12 @@ def test_a_folder_is_changed_when_its_files_are(tmp_path: Path, home: Home) -> N
     assert not is_changed(source, tmp_path / "base", "pack", home)
     (tmp_path / "base" / "pack" / "new.py").write_text("x = 1\n")
     assert is_changed(source, tmp_path / "base", "pack", home)
+
+
+def test_a_link_that_leads_to_itself_is_a_link_like_any_other(tmp_path: Path, home: Home) -> None:
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "loop").symlink_to("loop")
+    source = pin_source(PathSpec(path="pack"), tmp_path, "pack", home).source
+    assert isinstance(source, PathSource)

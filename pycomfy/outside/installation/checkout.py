@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pycomfy.errors import BadInput
-from pycomfy.outside.gittree import FILE, GROUP_FILE, LINK, MOST_FILES, PROGRAM, SUBMODULE, Entry
+from pycomfy.outside.gittree import FILE, GROUP_FILE, LINK, MOST_FILES, PROGRAM, SUBMODULE, Entry, parse_entries
 from pycomfy.outside.installation.files import CHUNK, Blob, Files, hash_entry, list_files, why_left
 from pycomfy.outside.installation.repository import GitFolder, borrow, find_git, read_head, read_settings, refused
 from pycomfy.outside.lfs import parse_pointer
@@ -173,14 +173,10 @@ def _list_entries(folder: Path, commit: str, shop: Workshop) -> list[Entry]:
     status, output, message = shop.git("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
     if status != 0:
         raise refused(folder, f"its commit {commit[:10]} cannot be read: {message[-200:]}")
-    entries = []
-    for record in output.split(b"\0")[:-1]:
-        head, _, path = record.partition(b"\t")
-        mode, _, object_, size = head.decode().split()
-        entry = Entry(os.fsdecode(path), mode, object_, 0 if size == "-" else int(size))
+    entries = parse_entries(output)
+    for entry in entries:
         if entry.mode not in (FILE, PROGRAM, GROUP_FILE, LINK, SUBMODULE) or not _is_inner(entry.path):
             raise refused(folder, f"it has an entry that could do harm: {entry.path[:200]!r}")
-        entries.append(entry)
     if len(entries) > MOST_FILES:
         raise refused(folder, f"it has more than {MOST_FILES} files")
     return entries

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pycomfy.errors import BadInput
 from pycomfy.flow.needs.models import is_model_file
+from pycomfy.outside.files import leads_out
 from pycomfy.outside.gittree import FILE, LINK, MOST_FILES, PROGRAM
 
 SMALL_MODEL = 1 << 20
@@ -46,12 +47,6 @@ class Files:
         except (OSError, ValueError):
             return None
 
-    def leads_out(self, path: str) -> bool:
-        """Whether the link at `path` leads out of the folder."""
-        target = str((self.folder / path).readlink())
-        real = os.path.realpath(self.folder / path)
-        return target.startswith("/") or not Path(real).is_relative_to(os.path.realpath(self.folder))
-
 
 def list_files(folder: Path, skip: Sequence[str] = ()) -> Iterator[str]:
     """The paths of all files and links, but for what git and Python keep for themselves, virtual environments, and what
@@ -85,7 +80,7 @@ def why_left(path: str, about: os.stat_result, files: Files) -> str | None:
     if path.endswith("/"):
         return "a git repository of its own"
     if stat.S_ISLNK(about.st_mode):
-        return "a link that leads out of the folder" if files.leads_out(path) else None
+        return "a link that leads out of the folder" if leads_out(files.folder / path, files.folder) else None
     if not stat.S_ISREG(about.st_mode):
         return "neither file nor link"
     if is_model_file(path) and about.st_size > SMALL_MODEL:
