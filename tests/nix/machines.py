@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -97,17 +97,18 @@ class Machine:
         """The JSON of a command, which must do what it is asked."""
         return answer(self.start(*arguments))
 
-    def kill(self, process: "subprocess.Popen[str]", after: float, *, everything: bool) -> bool:
-        """Kill it after so many seconds, or all that runs; whether it was still at work."""
+    def kill(self, process: "subprocess.Popen[str]", after: float, *, everything: bool) -> float | None:
+        """Kill it after so many seconds, or all that runs; how long it took if it was done before."""
+        began = time.monotonic()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(after)
-        running = process.poll() is None
+        took = None if process.poll() is None else time.monotonic() - began
         if everything:
             os.kill(self.init, signal.SIGKILL)
-        elif running:
+        elif took is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        return running
+        return took
 
 
 def answer(process: "subprocess.Popen[str]") -> Any:
@@ -126,11 +127,6 @@ def write_project(folder: Path, workshop: Workshop, lock: Lock) -> Path:
         if isinstance(pack.source, PathSource):
             shutil.copytree(workshop.folder / pack.name, folder / pack.source.path)
     return folder
-
-
-def spread(duration: float, points: Sequence[float]) -> list[float]:
-    """Moments of something that takes `duration` seconds: one in each of as many equal parts, `points` within them."""
-    return [duration * (number + point) / len(points) for number, point in enumerate(points)]
 
 
 def timed(machine: Machine, *arguments: str | Path) -> tuple[float, Any]:
