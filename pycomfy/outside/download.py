@@ -9,9 +9,7 @@ import os
 import re
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,13 +17,12 @@ from typing import IO
 
 import httpx
 
-from pycomfy.errors import BadInput, HashMismatch, PycomfyError, Unreachable, raise_all
+from pycomfy.errors import BadInput, HashMismatch, Unreachable
 from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.home import find_home
 from pycomfy.outside.network import (
     TRIES,
     Again,
-    Client,
     NoServer,
     check_status,
     local_path,
@@ -35,8 +32,8 @@ from pycomfy.outside.network import (
     retry,
     too_long,
 )
-from pycomfy.outside.stop import stoppable
-from pycomfy.progress import Progress, Silent, Task
+from pycomfy.outside.transfer import Transfer
+from pycomfy.progress import Progress, Silent
 
 JOBS = 8
 LARGEST = 64 << 30
@@ -87,9 +84,8 @@ def fetch_all(
         return paths
     total = sum(f.size or 0 for f in todo.values()) if all(f.size is not None for f in todo.values()) else None
     with (progress or Silent()).step(title, total=total, unit="bytes") as task, make_client() as client:
-        shared = _Shared(client, task)
-        with stoppable(shared.stop.set):
-            _run([_Job(file, path, shared) for path, file in todo.items()], shared)
+        transfer = Transfer(client, task)
+        transfer.run([_Job(file, path, transfer).run for path, file in todo.items()], JOBS, (NoServer,))
     return paths
 
 
@@ -178,33 +174,13 @@ def read(url: str, *, limit: int, tries: int = TRIES) -> bytes:
 # — one file —
 
 
-class _Stopped(Exception):
-    """Another download failed for good or the user wants to leave; never seen outside this module."""
-
-
-@dataclass(frozen=True)
-class _Shared:
-    """What all downloads of one call have in common."""
-
-    client: Client
-    task: Task
-    stop: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def advance(self, amount: int) -> None:
-        if self.stop.is_set():
-            raise _Stopped
-        with self.lock:
-            self.task.advance(amount)
-
-
 @dataclass
 class _Job:
     """One download. What has arrived is kept over a broken connection, and the rest is asked for."""
 
     file: File
     path: Path
-    shared: _Shared
+    transfer: Transfer
     have: int = 0
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
@@ -226,7 +202,7 @@ class _Job:
     def _fill(self, out: IO[bytes]) -> None:
         local = local_path(self.file.url)
         if local is None:
-            retry(self.file.url, lambda: self._download(out), self.shared.stop.wait)
+            retry(self.file.url, lambda: self._download(out), self.transfer.pause)
             return
         with _file_errors(self.file.url, local), local.open("rb") as f:
             while chunk := f.read(_CHUNK):
@@ -236,7 +212,7 @@ class _Job:
         # A compressed answer would be neither the bytes that were hashed nor the range that was asked for.
         headers = {**dict(self.file.headers), "Accept-Encoding": "identity"}
         headers |= {"Range": f"bytes={self.have}-"} if self.have else {}
-        with self.shared.client.stream("GET", self.file.url, headers=headers) as answer:
+        with self.transfer.client.stream("GET", self.file.url, headers=headers) as answer:
             if answer.status_code == 416 or (self.have and answer.status_code == 200):
                 self._restart(out)
             if answer.status_code == 416:
@@ -246,7 +222,7 @@ class _Job:
                 self._take(out, chunk)
 
     def _restart(self, out: IO[bytes]) -> None:
-        self.shared.advance(-self.have)
+        self.transfer.advance(-self.have)
         self.have, self.digest = 0, hashlib.sha256()
         out.seek(0)
         out.truncate()
@@ -258,7 +234,7 @@ class _Job:
             raise self._mismatch(f"more than {limit} bytes")
         out.write(chunk)
         self.digest.update(chunk)
-        self.shared.advance(len(chunk))
+        self.transfer.advance(len(chunk))
 
     def _check(self) -> None:
         if self.digest.hexdigest() != self.file.sha256:
@@ -270,26 +246,6 @@ class _Job:
             where=public(self.file.url),
             fix="the file was replaced or damaged on the way: try again, use another mirror, or lock again",
         )
-
-
-def _run(jobs: Sequence[_Job], shared: _Shared) -> None:
-    problems: dict[int, PycomfyError] = {}
-    with ThreadPoolExecutor(min(JOBS, len(jobs))) as pool:
-        futures = {pool.submit(job.run): i for i, job in enumerate(jobs)}
-        try:
-            for future in as_completed(futures):
-                try:
-                    future.result()
-                except NoServer:
-                    raise
-                except PycomfyError as e:
-                    problems[futures[future]] = e
-        except BaseException:
-            shared.stop.set()
-            shared.client.cut()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    raise_all([problems[i] for i in sorted(problems)])
 
 
 # — the cache —

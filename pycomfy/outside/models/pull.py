@@ -11,7 +11,6 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -25,9 +24,8 @@ from pycomfy.flow.lock.origin import Hubs, source_url
 from pycomfy.outside.files import full_disk_is_an_error, no_space
 from pycomfy.outside.models.hubs import denied, hub_client
 from pycomfy.outside.models.store import ModelStore, Stored
-from pycomfy.outside.network import Again, Client, Stopped, check_status, public, retry
-from pycomfy.outside.stop import stoppable
-from pycomfy.progress import Task
+from pycomfy.outside.network import Again, Stopped, check_status, public, retry
+from pycomfy.outside.transfer import Transfer
 
 JOBS = 4
 LARGEST = 1 << 40
@@ -55,8 +53,8 @@ def pull_models(models: Sequence[ModelFile], store: ModelStore, hubs: Hubs) -> l
     _check_space(store, todo)
     title = f"Fetch {todo[0].name}" if len(todo) == 1 else f"Fetch {len(todo)} models"
     with store.progress.step(title, total=sum(sizes) or None, unit="bytes") as task, hub_client(hubs) as client:
-        shared = _Shared(store, hubs, client, task, sum(sizes))
-        _run([_Pull(m, shared) for m in todo], shared)
+        shared = _Shared(store, hubs, Transfer(client, task, sum(sizes)))
+        shared.transfer.run([_Pull(m, shared).run for m in todo], JOBS)
     return todo
 
 
@@ -68,9 +66,8 @@ def fetch_unknown(url: str, store: ModelStore, hubs: Hubs) -> Stored:
     with full_disk_is_an_error(store.folder):
         (store.folder / "partial").mkdir(parents=True, exist_ok=True)
     with store.progress.step(f"Fetch {name}", unit="bytes") as task, hub_client(hubs) as client:
-        shared = _Shared(store, hubs, client, task, 0)
-        pull = _Unknown(model, shared)
-        _run([pull], shared)
+        pull = _Unknown(model, _Shared(store, hubs, Transfer(client, task)))
+        pull.shared.transfer.run([pull.run], 1)
     sha256 = pull.digest.hexdigest()
     with store.place(sha256).open("rb") as f:
         start = f.read(512).lstrip().lower()
@@ -89,29 +86,13 @@ def _check_space(store: ModelStore, todo: Sequence[ModelFile]) -> None:
         raise no_space(store.folder)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Shared:
     """What all downloads of one call have in common."""
 
     store: ModelStore
     hubs: Hubs
-    client: Client
-    task: Task
-    total: int
-    stop: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def advance(self, amount: int) -> None:
-        if self.stop.is_set():
-            raise Stopped
-        with self.lock:
-            self.task.advance(amount)
-
-    def expect(self, more: int) -> None:
-        """A size became known."""
-        with self.lock:
-            self.total += more
-            self.task.total(self.total)
+    transfer: Transfer
 
 
 @dataclass
@@ -136,7 +117,7 @@ class _Pull:
                 where=f"SHA-256 {self.model.sha256}",
                 fix=f"pycomfy models add FILE --as {self.model.place}",
             )
-        with full_disk_is_an_error(self.part), exclusive(self.part.with_suffix(".lock"), self.shared.stop):
+        with full_disk_is_an_error(self.part), exclusive(self.part.with_suffix(".lock"), self.shared.transfer.stop):
             if self.shared.store.find(self.model.sha256) is None:
                 self._fetch(urls)
 
@@ -173,7 +154,7 @@ class _Pull:
                 while chunk := f.read(_CHUNK):
                     self.have += len(chunk)
                     self.digest.update(chunk)
-                    self.shared.advance(len(chunk))
+                    self.shared.transfer.advance(len(chunk))
         return self.have > 0
 
     def _open(self) -> IO[bytes]:
@@ -185,20 +166,16 @@ class _Pull:
         while not self._is_whole():
             before = self.have
             try:
-                retry(url, lambda: self._download(url, out), self._pause)
+                retry(url, lambda: self._download(url, out), self.shared.transfer.pause)
                 return
             except Unreachable:
                 if self.have <= before:
                     raise
 
-    def _pause(self, seconds: float) -> None:
-        if self.shared.stop.wait(seconds):
-            raise Stopped
-
     def _download(self, url: str, out: IO[bytes]) -> None:
         # A compressed answer would be neither the bytes that were hashed nor the range that was asked for.
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={self.have}-"} if self.have else {})
-        with self.shared.client.stream("GET", url, headers=headers) as answer:
+        with self.shared.transfer.client.stream("GET", url, headers=headers) as answer:
             if answer.status_code == 416:
                 self._restart(out)
                 raise Again("the server has less than it began to send")
@@ -224,7 +201,7 @@ class _Pull:
         size = self.have + int(length)
         if self.model.size is None and not self.told:
             self.told = True
-            self.shared.expect(size)
+            self.shared.transfer.expect(size)
         if self.model.size not in (None, size):
             raise HashMismatch(
                 f"{self.model.place}: expected {self.model.size} bytes, but the file there has {size}",
@@ -241,7 +218,7 @@ class _Pull:
             rest = rest[out.write(rest) :]
         self.have += len(chunk)
         self.digest.update(chunk)
-        self.shared.advance(len(chunk))
+        self.shared.transfer.advance(len(chunk))
 
     def _is_whole(self) -> bool:
         return self.digest.hexdigest() == self.model.sha256
@@ -251,7 +228,7 @@ class _Pull:
         self._forget()
 
     def _forget(self) -> None:
-        self.shared.advance(-self.have)
+        self.shared.transfer.advance(-self.have)
         self.have, self.digest = 0, hashlib.sha256()
 
     def _refuse(self, url: str, why: str = "") -> HashMismatch:
@@ -275,24 +252,6 @@ class _Unknown(_Pull):
 
     def _is_whole(self) -> bool:
         return self.finished
-
-
-def _run(pulls: Sequence[_Pull], shared: _Shared) -> None:
-    problems: dict[int, PycomfyError] = {}
-    with stoppable(shared.stop.set), ThreadPoolExecutor(min(JOBS, len(pulls))) as pool:
-        futures = {pool.submit(pull.run): i for i, pull in enumerate(pulls)}
-        try:
-            for future in as_completed(futures):
-                try:
-                    future.result()
-                except PycomfyError as e:
-                    problems[futures[future]] = e
-        except BaseException:
-            shared.stop.set()
-            shared.client.cut()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    raise_all([problems[i] for i in sorted(problems)])
 
 
 @contextlib.contextmanager
