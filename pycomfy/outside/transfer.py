@@ -1,4 +1,4 @@
-"""Several downloads at once: failures are told together, and all end when one cannot go on or the user wants to leave."""
+"""Several downloads at once: failures are told together; all end when one cannot go on or the user wants to leave."""
 
 import threading
 from collections.abc import Callable, Sequence
