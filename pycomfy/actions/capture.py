@@ -126,6 +126,7 @@ def _find(
             with _collected(problems):
                 packs.append(_pack(pack, base, out, kept))
             task.advance()
+        task.note("1 node pack" if len(packs) == 1 else f"{len(packs)} node packs")
     python, notes = None, [*folders.notes]
     with _collected(problems):
         python, said = _python((root, base), request.python)

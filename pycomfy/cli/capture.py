@@ -62,7 +62,8 @@ def _show(result: CaptureResult) -> None:
         extra = f", {plan.accelerator}" if plan.accelerator else ""
         print(f"  {len(plan.pins)} Python packages of Python {found.python.version or '?'}{extra}")
     if found.models:
-        print(f"  {len(found.models)} models ({size(sum(m.size for m in found.models))})")
+        models = "1 model" if len(found.models) == 1 else f"{len(found.models)} models"
+        print(f"  {models} ({size(sum(m.size for m in found.models))})")
     for name in found.disabled:
         print(f"  disabled, not captured: {shown(name)}")
     for lost in list_lost(found):

@@ -59,7 +59,7 @@ def render_notes(found: Found) -> str:
     lines = ["# What was captured", "", f"From {_code_text(found.comfyui.place)}.", ""]
     lines += [f"- {_code_text(code.name)}: {_summary(code)}" for code in found.code]
     if found.python is not None:
-        lines.append(f"- Python: {_python(found.python)}, {len(found.python.plan.pins)} packages")
+        lines.append(f"- {_python(found.python)}, {len(found.python.plan.pins)} packages")
     if found.models:
         lines.append(f"- Models: {len(found.models)}, {sum(m.size for m in found.models) / 1e9:.2f} GB")
     for title, items in parts:
@@ -158,7 +158,8 @@ def _summary(code: CodeFound) -> str:
     elif code.branch:
         said.append(f"branch {code.branch}")
     if code.ahead:
-        said.append(f"{code.ahead} commits that its remote does not have are in the patch")
+        commits = "1 commit" if code.ahead == 1 else f"{code.ahead} commits"
+        said.append(f"the patch has {commits} that its remote does not have")
     elif code.patch is not None:
         said.append(f"{len(code.changed)} changed file{'s' if len(code.changed) > 1 else ''}")
     return shown(f"{code.place}: {', '.join(said) or 'as its commit has it'}")

@@ -97,9 +97,9 @@ def capture_code(subject: Subject, out: Path, known: Known | None = None) -> tup
     files = changes if changes is not None else walk_code(subject.folder, subject.skip)
     found = _with_changes(replace(found, url=None, commit=None, ahead=0), files)
     if changes is None and (added := _added_since(subject.folder, files)):
-        found = replace(
-            found, notes=(*found.notes, f"{len(added)} files are none of the registry's: {', '.join(added[:5])}")
-        )
+        more = f" and {len(added) - 5} more" if len(added) > 5 else ""
+        note = f"not among the files that the registry has of it: {', '.join(added[:5])}{more}"
+        found = replace(found, notes=(*found.notes, note))
     copy_code(subject.folder, files, out / (found.folder or ""))
     return replace(found, changed=()), tuple(files.present)
 
