@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pycomfy.actions.archive import batches, pull_needs, take_models
+from pycomfy.actions.archive import take_models
 from pycomfy.actions.index import index, layout_link
 from pycomfy.actions.realise import Project, Realised, host_platform, project_folder, realise
 from pycomfy.actions.stored import Stored, find_stored
 from pycomfy.actions.together import together
+from pycomfy.actions.transfer import batches, pull_needs
 from pycomfy.errors import BadInput, BadLock, HashMismatch, NotFound, PycomfyError, raise_all
 from pycomfy.flow.archive.needs import Need, indispensable, list_needs
 from pycomfy.flow.lock.model import ModelFile, PlatformName

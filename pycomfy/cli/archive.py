@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from pycomfy.actions import archive as action
+from pycomfy.actions import transfer as transfers
+from pycomfy.actions.wanted import Missing
 from pycomfy.cli.progress import make_progress, size
 from pycomfy.outside.archive import Removed
 from pycomfy.outside.home import find_home
@@ -105,7 +107,7 @@ def push(url: _Url, as_json: _Json = False) -> None:
 
     Example: `pycomfy archive push s3://team-archive?region=eu-central-1`
     """
-    _show_transfer(action.push(url, find_home(), NixSettings(), make_progress()), "pushed", as_json)
+    _show_transfer(transfers.push(url, find_home(), NixSettings(), make_progress()), "pushed", as_json)
 
 
 @app.command()
@@ -114,7 +116,7 @@ def pull(url: _Url, models: _Models = False, as_json: _Json = False) -> None:
 
     Example: `pycomfy archive pull https://archive.example.org`
     """
-    _show_transfer(action.pull(url, find_home(), NixSettings(), make_progress(), models=models), "pulled", as_json)
+    _show_transfer(transfers.pull(url, find_home(), NixSettings(), make_progress(), models=models), "pulled", as_json)
 
 
 @app.command()
@@ -133,7 +135,7 @@ def gc(
         print(f"{removed.paths} sources, {size(removed.size)}, {'would be ' if dry else ''}removed")
 
 
-def _show_transfer(transfer: action.Transfer, word: str, as_json: bool) -> None:
+def _show_transfer(transfer: transfers.Transfer, word: str, as_json: bool) -> None:
     if as_json:
         lacking = [_missing(m) for m in transfer.absent]
         about = {"paths": transfer.paths, word: transfer.moved, "missing": lacking}
@@ -143,7 +145,7 @@ def _show_transfer(transfer: action.Transfer, word: str, as_json: bool) -> None:
     _show_missing(transfer.absent)
 
 
-def _show_missing(missing: tuple[action.Missing, ...]) -> None:
+def _show_missing(missing: tuple[Missing, ...]) -> None:
     for m in missing[:_MOST_SHOWN]:
         where = "in this machine's store: `pycomfy archive fill`" if m.here else f"from {m.need.origin}"
         print(f"missing: {m.need.title}, for {', '.join(m.labels[:3])}{' …' * (len(m.labels) > 3)}; {where}")
@@ -151,7 +153,7 @@ def _show_missing(missing: tuple[action.Missing, ...]) -> None:
         print(f"  and {len(missing) - _MOST_SHOWN} more")
 
 
-def _missing(missing: action.Missing) -> dict[str, object]:
+def _missing(missing: Missing) -> dict[str, object]:
     need = missing.need
     return {
         "path": need.path,

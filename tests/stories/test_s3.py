@@ -12,6 +12,7 @@ import pytest
 from uv import find_uv_bin
 
 from pycomfy.actions import archive as archive_action
+from pycomfy.actions import transfer
 from pycomfy.flow.lock.model import Root
 from pycomfy.outside.archive import find_archive
 from pycomfy.outside.nix.settings import NixSettings
@@ -72,11 +73,11 @@ def server() -> Iterator[str]:
 def there_and_back(url: str, workshop: Workshop, root: Root, folder: Path) -> None:
     home = new_home(folder)
     build_version(workshop, make_lock(workshop, root, "in a bucket"), home)
-    pushed = archive_action.push(url, home, workshop.settings, Silent())
+    pushed = transfer.push(url, home, workshop.settings, Silent())
     assert pushed.moved == pushed.paths == len(find_archive(home).narinfos())
     for path in (*find_archive(home).narinfos(), *find_archive(home).nars()):
         path.unlink()
-    pulled = archive_action.pull(url, home, workshop.settings, Silent())
+    pulled = transfer.pull(url, home, workshop.settings, Silent())
     assert (pulled.moved, pulled.absent) == (pushed.paths, ())
     assert archive_action.verify_archive(home, workshop.settings, Silent()).damage == ()
 
