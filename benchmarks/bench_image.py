@@ -21,7 +21,7 @@ from uv import find_uv_bin
 from benchmarks.table import Row
 from pycomfy.actions.build import BuildRequest, BuildResult, build
 from pycomfy.actions.lock import lock
-from pycomfy.actions.realise import Project, host_platform, realise, source_paths, supply
+from pycomfy.actions.realise import Project, host_platform, realise, supply
 from pycomfy.actions.wishes import LockRequest
 from pycomfy.cli.progress import Lines
 from pycomfy.flow.lock.model import GitSource, Lock
@@ -30,7 +30,7 @@ from pycomfy.outside.engine import Engine, find_engine, load, read_layout
 from pycomfy.outside.files import write_folder
 from pycomfy.outside.home import Home, find_home
 from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import copy_paths, empty_store
+from pycomfy.outside.nix.store import copy_paths, empty_store, output_paths
 from pycomfy.outside.resources import read_toolkit
 from pycomfy.outside.sources import place_tree
 
@@ -62,7 +62,12 @@ class Bench:
 
     def store_path(self, ending: str) -> Path:
         """Where the store has a source, by the end of its name."""
-        return next(Path(p) for p in source_paths(self.project, NixSettings()) if p.endswith(ending))
+        return next(Path(p) for p in source_paths(self.project) if p.endswith(ending))
+
+
+def source_paths(project: Project) -> list[str]:
+    """The store paths of everything the image is made from."""
+    return output_paths(NixSettings(), project.folder, "sources", project.platform)
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -105,7 +110,7 @@ def cold_build(bench: Bench) -> tuple[float, float]:
     """Seconds for all layers in a store that has only sources, and the bytes of that store after it."""
     with empty_store(bench.folder) as place:
         settings = NixSettings(store=place)
-        copy_paths(NixSettings(), source_paths(bench.project, NixSettings()), place)
+        copy_paths(NixSettings(), source_paths(bench.project), place)
         os.sync()
         seconds = timed(lambda: realise(bench.project, bench.home, settings, Lines(), log=bench.folder / "cold.log"))
         return seconds, disk(place)
