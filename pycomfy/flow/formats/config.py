@@ -200,9 +200,9 @@ class _Packs:
         if not pack.enabled:
             self._disabled.append(shown(pack.filename))
             return
-        values = {"url": pack.url, "sha256": pack.sha256}
+        values = {"url": without_secrets(pack.url) if pack.url is not None else None, "sha256": pack.sha256}
         if _valid(UrlSpec, values) is not None:
-            yield from self._live(name, {"url": str(pack.url), "sha256": str(pack.sha256)})
+            yield from self._live(name, {key: str(value) for key, value in values.items()})
         elif pack.url is not None:
             self.notes.append(
                 f"the node pack {shown(pack.filename)} is not carried over: its hash is not said; if you trust"

@@ -99,6 +99,13 @@ def _check_web(text: str) -> str:
     return text
 
 
+def _check_public(text: str) -> str:
+    """As `_check_web`; what is in every lock, and so in git, must not hold a login."""
+    if "@" in _check_web(text).split("/")[2]:
+        raise ValueError("the URL must not hold a login, which belongs into ~/.netrc")
+    return text
+
+
 def _check_accelerator(text: str) -> str:
     if not ACCELERATOR.fullmatch(text):
         raise ValueError("write cpu, cu128 (CUDA 12.8), rocm6.4, or what else PyTorch calls its builds")
@@ -144,6 +151,7 @@ MirrorUrl = Annotated[str, AfterValidator(_check_mirror), StringConstraints(max_
 SnapshotUrl = Annotated[str, AfterValidator(_check_snapshot_mirror), StringConstraints(max_length=2000)]
 PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$")]
 Accelerator = Annotated[str, AfterValidator(_check_accelerator)]
+PublicUrl = Annotated[str, AfterValidator(_check_public), StringConstraints(max_length=2000)]
 WebUrl = Annotated[str, AfterValidator(_check_web), StringConstraints(max_length=2000)]
 LinksPlace = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x1f\x7f,][^\x00-\x1f\x7f,]*$", max_length=2000)]
 """A folder of wheels, or the URL of a page with links to them; uv separates several by commas."""
@@ -211,7 +219,7 @@ class PathSpec(SourceSpec):
 class UrlSpec(SourceSpec):
     """One Python file: a node pack that consists of a single module."""
 
-    url: WebUrl
+    url: PublicUrl
     sha256: Sha256
 
 
