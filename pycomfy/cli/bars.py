@@ -1,5 +1,6 @@
 """Progress on a terminal: live bars, through rich."""
 
+import threading
 from types import TracebackType
 from typing import Self
 
@@ -9,9 +10,16 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from pycomfy import progress as protocol
 from pycomfy.cli.progress import Counter, duration
 
+_PAUSE = 0.1
+"""Between two drawings of the bars, in seconds."""
+
 
 class Bars:
-    """A live bar for each running step; a line stays for each that ended."""
+    """A live bar for each running step; a line stays for each that ended.
+
+    Steps may run in several threads. Only who holds `lock` writes: rich's own refreshing does not wait for a line that
+    is being printed, and leaves bars between the lines or wipes lines out.
+    """
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -24,14 +32,44 @@ class Bars:
             TextColumn("[dim]{task.fields[text]}", markup=True),
             console=console,
             transient=True,
+            auto_refresh=False,
         )
-        self.running = 0
+        self.lock = threading.RLock()
+        self._running = 0
+        self._over = threading.Event()
 
     def step(self, title: str, *, total: int | None = None, unit: protocol.Unit = "items") -> protocol.Task:
         return _BarTask(self, title, total, unit)
 
     def say(self, text: str) -> None:
-        self.console.print(text, markup=False)
+        with self.lock:
+            self.console.print(text, markup=False)
+
+    def begin(self, title: str, total: int | None) -> TaskID:
+        """A bar more."""
+        with self.lock:
+            if not self._running:
+                self.display.start()
+                self._over = threading.Event()
+                threading.Thread(target=self._draw, args=(self._over,), daemon=True).start()
+            self._running += 1
+            return self.display.add_task(title, total=total, amount="", text="")
+
+    def end(self, bar: TaskID, line: str) -> None:
+        """A bar less, and a line instead."""
+        with self.lock:
+            self.display.remove_task(bar)
+            self._running -= 1
+            if not self._running:
+                self._over.set()
+                self.display.stop()
+            self.console.print(line)
+
+    def _draw(self, over: threading.Event) -> None:
+        while not over.wait(_PAUSE):
+            with self.lock:
+                if not over.is_set():
+                    self.display.refresh()
 
 
 class _BarTask(Counter):
@@ -61,21 +99,14 @@ class _BarTask(Counter):
             )
 
     def __enter__(self) -> Self:
-        if not self.bars.running:
-            self.bars.display.start()
-        self.bars.running += 1
-        self.id = self.bars.display.add_task(self.title, total=self.most, amount="", text="")
+        self.id = self.bars.begin(self.title, self.most)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.id is not None:
-            self.bars.display.remove_task(self.id)
-        self.bars.running -= 1
-        if not self.bars.running:
-            self.bars.display.stop()
         parts = [p for p in (self.text or self.amount(),) if p]
         tail = f"  [dim]{parts[0]}[/dim]".replace("\n", " ") if parts else ""
         mark = "[red]✗[/red]" if kind else "[green]✓[/green]"
-        self.bars.console.print(f"{mark} {self.title}{tail}  [dim]{duration(self.seconds())}[/dim]")
+        if self.id is not None:
+            self.bars.end(self.id, f"{mark} {self.title}{tail}  [dim]{duration(self.seconds())}[/dim]")
