@@ -207,7 +207,10 @@ def _all_wants(config: Config, sources: Mapping[str, Pinned]) -> list[Wants]:
 
 def _as_of(config: Config, sources: Mapping[str, Pinned], notes: list[str]) -> datetime:
     """The date packages are taken as of: as asked, else that of the newest source."""
+    now = datetime.now(UTC).replace(microsecond=0)
     if config.as_of is not None:
+        if config.as_of > now:
+            notes.append("as-of is in the future: these are the packages of now, and will be others later")
         return config.as_of
     dates = [pinned.date for pinned in sources.values() if pinned.date is not None]
     if not dates:
@@ -216,7 +219,7 @@ def _as_of(config: Config, sources: Mapping[str, Pinned], notes: list[str]) -> d
             where="pycomfy.toml",
             fix="give one: as-of = 2025-12-05, or --as-of 2025-12-05",
         )
-    newest, now = max(dates), datetime.now(UTC).replace(microsecond=0)
+    newest = max(dates)
     if newest > now:
         notes.append(f"a source is dated {newest:%Y-%m-%d}, in the future; Python packages are taken as of now")
         return now

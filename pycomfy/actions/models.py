@@ -53,6 +53,13 @@ class ModelState:
     def place(self) -> str:
         return f"{self.folder}/{self.name}" if self.folder else self.name
 
+    @property
+    def size(self) -> int | None:
+        """Of the pin, or else of the file; in bytes."""
+        if self.pin is not None and self.pin.size is None and self.path is not None:
+            return self.path.stat().st_size
+        return None if self.pin is None else self.pin.size
+
 
 @dataclass(frozen=True)
 class StoredModel:

@@ -139,7 +139,9 @@ def _show(result: LockResult) -> None:
         )
     if lock.models:
         count = "1 model" if len(lock.models) == 1 else f"{len(lock.models)} models"
-        print(f"  {count} ({size(sum(m.size or 0 for m in lock.models))}), not in the image")
+        known = [m.size for m in lock.models if m.size is not None]
+        large = f" ({size(sum(known))})" if len(known) == len(lock.models) else ""
+        print(f"  {count}{large}, not in the image")
     if result.changes is not None:
         _show_changes(describe(result.changes))
     for note in result.notes:

@@ -58,7 +58,7 @@ def status(
         return
     _table(
         ("", "model", "size", "from"),
-        [(s.state, s.place + _pickle(s.name), _size(s.pin.size if s.pin else None), _origin(s)) for s in states],
+        [(s.state, s.place + _pickle(s.name), _size(s.size), _origin(s)) for s in states],
     )
     for s in states:
         if s.state == "unpinned":
@@ -142,7 +142,7 @@ def state_dict(state: action.ModelState) -> dict[str, object]:
         "name": state.name,
         "state": state.state,
         "sha256": None if pin is None else pin.sha256,
-        "size": None if pin is None else pin.size,
+        "size": state.size,
         "sources": [] if pin is None else [s.model_dump(mode="json") for s in pin.sources],
         "path": None if state.path is None else str(state.path),
         "pickle": is_pickle(state.name),

@@ -177,3 +177,5 @@ def test_without_a_date_packages_are_as_of_the_newest_source(project: Path, inde
     result = run(request, Home(debian, debian / "cache"))
     assert result.lock.as_of == "2025-03-01T12:00:00Z" and result.lock.name == "mein-bild"
     assert any("mein-bild" in note for note in result.notes)
+    late = LockRequest(project, as_of=datetime(2999, 1, 1, tzinfo=UTC))
+    assert any("as-of is in the future" in note for note in run(late, Home(debian, debian / "cache")).notes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.places import Place
+from tests.cli.places import SOURCES, Place
 from tests.outside.models.hub import COMMIT, TOKEN, Site, serve, sha256
 
 CHECKPOINT = b"a checkpoint"
@@ -75,6 +75,17 @@ def test_models_are_locked_fetched_and_verified(place: Place, site: Site, hubs: 
     assert {m["sha256"]: m["intact"] for m in verified.json()} == {sha256(LORA): False, sha256(CHECKPOINT): True}
     assert place.run("models", "pull", ".", env=hubs).out == "sams/b.pth\n"
     assert blob.read_bytes() == LORA
+
+
+def test_a_size_that_the_lock_does_not_have_is_the_files_own(place: Place) -> None:
+    place.project(
+        "SaveImage", sources=f'{SOURCES}[[models]]\nfolder = "loras"\nname = "x.pt"\nsha256 = "{sha256(LORA)}"\n'
+    )
+    assert "1 model, not in the image" in place.run("lock", ".").out
+    place.write("x.pt", LORA.decode("latin-1"))
+    assert place.run("models", "add", "x.pt", "--as", "loras/x.pt").status == 0
+    (model,) = place.run("models", "status", ".", "--json").json()
+    assert (model["state"], model["size"]) == ("present", len(LORA))
 
 
 def test_a_workflow_without_models_has_the_lock_it_always_had(place: Place) -> None:

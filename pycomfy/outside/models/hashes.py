@@ -37,7 +37,9 @@ class HashCache:
         """As `sha256`, but every byte is read."""
         with _readable(file), file.open("rb") as f:
             before = os.fstat(f.fileno())
-            with self._progress.step(f"Hash {file.name}", total=before.st_size, unit="bytes") as task:
+            # A file of the store is called by its hash.
+            name = file.name[:16] if len(file.name) == 64 else file.name
+            with self._progress.step(f"Hash {name}", total=before.st_size, unit="bytes") as task:
                 digest = hashlib.sha256()
                 while chunk := f.read(_CHUNK):
                     digest.update(chunk)

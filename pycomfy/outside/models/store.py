@@ -154,10 +154,11 @@ class ModelStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_name(f".{sha256[:16]}.{secrets.token_hex(4)}")
             try:
+                # A new link changes the file's ctime, and so does another name for it.
                 with self.hashes.same_content(real, sha256):
                     if not link(real, beside):
                         beside.symlink_to(real)
-                beside.replace(path)
+                    beside.replace(path)
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     beside.unlink()

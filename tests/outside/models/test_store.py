@@ -1,12 +1,15 @@
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from pycomfy.errors import BadInput, NotFound
 from pycomfy.flow.lock.model import ModelFile
+from pycomfy.outside.files import write_file
 from pycomfy.outside.home import Home
+from pycomfy.outside.models import hashes
 from pycomfy.outside.models.hashes import HashCache
 from pycomfy.outside.models.store import ModelStore
 from pycomfy.outside.models.view import make_view
@@ -72,6 +75,20 @@ def test_an_added_file_is_linked_not_copied_and_not_hashed_again(file: Path, hom
     make_view(store, [model()])
     store.add(file)
     assert store.find(sha256(b"model")) == stored.path
+    assert steps.titles == ["Hash a.safetensors"]
+
+
+def test_an_added_file_is_not_hashed_again_however_slow_the_disk_is(
+    file: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(path: Path, text: str) -> None:
+        write_file(path, text)
+        time.sleep(0.02)  # more than a tick of the file system's clock
+
+    monkeypatch.setattr(hashes, "write_file", slowly)
+    steps = Steps()
+    ModelStore(home, steps).add(file)
+    assert ModelStore(home, steps).find(sha256(b"model")) is not None
     assert steps.titles == ["Hash a.safetensors"]
 
 
