@@ -1,15 +1,16 @@
 """What a source distribution or a repository says about how it is built, read without running any of it."""
 
+import lzma
 import tarfile
 import tomllib
 import zipfile
-from collections.abc import Iterator
+import zlib
 from pathlib import Path
-from typing import IO
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from pycomfy.errors import BadInput
+from pycomfy.outside.zips import open_zip
 
 LEGACY = ("setuptools>=40.8.0", "wheel")
 """What a source without a `[build-system]` is built with (PEP 517)."""
@@ -54,45 +55,37 @@ def read_pyproject(archive: Path, subdirectory: str | None, owner: str) -> str:
     Raises `BadInput` for what is no archive, or one that is too large.
     """
     wanted = f"{subdirectory}/pyproject.toml" if subdirectory else "pyproject.toml"
+
+    def refuse(why: str) -> BadInput:
+        return BadInput(f"{owner}: its source {why}", where=archive.name, fix="name another version of it")
+
+    def unreadable(why: str) -> BadInput:
+        return refuse(f"is no archive that can be read: {why}")
+
+    too_large = refuse(f"has more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB")
+    if zipfile.is_zipfile(archive):
+        with open_zip(archive, unreadable) as z:
+            infos = z.infolist()
+            if len(infos) > MOST_FILES:
+                raise too_large
+            found = (i for i in infos if not i.is_dir() and i.file_size <= _LARGEST and _is(i.filename, wanted))
+            return next((z.read(info).decode("utf-8", "replace") for info in found), "")
+    count = size = 0
     try:
-        for name, data in _members(archive):
-            if name.partition("/")[2] == wanted:
-                with data as f:
-                    return f.read(_LARGEST + 1)[:_LARGEST].decode("utf-8", "replace")
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as e:
-        raise BadInput(
-            f"{owner}: its source is no archive that can be read: {e}", where=archive.name, fix="name another version"
-        ) from e
-    except _TooLarge as e:
-        raise BadInput(
-            f"{owner}: its source has more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB",
-            where=archive.name,
-            fix="name another version of it",
-        ) from e
+        with tarfile.open(archive, "r|*") as tar:
+            for entry in tar:
+                count, size = count + 1, size + entry.size
+                if count > MOST_FILES or size > MOST_BYTES:
+                    raise too_large
+                small = entry.isreg() and entry.size <= _LARGEST
+                data = tar.extractfile(entry) if small and _is(entry.name, wanted) else None
+                if data is not None:
+                    return data.read().decode("utf-8", "replace")
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as e:
+        raise unreadable(str(e)) from e
     return ""
 
 
-class _TooLarge(Exception):
-    pass
-
-
-def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """The regular files, by name."""
-    count = size = 0
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as z:
-            for info in z.infolist():
-                count += 1
-                if count > MOST_FILES:
-                    raise _TooLarge
-                if not info.is_dir() and info.file_size <= _LARGEST:
-                    yield info.filename, z.open(info)
-        return
-    with tarfile.open(archive, "r|*") as tar:
-        for entry in tar:
-            count, size = count + 1, size + entry.size
-            if count > MOST_FILES or size > MOST_BYTES:
-                raise _TooLarge
-            data = tar.extractfile(entry) if entry.isreg() and entry.size <= _LARGEST else None
-            if data is not None:
-                yield entry.name, data
+def _is(name: str, wanted: str) -> bool:
+    """Whether a member is the one that is wanted, below the one folder at the top."""
+    return name.partition("/")[2] == wanted

@@ -24,7 +24,7 @@ from packaging.version import InvalidVersion, Version
 from pycomfy.errors import Unreachable
 from pycomfy.flow.lock.indexes import Reach, without_logins
 from pycomfy.flow.lock.wheels import Target, rank_tags
-from pycomfy.outside.network import check_status, local_path, make_client, retry
+from pycomfy.outside.network import check_status, local_path, make_client, read_body, retry
 from pycomfy.outside.uvrun import make_environment, run_uv
 
 _JSON = "application/vnd.pypi.simple.v1+json"
@@ -143,12 +143,8 @@ def _read_page(index: str, name: str) -> list[Offer]:
             if answer.status_code in (404, 410):
                 return url, "", b""
             check_status(url, answer)
-            data = bytearray()
-            for chunk in answer.iter_bytes():
-                data += chunk
-                if len(data) > _LARGEST_PAGE:
-                    raise Unreachable("the index's page is too large", where=without_logins(url), fix="check the index")
-            return str(answer.url), answer.headers.get("Content-Type", ""), bytes(data)
+            data = read_body(url, answer, _LARGEST_PAGE)
+            return str(answer.url), answer.headers.get("Content-Type", ""), data
 
     base, kind, data = retry(url, attempt)
     if not data:

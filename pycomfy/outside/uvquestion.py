@@ -1,12 +1,10 @@
 """A question to uv: what to resolve, and the files and arguments that ask for it."""
 
-import json
 import re
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -14,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 from pycomfy.flow.lock.indexes import DEFAULT, Reach, without_logins
 from pycomfy.flow.lock.requirements import Wants
+from pycomfy.flow.lock.toml import render_list, render_value
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside.uvrun import ask_uv, make_environment, outer_links, run_uv
 
@@ -180,19 +179,17 @@ def _give(given: Sequence[Given], folder: Path, env: dict[str, str]) -> list[str
 
 
 def _project(reach: Reach, named: Sequence[str]) -> str:
-    # A JSON string is a TOML string as well.
-    text = partial(json.dumps, ensure_ascii=False)
-    lines = ["[project]", f"name = {text(OURS)}", 'version = "0"', f"dependencies = {text(list(named))}"]
+    lines = ["[project]", f"name = {render_value(OURS)}", 'version = "0"', render_list("dependencies", named)]
     for index in reach.indexes:
         if index.packages:
             lines += [
                 "[[tool.uv.index]]",
-                f"name = {text(index.name)}",
-                f"url = {text(reach.address(index))}",
+                f"name = {render_value(index.name)}",
+                f"url = {render_value(reach.address(index))}",
                 "explicit = true",
             ]
     lines.append("[tool.uv.sources]")
-    lines += [f"{name} = {{ index = {text(reach.reserved[name].name)} }}" for name in named]
+    lines += [f"{name} = {{ index = {render_value(reach.reserved[name].name)} }}" for name in named]
     return "".join(line + "\n" for line in lines)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from uv import find_uv_bin
 
 from pycomfy.errors import BadConfig, MissingTool
-from pycomfy.flow.lock.indexes import DEFAULT, Reach, find_links, render_reach, translate_pip
+from pycomfy.flow.lock.indexes import DEFAULT, Reach, find_links, render_reach, translate_pip, without_logins
 from pycomfy.outside.credentials import find_origin
 from pycomfy.outside.files import write_file
 from pycomfy.outside.process import run
@@ -78,8 +78,8 @@ def find_logins(reach: Reach) -> dict[str, str]:
 
 
 def with_login(url: str, reach: Reach) -> str | None:
-    """The URL of a file with the login that its index's URL holds; None if that holds none."""
-    login = find_logins(reach).get(find_origin(url))
+    """The URL of a file with the login that its index's URL holds; None if that holds none, or it has one itself."""
+    login = find_logins(reach).get(find_origin(url)) if without_logins(url) == url else None
     return url.replace("://", f"://{login}@", 1) if login is not None else None
 
 

@@ -20,6 +20,7 @@ from pycomfy.flow.formats.recipe import (
     RecipePack,
     RegistryPack,
 )
+from pycomfy.flow.lock.name import repository_name
 from pycomfy.flow.workflow.text import shown
 
 ENVELOPE = "comfyui-desktop-2-snapshot"
@@ -189,7 +190,7 @@ def _render_core(core: Core | None, lost: list[str]) -> dict[str, object]:
 def _render_pack(pack: RecipePack, lost: list[str]) -> Iterator[dict[str, object]]:
     match pack:
         case GitPack():
-            folder = pack.name or pack.url.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git")
+            folder = pack.name or repository_name(pack.url)
             yield {
                 "id": folder,
                 "type": "git",
