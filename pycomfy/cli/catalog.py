@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from pycomfy.actions import catalog as action
 from pycomfy.cli.progress import make_progress
@@ -161,5 +162,6 @@ def _table(packs: list[Listing]) -> None:
     for pack in packs:
         stars = "" if pack.stars is None else str(pack.stars)
         place = escape(pack.url.removeprefix("https://").removeprefix("github.com/"))
-        table.add_row(place, stars, pack.updated or "", str(len(pack.types)), escape(pack.title))
+        title = Text(pack.title, overflow="ellipsis", no_wrap=True)
+        table.add_row(place, stars, pack.updated or "", str(len(pack.types)), title)
     console.print(table)

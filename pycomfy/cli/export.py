@@ -24,9 +24,11 @@ def export(
             metavar="NAME[@V]", help="A version: by number, tag or commit. With --format also the path of a lock."
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The bundle, as portrait.tar.zst.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write, as portrait.tar.zst.")
+    ],
     format_: Annotated[
-        str, typer.Option("--format", metavar="|".join((BUNDLE, *TITLES)), help="Write the file of another tool.")
+        str, typer.Option("--format", metavar="FORMAT", help=f"Another tool's: {', '.join(TITLES)}.")
     ] = BUNDLE,
     platform: Annotated[
         str | None,

@@ -23,7 +23,10 @@ def import_(
         Path | None, typer.Option("--to", metavar="DIR", help="The folder to make of another tool's file.")
     ] = None,
     format_: Annotated[
-        str | None, typer.Option("--format", metavar="|".join((BUNDLE, *TITLES)), help="What it is, if not told alone.")
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help=f"What it is, if that is not told: {', '.join((BUNDLE, *TITLES))}."
+        ),
     ] = None,
     workflow: Annotated[
         Path | None, typer.Option("--workflow", metavar="FILE", help="The workflow, if the file has none.")
