@@ -162,6 +162,6 @@ def _table(packs: list[Listing]) -> None:
     for pack in packs:
         stars = "" if pack.stars is None else str(pack.stars)
         place = escape(pack.url.removeprefix("https://").removeprefix("github.com/"))
-        title = Text(pack.title, overflow="ellipsis", no_wrap=True)
-        table.add_row(place, stars, pack.updated or "", str(len(pack.types)), title)
+        called = Text(pack.title, overflow="ellipsis", no_wrap=True)
+        table.add_row(place, stars, pack.updated or "", str(len(pack.types)), called)
     console.print(table)

@@ -143,7 +143,7 @@ def _unreachable(url: str, error: Exception) -> Unreachable:
     return NoServer(
         f"{host} does not answer: {error or type(error).__name__}",
         where=public(url),
-        fix="check the network, and HTTPS_PROXY if there is a proxy",
+        fix="check the address and the network, and HTTPS_PROXY if there is a proxy",
     )
 
 
