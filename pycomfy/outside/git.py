@@ -243,11 +243,11 @@ class Repository:
         if owned := re.search(r"dubious ownership in repository at '([^']+)'", message):
             return Unreachable(what, where=where, fix=f"git config --global --add safe.directory '{owned[1]}'")
         if re.search(r"not appear to be a git repository|not found|not exported|does not exist|No such file", message):
-            fix = "correct the address"
-            if self.address.local:
-                fix = (
-                    "give the repository's top folder, or, for a folder without git, write path = … instead of git = …"
-                )
+            if not self.address.local:
+                return NotFound(what, where=where, fix="correct the address")
+            if not Path(unquote(self.address.url.removeprefix("file://"))).exists():
+                return NotFound(f"{self.owner}: there is no such folder", where=where, fix="correct the path")
+            fix = "give the repository's top folder; a node pack without git is named by path = … instead of git = …"
             return NotFound(what, where=where, fix=fix)
         if re.search(
             r"could not read (Username|Password)|Authentication failed|Permission denied|prompts dis", message

@@ -91,6 +91,8 @@ def test_a_folder_that_is_no_repository_says_to_use_path(tmp_path: Path) -> None
     with pytest.raises(NotFound) as e:
         open_repository(tmp_path / "plain", tmp_path).resolve()
     assert "path = …" in e.value.fix
+    with pytest.raises(NotFound, match="there is no such folder"):
+        open_repository(tmp_path / "nowhere", tmp_path).resolve()
 
 
 def test_no_server_is_unreachable_and_the_password_is_not_told(tmp_path: Path) -> None:
