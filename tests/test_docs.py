@@ -11,7 +11,9 @@ from pydantic import BaseModel
 
 from pycomfy.errors import PycomfyError
 from pycomfy.flow.lock import model
-from pycomfy.flow.lock.config import Config, Section, SourceSpec, parse_config
+from pycomfy.flow.lock.config import Config, parse_config
+from pycomfy.flow.lock.spec import SourceSpec
+from pycomfy.flow.lock.values import Section
 from tests.test_reference import reference
 
 ROOT = Path(__file__).parents[1]

@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-from pycomfy.flow.lock.config import GitSpec, parse_config
+from pycomfy.flow.lock.config import parse_config
 from pycomfy.flow.lock.requirements import read_wants
+from pycomfy.flow.lock.spec import GitSpec
 from pycomfy.flow.needs.catalogue import class_types
 from pycomfy.flow.needs.find import find_needs
 from pycomfy.flow.workflow.parse import parse_workflow

@@ -21,7 +21,7 @@ from pycomfy.flow.choose.explain import Reason, explain
 from pycomfy.flow.choose.model import Wanted
 from pycomfy.flow.choose.said import newer_core
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.flow.lock.config import AS_OF, Config, Spec
+from pycomfy.flow.lock.config import Config
 from pycomfy.flow.lock.keep import MODELS, Renewal
 from pycomfy.flow.lock.model import (
     ComfyUI,
@@ -40,7 +40,9 @@ from pycomfy.flow.lock.model import (
 )
 from pycomfy.flow.lock.name import safe_name
 from pycomfy.flow.lock.requirements import Wants, list_wants, read_wants
+from pycomfy.flow.lock.spec import Spec
 from pycomfy.flow.lock.supply import match_types, running_types
+from pycomfy.flow.lock.values import AS_OF
 from pycomfy.flow.needs.find import find_needs
 from pycomfy.flow.needs.model import NeededNode
 from pycomfy.flow.scan.tell import Finding

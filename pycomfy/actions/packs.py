@@ -18,10 +18,10 @@ from pycomfy.flow.choose.model import Choice, Knowledge, Question, Wanted, Wishe
 from pycomfy.flow.choose.said import references, sort_versions
 from pycomfy.flow.choose.tell import explain_question
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.flow.lock.config import GitSpec, RegistrySpec, Spec, UrlSpec
 from pycomfy.flow.lock.keep import Renewal
 from pycomfy.flow.lock.model import GitSource, Pack
 from pycomfy.flow.lock.name import free_name, plain_name
+from pycomfy.flow.lock.spec import GitSpec, RegistrySpec, Spec, UrlSpec
 from pycomfy.flow.lock.supply import name_places
 from pycomfy.flow.needs.catalogue import class_types
 from pycomfy.outside.catalogue import Catalogue, update_catalogue

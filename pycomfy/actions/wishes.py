@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from pycomfy.errors import BadConfig, BadInput, NotFound
 from pycomfy.flow.lock.address import parse_address, split_revision
-from pycomfy.flow.lock.config import Config, GitSpec, Spec, meaning, parse_config
+from pycomfy.flow.lock.config import Config, meaning, parse_config
 from pycomfy.flow.lock.indexes import ACCELERATOR
 from pycomfy.flow.lock.model import PlatformName
+from pycomfy.flow.lock.spec import GitSpec, Spec
 from pycomfy.outside.media.find import find_workflow
 
 COMFYUI = "ComfyUI"

@@ -4,7 +4,7 @@ import json
 
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 from pycomfy.flow.catalogue.model import Listing
-from pycomfy.flow.lock.config import GitSpec, RegistrySpec
+from pycomfy.flow.lock.spec import GitSpec, RegistrySpec
 from pycomfy.outside.catalogue import Catalogue
 from pycomfy.outside.files import write_file
 from pycomfy.outside.git import Repository

@@ -16,10 +16,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from pycomfy.errors import BadConfig, BadInput, NotFound, PycomfyError
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.flow.lock.config import GitSpec, PathSpec, RegistrySpec, Spec, UrlSpec, WheelSpec
 from pycomfy.flow.lock.indexes import DEFAULT, Reach
 from pycomfy.flow.lock.model import FileName, GitSource, PathSource, Source, UrlSource, WheelTreeSource
 from pycomfy.flow.lock.name import plain_name
+from pycomfy.flow.lock.spec import GitSpec, PathSpec, RegistrySpec, Spec, UrlSpec, WheelSpec
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download, nar
 from pycomfy.outside.files import full_disk_is_an_error, leads_out, new_folder, write_file

@@ -8,10 +8,10 @@ from packaging.utils import InvalidSdistFilename, parse_sdist_filename, parse_wh
 from packaging.version import InvalidVersion
 
 from pycomfy.flow.lock.building import Unbuilt
-from pycomfy.flow.lock.config import GitSpec
 from pycomfy.flow.lock.direct import Direct
 from pycomfy.flow.lock.indexes import without_logins
 from pycomfy.flow.lock.model import GitSource, UrlSource, Wheel
+from pycomfy.flow.lock.spec import GitSpec
 from pycomfy.outside.download import fetch, fetch_unpinned
 from pycomfy.outside.git import Repository
 from pycomfy.outside.gittree import read_tree

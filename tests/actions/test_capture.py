@@ -13,8 +13,9 @@ from pycomfy.errors import BadInput, NotFound
 from pycomfy.flow.archive.needs import need_of_source
 from pycomfy.flow.capture.model import CodeFound, Found
 from pycomfy.flow.capture.render import list_lost, list_notes
-from pycomfy.flow.lock.config import GitSpec, PathSpec, WheelSpec, parse_config
+from pycomfy.flow.lock.config import parse_config
 from pycomfy.flow.lock.model import ComfyUI, GitSource, PathSource, WheelTreeSource, render_lock
+from pycomfy.flow.lock.spec import GitSpec, PathSpec, WheelSpec
 from pycomfy.outside import nar
 from pycomfy.outside.archive import find_archive
 from pycomfy.outside.home import Home

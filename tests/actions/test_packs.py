@@ -16,9 +16,9 @@ from pycomfy.actions.packs import Hunt, Hunted, hunt_packs
 from pycomfy.errors import AmbiguousNode, Problems, UnknownNode
 from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.choose.model import Question, Wanted
-from pycomfy.flow.lock.config import GitSpec, UrlSpec
 from pycomfy.flow.lock.keep import Renewal
 from pycomfy.flow.lock.model import ComfyUI, GitSource, Lock, Pack, PathSource, WorkflowPin
+from pycomfy.flow.lock.spec import GitSpec, UrlSpec
 from pycomfy.flow.needs.model import NeededNode, Provenance
 from pycomfy.outside.catalogue import update_catalogue
 from pycomfy.outside.home import Home

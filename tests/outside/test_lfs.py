@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pycomfy.errors import HashMismatch, PycomfyError, Unreachable, Unresolved
-from pycomfy.flow.lock.config import GitSpec
 from pycomfy.flow.lock.model import GitSource
+from pycomfy.flow.lock.spec import GitSpec
 from pycomfy.outside import nar
 from pycomfy.outside.git import Repository
 from pycomfy.outside.gittree import write_tree

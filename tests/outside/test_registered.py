@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pycomfy.errors import UnpinnedPack
-from pycomfy.flow.lock.config import RegistrySpec
 from pycomfy.flow.lock.model import GitSource
+from pycomfy.flow.lock.spec import RegistrySpec
 from pycomfy.outside.home import Home
 from pycomfy.outside.registered import find_registered
 from pycomfy.outside.sources import pin_source

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pycomfy.errors import BadConfig, BadInput, NotFound, Unreachable, Unresolved
-from pycomfy.flow.lock.config import GitSpec, PathSpec, Spec, UrlSpec, WheelSpec
 from pycomfy.flow.lock.model import GitSource, PathSource, WheelTreeSource
+from pycomfy.flow.lock.spec import GitSpec, PathSpec, Spec, UrlSpec, WheelSpec
 from pycomfy.outside.home import Home
 from pycomfy.outside.nar import hash_path
 from pycomfy.outside.sources import Pinned, is_changed, pin_source, place_tree

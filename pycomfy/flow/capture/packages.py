@@ -13,10 +13,10 @@ from packaging.version import InvalidVersion, Version
 from pydantic import TypeAdapter, ValidationError
 
 from pycomfy.flow.lock.address import without_password
-from pycomfy.flow.lock.config import WantedText
 from pycomfy.flow.lock.indexes import ACCELERATOR, without_logins
 from pycomfy.flow.lock.machine import find_platform
 from pycomfy.flow.lock.model import PlatformName
+from pycomfy.flow.lock.values import WantedText
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -22,9 +22,10 @@ from pycomfy.flow.formats.recipe import (
 )
 from pycomfy.flow.interface.choose import unique_names
 from pycomfy.flow.lock.address import without_password
-from pycomfy.flow.lock.config import COMFYUI_URL, SUITES, GitSpec, ModelSpec, RegistrySpec, UrlSpec
+from pycomfy.flow.lock.config import COMFYUI_URL, SUITES, ModelSpec
 from pycomfy.flow.lock.name import free_name, plain_name, repository_name
 from pycomfy.flow.lock.origin import without_secrets
+from pycomfy.flow.lock.spec import GitSpec, RegistrySpec, UrlSpec
 from pycomfy.flow.lock.toml import render_key, render_list, render_value
 from pycomfy.flow.workflow.text import shown
 

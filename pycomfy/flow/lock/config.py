@@ -5,31 +5,32 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import Specifier
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    StringConstraints,
-    Tag,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from pycomfy.errors import BadConfig, raise_all
-from pycomfy.flow.lock.address import parse_address
-from pycomfy.flow.lock.direct import parse_direct
 from pycomfy.flow.lock.families import unknown_choices
-from pycomfy.flow.lock.indexes import ACCELERATOR, VARIABLE, Index, normalise, without_logins
+from pycomfy.flow.lock.indexes import VARIABLE, Index, normalise, without_logins
 from pycomfy.flow.lock.model import ModelFolder, Name, PlatformName, RelativePath, Sha256
+from pycomfy.flow.lock.spec import KINDS, ComfySpec, GitSpec, PackSpec
+from pycomfy.flow.lock.values import (
+    Accelerator,
+    DebianName,
+    LinksPlace,
+    LocalPath,
+    MirrorUrl,
+    Moment,
+    PackageName,
+    RequirementText,
+    Section,
+    Snapshot,
+    SnapshotUrl,
+    WantedText,
+    WebUrl,
+)
 
 COMFYUI_URL = "https://github.com/comfyanonymous/ComfyUI"
 COMFYUI_REVISION = "v0.3.75"
@@ -38,238 +39,15 @@ COMFYUI_REVISION = "v0.3.75"
 SUITES: Mapping[str, str] = {"3.11": "bookworm", "3.13": "trixie"}
 """Which Debian suite carries which Python."""
 
-AS_OF = "as-of"
-"""For `snapshot`: the date that Python packages are taken as of."""
-
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 MOST_CHARACTERS = 1_000_000
-
-
-def _check_requirement(text: str) -> str:
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement as e:
-        raise ValueError(f"not a Python requirement: {e}".split("\n")[0]) from e
-    if requirement.url is not None:
-        raise ValueError("no URL can stand here: name a version of an index")
-    return text
-
-
-def _check_wanted(text: str) -> str:
-    """As `_check_requirement`; it may say where its package is."""
-    return text if parse_direct(text, own=True) is not None else _check_requirement(text)
-
-
-def _check_pin(text: str) -> str:
-    """`name==version`, so that the wheel is one file for ever."""
-    _check_requirement(text)
-    requirement = Requirement(text)
-    operators: list[Specifier] = list(requirement.specifier)
-    exact = len(operators) == 1 and operators[0].operator == "==" and not operators[0].version.endswith("*")
-    if not exact or requirement.extras or requirement.marker:
-        raise ValueError("write an exact version, like name==1.2.3")
-    return text
-
-
-def _check_address(text: str) -> str:
-    try:
-        parse_address(text)
-    except BadConfig as e:
-        raise ValueError(e.what) from e
-    return text
-
-
-def _check_revision(text: str) -> str:
-    if text.startswith("-") or ".." in text or any(c in text for c in " ~^:?*[\\\x7f") or not text.isprintable():
-        raise ValueError("not a branch, tag or commit")
-    return text
-
-
-def _check_mirror(text: str) -> str:
-    """As `_check_web`; a mirror may be on a disk as well."""
-    if not text.startswith("file:///"):
-        return _check_web(text)
-    return "file:///" + _check_web("https://" + text.removeprefix("file:///")).removeprefix("https://")
-
-
-def _check_web(text: str) -> str:
-    if not text.startswith(("https://", "http://")) or not text.isprintable() or any(c in text for c in " \"'\\[]"):
-        raise ValueError("write an http:// or https:// URL")
-    return text
-
-
-def _check_public(text: str) -> str:
-    """As `_check_web`; what is in every lock, and so in git, must not hold a login."""
-    if "@" in _check_web(text).split("/")[2]:
-        raise ValueError("the URL must not hold a login, which belongs into ~/.netrc")
-    return text
-
-
-def _check_accelerator(text: str) -> str:
-    if not ACCELERATOR.fullmatch(text):
-        raise ValueError("write cpu, cu128 (CUDA 12.8), rocm6.4, or what else PyTorch calls its builds")
-    return text
-
-
-def _to_utc(value: object) -> datetime:
-    """A TOML date is its first moment; a time without a zone is UTC."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError as e:
-            raise ValueError("write a date like 2025-12-05, or 2025-12-05T18:00:00Z") from e
-    if isinstance(value, datetime):
-        try:
-            moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        except OverflowError as e:
-            raise ValueError("no such date") from e
-        return moment.replace(microsecond=0)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    raise ValueError("write a date like 2025-12-05, or 2025-12-05T18:00:00Z")
-
-
-def _to_snapshot(value: object) -> object:
-    return value if value == AS_OF else _to_utc(value)
-
-
-def _check_snapshot_mirror(text: str) -> str:
-    """As `_check_mirror`; a place in it that is to be filled is one that is known."""
-    if unknown := sorted({*re.findall(r"\{[^{}]*\}?|\}", text)} - {"{archive}", "{time}"}):
-        raise ValueError(f"{unknown[0]} means nothing: only {{archive}} and {{time}} are filled in")
-    if ("{archive}" in text) != ("{time}" in text):
-        raise ValueError("write both {archive} and {time} into it, or neither")
-    return _check_mirror(text)
-
-
-RequirementText = Annotated[str, AfterValidator(_check_requirement)]
-WantedText = Annotated[str, AfterValidator(_check_wanted)]
-Moment = Annotated[datetime, BeforeValidator(_to_utc)]
-DebianName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{1,99}$")]
-MirrorUrl = Annotated[str, AfterValidator(_check_mirror), StringConstraints(max_length=2000)]
-SnapshotUrl = Annotated[str, AfterValidator(_check_snapshot_mirror), StringConstraints(max_length=2000)]
-PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$")]
-Accelerator = Annotated[str, AfterValidator(_check_accelerator)]
-PublicUrl = Annotated[str, AfterValidator(_check_public), StringConstraints(max_length=2000)]
-WebUrl = Annotated[str, AfterValidator(_check_web), StringConstraints(max_length=2000)]
-LinksPlace = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x1f\x7f,][^\x00-\x1f\x7f,]*$", max_length=2000)]
-"""A folder of wheels, or the URL of a page with links to them; uv separates several by commas."""
-LocalPath = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x1f\x7f][^\x00-\x1f\x7f]*$", max_length=2000)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, alias_generator=lambda field: field.replace("_", "-")
-    )
-
-
-class StepSpec(Section):
-    """A command to run in a pack's folder while the image is built: a program and its arguments, no shell."""
-
-    run: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=10_000)], ...],
-        Field(min_length=1, strict=False),
-    ]
-
-    @model_validator(mode="after")
-    def _check(self) -> "StepSpec":
-        if not self.run[0] or self.run[0].startswith("-"):
-            raise ValueError("the first word of run is the program to run")
-        return self
-
-
-class SourceSpec(Section):
-    """Where code comes from, not yet pinned.
-
-    `requirements` replaces what the code itself declares; `types` are node types that it supplies although its source
-    does not show them, because it makes them while it runs or in the browser; `steps` are run on a pack's files while
-    the image is built.
-    """
-
-    requirements: tuple[WantedText, ...] | None = Field(default=None, strict=False)
-    types: tuple[Annotated[str, StringConstraints(min_length=1, max_length=500)], ...] = Field(default=(), strict=False)
-    steps: tuple[StepSpec, ...] = Field(default=(), strict=False)
-
-
-class GitSpec(SourceSpec):
-    """A git repository: a URL, or a path relative to pycomfy.toml. `rev`: branch, tag or commit; `patch`: the path of
-    a patch that is applied to its files. Without `lfs`, pointers stay where large files should be."""
-
-    git: Annotated[str, AfterValidator(_check_address)]
-    rev: Annotated[str, AfterValidator(_check_revision), StringConstraints(min_length=1, max_length=200)] | None = None
-    patch: LocalPath | None = None
-    lfs: bool = True
-
-
-class WheelSpec(SourceSpec):
-    """A folder in a wheel of the Python index: `wheel` is an exact pin, `exclude` is relative to `folder`."""
-
-    wheel: Annotated[str, AfterValidator(_check_pin)]
-    folder: RelativePath
-    exclude: tuple[RelativePath, ...] = Field(default=(), strict=False)
-
-
-class PathSpec(SourceSpec):
-    """A local folder, absolute or relative to pycomfy.toml."""
-
-    path: LocalPath
-
-
-class UrlSpec(SourceSpec):
-    """One Python file: a node pack that consists of a single module."""
-
-    url: PublicUrl
-    sha256: Sha256
-
-
-class RegistrySpec(SourceSpec):
-    """A version of a node pack of the Comfy registry, by its id: its repository's commit of that version."""
-
-    registry: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-    version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+_-]{0,60}$")]
-
-
-KINDS = ("git", "wheel", "path", "url", "registry")
-
-
-def _kind(value: object) -> str | None:
-    """Which source a table is, by the one key that says so; None if it is none or several."""
-    if isinstance(value, SourceSpec):
-        return type(value).__name__.removesuffix("Spec").lower()
-    found = [kind for kind in KINDS if isinstance(value, dict) and kind in value]
-    return found[0] if len(found) == 1 else None
-
-
-def _one_of(kinds: tuple[str, ...]) -> Discriminator:
-    return Discriminator(
-        _kind,
-        custom_error_type="source",
-        custom_error_message=f"name the source by exactly one of: {', '.join(kinds)}",
-    )
-
 
 InputName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 """What a parameter of the workflow's API is called; its value says where it goes: `NODE.INPUT`."""
 
 PackReference = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x20\x7f][^\x00-\x20\x7f]*$", max_length=1000)]
 """A node pack by its address, `owner/name` on GitHub, or the registry's id: the one meant where several may be."""
-
-Spec = GitSpec | WheelSpec | PathSpec | UrlSpec | RegistrySpec
-
-ComfySpec = Annotated[
-    Annotated[GitSpec, Tag("git")] | Annotated[WheelSpec, Tag("wheel")] | Annotated[PathSpec, Tag("path")],
-    _one_of(("git", "wheel", "path")),
-]
-
-PackSpec = Annotated[
-    Annotated[GitSpec, Tag("git")]
-    | Annotated[WheelSpec, Tag("wheel")]
-    | Annotated[PathSpec, Tag("path")]
-    | Annotated[UrlSpec, Tag("url")]
-    | Annotated[RegistrySpec, Tag("registry")],
-    _one_of(KINDS),
-]
 
 
 class ModelSpec(Section):
@@ -330,7 +108,7 @@ class DebianSection(Section):
 
     mirror: MirrorUrl | None = None
     security_mirror: MirrorUrl | None = None
-    snapshot: Annotated[datetime | Literal["as-of"], BeforeValidator(_to_snapshot)] | None = None
+    snapshot: Snapshot | None = None
     snapshot_mirror: SnapshotUrl | None = None
 
     @property
@@ -359,12 +137,12 @@ class Config(Section):
     accelerator: Accelerator | None = None
     index: Annotated[tuple[IndexSpec, ...], Field(strict=False)] = ()
     find_links: Annotated[tuple[LinksPlace, ...], Field(strict=False, repr=False)] = ()
-    families: dict[PackageName, PackageName] = {}
-    wheels: dict[PackageName, WheelSection] = {}
+    families: dict[PackageName, PackageName] = Field(default_factory=dict)
+    wheels: dict[PackageName, WheelSection] = Field(default_factory=dict)
     comfyui: ComfySpec = GitSpec.model_validate({"git": COMFYUI_URL, "rev": COMFYUI_REVISION})
-    packs: dict[Name, PackSpec] = {}
+    packs: dict[Name, PackSpec] = Field(default_factory=dict)
     prefer: Annotated[tuple[PackReference, ...], Field(strict=False)] = ()
-    inputs: dict[InputName, str] = {}
+    inputs: dict[InputName, str] = Field(default_factory=dict)
     models: Annotated[tuple[ModelSpec, ...], Field(strict=False)] = ()
     debian: DebianSection = DebianSection()
 

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from pycomfy.errors import BadConfig, NotFound, PycomfyError, raise_all
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.flow.lock.config import Config, GitSpec
+from pycomfy.flow.lock.config import Config
 from pycomfy.flow.lock.model import GitSource, Lock, PlatformName, Root, Source
+from pycomfy.flow.lock.spec import GitSpec
 
 ALL, COMFYUI, BASE, PYTHON, MODELS = "all", "comfyui", "base", "python", "models"
 PARTS = (ALL, COMFYUI, BASE, PYTHON, MODELS)

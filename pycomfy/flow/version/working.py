@@ -8,8 +8,9 @@ import tomlkit
 
 from pycomfy.errors import PycomfyError
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.flow.lock.config import SUITES, Config, GitSpec, SourceSpec, parse_config
+from pycomfy.flow.lock.config import SUITES, Config, parse_config
 from pycomfy.flow.lock.model import GitSource, Lock, PathSource, Source, UrlSource, render_lock
+from pycomfy.flow.lock.spec import GitSpec, SourceSpec
 from pycomfy.flow.version.snapshot import LOCK, WORKFLOW, Snapshot
 
 CONFIG = "pycomfy.toml"

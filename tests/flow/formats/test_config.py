@@ -16,7 +16,8 @@ from pycomfy.flow.formats.recipe import (
     RecipeModel,
     RegistryPack,
 )
-from pycomfy.flow.lock.config import Config, GitSpec, RegistrySpec, UrlSpec, parse_config
+from pycomfy.flow.lock.config import Config, parse_config
+from pycomfy.flow.lock.spec import GitSpec, RegistrySpec, UrlSpec
 from tests.flow.formats.recipes import recipes
 
 A, SHA = "a" * 40, "5" * 64

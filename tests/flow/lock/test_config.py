@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.errors import BadConfig, Problems
-from pycomfy.flow.lock.config import COMFYUI_URL, Config, GitSpec, PathSpec, UrlSpec, WheelSpec, parse_config
+from pycomfy.flow.lock.config import COMFYUI_URL, Config, parse_config
+from pycomfy.flow.lock.spec import GitSpec, PathSpec, UrlSpec, WheelSpec
 
 
 def problems(text: str) -> list[str]:

@@ -3,9 +3,10 @@ from datetime import UTC, datetime
 import pytest
 
 from pycomfy.errors import BadConfig, NotFound
-from pycomfy.flow.lock.config import Config, GitSpec, parse_config
+from pycomfy.flow.lock.config import Config, parse_config
 from pycomfy.flow.lock.keep import Renewal
 from pycomfy.flow.lock.model import ComfyUI, DebianPackage, GitSource, Lock, Pack, Platform, Root, WorkflowPin
+from pycomfy.flow.lock.spec import GitSpec
 
 TREE = "sha256-" + "A" * 43 + "="
 CONFIG = """

@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 
 from pycomfy.flow.interface.model import Interface, Parameter, Target, render_interface
-from pycomfy.flow.lock.config import GitSpec, parse_config
+from pycomfy.flow.lock.config import parse_config
 from pycomfy.flow.lock.model import GitSource, Pack, PathSource, UrlSource, WheelTreeSource, parse_lock, render_lock
+from pycomfy.flow.lock.spec import GitSpec
 from pycomfy.flow.version.snapshot import read_snapshot
 from pycomfy.flow.version.working import local_sources, working_files
 from tests.actions.places import TREE, make_files
