@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from pycomfy.errors import NotFound, PycomfyError, UnpinnedPack, Unreachable, Unresolved
 from pycomfy.flow.lock.address import Address, parse_address, without_password
