@@ -27,7 +27,7 @@ from pycomfy.outside import download
 from pycomfy.outside.catalogue import Catalogue, catalogue_path, update_catalogue
 from pycomfy.outside.home import Home
 from pycomfy.outside.lists import TEMPLATES
-from pycomfy.outside.uv import pin_wheel
+from pycomfy.outside.python.uv import pin_wheel
 from pycomfy.progress import Silent
 
 

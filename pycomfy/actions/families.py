@@ -20,7 +20,7 @@ from pycomfy.flow.lock.families import (
     tell,
 )
 from pycomfy.flow.lock.requirements import Asked, Wants
-from pycomfy.outside.uv import Question
+from pycomfy.outside.python.uv import Question
 
 
 def solve_singly(

@@ -26,7 +26,7 @@ from pycomfy.outside.archive import find_archive
 from pycomfy.outside.files import full_disk_is_an_error, new_folder
 from pycomfy.outside.home import Home
 from pycomfy.outside.models.store import ModelStore
-from pycomfy.outside.venv import Venv, find_python
+from pycomfy.outside.python.venv import Venv, find_python
 from pycomfy.progress import Progress
 
 VENV = ".venv"

@@ -22,8 +22,8 @@ from pycomfy.flow.lock.wheels import Target, choose_wheels, undated_wheels
 from pycomfy.outside.download import fetch
 from pycomfy.outside.home import Home
 from pycomfy.outside.network import local_path
-from pycomfy.outside.uv import Question
-from pycomfy.outside.uvrun import local_places, with_login
+from pycomfy.outside.python.program import local_places, with_login
+from pycomfy.outside.python.uv import Question
 from pycomfy.progress import Progress
 
 

@@ -20,10 +20,10 @@ from pycomfy.flow.lock.building import stand_in, with_built
 from pycomfy.flow.lock.direct import Direct
 from pycomfy.flow.lock.model import PlatformName, Wheel
 from pycomfy.flow.lock.requirements import Asked, Wants
-from pycomfy.outside.simpleindex import Sdist, find_indexes, list_sdists
-from pycomfy.outside.unbuilt import pin_direct, pin_direct_wheel, pin_sdist
-from pycomfy.outside.uv import Question, compile_pylock
-from pycomfy.outside.uvquestion import Given
+from pycomfy.outside.python.question import Given
+from pycomfy.outside.python.simpleindex import Sdist, find_indexes, list_sdists
+from pycomfy.outside.python.unbuilt import pin_direct, pin_direct_wheel, pin_sdist
+from pycomfy.outside.python.uv import Question, compile_pylock
 
 MOST_ROUNDS = 20
 

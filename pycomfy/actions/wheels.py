@@ -39,8 +39,8 @@ from pycomfy.outside.network import local_path
 from pycomfy.outside.nix.recipe import build_recipe, can_build
 from pycomfy.outside.nix.settings import NixSettings, check_store
 from pycomfy.outside.nix.store import add_file, add_tree
+from pycomfy.outside.python.uv import Question, compile_pylock
 from pycomfy.outside.sources import place_tree
-from pycomfy.outside.uv import Question, compile_pylock
 from pycomfy.progress import Progress
 
 MOST_TRIES = 6

@@ -18,7 +18,7 @@ from pycomfy.outside import download
 from pycomfy.outside.git import Repository
 from pycomfy.outside.gittree import list_entries
 from pycomfy.outside.home import Home
-from pycomfy.outside.uv import pin_wheel
+from pycomfy.outside.python.uv import pin_wheel
 from pycomfy.outside.zips import open_zip
 
 WHEEL = "comfyui-manager"

@@ -27,9 +27,9 @@ from pycomfy.outside.git import Repository
 from pycomfy.outside.gittree import MOST_BYTES, MOST_FILES, MOST_TEXT, Written, read_tree, write_tree
 from pycomfy.outside.home import Home
 from pycomfy.outside.patch import apply_patch, read_patch
+from pycomfy.outside.python.program import with_login
+from pycomfy.outside.python.uv import pin_wheel
 from pycomfy.outside.registered import find_registered
-from pycomfy.outside.uv import pin_wheel
-from pycomfy.outside.uvrun import with_login
 from pycomfy.outside.zips import open_zip
 
 

@@ -17,7 +17,7 @@ from pycomfy.flow.lock.model import GitSource, Lock, PathSource, parse_lock
 from pycomfy.outside.archive import find_archive
 from pycomfy.outside.home import Home
 from pycomfy.outside.sources import place_tree
-from pycomfy.outside.venv import find_python
+from pycomfy.outside.python.venv import find_python
 from pycomfy.progress import Silent
 from tests.actions.places import record
 from tests.cli.conftest import Surroundings

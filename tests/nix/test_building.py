@@ -28,9 +28,9 @@ from pycomfy.outside.download import keep_file
 from pycomfy.outside.home import Home, find_home
 from pycomfy.outside.nix.recipe import can_build
 from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.simpleindex import list_sdists
-from pycomfy.outside.unbuilt import pin_sdist
-from pycomfy.outside.uv import Question
+from pycomfy.outside.python.simpleindex import list_sdists
+from pycomfy.outside.python.unbuilt import pin_sdist
+from pycomfy.outside.python.uv import Question
 from pycomfy.progress import Silent, Task
 from tests.outside.package_index import Index, serve
 from tests.outside.repositories import commit

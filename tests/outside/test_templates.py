@@ -17,7 +17,7 @@ from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside import download
 from pycomfy.outside.catalogue import Catalogue, update_catalogue
 from pycomfy.outside.home import Home
-from pycomfy.outside.uv import pin_wheel
+from pycomfy.outside.python.uv import pin_wheel
 from pycomfy.progress import Silent
 
 TEMPLATES = "comfyui-workflow-templates-json"

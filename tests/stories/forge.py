@@ -13,7 +13,7 @@ from pathlib import Path
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download
 from pycomfy.outside.home import find_home
-from pycomfy.outside.uv import pin_wheel
+from pycomfy.outside.python.uv import pin_wheel
 from tests.flow.catalogue.maps import CORE, lists
 from tests.outside.repositories import commit, git
 

@@ -19,9 +19,9 @@ from pycomfy.flow.lock.model import GitSource, Lock, PathSource, Source, parse_l
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download, nar
 from pycomfy.outside.home import Home
+from pycomfy.outside.python.uv import pin_wheel
+from pycomfy.outside.python.venv import find_python
 from pycomfy.outside.sources import place_tree
-from pycomfy.outside.uv import pin_wheel
-from pycomfy.outside.venv import find_python
 from tests.outside.installation.installations import booby_trap, clone, listing
 from tests.outside.repositories import commit, git
 from tests.stories.conftest import ROOT

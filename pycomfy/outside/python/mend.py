@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.flow.lock.contradiction import Demand, Mend, best, find_demands, judge, list_candidates, pin
-from pycomfy.outside.uvquestion import Asking, names_in, reason
+from pycomfy.outside.python.question import Asking, names_in, reason
 
 MOST_TRIES = 16
 MOST_ROUNDS = 4

@@ -14,7 +14,7 @@ from pycomfy.flow.lock.indexes import DEFAULT, Reach, without_logins
 from pycomfy.flow.lock.requirements import Wants
 from pycomfy.flow.lock.toml import render_list, render_value
 from pycomfy.flow.lock.wheels import Target
-from pycomfy.outside.uvrun import ask_uv, make_environment, outer_links, run_uv
+from pycomfy.outside.python.program import ask_uv, make_environment, outer_links, run_uv
 
 OURS = "pycomfy-indexes"
 """The project in whose name uv is told which index a package comes from alone; it has no other purpose."""

@@ -12,10 +12,10 @@ from pycomfy.errors import BadConfig, NoWheel
 from pycomfy.flow.lock.indexes import Index as Own
 from pycomfy.flow.lock.indexes import Reach
 from pycomfy.flow.lock.wheels import Target, choose_wheels
-from pycomfy.outside.uv import Question, compile_pylock
+from pycomfy.outside.python.uv import Question, compile_pylock
 from tests.outside.any_host import serve_any_host
 from tests.outside.package_index import Index, make_wheel, serve
-from tests.outside.test_uv import AMD64, ARM64, AS_OF, alone, index, no_cache, wants
+from tests.outside.python.test_uv import AMD64, ARM64, AS_OF, alone, index, no_cache, wants
 
 __all__ = ["alone", "index"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from pycomfy.flow.lock.indexes import DEFAULT, Index, Reach
 from pycomfy.flow.lock.wheels import Target
-from pycomfy.outside.simpleindex import Offer, _parse_html, _sdists, find_indexes, list_sdists
+from pycomfy.outside.python.simpleindex import Offer, _parse_html, _sdists, find_indexes, list_sdists
 from tests.outside import package_index
 
 AS_OF = datetime(2025, 6, 1, tzinfo=UTC)

@@ -12,9 +12,9 @@ from pycomfy.errors import BadConfig, NoSolution, NoSpace, NoWheel, PycomfyError
 from pycomfy.flow.lock.contradiction import Demand, find_demands, name_origins, tell
 from pycomfy.flow.lock.indexes import without_logins
 from pycomfy.outside.files import no_space, says_disk_is_full
-from pycomfy.outside.uvmend import find_mend
-from pycomfy.outside.uvquestion import Asking, Question, names_in, options, reason
-from pycomfy.outside.uvrun import make_environment, run_uv
+from pycomfy.outside.python.mend import find_mend
+from pycomfy.outside.python.program import make_environment, run_uv
+from pycomfy.outside.python.question import Asking, Question, names_in, options, reason
 
 # "windows==1.0 has no wheels with a matching platform tag": the name as normalised by uv, and the versions.
 _WITHOUT_WHEEL = re.compile(

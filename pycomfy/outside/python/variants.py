@@ -11,9 +11,9 @@ from pathlib import Path
 from pycomfy.errors import NoWheel
 from pycomfy.flow.lock.variant import TORCH, Variant, find_others, find_variant, nearest, public, tell_builds
 from pycomfy.flow.lock.wheels import choose_wheels
-from pycomfy.outside.uvquestion import Asking, Question, ask_alone, names_in, put
-from pycomfy.outside.uvrun import make_environment, run_uv
-from pycomfy.outside.uvsaid import find_failure, undated_names
+from pycomfy.outside.python.program import make_environment, run_uv
+from pycomfy.outside.python.question import Asking, Question, ask_alone, names_in, put
+from pycomfy.outside.python.said import find_failure, undated_names
 
 MOST_VERSIONS = 6
 MOST_SEEN = 18

@@ -12,9 +12,9 @@ from pycomfy.errors import NoSolution, Unreachable
 from pycomfy.flow.lock.indexes import DEFAULT, Reach
 from pycomfy.flow.lock.indexes import Index as Own
 from pycomfy.flow.lock.wheels import choose_wheels, undated_wheels
-from pycomfy.outside.uv import Question, compile_pylock
+from pycomfy.outside.python.uv import Question, compile_pylock
 from tests.outside.package_index import Index, make_wheel, serve
-from tests.outside.test_uv import AMD64, AS_OF, alone, index, no_cache, wants
+from tests.outside.python.test_uv import AMD64, AS_OF, alone, index, no_cache, wants
 
 __all__ = ["alone", "index"]
 

@@ -16,8 +16,8 @@ from pycomfy.outside.download import fetch, fetch_unpinned
 from pycomfy.outside.git import Repository
 from pycomfy.outside.gittree import read_tree
 from pycomfy.outside.home import Home
-from pycomfy.outside.sdist import build_requires, read_pyproject
-from pycomfy.outside.simpleindex import Sdist
+from pycomfy.outside.python.sdist import build_requires, read_pyproject
+from pycomfy.outside.python.simpleindex import Sdist
 from pycomfy.outside.sources import pin_source
 
 MOST_BYTES = 4 << 30

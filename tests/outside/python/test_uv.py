@@ -12,8 +12,8 @@ from pycomfy.errors import BadConfig, NoSolution, NotFound, NoWheel, Problems, U
 from pycomfy.flow.lock.model import PlatformName
 from pycomfy.flow.lock.requirements import Wants, list_wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels
-from pycomfy.outside.uv import Question, compile_pylock, pin_wheel
-from pycomfy.outside.uvsaid import _unreachable
+from pycomfy.outside.python.said import _unreachable
+from pycomfy.outside.python.uv import Question, compile_pylock, pin_wheel
 from tests.outside.package_index import Index, serve
 
 AMD64 = Target("linux/amd64", "3.11")

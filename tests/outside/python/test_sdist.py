@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pycomfy.errors import BadInput
-from pycomfy.outside import sdist
-from pycomfy.outside.sdist import LEGACY, build_requires, read_pyproject
+from pycomfy.outside.python import sdist
+from pycomfy.outside.python.sdist import LEGACY, build_requires, read_pyproject
 
 TEXT = '[build-system]\nrequires = ["hatchling>=1", "x; python_version<\'3\'"]\n'
 

@@ -25,7 +25,7 @@ from pycomfy.errors import Unreachable
 from pycomfy.flow.lock.indexes import Reach, without_logins
 from pycomfy.flow.lock.wheels import Target, rank_tags
 from pycomfy.outside.network import check_status, local_path, make_client, read_body, retry
-from pycomfy.outside.uvrun import make_environment, run_uv
+from pycomfy.outside.python.program import make_environment, run_uv
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 _ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"

@@ -14,9 +14,9 @@ from pycomfy.flow.lock.indexes import DEFAULT, Reach
 from pycomfy.flow.lock.model import Wheel
 from pycomfy.flow.lock.variant import find_variant
 from pycomfy.flow.lock.wheels import Target, choose_wheels
-from pycomfy.outside.uvquestion import Question, ask_alone, put, reason
-from pycomfy.outside.uvsaid import explain, find_failure
-from pycomfy.outside.variants import put_for_variant
+from pycomfy.outside.python.question import Question, ask_alone, put, reason
+from pycomfy.outside.python.said import explain, find_failure
+from pycomfy.outside.python.variants import put_for_variant
 
 __all__ = ["Question", "compile_pylock", "pin_wheel"]
 
