@@ -73,7 +73,7 @@ def _open(wheel: Wheel, home: Home, client: Client) -> Iterator[io.BufferedIOBas
         kept_path(wheel.sha256, home.cache),
         Path(FixedOutput(wheel.filename, bytes.fromhex(wheel.sha256), recursive=False).path),
     ]
-    local = local_path(wheel.url)
+    local = Path(wheel.url) if wheel.is_local else local_path(wheel.url)
     for path in [*here, *([local] if local else [])]:
         if path.is_file():
             with path.open("rb") as f:

@@ -106,3 +106,10 @@ def test_a_wheel_that_is_on_this_machine_is_not_fetched(server: Server, home: Ho
     place.parent.mkdir(parents=True)
     place.write_bytes(server.files.pop(made.filename))
     assert read_modules([made], home) == (frozenset({"here"}), ())
+
+
+def test_a_wheel_of_a_folder_is_named_by_its_path(server: Server, home: Home, tmp_path: Path) -> None:
+    made = wheel(server, "mine", "mine.py")
+    (tmp_path / made.filename).write_bytes(server.files.pop(made.filename))
+    local = made.model_copy(update={"url": str(tmp_path / made.filename)})
+    assert read_modules([local], home) == (frozenset({"mine"}), ())
