@@ -10,8 +10,8 @@ from pycomfy.flow.scan.supply import Missing, find_missing
 from pycomfy.flow.scan.tell import Told, tell_effects, tell_missing
 from pycomfy.outside.home import Home
 from pycomfy.outside.nodetypes import read_comfyui, read_pack
+from pycomfy.outside.python.wheelmodules import read_modules
 from pycomfy.outside.sources import Pinned
-from pycomfy.outside.wheelmodules import read_modules
 
 
 def find_findings(

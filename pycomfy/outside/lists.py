@@ -15,8 +15,8 @@ from pycomfy.flow.catalogue.templates import MOST_TEMPLATES, parse_templates
 from pycomfy.flow.lock.address import without_password
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download
-from pycomfy.outside.git import Repository
-from pycomfy.outside.gittree import list_entries
+from pycomfy.outside.git.repository import Repository
+from pycomfy.outside.git.tree import list_entries
 from pycomfy.outside.home import Home
 from pycomfy.outside.python.uv import pin_wheel
 from pycomfy.outside.zips import open_zip

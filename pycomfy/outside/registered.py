@@ -7,8 +7,8 @@ from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.lock.spec import GitSpec, RegistrySpec
 from pycomfy.outside.catalogue import Catalogue
 from pycomfy.outside.files import write_file
-from pycomfy.outside.git import Repository
-from pycomfy.outside.history import commit_of_version
+from pycomfy.outside.git.history import commit_of_version
+from pycomfy.outside.git.repository import Repository
 from pycomfy.outside.home import Home
 from pycomfy.outside.registry import find_registry
 

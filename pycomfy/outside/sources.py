@@ -23,10 +23,10 @@ from pycomfy.flow.lock.spec import GitSpec, PathSpec, RegistrySpec, Spec, UrlSpe
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download, nar
 from pycomfy.outside.files import full_disk_is_an_error, leads_out, new_folder, write_file
-from pycomfy.outside.git import Repository
-from pycomfy.outside.gittree import MOST_BYTES, MOST_FILES, MOST_TEXT, Written, read_tree, write_tree
+from pycomfy.outside.git.patch import apply_patch, read_patch
+from pycomfy.outside.git.repository import Repository
+from pycomfy.outside.git.tree import MOST_BYTES, MOST_FILES, MOST_TEXT, Written, read_tree, write_tree
 from pycomfy.outside.home import Home
-from pycomfy.outside.patch import apply_patch, read_patch
 from pycomfy.outside.python.program import with_login
 from pycomfy.outside.python.uv import pin_wheel
 from pycomfy.outside.registered import find_registered

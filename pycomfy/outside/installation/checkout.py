@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pycomfy.errors import BadInput
-from pycomfy.outside.gittree import FILE, GROUP_FILE, LINK, MOST_FILES, PROGRAM, SUBMODULE, Entry, parse_entries
+from pycomfy.outside.git.lfs import parse_pointer
+from pycomfy.outside.git.patch import Workshop
+from pycomfy.outside.git.tree import FILE, GROUP_FILE, LINK, MOST_FILES, PROGRAM, SUBMODULE, Entry, parse_entries
 from pycomfy.outside.installation.files import CHUNK, Blob, Files, hash_entry, list_files, why_left
 from pycomfy.outside.installation.repository import GitFolder, borrow, find_git, read_head, read_settings, refused
-from pycomfy.outside.lfs import parse_pointer
-from pycomfy.outside.patch import Workshop
 
 MOST_CHANGED = 16 << 20
 """Bytes of a changed file that a patch is made of."""

@@ -15,7 +15,7 @@ from pycomfy.flow.capture.model import CodeFound
 from pycomfy.flow.lock.model import GitSource, Source, UrlSource, WheelTreeSource
 from pycomfy.flow.version.working import source_keys
 from pycomfy.outside.files import full_disk_is_an_error
-from pycomfy.outside.gittree import MOST_BYTES
+from pycomfy.outside.git.tree import MOST_BYTES
 from pycomfy.outside.installation.checkout import (
     Changes,
     Look,
@@ -36,7 +36,7 @@ from pycomfy.outside.installation.repository import (
     read_small,
     refused,
 )
-from pycomfy.outside.patch import Workshop, list_paths
+from pycomfy.outside.git.patch import Workshop, list_paths
 
 
 @dataclass(frozen=True)

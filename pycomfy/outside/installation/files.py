@@ -9,7 +9,7 @@ from pathlib import Path
 from pycomfy.errors import BadInput
 from pycomfy.flow.needs.models import is_model_file
 from pycomfy.outside.files import leads_out
-from pycomfy.outside.gittree import FILE, LINK, MOST_FILES, PROGRAM
+from pycomfy.outside.git.tree import FILE, LINK, MOST_FILES, PROGRAM
 
 SMALL_MODEL = 1 << 20
 """What is called like a model and is no larger may well be a part of the code."""

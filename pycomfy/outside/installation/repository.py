@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pycomfy.errors import BadConfig, BadInput
 from pycomfy.flow.lock.address import parse_address
-from pycomfy.outside.patch import Workshop
+from pycomfy.outside.git.patch import Workshop
 
 MOST_TEXT = 32 << 20
 MOST_REFS = 20_000

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pycomfy.errors import BadInput
 from pycomfy.outside.files import full_disk_is_an_error, no_space, says_disk_is_full
-from pycomfy.outside.gitenvironment import git_environment
+from pycomfy.outside.git.environment import git_environment
 from pycomfy.outside.process import run
 from pycomfy.outside.scratch import scratch_folder
 

@@ -13,8 +13,8 @@ from pycomfy.flow.lock.indexes import without_logins
 from pycomfy.flow.lock.model import GitSource, UrlSource, Wheel
 from pycomfy.flow.lock.spec import GitSpec
 from pycomfy.outside.download import fetch, fetch_unpinned
-from pycomfy.outside.git import Repository
-from pycomfy.outside.gittree import read_tree
+from pycomfy.outside.git.repository import Repository
+from pycomfy.outside.git.tree import read_tree
 from pycomfy.outside.home import Home
 from pycomfy.outside.python.sdist import build_requires, read_pyproject
 from pycomfy.outside.python.simpleindex import Sdist

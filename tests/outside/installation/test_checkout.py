@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycomfy.outside import nar
+from pycomfy.outside.git.patch import Workshop, apply_patch
 from pycomfy.outside.installation.checkout import compare_folders, make_patch
-from pycomfy.outside.patch import Workshop, apply_patch
 
 NAMES = st.sampled_from(
     [

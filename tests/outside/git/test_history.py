@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from pycomfy.errors import UnpinnedPack
-from pycomfy.outside.git import Repository
-from pycomfy.outside.history import Found, Wish, find_commit, pin_file_address
+from pycomfy.outside.git.history import Found, Wish, find_commit, pin_file_address
+from pycomfy.outside.git.repository import Repository
 from tests.outside.repositories import commit, git
 
 

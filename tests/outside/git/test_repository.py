@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.errors import BadConfig, NotFound, UnpinnedPack, Unreachable
-from pycomfy.outside.git import Repository
+from pycomfy.outside.git.repository import Repository
 from tests.outside.repositories import commit, git
 
 

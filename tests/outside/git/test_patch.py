@@ -8,8 +8,8 @@ from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 from pycomfy.flow.lock.config import parse_config
 from pycomfy.flow.lock.model import MOST_PATCH, GitSource
 from pycomfy.outside import nar
+from pycomfy.outside.git.patch import Workshop, apply_patch, read_patch
 from pycomfy.outside.home import Home
-from pycomfy.outside.patch import Workshop, apply_patch, read_patch
 from pycomfy.outside.sources import pin_source, place_tree
 from tests.outside.repositories import commit, git
 

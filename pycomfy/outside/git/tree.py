@@ -14,8 +14,8 @@ from typing import NamedTuple
 from pycomfy.errors import BadConfig, PycomfyError, Unresolved
 from pycomfy.flow.lock.address import parse_address
 from pycomfy.outside.files import find_link_out, full_disk_is_an_error
-from pycomfy.outside.git import Objects, Repository
-from pycomfy.outside.lfs import LARGEST_POINTER, Pointer, fetch_large, parse_pointer
+from pycomfy.outside.git.lfs import LARGEST_POINTER, Pointer, fetch_large, parse_pointer
+from pycomfy.outside.git.repository import Objects, Repository
 
 MOST_FILES = 100_000
 MOST_BYTES = 8 << 30

@@ -14,7 +14,7 @@ from pathlib import Path
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 from pycomfy.flow.lock.model import MOST_PATCH
 from pycomfy.outside.files import find_link_out, full_disk_is_an_error
-from pycomfy.outside.gitenvironment import git_environment
+from pycomfy.outside.git.environment import git_environment
 from pycomfy.outside.process import run
 
 # They stand in `info/attributes`, which goes before every `.gitattributes`: bytes stay as they are.

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pycomfy.errors import HashMismatch, PycomfyError, Unreachable, Unresolved
 from pycomfy.outside import download
-from pycomfy.outside.git import Repository
+from pycomfy.outside.git.repository import Repository
 from pycomfy.outside.network import check_status, local_path, make_client, public, read_body, retry
 
 LARGEST_POINTER = 1024

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pycomfy.errors import PycomfyError, Unresolved
-from pycomfy.outside.git import Repository
-from pycomfy.outside.gittree import list_entries, read_tree, write_tree
+from pycomfy.outside.git.repository import Repository
+from pycomfy.outside.git.tree import list_entries, read_tree, write_tree
 from tests.outside.repositories import commit, git
 
 

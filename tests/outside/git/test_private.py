@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.errors import Unreachable
-from pycomfy.outside.git import Repository
+from pycomfy.outside.git.repository import Repository
 from tests.outside.git_server import GitServer, serve
 from tests.outside.repositories import commit, git
 

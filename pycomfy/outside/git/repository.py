@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from pycomfy.errors import NotFound, PycomfyError, UnpinnedPack, Unreachable, Unresolved
 from pycomfy.flow.lock.address import Address, parse_address, without_password
 from pycomfy.outside.files import full_disk_is_an_error, no_space, says_disk_is_full
-from pycomfy.outside.gitenvironment import find_login, git_environment, login_environment, login_settings
+from pycomfy.outside.git.environment import find_login, git_environment, login_environment, login_settings
 from pycomfy.outside.process import missing, run
 
 COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -12,7 +12,7 @@ import pytest
 
 from pycomfy.flow.lock.model import Wheel
 from pycomfy.outside.home import Home
-from pycomfy.outside.wheelmodules import read_modules
+from pycomfy.outside.python.wheelmodules import read_modules
 from tests.outside.debian_archive import sha256
 
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pycomfy.errors import PycomfyError, UnpinnedPack
-from pycomfy.outside.git import COMMIT, Repository
-from pycomfy.outside.gittree import read_tree
+from pycomfy.outside.git.repository import COMMIT, Repository
+from pycomfy.outside.git.tree import read_tree
 from pycomfy.outside.nodetypes import read_types
 
 MOST_CHANGES = 40

@@ -12,10 +12,10 @@ from pycomfy.errors import HashMismatch, PycomfyError, Unreachable, Unresolved
 from pycomfy.flow.lock.model import GitSource
 from pycomfy.flow.lock.spec import GitSpec
 from pycomfy.outside import nar
-from pycomfy.outside.git import Repository
-from pycomfy.outside.gittree import write_tree
+from pycomfy.outside.git.lfs import parse_pointer
+from pycomfy.outside.git.repository import Repository
+from pycomfy.outside.git.tree import write_tree
 from pycomfy.outside.home import Home
-from pycomfy.outside.lfs import parse_pointer
 from pycomfy.outside.sources import pin_source, place_tree
 from tests.outside.git_server import GitServer, serve
 from tests.outside.repositories import commit, git
