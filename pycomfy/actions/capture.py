@@ -179,7 +179,8 @@ def _pack(pack: PackPlace, base: Path, out: Path, kept: Kept | None) -> CodeFoun
     if pack.target.is_file():
         return capture_file(pack.name, pack.target, place, out)
     with lend_known(kept, pack.path.name) as known:
-        return capture_code(Subject(pack.name, pack.target, place, (base,)), out, known)[0]
+        found = capture_code(Subject(pack.name, pack.target, place, (base,)), out, known)[0]
+    return found if kept is None else replace(found, steps=kept.steps(pack.path.name))
 
 
 # — Python —

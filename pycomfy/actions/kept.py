@@ -34,6 +34,10 @@ class Kept:
             return None
         return datetime.fromisoformat(self.lock.as_of)
 
+    def steps(self, pack: str) -> tuple[tuple[str, ...], ...]:
+        """The commands by which the lock builds a pack."""
+        return tuple(step.run for p in self.lock.packs if p.name == pack for step in p.steps)
+
 
 def read_kept(root: Path, home: Home) -> Kept | None:
     """The lock in the folder; None if there is none, or nothing of it that can be read."""

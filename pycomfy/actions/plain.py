@@ -1,6 +1,7 @@
 """`restore --to`: a version as a plain ComfyUI folder that runs without Nix and without containers."""
 
 import contextlib
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -35,13 +36,15 @@ _BATCH = 1 << 30  # bytes of wheels that lie unpacked from the archive at a time
 
 @dataclass(frozen=True)
 class PlainResult:
-    """`folder` has `main.py`; `missing_models` are not on this machine."""
+    """`folder` has `main.py`; `missing_models` are not on this machine. `steps` are commands that were not run, each
+    with the pack in whose folder an image runs it: no code of a pack runs while it is restored."""
 
     version: Stored
     folder: Path
     packs: tuple[str, ...]
     packages: int
     missing_models: tuple[ModelFile, ...]
+    steps: tuple[tuple[str, str], ...] = ()
 
 
 def restore_plain(request: RestoreRequest, to: Path, home: Home, progress: Progress) -> PlainResult:
@@ -69,7 +72,8 @@ def restore_plain(request: RestoreRequest, to: Path, home: Home, progress: Progr
         _write_workflow(version, folder)
         _link_models([m for m in version.lock.models if m not in missing], store, folder)
         _install(shelf, wheels, python, folder, progress)
-    return PlainResult(version, to, tuple(p.name for p in version.lock.packs), len(wheels), missing)
+    steps = tuple((pack.name, shlex.join(step.run)) for pack in version.lock.packs for step in pack.steps)
+    return PlainResult(version, to, tuple(p.name for p in version.lock.packs), len(wheels), missing, steps)
 
 
 def _check(

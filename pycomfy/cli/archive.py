@@ -49,7 +49,8 @@ def status(as_json: _Json = False) -> None:
         }
         print(json.dumps(result, indent=1, ensure_ascii=False))
     else:
-        print(f"{found.archive.folder}: {found.present} of {found.needed} sources of {found.versions} versions")
+        versions = "1 version" if found.versions == 1 else f"{found.versions} versions"
+        print(f"{found.archive.folder}: {found.present} of {found.needed} sources of {versions}")
         print(f"  size         {size(found.size)}")
         if found.models:
             print(f"  models       {found.models_present} of {found.models}; `pycomfy archive fill --models` adds them")

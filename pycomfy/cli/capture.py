@@ -77,8 +77,10 @@ def _show(result: CaptureResult) -> None:
 
 
 def _place(code: CodeFound) -> str:
-    if code.commit is None:
+    if code.folder is not None:
         return f"as a folder: {code.folder}"
+    if code.commit is None:
+        return f"from {next(iter(code.keys.values()))}"
     changed = f", {_count(code.changed)} changed: {code.patch_path}" if code.patch is not None else ""
     return f"from {code.url} at {code.commit[:10]}{changed}"
 

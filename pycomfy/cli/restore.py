@@ -107,6 +107,7 @@ def _plain(result: PlainResult) -> dict[str, object]:
         "packs": list(result.packs),
         "packages": result.packages,
         "missing_models": [{"place": m.place, "sha256": m.sha256} for m in result.missing_models],
+        "steps": [{"pack": pack, "command": command} for pack, command in result.steps],
     }
 
 
@@ -116,4 +117,7 @@ def _show_plain(result: PlainResult) -> None:
     print(f"  packages    {result.packages}")
     for model in result.missing_models:
         print(f"  missing     models/{model.place} (SHA-256 {model.sha256})")
+    for pack, command in result.steps:
+        shown = command if command.isprintable() else ascii(command)
+        print(f"  not run     {shown}, in custom_nodes/{pack}: a step of its build")
     print(f"  run it      cd {result.folder} && {VENV}/bin/python main.py")

@@ -13,11 +13,11 @@ from pycomfy.actions.plain import restore_plain
 from pycomfy.actions.restore import RestoreRequest
 from pycomfy.errors import NotFound
 from pycomfy.flow.archive.needs import list_wheels, need_of_source
-from pycomfy.flow.lock.model import GitSource, Lock, PathSource, parse_lock
+from pycomfy.flow.lock.model import GitSource, Lock, PathSource, Step, parse_lock, render_lock
 from pycomfy.outside.archive import find_archive
 from pycomfy.outside.home import Home
-from pycomfy.outside.sources import place_tree
 from pycomfy.outside.python.venv import find_python
+from pycomfy.outside.sources import place_tree
 from pycomfy.progress import Silent
 from tests.actions.places import record
 from tests.cli.conftest import Surroundings
@@ -91,6 +91,13 @@ def test_the_lock_of_a_capture_is_what_is_installed_and_so_is_that_of_a_restored
     third = captured(place, folder, "third")["lock"]
     assert trees(third)["card"] != kinds["card"].tree and third.comfyui.source.tree != source.tree
     assert trees(third)["local"] == trees(lock)["local"]
+
+    # So are the commands that an image runs on a pack's files.
+    steps = (Step(run=("python", "install.py", 'a "b"\n')),)
+    packs = tuple(p.model_copy(update={"steps": steps}) if p.name == "card" else p for p in lock.packs)
+    (folder / "pycomfy.lock").write_text(render_lock(lock.model_copy(update={"packs": packs})))
+    fourth = captured(place, folder, "fourth")["lock"]
+    assert {p.name: p.steps for p in fourth.packs} == {"card": steps, "local": ()}
 
 
 def trees(lock: Lock) -> dict[str, str]:

@@ -16,7 +16,7 @@ class CodeFound:
 
     `name` is what pycomfy.toml calls it, `place` its path in the installation. `version` and `registry` (its id in the
     Comfy registry) are what its own pyproject.toml says. `changed` are the paths that the patch is about, `left` what
-    was left out, with the reasons.
+    was left out, with the reasons. `steps` are the commands by which a lock builds it.
     """
 
     name: str
@@ -33,6 +33,7 @@ class CodeFound:
     changed: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    steps: tuple[tuple[str, ...], ...] = ()
 
     @property
     def folder(self) -> str | None:

@@ -21,6 +21,8 @@ def render_config(found: Found, name: str | None = None) -> str:
     lines += ["", "[comfyui]", *_code(found.comfyui)]
     for pack in found.packs:
         lines += ["", f"[packs.{render_key(pack.name)}]", *_code(pack)]
+        for step in pack.steps:
+            lines += ["", f"[[packs.{render_key(pack.name)}.steps]]", f"run = {render_value(list(step))}"]
     for model in found.models:
         lines += ["", "[[models]]", *_model(model)]
     return "\n".join(lines) + "\n"

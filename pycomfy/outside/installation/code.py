@@ -12,9 +12,11 @@ from pathlib import Path
 
 from pycomfy.errors import BadInput
 from pycomfy.flow.capture.model import CodeFound
+from pycomfy.flow.lock.address import parse_address
 from pycomfy.flow.lock.model import GitSource, Source, UrlSource, WheelTreeSource
 from pycomfy.flow.version.working import source_keys
 from pycomfy.outside.files import full_disk_is_an_error
+from pycomfy.outside.git.patch import Workshop, list_paths
 from pycomfy.outside.git.tree import MOST_BYTES
 from pycomfy.outside.installation.checkout import (
     Changes,
@@ -36,7 +38,6 @@ from pycomfy.outside.installation.repository import (
     read_small,
     refused,
 )
-from pycomfy.outside.git.patch import Workshop, list_paths
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ def _of_known(found: CodeFound, source: Source, patch: str | None) -> CodeFound 
     """The code, if it is what its lock says, or a commit of that with a patch; else None."""
     if isinstance(source, GitSource) and None in (patch, source.patch):
         note = "it is no git repository; its pycomfy.lock says what it is, and its files are those"
+        if parse_address(source.url).local and not source.url.startswith(("/", "file:")):
+            note += f"; {source.url} is a path from where that was locked: correct it if need be"
         both = patch or source.patch
         changed = found.changed or (() if both is None else list_paths(both))
         return replace(
