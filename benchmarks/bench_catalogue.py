@@ -24,9 +24,10 @@ from pycomfy.flow.needs.find import find_needs
 from pycomfy.flow.needs.model import NeededNode, Provenance
 from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside import download
-from pycomfy.outside.catalogue import Catalogue, catalogue_path, update_catalogue
+from pycomfy.outside.catalogue.file import Catalogue, catalogue_path
+from pycomfy.outside.catalogue.lists import TEMPLATES
+from pycomfy.outside.catalogue.update import update_catalogue
 from pycomfy.outside.home import Home
-from pycomfy.outside.lists import TEMPLATES
 from pycomfy.outside.python.uv import pin_wheel
 from pycomfy.progress import Silent
 

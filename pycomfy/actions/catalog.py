@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pycomfy.errors import NotFound
 from pycomfy.flow.catalogue.match import Answer, answer_type
 from pycomfy.flow.catalogue.model import Listing
-from pycomfy.outside.catalogue import Catalogue, Updated, update_catalogue
+from pycomfy.outside.catalogue.file import Catalogue
+from pycomfy.outside.catalogue.update import Updated, update_catalogue
 from pycomfy.outside.home import Home
 from pycomfy.progress import Progress
 

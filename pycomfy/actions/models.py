@@ -19,7 +19,7 @@ from pycomfy.flow.needs.find import find_needs
 from pycomfy.flow.needs.model import NeededModel
 from pycomfy.flow.version.reference import Reference, parse_reference
 from pycomfy.flow.workflow.parse import parse_workflow
-from pycomfy.outside.catalogue import Catalogue
+from pycomfy.outside.catalogue.file import Catalogue
 from pycomfy.outside.home import Home
 from pycomfy.outside.models.folder import find_models
 from pycomfy.outside.models.hubs import find_hubs

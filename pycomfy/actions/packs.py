@@ -24,13 +24,14 @@ from pycomfy.flow.lock.name import free_name, plain_name
 from pycomfy.flow.lock.spec import GitSpec, RegistrySpec, Spec, UrlSpec
 from pycomfy.flow.lock.supply import name_places
 from pycomfy.flow.needs.catalogue import class_types
-from pycomfy.outside.catalogue import Catalogue, update_catalogue
+from pycomfy.outside.catalogue.file import Catalogue
+from pycomfy.outside.catalogue.registry import Registry, find_registry
+from pycomfy.outside.catalogue.update import update_catalogue
 from pycomfy.outside.download import read
 from pycomfy.outside.git.history import Found, Wish, find_commit, pin_file_address
 from pycomfy.outside.git.repository import Repository
 from pycomfy.outside.git.tree import MOST_TEXT
 from pycomfy.outside.home import Home
-from pycomfy.outside.registry import Registry, find_registry
 from pycomfy.outside.sources import Pinned, pin_source
 from pycomfy.progress import Progress
 

@@ -22,6 +22,7 @@ from pycomfy.flow.lock.name import plain_name
 from pycomfy.flow.lock.spec import GitSpec, PathSpec, RegistrySpec, Spec, UrlSpec, WheelSpec
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download, nar
+from pycomfy.outside.catalogue.registered import find_registered
 from pycomfy.outside.files import full_disk_is_an_error, leads_out, new_folder, write_file
 from pycomfy.outside.git.patch import apply_patch, read_patch
 from pycomfy.outside.git.repository import Repository
@@ -29,7 +30,6 @@ from pycomfy.outside.git.tree import MOST_BYTES, MOST_FILES, MOST_TEXT, Written,
 from pycomfy.outside.home import Home
 from pycomfy.outside.python.program import with_login
 from pycomfy.outside.python.uv import pin_wheel
-from pycomfy.outside.registered import find_registered
 from pycomfy.outside.zips import open_zip
 
 

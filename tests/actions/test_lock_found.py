@@ -10,7 +10,7 @@ from pycomfy.actions.wishes import LockRequest
 from pycomfy.errors import AmbiguousNode, BadConfig, NoSolution, Problems, UnknownNode
 from pycomfy.flow.lock.model import GitSource
 from pycomfy.flow.version.describe import describe
-from pycomfy.outside.catalogue import update_catalogue
+from pycomfy.outside.catalogue.update import update_catalogue
 from pycomfy.outside.home import Home
 from pycomfy.progress import Silent
 from tests.actions.test_lock import debian, index, run  # noqa: F401  (fixtures)

@@ -23,7 +23,7 @@ from pycomfy.flow.lock.model import ModelFile, UrlModel, parse_lock, render_lock
 from pycomfy.flow.needs.model import NeededModel
 from pycomfy.flow.version.reference import Reference
 from pycomfy.outside import process
-from pycomfy.outside.catalogue import update_catalogue
+from pycomfy.outside.catalogue.update import update_catalogue
 from pycomfy.outside.engine import Engine, find_engine, read_layout
 from pycomfy.outside.home import Home
 from pycomfy.outside.models import store as store_module

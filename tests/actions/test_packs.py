@@ -20,7 +20,7 @@ from pycomfy.flow.lock.keep import Renewal
 from pycomfy.flow.lock.model import ComfyUI, GitSource, Lock, Pack, PathSource, WorkflowPin
 from pycomfy.flow.lock.spec import GitSpec, UrlSpec
 from pycomfy.flow.needs.model import NeededNode, Provenance
-from pycomfy.outside.catalogue import update_catalogue
+from pycomfy.outside.catalogue.update import update_catalogue
 from pycomfy.outside.home import Home
 from pycomfy.progress import Silent
 from tests.flow.catalogue.maps import CORE, A, B, C, lists

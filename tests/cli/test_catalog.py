@@ -6,7 +6,7 @@ from typer.testing import CliRunner, Result
 
 from pycomfy.cli.main import app
 from pycomfy.errors import NotFound
-from pycomfy.outside.catalogue import update_catalogue
+from pycomfy.outside.catalogue.update import update_catalogue
 from pycomfy.outside.home import Home
 from pycomfy.progress import Silent
 from tests.flow.catalogue.maps import CORE, A, B, lists

@@ -15,7 +15,8 @@ from pycomfy.flow.needs.find import find_needs
 from pycomfy.flow.needs.model import NeededNode
 from pycomfy.flow.workflow.parse import parse_workflow
 from pycomfy.outside import download
-from pycomfy.outside.catalogue import Catalogue, update_catalogue
+from pycomfy.outside.catalogue.file import Catalogue
+from pycomfy.outside.catalogue.update import update_catalogue
 from pycomfy.outside.home import Home
 from pycomfy.outside.python.uv import pin_wheel
 from pycomfy.progress import Silent

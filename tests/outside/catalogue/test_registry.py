@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from pycomfy.outside.registry import Registry, find_registry
+from pycomfy.outside.catalogue.registry import Registry, find_registry
 
 
 def node(id_: str, **more: object) -> dict[str, object]:

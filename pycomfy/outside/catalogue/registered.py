@@ -5,12 +5,12 @@ import json
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.lock.spec import GitSpec, RegistrySpec
-from pycomfy.outside.catalogue import Catalogue
+from pycomfy.outside.catalogue.file import Catalogue
+from pycomfy.outside.catalogue.registry import find_registry
 from pycomfy.outside.files import write_file
 from pycomfy.outside.git.history import commit_of_version
 from pycomfy.outside.git.repository import Repository
 from pycomfy.outside.home import Home
-from pycomfy.outside.registry import find_registry
 
 
 def find_registered(spec: RegistrySpec, owner: str, home: Home) -> GitSpec:

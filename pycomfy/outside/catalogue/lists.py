@@ -4,7 +4,6 @@ import contextlib
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pycomfy.errors import BadInput, NotFound
@@ -15,6 +14,7 @@ from pycomfy.flow.catalogue.templates import MOST_TEMPLATES, parse_templates
 from pycomfy.flow.lock.address import without_password
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download
+from pycomfy.outside.catalogue.file import Origin
 from pycomfy.outside.git.repository import Repository
 from pycomfy.outside.git.tree import list_entries
 from pycomfy.outside.home import Home
@@ -33,17 +33,6 @@ REPOSITORY = "https://github.com/Comfy-Org/ComfyUI-Manager"
 FILES = (MAP, LIST, STATS)
 
 _FIX = "pycomfy catalog update"
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where the lists came from: a wheel (`hash` is its SHA-256), or a repository (`hash` is the commit)."""
-
-    kind: str
-    name: str
-    url: str
-    hash: str
-    fetched_at: str
 
 
 def lists_of_wheel(pin: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]:

@@ -9,9 +9,10 @@ from pycomfy.errors import BadInput, NotFound, PycomfyError, Unreachable
 from pycomfy.flow.catalogue.match import answer_type
 from pycomfy.flow.catalogue.models import MODELS
 from pycomfy.flow.catalogue.parse import MAP
-from pycomfy.outside.catalogue import Catalogue, Updated, catalogue_path, update_catalogue
+from pycomfy.outside.catalogue.file import Catalogue, catalogue_path
+from pycomfy.outside.catalogue.lists import FOLDER, TEMPLATES
+from pycomfy.outside.catalogue.update import Updated, update_catalogue
 from pycomfy.outside.home import Home
-from pycomfy.outside.lists import FOLDER, TEMPLATES
 from pycomfy.progress import Silent
 from tests.flow.catalogue.maps import A, B, claim, lists, some
 from tests.outside.package_index import Index, serve

@@ -11,8 +11,8 @@ import pytest
 from pycomfy.errors import UnpinnedPack
 from pycomfy.flow.lock.model import GitSource
 from pycomfy.flow.lock.spec import RegistrySpec
+from pycomfy.outside.catalogue.registered import find_registered
 from pycomfy.outside.home import Home
-from pycomfy.outside.registered import find_registered
 from pycomfy.outside.sources import pin_source
 from tests.outside.repositories import commit
 
