@@ -3,6 +3,7 @@
 Nothing of a stranger runs on the machine itself: what there is to know before a build is read, not asked.
 """
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ from pycomfy.flow.lock.indexes import Reach, without_logins
 from pycomfy.flow.lock.model import Built, GitSource, PlatformName, Root, Wheel
 from pycomfy.flow.lock.requirements import list_wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels
+from pycomfy.flow.scan.modules import key, packages
 from pycomfy.outside.builtwheels import BuiltWheels, Hints, Made
 from pycomfy.outside.debian import make_root
 from pycomfy.outside.download import fetch
@@ -45,6 +47,7 @@ from pycomfy.progress import Progress
 
 MOST_TRIES = 6
 _TAIL = 25
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([A-Za-z_][A-Za-z0-9_.]{0,99})'")
 
 _SANDBOX = {
     "Nix builds without its sandbox": "set `sandbox = true` in /etc/nix/nix.conf, or let your user choose it there "
@@ -257,7 +260,10 @@ class WheelBuilder:
                 return MissingTool(what, where=f"this machine's Nix; the full log is {log}", fix=fix)
         lines = _log_lines(log, unbuilt.name)[-_TAIL:]
         tail = "; its last lines:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
-        table = f'[wheels.{canonicalize_name(unbuilt.name)}] requires = ["…"], compiler = true, apt = ["…"]'
+        section = f"[wheels.{canonicalize_name(unbuilt.name)}]"
+        table = f'{section} requires = ["…"], compiler = true, apt = ["…"]'
+        if (absent := next(filter(None, map(_NO_MODULE.search, reversed(lines))), None)) is not None:
+            table = f'perhaps {section} requires = ["{packages(key(absent[1]))[0][0]}"]'
         return NoWheel(
             f"{unbuilt.label} exists as source only for {recipe.platform}, and its build fails",
             where=f"{unbuilt.wanted or 'the Python requirements'}; the full log is {log}{tail}",

@@ -291,6 +291,13 @@ def test_a_build_that_fails_tells_who_wants_it_what_it_said_and_what_can_be_done
     assert "[wheels.only]" in e.value.fix and 'overrides = ["only==…"]' in e.value.fix
 
 
+def test_a_build_that_imports_what_nobody_said_it_needs_is_mended_by_a_line(bench: Bench) -> None:
+    bench.index.put("only", "only-1.0.tar.gz", pack(pieces("only", "1.0", imports=["yaml"])))
+    with pytest.raises(NoWheel) as e:
+        bench.solve("only")
+    assert '[wheels.only] requires = ["pyyaml"]' in e.value.fix
+
+
 def test_without_a_sandbox_nothing_is_built(bench: Bench) -> None:
     bench.nix = NixSettings(sandbox=False)
     bench.index.put("only", "only-1.1.tar.gz", pack(pieces("only", "1.1")))
