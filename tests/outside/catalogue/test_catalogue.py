@@ -70,7 +70,7 @@ def test_without_the_repository_the_wheel_is_taken_with_a_remark(home: Home, ind
     index.add("lists", "1.0", files=files)
     index.add("docs", "2.0", files=[("comfyui_embedded_docs/docs/NewNode/en.md", "")])
     made = update_catalogue(home, Silent(), wheel="lists", docs="docs", repository=str(tmp_path / "gone"))
-    assert [o.kind for o in made.origins] == ["wheel", "wheel"] and "gone" in made.remarks[0]
+    assert [o.kind for o in made.origins] == ["wheel", "wheel"] and "no such folder" in made.remarks[0]
     assert all(len(o.hash) == 64 for o in made.origins)
     with Catalogue(home) as catalogue:
         claims = catalogue.claims(["X", "NewNode"])
