@@ -26,12 +26,13 @@ from pycomfy.flow.lock.debian import Index, base_packages, close
 from pycomfy.flow.lock.model import DebianPackage, PlatformName, Root
 from pycomfy.flow.lock.release import Release, parse_release, signed_text
 from pycomfy.outside.download import File, fetch_all, read
-from pycomfy.outside.files import full_disk_is_an_error, says_disk_is_full, write_file
+from pycomfy.outside.files import says_disk_is_full, write_file
 from pycomfy.outside.home import Home
 from pycomfy.outside.mirrors import find_mirrors, find_snapshot
 from pycomfy.outside.nar import hash_path
 from pycomfy.outside.process import run
 from pycomfy.outside.resources import nix_folder
+from pycomfy.outside.scratch import scratch_folder
 from pycomfy.progress import Progress
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -257,12 +258,9 @@ def _hash_tree(
     if known.is_file():
         return known.read_text().strip()
     paths = _fetch(packages, archives, home, progress)
-    with full_disk_is_an_error(home.cache):
-        home.cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home.cache, prefix="root-") as folder:
-            out = Path(folder) / "root"
-            _unpack(packages, paths, out, f"Unpack Debian ({platform})", progress)
-            tree = hash_path(out)
+    with scratch_folder(home.cache, "root-") as folder:
+        _unpack(packages, paths, folder / "root", f"Unpack Debian ({platform})", progress)
+        tree = hash_path(folder / "root")
     write_file(known, tree + "\n")
     return tree
 

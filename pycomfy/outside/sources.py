@@ -2,10 +2,7 @@
 
 import contextlib
 import json
-import os
 import posixpath
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,13 +20,15 @@ from pycomfy.flow.lock.spec import GitSpec, PathSpec, RegistrySpec, Spec, UrlSpe
 from pycomfy.flow.lock.wheels import Target
 from pycomfy.outside import download, nar
 from pycomfy.outside.catalogue.registered import find_registered
-from pycomfy.outside.files import full_disk_is_an_error, leads_out, new_folder, write_file
+from pycomfy.outside.files import new_folder, write_file
 from pycomfy.outside.git.patch import apply_patch, read_patch
 from pycomfy.outside.git.repository import Repository
-from pycomfy.outside.git.tree import MOST_BYTES, MOST_FILES, MOST_TEXT, Written, read_tree, write_tree
+from pycomfy.outside.git.tree import MOST_TEXT, Written, read_tree, write_tree
 from pycomfy.outside.home import Home
+from pycomfy.outside.localcode import copy_code, walk_code
 from pycomfy.outside.python.program import with_login
 from pycomfy.outside.python.uv import pin_wheel
+from pycomfy.outside.scratch import scratch_folder
 from pycomfy.outside.zips import open_zip
 
 
@@ -77,7 +76,7 @@ def place_tree(source: GitSource | PathSource, base: Path, out: Path, home: Home
             if source.patch is not None:
                 apply_patch(source.patch, folder, out.name)
         else:
-            _copy_tree(base / source.path, folder, out.name)
+            copy_code(base / source.path, folder, out.name)
 
 
 def is_changed(source: Source, base: Path, owner: str, home: Home) -> bool:
@@ -86,7 +85,7 @@ def is_changed(source: Source, base: Path, owner: str, home: Home) -> bool:
     if not isinstance(source, PathSource) or not (base / source.path).is_dir():
         return False
     with _scratch(home) as folder:
-        _copy_tree(base / source.path, folder, owner)
+        copy_code(base / source.path, folder, owner)
         return nar.hash_path(folder) != source.tree
 
 
@@ -162,58 +161,17 @@ def _hash_commit(repository: Repository, commit: str, home: Home, *, lfs: bool) 
 def _pin_path(spec: PathSpec, base: Path, owner: str, home: Home) -> Pinned:
     root = base / spec.path
     with _scratch(home) as folder:
-        _copy_tree(root, folder, owner)
+        copy_code(root, folder, owner)
         tree = nar.hash_path(folder)
         files = dict(_read_folder(folder))
     return Pinned(PathSource(path=spec.path, tree=tree), files)
 
 
-def _copy_tree(root: Path, out: Path, owner: str) -> None:
-    """Copy what belongs to the code: no `.git`, no bytecode. Raises `BadInput` for what no image should have."""
-    if not root.is_dir():
-        raise NotFound(f"{owner}: there is no folder {root}", where=str(root), fix="correct path = … in pycomfy.toml")
-    count = size = 0
-    with full_disk_is_an_error(out):
-        for path in _walk(root):
-            to = out / path.relative_to(root)
-            if path.is_symlink():
-                if leads_out(path, root):
-                    raise _refused(owner, path, f"the link leads out of the folder, to {path.readlink()}")
-                to.symlink_to(path.readlink())
-            elif path.is_dir():
-                to.mkdir()
-            elif path.is_file():
-                count, size = count + 1, size + path.stat().st_size
-                if count > MOST_FILES or size > MOST_BYTES:
-                    raise _refused(owner, root, f"it has more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB")
-                shutil.copyfile(path, to)
-                to.chmod(0o755 if os.access(path, os.X_OK) and path.stat().st_mode & 0o100 else 0o644)
-            else:
-                raise _refused(owner, path, "it is neither file, folder nor link")
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.name in (".git", "__pycache__") or path.name.endswith(".pyc"):
-            continue
-        yield path
-        if path.is_dir() and not path.is_symlink():
-            yield from _walk(path)
-
-
 def _read_folder(folder: Path) -> Iterator[tuple[str, str]]:
-    for path in _walk(folder):
+    for path in walk_code(folder):
         name = path.relative_to(folder).as_posix()
         if is_text(name) and path.is_file() and not path.is_symlink() and path.stat().st_size <= MOST_TEXT:
             yield name, _decode(path.read_bytes())
-
-
-def _refused(owner: str, path: Path, why: str) -> BadInput:
-    return BadInput(
-        f"{owner}: the folder cannot become a source: {why}",
-        where=str(path),
-        fix="leave it out, or name a git repository (git = …), of which only committed files are taken",
-    )
 
 
 # — files from the network —
@@ -300,9 +258,8 @@ def _decode(data: bytes) -> str:
 
 @contextlib.contextmanager
 def _scratch(home: Home) -> Iterator[Path]:
-    """A temporary folder in the cache, so that a large tree does not fill a small /tmp."""
-    home.cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home.cache, prefix=".tree-") as outer:
-        folder = Path(outer, "tree")
+    """An empty folder in the cache for a while: a large tree might fill a small /tmp."""
+    with scratch_folder(home.cache, ".tree-") as outer:
+        folder = outer / "tree"
         folder.mkdir()
         yield folder

@@ -2,20 +2,19 @@
 
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pycomfy.errors import BuildFailed
 from pycomfy.flow.lock.building import Recipe
 from pycomfy.flow.lock.model import PlatformName
-from pycomfy.outside.files import full_disk_is_an_error
 from pycomfy.outside.home import Home
 from pycomfy.outside.nix.build import Target, build
 from pycomfy.outside.nix.log import Event
 from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.process import run
 from pycomfy.outside.resources import nix_folder
+from pycomfy.outside.scratch import scratch_folder
 
 MOST_BYTES = 4 << 30
 _WHEEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\.whl")
@@ -36,14 +35,10 @@ def build_recipe(
     recipe: Recipe, home: Home, settings: NixSettings, log: Path, on_event: Callable[[Event], None]
 ) -> Path:
     """The wheel that comes of `recipe`; its sources must be in the store or fetchable. Raises what `build` raises."""
-    place = home.cache / "projects"
-    with full_disk_is_an_error(place):
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place, prefix="wheel-") as temporary:
-            folder = Path(temporary)
-            shutil.copytree(nix_folder(), folder / "nix", ignore=shutil.ignore_patterns("__pycache__", "test_*"))
-            (folder / "recipe.json").write_text(recipe.render())
-            (made,) = build(settings, Target(folder / "nix" / "recipe.nix", "wheel", recipe.platform), log, on_event)
+    with scratch_folder(home.cache / "projects", "wheel-") as folder:
+        shutil.copytree(nix_folder(), folder / "nix", ignore=shutil.ignore_patterns("__pycache__", "test_*"))
+        (folder / "recipe.json").write_text(recipe.render())
+        (made,) = build(settings, Target(folder / "nix" / "recipe.nix", "wheel", recipe.platform), log, on_event)
     wheels = list(settings.place(made).iterdir())
     # What builds is ours, but strangers' code ran beside it.
     if len(wheels) != 1 or not _WHEEL.fullmatch(wheels[0].name) or wheels[0].is_symlink() or not wheels[0].is_file():
