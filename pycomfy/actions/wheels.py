@@ -33,7 +33,6 @@ from pycomfy.flow.lock.model import Built, GitSource, PlatformName, Root, Wheel
 from pycomfy.flow.lock.requirements import list_wants
 from pycomfy.flow.lock.wheels import Target, choose_wheels
 from pycomfy.flow.scan.modules import key, packages
-from pycomfy.outside.builtwheels import BuiltWheels, Hints, Made
 from pycomfy.outside.debian import make_root
 from pycomfy.outside.download import fetch
 from pycomfy.outside.home import Home
@@ -41,6 +40,7 @@ from pycomfy.outside.network import local_path
 from pycomfy.outside.nix.recipe import build_recipe, can_build
 from pycomfy.outside.nix.settings import NixSettings, check_store
 from pycomfy.outside.nix.store import add_file, add_tree
+from pycomfy.outside.python.builtwheels import BuiltWheels, Hints, Made
 from pycomfy.outside.python.uv import Question, compile_pylock
 from pycomfy.outside.sources import place_tree
 from pycomfy.progress import Progress

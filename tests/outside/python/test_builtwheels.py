@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pycomfy.flow.lock.building import Recipe, Unbuilt
 from pycomfy.flow.lock.model import Built, Root, UrlSource
-from pycomfy.outside.builtwheels import BuiltWheels, Hints
+from pycomfy.outside.python.builtwheels import BuiltWheels, Hints
 
 SOURCE = UrlSource(url="https://h/x-1.tar.gz", sha256="a" * 64, name="x-1.tar.gz")
 ROOT = Root(suite="bookworm", archives=(), packages=(), tree="sha256-" + "A" * 43 + "=")
