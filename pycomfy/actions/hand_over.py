@@ -1,6 +1,7 @@
 """`export` to another tool: a version, or a lock, in the tool's own format."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,6 +72,8 @@ def hand_over(
         data, said = _RENDERERS[format_](recipe, subject, to)
         write_file(to, data)
         size = len(data)
+        if format_ == "pylock" and not re.fullmatch(r"pylock\.([^.]+\.)?toml", to.name):
+            notes.append("pip and uv read it when it is called pylock.toml, or pylock.NAME.toml")
     return HandedOver(subject.label, to, size, (*lost, *said), tuple(notes))
 
 

@@ -114,7 +114,9 @@ def test_a_lock_goes_to_another_tool_and_comes_back_the_same(forge: Forge) -> No
 
 def test_python_packages_go_to_a_pylock_and_come_back(forge: Forge) -> None:
     made(forge)
-    assert forge.run("export", "./portrait", "--format", "pylock", "-o", "pylock.toml").status == 0
+    other = forge.run("export", "./portrait", "--format", "pylock", "-o", "other.toml").out
+    assert "called pylock.toml" in other
+    assert "called pylock.toml" not in forge.run("export", "./portrait", "--format", "pylock", "-o", "pylock.toml").out
     installed = forge.work / "installed"
     platform = ["--python-version=3.11", "--python-platform=x86_64-manylinux_2_36", "--no-config", "--require-hashes"]
     command = [find_uv_bin(), "pip", "install", f"--target={installed}", *platform, "-r", "pylock.toml"]

@@ -128,7 +128,7 @@ def render_view(recipe: Recipe, name: str) -> tuple[bytes, tuple[str, ...]]:
         raise BadInput(
             "there is no workflow in API format, which ViewComfy needs",
             where=name,
-            fix="build the workflow first: `pycomfy build` makes one, with its interface",
+            fix="`pycomfy build`, without --no-prove, makes one, with its interface: export that version",
         )
     lost = [f"the input {i.name}: no field shows {i.type}" for i in recipe.inputs if i.type and i.type not in _TYPES]
     shown_inputs = [i for i in recipe.inputs if not i.type or i.type in _TYPES]

@@ -264,9 +264,8 @@ class Library:
         if number >= 1000:  # a commit may be abbreviated to digits alone
             with contextlib.suppress(NotFound):
                 return self._revision(wanted, str(number))
-        raise NotFound(
-            f"no version {wanted}", where=str(self.path), fix=f"{wanted.name} has the versions 1 to {len(commits)}"
-        )
+        there = f"the versions 1 to {len(commits)}" if len(commits) > 1 else "version 1 alone"
+        raise NotFound(f"no version {wanted}", where=str(self.path), fix=f"{wanted.name} has {there}")
 
     def _revision(self, wanted: Reference, revision: str) -> Version:
         commit = self.bare.resolve(f"refs/tags/{wanted.name}/{check_tag(revision)}") if not revision.isdigit() else None
