@@ -9,7 +9,7 @@ from packaging.utils import parse_wheel_filename
 
 from pycomfy.flow.lock.building import Recipe, Unbuilt
 from pycomfy.flow.lock.model import Wheel
-from pycomfy.outside.download import keep_file
+from pycomfy.outside.download import keep_file, kept_path
 from pycomfy.outside.files import write_file
 from pycomfy.outside.resources import nix_folder
 
@@ -46,7 +46,7 @@ class BuiltWheels:
         try:
             value = json.loads(self._place(recipe).read_bytes())
             wheel = _describe(recipe, str(value["filename"]), str(value["sha256"]), int(value["size"]))
-            file = self.cache / "sha256" / wheel.sha256[:2] / wheel.sha256
+            file = kept_path(wheel.sha256, self.cache)
             return Made(wheel, file, value["halved"] is True) if file.stat().st_size == wheel.size else None
         except (OSError, ValueError, TypeError, KeyError):
             return None
