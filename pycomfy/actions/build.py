@@ -13,7 +13,7 @@ from pycomfy.actions.asked import read_asked
 from pycomfy.actions.index import index, layout_link
 from pycomfy.actions.libraries import find_lacking_libraries
 from pycomfy.actions.lock import lock
-from pycomfy.actions.packs import Ask
+from pycomfy.actions.lock.packs import Ask
 from pycomfy.actions.prove import ask_definitions, cached_definitions, load_instead, make_prompt, prove
 from pycomfy.actions.realise import Project, Realised, check_locked, host_platform, project_folder, realise
 from pycomfy.actions.wishes import COMFYUI, LockRequest, read_bounded, read_config, read_meaning, read_workflow_json

@@ -5,7 +5,7 @@ import sys
 from rich.console import Console
 from rich.markup import escape
 
-from pycomfy.actions.packs import Ask
+from pycomfy.actions.lock.packs import Ask
 from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.choose.model import Question
 from pycomfy.flow.choose.tell import describe, short

@@ -13,9 +13,9 @@ from typing import Any, Self
 import pytest
 
 from pycomfy.actions.lock import lock
-from pycomfy.actions.older import tell_older
-from pycomfy.actions.unbuilt import Found, solve
-from pycomfy.actions.wheels import Place, WheelBuilder
+from pycomfy.actions.lock.older import tell_older
+from pycomfy.actions.lock.unbuilt import Found, solve
+from pycomfy.actions.lock.wheels import Place, WheelBuilder
 from pycomfy.actions.wishes import LockRequest
 from pycomfy.errors import MissingTool, NoSolution, NoWheel, PycomfyError, Unreachable
 from pycomfy.flow.lock.config import Config, parse_config

@@ -13,7 +13,7 @@ from pycomfy.flow.version.describe import describe
 from pycomfy.outside.catalogue.update import update_catalogue
 from pycomfy.outside.home import Home
 from pycomfy.progress import Silent
-from tests.actions.test_lock import debian, index, run  # noqa: F401  (fixtures)
+from tests.actions.lock.test_lock import debian, index, run  # noqa: F401  (fixtures)
 from tests.flow.catalogue.maps import CORE, A, B, C, lists
 from tests.outside.package_index import Index
 from tests.outside.repositories import commit

@@ -8,9 +8,9 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from pycomfy.actions.packs import Ask, Hunt, Hunted, hunt_packs
-from pycomfy.actions.pythons import find_reach
-from pycomfy.actions.together import together
+from pycomfy.actions.lock.packs import Ask, Hunt, Hunted, hunt_packs
+from pycomfy.actions.lock.pythons import find_reach
+from pycomfy.outside.together import together
 from pycomfy.actions.wishes import COMFYUI
 from pycomfy.flow.choose.model import Wanted
 from pycomfy.flow.choose.said import newer_core

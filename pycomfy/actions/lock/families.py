@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from packaging.utils import canonicalize_name
 
-from pycomfy.actions.together import parts
-from pycomfy.actions.unbuilt import Found, solve
-from pycomfy.actions.wheels import WheelBuilder
+from pycomfy.actions.lock.unbuilt import Found, solve
+from pycomfy.actions.lock.wheels import WheelBuilder
+from pycomfy.outside.together import parts
 from pycomfy.errors import NoWheel, PycomfyError, raise_all
 from pycomfy.flow.lock.families import (
     ALL,

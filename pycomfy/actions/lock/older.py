@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pycomfy.actions.together import together
+from pycomfy.outside.together import together
 from pycomfy.errors import Unreachable
 from pycomfy.flow.lock.model import Wheel
 from pycomfy.outside.files import write_file

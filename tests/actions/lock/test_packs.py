@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.actions.packs import Hunt, Hunted, hunt_packs
+from pycomfy.actions.lock.packs import Hunt, Hunted, hunt_packs
 from pycomfy.errors import AmbiguousNode, Problems, UnknownNode
 from pycomfy.flow.catalogue.model import Listing
 from pycomfy.flow.choose.model import Question, Wanted

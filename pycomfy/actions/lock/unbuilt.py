@@ -13,8 +13,8 @@ from typing import Any
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
-from pycomfy.actions.together import parts
-from pycomfy.actions.wheels import WheelBuilder, public_wheel
+from pycomfy.actions.lock.wheels import WheelBuilder, public_wheel
+from pycomfy.outside.together import parts
 from pycomfy.errors import NoSolution, NoWheel, PycomfyError, raise_all
 from pycomfy.flow.lock.building import stand_in, with_built
 from pycomfy.flow.lock.direct import Direct

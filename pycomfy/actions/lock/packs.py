@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pycomfy.actions.together import together
+from pycomfy.outside.together import together
 from pycomfy.actions.wishes import COMFYUI
 from pycomfy.errors import BadInput, NotFound, PycomfyError, UnknownNode, raise_all
 from pycomfy.flow.catalogue.model import Listing

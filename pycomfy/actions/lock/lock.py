@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pycomfy.actions.code import Code, Need, pin_code
-from pycomfy.actions.findings import find_findings
+from pycomfy.actions.lock.code import Code, Need, pin_code
+from pycomfy.actions.lock.findings import find_findings
+from pycomfy.actions.lock.packs import Ask
+from pycomfy.actions.lock.pythons import Resolution, resolve
 from pycomfy.actions.models import lock_models
-from pycomfy.actions.packs import Ask
-from pycomfy.actions.pythons import Resolution, resolve
-from pycomfy.actions.together import parts, together
+from pycomfy.outside.together import parts, together
 from pycomfy.actions.wishes import COMFYUI, LockRequest, read_config, read_meaning, read_workflow_json
 from pycomfy.errors import BadConfig, PycomfyError, raise_all
 from pycomfy.flow.choose.explain import Reason, explain

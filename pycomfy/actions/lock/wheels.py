@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from pycomfy.actions.realise import host_platform
-from pycomfy.actions.together import parts
+from pycomfy.outside.together import parts
 from pycomfy.errors import BuildFailed, MissingTool, NoSolution, NoWheel, PycomfyError
 from pycomfy.flow.lock.building import (
     FOR_ALL,

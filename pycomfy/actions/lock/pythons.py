@@ -7,10 +7,10 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from pycomfy.actions.families import solve_singly
-from pycomfy.actions.older import tell_older
-from pycomfy.actions.together import parts, together
-from pycomfy.actions.wheels import Place, WheelBuilder
+from pycomfy.actions.lock.families import solve_singly
+from pycomfy.actions.lock.older import tell_older
+from pycomfy.actions.lock.wheels import Place, WheelBuilder
+from pycomfy.outside.together import parts, together
 from pycomfy.errors import BadConfig, BadInput, NotFound, PycomfyError, raise_all
 from pycomfy.flow.lock.config import Config
 from pycomfy.flow.lock.debian import base_packages
