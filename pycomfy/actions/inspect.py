@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pycomfy.actions.together import parts
 from pycomfy.actions.wishes import LockRequest, read_config
 from pycomfy.errors import PycomfyError, UnknownNode
 from pycomfy.flow.interface.make import make_interface
@@ -17,6 +16,7 @@ from pycomfy.flow.prompt.convert import try_convert
 from pycomfy.flow.prompt.spec import Definitions
 from pycomfy.outside.definitions import read_definitions
 from pycomfy.outside.media.read import is_url, name_of, read_workflow
+from pycomfy.outside.together import parts
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from pycomfy.actions.archive import take_models
 from pycomfy.actions.index import index, layout_link
 from pycomfy.actions.realise import Project, Realised, host_platform, project_folder, realise
 from pycomfy.actions.stored import Stored, find_stored
-from pycomfy.actions.together import together
 from pycomfy.actions.transfer import batches, pull_needs
 from pycomfy.errors import BadInput, BadLock, HashMismatch, NotFound, PycomfyError, raise_all
 from pycomfy.flow.archive.needs import Need, indispensable, list_needs
@@ -24,6 +23,7 @@ from pycomfy.outside.models.store import ModelStore
 from pycomfy.outside.nix.caches import copy_in, folder_url
 from pycomfy.outside.nix.settings import NixSettings, check_store
 from pycomfy.outside.nix.store import keep, output_paths, valid_paths
+from pycomfy.outside.together import together
 from pycomfy.progress import Progress
 
 

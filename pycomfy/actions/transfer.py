@@ -1,20 +1,22 @@
 """`archive push` and `pull`: what recorded versions need goes to another Nix store, or comes from there."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from pycomfy.actions.wanted import Missing, list_missing, list_outputs, list_wanted
-from pycomfy.errors import NotFound, PycomfyError, raise_all
+from pycomfy.errors import NotFound, Problems, raise_all
 from pycomfy.flow.archive.needs import Need
 from pycomfy.outside.archive import find_archive
 from pycomfy.outside.archive.pull import pull_path
 from pycomfy.outside.home import Home
 from pycomfy.outside.nix.caches import copy_between, folder_url, parse_store_url, uncompressed
 from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.outside.together import together
 from pycomfy.progress import Progress
 
 _PULL_JOBS = 4
+_MOST_TOLD = 20
 _PUSH_BYTES = 512 << 20  # bytes handed to one `nix copy`, so that progress shows and a stop loses little
 
 
@@ -56,7 +58,6 @@ def pull_needs(
     source, archive = parse_store_url(url), find_archive(home)
     if not needs:
         return ()
-    problems: list[PycomfyError] = []
     absent: list[Need] = []
 
     def one(need: Need) -> None:
@@ -64,13 +65,12 @@ def pull_needs(
             pull_path(settings, source, archive, need.output)
         except NotFound:
             absent.append(need)
-        except PycomfyError as e:
-            problems.append(e)
-        task.advance()
 
-    with progress.step(f"Pull from {url}", total=len(needs)) as task, ThreadPoolExecutor(_PULL_JOBS) as pool:
-        list(pool.map(one, needs))
-    raise_all(problems[:20])
+    with progress.step(f"Pull from {url}", total=len(needs)) as task:
+        try:
+            together({need.path: partial(one, need) for need in needs}, task.advance, at_once=_PULL_JOBS)
+        except Problems as e:
+            raise_all(e.problems[:_MOST_TOLD])
     return tuple(need for need in needs if need in absent)
 
 

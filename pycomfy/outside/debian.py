@@ -12,9 +12,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -33,6 +33,7 @@ from pycomfy.outside.nar import hash_path
 from pycomfy.outside.process import run
 from pycomfy.outside.resources import nix_folder
 from pycomfy.outside.scratch import scratch_folder
+from pycomfy.outside.together import together
 from pycomfy.progress import Progress
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -80,12 +81,9 @@ def read_archives(config: Config, progress: Progress) -> Archives:
         folder = f"{urls[archive]}/dists/{name}"
         return _Suite(archive, name, folder, _read_release(folder, name, moment, progress))
 
-    with progress.step("Read Debian's releases", total=len(suites)) as task, ThreadPoolExecutor(len(suites)) as pool:
-        found = []
-        for one in [pool.submit(find, archive, name) for archive, name in suites]:
-            found.append(one.result())
-            task.advance()
-    return Archives(urls, tuple(found), moment is not None)
+    with progress.step("Read Debian's releases", total=len(suites)) as task:
+        found = together({name: partial(find, archive, name) for archive, name in suites}, task.advance)
+    return Archives(urls, tuple(found[name] for _, name in suites), moment is not None)
 
 
 def pin_root(

@@ -10,9 +10,12 @@ from pycomfy.outside.stop import stop_all
 T = TypeVar("T")
 
 
-def together(jobs: Mapping[str, Callable[[], T]], done: Callable[[], None] = lambda: None) -> dict[str, T]:
-    """Run all jobs at once; if any fail, wait for all and raise everything that went wrong."""
-    with ThreadPoolExecutor(max_workers=8) as pool:
+def together(
+    jobs: Mapping[str, Callable[[], T]], done: Callable[[], None] = lambda: None, *, at_once: int = 8
+) -> dict[str, T]:
+    """Run all jobs at once; if any fail, wait for all and raise everything that went wrong. Who leaves waits for none:
+    their programs and downloads are ended."""
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
         futures: dict[Future[T], str] = {pool.submit(job): name for name, job in jobs.items()}
         problems: dict[str, PycomfyError] = {}
         try:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pycomfy.actions.lock.packs import Ask, Hunt, Hunted, hunt_packs
 from pycomfy.actions.lock.pythons import find_reach
-from pycomfy.outside.together import together
 from pycomfy.actions.wishes import COMFYUI
 from pycomfy.flow.choose.model import Wanted
 from pycomfy.flow.choose.said import newer_core
@@ -22,6 +21,7 @@ from pycomfy.flow.needs.model import NeededNode
 from pycomfy.outside.home import Home
 from pycomfy.outside.nodetypes import read_comfyui, read_pack
 from pycomfy.outside.sources import Pinned, pin_source
+from pycomfy.outside.together import together
 from pycomfy.progress import Progress
 
 

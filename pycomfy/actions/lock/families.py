@@ -7,7 +7,6 @@ from packaging.utils import canonicalize_name
 
 from pycomfy.actions.lock.unbuilt import Found, solve
 from pycomfy.actions.lock.wheels import WheelBuilder
-from pycomfy.outside.together import parts
 from pycomfy.errors import NoWheel, PycomfyError, raise_all
 from pycomfy.flow.lock.families import (
     ALL,
@@ -21,6 +20,7 @@ from pycomfy.flow.lock.families import (
 )
 from pycomfy.flow.lock.requirements import Asked, Wants
 from pycomfy.outside.python.uv import Question
+from pycomfy.outside.together import parts
 
 
 def solve_singly(

@@ -13,7 +13,6 @@ from pycomfy.actions.lock.findings import find_findings
 from pycomfy.actions.lock.packs import Ask
 from pycomfy.actions.lock.pythons import Resolution, resolve
 from pycomfy.actions.models import lock_models
-from pycomfy.outside.together import parts, together
 from pycomfy.actions.wishes import COMFYUI, LockRequest, read_config, read_meaning, read_workflow_json
 from pycomfy.errors import BadConfig, PycomfyError, raise_all
 from pycomfy.flow.choose.explain import Reason, explain
@@ -50,6 +49,7 @@ from pycomfy.outside.files import check_replaceable, full_disk_is_an_error, writ
 from pycomfy.outside.home import Home
 from pycomfy.outside.models.pin import Earlier
 from pycomfy.outside.models.store import ModelStore
+from pycomfy.outside.together import parts, together
 from pycomfy.progress import Progress
 
 

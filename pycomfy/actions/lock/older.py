@@ -12,13 +12,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pycomfy.outside.together import together
 from pycomfy.errors import Unreachable
 from pycomfy.flow.lock.model import Wheel
 from pycomfy.outside.files import write_file
 from pycomfy.outside.home import Home
 from pycomfy.outside.python.simpleindex import find_indexes, list_sdists
 from pycomfy.outside.python.uv import Question
+from pycomfy.outside.together import together
 
 OLD = timedelta(days=365)
 """Only a version this old is looked into: a source that was uploaded yesterday may get its wheels tomorrow."""

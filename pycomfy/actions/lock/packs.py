@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pycomfy.outside.together import together
 from pycomfy.actions.wishes import COMFYUI
 from pycomfy.errors import BadInput, NotFound, PycomfyError, UnknownNode, raise_all
 from pycomfy.flow.catalogue.model import Listing
@@ -33,6 +32,7 @@ from pycomfy.outside.git.repository import Repository
 from pycomfy.outside.git.tree import MOST_TEXT
 from pycomfy.outside.home import Home
 from pycomfy.outside.sources import Pinned, pin_source
+from pycomfy.outside.together import together
 from pycomfy.progress import Progress
 
 Ask = Callable[[Question], Listing | None]

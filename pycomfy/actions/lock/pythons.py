@@ -10,7 +10,6 @@ from pathlib import Path
 from pycomfy.actions.lock.families import solve_singly
 from pycomfy.actions.lock.older import tell_older
 from pycomfy.actions.lock.wheels import Place, WheelBuilder
-from pycomfy.outside.together import parts, together
 from pycomfy.errors import BadConfig, BadInput, NotFound, PycomfyError, raise_all
 from pycomfy.flow.lock.config import Config
 from pycomfy.flow.lock.debian import base_packages
@@ -24,6 +23,7 @@ from pycomfy.outside.home import Home
 from pycomfy.outside.network import local_path
 from pycomfy.outside.python.program import local_places, with_login
 from pycomfy.outside.python.uv import Question
+from pycomfy.outside.together import parts, together
 from pycomfy.progress import Progress
 
 

@@ -14,7 +14,6 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
 from pycomfy.actions.lock.wheels import WheelBuilder, public_wheel
-from pycomfy.outside.together import parts
 from pycomfy.errors import NoSolution, NoWheel, PycomfyError, raise_all
 from pycomfy.flow.lock.building import stand_in, with_built
 from pycomfy.flow.lock.direct import Direct
@@ -24,6 +23,7 @@ from pycomfy.outside.python.question import Given
 from pycomfy.outside.python.simpleindex import Sdist, find_indexes, list_sdists
 from pycomfy.outside.python.unbuilt import pin_direct, pin_direct_wheel, pin_sdist
 from pycomfy.outside.python.uv import Question, compile_pylock
+from pycomfy.outside.together import parts
 
 MOST_ROUNDS = 20
 

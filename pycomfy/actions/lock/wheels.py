@@ -14,7 +14,6 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from pycomfy.actions.realise import host_platform
-from pycomfy.outside.together import parts
 from pycomfy.errors import BuildFailed, MissingTool, NoSolution, NoWheel, PycomfyError
 from pycomfy.flow.lock.building import (
     FOR_ALL,
@@ -43,6 +42,7 @@ from pycomfy.outside.nix.store import add_file, add_tree
 from pycomfy.outside.python.builtwheels import BuiltWheels, Hints, Made
 from pycomfy.outside.python.uv import Question, compile_pylock
 from pycomfy.outside.sources import place_tree
+from pycomfy.outside.together import parts
 from pycomfy.progress import Progress
 
 MOST_TRIES = 6
