@@ -97,7 +97,7 @@ def tell_effects(scans: Mapping[str, Scan], stepped: Mapping[str, Sequence[Seque
     return Told(tuple(notes), tuple(findings))
 
 
-_STEP = '[packs.{}] steps = [{{ run = ["python", "install.py"] }}]'
+_STEP = 'below [packs.{}]: steps = [{{ run = ["python", "install.py"] }}]'
 
 
 def _tell_install(owner: str, effects: Sequence[Effect]) -> str:
