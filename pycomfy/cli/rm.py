@@ -13,7 +13,10 @@ def rm(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The workflow.")],
     force: Annotated[bool, typer.Option("-f", "--force", help="Also if versions are lost by it.")] = False,
 ) -> None:
-    """Remove a workflow: its versions, its tags, its images. Versions that no other workflow has are lost by it.
+    """Remove a workflow: its versions and its tags. Versions that no other workflow has are lost by it.
+
+    Images that no other version has are no longer kept: `nix-store --gc` frees their disk. What was loaded into Podman or
+    Docker stays there.
 
     Example: `pycomfy rm hello --force`
     """
