@@ -131,38 +131,8 @@ def _remarks(found: _Definition) -> Iterator[str]:
 def render_definition(recipe: Recipe, name: str) -> tuple[bytes, tuple[str, ...]]:
     """The `comfy-build/1` file around the definition, and what of the recipe's parts it could not say."""
     lost: list[str] = []
-    nodes: dict[str, dict[str, str]] = {}
-    for pack in recipe.packs:
-        match pack:
-            case GitPack(enabled=True):
-                own = pack.name or repository_name(pack.url)
-                nodes[own] = {"name": own, "repository": pack.url, **({"gitRef": pack.commit} if pack.commit else {})}
-            case RegistryPack(enabled=True):
-                own = pack.name or pack.id
-                nodes[own] = {"name": own, "id": pack.id, "registryVersion": pack.version}
-            case FilePack():
-                lost.append(f"the node pack {pack.filename}")
-            case OtherPack():
-                lost.append(f"the node pack {pack.name}: {pack.what}")
-            case GitPack():
-                lost.append(f"the disabled node pack {pack.url}")
-            case RegistryPack():
-                lost.append(f"the disabled node pack {pack.id}")
-    models = []
-    for model in sorted(recipe.models, key=lambda m: m.place):
-        folder, _, file = model.place.rpartition("/")
-        if not all(_SEGMENT.fullmatch(part) for part in model.place.split("/")):
-            lost.append(f"the model {model.place}, whose name the builder does not take")
-        elif not model.urls or not model.urls[0].startswith("https://"):
-            lost.append(f"the model {model.place}, which has no https address (SHA-256 {model.sha256})")
-        else:
-            entry = {"type": folder, "filename": file, "sha256": model.sha256, "sourceUri": model.urls[0]}
-            models.append({k: v for k, v in entry.items() if v is not None})
-    definition: dict[str, object] = {
-        "schema": DEFINITION,
-        "models": models,
-        "customNodes": [nodes[name] for name in sorted(nodes)],
-    }
+    nodes, models = _render_nodes(recipe, lost), _render_models(recipe, lost)
+    definition: dict[str, object] = {"schema": DEFINITION, "models": models, "customNodes": nodes}
     if revision := _base(recipe.core, lost):
         definition["baseComfyVersion"] = revision
     if recipe.packages:
@@ -180,6 +150,41 @@ def render_definition(recipe: Recipe, name: str) -> tuple[bytes, tuple[str, ...]
         "definition": definition,
     }
     return (json.dumps(build, indent=2, ensure_ascii=False) + "\n").encode(), tuple(lost)
+
+
+def _render_nodes(recipe: Recipe, lost: list[str]) -> list[dict[str, str]]:
+    nodes: dict[str, dict[str, str]] = {}
+    for pack in recipe.packs:
+        match pack:
+            case GitPack(enabled=True):
+                own = pack.name or repository_name(pack.url)
+                nodes[own] = {"name": own, "repository": pack.url, **({"gitRef": pack.commit} if pack.commit else {})}
+            case RegistryPack(enabled=True):
+                own = pack.name or pack.id
+                nodes[own] = {"name": own, "id": pack.id, "registryVersion": pack.version}
+            case FilePack():
+                lost.append(f"the node pack {pack.filename}")
+            case OtherPack():
+                lost.append(f"the node pack {pack.name}: {pack.what}")
+            case GitPack():
+                lost.append(f"the disabled node pack {pack.url}")
+            case RegistryPack():
+                lost.append(f"the disabled node pack {pack.id}")
+    return [nodes[name] for name in sorted(nodes)]
+
+
+def _render_models(recipe: Recipe, lost: list[str]) -> list[dict[str, str]]:
+    models = []
+    for model in sorted(recipe.models, key=lambda m: m.place):
+        folder, _, file = model.place.rpartition("/")
+        if not all(_SEGMENT.fullmatch(part) for part in model.place.split("/")):
+            lost.append(f"the model {model.place}, whose name the builder does not take")
+        elif not model.urls or not model.urls[0].startswith("https://"):
+            lost.append(f"the model {model.place}, which has no https address (SHA-256 {model.sha256})")
+        else:
+            entry = {"type": folder, "filename": file, "sha256": model.sha256, "sourceUri": model.urls[0]}
+            models.append({k: v for k, v in entry.items() if v is not None})
+    return models
 
 
 def _base(core: Core | None, lost: list[str]) -> str | None:

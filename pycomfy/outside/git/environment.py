@@ -2,8 +2,19 @@
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
+
+from pycomfy.outside.process import missing
+
+
+def load_gitpython() -> Any:
+    """GitPython, imported when it is needed: it asks git for its version. Raises `MissingTool` without git."""
+    try:
+        import git
+    except ImportError as e:
+        raise missing("git") from e
+    return git
 
 
 def git_environment(repository: Path) -> dict[str, str]:

@@ -19,8 +19,14 @@ from urllib.parse import unquote
 from pycomfy.errors import NotFound, PycomfyError, UnpinnedPack, Unreachable, Unresolved
 from pycomfy.flow.lock.address import Address, parse_address, without_password
 from pycomfy.outside.files import full_disk_is_an_error, no_space, says_disk_is_full
-from pycomfy.outside.git.environment import find_login, git_environment, login_environment, login_settings
-from pycomfy.outside.process import missing, run
+from pycomfy.outside.git.environment import (
+    find_login,
+    git_environment,
+    load_gitpython,
+    login_environment,
+    login_settings,
+)
+from pycomfy.outside.process import run
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -143,7 +149,7 @@ class Repository:
     @contextlib.contextmanager
     def objects(self) -> Iterator[Objects]:
         """Read many objects of the mirror. One thread at a time."""
-        with _gitpython().Repo(self.mirror) as repo:
+        with load_gitpython().Repo(self.mirror) as repo:
             repo.git.update_environment(**self._environment())
             yield Objects(repo)
 
@@ -261,18 +267,9 @@ class Repository:
         return Unreachable(what, where=where, fix="check the network, the proxy and the address")
 
 
-def _gitpython() -> Any:
-    """GitPython, imported when it is needed: it asks git for its version, and fails without git."""
-    try:
-        import git
-    except ImportError as e:
-        raise missing("git") from e
-    return git
-
-
 def _ssh_environment() -> dict[str, str]:
     """ssh must not ask for passwords or host keys on the terminal; a user's own ssh command is left as it is."""
     if "GIT_SSH_COMMAND" in os.environ or "GIT_SSH" in os.environ:
         return {}
-    own = _gitpython().cmd.Git().execute(["git", "config", "--get", "core.sshCommand"], with_exceptions=False)
+    own = load_gitpython().cmd.Git().execute(["git", "config", "--get", "core.sshCommand"], with_exceptions=False)
     return {} if own else {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}

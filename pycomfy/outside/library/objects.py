@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pycomfy.errors import BadInput
+from pycomfy.outside.git.environment import load_gitpython
 from pycomfy.outside.library.bare import Bare
-from pycomfy.outside.process import missing
 
 _FILE, _FOLDER = 0o100644, 0o040000
 _PART = re.compile(r"[^/\x00-\x1f\\]{1,255}")
@@ -34,7 +34,7 @@ class Writer:
     """Writes objects, each a `git hash-object`: only what is not known to be there should be written."""
 
     def __init__(self, bare: Bare) -> None:
-        git = _gitpython()
+        git = load_gitpython()
         self._bare = bare
         self._repo = git.Repo(bare.path)
         # git itself brings each object to the disk, before anything can point at it.
@@ -71,7 +71,7 @@ class Writer:
 
     def write_commit(self, new: NewCommit) -> str:
         """The commit's id."""
-        git = _gitpython()
+        git = load_gitpython()
         repo = self._repo
         author = _actor(new.author) if new.author else _own(git, repo)
         when = f"{int(new.created_at.timestamp())} +0000" if new.created_at else None
@@ -135,7 +135,7 @@ def _check_path(path: str) -> list[str]:
 
 
 def _actor(text: str) -> Any:
-    git = _gitpython()
+    git = load_gitpython()
     name, _, email = text.partition("<")
     return git.Actor(_plain_name(name) or "unknown", _plain_name(email))
 
@@ -154,12 +154,3 @@ def _plain_name(text: str) -> str:
 
 def _plain(message: str) -> str:
     return message.replace("\0", "").encode("utf-8", "replace").decode().strip() + "\n"
-
-
-def _gitpython() -> Any:
-    """GitPython, imported when something is written: it asks git for its version, and fails without git."""
-    try:
-        import git
-    except ImportError as e:
-        raise missing("git") from e
-    return git
