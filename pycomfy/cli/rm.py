@@ -15,8 +15,8 @@ def rm(
 ) -> None:
     """Remove a workflow: its versions and its tags. Versions that no other workflow has are lost by it.
 
-    Images that no other version has are no longer kept: `nix-store --gc` frees their disk. What was loaded into Podman or
-    Docker stays there.
+    Images that no other version has are no longer kept: `nix-store --gc` frees their disk. What was loaded into Podman
+    or Docker stays there.
 
     Example: `pycomfy rm hello --force`
     """
