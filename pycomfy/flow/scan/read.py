@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from pycomfy.flow.scan.expressions import dotted, expects_absence, is_main, shown_call, suppresses, texts_of, walk
+
 How = Literal["plain", "conditional", "guarded", "called"]
 """An import happens always when the file is imported; if a condition holds; with an ImportError expected; or in a
 function only."""
 
 Deed = Literal["installs", "downloads"]
 
-MOST_SHOWN = 120
 MOST_DEPTH = 200
 
 _RUNNERS = ("run", "call", "check_call", "check_output", "Popen", "getoutput", "getstatusoutput")
@@ -46,7 +47,6 @@ _FETCHING_NAMES = frozenset({"hf_hub_download", "snapshot_download", "urlretriev
 # The words of a command line: `pip install`, `python -m pip install`, `uv pip install`, `apt-get install`.
 _INSTALL_WORDS = re.compile(r"\b(pip3?|uv|conda|mamba|apt|apt-get|npm)\b.*?\b(install|add|sync|ci)\b", re.DOTALL)
 _FETCH_WORDS = re.compile(r"\b(git)\b.*?\b(clone|pull|fetch|submodule)\b|\b(wget|curl|aria2c)\b", re.DOTALL)
-_EXPECTED = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException", "OSError"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class _Reader:
 
     @cached_property
     def texts(self) -> Mapping[str, tuple[str, ...]]:
-        return _texts(self.tree)
+        return texts_of(self.tree)
 
     def block(self, body: Sequence[ast.stmt], place: _Place) -> None:
         if place.depth > MOST_DEPTH:
@@ -144,7 +144,7 @@ class _Reader:
                 self._expressions(statement.bases, place)
                 self.block(statement.body, place.deeper())
             case ast.Try() | ast.TryStar():
-                guarded = any(_expects_absence(handler) for handler in statement.handlers)
+                guarded = any(expects_absence(handler) for handler in statement.handlers)
                 self.block(statement.body, place.deeper("guarded" if guarded else None))
                 for handler in statement.handlers:
                     self.block(handler.body, place.deeper("guarded" if guarded else "conditional"))
@@ -154,7 +154,7 @@ class _Reader:
                 self._if(statement, test, place)
             case ast.With(items=items) | ast.AsyncWith(items=items):
                 self._expressions([item.context_expr for item in items], place)
-                suppressed = any(_suppresses(item.context_expr) for item in items)
+                suppressed = any(suppresses(item.context_expr) for item in items)
                 self.block(statement.body, place.deeper("guarded" if suppressed else None))
             case ast.For() | ast.AsyncFor() | ast.While():
                 self._expressions([statement.iter if not isinstance(statement, ast.While) else statement.test], place)
@@ -170,9 +170,9 @@ class _Reader:
     def _if(self, statement: ast.If, test: ast.expr, place: _Place) -> None:
         self._expressions([test], place)
         name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
-        if name == "TYPE_CHECKING" or _is_main(test):
+        if name == "TYPE_CHECKING" or is_main(test):
             # Neither is true when the file is imported; what runs it as a program counts as called.
-            self.block(statement.body, place.deeper("called" if _is_main(test) else "guarded", "__main__"))
+            self.block(statement.body, place.deeper("called" if is_main(test) else "guarded", "__main__"))
         else:
             self.block(statement.body, place.deeper("conditional"))
         self.block(statement.orelse, place.deeper("conditional"))
@@ -180,19 +180,19 @@ class _Reader:
     def _expressions(self, roots: Sequence[ast.AST], place: _Place) -> None:
         """The calls in expressions; a lambda's are its caller's."""
         for root in roots:
-            for node in _walk(root):
+            for node in walk(root):
                 if isinstance(node, ast.Call):
                     self._call(node, place)
 
     def _call(self, call: ast.Call, place: _Place) -> None:
-        written = _dotted(call.func)
+        written = dotted(call.func)
         first, _, rest = written.partition(".")
         meant = ".".join(filter(None, (self.made.aliases.get(first, first), rest)))
         self.made.calls.setdefault(place.function, set()).add(written)
         self._dynamic(call, meant, place)
         deed = self._deed(call, meant)
         if deed is not None:
-            self.made.acts.append(Act(deed, _shown(call), call.lineno, place.function))
+            self.made.acts.append(Act(deed, shown_call(call), call.lineno, place.function))
 
     def _dynamic(self, call: ast.Call, meant: str, place: _Place) -> None:
         if meant not in ("importlib.import_module", "__import__", "importlib.util.spec_from_file_location"):
@@ -220,85 +220,8 @@ class _Reader:
     def _words(self, call: ast.Call) -> Iterator[str]:
         """The texts in a call's arguments, and in what the names in them were set to anywhere in the file."""
         for argument in call.args:
-            for node in _walk(argument):
+            for node in walk(argument):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     yield node.value[:1000]
                 elif isinstance(node, ast.Name):
                     yield from self.texts.get(node.id, ())
-
-
-_CLOSED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Name, ast.Constant)
-_MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
-"""Nodes that say how another is meant, with nothing in them."""
-
-
-def _walk(root: ast.AST) -> Iterator[ast.AST]:
-    """Every expression below, as written; not into functions, which only run when they are called."""
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if isinstance(node, _CLOSED) and node is not root:
-            continue
-        # What `ast.iter_child_nodes` yields, in a third of its time: most of a scan is spent here.
-        for name in reversed(node._fields):
-            value = getattr(node, name, None)
-            if isinstance(value, list):
-                waiting.extend(item for item in reversed(value) if isinstance(item, ast.AST))
-            elif isinstance(value, ast.AST) and not isinstance(value, _MARKS):
-                waiting.append(value)
-
-
-def _texts(tree: ast.Module) -> Mapping[str, tuple[str, ...]]:
-    """The texts that names are set to, wherever in the file; it is not followed which of them applies when."""
-    found: dict[str, tuple[str, ...]] = {}
-    for node in ast.walk(tree):
-        targets: list[ast.expr] = []
-        if isinstance(node, ast.Assign):
-            targets = node.targets
-        elif isinstance(node, (ast.AnnAssign, ast.AugAssign)):
-            targets = [node.target]
-        names = [target.id for target in targets if isinstance(target, ast.Name)]
-        value = getattr(node, "value", None)
-        if not names or not isinstance(value, (ast.List, ast.Tuple, ast.BinOp, ast.Constant, ast.JoinedStr)):
-            continue
-        parts = (n.value for n in ast.walk(value) if isinstance(n, ast.Constant))
-        texts = tuple(p[:1000] for p in parts if isinstance(p, str))[:50]
-        for name in names:
-            found[name] = (found.get(name, ()) + texts)[:200]
-    return found
-
-
-def _expects_absence(handler: ast.ExceptHandler) -> bool:
-    """Whether it catches what a missing module, or a missing library of one, raises."""
-    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(kind is None or _dotted(kind).rpartition(".")[2] in _EXPECTED for kind in kinds)
-
-
-def _suppresses(context: ast.expr) -> bool:
-    if not isinstance(context, ast.Call) or _dotted(context.func).rpartition(".")[2] != "suppress":
-        return False
-    return any(_dotted(a).rpartition(".")[2] in _EXPECTED for a in context.args)
-
-
-def _is_main(test: ast.expr) -> bool:
-    return isinstance(test, ast.Compare) and "__name__" in (_dotted(test.left), *map(_dotted, test.comparators))
-
-
-def _dotted(node: ast.AST | None) -> str:
-    """`a.b.c` as text; "" for what is no plain name."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute) and len(parts) < 20:
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return ""
-    return ".".join([node.id, *reversed(parts)])
-
-
-def _shown(call: ast.Call) -> str:
-    try:
-        text = " ".join(ast.unparse(call).split())
-    except (RecursionError, ValueError):
-        text = _dotted(call.func) + "(…)"
-    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"

@@ -1,0 +1,86 @@
+"""Expressions of a syntax tree: what is in them, what they name, and what they mean to an import."""
+
+import ast
+from collections.abc import Iterator, Mapping
+
+MOST_SHOWN = 120
+_EXPECTED = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException", "OSError"})
+
+_CLOSED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Name, ast.Constant)
+_MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
+"""Nodes that say how another is meant, with nothing in them."""
+
+
+def walk(root: ast.AST) -> Iterator[ast.AST]:
+    """Every expression below, as written; not into functions, which only run when they are called."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, _CLOSED) and node is not root:
+            continue
+        # What `ast.iter_child_nodes` yields, in a third of its time: most of a scan is spent here.
+        for name in reversed(node._fields):
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                waiting.extend(item for item in reversed(value) if isinstance(item, ast.AST))
+            elif isinstance(value, ast.AST) and not isinstance(value, _MARKS):
+                waiting.append(value)
+
+
+def texts_of(tree: ast.Module) -> Mapping[str, tuple[str, ...]]:
+    """The texts that names are set to, wherever in the file; it is not followed which of them applies when."""
+    found: dict[str, tuple[str, ...]] = {}
+    for node in ast.walk(tree):
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, (ast.AnnAssign, ast.AugAssign)):
+            targets = [node.target]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        value = getattr(node, "value", None)
+        if not names or not isinstance(value, (ast.List, ast.Tuple, ast.BinOp, ast.Constant, ast.JoinedStr)):
+            continue
+        parts = (n.value for n in ast.walk(value) if isinstance(n, ast.Constant))
+        texts = tuple(p[:1000] for p in parts if isinstance(p, str))[:50]
+        for name in names:
+            found[name] = (found.get(name, ()) + texts)[:200]
+    return found
+
+
+def expects_absence(handler: ast.ExceptHandler) -> bool:
+    """Whether it catches what a missing module, or a missing library of one, raises."""
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(kind is None or dotted(kind).rpartition(".")[2] in _EXPECTED for kind in kinds)
+
+
+def suppresses(context: ast.expr) -> bool:
+    """Whether a context manager does so: `contextlib.suppress`."""
+    if not isinstance(context, ast.Call) or dotted(context.func).rpartition(".")[2] != "suppress":
+        return False
+    return any(dotted(a).rpartition(".")[2] in _EXPECTED for a in context.args)
+
+
+def is_main(test: ast.expr) -> bool:
+    """Whether it is `__name__ == "__main__"`."""
+    return isinstance(test, ast.Compare) and "__name__" in (dotted(test.left), *map(dotted, test.comparators))
+
+
+def dotted(node: ast.AST | None) -> str:
+    """`a.b.c` as text; "" for what is no plain name."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute) and len(parts) < 20:
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    return ".".join([node.id, *reversed(parts)])
+
+
+def shown_call(call: ast.Call) -> str:
+    """Its source, shortened."""
+    try:
+        text = " ".join(ast.unparse(call).split())
+    except (RecursionError, ValueError):
+        text = dotted(call.func) + "(…)"
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
