@@ -10,6 +10,7 @@ from pycomfy.flow.archive.needs import Need
 from pycomfy.outside.archive import find_archive
 from pycomfy.outside.archive.pull import pull_path
 from pycomfy.outside.home import Home
+from pycomfy.outside.network import public
 from pycomfy.outside.nix.caches import copy_between, folder_url, parse_store_url, uncompressed
 from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.together import together
@@ -66,7 +67,7 @@ def pull_needs(
         except NotFound:
             absent.append(need)
 
-    with progress.step(f"Pull from {url}", total=len(needs)) as task:
+    with progress.step(f"Pull from {public(url)}", total=len(needs)) as task:
         try:
             together({need.path: partial(one, need) for need in needs}, task.advance, at_once=_PULL_JOBS)
         except Problems as e:

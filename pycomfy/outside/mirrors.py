@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pycomfy.errors import BadConfig
+from pycomfy.outside.network import public
 
 MAIN = "PYCOMFY_DEBIAN_MIRROR"
 SECURITY = "PYCOMFY_DEBIAN_SECURITY_MIRROR"
@@ -79,7 +80,7 @@ def _choose(configured: str | None, variable: str, found: str | None, key: str) 
     except ValueError:
         valid = False
     if not valid or parts.query or parts.fragment:
-        raise BadConfig(f"no address of a mirror: {url[:200]}", where=key, fix=fix)
+        raise BadConfig(f"no address of a mirror: {public(url)[:200]}", where=key, fix=fix)
     if "@" in parts.netloc:
         # It would be in every lock, and every lock is in git.
         raise BadConfig("the address of a mirror must not hold a login", where=key, fix="put the login into ~/.netrc")

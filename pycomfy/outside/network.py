@@ -194,7 +194,7 @@ def local_path(url: str) -> Path | None:
     try:
         parts = urlsplit(url)
     except ValueError as e:
-        raise BadInput(f"no address: {e}", where=url[:200], fix="write https://…") from e
+        raise BadInput(f"no address: {e}", where=public(url)[:200], fix="write https://…") from e
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
         return Path(url2pathname(parts.path))
     if parts.scheme not in ("https", "http") or not parts.hostname:

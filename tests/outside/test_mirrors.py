@@ -85,3 +85,10 @@ def test_another_distributions_archive_is_not_taken_and_the_setting_is_named(apt
 def test_addresses_that_cannot_go_into_a_lock_are_refused(url: str, apt: Path) -> None:
     with pytest.raises(BadConfig):
         find_mirrors(url, "https://security.invalid", suite="bookworm", apt=apt)
+
+
+def test_an_address_with_a_login_is_refused_without_showing_it() -> None:
+    for address in ("https://me:s3cr3t@h/debian", "ftp://me:s3cr3t@h/debian", "https://me:s3cr3t@h/debian?x"):
+        with pytest.raises(BadConfig) as error:
+            find_mirrors(address, None, suite="bookworm")
+        assert "s3cr3t" not in str(error.value)

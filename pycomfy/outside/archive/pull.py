@@ -5,6 +5,7 @@ from pycomfy.flow.archive.narinfo import LIMIT, narinfo_name
 from pycomfy.flow.archive.storepath import FixedOutput
 from pycomfy.outside.archive.archive import Archive
 from pycomfy.outside.archive.nar import read_digest
+from pycomfy.outside.network import public
 from pycomfy.outside.nix.caches import copy_between
 from pycomfy.outside.nix.settings import NixSettings
 
@@ -17,11 +18,11 @@ def pull_path(settings: NixSettings, url: str, archive: Archive, output: FixedOu
             with (folder / narinfo_name(output.path)).open("rb") as f:
                 text = f.read(LIMIT + 1).decode("ascii", "replace")
         except FileNotFoundError as e:
-            raise NotFound(f"{output.name} is not there", where=url, fix="use an archive that has it") from e
+            raise NotFound(f"{output.name} is not there", where=public(url), fix="use an archive that has it") from e
         nar = next((folder / "nar").iterdir(), None) if "Compression: none" in text else None
         digest = None if nar is None else read_digest(nar, lambda amount: None)
         if nar is None or digest is None or not digest.holds(output):
             fix = "do not trust that archive, or ask its owner to run `pycomfy archive verify`"
-            raise HashMismatch(f"{output.name} is not what the lock says", where=url, fix=fix)
+            raise HashMismatch(f"{output.name} is not what the lock says", where=public(url), fix=fix)
         with archive.lock():
             archive.adopt(output, nar, digest)

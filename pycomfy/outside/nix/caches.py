@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pycomfy.errors import BadInput, BuildFailed, HashMismatch, NoSpace, NotFound, PycomfyError, Unreachable
+from pycomfy.flow.lock.indexes import without_logins
 from pycomfy.outside.files import says_disk_is_full
+from pycomfy.outside.network import public
 from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.outside.process import run
 
@@ -76,7 +78,7 @@ def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> 
 
 
 def _failure(text: str, url: str) -> PycomfyError:
-    said = text.strip()[-1500:]
+    said, url = without_logins(text.strip()[-1500:]), public(url)
     if says_disk_is_full(text):
         return NoSpace("no space left on the disk", where=url, fix="free some space: `nix-store --gc`")
     if match := _MISMATCH.search(text):
