@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from pycomfy.errors import HashMismatch, MissingTool, NoDebianPackage, NoSpace, Unreachable
+from pycomfy.errors import HashMismatch, MissingTool, NoDebianPackage, NoSpace, Problems, Unreachable
 from pycomfy.flow.lock import debian as rules
 from pycomfy.flow.lock.config import Config
 from pycomfy.flow.lock.debian import Index, base_packages, close
@@ -82,7 +82,11 @@ def read_archives(config: Config, progress: Progress) -> Archives:
         return _Suite(archive, name, folder, _read_release(folder, name, moment, progress))
 
     with progress.step("Read Debian's releases", total=len(suites)) as task:
-        found = together({name: partial(find, archive, name) for archive, name in suites}, task.advance)
+        try:
+            found = together({name: partial(find, archive, name) for archive, name in suites}, task.advance)
+        except Problems as e:
+            # What is wrong with a mirror is wrong with all its suites: once is enough.
+            raise e.problems[0] from e
     return Archives(urls, tuple(found[name] for _, name in suites), moment is not None)
 
 
