@@ -100,6 +100,8 @@ class Client(httpx.Client):
             found = about["return_value"].get_extra_info("socket")
             if isinstance(found, socket.socket):
                 self._sockets.append(found)
+                if self._cut.is_set():
+                    self.cut()  # it was being made when the others were cut
 
 
 def make_client(auth: httpx.Auth | None = None) -> Client:

@@ -1,5 +1,6 @@
 """Several jobs at once, of which every failure is told."""
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TypeVar
@@ -8,6 +9,8 @@ from pycomfy.errors import Problems, PycomfyError, raise_all
 from pycomfy.outside.stop import stop_all
 
 T = TypeVar("T")
+
+_AGAIN = 0.3  # seconds
 
 
 def together(
@@ -29,6 +32,10 @@ def together(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             stop_all()
+            while not all(future.done() for future in futures):
+                # A job may have begun something new just when the rest was ended.
+                time.sleep(_AGAIN)
+                stop_all()
             raise
     raise_all([p for name in jobs if name in problems for p in parts(problems[name])])
     return {name: future.result() for future, name in sorted(futures.items(), key=lambda item: item[1])}
