@@ -72,11 +72,11 @@ def test_a_workflows_name_becomes_a_repository_name() -> None:
 
 def test_an_image_is_loaded_once_under_its_config_digest(engine: Engine, tmp_path: Path) -> None:
     image = read_layout(write_layout(tmp_path / "l", linked=True))
-    identity = load(engine, image, "pycomfy-test")
+    identity = load(engine, image, "pycomfy-loaded")
     for path in image.layout.rglob("*"):
         if path.is_symlink():
             path.unlink()
-    assert load(engine, image, "pycomfy-test") == identity == find_loaded(engine, image)
+    assert load(engine, image, "pycomfy-loaded") == identity == find_loaded(engine, image)
     names = process.run(engine.command("image", "inspect", "--format", "{{.RepoTags}}", identity)).stdout
-    assert names.strip() == b"[localhost/pycomfy/pycomfy-test:latest]"
+    assert names.strip() == b"[localhost/pycomfy/pycomfy-loaded:latest]"
     process.run(engine.command("rmi", "--force", identity))

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import platform
+import secrets
 import subprocess
 import tarfile
 from pathlib import Path
@@ -15,7 +16,7 @@ ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 def write_layout(layout: Path, *, linked: bool = False, compressed: bool = False, script: str | None = None) -> Path:
     """An OCI layout with one image whose entrypoint is `/bin/sh -c`, or the shell running `script`.
 
-    `linked` puts the blobs elsewhere, as Nix does.
+    `linked` puts the blobs elsewhere, as Nix does. No two images are the same: who removes one takes none from others.
     """
     blobs = layout / "blobs" / "sha256"
     blobs.mkdir(parents=True)
@@ -34,7 +35,13 @@ def write_layout(layout: Path, *, linked: bool = False, compressed: bool = False
     config = {
         "architecture": ARCHITECTURE,
         "os": "linux",
-        "config": {"User": "1000:1000", "WorkingDir": "/data", "Entrypoint": entrypoint, "Cmd": ["exit 0"]},
+        "config": {
+            "User": "1000:1000",
+            "WorkingDir": "/data",
+            "Entrypoint": entrypoint,
+            "Cmd": ["exit 0"],
+            "Labels": {"made": secrets.token_hex(8)},
+        },
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
     }
     packed = gzip.compress(layer, mtime=0) if compressed else layer
