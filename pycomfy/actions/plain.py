@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pycomfy.actions.archive import take_models
 from pycomfy.actions.realise import host_platform
 from pycomfy.actions.restore import (
     RestoreRequest,
@@ -62,6 +63,7 @@ def restore_plain(request: RestoreRequest, to: Path, home: Home, progress: Progr
     python, shelf = _check(request, to, (*code, *wheels), version, home, progress)
     store = ModelStore(home, progress)
     missing = say_missing_models(version, home, progress)
+    take_models(version.lock.models, home, progress)
     with new_folder(to) as folder:
         with progress.step("Place ComfyUI and the node packs", total=len(code)) as task:
             place_source(shelf, code[0], version.lock.comfyui.source, folder)

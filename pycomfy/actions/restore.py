@@ -13,7 +13,7 @@ from pycomfy.actions.realise import Project, Realised, host_platform, project_fo
 from pycomfy.actions.stored import Stored, find_stored
 from pycomfy.actions.transfer import batches, pull_needs
 from pycomfy.errors import BadInput, BadLock, HashMismatch, NotFound, PycomfyError, raise_all
-from pycomfy.flow.archive.needs import Need, indispensable, list_needs
+from pycomfy.flow.archive.needs import Need, indispensable, list_needs, need_of_model
 from pycomfy.flow.lock.model import ModelFile, PlatformName
 from pycomfy.outside.archive import Archive, find_archive
 from pycomfy.outside.engine import LayoutImage, read_layout
@@ -80,6 +80,7 @@ def restore_image(request: RestoreRequest, home: Home, progress: Progress) -> Re
             where=version.label,
             fix=f"`pycomfy verify {version.label}` explains the difference",
         )
+    take_models(version.lock.models, home, progress)
     keep(request.nix, str(made.oci), layout_link(home, image.manifest_digest))
     index(home, progress)
     same = None if recorded is None else True
@@ -167,10 +168,11 @@ def supply_from_archive(needs: Iterable[Need], archive: Archive, settings: NixSe
 
 
 def say_missing_models(version: Stored, home: Home, progress: Progress) -> tuple[ModelFile, ...]:
-    """The models that are not on this machine, nor in its archive, from which they are taken. An image is restored
-    without them, but does not run without them."""
-    take_models(version.lock.models, home, progress)
-    missing = tuple(ModelStore(home, progress).missing(version.lock.models))
+    """The models that are neither on this machine nor in its archive. An image is restored without them, but does not
+    run without them."""
+    archive = find_archive(home)
+    absent = ModelStore(home, progress).missing(version.lock.models)
+    missing = tuple(m for m in absent if archive.find(need_of_model(m).output) is None)
     for model in missing:
         progress.say(f"not on this machine: the model {model.place} (SHA-256 {model.sha256}); see `pycomfy models`")
     return missing

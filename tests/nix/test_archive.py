@@ -314,6 +314,25 @@ def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: Los
     assert found is not None and found.read_bytes() == b"weights" * 1000 and found.stat().st_mode & 0o222 == 0
 
 
+def test_a_restore_that_is_refused_has_taken_no_model_either(lost: Lost, tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").write_bytes(b"weights" * 1000)
+    store = ModelStore(lost.home)
+    pin = ModelFile(folder="loras", name="x.safetensors", sha256=store.add(tmp_path / "x.safetensors").sha256)
+    lock = lost.versions[1].lock.model_copy(update={"models": (pin,)})
+    library = Library(library_path(lost.home))
+    files = library.read_files(lost.versions[1].version.commit)
+    library.commit("small", {**files, "pycomfy.lock": render_lock(lock).encode()}, message="models")
+    archive_action.fill(lost.home, lost.nix, Silent(), models=True)
+    shutil.rmtree(store.folder)
+    archive = find_archive(lost.home)
+    info = archive.find(next(n for n in list_needs(lock) if n.title == "greeter").output)
+    assert info is not None
+    (archive.folder / info.file_name).unlink()
+    with pytest.raises(NotFound, match="greeter"):
+        restore_image(lost.request("small"), lost.home, Silent())
+    assert store.find(pin.sha256) is None
+
+
 def test_a_damaged_model_is_refused_and_put_right(lost: Lost, tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"weights" * 1000)
     model = ModelStore(lost.home).add(tmp_path / "x.safetensors")
