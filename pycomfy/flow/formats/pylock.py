@@ -32,16 +32,9 @@ class _Part(Foreign):
     model_config = ConfigDict(extra="allow", frozen=True, alias_generator=_dashed)
 
 
-class _Wheel(_Part):
-    name: Text | None = None
-    url: Text | None = None
-    path: Text | None = None
-    size: int | None = None
-    hashes: dict[Text, Text] = Field(default_factory=dict)
-    upload_time: object = None
+class _File(_Part):
+    """A wheel, or a source distribution."""
 
-
-class _Sdist(_Part):
     name: Text | None = None
     url: Text | None = None
     path: Text | None = None
@@ -66,8 +59,8 @@ class _Package(_Part):
     requires_python: Text | None = None
     dependencies: object = None
     index: object = None
-    wheels: tuple[_Wheel, ...] = ()
-    sdist: _Sdist | None = None
+    wheels: tuple[_File, ...] = ()
+    sdist: _File | None = None
     vcs: _Vcs | None = None
     directory: dict[str, object] | None = None
     archive: dict[str, object] | None = None
@@ -163,7 +156,7 @@ def _address(package: _Package) -> str | None:
     return f"git+{without_password(vcs.url)}@{vcs.commit_id}{below}"
 
 
-def _sdist(found: _Sdist | None) -> UrlSource | None:
+def _sdist(found: _File | None) -> UrlSource | None:
     """A source archive, if it has an address and a SHA-256."""
     try:
         if found is None or found.url is None:
