@@ -1,6 +1,5 @@
 """`pycomfy archive`: the copies of every source of every version."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from pycomfy.actions import archive as action
 from pycomfy.actions import transfer as transfers
 from pycomfy.actions.wanted import Missing
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import make_progress, size
 from pycomfy.outside.archive import Removed
 from pycomfy.outside.home import find_home
@@ -47,7 +47,7 @@ def status(as_json: _Json = False) -> None:
             "superfluous": _removed(found.superfluous),
             "models": {"needed": found.models, "present": found.models_present},
         }
-        print(json.dumps(result, indent=1, ensure_ascii=False))
+        print_json(result)
     else:
         versions = "1 version" if found.versions == 1 else f"{found.versions} versions"
         print(f"{found.archive.folder}: {found.present} of {found.needed} sources of {versions}")
@@ -70,7 +70,7 @@ def fill(models: _Models = False, as_json: _Json = False) -> None:
     filled = action.fill(find_home(), NixSettings(), make_progress(), models=models)
     if as_json:
         absent = [{"path": need.path, "title": need.title, "origin": need.origin} for need in filled.absent]
-        print(json.dumps({"added": filled.added, "size": filled.size, "absent": absent}, indent=1, ensure_ascii=False))
+        print_json({"added": filled.added, "size": filled.size, "absent": absent})
         return
     print(f"{filled.added} added, {size(filled.size)}")
     for need in filled.absent[:_MOST_SHOWN]:
@@ -92,7 +92,7 @@ def verify(
     if as_json:
         damage = [{"file": d.file, "path": d.path, "what": d.what} for d in result.damage]
         about = {"paths": result.paths, "read": result.read, "damage": damage, "repaired": result.repaired}
-        print(json.dumps(about, indent=1, ensure_ascii=False))
+        print_json(about)
     else:
         for d in result.damage:
             print(f"damaged: {d.file}: {d.what}" + (f" ({d.path})" if d.path else ""))
@@ -131,7 +131,7 @@ def gc(
     """
     removed = action.collect_garbage(find_home(), dry=dry)
     if as_json:
-        print(json.dumps({**_removed(removed), "dry_run": dry}, indent=1))
+        print_json({**_removed(removed), "dry_run": dry})
     else:
         print(f"{removed.paths} sources, {size(removed.size)}, {'would be ' if dry else ''}removed")
 
@@ -140,7 +140,7 @@ def _show_transfer(transfer: transfers.Transfer, word: str, as_json: bool) -> No
     if as_json:
         lacking = [_missing(m) for m in transfer.absent]
         about = {"paths": transfer.paths, word: transfer.moved, "missing": lacking}
-        print(json.dumps(about, indent=1, ensure_ascii=False))
+        print_json(about)
         return
     print(f"{transfer.moved} of {transfer.paths} sources {word}")
     _show_missing(transfer.absent)

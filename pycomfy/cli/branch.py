@@ -1,12 +1,12 @@
 """`pycomfy branch`: workflows are branches."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from pycomfy.actions.branch import branch as begin_branch
 from pycomfy.actions.branch import list_branches
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import make_progress
 from pycomfy.outside.home import find_home
 
@@ -33,7 +33,7 @@ def branch(
         found = [begin_branch(home, new, start, make_progress())]
     if as_json:
         rows = [{"name": v.name, "version": v.number, "commit": v.commit, "created_at": v.created_at} for v in found]
-        print(json.dumps(rows if new is None else rows[0], indent=1))
+        print_json(rows if new is None else rows[0])
     else:
         for v in found:
             print(v.label, v.created_at, v.commit[:12], sep="\t")

@@ -1,6 +1,5 @@
 """`pycomfy build`: a workflow becomes an image."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, cast, get_args
@@ -11,6 +10,7 @@ from pycomfy.actions.build import BuildRequest, BuildResult
 from pycomfy.actions.build import build as build_image
 from pycomfy.actions.realise import host_platform
 from pycomfy.cli.ask import find_asker
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import duration, make_progress, size
 from pycomfy.flow.lock.model import PlatformName
 from pycomfy.outside.home import find_home
@@ -67,7 +67,7 @@ def build(
     )
     result = build_image(request, find_home(), make_progress())
     if as_json:
-        print(json.dumps(_as_dict(result), indent=1, ensure_ascii=False))
+        print_json(_as_dict(result))
     else:
         _show(result)
 

@@ -1,6 +1,5 @@
 """`pycomfy capture`: pins from an installation that works."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ import typer
 
 from pycomfy.actions.capture import CaptureRequest, CaptureResult
 from pycomfy.actions.capture import capture as capture_installation
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import make_progress, size
 from pycomfy.flow.capture.model import CodeFound
 from pycomfy.flow.capture.render import find_moment, list_lost, list_notes
@@ -46,8 +46,7 @@ def capture(
     request = CaptureRequest(folder, output, workflow, base, python, all_models, add_models)
     result = capture_installation(request, find_home(), make_progress())
     if as_json:
-        # Names of files need not be text.
-        print(json.dumps(_as_dict(result), indent=1, ensure_ascii=False).encode(errors="replace").decode())
+        print_json(_as_dict(result))
     else:
         _show(result)
 

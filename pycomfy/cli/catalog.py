@@ -1,6 +1,5 @@
 """`pycomfy catalog`: which node packs there are, and which node types are whose."""
 
-import json
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pycomfy.actions import catalog as action
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import make_progress
 from pycomfy.flow.catalogue.match import Answer
 from pycomfy.flow.catalogue.model import Listing
@@ -40,7 +40,7 @@ def update(as_json: _Json = False) -> None:
             "types": made.types,
             "remarks": list(made.remarks),
         }
-        print(json.dumps(result, indent=1, ensure_ascii=False))
+        print_json(result)
         return
     print(f"{made.packs} node packs with {made.types} node types")
     for origin in made.origins:
@@ -61,7 +61,7 @@ def search(
     """
     found = action.search(find_home(), " ".join(text), limit)
     if as_json:
-        print(json.dumps([as_dict(pack) for pack in found], indent=1, ensure_ascii=False))
+        print_json([as_dict(pack) for pack in found])
     else:
         _table(found)
 
@@ -77,7 +77,7 @@ def show(
     """
     pack = action.show(find_home(), repo)
     if as_json:
-        print(json.dumps(as_dict(pack) | {"types": list(pack.types)}, indent=1, ensure_ascii=False))
+        print_json(as_dict(pack) | {"types": list(pack.types)})
         return
     print(pack.url)
     for label, value in (("title", pack.title), ("author", pack.author), ("about", pack.description)):
@@ -99,7 +99,7 @@ def resolve(
     """
     answers = action.resolve(find_home(), types)
     if as_json:
-        print(json.dumps([_answer_as_dict(a) for a in answers], indent=1, ensure_ascii=False))
+        print_json([_answer_as_dict(a) for a in answers])
         return
     for answer, line in zip(answers, _lines([(a.type, a.answer or "-", _reason(a)) for a in answers]), strict=True):
         print(line)

@@ -1,12 +1,12 @@
 """`pycomfy check`: the proof that an image has what its workflow needs."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from pycomfy.actions.check import CheckResult
 from pycomfy.actions.check import check as check_image
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import duration, make_progress
 from pycomfy.cli.tell import tell
 from pycomfy.flow.version.proof import COMFYUI, Part, Proof
@@ -34,7 +34,7 @@ def check(
     """
     result = check_image(target, find_home(), make_progress(), engine)
     if as_json:
-        print(json.dumps(_as_dict(result), indent=1, ensure_ascii=False))
+        print_json(_as_dict(result))
     else:
         _show(result)
     return 0 if result.passed else CHECK_FAILED

@@ -1,6 +1,5 @@
 """`pycomfy checkout`: a version to go on working from."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pycomfy.actions.checkout import checkout as check_out
+from pycomfy.cli.printing import print_json
 from pycomfy.outside.home import find_home
 
 
@@ -30,7 +30,7 @@ def checkout(
             "files": [str(path) for path in done.files],
             "local_sources": done.local,
         }
-        print(json.dumps(value, indent=1, ensure_ascii=False))
+        print_json(value)
     else:
         for file in done.files:
             print(file)

@@ -1,6 +1,5 @@
 """`pycomfy diff`: what changed between two versions."""
 
-import json
 import sys
 from dataclasses import asdict
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pycomfy.actions.diff import diff as diff_versions
+from pycomfy.cli.printing import print_json
 from pycomfy.flow.version.describe import describe, describe_image
 from pycomfy.outside.home import find_home
 
@@ -29,7 +29,7 @@ def diff(
     """
     found = diff_versions(find_home(), old, new)
     if as_json:
-        print(json.dumps(asdict(found), indent=1, ensure_ascii=False))
+        print_json(asdict(found))
     else:
         for line in describe(found):
             print(line)

@@ -1,6 +1,5 @@
 """`pycomfy export`: a version as one file, for pycomfy or for another tool."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, cast, get_args
@@ -9,6 +8,7 @@ import typer
 
 from pycomfy.actions.bundle import export_version
 from pycomfy.actions.hand_over import hand_over
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import make_progress, size
 from pycomfy.flow.formats.recipe import TITLES, Format
 from pycomfy.flow.lock.model import PlatformName
@@ -62,7 +62,7 @@ def export(
             "sources": result.sources,
             "models": result.models,
         }
-        print(json.dumps(about, indent=1, ensure_ascii=False))
+        print_json(about)
         return
     print(f"{result.version.label}, {result.sources} sources, {result.models} models")
     print(f"  bundle   {result.file}, {size(result.size)}")
@@ -87,7 +87,7 @@ def _platform(text: str | None) -> PlatformName | None:
 def _hand_over(reference: str, to: Path, format_: Format, platform: PlatformName | None, *, as_json: bool) -> None:
     result = hand_over(reference, to, format_, find_home(), platform)
     if as_json:
-        print(json.dumps({**asdict(result), "file": str(result.file), "format": format_}, indent=1, ensure_ascii=False))
+        print_json({**asdict(result), "file": str(result.file), "format": format_})
         return
     print(f"{result.label} as {TITLES[format_]}")
     print(f"  file     {result.file}, {size(result.size)}")

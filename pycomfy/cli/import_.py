@@ -1,6 +1,5 @@
 """`pycomfy import`: a bundle's version, or another tool's file as a folder to lock."""
 
-import json
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -8,6 +7,7 @@ import typer
 
 from pycomfy.actions.adopt import CONFIG, WORKFLOW, Adopted, AdoptRequest, adopt, is_bundle
 from pycomfy.actions.bundle import import_bundle
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import make_progress
 from pycomfy.flow.formats.recipe import TITLES, Format
 from pycomfy.outside.home import find_home
@@ -67,7 +67,7 @@ def _import_bundle(file: Path, *, as_json: bool) -> None:
             "sources": result.sources,
             "models": result.models,
         }
-        print(json.dumps(about, indent=1, ensure_ascii=False))
+        print_json(about)
         return
     print(f"{version.label}, {'a new version' if result.new else 'which was here already'}")
     print(f"  sources  {result.sources}, models {result.models}")
@@ -84,7 +84,7 @@ def _show(result: Adopted, *, as_json: bool) -> None:
             "files": list(result.files),
             "notes": list(result.notes),
         }
-        print(json.dumps(about, indent=1, ensure_ascii=False))
+        print_json(about)
         return
     print(f"{TITLES[result.format_]}")
     counts = ", ".join(f"{count} {what[:-1] if count == 1 else what}" for what, count in result.counts.items() if count)

@@ -1,6 +1,5 @@
 """`pycomfy lock`: pin everything a workflow needs."""
 
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from pycomfy.actions.lock import LockResult
 from pycomfy.actions.lock import lock as lock_workflow
 from pycomfy.actions.wishes import LockRequest
 from pycomfy.cli.ask import find_asker
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import make_progress, size
 from pycomfy.flow.lock.model import GitSource, PathSource, PlatformName, Source, UrlSource, WheelTreeSource
 from pycomfy.flow.version.describe import describe
@@ -86,7 +86,7 @@ def lock(
     )
     result = lock_workflow(request, find_home(), make_progress(), None if as_json else find_asker())
     if as_json:
-        print(json.dumps(_as_dict(result), indent=1, ensure_ascii=False))
+        print_json(_as_dict(result))
     else:
         _show(result)
         if explain:

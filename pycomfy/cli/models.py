@@ -1,6 +1,5 @@
 """`pycomfy models`: which models a workflow needs, whether they are here, and getting them here."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pycomfy.actions import models as action
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import make_progress, size
 from pycomfy.flow.lock.models import is_pickle
 from pycomfy.flow.lock.origin import describe
@@ -54,7 +54,7 @@ def status(
         return
     states = action.models_status(target, find_home(), make_progress())
     if as_json:
-        _print([state_dict(s) for s in states])
+        print_json([state_dict(s) for s in states])
         return
     _table(
         ("", "model", "size", "from"),
@@ -75,7 +75,7 @@ def pull(target: _Target, as_json: _Json = False) -> None:
     """
     result = action.pull_models(target, find_home(), make_progress())
     if as_json:
-        _print(
+        print_json(
             {
                 "fetched": [m.model_dump(mode="json") for m in result.fetched],
                 "present": [m.model_dump(mode="json") for m in result.present],
@@ -115,7 +115,7 @@ def add(
     else:
         results = [action.add_model(source, place, find_home(), make_progress())]
     if as_json:
-        _print([{"place": r.place, **_stored_dict(r.stored), "replaced": r.replaced} for r in results])
+        print_json([{"place": r.place, **_stored_dict(r.stored), "replaced": r.replaced} for r in results])
         return
     for result in results:
         print(f"{result.place}  {result.stored.sha256}")
@@ -157,7 +157,7 @@ def _stored_dict(stored: Stored) -> dict[str, object]:
 
 def _show_stored(models: list[action.StoredModel], as_json: bool) -> None:
     if as_json:
-        _print([{**_stored_dict(m.stored), "names": list(m.names), "intact": m.intact} for m in models])
+        print_json([{**_stored_dict(m.stored), "names": list(m.names), "intact": m.intact} for m in models])
         return
     words = {None: "", True: "intact", False: "damaged"}
     _table(
@@ -196,7 +196,3 @@ def _pickle(name: str) -> str:
 
 def _size(amount: int | None) -> str:
     return "" if amount is None else size(amount)
-
-
-def _print(value: object) -> None:
-    print(json.dumps(value, indent=1, ensure_ascii=False))

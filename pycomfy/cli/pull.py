@@ -1,12 +1,12 @@
 """`pycomfy pull`: take in what others have in their library."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from pycomfy.actions.pull import Prefer
 from pycomfy.actions.pull import pull as pull_library
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import make_progress
 from pycomfy.outside.home import find_home
 
@@ -26,7 +26,7 @@ def pull(
     prefer: Prefer = "ours" if ours else "theirs" if theirs else None
     result = pull_library(find_home(), remote, make_progress(), prefer=prefer)
     if as_json:
-        print(json.dumps({"remote": result.remote, "workflows": result.workflows}, indent=1))
+        print_json({"remote": result.remote, "workflows": result.workflows})
     else:
         for name, state in result.workflows.items():
             print(name, state, sep="\t")

@@ -1,11 +1,11 @@
 """`pycomfy push`: share the library."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from pycomfy.actions.push import push as push_library
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import make_progress
 from pycomfy.outside.home import find_home
 
@@ -23,7 +23,7 @@ def push(
     """
     result = push_library(find_home(), remote, names or (), make_progress())
     if as_json:
-        print(json.dumps({"remote": result.remote, "workflows": result.workflows}, indent=1))
+        print_json({"remote": result.remote, "workflows": result.workflows})
     else:
         for name, state in result.workflows.items():
             print(name, state, sep="\t")

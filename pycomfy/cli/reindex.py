@@ -1,12 +1,12 @@
 """`pycomfy reindex`: the record, made anew."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from pycomfy.actions.reindex import reindex as reindex_all
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import make_progress
 from pycomfy.outside.home import find_home
 
@@ -18,6 +18,6 @@ def reindex(as_json: Annotated[bool, typer.Option("--json", help="Print the resu
     """
     done = reindex_all(find_home(), make_progress())
     if as_json:
-        print(json.dumps(asdict(done), indent=1))
+        print_json(asdict(done))
     else:
         print(f"{done.versions} versions of {done.workflows} workflows")

@@ -1,6 +1,5 @@
 """`pycomfy restore`: an old version again."""
 
-import json
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
@@ -8,6 +7,7 @@ import typer
 
 from pycomfy.actions.plain import VENV, PlainResult, restore_plain
 from pycomfy.actions.restore import RestoreRequest, RestoreResult, restore_image, restore_project
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import duration, make_progress, size
 from pycomfy.flow.lock.model import PlatformName
 from pycomfy.outside.home import find_home
@@ -59,13 +59,13 @@ def restore(
     if project is not None:
         stored = restore_project(reference, project, find_home())
         about = {"version": stored.label, "commit": stored.version.commit, "project": str(project)}
-        print(json.dumps(about, indent=1) if as_json else f"{stored.label}, its project in {project}")
+        print_json(about) if as_json else print(f"{stored.label}, its project in {project}")
     elif to is not None:
         plain = restore_plain(request, to, find_home(), make_progress())
-        print(json.dumps(_plain(plain), indent=1, ensure_ascii=False)) if as_json else _show_plain(plain)
+        print_json(_plain(plain)) if as_json else _show_plain(plain)
     else:
         image = restore_image(request, find_home(), make_progress())
-        print(json.dumps(_image(image), indent=1, ensure_ascii=False)) if as_json else _show_image(image)
+        print_json(_image(image)) if as_json else _show_image(image)
 
 
 def _image(result: RestoreResult) -> dict[str, object]:

@@ -1,11 +1,11 @@
 """`pycomfy revert`: an older version becomes the newest again."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from pycomfy.actions.revert import revert as revert_version
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import make_progress
 from pycomfy.outside.home import find_home
 
@@ -22,7 +22,7 @@ def revert(
     version, new = revert_version(find_home(), reference, make_progress(), message=message)
     if as_json:
         value = {"name": version.name, "version": version.number, "commit": version.commit, "new": new}
-        print(json.dumps(value, indent=1))
+        print_json(value)
     elif new:
         print(f"{version.label} is what {reference} was")
     else:

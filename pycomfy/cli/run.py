@@ -1,6 +1,5 @@
 """`pycomfy run`: one job in a version's image."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 from pycomfy.actions.arguments import Arguments
 from pycomfy.actions.run import RunOptions, RunRequest, RunResult
 from pycomfy.actions.run import run as run_job
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import duration, make_progress, size
 from pycomfy.outside.home import find_home
 from pycomfy.outside.job import JobRequest
@@ -74,7 +74,7 @@ def run(
     request = RunRequest(name, options, JobRequest(timeout=timeout), arguments)
     result = run_job(request, find_home(), make_progress())
     if as_json:
-        print(json.dumps(as_dict(result), indent=1, ensure_ascii=False))
+        print_json(as_dict(result))
     else:
         show(result)
 

@@ -8,6 +8,7 @@ import typer
 
 from pycomfy.actions.show import Shown
 from pycomfy.actions.show import show as show_version
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import size
 from pycomfy.flow.interface.arguments import describe_type
 from pycomfy.flow.interface.model import Parameter
@@ -27,7 +28,7 @@ def show(
     """
     shown = show_version(find_home(), reference)
     if as_json:
-        print(json.dumps(_as_dict(shown), indent=1, ensure_ascii=False))
+        print_json(_as_dict(shown))
     else:
         _print(shown)
 

@@ -1,12 +1,12 @@
 """`pycomfy tag`: names for versions."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from pycomfy.actions.tag import list_tags, untag
 from pycomfy.actions.tag import tag as tag_version
+from pycomfy.cli.printing import print_json
 from pycomfy.outside.home import find_home
 
 
@@ -42,7 +42,7 @@ def _list(as_json: bool) -> None:
             {"tag": t.partition("@")[2], "name": v.name, "version": v.number, "commit": v.commit}
             for t, v in found.items()
         ]
-        print(json.dumps(rows, indent=1))
+        print_json(rows)
     else:
         for label, version in found.items():
             print(label, version.label, version.commit[:12], sep="\t")

@@ -1,6 +1,5 @@
 """`pycomfy verify`: the proof of reproduction."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from pycomfy.actions.realise import host_platform
 from pycomfy.actions.stored import list_built
 from pycomfy.actions.verify import VerifyRequest, VerifyResult
 from pycomfy.actions.verify import verify as verify_version
+from pycomfy.cli.printing import print_json
 from pycomfy.cli.progress import duration, make_progress
 from pycomfy.outside.home import find_home
 from pycomfy.outside.nix.settings import NixSettings
@@ -49,7 +49,7 @@ def verify(
             _show(result)
     if as_json:
         answers = [_as_dict(result) for result in results]
-        print(json.dumps(answers if all_ else answers[0], indent=1, ensure_ascii=False))
+        print_json(answers if all_ else answers[0])
     if any(result.differences for result in results):
         raise typer.Exit(CHECK_FAILED)
 
