@@ -14,21 +14,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.table import Row, render
+from pycomfy.adapters.catalog.database import Catalogue, catalogue_path
+from pycomfy.adapters.catalog.fetch import TEMPLATES
+from pycomfy.adapters.catalog.update import update_catalogue
+from pycomfy.adapters.io import download
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.python.resolver import pin_wheel
+from pycomfy.core.catalog.match import answer_type
+from pycomfy.core.nodes.pack_resolution import Choice, Knowledge, Wanted, Wishes
+from pycomfy.core.nodes.pack_resolver import choose
+from pycomfy.core.python.wheel_selection import Target
+from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.requirements.model import NeededNode, Provenance
+from pycomfy.core.requirements.providers import running_types
+from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import PycomfyError
-from pycomfy.flow.catalogue.match import answer_type
-from pycomfy.flow.choose.choose import choose
-from pycomfy.flow.choose.model import Choice, Knowledge, Wanted, Wishes
-from pycomfy.flow.lock.supply import running_types
-from pycomfy.flow.lock.wheels import Target
-from pycomfy.flow.needs.find import find_needs
-from pycomfy.flow.needs.model import NeededNode, Provenance
-from pycomfy.flow.workflow.parse import parse_workflow
-from pycomfy.outside import download
-from pycomfy.outside.catalogue.file import Catalogue, catalogue_path
-from pycomfy.outside.catalogue.lists import TEMPLATES
-from pycomfy.outside.catalogue.update import update_catalogue
-from pycomfy.outside.home import Home
-from pycomfy.outside.python.uv import pin_wheel
 from pycomfy.progress import Silent
 
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pycomfy.core.prompt.convert import try_convert
+from pycomfy.core.prompt.node_definitions import Definitions
+from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import PycomfyError
-from pycomfy.flow.needs.find import find_needs
-from pycomfy.flow.prompt.convert import try_convert
-from pycomfy.flow.prompt.spec import Definitions
-from pycomfy.flow.workflow.parse import parse_workflow
 
 INFO: dict[str, Any] = {
     "Blur": {

@@ -19,20 +19,21 @@ from pathlib import Path
 from uv import find_uv_bin
 
 from benchmarks.table import Row
-from pycomfy.actions.build import BuildRequest, BuildResult, build
-from pycomfy.actions.lock import lock
-from pycomfy.actions.realise import Project, host_platform, realise, supply
-from pycomfy.actions.wishes import LockRequest
+from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.load import load, read_layout
+from pycomfy.adapters.io.atomic_files import write_folder
+from pycomfy.adapters.io.paths import Home, find_home
+from pycomfy.adapters.nix.resources import read_toolkit
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.store import copy_paths, empty_store, output_paths
+from pycomfy.adapters.sources.pin import place_tree
 from pycomfy.cli.progress import Lines
-from pycomfy.flow.lock.model import GitSource, Lock
-from pycomfy.flow.project.emit import Content, project_files
-from pycomfy.outside.engine import Engine, find_engine, load, read_layout
-from pycomfy.outside.files import write_folder
-from pycomfy.outside.home import Home, find_home
-from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import copy_paths, empty_store, output_paths
-from pycomfy.outside.resources import read_toolkit
-from pycomfy.outside.sources import place_tree
+from pycomfy.core.lockfile.schema import GitSource, Lock
+from pycomfy.core.nix.project import Content, project_files
+from pycomfy.services.build.build import BuildRequest, BuildResult, build
+from pycomfy.services.lock.lock import lock
+from pycomfy.services.lock_request import LockRequest
+from pycomfy.services.realise import Project, host_platform, realise, supply
 
 ROOT = Path(__file__).parents[1]
 SITE = "opt/venv"

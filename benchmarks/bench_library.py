@@ -14,16 +14,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.table import Row, machine, render
-from pycomfy.actions.diff import diff
-from pycomfy.actions.index import index
-from pycomfy.actions.log import log
+from pycomfy.adapters.io.paths import Home, find_home
+from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.core.lockfile.schema import WorkflowPin, parse_lock, render_lock
+from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.errors import NotFound
-from pycomfy.flow.lock.model import WorkflowPin, parse_lock, render_lock
-from pycomfy.flow.version.image import BuiltImage
-from pycomfy.outside.home import Home, find_home
-from pycomfy.outside.library import Library, library_path
 from pycomfy.progress import Silent
-from tests.actions.places import make_files
+from pycomfy.services.versions.diff import diff
+from pycomfy.services.versions.indexing import index
+from pycomfy.services.versions.log import log
+from tests.support.service_projects import make_files
 
 PYCOMFY = Path(sys.executable).with_name("pycomfy")
 

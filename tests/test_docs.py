@@ -9,11 +9,11 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
+from pycomfy.core.lockfile import schema
+from pycomfy.core.lockfile.config import Config, parse_config
+from pycomfy.core.lockfile.config_types import Section
+from pycomfy.core.lockfile.source_specs import SourceSpec
 from pycomfy.errors import PycomfyError
-from pycomfy.flow.lock import model
-from pycomfy.flow.lock.config import Config, parse_config
-from pycomfy.flow.lock.spec import SourceSpec
-from pycomfy.flow.lock.values import Section
 from tests.test_reference import reference
 
 ROOT = Path(__file__).parents[1]
@@ -69,9 +69,9 @@ def test_every_key_of_the_configuration_is_in_the_reference() -> None:
 
 def test_every_field_of_the_lock_is_in_the_reference() -> None:
     text = (REFERENCE / "lock.md").read_text()
-    fields = {name for m in subclasses(model.Model) for name in m.model_fields}
+    fields = {name for m in subclasses(schema.Model) for name in m.model_fields}
     assert {name for name in fields if not re.search(rf"[`.]{name}[`.\[]", text)} == set()
-    assert all(f"`{kind}`" in text for kind in get_args(model.PlatformName))
+    assert all(f"`{kind}`" in text for kind in get_args(schema.PlatformName))
 
 
 def test_the_image_is_described_with_all_its_variables_and_labels() -> None:

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from pycomfy.flow.lock.config import parse_config
-from pycomfy.flow.lock.requirements import read_wants
-from pycomfy.flow.lock.spec import GitSpec
-from pycomfy.flow.needs.catalogue import class_types
-from pycomfy.flow.needs.find import find_needs
-from pycomfy.flow.workflow.parse import parse_workflow
+from pycomfy.core.analysis.node_types import class_types
+from pycomfy.core.lockfile.config import parse_config
+from pycomfy.core.lockfile.source_specs import GitSpec
+from pycomfy.core.python.requirements import read_wants
+from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.workflow.parse import parse_workflow
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PACK = EXAMPLES / "packs" / "hello-card"

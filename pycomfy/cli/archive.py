@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions import archive as action
-from pycomfy.actions import transfer as transfers
-from pycomfy.actions.wanted import Missing
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.archive.binary_cache import Removed
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress, size
-from pycomfy.outside.archive import Removed
-from pycomfy.outside.home import find_home
-from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.services.archive import archive as action
+from pycomfy.services.archive import sync as transfers
+from pycomfy.services.archive.completeness import Missing
 
 CHECK_FAILED = 3
 _MOST_SHOWN = 20

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.branch import branch as begin_branch
-from pycomfy.actions.branch import list_branches
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress
-from pycomfy.outside.home import find_home
+from pycomfy.services.versions.branch import branch as begin_branch
+from pycomfy.services.versions.branch import list_branches
 
 
 def branch(

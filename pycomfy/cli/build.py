@@ -6,15 +6,15 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from pycomfy.actions.build import BuildRequest, BuildResult
-from pycomfy.actions.build import build as build_image
-from pycomfy.actions.realise import host_platform
-from pycomfy.cli.ask import find_asker
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, make_progress, size
-from pycomfy.flow.lock.model import PlatformName
-from pycomfy.outside.home import find_home
-from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.cli.prompt import find_asker
+from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.services.build.build import BuildRequest, BuildResult
+from pycomfy.services.build.build import build as build_image
+from pycomfy.services.realise import host_platform
 
 
 def build(

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.capture import CaptureRequest, CaptureResult
-from pycomfy.actions.capture import capture as capture_installation
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress, size
-from pycomfy.flow.capture.model import CodeFound
-from pycomfy.flow.capture.render import find_moment, list_lost, list_notes
-from pycomfy.flow.workflow.text import shown
-from pycomfy.outside.home import find_home
+from pycomfy.core.capture.model import CodeFound
+from pycomfy.core.capture.render import find_moment, list_lost, list_notes
+from pycomfy.core.workflow.untrusted_json import shown
+from pycomfy.services.interchange.capture import CaptureRequest, CaptureResult
+from pycomfy.services.interchange.capture import capture as capture_installation
 
 
 def capture(

@@ -10,12 +10,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pycomfy.actions import catalog as action
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress
-from pycomfy.flow.catalogue.match import Answer
-from pycomfy.flow.catalogue.model import Listing
-from pycomfy.outside.home import find_home
+from pycomfy.core.catalog.match import Answer
+from pycomfy.core.catalog.model import Listing
+from pycomfy.services import catalog as action
 
 app = typer.Typer(
     help="Look up node packs and their node types; offline once the catalogue was fetched.",

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.check import CheckResult
-from pycomfy.actions.check import check as check_image
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.errors import tell
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, make_progress
-from pycomfy.cli.tell import tell
-from pycomfy.flow.version.proof import COMFYUI, Part, Proof
-from pycomfy.outside.home import find_home
+from pycomfy.core.versions.verification import COMFYUI, Part, Proof
+from pycomfy.services.check import CheckResult
+from pycomfy.services.check import check as check_image
 
 CHECK_FAILED = 3
 

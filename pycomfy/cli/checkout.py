@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.checkout import checkout as check_out
-from pycomfy.cli.printing import print_json
-from pycomfy.outside.home import find_home
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
+from pycomfy.services.versions.checkout import checkout as check_out
 
 
 def checkout(

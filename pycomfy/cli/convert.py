@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.convert import Target, convert_many, convert_one, render_prompt
+from pycomfy.services.convert import Target, convert_many, convert_one, render_prompt
 
 
 def convert(

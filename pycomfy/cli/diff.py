@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.diff import diff as diff_versions
-from pycomfy.cli.printing import print_json
-from pycomfy.flow.version.describe import describe, describe_image
-from pycomfy.outside.home import find_home
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
+from pycomfy.core.versions.diff_text import describe, describe_image
+from pycomfy.services.versions.diff import diff as diff_versions
 
 DIFFERENT = 3
 

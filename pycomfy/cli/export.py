@@ -6,13 +6,13 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from pycomfy.actions.bundle import export_version
-from pycomfy.actions.hand_over import hand_over
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress, size
-from pycomfy.flow.formats.recipe import TITLES, Format
-from pycomfy.flow.lock.model import PlatformName
-from pycomfy.outside.home import find_home
+from pycomfy.core.interchange.model import TITLES, Format
+from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.services.archive.bundle import export_version
+from pycomfy.services.interchange.export_foreign import hand_over
 
 BUNDLE = "bundle"
 

@@ -5,12 +5,12 @@ from typing import Annotated, cast
 
 import typer
 
-from pycomfy.actions.adopt import CONFIG, WORKFLOW, Adopted, AdoptRequest, adopt, is_bundle
-from pycomfy.actions.bundle import import_bundle
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress
-from pycomfy.flow.formats.recipe import TITLES, Format
-from pycomfy.outside.home import find_home
+from pycomfy.core.interchange.model import TITLES, Format
+from pycomfy.services.archive.bundle import import_bundle
+from pycomfy.services.interchange.import_foreign import CONFIG, WORKFLOW, Adopted, AdoptRequest, adopt, is_bundle
 
 BUNDLE = "bundle"
 

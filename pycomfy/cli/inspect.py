@@ -12,11 +12,11 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from pycomfy.actions.inspect import Inspection
-from pycomfy.actions.inspect import inspect as inspect_workflow
-from pycomfy.flow.interface.model import Parameter
-from pycomfy.flow.needs.model import NeededNode
-from pycomfy.flow.workflow.text import shown
+from pycomfy.core.interface.model import Parameter
+from pycomfy.core.requirements.model import NeededNode
+from pycomfy.core.workflow.untrusted_json import shown
+from pycomfy.services.inspect import Inspection
+from pycomfy.services.inspect import inspect as inspect_workflow
 
 _FORMATS = {"ui-0.4": "editor's format 0.4", "ui-1": "editor's format 1", "api": "API format"}
 

@@ -7,15 +7,15 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from pycomfy.actions.lock import LockResult
-from pycomfy.actions.lock import lock as lock_workflow
-from pycomfy.actions.wishes import LockRequest
-from pycomfy.cli.ask import find_asker
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress, size
-from pycomfy.flow.lock.model import GitSource, PathSource, PlatformName, Source, UrlSource, WheelTreeSource
-from pycomfy.flow.version.describe import describe
-from pycomfy.outside.home import find_home
+from pycomfy.cli.prompt import find_asker
+from pycomfy.core.lockfile.schema import GitSource, PathSource, PlatformName, Source, UrlSource, WheelTreeSource
+from pycomfy.core.versions.diff_text import describe
+from pycomfy.services.lock.lock import LockResult
+from pycomfy.services.lock.lock import lock as lock_workflow
+from pycomfy.services.lock_request import LockRequest
 
 MOST_CHANGES = 40
 

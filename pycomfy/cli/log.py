@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pycomfy.actions.log import log as list_versions
+from pycomfy.adapters.database.records import VersionRecord
+from pycomfy.adapters.io.paths import find_home
 from pycomfy.cli.progress import make_progress, size
-from pycomfy.outside.home import find_home
-from pycomfy.outside.store import VersionRecord
+from pycomfy.services.versions.log import log as list_versions
 
 if TYPE_CHECKING:
     from rich.console import Console

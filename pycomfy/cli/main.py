@@ -17,9 +17,9 @@ import typer
 from typer.core import TyperGroup
 
 from pycomfy import __version__
+from pycomfy.adapters.io.atomic_files import explain_os_error
+from pycomfy.adapters.io.process import signals_as_exceptions
 from pycomfy.errors import BadInput, NoSpace, PycomfyError
-from pycomfy.outside.files import explain_os_error
-from pycomfy.outside.process import signals_as_exceptions
 
 PANELS = {
     "From a workflow to its pictures": ("inspect", "convert", "lock", "build", "check", "run"),
@@ -197,7 +197,7 @@ def show_error(error: PycomfyError) -> None:
     if "--json" in sys.argv:
         with contextlib.suppress(OSError):
             print(json.dumps({"error": error.as_dict()}, ensure_ascii=False))
-    from pycomfy.cli.tell import tell  # likewise
+    from pycomfy.cli.errors import tell  # likewise
 
     tell(error)
 

@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pycomfy.actions import models as action
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.models.store import Stored
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress, size
-from pycomfy.flow.lock.models import is_pickle
-from pycomfy.flow.lock.origin import describe
-from pycomfy.outside.home import find_home
-from pycomfy.outside.models.store import Stored
+from pycomfy.core.models.model_url import describe
+from pycomfy.core.models.selection import is_pickle
+from pycomfy.services import models as action
 
 CHECK_FAILED = 3
 

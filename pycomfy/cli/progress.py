@@ -18,7 +18,7 @@ def make_progress() -> protocol.Progress:
         return Lines()
     from rich.console import Console  # a log is spared the import
 
-    from pycomfy.cli.bars import Bars
+    from pycomfy.cli.progress_bars import Bars
 
     console = Console(stderr=True, highlight=False)
     return Bars(console) if console.is_terminal and not console.is_dumb_terminal else Lines()

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.pull import Prefer
-from pycomfy.actions.pull import pull as pull_library
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress
-from pycomfy.outside.home import find_home
+from pycomfy.services.versions.pull import Prefer
+from pycomfy.services.versions.pull import pull as pull_library
 
 
 def pull(

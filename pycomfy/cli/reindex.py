@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.reindex import reindex as reindex_all
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress
-from pycomfy.outside.home import find_home
+from pycomfy.services.versions.reindex import reindex as reindex_all
 
 
 def reindex(as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False) -> None:

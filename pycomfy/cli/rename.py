@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.rename import rename as rename_workflow
+from pycomfy.adapters.io.paths import find_home
 from pycomfy.cli.progress import make_progress
-from pycomfy.outside.home import find_home
+from pycomfy.services.versions.rename import rename as rename_workflow
 
 
 def rename(

@@ -5,13 +5,13 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from pycomfy.actions.plain import VENV, PlainResult, restore_plain
-from pycomfy.actions.restore import RestoreRequest, RestoreResult, restore_image, restore_project
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, make_progress, size
-from pycomfy.flow.lock.model import PlatformName
-from pycomfy.outside.home import find_home
-from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.services.archive.restore import RestoreRequest, RestoreResult, restore_image, restore_project
+from pycomfy.services.archive.restore_plain import VENV, PlainResult, restore_plain
 
 
 def restore(

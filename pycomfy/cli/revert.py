@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.revert import revert as revert_version
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress
-from pycomfy.outside.home import find_home
+from pycomfy.services.versions.revert import revert as revert_version
 
 
 def revert(

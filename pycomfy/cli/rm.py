@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.rm import rm as remove
+from pycomfy.adapters.io.paths import find_home
 from pycomfy.cli.progress import make_progress
-from pycomfy.outside.home import find_home
+from pycomfy.services.versions.rm import rm as remove
 
 
 def rm(

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from pycomfy.actions.arguments import Arguments
-from pycomfy.actions.run import RunOptions, RunRequest, RunResult
-from pycomfy.actions.run import run as run_job
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.containers.job_protocol import JobRequest
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, make_progress, size
-from pycomfy.outside.home import find_home
-from pycomfy.outside.job import JobRequest
+from pycomfy.services.run.inputs import Arguments
+from pycomfy.services.run.run import RunOptions, RunRequest, RunResult
+from pycomfy.services.run.run import run as run_job
 
 
 def run(

@@ -6,16 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from pycomfy.actions.show import Shown
-from pycomfy.actions.show import show as show_version
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
-from pycomfy.flow.interface.arguments import describe_type
-from pycomfy.flow.interface.model import Parameter
-from pycomfy.flow.version.describe import describe
-from pycomfy.flow.version.image import BuiltImage
-from pycomfy.flow.workflow.text import shown as printable
-from pycomfy.outside.home import find_home
+from pycomfy.core.interface.json_schema import describe_type
+from pycomfy.core.interface.model import Parameter
+from pycomfy.core.versions.built_image import BuiltImage
+from pycomfy.core.versions.diff_text import describe
+from pycomfy.core.workflow.untrusted_json import shown as printable
+from pycomfy.services.versions.show import Shown
+from pycomfy.services.versions.show import show as show_version
 
 
 def show(

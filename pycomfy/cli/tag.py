@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.tag import list_tags, untag
-from pycomfy.actions.tag import tag as tag_version
-from pycomfy.cli.printing import print_json
-from pycomfy.outside.home import find_home
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.cli.json_output import print_json
+from pycomfy.services.versions.tag import list_tags, untag
+from pycomfy.services.versions.tag import tag as tag_version
 
 
 def tag(

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.actions.realise import host_platform
-from pycomfy.actions.stored import list_built
-from pycomfy.actions.verify import VerifyRequest, VerifyResult
-from pycomfy.actions.verify import verify as verify_version
-from pycomfy.cli.printing import print_json
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, make_progress
-from pycomfy.outside.home import find_home
-from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.services.archive.verify import VerifyRequest, VerifyResult
+from pycomfy.services.archive.verify import verify as verify_version
+from pycomfy.services.realise import host_platform
+from pycomfy.services.versions.recorded_version import list_built
 
 CHECK_FAILED = 3
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import pycomfy
-from tests.cli.places import Place, programs
-from tests.outside.debian_archive import Archive, new_archive
-from tests.outside.package_index import Index, serve
+from tests.support.cli_projects import Place, programs
+from tests.support.debian_archive import Archive, new_archive
+from tests.support.package_index import Index, serve
 
 
 @dataclasses.dataclass(frozen=True)

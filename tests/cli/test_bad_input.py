@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Surroundings
-from tests.cli.places import CONFIG, Place, check_refusal, is_root, refused
-from tests.outside.repositories import commit
+from tests.support.cli_projects import CONFIG, Place, check_refusal, is_root, refused
+from tests.support.repositories import commit
 
 # — files that are no workflow —
 

@@ -16,14 +16,24 @@ from typing import NamedTuple
 
 import pytest
 
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.nix.nar_writer import hash_path
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.store import add_tree, fixed_path, is_valid
 from pycomfy.errors import NoSpace
-from pycomfy.outside.home import find_home
-from pycomfy.outside.nar import hash_path
-from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import add_tree, fixed_path, is_valid
 from tests.cli.conftest import Surroundings
-from tests.cli.places import CONFIG, PROGRAMS, SOURCES, Outcome, Place, check_refusal, is_root, programs, refused
-from tests.outside.repositories import commit
+from tests.support.cli_projects import (
+    CONFIG,
+    PROGRAMS,
+    SOURCES,
+    Outcome,
+    Place,
+    check_refusal,
+    is_root,
+    programs,
+    refused,
+)
+from tests.support.repositories import commit
 
 # — programs —
 

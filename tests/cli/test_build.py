@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.actions.build import BuildResult
-from pycomfy.actions.realise import host_platform
+from pycomfy.adapters.containers.load import LayoutImage
 from pycomfy.cli.build import _show
-from pycomfy.outside.engine import LayoutImage
+from pycomfy.services.build.build import BuildResult
+from pycomfy.services.realise import host_platform
 
 
 def shown(platform: str, capsys: pytest.CaptureFixture[str], layers_built: int = 2) -> str:

@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 from uv import find_uv_bin
 
-from pycomfy.actions.plain import restore_plain
-from pycomfy.actions.restore import RestoreRequest
+from pycomfy.adapters.archive.binary_cache import find_archive
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.python.venv import find_python
+from pycomfy.adapters.sources.pin import place_tree
+from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Step, parse_lock, render_lock
+from pycomfy.core.nix.lock_outputs import list_wheels, need_of_source
 from pycomfy.errors import NotFound
-from pycomfy.flow.archive.needs import list_wheels, need_of_source
-from pycomfy.flow.lock.model import GitSource, Lock, PathSource, Step, parse_lock, render_lock
-from pycomfy.outside.archive import find_archive
-from pycomfy.outside.home import Home
-from pycomfy.outside.python.venv import find_python
-from pycomfy.outside.sources import place_tree
 from pycomfy.progress import Silent
-from tests.actions.places import record
+from pycomfy.services.archive.restore import RestoreRequest
+from pycomfy.services.archive.restore_plain import restore_plain
 from tests.cli.conftest import Surroundings
-from tests.cli.places import Place
-from tests.outside.installation.installations import CARD, clone, listing, make_installation, publish
-from tests.outside.repositories import git
+from tests.support.cli_projects import Place
+from tests.support.installations import CARD, clone, listing, make_installation, publish
+from tests.support.repositories import git
+from tests.support.service_projects import record
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from pycomfy.adapters.catalog.update import update_catalogue
+from pycomfy.adapters.io.paths import Home
 from pycomfy.cli.main import app
 from pycomfy.errors import NotFound
-from pycomfy.outside.catalogue.update import update_catalogue
-from pycomfy.outside.home import Home
 from pycomfy.progress import Silent
-from tests.flow.catalogue.maps import CORE, A, B, lists
-from tests.outside.repositories import commit
+from tests.support.catalog_maps import CORE, A, B, lists
+from tests.support.repositories import commit
 
 
 @pytest.fixture

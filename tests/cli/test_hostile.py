@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Surroundings
-from tests.cli.places import CARD, Outcome, Place, refused
-from tests.outside.repositories import commit, git
+from tests.support.cli_projects import CARD, Outcome, Place, refused
+from tests.support.repositories import commit, git
 
 PACK = "tricky"
 

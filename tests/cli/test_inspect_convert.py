@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from pycomfy.cli.convert import convert
 from pycomfy.cli.inspect import inspect
 from pycomfy.errors import BadInput, NotFound, Problems, UnknownNode
-from tests.flow.prompt.build import OBJECT_INFO, prompt_of, ui
-from tests.flow.prompt.build import node as make_node
-from tests.flow.prompt.test_convert import plain
+from tests.core.prompt.test_convert import plain
+from tests.support.graphs import OBJECT_INFO, prompt_of, ui
+from tests.support.graphs import node as make_node
 
 app = typer.Typer()
 app.command()(inspect)

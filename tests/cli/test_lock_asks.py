@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.places import Place, refused
-from tests.flow.catalogue.maps import A, B, lists
-from tests.outside.repositories import commit
+from tests.support.catalog_maps import A, B, lists
+from tests.support.cli_projects import Place, refused
+from tests.support.repositories import commit
 
-FILES = Path(__file__).parents[1] / "outside" / "media" / "files"
+FILES = Path(__file__).parents[1] / "adapters" / "metadata" / "files"
 
 
 def png(workflow: bytes) -> bytes:

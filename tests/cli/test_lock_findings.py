@@ -1,7 +1,7 @@
 """What `lock` says of sources: what they import and nobody declares, and what installs."""
 
 from tests.cli.conftest import Surroundings
-from tests.cli.places import CARD, CONFIG, Place, refused
+from tests.support.cli_projects import CARD, CONFIG, Place, refused
 
 SOURCES = '[comfyui]\npath = "ComfyUI"\n[packs.card]\npath = "card"\n'
 PACK = {

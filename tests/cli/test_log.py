@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pycomfy.adapters.database.database import Store, database_path
+from pycomfy.adapters.io.paths import Home, find_home
 from pycomfy.cli.log import log, show
 from pycomfy.errors import NotFound
-from pycomfy.outside.home import Home, find_home
-from pycomfy.outside.store import Store, database_path
-from tests.actions.places import make_files
-from tests.actions.places import record as record_version
-from tests.outside.store.test_store import build, entry
+from tests.adapters.database.test_database import build, entry
+from tests.support.service_projects import make_files
+from tests.support.service_projects import record as record_version
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +42,8 @@ def test_it_imports_little_so_that_it_is_quick(tmp_path: Path) -> None:
     record_version(Home(tmp_path, tmp_path / "cache"), make_files("hello"))
     code = (
         "import sys\nfrom pycomfy.cli.main import _run\nsys.argv = ['pycomfy', 'log', '--json']\n_run()\n"
-        "print(*(m for m in ('sqlite_utils', 'pycomfy.flow.lock.model', 'git', 'rich.console') if m in sys.modules))"
+        "print(*(m for m in ('sqlite_utils', 'pycomfy.core.lockfile.schema', 'git', 'rich.console')"
+        " if m in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
     *listed, heavy = done.stdout.splitlines()

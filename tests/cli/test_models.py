@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.places import SOURCES, Place
-from tests.outside.models.hub import COMMIT, TOKEN, Site, serve, sha256
+from tests.support.cli_projects import SOURCES, Place
+from tests.support.model_hub import COMMIT, TOKEN, Site, serve, sha256
 
 CHECKPOINT = b"a checkpoint"
 LORA = b"a lora"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from uv import find_uv_bin
 
-from tests.actions.places import make_files, record
 from tests.cli.conftest import Surroundings
-from tests.cli.places import CARD, COMFYUI, Place, refused
-from tests.outside.repositories import commit
+from tests.support.cli_projects import CARD, COMFYUI, Place, refused
+from tests.support.repositories import commit
+from tests.support.service_projects import make_files, record
 
 FORMATS = {
     "manager-snapshot": "snapshot.json",
@@ -167,7 +167,7 @@ def test_a_registrys_pack_that_nobody_knows_is_a_question_not_a_guess(forge: For
 
 
 def recorded(place: Place, monkeypatch: pytest.MonkeyPatch, **files: bytes) -> None:
-    from pycomfy.outside.home import Home
+    from pycomfy.adapters.io.paths import Home
 
     # The library's commits have the test's author.
     for key, value in place.env.items():

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.places import CARD, CONFIG, Place, check_refusal
-from tests.outside.git_server import serve
-from tests.outside.repositories import commit
+from tests.support.cli_projects import CARD, CONFIG, Place, check_refusal
+from tests.support.git_server import serve
+from tests.support.repositories import commit
 
 SECRET = "s3cr3t-t0ken"
 

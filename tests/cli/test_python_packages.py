@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Surroundings
-from tests.cli.places import CARD, COMFYUI, SOURCES, Place, refused
-from tests.outside.package_index import Index, make_wheel, serve
-from tests.outside.repositories import commit
+from tests.support.cli_projects import CARD, COMFYUI, SOURCES, Place, refused
+from tests.support.package_index import Index, make_wheel, serve
+from tests.support.repositories import commit
 
 BOTH = 'as-of = 2025-06-01\nplatforms = ["linux/amd64", "linux/arm64"]\n'
 AMD64 = 'as-of = 2025-06-01\nplatforms = ["linux/amd64"]\n'

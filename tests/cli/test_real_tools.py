@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from pycomfy.flow.lock.model import ComfyUI, GitSource, ModelFile, Pack, UrlModel, render_lock
-from tests.actions.places import TREE, make_lock
-from tests.cli.places import Place
-from tests.outside.repositories import commit
+from pycomfy.core.lockfile.schema import ComfyUI, GitSource, ModelFile, Pack, UrlModel, render_lock
+from tests.support.cli_projects import Place
+from tests.support.repositories import commit
+from tests.support.service_projects import TREE, make_lock
 
 TOOLS = """
 comfyui-manager==4.3 \

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.outside.engine import read_layout
-from pycomfy.outside.home import Home
-from tests.actions.places import make_files, record_layout
-from tests.cli.places import Place, programs, refused
-from tests.outside.engine.tiny import write_layout
+from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.io.paths import Home
+from tests.support.cli_projects import Place, programs, refused
+from tests.support.service_projects import make_files, record_layout
+from tests.support.tiny_image import write_layout
 
 ROOT = Path(__file__).parents[2]
 INTERFACE = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Surroundings
-from tests.cli.places import COMFYUI, Place
-from tests.outside.repositories import commit
+from tests.support.cli_projects import COMFYUI, Place
+from tests.support.repositories import commit
 
 PACKS = {"one": ("A", "B"), "two": ("C",), "three": ("D", "E"), "four": ("F",)}
 TYPES = ("SaveImage", "A", "B", "C", "D", "E", "F")

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from tests.cli.places import CONFIG, SOURCES, Place, refused
-from tests.outside.repositories import commit
+from tests.support.cli_projects import CONFIG, SOURCES, Place, refused
+from tests.support.repositories import commit
 
 BUILD = ("build", ".", "--locked", "--no-prove", "--platform", "linux/arm64")
 """It fails, as arm64 is not locked; before that it sees whether the lock is still what is asked for."""

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pycomfy.adapters.io.paths import find_home
 from pycomfy.cli.main import main
-from pycomfy.outside.home import find_home
-from tests.actions.places import built, make_files, record, with_steps
+from tests.support.service_projects import built, make_files, record, with_steps
 
 
 class Answer(NamedTuple):

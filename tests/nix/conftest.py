@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from pycomfy.adapters.debian.rootfs import make_root, pin_root
+from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.nix.settings import NixSettings, check_store
+from pycomfy.adapters.nix.store import add_tree
+from pycomfy.core.lockfile.config import Config
+from pycomfy.core.lockfile.schema import PlatformName, Root
 from pycomfy.errors import PycomfyError, Unreachable
-from pycomfy.flow.lock.config import Config
-from pycomfy.flow.lock.model import PlatformName, Root
-from pycomfy.outside.debian import make_root, pin_root
-from pycomfy.outside.home import find_home
-from pycomfy.outside.nix.settings import NixSettings, check_store
-from pycomfy.outside.nix.store import add_tree
 from pycomfy.progress import Silent
-from tests.nix.projects import Workshop
+from tests.support.nix_projects import Workshop
 
 
 @pytest.fixture(scope="session")

@@ -13,28 +13,28 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.actions import archive as archive_action
-from pycomfy.actions import transfer
-from pycomfy.actions.archive import take_models
-from pycomfy.actions.models import pull_models
-from pycomfy.actions.plain import restore_plain
-from pycomfy.actions.restore import RestoreRequest, restore_image
+from pycomfy.adapters.archive.binary_cache import Archive, find_archive
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.models.store import ModelStore
+from pycomfy.adapters.nix.nar_reader import Hasher
+from pycomfy.adapters.nix.nar_writer import write_nar
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.store import empty_store, output_paths
+from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.core.lockfile.schema import Lock, ModelFile, Root, render_lock
+from pycomfy.core.nix.lock_outputs import list_needs, need_of_model
+from pycomfy.core.nix.narinfo import narinfo_name
+from pycomfy.core.nix.store_path import to_nix32
 from pycomfy.errors import BadInput, HashMismatch, NotFound, Problems, PycomfyError
-from pycomfy.flow.archive.narinfo import narinfo_name
-from pycomfy.flow.archive.needs import list_needs, need_of_model
-from pycomfy.flow.archive.storepath import to_nix32
-from pycomfy.flow.lock.model import Lock, ModelFile, Root, render_lock
-from pycomfy.outside.archive import Archive, find_archive
-from pycomfy.outside.archive.nar import Hasher
-from pycomfy.outside.home import Home
-from pycomfy.outside.library import Library, library_path
-from pycomfy.outside.models.store import ModelStore
-from pycomfy.outside.nar import write_nar
-from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import empty_store, output_paths
 from pycomfy.progress import Silent
-from tests.nix.homes import Built, build_version, new_home
-from tests.nix.projects import WORKFLOW, Workshop
+from pycomfy.services.archive import archive as archive_action
+from pycomfy.services.archive import sync
+from pycomfy.services.archive.archive import take_models
+from pycomfy.services.archive.restore import RestoreRequest, restore_image
+from pycomfy.services.archive.restore_plain import restore_plain
+from pycomfy.services.models import pull_models
+from tests.support.data_folders import Built, build_version, new_home
+from tests.support.nix_projects import WORKFLOW, Workshop
 
 ROOT = Path(__file__).parents[2]
 _CUT_OFF = 'mount --bind "$0" /nix && exec "$@"'
@@ -255,11 +255,11 @@ def test_garbage_is_what_no_version_needs(lost: Lost) -> None:
 
 
 def test_another_store_takes_it_all_and_gives_it_back(lost: Lost, workshop: Workshop, tmp_path: Path) -> None:
-    pushed = transfer.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
+    pushed = sync.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
     assert pushed.moved == pushed.paths == len(find_archive(lost.home).narinfos())
     for url in (f"file://{tmp_path}/team", f"{workshop.address}/team"):
         shutil.rmtree(find_archive(lost.home).folder)
-        pulled = transfer.pull(url, lost.home, lost.nix, Silent())
+        pulled = sync.pull(url, lost.home, lost.nix, Silent())
         assert (pulled.moved, pulled.absent) == (pushed.paths, ())
         assert archive_action.verify_archive(lost.home, lost.nix, Silent()).damage == ()
     assert restore_image(lost.request("small@1"), lost.home, Silent()).same
@@ -268,20 +268,20 @@ def test_another_store_takes_it_all_and_gives_it_back(lost: Lost, workshop: Work
 def test_a_server_that_is_met_for_the_first_time_gives_all_back(
     lost: Lost, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    transfer.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
+    sync.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
     for attempt in range(3):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(attempt)))
         shutil.rmtree(find_archive(lost.home).folder)
-        assert transfer.pull(f"{workshop.address}/team", lost.home, lost.nix, Silent()).absent == ()
+        assert sync.pull(f"{workshop.address}/team", lost.home, lost.nix, Silent()).absent == ()
 
 
 def test_what_another_store_lacks_is_said(lost: Lost, workshop: Workshop, tmp_path: Path) -> None:
-    transfer.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
+    sync.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
     need = next(n for n in list_needs(lost.versions[0].lock) if n.title == "one 1.0")
     (tmp_path / "team" / narinfo_name(need.path)).unlink()
     shutil.rmtree(find_archive(lost.home).folder)
     for url in (f"file://{tmp_path}/team", f"{workshop.address}/team"):
-        (missing,) = transfer.pull(url, lost.home, lost.nix, Silent()).absent
+        (missing,) = sync.pull(url, lost.home, lost.nix, Silent()).absent
         assert missing.need == need
 
 
@@ -302,11 +302,11 @@ def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: Los
     assert (status.models, status.models_present, status.superfluous.paths, status.missing) == (1, 1, 0, ())
     assert archive_action.verify_archive(lost.home, lost.nix, Silent()).damage == ()
     # To a team and back, then to a machine that has lost its models.
-    transfer.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
+    sync.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
     shutil.rmtree(find_archive(lost.home).folder)
-    transfer.pull(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
+    sync.pull(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
     assert archive_action.status(lost.home, lost.nix).models_present == 0
-    transfer.pull(f"file://{tmp_path}/team", lost.home, lost.nix, Silent(), models=True)
+    sync.pull(f"file://{tmp_path}/team", lost.home, lost.nix, Silent(), models=True)
     shutil.rmtree(store.folder)
     (tmp_path / "style.safetensors").unlink()
     assert pull_models("small", lost.home, Silent()).fetched[0].sha256 == model.sha256
@@ -358,19 +358,19 @@ def test_a_damaged_model_is_refused_and_put_right(lost: Lost, tmp_path: Path) ->
 @pytest.mark.parametrize("url", ["", "--help", "/tmp/x", "gopher://x", "s3://a b", "file://x\n", "local?root=/tmp"])
 def test_what_is_no_stores_url_is_refused(lost: Lost, url: str) -> None:
     with pytest.raises(BadInput):
-        transfer.push(url, lost.home, lost.nix, Silent())
+        sync.push(url, lost.home, lost.nix, Silent())
 
 
 def test_a_store_that_does_not_answer_is_an_error_of_the_users(lost: Lost) -> None:
     shutil.rmtree(find_archive(lost.home).folder)
     with pytest.raises(PycomfyError) as caught:
-        transfer.pull("http://127.0.0.1:1/team", lost.home, lost.nix, Silent())
+        sync.pull("http://127.0.0.1:1/team", lost.home, lost.nix, Silent())
     assert "127.0.0.1" in str(caught.value)
 
 
 def test_restore_takes_what_it_lacks_from_another_archive(lost: Lost, tmp_path: Path) -> None:
     url = f"file://{tmp_path}/team"
-    transfer.push(url, lost.home, lost.nix, Silent())
+    sync.push(url, lost.home, lost.nix, Silent())
     shutil.rmtree(find_archive(lost.home).folder)
     request = dataclasses.replace(lost.request("small@2"), offline=False, source=url)
     assert restore_image(request, lost.home, Silent()).same
@@ -379,7 +379,7 @@ def test_restore_takes_what_it_lacks_from_another_archive(lost: Lost, tmp_path: 
 def test_a_store_that_lies_is_refused(lost: Lost, tmp_path: Path) -> None:
     """Something else under a path's name, with an entry that fits it."""
     team = tmp_path / "team"
-    transfer.push(f"file://{team}", lost.home, lost.nix, Silent())
+    sync.push(f"file://{team}", lost.home, lost.nix, Silent())
     shutil.rmtree(find_archive(lost.home).folder)
     need = next(n for n in list_needs(lost.versions[0].lock) if n.title == "one 1.0")
     entry = team / narinfo_name(need.path)
@@ -401,7 +401,7 @@ def test_a_store_that_lies_is_refused(lost: Lost, tmp_path: Path) -> None:
     lines += [f"FileSize: {digest.size}", f"NarSize: {digest.size}"]
     entry.write_text("".join(f"{line}\n" for line in lines if line))
     with pytest.raises(HashMismatch):
-        transfer.pull(f"file://{team}", lost.home, lost.nix, Silent())
+        sync.pull(f"file://{team}", lost.home, lost.nix, Silent())
     assert find_archive(lost.home).find(need.output) is None
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.flow.lock.model import Lock, Pack, Root, Step, render_lock
-from tests.flow.scan.elves import make_elf
-from tests.nix.projects import WORKFLOW, Workshop
+from pycomfy.core.lockfile.schema import Lock, Pack, Root, Step, render_lock
 from tests.nix.test_image import names_in
+from tests.support.elf_files import make_elf
+from tests.support.nix_projects import WORKFLOW, Workshop
 
 
 def build(workshop: Workshop, lock: Lock, *options: str) -> "subprocess.CompletedProcess[str]":

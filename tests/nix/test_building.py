@@ -12,28 +12,28 @@ from typing import Any, Self
 
 import pytest
 
-from pycomfy.actions.lock import lock
-from pycomfy.actions.lock.older import tell_older
-from pycomfy.actions.lock.unbuilt import Found, solve
-from pycomfy.actions.lock.wheels import Place, WheelBuilder
-from pycomfy.actions.wishes import LockRequest
+from pycomfy.adapters.debian.rootfs import pin_root
+from pycomfy.adapters.io.download import keep_file
+from pycomfy.adapters.io.paths import Home, find_home
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.python.nix_build import can_build
+from pycomfy.adapters.python.resolver import Question
+from pycomfy.adapters.python.simple_index import list_sdists
+from pycomfy.adapters.sources.sdist import pin_sdist
+from pycomfy.core.lockfile.config import Config, parse_config
+from pycomfy.core.lockfile.package_indexes import DEFAULT
+from pycomfy.core.lockfile.schema import GitSource, PlatformName, Root, UrlSource, Wheel, parse_lock
+from pycomfy.core.python.requirements import list_wants
+from pycomfy.core.python.wheel_selection import Target, choose_wheels
 from pycomfy.errors import MissingTool, NoSolution, NoWheel, PycomfyError, Unreachable
-from pycomfy.flow.lock.config import Config, parse_config
-from pycomfy.flow.lock.indexes import DEFAULT
-from pycomfy.flow.lock.model import GitSource, PlatformName, Root, UrlSource, Wheel, parse_lock
-from pycomfy.flow.lock.requirements import list_wants
-from pycomfy.flow.lock.wheels import Target, choose_wheels
-from pycomfy.outside.debian import pin_root
-from pycomfy.outside.download import keep_file
-from pycomfy.outside.home import Home, find_home
-from pycomfy.outside.nix.recipe import can_build
-from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.python.simpleindex import list_sdists
-from pycomfy.outside.python.unbuilt import pin_sdist
-from pycomfy.outside.python.uv import Question
 from pycomfy.progress import Silent, Task
-from tests.outside.package_index import Index, serve
-from tests.outside.repositories import commit
+from pycomfy.services.lock.lock import lock
+from pycomfy.services.lock.outdated_notes import tell_older
+from pycomfy.services.lock.python_sdists import Found, solve
+from pycomfy.services.lock.wheel_builder import Place, WheelBuilder
+from pycomfy.services.lock_request import LockRequest
+from tests.support.package_index import Index, serve
+from tests.support.repositories import commit
 
 AS_OF = datetime(2025, 6, 1, tzinfo=UTC)
 AMD: PlatformName = "linux/amd64"
@@ -194,7 +194,7 @@ def test_nothing_is_built_twice_nor_needs_nix_then(bench: Bench, monkeypatch: py
     assert [w.version for w in first["only"].built.requires] == ["1.0"], "what the build asked for when it ran"
     assert bench.steps.begun.count("Build wheels") == 2
     assert bench.steps.done[-2:] == ["only 1.0 needs base<2", "only 1.0"], "no failure to the user"
-    monkeypatch.setattr("pycomfy.outside.process.INSTALL", {})
+    monkeypatch.setattr("pycomfy.adapters.io.process.INSTALL", {})
     monkeypatch.setenv("PATH", "/nowhere")
     assert bench.solve("only")[1] == first
     assert bench.steps.begun.count("Build wheels") == 2

@@ -15,26 +15,27 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.actions import archive as archive_action
-from pycomfy.actions.bundle import export_version, import_bundle
-from pycomfy.actions.plain import restore_plain
-from pycomfy.actions.restore import RestoreRequest, restore_image
-from pycomfy.actions.stored import find_stored
+from pycomfy.adapters.archive.binary_cache import find_archive
+from pycomfy.adapters.bundle.reader import open_bundle
+from pycomfy.adapters.bundle.writer import Content, write_bundle
+from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.models.store import ModelStore
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.store import empty_store, valid_paths
+from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.core.bundle.manifest import FileEntry, render_manifest
+from pycomfy.core.lockfile.schema import ModelFile, Root
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError
-from pycomfy.flow.archive.bundle import FileEntry, render_manifest
-from pycomfy.flow.lock.model import ModelFile, Root
-from pycomfy.outside.archive import find_archive
-from pycomfy.outside.bundle import Content, open_bundle, write_bundle
-from pycomfy.outside.engine import read_layout
-from pycomfy.outside.home import Home
-from pycomfy.outside.library import Library, library_path
-from pycomfy.outside.models.store import ModelStore
-from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import empty_store, valid_paths
 from pycomfy.progress import Silent
-from tests.nix.homes import Built, build_version, new_home
-from tests.nix.projects import Workshop
+from pycomfy.services.archive import archive as archive_action
+from pycomfy.services.archive.bundle import export_version, import_bundle
+from pycomfy.services.archive.restore import RestoreRequest, restore_image
+from pycomfy.services.archive.restore_plain import restore_plain
+from pycomfy.services.versions.recorded_version import find_stored
 from tests.nix.test_archive import ROOT, make_lock
+from tests.support.data_folders import Built, build_version, new_home
+from tests.support.nix_projects import Workshop
 
 
 @dataclasses.dataclass(frozen=True)

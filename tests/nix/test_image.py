@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
+from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.io import process
+from pycomfy.adapters.nix.build import Target, build
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.store import output_paths
+from pycomfy.core.lockfile.schema import Lock, Root
 from pycomfy.errors import BuildFailed, HashMismatch, Unreachable
-from pycomfy.flow.lock.model import Lock, Root
-from pycomfy.outside import process
-from pycomfy.outside.engine import read_layout
-from pycomfy.outside.nix.build import Target, build
-from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import output_paths
-from tests.nix.projects import Workshop, evaluate
+from tests.support.nix_projects import Workshop, evaluate
 
 
 def built(workshop: Workshop, project: Path, platform: str = "linux/amd64", attribute: str = "oci") -> Path:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.actions.libraries import find_lacking_libraries
-from pycomfy.flow.lock.model import Root
-from pycomfy.outside.home import Home, find_home
-from pycomfy.outside.nix.settings import NixSettings
-from tests.flow.scan.elves import make_elf
-from tests.nix.projects import Workshop
+from pycomfy.adapters.io.paths import Home, find_home
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.core.lockfile.schema import Root
+from pycomfy.services.build.missing_libraries import find_lacking_libraries
+from tests.adapters.debian.test_rootfs import Remarks
 from tests.nix.test_image import built
-from tests.outside.test_debian import Remarks
+from tests.support.elf_files import make_elf
+from tests.support.nix_projects import Workshop
 
 
 def test_a_missing_library_is_named_with_wheel_file_and_package(workshop: Workshop, root: Root, tmp_path: Path) -> None:

@@ -4,15 +4,15 @@ import json
 import subprocess
 from pathlib import Path
 
-from pycomfy.actions.show import show
-from pycomfy.flow.lock.model import Root
-from pycomfy.flow.project.emit import Content, project_files
-from pycomfy.outside.engine import read_layout
-from pycomfy.outside.home import Home
-from pycomfy.outside.library import Library, library_path
-from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.resources import read_toolkit
-from tests.nix.projects import WORKFLOW, Workshop
+from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.nix.resources import read_toolkit
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.core.lockfile.schema import Root
+from pycomfy.core.nix.project import Content, project_files
+from pycomfy.services.versions.show import show
+from tests.support.nix_projects import WORKFLOW, Workshop
 
 
 def nix_build(settings: NixSettings, flake: str, out: Path) -> Path:

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.actions.restore import RestoreRequest, restore_image
-from pycomfy.flow.archive.needs import list_wheels
-from pycomfy.flow.lock.model import Lock, Root, Wheel, render_lock
-from pycomfy.outside.archive import find_archive
-from pycomfy.outside.engine import read_layout
-from pycomfy.outside.home import Home
-from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import empty_store
+from pycomfy.adapters.archive.binary_cache import find_archive
+from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.store import empty_store
+from pycomfy.core.lockfile.schema import Lock, Root, Wheel, render_lock
+from pycomfy.core.nix.lock_outputs import list_wheels
 from pycomfy.progress import Silent
-from tests.nix.projects import WORKFLOW, Workshop
+from pycomfy.services.archive.restore import RestoreRequest, restore_image
 from tests.nix.test_image import names_in
-from tests.outside.package_index import serve
+from tests.support.nix_projects import WORKFLOW, Workshop
+from tests.support.package_index import serve
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from pycomfy.adapters.nix.internal_json import LogReader, error_of
 from pycomfy.errors import NoSpace
-from pycomfy.outside.nix.log import LogReader, error_of
 
 
 def line(**data: object) -> str:

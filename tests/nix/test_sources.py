@@ -4,17 +4,17 @@ import hashlib
 import tarfile
 from pathlib import Path
 
-from pycomfy.actions.realise import Project, host_platform, realise
-from pycomfy.flow.archive.needs import list_needs
-from pycomfy.flow.lock.config import parse_config
-from pycomfy.flow.lock.model import GitSource, Pack, Root, UrlSource
-from pycomfy.outside.engine import read_layout
-from pycomfy.outside.nix.store import fixed_path, output_paths
-from pycomfy.outside.sources import pin_source
+from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.nix.store import fixed_path, output_paths
+from pycomfy.adapters.sources.pin import pin_source
+from pycomfy.core.lockfile.config import parse_config
+from pycomfy.core.lockfile.schema import GitSource, Pack, Root, UrlSource
+from pycomfy.core.nix.lock_outputs import list_needs
 from pycomfy.progress import Silent
-from tests.nix.homes import new_home
-from tests.nix.projects import Workshop
-from tests.outside.repositories import commit, git
+from pycomfy.services.realise import Project, host_platform, realise
+from tests.support.data_folders import new_home
+from tests.support.nix_projects import Workshop
+from tests.support.repositories import commit, git
 
 
 def test_an_image_has_the_patched_files_though_the_patch_is_only_in_the_lock(

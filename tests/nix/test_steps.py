@@ -5,11 +5,11 @@ import subprocess
 
 import pytest
 
+from pycomfy.adapters.containers.load import read_layout
+from pycomfy.core.lockfile.schema import Lock, Pack, Root, Step
 from pycomfy.errors import BuildFailed
-from pycomfy.flow.lock.model import Lock, Pack, Root, Step
-from pycomfy.outside.engine import read_layout
-from tests.nix.projects import Workshop
 from tests.nix.test_image import built, names_in
+from tests.support.nix_projects import Workshop
 
 INSTALL = """
 import json, os, sys, time

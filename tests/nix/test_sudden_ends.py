@@ -16,18 +16,19 @@ from typing import Any
 
 import pytest
 
-from pycomfy.actions import archive
-from pycomfy.actions.log import log
-from pycomfy.flow.lock.model import Root
-from pycomfy.outside.archive import check_archive, find_archive
-from pycomfy.outside.library import Library, library_path
-from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.scratch import remove_folder
-from pycomfy.outside.store import Store, database_path
+from pycomfy.adapters.archive.binary_cache import find_archive
+from pycomfy.adapters.archive.integrity import check_archive
+from pycomfy.adapters.database.database import Store, database_path
+from pycomfy.adapters.io.temp_dirs import remove_folder
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.core.lockfile.schema import Root
 from pycomfy.progress import Silent
-from tests.nix.machines import Machine, timed, write_project
-from tests.nix.projects import Workshop
+from pycomfy.services.archive import archive
+from pycomfy.services.versions.log import log
 from tests.nix.test_archive import make_lock
+from tests.support.machines import Machine, timed, write_project
+from tests.support.nix_projects import Workshop
 
 pytestmark = [
     pytest.mark.story,

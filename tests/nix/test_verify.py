@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from pycomfy.actions.index import layout_link
-from pycomfy.actions.stored import find_stored, list_built
-from pycomfy.actions.verify import VerifyRequest, verify
+from pycomfy.adapters.archive.binary_cache import find_archive
+from pycomfy.adapters.containers.load import LayoutImage, read_layout
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.core.lockfile.schema import Root
 from pycomfy.errors import HashMismatch
-from pycomfy.flow.lock.model import Root
-from pycomfy.outside.archive import find_archive
-from pycomfy.outside.engine import LayoutImage, read_layout
-from pycomfy.outside.home import Home
-from pycomfy.outside.library import Library, library_path
-from pycomfy.outside.nix.settings import NixSettings
 from pycomfy.progress import Silent
-from tests.nix.homes import Built, build_version, new_home
-from tests.nix.projects import Workshop
+from pycomfy.services.archive.verify import VerifyRequest, verify
+from pycomfy.services.versions.indexing import layout_link
+from pycomfy.services.versions.recorded_version import find_stored, list_built
 from tests.nix.test_archive import make_lock
+from tests.support.data_folders import Built, build_version, new_home
+from tests.support.nix_projects import Workshop
 
 
 @pytest.fixture

@@ -11,22 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.actions.restore import RestoreRequest, restore_image
+from pycomfy.adapters.archive.binary_cache import find_archive
+from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.nix.build import Target, build
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.store import empty_store, output_paths
+from pycomfy.adapters.python.nix_build import build_recipe
+from pycomfy.core.lockfile.schema import Built, GitSource, Lock, Root, UrlSource, Wheel
+from pycomfy.core.nix.lock_outputs import list_needs
+from pycomfy.core.nix.narinfo import narinfo_name
+from pycomfy.core.python.build_recipe import Recipe
 from pycomfy.errors import BuildFailed
-from pycomfy.flow.archive.narinfo import narinfo_name
-from pycomfy.flow.archive.needs import list_needs
-from pycomfy.flow.lock.building import Recipe
-from pycomfy.flow.lock.model import Built, GitSource, Lock, Root, UrlSource, Wheel
-from pycomfy.outside.archive import find_archive
-from pycomfy.outside.engine import read_layout
-from pycomfy.outside.home import Home
-from pycomfy.outside.nix.build import Target, build
-from pycomfy.outside.nix.recipe import build_recipe
-from pycomfy.outside.nix.settings import NixSettings
-from pycomfy.outside.nix.store import empty_store, output_paths
 from pycomfy.progress import Silent
-from tests.nix.homes import build_version, new_home
-from tests.nix.projects import Workshop
+from pycomfy.services.archive.restore import RestoreRequest, restore_image
+from tests.support.data_folders import build_version, new_home
+from tests.support.nix_projects import Workshop
 
 # A build backend of its own: a wheel whose module says what the build could see of the world.
 BACKEND = """

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from pycomfy.adapters.containers.engine import Engine, find_engine
 from pycomfy.errors import MissingTool
-from pycomfy.outside.engine import Engine, find_engine
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,17 +14,18 @@ import pytest
 from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
+from pycomfy.adapters.io import download
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.nix import nar_writer
+from pycomfy.adapters.python.resolver import pin_wheel
+from pycomfy.adapters.python.venv import find_python
+from pycomfy.adapters.sources.pin import place_tree
+from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Source, parse_lock
+from pycomfy.core.python.wheel_selection import Target
 from pycomfy.errors import NotFound, Unreachable
-from pycomfy.flow.lock.model import GitSource, Lock, PathSource, Source, parse_lock
-from pycomfy.flow.lock.wheels import Target
-from pycomfy.outside import download, nar
-from pycomfy.outside.home import Home
-from pycomfy.outside.python.uv import pin_wheel
-from pycomfy.outside.python.venv import find_python
-from pycomfy.outside.sources import place_tree
-from tests.outside.installation.installations import booby_trap, clone, listing
-from tests.outside.repositories import commit, git
 from tests.stories.conftest import ROOT
+from tests.support.installations import booby_trap, clone, listing
+from tests.support.repositories import commit, git
 
 pytestmark = pytest.mark.story
 
@@ -124,7 +125,7 @@ def test_the_lock_is_what_git_the_files_and_python_say(root: Path, tmp_path: Pat
     for name in ("custom_nodes/single", "custom_nodes/zipped"):
         source = sources[name]
         assert isinstance(source, PathSource)
-        assert nar.hash_path(tmp_path / "out" / source.path) == source.tree
+        assert nar_writer.hash_path(tmp_path / "out" / source.path) == source.tree
     wheels = {w.name: w.version for w in lock.platforms["linux/amd64"].wheels}
     assert {name: wheels.get(canonicalize_name(name)) for name in installed} == installed
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pycomfy.outside import process
-from pycomfy.outside.engine import Engine
+from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.io import process
 from tests.stories.conftest import ROOT, Demo
 
 pytestmark = pytest.mark.story

@@ -12,15 +12,18 @@ from typing import Any
 
 import pytest
 
-from pycomfy.actions.arguments import Arguments
-from pycomfy.actions.run import RunOptions, RunRequest, RunResult, run_image
-from pycomfy.actions.run import run as run_version
+from pycomfy.adapters.containers.arguments import ContainerSpec
+from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.job_protocol import JobRequest
+from pycomfy.adapters.containers.load import LayoutImage, load, read_layout
+from pycomfy.adapters.containers.process import run_container
+from pycomfy.adapters.io.paths import Home
 from pycomfy.errors import RunFailed
-from pycomfy.outside.engine import ContainerSpec, Engine, LayoutImage, load, read_layout, run_container
-from pycomfy.outside.home import Home
-from pycomfy.outside.job import JobRequest
 from pycomfy.progress import Silent
-from tests.actions.places import make_files, make_home, record_layout
+from pycomfy.services.run.inputs import Arguments
+from pycomfy.services.run.run import RunOptions, RunRequest, RunResult, run_image
+from pycomfy.services.run.run import run as run_version
+from tests.support.service_projects import make_files, make_home, record_layout
 
 pytestmark = pytest.mark.story
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from pycomfy.actions import archive as archive_action
-from pycomfy.actions import transfer
-from pycomfy.flow.lock.model import Root
-from pycomfy.outside.archive import find_archive
-from pycomfy.outside.nix.settings import NixSettings
+from pycomfy.adapters.archive.binary_cache import find_archive
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.core.lockfile.schema import Root
 from pycomfy.progress import Silent
+from pycomfy.services.archive import archive as archive_action
+from pycomfy.services.archive import sync
 from tests.nix.conftest import root, settings, workshop
-from tests.nix.homes import build_version, new_home
-from tests.nix.projects import Workshop
 from tests.nix.test_archive import make_lock
+from tests.support.data_folders import build_version, new_home
+from tests.support.nix_projects import Workshop
 
 __all__ = ["root", "settings", "workshop"]
 
@@ -73,11 +73,11 @@ def server() -> Iterator[str]:
 def there_and_back(url: str, workshop: Workshop, root: Root, folder: Path) -> None:
     home = new_home(folder)
     build_version(workshop, make_lock(workshop, root, "in a bucket"), home)
-    pushed = transfer.push(url, home, workshop.settings, Silent())
+    pushed = sync.push(url, home, workshop.settings, Silent())
     assert pushed.moved == pushed.paths == len(find_archive(home).narinfos())
     for path in (*find_archive(home).narinfos(), *find_archive(home).nars()):
         path.unlink()
-    pulled = transfer.pull(url, home, workshop.settings, Silent())
+    pulled = sync.pull(url, home, workshop.settings, Silent())
     assert (pulled.moved, pulled.absent) == (pushed.paths, ())
     assert archive_action.verify_archive(home, workshop.settings, Silent()).damage == ()
 

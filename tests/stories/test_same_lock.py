@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.outside.repositories import commit
+from tests.support.repositories import commit
 
 pytestmark = pytest.mark.story
 

@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from pycomfy.outside import process
-from pycomfy.outside.engine import Engine
-from tests.outside.repositories import git
+from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.io import process
 from tests.stories.conftest import ROOT
-from tests.stories.forge import CAPTION, GITHUB, SKY, make_forge, served
+from tests.support.forge import CAPTION, GITHUB, SKY, make_forge, served
+from tests.support.repositories import git
 
 pytestmark = pytest.mark.story
 

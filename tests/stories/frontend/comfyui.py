@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx
 
-from pycomfy.outside import process
-from pycomfy.outside.engine import ContainerSpec, Engine
-from pycomfy.outside.engine.spec import give_to, plan_run, plan_user
+from pycomfy.adapters.containers.arguments import ContainerSpec, give_to, plan_run, plan_user
+from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.io import process
 
 PORT = 8188
 CUSTOM_NODES = "/opt/ComfyUI/custom_nodes"

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from pycomfy.flow.prompt.spec import Definitions
-from pycomfy.outside.engine import Engine, load, read_layout
+from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.load import load, read_layout
+from pycomfy.core.prompt.node_definitions import Definitions
 from tests.stories.frontend.chromium import Page, browsing, find_chromium
 from tests.stories.frontend.comfyui import ComfyUI, serving
 

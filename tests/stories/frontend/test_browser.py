@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from pycomfy.flow.prompt.convert import Prompt, try_convert
-from pycomfy.flow.prompt.spec import Definitions
-from pycomfy.flow.prompt.text import Moment, expand_texts
-from pycomfy.flow.workflow.model import Workflow
-from pycomfy.flow.workflow.parse import parse_workflow
-from tests.flow.prompt.build import Json
-from tests.flow.prompt.compare import comparable
+from pycomfy.core.prompt.convert import Prompt, try_convert
+from pycomfy.core.prompt.node_definitions import Definitions
+from pycomfy.core.prompt.text_expansion import Moment, expand_texts
+from pycomfy.core.workflow.model import Workflow
+from pycomfy.core.workflow.parse import parse_workflow
 from tests.stories.frontend.cases.graphs import GRAPHS, LOST
 from tests.stories.frontend.cases.pieces import drawn
 from tests.stories.frontend.cases.texts import TEXTS
 from tests.stories.frontend.chromium import Page
+from tests.support.graphs import Json
+from tests.support.prompt_comparison import comparable
 
 pytestmark = pytest.mark.story
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from pycomfy.flow.needs.catalogue import class_types, is_node_source
-from pycomfy.flow.needs.find import find_needs
-from pycomfy.flow.prompt.convert import Prompt, try_convert
-from pycomfy.flow.prompt.spec import Definitions
-from pycomfy.flow.workflow.model import Workflow
-from pycomfy.flow.workflow.parse import parse_workflow
+from pycomfy.core.analysis.node_types import class_types, is_node_source
+from pycomfy.core.prompt.convert import Prompt, try_convert
+from pycomfy.core.prompt.node_definitions import Definitions
+from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.workflow.model import Workflow
+from pycomfy.core.workflow.parse import parse_workflow
 from tests.stories.frontend.comfyui import ComfyUI
 
 pytestmark = pytest.mark.story

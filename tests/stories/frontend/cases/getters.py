@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.flow.prompt.build import Json, linked, node, ui
 from tests.stories.frontend.cases.groups import group_twice
 from tests.stories.frontend.cases.pieces import blur, hosted, photo, save, soft
+from tests.support.graphs import Json, linked, node, ui
 
 
 def setter(id_: int, name: str, link: int | None, **more: Any) -> Json:

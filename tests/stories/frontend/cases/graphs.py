@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from tests.flow.prompt.build import Json, linked, node, ui, widget
 from tests.stories.frontend.cases.getters import GETTERS
 from tests.stories.frontend.cases.groups import GROUPS
 from tests.stories.frontend.cases.pieces import photo, primitive, promoted, save
+from tests.support.graphs import Json, linked, node, ui, widget
 
 
 def rerouted() -> Json:

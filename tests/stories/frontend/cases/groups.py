@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.flow.prompt.build import Json, linked, node, ui, widget
 from tests.stories.frontend.cases.pieces import photo, primitive, save, show
+from tests.support.graphs import Json, linked, node, ui, widget
 
 
 def inside(index: int, type_: str, *inputs: Json, values: Sequence[object], outputs: list[str], **more: Any) -> Json:

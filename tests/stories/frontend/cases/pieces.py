@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
-from tests.flow.prompt.build import Json, linked, node, slot, subgraph, ui, widget
+from tests.support.graphs import Json, linked, node, slot, subgraph, ui, widget
 
 
 def drawn(workflow: Json) -> Json:

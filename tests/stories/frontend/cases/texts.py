@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from tests.flow.prompt.build import Json, linked, node, slot, subgraph, ui, widget
 from tests.stories.frontend.cases.pieces import UUID, photo, primitive, promoted, save
+from tests.support.graphs import Json, linked, node, slot, subgraph, ui, widget
 
 
 def said(text: str, *more: Json, links: Sequence[Sequence[object]] = ()) -> Json:

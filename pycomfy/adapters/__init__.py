@@ -1,0 +1,1 @@
+"""Perform all input and output: a package for each thing outside of this process."""

@@ -1,0 +1,1 @@
+"""Keep every source of every version in a Nix binary cache."""

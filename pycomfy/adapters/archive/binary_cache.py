@@ -1,0 +1,260 @@
+"""The archive: a folder that is a Nix binary cache, holding every source of every version. Nix reads it without us.
+
+A path is there once its `.narinfo` is, which is written last; each file is written beside and then put in its place.
+So it can be read after a crash at any point, and who fills it again only adds what is missing.
+"""
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, write_file
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.temp_dirs import remove_unused, scratch_folder
+from pycomfy.adapters.nix.nar_reader import Digest, Hasher, unpack_nar
+from pycomfy.adapters.nix.nar_writer import write_nar
+from pycomfy.core.nix.narinfo import CACHE_INFO, LIMIT, NarInfo, narinfo_name, parse_narinfo
+from pycomfy.core.nix.store_path import FixedOutput
+from pycomfy.errors import HashMismatch, NotFound
+
+_LOCK = ".lock"
+_TEMPORARY = ".part-"
+_INFO = "nix-cache-info"
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a clean-up removed: store paths, and bytes of all files."""
+
+    paths: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The binary cache in `folder`, which is made when something is put there."""
+
+    folder: Path
+    _nars: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_nars", self.folder / "nar")
+
+    # — what is there —
+
+    def find(self, output: FixedOutput) -> NarInfo | None:
+        """How `output` lies here; None if it is not here, or its NAR is not whole by its size.
+
+        Raises `HashMismatch` for a `.narinfo` that was changed.
+        """
+        try:
+            with (self.folder / narinfo_name(output.path)).open("rb") as f:
+                info = parse_narinfo(f.read(LIMIT + 1), output)
+        except FileNotFoundError:
+            return None
+        except ValueError as e:
+            raise self._damaged(output, f"its .narinfo was changed ({e})") from e
+        try:
+            there = (self.folder / info.nar_name).stat().st_size == info.nar_size
+        except FileNotFoundError:
+            return None
+        return info if there else None
+
+    def has(self, output: FixedOutput) -> bool:
+        """Whether it is here, and not damaged so that its size or its `.narinfo` shows it."""
+        return self._find_or_none(output) is not None
+
+    def size_of(self, output: FixedOutput) -> int:
+        """Bytes of its NAR, 0 if it is not here."""
+        info = self._find_or_none(output)
+        return 0 if info is None else info.nar_size
+
+    def check_info(self) -> None:
+        """Raises `HashMismatch` unless `nix-cache-info`, which tells Nix what this is, is as it was written."""
+        if not self.has_info and self.narinfos():
+            raise self._damage("archive", f"{_INFO} was changed, or is missing")
+
+    @property
+    def has_info(self) -> bool:
+        """Whether `nix-cache-info` is there, and as it was written."""
+        path = self.folder / _INFO
+        return path.is_file() and path.read_bytes() == CACHE_INFO
+
+    def nar_of(self, info: NarInfo) -> Path:
+        return self.folder / info.nar_name
+
+    def narinfos(self) -> list[Path]:
+        """Every `.narinfo`, sorted."""
+        return sorted(self.folder.glob("*.narinfo"))
+
+    def nars(self) -> list[Path]:
+        """Every NAR, sorted."""
+        return sorted(self._nars.glob("*.nar"))
+
+    def leftovers(self) -> list[Path]:
+        """What a crash left: temporary files, and folders in which something was prepared."""
+        hidden = [*self.folder.glob(".*"), *self._nars.glob(".*")]
+        return sorted(path for path in hidden if path.name != _LOCK)
+
+    def size(self) -> int:
+        """Bytes of every NAR."""
+        return sum(path.stat().st_size for path in self.nars())
+
+    # — putting in and taking out —
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """One writer at a time: whoever waited then finds what the others put in."""
+        with full_disk_is_an_error(self.folder):
+            self._nars.mkdir(parents=True, exist_ok=True)
+            file = (self.folder / _LOCK).open("w")
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def add(self, output: FixedOutput, place: Path, advance: Callable[[int], object]) -> bool:
+        """Put in `output`, whose file or tree is `place`; whether it was missing. Tells how many bytes were read.
+
+        Raises `HashMismatch` if `place` is not what `output` promises; then nothing was put in.
+        """
+        with self.lock(), full_disk_is_an_error(self.folder):
+            if self.has(output):
+                return False
+            with self._temporary() as temporary:
+                hasher = Hasher()
+                with temporary.open("wb") as out:
+
+                    def write(piece: bytes | memoryview) -> None:
+                        out.write(piece)
+                        hasher.update(piece)
+                        advance(len(piece))
+
+                    write_nar(place, write)
+                    _sync(out.fileno())
+                self._put(output, temporary, hasher.digest(), str(place))
+        return True
+
+    def adopt(self, output: FixedOutput, nar: Path, digest: Digest) -> None:
+        """Move in the file `nar`, of the same disk, whose bytes are `digest`. For a caller that has the lock."""
+        with full_disk_is_an_error(self.folder):
+            if self.has(output):
+                nar.unlink()
+            else:
+                self._put(output, nar, digest, str(nar))
+
+    def take(self, output: FixedOutput, to: Path) -> None:
+        """Unpack `output` to `to`, which must not exist. Raises `NotFound`, or `HashMismatch` for damage; then nothing
+        is left of `to`."""
+        info = self.find(output)
+        if info is None:
+            raise NotFound(f"{output.name} is not in the archive", where=str(self.folder), fix="pycomfy archive status")
+        with full_disk_is_an_error(to), tempfile.TemporaryDirectory(dir=to.parent, prefix=_TEMPORARY) as folder:
+            place = Path(folder, "x")
+            with self.nar_of(info).open("rb") as f:
+                try:
+                    found = unpack_nar(f, place)
+                except HashMismatch as e:
+                    raise self._damaged(output, e.what) from e
+            if found.sha256 != info.nar_sha256 or not found.holds(output):
+                raise self._damaged(output, f"{info.nar_name} was changed")
+            place.rename(to)
+
+    @contextlib.contextmanager
+    def workplace(self) -> Iterator[Path]:
+        """A folder on the archive's disk to prepare files for `adopt` in; it is removed in the end."""
+        with full_disk_is_an_error(self.folder):
+            self._nars.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(self.folder, _TEMPORARY) as folder:
+            yield folder
+
+    def remove_others(self, keep: Iterable[FixedOutput], *, dry: bool = False) -> Removed:
+        """Remove everything but `keep`, and what crashes left; with `dry` only count. For a caller that has the lock.
+
+        Damaged entries go too, whoever needs them: they are of no use, and would be in the way of a whole one.
+        """
+        infos = [info for output in keep if (info := self._find_or_none(output)) is not None]
+        narinfos = {info.file_name for info in infos}
+        nars = {info.nar_name for info in infos}
+        first = [path for path in self.narinfos() if path.name not in narinfos]
+        then = [path for path in self.nars() if f"nar/{path.name}" not in nars]
+        size = sum(path.stat().st_size for path in (*first, *then))
+        for path in () if dry else (*first, *then):
+            path.unlink(missing_ok=True)
+        for path in () if dry else self.leftovers():
+            remove_unused(path)
+        return Removed(len(first), size)
+
+    def remove_files(self, names: Iterable[str]) -> None:
+        """Remove these files, damaged ones; what they belong to is then absent. They are relative to the archive."""
+        with self.lock():
+            for name in names:
+                (self.folder / name).unlink(missing_ok=True)
+            self._write_info()
+
+    def _put(self, output: FixedOutput, nar: Path, digest: Digest, where: str) -> None:
+        if not digest.holds(output):
+            raise HashMismatch(
+                f"{output.name} is not what the lock says, so it was not archived",
+                where=where,
+                fix="the disk changed it: `nix-store --verify --check-contents --repair`",
+            )
+        info = NarInfo(output, digest.sha256, digest.size)
+        self._write_info()
+        nar.chmod(0o444)
+        nar.replace(self.folder / info.nar_name)
+        _sync_folder(self._nars)
+        write_file(self.folder / info.file_name, info.render())
+
+    def _write_info(self) -> None:
+        if not self.has_info:
+            write_file(self.folder / _INFO, CACHE_INFO)
+
+    def _find_or_none(self, output: FixedOutput) -> NarInfo | None:
+        try:
+            return self.find(output)
+        except HashMismatch:
+            return None
+
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        """A file beside the NARs, for who has the lock. So whatever is there already is left of a sudden end."""
+        for old in self._nars.glob(f"{_TEMPORARY}*"):
+            old.unlink(missing_ok=True)
+        fd, name = tempfile.mkstemp(dir=self._nars, prefix=_TEMPORARY)
+        os.close(fd)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def _damaged(self, output: FixedOutput, what: str) -> HashMismatch:
+        return self._damage(f"archive's {output.name}", what)
+
+    def _damage(self, whose: str, what: str) -> HashMismatch:
+        return HashMismatch(
+            f"the {whose} is damaged: {what}",
+            where=str(self.folder),
+            fix="`pycomfy archive verify --repair` puts it right from this machine's store, "
+            "`pycomfy archive pull URL` from another archive",
+        )
+
+
+def find_archive(home: Home) -> Archive:
+    """The archive in the data folder."""
+    return Archive(home.data / "archive")
+
+
+def _sync(fd: int) -> None:
+    os.fsync(fd)
+
+
+def _sync_folder(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,77 @@
+"""Reading every byte of an archive: what was changed, cut short or lost is named by its file."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from pycomfy.adapters.archive.binary_cache import Archive
+from pycomfy.adapters.io.cancellation import stoppable
+from pycomfy.adapters.nix.nar_reader import Digest, read_digest
+from pycomfy.core.nix.narinfo import LIMIT, NarInfo, nar_name
+
+JOBS = 4
+
+
+@dataclass(frozen=True)
+class Damage:
+    """`file` is relative to the archive, `path` the store path it belongs to ("" if that cannot be told)."""
+
+    file: str
+    path: str
+    what: str
+
+
+class _Stopped(Exception):
+    """The user wants to leave; never seen outside this module."""
+
+
+def check_archive(archive: Archive, advance: Callable[[int], object]) -> list[Damage]:
+    """All damage, in the order of file names; every NAR is read, and its bytes compared with what its store path
+    promises. Tells how many bytes were read."""
+    stopped: list[bool] = []
+
+    def step(amount: int) -> None:
+        if stopped:
+            raise _Stopped
+        advance(amount)
+
+    nars = archive.nars()
+    with ThreadPoolExecutor(JOBS) as pool, stoppable(lambda: stopped.append(True)):
+        try:
+            read = pool.map(lambda path: read_digest(path, step), nars)
+            digests = {f"nar/{path.name}": digest for path, digest in zip(nars, read, strict=True)}
+        except BaseException:
+            stopped.append(True)
+            raise
+    damage = [d for path in archive.narinfos() if (d := check_entry(path, digests)) is not None]
+    named = {d.file for d in damage}
+    damage += [
+        Damage(nar, "", "it was changed, and nothing refers to it")
+        for nar, digest in digests.items()
+        if nar != nar_name(digest.sha256) and nar not in named
+    ]
+    info = archive.folder / "nix-cache-info"
+    if (digests or archive.narinfos()) and not archive.has_info:
+        damage.append(Damage(info.name, "", "it is missing" if not info.is_file() else "it was changed"))
+    return damage
+
+
+def check_entry(narinfo: Path, digests: Mapping[str, Digest]) -> Damage | None:
+    """What is wrong with an entry, `digests` being those of all NARs, by their path below the archive."""
+    with narinfo.open("rb") as f:
+        data = f.read(LIMIT + 1)
+    fields = dict(line.partition(": ")[::2] for line in data.decode("ascii", "replace").splitlines())
+    path, nar = fields.get("StorePath", ""), fields.get("URL", "")
+    digest = digests.get(nar)
+    if digest is None:
+        return Damage(narinfo.name, path, f"its NAR is missing: {nar[:100]!r}")
+    if nar_name(digest.sha256) != nar:
+        return Damage(nar, path, f"it was changed: SHA-256 {digest.sha256.hex()}")
+    try:
+        output = digest.output_of(path)
+    except ValueError:
+        output = None
+    if output is None or (info := NarInfo(output, digest.sha256, digest.size)).render() != data:
+        return Damage(narinfo.name, path, "it was changed")
+    return None if info.file_name == narinfo.name else Damage(narinfo.name, path, "it belongs to another path")

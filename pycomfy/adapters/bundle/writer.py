@@ -1,0 +1,86 @@
+"""Writing a bundle: equal contents give equal bytes."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import zstandard
+
+from pycomfy.adapters.bundle.ustar import BLOCK, make_header
+from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
+from pycomfy.core.bundle.manifest import MANIFEST, FileEntry
+from pycomfy.errors import BadInput, HashMismatch
+
+_LEVEL = 3  # nearly all of it is compressed already
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Content:
+    """An entry: its path in the bundle, what it must be, and its bytes, or the file that has them."""
+
+    path: str
+    entry: FileEntry
+    source: bytes | Path
+
+
+def write_bundle(to: Path, manifest: bytes, contents: Sequence[Content], advance: Callable[[int], object]) -> int:
+    """Write the bundle to the file `to`, in one step; its size. Tells how many bytes were read.
+
+    Raises `HashMismatch` for a file that is not what its entry says, `NoSpace`; then nothing is left.
+    """
+    with full_disk_is_an_error(to):
+        if to.exists() and not to.is_file():
+            raise BadInput("it is no file that could be replaced", where=str(to), fix="give the path of a file")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        fd, temporary = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name[:100]}.")
+        try:
+            with os.fdopen(fd, "wb") as file:
+                # One thread more or less does not change a bit: the number of jobs is not in the result.
+                compressor = zstandard.ZstdCompressor(level=_LEVEL, threads=max(1, os.cpu_count() or 1))
+                with compressor.stream_writer(file, closefd=False) as out:
+                    _write_tar(out, manifest, contents, advance)
+                file.flush()
+                os.fsync(file.fileno())
+                size = file.tell()
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(temporary).chmod(0o666 & ~umask)
+            Path(temporary).replace(to)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    return size
+
+
+def _write_tar(out: Any, manifest: bytes, contents: Sequence[Content], advance: Callable[[int], object]) -> None:
+    first = Content(MANIFEST, FileEntry(sha256=hashlib.sha256(manifest).hexdigest(), size=len(manifest)), manifest)
+    for content in (first, *contents):
+        out.write(make_header(content.path, content.entry.size))
+        digest, size = hashlib.sha256(), 0
+        for piece in _pieces(content.source):
+            out.write(piece)
+            digest.update(piece)
+            size += len(piece)
+            advance(len(piece))
+        if (digest.hexdigest(), size) != (content.entry.sha256, content.entry.size):
+            fix = "`pycomfy archive verify` names all damage"
+            raise HashMismatch(f"{content.path} is not what it should be", where=str(content.source)[:300], fix=fix)
+        out.write(bytes(-size % BLOCK))
+    out.write(bytes(2 * BLOCK))
+
+
+def _pieces(source: bytes | Path) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        yield source
+        return
+    with source.open("rb") as file:
+        yield from _read(file)
+
+
+def _read(file: IO[bytes]) -> Iterator[bytes]:
+    while piece := file.read(_CHUNK):
+        yield piece

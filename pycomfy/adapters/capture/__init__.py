@@ -1,0 +1,1 @@
+"""Read a ComfyUI that somebody installed, without starting or changing anything of it."""

@@ -1,0 +1,1 @@
+"""Keep the catalog of node packs, and ask the Comfy registry."""

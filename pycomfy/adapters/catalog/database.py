@@ -1,0 +1,196 @@
+"""The catalogue on this machine: which node pack has which node types, in a SQLite file that `update` makes anew."""
+
+import contextlib
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pycomfy.adapters.io.paths import Home
+from pycomfy.core.catalog.match import Claims, rank
+from pycomfy.core.catalog.model import Listing
+from pycomfy.core.catalog.name_patterns import parse_pattern
+from pycomfy.core.catalog.repository_url import find_place, has_words
+from pycomfy.core.models.manager_list import ListedModel, choose_model
+from pycomfy.errors import BadInput, NotFound
+
+LAYOUT = 1
+"""Raised when the tables change; a file of another layout is made anew by the next update."""
+
+_MOST_VARIABLES = 500
+
+_FIX = "pycomfy catalog update"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the lists came from: a wheel (`hash` is its SHA-256), or a repository (`hash` is the commit)."""
+
+    kind: str
+    name: str
+    url: str
+    hash: str
+    fetched_at: str
+
+
+def catalogue_path(home: Home) -> Path:
+    return home.data / "catalog.db"
+
+
+class Catalogue:
+    """The catalogue, opened for reading. Use it as a context manager, in one thread.
+
+    Raises `NotFound` if there is none yet, `BadInput` for a file that is none.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.path = catalogue_path(home)
+        if not self.path.is_file():
+            raise NotFound("there is no catalogue of node packs yet", where=str(self.path), fix=_FIX)
+        self._connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
+        self._connection.row_factory = sqlite3.Row
+        self._packs: dict[int, Listing] = {}
+        try:
+            with self._translated():
+                layout = self._all("PRAGMA user_version")[0][0]
+                if layout != LAYOUT:
+                    raise BadInput("the catalogue is of another pycomfy", where=str(self.path), fix=_FIX)
+                self._patterns = tuple(
+                    (pattern, row["id"])
+                    for row in self._all("SELECT id, pattern FROM packs WHERE pattern IS NOT NULL ORDER BY id")
+                    if (pattern := parse_pattern(row["pattern"])) is not None
+                )
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def origins(self) -> tuple[Origin, ...]:
+        """Where its lists came from, the Manager's first."""
+        with self._translated():
+            rows = self._all("SELECT kind, name, url, hash, fetched_at FROM origins ORDER BY rowid")
+        return tuple(Origin(**dict(row)) for row in rows)
+
+    def claims(self, types: Iterable[str]) -> dict[str, Claims]:
+        """Who says that each type is theirs; every type is in the answer."""
+        wanted = list(dict.fromkeys(types))
+        rows: dict[str, list[sqlite3.Row]] = {t: [] for t in wanted}
+        since: dict[str, str] = {}
+        with self._translated():
+            dated = self._has("since")
+            for part in _parts(wanted):
+                marks = ",".join("?" * len(part))
+                query = f"SELECT * FROM types WHERE type IN ({marks}) ORDER BY type, pack"  # noqa: S608  (only marks)
+                for row in self._all(query, *part):
+                    rows[row["type"]].append(row)
+                if dated:
+                    query = f"SELECT type, version FROM since WHERE type IN ({marks})"  # noqa: S608  (only marks)
+                    since.update((row["type"], row["version"]) for row in self._all(query, *part))
+            matched = {t: [pack for pattern, pack in self._patterns if pattern.matches(t)] for t in wanted}
+            self._load({r["pack"] for found in rows.values() for r in found} | {p for m in matched.values() for p in m})
+        return {
+            t: Claims(
+                owners=tuple(self._packs[r["pack"]] for r in rows[t] if r["lists"]),
+                preempting=tuple(self._packs[r["pack"]] for r in rows[t] if r["preempts"]),
+                patterns=tuple(self._packs[pack] for pack in matched[t]),
+                since=since.get(t),
+            )
+            for t in wanted
+        }
+
+    def find(self, reference: str) -> Listing | None:
+        """The pack that an address, `owner/name` or a registry id names."""
+        place = find_place(reference)
+        with self._translated():
+            if place is not None:
+                found = self._all("SELECT pack AS id FROM identities WHERE identity = ?", place.identity)
+            else:
+                found = self._all("SELECT id FROM packs WHERE registry_id = ?", reference.lower())
+            if len(found) != 1:
+                return None
+            self._load({found[0]["id"]})
+        return self._packs[found[0]["id"]]
+
+    def search(self, text: str, limit: int = 20) -> list[Listing]:
+        """Packs whose title, author, description, address or types have all the words; those that list a type of that
+        very name first, then the best known of those that fit well.
+
+        `helper` finds VideoHelperSuite too, which is one word to the full-text index.
+        """
+        words = [f'"{word}"*' for word in text.replace('"', " ").split()[:20]]
+        if not words:
+            return []
+        with self._translated():
+            exact = self._all("SELECT pack AS id FROM types WHERE type = ? AND lists ORDER BY pack", text.strip())
+            found = self._all(
+                # A word of the title weighs more than one among a thousand types.
+                "SELECT rowid AS id, bm25(packs_fts, 10.0, 5.0, 2.0, 5.0, 1.0) AS rank FROM packs_fts"
+                " WHERE packs_fts MATCH ? ORDER BY rank, rowid LIMIT 200",
+                " ".join(words),
+            )
+            names = self._all("SELECT id, title || ' ' || url AS name FROM packs ORDER BY id")
+            named = [row["id"] for row in names if has_words(row["name"], text.split())]
+            self._load({*(row["id"] for row in (*exact, *found)), *named})
+        fits = {row["id"]: float(row["rank"]) for row in found}
+        fits |= dict.fromkeys(named, min(fits.values(), default=0.0))
+        packs = {number: self._packs[number] for number in fits}
+        fit = {number: fits[number] - math.log1p(pack.stars or 0) / 5 for number, pack in packs.items()}
+        best = [
+            *rank([self._packs[row["id"]] for row in exact]),
+            *(packs[i] for i in sorted(packs, key=fit.__getitem__)),
+        ]
+        return list({pack.identity: pack for pack in best}.values())[:limit]
+
+    def find_model(self, folder: str, name: str) -> str | None:
+        """Where the model `name` of that folder can be fetched, if the list has one alone that is meant."""
+        with self._translated():
+            if not self._has("models"):
+                return None
+            rows = self._all("SELECT folder, name, url FROM models WHERE file = ?", name.rsplit("/", 1)[-1].lower())
+        return choose_model([ListedModel(**dict(row)) for row in rows], folder, name)
+
+    def _has(self, table: str) -> bool:
+        """Whether there is the table: a catalogue that was made before it came lacks it."""
+        return bool(self._all("SELECT 1 FROM sqlite_master WHERE name = ?", table))
+
+    def _load(self, ids: set[int]) -> None:
+        for part in _parts(sorted(ids - self._packs.keys())):
+            marks = ",".join("?" * len(part))
+            for row in self._all(f"SELECT * FROM packs WHERE id IN ({marks})", *part):  # noqa: S608  (only marks)
+                self._packs[row["id"]] = _listing(row)
+
+    def _all(self, query: str, *values: object) -> list[sqlite3.Row]:
+        return self._connection.execute(query, values).fetchall()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.DatabaseError, ValueError, LookupError, TypeError) as e:
+            raise BadInput(f"the catalogue cannot be read: {e}", where=str(self.path), fix=_FIX) from e
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _parts(items: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(items), _MOST_VARIABLES):
+        yield items[start : start + _MOST_VARIABLES]
+
+
+def _listing(row: sqlite3.Row) -> Listing:
+    values: dict[str, Any] = {key: row[key] for key in row.keys() if key != "id"}  # noqa: SIM118  (a Row's own)
+    for key in ("types", "preempts", "files", "aliases"):
+        values[key] = tuple(json.loads(values[key]))
+    return Listing(**{**values, "loose": bool(values["loose"])})

@@ -1,0 +1,91 @@
+"""The Comfy registry: which pack an id is, and which packs have a node type. Only asked, never told of an install."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from pycomfy.adapters.io import download
+from pycomfy.adapters.io.http_client import Refusal
+from pycomfy.core.catalog.model import Listing
+from pycomfy.core.catalog.repository_url import find_place
+from pycomfy.errors import PycomfyError
+
+ADDRESS = "https://api.comfy.org"
+MOST_BYTES = 8 << 20
+MOST_CANDIDATES = 20
+
+
+@dataclass
+class Registry:
+    """The registry at `address`. Once it did not answer it is not asked again; `remark` says why, for the user."""
+
+    address: str = ADDRESS
+    remark: str | None = None
+    _answers: dict[str, Any] = field(default_factory=dict)
+
+    def find(self, id_: str) -> Listing | None:
+        """The pack of a registry id; None if there is none, or nobody answers."""
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,199}", id_):
+            return None
+        return _listing(self._get(f"nodes/{quote(id_, safe='')}"))
+
+    def packs_with(self, type_: str) -> tuple[Listing, ...]:
+        """The packs whose newest version has exactly this node type: the search alone finds similar names too."""
+        found = self._get(f"nodes/search?limit={MOST_CANDIDATES}&comfy_node_search={quote(type_, safe='')}")
+        nodes = found.get("nodes") if isinstance(found, dict) else None
+        packs: dict[str, Listing] = {}
+        for node in nodes[:MOST_CANDIDATES] if isinstance(nodes, list) else ():
+            pack = _listing(node)
+            latest = node.get("latest_version") if isinstance(node, dict) else None
+            version = latest.get("version") if isinstance(latest, dict) else None
+            if pack is not None and isinstance(version, str) and self._has(pack.registry_id or "", version, type_):
+                packs[pack.identity] = pack
+        return tuple(packs.values())
+
+    def _has(self, id_: str, version: str, type_: str) -> bool:
+        path = f"nodes/{quote(id_, safe='')}/versions/{quote(version, safe='')}/comfy-nodes/{quote(type_, safe='')}"
+        found = self._get(path)
+        return isinstance(found, dict) and found.get("comfy_node_name") == type_
+
+    def _get(self, path: str) -> Any:
+        """The parsed answer; None for what is not there, or cannot be had."""
+        if self.remark is not None:
+            return None
+        if path not in self._answers:
+            try:
+                self._answers[path] = json.loads(download.read(f"{self.address}/{path}", limit=MOST_BYTES))
+            except PycomfyError as e:
+                if not (isinstance(e, Refusal) and e.status in (400, 404, 410)):
+                    self.remark = f"the Comfy registry could not be asked: {e.what}"
+                    return None
+                self._answers[path] = None
+            except (ValueError, RecursionError):
+                self.remark = f"the Comfy registry at {self.address} does not answer in JSON"
+                return None
+        return self._answers[path]
+
+
+def find_registry() -> Registry:
+    """The registry at `$PYCOMFY_REGISTRY`, such as a company's copy, or the public one."""
+    return Registry(os.environ.get("PYCOMFY_REGISTRY", ADDRESS).rstrip("/"))
+
+
+def _listing(node: object) -> Listing | None:
+    if not isinstance(node, Mapping):
+        return None
+    id_, url = node.get("id"), node.get("repository")
+    place = find_place(url) if isinstance(url, str) else None
+    if not isinstance(id_, str) or place is None or not place.url.startswith("https://"):
+        return None
+    name, stars = node.get("name"), node.get("github_stars")
+    return Listing(
+        place.identity,
+        place.url,
+        title=name[:200] if isinstance(name, str) and name.isprintable() else "",
+        registry_id=id_,
+        stars=stars if isinstance(stars, int) and stars >= 0 else None,
+    )

@@ -1,0 +1,168 @@
+"""Making the catalogue anew, from ComfyUI-Manager's lists, which are fetched and never shipped.
+
+They come from the newer main branch of its repository where that can be reached, else from the wheel on the Python
+index.
+"""
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pycomfy.adapters.catalog.database import LAYOUT, Origin, catalogue_path
+from pycomfy.adapters.catalog.fetch import (
+    DOCS,
+    REPOSITORY,
+    WHEEL,
+    lists_of_repository,
+    lists_of_wheel,
+    read_core_types,
+    read_templates,
+)
+from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
+from pycomfy.adapters.io.paths import Home
+from pycomfy.core.catalog.manager_lists import parse_catalogue
+from pycomfy.core.catalog.model import Listing
+from pycomfy.core.models.manager_list import ListedModel, parse_models
+from pycomfy.errors import PycomfyError
+from pycomfy.progress import Progress
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What an update made, from which lists. `remarks` say what could not be asked."""
+
+    origins: tuple[Origin, ...]
+    packs: int
+    types: int
+    remarks: tuple[str, ...] = ()
+
+
+def update_catalogue(
+    home: Home, progress: Progress, *, wheel: str = WHEEL, docs: str = DOCS, repository: str = REPOSITORY
+) -> Updated:
+    """Fetch the Manager's lists, the newest that can be reached, and make the catalogue of them in one step.
+
+    `wheel` and `docs` may be exact pins. Templates are asked for where the docs could be read. Raises `Unreachable` if
+    neither index nor repository answers, `NotFound`, `BadInput`.
+    """
+    remarks: list[str] = []
+    with progress.step("Update the catalogue of node packs") as task:
+        try:
+            lists = lists_of_repository(repository, home)
+            origins, listings = _read_lists(lists, docs, home, remarks)
+        except PycomfyError as e:
+            remarks.append(f"the last release is taken, as the newest lists cannot be had: {e.what}")
+            lists = lists_of_wheel(wheel, home)
+            origins, listings = _read_lists(lists, docs, home, remarks)
+        since: Mapping[str, str] = {}
+        if len(origins) > 1:
+            try:
+                templates, since = read_templates(listings, home)
+                origins = (*origins, templates)
+            except PycomfyError as e:
+                remarks.append(f"from which ComfyUI on there are its newest types is not known, for {e.what}")
+        contents = _Contents(listings, origins, parse_models(lists[1]), since)
+        _write(catalogue_path(home), contents)
+        types = len({t for listing in listings for t in listing.types})
+        task.note(f"{len(listings)} packs, {types} node types")
+    return Updated(origins, len(listings), types, tuple(dict.fromkeys(remarks)))
+
+
+def _read_lists(
+    lists: tuple[Origin, Mapping[str, bytes]], docs: str, home: Home, remarks: list[str]
+) -> tuple[tuple[Origin, ...], tuple[Listing, ...]]:
+    origin, files = lists
+    try:
+        pages, core = read_core_types(docs, home)
+    except PycomfyError as e:
+        remarks.append(f"ComfyUI's newest node types are not known, for {docs} cannot be read: {e.what}")
+        return (origin,), parse_catalogue(files)
+    return (origin, pages), parse_catalogue(files, core)
+
+
+# — making the file —
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What a catalogue is made of. `since`: node type -> the oldest ComfyUI that is known to have it."""
+
+    listings: Sequence[Listing]
+    origins: Sequence[Origin]
+    models: Sequence[ListedModel]
+    since: Mapping[str, str]
+
+
+def _write(path: Path, contents: _Contents) -> None:
+    """Make the file beside, then put it in place: who reads at the same time keeps the old one."""
+    from sqlite_utils import Database  # only here: importing it takes a tenth of a second
+
+    with full_disk_is_an_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".catalog-") as folder:
+            made = Path(folder, "catalog.db")
+            connection = sqlite3.connect(made)
+            try:
+                with connection:
+                    _fill(Database(connection), contents.listings, contents.origins)
+                    _fill_models(connection, contents.models)
+                    connection.execute("CREATE TABLE since (type TEXT PRIMARY KEY, version TEXT) WITHOUT ROWID")
+                    connection.executemany("INSERT INTO since VALUES (?, ?)", contents.since.items())
+                connection.execute("VACUUM")
+            finally:
+                connection.close()
+            made.chmod(0o644)
+            made.replace(path)
+
+
+def _fill(db: "Database", listings: Sequence[Listing], origins: Sequence[Origin]) -> None:
+    db.execute(f"PRAGMA user_version = {LAYOUT}")
+    db.table("origins").insert_all(vars(origin) for origin in origins)
+    db.table("packs").insert_all((_row(number, pack) for number, pack in enumerate(listings, start=1)), pk="id")
+    db.table("packs").create_index(["registry_id"])
+    db.execute("CREATE TABLE identities (identity TEXT PRIMARY KEY, pack INTEGER NOT NULL) WITHOUT ROWID")
+    db.execute(
+        "CREATE TABLE types (type TEXT, pack INTEGER, preempts INTEGER, lists INTEGER, PRIMARY KEY (type, pack))"
+        " WITHOUT ROWID"
+    )
+    for number, pack in enumerate(listings, start=1):
+        db.execute("INSERT OR REPLACE INTO identities VALUES (?, ?)", [pack.identity, number])
+        db.conn.executemany("INSERT OR IGNORE INTO identities VALUES (?, ?)", [(a, number) for a in pack.aliases])
+        lists, preempts = set(pack.types), set(pack.preempts)
+        rows = [(t, number, t in preempts, t in lists) for t in sorted(lists | preempts)]
+        db.conn.executemany("INSERT INTO types VALUES (?, ?, ?, ?)", rows)
+    db.table("packs").enable_fts(["title", "author", "description", "url", "types"], tokenize="porter unicode61")
+
+
+def _fill_models(connection: sqlite3.Connection, models: Sequence[ListedModel]) -> None:
+    connection.execute("CREATE TABLE models (file TEXT, folder TEXT, name TEXT, url TEXT)")
+    rows = [(m.file, m.folder, m.name, m.url) for m in models]
+    connection.executemany("INSERT INTO models VALUES (?, ?, ?, ?)", rows)
+    connection.execute("CREATE INDEX models_by_file ON models (file)")
+
+
+def _row(number: int, pack: Listing) -> dict[str, object]:
+    return {
+        "id": number,
+        "identity": pack.identity,
+        "url": pack.url,
+        "title": pack.title,
+        "author": pack.author,
+        "description": pack.description,
+        "registry_id": pack.registry_id.lower() if pack.registry_id else None,
+        "stars": pack.stars,
+        "updated": pack.updated,
+        "types": json.dumps(pack.types, ensure_ascii=False),
+        "preempts": json.dumps(pack.preempts, ensure_ascii=False),
+        "pattern": pack.pattern,
+        "loose": pack.loose,
+        "files": json.dumps(pack.files),
+        "aliases": json.dumps(pack.aliases),
+    }

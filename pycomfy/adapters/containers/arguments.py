@@ -1,0 +1,155 @@
+"""The argument list that starts a container: as little as possible is allowed in it."""
+
+import os
+import re
+import resource
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pycomfy.adapters.containers.engine import Engine
+from pycomfy.errors import BadInput, MissingTool
+
+USER = 1000
+"""The user and group of the image."""
+
+NO_FILES, NO_PROCESSES = 65536, 32768
+"""Upper limits of open files and processes."""
+
+_NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_GPUS = re.compile(r"all|[A-Za-z0-9-]{1,100}(,[A-Za-z0-9-]{1,100})*")
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """What runs, and what it may see. `image` is an image's id, `command` what follows its entrypoint. `data` is
+    mounted at /data and can be written, `models` at /models and cannot, nor each of `model_files` (by its path below
+    /models, where a file has to be already). `gpus` is "all" or device numbers or UUIDs
+    with commas between; `network` "none" or the engine's name of one."""
+
+    image: str
+    command: tuple[str, ...]
+    data: Path
+    models: Path | None = None
+    gpus: str | None = None
+    network: str = "none"
+    model_files: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class User:
+    """Who the processes in the container are. `namespace` maps users, where the engine has to be told how; `owns` says
+    that a mounted folder must be given to that very user before."""
+
+    uid: int
+    gid: int
+    namespace: str | None = None
+    owns: bool = False
+
+    @property
+    def arguments(self) -> list[str]:
+        return [*([f"--userns={self.namespace}"] if self.namespace else []), f"--user={self.uid}:{self.gid}"]
+
+
+def plan_user(engine: Engine, uid: int, gid: int) -> User:
+    """Map the user `uid`, who runs pycomfy, and the image's user to one another, whichever way this engine can."""
+    if engine.rootless and engine.kind == "docker":
+        # The container's root is the user outside; with no capability left it can do nothing the user cannot.
+        return User(0, 0)
+    if engine.rootless and engine.version >= (4, 3):
+        return User(USER, USER, namespace=f"keep-id:uid={USER},gid={USER}")
+    if engine.rootless:
+        return User(uid, gid, namespace="keep-id")
+    return User(USER, USER, owns=True) if uid == 0 else User(uid, gid)
+
+
+def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list[str]:
+    """`podman run …` or `docker run …`. Raises `BadInput` for a path, network or device the engine cannot be told
+    safely, `MissingTool` where GPUs are asked for and the engine has no way to them."""
+    if not _NETWORK.fullmatch(spec.network):
+        raise BadInput(f'"{spec.network}" is no network', where="--network", fix='use "none", "bridge" or a name')
+    devices = plan_gpus(engine, spec.gpus) if spec.gpus else []
+    shared = spec.models is not None or bool(spec.gpus)
+    return engine.command(
+        "run",
+        f"--name={name}",
+        "--rm",
+        "--interactive",
+        "--pull=never",
+        "--log-driver=none",
+        "--no-healthcheck",
+        "--read-only",
+        "--cap-drop=all",
+        "--security-opt=no-new-privileges",
+        # The user's own models and the driver's files keep their labels; relabelling them would be worse.
+        *(["--security-opt=label=disable"] if engine.selinux and shared else []),
+        f"--network={spec.network}",
+        *user.arguments,
+        *plan_limits(engine),
+        "--stop-timeout=3",
+        f"--tmpfs=/tmp:{plan_tmp(engine, user)}",
+        f"--volume={_mountable(spec.data)}:/data:rw{',Z' if engine.selinux and not shared else ''}",
+        *([f"--volume={_mountable(spec.models)}:/models:ro"] if spec.models is not None else []),
+        *(f"--volume={_mountable(file)}:{_mountable(Path('/models', at))}:ro" for at, file in spec.model_files.items()),
+        *devices,
+        spec.image,
+        *spec.command,
+    )
+
+
+def plan_tmp(engine: Engine, user: User) -> str:
+    """Owned by the container's user: runc replaces the mode that is asked for by that of the image's own /tmp.
+
+    It is executable because Triton and inductor compile into it and load what they made.
+    """
+    owner = "U" if engine.kind == "podman" else f"uid={user.uid},gid={user.gid}"
+    return f"rw,exec,nosuid,nodev,mode=1777,{owner}"
+
+
+def plan_limits(engine: Engine) -> list[str]:
+    """Podman asks for more than a nested machine may give, and then cannot start anything."""
+    if engine.kind != "podman":
+        return []
+    files = _limit(resource.RLIMIT_NOFILE, NO_FILES)
+    processes = _limit(resource.RLIMIT_NPROC, NO_PROCESSES)
+    return [f"--ulimit=nofile={files}:{files}", f"--ulimit=nproc={processes}:{processes}"]
+
+
+def plan_gpus(engine: Engine, gpus: str) -> list[str]:
+    """Through the Container Device Interface where it is set up, else through Docker's NVIDIA runtime."""
+    if not _GPUS.fullmatch(gpus):
+        fix = 'use "all", or numbers or UUIDs with commas between'
+        raise BadInput(f'"{gpus}" names no GPUs', where="--gpus", fix=fix)
+    if engine.kind == "docker" and (engine.nvidia_runtime or not engine.nvidia_cdi):
+        # Docker reads the value as CSV: the quotes keep the commas inside one field.
+        return [f"--gpus={gpus}" if gpus == "all" else f'--gpus="device={gpus}"']
+    if not engine.nvidia_cdi:
+        raise MissingTool(
+            "Podman has no description of the GPUs",
+            where="/etc/cdi",
+            fix="install nvidia-container-toolkit and run `nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`",
+        )
+    return [f"--device=nvidia.com/gpu={gpu}" for gpu in gpus.split(",")]
+
+
+def give_to(user: User, folder: Path) -> None:
+    """Make the container's user the owner of `folder` and of everything in it."""
+    if not user.owns:
+        return
+    os.chown(folder, user.uid, user.gid)
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            os.chown(Path(parent, name), user.uid, user.gid, follow_symlinks=False)
+
+
+def _limit(which: int, at_most: int) -> int:
+    hard = resource.getrlimit(which)[1]
+    return at_most if hard == resource.RLIM_INFINITY else min(hard, at_most)
+
+
+def _mountable(path: Path) -> str:
+    """The absolute path, if `--volume` can be told it: a colon would begin the next field."""
+    text = str(path.absolute())
+    if ":" in text or any(ord(c) < 32 for c in text):
+        raise BadInput("a path with a colon cannot be mounted", where=text, fix="rename it, or link to it")
+    return text

@@ -1,0 +1,113 @@
+"""What is different between two builds of a layer: which entries, and from which byte on."""
+
+import io
+import json
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from pycomfy.adapters.io.process import run
+
+MOST = 20
+"""Entries that are told of; the rest is counted."""
+
+_CHUNK = 1 << 20
+_PATIENCE = 120  # seconds that diffoscope gets
+_REPORT = 100  # lines of its that are kept
+_FIELDS = ("type", "mode", "uid", "gid", "uname", "gname", "mtime", "linkname", "size")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`lines` say what is different, at most `MOST` of them; `report` is diffoscope's about the first file, if it is
+    installed."""
+
+    lines: tuple[str, ...]
+    report: str = ""
+
+
+def explain_layers(old: Path, new: Path) -> Explanation:
+    """Compare two tars entry by entry: names, modes, owners, times, links, and contents byte by byte."""
+    with tarfile.open(old, "r:") as one, tarfile.open(new, "r:") as two:
+        before, after = ({m.name: m for m in tar.getmembers()} for tar in (one, two))
+        lines = [f"{name}: only in the recorded one" for name in before if name not in after]
+        lines += [f"{name}: only in the rebuilt one" for name in after if name not in before]
+        changed: list[str] = []
+        for name in (n for n in before if n in after):
+            what = [*_fields(before[name], after[name])]
+            if not what and before[name].isreg() and (at := _first_difference(one, two, name)):
+                what.append(at)
+                changed.append(name)
+            if what:
+                lines.append(f"{name}: {', '.join(what)}")
+        if not lines:
+            same = list(before) == list(after)
+            lines.append("the entries are equal, but not how they are written" if same else "the order of the entries")
+        report = _diffoscope(one, two, changed[0]) if changed else ""
+    more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
+    return Explanation((*lines[:MOST], *more), report)
+
+
+def explain_json(old: Path, new: Path) -> Explanation:
+    """The places where two JSON files differ."""
+    lines = list(_places(json.loads(old.read_bytes()), json.loads(new.read_bytes()), ""))
+    more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
+    return Explanation((*(lines[:MOST] or ["only how it is written"]), *more))
+
+
+def _fields(old: tarfile.TarInfo, new: tarfile.TarInfo) -> Iterator[str]:
+    for field in _FIELDS:
+        a, b = getattr(old, field), getattr(new, field)
+        if a != b:
+            yield f"{field} {a:o} → {b:o}" if field == "mode" else f"{field} {_shown(a)} → {_shown(b)}"
+
+
+def _shown(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _first_difference(one: tarfile.TarFile, two: tarfile.TarFile, name: str) -> str:
+    """Where the contents of an entry part, as text; "" if they do not. Both are of one size."""
+    a, b = _contents(one, name), _contents(two, name)
+    at = 0
+    while left := a.read(_CHUNK):
+        right = b.read(len(left))
+        if left != right:
+            i = next((i for i, (x, y) in enumerate(zip(left, right, strict=False)) if x != y), len(right))
+            return f"from byte {at + i} on: {left[i : i + 8].hex()} → {right[i : i + 8].hex()}"
+        at += len(left)
+    return ""
+
+
+def _contents(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    return tar.extractfile(tar.getmember(name)) or io.BytesIO()
+
+
+def _diffoscope(one: tarfile.TarFile, two: tarfile.TarFile, name: str) -> str:
+    """The first lines of its report on a file, if it is installed and quick enough."""
+    if shutil.which("diffoscope") is None or shutil.which("timeout") is None:
+        return ""
+    with tempfile.TemporaryDirectory(prefix="pycomfy-diff-") as folder:
+        pair = [Path(folder, side, Path(name).name) for side in ("recorded", "rebuilt")]
+        for tar, path in zip((one, two), pair, strict=True):
+            path.parent.mkdir()
+            with path.open("wb") as out:
+                shutil.copyfileobj(_contents(tar, name), out, _CHUNK)
+        options = ("--text", "-", "--text-color", "never", "--no-progress", "--max-text-report-size", "20000")
+        done = run(["timeout", str(_PATIENCE), "diffoscope", *options, *pair], cwd=Path(folder))
+    return "\n".join(done.stdout.decode(errors="replace").splitlines()[:_REPORT]) if done.returncode == 1 else ""
+
+
+def _places(old: Any, new: Any, at: str) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            yield from _places(old.get(key), new.get(key), f"{at}.{key}" if at else key)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for i, (a, b) in enumerate(zip(old, new, strict=True)):
+            yield from _places(a, b, f"{at}[{i}]")
+    elif old != new:
+        yield f"{at}: {json.dumps(old)[:200]} → {json.dumps(new)[:200]}"

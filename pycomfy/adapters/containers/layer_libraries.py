@@ -1,0 +1,81 @@
+"""The shared libraries in an image's layers, read in place: of gigabytes only the headers are touched."""
+
+import json
+import mmap
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from pycomfy.adapters.containers.load import LayoutImage
+from pycomfy.adapters.io.atomic_files import write_file
+from pycomfy.adapters.io.paths import Home
+from pycomfy.core.debian.elf import read_dynamic
+from pycomfy.core.debian.shared_libraries import Library
+
+_FORMAT = 1
+"""Changes when libraries are read in another way: what another pycomfy read is then read again."""
+
+
+@dataclass(frozen=True)
+class LayerLibraries:
+    """`names` are those of all files and links that may be libraries."""
+
+    libraries: tuple[Library, ...]
+    names: tuple[str, ...]
+
+
+_LIBRARIES = TypeAdapter(LayerLibraries)
+
+
+def read_libraries(image: LayoutImage, home: Home) -> list[LayerLibraries]:
+    """Those of every layer; a layer with the same bytes is read once."""
+    return [_read_once(image.blob(digest), digest, home) for digest in image.diff_ids]
+
+
+def _read_once(layer: Path, digest: str, home: Home) -> LayerLibraries:
+    known = home.cache / "libraries" / str(_FORMAT) / f"{digest.removeprefix('sha256:')}.json"
+    try:
+        return _LIBRARIES.validate_json(known.read_bytes())
+    except (OSError, ValidationError):
+        pass
+    found = _read_layer(layer.resolve())
+    write_file(known, _LIBRARIES.dump_json(found))
+    return found
+
+
+def _read_layer(layer: Path) -> LayerLibraries:
+    owners = _read_owners(layer)
+    libraries: list[Library] = []
+    names: set[str] = set()
+    with layer.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for member in _members(layer):
+            name = member.name.rpartition("/")[2]
+            names.add(name)
+            if not member.isreg():
+                continue
+            with memoryview(data) as whole, whole[member.offset_data : member.offset_data + member.size] as part:
+                found = read_dynamic(part)
+            if found is not None:
+                module = name.partition(".")[0] in found.modules
+                owner = owners.get(member.name, layer.parent.name)
+                libraries.append(Library(member.name, owner, found.needed, found.soname, module))
+    return LayerLibraries(tuple(libraries), tuple(sorted(names)))
+
+
+def _members(layer: Path) -> Iterator[tarfile.TarInfo]:
+    with tarfile.open(layer, "r:") as tar:
+        for member in tar:
+            if ".so" in member.name and (member.isreg() or member.issym()):
+                yield member
+
+
+def _read_owners(layer: Path) -> dict[str, str]:
+    """Who ships each file of a layer that we built."""
+    try:
+        files = json.loads((layer.parent / "layer.json").read_bytes())["files"]
+        return {str(path): str(about[0]) for path, about in files.items() if ".so" in path}
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return {}

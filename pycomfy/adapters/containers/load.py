@@ -1,0 +1,186 @@
+"""Getting an image from its OCI layout into the engine, without a registry and only once."""
+
+import io
+import json
+import re
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.io import process
+from pycomfy.errors import BadInput, HashMismatch, NoSpace, NotFound, RunFailed
+
+JSON_LIMIT = 4 << 20
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class LayoutImage:
+    """The one image of an OCI layout. Digests are `sha256:…`; `size` is that of config and layers, in bytes.
+    `layer_names` are ours, from its history: "root", "torch" …"""
+
+    layout: Path
+    manifest_digest: str
+    config_digest: str
+    layers: tuple[str, ...]
+    diff_ids: tuple[str, ...]
+    platform: str
+    size: int
+    layer_names: tuple[str, ...] = ()
+
+    def blob(self, digest: str) -> Path:
+        return self.layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+
+def read_layout(layout: Path) -> LayoutImage:
+    """Raises `NotFound` where there is no folder, `BadInput` where it is no layout with exactly one image."""
+    if not (layout / "oci-layout").is_file():
+        raise NotFound("no OCI layout", where=str(layout), fix="run `pycomfy build` again")
+    try:
+        manifests = _json(layout / "index.json")["manifests"]
+        if len(manifests) != 1:
+            raise BadInput(f"the layout has {len(manifests)} images instead of one", where=str(layout), fix="build it")
+        manifest_digest = _digest(manifests[0]["digest"])
+        blobs = layout / "blobs" / "sha256"
+        manifest = _json(blobs / manifest_digest.removeprefix("sha256:"))
+        config_digest = _digest(manifest["config"]["digest"])
+        config = _json(blobs / config_digest.removeprefix("sha256:"))
+        return LayoutImage(
+            layout,
+            manifest_digest,
+            config_digest,
+            tuple(_digest(entry["digest"]) for entry in manifest["layers"]),
+            tuple(_digest(d) for d in config["rootfs"]["diff_ids"]),
+            f"{config['os']}/{config['architecture']}",
+            sum(int(entry["size"]) for entry in (manifest["config"], *manifest["layers"])),
+            tuple(str(h.get("created_by", "")).removeprefix("pycomfy ") for h in config.get("history", ())),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise BadInput(f"the OCI layout cannot be read: {e}", where=str(layout), fix="run `pycomfy build` again") from e
+
+
+def load(engine: Engine, image: LayoutImage, name: str) -> str:
+    """The image's id in the engine, known there as `localhost/pycomfy/NAME`. An image that is there already is not
+    read again. Raises `RunFailed`, or `NoSpace`, if the engine does not take it."""
+    tag = image_tag(name)
+    found = find_loaded(engine, image)
+    if found is None:
+        (_pull if engine.kind == "podman" else _load)(engine, image, tag)
+        found = find_loaded(engine, image)
+        if found is None:
+            raise HashMismatch(
+                f"{engine.kind} has an image, but not the one with the config {image.config_digest}",
+                where=str(image.layout),
+                fix="run `pycomfy verify`",
+            )
+    _check(engine, process.run(engine.command("tag", found, tag)), image)
+    if engine.kind == "podman":
+        # It also names what it pulls by the path it was pulled from; one name is enough.
+        process.run(engine.command("untag", found, f"localhost{image.layout.resolve()}"))
+    return found
+
+
+def forget(engine: Engine, image: LayoutImage) -> None:
+    """Remove the image from the engine, if it is there and nothing uses it. Layers of other images stay."""
+    found = find_loaded(engine, image)
+    if found is not None:
+        process.run(engine.command("rmi", found))
+
+
+def find_loaded(engine: Engine, image: LayoutImage) -> str | None:
+    """The id of this very image in the engine. Docker's containerd store goes by the manifest, all others by the
+    config."""
+    for digest in (image.config_digest, *([image.manifest_digest] if engine.kind == "docker" else [])):
+        identity = digest if engine.kind == "docker" else digest.removeprefix("sha256:")
+        if process.run(engine.command("image", "inspect", "--format", "{{.Id}}", identity)).returncode == 0:
+            return identity
+    return None
+
+
+def image_tag(name: str) -> str:
+    """A workflow's name as a repository name, which knows no upper case and no repeated separators."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return f"localhost/pycomfy/{plain or 'workflow'}:latest"
+
+
+def _pull(engine: Engine, image: LayoutImage, tag: str) -> None:
+    path = str(image.layout.resolve())
+    if ":" in path:
+        raise BadInput("Podman cannot read a layout whose path has a colon", where=path, fix="move it")
+    _check(engine, process.run(engine.command("pull", "--quiet", f"oci:{path}")), image)
+
+
+def _load(engine: Engine, image: LayoutImage, tag: str) -> None:
+    with subprocess.Popen(
+        engine.command("load", "--quiet"), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as loading:
+        assert loading.stdin is not None and loading.stderr is not None  # noqa: S101  both are pipes
+        try:
+            write_archive(image, tag, loading.stdin)
+            loading.stdin.close()
+        except BrokenPipeError:
+            pass  # it says why on standard error
+        except BaseException:
+            loading.kill()
+            raise
+        message = loading.stderr.read()
+    _check(engine, subprocess.CompletedProcess(loading.args, loading.returncode, b"", message), image)
+
+
+def write_archive(image: LayoutImage, tag: str, out: IO[bytes]) -> None:
+    """Write a tar that every Docker can load: an OCI layout, and beside it the `manifest.json` of `docker save`, which
+    names the same blobs. Links to blobs are followed."""
+    config, *layers = (f"blobs/sha256/{d.removeprefix('sha256:')}" for d in (image.config_digest, *image.layers))
+    manifest = {
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "digest": image.manifest_digest,
+        "size": image.blob(image.manifest_digest).stat().st_size,
+        "annotations": {"io.containerd.image.name": tag, "org.opencontainers.image.ref.name": "latest"},
+    }
+    texts = {
+        "oci-layout": {"imageLayoutVersion": "1.0.0"},
+        "index.json": {"schemaVersion": 2, "manifests": [manifest]},
+        "manifest.json": [{"Config": config, "RepoTags": [tag], "Layers": layers}],
+    }
+    with tarfile.open(fileobj=out, mode="w|", bufsize=1 << 20) as tar:
+        for name, content in texts.items():
+            data = json.dumps(content).encode()
+            tar.addfile(_entry(name, len(data)), io.BytesIO(data))
+        for digest in dict.fromkeys((image.manifest_digest, image.config_digest, *image.layers)):
+            path = image.blob(digest)
+            with path.open("rb") as f:
+                tar.addfile(_entry(f"blobs/sha256/{path.name}", path.stat().st_size), f)
+
+
+def _entry(name: str, size: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.size = size
+    return entry
+
+
+def _check(engine: Engine, done: subprocess.CompletedProcess[bytes], image: LayoutImage) -> None:
+    if done.returncode == 0:
+        return
+    message = done.stderr.decode("utf-8", "replace").strip()[-2000:]
+    if "no space left on device" in message:
+        raise NoSpace(f"{engine.kind} has no space for the image", where=message, fix=f"{engine.kind} image prune")
+    raise RunFailed(
+        f"{engine.kind} could not load the image: {message}", where=str(image.layout), fix=f"see `{engine.kind} info`"
+    )
+
+
+def _json(path: Path) -> Any:
+    with path.open("rb") as f:
+        data = f.read(JSON_LIMIT + 1)
+    if len(data) > JSON_LIMIT:
+        raise ValueError(f"{path.name} is too long")
+    return json.loads(data)
+
+
+def _digest(value: object) -> str:
+    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
+        raise ValueError(f"{value!r} is no SHA-256 digest")
+    return value

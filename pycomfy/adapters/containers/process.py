@@ -1,0 +1,177 @@
+"""One container from its start to its removal, whatever happens in between."""
+
+import contextlib
+import os
+import secrets
+import selectors
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import IO
+
+from pycomfy.adapters.containers.arguments import ContainerSpec, give_to, plan_run, plan_user
+from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.io import process
+from pycomfy.errors import RunFailed
+
+LINE_LIMIT = 16 << 20
+"""A container that writes a longer line is not ours any more."""
+
+GRACE = 20.0
+"""Seconds a container has to leave by itself once its standard input has ended."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How it ended: the exit status, and the last lines of standard error."""
+
+    status: int
+    errors: str
+
+
+def run_container(
+    engine: Engine,
+    spec: ContainerSpec,
+    request: bytes,
+    on_line: Callable[[bytes], None],
+    limit: float | None = None,
+) -> Exit:
+    """Start a container, write `request` to its standard input and keep that open, hand every line of its standard
+    output to `on_line`, and return how it ended. It is stopped and removed before this returns or raises, also on
+    Ctrl-C, SIGTERM and SIGHUP. Raises `RunFailed` if the engine cannot start it, or after `limit` seconds."""
+    user = plan_user(engine, os.getuid(), os.getgid())
+    name = f"pycomfy-{secrets.token_hex(6)}"
+    command = plan_run(engine, spec, name, user)
+    give_to(user, spec.data)
+    with process.signals_as_exceptions():
+        started = _start(command)
+        try:
+            errors = _exchange(started, request, on_line, limit)
+            status = started.wait()
+        except BaseException:
+            _leave(started)
+            raise
+        finally:
+            _remove(engine, name, started)
+    if status in (125, 126, 127):
+        last = errors.rsplit("\n", 1)[-1] or "no message"
+        fix = f"`{engine.kind} run --rm IMAGE health` shows whether any container starts"
+        raise RunFailed(f"{engine.kind} could not start the container: {last}", where=errors[-1500:], fix=fix)
+    return Exit(status, errors)
+
+
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
+    """A session of its own: a Ctrl-C in the terminal reaches us alone, and we end the container in order."""
+    pipe = subprocess.PIPE
+    try:
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+    except FileNotFoundError as e:
+        raise process.missing(command[0]) from e
+
+
+@dataclass
+class _Lines:
+    """Bytes in, whole lines out."""
+
+    take: Callable[[bytes], None]
+    rest: bytearray = field(default_factory=bytearray)
+
+    def feed(self, data: bytes) -> None:
+        self.rest += data
+        *lines, rest = self.rest.split(b"\n") if b"\n" in data else [self.rest]
+        self.rest = bytearray(rest)
+        for line in lines:
+            self.take(bytes(line))
+        if len(self.rest) > LINE_LIMIT:
+            raise RunFailed("the container writes a line without an end", where="standard output", fix="run it again")
+
+
+def _exchange(
+    started: subprocess.Popen[bytes], request: bytes, on_line: Callable[[bytes], None], limit: float | None
+) -> str:
+    """Write and read until both outputs end; the last lines of standard error."""
+    stdin, stdout, stderr = _pipe(started.stdin), _pipe(started.stdout), _pipe(started.stderr)
+    deadline = None if limit is None else time.monotonic() + limit
+    errors: deque[bytes] = deque(maxlen=60)
+    sinks = {stdout: _Lines(on_line), stderr: _Lines(errors.append)}
+    rest = memoryview(request)
+    with selectors.DefaultSelector() as selector:
+        os.set_blocking(stdin.fileno(), False)
+        selector.register(stdin, selectors.EVENT_WRITE)
+        for stream in sinks:
+            selector.register(stream, selectors.EVENT_READ)
+        reading = set(sinks)
+        while reading:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise RunFailed(f"the container did not end within {limit:.0f} s", fix="give it more with --timeout")
+            for key, _ in selector.select(left):
+                if key.fileobj is stdin:
+                    rest = _write(stdin, rest)
+                    if not rest:
+                        selector.unregister(stdin)
+                    continue
+                stream = stdout if key.fileobj is stdout else stderr
+                data = os.read(stream.fileno(), 1 << 16)
+                if data:
+                    sinks[stream].feed(data)
+                else:
+                    selector.unregister(stream)
+                    reading.discard(stream)
+    for sink in sinks.values():
+        if sink.rest:
+            sink.take(bytes(sink.rest))
+    return b"\n".join(errors).decode("utf-8", "replace").strip()
+
+
+def _write(stdin: IO[bytes], rest: memoryview) -> memoryview:
+    """What is left to be written. A reader that is gone wants nothing any more."""
+    try:
+        return rest[os.write(stdin.fileno(), rest[: 1 << 16]) :]
+    except BlockingIOError:
+        return rest
+    except BrokenPipeError:
+        return rest[:0]
+
+
+def _leave(started: subprocess.Popen[bytes]) -> None:
+    """End its standard input, which the runtime inside takes as a request to stop, and give it time to do so."""
+    with contextlib.suppress(OSError):
+        _pipe(started.stdin).close()
+    deadline = time.monotonic() + GRACE
+    # What it still says is read and dropped: a full pipe would keep it from leaving.
+    with selectors.DefaultSelector() as selector:
+        for stream in (_pipe(started.stdout), _pipe(started.stderr)):
+            selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map() and (left := deadline - time.monotonic()) > 0:
+            for key, _ in selector.select(left):
+                if not os.read(key.fd, 1 << 16):
+                    selector.unregister(key.fileobj)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        started.wait(max(0.0, deadline - time.monotonic()))
+
+
+def _remove(engine: Engine, name: str, started: subprocess.Popen[bytes]) -> None:
+    """Make sure that nothing is left: neither the container nor the engine's client. A Ctrl-C has to wait for this."""
+    with process.handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        status = started.poll()
+        if status is None or status < 0 or status == 125:
+            quiet = subprocess.DEVNULL
+            command = engine.command("rm", "--force", "--volumes", name)
+            subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, check=False, start_new_session=True)
+        if status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGKILL)
+            started.wait()
+        for stream in (started.stdin, started.stdout, started.stderr):
+            with contextlib.suppress(OSError):
+                _pipe(stream).close()
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise AssertionError("all three are pipes")
+    return stream

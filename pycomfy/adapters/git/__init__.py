@@ -1,0 +1,1 @@
+"""Read git repositories that are not trusted: mirrors, files, large files, patches."""

@@ -1,0 +1,298 @@
+"""The files of a commit, written from git's objects: the same on every machine, and never outside the folder.
+
+git checks nothing out, so filters, attributes and line endings change nothing and no program of a stranger runs.
+"""
+
+import os
+import posixpath
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from pycomfy.adapters.git.lfs import LARGEST_POINTER, Pointer, fetch_large, parse_pointer
+from pycomfy.adapters.git.mirror import Objects, Repository
+from pycomfy.adapters.io.atomic_files import find_link_out, full_disk_is_an_error
+from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.errors import BadConfig, PycomfyError, Unresolved
+
+MOST_FILES = 100_000
+MOST_BYTES = 8 << 30
+MOST_TEXT = 2 << 20
+MOST_SUBMODULE_DEPTH = 4
+MOST_DEPTH = 200
+"""Folders one in another; git and Nix go into them by recursion."""
+
+FILE, PROGRAM, GROUP_FILE, LINK, SUBMODULE = "100644", "100755", "100664", "120000", "160000"
+"""git's modes; the third is of old repositories and means the first."""
+
+_WITHOUT = "take a commit or a fork without it, or copy the files and name the copy: path = …"
+
+
+class Entry(NamedTuple):
+    """One file, link or submodule of a commit. `object` is a blob's hash, or a submodule's commit."""
+
+    path: str
+    mode: str
+    object: str
+    size: int
+
+    @property
+    def is_file(self) -> bool:
+        return self.mode in (FILE, PROGRAM, GROUP_FILE)
+
+
+def list_entries(repository: Repository, commit: str) -> tuple[Entry, ...]:
+    """All files of `commit`, which must have been fetched. Raises `Unresolved` for paths that could do harm."""
+    with repository.objects() as objects:
+        _check_extent(repository, objects, commit)
+    done = repository.git("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
+    if done.status != 0:
+        raise _refused(repository, f"commit {commit} cannot be listed: {done.message}")
+    entries = parse_entries(done.output)
+    _check_entries(repository, entries)
+    return tuple(entries)
+
+
+def parse_entries(output: bytes) -> list[Entry]:
+    """What `git ls-tree -r -z -l` lists."""
+    entries = []
+    for record in output.split(b"\0")[:-1]:
+        head, _, path = record.partition(b"\t")
+        mode, _, object_, size = head.decode().split()
+        entries.append(Entry(os.fsdecode(path), mode, object_, 0 if size == "-" else int(size)))
+    return entries
+
+
+def read_tree(repository: Repository, commit: str, wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
+    """The content of the files whose path is `wanted`, by path; no links, none larger than `MOST_TEXT`."""
+    entries = list_entries(repository, commit)
+    chosen = [e for e in entries if e.is_file and e.size <= MOST_TEXT and wanted(e.path)]
+    with repository.objects() as objects:
+        return {e.path: objects.read(e.object) for e in chosen}
+
+
+class Written(NamedTuple):
+    """Whether there are submodules in a tree, and large files (LFS) in the place of their pointers."""
+
+    submodules: bool = False
+    lfs: bool = False
+
+
+def write_tree(repository: Repository, commit: str, out: Path, *, lfs: bool = True) -> Written:
+    """Write the files of `commit` into the empty folder `out`, large files in the place of their pointers with `lfs`.
+
+    Links and executable bits are kept. Raises `Unresolved` for links and submodules that lead out of the tree, and what
+    `fetch_large` raises.
+    """
+    with full_disk_is_an_error(out):
+        written = _write(repository, commit, out, _Wish(lfs))
+    _check_links(repository, out)
+    return written
+
+
+class _Wish(NamedTuple):
+    """Whether large files are wanted; how deep this is in submodules."""
+
+    lfs: bool
+    depth: int = 0
+
+
+def _write(repository: Repository, commit: str, out: Path, wish: _Wish) -> Written:
+    entries = list_entries(repository, commit)
+    submodules = _read_submodules(repository, entries)
+    filled, large = False, False
+    pointers: list[Pointer] = []
+    with repository.objects() as objects:
+        lfs = wish.lfs and _uses_lfs(objects, entries)
+        for entry in entries:
+            to = out / entry.path
+            to.parent.mkdir(parents=True, exist_ok=True)
+            if entry.mode == SUBMODULE:
+                to.mkdir()
+                if entry.path in submodules:
+                    inner = _write_submodule(repository, submodules[entry.path], entry, to, wish)
+                    filled, large = True, large or inner.lfs
+            elif entry.mode == LINK:
+                to.symlink_to(os.fsdecode(objects.read(entry.object)))
+            else:
+                if lfs and entry.size <= LARGEST_POINTER:
+                    pointer = parse_pointer(entry.path, objects.read(entry.object))
+                    if pointer is not None:
+                        pointers.append(pointer)
+                        continue
+                objects.write(entry.object, to)
+                to.chmod(0o755 if entry.mode == PROGRAM else 0o644)
+    _write_large(repository, pointers, entries, out)
+    return Written(filled, large or bool(pointers))
+
+
+def _uses_lfs(objects: Objects, entries: tuple[Entry, ...]) -> bool:
+    """Whether the repository says of any files that LFS keeps them: else what looks like a pointer is just a text."""
+    attributes = [e for e in entries if e.is_file and e.path.rsplit("/", 1)[-1] == ".gitattributes"]
+    return any(e.size <= MOST_TEXT and b"filter=lfs" in objects.read(e.object) for e in attributes)
+
+
+def _write_large(repository: Repository, pointers: list[Pointer], entries: tuple[Entry, ...], out: Path) -> None:
+    if not pointers:
+        return
+    if sum(p.size for p in pointers) > MOST_BYTES:
+        raise _refused(repository, f"its large files (LFS) have more than {MOST_BYTES >> 30} GiB")
+    modes = {e.path: e.mode for e in entries}
+    files = fetch_large(repository, pointers)
+    for pointer in pointers:
+        shutil.copyfile(files[pointer.sha256], out / pointer.path)
+        (out / pointer.path).chmod(0o755 if modes[pointer.path] == PROGRAM else 0o644)
+
+
+def _read_submodules(repository: Repository, entries: tuple[Entry, ...]) -> Mapping[str, str]:
+    """Path -> address of the commit's submodules. One that `.gitmodules` does not mention stays empty, as in git."""
+    paths = {e.path for e in entries if e.mode == SUBMODULE}
+    listed = next((e for e in entries if e.path == ".gitmodules" and e.is_file), None)
+    if not paths or listed is None:
+        return {}
+    if listed.size > MOST_TEXT:
+        raise _refused(repository, ".gitmodules is too large")
+    done = repository.git("config", "--blob", listed.object, "--no-includes", "-z", "--list")
+    if done.status != 0:
+        raise _refused(repository, f".gitmodules cannot be read: {done.message}")
+    sections: dict[str, dict[str, str]] = {}
+    for record in done.output.decode(errors="replace").split("\0")[:-1]:
+        key, _, value = record.partition("\n")
+        if match := re.fullmatch(r"submodule\.(.+)\.(path|url)", key, flags=re.DOTALL):
+            sections.setdefault(match[1], {})[match[2]] = value
+    return {
+        section["path"]: _submodule_url(repository, section["path"], section["url"])
+        for section in sections.values()
+        if section.get("path") in paths and "url" in section
+    }
+
+
+def _submodule_url(repository: Repository, path: str, url: str) -> str:
+    """A submodule's address, perhaps relative to its repository's. A stranger must not point into this machine."""
+    if not url.startswith(("./", "../")):
+        if parse_address(url, where=f"submodule {path} of {repository.owner}").local:
+            raise _refused(repository, f"submodule {path} has a local address: {url}")
+        return url
+    head, separator, tail = repository.address.url.partition("://")
+    joined = posixpath.normpath(posixpath.join(tail if separator else head, url))
+    address = f"{head}://{joined}" if separator else joined
+    if joined.startswith("..") or not _is_beside(repository, address):
+        raise _refused(repository, f"submodule {path} has the address {url}, which leaves the server")
+    return address
+
+
+def _is_beside(repository: Repository, address: str) -> bool:
+    """Whether an address that is relative to a repository's is on the same server; above all, not on this machine."""
+    own = repository.address
+    if own.local:
+        return True
+    try:
+        other = parse_address(address)
+    except BadConfig:
+        return False
+    return not other.local and other.identity.partition("/")[0] == own.identity.partition("/")[0]
+
+
+def _write_submodule(repository: Repository, url: str, entry: Entry, to: Path, wish: _Wish) -> Written:
+    if wish.depth >= MOST_SUBMODULE_DEPTH:
+        raise _refused(repository, f"submodule {entry.path} is nested more than {MOST_SUBMODULE_DEPTH} deep")
+    inner = Repository(url, owner=repository.owner, cache=repository.cache)
+    try:
+        inner.fetch(entry.object)
+    except PycomfyError as e:
+        # It is told as its own cause would be, but what mends it is a matter of the pack.
+        e.what, e.fix = f"{e.what} (its submodule {entry.path})", f"{_WITHOUT}; or {e.fix}"
+        raise
+    return _write(inner, entry.object, to, _Wish(wish.lfs, wish.depth + 1))
+
+
+def _check_extent(repository: Repository, objects: Objects, commit: str) -> None:
+    """Refuse a tree that has more files than anyone may write, before git lists them: ten folders within ten others,
+    ten times over, are a few kilobytes. Each folder is read once, however often it is there."""
+    found = re.match(rb"tree ([0-9a-f]{40})\n", objects.read(commit))
+    if found is None:
+        raise _refused(repository, f"commit {commit} has no tree")
+    top = found[1].decode()
+    folders: dict[str, tuple[list[str], int]] = {}
+    extents: dict[str, tuple[int, int]] = {}  # files in a folder, and how many folders are one in another there
+    waiting = [top]
+    while waiting:
+        tree = waiting[-1]
+        if tree not in folders:
+            folders[tree] = _read_folder(repository, objects, tree)
+        inner, files = folders[tree]
+        if unknown := [f for f in inner if f not in extents]:
+            waiting.extend(dict.fromkeys(unknown))
+            continue
+        known = [extents[f] for f in inner]
+        extents[tree] = files + sum(n for n, _ in known), 1 + max((d for _, d in known), default=0)
+        waiting.pop()
+        if extents[tree][0] > MOST_FILES or len(extents) > MOST_FILES:
+            raise _refused(repository, f"it has more than {MOST_FILES} files")
+        if extents[tree][1] > MOST_DEPTH:
+            raise _refused(repository, f"it has more than {MOST_DEPTH} folders in one another")
+
+
+def _read_folder(repository: Repository, objects: Objects, tree: str) -> tuple[list[str], int]:
+    """The folders in a tree object, each as often as it is there, and the number of its other entries."""
+    data, at = objects.read(tree), 0
+    folders: list[str] = []
+    others = 0
+    while at < len(data):
+        end = data.find(b"\0", at)
+        if end < 0:
+            raise _refused(repository, f"the object {tree} is no tree")
+        if data[at:end].partition(b" ")[0].lstrip(b"0") == b"40000":
+            folders.append(data[end + 1 : end + 21].hex())
+        else:
+            others += 1
+        at = end + 21
+    return folders, others
+
+
+def _check_entries(repository: Repository, entries: list[Entry]) -> None:
+    if len(entries) > MOST_FILES or sum(e.size for e in entries) > MOST_BYTES:
+        raise _refused(repository, f"it has more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB")
+    paths = {e.path for e in entries}
+    for entry in entries:
+        if any(_is_trick(part) for part in entry.path.split("/")):
+            raise _refused(repository, f"it has a file named {entry.path[:200]!r}")
+        if len(os.fsencode(entry.path)) > 2000:
+            raise _refused(repository, f"the path {entry.path[:100]!r}… is too long")
+        if entry.mode not in (FILE, PROGRAM, GROUP_FILE, LINK, SUBMODULE):
+            raise _refused(repository, f"{entry.path} is neither file nor link")
+        if entry.mode == LINK and entry.size > 4000:
+            raise _refused(repository, f"the link {entry.path} is too long")
+        if any(str(parent) in paths for parent in PurePosixPath(entry.path).parents):
+            raise _refused(repository, f"{entry.path} lies in a folder that is a file or link as well")
+    if len(paths) != len(entries):
+        raise _refused(repository, "it has two files of the same name")
+
+
+# Signs that the file systems of other machines leave out of names.
+_UNSEEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+
+
+def _is_trick(name: str) -> bool:
+    """Whether a name means another place, git's own folder (on whatever file system a tree may come to lie), or is made
+    to deceive who reads it."""
+    plain = _UNSEEN.sub("", name).partition(":")[0].rstrip(" .").lower()
+    control = any(ord(c) < 32 or ord(c) == 127 for c in name)
+    return control or name in ("", ".", "..") or plain in (".git", "git~1") or len(os.fsencode(name)) > 255
+
+
+def _check_links(repository: Repository, out: Path) -> None:
+    """Where a link leads depends on other links: so all are followed, in the tree as it was written."""
+    link = find_link_out(out)
+    if link is not None:
+        raise _refused(repository, f"the link {link.relative_to(out)} leads out of the tree, to {link.readlink()}")
+
+
+def _refused(repository: Repository, why: str) -> Unresolved:
+    return Unresolved(
+        f"{repository.owner}: the git repository is refused: {why}",
+        where=repository.address.public,
+        fix=_WITHOUT,
+    )

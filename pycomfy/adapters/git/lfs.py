@@ -1,0 +1,211 @@
+"""Large files of git repositories (Git LFS): from the pointers that a commit has to the files themselves.
+
+A pointer holds its file's SHA-256 and size, so a commit still says which bytes are meant. They are fetched from the
+repository's own server, whatever the repository's files say of another one; nothing of git-lfs is run.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from pycomfy.adapters.git.mirror import Repository
+from pycomfy.adapters.io import download
+from pycomfy.adapters.io.http_client import check_status, local_path, make_client, public, read_body, retry
+from pycomfy.errors import HashMismatch, PycomfyError, Unreachable, Unresolved
+
+LARGEST_POINTER = 1024
+MOST_ANSWER = 4 << 20
+AT_ONCE = 100
+"""Files that a server is asked for in one request, as git-lfs does."""
+
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+_POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]+\n)*oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,15})\n?"
+)
+_TYPE = "application/vnd.git-lfs+json"
+
+
+class Pointer(NamedTuple):
+    """`size` in bytes, `sha256` in hexadecimal."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+def parse_pointer(path: str, data: bytes) -> Pointer | None:
+    """The pointer that the file `path` is; None for any other file."""
+    match = _POINTER.fullmatch(data) if len(data) <= LARGEST_POINTER else None
+    return Pointer(path, match[1].decode(), int(match[2])) if match else None
+
+
+def fetch_large(repository: Repository, pointers: Sequence[Pointer]) -> Mapping[str, Path]:
+    """SHA-256 -> a file with it, which must not be changed. Raises `Unresolved`, `Unreachable` or `HashMismatch`, with
+    the files' names and what can be done."""
+    wanted = list({p.sha256: p for p in pointers}.values())
+    cached = [p for p in wanted if not (path := _cached(repository, p)).is_file() or path.stat().st_size != p.size]
+    try:
+        files = _find(repository, cached) if cached else []
+        download.fetch_all(files, cache=repository.cache)
+    except HashMismatch:
+        raise
+    except PycomfyError as e:
+        if isinstance(e, Unresolved):
+            raise
+        raise Unreachable(
+            f"{repository.owner}: {_names(cached)}, which git keeps apart (LFS), cannot be fetched: {e.what}",
+            where=repository.address.public,
+            fix=f"give a login for the server, in ~/.netrc or a credential helper of git; or {_WITHOUT}",
+        ) from e
+    return {p.sha256: _cached(repository, p) for p in wanted}
+
+
+_WITHOUT = (
+    "if the code works without these files, take git's pointers in their place:"
+    " lfs = false at this source in pycomfy.toml"
+)
+
+
+def _cached(repository: Repository, pointer: Pointer) -> Path:
+    return download.kept_path(pointer.sha256, repository.cache)
+
+
+def _names(pointers: Sequence[Pointer]) -> str:
+    names = sorted(p.path for p in pointers)
+    if len(names) > 5:
+        return f"{', '.join(names[:4])} and {len(names) - 4} more files"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _find(repository: Repository, pointers: Sequence[Pointer]) -> list[download.File]:
+    """Where each file is."""
+    if repository.address.local:
+        return _find_beside(repository, pointers)
+    found: dict[str, download.File] = {}
+    absent: dict[Pointer, str] = {}
+    for start in range(0, len(pointers), AT_ONCE):
+        part = pointers[start : start + AT_ONCE]
+        answers = {str(a.get("oid")): a for a in _ask(repository, part)}
+        for pointer in part:
+            answer = answers.get(pointer.sha256, {})
+            file = _file(pointer, answer)
+            if file is not None:
+                found[pointer.sha256] = file
+            else:
+                absent[pointer] = _said(answer)
+    if absent:
+        raise _absent(repository, list(absent), next(iter(absent.values())))
+    return list(found.values())
+
+
+def _absent(repository: Repository, pointers: Sequence[Pointer], why: str) -> Unresolved:
+    return Unresolved(
+        f"{repository.owner}: the repository has only pointers to {_names(pointers)}, and not the files (LFS): {why}",
+        where=repository.address.public,
+        fix=f"take another commit or a fork that has them; or {_WITHOUT}",
+    )
+
+
+def _find_beside(repository: Repository, pointers: Sequence[Pointer]) -> list[download.File]:
+    """The files of a repository on this disk, below its `.git`."""
+    url = repository.address.url
+    root = local_path(url) if url.startswith("file://") else Path(url)
+    folders = [root / ".git", root] if root is not None else []
+    places = {
+        p: place
+        for p in pointers
+        for folder in reversed(folders)
+        if (place := folder / "lfs" / "objects" / p.sha256[:2] / p.sha256[2:4] / p.sha256).is_file()
+    }
+    absent = [p for p in pointers if p not in places]
+    if absent:
+        raise _absent(repository, absent, "run `git lfs fetch --all` in it")
+    return [download.File(places[p].as_uri(), p.sha256, _called(p), p.size) for p in pointers]
+
+
+def _called(pointer: Pointer) -> str:
+    return f"the large file {pointer.path}"
+
+
+# — the server: https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md —
+
+
+def _ask(repository: Repository, pointers: Sequence[Pointer]) -> Iterator[Mapping[str, Any]]:
+    url = _endpoint(repository)
+    question = {
+        "operation": "download",
+        "transfers": ["basic"],
+        "hash_algo": "sha256",
+        "objects": [{"oid": p.sha256, "size": p.size} for p in pointers],
+    }
+    headers = {"Accept": _TYPE, "Content-Type": _TYPE}
+    with make_client() as client:
+
+        def post(login: str | None = None) -> bytes:
+            more = {"Authorization": login} if login is not None else {}
+            with client.stream("POST", url, content=json.dumps(question), headers={**headers, **more}) as answer:
+                if answer.status_code != 401 or login is not None or (own := _login_of_helper(repository, url)) is None:
+                    check_status(url, answer)
+                    return read_body(url, answer, MOST_ANSWER)
+            return post(own)
+
+        data = retry(url, post)
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as e:
+        raise Unreachable("the LFS server does not answer in JSON", where=public(url), fix="try again later") from e
+    objects = value.get("objects") if isinstance(value, dict) else None
+    yield from (o for o in (objects if isinstance(objects, list) else ()) if isinstance(o, dict))
+
+
+def _endpoint(repository: Repository) -> str:
+    """The server of a repository's large files, as git-lfs finds it."""
+    url = repository.address.url
+    if "://" not in url or url.startswith("ssh://"):
+        # `identity` is host/path, whichever way git reaches it; forges serve large files over https alone.
+        host, _, path = repository.address.identity.partition("/")
+        url = f"https://{host.partition(':')[0]}/{path}"
+    elif not url.startswith("https://"):
+        raise Unreachable(
+            "there is no LFS server for such an address", where=repository.address.public, fix="use https"
+        )
+    return url.rstrip("/").removesuffix(".git") + ".git/info/lfs/objects/batch"
+
+
+def _login_of_helper(repository: Repository, url: str) -> str | None:
+    """What the user's credential helper says of the server."""
+    parts = urlsplit(url)
+    question = f"protocol={parts.scheme}\nhost={parts.hostname}{f':{parts.port}' if parts.port else ''}\n\n"
+    done = repository.git("credential", "fill", stdin=question.encode())
+    told = dict(line.partition("=")[::2] for line in done.output.decode(errors="replace").splitlines())
+    if done.status != 0 or "password" not in told:
+        return None
+    return "Basic " + base64.b64encode(f"{told.get('username', '')}:{told['password']}".encode()).decode()
+
+
+def _file(pointer: Pointer, answer: Mapping[str, Any]) -> download.File | None:
+    actions = answer.get("actions")
+    action = actions.get("download") if isinstance(actions, dict) else None
+    if not isinstance(action, dict):
+        return None
+    href, given = action.get("href"), action.get("header")
+    if not isinstance(href, str) or not href.startswith("https://") or not href.isprintable():
+        return None
+    headers = given.items() if isinstance(given, dict) else ()
+    kept = tuple((k, v) for k, v in headers if isinstance(k, str) and isinstance(v, str) and _is_header(k, v))
+    return download.File(href, pointer.sha256, _called(pointer), pointer.size, kept)
+
+
+def _is_header(name: str, value: str) -> bool:
+    return bool(re.fullmatch(r"[A-Za-z0-9-]{1,100}", name)) and value.isascii() and value.isprintable()
+
+
+def _said(answer: Mapping[str, Any]) -> str:
+    error = answer.get("error")
+    message = error.get("message") if isinstance(error, dict) else None
+    text = message if isinstance(message, str) and message.isprintable() else "the server does not say where they are"
+    return text[:200]

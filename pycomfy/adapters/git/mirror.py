@@ -1,0 +1,275 @@
+"""Git repositories of strangers: which commit a revision is, through a bare mirror of each in the cache.
+
+Nothing of theirs is run here: no hooks, no filters, no helper transports; `gittree` writes the files of a commit.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from pycomfy.adapters.git.environment import (
+    find_login,
+    git_environment,
+    load_gitpython,
+    login_environment,
+    login_settings,
+)
+from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, no_space, says_disk_is_full
+from pycomfy.adapters.io.process import run
+from pycomfy.core.lockfile.git_url import Address, parse_address, without_password
+from pycomfy.errors import NotFound, PycomfyError, UnpinnedPack, Unreachable, Unresolved
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+# `-c` before every command: nothing of the repository or of habit may start a program, ask a question or tidy up.
+_SETTINGS = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "fetch.recurseSubmodules": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
+    "protocol.allow": "never",
+    # http only for a user's own `insteadOf`: addresses with it are refused before they come here.
+    **{f"protocol.{name}.allow": "always" for name in ("https", "http", "ssh", "git", "file")},
+    "protocol.ext.allow": "never",
+}
+
+
+_FETCH = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules", "--force")
+
+
+class Done(NamedTuple):
+    """What a git command printed, and its exit status."""
+
+    status: int
+    output: bytes
+    message: str
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects of a mirror, through one `git cat-file --batch` for all of them."""
+
+    repo: Any
+
+    def read(self, object_: str) -> bytes:
+        return bytes(self.repo.git.get_object_data(object_)[3])
+
+    def write(self, object_: str, to: Path) -> None:
+        """Write a blob to a new file."""
+        stream = self.repo.git.stream_object_data(object_)[3]
+        with to.open("xb") as f:
+            while chunk := stream.read(1 << 20):
+                f.write(chunk)
+
+
+class Repository:
+    """A repository and its mirror. `owner` is who needs it, for errors: the name of a node pack, or "ComfyUI".
+
+    `url` is what `parse_address` accepts; a relative path is relative to the current folder. `cache` holds the mirrors.
+    Raises `BadConfig`.
+    """
+
+    def __init__(self, url: str, *, owner: str, cache: Path) -> None:
+        address = parse_address(url, where=owner)
+        if address.local and not address.url.startswith("file://"):
+            path = os.path.abspath(address.url)  # noqa: PTH100  (Path would resolve nothing, but keep `..`)
+            address = Address(path, address.public, path, local=True)
+        self.address = address
+        self.owner = owner
+        self._remote = address.url if address.local else address.public
+        self._login = find_login(address.url)
+        self.cache = cache
+        self.mirror = self.cache / hashlib.sha256(address.identity.encode(errors="surrogateescape")).hexdigest()[:32]
+
+    def resolve(self, revision: str | None = None) -> str:
+        """The commit of a branch, tag, or (abbreviated) commit; without one, of the default branch.
+
+        A full commit that the mirror has needs no network. Raises `UnpinnedPack`, `NotFound`, `Unreachable`.
+        """
+        if revision is not None and COMMIT.fullmatch(revision.lower()):
+            self.fetch(revision.lower())
+            return revision.lower()
+        commit = self._find_ref(revision)
+        if commit is None and revision is not None and re.fullmatch(r"[0-9a-fA-F]{7,39}", revision):
+            self._fetch_all()
+            commit = self._find_abbreviated(revision)
+        if commit is None:
+            raise self._unpinned(
+                f"has no branch, tag or commit {revision}" if revision else "has no default branch: it may be empty"
+            )
+        self.fetch(commit)
+        return commit
+
+    def fetch(self, commit: str) -> None:
+        """Put `commit` with all its files into the mirror. Raises `UnpinnedPack`, `NotFound`, `Unreachable`."""
+        with self._locked():
+            if self._has(commit):
+                return
+            # Alone and without history, if the server lets one ask for any commit; else everything.
+            done = self._receive("--depth=1", "--", self._remote, f"+{commit}:refs/pycomfy/{commit}")
+            if done.status == 0 and self._has(commit):
+                return
+        self._fetch_all()
+        if not self._has(commit):
+            raise self._unpinned(f"has no commit {commit}")
+        with self._locked():
+            self.git("update-ref", f"refs/pycomfy/{commit}", commit)
+
+    def fetch_history(self) -> None:
+        """Put every commit of all branches and tags into the mirror. Raises `NotFound`, `Unreachable`."""
+        self._fetch_all()
+
+    def commit_date(self, commit: str) -> datetime | None:
+        """When `commit` was committed, in UTC; None for a date that no calendar has."""
+        with self.objects() as objects:
+            try:
+                return datetime.fromtimestamp(objects.repo.commit(commit).committed_date, tz=UTC)
+            except (OverflowError, ValueError, OSError):
+                return None
+
+    def git(self, *arguments: str, stdin: bytes | None = None) -> Done:
+        """Run a git command on the mirror; the caller judges the exit status."""
+        if not (self.mirror / "HEAD").exists():
+            with self._locked():
+                pass
+        return self._run(*arguments, stdin=stdin)
+
+    @contextlib.contextmanager
+    def objects(self) -> Iterator[Objects]:
+        """Read many objects of the mirror. One thread at a time."""
+        with load_gitpython().Repo(self.mirror) as repo:
+            repo.git.update_environment(**self._environment())
+            yield Objects(repo)
+
+    def _unpinned(self, why: str) -> UnpinnedPack:
+        return UnpinnedPack(
+            f"{self.owner}: the git repository {why}",
+            where=self.address.public,
+            fix=f"pycomfy lock --node {self.owner}=<commit>",
+        )
+
+    def _find_ref(self, revision: str | None) -> str | None:
+        """The commit of a ref of the remote."""
+        names = ["HEAD"] if revision is None else [revision, f"refs/heads/{revision}", f"refs/tags/{revision}"]
+        patterns = [*names, *(f"{name}^{{}}" for name in names)]
+        done = self.git("ls-remote", "--quiet", "--", self._remote, *patterns)
+        if done.status != 0:
+            raise self._explain(done.message)
+        refs = {}
+        for line in done.output.decode(errors="replace").splitlines():
+            object_, _, name = line.partition("\t")
+            refs[name] = object_
+        # An annotated tag is an object of its own; `^{}` is the commit it stands for.
+        found = {name: refs.get(f"{name}^{{}}", refs[name]) for name in names if name in refs}
+        if len(set(found.values())) > 1:
+            raise self._unpinned(f"has both a branch and a tag {revision}; write refs/heads/… or refs/tags/…")
+        return next(iter(found.values()), None)
+
+    def _find_abbreviated(self, revision: str) -> str | None:
+        done = self.git("rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        found = done.output.decode(errors="replace").strip()
+        return found if done.status == 0 and COMMIT.fullmatch(found) else None
+
+    def _fetch_all(self) -> None:
+        with self._locked():
+            shallow = ["--unshallow"] if (self.mirror / "shallow").exists() else []
+            refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
+            done = self._receive(*shallow, "--", self._remote, *refs)
+            if done.status != 0:
+                raise self._explain(done.message)
+
+    def _receive(self, *arguments: str) -> Done:
+        """`git fetch`. What it had begun to write when it failed, or was ended, is removed. The mirror is locked."""
+        done = self.git("fetch", *_FETCH, *arguments)
+        if done.status != 0:
+            for path in (self.mirror / "objects").rglob("tmp_*"):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        return done
+
+    def _has(self, commit: str) -> bool:
+        return self.git("cat-file", "-e", f"{commit}^{{tree}}").status == 0
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time changes a mirror. Makes the mirror if there is none."""
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with self.mirror.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._make_mirror()
+            yield
+
+    def _make_mirror(self) -> None:
+        if (self.mirror / "HEAD").exists():
+            return
+        shutil.rmtree(self.mirror, ignore_errors=True)
+        self.cache.mkdir(parents=True, exist_ok=True)
+        done = self._run("init", "--quiet", "--bare", "--template=", str(self.mirror))
+        if says_disk_is_full(done.message):
+            raise no_space(self.mirror)
+        if done.status != 0:
+            raise Unresolved(
+                f"git cannot make a mirror: {done.message}", where=str(self.mirror), fix="make the folder writable"
+            )
+
+    def _environment(self) -> dict[str, str]:
+        login = login_environment(self._login) if self._login is not None else {}
+        return {**git_environment(self.mirror), **login, "GIT_LFS_SKIP_SMUDGE": "1"}
+
+    def _run(self, *arguments: str, stdin: bytes | None = None) -> Done:
+        env = self._environment()
+        values = {**_SETTINGS, "safe.directory": str(self.mirror)}
+        pairs = [*values.items(), *(login_settings(self._remote) if self._login is not None else ())]
+        settings = [part for key, value in pairs for part in ("-c", f"{key}={value}")]
+        if self.address.url.startswith("ssh://") or not (self.address.local or "://" in self.address.url):
+            env |= _ssh_environment()
+        with full_disk_is_an_error(self.cache):
+            done = run(["git", *settings, *arguments], cwd=self.cache, env={**os.environ, **env}, stdin=stdin)
+        return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
+
+    def _explain(self, message: str) -> PycomfyError:
+        """git's message as an error; the last line that says something, without passwords."""
+        lines = [re.sub(r"^(fatal|error|remote): ", "", line).strip() for line in message.splitlines() if line.strip()]
+        said = next((line for line in lines if not line.startswith(("Please make sure", "and the repository"))), "")
+        said = re.sub(r"\S+://\S+", lambda m: without_password(m[0]), said)
+        if says_disk_is_full(message):
+            return no_space(self.mirror)
+        what = f"{self.owner}: the git repository cannot be read: {said}"
+        where = self.address.public
+        if owned := re.search(r"dubious ownership in repository at '([^']+)'", message):
+            return Unreachable(what, where=where, fix=f"git config --global --add safe.directory '{owned[1]}'")
+        if re.search(r"not appear to be a git repository|not found|not exported|does not exist|No such file", message):
+            if not self.address.local:
+                return NotFound(what, where=where, fix="correct the address")
+            if not Path(unquote(self.address.url.removeprefix("file://"))).exists():
+                return NotFound(f"{self.owner}: there is no such folder", where=where, fix="correct the path")
+            fix = "give the repository's top folder; a node pack without git is named by path = … instead of git = …"
+            return NotFound(what, where=where, fix=fix)
+        if re.search(
+            r"could not read (Username|Password)|Authentication failed|Permission denied|prompts dis", message
+        ):
+            return Unreachable(
+                what,
+                where=where,
+                fix="check the address; if it is private, give git credentials (a helper, ssh key, token)",
+            )
+        return Unreachable(what, where=where, fix="check the network, the proxy and the address")
+
+
+def _ssh_environment() -> dict[str, str]:
+    """ssh must not ask for passwords or host keys on the terminal; a user's own ssh command is left as it is."""
+    if "GIT_SSH_COMMAND" in os.environ or "GIT_SSH" in os.environ:
+        return {}
+    own = load_gitpython().cmd.Git().execute(["git", "config", "--get", "core.sshCommand"], with_exceptions=False)
+    return {} if own else {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}

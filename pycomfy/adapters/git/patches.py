@@ -1,0 +1,179 @@
+"""Patches in git's format: made of two sets of files, and applied to a folder, by git in a repository of our own.
+
+Nothing of the folder's own git configuration is read: no filters, no attributes, no hooks.
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pycomfy.adapters.git.environment import git_environment
+from pycomfy.adapters.io.atomic_files import find_link_out, full_disk_is_an_error
+from pycomfy.adapters.io.process import run
+from pycomfy.core.lockfile.schema import MOST_PATCH
+from pycomfy.errors import BadInput, NotFound, UnpinnedPack
+
+# They stand in `info/attributes`, which goes before every `.gitattributes`: bytes stay as they are.
+_PLAIN = "* -text -eol -ident -filter -working-tree-encoding\n"
+
+_ALONE = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+
+
+class Workshop:
+    """A bare repository of our own in the empty folder `folder`; the objects in the folders `lent` can be read too.
+
+    Whatever it is used for, git reads this repository's configuration, which is empty, and no other. Where objects are
+    lent nothing may be written: for an object that is there already, git sets the time of its pack, even a lent one.
+    """
+
+    def __init__(self, folder: Path, lent: Sequence[Path] = ()) -> None:
+        self.folder = folder
+        self.must("init", "--quiet", "--bare", "--template=", str(folder))
+        (folder / "info").mkdir(exist_ok=True)
+        (folder / "info" / "attributes").write_text(_PLAIN)
+        self.lend(lent)
+
+    def lend(self, folders: Sequence[Path]) -> None:
+        """Let the objects in these folders be read, beside those of before."""
+        place = self.folder / "objects" / "info" / "alternates"
+        with place.open("ab") as f:
+            f.write(b"".join(os.fsencode(path) + b"\n" for path in folders))
+
+    def git(
+        self, *arguments: str, tree: Path | None = None, index: str | None = None, stdin: bytes = b""
+    ) -> "tuple[int, bytes, str]":
+        """Exit status, output and message of a git command; with `tree` that folder is the working tree."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+        environment |= git_environment(self.folder) | _ALONE
+        if tree is not None:
+            environment["GIT_WORK_TREE"] = str(tree)
+        if index is not None:
+            environment["GIT_INDEX_FILE"] = str(self.folder / index)
+        with full_disk_is_an_error(self.folder):
+            done = run(["git", "--no-pager", *arguments], cwd=tree or self.folder.parent, env=environment, stdin=stdin)
+        return done.returncode, done.stdout, done.stderr.decode(errors="replace").strip()
+
+    def must(self, *arguments: str, index: str | None = None, stdin: bytes = b"") -> bytes:
+        """The output of a command that cannot fail unless git itself is broken. Raises `BadInput`."""
+        status, output, message = self.git(*arguments, index=index, stdin=stdin)
+        if status != 0:
+            raise BadInput(f"git {arguments[0]} failed: {message[-500:]}", where=str(self.folder), fix="what git says")
+        return output
+
+    def keep(self, data: bytes) -> str:
+        """Put a file's bytes among the objects, as git would; the object's hash."""
+        whole = b"blob %d\0" % len(data) + data
+        object_ = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
+        place = self.folder / "objects" / object_[:2] / object_[2:]
+        if not place.exists():
+            with full_disk_is_an_error(place):
+                place.parent.mkdir(exist_ok=True)
+                place.write_bytes(zlib.compress(whole, 1))
+        return object_
+
+    def make_tree(self, files: Mapping[str, tuple[str, str]], index: str) -> str:
+        """A tree of `path -> (mode, object)`; its hash. Raises `BadInput` for paths that git has no place for."""
+        lines = b"".join(
+            f"{mode} {object_}\t".encode() + os.fsencode(p) + b"\0" for p, (mode, object_) in files.items()
+        )
+        self.must("read-tree", "--empty", index=index)
+        self.must("update-index", "--add", "-z", "--index-info", index=index, stdin=lines)
+        return self.must("write-tree", index=index).decode().strip()
+
+    def make_patch(self, old: str, new: str) -> str | None:
+        """The patch from one tree to another, as text; None if it is too large for one."""
+        files = self._diff(old, new)
+        if not all(map(_is_text, files)):
+            # Text in another encoding: as bytes, which a patch writes in ASCII.
+            attributes = self.folder / "info" / "attributes"
+            attributes.write_text(_PLAIN + "* -diff\n")
+            pairs = zip(files, self._diff(old, new), strict=True)
+            attributes.write_text(_PLAIN)
+            files = [text if _is_text(text) else binary for text, binary in pairs]
+        text = b"".join(files).decode()
+        return text if len(text) <= MOST_PATCH else None
+
+    def _diff(self, old: str, new: str) -> list[bytes]:
+        """A patch for each file."""
+        data = self.must("diff-tree", *_AS_PATCH, old, new)
+        return [part for part in re.split(rb"^(?=diff --git )", data, flags=re.MULTILINE) if part]
+
+    def applies(self, patch: str, old: str, new: str) -> bool:
+        """Whether the patch makes `new` of `old`."""
+        self.must("read-tree", old, index="proof")
+        status, _, _ = self.git("apply", "--cached", *_EXACTLY, "-", index="proof", stdin=patch.encode())
+        return status == 0 and self.must("write-tree", index="proof").decode().strip() == new
+
+
+_AS_PATCH = ("-r", "-p", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
+_EXACTLY = ("--binary", "--whitespace=nowarn", "-p1")
+
+
+def list_paths(patch: str) -> tuple[str, ...]:
+    """The files that a patch changes, as far as its lines name them plainly."""
+    return tuple(dict.fromkeys(re.findall(r"^diff --git a/.* b/(.*)$", patch, flags=re.MULTILINE)))
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def read_patch(path: Path, owner: str) -> str:
+    """The text of a patch. Raises `NotFound`, `BadInput`."""
+    try:
+        if path.stat().st_size > MOST_PATCH or not path.is_file():
+            raise BadInput(
+                f"{owner}: a patch is a file of at most {MOST_PATCH >> 20} MiB",
+                where=str(path),
+                fix="name the changed folder instead: path = …",
+            )
+        text = path.read_bytes().decode()
+    except OSError as e:
+        raise NotFound(
+            f"{owner}: the patch cannot be read: {e.strerror}", where=str(path), fix="correct patch = …"
+        ) from e
+    except UnicodeDecodeError as e:
+        raise BadInput(
+            f"{owner}: the patch is not UTF-8",
+            where=str(path),
+            fix="make it by `git diff --binary`, with `* -diff` in .git/info/attributes for files in other encodings",
+        ) from e
+    if not text.strip():
+        raise BadInput(f"{owner}: the patch is empty", where=str(path), fix="leave out patch = …")
+    return text
+
+
+def apply_patch(patch: str, folder: Path, owner: str) -> None:
+    """Change the files in `folder` as the patch says. Raises `UnpinnedPack` if it is for other files, or writes outside
+    of the folder."""
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".patch-") as place:
+        shop = Workshop(Path(place, "git"))
+        status, _, message = shop.git("apply", *_EXACTLY, "-", tree=folder, stdin=patch.encode())
+    if status != 0:
+        lines = [line.removeprefix("error: ") for line in message.splitlines() if line.startswith("error: ")]
+        raise UnpinnedPack(
+            f"{owner}: the patch does not apply to the commit: {'; '.join(lines[:5]) or message[-300:]}",
+            where="pycomfy.toml",
+            fix="correct rev = … or patch = …: a patch belongs to one commit",
+        )
+    link = find_link_out(folder)
+    if link is not None:
+        raise UnpinnedPack(
+            f"{owner}: with the patch, the link {link.relative_to(folder)} leads out of the tree",
+            where="pycomfy.toml",
+            fix="leave that link out of the patch",
+        )

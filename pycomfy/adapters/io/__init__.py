@@ -1,0 +1,1 @@
+"""Reach files, processes, the network and threads."""

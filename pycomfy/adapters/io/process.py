@@ -1,0 +1,104 @@
+"""Starting other people's programs: an argument list, never a shell; a missing one is an error with a way to get it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from pycomfy.adapters.io.cancellation import stoppable
+from pycomfy.errors import MissingTool
+
+INSTALL = {
+    "nix": "apt-get install nix-bin (Debian), or the official Nix installer elsewhere",
+    "podman": "apt-get install podman runc (Debian), or install Podman or Docker",
+    "skopeo": "apt-get install skopeo",
+    "git": "apt-get install git",
+    "gpgv": "apt-get install gpgv",
+}
+"""How to get each program pycomfy may start."""
+
+
+PATIENCE = 5.0
+"""Seconds that a program gets to leave by itself."""
+
+
+def missing(program: str) -> MissingTool:
+    """The error for a program that is not on PATH."""
+    return MissingTool(
+        f"{program} is not installed", where="PATH", fix=INSTALL.get(program.split("-")[0], f"install {program}")
+    )
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run to the end, output captured; the caller judges the exit status. Raises `MissingTool`.
+
+    It gets a session of its own: who leaves ends it with all that it started, which would hold its output open.
+    """
+    arguments, pipe = [str(c) for c in command], subprocess.PIPE
+    try:
+        process = subprocess.Popen(
+            arguments, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+        )
+    except FileNotFoundError as e:
+        if cwd is not None and not cwd.is_dir():
+            raise
+        raise missing(arguments[0]) from e
+    with process, stoppable(partial(_signal_all, process, signal.SIGTERM)):
+        try:
+            output, errors = process.communicate(stdin or b"")
+        except BaseException:
+            _end(process)
+            raise
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Let it tidy up, for a while."""
+    _signal_all(process, signal.SIGTERM)
+    try:
+        process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        _signal_all(process, signal.SIGKILL)
+
+
+def _signal_all(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+@contextlib.contextmanager
+def signals_as_exceptions() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does; one that is ignored, as under nohup, stays so. Only the
+    main thread can; others are left as they are."""
+
+    def unwind(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    wanted = (signal.SIGTERM, signal.SIGHUP)
+    with handling(unwind, *(s for s in wanted if signal.getsignal(s) is not signal.SIG_IGN)):
+        yield
+
+
+@contextlib.contextmanager
+def handling(handler: Callable[[int, FrameType | None], None] | signal.Handlers, *numbers: int) -> Iterator[None]:
+    """Let `handler` have these signals for a while; does nothing in another thread than the main one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -1,0 +1,88 @@
+"""Which kind of file it is, by its first bytes, and the workflow in it."""
+
+from collections.abc import Callable
+from typing import BinaryIO
+
+from pycomfy.adapters.metadata.audio import read_flac, read_mp3, read_ogg
+from pycomfy.adapters.metadata.binary_reader import Broken, Reader, Texts
+from pycomfy.adapters.metadata.images import read_jpeg, read_png, read_svg, read_webp
+from pycomfy.adapters.metadata.isobmff import read_avif, read_mp4
+from pycomfy.adapters.metadata.matroska_gltf import read_glb, read_safetensors, read_webm
+from pycomfy.core.workflow.untrusted_json import MAX_BYTES
+from pycomfy.errors import BadWorkflow
+
+Parser = Callable[[Reader, Texts], None]
+
+
+def find_workflow(file: BinaryIO, *, where: str) -> bytes:
+    """The JSON in `file`: the file itself, or what ComfyUI saved inside; the editor's format rather than the prompt.
+
+    `file` must be seekable. Raises `BadWorkflow` if there is none, the file is broken before it, or it is of no known
+    kind.
+    """
+    reader = Reader(file)
+    head = reader.read(min(64, reader.size))
+    reader.go(0)
+    parser = _parser(head)
+    if parser is None:
+        if not _is_text(head):
+            raise BadWorkflow(
+                "a file of a kind that holds no workflow",
+                where=where,
+                fix="give a workflow (.json), or an image, sound or video that ComfyUI saved",
+            )
+        if reader.size > MAX_BYTES:
+            raise BadWorkflow(f"larger than {MAX_BYTES >> 20} MiB", where=where, fix="give a workflow")
+        return file.read()
+    kind, parse = parser
+    texts: Texts = {}
+    broken = False
+    try:
+        parse(reader, texts)
+    except Broken:
+        broken = True
+    found = texts.get("workflow", texts.get("prompt"))
+    if found is None:
+        raise BadWorkflow(
+            f"a broken {kind} file, without a workflow in what can be read"
+            if broken
+            else f"no workflow in this {kind}",
+            where=where,
+            fix="give the file as ComfyUI saved it: programs and sites that convert images drop the workflow",
+        )
+    return found
+
+
+def _parser(head: bytes) -> tuple[str, Parser] | None:
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG", read_png
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP", read_webp
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG", read_jpeg
+    if head.startswith(b"fLaC"):
+        return "FLAC", read_flac
+    if head.startswith(b"OggS"):
+        return "Ogg", read_ogg
+    if head.startswith(b"ID3"):
+        return "MP3", read_mp3
+    if head.startswith(b"\x1aE\xdf\xa3"):
+        return "WebM", read_webm
+    if head.startswith(b"glTF"):
+        return "GLB", read_glb
+    if head[4:8] == b"ftyp":
+        is_image = head[8:12] in (b"avif", b"avis", b"heic", b"mif1", b"msf1")
+        return ("AVIF", read_avif) if is_image else ("MP4", read_mp4)
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < MAX_BYTES:
+        return "safetensors", read_safetensors
+    if start.startswith((b"<?xml", b"<svg", b"<!DOCTYPE svg", b"<!--")):
+        return "SVG", read_svg
+    return None
+
+
+def _is_text(head: bytes) -> bool:
+    """JSON, or text that fails as JSON with a message that shows where."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    return all(b >= 32 or b in b"\t\n\r" for b in head)

@@ -1,0 +1,156 @@
+"""Workflows in images: PNG and APNG chunks, EXIF of WebP, JPEG and AVIF, the metadata of SVG."""
+
+import html
+import json
+import re
+import struct
+import zlib
+
+from pycomfy.adapters.metadata.binary_reader import MAX_PIECE, Broken, Reader, Texts, keep, keep_object, keep_prefixed
+
+MAX_TAGS = 2_000
+_EXIF_POINTERS = (0x8769, 0x014A)
+_USER_COMMENT = 0x9286
+
+
+def read_png(file: Reader, texts: Texts) -> None:
+    """`tEXt`, `zTXt` and `iTXt` chunks, and the private `comf` chunks that ComfyUI writes into APNG."""
+    file.skip(8)
+    while file.left() >= 8 and len(texts) < 2:
+        length, kind = struct.unpack(">I4s", file.read(8))
+        if kind == b"IEND":
+            return
+        if kind not in (b"tEXt", b"zTXt", b"iTXt", b"comf"):
+            file.skip(length + 4)
+            continue
+        data = file.read(length)
+        file.skip(4)
+        key, _, value = data.partition(b"\0")
+        if kind == b"zTXt":
+            value = _inflate(value[1:])
+        elif kind == b"iTXt":
+            value = _international(value)
+        keep(texts, key.decode("latin-1"), _utf8(value) if kind == b"tEXt" else value)
+
+
+def _utf8(value: bytes) -> bytes:
+    """`tEXt` is Latin-1 by its standard; ComfyUI writes ASCII, others UTF-8."""
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1").encode()
+    return value
+
+
+def _international(value: bytes) -> bytes:
+    if len(value) < 2:
+        return b""
+    compressed = value[0] == 1
+    parts = value[2:].split(b"\0", 2)
+    text = parts[2] if len(parts) == 3 else b""
+    return _inflate(text) if compressed else text
+
+
+def _inflate(data: bytes) -> bytes:
+    """Inflate to at most `MAX_PIECE`: a small chunk may claim to hold gigabytes."""
+    try:
+        return zlib.decompressobj().decompress(data, MAX_PIECE)
+    except zlib.error as e:
+        raise Broken from e
+
+
+def read_webp(file: Reader, texts: Texts) -> None:
+    """The `EXIF` chunk."""
+    file.skip(12)
+    while file.left() >= 8:
+        kind, length = struct.unpack("<4sI", file.read(8))
+        if kind == b"EXIF":
+            read_exif(file.read(length), texts)
+            return
+        file.skip(length + length % 2)
+
+
+def read_jpeg(file: Reader, texts: Texts) -> None:
+    """EXIF in `APP1`, and plain comments."""
+    file.skip(2)
+    while file.left() >= 4 and len(texts) < 2:
+        mark, kind = file.unpack(">BB")
+        if mark != 0xFF or kind in (0xD9, 0xDA):
+            return
+        if kind == 0xFF:
+            file.go(file.at - 1)
+            continue
+        (length,) = file.unpack(">H")
+        if kind == 0xE1 or kind == 0xFE:
+            data = file.read(length - 2)
+            if data.startswith(b"Exif\0\0"):
+                read_exif(data, texts)
+            elif kind == 0xFE:
+                _keep_text(texts, data)
+        else:
+            file.skip(length - 2)
+
+
+def read_exif(data: bytes, texts: Texts) -> None:
+    """Text fields of a TIFF structure: ComfyUI writes `prompt:{…}` in Model, `workflow:{…}` in Make and below."""
+    data = data.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(data[:2])
+    if order is None or len(data) < 8:
+        raise Broken
+    waiting, seen, tags = [struct.unpack(order + "I", data[4:8])[0]], set(), 0
+    while waiting:
+        at = waiting.pop()
+        if at in seen or not 0 < at <= len(data) - 2:
+            continue
+        seen.add(at)
+        (count,) = struct.unpack_from(order + "H", data, at)
+        for i in range(count):
+            entry, tags = at + 2 + 12 * i, tags + 1
+            if entry + 12 > len(data) or tags > MAX_TAGS:
+                return
+            tag, kind, length, value = struct.unpack_from(order + "HHII", data, entry)
+            if tag in _EXIF_POINTERS:
+                waiting.append(value)
+            elif kind in (2, 7):
+                start = value if length > 4 else entry + 8
+                text = data[start : start + length]
+                if tag == _USER_COMMENT:
+                    text = _user_comment(text)
+                _keep_text(texts, text.rstrip(b"\0"))
+
+
+def _user_comment(data: bytes) -> bytes:
+    if data.startswith(b"UNICODE\0"):
+        body = data[8:]
+        encoding = "utf-16-le" if body[1:2] == b"\0" else "utf-16-be"
+        return body.decode(encoding, "replace").encode(errors="replace")
+    return data.removeprefix(b"ASCII\0\0\0")
+
+
+def _keep_text(texts: Texts, text: bytes) -> None:
+    """A field that is `workflow:{…}`, or JSON that holds a workflow or is one."""
+    if not text.lstrip().startswith(b"{"):
+        keep_prefixed(texts, text)
+        return
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    keep_object(texts, value)
+    if isinstance(value, dict) and not texts:
+        if isinstance(value.get("nodes"), list):
+            keep(texts, "workflow", text)
+        elif value and all(isinstance(v, dict) and "class_type" in v for v in value.values()):
+            keep(texts, "prompt", text)
+
+
+def read_svg(file: Reader, texts: Texts) -> None:
+    """JSON in `<metadata>`. It is searched for, not parsed as XML: no entities, no expansion."""
+    text = file.read(min(file.size, MAX_PIECE)).decode(errors="replace")
+    for match in re.finditer(r"<metadata[^>]{0,1000}>([^<]*)(?:<!\[CDATA\[)?", text):
+        start = match.end()
+        cdata = text.endswith("<![CDATA[", 0, start)
+        end = text.find("]]>" if cdata else "</metadata>", start if cdata else match.start(1))
+        if end >= 0:
+            body = text[start:end] if cdata else html.unescape(text[match.start(1) : end])
+            _keep_text(texts, body.strip().encode(errors="replace"))

@@ -1,0 +1,101 @@
+"""SHA-256 of large files, computed once: a file that was not touched since keeps the hash it had."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pycomfy.adapters.io.atomic_files import write_file
+from pycomfy.errors import BadInput, NotFound
+from pycomfy.progress import Progress, Silent
+
+MOST_ROWS = 20_000
+_CHUNK = 1 << 20
+
+
+class HashCache:
+    """A table in the file `path`; losing it costs time alone. Any number of processes may use it at once.
+
+    A file is known by inode, size and ctime: nobody can write to a file, or put another in its place, and leave all
+    three as they are.
+    """
+
+    def __init__(self, path: Path, progress: Progress | None = None) -> None:
+        self._path = path
+        self._progress = progress or Silent()
+
+    def sha256(self, file: Path) -> str:
+        """The hash of the file's bytes now. Raises `NotFound`, or `BadInput` for what cannot be read."""
+        with _readable(file):
+            known = self._read().get(_key(file.stat()))
+            return known if known is not None else self.recompute(file)
+
+    def recompute(self, file: Path) -> str:
+        """As `sha256`, but every byte is read."""
+        with _readable(file), file.open("rb") as f:
+            before = os.fstat(f.fileno())
+            # A file of the store is called by its hash.
+            name = file.name[:16] if len(file.name) == 64 else file.name
+            with self._progress.step(f"Hash {name}", total=before.st_size, unit="bytes") as task:
+                digest = hashlib.sha256()
+                while chunk := f.read(_CHUNK):
+                    digest.update(chunk)
+                    task.advance(len(chunk))
+            if _key(os.fstat(f.fileno())) != _key(before):
+                raise BadInput("the file changes while it is read", where=str(file), fix="wait until it is complete")
+        self._remember(_key(before), digest.hexdigest())
+        return digest.hexdigest()
+
+    @contextlib.contextmanager
+    def same_content(self, file: Path, sha256: str) -> Iterator[None]:
+        """What the block does to the file, such as linking it, changes its ctime and not its bytes."""
+        before = file.stat()
+        yield
+        after = file.stat()
+        if (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns):
+            self._remember(_key(after), sha256)
+
+    def know(self, file: Path, sha256: str) -> None:
+        """The file was hashed while it was written."""
+        self._remember(_key(file.stat()), sha256)
+
+    def _read(self) -> dict[str, str]:
+        try:
+            found = json.loads(self._path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) and all(isinstance(v, str) for v in found.values()) else {}
+
+    def _remember(self, key: str, sha256: str) -> None:
+        with alone(self._path.with_suffix(".lock")):
+            rows = self._read()
+            rows.pop(key, None)
+            rows[key] = sha256
+            newest = dict(list(rows.items())[-MOST_ROWS:])
+            write_file(self._path, json.dumps(newest, indent=0) + "\n")
+
+
+@contextlib.contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """One process at a time, for the moment it takes to change a small file."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
+def _key(about: os.stat_result) -> str:
+    return f"{about.st_ino}:{about.st_size}:{about.st_ctime_ns}"
+
+
+@contextlib.contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as e:
+        raise NotFound("no such file", where=str(file), fix="check the path") from e
+    except (IsADirectoryError, PermissionError) as e:
+        raise BadInput(f"the file cannot be read: {e.strerror}", where=str(file), fix="give a readable file") from e

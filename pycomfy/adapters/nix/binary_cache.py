@@ -1,0 +1,95 @@
+"""Copying store paths between a store and binary caches of any kind that this machine's Nix knows."""
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pycomfy.adapters.io.atomic_files import says_disk_is_full
+from pycomfy.adapters.io.http_client import public
+from pycomfy.adapters.io.process import run
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.core.lockfile.package_indexes import without_logins
+from pycomfy.errors import BadInput, BuildFailed, HashMismatch, NoSpace, NotFound, PycomfyError, Unreachable
+
+_FEATURES = ("--extra-experimental-features", "nix-command")
+_URL = re.compile(r"(https?|ssh|ssh-ng|s3|file)://[^\s\x00-\x20]+")
+_PLAIN = re.compile(r"[A-Za-z0-9/._+-]+")
+_MISMATCH = re.compile(r"hash mismatch (?:importing|in) path '([^']+)'")
+_CORRUPT = re.compile(r"corrupt|invalid NAR|NAR .*(?:mismatch|end)|bad archive|expected string", re.IGNORECASE)
+_ABSENT = re.compile(
+    r"is not valid|no substituter that can build it|does not exist in (?:the )?(?:store|binary cache)|don't know how to"
+    r" build"
+)
+
+
+def parse_store_url(text: str) -> str:
+    """The URL of a Nix store for a command line. Raises `BadInput` for what is none."""
+    if not _URL.fullmatch(text):
+        fix = "give s3://BUCKET, ssh://HOST, https://HOST/PATH or file:///FOLDER"
+        raise BadInput(f"{text[:200]!r} is no store's URL", where="the store", fix=fix)
+    return text
+
+
+def uncompressed(url: str) -> str:
+    """`url`, with the setting not to compress what is written there unless it says how: wheels are compressed already,
+    and Nix's own choice, xz, would take many minutes."""
+    if "compression=" in url or url.startswith("ssh"):
+        return url
+    return f"{url}{'&' if '?' in url else '?'}compression=none"
+
+
+@contextlib.contextmanager
+def folder_url(folder: Path) -> Iterator[str]:
+    """The URL of a binary cache in a folder, as every Nix reads it: some decode `%20` and others do not, so an unusual
+    path is reached by a link."""
+    if _PLAIN.fullmatch(str(folder)):
+        yield f"file://{folder}"
+        return
+    with tempfile.TemporaryDirectory(prefix="pycomfy-") as place:
+        link = Path(place, "cache")
+        link.symlink_to(folder)
+        yield f"file://{link}"
+
+
+def copy_in(settings: NixSettings, url: str, paths: Sequence[str]) -> None:
+    """Copy `paths` from the cache at `url` to the store. They prove themselves by their hashes; a signature is not
+    needed, nor the right to choose substituters. Raises `HashMismatch`, `NotFound`, `Unreachable`, `NoSpace`."""
+    _copy(settings, ("--from", url), paths)
+
+
+def copy_between(settings: NixSettings, source: str, to: str, paths: Sequence[str]) -> None:
+    """Copy `paths` from one cache or store to another; those that are there already are not read. Raises likewise."""
+    _copy(settings, ("--from", source, "--to", to), paths)
+
+
+def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> None:
+    if not paths:
+        return
+    command = settings.command("nix", *_FEATURES, "copy", "--no-check-sigs", *where, *paths)
+    # Nix remembers for hours what a server had and had not, so what was pushed meanwhile would not be found. And two
+    # that meet a server for the first time fail at that memory ("constraint failed"): each starts with none.
+    with tempfile.TemporaryDirectory(prefix="pycomfy-") as memory:
+        result = run(command, env={**os.environ, "XDG_CACHE_HOME": memory})
+    if result.returncode != 0:
+        raise _failure(result.stderr.decode(errors="replace"), where[-1] if "--to" in where else where[1])
+
+
+def _failure(text: str, url: str) -> PycomfyError:
+    said, url = without_logins(text.strip()[-1500:]), public(url)
+    if says_disk_is_full(text):
+        return NoSpace("no space left on the disk", where=url, fix="free some space: `nix-store --gc`")
+    if match := _MISMATCH.search(text):
+        return HashMismatch(f"{match[1]} was changed", where=url, fix="`pycomfy archive verify` lists all damage")
+    if _CORRUPT.search(text):
+        return HashMismatch(f"something there was changed: {said}", where=url, fix="`pycomfy archive verify`")
+    if "don't know how to open Nix store" in text:
+        fix = "install a Nix that knows this kind of store: Debian's up to 13 was built without S3"
+        return BadInput("this machine's Nix cannot open such a store", where=url, fix=fix)
+    if _ABSENT.search(text):
+        return NotFound(f"not everything is there: {said}", where=url, fix="use an archive that has it")
+    if re.search(r"unable to download|Could(?:n't| not) (?:resolve|connect)|cannot connect|timed out", text):
+        return Unreachable(f"the store did not answer: {said}", where=url, fix="check the address and the network")
+    return BuildFailed("nix copy failed", where=said, fix="what Nix says above")

@@ -1,0 +1,93 @@
+"""Building with Nix: progress while it runs, the whole log in a file, an error that names the culprit when it fails."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
+from pycomfy.adapters.nix.internal_json import Event, LogReader, error_of
+from pycomfy.adapters.nix.settings import NixSettings
+
+_PATIENCE = 10.0  # seconds Nix gets to stop its builders and unlock the store
+
+
+@dataclass(frozen=True)
+class Target:
+    """An attribute of a project's `default.nix`, for a platform."""
+
+    project: Path
+    attribute: str
+    platform: str
+
+    def arguments(self) -> list[str]:
+        return [str(self.project), "--attr", self.attribute, "--argstr", "platform", self.platform, "--no-out-link"]
+
+
+def build(settings: NixSettings, target: Target, log: Path, on_event: Callable[[Event], None]) -> list[str]:
+    """The store paths of `target`, built. The log is appended to the file `log`.
+
+    Raises `BuildFailed`, `HashMismatch`, `Unreachable` or `NoSpace`. When interrupted, Nix is stopped first; a path is
+    in the store whole or not at all, so that nothing half-written stays.
+    """
+    command = settings.command("nix-build", *target.arguments(), "--log-format", "internal-json", "-v")
+    reader = LogReader()
+    with full_disk_is_an_error(log):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as f:
+            f.write(f"$ {' '.join(command)}\n")
+            # Its own process group: a Ctrl-C reaches us, and we stop Nix in order.
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                text=True,
+                errors="replace",
+            )
+            try:
+                for line in _lines(process):
+                    events, text = reader.read(line)
+                    if text:
+                        f.write(text + "\n")
+                    for event in events:
+                        on_event(event)
+                paths = process.stdout.read().split() if process.stdout else []
+                status = process.wait()
+            finally:
+                _stop(process)
+    if status != 0:
+        raise error_of(reader, str(log), settings.store)
+    return paths
+
+
+def missing_paths(settings: NixSettings, target: Target) -> list[str]:
+    """The names of the derivations that building `target` would build or fetch."""
+    command = settings.command("nix-build", *target.arguments(), "--dry-run")
+    result = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if result.returncode != 0:
+        reader = LogReader()
+        reader.errors.append(result.stderr.strip())
+        raise error_of(reader, "the output of nix-build --dry-run", settings.store)
+    return [line.strip() for line in result.stderr.splitlines() if line.startswith("  /nix/store/")]
+
+
+def _lines(process: "subprocess.Popen[str]") -> Iterator[str]:
+    assert process.stderr is not None  # noqa: S101  (it is a pipe)
+    for line in process.stderr:
+        yield line.rstrip("\n")
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    if process.poll() is not None:
+        return
+    for sign in (signal.SIGINT, signal.SIGKILL):
+        os.killpg(process.pid, sign)
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            continue
+        return

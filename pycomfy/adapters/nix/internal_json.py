@@ -1,0 +1,151 @@
+"""Nix's machine-readable log (`--log-format internal-json`): what runs, how many bytes came, what failed and why."""
+
+import json
+import re
+import tempfile
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pycomfy.adapters.io.atomic_files import free_space, says_disk_is_full
+from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, PycomfyError, Unreachable
+
+_FILE_TRANSFER, _COPY_PATH, _BUILD = 101, 100, 105  # ActivityType, nix/logging.hh
+_BUILD_LOG_LINE, _PROGRESS = 101, 105  # ResultType
+_TAIL = 20
+_ANSI = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]+")
+_DERIVATION = re.compile(r"/nix/store/[0-9a-z]{32}-(.+?)\.drv")
+_FAILED = re.compile(r"builder for '([^']+)' failed|Cannot build '([^']+)'")
+_MISMATCH = re.compile(r"hash mismatch in fixed-output derivation '([^']+)'")
+_SPECIFIED = re.compile(r"specified:\s+(\S+)\s+got:\s+(\S+)")
+_DOWNLOAD = re.compile(r"unable to download '([^']+)': (.+)")
+_OWN = re.compile(r"(?:^|error: )pycomfy(?:\.lock)?: ")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something to show: a build that began or ended, or bytes that arrived."""
+
+    kind: Literal["build", "built", "bytes"]
+    name: str = ""
+    amount: int = 0
+
+
+@dataclass
+class LogReader:
+    """Reads the log line by line; keeps what an error message will need."""
+
+    tails: dict[str, deque[str]] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    _running: dict[int, tuple[int, str]] = field(default_factory=dict)
+    _received: dict[int, int] = field(default_factory=dict)
+
+    def read(self, line: str) -> tuple[list[Event], str]:
+        """The events in `line`, and its text for the log file ("" where it says nothing)."""
+        if not line.startswith("@nix "):
+            return [], line
+        try:
+            data = json.loads(line[5:])
+        except ValueError:
+            return [], line
+        action = data.get("action")
+        if action == "msg":
+            return [], self._message(data)
+        if action == "start":
+            return self._start(data)
+        if action == "result":
+            return self._result(data)
+        if action == "stop":
+            kind, name = self._running.pop(data["id"], (0, ""))
+            self._received.pop(data["id"], None)
+            return ([Event("built", name)] if kind == _BUILD else []), ""
+        return [], ""
+
+    def _message(self, data: dict[str, Any]) -> str:
+        text = _plain(str(data.get("msg", "")))
+        if data.get("level", 3) == 0:
+            self.errors.append(text)
+        return text if data.get("level", 3) <= 3 else ""
+
+    def _start(self, data: dict[str, Any]) -> tuple[list[Event], str]:
+        kind, fields = data.get("type", 0), data.get("fields", [])
+        if kind == _BUILD and fields:
+            name = derivation_name(str(fields[0]))
+            self._running[data["id"]] = kind, name
+            self.tails.setdefault(name, deque(maxlen=_TAIL))
+            return [Event("build", name)], f"building {name}"
+        if kind in (_FILE_TRANSFER, _COPY_PATH) and fields:
+            self._running[data["id"]] = kind, str(fields[0])
+            return [], f"fetching {fields[0]}"
+        return [], ""
+
+    def _result(self, data: dict[str, Any]) -> tuple[list[Event], str]:
+        kind, name = self._running.get(data["id"], (0, ""))
+        fields = data.get("fields", [])
+        if data.get("type") == _BUILD_LOG_LINE and kind == _BUILD and fields:
+            text = _plain(str(fields[0]))
+            self.tails[name].append(text)
+            return [], f"{name}> {text}"
+        if data.get("type") == _PROGRESS and kind in (_FILE_TRANSFER, _COPY_PATH) and fields:
+            more = int(fields[0]) - self._received.get(data["id"], 0)
+            if more > 0:
+                self._received[data["id"]] = int(fields[0])
+                return [Event("bytes", name, more)], ""
+        return [], ""
+
+
+def _plain(text: str) -> str:
+    """Without colours, and without anything else that a terminal would obey: builders run code of strangers."""
+    return _CONTROLS.sub(" ", _ANSI.sub("", text))
+
+
+def derivation_name(path: str) -> str:
+    """`/nix/store/…-layer-a-torch.drv` → `layer-a-torch`."""
+    match = _DERIVATION.search(path)
+    return match[1] if match else path
+
+
+def no_space_for(store: Path | None) -> NoSpace:
+    """The error for a full disk, which says how much is free; builds need some in two places. `store` is the root
+    folder of another store than the machine's."""
+    places = [(store or Path("/")) / "nix/store", Path(tempfile.gettempdir())]
+    free = ", ".join(f"{free_space(place) / 1e6:.1f} MB free in {place}" for place in places)
+    return NoSpace(
+        f"no space left on the disk while building ({free})",
+        where=str(places[0]),
+        fix="`nix-store --gc` removes what nothing needs; an image takes about twice its size",
+    )
+
+
+def error_of(reader: LogReader, log: str, store: Path | None = None) -> PycomfyError:
+    """What went wrong, for a person: the step, the input, the last lines of its log. `log` is where all of it is,
+    `store` another store's root folder."""
+    text = "\n".join(reader.errors)
+    failed = next((derivation_name(m[1] or m[2]) for m in _FAILED.finditer(text)), "")
+    tail = reader.tails.get(failed, ())
+    said = "\n".join((text, *tail))
+    if says_disk_is_full(said):
+        return no_space_for(store)
+    if match := _MISMATCH.search(said):
+        hashes = _SPECIFIED.search(said)
+        both = f": locked {hashes[1]}, got {hashes[2]}" if hashes else ""
+        return HashMismatch(
+            f"{derivation_name(match[1])} is not the file that was locked{both}",
+            where=log,
+            fix="the server changed the file, or someone between it and you did: `pycomfy lock` pins what is there now",
+        )
+    if match := _DOWNLOAD.search(said):
+        return Unreachable(
+            f"{match[1]} cannot be fetched: {match[2]}",
+            where=log,
+            fix="check the network and proxy settings, or give an archive that has it",
+        )
+    # Lines in which our builders and our Nix code say what they refuse.
+    own = [line.split("pycomfy", 1)[1].lstrip(": ") for line in said.splitlines() if _OWN.search(line)]
+    what = own[0] if own else f"Nix could not build {failed or 'the image'}"
+    last = "\n".join(f"    {line}" for line in tail if not _OWN.search(line))
+    where = f"{failed or 'evaluation'}, the full log is {log}" + (f"; its last lines:\n{last}" if last else "")
+    detail = "" if own or failed else f" ({text.splitlines()[0]})" if text else ""
+    return BuildFailed(f"{what}{detail}", where=where, fix="what it says above; the log has all of it")

@@ -1,0 +1,70 @@
+"""How Nix is called: the same settings for every command, chosen for the machine."""
+
+import grp
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from pycomfy.adapters.io.process import missing, run
+from pycomfy.errors import MissingTool
+
+MOST_LOG = 256 << 20
+"""Bytes that one build may print."""
+
+
+@dataclass(frozen=True)
+class NixSettings:
+    """`store` is a root folder for another store than `/nix` (`verify` uses one); `jobs` 0 means one per core."""
+
+    sandbox: bool = True
+    jobs: int = 0
+    store: Path | None = None
+    substituters: tuple[str, ...] = ()
+
+    def options(self) -> list[str]:
+        """Options every Nix command takes."""
+        pairs = {
+            "sandbox": "true" if self.sandbox else "false",
+            # Only where it was said that there is one: each miss costs seconds.
+            "substituters": " ".join(self.substituters),
+            "max-jobs": str(self.jobs or os.cpu_count() or 1),
+            "connect-timeout": "15",
+            "download-attempts": "4",
+            # What builds may be a stranger's, and say so without end.
+            "max-build-log-size": str(MOST_LOG),
+        }
+        if os.geteuid() == 0 and not _has_build_users():
+            pairs["build-users-group"] = ""
+        options = [part for name, value in pairs.items() for part in ("--option", name, value)]
+        return [*options, *(["--store", str(self.store)] if self.store else [])]
+
+    def place(self, path: str) -> Path:
+        """Where a store path's files are on this machine."""
+        return Path(path) if self.store is None else self.store / path.lstrip("/")
+
+    def command(self, program: str, *arguments: str | Path) -> list[str]:
+        """The argument list for `nix-build`, `nix-store` and the like. Raises `MissingTool`."""
+        found = shutil.which(program)
+        if found is None:
+            raise missing("nix")
+        return [found, *self.options(), *map(str, arguments)]
+
+
+def _has_build_users() -> bool:
+    try:
+        return bool(grp.getgrnam("nixbld").gr_mem)
+    except KeyError:
+        return False
+
+
+def check_store(settings: NixSettings) -> None:
+    """See that the store can be written. Raises `MissingTool` with what to do if not."""
+    result = run(settings.command("nix-store", "--query", "--hash", "/nix/store/00000000000000000000000000000000-x"))
+    text = result.stderr.decode(errors="replace")
+    if "ermission denied" in text or "cannot connect to" in text or "creating directory" in text:
+        raise MissingTool(
+            "Nix is installed, but its store cannot be used",
+            where=text.strip().splitlines()[-1],
+            fix="run as root, start the Nix daemon (`systemctl start nix-daemon`), or give your user the /nix folder",
+        )

@@ -1,0 +1,67 @@
+"""Virtual environments outside of any image: made with uv, from wheels at hand, without network or index."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from uv import find_uv_bin
+
+from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full
+from pycomfy.adapters.io.process import missing, run
+from pycomfy.errors import BuildFailed, NotFound, PycomfyError
+
+_OPTIONS = ("--offline", "--no-config", "--no-python-downloads", "--no-progress")
+
+
+def find_python(version: str) -> Path:
+    """This machine's Python of that version, as "3.11". Raises `NotFound`."""
+    done = run([_uv(), "python", "find", *_OPTIONS, "--no-project", "--system", version], cwd=Path("/"), env=_env())
+    if done.returncode != 0:
+        raise NotFound(
+            f"there is no Python {version} on this machine, which the packages are for",
+            where="PATH",
+            fix=f"install it (`apt-get install python{version}`, `uv python install {version}`), or restore the image",
+        )
+    return Path(done.stdout.decode().strip())
+
+
+class Venv:
+    """The virtual environment in `folder`, which can be moved; uv's cache is in `cache`, on the same disk."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self.folder, self.cache = folder, cache
+
+    def make(self, python: Path) -> None:
+        """Raises `BuildFailed`, `NoSpace`."""
+        self._uv("venv", "--quiet", "--relocatable", "--no-project", "--python", str(python), str(self.folder))
+
+    def install(self, wheels: Sequence[Path]) -> None:
+        """Install these files and nothing else. Raises `BuildFailed`, `NoSpace`."""
+        python = str(self.folder / "bin" / "python")
+        options = ("--no-index", "--no-deps", "--no-build", "--link-mode", "hardlink", "--python", python)
+        self._uv("pip", "install", "--quiet", *options, *map(str, wheels))
+
+    def _uv(self, *command: str) -> None:
+        head = ("pip", "install") if command[0] == "pip" else command[:1]
+        rest = command[len(head) :]
+        done = run([_uv(), *head, *_OPTIONS, "--cache-dir", self.cache, *rest], cwd=self.folder.parent, env=_env())
+        if done.returncode != 0:
+            raise _failure(done.stderr.decode(errors="replace"), self.folder)
+
+
+def _failure(text: str, folder: Path) -> PycomfyError:
+    if says_disk_is_full(text):
+        return no_space(folder)
+    return BuildFailed("uv could not install the wheels", where=text.strip()[-1500:], fix="what uv says above")
+
+
+def _env() -> dict[str, str]:
+    """Nothing that could point uv at an index, another cache or a project."""
+    return {k: v for k, v in os.environ.items() if not k.upper().startswith(("UV_", "VIRTUAL_ENV", "PYTHON", "PIP_"))}
+
+
+def _uv() -> str:
+    try:
+        return find_uv_bin()
+    except FileNotFoundError as e:
+        raise missing("uv") from e

@@ -1,0 +1,113 @@
+"""Which modules a wheel has, as the list of its files says; of a wheel that is elsewhere, only that list is fetched."""
+
+import contextlib
+import io
+import json
+import posixpath
+import struct
+import zipfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from pycomfy.adapters.io.atomic_files import write_file
+from pycomfy.adapters.io.download import kept_path
+from pycomfy.adapters.io.http_client import Client, Stopped, check_status, local_path, make_client, read_body, retry
+from pycomfy.adapters.io.paths import Home
+from pycomfy.core.lockfile.schema import Wheel
+from pycomfy.core.nix.store_path import FixedOutput
+from pycomfy.errors import PycomfyError
+
+JOBS = 8
+MOST_MODULES = 200_000
+_TAIL = 64 << 10
+_LIST = struct.Struct("<12xII")  # the size of the list of files, and where it begins
+_LARGEST_LIST = 64 << 20
+_SMALL = 4 << 20
+
+
+def read_modules(wheels: Sequence[Wheel], home: Home) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The modules of all wheels, each by its first name and by its first two, dotted; and the names of the wheels whose
+    files could not be learnt. Each wheel is asked once."""
+    with make_client() as client, ThreadPoolExecutor(JOBS) as pool:
+        found = list(pool.map(lambda wheel: _modules_of(wheel, home, client), wheels))
+    modules = frozenset(name for names in found for name in names or ())
+    return modules, tuple(wheel.name for wheel, names in zip(wheels, found, strict=True) if names is None)
+
+
+def _modules_of(wheel: Wheel, home: Home, client: Client) -> frozenset[str] | None:
+    known = home.cache / "modules" / wheel.sha256
+    with contextlib.suppress(OSError, ValueError):
+        return frozenset(map(str, json.loads(known.read_bytes())))
+    try:
+        with _open(wheel, home, client) as file, zipfile.ZipFile(file) as archive:
+            modules = frozenset(_modules(archive.namelist()))
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, PycomfyError, httpx.HTTPError, Stopped):
+        return None
+    write_file(known, json.dumps(sorted(modules)))
+    return modules
+
+
+def _modules(files: Sequence[str]) -> Iterator[str]:
+    """`a` and `a.b` of `a/b/c.py`, `a/b.cpython-311-x86_64-linux-gnu.so` …"""
+    for path in files[:MOST_MODULES]:
+        top, _, rest = path.partition("/")
+        if top.endswith(".data") and rest.startswith(("purelib/", "platlib/")):
+            path = rest.partition("/")[2]
+        folder, name = posixpath.split(path)
+        if not name.endswith((".py", ".so")):
+            continue
+        stem = name.partition(".")[0]
+        parts = [*filter(None, folder.split("/")), *([stem] if stem != "__init__" else [])]
+        if parts and all(part.isidentifier() for part in parts[:2]):
+            yield parts[0]
+            yield ".".join(parts[:2])
+
+
+@contextlib.contextmanager
+def _open(wheel: Wheel, home: Home, client: Client) -> Iterator[io.BufferedIOBase | io.RawIOBase]:
+    """The wheel as a file: from this machine if it is there."""
+    here = [
+        kept_path(wheel.sha256, home.cache),
+        Path(FixedOutput(wheel.filename, bytes.fromhex(wheel.sha256), recursive=False).path),
+    ]
+    local = Path(wheel.url) if wheel.is_local else local_path(wheel.url)
+    for path in [*here, *([local] if local else [])]:
+        if path.is_file():
+            with path.open("rb") as f:
+                yield f
+            return
+    yield io.BytesIO(_end_of(wheel.url, client))
+
+
+def _end_of(url: str, client: Client) -> bytes:
+    """The end of a zip with its whole list of files; a small one, or one of a server that knows no ranges, whole.
+
+    Zip files are read from their end: `zipfile` takes what is missing in front for something that was put there.
+    """
+    tail = _fetch(url, f"bytes=-{_TAIL}", client)
+    end = tail.rfind(b"PK\5\6")
+    if end < 0 or end + _LIST.size > len(tail):
+        return tail
+    size, start = (
+        int.from_bytes(tail[end + 12 : end + 16], "little"),
+        int.from_bytes(tail[end + 16 : end + 20], "little"),
+    )
+    if size == 0xFFFFFFFF or start == 0xFFFFFFFF or size > _LARGEST_LIST:
+        raise ValueError("a list of files that is longer than any wheel's")
+    if size + (len(tail) - end) > len(tail):
+        tail = _fetch(url, f"bytes={start}-", client)
+    return tail
+
+
+def _fetch(url: str, range_: str, client: Client) -> bytes:
+    def once() -> bytes:
+        headers = {"Accept-Encoding": "identity", "Range": range_}
+        with client.stream("GET", url, headers=headers) as answer:
+            check_status(url, answer)
+            most = _LARGEST_LIST if answer.status_code == 206 else _SMALL
+            return read_body(url, answer, most)
+
+    return retry(url, once)

@@ -1,0 +1,1 @@
+"""Pin the sources of code, and write their files."""

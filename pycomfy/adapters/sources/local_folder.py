@@ -1,0 +1,53 @@
+"""Folders of this machine that become sources: copied without what is no code, and read."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from pycomfy.adapters.git.checkout import MOST_BYTES, MOST_FILES
+from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, leads_out
+from pycomfy.errors import BadInput, NotFound
+
+
+def copy_code(root: Path, out: Path, owner: str) -> None:
+    """Copy what belongs to the code into the empty folder `out`: no `.git`, no bytecode. Raises `NotFound`, and
+    `BadInput` for what no image should have."""
+    if not root.is_dir():
+        raise NotFound(f"{owner}: there is no folder {root}", where=str(root), fix="correct path = … in pycomfy.toml")
+    count = size = 0
+    with full_disk_is_an_error(out):
+        for path in walk_code(root):
+            to = out / path.relative_to(root)
+            if path.is_symlink():
+                if leads_out(path, root):
+                    raise _refused(owner, path, f"the link leads out of the folder, to {path.readlink()}")
+                to.symlink_to(path.readlink())
+            elif path.is_dir():
+                to.mkdir()
+            elif path.is_file():
+                count, size = count + 1, size + path.stat().st_size
+                if count > MOST_FILES or size > MOST_BYTES:
+                    raise _refused(owner, root, f"it has more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB")
+                shutil.copyfile(path, to)
+                to.chmod(0o755 if os.access(path, os.X_OK) and path.stat().st_mode & 0o100 else 0o644)
+            else:
+                raise _refused(owner, path, "it is neither file, folder nor link")
+
+
+def walk_code(folder: Path) -> Iterator[Path]:
+    """All that is in the folder, but for what git and Python keep for themselves."""
+    for path in sorted(folder.iterdir()):
+        if path.name in (".git", "__pycache__") or path.name.endswith(".pyc"):
+            continue
+        yield path
+        if path.is_dir() and not path.is_symlink():
+            yield from walk_code(path)
+
+
+def _refused(owner: str, path: Path, why: str) -> BadInput:
+    return BadInput(
+        f"{owner}: the folder cannot become a source: {why}",
+        where=str(path),
+        fix="leave it out, or name a git repository (git = …), of which only committed files are taken",
+    )

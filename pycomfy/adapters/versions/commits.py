@@ -1,0 +1,156 @@
+"""Commits written straight into the object database, through GitPython: no index, no work tree."""
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from pycomfy.adapters.git.environment import load_gitpython
+from pycomfy.adapters.versions.git import Bare
+from pycomfy.errors import BadInput
+
+_FILE, _FOLDER = 0o100644, 0o040000
+_PART = re.compile(r"[^/\x00-\x1f\\]{1,255}")
+
+Folder = dict[str, "bytes | Folder"]
+
+
+@dataclass(frozen=True)
+class NewCommit:
+    """A commit to be. `author` is "Name <email>", None for whom git's settings name."""
+
+    tree: str
+    parents: tuple[str, ...]
+    message: str
+    author: str | None = None
+    created_at: datetime | None = None
+
+
+class Writer:
+    """Writes objects, each a `git hash-object`: only what is not known to be there should be written."""
+
+    def __init__(self, bare: Bare) -> None:
+        git = load_gitpython()
+        self._bare = bare
+        self._repo = git.Repo(bare.path)
+        # git itself brings each object to the disk, before anything can point at it.
+        wanted = {"core.fsync": "all", "safe.directory": str(bare.path)}
+        settings = {"GIT_CONFIG_COUNT": str(len(wanted))}
+        for number, (key, value) in enumerate(wanted.items()):
+            settings |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        self._repo.git.update_environment(**bare.environment(), **settings)
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._repo.close()
+
+    def write_tree(self, files: Mapping[str, bytes], known: Collection[str] = ()) -> str:
+        """The tree of `files`, without bits for execution. What is in `known` is there already."""
+        root: Folder = {}
+        for path, data in files.items():
+            *folders, name = _check_path(path)
+            folder = root
+            for part in folders:
+                inner = folder.setdefault(part, {})
+                if not isinstance(inner, dict):
+                    raise _one_name(path)
+                folder = inner
+            if name in folder:
+                raise _one_name(path)
+            folder[name] = data
+        return self._write_folder(root, known)
+
+    def write_blob(self, data: bytes, known: Collection[str] = ()) -> str:
+        return self._write(b"blob", data, known)
+
+    def write_commit(self, new: NewCommit) -> str:
+        """The commit's id."""
+        git = load_gitpython()
+        repo = self._repo
+        author = _actor(new.author) if new.author else _own(git, repo)
+        when = f"{int(new.created_at.timestamp())} +0000" if new.created_at else None
+        made = git.Commit.create_from_tree(
+            repo,
+            git.Tree(repo, bytes.fromhex(new.tree)),
+            _plain(new.message),
+            parent_commits=[git.Commit(repo, bytes.fromhex(p)) for p in new.parents],
+            head=False,
+            author=author,
+            committer=author,
+            author_date=when,
+            commit_date=when,
+        )
+        return str(made.hexsha)
+
+    def _write_folder(self, folder: Folder, known: Collection[str]) -> str:
+        from git.objects.fun import tree_to_stream
+
+        entries = []
+        # git's order: a folder sorts as if its name ended in a slash.
+        for name in sorted(folder, key=lambda n: (n + "/" if isinstance(folder[n], dict) else n).encode()):
+            value = folder[name]
+            if isinstance(value, dict):
+                entries.append((bytes.fromhex(self._write_folder(value, known)), _FOLDER, name))
+            else:
+                entries.append((bytes.fromhex(self.write_blob(value, known)), _FILE, name))
+        stream = BytesIO()
+        tree_to_stream(entries, stream.write)
+        return self._write(b"tree", stream.getvalue(), known)
+
+    def _write(self, kind: bytes, data: bytes, known: Collection[str]) -> str:
+        id_ = object_id(kind, data)
+        if id_ not in known and not self._path(id_).exists():
+            from gitdb import IStream  # type: ignore[import-untyped]
+
+            self._repo.odb.store(IStream(kind, len(data), BytesIO(data)))
+        return id_
+
+    def _path(self, id_: str) -> Path:
+        """Where an object lies that is in no pack."""
+        return self._bare.path / "objects" / id_[:2] / id_[2:]
+
+
+def object_id(kind: bytes, data: bytes) -> str:
+    """git's name for an object."""
+    return hashlib.sha1(kind + b" %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _one_name(path: str) -> BadInput:
+    return BadInput("a file and a folder have one name", where=path, fix="rename one")
+
+
+def _check_path(path: str) -> list[str]:
+    parts = path.split("/")
+    if len(path) > 1000 or any(
+        _PART.fullmatch(part) is None or part in (".", "..") or part.lower() == ".git" for part in parts
+    ):
+        raise BadInput(f"{path!r} cannot be the path of a file in a version", where="the project", fix="rename it")
+    return parts
+
+
+def _actor(text: str) -> Any:
+    git = load_gitpython()
+    name, _, email = text.partition("<")
+    return git.Actor(_plain_name(name) or "unknown", _plain_name(email))
+
+
+def _own(git: Any, repo: Any) -> Any:
+    """Whom git's settings name, or this machine's user."""
+    with repo.config_reader() as settings:
+        actor = git.Actor.author(settings)
+    return git.Actor(_plain_name(actor.name or "") or "unknown", _plain_name(actor.email or ""))
+
+
+def _plain_name(text: str) -> str:
+    """Without what would end the line or the name in a commit."""
+    return re.sub(r"[<>\x00-\x1f]", "", text).encode("utf-8", "replace").decode().strip()[:200]
+
+
+def _plain(message: str) -> str:
+    return message.replace("\0", "").encode("utf-8", "replace").decode().strip() + "\n"

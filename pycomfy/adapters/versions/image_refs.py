@@ -1,0 +1,88 @@
+"""Which images were built of a version's tree: a ref per tree and platform, to a small JSON file.
+
+A tree's images are the same wherever the tree is: in a branch, a tag, after a revert. A ref each, and not git's notes,
+so that two machines that built different versions need no merge when they share.
+"""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from pycomfy.adapters.versions.commits import Writer
+from pycomfy.adapters.versions.git import ZERO, Bare
+from pycomfy.errors import BadInput
+
+if TYPE_CHECKING:
+    from pycomfy.core.lockfile.schema import PlatformName
+    from pycomfy.core.versions.built_image import BuiltImage
+
+PREFIX = "refs/images"
+_MANY = 50  # trees; then it is better to list all refs
+
+
+def add_image(bare: Bare, tree: str, image: "BuiltImage") -> "BuiltImage":
+    """Keep `image` as the tree's for its platform; the one that is kept. One that is there already stays, unless the
+    new one has other digests, or says more of it."""
+    from pycomfy.core.versions.built_image import render_image
+
+    ref = _ref(tree, image.platform)
+    with bare.writing():
+        old = bare.refs(ref).get(ref)
+        if old is not None:
+            before = read_images(bare, [tree]).get(tree, {}).get(image.platform)
+            if before and before.manifest_digest == image.manifest_digest and not _tells_more(image, before):
+                return before
+        with Writer(bare) as writer:
+            blob = writer.write_blob(render_image(image))
+        bare.update_refs((ref, blob, old or ZERO))
+    return image
+
+
+def _tells_more(image: "BuiltImage", before: "BuiltImage") -> bool:
+    if (image.checked_at or "") != (before.checked_at or ""):
+        return (image.checked_at or "") > (before.checked_at or "")
+    proven = (image.proven and not before.proven) or (image.compatible and not before.compatible)
+    return bool(proven or (image.requirements and not before.requirements))
+
+
+def image_keys(bare: Bare) -> set[tuple[str, str]]:
+    """Tree and platform of every image."""
+    return {_key(ref) for ref in bare.refs(PREFIX)}
+
+
+def read_images(bare: Bare, trees: Collection[str]) -> "dict[str, dict[PlatformName, BuiltImage]]":
+    """The images of trees, by tree and platform. What cannot be read is left out."""
+    where = [f"{PREFIX}/{tree}" for tree in trees] if len(trees) < _MANY else [PREFIX]
+    refs = {ref: blob for ref, blob in bare.refs(*where).items() if _key(ref)[0] in trees} if where else {}
+    if not refs:
+        return {}
+    from pycomfy.core.versions.built_image import (
+        parse_image,  # where there is an image; a log needs none, and is quick so
+    )
+
+    blobs = bare.read_blobs(list(refs.values()))
+    found: dict[str, dict[PlatformName, BuiltImage]] = {}
+    for ref, blob in refs.items():
+        tree, platform = _key(ref)
+        try:
+            image = parse_image(blobs.get(blob, b""), where=ref)
+        except BadInput:
+            continue
+        if platform == image.platform:
+            found.setdefault(tree, {})[image.platform] = image
+    return found
+
+
+def drop_images(bare: Bare, keep: set[str]) -> None:
+    """Forget the images of trees that are not in `keep`. The caller is writing."""
+    gone = [(r, ZERO, o) for r, o in bare.refs(PREFIX).items() if r.split("/")[2] not in keep]
+    if gone:
+        bare.update_refs(*gone)
+
+
+def _key(ref: str) -> tuple[str, str]:
+    tree, _, architecture = ref.removeprefix(f"{PREFIX}/").partition("/")
+    return tree, f"linux/{architecture}"
+
+
+def _ref(tree: str, platform: str) -> str:
+    return f"{PREFIX}/{tree}/{platform.partition('/')[2]}"

@@ -1,0 +1,121 @@
+"""A library shared through another git repository: sent there, and what is there taken in."""
+
+import contextlib
+import fcntl
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pycomfy.adapters.versions.git import Bare
+from pycomfy.adapters.versions.image_refs import PREFIX
+from pycomfy.core.lockfile.git_url import Address, parse_address, without_password
+from pycomfy.errors import BadInput, NotFound, PycomfyError, Unreachable
+
+INCOMING = "refs/incoming"
+MOST_BYTES = 256 << 20  # of one file
+
+_SHARED = ("heads", "tags", "images")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of a ref: `state` is "new", "updated", "same" or "refused", and `why` git's word for it."""
+
+    ref: str
+    state: str
+    why: str
+
+
+def find_remote(bare: Bare, remote: str) -> Address:
+    """The address of a remote: the library's own name for one, or an address. Raises `BadConfig`."""
+    if bare.exists and re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", remote):
+        status, url, _ = bare.ask("config", "--get", f"remote.{remote}.url")
+        if status == 0:
+            return parse_address(url.decode().strip(), where=f"the remote {remote}")
+    address = parse_address(remote, where="REMOTE")
+    if address.local and not address.url.startswith("file://"):
+        path = str(Path(address.url).expanduser().absolute())
+        return Address(path, address.public, path, local=True)
+    return address
+
+
+def send(bare: Bare, address: Address, refs: Sequence[str]) -> list[Sent]:
+    """Send `refs`; nothing there is overwritten. Raises `Unreachable` or `NotFound`."""
+    status, output, message = bare.ask("push", "--porcelain", "--", address.url, *(f"{r}:{r}" for r in refs))
+    words = {" ": "updated", "+": "updated", "*": "new", "=": "same", "!": "refused", "-": "updated"}
+    sent = []
+    for line in output.decode(errors="replace").splitlines():
+        parts = line.split("\t")
+        if len(parts) == 3 and parts[0] in words:
+            sent.append(Sent(parts[1].partition(":")[2], words[parts[0]], parts[2]))
+    if status != 0 and not any(s.state == "refused" for s in sent):
+        raise _explain(address, message)
+    told = {s.ref for s in sent}
+    return [*sent, *(Sent(ref, "same", "") for ref in refs if ref not in told)]
+
+
+@contextlib.contextmanager
+def received(bare: Bare, address: Address) -> Iterator[dict[str, str]]:
+    """What the other library has, below `refs/incoming` here for as long as the block runs: object by ref.
+
+    Raises `Unreachable`, `NotFound`; and `BadInput` for files too large to be any of ours.
+    """
+    with bare.writing():
+        pass  # there is a repository from here on
+    with bare.path.with_suffix(".pull.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            specs = [f"+refs/{kind}/*:{INCOMING}/{kind}/*" for kind in _SHARED]
+            options = ("--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-gc")
+            status, _, message = bare.ask("fetch", *options, "--", address.url, *specs)
+            if status != 0:
+                raise _explain(address, message)
+            _refuse_large(bare, address)
+            yield bare.refs(INCOMING)
+        finally:
+            gone = "".join(f"delete {ref}\n" for ref in bare.refs(INCOMING))
+            bare.ask("update-ref", "--stdin", stdin=gone.encode())
+
+
+def merge_text(bare: Bare, base: bytes, ours: bytes, theirs: bytes, *, prefer: str | None = None) -> bytes | None:
+    """git's merge of a file; None for a conflict. `prefer` "ours" or "theirs" settles conflicts."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for name, data in (("ours", ours), ("base", base), ("theirs", theirs)):
+            path = Path(folder) / name
+            path.write_bytes(data)
+            paths.append(str(path))
+        options = [f"--{prefer}"] if prefer in ("ours", "theirs") else []
+        status, output, _ = bare.ask("merge-file", "--stdout", "--quiet", *options, *paths)
+    return output if status == 0 else None
+
+
+def image_refs(bare: Bare, trees: set[str]) -> list[str]:
+    """The refs to the images of `trees`."""
+    return [ref for ref in bare.refs(PREFIX) if ref.split("/")[2] in trees]
+
+
+def _refuse_large(bare: Bare, address: Address) -> None:
+    """A file of a strange library is read into memory later on."""
+    new = bare.git("rev-list", "--objects", "--no-object-names", f"--glob={INCOMING}/*", "--not", "--branches")
+    sizes = bare.git("cat-file", "--batch-check=%(objectsize)", stdin=new).split()
+    if any(int(size) > MOST_BYTES for size in sizes if size.isdigit()):
+        what = f"it has a file larger than {MOST_BYTES >> 20} MiB, which no version of a workflow has"
+        raise BadInput(what, where=address.public, fix="pull from a library of pycomfy")
+
+
+def _explain(address: Address, message: str) -> PycomfyError:
+    lines = [re.sub(r"^(fatal|error|remote): ", "", line).strip() for line in message.splitlines() if line.strip()]
+    said = re.sub(r"\S+://\S+", lambda m: without_password(m[0]), lines[0] if lines else "git failed")
+    if re.search(r"not appear to be a git repository|not found|does not exist|No such file", message):
+        fix = f"git init --bare {address.public}" if address.local else "correct the address, or make the repository"
+        return NotFound(f"no git repository: {said}", where=address.public, fix=fix)
+    if "dubious ownership" in message:
+        fix = f"git config --global --add safe.directory '{os.fspath(address.url)}'"
+        return Unreachable(said, where=address.public, fix=fix)
+    return Unreachable(
+        f"git cannot share with it: {said}", where=address.public, fix="check the network, the address and your rights"
+    )

@@ -1,0 +1,298 @@
+"""Python source read without running it: just enough evaluation to see which names a module binds to which nodes.
+
+Everything here is bounded: source size, depth, steps, the size of values. What is out of reach is `UNKNOWN`.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+
+from pycomfy.core.analysis.evaluator_imports import bind_import
+from pycomfy.core.analysis.evaluator_values import (
+    MAX_DEPTH,
+    MAX_ITEMS,
+    MAX_STEPS,
+    MAX_TEXT,
+    UNKNOWN,
+    Class,
+    Dict,
+    Function,
+    Module,
+    Trees,
+    Value,
+    bind,
+    joined,
+    merge,
+    statements,
+)
+
+
+class Sources:
+    """A folder of Python files, read as far as it is asked for."""
+
+    def __init__(self, files: Mapping[str, str], trees: Trees | None = None) -> None:
+        """`trees` are those of the files, if others read them too."""
+        self._files = files
+        self._trees = trees if trees is not None else Trees(files)
+        self._modules: dict[str, Module] = {}
+        self._steps = MAX_STEPS
+        self._depth = 0
+
+    def module(self, path: str) -> Module | None:
+        """The file at `path` with its global names; None if there is no such file."""
+        if path not in self._files:
+            return None
+        found = self._modules.get(path)
+        if found is None:
+            found = self._modules[path] = Module(path, self._trees.tree(path))
+        if found.state == 0 and self._depth < MAX_DEPTH:
+            found.state = 1
+            self._depth += 1
+            try:
+                if found.tree is not None:
+                    self._run(found.tree.body, found, found.names)
+            finally:
+                self._depth -= 1
+                found.state = 2
+        return found
+
+    def result(self, function: Function) -> Value:
+        """What a function without arguments returns: the first `return` whose value can be seen."""
+        names: dict[str, object] = {}
+        self._run(function.body.body, function.module, names)
+        for statement in statements(function.body.body):
+            if isinstance(statement, ast.Return) and statement.value is not None:
+                value = self.evaluate(statement.value, function.module, names)
+                if value is not UNKNOWN:
+                    return value
+        return UNKNOWN
+
+    def attribute(self, class_: Class, name: str) -> Value:
+        """A class attribute, a method included, looked up through the bases that are in the files."""
+        for part in self.lineage(class_):
+            names: dict[str, object] = {}
+            self._run(part.body.body, part.module, names)
+            if name in names:
+                return names[name]
+        return UNKNOWN
+
+    def lineage(self, class_: Class) -> Iterator[Class]:
+        """The class and its bases, depth first; each once, so circles end."""
+        seen: set[int] = set()
+        waiting = [class_]
+        while waiting and len(seen) < 200:
+            part = waiting.pop()
+            if id(part.body) in seen:
+                continue
+            seen.add(id(part.body))
+            yield part
+            bases = [self.evaluate(b, part.module, {}) for b in part.body.bases]
+            waiting.extend(b for b in reversed(bases) if isinstance(b, Class))
+
+    def evaluate(self, node: ast.expr, module: Module, local: dict[str, object]) -> Value:
+        """The value of an expression, or UNKNOWN."""
+        self._steps -= 1
+        if self._steps < 0 or self._depth > MAX_DEPTH:
+            return UNKNOWN
+        self._depth += 1
+        try:
+            return self._evaluate(node, module, local)
+        finally:
+            self._depth -= 1
+
+    def _evaluate(self, node: ast.expr, module: Module, local: dict[str, object]) -> Value:
+        match node:
+            case ast.Constant(value=str() | int() as value):
+                return value[:MAX_TEXT] if isinstance(value, str) else value
+            case ast.Name(id=name):
+                return local.get(name, module.names.get(name, UNKNOWN))
+            case ast.Attribute(value=owner, attr=name):
+                return self._attribute_of(self.evaluate(owner, module, local), name)
+            case ast.Dict():
+                return self._dict(node, module, local)
+            case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+                return self._items(items, module, local)
+            case ast.BinOp(left=left, op=ast.Add() | ast.BitOr(), right=right):
+                return joined(self.evaluate(left, module, local), self.evaluate(right, module, local))
+            case ast.JoinedStr(values=parts):
+                return self._text(parts, module, local)
+            case ast.Subscript(value=owner, slice=key):
+                holder, index = self.evaluate(owner, module, local), self.evaluate(key, module, local)
+                if isinstance(holder, Dict) and isinstance(index, str):
+                    return holder.items.get(index, UNKNOWN)
+                return UNKNOWN
+            case ast.DictComp() | ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
+                return self._comprehension(node, module, local)
+            case ast.Call():
+                return self._call(node, module, local)
+            case ast.Await(value=value):
+                return self.evaluate(value, module, local)
+            case _:
+                return UNKNOWN
+
+    def _attribute_of(self, owner: Value, name: str) -> Value:
+        if isinstance(owner, Module):
+            return owner.names.get(name, UNKNOWN)
+        if isinstance(owner, Class):
+            if name == "__name__":
+                return owner.body.name
+            return self.attribute(owner, name)
+        return UNKNOWN
+
+    def _dict(self, node: ast.Dict, module: Module, local: dict[str, object]) -> Dict:
+        made = Dict()
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is None:
+                merge(made, self.evaluate(value, module, local))
+                continue
+            name = self.evaluate(key, module, local)
+            if isinstance(name, str) and len(made.items) < MAX_ITEMS:
+                made.items[name] = self.evaluate(value, module, local)
+            else:
+                made.partial = True
+        return made
+
+    def _items(self, nodes: Sequence[ast.expr], module: Module, local: dict[str, object]) -> list[Value]:
+        made: list[Value] = []
+        for node in nodes:
+            if isinstance(node, ast.Starred):
+                value = self.evaluate(node.value, module, local)
+                made.extend(value if isinstance(value, list) else [UNKNOWN])
+            else:
+                made.append(self.evaluate(node, module, local))
+            if len(made) > MAX_ITEMS:
+                return made[:MAX_ITEMS]
+        return made
+
+    def _text(self, parts: Sequence[ast.expr], module: Module, local: dict[str, object]) -> Value:
+        texts = [self.evaluate(p.value if isinstance(p, ast.FormattedValue) else p, module, local) for p in parts[:50]]
+        if all(isinstance(t, (str, int)) for t in texts):
+            return "".join(str(t) for t in texts)[:MAX_TEXT]
+        return UNKNOWN
+
+    def _comprehension(
+        self,
+        node: ast.DictComp | ast.ListComp | ast.SetComp | ast.GeneratorExp,
+        module: Module,
+        local: dict[str, object],
+    ) -> Value:
+        """A comprehension over one known list, without conditions."""
+        if len(node.generators) != 1 or node.generators[0].ifs:
+            return Dict(partial=True) if isinstance(node, ast.DictComp) else UNKNOWN
+        generator = node.generators[0]
+        over = self.evaluate(generator.iter, module, local)
+        if isinstance(over, Dict):
+            over = list(over.items)
+        if not isinstance(over, list):
+            return Dict(partial=True) if isinstance(node, ast.DictComp) else UNKNOWN
+        made, items = Dict(), []
+        for item in over[:MAX_ITEMS]:
+            inner = {**local}
+            bind(generator.target, item, inner)
+            if isinstance(node, ast.DictComp):
+                key = self.evaluate(node.key, module, inner)
+                if isinstance(key, str):
+                    made.items[key] = self.evaluate(node.value, module, inner)
+                else:
+                    made.partial = True
+            else:
+                items.append(self.evaluate(node.elt, module, inner))
+        return made if isinstance(node, ast.DictComp) else items
+
+    def _call(self, node: ast.Call, module: Module, local: dict[str, object]) -> Value:
+        """`dict(…)`, `list(…)`, `X.items()`, `X.copy()`, and functions of the files that take no arguments."""
+        func = node.func
+        if isinstance(func, ast.Name) and func.id == "dict":
+            made = Dict()
+            for argument in node.args:
+                merge(made, self.evaluate(argument, module, local))
+            for keyword in node.keywords:
+                value = self.evaluate(keyword.value, module, local)
+                if keyword.arg is None:
+                    merge(made, value)
+                else:
+                    made.items[keyword.arg] = value
+            return made
+        if isinstance(func, ast.Name) and func.id in ("list", "tuple", "set", "sorted") and len(node.args) == 1:
+            value = self.evaluate(node.args[0], module, local)
+            return list(value.items) if isinstance(value, Dict) else value if isinstance(value, list) else UNKNOWN
+        if isinstance(func, ast.Attribute) and not node.args:
+            owner = self.evaluate(func.value, module, local)
+            if isinstance(owner, Dict):
+                views = {"items": [[k, v] for k, v in owner.items.items()], "values": list(owner.items.values())}
+                views["keys"] = list(owner.items)
+                return owner if func.attr == "copy" else views.get(func.attr, UNKNOWN)
+        if not node.args and not node.keywords:
+            called = self.evaluate(func, module, local)
+            if isinstance(called, Function):
+                return self.result(called)
+        return UNKNOWN
+
+    def _run(self, body: Sequence[ast.stmt], module: Module, names: dict[str, object]) -> None:
+        """Bind what the statements bind, in order, both branches of every condition."""
+        local = {} if names is module.names else names
+        for statement in statements(body):
+            self._steps -= 1
+            if self._steps < 0:
+                return
+            match statement:
+                case ast.ClassDef(name=name):
+                    names[name] = Class(module, statement)
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                    names[name] = Function(module, statement)
+                case ast.Assign(targets=targets, value=value):
+                    result = self.evaluate(value, module, local)
+                    for target in targets:
+                        self._assign(target, result, module, names)
+                case ast.AnnAssign(target=target, value=ast.expr() as value):
+                    self._assign(target, self.evaluate(value, module, local), module, names)
+                case ast.AugAssign(target=ast.Name(id=name), value=value):
+                    names[name] = joined(names.get(name, UNKNOWN), self.evaluate(value, module, local))
+                case ast.ImportFrom():
+                    bind_import(statement, module, names, self.module)
+                case ast.Expr(value=ast.Call() as call):
+                    self._mutate(call, module, names, local)
+                case ast.For(target=target, iter=over):
+                    self._loop(statement, self.evaluate(over, module, local), module, names)
+
+    def _assign(self, target: ast.expr, value: Value, module: Module, names: dict[str, object]) -> None:
+        if isinstance(target, ast.Subscript):
+            holder = self.evaluate(target.value, module, names)
+            key = self.evaluate(target.slice, module, names)
+            if isinstance(holder, Dict):
+                if isinstance(key, str) and len(holder.items) < MAX_ITEMS:
+                    holder.items[key] = value
+                else:
+                    holder.partial = True
+            return
+        bind(target, value, names)
+
+    def _mutate(self, call: ast.Call, module: Module, names: dict[str, object], local: dict[str, object]) -> None:
+        """`X.update(…)`, `X.append(…)`, `X.extend(…)`."""
+        if not isinstance(call.func, ast.Attribute) or call.func.attr not in ("update", "append", "extend"):
+            return
+        holder = self.evaluate(call.func.value, module, names)
+        given = [self.evaluate(a, module, local) for a in call.args]
+        if isinstance(holder, Dict) and call.func.attr == "update":
+            for value in given:
+                merge(holder, value)
+            for keyword in call.keywords:
+                value = self.evaluate(keyword.value, module, local)
+                merge(holder, value if keyword.arg is None else Dict({keyword.arg: value}))
+        elif isinstance(holder, list) and given and len(holder) < MAX_ITEMS:
+            if call.func.attr == "append":
+                holder.append(given[0])
+            elif isinstance(given[0], list):
+                holder.extend(given[0][:MAX_ITEMS])
+
+    def _loop(self, loop: ast.For, over: Value, module: Module, names: dict[str, object]) -> None:
+        """A loop over a known list, item by item; over anything else once, with unknown items."""
+        items = list(over.items) if isinstance(over, Dict) else over if isinstance(over, list) else [UNKNOWN]
+        for item in items[:MAX_ITEMS]:
+            if self._steps < 0 or self._depth > MAX_DEPTH:
+                return
+            self._depth += 1
+            try:
+                bind(loop.target, item, names)
+                self._run(loop.body, module, names)
+            finally:
+                self._depth -= 1

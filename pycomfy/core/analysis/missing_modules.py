@@ -1,0 +1,62 @@
+"""What trees import and nothing in their image supplies."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from pycomfy.core.analysis.module_names import NOT_FOR_LINUX, key, packages, standard_library
+from pycomfy.core.analysis.pack_scan import Needed, Scan
+from pycomfy.core.lockfile.toml import render_list
+
+Modules = Callable[[], Collection[str]]
+"""The modules of all wheels, dotted, as their files say; it may take a while to ask."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A module that `owner` imports and nobody supplies. `package` is what probably has it, `known` whether that is
+    sure and not only alike in name. `needed` is the import; `certain`, that it happens whenever the owner is loaded."""
+
+    owner: str
+    module: str
+    package: str
+    known: bool
+    needed: Needed
+
+    @property
+    def certain(self) -> bool:
+        return self.needed.how == "plain"
+
+
+def find_missing(
+    scans: Mapping[str, Scan], python: str, wheels: Collection[str], modules: Modules
+) -> tuple[Missing, ...]:
+    """What no tree has, nor the standard library, nor a wheel. `wheels` are the names of the locked packages; only
+    where those do not settle it, `modules` is asked.
+
+    An import that expects to fail is not told: the code says itself that it goes without.
+    """
+    own = frozenset().union(*(scan.own for scan in scans.values()))
+    library = standard_library(python)
+    found: dict[tuple[str, str], Missing] = {}
+    for owner, scan in scans.items():
+        for needed in scan.needed:
+            module = key(needed.module)
+            top = module.partition(".")[0]
+            if needed.how == "guarded" or top in library or top in own or top in NOT_FOR_LINUX:
+                continue
+            names, known = packages(module)
+            if not {*names} & {*wheels}:
+                one = Missing(owner, module, names[0], known, needed)
+                old = found.get((owner, module))
+                if old is None or (one.certain, -one.needed.line) > (old.certain, -old.needed.line):
+                    found[owner, module] = one
+    if not found:
+        return ()
+    there = modules()
+    return tuple(m for _, m in sorted(found.items()) if m.module not in there)
+
+
+def line_to_add(requirements: Sequence[str], missing: Sequence[Missing]) -> str:
+    """The line of pycomfy.toml that adds the packages of `missing` to the `requirements` that it has."""
+    names = [*requirements, *sorted({m.package for m in missing})]
+    return render_list("requirements", dict.fromkeys(names))

@@ -1,0 +1,141 @@
+"""Which node types a ComfyUI or a node pack provides, read from its source, without importing torch."""
+
+import ast
+import json
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pycomfy.core.analysis.evaluator import Sources
+from pycomfy.core.analysis.evaluator_values import UNKNOWN, Class, Dict, Function, Module, Trees, statements
+
+MAPPINGS = "NODE_CLASS_MAPPINGS"
+NODE_LIST = "node_list.json"
+MAX_TYPES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Node types, each with the file it comes from. `dynamic` are files that make types only when they are run."""
+
+    types: Mapping[str, str]
+    dynamic: tuple[str, ...] = ()
+
+
+def class_types(files: Mapping[str, str]) -> dict[str, str]:
+    """Node type -> file, for the Python sources of a ComfyUI (`nodes.py`, `comfy_extras/…`) or of one node pack.
+
+    `files` maps paths relative to its folder to their text; a pack's `node_list.json` is read too.
+    """
+    return dict(catalogue(files).types)
+
+
+def catalogue(files: Mapping[str, str], trees: Trees | None = None) -> Catalogue:
+    """As `class_types`, and says which files only running would tell more about. `trees` are the files' syntax trees,
+    if others read them too."""
+    sources = Sources(files, trees)
+    pack = "__init__.py" in files
+    types: dict[str, str] = {}
+    dynamic: list[str] = []
+    # A pack's `__init__.py` says what it provides. Where it does that by running code, every mapping in it is taken.
+    if pack:
+        entry = sources.module("__init__.py")
+        if entry is not None and _read(entry, sources, types) and types:
+            return Catalogue(_bounded(types))
+        dynamic.append("__init__.py")
+    for path in sorted(files):
+        if not path.endswith(".py") or path == "__init__.py":
+            continue
+        module = sources.module(path)
+        if module is not None and not _read(module, sources, types):
+            dynamic.append(path)
+    for type_ in _listed(files.get(NODE_LIST, "")):
+        types.setdefault(type_, NODE_LIST)
+    return Catalogue(_bounded(types), tuple(dynamic))
+
+
+def _bounded(types: dict[str, str]) -> dict[str, str]:
+    return dict(list(types.items())[:MAX_TYPES])
+
+
+def _read(module: Module, sources: Sources, types: dict[str, str]) -> bool:
+    """Add what one file provides; whether that is all of it. `NODE_CLASS_MAPPINGS` wins over an entry point."""
+    mappings = module.names.get(MAPPINGS)
+    if isinstance(mappings, Dict) and (mappings.items or mappings.partial):
+        for type_, value in mappings.items.items():
+            types.setdefault(type_, value.module.path if isinstance(value, Class) else module.path)
+        return not mappings.partial
+    complete = mappings is not UNKNOWN
+    for class_ in [v for v in module.names.values() if isinstance(v, Class) and v.module is module]:
+        method = _own_method(class_, "get_node_list")
+        if method is None:
+            continue
+        listed = sources.result(method)
+        complete = complete and isinstance(listed, list)
+        for item in listed if isinstance(listed, list) else ():
+            found = node_id(item, sources) if isinstance(item, Class) else None
+            if isinstance(item, Class) and found is not None:
+                types.setdefault(found, item.module.path)
+            else:
+                complete = False
+    return complete
+
+
+def _own_method(class_: Class, name: str) -> Function | None:
+    for statement in statements(class_.body.body):
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) and statement.name == name:
+            return Function(class_.module, statement)
+    return None
+
+
+def node_id(class_: Class, sources: Sources) -> str | None:
+    """The `node_id` of a V3 node class: where its schema sets it, else a class attribute; both may be inherited."""
+    for part in sources.lineage(class_):
+        method = _own_method(part, "define_schema")
+        if method is None:
+            continue
+        for expression in _id_expressions(method.body):
+            local: dict[str, object] = {"cls": class_, "self": class_}
+            value = sources.evaluate(expression, part.module, local)
+            if isinstance(value, str):
+                return value
+        break
+    for name in ("NodeId", "NODE_ID"):
+        value = sources.attribute(class_, name)
+        if isinstance(value, str):
+            return value
+    return None
+
+
+def _id_expressions(method: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
+    """What a `define_schema` gives as `node_id`: an assignment to a schema's attribute is later than its making."""
+    made: list[ast.expr] = []
+    for node in ast.walk(method):
+        if isinstance(node, ast.Assign) and any(
+            isinstance(t, ast.Attribute) and t.attr == "node_id" for t in node.targets
+        ):
+            yield node.value
+        elif isinstance(node, ast.Call):
+            made.extend(k.value for k in node.keywords if k.arg == "node_id")
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name == "Schema" and node.args:
+                made.append(node.args[0])
+    yield from made
+
+
+def _listed(text: str) -> Iterator[str]:
+    """The types in a pack's `node_list.json`: an object by type, or a list."""
+    if not text or len(text) > 4_000_000:
+        return
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(value, (dict, list)):
+        yield from (v for v in value if isinstance(v, str))
+
+
+def is_node_source(path: str) -> bool:
+    """Whether a file of ComfyUI's own tree can define built-in nodes."""
+    folder, name = posixpath.split(path)
+    return path == "nodes.py" or (folder.split("/")[0] in ("comfy_extras", "comfy_api_nodes") and name.endswith(".py"))

@@ -1,0 +1,1 @@
+"""Describe a bundle: one file that holds all of a version."""

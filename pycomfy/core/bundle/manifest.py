@@ -1,0 +1,98 @@
+"""A bundle: one file with all of a version. What its list of contents says, and whether that is what it should be."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from pycomfy.core.lockfile.schema import Name, PlatformName, Sha256
+from pycomfy.core.versions.built_image import BuiltImage
+from pycomfy.errors import BadInput
+
+BUNDLE_VERSION = 1
+MANIFEST = "pycomfy-bundle.json"
+"""The first entry: the list of all others."""
+
+README = "README.md"
+MANIFEST_LIMIT = 16 << 20
+PROJECT_LIMIT = 256 << 20
+"""Bytes of all files of a project together, as in the library."""
+
+_NIX32 = "[0-9abcdfghijklmnpqrsvwxyz]"
+_PLACES = re.compile(
+    rf"README\.md|cache/(nix-cache-info|{_NIX32}{{32}}\.narinfo|nar/{_NIX32}{{52}}\.nar)|models/[0-9a-f]{{64}}"
+    r"|project/[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}){0,7}"
+)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileEntry(_Part):
+    """A file of the bundle."""
+
+    sha256: Sha256
+    size: int = Field(ge=0, lt=1 << 40)
+
+
+class Manifest(_Part):
+    """What the bundle holds. `files` are all other entries, by path and in their order; `commit` and `number` are the
+    version's in the library that it comes from, `platforms` those whose images can be built from it."""
+
+    format: Literal["pycomfy-bundle"] = "pycomfy-bundle"
+    version: Literal[1] = 1
+    name: Name
+    number: int | None = Field(default=None, ge=1)
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    message: Annotated[str, StringConstraints(max_length=100_000)]
+    author: Annotated[str, StringConstraints(max_length=1000)]
+    created_at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    platforms: tuple[PlatformName, ...] = Field(min_length=1)
+    images: tuple[BuiltImage, ...] = ()
+    files: dict[str, FileEntry]
+
+    def below(self, folder: str) -> dict[str, FileEntry]:
+        """The entries below `folder`, by their path in it."""
+        prefix = folder + "/"
+        return {path.removeprefix(prefix): e for path, e in self.files.items() if path.startswith(prefix)}
+
+
+def render_manifest(manifest: Manifest) -> bytes:
+    return (json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def parse_manifest(data: bytes, *, where: str) -> Manifest:
+    """Raises `BadInput` for what is no list of a bundle's contents, or names places that no bundle has."""
+    fix = "get the bundle again, or make it anew with `pycomfy export`"
+    try:
+        raw = json.loads(data)
+        if isinstance(raw, dict) and isinstance(raw.get("version"), int) and raw["version"] > BUNDLE_VERSION:
+            raise BadInput(f"the bundle has version {raw['version']}", where=where, fix="update pycomfy")
+        manifest = Manifest.model_validate(raw)
+    except ValidationError as e:
+        first = e.errors()[0]
+        at = ".".join(str(part) for part in first["loc"])[:200]
+        raise BadInput(f"the bundle's list of contents is wrong: {at}: {first['msg']}", where=where, fix=fix) from e
+    except (ValueError, RecursionError) as e:
+        raise BadInput("the bundle's list of contents is not JSON", where=where, fix=fix) from e
+    _check_places(manifest.files, where, fix)
+    return manifest
+
+
+def _check_places(files: Mapping[str, FileEntry], where: str, fix: str) -> None:
+    for path in files:
+        if _PLACES.fullmatch(path) is None:
+            raise BadInput(f"{path[:200]!r} is no place in a bundle", where=where, fix=fix)
+        if any(folder in files for folder in _folders(path)):
+            raise BadInput(f"{path!r} is below a file", where=where, fix=fix)
+    project = sum(e.size for path, e in files.items() if path.startswith("project/"))
+    if project > PROJECT_LIMIT:
+        raise BadInput(f"its project has more than {PROJECT_LIMIT >> 20} MiB", where=where, fix=fix)
+
+
+def _folders(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:i]) for i in range(1, len(parts))]

@@ -1,0 +1,1 @@
+"""Describe an installation of ComfyUI, and write the pycomfy.toml that asks for the same."""

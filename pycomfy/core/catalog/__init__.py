@@ -1,0 +1,1 @@
+"""Know node packs in general: which repository provides which node types."""

@@ -1,0 +1,183 @@
+"""ComfyUI-Manager's lists as a catalogue: its map of node types, its list of packs, and what GitHub counted.
+
+They are strangers' data: each entry that is not in order is left out, and everything is bounded.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pycomfy.core.catalog.model import CORE_URL, Listing
+from pycomfy.core.catalog.name_patterns import parse_pattern
+from pycomfy.core.catalog.repository_url import Place, find_place
+from pycomfy.errors import BadInput
+
+MAP, LIST, STATS = "extension-node-map.json", "custom-node-list.json", "github-stats.json"
+"""The files of the Manager that are read."""
+
+MOST_BYTES = 64 << 20
+MOST_LISTINGS = 100_000
+MOST_TYPES = 20_000  # of one pack
+LONGEST_TYPE = 500
+LONGEST_TEXT = 2_000
+
+# What moves a terminal's cursor, or turns text round.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass
+class _Draft:
+    """A listing while it is put together."""
+
+    place: Place
+    types: dict[str, None] = field(default_factory=dict)
+    preempts: dict[str, None] = field(default_factory=dict)
+    files: dict[str, None] = field(default_factory=dict)
+    aliases: set[str] = field(default_factory=set)
+    texts: dict[str, str] = field(default_factory=dict)
+    repository: bool = False
+
+
+def parse_catalogue(files: Mapping[str, bytes], core: Iterable[str] = ()) -> tuple[Listing, ...]:
+    """The packs that the Manager's files (by name: `MAP`, `LIST`, `STATS`) list, sorted by identity.
+
+    `MAP` must be there. `core` are further types of ComfyUI itself, which the map is slow to learn. Entries of the
+    same repository become one. Raises `BadInput` for what is not JSON or no map.
+    """
+    drafts: dict[str, _Draft] = {}
+    for url, entry in _objects(files, MAP).items():
+        _read_types(drafts, url, entry)
+    packs = _objects(files, LIST).get("custom_nodes", [])
+    for pack in packs if isinstance(packs, list) else ():
+        _read_pack(drafts, pack)
+    if not drafts:
+        raise BadInput("it lists no node pack", where=MAP, fix="update the catalogue from another version")
+    if draft := _draft(drafts, CORE_URL):
+        draft.types.update(dict.fromkeys(_types(list(core))))
+    counts = {p.identity: v for u, v in _objects(files, STATS).items() if (p := find_place(u)) is not None}
+    listings = [_finish(draft, counts.get(identity)) for identity, draft in sorted(drafts.items())]
+    return _mark_loose(listings)
+
+
+def _objects(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
+    data = files.get(name, b"{}")
+    fix = "update the catalogue again; if that does not help, from another version"
+    if len(data) > MOST_BYTES:
+        raise BadInput(f"it is larger than {MOST_BYTES >> 20} MiB", where=name, fix=fix)
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as e:
+        raise BadInput(f"not JSON: {e}", where=name, fix=fix) from e
+    if not isinstance(value, dict):
+        raise BadInput("no JSON object", where=name, fix=fix)
+    return value
+
+
+def _draft(drafts: dict[str, _Draft], url: object) -> _Draft | None:
+    place = find_place(url) if isinstance(url, str) else None
+    if place is None or (place.identity not in drafts and len(drafts) >= MOST_LISTINGS):
+        return None
+    draft = drafts.setdefault(place.identity, _Draft(place))
+    if place.file is None:
+        draft.repository = True
+    else:
+        draft.files[place.file] = None
+    return draft
+
+
+def _read_types(drafts: dict[str, _Draft], url: str, entry: object) -> None:
+    """One entry of the map: `[[types], {title_aux, nodename_pattern, preemptions, …}]`."""
+    if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], dict)):
+        return
+    draft = _draft(drafts, url)
+    if draft is None:
+        return
+    about = entry[1]
+    draft.types.update(dict.fromkeys(_types(entry[0])))
+    draft.preempts.update(dict.fromkeys(_types(about.get("preemptions"))))
+    _set_text(draft, "title", about.get("title_aux") or about.get("title"))
+    _set_text(draft, "author", about.get("author"))
+    _set_text(draft, "description", about.get("description"))
+    _set_text(draft, "pattern", about.get("nodename_pattern"))
+
+
+def _read_pack(drafts: dict[str, _Draft], pack: object) -> None:
+    """One entry of the list; `reference` and `reference2` are addresses of the same, one often the former one."""
+    if not isinstance(pack, dict):
+        return
+    named = pack.get("files")
+    urls = [u for u in named if isinstance(u, str)] if isinstance(named, list) else []
+    copied = pack.get("install_type") == "copy"
+    places = [
+        p for u in (*urls, pack.get("reference"), pack.get("reference2")) if isinstance(u, str) and (p := find_place(u))
+    ]
+    draft = next((drafts[p.identity] for p in places if p.identity in drafts), None)
+    if draft is None and pack.get("install_type") == "git-clone":
+        draft = next((d for u in urls if (d := _draft(drafts, u)) is not None), None)
+    if draft is None:
+        return
+    if copied:
+        draft.files.update((p.file, None) for p in places if p.file is not None)
+    elif pack.get("install_type") == "git-clone":
+        draft.repository = True
+    _set_text(draft, "title", pack.get("title"))
+    _set_text(draft, "author", pack.get("author"))
+    _set_text(draft, "description", pack.get("description"))
+    _set_text(draft, "registry_id", pack.get("id"))
+    draft.aliases.update(p.identity for p in places if p.identity not in drafts)
+
+
+def _types(value: object) -> Iterator[str]:
+    for item in value[:MOST_TYPES] if isinstance(value, list) else ():
+        if isinstance(item, str) and 0 < len(item) <= LONGEST_TYPE and not _UNSEEN.search(item):
+            yield item
+
+
+def _set_text(draft: _Draft, key: str, value: object) -> None:
+    if isinstance(value, str) and value.strip():
+        draft.texts.setdefault(key, value)
+
+
+def _clean(text: str) -> str:
+    return " ".join(_UNSEEN.sub(" ", text).split())[:LONGEST_TEXT]
+
+
+def _finish(draft: _Draft, counts: object) -> Listing:
+    about = counts if isinstance(counts, dict) else {}
+    stars, updated = about.get("stars"), about.get("last_update")
+    day = re.match(r"\d{4}-\d{2}-\d{2}", updated) if isinstance(updated, str) else None
+    pattern = draft.texts.get("pattern")
+    registry_id = draft.texts.get("registry_id", "")
+    return Listing(
+        identity=draft.place.identity,
+        url=draft.place.url,
+        title=_clean(draft.texts.get("title", "")),
+        author=_clean(draft.texts.get("author", "")),
+        description=_clean(draft.texts.get("description", "")),
+        registry_id=registry_id if re.fullmatch(r"[a-zA-Z0-9][\w.-]{0,99}", registry_id) else None,
+        stars=stars if isinstance(stars, int) and not isinstance(stars, bool) and 0 <= stars < 1 << 31 else None,
+        updated=day[0] if day else None,
+        types=tuple(sorted(draft.types)),
+        preempts=tuple(sorted(draft.preempts)),
+        pattern=pattern if pattern is not None and parse_pattern(pattern) is not None else None,
+        files=() if draft.repository else tuple(sorted(f for f in draft.files if f.endswith(".py"))),
+        aliases=tuple(sorted(draft.aliases)),
+    )
+
+
+def _mark_loose(listings: list[Listing]) -> tuple[Listing, ...]:
+    """A pattern that also matches types which only other packs have would be wrong about new ones just as well."""
+    owners: dict[str, set[str]] = {}
+    for listing in listings:
+        for type_ in listing.types:
+            owners.setdefault(type_, set()).add(listing.identity)
+    marked = []
+    for listing in listings:
+        pattern = parse_pattern(listing.pattern) if listing.pattern is not None else None
+        if pattern is not None and any(listing.identity not in o and pattern.matches(t) for t, o in owners.items()):
+            marked.append(replace(listing, loose=True))
+        else:
+            marked.append(listing)
+    return tuple(marked)

@@ -1,0 +1,71 @@
+"""Where a node pack is: the many ways of writing a repository's address, as one."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.errors import BadConfig
+
+FORGES = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org")
+"""Public hosts of repositories; with and without `.git` they answer the same."""
+
+_OWNER_REPO = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_.-]+"
+
+# Pages and files within a repository, which name it too.
+_INSIDE = re.compile(
+    rf"^https://(?:raw\.githubusercontent\.com/(?P<raw>{_OWNER_REPO})/.+"
+    rf"|(?:www\.)?github\.com/(?P<web>{_OWNER_REPO})/(?:raw|blob|tree|wiki|releases)(?:/.*)?)$",
+    re.IGNORECASE,
+)
+_SHORT = re.compile(_OWNER_REPO, re.ASCII)
+_WWW = re.compile(r"^https://www\.(?=(?:github|gitlab)\.com/)", re.IGNORECASE)
+# VideoHelperSuite, ComfyUI_LLM2, rgthree-comfy: what a person takes for the words of a name.
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
+_PYTHON = re.compile(r"^https://[^\s?#]+\.py$")
+
+
+class Place(NamedTuple):
+    """`identity` is equal for all addresses of one repository; `file` is the one Python file the address names."""
+
+    url: str
+    identity: str
+    file: str | None = None
+
+
+def find_place(text: str) -> Place | None:
+    """The repository that an address on the web names; None for one that names none, or that nobody should follow.
+
+    `owner/name` is short for GitHub's; a password is dropped.
+    """
+    text = text.strip()
+    if len(text) > 1000 or {".", ".."} & set(text.split("/")):
+        return None
+    if _SHORT.fullmatch(text):
+        text = f"https://github.com/{text}"
+    text = _WWW.sub("https://", text)
+    file = text if _PYTHON.match(text) else None
+    inside = _INSIDE.match(text)
+    if inside:
+        text = f"https://github.com/{inside['raw'] or inside['web']}"
+    elif file is None:
+        text = text.split("#", 1)[0].split("?", 1)[0]
+    try:
+        address = parse_address(text)
+    except BadConfig:
+        return None
+    if address.local or not address.public.startswith(("https://", "ssh://", "git@")):
+        return None
+    url = address.public.rstrip("/")
+    host = address.identity.partition("/")[0]
+    if url.startswith("https://") and host in FORGES:
+        url = url.removesuffix(".git")
+        # A repository may be called so.
+        file = file if inside else None
+    return Place(url, address.identity, file)
+
+
+def has_words(name: str, begun: Sequence[str]) -> bool:
+    """Whether each of these begins a word of the name, in whatever case."""
+    words = [word.casefold() for word in _WORD.findall(name)]
+    return all(any(word.startswith(start.casefold()) for word in words) for start in begun)

@@ -1,0 +1,1 @@
+"""Select Debian packages, and read the shared libraries they are needed for."""

@@ -1,0 +1,1 @@
+"""Read and write the files in which other tools describe an installation of ComfyUI."""

@@ -1,0 +1,135 @@
+"""The recipe of a lock: what of it the files of other tools can say."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pycomfy.core.interchange.model import (
+    ApiInput,
+    Core,
+    FilePack,
+    GitPack,
+    OtherPack,
+    Package,
+    Recipe,
+    RecipeModel,
+    RecipePack,
+)
+from pycomfy.core.interface.model import Interface
+from pycomfy.core.lockfile.config import COMFYUI_URL
+from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.core.lockfile.schema import (
+    Built,
+    ComfyUI,
+    GitSource,
+    Lock,
+    Pack,
+    PathSource,
+    PlatformName,
+    UrlSource,
+    Wheel,
+    WheelTreeSource,
+)
+from pycomfy.core.models.model_url import Hubs, source_url
+
+USUAL = frozenset(parse_address(url).identity for url in (COMFYUI_URL, "https://github.com/Comfy-Org/ComfyUI"))
+"""ComfyUI's own repository, before and after it moved."""
+
+
+def recipe_of_lock(lock: Lock) -> Recipe:
+    """Without the workflow and its inputs, which the lock does not have. Its remarks are on what no recipe has."""
+    return Recipe(
+        name=lock.name,
+        core=_core(lock.comfyui),
+        packs=tuple(_pack(pack) for pack in lock.packs),
+        python=lock.python,
+        packages=tuple(_packages(lock)),
+        models=tuple(
+            RecipeModel(m.place, m.sha256, tuple(source_url(s, Hubs()) for s in m.sources)) for m in lock.models
+        ),
+        platforms=tuple(sorted(lock.platforms)),
+        made_at=datetime.fromisoformat(lock.as_of),
+        debian=max((len(p.root.packages) for p in lock.platforms.values()), default=0),
+        remarks=tuple(_remarks(lock)),
+    )
+
+
+def list_inputs(interface: Interface) -> Iterator[ApiInput]:
+    """The parameters of a built workflow, each by the first input that its value goes to."""
+    for parameter in interface.parameters:
+        if not parameter.targets:
+            continue
+        target = parameter.targets[0]
+        yield ApiInput(
+            name=parameter.name,
+            node=target.node,
+            input=target.input,
+            type=parameter.type,
+            title=parameter.title,
+            default=parameter.default,
+            choices=tuple(parameter.choices),
+            minimum=parameter.minimum,
+            maximum=parameter.maximum,
+        )
+
+
+def _remarks(lock: Lock) -> Iterator[str]:
+    changed = [("ComfyUI", lock.comfyui.source), *((f"the node pack {p.name}", p.source) for p in lock.packs)]
+    for name, source in changed:
+        if isinstance(source, GitSource) and source.patch is not None:
+            yield f"the changes to {name}, a patch"
+    for pack in lock.packs:
+        if pack.steps:
+            yield f"the steps by which the node pack {pack.name} is built"
+    local = {wheel.filename for parts in lock.platforms.values() for wheel in parts.wheels if wheel.is_local}
+    for filename in sorted(local):
+        yield f"where {filename} comes from: it is a file of this machine"
+
+
+def _core(comfyui: ComfyUI) -> Core:
+    source = comfyui.source
+    version = None if comfyui.version == "unknown" else comfyui.version
+    if not isinstance(source, GitSource):
+        return Core(version=version)
+    usual = parse_address(source.url).identity in USUAL
+    return Core(source.commit, version, None if usual else source.url)
+
+
+def _pack(pack: Pack) -> RecipePack:
+    match pack.source:
+        case GitSource(url=url, commit=commit):
+            if parse_address(url).local:
+                return OtherPack(pack.name, "it comes from a repository on this machine")
+            return GitPack(url, commit, pack.name)
+        case UrlSource(name=name, url=url, sha256=sha256):
+            return FilePack(name, url, sha256)
+        case PathSource():
+            return OtherPack(pack.name, "it comes from a folder on this machine")
+        case WheelTreeSource(name=name):
+            return OtherPack(pack.name, f"it comes from the wheel {name}")
+
+
+def _packages(lock: Lock) -> Iterator[Package]:
+    """Each version of a package once, with all its wheels, and the platforms that have it."""
+    found: dict[tuple[str, str], dict[PlatformName, Wheel]] = {}
+    for platform, parts in sorted(lock.platforms.items()):
+        for wheel in parts.wheels:
+            found.setdefault((wheel.name, wheel.version), {})[platform] = wheel
+    for (name, version), wheels in sorted(found.items()):
+        everywhere = len(wheels) == len(lock.platforms)
+        source = next((w.built.source for w in wheels.values() if w.built is not None), None)
+        yield Package(
+            name,
+            version,
+            url=next((_address(w.built) for w in wheels.values() if w.built is not None), None),
+            files=tuple(w for w in dict.fromkeys(wheels.values()) if w.built is None and not w.is_local),
+            sdist=source if isinstance(source, UrlSource) else None,
+            platforms=() if everywhere else tuple(sorted(wheels)),
+        )
+
+
+def _address(built: Built) -> str | None:
+    """Where a package is built from that no index has, as pip writes it."""
+    if not isinstance(built.source, GitSource):
+        return None
+    below = f"#subdirectory={built.subdirectory}" if built.subdirectory is not None else ""
+    return f"git+{built.source.url}@{built.source.commit}{below}"

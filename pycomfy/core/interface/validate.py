@@ -1,0 +1,170 @@
+"""Whether a prompt would run: what ComfyUI checks when it is sent, and what it does not check but should."""
+
+from collections.abc import Iterator, Mapping
+
+from pycomfy.core.prompt.convert import Prompt, PromptNode
+from pycomfy.core.prompt.links import is_link
+from pycomfy.core.prompt.node_definitions import (
+    AUTOGROW,
+    DYNAMIC_COMBO,
+    DYNAMIC_GROUP,
+    MATCH_TYPE,
+    Definitions,
+    InputSpec,
+)
+from pycomfy.core.prompt.slots import compatible
+from pycomfy.core.requirements.input_files import find_kind
+from pycomfy.core.requirements.model_files import find_models
+from pycomfy.core.workflow.untrusted_json import shown
+from pycomfy.errors import BadWorkflow, PycomfyError, UnknownNode
+
+_ADDED = frozenset(("IMAGEUPLOAD", "AUDIOUPLOAD", "AUDIO_UI", "PREVIEW_3D", "PREVIEW_3D_ANIMATION"))
+_DYNAMIC = frozenset((AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP))
+
+
+def find_problems(prompt: Prompt, object_info: Mapping[str, object] | Definitions) -> tuple[PycomfyError, ...]:
+    """Every problem of the graph: unknown types, links to nowhere or of wrong types, circles, missing inputs, values
+    out of range or not among the choices, no output node. Each says which node and how to mend it.
+
+    Missing models and input files are no problems of the graph; `find_needs` lists them.
+    """
+    definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info)
+    problems: list[PycomfyError] = []
+    for id_, node in prompt.items():
+        problems.extend(_node_problems(id_, node, prompt, definitions))
+    circle = find_circle(prompt)
+    if circle:
+        problems.append(
+            BadWorkflow(
+                f"the links form a circle: {' -> '.join([*circle, circle[0]])}",
+                where=_where(circle[0], prompt[circle[0]]),
+                fix="remove one of these links",
+            )
+        )
+    specs = [definitions.find(n["class_type"]) for n in prompt.values()]
+    if not any(s is not None and s.output_node for s in specs) and all(s is not None for s in specs):
+        problems.append(
+            BadWorkflow("nothing is saved: no output node", where="the workflow", fix="add a node such as SaveImage")
+        )
+    return tuple(problems)
+
+
+def _node_problems(id_: str, node: PromptNode, prompt: Prompt, definitions: Definitions) -> Iterator[PycomfyError]:
+    where = _where(id_, node)
+    spec = definitions.find(node["class_type"])
+    if spec is None:
+        yield UnknownNode(
+            f'the server has no node type "{shown(node["class_type"])}"',
+            where=where,
+            fix="install the node pack that has it",
+        )
+    known = {i.name: i for i in spec.inputs} if spec is not None else {}
+    for name, value in node["inputs"].items():
+        if is_link(value) and isinstance(value, list):
+            yield from _link_problems(value, known.get(name), f"input {name} of {where}", prompt, definitions)
+    for input_ in known.values():
+        if input_.type in _ADDED or input_.type in _DYNAMIC:
+            continue
+        if input_.name not in node["inputs"]:
+            if not input_.optional:
+                yield BadWorkflow(
+                    f'the required input "{input_.name}" ({input_.type}) is not connected',
+                    where=where,
+                    fix="connect it in the editor",
+                )
+        elif not is_link(node["inputs"][input_.name]):
+            yield from _value_problems(id_, node, input_, definitions)
+
+
+def _link_problems(
+    link: list[object], input_: InputSpec | None, where: str, prompt: Prompt, definitions: Definitions
+) -> Iterator[PycomfyError]:
+    source = prompt.get(str(link[0]))
+    if source is None:
+        yield BadWorkflow(
+            f"linked to node {link[0]}, which is not there", where=where, fix="connect it to another node"
+        )
+        return
+    spec = definitions.find(source["class_type"])
+    slot = link[1]
+    if spec is None:
+        return
+    if not isinstance(slot, int) or not 0 <= slot < len(spec.outputs):
+        yield BadWorkflow(
+            f"linked to output {slot} of node {link[0]}, which has {len(spec.outputs)}",
+            where=where,
+            fix="connect it to another output",
+        )
+        return
+    given = spec.outputs[slot].type
+    if input_ is None or MATCH_TYPE in (given, input_.type) or compatible(given, input_.type):
+        return
+    yield BadWorkflow(
+        f"takes {input_.type}, but is linked to {given} from node {link[0]}",
+        where=where,
+        fix="connect it to another output",
+    )
+
+
+def _value_problems(id_: str, node: PromptNode, input_: InputSpec, definitions: Definitions) -> Iterator[PycomfyError]:
+    value = node["inputs"][input_.name]
+    where = f"input {input_.name} of {_where(id_, node)}"
+    if input_.type in ("INT", "FLOAT"):
+        yield from _number_problems(value, input_, where)
+    elif input_.type == "BOOLEAN" and not isinstance(value, (bool, int)):
+        yield BadWorkflow(f"{value!r:.80} is no boolean", where=where, fix="set it to true or false")
+    elif input_.type == "STRING" and isinstance(value, (dict, list)):
+        yield BadWorkflow("not a text", where=where, fix="set a text")
+    elif input_.type == "COMBO" and input_.choices and not input_.options.get("multi_select"):
+        spec = definitions.find(node["class_type"])
+        is_file = find_kind(node["class_type"], input_.name, spec) is not None
+        if value in input_.choices or is_file or find_models(id_, node["class_type"], {input_.name: value}, spec):
+            return
+        shown = ", ".join(str(c) for c in input_.choices[:8]) + (", …" if len(input_.choices) > 8 else "")
+        yield BadWorkflow(f"{value!r:.80} is not among the choices", where=where, fix=f"choose one of: {shown}")
+
+
+def _number_problems(value: object, input_: InputSpec, where: str) -> Iterator[PycomfyError]:
+    """The server converts what `int()` and `float()` take, a numeric string among it, and then compares."""
+    try:
+        number = int(value) if input_.type == "INT" else float(value)  # type: ignore[call-overload, arg-type]
+    except (TypeError, ValueError, OverflowError):
+        yield BadWorkflow(f"{value!r:.80} is no number", where=where, fix="set a number")
+        return
+    low, high = input_.options.get("min"), input_.options.get("max")
+    if isinstance(low, (int, float)) and number < low:
+        yield BadWorkflow(f"{number} is less than {low}", where=where, fix=f"set at least {low}")
+    if isinstance(high, (int, float)) and number > high:
+        yield BadWorkflow(f"{number} is more than {high}", where=where, fix=f"set at most {high}")
+
+
+def find_circle(prompt: Prompt) -> list[str]:
+    """The nodes of one circle of links, each fed by the next; empty if there is none."""
+    done: set[str] = set()
+    for start in prompt:
+        path: dict[str, Iterator[str]] = {}
+        at: str | None = start
+        while at is not None:
+            if at not in path and at not in done:
+                path[at] = iter(
+                    [str(v[0]) for v in prompt[at]["inputs"].values() if is_link(v) and isinstance(v, list)]
+                )
+            if not path:
+                break
+            at = next(reversed(path))
+            following = next((s for s in path[at] if s in prompt and s not in done), None)
+            if following is None:
+                done.add(at)
+                del path[at]
+                at = next(reversed(path), None)
+            elif following in path:
+                names = list(path)
+                return names[names.index(following) :]
+            else:
+                at = following
+    return []
+
+
+def _where(id_: str, node: PromptNode) -> str:
+    title = node.get("_meta", {}).get("title")
+    return f'node {shown(id_)} "{shown(title if isinstance(title, str) else node["class_type"])}"'

@@ -1,0 +1,1 @@
+"""Define pycomfy.toml and pycomfy.lock: their keys, types and checks."""

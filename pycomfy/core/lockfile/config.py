@@ -1,0 +1,247 @@
+"""`pycomfy.toml`: what the user decides about a workflow's image, beside the workflow itself."""
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from pycomfy.core.lockfile.config_types import (
+    Accelerator,
+    DebianName,
+    LinksPlace,
+    LocalPath,
+    MirrorUrl,
+    Moment,
+    PackageName,
+    RequirementText,
+    Section,
+    Snapshot,
+    SnapshotUrl,
+    WantedText,
+    WebUrl,
+)
+from pycomfy.core.lockfile.package_indexes import VARIABLE, Index, normalise, without_logins
+from pycomfy.core.lockfile.schema import ModelFolder, Name, PlatformName, RelativePath, Sha256
+from pycomfy.core.lockfile.source_specs import KINDS, ComfySpec, GitSpec, PackSpec
+from pycomfy.core.python.alternatives import unknown_choices
+from pycomfy.errors import BadConfig, raise_all
+
+COMFYUI_URL = "https://github.com/comfyanonymous/ComfyUI"
+COMFYUI_REVISION = "v0.3.75"
+"""The ComfyUI a lock gets when pycomfy.toml names none."""
+
+SUITES: Mapping[str, str] = {"3.11": "bookworm", "3.13": "trixie"}
+"""Which Debian suite carries which Python."""
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+MOST_CHARACTERS = 1_000_000
+
+InputName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+"""What a parameter of the workflow's API is called; its value says where it goes: `NODE.INPUT`."""
+
+PackReference = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x20\x7f][^\x00-\x20\x7f]*$", max_length=1000)]
+"""A node pack by its address, `owner/name` on GitHub, or the registry's id: the one meant where several may be."""
+
+
+class ModelSpec(Section):
+    """A model: `name` below the model folder `folder`, from a `url` or a local file at `path`. `sha256` is what it must
+    be; it is needed where `url` is neither Hugging Face's nor CivitAI's."""
+
+    folder: ModelFolder
+    name: RelativePath
+    url: WebUrl | None = None
+    path: LocalPath | None = None
+    sha256: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "ModelSpec":
+        if self.url is not None and self.path is not None:
+            raise ValueError("give either url or path")
+        return self
+
+
+class IndexSpec(Section):
+    """A Python package index besides the default one. With `packages` it is for these alone, and they come from it
+    alone. `dated = false`: it does not say when files were uploaded, so what it has is taken whatever the date."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,49}$")]
+    url: WebUrl = Field(repr=False)
+    packages: tuple[PackageName, ...] = Field(default=(), strict=False)
+    dated: bool = True
+
+    @model_validator(mode="after")
+    def _check(self) -> "IndexSpec":
+        if not self.dated and not self.packages:
+            raise ValueError("dated = false needs packages: for what is the date not to matter?")
+        return self
+
+    @property
+    def index(self) -> Index:
+        return Index(self.name.lower(), self.url, normalise(self.packages), self.dated)
+
+
+class WheelSection(Section):
+    """A Python package that is built from its source, even where there are wheels.
+
+    `requires` is what building it needs besides what it says itself, `apt` Debian packages. With `compiler` there is
+    a C and C++ compiler; without, only if the build turns out to need one.
+    """
+
+    requires: tuple[RequirementText, ...] = Field(default=(), strict=False)
+    compiler: bool = False
+    apt: tuple[DebianName, ...] = Field(default=(), strict=False)
+
+
+class DebianSection(Section):
+    """Where Debian packages come from, if not from where this machine gets its own.
+
+    With `snapshot` they are those that Debian had at that moment, or as of the lock's own date; then they come from
+    `snapshot_mirror`, which keeps the archives of the past.
+    """
+
+    mirror: MirrorUrl | None = None
+    security_mirror: MirrorUrl | None = None
+    snapshot: Snapshot | None = None
+    snapshot_mirror: SnapshotUrl | None = None
+
+    @property
+    def snapshot_id(self) -> str:
+        """How a snapshot service calls the moment; "" without a snapshot, or while its moment is not known."""
+        return f"{self.snapshot:%Y%m%dT%H%M%SZ}" if isinstance(self.snapshot, datetime) else ""
+
+    def is_of(self, archives: Sequence[str]) -> bool:
+        """Whether these archives are of the snapshot that is asked for; always, where none is."""
+        return all(self.snapshot_id in url for url in archives)
+
+
+class Config(Section):
+    """All of pycomfy.toml. `as_of` is in UTC; `python` and `suite` belong together and fill in for one another."""
+
+    fix: ClassVar[str] = "see `pycomfy.toml` in the reference"
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    as_of: Moment | None = None
+    python: Literal["3.11", "3.13"] = "3.11"
+    platforms: Annotated[tuple[PlatformName, ...], Field(min_length=1, strict=False)] = ("linux/amd64", "linux/arm64")
+    apt: Annotated[tuple[DebianName, ...], Field(strict=False)] = ()
+    suite: Literal["bookworm", "trixie"] = "bookworm"
+    requirements: Annotated[tuple[WantedText, ...], Field(strict=False)] = ()
+    overrides: Annotated[tuple[RequirementText, ...], Field(strict=False)] = ()
+    accelerator: Accelerator | None = None
+    index: Annotated[tuple[IndexSpec, ...], Field(strict=False)] = ()
+    find_links: Annotated[tuple[LinksPlace, ...], Field(strict=False, repr=False)] = ()
+    families: dict[PackageName, PackageName] = Field(default_factory=dict)
+    wheels: dict[PackageName, WheelSection] = Field(default_factory=dict)
+    comfyui: ComfySpec = GitSpec.model_validate({"git": COMFYUI_URL, "rev": COMFYUI_REVISION})
+    packs: dict[Name, PackSpec] = Field(default_factory=dict)
+    prefer: Annotated[tuple[PackReference, ...], Field(strict=False)] = ()
+    inputs: dict[InputName, str] = Field(default_factory=dict)
+    models: Annotated[tuple[ModelSpec, ...], Field(strict=False)] = ()
+    debian: DebianSection = DebianSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pair_python_with_suite(cls, data: Any) -> Any:
+        """Debian's own Python runs the image, so each suite has one."""
+        if not isinstance(data, dict):
+            return data
+        python, suite = data.get("python"), data.get("suite")
+        if suite is None and isinstance(python, str) and python in SUITES:
+            return {**data, "suite": SUITES[python]}
+        if python is None and suite in SUITES.values():
+            return {**data, "python": next(p for p, s in SUITES.items() if s == suite)}
+        return data
+
+    @model_validator(mode="after")
+    def _check(self) -> "Config":
+        if SUITES[self.python] != self.suite:
+            raise ValueError(f"{self.suite} has no Python {self.python}: bookworm carries 3.11, trixie 3.13")
+        if self.comfyui.steps:
+            raise ValueError("only node packs have steps, ComfyUI has none")
+        folded: dict[str, str] = {}
+        for pack in self.packs:
+            if pack.casefold() == "comfyui":
+                raise ValueError(f"{pack} is no name for a node pack: ComfyUI itself has its own section, [comfyui]")
+            other = folded.setdefault(pack.casefold(), pack)
+            if other != pack:
+                raise ValueError(f"packs {other} and {pack} differ only in upper and lower case")
+        self._check_indexes()
+        places = [f"{m.folder}/{m.name}" for m in self.models]
+        if twice := sorted({place for place in places if places.count(place) > 1}):
+            raise ValueError(f"the model {twice[0]} is there twice")
+        return self
+
+    @property
+    def settled_places(self) -> frozenset[str]:
+        """The addresses of indexes and pages that are named here, and the accelerator: a requirements file that names
+        them says nothing new."""
+        urls = [spec.url.replace(VARIABLE, self.accelerator or "") for spec in self.index]
+        places = {without_logins(place).rstrip("/") for place in (*urls, *self.find_links)}
+        return frozenset(places | ({self.accelerator} if self.accelerator else set()))
+
+    def _check_indexes(self) -> None:
+        names = [spec.name.lower() for spec in self.index]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two indexes are called {twice[0]}")
+        if wrong := unknown_choices(self.families):
+            raise ValueError(wrong[0])
+        packages = [name for spec in self.index for name in normalise(spec.packages)]
+        if twice := sorted({name for name in packages if packages.count(name) > 1}):
+            raise ValueError(f"{twice[0]} is to come from two indexes")
+
+
+def meaning(config: Config) -> str:
+    """SHA-256 of what is decided: files that say the same have the same, whatever their comments and order. What is
+    read anew by every build is not in it."""
+    said = config.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"inputs"})
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def parse_config(text: str, where: str = "pycomfy.toml") -> Config:
+    """Read pycomfy.toml. Raises `BadConfig` for every wrong key at once; `where` names the file."""
+    if len(text) > MOST_CHARACTERS:
+        raise BadConfig(f"the file is larger than {MOST_CHARACTERS} characters", where=where, fix=Config.fix)
+    try:
+        data = tomllib.loads(text)
+    except (ValueError, RecursionError) as e:
+        why = "it is nested too deeply" if isinstance(e, RecursionError) else str(e)
+        twice = why.startswith("Cannot overwrite")
+        fix = "that key is there twice: put its values into one" if twice else "correct the syntax at that place"
+        raise BadConfig(f"not TOML: {why}", where=where, fix=fix) from e
+    try:
+        return Config.model_validate(data)
+    except ValidationError as e:
+        raise_all([_problem(error, where) for error in e.errors(include_url=False)])
+        raise
+
+
+def _problem(error: ErrorDetails, where: str) -> BadConfig:
+    """One wrong key. Pydantic puts the chosen kind of source into the path, where no key of the file stands."""
+    loc = [part for part in error["loc"] if part != "[key]"]
+    place = 1 if loc[:1] == ["comfyui"] else 2 if loc[:1] == ["packs"] else len(loc)
+    if len(loc) > place and loc[place] in KINDS and error["type"] != "source":
+        del loc[place]
+    key = ""
+    for part in loc:
+        if isinstance(part, int):
+            key += f"[{part}]"
+            continue
+        bare = part if _BARE_KEY.fullmatch(part) else json.dumps(part, ensure_ascii=False)
+        key += f".{bare}" if key else bare
+    if error["type"] == "extra_forbidden":
+        message = "there is no such key"
+        if len(loc) > 1 and loc[-1] in {field.replace("_", "-") for field in Config.model_fields}:
+            message += " here: it belongs at the top of the file, above the first [section]"
+    elif "[key]" in error["loc"]:
+        message = "a name has only letters, digits and . _ + -, and begins with a letter or digit"
+    else:
+        message = error["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
+    return BadConfig(f"{key}: {message}" if key else message, where=where, fix=Config.fix)

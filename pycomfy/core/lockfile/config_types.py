@@ -1,0 +1,139 @@
+"""The values of pycomfy.toml, each checked: requirements, dates, addresses, names; and what all its sections share."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import Specifier
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+from pycomfy.core.lockfile.direct_references import parse_direct
+from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.core.lockfile.package_indexes import ACCELERATOR
+from pycomfy.errors import BadConfig
+
+AS_OF = "as-of"
+"""For `snapshot`: the date that Python packages are taken as of."""
+
+
+def _check_requirement(text: str) -> str:
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as e:
+        raise ValueError(f"not a Python requirement: {e}".split("\n")[0]) from e
+    if requirement.url is not None:
+        raise ValueError("no URL can stand here: name a version of an index")
+    return text
+
+
+def _check_wanted(text: str) -> str:
+    """As `_check_requirement`; it may say where its package is."""
+    return text if parse_direct(text, own=True) is not None else _check_requirement(text)
+
+
+def _check_pin(text: str) -> str:
+    """`name==version`, so that the wheel is one file for ever."""
+    _check_requirement(text)
+    requirement = Requirement(text)
+    operators: list[Specifier] = list(requirement.specifier)
+    exact = len(operators) == 1 and operators[0].operator == "==" and not operators[0].version.endswith("*")
+    if not exact or requirement.extras or requirement.marker:
+        raise ValueError("write an exact version, like name==1.2.3")
+    return text
+
+
+def _check_address(text: str) -> str:
+    try:
+        parse_address(text)
+    except BadConfig as e:
+        raise ValueError(e.what) from e
+    return text
+
+
+def _check_revision(text: str) -> str:
+    if text.startswith("-") or ".." in text or any(c in text for c in " ~^:?*[\\\x7f") or not text.isprintable():
+        raise ValueError("not a branch, tag or commit")
+    return text
+
+
+def _check_mirror(text: str) -> str:
+    """As `_check_web`; a mirror may be on a disk as well."""
+    if not text.startswith("file:///"):
+        return _check_web(text)
+    return "file:///" + _check_web("https://" + text.removeprefix("file:///")).removeprefix("https://")
+
+
+def _check_web(text: str) -> str:
+    if not text.startswith(("https://", "http://")) or not text.isprintable() or any(c in text for c in " \"'\\[]"):
+        raise ValueError("write an http:// or https:// URL")
+    return text
+
+
+def _check_public(text: str) -> str:
+    """As `_check_web`; what is in every lock, and so in git, must not hold a login."""
+    if "@" in _check_web(text).split("/")[2]:
+        raise ValueError("the URL must not hold a login, which belongs into ~/.netrc")
+    return text
+
+
+def _check_accelerator(text: str) -> str:
+    if not ACCELERATOR.fullmatch(text):
+        raise ValueError("write cpu, cu128 (CUDA 12.8), rocm6.4, or what else PyTorch calls its builds")
+    return text
+
+
+def _to_utc(value: object) -> datetime:
+    """A TOML date is its first moment; a time without a zone is UTC."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError as e:
+            raise ValueError("write a date like 2025-12-05, or 2025-12-05T18:00:00Z") from e
+    if isinstance(value, datetime):
+        try:
+            moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        except OverflowError as e:
+            raise ValueError("no such date") from e
+        return moment.replace(microsecond=0)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    raise ValueError("write a date like 2025-12-05, or 2025-12-05T18:00:00Z")
+
+
+def _to_snapshot(value: object) -> object:
+    return value if value == AS_OF else _to_utc(value)
+
+
+def _check_snapshot_mirror(text: str) -> str:
+    """As `_check_mirror`; a place in it that is to be filled is one that is known."""
+    if unknown := sorted({*re.findall(r"\{[^{}]*\}?|\}", text)} - {"{archive}", "{time}"}):
+        raise ValueError(f"{unknown[0]} means nothing: only {{archive}} and {{time}} are filled in")
+    if ("{archive}" in text) != ("{time}" in text):
+        raise ValueError("write both {archive} and {time} into it, or neither")
+    return _check_mirror(text)
+
+
+GitAddress = Annotated[str, AfterValidator(_check_address)]
+Revision = Annotated[str, AfterValidator(_check_revision), StringConstraints(min_length=1, max_length=200)]
+Pin = Annotated[str, AfterValidator(_check_pin)]
+RequirementText = Annotated[str, AfterValidator(_check_requirement)]
+WantedText = Annotated[str, AfterValidator(_check_wanted)]
+Moment = Annotated[datetime, BeforeValidator(_to_utc)]
+Snapshot = Annotated[datetime | Literal["as-of"], BeforeValidator(_to_snapshot)]
+DebianName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{1,99}$")]
+MirrorUrl = Annotated[str, AfterValidator(_check_mirror), StringConstraints(max_length=2000)]
+SnapshotUrl = Annotated[str, AfterValidator(_check_snapshot_mirror), StringConstraints(max_length=2000)]
+PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$")]
+Accelerator = Annotated[str, AfterValidator(_check_accelerator)]
+PublicUrl = Annotated[str, AfterValidator(_check_public), StringConstraints(max_length=2000)]
+WebUrl = Annotated[str, AfterValidator(_check_web), StringConstraints(max_length=2000)]
+LinksPlace = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x1f\x7f,][^\x00-\x1f\x7f,]*$", max_length=2000)]
+"""A folder of wheels, or the URL of a page with links to them; uv separates several by commas."""
+LocalPath = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x1f\x7f][^\x00-\x1f\x7f]*$", max_length=2000)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, alias_generator=lambda field: field.replace("_", "-")
+    )

@@ -1,0 +1,22 @@
+"""What ComfyUI's behaviour depends on: the lock without the workflow and its models."""
+
+import hashlib
+
+from pycomfy.core.lockfile.schema import Lock, PlatformName, WorkflowPin, render_lock
+
+
+def environment_hash(lock: Lock, platform: PlatformName) -> str:
+    """SHA-256 of everything in the lock that one platform's ComfyUI is made of.
+
+    Workflows with the same hash have the same node definitions, so these are asked for once.
+    """
+    bare = lock.model_copy(
+        update={
+            "name": "environment",
+            "workflow": WorkflowPin(sha256="0" * 64),
+            "models": (),
+            "packs": tuple(p.model_copy(update={"types": ()}) for p in lock.packs),
+            "platforms": {platform: lock.platforms[platform]},
+        }
+    )
+    return hashlib.sha256(render_lock(bare).encode()).hexdigest()

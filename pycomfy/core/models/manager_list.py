@@ -1,0 +1,88 @@
+"""ComfyUI-Manager's list of models: where a model of a well-known name can be fetched. It has no hashes.
+
+It is strangers' data: each entry that is not in order is left out, and everything is bounded.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pycomfy.core.catalog.manager_lists import MOST_BYTES
+from pycomfy.core.requirements.model_files import FOLDER_ALIASES
+from pycomfy.errors import BadInput
+
+MODELS = "model-list.json"
+"""The Manager's file: `{"models": [{"filename", "save_path", "type", "url", …}]}`."""
+
+MOST_MODELS = 100_000
+LONGEST_TEXT = 2_000
+
+_FOLDERS = {
+    "checkpoint": "checkpoints",
+    "upscale": "upscale_models",
+    "vae": "vae",
+    "clip": "text_encoders",
+    "diffusion_model": "diffusion_models",
+    "unet": "diffusion_models",
+    "lora": "loras",
+    "controlnet": "controlnet",
+    "embedding": "embeddings",
+}
+"""Where an entry goes whose `save_path` is `default`, by its type."""
+
+# Names that say nothing of the model: hundreds of different ones are called so.
+_NO_NAME = re.compile(
+    r"(model|unet|vae|lora|config|weights)(\.|-\d|$)|(pytorch|diffusion_pytorch|adapter)_", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """`name` is below the model folder `folder`, where the Manager puts the file."""
+
+    folder: str
+    name: str
+    url: str
+
+    @property
+    def file(self) -> str:
+        """Its last part, in lower case."""
+        return self.name.rsplit("/", 1)[-1].lower()
+
+
+def parse_models(files: Mapping[str, bytes]) -> tuple[ListedModel, ...]:
+    """The models of the Manager's file `MODELS`; none if it is not there. Raises `BadInput` for what is not JSON."""
+    data = files.get(MODELS, b"{}")
+    try:
+        value = json.loads(data) if len(data) <= MOST_BYTES else {}
+    except (ValueError, RecursionError) as e:
+        raise BadInput(f"not JSON: {e}", where=MODELS, fix="update the catalogue from another version") from e
+    entries = value.get("models") if isinstance(value, dict) else None
+    found = (_read(entry) for entry in (entries if isinstance(entries, list) else [])[:MOST_MODELS])
+    return tuple(dict.fromkeys(model for model in found if model is not None))
+
+
+def choose_model(listed: Iterable[ListedModel], folder: str, name: str) -> str | None:
+    """The address of the one model that is meant: by its whole path, or by a file name that only one has and that says
+    what it is. None where there is none, or a choice."""
+    here = [m for m in listed if m.folder == folder]
+    exact = {m.url for m in here if m.name == name}
+    if len(exact) == 1:
+        return exact.pop()
+    file = name.rsplit("/", 1)[-1].lower()
+    called = {m.url for m in here if m.file == file}
+    return called.pop() if len(called) == 1 and not exact and _NO_NAME.match(file) is None else None
+
+
+def _read(entry: object) -> ListedModel | None:
+    if not isinstance(entry, dict):
+        return None
+    texts = [entry.get(key) for key in ("filename", "save_path", "type", "url")]
+    name, path, kind, url = (t if isinstance(t, str) and len(t) <= LONGEST_TEXT else "" for t in texts)
+    if path == "default":
+        path = _FOLDERS.get(kind.lower(), "")
+    folder, _, below = path.strip("/").partition("/")
+    if not (folder and name and url.startswith("https://")) or "/" in name or "<" in name:
+        return None
+    return ListedModel(FOLDER_ALIASES.get(folder, folder), f"{below}/{name}" if below else name, url)

@@ -1,0 +1,1 @@
+"""Compute what Nix needs: store paths, cache entries, and the files of a project."""

@@ -1,0 +1,69 @@
+"""A `.narinfo`: how a binary cache describes one store path. Ours have one form, so that a changed byte shows."""
+
+from dataclasses import dataclass
+
+from pycomfy.core.nix.store_path import FixedOutput, from_nix32, split_path, to_nix32
+
+CACHE_INFO = b"StoreDir: /nix/store\nWantMassQuery: 1\nPriority: 40\n"
+"""The file `nix-cache-info` of a binary cache."""
+
+LIMIT = 4096
+"""Bytes of the longest `.narinfo` that we write; a name has at most 211."""
+
+
+@dataclass(frozen=True)
+class NarInfo:
+    """An uncompressed NAR: `nar_sha256` and `nar_size` are its file's, `output` what the store path promises."""
+
+    output: FixedOutput
+    nar_sha256: bytes
+    nar_size: int
+
+    @property
+    def file_name(self) -> str:
+        """`HASH.narinfo`, from the path's hash part."""
+        return narinfo_name(self.output.path)
+
+    @property
+    def nar_name(self) -> str:
+        """Where the NAR is, below the cache."""
+        return nar_name(self.nar_sha256)
+
+    def render(self) -> bytes:
+        """The file's bytes. There are no references: fixed outputs have none; and no signature: `CA` proves it."""
+        digest = f"sha256:{to_nix32(self.nar_sha256)}"
+        lines = (
+            f"StorePath: {self.output.path}",
+            f"URL: {self.nar_name}",
+            "Compression: none",
+            f"FileHash: {digest}",
+            f"FileSize: {self.nar_size}",
+            f"NarHash: {digest}",
+            f"NarSize: {self.nar_size}",
+            "References: ",
+            f"CA: {self.output.address}",
+        )
+        return "".join(f"{line}\n" for line in lines).encode()
+
+
+def nar_name(sha256: bytes) -> str:
+    """Where the NAR with this hash is, below the cache."""
+    return f"nar/{to_nix32(sha256)}.nar"
+
+
+def narinfo_name(path: str) -> str:
+    """The file name of a store path's `.narinfo`. Raises `ValueError` for what is no store path."""
+    return f"{split_path(path)[0]}.narinfo"
+
+
+def parse_narinfo(data: bytes, output: FixedOutput) -> NarInfo:
+    """Read the `.narinfo` of `output`. Raises `ValueError` for everything but what `render` makes of it."""
+    fields = dict(line.partition(": ")[::2] for line in data[: LIMIT + 1].decode("ascii", "replace").splitlines())
+    digits = fields.get("NarHash", "").removeprefix("sha256:")
+    size = fields.get("NarSize", "")
+    if len(digits) != 52 or not size.isascii() or not size.isdigit() or len(size) > 18:
+        raise ValueError("its hash or size is damaged")
+    info = NarInfo(output, from_nix32(digits), int(size))
+    if info.render() != data:
+        raise ValueError("it is not the one that was written")
+    return info

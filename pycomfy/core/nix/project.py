@@ -1,0 +1,79 @@
+"""The Nix project of a lock: its files, as a mapping from path to bytes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jinja2
+
+from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.core.lockfile.package_indexes import without_logins
+from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Source, render_lock
+
+_TEMPLATES = ("flake.nix", "flake.lock", "default.nix")
+_README = "README.md.j2"
+
+
+@dataclass(frozen=True)
+class Toolkit:
+    """What travels in every project, by path: the Nix library, the gateway's source, and the project's templates."""
+
+    nix: Mapping[str, bytes]
+    gateway: Mapping[str, bytes]
+    templates: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a project is about. `prompt` and `interface` are None until the node definitions of its image are known;
+    `config` is the user's pycomfy.toml, for whoever goes on working from the version: nothing is built from it."""
+
+    lock: Lock
+    workflow: bytes
+    prompt: Mapping[str, object] | None = None
+    interface: Mapping[str, object] | None = None
+    config: bytes | None = None
+
+
+def project_files(content: Content, toolkit: Toolkit) -> dict[str, bytes]:
+    """Every file of the project. Equal contents give equal bytes."""
+    files = {name: toolkit.templates[name] for name in _TEMPLATES}
+    files["README.md"] = _readme(content.lock, toolkit.templates[_README].decode()).encode()
+    files["pycomfy.lock"] = render_lock(content.lock).encode()
+    files["workflow.json"] = content.workflow
+    for name, value in (("prompt.json", content.prompt), ("interface.json", content.interface)):
+        if value is not None:
+            files[name] = render_json(value)
+    if content.config is not None:
+        # Not the login that an index's address may have: a version is kept, and given to others.
+        text = content.config.decode("utf-8", errors="surrogateescape")
+        files["pycomfy.toml"] = without_logins(text).encode("utf-8", errors="surrogateescape")
+    files |= {f"nix/{path}": data for path, data in toolkit.nix.items()}
+    files |= {f"gateway/{path}": data for path, data in toolkit.gateway.items()}
+    return dict(sorted(files.items()))
+
+
+def render_json(value: object) -> bytes:
+    """JSON for people and for diffs; the order of keys is kept, it is the workflow's."""
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+
+
+def _readme(lock: Lock, template: str) -> str:
+    sources = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
+    local = {name: place for name, source in sources.items() if (place := _local_place(source)) is not None}
+    every = [wheel for platform in lock.platforms.values() for wheel in platform.wheels]
+    wheels = {wheel.filename: f"the wheel {wheel.url}" for wheel in every if wheel.is_local}
+    # Markdown, not HTML: nothing to escape, and every name in a lock is plain by its type.
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+    return environment.from_string(template).render(lock=lock, local=local, wheels=wheels)
+
+
+def _local_place(source: Source) -> str | None:
+    """Where a source is that no network address leads to; None for all others."""
+    if isinstance(source, PathSource):
+        return f"the folder {source.path}, without .git and __pycache__"
+    if isinstance(source, GitSource):
+        patched = ", with the patch that the lock has" if source.patch is not None else ""
+        if patched or parse_address(source.url).local:
+            return f"the git repository {source.url} at {source.commit}{patched}"
+    return None

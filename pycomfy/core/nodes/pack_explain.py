@@ -1,0 +1,46 @@
+"""Why each node type of a locked workflow is taken from where it is."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pycomfy.core.lockfile.schema import Lock
+from pycomfy.core.nodes.pack_resolution import Choice
+from pycomfy.core.requirements.model import NeededNode
+from pycomfy.core.requirements.providers import running_types
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`source` is a pack's name or "ComfyUI"; `rule` is built-in, configured, or one of the rules of choosing; `commit`
+    says why it is this commit, where pycomfy chose one."""
+
+    type: str
+    source: str
+    rule: str
+    evidence: str
+    commit: str = ""
+
+
+def explain(
+    lock: Lock, nodes: Iterable[NeededNode], choices: Iterable[Choice], commits: Mapping[str, str]
+) -> tuple[Reason, ...]:
+    """A reason for every type that runs, sorted by type. `commits`: pack -> why its commit was chosen."""
+    supplied = {type_: pack.name for pack in lock.packs for type_ in pack.types}
+    chosen = {choice.type: choice for choice in choices}
+    reasons = []
+    for type_, users in sorted(running_types(nodes).items()):
+        name = supplied.get(type_)
+        choice = chosen.get(type_)
+        if name is None:
+            said = {n.pack.cnr_id or n.pack.aux_id for n in users if n.pack is not None} - {"comfy-core", None}
+            also = f"; the workflow says that it is of {', '.join(sorted(map(str, said)))}" if said else ""
+            evidence = f"ComfyUI {lock.comfyui.version} has it, and skips those of node packs{also}"
+            reasons.append(Reason(type_, "ComfyUI", "built-in", evidence))
+        elif choice is not None:
+            reasons.append(Reason(type_, name, choice.reason, choice.evidence, commits.get(name, "")))
+        else:
+            found = name in commits
+            rule = "together" if found else "configured"
+            evidence = "a pack that other types need has it" if found else "you named the pack"
+            reasons.append(Reason(type_, name, rule, evidence, commits.get(name, "")))
+    return tuple(reasons)

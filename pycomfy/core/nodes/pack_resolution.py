@@ -1,0 +1,81 @@
+"""What is asked of choosing, and what it answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pycomfy.core.catalog.match import Claims
+from pycomfy.core.catalog.model import Listing
+from pycomfy.core.requirements.model import NeededNode
+
+Reason = Literal["workflow", "preference", "lock", "preemption", "only-pack", "registry", "pattern"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A node type that neither ComfyUI nor a pack of pycomfy.toml has, and the nodes that use it."""
+
+    type: str
+    nodes: tuple[NeededNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """All that choosing may look at.
+
+    `claims` and `registry` are by type; `named` are the packs that the registry ids and addresses of the workflow stand
+    for, as it writes them; a name that nobody knows is not in it. `core` is the ComfyUI that the workflow was made
+    with, where that is newer than the pinned one.
+    """
+
+    claims: Mapping[str, Claims] = field(default_factory=dict)
+    named: Mapping[str, Listing] = field(default_factory=dict)
+    registry: Mapping[str, tuple[Listing, ...]] = field(default_factory=dict)
+    core: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Identities of packs that settle a question: those the user prefers, best first, and those of the lock so far."""
+
+    prefer: tuple[str, ...] = ()
+    locked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The pack a type is taken from, by which rule, and what speaks for it. `versions` are those the workflow names."""
+
+    type: str
+    pack: Listing
+    reason: Reason
+    evidence: str
+    versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pack that may be meant, and the other types of this workflow that it would supply as well. One that is `needed`
+    is taken for another type anyway, and a second pack with the type in question would clash with it."""
+
+    pack: Listing
+    also: tuple[str, ...] = ()
+    needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A type that no rule settles: `why` not, and who may be meant. `core` is not None where it is ComfyUI's own, says
+    the workflow or the catalogue, so another ComfyUI would have it: the version that the workflow names, or ""."""
+
+    type: str
+    nodes: tuple[NeededNode, ...]
+    why: str
+    candidates: tuple[Candidate, ...] = ()
+    core: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    choices: tuple[Choice, ...]
+    questions: tuple[Question, ...]

@@ -1,0 +1,106 @@
+"""The workflow with its subgraphs opened: one flat list of nodes, each knowing the graph it stands in."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pycomfy.core.workflow.model import Graph, Link, Node, Subgraph, Workflow
+from pycomfy.errors import BadWorkflow
+
+MAX_NODES = 100_000
+MAX_NESTING = 64
+
+REROUTE, PRIMITIVE = "Reroute", "PrimitiveNode"
+
+VIRTUAL = frozenset((REROUTE, PRIMITIVE, "Note", "MarkdownNote"))
+"""Nodes that exist only in the editor."""
+
+SETTERS = frozenset(("SetNode", "easy setNode"))
+GETTERS = frozenset(("GetNode", "easy getNode"))
+PASSING = frozenset((REROUTE, "Reroute (rgthree)", *SETTERS))
+"""Editor nodes whose output is their first input."""
+
+# fmt: off
+VIRTUAL_FROM_PACKS = SETTERS | GETTERS | frozenset((
+    "Reroute (rgthree)", "Bookmark (rgthree)", "Label (rgthree)", "Node Collector (rgthree)",
+    "Fast Muter (rgthree)", "Fast Bypasser (rgthree)", "Fast Groups Muter (rgthree)",
+    "Fast Groups Bypasser (rgthree)", "Fast Actions Button (rgthree)", "Mute / Bypass Repeater (rgthree)",
+    "Mute / Bypass Relay (rgthree)", "Random Unmuter (rgthree)",
+))
+# fmt: on
+"""Nodes that packs add to the editor by JavaScript alone; a server that lists one of these names means another node."""
+
+
+@dataclass(eq=False, slots=True)
+class Scope:
+    """One opened graph: the workflow itself, or a subgraph as seen from one of its hosts."""
+
+    graph: Graph
+    prefix: str = ""
+    host: "Placed | None" = None
+    subgraph: Subgraph | None = None
+    nodes: dict[str, "Placed"] = field(default_factory=dict)
+
+    @property
+    def links(self) -> Mapping[str, Link]:
+        return self.graph.links
+
+
+@dataclass(eq=False, slots=True)
+class Placed:
+    """A node at its place. `inner` is the opened subgraph if the node is a host; `silent` if a host above it is off."""
+
+    node: Node
+    id: str
+    scope: Scope
+    silent: bool = False
+    inner: Scope | None = None
+
+
+def flatten(workflow: Workflow, open_group: Callable[[Node], tuple[Node, Subgraph] | None]) -> Scope:
+    """Open every subgraph, and every group node that `open_group` makes one of.
+
+    Raises `BadWorkflow` if one contains itself, or for more than 100,000 nodes.
+    """
+    root = Scope(workflow.graph)
+    waiting: list[tuple[Scope, tuple[str, ...], bool]] = [(root, (), False)]
+    count = 0
+    while waiting:
+        scope, above, silent = waiting.pop()
+        count += len(scope.graph.nodes)
+        if count > MAX_NODES or len(above) > MAX_NESTING:
+            raise BadWorkflow(
+                f"its subgraphs open to more than {MAX_NODES} nodes or {MAX_NESTING} levels",
+                where=workflow.where,
+                fix="use fewer copies of nested subgraphs",
+            )
+        for node in scope.graph.nodes:
+            subgraph = workflow.subgraphs.get(node.type)
+            opened = open_group(node) if subgraph is None and workflow.groups else None
+            if opened is not None:
+                node, subgraph = opened
+            placed = Placed(node, scope.prefix + node.id, scope, silent)
+            scope.nodes[node.id] = placed
+            if subgraph is None:
+                continue
+            if subgraph.id in above:
+                raise BadWorkflow(
+                    f'subgraph "{subgraph.name}" contains itself',
+                    where=f"node {placed.id} of {workflow.where}",
+                    fix="remove that node in the editor",
+                )
+            placed.inner = Scope(subgraph.graph, placed.id + ":", placed, subgraph)
+            waiting.append((placed.inner, (*above, subgraph.id), silent or not node.runs))
+    return root
+
+
+def walk(scope: Scope) -> Iterator[Placed]:
+    """Every node, each host before what it holds, in the order of the file."""
+    stack = [iter(scope.nodes.values())]
+    while stack:
+        placed = next(stack[-1], None)
+        if placed is None:
+            stack.pop()
+            continue
+        yield placed
+        if placed.inner is not None:
+            stack.append(iter(placed.inner.nodes.values()))

@@ -1,0 +1,292 @@
+"""Legacy group nodes, opened as if they were subgraphs.
+
+The file holds the group once, in `extra.groupNodes`, and of each use only the values of its widgets, by position. Which
+widgets those are, and which inputs and outputs the use has, follows from the definitions of the nodes inside.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from pycomfy.core.prompt.flatten import PRIMITIVE, REROUTE
+from pycomfy.core.prompt.node_definitions import Definitions, InputSpec, NodeSpec
+from pycomfy.core.prompt.nodes import guess_spec
+from pycomfy.core.prompt.widgets import make_widgets, restore
+from pycomfy.core.workflow.litegraph import GROUP_PREFIXES, parse_node_body
+from pycomfy.core.workflow.model import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, Graph, Input, Link, Node, Slot, Subgraph
+
+MAX_INNER = 10_000
+
+
+class _Inner(NamedTuple):
+    """An input inside the group: node by its place, and its name there."""
+
+    node: int
+    name: str
+
+
+@dataclass(slots=True)
+class _Layout:
+    """What a use of the group shows, in order."""
+
+    widgets: list[tuple[InputSpec, _Inner]] = field(default_factory=list)
+    inputs: list[tuple[str, str, _Inner]] = field(default_factory=list)
+    """Name, type, and what it feeds."""
+    outputs: list[tuple[str, str, int, int]] = field(default_factory=list)
+    """Name, type, node by index, slot."""
+
+
+class Groups:
+    """The group nodes of a workflow, opened against a server's definitions."""
+
+    def __init__(self, groups: Mapping[str, Mapping[str, object]], definitions: Definitions) -> None:
+        self._groups = groups
+        self._definitions = definitions
+
+    def open(self, node: Node) -> tuple[Node, Subgraph] | None:
+        """`node` as the host of a subgraph, and that subgraph with this use's values; None if it is no group node."""
+        name = next((node.type[len(p) :] for p in GROUP_PREFIXES if node.type.startswith(p)), None)
+        group = self._groups.get(name) if name is not None else None
+        if name is None or group is None:
+            return None
+        nodes = _parse_nodes(group)
+        links = _parse_links(group, len(nodes))
+        specs = [self._spec(n, i, links) for i, n in enumerate(nodes)]
+        layout = _lay_out(nodes, specs, links, group)
+        nodes = self._with_values(nodes, specs, layout, node)
+        return _host(node, layout), _subgraph(f"workflow>{name}", name, nodes, links, layout)
+
+    def _spec(self, node: Node, index: int, links: Sequence[Link]) -> NodeSpec | None:
+        """The definition that the frontend makes up for a node inside; None for those that show nothing outside."""
+        if node.type == PRIMITIVE:
+            fed = next((li for li in links if li.origin == str(index)), None)
+            if fed is None:
+                return None
+            value = InputSpec("value", fed.type, {"control_after_generate": True} if fed.type in _CONTROLLED else {})
+            return NodeSpec(PRIMITIVE, (value,), (), node.title or PRIMITIVE, output_node=False)
+        if node.type == REROUTE:
+            return None
+        return self._definitions.find(node.type) or guess_spec(node)
+
+    def _with_values(
+        self, nodes: Sequence[Node], specs: Sequence[NodeSpec | None], layout: _Layout, use: Node
+    ) -> list[Node]:
+        """The inner nodes with the values that this use of the group saved."""
+        shown = [_renamed(spec, str(i)) for i, (spec, _) in enumerate(layout.widgets)]
+        group_spec = NodeSpec(use.type, tuple(shown), (), use.type, output_node=False)
+        names = {spec.name: str(i) for i, (spec, _) in enumerate(layout.widgets)}
+        named = {names[n]: v for n, v in use.named.items() if n in names} if use.named is not None else None
+        use = replace(use, named=named)
+        restored = restore(group_spec, make_widgets(group_spec.inputs), use).values
+        given: dict[int, dict[str, object]] = {}
+        for i, (_, inner) in enumerate(layout.widgets):
+            if str(i) in restored:
+                given.setdefault(inner.node, {})[inner.name] = restored[str(i)]
+        result = []
+        for index, (node, spec) in enumerate(zip(nodes, specs, strict=True)):
+            values = given.get(index, {})
+            if spec is None or not values:
+                result.append(node)
+            elif node.type == PRIMITIVE:
+                result.append(replace(node, values=(values.get("value"),), named=None))
+            else:
+                own = restore(spec, make_widgets(spec.inputs), node).values
+                result.append(replace(node, named={**own, **values}))
+        return result
+
+
+_CONTROLLED = frozenset(("INT", "COMBO"))
+
+
+def _renamed(spec: InputSpec, name: str) -> InputSpec:
+    """`spec` under another name; a seed keeps the control that its name gave it."""
+    options = dict(spec.options)
+    if spec.type == "INT" and spec.name.rsplit(" ", 1)[-1] in ("seed", "noise_seed"):
+        options["control_after_generate"] = True
+    return spec._replace(name=name, options=options)
+
+
+def _parse_nodes(group: Mapping[str, object]) -> list[Node]:
+    nodes = group.get("nodes")
+    parsed = []
+    for index, value in enumerate(nodes[:MAX_INNER] if isinstance(nodes, list) else ()):
+        value = value if isinstance(value, dict) else {}
+        type_ = value.get("type")
+        node = parse_node_body(value, str(index), type_ if isinstance(type_, str) else "")
+        # The links in the saved nodes are those of the graph that the group was made from.
+        parsed.append(replace(node, inputs=tuple(i._replace(link=None) for i in node.inputs)))
+    return parsed
+
+
+def _parse_links(group: Mapping[str, object], count: int) -> list[Link]:
+    """Links inside the group: `[from index, slot, to index, slot, …, type]`; those from outside have no index."""
+    links = group.get("links")
+    parsed = []
+    for number, value in enumerate(links if isinstance(links, list) else ()):
+        if not isinstance(value, list) or len(value) < 4 or not all(type(v) is int for v in value[:4]):
+            continue
+        origin, slot, target, target_slot = value[:4]
+        if 0 <= origin < count and 0 <= target < count and slot >= 0:
+            type_ = value[5] if len(value) > 5 and isinstance(value[5], str) else "*"
+            parsed.append(Link(f"g{number}", str(origin), slot, str(target), target_slot, type_))
+    return parsed
+
+
+def _lay_out(
+    nodes: Sequence[Node], specs: Sequence[NodeSpec | None], links: Sequence[Link], group: Mapping[str, object]
+) -> _Layout:
+    layout = _Layout()
+    seen: dict[str, int] = {}
+    seen_outputs: set[str] = set()
+    linked = {(li.target, li.target_slot) for li in links}
+    used = {(li.origin, li.origin_slot) for li in links}
+    external = _external(group)
+    later: list[tuple[int, int, InputSpec]] = []
+    for index, (node, spec) in enumerate(zip(nodes, specs, strict=True)):
+        config = _config(group, index)
+        if spec is None:
+            _lay_out_reroute(layout, node, index, linked, used, external)
+            continue
+        places = {i.name: n for n, i in enumerate(node.inputs)}
+        converted = {i.name for i in node.inputs if i.widget == i.name}
+        for position, input_ in enumerate(spec.inputs):
+            if input_.is_widget and input_.name in converted:
+                later.append((index, places[input_.name], input_))
+            elif input_.is_widget:
+                name = _input_name(node, input_.name, config, seen)
+                layout.widgets.append((input_._replace(name=name), _Inner(index, input_.name)))
+            elif (str(index), places.get(input_.name, position)) not in linked:
+                name = _input_name(node, input_.name, config, seen)
+                if _entry(config, "input", input_.name).get("visible") is not False:
+                    layout.inputs.append((name, input_.type, _Inner(index, input_.name)))
+        _lay_out_outputs(layout, node, index, spec, config, used, external, seen_outputs)
+    # Widgets that were made inputs come after everything else, each node's in the order of its slots.
+    for index, place, input_ in sorted(later, key=lambda e: (e[0], e[1])):
+        if (str(index), place) not in linked:
+            name = _input_name(nodes[index], input_.name, _config(group, index), seen)
+            layout.widgets.append((input_._replace(name=name), _Inner(index, input_.name)))
+            layout.inputs.append((name, input_.type, _Inner(index, input_.name)))
+    return layout
+
+
+def _lay_out_reroute(
+    layout: _Layout,
+    node: Node,
+    index: int,
+    linked: set[tuple[str, int]],
+    used: set[tuple[str, int]],
+    external: set[tuple[int, int]],
+) -> None:
+    """A reroute shows the side that nothing inside is linked to, or its output if something outside uses it."""
+    if node.type != REROUTE:
+        return
+    has_input, has_output = (str(index), 0) in linked, (str(index), 0) in used
+    type_ = node.outputs[0].type if node.outputs else "*"
+    if not has_input:
+        layout.inputs.append((type_, type_, _Inner(index, node.inputs[0].name if node.inputs else "")))
+    if not has_output or (index, 0) in external:
+        layout.outputs.append((type_, type_, index, 0))
+
+
+def _lay_out_outputs(
+    layout: _Layout,
+    node: Node,
+    index: int,
+    spec: NodeSpec,
+    config: Mapping[str, object],
+    used: set[tuple[str, int]],
+    external: set[tuple[int, int]],
+    seen: set[str],
+) -> None:
+    for slot, output in enumerate(spec.outputs):
+        entry = _entry(config, "output", str(slot))
+        visible = entry.get("visible")
+        hidden = (str(index), slot) in used and (index, slot) not in external
+        if not (visible if isinstance(visible, bool) else not hidden):
+            continue
+        label = entry.get("name")
+        name = label if isinstance(label, str) and label else output.name
+        if name in seen:
+            name = f"{node.title or node.type} {name}"
+            if name in seen:
+                name = f"{node.title or node.type} {index} {output.name}"
+        seen.add(name)
+        layout.outputs.append((name, output.type, index, slot))
+
+
+def _input_name(node: Node, name: str, config: Mapping[str, object], seen: dict[str, int]) -> str:
+    """What the group calls an input: its own name, with the node's title before it if another one has that name."""
+    custom = _entry(config, "input", name).get("name")
+    shown = custom if isinstance(custom, str) and custom else name
+    key = shown
+    if (node.type == PRIMITIVE and node.title) or shown in seen:
+        prefix = f"{node.title or node.type} "
+        key = shown = f"{prefix}{name}"
+        if shown in seen:
+            shown = f"{prefix}{seen[shown]} {name}"
+    seen[key] = seen.get(key, 1) + 1
+    return shown
+
+
+def _config(group: Mapping[str, object], index: int) -> Mapping[str, object]:
+    config = group.get("config")
+    entry = config.get(str(index)) if isinstance(config, dict) else None
+    return entry if isinstance(entry, dict) else {}
+
+
+def _entry(config: Mapping[str, object], side: str, name: str) -> Mapping[str, object]:
+    entries = config.get(side)
+    entry = entries.get(name) if isinstance(entries, dict) else None
+    return entry if isinstance(entry, dict) else {}
+
+
+def _external(group: Mapping[str, object]) -> set[tuple[int, int]]:
+    """Outputs that something outside the group used when it was made: `[index, slot, type]`."""
+    entries = group.get("external")
+    return {
+        (int(e[0]), int(e[1]))
+        for e in (entries if isinstance(entries, list) else ())
+        if isinstance(e, list) and len(e) >= 3 and type(e[0]) is int and type(e[1]) is int and e[2] is not None
+    }
+
+
+def _host(node: Node, layout: _Layout) -> Node:
+    """The use with inputs named as the layout names them; files name them the same, or are read by position."""
+    saved = {i.name: i for i in node.inputs}
+    inputs = []
+    for place, (name, type_, _) in enumerate(layout.inputs):
+        found = saved.get(name)
+        if (
+            found is None
+            and place < len(node.inputs)
+            and node.inputs[place].name not in {n for n, _, _ in layout.inputs}
+        ):
+            found = node.inputs[place]
+        inputs.append(Input(name, type_, found.link if found is not None else None))
+    return replace(node, inputs=tuple(inputs), values=(), named=None)
+
+
+def _subgraph(id_: str, name: str, nodes: Sequence[Node], links: Sequence[Link], layout: _Layout) -> Subgraph:
+    all_links = {li.id: li for li in links}
+    feeds: dict[tuple[int, str], str] = {}
+    inputs, outputs = [], []
+    for place, (shown, type_, inner) in enumerate(layout.inputs):
+        id_in = f"i{place}"
+        all_links[id_in] = Link(id_in, SUBGRAPH_INPUT, place, str(inner.node), -1, type_)
+        feeds[inner.node, inner.name] = id_in
+        inputs.append(Slot(shown, type_, (id_in,)))
+    for place, (shown, type_, index, slot) in enumerate(layout.outputs):
+        id_out = f"o{place}"
+        all_links[id_out] = Link(id_out, str(index), slot, SUBGRAPH_OUTPUT, place, type_)
+        outputs.append(Slot(shown, type_, (id_out,)))
+    by_target = {(li.target, li.target_slot): li.id for li in links}
+    wired = []
+    for index, node in enumerate(nodes):
+        slots = [
+            i._replace(link=by_target.get((str(index), place)) or feeds.get((index, i.name)))
+            for place, i in enumerate(node.inputs)
+        ]
+        known = {s.name for s in slots}
+        slots += [Input(n, "*", link) for (at, n), link in feeds.items() if at == index and n not in known]
+        wired.append(replace(node, inputs=tuple(slots)))
+    return Subgraph(id_, name, Graph(tuple(wired), all_links), tuple(inputs), tuple(outputs))

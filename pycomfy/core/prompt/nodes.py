@@ -1,0 +1,150 @@
+"""What is known of each placed node: definition, slots, widgets and their values, each worked out once."""
+
+from collections.abc import Mapping, Sequence
+
+from pycomfy.core.prompt.flatten import SETTERS, VIRTUAL, VIRTUAL_FROM_PACKS, Placed, Scope
+from pycomfy.core.prompt.frontend_nodes import CUSTOM_COMBO, add_widgets
+from pycomfy.core.prompt.node_definitions import Definitions, InputSpec, NodeSpec
+from pycomfy.core.prompt.slots import defined_slots, host_slots, node_slots
+from pycomfy.core.prompt.widgets import Restored, Widget, make_widgets, restore
+from pycomfy.core.workflow.model import Input, Node
+
+# fmt: off
+FIRST_WIDGETS: Mapping[str, tuple[str, ...]] = {
+    "CheckpointLoader": ("config_name", "ckpt_name"), "CheckpointLoaderSimple": ("ckpt_name",),
+    "unCLIPCheckpointLoader": ("ckpt_name",), "ImageOnlyCheckpointLoader": ("ckpt_name",),
+    "VAELoader": ("vae_name",), "LoraLoader": ("lora_name",), "LoraLoaderModelOnly": ("lora_name",),
+    "UNETLoader": ("unet_name",), "CLIPLoader": ("clip_name",), "CLIPVisionLoader": ("clip_name",),
+    "DualCLIPLoader": ("clip_name1", "clip_name2"),
+    "TripleCLIPLoader": ("clip_name1", "clip_name2", "clip_name3"),
+    "QuadrupleCLIPLoader": ("clip_name1", "clip_name2", "clip_name3", "clip_name4"),
+    "ControlNetLoader": ("control_net_name",), "DiffControlNetLoader": ("control_net_name",),
+    "StyleModelLoader": ("style_model_name",), "GLIGENLoader": ("gligen_name",),
+    "HypernetworkLoader": ("hypernetwork_name",), "UpscaleModelLoader": ("model_name",),
+    "PhotoMakerLoader": ("photomaker_model_name",), "CreateHookLora": ("lora_name",),
+    "CreateHookLoraModelOnly": ("lora_name",), "CreateHookModelAsLora": ("ckpt_name",),
+    "CreateHookModelAsLoraModelOnly": ("ckpt_name",), "ModelPatchLoader": ("name",),
+    "AudioEncoderLoader": ("audio_encoder_name",), "CLIPTextEncode": ("text",), "SaveImage": ("filename_prefix",),
+    "LoadImage": ("image",), "LoadImageMask": ("image",), "LoadAudio": ("audio",), "LoadVideo": ("file",),
+    "LoadLatent": ("latent",), "Load3D": ("model_file",),
+}
+# fmt: on
+"""The first widgets of well-known nodes, for old files read without a server's definitions."""
+
+
+class Nodes:
+    """Answers about placed nodes. A subgraph's nodes are shared by its hosts, and so are the answers."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self.definitions = definitions
+        self._widgets: dict[str, list[Widget]] = {}
+        self._defined: dict[str, tuple[Input, ...]] = {}
+        self._slots: dict[int, tuple[Input, ...]] = {}
+        self._restored: dict[int, Restored] = {}
+        self._setters: dict[int, Mapping[str, Placed]] = {}
+
+    def spec(self, placed: Placed) -> NodeSpec | None:
+        return self.definitions.find(placed.node.type)
+
+    def is_virtual(self, placed: Placed) -> bool:
+        """Lives in the editor only: hosts, reroutes, notes, primitives, and Set/Get nodes that the server lacks."""
+        type_ = placed.node.type
+        if placed.inner is not None or type_ in VIRTUAL:
+            return True
+        return type_ in VIRTUAL_FROM_PACKS and self.spec(placed) is None
+
+    def slots(self, placed: Placed) -> tuple[Input, ...]:
+        key = id(placed.node)
+        found = self._slots.get(key)
+        if found is None:
+            found = self._slots[key] = self._make_slots(placed)
+        return found
+
+    def _make_slots(self, placed: Placed) -> tuple[Input, ...]:
+        node = placed.node
+        if placed.inner is not None and placed.inner.subgraph is not None:
+            return host_slots(placed.inner.subgraph, node)
+        spec = None if self.is_virtual(placed) else self.spec(placed)
+        if spec is None:
+            return node.inputs
+        widgets = self.restored(placed).widgets
+        if spec.type == CUSTOM_COMBO:
+            return node_slots(defined_slots(spec, widgets), node)
+        if any(w.parts is not None for w in widgets):
+            values = self.restored(placed).values
+            chosen = [w._replace(default=values[w.name]) if w.parts is not None else w for w in widgets]
+            return node_slots(defined_slots(spec, chosen), node)
+        if spec.type not in self._defined:
+            self._defined[spec.type] = defined_slots(spec, widgets)
+        return node_slots(self._defined[spec.type], node)
+
+    def output_type(self, placed: Placed, slot: int) -> str:
+        """The type of an output; the definition's unless it leaves that to the links."""
+        if placed.inner is not None and placed.inner.subgraph is not None:
+            outputs: Sequence[object] = placed.inner.subgraph.outputs
+        else:
+            spec = self.spec(placed)
+            outputs = spec.outputs if spec is not None and slot < len(spec.outputs) else placed.node.outputs
+        type_ = getattr(outputs[slot], "type", "*") if slot < len(outputs) else "*"
+        return "*" if type_ == "COMFY_MATCHTYPE_V3" else str(type_)
+
+    def restored(self, placed: Placed) -> Restored:
+        """The widgets of a node of a known type with the values the file holds."""
+        node = placed.node
+        found = self._restored.get(id(node))
+        if found is None:
+            found = self._restored[id(node)] = self._restore(node)
+        return found
+
+    def _restore(self, node: Node) -> Restored:
+        spec = self.definitions.find(node.type)
+        if spec is None:
+            guessed = guess_spec(node)
+            return restore(guessed, make_widgets(guessed.inputs), node)
+        if spec.type not in self._widgets:
+            self._widgets[spec.type] = make_widgets(spec.inputs)
+        return restore(spec, add_widgets(node, self._widgets[spec.type]), node)
+
+    def widget(self, placed: Placed, name: str) -> Widget | None:
+        return next((w for w in self.restored(placed).widgets if w.name == name), None)
+
+    def setter(self, getter: Placed) -> Placed | None:
+        """The SetNode whose name a GetNode asks for: in its own graph, else in the graphs around it.
+
+        Of several in one graph the first: the pack gives the others new names when it loads them.
+        """
+        name = _first_value(getter.node)
+        scope: Scope | None = getter.scope if name else None
+        while scope is not None:
+            if id(scope) not in self._setters:
+                self._setters[id(scope)] = {
+                    _first_value(p.node): p
+                    for p in reversed(scope.nodes.values())
+                    if p.node.type in SETTERS and self.is_virtual(p)
+                }
+            found = self._setters[id(scope)].get(name)
+            if found is not None:
+                return found
+            scope = scope.host.scope if scope.host is not None else None
+        return None
+
+
+def guess_spec(node: Node) -> NodeSpec:
+    """What a node of an unknown type says of itself: newer files list every widget among the inputs, in their order."""
+    if isinstance(node.values, Mapping) or node.named is not None:
+        names = [*(node.named if node.named is not None else node.values)]
+        inputs = [InputSpec(str(n), "STRING", {}) for n in names if n not in ("control_after_generate", "videopreview")]
+    else:
+        inputs = [InputSpec(i.widget, _guess_type(i), {}) for i in node.inputs if i.widget is not None]
+        if not inputs:
+            inputs = [InputSpec(n, "STRING", {}) for n in FIRST_WIDGETS.get(node.type, ())[: len(node.values)]]
+    return NodeSpec(node.type, tuple(inputs), (), node.type, output_node=False)
+
+
+def _guess_type(input_: Input) -> str:
+    return input_.type if input_.type in ("INT", "FLOAT", "BOOLEAN", "COMBO") else "STRING"
+
+
+def _first_value(node: Node) -> str:
+    values = tuple(node.values.values()) if isinstance(node.values, Mapping) else node.values
+    return str(values[0]) if values else ""

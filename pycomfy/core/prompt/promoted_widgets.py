@@ -1,0 +1,116 @@
+"""Promoted widgets: values that the host of a subgraph sets for widgets inside it."""
+
+from collections.abc import Mapping
+
+from pycomfy.core.prompt.flatten import Placed
+from pycomfy.core.prompt.link_resolution import Constant
+from pycomfy.core.prompt.nodes import Nodes
+from pycomfy.core.workflow.model import Input
+
+
+class Promoted:
+    """The values of hosts' widgets, and those that hosts set on inner widgets without a link."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+        self._values: dict[str, dict[int, object]] = {}
+        self._set: dict[str, dict[str, Constant]] = {}
+
+    def open(self, host: Placed) -> None:
+        """Work out the values of `host`. Hosts around it must have been opened before; `walk` has that order."""
+        self._value_map(host)
+
+    def value(self, host: Placed, index: int) -> Constant | None:
+        """The value of the host's input `index` if that is a promoted widget."""
+        values = self._value_map(host)
+        if index not in values or host.inner is None or host.inner.subgraph is None:
+            return None
+        return Constant(values[index], host.id, host.inner.subgraph.inputs[index].name)
+
+    def set_on(self, placed: Placed) -> Mapping[str, Constant]:
+        """Values by widget name that a host above sets on this node without a link."""
+        return self._set.get(placed.id, {})
+
+    def _value_map(self, host: Placed) -> dict[int, object]:
+        if host.id not in self._values:
+            self._values[host.id] = self._work_out(host)
+        return self._values[host.id]
+
+    def _work_out(self, host: Placed) -> dict[int, object]:
+        assert host.inner is not None and host.inner.subgraph is not None  # noqa: S101 - only hosts are opened
+        targets: dict[tuple[str, str], int] = {}
+        values: dict[int, object] = {}
+        for index, slot in enumerate(host.inner.subgraph.inputs):
+            for link_id in slot.links:
+                target = self._target(host, link_id)
+                if target is None:
+                    continue
+                inner, name = target
+                found = self._inner_value(inner, name)
+                if found:
+                    values[index] = found[0]
+                    targets[inner.node.id, name] = index
+                    break
+        self._apply_saved(host, values)
+        self._apply_proxies(host, values, targets)
+        for name, constant in self.set_on(host).items():
+            index = next((i for i in values if host.inner.subgraph.inputs[i].name == name), -1)
+            if index in values:
+                values[index] = constant.value
+        return values
+
+    def _target(self, host: Placed, link_id: str) -> tuple[Placed, str] | None:
+        """The inner node and the input of it that a link from the subgraph's inputs feeds."""
+        assert host.inner is not None  # noqa: S101 - only hosts are opened
+        link = host.inner.links.get(link_id)
+        inner = host.inner.nodes.get(link.target) if link is not None else None
+        if link is None or inner is None:
+            return None
+        fed: Input | None = next((i for i in inner.node.inputs if i.link == link.id), None)
+        if fed is None and 0 <= link.target_slot < len(inner.node.inputs):
+            fed = inner.node.inputs[link.target_slot]
+        return None if fed is None else (inner, fed.name)
+
+    def _inner_value(self, inner: Placed, name: str) -> tuple[object, ...]:
+        """The value of the inner widget; empty if that input is no widget."""
+        if inner.inner is not None and inner.inner.subgraph is not None:
+            values = self._value_map(inner)
+            inputs = inner.inner.subgraph.inputs
+            return next(((values[i],) for i in values if inputs[i].name == name), ())
+        if self._nodes.widget(inner, name) is None:
+            return ()
+        return (self._nodes.restored(inner).values[name],)
+
+    def _apply_saved(self, host: Placed, values: dict[int, object]) -> None:
+        """What the host saved, one value per promoted widget in the order of the inputs. A hole keeps the inner one."""
+        assert host.inner is not None and host.inner.subgraph is not None  # noqa: S101 - only hosts are opened
+        saved = host.node.named if host.node.named is not None else host.node.values
+        if isinstance(saved, tuple):
+            for index, value in zip(sorted(values), saved, strict=False):
+                if value is not None:
+                    values[index] = value
+            return
+        for index in values:
+            value = saved.get(host.inner.subgraph.inputs[index].name)
+            if value is not None:
+                values[index] = value
+
+    def _apply_proxies(self, host: Placed, values: dict[int, object], targets: dict[tuple[str, str], int]) -> None:
+        """`proxyWidgets`: the j-th names an inner widget whose value is the j-th that the host saved."""
+        assert host.inner is not None and host.inner.subgraph is not None  # noqa: S101 - only hosts are opened
+        proxies = host.node.properties.get("proxyWidgets")
+        saved = host.node.values
+        if not isinstance(proxies, list) or not isinstance(saved, tuple) or host.node.named is not None:
+            return
+        names = {host.inner.subgraph.inputs[i].name: i for i in values}
+        for proxy, value in zip(proxies, saved, strict=False):
+            if value is None or not isinstance(proxy, list) or len(proxy) < 2:
+                continue
+            id_, name = str(proxy[0]), proxy[1]
+            if not isinstance(name, str) or name.startswith("$$"):
+                continue
+            index = names.get(name) if id_ == "-1" else targets.get((id_, name))
+            if index is not None:
+                values[index] = value
+            elif id_ in host.inner.nodes:
+                self._set.setdefault(host.inner.nodes[id_].id, {})[name] = Constant(value, host.id, name)

@@ -1,0 +1,80 @@
+"""The input slots of a node: what its definition says, with the links that the file holds."""
+
+from collections.abc import Iterable, Sequence
+
+from pycomfy.core.prompt.node_definitions import AUTOGROW, DYNAMIC_COMBO, MATCH_TYPE, InputSpec, NodeSpec
+from pycomfy.core.prompt.widgets import Widget
+from pycomfy.core.workflow.model import Input, Node, Subgraph
+
+
+def defined_slots(spec: NodeSpec, widgets: Sequence[Widget]) -> tuple[Input, ...]:
+    """The slots that a definition makes: sockets first, then one per widget. The order decides how bypass goes."""
+    sockets = [_socket(s) for s in spec.inputs if not s.is_widget and s.type != AUTOGROW]
+    known = {s.name: s for s in spec.inputs}
+    inputs: list[Input] = []
+    for widget in widgets:
+        if widget.kind in ("CONTROL", "BUTTON") or widget.options.get("socketless"):
+            continue
+        type_ = known[widget.name].type if widget.name in known else widget.kind
+        inputs.append(Input(widget.name, type_, widget=widget.name))
+        if widget.kind == DYNAMIC_COMBO:
+            # An option's sockets stand right after its combo.
+            inputs.extend(_socket(s) for s in _chosen(widget) if not s.is_widget and s.type != AUTOGROW)
+    return tuple(dict.fromkeys([*sockets, *inputs]))
+
+
+def _chosen(widget: Widget) -> Iterable[InputSpec]:
+    parts = widget.parts or {}
+    return parts.get(widget.default, ()) if isinstance(widget.default, str) else ()
+
+
+def _socket(spec: InputSpec) -> Input:
+    if spec.type == MATCH_TYPE:
+        template = spec.options.get("template")
+        allowed = template.get("allowed_types") if isinstance(template, dict) else None
+        return Input(spec.name, allowed if isinstance(allowed, str) else "*")
+    return Input(spec.name, spec.type)
+
+
+def node_slots(defined: Sequence[Input], node: Node) -> tuple[Input, ...]:
+    """`defined` with the links of `node`, by name, and then what only the file knows (dynamic inputs)."""
+    saved = {i.name: i for i in node.inputs}
+    names = {d.name for d in defined}
+    merged = [d._replace(link=saved[d.name].link) if d.name in saved else d for d in defined]
+    return (*merged, *(i for i in node.inputs if i.name not in names))
+
+
+def host_slots(subgraph: Subgraph, node: Node) -> tuple[Input, ...]:
+    """The inputs of a host, one per input of its subgraph; of several with one name, in their order."""
+    saved: dict[str, list[Input]] = {}
+    for input_ in node.inputs:
+        saved.setdefault(input_.name, []).append(input_)
+    slots = []
+    for slot in subgraph.inputs:
+        found = saved.get(slot.name)
+        slots.append(Input(slot.name, slot.type, found.pop(0).link if found else None))
+    return tuple(slots)
+
+
+def compatible(a: str, b: str) -> bool:
+    """Whether slots of these types may be linked: lists separated by commas, no case, `*` and empty are anything."""
+    if a in ("", "*", "0") or b in ("", "*", "0") or a == b:
+        return True
+    a, b = a.lower(), b.lower()
+    return a == b or (("," in a or "," in b) and not {*a.split(",")}.isdisjoint(b.split(",")))
+
+
+def bypass_slot(inputs: Sequence[Input], slot: int, output_type: str, target_type: str) -> int | None:
+    """Which input a bypassed node passes to its output `slot`, where `target_type` is what finally receives it."""
+    if target_type in ("*", ""):
+        return slot if slot < len(inputs) else 0 if inputs else None
+
+    def fits(index: int) -> bool:
+        return compatible(inputs[index].type, output_type) and compatible(inputs[index].type, target_type)
+
+    if slot < len(inputs) and fits(slot):
+        return slot
+    for i, input_ in enumerate(inputs):
+        if input_.type == target_type:
+            return i
+    return next((i for i in range(len(inputs)) if fits(i)), None)

@@ -1,0 +1,211 @@
+"""What the browser does to texts when a workflow is queued: choices, comments, dates, values of other nodes."""
+
+import math
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from pycomfy.core.prompt.convert import Prompt, Reading
+from pycomfy.core.prompt.flatten import PRIMITIVE
+from pycomfy.core.prompt.link_resolution import Constant
+from pycomfy.core.prompt.node_definitions import Definitions
+from pycomfy.core.workflow.model import Workflow
+
+MAX_NESTING = 50
+
+# fmt: off
+SAVE_NODES = frozenset((
+    "SaveImage", "SaveImageAdvanced", "SaveSVGNode", "SaveVideo", "SaveAnimatedWEBP", "SaveWEBM", "SaveAudio",
+    "SaveAudioMP3", "SaveAudioOpus", "SaveAudioAdvanced", "SaveGLB", "Save3DAdvanced", "SaveGaussianSplat",
+    "SavePointCloud", "SaveAnimatedPNG", "CLIPSave", "VAESave", "ModelSave", "LoraSave", "SaveLatent",
+))
+# fmt: on
+"""Nodes in whose `filename_prefix` the frontend replaces `%…%`."""
+
+# JavaScript's `.` stops at more ends of lines than Python's.
+_COMMENT = re.compile(r"/\*[\s\S]*?\*/|//[^\n\r\u2028\u2029]*")
+_UNESCAPE = re.compile(r"\\([{}|])")
+_REPLACEMENT = re.compile(r"%([^%]+)%")
+_FORBIDDEN = re.compile(r'[/?<>\\:*|"\x00-\x1f\x7f]')
+_DATE_PART = re.compile(r"dd?|MM?|hh?|mm?|ss?|yyy?y?")
+_NODE_NAME = "Node name for S&R"
+_REPLACES = "Run widget replace on values"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a browser would take from chance and from the clock."""
+
+    seed: int
+    now: datetime
+
+
+def expand_texts(
+    prompt: Prompt, workflow: Workflow, object_info: Mapping[str, object] | Definitions, moment: Moment
+) -> Prompt:
+    """`prompt`, converted from `workflow`, with its texts as the browser would send them.
+
+    `{a|b}` is chosen by `moment.seed`, the node and the input, so a choice does not change with other nodes.
+    """
+    definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info)
+    reading = Reading(workflow, definitions) if workflow.format != "api" else None
+    values = _values_by_name(workflow, reading)
+    given = _given(reading) if reading is not None else {}
+    expanded: Prompt = {}
+    for id_, node in prompt.items():
+        spec = definitions.find(node["class_type"])
+        inputs = dict(node["inputs"])
+        for input_ in spec.inputs if spec is not None else ():
+            text, giver = inputs.get(input_.name), given.get((id_, input_.name))
+            if not isinstance(text, str) or giver == "host":
+                continue
+            if giver == "replacing primitive":
+                text = replace_names(text, values, moment.now)
+            if input_.options.get("dynamicPrompts") is True:
+                chance = random.Random(f"{moment.seed}:{id_}:{input_.name}")  # noqa: S311 - a choice of words
+                text = expand_choices(text, chance)
+            elif input_.name == "filename_prefix" and node["class_type"] in SAVE_NODES:
+                text = replace_names(text, values, moment.now)
+            inputs[input_.name] = text
+        expanded[id_] = {**node, "inputs": inputs}
+    return expanded
+
+
+Giver = Literal["host", "replacing primitive"]
+
+
+def _given(reading: Reading) -> dict[tuple[str, str], Giver]:
+    """Inputs, as (node, name), with a text from elsewhere that the browser treats in its own way.
+
+    What a subgraph's host sets is sent as it is; a primitive that has the property replaces names in its own text.
+    """
+    replacing = {p.id for p in reading.placed if p.node.type == PRIMITIVE and p.node.properties.get(_REPLACES)}
+    givers: dict[tuple[str, str], Giver] = {}
+    for placed in reading.placed:
+        for name, source in reading.received(placed).items():
+            if isinstance(source, Constant) and source.id in reading.hosts:
+                givers[placed.id, name] = "host"
+            elif isinstance(source, Constant) and source.id in replacing:
+                givers[placed.id, name] = "replacing primitive"
+    return givers
+
+
+def expand_choices(text: str, chance: random.Random, depth: int = 0) -> str:
+    """Comments removed, one of every `{a|b}` chosen, `\\{` and the like unescaped."""
+    text = _COMMENT.sub("", text)
+    result: list[str] = []
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if char == "\\":
+            result.append(text[at : at + 2])
+            at += 2
+        elif char == "{" and depth < MAX_NESTING:
+            options, at = _options(text, at + 1)
+            result.append(expand_choices(chance.choice(options), chance, depth + 1))
+        else:
+            result.append(char)
+            at += 1
+    return _UNESCAPE.sub(r"\1", "".join(result))
+
+
+def _options(text: str, at: int) -> tuple[list[str], int]:
+    """The options of the block whose `{` is before `at`, and the place after its `}` or the end of the text."""
+    options: list[str] = []
+    start, depth = at, 0
+    while at < len(text):
+        char = text[at]
+        if char == "\\":
+            at += 2
+            continue
+        if char == "{":
+            depth += 1
+        elif char == "}":
+            if depth == 0:
+                return [*options, text[start:at]], at + 1
+            depth -= 1
+        elif char == "|" and depth == 0:
+            options.append(text[start:at])
+            start = at + 1
+        at += 1
+    return [*options, text[start:]], at
+
+
+def replace_names(text: str, values: Mapping[str, Mapping[str, object]], now: datetime) -> str:
+    """`%date:FORMAT%`, and `%Node.widget%` from `values`; anything else between `%` stays."""
+
+    def replaced(match: re.Match[str]) -> str:
+        name, *rest = match[1].split(".")
+        if len(rest) != 1:
+            return format_date(name[5:], now) if name.startswith("date:") else match[0]
+        widgets = values.get(name)
+        if widgets is None or rest[0] not in widgets:
+            return match[0]
+        return _FORBIDDEN.sub("_", _as_text(widgets[rest[0]]))
+
+    return _REPLACEMENT.sub(replaced, text)
+
+
+def _as_text(value: object) -> str:
+    """A value as JavaScript writes it into a string."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return _number_text(value)
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(_as_text, value))
+    return "[object Object]" if isinstance(value, Mapping) else str(value)
+
+
+def _number_text(value: float) -> str:
+    """The same digits as Python, but with an exponent only from 1e21 on and below 1e-6."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if value == 0 or 1e-6 <= abs(value) < 1e21:
+        return f"{Decimal(repr(value)):f}".removesuffix(".0")
+    digits, exponent = repr(value).split("e")
+    return f"{digits.removesuffix('.0')}e{int(exponent):+d}"
+
+
+def format_date(text: str, now: datetime) -> str:
+    """`yyyy yy MM dd hh mm ss`, one letter for a number without zeros."""
+    numbers = {"d": now.day, "M": now.month, "h": now.hour, "m": now.minute, "s": now.second}
+
+    def part(match: re.Match[str]) -> str:
+        code = match[0]
+        if code == "yyyy":
+            return str(now.year)
+        if code == "yy":
+            return str(now.year)[2:]
+        return str(numbers[code[0]]).zfill(len(code)) if code[0] in numbers else code
+
+    return _DATE_PART.sub(part, text)
+
+
+def _values_by_name(workflow: Workflow, reading: Reading | None) -> dict[str, Mapping[str, object]]:
+    """The widgets of nodes by the name a text can call them: the name for search and replace, else the title.
+
+    All widgets, as they stand in the editor: linked ones and controls too.
+    """
+    by_name: dict[str, Mapping[str, object]] = {}
+    by_title: dict[str, Mapping[str, object]] = {}
+    for node in workflow.api:
+        by_name.setdefault(node.type, node.inputs)
+        by_title.setdefault(node.title, node.inputs)
+    if reading is None:
+        return {**by_title, **by_name}
+    for placed in reading.placed:
+        values = reading.shown(placed)
+        name = placed.node.properties.get(_NODE_NAME)
+        if not isinstance(name, str) and placed.node.type not in SAVE_NODES and reading.nodes.spec(placed) is not None:
+            name = placed.node.type
+        if isinstance(name, str):
+            by_name.setdefault(name, values)
+        by_title.setdefault(reading.title(placed), values)
+    return {**by_title, **by_name}

@@ -1,0 +1,271 @@
+"""The widgets of a node, rebuilt from its definition, and the values that a workflow saved for them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from pycomfy.core.prompt.node_definitions import (
+    AUTOGROW,
+    DYNAMIC_COMBO,
+    DYNAMIC_GROUP,
+    InputSpec,
+    NodeSpec,
+    parse_input_spec,
+)
+from pycomfy.core.workflow.model import Node
+
+MAX_ROWS = 200
+MAX_WIDGETS = 10_000
+"""More than any real node has; a hostile definition nests dynamic inputs without end."""
+
+_UNSAVED = frozenset(("AUDIO_UI", "IMAGECOMPARE", "RESOLUTION_PREVIEW", "CAMERA_INFO_STATE", "CAMERA_ANGLE_VIEW"))
+_UNSENT = _UNSAVED | {"IMAGEUPLOAD", "AUDIOUPLOAD", "BOUNDING_BOX_PREVIEW"}
+_EMPTY: Mapping[str, object] = {"INT": 0, "FLOAT": 0, "BOOLEAN": False}
+
+
+class Widget(NamedTuple):
+    """`saved` takes a place in `widgets_values`; `sent` goes into the prompt.
+
+    `parts` are a dynamic combo's options; `rows` is what each row of a dynamic group has, named by the field.
+    """
+
+    name: str
+    kind: str
+    default: object = ""
+    saved: bool = True
+    sent: bool = True
+    choices: tuple[object, ...] = ()
+    options: Mapping[str, object] = {}
+    parts: Mapping[str, Sequence[InputSpec]] | None = None
+    rows: Sequence[InputSpec] | None = None
+
+
+def make_widgets(inputs: Iterable[InputSpec]) -> list[Widget]:
+    """The widgets of these inputs with their defaults, in the order in which `widgets_values` lists them."""
+    return list(islice((w for spec in inputs if spec.is_widget for w in _make(spec)), MAX_WIDGETS))
+
+
+def _make(spec: InputSpec) -> list[Widget]:
+    kind = spec.options.get("widgetType") or spec.type
+    kind = kind if isinstance(kind, str) else spec.type
+    if kind == DYNAMIC_COMBO:
+        return _make_dynamic_combo(spec)
+    if kind == DYNAMIC_GROUP:
+        return _make_dynamic_group(spec)
+    widget = Widget(
+        spec.name,
+        kind,
+        _default(spec, kind),
+        saved=kind not in _UNSAVED,
+        sent=kind not in _UNSENT,
+        choices=spec.choices or (),
+        options=spec.options,
+    )
+    return [*_before(kind), widget, *_after(spec, kind), *_controls(spec, kind)]
+
+
+def _before(kind: str) -> list[Widget]:
+    """The buttons above a 3D view; the frontend saves and sends what is written on them."""
+    if kind not in ("LOAD_3D", "LOAD_3D_ANIMATION"):
+        return []
+    return [
+        Widget("upload 3d model", "BUTTON", "upload3dmodel"),
+        Widget("upload extra resources", "BUTTON", "uploadExtraResources"),
+        Widget("clear", "BUTTON", "clear"),
+    ]
+
+
+def _after(spec: InputSpec, kind: str) -> list[Widget]:
+    """What a recorder and a list of remote choices bring along: saved, not sent."""
+    if kind == "AUDIO_RECORD":
+        return [Widget(f"{spec.name} button", "BUTTON", "", sent=False)]
+    remote = spec.options.get("remote")
+    if kind != "COMBO" or not isinstance(remote, Mapping):
+        return []
+    toggle = Widget("Auto-refresh after generation", "BUTTON", False, sent=False)
+    return [toggle, Widget("refresh", "BUTTON", "refresh", sent=False)] if remote.get("refresh_button") else [toggle]
+
+
+def _make_dynamic_combo(spec: InputSpec) -> list[Widget]:
+    parts: dict[str, list[InputSpec]] = {}
+    options = spec.options.get("options")
+    for option in options if isinstance(options, (list, tuple)) else ():
+        if isinstance(option, Mapping) and isinstance(option.get("key"), str):
+            parts[option["key"]] = _group_inputs(spec.name, option.get("inputs"))
+    first = next(iter(parts), None)
+    widget = Widget(spec.name, DYNAMIC_COMBO, first, choices=tuple(parts), parts=parts)
+    return [widget, *make_widgets(parts[first] if first is not None else ())]
+
+
+def _make_dynamic_group(spec: InputSpec) -> list[Widget]:
+    """A count, which is saved and not sent, and after it the fields of each row, `group.0.field`."""
+    rows = _group_inputs("", spec.options.get("template"))
+    least = spec.options.get("min")
+    count = least if type(least) is int and least > 0 else 0
+    widget = Widget(spec.name, DYNAMIC_GROUP, count, sent=False, options=spec.options, rows=rows)
+    return [widget, *_make_rows(widget, count)]
+
+
+def _make_rows(group: Widget, count: int) -> list[Widget]:
+    made: list[Widget] = []
+    for row in range(min(count, MAX_ROWS)):
+        for spec in group.rows or ():
+            name = f"{group.name}.{row}{spec.name}"
+            for place, widget in enumerate(make_widgets([spec._replace(name=name)])):
+                # What a field brings along, a seed's control, is named by its place.
+                made.append(widget if place == 0 else widget._replace(name=f"{name}.{place - 1}"))
+    return made
+
+
+def _group_inputs(name: str, inputs: object) -> list[InputSpec]:
+    """The inputs of one option of a dynamic combo, named `combo.input`."""
+    specs = []
+    for key, optional in (("required", False), ("optional", True)):
+        group = inputs.get(key) if isinstance(inputs, Mapping) else None
+        for inner, raw in group.items() if isinstance(group, Mapping) else ():
+            spec = parse_input_spec(f"{name}.{inner}", raw, optional=optional)
+            if spec is not None:
+                specs.append(spec)
+    return specs
+
+
+def _default(spec: InputSpec, kind: str) -> object:
+    default = spec.options.get("default")
+    if kind == "COMBO":
+        if spec.options.get("multi_select"):
+            return []
+        return default or (spec.choices[0] if spec.choices else "Loading..." if spec.options.get("remote") else None)
+    if default is not None:
+        return default
+    if kind == "CURVE":
+        return {"points": [[0, 0], [1, 1]], "interpolation": "monotone_cubic"}
+    return _EMPTY.get(kind, "")
+
+
+def _controls(spec: InputSpec, kind: str) -> list[Widget]:
+    """What the frontend adds to a value that changes between runs. It is saved, and never sent."""
+    asked = spec.options.get("control_after_generate")
+    if kind == "INT" and (spec.name in ("seed", "noise_seed") if asked is None else asked):
+        return [Widget("control_after_generate", "CONTROL", "randomize", sent=False)]
+    if kind == "FLOAT" and asked:
+        return [Widget("control_after_generate", "CONTROL", "fixed", sent=False)]
+    if kind == "COMBO" and asked:
+        return [
+            Widget("control_after_generate", "CONTROL", "randomize", sent=False),
+            Widget("control_filter_list", "CONTROL", "", sent=False),
+        ]
+    return []
+
+
+class Restored(NamedTuple):
+    """The widgets of one node after its saved values were put in (a dynamic combo has changed them), and the values."""
+
+    widgets: tuple[Widget, ...]
+    values: Mapping[str, object]
+
+
+def restore(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Restored:
+    """Give `widgets` (made of `spec`) the values that `node` saved, as the frontend does on loading.
+
+    Values saved by name win over those by position, which shift when a node gains an input.
+    """
+    named: Mapping[str, object] | None = node.named
+    positional: Sequence[object] = ()
+    if named is None:
+        if isinstance(node.values, Mapping):
+            named = node.values
+        else:
+            positional = _without_forced(spec, widgets, node.values)
+    current = list(widgets)
+    values = {w.name: w.default for w in current}
+    place, i = 0, 0
+    while i < len(current) and i < MAX_WIDGETS:
+        widget = current[i]
+        i += 1
+        if not widget.saved:
+            continue
+        if named is not None:
+            if widget.name not in named or (widget.kind == "CONTROL"):
+                continue
+            value = named[widget.name]
+        elif place < len(positional):
+            value = positional[place]
+        else:
+            break
+        place += 1
+        if widget.parts is not None:
+            _choose(current, i - 1, value, values)
+        elif widget.rows is not None:
+            value = _set_rows(current, i - 1, value, values)
+        values[widget.name] = _patched(node.type, widget, value)
+    for at, widget in enumerate(current):
+        if widget.parts and values[widget.name] is None:
+            # Only now: what follows takes its values as if the combo had no inputs, which is how they were saved.
+            values[widget.name] = widget.choices[0]
+            _choose(current, at, widget.choices[0], values)
+    return Restored(tuple(current), values)
+
+
+def _choose(widgets: list[Widget], at: int, option: object, values: dict[str, object]) -> None:
+    """Exchange the widgets of a dynamic combo's option.
+
+    Only widgets named `combo.…` are taken out: the control of an option's seed has another name, so the one of the
+    first option stays behind, takes a place in `widgets_values`, and so must be kept here too.
+    """
+    combo = widgets[at]
+    prefix = combo.name + "."
+    widgets[at + 1 :] = [w for w in widgets[at + 1 :] if not w.name.startswith(prefix)]
+    for name in [n for n in values if n.startswith(prefix)]:
+        del values[name]
+    parts = combo.parts or {}
+    group = make_widgets(parts.get(option, ()) if isinstance(option, str) else ())
+    widgets[at + 1 : at + 1] = group
+    values.update((w.name, w.default) for w in group)
+
+
+def _set_rows(widgets: list[Widget], at: int, value: object, values: dict[str, object]) -> object:
+    """Give a dynamic group as many rows as were saved, at least its minimum. Returns the number of rows."""
+    group = widgets[at]
+    least = group.default if isinstance(group.default, int) else 0
+    count = min(max(least, int(value)), MAX_ROWS) if isinstance(value, int) else least
+    prefix = group.name + "."
+    widgets[at + 1 :] = [w for w in widgets[at + 1 :] if not w.name.startswith(prefix)]
+    for name in [n for n in values if n.startswith(prefix)]:
+        del values[name]
+    rows = _make_rows(group, count)
+    widgets[at + 1 : at + 1] = rows
+    values.update((w.name, w.default) for w in rows)
+    return count
+
+
+def _patched(type_: str, widget: Widget, value: object) -> object:
+    """The frontend's own repairs of values saved by old versions, or by hand."""
+    if widget.kind == "COMBO" and value is None and widget.choices:
+        return widget.choices[0]
+    if type_ in ("KSampler", "KSamplerAdvanced") and widget.name == "sampler_name" and isinstance(value, str):
+        return value.removeprefix("sample_")
+    if widget.kind == "STRING" and widget.options.get("multiline") and value is None:
+        return ""
+    return value
+
+
+def _without_forced(spec: NodeSpec, widgets: Sequence[Widget], values: Sequence[object]) -> Sequence[object]:
+    """Old frontends saved a value for `forceInput` inputs too: leave those out when the count says so."""
+    kinds = {w.name: w.saved for w in widgets}
+    if any(s.type == DYNAMIC_GROUP for s in spec.inputs):
+        return values
+    forced: list[bool] = []
+    for input_ in spec.inputs:
+        is_forced = bool(input_.options.get("forceInput"))
+        if input_.type == AUTOGROW or not (kinds.get(input_.name, False) or (is_forced and input_.name not in kinds)):
+            continue
+        forced.append(is_forced)
+        if input_.options.get("control_after_generate"):
+            forced.append(False)
+    if True not in forced and len(values) == sum(w.saved for w in widgets):
+        return values
+    compact = [v for i, v in enumerate(values) if i >= len(widgets) or widgets[i].saved]
+    for aligned in (compact, values):
+        if len(aligned) == len(forced):
+            return [v for v, is_forced in zip(aligned, forced, strict=True) if not is_forced]
+    return values

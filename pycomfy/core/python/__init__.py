@@ -1,0 +1,1 @@
+"""Collect Python requirements, select wheels, and describe wheel builds."""

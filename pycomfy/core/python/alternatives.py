@@ -1,0 +1,206 @@
+"""Packages that are builds of one and the same thing and install the same files: of several of a family, one is kept.
+
+Which one: that which has all that the others have, as far as the image can load it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from pycomfy.core.python.requirements import Asked, Wants
+
+ALL = "all"
+"""Instead of a package: keep all of a family."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A package of a family. `has` is what it offers besides what all of them do; `needs` are Debian packages without
+    which it cannot be loaded; `kinds` are the accelerators that it is for, by how their names begin."""
+
+    name: str
+    has: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Family:
+    """`same_versions`: whether the members' versions mean the same, so that what is asked of one holds for another."""
+
+    name: str
+    members: tuple[Member, ...]
+    same_versions: bool = True
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the image has: its Debian packages, and the accelerator; None is the index's default, CUDA."""
+
+    debian: frozenset[str]
+    accelerator: str | None = None
+
+    @property
+    def kind(self) -> str:
+        return (self.accelerator or "cu").rstrip("0123456789.")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Of a family, `name` is kept and `dropped` are not installed. `why` is for people."""
+
+    family: Family
+    name: str
+    dropped: tuple[str, ...]
+    why: str
+
+
+def _member(name: str, has: str = "", *, needs: str = "", kinds: str = "") -> Member:
+    return Member(name, frozenset(has.split()), frozenset(needs.split()), tuple(kinds.split()))
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family(
+        "opencv",
+        (
+            _member("opencv-python", "windows", needs="libgl1"),
+            _member("opencv-contrib-python", "windows contrib", needs="libgl1"),
+            _member("opencv-python-headless"),
+            _member("opencv-contrib-python-headless", "contrib"),
+        ),
+    ),
+    Family(
+        "onnxruntime",
+        (
+            _member("onnxruntime", kinds="cpu"),
+            _member("onnxruntime-gpu", "gpu", kinds="cu"),
+            _member("onnxruntime-rocm", "gpu", kinds="rocm"),
+            _member("onnxruntime-migraphx", "gpu", kinds="rocm"),
+            _member("onnxruntime-openvino", "openvino", kinds="xpu"),
+        ),
+    ),
+    Family(
+        "tensorflow",
+        (_member("tensorflow", "gpu", kinds="cu"), _member("tensorflow-cpu", kinds="cpu")),
+    ),
+    Family(
+        "faiss",
+        (
+            _member("faiss-cpu", kinds="cpu"),
+            _member("faiss-gpu", "gpu", kinds="cu"),
+            _member("faiss-gpu-cu11", "gpu", kinds="cu"),
+            _member("faiss-gpu-cu12", "gpu", kinds="cu"),
+        ),
+        same_versions=False,
+    ),
+    Family("pillow", (_member("pillow", "current"), _member("pillow-simd")), same_versions=False),
+    Family("decord", (_member("decord"), _member("eva-decord", "current")), same_versions=False),
+    Family("psycopg2", (_member("psycopg2-binary"), _member("psycopg2"))),
+)
+
+_NAMES: Mapping[str, Family] = {member.name: family for family in FAMILIES for member in family.members}
+
+
+def find_kept(
+    installed: Collection[str], around: Surroundings, chosen: Mapping[str, str] | None = None
+) -> tuple[Kept, ...]:
+    """For each family of which several would be installed, which one is kept. `chosen` says it by the family's name:
+    a package, or `ALL` to keep every one."""
+    kept = []
+    for family in FAMILIES:
+        there = [m for m in family.members if m.name in installed]
+        own = (chosen or {}).get(family.name)
+        choice = canonicalize_name(own) if own is not None else None
+        if choice == ALL or (choice is None and len(there) < 2) or not there:
+            continue
+        if choice is not None:
+            name, why = str(choice), "pycomfy.toml says so"
+        else:
+            best = _best(there, family, around)
+            name, why = best.name, _why(best, there, around)
+        dropped = tuple(m.name for m in there if m.name != name)
+        if dropped:
+            kept.append(Kept(family, name, dropped, why))
+    return tuple(kept)
+
+
+def tell(kept: Kept) -> str:
+    """A remark for the user."""
+    *most, last = sorted({*kept.dropped, kept.name})
+    names = f"{', '.join(most)} and {last}"
+    own = f'to keep another: [families] {kept.family.name} = "PACKAGE", or "{ALL}"'
+    return f"{names} install the same files; only {kept.name} is kept: {kept.why} ({own})"
+
+
+def find_siblings(package: str) -> tuple[str, str] | None:
+    """The family of a package, and its plainest other member; None if it has none."""
+    family = _NAMES.get(package)
+    if family is None:
+        return None
+    others = [m for m in family.members if m.name != package]
+    return family.name, min(others, key=lambda m: (len(m.has), len(m.needs))).name
+
+
+def unknown_choices(chosen: Mapping[str, str]) -> list[str]:
+    """What is wrong with the user's choices: families that there are not, and packages that are in none of them."""
+    families = {family.name: family for family in FAMILIES}
+    problems = []
+    for name, package in sorted(chosen.items()):
+        if name not in families:
+            problems.append(f"there is no family {name}: only {', '.join(sorted(families))}")
+            continue
+        names = [m.name for m in families[name].members]
+        if canonicalize_name(package) not in (*names, ALL):
+            problems.append(f"{package} is not of the family {name}: that is {', '.join(names)}; or {ALL}")
+    return problems
+
+
+def replace_members(wants: Sequence[Wants], kept: Iterable[Kept], environment: Mapping[str, str]) -> tuple[Wants, ...]:
+    """What is wanted, with the kept package instead of those that are dropped, in the same versions where these mean
+    the same. The requirements that replace others are marked so in `where`."""
+    by_name = {name: one for one in kept for name in one.dropped}
+
+    def change(asked: Asked) -> Asked:
+        one = by_name.get(asked.name)
+        if one is None or asked.direct is not None:
+            return asked
+        try:
+            old = Requirement(asked.text)
+        except InvalidRequirement:
+            return asked
+        if old.marker is not None and not old.marker.evaluate(dict(environment)):
+            return asked
+        versions = str(old.specifier) if one.family.same_versions else ""
+        marker = f"; {old.marker}" if old.marker is not None else ""
+        text = str(Requirement(f"{one.name}{versions}{marker}"))
+        return Asked(text, one.name, f"{asked.where}, for {asked.text}")
+
+    return tuple(Wants(one.origin, tuple(map(change, one.asked)), tuple(map(change, one.constraints))) for one in wants)
+
+
+def _best(there: Sequence[Member], family: Family, around: Surroundings) -> Member:
+    """The one that can be loaded, is for this accelerator, and has most of what those that are there have; of equals
+    one that is there, then the first in the table."""
+    wanted = frozenset().union(*(m.has for m in there))
+
+    def fits(member: Member) -> tuple[bool, bool]:
+        return member.needs <= around.debian, not member.kinds or around.kind in member.kinds
+
+    def key(member: Member) -> tuple[bool, bool, int, bool]:
+        return *fits(member), len(member.has & wanted), member in there
+
+    others = [m for m in family.members if m.has <= wanted and all(fits(m)) and not m.kinds]
+    return max([m for m in family.members if m in there or m in others], key=key)
+
+
+def _why(best: Member, there: Sequence[Member], around: Surroundings) -> str:
+    others = [m for m in there if m is not best]
+    if missing := sorted({need for m in others if not m.has <= best.has for need in m.needs - around.debian}):
+        return f"the image has no {', '.join(missing)}, which the others need"
+    if best.kinds and around.kind in best.kinds:
+        return f"it is the one for {around.accelerator or 'CUDA'}"
+    if all(m.has <= best.has for m in others):
+        return "it has all that the others have"
+    return "it is the one that fits this image best"

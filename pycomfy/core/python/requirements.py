@@ -1,0 +1,237 @@
+"""What code asks of Python packages: reads `requirements.txt` and `pyproject.toml`, and refuses what would reach out.
+
+A requirement is data from a stranger: it may name packages of the index, and others by an address on the network,
+which are pinned like sources of node packs. Options that choose an index, and whatever is on this machine's disk, are
+refused, each by its line.
+"""
+
+import json
+import posixpath
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from pycomfy.core.lockfile.direct_references import ARCHIVES, Direct, parse_direct
+from pycomfy.core.lockfile.package_indexes import ACCELERATOR, without_logins
+from pycomfy.errors import Unresolved, raise_all
+
+OWN = "pycomfy.toml"
+"""Where requirements stand that the user wrote."""
+
+MOST_LINES = 5000
+MOST_INCLUDES = 20
+
+# Options that say nothing we do not do anyway: wheels only, no upgrade of what is installed.
+_HARMLESS = ("--prefer-binary", "--only-binary", "--require-hashes")
+
+_ARCHIVES = (".whl", *ARCHIVES)
+
+# Installed so that it can be changed, which in an image nobody does.
+_EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|\s*=\s*)(git\+\S.*)")
+
+_INDEX_OPTIONS = ("-i", "--index-url", "--extra-index-url")
+_LINKS_OPTIONS = ("-f", "--find-links")
+
+_COMMENT = re.compile(r"(^|\s)#.*$")
+_LOOKS_LIKE_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(://|:/)|^git@|\s@\s*\S+|^[\w.-]+(\[[^\]]*\])?@\S+")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One requirement (PEP 508). `where` is its file and line; `direct` says where the package is, if not in an index:
+    then `name` is "" if only the package says it, and `text` is for people."""
+
+    text: str
+    name: str
+    where: str
+    direct: Direct | None = None
+
+
+@dataclass(frozen=True)
+class Wants:
+    """All that one origin ("ComfyUI", "pack hello-card", "pycomfy.toml") asks for; `constraints` only narrow."""
+
+    origin: str
+    asked: tuple[Asked, ...] = ()
+    constraints: tuple[Asked, ...] = ()
+
+
+def read_wants(origin: str, files: Mapping[str, str], settled: frozenset[str] = frozenset()) -> Wants:
+    """What a source tree asks for: its `requirements.txt` with its includes, or else its `pyproject.toml`.
+
+    `settled` are addresses of indexes, and an accelerator, that the user has chosen: an option that names one of these
+    is passed over. `requirements.txt` comes first because ComfyUI-Manager installs only that. Raises `Unresolved` for
+    every line that is refused, at once.
+    """
+    if "requirements.txt" in files:
+        reader = _Reader(origin, files, settled=settled)
+        reader.read("requirements.txt", constraint=False)
+        raise_all(reader.problems)
+        return Wants(origin, tuple(reader.asked), tuple(reader.constraints))
+    if "pyproject.toml" in files:
+        return _read_pyproject(origin, files["pyproject.toml"])
+    return Wants(origin)
+
+
+def list_wants(origin: str, lines: Sequence[str], where: str) -> Wants:
+    """Requirements that are a list already, such as those of pycomfy.toml."""
+    reader = _Reader(origin, {})
+    for line in lines:
+        reader.take(line, where, constraint=False)
+    raise_all(reader.problems)
+    return Wants(origin, tuple(reader.asked))
+
+
+def _read_pyproject(origin: str, text: str) -> Wants:
+    try:
+        project = tomllib.loads(text).get("project", {})
+        lines = project.get("dependencies", []) if isinstance(project, dict) else []
+    except (ValueError, RecursionError) as e:
+        raise Unresolved(
+            f"{origin}: pyproject.toml is not TOML: {e}",
+            where="pyproject.toml",
+            fix=_replace(origin),
+        ) from e
+    if not isinstance(lines, list):
+        return Wants(origin)
+    return list_wants(origin, [str(line) for line in lines], "pyproject.toml")
+
+
+def _replace(origin: str) -> str:
+    """How to do without a source's own requirements."""
+    table = {"ComfyUI": "comfyui", OWN: ""}.get(origin, origin.replace("pack ", "packs.", 1))
+    if not table:
+        return "name a package of the index, with or without a version"
+    return f"in pycomfy.toml, replace its requirements by ones of your own: [{table}] requirements = […]"
+
+
+@dataclass
+class _Reader:
+    origin: str
+    files: Mapping[str, str]
+    asked: list[Asked] = field(default_factory=list)
+    constraints: list[Asked] = field(default_factory=list)
+    problems: list[Unresolved] = field(default_factory=list)
+    settled: frozenset[str] = frozenset()
+    seen: set[tuple[str, bool]] = field(default_factory=set)
+
+    def read(self, path: str, *, constraint: bool) -> None:
+        if (path, constraint) in self.seen:
+            return
+        self.seen.add((path, constraint))
+        if len(self.seen) > MOST_INCLUDES or self.files[path].count("\n") > MOST_LINES:
+            self._refuse(f"more than {MOST_INCLUDES} files or {MOST_LINES} lines of requirements", path)
+            return
+        for number, line in _logical_lines(self.files[path]):
+            where = f"{path} line {number}"
+            if editable := _EDITABLE.match(line):
+                self.take(editable[1], where, constraint=constraint)
+            elif line.startswith("-"):
+                self._take_option(line, where, folder=posixpath.dirname(path), constraint=constraint)
+            else:
+                self.take(line, where, constraint=constraint)
+
+    def take(self, line: str, where: str, *, constraint: bool) -> None:
+        # Hashes that a line brings along: the lock has those of the index, whatever is asked.
+        text = re.sub(r"\s--hash[= ]\S+", "", line).strip()
+        if self._take_direct(text, where, constraint=constraint):
+            return
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            self._refuse_text(text, where)
+            return
+        # pip and uv take a name with such an ending for a file beside the requirements.
+        if requirement.url is not None or requirement.name.lower().endswith(_ARCHIVES):
+            self._refuse_text(text, where)
+            return
+        asked = Asked(str(requirement), canonicalize_name(requirement.name), where)
+        (self.constraints if constraint else self.asked).append(asked)
+
+    def _take_direct(self, text: str, where: str, *, constraint: bool) -> bool:
+        """Whether it says where its package is; such a line is taken, or refused."""
+        try:
+            direct = parse_direct(text, own=where == OWN)
+        except ValueError as e:
+            self._refuse(f"{_shown(text)!r} is refused: {e}", where)
+            return True
+        if direct is not None and constraint:
+            self._refuse(f"{_shown(text)!r} is refused: a constraint does not say where a package is", where)
+        elif direct is not None:
+            self.asked.append(Asked(_shown(text), direct.name, where, direct))
+        return direct is not None
+
+    def _take_option(self, line: str, where: str, *, folder: str, constraint: bool) -> None:
+        name, _, value = re.sub(r"^(-[rcif])(?=[^-\s=])", r"\1 ", line).replace("=", " ", 1).partition(" ")
+        if name in _HARMLESS:
+            return
+        if name in (*_INDEX_OPTIONS, *_LINKS_OPTIONS):
+            self._take_index(name, value.strip().strip("\"'"), where)
+            return
+        if name not in ("-r", "--requirement", "-c", "--constraint"):
+            self._refuse(f"the option {name} is refused", where)
+            return
+        path = posixpath.normpath(posixpath.join(folder, value.strip().strip("\"'")))
+        if path.startswith(("/", "../")) or "://" in value:
+            self._refuse(f"{name} {value.strip()} leaves the source tree", where)
+        elif path not in self.files:
+            self._refuse(f"{name} {value.strip()} names a file that is not there", where)
+        else:
+            self.read(path, constraint=constraint or name in ("-c", "--constraint"))
+
+    def _take_index(self, name: str, url: str, where: str) -> None:
+        """Indexes and pages of wheels are the user's choice: where pycomfy.toml has it, the line says nothing new."""
+        place = without_logins(url).rstrip("/")
+        if place in self.settled or place.rpartition("/")[2] in self.settled:
+            return
+        short = json.dumps(place[:200], ensure_ascii=False)
+        variant = place.rpartition("/")[2]
+        if name in _LINKS_OPTIONS:
+            line = f"at its top: find-links = [{short}]"
+        elif ACCELERATOR.fullmatch(variant):
+            line = f'at its top, for the variant that PyTorch\'s index has: accelerator = "{variant}"'
+        else:
+            line = f'as lines of its own: [[index]], name = "NAME", url = {short}, packages = [what comes from there]'
+        fix = f"if that place is to be trusted, say so in pycomfy.toml, {line}; or {_replace(self.origin)}"
+        self.problems.append(
+            Unresolved(f"{self.origin}: the option {name} would look for packages at {short}", where=where, fix=fix)
+        )
+
+    def _refuse_text(self, text: str, where: str) -> None:
+        short = _shown(text)
+        if _LOOKS_LIKE_URL.search(text):
+            self._refuse(f"{short!r} comes from a URL, not from the index", where)
+        elif "/" in text or "\\" in text or text.startswith(".") or text.lower().endswith(_ARCHIVES):
+            self._refuse(f"{short!r} is a path, not a package of the index", where)
+        else:
+            self._refuse(f"{short!r} is no requirement that Python packaging knows", where)
+
+    def _refuse(self, why: str, where: str) -> None:
+        self.problems.append(Unresolved(f"{self.origin}: {why}", where=where, fix=_replace(self.origin)))
+
+
+def _shown(text: str) -> str:
+    """A line for people: not too long, and without a login."""
+    shown = re.sub(r"//[^/@\s]+@", "//…@", text)
+    return shown if len(shown) <= 120 else shown[:119] + "…"
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines without comments and blank ones, joined at `\\`, each with the number of its first line."""
+    pending, first = "", 0
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = _COMMENT.sub("", raw)
+        first = first or number
+        if line.endswith("\\"):
+            pending += line[:-1]
+            continue
+        whole = (pending + line).strip()
+        if whole:
+            yield first, whole
+        pending, first = "", 0
+    if pending.strip():
+        yield first, pending.strip()

@@ -1,0 +1,79 @@
+"""Builds of PyTorch's packages for one accelerator: what a version's label says, and whether it is the one asked for.
+
+PyTorch labels its builds: 2.9.1+cu128 is 2.9.1 for CUDA 12.8. An index that lacks a build may have another of the same
+version, which would run without the accelerator, or not at all.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from packaging.version import InvalidVersion, Version
+
+from pycomfy.core.lockfile.package_indexes import ACCELERATOR, Reach
+from pycomfy.core.lockfile.schema import PlatformName, Wheel
+
+TORCH = "torch"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The accelerator that a lock is for, and whether builds without a label may be for it."""
+
+    accelerator: str
+    unlabelled: bool = False
+
+
+def find_variant(reach: Reach, platform: PlatformName) -> Variant | None:
+    """The variant that `reach` asks for. An index whose address has the accelerator needs no labels; and of the builds
+    for arm64 without an accelerator, PyTorch labels only some."""
+    if reach.accelerator is None:
+        return None
+    own = any(TORCH in index.packages and index.variant for index in reach.indexes)
+    return Variant(reach.accelerator, own or (reach.accelerator == "cpu" and platform == "linux/arm64"))
+
+
+def label(version: str) -> str | None:
+    """The accelerator that a version's label names; None if it names none."""
+    try:
+        local = Version(version).local
+    except InvalidVersion:
+        return None
+    return local if local is not None and ACCELERATOR.fullmatch(local) else None
+
+
+def public(version: str) -> str:
+    """The version without its label."""
+    return version.partition("+")[0]
+
+
+def find_others(wheels: Iterable[Wheel], variant: Variant) -> list[Wheel]:
+    """The wheels that are for something else than the variant: by their label, or PyTorch itself without one."""
+    return [
+        wheel
+        for wheel in wheels
+        if (found := label(wheel.version)) != variant.accelerator
+        and (found is not None or (wheel.name == TORCH and not variant.unlabelled))
+    ]
+
+
+def nearest(accelerators: Iterable[str], asked: str, most: int = 8) -> list[str]:
+    """The accelerators that may do instead of `asked`: those of its kind, the nearest first, and the processor."""
+    kind = asked.rstrip("0123456789.")
+    number = _number(asked)
+    same = [a for a in accelerators if a != asked and a.rstrip("0123456789.") == kind and kind != a]
+    same.sort(key=lambda a: (abs(_number(a) - number), a))
+    return [*same[:most], *(["cpu"] if asked != "cpu" else [])]
+
+
+def _number(accelerator: str) -> float:
+    digits = "".join(c for c in accelerator if c.isdigit() or c == ".")
+    first, _, rest = digits.partition(".")
+    return float(f"{first or 0}.{rest.replace('.', '') or 0}")
+
+
+def tell_builds(name: str, version: str, found: Sequence[str], instead: Sequence[str]) -> str:
+    """What there is instead of a build: other versions for the accelerator, the same version for other ones."""
+    parts = [f"for that there is {', '.join(found)}"] if found else [f"for that there is no {name} at all"]
+    if instead:
+        parts.append(f"{name} {version} is there for {', '.join(instead)}")
+    return "; ".join(parts)

@@ -1,0 +1,1 @@
+"""Collect what a workflow requires: node types and their providers, models, input files."""

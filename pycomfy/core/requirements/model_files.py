@@ -1,0 +1,149 @@
+"""Model files: from the inputs of loaders, from `properties.models`, from `embedding:` in prompts."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from pycomfy.core.prompt.node_definitions import NodeSpec
+from pycomfy.core.requirements.model import NeededModel
+
+FOLDER_ALIASES = {"unet": "diffusion_models", "clip": "text_encoders", "t2i_adapter": "controlnet"}
+"""Older names of model folders."""
+
+# fmt: off
+FOLDERS_BY_NODE: Mapping[str, Mapping[str, str]] = {
+    "CLIPVisionLoader": {"clip_name": "clip_vision"},
+    "UpscaleModelLoader": {"model_name": "upscale_models"},
+    "ModelPatchLoader": {"name": "model_patches"},
+    "CheckpointLoader": {"config_name": "configs"},
+    "TrainLoraNode": {"existing_lora": "loras"},
+    "LatentUpscaleModelLoader": {"model_name": "latent_upscale_models"},
+    "UltralyticsDetectorProvider": {"model_name": "ultralytics"},
+    "SAMLoader": {"model_name": "sams"},
+    "IPAdapterModelLoader": {"ipadapter_file": "ipadapter"},
+}
+"""Inputs whose name alone does not tell the folder."""
+
+FOLDERS_BY_INPUT: Mapping[str, str] = {
+    "ckpt_name": "checkpoints", "ckpt": "checkpoints", "checkpoint": "checkpoints", "checkpoint_name": "checkpoints",
+    "base_ckpt_name": "checkpoints", "refiner_ckpt_name": "checkpoints",
+    "unet_name": "diffusion_models", "diffusion_model_name": "diffusion_models", "diffusion_model": "diffusion_models",
+    "clip_name": "text_encoders", "clip_name1": "text_encoders", "clip_name2": "text_encoders",
+    "clip_name3": "text_encoders", "clip_name4": "text_encoders", "text_encoder": "text_encoders",
+    "vae_name": "vae", "lora_name": "loras", "control_net_name": "controlnet", "controlnet_name": "controlnet",
+    "style_model_name": "style_models", "gligen_name": "gligen", "hypernetwork_name": "hypernetworks",
+    "photomaker_model_name": "photomaker", "upscale_model_name": "upscale_models", "upscale_model": "upscale_models",
+    "clip_vision_name": "clip_vision", "audio_encoder_name": "audio_encoders", "ipadapter_file": "ipadapter",
+}
+"""Inputs that core loaders use, and custom ones after their example."""
+
+NO_FILE = frozenset(
+    ("", "none", "[none]", "pixel_space", "baked vae", "default", "taesd", "taesdxl", "taesd3", "taef1")
+)
+"""Choices of loaders that name no file (in lower case). The TAESD names stand for pairs of files in `vae_approx`."""
+# fmt: on
+
+_MODEL_FILE = re.compile(r"\.(safetensors|sft|ckpt|pt|pth|bin|gguf|onnx|pkl|engine)$", re.IGNORECASE)
+_NUMBERED = re.compile(r"_?\d+$")
+_EMBEDDING = re.compile(r"embedding:([^\s,:()\[\]{}<>|\"']{1,200})")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def find_models(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None) -> tuple[NeededModel, ...]:
+    """The models that the values of one node name."""
+    return tuple(_find(node, type_, inputs, spec))
+
+
+def _find(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None) -> Iterator[NeededModel]:
+    for name, value in inputs.items():
+        if not isinstance(value, str):
+            continue
+        folder = _folder(type_, name)
+        found = spec.input(name) if spec is not None else None
+        is_file = is_model_file(value) and "\n" not in value and "://" not in value
+        # Loaders offer choices. A string is a model only if it looks like one, a free text never.
+        is_combo = found is not None and found.type == "COMBO"
+        is_other = found is not None and not is_combo and folder is None
+        if (is_file and not is_other) or (is_combo and folder is not None and value.lower() not in NO_FILE):
+            yield NeededModel(folder, model_path(value), node)
+        if "embedding:" in value:
+            for embedding in _EMBEDDING.findall(value):
+                yield NeededModel("embeddings", model_path(embedding.rstrip(".;")), node)
+
+
+def _folder(type_: str, input_: str) -> str | None:
+    """The model folder of an input; `lora_name_2` and `lora_02` are what `lora_name` is."""
+    by_node = FOLDERS_BY_NODE.get(type_, {})
+    if input_ in by_node:
+        return by_node[input_]
+    name = input_.rsplit(".", 1)[-1]
+    found = FOLDERS_BY_INPUT.get(name) or FOLDERS_BY_INPUT.get(_NUMBERED.sub("", name))
+    return found or FOLDERS_BY_INPUT.get(_NUMBERED.sub("", name) + "_name")
+
+
+def is_model_file(name: str) -> bool:
+    """Whether a file of that name is a model's, by its ending."""
+    return _MODEL_FILE.search(name) is not None
+
+
+def model_path(name: str) -> str:
+    """The name below its folder: `/` between parts, wherever the workflow was saved."""
+    return name.replace("\\", "/")
+
+
+def declared_models(models: Iterable[Mapping[str, object]], node: str) -> tuple[NeededModel, ...]:
+    """What `properties.models`, or the file's own `models`, says of models: folder, name, URL, SHA-256."""
+    found = []
+    for model in models:
+        name, folder, url = model.get("name"), model.get("directory"), model.get("url")
+        if not isinstance(name, str) or not name:
+            continue
+        kind = str(model.get("hash_type", "sha256")).lower().replace("-", "")
+        hash_ = model.get("hash")
+        sha256 = hash_ if isinstance(hash_, str) and kind == "sha256" and _SHA256.fullmatch(hash_) else None
+        found.append(
+            NeededModel(
+                FOLDER_ALIASES.get(folder, folder) if isinstance(folder, str) and folder else None,
+                model_path(name),
+                node,
+                url if isinstance(url, str) and url else None,
+                sha256.lower() if sha256 is not None else None,
+            )
+        )
+    return tuple(found)
+
+
+def merged_models(
+    used: Iterable[NeededModel], declared: Iterable[NeededModel], *, keep_declared: bool = False
+) -> tuple[NeededModel, ...]:
+    """`used`, each once, with the URL and hash that `declared` gives for the same file.
+
+    A declaration is kept on its own (`keep_declared`) where nothing uses that file name: the node reads it some other
+    way. Where declaration and use name the same file in different folders, the declaration is right.
+    """
+    by_name: dict[str, NeededModel] = {}
+    for model in declared:
+        by_name.setdefault(_file(model.name), model)
+    merged: dict[tuple[str | None, str], NeededModel] = {}
+    seen: set[str] = set()
+    for model in used:
+        seen.add(_file(model.name))
+        known = by_name.get(_file(model.name))
+        folder = (known.folder if known is not None and known.folder is not None else None) or model.folder
+        url = model.url or (known.url if known is not None else None)
+        sha256 = model.sha256 or (known.sha256 if known is not None else None)
+        before = merged.get((folder, model.name))
+        if before is None:
+            merged[folder, model.name] = NeededModel(folder, model.name, model.node, url, sha256)
+        else:
+            merged[folder, model.name] = NeededModel(
+                folder, model.name, before.node, before.url or url, before.sha256 or sha256
+            )
+    if keep_declared and not seen:
+        for model in by_name.values():
+            merged.setdefault((model.folder, model.name), model)
+    return tuple(merged.values())
+
+
+def _file(name: str) -> str:
+    """Files are told apart by their last part: the workflow's author may have sorted them into subfolders."""
+    return name.rsplit("/", 1)[-1].lower()

@@ -1,0 +1,50 @@
+"""What was built of a version, as the library keeps it beside the version's tree: enough to compare, and to reindex."""
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.errors import BadInput
+
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+_Text = Annotated[str, StringConstraints(max_length=500)]
+_Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+
+
+class BuiltImage(BaseModel):
+    """An image of a tree, for one platform. `size` is in bytes, `built_at` UTC; `proven` says whether the image was
+    asked for its nodes and has what the workflow needs, `compatible` whether each node pack works in it, `checked_at`
+    when `check` last asked it. `requirements` is what each node pack asks of Python."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = 1
+    platform: PlatformName
+    manifest_digest: Digest
+    config_digest: Digest
+    diff_ids: tuple[Digest, ...]
+    layer_names: tuple[_Text, ...] = ()
+    size: int = Field(ge=0)
+    built_at: _Moment
+    seconds: float = Field(ge=0)
+    layers_built: int = Field(ge=0)
+    layers_reused: int = Field(ge=0)
+    proven: bool | None = None
+    compatible: dict[str, bool] = {}
+    checked_at: _Moment | None = None
+    requirements: dict[str, tuple[str, ...]] = {}
+
+
+def render_image(image: BuiltImage) -> bytes:
+    return (json.dumps(image.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
+
+
+def parse_image(data: bytes, *, where: str) -> BuiltImage:
+    """Raises `BadInput`."""
+    try:
+        return BuiltImage.model_validate_json(data)
+    except ValidationError as e:
+        what = f"the image's description cannot be read: {e.errors()[0]['msg']}"
+        raise BadInput(what, where=where, fix="build the version again") from e

@@ -1,0 +1,104 @@
+"""A version as a folder to go on working in: the workflow, its lock, and a pycomfy.toml that makes that lock again."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import tomlkit
+
+from pycomfy.core.lockfile.config import SUITES, Config, parse_config
+from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Source, UrlSource, render_lock
+from pycomfy.core.lockfile.source_specs import GitSpec, SourceSpec
+from pycomfy.core.versions.snapshot import LOCK, WORKFLOW, Snapshot
+from pycomfy.errors import PycomfyError
+
+CONFIG = "pycomfy.toml"
+
+
+def working_files(name: str, snapshot: Snapshot, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files to work with, of the version whose project is `files`, under the workflow's name `name`."""
+    lock = snapshot.lock.model_copy(update={"name": name})
+    given = _given(files.get(CONFIG))
+    sources = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
+    patches = {n: s.patch.encode() for n, s in sources.items() if isinstance(s, GitSource) and s.patch is not None}
+    return {
+        WORKFLOW: files[WORKFLOW],
+        LOCK: render_lock(lock).encode(),
+        CONFIG: _render(lock, given).encode(),
+        **{_patch_path(name): patch for name, patch in patches.items()},
+    }
+
+
+def _patch_path(name: str) -> str:
+    return f"patches/{name}.patch"
+
+
+def local_sources(lock: Lock) -> dict[str, str]:
+    """The path of each source that is a folder of somebody's machine, by name."""
+    sources = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
+    paths = {}
+    for name, source in sources.items():
+        if isinstance(source, PathSource):
+            paths[name] = source.path
+        elif isinstance(source, GitSource) and parse_address(source.url).local:
+            paths[name] = source.url
+    return paths
+
+
+def _given(data: bytes | None) -> Config:
+    """What the user once asked for; nothing, if that cannot be read any more."""
+    if data is None:
+        return Config()
+    try:
+        return parse_config(data.decode("utf-8-sig", errors="replace"))
+    except PycomfyError:
+        return Config()
+
+
+def _render(lock: Lock, given: Config) -> str:
+    """What the user asked for, with the pins of the lock instead of what was to be found."""
+    pinned = {
+        "name": lock.name,
+        "as_of": datetime.fromisoformat(lock.as_of),
+        "python": lock.python,
+        "suite": SUITES[lock.python],
+        "platforms": tuple(sorted(lock.platforms)),
+    }
+    said = given.model_copy(update=pinned).model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
+    said["comfyui"] = source_keys("ComfyUI", lock.comfyui.source, given.comfyui)
+    said["packs"] = {
+        pack.name: {
+            **source_keys(pack.name, pack.source, given.packs.get(pack.name)),
+            **({"steps": [{"run": list(step.run)} for step in pack.steps]} if pack.steps else {}),
+        }
+        for pack in lock.packs
+    }
+    # In TOML, what is at the top comes before the first table.
+    return tomlkit.dumps(dict(sorted(said.items(), key=lambda item: _is_table(item[1]))))
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list | tuple) and any(isinstance(v, dict) for v in value))
+
+
+def source_keys(name: str, source: Source, given: SourceSpec | None = None) -> dict[str, Any]:
+    """What pycomfy.toml says for the source as it is pinned, with what the user said of it besides."""
+    if isinstance(source, GitSource):
+        where: dict[str, Any] = {"git": source.url, "rev": source.commit}
+        if source.patch is not None:
+            where["patch"] = _patch_path(name)
+    elif isinstance(source, PathSource):
+        where = {"path": source.path}
+    elif isinstance(source, UrlSource):
+        where = {"url": source.url, "sha256": source.sha256}
+    else:
+        pin = "==".join(source.name.split("-")[:2])
+        where = {"wheel": pin, "folder": source.folder, "exclude": list(source.exclude)}
+    if given is not None and given.requirements is not None:
+        where["requirements"] = list(given.requirements)
+    if given is not None and given.types:
+        where["types"] = list(given.types)
+    if isinstance(source, GitSource) and isinstance(given, GitSpec) and not given.lfs:
+        where["lfs"] = False
+    return where

@@ -1,0 +1,97 @@
+"""A diff in words: a line for each change, and one line for all."""
+
+import json
+from collections.abc import Iterable
+
+from pycomfy.core.versions.diff import Change, Diff, ImageChange, Moved, NodeChanges, Retyped
+
+_MOST = 60  # characters of a value
+
+
+def describe(diff: Diff) -> list[str]:
+    """A line for each change; none where nothing changed. Images are not among them: `describe_image`."""
+    return [
+        *describe_nodes(diff.nodes),
+        *(f"{m.name}: {_from_to(m.old, m.new)}" for m in diff.settings),
+        *(f"{m.name} {_from_to(m.old, m.new)}" for m in diff.comfyui),
+        *_moves("node pack", diff.packs),
+        *_moves("package", diff.packages),
+        *_moves("Debian package", diff.debian),
+        *_moves("model", diff.models),
+    ]
+
+
+def describe_nodes(nodes: NodeChanges) -> list[str]:
+    return [
+        *(f"node {n.id} added: {_named(n.type, n.title)}" for n in nodes.added),
+        *(f"node {n.id} removed: {_named(n.type, n.title)}" for n in nodes.removed),
+        *(f"node {r.node}: {r.old} → {r.new}" for r in nodes.retyped),
+        *(_switched(r) for r in nodes.switched),
+        *(_rewired(c) for c in nodes.rewired),
+        *(_parameter(c) for c in nodes.parameters),
+        *(["the workflow's layout"] if nodes.layout else []),
+    ]
+
+
+def describe_image(image: ImageChange) -> str:
+    """`linux/amd64: 7.73 GB → 7.75 GB, 20 layers shared, other: pack-x, workflow`"""
+    sizes = f"{image.old_size / 1e9:.2f} GB"
+    if image.new_size != image.old_size:
+        sizes += f" → {image.new_size / 1e9:.2f} GB"
+    other = list(dict.fromkeys((*image.removed, *image.added)))
+    tail = f", other: {', '.join(other)}" if other else ""
+    layers = "1 layer" if image.shared == 1 else f"{image.shared} layers"
+    return f"{image.platform}: {sizes}, {layers} shared{tail}"
+
+
+def summarise(diff: Diff) -> str:
+    """All changes in one line, the first three of them told."""
+    lines = describe(diff)
+    if not lines:
+        return "the same, built by another pycomfy"
+    more = f"; and {len(lines) - 3} more" if len(lines) > 3 else ""
+    return "; ".join(lines[:3]) + more
+
+
+def show_value(value: object) -> str:
+    """A value as JSON, cut where it is long."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _MOST else text[: _MOST - 1] + "…"
+
+
+def _moves(kind: str, moved: Iterable[Moved]) -> Iterable[str]:
+    for m in moved:
+        where = f" on {', '.join(m.platforms)}" if m.platforms else ""
+        yield f"{kind} {m.name}{where}: {_from_to(m.old, m.new)}"
+
+
+def _from_to(old: str | None, new: str | None) -> str:
+    if old is None:
+        return f"added, {new}"
+    if new is None:
+        return f"removed, was {old}"
+    return f"{old} → {new}"
+
+
+def _named(type_: str, title: str) -> str:
+    return type_ if title in ("", type_) else f"{type_} ({title})"
+
+
+def _switched(r: Retyped) -> str:
+    return f"node {r.node} ({r.title}): {'runs again' if r.new == 'runs' else r.new}"
+
+
+def _rewired(c: Change) -> str:
+    who = f"node {c.node} ({_named(c.type, c.title)})"
+    if c.removed:
+        return f"{who}: {c.input} is not linked any more, was {c.old}"
+    return f"{who}: {c.input} linked to {c.new}" + ("" if c.added else f", was {c.old}")
+
+
+def _parameter(c: Change) -> str:
+    who = f"node {c.node} ({_named(c.type, c.title)}): {c.input}"
+    if c.added:
+        return f"{who} = {show_value(c.new)}"
+    if c.removed:
+        return f"{who} removed, was {show_value(c.old)}"
+    return f"{who} {show_value(c.old)} → {show_value(c.new)}"

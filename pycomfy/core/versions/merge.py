@@ -1,0 +1,129 @@
+"""Two versions that grew from one, made into one: file by file, as git does; conflicts are told by node."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pycomfy.core.lockfile.schema import WorkflowPin, parse_lock, render_lock
+from pycomfy.core.versions.diff import diff
+from pycomfy.core.versions.diff_text import describe
+from pycomfy.core.versions.snapshot import LOCK, WORKFLOW, read_snapshot
+from pycomfy.errors import PycomfyError
+
+Files = Mapping[str, bytes]
+
+MergeText = Callable[[bytes, bytes, bytes], bytes | None]
+"""(base, ours, theirs) → the merged text, None for a conflict."""
+
+_UNPINNED = WorkflowPin(sha256="0" * 64)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """`conflicts` are the paths of files that could not be merged; then `files` lacks them."""
+
+    files: dict[str, bytes]
+    conflicts: tuple[str, ...]
+
+
+def merge(base: Files, ours: Files, theirs: Files, merge_text: MergeText) -> Merged:
+    """Three projects into one. A file that one side alone changed is that side's.
+
+    The lock pins the workflow's bytes, so that two sides that edited different nodes would always conflict there:
+    the pin is left out of the merge, and made anew for what came out.
+    """
+    sides = [_without_pin(side) for side in (base, ours, theirs)]
+    files: dict[str, bytes] = {}
+    conflicts = []
+    for path in sorted({*sides[0], *sides[1], *sides[2]}):
+        before, mine, yours = (side.get(path) for side in sides)
+        if mine == yours or yours == before:
+            merged = mine
+        elif mine == before:
+            merged = yours
+        else:
+            # Removed here and changed there is a conflict, too.
+            both = mine is not None and yours is not None
+            merged = _merge_file(path, before or b"", mine or b"", yours or b"", merge_text) if both else None
+            if merged is None:
+                conflicts.append(path)
+        if merged is not None:
+            files[path] = merged
+    if not conflicts and not _pin(files):
+        conflicts.append(LOCK)
+    return Merged(files, tuple(conflicts))
+
+
+def explain_conflicts(base: Files, ours: Files, theirs: Files, conflicts: tuple[str, ...]) -> list[str]:
+    """What both sides changed, node by node and pin by pin; the files' names where that says nothing."""
+    try:
+        snapshots = [read_snapshot(label, f) for label, f in (("base", base), ("here", ours), ("there", theirs))]
+    except PycomfyError:
+        return [f"{path} was changed on both sides" for path in conflicts]
+    here, there = (_by_subject(describe(diff(snapshots[0], s))) for s in snapshots[1:])
+    lines = []
+    for subject, (head, mine) in here.items():
+        _, yours = there.get(subject, (head, mine))
+        if mine != yours:
+            lines.append(f"{head}: here {'; '.join(mine)}; there {'; '.join(yours)}")
+    return lines or [f"{path} was changed on both sides" for path in conflicts]
+
+
+def _by_subject(lines: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
+    """The lines of a diff by what they are about, such as `node 3`; with how that is called."""
+    subjects: dict[str, tuple[str, list[str]]] = {}
+    for line in lines:
+        head, _, rest = line.partition(": ")
+        words = head.split(" ")
+        subject = " ".join(words[:2]) if words[0] == "node" and words[1] != "pack" else head
+        subjects.setdefault(subject, (head, []))[1].append(rest or line)
+    return subjects
+
+
+def _without_pin(files: Files) -> dict[str, bytes]:
+    try:
+        lock = parse_lock(files[LOCK].decode(errors="replace"))
+    except (KeyError, PycomfyError):
+        return dict(files)
+    return {**files, LOCK: render_lock(lock.model_copy(update={"workflow": _UNPINNED})).encode()}
+
+
+def _pin(files: dict[str, bytes]) -> bool:
+    """Pin the workflow in the lock; False if there is no lock any more that could."""
+    try:
+        lock = parse_lock(files[LOCK].decode(errors="replace"))
+        pin = WorkflowPin(sha256=hashlib.sha256(files[WORKFLOW]).hexdigest())
+    except (KeyError, PycomfyError):
+        return False
+    files[LOCK] = render_lock(lock.model_copy(update={"workflow": pin})).encode()
+    return True
+
+
+def _merge_file(path: str, base: bytes, ours: bytes, theirs: bytes, merge_text: MergeText) -> bytes | None:
+    merged = merge_text(base, ours, theirs)
+    if not path.endswith((".json", ".lock")):
+        return merged
+    if merged is not None and _is_json(merged):
+        return merged
+    # All in one line, as some editors save it: with a line for each value there is something to merge.
+    spread = [_spread(text) for text in (base, ours, theirs)]
+    if None in spread:
+        return None
+    merged = merge_text(*(s for s in spread if s is not None))
+    return merged if merged is not None and _is_json(merged) else None
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _spread(text: bytes) -> bytes | None:
+    try:
+        return (json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,187 @@
+"""The UI format, versions 0.4 and 1: nodes, links in both shapes, subgraph definitions, group nodes."""
+
+from collections.abc import Iterator, Mapping
+
+from pycomfy.core.workflow.model import Format, Graph, Input, Link, Node, Output, Slot, Subgraph, Values, Workflow
+from pycomfy.errors import BadWorkflow, PycomfyError, raise_all
+
+FIX = "save the workflow again from ComfyUI"
+NO_VALUES: Values = ()
+
+GROUP_PREFIXES = ("workflow>", "workflow/")
+"""What the type of a legacy group node starts with; what follows is its key in `extra.groupNodes`."""
+
+
+def parse_ui(root: Mapping[str, object], where: str) -> Workflow:
+    """Read the root object. Raises `BadWorkflow`, every broken node and definition at once."""
+    problems: list[PycomfyError] = []
+    graph = _parse_graph(root, where, problems)
+    subgraphs: dict[str, Subgraph] = {}
+    for definition in _definitions(root):
+        subgraph = _parse_subgraph(definition, where, problems)
+        if subgraph is not None:
+            subgraphs.setdefault(subgraph.id, subgraph)
+    raise_all(problems)
+    extra = _mapping(root.get("extra"))
+    groups = {name: g for name, g in _mapping(extra.get("groupNodes")).items() if isinstance(g, dict)}
+    version = root.get("version")
+    format_: Format = "ui-1" if isinstance(version, (int, float)) and version >= 1 else "ui-0.4"
+    models = tuple(m for m in _list(root.get("models")) if isinstance(m, dict))
+    return Workflow(format_, where, graph, subgraphs, groups, models=models, extra=extra)
+
+
+def _definitions(root: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    """All subgraph definitions, nested ones too. JSON's own depth bounds the walk."""
+    waiting = [root]
+    while waiting:
+        for definition in _list(_mapping(waiting.pop().get("definitions")).get("subgraphs")):
+            if isinstance(definition, dict):
+                yield definition
+                waiting.append(definition)
+
+
+def _parse_subgraph(value: Mapping[str, object], where: str, problems: list[PycomfyError]) -> Subgraph | None:
+    id_, name = value.get("id"), value.get("name")
+    if not isinstance(id_, str):
+        problems.append(BadWorkflow("a subgraph definition has no `id`", where=where, fix=FIX))
+        return None
+    name = name if isinstance(name, str) else id_
+    graph = _parse_graph(value, f"subgraph {name} of {where}", problems)
+    return Subgraph(id_, name, graph, _parse_slots(value.get("inputs")), _parse_slots(value.get("outputs")))
+
+
+def _parse_slots(value: object) -> tuple[Slot, ...]:
+    return tuple(
+        Slot(_text(s.get("name")), _type(s.get("type")), _ids(s.get("linkIds")))
+        for s in _list(value)
+        if isinstance(s, dict)
+    )
+
+
+def _parse_graph(value: Mapping[str, object], where: str, problems: list[PycomfyError]) -> Graph:
+    nodes: dict[str, Node] = {}
+    for item in _list(value.get("nodes")):
+        node = _parse_node(item, where, problems)
+        if node is None:
+            continue
+        if node.id in nodes:
+            problems.append(BadWorkflow(f"two nodes have the id {node.id}", where=where, fix=FIX))
+        nodes[node.id] = node
+    return Graph(tuple(nodes.values()), parse_links(value.get("links")))
+
+
+def _parse_node(value: object, where: str, problems: list[PycomfyError]) -> Node | None:
+    if not isinstance(value, dict):
+        problems.append(BadWorkflow("a node is no object", where=where, fix=FIX))
+        return None
+    id_, type_ = find_id(value.get("id")), value.get("type")
+    if id_ is None or not isinstance(type_, str):
+        lacks = "`id`" if id_ is None else "`type`"
+        problems.append(BadWorkflow(f"a node has no {lacks}", where=f"node {id_ or '?'} of {where}", fix=FIX))
+        return None
+    return parse_node_body(value, id_, type_)
+
+
+def parse_node_body(value: Mapping[str, object], id_: str, type_: str) -> Node:
+    """A node whose id and type are known. What is malformed further inside is as if it were not there."""
+    mode, title, named = value.get("mode"), value.get("title"), value.get("widgets_values_named")
+    return Node(
+        id=id_,
+        type=type_,
+        title=title if isinstance(title, str) else "",
+        mode=mode if type(mode) is int else 0,
+        inputs=tuple(_parse_input(i) for i in _list(value.get("inputs")) if isinstance(i, dict)),
+        outputs=tuple(
+            Output(_text(o.get("name")), _type(o.get("type")), _ids(o.get("links")))
+            for o in _list(value.get("outputs"))
+            if isinstance(o, dict)
+        ),
+        values=_parse_values(value.get("widgets_values")),
+        named=named if isinstance(named, dict) else None,
+        properties=_mapping(value.get("properties")),
+    )
+
+
+def _parse_input(value: Mapping[str, object]) -> Input:
+    widget = value.get("widget")
+    widget_name = widget.get("name") if isinstance(widget, dict) else None
+    return Input(
+        _text(value.get("name")),
+        _type(value.get("type")),
+        find_id(value.get("link")),
+        widget_name if isinstance(widget_name, str) else None,
+    )
+
+
+def _parse_values(value: object) -> Values:
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, dict):
+        return value
+    return NO_VALUES
+
+
+def parse_links(value: object) -> dict[str, Link]:
+    """Links of either shape, by id. A malformed one is left out: what it fed is then unlinked, as in the editor."""
+    links: dict[str, Link] = {}
+    for item in value.values() if isinstance(value, dict) else _list(value):
+        link = _parse_link(item)
+        if link is not None:
+            links[link.id] = link
+    return links
+
+
+def _parse_link(item: object) -> Link | None:
+    if isinstance(item, dict):
+        keys = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
+        parts = [item.get(k) for k in keys]
+    elif isinstance(item, list) and len(item) >= 5:
+        parts = [*item[:6], None][:6]
+    else:
+        return None
+    id_, origin, target = find_id(parts[0]), find_id(parts[1]), find_id(parts[3])
+    origin_slot, target_slot = _slot(parts[2]), _slot(parts[4])
+    if id_ is None or origin is None or target is None or origin_slot is None:
+        return None
+    return Link(id_, origin, origin_slot, target, -1 if target_slot is None else target_slot, _type(parts[5]))
+
+
+def find_id(value: object) -> str | None:
+    """An id as a string; a whole float is what some tools make of an int."""
+    if isinstance(value, str):
+        return value
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return None
+
+
+def _slot(value: object) -> int | None:
+    if type(value) is int:
+        return value
+    text = find_id(value)
+    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def _ids(value: object) -> tuple[str, ...]:
+    return tuple(i for i in map(find_id, _list(value)) if i is not None)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _type(value: object) -> str:
+    """The type of a slot. The editor saves -1 and 0 for events and anything; a list is a combo's choices."""
+    if isinstance(value, str):
+        return value
+    return "COMBO" if isinstance(value, list) else "*"
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}

@@ -1,1 +1,0 @@
-"""What is known of node packs in general: which repository provides which node types."""

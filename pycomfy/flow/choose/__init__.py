@@ -1,1 +1,0 @@
-"""Which node pack a workflow means by each node type it uses; nothing is guessed."""

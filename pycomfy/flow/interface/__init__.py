@@ -1,1 +1,0 @@
-"""The workflow's API: which of its inputs are parameters, and what it returns."""

@@ -1,1 +1,0 @@
-"""What a workflow needs: node types and who provides them, model files, input files."""

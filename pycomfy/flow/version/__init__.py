@@ -1,1 +1,0 @@
-"""Versions of a workflow: how they are named."""

@@ -1,1 +1,0 @@
-"""Reading a workflow: bytes in any of ComfyUI's formats become one `Workflow`."""

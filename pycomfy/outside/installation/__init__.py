@@ -1,1 +1,0 @@
-"""A ComfyUI that somebody installed, read without starting anything of it and without changing anything in it."""

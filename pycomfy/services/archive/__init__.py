@@ -1,0 +1,1 @@
+"""Archive sources, restore versions from them, and carry versions in bundles."""

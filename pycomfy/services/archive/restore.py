@@ -1,0 +1,196 @@
+"""`restore`: a recorded version's image, or its project, again: from the archive alone, if need be."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from pycomfy.adapters.archive.binary_cache import Archive, find_archive
+from pycomfy.adapters.containers.load import LayoutImage, read_layout
+from pycomfy.adapters.io.atomic_files import write_folder
+from pycomfy.adapters.io.concurrency import together
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.models.store import ModelStore
+from pycomfy.adapters.nix.binary_cache import copy_in, folder_url
+from pycomfy.adapters.nix.settings import NixSettings, check_store
+from pycomfy.adapters.nix.store import keep, output_paths, valid_paths
+from pycomfy.core.lockfile.schema import ModelFile, PlatformName
+from pycomfy.core.nix.lock_outputs import Need, indispensable, list_needs, need_of_model
+from pycomfy.errors import BadInput, BadLock, HashMismatch, NotFound, PycomfyError, raise_all
+from pycomfy.progress import Progress
+from pycomfy.services.archive.archive import take_models
+from pycomfy.services.archive.sync import batches, pull_needs
+from pycomfy.services.realise import Project, Realised, host_platform, project_folder, realise
+from pycomfy.services.versions.indexing import index, layout_link
+from pycomfy.services.versions.recorded_version import Stored, find_stored
+
+
+@dataclass(frozen=True)
+class RestoreRequest:
+    """`reference` is NAME, NAME@3, NAME@tag or NAME@commit; `platform` None is this machine's, or the only one built.
+
+    `offline`: from the archive and this machine's store alone. `source` is another archive's URL, asked for what the
+    own one lacks."""
+
+    reference: str
+    platform: PlatformName | None = None
+    offline: bool = False
+    source: str | None = None
+    nix: NixSettings = field(default_factory=NixSettings)
+
+
+@dataclass(frozen=True)
+class RestoreResult:
+    """`same` is True if the image is the recorded one bit for bit, None if none was recorded to compare with."""
+
+    version: Stored
+    platform: PlatformName
+    image: LayoutImage
+    same: bool | None
+    layers_built: int
+    seconds: float
+
+
+def restore_image(request: RestoreRequest, home: Home, progress: Progress) -> RestoreResult:
+    """The image of a version. What cannot be had is told at once, before anything is written.
+
+    Raises `NotFound`, and `HashMismatch` for a damaged archive, or if the image is not the one that was recorded.
+    """
+    began = time.monotonic()
+    version = find_stored(request.reference, home)
+    platform = _platform(request, version)
+    check_store(request.nix)
+    say_missing_models(version, home, progress)
+    log = home.data / "logs" / f"restore-{version.label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
+    with project_folder(version.files, home) as folder:
+        project = Project(folder, version.lock, platform, folder)
+        made = _find_built(project, request.nix)
+        if made is None:
+            needs = list_needs(version.lock, {host_platform(), platform})
+            find_sources(needs, request, home, progress)
+            supply_from_archive(needs, find_archive(home), request.nix, progress)
+            made = realise(project, home, request.nix, progress, log=log)
+    image = read_layout(request.nix.place(str(made.oci)))
+    recorded = version.images.get(platform)
+    if recorded is not None and recorded.manifest_digest != image.manifest_digest:
+        raise HashMismatch(
+            f"the image came out as {image.manifest_digest}, but {recorded.manifest_digest} was recorded",
+            where=version.label,
+            fix=f"`pycomfy verify {version.label}` explains the difference",
+        )
+    take_models(version.lock.models, home, progress)
+    keep(request.nix, str(made.oci), layout_link(home, image.manifest_digest))
+    index(home, progress)
+    same = None if recorded is None else True
+    return RestoreResult(version, platform, image, same, len(made.built), time.monotonic() - began)
+
+
+def restore_project(reference: str, to: Path, home: Home) -> Stored:
+    """Write the version's Nix project to the folder `to`, which must be empty or new."""
+    version = find_stored(reference, home)
+    check_folder(to)
+    write_folder(to, version.files)
+    return version
+
+
+def check_folder(to: Path) -> None:
+    """Raises `BadInput` unless `to` is an empty folder, or can become one."""
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise BadInput("it is there already, and not an empty folder", where=str(to), fix="give a new folder")
+
+
+def find_sources(needs: Iterable[Need], request: RestoreRequest, home: Home, progress: Progress) -> None:
+    """See that everything is in this machine's store, in its archive, or in the other one, from which it is then
+    fetched. Raises all that is missing at once if `offline`; else only says that the network is needed for it."""
+    archive = find_archive(home)
+    missing = missing_sources(needs, archive, request.nix)
+    if missing and request.source is not None and not request.offline:
+        missing = list(pull_needs(request.source, missing, home, request.nix, progress))
+    if missing and request.offline:
+        raise_all([lacking(need, request.reference, archive) for need in missing])
+    if missing:
+        names = ", ".join(need.title for need in missing[:5])
+        progress.say(f"not in the archive, so fetched from where they came: {names}" + " …" * (len(missing) > 5))
+
+
+def missing_sources(needs: Iterable[Need], archive: Archive, settings: NixSettings) -> list[Need]:
+    """Those of `needs` that are neither in the store nor in the archive, and indispensable. Raises `HashMismatch` for
+    all that the archive has in a damaged form."""
+    all_ = list(needs)
+    here = set(valid_paths(settings, [need.path for need in all_]))
+    missing: list[Need] = []
+    damaged: list[PycomfyError] = []
+    for need in all_:
+        try:
+            if need.path not in here and archive.find(need.output) is None:
+                missing.append(need)
+        except HashMismatch as e:
+            damaged.append(e)
+    if len(here) < len(all_):
+        try:
+            archive.check_info()
+        except HashMismatch as e:
+            damaged.append(e)
+    raise_all(damaged)
+    return list(indispensable(missing, all_))
+
+
+def lacking(need: Need, reference: str, archive: Archive) -> PycomfyError:
+    """The error for a source that is nowhere to be had."""
+    return NotFound(
+        f"{need.title} cannot be restored: it is neither in the archive nor in this machine's store",
+        where=f"{reference}; it came from {need.origin}",
+        fix="leave out --offline to fetch it, or `pycomfy archive pull URL` from an archive that has it",
+    )
+
+
+def supply_from_archive(needs: Iterable[Need], archive: Archive, settings: NixSettings, progress: Progress) -> int:
+    """Put into the store what it lacks and the archive has; how many paths that were. Nix checks every byte."""
+    all_ = list(needs)
+    here = set(valid_paths(settings, [need.path for need in all_]))
+    wanted = [need for need in all_ if need.path not in here and archive.has(need.output)]
+    if not wanted:
+        return 0
+    sizes = [archive.size_of(need.output) for need in wanted]
+    with progress.step("Take sources from the archive", total=sum(sizes), unit="bytes") as task:
+        with folder_url(archive.folder) as url:
+
+            def copy(batch: list[int]) -> None:
+                copy_in(settings, url, [wanted[i].path for i in batch])
+                task.advance(sum(sizes[i] for i in batch))
+
+            # One Nix hashes one path after the other; several use every core, and one disk well.
+            together({str(number): partial(copy, batch) for number, batch in enumerate(batches(sizes))})
+        task.note(f"{len(wanted)} of {len(all_)}")
+    return len(wanted)
+
+
+def say_missing_models(version: Stored, home: Home, progress: Progress) -> tuple[ModelFile, ...]:
+    """The models that are neither on this machine nor in its archive. An image is restored without them, but does not
+    run without them."""
+    archive = find_archive(home)
+    absent = ModelStore(home, progress).missing(version.lock.models)
+    missing = tuple(m for m in absent if archive.find(need_of_model(m).output) is None)
+    for model in missing:
+        progress.say(f"not on this machine: the model {model.place} (SHA-256 {model.sha256}); see `pycomfy models`")
+    return missing
+
+
+def _platform(request: RestoreRequest, version: Stored) -> PlatformName:
+    if request.platform is not None:
+        platform = request.platform
+    else:
+        host, built = host_platform(), sorted(version.images)
+        platform = host if host in version.images or len(built) != 1 else built[0]
+    if platform not in version.lock.platforms:
+        locked = ", ".join(sorted(version.lock.platforms))
+        raise BadLock(f"it is not locked for {platform}", where=version.label, fix=f"it can be restored for: {locked}")
+    return platform
+
+
+def _find_built(project: Project, settings: NixSettings) -> Realised | None:
+    """The image, if it is still in the store; then its sources are not needed."""
+    (path,) = output_paths(settings, project.folder, "oci", project.platform)
+    return Realised(Path(path), frozenset()) if valid_paths(settings, [path]) else None

@@ -1,0 +1,158 @@
+"""`restore --to`: a version as a plain ComfyUI folder that runs without Nix and without containers."""
+
+import contextlib
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pycomfy.adapters.archive.binary_cache import find_archive
+from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, new_folder
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.models.store import ModelStore
+from pycomfy.adapters.python.venv import Venv, find_python
+from pycomfy.core.lockfile.schema import ModelFile
+from pycomfy.core.nix.lock_outputs import Need, list_wheels, need_of_source
+from pycomfy.core.versions.snapshot import LOCK
+from pycomfy.errors import BadLock, PycomfyError, raise_all
+from pycomfy.progress import Progress
+from pycomfy.services.archive.archive import take_models
+from pycomfy.services.archive.restore import (
+    RestoreRequest,
+    check_folder,
+    find_sources,
+    lacking,
+    missing_sources,
+    say_missing_models,
+)
+from pycomfy.services.archive.source_provider import Shelf, open_shelf, place_source
+from pycomfy.services.realise import host_platform
+from pycomfy.services.versions.recorded_version import Stored, find_stored
+
+VENV = ".venv"
+_BATCH = 1 << 30  # bytes of wheels that lie unpacked from the archive at a time
+
+
+@dataclass(frozen=True)
+class PlainResult:
+    """`folder` has `main.py`; `missing_models` are not on this machine. `steps` are commands that were not run, each
+    with the pack in whose folder an image runs it: no code of a pack runs while it is restored."""
+
+    version: Stored
+    folder: Path
+    packs: tuple[str, ...]
+    packages: int
+    missing_models: tuple[ModelFile, ...]
+    steps: tuple[tuple[str, str], ...] = ()
+
+
+def restore_plain(request: RestoreRequest, to: Path, home: Home, progress: Progress) -> PlainResult:
+    """Fill the new folder `to`: ComfyUI and the node packs at their commits, the workflow where ComfyUI lists it, a
+    virtual environment of the archived wheels alone, models as links. Nothing is left of it if something fails.
+
+    Raises everything that is missing at once, before anything is written.
+    """
+    version = find_stored(request.reference, home)
+    platform = host_platform()
+    if platform not in version.lock.platforms:
+        raise BadLock(f"it is not locked for {platform}", where=version.label, fix="restore it on another machine")
+    code = [need_of_source(version.lock), *(need_of_source(version.lock, p.name) for p in version.lock.packs)]
+    wheels = list_wheels(version.lock, platform)
+    python, shelf = _check(request, to, (*code, *wheels), version, home, progress)
+    store = ModelStore(home, progress)
+    missing = say_missing_models(version, home, progress)
+    take_models(version.lock.models, home, progress)
+    with new_folder(to) as folder:
+        with progress.step("Place ComfyUI and the node packs", total=len(code)) as task:
+            place_source(shelf, code[0], version.lock.comfyui.source, folder)
+            task.advance()
+            for pack, need in zip(version.lock.packs, code[1:], strict=True):
+                place_source(shelf, need, pack.source, folder / "custom_nodes" / pack.name)
+                task.advance()
+        _write_workflow(version, folder)
+        _link_models([m for m in version.lock.models if m not in missing], store, folder)
+        _install(shelf, wheels, python, folder, progress)
+    steps = tuple((pack.name, shlex.join(step.run)) for pack in version.lock.packs for step in pack.steps)
+    return PlainResult(version, to, tuple(p.name for p in version.lock.packs), len(wheels), missing, steps)
+
+
+def _check(
+    request: RestoreRequest, to: Path, needs: Sequence[Need], version: Stored, home: Home, progress: Progress
+) -> tuple[Path, Shelf]:
+    """The Python to use, and where sources are. Raises all that is in the way at once."""
+    problems: list[PycomfyError] = []
+    python = Path()
+    try:
+        check_folder(to)
+    except PycomfyError as e:
+        problems.append(e)
+    try:
+        python = find_python(version.lock.python)
+    except PycomfyError as e:
+        problems.append(e)
+    archive, settings = find_archive(home), request.nix
+    has_nix = shutil.which("nix-store") is not None
+    if not request.offline and request.source is not None:
+        find_sources(needs, request, home, progress)
+    absent = (
+        missing_sources(needs, archive, settings) if has_nix else [n for n in needs if archive.find(n.output) is None]
+    )
+    problems += [lacking(need, request.reference, archive) for need in absent]
+    raise_all(problems)
+    return python, open_shelf(needs, archive, settings)
+
+
+def _write_workflow(version: Stored, folder: Path) -> None:
+    # So that `capture` knows what it was.
+    (folder / LOCK).write_bytes(version.files[LOCK])
+    place = folder / "user" / "default" / "workflows"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / f"{version.version.name}.json").write_bytes(version.files["workflow.json"])
+    for path, data in version.files.items():
+        if path.startswith("input/"):
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+
+
+def _link_models(models: Sequence[ModelFile], store: ModelStore, folder: Path) -> None:
+    for model in models:
+        link = folder / "models" / model.place
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(store.place(model.sha256))
+
+
+def _install(shelf: Shelf, wheels: Sequence[Need], python: Path, folder: Path, progress: Progress) -> None:
+    total = sum(w.size or 0 for w in wheels)
+    with (
+        progress.step("Install the wheels", total=total, unit="bytes") as task,
+        tempfile.TemporaryDirectory(dir=folder, prefix=".uv-") as place,
+        full_disk_is_an_error(folder),
+    ):
+        cache = Path(place, "cache")
+        venv = Venv(folder / VENV, cache)
+        venv.make(python)
+        for batch in _batches(wheels):
+            with _lent(shelf, batch, Path(place)) as files:
+                venv.install(files)
+            # Installed files are links to it, and nothing is installed twice.
+            shutil.rmtree(cache, ignore_errors=True)
+            task.advance(sum(w.size or 0 for w in batch))
+
+
+@contextlib.contextmanager
+def _lent(shelf: Shelf, wheels: Sequence[Need], beside: Path) -> Iterator[list[Path]]:
+    with tempfile.TemporaryDirectory(dir=beside) as folder:
+        yield [shelf.lend(need, Path(folder)) for need in wheels]
+
+
+def _batches(wheels: Sequence[Need]) -> list[list[Need]]:
+    groups: list[list[Need]] = [[]]
+    for wheel in wheels:
+        if groups[-1] and sum(w.size or 0 for w in (*groups[-1], wheel)) > _BATCH:
+            groups.append([])
+        groups[-1].append(wheel)
+    return [g for g in groups if g]

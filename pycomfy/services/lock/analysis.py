@@ -1,0 +1,53 @@
+"""What is in the sources that a lock does not see to: modules that nobody declares, and code that installs."""
+
+from collections.abc import Mapping, Sequence
+
+from pycomfy.adapters.catalog.node_type_cache import read_comfyui, read_pack
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.python.wheel_contents import read_modules
+from pycomfy.adapters.sources.pin import Pinned
+from pycomfy.core.analysis.findings import Told, tell_effects, tell_missing
+from pycomfy.core.analysis.missing_modules import Missing, find_missing
+from pycomfy.core.analysis.pack_scan import Scan, soften
+from pycomfy.core.lockfile.config import Config
+from pycomfy.core.lockfile.schema import GitSource, PlatformName, Wheel
+from pycomfy.services.lock_request import COMFYUI
+
+
+def find_findings(
+    config: Config, sources: Mapping[str, Pinned], wheels: Mapping[PlatformName, Sequence[Wheel]], home: Home
+) -> Told:
+    """Scan ComfyUI and every node pack. Nothing of them is run; their trees are parsed once, for this and for their
+    node types."""
+    scans = {name: _scan(name, pinned, home) for name, pinned in sources.items()}
+    missing: dict[tuple[str, str], Missing] = {}
+    unread: set[str] = set()
+    for platform in wheels:
+        found, without = _missing(scans, config.python, wheels[platform], home)
+        unread.update(without)
+        for one in found:
+            missing.setdefault((one.owner, one.module), one)
+    lacking = tell_missing([m for _, m in sorted(missing.items())], config.requirements, sorted(unread))
+    packs = {name: scan for name, scan in scans.items() if name != COMFYUI}
+    effects = tell_effects(packs, {name: [step.run for step in spec.steps] for name, spec in config.packs.items()})
+    return Told((*lacking.notes, *effects.notes), (*lacking.findings, *effects.findings))
+
+
+def _scan(name: str, pinned: Pinned, home: Home) -> Scan:
+    read = read_comfyui if name == COMFYUI else read_pack
+    scan = read(pinned.files, home.cache).scan
+    # The files of submodules are in the tree, but not among those that resolving reads.
+    return soften(scan) if isinstance(pinned.source, GitSource) and pinned.source.submodules else scan
+
+
+def _missing(
+    scans: Mapping[str, Scan], python: str, wheels: Sequence[Wheel], home: Home
+) -> tuple[Sequence[Missing], Sequence[str]]:
+    unread: list[str] = []
+
+    def modules() -> frozenset[str]:
+        found, without = read_modules(wheels, home)
+        unread.extend(without)
+        return found
+
+    return find_missing(scans, python, {w.name for w in wheels}, modules), unread

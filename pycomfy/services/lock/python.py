@@ -1,0 +1,154 @@
+"""The Python packages of a lock: what everybody wants becomes one set of wheels for each platform."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from pycomfy.adapters.io.concurrency import parts, together
+from pycomfy.adapters.io.download import fetch
+from pycomfy.adapters.io.http_client import local_path
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.python.resolver import Question
+from pycomfy.adapters.python.uv_process import local_places, with_login
+from pycomfy.core.debian.resolver import base_packages
+from pycomfy.core.lockfile.config import Config
+from pycomfy.core.lockfile.package_indexes import Reach, without_logins
+from pycomfy.core.lockfile.schema import PlatformName, Root, Wheel
+from pycomfy.core.python.alternatives import Surroundings
+from pycomfy.core.python.requirements import Wants
+from pycomfy.core.python.wheel_selection import Target, choose_wheels, undated_wheels
+from pycomfy.errors import BadConfig, BadInput, NotFound, PycomfyError, raise_all
+from pycomfy.progress import Progress
+from pycomfy.services.lock.outdated_notes import tell_older
+from pycomfy.services.lock.python_alternatives import solve_singly
+from pycomfy.services.lock.wheel_builder import Place, WheelBuilder
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What to resolve: `wants` of all, with what `config` says, from packages uploaded before `as_of`. Paths in the
+    configuration are relative to `base`, those in the lock to `folder`. `pin_root` pins a platform's Debian with some
+    more packages; it is asked if a wheel has to be built."""
+
+    config: Config
+    wants: Sequence[Wants]
+    as_of: datetime
+    base: Path
+    folder: Path
+    pin_root: Callable[[PlatformName, Sequence[str]], Root]
+
+    def question(self, platform: PlatformName) -> Question:
+        reach = find_reach(self.config, self.base)
+        return Question(self.wants, Target(platform, self.config.python), self.as_of, self.config.overrides, reach)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The wheels of each platform, the Debian roots with compilers that some of them were built in, and remarks for the
+    user."""
+
+    wheels: Mapping[PlatformName, tuple[Wheel, ...]]
+    notes: tuple[str, ...] = ()
+    compilers: Mapping[PlatformName, Root] = field(default_factory=dict)
+
+
+def find_reach(config: Config, base: Path) -> Reach:
+    """Where the configuration says that packages are. Raises `NotFound` for every folder of wheels that is missing."""
+    places: list[str] = []
+    problems: list[PycomfyError] = []
+    for place in config.find_links:
+        folder = (base / place).absolute()
+        if "://" in place:
+            places.append(place)
+        elif folder.is_dir():
+            places.append(str(folder))
+        else:
+            problems.append(
+                NotFound(f"there is no folder {place}", where=str(folder), fix="correct find-links in pycomfy.toml")
+            )
+    indexes = tuple(spec.index for spec in config.index)
+    problems += [
+        BadConfig(
+            f"the index {index.name} is another one for each accelerator, and none is chosen",
+            where="pycomfy.toml",
+            fix='choose one: accelerator = "cu128", or --accelerator cu128',
+        )
+        for index in indexes
+        if index.variant and config.accelerator is None
+    ]
+    raise_all(problems)
+    return Reach(indexes, tuple(places), config.accelerator)
+
+
+def resolve(asked: Resolution, home: Home, progress: Progress) -> Resolved:
+    """Resolve for every platform at once. Raises what `compile_pylock` and `choose_wheels` raise."""
+    platforms = asked.config.platforms
+    place = Place(asked.config, asked.as_of, find_reach(asked.config, asked.base), asked.base, asked.pin_root)
+    builder = WheelBuilder(place, home, progress)
+    with progress.step("Resolve Python packages", total=len(platforms)) as task:
+        try:
+            found = together({p: partial(_solve, asked, p, builder) for p in platforms}, task.advance)
+        except PycomfyError as e:
+            raise_all(_told_once(parts(e), platforms))
+            raise
+    notes = dict.fromkeys(note for _, told in found.values() for note in told)
+    notes |= dict.fromkeys([*(builder.notes[name] for name in sorted(builder.notes)), *builder.tell_unused()])
+    wheels = {p: found[p][0] for p in platforms}
+    compiled = {p for p in platforms if any(w.built is not None and w.built.compiler for w in wheels[p])}
+    return Resolved(wheels, tuple(notes), {p: builder.compilers[p] for p in compiled})
+
+
+def _told_once(problems: Sequence[PycomfyError], platforms: Sequence[PlatformName]) -> list[PycomfyError]:
+    """Problems that are the same on several platforms as one of them all."""
+    merged: dict[tuple[type[PycomfyError], str, str, str], list[str]] = {}
+    for problem in problems:
+        texts = (problem.what, problem.where, problem.fix)
+        platform = next((p for p in platforms if any(p in text for text in texts)), "")
+        what, where, fix = (text.replace(platform, "\0") if platform else text for text in texts)
+        merged.setdefault((type(problem), what, where, fix), []).append(platform)
+    return [
+        kind(what.replace("\0", all_), where=where.replace("\0", all_), fix=fix.replace("\0", all_))
+        for (kind, what, where, fix), names in merged.items()
+        for all_ in [" and ".join(dict.fromkeys(names))]
+    ]
+
+
+def _solve(asked: Resolution, platform: PlatformName, builder: WheelBuilder) -> tuple[tuple[Wheel, ...], list[str]]:
+    debian = frozenset({*base_packages(asked.config.python), *asked.config.apt})
+    around = Surroundings(debian, asked.config.accelerator)
+    found, notes = solve_singly(asked.question(platform), asked.config.families, around, builder)
+    wheels = choose_wheels(found.pylock, platform, asked.config.python)
+    if undated := [w for w in undated_wheels(found.pylock, wheels) if w.name not in found.made]:
+        shown = ", ".join(f"{w.name} {w.version}" for w in undated)
+        notes.append(f"nothing says when these were uploaded; they are taken whatever the date: {shown}")
+    notes += tell_older(asked.question(platform), found.pylock, wheels, builder.home)
+    return tuple(found.of(wheel) or _place(wheel, asked, builder.home) for wheel in wheels), notes
+
+
+def _keep_guarded(wheel: Wheel, asked: Resolution, home: Home) -> None:
+    """A wheel of an index whose URL holds its login is fetched now: the lock has no login, so nobody could later."""
+    url = with_login(wheel.url, find_reach(asked.config, asked.base))
+    if url is not None:
+        fetch(url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
+
+
+def _place(wheel: Wheel, asked: Resolution, home: Home) -> Wheel:
+    """A wheel on this disk is named by its path: relative to the lock where pycomfy.toml says it so, else absolute."""
+    path = local_path(wheel.url)
+    if path is None:
+        _keep_guarded(wheel, asked, home)
+        return wheel.model_copy(update={"url": without_logins(wheel.url)})
+    if not any(path.is_relative_to(root) for root in local_places(find_reach(asked.config, asked.base))):
+        raise BadInput(
+            f"a package index names a file of this disk for {wheel.name}", where=str(path), fix="use another index"
+        )
+    try:
+        size = path.stat().st_size
+    except OSError as e:
+        raise NotFound(f"the wheel cannot be read: {e.strerror}", where=str(path), fix="make it readable") from e
+    roots = [(asked.base / place).absolute() for place in asked.config.find_links if not Path(place).is_absolute()]
+    beside = any(path.is_relative_to(root) for root in roots)
+    return wheel.model_copy(update={"url": os.path.relpath(path, asked.folder) if beside else str(path), "size": size})

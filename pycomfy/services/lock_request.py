@@ -1,0 +1,160 @@
+"""What the user asks of a lock: the command line, over pycomfy.toml, over what pycomfy does by itself."""
+
+import contextlib
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import ValidationError
+
+from pycomfy.adapters.metadata.detect import find_workflow
+from pycomfy.core.lockfile.config import Config, meaning, parse_config
+from pycomfy.core.lockfile.git_url import parse_address, split_revision
+from pycomfy.core.lockfile.package_indexes import ACCELERATOR
+from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.core.lockfile.source_specs import GitSpec, Spec
+from pycomfy.errors import BadConfig, BadInput, NotFound
+
+COMFYUI = "ComfyUI"
+MOST_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class LockRequest:
+    """What to lock. `workflow` is a file (JSON, or a picture with the workflow in it), or a folder with a
+    `workflow.json`.
+
+    `packs` (name -> URL or URL@REVISION) and `nodes` (name -> commit; also of "ComfyUI") add to or replace what
+    pycomfy.toml says; `prefer` are packs that settle a question, before those of pycomfy.toml. With `update` only that
+    is renewed of the lock: packs by name, or what `keep.PARTS` lists. `output` is the lock's file, by default
+    pycomfy.lock beside the workflow.
+    """
+
+    workflow: Path
+    name: str | None = None
+    config: Path | None = None
+    packs: Mapping[str, str] = field(default_factory=dict)
+    nodes: Mapping[str, str] = field(default_factory=dict)
+    as_of: datetime | None = None
+    platforms: tuple[PlatformName, ...] = ()
+    accelerator: str | None = None
+    prefer: tuple[str, ...] = ()
+    update: tuple[str, ...] = ()
+    output: Path | None = None
+
+    @property
+    def file(self) -> Path:
+        """The workflow's file."""
+        return self.workflow / "workflow.json" if self.workflow.is_dir() else self.workflow
+
+
+def read_bounded(file: Path, kind: str) -> bytes:
+    """The bytes of a file the user named; `kind` is what it should be. Raises `NotFound`, `BadInput`."""
+    with _opened(file, kind) as data:
+        if os.fstat(data.fileno()).st_size > MOST_BYTES:
+            raise BadInput(
+                f"the {kind} is larger than {MOST_BYTES >> 20} MiB", where=str(file), fix="give another file"
+            )
+        return data.read()
+
+
+def read_workflow_json(file: Path) -> bytes:
+    """The JSON of a workflow's file: its bytes, or what ComfyUI saved in a picture, sound or video. Raises `NotFound`,
+    `BadInput`, `BadWorkflow`."""
+    with _opened(file, "workflow") as data:
+        return find_workflow(data, where=str(file))
+
+
+@contextlib.contextmanager
+def _opened(file: Path, kind: str) -> Iterator[BinaryIO]:
+    """A pipe or a device may never end, and a lock would be beside it: only files are opened."""
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise BadInput(f"the {kind} is no file", where=str(file), fix="give a file, or the folder with it")
+        with file.open("rb") as data:
+            yield data
+    except FileNotFoundError as e:
+        raise NotFound(f"no such {kind}", where=str(file), fix="give a file, or the folder with it") from e
+    except OSError as e:
+        raise BadInput(f"the {kind} cannot be read: {e.strerror}", where=str(file), fix="make it readable") from e
+
+
+def read_config(request: LockRequest) -> tuple[Path, Config]:
+    """The folder that relative paths are relative to, and pycomfy.toml with the request's additions."""
+    path = request.config or request.file.parent / "pycomfy.toml"
+    config = Config()
+    if request.config is not None or path.exists():
+        config = parse_config(_decode(read_bounded(path, "configuration"), path), where=str(path))
+    base = path.parent
+    changes: dict[str, object] = {"packs": _packs(request, config, base), "comfyui": config.comfyui}
+    if COMFYUI.lower() in {name.lower() for name in request.nodes}:
+        commit = next(c for name, c in request.nodes.items() if name.lower() == COMFYUI.lower())
+        changes["comfyui"] = _with_revision(COMFYUI, config.comfyui, commit)
+    changes["prefer"] = (*request.prefer, *config.prefer)
+    if request.as_of is not None:
+        changes["as_of"] = request.as_of.astimezone(UTC).replace(microsecond=0)
+    if request.accelerator is not None:
+        if not ACCELERATOR.fullmatch(request.accelerator):
+            raise BadConfig(
+                f"{request.accelerator!r} is no accelerator",
+                where="--accelerator",
+                fix="write cpu, cu128 (CUDA 12.8), rocm6.4, or what else PyTorch calls its builds",
+            )
+        changes["accelerator"] = request.accelerator
+    if request.platforms:
+        changes["platforms"] = tuple(dict.fromkeys(request.platforms))
+    return base, config.model_copy(update=changes)
+
+
+def read_meaning(folder: Path) -> str:
+    """The meaning of the pycomfy.toml in `folder`; without one, that of an empty one."""
+    path = folder / "pycomfy.toml"
+    text = _decode(read_bounded(path, "configuration"), path) if path.exists() else ""
+    return meaning(parse_config(text, where=str(path)))
+
+
+def _decode(data: bytes, path: Path) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise BadConfig("not UTF-8", where=str(path), fix="save it as UTF-8") from e
+
+
+def _packs(request: LockRequest, config: Config, base: Path) -> dict[str, Spec]:
+    packs: dict[str, Spec] = dict(config.packs)
+    for name, text in request.packs.items():
+        # A path on the command line is relative to where the user stands, one in pycomfy.toml to that file.
+        url, revision = (text, None) if Path(text).exists() else split_revision(text)
+        address = parse_address(url, where=f"--pack {name}")
+        if address.local and not url.startswith("file://"):
+            url = os.path.relpath(url, base)
+        value = {"git": url, "rev": revision}
+        try:
+            packs.update(Config.model_validate({"packs": {name: value}}).packs)
+        except ValidationError as e:
+            raise BadConfig(
+                e.errors()[0]["msg"].removeprefix("Value error, "),
+                where=f"--pack {name}",
+                fix="write --pack NAME=URL or --pack NAME=URL@REVISION",
+            ) from e
+    for name, commit in request.nodes.items():
+        if name in packs:
+            packs[name] = _with_revision(name, packs[name], commit)
+        elif name.lower() != COMFYUI.lower():
+            raise BadConfig(f"there is no node pack {name}", where=f"--node {name}", fix=f"add --pack {name}=URL")
+    return packs
+
+
+def _with_revision(name: str, spec: Spec, commit: str) -> Spec:
+    if not isinstance(spec, GitSpec):
+        raise BadConfig(f"{name} does not come from git", where=f"--node {name}", fix="change pycomfy.toml")
+    if not re.fullmatch(r"[0-9a-fA-F]{7,40}", commit):
+        raise BadConfig(
+            f"{commit!r} is no commit", where=f"--node {name}", fix="give its hash; a branch or tag goes into rev = …"
+        )
+    return spec.model_copy(update={"rev": commit.lower()})

@@ -1,0 +1,213 @@
+"""A project in a Nix store: supply what Nix cannot fetch by itself, fetch the rest, build it.
+
+`build` and `verify` share it.
+"""
+
+import contextlib
+import dataclasses
+import platform as machine
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pycomfy.adapters.debian.rootfs import make_root
+from pycomfy.adapters.io.atomic_files import write_folder
+from pycomfy.adapters.io.credentials import has_login
+from pycomfy.adapters.io.download import File, fetch_all, is_kept
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.temp_dirs import scratch_folder
+from pycomfy.adapters.nix.build import Target, missing_paths
+from pycomfy.adapters.nix.build import build as nix_build
+from pycomfy.adapters.nix.internal_json import Event, derivation_name
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.store import add_file, add_tree, valid_paths
+from pycomfy.adapters.sources.pin import place_tree
+from pycomfy.core.lockfile.platforms import find_platform
+from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, PlatformName, Root, Source, WheelTreeSource
+from pycomfy.core.nix.lock_outputs import list_wheels
+from pycomfy.core.nix.store_path import FixedOutput
+from pycomfy.core.python.build_recipe import source_name
+from pycomfy.errors import BadLock, HashMismatch, MissingTool
+from pycomfy.progress import Progress, Task
+
+_FETCH_JOBS = 8  # downloads at a time
+
+
+@dataclass(frozen=True)
+class Project:
+    """An emitted project. Relative paths and URLs in its lock are below `base`."""
+
+    folder: Path
+    lock: Lock
+    platform: PlatformName
+    base: Path
+
+
+@dataclass(frozen=True)
+class Realised:
+    """`oci` is the layout's store path; `built` are the names of the layers that were not there before."""
+
+    oci: Path
+    built: frozenset[str]
+
+
+def host_platform() -> PlatformName:
+    """The platform of this machine. Raises `MissingTool` on one that cannot build images."""
+    name = machine.machine()
+    platform = find_platform(name)
+    if machine.system() != "Linux" or platform is None:
+        raise MissingTool(
+            f"images are built on Linux (x86_64, aarch64), not on {machine.system()} {name}",
+            where="this machine",
+            fix="use a Linux machine or a Linux virtual machine",
+        )
+    return platform
+
+
+@contextlib.contextmanager
+def project_folder(files: Mapping[str, bytes], home: Home) -> Iterator[Path]:
+    """The files of a project in a folder of their own, for as long as Nix needs it."""
+    with scratch_folder(home.cache / "projects", "project-") as place:
+        folder = place / "project"
+        write_folder(folder, files)
+        yield folder
+
+
+def realise(project: Project, home: Home, settings: NixSettings, progress: Progress, *, log: Path) -> Realised:
+    """Build the project's image. Raises what `nix.build.build` and `nix.store.add_tree` raise."""
+    supply(project, home, settings, progress)
+    _fetch(project, settings, progress, log)
+    return _build(project, settings, progress, log)
+
+
+def check_locked(lock: Lock, platform: PlatformName) -> None:
+    """Raises `BadLock` if the lock lacks the platform of the image, or of the machine that builds it."""
+    wanted = dict.fromkeys((host_platform(), platform))
+    options = "".join(f" --platform {p}" for p in wanted)
+    for one in wanted:
+        if one not in lock.platforms:
+            raise BadLock(
+                f"{one} is not locked; the machine that builds needs its own platform in the lock too",
+                where="pycomfy.lock",
+                fix=f"pycomfy lock WORKFLOW{options}",
+            )
+
+
+def supply(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:
+    """Put the trees into the store that Nix cannot make: Debian roots (nothing there could unpack a `.deb` yet), git
+    trees, local folders and local wheels. Each is checked by its hash; what is there already costs nothing."""
+    lock = project.lock
+    check_locked(lock, project.platform)
+    for platform in dict.fromkeys((host_platform(), project.platform)):
+        root = lock.platforms[platform].root
+        name = f"debian-root-{platform.removeprefix('linux/')}"
+        add_tree(settings, name, root.tree, partial(_make_root, root, platform, home, progress))
+    sources: dict[str, Source] = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
+    for name, source in sources.items():
+        if isinstance(source, GitSource | PathSource):
+            add_tree(settings, name, source.tree, partial(_make_tree, source, project.base, home))
+    _supply_ingredients(project, home, settings, progress)
+    _supply_wheels(project, home, settings, progress)
+
+
+def _supply_wheels(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:
+    """Wheels that Nix cannot fetch: those of a local folder, and those behind a login, which it does not know."""
+    wheels = project.lock.platforms[project.platform].wheels
+    every = [*wheels, *(tool for w in wheels if w.built is not None for tool in w.built.requires)]
+    for wheel in every:
+        if wheel.is_local:
+            add_file(settings, wheel.filename, wheel.sha256, project.base / wheel.url)
+    files = [File(w.url, w.sha256, w.filename, w.size or None) for w in every if not w.is_local and w.built is None]
+    sources = (project.lock.comfyui.source, *(pack.source for pack in project.lock.packs))
+    files += [File(s.url, s.sha256, s.name, s.size) for s in sources if isinstance(s, WheelTreeSource)]
+    guarded = {
+        FixedOutput(file.name, bytes.fromhex(file.sha256), False).path: file
+        for file in files
+        if is_kept(file.sha256, home.cache) or has_login(file.url)
+    }
+    there = set(valid_paths(settings, list(guarded)))
+    missing = [file for path, file in guarded.items() if path not in there]
+    fetched = fetch_all(missing, cache=home.cache, progress=progress, title="Fetch wheels behind a login")
+    for file, path in zip(missing, fetched, strict=True):
+        try:
+            add_file(settings, file.name, file.sha256, path)
+        except HashMismatch:
+            # The cache may have suffered since; nothing in it is needed.
+            path.unlink()
+            add_file(settings, file.name, file.sha256, fetch_all([file], cache=home.cache)[0])
+
+
+def _supply_ingredients(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:
+    """What wheels are built from that Nix cannot make: the trees of git repositories, Debian with compilers. Those that
+    are in the store need none of it."""
+    for platform in dict.fromkeys((host_platform(), project.platform)):
+        pins = project.lock.platforms[platform]
+        built = {
+            need.path: wheel.built for need, wheel in zip(list_wheels(project.lock, platform), pins.wheels, strict=True)
+        }
+        there = set(valid_paths(settings, [path for path, recipe in built.items() if recipe is not None]))
+        for recipe in (recipe for path, recipe in built.items() if recipe is not None and path not in there):
+            source = recipe.source
+            if isinstance(source, GitSource):
+                place = partial(_make_tree, source, project.base, home)
+                add_tree(settings, source_name(source), source.tree, place)
+            if recipe.compiler and pins.compilers is not None:
+                name = f"debian-compilers-{platform.removeprefix('linux/')}"
+                make = partial(_make_root, pins.compilers, platform, home, progress)
+                add_tree(settings, name, pins.compilers.tree, make)
+
+
+def _make_root(root: Root, platform: PlatformName, home: Home, progress: Progress, out: Path) -> None:
+    make_root(root, platform, out, home, progress)
+
+
+def _make_tree(source: GitSource | PathSource, base: Path, home: Home, out: Path) -> None:
+    place_tree(source, base, out, home)
+
+
+def _fetch(project: Project, settings: NixSettings, progress: Progress, log: Path) -> None:
+    target = Target(project.folder, "sources", project.platform)
+    missing = {derivation_name(path) for path in missing_paths(settings, target)}
+    wheels = [w for w in project.lock.platforms[project.platform].wheels if w.filename in missing]
+    if not missing:
+        return
+    total = sum(w.size for w in wheels)
+    with progress.step("Fetch packages", total=total, unit="bytes") as task:
+        task.note(f"{len(wheels)} wheels")
+        jobs = dataclasses.replace(settings, jobs=_FETCH_JOBS)
+        nix_build(jobs, target, log, lambda e: task.advance(e.amount) if e.kind == "bytes" else None)
+
+
+def _build(project: Project, settings: NixSettings, progress: Progress, log: Path) -> Realised:
+    target = Target(project.folder, "oci", project.platform)
+    missing = [derivation_name(path) for path in missing_paths(settings, target)]
+    layers = [name for name in missing if name.startswith("layer-")]
+    with progress.step("Build layers", total=len(layers) or None) as task:
+        paths = nix_build(settings, target, log, _Shown(task))
+        task.note(f"{len(layers)} built" if layers else "nothing to build")
+    return Realised(Path(paths[0]), frozenset(_layer_name(name) for name in layers))
+
+
+def _layer_name(derivation: str) -> str:
+    """`layer-a-torch` → `torch`; the letter only orders builds."""
+    return derivation.split("-", 2)[2]
+
+
+class _Shown:
+    """Shows which layers are being built, and counts those that are."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.running: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        if not event.name.startswith("layer-"):
+            return
+        name = _layer_name(event.name)
+        if event.kind == "build":
+            self.running.append(name)
+        elif event.kind == "built" and name in self.running:
+            self.running.remove(name)
+            self.task.advance()
+        self.task.note(", ".join(self.running))

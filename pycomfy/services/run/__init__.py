@@ -1,0 +1,1 @@
+"""Run one job in a version's image."""

@@ -1,0 +1,177 @@
+"""The inputs of a run: read, checked against the version's interface, and put into its prompt and input folder."""
+
+import contextlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pycomfy.adapters.containers.job_inputs import copy_input, read_input
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.core.interface.cli_values import STREAM, find_source, read_value
+from pycomfy.core.interface.json_schema import apply_arguments, check_arguments
+from pycomfy.core.interface.model import FILE_TYPES, Interface, Parameter, parse_interface
+from pycomfy.core.versions.reference import Reference
+from pycomfy.core.versions.snapshot import INTERFACE, PROMPT, WORKFLOW
+from pycomfy.core.workflow.untrusted_json import parse_json, shown
+from pycomfy.errors import BadInput, BadWorkflow, Problems, PycomfyError, raise_all
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """`texts` are values by input as on a command line, where `@file` is read; `file` is a JSON object of values, whose
+    paths of files are relative to it. `-` is standard input. `texts` win over `file`."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    file: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.texts) or self.file is not None
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A version's prompt with the arguments in it, their values, and its workflow, which travels in what is made of
+    it."""
+
+    values: Mapping[str, object]
+    prompt: dict[str, Any]
+    workflow: dict[str, Any] | None
+
+
+def fill_prompt(home: Home, reference: Reference, arguments: Arguments, folder: Path) -> Filled:
+    """Copy the files among `arguments` to `folder`, and put the values into the prompt of the version.
+
+    Raises `BadInput` or `NotFound` for all arguments that are wrong, at once.
+    """
+    library = Library(library_path(home))
+    version = library.find(reference)
+    files = library.read_some([version.commit], (PROMPT, INTERFACE, WORKFLOW))[version.commit]
+    if PROMPT not in files or INTERFACE not in files:
+        fix = f"`pycomfy checkout {version.label} --to DIR`, then `pycomfy build DIR`, which proves it"
+        raise BadInput(f"nobody knows the inputs of {version.label}: it was not proven", where=version.label, fix=fix)
+    interface = parse_interface(files[INTERFACE].decode(errors="replace"), where=f"{INTERFACE} of {version.label}")
+    prompt = _parse_prompt(files[PROMPT], interface, f"{PROMPT} of {version.label}")
+    values = _Reader(interface, folder).read(arguments)
+    return Filled(values, apply_arguments(prompt, interface, values), _parse_workflow(files.get(WORKFLOW)))
+
+
+class _Reader:
+    """Reads arguments one by one, and keeps the problems to tell them together."""
+
+    def __init__(self, interface: Interface, folder: Path) -> None:
+        self._interface = interface
+        self._known = {p.name: p for p in interface.parameters}
+        self._folder = folder
+        self._values: dict[str, object] = {}
+        self._problems: list[PycomfyError] = []
+        self._streamed = ""
+
+    def read(self, arguments: Arguments) -> dict[str, object]:
+        """The values by input; of files, their names in the input folder."""
+        if arguments.file is not None:
+            with self._collected():
+                self._read_file(arguments.file, skip=arguments.texts)
+        for name, text in arguments.texts.items():
+            with self._collected():
+                self._values[name] = self._from_text(name, text)
+        with self._collected():
+            check_arguments(self._interface, self._values)
+        raise_all(self._problems)
+        return self._values
+
+    @contextlib.contextmanager
+    def _collected(self) -> Iterator[None]:
+        try:
+            yield
+        except Problems as e:
+            self._problems += e.problems
+        except BadInput as e:
+            self._problems.append(e)
+
+    def _read_file(self, file: str, skip: Collection[str]) -> None:
+        where = "--inputs"
+        raw = _parse_object(read_input(self._once(file, where), where), "standard input" if file == STREAM else file)
+        folder = Path() if file == STREAM else Path(file).parent
+        for name, value in raw.items():
+            if name in skip:
+                continue
+            parameter = self._known.get(name)
+            if parameter is not None and parameter.type in FILE_TYPES and isinstance(value, str):
+                with self._collected():
+                    self._values[name] = self._copy(parameter, str(folder / value))
+            else:
+                self._values[name] = value
+
+    def _from_text(self, name: str, text: str) -> object:
+        parameter = self._known.get(name)
+        if parameter is None:
+            return text
+        where = f"inputs.{name}"
+        source = find_source(parameter, text)
+        if source is None:
+            return read_value(parameter, text[1:] if text.startswith("@@") else text)
+        if parameter.type in FILE_TYPES:
+            return self._copy(parameter, source)
+        data = read_input(self._once(source, where), where)
+        try:
+            read = data.decode("utf-8-sig")
+        except UnicodeDecodeError as e:
+            raise BadInput(f"{source} is no text in UTF-8", where=where, fix="save it as UTF-8") from e
+        # Editors end a text with a newline; a number, a choice or a truth value has none.
+        return read_value(parameter, read if parameter.type == "text" else read.strip())
+
+    def _copy(self, parameter: Parameter, source: str) -> str:
+        where = f"inputs.{parameter.name}"
+        # ComfyUI lists 3D files of one folder alone.
+        folder = "3d" if parameter.type == "3d" else "."
+        name = copy_input(self._once(source, where), self._folder / folder, where)
+        return Path(folder, name).as_posix()
+
+    def _once(self, source: str, where: str) -> str:
+        """`source`, unless it is standard input for the second time."""
+        if source == STREAM:
+            if self._streamed:
+                what = f"standard input is given to {self._streamed} already"
+                raise BadInput(what, where=where, fix="give one of them as a file")
+            self._streamed = where
+        return source
+
+
+def _parse_object(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = parse_json(data, where=where)
+    except BadWorkflow as e:
+        raise BadInput(e.what, where=where, fix=_FIX) from e
+    if not isinstance(value, dict):
+        raise BadInput("it is no JSON object", where=where, fix=_FIX)
+    return value
+
+
+_FIX = 'write a JSON object, such as {"seed": 7}'
+
+
+def _parse_prompt(data: bytes, interface: Interface, where: str) -> dict[str, Any]:
+    """The prompt, if it has inputs wherever the interface says that it has: another library's may be anything."""
+    try:
+        prompt = parse_json(data, where=where)
+    except BadWorkflow as e:
+        raise BadInput(e.what, where=where, fix="build the workflow again") from e
+    nodes = prompt if isinstance(prompt, dict) else {}
+    for node in {target.node for parameter in interface.parameters for target in parameter.targets}:
+        if node in nodes and not (isinstance(nodes[node], dict) and isinstance(nodes[node].get("inputs"), dict)):
+            raise BadInput(f"its node {shown(node)} has no inputs", where=where, fix="build the workflow again")
+    if not nodes:
+        raise BadInput("it is no prompt", where=where, fix="build the workflow again")
+    return nodes
+
+
+def _parse_workflow(data: bytes | None) -> dict[str, Any] | None:
+    """What the image itself would send along."""
+    try:
+        value = json.loads(data or b"null")
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

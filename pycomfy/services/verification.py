@@ -1,0 +1,87 @@
+"""The proof that an image has what its workflow needs: its own ComfyUI is started and asked."""
+
+import tempfile
+from pathlib import Path
+
+from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.load import LayoutImage, find_loaded, forget, load, read_layout
+from pycomfy.adapters.containers.node_definitions import ask_image, read_cached, write_cached
+from pycomfy.adapters.io.paths import Home
+from pycomfy.core.lockfile.fingerprint import environment_hash
+from pycomfy.core.lockfile.schema import Lock, PlatformName
+from pycomfy.core.prompt.convert import Prompt, convert
+from pycomfy.core.prompt.node_definitions import Definitions
+from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.versions.verification import NodeDefinitions, Proof, judge
+from pycomfy.core.workflow.model import Workflow
+from pycomfy.errors import HashMismatch, raise_all
+from pycomfy.progress import Progress, Task
+
+
+def cached_definitions(lock: Lock, platform: PlatformName, home: Home) -> NodeDefinitions | None:
+    """What an image of the same ComfyUI, packs and packages answered before."""
+    return read_cached(home.cache, environment_hash(lock, platform))
+
+
+def ask_definitions(
+    lock: Lock, platform: PlatformName, oci: Path, home: Home, progress: Progress, engine: str | None
+) -> NodeDefinitions:
+    """Start the image and ask it; the answer is kept for every image with the same environment."""
+    chosen, layout = find_engine(engine), read_layout(oci)
+    with progress.step(f"Load the image into {chosen.kind}") as task:
+        task.note(f"{layout.size / 1e9:.2f} GB")
+        image = load(chosen, layout, lock.name)
+    return ask(chosen, image, environment_hash(lock, platform), home, progress)
+
+
+def ask(engine: Engine, image: str, environment: str, home: Home, progress: Progress) -> NodeDefinitions:
+    """Start the loaded image without a GPU, and ask it; the answer is kept under the hash of its environment. Raises
+    `DidNotStart`."""
+    with progress.step("Start ComfyUI in the image") as task:
+        with tempfile.TemporaryDirectory(prefix="pycomfy-") as folder:
+            definitions = ask_image(engine, image, Path(folder))
+        task.note(f"{len(definitions.types)} node types")
+    write_cached(home.cache, environment, definitions)
+    return definitions
+
+
+def load_instead(lock: Lock, asked: Path, made: Path, engine: str | None) -> None:
+    """Let the finished image take the place of the one that was asked, which had no prompt yet: its name in the engine
+    is then the right one's, and nothing nameless is left."""
+    chosen, before, after = find_engine(engine), read_layout(asked), read_layout(made)
+    load(chosen, after, lock.name)
+    if before.config_digest != after.config_digest:
+        forget(chosen, before)
+
+
+def load_recorded(engine: Engine, image: LayoutImage, name: str, task: Task) -> str:
+    """The id of an image that was recorded; its layout is not even looked at when the engine has it. Raises
+    `HashMismatch` for a layout that is another by now."""
+    found = find_loaded(engine, image)
+    if found is not None:
+        task.note("it is there already")
+        return found
+    there = read_layout(image.layout)
+    if there.manifest_digest != image.manifest_digest:
+        raise HashMismatch(
+            f"the image is {there.manifest_digest}, but {image.manifest_digest} was recorded",
+            where=str(image.layout),
+            fix="run `pycomfy build` again",
+        )
+    task.note(f"{there.size / 1e9:.2f} GB")
+    return load(engine, there, name)
+
+
+def prove(lock: Lock, workflow: Workflow, answer: NodeDefinitions) -> Proof:
+    """Whether the image that gave the answer has what the workflow needs."""
+    return judge(lock, find_needs(workflow, Definitions(answer.types)).nodes, answer)
+
+
+def make_prompt(proof: Proof, workflow: Workflow, answer: NodeDefinitions, progress: Progress) -> Prompt:
+    """The workflow's prompt on the ComfyUI that gave the answer. Raises why the proof did not pass; what does not stand
+    in the way is only remarked on."""
+    raise_all(proof.problems(workflow.where))
+    prompt = convert(workflow, answer.types)
+    for doubt in proof.doubts():
+        progress.say(f"warning: {doubt}")
+    return prompt

@@ -1,0 +1,1 @@
+"""List, compare, name and share versions."""

@@ -1,0 +1,286 @@
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkProcess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pycomfy.adapters.archive.binary_cache import Archive
+from pycomfy.adapters.archive.integrity import check_archive
+from pycomfy.adapters.nix.nar_reader import Hasher, read_digest
+from pycomfy.adapters.nix.nar_writer import write_nar
+from pycomfy.core.nix.store_path import FixedOutput
+from pycomfy.errors import HashMismatch, NoSpace, NotFound
+from tests.adapters.nix.test_nar_writer import Tree, build, trees
+
+quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112  where bringing files to the disk costs nothing
+
+
+def nothing(amount: int) -> None: ...
+
+
+def output_of(place: Path) -> FixedOutput:
+    hasher = Hasher()
+    write_nar(place, hasher.update)
+    digest = hasher.digest()
+    if place.is_file() and not place.is_symlink() and digest.file_sha256 is not None:
+        return FixedOutput("thing", digest.file_sha256, False)
+    return FixedOutput("thing", digest.sha256, True)
+
+
+def put(archive: Archive, folder: Path, name: str, data: bytes) -> FixedOutput:
+    place = folder / name
+    place.write_bytes(data)
+    output = output_of(place)
+    archive.add(output, place, nothing)
+    return output
+
+
+@given(trees)
+@quick
+def test_what_goes_in_comes_out(tree: Tree) -> None:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        place, back = Path(folder, "in"), Path(folder, "out")
+        build(place, tree)
+        archive, output = Archive(Path(folder, "archive")), output_of(place)
+        assert archive.add(output, place, nothing) and not archive.add(output, place, nothing)
+        archive.take(output, back)
+        assert output_of(back).path == output.path
+        assert check_archive(archive, nothing) == []
+
+
+@given(trees, st.data())
+@quick
+def test_any_flipped_byte_is_named_by_verify_and_refused(tree: Tree, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        place = Path(folder, "in")
+        build(place, tree)
+        archive, output = Archive(Path(folder, "archive")), output_of(place)
+        archive.add(output, place, nothing)
+        files = sorted(p for p in archive.folder.rglob("*") if p.is_file() and p.name != ".lock")
+        victim = data.draw(st.sampled_from(files))
+        raw = bytearray(victim.read_bytes())
+        raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+        victim.chmod(0o644)
+        victim.write_bytes(raw)
+        assert str(victim.relative_to(archive.folder)) in {d.file for d in check_archive(archive, nothing)}
+        with pytest.raises(HashMismatch):
+            archive.check_info() if victim.name == "nix-cache-info" else archive.take(output, Path(folder, "out"))
+        assert not Path(folder, "out").exists()
+
+
+def test_every_byte_of_every_file_counts() -> None:
+    """Of a file, of one that is empty, and of a tree."""
+    chance = random.Random(7)
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        archive = Archive(Path(folder, "archive"))
+        for name, data in (("a", b"content"), ("b", b"")):
+            put(archive, Path(folder), name, data)
+        tree = Path(folder, "tree")
+        (tree / "inner").mkdir(parents=True)
+        (tree / "inner" / "run").write_bytes(b"#!/bin/sh")
+        (tree / "inner" / "run").chmod(0o755)
+        (tree / "link").symlink_to("inner/run")
+        archive.add(output_of(tree), tree, nothing)
+        files = [p for p in archive.folder.rglob("*") if p.is_file() and p.name != ".lock"]
+        assert len(files) == 3 + 3 + 1
+        for victim in files:
+            victim.chmod(0o644)
+            good = victim.read_bytes()
+            for at in range(len(good)):
+                victim.write_bytes(good[:at] + bytes([good[at] ^ 1 << chance.randrange(8)]) + good[at + 1 :])
+                assert [d.file for d in check_archive(archive, nothing)] == [str(victim.relative_to(archive.folder))]
+            victim.write_bytes(good)
+        assert check_archive(archive, nothing) == []
+
+
+@pytest.mark.parametrize("executable", [False, True])
+def test_a_file_is_told_from_the_same_with_another_mode(tmp_path: Path, executable: bool) -> None:
+    place = tmp_path / "file"
+    place.write_bytes(b"x" * 13)
+    place.chmod(0o755 if executable else 0o644)
+    hasher = Hasher()
+    write_nar(place, hasher.update)
+    assert (hasher.digest().file_sha256 is None) == executable
+
+
+def test_what_is_not_what_was_promised_is_not_put_in(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    (tmp_path / "other").write_bytes(b"other")
+    with pytest.raises(HashMismatch, match="not what the lock says"):
+        archive.add(FixedOutput("thing", bytes(32), False), tmp_path / "other", nothing)
+    assert archive.narinfos() == archive.nars() == archive.leftovers() == []
+
+
+def test_a_lost_or_shortened_nar_is_absent_and_added_again(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    output = put(archive, tmp_path, "a", b"a" * 1000)
+    (nar,) = archive.nars()
+    for size in (0, 10, None):
+        nar.unlink()
+        if size is not None:
+            nar.write_bytes(b"x" * size)
+        assert archive.find(output) is None
+        with pytest.raises(NotFound):
+            archive.take(output, tmp_path / "out")
+        assert [d.path for d in check_archive(archive, nothing)] == [output.path]
+        assert archive.add(output, tmp_path / "a", nothing)
+        assert check_archive(archive, nothing) == []
+
+
+def test_cleaning_up_keeps_what_is_needed_and_prepared(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    keep, drop = put(archive, tmp_path, "a", b"a"), put(archive, tmp_path, "b", b"b")
+    (archive.folder / ".part-crash").mkdir()
+    (archive.folder / "nar" / ".part-crash").write_bytes(b"x")
+    assert archive.remove_others([keep], dry=True).paths == 1
+    assert archive.find(drop) is not None and len(archive.leftovers()) == 2
+    with archive.workplace() as place:
+        (place / "x").write_bytes(b"x")
+        with archive.lock():
+            assert archive.remove_others([keep]).paths == 1
+        assert (place / "x").is_file()
+    assert archive.find(keep) is not None and archive.find(drop) is None
+    assert archive.leftovers() == [] and len(archive.nars()) == 1
+
+
+def _text(data: bytes) -> bytes:
+    return len(data).to_bytes(8, "little") + data + bytes(-len(data) % 8)
+
+
+def _nar(*words: bytes) -> bytes:
+    return b"".join(map(_text, (b"nix-archive-1", *words)))
+
+
+FILE = (b"(", b"type", b"regular", b"contents", b"x", b")")
+
+
+def _folder(*names: bytes) -> tuple[bytes, ...]:
+    entries = (w for name in names for w in (b"entry", b"(", b"name", name, b"node", *FILE, b")"))
+    return (b"(", b"type", b"directory", *entries, b")")
+
+
+@pytest.mark.parametrize(
+    "nar",
+    [
+        b"",
+        b"\xff" * 64,
+        _nar(*_folder(b"..")),
+        _nar(*_folder(b"a/b")),
+        _nar(*_folder(b"")),
+        _nar(*_folder(b"b", b"a")),
+        _nar(*_folder(b"a", b"a")),
+        _nar(b"(", b"type", b"device", b")"),
+        _nar(b"(", b"type", b"symlink", b"target", b"", b")"),
+        _nar(*(b"(", b"type", b"directory", b"entry", b"(", b"name", b"a", b"node") * 1000),
+        _nar(*FILE) + b"more",
+        _nar(*_folder(b"a"))[:-20],
+        # a link, and then something "below" it
+        _nar(b"(", b"type", b"directory", b"entry", b"(", b"name", b"a", b"node", b"(", b"type", b"symlink", b"target",
+             b"/tmp", b")", b")", b"entry", b"(", b"name", b"a", b"node", *_folder(b"x"), b")", b")"),
+    ],
+)  # fmt: skip
+def test_hostile_nars_are_refused(tmp_path: Path, nar: bytes) -> None:
+    """Even if someone made a store path and an entry for them."""
+    archive = Archive(tmp_path / "archive")
+    (tmp_path / "evil").write_bytes(nar)
+    digest = read_digest(tmp_path / "evil", nothing)
+    output = FixedOutput("evil", digest.sha256, True)
+    with archive.lock():
+        archive.adopt(output, tmp_path / "evil", digest)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(HashMismatch):
+        archive.take(output, tmp_path / "out" / "x")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+# — several at once, and sudden ends —
+
+
+def _fill(folder: Path) -> None:
+    archive = Archive(folder / "archive")
+    for place in sorted((folder / "store").iterdir()):
+        archive.add(output_of(place), place, nothing)
+
+
+def _collect(folder: Path) -> None:
+    archive = Archive(folder / "archive")
+    with archive.lock():
+        archive.remove_others([output_of(place) for place in (folder / "store").iterdir()])
+
+
+@pytest.fixture
+def stocked(tmp_path: Path) -> Path:
+    (tmp_path / "store").mkdir()
+    for i in range(30):
+        (tmp_path / "store" / f"{i:02}").write_bytes(random.Random(i).randbytes(200_000))
+    return tmp_path
+
+
+def _start(work: Callable[[Path], None], folder: Path) -> ForkProcess:
+    process = multiprocessing.get_context("fork").Process(target=work, args=(folder,))
+    process.start()
+    return process
+
+
+def test_ten_processes_fill_one_archive(stocked: Path) -> None:
+    processes = [_start(_fill, stocked) for _ in range(10)] + [_start(_collect, stocked) for _ in range(3)]
+    for process in processes:
+        process.join()
+    assert [p.exitcode for p in processes] == [0] * 13
+    archive = Archive(stocked / "archive")
+    assert check_archive(archive, nothing) == [] and len(archive.narinfos()) == len(archive.nars()) == 30
+
+
+def test_it_is_readable_after_any_sudden_end_and_the_next_run_finishes(stocked: Path) -> None:
+    archive = Archive(stocked / "archive")
+    chance = random.Random(5)
+    seen = 0
+    for _ in range(20):
+        process = _start(_fill, stocked)
+        time.sleep(chance.uniform(0, 0.04))
+        if process.pid is not None:
+            os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        assert all(d.file == "nix-cache-info" for d in check_archive(archive, nothing))
+        assert len(archive.narinfos()) >= seen
+        seen = len(archive.narinfos())
+    _fill(stocked)
+    _collect(stocked)
+    assert check_archive(archive, nothing) == [] and archive.leftovers() == []
+    assert len(archive.narinfos()) == 30
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Iterator[Path]:
+    """A disk of a megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_and_leaves_the_archive_readable(tiny: Path, tmp_path: Path) -> None:
+    archive = Archive(tiny / "archive")
+    first = put(archive, tmp_path, "a", b"a" * 700_000)
+    with pytest.raises(NoSpace, match="no space left"):
+        put(archive, tmp_path, "b", b"b" * 700_000)
+    assert check_archive(archive, nothing) == [] and archive.leftovers() == []
+    with archive.lock():
+        archive.remove_others([])
+    assert archive.find(first) is None
+    assert archive.add(output_of(tmp_path / "b"), tmp_path / "b", nothing)

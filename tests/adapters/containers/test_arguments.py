@@ -1,0 +1,116 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pycomfy.adapters.containers.arguments import ContainerSpec, User, plan_gpus, plan_limits, plan_run, plan_user
+from pycomfy.adapters.containers.engine import Engine
+from pycomfy.errors import BadInput, MissingTool
+
+PODMAN = Engine("podman", (5, 0))
+DOCKER = Engine("docker", (28, 0))
+SPEC = ContainerSpec("abc", ("job",), Path("/jobs/1"))
+
+
+def plan(engine: Engine, spec: ContainerSpec = SPEC) -> list[str]:
+    return plan_run(engine, spec, "pycomfy-1", User(1000, 1000))
+
+
+@pytest.mark.parametrize("engine", [PODMAN, DOCKER])
+def test_a_container_may_do_as_little_as_possible(engine: Engine) -> None:
+    command = plan(engine)
+    assert command[:2] == [engine.kind, "run"]
+    assert command[-2:] == ["abc", "job"]
+    for flag in (
+        "--rm",
+        "--interactive",
+        "--read-only",
+        "--cap-drop=all",
+        "--security-opt=no-new-privileges",
+        "--network=none",
+        "--pull=never",
+        "--volume=/jobs/1:/data:rw",
+    ):
+        assert flag in command
+    assert not any("models" in part for part in command)
+
+
+def test_models_are_mounted_read_only() -> None:
+    assert "--volume=/m:/models:ro" in plan(PODMAN, replace(SPEC, models=Path("/m")))
+
+
+def test_a_model_from_elsewhere_is_mounted_over_its_place() -> None:
+    spec = replace(SPEC, models=Path("/m"), model_files={"vae/a b": Path("/disk/x y")})
+    command = plan(PODMAN, spec)
+    assert command.index("--volume=/m:/models:ro") < command.index("--volume=/disk/x y:/models/vae/a b:ro")
+    for wrong in ({"vae/a:b": Path("/x")}, {"vae/a": Path("/x:y")}):
+        with pytest.raises(BadInput):
+            plan(PODMAN, replace(SPEC, models=Path("/m"), model_files=wrong))
+
+
+def test_labels_are_kept_only_where_something_of_the_user_is_mounted() -> None:
+    strict = replace(PODMAN, selinux=True)
+    assert "--volume=/jobs/1:/data:rw,Z" in plan(strict)
+    assert "--security-opt=label=disable" not in plan(strict)
+    assert "--security-opt=label=disable" in plan(strict, replace(SPEC, models=Path("/m")))
+
+
+@pytest.mark.parametrize("path", ["/a:b", "/a:/etc:rw", "/new\nline"])
+def test_a_path_that_would_be_read_otherwise_is_refused(path: str) -> None:
+    with pytest.raises(BadInput):
+        plan(PODMAN, replace(SPEC, models=Path(path)))
+
+
+@pytest.mark.parametrize("network", ["", "--privileged", "container:x", "ns:/proc/1/ns/net", "a b"])
+def test_a_network_is_a_plain_name(network: str) -> None:
+    with pytest.raises(BadInput):
+        plan(PODMAN, replace(SPEC, network=network))
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_no_text_becomes_an_option_of_its_own(gpus: str, network: str) -> None:
+    plain = len(plan(DOCKER))
+    try:
+        command = plan(DOCKER, replace(SPEC, gpus=gpus or None, network=network))
+    except BadInput:
+        return
+    assert len(command) == plain + bool(gpus)
+
+
+def test_gpus_go_through_cdi_or_the_nvidia_runtime() -> None:
+    assert plan_gpus(replace(PODMAN, nvidia_cdi=True), "all") == ["--device=nvidia.com/gpu=all"]
+    assert plan_gpus(replace(PODMAN, nvidia_cdi=True), "0,1") == [
+        "--device=nvidia.com/gpu=0",
+        "--device=nvidia.com/gpu=1",
+    ]
+    assert plan_gpus(replace(DOCKER, nvidia_runtime=True), "all") == ["--gpus=all"]
+    assert plan_gpus(replace(DOCKER, nvidia_runtime=True, nvidia_cdi=True), "0,1") == ['--gpus="device=0,1"']
+    assert plan_gpus(replace(DOCKER, nvidia_cdi=True), "0") == ["--device=nvidia.com/gpu=0"]
+    with pytest.raises(MissingTool, match="no description of the GPUs") as caught:
+        plan_gpus(PODMAN, "all")
+    assert "nvidia-ctk cdi generate" in caught.value.fix
+
+
+def test_the_image_user_can_write_to_the_mounted_folder_whoever_runs_it() -> None:
+    assert plan_user(PODMAN, 0, 0) == plan_user(DOCKER, 0, 0) == User(1000, 1000, owns=True)
+    assert plan_user(DOCKER, 501, 20) == User(501, 20)
+    rootless = replace(PODMAN, rootless=True)
+    assert plan_user(rootless, 501, 20).arguments == ["--userns=keep-id:uid=1000,gid=1000", "--user=1000:1000"]
+    assert plan_user(replace(rootless, version=(4, 2)), 501, 20).arguments == ["--userns=keep-id", "--user=501:20"]
+    assert plan_user(replace(DOCKER, rootless=True), 501, 20) == User(0, 0)
+
+
+def test_the_temporary_folder_belongs_to_the_containers_user() -> None:
+    assert any(part.startswith("--tmpfs=/tmp:") and part.endswith(",U") for part in plan(PODMAN))
+    assert any(part.startswith("--tmpfs=/tmp:") and part.endswith(",uid=1000,gid=1000") for part in plan(DOCKER))
+
+
+def test_limits_are_never_above_what_this_process_may_have() -> None:
+    import resource
+
+    files = int(plan_limits(PODMAN)[0].rsplit(":", 1)[1])
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert hard == resource.RLIM_INFINITY or files <= hard
+    assert plan_limits(DOCKER) == []

@@ -1,0 +1,90 @@
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pycomfy.adapters.containers.job_protocol import Error, JobReport, JobRequest, Output, explain, parse_event
+from pycomfy.errors import RunFailed
+
+
+def test_the_request_is_one_line() -> None:
+    line = JobRequest({"1": {"inputs": {"text": "two\nlines"}}}, None, 3).line()
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert json.loads(line)["timeout"] == 3
+
+
+def test_an_event_of_a_later_image_is_ignored_and_more_keys_too() -> None:
+    assert parse_event(b'{"event": "dreaming"}') is None
+    assert parse_event(b'{"event": "ready", "seconds": 1, "new": 2}') is not None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"hello",
+        b"[]",
+        b"3",
+        b'{"event": 3}',
+        b'{"event": "ready"}',
+        b"[" * 100_000,
+        b'{"event": "output", "node": "1", "kind": "k", "file": "f", "type": "t", "media_type": "m", "path": "../x"}',
+        b'{"event": "output", "node": "1", "kind": "k", "file": "f", "type": "t", "media_type": "m", "path": "/x"}',
+    ],
+)
+def test_what_is_no_event_is_a_failed_run(line: bytes) -> None:
+    with pytest.raises(RunFailed, match="no event"):
+        parse_event(line)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reader(line: bytes) -> None:
+    with contextlib.suppress(RunFailed):
+        parse_event(line)
+
+
+def test_a_report_sorts_the_events() -> None:
+    report = JobReport()
+    for text in (
+        '{"event": "starting", "device": "cpu"}',
+        '{"event": "output", "node": null, "kind": "k", "file": "f", "type": "t", "media_type": "m", "path": "a/f"}',
+        '{"event": "value", "node": "1", "kind": "n", "value": [1]}',
+        '{"event": "error", "type": "t", "message": "m"}',
+        '{"event": "done", "outputs": 1, "seconds": 2.5}',
+    ):
+        event = parse_event(text.encode())
+        assert event is not None
+        report.add(event)
+    assert (report.device, report.seconds) == ("cpu", 2.5)
+    assert [o.path for o in report.outputs] == ["a/f"]
+    assert [v.value for v in report.values] == [[1]]
+    assert len(report.errors) == 1
+    assert isinstance(report.outputs[0], Output)
+
+
+def test_an_error_names_the_node_and_what_to_do() -> None:
+    error = Error(
+        event="error",
+        type="value_not_in_list",
+        message="Value not in list",
+        details="ckpt_name: 'x' not in []",
+        node="4",
+        title="Load",
+        class_type="CheckpointLoaderSimple",
+    )
+    told = explain(error, "/logs/1")
+    assert told.what == "Value not in list: ckpt_name: 'x' not in []"
+    assert told.where == 'node 4 "Load" (CheckpointLoaderSimple)'
+    assert "--models" in told.fix
+
+
+def test_an_exception_keeps_its_type_and_the_end_of_its_traceback() -> None:
+    trace = "".join(f"line {n}\n" for n in range(50))
+    told = explain(Error(event="error", type="ValueError", message="no", node="4", traceback=trace), "/logs/1")
+    assert told.what == "ValueError: no"
+    assert told.where.endswith("line 49")
+    assert "line 0\n" not in told.where
+    assert "/logs/1" in told.fix

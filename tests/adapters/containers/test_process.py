@@ -1,0 +1,136 @@
+"""What a real container may do, and that it is gone afterwards, whatever happens."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pycomfy.adapters.containers.arguments import ContainerSpec
+from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.containers.process import Exit, run_container
+from pycomfy.adapters.io import process
+from pycomfy.errors import RunFailed
+
+WAIT = "while read ignored; do :; done; "
+
+
+def containers(runner: "Runner") -> set[str]:
+    """Those of this test's image; others may be running beside."""
+    filters = ("--filter", "name=pycomfy-", "--filter", f"ancestor={runner.spec.image}")
+    listed = process.run(runner.engine.command("ps", "--all", "--quiet", *filters)).stdout
+    return set(listed.decode().split())
+
+
+class Runner:
+    def __init__(self, engine: Engine, image: str, data: Path) -> None:
+        self.engine, self.spec = engine, ContainerSpec(image, ("exit 0",), data)
+        self.lines: list[bytes] = []
+
+    def run(self, script: str, stdin: bytes = b"", limit: float | None = 60) -> Exit:
+        return run_container(self.engine, replace(self.spec, command=(script,)), stdin, self.lines.append, limit)
+
+
+@pytest.fixture
+def runner(engine: Engine, shell: str, tmp_path: Path) -> Runner:
+    return Runner(engine, shell, tmp_path)
+
+
+def test_lines_status_and_errors_come_back(runner: Runner) -> None:
+    ended = runner.run("read a; read b; echo $b; printf $a; echo worse >&2; exit 3", b"one\ntwo\n")
+    assert (ended, runner.lines) == (Exit(3, "worse"), [b"two", b"one"])
+
+
+def test_a_large_request_and_a_large_answer_do_not_block_one_another(runner: Runner) -> None:
+    line = b"x" * 300_000 + b"\n"
+    assert runner.run("read a; echo $a; read b; echo $b", line * 2).status == 0
+    assert runner.lines == [line.rstrip()] * 2
+
+
+def test_a_container_can_write_to_data_and_tmp_and_nowhere_else(runner: Runner) -> None:
+    script = "for f in /data/a /tmp/a /a /bin/a; do (echo x > $f) 2>/dev/null && echo $f; done; exit 0"
+    runner.run(script)
+    assert runner.lines == [b"/data/a", b"/tmp/a"]
+    assert (runner.spec.data / "a").read_text() == "x\n"
+
+
+def test_a_container_has_no_root_no_capabilities_and_no_network(runner: Runner) -> None:
+    runner.run(
+        'while read a b; do echo "$a $b"; done < /proc/self/status; while read a; do echo "$a"; done < /proc/net/dev'
+    )
+    status = dict(line.decode().split(" ", 1) for line in runner.lines if b": " in line)
+    assert status["Uid:"].split()[0] != "0"
+    assert {int(status[f"Cap{kind}:"], 16) for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {0}
+    assert status["NoNewPrivs:"] == "1"
+    devices = [line for line in runner.lines if line.split(b":")[0] in (b"lo", b"eth0")]
+    assert [d.split(b":")[0] for d in devices] == [b"lo"]
+
+
+def test_models_can_be_read_but_not_written(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> None:
+    models = tmp_path_factory.mktemp("models")
+    (models / "m").write_text("weights\n")
+    models.chmod(0o777)
+    runner.spec = replace(runner.spec, models=models)
+    runner.run("read w < /models/m; echo $w; (echo x > /models/m) 2>/dev/null || echo refused; exit 0")
+    assert runner.lines == [b"weights", b"refused"]
+
+
+def test_a_container_that_takes_too_long_is_ended(runner: Runner) -> None:
+    with pytest.raises(RunFailed, match="did not end within 4 s"):
+        runner.run(f"{WAIT} echo left > /data/left", limit=4)
+    assert (runner.spec.data / "left").exists(), "it had the time to leave by itself"
+    assert containers(runner) == set()
+
+
+def test_an_error_in_the_listener_ends_the_container(runner: Runner) -> None:
+    def fail(line: bytes) -> None:
+        raise LookupError(line)
+
+    with pytest.raises(LookupError):
+        run_container(runner.engine, replace(runner.spec, command=(f"echo x; {WAIT}",)), b"", fail)
+    assert containers(runner) == set()
+
+
+def test_a_container_that_ignores_everything_is_removed(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pycomfy.adapters.containers.process.GRACE", 0.5)
+    with pytest.raises(RunFailed, match="within"):
+        runner.run("trap '' TERM; while :; do read x; done", limit=1)
+    assert containers(runner) == set()
+
+
+def test_an_image_that_is_not_there_is_a_failure_of_the_engine(runner: Runner) -> None:
+    runner.spec = replace(runner.spec, image="f" * 64)
+    with pytest.raises(RunFailed, match="could not start the container"):
+        runner.run("exit 0")
+
+
+@pytest.mark.parametrize(("number", "status"), [("TERM", 143), ("HUP", 129), ("INT", 130), ("KILL", -9)])
+def test_a_signal_to_us_leaves_no_container_behind(runner: Runner, number: str, status: int) -> None:
+    command = f"echo up; {WAIT} echo left > /data/left"
+    script = f"""
+import signal, sys
+from pathlib import Path
+from pycomfy.adapters.containers.arguments import ContainerSpec
+from pycomfy.adapters.containers.engine import find_engine
+from pycomfy.adapters.containers.process import run_container
+signal.signal(signal.SIGINT, signal.default_int_handler)
+spec = ContainerSpec({runner.spec.image!r}, ({command!r},), Path({str(runner.spec.data)!r}))
+try:
+    run_container(find_engine({runner.engine.kind!r}), spec, b"", lambda line: print(line, flush=True))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    us = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": "."})
+    assert us.stdout and us.stdout.readline() == b"b'up'\n"
+    us.send_signal(getattr(signal, f"SIG{number}"))
+    assert us.wait(30) == status
+    us.stdout.close()
+    deadline = time.monotonic() + 10
+    while containers(runner) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert containers(runner) == set()
+    assert (runner.spec.data / "left").exists()

@@ -1,0 +1,311 @@
+import hashlib
+import json
+import multiprocessing
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycomfy.adapters.database.database import Store
+from pycomfy.adapters.database.records import Build, IndexedImage, Run, VersionEntry
+from pycomfy.core.lockfile.schema import (
+    ComfyUI,
+    DebianPackage,
+    GitSource,
+    Lock,
+    Pack,
+    PathSource,
+    Platform,
+    PlatformName,
+    Root,
+    Wheel,
+    WheelTreeSource,
+    WorkflowPin,
+)
+from pycomfy.core.versions.built_image import BuiltImage
+from pycomfy.errors import BadInput, NotFound
+
+TREE = "sha256-" + "A" * 43 + "="
+
+
+def lock(name: str = "hello", as_of: str = "2025-12-05T00:00:00Z") -> Lock:
+    wheel = Wheel(name="torch", version="2", filename="torch-2.whl", url="https://x.test/t", sha256="b" * 64, size=9)
+    deb = DebianPackage(name="tini", version="1", archive=0, path="pool/tini.deb", sha256="c" * 64, size=8)
+    root = Root(suite="bookworm", archives=("https://x.test/debian/",), packages=(deb,), tree=TREE)
+    comfyui = WheelTreeSource(url="https://x.test/c", sha256="a" * 64, name="c.whl", size=7, folder="c")
+    git = GitSource(url="https://x.test/p.git", commit="d" * 40, tree=TREE)
+    return Lock(
+        name=name,
+        as_of=as_of,
+        workflow=WorkflowPin(sha256="e" * 64),
+        comfyui=ComfyUI(version="0.3.75", source=comfyui),
+        packs=(
+            Pack(name="painter", source=git, types=("Paint", "Draw")),
+            Pack(name="own", source=PathSource(path="own", tree=TREE)),
+        ),
+        platforms={"linux/amd64": Platform(root=root, wheels=(wheel,)), "linux/arm64": Platform(root=root, wheels=())},
+    )
+
+
+def tree(text: str) -> str:
+    return hashlib.sha1(text.encode()).hexdigest()
+
+
+def entry(number: int = 1, name: str = "hello", project: str | None = None, **other: Any) -> VersionEntry:
+    """A version; `project` names its tree, `other` sets more fields."""
+    commit = tree(f"commit {name} {number} {project}")
+    fields: dict[str, Any] = {"parent": None, "message": f"no. {number}", "author": "A <a@x>", "lock": lock(name)}
+    fields["lock_sha256"] = tree(f"lock of {project or number}")
+    fields["created_at"] = f"2026-01-{number:02}T00:00:00Z" if number < 32 else "2026-02-01T00:00:00Z"
+    return VersionEntry(name, number, commit, tree=tree(project or f"{name} {number}"), **{**fields, **other})
+
+
+def built(digit: str = "1", platform: PlatformName = "linux/amd64", **other: Any) -> BuiltImage:
+    digest = f"sha256:{digit * 64}"
+    fields: dict[str, Any] = {"built_at": "2026-02-01T10:00:00Z", "seconds": 4.5, "layers_built": 3}
+    return BuiltImage(
+        platform=platform,
+        manifest_digest=digest,
+        config_digest=digest,
+        diff_ids=(digest,),
+        size=8_000_000_000,
+        **{**fields, "layers_reused": 20, **other},
+    )
+
+
+def build(version: int = 1, name: str = "hello", layout: str = "/nix/store/x", **image: Any) -> Build:
+    return Build(name, version, built(**image), Path(layout), Path("/logs/1"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    with Store(tmp_path / "data" / "pycomfy.db") as made:
+        yield made
+
+
+def rows(store: Store, sql: str) -> list[dict[str, Any]]:
+    with sqlite3.connect(store.path) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(sql)]
+
+
+def test_versions_are_listed_newest_first_with_what_changed(store: Store) -> None:
+    first = entry(1)
+    store.index([], [first, entry(1, "b"), entry(2, parent=first.commit, changes=("node 3: a", "b"))])
+    store.record_build(build(2))
+    assert [(v.name, v.version) for v in store.versions()] == [("hello", 2), ("b", 1), ("hello", 1)]
+    assert store.names() == ["b", "hello"]
+    newest = store.versions("hello")[0]
+    assert (newest.parent, newest.changes, newest.message) == (first.commit, ("node 3: a", "b"), "no. 2")
+    assert (newest.comfyui_version, newest.size, newest.created_by) == ("0.3.75", 8_000_000_000, "A <a@x>")
+    assert newest.manifest_digest == "sha256:" + "1" * 64
+    assert store.versions("hello")[1].manifest_digest is None
+
+
+def test_a_build_for_another_platform_does_not_change_a_versions_digest(store: Store) -> None:
+    store.index([], [entry(1)])
+    store.record_build(build(1))
+    store.record_build(build(1, digit="2", platform="linux/arm64"))
+    assert store.versions()[0].manifest_digest == "sha256:" + "1" * 64
+    store.record_build(build(1, digit="3"))
+    assert store.versions()[0].manifest_digest == "sha256:" + "3" * 64
+
+
+def test_the_image_found_is_the_one_built_last(store: Store) -> None:
+    store.index([], [entry(1), entry(2)])
+    assert store.find_image("hello") is None
+    store.record_build(build(1))
+    store.record_build(build(1, digit="2"))
+    store.record_build(build(1, layout="/nix/store/y", built_at="2026-02-02T10:00:00Z"))
+    found = store.find_image("hello")
+    assert found is not None
+    assert (found.manifest_digest[-1], found.layout, found.version) == ("1", Path("/nix/store/y"), 1)
+    assert store.find_image("hello", 2) is None
+    assert store.find_image("hello", 1, "linux/arm64") is None
+    store.record_build(build(2, platform="linux/arm64"))
+    assert store.find_image("hello") == store.find_image("hello", 2, "linux/arm64")
+    assert store.find_image("hello", platform="linux/amd64") == found
+
+
+def test_versions_with_the_same_tree_have_the_same_images(store: Store) -> None:
+    store.index([], [entry(1), entry(2), entry(3, project="hello 1"), entry(1, "other", "hello 1")])
+    store.record_build(build(1, proven=True))
+    for name, number in (("hello", 3), ("other", 1)):
+        found = store.find_image(name, number)
+        assert found is not None and (found.name, found.version) == (name, number)
+    assert store.find_image("hello", 2) is None
+    digests = {(v.name, v.version): v.manifest_digest is not None for v in store.versions()}
+    assert digests == {("hello", 1): True, ("hello", 2): False, ("hello", 3): True, ("other", 1): True}
+    assert rows(store, "SELECT count(*) AS n FROM custom_nodes WHERE verified_compatible") == [{"n": 6}]
+
+
+def test_a_branch_that_moved_takes_its_images_along(store: Store) -> None:
+    """Renaming a workflow is: its versions are gone, and others with the same trees are there."""
+    store.index([], [entry(1), entry(2)])
+    store.record_build(build(1))
+    image = store.find_image("hello")
+    assert image is not None
+    store.record_run(image, Run("podman", None, 1.0))
+    store.index([("hello", 1), ("hello", 2)], [entry(1, "new", "hello 1"), entry(2, "new", "hello 2")])
+    assert store.names() == ["new"]
+    assert [(r.name, r.version) for r in store.runs()] == [("new", 1)]
+    assert rows(
+        store,
+        "SELECT w.name FROM builds b JOIN workflow_versions v ON v.id = b.version_id"
+        " JOIN workflows w ON w.id = v.workflow_id",
+    ) == [{"name": "new"}]
+
+
+def test_a_number_gets_another_commit(store: Store) -> None:
+    store.index([], [entry(1), entry(2, project="mine")])
+    store.record_build(build(2))
+    store.index([("hello", 2)], [entry(2, project="theirs"), entry(3, project="mine")])
+    found = store.find_image("hello")
+    assert found is not None and found.version == 3
+    assert store.commits()["hello"] == {
+        1: entry(1).commit,
+        2: entry(2, project="theirs").commit,
+        3: entry(3, project="mine").commit,
+    }
+
+
+def test_the_last_version_with_a_tree_takes_its_images_away(store: Store) -> None:
+    store.index([], [entry(1), entry(1, "other")])
+    store.record_build(build(1))
+    store.index([("hello", 1)], [])
+    for table in ("container_images", "builds"):
+        assert rows(store, f"SELECT count(*) AS n FROM {table}") == [{"n": 0}]
+    assert store.names() == ["other"]
+
+
+def test_what_the_library_tells_of_an_image_is_recorded_once(store: Store) -> None:
+    image = IndexedImage(entry(1).tree, built(proven=True, requirements={"painter": ("pillow>=10",)}), "/there")
+    store.index([], [entry(1)], [image])
+    store.index([], [], [image])
+    store.record_build(build(1, "hello", "/here"))
+    assert rows(store, "SELECT log FROM builds") == [{"log": "/logs/1"}]
+    assert rows(store, "SELECT layout, build_logs FROM container_images") == [
+        {"layout": "/here", "build_logs": "/logs/1"}
+    ]
+    assert store.image_keys() == {(entry(1).tree, "linux/amd64", "sha256:" + "1" * 64)}
+
+
+def test_a_version_has_its_node_packs_its_api_and_every_source(store: Store) -> None:
+    image = IndexedImage(entry(1).tree, built(proven=True, requirements={"painter": ("pillow>=10",)}), "/there")
+    store.index([], [entry(1, inputs_schema='{"type": "object"}')], [image])
+    own, painter = rows(store, "SELECT * FROM custom_nodes ORDER BY name")
+    assert (painter["repository_url"], painter["commit_hash"]) == ("https://x.test/p.git", "d" * 40)
+    assert json.loads(painter["node_mappings"]) == ["Draw", "Paint"]
+    assert json.loads(painter["python_dependencies"]) == ["pillow>=10"]
+    assert painter["verified_compatible"] == 1
+    assert (own["commit_hash"], own["source_hash"]) == (None, TREE)
+    (api,) = rows(store, "SELECT method, path, schema FROM api_endpoints")
+    assert (api["method"], api["path"], json.loads(api["schema"])["type"]) == ("POST", "/v1/jobs", "object")
+    listed = rows(store, "SELECT role, name, url, platform FROM sources JOIN version_sources ON id = source_id")
+    assert sorted((r["role"], r["platform"]) for r in listed) == [
+        ("comfyui", "any"),
+        ("debian", "linux/amd64"),
+        ("debian", "linux/arm64"),
+        ("pack", "any"),
+        ("pack", "any"),
+        ("wheel", "linux/amd64"),
+    ]
+    assert {r["url"] for r in listed if r["role"] == "debian"} == {"https://x.test/debian/pool/tini.deb"}
+
+
+def test_versions_share_their_sources(store: Store) -> None:
+    store.index([], [entry(number) for number in range(1, 6)])
+    assert rows(store, "SELECT count(*) AS n FROM sources") == [{"n": 5}]
+    assert rows(store, "SELECT count(*) AS n FROM version_sources") == [{"n": 30}]
+    store.index([("hello", n) for n in range(1, 6)], [])
+    assert rows(store, "SELECT count(*) AS n FROM sources") == [{"n": 0}]
+
+
+def test_runs_are_kept_with_their_outputs_or_their_error(store: Store) -> None:
+    store.index([], [entry(1)])
+    store.record_build(build())
+    found = store.find_image("hello")
+    assert found is not None
+    good = Run("podman", "all", 1.5, ({"path": "a.png", "size": 3},), inputs={"title": "grün", "seed": 1 << 63})
+    bad = Run("docker", None, 0.5, error="no memory")
+    for one in (good, bad):
+        store.record_run(found, one)
+    assert [(r.name, r.version, r.run) for r in store.runs("hello")] == [("hello", 1, bad), ("hello", 1, good)]
+    assert store.runs("other") == []
+
+
+def test_a_failed_write_leaves_nothing_behind(store: Store) -> None:
+    def entries() -> Iterator[VersionEntry]:
+        yield entry(1)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        store.index([], entries())
+    with pytest.raises(sqlite3.IntegrityError):
+        store.index([], [entry(1), entry(1)])
+    assert store.versions() == []
+    assert store.names() == []
+
+
+def test_a_build_of_a_version_that_is_not_indexed_is_refused(store: Store) -> None:
+    with pytest.raises(NotFound, match="hello@1"):
+        store.record_build(build())
+
+
+def test_a_second_opening_keeps_what_is_there(store: Store) -> None:
+    store.index([], [entry(1)])
+    with Store(store.path) as again:
+        assert len(again.versions()) == 1
+
+
+def test_every_migration_is_recorded_once_and_the_database_is_durable(store: Store) -> None:
+    Store(store.path).close()
+    names = [r["name"] for r in rows(store, "SELECT name FROM _sqlite_migrations ORDER BY id")]
+    assert len(names) == len(set(names)) >= 3
+    assert rows(store, "PRAGMA journal_mode") == [{"journal_mode": "wal"}]
+    assert rows(store, "PRAGMA foreign_key_check") == []
+    assert rows(store, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+
+
+def test_a_record_of_a_newer_pycomfy_is_left_alone(store: Store) -> None:
+    with sqlite3.connect(store.path) as connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('pycomfy', 'm999_later', 'now')"
+        )
+    with pytest.raises(BadInput, match="newer pycomfy"):
+        Store(store.path)
+
+
+def test_a_file_that_is_no_record_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_bytes(b"this is no database, whatever its name says" * 100)
+    with pytest.raises(BadInput, match="damaged") as caught:
+        Store(tmp_path / "x.db")
+    assert caught.value.where == str(tmp_path / "x.db")
+
+
+def _record_many(path: Path, worker: int, count: int) -> None:
+    for number in range(1, count + 1):
+        with Store(path) as store:
+            name = f"w{worker}"
+            store.index([], [entry(number, name)])
+            store.record_build(build(number, name))
+            found = store.find_image(name)
+            assert found is not None
+            store.record_run(found, Run("podman", None, 1.0))
+
+
+def test_ten_processes_record_at_once_and_lose_nothing(tmp_path: Path) -> None:
+    path, workers, count = tmp_path / "new" / "pycomfy.db", 10, 8
+    spawn = multiprocessing.get_context("fork")
+    processes = [spawn.Process(target=_record_many, args=(path, worker, count)) for worker in range(workers)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [p.exitcode for p in processes] == [0] * workers
+    with Store(path) as store:
+        assert len(store.names()) == workers
+        assert [v.version for v in store.versions("w3")] == list(range(count, 0, -1))
+        assert len(store.runs()) == workers * count

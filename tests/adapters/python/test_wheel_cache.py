@@ -1,0 +1,47 @@
+"""What was built is found again by what it was made of; damage in the cache is no wheel."""
+
+from pathlib import Path
+
+from pycomfy.adapters.python.wheel_cache import BuiltWheels, Hints
+from pycomfy.core.lockfile.schema import Built, Root, UrlSource
+from pycomfy.core.python.build_recipe import Recipe, Unbuilt
+
+SOURCE = UrlSource(url="https://h/x-1.tar.gz", sha256="a" * 64, name="x-1.tar.gz")
+ROOT = Root(suite="bookworm", archives=(), packages=(), tree="sha256-" + "A" * 43 + "=")
+RECIPE = Recipe("x", "1", "linux/amd64", "3.11", Built(source=SOURCE), ROOT)
+UNBUILT = Unbuilt("x", "1", SOURCE, ("setuptools",))
+
+
+def test_a_wheel_is_found_by_its_recipe(tmp_path: Path) -> None:
+    known = BuiltWheels(tmp_path / "cache")
+    assert known.find(RECIPE) is None
+    (tmp_path / "x-1.0-py3-none-any.whl").write_bytes(b"wheel")
+    made = known.keep(RECIPE, tmp_path / "x-1.0-py3-none-any.whl", halved=True)
+    assert (made.wheel.name, made.wheel.version, made.wheel.size, made.wheel.url) == ("x", "1.0", 5, SOURCE.url)
+    assert known.find(RECIPE) == made and made.wheel.built == RECIPE.built
+    other = Recipe("x", "1", "linux/arm64", "3.11", Built(source=SOURCE), ROOT)
+    assert known.find(other) is None
+
+
+def test_damage_is_as_if_nothing_was_built(tmp_path: Path) -> None:
+    known = BuiltWheels(tmp_path / "cache")
+    (tmp_path / "x-1.0-py3-none-any.whl").write_bytes(b"wheel")
+    made = known.keep(RECIPE, tmp_path / "x-1.0-py3-none-any.whl")
+    (memo,) = (tmp_path / "cache" / "wheels").iterdir()
+    text = memo.read_text()
+    for damaged in ("", "[]", "{}", text.replace("x-1.0", "../x"), text.replace(": 5", ': "five"'), text[:-9]):
+        memo.write_text(damaged)
+        assert known.find(RECIPE) is None, damaged
+    memo.write_text(text)
+    made.file.chmod(0o644)
+    made.file.write_bytes(b"less")
+    assert known.find(RECIPE) is None
+
+
+def test_hints_are_of_a_source_and_a_python(tmp_path: Path) -> None:
+    known, hints = BuiltWheels(tmp_path), Hints(("numpy",), compiler=True)
+    known.write_hints(UNBUILT, "3.11", hints)
+    assert known.read_hints(UNBUILT, "3.11") == hints and known.read_hints(UNBUILT, "3.13") == Hints()
+    (place,) = (tmp_path / "wheels").iterdir()
+    place.write_text('{"requires": 3}')
+    assert known.read_hints(UNBUILT, "3.11") == Hints()

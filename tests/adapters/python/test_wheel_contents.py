@@ -1,0 +1,115 @@
+"""What wheels have, asked of a server that sends parts of files, and of one that does not."""
+
+import http.server
+import io
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.python.wheel_contents import read_modules
+from pycomfy.core.lockfile.schema import Wheel
+from tests.support.debian_archive import sha256
+
+
+@dataclass
+class Server:
+    url: str = ""
+    ranges: bool = True
+    files: dict[str, bytes] = field(default_factory=dict)
+    sent: int = 0
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            data = made.files.get(self.path.lstrip("/"))
+            wanted = self.headers.get("Range", "").removeprefix("bytes=")
+            self.send_response(404 if data is None else 206 if wanted and made.ranges else 200)
+            data = data or b""
+            if made.ranges and wanted.startswith("-"):
+                data = data[-int(wanted[1:]) :]
+            elif made.ranges and wanted:
+                data = data[int(wanted.partition("-")[0]) :]
+            made.sent += len(data)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, args=(0.05,), daemon=True).start()
+        made.url = f"http://127.0.0.1:{running.server_address[1]}"
+        yield made
+        running.shutdown()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "data", tmp_path / "cache")
+
+
+def wheel(server: Server, name: str, *files: str, filler: int = 0) -> Wheel:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("filler.bin", b"x" * filler)
+        for path in files:
+            archive.writestr(path, "")
+    data = made.getvalue()
+    filename = f"{name}-1.0-py3-none-any.whl"
+    server.files[filename] = data
+    return Wheel(
+        name=name, version="1.0", filename=filename, url=f"{server.url}/{filename}", sha256=sha256(data), size=len(data)
+    )
+
+
+def test_only_the_list_of_files_is_fetched_and_only_once(server: Server, home: Home) -> None:
+    wheels = [
+        wheel(server, "big", "big/__init__.py", "big/inner/deep.py", "big/_c.cpython-311-x86_64-linux-gnu.so",
+              "big-1.0.data/purelib/beside.py", "big-1.0.dist-info/METADATA", filler=3_000_000),
+        wheel(server, "many", *(f"many/m{i:05}.py" for i in range(3000))),
+    ]  # fmt: skip
+    modules, unread = read_modules(wheels, home)
+    assert {"big", "big.inner", "big._c", "beside", "many", "many.m02999"} <= modules
+    assert not unread and not {"filler", "big-1"} & modules
+    assert server.sent < 1_000_000
+    sent = server.sent
+    assert read_modules(wheels, home) == (modules, ()) and server.sent == sent
+
+
+def test_a_small_wheel_of_a_server_without_ranges_is_fetched_whole_and_a_large_one_is_not(
+    server: Server, home: Home
+) -> None:
+    server.ranges = False
+    wheels = [wheel(server, "small", "small.py"), wheel(server, "large", "large.py", filler=6_000_000)]
+    assert read_modules(wheels, home) == (frozenset({"small"}), ("large",))
+
+
+def test_what_is_gone_or_no_wheel_is_told_and_harms_nothing(server: Server, home: Home) -> None:
+    wheels = [wheel(server, name, f"{name}.py") for name in ("gone", "broken", "good")]
+    del server.files[wheels[0].filename]
+    server.files[wheels[1].filename] = b"PK\5\6" + b"\xff" * 40
+    assert read_modules(wheels, home) == (frozenset({"good"}), ("gone", "broken"))
+
+
+def test_a_wheel_that_is_on_this_machine_is_not_fetched(server: Server, home: Home) -> None:
+    made = wheel(server, "here", "here.py")
+    place = home.cache / "sha256" / made.sha256[:2] / made.sha256
+    place.parent.mkdir(parents=True)
+    place.write_bytes(server.files.pop(made.filename))
+    assert read_modules([made], home) == (frozenset({"here"}), ())
+
+
+def test_a_wheel_of_a_folder_is_named_by_its_path(server: Server, home: Home, tmp_path: Path) -> None:
+    made = wheel(server, "mine", "mine.py")
+    (tmp_path / made.filename).write_bytes(server.files.pop(made.filename))
+    local = made.model_copy(update={"url": str(tmp_path / made.filename)})
+    assert read_modules([local], home) == (frozenset({"mine"}), ())

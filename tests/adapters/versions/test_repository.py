@@ -1,0 +1,304 @@
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pycomfy.adapters.versions.commits import object_id
+from pycomfy.adapters.versions.repository import Library
+from pycomfy.errors import BadInput, NotFound
+from tests.support.service_projects import built
+
+FILES = {"pycomfy.lock": b"{}\n", "nix/default.nix": b"{ }\n", "nix.txt": b"sorts before nix/", "workflow.json": b"1"}
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(tmp_path / "data" / "library.git")
+
+
+def git(library: Library, *arguments: str) -> str:
+    someone = ("-c", "user.name=Someone", "-c", "user.email=someone@example.org")  # a fresh machine has nobody
+    command = ["git", "-C", str(library.path), *someone, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def commit(library: Library, text: str, name: str = "hello") -> Any:
+    return library.commit(name, {**FILES, "workflow.json": text.encode()}, message=text)
+
+
+def test_versions_are_commits_that_git_finds_in_order(library: Library) -> None:
+    for text in ("one", "two", "three"):
+        assert commit(library, text).new
+    assert [(v.number, v.message) for v in library.versions("hello")] == [(3, "three"), (2, "two"), (1, "one")]
+    assert git(library, "fsck", "--strict", "--full") == ""
+    newest = library.find("hello")
+    assert newest.commit == git(library, "rev-parse", "refs/heads/hello").strip()
+    assert newest.parents == (library.find("hello@2").commit,)
+    assert library.read_files(newest.commit) == {**FILES, "workflow.json": b"three"}
+    modes = {line.split()[0] for line in git(library, "ls-tree", "-r", "hello").splitlines()}
+    assert modes == {"100644"}
+
+
+def test_the_same_files_make_no_new_version(library: Library) -> None:
+    first = commit(library, "one")
+    again = commit(library, "one")
+    assert (again.new, again.version) == (False, first.version)
+    besides = library.commit("hello", {**FILES, "workflow.json": b"one", "a": b"x"}, message="", besides=("a",))
+    assert not besides.new
+    assert commit(library, "two").new and commit(library, "one").version.number == 3
+
+
+def test_a_version_is_found_by_number_tag_and_commit(library: Library) -> None:
+    commit(library, "one")
+    first = library.find("hello")
+    commit(library, "two")
+    library.tag("stable", first)
+    for reference in ("hello@1", "hello@stable", f"hello@{first.commit}", f"hello@{first.commit[:9]}"):
+        assert library.find(reference) == first
+    assert library.tags() == {"hello@stable": first.commit}
+    for reference in ("hello@3", "hello@none", f"hello@{'0' * 40}", "other"):
+        with pytest.raises(NotFound):
+            library.find(reference)
+
+
+def test_a_commit_of_another_workflow_is_none_of_this_one(library: Library) -> None:
+    commit(library, "one")
+    other = commit(library, "two", "other").version
+    with pytest.raises(NotFound):
+        library.find(f"hello@{other.commit}")
+
+
+def test_a_tag_is_moved_only_by_force(library: Library) -> None:
+    first, second = commit(library, "one").version, commit(library, "two").version
+    library.tag("stable", first)
+    library.tag("stable", first)
+    with pytest.raises(BadInput, match="another version"):
+        library.tag("stable", second)
+    library.tag("stable", second, force=True)
+    assert library.find("hello@stable") == second
+    assert library.untag("hello", "stable") == second.commit
+    with pytest.raises(NotFound):
+        library.untag("hello", "stable")
+
+
+def test_a_branch_shares_its_history_and_goes_its_own_way(library: Library) -> None:
+    first = commit(library, "one").version
+    commit(library, "two")
+    library.branch("fast", first)
+    made = commit(library, "three", "fast").version
+    assert (made.number, made.parents) == (2, (first.commit,))
+    assert library.find("fast@1").commit == first.commit
+    assert len(library.versions("hello")) == 2
+    with pytest.raises(BadInput, match="already"):
+        library.branch("fast", first)
+
+
+def test_a_renamed_workflow_keeps_versions_and_tags(library: Library) -> None:
+    first = commit(library, "one").version
+    library.tag("stable", first)
+    commit(library, "x", "other")
+    library.rename("hello", "greeting")
+    assert library.names() == ["greeting", "other"]
+    assert library.find("greeting@stable").commit == first.commit
+    with pytest.raises(BadInput, match="already"):
+        library.rename("greeting", "other")
+
+
+def test_versions_that_no_other_workflow_has_are_removed_only_by_force(library: Library) -> None:
+    first = commit(library, "one").version
+    library.branch("copy", first)
+    library.add_image(first.tree, built("root"))
+    library.remove("copy")
+    second = commit(library, "two").version
+    library.add_image(second.tree, built("root", "two"))
+    with pytest.raises(BadInput, match="2 versions"):
+        library.remove("hello")
+    library.branch("kept", first)
+    with pytest.raises(BadInput, match="1 version "):
+        library.remove("hello")
+    assert library.remove("hello", force=True) == second.commit
+    assert library.names() == ["kept"]
+    assert library.images(first.tree) and not library.images(second.tree)
+
+
+def test_an_image_belongs_to_a_tree(library: Library) -> None:
+    first = commit(library, "one").version
+    image, proven = built("root", "workflow"), built("root", "workflow", proven=True)
+    assert library.add_image(first.tree, image) == image
+    assert library.add_image(first.tree, proven) == proven
+    assert library.add_image(first.tree, image) == proven
+    other = built("root", "other")
+    assert library.add_image(first.tree, other) == other
+    assert library.images(first.tree) == {"linux/amd64": other}
+    commit(library, "two")
+    assert library.images(commit(library, "one").version.tree) == {"linux/amd64": other}
+
+
+def test_a_clone_has_the_first_workflow_checked_out(library: Library, tmp_path: Path) -> None:
+    commit(library, "one")
+    commit(library, "two", "other")
+    clone = tmp_path / "clone"
+    done = subprocess.run(["git", "clone", "--quiet", str(library.path), str(clone)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (clone / "workflow.json").read_text() == "one"
+    library.rename("hello", "greeting")
+    assert git(library, "rev-parse", "HEAD").strip() == library.find("greeting").commit
+
+
+def test_an_empty_library_has_nothing_and_is_not_made_by_asking(library: Library) -> None:
+    assert (library.names(), library.versions("hello"), library.tags(), library.images("0" * 40)) == ([], [], {}, {})
+    with pytest.raises(NotFound):
+        library.find("hello")
+    assert not library.path.exists()
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "a/../b", ".git/config", "a//b", "a\\b", "a/.GIT/x", ""])
+def test_a_path_that_climbs_or_hides_is_refused(library: Library, path: str) -> None:
+    with pytest.raises(BadInput):
+        library.commit("hello", {path: b""}, message="")
+    assert library.names() == []
+
+
+def test_what_is_no_plain_file_is_refused(library: Library) -> None:
+    commit(library, "one")
+    blob = git(library, "rev-parse", "hello:workflow.json").strip()
+    tree = subprocess.run(
+        ["git", "-C", str(library.path), "mktree"],
+        input=f"120000 blob {blob}\tlink\n",
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    made = git(library, "commit-tree", tree, "-m", "x").strip()
+    with pytest.raises(BadInput, match="is no file"):
+        library.read_files(made)
+
+
+def test_messages_and_authors_cannot_break_a_commit(library: Library) -> None:
+    made = library.commit("hello", FILES, message="a\0b\n\nc\udcff ä", author="Eve <e@x>\nparent 0 <>").version
+    assert made.message == "ab\n\nc? ä"
+    assert made.author == "Eve <e@xparent 0>"
+    assert git(library, "fsck", "--strict") == ""
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(
+        st.from_regex(r"\A[a-z0-9._-]{1,4}(/[a-z0-9._-]{1,4}){0,2}\Z").filter(
+            lambda p: not {".", "..", ".git"} & set(p.split("/"))
+        ),
+        st.binary(max_size=30),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_what_is_committed_is_read_back(tmp_path: Path, files: dict[str, bytes]) -> None:
+    library = Library(tmp_path / "library.git")
+    if any(other.startswith(f"{path}/") for path in files for other in files):
+        with pytest.raises(BadInput):
+            library.commit("hello", files, message="")
+        return
+    version = library.commit("hello", files, message="").version
+    assert library.read_files(version.commit) == files
+    path, data = next(iter(files.items()))
+    assert git(library, "rev-parse", f"hello:{path}").strip() == object_id(b"blob", data)
+
+
+def test_settings_of_whoever_calls_do_not_reach_the_library(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a hook of another repository."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "other")], check=True)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other/.git"))
+    monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(tmp_path / "other/.git/objects"))
+    monkeypatch.setenv("GIT_INDEX_FILE", "/nowhere/index")
+    assert commit(library, "one").version.number == 1
+    assert library.read_files(library.find("hello").commit)
+
+
+def _commit_many(path: Path, worker: int, count: int) -> None:
+    for number in range(count):
+        text = f"{worker}-{number}"
+        version = commit(Library(path), text).version
+        Library(path).add_image(version.tree, built("root", text))
+
+
+def test_ten_processes_commit_at_once_and_lose_no_version(library: Library) -> None:
+    workers, count = 10, 3
+    spawn = multiprocessing.get_context("fork")
+    processes = [spawn.Process(target=_commit_many, args=(library.path, worker, count)) for worker in range(workers)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [p.exitcode for p in processes] == [0] * workers
+    versions = library.versions("hello")
+    assert sorted(v.message for v in versions) == sorted(f"{w}-{n}" for w in range(workers) for n in range(count))
+    assert len(library.image_keys()) == workers * count
+    assert git(library, "fsck", "--strict") == ""
+
+
+def test_killed_at_any_point_it_has_every_version_it_told_of(library: Library, tmp_path: Path) -> None:
+    """`told` is what the killed process said was committed."""
+    script = tmp_path / "many.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\nfrom tests.adapters.versions.test_repository import commit\n"
+        "from pycomfy.adapters.versions.repository import Library\nfor n in range(1000):\n"
+        "    print(commit(Library(Path(sys.argv[1])), f'{sys.argv[2]} {n}').version.commit, flush=True)\n"
+    )
+    told: list[str] = []
+    chance = random.Random(5)
+    for turn in range(5):
+        process = subprocess.Popen(
+            [sys.executable, str(script), str(library.path), str(turn)],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        )
+        assert process.stdout is not None
+        told.append(process.stdout.readline().strip())
+        time.sleep(chance.uniform(0, 0.3))
+        os.killpg(process.pid, signal.SIGKILL)
+        told += [line.strip() for line in process.stdout if len(line) == 41]
+        process.wait()
+        process.stdout.close()
+    commit(library, "after")
+    commits = {v.commit for v in library.versions("hello")}
+    assert set(told) <= commits
+    assert "missing" not in git(library, "fsck", "--strict")
+
+
+def test_a_lock_that_a_killed_git_left_is_removed(library: Library) -> None:
+    commit(library, "one")
+    lock = library.path / "refs/heads/hello.lock"
+    lock.touch()
+    os.utime(lock, (1, 1))
+    assert commit(library, "two").version.number == 2
+
+
+def test_someone_elses_push_meanwhile_is_noticed(library: Library) -> None:
+    first, second = commit(library, "one").version, commit(library, "two").version
+    with pytest.raises(BadInput, match="changed meanwhile"):
+        library.bare.update_refs(("refs/heads/hello", first.commit, first.commit))
+    assert library.find("hello") == second
+
+
+def test_many_versions_are_packed(library: Library) -> None:
+    folder = library.path / "objects" / "17"
+    commit(library, "one")
+    folder.mkdir(exist_ok=True)
+    for number in range(3):
+        (folder / f"{number:038x}").write_bytes(b"")  # garbage, which git leaves alone
+    library.bare.ask("config", "gc.pruneExpire", "now")
+    commit(library, "two")
+    assert [v.message for v in library.versions("hello")] == ["two", "one"]

@@ -1,0 +1,68 @@
+"""What is wrong with a graph, told before it is sent."""
+
+from typing import Any
+
+import pytest
+
+from pycomfy.core.interface.validate import find_circle, find_problems
+from pycomfy.core.prompt.convert import Prompt
+from tests.core.prompt.test_convert import plain
+from tests.support.graphs import OBJECT_INFO, prompt_of
+
+
+def node(type_: str, **inputs: Any) -> Any:
+    return {"class_type": type_, "inputs": inputs}
+
+
+GOOD: Prompt = {"1": node("Photo", photo="x.png"), "9": node("Save", images=["1", 0], prefix="a")}
+
+
+def test_a_good_graph_has_no_problems() -> None:
+    assert find_problems(GOOD, OBJECT_INFO) == ()
+    assert find_problems(prompt_of(plain()), OBJECT_INFO) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"2": node("Nope")}, "no node type"),
+        ({"9": node("Save", images=["7", 0], prefix="")}, "not there"),
+        ({"9": node("Save", images=["1", 5], prefix="")}, "has 2"),
+        ({"9": node("Save", images=["1", 1], prefix="")}, "takes IMAGE, but is linked to MASK"),
+        ({"9": node("Save", prefix="")}, "not connected"),
+        ({"2": node("Blank", width=1.5, height="x")}, "no number"),
+        ({"2": node("Load", file="c.exe")}, "not among the choices"),
+        ({"2": node("Blur", image=["3", 0], radius=1), "3": node("Blur", image=["2", 0], radius=1)}, "circle"),
+    ],
+)
+def test_each_problem_is_told_with_node_and_fix(change: Any, what: str) -> None:
+    problems = find_problems({**GOOD, **change}, OBJECT_INFO)
+    assert len(problems) == 1
+    assert what in problems[0].what
+    assert "node" in problems[0].where
+    assert problems[0].fix
+
+
+def test_values_out_of_range() -> None:
+    prompt = prompt_of(plain())
+    prompt["3"]["inputs"]["steps"] = 1000
+    (problem,) = find_problems(prompt, OBJECT_INFO)
+    assert problem.what == "1000 is more than 100"
+
+
+def test_no_output_node() -> None:
+    (problem,) = find_problems({"1": GOOD["1"]}, OBJECT_INFO)
+    assert "no output node" in problem.what
+
+
+def test_missing_models_and_input_files_are_no_problems_of_the_graph() -> None:
+    prompt: Prompt = {**GOOD, "1": node("Photo", photo="other.png"), "2": node("Load", file="c.safetensors")}
+    assert find_problems(prompt, OBJECT_INFO) == ()
+
+
+def test_long_chains_and_circles_are_found_without_recursion() -> None:
+    count = 5000
+    prompt: Prompt = {str(i): node("Blur", image=[str(i + 1), 0], radius=1) for i in range(count)}
+    assert find_circle(prompt) == []
+    prompt[str(count)] = node("Blur", image=["0", 0], radius=1)
+    assert len(find_circle(prompt)) == count + 1

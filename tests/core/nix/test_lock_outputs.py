@@ -1,0 +1,95 @@
+from pycomfy.core.lockfile.schema import (
+    Built,
+    ComfyUI,
+    GitSource,
+    Lock,
+    Pack,
+    PathSource,
+    Platform,
+    Root,
+    UrlSource,
+    Wheel,
+    WorkflowPin,
+)
+from pycomfy.core.nix.lock_outputs import indispensable, list_needs, list_wheels, need_of_source
+
+TREE = "sha256-" + "A" * 43 + "="
+HASH = "ab" * 32
+
+
+def wheel(name: str) -> Wheel:
+    file = f"{name}-1.0-py3-none-any.whl"
+    return Wheel(name=name, version="1.0", filename=file, url=f"https://example.org/{file}", sha256=HASH, size=3)
+
+
+def lock() -> Lock:
+    root = Root(suite="bookworm", archives=(), packages=(), tree=TREE)
+    git = GitSource(url="https://example.org/x", commit="0" * 40, tree=TREE)
+    return Lock(
+        name="x",
+        as_of="2025-01-01T00:00:00Z",
+        workflow=WorkflowPin(sha256=HASH),
+        comfyui=ComfyUI(version="1", source=git),
+        packs=(
+            Pack(name="local", source=PathSource(path="packs/local", tree=TREE)),
+            Pack(name="file", source=UrlSource(url="https://example.org/n.py", sha256=HASH, name="n.py")),
+        ),
+        platforms={
+            "linux/amd64": Platform(root=root, wheels=(wheel("a"), wheel("b"))),
+            "linux/arm64": Platform(root=root, wheels=(wheel("a"), wheel("c"))),
+        },
+    )
+
+
+def test_everything_is_needed_once() -> None:
+    names = [need.output.name for need in list_needs(lock())]
+    assert sorted(names) == sorted(
+        ["ComfyUI", "local", "n.py", "debian-root-amd64", "debian-root-arm64"]
+        + [f"{n}-1.0-py3-none-any.whl" for n in "abc"]
+    )
+
+
+def test_another_platform_is_left_out() -> None:
+    names = {need.output.name for need in list_needs(lock(), ["linux/amd64"])}
+    assert "debian-root-arm64" not in names and "c-1.0-py3-none-any.whl" not in names
+
+
+def test_trees_are_addressed_by_their_nar_and_files_by_their_bytes() -> None:
+    assert need_of_source(lock()).output.recursive and need_of_source(lock(), "local").output.recursive
+    assert not need_of_source(lock(), "file").output.recursive
+    assert {w.output.recursive for w in list_wheels(lock(), "linux/arm64")} == {False}
+
+
+def with_built(*, tools: tuple[str, ...] = ("tool",)) -> Lock:
+    """A lock whose wheel `a` was built from a source with these tools."""
+    source = UrlSource(url="https://example.org/a.tar.gz", sha256="1" * 64, name="a.tar.gz")
+    made = [w.model_copy(update={"sha256": f"{n + 2}" * 64}) for n, w in enumerate(map(wheel, tools))]
+    built = Built(source=source, requires=tuple(made))
+    plain = lock()
+    pins = plain.platforms["linux/amd64"]
+    changed = pins.model_copy(update={"wheels": (wheel("a").model_copy(update={"built": built}), wheel("b"))})
+    return plain.model_copy(update={"platforms": {"linux/amd64": changed}})
+
+
+def lost(lock: Lock, *titles: str) -> list[str]:
+    needs = list_needs(lock)
+    missing = [need for need in needs if any(need.title.startswith(title) for title in titles)]
+    assert len(missing) == len(titles)
+    return [need.title for need in indispensable(missing, needs)]
+
+
+def test_either_a_built_wheel_or_all_that_it_is_made_of_is_needed() -> None:
+    made = with_built(tools=("tool", "other"))
+    assert lost(made, "a 1.0") == [] and lost(made, "the source of a", "tool", "other") == []
+    assert lost(made, "a 1.0", "tool") == ["a 1.0", "tool 1.0, which builds a 1.0"]
+    assert lost(made, "b 1.0") == ["b 1.0"] and lost(made, "ComfyUI", "tool") == ["ComfyUI"]
+
+
+def test_what_the_image_has_too_is_needed_whatever_it_builds() -> None:
+    pins = with_built().platforms["linux/amd64"]
+    assert pins.wheels[0].built is not None
+    (tool,) = pins.wheels[0].built.requires
+    both = pins.model_copy(update={"wheels": (*pins.wheels, tool)})
+    made = with_built().model_copy(update={"platforms": {"linux/amd64": both}})
+    assert [need.title for need in list_needs(made) if need.ingredient] == ["the source of a 1.0"]
+    assert lost(made, "tool") == ["tool 1.0"]

@@ -1,0 +1,164 @@
+import contextlib
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.core.python.wheel_selection import Target, choose_wheels, rank_tags
+from pycomfy.errors import NoWheel, Problems
+
+HASH = "0" * 64
+
+
+def wheel(name: str, /, **more: Any) -> dict[str, Any]:
+    return {"url": f"https://index.example/{name}", "size": 5, "hashes": {"sha256": HASH}, **more}
+
+
+def package(*names: str, **more: Any) -> dict[str, Any]:
+    name, version = (names or ("x-1.0-",))[0].split("-")[:2]
+    return {"name": name, "version": version, "wheels": [wheel(n) for n in names], **more}
+
+
+def chosen(*packages: dict[str, Any], platform: PlatformName = "linux/amd64", python: str = "3.11") -> list[str]:
+    return [w.filename for w in choose_wheels({"packages": list(packages)}, platform, python)]
+
+
+def test_the_most_specific_tag_wins() -> None:
+    names = [
+        "x-1.0-py3-none-any.whl",
+        "x-1.0-cp311-abi3-manylinux_2_28_x86_64.whl",
+        "x-1.0-cp39-abi3-manylinux_2_28_x86_64.whl",
+        "x-1.0-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
+        "x-1.0-cp311-cp311-manylinux_2_28_x86_64.whl",
+    ]
+    for best in reversed(range(len(names))):
+        order = [0, 2, 1, 3, 4][: best + 1]
+        assert chosen(package(*(names[i] for i in order))) == [names[order[-1]]]
+
+
+def test_a_higher_build_number_wins() -> None:
+    assert chosen(package("x-1.0-2-py3-none-any.whl", "x-1.0-10-py3-none-any.whl")) == ["x-1.0-10-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "platform", "python", "fits"),
+    [
+        ("x-1.0-cp311-cp311-manylinux_2_36_x86_64.whl", "linux/amd64", "3.11", True),
+        ("x-1.0-cp311-cp311-manylinux_2_37_x86_64.whl", "linux/amd64", "3.11", False),
+        ("x-1.0-cp313-cp313-manylinux_2_41_aarch64.whl", "linux/arm64", "3.13", True),
+        ("x-1.0-cp313-cp313t-manylinux_2_41_aarch64.whl", "linux/arm64", "3.13", False),
+        ("x-1.0-cp311-cp311-manylinux1_x86_64.whl", "linux/amd64", "3.11", True),
+        ("x-1.0-cp311-cp311-manylinux2010_aarch64.whl", "linux/arm64", "3.11", False),
+        ("x-1.0-cp311-cp311-musllinux_1_1_x86_64.whl", "linux/amd64", "3.11", False),
+        ("x-1.0-cp311-cp311-win_amd64.whl", "linux/amd64", "3.11", False),
+        ("x-1.0-cp310-cp310-manylinux_2_17_x86_64.whl", "linux/amd64", "3.11", False),
+        ("x-1.0-cp38-abi3-manylinux_2_17_x86_64.whl", "linux/amd64", "3.13", True),
+        ("x-1.0-py2.py3-none-any.whl", "linux/arm64", "3.13", True),
+    ],
+)
+def test_a_wheel_fits_by_python_glibc_and_machine(name: str, platform: PlatformName, python: str, fits: bool) -> None:
+    if fits:
+        assert chosen(package(name), platform=platform, python=python) == [name]
+    else:
+        with pytest.raises(NoWheel):
+            chosen(package(name), platform=platform, python=python)
+
+
+files = st.sampled_from(
+    [
+        f"{{}}-1.0-{tag}.whl"
+        for tag in (
+            "py3-none-any",
+            "2-py3-none-any",
+            "cp311-cp311-manylinux_2_17_x86_64",
+            "cp311-cp311-manylinux_2_28_x86_64",
+            "cp311-abi3-manylinux_2_28_x86_64",
+            "cp39-abi3-manylinux_2_28_x86_64.manylinux_2_17_x86_64",
+            "cp311-cp311-win_amd64",
+        )
+    ]
+)
+
+
+@given(st.lists(st.lists(files, min_size=1, max_size=5), max_size=4), st.randoms(use_true_random=False))
+def test_the_choice_does_not_depend_on_order(packages: list[list[str]], shuffle: random.Random) -> None:
+    pylock = [package(*(f.format(f"p{i}") for f in fs), f"p{i}-1.0-py3-none-any.whl") for i, fs in enumerate(packages)]
+    for i, one in enumerate(pylock):
+        one["name"] = f"p{i}"
+    first = choose_wheels({"packages": pylock}, "linux/amd64", "3.11")
+    shuffle.shuffle(pylock)
+    for one in pylock:
+        shuffle.shuffle(one["wheels"])
+    assert choose_wheels({"packages": pylock}, "linux/amd64", "3.11") == first
+
+
+def test_every_package_without_a_wheel_is_told_with_what_there_is() -> None:
+    with pytest.raises(Problems) as e:
+        chosen(
+            package("a-1.0-cp311-cp311-win_amd64.whl", sdist={"url": "x"}),
+            {"name": "b", "version": "2", "sdist": {"url": "x"}},
+            package("c-1.0-py3-none-any.whl"),
+        )
+    told = [p.what for p in e.value.problems]
+    assert "a 1.0" in told[0] and "win_amd64" in told[0] and "source" in told[0]
+    assert "b 2" in told[1] and "source" in told[1]
+    assert all(isinstance(p, NoWheel) and p.fix for p in e.value.problems)
+
+
+def test_a_wheel_without_a_sha256_is_none() -> None:
+    with pytest.raises(NoWheel):
+        chosen({"name": "x", "version": "1", "wheels": [wheel("x-1.0-py3-none-any.whl", hashes={"md5": "0"})]})
+
+
+def test_packages_for_elsewhere_are_left_out() -> None:
+    assert chosen(package("x-1.0-py3-none-any.whl", marker="sys_platform == 'win32'")) == []
+    arm = package("x-1.0-py3-none-any.whl", marker="platform_machine == 'aarch64' and python_version >= '3.13'")
+    assert chosen(arm) == []
+    assert chosen(arm, platform="linux/arm64", python="3.13") == ["x-1.0-py3-none-any.whl"]
+
+
+def test_the_name_is_unquoted_and_the_password_is_dropped() -> None:
+    url = "https://me:secret@index.example/torch-2.9.1%2Bcu128-cp311-cp311-manylinux_2_28_x86_64.whl#sha256=0"
+    entry = {"url": url, "hashes": {"sha256": HASH.upper()}}
+    (found,) = choose_wheels({"packages": [{"name": "Torch", "wheels": [entry]}]}, "linux/amd64", "3.11")
+    assert found.filename == "torch-2.9.1+cu128-cp311-cp311-manylinux_2_28_x86_64.whl"
+    assert (found.name, found.version, found.size) == ("torch", "2.9.1+cu128", 0)
+    assert "secret" not in found.url
+
+
+def test_one_package_in_two_versions_is_refused() -> None:
+    with pytest.raises(NoWheel, match=r"1\.0 and as 2\.0"):
+        chosen(package("x-1.0-py3-none-any.whl"), package("x-2.0-py3-none-any.whl"))
+
+
+@given(st.text(max_size=60))
+def test_any_file_name_is_a_wheel_or_left_out(name: str) -> None:
+    with contextlib.suppress(NoWheel):
+        chosen({"name": "x", "wheels": [wheel("x", name=name)]})
+
+
+def test_tags_are_those_of_a_debian_python() -> None:
+    ranks = rank_tags(Target("linux/arm64", "3.13"))
+    first = next(iter(ranks))
+    assert str(first) == "cp313-cp313-manylinux_2_41_aarch64"
+
+
+def test_a_wheel_of_another_name_is_not_taken() -> None:
+    with pytest.raises(NoWheel):
+        choose_wheels({"packages": [{**package("y-1.0-py3-none-any.whl"), "name": "x"}]}, "linux/amd64", "3.11")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_wheel_on_disk_is_preferred_unless_the_same_can_be_fetched(order: int) -> None:
+    def pick(there: str, here: str) -> str:
+        (near,) = package("x-1.0-py3-none-any.whl")["wheels"]
+        near = {**near, "url": "file:///wheels/x-1.0-py3-none-any.whl", "hashes": {"sha256": here * 64}}
+        far = {**near, "url": "https://i.test/x-1.0-py3-none-any.whl", "hashes": {"sha256": there * 64}}
+        wheels = [near, far][::order]
+        (chosen,) = choose_wheels({"packages": [{"name": "x", "wheels": wheels}]}, "linux/amd64", "3.11")
+        return chosen.url.partition(":")[0]
+
+    assert pick("a", "a") == "https" and pick("a", "b") == "file"

@@ -1,0 +1,118 @@
+"""What a workflow needs: nodes with their packs, models, files."""
+
+from typing import Any
+
+import pytest
+
+from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.requirements.model import NeededFile, NeededModel, Needs, Provenance
+from tests.support.graphs import definition, linked, node, parsed, slot, subgraph, ui, widget
+
+INFO = {
+    "CheckpointLoaderSimple": definition({"ckpt_name": [[]]}, outputs=["MODEL"]),
+    "CLIPTextEncode": definition({"text": ["STRING", {"multiline": True}]}, outputs=["C"]),
+    "Custom": definition({"lora_02": [["None", "x.safetensors"]], "note": ["STRING"]}, outputs=["C"]),
+    "Odd": definition({"which": ["COMBO", {"options": ["z.gguf"]}]}, outputs=["C"]),
+    "LoadImage": definition({"image": [["a.png"], {"image_upload": True}]}, outputs=["IMAGE"]),
+    "Upload": definition({"clip": [["a.mp4"], {"video_upload": True}]}, outputs=["VIDEO"]),
+}
+
+
+def needs(*nodes: dict[str, Any], info: Any = INFO, **more: Any) -> Needs:
+    return find_needs(parsed(ui(list(nodes), [], **more)), info)
+
+
+def test_states_and_provenance() -> None:
+    found = needs(
+        node(1, "A", properties={"cnr_id": "comfy-core", "ver": "v0.3.64"}),
+        node(2, "B", mode=2, properties={"aux_id": "me/b", "ver": "unknown"}),
+        node(3, "C", mode=4, properties={"cnr_id": "c"}),
+        node(4, "Note"),
+        extra={"node_versions": {"c": "9.9"}},
+    )
+    assert [(n.type, n.state, n.pack) for n in found.nodes] == [
+        ("A", "runs", Provenance("comfy-core", None, "0.3.64")),
+        ("B", "muted", Provenance(None, "me/b", None)),
+        ("C", "bypassed", Provenance("c", None, "9.9")),
+    ]
+    assert found.types == ("A",)
+
+
+def test_nodes_in_a_host_that_is_off_are_off() -> None:
+    graph = subgraph("sg", [node(5, "A")], [], [], [])
+    found = needs(node(2, "sg", mode=4), definitions={"subgraphs": [graph]})
+    assert [(n.id, n.state) for n in found.nodes] == [("2:5", "bypassed")]
+
+
+@pytest.mark.parametrize("info", [INFO, None])
+def test_models_of_loaders_with_and_without_definitions(info: Any) -> None:
+    found = needs(node(1, "CheckpointLoaderSimple", values=("sub\\b.safetensors",)), info=info)
+    assert found.models == (NeededModel("checkpoints", "sub/b.safetensors", "1"),)
+
+
+def test_declared_models_give_url_and_hash() -> None:
+    model = {
+        "name": "b.safetensors",
+        "url": "https://example.org/b",
+        "directory": "clip",
+        "hash": "A" * 64,
+        "hash_type": "SHA256",
+    }
+    found = needs(node(1, "CheckpointLoaderSimple", values=("b.safetensors",), properties={"models": [model]}))
+    assert found.models == (NeededModel("text_encoders", "b.safetensors", "1", "https://example.org/b", "a" * 64),)
+
+
+def test_a_stale_declaration_is_not_needed() -> None:
+    model = {"name": "old.safetensors", "url": "https://example.org/b", "directory": "checkpoints"}
+    found = needs(node(1, "CheckpointLoaderSimple", values=("new.safetensors",), properties={"models": [model]}))
+    assert [m.name for m in found.models] == ["new.safetensors"]
+
+
+def test_models_of_custom_loaders() -> None:
+    found = needs(node(1, "Custom", values=("x.safetensors", "see y.safetensors")), node(2, "Odd", values=("z.gguf",)))
+    assert found.models == (NeededModel("loras", "x.safetensors", "1"), NeededModel(None, "z.gguf", "2"))
+
+
+def test_choices_that_name_no_file() -> None:
+    assert needs(node(1, "Custom", values=("None", ""))).models == ()
+
+
+def test_embeddings_in_prompts() -> None:
+    found = needs(node(1, "CLIPTextEncode", values=("a (embedding:easy:1.2), embedding:sub/bad.pt, x",)))
+    assert [(m.folder, m.name) for m in found.models] == [("embeddings", "easy"), ("embeddings", "sub/bad.pt")]
+
+
+def test_nodes_that_are_off_need_no_models() -> None:
+    assert needs(node(1, "CheckpointLoaderSimple", values=("b.safetensors",), mode=2)).models == ()
+
+
+def test_models_that_a_subgraph_s_host_chooses() -> None:
+    inner = [node(5, "CheckpointLoaderSimple", widget("ckpt_name", 81), values=("inner.ckpt",))]
+    graph = subgraph("sg", inner, [[81, -10, 0, 5, 0, "COMBO"]], [slot("ckpt_name", "COMBO", 81)], [])
+    found = needs(node(2, "sg", widget("ckpt_name"), values=("host.ckpt",)), definitions={"subgraphs": [graph]})
+    assert [m.name for m in found.models] == ["host.ckpt"]
+
+
+def test_input_files() -> None:
+    found = needs(
+        node(1, "LoadImage", values=("sub\\x.png [output]", "image")), node(2, "Upload", values=("v.mp4", "image"))
+    )
+    assert found.files == (
+        NeededFile("sub/x.png", "image", "1", "image", "output"),
+        NeededFile("v.mp4", "video", "2", "clip"),
+    )
+
+
+def test_input_files_of_an_api_workflow() -> None:
+    workflow = parsed({"1": {"class_type": "LoadImage", "inputs": {"image": "x.png"}}})
+    assert find_needs(workflow).files == (NeededFile("x.png", "image", "1", "image"),)
+
+
+def test_linked_values_name_nothing() -> None:
+    workflow = ui([node(1, "A"), node(2, "LoadImage", linked("image", 1), values=("x.png",))], [[1, 1, 0, 2, 0, "S"]])
+    assert find_needs(parsed(workflow), INFO).files == ()
+
+
+def test_a_node_of_an_unknown_type_that_lists_some_of_its_widgets_hides_no_model() -> None:
+    found = needs(node(1, "New", widget("device"), values=("a.safetensors", "b.ckpt", "cpu")), info={})
+    assert [m.name for m in found.models] == ["a.safetensors", "b.ckpt"]

@@ -1,0 +1,88 @@
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycomfy.adapters.versions.git import Bare
+from pycomfy.adapters.versions.remote import merge_text
+from pycomfy.core.lockfile.schema import parse_lock
+from pycomfy.core.versions.merge import Merged, explain_conflicts, merge
+from tests.support.service_projects import PROMPT, make_files, node, with_steps
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> Any:
+    """git itself, which needs no repository for this."""
+    return lambda *texts: merge_text(Bare(tmp_path / "none"), *texts)
+
+
+BASE = make_files("hello")
+OTHER_FILE = {**PROMPT, "1": node("LoadImage", image="b.png")}
+
+
+def files_of(merged: Merged) -> dict[str, bytes]:
+    assert merged.conflicts == ()
+    return merged.files
+
+
+def test_edits_of_different_nodes_become_one_workflow_with_its_own_pin(git: Any) -> None:
+    made = files_of(merge(BASE, make_files("hello", with_steps(30)), make_files("hello", OTHER_FILE), git))
+    prompt = json.loads(made["prompt.json"])
+    assert (prompt["2"]["inputs"]["steps"], prompt["1"]["inputs"]["image"]) == (30, "b.png")
+    pins = parse_lock(made["pycomfy.lock"].decode())
+    assert pins.workflow.sha256 == hashlib.sha256(made["workflow.json"]).hexdigest()
+
+
+def test_workflows_in_one_line_are_merged_as_well(git: Any) -> None:
+    def line(prompt: Any) -> dict[str, bytes]:
+        files = make_files("hello", prompt)
+        return {**files, "workflow.json": json.dumps(prompt).encode(), "prompt.json": json.dumps(prompt).encode()}
+
+    made = files_of(merge(line(PROMPT), line(with_steps(30)), line(OTHER_FILE), git))
+    assert json.loads(made["workflow.json"])["1"]["inputs"]["image"] == "b.png"
+
+
+def test_a_pack_here_and_a_parameter_there_are_both_taken(git: Any) -> None:
+    made = files_of(merge(BASE, make_files("hello", pack="e"), make_files("hello", with_steps(9)), git))
+    assert parse_lock(made["pycomfy.lock"].decode()).packs[0].source.commit == "e" * 40  # type: ignore[union-attr]
+    assert json.loads(made["workflow.json"])["2"]["inputs"]["steps"] == 9
+
+
+def test_what_one_side_alone_changed_is_that_sides(git: Any) -> None:
+    theirs = make_files("hello", with_steps(9))
+    assert files_of(merge(BASE, BASE, theirs, git)) == dict(sorted(theirs.items()))
+    assert files_of(merge(BASE, theirs, BASE, git)) == dict(sorted(theirs.items()))
+    assert files_of(merge(BASE, theirs, theirs, git)) == dict(sorted(theirs.items()))
+    without = {k: v for k, v in BASE.items() if k != "README.md"}
+    assert "README.md" not in files_of(merge(BASE, without, BASE, git))
+
+
+def test_a_conflict_is_told_by_node(git: Any) -> None:
+    ours, theirs = make_files("hello", with_steps(30)), make_files("hello", with_steps(40))
+    merged = merge(BASE, ours, theirs, git)
+    assert merged.conflicts == ("prompt.json", "workflow.json")
+    assert explain_conflicts(BASE, ours, theirs, merged.conflicts) == [
+        "node 2 (KSampler): here steps 20 → 30; there steps 20 → 40"
+    ]
+
+
+def test_a_conflict_of_pins_is_told_by_pack(git: Any) -> None:
+    ours, theirs = make_files("hello", pack="a"), make_files("hello", pack="b")
+    merged = merge(BASE, ours, theirs, git)
+    assert merged.conflicts == ("pycomfy.lock",)
+    (line,) = explain_conflicts(BASE, ours, theirs, merged.conflicts)
+    assert line.startswith("node pack painter: here dddddddddddd of https://x.test/p → aaaa")
+
+
+def test_removed_here_and_changed_there_is_a_conflict(git: Any) -> None:
+    ours = {k: v for k, v in BASE.items() if k != "README.md"}
+    theirs = {**BASE, "README.md": b"new"}
+    merged = merge(BASE, ours, theirs, git)
+    assert merged.conflicts == ("README.md",)
+    assert explain_conflicts(BASE, ours, theirs, merged.conflicts) == ["README.md was changed on both sides"]
+
+
+def test_what_has_no_lock_is_not_merged_into_a_version(git: Any) -> None:
+    assert merge({}, {"a": b"1"}, {"b": b"2"}, git).conflicts == ("pycomfy.lock",)

@@ -1,0 +1,99 @@
+from typing import Any
+
+import pytest
+
+from pycomfy.core.lockfile.schema import Lock, Pack, PathSource
+from pycomfy.core.requirements.model import NeededNode
+from pycomfy.core.versions.verification import ImportFailure, NodeDefinitions, Proof, Remark, judge, suggest
+from pycomfy.errors import RunFailed, UnknownNode
+from tests.support.service_projects import TREE, make_lock
+
+TRACEBACK = "Traceback (most recent call last):\n  File \"a.py\", line 1\nModuleNotFoundError: No module named 'segno'"
+FAILED = ImportFailure("card", "No module named 'segno'", TRACEBACK)
+
+
+def lock(**packs: tuple[str, ...]) -> Lock:
+    made = tuple(Pack(name=n, source=PathSource(path=n, tree=TREE), types=types) for n, types in packs.items())
+    return make_lock("w", b"{}", pack=None).model_copy(update={"packs": made})
+
+
+def proof(pins: Lock, *nodes: str, failures: tuple[ImportFailure, ...] = (), **types: str) -> Proof:
+    """`types`: what the image has, and from which module."""
+    needed = [NeededNode(str(i), type_, type_, "runs") for i, type_ in enumerate(nodes, start=1)]
+    answer: dict[str, Any] = {t: {"python_module": module} for t, module in types.items()}
+    remarks = (Remark("card", "UserWarning: old"), Remark("card", "x\nValueError: no"), Remark("gone", "no pack's"))
+    return judge(pins, needed, NodeDefinitions("0.3.75", answer, failures, remarks))
+
+
+def test_an_image_with_every_node_passes() -> None:
+    made = proof(lock(card=("Card",)), "Card", "Save", Card="custom_nodes.card", Save="nodes", Other="nodes")
+    assert made.passed and made.problems("w.json") == []
+    assert made.compatible == {"card": True} and made.count == 3
+    assert [(p.name, p.types) for p in made.parts] == [("ComfyUI", ("Save",)), ("card", ("Card",))]
+    assert made.doubts() == ["the node pack card says: UserWarning: old (and 1 more)"]
+
+
+def test_nodes_that_do_not_run_are_not_needed() -> None:
+    muted = NeededNode("1", "Card", "Card", "muted")
+    assert judge(lock(card=("Card",)), [muted], NodeDefinitions("", {}, ())).passed
+
+
+def test_a_pack_that_cannot_be_imported_is_one_problem_with_its_traceback_and_mend() -> None:
+    made = proof(lock(card=("A", "B")), "A", "B", failures=(FAILED,))
+    assert not made.passed and made.compatible == {"card": False}
+    (problem,) = made.problems("w.json")
+    assert isinstance(problem, RunFailed)
+    assert problem.what == "the node pack card cannot be imported: No module named 'segno'"
+    assert 'node types "A", "B": node 1, node 2 of w.json' in problem.where and problem.where.endswith("'segno'")
+    assert 'requirements = ["segno"]' in problem.fix
+
+
+def test_a_pack_that_is_loaded_but_lacks_a_type_is_told_with_what_it_said() -> None:
+    made = proof(lock(card=("A", "B")), "A", "B", A="custom_nodes.card")
+    (problem,) = made.problems("w.json")
+    assert isinstance(problem, UnknownNode)
+    assert problem.what == 'the node pack card is loaded, but does not have the node type "B"'
+    assert problem.where == "node 2 of w.json\nUserWarning: old\nx\nValueError: no"
+    assert "--node card=COMMIT" in problem.fix
+
+
+def test_a_type_that_comes_from_another_pack_than_the_lock_says_is_a_problem() -> None:
+    made = proof(lock(card=("A",), other=()), "A", A="custom_nodes.other")
+    (problem,) = made.problems("w.json")
+    assert "from the node pack other, not from card" in problem.what
+    assert made.compatible == {"card": False, "other": True}
+    assert proof(lock(card=("A",)), "A", A="nodes").passed, "ComfyUI has it by now"
+
+
+def test_a_type_that_comfyui_lacks_is_told_with_its_own_failures() -> None:
+    audio = ImportFailure("nodes_audio.py", "it could not be imported", "")
+    made = proof(lock(), "LoadAudio", failures=(audio,))
+    (problem,) = made.problems("w.json")
+    assert "the ComfyUI in the image" in problem.what and "nodes_audio.py" in problem.where
+
+
+def test_failures_that_are_in_nobodys_way_are_doubts() -> None:
+    audio = ImportFailure("nodes_audio.py", "no", "")
+    made = proof(lock(card=()), failures=(FAILED, audio))
+    assert made.passed and made.compatible == {"card": False}
+    assert made.doubts() == [
+        "the node pack card cannot be imported, and is not needed: No module named 'segno'",
+        "ComfyUI's module nodes_audio.py cannot be imported, and is not needed: no",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("No module named 'cv2'", 'requirements = ["opencv-python-headless"]'),
+        ("No module named 'segno.helpers'; 'segno' is not a package", 'requirements = ["segno"]'),
+        ("No module named 'comfy.sd1'", "made for another ComfyUI"),
+        ("cannot import name 'x' from 'comfy_extras.nodes' (/opt/…)", "made for another ComfyUI"),
+        ("cannot import name 'x' from 'PIL.Image' (/opt/…)", 'overrides = ["pillow==…"]'),
+        ("libGL.so.1: cannot open shared object file: No such file", 'apt = ["libgl1"]'),
+        ("libodd.so.3: cannot open shared object file: No such file", "the Debian package of libodd.so.3, at"),
+        ("division by zero", "--node card=COMMIT"),
+    ],
+)
+def test_the_fix_is_that_of_the_cause(message: str, told: str) -> None:
+    assert told in suggest(ImportFailure("card", message, ""), "card")

@@ -1,0 +1,181 @@
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pycomfy.adapters.io.paths import Home
+from pycomfy.core.lockfile.schema import GitSource, PathSource, parse_lock
+from pycomfy.errors import BadConfig, BadWorkflow, NoSolution, NotFound, Problems, UnknownNode, Unreachable, Unresolved
+from pycomfy.progress import Silent
+from pycomfy.services.lock.lock import LockResult, lock
+from pycomfy.services.lock_request import LockRequest
+from tests.support.package_index import Index, serve
+from tests.support.repositories import commit
+
+NODES = "class Save: pass\nclass Note: pass\nNODE_CLASS_MAPPINGS = {'SaveImage': Save}\n"
+CARD = "class Card: pass\nNODE_CLASS_MAPPINGS = {'HelloCard': Card}\n"
+CONFIG = """
+as-of = 2025-06-01
+platforms = ["linux/amd64"]
+[comfyui]
+path = "ComfyUI"
+[packs.hello-card]
+git = "packs/hello-card"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A workflow with a tiny ComfyUI and a node pack beside it."""
+    folder = tmp_path / "hello"
+    comfyui = folder / "ComfyUI"
+    comfyui.mkdir(parents=True)
+    (comfyui / "nodes.py").write_text(NODES)
+    (comfyui / "requirements.txt").write_text("base>=1\n")
+    (comfyui / "comfyui_version.py").write_text('# made by hand\n__version__ = "0.3.75"\n')
+    commit(folder / "packs" / "hello-card", {"__init__.py": CARD, "requirements.txt": "extra\n"})
+    (folder / "pycomfy.toml").write_text(CONFIG)
+    write_workflow(folder, "HelloCard", "SaveImage")
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home", tmp_path / "home" / "cache")
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    with serve() as index:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+        index.add("base", "1.0")
+        index.add("extra", "1.0")
+        yield index
+
+
+def write_workflow(folder: Path, *types: str) -> None:
+    nodes = [{"id": i, "type": type_, "mode": 0} for i, type_ in enumerate(types, start=1)]
+    nodes.append({"id": 99, "type": "Note", "mode": 0})
+    nodes.append({"id": 98, "type": "NobodyHasThis", "mode": 2})
+    (folder / "workflow.json").write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
+
+
+def run(request: LockRequest, home: Home) -> LockResult:
+    """Lock with the real Debian archive; a machine that cannot reach it skips the test."""
+    try:
+        return lock(request, home, Silent())
+    except Unreachable as e:
+        pytest.skip(f"no Debian archive: {e.what}")
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that the tests of this session share, so that Debian's indices are fetched once."""
+    return tmp_path_factory.mktemp("debian")
+
+
+def test_a_lock_has_everything_and_is_written_once(project: Path, index: Index, debian: Path) -> None:
+    home = Home(debian, debian / "cache")
+    first = run(LockRequest(project), home)
+    made = first.lock
+    assert (made.name, made.as_of, made.comfyui.version) == ("hello", "2025-06-01T00:00:00Z", "0.3.75")
+    assert isinstance(made.comfyui.source, PathSource) and made.comfyui.source.path == "ComfyUI"
+    (pack,) = made.packs
+    assert isinstance(pack.source, GitSource) and pack.source.url == "packs/hello-card" and pack.types == ("HelloCard",)
+    platform = made.platforms["linux/amd64"]
+    assert [w.name for w in platform.wheels] == ["base", "extra"]
+    assert platform.root.suite == "bookworm" and platform.root.packages
+    assert first.changed and parse_lock(first.path.read_text()) == made
+    assert str(project) not in first.path.read_text()
+    before = first.path.stat()
+    second = run(LockRequest(project), home)
+    assert not second.changed and second.path.stat().st_mtime_ns == before.st_mtime_ns
+    elsewhere = run(LockRequest(project / "workflow.json", output=project / "locks" / "x.lock"), home)
+    assert isinstance(elsewhere.lock.packs[0].source, GitSource)
+    assert elsewhere.lock.packs[0].source.url == "../packs/hello-card"
+
+
+def test_every_unknown_node_is_told_before_anything_is_resolved(project: Path, home: Home) -> None:
+    write_workflow(project, "Mystery", "HelloCard", "Riddle")
+    with pytest.raises(Problems) as e:
+        lock(LockRequest(project), home, Silent())
+    assert [type(p) for p in e.value.problems] == [UnknownNode, UnknownNode]
+    assert "node 1 of" in e.value.problems[0].where
+    assert not (project / "pycomfy.lock").exists()
+
+
+def test_an_unknown_node_is_mended_by_a_pack_on_the_command_line(
+    project: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_workflow(project, "Mystery")
+    commit(
+        project.parent / "other", {"__init__.py": CARD.replace("HelloCard", "Mystery"), "requirements.txt": "-e .\n"}
+    )
+    monkeypatch.chdir(project.parent)
+    request = LockRequest(project, packs={"other": "other@main"})
+    # It comes as far as that pack's requirements.
+    with pytest.raises(Unresolved, match="pack other: the option -e is refused"):
+        lock(request, home, Silent())
+
+
+def test_types_and_requirements_can_be_declared_for_a_source(project: Path, index: Index, home: Home) -> None:
+    write_workflow(project, "MadeWhileItRuns")
+    with (project / "pycomfy.toml").open("a") as config:
+        config.write('types = ["MadeWhileItRuns"]\nrequirements = ["instead"]\n')
+    with pytest.raises(NoSolution) as e:
+        lock(LockRequest(project), home, Silent())
+    assert e.value.where == "pack hello-card wants instead (pycomfy.toml)"
+
+
+def test_what_is_wrong_with_the_question_is_told(project: Path, home: Home) -> None:
+    with pytest.raises(NotFound, match="no such workflow"):
+        lock(LockRequest(project / "nope.json"), home, Silent())
+    with pytest.raises(NotFound, match="no such configuration"):
+        lock(LockRequest(project, config=project / "nope.toml"), home, Silent())
+    with pytest.raises(BadConfig, match="no node pack nope"):
+        lock(LockRequest(project, nodes={"nope": "0" * 40}), home, Silent())
+    with pytest.raises(BadConfig, match="is no commit"):
+        lock(LockRequest(project, nodes={"hello-card": "main"}), home, Silent())
+    with pytest.raises(BadConfig, match="does not come from git"):
+        lock(LockRequest(project, nodes={"comfyui": "0" * 40}), home, Silent())
+    with pytest.raises(BadConfig):
+        lock(LockRequest(project, packs={"../x": "https://h/x"}), home, Silent())
+    with pytest.raises(BadConfig):
+        lock(LockRequest(project, packs={"x": "ext::sh"}), home, Silent())
+    (project / "workflow.json").write_text("{")
+    with pytest.raises(BadWorkflow):
+        lock(LockRequest(project), home, Silent())
+
+
+def test_sources_without_a_date_ask_for_one(project: Path, home: Home) -> None:
+    write_workflow(project, "SaveImage")
+    (project / "pycomfy.toml").write_text('[comfyui]\npath = "ComfyUI"\n')
+    with pytest.raises(BadConfig, match="no source has a date") as e:
+        lock(LockRequest(project), home, Silent())
+    assert "--as-of" in e.value.fix
+
+
+def test_all_sources_that_cannot_be_pinned_are_told(project: Path, home: Home) -> None:
+    (project / "pycomfy.toml").write_text(
+        '[comfyui]\npath = "gone"\n[packs.a]\ngit = "gone"\n[packs.b]\npath = "gone"\n'
+    )
+    with pytest.raises(Problems) as e:
+        lock(LockRequest(project), home, Silent())
+    assert len(e.value.problems) == 3 and all(isinstance(p, NotFound) for p in e.value.problems)
+
+
+def test_without_a_date_packages_are_as_of_the_newest_source(project: Path, index: Index, debian: Path) -> None:
+    text = (project / "pycomfy.toml").read_text().replace("as-of = 2025-06-01\n", "")
+    (project / "pycomfy.toml").write_text(text)
+    commit(project / "packs" / "hello-card", {"a.py": ""}, date="2025-07-01T02:00:00+02:00")
+    assert run(LockRequest(project), Home(debian, debian / "cache")).lock.as_of == "2025-07-01T00:00:00Z"
+    moment = datetime(2025, 3, 1, 12, tzinfo=UTC)
+    request = LockRequest(project, as_of=moment, name="Mein Bild")
+    result = run(request, Home(debian, debian / "cache"))
+    assert result.lock.as_of == "2025-03-01T12:00:00Z" and result.lock.name == "mein-bild"
+    assert any("mein-bild" in note for note in result.notes)
+    late = LockRequest(project, as_of=datetime(2999, 1, 1, tzinfo=UTC))
+    assert any("as-of is in the future" in note for note in run(late, Home(debian, debian / "cache")).notes)

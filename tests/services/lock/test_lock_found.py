@@ -1,0 +1,117 @@
+"""The story of a lock from nothing but a workflow: packs are found, questions asked, commits searched and kept."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pycomfy.adapters.catalog.update import update_catalogue
+from pycomfy.adapters.io.paths import Home
+from pycomfy.core.lockfile.schema import GitSource
+from pycomfy.core.versions.diff_text import describe
+from pycomfy.errors import AmbiguousNode, BadConfig, NoSolution, Problems, UnknownNode
+from pycomfy.progress import Silent
+from pycomfy.services.lock.lock import lock
+from pycomfy.services.lock_request import LockRequest
+from tests.services.lock.test_lock import debian, index, run  # noqa: F401  (fixtures)
+from tests.support.catalog_maps import CORE, A, B, C, lists
+from tests.support.package_index import Index
+from tests.support.repositories import commit
+
+CONFIG = 'as-of = 2025-06-01\nplatforms = ["linux/amd64"]\n[comfyui]\npath = "ComfyUI"\n'
+
+
+def code(*types: str) -> str:
+    return "class N: pass\nNODE_CLASS_MAPPINGS = {" + ", ".join(f"{t!r}: N" for t in types) + "}\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workflow of nodes in three packs: Y is of A or B, C renamed Old and contradicts ComfyUI's requirements."""
+    forge = tmp_path / "forge"
+    commit(forge / "ann" / "ComfyUI-A", {"__init__.py": code("X", "Y"), "requirements.txt": "base>=1\n"})
+    commit(forge / "bob" / "ComfyUI-B", {"__init__.py": code("Y", "Z")})
+    commit(
+        forge / "cid" / "ComfyUI-C",
+        {"__init__.py": code("Old"), "requirements.txt": "extra<1\n"},
+        date="2025-02-01T00:00:00Z",
+    )
+    commit(forge / "cid" / "ComfyUI-C", {"__init__.py": code("New")}, date="2025-03-01T00:00:00Z")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{forge}/.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://github.com/")
+    monkeypatch.setenv("PYCOMFY_REGISTRY", "http://127.0.0.1:9")
+    folder = tmp_path / "story"
+    (folder / "ComfyUI").mkdir(parents=True)
+    (folder / "ComfyUI" / "nodes.py").write_text(code("SaveImage"))
+    (folder / "ComfyUI" / "requirements.txt").write_text("base>=1\nextra>=1\n")
+    (folder / "pycomfy.toml").write_text(CONFIG)
+    types = ("SaveImage", "X", "Y", "Old")
+    nodes = [{"id": i, "type": t, "mode": 0} for i, t in enumerate(types, start=1)]
+    (folder / "workflow.json").write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
+    return folder
+
+
+def fill(home: Home, folder: Path) -> Home:
+    packs = {CORE: (["SaveImage"],), A: (["X", "Y"],), B: (["Y", "Z"],), C: (["Old", "New"],)}
+    commit(folder, lists(packs))
+    update_catalogue(home, Silent(), repository=str(folder), docs="not a pin!")
+    return home
+
+
+def test_from_a_workflow_alone_to_a_lock(
+    project: Path,
+    index: Index,  # noqa: F811
+    debian: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    home = fill(Home(tmp_path / "data", debian / "cache"), tmp_path / "manager")
+    with pytest.raises(AmbiguousNode) as e:
+        lock(LockRequest(project), home, Silent())
+    assert "--prefer ann/ComfyUI-A" in e.value.fix and "also has X of this workflow" in e.value.fix
+    assert "needed anyway" in e.value.fix
+    with pytest.raises(BadConfig, match="ComfyUI-A and ComfyUI-B both have"):
+        lock(LockRequest(project, prefer=("bob/ComfyUI-B",)), home, Silent())
+    with pytest.raises(NoSolution, match="extra") as contradiction:
+        lock(LockRequest(project, prefer=("ann/ComfyUI-A",)), home, Silent())
+    assert "pack ComfyUI-C wants extra<1" in contradiction.value.where
+    (project / "pycomfy.toml").write_text('overrides = ["extra==1.0"]\n' + CONFIG)
+    first = run(LockRequest(project, prefer=("ann/ComfyUI-A",)), home)
+    assert [p.name for p in first.lock.packs] == ["ComfyUI-A", "ComfyUI-C"]
+    assert {r.type: (r.source, r.rule) for r in first.reasons} == {
+        "SaveImage": ("ComfyUI", "built-in"),
+        "X": ("ComfyUI-A", "preference"),
+        "Y": ("ComfyUI-A", "preference"),
+        "Old": ("ComfyUI-C", "only-pack"),
+    }
+    assert any("lacks Old" in r.commit for r in first.reasons) and first.changes is None
+
+    # Upstream moves on; the lock does not, until it is asked to.
+    newer = commit(tmp_path / "forge" / "ann" / "ComfyUI-A", {"more.py": ""}, date="2025-05-01T00:00:00Z")
+    again = run(LockRequest(project), home)
+    assert not again.changed and again.changes is not None and again.changes.empty
+    assert {r.type: r.rule for r in again.reasons if r.rule != "built-in"} == {
+        "X": "only-pack",
+        "Y": "lock",
+        "Old": "only-pack",
+    }
+    other = fill(Home(tmp_path / "other", tmp_path / "other" / "cache"), tmp_path / "manager")
+    elsewhere = LockRequest(project, prefer=("no-such-id", A + ".git"), output=project / "other.lock")
+    renewed = run(LockRequest(project, update=("ComfyUI-A",)), home)
+    assert renewed.changed and renewed.changes is not None
+    (line,) = describe(renewed.changes)
+    assert line.startswith("node pack ComfyUI-A: ") and newer[:12] in line
+    run(elsewhere, other)
+    assert (project / "other.lock").read_bytes() == renewed.path.read_bytes()
+    source = renewed.lock.packs[0].source
+    assert isinstance(source, GitSource) and source.url == A
+
+
+def test_a_type_that_nobody_has_stops_with_all_others(project: Path, tmp_path: Path) -> None:
+    home = fill(Home(tmp_path / "data", tmp_path / "data" / "cache"), tmp_path / "manager")
+    text = (project / "workflow.json").read_text().replace('"X"', '"Nobody has this"')
+    (project / "workflow.json").write_text(text)
+    with pytest.raises(Problems) as e:
+        lock(LockRequest(project), home, Silent())
+    assert {type(p) for p in e.value.problems} == {UnknownNode, AmbiguousNode}
+    assert not (project / "pycomfy.lock").exists()

@@ -1,0 +1,232 @@
+"""Finding packs: the catalogue, the repositories and git are real; only github.com is a folder of the test's."""
+
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from pycomfy.adapters.catalog.update import update_catalogue
+from pycomfy.adapters.io.paths import Home
+from pycomfy.core.catalog.model import Listing
+from pycomfy.core.lockfile.schema import ComfyUI, GitSource, Lock, Pack, PathSource, WorkflowPin
+from pycomfy.core.lockfile.source_specs import GitSpec, UrlSpec
+from pycomfy.core.lockfile.update_policy import Renewal
+from pycomfy.core.nodes.pack_resolution import Question, Wanted
+from pycomfy.core.requirements.model import NeededNode, Provenance
+from pycomfy.errors import AmbiguousNode, Problems, UnknownNode
+from pycomfy.progress import Silent
+from pycomfy.services.lock.node_packs import Hunt, Hunted, hunt_packs
+from tests.support.catalog_maps import CORE, A, B, C, lists
+from tests.support.package_index import serve
+from tests.support.repositories import commit
+
+
+def code(*types: str) -> str:
+    return "class N: pass\nNODE_CLASS_MAPPINGS = {" + ", ".join(f"{t!r}: N" for t in types) + "}\n"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A catalogue of three packs, whose repositories are below `forge`. Nobody answers for the registry."""
+    forge = tmp_path / "forge"
+    commit(forge / "ann" / "ComfyUI-A", {"__init__.py": code("X", "Y")}, date="2025-02-01T00:00:00Z")
+    commit(forge / "bob" / "ComfyUI-B", {"__init__.py": code("Y", "Old")}, date="2025-02-01T00:00:00Z")
+    commit(forge / "bob" / "ComfyUI-B", {"__init__.py": code("Y", "Fresh")}, date="2025-03-01T00:00:00Z")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{forge}/.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://github.com/")
+    monkeypatch.setenv("PYCOMFY_REGISTRY", "http://127.0.0.1:9")
+    home = Home(tmp_path / "home", tmp_path / "home" / "cache")
+    packs = {
+        CORE: (["KSampler"],),
+        A: (["X", "Y"],),
+        B: (["Y", "Old", "Fresh", "Gone"],),
+        C: (["Dead"],),
+    }
+    listed = [{"reference": A, "files": [A], "install_type": "git-clone", "id": "pack-a"}]
+    commit(tmp_path / "manager", lists(packs, listed, {A: {"stars": 7}}))
+    update_catalogue(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
+    return home
+
+
+def hunt(*types: str, packs: Sequence[Provenance] = (), **more: object) -> Hunt:
+    said = dict(zip(types, packs, strict=False))
+    wanted = [Wanted(t, (NeededNode(str(i), t, t, "runs", said.get(t)),)) for i, t in enumerate(types, start=1)]
+    return replace(Hunt(wanted, "w.json"), **more)  # type: ignore[arg-type]
+
+
+def rev(found: Hunted, name: str) -> str | None:
+    spec = found.specs[name]
+    assert isinstance(spec, GitSpec)
+    return spec.rev
+
+
+def test_a_pack_is_found_pinned_and_explained(home: Home) -> None:
+    found = hunt_packs(hunt("X"), home, Silent())
+    assert list(found.specs) == ["ComfyUI-A"] and found.commits == {"ComfyUI-A": "the newest commit"}
+    source = found.sources["ComfyUI-A"].source
+    assert isinstance(source, GitSource) and source.url == A and source.commit == rev(found, "ComfyUI-A")
+    assert [(c.type, c.reason) for c in found.choices] == [("X", "only-pack")]
+
+
+def test_all_questions_are_told_at_once_and_nothing_is_fetched(home: Home) -> None:
+    with pytest.raises(Problems) as e:
+        hunt_packs(hunt("Y", "X", "Nobody's", "KSampler"), home, Silent())
+    assert [type(p) for p in e.value.problems] == [UnknownNode, UnknownNode, AmbiguousNode]
+    assert "also has X of this workflow" in e.value.problems[2].fix
+    assert not any("ComfyUI" in p.name for p in (home.cache / "git").glob("*/ComfyUI*"))
+
+
+def test_a_preference_settles_a_question(home: Home) -> None:
+    for name in (A, "ann/comfyui-a", "pack-a"):
+        assert list(hunt_packs(hunt("Y", prefer=(name,)), home, Silent()).specs) == ["ComfyUI-A"]
+    with pytest.raises(AmbiguousNode):
+        hunt_packs(hunt("Y", prefer=("no-such-id",)), home, Silent())
+
+
+def test_an_answer_settles_it_and_says_how_to_keep_it(home: Home) -> None:
+    asked: list[Question] = []
+
+    def ask(question: Question) -> Listing | None:
+        asked.append(question)
+        return question.candidates[-1].pack
+
+    found = hunt_packs(hunt("Y"), home, Silent(), ask)
+    assert [q.type for q in asked] == ["Y"] and list(found.specs) == ["ComfyUI-B"]
+    assert f'prefer = ["{B}"]' in found.notes[0]
+
+
+def test_a_class_that_was_renamed_is_taken_from_the_commit_that_last_had_it(home: Home) -> None:
+    found = hunt_packs(hunt("Old"), home, Silent())
+    assert "lacks Old" in found.commits["ComfyUI-B"]
+    assert "'Old'" in found.sources["ComfyUI-B"].files["__init__.py"]
+
+
+def test_a_type_that_no_commit_has_is_an_error_that_names_the_pack(home: Home) -> None:
+    with pytest.raises(UnknownNode, match="ComfyUI-B does not have") as e:
+        hunt_packs(hunt("Gone", "Fresh"), home, Silent())
+    assert e.value.where == "node 1 of w.json"
+
+
+def test_the_workflows_own_commit_is_taken(home: Home) -> None:
+    newest = hunt_packs(hunt("Fresh"), home, Silent())
+    old = hunt_packs(hunt("Old"), home, Silent())
+    said = Provenance(None, "bob/ComfyUI-B", rev(old, "ComfyUI-B"))
+    found = hunt_packs(hunt("Y", packs=[said]), home, Silent())
+    assert rev(found, "ComfyUI-B") == rev(old, "ComfyUI-B") != rev(newest, "ComfyUI-B")
+    assert found.choices[0].reason == "workflow"
+
+
+def lock_of(found: Hunted) -> Lock:
+    packs = tuple(Pack(name=name, source=pinned.source, types=()) for name, pinned in found.sources.items())
+    place = PathSource(path="x", tree="sha256-" + "A" * 43 + "=")
+    return Lock(
+        name="x",
+        as_of="2025-01-01T00:00:00Z",
+        workflow=WorkflowPin(sha256="0" * 64),
+        comfyui=ComfyUI(version="1", source=place),
+        packs=(*packs, Pack(name="local", source=PathSource(path="bob/ComfyUI-B", tree=place.tree))),
+        platforms={},
+    )
+
+
+def test_a_lock_keeps_commits_and_answers_until_an_update_is_asked(home: Home, tmp_path: Path) -> None:
+    before = hunt_packs(hunt("Y", prefer=("pack-a",)), home, Silent())
+    after = commit(tmp_path / "forge" / "ann" / "ComfyUI-A", {"new.py": "x = 1\n"})
+    kept = hunt_packs(hunt("Y", renewal=Renewal(lock_of(before))), home, Silent())
+    assert rev(kept, "ComfyUI-A") == rev(before, "ComfyUI-A") != after
+    assert kept.choices[0].reason == "lock" and kept.commits == {"ComfyUI-A": "the lock's commit"}
+    wish = hunt("Y", prefer=("pack-a",), renewal=Renewal(lock_of(before), frozenset({"comfyui-a"})))
+    assert rev(hunt_packs(wish, home, Silent()), "ComfyUI-A") == after
+
+
+def test_a_pack_that_is_there_at_the_wrong_commit_is_not_taken_twice(home: Home) -> None:
+    taken = {"mine": GitSpec(git="git@github.com:ann/ComfyUI-A.git")}
+    with pytest.raises(UnknownNode, match="the node pack mine is said to have"):
+        hunt_packs(hunt("X", taken=taken), home, Silent())
+
+
+def test_two_packs_of_one_name_get_different_folders(home: Home, tmp_path: Path) -> None:
+    commit(tmp_path / "forge" / "zoe" / "ComfyUI-A", {"__init__.py": code("Other")})
+    said = Provenance(None, "zoe/ComfyUI-A")
+    found = hunt_packs(hunt("Other", "X", packs=[said]), home, Silent())
+    assert sorted(found.specs) == ["ComfyUI-A", "ComfyUI-A-zoe"]
+    again = hunt_packs(hunt("X", "Other", packs=[Provenance(None, A), said]), home, Silent())
+    assert again.specs == found.specs
+
+
+def test_a_fork_of_comfyui_itself_does_not_take_its_name(home: Home, tmp_path: Path) -> None:
+    commit(tmp_path / "forge" / "zoe" / "ComfyUI", {"__init__.py": code("Other")})
+    found = hunt_packs(hunt("Other", packs=[Provenance(None, "zoe/ComfyUI")]), home, Silent())
+    assert list(found.specs) == ["ComfyUI-zoe"]
+
+
+def test_without_any_catalogue_the_workflows_own_address_is_enough(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = Home(tmp_path / "bare", tmp_path / "bare" / "cache")
+    with serve() as index:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+        found = hunt_packs(hunt("X", packs=[Provenance(None, "ann/ComfyUI-A.git")]), bare, Silent())
+    assert list(found.specs) == ["ComfyUI-A"] and any("no catalogue" in note for note in found.notes)
+
+
+@pytest.fixture
+def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
+    """A web server with a certificate of its own, and the folder it serves."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate")
+    key, folder = tmp_path / "key.pem", tmp_path / "web"
+    folder.mkdir()
+    subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(key)]
+    subprocess.run([*command, *subject], check=True, capture_output=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(key))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"https://127.0.0.1:{server.server_address[1]}", folder
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_pack_of_single_files_is_pinned_file_by_file(home: Home, tmp_path: Path, web: tuple[str, Path]) -> None:
+    address, folder = web
+    (folder / "some nodes.py").write_text(code("One", "Two"))
+    update = commit(tmp_path / "manager", lists({f"{address}/some%20nodes.py": (["One", "Two", "Three"],)}))
+    update_catalogue(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
+    found = hunt_packs(hunt("One", "Two"), home, Silent())
+    (spec,) = found.specs.values()
+    assert isinstance(spec, UrlSpec) and spec.url.startswith(address) and update
+    assert list(found.specs) == ["some-nodes"] and "One" in found.sources["some-nodes"].files["__init__.py"]
+    with pytest.raises(UnknownNode, match='node type "Three"'):
+        hunt_packs(hunt("Three"), home, Silent())
+
+
+def test_a_catalogue_that_cannot_be_read_is_made_anew_or_told(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.data / "catalog.db").write_bytes(b"no database")
+    with serve() as index:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+        found = hunt_packs(hunt("X", packs=[Provenance(None, "ann/ComfyUI-A")]), home, Silent())
+    assert list(found.specs) == ["ComfyUI-A"] and any("no catalogue" in note for note in found.notes)
+
+
+def test_it_is_the_same_from_another_cache_and_in_another_order(home: Home, tmp_path: Path) -> None:
+    other = Home(home.data, tmp_path / "other")
+    first = hunt_packs(hunt("X", "Old", "Y", prefer=("pack-a",)), home, Silent())
+    second = hunt_packs(hunt("Y", "X", "Old", prefer=("pack-a",)), other, Silent())
+    assert first.specs == second.specs and list(first.specs) == list(second.specs)
+    assert {n: p.source for n, p in first.sources.items()} == {n: p.source for n, p in second.sources.items()}

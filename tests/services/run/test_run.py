@@ -1,0 +1,168 @@
+"""`run` with a real engine and a small image that speaks as the runtime does."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.job_protocol import JobRequest
+from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.database.database import Store, database_path
+from pycomfy.adapters.io import process
+from pycomfy.adapters.io.paths import Home
+from pycomfy.errors import BadInput, HashMismatch, MissingTool, NotFound, Problems, RunFailed
+from pycomfy.progress import Silent
+from pycomfy.services.run.inputs import Arguments
+from pycomfy.services.run.run import RunOptions, RunRequest, run
+from tests.support.service_projects import PROMPT, make_files, record_layout
+from tests.support.tiny_image import write_layout
+
+OUTPUT = {"event": "output", "node": "9", "title": "Save it", "kind": "images", "media_type": "image/png"}
+PICTURE = {**OUTPUT, "file": "a.png", "subfolder": "", "type": "output", "path": "a.png"}
+TEXT = {**OUTPUT, "file": "t.txt", "type": "result", "path": "t.txt", "media_type": "text/plain"}
+GONE = {**OUTPUT, "file": "gone.png", "type": "output", "path": None}
+STARTING = {"event": "starting", "device": "cpu"}
+READY = {"event": "ready", "seconds": 1.0}
+DONE = {"event": "done", "outputs": 1, "seconds": 3.0}
+
+
+def says(*events: Mapping[str, object]) -> str:
+    """A shell script that prints events."""
+    return "\n".join(f"echo '{json.dumps(e)}'" for e in events)
+
+
+class Sayings(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+Builder = Callable[[str], Home]
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Iterator[Builder]:
+    """Record an image whose script is given, as pycomfy-test@1."""
+    engines: list[tuple[Engine, str]] = []
+
+    def make(script: str) -> Home:
+        try:
+            engine = find_engine()
+        except MissingTool as e:
+            pytest.skip(f"no container engine: {e.what}")
+        home = Home(tmp_path / "home", tmp_path / "home" / "cache")
+        layout = read_layout(write_layout(tmp_path / "layout", script=f"read request\n{script}\n"))
+        engines.append((engine, layout.config_digest.removeprefix("sha256:")))
+        record_layout(home, make_files("pycomfy-test"), layout)
+        return home
+
+    yield make
+    for engine, image in engines:
+        process.run(engine.command("rmi", "--force", image))
+
+
+def request(tmp_path: Path, **options: object) -> RunRequest:
+    return RunRequest("pycomfy-test", replace(RunOptions(tmp_path / "out"), **options))  # type: ignore[arg-type]
+
+
+def test_outputs_are_saved_and_the_run_is_recorded(built: Builder, tmp_path: Path) -> None:
+    value = {"event": "value", "node": "9", "title": "Save it", "kind": "n", "value": 3}
+    executing = {"event": "executing", "node": "9", "title": "Save it", "index": 1, "of": 1}
+    progress = {"event": "progress", "node": "9", "title": "Save it", "step": 1, "of": 2}
+    events = (STARTING, {"event": "log", "line": "hi"}, READY, executing, progress, PICTURE, TEXT, GONE, value, DONE)
+    home = built("echo png > /data/a.png; echo text > /data/t.txt\n" + says(*events))
+    progress_shown = Sayings()
+    result = run(request(tmp_path), home, progress_shown)
+    assert [(o.path.relative_to(tmp_path), o.node) for o in result.outputs] == [
+        (Path("out/a.png"), "9"),
+        (Path("out/Save it-t.txt"), "9"),
+    ]
+    assert (tmp_path / "out" / "a.png").read_text() == "png\n"
+    assert result.values == ({"node": "9", "title": "Save it", "kind": "n", "value": 3},)
+    assert (result.name, result.version, result.device, result.prompt_seconds) == ("pycomfy-test", 1, "cpu", 2.0)
+    assert progress_shown.said == ["warning: node 9 named an output that is not there: gone.png"]
+    assert [log.read_text() for log in (home.data / "logs").iterdir()] == ["hi\n"]
+    assert list((home.cache / "jobs").iterdir()) == []
+    with Store(database_path(home)) as store:
+        (recorded,) = store.runs("pycomfy-test")
+    assert recorded.run.error is None
+    assert [o["path"] for o in recorded.run.outputs] == [str(o.path) for o in result.outputs]
+
+
+def test_arguments_reach_the_job_with_their_files(tmp_path: Path, built: Builder) -> None:
+    script = 'read content < "$(echo /data/input/*)"; echo "$request" > /data/a.png; echo "$content" >> /data/a.png\n'
+    home = built(script + says(STARTING, READY, PICTURE, DONE))
+    target = {"node": "1", "input": "image"}
+    parameter = {"name": "photo", "type": "image", "targets": [target], "default": "a.png"}
+    interface = json.dumps({"version": 1, "parameters": [parameter]}).encode()
+    layout = read_layout(tmp_path / "layout")
+    record_layout(home, {**make_files("pycomfy-test"), "interface.json": interface}, layout)
+    (tmp_path / "photo.png").write_text("PICTURE")
+    asked = replace(request(tmp_path), arguments=Arguments({"photo": str(tmp_path / "photo.png")}))
+    (output,) = run(asked, home, Silent()).outputs
+    sent, _, content = output.path.read_text().partition("\n")
+    assert content == "PICTURE\n"
+    job = json.loads(sent)
+    assert job["prompt"]["1"]["inputs"]["image"] == f"{hashlib.sha256(b'PICTURE').hexdigest()[:16]}-photo.png"
+    assert job["workflow"] == PROMPT, "as the author saved it"
+    assert list((home.cache / "jobs").iterdir()) == []
+    with Store(database_path(home)) as store:
+        (recorded,) = store.runs("pycomfy-test")
+    assert recorded.version == 2
+    assert recorded.run.inputs == {"photo": job["prompt"]["1"]["inputs"]["image"]}
+
+
+def test_every_error_is_told_and_what_was_made_before_is_saved(built: Builder, tmp_path: Path) -> None:
+    errors = [{"event": "error", "type": "T", "message": m, "node": m, "title": m} for m in ("one", "two")]
+    home = built("echo png > /data/a.png\n" + says(STARTING, READY, PICTURE, *errors) + "\nexit 1")
+    with pytest.raises(Problems) as caught:
+        run(request(tmp_path), home, Silent())
+    assert [p.what for p in caught.value.problems] == ["one", "two"]
+    assert (tmp_path / "out" / "a.png").exists()
+    with Store(database_path(home)) as store:
+        assert "one" in (store.runs("pycomfy-test")[0].run.error or "")
+
+
+def test_a_container_that_leaves_without_a_word_is_a_failure(built: Builder, tmp_path: Path) -> None:
+    home = built(says(STARTING) + "\necho 'out of luck' >&2; exit 9")
+    with pytest.raises(RunFailed, match="ended with status 9") as caught:
+        run(request(tmp_path), home, Silent())
+    assert "out of luck" in caught.value.where
+
+
+def test_a_hostile_output_is_refused(built: Builder, tmp_path: Path) -> None:
+    home = built(says(STARTING, READY, {**PICTURE, "path": "nothing/here"}, DONE))
+    with pytest.raises(RunFailed, match="not a plain file"):
+        run(request(tmp_path), home, Silent())
+
+
+def test_a_job_that_overruns_is_ended(built: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pycomfy.adapters.containers.job_protocol.OVERTIME", 0.5)
+    home = built("while read ignored; do :; done")
+    with pytest.raises(RunFailed, match="did not end within"):
+        run(replace(request(tmp_path), job=JobRequest(timeout=0.5)), home, Silent())
+
+
+def test_what_is_not_there_is_named(built: Builder, tmp_path: Path) -> None:
+    home = built("exit 0")
+    with pytest.raises(NotFound, match="no version pycomfy-test@2") as caught:
+        run(RunRequest("pycomfy-test@2", RunOptions(tmp_path)), home, Silent())
+    assert "pycomfy-test" in caught.value.fix
+    with pytest.raises(BadInput, match="names no version"):
+        run(RunRequest("../x", RunOptions(tmp_path)), home, Silent())
+    with pytest.raises(BadInput, match="no such folder"):
+        run(request(tmp_path, models=tmp_path / "none"), home, Silent())
+
+
+def test_a_layout_that_changed_since_it_was_recorded_is_refused(built: Builder, tmp_path: Path) -> None:
+    home = built(says(DONE) + f"\n# {tmp_path}")
+    (tmp_path / "layout").rename(tmp_path / "old")
+    write_layout(tmp_path / "layout", script="exit 0")
+    with pytest.raises(HashMismatch):
+        run(request(tmp_path), home, Silent())

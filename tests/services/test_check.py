@@ -1,0 +1,174 @@
+"""`check` with a real engine and a small image that answers as the runtime does."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.containers.node_definitions import read_cached
+from pycomfy.adapters.database.database import Store, database_path
+from pycomfy.adapters.io import process
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.core.lockfile.fingerprint import environment_hash
+from pycomfy.core.lockfile.schema import parse_lock, render_lock
+from pycomfy.core.versions.reference import Reference
+from pycomfy.errors import BadLock, MissingTool, NotFound, RunFailed, UnknownNode
+from pycomfy.progress import Silent
+from pycomfy.services.check import check, find_target
+from pycomfy.services.versions.indexing import index
+from tests.support.service_projects import make_files, make_home, record_layout
+from tests.support.tiny_image import write_layout
+
+NODES = {"LoadImage": "nodes", "SaveImage": "nodes", "KSampler": "custom_nodes.painter"}
+TRACE = "Traceback (most recent call last):\n  File x\nModuleNotFoundError: No module named 'segno'"
+
+
+def answer(*lacking: str, **more: object) -> str:
+    """A script that answers as `object-info`; the engine's own noise and ComfyUI's log go to standard error."""
+    types = {t: {"python_module": module} for t, module in NODES.items() if t not in lacking}
+    said = {"comfyui_version": "0.3.75", "object_info": types, "import_failures": [], **more}
+    quoted = json.dumps(said).replace("'", "\\u0027")
+    return f"echo loading >&2\nprintf '%s\\n' '{quoted}'\n"
+
+
+def project() -> dict[str, bytes]:
+    """A version whose node pack supplies KSampler."""
+    files = make_files("pycomfy-check")
+    lock = parse_lock(files["pycomfy.lock"].decode())
+    packs = tuple(p.model_copy(update={"types": ("KSampler",)}) for p in lock.packs)
+    return {**files, "pycomfy.lock": render_lock(lock.model_copy(update={"packs": packs})).encode()}
+
+
+Builder = Callable[[str], Home]
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Iterator[Builder]:
+    """Record an image whose script is given, as pycomfy-check@1."""
+    images: list[tuple[Engine, str]] = []
+
+    def make(script: str) -> Home:
+        try:
+            engine = find_engine()
+        except MissingTool as e:
+            pytest.skip(f"no container engine: {e.what}")
+        layout = read_layout(write_layout(tmp_path / "layout", script=script))
+        images.append((engine, layout.config_digest.removeprefix("sha256:")))
+        home = make_home(tmp_path)
+        record_layout(home, project(), layout)
+        return home
+
+    yield make
+    for engine, image in images:
+        process.run(engine.command("rmi", "--force", image))
+
+
+def recorded(home: Home) -> Any:
+    """What record and library say of the pack, the record also after it was made anew."""
+    library = Library(library_path(home))
+    (image,) = library.images(library.find("pycomfy-check").tree).values()
+    with Store(database_path(home)) as store:
+        (row,) = store.all("SELECT verified_compatible AS v FROM custom_nodes")
+    database_path(home).rename(home.data / "old.db")
+    index(home, Silent())
+    with Store(database_path(home)) as store:
+        (again,) = store.all("SELECT verified_compatible AS v FROM custom_nodes")
+    assert row["v"] == again["v"]
+    (home.data / "old.db").replace(database_path(home))
+    return image.proven, image.compatible, row["v"]
+
+
+def test_an_image_that_has_everything_is_recorded_as_compatible(built: Builder) -> None:
+    home = built(answer(remarks=[{"pack": "painter", "text": "UserWarning: old"}]))
+    result = check("pycomfy-check", home, Silent())
+    assert result.passed and (result.name, result.version) == ("pycomfy-check", 1)
+    assert result.proof is not None and [p.remarks for p in result.proof.parts] == [(), ("UserWarning: old",)]
+    assert recorded(home) == (True, {"painter": True}, 1)
+    lock = parse_lock(project()["pycomfy.lock"].decode())
+    kept = read_cached(home.cache, environment_hash(lock, "linux/amd64"))
+    assert kept is not None and kept.remarks[0].text == "UserWarning: old"
+
+
+def test_a_pack_that_fails_is_named_with_its_traceback_and_recorded(built: Builder) -> None:
+    failure = {"pack": "painter", "message": "No module named 'segno'", "traceback": TRACE}
+    home = built(answer("KSampler", import_failures=[failure]))
+    result = check("pycomfy-check@1", home, Silent())
+    (problem,) = result.problems
+    assert isinstance(problem, RunFailed) and TRACE in problem.where and '["segno"]' in problem.fix
+    assert "node 2 (" not in problem.where and "node 2 of the workflow of pycomfy-check@1" in problem.where
+    assert recorded(home) == (False, {"painter": False}, 0)
+
+
+def test_a_pack_that_is_loaded_without_a_type_is_named(built: Builder) -> None:
+    home = built(answer("KSampler", "SaveImage"))
+    result = check("pycomfy-check", home, Silent())
+    assert [type(p) for p in result.problems] == [UnknownNode, UnknownNode]
+    assert "the node pack painter is loaded" in result.problems[1].what
+    assert recorded(home) == (False, {"painter": False}, 0)
+
+
+def test_a_later_check_replaces_what_an_earlier_one_found(built: Builder) -> None:
+    home = built(answer())
+    check("pycomfy-check", home, Silent())
+    library = Library(library_path(home))
+    tree = library.find("pycomfy-check").tree
+    (image,) = library.images(tree).values()
+    later = image.model_copy(update={"compatible": {"painter": False}, "checked_at": "2999-01-01T00:00:00Z"})
+    assert library.add_image(tree, later) == later
+    assert library.add_image(tree, image) == later, "and an older one does not"
+
+
+def test_comfyui_that_does_not_start_is_a_no(built: Builder) -> None:
+    home = built("echo no module named torch >&2; exit 1\n")
+    result = check("pycomfy-check", home, Silent())
+    assert not result.passed and result.proof is None
+    assert "no module named torch" in result.problems[0].where
+    assert recorded(home) == (False, {"painter": False}, 0)
+
+
+@pytest.mark.parametrize(("script", "status"), [(answer(), 0), (answer("KSampler"), 3)])
+def test_the_exit_status_is_the_verdict(built: Builder, script: str, status: int) -> None:
+    home = built(script)
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "pycomfy", *arguments]
+        env = {**os.environ, "PYCOMFY_HOME": str(home.data)}
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+    done = run("check", "pycomfy-check", "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == status, done.stderr
+    assert told["compatible"] is (status == 0) and bool(told["problems"]) is bool(status)
+    assert [p["name"] for p in told["parts"]] == ["ComfyUI", "painter"]
+    people = run("check", "pycomfy-check")
+    assert people.returncode == status
+    assert f"{1 if status == 0 else 0} of 1 node type" in people.stdout
+    assert people.stderr.count("error: ") == bool(status)
+    mark = "painter (works)" if status == 0 else "painter (does not work)"
+    assert mark in run("show", "pycomfy-check").stdout
+
+
+def test_a_folder_means_the_version_of_its_lock(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    lock = tmp_path / "work" / "pycomfy.lock"
+    lock.parent.mkdir()
+    lock.write_bytes(project()["pycomfy.lock"])
+    with pytest.raises(NotFound, match="no image was built of this lock"):
+        find_target(str(lock.parent), home)
+    record_layout(home, project(), read_layout(write_layout(tmp_path / "layout")))
+    workflow = lock.with_name("pycomfy-check.json")
+    workflow.write_text("{}")
+    for target in (lock.parent, lock, workflow):
+        assert find_target(str(target), home) == Reference("pycomfy-check", 1)
+    assert find_target("pycomfy-check@1", home) == Reference("pycomfy-check", 1)
+    lock.write_text("{}")
+    with pytest.raises(BadLock):
+        find_target(str(lock), home)

@@ -1,0 +1,251 @@
+"""Models from a version's lock to a container that reads them."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pycomfy.adapters.catalog.update import update_catalogue
+from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.io import process
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.models import store as store_module
+from pycomfy.adapters.models.pin import Earlier
+from pycomfy.adapters.models.store import ModelStore
+from pycomfy.core.lockfile.schema import ModelFile, UrlModel, parse_lock, render_lock
+from pycomfy.core.models.manager_list import MODELS
+from pycomfy.core.requirements.model import NeededModel
+from pycomfy.core.versions.reference import Reference
+from pycomfy.errors import BadInput, BadLock, MissingTool, NotFound
+from pycomfy.progress import Silent
+from pycomfy.services.models import (
+    add_folder,
+    add_model,
+    lock_models,
+    models_status,
+    pull_models,
+    verify_models,
+    view_models,
+)
+from pycomfy.services.run.run import RunOptions, RunRequest, run
+from tests.support.catalog_maps import A, lists
+from tests.support.model_hub import Site, serve, sha256
+from tests.support.repositories import commit
+from tests.support.service_projects import make_files, make_home, record, record_layout
+from tests.support.tiny_image import write_layout
+
+LORA = b"a lora"
+CHECKPOINT = b"a checkpoint"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return make_home(tmp_path)
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Site]:
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with serve() as site:
+        yield site
+
+
+def pinned(place: str, data: bytes, url: str | None = None) -> ModelFile:
+    folder, _, name = place.partition("/")
+    sources = () if url is None else (UrlModel(url=url),)
+    return ModelFile(folder=folder, name=name, sha256=sha256(data), size=len(data), sources=sources)
+
+
+def files(*models: ModelFile, name: str = "portrait") -> dict[str, bytes]:
+    """A project whose lock has these models."""
+    made = make_files(name)
+    lock = parse_lock(made["pycomfy.lock"].decode())
+    return {**made, "pycomfy.lock": render_lock(lock.model_copy(update={"models": models})).encode()}
+
+
+def states(home: Home, target: str = "portrait") -> dict[str, str]:
+    return {s.place: s.state for s in models_status(target, home, Silent())}
+
+
+def test_models_of_a_version_are_fetched_and_added_until_none_is_missing(
+    site: Site, home: Home, tmp_path: Path
+) -> None:
+    site.files["/a"] = CHECKPOINT
+    record(home, files(pinned("checkpoints/a.safetensors", CHECKPOINT, f"{site.cdn}/a"), pinned("loras/b.pt", LORA)))
+    assert states(home) == {"checkpoints/a.safetensors": "missing", "loras/b.pt": "missing"}
+    with pytest.raises(NotFound, match="2 of the models of portrait@1 are not here") as caught:
+        view_models(Reference("portrait", 1), home, Silent())
+    assert caught.value.fix == "pycomfy models pull portrait@1"
+    with pytest.raises(NotFound, match="only where it was added"):
+        pull_models("portrait", home, Silent())
+    assert states(home) == {"checkpoints/a.safetensors": "present", "loras/b.pt": "missing"}
+    (tmp_path / "mine.pt").write_bytes(LORA)
+    added = add_model(str(tmp_path / "mine.pt"), "loras/b.pt", home, Silent())
+    assert (added.place, added.stored.sha256, added.replaced) == ("loras/b.pt", sha256(LORA), None)
+    result = pull_models("portrait@1", home, Silent())
+    assert result.fetched == () and [m.name for m in result.present] == ["a.safetensors", "b.pt"]
+    view = view_models(Reference("portrait", 1), home, Silent())
+    assert view is not None and (view.folder / "loras/b.pt").samefile(tmp_path / "mine.pt")
+
+
+def test_a_version_without_models_needs_none(home: Home) -> None:
+    record(home, make_files("hello"))
+    assert view_models(Reference("hello"), home, Silent()) is None and states(home, "hello") == {}
+    for unknown in ("nobody", "../x", "hello@7"):
+        with pytest.raises(NotFound):
+            models_status(unknown, home, Silent())
+
+
+def test_one_models_path_cannot_be_anothers_folder(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(LORA)
+    add_model(str(tmp_path / "a"), "loras/a", home, Silent())
+    record(home, files(pinned("loras/a", LORA), pinned("loras/a/b", LORA)))
+    with pytest.raises(BadLock, match="also a folder"):
+        view_models(Reference("portrait"), home, Silent())
+
+
+def test_a_file_is_called_what_comfyui_calls_it(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "ComfyUI" / "models" / "loras" / "sub" / "x.safetensors"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(LORA)
+    assert add_model(str(file), None, home, Silent()).place == "loras/sub/x.safetensors"
+    file.write_bytes(CHECKPOINT)
+    assert add_model(str(file), None, home, Silent()).replaced == sha256(LORA)
+    (tmp_path / "y").write_bytes(LORA)
+    for wrong in (None, "x", "../x/y", "custom_nodes/x.py", "loras/../../x", "/loras/x", ""):
+        with pytest.raises(BadInput) as caught:
+            add_model(str(tmp_path / "y"), wrong, home, Silent())
+        assert "--as FOLDER/NAME" in caught.value.fix
+
+
+def test_a_whole_folder_is_added_as_comfyui_has_it(home: Home, tmp_path: Path) -> None:
+    models, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
+    for folder in (models / "loras" / "sub", models / "custom_nodes", elsewhere):
+        folder.mkdir(parents=True)
+    for name in ("loras/sub/a.safetensors", "loras/put_loras_here", "stray.pt", "loras/.hidden.pt"):
+        (models / name).write_bytes(LORA)
+    (elsewhere / "b.ckpt").write_bytes(CHECKPOINT)
+    (models / "checkpoints").symlink_to(elsewhere)
+    (elsewhere / "loop").symlink_to(models / "loras" / "sub")
+    (models / "loras" / "sub" / "up").symlink_to(models)
+    (models / "vae").mkdir()
+    (models / "vae" / "gone.pt").symlink_to("nowhere")
+    added = add_folder(models, home, Silent())
+    assert [a.place for a in added] == [
+        "checkpoints/b.ckpt",
+        "checkpoints/loop/a.safetensors",
+        "loras/sub/a.safetensors",
+    ]
+    (models / "custom_nodes" / "x.pt").write_bytes(b"x")
+    with pytest.raises(BadInput, match=r"custom_nodes/x\.pt"):
+        add_folder(models, home, Silent())
+    with pytest.raises(NotFound, match="no model"):
+        add_folder(models / "vae", home, Silent())
+
+
+def test_a_model_is_added_from_an_address_with_the_hash_it_has(site: Site, home: Home) -> None:
+    site.files["/x.pth"] = LORA
+    added = add_model(f"{site.cdn}/x.pth?token=secret", "sams/x.pth", home, Silent())
+    assert added.stored.sha256 == sha256(LORA) and not added.stored.linked
+    assert ModelStore(home).added()["sams/x.pth"].url == f"{site.cdn}/x.pth"
+
+
+def test_verify_finds_what_changed_and_what_is_gone(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, data in (("good", b"good"), ("changed", b"changed"), ("gone", b"gone")):
+        (tmp_path / name).write_bytes(data)
+        if name == "gone":
+            monkeypatch.setattr(store_module, "link", lambda real, path: False)
+        add_model(str(tmp_path / name), f"loras/{name}", home, Silent())
+    assert all(m.intact for m in verify_models(home, Silent()))
+    (tmp_path / "changed").write_bytes(b"CHANGED")
+    (tmp_path / "gone").unlink()
+    assert {m.names[0]: m.intact for m in verify_models(home, Silent())} == {
+        "loras/good": True,
+        "loras/changed": False,
+        "loras/gone": False,
+    }
+
+
+def test_a_model_nobody_tells_of_is_the_managers_of_that_name_with_a_remark(
+    site: Site, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", site.hub)
+    address = site.add("org/sharp", "sharp.pth", LORA).replace(site.hub, "https://huggingface.co")
+    entry = {"filename": "sharp.pth", "save_path": "default", "type": "upscale", "url": address}
+    listed = {**lists({A: (["X"],)}), MODELS: json.dumps({"models": [entry]}).encode()}
+    needs = [NeededModel("upscale_models", "sharp.pth", "1"), NeededModel("loras", "other.safetensors", "2")]
+    without = lock_models(needs, [], tmp_path, Earlier(), ModelStore(home))
+    assert without.models == () and len(without.notes) == 2
+    commit(tmp_path / "manager", listed)
+    update_catalogue(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
+    found = lock_models(needs, [], tmp_path, Earlier(), ModelStore(home))
+    assert [(m.place, m.sha256) for m in found.models] == [("upscale_models/sharp.pth", sha256(LORA))]
+    assert "ComfyUI-Manager's list: https://huggingface.co/org/sharp" in found.notes[0]
+    (tmp_path / "mine").write_bytes(CHECKPOINT)
+    add_model(str(tmp_path / "mine"), "upscale_models/sharp.pth", home, Silent())
+    mine = lock_models(needs, [], tmp_path, Earlier(), ModelStore(home))
+    assert [m.sha256 for m in mine.models] == [sha256(CHECKPOINT)]
+
+
+Runner = Callable[..., str]
+
+
+@pytest.fixture
+def runner(tmp_path: Path, home: Home) -> Iterator[Runner]:
+    """Runs a script in a real container, with the models of a lock; what the script wrote to /data/found."""
+    try:
+        engine = find_engine()
+    except MissingTool as e:
+        pytest.skip(f"no container engine: {e.what}")
+    loaded: list[tuple[Engine, str]] = []
+
+    def start(script: str, *models: ModelFile, **options: object) -> str:
+        output = '{"event":"output","node":null,"kind":"files","file":"found","type":"output","path":"found",'
+        output += '"media_type":"text/plain"}'
+        done = '{"event":"done","outputs":1,"seconds":1}'
+        whole = f"read request\n({script}) > /data/found 2>&1\necho '{output}'\necho '{done}'\n"
+        layout = read_layout(write_layout(tmp_path / "layout", script=whole))
+        loaded.append((engine, layout.config_digest.removeprefix("sha256:")))
+        record_layout(home, files(*models, name="pycomfy-test"), layout)
+        chosen = replace(RunOptions(tmp_path / "out", models="auto"), **options)  # type: ignore[arg-type]
+        (saved,) = run(RunRequest("pycomfy-test", chosen), home, Silent()).outputs
+        return saved.path.read_text()
+
+    yield start
+    for engine, image in loaded:
+        process.run(engine.command("rmi", "--force", image))
+
+
+READ = 'for f in /models/*/*; do read line < "$f"; echo "$f $line"; done; echo x > /models/loras/a && echo written'
+
+
+def test_a_container_sees_the_locked_models_and_cannot_change_them(
+    runner: Runner, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"here\n")
+    (tmp_path / "other disk").write_bytes(b"elsewhere\n")
+    add_model(str(tmp_path / "a"), "loras/a", home, Silent())
+    monkeypatch.setattr(store_module, "link", lambda real, path: False)
+    stored = add_model(str(tmp_path / "other disk"), "vae/b", home, Silent()).stored
+    assert stored.linked
+    monkeypatch.undo()
+    lines = runner(READ, pinned("loras/a", b"here\n"), pinned("vae/b", b"elsewhere\n")).splitlines()
+    assert lines[:2] == ["/models/loras/a here", "/models/vae/b elsewhere"]
+    assert "written" not in lines and (tmp_path / "a").read_bytes() == b"here\n"
+
+
+def test_a_run_with_missing_models_names_the_command(runner: Runner) -> None:
+    with pytest.raises(NotFound) as caught:
+        runner("exit 0", pinned("loras/a", LORA))
+    assert caught.value.fix == "pycomfy models pull pycomfy-test@1" and "loras/a" in caught.value.what
+
+
+def test_a_run_can_do_without_them(runner: Runner) -> None:
+    assert runner("echo /models/*", pinned("loras/a", LORA), models=None) == "/models/*\n"

@@ -1,0 +1,252 @@
+"""A library and its record, from the first version to the last: what each verb does to both."""
+
+import json
+import multiprocessing
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycomfy.adapters.database.database import Store, database_path
+from pycomfy.adapters.database.records import Run
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.core.interface.model import Interface, Parameter, Target, render_interface
+from pycomfy.core.versions.reference import parse_reference
+from pycomfy.errors import BadInput, NotFound
+from pycomfy.progress import Silent
+from pycomfy.services.versions.branch import branch, list_branches
+from pycomfy.services.versions.checkout import checkout
+from pycomfy.services.versions.diff import diff
+from pycomfy.services.versions.indexing import index, layout_link
+from pycomfy.services.versions.log import log
+from pycomfy.services.versions.lookup import find_record
+from pycomfy.services.versions.reindex import reindex
+from pycomfy.services.versions.rename import rename
+from pycomfy.services.versions.revert import revert
+from pycomfy.services.versions.rm import rm
+from pycomfy.services.versions.show import show
+from pycomfy.services.versions.tag import list_tags, tag
+from tests.support.service_projects import built, make_files, make_home, record, with_steps
+
+SILENT = Silent()
+
+# What only this machine knows, and what numbers the rows.
+LOCAL = {"id", "workflow_id", "version_id", "image_id", "source_id", "layout", "build_logs", "log"}
+TABLES = ("workflows", "workflow_versions", "custom_nodes", "container_images", "builds", "sources", "api_endpoints")
+
+
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """hello@1, hello@2 and other@1."""
+    home = make_home(tmp_path)
+    record(home, make_files("hello"), "first", built("root", "workflow:1", proven=True))
+    record(home, make_files("hello", with_steps(30), torch="2.9.1"), "second", built("root", "workflow:2"))
+    record(home, make_files("other"), "another")
+    return home
+
+
+def listed(home: Home, name: str | None = None) -> list[str]:
+    return [f"{v.name}@{v.version}" for v in log(home, SILENT, name)]
+
+
+def rows(home: Home, sql: str) -> list[dict[str, Any]]:
+    with sqlite3.connect(database_path(home)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(sql)]
+
+
+def content(home: Home) -> dict[str, list[str]]:
+    """Every row that does not depend on this machine, under the names of what it belongs to."""
+    found = {}
+    for table in TABLES:
+        kept = [{k: v for k, v in row.items() if k not in LOCAL} for row in rows(home, f"SELECT * FROM {table}")]
+        found[table] = sorted(json.dumps(row, sort_keys=True) for row in kept)
+    joined = rows(
+        home,
+        "SELECT w.name AS workflow, v.number, s.name, vs.platform FROM version_sources vs JOIN sources s"
+        " ON s.id = vs.source_id JOIN workflow_versions v ON v.id = vs.version_id JOIN workflows w"
+        " ON w.id = v.workflow_id",
+    )
+    found["version_sources"] = sorted(json.dumps(row, sort_keys=True) for row in joined)
+    return found
+
+
+def test_the_record_says_what_the_library_has(home: Home) -> None:
+    second, first = log(home, SILENT, "hello")
+    library = Library(library_path(home))
+    assert (first.commit, second.commit) == (library.find("hello@1").commit, library.find("hello@2").commit)
+    assert (first.parent, second.parent) == (None, first.commit)
+    assert (first.changes, first.message) == ((), "first")
+    assert second.changes == (
+        "node 2 (KSampler): steps 20 → 30",
+        "package torch: 2.9.0 (bbbbbbbbbbbb) → 2.9.1 (bbbbbbbbbbbb)",
+    )
+    assert second.manifest_digest == built("root", "workflow:2").manifest_digest
+
+
+def test_the_record_is_made_anew_from_the_library_alone(home: Home) -> None:
+    branch(home, "fast", "hello@1", SILENT)
+    revert(home, "hello@1", SILENT)
+    record(home, make_files("fast", with_steps(5)), "third", built("root", "workflow:3"))
+    before, order = content(home), listed(home)
+    for file in home.data.glob("pycomfy.db*"):
+        file.unlink()
+    assert reindex(home, SILENT).versions == 6
+    assert (content(home), listed(home)) == (before, order)
+    assert all(before[table] for table in TABLES if table != "api_endpoints")
+    assert reindex(home, SILENT).versions == 6
+    assert content(home) == before
+
+
+def test_a_damaged_record_is_put_aside(home: Home) -> None:
+    before = content(home)
+    database_path(home).write_bytes(b"no database at all" * 1000)
+    heard = Heard()
+    assert reindex(home, heard).workflows == 2
+    assert content(home) == before
+    assert "put aside" in heard.said[0]
+
+
+def test_runs_stay_when_the_record_is_made_anew(home: Home) -> None:
+    image = find_record(home, parse_reference("hello@1"), SILENT)
+    with Store(database_path(home)) as store:
+        store.record_run(image, Run("podman", None, 1.0))
+    reindex(home, SILENT)
+    with Store(database_path(home)) as store:
+        assert [(r.name, r.version) for r in store.runs()] == [("hello", 1)]
+
+
+def test_what_was_committed_but_not_recorded_is_made_up_for(home: Home) -> None:
+    """As after a kill between the two."""
+    Library(library_path(home)).commit("hello", make_files("hello", with_steps(40)), message="third")
+    assert listed(home, "hello") == ["hello@3", "hello@2", "hello@1"]
+
+
+def test_a_library_that_is_gone_does_not_take_the_record_along(home: Home, tmp_path: Path) -> None:
+    library_path(home).rename(tmp_path / "elsewhere")
+    for _ in range(2):
+        with pytest.raises(NotFound, match="the library is gone"):
+            index(home, SILENT)
+    (tmp_path / "elsewhere").rename(library_path(home))
+    assert len(listed(home)) == 3
+
+
+def test_a_commit_that_is_no_project_is_told_of_and_left_out(home: Home) -> None:
+    library = Library(library_path(home))
+    library.commit("strange", {"a": b"1"}, message="")
+    record_it = Heard()
+    index(home, record_it)
+    assert "no project of pycomfy" in record_it.said[0]
+    library.commit("strange", make_files("strange"), message="better")
+    assert listed(home, "strange") == ["strange@2"]
+
+
+def test_the_api_of_a_version_is_recorded_and_a_senseless_one_is_not(home: Home) -> None:
+    count = Parameter(name="count", type="integer", targets=(Target(node="2", input="steps"),), default=20)
+    nothing = Parameter(name="nothing", type="choice", targets=())
+    for name, parameter in (("good", count), ("bad", nothing)):
+        interface = render_interface(Interface(parameters=(parameter,))).encode()
+        record(home, {**make_files(name), "interface.json": interface})
+    (api,) = rows(home, "SELECT * FROM api_endpoints")
+    assert (api["method"], api["path"]) == ("POST", "/v1/jobs")
+    assert json.loads(api["schema"])["properties"]["count"]["default"] == 20
+    assert {"good@1", "bad@1"} <= set(listed(home))
+
+
+def test_a_revert_is_a_new_version_with_the_image_of_the_old(home: Home) -> None:
+    made, new = revert(home, "hello@1", SILENT, message="back")
+    assert (made.number, made.message, new) == (3, "back", True)
+    assert not revert(home, "hello@1", SILENT).new
+    old, image = (find_record(home, parse_reference(f"hello@{n}"), SILENT) for n in (1, 3))
+    assert (image.version, image.manifest_digest) == (3, old.manifest_digest)
+    assert diff(home, "hello@1", "hello@3").empty
+
+
+def test_a_branch_and_a_new_name_keep_images(home: Home) -> None:
+    assert branch(home, "fast", "hello@2", SILENT).label == "fast@2"
+    assert find_record(home, parse_reference("fast@1"), SILENT).name == "fast"
+    rename(home, "hello", "greeting", SILENT)
+    assert [v.label for v in list_branches(home)] == ["fast@2", "greeting@2", "other@1"]
+    assert find_record(home, parse_reference("greeting@1"), SILENT).version == 1
+    with pytest.raises(NotFound):
+        find_record(home, parse_reference("hello"), SILENT)
+
+
+def test_what_was_removed_leaves_nothing_to_keep(home: Home) -> None:
+    for number in (1, 2):
+        link = layout_link(home, built("root", f"workflow:{number}").manifest_digest)
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to("/nix/store/nothing")
+    branch(home, "kept", "hello@1", SILENT)
+    with pytest.raises(BadInput, match="1 version "):
+        rm(home, "hello", SILENT)
+    rm(home, "hello", SILENT, force=True)
+    assert set(listed(home)) == {"other@1", "kept@1"}
+    assert layout_link(home, built("root", "workflow:1").manifest_digest).is_symlink()
+    assert not layout_link(home, built("root", "workflow:2").manifest_digest).is_symlink()
+
+
+def test_a_version_is_shown_with_its_tags_and_what_changed(home: Home) -> None:
+    tag(home, "stable", "hello@2")
+    shown = show(home, "hello@stable")
+    assert (shown.version.number, shown.tags) == (2, ("stable",))
+    assert shown.changes is not None and [c.new for c in shown.changes.nodes.parameters] == [30]
+    assert shown.flake == f"git+file://{library_path(home)}?ref=hello&rev={shown.version.commit}#oci"
+    assert show(home, "hello@1").changes is None
+    assert {label: v.label for label, v in list_tags(home).items()} == {"hello@stable": "hello@2"}
+
+
+def test_the_newest_version_with_an_image_is_run(home: Home) -> None:
+    record(home, make_files("hello", with_steps(50)), "not built")
+    assert find_record(home, parse_reference("hello"), SILENT).version == 2
+    with pytest.raises(NotFound, match="no image of hello@3"):
+        find_record(home, parse_reference("hello@3"), SILENT)
+
+
+def test_a_checkout_built_unchanged_is_the_same_version(home: Home, tmp_path: Path) -> None:
+    done = checkout(home, "hello@1", tmp_path / "work")
+    assert {path.name for path in done.files} == {"workflow.json", "pycomfy.lock", "pycomfy.toml"}
+    files = make_files("hello")
+    for name in ("workflow.json", "pycomfy.lock"):
+        assert (tmp_path / "work" / name).read_bytes() == files[name]
+    assert done.local == {"ComfyUI": "comfyui"}
+    checkout(home, "hello@1", tmp_path / "work")
+    (tmp_path / "work" / "workflow.json").write_text("mine")
+    with pytest.raises(BadInput, match=r"workflow\.json"):
+        checkout(home, "hello@1", tmp_path / "work")
+    checkout(home, "hello@1", tmp_path / "work", force=True)
+
+
+def _record_many(home: Home, worker: int, count: int) -> None:
+    for number in range(count):
+        record(
+            home,
+            make_files("same", with_steps(worker * 100 + number)),
+            f"{worker}-{number}",
+            built(f"{worker}{number}"),
+        )
+
+
+def test_ten_processes_record_at_once_and_lose_no_version(tmp_path: Path) -> None:
+    home, workers, count = make_home(tmp_path), 10, 2
+    spawn = multiprocessing.get_context("fork")
+    processes = [spawn.Process(target=_record_many, args=(home, worker, count)) for worker in range(workers)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [p.exitcode for p in processes] == [0] * workers
+    versions = log(home, SILENT, "same")
+    assert [v.version for v in versions] == list(range(workers * count, 0, -1))
+    assert {v.message for v in versions} == {f"{w}-{n}" for w in range(workers) for n in range(count)}
+    assert all(v.manifest_digest for v in versions)

@@ -1,0 +1,64 @@
+"""A home with versions of a small project, as `pycomfy build` records them, without an engine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pycomfy.adapters.containers.load import LayoutImage, read_layout
+from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.nix.build import Target, build
+from pycomfy.adapters.nix.resources import read_toolkit
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.store import keep
+from pycomfy.adapters.versions.repository import Library, Version, library_path
+from pycomfy.core.lockfile.schema import Lock
+from pycomfy.core.nix.project import Content, project_files
+from pycomfy.core.versions.built_image import BuiltImage
+from pycomfy.progress import Silent
+from pycomfy.services.archive.archive import fill_version
+from pycomfy.services.realise import host_platform
+from pycomfy.services.versions.indexing import index, layout_link
+from tests.support.nix_projects import WORKFLOW, Workshop
+
+
+@dataclass(frozen=True)
+class Built:
+    version: Version
+    image: LayoutImage
+    lock: Lock
+
+
+def build_version(workshop: Workshop, lock: Lock, home: Home, *, archive: bool = True) -> Built:
+    """Build `lock`, and record it as `pycomfy build` does."""
+    files = project_files(Content(lock, WORKFLOW, {"1": {}}), read_toolkit())
+    project = workshop.project(lock)
+    (path,) = build(workshop.settings, Target(project, "oci", host_platform()), workshop.folder / "log", lambda e: None)
+    image = read_layout(workshop.settings.place(path))
+    keep(workshop.settings, path, layout_link(home, image.manifest_digest))
+    library = Library(library_path(home))
+    version, _ = library.commit(lock.name, files, message=f"with {len(lock.packs)} packs")
+    described = BuiltImage(
+        platform=host_platform(),
+        manifest_digest=image.manifest_digest,
+        config_digest=image.config_digest,
+        diff_ids=image.diff_ids,
+        layer_names=image.layer_names,
+        size=image.size,
+        built_at="2025-12-05T09:30:00Z",
+        seconds=1,
+        layers_built=1,
+        layers_reused=0,
+    )
+    library.add_image(version.tree, described)
+    index(home, Silent())
+    if archive:
+        fill_version(lock, {host_platform()}, home, workshop.settings, Silent())
+    return Built(version, image, lock)
+
+
+def new_home(folder: Path) -> Home:
+    return Home(folder / "home", folder / "home" / "cache")
+
+
+def other_store(folder: Path) -> NixSettings:
+    """An empty store of its own."""
+    return NixSettings(store=folder)
