@@ -13,7 +13,7 @@ from typing import Any
 
 from pycomfy.core.prompt.convert import try_convert
 from pycomfy.core.prompt.node_definitions import Definitions
-from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import PycomfyError
 
@@ -48,7 +48,7 @@ def synthetic(count: int, mode: int) -> bytes:
 def work(data: bytes, definitions: Definitions) -> None:
     workflow = parse_workflow(data, where="bench")
     try_convert(workflow, definitions)
-    find_needs(workflow, definitions)
+    collect_requirements(workflow, definitions)
 
 
 def timed(action: Callable[[], object]) -> float:

@@ -22,14 +22,14 @@ from benchmarks.table import Row
 from pycomfy.adapters.containers.engine import Engine, find_engine
 from pycomfy.adapters.containers.load import load, read_layout
 from pycomfy.adapters.io.atomic_files import write_folder
-from pycomfy.adapters.io.paths import Home, find_home
+from pycomfy.adapters.io.paths import Paths, find_paths
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import copy_paths, empty_store, output_paths
-from pycomfy.adapters.sources.pin import place_tree
+from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.cli.progress import Lines
 from pycomfy.core.lockfile.schema import GitSource, Lock
-from pycomfy.core.nix.project import Content, project_files
+from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.services.build.build import BuildRequest, BuildResult, build
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import LockRequest
@@ -52,7 +52,7 @@ COPY pack /opt/ComfyUI/custom_nodes/hello-card
 @dataclass(frozen=True)
 class Bench:
     folder: Path
-    home: Home
+    home: Paths
     built: BuildResult
     lock: Lock
     engine: Engine
@@ -82,7 +82,7 @@ def prepare(folder: Path) -> Bench:
     for name in ("workflow.json", "pycomfy.toml"):
         shutil.copy(ROOT / "examples/hello" / name, folder)
     make_pack(folder)
-    home, progress = find_home(), Lines()
+    home, progress = find_paths(), Lines()
     pins = lock(LockRequest(folder, name="bench"), home, progress).lock
     built = build(BuildRequest(folder, archive=False), home, progress)
     bench = Bench(folder, home, built, pins, find_engine())
@@ -93,7 +93,7 @@ def prepare(folder: Path) -> Bench:
 
 def emit(folder: Path, pins: Lock, name: str) -> Path:
     """The project of `pins`, in a folder of that name."""
-    content = Content(pins, (folder / "workflow.json").read_bytes())
+    content = ProjectContent(pins, (folder / "workflow.json").read_bytes())
     write_folder(folder / name, project_files(content, read_toolkit()))
     return folder / name
 
@@ -206,7 +206,7 @@ def copy_pack(bench: Bench, context: Path) -> None:
     assert isinstance(pack.source, GitSource)
     pins = lock(LockRequest(bench.folder, name="bench"), bench.home, Lines()).lock.packs[0].source
     assert isinstance(pins, GitSource)
-    place_tree(pins, bench.folder, context / "pack", bench.home)
+    write_tree_of(pins, bench.folder, context / "pack", bench.home)
 
 
 def first_load(bench: Bench) -> float:

@@ -7,19 +7,19 @@
     │   ├── BadLock           pycomfy.lock cannot be read, or is of another version
     │   └── NotFound          a name, version or file that does not exist
     ├── Unresolved        what the workflow needs cannot be pinned
-    │   ├── UnknownNode       a node type that no source provides
-    │   ├── AmbiguousNode     a node type that several node packs may be meant by
-    │   ├── UnpinnedPack      a node pack without a commit, or with one that does not exist
-    │   ├── NoWheel           a Python package without a wheel for the platform
-    │   ├── NoSolution        requirements that contradict one another
-    │   └── NoDebianPackage   a Debian package that the archive does not have
+    │   ├── UnknownNode             a node type that no source provides
+    │   ├── AmbiguousNode           a node type that several node packs may be meant by
+    │   ├── UnpinnedPack            a node pack without a commit, or with one that does not exist
+    │   ├── NoMatchingDistribution  a Python package without a wheel for the platform
+    │   ├── ResolutionImpossible    requirements that contradict one another
+    │   └── NoDebianPackage         a Debian package that the archive does not have
     ├── HashMismatch      bytes that are not the ones that were pinned
-    ├── Unreachable       a server that did not answer
+    ├── NetworkError      a server that did not answer
     ├── MissingTool       a program (Nix, Podman, git …) that is not installed, or does not work here
     ├── NoSpace           a full disk
     ├── BuildFailed       Nix could not build
     ├── RunFailed         the container or ComfyUI in it failed
-    └── Problems          several of the above, reported together
+    └── ErrorGroup        several of the above, reported together
 
 Every error says what happened, where, and how to mend it. `code` is stable and shared by the CLI's JSON and HTTP.
 Anything that is not a `PycomfyError` is our bug.
@@ -101,7 +101,7 @@ class UnpinnedPack(Unresolved):
     code = "unpinned-pack"
 
 
-class NoWheel(Unresolved):
+class NoMatchingDistribution(Unresolved):
     """`package` is its name, where that is all that is wrong: one with a source can be built."""
 
     code = "no-wheel"
@@ -111,7 +111,7 @@ class NoWheel(Unresolved):
         self.package = package
 
 
-class NoSolution(Unresolved):
+class ResolutionImpossible(Unresolved):
     code = "no-solution"
 
 
@@ -123,7 +123,7 @@ class HashMismatch(PycomfyError):
     code = "hash-mismatch"
 
 
-class Unreachable(PycomfyError):
+class NetworkError(PycomfyError):
     code = "unreachable"
 
 
@@ -143,7 +143,7 @@ class RunFailed(PycomfyError):
     code = "run-failed"
 
 
-class Problems(PycomfyError):
+class ErrorGroup(PycomfyError):
     """Several errors of one stage, told at once."""
 
     code = "problems"
@@ -164,4 +164,4 @@ def raise_all(problems: Sequence[PycomfyError]) -> None:
     if len(problems) == 1:
         raise problems[0]
     if problems:
-        raise Problems(problems)
+        raise ErrorGroup(problems)

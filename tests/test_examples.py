@@ -6,8 +6,8 @@ from pathlib import Path
 from pycomfy.core.analysis.node_types import class_types
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.source_specs import GitSpec
-from pycomfy.core.python.requirements import read_wants
-from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.python.requirements import parse_requirements
+from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.workflow.parse import parse_workflow
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -20,7 +20,7 @@ def read_pack() -> dict[str, str]:
 
 def test_the_pack_supplies_what_is_not_built_in() -> None:
     workflow = parse_workflow((EXAMPLES / "hello" / "workflow.json").read_bytes(), where="workflow.json")
-    needed = {n.type for n in find_needs(workflow).nodes}
+    needed = {n.type for n in collect_requirements(workflow).nodes}
     assert needed - set(class_types(read_pack())) == {"ImageScaleBy", "SaveImage"}
     assert needed >= set(class_types(read_pack()))
 
@@ -32,8 +32,8 @@ def test_the_configuration_names_the_pack() -> None:
 
 def test_requirements_and_pyproject_of_the_pack_agree() -> None:
     files = read_pack()
-    asked = read_wants("pack", files).asked
-    alone = read_wants("pack", {"pyproject.toml": files["pyproject.toml"]}).asked
+    asked = parse_requirements("pack", files).asked
+    alone = parse_requirements("pack", {"pyproject.toml": files["pyproject.toml"]}).asked
     assert [a.text for a in asked] == [a.text for a in alone] == ["segno>=1.6"]
 
 

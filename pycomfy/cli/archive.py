@@ -5,16 +5,16 @@ from typing import Annotated
 import typer
 
 from pycomfy.adapters.archive.binary_cache import Removed
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress, size
 from pycomfy.services.archive import archive as action
 from pycomfy.services.archive import sync as transfers
-from pycomfy.services.archive.completeness import Missing
+from pycomfy.services.archive.completeness import MissingRequisite
 
 CHECK_FAILED = 3
-_MOST_SHOWN = 20
+_MAX_SHOWN = 20
 
 app = typer.Typer(
     help="Keep every source of every version, so that old versions come back when nothing else is left.",
@@ -35,7 +35,7 @@ def status(as_json: _Json = False) -> None:
 
     Example: `pycomfy archive status`
     """
-    found = action.status(find_home(), NixSettings())
+    found = action.status(find_paths(), NixSettings())
     if as_json:
         result = {
             "folder": str(found.archive.folder),
@@ -67,13 +67,13 @@ def fill(models: _Models = False, as_json: _Json = False) -> None:
 
     Example: `pycomfy archive fill --models`
     """
-    filled = action.fill(find_home(), NixSettings(), make_progress(), models=models)
+    filled = action.fill(find_paths(), NixSettings(), make_progress(), models=models)
     if as_json:
         absent = [{"path": need.path, "title": need.title, "origin": need.origin} for need in filled.absent]
         print_json({"added": filled.added, "size": filled.size, "absent": absent})
         return
     print(f"{filled.added} added, {size(filled.size)}")
-    for need in filled.absent[:_MOST_SHOWN]:
+    for need in filled.absent[:_MAX_SHOWN]:
         print(f"  not on this machine: {need.title}, from {need.origin}")
 
 
@@ -88,7 +88,7 @@ def verify(
 
     Example: `pycomfy archive verify`
     """
-    result = action.verify_archive(find_home(), NixSettings(), make_progress(), repair=repair)
+    result = action.verify_archive(find_paths(), NixSettings(), make_progress(), repair=repair)
     if as_json:
         damage = [{"file": d.file, "path": d.path, "what": d.what} for d in result.damage]
         about = {"paths": result.paths, "read": result.read, "damage": damage, "repaired": result.repaired}
@@ -108,7 +108,7 @@ def push(url: _Url, as_json: _Json = False) -> None:
 
     Example: `pycomfy archive push s3://team-archive?region=eu-central-1`
     """
-    _show_transfer(transfers.push(url, find_home(), NixSettings(), make_progress()), "pushed", as_json)
+    _show_transfer(transfers.push(url, find_paths(), NixSettings(), make_progress()), "pushed", as_json)
 
 
 @app.command()
@@ -117,7 +117,7 @@ def pull(url: _Url, models: _Models = False, as_json: _Json = False) -> None:
 
     Example: `pycomfy archive pull https://archive.example.org`
     """
-    _show_transfer(transfers.pull(url, find_home(), NixSettings(), make_progress(), models=models), "pulled", as_json)
+    _show_transfer(transfers.pull(url, find_paths(), NixSettings(), make_progress(), models=models), "pulled", as_json)
 
 
 @app.command()
@@ -129,14 +129,14 @@ def gc(
 
     Example: `pycomfy archive gc --dry-run`
     """
-    removed = action.collect_garbage(find_home(), dry=dry)
+    removed = action.collect_garbage(find_paths(), dry=dry)
     if as_json:
         print_json({**_removed(removed), "dry_run": dry})
     else:
         print(f"{removed.paths} sources, {size(removed.size)}, {'would be ' if dry else ''}removed")
 
 
-def _show_transfer(transfer: transfers.Transfer, word: str, as_json: bool) -> None:
+def _show_transfer(transfer: transfers.SyncResult, word: str, as_json: bool) -> None:
     if as_json:
         lacking = [_missing(m) for m in transfer.absent]
         about = {"paths": transfer.paths, word: transfer.moved, "missing": lacking}
@@ -146,15 +146,15 @@ def _show_transfer(transfer: transfers.Transfer, word: str, as_json: bool) -> No
     _show_missing(transfer.absent)
 
 
-def _show_missing(missing: tuple[Missing, ...]) -> None:
-    for m in missing[:_MOST_SHOWN]:
+def _show_missing(missing: tuple[MissingRequisite, ...]) -> None:
+    for m in missing[:_MAX_SHOWN]:
         where = "in this machine's store: `pycomfy archive fill`" if m.here else f"from {m.need.origin}"
         print(f"missing: {m.need.title}, for {', '.join(m.labels[:3])}{' …' * (len(m.labels) > 3)}; {where}")
-    if len(missing) > _MOST_SHOWN:
-        print(f"  and {len(missing) - _MOST_SHOWN} more")
+    if len(missing) > _MAX_SHOWN:
+        print(f"  and {len(missing) - _MAX_SHOWN} more")
 
 
-def _missing(missing: Missing) -> dict[str, object]:
+def _missing(missing: MissingRequisite) -> dict[str, object]:
     need = missing.need
     return {
         "path": need.path,

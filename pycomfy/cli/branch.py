@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress
 from pycomfy.services.versions.branch import branch as begin_branch
@@ -24,7 +24,7 @@ def branch(
 
     Examples: `pycomfy branch hello-fast hello@2`, `pycomfy branch`
     """
-    home = find_home()
+    home = find_paths()
     if new is None:
         found = list_branches(home)
     elif start is None:

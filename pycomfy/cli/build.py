@@ -6,7 +6,7 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, make_progress, size
@@ -65,7 +65,7 @@ def build(
         ask=None if as_json else find_asker(),
         nix=NixSettings(sandbox=sandbox, jobs=jobs),
     )
-    result = build_image(request, find_home(), make_progress())
+    result = build_image(request, find_paths(), make_progress())
     if as_json:
         print_json(_as_dict(result))
     else:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress, size
-from pycomfy.core.capture.model import CodeFound
-from pycomfy.core.capture.render import find_moment, list_lost, list_notes
+from pycomfy.core.capture.model import CapturedCode
+from pycomfy.core.capture.render import infer_as_of, list_lost, list_notes
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.services.interchange.capture import CaptureRequest, CaptureResult
 from pycomfy.services.interchange.capture import capture as capture_installation
@@ -44,7 +44,7 @@ def capture(
     Example: `pycomfy capture ~/ComfyUI --workflow portrait.json -o portrait`
     """
     request = CaptureRequest(folder, output, workflow, base, python, all_models, add_models)
-    result = capture_installation(request, find_home(), make_progress())
+    result = capture_installation(request, find_paths(), make_progress())
     if as_json:
         print_json(_as_dict(result))
     else:
@@ -75,7 +75,7 @@ def _show(result: CaptureResult) -> None:
         print(f"next: put a workflow into {result.folder} as workflow.json, then: pycomfy lock {result.folder}")
 
 
-def _place(code: CodeFound) -> str:
+def _place(code: CapturedCode) -> str:
     if code.folder is not None:
         return f"as a folder: {code.folder}"
     if code.commit is None:
@@ -89,7 +89,7 @@ def _count(files: Sequence[str]) -> str:
 
 
 def _as_dict(result: CaptureResult) -> dict[str, object]:
-    found, python, moment = result.found, result.found.python, find_moment(result.found)
+    found, python, moment = result.found, result.found.python, infer_as_of(result.found)
     return {
         "folder": str(result.folder),
         "as_of": None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}",
@@ -115,7 +115,7 @@ def _as_dict(result: CaptureResult) -> dict[str, object]:
     }
 
 
-def _code(code: CodeFound) -> dict[str, object]:
+def _code(code: CapturedCode) -> dict[str, object]:
     return {
         "name": code.name,
         "place": code.place,

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress
 from pycomfy.core.catalog.match import Answer
@@ -18,7 +18,7 @@ from pycomfy.core.catalog.model import Listing
 from pycomfy.services import catalog as action
 
 app = typer.Typer(
-    help="Look up node packs and their node types; offline once the catalogue was fetched.",
+    help="Look up node packs and their node types; offline once the catalog was fetched.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -32,7 +32,7 @@ def update(as_json: _Json = False) -> None:
 
     Example: `pycomfy catalog update`
     """
-    made = action.update(find_home(), make_progress())
+    made = action.update(find_paths(), make_progress())
     if as_json:
         result = {
             "origins": [vars(o) for o in made.origins],
@@ -59,7 +59,7 @@ def search(
 
     Example: `pycomfy catalog search video helper`
     """
-    found = action.search(find_home(), " ".join(text), limit)
+    found = action.search(find_paths(), " ".join(text), limit)
     if as_json:
         print_json([as_dict(pack) for pack in found])
     else:
@@ -75,7 +75,7 @@ def show(
 
     Example: `pycomfy catalog show ltdrdata/ComfyUI-Impact-Pack`
     """
-    pack = action.show(find_home(), repo)
+    pack = action.show(find_paths(), repo)
     if as_json:
         print_json(as_dict(pack) | {"types": list(pack.types)})
         return
@@ -97,7 +97,7 @@ def resolve(
 
     Example: `pycomfy catalog resolve VHS_VideoCombine KSampler`
     """
-    answers = action.resolve(find_home(), types)
+    answers = action.resolve(find_paths(), types)
     if as_json:
         print_json([_answer_as_dict(a) for a in answers])
         return

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.errors import tell
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, make_progress
-from pycomfy.core.versions.verification import COMFYUI, Part, Proof
+from pycomfy.core.versions.verification import COMFYUI, SourceVerification, Verification
 from pycomfy.services.check import CheckResult
 from pycomfy.services.check import check as check_image
 
@@ -32,7 +32,7 @@ def check(
 
     Examples: `pycomfy check portrait`, `pycomfy check portrait@3 --json`, `pycomfy check ~/portrait`
     """
-    result = check_image(target, find_home(), make_progress(), engine)
+    result = check_image(target, find_paths(), make_progress(), engine)
     if as_json:
         print_json(_as_dict(result))
     else:
@@ -57,7 +57,7 @@ def _as_dict(result: CheckResult) -> dict[str, object]:
     }
 
 
-def _part(part: Part) -> dict[str, object]:
+def _part(part: SourceVerification) -> dict[str, object]:
     return {
         "name": part.name,
         "compatible": part.works,
@@ -81,7 +81,7 @@ def _show(result: CheckResult) -> None:
         tell(problem)
 
 
-def _show_parts(proof: Proof) -> None:
+def _show_parts(proof: Verification) -> None:
     width = max(len(part.name) for part in proof.parts)
     for part in proof.parts:
         have = len(part.types) - len(part.lacking) - len(part.others)

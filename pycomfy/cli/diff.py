@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
-from pycomfy.core.versions.diff_text import describe, describe_image
+from pycomfy.core.versions.diff_text import describe_diff, describe_image
 from pycomfy.services.versions.diff import diff as diff_versions
 
 DIFFERENT = 3
@@ -27,11 +27,11 @@ def diff(
 
     Examples: `pycomfy diff hello@1`, `pycomfy diff hello@1 hello-fast --exit-code`
     """
-    found = diff_versions(find_home(), old, new)
+    found = diff_versions(find_paths(), old, new)
     if as_json:
         print_json(asdict(found))
     else:
-        for line in describe(found):
+        for line in describe_diff(found):
             print(line)
         for image in found.images:
             print(f"image {describe_image(image)}")

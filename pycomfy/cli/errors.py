@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from pycomfy.errors import Problems, PycomfyError
+from pycomfy.errors import ErrorGroup, PycomfyError
 
 _BELOW = "\n         "
 """Further lines, such as those of a traceback, stand below the first."""
@@ -11,7 +11,7 @@ _BELOW = "\n         "
 def tell(error: PycomfyError) -> None:
     """Print what happened, where, and how to mend it; of several errors each."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    for one in error.problems if isinstance(error, Problems) else (error,):
+    for one in error.problems if isinstance(error, ErrorGroup) else (error,):
         console.print("[bold red]error:[/bold red] ", end="")
         console.print(one.what, markup=False)
         for label, text in (("where", one.where), ("fix", one.fix)):

@@ -5,12 +5,19 @@ from typing import Annotated, cast
 
 import typer
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress
 from pycomfy.core.interchange.model import TITLES, Format
 from pycomfy.services.archive.bundle import import_bundle
-from pycomfy.services.interchange.import_foreign import CONFIG, WORKFLOW, Adopted, AdoptRequest, adopt, is_bundle
+from pycomfy.services.interchange.import_foreign import (
+    CONFIG,
+    WORKFLOW,
+    ImportedFolder,
+    ImportRequest,
+    import_foreign,
+    is_bundle,
+)
 
 BUNDLE = "bundle"
 
@@ -52,11 +59,11 @@ def import_(
                 raise typer.BadParameter("a bundle has its own", param_hint=option)
         _import_bundle(file, as_json=as_json)
         return
-    _show(adopt(AdoptRequest(file, to, cast(Format | None, format_), workflow, name)), as_json=as_json)
+    _show(import_foreign(ImportRequest(file, to, cast(Format | None, format_), workflow, name)), as_json=as_json)
 
 
 def _import_bundle(file: Path, *, as_json: bool) -> None:
-    result = import_bundle(file, find_home(), make_progress())
+    result = import_bundle(file, find_paths(), make_progress())
     version = result.version
     if as_json:
         about = {
@@ -74,7 +81,7 @@ def _import_bundle(file: Path, *, as_json: bool) -> None:
     print(f"  restore  pycomfy restore {version.label} --offline")
 
 
-def _show(result: Adopted, *, as_json: bool) -> None:
+def _show(result: ImportedFolder, *, as_json: bool) -> None:
     if as_json:
         about = {
             "folder": str(result.folder),

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pycomfy.core.interface.model import Parameter
-from pycomfy.core.requirements.model import NeededNode
+from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.services.inspect import Inspection
 from pycomfy.services.inspect import inspect as inspect_workflow
@@ -77,14 +77,14 @@ def _table(console: Console, title: str, *columns: str) -> Table:
     return table
 
 
-def _pack_name(node: NeededNode) -> tuple[str, str]:
+def _pack_name(node: RequiredNode) -> tuple[str, str]:
     if node.pack is None:
         return "", ""
     name = node.pack.cnr_id or node.pack.aux_id or ""
     return ("ComfyUI" if name == "comfy-core" else name), node.pack.version or ""
 
 
-def _show_packs(nodes: tuple[NeededNode, ...], console: Console) -> None:
+def _show_packs(nodes: tuple[RequiredNode, ...], console: Console) -> None:
     packs: dict[str, Counter[str]] = {}
     versions: dict[str, set[str]] = {}
     for node in nodes:

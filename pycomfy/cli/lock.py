@@ -7,17 +7,17 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress, size
 from pycomfy.cli.prompt import find_asker
 from pycomfy.core.lockfile.schema import GitSource, PathSource, PlatformName, Source, UrlSource, WheelTreeSource
-from pycomfy.core.versions.diff_text import describe
+from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.services.lock.lock import LockResult
 from pycomfy.services.lock.lock import lock as lock_workflow
 from pycomfy.services.lock_request import LockRequest
 
-MOST_CHANGES = 40
+MAX_CHANGES = 40
 
 
 def lock(
@@ -84,7 +84,7 @@ def lock(
         update=tuple(update or ()),
         output=output,
     )
-    result = lock_workflow(request, find_home(), make_progress(), None if as_json else find_asker())
+    result = lock_workflow(request, find_paths(), make_progress(), None if as_json else find_asker())
     if as_json:
         print_json(_as_dict(result))
     else:
@@ -143,16 +143,16 @@ def _show(result: LockResult) -> None:
         large = f" ({size(sum(known))})" if len(known) == len(lock.models) else ""
         print(f"  {count}{large}, not in the image")
     if result.changes is not None:
-        _show_changes(describe(result.changes))
+        _show_changes(describe_diff(result.changes))
     for note in result.notes:
         print(f"  note: {note}")
 
 
 def _show_changes(lines: list[str]) -> None:
-    for line in lines[:MOST_CHANGES]:
+    for line in lines[:MAX_CHANGES]:
         print(f"  change: {line}")
-    if len(lines) > MOST_CHANGES:
-        print(f"  and {len(lines) - MOST_CHANGES} changes more")
+    if len(lines) > MAX_CHANGES:
+        print(f"  and {len(lines) - MAX_CHANGES} changes more")
 
 
 def _explain(result: LockResult) -> None:
@@ -181,6 +181,6 @@ def _as_dict(result: LockResult) -> dict[str, object]:
         "notes": list(result.notes),
         "findings": [asdict(finding) for finding in result.findings],
         "reasons": [asdict(reason) for reason in result.reasons],
-        "changes": describe(result.changes) if result.changes is not None else [],
+        "changes": describe_diff(result.changes) if result.changes is not None else [],
         "lock": result.lock.model_dump(mode="json"),
     }

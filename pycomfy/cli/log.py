@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pycomfy.adapters.database.records import VersionRecord
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.progress import make_progress, size
 from pycomfy.services.versions.log import log as list_versions
 
@@ -27,7 +27,7 @@ def log(
 
     Example: `pycomfy log hello`
     """
-    versions = list_versions(find_home(), make_progress(), name)
+    versions = list_versions(find_paths(), make_progress(), name)
     if as_json:
         # A line for each: json is many times slower where it indents, and there may be thousands.
         rows = ",\n".join(f" {json.dumps(as_dict(v), ensure_ascii=False)}" for v in versions)

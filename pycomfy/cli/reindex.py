@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import make_progress
 from pycomfy.services.versions.reindex import reindex as reindex_all
@@ -16,7 +16,7 @@ def reindex(as_json: Annotated[bool, typer.Option("--json", help="Print the resu
 
     Example: `pycomfy reindex`
     """
-    done = reindex_all(find_home(), make_progress())
+    done = reindex_all(find_paths(), make_progress())
     if as_json:
         print_json(asdict(done))
     else:

@@ -5,7 +5,7 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, make_progress, size
@@ -57,14 +57,14 @@ def restore(
         nix=NixSettings(sandbox=sandbox, jobs=jobs),
     )
     if project is not None:
-        stored = restore_project(reference, project, find_home())
+        stored = restore_project(reference, project, find_paths())
         about = {"version": stored.label, "commit": stored.version.commit, "project": str(project)}
         print_json(about) if as_json else print(f"{stored.label}, its project in {project}")
     elif to is not None:
-        plain = restore_plain(request, to, find_home(), make_progress())
+        plain = restore_plain(request, to, find_paths(), make_progress())
         print_json(_plain(plain)) if as_json else _show_plain(plain)
     else:
-        image = restore_image(request, find_home(), make_progress())
+        image = restore_image(request, find_paths(), make_progress())
         print_json(_image(image)) if as_json else _show_image(image)
 
 

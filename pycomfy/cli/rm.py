@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.progress import make_progress
 from pycomfy.services.versions.rm import rm as remove
 
@@ -20,5 +20,5 @@ def rm(
 
     Example: `pycomfy rm hello --force`
     """
-    commit = remove(find_home(), name, make_progress(), force=force)
+    commit = remove(find_paths(), name, make_progress(), force=force)
     print(f"removed {name}, its newest version was {commit}")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from pycomfy.adapters.containers.job_protocol import JobRequest
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, make_progress, size
 from pycomfy.services.run.inputs import Arguments
@@ -72,7 +72,7 @@ def run(
     options = RunOptions(output, _models(models), gpus, network, engine)
     arguments = Arguments(_texts(inputs), inputs_file)
     request = RunRequest(name, options, JobRequest(timeout=timeout), arguments)
-    result = run_job(request, find_home(), make_progress())
+    result = run_job(request, find_paths(), make_progress())
     if as_json:
         print_json(as_dict(result))
     else:

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
 from pycomfy.core.interface.json_schema import describe_type
 from pycomfy.core.interface.model import Parameter
 from pycomfy.core.versions.built_image import BuiltImage
-from pycomfy.core.versions.diff_text import describe
+from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.core.workflow.untrusted_json import shown as printable
 from pycomfy.services.versions.show import Shown
 from pycomfy.services.versions.show import show as show_version
@@ -26,7 +26,7 @@ def show(
 
     Examples: `pycomfy show hello`, `pycomfy show hello@2 --json`
     """
-    shown = show_version(find_home(), reference)
+    shown = show_version(find_paths(), reference)
     if as_json:
         print_json(_as_dict(shown))
     else:
@@ -87,7 +87,7 @@ def _print(shown: Shown) -> None:
     print(f"  Nix      nix build '{shown.flake}'")
     if version.message:
         print("".join(f"\n    {line}" for line in version.message.splitlines()))
-    lines = describe(shown.changes) if shown.changes is not None else []
+    lines = describe_diff(shown.changes) if shown.changes is not None else []
     if lines:
         print()
         print("\n".join(lines))

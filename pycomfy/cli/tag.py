@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
 from pycomfy.services.versions.tag import list_tags, untag
 from pycomfy.services.versions.tag import tag as tag_version
@@ -23,7 +23,7 @@ def tag(
 
     Examples: `pycomfy tag stable hello@2`, `pycomfy tag -d stable hello`, `pycomfy tag --json`
     """
-    home = find_home()
+    home = find_paths()
     if name is None:
         _list(as_json)
     elif reference is None:
@@ -36,7 +36,7 @@ def tag(
 
 
 def _list(as_json: bool) -> None:
-    found = list_tags(find_home())
+    found = list_tags(find_paths())
     if as_json:
         rows = [
             {"tag": t.partition("@")[2], "name": v.name, "version": v.number, "commit": v.commit}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, make_progress
@@ -40,7 +40,7 @@ def verify(
     """
     if (name is None) != all_:
         raise typer.BadParameter("give a version's NAME[@V], or --all", param_hint="NAME")
-    home, progress = find_home(), make_progress()
+    home, progress = find_paths(), make_progress()
     results = []
     for label in [name] if name is not None else list_built(home, host_platform()):
         result = verify_version(VerifyRequest(label, store, NixSettings(sandbox=sandbox, jobs=jobs)), home, progress)

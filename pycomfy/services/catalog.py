@@ -2,39 +2,39 @@
 
 from collections.abc import Sequence
 
-from pycomfy.adapters.catalog.database import Catalogue
-from pycomfy.adapters.catalog.update import Updated, update_catalogue
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.catalog.database import Catalog
+from pycomfy.adapters.catalog.update import Updated, update_catalog
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.catalog.match import Answer, answer_type
 from pycomfy.core.catalog.model import Listing
 from pycomfy.errors import NotFound
 from pycomfy.progress import Progress
 
 
-def update(home: Home, progress: Progress) -> Updated:
-    """Fetch the newest lists that can be reached. Raises `Unreachable`."""
-    return update_catalogue(home, progress)
+def update(home: Paths, progress: Progress) -> Updated:
+    """Fetch the newest lists that can be reached. Raises `NetworkError`."""
+    return update_catalog(home, progress)
 
 
-def search(home: Home, text: str, limit: int) -> list[Listing]:
-    """Packs that have all the words, best first. Raises `NotFound` without a catalogue."""
-    with Catalogue(home) as catalogue:
-        return catalogue.search(text, limit)
+def search(home: Paths, text: str, limit: int) -> list[Listing]:
+    """Packs that have all the words, best first. Raises `NotFound` without a catalog."""
+    with Catalog(home) as catalog:
+        return catalog.search(text, limit)
 
 
-def show(home: Home, reference: str) -> Listing:
+def show(home: Paths, reference: str) -> Listing:
     """The pack of an address, `owner/name` or registry id. Raises `NotFound`."""
-    with Catalogue(home) as catalogue:
-        found = catalogue.find(reference)
+    with Catalog(home) as catalog:
+        found = catalog.find(reference)
     if found is None:
         raise NotFound(
-            "the catalogue has no such node pack", where=reference, fix="pycomfy catalog search WORD, or catalog update"
+            "the catalog has no such node pack", where=reference, fix="pycomfy catalog search WORD, or catalog update"
         )
     return found
 
 
-def resolve(home: Home, types: Sequence[str]) -> list[Answer]:
-    """What the catalogue says of each type, in the order asked."""
-    with Catalogue(home) as catalogue:
-        claims = catalogue.claims(types)
+def resolve(home: Paths, types: Sequence[str]) -> list[Answer]:
+    """What the catalog says of each type, in the order asked."""
+    with Catalog(home) as catalog:
+        claims = catalog.claims(types)
     return [answer_type(type_, claims[type_]) for type_ in types]

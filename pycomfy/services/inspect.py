@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pycomfy.adapters.io.concurrency import parts
+from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.metadata.load import is_url, name_of, read_workflow
 from pycomfy.adapters.metadata.object_info import read_definitions
 from pycomfy.core.interface.build import make_interface
@@ -13,8 +13,8 @@ from pycomfy.core.interface.model import Interface
 from pycomfy.core.interface.validate import find_problems
 from pycomfy.core.prompt.convert import try_convert
 from pycomfy.core.prompt.node_definitions import Definitions
-from pycomfy.core.requirements.collect import find_needs
-from pycomfy.core.requirements.model import NeededNode, Needs
+from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.requirements.model import RequiredNode, WorkflowRequirements
 from pycomfy.errors import PycomfyError, UnknownNode
 from pycomfy.services.lock_request import LockRequest, read_config
 
@@ -25,7 +25,7 @@ class Inspection:
 
     name: str
     format: str
-    needs: Needs
+    needs: WorkflowRequirements
     interface: Interface
     problems: tuple[PycomfyError, ...]
     exact: bool
@@ -56,7 +56,7 @@ class Inspection:
         }
 
 
-def _pack(node: NeededNode) -> dict[str, str | None] | None:
+def _pack(node: RequiredNode) -> dict[str, str | None] | None:
     if node.pack is None:
         return None
     return {"cnr_id": node.pack.cnr_id, "aux_id": node.pack.aux_id, "version": node.pack.version}
@@ -81,17 +81,17 @@ def inspect(source: str, object_info: str | None = None) -> Inspection:
     try:
         configured = _read_inputs(source)
     except PycomfyError as e:
-        problems += parts(e)
+        problems += flatten_errors(e)
     try:
         interface = make_interface(conversion.prompt, workflow, definitions, configured)
     except PycomfyError as e:
         # Without definitions an input may be there that the file alone does not show.
-        problems += parts(e) if object_info is not None else ()
+        problems += flatten_errors(e) if object_info is not None else ()
         interface = make_interface(conversion.prompt, workflow, definitions)
     return Inspection(
         name=name_of(source),
         format=workflow.format,
-        needs=find_needs(workflow, definitions),
+        needs=collect_requirements(workflow, definitions),
         interface=interface,
         problems=problems,
         exact=object_info is not None,

@@ -13,15 +13,15 @@ from typing import BinaryIO
 from pydantic import ValidationError
 
 from pycomfy.adapters.metadata.detect import find_workflow
-from pycomfy.core.lockfile.config import Config, meaning, parse_config
-from pycomfy.core.lockfile.git_url import parse_address, split_revision
+from pycomfy.core.lockfile.config import Config, config_fingerprint, parse_config
+from pycomfy.core.lockfile.git_url import parse_git_url, split_revision
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR
 from pycomfy.core.lockfile.schema import PlatformName
 from pycomfy.core.lockfile.source_specs import GitSpec, Spec
 from pycomfy.errors import BadConfig, BadInput, NotFound
 
 COMFYUI = "ComfyUI"
-MOST_BYTES = 256 << 20
+MAX_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,8 @@ class LockRequest:
 def read_bounded(file: Path, kind: str) -> bytes:
     """The bytes of a file the user named; `kind` is what it should be. Raises `NotFound`, `BadInput`."""
     with _opened(file, kind) as data:
-        if os.fstat(data.fileno()).st_size > MOST_BYTES:
-            raise BadInput(
-                f"the {kind} is larger than {MOST_BYTES >> 20} MiB", where=str(file), fix="give another file"
-            )
+        if os.fstat(data.fileno()).st_size > MAX_BYTES:
+            raise BadInput(f"the {kind} is larger than {MAX_BYTES >> 20} MiB", where=str(file), fix="give another file")
         return data.read()
 
 
@@ -111,11 +109,11 @@ def read_config(request: LockRequest) -> tuple[Path, Config]:
     return base, config.model_copy(update=changes)
 
 
-def read_meaning(folder: Path) -> str:
+def read_config_fingerprint(folder: Path) -> str:
     """The meaning of the pycomfy.toml in `folder`; without one, that of an empty one."""
     path = folder / "pycomfy.toml"
     text = _decode(read_bounded(path, "configuration"), path) if path.exists() else ""
-    return meaning(parse_config(text, where=str(path)))
+    return config_fingerprint(parse_config(text, where=str(path)))
 
 
 def _decode(data: bytes, path: Path) -> str:
@@ -130,7 +128,7 @@ def _packs(request: LockRequest, config: Config, base: Path) -> dict[str, Spec]:
     for name, text in request.packs.items():
         # A path on the command line is relative to where the user stands, one in pycomfy.toml to that file.
         url, revision = (text, None) if Path(text).exists() else split_revision(text)
-        address = parse_address(url, where=f"--pack {name}")
+        address = parse_git_url(url, where=f"--pack {name}")
         if address.local and not url.startswith("file://"):
             url = os.path.relpath(url, base)
         value = {"git": url, "rev": revision}

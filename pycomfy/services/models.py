@@ -7,21 +7,21 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from pycomfy.adapters.catalog.database import Catalogue
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.catalog.database import Catalog
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.download import fetch_unknown
 from pycomfy.adapters.models.download import pull_models as fetch_models
 from pycomfy.adapters.models.folder import find_models
 from pycomfy.adapters.models.hubs import find_hubs
 from pycomfy.adapters.models.mount import ModelView, make_view
-from pycomfy.adapters.models.pin import Earlier, Pinned, pin_models
-from pycomfy.adapters.models.store import ModelStore, Stored
+from pycomfy.adapters.models.pin import EarlierPins, PinnedModels, pin_models
+from pycomfy.adapters.models.store import ModelStore, StoredModel
 from pycomfy.core.lockfile.config import ModelSpec
 from pycomfy.core.lockfile.schema import Lock, ModelFile, ModelFolder, RelativePath, parse_lock
-from pycomfy.core.models.model_url import WebFile, parse_origin, without_secrets
-from pycomfy.core.models.selection import Unpinned, WantedModel, is_pickle, list_models
-from pycomfy.core.requirements.collect import find_needs
-from pycomfy.core.requirements.model import NeededModel
+from pycomfy.core.models.model_url import WebFile, parse_origin, strip_secrets
+from pycomfy.core.models.selection import RequestedModel, UnpinnedModel, is_pickle, list_models
+from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.core.versions.reference import Reference, parse_reference
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
@@ -62,10 +62,10 @@ class ModelState:
 
 
 @dataclass(frozen=True)
-class StoredModel:
+class StoredModelState:
     """A model of this machine, and what it was called when it was added; `intact` is None where nobody looked."""
 
-    stored: Stored
+    stored: StoredModel
     names: tuple[str, ...]
     intact: bool | None = None
 
@@ -84,14 +84,14 @@ class AddResult:
     """`replaced` is the hash of another file that was called so before."""
 
     place: str
-    stored: Stored
+    stored: StoredModel
     replaced: str | None
 
 
 # — for a workflow —
 
 
-def models_status(target: str, home: Home, progress: Progress) -> list[ModelState]:
+def models_status(target: str, home: Paths, progress: Progress) -> list[ModelState]:
     """Every model of a workflow (a file or folder, or NAME[@N] for a version that was built), by place."""
     pins, needs, specs = _read_target(target, home)
     store = ModelStore(home, progress)
@@ -111,7 +111,7 @@ def models_status(target: str, home: Home, progress: Progress) -> list[ModelStat
     return sorted(states, key=lambda s: s.place)
 
 
-def pull_models(target: str, home: Home, progress: Progress) -> PullResult:
+def pull_models(target: str, home: Paths, progress: Progress) -> PullResult:
     """Get the models of a workflow that are not here, from the archive if it has them. Raises what fetching raises, for
     all of them together."""
     states = models_status(target, home, progress)
@@ -124,8 +124,8 @@ def pull_models(target: str, home: Home, progress: Progress) -> PullResult:
 
 
 def lock_models(
-    needs: Sequence[NeededModel], specs: Sequence[ModelSpec], base: Path, earlier: Earlier, store: ModelStore
-) -> Pinned:
+    needs: Sequence[RequiredModel], specs: Sequence[ModelSpec], base: Path, earlier: EarlierPins, store: ModelStore
+) -> PinnedModels:
     """The models of a lock, and remarks on them. `base` is where paths of pycomfy.toml are relative to. What cannot be
     pinned is a remark too: an image can be built without models."""
     wanted, unpinned = list_models(needs, specs)
@@ -137,24 +137,24 @@ def lock_models(
     ]
     notes += [*pinned.notes, *(str(u) for u in (*unpinned, *pinned.unpinned))]
     notes += [f"the model {m.place} is a pickle: code in it runs when it is loaded" for m in _pickles(pinned.models)]
-    return Pinned(pinned.models, (*unpinned, *pinned.unpinned), tuple(notes))
+    return PinnedModels(pinned.models, (*unpinned, *pinned.unpinned), tuple(notes))
 
 
-def _listed(wanted: Sequence[WantedModel], store: ModelStore) -> dict[str, WantedModel]:
+def _listed(wanted: Sequence[RequestedModel], store: ModelStore) -> dict[str, RequestedModel]:
     """The models of which nobody says where they are, with the address in the Manager's list, by place."""
     added = store.added()
     bare = [w for w in wanted if not (w.url or w.path or w.sha256 or w.place in added)]
     if not bare:
         return {}
     try:
-        with Catalogue(store.home) as catalogue:
-            found = [(want, catalogue.find_model(want.folder, want.name)) for want in bare]
+        with Catalog(store.home) as catalog:
+            found = [(want, catalog.find_model(want.folder, want.name)) for want in bare]
     except (NotFound, BadInput):
         return {}  # it was never fetched: then it knows nothing
     return {want.place: replace(want, url=url) for want, url in found if url is not None}
 
 
-def view_models(reference: Reference, home: Home, progress: Progress) -> ModelView | None:
+def view_models(reference: Reference, home: Paths, progress: Progress) -> ModelView | None:
     """The models of a version as a folder; None if it needs none. Raises `NotFound`, which names those that are not
     here."""
     pins, _ = _read_version(reference, home)
@@ -175,13 +175,13 @@ def view_models(reference: Reference, home: Home, progress: Progress) -> ModelVi
 # — the store —
 
 
-def list_stored(home: Home, progress: Progress) -> list[StoredModel]:
+def list_stored(home: Paths, progress: Progress) -> list[StoredModelState]:
     """Every model of this machine."""
     store = ModelStore(home, progress)
-    return [StoredModel(s, _names(store, s)) for s in store.everything()]
+    return [StoredModelState(s, _names(store, s)) for s in store.everything()]
 
 
-def verify_models(home: Home, progress: Progress) -> list[StoredModel]:
+def verify_models(home: Paths, progress: Progress) -> list[StoredModelState]:
     """Read every byte of every model; one that changed is set aside. A link whose file is gone is not intact either."""
     store = ModelStore(home, progress)
     checked = []
@@ -190,16 +190,16 @@ def verify_models(home: Home, progress: Progress) -> list[StoredModel]:
         found = store.hashes.recompute(stored.path)
         if found != stored.sha256:
             store.set_aside(stored.path, stored.sha256, found)
-        checked.append(StoredModel(stored, names, found == stored.sha256))
+        checked.append(StoredModelState(stored, names, found == stored.sha256))
     for link in store.broken_links():
-        gone = Stored(link.name, link, 0, True)
-        checked.append(StoredModel(gone, _names(store, gone), False))
+        gone = StoredModel(link.name, link, 0, True)
+        checked.append(StoredModelState(gone, _names(store, gone), False))
     return checked
 
 
-def add_model(source: str, place: str | None, home: Home, progress: Progress) -> AddResult:
+def add_model(source: str, place: str | None, home: Paths, progress: Progress) -> AddResult:
     """Take a file, or what is at a URL, into the store and call it `place` (FOLDER/NAME); without one, a file in a
-    folder called `models` has the place it has there. Raises `BadInput`, `NotFound`, `Unreachable`."""
+    folder called `models` has the place it has there. Raises `BadInput`, `NotFound`, `NetworkError`."""
     store = ModelStore(home, progress)
     url: str | None = None
     if "://" in source:
@@ -214,7 +214,7 @@ def add_model(source: str, place: str | None, home: Home, progress: Progress) ->
     return AddResult(place, stored, None if before is None else before.sha256)
 
 
-def add_folder(folder: Path, home: Home, progress: Progress) -> list[AddResult]:
+def add_folder(folder: Path, home: Paths, progress: Progress) -> list[AddResult]:
     """Take every model of a folder like ComfyUI's `models` into the store, each called by its place there. What cannot
     be added is told of together, when all the others are."""
     store = ModelStore(home, progress)
@@ -236,18 +236,18 @@ def add_folder(folder: Path, home: Home, progress: Progress) -> list[AddResult]:
     return added
 
 
-def _fetch(source: str, place: str, store: ModelStore) -> tuple[str, Stored]:
+def _fetch(source: str, place: str, store: ModelStore) -> tuple[str, StoredModel]:
     """From a hub with the hash it promises, from elsewhere with the hash it has."""
     hubs = find_hubs()
     origin = parse_origin(source, hubs)
     if isinstance(origin, WebFile):
         return origin.url, fetch_unknown(origin.url, store, hubs)
     folder, _, name = place.partition("/")
-    pinned = pin_models([WantedModel(folder, name, source)], store, Path())
+    pinned = pin_models([RequestedModel(folder, name, source)], store, Path())
     for problem in pinned.unpinned:
         raise NotFound(problem.why, where=place, fix=problem.fix)
     fetch_models(pinned.models, store, hubs)
-    return without_secrets(source), store.about(pinned.models[0].sha256)
+    return strip_secrets(source), store.about(pinned.models[0].sha256)
 
 
 def _guess_place(path: Path) -> str:
@@ -266,18 +266,18 @@ def _place(text: str) -> str:
         raise BadInput(what, where="--as", fix="give --as FOLDER/NAME, as in checkpoints/model.safetensors") from e
 
 
-def _names(store: ModelStore, stored: Stored) -> tuple[str, ...]:
+def _names(store: ModelStore, stored: StoredModel) -> tuple[str, ...]:
     return tuple(place for place, added in store.added().items() if added.sha256 == stored.sha256)
 
 
 # — locks —
 
 
-def _read_target(target: str, home: Home) -> tuple[Lock | None, Sequence[NeededModel], Sequence[ModelSpec]]:
+def _read_target(target: str, home: Paths) -> tuple[Lock | None, Sequence[RequiredModel], Sequence[ModelSpec]]:
     """The lock, what the workflow needs, and what pycomfy.toml says."""
     if Path(target).exists():
         request = LockRequest(Path(target))
-        needs = find_needs(parse_workflow(read_workflow_json(request.file), where=target)).models
+        needs = collect_requirements(parse_workflow(read_workflow_json(request.file), where=target)).models
         path = request.file.parent / "pycomfy.lock"
         pins = parse_lock(_text(path), where=str(path)) if path.is_file() else None
         return pins, needs, read_config(request)[1].models
@@ -286,10 +286,10 @@ def _read_target(target: str, home: Home) -> tuple[Lock | None, Sequence[NeededM
     except BadInput as e:
         raise NotFound("no such workflow", where=target, fix="give a file, or a name that `pycomfy log` lists") from e
     pins, workflow = _read_version(reference, home)
-    return pins, find_needs(parse_workflow(workflow, where=target)).models, ()
+    return pins, collect_requirements(parse_workflow(workflow, where=target)).models, ()
 
 
-def _read_version(reference: Reference, home: Home) -> tuple[Lock, bytes]:
+def _read_version(reference: Reference, home: Paths) -> tuple[Lock, bytes]:
     """Lock and workflow of a version that was built. Raises `NotFound`."""
     files = read_project(home, reference)
     where = f"pycomfy.lock of {reference}"
@@ -300,7 +300,7 @@ def _text(path: Path) -> str:
     return path.read_text(errors="replace")
 
 
-def _unpinned(model: Unpinned) -> ModelState:
+def _unpinned(model: UnpinnedModel) -> ModelState:
     return ModelState(model.folder, model.name, "unpinned", why=model.why, fix=model.fix)
 
 

@@ -15,17 +15,17 @@ from pycomfy.adapters.debian.rootfs import make_root
 from pycomfy.adapters.io.atomic_files import write_folder
 from pycomfy.adapters.io.credentials import has_login
 from pycomfy.adapters.io.download import File, fetch_all, is_kept
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.io.temp_dirs import scratch_folder
-from pycomfy.adapters.nix.build import Target, missing_paths
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.io.temp_dirs import temporary_folder
+from pycomfy.adapters.nix.build import BuildTarget, missing_paths
 from pycomfy.adapters.nix.build import build as nix_build
 from pycomfy.adapters.nix.internal_json import Event, derivation_name
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import add_file, add_tree, valid_paths
-from pycomfy.adapters.sources.pin import place_tree
+from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.lockfile.platforms import find_platform
 from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, PlatformName, Root, Source, WheelTreeSource
-from pycomfy.core.nix.lock_outputs import list_wheels
+from pycomfy.core.nix.lock_outputs import wheel_requisites
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.build_recipe import source_name
 from pycomfy.errors import BadLock, HashMismatch, MissingTool
@@ -45,7 +45,7 @@ class Project:
 
 
 @dataclass(frozen=True)
-class Realised:
+class RealisedImage:
     """`oci` is the layout's store path; `built` are the names of the layers that were not there before."""
 
     oci: Path
@@ -66,15 +66,15 @@ def host_platform() -> PlatformName:
 
 
 @contextlib.contextmanager
-def project_folder(files: Mapping[str, bytes], home: Home) -> Iterator[Path]:
+def project_folder(files: Mapping[str, bytes], home: Paths) -> Iterator[Path]:
     """The files of a project in a folder of their own, for as long as Nix needs it."""
-    with scratch_folder(home.cache / "projects", "project-") as place:
+    with temporary_folder(home.cache / "projects", "project-") as place:
         folder = place / "project"
         write_folder(folder, files)
         yield folder
 
 
-def realise(project: Project, home: Home, settings: NixSettings, progress: Progress, *, log: Path) -> Realised:
+def realise(project: Project, home: Paths, settings: NixSettings, progress: Progress, *, log: Path) -> RealisedImage:
     """Build the project's image. Raises what `nix.build.build` and `nix.store.add_tree` raise."""
     supply(project, home, settings, progress)
     _fetch(project, settings, progress, log)
@@ -94,7 +94,7 @@ def check_locked(lock: Lock, platform: PlatformName) -> None:
             )
 
 
-def supply(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:
+def supply(project: Project, home: Paths, settings: NixSettings, progress: Progress) -> None:
     """Put the trees into the store that Nix cannot make: Debian roots (nothing there could unpack a `.deb` yet), git
     trees, local folders and local wheels. Each is checked by its hash; what is there already costs nothing."""
     lock = project.lock
@@ -111,7 +111,7 @@ def supply(project: Project, home: Home, settings: NixSettings, progress: Progre
     _supply_wheels(project, home, settings, progress)
 
 
-def _supply_wheels(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:
+def _supply_wheels(project: Project, home: Paths, settings: NixSettings, progress: Progress) -> None:
     """Wheels that Nix cannot fetch: those of a local folder, and those behind a login, which it does not know."""
     wheels = project.lock.platforms[project.platform].wheels
     every = [*wheels, *(tool for w in wheels if w.built is not None for tool in w.built.requires)]
@@ -138,13 +138,14 @@ def _supply_wheels(project: Project, home: Home, settings: NixSettings, progress
             add_file(settings, file.name, file.sha256, fetch_all([file], cache=home.cache)[0])
 
 
-def _supply_ingredients(project: Project, home: Home, settings: NixSettings, progress: Progress) -> None:
+def _supply_ingredients(project: Project, home: Paths, settings: NixSettings, progress: Progress) -> None:
     """What wheels are built from that Nix cannot make: the trees of git repositories, Debian with compilers. Those that
     are in the store need none of it."""
     for platform in dict.fromkeys((host_platform(), project.platform)):
         pins = project.lock.platforms[platform]
         built = {
-            need.path: wheel.built for need, wheel in zip(list_wheels(project.lock, platform), pins.wheels, strict=True)
+            need.path: wheel.built
+            for need, wheel in zip(wheel_requisites(project.lock, platform), pins.wheels, strict=True)
         }
         there = set(valid_paths(settings, [path for path, recipe in built.items() if recipe is not None]))
         for recipe in (recipe for path, recipe in built.items() if recipe is not None and path not in there):
@@ -158,16 +159,16 @@ def _supply_ingredients(project: Project, home: Home, settings: NixSettings, pro
                 add_tree(settings, name, pins.compilers.tree, make)
 
 
-def _make_root(root: Root, platform: PlatformName, home: Home, progress: Progress, out: Path) -> None:
+def _make_root(root: Root, platform: PlatformName, home: Paths, progress: Progress, out: Path) -> None:
     make_root(root, platform, out, home, progress)
 
 
-def _make_tree(source: GitSource | PathSource, base: Path, home: Home, out: Path) -> None:
-    place_tree(source, base, out, home)
+def _make_tree(source: GitSource | PathSource, base: Path, home: Paths, out: Path) -> None:
+    write_tree_of(source, base, out, home)
 
 
 def _fetch(project: Project, settings: NixSettings, progress: Progress, log: Path) -> None:
-    target = Target(project.folder, "sources", project.platform)
+    target = BuildTarget(project.folder, "sources", project.platform)
     missing = {derivation_name(path) for path in missing_paths(settings, target)}
     wheels = [w for w in project.lock.platforms[project.platform].wheels if w.filename in missing]
     if not missing:
@@ -179,14 +180,14 @@ def _fetch(project: Project, settings: NixSettings, progress: Progress, log: Pat
         nix_build(jobs, target, log, lambda e: task.advance(e.amount) if e.kind == "bytes" else None)
 
 
-def _build(project: Project, settings: NixSettings, progress: Progress, log: Path) -> Realised:
-    target = Target(project.folder, "oci", project.platform)
+def _build(project: Project, settings: NixSettings, progress: Progress, log: Path) -> RealisedImage:
+    target = BuildTarget(project.folder, "oci", project.platform)
     missing = [derivation_name(path) for path in missing_paths(settings, target)]
     layers = [name for name in missing if name.startswith("layer-")]
     with progress.step("Build layers", total=len(layers) or None) as task:
         paths = nix_build(settings, target, log, _Shown(task))
         task.note(f"{len(layers)} built" if layers else "nothing to build")
-    return Realised(Path(paths[0]), frozenset(_layer_name(name) for name in layers))
+    return RealisedImage(Path(paths[0]), frozenset(_layer_name(name) for name in layers))
 
 
 def _layer_name(derivation: str) -> str:

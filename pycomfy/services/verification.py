@@ -5,41 +5,41 @@ from pathlib import Path
 
 from pycomfy.adapters.containers.engine import Engine, find_engine
 from pycomfy.adapters.containers.load import LayoutImage, find_loaded, forget, load, read_layout
-from pycomfy.adapters.containers.node_definitions import ask_image, read_cached, write_cached
-from pycomfy.adapters.io.paths import Home
-from pycomfy.core.lockfile.fingerprint import environment_hash
+from pycomfy.adapters.containers.node_definitions import fetch_node_definitions, read_cached, write_cached
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.schema import Lock, PlatformName
 from pycomfy.core.prompt.convert import Prompt, convert
 from pycomfy.core.prompt.node_definitions import Definitions
-from pycomfy.core.requirements.collect import find_needs
-from pycomfy.core.versions.verification import NodeDefinitions, Proof, judge
+from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.versions.verification import NodeDefinitions, Verification, verify_nodes
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.errors import HashMismatch, raise_all
 from pycomfy.progress import Progress, Task
 
 
-def cached_definitions(lock: Lock, platform: PlatformName, home: Home) -> NodeDefinitions | None:
+def cached_definitions(lock: Lock, platform: PlatformName, home: Paths) -> NodeDefinitions | None:
     """What an image of the same ComfyUI, packs and packages answered before."""
-    return read_cached(home.cache, environment_hash(lock, platform))
+    return read_cached(home.cache, environment_fingerprint(lock, platform))
 
 
-def ask_definitions(
-    lock: Lock, platform: PlatformName, oci: Path, home: Home, progress: Progress, engine: str | None
+def fetch_definitions(
+    lock: Lock, platform: PlatformName, oci: Path, home: Paths, progress: Progress, engine: str | None
 ) -> NodeDefinitions:
     """Start the image and ask it; the answer is kept for every image with the same environment."""
     chosen, layout = find_engine(engine), read_layout(oci)
     with progress.step(f"Load the image into {chosen.kind}") as task:
         task.note(f"{layout.size / 1e9:.2f} GB")
         image = load(chosen, layout, lock.name)
-    return ask(chosen, image, environment_hash(lock, platform), home, progress)
+    return ask(chosen, image, environment_fingerprint(lock, platform), home, progress)
 
 
-def ask(engine: Engine, image: str, environment: str, home: Home, progress: Progress) -> NodeDefinitions:
+def ask(engine: Engine, image: str, environment: str, home: Paths, progress: Progress) -> NodeDefinitions:
     """Start the loaded image without a GPU, and ask it; the answer is kept under the hash of its environment. Raises
     `DidNotStart`."""
     with progress.step("Start ComfyUI in the image") as task:
         with tempfile.TemporaryDirectory(prefix="pycomfy-") as folder:
-            definitions = ask_image(engine, image, Path(folder))
+            definitions = fetch_node_definitions(engine, image, Path(folder))
         task.note(f"{len(definitions.types)} node types")
     write_cached(home.cache, environment, definitions)
     return definitions
@@ -72,12 +72,12 @@ def load_recorded(engine: Engine, image: LayoutImage, name: str, task: Task) -> 
     return load(engine, there, name)
 
 
-def prove(lock: Lock, workflow: Workflow, answer: NodeDefinitions) -> Proof:
+def verify_image(lock: Lock, workflow: Workflow, answer: NodeDefinitions) -> Verification:
     """Whether the image that gave the answer has what the workflow needs."""
-    return judge(lock, find_needs(workflow, Definitions(answer.types)).nodes, answer)
+    return verify_nodes(lock, collect_requirements(workflow, Definitions(answer.types)).nodes, answer)
 
 
-def make_prompt(proof: Proof, workflow: Workflow, answer: NodeDefinitions, progress: Progress) -> Prompt:
+def make_prompt(proof: Verification, workflow: Workflow, answer: NodeDefinitions, progress: Progress) -> Prompt:
     """The workflow's prompt on the ComfyUI that gave the answer. Raises why the proof did not pass; what does not stand
     in the way is only remarked on."""
     raise_all(proof.problems(workflow.where))

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.nar_writer import hash_path
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import add_tree, fixed_path, is_valid
@@ -51,8 +51,8 @@ def real(tmp_path_factory: pytest.TempPathFactory, surroundings: Surroundings) -
     # Downloads are kept between runs of the tests, and shared with all others that need them.
     (place.data / "cache").mkdir(parents=True)
     for kept in ("sha256", "roots"):
-        (find_home().cache / kept).mkdir(parents=True, exist_ok=True)
-        (place.data / "cache" / kept).symlink_to(find_home().cache / kept)
+        (find_paths().cache / kept).mkdir(parents=True, exist_ok=True)
+        (place.data / "cache" / kept).symlink_to(find_paths().cache / kept)
     outcome = place.run("lock", ".", "--json")
     if outcome.status != 0 and outcome.json()["error"]["code"] in ("unreachable", "bad-config"):
         pytest.skip(f"no Debian archive: {outcome.told}")

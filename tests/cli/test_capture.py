@@ -10,11 +10,11 @@ import pytest
 from uv import find_uv_bin
 
 from pycomfy.adapters.archive.binary_cache import find_archive
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.python.venv import find_python
-from pycomfy.adapters.sources.pin import place_tree
+from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Step, parse_lock, render_lock
-from pycomfy.core.nix.lock_outputs import list_wheels, need_of_source
+from pycomfy.core.nix.lock_outputs import source_requisite, wheel_requisites
 from pycomfy.errors import NotFound
 from pycomfy.progress import Silent
 from pycomfy.services.archive.restore import RestoreRequest
@@ -74,7 +74,7 @@ def test_the_lock_of_a_capture_is_what_is_installed_and_so_is_that_of_a_restored
     assert first["said"]["python"]["packages"] == ["base==1.0", "oldbase==1.0"]
 
     folder = place.root / "restored"
-    home = Home(place.data, place.data / "cache")
+    home = Paths(place.data, place.data / "cache")
     restore(place, lock, home, folder)
     second = captured(place, folder, "second")
     again = second["lock"]
@@ -104,7 +104,7 @@ def trees(lock: Lock) -> dict[str, str]:
     return {p.name: p.source.tree for p in lock.packs if isinstance(p.source, GitSource | PathSource)}
 
 
-def restore(place: Place, lock: Lock, home: Home, folder: Path) -> None:
+def restore(place: Place, lock: Lock, home: Paths, folder: Path) -> None:
     """What `pycomfy restore --to` makes of a version of that lock, from an archive of its sources alone."""
     base = place.work / "first"
     files = {
@@ -116,11 +116,11 @@ def restore(place: Place, lock: Lock, home: Home, folder: Path) -> None:
     archive = find_archive(home)
     scratch = place.root / "scratch"
     for name, source in [(None, lock.comfyui.source), *((p.name, p.source) for p in lock.packs)]:
-        need, tree = need_of_source(lock, name), scratch / (name or "ComfyUI")
+        need, tree = source_requisite(lock, name), scratch / (name or "ComfyUI")
         assert isinstance(source, GitSource | PathSource)
-        place_tree(source, base, tree, home)
+        write_tree_of(source, base, tree, home)
         archive.add(need.output, tree, lambda n: None)
-    for wheel in list_wheels(lock, "linux/amd64"):
+    for wheel in wheel_requisites(lock, "linux/amd64"):
         path = scratch / wheel.output.name
         subprocess.run([shutil.which("curl") or "curl", "-sSfo", str(path), wheel.origin], check=True)
         archive.add(wheel.output, path, lambda n: None)

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from pycomfy.adapters.catalog.update import update_catalogue
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.catalog.update import update_catalog
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.cli.main import app
 from pycomfy.errors import NotFound
 from pycomfy.progress import Silent
@@ -14,19 +14,19 @@ from tests.support.repositories import commit
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home", tmp_path / "home" / "cache")
+def home(tmp_path: Path) -> Paths:
+    home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
     packs = {CORE: (["KSampler"],), A: (["X", "Y"], {"title_aux": "Pack [A]"}), B: (["Y"],)}
     commit(tmp_path / "manager", lists(packs, (), {A: {"stars": 7, "last_update": "2025-01-02 03:04:05"}}))
-    update_catalogue(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
+    update_catalog(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
     return home
 
 
-def run(home: Home, *arguments: str) -> Result:
+def run(home: Paths, *arguments: str) -> Result:
     return CliRunner().invoke(app, ["catalog", *arguments], env={"PYCOMFY_HOME": str(home.data), "COLUMNS": "200"})
 
 
-def test_resolve_answers_each_type_in_the_order_asked(home: Home) -> None:
+def test_resolve_answers_each_type_in_the_order_asked(home: Paths) -> None:
     answers = json.loads(run(home, "resolve", "Y", "KSampler", "X", "?", "--json").stdout)
     assert [(a["type"], a["answer"], a["reason"]) for a in answers] == [
         ("Y", None, "ambiguous"),
@@ -42,7 +42,7 @@ def test_resolve_answers_each_type_in_the_order_asked(home: Home) -> None:
     assert f"X\t{A}\tonly-pack" in told and "7 stars, updated 2025-01-02" in told
 
 
-def test_search_and_show_find_a_pack(home: Home) -> None:
+def test_search_and_show_find_a_pack(home: Paths) -> None:
     assert [p["url"] for p in json.loads(run(home, "search", "pack", "--json").stdout)] == [A]
     assert run(home, "search", "pack").stdout == f"{A}\t7\tPack [A]\n"
     assert json.loads(run(home, "show", "ann/comfyui-a", "--json").stdout)["types"] == ["X", "Y"]
@@ -50,7 +50,7 @@ def test_search_and_show_find_a_pack(home: Home) -> None:
     assert isinstance(run(home, "show", "nobody/nothing").exception, NotFound)
 
 
-def test_without_a_catalogue_it_is_said_how_to_get_one(tmp_path: Path) -> None:
-    empty = Home(tmp_path / "empty", tmp_path / "cache")
+def test_without_a_catalog_it_is_said_how_to_get_one(tmp_path: Path) -> None:
+    empty = Paths(tmp_path / "empty", tmp_path / "cache")
     error = run(empty, "resolve", "X").exception
     assert isinstance(error, NotFound) and error.fix == "pycomfy catalog update"

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from pycomfy.cli.convert import convert
 from pycomfy.cli.inspect import inspect
-from pycomfy.errors import BadInput, NotFound, Problems, UnknownNode
+from pycomfy.errors import BadInput, ErrorGroup, NotFound, UnknownNode
 from tests.core.prompt.test_convert import plain
 from tests.support.graphs import OBJECT_INFO, prompt_of, ui
 from tests.support.graphs import node as make_node
@@ -58,7 +58,7 @@ def test_convert_several_into_a_folder(cat: str, info: str, tmp_path: Path) -> N
 def test_convert_writes_all_or_nothing(cat: str, info: str, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text(json.dumps(ui([make_node(1, "Nope"), make_node(2, "Neither")], [])))
-    with pytest.raises(Problems):
+    with pytest.raises(ErrorGroup):
         run("convert", cat, str(bad), "--object-info", info, "-o", str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pycomfy.adapters.database.database import Store, database_path
-from pycomfy.adapters.io.paths import Home, find_home
+from pycomfy.adapters.database.database import Database, database_path
+from pycomfy.adapters.io.paths import Paths, find_paths
 from pycomfy.cli.log import log, show
 from pycomfy.errors import NotFound
 from tests.adapters.database.test_database import build, entry
@@ -23,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def record() -> None:
-    with Store(database_path(find_home())) as store:
+    with Database(database_path(find_paths())) as store:
         store.index([], [entry(1), entry(2), entry(3, "other")])
         store.record_build(build(1, "hello"))
         store.record_build(build(3, "other"))
@@ -39,7 +39,7 @@ def test_the_json_has_the_contracts_keys_newest_first(capsys: pytest.CaptureFixt
 
 def test_it_imports_little_so_that_it_is_quick(tmp_path: Path) -> None:
     """Of a library that is recorded: neither what makes the record's tables, nor the models, nor rich."""
-    record_version(Home(tmp_path, tmp_path / "cache"), make_files("hello"))
+    record_version(Paths(tmp_path, tmp_path / "cache"), make_files("hello"))
     code = (
         "import sys\nfrom pycomfy.cli.main import _run\nsys.argv = ['pycomfy', 'log', '--json']\n_run()\n"
         "print(*(m for m in ('sqlite_utils', 'pycomfy.core.lockfile.schema', 'git', 'rich.console')"
@@ -66,7 +66,7 @@ def test_without_a_terminal_there_is_a_line_for_each(capsys: pytest.CaptureFixtu
 
 def test_on_a_terminal_there_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     record()
-    with Store(database_path(find_home())) as store:
+    with Database(database_path(find_paths())) as store:
         versions = store.versions()
     console = Console(force_terminal=True, width=100, color_system=None)
     with console.capture() as captured:

@@ -167,12 +167,12 @@ def test_a_registrys_pack_that_nobody_knows_is_a_question_not_a_guess(forge: For
 
 
 def recorded(place: Place, monkeypatch: pytest.MonkeyPatch, **files: bytes) -> None:
-    from pycomfy.adapters.io.paths import Home
+    from pycomfy.adapters.io.paths import Paths
 
     # The library's commits have the test's author.
     for key, value in place.env.items():
         monkeypatch.setenv(key, value)
-    record(Home(place.data, place.data / "cache"), {**make_files("portrait"), **files})
+    record(Paths(place.data, place.data / "cache"), {**make_files("portrait"), **files})
 
 
 def test_a_version_goes_to_every_tool(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

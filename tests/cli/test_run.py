@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.containers.load import read_layout
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from tests.support.cli_projects import Place, programs, refused
 from tests.support.service_projects import make_files, record_layout
 from tests.support.tiny_image import write_layout
@@ -35,7 +35,7 @@ def pictures(tmp_path: Path) -> Place:
     place = Place.new(tmp_path / "place", env)
     layout = read_layout(write_layout(tmp_path / "layout", script="exit 0"))
     files = {**make_files("pictures"), "interface.json": json.dumps(INTERFACE).encode()}
-    record_layout(Home(place.data, place.data / "cache"), files, layout)
+    record_layout(Paths(place.data, place.data / "cache"), files, layout)
     return place
 
 

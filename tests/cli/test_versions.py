@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.main import main
 from tests.support.service_projects import built, make_files, record, with_steps
 
@@ -32,8 +32,8 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.setenv("PYCOMFY_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
-    record(find_home(), make_files("hello"), "first", built("root", "workflow:1"))
-    record(find_home(), make_files("hello", with_steps(30)), "second", built("root", "workflow:2"))
+    record(find_paths(), make_files("hello"), "first", built("root", "workflow:1"))
+    record(find_paths(), make_files("hello", with_steps(30)), "second", built("root", "workflow:2"))
 
     def run(*arguments: str) -> Answer:
         monkeypatch.setattr(sys, "argv", ["pycomfy", *arguments])

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.debian.rootfs import make_root, pin_root
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.settings import NixSettings, check_store
 from pycomfy.adapters.nix.store import add_tree
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.schema import PlatformName, Root
-from pycomfy.errors import PycomfyError, Unreachable
+from pycomfy.errors import NetworkError, PycomfyError
 from pycomfy.progress import Silent
 from tests.support.nix_projects import Workshop
 
@@ -30,10 +30,10 @@ def settings() -> NixSettings:
 
 
 def _root(platform: PlatformName, settings: NixSettings, apt: tuple[str, ...] = ()) -> Root:
-    home = find_home()  # downloads are kept between runs
+    home = find_paths()  # downloads are kept between runs
     try:
         root = pin_root(Config(apt=apt), platform, home, Silent())
-    except Unreachable as e:
+    except NetworkError as e:
         pytest.skip(f"Debian's archive cannot be reached: {e.what}")
     name = f"debian-root-{platform.removeprefix('linux/')}"
     add_tree(settings, name, root.tree, lambda out: make_root(root, platform, out, home, Silent()))

@@ -14,18 +14,18 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.archive.binary_cache import Archive, find_archive
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.nix.nar_reader import Hasher
 from pycomfy.adapters.nix.nar_writer import write_nar
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import empty_store, output_paths
-from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import Lock, ModelFile, Root, render_lock
-from pycomfy.core.nix.lock_outputs import list_needs, need_of_model
+from pycomfy.core.nix.lock_outputs import list_requisites, model_requisite
 from pycomfy.core.nix.narinfo import narinfo_name
 from pycomfy.core.nix.store_path import to_nix32
-from pycomfy.errors import BadInput, HashMismatch, NotFound, Problems, PycomfyError
+from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, NotFound, PycomfyError
 from pycomfy.progress import Silent
 from pycomfy.services.archive import archive as archive_action
 from pycomfy.services.archive import sync
@@ -52,7 +52,7 @@ def make_lock(workshop: Workshop, root: Root, pack: str) -> Lock:
 class Lost:
     """Two versions, and nothing that they came from: an empty store, no wheel server, no pack."""
 
-    home: Home
+    home: Paths
     versions: tuple[Built, Built]
     nix: NixSettings
 
@@ -90,7 +90,7 @@ def test_needs_are_what_nix_calls_sources(workshop: Workshop, root: Root, arm_ro
     packs = [workshop.pack("greeter", {"__init__.py": PACK})]
     lock = workshop.lock({"linux/amd64": root, "linux/arm64": arm_root}, wheels, packs)
     paths = output_paths(workshop.settings, workshop.project(lock), "sources", "linux/arm64")
-    assert {need.path for need in list_needs(lock)} == set(paths)
+    assert {need.path for need in list_requisites(lock)} == set(paths)
 
 
 def test_both_versions_come_back_with_their_digests(lost: Lost) -> None:
@@ -119,7 +119,7 @@ def test_the_command_needs_no_network(lost: Lost) -> None:
 
 def test_all_that_cannot_be_restored_is_said_at_once_and_nothing_written(lost: Lost, tmp_path: Path) -> None:
     archive = find_archive(lost.home)
-    needs = {need.title: need for need in list_needs(lost.versions[0].lock)}
+    needs = {need.title: need for need in list_requisites(lost.versions[0].lock)}
     for title in ("greeter", "two 1.0"):
         info = archive.find(needs[title].output)
         assert info is not None
@@ -128,7 +128,7 @@ def test_all_that_cannot_be_restored_is_said_at_once_and_nothing_written(lost: L
         lambda: restore_image(lost.request("small@1"), lost.home, Silent()),
         lambda: restore_plain(lost.request("small@1"), tmp_path / "plain", lost.home, Silent()),
     ):
-        with pytest.raises(Problems) as caught:
+        with pytest.raises(ErrorGroup) as caught:
             restore()
         assert {p.what.split(" cannot")[0] for p in caught.value.problems} == {"greeter", "two 1.0"}
     assert not (tmp_path / "plain").exists()
@@ -148,7 +148,7 @@ def flipped(file: Path, chance: random.Random) -> Iterator[None]:
 
 def files_of(archive: Archive, lock: Lock, *titles: str) -> set[Path]:
     """The archive's files that a lock needs; those of these titles alone, if any are given."""
-    infos = [archive.find(need.output) for need in list_needs(lock) if not titles or need.title in titles]
+    infos = [archive.find(need.output) for need in list_requisites(lock) if not titles or need.title in titles]
     assert None not in infos
     return {archive.folder / name for info in infos if info is not None for name in (info.file_name, info.nar_name)}
 
@@ -230,7 +230,7 @@ def test_damage_that_nobody_can_repair_is_counted_and_leaves_nothing_half(lost: 
 def test_status_names_what_is_missing_and_who_needs_it(lost: Lost, settings: NixSettings) -> None:
     archive = find_archive(lost.home)
     assert archive_action.status(lost.home, settings).missing == ()
-    need = next(n for n in list_needs(lost.versions[0].lock) if n.title == "greeter")
+    need = next(n for n in list_requisites(lost.versions[0].lock) if n.title == "greeter")
     info = archive.find(need.output)
     assert info is not None
     archive.nar_of(info).unlink()
@@ -244,11 +244,11 @@ def test_garbage_is_what_no_version_needs(lost: Lost) -> None:
     archive = find_archive(lost.home)
     before = len(archive.narinfos())
     assert archive_action.collect_garbage(lost.home).paths == 0
-    Library(library_path(lost.home)).remove("small", force=True)
+    VersionsRepository(versions_repository_path(lost.home)).remove("small", force=True)
     with pytest.raises(NotFound, match="no version is recorded"):
         archive_action.collect_garbage(lost.home)
     kept = {"pycomfy.lock": render_lock(lost.versions[1].lock).encode()}
-    Library(library_path(lost.home)).commit("other", kept, message="only the second")
+    VersionsRepository(versions_repository_path(lost.home)).commit("other", kept, message="only the second")
     assert archive_action.collect_garbage(lost.home, dry=True).paths == 1
     assert archive_action.collect_garbage(lost.home).paths == 1
     assert len(archive.narinfos()) == before - 1
@@ -277,7 +277,7 @@ def test_a_server_that_is_met_for_the_first_time_gives_all_back(
 
 def test_what_another_store_lacks_is_said(lost: Lost, workshop: Workshop, tmp_path: Path) -> None:
     sync.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
-    need = next(n for n in list_needs(lost.versions[0].lock) if n.title == "one 1.0")
+    need = next(n for n in list_requisites(lost.versions[0].lock) if n.title == "one 1.0")
     (tmp_path / "team" / narinfo_name(need.path)).unlink()
     shutil.rmtree(find_archive(lost.home).folder)
     for url in (f"file://{tmp_path}/team", f"{workshop.address}/team"):
@@ -295,7 +295,7 @@ def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: Los
     )
     lock = lost.versions[1].lock.model_copy(update={"models": pins})
     files = {"pycomfy.lock": render_lock(lock).encode(), "workflow.json": WORKFLOW}
-    Library(library_path(lost.home)).commit("small", files, message="models")
+    VersionsRepository(versions_repository_path(lost.home)).commit("small", files, message="models")
     assert archive_action.fill(lost.home, lost.nix, Silent()).added == 0
     assert archive_action.fill(lost.home, lost.nix, Silent(), models=True).added == 1
     status = archive_action.status(lost.home, lost.nix)
@@ -319,13 +319,13 @@ def test_a_restore_that_is_refused_has_taken_no_model_either(lost: Lost, tmp_pat
     store = ModelStore(lost.home)
     pin = ModelFile(folder="loras", name="x.safetensors", sha256=store.add(tmp_path / "x.safetensors").sha256)
     lock = lost.versions[1].lock.model_copy(update={"models": (pin,)})
-    library = Library(library_path(lost.home))
+    library = VersionsRepository(versions_repository_path(lost.home))
     files = library.read_files(lost.versions[1].version.commit)
     library.commit("small", {**files, "pycomfy.lock": render_lock(lock).encode()}, message="models")
     archive_action.fill(lost.home, lost.nix, Silent(), models=True)
     shutil.rmtree(store.folder)
     archive = find_archive(lost.home)
-    info = archive.find(next(n for n in list_needs(lock) if n.title == "greeter").output)
+    info = archive.find(next(n for n in list_requisites(lock) if n.title == "greeter").output)
     assert info is not None
     (archive.folder / info.file_name).unlink()
     with pytest.raises(NotFound, match="greeter"):
@@ -338,10 +338,12 @@ def test_a_damaged_model_is_refused_and_put_right(lost: Lost, tmp_path: Path) ->
     model = ModelStore(lost.home).add(tmp_path / "x.safetensors")
     pin = ModelFile(folder="loras", name="x.safetensors", sha256=model.sha256)
     lock = lost.versions[1].lock.model_copy(update={"models": (pin,)})
-    Library(library_path(lost.home)).commit("small", {"pycomfy.lock": render_lock(lock).encode()}, message="models")
+    VersionsRepository(versions_repository_path(lost.home)).commit(
+        "small", {"pycomfy.lock": render_lock(lock).encode()}, message="models"
+    )
     archive_action.fill(lost.home, lost.nix, Silent(), models=True)
     archive = find_archive(lost.home)
-    info = archive.find(need_of_model(pin).output)
+    info = archive.find(model_requisite(pin).output)
     assert info is not None
     archive.nar_of(info).chmod(0o644)
     archive.nar_of(info).write_bytes(archive.nar_of(info).read_bytes().replace(b"weights", b"Weights", 1))
@@ -381,7 +383,7 @@ def test_a_store_that_lies_is_refused(lost: Lost, tmp_path: Path) -> None:
     team = tmp_path / "team"
     sync.push(f"file://{team}", lost.home, lost.nix, Silent())
     shutil.rmtree(find_archive(lost.home).folder)
-    need = next(n for n in list_needs(lost.versions[0].lock) if n.title == "one 1.0")
+    need = next(n for n in list_requisites(lost.versions[0].lock) if n.title == "one 1.0")
     entry = team / narinfo_name(need.path)
     text = entry.read_text()
     evil = b"evil"

@@ -14,23 +14,23 @@ import pytest
 
 from pycomfy.adapters.debian.rootfs import pin_root
 from pycomfy.adapters.io.download import keep_file
-from pycomfy.adapters.io.paths import Home, find_home
+from pycomfy.adapters.io.paths import Paths, find_paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.python.nix_build import can_build
-from pycomfy.adapters.python.resolver import Question
 from pycomfy.adapters.python.simple_index import list_sdists
+from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.adapters.sources.sdist import pin_sdist
 from pycomfy.core.lockfile.config import Config, parse_config
-from pycomfy.core.lockfile.package_indexes import DEFAULT
+from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES
 from pycomfy.core.lockfile.schema import GitSource, PlatformName, Root, UrlSource, Wheel, parse_lock
-from pycomfy.core.python.requirements import list_wants
+from pycomfy.core.python.requirements import make_requirement_set
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
-from pycomfy.errors import MissingTool, NoSolution, NoWheel, PycomfyError, Unreachable
+from pycomfy.errors import MissingTool, NetworkError, NoMatchingDistribution, PycomfyError, ResolutionImpossible
 from pycomfy.progress import Silent, Task
 from pycomfy.services.lock.lock import lock
-from pycomfy.services.lock.outdated_notes import tell_older
-from pycomfy.services.lock.python_sdists import Found, solve
-from pycomfy.services.lock.wheel_builder import Place, WheelBuilder
+from pycomfy.services.lock.outdated_notes import note_outdated
+from pycomfy.services.lock.python_sdists import SdistResolution, resolve_with_sdists
+from pycomfy.services.lock.wheel_builder import BuildContext, WheelBuilder
 from pycomfy.services.lock_request import LockRequest
 from tests.support.package_index import Index, serve
 from tests.support.repositories import commit
@@ -125,7 +125,7 @@ class _Step:
 class Bench:
     """A home, an index, and a Debian to build in."""
 
-    home: Home
+    home: Paths
     index: Index
     root: Root
     base: Path
@@ -133,23 +133,23 @@ class Bench:
     nix: NixSettings = field(default_factory=NixSettings)
     steps: Steps = field(default_factory=Steps)
 
-    def question(self, *lines: str, where: str = "requirements.txt line 1") -> Question:
-        return Question([list_wants("pack x", lines, where)], Target(AMD, "3.11"), AS_OF)
+    def question(self, *lines: str, where: str = "requirements.txt line 1") -> ResolutionRequest:
+        return ResolutionRequest([make_requirement_set("pack x", lines, where)], Target(AMD, "3.11"), AS_OF)
 
     def builder(self) -> WheelBuilder:
-        place = Place(self.config, AS_OF, DEFAULT, self.base, self.pin, self.nix)
+        place = BuildContext(self.config, AS_OF, DEFAULT_INDEXES, self.base, self.pin, self.nix)
         return WheelBuilder(place, self.home, self.steps)
 
-    def solve(self, *lines: str, where: str = "requirements.txt line 1") -> tuple[Found, dict[str, Wheel]]:
+    def solve(self, *lines: str, where: str = "requirements.txt line 1") -> tuple[SdistResolution, dict[str, Wheel]]:
         """What was found, and the wheels by name."""
-        found = solve(self.question(*lines, where=where), self.builder())
+        found = resolve_with_sdists(self.question(*lines, where=where), self.builder())
         wheels = choose_wheels(found.pylock, AMD, "3.11")
         return found, {w.name: found.of(w) or w for w in wheels}
 
     def pin(self, platform: PlatformName, more: Sequence[str]) -> Root:
         if not more:
             return self.root
-        return pin_root(Config(apt=tuple(more)), platform, find_home(), Silent())
+        return pin_root(Config(apt=tuple(more)), platform, find_paths(), Silent())
 
     def read(self, wheel: Wheel) -> zipfile.ZipFile:
         return zipfile.ZipFile(self.home.cache / "sha256" / wheel.sha256[:2] / wheel.sha256)
@@ -163,7 +163,7 @@ def bench(tmp_path: Path, root: Root, monkeypatch: pytest.MonkeyPatch) -> Iterat
         monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
         index.add("base", "1.0")
         index.add("base", "2.0")
-        yield Bench(Home(tmp_path / "home", tmp_path / "cache"), index, root, tmp_path)
+        yield Bench(Paths(tmp_path / "home", tmp_path / "cache"), index, root, tmp_path)
 
 
 def test_the_newest_source_that_everybody_accepts_is_built_and_what_it_needs_counts(bench: Bench) -> None:
@@ -228,7 +228,7 @@ def test_sources_and_wheels_at_addresses_of_the_user_s_own(bench: Bench) -> None
 
 def test_a_package_has_the_name_by_which_it_is_asked_for(bench: Bench) -> None:
     there = bench.index.url.removesuffix("/simple") + "/files"
-    with pytest.raises(NoSolution, match="the package there is base, and not other"):
+    with pytest.raises(ResolutionImpossible, match="the package there is base, and not other"):
         bench.solve(f"other @ {there}/base-1.0-py3-none-any.whl", where="pycomfy.toml")
     assert "base" in bench.solve(f"Base @ {there}/base-1.0-py3-none-any.whl", where="pycomfy.toml")[1]
 
@@ -237,7 +237,7 @@ def test_a_package_is_in_one_place(bench: Bench) -> None:
     there = bench.index.url.removesuffix("/simple") + "/files"
     for number in (1, 2):
         bench.index.contents[f"some-{number}.tar.gz"] = pack(pieces("some", f"{number}.0"))
-    with pytest.raises(NoSolution, match="some is wanted from two places"):
+    with pytest.raises(ResolutionImpossible, match="some is wanted from two places"):
         bench.solve(f"{there}/some-1.tar.gz", f"{there}/some-2.tar.gz", where="pycomfy.toml")
 
 
@@ -253,7 +253,7 @@ def test_a_table_that_does_nothing_is_told(bench: Bench) -> None:
     bench.config = parse_config("[wheels.Nothing]\n[wheels.base]\n")
     bench.index.put("base", "base-2.0.tar.gz", pack(pieces("base", "2.0")))
     builder = bench.builder()
-    solve(bench.question("base"), builder)
+    resolve_with_sdists(bench.question("base"), builder)
     (note,) = builder.tell_unused()
     assert note.startswith("[wheels.nothing] in pycomfy.toml does nothing")
 
@@ -261,7 +261,7 @@ def test_a_table_that_does_nothing_is_told(bench: Bench) -> None:
 def test_a_build_needs_packages_that_have_wheels(bench: Bench) -> None:
     bench.index.put("tool", "tool-1.0.tar.gz", b"x")
     bench.index.put("only", "only-1.0.tar.gz", pack(pieces("only", "1.0", ["tool"])))
-    with pytest.raises(NoWheel, match=r"tool==1\.0 has no wheel") as e:
+    with pytest.raises(NoMatchingDistribution, match=r"tool==1\.0 has no wheel") as e:
         bench.solve("only")
     assert "building only 1.0 wants tool" in e.value.where and "[wheels.only] requires" in e.value.fix
 
@@ -274,7 +274,7 @@ def test_an_old_wheel_that_newer_sources_follow_is_told(bench: Bench) -> None:
 
     def told(*lines: str) -> list[str]:
         found, wheels = bench.solve(*lines)
-        return tell_older(bench.question(*lines), found.pylock, list(wheels.values()), bench.home)
+        return note_outdated(bench.question(*lines), found.pylock, list(wheels.values()), bench.home)
 
     (note,) = told("old", "fine", "base")
     assert "old 1.0 of 2021" in note and "up to 2.0" in note and "[wheels.old]" in note
@@ -284,7 +284,7 @@ def test_an_old_wheel_that_newer_sources_follow_is_told(bench: Bench) -> None:
 
 def test_a_build_that_fails_tells_who_wants_it_what_it_said_and_what_can_be_done(bench: Bench) -> None:
     bench.index.put("only", "only-1.0.tar.gz", pack(pieces("only", "1.0", fails=True)))
-    with pytest.raises(NoWheel) as e:
+    with pytest.raises(NoMatchingDistribution) as e:
         bench.solve("only")
     assert "only 1.0 exists as source only" in e.value.what
     assert "pack x wants only (requirements.txt line 1)" in e.value.where and "it rains" in e.value.where
@@ -293,7 +293,7 @@ def test_a_build_that_fails_tells_who_wants_it_what_it_said_and_what_can_be_done
 
 def test_a_build_that_imports_what_nobody_said_it_needs_is_mended_by_a_line(bench: Bench) -> None:
     bench.index.put("only", "only-1.0.tar.gz", pack(pieces("only", "1.0", imports=["yaml"])))
-    with pytest.raises(NoWheel) as e:
+    with pytest.raises(NoMatchingDistribution) as e:
         bench.solve("only")
     assert '[wheels.only] requires = ["pyyaml"]' in e.value.fix
 
@@ -308,7 +308,7 @@ def test_without_a_sandbox_nothing_is_built(bench: Bench) -> None:
 
 def test_what_exists_in_no_form_is_told_as_before(bench: Bench) -> None:
     bench.index.add("windows", "1.0", tags=["cp311-cp311-win_amd64"])
-    with pytest.raises(NoWheel, match="there are wheels for win_amd64"):
+    with pytest.raises(NoMatchingDistribution, match="there are wheels for win_amd64"):
         bench.solve("windows")
 
 
@@ -343,7 +343,7 @@ def test_a_wheel_for_every_platform_that_does_without_a_compiler_is_told(bench: 
     bench.index.put("slow", "slow-1.0.tar.gz", pack(files))
     for _ in range(2):
         builder = bench.builder()
-        found = solve(bench.question("slow"), builder)
+        found = resolve_with_sdists(bench.question("slow"), builder)
         assert found.made["slow"].built is not None and not found.made["slow"].built.compiler
         assert "[wheels.slow] compiler = true" in builder.notes["slow"]
 
@@ -361,7 +361,7 @@ def test_what_is_compiled_for_another_kind_of_machine_is_told_before_long(bench:
     unbuilt = pin_sdist(
         "fast", list_sdists("fast", (bench.index.url,), Target(AMD, "3.11"), AS_OF)[0], "pack x wants fast", bench.home
     )
-    with pytest.raises(NoWheel, match="has to be compiled for linux/arm64") as e:
+    with pytest.raises(NoMatchingDistribution, match="has to be compiled for linux/arm64") as e:
         bench.builder().make(unbuilt, "linux/arm64")
     assert e.value.where == "pack x wants fast" and 'platforms = ["linux/amd64"]' in e.value.fix
 
@@ -372,13 +372,13 @@ def test_a_real_package_without_wheels_is_the_same_on_another_cache(
     monkeypatch.delenv("UV_DEFAULT_INDEX")
     try:
         found, wheels = bench.solve("omegaconf==2.3.0")
-    except Unreachable as e:
+    except NetworkError as e:
         pytest.skip(f"no Python index: {e.what}")
     runtime = wheels["antlr4-python3-runtime"]
     assert runtime.version == "4.9.3" and runtime.built is not None
     assert [w.name for w in runtime.built.requires] == ["setuptools", "wheel"]
     assert not runtime.built.compiler and found.made == {"antlr4-python3-runtime": runtime}
-    bench.home = Home(tmp_path / "home2", tmp_path / "cache2")
+    bench.home = Paths(tmp_path / "home2", tmp_path / "cache2")
     assert bench.solve("omegaconf==2.3.0")[1] == wheels
 
 
@@ -404,8 +404,8 @@ def test_a_workflow_whose_pack_wants_a_git_repository_is_locked(
     nodes = [{"id": i, "type": t, "mode": 0} for i, t in enumerate(("X", "SaveImage"), start=1)]
     (folder / "workflow.json").write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
     try:
-        locked = lock(LockRequest(folder), Home(tmp_path / "data", find_home().cache), bench.steps)
-    except Unreachable as e:
+        locked = lock(LockRequest(folder), Paths(tmp_path / "data", find_paths().cache), bench.steps)
+    except NetworkError as e:
         pytest.skip(f"no Debian archive: {e.what}")
     wheels = {w.name: w for w in locked.lock.platforms[AMD].wheels}
     named = wheels["named"].built
@@ -414,5 +414,5 @@ def test_a_workflow_whose_pack_wants_a_git_repository_is_locked(
     text = locked.path.read_text()
     assert str(tmp_path) not in text and parse_lock(text) == locked.lock
     built = bench.steps.begun.count("Build wheels")
-    again = lock(LockRequest(folder), Home(tmp_path / "data", find_home().cache), bench.steps)
+    again = lock(LockRequest(folder), Paths(tmp_path / "data", find_paths().cache), bench.steps)
     assert not again.changed and bench.steps.begun.count("Build wheels") == built

@@ -17,13 +17,13 @@ import pytest
 
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.bundle.reader import open_bundle
-from pycomfy.adapters.bundle.writer import Content, write_bundle
+from pycomfy.adapters.bundle.writer import BundleFile, write_bundle
 from pycomfy.adapters.containers.load import read_layout
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import empty_store, valid_paths
-from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.bundle.manifest import FileEntry, render_manifest
 from pycomfy.core.lockfile.schema import ModelFile, Root
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError
@@ -32,7 +32,7 @@ from pycomfy.services.archive import archive as archive_action
 from pycomfy.services.archive.bundle import export_version, import_bundle
 from pycomfy.services.archive.restore import RestoreRequest, restore_image
 from pycomfy.services.archive.restore_plain import restore_plain
-from pycomfy.services.versions.recorded_version import find_stored
+from pycomfy.services.versions.recorded_version import find_recorded_version
 from tests.nix.test_archive import ROOT, make_lock
 from tests.support.data_folders import Built, build_version, new_home
 from tests.support.nix_projects import Workshop
@@ -42,7 +42,7 @@ from tests.support.nix_projects import Workshop
 class Exported:
     built: Built
     file: Path
-    other: Home
+    other: Paths
     """Another machine's."""
 
 
@@ -138,8 +138,8 @@ def test_what_is_not_here_cannot_be_exported_and_all_of_it_is_said(
     export_version("small", tmp_path / "x", home, Silent())  # from the store
     shutil.rmtree(find_archive(home).folder)
     gone = lock.model_copy(update={"packs": (lock.packs[0].model_copy(update={"name": "absent"}),)})
-    files = {**find_stored("small", home).files, "pycomfy.lock": gone.model_dump_json().encode()}
-    Library(library_path(home)).commit("small", files, message="a pack that nobody has")
+    files = {**find_recorded_version("small", home).files, "pycomfy.lock": gone.model_dump_json().encode()}
+    VersionsRepository(versions_repository_path(home)).commit("small", files, message="a pack that nobody has")
     with pytest.raises(NotFound, match="absent cannot be restored"):
         export_version("small", tmp_path / "y", home, Silent())
     assert not (tmp_path / "y").exists()
@@ -155,7 +155,9 @@ def rewritten(exported: Exported, change: dict[str, bytes | None], **fields: obj
             del files[path]
         else:
             files[path] = data
-    contents = [Content(p, FileEntry(sha256=hashlib.sha256(d).hexdigest(), size=len(d)), d) for p, d in files.items()]
+    contents = [
+        BundleFile(p, FileEntry(sha256=hashlib.sha256(d).hexdigest(), size=len(d)), d) for p, d in files.items()
+    ]
     new = manifest.model_copy(update={"files": {c.path: c.entry for c in contents}, **fields})
     file = exported.file.with_name("changed.tar.zst")
     write_bundle(file, render_manifest(new), contents, lambda n: None)
@@ -187,15 +189,15 @@ def test_a_bundle_whose_list_fits_but_whose_contents_lie_is_refused(exported: Ex
         assert isinstance(caught.value, BadInput | HashMismatch) or caught.value.code == "problems", change
         archive = find_archive(exported.other)
         assert archive.narinfos() == archive.nars() == archive.leftovers() == []
-        assert Library(library_path(exported.other)).names() == []
+        assert VersionsRepository(versions_repository_path(exported.other)).names() == []
 
 
 def test_a_bundle_cannot_replace_what_was_recorded(exported: Exported, capsys: pytest.CaptureFixture[str]) -> None:
     import_bundle(exported.file, exported.other, Silent())
-    own = find_stored("small", exported.other).images["linux/amd64"]
+    own = find_recorded_version("small", exported.other).images["linux/amd64"]
     lie = own.model_copy(update={"manifest_digest": "sha256:" + "0" * 64})
     import_bundle(rewritten(exported, {}, images=(lie,)), exported.other, Silent())
-    assert find_stored("small", exported.other).images["linux/amd64"] == own
+    assert find_recorded_version("small", exported.other).images["linux/amd64"] == own
 
 
 def test_importing_goes_on_after_any_sudden_end(exported: Exported, empty: NixSettings) -> None:
@@ -209,7 +211,7 @@ def test_importing_goes_on_after_any_sudden_end(exported: Exported, empty: NixSe
         time.sleep(chance.uniform(0.3, 1.6))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        if Library(library_path(exported.other)).names():  # what is recorded can be had
+        if VersionsRepository(versions_repository_path(exported.other)).names():  # what is recorded can be had
             assert archive_action.status(exported.other, empty).missing == ()
         assert archive_action.verify_archive(exported.other, empty, Silent()).damage == ()
     import_bundle(exported.file, exported.other, Silent())
@@ -219,7 +221,7 @@ def test_importing_goes_on_after_any_sudden_end(exported: Exported, empty: NixSe
 
 
 def test_the_commands_export_and_import(exported: Exported, tmp_path: Path) -> None:
-    def pycomfy(home: Home, *arguments: str) -> object:
+    def pycomfy(home: Paths, *arguments: str) -> object:
         command = [sys.executable, "-m", "pycomfy", *arguments, "--json"]
         environment = {**os.environ, "PYCOMFY_HOME": str(home.data)}
         done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)

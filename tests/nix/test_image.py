@@ -13,16 +13,16 @@ import pytest
 
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io import process
-from pycomfy.adapters.nix.build import Target, build
+from pycomfy.adapters.nix.build import BuildTarget, build
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import output_paths
 from pycomfy.core.lockfile.schema import Lock, Root
-from pycomfy.errors import BuildFailed, HashMismatch, Unreachable
+from pycomfy.errors import BuildFailed, HashMismatch, NetworkError
 from tests.support.nix_projects import Workshop, evaluate
 
 
 def built(workshop: Workshop, project: Path, platform: str = "linux/amd64", attribute: str = "oci") -> Path:
-    paths = build(workshop.settings, Target(project, attribute, platform), workshop.folder / "log", lambda e: None)
+    paths = build(workshop.settings, BuildTarget(project, attribute, platform), workshop.folder / "log", lambda e: None)
     return Path(paths[0])
 
 
@@ -175,7 +175,7 @@ def test_a_wheel_that_is_gone_is_named_with_its_url(workshop: Workshop, root: Ro
     wheel = workshop.wheel("gone" + secrets.token_hex(4), {"x.py": b""})
     project = workshop.project(workshop.lock({"linux/amd64": root}, [wheel], []))
     (workshop.folder / wheel.filename).unlink()
-    with pytest.raises(Unreachable, match=wheel.filename):
+    with pytest.raises(NetworkError, match=wheel.filename):
         built(workshop, project)
 
 
@@ -183,7 +183,7 @@ def test_a_local_folder_that_is_not_in_the_store_says_how_it_gets_there(workshop
     pack = workshop.pack("there", {"x.py": secrets.token_hex()})
     absent = pack.model_copy(update={"name": "absent"})  # the store path has the name in it
     project = workshop.project(workshop.lock({"linux/amd64": root}, [], [absent]))
-    with pytest.raises(Unreachable, match="pycomfy_build_puts_this_local_folder_into_the_store"):
+    with pytest.raises(NetworkError, match="pycomfy_build_puts_this_local_folder_into_the_store"):
         built(workshop, project)
 
 

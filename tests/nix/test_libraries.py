@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.io.paths import Home, find_home
+from pycomfy.adapters.io.paths import Paths, find_paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import Root
-from pycomfy.services.build.missing_libraries import find_lacking_libraries
+from pycomfy.services.build.missing_libraries import report_missing_libraries
 from tests.adapters.debian.test_rootfs import Remarks
 from tests.nix.test_image import built
 from tests.support.elf_files import make_elf
@@ -28,13 +28,13 @@ def test_a_missing_library_is_named_with_wheel_file_and_package(workshop: Worksh
     ]
     lock = workshop.lock({"linux/amd64": root}, wheels, [])
     oci, remarks = built(workshop, workshop.project(lock)), Remarks()
-    home = Home(tmp_path / "home", tmp_path / "home" / "cache")
-    names = find_home().cache / "debian" / "names-bookworm-amd64"
+    home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
+    names = find_paths().cache / "debian" / "names-bookworm-amd64"
     if not names.is_file():
         pytest.skip("Debian's names were never read here")
     (home.cache / "debian").mkdir(parents=True)
     (home.cache / "debian" / names.name).write_bytes(names.read_bytes())
-    found = find_lacking_libraries(lock, "linux/amd64", oci, ["ffmpeg"], home, remarks)
+    found = report_missing_libraries(lock, "linux/amd64", oci, ["ffmpeg"], home, remarks)
     site = "opt/venv/lib/python3.11/site-packages"
     assert [(f.owner, f.path, f.soname, f.via, f.package, f.known, f.line) for f in found] == [
         ("gui 1.0", f"{site}/cv2/cv2.abi3.so", "libXss.so.1", f"{site}/gui.libs/libinner-1.so.2", "libxss1", True,
@@ -44,12 +44,12 @@ def test_a_missing_library_is_named_with_wheel_file_and_package(workshop: Worksh
     ]  # fmt: skip
     line = 'apt = ["ffmpeg", "libnope7", "libxss1"]'
     assert f"write at the top of pycomfy.toml, and lock again: {line}" in remarks.said[-1]
-    assert find_lacking_libraries(lock, "linux/amd64", oci, ["ffmpeg"], home, Remarks()) == found
+    assert report_missing_libraries(lock, "linux/amd64", oci, ["ffmpeg"], home, Remarks()) == found
     assert len(list((home.cache / "libraries").rglob("*.json"))) == 5
 
 
 def test_a_whole_image_says_nothing(workshop: Workshop, root: Root, tmp_path: Path, settings: NixSettings) -> None:
     lock = workshop.lock({"linux/amd64": root}, [workshop.wheel("plain", {"plain.py": b""})], [])
     oci, remarks = built(workshop, workshop.project(lock)), Remarks()
-    home = Home(tmp_path / "home", tmp_path / "home" / "cache")
-    assert find_lacking_libraries(lock, "linux/amd64", oci, [], home, remarks) == () and remarks.said == []
+    home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
+    assert report_missing_libraries(lock, "linux/amd64", oci, [], home, remarks) == () and remarks.said == []

@@ -5,12 +5,12 @@ import subprocess
 from pathlib import Path
 
 from pycomfy.adapters.containers.load import read_layout
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import Root
-from pycomfy.core.nix.project import Content, project_files
+from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.services.versions.show import show
 from tests.support.nix_projects import WORKFLOW, Workshop
 
@@ -24,13 +24,13 @@ def nix_build(settings: NixSettings, flake: str, out: Path) -> Path:
 
 
 def test_nix_builds_any_version_from_the_library_alone(workshop: Workshop, root: Root, tmp_path: Path) -> None:
-    home = Home(tmp_path / "home", tmp_path / "home" / "cache")
-    library = Library(library_path(home))
+    home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
+    library = VersionsRepository(versions_repository_path(home))
     digests = {}
     for number, text in ((1, "A = 1\n"), (2, "A = 2\n")):
         wheel = workshop.wheel("one", {"one/__init__.py": b"ONE = 1\n"})
         lock = workshop.lock({"linux/amd64": root}, [wheel], [workshop.pack(f"pack{number}", {"__init__.py": text})])
-        content = Content(lock, WORKFLOW, {"1": {}})
+        content = ProjectContent(lock, WORKFLOW, {"1": {}})
         library.commit("small", project_files(content, read_toolkit()), message=f"no. {number}")
         project = workshop.project(lock, f"project{number}")
         digests[number] = read_layout(nix_build(workshop.settings, f"path:{project}#oci", tmp_path / "p"))

@@ -12,11 +12,11 @@ import pytest
 
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.containers.load import read_layout
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import empty_store
 from pycomfy.core.lockfile.schema import Lock, Root, Wheel, render_lock
-from pycomfy.core.nix.lock_outputs import list_wheels
+from pycomfy.core.nix.lock_outputs import wheel_requisites
 from pycomfy.progress import Silent
 from pycomfy.services.archive.restore import RestoreRequest, restore_image
 from tests.nix.test_image import names_in
@@ -51,8 +51,8 @@ def test_a_local_wheel_is_built_archived_and_restored_without_its_folder(
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
     assert "opt/venv/lib/python3.11/site-packages/mine.py" in names_in(Path(made["oci"]), "wheels")
-    home = Home(workshop.folder / "home", workshop.folder / "home" / "cache")
-    (need,) = list_wheels(local, "linux/amd64")
+    home = Paths(workshop.folder / "home", workshop.folder / "home" / "cache")
+    (need,) = wheel_requisites(local, "linux/amd64")
     assert find_archive(home).find(need.output) is not None
     shutil.rmtree(workshop.folder / "our wheels")
     with empty_store(tmp_path / "stores") as store:

@@ -9,7 +9,7 @@ from pycomfy.adapters.nix.store import fixed_path, output_paths
 from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import GitSource, Pack, Root, UrlSource
-from pycomfy.core.nix.lock_outputs import list_needs
+from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.progress import Silent
 from pycomfy.services.realise import Project, host_platform, realise
 from tests.support.data_folders import new_home
@@ -38,7 +38,7 @@ def test_an_image_has_the_patched_files_though_the_patch_is_only_in_the_lock(
     place = workshop.settings.place(fixed_path(workshop.settings, "greeter", source.tree))
     assert (place / "__init__.py").read_text().endswith("# patched\n")
     paths = output_paths(workshop.settings, folder, "sources", host_platform())
-    assert {need.path for need in list_needs(lock)} == set(paths)
+    assert {need.path for need in list_requisites(lock)} == set(paths)
     assert "with the patch that the lock has" in (folder / "README.md").read_text()
 
 

@@ -18,10 +18,10 @@ import pytest
 
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.archive.integrity import check_archive
-from pycomfy.adapters.database.database import Store, database_path
+from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io.temp_dirs import remove_folder
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import Root
 from pycomfy.progress import Silent
 from pycomfy.services.archive import archive
@@ -108,9 +108,9 @@ def scene(workshop: Workshop, root: Root, tmp_path: Path) -> Scene:
 
 def what_is_recorded(machine: Machine) -> dict[str, Any]:
     """Every version with its image, as library and record have it."""
-    library = Library(library_path(machine.home))
+    library = VersionsRepository(versions_repository_path(machine.home))
     versions = [version for name in library.names() for version in library.versions(name)]
-    with Store(database_path(machine.home)) as store:
+    with Database(database_path(machine.home)) as store:
         record = {f"{v.name}@{v.version}": (v.commit, v.manifest_digest) for v in store.versions()}
     return {v.label: (v.commit, library.images(v.tree), record.get(v.label)) for v in versions}
 
@@ -120,7 +120,11 @@ def check_whole(machine: Machine, recorded: dict[str, Any], when: str) -> None:
     assert check_archive(find_archive(machine.home), lambda amount: None) == [], when
     command = ["git", "-c", "safe.directory=*", "fsck", "--strict", "--no-dangling", "--no-progress"]
     done = subprocess.run(
-        command, cwd=library_path(machine.home), check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=versions_repository_path(machine.home),
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     assert (done.returncode, done.stdout) == (0, b""), when
     with closing(sqlite3.connect(database_path(machine.home))) as db:

@@ -10,27 +10,27 @@ import pytest
 
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.containers.load import LayoutImage, read_layout
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import Root
 from pycomfy.errors import HashMismatch
 from pycomfy.progress import Silent
 from pycomfy.services.archive.verify import VerifyRequest, verify
 from pycomfy.services.versions.indexing import layout_link
-from pycomfy.services.versions.recorded_version import find_stored, list_built
+from pycomfy.services.versions.recorded_version import find_recorded_version, list_built
 from tests.nix.test_archive import make_lock
 from tests.support.data_folders import Built, build_version, new_home
 from tests.support.nix_projects import Workshop
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> Paths:
     return new_home(tmp_path)
 
 
 @pytest.fixture
-def built(workshop: Workshop, root: Root, home: Home) -> Built:
+def built(workshop: Workshop, root: Root, home: Paths) -> Built:
     return build_version(workshop, make_lock(workshop, root, "to verify"), home)
 
 
@@ -63,7 +63,7 @@ def forge(image: LayoutImage, to: Path, layer: str, old: bytes, new: bytes) -> L
     return read_layout(to)
 
 
-def test_the_same_image_comes_from_the_archive_alone(workshop: Workshop, built: Built, home: Home) -> None:
+def test_the_same_image_comes_from_the_archive_alone(workshop: Workshop, built: Built, home: Paths) -> None:
     for path in workshop.folder.glob("*.whl"):
         path.unlink()
     shutil.rmtree(workshop.folder / "greeter")
@@ -72,10 +72,10 @@ def test_the_same_image_comes_from_the_archive_alone(workshop: Workshop, built: 
     assert list_built(home, "linux/amd64") == ["small@1"] and list_built(home, "linux/arm64") == []
 
 
-def test_a_difference_is_explained_down_to_the_byte(built: Built, home: Home, tmp_path: Path) -> None:
+def test_a_difference_is_explained_down_to_the_byte(built: Built, home: Paths, tmp_path: Path) -> None:
     forged = forge(built.image, tmp_path / "forged", "pack-greeter", b"to verify", b"to falsify"[:9])
     layout_link(home, forged.manifest_digest).symlink_to(forged.layout)
-    stored = find_stored("small@1", home)
+    stored = find_recorded_version("small@1", home)
     lie = stored.images["linux/amd64"].model_copy(
         update={
             "manifest_digest": forged.manifest_digest,
@@ -84,7 +84,7 @@ def test_a_difference_is_explained_down_to_the_byte(built: Built, home: Home, tm
             "built_at": "2030-01-01T00:00:00Z",
         }
     )
-    Library(library_path(home)).add_image(stored.version.tree, lie)
+    VersionsRepository(versions_repository_path(home)).add_image(stored.version.tree, lie)
     for path in home.data.glob("pycomfy.db*"):  # the record is made anew from the library
         path.unlink()
     result = verify(VerifyRequest("small@1"), home, Silent())
@@ -98,7 +98,7 @@ def test_a_difference_is_explained_down_to_the_byte(built: Built, home: Home, tm
         assert "+to verify" in layer.report
 
 
-def test_a_damaged_archive_is_said_before_anything_is_built(built: Built, home: Home) -> None:
+def test_a_damaged_archive_is_said_before_anything_is_built(built: Built, home: Paths) -> None:
     entry = find_archive(home).narinfos()[0]
     entry.write_bytes(b"x")
     with pytest.raises(HashMismatch, match="damaged"):

@@ -13,15 +13,15 @@ import pytest
 
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.containers.load import read_layout
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.nix.build import Target, build
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.nix.build import BuildTarget, build
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import empty_store, output_paths
 from pycomfy.adapters.python.nix_build import build_recipe
-from pycomfy.core.lockfile.schema import Built, GitSource, Lock, Root, UrlSource, Wheel
-from pycomfy.core.nix.lock_outputs import list_needs
+from pycomfy.core.lockfile.schema import GitSource, Lock, Root, UrlSource, Wheel, WheelBuild
+from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.nix.narinfo import narinfo_name
-from pycomfy.core.python.build_recipe import Recipe
+from pycomfy.core.python.build_recipe import BuildRecipe
 from pycomfy.errors import BuildFailed
 from pycomfy.progress import Silent
 from pycomfy.services.archive.restore import RestoreRequest, restore_image
@@ -68,8 +68,8 @@ def sdist(workshop: Workshop, files: dict[str, str], name: str = "demo") -> UrlS
 def built(
     workshop: Workshop, root: Root, source: UrlSource, requires: tuple[Wheel, ...] = (), name: str = "demo"
 ) -> Path:
-    recipe = Recipe(name, "1.0", "linux/amd64", "3.11", Built(source=source, requires=requires), root)
-    home = Home(workshop.folder / "home", workshop.folder / "cache")
+    recipe = BuildRecipe(name, "1.0", "linux/amd64", "3.11", WheelBuild(source=source, requires=requires), root)
+    home = Paths(workshop.folder / "home", workshop.folder / "cache")
     return build_recipe(recipe, home, workshop.settings, workshop.folder / "log", lambda e: None)
 
 
@@ -149,7 +149,7 @@ def built_wheel(workshop: Workshop, root: Root) -> Wheel:
         url=source.url,
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
-        built=Built(source=source, requires=(tool,)),
+        built=WheelBuild(source=source, requires=(tool,)),
     )
 
 
@@ -165,7 +165,7 @@ def test_needs_are_what_nix_calls_ingredients(workshop: Workshop, root: Root, ot
         update={
             "name": "other",
             "filename": "other-1-cp311-cp311-linux_x86_64.whl",
-            "built": Built(source=git, compiler=True),
+            "built": WheelBuild(source=git, compiler=True),
         }
     )
     lock = workshop.lock({"linux/amd64": root}, [wheel, compiled], [])
@@ -173,7 +173,7 @@ def test_needs_are_what_nix_calls_ingredients(workshop: Workshop, root: Root, ot
     project = workshop.project(lock)
     named = [*output_paths(workshop.settings, project, "sources", "linux/amd64")]
     named += output_paths(workshop.settings, project, "ingredients", "linux/amd64")
-    needs = list_needs(lock)
+    needs = list_requisites(lock)
     assert {need.path for need in needs} == set(named)
     assert {need.path for need in needs if need.ingredient} == {p for need in needs for p in need.made_of}
     assert len([need for need in needs if need.ingredient]) == 4
@@ -187,7 +187,7 @@ def test_an_image_for_another_platform_has_what_was_built_here(workshop: Worksho
     lock = workshop.lock({"linux/amd64": root, "linux/arm64": arm_root}, [wheel], [])
     pins = lock.platforms["linux/arm64"].model_copy(update={"wheels": (elsewhere,)})
     lock = lock.model_copy(update={"platforms": {**lock.platforms, "linux/arm64": pins}})
-    target = Target(workshop.project(lock), "oci", "linux/arm64")
+    target = BuildTarget(workshop.project(lock), "oci", "linux/arm64")
     (oci,) = build(workshop.settings, target, workshop.folder / "log", lambda e: None)
     assert read_layout(workshop.settings.place(oci)).platform == "linux/arm64"
 
@@ -200,7 +200,7 @@ def test_the_archived_wheel_or_what_it_is_made_of_is_enough(
     home, lock = new_home(tmp_path), make_lock(workshop, root, wheel)
     version = build_version(workshop, lock, home)
     archive = find_archive(home)
-    spare = [n for n in list_needs(lock) if (n.ingredient if left == "wheel" else n.title == "demo 1.0")]
+    spare = [n for n in list_requisites(lock) if (n.ingredient if left == "wheel" else n.title == "demo 1.0")]
     assert spare and all(archive.has(need.output) for need in spare)
     for need in spare:
         (archive.folder / narinfo_name(need.path)).unlink()
@@ -216,4 +216,4 @@ def test_a_wheel_that_comes_out_otherwise_is_refused(workshop: Workshop, root: R
     wheel = built_wheel(workshop, root).model_copy(update={"sha256": "1" * 64})
     project = workshop.project(make_lock(workshop, root, wheel))
     with pytest.raises(BuildFailed, match=r"demo 1.0, built again from its source, is not the wheel .*archive"):
-        build(workshop.settings, Target(project, "oci", "linux/amd64"), workshop.folder / "log", lambda e: None)
+        build(workshop.settings, BuildTarget(project, "oci", "linux/amd64"), workshop.folder / "log", lambda e: None)

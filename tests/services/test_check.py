@@ -13,11 +13,11 @@ import pytest
 from pycomfy.adapters.containers.engine import Engine, find_engine
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.containers.node_definitions import read_cached
-from pycomfy.adapters.database.database import Store, database_path
+from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io import process
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.versions.repository import Library, library_path
-from pycomfy.core.lockfile.fingerprint import environment_hash
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
+from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.schema import parse_lock, render_lock
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import BadLock, MissingTool, NotFound, RunFailed, UnknownNode
@@ -47,7 +47,7 @@ def project() -> dict[str, bytes]:
     return {**files, "pycomfy.lock": render_lock(lock.model_copy(update={"packs": packs})).encode()}
 
 
-Builder = Callable[[str], Home]
+Builder = Callable[[str], Paths]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def built(tmp_path: Path) -> Iterator[Builder]:
     """Record an image whose script is given, as pycomfy-check@1."""
     images: list[tuple[Engine, str]] = []
 
-    def make(script: str) -> Home:
+    def make(script: str) -> Paths:
         try:
             engine = find_engine()
         except MissingTool as e:
@@ -71,15 +71,15 @@ def built(tmp_path: Path) -> Iterator[Builder]:
         process.run(engine.command("rmi", "--force", image))
 
 
-def recorded(home: Home) -> Any:
+def recorded(home: Paths) -> Any:
     """What record and library say of the pack, the record also after it was made anew."""
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     (image,) = library.images(library.find("pycomfy-check").tree).values()
-    with Store(database_path(home)) as store:
+    with Database(database_path(home)) as store:
         (row,) = store.all("SELECT verified_compatible AS v FROM custom_nodes")
     database_path(home).rename(home.data / "old.db")
     index(home, Silent())
-    with Store(database_path(home)) as store:
+    with Database(database_path(home)) as store:
         (again,) = store.all("SELECT verified_compatible AS v FROM custom_nodes")
     assert row["v"] == again["v"]
     (home.data / "old.db").replace(database_path(home))
@@ -93,7 +93,7 @@ def test_an_image_that_has_everything_is_recorded_as_compatible(built: Builder) 
     assert result.proof is not None and [p.remarks for p in result.proof.parts] == [(), ("UserWarning: old",)]
     assert recorded(home) == (True, {"painter": True}, 1)
     lock = parse_lock(project()["pycomfy.lock"].decode())
-    kept = read_cached(home.cache, environment_hash(lock, "linux/amd64"))
+    kept = read_cached(home.cache, environment_fingerprint(lock, "linux/amd64"))
     assert kept is not None and kept.remarks[0].text == "UserWarning: old"
 
 
@@ -118,7 +118,7 @@ def test_a_pack_that_is_loaded_without_a_type_is_named(built: Builder) -> None:
 def test_a_later_check_replaces_what_an_earlier_one_found(built: Builder) -> None:
     home = built(answer())
     check("pycomfy-check", home, Silent())
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     tree = library.find("pycomfy-check").tree
     (image,) = library.images(tree).values()
     later = image.model_copy(update={"compatible": {"painter": False}, "checked_at": "2999-01-01T00:00:00Z"})

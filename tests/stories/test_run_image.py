@@ -17,7 +17,7 @@ from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.job_protocol import JobRequest
 from pycomfy.adapters.containers.load import LayoutImage, load, read_layout
 from pycomfy.adapters.containers.process import run_container
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.errors import RunFailed
 from pycomfy.progress import Silent
 from pycomfy.services.run.inputs import Arguments
@@ -42,7 +42,7 @@ IMAGE = node("EmptyImage", width=64, height=32, batch_size=2, color=255)
 
 def run(engine: Engine, image: LayoutImage, folder: Path, prompt: Mapping[str, Any], **job: Any) -> RunResult:
     request = RunRequest("story", RunOptions(folder / "out"), JobRequest(prompt, **{"timeout": 300, **job}))
-    return run_image(engine, image, "pycomfy-story", request, Home(folder / "home", folder / "cache"), Silent())
+    return run_image(engine, image, "pycomfy-story", request, Paths(folder / "home", folder / "cache"), Silent())
 
 
 def test_every_kind_of_output_comes_out(engine: Engine, layout: LayoutImage, tmp_path: Path) -> None:

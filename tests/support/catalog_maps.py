@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pycomfy.core.catalog.manager_lists import LIST, MAP, STATS, parse_catalogue
+from pycomfy.core.catalog.manager_lists import LIST, MAP, STATS, parse_catalog
 from pycomfy.core.catalog.match import Claims
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.catalog.name_patterns import parse_pattern
@@ -25,7 +25,7 @@ def lists(
 
 
 def claim(listings: Sequence[Listing], type_: str) -> Claims:
-    """What the catalogue's database finds, by looking at every listing."""
+    """What the catalog's database finds, by looking at every listing."""
     patterns = [p for p in listings if p.pattern and (found := parse_pattern(p.pattern)) and found.matches(type_)]
     return Claims(
         tuple(p for p in listings if type_ in p.types),
@@ -36,7 +36,7 @@ def claim(listings: Sequence[Listing], type_: str) -> Claims:
 
 def some() -> tuple[Listing, ...]:
     """Three packs and ComfyUI: X is of A, Y of A and B, Z of A and B but given to B; `… (cc)` is like C's names."""
-    return parse_catalogue(
+    return parse_catalog(
         lists(
             {
                 CORE: (["KSampler", "Upscale"],),

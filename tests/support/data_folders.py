@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy.adapters.containers.load import LayoutImage, read_layout
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.nix.build import Target, build
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.nix.build import BuildTarget, build
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import keep
-from pycomfy.adapters.versions.repository import Library, Version, library_path
+from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import Lock
-from pycomfy.core.nix.project import Content, project_files
+from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.progress import Silent
 from pycomfy.services.archive.archive import fill_version
@@ -27,14 +27,16 @@ class Built:
     lock: Lock
 
 
-def build_version(workshop: Workshop, lock: Lock, home: Home, *, archive: bool = True) -> Built:
+def build_version(workshop: Workshop, lock: Lock, home: Paths, *, archive: bool = True) -> Built:
     """Build `lock`, and record it as `pycomfy build` does."""
-    files = project_files(Content(lock, WORKFLOW, {"1": {}}), read_toolkit())
+    files = project_files(ProjectContent(lock, WORKFLOW, {"1": {}}), read_toolkit())
     project = workshop.project(lock)
-    (path,) = build(workshop.settings, Target(project, "oci", host_platform()), workshop.folder / "log", lambda e: None)
+    (path,) = build(
+        workshop.settings, BuildTarget(project, "oci", host_platform()), workshop.folder / "log", lambda e: None
+    )
     image = read_layout(workshop.settings.place(path))
     keep(workshop.settings, path, layout_link(home, image.manifest_digest))
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     version, _ = library.commit(lock.name, files, message=f"with {len(lock.packs)} packs")
     described = BuiltImage(
         platform=host_platform(),
@@ -55,8 +57,8 @@ def build_version(workshop: Workshop, lock: Lock, home: Home, *, archive: bool =
     return Built(version, image, lock)
 
 
-def new_home(folder: Path) -> Home:
-    return Home(folder / "home", folder / "home" / "cache")
+def new_home(folder: Path) -> Paths:
+    return Paths(folder / "home", folder / "home" / "cache")
 
 
 def other_store(folder: Path) -> NixSettings:

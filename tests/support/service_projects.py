@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pycomfy.adapters.containers.load import LayoutImage
-from pycomfy.adapters.database.database import Store, database_path
+from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.database.records import Build
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.versions.repository import Library, Version, library_path
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import (
     ComfyUI,
     DebianPackage,
@@ -110,10 +110,10 @@ def built(*layers: str, size: int = 1000, **other: Any) -> BuiltImage:
     )
 
 
-def record(home: Home, files: Mapping[str, bytes], message: str = "", image: BuiltImage | None = None) -> Version:
+def record(home: Paths, files: Mapping[str, bytes], message: str = "", image: BuiltImage | None = None) -> Version:
     """A version, recorded as `build` does; its name is the lock's."""
     name = json.loads(files["pycomfy.lock"])["name"]
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     version = library.commit(name, files, message=message).version
     if image is not None:
         library.add_image(version.tree, image)
@@ -121,13 +121,13 @@ def record(home: Home, files: Mapping[str, bytes], message: str = "", image: Bui
     return version
 
 
-def record_layout(home: Home, files: Mapping[str, bytes], image: LayoutImage) -> Version:
+def record_layout(home: Paths, files: Mapping[str, bytes], image: LayoutImage) -> Version:
     """A version with an image whose layout is here."""
     version = record(home, files, image=describe(image))
-    with Store(database_path(home)) as store:
+    with Database(database_path(home)) as store:
         store.record_build(Build(version.name, version.number or 0, describe(image), image.layout))
     return version
 
 
-def make_home(folder: Path) -> Home:
-    return Home(folder / "home", folder / "home" / "cache")
+def make_home(folder: Path) -> Paths:
+    return Paths(folder / "home", folder / "home" / "cache")

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, write_file
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.io.temp_dirs import remove_unused, scratch_folder
+from pycomfy.adapters.io.atomic_files import translate_disk_full, write_file
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.io.temp_dirs import remove_unused, temporary_folder
 from pycomfy.adapters.nix.nar_reader import Digest, Hasher, unpack_nar
 from pycomfy.adapters.nix.nar_writer import write_nar
-from pycomfy.core.nix.narinfo import CACHE_INFO, LIMIT, NarInfo, narinfo_name, parse_narinfo
+from pycomfy.core.nix.narinfo import CACHE_INFO, MAX_NARINFO_BYTES, NarInfo, narinfo_name, parse_narinfo
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.errors import HashMismatch, NotFound
 
@@ -53,7 +53,7 @@ class Archive:
         """
         try:
             with (self.folder / narinfo_name(output.path)).open("rb") as f:
-                info = parse_narinfo(f.read(LIMIT + 1), output)
+                info = parse_narinfo(f.read(MAX_NARINFO_BYTES + 1), output)
         except FileNotFoundError:
             return None
         except ValueError as e:
@@ -109,7 +109,7 @@ class Archive:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """One writer at a time: whoever waited then finds what the others put in."""
-        with full_disk_is_an_error(self.folder):
+        with translate_disk_full(self.folder):
             self._nars.mkdir(parents=True, exist_ok=True)
             file = (self.folder / _LOCK).open("w")
         with file:
@@ -121,7 +121,7 @@ class Archive:
 
         Raises `HashMismatch` if `place` is not what `output` promises; then nothing was put in.
         """
-        with self.lock(), full_disk_is_an_error(self.folder):
+        with self.lock(), translate_disk_full(self.folder):
             if self.has(output):
                 return False
             with self._temporary() as temporary:
@@ -140,7 +140,7 @@ class Archive:
 
     def adopt(self, output: FixedOutput, nar: Path, digest: Digest) -> None:
         """Move in the file `nar`, of the same disk, whose bytes are `digest`. For a caller that has the lock."""
-        with full_disk_is_an_error(self.folder):
+        with translate_disk_full(self.folder):
             if self.has(output):
                 nar.unlink()
             else:
@@ -152,7 +152,7 @@ class Archive:
         info = self.find(output)
         if info is None:
             raise NotFound(f"{output.name} is not in the archive", where=str(self.folder), fix="pycomfy archive status")
-        with full_disk_is_an_error(to), tempfile.TemporaryDirectory(dir=to.parent, prefix=_TEMPORARY) as folder:
+        with translate_disk_full(to), tempfile.TemporaryDirectory(dir=to.parent, prefix=_TEMPORARY) as folder:
             place = Path(folder, "x")
             with self.nar_of(info).open("rb") as f:
                 try:
@@ -166,9 +166,9 @@ class Archive:
     @contextlib.contextmanager
     def workplace(self) -> Iterator[Path]:
         """A folder on the archive's disk to prepare files for `adopt` in; it is removed in the end."""
-        with full_disk_is_an_error(self.folder):
+        with translate_disk_full(self.folder):
             self._nars.mkdir(parents=True, exist_ok=True)
-        with scratch_folder(self.folder, _TEMPORARY) as folder:
+        with temporary_folder(self.folder, _TEMPORARY) as folder:
             yield folder
 
     def remove_others(self, keep: Iterable[FixedOutput], *, dry: bool = False) -> Removed:
@@ -243,7 +243,7 @@ class Archive:
         )
 
 
-def find_archive(home: Home) -> Archive:
+def find_archive(home: Paths) -> Archive:
     """The archive in the data folder."""
     return Archive(home.data / "archive")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pycomfy.adapters.archive.binary_cache import Archive
 from pycomfy.adapters.io.cancellation import stoppable
 from pycomfy.adapters.nix.nar_reader import Digest, read_digest
-from pycomfy.core.nix.narinfo import LIMIT, NarInfo, nar_name
+from pycomfy.core.nix.narinfo import MAX_NARINFO_BYTES, NarInfo, nar_name
 
 JOBS = 4
 
@@ -60,7 +60,7 @@ def check_archive(archive: Archive, advance: Callable[[int], object]) -> list[Da
 def check_entry(narinfo: Path, digests: Mapping[str, Digest]) -> Damage | None:
     """What is wrong with an entry, `digests` being those of all NARs, by their path below the archive."""
     with narinfo.open("rb") as f:
-        data = f.read(LIMIT + 1)
+        data = f.read(MAX_NARINFO_BYTES + 1)
     fields = dict(line.partition(": ")[::2] for line in data.decode("ascii", "replace").splitlines())
     path, nar = fields.get("StorePath", ""), fields.get("URL", "")
     digest = digests.get(nar)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import Lock, PlatformName, parse_lock
 from pycomfy.errors import BadLock
 
@@ -20,10 +20,10 @@ class RecordedLock:
     platforms: frozenset[PlatformName]
 
 
-def list_locks(home: Home) -> list[RecordedLock]:
+def list_locks(home: Paths) -> list[RecordedLock]:
     """Every lock of every version, each once. Raises `BadLock` for one that cannot be read: nobody may take what it
     needs for superfluous."""
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     commits = _commits(library)
     if not commits:
         return []
@@ -51,7 +51,7 @@ def list_locks(home: Home) -> list[RecordedLock]:
     ]
 
 
-def _commits(library: Library) -> dict[str, str]:
+def _commits(library: VersionsRepository) -> dict[str, str]:
     """The tree of every commit, newest first."""
     if not library.bare.exists:
         return {}

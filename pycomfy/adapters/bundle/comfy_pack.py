@@ -10,16 +10,16 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from pycomfy.adapters.io.atomic_files import free_space, full_disk_is_an_error, write_file
+from pycomfy.adapters.io.atomic_files import free_space, translate_disk_full, write_file
 from pycomfy.adapters.io.zip_files import open_zip
 from pycomfy.core.interchange.comfy_pack import INPUTS, TEXTS
-from pycomfy.core.interchange.document import MOST_BYTES
+from pycomfy.core.interchange.document import MAX_BYTES
 from pycomfy.core.lockfile.schema import RelativePath
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.errors import BadInput, NoSpace
 
-MOST_FILES = 10_000
-MOST_INPUTS = 8 << 30
+MAX_FILES = 10_000
+MAX_INPUTS = 8 << 30
 """Bytes of all input files together."""
 
 MARGIN = 1 << 30
@@ -58,7 +58,7 @@ def read_cpack(path: Path, to: Path) -> Unpacked:
         texts = {m.filename: _read(archive, m, path) for m in members if m.filename in TEXTS}
         inputs = [m for m in members if m.filename.startswith(INPUTS)]
         _check_space(sum(m.file_size for m in inputs), to)
-        left = MOST_INPUTS
+        left = MAX_INPUTS
         for member in inputs:
             left -= _unpack(archive, member, to, left, path)
         others = [m.filename for m in members if m.filename not in TEXTS and not m.filename.startswith(INPUTS)]
@@ -80,8 +80,8 @@ def write_cpack(to: Path, files: Mapping[str, bytes]) -> int:
 
 
 def _check(members: list[zipfile.ZipInfo], path: Path) -> None:
-    if len(members) > MOST_FILES:
-        raise BadInput(f"it has more than {MOST_FILES} files", where=str(path), fix=_FIX)
+    if len(members) > MAX_FILES:
+        raise BadInput(f"it has more than {MAX_FILES} files", where=str(path), fix=_FIX)
     names: set[str] = set()
     for member in members:
         name = member.filename
@@ -117,21 +117,21 @@ def _parents(name: str) -> list[str]:
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> bytes:
     with archive.open(member) as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise _refused(path, member.filename, f"it is larger than {MOST_BYTES >> 20} MiB")
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise _refused(path, member.filename, f"it is larger than {MAX_BYTES >> 20} MiB")
     return data
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, most: int, path: Path) -> int:
     target, size = to / member.filename, 0
-    with full_disk_is_an_error(target):
+    with translate_disk_full(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with archive.open(member) as file, target.open("xb") as out:
             while piece := file.read(_CHUNK):
                 size += len(piece)
                 if size > most:
-                    raise _refused(path, member.filename, f"the input files are larger than {MOST_INPUTS >> 30} GiB")
+                    raise _refused(path, member.filename, f"the input files are larger than {MAX_INPUTS >> 30} GiB")
                 out.write(piece)
     return size
 

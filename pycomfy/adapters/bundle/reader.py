@@ -12,7 +12,7 @@ from typing import IO, Any
 import zstandard
 
 from pycomfy.adapters.bundle.ustar import BLOCK, read_header
-from pycomfy.core.bundle.manifest import MANIFEST, MANIFEST_LIMIT, FileEntry, Manifest, parse_manifest
+from pycomfy.core.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES, FileEntry, Manifest, parse_manifest
 from pycomfy.errors import BadInput, HashMismatch, NotFound
 
 _WINDOW = 1 << 27  # bytes of memory that a bundle may ask for
@@ -26,7 +26,7 @@ class BundleReader:
     def __init__(self, stream: IO[bytes], where: str) -> None:
         self._stream, self._where = stream, where
         header = self._header()
-        if header is None or header[0] != MANIFEST or header[1] > MANIFEST_LIMIT:
+        if header is None or header[0] != MANIFEST or header[1] > MAX_MANIFEST_BYTES:
             raise self._refused("it is no bundle: it does not begin with the list of its contents")
         data = self._take(header[1])
         self._padding(header[1])

@@ -11,7 +11,7 @@ from typing import IO, Any
 import zstandard
 
 from pycomfy.adapters.bundle.ustar import BLOCK, make_header
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
+from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.core.bundle.manifest import MANIFEST, FileEntry
 from pycomfy.errors import BadInput, HashMismatch
 
@@ -20,7 +20,7 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Content:
+class BundleFile:
     """An entry: its path in the bundle, what it must be, and its bytes, or the file that has them."""
 
     path: str
@@ -28,12 +28,12 @@ class Content:
     source: bytes | Path
 
 
-def write_bundle(to: Path, manifest: bytes, contents: Sequence[Content], advance: Callable[[int], object]) -> int:
+def write_bundle(to: Path, manifest: bytes, contents: Sequence[BundleFile], advance: Callable[[int], object]) -> int:
     """Write the bundle to the file `to`, in one step; its size. Tells how many bytes were read.
 
     Raises `HashMismatch` for a file that is not what its entry says, `NoSpace`; then nothing is left.
     """
-    with full_disk_is_an_error(to):
+    with translate_disk_full(to):
         if to.exists() and not to.is_file():
             raise BadInput("it is no file that could be replaced", where=str(to), fix="give the path of a file")
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -56,8 +56,8 @@ def write_bundle(to: Path, manifest: bytes, contents: Sequence[Content], advance
     return size
 
 
-def _write_tar(out: Any, manifest: bytes, contents: Sequence[Content], advance: Callable[[int], object]) -> None:
-    first = Content(MANIFEST, FileEntry(sha256=hashlib.sha256(manifest).hexdigest(), size=len(manifest)), manifest)
+def _write_tar(out: Any, manifest: bytes, contents: Sequence[BundleFile], advance: Callable[[int], object]) -> None:
+    first = BundleFile(MANIFEST, FileEntry(sha256=hashlib.sha256(manifest).hexdigest(), size=len(manifest)), manifest)
     for content in (first, *contents):
         out.write(make_header(content.path, content.entry.size))
         digest, size = hashlib.sha256(), 0

@@ -22,26 +22,26 @@ from pycomfy.adapters.capture.git_dir import (
     refused,
 )
 from pycomfy.adapters.capture.working_tree import (
-    Changes,
-    Look,
+    ComparisonOptions,
+    WorkingTreeChanges,
     compare_folders,
     find_changes,
     find_hidden_models,
     make_patch,
     walk_code,
 )
-from pycomfy.adapters.git.checkout import MOST_BYTES
-from pycomfy.adapters.git.patches import Workshop, list_paths
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
-from pycomfy.core.capture.model import CodeFound
-from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.adapters.git.checkout import MAX_BYTES
+from pycomfy.adapters.git.patches import PatchRepository, list_paths
+from pycomfy.adapters.io.atomic_files import translate_disk_full
+from pycomfy.core.capture.model import CapturedCode
+from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.lockfile.schema import GitSource, Source, UrlSource, WheelTreeSource
 from pycomfy.core.versions.checkout_files import source_keys
 from pycomfy.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Subject:
+class CodeFolder:
     """What to capture: `folder` is called `place` in the installation and `name` in the result. `skip` are names at
     its top that are not code; repositories may lie in the folders `inside`."""
 
@@ -53,20 +53,22 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownSource:
     """What a lock says that the code is, and the files of that in a folder of ours."""
 
     source: Source
     files: Path
 
 
-def capture_code(subject: Subject, out: Path, known: Known | None = None) -> tuple[CodeFound, tuple[str, ...]]:
+def capture_code(
+    subject: CodeFolder, out: Path, known: KnownSource | None = None
+) -> tuple[CapturedCode, tuple[str, ...]]:
     """The code, and the paths of its files. Where it is captured as a folder, its files are below `out` afterwards.
     `known` is for a folder that is no repository.
 
     Raises `BadInput` for a folder whose files cannot be copied either.
     """
-    found = CodeFound(subject.name, subject.place)
+    found = CapturedCode(subject.name, subject.place)
     version, registry = _read_project(subject.folder)
     found = replace(found, version=version, registry=registry)
     changes = None
@@ -74,10 +76,10 @@ def capture_code(subject: Subject, out: Path, known: Known | None = None) -> tup
         try:
             git = find_git(subject.folder, (subject.folder, *subject.inside))
             if git is not None:
-                shop = Workshop(Path(place, "git"))
+                shop = PatchRepository(Path(place, "git"))
                 commit, ahead, found = _read_commit(git, found, shop)
-                bench = Workshop(Path(place, "bench"))
-                look = Look(shop, bench, subject.inside, subject.skip)
+                bench = PatchRepository(Path(place, "bench"))
+                look = ComparisonOptions(shop, bench, subject.inside, subject.skip)
                 changes = find_changes(git, commit, look)
                 if not subject.skip:
                     changes.left += find_hidden_models(git, commit, look)
@@ -87,7 +89,7 @@ def capture_code(subject: Subject, out: Path, known: Known | None = None) -> tup
                 patch = make_patch(changes, bench)
                 return replace(found, commit=commit, patch=patch, ahead=ahead), tuple(changes.present)
             if known is not None:
-                bench = Workshop(Path(place, "bench"))
+                bench = PatchRepository(Path(place, "bench"))
                 changes = compare_folders(known.files, subject.folder, bench, subject.skip)
                 found = _with_changes(found, changes)
                 said = _of_known(found, known.source, make_patch(changes, bench))
@@ -105,11 +107,11 @@ def capture_code(subject: Subject, out: Path, known: Known | None = None) -> tup
     return replace(found, changed=()), tuple(files.present)
 
 
-def _of_known(found: CodeFound, source: Source, patch: str | None) -> CodeFound | None:
+def _of_known(found: CapturedCode, source: Source, patch: str | None) -> CapturedCode | None:
     """The code, if it is what its lock says, or a commit of that with a patch; else None."""
     if isinstance(source, GitSource) and None in (patch, source.patch):
         note = "it is no git repository; its pycomfy.lock says what it is, and its files are those"
-        if parse_address(source.url).local and not source.url.startswith(("/", "file:")):
+        if parse_git_url(source.url).local and not source.url.startswith(("/", "file:")):
             note += f"; {source.url} is a path from where that was locked: correct it if need be"
         both = patch or source.patch
         changed = found.changed or (() if both is None else list_paths(both))
@@ -121,7 +123,7 @@ def _of_known(found: CodeFound, source: Source, patch: str | None) -> CodeFound 
     return None
 
 
-def _read_commit(git: GitFolder, found: CodeFound, shop: Workshop) -> tuple[str, int, CodeFound]:
+def _read_commit(git: GitFolder, found: CapturedCode, shop: PatchRepository) -> tuple[str, int, CapturedCode]:
     """The commit to name, how far the installation is ahead of it, and what else the repository says."""
     borrow(git, shop)
     head, branch = read_head(git)
@@ -140,7 +142,7 @@ def _read_commit(git: GitFolder, found: CodeFound, shop: Workshop) -> tuple[str,
     return commit, ahead, found
 
 
-def _commit_date(shop: Workshop, commit: str) -> datetime | None:
+def _commit_date(shop: PatchRepository, commit: str) -> datetime | None:
     said = shop.git("show", "--no-patch", "--format=%ct", commit)[1].decode(errors="replace").strip()
     try:
         return datetime.fromtimestamp(int(said), tz=UTC)
@@ -148,7 +150,7 @@ def _commit_date(shop: Workshop, commit: str) -> datetime | None:
         return None
 
 
-def _with_changes(found: CodeFound, changes: Changes) -> CodeFound:
+def _with_changes(found: CapturedCode, changes: WorkingTreeChanges) -> CapturedCode:
     notes = tuple(dict.fromkeys((*found.notes, *changes.notes)))
     return replace(found, changed=tuple(changes.paths), left=tuple(changes.left), notes=notes)
 
@@ -156,11 +158,11 @@ def _with_changes(found: CodeFound, changes: Changes) -> CodeFound:
 # — as files —
 
 
-def copy_code(folder: Path, files: Changes, out: Path) -> None:
+def copy_code(folder: Path, files: WorkingTreeChanges, out: Path) -> None:
     """Copy the files that are code. Raises `BadInput` for too much, and what cannot be read."""
     size = 0
     looking = Files(folder)
-    with full_disk_is_an_error(out):
+    with translate_disk_full(out):
         out.mkdir(parents=True)
         for path in sorted(files.present):
             about = looking.lstat(path)
@@ -172,8 +174,8 @@ def copy_code(folder: Path, files: Changes, out: Path) -> None:
                 to.symlink_to((folder / path).readlink())
                 continue
             size += about.st_size
-            if size > MOST_BYTES:
-                raise BadInput(f"it has more than {MOST_BYTES >> 30} GiB", where=str(folder), fix="tidy it up")
+            if size > MAX_BYTES:
+                raise BadInput(f"it has more than {MAX_BYTES >> 30} GiB", where=str(folder), fix="tidy it up")
             try:
                 shutil.copyfile(folder / path, to, follow_symlinks=False)
             except PermissionError as e:
@@ -182,14 +184,14 @@ def copy_code(folder: Path, files: Changes, out: Path) -> None:
             to.chmod(0o755 if about.st_mode & 0o100 else 0o644)
 
 
-def capture_file(name: str, file: Path, place: str, out: Path) -> CodeFound:
+def capture_file(name: str, file: Path, place: str, out: Path) -> CapturedCode:
     """A pack that is one Python file: as a folder with that file as its package. Raises `BadInput`."""
     text = read_small(file)
-    found = CodeFound(name, place, notes=("a single file, which becomes the package of a folder",))
+    found = CapturedCode(name, place, notes=("a single file, which becomes the package of a folder",))
     if not text.strip():
         raise BadInput("it is empty, too large or not readable", where=str(file), fix="remove or disable it")
     folder = out / (found.folder or "")
-    with full_disk_is_an_error(folder):
+    with translate_disk_full(folder):
         folder.mkdir(parents=True)
         shutil.copyfile(file, folder / "__init__.py")
         (folder / "__init__.py").chmod(0o644)
@@ -212,7 +214,7 @@ def _read_project(folder: Path) -> tuple[str, str]:
     return version[:50], name[:100] if comfy is not None else ""
 
 
-def _added_since(folder: Path, files: Changes) -> list[str]:
+def _added_since(folder: Path, files: WorkingTreeChanges) -> list[str]:
     """Files that ComfyUI-Manager did not unpack from the registry's archive, where it did unpack one."""
     tracking = read_small(folder / ".tracking")
     if not tracking:

@@ -6,8 +6,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pycomfy.adapters.git.checkout import FILE, LINK, MOST_FILES, PROGRAM
-from pycomfy.adapters.io.atomic_files import leads_out
+from pycomfy.adapters.git.checkout import FILE, LINK, MAX_FILES, PROGRAM
+from pycomfy.adapters.io.atomic_files import escapes
 from pycomfy.core.requirements.model_files import is_model_file
 from pycomfy.errors import BadInput
 
@@ -15,7 +15,7 @@ SMALL_MODEL = 1 << 20
 """What is called like a model and is no larger may well be a part of the code."""
 
 CHUNK = 1 << 20
-MOST_DEPTH = 200
+MAX_DEPTH = 200
 
 Blob = tuple[str, str]
 """git's mode, and the object's hash."""
@@ -52,14 +52,14 @@ def list_files(folder: Path, skip: Sequence[str] = ()) -> Iterator[str]:
     """The paths of all files and links, but for what git and Python keep for themselves, virtual environments, and what
     is called as in `skip` at the top. Raises `BadInput` for what cannot be read, and for too many."""
     for count, path in enumerate(_walk(folder, "", skip)):
-        if count >= MOST_FILES:
-            raise BadInput(f"it has more than {MOST_FILES} files", where=str(folder), fix="tidy it up")
+        if count >= MAX_FILES:
+            raise BadInput(f"it has more than {MAX_FILES} files", where=str(folder), fix="tidy it up")
         yield path
 
 
 def _walk(folder: Path, prefix: str, skip: Sequence[str]) -> Iterator[str]:
-    if prefix.count("/") > MOST_DEPTH:
-        raise BadInput(f"its folders are nested more than {MOST_DEPTH} deep", where=str(folder), fix="tidy it up")
+    if prefix.count("/") > MAX_DEPTH:
+        raise BadInput(f"its folders are nested more than {MAX_DEPTH} deep", where=str(folder), fix="tidy it up")
     try:
         entries = sorted(os.scandir(folder), key=lambda e: e.name)
     except OSError as e:
@@ -80,7 +80,7 @@ def why_left(path: str, about: os.stat_result, files: Files) -> str | None:
     if path.endswith("/"):
         return "a git repository of its own"
     if stat.S_ISLNK(about.st_mode):
-        return "a link that leads out of the folder" if leads_out(files.folder / path, files.folder) else None
+        return "a link that leads out of the folder" if escapes(files.folder / path, files.folder) else None
     if not stat.S_ISREG(about.st_mode):
         return "neither file nor link"
     if is_model_file(path) and about.st_size > SMALL_MODEL:

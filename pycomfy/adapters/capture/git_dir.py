@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pycomfy.adapters.git.patches import Workshop
-from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.adapters.git.patches import PatchRepository
+from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.errors import BadConfig, BadInput
 
-MOST_TEXT = 32 << 20
-MOST_REFS = 20_000
-MOST_BASES = 500
+MAX_TEXT = 32 << 20
+MAX_REFS = 20_000
+MAX_BASES = 500
 _HASH = re.compile(r"[0-9a-f]{40}")
 _REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+")
 
@@ -84,7 +84,7 @@ def read_head(git: GitFolder) -> tuple[str, str | None]:
     return said, branch
 
 
-def find_remote(git: GitFolder, branch: str | None, shop: Workshop) -> Remote | None:
+def find_remote(git: GitFolder, branch: str | None, shop: PatchRepository) -> Remote | None:
     """The remote that the branch follows, else `origin`, else the only one; None without one that can be named."""
     settings = read_settings(git, shop)
     urls = {k[len("remote.") : -len(".url")]: v for k, v in settings.items() if re.fullmatch(r"remote\..+\.url", k)}
@@ -94,16 +94,16 @@ def find_remote(git: GitFolder, branch: str | None, shop: Workshop) -> Remote | 
         return None
     url = urls[name]
     try:
-        address = parse_address(url)
+        address = parse_git_url(url)
         if address.local and not url.startswith("file://"):
             path = os.path.normpath(git.folder / url)
-            address = parse_address(path)
+            address = parse_git_url(path)
     except BadConfig as e:
         raise refused(git.folder, f"its remote cannot be used: {e.what}") from e
     return Remote(name, address.public, address.public != address.url)
 
 
-def read_settings(git: GitFolder, shop: Workshop) -> Mapping[str, str]:
+def read_settings(git: GitFolder, shop: PatchRepository) -> Mapping[str, str]:
     """The repository's configuration as data: what stands in its file, without what that includes."""
     path = git.common / "config"
     if not path.is_file() or path.stat().st_size > 1 << 20:
@@ -118,7 +118,7 @@ def read_settings(git: GitFolder, shop: Workshop) -> Mapping[str, str]:
     return settings
 
 
-def borrow(git: GitFolder, shop: Workshop) -> None:
+def borrow(git: GitFolder, shop: PatchRepository) -> None:
     """Let `shop` read the repository's objects. Raises `BadInput`."""
     if "\n" in str(git.objects) or str(git.objects).startswith('"'):
         raise refused(git.folder, "its path cannot be written down")
@@ -130,7 +130,7 @@ def borrow(git: GitFolder, shop: Workshop) -> None:
             f.write("".join(line + "\n" for line in known))
 
 
-def find_published(git: GitFolder, head: str, remote: Remote, shop: Workshop) -> tuple[str, int | None]:
+def find_published(git: GitFolder, head: str, remote: Remote, shop: PatchRepository) -> tuple[str, int | None]:
     """The newest commit up to `head` that the remote is known to have, and how many commits `head` is ahead of it.
 
     Where nothing is known of the remote's branches it is `head` itself, ahead by None. Raises `BadInput` if they have
@@ -138,7 +138,7 @@ def find_published(git: GitFolder, head: str, remote: Remote, shop: Workshop) ->
     """
     prefix = f"refs/remotes/{remote.name}/"
     theirs = {h for name, h in git.refs.items() if name.startswith((prefix, "refs/tags/"))}
-    asked = "".join(f"{h}^{{commit}}\n" for h in sorted(theirs)[:MOST_REFS]).encode()
+    asked = "".join(f"{h}^{{commit}}\n" for h in sorted(theirs)[:MAX_REFS]).encode()
     listed = shop.must("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked).decode(errors="replace")
     commits = [line.split()[0] for line in listed.splitlines() if re.fullmatch(r"[0-9a-f]{40} commit", line)]
     if not commits:
@@ -152,14 +152,14 @@ def find_published(git: GitFolder, head: str, remote: Remote, shop: Workshop) ->
     ahead = len(output.split())
     if ahead == 0:
         return head, 0
-    status, output, _ = shop.git("merge-base", head, *commits[:MOST_BASES])
+    status, output, _ = shop.git("merge-base", head, *commits[:MAX_BASES])
     base = output.decode(errors="replace").strip()
     if status != 0 or not _HASH.fullmatch(base):
         raise refused(git.folder, "its commits have nothing in common with those of its remote")
     return base, ahead
 
 
-def read_small(path: Path, limit: int = MOST_TEXT) -> str:
+def read_small(path: Path, limit: int = MAX_TEXT) -> str:
     """A text file of the installation; empty if it cannot be read, is no file, or is larger than `limit` bytes."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -199,6 +199,6 @@ def _read_refs(common: Path) -> dict[str, str]:
         for file in sorted(files):
             path = Path(parent, file)
             value = "" if path.is_symlink() else read_small(path, 4096).strip()
-            if value and len(refs) < MOST_REFS:
+            if value and len(refs) < MAX_REFS:
                 refs[path.relative_to(common).as_posix()] = value
     return refs

@@ -14,7 +14,7 @@ _HOME = re.compile(r"^include-system-site-packages\s*=\s*true", re.MULTILINE | r
 
 
 @dataclass(frozen=True)
-class PythonPlace:
+class PythonLocation:
     """A Python environment: the folders that its packages are in, and its version as "3.12.4", "3.12", or "" if nothing
     tells. With `shared` it also uses the packages of the system's Python."""
 
@@ -35,7 +35,7 @@ def find_root(folder: Path) -> Path:
     )
 
 
-def find_python(tops: Sequence[Path], given: Path | None = None) -> PythonPlace | None:
+def find_python(tops: Sequence[Path], given: Path | None = None) -> PythonLocation | None:
     """The environment that the user names (its folder, or its program), else the first one in or beside one of `tops`.
 
     Raises `BadInput` for one that is named and has no packages.
@@ -52,7 +52,7 @@ def find_python(tops: Sequence[Path], given: Path | None = None) -> PythonPlace 
     return next((found for place in places if (found := _look(place)) is not None), None)
 
 
-def _look(place: Path) -> PythonPlace | None:
+def _look(place: Path) -> PythonLocation | None:
     if not place.is_dir():
         return None
     sites = [p for pattern in _SITES for p in sorted(place.glob(pattern)) if p.is_dir()]
@@ -64,7 +64,7 @@ def _look(place: Path) -> PythonPlace | None:
     config = read_small(place / "pyvenv.cfg", 1 << 16)
     said = _VERSION.search(config)
     kind = "virtual environment" if config else "conda" if (place / "conda-meta").is_dir() else "Python"
-    return PythonPlace(
+    return PythonLocation(
         place.absolute(),
         unique,
         said[1] if said else _guess_version(place, unique[0]),

@@ -6,29 +6,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pycomfy.adapters.capture.git_dir import read_small
-from pycomfy.adapters.capture.locate import PythonPlace
-from pycomfy.core.capture.package_plan import Installed, parse_distribution
+from pycomfy.adapters.capture.locate import PythonLocation
+from pycomfy.core.capture.package_plan import InstalledPackage, parse_distribution
 
-MOST_PACKAGES = 10_000
-_MOST_BYTES = 8 << 20
+MAX_PACKAGES = 10_000
+_MAX_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
 class Packages:
     """`newest` is when the last one was installed, if that is known; `notes` are for the user."""
 
-    installed: tuple[Installed, ...] = ()
+    installed: tuple[InstalledPackage, ...] = ()
     newest: datetime | None = None
     notes: tuple[str, ...] = ()
 
 
-def read_packages(place: PythonPlace) -> Packages:
+def read_packages(place: PythonLocation) -> Packages:
     """Every package, each once: the first folder goes before the others, as it does for Python."""
-    found: dict[str, Installed] = {}
+    found: dict[str, InstalledPackage] = {}
     notes: list[str] = []
     newest = 0.0
     for site in place.sites:
-        here: dict[str, tuple[bool, Installed]] = {}
+        here: dict[str, tuple[bool, InstalledPackage]] = {}
         for folder in _distributions(site):
             package = _read(folder)
             if package is None:
@@ -59,13 +59,13 @@ def _distributions(site: Path) -> list[Path]:
     except OSError:
         return []
     endings = (".dist-info", ".egg-info")
-    return [Path(e.path) for e in entries if e.name.endswith(endings) and not e.name.startswith("~")][:MOST_PACKAGES]
+    return [Path(e.path) for e in entries if e.name.endswith(endings) and not e.name.startswith("~")][:MAX_PACKAGES]
 
 
-def _read(folder: Path) -> Installed | None:
+def _read(folder: Path) -> InstalledPackage | None:
     if not folder.is_dir():
-        return parse_distribution(read_small(folder, _MOST_BYTES))
+        return parse_distribution(read_small(folder, _MAX_BYTES))
     if folder.name.endswith(".egg-info"):
-        return parse_distribution(read_small(folder / "PKG-INFO", _MOST_BYTES))
-    texts = (read_small(folder / name, _MOST_BYTES) for name in ("METADATA", "WHEEL", "direct_url.json"))
+        return parse_distribution(read_small(folder / "PKG-INFO", _MAX_BYTES))
+    texts = (read_small(folder / name, _MAX_BYTES) for name in ("METADATA", "WHEEL", "direct_url.json"))
     return parse_distribution(*texts)

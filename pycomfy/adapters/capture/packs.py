@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.core.lockfile.names import free_name, plain_name
+from pycomfy.core.lockfile.names import plain_name, unique_name
 from pycomfy.errors import BadInput
 
 _DISABLED = ".disabled"
 
 
 @dataclass(frozen=True)
-class PackPlace:
+class PackLocation:
     """A pack: `name` is for pycomfy.toml, `path` what ComfyUI would load, `target` the file or folder that it is, which
     lies elsewhere where `path` is a link."""
 
@@ -22,18 +22,18 @@ class PackPlace:
 
 
 @dataclass(frozen=True)
-class PackPlaces:
-    packs: tuple[PackPlace, ...] = ()
+class PackLocations:
+    packs: tuple[PackLocation, ...] = ()
     disabled: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def find_packs(folders: Sequence[Path], own: Collection[str]) -> PackPlaces:
+def find_packs(folders: Sequence[Path], own: Collection[str]) -> PackLocations:
     """The packs in these folders; those whose names are in `own` belong to ComfyUI's code.
 
     Nothing that a link leads to is taken unless Python would load it as a package.
     """
-    packs: list[PackPlace] = []
+    packs: list[PackLocation] = []
     disabled: list[str] = []
     notes: list[str] = []
     for folder in folders:
@@ -46,8 +46,8 @@ def find_packs(folders: Sequence[Path], own: Collection[str]) -> PackPlaces:
                 disabled.append(entry.name)
             elif (target := _load(entry, notes)) is not None:
                 name = plain_name(entry.name.removesuffix(".py")) or "pack"
-                packs.append(PackPlace(free_name(name, ["comfyui", *(p.name for p in packs)]), entry, target))
-    return PackPlaces(tuple(packs), tuple(disabled), tuple(notes))
+                packs.append(PackLocation(unique_name(name, ["comfyui", *(p.name for p in packs)]), entry, target))
+    return PackLocations(tuple(packs), tuple(disabled), tuple(notes))
 
 
 def _entries(folder: Path, notes: list[str]) -> Iterator[Path]:

@@ -9,20 +9,20 @@ from pathlib import Path
 
 from pycomfy.adapters.capture.files import CHUNK, Blob, Files, hash_entry, list_files, why_left
 from pycomfy.adapters.capture.git_dir import GitFolder, borrow, find_git, read_head, read_settings, refused
-from pycomfy.adapters.git.checkout import FILE, GROUP_FILE, LINK, MOST_FILES, PROGRAM, SUBMODULE, Entry, parse_entries
+from pycomfy.adapters.git.checkout import FILE, GROUP_FILE, LINK, MAX_FILES, PROGRAM, SUBMODULE, Entry, parse_entries
 from pycomfy.adapters.git.lfs import parse_pointer
-from pycomfy.adapters.git.patches import Workshop
+from pycomfy.adapters.git.patches import PatchRepository
 from pycomfy.errors import BadInput
 
-MOST_CHANGED = 16 << 20
+MAX_CHANGED = 16 << 20
 """Bytes of a changed file that a patch is made of."""
 
-MOST_DEPTH = 8
+MAX_DEPTH = 8
 """Of submodules within submodules."""
 
 
 @dataclass
-class Changes:
+class WorkingTreeChanges:
     """`old` and `new` are what changed, by path: a path that only one has was added or removed. `present` is every file
     that belongs to the code, `left` what does and yet was left out, with the reason; `notes` are for the user."""
 
@@ -38,26 +38,26 @@ class Changes:
 
 
 @dataclass(frozen=True)
-class Look:
+class ComparisonOptions:
     """How to look at a working copy: `shop` borrows its objects, `bench` gets the files that differ, old and new. What
     is at its top and called as in `skip` is not the code's; the repositories of submodules may lie in `inside`."""
 
-    shop: Workshop
-    bench: Workshop
+    shop: PatchRepository
+    bench: PatchRepository
     inside: Sequence[Path] = ()
     skip: Sequence[str] = ()
 
 
-def find_changes(git: GitFolder, commit: str, look: Look) -> Changes:
+def find_changes(git: GitFolder, commit: str, look: ComparisonOptions) -> WorkingTreeChanges:
     """Compare the files of a working copy with `commit`, whose objects `look.shop` has. Raises `BadInput`."""
-    changes = Changes()
+    changes = WorkingTreeChanges()
     _compare(git, commit, look, changes, "")
     return changes
 
 
-def compare_folders(base: Path, folder: Path, bench: Workshop, skip: Sequence[str] = ()) -> Changes:
+def compare_folders(base: Path, folder: Path, bench: PatchRepository, skip: Sequence[str] = ()) -> WorkingTreeChanges:
     """As `find_changes`, with the folder `base` for a commit. Raises `BadInput`."""
-    changes, files = Changes(), Files(base)
+    changes, files = WorkingTreeChanges(), Files(base)
     entries = []
     for path in list_files(base):
         about = files.lstat(path)
@@ -78,9 +78,9 @@ def compare_folders(base: Path, folder: Path, bench: Workshop, skip: Sequence[st
     return changes
 
 
-def walk_code(folder: Path, skip: Sequence[str] = ()) -> Changes:
+def walk_code(folder: Path, skip: Sequence[str] = ()) -> WorkingTreeChanges:
     """Every file of a folder that may be code. Raises as `list_files`."""
-    changes, files = Changes(), Files(folder)
+    changes, files = WorkingTreeChanges(), Files(folder)
     for path in list_files(folder, skip):
         about = files.lstat(path)
         why = None if about is None else why_left(path, about, files)
@@ -91,8 +91,8 @@ def walk_code(folder: Path, skip: Sequence[str] = ()) -> Changes:
     return changes
 
 
-def _compare(git: GitFolder, commit: str, look: Look, changes: Changes, prefix: str) -> None:
-    if prefix.count("/") > MOST_DEPTH:
+def _compare(git: GitFolder, commit: str, look: ComparisonOptions, changes: WorkingTreeChanges, prefix: str) -> None:
+    if prefix.count("/") > MAX_DEPTH:
         raise refused(git.folder, "its submodules are nested too deeply")
     entries = _list_entries(git.folder, commit, look.shop)
     modes = read_settings(git, look.shop).get("core.filemode", "true") != "false"
@@ -122,8 +122,8 @@ class _Side:
     folder: Path
     prefix: str
     modes: bool
-    bench: Workshop
-    changes: Changes
+    bench: PatchRepository
+    changes: WorkingTreeChanges
     skip: Sequence[str] = ()
 
 
@@ -138,7 +138,7 @@ def _compare_entries(side: _Side, entries: Sequence[Entry], read: Callable[[Entr
             changes.present.append(name)
         if new == old or (new is None and entry.path.split("/")[0] in side.skip):
             continue
-        if entry.size > MOST_CHANGED:
+        if entry.size > MAX_CHANGED:
             raise _too_large(name, entry.size, path)
         data = read(entry)
         if new is not None and about is not None and new[0] == old[0] != LINK:
@@ -155,7 +155,9 @@ def _compare_entries(side: _Side, entries: Sequence[Entry], read: Callable[[Entr
         changes.notes.append(f"{endings} files differ in nothing but line endings, and are taken as in the commit")
 
 
-def _compare_submodule(folder: Path, entry: Entry, look: Look, changes: Changes, name: str) -> None:
+def _compare_submodule(
+    folder: Path, entry: Entry, look: ComparisonOptions, changes: WorkingTreeChanges, name: str
+) -> None:
     inner = find_git(folder, look.inside) if folder.is_dir() and not folder.is_symlink() else None
     if inner is None:
         changes.notes.append(f"the submodule {name} is not checked out there; the lock will have it")
@@ -166,10 +168,10 @@ def _compare_submodule(folder: Path, entry: Entry, look: Look, changes: Changes,
     head, _ = read_head(inner)
     if head != entry.object:
         changes.notes.append(f"the submodule {name} is at {head[:10]}, not at the commit's {entry.object[:10]}")
-    _compare(inner, entry.object, Look(look.shop, look.bench, look.inside), changes, name + "/")
+    _compare(inner, entry.object, ComparisonOptions(look.shop, look.bench, look.inside), changes, name + "/")
 
 
-def _list_entries(folder: Path, commit: str, shop: Workshop) -> list[Entry]:
+def _list_entries(folder: Path, commit: str, shop: PatchRepository) -> list[Entry]:
     status, output, message = shop.git("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
     if status != 0:
         raise refused(folder, f"its commit {commit[:10]} cannot be read: {message[-200:]}")
@@ -177,8 +179,8 @@ def _list_entries(folder: Path, commit: str, shop: Workshop) -> list[Entry]:
     for entry in entries:
         if entry.mode not in (FILE, PROGRAM, GROUP_FILE, LINK, SUBMODULE) or not _is_inner(entry.path):
             raise refused(folder, f"it has an entry that could do harm: {entry.path[:200]!r}")
-    if len(entries) > MOST_FILES:
-        raise refused(folder, f"it has more than {MOST_FILES} files")
+    if len(entries) > MAX_FILES:
+        raise refused(folder, f"it has more than {MAX_FILES} files")
     return entries
 
 
@@ -197,14 +199,14 @@ def _is_same(old: bytes, path: Path, about: os.stat_result) -> str:
         if digest.hexdigest() == pointer.sha256:
             return "large file"
         raise BadInput(f"{path.name}, a large file (LFS), was changed", where=str(path), fix="commit and push it")
-    if about.st_size > MOST_CHANGED:
+    if about.st_size > MAX_CHANGED:
         return ""
     new = path.read_bytes()
     plain = b"\0" not in old and new.replace(b"\r\n", b"\n") == old.replace(b"\r\n", b"\n")
     return "line endings" if plain else ""
 
 
-def find_hidden_models(git: GitFolder, commit: str, look: Look) -> list[str]:
+def find_hidden_models(git: GitFolder, commit: str, look: ComparisonOptions) -> list[str]:
     """Models that lie in the working copy and that `.gitignore` names: a pack may have fetched them there."""
     files = Files(git.folder)
     hidden = []
@@ -215,7 +217,7 @@ def find_hidden_models(git: GitFolder, commit: str, look: Look) -> list[str]:
     return hidden
 
 
-def _untracked(git: GitFolder, commit: str, look: Look, *more: str) -> Iterator[str]:
+def _untracked(git: GitFolder, commit: str, look: ComparisonOptions, *more: str) -> Iterator[str]:
     """Files that the commit does not have and no `.gitignore` names. A folder that is a repository ends in `/`."""
     index = "look"
     look.shop.must("read-tree", commit, index=index)
@@ -227,8 +229,8 @@ def _untracked(git: GitFolder, commit: str, look: Look, *more: str) -> Iterator[
     if status != 0:
         raise refused(git.folder, f"its files cannot be listed: {message[-200:]}")
     records = output.split(b"\0")[:-1]
-    if len(records) > MOST_FILES:
-        raise refused(git.folder, f"more than {MOST_FILES} files in it are not in git")
+    if len(records) > MAX_FILES:
+        raise refused(git.folder, f"more than {MAX_FILES} files in it are not in git")
     for record in records:
         path = os.fsdecode(record)
         parts = path.rstrip("/").split("/")
@@ -236,7 +238,7 @@ def _untracked(git: GitFolder, commit: str, look: Look, *more: str) -> Iterator[
             yield path
 
 
-def _take_untracked(path: str, files: Files, bench: Workshop, changes: Changes, prefix: str) -> None:
+def _take_untracked(path: str, files: Files, bench: PatchRepository, changes: WorkingTreeChanges, prefix: str) -> None:
     about = files.lstat(path.rstrip("/"))
     name = prefix + path
     why = None if about is None else why_left(path, about, files)
@@ -253,10 +255,10 @@ def _take_untracked(path: str, files: Files, bench: Workshop, changes: Changes, 
         changes.present.append(name)
 
 
-def _keep(bench: Workshop, path: Path, about: os.stat_result, name: str) -> None:
+def _keep(bench: PatchRepository, path: Path, about: os.stat_result, name: str) -> None:
     if stat.S_ISLNK(about.st_mode):
         bench.keep(os.fsencode(path.readlink()))
-    elif about.st_size > MOST_CHANGED:
+    elif about.st_size > MAX_CHANGED:
         raise _too_large(name, about.st_size, path)
     else:
         bench.keep(path.read_bytes())
@@ -266,7 +268,7 @@ def _too_large(name: str, size: int, path: Path) -> BadInput:
     return BadInput(f"{name} is too large for a patch ({size / 1e6:.0f} MB)", where=str(path), fix="put it elsewhere")
 
 
-def make_patch(changes: Changes, bench: Workshop) -> str | None:
+def make_patch(changes: WorkingTreeChanges, bench: PatchRepository) -> str | None:
     """The changes as a patch that was tried; None without changes. Raises `BadInput` where no patch can say them."""
     if not changes.paths:
         return None

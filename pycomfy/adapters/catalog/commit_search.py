@@ -14,20 +14,20 @@ from pathlib import Path
 
 from pycomfy.adapters.catalog.node_type_cache import read_types
 from pycomfy.adapters.git.checkout import read_tree
-from pycomfy.adapters.git.mirror import COMMIT, Repository
+from pycomfy.adapters.git.mirror import COMMIT, GitMirror
 from pycomfy.errors import PycomfyError, UnpinnedPack
 
-MOST_CHANGES = 40
+MAX_CHANGES = 40
 """Commits that changed how often a type is named, of which the trees are read."""
 
-MOST_TREES = 30
+MAX_TREES = 30
 
 ABBREVIATED = re.compile(r"[0-9a-f]{7,39}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,60}")
 
 
 @dataclass(frozen=True)
-class Wish:
+class CommitQuery:
     """What a commit should be: of one of `versions` (numbers or commits, best first), made before `before`, having
     `types`."""
 
@@ -37,7 +37,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCommit:
     """A commit, and why it. `absent` are types that its source does not have; `unseen` those that it may make while it
     runs, which only running it would prove. `doubts` are what could not be done as it was wished."""
 
@@ -48,10 +48,10 @@ class Found:
     doubts: tuple[str, ...] = ()
 
 
-def find_commit(repository: Repository, wish: Wish, cache: Path) -> Found:
+def find_commit(repository: GitMirror, wish: CommitQuery, cache: Path) -> FoundCommit:
     """The commit that fits `wish`; `cache` remembers what was read.
 
-    Raises `UnpinnedPack`, `NotFound`, `Unreachable`.
+    Raises `UnpinnedPack`, `NotFound`, `NetworkError`.
     """
     doubts: list[str] = []
     commit, why = _start(repository, wish, doubts)
@@ -63,11 +63,11 @@ def find_commit(repository: Repository, wish: Wish, cache: Path) -> Found:
         if other is not None:
             names = ", ".join(t for t in absent if t not in unseen)
             why = f"{why} lacks {names}; this is the last commit with it"
-            return Found(other, why, (), reading.absent(other), tuple(doubts))
+            return FoundCommit(other, why, (), reading.absent(other), tuple(doubts))
         # Nowhere in the history as text: such a name is put together while the pack runs, or it is not this pack's.
         if reading.makes_types(commit):
             unseen = absent
-    return Found(commit, why, tuple(t for t in absent if t not in unseen), unseen, tuple(doubts))
+    return FoundCommit(commit, why, tuple(t for t in absent if t not in unseen), unseen, tuple(doubts))
 
 
 _RAW = re.compile(
@@ -83,7 +83,7 @@ def pin_file_address(url: str, owner: str, cache: Path) -> tuple[str, datetime |
     if match is None:
         return url, None
     place = match["raw"] or match["web"]
-    repository = Repository(f"https://github.com/{place}", owner=owner, cache=cache)
+    repository = GitMirror(f"https://github.com/{place}", owner=owner, cache=cache)
     commit = repository.resolve(match["rev"])
     return f"https://raw.githubusercontent.com/{place}/{commit}/{match['path']}", repository.commit_date(commit)
 
@@ -91,7 +91,7 @@ def pin_file_address(url: str, owner: str, cache: Path) -> tuple[str, datetime |
 # — by version and date —
 
 
-def _start(repository: Repository, wish: Wish, doubts: list[str]) -> tuple[str, str]:
+def _start(repository: GitMirror, wish: CommitQuery, doubts: list[str]) -> tuple[str, str]:
     found = []
     for version in wish.versions:
         commit = commit_of_version(repository, version)
@@ -121,7 +121,7 @@ def _start(repository: Repository, wish: Wish, doubts: list[str]) -> tuple[str, 
     return head, "the newest commit"
 
 
-def commit_of_version(repository: Repository, version: str) -> str | None:
+def commit_of_version(repository: GitMirror, version: str) -> str | None:
     """A commit, perhaps abbreviated, as it is; a number by its tag, else by the commit that gave the pack this number;
     None if it is neither."""
     if COMMIT.fullmatch(version):
@@ -141,7 +141,7 @@ def commit_of_version(repository: Repository, version: str) -> str | None:
     return found
 
 
-def _numbered(repository: Repository, version: str) -> str | None:
+def _numbered(repository: GitMirror, version: str) -> str | None:
     """The commit whose pyproject.toml first has the version: the registry publishes when that file changes."""
     head = repository.resolve()
     repository.fetch_history()
@@ -156,7 +156,7 @@ def _numbered(repository: Repository, version: str) -> str | None:
     return None
 
 
-def _before(repository: Repository, head: str, moment: datetime) -> str | None:
+def _before(repository: GitMirror, head: str, moment: datetime) -> str | None:
     repository.fetch_history()
     # git takes seconds since 1970 for a date without any doubt about zones.
     done = repository.git("rev-list", "--max-count=1", f"--before={int(moment.timestamp()) - 1}", head, "--")
@@ -164,12 +164,12 @@ def _before(repository: Repository, head: str, moment: datetime) -> str | None:
     return commit if done.status == 0 and COMMIT.fullmatch(commit) else None
 
 
-def _changes(repository: Repository, head: str, text: str, *paths: str) -> list[str]:
+def _changes(repository: GitMirror, head: str, text: str, *paths: str) -> list[str]:
     """Commits up to `head` that changed how often `text` stands in the files, newest first."""
     done = repository.git(
         "log",
         "--format=%H",
-        f"--max-count={MOST_CHANGES}",
+        f"--max-count={MAX_CHANGES}",
         "--no-ext-diff",
         "--no-textconv",
         f"-S{text}",
@@ -186,7 +186,7 @@ def _changes(repository: Repository, head: str, text: str, *paths: str) -> list[
 class _Reading:
     """Which of the wanted types the source has at a commit; each commit is read once."""
 
-    def __init__(self, repository: Repository, types: tuple[str, ...], cache: Path) -> None:
+    def __init__(self, repository: GitMirror, types: tuple[str, ...], cache: Path) -> None:
         self.repository = repository
         self.cache = cache
         self.types = types
@@ -220,12 +220,12 @@ def _is_source(path: str) -> bool:
     return path.endswith(".py") or path == "node_list.json"
 
 
-def _last_with_all(repository: Repository, start: str, reading: _Reading, types: list[str]) -> str | None:
+def _last_with_all(repository: GitMirror, start: str, reading: _Reading, types: list[str]) -> str | None:
     """The newest commit up to `start`, else up to the default branch, that has all types; it is looked for where
     `types`, those that are missing, came or went."""
     repository.fetch_history()
     for commit in _possible(repository, start, types):
-        if reading.trees >= MOST_TREES:
+        if reading.trees >= MAX_TREES:
             return None
         try:
             if all(reading.may_make(commit, type_) for type_ in reading.absent(commit)):
@@ -236,7 +236,7 @@ def _last_with_all(repository: Repository, start: str, reading: _Reading, types:
     return None
 
 
-def _possible(repository: Repository, start: str, types: list[str]) -> Iterator[str]:
+def _possible(repository: GitMirror, start: str, types: list[str]) -> Iterator[str]:
     head = repository.resolve()
     seen = {start}
     for top in dict.fromkeys((start, head)):
@@ -252,6 +252,6 @@ def _possible(repository: Repository, start: str, types: list[str]) -> Iterator[
                     yield possible
 
 
-def _parents(repository: Repository, commit: str) -> list[str]:
+def _parents(repository: GitMirror, commit: str) -> list[str]:
     found = repository.git("rev-list", "--parents", "--max-count=1", commit, "--").output.decode().split()
     return found[1:]

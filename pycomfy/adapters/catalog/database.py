@@ -1,4 +1,4 @@
-"""The catalogue on this machine: which node pack has which node types, in a SQLite file that `update` makes anew."""
+"""The catalog on this machine: which node pack has which node types, in a SQLite file that `update` makes anew."""
 
 import contextlib
 import json
@@ -10,18 +10,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.catalog.match import Claims, rank
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.catalog.name_patterns import parse_pattern
-from pycomfy.core.catalog.repository_url import find_place, has_words
+from pycomfy.core.catalog.repository_url import has_words, parse_repository_url
 from pycomfy.core.models.manager_list import ListedModel, choose_model
 from pycomfy.errors import BadInput, NotFound
 
 LAYOUT = 1
 """Raised when the tables change; a file of another layout is made anew by the next update."""
 
-_MOST_VARIABLES = 500
+_MAX_VARIABLES = 500
 
 _FIX = "pycomfy catalog update"
 
@@ -37,20 +37,20 @@ class Origin:
     fetched_at: str
 
 
-def catalogue_path(home: Home) -> Path:
+def catalog_path(home: Paths) -> Path:
     return home.data / "catalog.db"
 
 
-class Catalogue:
-    """The catalogue, opened for reading. Use it as a context manager, in one thread.
+class Catalog:
+    """The catalog, opened for reading. Use it as a context manager, in one thread.
 
     Raises `NotFound` if there is none yet, `BadInput` for a file that is none.
     """
 
-    def __init__(self, home: Home) -> None:
-        self.path = catalogue_path(home)
+    def __init__(self, home: Paths) -> None:
+        self.path = catalog_path(home)
         if not self.path.is_file():
-            raise NotFound("there is no catalogue of node packs yet", where=str(self.path), fix=_FIX)
+            raise NotFound("there is no catalog of node packs yet", where=str(self.path), fix=_FIX)
         self._connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
         self._connection.row_factory = sqlite3.Row
         self._packs: dict[int, Listing] = {}
@@ -58,7 +58,7 @@ class Catalogue:
             with self._translated():
                 layout = self._all("PRAGMA user_version")[0][0]
                 if layout != LAYOUT:
-                    raise BadInput("the catalogue is of another pycomfy", where=str(self.path), fix=_FIX)
+                    raise BadInput("the catalog is of another pycomfy", where=str(self.path), fix=_FIX)
                 self._patterns = tuple(
                     (pattern, row["id"])
                     for row in self._all("SELECT id, pattern FROM packs WHERE pattern IS NOT NULL ORDER BY id")
@@ -103,7 +103,7 @@ class Catalogue:
 
     def find(self, reference: str) -> Listing | None:
         """The pack that an address, `owner/name` or a registry id names."""
-        place = find_place(reference)
+        place = parse_repository_url(reference)
         with self._translated():
             if place is not None:
                 found = self._all("SELECT pack AS id FROM identities WHERE identity = ?", place.identity)
@@ -153,7 +153,7 @@ class Catalogue:
         return choose_model([ListedModel(**dict(row)) for row in rows], folder, name)
 
     def _has(self, table: str) -> bool:
-        """Whether there is the table: a catalogue that was made before it came lacks it."""
+        """Whether there is the table: a catalog that was made before it came lacks it."""
         return bool(self._all("SELECT 1 FROM sqlite_master WHERE name = ?", table))
 
     def _load(self, ids: set[int]) -> None:
@@ -170,7 +170,7 @@ class Catalogue:
         try:
             yield
         except (sqlite3.DatabaseError, ValueError, LookupError, TypeError) as e:
-            raise BadInput(f"the catalogue cannot be read: {e}", where=str(self.path), fix=_FIX) from e
+            raise BadInput(f"the catalog cannot be read: {e}", where=str(self.path), fix=_FIX) from e
 
     def close(self) -> None:
         self._connection.close()
@@ -185,8 +185,8 @@ class Catalogue:
 
 
 def _parts(items: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(items), _MOST_VARIABLES):
-        yield items[start : start + _MOST_VARIABLES]
+    for start in range(0, len(items), _MAX_VARIABLES):
+        yield items[start : start + _MAX_VARIABLES]
 
 
 def _listing(row: sqlite3.Row) -> Listing:

@@ -1,4 +1,4 @@
-"""What the catalogue is made of, fetched: the Manager's lists, help pages of ComfyUI's nodes, official templates."""
+"""What the catalog is made of, fetched: the Manager's lists, help pages of ComfyUI's nodes, official templates."""
 
 import contextlib
 import re
@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 from pycomfy.adapters.catalog.database import Origin
 from pycomfy.adapters.git.checkout import list_entries
-from pycomfy.adapters.git.mirror import Repository
+from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io import download
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.io.zip_files import open_zip
 from pycomfy.adapters.python.resolver import pin_wheel
-from pycomfy.core.catalog.manager_lists import LIST, MAP, MOST_BYTES, STATS
+from pycomfy.core.catalog.manager_lists import LIST, MAP, MAX_BYTES, STATS
 from pycomfy.core.catalog.model import Listing
-from pycomfy.core.catalog.templates import MOST_TEMPLATES, parse_templates
+from pycomfy.core.catalog.templates import MAX_TEMPLATES, parse_templates
 from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.core.models.manager_list import MODELS
 from pycomfy.core.python.wheel_selection import Target
@@ -35,41 +35,41 @@ FILES = (MAP, LIST, STATS)
 _FIX = "pycomfy catalog update"
 
 
-def lists_of_wheel(pin: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]:
+def lists_of_wheel(pin: str, home: Paths) -> tuple[Origin, Mapping[str, bytes]]:
     files: dict[str, bytes] = {}
     with _open_wheel(pin, home) as (origin, archive):
         for name in FILES:
-            if archive.getinfo(f"{FOLDER}/{name}").file_size > MOST_BYTES:
-                raise BadInput(f"{name} is larger than {MOST_BYTES >> 20} MiB", where=origin.name, fix=_FIX)
+            if archive.getinfo(f"{FOLDER}/{name}").file_size > MAX_BYTES:
+                raise BadInput(f"{name} is larger than {MAX_BYTES >> 20} MiB", where=origin.name, fix=_FIX)
             files[name] = archive.read(f"{FOLDER}/{name}")
         models = f"{FOLDER}/{MODELS}"
-        if models in archive.namelist() and archive.getinfo(models).file_size <= MOST_BYTES:
+        if models in archive.namelist() and archive.getinfo(models).file_size <= MAX_BYTES:
             files[MODELS] = archive.read(models)
     return origin, files
 
 
-def read_core_types(pin: str, home: Home) -> tuple[Origin, frozenset[str]]:
+def read_core_types(pin: str, home: Paths) -> tuple[Origin, frozenset[str]]:
     """The types that have a help page: `docs/TYPE/en.md`, formerly `docs/TYPE.md`."""
     with _open_wheel(pin, home) as (origin, archive):
         pages = [re.fullmatch(rf"{_DOCS_FOLDER}/([^/]+)/[^/]+\.md", name) for name in archive.namelist()]
     return origin, frozenset(page[1] for page in pages if page is not None)
 
 
-def read_templates(listings: Sequence[Listing], home: Home) -> tuple[Origin, Mapping[str, str]]:
+def read_templates(listings: Sequence[Listing], home: Paths) -> tuple[Origin, Mapping[str, str]]:
     """Node type -> the oldest ComfyUI that has it, as official templates tell. `listings`: who has which types."""
     core = {t for listing in listings if listing.is_core for t in listing.types}
     others = {t for listing in listings if not listing.is_core for t in listing.types}
     files: dict[str, bytes] = {}
     with _open_wheel(TEMPLATES, home) as (origin, archive):
-        for member in archive.infolist()[:MOST_TEMPLATES]:
+        for member in archive.infolist()[:MAX_TEMPLATES]:
             name = member.filename.removeprefix(_TEMPLATES_FOLDER)
-            if name != member.filename and name.endswith(".json") and member.file_size <= MOST_BYTES:
+            if name != member.filename and name.endswith(".json") and member.file_size <= MAX_BYTES:
                 files[name] = archive.read(member)
     return origin, parse_templates(files, core.__contains__, others.__contains__)
 
 
 @contextlib.contextmanager
-def _open_wheel(pin: str, home: Home) -> Iterator[tuple[Origin, zipfile.ZipFile]]:
+def _open_wheel(pin: str, home: Paths) -> Iterator[tuple[Origin, zipfile.ZipFile]]:
     wheel, _ = pin_wheel(pin, Target("linux/amd64", "3.11"), home.cache)
     path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
 
@@ -83,10 +83,10 @@ def _open_wheel(pin: str, home: Home) -> Iterator[tuple[Origin, zipfile.ZipFile]
         raise NotFound(f"the wheel lacks a file: {e.args[0]}", where=wheel.filename, fix="name another version") from e
 
 
-def lists_of_repository(url: str, home: Home) -> tuple[Origin, Mapping[str, bytes]]:
-    repository = Repository(url, owner="ComfyUI-Manager", cache=home.cache / "git")
+def lists_of_repository(url: str, home: Paths) -> tuple[Origin, Mapping[str, bytes]]:
+    repository = GitMirror(url, owner="ComfyUI-Manager", cache=home.cache / "git")
     commit = repository.resolve()
-    entries = {e.path: e for e in list_entries(repository, commit) if e.is_file and e.size <= MOST_BYTES}
+    entries = {e.path: e for e in list_entries(repository, commit) if e.is_file and e.size <= MAX_BYTES}
     files: dict[str, bytes] = {}
     with repository.objects() as objects:
         for name in (*FILES, MODELS):

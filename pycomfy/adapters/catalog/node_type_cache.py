@@ -14,60 +14,60 @@ from pydantic import TypeAdapter, ValidationError
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.core import analysis
 from pycomfy.core.analysis.evaluator_values import Trees
-from pycomfy.core.analysis.node_types import NODE_LIST, Catalogue, catalogue, is_node_source
+from pycomfy.core.analysis.node_types import NODE_LIST, NodeTypes, find_node_types, is_node_source
 from pycomfy.core.analysis.pack_scan import Scan, scan_comfyui, scan_pack
 
 
 @dataclass(frozen=True)
-class Reading:
+class SourceReading:
     """Node types by their files, and what the code imports, installs and downloads."""
 
     types: Mapping[str, str]
     scan: Scan
 
 
-_READING = TypeAdapter(Reading)
+_READING = TypeAdapter(SourceReading)
 
 
-def read_pack(files: Mapping[str, str], cache: Path) -> Reading:
+def read_pack(files: Mapping[str, str], cache: Path) -> SourceReading:
     """Read a node pack's source; the answer is kept in `cache` by a hash of the files."""
 
-    def read(files: Mapping[str, str]) -> Reading:
+    def read(files: Mapping[str, str]) -> SourceReading:
         trees = Trees(files)
-        return Reading(dict(catalogue(files, trees).types), scan_pack(list(files), trees.tree))
+        return SourceReading(dict(find_node_types(files, trees).types), scan_pack(list(files), trees.tree))
 
     return _read_once("pack", read, files, cache)
 
 
-def read_comfyui(files: Mapping[str, str], cache: Path) -> Reading:
+def read_comfyui(files: Mapping[str, str], cache: Path) -> SourceReading:
     """The same of ComfyUI's own source, of which only some files define nodes."""
 
-    def read(files: Mapping[str, str]) -> Reading:
+    def read(files: Mapping[str, str]) -> SourceReading:
         trees = Trees(files)
         nodes = {path: text for path, text in files.items() if is_node_source(path)}
-        return Reading(dict(catalogue(nodes, trees).types), scan_comfyui(list(files), trees.tree))
+        return SourceReading(dict(find_node_types(nodes, trees).types), scan_comfyui(list(files), trees.tree))
 
     return _read_once("comfyui", read, files, cache)
 
 
-def read_types(files: Mapping[str, str], cache: Path) -> Catalogue:
-    """As `needs.catalogue.catalogue`; the answer is kept in `cache` by a hash of the files."""
+def read_types(files: Mapping[str, str], cache: Path) -> NodeTypes:
+    """As `needs.catalog.catalog`; the answer is kept in `cache` by a hash of the files."""
     files = _sources(files)
     known = cache / "types" / f"{_fingerprint(files)}.json"
     try:
         value = json.loads(known.read_bytes())
-        return Catalogue({str(k): str(v) for k, v in value["types"].items()}, tuple(map(str, value["dynamic"])))
+        return NodeTypes({str(k): str(v) for k, v in value["types"].items()}, tuple(map(str, value["dynamic"])))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         pass
     with _uncollected():
-        found = catalogue(files)
+        found = find_node_types(files)
     write_file(known, json.dumps({"types": dict(found.types), "dynamic": found.dynamic}))
     return found
 
 
 def _read_once(
-    kind: str, read: Callable[[Mapping[str, str]], Reading], files: Mapping[str, str], cache: Path
-) -> Reading:
+    kind: str, read: Callable[[Mapping[str, str]], SourceReading], files: Mapping[str, str], cache: Path
+) -> SourceReading:
     files = _sources(files)
     known = cache / "sources" / f"{kind}-{_fingerprint(files)}.json"
     try:

@@ -11,12 +11,12 @@ from urllib.parse import quote
 from pycomfy.adapters.io import download
 from pycomfy.adapters.io.http_client import Refusal
 from pycomfy.core.catalog.model import Listing
-from pycomfy.core.catalog.repository_url import find_place
+from pycomfy.core.catalog.repository_url import parse_repository_url
 from pycomfy.errors import PycomfyError
 
 ADDRESS = "https://api.comfy.org"
-MOST_BYTES = 8 << 20
-MOST_CANDIDATES = 20
+MAX_BYTES = 8 << 20
+MAX_CANDIDATES = 20
 
 
 @dataclass
@@ -35,10 +35,10 @@ class Registry:
 
     def packs_with(self, type_: str) -> tuple[Listing, ...]:
         """The packs whose newest version has exactly this node type: the search alone finds similar names too."""
-        found = self._get(f"nodes/search?limit={MOST_CANDIDATES}&comfy_node_search={quote(type_, safe='')}")
+        found = self._get(f"nodes/search?limit={MAX_CANDIDATES}&comfy_node_search={quote(type_, safe='')}")
         nodes = found.get("nodes") if isinstance(found, dict) else None
         packs: dict[str, Listing] = {}
-        for node in nodes[:MOST_CANDIDATES] if isinstance(nodes, list) else ():
+        for node in nodes[:MAX_CANDIDATES] if isinstance(nodes, list) else ():
             pack = _listing(node)
             latest = node.get("latest_version") if isinstance(node, dict) else None
             version = latest.get("version") if isinstance(latest, dict) else None
@@ -57,7 +57,7 @@ class Registry:
             return None
         if path not in self._answers:
             try:
-                self._answers[path] = json.loads(download.read(f"{self.address}/{path}", limit=MOST_BYTES))
+                self._answers[path] = json.loads(download.read(f"{self.address}/{path}", limit=MAX_BYTES))
             except PycomfyError as e:
                 if not (isinstance(e, Refusal) and e.status in (400, 404, 410)):
                     self.remark = f"the Comfy registry could not be asked: {e.what}"
@@ -78,7 +78,7 @@ def _listing(node: object) -> Listing | None:
     if not isinstance(node, Mapping):
         return None
     id_, url = node.get("id"), node.get("repository")
-    place = find_place(url) if isinstance(url, str) else None
+    place = parse_repository_url(url) if isinstance(url, str) else None
     if not isinstance(id_, str) or place is None or not place.url.startswith("https://"):
         return None
     name, stars = node.get("name"), node.get("github_stars")

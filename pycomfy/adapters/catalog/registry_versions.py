@@ -3,17 +3,17 @@
 import json
 
 from pycomfy.adapters.catalog.commit_search import commit_of_version
-from pycomfy.adapters.catalog.database import Catalogue
+from pycomfy.adapters.catalog.database import Catalog
 from pycomfy.adapters.catalog.registry_client import find_registry
-from pycomfy.adapters.git.mirror import Repository
+from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io.atomic_files import write_file
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.lockfile.source_specs import GitSpec, RegistrySpec
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 
 
-def find_registered(spec: RegistrySpec, owner: str, home: Home) -> GitSpec:
+def find_registered(spec: RegistrySpec, owner: str, home: Paths) -> GitSpec:
     """The repository and the commit that a version of the registry was published from: that of its tag, else the first
     whose pyproject.toml has the number. A published version does not change, so what was found once stays.
 
@@ -35,7 +35,7 @@ def find_registered(spec: RegistrySpec, owner: str, home: Home) -> GitSpec:
             where=where,
             fix=f"{by_hand}; or fetch newer lists: `pycomfy catalog update`",
         )
-    commit = commit_of_version(Repository(pack.url, owner=owner, cache=home.cache / "git"), spec.version)
+    commit = commit_of_version(GitMirror(pack.url, owner=owner, cache=home.cache / "git"), spec.version)
     if commit is None:
         raise UnpinnedPack(
             f"no commit of {pack.url} is known as version {spec.version} of {spec.registry}: no tag is called so, and"
@@ -48,11 +48,11 @@ def find_registered(spec: RegistrySpec, owner: str, home: Home) -> GitSpec:
     return GitSpec.model_validate({**said, **found})
 
 
-def _find(id_: str, home: Home) -> tuple[Listing | None, str | None]:
-    """The pack of an id, from the catalogue, else from the registry; and what kept the registry from answering."""
+def _find(id_: str, home: Paths) -> tuple[Listing | None, str | None]:
+    """The pack of an id, from the catalog, else from the registry; and what kept the registry from answering."""
     try:
-        with Catalogue(home) as catalogue:
-            if (pack := catalogue.find(id_)) is not None:
+        with Catalog(home) as catalog:
+            if (pack := catalog.find(id_)) is not None:
                 return pack, None
     except (NotFound, BadInput):
         pass

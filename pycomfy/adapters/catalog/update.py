@@ -1,4 +1,4 @@
-"""Making the catalogue anew, from ComfyUI-Manager's lists, which are fetched and never shipped.
+"""Making the catalog anew, from ComfyUI-Manager's lists, which are fetched and never shipped.
 
 They come from the newer main branch of its repository where that can be reached, else from the wheel on the Python
 index.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pycomfy.adapters.catalog.database import LAYOUT, Origin, catalogue_path
+from pycomfy.adapters.catalog.database import LAYOUT, Origin, catalog_path
 from pycomfy.adapters.catalog.fetch import (
     DOCS,
     REPOSITORY,
@@ -22,9 +22,9 @@ from pycomfy.adapters.catalog.fetch import (
     read_core_types,
     read_templates,
 )
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
-from pycomfy.adapters.io.paths import Home
-from pycomfy.core.catalog.manager_lists import parse_catalogue
+from pycomfy.adapters.io.atomic_files import translate_disk_full
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.core.catalog.manager_lists import parse_catalog
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.models.manager_list import ListedModel, parse_models
 from pycomfy.errors import PycomfyError
@@ -44,16 +44,16 @@ class Updated:
     remarks: tuple[str, ...] = ()
 
 
-def update_catalogue(
-    home: Home, progress: Progress, *, wheel: str = WHEEL, docs: str = DOCS, repository: str = REPOSITORY
+def update_catalog(
+    home: Paths, progress: Progress, *, wheel: str = WHEEL, docs: str = DOCS, repository: str = REPOSITORY
 ) -> Updated:
-    """Fetch the Manager's lists, the newest that can be reached, and make the catalogue of them in one step.
+    """Fetch the Manager's lists, the newest that can be reached, and make the catalog of them in one step.
 
-    `wheel` and `docs` may be exact pins. Templates are asked for where the docs could be read. Raises `Unreachable` if
+    `wheel` and `docs` may be exact pins. Templates are asked for where the docs could be read. Raises `NetworkError` if
     neither index nor repository answers, `NotFound`, `BadInput`.
     """
     remarks: list[str] = []
-    with progress.step("Update the catalogue of node packs") as task:
+    with progress.step("Update the catalog of node packs") as task:
         try:
             lists = lists_of_repository(repository, home)
             origins, listings = _read_lists(lists, docs, home, remarks)
@@ -69,22 +69,22 @@ def update_catalogue(
             except PycomfyError as e:
                 remarks.append(f"from which ComfyUI on there are its newest types is not known, for {e.what}")
         contents = _Contents(listings, origins, parse_models(lists[1]), since)
-        _write(catalogue_path(home), contents)
+        _write(catalog_path(home), contents)
         types = len({t for listing in listings for t in listing.types})
         task.note(f"{len(listings)} packs, {types} node types")
     return Updated(origins, len(listings), types, tuple(dict.fromkeys(remarks)))
 
 
 def _read_lists(
-    lists: tuple[Origin, Mapping[str, bytes]], docs: str, home: Home, remarks: list[str]
+    lists: tuple[Origin, Mapping[str, bytes]], docs: str, home: Paths, remarks: list[str]
 ) -> tuple[tuple[Origin, ...], tuple[Listing, ...]]:
     origin, files = lists
     try:
         pages, core = read_core_types(docs, home)
     except PycomfyError as e:
         remarks.append(f"ComfyUI's newest node types are not known, for {docs} cannot be read: {e.what}")
-        return (origin,), parse_catalogue(files)
-    return (origin, pages), parse_catalogue(files, core)
+        return (origin,), parse_catalog(files)
+    return (origin, pages), parse_catalog(files, core)
 
 
 # — making the file —
@@ -92,7 +92,7 @@ def _read_lists(
 
 @dataclass(frozen=True)
 class _Contents:
-    """What a catalogue is made of. `since`: node type -> the oldest ComfyUI that is known to have it."""
+    """What a catalog is made of. `since`: node type -> the oldest ComfyUI that is known to have it."""
 
     listings: Sequence[Listing]
     origins: Sequence[Origin]
@@ -104,7 +104,7 @@ def _write(path: Path, contents: _Contents) -> None:
     """Make the file beside, then put it in place: who reads at the same time keeps the old one."""
     from sqlite_utils import Database  # only here: importing it takes a tenth of a second
 
-    with full_disk_is_an_error(path):
+    with translate_disk_full(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".catalog-") as folder:
             made = Path(folder, "catalog.db")

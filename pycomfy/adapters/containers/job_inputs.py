@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
+from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.errors import BadInput, NotFound
 
-MOST_BYTES = 8 << 30
-MOST_TEXT = 16 << 20
+MAX_BYTES = 8 << 30
+MAX_TEXT = 16 << 20
 STREAM = "-"
 _CHUNK = 1 << 20
 
@@ -27,9 +27,9 @@ def read_input(source: str, where: str) -> bytes:
     Raises `NotFound`, or `BadInput` for what is no regular file, unreadable, or more than 16 MiB.
     """
     with _opened(source, where) as file:
-        data = file.read(MOST_TEXT + 1)
-    if len(data) > MOST_TEXT:
-        raise _too_large(source, where, MOST_TEXT)
+        data = file.read(MAX_TEXT + 1)
+    if len(data) > MAX_TEXT:
+        raise _too_large(source, where, MAX_TEXT)
     return data
 
 
@@ -40,7 +40,7 @@ def copy_input(source: str, folder: Path, where: str) -> str:
     letters, digits, `_`, `-` and the dot before its ending. Raises as `read_input`, with a limit of 8 GiB; `NoSpace`.
     """
     digest = hashlib.sha256()
-    with _opened(source, where) as file, full_disk_is_an_error(folder):
+    with _opened(source, where) as file, translate_disk_full(folder):
         folder.mkdir(parents=True, exist_ok=True)
         fd, temporary = tempfile.mkstemp(dir=folder, prefix=".pycomfy-")
         try:
@@ -48,8 +48,8 @@ def copy_input(source: str, folder: Path, where: str) -> str:
                 while chunk := _read(file, source, where):
                     digest.update(chunk)
                     out.write(chunk)
-                    if out.tell() > MOST_BYTES:
-                        raise _too_large(source, where, MOST_BYTES)
+                    if out.tell() > MAX_BYTES:
+                        raise _too_large(source, where, MAX_BYTES)
             name = safe_name(digest.hexdigest(), "stdin" if source == STREAM else Path(source).name)
             Path(temporary).chmod(0o644)
             Path(temporary).replace(folder / name)

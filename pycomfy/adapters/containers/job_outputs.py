@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
+from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.errors import RunFailed
 
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
@@ -35,7 +35,7 @@ def save_result(job: Path, relative: str, folder: Path, name: str) -> Saved:
     source = _regular(job, relative)
     parts = [_harmless(part) for part in name.split("/") if part not in ("", ".", "..")] or ["output"]
     target = folder.joinpath(*parts)
-    with full_disk_is_an_error(folder):
+    with translate_disk_full(folder):
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.parent.resolve().is_relative_to(folder.resolve()):
             raise RunFailed("an output's folder is a link that leads out of the output folder", where=str(target))

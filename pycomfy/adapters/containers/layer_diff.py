@@ -12,19 +12,19 @@ from typing import IO, Any
 
 from pycomfy.adapters.io.process import run
 
-MOST = 20
+MAX_REPORTED = 20
 """Entries that are told of; the rest is counted."""
 
 _CHUNK = 1 << 20
-_PATIENCE = 120  # seconds that diffoscope gets
+_GRACE_PERIOD = 120  # seconds that diffoscope gets
 _REPORT = 100  # lines of its that are kept
 _FIELDS = ("type", "mode", "uid", "gid", "uname", "gname", "mtime", "linkname", "size")
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """`lines` say what is different, at most `MOST` of them; `report` is diffoscope's about the first file, if it is
-    installed."""
+    """`lines` say what is different, at most `MAX_REPORTED` of them; `report` is diffoscope's about the first file, if
+    it is installed."""
 
     lines: tuple[str, ...]
     report: str = ""
@@ -48,15 +48,15 @@ def explain_layers(old: Path, new: Path) -> Explanation:
             same = list(before) == list(after)
             lines.append("the entries are equal, but not how they are written" if same else "the order of the entries")
         report = _diffoscope(one, two, changed[0]) if changed else ""
-    more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
-    return Explanation((*lines[:MOST], *more), report)
+    more = [f"and {len(lines) - MAX_REPORTED} more"] if len(lines) > MAX_REPORTED else []
+    return Explanation((*lines[:MAX_REPORTED], *more), report)
 
 
 def explain_json(old: Path, new: Path) -> Explanation:
     """The places where two JSON files differ."""
     lines = list(_places(json.loads(old.read_bytes()), json.loads(new.read_bytes()), ""))
-    more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
-    return Explanation((*(lines[:MOST] or ["only how it is written"]), *more))
+    more = [f"and {len(lines) - MAX_REPORTED} more"] if len(lines) > MAX_REPORTED else []
+    return Explanation((*(lines[:MAX_REPORTED] or ["only how it is written"]), *more))
 
 
 def _fields(old: tarfile.TarInfo, new: tarfile.TarInfo) -> Iterator[str]:
@@ -98,7 +98,7 @@ def _diffoscope(one: tarfile.TarFile, two: tarfile.TarFile, name: str) -> str:
             with path.open("wb") as out:
                 shutil.copyfileobj(_contents(tar, name), out, _CHUNK)
         options = ("--text", "-", "--text-color", "never", "--no-progress", "--max-text-report-size", "20000")
-        done = run(["timeout", str(_PATIENCE), "diffoscope", *options, *pair], cwd=Path(folder))
+        done = run(["timeout", str(_GRACE_PERIOD), "diffoscope", *options, *pair], cwd=Path(folder))
     return "\n".join(done.stdout.decode(errors="replace").splitlines()[:_REPORT]) if done.returncode == 1 else ""
 
 

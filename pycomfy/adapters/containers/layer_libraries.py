@@ -11,9 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from pycomfy.adapters.containers.load import LayoutImage
 from pycomfy.adapters.io.atomic_files import write_file
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.debian.elf import read_dynamic
-from pycomfy.core.debian.shared_libraries import Library
+from pycomfy.core.debian.shared_libraries import SharedLibrary
 
 _FORMAT = 1
 """Changes when libraries are read in another way: what another pycomfy read is then read again."""
@@ -23,19 +23,19 @@ _FORMAT = 1
 class LayerLibraries:
     """`names` are those of all files and links that may be libraries."""
 
-    libraries: tuple[Library, ...]
+    libraries: tuple[SharedLibrary, ...]
     names: tuple[str, ...]
 
 
 _LIBRARIES = TypeAdapter(LayerLibraries)
 
 
-def read_libraries(image: LayoutImage, home: Home) -> list[LayerLibraries]:
+def read_libraries(image: LayoutImage, home: Paths) -> list[LayerLibraries]:
     """Those of every layer; a layer with the same bytes is read once."""
     return [_read_once(image.blob(digest), digest, home) for digest in image.diff_ids]
 
 
-def _read_once(layer: Path, digest: str, home: Home) -> LayerLibraries:
+def _read_once(layer: Path, digest: str, home: Paths) -> LayerLibraries:
     known = home.cache / "libraries" / str(_FORMAT) / f"{digest.removeprefix('sha256:')}.json"
     try:
         return _LIBRARIES.validate_json(known.read_bytes())
@@ -48,7 +48,7 @@ def _read_once(layer: Path, digest: str, home: Home) -> LayerLibraries:
 
 def _read_layer(layer: Path) -> LayerLibraries:
     owners = _read_owners(layer)
-    libraries: list[Library] = []
+    libraries: list[SharedLibrary] = []
     names: set[str] = set()
     with layer.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for member in _members(layer):
@@ -61,7 +61,7 @@ def _read_layer(layer: Path) -> LayerLibraries:
             if found is not None:
                 module = name.partition(".")[0] in found.modules
                 owner = owners.get(member.name, layer.parent.name)
-                libraries.append(Library(member.name, owner, found.needed, found.soname, module))
+                libraries.append(SharedLibrary(member.name, owner, found.needed, found.soname, module))
     return LayerLibraries(tuple(libraries), tuple(sorted(names)))
 
 

@@ -20,7 +20,7 @@ class DidNotStart(RunFailed):
     """The container ran, and ComfyUI in it did not: the image's fault, not the engine's."""
 
 
-def ask_image(engine: Engine, image_id: str, data: Path) -> NodeDefinitions:
+def fetch_node_definitions(engine: Engine, image_id: str, data: Path) -> NodeDefinitions:
     """Start ComfyUI in the image, without network and GPU, and ask what nodes it has. `data` is an empty folder.
 
     Raises `DidNotStart` with ComfyUI's last words, and `RunFailed` if the engine cannot start the container.

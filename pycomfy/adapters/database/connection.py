@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pycomfy.adapters.database import migrations
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
+from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.errors import BadInput, NoSpace
 
 BUSY = 300.0
@@ -25,7 +25,7 @@ class Connection:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._translated(), full_disk_is_an_error(path):
+        with self._translated(), translate_disk_full(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # Autocommit: a transaction begins where we say so, and at once as a writer, so that none has to be refused
             # half-way because another one wrote in between.

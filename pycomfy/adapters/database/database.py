@@ -17,7 +17,7 @@ from pycomfy.adapters.database.records import (
     VersionEntry,
     VersionRecord,
 )
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.errors import NotFound
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ _VERSIONS = (
 )
 
 
-def database_path(home: Home) -> Path:
+def database_path(home: Paths) -> Path:
     return home.data / "pycomfy.db"
 
 
-class Store(Connection):
+class Database(Connection):
     """The record, at `path`. Use it as a context manager, in one thread.
 
     Every method raises `NoSpace` for a full disk, and `BadInput` for a file that is no record, or a newer one.

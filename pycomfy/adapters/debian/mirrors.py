@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pycomfy.adapters.io.http_client import public
+from pycomfy.adapters.io.http_client import without_login
 from pycomfy.errors import BadConfig
 
 MAIN = "PYCOMFY_DEBIAN_MIRROR"
@@ -80,7 +80,7 @@ def _choose(configured: str | None, variable: str, found: str | None, key: str) 
     except ValueError:
         valid = False
     if not valid or parts.query or parts.fragment:
-        raise BadConfig(f"no address of a mirror: {public(url)[:200]}", where=key, fix=fix)
+        raise BadConfig(f"no address of a mirror: {without_login(url)[:200]}", where=key, fix=fix)
     if "@" in parts.netloc:
         # It would be in every lock, and every lock is in git.
         raise BadConfig("the address of a mirror must not hold a login", where=key, fix="put the login into ~/.netrc")

@@ -21,26 +21,26 @@ from pydantic import TypeAdapter
 
 from pycomfy.adapters.debian.mirrors import find_mirrors, find_snapshot
 from pycomfy.adapters.io.atomic_files import says_disk_is_full, write_file
-from pycomfy.adapters.io.concurrency import together
+from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.download import File, fetch_all, read
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.io.process import run
-from pycomfy.adapters.io.temp_dirs import scratch_folder
+from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.nix.nar_writer import hash_path
 from pycomfy.adapters.nix.resources import nix_folder
 from pycomfy.core.debian import resolver as rules
 from pycomfy.core.debian.release import Release, parse_release, signed_text
-from pycomfy.core.debian.resolver import Index, base_packages, close
+from pycomfy.core.debian.resolver import DebianIndex, base_packages, resolve_closure
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.schema import DebianPackage, PlatformName, Root
-from pycomfy.errors import HashMismatch, MissingTool, NoDebianPackage, NoSpace, Problems, Unreachable
+from pycomfy.errors import ErrorGroup, HashMismatch, MissingTool, NetworkError, NoDebianPackage, NoSpace
 from pycomfy.progress import Progress
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _PACKAGES = TypeAdapter(tuple[DebianPackage, ...])
 _LIBRARY = re.compile(r"(lib|zlib)(?!.*-(dev|doc|dbg|perl|java|common|tools|bin)$)")
-_LARGEST_RELEASE = 8 << 20
-_LARGEST_INDEX = 512 << 20
+_MAX_RELEASE = 8 << 20
+_MAX_INDEX = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class _Suite:
 
 
 @dataclass(frozen=True)
-class Archives:
+class DebianArchives:
     """The archives that a configuration means, by their URLs, and the releases of its suites there, as Debian signed
     them; of a snapshot if `fixed`. They are the same for every platform."""
 
@@ -63,11 +63,11 @@ class Archives:
     fixed: bool
 
 
-def read_archives(config: Config, progress: Progress) -> Archives:
+def read_archives(config: Config, progress: Progress) -> DebianArchives:
     """Read the releases of the configured suite, of its updates and of its security updates.
 
     With a snapshot they are those of its moment, which must be known: "as-of" is the caller's to replace. Raises
-    `BadConfig` without a mirror, `Unreachable`, `HashMismatch`.
+    `BadConfig` without a mirror, `NetworkError`, `HashMismatch`.
     """
     moment = config.debian.snapshot if isinstance(config.debian.snapshot, datetime) else None
     if moment is not None:
@@ -83,15 +83,15 @@ def read_archives(config: Config, progress: Progress) -> Archives:
 
     with progress.step("Read Debian's releases", total=len(suites)) as task:
         try:
-            found = together({name: partial(find, archive, name) for archive, name in suites}, task.advance)
-        except Problems as e:
+            found = run_concurrently({name: partial(find, archive, name) for archive, name in suites}, task.advance)
+        except ErrorGroup as e:
             # What is wrong with a mirror is wrong with all its suites: once is enough.
             raise e.problems[0] from e
-    return Archives(urls, tuple(found[name] for _, name in suites), moment is not None)
+    return DebianArchives(urls, tuple(found[name] for _, name in suites), moment is not None)
 
 
 def pin_root(
-    config: Config, platform: PlatformName, home: Home, progress: Progress, archives: Archives | None = None
+    config: Config, platform: PlatformName, home: Paths, progress: Progress, archives: DebianArchives | None = None
 ) -> Root:
     """Pin the newest packages of the configured suite, updates and security included, and hash the tree they make.
     `archives` are what `read_archives` gave, if it was asked already.
@@ -106,10 +106,10 @@ def pin_root(
     return Root(suite=config.suite, archives=there.urls, packages=packages, tree=tree)
 
 
-def make_root(root: Root, platform: PlatformName, out: Path, home: Home, progress: Progress) -> None:
+def make_root(root: Root, platform: PlatformName, out: Path, home: Paths, progress: Progress) -> None:
     """Unpack a pinned root to `out`, which must not be there yet; on failure nothing is left of it.
 
-    The tree is not hashed here: who puts it into a store compares. Raises `Unreachable`, `HashMismatch`, `NoSpace`.
+    The tree is not hashed here: who puts it into a store compares. Raises `NetworkError`, `HashMismatch`, `NoSpace`.
     """
     _unpack(
         root.packages,
@@ -131,7 +131,7 @@ class _List:
     file: File
 
 
-def _find_lists(archives: Archives, architecture: str) -> list[_List]:
+def _find_lists(archives: DebianArchives, architecture: str) -> list[_List]:
     lists = []
     for suite in archives.suites:
         index = suite.release.packages(architecture)
@@ -144,7 +144,7 @@ def _find_lists(archives: Archives, architecture: str) -> list[_List]:
 
 
 def _close(
-    lists: Sequence[_List], names: Path, wanted: Sequence[str], home: Home, progress: Progress
+    lists: Sequence[_List], names: Path, wanted: Sequence[str], home: Paths, progress: Progress
 ) -> tuple[DebianPackage, ...]:
     """`wanted` with all they depend on. Equal lists and wishes have equal answers, so each is worked out once.
 
@@ -161,14 +161,14 @@ def _close(
         title=f"Fetch Debian's package lists ({names.name.rpartition('-')[2]})",
     )
     texts = (_read_index(path, one.file) for one, path in zip(lists, paths, strict=True))
-    index = Index((one.archive, text) for one, text in zip(lists, texts, strict=True))
+    index = DebianIndex((one.archive, text) for one, text in zip(lists, texts, strict=True))
     write_file(names, "\n".join(name for name in index.names if _LIBRARY.match(name)))
-    packages = close(index, wanted)
+    packages = resolve_closure(index, wanted)
     write_file(known, _PACKAGES.dump_json(packages))
     return packages
 
 
-def library_packages(suite: str, platform: PlatformName, home: Home) -> frozenset[str]:
+def library_packages(suite: str, platform: PlatformName, home: Paths) -> frozenset[str]:
     """The names of Debian's packages that may be libraries, as the last lock here saw them; none if there was none."""
     try:
         return frozenset(_names_file(suite, platform, home).read_text().split())
@@ -176,7 +176,7 @@ def library_packages(suite: str, platform: PlatformName, home: Home) -> frozense
         return frozenset()
 
 
-def _names_file(suite: str, platform: PlatformName, home: Home) -> Path:
+def _names_file(suite: str, platform: PlatformName, home: Paths) -> Path:
     return home.cache / "debian" / f"names-{suite}-{platform.removeprefix('linux/')}"
 
 
@@ -191,17 +191,17 @@ def _read_index(path: Path, file: File) -> str:
     compression = gzip if data.startswith(b"\x1f\x8b") else lzma if data.startswith(b"\xfd7zXZ") else None
     try:
         with compression.open(path) if compression else io.BytesIO(data) as stream:
-            text = stream.read(_LARGEST_INDEX + 1)
+            text = stream.read(_MAX_INDEX + 1)
     except (OSError, EOFError, lzma.LZMAError) as e:
         raise HashMismatch(f"the package list is damaged: {e}", where=file.url, fix="use another mirror") from e
-    if len(text) > _LARGEST_INDEX:
+    if len(text) > _MAX_INDEX:
         raise HashMismatch("the package list is larger than any of Debian's", where=file.url, fix="use another mirror")
     return text.decode("utf-8", "replace")
 
 
 def _read_release(folder: str, suite: str, moment: datetime | None, progress: Progress) -> Release:
     url = f"{folder}/InRelease"
-    data = read(url, limit=_LARGEST_RELEASE)
+    data = read(url, limit=_MAX_RELEASE)
     release = parse_release(_verify(data, url, progress))
     if release.codename != suite:
         raise HashMismatch(
@@ -224,7 +224,7 @@ def _verify(data: bytes, url: str, progress: Progress) -> str:
     if shutil.which("gpgv") is None or not KEYRING.is_file():
         text = signed_text(data.decode("utf-8", "replace"))
         if not text:
-            raise Unreachable("the answer is no signed release", where=url, fix="check the address of the mirror")
+            raise NetworkError("the answer is no signed release", where=url, fix="check the address of the mirror")
         progress.say(
             f"{url}: the signature was not checked, the packages are as trustworthy as the connection "
             "(apt-get install gpgv debian-archive-keyring)"
@@ -246,13 +246,13 @@ def _verify(data: bytes, url: str, progress: Progress) -> str:
 # — packages —
 
 
-def _fetch(packages: Sequence[DebianPackage], archives: Sequence[str], home: Home, progress: Progress) -> list[Path]:
+def _fetch(packages: Sequence[DebianPackage], archives: Sequence[str], home: Paths, progress: Progress) -> list[Path]:
     files = [File(f"{archives[p.archive]}/{p.path}", p.sha256, p.name, p.size) for p in packages]
     return fetch_all(files, cache=home.cache, progress=progress, title="Fetch Debian packages")
 
 
 def _hash_tree(
-    packages: Sequence[DebianPackage], archives: Sequence[str], platform: str, home: Home, progress: Progress
+    packages: Sequence[DebianPackage], archives: Sequence[str], platform: str, home: Paths, progress: Progress
 ) -> str:
     """The tree's hash, which depends on nothing but the packages and the program that unpacks them."""
     content = [sorted((p.name, p.sha256) for p in packages), hashlib.sha256(_unpacker().read_bytes()).hexdigest()]
@@ -260,7 +260,7 @@ def _hash_tree(
     if known.is_file():
         return known.read_text().strip()
     paths = _fetch(packages, archives, home, progress)
-    with scratch_folder(home.cache, "root-") as folder:
+    with temporary_folder(home.cache, "root-") as folder:
         _unpack(packages, paths, folder / "root", f"Unpack Debian ({platform})", progress)
         tree = hash_path(folder / "root")
     write_file(known, tree + "\n")

@@ -11,17 +11,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from pycomfy.adapters.git.lfs import LARGEST_POINTER, Pointer, fetch_large, parse_pointer
-from pycomfy.adapters.git.mirror import Objects, Repository
-from pycomfy.adapters.io.atomic_files import find_link_out, full_disk_is_an_error
-from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.adapters.git.lfs import MAX_POINTER, Pointer, fetch_large, parse_pointer
+from pycomfy.adapters.git.mirror import GitMirror, GitObjects
+from pycomfy.adapters.io.atomic_files import find_escaping_link, translate_disk_full
+from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.errors import BadConfig, PycomfyError, Unresolved
 
-MOST_FILES = 100_000
-MOST_BYTES = 8 << 30
-MOST_TEXT = 2 << 20
-MOST_SUBMODULE_DEPTH = 4
-MOST_DEPTH = 200
+MAX_FILES = 100_000
+MAX_BYTES = 8 << 30
+MAX_TEXT = 2 << 20
+MAX_SUBMODULE_DEPTH = 4
+MAX_DEPTH = 200
 """Folders one in another; git and Nix go into them by recursion."""
 
 FILE, PROGRAM, GROUP_FILE, LINK, SUBMODULE = "100644", "100755", "100664", "120000", "160000"
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
         return self.mode in (FILE, PROGRAM, GROUP_FILE)
 
 
-def list_entries(repository: Repository, commit: str) -> tuple[Entry, ...]:
+def list_entries(repository: GitMirror, commit: str) -> tuple[Entry, ...]:
     """All files of `commit`, which must have been fetched. Raises `Unresolved` for paths that could do harm."""
     with repository.objects() as objects:
         _check_extent(repository, objects, commit)
@@ -65,28 +65,28 @@ def parse_entries(output: bytes) -> list[Entry]:
     return entries
 
 
-def read_tree(repository: Repository, commit: str, wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
-    """The content of the files whose path is `wanted`, by path; no links, none larger than `MOST_TEXT`."""
+def read_tree(repository: GitMirror, commit: str, wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
+    """The content of the files whose path is `wanted`, by path; no links, none larger than `MAX_TEXT`."""
     entries = list_entries(repository, commit)
-    chosen = [e for e in entries if e.is_file and e.size <= MOST_TEXT and wanted(e.path)]
+    chosen = [e for e in entries if e.is_file and e.size <= MAX_TEXT and wanted(e.path)]
     with repository.objects() as objects:
         return {e.path: objects.read(e.object) for e in chosen}
 
 
-class Written(NamedTuple):
+class CheckoutResult(NamedTuple):
     """Whether there are submodules in a tree, and large files (LFS) in the place of their pointers."""
 
     submodules: bool = False
     lfs: bool = False
 
 
-def write_tree(repository: Repository, commit: str, out: Path, *, lfs: bool = True) -> Written:
+def write_tree(repository: GitMirror, commit: str, out: Path, *, lfs: bool = True) -> CheckoutResult:
     """Write the files of `commit` into the empty folder `out`, large files in the place of their pointers with `lfs`.
 
     Links and executable bits are kept. Raises `Unresolved` for links and submodules that lead out of the tree, and what
     `fetch_large` raises.
     """
-    with full_disk_is_an_error(out):
+    with translate_disk_full(out):
         written = _write(repository, commit, out, _Wish(lfs))
     _check_links(repository, out)
     return written
@@ -99,7 +99,7 @@ class _Wish(NamedTuple):
     depth: int = 0
 
 
-def _write(repository: Repository, commit: str, out: Path, wish: _Wish) -> Written:
+def _write(repository: GitMirror, commit: str, out: Path, wish: _Wish) -> CheckoutResult:
     entries = list_entries(repository, commit)
     submodules = _read_submodules(repository, entries)
     filled, large = False, False
@@ -117,7 +117,7 @@ def _write(repository: Repository, commit: str, out: Path, wish: _Wish) -> Writt
             elif entry.mode == LINK:
                 to.symlink_to(os.fsdecode(objects.read(entry.object)))
             else:
-                if lfs and entry.size <= LARGEST_POINTER:
+                if lfs and entry.size <= MAX_POINTER:
                     pointer = parse_pointer(entry.path, objects.read(entry.object))
                     if pointer is not None:
                         pointers.append(pointer)
@@ -125,20 +125,20 @@ def _write(repository: Repository, commit: str, out: Path, wish: _Wish) -> Writt
                 objects.write(entry.object, to)
                 to.chmod(0o755 if entry.mode == PROGRAM else 0o644)
     _write_large(repository, pointers, entries, out)
-    return Written(filled, large or bool(pointers))
+    return CheckoutResult(filled, large or bool(pointers))
 
 
-def _uses_lfs(objects: Objects, entries: tuple[Entry, ...]) -> bool:
+def _uses_lfs(objects: GitObjects, entries: tuple[Entry, ...]) -> bool:
     """Whether the repository says of any files that LFS keeps them: else what looks like a pointer is just a text."""
     attributes = [e for e in entries if e.is_file and e.path.rsplit("/", 1)[-1] == ".gitattributes"]
-    return any(e.size <= MOST_TEXT and b"filter=lfs" in objects.read(e.object) for e in attributes)
+    return any(e.size <= MAX_TEXT and b"filter=lfs" in objects.read(e.object) for e in attributes)
 
 
-def _write_large(repository: Repository, pointers: list[Pointer], entries: tuple[Entry, ...], out: Path) -> None:
+def _write_large(repository: GitMirror, pointers: list[Pointer], entries: tuple[Entry, ...], out: Path) -> None:
     if not pointers:
         return
-    if sum(p.size for p in pointers) > MOST_BYTES:
-        raise _refused(repository, f"its large files (LFS) have more than {MOST_BYTES >> 30} GiB")
+    if sum(p.size for p in pointers) > MAX_BYTES:
+        raise _refused(repository, f"its large files (LFS) have more than {MAX_BYTES >> 30} GiB")
     modes = {e.path: e.mode for e in entries}
     files = fetch_large(repository, pointers)
     for pointer in pointers:
@@ -146,13 +146,13 @@ def _write_large(repository: Repository, pointers: list[Pointer], entries: tuple
         (out / pointer.path).chmod(0o755 if modes[pointer.path] == PROGRAM else 0o644)
 
 
-def _read_submodules(repository: Repository, entries: tuple[Entry, ...]) -> Mapping[str, str]:
+def _read_submodules(repository: GitMirror, entries: tuple[Entry, ...]) -> Mapping[str, str]:
     """Path -> address of the commit's submodules. One that `.gitmodules` does not mention stays empty, as in git."""
     paths = {e.path for e in entries if e.mode == SUBMODULE}
     listed = next((e for e in entries if e.path == ".gitmodules" and e.is_file), None)
     if not paths or listed is None:
         return {}
-    if listed.size > MOST_TEXT:
+    if listed.size > MAX_TEXT:
         raise _refused(repository, ".gitmodules is too large")
     done = repository.git("config", "--blob", listed.object, "--no-includes", "-z", "--list")
     if done.status != 0:
@@ -169,10 +169,10 @@ def _read_submodules(repository: Repository, entries: tuple[Entry, ...]) -> Mapp
     }
 
 
-def _submodule_url(repository: Repository, path: str, url: str) -> str:
+def _submodule_url(repository: GitMirror, path: str, url: str) -> str:
     """A submodule's address, perhaps relative to its repository's. A stranger must not point into this machine."""
     if not url.startswith(("./", "../")):
-        if parse_address(url, where=f"submodule {path} of {repository.owner}").local:
+        if parse_git_url(url, where=f"submodule {path} of {repository.owner}").local:
             raise _refused(repository, f"submodule {path} has a local address: {url}")
         return url
     head, separator, tail = repository.address.url.partition("://")
@@ -183,22 +183,22 @@ def _submodule_url(repository: Repository, path: str, url: str) -> str:
     return address
 
 
-def _is_beside(repository: Repository, address: str) -> bool:
+def _is_beside(repository: GitMirror, address: str) -> bool:
     """Whether an address that is relative to a repository's is on the same server; above all, not on this machine."""
     own = repository.address
     if own.local:
         return True
     try:
-        other = parse_address(address)
+        other = parse_git_url(address)
     except BadConfig:
         return False
     return not other.local and other.identity.partition("/")[0] == own.identity.partition("/")[0]
 
 
-def _write_submodule(repository: Repository, url: str, entry: Entry, to: Path, wish: _Wish) -> Written:
-    if wish.depth >= MOST_SUBMODULE_DEPTH:
-        raise _refused(repository, f"submodule {entry.path} is nested more than {MOST_SUBMODULE_DEPTH} deep")
-    inner = Repository(url, owner=repository.owner, cache=repository.cache)
+def _write_submodule(repository: GitMirror, url: str, entry: Entry, to: Path, wish: _Wish) -> CheckoutResult:
+    if wish.depth >= MAX_SUBMODULE_DEPTH:
+        raise _refused(repository, f"submodule {entry.path} is nested more than {MAX_SUBMODULE_DEPTH} deep")
+    inner = GitMirror(url, owner=repository.owner, cache=repository.cache)
     try:
         inner.fetch(entry.object)
     except PycomfyError as e:
@@ -208,7 +208,7 @@ def _write_submodule(repository: Repository, url: str, entry: Entry, to: Path, w
     return _write(inner, entry.object, to, _Wish(wish.lfs, wish.depth + 1))
 
 
-def _check_extent(repository: Repository, objects: Objects, commit: str) -> None:
+def _check_extent(repository: GitMirror, objects: GitObjects, commit: str) -> None:
     """Refuse a tree that has more files than anyone may write, before git lists them: ten folders within ten others,
     ten times over, are a few kilobytes. Each folder is read once, however often it is there."""
     found = re.match(rb"tree ([0-9a-f]{40})\n", objects.read(commit))
@@ -229,13 +229,13 @@ def _check_extent(repository: Repository, objects: Objects, commit: str) -> None
         known = [extents[f] for f in inner]
         extents[tree] = files + sum(n for n, _ in known), 1 + max((d for _, d in known), default=0)
         waiting.pop()
-        if extents[tree][0] > MOST_FILES or len(extents) > MOST_FILES:
-            raise _refused(repository, f"it has more than {MOST_FILES} files")
-        if extents[tree][1] > MOST_DEPTH:
-            raise _refused(repository, f"it has more than {MOST_DEPTH} folders in one another")
+        if extents[tree][0] > MAX_FILES or len(extents) > MAX_FILES:
+            raise _refused(repository, f"it has more than {MAX_FILES} files")
+        if extents[tree][1] > MAX_DEPTH:
+            raise _refused(repository, f"it has more than {MAX_DEPTH} folders in one another")
 
 
-def _read_folder(repository: Repository, objects: Objects, tree: str) -> tuple[list[str], int]:
+def _read_folder(repository: GitMirror, objects: GitObjects, tree: str) -> tuple[list[str], int]:
     """The folders in a tree object, each as often as it is there, and the number of its other entries."""
     data, at = objects.read(tree), 0
     folders: list[str] = []
@@ -252,9 +252,9 @@ def _read_folder(repository: Repository, objects: Objects, tree: str) -> tuple[l
     return folders, others
 
 
-def _check_entries(repository: Repository, entries: list[Entry]) -> None:
-    if len(entries) > MOST_FILES or sum(e.size for e in entries) > MOST_BYTES:
-        raise _refused(repository, f"it has more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB")
+def _check_entries(repository: GitMirror, entries: list[Entry]) -> None:
+    if len(entries) > MAX_FILES or sum(e.size for e in entries) > MAX_BYTES:
+        raise _refused(repository, f"it has more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB")
     paths = {e.path for e in entries}
     for entry in entries:
         if any(_is_trick(part) for part in entry.path.split("/")):
@@ -283,14 +283,14 @@ def _is_trick(name: str) -> bool:
     return control or name in ("", ".", "..") or plain in (".git", "git~1") or len(os.fsencode(name)) > 255
 
 
-def _check_links(repository: Repository, out: Path) -> None:
+def _check_links(repository: GitMirror, out: Path) -> None:
     """Where a link leads depends on other links: so all are followed, in the tree as it was written."""
-    link = find_link_out(out)
+    link = find_escaping_link(out)
     if link is not None:
         raise _refused(repository, f"the link {link.relative_to(out)} leads out of the tree, to {link.readlink()}")
 
 
-def _refused(repository: Repository, why: str) -> Unresolved:
+def _refused(repository: GitMirror, why: str) -> Unresolved:
     return Unresolved(
         f"{repository.owner}: the git repository is refused: {why}",
         where=repository.address.public,

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from pycomfy.adapters.git.mirror import Repository
+from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io import download
-from pycomfy.adapters.io.http_client import check_status, local_path, make_client, public, read_body, retry
-from pycomfy.errors import HashMismatch, PycomfyError, Unreachable, Unresolved
+from pycomfy.adapters.io.http_client import check_status, local_path, make_client, read_body, retry, without_login
+from pycomfy.errors import HashMismatch, NetworkError, PycomfyError, Unresolved
 
-LARGEST_POINTER = 1024
-MOST_ANSWER = 4 << 20
+MAX_POINTER = 1024
+MAX_ANSWER = 4 << 20
 AT_ONCE = 100
 """Files that a server is asked for in one request, as git-lfs does."""
 
@@ -39,12 +39,12 @@ class Pointer(NamedTuple):
 
 def parse_pointer(path: str, data: bytes) -> Pointer | None:
     """The pointer that the file `path` is; None for any other file."""
-    match = _POINTER.fullmatch(data) if len(data) <= LARGEST_POINTER else None
+    match = _POINTER.fullmatch(data) if len(data) <= MAX_POINTER else None
     return Pointer(path, match[1].decode(), int(match[2])) if match else None
 
 
-def fetch_large(repository: Repository, pointers: Sequence[Pointer]) -> Mapping[str, Path]:
-    """SHA-256 -> a file with it, which must not be changed. Raises `Unresolved`, `Unreachable` or `HashMismatch`, with
+def fetch_large(repository: GitMirror, pointers: Sequence[Pointer]) -> Mapping[str, Path]:
+    """SHA-256 -> a file with it, which must not be changed. Raises `Unresolved`, `NetworkError` or `HashMismatch`, with
     the files' names and what can be done."""
     wanted = list({p.sha256: p for p in pointers}.values())
     cached = [p for p in wanted if not (path := _cached(repository, p)).is_file() or path.stat().st_size != p.size]
@@ -56,7 +56,7 @@ def fetch_large(repository: Repository, pointers: Sequence[Pointer]) -> Mapping[
     except PycomfyError as e:
         if isinstance(e, Unresolved):
             raise
-        raise Unreachable(
+        raise NetworkError(
             f"{repository.owner}: {_names(cached)}, which git keeps apart (LFS), cannot be fetched: {e.what}",
             where=repository.address.public,
             fix=f"give a login for the server, in ~/.netrc or a credential helper of git; or {_WITHOUT}",
@@ -70,7 +70,7 @@ _WITHOUT = (
 )
 
 
-def _cached(repository: Repository, pointer: Pointer) -> Path:
+def _cached(repository: GitMirror, pointer: Pointer) -> Path:
     return download.kept_path(pointer.sha256, repository.cache)
 
 
@@ -81,7 +81,7 @@ def _names(pointers: Sequence[Pointer]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def _find(repository: Repository, pointers: Sequence[Pointer]) -> list[download.File]:
+def _find(repository: GitMirror, pointers: Sequence[Pointer]) -> list[download.File]:
     """Where each file is."""
     if repository.address.local:
         return _find_beside(repository, pointers)
@@ -102,7 +102,7 @@ def _find(repository: Repository, pointers: Sequence[Pointer]) -> list[download.
     return list(found.values())
 
 
-def _absent(repository: Repository, pointers: Sequence[Pointer], why: str) -> Unresolved:
+def _absent(repository: GitMirror, pointers: Sequence[Pointer], why: str) -> Unresolved:
     return Unresolved(
         f"{repository.owner}: the repository has only pointers to {_names(pointers)}, and not the files (LFS): {why}",
         where=repository.address.public,
@@ -110,7 +110,7 @@ def _absent(repository: Repository, pointers: Sequence[Pointer], why: str) -> Un
     )
 
 
-def _find_beside(repository: Repository, pointers: Sequence[Pointer]) -> list[download.File]:
+def _find_beside(repository: GitMirror, pointers: Sequence[Pointer]) -> list[download.File]:
     """The files of a repository on this disk, below its `.git`."""
     url = repository.address.url
     root = local_path(url) if url.startswith("file://") else Path(url)
@@ -134,7 +134,7 @@ def _called(pointer: Pointer) -> str:
 # — the server: https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md —
 
 
-def _ask(repository: Repository, pointers: Sequence[Pointer]) -> Iterator[Mapping[str, Any]]:
+def _ask(repository: GitMirror, pointers: Sequence[Pointer]) -> Iterator[Mapping[str, Any]]:
     url = _endpoint(repository)
     question = {
         "operation": "download",
@@ -150,19 +150,21 @@ def _ask(repository: Repository, pointers: Sequence[Pointer]) -> Iterator[Mappin
             with client.stream("POST", url, content=json.dumps(question), headers={**headers, **more}) as answer:
                 if answer.status_code != 401 or login is not None or (own := _login_of_helper(repository, url)) is None:
                     check_status(url, answer)
-                    return read_body(url, answer, MOST_ANSWER)
+                    return read_body(url, answer, MAX_ANSWER)
             return post(own)
 
         data = retry(url, post)
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as e:
-        raise Unreachable("the LFS server does not answer in JSON", where=public(url), fix="try again later") from e
+        raise NetworkError(
+            "the LFS server does not answer in JSON", where=without_login(url), fix="try again later"
+        ) from e
     objects = value.get("objects") if isinstance(value, dict) else None
     yield from (o for o in (objects if isinstance(objects, list) else ()) if isinstance(o, dict))
 
 
-def _endpoint(repository: Repository) -> str:
+def _endpoint(repository: GitMirror) -> str:
     """The server of a repository's large files, as git-lfs finds it."""
     url = repository.address.url
     if "://" not in url or url.startswith("ssh://"):
@@ -170,13 +172,13 @@ def _endpoint(repository: Repository) -> str:
         host, _, path = repository.address.identity.partition("/")
         url = f"https://{host.partition(':')[0]}/{path}"
     elif not url.startswith("https://"):
-        raise Unreachable(
+        raise NetworkError(
             "there is no LFS server for such an address", where=repository.address.public, fix="use https"
         )
     return url.rstrip("/").removesuffix(".git") + ".git/info/lfs/objects/batch"
 
 
-def _login_of_helper(repository: Repository, url: str) -> str | None:
+def _login_of_helper(repository: GitMirror, url: str) -> str | None:
     """What the user's credential helper says of the server."""
     parts = urlsplit(url)
     question = f"protocol={parts.scheme}\nhost={parts.hostname}{f':{parts.port}' if parts.port else ''}\n\n"

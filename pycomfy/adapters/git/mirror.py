@@ -23,10 +23,10 @@ from pycomfy.adapters.git.environment import (
     login_environment,
     login_settings,
 )
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, no_space, says_disk_is_full
+from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full, translate_disk_full
 from pycomfy.adapters.io.process import run
-from pycomfy.core.lockfile.git_url import Address, parse_address, without_password
-from pycomfy.errors import NotFound, PycomfyError, UnpinnedPack, Unreachable, Unresolved
+from pycomfy.core.lockfile.git_url import GitUrl, parse_git_url, without_password
+from pycomfy.errors import NetworkError, NotFound, PycomfyError, UnpinnedPack, Unresolved
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -49,7 +49,7 @@ _SETTINGS = {
 _FETCH = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules", "--force")
 
 
-class Done(NamedTuple):
+class GitResult(NamedTuple):
     """What a git command printed, and its exit status."""
 
     status: int
@@ -58,7 +58,7 @@ class Done(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Objects:
+class GitObjects:
     """The objects of a mirror, through one `git cat-file --batch` for all of them."""
 
     repo: Any
@@ -74,18 +74,18 @@ class Objects:
                 f.write(chunk)
 
 
-class Repository:
+class GitMirror:
     """A repository and its mirror. `owner` is who needs it, for errors: the name of a node pack, or "ComfyUI".
 
-    `url` is what `parse_address` accepts; a relative path is relative to the current folder. `cache` holds the mirrors.
+    `url` is what `parse_git_url` accepts; a relative path is relative to the current folder. `cache` holds the mirrors.
     Raises `BadConfig`.
     """
 
     def __init__(self, url: str, *, owner: str, cache: Path) -> None:
-        address = parse_address(url, where=owner)
+        address = parse_git_url(url, where=owner)
         if address.local and not address.url.startswith("file://"):
             path = os.path.abspath(address.url)  # noqa: PTH100  (Path would resolve nothing, but keep `..`)
-            address = Address(path, address.public, path, local=True)
+            address = GitUrl(path, address.public, path, local=True)
         self.address = address
         self.owner = owner
         self._remote = address.url if address.local else address.public
@@ -96,7 +96,7 @@ class Repository:
     def resolve(self, revision: str | None = None) -> str:
         """The commit of a branch, tag, or (abbreviated) commit; without one, of the default branch.
 
-        A full commit that the mirror has needs no network. Raises `UnpinnedPack`, `NotFound`, `Unreachable`.
+        A full commit that the mirror has needs no network. Raises `UnpinnedPack`, `NotFound`, `NetworkError`.
         """
         if revision is not None and COMMIT.fullmatch(revision.lower()):
             self.fetch(revision.lower())
@@ -113,7 +113,7 @@ class Repository:
         return commit
 
     def fetch(self, commit: str) -> None:
-        """Put `commit` with all its files into the mirror. Raises `UnpinnedPack`, `NotFound`, `Unreachable`."""
+        """Put `commit` with all its files into the mirror. Raises `UnpinnedPack`, `NotFound`, `NetworkError`."""
         with self._locked():
             if self._has(commit):
                 return
@@ -128,7 +128,7 @@ class Repository:
             self.git("update-ref", f"refs/pycomfy/{commit}", commit)
 
     def fetch_history(self) -> None:
-        """Put every commit of all branches and tags into the mirror. Raises `NotFound`, `Unreachable`."""
+        """Put every commit of all branches and tags into the mirror. Raises `NotFound`, `NetworkError`."""
         self._fetch_all()
 
     def commit_date(self, commit: str) -> datetime | None:
@@ -139,7 +139,7 @@ class Repository:
             except (OverflowError, ValueError, OSError):
                 return None
 
-    def git(self, *arguments: str, stdin: bytes | None = None) -> Done:
+    def git(self, *arguments: str, stdin: bytes | None = None) -> GitResult:
         """Run a git command on the mirror; the caller judges the exit status."""
         if not (self.mirror / "HEAD").exists():
             with self._locked():
@@ -147,11 +147,11 @@ class Repository:
         return self._run(*arguments, stdin=stdin)
 
     @contextlib.contextmanager
-    def objects(self) -> Iterator[Objects]:
+    def objects(self) -> Iterator[GitObjects]:
         """Read many objects of the mirror. One thread at a time."""
         with load_gitpython().Repo(self.mirror) as repo:
             repo.git.update_environment(**self._environment())
-            yield Objects(repo)
+            yield GitObjects(repo)
 
     def _unpinned(self, why: str) -> UnpinnedPack:
         return UnpinnedPack(
@@ -190,7 +190,7 @@ class Repository:
             if done.status != 0:
                 raise self._explain(done.message)
 
-    def _receive(self, *arguments: str) -> Done:
+    def _receive(self, *arguments: str) -> GitResult:
         """`git fetch`. What it had begun to write when it failed, or was ended, is removed. The mirror is locked."""
         done = self.git("fetch", *_FETCH, *arguments)
         if done.status != 0:
@@ -227,16 +227,16 @@ class Repository:
         login = login_environment(self._login) if self._login is not None else {}
         return {**git_environment(self.mirror), **login, "GIT_LFS_SKIP_SMUDGE": "1"}
 
-    def _run(self, *arguments: str, stdin: bytes | None = None) -> Done:
+    def _run(self, *arguments: str, stdin: bytes | None = None) -> GitResult:
         env = self._environment()
         values = {**_SETTINGS, "safe.directory": str(self.mirror)}
         pairs = [*values.items(), *(login_settings(self._remote) if self._login is not None else ())]
         settings = [part for key, value in pairs for part in ("-c", f"{key}={value}")]
         if self.address.url.startswith("ssh://") or not (self.address.local or "://" in self.address.url):
             env |= _ssh_environment()
-        with full_disk_is_an_error(self.cache):
+        with translate_disk_full(self.cache):
             done = run(["git", *settings, *arguments], cwd=self.cache, env={**os.environ, **env}, stdin=stdin)
-        return Done(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
+        return GitResult(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
 
     def _explain(self, message: str) -> PycomfyError:
         """git's message as an error; the last line that says something, without passwords."""
@@ -248,7 +248,7 @@ class Repository:
         what = f"{self.owner}: the git repository cannot be read: {said}"
         where = self.address.public
         if owned := re.search(r"dubious ownership in repository at '([^']+)'", message):
-            return Unreachable(what, where=where, fix=f"git config --global --add safe.directory '{owned[1]}'")
+            return NetworkError(what, where=where, fix=f"git config --global --add safe.directory '{owned[1]}'")
         if re.search(r"not appear to be a git repository|not found|not exported|does not exist|No such file", message):
             if not self.address.local:
                 return NotFound(what, where=where, fix="correct the address")
@@ -259,12 +259,12 @@ class Repository:
         if re.search(
             r"could not read (Username|Password)|Authentication failed|Permission denied|prompts dis", message
         ):
-            return Unreachable(
+            return NetworkError(
                 what,
                 where=where,
                 fix="check the address; if it is private, give git credentials (a helper, ssh key, token)",
             )
-        return Unreachable(what, where=where, fix="check the network, the proxy and the address")
+        return NetworkError(what, where=where, fix="check the network, the proxy and the address")
 
 
 def _ssh_environment() -> dict[str, str]:

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pycomfy.adapters.git.environment import git_environment
-from pycomfy.adapters.io.atomic_files import find_link_out, full_disk_is_an_error
+from pycomfy.adapters.io.atomic_files import find_escaping_link, translate_disk_full
 from pycomfy.adapters.io.process import run
-from pycomfy.core.lockfile.schema import MOST_PATCH
+from pycomfy.core.lockfile.schema import MAX_PATCH
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 
 # They stand in `info/attributes`, which goes before every `.gitattributes`: bytes stay as they are.
@@ -29,7 +29,7 @@ _ALONE = {
 }
 
 
-class Workshop:
+class PatchRepository:
     """A bare repository of our own in the empty folder `folder`; the objects in the folders `lent` can be read too.
 
     Whatever it is used for, git reads this repository's configuration, which is empty, and no other. Where objects are
@@ -59,7 +59,7 @@ class Workshop:
             environment["GIT_WORK_TREE"] = str(tree)
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(self.folder / index)
-        with full_disk_is_an_error(self.folder):
+        with translate_disk_full(self.folder):
             done = run(["git", "--no-pager", *arguments], cwd=tree or self.folder.parent, env=environment, stdin=stdin)
         return done.returncode, done.stdout, done.stderr.decode(errors="replace").strip()
 
@@ -76,7 +76,7 @@ class Workshop:
         object_ = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
         place = self.folder / "objects" / object_[:2] / object_[2:]
         if not place.exists():
-            with full_disk_is_an_error(place):
+            with translate_disk_full(place):
                 place.parent.mkdir(exist_ok=True)
                 place.write_bytes(zlib.compress(whole, 1))
         return object_
@@ -101,7 +101,7 @@ class Workshop:
             attributes.write_text(_PLAIN)
             files = [text if _is_text(text) else binary for text, binary in pairs]
         text = b"".join(files).decode()
-        return text if len(text) <= MOST_PATCH else None
+        return text if len(text) <= MAX_PATCH else None
 
     def _diff(self, old: str, new: str) -> list[bytes]:
         """A patch for each file."""
@@ -135,9 +135,9 @@ def _is_text(data: bytes) -> bool:
 def read_patch(path: Path, owner: str) -> str:
     """The text of a patch. Raises `NotFound`, `BadInput`."""
     try:
-        if path.stat().st_size > MOST_PATCH or not path.is_file():
+        if path.stat().st_size > MAX_PATCH or not path.is_file():
             raise BadInput(
-                f"{owner}: a patch is a file of at most {MOST_PATCH >> 20} MiB",
+                f"{owner}: a patch is a file of at most {MAX_PATCH >> 20} MiB",
                 where=str(path),
                 fix="name the changed folder instead: path = …",
             )
@@ -161,7 +161,7 @@ def apply_patch(patch: str, folder: Path, owner: str) -> None:
     """Change the files in `folder` as the patch says. Raises `UnpinnedPack` if it is for other files, or writes outside
     of the folder."""
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".patch-") as place:
-        shop = Workshop(Path(place, "git"))
+        shop = PatchRepository(Path(place, "git"))
         status, _, message = shop.git("apply", *_EXACTLY, "-", tree=folder, stdin=patch.encode())
     if status != 0:
         lines = [line.removeprefix("error: ") for line in message.splitlines() if line.startswith("error: ")]
@@ -170,7 +170,7 @@ def apply_patch(patch: str, folder: Path, owner: str) -> None:
             where="pycomfy.toml",
             fix="correct rev = … or patch = …: a patch belongs to one commit",
         )
-    link = find_link_out(folder)
+    link = find_escaping_link(folder)
     if link is not None:
         raise UnpinnedPack(
             f"{owner}: with the patch, the link {link.relative_to(folder)} leads out of the tree",

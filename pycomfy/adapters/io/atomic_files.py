@@ -47,7 +47,7 @@ def explain_os_error(error: OSError, where: Path) -> PycomfyError | None:
 
 
 @contextlib.contextmanager
-def full_disk_is_an_error(where: Path) -> Iterator[None]:
+def translate_disk_full(where: Path) -> Iterator[None]:
     """Turn an `OSError` that the user can mend into a `PycomfyError`: `NoSpace` for a full disk, which says how much is
     free and where; `BadInput` for a place where nothing can be written."""
     try:
@@ -69,7 +69,7 @@ def write_file(path: Path, data: bytes | str) -> None:
     """Replace `path` by `data` in one step. The folder is made if it is missing. Raises `NoSpace`, or `BadInput` for
     what is no file, such as a device: putting a file in its place would harm the machine."""
     raw = data.encode() if isinstance(data, str) else data
-    with full_disk_is_an_error(path):
+    with translate_disk_full(path):
         check_replaceable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
@@ -90,7 +90,7 @@ def write_file(path: Path, data: bytes | str) -> None:
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Fill a folder beside `path`; on success it replaces `path`, on failure nothing is left of it."""
-    with full_disk_is_an_error(path):
+    with translate_disk_full(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:100]}."))
         try:
@@ -117,15 +117,15 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
             file.write_bytes(data)
 
 
-def leads_out(link: Path, folder: Path) -> bool:
+def escapes(link: Path, folder: Path) -> bool:
     """Whether a link is absolute, or leads out of `folder` by whatever other links are on its way."""
     return link.readlink().is_absolute() or not Path(os.path.realpath(link)).is_relative_to(os.path.realpath(folder))
 
 
-def find_link_out(folder: Path) -> Path | None:
+def find_escaping_link(folder: Path) -> Path | None:
     """A link in `folder` that leads out of it; None without any."""
     for parent, folders, files in os.walk(folder):
         for path in (Path(parent, name) for name in (*folders, *files)):
-            if path.is_symlink() and leads_out(path, folder):
+            if path.is_symlink() and escapes(path, folder):
                 return path
     return None

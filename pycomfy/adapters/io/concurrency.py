@@ -6,14 +6,14 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 from pycomfy.adapters.io.cancellation import stop_all
-from pycomfy.errors import Problems, PycomfyError, raise_all
+from pycomfy.errors import ErrorGroup, PycomfyError, raise_all
 
 T = TypeVar("T")
 
 _AGAIN = 0.3  # seconds
 
 
-def together(
+def run_concurrently(
     jobs: Mapping[str, Callable[[], T]], done: Callable[[], None] = lambda: None, *, at_once: int = 8
 ) -> dict[str, T]:
     """Run all jobs at once; if any fail, wait for all and raise everything that went wrong. Who leaves waits for none:
@@ -37,10 +37,10 @@ def together(
                 time.sleep(_AGAIN)
                 stop_all()
             raise
-    raise_all([p for name in jobs if name in problems for p in parts(problems[name])])
+    raise_all([p for name in jobs if name in problems for p in flatten_errors(problems[name])])
     return {name: future.result() for future, name in sorted(futures.items(), key=lambda item: item[1])}
 
 
-def parts(error: PycomfyError) -> tuple[PycomfyError, ...]:
+def flatten_errors(error: PycomfyError) -> tuple[PycomfyError, ...]:
     """The problems that an error is made of."""
-    return error.problems if isinstance(error, Problems) else (error,)
+    return error.problems if isinstance(error, ErrorGroup) else (error,)

@@ -17,26 +17,26 @@ from typing import IO
 
 import httpx
 
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
+from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.io.http_client import (
-    TRIES,
-    Again,
-    NoServer,
+    MAX_TRIES,
+    Retryable,
+    ServerUnreachable,
     check_status,
     local_path,
     make_client,
-    public,
     read_body,
     retry,
     too_long,
+    without_login,
 )
 from pycomfy.adapters.io.parallel_downloads import Transfer
-from pycomfy.adapters.io.paths import find_home
-from pycomfy.errors import BadInput, HashMismatch, Unreachable
+from pycomfy.adapters.io.paths import find_paths
+from pycomfy.errors import BadInput, HashMismatch, NetworkError
 from pycomfy.progress import Progress, Silent
 
 JOBS = 8
-LARGEST = 64 << 30
+MAX_BYTES = 64 << 30
 """Bytes of a file whose size is not known; an endless answer ends here."""
 
 _CHUNK = 1 << 18
@@ -65,7 +65,7 @@ def fetch(
 ) -> Path:
     """The file with that hash, from the cache or from `url` (https, http, file). It must not be changed.
 
-    Raises `Unreachable`, `HashMismatch`, `NoSpace`, or `BadInput` for another kind of URL.
+    Raises `NetworkError`, `HashMismatch`, `NoSpace`, or `BadInput` for another kind of URL.
     """
     return fetch_all([File(url, sha256, name, size)], cache=cache)[0]
 
@@ -78,21 +78,21 @@ def fetch_all(
     title: str = "Download",
 ) -> list[Path]:
     """Several files, some at a time, in the order they were given. What fails is raised at once, all of it."""
-    paths = [_place(f, cache or find_home().cache) for f in files]
+    paths = [_place(f, cache or find_paths().cache) for f in files]
     todo = {p: f for p, f in zip(paths, files, strict=True) if not _is_there(p, f)}
     if not todo:
         return paths
     total = sum(f.size or 0 for f in todo.values()) if all(f.size is not None for f in todo.values()) else None
     with (progress or Silent()).step(title, total=total, unit="bytes") as task, make_client() as client:
         transfer = Transfer(client, task)
-        transfer.run([_Job(file, path, transfer).run for path, file in todo.items()], JOBS, (NoServer,))
+        transfer.run([_Job(file, path, transfer).run for path, file in todo.items()], JOBS, (ServerUnreachable,))
     return paths
 
 
 def fetch_unpinned(url: str, *, cache: Path, limit: int) -> tuple[Path, str]:
     """A file that nobody has hashed, and the SHA-256 by which it is kept from now on, of at most `limit` bytes.
 
-    Raises `Unreachable`, `NoSpace`.
+    Raises `NetworkError`, `NoSpace`.
     """
     return _keep(lambda out: _read_into(out, url, limit), cache)
 
@@ -105,7 +105,7 @@ def keep_file(file: Path, cache: Path) -> tuple[Path, str]:
 
 def _keep(fill: Callable[[IO[bytes]], None], cache: Path) -> tuple[Path, str]:
     folder = cache / "sha256"
-    with full_disk_is_an_error(folder):
+    with translate_disk_full(folder):
         folder.mkdir(parents=True, exist_ok=True)
         fd, temporary = tempfile.mkstemp(dir=folder, prefix=".part-")
         try:
@@ -158,8 +158,8 @@ def is_kept(sha256: str, cache: Path) -> bool:
     return kept_path(sha256, cache).is_file()
 
 
-def read(url: str, *, limit: int, tries: int = TRIES) -> bytes:
-    """A small file that nobody has hashed, such as a signed index: at most `limit` bytes. Raises `Unreachable`."""
+def read(url: str, *, limit: int, tries: int = MAX_TRIES) -> bytes:
+    """A small file that nobody has hashed, such as a signed index: at most `limit` bytes. Raises `NetworkError`."""
     path = local_path(url)
     if path is None:
         with make_client() as client:
@@ -185,7 +185,7 @@ class _Job:
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def run(self) -> None:
-        with full_disk_is_an_error(self.path):
+        with translate_disk_full(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             fd, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".part-")
             try:
@@ -216,7 +216,7 @@ class _Job:
             if answer.status_code == 416 or (self.have and answer.status_code == 200):
                 self._restart(out)
             if answer.status_code == 416:
-                raise Again("the server has less than it began to send")
+                raise Retryable("the server has less than it began to send")
             check_status(self.file.url, answer)
             for chunk in answer.iter_raw():  # unbuffered: what has come is not lost when the connection breaks
                 self._take(out, chunk)
@@ -229,7 +229,7 @@ class _Job:
 
     def _take(self, out: IO[bytes], chunk: bytes) -> None:
         self.have += len(chunk)
-        limit = LARGEST if self.file.size is None else self.file.size
+        limit = MAX_BYTES if self.file.size is None else self.file.size
         if self.have > limit:
             raise self._mismatch(f"more than {limit} bytes")
         out.write(chunk)
@@ -243,7 +243,7 @@ class _Job:
     def _mismatch(self, found: str) -> HashMismatch:
         return HashMismatch(
             f"{self.file.name} is not what was pinned: expected SHA-256 {self.file.sha256}, got {found}",
-            where=public(self.file.url),
+            where=without_login(self.file.url),
             fix="the file was replaced or damaged on the way: try again, use another mirror, or lock again",
         )
 
@@ -254,7 +254,9 @@ class _Job:
 def _place(file: File, cache: Path) -> Path:
     if not _SHA256.fullmatch(file.sha256):
         raise BadInput(
-            f"{file.name} has no SHA-256 but {file.sha256[:100]!r}", where=public(file.url), fix="give 64 hex digits"
+            f"{file.name} has no SHA-256 but {file.sha256[:100]!r}",
+            where=without_login(file.url),
+            fix="give 64 hex digits",
         )
     return kept_path(file.sha256, cache)
 
@@ -278,4 +280,4 @@ def _file_errors(url: str, path: Path) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as e:
-        raise Unreachable(f"the file cannot be read: {e.strerror}", where=str(path), fix=f"check {url}") from e
+        raise NetworkError(f"the file cannot be read: {e.strerror}", where=str(path), fix=f"check {url}") from e

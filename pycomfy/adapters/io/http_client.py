@@ -22,11 +22,11 @@ import httpx
 from pycomfy import __version__
 from pycomfy.adapters.io.cancellation import stoppable
 from pycomfy.adapters.io.credentials import Credentials
-from pycomfy.errors import BadInput, Unreachable
+from pycomfy.errors import BadInput, NetworkError
 
-TRIES = 4
+MAX_TRIES = 4
 PAUSE = 0.5  # seconds before the second try; each next pause is twice as long
-LONGEST_PAUSE = 30.0
+MAX_PAUSE = 30.0
 CONNECTIONS = 8
 
 DENIED = "give access: a login for the host in ~/.netrc, or a proxy in HTTPS_PROXY"
@@ -36,11 +36,11 @@ _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 T = TypeVar("T")
 
 
-class NoServer(Unreachable):
+class ServerUnreachable(NetworkError):
     """The server cannot be reached at all: trying its other files would only take long."""
 
 
-class Refusal(Unreachable):
+class Refusal(NetworkError):
     """The server answered that it does not give that; `status` is HTTP's."""
 
     def __init__(self, status: int, *, where: str, fix: str) -> None:
@@ -48,7 +48,7 @@ class Refusal(Unreachable):
         self.status = status
 
 
-class Again(Exception):
+class Retryable(Exception):
     """A failure that may pass. `wait`: seconds the server asks for."""
 
     def __init__(self, why: str, wait: float = 0.0) -> None:
@@ -116,58 +116,58 @@ def make_client(auth: httpx.Auth | None = None) -> Client:
 
 
 def retry(
-    url: str, attempt: Callable[[], T], sleep: Callable[[float], object] = time.sleep, *, tries: int = TRIES
+    url: str, attempt: Callable[[], T], sleep: Callable[[float], object] = time.sleep, *, tries: int = MAX_TRIES
 ) -> T:
-    """What `attempt` returns, tried again where the failure may pass. Raises `Unreachable` when patience ends."""
+    """What `attempt` returns, tried again where the failure may pass. Raises `NetworkError` when patience ends."""
     for number in range(1, tries + 1):
         try:
             return attempt()
-        except (Again, httpx.TransportError) as e:
+        except (Retryable, httpx.TransportError) as e:
             if number == tries or "CERTIFICATE_VERIFY_FAILED" in str(e):
                 raise _unreachable(url, e) from e
-            wait = e.wait if isinstance(e, Again) else 0.0
-            sleep(min(max(wait, PAUSE * 2 ** (number - 1)), LONGEST_PAUSE))
+            wait = e.wait if isinstance(e, Retryable) else 0.0
+            sleep(min(max(wait, PAUSE * 2 ** (number - 1)), MAX_PAUSE))
         except (httpx.HTTPError, httpx.InvalidURL) as e:
-            raise Unreachable(f"no download: {e}", where=public(url), fix="check the address") from e
+            raise NetworkError(f"no download: {e}", where=without_login(url), fix="check the address") from e
     raise AssertionError("the last try either returns or raises")
 
 
-def _unreachable(url: str, error: Exception) -> Unreachable:
+def _unreachable(url: str, error: Exception) -> NetworkError:
     host = urlsplit(url).hostname or "the server"
-    if isinstance(error, Again):
-        return Unreachable(f"{host} cannot answer now: {error}", where=public(url), fix="try again later")
+    if isinstance(error, Retryable):
+        return NetworkError(f"{host} cannot answer now: {error}", where=without_login(url), fix="try again later")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return NoServer(
+        return ServerUnreachable(
             f"{host} shows a certificate that is not trusted: {error}",
-            where=public(url),
+            where=without_login(url),
             fix="if it is your company's, set SSL_CERT_FILE to a bundle that has it",
         )
-    return NoServer(
+    return ServerUnreachable(
         f"{host} does not answer: {error or type(error).__name__}",
-        where=public(url),
+        where=without_login(url),
         fix="check the address and the network, and HTTPS_PROXY if there is a proxy",
     )
 
 
 def check_status(url: str, answer: httpx.Response, denied: str = DENIED) -> None:
-    """Raises `Again` for a status that may pass, `Refusal` for another that is no success; `denied` is what mends a
+    """Raises `Retryable` for a status that may pass, `Refusal` for another that is no success; `denied` is what mends a
     refusal for want of a login."""
     status = answer.status_code
     if answer.is_success:
         return
     if status in _TRANSIENT:
-        raise Again(f"HTTP {status}", _retry_after(answer.headers.get("Retry-After", "")))
+        raise Retryable(f"HTTP {status}", _retry_after(answer.headers.get("Retry-After", "")))
     if status in (401, 403, 407):
         fix = denied
     elif status in (404, 410):
         fix = "the file is gone: lock again, or take it from an archive that has it"
     else:
         fix = "check the address"
-    raise Refusal(status, where=public(url), fix=fix)
+    raise Refusal(status, where=without_login(url), fix=fix)
 
 
 def read_body(url: str, answer: httpx.Response, limit: int) -> bytes:
-    """What the server sends, of at most `limit` bytes. Raises `Unreachable` as soon as there are more."""
+    """What the server sends, of at most `limit` bytes. Raises `NetworkError` as soon as there are more."""
     data = bytearray()
     for chunk in answer.iter_bytes():
         data += chunk
@@ -176,8 +176,8 @@ def read_body(url: str, answer: httpx.Response, limit: int) -> bytes:
     return bytes(data)
 
 
-def too_long(url: str, limit: int) -> Unreachable:
-    return Unreachable(f"the answer has more than {limit} bytes", where=public(url), fix="check the address")
+def too_long(url: str, limit: int) -> NetworkError:
+    return NetworkError(f"the answer has more than {limit} bytes", where=without_login(url), fix="check the address")
 
 
 def _retry_after(text: str) -> float:
@@ -196,15 +196,15 @@ def local_path(url: str) -> Path | None:
     try:
         parts = urlsplit(url)
     except ValueError as e:
-        raise BadInput(f"no address: {e}", where=public(url)[:200], fix="write https://…") from e
+        raise BadInput(f"no address: {e}", where=without_login(url)[:200], fix="write https://…") from e
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
         return Path(url2pathname(parts.path))
     if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise BadInput("not a web address", where=public(url)[:200], fix="write https://… or file:///…")
+        raise BadInput("not a web address", where=without_login(url)[:200], fix="write https://… or file:///…")
     return None
 
 
-def public(url: str) -> str:
+def without_login(url: str) -> str:
     """A URL without a login, fit to be shown."""
     scheme, separator, rest = url.partition("://")
     host, slash, path = rest.partition("/")

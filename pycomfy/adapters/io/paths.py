@@ -8,17 +8,17 @@ import platformdirs
 
 
 @dataclass(frozen=True)
-class Home:
+class Paths:
     """`data` must be kept (library, archive, record, images); `cache` may be deleted at any time."""
 
     data: Path
     cache: Path
 
 
-def find_home() -> Home:
+def find_paths() -> Paths:
     """`$PYCOMFY_HOME` (the cache in its `cache` folder) if set, else the XDG folders. Creates nothing."""
     set_home = os.environ.get("PYCOMFY_HOME")
     if set_home:
         home = Path(set_home).expanduser().absolute()
-        return Home(home, home / "cache")
-    return Home(platformdirs.user_data_path("pycomfy"), platformdirs.user_cache_path("pycomfy"))
+        return Paths(home, home / "cache")
+    return Paths(platformdirs.user_data_path("pycomfy"), platformdirs.user_cache_path("pycomfy"))

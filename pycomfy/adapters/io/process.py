@@ -23,7 +23,7 @@ INSTALL = {
 """How to get each program pycomfy may start."""
 
 
-PATIENCE = 5.0
+GRACE_PERIOD = 5.0
 """Seconds that a program gets to leave by itself."""
 
 
@@ -67,7 +67,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     """Let it tidy up, for a while."""
     _signal_all(process, signal.SIGTERM)
     try:
-        process.communicate(timeout=PATIENCE)
+        process.communicate(timeout=GRACE_PERIOD)
     except subprocess.TimeoutExpired:
         _signal_all(process, signal.SIGKILL)
 

@@ -12,15 +12,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
+from pycomfy.adapters.io.atomic_files import translate_disk_full
 
 
 @contextlib.contextmanager
-def scratch_folder(place: Path, prefix: str) -> Iterator[Path]:
+def temporary_folder(place: Path, prefix: str) -> Iterator[Path]:
     """A new folder below `place`, which is made if need be. Those of the same `prefix` that nobody works in any more
     are removed first. Raises `NoSpace`, and `BadInput` for a place where nothing can be written; while the block runs,
     too."""
-    with full_disk_is_an_error(place):
+    with translate_disk_full(place):
         place.mkdir(parents=True, exist_ok=True)
         # One at a time, or a new folder could seem to be left over before it has its lock.
         with _locked(place, fcntl.LOCK_EX):

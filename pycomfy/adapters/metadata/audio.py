@@ -2,7 +2,7 @@
 
 import struct
 
-from pycomfy.adapters.metadata.binary_reader import MAX_PIECE, MAX_PIECES, Broken, Reader, Texts, keep, keep_prefixed
+from pycomfy.adapters.metadata.binary_reader import MAX_PIECE, MAX_PIECES, Malformed, Reader, Texts, keep, keep_prefixed
 
 
 def read_flac(file: Reader, texts: Texts) -> None:
@@ -25,16 +25,16 @@ def read_vorbis(data: bytes, texts: Texts) -> None:
     def take() -> bytes:
         nonlocal at
         if at + 4 > len(data):
-            raise Broken
+            raise Malformed
         (length,) = struct.unpack_from("<I", data, at)
         at += 4 + length
         if at > len(data):
-            raise Broken
+            raise Malformed
         return data[at - length : at]
 
     take()
     if at + 4 > len(data):
-        raise Broken
+        raise Malformed
     (count,) = struct.unpack_from("<I", data, at)
     at += 4
     for _ in range(min(count, MAX_PIECES)):
@@ -53,13 +53,13 @@ def read_ogg(file: Reader, texts: Texts) -> None:
             break
         head = file.read(27)
         if head[:4] != b"OggS":
-            raise Broken
+            raise Malformed
         table = file.read(head[26])
         for size in table:
             packet.append(file.read(size))
             total += size
             if total > MAX_PIECE:
-                raise Broken
+                raise Malformed
             if size < 255:
                 packets.append(b"".join(packet))
                 packet = []
@@ -105,7 +105,7 @@ def _id3_texts(encoding: int, data: bytes) -> tuple[str, str]:
     """The description and the value of a `TXXX` frame."""
     name = {0: "latin-1", 1: "utf-16", 2: "utf-16-be", 3: "utf-8"}.get(encoding)
     if name is None:
-        raise Broken
+        raise Malformed
     if encoding in (0, 3):
         key, _, value = data.partition(b"\0")
         return key.decode(name, "replace"), value.decode(name, "replace").rstrip("\0")

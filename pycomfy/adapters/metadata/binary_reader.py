@@ -10,12 +10,12 @@ Texts = dict[str, bytes]
 """What was found in a file: `workflow` and `prompt`, as the bytes of their JSON."""
 
 
-class Broken(Exception):
+class Malformed(Exception):
     """The file ends early, or is not what it says."""
 
 
 class Reader:
-    """A seekable file. Every read is bounded and complete, or raises `Broken`."""
+    """A seekable file. Every read is bounded and complete, or raises `Malformed`."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -34,20 +34,20 @@ class Reader:
     def read(self, count: int) -> bytes:
         self._pieces += 1
         if not 0 <= count <= min(MAX_PIECE, self.left()) or self._pieces > MAX_PIECES * 10:
-            raise Broken
+            raise Malformed
         data = self._file.read(count)
         if len(data) != count:
-            raise Broken
+            raise Malformed
         return data
 
     def go(self, position: int) -> None:
         if not 0 <= position <= self.size:
-            raise Broken
+            raise Malformed
         self._file.seek(position)
 
     def skip(self, count: int) -> None:
         if count < 0:
-            raise Broken
+            raise Malformed
         self.go(self.at + count)
 
     def unpack(self, layout: str) -> tuple[int, ...]:

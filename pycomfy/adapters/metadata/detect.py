@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from pycomfy.adapters.metadata.audio import read_flac, read_mp3, read_ogg
-from pycomfy.adapters.metadata.binary_reader import Broken, Reader, Texts
+from pycomfy.adapters.metadata.binary_reader import Malformed, Reader, Texts
 from pycomfy.adapters.metadata.images import read_jpeg, read_png, read_svg, read_webp
 from pycomfy.adapters.metadata.isobmff import read_avif, read_mp4
 from pycomfy.adapters.metadata.matroska_gltf import read_glb, read_safetensors, read_webm
@@ -39,7 +39,7 @@ def find_workflow(file: BinaryIO, *, where: str) -> bytes:
     broken = False
     try:
         parse(reader, texts)
-    except Broken:
+    except Malformed:
         broken = True
     found = texts.get("workflow", texts.get("prompt"))
     if found is None:

@@ -6,7 +6,15 @@ import re
 import struct
 import zlib
 
-from pycomfy.adapters.metadata.binary_reader import MAX_PIECE, Broken, Reader, Texts, keep, keep_object, keep_prefixed
+from pycomfy.adapters.metadata.binary_reader import (
+    MAX_PIECE,
+    Malformed,
+    Reader,
+    Texts,
+    keep,
+    keep_object,
+    keep_prefixed,
+)
 
 MAX_TAGS = 2_000
 _EXIF_POINTERS = (0x8769, 0x014A)
@@ -56,7 +64,7 @@ def _inflate(data: bytes) -> bytes:
     try:
         return zlib.decompressobj().decompress(data, MAX_PIECE)
     except zlib.error as e:
-        raise Broken from e
+        raise Malformed from e
 
 
 def read_webp(file: Reader, texts: Texts) -> None:
@@ -96,7 +104,7 @@ def read_exif(data: bytes, texts: Texts) -> None:
     data = data.removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None or len(data) < 8:
-        raise Broken
+        raise Malformed
     waiting, seen, tags = [struct.unpack(order + "I", data[4:8])[0]], set(), 0
     while waiting:
         at = waiting.pop()

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pycomfy.adapters.metadata.binary_reader import MAX_PIECES, Broken, Reader, Texts, keep, keep_prefixed
+from pycomfy.adapters.metadata.binary_reader import MAX_PIECES, Malformed, Reader, Texts, keep, keep_prefixed
 from pycomfy.adapters.metadata.images import read_exif
 
 MAX_ITEMS = 1_000
@@ -31,7 +31,7 @@ def boxes(file: Reader, start: int, end: int) -> Iterator[Box]:
         elif size == 0:
             size = end - at
         if size < head:
-            raise Broken
+            raise Malformed
         yield Box(kind, at + head, min(at + size, end))
         at += size
 

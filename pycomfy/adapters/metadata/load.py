@@ -9,7 +9,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from pycomfy.adapters.io import download
-from pycomfy.adapters.io.http_client import Refusal, public
+from pycomfy.adapters.io.http_client import Refusal, without_login
 from pycomfy.adapters.metadata.detect import find_workflow
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
@@ -30,7 +30,7 @@ def read_workflow(source: str) -> Workflow:
 def read_workflow_bytes(source: str) -> bytes:
     """The JSON of the workflow at `source`, as it stands in the file or inside the media file.
 
-    Raises `NotFound`, `BadWorkflow`, `BadInput` (unreadable) or `Unreachable`.
+    Raises `NotFound`, `BadWorkflow`, `BadInput` (unreadable) or `NetworkError`.
     """
     if source == "-":
         return find_workflow(_bounded(sys.stdin.buffer), where="standard input")
@@ -52,7 +52,7 @@ def read_workflow_bytes(source: str) -> bytes:
 
 def where_of(source: str) -> str:
     """How errors call a source: a URL without its login."""
-    return "standard input" if source == "-" else public(source) if is_url(source) else source
+    return "standard input" if source == "-" else without_login(source) if is_url(source) else source
 
 
 def name_of(source: str) -> str:

@@ -4,7 +4,15 @@ import json
 import struct
 from collections.abc import Iterator
 
-from pycomfy.adapters.metadata.binary_reader import MAX_PIECES, Broken, Reader, Texts, keep, keep_object, keep_prefixed
+from pycomfy.adapters.metadata.binary_reader import (
+    MAX_PIECES,
+    Malformed,
+    Reader,
+    Texts,
+    keep,
+    keep_object,
+    keep_prefixed,
+)
 
 _SEGMENT, _TAGS, _TAG, _SIMPLE, _NAME, _STRING = 0x18538067, 0x1254C367, 0x7373, 0x67C8, 0x45A3, 0x4487
 _EBML = 0x1A45DFA3
@@ -62,7 +70,7 @@ def _number(file: Reader, *, keep_mark: bool) -> tuple[int, bool]:
     """A variable-length integer, and whether it is the one that means "unknown"."""
     first = file.read(1)[0]
     if first == 0:
-        raise Broken
+        raise Malformed
     length = 9 - first.bit_length()
     rest = file.read(length - 1)
     mark = 1 << (8 - length)
@@ -75,7 +83,7 @@ def read_glb(file: Reader, texts: Texts) -> None:
     file.skip(12)
     length, kind = file.unpack("<II")
     if kind != 0x4E4F534A:
-        raise Broken
+        raise Malformed
     value = _json(file.read(length))
     if not isinstance(value, dict):
         return
@@ -97,4 +105,4 @@ def _json(data: bytes) -> object:
     try:
         return json.loads(data.rstrip(b"\0 "))
     except (ValueError, RecursionError) as e:
-        raise Broken from e
+        raise Malformed from e

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pycomfy.adapters.io import download
-from pycomfy.adapters.io.http_client import public
-from pycomfy.errors import BadInput, NotFound, Unreachable
+from pycomfy.adapters.io.http_client import without_login
+from pycomfy.errors import BadInput, NetworkError, NotFound
 
 MAX_BYTES = 256 * 1024 * 1024
 
@@ -14,10 +14,10 @@ MAX_BYTES = 256 * 1024 * 1024
 def read_definitions(source: str) -> dict[str, Any]:
     """Node type -> definition, from a JSON file or a URL; a server's address alone is enough (`http://host:8188`).
 
-    Raises `NotFound`, `Unreachable`, or `BadInput` for an answer that is no `/object_info`.
+    Raises `NotFound`, `NetworkError`, or `BadInput` for an answer that is no `/object_info`.
     """
     data = _fetch(source) if source.startswith(("http://", "https://")) else _read(source)
-    where = public(source)
+    where = without_login(source)
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as e:
@@ -48,5 +48,5 @@ def _fetch(source: str) -> bytes:
     url = source if source.rstrip("/").endswith("object_info") else source.rstrip("/") + "/object_info"
     try:
         return download.read(url, limit=MAX_BYTES, tries=1)
-    except Unreachable as e:
-        raise Unreachable(e.what, where=e.where, fix="start ComfyUI there, or give a saved file") from e
+    except NetworkError as e:
+        raise NetworkError(e.what, where=e.where, fix="start ComfyUI there, or give a saved file") from e

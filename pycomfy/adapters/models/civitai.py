@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pycomfy.adapters.io.http_client import Client
 from pycomfy.adapters.models.hubs import ask, strange
 from pycomfy.core.lockfile.schema import CivitaiModel
-from pycomfy.core.models.model_url import CivitaiVersion, Hubs, without_secrets
+from pycomfy.core.models.model_url import CivitaiVersion, Hubs, strip_secrets
 from pycomfy.errors import NotFound
 
 
@@ -39,7 +39,7 @@ class _File(BaseModel):
 
     @property
     def query(self) -> str:
-        return urlsplit(without_secrets(self.downloadUrl)).query
+        return urlsplit(strip_secrets(self.downloadUrl)).query
 
 
 class _Version(BaseModel):
@@ -48,7 +48,7 @@ class _Version(BaseModel):
 
 def find_file(client: Client, hubs: Hubs, wanted: CivitaiVersion, name: str, sha256: str | None) -> Found:
     """The file of the version that has that hash, else that the address means, else that is called `name`, else the
-    primary one. Raises `Unreachable`, or `NotFound` if there is none, or none with a SHA-256."""
+    primary one. Raises `NetworkError`, or `NotFound` if there is none, or none with a SHA-256."""
     url = f"{hubs.civitai}/api/v1/model-versions/{wanted.version}"
     try:
         version = _Version.model_validate_json(ask(client, hubs, url))

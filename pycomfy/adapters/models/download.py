@@ -18,17 +18,17 @@ from urllib.parse import quote
 
 import httpx
 
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, no_space
-from pycomfy.adapters.io.http_client import Again, Stopped, check_status, public, retry
+from pycomfy.adapters.io.atomic_files import no_space, translate_disk_full
+from pycomfy.adapters.io.http_client import Retryable, Stopped, check_status, retry, without_login
 from pycomfy.adapters.io.parallel_downloads import Transfer
 from pycomfy.adapters.models.hubs import denied, hub_client
-from pycomfy.adapters.models.store import ModelStore, Stored
+from pycomfy.adapters.models.store import ModelStore, StoredModel
 from pycomfy.core.lockfile.schema import ModelFile, UrlModel
 from pycomfy.core.models.model_url import Hubs, source_url
-from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError, Unreachable, raise_all
+from pycomfy.errors import BadInput, HashMismatch, NetworkError, NotFound, PycomfyError, raise_all
 
 JOBS = 4
-LARGEST = 1 << 40
+MAX_BYTES = 1 << 40
 """Bytes of a model whose size is not known; an endless answer ends here."""
 
 LOOK_AGAIN = 0.2
@@ -40,14 +40,14 @@ _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 def pull_models(models: Sequence[ModelFile], store: ModelStore, hubs: Hubs) -> list[ModelFile]:
     """Fetch those that are not in the store yet, and say which those were. All failures are raised together:
-    `Unreachable`, `HashMismatch`, `NoSpace`, and `NotFound` for a model that has no source."""
+    `NetworkError`, `HashMismatch`, `NoSpace`, and `NotFound` for a model that has no source."""
     wanted: dict[str, ModelFile] = {}
     for model in models:
         wanted.setdefault(model.sha256, model)
     todo = [m for m in wanted.values() if store.find(m.sha256) is None]
     if not todo:
         return []
-    with full_disk_is_an_error(store.folder):
+    with translate_disk_full(store.folder):
         (store.folder / "partial").mkdir(parents=True, exist_ok=True)
     sizes = [m.size for m in todo if m.size is not None]
     _check_space(store, todo)
@@ -58,12 +58,12 @@ def pull_models(models: Sequence[ModelFile], store: ModelStore, hubs: Hubs) -> l
     return todo
 
 
-def fetch_unknown(url: str, store: ModelStore, hubs: Hubs) -> Stored:
-    """Fetch a file into the store, whatever its hash is. Raises `Unreachable`, or `BadInput` for a web page."""
+def fetch_unknown(url: str, store: ModelStore, hubs: Hubs) -> StoredModel:
+    """Fetch a file into the store, whatever its hash is. Raises `NetworkError`, or `BadInput` for a web page."""
     key = hashlib.sha256(url.encode()).hexdigest()
     name = url.partition("?")[0].rsplit("/", 1)[-1] or "model"
     model = ModelFile(folder="unknown", name=quote(name), sha256=key, sources=(UrlModel(url=url),))
-    with full_disk_is_an_error(store.folder):
+    with translate_disk_full(store.folder):
         (store.folder / "partial").mkdir(parents=True, exist_ok=True)
     with store.progress.step(f"Fetch {name}", unit="bytes") as task, hub_client(hubs) as client:
         pull = _Unknown(model, _Shared(store, hubs, Transfer(client, task)))
@@ -73,7 +73,7 @@ def fetch_unknown(url: str, store: ModelStore, hubs: Hubs) -> Stored:
         start = f.read(512).lstrip().lower()
     if start.startswith((b"<!doctype", b"<html")):
         store.place(sha256).unlink()
-        raise BadInput("there is a web page and no file", where=public(url), fix="give the file's own address")
+        raise BadInput("there is a web page and no file", where=without_login(url), fix="give the file's own address")
     return store.about(sha256)
 
 
@@ -117,7 +117,7 @@ class _Pull:
                 where=f"SHA-256 {self.model.sha256}",
                 fix=f"pycomfy models add FILE --as {self.model.place}",
             )
-        with full_disk_is_an_error(self.part), exclusive(self.part.with_suffix(".lock"), self.shared.transfer.stop):
+        with translate_disk_full(self.part), exclusive(self.part.with_suffix(".lock"), self.shared.transfer.stop):
             if self.shared.store.find(self.model.sha256) is None:
                 self._fetch(urls)
 
@@ -127,7 +127,7 @@ class _Pull:
         for url in urls:
             try:
                 self._fetch_from(url)
-            except (Unreachable, HashMismatch) as e:
+            except (NetworkError, HashMismatch) as e:
                 problems.append(e)
             else:
                 self.shared.store.keep(self.part, self.digest.hexdigest())
@@ -168,7 +168,7 @@ class _Pull:
             try:
                 retry(url, lambda: self._download(url, out), self.shared.transfer.pause)
                 return
-            except Unreachable:
+            except NetworkError:
                 if self.have <= before:
                     raise
 
@@ -178,7 +178,7 @@ class _Pull:
         with self.shared.transfer.client.stream("GET", url, headers=headers) as answer:
             if answer.status_code == 416:
                 self._restart(out)
-                raise Again("the server has less than it began to send")
+                raise Retryable("the server has less than it began to send")
             check_status(url, answer, denied(url, self.shared.hubs))
             if self.have and not self._goes_on(answer):
                 self._restart(out)
@@ -186,7 +186,7 @@ class _Pull:
             for chunk in answer.iter_raw():  # unbuffered: what has come is kept when the connection breaks
                 self._take(url, out, chunk)
         if self.have < (self.model.size or 0):
-            raise Again(f"it ended after {self.have} of {self.model.size} bytes")
+            raise Retryable(f"it ended after {self.have} of {self.model.size} bytes")
 
     def _goes_on(self, answer: httpx.Response) -> bool:
         """Whether the answer begins where the partial file ends."""
@@ -205,12 +205,12 @@ class _Pull:
         if self.model.size not in (None, size):
             raise HashMismatch(
                 f"{self.model.place}: expected {self.model.size} bytes, but the file there has {size}",
-                where=public(url),
+                where=without_login(url),
                 fix="lock again if the file was really replaced",
             )
 
     def _take(self, url: str, out: IO[bytes], chunk: bytes) -> None:
-        limit = LARGEST if self.model.size is None else self.model.size
+        limit = MAX_BYTES if self.model.size is None else self.model.size
         if self.have + len(chunk) > limit:
             raise self._refuse(url, f" (more than {limit} bytes)")
         rest = memoryview(chunk)
@@ -237,7 +237,7 @@ class _Pull:
         error = store.set_aside(self.part, self.model.sha256, found)
         self._forget()
         what = f"{self.model.place}: {error.what}{why}"
-        return HashMismatch(what, where=f"{public(url)}, kept as {error.where}", fix=error.fix)
+        return HashMismatch(what, where=f"{without_login(url)}, kept as {error.where}", fix=error.fix)
 
 
 @dataclass

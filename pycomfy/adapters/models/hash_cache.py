@@ -12,7 +12,7 @@ from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.errors import BadInput, NotFound
 from pycomfy.progress import Progress, Silent
 
-MOST_ROWS = 20_000
+MAX_ROWS = 20_000
 _CHUNK = 1 << 20
 
 
@@ -70,16 +70,16 @@ class HashCache:
         return found if isinstance(found, dict) and all(isinstance(v, str) for v in found.values()) else {}
 
     def _remember(self, key: str, sha256: str) -> None:
-        with alone(self._path.with_suffix(".lock")):
+        with exclusive_lock(self._path.with_suffix(".lock")):
             rows = self._read()
             rows.pop(key, None)
             rows[key] = sha256
-            newest = dict(list(rows.items())[-MOST_ROWS:])
+            newest = dict(list(rows.items())[-MAX_ROWS:])
             write_file(self._path, json.dumps(newest, indent=0) + "\n")
 
 
 @contextlib.contextmanager
-def alone(lock: Path) -> Iterator[None]:
+def exclusive_lock(lock: Path) -> Iterator[None]:
     """One process at a time, for the moment it takes to change a small file."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a") as f:

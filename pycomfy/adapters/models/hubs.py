@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from pycomfy.adapters.io.credentials import Credentials, Token, find_origin
-from pycomfy.adapters.io.http_client import Client, check_status, make_client, public, read_body, retry
+from pycomfy.adapters.io.http_client import Client, check_status, make_client, read_body, retry, without_login
 from pycomfy.core.models.model_url import Hubs
-from pycomfy.errors import BadConfig, Unreachable
+from pycomfy.errors import BadConfig, NetworkError
 
-MOST_BYTES = 32 << 20
+MAX_BYTES = 32 << 20
 """Of an answer that is no model."""
 
 _ENDPOINTS = {
@@ -59,20 +59,20 @@ def denied(url: str, hubs: Hubs) -> str:
 
 
 def ask(client: Client, hubs: Hubs, url: str, body: Mapping[str, object] | None = None) -> bytes:
-    """What a hub answers to GET, or to POST with a JSON `body`. Raises `Unreachable`."""
+    """What a hub answers to GET, or to POST with a JSON `body`. Raises `NetworkError`."""
 
     def attempt() -> bytes:
         with client.stream("GET" if body is None else "POST", url, json=body) as answer:
             check_status(url, answer, denied(url, hubs))
-            return read_body(url, answer, MOST_BYTES)
+            return read_body(url, answer, MAX_BYTES)
 
     return retry(url, attempt)
 
 
-def strange(url: str, error: Exception) -> Unreachable:
+def strange(url: str, error: Exception) -> NetworkError:
     """The error for an answer that is not what the hub promises."""
     lines = str(error).splitlines() or [type(error).__name__]
-    return Unreachable(f"the answer is not understood: {lines[0]}", where=public(url), fix="check the endpoint")
+    return NetworkError(f"the answer is not understood: {lines[0]}", where=without_login(url), fix="check the endpoint")
 
 
 def _checked(url: str, name: str) -> str:

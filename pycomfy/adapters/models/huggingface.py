@@ -12,10 +12,10 @@ from urllib.parse import quote
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pycomfy.adapters.io.http_client import Client
-from pycomfy.adapters.models.hubs import MOST_BYTES, ask, strange
+from pycomfy.adapters.models.hubs import MAX_BYTES, ask, strange
 from pycomfy.core.lockfile.schema import Commit, HuggingFaceModel, Sha256
 from pycomfy.core.models.model_url import Hubs, source_url
-from pycomfy.errors import NotFound, PycomfyError, Unreachable
+from pycomfy.errors import NetworkError, NotFound, PycomfyError
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ _PATHS = TypeAdapter(list[_Path])
 def find_files(
     client: Client, hubs: Hubs, repository: str, revision: str, paths: Collection[str]
 ) -> Mapping[str, Found | PycomfyError]:
-    """Each file of `paths`, or why it cannot be pinned. Raises `Unreachable` where none can."""
+    """Each file of `paths`, or why it cannot be pinned. Raises `NetworkError` where none can."""
     kind = "" if repository.startswith(("datasets/", "spaces/")) else "models/"
     api = f"{hubs.huggingface}/api/{kind}{repository}"
     commit = revision if re.fullmatch("[0-9a-f]{40}", revision) else _commit(client, hubs, api, revision)
@@ -84,7 +84,7 @@ def _commit(client: Client, hubs: Hubs, api: str, revision: str) -> str:
 
 def _small(client: Client, hubs: Hubs, source: HuggingFaceModel, size: int) -> Found | PycomfyError:
     """A file that is not in LFS is small, and the API has no SHA-256 of it: it is fetched to hash it."""
-    if size > MOST_BYTES:
-        return Unreachable("the hub has no SHA-256 of it", where=source.path, fix="give its sha256 in pycomfy.toml")
+    if size > MAX_BYTES:
+        return NetworkError("the hub has no SHA-256 of it", where=source.path, fix="give its sha256 in pycomfy.toml")
     data = ask(client, hubs, source_url(source, hubs))
     return Found(source, hashlib.sha256(data).hexdigest(), len(data))

@@ -13,8 +13,8 @@ from pycomfy.adapters.models.hubs import find_hubs, hub_client
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.core.lockfile.schema import CivitaiModel, HuggingFaceModel, ModelFile, ModelSource, UrlModel
 from pycomfy.core.models.model_url import CivitaiVersion, Hubs, HuggingFaceFile, Origin, WebFile, parse_origin
-from pycomfy.core.models.selection import Unpinned, WantedModel
-from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError, Unreachable
+from pycomfy.core.models.selection import RequestedModel, UnpinnedModel
+from pycomfy.errors import BadInput, HashMismatch, NetworkError, NotFound, PycomfyError
 
 JOBS = 8
 
@@ -25,32 +25,34 @@ _Job = Callable[[Client], Pins]
 
 
 @dataclass(frozen=True)
-class Earlier:
+class EarlierPins:
     """The models of the lock before. What it pinned at `main` stays, unless `renew`; and what a hub does not tell of
     now stays in any case."""
 
     models: Sequence[ModelFile] = ()
     renew: bool = False
 
-    def find(self, want: WantedModel) -> ModelFile | None:
+    def find(self, want: RequestedModel) -> ModelFile | None:
         """The pin of that place, if it can be the wanted model."""
         return next((m for m in self.models if m.place == want.place and want.sha256 in (None, m.sha256)), None)
 
 
 @dataclass(frozen=True)
-class Pinned:
+class PinnedModels:
     """`notes` are remarks for the user."""
 
     models: tuple[ModelFile, ...] = ()
-    unpinned: tuple[Unpinned, ...] = ()
+    unpinned: tuple[UnpinnedModel, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def pin_models(wanted: Sequence[WantedModel], store: ModelStore, base: Path, earlier: Earlier = Earlier()) -> Pinned:
+def pin_models(
+    wanted: Sequence[RequestedModel], store: ModelStore, base: Path, earlier: EarlierPins = EarlierPins()
+) -> PinnedModels:
     """Pin every model that can be. Paths are relative to `base`. Raises `NotFound` or `HashMismatch` for a file that
     pycomfy.toml names."""
     if not wanted:
-        return Pinned()
+        return PinnedModels()
     hubs = find_hubs()
     pins: Pins = {w.place: _local(w, store, base) for w in wanted if w.path is not None}
     with store.progress.step("Pin models", total=len(wanted)) as task, hub_client(hubs) as client:
@@ -71,19 +73,19 @@ def _together(jobs: Sequence[_Job], client: Client) -> Iterator[Pins]:
             raise
 
 
-def _sorted_out(wanted: Sequence[WantedModel], pins: Pins, earlier: Earlier) -> Pinned:
+def _sorted_out(wanted: Sequence[RequestedModel], pins: Pins, earlier: EarlierPins) -> PinnedModels:
     models, unpinned, notes = [], [], []
     for want in wanted:
         pin, old = pins[want.place], earlier.find(want)
         if isinstance(pin, ModelFile):
             models.append(pin)
-        elif isinstance(pin, Unreachable) and old is not None:
+        elif isinstance(pin, NetworkError) and old is not None:
             models.append(old)
             notes.append(f"the model {want.place} stays as it was pinned before: {pin.what}")
         else:
             why = f"{pin.what} ({pin.where})" if pin.where else pin.what
-            unpinned.append(Unpinned(want.folder, want.name, why, pin.fix))
-    return Pinned(tuple(models), tuple(unpinned), tuple(notes))
+            unpinned.append(UnpinnedModel(want.folder, want.name, why, pin.fix))
+    return PinnedModels(tuple(models), tuple(unpinned), tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,12 @@ class _Plan:
 
     store: ModelStore
     hubs: Hubs
-    earlier: Earlier
+    earlier: EarlierPins
 
-    def jobs(self, wanted: Sequence[WantedModel], pins: Pins) -> Iterator[_Job]:
+    def jobs(self, wanted: Sequence[RequestedModel], pins: Pins) -> Iterator[_Job]:
         """Files of one Hugging Face revision are asked for together. What need not be asked is in `pins` at once."""
         added = self.store.added()
-        repositories: defaultdict[tuple[str, str], list[tuple[WantedModel, str]]] = defaultdict(list)
+        repositories: defaultdict[tuple[str, str], list[tuple[RequestedModel, str]]] = defaultdict(list)
         for want in wanted:
             here = added.get(want.place)
             # Where nobody says more, a model is the one that was added under its name, from where that came.
@@ -122,7 +124,7 @@ class _Plan:
         for (repository, revision), files in repositories.items():
             yield partial(_from_huggingface, repository, revision, files, self.hubs)
 
-    def _kept(self, want: WantedModel, origin: Origin | None) -> ModelFile | None:
+    def _kept(self, want: RequestedModel, origin: Origin | None) -> ModelFile | None:
         """The pin of the lock before, if it is of the same file: the hub need not be asked again."""
         old = self.earlier.find(want)
         for source in old.sources if old is not None else ():
@@ -137,7 +139,7 @@ class _Plan:
 
 
 def _from_huggingface(
-    repository: str, revision: str, files: Sequence[tuple[WantedModel, str]], hubs: Hubs, client: Client
+    repository: str, revision: str, files: Sequence[tuple[RequestedModel, str]], hubs: Hubs, client: Client
 ) -> Pins:
     try:
         found = huggingface.find_files(client, hubs, repository, revision, {path for _, path in files})
@@ -150,7 +152,7 @@ def _from_huggingface(
     return pins
 
 
-def _from_civitai(want: WantedModel, origin: CivitaiVersion, hubs: Hubs, client: Client) -> Pins:
+def _from_civitai(want: RequestedModel, origin: CivitaiVersion, hubs: Hubs, client: Client) -> Pins:
     try:
         found = civitai.find_file(client, hubs, origin, want.name, want.sha256)
     except PycomfyError as e:
@@ -158,7 +160,7 @@ def _from_civitai(want: WantedModel, origin: CivitaiVersion, hubs: Hubs, client:
     return {want.place: _pin(want, found.sha256, None, found.source)}
 
 
-def _from_elsewhere(want: WantedModel, origin: WebFile | None) -> ModelFile | PycomfyError:
+def _from_elsewhere(want: RequestedModel, origin: WebFile | None) -> ModelFile | PycomfyError:
     """Only a hash that is known already pins it."""
     if want.sha256 is not None:
         # Its size would be known where it was added, but a lock is the same on every machine.
@@ -170,7 +172,7 @@ def _from_elsewhere(want: WantedModel, origin: WebFile | None) -> ModelFile | Py
     return NotFound("its server tells no SHA-256", where=origin.url, fix=fix)
 
 
-def _local(want: WantedModel, store: ModelStore, base: Path) -> ModelFile:
+def _local(want: RequestedModel, store: ModelStore, base: Path) -> ModelFile:
     """A file that pycomfy.toml names is taken into the store."""
     stored = store.add(base / (want.path or ""))
     found = _pin(want, stored.sha256, stored.size, None)
@@ -179,7 +181,7 @@ def _local(want: WantedModel, store: ModelStore, base: Path) -> ModelFile:
     return found
 
 
-def _pin(want: WantedModel, sha256: str, size: int | None, source: ModelSource | None) -> ModelFile | HashMismatch:
+def _pin(want: RequestedModel, sha256: str, size: int | None, source: ModelSource | None) -> ModelFile | HashMismatch:
     """The model, if it is the one that is wanted."""
     if want.sha256 in (None, sha256):
         sources = () if source is None else (source,)

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, write_file
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.models.hash_cache import HashCache, alone
-from pycomfy.core.lockfile.schema import Model, ModelFile, PublicUrl, Sha256
+from pycomfy.adapters.io.atomic_files import translate_disk_full, write_file
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.models.hash_cache import HashCache, exclusive_lock
+from pycomfy.core.lockfile.schema import LockSection, ModelFile, PublicUrl, Sha256
 from pycomfy.errors import BadInput, HashMismatch
 from pycomfy.progress import Progress, Silent
 
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
-class Added(Model):
+class Added(LockSection):
     """What someone added by hand under a name; `url` is where it came from, if it was fetched."""
 
     sha256: Sha256
@@ -33,7 +33,7 @@ _ADDED = TypeAdapter(dict[str, Added])
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredModel:
     """A file of the store; `linked` says that it is one of the user's own, which lies elsewhere."""
 
     sha256: str
@@ -45,7 +45,7 @@ class Stored:
 class ModelStore:
     """`sha256/HH/HASH` are the models, `partial` what is being fetched, `refused` what came with another hash."""
 
-    def __init__(self, home: Home, progress: Progress | None = None) -> None:
+    def __init__(self, home: Paths, progress: Progress | None = None) -> None:
         self.home = home
         self.folder = home.data / "models"
         self.progress = progress or Silent()
@@ -99,7 +99,7 @@ class ModelStore:
         self.hashes.know(path, sha256)
         return path
 
-    def add(self, file: Path) -> Stored:
+    def add(self, file: Path) -> StoredModel:
         """Take a file of the user's into the store, as a hard link where the file system can, else as a symbolic one:
         its bytes are not copied. Raises `NotFound`, `BadInput`."""
         real = file.resolve()
@@ -110,11 +110,11 @@ class ModelStore:
             self._link(real, self.place(sha256), sha256)
         return self.about(sha256)
 
-    def about(self, sha256: str) -> Stored:
+    def about(self, sha256: str) -> StoredModel:
         path = self.place(sha256)
-        return Stored(sha256, path, path.stat().st_size, path.is_symlink())
+        return StoredModel(sha256, path, path.stat().st_size, path.is_symlink())
 
-    def everything(self) -> list[Stored]:
+    def everything(self) -> list[StoredModel]:
         """Every model, by hash."""
         return [self.about(p.name) for p in sorted((self.folder / "sha256").glob("??/" + "?" * 64)) if p.is_file()]
 
@@ -131,9 +131,9 @@ class ModelStore:
         except ValidationError as e:
             raise BadInput("the list of added models is damaged", where=str(self._names), fix="delete it") from e
 
-    def call(self, place: str, stored: Stored, url: str | None = None) -> Added | None:
+    def call(self, place: str, stored: StoredModel, url: str | None = None) -> Added | None:
         """Remember a model under its path below ComfyUI's `models`; what was called so before, if it is another."""
-        with alone(self._names.with_suffix(".lock")):
+        with exclusive_lock(self._names.with_suffix(".lock")):
             names = dict(self.added())
             before = names.get(place)
             names[place] = Added(sha256=stored.sha256, size=stored.size, url=url)
@@ -150,7 +150,7 @@ class ModelStore:
         return self.folder / "added.json"
 
     def _link(self, real: Path, path: Path, sha256: str) -> None:
-        with full_disk_is_an_error(path):
+        with translate_disk_full(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_name(f".{sha256[:16]}.{secrets.token_hex(4)}")
             try:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import says_disk_is_full
-from pycomfy.adapters.io.http_client import public
+from pycomfy.adapters.io.http_client import without_login
 from pycomfy.adapters.io.process import run
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.core.lockfile.package_indexes import without_logins
-from pycomfy.errors import BadInput, BuildFailed, HashMismatch, NoSpace, NotFound, PycomfyError, Unreachable
+from pycomfy.core.lockfile.package_indexes import strip_logins
+from pycomfy.errors import BadInput, BuildFailed, HashMismatch, NetworkError, NoSpace, NotFound, PycomfyError
 
 _FEATURES = ("--extra-experimental-features", "nix-command")
 _URL = re.compile(r"(https?|ssh|ssh-ng|s3|file)://[^\s\x00-\x20]+")
@@ -56,7 +56,7 @@ def folder_url(folder: Path) -> Iterator[str]:
 
 def copy_in(settings: NixSettings, url: str, paths: Sequence[str]) -> None:
     """Copy `paths` from the cache at `url` to the store. They prove themselves by their hashes; a signature is not
-    needed, nor the right to choose substituters. Raises `HashMismatch`, `NotFound`, `Unreachable`, `NoSpace`."""
+    needed, nor the right to choose substituters. Raises `HashMismatch`, `NotFound`, `NetworkError`, `NoSpace`."""
     _copy(settings, ("--from", url), paths)
 
 
@@ -78,7 +78,7 @@ def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> 
 
 
 def _failure(text: str, url: str) -> PycomfyError:
-    said, url = without_logins(text.strip()[-1500:]), public(url)
+    said, url = strip_logins(text.strip()[-1500:]), without_login(url)
     if says_disk_is_full(text):
         return NoSpace("no space left on the disk", where=url, fix="free some space: `nix-store --gc`")
     if match := _MISMATCH.search(text):
@@ -91,5 +91,5 @@ def _failure(text: str, url: str) -> PycomfyError:
     if _ABSENT.search(text):
         return NotFound(f"not everything is there: {said}", where=url, fix="use an archive that has it")
     if re.search(r"unable to download|Could(?:n't| not) (?:resolve|connect)|cannot connect|timed out", text):
-        return Unreachable(f"the store did not answer: {said}", where=url, fix="check the address and the network")
+        return NetworkError(f"the store did not answer: {said}", where=url, fix="check the address and the network")
     return BuildFailed("nix copy failed", where=said, fix="what Nix says above")

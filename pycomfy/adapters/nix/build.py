@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
+from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.nix.internal_json import Event, LogReader, error_of
 from pycomfy.adapters.nix.settings import NixSettings
 
-_PATIENCE = 10.0  # seconds Nix gets to stop its builders and unlock the store
+_GRACE_PERIOD = 10.0  # seconds Nix gets to stop its builders and unlock the store
 
 
 @dataclass(frozen=True)
-class Target:
+class BuildTarget:
     """An attribute of a project's `default.nix`, for a platform."""
 
     project: Path
@@ -26,15 +26,15 @@ class Target:
         return [str(self.project), "--attr", self.attribute, "--argstr", "platform", self.platform, "--no-out-link"]
 
 
-def build(settings: NixSettings, target: Target, log: Path, on_event: Callable[[Event], None]) -> list[str]:
+def build(settings: NixSettings, target: BuildTarget, log: Path, on_event: Callable[[Event], None]) -> list[str]:
     """The store paths of `target`, built. The log is appended to the file `log`.
 
-    Raises `BuildFailed`, `HashMismatch`, `Unreachable` or `NoSpace`. When interrupted, Nix is stopped first; a path is
+    Raises `BuildFailed`, `HashMismatch`, `NetworkError` or `NoSpace`. When interrupted, Nix is stopped first; a path is
     in the store whole or not at all, so that nothing half-written stays.
     """
     command = settings.command("nix-build", *target.arguments(), "--log-format", "internal-json", "-v")
     reader = LogReader()
-    with full_disk_is_an_error(log):
+    with translate_disk_full(log):
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as f:
             f.write(f"$ {' '.join(command)}\n")
@@ -64,7 +64,7 @@ def build(settings: NixSettings, target: Target, log: Path, on_event: Callable[[
     return paths
 
 
-def missing_paths(settings: NixSettings, target: Target) -> list[str]:
+def missing_paths(settings: NixSettings, target: BuildTarget) -> list[str]:
     """The names of the derivations that building `target` would build or fetch."""
     command = settings.command("nix-build", *target.arguments(), "--dry-run")
     result = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -87,7 +87,7 @@ def _stop(process: "subprocess.Popen[str]") -> None:
     for sign in (signal.SIGINT, signal.SIGKILL):
         os.killpg(process.pid, sign)
         try:
-            process.wait(_PATIENCE)
+            process.wait(_GRACE_PERIOD)
         except subprocess.TimeoutExpired:
             continue
         return

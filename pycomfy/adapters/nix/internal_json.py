@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pycomfy.adapters.io.atomic_files import free_space, says_disk_is_full
-from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, PycomfyError, Unreachable
+from pycomfy.errors import BuildFailed, HashMismatch, NetworkError, NoSpace, PycomfyError
 
 _FILE_TRANSFER, _COPY_PATH, _BUILD = 101, 100, 105  # ActivityType, nix/logging.hh
 _BUILD_LOG_LINE, _PROGRESS = 101, 105  # ResultType
@@ -137,7 +137,7 @@ def error_of(reader: LogReader, log: str, store: Path | None = None) -> PycomfyE
             fix="the server changed the file, or someone between it and you did: `pycomfy lock` pins what is there now",
         )
     if match := _DOWNLOAD.search(said):
-        return Unreachable(
+        return NetworkError(
             f"{match[1]} cannot be fetched: {match[2]}",
             where=log,
             fix="check the network and proxy settings, or give an archive that has it",

@@ -13,8 +13,8 @@ from pycomfy.core.nix.store_path import FixedOutput, split_path
 from pycomfy.errors import HashMismatch
 
 _CHUNK = 1 << 20
-_MOST_DEPTH = 256
-_MOST_TEXT = 4096  # bytes of a name or a link's target, as in Linux
+_MAX_DEPTH = 256
+_MAX_TEXT = 4096  # bytes of a name or a link's target, as in Linux
 
 
 def _text(data: bytes) -> bytes:
@@ -128,7 +128,7 @@ class _Reader:
 
     def text(self) -> bytes:
         length = self.number()
-        if length > _MOST_TEXT:
+        if length > _MAX_TEXT:
             raise self.damaged("a name is too long")
         data = self.take(length)
         self.padding(length)
@@ -189,7 +189,7 @@ class _Unpacker:
         self.reader.expect(b"(", b"type")
         kind = self.reader.text()
         if kind == b"directory":
-            if len(self.open) >= _MOST_DEPTH:
+            if len(self.open) >= _MAX_DEPTH:
                 raise self.reader.damaged("it is too deep")
             os.mkdir(path)  # noqa: PTH102
             self.open.append(path)

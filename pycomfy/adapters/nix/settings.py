@@ -9,7 +9,7 @@ from pathlib import Path
 from pycomfy.adapters.io.process import missing, run
 from pycomfy.errors import MissingTool
 
-MOST_LOG = 256 << 20
+MAX_LOG = 256 << 20
 """Bytes that one build may print."""
 
 
@@ -32,7 +32,7 @@ class NixSettings:
             "connect-timeout": "15",
             "download-attempts": "4",
             # What builds may be a stranger's, and say so without end.
-            "max-build-log-size": str(MOST_LOG),
+            "max-build-log-size": str(MAX_LOG),
         }
         if os.geteuid() == 0 and not _has_build_users():
             pairs["build-users-group"] = ""

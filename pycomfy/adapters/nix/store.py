@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, says_disk_is_full
+from pycomfy.adapters.io.atomic_files import says_disk_is_full, translate_disk_full
 from pycomfy.adapters.io.process import run
-from pycomfy.adapters.io.temp_dirs import scratch_folder
+from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.nix.internal_json import no_space_for
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import TreeHash
@@ -46,7 +46,7 @@ def add_tree(settings: NixSettings, name: str, tree: TreeHash, make: Callable[[P
         return path
     with _workplace() as folder:
         place = folder / name
-        with full_disk_is_an_error(place):
+        with translate_disk_full(place):
             make(place)
         try:
             made = _query(settings, "--add-fixed", "--recursive", "sha256", place)
@@ -71,7 +71,7 @@ def add_file(settings: NixSettings, name: str, sha256: str, file: Path) -> str:
         return path
     if not file.is_file():
         raise NotFound(f"{name} is gone", where=str(file), fix="put it back, or run `pycomfy lock` again")
-    with _workplace() as folder, full_disk_is_an_error(folder):
+    with _workplace() as folder, translate_disk_full(folder):
         # The store calls it as the file is called, and a link would be added as a link.
         place = file if file.name == name and not file.is_symlink() else Path(shutil.copyfile(file, folder / name))
         made = _query(settings, "--add-fixed", "sha256", place)
@@ -114,7 +114,7 @@ def copy_paths(settings: NixSettings, paths: Sequence[str], to: Path) -> int:
 @contextlib.contextmanager
 def empty_store(beside: Path) -> Iterator[Path]:
     """The root folder of a new store below `beside`; it is removed in the end."""
-    with scratch_folder(beside, ".store-") as folder:
+    with temporary_folder(beside, ".store-") as folder:
         yield folder
 
 

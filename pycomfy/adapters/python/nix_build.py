@@ -5,18 +5,18 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.io.process import run
-from pycomfy.adapters.io.temp_dirs import scratch_folder
-from pycomfy.adapters.nix.build import Target, build
+from pycomfy.adapters.io.temp_dirs import temporary_folder
+from pycomfy.adapters.nix.build import BuildTarget, build
 from pycomfy.adapters.nix.internal_json import Event
 from pycomfy.adapters.nix.resources import nix_folder
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import PlatformName
-from pycomfy.core.python.build_recipe import Recipe
+from pycomfy.core.python.build_recipe import BuildRecipe
 from pycomfy.errors import BuildFailed
 
-MOST_BYTES = 4 << 30
+MAX_BYTES = 4 << 30
 _WHEEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}\.whl")
 
 
@@ -32,17 +32,17 @@ def can_build(settings: NixSettings, platform: PlatformName) -> bool:
 
 
 def build_recipe(
-    recipe: Recipe, home: Home, settings: NixSettings, log: Path, on_event: Callable[[Event], None]
+    recipe: BuildRecipe, home: Paths, settings: NixSettings, log: Path, on_event: Callable[[Event], None]
 ) -> Path:
     """The wheel that comes of `recipe`; its sources must be in the store or fetchable. Raises what `build` raises."""
-    with scratch_folder(home.cache / "projects", "wheel-") as folder:
+    with temporary_folder(home.cache / "projects", "wheel-") as folder:
         shutil.copytree(nix_folder(), folder / "nix", ignore=shutil.ignore_patterns("__pycache__", "test_*"))
         (folder / "recipe.json").write_text(recipe.render())
-        (made,) = build(settings, Target(folder / "nix" / "recipe.nix", "wheel", recipe.platform), log, on_event)
+        (made,) = build(settings, BuildTarget(folder / "nix" / "recipe.nix", "wheel", recipe.platform), log, on_event)
     wheels = list(settings.place(made).iterdir())
     # What builds is ours, but strangers' code ran beside it.
     if len(wheels) != 1 or not _WHEEL.fullmatch(wheels[0].name) or wheels[0].is_symlink() or not wheels[0].is_file():
         raise BuildFailed(f"{recipe.name} was built, but no wheel came of it", where=made, fix="look at what is there")
-    if wheels[0].stat().st_size > MOST_BYTES:
-        raise BuildFailed(f"the wheel of {recipe.name} has more than {MOST_BYTES >> 30} GiB", where=made, fix="drop it")
+    if wheels[0].stat().st_size > MAX_BYTES:
+        raise BuildFailed(f"the wheel of {recipe.name} has more than {MAX_BYTES >> 30} GiB", where=made, fix="drop it")
     return wheels[0]

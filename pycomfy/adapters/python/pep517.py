@@ -15,9 +15,9 @@ from pycomfy.errors import BadInput
 LEGACY = ("setuptools>=40.8.0", "wheel")
 """What a source without a `[build-system]` is built with (PEP 517)."""
 
-MOST_FILES = 100_000
-MOST_BYTES = 4 << 30
-_LARGEST = 1 << 20
+MAX_FILES = 100_000
+MAX_BYTES = 4 << 30
+_MAX_TEXT = 1 << 20
 
 
 def build_requires(pyproject: str, owner: str) -> tuple[str, ...]:
@@ -62,22 +62,22 @@ def read_pyproject(archive: Path, subdirectory: str | None, owner: str) -> str:
     def unreadable(why: str) -> BadInput:
         return refuse(f"is no archive that can be read: {why}")
 
-    too_large = refuse(f"has more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB")
+    too_large = refuse(f"has more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB")
     if zipfile.is_zipfile(archive):
         with open_zip(archive, unreadable) as z:
             infos = z.infolist()
-            if len(infos) > MOST_FILES:
+            if len(infos) > MAX_FILES:
                 raise too_large
-            found = (i for i in infos if not i.is_dir() and i.file_size <= _LARGEST and _is(i.filename, wanted))
+            found = (i for i in infos if not i.is_dir() and i.file_size <= _MAX_TEXT and _is(i.filename, wanted))
             return next((z.read(info).decode("utf-8", "replace") for info in found), "")
     count = size = 0
     try:
         with tarfile.open(archive, "r|*") as tar:
             for entry in tar:
                 count, size = count + 1, size + entry.size
-                if count > MOST_FILES or size > MOST_BYTES:
+                if count > MAX_FILES or size > MAX_BYTES:
                     raise too_large
-                small = entry.isreg() and entry.size <= _LARGEST
+                small = entry.isreg() and entry.size <= _MAX_TEXT
                 data = tar.extractfile(entry) if small and _is(entry.name, wanted) else None
                 if data is not None:
                     return data.read().decode("utf-8", "replace")

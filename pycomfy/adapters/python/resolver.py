@@ -10,26 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from pycomfy.adapters.python.torch_resolution import put_for_variant
-from pycomfy.adapters.python.uv_errors import explain, find_failure
-from pycomfy.adapters.python.uv_request import Question, ask_alone, put, reason
-from pycomfy.core.lockfile.package_indexes import DEFAULT, Reach
+from pycomfy.adapters.python.uv_errors import explain_failure, find_failure
+from pycomfy.adapters.python.uv_request import ResolutionRequest, ask_alone, put, reason
+from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig
 from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.core.python.torch_variants import find_variant
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
 from pycomfy.errors import BadConfig, NotFound, raise_all
 
-__all__ = ["Question", "compile_pylock", "pin_wheel"]
 
-
-def compile_pylock(question: Question, cache: Path) -> dict[str, Any]:
+def compile_pylock(question: ResolutionRequest, cache: Path) -> dict[str, Any]:
     """The parsed `pylock.toml` (PEP 751) that uv answers with; an answer is kept in `cache` for a day.
 
     Nothing new can have been uploaded before a date that has passed, so the day matters only for what was withdrawn.
 
     With an accelerator, PyTorch's packages are builds for that: see `variants`.
 
-    Raises `NoSolution` with uv's explanation and who wants what, `NoWheel` for all packages that exist only as source
-    or for other platforms, `Unreachable` without an index, `MissingTool` without uv.
+    Raises `ResolutionImpossible` with uv's explanation and who wants what, `NoMatchingDistribution` for all packages
+    that exist only as source or for other platforms, `NetworkError` without an index, `MissingTool` without uv.
     """
     known = cache if question.as_of < datetime.now(UTC) else None
     with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
@@ -40,11 +38,13 @@ def compile_pylock(question: Question, cache: Path) -> dict[str, Any]:
             done, asking = put_for_variant(question, variant, Path(folder), known)
         if isinstance(done, bytes):
             return tomllib.loads(done.decode())
-        raise_all(explain(asking, done))
+        raise_all(explain_failure(asking, done))
         raise AssertionError("an explanation is never empty")
 
 
-def pin_wheel(pin: str, target: Target, cache: Path, reach: Reach = DEFAULT) -> tuple[Wheel, datetime | None]:
+def pin_wheel(
+    pin: str, target: Target, cache: Path, reach: IndexConfig = DEFAULT_INDEXES
+) -> tuple[Wheel, datetime | None]:
     """The wheel of an exact pin (`name==version`), alone, and when it was uploaded, if the index tells.
 
     Raises `NotFound` if there is no such wheel, `BadConfig` if it is not one for every platform.

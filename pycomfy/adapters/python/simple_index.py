@@ -23,13 +23,13 @@ from packaging.version import InvalidVersion, Version
 
 from pycomfy.adapters.io.http_client import check_status, local_path, make_client, read_body, retry
 from pycomfy.adapters.python.uv_process import make_environment, run_uv
-from pycomfy.core.lockfile.package_indexes import Reach, without_logins
+from pycomfy.core.lockfile.package_indexes import IndexConfig, strip_logins
 from pycomfy.core.python.wheel_selection import Target, rank_tags
-from pycomfy.errors import Unreachable
+from pycomfy.errors import NetworkError
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 _ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-_LARGEST_PAGE = 64 << 20
+_MAX_PAGE = 64 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -57,7 +57,7 @@ class Offer:
     yanked: bool = False
 
 
-def find_indexes(name: str, reach: Reach) -> tuple[str, ...]:
+def find_indexes(name: str, reach: IndexConfig) -> tuple[str, ...]:
     """The indexes that are asked for `name`, the first before the others, as uv would: by pycomfy.toml, by the
     environment, by uv's own configuration and by its default."""
     if name in reach.reserved:
@@ -74,7 +74,7 @@ def list_sdists(name: str, indexes: Sequence[str], target: Target, as_of: dateti
     """The source distributions of `name` that were uploaded before `as_of`, newest first: one for each version, without
     those that were withdrawn or refuse the target's Python. Of an index that tells no dates, all.
 
-    Raises `Unreachable`.
+    Raises `NetworkError`.
     """
     for index in indexes:
         offers = _read_page(index, name)
@@ -143,7 +143,7 @@ def _read_page(index: str, name: str) -> list[Offer]:
             if answer.status_code in (404, 410):
                 return url, "", b""
             check_status(url, answer)
-            data = read_body(url, answer, _LARGEST_PAGE)
+            data = read_body(url, answer, _MAX_PAGE)
             return str(answer.url), answer.headers.get("Content-Type", ""), data
 
     base, kind, data = retry(url, attempt)
@@ -158,7 +158,7 @@ def _parse_json(data: bytes, base: str, index: str) -> Iterator[Offer]:
     try:
         files = json.loads(data)["files"]
     except (ValueError, RecursionError, KeyError, TypeError) as e:
-        raise Unreachable("the index's answer is not what PEP 691 says", where=without_logins(index), fix="") from e
+        raise NetworkError("the index's answer is not what PEP 691 says", where=strip_logins(index), fix="") from e
     for file in files if isinstance(files, list) else ():
         if isinstance(file, dict):
             yield Offer(

@@ -9,32 +9,32 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full
-from pycomfy.adapters.python.override_search import find_mend
+from pycomfy.adapters.python.override_search import find_override
 from pycomfy.adapters.python.uv_process import make_environment, run_uv
-from pycomfy.adapters.python.uv_request import Asking, Question, names_in, options, reason
-from pycomfy.core.lockfile.package_indexes import without_logins
-from pycomfy.core.python.conflicts import Demand, find_demands, name_origins, tell
-from pycomfy.errors import BadConfig, NoSolution, NoSpace, NoWheel, PycomfyError, Unreachable
+from pycomfy.adapters.python.uv_request import ResolutionRequest, UvRequest, names_in, options, reason
+from pycomfy.core.lockfile.package_indexes import strip_logins
+from pycomfy.core.python.conflicts import Constraint, describe_override, find_constraints, name_origins
+from pycomfy.errors import BadConfig, NetworkError, NoMatchingDistribution, NoSpace, PycomfyError, ResolutionImpossible
 
 # "windows==1.0 has no wheels with a matching platform tag": the name as normalised by uv, and the versions.
 _WITHOUT_WHEEL = re.compile(
     r"\b([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)((?:[<>=!~]=?[^ ,]+,?)*) (?:has|have) no (?:usable wheels|wheels with a match)"
 )
 
-MOST_PROBLEMS = 20
+MAX_PROBLEMS = 20
 
 
-def explain(asking: Asking, stderr: str) -> list[PycomfyError]:
+def explain_failure(asking: UvRequest, stderr: str) -> list[PycomfyError]:
     """Why there is no answer to a question. uv names one package without wheels at a time: it is left out, and the rest
     asked again."""
     if failed := find_failure(stderr):
         reach = asking.question.reach
-        if isinstance(failed, Unreachable) and reach.accelerator is not None and not reach.own_torch:
+        if isinstance(failed, NetworkError) and reach.accelerator is not None and not reach.own_torch:
             failed.fix += "; or name a mirror of PyTorch's index in pycomfy.toml, as an [[index]] with {accelerator}"
         return [failed]
     folder = asking.folder
-    without: dict[str, NoWheel] = {}
-    while (missing := _WITHOUT_WHEEL.search(stderr)) and missing[1] not in without and len(without) < MOST_PROBLEMS:
+    without: dict[str, NoMatchingDistribution] = {}
+    while (missing := _WITHOUT_WHEEL.search(stderr)) and missing[1] not in without and len(without) < MAX_PROBLEMS:
         without[missing[1]] = _no_wheel(missing, stderr, asking)
         (folder / "left-out").write_text("".join(name + "\n" for name in without))
         done = asking.ask("--excludes=left-out")
@@ -44,7 +44,7 @@ def explain(asking: Asking, stderr: str) -> list[PycomfyError]:
     return [*without.values(), _no_solution(asking, stderr)] if not _unreachable(stderr) else list(without.values())
 
 
-def _no_wheel(missing: re.Match[str], stderr: str, asking: Asking) -> NoWheel:
+def _no_wheel(missing: re.Match[str], stderr: str, asking: UvRequest) -> NoMatchingDistribution:
     """What there is of a package instead: uv is asked for it alone, without the platform."""
     name, versions = missing[1], missing[2].rstrip(",")
     question = asking.question
@@ -58,7 +58,7 @@ def _no_wheel(missing: re.Match[str], stderr: str, asking: Asking) -> NoWheel:
         platforms = sorted({u.removesuffix(".whl").rsplit("-", 1)[-1] for u in urls})
         there = f"there are wheels for {', '.join(platforms)}"
     wanted = _who_wants(question, {name} | _named(stderr, question))
-    return NoWheel(
+    return NoMatchingDistribution(
         f"{name}{versions} has no wheel for {question.target.platform}, Python {question.target.python}; {there}",
         where=wanted or f"the Python packages for {question.target.platform}",
         fix=f'ask for a version with wheels in pycomfy.toml (requirements = ["{name}…"]), or drop the platform',
@@ -66,7 +66,7 @@ def _no_wheel(missing: re.Match[str], stderr: str, asking: Asking) -> NoWheel:
     )
 
 
-def _no_solution(asking: Asking, stderr: str) -> PycomfyError:
+def _no_solution(asking: UvRequest, stderr: str) -> PycomfyError:
     question = asking.question
     said = reason(stderr)
     named, environment = _named(stderr, question), question.target.environment()
@@ -81,21 +81,21 @@ def _no_solution(asking: Asking, stderr: str) -> PycomfyError:
     elif "not found in the package registry" in stderr:
         fix = "correct the name, or name the index that has it: UV_INDEX, or `index` in uv.toml"
     else:
-        mend = find_mend(asking, stderr)
+        mend = find_override(asking, stderr)
         if mend is not None:
-            fix = tell(mend)
+            fix = describe_override(mend)
         elif own := [o for o in question.overrides if canonicalize_name(Requirement(o).name) in names_in(said)]:
             fix = f"correct `overrides` in pycomfy.toml: {', '.join(own)} cannot be had"
         else:
-            fix = _without_override(find_demands(question.wants, said, environment))
-    return NoSolution(
+            fix = _without_override(find_constraints(question.wants, said, environment))
+    return ResolutionImpossible(
         f"no set of Python packages satisfies all for {question.target.platform}: {name_origins(said, question.wants)}",
         where=_who_wants(question, named) or "the Python requirements",
         fix=fix,
     )
 
 
-def _without_override(demands: Sequence[Demand]) -> str:
+def _without_override(demands: Sequence[Constraint]) -> str:
     """What is left where no override was found."""
     packs = sorted({d.who.removeprefix("pack ") for d in demands if d.who.startswith("pack ")})
     table = f"[packs.{packs[0]}] " if packs else ""
@@ -111,12 +111,12 @@ def undated_names(stderr: str) -> set[str]:
     return {canonicalize_name(file.partition("-")[0]) for file in files}
 
 
-def _named(stderr: str, question: Question) -> set[str]:
+def _named(stderr: str, question: ResolutionRequest) -> set[str]:
     """The packages that both uv's explanation and an origin name."""
     return {a.name for wants in question.wants for a in (*wants.asked, *wants.constraints)} & names_in(stderr)
 
 
-def _who_wants(question: Question, names: set[str]) -> str:
+def _who_wants(question: ResolutionRequest, names: set[str]) -> str:
     return "; ".join(
         f"{wants.origin} wants {a.text} ({a.where})"
         for wants in question.wants
@@ -147,25 +147,25 @@ def _no_space(stderr: str) -> NoSpace | None:
     return no_space(Path(where[1]) if where else Path(make_environment().get("UV_CACHE_DIR") or Path.home()))
 
 
-def _unreachable(stderr: str) -> Unreachable | None:
+def _unreachable(stderr: str) -> NetworkError | None:
     if refused := re.search(r"An index URL \((\S+)\) could not be queried[^(]*\(([^)]*)\)", stderr):
-        return Unreachable(
+        return NetworkError(
             f"the Python index refuses to answer: {refused[2]}",
-            where=without_logins(refused[1]),
+            where=strip_logins(refused[1]),
             fix="give uv credentials that it accepts: in netrc, a keyring, or the index's URL",
         )
     if nonsense := re.search(r"Received some unexpected (JSON|HTML) from `(\S+)`", stderr):
-        return Unreachable(
+        return NetworkError(
             f"the Python index answers with {nonsense[1]} that is none: {reason(stderr)}",
-            where=without_logins(nonsense[2]),
+            where=strip_logins(nonsense[2]),
             fix="use another index",
         )
     if not re.search(r"Failed to fetch|error sending request|Request failed after|network was disabled", stderr):
         return None
     url = re.search(r"Failed to fetch:? `?(\S+?)`?$", stderr, flags=re.MULTILINE)
-    return Unreachable(
+    return NetworkError(
         f"the Python index did not answer: {reason(stderr)}",
-        where=without_logins(url[1]) if url else "uv",
+        where=strip_logins(url[1]) if url else "uv",
         fix="trust your network's certificates: set SSL_CERT_FILE to the file that has them"
         if "certificate" in stderr
         else "check the network and the proxy",

@@ -18,12 +18,12 @@ from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.credentials import find_origin
 from pycomfy.adapters.io.process import run
 from pycomfy.core.lockfile.package_indexes import (
-    DEFAULT,
-    Reach,
+    DEFAULT_INDEXES,
+    IndexConfig,
     find_links,
-    render_reach,
+    render_index_config,
+    strip_logins,
     translate_pip,
-    without_logins,
 )
 from pycomfy.errors import BadConfig, MissingTool
 
@@ -39,7 +39,7 @@ _CHOOSES = ("UV_INDEX_STRATEGY",)
 DAY = 24 * 60 * 60
 
 
-def make_environment(reach: Reach = DEFAULT, *, links: Sequence[str] = ()) -> dict[str, str]:
+def make_environment(reach: IndexConfig = DEFAULT_INDEXES, *, links: Sequence[str] = ()) -> dict[str, str]:
     """What uv's process gets: this one's variables about reaching indexes, pip's too, and what pycomfy.toml says of
     them. A login that an index's URL may hold is seen by nobody else there, unlike in arguments."""
     given = {**translate_pip(os.environ), **os.environ}
@@ -61,7 +61,7 @@ def outer_links() -> tuple[str, ...]:
     return find_links(os.environ) or tuple(map(str, configured if isinstance(configured, list) else ()))
 
 
-def local_places(reach: Reach) -> list[Path]:
+def local_places(reach: IndexConfig) -> list[Path]:
     """The folders of this disk that wheels may come from: those that the user named, here or in the environment."""
     environment = make_environment(reach, links=outer_links())
     named = [v for k, v in environment.items() if k.startswith("UV_") and "INDEX" in k]
@@ -71,7 +71,7 @@ def local_places(reach: Reach) -> list[Path]:
     return [Path(place) for place in places if place.startswith("/")]
 
 
-def find_logins(reach: Reach) -> dict[str, str]:
+def find_logins(reach: IndexConfig) -> dict[str, str]:
     """The logins that URLs of indexes hold, as they stand there, by the origin that they are for."""
     named = [v for k, v in make_environment(reach, links=outer_links()).items() if re.search("INDEX|LINKS", k)]
     urls = [re.sub(r"^[\w-]+=", "", part) for value in named for part in re.split(r"[\s,]+", value)]
@@ -84,13 +84,13 @@ def find_logins(reach: Reach) -> dict[str, str]:
     return found
 
 
-def with_login(url: str, reach: Reach) -> str | None:
+def with_login(url: str, reach: IndexConfig) -> str | None:
     """The URL of a file with the login that its index's URL holds; None if that holds none, or it has one itself."""
-    login = find_logins(reach).get(find_origin(url)) if without_logins(url) == url else None
+    login = find_logins(reach).get(find_origin(url)) if strip_logins(url) == url else None
     return url.replace("://", f"://{login}@", 1) if login is not None else None
 
 
-def ask_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], cache: Path | None) -> bytes | str:
+def query_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], cache: Path | None) -> bytes | str:
     """As `run_uv`, but an answer of today to the same question, asked of the same index, is taken from the cache."""
     if cache is None:
         return run_uv(arguments, folder, environment)
@@ -165,7 +165,7 @@ def _configuration(environment: Mapping[str, str], folder: Path) -> list[str]:
     said = _read_configuration(environment)
     if not said:
         return ["--no-config"]
-    (folder / "uv.toml").write_text(render_reach(said))
+    (folder / "uv.toml").write_text(render_index_config(said))
     return ["--config-file=uv.toml"]
 
 

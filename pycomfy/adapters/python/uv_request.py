@@ -10,10 +10,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pycomfy.adapters.python.uv_process import ask_uv, make_environment, outer_links, run_uv
-from pycomfy.core.lockfile.package_indexes import DEFAULT, Reach, without_logins
+from pycomfy.adapters.python.uv_process import make_environment, outer_links, query_uv, run_uv
+from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig, strip_logins
 from pycomfy.core.lockfile.toml import render_list, render_value
-from pycomfy.core.python.requirements import Wants
+from pycomfy.core.python.requirements import RequirementSet
 from pycomfy.core.python.wheel_selection import Target
 
 OURS = "pycomfy-indexes"
@@ -21,7 +21,7 @@ OURS = "pycomfy-indexes"
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenWheel:
     """A wheel that no index has: the file at `path`, called `filename`. With `wanted` it is taken whatever else there
     is of its package, else where somebody asks for that."""
 
@@ -31,29 +31,29 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Question:
+class ResolutionRequest:
     """What to resolve: what each origin wants, for `target`, from packages uploaded before `as_of`.
 
     An override replaces what anybody asks of its package; a constraint only narrows it; an excluded package is not
     installed, whoever asks for it; for an undated one the date does not matter.
     """
 
-    wants: Sequence[Wants]
+    wants: Sequence[RequirementSet]
     target: Target
     as_of: datetime
     overrides: Sequence[str] = ()
-    reach: Reach = DEFAULT
+    reach: IndexConfig = DEFAULT_INDEXES
     constraints: Sequence[str] = ()
     excludes: Sequence[str] = ()
     undated: Sequence[str] = ()
-    given: Sequence[Given] = ()
+    given: Sequence[GivenWheel] = ()
 
 
 @dataclass(frozen=True)
-class Asking:
+class UvRequest:
     """A question that was put: its `arguments`, and the files they name in `folder`."""
 
-    question: Question
+    question: ResolutionRequest
     folder: Path
     arguments: tuple[str, ...]
     environment: dict[str, str] = field(repr=False)
@@ -77,7 +77,7 @@ def options(target: Target) -> list[str]:
     ]
 
 
-def put(question: Question, folder: Path, cache: Path | None) -> tuple[bytes | str, Asking]:
+def put(question: ResolutionRequest, folder: Path, cache: Path | None) -> tuple[bytes | str, UvRequest]:
     """uv's answer, or why there is none. Where no index has one, folders that the environment names are asked too."""
     first = _put(question, folder / "question", cache, make_environment(question.reach))
     if isinstance(first[0], str) and (links := outer_links()):
@@ -86,7 +86,9 @@ def put(question: Question, folder: Path, cache: Path | None) -> tuple[bytes | s
     return first
 
 
-def _put(question: Question, folder: Path, cache: Path | None, env: dict[str, str]) -> tuple[bytes | str, Asking]:
+def _put(
+    question: ResolutionRequest, folder: Path, cache: Path | None, env: dict[str, str]
+) -> tuple[bytes | str, UvRequest]:
     """As `put`. uv takes a package from its own index alone only if somebody asks for it by name: a package that others
     bring along is asked for as well, once it is seen."""
     folder.mkdir()
@@ -94,7 +96,7 @@ def _put(question: Question, folder: Path, cache: Path | None, env: dict[str, st
     named = _asked_names(question) & reserved
     while True:
         asking = _write(question, folder, named, env)
-        done = ask_uv(asking.arguments, folder, env, cache)
+        done = query_uv(asking.arguments, folder, env, cache)
         seen = names_in(done if isinstance(done, str) else done.decode()) & reserved
         if seen <= named:
             return done, asking
@@ -113,17 +115,17 @@ def reason(stderr: str) -> str:
     text = re.sub(rf"\b{OURS}(==0)? depends on\b", "you require", text)
     text = re.sub(r"^\s*(error|cause|×|├─▶|╰─▶)\s*:?\s*", "", text, flags=re.MULTILINE)
     text = re.sub(r"^No solution found when resolving dependencies:?\s*", "", text.strip())
-    return without_logins(re.sub(r"\s+", " ", text)).strip().rstrip(".")
+    return strip_logins(re.sub(r"\s+", " ", text)).strip().rstrip(".")
 
 
-def _asked_names(question: Question) -> set[str]:
+def _asked_names(question: ResolutionRequest) -> set[str]:
     """The packages that somebody asks for, on this platform."""
     environment = question.target.environment()
     asked = [(a.name, Requirement(a.text).marker) for wants in question.wants for a in wants.asked if a.direct is None]
     return {name for name, marker in asked if marker is None or marker.evaluate(environment)}
 
 
-def _write(question: Question, folder: Path, named: Iterable[str], env: dict[str, str]) -> Asking:
+def _write(question: ResolutionRequest, folder: Path, named: Iterable[str], env: dict[str, str]) -> UvRequest:
     """Write a file for each origin, and one that says which packages come from which index alone."""
     arguments = [*options(question.target), f"--exclude-newer={question.as_of.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"]
     for number, wants in enumerate(question.wants):
@@ -140,19 +142,19 @@ def _write(question: Question, folder: Path, named: Iterable[str], env: dict[str
     undated = {*question.undated, *(name for name, index in reserved.items() if not index.dated)}
     arguments += [f"--exclude-newer-package={name}=false" for name in sorted(undated)]
     arguments += _reach(question.reach, sorted(set(named) & set(reserved)), folder)
-    return Asking(question, folder, tuple(arguments), env)
+    return UvRequest(question, folder, tuple(arguments), env)
 
 
-def ask_alone(line: str, target: Target, reach: Reach, folder: Path, cache: Path | None = None) -> bytes | str:
+def ask_alone(line: str, target: Target, reach: IndexConfig, folder: Path, cache: Path | None = None) -> bytes | str:
     """uv's answer to one requirement alone, from where `reach` says; whatever its date and whatever the package needs
     itself."""
     (folder / "alone.in").write_text(line + "\n")
     named = sorted(names_in(line) & set(reach.reserved))
     arguments = [*options(target), "--no-deps", "alone.in", *_reach(reach, named, folder)]
-    return ask_uv(arguments, folder, make_environment(reach), cache)
+    return query_uv(arguments, folder, make_environment(reach), cache)
 
 
-def _reach(reach: Reach, named: Sequence[str], folder: Path) -> list[str]:
+def _reach(reach: IndexConfig, named: Sequence[str], folder: Path) -> list[str]:
     """The arguments that say where packages are, and which of those that are asked for, `named`, are where alone."""
     arguments = []
     if reach.accelerator is not None and not reach.own_torch:
@@ -164,7 +166,7 @@ def _reach(reach: Reach, named: Sequence[str], folder: Path) -> list[str]:
     return arguments
 
 
-def _give(given: Sequence[Given], folder: Path, env: dict[str, str]) -> list[str]:
+def _give(given: Sequence[GivenWheel], folder: Path, env: dict[str, str]) -> list[str]:
     """Lay wheels where uv finds them, under paths that are the same for every question; the arguments for it."""
     if not given:
         return []
@@ -178,7 +180,7 @@ def _give(given: Sequence[Given], folder: Path, env: dict[str, str]) -> list[str
     return [*(f"--find-links={place}" for place in ("given", *links)), lines]
 
 
-def _project(reach: Reach, named: Sequence[str]) -> str:
+def _project(reach: IndexConfig, named: Sequence[str]) -> str:
     lines = ["[project]", f"name = {render_value(OURS)}", 'version = "0"', render_list("dependencies", named)]
     for index in reach.indexes:
         if index.packages:

@@ -15,20 +15,20 @@ import httpx
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.download import kept_path
 from pycomfy.adapters.io.http_client import Client, Stopped, check_status, local_path, make_client, read_body, retry
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.errors import PycomfyError
 
 JOBS = 8
-MOST_MODULES = 200_000
+MAX_MODULES = 200_000
 _TAIL = 64 << 10
 _LIST = struct.Struct("<12xII")  # the size of the list of files, and where it begins
-_LARGEST_LIST = 64 << 20
+_MAX_LIST = 64 << 20
 _SMALL = 4 << 20
 
 
-def read_modules(wheels: Sequence[Wheel], home: Home) -> tuple[frozenset[str], tuple[str, ...]]:
+def read_modules(wheels: Sequence[Wheel], home: Paths) -> tuple[frozenset[str], tuple[str, ...]]:
     """The modules of all wheels, each by its first name and by its first two, dotted; and the names of the wheels whose
     files could not be learnt. Each wheel is asked once."""
     with make_client() as client, ThreadPoolExecutor(JOBS) as pool:
@@ -37,7 +37,7 @@ def read_modules(wheels: Sequence[Wheel], home: Home) -> tuple[frozenset[str], t
     return modules, tuple(wheel.name for wheel, names in zip(wheels, found, strict=True) if names is None)
 
 
-def _modules_of(wheel: Wheel, home: Home, client: Client) -> frozenset[str] | None:
+def _modules_of(wheel: Wheel, home: Paths, client: Client) -> frozenset[str] | None:
     known = home.cache / "modules" / wheel.sha256
     with contextlib.suppress(OSError, ValueError):
         return frozenset(map(str, json.loads(known.read_bytes())))
@@ -52,7 +52,7 @@ def _modules_of(wheel: Wheel, home: Home, client: Client) -> frozenset[str] | No
 
 def _modules(files: Sequence[str]) -> Iterator[str]:
     """`a` and `a.b` of `a/b/c.py`, `a/b.cpython-311-x86_64-linux-gnu.so` …"""
-    for path in files[:MOST_MODULES]:
+    for path in files[:MAX_MODULES]:
         top, _, rest = path.partition("/")
         if top.endswith(".data") and rest.startswith(("purelib/", "platlib/")):
             path = rest.partition("/")[2]
@@ -67,7 +67,7 @@ def _modules(files: Sequence[str]) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _open(wheel: Wheel, home: Home, client: Client) -> Iterator[io.BufferedIOBase | io.RawIOBase]:
+def _open(wheel: Wheel, home: Paths, client: Client) -> Iterator[io.BufferedIOBase | io.RawIOBase]:
     """The wheel as a file: from this machine if it is there."""
     here = [
         kept_path(wheel.sha256, home.cache),
@@ -95,7 +95,7 @@ def _end_of(url: str, client: Client) -> bytes:
         int.from_bytes(tail[end + 12 : end + 16], "little"),
         int.from_bytes(tail[end + 16 : end + 20], "little"),
     )
-    if size == 0xFFFFFFFF or start == 0xFFFFFFFF or size > _LARGEST_LIST:
+    if size == 0xFFFFFFFF or start == 0xFFFFFFFF or size > _MAX_LIST:
         raise ValueError("a list of files that is longer than any wheel's")
     if size + (len(tail) - end) > len(tail):
         tail = _fetch(url, f"bytes={start}-", client)
@@ -107,7 +107,7 @@ def _fetch(url: str, range_: str, client: Client) -> bytes:
         headers = {"Accept-Encoding": "identity", "Range": range_}
         with client.stream("GET", url, headers=headers) as answer:
             check_status(url, answer)
-            most = _LARGEST_LIST if answer.status_code == 206 else _SMALL
+            most = _MAX_LIST if answer.status_code == 206 else _SMALL
             return read_body(url, answer, most)
 
     return retry(url, once)

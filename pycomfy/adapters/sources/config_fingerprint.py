@@ -8,15 +8,15 @@ import hashlib
 import re
 
 from pycomfy.adapters.io.atomic_files import write_file
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 
 
-def remember_asked(lock: str, meaning: str, home: Home) -> None:
+def save_config_fingerprint(lock: str, meaning: str, home: Paths) -> None:
     """Remember the `meaning` of the configuration that the text of a lock was made with."""
     write_file(home.cache / "asked" / _key(lock), meaning)
 
 
-def recall_asked(lock: str, home: Home) -> str | None:
+def load_config_fingerprint(lock: str, home: Paths) -> str | None:
     """The meaning that was remembered last; None if the lock is another machine's."""
     try:
         found = (home.cache / "asked" / _key(lock)).read_text()

@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from pycomfy.adapters.git.checkout import MOST_BYTES, MOST_FILES
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, leads_out
+from pycomfy.adapters.git.checkout import MAX_BYTES, MAX_FILES
+from pycomfy.adapters.io.atomic_files import escapes, translate_disk_full
 from pycomfy.errors import BadInput, NotFound
 
 
@@ -16,19 +16,19 @@ def copy_code(root: Path, out: Path, owner: str) -> None:
     if not root.is_dir():
         raise NotFound(f"{owner}: there is no folder {root}", where=str(root), fix="correct path = … in pycomfy.toml")
     count = size = 0
-    with full_disk_is_an_error(out):
+    with translate_disk_full(out):
         for path in walk_code(root):
             to = out / path.relative_to(root)
             if path.is_symlink():
-                if leads_out(path, root):
+                if escapes(path, root):
                     raise _refused(owner, path, f"the link leads out of the folder, to {path.readlink()}")
                 to.symlink_to(path.readlink())
             elif path.is_dir():
                 to.mkdir()
             elif path.is_file():
                 count, size = count + 1, size + path.stat().st_size
-                if count > MOST_FILES or size > MOST_BYTES:
-                    raise _refused(owner, root, f"it has more than {MOST_FILES} files or {MOST_BYTES >> 30} GiB")
+                if count > MAX_FILES or size > MAX_BYTES:
+                    raise _refused(owner, root, f"it has more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB")
                 shutil.copyfile(path, to)
                 to.chmod(0o755 if os.access(path, os.X_OK) and path.stat().st_mode & 0o100 else 0o644)
             else:

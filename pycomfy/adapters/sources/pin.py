@@ -12,21 +12,21 @@ from urllib.parse import unquote, urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from pycomfy.adapters.catalog.registry_versions import find_registered
-from pycomfy.adapters.git.checkout import MOST_TEXT, Written, read_tree, write_tree
-from pycomfy.adapters.git.mirror import Repository
+from pycomfy.adapters.git.checkout import MAX_TEXT, CheckoutResult, read_tree, write_tree
+from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.git.patches import apply_patch, read_patch
 from pycomfy.adapters.io import download
 from pycomfy.adapters.io.atomic_files import new_folder, write_file
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.io.temp_dirs import scratch_folder
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.io.zip_files import open_zip
 from pycomfy.adapters.nix import nar_writer
 from pycomfy.adapters.python.resolver import pin_wheel
 from pycomfy.adapters.python.uv_process import with_login
 from pycomfy.adapters.sources.local_folder import copy_code, walk_code
-from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.lockfile.names import plain_name
-from pycomfy.core.lockfile.package_indexes import DEFAULT, Reach
+from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig
 from pycomfy.core.lockfile.schema import FileName, GitSource, PathSource, Source, UrlSource, WheelTreeSource
 from pycomfy.core.lockfile.source_specs import GitSpec, PathSpec, RegistrySpec, Spec, UrlSpec, WheelSpec
 from pycomfy.core.python.wheel_selection import Target
@@ -34,7 +34,7 @@ from pycomfy.errors import BadConfig, BadInput, NotFound, PycomfyError
 
 
 @dataclass(frozen=True)
-class Pinned:
+class PinnedSource:
     """A pinned source. `files` are the texts that resolving reads (Python, requirements), by path below its folder.
 
     `date` is when the code was made, if that is known: a commit's date, a wheel's upload.
@@ -45,11 +45,11 @@ class Pinned:
     date: datetime | None = None
 
 
-def pin_source(spec: Spec, base: Path, owner: str, home: Home, reach: Reach = DEFAULT) -> Pinned:
+def pin_source(spec: Spec, base: Path, owner: str, home: Paths, reach: IndexConfig = DEFAULT_INDEXES) -> PinnedSource:
     """Pin what `spec` asks for. `base` is the folder that relative paths are relative to, `owner` who needs it, `reach`
     where wheels are looked for.
 
-    Raises `NotFound`, `UnpinnedPack`, `Unresolved`, `Unreachable`, `HashMismatch`, `BadConfig`.
+    Raises `NotFound`, `UnpinnedPack`, `Unresolved`, `NetworkError`, `HashMismatch`, `BadConfig`.
     """
     match spec:
         case GitSpec():
@@ -64,14 +64,14 @@ def pin_source(spec: Spec, base: Path, owner: str, home: Home, reach: Reach = DE
             return _pin_git(find_registered(spec, owner, home), base, owner, home)
 
 
-def place_tree(source: GitSource | PathSource, base: Path, out: Path, home: Home) -> None:
+def write_tree_of(source: GitSource | PathSource, base: Path, out: Path, home: Paths) -> None:
     """Make the folder `out` the tree of `source`, with the very files that its hash was made of.
 
     Raises as `pin_source` does; nothing is left of `out` then.
     """
     with new_folder(out) as folder:
         if isinstance(source, GitSource):
-            repository = Repository(join_address(source.url, base), owner=out.name, cache=home.cache / "git")
+            repository = GitMirror(join_address(source.url, base), owner=out.name, cache=home.cache / "git")
             repository.fetch(source.commit)
             write_tree(repository, source.commit, folder, lfs=source.lfs)
             if source.patch is not None:
@@ -80,7 +80,7 @@ def place_tree(source: GitSource | PathSource, base: Path, out: Path, home: Home
             copy_code(base / source.path, folder, out.name)
 
 
-def is_changed(source: Source, base: Path, owner: str, home: Home) -> bool:
+def is_changed(source: Source, base: Path, owner: str, home: Paths) -> bool:
     """Whether a local folder has other files than when it was pinned. Only folders can change; one that is gone has
     not: its tree may be in the store still."""
     if not isinstance(source, PathSource) or not (base / source.path).is_dir():
@@ -90,13 +90,13 @@ def is_changed(source: Source, base: Path, owner: str, home: Home) -> bool:
         return nar_writer.hash_path(folder) != source.tree
 
 
-def newer_commit(spec: Spec, source: Source, base: Path, owner: str, home: Home) -> str | None:
+def newer_commit(spec: Spec, source: Source, base: Path, owner: str, home: Paths) -> str | None:
     """The commit that a repository on this machine would be pinned to by now; None if it is the same, cannot be read,
     or is somewhere else."""
-    if not isinstance(spec, GitSpec) or not isinstance(source, GitSource) or not parse_address(spec.git).local:
+    if not isinstance(spec, GitSpec) or not isinstance(source, GitSource) or not parse_git_url(spec.git).local:
         return None
     try:
-        commit = Repository(join_address(spec.git, base), owner=owner, cache=home.cache / "git").resolve(spec.rev)
+        commit = GitMirror(join_address(spec.git, base), owner=owner, cache=home.cache / "git").resolve(spec.rev)
     except PycomfyError:
         return None
     return commit if commit != source.commit else None
@@ -104,7 +104,7 @@ def newer_commit(spec: Spec, source: Source, base: Path, owner: str, home: Home)
 
 def join_address(url: str, base: Path) -> str:
     """The address that git is given: a relative path is relative to `base`."""
-    address = parse_address(url)
+    address = parse_git_url(url)
     return str(base.absolute() / url) if address.local and not url.startswith("file://") else url
 
 
@@ -118,35 +118,35 @@ def is_text(path: str) -> bool:
 # — git —
 
 
-def _pin_git(spec: GitSpec, base: Path, owner: str, home: Home) -> Pinned:
-    repository = Repository(join_address(spec.git, base), owner=owner, cache=home.cache / "git")
+def _pin_git(spec: GitSpec, base: Path, owner: str, home: Paths) -> PinnedSource:
+    repository = GitMirror(join_address(spec.git, base), owner=owner, cache=home.cache / "git")
     commit = repository.resolve(spec.rev)
     if spec.patch is not None:
         return _pin_patched(repository, commit, read_patch(base / spec.patch, owner), spec, home)
     tree, found = _hash_commit(repository, commit, home, lfs=spec.lfs)
-    url = parse_address(spec.git).public
+    url = parse_git_url(spec.git).public
     files = {path: _decode(data) for path, data in read_tree(repository, commit, is_text).items()}
     source = GitSource(url=url, commit=commit, tree=tree, submodules=found.submodules, lfs=found.lfs)
-    return Pinned(source, files, repository.commit_date(commit))
+    return PinnedSource(source, files, repository.commit_date(commit))
 
 
-def _pin_patched(repository: Repository, commit: str, patch: str, spec: GitSpec, home: Home) -> Pinned:
+def _pin_patched(repository: GitMirror, commit: str, patch: str, spec: GitSpec, home: Paths) -> PinnedSource:
     with _scratch(home) as folder:
         found = write_tree(repository, commit, folder, lfs=spec.lfs)
         apply_patch(patch, folder, repository.owner)
         tree = nar_writer.hash_path(folder)
         files = dict(_read_folder(folder))
-    url = parse_address(spec.git).public
+    url = parse_git_url(spec.git).public
     source = GitSource(url=url, commit=commit, tree=tree, submodules=found.submodules, lfs=found.lfs, patch=patch)
-    return Pinned(source, files, repository.commit_date(commit))
+    return PinnedSource(source, files, repository.commit_date(commit))
 
 
-def _hash_commit(repository: Repository, commit: str, home: Home, *, lfs: bool) -> tuple[str, Written]:
+def _hash_commit(repository: GitMirror, commit: str, home: Paths, *, lfs: bool) -> tuple[str, CheckoutResult]:
     """The hash of a commit's tree, and what is in it. A commit never changes, so it is hashed once."""
     known = home.cache / "trees" / f"{commit}{'' if lfs else '-pointers'}.json"
     try:
         value = json.loads(known.read_bytes())
-        return str(value["tree"]), Written(bool(value["submodules"]), bool(value["lfs"]))
+        return str(value["tree"]), CheckoutResult(bool(value["submodules"]), bool(value["lfs"]))
     except (OSError, ValueError, TypeError, KeyError):
         pass
     with _scratch(home) as folder:
@@ -159,26 +159,26 @@ def _hash_commit(repository: Repository, commit: str, home: Home, *, lfs: bool) 
 # — a local folder —
 
 
-def _pin_path(spec: PathSpec, base: Path, owner: str, home: Home) -> Pinned:
+def _pin_path(spec: PathSpec, base: Path, owner: str, home: Paths) -> PinnedSource:
     root = base / spec.path
     with _scratch(home) as folder:
         copy_code(root, folder, owner)
         tree = nar_writer.hash_path(folder)
         files = dict(_read_folder(folder))
-    return Pinned(PathSource(path=spec.path, tree=tree), files)
+    return PinnedSource(PathSource(path=spec.path, tree=tree), files)
 
 
 def _read_folder(folder: Path) -> Iterator[tuple[str, str]]:
     for path in walk_code(folder):
         name = path.relative_to(folder).as_posix()
-        if is_text(name) and path.is_file() and not path.is_symlink() and path.stat().st_size <= MOST_TEXT:
+        if is_text(name) and path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_TEXT:
             yield name, _decode(path.read_bytes())
 
 
 # — files from the network —
 
 
-def _pin_wheel_tree(spec: WheelSpec, owner: str, home: Home, reach: Reach) -> Pinned:
+def _pin_wheel_tree(spec: WheelSpec, owner: str, home: Paths, reach: IndexConfig) -> PinnedSource:
     wheel, date = pin_wheel(spec.wheel, Target("linux/amd64", "3.11"), home.cache, reach)
     url = with_login(wheel.url, reach) or wheel.url
     path = download.fetch(url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
@@ -191,7 +191,7 @@ def _pin_wheel_tree(spec: WheelSpec, owner: str, home: Home, reach: Reach) -> Pi
         folder=spec.folder,
         exclude=tuple(sorted(spec.exclude)),
     )
-    return Pinned(source, files, date)
+    return PinnedSource(source, files, date)
 
 
 def _read_wheel(path: Path, spec: WheelSpec, owner: str) -> dict[str, str]:
@@ -207,7 +207,7 @@ def _read_wheel(path: Path, spec: WheelSpec, owner: str) -> dict[str, str]:
         names = {m.filename.removeprefix(prefix) for m in members}
         for member in members:
             name = member.filename.removeprefix(prefix)
-            if is_text(name) and name not in spec.exclude and member.file_size <= MOST_TEXT:
+            if is_text(name) and name not in spec.exclude and member.file_size <= MAX_TEXT:
                 files[name] = _decode(wheel.read(member))
     where = f"pycomfy.toml, the wheel {spec.wheel}"
     if not members:
@@ -229,7 +229,7 @@ def _check_names(names: list[str], owner: str, wheel: str) -> None:
             )
 
 
-def _pin_url(spec: UrlSpec, owner: str, home: Home) -> Pinned:
+def _pin_url(spec: UrlSpec, owner: str, home: Paths) -> PinnedSource:
     name = unquote(urlsplit(spec.url).path.rsplit("/", 1)[-1])
     # Neither the Nix store nor a Python module cares for the spaces that some names have.
     name = plain_name(name, len(name))
@@ -245,7 +245,9 @@ def _pin_url(spec: UrlSpec, owner: str, home: Home) -> Pinned:
         )
     path = download.fetch(spec.url, spec.sha256, name=name, cache=home.cache)
     # ComfyUI takes a single file for a pack; for resolving it is that pack's whole package.
-    return Pinned(UrlSource(url=spec.url, sha256=spec.sha256, name=name), {"__init__.py": _decode(path.read_bytes())})
+    return PinnedSource(
+        UrlSource(url=spec.url, sha256=spec.sha256, name=name), {"__init__.py": _decode(path.read_bytes())}
+    )
 
 
 _BYTE_ORDER: Mapping[bytes, str] = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -258,9 +260,9 @@ def _decode(data: bytes) -> str:
 
 
 @contextlib.contextmanager
-def _scratch(home: Home) -> Iterator[Path]:
+def _scratch(home: Paths) -> Iterator[Path]:
     """An empty folder in the cache for a while: a large tree might fill a small /tmp."""
-    with scratch_folder(home.cache, ".tree-") as outer:
+    with temporary_folder(home.cache, ".tree-") as outer:
         folder = outer / "tree"
         folder.mkdir()
         yield folder

@@ -8,31 +8,31 @@ from packaging.utils import InvalidSdistFilename, parse_sdist_filename, parse_wh
 from packaging.version import InvalidVersion
 
 from pycomfy.adapters.git.checkout import read_tree
-from pycomfy.adapters.git.mirror import Repository
+from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io.download import fetch, fetch_unpinned
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.python.pep517 import build_requires, read_pyproject
 from pycomfy.adapters.python.simple_index import Sdist
 from pycomfy.adapters.sources.pin import pin_source
-from pycomfy.core.lockfile.direct_references import Direct
-from pycomfy.core.lockfile.package_indexes import without_logins
+from pycomfy.core.lockfile.direct_references import DirectReference
+from pycomfy.core.lockfile.package_indexes import strip_logins
 from pycomfy.core.lockfile.schema import GitSource, UrlSource, Wheel
 from pycomfy.core.lockfile.source_specs import GitSpec
-from pycomfy.core.python.build_recipe import Unbuilt
+from pycomfy.core.python.build_recipe import SourcePackage
 
-MOST_BYTES = 4 << 30
+MAX_BYTES = 4 << 30
 
 
-def pin_sdist(name: str, sdist: Sdist, wanted: str, home: Home) -> Unbuilt:
-    """A source distribution of an index. Raises `Unreachable`, `HashMismatch`, `BadInput`."""
+def pin_sdist(name: str, sdist: Sdist, wanted: str, home: Paths) -> SourcePackage:
+    """A source distribution of an index. Raises `NetworkError`, `HashMismatch`, `BadInput`."""
     path = fetch(sdist.url, sdist.sha256, name=sdist.filename, cache=home.cache)
-    source = UrlSource(url=without_logins(sdist.url), sha256=sdist.sha256, name=sdist.filename)
+    source = UrlSource(url=strip_logins(sdist.url), sha256=sdist.sha256, name=sdist.filename)
     label = f"{name} {sdist.version}"
     requires = build_requires(read_pyproject(path, None, label), label)
-    return Unbuilt(name, str(sdist.version), source, requires, None, wanted)
+    return SourcePackage(name, str(sdist.version), source, requires, None, wanted)
 
 
-def pin_direct(direct: Direct, wanted: str, base: Path, home: Home) -> Unbuilt:
+def pin_direct(direct: DirectReference, wanted: str, base: Path, home: Paths) -> SourcePackage:
     """A git repository or an archive; `base` is the folder that relative paths are relative to. Raises likewise, and
     what `pin_source` raises."""
     if direct.kind == "git":
@@ -41,10 +41,10 @@ def pin_direct(direct: Direct, wanted: str, base: Path, home: Home) -> Unbuilt:
     filename = _filename(direct)
     source = UrlSource(url=direct.url, sha256=sha256, name=filename)
     requires = build_requires(read_pyproject(path, direct.subdirectory, direct.label), direct.label)
-    return Unbuilt(direct.label, _version(filename), source, requires, direct.subdirectory, wanted)
+    return SourcePackage(direct.label, _version(filename), source, requires, direct.subdirectory, wanted)
 
 
-def pin_direct_wheel(direct: Direct, home: Home) -> tuple[Wheel, Path]:
+def pin_direct_wheel(direct: DirectReference, home: Paths) -> tuple[Wheel, Path]:
     """A wheel at a URL, and the file. Raises likewise."""
     path, sha256 = _fetch(direct, home)
     filename = _filename(direct)
@@ -55,24 +55,24 @@ def pin_direct_wheel(direct: Direct, home: Home) -> tuple[Wheel, Path]:
     return wheel, path
 
 
-def _pin_git(direct: Direct, wanted: str, base: Path, home: Home) -> Unbuilt:
+def _pin_git(direct: DirectReference, wanted: str, base: Path, home: Paths) -> SourcePackage:
     pinned = pin_source(GitSpec(git=direct.url, rev=direct.revision), base, direct.label, home)
     if not isinstance(pinned.source, GitSource):
         raise TypeError(pinned.source)
-    repository = Repository(direct.url, owner=direct.label, cache=home.cache / "git")
+    repository = GitMirror(direct.url, owner=direct.label, cache=home.cache / "git")
     place = f"{direct.subdirectory}/pyproject.toml" if direct.subdirectory else "pyproject.toml"
     found = read_tree(repository, pinned.source.commit, place.__eq__)
     requires = build_requires(found.get(place, b"").decode("utf-8", "replace"), direct.label)
-    return Unbuilt(direct.label, pinned.source.commit[:12], pinned.source, requires, direct.subdirectory, wanted)
+    return SourcePackage(direct.label, pinned.source.commit[:12], pinned.source, requires, direct.subdirectory, wanted)
 
 
-def _fetch(direct: Direct, home: Home) -> tuple[Path, str]:
+def _fetch(direct: DirectReference, home: Paths) -> tuple[Path, str]:
     if direct.sha256 is not None:
         return fetch(direct.url, direct.sha256, name=direct.label, cache=home.cache), direct.sha256
-    return fetch_unpinned(direct.url, cache=home.cache, limit=MOST_BYTES)
+    return fetch_unpinned(direct.url, cache=home.cache, limit=MAX_BYTES)
 
 
-def _filename(direct: Direct) -> str:
+def _filename(direct: DirectReference) -> str:
     """The name of the file, as a store can have it."""
     name = unquote(urlsplit(direct.url).path.rpartition("/")[2])
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", name).lstrip("._+-")[-200:]

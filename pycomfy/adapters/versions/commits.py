@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pycomfy.adapters.git.environment import load_gitpython
-from pycomfy.adapters.versions.git import Bare
+from pycomfy.adapters.versions.git import BareRepository
 from pycomfy.errors import BadInput
 
 _FILE, _FOLDER = 0o100644, 0o040000
@@ -33,7 +33,7 @@ class NewCommit:
 class Writer:
     """Writes objects, each a `git hash-object`: only what is not known to be there should be written."""
 
-    def __init__(self, bare: Bare) -> None:
+    def __init__(self, bare: BareRepository) -> None:
         git = load_gitpython()
         self._bare = bare
         self._repo = git.Repo(bare.path)

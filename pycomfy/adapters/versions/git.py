@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pycomfy.adapters.git.environment import git_environment
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, no_space, says_disk_is_full
+from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full, translate_disk_full
 from pycomfy.adapters.io.process import run
-from pycomfy.adapters.io.temp_dirs import scratch_folder
+from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.errors import BadInput
 
 ZERO = "0" * 40
@@ -48,11 +48,11 @@ class Entry(NamedTuple):
     size: int
 
 
-class Refused(BadInput):
+class GitRefused(BadInput):
     """git said no; `what` is what it said."""
 
 
-class Bare:
+class BareRepository:
     """The bare repository at `path`. `writing` makes it if it is missing; reading one that is missing finds nothing."""
 
     def __init__(self, path: Path) -> None:
@@ -63,10 +63,10 @@ class Bare:
         return (self.path / "HEAD").exists()
 
     def git(self, *arguments: str, stdin: bytes | None = None) -> bytes:
-        """What a git command prints. Raises `Refused`, or `NoSpace`."""
+        """What a git command prints. Raises `GitRefused`, or `NoSpace`."""
         status, output, message = self.ask(*arguments, stdin=stdin)
         if status != 0:
-            raise Refused(f"git {arguments[0]}: {message}", where=str(self.path), fix="see what git says")
+            raise GitRefused(f"git {arguments[0]}: {message}", where=str(self.path), fix="see what git says")
         return output
 
     def ask(self, *arguments: str, stdin: bytes | None = None) -> tuple[int, bytes, str]:
@@ -147,7 +147,7 @@ class Bare:
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """One process of pycomfy at a time. The lock goes with its process, however that ends."""
-        with full_disk_is_an_error(self.path):
+        with translate_disk_full(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.with_suffix(".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -156,8 +156,8 @@ class Bare:
                 yield
 
     def update_refs(self, *changes: tuple[str, str, str]) -> None:
-        """Change refs, all or none: (ref, new, old), `ZERO` for one that is not to be. Raises `Refused` if a ref is not
-        `old` any more, as when someone else's git pushed."""
+        """Change refs, all or none: (ref, new, old), `ZERO` for one that is not to be. Raises `GitRefused` if a ref is
+        not `old` any more, as when someone else's git pushed."""
         lines = "".join(
             f"delete {ref} {old}\n" if new == ZERO else f"update {ref} {new} {old}\n" for ref, new, old in changes
         )
@@ -168,7 +168,9 @@ class Bare:
             if status == 0:
                 return
             if ".lock" not in message or time.monotonic() > until:
-                raise Refused(f"the library was changed meanwhile: {message}", where=str(self.path), fix="do it again")
+                raise GitRefused(
+                    f"the library was changed meanwhile: {message}", where=str(self.path), fix="do it again"
+                )
             self._remove_stale_locks()
             time.sleep(0.1)
 
@@ -180,8 +182,8 @@ class Bare:
                     lock.unlink()
 
     def _make(self) -> None:
-        with scratch_folder(self.path.parent, f".{self.path.name}.") as folder:
-            new = Bare(folder / "new")
+        with temporary_folder(self.path.parent, f".{self.path.name}.") as folder:
+            new = BareRepository(folder / "new")
             new.git("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(new.path))
             # For whoever pushes into it with git: what was recorded is not to be rewritten.
             new.git("config", "receive.denyNonFastForwards", "true")

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from pycomfy.adapters.versions.commits import Writer
-from pycomfy.adapters.versions.git import ZERO, Bare
+from pycomfy.adapters.versions.git import ZERO, BareRepository
 from pycomfy.errors import BadInput
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ PREFIX = "refs/images"
 _MANY = 50  # trees; then it is better to list all refs
 
 
-def add_image(bare: Bare, tree: str, image: "BuiltImage") -> "BuiltImage":
+def add_image(bare: BareRepository, tree: str, image: "BuiltImage") -> "BuiltImage":
     """Keep `image` as the tree's for its platform; the one that is kept. One that is there already stays, unless the
     new one has other digests, or says more of it."""
     from pycomfy.core.versions.built_image import render_image
@@ -44,12 +44,12 @@ def _tells_more(image: "BuiltImage", before: "BuiltImage") -> bool:
     return bool(proven or (image.requirements and not before.requirements))
 
 
-def image_keys(bare: Bare) -> set[tuple[str, str]]:
+def image_keys(bare: BareRepository) -> set[tuple[str, str]]:
     """Tree and platform of every image."""
     return {_key(ref) for ref in bare.refs(PREFIX)}
 
 
-def read_images(bare: Bare, trees: Collection[str]) -> "dict[str, dict[PlatformName, BuiltImage]]":
+def read_images(bare: BareRepository, trees: Collection[str]) -> "dict[str, dict[PlatformName, BuiltImage]]":
     """The images of trees, by tree and platform. What cannot be read is left out."""
     where = [f"{PREFIX}/{tree}" for tree in trees] if len(trees) < _MANY else [PREFIX]
     refs = {ref: blob for ref, blob in bare.refs(*where).items() if _key(ref)[0] in trees} if where else {}
@@ -72,7 +72,7 @@ def read_images(bare: Bare, trees: Collection[str]) -> "dict[str, dict[PlatformN
     return found
 
 
-def drop_images(bare: Bare, keep: set[str]) -> None:
+def drop_images(bare: BareRepository, keep: set[str]) -> None:
     """Forget the images of trees that are not in `keep`. The caller is writing."""
     gone = [(r, ZERO, o) for r, o in bare.refs(PREFIX).items() if r.split("/")[2] not in keep]
     if gone:

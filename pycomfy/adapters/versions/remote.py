@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.versions.git import Bare
+from pycomfy.adapters.versions.git import BareRepository
 from pycomfy.adapters.versions.image_refs import PREFIX
-from pycomfy.core.lockfile.git_url import Address, parse_address, without_password
-from pycomfy.errors import BadInput, NotFound, PycomfyError, Unreachable
+from pycomfy.core.lockfile.git_url import GitUrl, parse_git_url, without_password
+from pycomfy.errors import BadInput, NetworkError, NotFound, PycomfyError
 
 INCOMING = "refs/incoming"
-MOST_BYTES = 256 << 20  # of one file
+MAX_BYTES = 256 << 20  # of one file
 
 _SHARED = ("heads", "tags", "images")
 
@@ -29,21 +29,21 @@ class Sent:
     why: str
 
 
-def find_remote(bare: Bare, remote: str) -> Address:
+def find_remote(bare: BareRepository, remote: str) -> GitUrl:
     """The address of a remote: the library's own name for one, or an address. Raises `BadConfig`."""
     if bare.exists and re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", remote):
         status, url, _ = bare.ask("config", "--get", f"remote.{remote}.url")
         if status == 0:
-            return parse_address(url.decode().strip(), where=f"the remote {remote}")
-    address = parse_address(remote, where="REMOTE")
+            return parse_git_url(url.decode().strip(), where=f"the remote {remote}")
+    address = parse_git_url(remote, where="REMOTE")
     if address.local and not address.url.startswith("file://"):
         path = str(Path(address.url).expanduser().absolute())
-        return Address(path, address.public, path, local=True)
+        return GitUrl(path, address.public, path, local=True)
     return address
 
 
-def send(bare: Bare, address: Address, refs: Sequence[str]) -> list[Sent]:
-    """Send `refs`; nothing there is overwritten. Raises `Unreachable` or `NotFound`."""
+def send(bare: BareRepository, address: GitUrl, refs: Sequence[str]) -> list[Sent]:
+    """Send `refs`; nothing there is overwritten. Raises `NetworkError` or `NotFound`."""
     status, output, message = bare.ask("push", "--porcelain", "--", address.url, *(f"{r}:{r}" for r in refs))
     words = {" ": "updated", "+": "updated", "*": "new", "=": "same", "!": "refused", "-": "updated"}
     sent = []
@@ -58,10 +58,10 @@ def send(bare: Bare, address: Address, refs: Sequence[str]) -> list[Sent]:
 
 
 @contextlib.contextmanager
-def received(bare: Bare, address: Address) -> Iterator[dict[str, str]]:
+def received(bare: BareRepository, address: GitUrl) -> Iterator[dict[str, str]]:
     """What the other library has, below `refs/incoming` here for as long as the block runs: object by ref.
 
-    Raises `Unreachable`, `NotFound`; and `BadInput` for files too large to be any of ours.
+    Raises `NetworkError`, `NotFound`; and `BadInput` for files too large to be any of ours.
     """
     with bare.writing():
         pass  # there is a repository from here on
@@ -80,7 +80,9 @@ def received(bare: Bare, address: Address) -> Iterator[dict[str, str]]:
             bare.ask("update-ref", "--stdin", stdin=gone.encode())
 
 
-def merge_text(bare: Bare, base: bytes, ours: bytes, theirs: bytes, *, prefer: str | None = None) -> bytes | None:
+def merge_text(
+    bare: BareRepository, base: bytes, ours: bytes, theirs: bytes, *, prefer: str | None = None
+) -> bytes | None:
     """git's merge of a file; None for a conflict. `prefer` "ours" or "theirs" settles conflicts."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []
@@ -93,21 +95,21 @@ def merge_text(bare: Bare, base: bytes, ours: bytes, theirs: bytes, *, prefer: s
     return output if status == 0 else None
 
 
-def image_refs(bare: Bare, trees: set[str]) -> list[str]:
+def image_refs(bare: BareRepository, trees: set[str]) -> list[str]:
     """The refs to the images of `trees`."""
     return [ref for ref in bare.refs(PREFIX) if ref.split("/")[2] in trees]
 
 
-def _refuse_large(bare: Bare, address: Address) -> None:
+def _refuse_large(bare: BareRepository, address: GitUrl) -> None:
     """A file of a strange library is read into memory later on."""
     new = bare.git("rev-list", "--objects", "--no-object-names", f"--glob={INCOMING}/*", "--not", "--branches")
     sizes = bare.git("cat-file", "--batch-check=%(objectsize)", stdin=new).split()
-    if any(int(size) > MOST_BYTES for size in sizes if size.isdigit()):
-        what = f"it has a file larger than {MOST_BYTES >> 20} MiB, which no version of a workflow has"
+    if any(int(size) > MAX_BYTES for size in sizes if size.isdigit()):
+        what = f"it has a file larger than {MAX_BYTES >> 20} MiB, which no version of a workflow has"
         raise BadInput(what, where=address.public, fix="pull from a library of pycomfy")
 
 
-def _explain(address: Address, message: str) -> PycomfyError:
+def _explain(address: GitUrl, message: str) -> PycomfyError:
     lines = [re.sub(r"^(fatal|error|remote): ", "", line).strip() for line in message.splitlines() if line.strip()]
     said = re.sub(r"\S+://\S+", lambda m: without_password(m[0]), lines[0] if lines else "git failed")
     if re.search(r"not appear to be a git repository|not found|does not exist|No such file", message):
@@ -115,7 +117,7 @@ def _explain(address: Address, message: str) -> PycomfyError:
         return NotFound(f"no git repository: {said}", where=address.public, fix=fix)
     if "dubious ownership" in message:
         fix = f"git config --global --add safe.directory '{os.fspath(address.url)}'"
-        return Unreachable(said, where=address.public, fix=fix)
-    return Unreachable(
+        return NetworkError(said, where=address.public, fix=fix)
+    return NetworkError(
         f"git cannot share with it: {said}", where=address.public, fix="check the network, the address and your rights"
     )

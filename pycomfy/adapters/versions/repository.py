@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.versions.commits import NewCommit, Writer, object_id
-from pycomfy.adapters.versions.git import ZERO, Bare
+from pycomfy.adapters.versions.git import ZERO, BareRepository
 from pycomfy.adapters.versions.image_refs import add_image, drop_images, image_keys, read_images
 from pycomfy.core.versions.reference import Reference, check_tag, check_workflow_name, parse_reference
 from pycomfy.errors import BadInput, NotFound
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pycomfy.core.lockfile.schema import PlatformName
     from pycomfy.core.versions.built_image import BuiltImage
 
-MOST_BYTES = 256 << 20
+MAX_BYTES = 256 << 20
 _FIELDS = ("%H", "%P", "%T", "%an <%ae>", "%ct", "%B")
 _LOOSE = 3  # files in one of 256 folders: then some 700 objects lie loose, and are packed
 
 
-def library_path(home: Home) -> Path:
+def versions_repository_path(home: Paths) -> Path:
     return home.data / "library.git"
 
 
@@ -48,21 +48,21 @@ class Version:
         return f"{self.name}@{self.number if self.number is not None else self.commit[:12]}"
 
 
-class Committed(NamedTuple):
+class CommitResult(NamedTuple):
     """`new` is False if the newest version has the same files already."""
 
     version: Version
     new: bool
 
 
-class Library:
+class VersionsRepository:
     """The library at `path`, made when the first version is committed. Any number of processes may use it at once.
 
     Raises `NoSpace` for a full disk, `MissingTool` without git.
     """
 
     def __init__(self, path: Path) -> None:
-        self.bare = Bare(path)
+        self.bare = BareRepository(path)
 
     @property
     def path(self) -> Path:
@@ -105,9 +105,9 @@ class Library:
     def read_files(self, commit: str) -> dict[str, bytes]:
         """Every file of a version, by its path. Raises `BadInput` for what is no project: symlinks, too much."""
         entries = self.bare.list_tree(commit)
-        if sum(e.size for e in entries) > MOST_BYTES:
+        if sum(e.size for e in entries) > MAX_BYTES:
             raise BadInput(
-                f"its files are larger than {MOST_BYTES >> 20} MiB",
+                f"its files are larger than {MAX_BYTES >> 20} MiB",
                 where=f"commit {commit}",
                 fix="take another version",
             )
@@ -215,7 +215,7 @@ class Library:
         author: str | None = None,
         parents: tuple[str, ...] | None = None,
         besides: Collection[str] = (),
-    ) -> Committed:
+    ) -> CommitResult:
         """Make `files` the newest version of `name`, unless it has the very same already; a change in `besides` alone
         is none.
 
@@ -229,7 +229,7 @@ class Library:
             if parents and tip is not None and parents[0] != tip:
                 raise BadInput(f"{name} has a newer version", where=str(self.path), fix="do it again")
             if tip is not None and parents is None and _same(there, files, besides):
-                return Committed(self.find(Reference(name)), False)
+                return CommitResult(self.find(Reference(name)), False)
             with Writer(self.bare) as writer:
                 tree = writer.write_tree(files, known)
                 before = parents if parents is not None else (tip,) if tip is not None else ()
@@ -239,7 +239,7 @@ class Library:
             if tip is None:
                 self._point_head(name)
             self._settle()
-            return Committed(self.find(Reference(name)), True)
+            return CommitResult(self.find(Reference(name)), True)
 
     def write_tree(self, files: Mapping[str, bytes]) -> str:
         """The tree that `files` are, to look for among versions; it is in the library then, but in no version yet."""

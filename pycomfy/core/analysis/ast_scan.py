@@ -13,9 +13,9 @@ How = Literal["plain", "conditional", "guarded", "called"]
 """An import happens always when the file is imported; if a condition holds; with an ImportError expected; or in a
 function only."""
 
-Deed = Literal["installs", "downloads"]
+Action = Literal["installs", "downloads"]
 
-MOST_DEPTH = 200
+MAX_DEPTH = 200
 
 _RUNNERS = ("run", "call", "check_call", "check_output", "Popen", "getoutput", "getstatusoutput")
 _STARTS = frozenset({*(f"subprocess.{name}" for name in _RUNNERS), "os.system", "os.popen", "os.execvp", "os.spawnvp"})
@@ -62,11 +62,11 @@ class Import:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class Activity:
     """A call that installs or downloads; `text` is the call's source, shortened. `function` is where it stands, "" at
     the top of the file."""
 
-    deed: Deed
+    deed: Action
     text: str
     line: int
     function: str
@@ -79,7 +79,7 @@ class FileReading:
     names."""
 
     imports: list[Import] = field(default_factory=list)
-    acts: list[Act] = field(default_factory=list)
+    acts: list[Activity] = field(default_factory=list)
     calls: dict[str, set[str]] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class _Reader:
         return texts_of(self.tree)
 
     def block(self, body: Sequence[ast.stmt], place: _Place) -> None:
-        if place.depth > MOST_DEPTH:
+        if place.depth > MAX_DEPTH:
             return
         for statement in body:
             self._statement(statement, place)
@@ -192,7 +192,7 @@ class _Reader:
         self._dynamic(call, meant, place)
         deed = self._deed(call, meant)
         if deed is not None:
-            self.made.acts.append(Act(deed, shown_call(call), call.lineno, place.function))
+            self.made.acts.append(Activity(deed, shown_call(call), call.lineno, place.function))
 
     def _dynamic(self, call: ast.Call, meant: str, place: _Place) -> None:
         if meant not in ("importlib.import_module", "__import__", "importlib.util.spec_from_file_location"):
@@ -204,7 +204,7 @@ class _Reader:
         else:
             self.made.dynamic = True
 
-    def _deed(self, call: ast.Call, meant: str) -> Deed | None:
+    def _deed(self, call: ast.Call, meant: str) -> Action | None:
         if meant in _INSTALLS:
             return "installs"
         if meant in _FETCHES or meant.rpartition(".")[2] in _FETCHING_NAMES:

@@ -26,7 +26,7 @@ from pycomfy.core.analysis.evaluator_values import (
 )
 
 
-class Sources:
+class SourceEvaluator:
     """A folder of Python files, read as far as it is asked for."""
 
     def __init__(self, files: Mapping[str, str], trees: Trees | None = None) -> None:

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator, Mapping
 
-MOST_SHOWN = 120
+MAX_SHOWN = 120
 _EXPECTED = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException", "OSError"})
 
 _CLOSED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Name, ast.Constant)
@@ -83,4 +83,4 @@ def shown_call(call: ast.Call) -> str:
         text = " ".join(ast.unparse(call).split())
     except (RecursionError, ValueError):
         text = dotted(call.func) + "(…)"
-    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"

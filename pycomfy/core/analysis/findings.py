@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pycomfy.core.analysis.missing_modules import Missing, line_to_add
+from pycomfy.core.analysis.missing_modules import MissingModule, line_to_add
 from pycomfy.core.analysis.pack_scan import INSTALL, PRESTART, Effect, Scan
 
-MOST_PLACES = 3
+MAX_PLACES = 3
 COMFYUI = "ComfyUI"
 
 
@@ -26,14 +26,16 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Told:
+class Findings:
     """`notes` are for people, in a few lines; `findings` are all of it."""
 
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
-def tell_missing(missing: Sequence[Missing], requirements: Sequence[str], unread: Sequence[str]) -> Told:
+def describe_missing_modules(
+    missing: Sequence[MissingModule], requirements: Sequence[str], unread: Sequence[str]
+) -> Findings:
     """`requirements` are those of pycomfy.toml, to which the missing ones are added; `unread` the wheels whose modules
     are not known, any of which might have them.
 
@@ -66,17 +68,17 @@ def tell_missing(missing: Sequence[Missing], requirements: Sequence[str], unread
         )
         for m in missing
     )
-    return Told(tuple(notes), findings)
+    return Findings(tuple(notes), findings)
 
 
-def _note(missing: Missing) -> str:
+def _note(missing: MissingModule) -> str:
     who = COMFYUI if missing.owner == COMFYUI else f"the node pack {missing.owner}"
     package = f"the package is {missing.package}" if missing.known else f"perhaps of the package {missing.package}"
     place = _place(missing.needed.path, missing.needed.line)
     return f"{who} imports {missing.module} ({place}), and no locked package has it; {package}"
 
 
-def tell_effects(scans: Mapping[str, Scan], stepped: Mapping[str, Sequence[Sequence[str]]]) -> Told:
+def describe_effects(scans: Mapping[str, Scan], stepped: Mapping[str, Sequence[Sequence[str]]]) -> Findings:
     """`stepped` are the commands of each pack's build steps: an install.py that one of them runs is not told."""
     notes: list[str] = []
     findings: list[Finding] = []
@@ -94,7 +96,7 @@ def tell_effects(scans: Mapping[str, Scan], stepped: Mapping[str, Sequence[Seque
             if script is not None:
                 findings.append(Finding("script", owner, when, script, 0, script, fix))
             findings += [Finding(e.deed, owner, e.when, plain(e.path), e.line, plain(e.text), fix) for e in effects]
-    return Told(tuple(notes), tuple(findings))
+    return Findings(tuple(notes), tuple(findings))
 
 
 _STEP = 'below [packs.{}]: steps = [{{ run = ["python", "install.py"] }}]'
@@ -130,8 +132,8 @@ def _does(effects: Sequence[Effect]) -> str:
 
 
 def _some(texts: Sequence[str]) -> str:
-    more = f" and {len(texts) - MOST_PLACES} more" if len(texts) > MOST_PLACES else ""
-    return ", ".join(texts[:MOST_PLACES]) + more
+    more = f" and {len(texts) - MAX_PLACES} more" if len(texts) > MAX_PLACES else ""
+    return ", ".join(texts[:MAX_PLACES]) + more
 
 
 def _place(path: str, line: int) -> str:

@@ -12,7 +12,7 @@ Modules = Callable[[], Collection[str]]
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingModule:
     """A module that `owner` imports and nobody supplies. `package` is what probably has it, `known` whether that is
     sure and not only alike in name. `needed` is the import; `certain`, that it happens whenever the owner is loaded."""
 
@@ -27,9 +27,9 @@ class Missing:
         return self.needed.how == "plain"
 
 
-def find_missing(
+def find_missing_modules(
     scans: Mapping[str, Scan], python: str, wheels: Collection[str], modules: Modules
-) -> tuple[Missing, ...]:
+) -> tuple[MissingModule, ...]:
     """What no tree has, nor the standard library, nor a wheel. `wheels` are the names of the locked packages; only
     where those do not settle it, `modules` is asked.
 
@@ -37,7 +37,7 @@ def find_missing(
     """
     own = frozenset().union(*(scan.own for scan in scans.values()))
     library = standard_library(python)
-    found: dict[tuple[str, str], Missing] = {}
+    found: dict[tuple[str, str], MissingModule] = {}
     for owner, scan in scans.items():
         for needed in scan.needed:
             module = key(needed.module)
@@ -46,7 +46,7 @@ def find_missing(
                 continue
             names, known = packages(module)
             if not {*names} & {*wheels}:
-                one = Missing(owner, module, names[0], known, needed)
+                one = MissingModule(owner, module, names[0], known, needed)
                 old = found.get((owner, module))
                 if old is None or (one.certain, -one.needed.line) > (old.certain, -old.needed.line):
                     found[owner, module] = one
@@ -56,7 +56,7 @@ def find_missing(
     return tuple(m for _, m in sorted(found.items()) if m.module not in there)
 
 
-def line_to_add(requirements: Sequence[str], missing: Sequence[Missing]) -> str:
+def line_to_add(requirements: Sequence[str], missing: Sequence[MissingModule]) -> str:
     """The line of pycomfy.toml that adds the packages of `missing` to the `requirements` that it has."""
     names = [*requirements, *sorted({m.package for m in missing})]
     return render_list("requirements", dict.fromkeys(names))

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pycomfy.core.analysis.evaluator import Sources
+from pycomfy.core.analysis.evaluator import SourceEvaluator
 from pycomfy.core.analysis.evaluator_values import UNKNOWN, Class, Dict, Function, Module, Trees, statements
 
 MAPPINGS = "NODE_CLASS_MAPPINGS"
@@ -15,7 +15,7 @@ MAX_TYPES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class NodeTypes:
     """Node types, each with the file it comes from. `dynamic` are files that make types only when they are run."""
 
     types: Mapping[str, str]
@@ -27,13 +27,13 @@ def class_types(files: Mapping[str, str]) -> dict[str, str]:
 
     `files` maps paths relative to its folder to their text; a pack's `node_list.json` is read too.
     """
-    return dict(catalogue(files).types)
+    return dict(find_node_types(files).types)
 
 
-def catalogue(files: Mapping[str, str], trees: Trees | None = None) -> Catalogue:
+def find_node_types(files: Mapping[str, str], trees: Trees | None = None) -> NodeTypes:
     """As `class_types`, and says which files only running would tell more about. `trees` are the files' syntax trees,
     if others read them too."""
-    sources = Sources(files, trees)
+    sources = SourceEvaluator(files, trees)
     pack = "__init__.py" in files
     types: dict[str, str] = {}
     dynamic: list[str] = []
@@ -41,7 +41,7 @@ def catalogue(files: Mapping[str, str], trees: Trees | None = None) -> Catalogue
     if pack:
         entry = sources.module("__init__.py")
         if entry is not None and _read(entry, sources, types) and types:
-            return Catalogue(_bounded(types))
+            return NodeTypes(_bounded(types))
         dynamic.append("__init__.py")
     for path in sorted(files):
         if not path.endswith(".py") or path == "__init__.py":
@@ -51,14 +51,14 @@ def catalogue(files: Mapping[str, str], trees: Trees | None = None) -> Catalogue
             dynamic.append(path)
     for type_ in _listed(files.get(NODE_LIST, "")):
         types.setdefault(type_, NODE_LIST)
-    return Catalogue(_bounded(types), tuple(dynamic))
+    return NodeTypes(_bounded(types), tuple(dynamic))
 
 
 def _bounded(types: dict[str, str]) -> dict[str, str]:
     return dict(list(types.items())[:MAX_TYPES])
 
 
-def _read(module: Module, sources: Sources, types: dict[str, str]) -> bool:
+def _read(module: Module, sources: SourceEvaluator, types: dict[str, str]) -> bool:
     """Add what one file provides; whether that is all of it. `NODE_CLASS_MAPPINGS` wins over an entry point."""
     mappings = module.names.get(MAPPINGS)
     if isinstance(mappings, Dict) and (mappings.items or mappings.partial):
@@ -88,7 +88,7 @@ def _own_method(class_: Class, name: str) -> Function | None:
     return None
 
 
-def node_id(class_: Class, sources: Sources) -> str | None:
+def node_id(class_: Class, sources: SourceEvaluator) -> str | None:
     """The `node_id` of a V3 node class: where its schema sets it, else a class attribute; both may be inherited."""
     for part in sources.lineage(class_):
         method = _own_method(part, "define_schema")

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pycomfy.core.analysis.ast_scan import Deed, FileReading, How, Import, read_file
+from pycomfy.core.analysis.ast_scan import Action, FileReading, How, Import, read_file
 from pycomfy.core.analysis.node_types import is_node_source
 
 INSTALL, PRESTART = "install.py", "prestartup_script.py"
-MOST_FOUND = 2000
+MAX_FOUND = 2000
 
 When = Literal["imported", "installed", "started"]
 """While the pack is imported; by install.py, which is not run; by prestartup_script.py, at each start of ComfyUI."""
@@ -39,7 +39,7 @@ class Needed:
 class Effect:
     """A call that installs or downloads, and when it runs; `text` is its source, shortened."""
 
-    deed: Deed
+    deed: Action
     when: When
     path: str
     line: int
@@ -92,7 +92,7 @@ def _distinct(found: Sequence[Effect]) -> tuple[Effect, ...]:
     places: dict[tuple[str, int, str], Effect] = {}
     for one in found:
         places.setdefault((one.path, one.line, one.text), one)
-    return tuple(sorted(places.values(), key=lambda r: (r.when, r.path, r.line)))[:MOST_FOUND]
+    return tuple(sorted(places.values(), key=lambda r: (r.when, r.path, r.line)))[:MAX_FOUND]
 
 
 class _Tree:
@@ -190,7 +190,7 @@ class _Tree:
                     old = firmest.get(module)
                     if old is None or _key(new) < _key(old):
                         firmest[module] = new
-        return tuple(firmest[module] for module in sorted(firmest))[:MOST_FOUND]
+        return tuple(firmest[module] for module in sorted(firmest))[:MAX_FOUND]
 
     # — what they do —
 

@@ -16,8 +16,8 @@ MANIFEST = "pycomfy-bundle.json"
 """The first entry: the list of all others."""
 
 README = "README.md"
-MANIFEST_LIMIT = 16 << 20
-PROJECT_LIMIT = 256 << 20
+MAX_MANIFEST_BYTES = 16 << 20
+MAX_PROJECT_BYTES = 256 << 20
 """Bytes of all files of a project together, as in the library."""
 
 _NIX32 = "[0-9abcdfghijklmnpqrsvwxyz]"
@@ -89,8 +89,8 @@ def _check_places(files: Mapping[str, FileEntry], where: str, fix: str) -> None:
         if any(folder in files for folder in _folders(path)):
             raise BadInput(f"{path!r} is below a file", where=where, fix=fix)
     project = sum(e.size for path, e in files.items() if path.startswith("project/"))
-    if project > PROJECT_LIMIT:
-        raise BadInput(f"its project has more than {PROJECT_LIMIT >> 20} MiB", where=where, fix=fix)
+    if project > MAX_PROJECT_BYTES:
+        raise BadInput(f"its project has more than {MAX_PROJECT_BYTES >> 20} MiB", where=where, fix=fix)
 
 
 def _folders(path: str) -> list[str]:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pycomfy.core.capture.package_plan import Plan
+from pycomfy.core.capture.package_plan import PackagePlan
 
 
 @dataclass(frozen=True)
-class CodeFound:
+class CapturedCode:
     """Where the code of ComfyUI or of a node pack is from: a commit (`url`, `commit`), with `patch` where files differ
     from it; or else its files themselves, which are captured as a folder.
 
@@ -48,19 +48,19 @@ class CodeFound:
 
 
 @dataclass(frozen=True)
-class PythonFound:
+class CapturedPython:
     """`version` is the installation's, `taken` the one of an image that is nearest; `kind` and `place` say where."""
 
     place: str
     kind: str
     version: str
     taken: str
-    plan: Plan
+    plan: PackagePlan
     newest: datetime | None = None
 
 
 @dataclass(frozen=True)
-class ModelFound:
+class CapturedModel:
     """A model by its place below `models`, and where its file is."""
 
     folder: str
@@ -72,7 +72,7 @@ class ModelFound:
 
 
 @dataclass(frozen=True)
-class ManagerFound:
+class CapturedManager:
     """What ComfyUI-Manager keeps: its settings that bear on what is installed, and its newest snapshot's file."""
 
     settings: dict[str, str] = field(default_factory=dict)
@@ -81,19 +81,19 @@ class ManagerFound:
 
 
 @dataclass(frozen=True)
-class Found:
+class Capture:
     """All of it. `disabled` are packs that ComfyUI does not load; `notes` are remarks on the whole; `as_of` is the date
     of the lock that it was made from, if it is still what that says."""
 
-    comfyui: CodeFound
-    packs: tuple[CodeFound, ...] = ()
-    python: PythonFound | None = None
-    models: tuple[ModelFound, ...] = ()
+    comfyui: CapturedCode
+    packs: tuple[CapturedCode, ...] = ()
+    python: CapturedPython | None = None
+    models: tuple[CapturedModel, ...] = ()
     disabled: tuple[str, ...] = ()
-    manager: ManagerFound | None = None
+    manager: CapturedManager | None = None
     notes: tuple[str, ...] = ()
     as_of: datetime | None = None
 
     @property
-    def code(self) -> tuple[CodeFound, ...]:
+    def code(self) -> tuple[CapturedCode, ...]:
         return (self.comfyui, *self.packs)

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pycomfy.core.lockfile.config_types import WantedText
 from pycomfy.core.lockfile.git_url import without_password
-from pycomfy.core.lockfile.package_indexes import ACCELERATOR, without_logins
+from pycomfy.core.lockfile.package_indexes import ACCELERATOR, strip_logins
 from pycomfy.core.lockfile.platforms import find_platform
 from pycomfy.core.lockfile.schema import PlatformName
 
@@ -26,7 +26,7 @@ Origin = Literal["index", "git", "file", "url", "folder", "editable"]
 
 
 @dataclass(frozen=True)
-class Installed:
+class InstalledPackage:
     """A package, by its normalised name. `origin` is where its files came from, at `url` if not from an index; `tags`
     are the platforms that its wheel was for, "any" for all."""
 
@@ -38,7 +38,7 @@ class Installed:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PackagePlan:
     """What pycomfy.toml asks for: `pins` as `name==version`, or `name @ URL` for what came from no index. With `roots`
     they are wanted, without they only hold for what is wanted anyway. `lost` are the packages that cannot be had, with
     the reason; `notes` are remarks."""
@@ -51,7 +51,7 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def parse_distribution(metadata: str, wheel: str = "", direct_url: str = "") -> Installed | None:
+def parse_distribution(metadata: str, wheel: str = "", direct_url: str = "") -> InstalledPackage | None:
     """A package by its `METADATA` (or `PKG-INFO`), `WHEEL` and `direct_url.json` (PEP 610); None if it names none."""
     headers = HeaderParser().parsestr(metadata)
     name, version = str(headers.get("Name", "")).strip(), str(headers.get("Version", "")).strip()
@@ -60,7 +60,7 @@ def parse_distribution(metadata: str, wheel: str = "", direct_url: str = "") -> 
     tags = HeaderParser().parsestr(wheel).get_all("Tag") or ()
     platforms = tuple(sorted({str(tag).strip().rsplit("-", 1)[-1] for tag in tags}))
     origin, url = _parse_origin(direct_url)
-    return Installed(canonicalize_name(name), version, origin, url, platforms)
+    return InstalledPackage(canonicalize_name(name), version, origin, url, platforms)
 
 
 def _parse_origin(text: str) -> tuple[Origin, str]:
@@ -75,12 +75,12 @@ def _parse_origin(text: str) -> tuple[Origin, str]:
             return "git", f"git+{without_password(url)}@{commit}" if known else without_password(url)
         if "dir_info" in data:
             return ("editable" if data["dir_info"].get("editable") is True else "folder"), url
-        return ("file" if url.startswith("file:") else "url"), without_logins(without_password(url))
+        return ("file" if url.startswith("file:") else "url"), strip_logins(without_password(url))
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return "index", ""
 
 
-def plan_packages(packages: Iterable[Installed]) -> Plan:
+def plan_packages(packages: Iterable[InstalledPackage]) -> PackagePlan:
     """How a lock gets exactly these packages, wherever Linux wheels of the same versions exist."""
     found = sorted(packages, key=lambda p: (p.name, p.version))
     accelerator = _accelerator(found)
@@ -98,10 +98,10 @@ def plan_packages(packages: Iterable[Installed]) -> Plan:
     foreign = _is_foreign(found)
     if foreign:
         notes.append("the installation is none of Linux: its versions hold for what the code asks for, and no more")
-    return Plan(tuple(pins), not foreign, accelerator, platforms, tuple(lost), tuple(notes))
+    return PackagePlan(tuple(pins), not foreign, accelerator, platforms, tuple(lost), tuple(notes))
 
 
-def _accelerator(packages: Sequence[Installed]) -> str | None:
+def _accelerator(packages: Sequence[InstalledPackage]) -> str | None:
     """PyTorch's kind of machine, which its builds have as local version; PyTorch's own counts most."""
     locals_ = {p.name: local for p in packages if (local := _local(p)) and ACCELERATOR.fullmatch(local)}
     if "torch" in locals_:
@@ -109,14 +109,14 @@ def _accelerator(packages: Sequence[Installed]) -> str | None:
     return Counter(locals_.values()).most_common(1)[0][0] if locals_ else None
 
 
-def _local(package: Installed) -> str | None:
+def _local(package: InstalledPackage) -> str | None:
     try:
         return Version(package.version).local
     except InvalidVersion:
         return None
 
 
-def _pin(package: Installed, accelerator: str | None) -> str:
+def _pin(package: InstalledPackage, accelerator: str | None) -> str:
     """The requirement; empty if there is none for it."""
     if package.origin in ("folder", "editable"):
         return ""
@@ -139,7 +139,7 @@ def _is_allowed(line: str) -> bool:
     return True
 
 
-def _why_lost(package: Installed, accelerator: str | None) -> str:
+def _why_lost(package: InstalledPackage, accelerator: str | None) -> str:
     match package.origin:
         case "editable":
             return f"it is developed in the folder {package.url}"
@@ -153,14 +153,14 @@ def _why_lost(package: Installed, accelerator: str | None) -> str:
     return "its version is none that Python packaging knows"
 
 
-def _platforms(packages: Sequence[Installed]) -> tuple[PlatformName, ...]:
+def _platforms(packages: Sequence[InstalledPackage]) -> tuple[PlatformName, ...]:
     """The platform of the compiled packages; empty if there is none that is known."""
     machines = (re.search(r"x86_64$|[a-z0-9]+$", tag) for package in packages for tag in package.tags)
     platforms = Counter(p for m in machines if m is not None and (p := find_platform(m[0])) is not None)
     return (platforms.most_common(1)[0][0],) if platforms else ()
 
 
-def _is_foreign(packages: Sequence[Installed]) -> bool:
+def _is_foreign(packages: Sequence[InstalledPackage]) -> bool:
     """Whether compiled packages are for another system than Linux."""
     tags = [t for p in packages for t in p.tags if t != "any"]
     return any(t.startswith(("win", "macosx")) for t in tags) and not any("linux" in t for t in tags)

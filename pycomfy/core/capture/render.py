@@ -4,15 +4,15 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from pycomfy.core.capture.model import CodeFound, Found, ModelFound, PythonFound
-from pycomfy.core.capture.package_plan import Plan
+from pycomfy.core.capture.model import Capture, CapturedCode, CapturedModel, CapturedPython
+from pycomfy.core.capture.package_plan import PackagePlan
 from pycomfy.core.lockfile.toml import render_key, render_value
 from pycomfy.core.workflow.untrusted_json import shown
 
-MOST_NAMED = 8
+MAX_NAMED = 8
 
 
-def render_config(found: Found, name: str | None = None) -> str:
+def render_config(found: Capture, name: str | None = None) -> str:
     """pycomfy.toml: what asks for the same as was found, with comments that say where each pin is from; `name` is the
     workflow's."""
     lines = ["# Written by `pycomfy capture`: what is installed in", f"# {shown(found.comfyui.place)}", ""]
@@ -28,7 +28,7 @@ def render_config(found: Found, name: str | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def find_moment(found: Found) -> datetime | None:
+def infer_as_of(found: Capture) -> datetime | None:
     """When the installation was last changed, as far as is known: no package in it can be newer."""
     if found.as_of is not None:
         return found.as_of
@@ -36,20 +36,20 @@ def find_moment(found: Found) -> datetime | None:
     return max((m for m in moments if m is not None), default=None)
 
 
-def list_lost(found: Found) -> list[str]:
+def list_lost(found: Capture) -> list[str]:
     """What the lock cannot have, or will have otherwise than it is there."""
     lost = [f"{code.name}: {left}" for code in found.code for left in code.left]
     return lost + [f"package {one}" for one in (found.python.plan.lost if found.python is not None else ())]
 
 
-def list_notes(found: Found) -> list[str]:
+def list_notes(found: Capture) -> list[str]:
     """Remarks on all parts, each once."""
     notes = [f"{code.name}: {note}" for code in found.code for note in code.notes]
     notes += found.python.plan.notes if found.python is not None else ()
     return list(dict.fromkeys([*notes, *found.notes]))
 
 
-def render_notes(found: Found) -> str:
+def render_notes(found: Capture) -> str:
     """NOTES.md: what a person should know who builds from this."""
     parts: list[tuple[str, Sequence[str]]] = [
         ("Cannot be had", list_lost(found)),
@@ -73,8 +73,8 @@ def render_notes(found: Found) -> str:
 # — the parts —
 
 
-def _top(found: Found) -> Iterator[str]:
-    moment = find_moment(found)
+def _top(found: Capture) -> Iterator[str]:
+    moment = infer_as_of(found)
     if moment is not None:
         yield "# The newest of what is there is from then; no newer Python package is taken."
         yield f"as-of = {moment:%Y-%m-%dT%H:%M:%SZ}"
@@ -93,7 +93,7 @@ def _top(found: Found) -> Iterator[str]:
     yield from _packages(plan)
 
 
-def _packages(plan: Plan) -> Iterator[str]:
+def _packages(plan: PackagePlan) -> Iterator[str]:
     urls = [pin for pin in plan.pins if " @ " in pin]
     names = [pin.partition("==")[0] for pin in plan.pins if " @ " not in pin]
     if plan.roots and plan.pins:
@@ -122,7 +122,7 @@ def _packages(plan: Plan) -> Iterator[str]:
         yield "]"
 
 
-def _code(code: CodeFound) -> Iterator[str]:
+def _code(code: CapturedCode) -> Iterator[str]:
     yield f"# {_summary(code)}"
     if code.changed and code.patch is not None:
         yield f"# Changed: {_list(code.changed)}"
@@ -141,7 +141,7 @@ def _code(code: CodeFound) -> Iterator[str]:
         yield f"patch = {render_value(code.patch_path)}"
 
 
-def _model(model: ModelFound) -> Iterator[str]:
+def _model(model: CapturedModel) -> Iterator[str]:
     yield f"# {model.path if model.path.isprintable() else shown(model.path)} ({model.size / 1e6:.1f} MB)"
     yield f"folder = {render_value(model.folder)}"
     yield f"name = {render_value(model.name)}"
@@ -150,7 +150,7 @@ def _model(model: ModelFound) -> Iterator[str]:
     yield f"sha256 = {render_value(model.sha256)}"
 
 
-def _summary(code: CodeFound) -> str:
+def _summary(code: CapturedCode) -> str:
     """One line on where the code is from."""
     said = [f"version {code.version}"] if code.version else []
     if code.registry:
@@ -167,13 +167,13 @@ def _summary(code: CodeFound) -> str:
     return shown(f"{code.place}: {', '.join(said) or 'as its commit has it'}")
 
 
-def _python(python: PythonFound) -> str:
+def _python(python: CapturedPython) -> str:
     version = python.version or "of an unknown version"
     other = "" if python.version.startswith(python.taken) else f"; an image has {python.taken}"
     return shown(f"Python {version} in the {python.kind} {python.place}{other}")
 
 
-def _manager(found: Found) -> list[str]:
+def _manager(found: Capture) -> list[str]:
     if found.manager is None:
         return []
     lines = [f"{key} = {value}" for key, value in found.manager.settings.items()]
@@ -183,8 +183,8 @@ def _manager(found: Found) -> list[str]:
 
 def _list(items: Iterable[str]) -> str:
     all_ = [shown(item) for item in items]
-    more = f" and {len(all_) - MOST_NAMED} more" if len(all_) > MOST_NAMED else ""
-    return ", ".join(all_[:MOST_NAMED]) + more
+    more = f" and {len(all_) - MAX_NAMED} more" if len(all_) > MAX_NAMED else ""
+    return ", ".join(all_[:MAX_NAMED]) + more
 
 
 def _code_text(text: str) -> str:

@@ -1,4 +1,4 @@
-"""ComfyUI-Manager's lists as a catalogue: its map of node types, its list of packs, and what GitHub counted.
+"""ComfyUI-Manager's lists as a catalog: its map of node types, its list of packs, and what GitHub counted.
 
 They are strangers' data: each entry that is not in order is left out, and everything is bounded.
 """
@@ -11,17 +11,17 @@ from typing import Any
 
 from pycomfy.core.catalog.model import CORE_URL, Listing
 from pycomfy.core.catalog.name_patterns import parse_pattern
-from pycomfy.core.catalog.repository_url import Place, find_place
+from pycomfy.core.catalog.repository_url import RepositoryUrl, parse_repository_url
 from pycomfy.errors import BadInput
 
 MAP, LIST, STATS = "extension-node-map.json", "custom-node-list.json", "github-stats.json"
 """The files of the Manager that are read."""
 
-MOST_BYTES = 64 << 20
-MOST_LISTINGS = 100_000
-MOST_TYPES = 20_000  # of one pack
-LONGEST_TYPE = 500
-LONGEST_TEXT = 2_000
+MAX_BYTES = 64 << 20
+MAX_LISTINGS = 100_000
+MAX_TYPES = 20_000  # of one pack
+MAX_TYPE_LENGTH = 500
+MAX_TEXT_LENGTH = 2_000
 
 # What moves a terminal's cursor, or turns text round.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -31,7 +31,7 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069
 class _Draft:
     """A listing while it is put together."""
 
-    place: Place
+    place: RepositoryUrl
     types: dict[str, None] = field(default_factory=dict)
     preempts: dict[str, None] = field(default_factory=dict)
     files: dict[str, None] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class _Draft:
     repository: bool = False
 
 
-def parse_catalogue(files: Mapping[str, bytes], core: Iterable[str] = ()) -> tuple[Listing, ...]:
+def parse_catalog(files: Mapping[str, bytes], core: Iterable[str] = ()) -> tuple[Listing, ...]:
     """The packs that the Manager's files (by name: `MAP`, `LIST`, `STATS`) list, sorted by identity.
 
     `MAP` must be there. `core` are further types of ComfyUI itself, which the map is slow to learn. Entries of the
@@ -53,19 +53,19 @@ def parse_catalogue(files: Mapping[str, bytes], core: Iterable[str] = ()) -> tup
     for pack in packs if isinstance(packs, list) else ():
         _read_pack(drafts, pack)
     if not drafts:
-        raise BadInput("it lists no node pack", where=MAP, fix="update the catalogue from another version")
+        raise BadInput("it lists no node pack", where=MAP, fix="update the catalog from another version")
     if draft := _draft(drafts, CORE_URL):
         draft.types.update(dict.fromkeys(_types(list(core))))
-    counts = {p.identity: v for u, v in _objects(files, STATS).items() if (p := find_place(u)) is not None}
+    counts = {p.identity: v for u, v in _objects(files, STATS).items() if (p := parse_repository_url(u)) is not None}
     listings = [_finish(draft, counts.get(identity)) for identity, draft in sorted(drafts.items())]
     return _mark_loose(listings)
 
 
 def _objects(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
     data = files.get(name, b"{}")
-    fix = "update the catalogue again; if that does not help, from another version"
-    if len(data) > MOST_BYTES:
-        raise BadInput(f"it is larger than {MOST_BYTES >> 20} MiB", where=name, fix=fix)
+    fix = "update the catalog again; if that does not help, from another version"
+    if len(data) > MAX_BYTES:
+        raise BadInput(f"it is larger than {MAX_BYTES >> 20} MiB", where=name, fix=fix)
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as e:
@@ -76,8 +76,8 @@ def _objects(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
 
 
 def _draft(drafts: dict[str, _Draft], url: object) -> _Draft | None:
-    place = find_place(url) if isinstance(url, str) else None
-    if place is None or (place.identity not in drafts and len(drafts) >= MOST_LISTINGS):
+    place = parse_repository_url(url) if isinstance(url, str) else None
+    if place is None or (place.identity not in drafts and len(drafts) >= MAX_LISTINGS):
         return None
     draft = drafts.setdefault(place.identity, _Draft(place))
     if place.file is None:
@@ -111,7 +111,9 @@ def _read_pack(drafts: dict[str, _Draft], pack: object) -> None:
     urls = [u for u in named if isinstance(u, str)] if isinstance(named, list) else []
     copied = pack.get("install_type") == "copy"
     places = [
-        p for u in (*urls, pack.get("reference"), pack.get("reference2")) if isinstance(u, str) and (p := find_place(u))
+        p
+        for u in (*urls, pack.get("reference"), pack.get("reference2"))
+        if isinstance(u, str) and (p := parse_repository_url(u))
     ]
     draft = next((drafts[p.identity] for p in places if p.identity in drafts), None)
     if draft is None and pack.get("install_type") == "git-clone":
@@ -130,8 +132,8 @@ def _read_pack(drafts: dict[str, _Draft], pack: object) -> None:
 
 
 def _types(value: object) -> Iterator[str]:
-    for item in value[:MOST_TYPES] if isinstance(value, list) else ():
-        if isinstance(item, str) and 0 < len(item) <= LONGEST_TYPE and not _UNSEEN.search(item):
+    for item in value[:MAX_TYPES] if isinstance(value, list) else ():
+        if isinstance(item, str) and 0 < len(item) <= MAX_TYPE_LENGTH and not _UNSEEN.search(item):
             yield item
 
 
@@ -141,7 +143,7 @@ def _set_text(draft: _Draft, key: str, value: object) -> None:
 
 
 def _clean(text: str) -> str:
-    return " ".join(_UNSEEN.sub(" ", text).split())[:LONGEST_TEXT]
+    return " ".join(_UNSEEN.sub(" ", text).split())[:MAX_TEXT_LENGTH]
 
 
 def _finish(draft: _Draft, counts: object) -> Listing:

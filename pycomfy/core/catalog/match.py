@@ -1,4 +1,4 @@
-"""What the catalogue alone says of a node type: its pack, or that it is not known which."""
+"""What the catalog alone says of a node type: its pack, or that it is not known which."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""A node pack as the catalogue lists it."""
+"""A node pack as the catalog lists it."""
 
 from dataclasses import dataclass
 

@@ -7,9 +7,9 @@ uses is understood, namely text, `\` before a sign, `^`, `$`, `.*`, `(…)` and 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-MOST_CHARACTERS = 300
-MOST_ALTERNATIVES = 64
-SHORTEST = 3
+MAX_CHARACTERS = 300
+MAX_ALTERNATIVES = 64
+MIN_CHARACTERS = 3
 """Characters of text a pattern must demand: fewer are in every other name."""
 
 _SPECIAL = frozenset(".*+?[]{}")
@@ -40,13 +40,13 @@ class Pattern:
 
 def parse_pattern(text: str) -> Pattern | None:
     """The pattern, or None for one that is not understood, or demands next to nothing."""
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         return None
     found = _alternatives(text, 0, 0)
     if found is None or found[1] != len(text):
         return None
     alternatives = found[0]
-    if any(sum(map(len, a.pieces)) < SHORTEST for a in alternatives):
+    if any(sum(map(len, a.pieces)) < MIN_CHARACTERS for a in alternatives):
         return None
     return Pattern(tuple(alternatives))
 
@@ -90,7 +90,7 @@ def _alternatives(text: str, at: int, depth: int) -> tuple[list[_Alternative], i
             step, at = [_Alternative((sign,))], at + 1
         current = [a.then(b) for a in current for b in step]
         fresh = False
-        if len(current) + len(done) > MOST_ALTERNATIVES:
+        if len(current) + len(done) > MAX_ALTERNATIVES:
             return None
     return done + current, at
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.errors import BadConfig
 
 FORGES = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org")
@@ -25,7 +25,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _PYTHON = re.compile(r"^https://[^\s?#]+\.py$")
 
 
-class Place(NamedTuple):
+class RepositoryUrl(NamedTuple):
     """`identity` is equal for all addresses of one repository; `file` is the one Python file the address names."""
 
     url: str
@@ -33,7 +33,7 @@ class Place(NamedTuple):
     file: str | None = None
 
 
-def find_place(text: str) -> Place | None:
+def parse_repository_url(text: str) -> RepositoryUrl | None:
     """The repository that an address on the web names; None for one that names none, or that nobody should follow.
 
     `owner/name` is short for GitHub's; a password is dropped.
@@ -51,7 +51,7 @@ def find_place(text: str) -> Place | None:
     elif file is None:
         text = text.split("#", 1)[0].split("?", 1)[0]
     try:
-        address = parse_address(text)
+        address = parse_git_url(text)
     except BadConfig:
         return None
     if address.local or not address.public.startswith(("https://", "ssh://", "git@")):
@@ -62,7 +62,7 @@ def find_place(text: str) -> Place | None:
         url = url.removesuffix(".git")
         # A repository may be called so.
         file = file if inside else None
-    return Place(url, address.identity, file)
+    return RepositoryUrl(url, address.identity, file)
 
 
 def has_words(name: str, begun: Sequence[str]) -> bool:

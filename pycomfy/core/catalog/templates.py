@@ -10,7 +10,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.requirements.providers import running_types
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import PycomfyError
@@ -18,7 +18,7 @@ from pycomfy.errors import PycomfyError
 INDEX = "index.json"
 """The index: `[{"templates": [{"name", "minComfyUIVersion", …}]}]`; a template is the file `NAME.json` beside it."""
 
-MOST_TEMPLATES = 20_000
+MAX_TEMPLATES = 20_000
 
 _VERSION = re.compile(r"\d{1,4}(\.\d{1,4}){1,3}")
 
@@ -53,7 +53,7 @@ def _versions(index: bytes) -> Iterator[tuple[str, str]]:
         if isinstance(group, dict) and isinstance(group.get("templates"), list)
         for entry in group["templates"]
     ]
-    for entry in entries[:MOST_TEMPLATES]:
+    for entry in entries[:MAX_TEMPLATES]:
         name, version = (entry.get("name"), entry.get("minComfyUIVersion")) if isinstance(entry, dict) else (None, None)
         if isinstance(name, str) and isinstance(version, str) and _VERSION.fullmatch(version):
             yield name, version
@@ -63,6 +63,6 @@ def _types(data: bytes | None, name: str) -> tuple[str, ...]:
     if data is None:
         return ()
     try:
-        return tuple(running_types(find_needs(parse_workflow(data, where=name)).nodes))
+        return tuple(running_types(collect_requirements(parse_workflow(data, where=name)).nodes))
     except PycomfyError:
         return ()

@@ -15,7 +15,7 @@ _SEGMENT = struct.Struct("<IIQQQQQQ")
 _ENTRY = struct.Struct("<qQ")
 _LOAD, _DYNAMIC = 1, 2
 _NULL, _NEEDED, _STRTAB, _STRSZ, _SONAME = 0, 1, 5, 10, 14
-_MOST_SEGMENTS, _MOST_ENTRIES, _LONGEST_NAME, _MOST_STRINGS = 256, 10_000, 255, 64 << 20
+_MAX_SEGMENTS, _MAX_ENTRIES, _MAX_NAME, _MAX_STRINGS = 256, 10_000, 255, 64 << 20
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def _read(view: memoryview) -> Dynamic | None:
         return None
     fields = _HEADER.unpack_from(view)
     start, size, count = fields[8], fields[12], fields[13]  # e_phoff, e_phentsize, e_phnum
-    if size != _SEGMENT.size or count > _MOST_SEGMENTS:
+    if size != _SEGMENT.size or count > _MAX_SEGMENTS:
         return None
     segments = [_SEGMENT.unpack_from(view, start + i * size) for i in range(count)]
     loads = [(address, offset, length) for kind, _, offset, address, _, length, *_ in segments if kind == _LOAD]
@@ -54,14 +54,14 @@ def _read(view: memoryview) -> Dynamic | None:
     strings = _at(loads, values.get(_STRTAB, -1))
     if strings is None:
         return None
-    table = view[strings : strings + min(values.get(_STRSZ, 0), _MOST_STRINGS)]
+    table = view[strings : strings + min(values.get(_STRSZ, 0), _MAX_STRINGS)]
     needed = tuple(_string(table, value) for tag, value in entries if tag == _NEEDED)
     soname = _string(table, values[_SONAME]) if _SONAME in values else ""
     return Dynamic(needed, soname, tuple(_modules(bytes(table))))
 
 
 def _entries(view: memoryview, offset: int, length: int) -> Iterator[tuple[int, int]]:
-    for i in range(min(length // _ENTRY.size, _MOST_ENTRIES)):
+    for i in range(min(length // _ENTRY.size, _MAX_ENTRIES)):
         tag, value = _ENTRY.unpack_from(view, offset + i * _ENTRY.size)
         if tag == _NULL:
             return
@@ -74,7 +74,7 @@ def _at(loads: list[tuple[int, int, int]], address: int) -> int | None:
 
 
 def _string(table: memoryview, at: int) -> str:
-    raw = bytes(table[at : at + _LONGEST_NAME + 1])
+    raw = bytes(table[at : at + _MAX_NAME + 1])
     name, end, _ = raw.partition(b"\0")
     if not end:
         raise struct.error("a name without an end")
@@ -85,7 +85,7 @@ def _modules(strings: bytes) -> Iterator[str]:
     """The modules whose initialisation the file defines or names: `PyInit_x`."""
     at = 0
     while (at := strings.find(b"\0PyInit_", at)) >= 0:
-        end = strings.find(b"\0", at + 8, at + 8 + _LONGEST_NAME)
+        end = strings.find(b"\0", at + 8, at + 8 + _MAX_NAME)
         if end > at + 8:
             yield strings[at + 8 : end].decode("ascii", "replace")
         at += 8

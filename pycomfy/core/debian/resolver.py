@@ -208,7 +208,7 @@ class Stanza:
         )
 
 
-class Index:
+class DebianIndex:
     """The packages of several suites. Of each name only the newest version counts, whichever suite has it."""
 
     def __init__(self, indices: Iterable[tuple[int, str]]) -> None:
@@ -264,7 +264,9 @@ IMAGE = "the image"
 """Who wants the packages that nobody depends on."""
 
 
-def close(index: Index, wanted: Sequence[str], excluded: Mapping[str, str] = EXCLUDED) -> tuple[DebianPackage, ...]:
+def resolve_closure(
+    index: DebianIndex, wanted: Sequence[str], excluded: Mapping[str, str] = EXCLUDED
+) -> tuple[DebianPackage, ...]:
     """`wanted` and all they depend on, sorted by name. A name in `wanted` is taken even if it is in `excluded`.
 
     Of alternatives the first that is there counts, unless another one is chosen already, as with apt.
@@ -280,7 +282,7 @@ def close(index: Index, wanted: Sequence[str], excluded: Mapping[str, str] = EXC
 
 
 class _Closure:
-    def __init__(self, index: Index, excluded: Mapping[str, str]) -> None:
+    def __init__(self, index: DebianIndex, excluded: Mapping[str, str]) -> None:
         self.index = index
         self.excluded = excluded
         self.chosen: dict[str, Stanza] = {}

@@ -10,7 +10,7 @@ from pycomfy.core.analysis.findings import plain
 
 
 @dataclass(frozen=True)
-class Library:
+class SharedLibrary:
     """A shared library of an image: its place, who ships it ("numpy 2.1.0"), what it needs, its own name. `module` says
     that Python can import it."""
 
@@ -22,7 +22,7 @@ class Library:
 
 
 @dataclass(frozen=True)
-class Lacking:
+class MissingLibrary:
     """A library that `path`, of `owner`, needs when it is imported, perhaps by way of `via`. `package` is the Debian
     package that has it; `known` says whether the archive was seen to have one of that name. `line` is that of
     pycomfy.toml which adds it."""
@@ -49,30 +49,32 @@ _OPTIONAL: Mapping[str, str] = MappingProxyType(
 """Libraries of modules that are tried, and done without."""
 
 
-def find_lacking(libraries: Sequence[Library], names: Collection[str], packages: Collection[str]) -> list[Lacking]:
+def find_missing_libraries(
+    libraries: Sequence[SharedLibrary], names: Collection[str], packages: Collection[str]
+) -> list[MissingLibrary]:
     """What modules need and the image does not have, each library once for each that ships them; `line`s are empty.
 
     `names` are those of all files and links of the image that may be libraries, `packages` Debian's. Only what Python
     can import counts: what else is there is opened by programs that know what they can do without.
     """
-    by_name: dict[str, list[Library]] = {}
+    by_name: dict[str, list[SharedLibrary]] = {}
     for library in libraries:
         for name in {posixpath.basename(library.path), library.soname} - {""}:
             by_name.setdefault(name, []).append(library)
     there = {*names, *by_name}
-    found: dict[tuple[str, str], Lacking] = {}
+    found: dict[tuple[str, str], MissingLibrary] = {}
     for library in libraries:
         if not library.module:
             continue
         for soname, via in sorted(_missing(library, by_name, there)):
             package, known = debian_package(soname, packages)
-            lacking = Lacking(library.owner, library.path, plain(soname), via, package, known, "")
+            lacking = MissingLibrary(library.owner, library.path, plain(soname), via, package, known, "")
             found.setdefault((library.owner, soname), lacking)
     return [found[key] for key in sorted(found)]
 
 
 def _missing(
-    module: Library, by_name: Mapping[str, Sequence[Library]], there: Collection[str]
+    module: SharedLibrary, by_name: Mapping[str, Sequence[SharedLibrary]], there: Collection[str]
 ) -> Iterable[tuple[str, str]]:
     """What is missing of all that it loads, and the library that needs it, "" for itself."""
     seen: set[int] = set()

@@ -4,18 +4,18 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from pycomfy.core.interchange.document import Foreign, Text, not_read, validate
+from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignored_keys, validate
 from pycomfy.core.interchange.model import (
     Core,
+    EnvironmentSpec,
     FilePack,
     GitPack,
+    ModelEntry,
     OtherPack,
-    Recipe,
-    RecipeModel,
-    RecipePack,
+    PackEntry,
     RegistryPack,
 )
-from pycomfy.core.interchange.pip_freeze import read_freeze
+from pycomfy.core.interchange.pip_freeze import parse_freeze
 from pycomfy.core.lockfile.names import repository_name
 from pycomfy.core.lockfile.platforms import MACHINES, find_platform
 from pycomfy.core.workflow.untrusted_json import shown
@@ -28,7 +28,7 @@ _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _RELEASE = re.compile(r"\d+(\.\d+)+")
 
 
-class _Model(Foreign):
+class _Model(ForeignModel):
     type: Text
     filename: Text | None = None
     sha256: Text | None = None
@@ -37,7 +37,7 @@ class _Model(Foreign):
     localPath: Text | None = None  # noqa: N815
 
 
-class _Node(Foreign):
+class _Node(ForeignModel):
     name: Text
     id: Text | None = None
     repository: Text | None = None
@@ -46,13 +46,13 @@ class _Node(Foreign):
     blobId: Text | None = None  # noqa: N815
 
 
-class _Environment(Foreign):
+class _Environment(ForeignModel):
     pythonVersion: Text | None = None  # noqa: N815
     os: Text | None = None
     arch: Text | None = None
 
 
-class _Definition(Foreign):
+class _Definition(ForeignModel):
     baseComfyVersion: Text | None = None  # noqa: N815
     baseImage: object = None  # noqa: N815
     models: tuple[_Model, ...] = ()
@@ -61,7 +61,7 @@ class _Definition(Foreign):
     environment: _Environment | None = None
 
 
-class _Build(Foreign):
+class _Build(ForeignModel):
     name: Text = ""
     description: Text = ""
     definition: dict[str, object]
@@ -73,28 +73,28 @@ def is_definition(value: Mapping[str, object]) -> bool:
     return isinstance(schema, str) and schema.startswith(("distribution-definition/", "comfy-build/"))
 
 
-def parse_definition(value: Mapping[str, object], where: str) -> Recipe:
+def parse_definition(value: Mapping[str, object], where: str) -> EnvironmentSpec:
     """Raises `BadInput`."""
     name = None
     if str(value.get("schema")).startswith("comfy-build/"):
         build = validate(_Build, value, where)
         name, value = build.name or None, build.definition
     found = validate(_Definition, {k: v for k, v in value.items() if k != "schema"}, where)
-    packages, strange = read_freeze((found.pipDependencies or "").splitlines())
+    packages, strange = parse_freeze((found.pipDependencies or "").splitlines())
     about = found.environment
     platform = find_platform(about.arch or "") if about is not None else None
-    return Recipe(
+    return EnvironmentSpec(
         name=name,
         core=Core(_revision(found.baseComfyVersion)) if found.baseComfyVersion else None,
         packs=tuple(_pack(node) for node in found.customNodes),
         python=about.pythonVersion if about is not None else None,
         packages=packages,
         models=tuple(
-            RecipeModel(f"{m.type}/{_filename(m)}", m.sha256, (m.sourceUri,) if m.sourceUri else ())
+            ModelEntry(f"{m.type}/{_filename(m)}", m.sha256, (m.sourceUri,) if m.sourceUri else ())
             for m in found.models
         ),
         platforms=(platform,) if platform is not None and about is not None and _is_linux(about.os) else (),
-        remarks=(*_remarks(found), *not_read(found.unread), *strange),
+        remarks=(*_remarks(found), *describe_ignored_keys(found.unread), *strange),
     )
 
 
@@ -111,7 +111,7 @@ def _filename(model: _Model) -> str:
     return model.filename or (model.sourceUri or model.localPath or "").split("?")[0].rsplit("/", 1)[-1]
 
 
-def _pack(node: _Node) -> RecipePack:
+def _pack(node: _Node) -> PackEntry:
     if node.registryVersion:
         return RegistryPack(node.id or node.name, node.registryVersion, node.name)
     if node.repository:
@@ -128,7 +128,7 @@ def _remarks(found: _Definition) -> Iterator[str]:
             yield f"the model {shown(_filename(model))} was uploaded to a workspace, from where it cannot be fetched"
 
 
-def render_definition(recipe: Recipe, name: str) -> tuple[bytes, tuple[str, ...]]:
+def render_definition(recipe: EnvironmentSpec, name: str) -> tuple[bytes, tuple[str, ...]]:
     """The `comfy-build/1` file around the definition, and what of the recipe's parts it could not say."""
     lost: list[str] = []
     nodes, models = _render_nodes(recipe, lost), _render_models(recipe, lost)
@@ -152,7 +152,7 @@ def render_definition(recipe: Recipe, name: str) -> tuple[bytes, tuple[str, ...]
     return (json.dumps(build, indent=2, ensure_ascii=False) + "\n").encode(), tuple(lost)
 
 
-def _render_nodes(recipe: Recipe, lost: list[str]) -> list[dict[str, str]]:
+def _render_nodes(recipe: EnvironmentSpec, lost: list[str]) -> list[dict[str, str]]:
     nodes: dict[str, dict[str, str]] = {}
     for pack in recipe.packs:
         match pack:
@@ -173,7 +173,7 @@ def _render_nodes(recipe: Recipe, lost: list[str]) -> list[dict[str, str]]:
     return [nodes[name] for name in sorted(nodes)]
 
 
-def _render_models(recipe: Recipe, lost: list[str]) -> list[dict[str, str]]:
+def _render_models(recipe: EnvironmentSpec, lost: list[str]) -> list[dict[str, str]]:
     models = []
     for model in sorted(recipe.models, key=lambda m: m.place):
         folder, _, file = model.place.rpartition("/")

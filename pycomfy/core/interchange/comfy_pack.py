@@ -8,10 +8,15 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from pycomfy.core.interchange.comfyui_manager import Snapshot, lost_core, recipe_of, snapshot_of
-from pycomfy.core.interchange.document import Foreign, Text, not_read, read_document, validate
-from pycomfy.core.interchange.model import Core, FilePack, GitPack, OtherPack, Recipe, RecipeModel, RegistryPack
-from pycomfy.core.interchange.pip_freeze import read_freeze
+from pycomfy.core.interchange.comfyui_manager import (
+    Snapshot,
+    environment_from_snapshot,
+    lost_core,
+    snapshot_from_environment,
+)
+from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignored_keys, parse_document, validate
+from pycomfy.core.interchange.model import Core, EnvironmentSpec, FilePack, GitPack, ModelEntry, OtherPack, RegistryPack
+from pycomfy.core.interchange.pip_freeze import parse_freeze
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.errors import BadInput
 
@@ -28,11 +33,11 @@ MANAGER = GitPack(
 """ComfyUI-Manager 3.31.9. comfy-pack unpacks nothing without one: it is who restores the other node packs there."""
 
 
-class _Source(Foreign):
+class _Source(ForeignModel):
     download_url: Text | None = None
 
 
-class _Model(Foreign):
+class _Model(ForeignModel):
     filename: Text
     sha256: Text | None = None
     disabled: bool = False
@@ -44,13 +49,13 @@ class _New(Snapshot):
     models: tuple[_Model, ...] = ()
 
 
-class _Node(Foreign):
+class _Node(ForeignModel):
     url: Text
     commit_hash: Text | None = None
     disabled: bool = False
 
 
-class _Old(Foreign):
+class _Old(ForeignModel):
     python: Text | None = None
     comfyui: Text | None = None
     custom_nodes: tuple[_Node, ...] = ()
@@ -67,29 +72,29 @@ def is_new(value: Mapping[str, object]) -> bool:
     return "git_custom_nodes" in value and ("python" in value or "models" in value)
 
 
-def parse_cpack(files: Mapping[str, bytes], where: str) -> Recipe:
+def parse_cpack(files: Mapping[str, bytes], where: str) -> EnvironmentSpec:
     """The recipe of a package's `TEXTS`. Raises `BadInput`."""
     if SNAPSHOT not in files:
         raise BadInput(f"it has no {SNAPSHOT}", where=where, fix="give a package that comfy-pack made")
     place = f"{SNAPSHOT} in {where}"
-    value = read_document(files[SNAPSHOT], place)
+    value = parse_document(files[SNAPSHOT], place)
     if not isinstance(value, Mapping):
         raise BadInput("it is no object", where=place, fix="give a package that comfy-pack made")
     if is_old(value):
         old = validate(_Old, value, place)
-        packages, strange = read_freeze(files.get(REQUIREMENTS, b"").decode(errors="replace").splitlines())
-        recipe = Recipe(
+        packages, strange = parse_freeze(files.get(REQUIREMENTS, b"").decode(errors="replace").splitlines())
+        recipe = EnvironmentSpec(
             core=Core(old.comfyui) if old.comfyui else None,
             packs=tuple(GitPack(n.url, n.commit_hash or None, enabled=not n.disabled) for n in old.custom_nodes),
             python=old.python,
             packages=packages,
             models=tuple(_models(old.models)),
-            remarks=(*not_read(old.unread), *strange, *_disabled(old.models)),
+            remarks=(*describe_ignored_keys(old.unread), *strange, *_disabled(old.models)),
         )
     else:
         new = validate(_New, value, place)
-        found = recipe_of(new, not_read(new.unread))
-        recipe = Recipe(
+        found = environment_from_snapshot(new, describe_ignored_keys(new.unread))
+        recipe = EnvironmentSpec(
             core=found.core,
             packs=found.packs,
             python=new.python,
@@ -100,16 +105,16 @@ def parse_cpack(files: Mapping[str, bytes], where: str) -> Recipe:
     return _with_workflow(recipe, files)
 
 
-def _with_workflow(recipe: Recipe, files: Mapping[str, bytes]) -> Recipe:
+def _with_workflow(recipe: EnvironmentSpec, files: Mapping[str, bytes]) -> EnvironmentSpec:
     return replace(recipe, workflow=files.get(WORKFLOW), prompt=files.get(PROMPT))
 
 
-def _models(models: Iterable[_Model]) -> Iterator[RecipeModel]:
+def _models(models: Iterable[_Model]) -> Iterator[ModelEntry]:
     for model in models:
         place = model.filename.replace("\\", "/").removeprefix("models/")
         url = model.source.download_url if model.source is not None else None
         if not model.disabled:
-            yield RecipeModel(place, model.sha256, (url,) if url else ())
+            yield ModelEntry(place, model.sha256, (url,) if url else ())
 
 
 def _disabled(models: Iterable[_Model]) -> Iterator[str]:
@@ -118,9 +123,9 @@ def _disabled(models: Iterable[_Model]) -> Iterator[str]:
             yield f"the model {shown(model.filename)} is disabled there, and left out"
 
 
-def render_cpack(recipe: Recipe) -> tuple[dict[str, bytes], tuple[str, ...]]:
+def render_cpack(recipe: EnvironmentSpec) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """The package's files by path, and what of the recipe's parts they could not say."""
-    value, lost = snapshot_of(recipe)
+    value, lost = snapshot_from_environment(recipe)
     nodes = {url: node for url, node in _mapping(value["git_custom_nodes"]).items() if not is_manager(url)}
     own = [p for p in recipe.packs if isinstance(p, GitPack) and is_manager(p.url) and p.commit]
     manager = own[0] if own else MANAGER
@@ -129,7 +134,7 @@ def render_cpack(recipe: Recipe) -> tuple[dict[str, bytes], tuple[str, ...]]:
     return _files(value, recipe), lost
 
 
-def render_old_cpack(recipe: Recipe) -> tuple[dict[str, bytes], tuple[str, ...]]:
+def render_old_cpack(recipe: EnvironmentSpec) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """The same as comfy-pack before 0.4 wrote it."""
     lost = [*lost_core(recipe.core)]
     nodes = []
@@ -158,12 +163,12 @@ def is_manager(url: str) -> bool:
     return url.rstrip("/").removesuffix(".git").lower().endswith("/comfyui-manager")
 
 
-def _model(model: RecipeModel) -> dict[str, object]:
+def _model(model: ModelEntry) -> dict[str, object]:
     source = {"source": {"download_url": model.urls[0]}} if model.urls else {}
     return {"filename": f"models/{model.place}", "sha256": model.sha256, "disabled": False, **source}
 
 
-def _files(value: Mapping[str, object], recipe: Recipe) -> dict[str, bytes]:
+def _files(value: Mapping[str, object], recipe: EnvironmentSpec) -> dict[str, bytes]:
     files = {SNAPSHOT: (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()}
     if recipe.prompt is not None:
         files[PROMPT] = recipe.prompt

@@ -7,9 +7,18 @@ from datetime import UTC, datetime
 
 from pydantic import Field
 
-from pycomfy.core.interchange.document import Foreign, Text, not_read, validate
-from pycomfy.core.interchange.model import Core, FilePack, GitPack, OtherPack, Package, Recipe, RecipePack, RegistryPack
-from pycomfy.core.interchange.pip_freeze import read_freeze
+from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignored_keys, validate
+from pycomfy.core.interchange.model import (
+    Core,
+    EnvironmentSpec,
+    FilePack,
+    GitPack,
+    OtherPack,
+    Package,
+    PackEntry,
+    RegistryPack,
+)
+from pycomfy.core.interchange.pip_freeze import parse_freeze
 from pycomfy.core.lockfile.names import repository_name
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.errors import BadInput
@@ -19,7 +28,7 @@ ENVELOPE = "comfyui-desktop-2-snapshot"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-class _Comfy(Foreign):
+class _Comfy(ForeignModel):
     ref: Text | None = None
     commit: Text | None = None
     releaseTag: Text | None = None  # noqa: N815  (as the file has it)
@@ -28,7 +37,7 @@ class _Comfy(Foreign):
     commitsAhead: int | None = None  # noqa: N815
 
 
-class _Node(Foreign):
+class _Node(ForeignModel):
     type: Text
     id: Text = ""
     dirName: Text = ""  # noqa: N815
@@ -38,22 +47,22 @@ class _Node(Foreign):
     enabled: bool = True
 
 
-class _TorchSource(Foreign):
+class _TorchSource(ForeignModel):
     indexTag: Text | None = None  # noqa: N815
 
 
-class _TorchReference(Foreign):
+class _TorchReference(ForeignModel):
     packages: dict[Text, Text] = Field(default_factory=dict)
     source: _TorchSource = _TorchSource()
 
 
-class _TorchStack(Foreign):
+class _TorchStack(ForeignModel):
     """PyTorch's packages, if ComfyUI Desktop chose them; else `ref` is not there, and they are among the others."""
 
     ref: _TorchReference = _TorchReference()
 
 
-class _Snapshot(Foreign):
+class _Snapshot(ForeignModel):
     version: object = None
     createdAt: Text | None = None  # noqa: N815
     trigger: object = None
@@ -67,7 +76,7 @@ class _Snapshot(Foreign):
     torchStack: _TorchStack = _TorchStack()  # noqa: N815
 
 
-class _Envelope(Foreign):
+class _Envelope(ForeignModel):
     installationName: Text | None = None  # noqa: N815
     snapshots: tuple[dict[str, object], ...] = ()
 
@@ -77,7 +86,7 @@ def is_desktop(value: Mapping[str, object]) -> bool:
     return value.get("type") == ENVELOPE or ("customNodes" in value and "pipPackages" in value)
 
 
-def parse_desktop(value: Mapping[str, object], where: str) -> Recipe:
+def parse_desktop(value: Mapping[str, object], where: str) -> EnvironmentSpec:
     """The newest snapshot. Raises `BadInput`."""
     name, remarks = None, []
     if value.get("type") == ENVELOPE:
@@ -89,17 +98,17 @@ def parse_desktop(value: Mapping[str, object], where: str) -> Recipe:
             remarks.append(f"it has {len(envelope.snapshots)} snapshots; the first is taken, which is the newest")
     found = validate(_Snapshot, value, where)
     pins = {**found.pipPackages, **_torch(found.torchStack.ref)}
-    packages, strange = read_freeze(
+    packages, strange = parse_freeze(
         f"{pip} @ {version}" if "://" in version else f"{pip}=={version}" for pip, version in pins.items()
     )
-    return Recipe(
+    return EnvironmentSpec(
         name=name,
         core=_core(found.comfyui),
         packs=tuple(_pack(node) for node in found.customNodes),
         python=found.pythonVersion or None,
         packages=packages,
         made_at=_moment(found.createdAt),
-        remarks=(*remarks, *not_read(found.unread), *strange),
+        remarks=(*remarks, *describe_ignored_keys(found.unread), *strange),
     )
 
 
@@ -121,7 +130,7 @@ def _core(found: _Comfy) -> Core | None:
     return Core(revision) if revision else None
 
 
-def _pack(node: _Node) -> RecipePack:
+def _pack(node: _Node) -> PackEntry:
     folder = node.dirName or node.id
     match node.type:
         case "cnr" if node.version:
@@ -142,7 +151,7 @@ def _moment(text: str | None) -> datetime | None:
         return None
 
 
-def render_desktop(recipe: Recipe, name: str) -> tuple[bytes, tuple[str, ...]]:
+def render_desktop(recipe: EnvironmentSpec, name: str) -> tuple[bytes, tuple[str, ...]]:
     """The file that ComfyUI Desktop imports, and what of the recipe's parts it could not say."""
     lost: list[str] = []
     moment = (recipe.made_at or datetime(1970, 1, 1, tzinfo=UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -178,7 +187,7 @@ def _render_core(core: Core | None, lost: list[str]) -> dict[str, object]:
     return {"ref": revision or "", "commit": commit, "releaseTag": "", "variant": "", **tag}
 
 
-def _render_pack(pack: RecipePack, lost: list[str]) -> Iterator[dict[str, object]]:
+def _render_pack(pack: PackEntry, lost: list[str]) -> Iterator[dict[str, object]]:
     match pack:
         case GitPack():
             folder = pack.name or repository_name(pack.url)

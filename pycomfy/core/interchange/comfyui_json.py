@@ -6,22 +6,22 @@ from collections.abc import Iterator, Mapping
 from pydantic import Field
 
 from pycomfy.core.interchange.comfyui_manager import lost_core
-from pycomfy.core.interchange.document import Foreign, Text, not_read, validate
+from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignored_keys, validate
 from pycomfy.core.interchange.model import (
     Core,
+    EnvironmentSpec,
     FilePack,
     GitPack,
+    ModelEntry,
     OtherPack,
-    Recipe,
-    RecipeModel,
-    RecipePack,
+    PackEntry,
     RegistryPack,
 )
 from pycomfy.core.lockfile.names import repository_name
 from pycomfy.core.workflow.untrusted_json import shown
 
 
-class _Node(Foreign):
+class _Node(ForeignModel):
     url: Text
     name: Text = ""
     hash: Text | None = None
@@ -32,13 +32,13 @@ class _Node(Foreign):
     node: object = None
 
 
-class _File(Foreign):
+class _File(ForeignModel):
     name: Text
     hash: Text | None = None
     url: Text | None = None
 
 
-class _Graph(Foreign):
+class _Graph(ForeignModel):
     comfyui: Text | None = None
     custom_nodes: dict[Text, _Node] = Field(default_factory=dict)
     missing_nodes: tuple[Text, ...] = ()
@@ -51,22 +51,22 @@ def is_graph(value: Mapping[str, object]) -> bool:
     return isinstance(value.get("custom_nodes"), Mapping) and "missing_nodes" in value
 
 
-def parse_graph(value: Mapping[str, object], where: str) -> Recipe:
+def parse_graph(value: Mapping[str, object], where: str) -> EnvironmentSpec:
     """Raises `BadInput`."""
     graph = validate(_Graph, value, where)
-    return Recipe(
+    return EnvironmentSpec(
         core=Core(graph.comfyui) if graph.comfyui else None,
         packs=tuple(pack for node in graph.custom_nodes.values() for pack in _packs(node)),
         models=tuple(
-            RecipeModel(f"{folder}/{file.name}", _sha256(file.hash), (file.url,) if file.url else ())
+            ModelEntry(f"{folder}/{file.name}", _sha256(file.hash), (file.url,) if file.url else ())
             for folder, files in graph.models.items()
             for file in files
         ),
-        remarks=(*_remarks(graph), *not_read(graph.unread)),
+        remarks=(*_remarks(graph), *describe_ignored_keys(graph.unread)),
     )
 
 
-def _packs(node: _Node) -> Iterator[RecipePack]:
+def _packs(node: _Node) -> Iterator[PackEntry]:
     if node.install_type != "copy":
         yield GitPack(node.url, node.hash or None)
         return
@@ -90,7 +90,7 @@ def _sha256(text: str | None) -> str | None:
     return text if text and len(text) == 64 and not set(text) - set("0123456789abcdef") else None
 
 
-def render_graph(recipe: Recipe) -> tuple[bytes, tuple[str, ...]]:
+def render_graph(recipe: EnvironmentSpec) -> tuple[bytes, tuple[str, ...]]:
     """The graph, and what of its parts it could not say."""
     lost = [*lost_core(recipe.core)]
     nodes: dict[str, object] = {}

@@ -11,22 +11,22 @@ from datetime import UTC, datetime, timedelta
 import yaml
 from pydantic import Field
 
-from pycomfy.core.interchange.document import Foreign, Text, not_read, validate
-from pycomfy.core.interchange.model import Core, FilePack, GitPack, OtherPack, Recipe, RecipePack, RegistryPack
-from pycomfy.core.interchange.pip_freeze import read_pips, write_pips
+from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignored_keys, validate
+from pycomfy.core.interchange.model import Core, EnvironmentSpec, FilePack, GitPack, OtherPack, PackEntry, RegistryPack
+from pycomfy.core.interchange.pip_freeze import parse_pips, render_pips
 
 
-class _GitNode(Foreign):
+class _GitNode(ForeignModel):
     hash: Text | None = None
     disabled: bool = False
 
 
-class _FileNode(Foreign):
+class _FileNode(ForeignModel):
     filename: Text
     disabled: bool = False
 
 
-class Snapshot(Foreign):
+class Snapshot(ForeignModel):
     """The fields that the Manager writes. Some tools leave out those that would be empty."""
 
     comfyui: Text | None = None
@@ -42,17 +42,17 @@ def is_snapshot(value: Mapping[str, object]) -> bool:
     return any(isinstance(v, Mapping) and ("git_custom_nodes" in v or "cnr_custom_nodes" in v) for v in (value, inner))
 
 
-def parse_snapshot(value: Mapping[str, object], where: str) -> Recipe:
+def parse_snapshot(value: Mapping[str, object], where: str) -> EnvironmentSpec:
     """Raises `BadInput`."""
     inner = value.get("custom_nodes")
     snapshot = validate(Snapshot, inner if isinstance(inner, Mapping) else value, where)
-    return recipe_of(snapshot, not_read(snapshot.unread))
+    return environment_from_snapshot(snapshot, describe_ignored_keys(snapshot.unread))
 
 
-def recipe_of(snapshot: Snapshot, remarks: tuple[str, ...] = ()) -> Recipe:
+def environment_from_snapshot(snapshot: Snapshot, remarks: tuple[str, ...] = ()) -> EnvironmentSpec:
     """What a snapshot that was read says."""
-    packages, strange = read_pips(snapshot.pips or {})
-    return Recipe(
+    packages, strange = parse_pips(snapshot.pips or {})
+    return EnvironmentSpec(
         core=Core(snapshot.comfyui) if snapshot.comfyui else None,
         packs=tuple(_packs(snapshot)),
         packages=packages,
@@ -60,7 +60,7 @@ def recipe_of(snapshot: Snapshot, remarks: tuple[str, ...] = ()) -> Recipe:
     )
 
 
-def _packs(snapshot: Snapshot) -> Iterator[RecipePack]:
+def _packs(snapshot: Snapshot) -> Iterator[PackEntry]:
     for url, node in snapshot.git_custom_nodes.items():
         yield GitPack(url, node.hash or None, enabled=not node.disabled)
     for id_, version in snapshot.cnr_custom_nodes.items():
@@ -71,16 +71,16 @@ def _packs(snapshot: Snapshot) -> Iterator[RecipePack]:
         yield FilePack(name, enabled=not (file.disabled or name != file.filename))
 
 
-def render_snapshot(recipe: Recipe, *, as_yaml: bool = False) -> tuple[bytes, tuple[str, ...]]:
+def render_snapshot(recipe: EnvironmentSpec, *, as_yaml: bool = False) -> tuple[bytes, tuple[str, ...]]:
     """The snapshot, and what of its parts it could not say."""
-    value, lost = snapshot_of(recipe)
+    value, lost = snapshot_from_environment(recipe)
     if not as_yaml:
         return (json.dumps(value, indent=4, ensure_ascii=False) + "\n").encode(), lost
     text = yaml.safe_dump({"custom_nodes": value}, allow_unicode=True, sort_keys=True, width=1000)
     return text.encode(), lost
 
 
-def snapshot_of(recipe: Recipe) -> tuple[dict[str, object], tuple[str, ...]]:
+def snapshot_from_environment(recipe: EnvironmentSpec) -> tuple[dict[str, object], tuple[str, ...]]:
     """The snapshot as a value, which `comfy-pack` adds to."""
     lost = [*lost_core(recipe.core), *lost_packs(recipe.packs)]
     lost += [f"that {p.id} is disabled" for p in recipe.packs if isinstance(p, RegistryPack) and not p.enabled]
@@ -96,7 +96,7 @@ def snapshot_of(recipe: Recipe) -> tuple[dict[str, object], tuple[str, ...]]:
             for p in recipe.packs
             if isinstance(p, FilePack)
         ],
-        "pips": write_pips(recipe.packages),
+        "pips": render_pips(recipe.packages),
     }, tuple(lost)
 
 
@@ -110,7 +110,7 @@ def lost_core(core: Core | None) -> Iterator[str]:
         yield f"that ComfyUI is the one of {core.url}"
 
 
-def lost_packs(packs: Iterable[RecipePack]) -> Iterator[str]:
+def lost_packs(packs: Iterable[PackEntry]) -> Iterator[str]:
     """What a format that has git repositories, registry ids and file names cannot say of packs."""
     for pack in packs:
         if isinstance(pack, OtherPack):

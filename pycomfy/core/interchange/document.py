@@ -10,19 +10,19 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pycomfy.core.workflow.untrusted_json import parse_json, shown
 from pycomfy.errors import BadInput, BadWorkflow, raise_all
 
-MOST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 """Of a file; workflows are in some of them."""
 
-MOST_YAML = 4 << 20
+MAX_YAML = 4 << 20
 """Of a file in YAML, which takes a hundred times as long to read as JSON."""
 
-MOST_DEPTH = 100
-MOST_PROBLEMS = 20
+MAX_DEPTH = 100
+MAX_PROBLEMS = 20
 
 Text = Annotated[str, StringConstraints(max_length=4000)]
 
 
-class Foreign(BaseModel):
+class ForeignModel(BaseModel):
     """A part of another tool's file. Its next version may have more in it: that is no error, and is told."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -33,13 +33,13 @@ class Foreign(BaseModel):
         return tuple(sorted(self.model_extra or ()))
 
 
-F = TypeVar("F", bound=Foreign)
+F = TypeVar("F", bound=ForeignModel)
 
 
-def read_document(data: bytes, where: str) -> object:
+def parse_document(data: bytes, where: str) -> object:
     """The value in `data`. Raises `BadInput` for what is none of JSON, YAML and TOML, or too large or deep."""
-    if len(data) > MOST_BYTES:
-        raise BadInput(f"larger than {MOST_BYTES >> 20} MiB", where=where, fix="give another file")
+    if len(data) > MAX_BYTES:
+        raise BadInput(f"larger than {MAX_BYTES >> 20} MiB", where=where, fix="give another file")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as e:
@@ -66,16 +66,16 @@ def validate(kind: type[F], value: object, where: str) -> F:
                     where=where,
                     fix="save it again with the tool that it comes from",
                 )
-                for error in e.errors(include_url=False)[:MOST_PROBLEMS]
+                for error in e.errors(include_url=False)[:MAX_PROBLEMS]
             ]
         )
         raise
 
 
-def not_read(keys: Iterable[str]) -> tuple[str, ...]:
+def describe_ignored_keys(keys: Iterable[str]) -> tuple[str, ...]:
     """A remark on keys that nothing reads."""
     names = [shown(key) for key in keys]
-    return (f"not read, as nothing here knows them: {', '.join(names[:MOST_PROBLEMS])}",) if names else ()
+    return (f"not read, as nothing here knows them: {', '.join(names[:MAX_PROBLEMS])}",) if names else ()
 
 
 def _read_toml(text: str, where: str) -> object:
@@ -94,8 +94,8 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("it has aliases")
         self.depth += 1
-        if self.depth > MOST_DEPTH:
-            raise yaml.YAMLError(f"nested more than {MOST_DEPTH} levels deep")
+        if self.depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"nested more than {MAX_DEPTH} levels deep")
         try:
             return super().compose_node(parent, index)
         finally:
@@ -109,8 +109,8 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _read_yaml(text: str, where: str) -> object:
-    if len(text) > MOST_YAML:
-        raise _refused(where, f"larger than {MOST_YAML >> 20} MiB")
+    if len(text) > MAX_YAML:
+        raise _refused(where, f"larger than {MAX_YAML >> 20} MiB")
     try:
         value: object = yaml.load(text, Loader=_Loader)  # noqa: S506  (it is a SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as e:

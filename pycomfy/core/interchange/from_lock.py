@@ -6,19 +6,18 @@ from datetime import datetime
 from pycomfy.core.interchange.model import (
     ApiInput,
     Core,
+    EnvironmentSpec,
     FilePack,
     GitPack,
+    ModelEntry,
     OtherPack,
     Package,
-    Recipe,
-    RecipeModel,
-    RecipePack,
+    PackEntry,
 )
 from pycomfy.core.interface.model import Interface
 from pycomfy.core.lockfile.config import COMFYUI_URL
-from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.lockfile.schema import (
-    Built,
     ComfyUI,
     GitSource,
     Lock,
@@ -27,24 +26,25 @@ from pycomfy.core.lockfile.schema import (
     PlatformName,
     UrlSource,
     Wheel,
+    WheelBuild,
     WheelTreeSource,
 )
 from pycomfy.core.models.model_url import Hubs, source_url
 
-USUAL = frozenset(parse_address(url).identity for url in (COMFYUI_URL, "https://github.com/Comfy-Org/ComfyUI"))
+USUAL = frozenset(parse_git_url(url).identity for url in (COMFYUI_URL, "https://github.com/Comfy-Org/ComfyUI"))
 """ComfyUI's own repository, before and after it moved."""
 
 
-def recipe_of_lock(lock: Lock) -> Recipe:
+def environment_from_lock(lock: Lock) -> EnvironmentSpec:
     """Without the workflow and its inputs, which the lock does not have. Its remarks are on what no recipe has."""
-    return Recipe(
+    return EnvironmentSpec(
         name=lock.name,
         core=_core(lock.comfyui),
         packs=tuple(_pack(pack) for pack in lock.packs),
         python=lock.python,
         packages=tuple(_packages(lock)),
         models=tuple(
-            RecipeModel(m.place, m.sha256, tuple(source_url(s, Hubs()) for s in m.sources)) for m in lock.models
+            ModelEntry(m.place, m.sha256, tuple(source_url(s, Hubs()) for s in m.sources)) for m in lock.models
         ),
         platforms=tuple(sorted(lock.platforms)),
         made_at=datetime.fromisoformat(lock.as_of),
@@ -90,14 +90,14 @@ def _core(comfyui: ComfyUI) -> Core:
     version = None if comfyui.version == "unknown" else comfyui.version
     if not isinstance(source, GitSource):
         return Core(version=version)
-    usual = parse_address(source.url).identity in USUAL
+    usual = parse_git_url(source.url).identity in USUAL
     return Core(source.commit, version, None if usual else source.url)
 
 
-def _pack(pack: Pack) -> RecipePack:
+def _pack(pack: Pack) -> PackEntry:
     match pack.source:
         case GitSource(url=url, commit=commit):
-            if parse_address(url).local:
+            if parse_git_url(url).local:
                 return OtherPack(pack.name, "it comes from a repository on this machine")
             return GitPack(url, commit, pack.name)
         case UrlSource(name=name, url=url, sha256=sha256):
@@ -127,7 +127,7 @@ def _packages(lock: Lock) -> Iterator[Package]:
         )
 
 
-def _address(built: Built) -> str | None:
+def _address(built: WheelBuild) -> str | None:
     """Where a package is built from that no index has, as pip writes it."""
     if not isinstance(built.source, GitSource):
         return None

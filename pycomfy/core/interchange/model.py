@@ -73,7 +73,7 @@ class OtherPack:
     enabled: bool = True
 
 
-RecipePack = GitPack | RegistryPack | FilePack | OtherPack
+PackEntry = GitPack | RegistryPack | FilePack | OtherPack
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Package:
 
 
 @dataclass(frozen=True)
-class RecipeModel:
+class ModelEntry:
     """A model: `place` is its path below ComfyUI's `models`; `urls` where it may be fetched, best first."""
 
     place: str
@@ -122,7 +122,7 @@ class ApiInput:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class EnvironmentSpec:
     """All that a file says. `workflow` is the one of the editor, `prompt` the one in API format, as bytes of JSON.
 
     `made_at` is when it was true. `debian` counts Debian packages, which no other tool's file can name. `remarks` are
@@ -131,10 +131,10 @@ class Recipe:
 
     name: str | None = None
     core: Core | None = None
-    packs: tuple[RecipePack, ...] = ()
+    packs: tuple[PackEntry, ...] = ()
     python: str | None = None
     packages: tuple[Package, ...] = ()
-    models: tuple[RecipeModel, ...] = ()
+    models: tuple[ModelEntry, ...] = ()
     inputs: tuple[ApiInput, ...] = ()
     workflow: bytes | None = None
     prompt: bytes | None = None
@@ -143,14 +143,14 @@ class Recipe:
     debian: int = 0
     remarks: tuple[str, ...] = field(default=(), compare=False)
 
-    def on(self, platform: PlatformName) -> "Recipe":
+    def on(self, platform: PlatformName) -> "EnvironmentSpec":
         """The recipe for one platform."""
         return replace(self, packages=tuple(p for p in self.packages if p.is_for(platform)), platforms=(platform,))
 
 
 Part = Literal["workflow", "core", "packs", "python", "packages", "hashes", "models", "inputs"]
 
-HOLDS: Mapping[Format, frozenset[Part]] = {
+SUPPORTED_PARTS: Mapping[Format, frozenset[Part]] = {
     "manager-snapshot": frozenset({"core", "packs", "packages"}),
     "cpack": frozenset({"workflow", "core", "packs", "python", "packages", "models"}),
     "cpack-0.3": frozenset({"workflow", "core", "packs", "python", "packages", "models"}),
@@ -163,9 +163,9 @@ HOLDS: Mapping[Format, frozenset[Part]] = {
 """Which parts of a recipe a format can say."""
 
 
-def unsaid(recipe: Recipe, format_: Format) -> Iterator[str]:
+def list_unsupported(recipe: EnvironmentSpec, format_: Format) -> Iterator[str]:
     """What of a recipe a format has no place for, for a person."""
-    holds = HOLDS[format_]
+    holds = SUPPORTED_PARTS[format_]
     if recipe.workflow is not None and "workflow" not in holds:
         yield "the workflow"
     if recipe.core is not None and "core" not in holds:

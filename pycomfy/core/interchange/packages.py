@@ -7,7 +7,7 @@ from packaging.utils import canonicalize_name, is_normalized_name
 from packaging.version import InvalidVersion, Version
 
 from pycomfy.core.interchange.model import Package
-from pycomfy.core.lockfile.direct_references import parse_direct
+from pycomfy.core.lockfile.direct_references import parse_direct_reference
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR
 from pycomfy.core.lockfile.schema import PlatformName
 from pycomfy.core.python.wheel_selection import Target
@@ -15,7 +15,7 @@ from pycomfy.core.workflow.untrusted_json import shown
 
 
 @dataclass(frozen=True)
-class Asked:
+class PackageConfig:
     """`overrides` hold what anybody asks for at the versions that were there; `requirements` are what came from a
     place of its own. `left` are those that cannot be had; `accelerator` is what PyTorch was built for."""
 
@@ -26,7 +26,7 @@ class Asked:
     notes: tuple[str, ...] = ()
 
 
-def ask_for(packages: Sequence[Package]) -> Asked:
+def to_package_config(packages: Sequence[Package]) -> PackageConfig:
     """How a lock gets these versions. Whatever nobody asks for stays out: a freeze has much that ComfyUI never had."""
     accelerator = _accelerator(packages)
     overrides, requirements, left, local, foreign = [], [], [], [], []
@@ -49,7 +49,7 @@ def ask_for(packages: Sequence[Package]) -> Asked:
         )
     if foreign:
         notes.append(f"Python packages from nowhere that they could be had again, left out: {', '.join(foreign)}")
-    return Asked(tuple(overrides), tuple(requirements), tuple(left), accelerator, tuple(notes))
+    return PackageConfig(tuple(overrides), tuple(requirements), tuple(left), accelerator, tuple(notes))
 
 
 def _accelerator(packages: Iterable[Package]) -> str | None:
@@ -66,7 +66,7 @@ def _is_direct(package: Package) -> bool:
     if not (package.url or "").startswith(("https://", "git+https://")):
         return False
     try:
-        return parse_direct(package.pin, own=False) is not None
+        return parse_direct_reference(package.pin, own=False) is not None
     except ValueError:
         return False
 

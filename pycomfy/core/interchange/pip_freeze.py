@@ -9,7 +9,7 @@ from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.core.workflow.untrusted_json import shown
 
 
-def read_freeze(lines: Iterable[str]) -> tuple[tuple[Package, ...], tuple[str, ...]]:
+def parse_freeze(lines: Iterable[str]) -> tuple[tuple[Package, ...], tuple[str, ...]]:
     """The packages of the lines, and a remark on those that pin nothing, such as `-e` and options."""
     packages: list[Package] = []
     strange: list[str] = []
@@ -26,13 +26,13 @@ def read_freeze(lines: Iterable[str]) -> tuple[tuple[Package, ...], tuple[str, .
     return tuple(packages), remarks
 
 
-def read_pips(pips: Mapping[str, str]) -> tuple[tuple[Package, ...], tuple[str, ...]]:
+def parse_pips(pips: Mapping[str, str]) -> tuple[tuple[Package, ...], tuple[str, ...]]:
     """ComfyUI-Manager's form: a pin with an empty value, or a name with the address that it came from."""
-    return read_freeze(f"{name} @ {url}" if url else name for name, url in pips.items())
+    return parse_freeze(f"{name} @ {url}" if url else name for name, url in pips.items())
 
 
-def write_pips(packages: Iterable[Package]) -> dict[str, str]:
-    """The inverse of `read_pips`."""
+def render_pips(packages: Iterable[Package]) -> dict[str, str]:
+    """The inverse of `parse_pips`."""
     return {p.name if p.url is not None else p.pin: p.url or "" for p in packages}
 
 

@@ -10,8 +10,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from pydantic import ConfigDict, Field, ValidationError
 
-from pycomfy.core.interchange.document import Foreign, Text, not_read, validate
-from pycomfy.core.interchange.model import Package, Recipe
+from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignored_keys, validate
+from pycomfy.core.interchange.model import EnvironmentSpec, Package
 from pycomfy.core.lockfile.config import SUITES
 from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.core.lockfile.platforms import MACHINES
@@ -28,7 +28,7 @@ def _dashed(name: str) -> str:
     return name.replace("_", "-")
 
 
-class _Part(Foreign):
+class _Part(ForeignModel):
     model_config = ConfigDict(extra="allow", frozen=True, alias_generator=_dashed)
 
 
@@ -83,7 +83,7 @@ def is_pylock(value: Mapping[str, object]) -> bool:
     return "lock-version" in value
 
 
-def parse_pylock(value: Mapping[str, object], where: str) -> Recipe:
+def parse_pylock(value: Mapping[str, object], where: str) -> EnvironmentSpec:
     """The packages that Linux needs. Raises `BadInput`, for another version of the format too."""
     found = validate(_Pylock, value, where)
     if found.lock_version.split(".")[0] != "1":
@@ -92,7 +92,7 @@ def parse_pylock(value: Mapping[str, object], where: str) -> Recipe:
     targets = [Target(platform, python or next(iter(SUITES))) for platform in get_args(PlatformName)]
     targets = [t for t in targets if not found.environments or any(_is_met(m, t) for m in found.environments)]
     packages: list[Package] = []
-    remarks = [*not_read(found.unread)]
+    remarks = [*describe_ignored_keys(found.unread)]
     skipped, unversioned = [], []
     for package in found.packages:
         platforms = tuple(t.platform for t in targets if package.marker is None or _is_met(package.marker, t))
@@ -119,7 +119,7 @@ def parse_pylock(value: Mapping[str, object], where: str) -> Recipe:
         remarks.append(f"from a source tree, and left out: {', '.join(unversioned[:20])}")
     if found.extras or found.dependency_groups:
         remarks.append("of extras and groups, those that are meant by default are taken")
-    return Recipe(
+    return EnvironmentSpec(
         python=python,
         packages=tuple(packages),
         platforms=tuple(t.platform for t in targets) if found.environments else (),
@@ -185,7 +185,7 @@ def _files(package: _Package) -> Iterator[Wheel]:
             continue
 
 
-def render_pylock(recipe: Recipe) -> tuple[bytes, tuple[str, ...]]:
+def render_pylock(recipe: EnvironmentSpec) -> tuple[bytes, tuple[str, ...]]:
     """The lock of every platform of the recipe in one file, and what of its parts it could not say."""
     packages = [p for p in recipe.packages if p.files or p.sdist is not None or _git(p) is not None]
     lost = [f"{p.pin}, of which neither wheel nor source is known" for p in recipe.packages if p not in packages]

@@ -7,8 +7,8 @@ from pycomfy.core.interchange.comfy_pack import SNAPSHOT, is_new, is_old, parse_
 from pycomfy.core.interchange.comfyui_desktop import is_desktop, parse_desktop
 from pycomfy.core.interchange.comfyui_json import is_graph, parse_graph
 from pycomfy.core.interchange.comfyui_manager import is_snapshot, parse_snapshot
-from pycomfy.core.interchange.document import read_document
-from pycomfy.core.interchange.model import TITLES, Format, Recipe
+from pycomfy.core.interchange.document import parse_document
+from pycomfy.core.interchange.model import TITLES, EnvironmentSpec, Format
 from pycomfy.core.interchange.pylock import is_pylock, parse_pylock
 from pycomfy.core.interchange.view_comfy import is_view, parse_view
 from pycomfy.errors import BadInput
@@ -27,7 +27,7 @@ _SIGNS: tuple[tuple[Format, Callable[[Document], bool]], ...] = (
 )
 """How each is told from the others, the surest first."""
 
-_PARSERS: Mapping[Format, Callable[[Document, str], Recipe]] = {
+_PARSERS: Mapping[Format, Callable[[Document, str], EnvironmentSpec]] = {
     "manager-snapshot": parse_snapshot,
     "comfyui-json": parse_graph,
     "pylock": parse_pylock,
@@ -44,9 +44,9 @@ def find_format(value: object) -> Format | None:
     return next((format_ for format_, has in _SIGNS if has(value)), None)
 
 
-def parse_recipe(data: bytes, where: str, format_: Format | None = None) -> tuple[Format, Recipe]:
+def parse_environment(data: bytes, where: str, format_: Format | None = None) -> tuple[Format, EnvironmentSpec]:
     """What a file says, of `format_` if that is given. Raises `BadInput`; a zip is for `parse_cpack` to read."""
-    value = read_document(data, where)
+    value = parse_document(data, where)
     found = find_format(value)
     chosen = format_ or found
     if chosen is None or not isinstance(value, Mapping):

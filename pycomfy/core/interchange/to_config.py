@@ -7,40 +7,40 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from pycomfy.core.catalog.repository_url import find_place
+from pycomfy.core.catalog.repository_url import parse_repository_url
 from pycomfy.core.interchange.comfy_pack import is_manager
 from pycomfy.core.interchange.model import (
     Core,
+    EnvironmentSpec,
     FilePack,
     GitPack,
+    ModelEntry,
     OtherPack,
-    Recipe,
-    RecipeModel,
-    RecipePack,
+    PackEntry,
     RegistryPack,
 )
-from pycomfy.core.interchange.packages import ask_for
+from pycomfy.core.interchange.packages import to_package_config
 from pycomfy.core.interface.select import unique_names
 from pycomfy.core.lockfile.config import COMFYUI_URL, SUITES, ModelSpec
 from pycomfy.core.lockfile.git_url import without_password
-from pycomfy.core.lockfile.names import free_name, plain_name, repository_name
+from pycomfy.core.lockfile.names import plain_name, repository_name, unique_name
 from pycomfy.core.lockfile.source_specs import GitSpec, RegistrySpec, UrlSpec
 from pycomfy.core.lockfile.toml import render_key, render_list, render_value
-from pycomfy.core.models.model_url import without_secrets
+from pycomfy.core.models.model_url import strip_secrets
 from pycomfy.core.workflow.untrusted_json import shown
 
 _UNVERSIONED = ("", "nightly", "latest", "unknown")
 
 
 @dataclass(frozen=True)
-class Written:
+class RenderedConfig:
     """The file's text, and remarks for the user."""
 
     text: str
     notes: tuple[str, ...]
 
 
-def render_config(recipe: Recipe, source: str) -> Written:
+def render_config(recipe: EnvironmentSpec, source: str) -> RenderedConfig:
     """`source` says what the recipe was read from, such as "a snapshot of ComfyUI-Manager, snap.json"."""
     notes = list(recipe.remarks)
     python = _python(recipe.python, notes)
@@ -54,13 +54,13 @@ def render_config(recipe: Recipe, source: str) -> Written:
         *(line for model in recipe.models for line in _model(model, notes)),
     ]
     notes += packs.remarks()
-    return Written("\n".join(sections) + "\n", tuple(dict.fromkeys(notes)))
+    return RenderedConfig("\n".join(sections) + "\n", tuple(dict.fromkeys(notes)))
 
 
 # — the top —
 
 
-def _top(recipe: Recipe, python: str | None, notes: list[str]) -> Iterator[str]:
+def _top(recipe: EnvironmentSpec, python: str | None, notes: list[str]) -> Iterator[str]:
     if recipe.name and (name := _line(recipe.name)[:200].strip()):
         yield f"name = {render_value(name)}"
     if recipe.made_at is not None:
@@ -70,7 +70,7 @@ def _top(recipe: Recipe, python: str | None, notes: list[str]) -> Iterator[str]:
         yield f'python = "{python}"'
     if recipe.platforms:
         yield render_list("platforms", recipe.platforms)
-    asked = ask_for(recipe.packages)
+    asked = to_package_config(recipe.packages)
     notes += asked.notes
     if asked.accelerator is not None:
         yield "\n# What PyTorch was built for."
@@ -134,7 +134,7 @@ class _Packs:
     _places: dict[str, str] = field(default_factory=dict)
     _disabled: list[str] = field(default_factory=list)
 
-    def section(self, pack: RecipePack) -> Iterator[str]:
+    def section(self, pack: PackEntry) -> Iterator[str]:
         match pack:
             case GitPack():
                 yield from self._git(pack)
@@ -150,8 +150,8 @@ class _Packs:
             yield f"disabled there, and so left out: {', '.join(self._disabled)}"
 
     def _git(self, pack: GitPack) -> Iterator[str]:
-        place = find_place(pack.url)
-        label = shown(pack.name or without_secrets(pack.url))
+        place = parse_repository_url(pack.url)
+        label = shown(pack.name or strip_secrets(pack.url))
         if place is None or not place.url.startswith("https://") or place.file is not None:
             self.notes.append(
                 f"the node pack {label} is not carried over: only https:// addresses of repositories are taken from a"
@@ -201,13 +201,13 @@ class _Packs:
         if not pack.enabled:
             self._disabled.append(shown(pack.filename))
             return
-        values = {"url": without_secrets(pack.url) if pack.url is not None else None, "sha256": pack.sha256}
+        values = {"url": strip_secrets(pack.url) if pack.url is not None else None, "sha256": pack.sha256}
         if _valid(UrlSpec, values) is not None:
             yield from self._live(name, {key: str(value) for key, value in values.items()})
         elif pack.url is not None:
             self.notes.append(
                 f"the node pack {shown(pack.filename)} is not carried over: its hash is not said; if you trust"
-                f" {shown(without_secrets(pack.url))}, name it: [packs.NAME] url = …, sha256 = …"
+                f" {shown(strip_secrets(pack.url))}, name it: [packs.NAME] url = …, sha256 = …"
             )
         else:
             self.notes.append(
@@ -216,7 +216,7 @@ class _Packs:
             )
 
     def _name(self, text: str) -> str:
-        name = free_name(plain_name(repository_name(text)) or "pack", self._names)
+        name = unique_name(plain_name(repository_name(text)) or "pack", self._names)
         self._names.add(name)
         return name
 
@@ -233,7 +233,7 @@ class _Packs:
 # — inputs and models —
 
 
-def _inputs(recipe: Recipe, notes: list[str]) -> Iterator[str]:
+def _inputs(recipe: EnvironmentSpec, notes: list[str]) -> Iterator[str]:
     inputs = [i for i in recipe.inputs if i.node and i.input and (f"{i.node}.{i.input}").isprintable()]
     names = unique_names((i.name, i.title) for i in inputs)
     if len(inputs) < len(recipe.inputs):
@@ -243,9 +243,9 @@ def _inputs(recipe: Recipe, notes: list[str]) -> Iterator[str]:
         yield from (f"{name} = {render_value(f'{i.node}.{i.input}')}" for name, i in zip(names, inputs, strict=True))
 
 
-def _model(model: RecipeModel, notes: list[str]) -> Iterator[str]:
+def _model(model: ModelEntry, notes: list[str]) -> Iterator[str]:
     folder, _, name = model.place.replace("\\", "/").partition("/")
-    url = without_secrets(model.urls[0]) if model.urls else None
+    url = strip_secrets(model.urls[0]) if model.urls else None
     sha256 = model.sha256.lower() if model.sha256 else None
     values = {"folder": folder, "name": name, "url": url, "sha256": sha256}
     if url is not None and _valid(ModelSpec, values) is None:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import Field, JsonValue
 
-from pycomfy.core.interchange.document import Foreign, Text, not_read, validate
-from pycomfy.core.interchange.model import ApiInput, Recipe
+from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignored_keys, validate
+from pycomfy.core.interchange.model import ApiInput, EnvironmentSpec
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.errors import BadInput
 
@@ -25,12 +25,12 @@ _TYPES: Mapping[str, str] = {
 """Which field shows which type of parameter."""
 
 
-class _Option(Foreign):
+class _Option(ForeignModel):
     label: object = None
     value: JsonValue = None
 
 
-class _Field(Foreign):
+class _Field(ForeignModel):
     """A field, or before version 1 a group of them: then `inputs` are its fields."""
 
     title: Text = ""
@@ -42,18 +42,18 @@ class _Field(Foreign):
     inputs: tuple["_Field", ...] = ()
 
 
-class _View(Foreign):
+class _View(ForeignModel):
     title: Text = ""
     inputs: tuple[_Field, ...] = ()
     advancedInputs: tuple[_Field, ...] = ()  # noqa: N815
 
 
-class _Workflow(Foreign):
+class _Workflow(ForeignModel):
     viewComfyJSON: _View = _View()  # noqa: N815
     workflowApiJSON: dict[Text, JsonValue] = Field(default_factory=dict)  # noqa: N815
 
 
-class _File(Foreign):
+class _File(ForeignModel):
     file_type: Text
     file_version: object = None
     version: object = None
@@ -67,7 +67,7 @@ def is_view(value: Mapping[str, object]) -> bool:
     return value.get("file_type") == FILE_TYPE
 
 
-def parse_view(value: Mapping[str, object], where: str) -> Recipe:
+def parse_view(value: Mapping[str, object], where: str) -> EnvironmentSpec:
     """The first workflow and its form. Raises `BadInput`."""
     found = validate(_File, value, where)
     if not found.workflows:
@@ -77,14 +77,14 @@ def parse_view(value: Mapping[str, object], where: str) -> Recipe:
     fields = list(_fields((*view.inputs, *view.advancedInputs)))
     inputs = [one for field in fields if (one := _input(field)) is not None]
     strange = [shown(f.title or "without a title") for f in fields if _input(f) is None]
-    remarks = [*not_read(found.unread)]
+    remarks = [*describe_ignored_keys(found.unread)]
     if rest:
         names = ", ".join(shown(w.viewComfyJSON.title or "without a title") for w in rest)
         remarks.append(f"it has {len(found.workflows)} workflows; the first is taken, not {names}")
     if strange:
         remarks.append(f"fields that belong to no input of a node: {', '.join(strange)}")
     prompt = json.dumps(first.workflowApiJSON, indent=2, ensure_ascii=False).encode() if first.workflowApiJSON else None
-    return Recipe(
+    return EnvironmentSpec(
         name=view.title or found.appTitle or None, inputs=tuple(inputs), prompt=prompt, remarks=tuple(remarks)
     )
 
@@ -121,7 +121,7 @@ def _number(value: object) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def render_view(recipe: Recipe, name: str) -> tuple[bytes, tuple[str, ...]]:
+def render_view(recipe: EnvironmentSpec, name: str) -> tuple[bytes, tuple[str, ...]]:
     """The file, each input as a field of a group of its own; and what of the recipe's parts it could not say. Raises
     `BadInput` for a recipe without a workflow in API format."""
     if recipe.prompt is None:

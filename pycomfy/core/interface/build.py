@@ -6,7 +6,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from pycomfy.core.interface.candidates import Candidate, find_candidates
 from pycomfy.core.interface.model import Interface, OutputKind, OutputNode, Parameter, ParameterType, Target
-from pycomfy.core.interface.select import Graph, choose, unique_names
+from pycomfy.core.interface.select import Graph, select_parameters, unique_names
 from pycomfy.core.prompt.convert import Prompt
 from pycomfy.core.prompt.node_definitions import Definitions, NodeSpec
 from pycomfy.core.requirements.input_files import find_kind
@@ -30,7 +30,7 @@ def make_interface(
     definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info)
     linear = workflow.extra.get("linearData")
     graph = Graph(prompt, find_candidates(prompt, workflow, definitions), definitions)
-    choices = choose(graph, configured or {}, linear)
+    choices = select_parameters(graph, configured or {}, linear)
     names = unique_names((name, candidate.owner_title) for name, candidate in choices)
     parameters = tuple(
         _parameter(name, candidate, definitions) for name, (_, candidate) in zip(names, choices, strict=True)

@@ -28,7 +28,7 @@ class Graph:
     definitions: Definitions
 
 
-def choose(graph: Graph, configured: Mapping[str, str], linear: object) -> list[Choice]:
+def select_parameters(graph: Graph, configured: Mapping[str, str], linear: object) -> list[Choice]:
     """The parameters, by the first that says something: configuration, the author's app inputs, nodes made for it,
     else a sensible set. Raises `BadConfig` for configured inputs that do not exist."""
     if configured:

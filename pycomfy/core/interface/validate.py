@@ -26,7 +26,7 @@ def find_problems(prompt: Prompt, object_info: Mapping[str, object] | Definition
     """Every problem of the graph: unknown types, links to nowhere or of wrong types, circles, missing inputs, values
     out of range or not among the choices, no output node. Each says which node and how to mend it.
 
-    Missing models and input files are no problems of the graph; `find_needs` lists them.
+    Missing models and input files are no problems of the graph; `collect_requirements` lists them.
     """
     definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info)
     problems: list[PycomfyError] = []

@@ -26,7 +26,7 @@ from pycomfy.core.lockfile.config_types import (
     WantedText,
     WebUrl,
 )
-from pycomfy.core.lockfile.package_indexes import VARIABLE, Index, normalise, without_logins
+from pycomfy.core.lockfile.package_indexes import VARIABLE, PackageIndex, normalise, strip_logins
 from pycomfy.core.lockfile.schema import ModelFolder, Name, PlatformName, RelativePath, Sha256
 from pycomfy.core.lockfile.source_specs import KINDS, ComfySpec, GitSpec, PackSpec
 from pycomfy.core.python.alternatives import unknown_choices
@@ -41,7 +41,7 @@ SUITES: Mapping[str, str] = {"3.11": "bookworm", "3.13": "trixie"}
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
-MOST_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 1_000_000
 
 InputName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 """What a parameter of the workflow's API is called; its value says where it goes: `NODE.INPUT`."""
@@ -83,8 +83,8 @@ class IndexSpec(Section):
         return self
 
     @property
-    def index(self) -> Index:
-        return Index(self.name.lower(), self.url, normalise(self.packages), self.dated)
+    def index(self) -> PackageIndex:
+        return PackageIndex(self.name.lower(), self.url, normalise(self.packages), self.dated)
 
 
 class WheelSection(Section):
@@ -183,7 +183,7 @@ class Config(Section):
         """The addresses of indexes and pages that are named here, and the accelerator: a requirements file that names
         them says nothing new."""
         urls = [spec.url.replace(VARIABLE, self.accelerator or "") for spec in self.index]
-        places = {without_logins(place).rstrip("/") for place in (*urls, *self.find_links)}
+        places = {strip_logins(place).rstrip("/") for place in (*urls, *self.find_links)}
         return frozenset(places | ({self.accelerator} if self.accelerator else set()))
 
     def _check_indexes(self) -> None:
@@ -197,7 +197,7 @@ class Config(Section):
             raise ValueError(f"{twice[0]} is to come from two indexes")
 
 
-def meaning(config: Config) -> str:
+def config_fingerprint(config: Config) -> str:
     """SHA-256 of what is decided: files that say the same have the same, whatever their comments and order. What is
     read anew by every build is not in it."""
     said = config.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"inputs"})
@@ -206,8 +206,8 @@ def meaning(config: Config) -> str:
 
 def parse_config(text: str, where: str = "pycomfy.toml") -> Config:
     """Read pycomfy.toml. Raises `BadConfig` for every wrong key at once; `where` names the file."""
-    if len(text) > MOST_CHARACTERS:
-        raise BadConfig(f"the file is larger than {MOST_CHARACTERS} characters", where=where, fix=Config.fix)
+    if len(text) > MAX_CHARACTERS:
+        raise BadConfig(f"the file is larger than {MAX_CHARACTERS} characters", where=where, fix=Config.fix)
     try:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as e:

@@ -8,8 +8,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import Specifier
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
-from pycomfy.core.lockfile.direct_references import parse_direct
-from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.core.lockfile.direct_references import parse_direct_reference
+from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR
 from pycomfy.errors import BadConfig
 
@@ -29,7 +29,7 @@ def _check_requirement(text: str) -> str:
 
 def _check_wanted(text: str) -> str:
     """As `_check_requirement`; it may say where its package is."""
-    return text if parse_direct(text, own=True) is not None else _check_requirement(text)
+    return text if parse_direct_reference(text, own=True) is not None else _check_requirement(text)
 
 
 def _check_pin(text: str) -> str:
@@ -45,7 +45,7 @@ def _check_pin(text: str) -> str:
 
 def _check_address(text: str) -> str:
     try:
-        parse_address(text)
+        parse_git_url(text)
     except BadConfig as e:
         raise ValueError(e.what) from e
     return text

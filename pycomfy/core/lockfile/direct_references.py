@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from pycomfy.core.lockfile.git_url import parse_address, split_revision
+from pycomfy.core.lockfile.git_url import parse_git_url, split_revision
 from pycomfy.errors import BadConfig
 
 ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -19,7 +19,7 @@ _FOLDER = re.compile(r"[A-Za-z0-9_+@-][A-Za-z0-9_.+@-]*(/[A-Za-z0-9_+@-][A-Za-z0
 
 
 @dataclass(frozen=True)
-class Direct:
+class DirectReference:
     """A package by its place. `name` is "" where only the package itself says it.
 
     `url` may hold a login. `subdirectory` is where the project is in its source; `sha256` what an archive or wheel must
@@ -47,7 +47,7 @@ class Direct:
         return f"{name}{extras}" + (f" ; {self.marker}" if self.marker else "")
 
 
-def parse_direct(text: str, *, own: bool) -> Direct | None:
+def parse_direct_reference(text: str, *, own: bool) -> DirectReference | None:
     """A requirement with a place, as pip writes it: `name @ URL`, `git+URL@REVISION#egg=name`, or a plain URL; None for
     anything else.
 
@@ -77,7 +77,7 @@ def parse_direct(text: str, *, own: bool) -> Direct | None:
     if subdirectory is not None and not _FOLDER.fullmatch(subdirectory):
         raise ValueError(f"{subdirectory!r} is no folder in it")
     direct = _locate(place, own)
-    return Direct(
+    return DirectReference(
         direct.kind,
         direct.url,
         canonicalize_name(name) if name else direct.name,
@@ -103,19 +103,19 @@ def _sha256(text: str | None) -> str | None:
     return text.lower() if text is not None else None
 
 
-def _locate(place: str, own: bool) -> Direct:
+def _locate(place: str, own: bool) -> DirectReference:
     """The place without its fragment."""
     if place.startswith("git+"):
         url, revision = split_revision(place.removeprefix("git+"))
         try:
-            local = parse_address(url).local
+            local = parse_git_url(url).local
         except BadConfig as e:
             raise ValueError(e.what) from e
         if local and not (own and url.startswith("file://")):
             raise ValueError("it is on this machine's disk")
         if revision is not None and not _REVISION.fullmatch(revision):
             raise ValueError(f"{revision!r} is no branch, tag or commit")
-        return Direct("git", url, revision=revision)
+        return DirectReference("git", url, revision=revision)
     parts = urlsplit(place)
     if not place.isprintable() or parts.scheme not in (("https", "http", "file") if own else ("https",)):
         raise ValueError("it comes neither from git nor over https")
@@ -125,8 +125,8 @@ def _locate(place: str, own: bool) -> Direct:
         raise ValueError("its URL holds a login, which belongs into ~/.netrc")
     filename = unquote(parts.path.rpartition("/")[2])
     if filename.endswith(ARCHIVES):
-        return Direct("archive", place)
+        return DirectReference("archive", place)
     try:
-        return Direct("wheel", place, parse_wheel_filename(filename)[0])
+        return DirectReference("wheel", place, parse_wheel_filename(filename)[0])
     except InvalidWheelFilename as e:
         raise ValueError(f"{filename[:100]!r} is neither a wheel nor a source archive") from e

@@ -5,7 +5,7 @@ import hashlib
 from pycomfy.core.lockfile.schema import Lock, PlatformName, WorkflowPin, render_lock
 
 
-def environment_hash(lock: Lock, platform: PlatformName) -> str:
+def environment_fingerprint(lock: Lock, platform: PlatformName) -> str:
     """SHA-256 of everything in the lock that one platform's ComfyUI is made of.
 
     Workflows with the same hash have the same node definitions, so these are asked for once.

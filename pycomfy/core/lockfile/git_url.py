@@ -19,7 +19,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 @dataclass(frozen=True)
-class Address:
+class GitUrl:
     """`url` is for git and may hold a password; `public` never does. Equal `identity`: the same repository.
 
     A local address is a path, absolute or relative to a folder that only the caller knows; its identity is then
@@ -32,7 +32,7 @@ class Address:
     local: bool
 
 
-def parse_address(text: str, *, where: str = "") -> Address:
+def parse_git_url(text: str, *, where: str = "") -> GitUrl:
     """Check an address of a git repository: `https`, `ssh`, `git`, `file`, `user@host:path`, or a path.
 
     Raises `BadConfig` for anything else, above all for what git would take for an option or a program to start.
@@ -54,13 +54,13 @@ def parse_address(text: str, *, where: str = "") -> Address:
     if match := _SCP.match(text):
         if "/" not in text.split(":", 1)[0]:
             path = match["path"]
-            return Address(text, text, _identity(match["host"].lower(), path), local=False)
+            return GitUrl(text, text, _identity(match["host"].lower(), path), local=False)
     elif "::" in text.split("/", 1)[0]:
         raise refuse("transport helpers start programs")
-    return Address(text, text, posixpath.normpath(text), local=True)
+    return GitUrl(text, text, posixpath.normpath(text), local=True)
 
 
-def _parse_url(text: str, *, refuse: Callable[[str], BadConfig]) -> Address:
+def _parse_url(text: str, *, refuse: Callable[[str], BadConfig]) -> GitUrl:
     try:
         parts = urlsplit(text)
         host, port = (parts.hostname or "").lower(), parts.port
@@ -73,13 +73,13 @@ def _parse_url(text: str, *, refuse: Callable[[str], BadConfig]) -> Address:
     if parts.scheme == "file":
         if host not in ("", "localhost") or not parts.path.startswith("/"):
             raise refuse("a file:// URL is file:///absolute/path")
-        return Address(text, text, posixpath.normpath(parts.path), local=True)
+        return GitUrl(text, text, posixpath.normpath(parts.path), local=True)
     if re.search(r"[\x00-\x1f\x7f]", unquote(parts.netloc)):
         raise refuse("its login has characters that no login has")
     if not re.fullmatch(_HOST, host) or parts.path.strip("/") == "" or (parts.username or "").startswith("-"):
         raise refuse("it names no host or no repository")
     where = host if port is None or port == {"https": 443, "ssh": 22, "git": 9418}[parts.scheme] else f"{host}:{port}"
-    return Address(text, without_password(text), _identity(where, parts.path), local=False)
+    return GitUrl(text, without_password(text), _identity(where, parts.path), local=False)
 
 
 def without_password(url: str) -> str:

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-MOST_CHARACTERS = 60
+MAX_CHARACTERS = 60
 
 
 def safe_name(text: str) -> str:
@@ -15,7 +15,7 @@ def safe_name(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9._]+", "-", plain)
-    name = re.sub(r"[-._]{2,}", "-", name).strip("-._")[:MOST_CHARACTERS].strip("-._")
+    name = re.sub(r"[-._]{2,}", "-", name).strip("-._")[:MAX_CHARACTERS].strip("-._")
     # git refuses branches that end in .lock.
     name = re.sub(r"(\.lock)+$", "-lock", name)
     if not name:
@@ -29,7 +29,7 @@ def plain_name(text: str, most: int = 90) -> str:
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).lstrip("._+-")[:most]
 
 
-def free_name(name: str, taken: Collection[str]) -> str:
+def unique_name(name: str, taken: Collection[str]) -> str:
     """`name`, or the first with a number behind it that is not in `taken`; upper and lower case are the same."""
     folded = {other.casefold() for other in taken}
     options = (name, *(f"{name}-{number}" for number in range(2, len(folded) + 3)))

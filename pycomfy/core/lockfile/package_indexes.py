@@ -18,11 +18,11 @@ _LOGIN = re.compile(r"""(https?:)//[^/\s"'<>]*@""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Index:
+class PackageIndex:
     """A package index. With `packages` (normalised names) it is for these alone, and they come from it alone; so nobody
     can put a package of that name on a public index. `dated`: it says when each file was uploaded.
 
-    `url` may hold a login, so an index is never shown; and `{accelerator}`, see `Reach.address`.
+    `url` may hold a login, so an index is never shown; and `{accelerator}`, see `IndexConfig.address`.
     """
 
     name: str
@@ -37,11 +37,11 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Reach:
+class IndexConfig:
     """All that pycomfy.toml says about where packages come from. `find_links` are absolute paths of folders, or URLs
     of pages with links."""
 
-    indexes: tuple[Index, ...] = ()
+    indexes: tuple[PackageIndex, ...] = ()
     find_links: tuple[str, ...] = field(default=(), repr=False)
     accelerator: str | None = None
 
@@ -50,17 +50,17 @@ class Reach:
         """Whether an index of the user's own has PyTorch, instead of PyTorch's."""
         return any("torch" in index.packages for index in self.indexes)
 
-    def address(self, index: Index) -> str:
+    def address(self, index: PackageIndex) -> str:
         """The URL of one of the indexes, for the accelerator."""
         return index.url.replace(VARIABLE, self.accelerator or "")
 
     @property
-    def reserved(self) -> Mapping[str, Index]:
+    def reserved(self) -> Mapping[str, PackageIndex]:
         """The index that each package comes from alone."""
         return {name: index for index in self.indexes for name in index.packages}
 
 
-DEFAULT = Reach()
+DEFAULT_INDEXES = IndexConfig()
 """Nothing but what the machine is set up for."""
 
 
@@ -109,7 +109,7 @@ _OF_REACH = (
 )
 
 
-def render_reach(configuration: Mapping[str, Any]) -> str:
+def render_index_config(configuration: Mapping[str, Any]) -> str:
     """What a `uv.toml` says of reaching indexes, as a `uv.toml` of its own: nothing that chooses packages."""
     pip = configuration.get("pip")
     given = {**configuration, **(pip if isinstance(pip, dict) else {})}
@@ -124,7 +124,7 @@ def render_reach(configuration: Mapping[str, Any]) -> str:
     return tomlkit.dumps(kept)
 
 
-def without_logins(text: str) -> str:
+def strip_logins(text: str) -> str:
     """The text with no user or password in any web address of it."""
     return _LOGIN.sub(r"\1//", text)
 

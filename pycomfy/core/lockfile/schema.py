@@ -19,7 +19,7 @@ from pycomfy.errors import BadLock
 
 LOCK_VERSION = 1
 
-MOST_PATCH = 1 << 20
+MAX_PATCH = 1 << 20
 """Characters of a patch. What is more is a tree of its own rather than a change."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -64,7 +64,7 @@ ModelFolder = Annotated[RelativePath, AfterValidator(_holds_models)]
 PlatformName = Literal["linux/amd64", "linux/arm64"]
 
 
-class Model(BaseModel):
+class LockSection(BaseModel):
     """A part of a lock. Fields in `unsaid` came later: a lock in which they say nothing does not mention them, and has
     the bytes that it had before there could be any."""
 
@@ -77,7 +77,7 @@ class Model(BaseModel):
         return {key: value for key, value in data.items() if value or key not in self.unsaid}
 
 
-class GitSource(Model):
+class GitSource(LockSection):
     """A commit of a git repository. `tree` hashes the checked-out files, submodules included, without `.git`; with
     `lfs` the large files (LFS) are in it, not their pointers.
 
@@ -91,10 +91,10 @@ class GitSource(Model):
     tree: TreeHash
     submodules: bool = False
     lfs: bool = False
-    patch: Annotated[str, StringConstraints(min_length=1, max_length=MOST_PATCH)] | None = None
+    patch: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PATCH)] | None = None
 
 
-class UrlSource(Model):
+class UrlSource(LockSection):
     """One file from a URL."""
 
     kind: Literal["url"] = "url"
@@ -103,7 +103,7 @@ class UrlSource(Model):
     name: FileName
 
 
-class WheelTreeSource(Model):
+class WheelTreeSource(LockSection):
     """A folder inside a wheel, without the files `exclude` names (paths relative to that folder)."""
 
     kind: Literal["wheel-tree"] = "wheel-tree"
@@ -115,7 +115,7 @@ class WheelTreeSource(Model):
     exclude: tuple[RelativePath, ...] = ()
 
 
-class PathSource(Model):
+class PathSource(LockSection):
     """A local folder, hashed. It is put into the store by pycomfy and lives on in the archive."""
 
     kind: Literal["path"] = "path"
@@ -126,12 +126,12 @@ class PathSource(Model):
 Source = Annotated[GitSource | UrlSource | WheelTreeSource | PathSource, Field(discriminator="kind")]
 
 
-class ComfyUI(Model):
+class ComfyUI(LockSection):
     version: str
     source: Source
 
 
-class Step(Model):
+class Step(LockSection):
     """A command that is run in a pack's folder while the image is built: a program and its arguments."""
 
     run: Annotated[
@@ -139,7 +139,7 @@ class Step(Model):
     ]
 
 
-class Pack(Model):
+class Pack(LockSection):
     """A node pack. `name` is its folder in `custom_nodes/`; `types` are the node types it supplies to the workflow,
     `steps` what is run on its files, in this order."""
 
@@ -150,7 +150,7 @@ class Pack(Model):
     steps: tuple[Step, ...] = ()
 
 
-class DebianPackage(Model):
+class DebianPackage(LockSection):
     """One `.deb`: `path` is below the archive's root, `archive` an index into `Root.archives`."""
 
     name: Name
@@ -161,7 +161,7 @@ class DebianPackage(Model):
     size: int
 
 
-class Root(Model):
+class Root(LockSection):
     """The Debian userland. `tree` is the hash of the unpacked tree, so who unpacks it does not matter."""
 
     suite: str
@@ -170,7 +170,7 @@ class Root(Model):
     tree: TreeHash
 
 
-class Wheel(Model):
+class Wheel(LockSection):
     """One wheel; `filename` is what PEP 427 parses, `name` and `version` normalised.
 
     `built` says how it was made where the index has none; `url` is then that of its source. Else `url` may be a path,
@@ -184,7 +184,7 @@ class Wheel(Model):
     url: str
     sha256: Sha256
     size: int
-    built: "Built | None" = None
+    built: "WheelBuild | None" = None
 
     @property
     def is_local(self) -> bool:
@@ -192,7 +192,7 @@ class Wheel(Model):
         return self.built is None and "://" not in self.url
 
 
-class Built(Model):
+class WheelBuild(LockSection):
     """How a wheel is built from its source: in a sandbox without a network, with these wheels at hand.
 
     The project is in `subdirectory` of the source, if that is not None. With `compiler` it is built in the Debian
@@ -206,7 +206,7 @@ class Built(Model):
     compiler: bool = False
 
 
-class Platform(Model):
+class Platform(LockSection):
     """What an image for a platform is made of. `compilers` is the Debian root in which wheels were built that need a
     compiler; it is in no image."""
 
@@ -230,7 +230,7 @@ PublicUrl = Annotated[
 """A web address without a login."""
 
 
-class HuggingFaceModel(Model):
+class HuggingFaceModel(LockSection):
     """A file of a commit of a Hugging Face repository."""
 
     kind: Literal["huggingface"] = "huggingface"
@@ -239,7 +239,7 @@ class HuggingFaceModel(Model):
     path: RelativePath
 
 
-class CivitaiModel(Model):
+class CivitaiModel(LockSection):
     """A file of a model version of CivitAI; `query` tells it from the version's other files."""
 
     kind: Literal["civitai"] = "civitai"
@@ -247,7 +247,7 @@ class CivitaiModel(Model):
     query: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9=&_.%+-]{0,300}$")] = ""
 
 
-class UrlModel(Model):
+class UrlModel(LockSection):
     kind: Literal["url"] = "url"
     url: PublicUrl
 
@@ -255,7 +255,7 @@ class UrlModel(Model):
 ModelSource = Annotated[HuggingFaceModel | CivitaiModel | UrlModel, Field(discriminator="kind")]
 
 
-class ModelFile(Model):
+class ModelFile(LockSection):
     """A model, which stays outside the image: `name` is below the model folder `folder`, `size` in bytes if known.
 
     `sources` are where it can be fetched, best first; without any it is only where someone added it.
@@ -273,13 +273,13 @@ class ModelFile(Model):
         return f"{self.folder}/{self.name}"
 
 
-class WorkflowPin(Model):
+class WorkflowPin(LockSection):
     """The workflow the lock was made for, by the hash of its bytes."""
 
     sha256: Sha256
 
 
-class Lock(Model):
+class Lock(LockSection):
     unsaid = frozenset({"models", "accelerator"})
     version: Literal[1] = 1
     name: Name

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pycomfy.core.lockfile.config import Config
-from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.lockfile.schema import GitSource, Lock, PlatformName, Root, Source
 from pycomfy.core.lockfile.source_specs import GitSpec
 from pycomfy.errors import BadConfig, NotFound, PycomfyError, raise_all
@@ -16,7 +16,7 @@ PARTS = (ALL, COMFYUI, BASE, PYTHON, MODELS)
 
 
 @dataclass(frozen=True)
-class Renewal:
+class UpdatePolicy:
     """`lock` is the one so far; of it, only what `names` (lower case) says is renewed. Without names nothing is kept
     but what pycomfy itself found: then pycomfy.toml says anew what is taken."""
 
@@ -73,5 +73,5 @@ def _held(spec: object, source: Source | None) -> object:
     """`spec` at the commit of `source`, if that is the same repository."""
     if not (isinstance(spec, GitSpec) and isinstance(source, GitSource)):
         return spec
-    same = parse_address(spec.git).identity == parse_address(source.url).identity
+    same = parse_git_url(spec.git).identity == parse_git_url(source.url).identity
     return spec.model_copy(update={"rev": source.commit}) if same else spec

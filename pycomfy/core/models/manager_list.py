@@ -8,15 +8,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pycomfy.core.catalog.manager_lists import MOST_BYTES
+from pycomfy.core.catalog.manager_lists import MAX_BYTES
 from pycomfy.core.requirements.model_files import FOLDER_ALIASES
 from pycomfy.errors import BadInput
 
 MODELS = "model-list.json"
 """The Manager's file: `{"models": [{"filename", "save_path", "type", "url", …}]}`."""
 
-MOST_MODELS = 100_000
-LONGEST_TEXT = 2_000
+MAX_MODELS = 100_000
+MAX_TEXT_LENGTH = 2_000
 
 _FOLDERS = {
     "checkpoint": "checkpoints",
@@ -55,11 +55,11 @@ def parse_models(files: Mapping[str, bytes]) -> tuple[ListedModel, ...]:
     """The models of the Manager's file `MODELS`; none if it is not there. Raises `BadInput` for what is not JSON."""
     data = files.get(MODELS, b"{}")
     try:
-        value = json.loads(data) if len(data) <= MOST_BYTES else {}
+        value = json.loads(data) if len(data) <= MAX_BYTES else {}
     except (ValueError, RecursionError) as e:
-        raise BadInput(f"not JSON: {e}", where=MODELS, fix="update the catalogue from another version") from e
+        raise BadInput(f"not JSON: {e}", where=MODELS, fix="update the catalog from another version") from e
     entries = value.get("models") if isinstance(value, dict) else None
-    found = (_read(entry) for entry in (entries if isinstance(entries, list) else [])[:MOST_MODELS])
+    found = (_read(entry) for entry in (entries if isinstance(entries, list) else [])[:MAX_MODELS])
     return tuple(dict.fromkeys(model for model in found if model is not None))
 
 
@@ -79,7 +79,7 @@ def _read(entry: object) -> ListedModel | None:
     if not isinstance(entry, dict):
         return None
     texts = [entry.get(key) for key in ("filename", "save_path", "type", "url")]
-    name, path, kind, url = (t if isinstance(t, str) and len(t) <= LONGEST_TEXT else "" for t in texts)
+    name, path, kind, url = (t if isinstance(t, str) and len(t) <= MAX_TEXT_LENGTH else "" for t in texts)
     if path == "default":
         path = _FOLDERS.get(kind.lower(), "")
     folder, _, below = path.strip("/").partition("/")

@@ -18,7 +18,7 @@ _HUB_FILE = re.compile(
     re.ASCII,
 )
 _SECRET = re.compile(r"token|secret|signature|credential|password|api_?key|^(key|sig|auth|x-amz-.*)$", re.IGNORECASE)
-_MOST_CHARACTERS = 2000
+_MAX_CHARACTERS = 2000
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ Origin = HuggingFaceFile | CivitaiVersion | WebFile
 
 def parse_origin(url: str, hubs: Hubs) -> Origin:
     """Read an address; what a lock may say of it never has a login or token. Raises `BadInput` for what is none."""
-    plain = without_secrets(url)
+    plain = strip_secrets(url)
     try:
         parts = urlsplit(plain)
         host, _ = (parts.hostname or "").lower(), urlsplit(url).port
     except ValueError as e:
         raise _refuse(plain, str(e)) from e
-    if len(url) > _MOST_CHARACTERS or parts.scheme not in ("https", "http") or not host or re.search(r"\s|\\", plain):
+    if len(url) > _MAX_CHARACTERS or parts.scheme not in ("https", "http") or not host or re.search(r"\s|\\", plain):
         raise _refuse(plain, "it is no web address")
     if path := _below(plain, hubs.huggingface, _HUGGINGFACE_HOSTS):
         return _huggingface(plain, path)
@@ -93,7 +93,7 @@ def describe(source: ModelSource) -> str:
             return urlsplit(source.url).netloc
 
 
-def without_secrets(url: str) -> str:
+def strip_secrets(url: str) -> str:
     """The URL without a login, and without parameters that are called like one."""
     try:
         parts = urlsplit(url)

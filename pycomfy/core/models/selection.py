@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pycomfy.core.lockfile.config import ModelSpec
 from pycomfy.core.lockfile.schema import ModelFolder, RelativePath
-from pycomfy.core.requirements.model import NeededModel
+from pycomfy.core.requirements.model import RequiredModel
 
 _PICKLE = re.compile(r"\.(ckpt|pt|pth|bin|pkl)$", re.IGNORECASE)
 _FOLDER: TypeAdapter[str] = TypeAdapter(ModelFolder)
@@ -16,7 +16,7 @@ _NAME: TypeAdapter[str] = TypeAdapter(RelativePath)
 
 
 @dataclass(frozen=True)
-class WantedModel:
+class RequestedModel:
     """A model that is not pinned yet: `url` and `path` say where it may be, `sha256` what it must be, `given` that
     pycomfy.toml names it."""
 
@@ -33,7 +33,7 @@ class WantedModel:
 
 
 @dataclass(frozen=True)
-class Unpinned:
+class UnpinnedModel:
     """A model that the lock cannot have; `folder` is None where nobody knows it."""
 
     folder: str | None
@@ -47,11 +47,11 @@ class Unpinned:
 
 
 def list_models(
-    needs: Iterable[NeededModel], specs: Sequence[ModelSpec]
-) -> tuple[tuple[WantedModel, ...], tuple[Unpinned, ...]]:
+    needs: Iterable[RequiredModel], specs: Sequence[ModelSpec]
+) -> tuple[tuple[RequestedModel, ...], tuple[UnpinnedModel, ...]]:
     """Every model once, by folder and name. What pycomfy.toml says goes before what the workflow says; what it names
     beyond that is wanted too, such as models a node pack loads by itself."""
-    wanted = {(s.folder, s.name): WantedModel(s.folder, s.name, s.url, s.sha256, s.path, True) for s in specs}
+    wanted = {(s.folder, s.name): RequestedModel(s.folder, s.name, s.url, s.sha256, s.path, True) for s in specs}
     folders: dict[str, str] = {}
     for spec in specs:
         folders.setdefault(spec.name, spec.folder)
@@ -60,11 +60,13 @@ def list_models(
         folder = need.folder or folders.get(need.name)
         if folder is None:
             fix = 'name it in pycomfy.toml: [[models]] with folder = "…" and its url'
-            unpinned.append(Unpinned(None, need.name, f"node {need.node} does not tell which folder it is in", fix))
+            unpinned.append(
+                UnpinnedModel(None, need.name, f"node {need.node} does not tell which folder it is in", fix)
+            )
         elif not (_is(_FOLDER, folder) and _is(_NAME, need.name)):
-            unpinned.append(Unpinned(folder, need.name, "models do not go there", "correct the workflow"))
+            unpinned.append(UnpinnedModel(folder, need.name, "models do not go there", "correct the workflow"))
         else:
-            found = WantedModel(folder, need.name, need.url, need.sha256)
+            found = RequestedModel(folder, need.name, need.url, need.sha256)
             before = wanted.get((folder, need.name))
             wanted[folder, need.name] = found if before is None else _merged(before, found)
     return tuple(wanted[key] for key in sorted(wanted)), tuple(dict.fromkeys(unpinned))
@@ -75,11 +77,11 @@ def is_pickle(name: str) -> bool:
     return _PICKLE.search(name) is not None
 
 
-def _merged(first: WantedModel, second: WantedModel) -> WantedModel:
+def _merged(first: RequestedModel, second: RequestedModel) -> RequestedModel:
     """A hash that the workflow gives is of the workflow's file; it says nothing of another that pycomfy.toml names."""
     if first.given and (first.url or first.path or first.sha256):
         return first
-    return WantedModel(
+    return RequestedModel(
         first.folder, first.name, first.url or second.url, first.sha256 or second.sha256, None, first.given
     )
 

@@ -23,7 +23,7 @@ Role = Literal["comfyui", "pack", "debian", "wheel", "model", "source"]
 
 
 @dataclass(frozen=True)
-class Need:
+class Requisite:
     """One fixed output. `title` names it for a person, `origin` says where it came from; `size` in bytes if known.
 
     A wheel that was built is `made_of` other needs, by their paths. An `ingredient` is needed for that alone.
@@ -42,7 +42,7 @@ class Need:
         return self.output.path
 
 
-def list_needs(lock: Lock, platforms: Iterable[PlatformName] | None = None) -> tuple[Need, ...]:
+def list_requisites(lock: Lock, platforms: Iterable[PlatformName] | None = None) -> tuple[Requisite, ...]:
     """What images for these platforms need, each path once; None means every platform that is locked.
 
     The platform of the machine that builds belongs to it: its Debian root runs the builders. Those that are not locked
@@ -51,14 +51,14 @@ def list_needs(lock: Lock, platforms: Iterable[PlatformName] | None = None) -> t
     wanted = [p for p in sorted(lock.platforms) if platforms is None or p in set(platforms)]
     needs = [_of_source("comfyui", "ComfyUI", lock.comfyui.source)]
     needs += [_of_source("pack", pack.name, pack.source) for pack in lock.packs]
-    needs += [need_of_root(lock, platform) for platform in wanted]
-    needs += [need for platform in wanted for need in list_wheels(lock, platform)]
+    needs += [root_requisite(lock, platform) for platform in wanted]
+    needs += [need for platform in wanted for need in wheel_requisites(lock, platform)]
     there = {need.path for need in needs}
-    needs += [need for platform in wanted for need in list_ingredients(lock, platform) if need.path not in there]
+    needs += [need for platform in wanted for need in wheel_build_requisites(lock, platform) if need.path not in there]
     return tuple({need.path: need for need in needs}.values())
 
 
-def indispensable(missing: Iterable[Need], needs: Iterable[Need]) -> tuple[Need, ...]:
+def filter_required(missing: Iterable[Requisite], needs: Iterable[Requisite]) -> tuple[Requisite, ...]:
     """Those of the missing `needs` without which there is no image: a wheel can be built again while all is there that
     it is made of, and that is not needed while the wheel is there."""
     lost, all_ = tuple(missing), tuple(needs)
@@ -71,43 +71,43 @@ def indispensable(missing: Iterable[Need], needs: Iterable[Need]) -> tuple[Need,
     )
 
 
-def need_of_root(lock: Lock, platform: PlatformName) -> Need:
+def root_requisite(lock: Lock, platform: PlatformName) -> Requisite:
     """The Debian userland of a platform. Raises `KeyError` for one that is not locked."""
     root = lock.platforms[platform].root
     name = f"debian-root-{platform.removeprefix('linux/')}"
     origin = f"{len(root.packages)} Debian packages of {root.suite}"
-    return Need("debian", f"the Debian root of {platform}", _tree(name, root.tree), origin)
+    return Requisite("debian", f"the Debian root of {platform}", _tree(name, root.tree), origin)
 
 
-def need_of_source(lock: Lock, pack: str | None = None) -> Need:
+def source_requisite(lock: Lock, pack: str | None = None) -> Requisite:
     """ComfyUI, or the node pack of that name."""
     if pack is None:
         return _of_source("comfyui", "ComfyUI", lock.comfyui.source)
     return _of_source("pack", pack, next(p.source for p in lock.packs if p.name == pack))
 
 
-def list_wheels(lock: Lock, platform: PlatformName) -> tuple[Need, ...]:
+def wheel_requisites(lock: Lock, platform: PlatformName) -> tuple[Requisite, ...]:
     """The wheels of a platform, in the lock's order."""
     return tuple(
-        Need(
+        Requisite(
             "wheel",
             f"{w.name} {w.version}",
             _file(w.filename, w.sha256),
             w.url,
             w.size,
-            tuple(need.path for need in _ingredients(w, lock.platforms[platform].compilers, platform)),
+            tuple(need.path for need in _wheel_build_requisites(w, lock.platforms[platform].compilers, platform)),
         )
         for w in lock.platforms[platform].wheels
     )
 
 
-def list_ingredients(lock: Lock, platform: PlatformName) -> tuple[Need, ...]:
+def wheel_build_requisites(lock: Lock, platform: PlatformName) -> tuple[Requisite, ...]:
     """What the wheels of a platform are built from that were built: sources, packages, a Debian with compilers."""
     pins = lock.platforms[platform]
-    return tuple(need for wheel in pins.wheels for need in _ingredients(wheel, pins.compilers, platform))
+    return tuple(need for wheel in pins.wheels for need in _wheel_build_requisites(wheel, pins.compilers, platform))
 
 
-def _ingredients(wheel: Wheel, compilers: Root | None, platform: PlatformName) -> Iterator[Need]:
+def _wheel_build_requisites(wheel: Wheel, compilers: Root | None, platform: PlatformName) -> Iterator[Requisite]:
     if wheel.built is None:
         return
     of = f"{wheel.name} {wheel.version}"
@@ -115,18 +115,18 @@ def _ingredients(wheel: Wheel, compilers: Root | None, platform: PlatformName) -
     yield replace(_of_source("source", source_name(source), source), title=f"the source of {of}", ingredient=True)
     for tool in wheel.built.requires:
         title = f"{tool.name} {tool.version}, which builds {of}"
-        yield Need("source", title, _file(tool.filename, tool.sha256), tool.url, tool.size, ingredient=True)
+        yield Requisite("source", title, _file(tool.filename, tool.sha256), tool.url, tool.size, ingredient=True)
     if wheel.built.compiler and compilers is not None:
         name = f"debian-compilers-{platform.removeprefix('linux/')}"
         title = f"the Debian root with compilers of {platform}"
         origin = f"{len(compilers.packages)} Debian packages of {compilers.suite}"
-        yield Need("source", title, _tree(name, compilers.tree), origin, ingredient=True)
+        yield Requisite("source", title, _tree(name, compilers.tree), origin, ingredient=True)
 
 
-def need_of_model(model: ModelFile) -> Need:
+def model_requisite(model: ModelFile) -> Requisite:
     """A model, which no image needs and a run does; under whatever names it is used, it is one path."""
     origin = "where its lock says" if model.sources else "where someone added it"
-    return Need(
+    return Requisite(
         "model",
         f"the model {model.place}",
         FixedOutput("model", bytes.fromhex(model.sha256), False),
@@ -135,20 +135,22 @@ def need_of_model(model: ModelFile) -> Need:
     )
 
 
-def list_models(lock: Lock) -> tuple[Need, ...]:
+def model_requisites(lock: Lock) -> tuple[Requisite, ...]:
     """The models of a lock, each once: they are archived on request, not with every version."""
-    return tuple({need.path: need for need in map(need_of_model, lock.models)}.values())
+    return tuple({need.path: need for need in map(model_requisite, lock.models)}.values())
 
 
-def _of_source(role: Role, name: str, source: Source) -> Need:
+def _of_source(role: Role, name: str, source: Source) -> Requisite:
     match source:
         case GitSource():
-            return Need(role, name, _tree(name, source.tree), f"{source.url} at {source.commit}")
+            return Requisite(role, name, _tree(name, source.tree), f"{source.url} at {source.commit}")
         case PathSource():
-            return Need(role, name, _tree(name, source.tree), f"the folder {source.path}")
+            return Requisite(role, name, _tree(name, source.tree), f"the folder {source.path}")
         case _:
             size = getattr(source, "size", None)
-            return Need(role, name, FixedOutput(source.name, bytes.fromhex(source.sha256), False), source.url, size)
+            return Requisite(
+                role, name, FixedOutput(source.name, bytes.fromhex(source.sha256), False), source.url, size
+            )
 
 
 def _file(name: str, sha256: str) -> FixedOutput:

@@ -7,7 +7,7 @@ from pycomfy.core.nix.store_path import FixedOutput, from_nix32, split_path, to_
 CACHE_INFO = b"StoreDir: /nix/store\nWantMassQuery: 1\nPriority: 40\n"
 """The file `nix-cache-info` of a binary cache."""
 
-LIMIT = 4096
+MAX_NARINFO_BYTES = 4096
 """Bytes of the longest `.narinfo` that we write; a name has at most 211."""
 
 
@@ -58,7 +58,9 @@ def narinfo_name(path: str) -> str:
 
 def parse_narinfo(data: bytes, output: FixedOutput) -> NarInfo:
     """Read the `.narinfo` of `output`. Raises `ValueError` for everything but what `render` makes of it."""
-    fields = dict(line.partition(": ")[::2] for line in data[: LIMIT + 1].decode("ascii", "replace").splitlines())
+    fields = dict(
+        line.partition(": ")[::2] for line in data[: MAX_NARINFO_BYTES + 1].decode("ascii", "replace").splitlines()
+    )
     digits = fields.get("NarHash", "").removeprefix("sha256:")
     size = fields.get("NarSize", "")
     if len(digits) != 52 or not size.isascii() or not size.isdigit() or len(size) > 18:

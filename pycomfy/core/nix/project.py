@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import jinja2
 
-from pycomfy.core.lockfile.git_url import parse_address
-from pycomfy.core.lockfile.package_indexes import without_logins
+from pycomfy.core.lockfile.git_url import parse_git_url
+from pycomfy.core.lockfile.package_indexes import strip_logins
 from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Source, render_lock
 
 _TEMPLATES = ("flake.nix", "flake.lock", "default.nix")
@@ -24,7 +24,7 @@ class Toolkit:
 
 
 @dataclass(frozen=True)
-class Content:
+class ProjectContent:
     """What a project is about. `prompt` and `interface` are None until the node definitions of its image are known;
     `config` is the user's pycomfy.toml, for whoever goes on working from the version: nothing is built from it."""
 
@@ -35,7 +35,7 @@ class Content:
     config: bytes | None = None
 
 
-def project_files(content: Content, toolkit: Toolkit) -> dict[str, bytes]:
+def project_files(content: ProjectContent, toolkit: Toolkit) -> dict[str, bytes]:
     """Every file of the project. Equal contents give equal bytes."""
     files = {name: toolkit.templates[name] for name in _TEMPLATES}
     files["README.md"] = _readme(content.lock, toolkit.templates[_README].decode()).encode()
@@ -47,7 +47,7 @@ def project_files(content: Content, toolkit: Toolkit) -> dict[str, bytes]:
     if content.config is not None:
         # Not the login that an index's address may have: a version is kept, and given to others.
         text = content.config.decode("utf-8", errors="surrogateescape")
-        files["pycomfy.toml"] = without_logins(text).encode("utf-8", errors="surrogateescape")
+        files["pycomfy.toml"] = strip_logins(text).encode("utf-8", errors="surrogateescape")
     files |= {f"nix/{path}": data for path, data in toolkit.nix.items()}
     files |= {f"gateway/{path}": data for path, data in toolkit.gateway.items()}
     return dict(sorted(files.items()))
@@ -74,6 +74,6 @@ def _local_place(source: Source) -> str | None:
         return f"the folder {source.path}, without .git and __pycache__"
     if isinstance(source, GitSource):
         patched = ", with the patch that the lock has" if source.patch is not None else ""
-        if patched or parse_address(source.url).local:
+        if patched or parse_git_url(source.url).local:
             return f"the git repository {source.url} at {source.commit}{patched}"
     return None

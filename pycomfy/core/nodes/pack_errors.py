@@ -3,17 +3,17 @@
 from collections.abc import Collection, Iterable
 
 from pycomfy.core.catalog.model import CORE_URL, Listing
-from pycomfy.core.nodes.pack_resolution import Candidate, Question
+from pycomfy.core.nodes.pack_resolution import Candidate, ProviderQuestion
 from pycomfy.core.nodes.provenance import COMMIT
-from pycomfy.core.requirements.providers import name_places
+from pycomfy.core.requirements.providers import describe_locations
 from pycomfy.errors import AmbiguousNode, PycomfyError, UnknownNode
 
-MOST_CANDIDATES = 8
+MAX_CANDIDATES = 8
 
 
-def explain_question(question: Question, where: str) -> PycomfyError:
+def explain_question(question: ProviderQuestion, where: str) -> PycomfyError:
     """The error for a question: `UnknownNode` without candidates, else `AmbiguousNode`. `where` names the workflow."""
-    place = name_places(list(question.nodes), where)
+    place = describe_locations(list(question.nodes), where)
     what = f'it is not known whose the node type "{question.type}" is: {question.why}'
     if question.core is not None:
         rev = (question.core if COMMIT.fullmatch(question.core) else f"v{question.core}") if question.core else "…"
@@ -32,7 +32,7 @@ def explain_question(question: Question, where: str) -> PycomfyError:
             fix="name its node pack: --pack NAME=URL[@REVISION], or at the top of pycomfy.toml:"
             ' packs.NAME = { git = "URL" }; or fetch newer lists: pycomfy catalog update',
         )
-    first = short(question.candidates[0].pack)
+    first = short_name(question.candidates[0].pack)
     return AmbiguousNode(
         what,
         where=place,
@@ -43,12 +43,12 @@ def explain_question(question: Question, where: str) -> PycomfyError:
     )
 
 
-def short(pack: Listing) -> str:
+def short_name(pack: Listing) -> str:
     """The shortest name that `--prefer` understands."""
     return pack.url.removeprefix("https://github.com/").removesuffix(".git")
 
 
-def describe(candidate: Candidate) -> str:
+def describe_candidate(candidate: Candidate) -> str:
     """Stars, last update, and what else of the workflow it has."""
     pack = candidate.pack
     parts = ["stars unknown" if pack.stars is None else f"{pack.stars} star{'s' if pack.stars != 1 else ''}"]
@@ -62,8 +62,8 @@ def describe(candidate: Candidate) -> str:
 
 
 def _list(candidates: Collection[Candidate]) -> str:
-    shown = list(candidates)[:MOST_CANDIDATES]
-    lines = [f"    {short(c.pack)}  ({describe(c)})" for c in shown]
+    shown = list(candidates)[:MAX_CANDIDATES]
+    lines = [f"    {short_name(c.pack)}  ({describe_candidate(c)})" for c in shown]
     if len(candidates) > len(shown):
         lines.append(f"    and {len(candidates) - len(shown)} more")
     return "\n".join(lines)

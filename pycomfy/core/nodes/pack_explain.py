@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pycomfy.core.lockfile.schema import Lock
-from pycomfy.core.nodes.pack_resolution import Choice
-from pycomfy.core.requirements.model import NeededNode
+from pycomfy.core.nodes.pack_resolution import ProviderChoice
+from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import running_types
 
 
@@ -21,8 +21,8 @@ class Reason:
     commit: str = ""
 
 
-def explain(
-    lock: Lock, nodes: Iterable[NeededNode], choices: Iterable[Choice], commits: Mapping[str, str]
+def explain_choices(
+    lock: Lock, nodes: Iterable[RequiredNode], choices: Iterable[ProviderChoice], commits: Mapping[str, str]
 ) -> tuple[Reason, ...]:
     """A reason for every type that runs, sorted by type. `commits`: pack -> why its commit was chosen."""
     supplied = {type_: pack.name for pack in lock.packs for type_ in pack.types}

@@ -6,17 +6,17 @@ from typing import Literal
 
 from pycomfy.core.catalog.match import Claims
 from pycomfy.core.catalog.model import Listing
-from pycomfy.core.requirements.model import NeededNode
+from pycomfy.core.requirements.model import RequiredNode
 
 Reason = Literal["workflow", "preference", "lock", "preemption", "only-pack", "registry", "pattern"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class UnresolvedType:
     """A node type that neither ComfyUI nor a pack of pycomfy.toml has, and the nodes that use it."""
 
     type: str
-    nodes: tuple[NeededNode, ...]
+    nodes: tuple[RequiredNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Knowledge:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class PackPreferences:
     """Identities of packs that settle a question: those the user prefers, best first, and those of the lock so far."""
 
     prefer: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ProviderChoice:
     """The pack a type is taken from, by which rule, and what speaks for it. `versions` are those the workflow names."""
 
     type: str
@@ -64,18 +64,18 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ProviderQuestion:
     """A type that no rule settles: `why` not, and who may be meant. `core` is not None where it is ComfyUI's own, says
-    the workflow or the catalogue, so another ComfyUI would have it: the version that the workflow names, or ""."""
+    the workflow or the catalog, so another ComfyUI would have it: the version that the workflow names, or ""."""
 
     type: str
-    nodes: tuple[NeededNode, ...]
+    nodes: tuple[RequiredNode, ...]
     why: str
     candidates: tuple[Candidate, ...] = ()
     core: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    choices: tuple[Choice, ...]
-    questions: tuple[Question, ...]
+class PackResolution:
+    choices: tuple[ProviderChoice, ...]
+    questions: tuple[ProviderQuestion, ...]

@@ -9,43 +9,52 @@ from dataclasses import replace
 
 from pycomfy.core.catalog.match import Answer, Claims, answer_type, rank
 from pycomfy.core.catalog.model import Listing
-from pycomfy.core.nodes.pack_resolution import Candidate, Choice, Chosen, Knowledge, Question, Reason, Wanted, Wishes
-from pycomfy.core.nodes.provenance import Said, newest, read_said
+from pycomfy.core.nodes.pack_resolution import (
+    Candidate,
+    Knowledge,
+    PackPreferences,
+    PackResolution,
+    ProviderChoice,
+    ProviderQuestion,
+    Reason,
+    UnresolvedType,
+)
+from pycomfy.core.nodes.provenance import StatedProvenance, newest, read_provenance
 
 _EVIDENCE: dict[str, str] = {
     "preemption": "ComfyUI-Manager's map gives the type to this pack, although others list it",
-    "only-pack": "no other pack of the catalogue lists the type",
+    "only-pack": "no other pack of the catalog lists the type",
     "pattern": "the type is named as this pack, and no other, names its nodes",
 }
 
 
-def choose(wanted: Sequence[Wanted], knowledge: Knowledge, wishes: Wishes) -> Chosen:
+def resolve_packs(wanted: Sequence[UnresolvedType], knowledge: Knowledge, wishes: PackPreferences) -> PackResolution:
     """A choice or a question for every type; the order of `wanted` does not matter."""
-    choices: list[Choice] = []
-    questions: list[Question] = []
+    choices: list[ProviderChoice] = []
+    questions: list[ProviderQuestion] = []
     for one in sorted(wanted, key=lambda w: w.type):
         answer = _Case(one, knowledge, wishes, tuple(w.type for w in wanted if w.type != one.type)).settle()
-        if isinstance(answer, Choice):
+        if isinstance(answer, ProviderChoice):
             choices.append(answer)
         else:
             questions.append(answer)
     needed = {choice.pack.identity for choice in choices}
-    return Chosen(tuple(choices), tuple(_mark_needed(question, needed) for question in questions))
+    return PackResolution(tuple(choices), tuple(_mark_needed(question, needed) for question in questions))
 
 
-def _mark_needed(question: Question, needed: Collection[str]) -> Question:
+def _mark_needed(question: ProviderQuestion, needed: Collection[str]) -> ProviderQuestion:
     """Packs that are needed anyway come first among the candidates."""
     marked = [replace(c, needed=c.pack.identity in needed) for c in question.candidates]
     return replace(question, candidates=tuple(sorted(marked, key=lambda c: not c.needed)))
 
 
-def unlisted(wanted: Sequence[Wanted], knowledge: Knowledge) -> tuple[str, ...]:
+def list_unknown_ids(wanted: Sequence[UnresolvedType], knowledge: Knowledge) -> tuple[str, ...]:
     """The types that only the registry may know: nobody lists them, and the workflow does not say whose they are."""
     return tuple(
         one.type
         for one in sorted(wanted, key=lambda w: w.type)
         if not (claims := knowledge.claims.get(one.type, Claims())).owners and not claims.preempting
-        if not (said := read_said(one.nodes, knowledge)).packs and not said.core
+        if not (said := read_provenance(one.nodes, knowledge)).packs and not said.core
     )
 
 
@@ -56,17 +65,19 @@ def _lacks(version: str) -> str:
 class _Case:
     """One type, with all that is known of it."""
 
-    def __init__(self, wanted: Wanted, knowledge: Knowledge, wishes: Wishes, others: tuple[str, ...]) -> None:
+    def __init__(
+        self, wanted: UnresolvedType, knowledge: Knowledge, wishes: PackPreferences, others: tuple[str, ...]
+    ) -> None:
         self.wanted = wanted
         self.type = wanted.type
         self.knowledge = knowledge
         self.wishes = wishes
         self.others = others
-        self.said: Said = read_said(wanted.nodes, knowledge)
+        self.said: StatedProvenance = read_provenance(wanted.nodes, knowledge)
         self.listed: Answer = answer_type(self.type, knowledge.claims.get(self.type, Claims()))
         self.registered = knowledge.registry.get(self.type, ())
 
-    def settle(self) -> Choice | Question:
+    def settle(self) -> ProviderChoice | ProviderQuestion:
         said = self.said
         if said.core and not said.packs:
             version = said.versions[0] if said.versions else self.listed.since or ""
@@ -76,7 +87,7 @@ class _Case:
             return self._take(
                 said.packs[0],
                 "workflow",
-                "the workflow says so" if known else "the workflow says so; the catalogue does not know this pack",
+                "the workflow says so" if known else "the workflow says so; the catalog does not know this pack",
             )
         possible = rank([*said.packs, *self.listed.candidates, *self.registered])
         for identity in self.wishes.prefer:
@@ -85,17 +96,17 @@ class _Case:
                     return self._take(pack, "preference", "you prefer this pack")
         locked = [pack for pack in possible if pack.identity in self.wishes.locked]
         if len(locked) == 1:
-            anew = self._settle_by_catalogue()
-            if isinstance(anew, Choice) and anew.pack == locked[0]:
+            anew = self._settle_by_catalog()
+            if isinstance(anew, ProviderChoice) and anew.pack == locked[0]:
                 return anew
             return self._take(locked[0], "lock", "the lock so far takes it from this pack")
         if said.packs:
             return self._ask("its nodes say that they are of different packs")
         if said.unknown:
             return self._settle_unknown_id(possible)
-        return self._settle_by_catalogue()
+        return self._settle_by_catalog()
 
-    def _settle_by_catalogue(self) -> Choice | Question:
+    def _settle_by_catalog(self) -> ProviderChoice | ProviderQuestion:
         listed = self.listed
         if listed.reason == "built-in":
             version = newest(self.knowledge.core, listed.since) or ""
@@ -121,7 +132,7 @@ class _Case:
         newer = f", and the workflow was made with ComfyUI {core}, newer than the pinned one" if core else ""
         return self._ask(f"no known pack has it{newer}", core)
 
-    def _settle_unknown_id(self, possible: tuple[Listing, ...]) -> Choice | Question:
+    def _settle_unknown_id(self, possible: tuple[Listing, ...]) -> ProviderChoice | ProviderQuestion:
         """The workflow names a registry id that could not be looked up: a pack that is called so is the one."""
         names = {name.lower() for name in self.said.unknown}
         called = [p for p in possible if p.repository.lower() in names or (p.registry_id or "").lower() in names]
@@ -130,14 +141,14 @@ class _Case:
             return self._take(called[0], "workflow", why)
         return self._ask(f"the workflow says that it is of {' and '.join(self.said.unknown)}, which is not known here")
 
-    def _take(self, pack: Listing, reason: Reason, evidence: str) -> Choice:
+    def _take(self, pack: Listing, reason: Reason, evidence: str) -> ProviderChoice:
         own = self.said.versions if reason == "workflow" else ()
-        return Choice(self.type, pack, reason, evidence, own)
+        return ProviderChoice(self.type, pack, reason, evidence, own)
 
-    def _ask(self, why: str, core: str | None = None) -> Question:
+    def _ask(self, why: str, core: str | None = None) -> ProviderQuestion:
         packs = rank([*self.said.packs, *self.listed.candidates, *self.registered])
         candidates = [Candidate(pack, self._also(pack)) for pack in packs]
-        return Question(self.type, self.wanted.nodes, why, tuple(candidates), core)
+        return ProviderQuestion(self.type, self.wanted.nodes, why, tuple(candidates), core)
 
     def _also(self, pack: Listing) -> tuple[str, ...]:
         return tuple(sorted(set(self.others) & set(pack.types)))

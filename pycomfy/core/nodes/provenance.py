@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from packaging.version import InvalidVersion, Version
 
 from pycomfy.core.catalog.model import COMFY_CORE, CORE_IDENTITIES, Listing
-from pycomfy.core.catalog.repository_url import FORGES, find_place
+from pycomfy.core.catalog.repository_url import FORGES, parse_repository_url
 from pycomfy.core.nodes.pack_resolution import Knowledge
-from pycomfy.core.requirements.model import NeededNode, Provenance
+from pycomfy.core.requirements.model import Provenance, RequiredNode
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StatedProvenance:
     """All that the nodes of one type say. `packs` are different ones, `unknown` are ids that nobody knows."""
 
     packs: tuple[Listing, ...] = ()
@@ -24,13 +24,13 @@ class Said:
     core: bool = False
 
 
-def references(nodes: Iterable[NeededNode]) -> tuple[str, ...]:
+def pack_references(nodes: Iterable[RequiredNode]) -> tuple[str, ...]:
     """The registry ids and addresses that the nodes name, each once."""
     names = (name for n in nodes if n.pack is not None for name in (n.pack.cnr_id, n.pack.aux_id) if name is not None)
     return tuple(dict.fromkeys(name for name in names if name != COMFY_CORE))
 
 
-def read_said(nodes: Iterable[NeededNode], knowledge: Knowledge) -> Said:
+def read_provenance(nodes: Iterable[RequiredNode], knowledge: Knowledge) -> StatedProvenance:
     """What `nodes`, all of one type, say. An address says where a pack was cloned from, so it goes before an id."""
     packs: dict[str, Listing] = {}
     versions: dict[str, None] = {}
@@ -46,7 +46,7 @@ def read_said(nodes: Iterable[NeededNode], knowledge: Knowledge) -> Said:
             continue
         pack = _pack(said, knowledge)
         if pack is None:
-            place = find_place(said.aux_id) if said.aux_id is not None else None
+            place = parse_repository_url(said.aux_id) if said.aux_id is not None else None
             names = (said.cnr_id, place.url if place is not None else None)
             unknown.update(dict.fromkeys(name for name in names if name is not None))
             continue
@@ -54,10 +54,10 @@ def read_said(nodes: Iterable[NeededNode], knowledge: Knowledge) -> Said:
         versions.update({said.version: None} if said.version is not None else {})
     if any(identity in CORE_IDENTITIES for identity in packs):
         packs, core = {i: p for i, p in packs.items() if not p.is_core}, True
-    return Said(tuple(packs.values()), sort_versions(versions), tuple(unknown), core)
+    return StatedProvenance(tuple(packs.values()), sort_versions(versions), tuple(unknown), core)
 
 
-def newer_core(nodes: Iterable[NeededNode], pinned: str) -> str | None:
+def newer_core(nodes: Iterable[RequiredNode], pinned: str) -> str | None:
     """The newest ComfyUI that nodes were made with, if that is newer than the version `pinned`."""
     named = sort_versions(
         n.pack.version
@@ -75,7 +75,7 @@ def _pack(said: Provenance, knowledge: Knowledge) -> Listing | None:
         known = knowledge.named.get(said.aux_id)
         if known is not None:
             return known
-        place = find_place(said.aux_id)
+        place = parse_repository_url(said.aux_id)
         # A stranger's file must not make git use this machine's keys, or look around in its network.
         if place is not None and place.file is None and place.url.startswith(tuple(f"https://{f}/" for f in FORGES)):
             return Listing(place.identity, place.url)

@@ -5,13 +5,13 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from pycomfy.core.prompt.widgets import Widget
 
-_LEAST, _MOST = 1e-12, 1e15
+_MIN_STEP, _MAX_STEP = 1e-12, 1e15
 """What a step can be, and how large a number: beyond that a double has no place to round at."""
 
 
 def rounded(value: object, widget: Widget | None) -> object:
     """`value` on the grid of an INT or FLOAT widget's steps; anything else as it is."""
-    if widget is None or isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _MOST:
+    if widget is None or isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _MAX_STEP:
         return value
     if widget.kind == "INT":
         return _rounded_int(value, widget)
@@ -21,7 +21,7 @@ def rounded(value: object, widget: Widget | None) -> object:
 def _rounded_int(value: float, widget: Widget) -> int:
     """To the nearest step, counted from the least value; half a step goes up."""
     step, least = _option(widget, "step") or 1, _option(widget, "min") or 0
-    if not _LEAST < abs(step) < _MOST:
+    if not _MIN_STEP < abs(step) < _MAX_STEP:
         return int(value)
     offset = math.fmod(least, step)
     return int(math.floor((value - offset) / step + 0.5) * step + offset)
@@ -31,9 +31,9 @@ def _rounded_float(value: float, widget: Widget) -> float:
     """To as many decimals as the step has, by `round` where the definition says it, and into the widget's range."""
     step, wanted = _option(widget, "step"), _option(widget, "round")
     step = 0.5 if step is None else step
-    decimals = max(0, -math.floor(math.log10(step))) if _LEAST < step < _MOST else 0
+    decimals = max(0, -math.floor(math.log10(step))) if _MIN_STEP < step < _MAX_STEP else 0
     grid = wanted or (10.0**-decimals if decimals else 0)
-    if not _LEAST < abs(grid) < _MOST:
+    if not _MIN_STEP < abs(grid) < _MAX_STEP:
         return value
     on_grid = Decimal(math.floor(value / grid + 0.5) * grid)
     result = float(on_grid.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))

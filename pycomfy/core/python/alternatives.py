@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from pycomfy.core.python.requirements import Asked, Wants
+from pycomfy.core.python.requirements import RequirementLine, RequirementSet
 
 ALL = "all"
 """Instead of a package: keep all of a family."""
 
 
 @dataclass(frozen=True)
-class Member:
+class Alternative:
     """A package of a family. `has` is what it offers besides what all of them do; `needs` are Debian packages without
     which it cannot be loaded; `kinds` are the accelerators that it is for, by how their names begin."""
 
@@ -27,16 +27,16 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Family:
+class AlternativeGroup:
     """`same_versions`: whether the members' versions mean the same, so that what is asked of one holds for another."""
 
     name: str
-    members: tuple[Member, ...]
+    members: tuple[Alternative, ...]
     same_versions: bool = True
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class TargetContext:
     """What the image has: its Debian packages, and the accelerator; None is the index's default, CUDA."""
 
     debian: frozenset[str]
@@ -48,21 +48,21 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
-class Kept:
+class SelectedAlternative:
     """Of a family, `name` is kept and `dropped` are not installed. `why` is for people."""
 
-    family: Family
+    family: AlternativeGroup
     name: str
     dropped: tuple[str, ...]
     why: str
 
 
-def _member(name: str, has: str = "", *, needs: str = "", kinds: str = "") -> Member:
-    return Member(name, frozenset(has.split()), frozenset(needs.split()), tuple(kinds.split()))
+def _member(name: str, has: str = "", *, needs: str = "", kinds: str = "") -> Alternative:
+    return Alternative(name, frozenset(has.split()), frozenset(needs.split()), tuple(kinds.split()))
 
 
-FAMILIES: tuple[Family, ...] = (
-    Family(
+ALTERNATIVE_GROUPS: tuple[AlternativeGroup, ...] = (
+    AlternativeGroup(
         "opencv",
         (
             _member("opencv-python", "windows", needs="libgl1"),
@@ -71,7 +71,7 @@ FAMILIES: tuple[Family, ...] = (
             _member("opencv-contrib-python-headless", "contrib"),
         ),
     ),
-    Family(
+    AlternativeGroup(
         "onnxruntime",
         (
             _member("onnxruntime", kinds="cpu"),
@@ -81,11 +81,11 @@ FAMILIES: tuple[Family, ...] = (
             _member("onnxruntime-openvino", "openvino", kinds="xpu"),
         ),
     ),
-    Family(
+    AlternativeGroup(
         "tensorflow",
         (_member("tensorflow", "gpu", kinds="cu"), _member("tensorflow-cpu", kinds="cpu")),
     ),
-    Family(
+    AlternativeGroup(
         "faiss",
         (
             _member("faiss-cpu", kinds="cpu"),
@@ -95,21 +95,23 @@ FAMILIES: tuple[Family, ...] = (
         ),
         same_versions=False,
     ),
-    Family("pillow", (_member("pillow", "current"), _member("pillow-simd")), same_versions=False),
-    Family("decord", (_member("decord"), _member("eva-decord", "current")), same_versions=False),
-    Family("psycopg2", (_member("psycopg2-binary"), _member("psycopg2"))),
+    AlternativeGroup("pillow", (_member("pillow", "current"), _member("pillow-simd")), same_versions=False),
+    AlternativeGroup("decord", (_member("decord"), _member("eva-decord", "current")), same_versions=False),
+    AlternativeGroup("psycopg2", (_member("psycopg2-binary"), _member("psycopg2"))),
 )
 
-_NAMES: Mapping[str, Family] = {member.name: family for family in FAMILIES for member in family.members}
+_NAMES: Mapping[str, AlternativeGroup] = {
+    member.name: family for family in ALTERNATIVE_GROUPS for member in family.members
+}
 
 
-def find_kept(
-    installed: Collection[str], around: Surroundings, chosen: Mapping[str, str] | None = None
-) -> tuple[Kept, ...]:
+def select_alternatives(
+    installed: Collection[str], around: TargetContext, chosen: Mapping[str, str] | None = None
+) -> tuple[SelectedAlternative, ...]:
     """For each family of which several would be installed, which one is kept. `chosen` says it by the family's name:
     a package, or `ALL` to keep every one."""
     kept = []
-    for family in FAMILIES:
+    for family in ALTERNATIVE_GROUPS:
         there = [m for m in family.members if m.name in installed]
         own = (chosen or {}).get(family.name)
         choice = canonicalize_name(own) if own is not None else None
@@ -122,11 +124,11 @@ def find_kept(
             name, why = best.name, _why(best, there, around)
         dropped = tuple(m.name for m in there if m.name != name)
         if dropped:
-            kept.append(Kept(family, name, dropped, why))
+            kept.append(SelectedAlternative(family, name, dropped, why))
     return tuple(kept)
 
 
-def tell(kept: Kept) -> str:
+def describe_selection(kept: SelectedAlternative) -> str:
     """A remark for the user."""
     *most, last = sorted({*kept.dropped, kept.name})
     names = f"{', '.join(most)} and {last}"
@@ -134,7 +136,7 @@ def tell(kept: Kept) -> str:
     return f"{names} install the same files; only {kept.name} is kept: {kept.why} ({own})"
 
 
-def find_siblings(package: str) -> tuple[str, str] | None:
+def find_alternatives(package: str) -> tuple[str, str] | None:
     """The family of a package, and its plainest other member; None if it has none."""
     family = _NAMES.get(package)
     if family is None:
@@ -145,7 +147,7 @@ def find_siblings(package: str) -> tuple[str, str] | None:
 
 def unknown_choices(chosen: Mapping[str, str]) -> list[str]:
     """What is wrong with the user's choices: families that there are not, and packages that are in none of them."""
-    families = {family.name: family for family in FAMILIES}
+    families = {family.name: family for family in ALTERNATIVE_GROUPS}
     problems = []
     for name, package in sorted(chosen.items()):
         if name not in families:
@@ -157,12 +159,14 @@ def unknown_choices(chosen: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def replace_members(wants: Sequence[Wants], kept: Iterable[Kept], environment: Mapping[str, str]) -> tuple[Wants, ...]:
+def replace_alternatives(
+    wants: Sequence[RequirementSet], kept: Iterable[SelectedAlternative], environment: Mapping[str, str]
+) -> tuple[RequirementSet, ...]:
     """What is wanted, with the kept package instead of those that are dropped, in the same versions where these mean
     the same. The requirements that replace others are marked so in `where`."""
     by_name = {name: one for one in kept for name in one.dropped}
 
-    def change(asked: Asked) -> Asked:
+    def change(asked: RequirementLine) -> RequirementLine:
         one = by_name.get(asked.name)
         if one is None or asked.direct is not None:
             return asked
@@ -175,27 +179,29 @@ def replace_members(wants: Sequence[Wants], kept: Iterable[Kept], environment: M
         versions = str(old.specifier) if one.family.same_versions else ""
         marker = f"; {old.marker}" if old.marker is not None else ""
         text = str(Requirement(f"{one.name}{versions}{marker}"))
-        return Asked(text, one.name, f"{asked.where}, for {asked.text}")
+        return RequirementLine(text, one.name, f"{asked.where}, for {asked.text}")
 
-    return tuple(Wants(one.origin, tuple(map(change, one.asked)), tuple(map(change, one.constraints))) for one in wants)
+    return tuple(
+        RequirementSet(one.origin, tuple(map(change, one.asked)), tuple(map(change, one.constraints))) for one in wants
+    )
 
 
-def _best(there: Sequence[Member], family: Family, around: Surroundings) -> Member:
+def _best(there: Sequence[Alternative], family: AlternativeGroup, around: TargetContext) -> Alternative:
     """The one that can be loaded, is for this accelerator, and has most of what those that are there have; of equals
     one that is there, then the first in the table."""
     wanted = frozenset().union(*(m.has for m in there))
 
-    def fits(member: Member) -> tuple[bool, bool]:
+    def fits(member: Alternative) -> tuple[bool, bool]:
         return member.needs <= around.debian, not member.kinds or around.kind in member.kinds
 
-    def key(member: Member) -> tuple[bool, bool, int, bool]:
+    def key(member: Alternative) -> tuple[bool, bool, int, bool]:
         return *fits(member), len(member.has & wanted), member in there
 
     others = [m for m in family.members if m.has <= wanted and all(fits(m)) and not m.kinds]
     return max([m for m in family.members if m in there or m in others], key=key)
 
 
-def _why(best: Member, there: Sequence[Member], around: Surroundings) -> str:
+def _why(best: Alternative, there: Sequence[Alternative], around: TargetContext) -> str:
     others = [m for m in there if m is not best]
     if missing := sorted({need for m in others if not m.has <= best.has for need in m.needs - around.debian}):
         return f"the image has no {', '.join(missing)}, which the others need"

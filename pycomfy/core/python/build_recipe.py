@@ -12,13 +12,13 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from pycomfy.core.lockfile.package_indexes import without_logins
-from pycomfy.core.lockfile.schema import Built, GitSource, PlatformName, Root, UrlSource, Wheel
+from pycomfy.core.lockfile.package_indexes import strip_logins
+from pycomfy.core.lockfile.schema import GitSource, PlatformName, Root, UrlSource, Wheel, WheelBuild
 
 COMPILERS = ("g++", "gcc", "libc6-dev", "make", "pkgconf")
 """The Debian packages of a build with a compiler; `compiler_packages` adds Python's headers."""
 
-FOR_ALL = "-none-any.whl"
+UNIVERSAL_SUFFIX = "-none-any.whl"
 """How the name of a wheel ends that is the same for every platform."""
 
 _NEEDS = re.compile(r"^pycomfy needs: (\[.*\])$")
@@ -30,7 +30,7 @@ _NO_COMPILER = re.compile(
 
 
 @dataclass(frozen=True)
-class Unbuilt:
+class SourcePackage:
     """A source to build a wheel from. `name` may be the end of an address, until the wheel says how it is called;
     `requires` is what building it needs, as it says itself, `wanted` who wants it."""
 
@@ -56,7 +56,7 @@ def compiler_packages(python: str) -> tuple[str, ...]:
     return (*COMPILERS, f"python{python}-dev")
 
 
-def needs_in(lines: Sequence[str]) -> tuple[str, ...]:
+def parse_build_requirements(lines: Sequence[str]) -> tuple[str, ...]:
     """The packages that a build asked for when it ran, by its log; only names with versions, no URLs."""
     for line in reversed(lines):
         match = _NEEDS.match(line)
@@ -69,17 +69,17 @@ def needs_in(lines: Sequence[str]) -> tuple[str, ...]:
     return ()
 
 
-def lacks_compiler(lines: Sequence[str]) -> bool:
+def needs_compiler(lines: Sequence[str]) -> bool:
     """Whether a build failed for want of a compiler, by its log."""
     return any(_NO_COMPILER.search(line) for line in lines)
 
 
-def is_for_all(wheel: Wheel) -> bool:
+def is_universal(wheel: Wheel) -> bool:
     """Whether it is the same for every platform."""
-    return wheel.filename.endswith(FOR_ALL)
+    return wheel.filename.endswith(UNIVERSAL_SUFFIX)
 
 
-def stand_in(name: str, version: str, requires_python: str) -> tuple[str, bytes]:
+def make_placeholder_wheel(name: str, version: str, requires_python: str) -> tuple[str, bytes]:
     """The name and bytes of a wheel that stands for one not yet built, so that uv can say which version it would take;
     it asks for nothing."""
     plain = canonicalize_name(name).replace("-", "_")
@@ -98,7 +98,7 @@ def stand_in(name: str, version: str, requires_python: str) -> tuple[str, bytes]
     return f"{plain}-{version}-py3-none-any.whl", data.getvalue()
 
 
-def with_built(pylock: Mapping[str, Any], made: Mapping[str, Wheel]) -> dict[str, Any]:
+def with_built_wheels(pylock: Mapping[str, Any], made: Mapping[str, Wheel]) -> dict[str, Any]:
     """A `pylock.toml` in which the packages that were built have their wheel, instead of a path on this machine."""
     packages = []
     for package in pylock.get("packages", ()):
@@ -112,9 +112,9 @@ def with_built(pylock: Mapping[str, Any], made: Mapping[str, Wheel]) -> dict[str
     return {**pylock, "packages": packages}
 
 
-def public_address(source: GitSource | UrlSource) -> str:
+def public_source_url(source: GitSource | UrlSource) -> str:
     """Where a source came from, without a login."""
-    return without_logins(source.url)
+    return strip_logins(source.url)
 
 
 def source_name(source: GitSource | UrlSource) -> str:
@@ -123,7 +123,7 @@ def source_name(source: GitSource | UrlSource) -> str:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class BuildRecipe:
     """How `name` is built on `platform`; `root` is the Debian whose Python builds, `compilers` the one that a build
     with a compiler sees."""
 
@@ -131,7 +131,7 @@ class Recipe:
     version: str
     platform: PlatformName
     python: str
-    built: Built
+    built: WheelBuild
     root: Root
     compilers: Root | None = None
 

@@ -11,9 +11,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from pycomfy.core.lockfile.toml import render_list
-from pycomfy.core.python.requirements import Wants
+from pycomfy.core.python.requirements import RequirementSet
 
-MOST_CANDIDATES = 12
+MAX_CANDIDATES = 12
 
 _NAME = r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"
 _VERSIONS = r"(?:(?:[<>=!~]=?|===)[^\s,]+(?:,(?=[<>=!~]))?)*"
@@ -28,7 +28,7 @@ _REQUIRE = re.compile(
 
 
 @dataclass(frozen=True)
-class Demand:
+class Constraint:
     """Somebody wants these versions of a package. `who` is an origin, such as "pack a", or another package."""
 
     who: str
@@ -41,7 +41,7 @@ class Demand:
 
 
 @dataclass(frozen=True)
-class Mend:
+class Override:
     """Overrides with which there is a solution, or which leave only the problem that `left` explains; `accepts` and
     `rejects` are who did and did not ask for such versions."""
 
@@ -51,7 +51,9 @@ class Mend:
     left: str = ""
 
 
-def find_demands(wants: Iterable[Wants], said: str, environment: Mapping[str, str]) -> tuple[Demand, ...]:
+def find_constraints(
+    wants: Iterable[RequirementSet], said: str, environment: Mapping[str, str]
+) -> tuple[Constraint, ...]:
     """All that is wanted of the packages that the resolver's explanation `said` is about: by origins, where their
     markers hold in `environment`, and by other packages, as far as it says so."""
     asked = [(w.origin, a.text) for w in wants for a in (*w.asked, *w.constraints)]
@@ -64,17 +66,17 @@ def find_demands(wants: Iterable[Wants], said: str, environment: Mapping[str, st
     return tuple(dict.fromkeys(d for d in (*own, *others) if d.name in named))
 
 
-def _demand(who: str, text: str, environment: Mapping[str, str]) -> Demand | None:
+def _demand(who: str, text: str, environment: Mapping[str, str]) -> Constraint | None:
     try:
         requirement = Requirement(text)
         if requirement.marker is not None and not requirement.marker.evaluate(dict(environment)):
             return None
     except (InvalidRequirement, InvalidSpecifier):
         return None
-    return Demand(who, canonicalize_name(requirement.name), requirement.specifier, text)
+    return Constraint(who, canonicalize_name(requirement.name), requirement.specifier, text)
 
 
-def list_candidates(demands: Sequence[Demand], settled: Iterable[str] = ()) -> list[str]:
+def list_override_candidates(demands: Sequence[Constraint], settled: Iterable[str] = ()) -> list[str]:
     """Overrides to try, the most promising first: of the packages on which demands differ, what each demand allows, and
     then any version at all. Packages in `settled` have an override already."""
     asked: dict[str, Counter[str]] = {}
@@ -96,10 +98,10 @@ def list_candidates(demands: Sequence[Demand], settled: Iterable[str] = ()) -> l
     tries = [text for name in contested for text in allowed(name)]
     tries += [name for name in names if set(asked[name]) != {""}]
     tries += [text for name in names for text in allowed(name)]
-    return list(dict.fromkeys(tries))[:MOST_CANDIDATES]
+    return list(dict.fromkeys(tries))[:MAX_CANDIDATES]
 
 
-def judge(overrides: Sequence[str], demands: Iterable[Demand], kept: Sequence[str] = ()) -> Mend:
+def evaluate_override(overrides: Sequence[str], demands: Iterable[Constraint], kept: Sequence[str] = ()) -> Override:
     """Who would accept exact overrides, each `name==version`, beside those that are `kept`."""
     versions: dict[str, Version] = {
         canonicalize_name(p.name): Version(next(iter(p.specifier)).version) for p in map(Requirement, overrides)
@@ -107,13 +109,13 @@ def judge(overrides: Sequence[str], demands: Iterable[Demand], kept: Sequence[st
     about = [d for d in demands if d.name in versions]
     rejects = dict.fromkeys(d.who for d in about if not d.accepts(versions[d.name]))
     accepts = dict.fromkeys(d.who for d in about if d.who not in rejects)
-    return Mend((*kept, *overrides), tuple(accepts), tuple(rejects))
+    return Override((*kept, *overrides), tuple(accepts), tuple(rejects))
 
 
-def best(mends: Iterable[Mend]) -> Mend | None:
+def best_override(mends: Iterable[Override]) -> Override | None:
     """The one that fewest reject and most accept; of equals the one with the newest version."""
 
-    def key(mend: Mend) -> tuple[int, int, Version, str]:
+    def key(mend: Override) -> tuple[int, int, Version, str]:
         last = Requirement(mend.overrides[-1])
         return -len(mend.rejects), len(mend.accepts), Version(next(iter(last.specifier)).version), last.name
 
@@ -128,7 +130,7 @@ def pin(name: str, version: str) -> str | None:
         return None
 
 
-def name_origins(said: str, wants: Sequence[Wants]) -> str:
+def name_origins(said: str, wants: Sequence[RequirementSet]) -> str:
     """The explanation with those who ask instead of "you require"."""
 
     def replace(match: re.Match[str]) -> str:
@@ -139,7 +141,7 @@ def name_origins(said: str, wants: Sequence[Wants]) -> str:
     return text.replace("we can conclude that your requirements are unsatisfiable", "not all of it can be had")
 
 
-def _told(text: str, wants: Sequence[Wants]) -> str:
+def _told(text: str, wants: Sequence[RequirementSet]) -> str:
     """ "pack a wants x<2"; empty if nobody asks for just that."""
     bare = text.rstrip(",")
     try:
@@ -150,7 +152,7 @@ def _told(text: str, wants: Sequence[Wants]) -> str:
     return f"{_join(who)} {'wants' if len(who) == 1 else 'want'} {text}" if who else ""
 
 
-def _who(name: str, spec: str, wants: Sequence[Wants]) -> list[str]:
+def _who(name: str, spec: str, wants: Sequence[RequirementSet]) -> list[str]:
     try:
         versions = SpecifierSet(spec)
     except InvalidSpecifier:
@@ -164,7 +166,7 @@ def _who(name: str, spec: str, wants: Sequence[Wants]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def tell(mend: Mend) -> str:
+def describe_override(mend: Override) -> str:
     """The line that mends it, and who would like it."""
     line = render_list("overrides", mend.overrides)
     if mend.left:

@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from pycomfy.core.lockfile.direct_references import ARCHIVES, Direct, parse_direct
-from pycomfy.core.lockfile.package_indexes import ACCELERATOR, without_logins
+from pycomfy.core.lockfile.direct_references import ARCHIVES, DirectReference, parse_direct_reference
+from pycomfy.core.lockfile.package_indexes import ACCELERATOR, strip_logins
 from pycomfy.errors import Unresolved, raise_all
 
-OWN = "pycomfy.toml"
+OWN_ORIGIN = "pycomfy.toml"
 """Where requirements stand that the user wrote."""
 
-MOST_LINES = 5000
-MOST_INCLUDES = 20
+MAX_LINES = 5000
+MAX_INCLUDES = 20
 
 # Options that say nothing we do not do anyway: wheels only, no upgrade of what is installed.
 _HARMLESS = ("--prefer-binary", "--only-binary", "--require-hashes")
@@ -41,26 +41,26 @@ _LOOKS_LIKE_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(://|:/)|^git@|\s@\s*\S+|
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequirementLine:
     """One requirement (PEP 508). `where` is its file and line; `direct` says where the package is, if not in an index:
     then `name` is "" if only the package says it, and `text` is for people."""
 
     text: str
     name: str
     where: str
-    direct: Direct | None = None
+    direct: DirectReference | None = None
 
 
 @dataclass(frozen=True)
-class Wants:
+class RequirementSet:
     """All that one origin ("ComfyUI", "pack hello-card", "pycomfy.toml") asks for; `constraints` only narrow."""
 
     origin: str
-    asked: tuple[Asked, ...] = ()
-    constraints: tuple[Asked, ...] = ()
+    asked: tuple[RequirementLine, ...] = ()
+    constraints: tuple[RequirementLine, ...] = ()
 
 
-def read_wants(origin: str, files: Mapping[str, str], settled: frozenset[str] = frozenset()) -> Wants:
+def parse_requirements(origin: str, files: Mapping[str, str], settled: frozenset[str] = frozenset()) -> RequirementSet:
     """What a source tree asks for: its `requirements.txt` with its includes, or else its `pyproject.toml`.
 
     `settled` are addresses of indexes, and an accelerator, that the user has chosen: an option that names one of these
@@ -71,22 +71,22 @@ def read_wants(origin: str, files: Mapping[str, str], settled: frozenset[str] = 
         reader = _Reader(origin, files, settled=settled)
         reader.read("requirements.txt", constraint=False)
         raise_all(reader.problems)
-        return Wants(origin, tuple(reader.asked), tuple(reader.constraints))
+        return RequirementSet(origin, tuple(reader.asked), tuple(reader.constraints))
     if "pyproject.toml" in files:
         return _read_pyproject(origin, files["pyproject.toml"])
-    return Wants(origin)
+    return RequirementSet(origin)
 
 
-def list_wants(origin: str, lines: Sequence[str], where: str) -> Wants:
+def make_requirement_set(origin: str, lines: Sequence[str], where: str) -> RequirementSet:
     """Requirements that are a list already, such as those of pycomfy.toml."""
     reader = _Reader(origin, {})
     for line in lines:
         reader.take(line, where, constraint=False)
     raise_all(reader.problems)
-    return Wants(origin, tuple(reader.asked))
+    return RequirementSet(origin, tuple(reader.asked))
 
 
-def _read_pyproject(origin: str, text: str) -> Wants:
+def _read_pyproject(origin: str, text: str) -> RequirementSet:
     try:
         project = tomllib.loads(text).get("project", {})
         lines = project.get("dependencies", []) if isinstance(project, dict) else []
@@ -97,13 +97,13 @@ def _read_pyproject(origin: str, text: str) -> Wants:
             fix=_replace(origin),
         ) from e
     if not isinstance(lines, list):
-        return Wants(origin)
-    return list_wants(origin, [str(line) for line in lines], "pyproject.toml")
+        return RequirementSet(origin)
+    return make_requirement_set(origin, [str(line) for line in lines], "pyproject.toml")
 
 
 def _replace(origin: str) -> str:
     """How to do without a source's own requirements."""
-    table = {"ComfyUI": "comfyui", OWN: ""}.get(origin, origin.replace("pack ", "packs.", 1))
+    table = {"ComfyUI": "comfyui", OWN_ORIGIN: ""}.get(origin, origin.replace("pack ", "packs.", 1))
     if not table:
         return "name a package of the index, with or without a version"
     return f"in pycomfy.toml, replace its requirements by ones of your own: [{table}] requirements = […]"
@@ -113,8 +113,8 @@ def _replace(origin: str) -> str:
 class _Reader:
     origin: str
     files: Mapping[str, str]
-    asked: list[Asked] = field(default_factory=list)
-    constraints: list[Asked] = field(default_factory=list)
+    asked: list[RequirementLine] = field(default_factory=list)
+    constraints: list[RequirementLine] = field(default_factory=list)
     problems: list[Unresolved] = field(default_factory=list)
     settled: frozenset[str] = frozenset()
     seen: set[tuple[str, bool]] = field(default_factory=set)
@@ -123,8 +123,8 @@ class _Reader:
         if (path, constraint) in self.seen:
             return
         self.seen.add((path, constraint))
-        if len(self.seen) > MOST_INCLUDES or self.files[path].count("\n") > MOST_LINES:
-            self._refuse(f"more than {MOST_INCLUDES} files or {MOST_LINES} lines of requirements", path)
+        if len(self.seen) > MAX_INCLUDES or self.files[path].count("\n") > MAX_LINES:
+            self._refuse(f"more than {MAX_INCLUDES} files or {MAX_LINES} lines of requirements", path)
             return
         for number, line in _logical_lines(self.files[path]):
             where = f"{path} line {number}"
@@ -149,20 +149,20 @@ class _Reader:
         if requirement.url is not None or requirement.name.lower().endswith(_ARCHIVES):
             self._refuse_text(text, where)
             return
-        asked = Asked(str(requirement), canonicalize_name(requirement.name), where)
+        asked = RequirementLine(str(requirement), canonicalize_name(requirement.name), where)
         (self.constraints if constraint else self.asked).append(asked)
 
     def _take_direct(self, text: str, where: str, *, constraint: bool) -> bool:
         """Whether it says where its package is; such a line is taken, or refused."""
         try:
-            direct = parse_direct(text, own=where == OWN)
+            direct = parse_direct_reference(text, own=where == OWN_ORIGIN)
         except ValueError as e:
             self._refuse(f"{_shown(text)!r} is refused: {e}", where)
             return True
         if direct is not None and constraint:
             self._refuse(f"{_shown(text)!r} is refused: a constraint does not say where a package is", where)
         elif direct is not None:
-            self.asked.append(Asked(_shown(text), direct.name, where, direct))
+            self.asked.append(RequirementLine(_shown(text), direct.name, where, direct))
         return direct is not None
 
     def _take_option(self, line: str, where: str, *, folder: str, constraint: bool) -> None:
@@ -185,7 +185,7 @@ class _Reader:
 
     def _take_index(self, name: str, url: str, where: str) -> None:
         """Indexes and pages of wheels are the user's choice: where pycomfy.toml has it, the line says nothing new."""
-        place = without_logins(url).rstrip("/")
+        place = strip_logins(url).rstrip("/")
         if place in self.settled or place.rpartition("/")[2] in self.settled:
             return
         short = json.dumps(place[:200], ensure_ascii=False)

@@ -9,27 +9,27 @@ from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
-from pycomfy.core.lockfile.package_indexes import ACCELERATOR, Reach
+from pycomfy.core.lockfile.package_indexes import ACCELERATOR, IndexConfig
 from pycomfy.core.lockfile.schema import PlatformName, Wheel
 
 TORCH = "torch"
 
 
 @dataclass(frozen=True)
-class Variant:
+class TorchVariant:
     """The accelerator that a lock is for, and whether builds without a label may be for it."""
 
     accelerator: str
     unlabelled: bool = False
 
 
-def find_variant(reach: Reach, platform: PlatformName) -> Variant | None:
+def find_variant(reach: IndexConfig, platform: PlatformName) -> TorchVariant | None:
     """The variant that `reach` asks for. An index whose address has the accelerator needs no labels; and of the builds
     for arm64 without an accelerator, PyTorch labels only some."""
     if reach.accelerator is None:
         return None
     own = any(TORCH in index.packages and index.variant for index in reach.indexes)
-    return Variant(reach.accelerator, own or (reach.accelerator == "cpu" and platform == "linux/arm64"))
+    return TorchVariant(reach.accelerator, own or (reach.accelerator == "cpu" and platform == "linux/arm64"))
 
 
 def label(version: str) -> str | None:
@@ -41,12 +41,12 @@ def label(version: str) -> str | None:
     return local if local is not None and ACCELERATOR.fullmatch(local) else None
 
 
-def public(version: str) -> str:
+def public_version(version: str) -> str:
     """The version without its label."""
     return version.partition("+")[0]
 
 
-def find_others(wheels: Iterable[Wheel], variant: Variant) -> list[Wheel]:
+def find_other_builds(wheels: Iterable[Wheel], variant: TorchVariant) -> list[Wheel]:
     """The wheels that are for something else than the variant: by their label, or PyTorch itself without one."""
     return [
         wheel
@@ -71,7 +71,7 @@ def _number(accelerator: str) -> float:
     return float(f"{first or 0}.{rest.replace('.', '') or 0}")
 
 
-def tell_builds(name: str, version: str, found: Sequence[str], instead: Sequence[str]) -> str:
+def describe_builds(name: str, version: str, found: Sequence[str], instead: Sequence[str]) -> str:
     """What there is instead of a build: other versions for the accelerator, the same version for other ones."""
     parts = [f"for that there is {', '.join(found)}"] if found else [f"for that there is no {name} at all"]
     if instead:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.core.lockfile.platforms import MACHINES
 from pycomfy.core.lockfile.schema import PlatformName, Wheel
-from pycomfy.errors import NoWheel, raise_all
+from pycomfy.errors import NoMatchingDistribution, raise_all
 
 # Debian's: bookworm has Python 3.11.2 and glibc 2.36, trixie 3.13.5 and 2.41.
 _PATCH = {"3.11": "3.11.2", "3.13": "3.13.5"}
@@ -93,11 +93,12 @@ def _platforms(target: Target) -> Iterator[str]:
 def choose_wheels(pylock: Mapping[str, Any], platform: PlatformName, python: str) -> tuple[Wheel, ...]:
     """The best wheel of every package that `platform` needs, by name; the order within `pylock` does not matter.
 
-    `size` is 0 where the index does not tell it. Raises `NoWheel` for all packages without a usable one at once.
+    `size` is 0 where the index does not tell it. Raises `NoMatchingDistribution` for all packages without a usable one
+    at once.
     """
     target = Target(platform, python)
     wheels: dict[str, Wheel] = {}
-    problems: list[NoWheel] = []
+    problems: list[NoMatchingDistribution] = []
     for package in pylock.get("packages", ()):
         if not _is_needed(package, target):
             continue
@@ -107,7 +108,7 @@ def choose_wheels(pylock: Mapping[str, Any], platform: PlatformName, python: str
             problems.append(_no_wheel(package, target))
         elif name in wheels and wheels[name] != chosen:
             problems.append(
-                NoWheel(
+                NoMatchingDistribution(
                     f"{name} is wanted as {wheels[name].version} and as {version}",
                     where=f"the Python packages for {platform}",
                     fix=f'pin one of them in pycomfy.toml: overrides = ["{name}=={version}"]',
@@ -183,7 +184,7 @@ def _filename(entry: Mapping[str, Any]) -> str:
         return ""
 
 
-def _no_wheel(package: Mapping[str, Any], target: Target) -> NoWheel:
+def _no_wheel(package: Mapping[str, Any], target: Target) -> NoMatchingDistribution:
     """Says what there is instead of a wheel, and so which way out is open."""
     name, version = package.get("name"), package.get("version", "?")
     others = sorted(tag for entry in package.get("wheels", ()) for tag in _platforms_of(entry))
@@ -194,7 +195,7 @@ def _no_wheel(package: Mapping[str, Any], target: Target) -> NoWheel:
         there.append("its source, which would have to be built")
     if not {"vcs", "directory", "archive"}.isdisjoint(package):
         there.append("a source tree, which would have to be built")
-    return NoWheel(
+    return NoMatchingDistribution(
         f"{name} {version} has no wheel for {target.platform}; there is {' and '.join(there) or 'nothing else'}",
         where=f"the Python packages for {target.platform}, Python {target.python}",
         fix=f'ask for another version in pycomfy.toml: requirements = ["{name}!={version}"], or drop the platform',

@@ -7,13 +7,20 @@ from pycomfy.core.prompt.convert import Reading
 from pycomfy.core.prompt.flatten import Placed
 from pycomfy.core.prompt.node_definitions import Definitions, NodeSpec
 from pycomfy.core.requirements.input_files import find_files
-from pycomfy.core.requirements.model import NeededFile, NeededModel, NeededNode, Needs, Provenance, State
+from pycomfy.core.requirements.model import (
+    Provenance,
+    RequiredFile,
+    RequiredModel,
+    RequiredNode,
+    State,
+    WorkflowRequirements,
+)
 from pycomfy.core.requirements.model_files import declared_models, find_models, merged_models
 from pycomfy.core.workflow.model import Mode, Workflow
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class NodeUse:
     """A node with the values of its inputs, links left out."""
 
     id: str
@@ -25,7 +32,9 @@ class Use:
     spec: NodeSpec | None
 
 
-def find_needs(workflow: Workflow, object_info: Mapping[str, object] | Definitions | None = None) -> Needs:
+def collect_requirements(
+    workflow: Workflow, object_info: Mapping[str, object] | Definitions | None = None
+) -> WorkflowRequirements:
     """Every node, model file and input file of the workflow.
 
     Nodes that cannot run are listed with their state; the models and files are those of nodes that can. Raises
@@ -35,16 +44,17 @@ def find_needs(workflow: Workflow, object_info: Mapping[str, object] | Definitio
     uses = tuple(_uses(workflow, definitions))
     versions = workflow.extra.get("node_versions")
     running = [u for u in uses if u.state == "runs"]
-    return Needs(
+    return WorkflowRequirements(
         nodes=tuple(
-            NeededNode(u.id, u.type, u.title, u.state, find_provenance(u.properties, _mapping(versions))) for u in uses
+            RequiredNode(u.id, u.type, u.title, u.state, find_provenance(u.properties, _mapping(versions)))
+            for u in uses
         ),
         models=merged_models(_models(running), declared_models(workflow.models, "")),
         files=tuple(_files(running)),
     )
 
 
-def _models(uses: Iterable[Use]) -> Iterator[NeededModel]:
+def _models(uses: Iterable[NodeUse]) -> Iterator[RequiredModel]:
     for use in uses:
         declared = use.properties.get("models")
         listed = [m for m in declared if isinstance(m, dict)] if isinstance(declared, list) else []
@@ -53,7 +63,7 @@ def _models(uses: Iterable[Use]) -> Iterator[NeededModel]:
         )
 
 
-def _files(uses: Iterable[Use]) -> Iterator[NeededFile]:
+def _files(uses: Iterable[NodeUse]) -> Iterator[RequiredFile]:
     seen: set[tuple[str, str]] = set()
     for use in uses:
         for file in find_files(use.id, use.type, use.inputs, use.spec):
@@ -62,18 +72,18 @@ def _files(uses: Iterable[Use]) -> Iterator[NeededFile]:
                 yield file
 
 
-def _uses(workflow: Workflow, definitions: Definitions) -> Iterator[Use]:
+def _uses(workflow: Workflow, definitions: Definitions) -> Iterator[NodeUse]:
     for node in workflow.api:
         spec = definitions.find(node.type)
         title = node.title or (spec.title if spec is not None else node.type)
-        yield Use(node.id, node.type, title, "runs", node.inputs, node.meta, spec)
+        yield NodeUse(node.id, node.type, title, "runs", node.inputs, node.meta, spec)
     if workflow.format == "api":
         return
     reading = Reading(workflow, definitions)
     for placed in reading.placed:
         if reading.nodes.is_virtual(placed):
             continue
-        yield Use(
+        yield NodeUse(
             placed.id,
             placed.node.type,
             reading.title(placed),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from pycomfy.core.prompt.node_definitions import NodeSpec
-from pycomfy.core.requirements.model import InputKind, NeededFile
+from pycomfy.core.requirements.model import InputKind, RequiredFile
 
 UPLOADS: Mapping[str, InputKind] = {
     "image_upload": "image",
@@ -28,7 +28,7 @@ KNOWN: Mapping[str, Mapping[str, InputKind]] = {
 _ANNOTATION = re.compile(r"\s*\[(input|output|temp)\]$")
 
 
-def find_files(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None) -> Iterator[NeededFile]:
+def find_files(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None) -> Iterator[RequiredFile]:
     """The files that the values of one node name. `name [output]` is a file of the output folder."""
     for name, value in inputs.items():
         kind = find_kind(type_, name, spec)
@@ -40,7 +40,7 @@ def find_files(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSp
             match = _ANNOTATION.search(one)
             folder = match[1] if match is not None else "output" if type_ == "LoadImageOutput" else "input"
             path = (one[: match.start()] if match is not None else one).replace("\\", "/")
-            yield NeededFile(path, kind, node, name, folder)
+            yield RequiredFile(path, kind, node, name, folder)
 
 
 def find_kind(type_: str, input_: str, spec: NodeSpec | None) -> InputKind | None:

@@ -18,7 +18,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
-class NeededNode:
+class RequiredNode:
     id: str
     type: str
     title: str
@@ -27,7 +27,7 @@ class NeededNode:
 
 
 @dataclass(frozen=True, slots=True)
-class NeededModel:
+class RequiredModel:
     """A model file: `name` below the model folder `folder`; None where no rule says which folder that is."""
 
     folder: str | None
@@ -38,7 +38,7 @@ class NeededModel:
 
 
 @dataclass(frozen=True, slots=True)
-class NeededFile:
+class RequiredFile:
     """A file of the user's that input `input` of a node reads, from ComfyUI's `input` (or `output`, `temp`) folder."""
 
     name: str
@@ -49,10 +49,10 @@ class NeededFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    nodes: tuple[NeededNode, ...]
-    models: tuple[NeededModel, ...]
-    files: tuple[NeededFile, ...]
+class WorkflowRequirements:
+    nodes: tuple[RequiredNode, ...]
+    models: tuple[RequiredModel, ...]
+    files: tuple[RequiredFile, ...]
 
     @property
     def types(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from pycomfy.core.prompt.node_definitions import NodeSpec
-from pycomfy.core.requirements.model import NeededModel
+from pycomfy.core.requirements.model import RequiredModel
 
 FOLDER_ALIASES = {"unet": "diffusion_models", "clip": "text_encoders", "t2i_adapter": "controlnet"}
 """Older names of model folders."""
@@ -48,12 +48,14 @@ _EMBEDDING = re.compile(r"embedding:([^\s,:()\[\]{}<>|\"']{1,200})")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
-def find_models(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None) -> tuple[NeededModel, ...]:
+def find_models(
+    node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None
+) -> tuple[RequiredModel, ...]:
     """The models that the values of one node name."""
     return tuple(_find(node, type_, inputs, spec))
 
 
-def _find(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None) -> Iterator[NeededModel]:
+def _find(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None) -> Iterator[RequiredModel]:
     for name, value in inputs.items():
         if not isinstance(value, str):
             continue
@@ -64,10 +66,10 @@ def _find(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | 
         is_combo = found is not None and found.type == "COMBO"
         is_other = found is not None and not is_combo and folder is None
         if (is_file and not is_other) or (is_combo and folder is not None and value.lower() not in NO_FILE):
-            yield NeededModel(folder, model_path(value), node)
+            yield RequiredModel(folder, model_path(value), node)
         if "embedding:" in value:
             for embedding in _EMBEDDING.findall(value):
-                yield NeededModel("embeddings", model_path(embedding.rstrip(".;")), node)
+                yield RequiredModel("embeddings", model_path(embedding.rstrip(".;")), node)
 
 
 def _folder(type_: str, input_: str) -> str | None:
@@ -90,7 +92,7 @@ def model_path(name: str) -> str:
     return name.replace("\\", "/")
 
 
-def declared_models(models: Iterable[Mapping[str, object]], node: str) -> tuple[NeededModel, ...]:
+def declared_models(models: Iterable[Mapping[str, object]], node: str) -> tuple[RequiredModel, ...]:
     """What `properties.models`, or the file's own `models`, says of models: folder, name, URL, SHA-256."""
     found = []
     for model in models:
@@ -101,7 +103,7 @@ def declared_models(models: Iterable[Mapping[str, object]], node: str) -> tuple[
         hash_ = model.get("hash")
         sha256 = hash_ if isinstance(hash_, str) and kind == "sha256" and _SHA256.fullmatch(hash_) else None
         found.append(
-            NeededModel(
+            RequiredModel(
                 FOLDER_ALIASES.get(folder, folder) if isinstance(folder, str) and folder else None,
                 model_path(name),
                 node,
@@ -113,17 +115,17 @@ def declared_models(models: Iterable[Mapping[str, object]], node: str) -> tuple[
 
 
 def merged_models(
-    used: Iterable[NeededModel], declared: Iterable[NeededModel], *, keep_declared: bool = False
-) -> tuple[NeededModel, ...]:
+    used: Iterable[RequiredModel], declared: Iterable[RequiredModel], *, keep_declared: bool = False
+) -> tuple[RequiredModel, ...]:
     """`used`, each once, with the URL and hash that `declared` gives for the same file.
 
     A declaration is kept on its own (`keep_declared`) where nothing uses that file name: the node reads it some other
     way. Where declaration and use name the same file in different folders, the declaration is right.
     """
-    by_name: dict[str, NeededModel] = {}
+    by_name: dict[str, RequiredModel] = {}
     for model in declared:
         by_name.setdefault(_file(model.name), model)
-    merged: dict[tuple[str | None, str], NeededModel] = {}
+    merged: dict[tuple[str | None, str], RequiredModel] = {}
     seen: set[str] = set()
     for model in used:
         seen.add(_file(model.name))
@@ -133,9 +135,9 @@ def merged_models(
         sha256 = model.sha256 or (known.sha256 if known is not None else None)
         before = merged.get((folder, model.name))
         if before is None:
-            merged[folder, model.name] = NeededModel(folder, model.name, model.node, url, sha256)
+            merged[folder, model.name] = RequiredModel(folder, model.name, model.node, url, sha256)
         else:
-            merged[folder, model.name] = NeededModel(
+            merged[folder, model.name] = RequiredModel(
                 folder, model.name, before.node, before.url or url, before.sha256 or sha256
             )
     if keep_declared and not seen:

@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
-from pycomfy.core.requirements.model import NeededNode
+from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.errors import BadConfig, PycomfyError, UnknownNode, raise_all
 
 
-def match_types(
-    nodes: Iterable[NeededNode], builtin: Collection[str], packs: Mapping[str, Collection[str]], where: str
+def match_providers(
+    nodes: Iterable[RequiredNode], builtin: Collection[str], packs: Mapping[str, Collection[str]], where: str
 ) -> dict[str, tuple[str, ...]]:
     """Pack -> the node types it supplies to the workflow, sorted; packs that supply none are there as well.
 
@@ -25,7 +25,7 @@ def match_types(
             problems.append(
                 BadConfig(
                     f"the node packs {' and '.join(found)} both have the node type {type_!r}",
-                    where=name_places(using[type_], where),
+                    where=describe_locations(using[type_], where),
                     fix="ComfyUI would take the one it happens to load last: take all their types from one of them"
                     " (prefer = …), or leave one out of pycomfy.toml",
                 )
@@ -38,29 +38,29 @@ def match_types(
     return {name: tuple(types) for name, types in supplied.items()}
 
 
-def running_types(nodes: Iterable[NeededNode]) -> dict[str, list[NeededNode]]:
+def running_types(nodes: Iterable[RequiredNode]) -> dict[str, list[RequiredNode]]:
     """The nodes that run, by their type."""
-    using: defaultdict[str, list[NeededNode]] = defaultdict(list)
+    using: defaultdict[str, list[RequiredNode]] = defaultdict(list)
     for node in nodes:
         if node.state == "runs":
             using[node.type].append(node)
     return dict(using)
 
 
-def _unknown(type_: str, nodes: list[NeededNode], where: str) -> UnknownNode:
+def _unknown(type_: str, nodes: list[RequiredNode], where: str) -> UnknownNode:
     said = next((n.pack for n in nodes if n.pack is not None and n.pack.cnr_id != "comfy-core"), None)
     source = (said.aux_id or said.cnr_id if said is not None else None) or ""
     hint = f"; the workflow says that it is of {source}" if source else ""
     name = source.rsplit("/", 1)[-1] or "NAME"
     return UnknownNode(
         f"no source has the node type {type_!r}{hint}",
-        where=name_places(nodes, where),
+        where=describe_locations(nodes, where),
         fix=f"name its node pack: --pack {name}=URL[@REVISION], or at the top of pycomfy.toml:"
         f' packs.{name} = {{ git = "URL" }}',
     )
 
 
-def name_places(nodes: list[NeededNode], where: str) -> str:
+def describe_locations(nodes: list[RequiredNode], where: str) -> str:
     """Where nodes are: their ids, with titles that say more than the type."""
     shown = [f"node {n.id}" + (f" ({n.title})" if n.title and n.title != n.type else "") for n in nodes[:5]]
     more = f" and {len(nodes) - 5} more" if len(nodes) > 5 else ""

@@ -7,7 +7,7 @@ from typing import Any
 import tomlkit
 
 from pycomfy.core.lockfile.config import SUITES, Config, parse_config
-from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Source, UrlSource, render_lock
 from pycomfy.core.lockfile.source_specs import GitSpec, SourceSpec
 from pycomfy.core.versions.snapshot import LOCK, WORKFLOW, Snapshot
@@ -41,7 +41,7 @@ def local_sources(lock: Lock) -> dict[str, str]:
     for name, source in sources.items():
         if isinstance(source, PathSource):
             paths[name] = source.path
-        elif isinstance(source, GitSource) and parse_address(source.url).local:
+        elif isinstance(source, GitSource) and parse_git_url(source.url).local:
             paths[name] = source.url
     return paths
 

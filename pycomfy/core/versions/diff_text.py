@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 from pycomfy.core.versions.diff import Change, Diff, ImageChange, Moved, NodeChanges, Retyped
 
-_MOST = 60  # characters of a value
+_MAX_VALUE = 60  # characters of a value
 
 
-def describe(diff: Diff) -> list[str]:
+def describe_diff(diff: Diff) -> list[str]:
     """A line for each change; none where nothing changed. Images are not among them: `describe_image`."""
     return [
         *describe_nodes(diff.nodes),
@@ -46,7 +46,7 @@ def describe_image(image: ImageChange) -> str:
 
 def summarise(diff: Diff) -> str:
     """All changes in one line, the first three of them told."""
-    lines = describe(diff)
+    lines = describe_diff(diff)
     if not lines:
         return "the same, built by another pycomfy"
     more = f"; and {len(lines) - 3} more" if len(lines) > 3 else ""
@@ -56,7 +56,7 @@ def summarise(diff: Diff) -> str:
 def show_value(value: object) -> str:
     """A value as JSON, cut where it is long."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _MOST else text[: _MOST - 1] + "…"
+    return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
 
 
 def _moves(kind: str, moved: Iterable[Moved]) -> Iterable[str]:

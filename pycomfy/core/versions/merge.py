@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pycomfy.core.lockfile.schema import WorkflowPin, parse_lock, render_lock
 from pycomfy.core.versions.diff import diff
-from pycomfy.core.versions.diff_text import describe
+from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.core.versions.snapshot import LOCK, WORKFLOW, read_snapshot
 from pycomfy.errors import PycomfyError
 
@@ -61,7 +61,7 @@ def explain_conflicts(base: Files, ours: Files, theirs: Files, conflicts: tuple[
         snapshots = [read_snapshot(label, f) for label, f in (("base", base), ("here", ours), ("there", theirs))]
     except PycomfyError:
         return [f"{path} was changed on both sides" for path in conflicts]
-    here, there = (_by_subject(describe(diff(snapshots[0], s))) for s in snapshots[1:])
+    here, there = (_by_subject(describe_diff(diff(snapshots[0], s))) for s in snapshots[1:])
     lines = []
     for subject, (head, mine) in here.items():
         _, yours = there.get(subject, (head, mine))

@@ -8,12 +8,12 @@ from typing import Any
 from pycomfy.core.analysis.module_names import key, packages
 from pycomfy.core.debian.shared_libraries import debian_package
 from pycomfy.core.lockfile.schema import Lock
-from pycomfy.core.requirements.model import NeededNode
-from pycomfy.core.requirements.providers import name_places, running_types
+from pycomfy.core.requirements.model import RequiredNode
+from pycomfy.core.requirements.providers import describe_locations, running_types
 from pycomfy.errors import PycomfyError, RunFailed, UnknownNode
 
 COMFYUI = "ComfyUI"
-_LONGEST = 1500  # characters of a traceback in an error
+_MAX_TRACEBACK = 1500  # characters of a traceback in an error
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class NodeDefinitions:
 
 
 @dataclass(frozen=True)
-class Part:
+class SourceVerification:
     """ComfyUI, or a node pack. `types` are those that the workflow needs of it, by the lock; of these, the image lacks
     `lacking`, and takes `others` from other packs: type → pack."""
 
@@ -67,13 +67,13 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Proof:
+class Verification:
     """`parts` are ComfyUI and every node pack of the lock. `count` is how many node types there are in the image,
     `failures` are those of modules that are none of the parts."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[SourceVerification, ...]
     count: int
-    using: Mapping[str, Sequence[NeededNode]]
+    using: Mapping[str, Sequence[RequiredNode]]
     failures: tuple[ImportFailure, ...] = ()
 
     @property
@@ -103,7 +103,7 @@ class Proof:
         return lines
 
 
-def judge(lock: Lock, nodes: Iterable[NeededNode], answer: NodeDefinitions) -> Proof:
+def verify_nodes(lock: Lock, nodes: Iterable[RequiredNode], answer: NodeDefinitions) -> Verification:
     """Hold the answer of an image against its lock and the nodes of its workflow."""
     using = running_types(nodes)
     supplied = {type_: pack.name for pack in lock.packs for type_ in pack.types}
@@ -114,10 +114,10 @@ def judge(lock: Lock, nodes: Iterable[NeededNode], answer: NodeDefinitions) -> P
     for type_ in sorted(using):
         needed[supplied.get(type_, COMFYUI)].append(type_)
 
-    def part(name: str) -> Part:
+    def part(name: str) -> SourceVerification:
         there = {t: _module(answer.types[t]) for t in needed[name] if t in answer.types}
         others = {t: modules[module] for t, module in there.items() if modules.get(module, name) != name}
-        return Part(
+        return SourceVerification(
             name,
             tuple(needed[name]),
             tuple(t for t in needed[name] if t not in there),
@@ -127,7 +127,7 @@ def judge(lock: Lock, nodes: Iterable[NeededNode], answer: NodeDefinitions) -> P
         )
 
     rest = tuple(f for f in answer.failures if f.pack not in needed)
-    return Proof(tuple(map(part, names)), len(answer.types), using, rest)
+    return Verification(tuple(map(part, names)), len(answer.types), using, rest)
 
 
 def last_line(text: str) -> str:
@@ -140,19 +140,19 @@ def _module(definition: object) -> str:
     return module if isinstance(module, str) else ""
 
 
-def _called(name: str, proof: Proof) -> str:
+def _called(name: str, proof: Verification) -> str:
     return f"the node pack {name}" if any(p.name == name for p in proof.parts) else f"ComfyUI's module {name}"
 
 
-def _problems(part: Part, proof: Proof, where: str) -> Iterable[PycomfyError]:
-    users = name_places([node for type_ in part.lacking for node in proof.using[type_]], where)
+def _problems(part: SourceVerification, proof: Verification, where: str) -> Iterable[PycomfyError]:
+    users = describe_locations([node for type_ in part.lacking for node in proof.using[type_]], where)
     types = ", ".join(f'"{t}"' for t in part.lacking)
     plural = "s" if len(part.lacking) > 1 else ""
     if part.lacking and part.failure is not None:
         yield RunFailed(
             f"the node pack {part.name} cannot be imported: {part.failure.message}",
             where=_below(f"node type{plural} {types}: {users}", part.failure.traceback),
-            fix=suggest(part.failure, part.name),
+            fix=suggest_fix(part.failure, part.name),
         )
     elif part.lacking and part.name == COMFYUI:
         yield UnknownNode(
@@ -169,13 +169,13 @@ def _problems(part: Part, proof: Proof, where: str) -> Iterable[PycomfyError]:
     for type_, other in part.others.items():
         yield UnknownNode(
             f'the image takes the node type "{type_}" from the node pack {other}, not from {part.name}',
-            where=name_places(list(proof.using[type_]), where),
+            where=describe_locations(list(proof.using[type_]), where),
             fix=f"leave one of the two out of pycomfy.toml: ComfyUI takes what it loads last ({other})",
         )
 
 
 def _below(first: str, text: str) -> str:
-    return f"{first}\n{text.strip()[-_LONGEST:]}" if text.strip() else first
+    return f"{first}\n{text.strip()[-_MAX_TRACEBACK:]}" if text.strip() else first
 
 
 # — how to mend a failed import —
@@ -186,7 +186,7 @@ _NO_LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object fi
 _OWN_MODULES = re.compile(r"comfy(_\w+)?|nodes|folder_paths|server|execution|latent_preview|node_helpers")
 
 
-def suggest(failure: ImportFailure, name: str) -> str:
+def suggest_fix(failure: ImportFailure, name: str) -> str:
     """How to mend the failed import of the node pack `name`."""
     said = f"{failure.message}\n{failure.traceback}"
     other = f"--node {name}=COMMIT"

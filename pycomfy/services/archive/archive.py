@@ -6,25 +6,25 @@ from pathlib import Path
 
 from pycomfy.adapters.archive.binary_cache import Archive, Removed, find_archive
 from pycomfy.adapters.archive.integrity import Damage, check_archive
-from pycomfy.adapters.io.atomic_files import free_space, full_disk_is_an_error, no_space
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.atomic_files import free_space, no_space, translate_disk_full
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.core.lockfile.schema import Lock, ModelFile, PlatformName
-from pycomfy.core.nix.lock_outputs import Need, indispensable, list_needs, need_of_model
+from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites, model_requisite
 from pycomfy.core.nix.narinfo import narinfo_name
 from pycomfy.core.nix.store_path import FixedOutput, is_store_path
 from pycomfy.errors import NotFound
 from pycomfy.progress import Progress
-from pycomfy.services.archive.completeness import Missing, list_missing, list_outputs, list_wanted
+from pycomfy.services.archive.completeness import MissingRequisite, list_missing, list_outputs, list_recorded_requisites
 
 MARGIN = 1 << 30
 """Bytes that stay free on the archive's disk."""
 
 
 @dataclass(frozen=True)
-class Status:
+class ArchiveStatus:
     """How complete the archive is. `needed` and `present` count store paths, `size` is bytes of all that is there;
     `superfluous` is what no recorded version needs; `models` and `models_present` count the models of all versions,
     which need not be here."""
@@ -34,23 +34,23 @@ class Status:
     needed: int
     present: int
     size: int
-    missing: tuple[Missing, ...]
+    missing: tuple[MissingRequisite, ...]
     superfluous: Removed
     models: int
     models_present: int
 
 
 @dataclass(frozen=True)
-class Filled:
+class FillResult:
     """What was added; `absent` is neither in the archive nor in this machine's store."""
 
     added: int
     size: int
-    absent: tuple[Need, ...] = ()
+    absent: tuple[Requisite, ...] = ()
 
 
 @dataclass(frozen=True)
-class Verified:
+class ArchiveVerification:
     """`read` counts bytes, `repaired` are those of `damage` that are whole again."""
 
     damage: tuple[Damage, ...]
@@ -60,38 +60,38 @@ class Verified:
 
 
 def fill_version(
-    lock: Lock, platforms: Collection[PlatformName], home: Home, settings: NixSettings, progress: Progress
-) -> Filled:
+    lock: Lock, platforms: Collection[PlatformName], home: Paths, settings: NixSettings, progress: Progress
+) -> FillResult:
     """Archive what images of `lock` for these platforms are made of. Raises `NoSpace` before it begins, if there is
     too little, and `HashMismatch` for a path that the store has damaged."""
-    return _fill(find_archive(home), list_needs(lock, platforms), settings, progress)
+    return _fill(find_archive(home), list_requisites(lock, platforms), settings, progress)
 
 
-def fill(home: Home, settings: NixSettings, progress: Progress, *, models: bool = False) -> Filled:
+def fill(home: Paths, settings: NixSettings, progress: Progress, *, models: bool = False) -> FillResult:
     """Archive whatever recorded versions need and this machine's store has; with `models` their models, too."""
-    archive, wanted = find_archive(home), list_wanted(home)
+    archive, wanted = find_archive(home), list_recorded_requisites(home)
     needs = {need.path: need for one in wanted for need in one.needs}
     filled = _fill(archive, list(needs.values()), settings, progress)
     if not models:
         return filled
     more = fill_models([n for one in wanted for n in one.models], home, progress)
-    return Filled(filled.added + more.added, filled.size + more.size, filled.absent + more.absent)
+    return FillResult(filled.added + more.added, filled.size + more.size, filled.absent + more.absent)
 
 
-def fill_models(models: Sequence[Need], home: Home, progress: Progress) -> Filled:
+def fill_models(models: Sequence[Requisite], home: Paths, progress: Progress) -> FillResult:
     """Archive models that are on this machine. Raises `NoSpace` before it begins, if there is too little."""
     archive, store = find_archive(home), ModelStore(home, progress)
     wanted = {need.path: need for need in models if not archive.has(need.output)}.values()
     found = {need: store.find(need.output.sha256.hex()) for need in wanted}
     added = _add(archive, [(need, place) for need, place in found.items() if place is not None], "models", progress)
-    return Filled(len(added), sum(added), tuple(need for need, place in found.items() if place is None))
+    return FillResult(len(added), sum(added), tuple(need for need, place in found.items() if place is None))
 
 
-def take_models(models: Iterable[ModelFile], home: Home, progress: Progress) -> int:
+def take_models(models: Iterable[ModelFile], home: Paths, progress: Progress) -> int:
     """Put into this machine's models those that it lacks and the archive has; how many that were. Raises
     `HashMismatch` for a damaged one."""
     archive, store = find_archive(home), ModelStore(home, progress)
-    wanted = {m.sha256: need_of_model(m) for m in store.missing(tuple(models))}
+    wanted = {m.sha256: model_requisite(m) for m in store.missing(tuple(models))}
     there = {sha256: need for sha256, need in wanted.items() if archive.find(need.output) is not None}
     sizes = {sha256: archive.size_of(need.output) for sha256, need in there.items()}
     if not there:
@@ -99,7 +99,7 @@ def take_models(models: Iterable[ModelFile], home: Home, progress: Progress) -> 
     with progress.step("Take models from the archive", total=sum(sizes.values()), unit="bytes") as task:
         for sha256, need in there.items():
             part = store.partial(f"{sha256}.archived")
-            with full_disk_is_an_error(part):
+            with translate_disk_full(part):
                 part.parent.mkdir(parents=True, exist_ok=True)
                 part.unlink(missing_ok=True)
             archive.take(need.output, part)
@@ -108,26 +108,28 @@ def take_models(models: Iterable[ModelFile], home: Home, progress: Progress) -> 
     return len(there)
 
 
-def status(home: Home, settings: NixSettings) -> Status:
+def status(home: Paths, settings: NixSettings) -> ArchiveStatus:
     """What recorded versions need, and what of it is there; nothing is read but names and sizes."""
-    archive, wanted = find_archive(home), list_wanted(home)
+    archive, wanted = find_archive(home), list_recorded_requisites(home)
     missing = list_missing(archive, wanted)
     needs = {need.path: need for one in wanted for need in one.needs}
     here = set(valid_paths(settings, [m.need.path for m in missing]))
-    return Status(
+    return ArchiveStatus(
         archive,
         len({label for one in wanted for label in one.labels}),
         len(needs),
         len(needs) - len(missing),
         archive.size(),
-        tuple(Missing(m.need, m.labels, m.need.path in here) for m in missing),
+        tuple(MissingRequisite(m.need, m.labels, m.need.path in here) for m in missing),
         archive.remove_others(list_outputs(home), dry=True),
         len(models := {need.path: need for one in wanted for need in one.models}),
         sum(archive.has(need.output) for need in models.values()),
     )
 
 
-def verify_archive(home: Home, settings: NixSettings, progress: Progress, *, repair: bool = False) -> Verified:
+def verify_archive(
+    home: Paths, settings: NixSettings, progress: Progress, *, repair: bool = False
+) -> ArchiveVerification:
     """Read every byte. With `repair`, what is damaged is removed, and put in again if this machine's store has it."""
     archive = find_archive(home)
     total = archive.size()
@@ -139,9 +141,11 @@ def verify_archive(home: Home, settings: NixSettings, progress: Progress, *, rep
         archive.remove_files(_with_entries(damage))
         still = {d.path for d in damage} - {""}
         fill(home, settings, progress)
-        fill_models([n for one in list_wanted(home) for n in one.models if n.path in still], home, progress)
+        fill_models(
+            [n for one in list_recorded_requisites(home) for n in one.models if n.path in still], home, progress
+        )
         repaired = _count_repaired(damage, archive, list_outputs(home))
-    return Verified(tuple(damage), repaired, len(archive.narinfos()), total)
+    return ArchiveVerification(tuple(damage), repaired, len(archive.narinfos()), total)
 
 
 def _with_entries(damage: Iterable[Damage]) -> set[str]:
@@ -157,7 +161,7 @@ def _count_repaired(damage: Iterable[Damage], archive: Archive, outputs: Iterabl
     return sum(1 for output in hurt if output is None or archive.has(output))
 
 
-def collect_garbage(home: Home, *, dry: bool = False) -> Removed:
+def collect_garbage(home: Paths, *, dry: bool = False) -> Removed:
     """Remove what no recorded version needs. Raises `NotFound` if no version is recorded at all: then it is more likely
     that the library is elsewhere than that everything is superfluous."""
     archive = find_archive(home)
@@ -174,18 +178,18 @@ def collect_garbage(home: Home, *, dry: bool = False) -> Removed:
         return archive.remove_others(keep, dry=dry)
 
 
-def _fill(archive: Archive, needs: Sequence[Need], settings: NixSettings, progress: Progress) -> Filled:
+def _fill(archive: Archive, needs: Sequence[Requisite], settings: NixSettings, progress: Progress) -> FillResult:
     wanted = [need for need in needs if not archive.has(need.output)]
     if not wanted:
-        return Filled(0, 0)
+        return FillResult(0, 0)
     here = set(valid_paths(settings, [need.path for need in wanted]))
     todo = [(need, settings.place(need.path)) for need in wanted if need.path in here]
     added = _add(archive, todo, "sources", progress)
     absent = [need for need in wanted if need.path not in here]
-    return Filled(len(added), sum(added), indispensable(absent, needs))
+    return FillResult(len(added), sum(added), filter_required(absent, needs))
 
 
-def _add(archive: Archive, found: Sequence[tuple[Need, Path]], what: str, progress: Progress) -> list[int]:
+def _add(archive: Archive, found: Sequence[tuple[Requisite, Path]], what: str, progress: Progress) -> list[int]:
     """Put in what lies at these places; the size of each that was missing."""
     sizes = [_size(place) for _, place in found]
     if not found:

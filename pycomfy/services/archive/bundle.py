@@ -8,26 +8,26 @@ from pathlib import Path
 
 from pycomfy.adapters.archive.binary_cache import Archive, find_archive
 from pycomfy.adapters.bundle.reader import BundleReader, open_bundle
-from pycomfy.adapters.bundle.writer import Content, write_bundle
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, no_space
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.bundle.writer import BundleFile, write_bundle
+from pycomfy.adapters.io.atomic_files import no_space, translate_disk_full
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.nix.nar_reader import Digest, Hasher
 from pycomfy.adapters.nix.resources import templates_folder
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import valid_paths
-from pycomfy.adapters.versions.repository import Library, Version, library_path
+from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
 from pycomfy.core.bundle.manifest import README, FileEntry, Manifest, render_manifest
 from pycomfy.core.lockfile.schema import Lock, PlatformName, parse_lock
-from pycomfy.core.nix.lock_outputs import Need, indispensable, list_needs
+from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites
 from pycomfy.core.nix.narinfo import CACHE_INFO, NarInfo
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError, raise_all
 from pycomfy.progress import Progress
-from pycomfy.services.archive.restore import lacking
+from pycomfy.services.archive.restore import missing_source_error
 from pycomfy.services.realise import host_platform
 from pycomfy.services.versions.indexing import index
-from pycomfy.services.versions.recorded_version import LOCK, Stored, find_stored
+from pycomfy.services.versions.recorded_version import LOCK, RecordedVersion, find_recorded_version
 
 MARGIN = 1 << 30
 """Bytes that stay free where a bundle is unpacked."""
@@ -37,7 +37,7 @@ MARGIN = 1 << 30
 class ExportResult:
     """`size` is the bundle's, in bytes; `sources` counts store paths."""
 
-    version: Stored
+    version: RecordedVersion
     file: Path
     size: int
     sources: int
@@ -54,12 +54,12 @@ class ImportResult:
     models: int
 
 
-def export_version(reference: str, to: Path, home: Home, progress: Progress, *, models: bool = False) -> ExportResult:
+def export_version(reference: str, to: Path, home: Paths, progress: Progress, *, models: bool = False) -> ExportResult:
     """Write a version with all its sources, and with `models` its models, to the file `to`. What the archive lacks is
     archived first, from this machine's store. Raises all that cannot be had at once."""
-    stored = find_stored(reference, home)
+    stored = find_recorded_version(reference, home)
     platforms = _platforms(stored)
-    needs, archive = list_needs(stored.lock, platforms), find_archive(home)
+    needs, archive = list_requisites(stored.lock, platforms), find_archive(home)
     _archive(stored, needs, archive, home, progress)
     infos = [info for need in needs if (info := archive.find(need.output)) is not None]
     blobs = _find_models(stored, home, progress) if models else {}
@@ -89,7 +89,7 @@ def export_version(reference: str, to: Path, home: Home, progress: Progress, *, 
     return ExportResult(stored, to, size, len(infos), len(blobs))
 
 
-def import_bundle(file: Path, home: Home, progress: Progress) -> ImportResult:
+def import_bundle(file: Path, home: Paths, progress: Progress) -> ImportResult:
     """Take a bundle's version into library, record and archive. Nothing of it is kept before all of it was checked;
     ended at any point, it can be done again. Raises `BadInput` or `HashMismatch` for a bundle that is not right."""
     archive, store = find_archive(home), ModelStore(home, progress)
@@ -122,20 +122,22 @@ def import_bundle(file: Path, home: Home, progress: Progress) -> ImportResult:
 # — export —
 
 
-def _platforms(stored: Stored) -> set[PlatformName]:
+def _platforms(stored: RecordedVersion) -> set[PlatformName]:
     """Those of its images, and that of the machine that builds; all that are locked where none was built."""
     built = set(stored.images)
     return {p for p in stored.lock.platforms if p in built | {host_platform()}} if built else set(stored.lock.platforms)
 
 
-def _archive(stored: Stored, needs: tuple[Need, ...], archive: Archive, home: Home, progress: Progress) -> None:
+def _archive(
+    stored: RecordedVersion, needs: tuple[Requisite, ...], archive: Archive, home: Paths, progress: Progress
+) -> None:
     missing = [need for need in needs if archive.find(need.output) is None]
     if not missing:
         return
     settings = NixSettings()
     here = set(valid_paths(settings, [need.path for need in missing]))
     lost = [need for need in missing if need.path not in here]
-    raise_all([lacking(need, stored.label, archive) for need in indispensable(lost, needs)])
+    raise_all([missing_source_error(need, stored.label, archive) for need in filter_required(lost, needs)])
     missing = [need for need in missing if need.path in here]
     total = sum(need.size or 0 for need in missing)
     with progress.step("Archive what is missing", total=total, unit="bytes") as task:
@@ -143,7 +145,7 @@ def _archive(stored: Stored, needs: tuple[Need, ...], archive: Archive, home: Ho
             archive.add(need.output, settings.place(need.path), task.advance)
 
 
-def _find_models(stored: Stored, home: Home, progress: Progress) -> dict[str, Path]:
+def _find_models(stored: RecordedVersion, home: Paths, progress: Progress) -> dict[str, Path]:
     store = ModelStore(home, progress)
     found: dict[str, Path] = {}
     problems: list[PycomfyError] = []
@@ -158,17 +160,17 @@ def _find_models(stored: Stored, home: Home, progress: Progress) -> dict[str, Pa
     return found
 
 
-def _of_bytes(path: str, data: bytes) -> Content:
-    return Content(path, FileEntry(sha256=hashlib.sha256(data).hexdigest(), size=len(data)), data)
+def _of_bytes(path: str, data: bytes) -> BundleFile:
+    return BundleFile(path, FileEntry(sha256=hashlib.sha256(data).hexdigest(), size=len(data)), data)
 
 
-def _of_nar(info: NarInfo, archive: Archive) -> Content:
+def _of_nar(info: NarInfo, archive: Archive) -> BundleFile:
     entry = FileEntry(sha256=info.nar_sha256.hex(), size=info.nar_size)
-    return Content(f"cache/{info.nar_name}", entry, archive.nar_of(info))
+    return BundleFile(f"cache/{info.nar_name}", entry, archive.nar_of(info))
 
 
-def _of_model(sha256: str, path: Path) -> Content:
-    return Content(f"models/{sha256}", FileEntry(sha256=sha256, size=path.stat().st_size), path)
+def _of_model(sha256: str, path: Path) -> BundleFile:
+    return BundleFile(f"models/{sha256}", FileEntry(sha256=sha256, size=path.stat().st_size), path)
 
 
 # — import —
@@ -206,7 +208,7 @@ class _Unpacked:
 
 def _unpack(pieces: Iterator[bytes], to: Path) -> tuple[Path, Digest]:
     hasher = Hasher()
-    with full_disk_is_an_error(to), to.open("xb") as out:
+    with translate_disk_full(to), to.open("xb") as out:
         for piece in pieces:
             out.write(piece)
             hasher.update(piece)
@@ -241,8 +243,8 @@ def _check_sources(
     found: dict[FixedOutput, tuple[Path, Digest]] = {}
     problems: list[PycomfyError] = []
     fix = "get the bundle again; if it stays so, do not trust whom it comes from"
-    needs = list_needs(lock, manifest.platforms)
-    missing: list[Need] = []
+    needs = list_requisites(lock, manifest.platforms)
+    missing: list[Requisite] = []
     for need in needs:
         match = next((nar for nar in unpacked.nars.values() if nar[1].holds(need.output)), None)
         if match is None:
@@ -251,7 +253,7 @@ def _check_sources(
         info = NarInfo(need.output, match[1].sha256, match[1].size)
         infos[info.file_name] = info.render()
         found[need.output] = match
-    for need in indispensable(missing, needs):
+    for need in filter_required(missing, needs):
         problems.append(HashMismatch(f"{need.title} is not in it as the lock has it", where=where, fix=fix))
     wanted = {nar[1].sha256 for nar in found.values()}
     strange = [name for name, nar in unpacked.nars.items() if nar[1].sha256 not in wanted]
@@ -261,10 +263,10 @@ def _check_sources(
     return found
 
 
-def _record(manifest: Manifest, project: Mapping[str, bytes], home: Home, progress: Progress) -> tuple[Version, bool]:
+def _record(manifest: Manifest, project: Mapping[str, bytes], home: Paths, progress: Progress) -> tuple[Version, bool]:
     """The version in the library, and its images' digests beside it. Whether it is a new one; one that the workflow has
     already, wherever along its branch, stays the one it is."""
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     tree = library.write_tree(project)
     there = [v for v in library.versions(manifest.name) if v.tree == tree]
     if there:

@@ -10,21 +10,21 @@ from pathlib import Path
 from pycomfy.adapters.archive.binary_cache import Archive, find_archive
 from pycomfy.adapters.containers.load import LayoutImage, read_layout
 from pycomfy.adapters.io.atomic_files import write_folder
-from pycomfy.adapters.io.concurrency import together
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.concurrency import run_concurrently
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.nix.binary_cache import copy_in, folder_url
 from pycomfy.adapters.nix.settings import NixSettings, check_store
 from pycomfy.adapters.nix.store import keep, output_paths, valid_paths
 from pycomfy.core.lockfile.schema import ModelFile, PlatformName
-from pycomfy.core.nix.lock_outputs import Need, indispensable, list_needs, need_of_model
+from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites, model_requisite
 from pycomfy.errors import BadInput, BadLock, HashMismatch, NotFound, PycomfyError, raise_all
 from pycomfy.progress import Progress
 from pycomfy.services.archive.archive import take_models
-from pycomfy.services.archive.sync import batches, pull_needs
-from pycomfy.services.realise import Project, Realised, host_platform, project_folder, realise
+from pycomfy.services.archive.sync import batches, pull_requisites
+from pycomfy.services.realise import Project, RealisedImage, host_platform, project_folder, realise
 from pycomfy.services.versions.indexing import index, layout_link
-from pycomfy.services.versions.recorded_version import Stored, find_stored
+from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class RestoreRequest:
 class RestoreResult:
     """`same` is True if the image is the recorded one bit for bit, None if none was recorded to compare with."""
 
-    version: Stored
+    version: RecordedVersion
     platform: PlatformName
     image: LayoutImage
     same: bool | None
@@ -53,24 +53,24 @@ class RestoreResult:
     seconds: float
 
 
-def restore_image(request: RestoreRequest, home: Home, progress: Progress) -> RestoreResult:
+def restore_image(request: RestoreRequest, home: Paths, progress: Progress) -> RestoreResult:
     """The image of a version. What cannot be had is told at once, before anything is written.
 
     Raises `NotFound`, and `HashMismatch` for a damaged archive, or if the image is not the one that was recorded.
     """
     began = time.monotonic()
-    version = find_stored(request.reference, home)
+    version = find_recorded_version(request.reference, home)
     platform = _platform(request, version)
     check_store(request.nix)
-    say_missing_models(version, home, progress)
+    report_missing_models(version, home, progress)
     log = home.data / "logs" / f"restore-{version.label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
     with project_folder(version.files, home) as folder:
         project = Project(folder, version.lock, platform, folder)
         made = _find_built(project, request.nix)
         if made is None:
-            needs = list_needs(version.lock, {host_platform(), platform})
+            needs = list_requisites(version.lock, {host_platform(), platform})
             find_sources(needs, request, home, progress)
-            supply_from_archive(needs, find_archive(home), request.nix, progress)
+            copy_from_archive(needs, find_archive(home), request.nix, progress)
             made = realise(project, home, request.nix, progress, log=log)
     image = read_layout(request.nix.place(str(made.oci)))
     recorded = version.images.get(platform)
@@ -87,9 +87,9 @@ def restore_image(request: RestoreRequest, home: Home, progress: Progress) -> Re
     return RestoreResult(version, platform, image, same, len(made.built), time.monotonic() - began)
 
 
-def restore_project(reference: str, to: Path, home: Home) -> Stored:
+def restore_project(reference: str, to: Path, home: Paths) -> RecordedVersion:
     """Write the version's Nix project to the folder `to`, which must be empty or new."""
-    version = find_stored(reference, home)
+    version = find_recorded_version(reference, home)
     check_folder(to)
     write_folder(to, version.files)
     return version
@@ -101,26 +101,26 @@ def check_folder(to: Path) -> None:
         raise BadInput("it is there already, and not an empty folder", where=str(to), fix="give a new folder")
 
 
-def find_sources(needs: Iterable[Need], request: RestoreRequest, home: Home, progress: Progress) -> None:
+def find_sources(needs: Iterable[Requisite], request: RestoreRequest, home: Paths, progress: Progress) -> None:
     """See that everything is in this machine's store, in its archive, or in the other one, from which it is then
     fetched. Raises all that is missing at once if `offline`; else only says that the network is needed for it."""
     archive = find_archive(home)
     missing = missing_sources(needs, archive, request.nix)
     if missing and request.source is not None and not request.offline:
-        missing = list(pull_needs(request.source, missing, home, request.nix, progress))
+        missing = list(pull_requisites(request.source, missing, home, request.nix, progress))
     if missing and request.offline:
-        raise_all([lacking(need, request.reference, archive) for need in missing])
+        raise_all([missing_source_error(need, request.reference, archive) for need in missing])
     if missing:
         names = ", ".join(need.title for need in missing[:5])
         progress.say(f"not in the archive, so fetched from where they came: {names}" + " …" * (len(missing) > 5))
 
 
-def missing_sources(needs: Iterable[Need], archive: Archive, settings: NixSettings) -> list[Need]:
+def missing_sources(needs: Iterable[Requisite], archive: Archive, settings: NixSettings) -> list[Requisite]:
     """Those of `needs` that are neither in the store nor in the archive, and indispensable. Raises `HashMismatch` for
     all that the archive has in a damaged form."""
     all_ = list(needs)
     here = set(valid_paths(settings, [need.path for need in all_]))
-    missing: list[Need] = []
+    missing: list[Requisite] = []
     damaged: list[PycomfyError] = []
     for need in all_:
         try:
@@ -134,10 +134,10 @@ def missing_sources(needs: Iterable[Need], archive: Archive, settings: NixSettin
         except HashMismatch as e:
             damaged.append(e)
     raise_all(damaged)
-    return list(indispensable(missing, all_))
+    return list(filter_required(missing, all_))
 
 
-def lacking(need: Need, reference: str, archive: Archive) -> PycomfyError:
+def missing_source_error(need: Requisite, reference: str, archive: Archive) -> PycomfyError:
     """The error for a source that is nowhere to be had."""
     return NotFound(
         f"{need.title} cannot be restored: it is neither in the archive nor in this machine's store",
@@ -146,7 +146,7 @@ def lacking(need: Need, reference: str, archive: Archive) -> PycomfyError:
     )
 
 
-def supply_from_archive(needs: Iterable[Need], archive: Archive, settings: NixSettings, progress: Progress) -> int:
+def copy_from_archive(needs: Iterable[Requisite], archive: Archive, settings: NixSettings, progress: Progress) -> int:
     """Put into the store what it lacks and the archive has; how many paths that were. Nix checks every byte."""
     all_ = list(needs)
     here = set(valid_paths(settings, [need.path for need in all_]))
@@ -162,23 +162,23 @@ def supply_from_archive(needs: Iterable[Need], archive: Archive, settings: NixSe
                 task.advance(sum(sizes[i] for i in batch))
 
             # One Nix hashes one path after the other; several use every core, and one disk well.
-            together({str(number): partial(copy, batch) for number, batch in enumerate(batches(sizes))})
+            run_concurrently({str(number): partial(copy, batch) for number, batch in enumerate(batches(sizes))})
         task.note(f"{len(wanted)} of {len(all_)}")
     return len(wanted)
 
 
-def say_missing_models(version: Stored, home: Home, progress: Progress) -> tuple[ModelFile, ...]:
+def report_missing_models(version: RecordedVersion, home: Paths, progress: Progress) -> tuple[ModelFile, ...]:
     """The models that are neither on this machine nor in its archive. An image is restored without them, but does not
     run without them."""
     archive = find_archive(home)
     absent = ModelStore(home, progress).missing(version.lock.models)
-    missing = tuple(m for m in absent if archive.find(need_of_model(m).output) is None)
+    missing = tuple(m for m in absent if archive.find(model_requisite(m).output) is None)
     for model in missing:
         progress.say(f"not on this machine: the model {model.place} (SHA-256 {model.sha256}); see `pycomfy models`")
     return missing
 
 
-def _platform(request: RestoreRequest, version: Stored) -> PlatformName:
+def _platform(request: RestoreRequest, version: RecordedVersion) -> PlatformName:
     if request.platform is not None:
         platform = request.platform
     else:
@@ -190,7 +190,7 @@ def _platform(request: RestoreRequest, version: Stored) -> PlatformName:
     return platform
 
 
-def _find_built(project: Project, settings: NixSettings) -> Realised | None:
+def _find_built(project: Project, settings: NixSettings) -> RealisedImage | None:
     """The image, if it is still in the store; then its sources are not needed."""
     (path,) = output_paths(settings, project.folder, "oci", project.platform)
-    return Realised(Path(path), frozenset()) if valid_paths(settings, [path]) else None
+    return RealisedImage(Path(path), frozenset()) if valid_paths(settings, [path]) else None

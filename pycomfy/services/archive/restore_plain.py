@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy.adapters.archive.binary_cache import find_archive
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, new_folder
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.atomic_files import new_folder, translate_disk_full
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.python.venv import Venv, find_python
 from pycomfy.core.lockfile.schema import ModelFile
-from pycomfy.core.nix.lock_outputs import Need, list_wheels, need_of_source
+from pycomfy.core.nix.lock_outputs import Requisite, source_requisite, wheel_requisites
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import BadLock, PycomfyError, raise_all
 from pycomfy.progress import Progress
@@ -23,13 +23,13 @@ from pycomfy.services.archive.restore import (
     RestoreRequest,
     check_folder,
     find_sources,
-    lacking,
+    missing_source_error,
     missing_sources,
-    say_missing_models,
+    report_missing_models,
 )
-from pycomfy.services.archive.source_provider import Shelf, open_shelf, place_source
+from pycomfy.services.archive.source_provider import SourceProvider, open_source_provider, write_source
 from pycomfy.services.realise import host_platform
-from pycomfy.services.versions.recorded_version import Stored, find_stored
+from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
 
 VENV = ".venv"
 _BATCH = 1 << 30  # bytes of wheels that lie unpacked from the archive at a time
@@ -40,7 +40,7 @@ class PlainResult:
     """`folder` has `main.py`; `missing_models` are not on this machine. `steps` are commands that were not run, each
     with the pack in whose folder an image runs it: no code of a pack runs while it is restored."""
 
-    version: Stored
+    version: RecordedVersion
     folder: Path
     packs: tuple[str, ...]
     packages: int
@@ -48,28 +48,28 @@ class PlainResult:
     steps: tuple[tuple[str, str], ...] = ()
 
 
-def restore_plain(request: RestoreRequest, to: Path, home: Home, progress: Progress) -> PlainResult:
+def restore_plain(request: RestoreRequest, to: Path, home: Paths, progress: Progress) -> PlainResult:
     """Fill the new folder `to`: ComfyUI and the node packs at their commits, the workflow where ComfyUI lists it, a
     virtual environment of the archived wheels alone, models as links. Nothing is left of it if something fails.
 
     Raises everything that is missing at once, before anything is written.
     """
-    version = find_stored(request.reference, home)
+    version = find_recorded_version(request.reference, home)
     platform = host_platform()
     if platform not in version.lock.platforms:
         raise BadLock(f"it is not locked for {platform}", where=version.label, fix="restore it on another machine")
-    code = [need_of_source(version.lock), *(need_of_source(version.lock, p.name) for p in version.lock.packs)]
-    wheels = list_wheels(version.lock, platform)
+    code = [source_requisite(version.lock), *(source_requisite(version.lock, p.name) for p in version.lock.packs)]
+    wheels = wheel_requisites(version.lock, platform)
     python, shelf = _check(request, to, (*code, *wheels), version, home, progress)
     store = ModelStore(home, progress)
-    missing = say_missing_models(version, home, progress)
+    missing = report_missing_models(version, home, progress)
     take_models(version.lock.models, home, progress)
     with new_folder(to) as folder:
         with progress.step("Place ComfyUI and the node packs", total=len(code)) as task:
-            place_source(shelf, code[0], version.lock.comfyui.source, folder)
+            write_source(shelf, code[0], version.lock.comfyui.source, folder)
             task.advance()
             for pack, need in zip(version.lock.packs, code[1:], strict=True):
-                place_source(shelf, need, pack.source, folder / "custom_nodes" / pack.name)
+                write_source(shelf, need, pack.source, folder / "custom_nodes" / pack.name)
                 task.advance()
         _write_workflow(version, folder)
         _link_models([m for m in version.lock.models if m not in missing], store, folder)
@@ -79,8 +79,13 @@ def restore_plain(request: RestoreRequest, to: Path, home: Home, progress: Progr
 
 
 def _check(
-    request: RestoreRequest, to: Path, needs: Sequence[Need], version: Stored, home: Home, progress: Progress
-) -> tuple[Path, Shelf]:
+    request: RestoreRequest,
+    to: Path,
+    needs: Sequence[Requisite],
+    version: RecordedVersion,
+    home: Paths,
+    progress: Progress,
+) -> tuple[Path, SourceProvider]:
     """The Python to use, and where sources are. Raises all that is in the way at once."""
     problems: list[PycomfyError] = []
     python = Path()
@@ -99,12 +104,12 @@ def _check(
     absent = (
         missing_sources(needs, archive, settings) if has_nix else [n for n in needs if archive.find(n.output) is None]
     )
-    problems += [lacking(need, request.reference, archive) for need in absent]
+    problems += [missing_source_error(need, request.reference, archive) for need in absent]
     raise_all(problems)
-    return python, open_shelf(needs, archive, settings)
+    return python, open_source_provider(needs, archive, settings)
 
 
-def _write_workflow(version: Stored, folder: Path) -> None:
+def _write_workflow(version: RecordedVersion, folder: Path) -> None:
     # So that `capture` knows what it was.
     (folder / LOCK).write_bytes(version.files[LOCK])
     place = folder / "user" / "default" / "workflows"
@@ -125,12 +130,14 @@ def _link_models(models: Sequence[ModelFile], store: ModelStore, folder: Path) -
         link.symlink_to(store.place(model.sha256))
 
 
-def _install(shelf: Shelf, wheels: Sequence[Need], python: Path, folder: Path, progress: Progress) -> None:
+def _install(
+    shelf: SourceProvider, wheels: Sequence[Requisite], python: Path, folder: Path, progress: Progress
+) -> None:
     total = sum(w.size or 0 for w in wheels)
     with (
         progress.step("Install the wheels", total=total, unit="bytes") as task,
         tempfile.TemporaryDirectory(dir=folder, prefix=".uv-") as place,
-        full_disk_is_an_error(folder),
+        translate_disk_full(folder),
     ):
         cache = Path(place, "cache")
         venv = Venv(folder / VENV, cache)
@@ -144,13 +151,13 @@ def _install(shelf: Shelf, wheels: Sequence[Need], python: Path, folder: Path, p
 
 
 @contextlib.contextmanager
-def _lent(shelf: Shelf, wheels: Sequence[Need], beside: Path) -> Iterator[list[Path]]:
+def _lent(shelf: SourceProvider, wheels: Sequence[Requisite], beside: Path) -> Iterator[list[Path]]:
     with tempfile.TemporaryDirectory(dir=beside) as folder:
         yield [shelf.lend(need, Path(folder)) for need in wheels]
 
 
-def _batches(wheels: Sequence[Need]) -> list[list[Need]]:
-    groups: list[list[Need]] = [[]]
+def _batches(wheels: Sequence[Requisite]) -> list[list[Requisite]]:
+    groups: list[list[Requisite]] = [[]]
     for wheel in wheels:
         if groups[-1] and sum(w.size or 0 for w in (*groups[-1], wheel)) > _BATCH:
             groups.append([])

@@ -8,27 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pycomfy.adapters.archive.binary_cache import Archive
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error
+from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.io.zip_files import open_zip
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.core.lockfile.schema import Source, UrlSource, WheelTreeSource
-from pycomfy.core.nix.lock_outputs import Need
+from pycomfy.core.nix.lock_outputs import Requisite
 from pycomfy.errors import BadInput, HashMismatch
 
 
 @dataclass(frozen=True)
-class Shelf:
+class SourceProvider:
     """Where sources are taken from: this machine's store, for what is in `here`, else the archive."""
 
     archive: Archive
     settings: NixSettings
     here: frozenset[str]
 
-    def has(self, need: Need) -> bool:
+    def has(self, need: Requisite) -> bool:
         return need.path in self.here or self.archive.find(need.output) is not None
 
-    def take(self, need: Need, to: Path) -> None:
+    def take(self, need: Requisite, to: Path) -> None:
         """A copy at `to`, which must not exist; it can be written."""
         if need.path not in self.here:
             self.archive.take(need.output, to)
@@ -44,7 +44,7 @@ class Shelf:
                 if not path.is_symlink():
                     path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
 
-    def lend(self, need: Need, folder: Path) -> Path:
+    def lend(self, need: Requisite, folder: Path) -> Path:
         """The file, under its own name in `folder`; it must not be changed."""
         to = folder / need.output.name
         if need.path in self.here:
@@ -54,17 +54,19 @@ class Shelf:
         return to
 
 
-def open_shelf(needs: Sequence[Need], archive: Archive, settings: NixSettings) -> Shelf:
+def open_source_provider(needs: Sequence[Requisite], archive: Archive, settings: NixSettings) -> SourceProvider:
     """Where to take `needs` from; without Nix, from the archive alone."""
     has_nix = shutil.which("nix-store") is not None
-    return Shelf(archive, settings, frozenset(valid_paths(settings, [n.path for n in needs]) if has_nix else ()))
+    return SourceProvider(
+        archive, settings, frozenset(valid_paths(settings, [n.path for n in needs]) if has_nix else ())
+    )
 
 
-def place_source(shelf: Shelf, need: Need, source: Source, to: Path) -> None:
+def write_source(shelf: SourceProvider, need: Requisite, source: Source, to: Path) -> None:
     """The files of `source` in the folder `to`."""
     if to.exists() and any(to.iterdir()):
         raise BadInput(f"{need.title} would cover files of another", where=to.name, fix="restore the image instead")
-    with full_disk_is_an_error(to):
+    with translate_disk_full(to):
         to.mkdir(parents=True, exist_ok=True)
         match source:
             case UrlSource():

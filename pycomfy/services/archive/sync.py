@@ -6,31 +6,31 @@ from functools import partial
 
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.archive.copy import pull_path
-from pycomfy.adapters.io.concurrency import together
-from pycomfy.adapters.io.http_client import public
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.concurrency import run_concurrently
+from pycomfy.adapters.io.http_client import without_login
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.binary_cache import copy_between, folder_url, parse_store_url, uncompressed
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.core.nix.lock_outputs import Need
-from pycomfy.errors import NotFound, Problems, raise_all
+from pycomfy.core.nix.lock_outputs import Requisite
+from pycomfy.errors import ErrorGroup, NotFound, raise_all
 from pycomfy.progress import Progress
-from pycomfy.services.archive.completeness import Missing, list_missing, list_outputs, list_wanted
+from pycomfy.services.archive.completeness import MissingRequisite, list_missing, list_outputs, list_recorded_requisites
 
 _PULL_JOBS = 4
-_MOST_TOLD = 20
+_MAX_TOLD = 20
 _PUSH_BYTES = 512 << 20  # bytes handed to one `nix copy`, so that progress shows and a stop loses little
 
 
 @dataclass(frozen=True)
-class Transfer:
+class SyncResult:
     """A push or a pull: the store paths it was about, those that are there now, and what nobody had."""
 
     paths: int
     moved: int
-    absent: tuple[Missing, ...] = ()
+    absent: tuple[MissingRequisite, ...] = ()
 
 
-def push(url: str, home: Home, settings: NixSettings, progress: Progress) -> Transfer:
+def push(url: str, home: Paths, settings: NixSettings, progress: Progress) -> SyncResult:
     """Copy what recorded versions need to another store; what it has is not sent again."""
     to = uncompressed(parse_store_url(url))
     archive = find_archive(home)
@@ -40,38 +40,38 @@ def push(url: str, home: Home, settings: NixSettings, progress: Progress) -> Tra
         for batch in batches(sizes):
             copy_between(settings, source, to, [there[i].path for i in batch])
             task.advance(sum(sizes[i] for i in batch))
-    return Transfer(len(there), len(there), list_missing(archive, list_wanted(home)))
+    return SyncResult(len(there), len(there), list_missing(archive, list_recorded_requisites(home)))
 
 
-def pull(url: str, home: Home, settings: NixSettings, progress: Progress, *, models: bool = False) -> Transfer:
+def pull(url: str, home: Paths, settings: NixSettings, progress: Progress, *, models: bool = False) -> SyncResult:
     """Fetch what recorded versions need and the archive lacks, with `models` their models too; each is checked by its
     hash before it is put in."""
-    missing = list_missing(find_archive(home), list_wanted(home), models=models)
-    absent = set(pull_needs(url, [m.need for m in missing], home, settings, progress))
+    missing = list_missing(find_archive(home), list_recorded_requisites(home), models=models)
+    absent = set(pull_requisites(url, [m.need for m in missing], home, settings, progress))
     lacking = tuple(m for m in missing if m.need in absent)
-    return Transfer(len(missing), len(missing) - len(lacking), lacking)
+    return SyncResult(len(missing), len(missing) - len(lacking), lacking)
 
 
-def pull_needs(
-    url: str, needs: Sequence[Need], home: Home, settings: NixSettings, progress: Progress
-) -> tuple[Need, ...]:
+def pull_requisites(
+    url: str, needs: Sequence[Requisite], home: Paths, settings: NixSettings, progress: Progress
+) -> tuple[Requisite, ...]:
     """Fetch `needs` into the archive from another store; those that it lacks are returned."""
     source, archive = parse_store_url(url), find_archive(home)
     if not needs:
         return ()
-    absent: list[Need] = []
+    absent: list[Requisite] = []
 
-    def one(need: Need) -> None:
+    def one(need: Requisite) -> None:
         try:
             pull_path(settings, source, archive, need.output)
         except NotFound:
             absent.append(need)
 
-    with progress.step(f"Pull from {public(url)}", total=len(needs)) as task:
+    with progress.step(f"Pull from {without_login(url)}", total=len(needs)) as task:
         try:
-            together({need.path: partial(one, need) for need in needs}, task.advance, at_once=_PULL_JOBS)
-        except Problems as e:
-            raise_all(e.problems[:_MOST_TOLD])
+            run_concurrently({need.path: partial(one, need) for need in needs}, task.advance, at_once=_PULL_JOBS)
+        except ErrorGroup as e:
+            raise_all(e.problems[:_MAX_TOLD])
     return tuple(need for need in needs if need in absent)
 
 

@@ -12,15 +12,15 @@ from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.containers.layer_diff import explain_json, explain_layers
 from pycomfy.adapters.containers.load import LayoutImage, read_layout
 from pycomfy.adapters.database.records import ImageRecord
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.settings import NixSettings, check_store
 from pycomfy.adapters.nix.store import copy_paths, empty_store
 from pycomfy.core.lockfile.schema import Lock, parse_lock
-from pycomfy.core.nix.lock_outputs import list_needs
+from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.versions.reference import parse_reference
 from pycomfy.errors import PycomfyError
 from pycomfy.progress import Progress
-from pycomfy.services.archive.restore import missing_sources, supply_from_archive
+from pycomfy.services.archive.restore import copy_from_archive, missing_sources
 from pycomfy.services.realise import Project, host_platform, project_folder, realise
 from pycomfy.services.versions.lookup import find_record, read_project
 
@@ -57,7 +57,7 @@ class VerifyResult:
     seconds: float
 
 
-def verify(request: VerifyRequest, home: Home, progress: Progress) -> VerifyResult:
+def verify(request: VerifyRequest, home: Paths, progress: Progress) -> VerifyResult:
     """Build again, in a store that has only what the lock pins, and compare. Raises `NotFound` for an unknown version.
 
     Sources are taken from the archive, else from this machine's store (their hashes are checked on the way), and
@@ -81,11 +81,11 @@ def verify(request: VerifyRequest, home: Home, progress: Progress) -> VerifyResu
 
 
 def _supply(
-    pins: Lock, record: ImageRecord, own: NixSettings, empty: NixSettings, home: Home, progress: Progress
+    pins: Lock, record: ImageRecord, own: NixSettings, empty: NixSettings, home: Paths, progress: Progress
 ) -> None:
-    needs, archive = list_needs(pins, {host_platform(), record.platform}), find_archive(home)
+    needs, archive = list_requisites(pins, {host_platform(), record.platform}), find_archive(home)
     missing_sources(needs, archive, empty)  # raises what is damaged
-    supply_from_archive(needs, archive, empty, progress)
+    copy_from_archive(needs, archive, empty, progress)
     rest = [need.path for need in needs if not archive.has(need.output)]
     if rest and empty.store is not None:
         with progress.step("Copy sources that are not in the archive") as task:

@@ -10,34 +10,34 @@ from pathlib import Path
 
 from pycomfy.adapters.containers.engine import find_engine
 from pycomfy.adapters.containers.load import LayoutImage, forget, read_layout
-from pycomfy.adapters.database.database import Store, database_path
+from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.database.records import Build
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.metadata.object_info import read_definitions
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings, check_store
 from pycomfy.adapters.nix.store import keep
-from pycomfy.adapters.sources.config_fingerprint import recall_asked
+from pycomfy.adapters.sources.config_fingerprint import load_config_fingerprint
 from pycomfy.adapters.sources.pin import is_changed, newer_commit
-from pycomfy.adapters.versions.repository import Library, library_path
-from pycomfy.core.debian.shared_libraries import Lacking
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
+from pycomfy.core.debian.shared_libraries import MissingLibrary
 from pycomfy.core.interface.build import make_interface
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.schema import Lock, PlatformName, parse_lock
-from pycomfy.core.nix.project import Content, Toolkit, project_files
+from pycomfy.core.nix.project import ProjectContent, Toolkit, project_files
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.core.versions.checkout_files import CONFIG
 from pycomfy.core.versions.diff import diff
 from pycomfy.core.versions.diff_text import summarise
 from pycomfy.core.versions.snapshot import FILES, read_snapshot
-from pycomfy.core.versions.verification import NodeDefinitions, Proof
+from pycomfy.core.versions.verification import NodeDefinitions, Verification
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadLock, PycomfyError
 from pycomfy.progress import Progress
 from pycomfy.services.archive.archive import fill_version
-from pycomfy.services.build.missing_libraries import find_lacking_libraries
-from pycomfy.services.build.pack_requirements import read_asked
+from pycomfy.services.build.missing_libraries import report_missing_libraries
+from pycomfy.services.build.pack_requirements import read_pack_requirements
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock.node_packs import Ask
 from pycomfy.services.lock_request import (
@@ -45,11 +45,11 @@ from pycomfy.services.lock_request import (
     LockRequest,
     read_bounded,
     read_config,
-    read_meaning,
+    read_config_fingerprint,
     read_workflow_json,
 )
-from pycomfy.services.realise import Project, Realised, check_locked, host_platform, project_folder, realise
-from pycomfy.services.verification import ask_definitions, cached_definitions, load_instead, make_prompt, prove
+from pycomfy.services.realise import Project, RealisedImage, check_locked, host_platform, project_folder, realise
+from pycomfy.services.verification import cached_definitions, fetch_definitions, load_instead, make_prompt, verify_image
 from pycomfy.services.versions.indexing import index, layout_link
 
 
@@ -89,10 +89,10 @@ class BuildResult:
     seconds: float
     log: Path
     archived: bool
-    lacking: tuple[Lacking, ...] = ()
+    lacking: tuple[MissingLibrary, ...] = ()
 
 
-def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
+def build(request: BuildRequest, home: Paths, progress: Progress) -> BuildResult:
     """Build the workflow's image, and record it as a version if it differs from the newest. Raises `PycomfyError`."""
     began = time.monotonic()
     wanted = LockRequest(request.workflow)
@@ -104,17 +104,17 @@ def build(request: BuildRequest, home: Home, progress: Progress) -> BuildResult:
     check_locked(pins, platform)
     job = _Job(request, pins, platform, wanted.file.parent, home, progress)
 
-    bare: Realised | None = None
-    proof: Proof | None = None
+    bare: RealisedImage | None = None
+    proof: Verification | None = None
     definitions = _known_definitions(request, pins, platform, home)
     if definitions is None and request.prove:
         find_engine(request.engine)  # or all would be built before it is missed
-        bare = job.make(Content(pins, data))
+        bare = job.make(ProjectContent(pins, data))
         lacking = job.lacking(bare)
-        definitions = ask_definitions(pins, platform, bare.oci, home, progress, request.engine)
-    content = Content(pins, data, config=_read_config(wanted))
+        definitions = fetch_definitions(pins, platform, bare.oci, home, progress, request.engine)
+    content = ProjectContent(pins, data, config=_read_config(wanted))
     if definitions is not None:
-        judged = prove(pins, workflow, definitions)
+        judged = verify_image(pins, workflow, definitions)
         with job.forgetting(bare):
             prompt = make_prompt(judged, workflow, definitions, progress)
         proof = judged if request.object_info is None else None
@@ -138,14 +138,14 @@ def _read_config(wanted: LockRequest) -> bytes | None:
 
 
 def _read_or_make_lock(
-    request: BuildRequest, wanted: LockRequest, workflow: bytes, home: Home, progress: Progress
+    request: BuildRequest, wanted: LockRequest, workflow: bytes, home: Paths, progress: Progress
 ) -> Lock:
     path = wanted.file.parent / "pycomfy.lock"
     if path.is_file():
         text = read_bounded(path, "lock").decode(errors="replace")
         pins = parse_lock(text, where=str(path))
         what = _outdated(pins, workflow, path.parent, home)
-        if what is None and recall_asked(text, home) not in (None, read_meaning(path.parent)):
+        if what is None and load_config_fingerprint(text, home) not in (None, read_config_fingerprint(path.parent)):
             what = f"{CONFIG} was changed after it was locked"
         if what is None:
             _say_moved(pins, read_config(wanted)[1], path.parent, home, progress)
@@ -161,7 +161,7 @@ def _read_or_make_lock(
     return made.lock
 
 
-def _outdated(pins: Lock, workflow: bytes, base: Path, home: Home) -> str | None:
+def _outdated(pins: Lock, workflow: bytes, base: Path, home: Paths) -> str | None:
     """What became of something that was locked; None if all is as it was."""
     if pins.workflow.sha256 != hashlib.sha256(workflow).hexdigest():
         return "the lock was made for another state of the workflow"
@@ -170,7 +170,7 @@ def _outdated(pins: Lock, workflow: bytes, base: Path, home: Home) -> str | None
     return f"the folder of {', '.join(changed)} was changed after it was locked" if changed else None
 
 
-def _say_moved(pins: Lock, config: Config, base: Path, home: Home, progress: Progress) -> None:
+def _say_moved(pins: Lock, config: Config, base: Path, home: Paths, progress: Progress) -> None:
     """Remark on repositories beside the workflow that have moved on; what the lock has of them can still be built."""
     sources = {p.name: p.source for p in pins.packs}
     for name, spec in config.packs.items():
@@ -180,7 +180,9 @@ def _say_moved(pins: Lock, config: Config, base: Path, home: Home, progress: Pro
             )
 
 
-def _known_definitions(request: BuildRequest, pins: Lock, platform: PlatformName, home: Home) -> NodeDefinitions | None:
+def _known_definitions(
+    request: BuildRequest, pins: Lock, platform: PlatformName, home: Paths
+) -> NodeDefinitions | None:
     """What nodes there are, if someone says so or another build with the same environment asked.
 
     An image for another architecture cannot run here; its nodes are those of this machine's.
@@ -207,7 +209,7 @@ class _Job:
     lock: Lock
     platform: PlatformName
     base: Path
-    home: Home
+    home: Paths
     progress: Progress
     toolkit: Toolkit = field(default_factory=read_toolkit)
     began: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
@@ -216,14 +218,14 @@ class _Job:
     def log(self) -> Path:
         return self.home.data / "logs" / f"{self.lock.name}-{self.began}.log"
 
-    def make(self, content: Content) -> Realised:
+    def make(self, content: ProjectContent) -> RealisedImage:
         """Emit the project and build its image."""
         with project_folder(project_files(content, self.toolkit), self.home) as folder:
             project = Project(folder, self.lock, self.platform, self.base)
             return realise(project, self.home, self.request.nix, self.progress, log=self.log)
 
     @contextlib.contextmanager
-    def forgetting(self, asked: Realised | None) -> Iterator[None]:
+    def forgetting(self, asked: RealisedImage | None) -> Iterator[None]:
         """Where the proof fails, nothing of the image that was asked stays in the engine."""
         try:
             yield
@@ -232,29 +234,34 @@ class _Job:
                 forget(find_engine(self.request.engine), read_layout(asked.oci))
             raise
 
-    def lacking(self, made: Realised) -> tuple[Lacking, ...]:
+    def lacking(self, made: RealisedImage) -> tuple[MissingLibrary, ...]:
         """The libraries that the image needs and has not; told too."""
         apt = read_config(LockRequest(self.request.workflow))[1].apt
-        return find_lacking_libraries(self.lock, self.platform, made.oci, apt, self.home, self.progress)
+        return report_missing_libraries(self.lock, self.platform, made.oci, apt, self.home, self.progress)
 
     def record(
-        self, content: Content, made: Realised, built: frozenset[str], proof: Proof | None, seconds: float
+        self,
+        content: ProjectContent,
+        made: RealisedImage,
+        built: frozenset[str],
+        proof: Verification | None,
+        seconds: float,
     ) -> BuildResult:
         """The project as a version, its image beside it. What Nix built is kept from its garbage collector first, and
         what was not recorded is made up for by the next build."""
         image = read_layout(made.oci)
         keep(self.request.nix, str(made.oci), layout_link(self.home, image.manifest_digest))
-        library = Library(library_path(self.home))
+        library = VersionsRepository(versions_repository_path(self.home))
         index(self.home, self.progress)
         files = project_files(content, self.toolkit)
         message = self.request.message or _message(library, self.lock.name, files)
         version, new = library.commit(self.lock.name, files, message=message, besides=(CONFIG,))
         reused = len(image.diff_ids) - len(built)
         described = _describe(image, self.platform, proof=proof, seconds=seconds, layers=(len(built), reused))
-        described = described.model_copy(update={"requirements": read_asked(self.lock, self.request.nix)})
+        described = described.model_copy(update={"requirements": read_pack_requirements(self.lock, self.request.nix)})
         library.add_image(version.tree, described)
         index(self.home, self.progress)
-        with Store(database_path(self.home)) as store:
+        with Database(database_path(self.home)) as store:
             store.record_build(Build(version.name, version.number or 0, described, image.layout, self.log))
         return BuildResult(
             version.name,
@@ -283,7 +290,7 @@ class _Job:
         return not filled.absent
 
 
-def _message(library: Library, name: str, files: dict[str, bytes]) -> str:
+def _message(library: VersionsRepository, name: str, files: dict[str, bytes]) -> str:
     """What a version is about, if the user does not say it: what changed."""
     tip = library.tips().get(name)
     if tip is None:
@@ -296,7 +303,7 @@ def _message(library: Library, name: str, files: dict[str, bytes]) -> str:
 
 
 def _describe(
-    image: LayoutImage, platform: PlatformName, *, proof: Proof | None, seconds: float, layers: tuple[int, int]
+    image: LayoutImage, platform: PlatformName, *, proof: Verification | None, seconds: float, layers: tuple[int, int]
 ) -> BuiltImage:
     return BuiltImage(
         platform=platform,

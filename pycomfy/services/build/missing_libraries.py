@@ -7,18 +7,18 @@ from pathlib import Path
 from pycomfy.adapters.containers.layer_libraries import read_libraries
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.debian.rootfs import library_packages
-from pycomfy.adapters.io.paths import Home
-from pycomfy.core.debian.shared_libraries import Lacking, find_lacking
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.core.debian.shared_libraries import MissingLibrary, find_missing_libraries
 from pycomfy.core.lockfile.schema import Lock, PlatformName
 from pycomfy.core.lockfile.toml import render_list
 from pycomfy.progress import Progress
 
-MOST_TOLD = 10
+MAX_TOLD = 10
 
 
-def find_lacking_libraries(
-    lock: Lock, platform: PlatformName, oci: Path, apt: Sequence[str], home: Home, progress: Progress
-) -> tuple[Lacking, ...]:
+def report_missing_libraries(
+    lock: Lock, platform: PlatformName, oci: Path, apt: Sequence[str], home: Paths, progress: Progress
+) -> tuple[MissingLibrary, ...]:
     """What the image at `oci` lacks, each with the line that adds its package to the `apt` of pycomfy.toml; said too.
 
     A layer is read once, in place. Nothing is sure to fail for it: a module may never be imported, which the proof
@@ -28,23 +28,23 @@ def find_lacking_libraries(
         layers = read_libraries(read_layout(oci), home)
         packages = library_packages(lock.platforms[platform].root.suite, platform, home)
         names = {name for layer in layers for name in layer.names}
-        found = find_lacking([library for layer in layers for library in layer.libraries], names, packages)
+        found = find_missing_libraries([library for layer in layers for library in layer.libraries], names, packages)
         line = _line(apt, [one.package for one in found if one.package])
         lacking = tuple(dataclasses.replace(one, line=_line(apt, [one.package])) for one in found)
         task.note(f"{len(lacking)} missing" if lacking else "none missing")
-    for one in lacking[:MOST_TOLD]:
+    for one in lacking[:MAX_TOLD]:
         via = f", by way of {one.via.rpartition('/')[2]}" if one.via else ""
         progress.say(
             f"note: {one.owner} needs {one.soname} ({one.path}{via}), which is not in the image; {_where(one)}"
         )
-    if len(lacking) > MOST_TOLD:
-        progress.say(f"note: and {len(lacking) - MOST_TOLD} more libraries")
+    if len(lacking) > MAX_TOLD:
+        progress.say(f"note: and {len(lacking) - MAX_TOLD} more libraries")
     if lacking:
         progress.say(f"  to add what is missing, write at the top of pycomfy.toml, and lock again: {line}")
     return lacking
 
 
-def _where(lacking: Lacking) -> str:
+def _where(lacking: MissingLibrary) -> str:
     if not lacking.package:
         return "no Debian package is called like it"
     return f"Debian's {lacking.package} has it" if lacking.known else f"perhaps Debian's {lacking.package} has it"

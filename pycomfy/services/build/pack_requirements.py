@@ -5,13 +5,13 @@ from pathlib import Path
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import fixed_path
 from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource
-from pycomfy.core.python.requirements import read_wants
+from pycomfy.core.python.requirements import parse_requirements
 from pycomfy.errors import PycomfyError
 
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 
 
-def read_asked(lock: Lock, settings: NixSettings) -> dict[str, tuple[str, ...]]:
+def read_pack_requirements(lock: Lock, settings: NixSettings) -> dict[str, tuple[str, ...]]:
     """The requirements of every node pack that is a tree, by its name; what cannot be read is left out, as the lock was
     resolved without it."""
     asked = {}
@@ -19,7 +19,7 @@ def read_asked(lock: Lock, settings: NixSettings) -> dict[str, tuple[str, ...]]:
         if isinstance(pack.source, GitSource | PathSource):
             place = Path(settings.store or "/", fixed_path(settings, pack.name, pack.source.tree).lstrip("/"))
             try:
-                wants = read_wants(f"pack {pack.name}", _texts(place))
+                wants = parse_requirements(f"pack {pack.name}", _texts(place))
             except (OSError, PycomfyError):
                 continue
             asked[pack.name] = tuple(one.text for one in wants.asked)
@@ -29,5 +29,5 @@ def read_asked(lock: Lock, settings: NixSettings) -> dict[str, tuple[str, ...]]:
 def _texts(folder: Path) -> dict[str, str]:
     """The files at the top that may list requirements."""
     files = [f for f in folder.iterdir() if f.name == "pyproject.toml" or f.suffix == ".txt"]
-    plain = [f for f in files if f.is_file() and not f.is_symlink() and f.stat().st_size <= _MOST_BYTES]
+    plain = [f for f in files if f.is_file() and not f.is_symlink() and f.stat().st_size <= _MAX_BYTES]
     return {f.name: f.read_text(errors="replace") for f in plain}

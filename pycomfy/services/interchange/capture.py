@@ -7,27 +7,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pycomfy.adapters.capture.code import Subject, capture_code, capture_file
+from pycomfy.adapters.capture.code import CodeFolder, capture_code, capture_file
 from pycomfy.adapters.capture.locate import find_python, find_root
 from pycomfy.adapters.capture.manager import read_manager
 from pycomfy.adapters.capture.model_files import PATHS_FILE, ModelFolders, find_model_folders
 from pycomfy.adapters.capture.packages import read_packages
-from pycomfy.adapters.capture.packs import PackPlace, find_packs
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, new_folder
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.capture.packs import PackLocation, find_packs
+from pycomfy.adapters.io.atomic_files import new_folder, translate_disk_full
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.store import ModelStore
-from pycomfy.core.capture.model import CodeFound, Found, ModelFound, PythonFound
+from pycomfy.core.capture.model import Capture, CapturedCode, CapturedModel, CapturedPython
 from pycomfy.core.capture.package_plan import plan_packages
 from pycomfy.core.capture.render import render_config, render_notes
 from pycomfy.core.lockfile.config import ModelSpec, parse_config
 from pycomfy.core.lockfile.names import safe_name
 from pycomfy.core.models.selection import list_models
-from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, PycomfyError, raise_all
 from pycomfy.progress import Progress
-from pycomfy.services.interchange.restored_lock import Kept, lend_known, read_kept
+from pycomfy.services.interchange.restored_lock import RestoredLock, lend_known, read_restored_lock
 from pycomfy.services.lock_request import read_bounded
 
 NOT_CODE = (
@@ -61,11 +61,11 @@ class CaptureResult:
     """The folder that was written, and what was found."""
 
     folder: Path
-    found: Found
+    found: Capture
     workflow: bool
 
 
-def capture(request: CaptureRequest, home: Home, progress: Progress) -> CaptureResult:
+def capture(request: CaptureRequest, home: Paths, progress: Progress) -> CaptureResult:
     """Write what pins the installation. Raises `NotFound`, `BadInput`, `BadWorkflow`, for all parts at once."""
     root = find_root(request.folder)
     data = None if request.workflow is None else read_bounded(request.workflow, "workflow")
@@ -109,12 +109,12 @@ def _write(out: Path, name: str, text: str) -> None:
 
 def _find(
     request: CaptureRequest, root: Path, workflow: bytes | None, out: Path, store: ModelStore, progress: Progress
-) -> Found:
+) -> Capture:
     problems: list[PycomfyError] = []
     base = root if request.base is None else request.base.absolute()
     folders = find_model_folders(root, base)
-    kept = read_kept(root, store.home)
-    packs: list[CodeFound] = []
+    kept = read_restored_lock(root, store.home)
+    packs: list[CapturedCode] = []
     with progress.step("Read ComfyUI and its node packs") as task:
         comfyui, files = _comfyui(root, out, kept)
         own = {path.split("/")[1] for path in files if path.startswith(f"{_PACKS}/")}
@@ -131,12 +131,12 @@ def _find(
     with _collected(problems):
         python, said = _python((root, base), request.python)
         notes += said
-    models: tuple[ModelFound, ...] = ()
+    models: tuple[CapturedModel, ...] = ()
     with _collected(problems):
         models, said = _models(request, workflow, folders, store)
         notes += said
     raise_all(problems)
-    return Found(
+    return Capture(
         comfyui=comfyui,
         packs=tuple(packs),
         python=python,
@@ -159,12 +159,12 @@ def _collected(problems: list[PycomfyError]) -> Iterator[None]:
 # — code —
 
 
-def _comfyui(root: Path, out: Path, kept: Kept | None) -> tuple[CodeFound, Sequence[str]]:
+def _comfyui(root: Path, out: Path, kept: RestoredLock | None) -> tuple[CapturedCode, Sequence[str]]:
     with lend_known(kept, None) as known:
-        found, files = capture_code(Subject("ComfyUI", root, str(root), (), NOT_CODE), out, known)
+        found, files = capture_code(CodeFolder("ComfyUI", root, str(root), (), NOT_CODE), out, known)
     if found.folder is not None and not (out / found.folder / _PACKS).exists():
         # ComfyUI lists it when it starts.
-        with full_disk_is_an_error(out):
+        with translate_disk_full(out):
             (out / found.folder / _PACKS).mkdir()
             for path in (*(root / _PACKS).glob("*.example"), *(root / "models" / "configs").glob("*.yaml")):
                 if path.is_file() and not path.is_symlink() and path.stat().st_size < 1 << 20:
@@ -174,19 +174,19 @@ def _comfyui(root: Path, out: Path, kept: Kept | None) -> tuple[CodeFound, Seque
     return found, files
 
 
-def _pack(pack: PackPlace, base: Path, out: Path, kept: Kept | None) -> CodeFound:
+def _pack(pack: PackLocation, base: Path, out: Path, kept: RestoredLock | None) -> CapturedCode:
     place = pack.path.relative_to(base).as_posix() if pack.path.is_relative_to(base) else str(pack.path)
     if pack.target.is_file():
         return capture_file(pack.name, pack.target, place, out)
     with lend_known(kept, pack.path.name) as known:
-        found = capture_code(Subject(pack.name, pack.target, place, (base,)), out, known)[0]
+        found = capture_code(CodeFolder(pack.name, pack.target, place, (base,)), out, known)[0]
     return found if kept is None else replace(found, steps=kept.steps(pack.path.name))
 
 
 # — Python —
 
 
-def _python(tops: Sequence[Path], given: Path | None) -> tuple[PythonFound | None, Sequence[str]]:
+def _python(tops: Sequence[Path], given: Path | None) -> tuple[CapturedPython | None, Sequence[str]]:
     place = find_python(tops, given)
     if place is None:
         return None, ("no Python environment was found in or beside ComfyUI: name it with --python",)
@@ -194,7 +194,7 @@ def _python(tops: Sequence[Path], given: Path | None) -> tuple[PythonFound | Non
     taken, why = _nearest(place.version)
     plan = plan_packages(packages.installed)
     plan = replace(plan, notes=(*plan.notes, *packages.notes))
-    return PythonFound(str(place.folder), place.kind, place.version, taken, plan, packages.newest), why
+    return CapturedPython(str(place.folder), place.kind, place.version, taken, plan, packages.newest), why
 
 
 def _nearest(version: str) -> tuple[str, tuple[str, ...]]:
@@ -213,14 +213,14 @@ def _nearest(version: str) -> tuple[str, tuple[str, ...]]:
 
 def _models(
     request: CaptureRequest, workflow: bytes | None, folders: ModelFolders, store: ModelStore
-) -> tuple[tuple[ModelFound, ...], Sequence[str]]:
+) -> tuple[tuple[CapturedModel, ...], Sequence[str]]:
     """Each model with its hash, and remarks on those that are not there."""
     wanted, notes = _wanted(request, workflow, folders)
     models = []
     for folder, name, path, url in wanted:
         real = Path(os.path.realpath(path))
         sha256 = store.hashes.sha256(real)
-        models.append(ModelFound(folder, name, str(path), sha256, real.stat().st_size, url))
+        models.append(CapturedModel(folder, name, str(path), sha256, real.stat().st_size, url))
         if request.add:
             store.call(f"{folder}/{name}", store.add(real))
     return tuple(sorted(models, key=lambda m: (m.folder, m.name))), notes
@@ -232,7 +232,7 @@ def _wanted(
     found: dict[tuple[str, str], tuple[Path, str | None]] = {}
     notes: list[str] = []
     if workflow is not None:
-        needs = find_needs(parse_workflow(workflow, where=str(request.workflow)))
+        needs = collect_requirements(parse_workflow(workflow, where=str(request.workflow)))
         wanted, unknown = list_models(needs.models, ())
         for want in wanted:
             at = folders.find(want.folder, want.name)

@@ -7,32 +7,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pycomfy.adapters.bundle.comfy_pack import write_cpack
-from pycomfy.adapters.io.atomic_files import check_replaceable, full_disk_is_an_error, write_file
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.atomic_files import check_replaceable, translate_disk_full, write_file
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.interchange.comfy_cli import render_definition
 from pycomfy.core.interchange.comfy_pack import INPUTS, is_manager, render_cpack, render_old_cpack
 from pycomfy.core.interchange.comfyui_desktop import render_desktop
 from pycomfy.core.interchange.comfyui_json import render_graph
 from pycomfy.core.interchange.comfyui_manager import render_snapshot
-from pycomfy.core.interchange.from_lock import list_inputs, recipe_of_lock
-from pycomfy.core.interchange.model import HOLDS, ApiInput, Format, GitPack, Recipe, unsaid
+from pycomfy.core.interchange.from_lock import environment_from_lock, list_inputs
+from pycomfy.core.interchange.model import SUPPORTED_PARTS, ApiInput, EnvironmentSpec, Format, GitPack, list_unsupported
 from pycomfy.core.interchange.pylock import render_pylock
 from pycomfy.core.interchange.view_comfy import render_view
 from pycomfy.core.interface.model import parse_interface
 from pycomfy.core.lockfile.schema import PlatformName, parse_lock
-from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, NotFound, PycomfyError
 from pycomfy.services.lock_request import LockRequest, read_bounded, read_config
 from pycomfy.services.realise import host_platform
-from pycomfy.services.versions.recorded_version import LOCK, find_stored
+from pycomfy.services.versions.recorded_version import LOCK, find_recorded_version
 
-MOST_WORKFLOWS = 200
+MAX_WORKFLOWS = 200
 """Files beside a lock that may be its workflow."""
 
 
 @dataclass(frozen=True)
-class HandedOver:
+class ForeignExport:
     """`label` says of what, `lost` all that the format has no place for, `notes` what the user should know besides;
     `size` in bytes."""
 
@@ -48,20 +48,20 @@ class _Subject:
     """What is exported, and the folder with its input files, if it has one."""
 
     label: str
-    recipe: Recipe
+    recipe: EnvironmentSpec
     folder: Path | None = None
 
 
-def hand_over(
-    reference: str, to: Path, format_: Format, home: Home, platform: PlatformName | None = None
-) -> HandedOver:
+def export_foreign(
+    reference: str, to: Path, format_: Format, home: Paths, platform: PlatformName | None = None
+) -> ForeignExport:
     """Write `reference`, a version or the path of a lock or its folder, to the file `to`. Python packages are those of
     `platform`, by default of this machine's; in a `pylock.toml` those of all. Raises `NotFound`, `BadInput`."""
-    with full_disk_is_an_error(to):
+    with translate_disk_full(to):
         check_replaceable(to)
     subject = _from_folder(Path(reference)) if _is_path(reference) else _from_library(reference, home)
     recipe = _for_platform(subject, format_, platform)
-    lost, notes = [*recipe.remarks, *unsaid(recipe, format_)], []
+    lost, notes = [*recipe.remarks, *list_unsupported(recipe, format_)], []
     if format_ in ("cpack", "cpack-0.3"):
         files, said = (render_cpack if format_ == "cpack" else render_old_cpack)(recipe)
         inputs = dict(_input_files(subject, lost))
@@ -74,10 +74,10 @@ def hand_over(
         size = len(data)
         if format_ == "pylock" and not re.fullmatch(r"pylock\.([^.]+\.)?toml", to.name):
             notes.append("pip and uv read it when it is called pylock.toml, or pylock.NAME.toml")
-    return HandedOver(subject.label, to, size, (*lost, *said), tuple(notes))
+    return ForeignExport(subject.label, to, size, (*lost, *said), tuple(notes))
 
 
-_Renderer = Callable[[Recipe, _Subject, Path], tuple[bytes, tuple[str, ...]]]
+_Renderer = Callable[[EnvironmentSpec, _Subject, Path], tuple[bytes, tuple[str, ...]]]
 
 _RENDERERS: Mapping[Format, _Renderer] = {
     "manager-snapshot": lambda r, _, to: render_snapshot(r, as_yaml=to.suffix in (".yaml", ".yml")),
@@ -94,9 +94,9 @@ def _is_path(reference: str) -> bool:
     return "/" in reference or reference.endswith(".lock") or reference in (".", "..")
 
 
-def _from_library(reference: str, home: Home) -> _Subject:
-    stored = find_stored(reference, home)
-    recipe = recipe_of_lock(stored.lock)
+def _from_library(reference: str, home: Paths) -> _Subject:
+    stored = find_recorded_version(reference, home)
+    recipe = environment_from_lock(stored.lock)
     inputs: tuple[ApiInput, ...] = ()
     if "interface.json" in stored.files:
         text = stored.files["interface.json"].decode(errors="replace")
@@ -109,7 +109,7 @@ def _from_folder(path: Path) -> _Subject:
     """A lock that need not be built: the workflow is the file beside it that it was made for."""
     file = path / LOCK if path.is_dir() else path
     lock = parse_lock(read_bounded(file, "lock").decode(errors="replace"), where=str(file))
-    recipe, folder = recipe_of_lock(lock), file.parent
+    recipe, folder = environment_from_lock(lock), file.parent
     workflow = _find_workflow(folder, lock.workflow.sha256)
     if workflow is not None:
         api = parse_workflow(workflow, where=str(folder)).format == "api"
@@ -121,7 +121,7 @@ def _from_folder(path: Path) -> _Subject:
 
 
 def _find_workflow(folder: Path, sha256: str) -> bytes | None:
-    others = sorted(folder.glob("*.json"))[:MOST_WORKFLOWS]
+    others = sorted(folder.glob("*.json"))[:MAX_WORKFLOWS]
     for file in (folder / "workflow.json", *others):
         try:
             data = read_bounded(file, "workflow")
@@ -132,18 +132,18 @@ def _find_workflow(folder: Path, sha256: str) -> bytes | None:
     return None
 
 
-def _for_platform(subject: _Subject, format_: Format, platform: PlatformName | None) -> Recipe:
+def _for_platform(subject: _Subject, format_: Format, platform: PlatformName | None) -> EnvironmentSpec:
     recipe = subject.recipe
     if platform is not None and platform not in recipe.platforms:
         raise BadInput(
             f"it is not locked for {platform}", where=subject.label, fix=f"one of: {', '.join(recipe.platforms)}"
         )
-    if platform is None and (format_ == "pylock" or "packages" not in HOLDS[format_]):
+    if platform is None and (format_ == "pylock" or "packages" not in SUPPORTED_PARTS[format_]):
         return recipe
     return recipe.on(platform or _own_platform(recipe))
 
 
-def _own_platform(recipe: Recipe) -> PlatformName:
+def _own_platform(recipe: EnvironmentSpec) -> PlatformName:
     try:
         own = host_platform()
     except PycomfyError:
@@ -156,7 +156,9 @@ def _input_files(subject: _Subject, lost: list[str]) -> Iterator[tuple[str, byte
     workflow = subject.recipe.workflow
     if workflow is None:
         return
-    names = [f.name for f in find_needs(parse_workflow(workflow, where=subject.label)).files if f.folder == "input"]
+    names = [
+        f.name for f in collect_requirements(parse_workflow(workflow, where=subject.label)).files if f.folder == "input"
+    ]
     for name in dict.fromkeys(names):
         if subject.folder is None:
             lost.append(f"the input file {name}: versions record none")

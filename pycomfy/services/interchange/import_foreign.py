@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pycomfy.adapters.bundle.comfy_pack import is_zip, read_cpack
-from pycomfy.adapters.io.atomic_files import full_disk_is_an_error, new_folder
+from pycomfy.adapters.io.atomic_files import new_folder, translate_disk_full
 from pycomfy.core.interchange.comfy_pack import SNAPSHOT, parse_cpack
 from pycomfy.core.interchange.comfyui_manager import moment_of_name
-from pycomfy.core.interchange.document import read_document
-from pycomfy.core.interchange.model import TITLES, Format, Recipe
-from pycomfy.core.interchange.registry import find_format, parse_recipe
+from pycomfy.core.interchange.document import parse_document
+from pycomfy.core.interchange.model import TITLES, EnvironmentSpec, Format
+from pycomfy.core.interchange.registry import find_format, parse_environment
 from pycomfy.core.interchange.to_config import render_config
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.workflow.parse import parse_workflow
@@ -24,7 +24,7 @@ _BUNDLE = b"\x28\xb5\x2f\xfd"  # Zstandard's
 
 
 @dataclass(frozen=True)
-class AdoptRequest:
+class ImportRequest:
     """What to import. `to` is the folder to make, by default called like the file, here; `format_` what the file is, if
     it cannot be told by itself; `workflow` a workflow for a file that has none, or instead of its own."""
 
@@ -43,7 +43,7 @@ class AdoptRequest:
 
 
 @dataclass(frozen=True)
-class Adopted:
+class ImportedFolder:
     """`notes` are remarks for the user: all that is not carried over. `workflow` says whether there is one; `packs`,
     `packages`, `models` and `inputs` count what is in pycomfy.toml; `files` are input files, below the folder."""
 
@@ -60,11 +60,11 @@ def is_bundle(file: Path) -> bool:
     return _head(file).startswith(_BUNDLE)
 
 
-def adopt(request: AdoptRequest) -> Adopted:
+def import_foreign(request: ImportRequest) -> ImportedFolder:
     """Make the folder. Raises `BadInput` for a file that cannot be read, or a folder that is there; then nothing is
     left."""
     folder = request.folder
-    with full_disk_is_an_error(folder):
+    with translate_disk_full(folder):
         if folder.exists() or folder.is_symlink():
             raise BadInput("there is something already", where=str(folder), fix="name a new folder: --to DIR")
     with new_folder(folder) as place:
@@ -78,7 +78,7 @@ def adopt(request: AdoptRequest) -> Adopted:
         (place / CONFIG).write_text(written.text)
         if workflow is not None:
             (place / WORKFLOW).write_bytes(workflow)
-    return Adopted(
+    return ImportedFolder(
         folder,
         format_,
         written.notes,
@@ -96,15 +96,15 @@ def adopt(request: AdoptRequest) -> Adopted:
 def _head(file: Path) -> bytes:
     if not file.is_file():
         read_bounded(file, "file")  # says what is wrong with it
-    with full_disk_is_an_error(file), file.open("rb") as stream:
+    with translate_disk_full(file), file.open("rb") as stream:
         return stream.read(4)
 
 
-def _read(request: AdoptRequest, place: Path) -> tuple[Format, Recipe, tuple[str, ...]]:
+def _read(request: ImportRequest, place: Path) -> tuple[Format, EnvironmentSpec, tuple[str, ...]]:
     """The recipe; input files are put into `place`."""
     file = request.file
     if not is_zip(_head(file)):
-        format_, recipe = parse_recipe(read_bounded(file, "file"), str(file), request.format_)
+        format_, recipe = parse_environment(read_bounded(file, "file"), str(file), request.format_)
         return format_, recipe, ()
     if request.format_ not in (None, "cpack", "cpack-0.3"):
         raise BadInput(f"it is a zip, not {TITLES[request.format_]}", where=str(file), fix="leave --format out")
@@ -113,11 +113,11 @@ def _read(request: AdoptRequest, place: Path) -> tuple[Format, Recipe, tuple[str
     remarks = recipe.remarks
     if unpacked.others:
         remarks += (f"not read: {', '.join(shown(name) for name in unpacked.others[:20])}",)
-    old = find_format(read_document(unpacked.texts[SNAPSHOT], str(file))) == "cpack-0.3"
+    old = find_format(parse_document(unpacked.texts[SNAPSHOT], str(file))) == "cpack-0.3"
     return "cpack-0.3" if old else "cpack", replace(recipe, remarks=remarks), unpacked.inputs
 
 
-def _with_workflow(request: AdoptRequest, recipe: Recipe) -> tuple[Recipe, bytes | None]:
+def _with_workflow(request: ImportRequest, recipe: EnvironmentSpec) -> tuple[EnvironmentSpec, bytes | None]:
     """The workflow, the user's before that of the file, and the editor's before the one in API format."""
     if request.workflow is not None:
         data = read_bounded(request.workflow, "workflow")

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from pycomfy.adapters.catalog.node_type_cache import read_comfyui, read_pack
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.python.wheel_contents import read_modules
-from pycomfy.adapters.sources.pin import Pinned
-from pycomfy.core.analysis.findings import Told, tell_effects, tell_missing
-from pycomfy.core.analysis.missing_modules import Missing, find_missing
+from pycomfy.adapters.sources.pin import PinnedSource
+from pycomfy.core.analysis.findings import Findings, describe_effects, describe_missing_modules
+from pycomfy.core.analysis.missing_modules import MissingModule, find_missing_modules
 from pycomfy.core.analysis.pack_scan import Scan, soften
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.schema import GitSource, PlatformName, Wheel
@@ -15,25 +15,25 @@ from pycomfy.services.lock_request import COMFYUI
 
 
 def find_findings(
-    config: Config, sources: Mapping[str, Pinned], wheels: Mapping[PlatformName, Sequence[Wheel]], home: Home
-) -> Told:
+    config: Config, sources: Mapping[str, PinnedSource], wheels: Mapping[PlatformName, Sequence[Wheel]], home: Paths
+) -> Findings:
     """Scan ComfyUI and every node pack. Nothing of them is run; their trees are parsed once, for this and for their
     node types."""
     scans = {name: _scan(name, pinned, home) for name, pinned in sources.items()}
-    missing: dict[tuple[str, str], Missing] = {}
+    missing: dict[tuple[str, str], MissingModule] = {}
     unread: set[str] = set()
     for platform in wheels:
         found, without = _missing(scans, config.python, wheels[platform], home)
         unread.update(without)
         for one in found:
             missing.setdefault((one.owner, one.module), one)
-    lacking = tell_missing([m for _, m in sorted(missing.items())], config.requirements, sorted(unread))
+    lacking = describe_missing_modules([m for _, m in sorted(missing.items())], config.requirements, sorted(unread))
     packs = {name: scan for name, scan in scans.items() if name != COMFYUI}
-    effects = tell_effects(packs, {name: [step.run for step in spec.steps] for name, spec in config.packs.items()})
-    return Told((*lacking.notes, *effects.notes), (*lacking.findings, *effects.findings))
+    effects = describe_effects(packs, {name: [step.run for step in spec.steps] for name, spec in config.packs.items()})
+    return Findings((*lacking.notes, *effects.notes), (*lacking.findings, *effects.findings))
 
 
-def _scan(name: str, pinned: Pinned, home: Home) -> Scan:
+def _scan(name: str, pinned: PinnedSource, home: Paths) -> Scan:
     read = read_comfyui if name == COMFYUI else read_pack
     scan = read(pinned.files, home.cache).scan
     # The files of submodules are in the tree, but not among those that resolving reads.
@@ -41,8 +41,8 @@ def _scan(name: str, pinned: Pinned, home: Home) -> Scan:
 
 
 def _missing(
-    scans: Mapping[str, Scan], python: str, wheels: Sequence[Wheel], home: Home
-) -> tuple[Sequence[Missing], Sequence[str]]:
+    scans: Mapping[str, Scan], python: str, wheels: Sequence[Wheel], home: Paths
+) -> tuple[Sequence[MissingModule], Sequence[str]]:
     unread: list[str] = []
 
     def modules() -> frozenset[str]:
@@ -50,4 +50,4 @@ def _missing(
         unread.extend(without)
         return found
 
-    return find_missing(scans, python, {w.name for w in wheels}, modules), unread
+    return find_missing_modules(scans, python, {w.name for w in wheels}, modules), unread

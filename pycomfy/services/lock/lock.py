@@ -9,16 +9,16 @@ from functools import partial
 from pathlib import Path
 
 from pycomfy.adapters.debian.rootfs import pin_root, read_archives
-from pycomfy.adapters.io.atomic_files import check_replaceable, full_disk_is_an_error, write_file
-from pycomfy.adapters.io.concurrency import parts, together
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.models.pin import Earlier
+from pycomfy.adapters.io.atomic_files import check_replaceable, translate_disk_full, write_file
+from pycomfy.adapters.io.concurrency import flatten_errors, run_concurrently
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.models.pin import EarlierPins
 from pycomfy.adapters.models.store import ModelStore
-from pycomfy.adapters.sources.config_fingerprint import remember_asked
+from pycomfy.adapters.sources.config_fingerprint import save_config_fingerprint
 from pycomfy.core.analysis.findings import Finding
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.config_types import AS_OF
-from pycomfy.core.lockfile.git_url import parse_address
+from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.lockfile.names import safe_name
 from pycomfy.core.lockfile.schema import (
     ComfyUI,
@@ -35,10 +35,10 @@ from pycomfy.core.lockfile.schema import (
     parse_lock,
     render_lock,
 )
-from pycomfy.core.lockfile.update_policy import MODELS, Renewal
-from pycomfy.core.nodes.pack_explain import Reason, explain
-from pycomfy.core.python.requirements import Wants, list_wants, read_wants
-from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.lockfile.update_policy import MODELS, UpdatePolicy
+from pycomfy.core.nodes.pack_explain import Reason, explain_choices
+from pycomfy.core.python.requirements import RequirementSet, make_requirement_set, parse_requirements
+from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.versions.diff import Diff, diff
 from pycomfy.core.versions.snapshot import Snapshot
 from pycomfy.core.workflow.model import Workflow
@@ -47,9 +47,9 @@ from pycomfy.errors import BadConfig, PycomfyError, raise_all
 from pycomfy.progress import Progress
 from pycomfy.services.lock.analysis import find_findings
 from pycomfy.services.lock.node_packs import Ask
-from pycomfy.services.lock.python import Resolution, resolve
-from pycomfy.services.lock.sources import Code, Need, pin_code
-from pycomfy.services.lock_request import COMFYUI, LockRequest, read_config, read_meaning, read_workflow_json
+from pycomfy.services.lock.python import PythonRequest, resolve_python
+from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
+from pycomfy.services.lock_request import COMFYUI, LockRequest, read_config, read_config_fingerprint, read_workflow_json
 from pycomfy.services.models import lock_models
 
 
@@ -68,32 +68,32 @@ class LockResult:
     findings: tuple[Finding, ...] = ()
 
 
-def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None = None) -> LockResult:
+def lock(request: LockRequest, home: Paths, progress: Progress, ask: Ask | None = None) -> LockResult:
     """Pin everything the workflow needs, and write the lock if it differs from the one that is there.
 
     Raises `BadWorkflow`, `BadConfig`, `UnknownNode`, and what pinning sources, Python and Debian packages raises.
     """
     file = request.file
     data = read_workflow_json(file)
-    needs = find_needs(parse_workflow(data, where=str(file)))
+    needs = collect_requirements(parse_workflow(data, where=str(file)))
     base, config = read_config(request)
     path = request.output or file.parent / "pycomfy.lock"
-    with full_disk_is_an_error(path):
+    with translate_disk_full(path):
         check_replaceable(path)
     before = _read_lock(path)
-    renewal = Renewal(before, frozenset(name.lower() for name in request.update))
+    renewal = UpdatePolicy(before, frozenset(name.lower() for name in request.update))
     renewal.check(config, str(path))
 
-    need = Need(needs.nodes, str(file), base, config.as_of, renewal)
+    need = CodeRequest(needs.nodes, str(file), base, config.as_of, renewal)
     code = pin_code(renewal.apply(config), need, home, progress, ask)
     notes = [*code.notes]
-    earlier = Earlier(before.models if before is not None else (), renewal.renews(MODELS))
+    earlier = EarlierPins(before.models if before is not None else (), renewal.renews(MODELS))
     models = lock_models(needs.models, config.models, base, earlier, ModelStore(home, progress))
     notes += models.notes
     as_of = _as_of(code, notes)
     config = _with_moment(code.config, as_of)
     pin = partial(_pin_more, config, renewal, home, progress)
-    python = resolve(Resolution(config, _all_wants(code), as_of, base, path.parent, pin), home, progress)
+    python = resolve_python(PythonRequest(config, _all_wants(code), as_of, base, path.parent, pin), home, progress)
     notes += python.notes
     found = find_findings(config, code.sources, python.wheels, home)
     notes += found.notes
@@ -115,12 +115,12 @@ def lock(request: LockRequest, home: Home, progress: Progress, ask: Ask | None =
     )
     changed = _write(made, path, before, notes)
     if request.config is None:
-        remember_asked(render_lock(made), read_meaning(file.parent), home)
-    reasons = explain(made, needs.nodes, code.hunted.choices, code.hunted.commits)
+        save_config_fingerprint(render_lock(made), read_config_fingerprint(file.parent), home)
+    reasons = explain_choices(made, needs.nodes, code.hunted.choices, code.hunted.commits)
     return LockResult(made, path, changed, tuple(notes), reasons, _changes(before, made), found.findings)
 
 
-def _packs(code: Code, base: Path, folder: Path) -> Iterator[Pack]:
+def _packs(code: PinnedCode, base: Path, folder: Path) -> Iterator[Pack]:
     for name, spec in code.config.packs.items():
         yield Pack(
             name=name,
@@ -133,19 +133,19 @@ def _packs(code: Code, base: Path, folder: Path) -> Iterator[Pack]:
 # — pinning —
 
 
-def _pin_roots(config: Config, renewal: Renewal, home: Home, progress: Progress) -> Mapping[PlatformName, Root]:
+def _pin_roots(config: Config, renewal: UpdatePolicy, home: Paths, progress: Progress) -> Mapping[PlatformName, Root]:
     """The Debian of each platform, that of the lock so far where it is to stay; all new ones from the same releases."""
     kept = renewal.roots(config)
     new = [p for p in config.platforms if p not in kept]
     if not new:
         return kept
     archives = read_archives(config, progress)
-    pinned = together({p: partial(pin_root, config, p, home, progress, archives) for p in new})
+    pinned = run_concurrently({p: partial(pin_root, config, p, home, progress, archives) for p in new})
     return {**kept, **{p: pinned[p] for p in new}}
 
 
 def _pin_more(
-    config: Config, renewal: Renewal, home: Home, progress: Progress, platform: PlatformName, more: Sequence[str]
+    config: Config, renewal: UpdatePolicy, home: Paths, progress: Progress, platform: PlatformName, more: Sequence[str]
 ) -> Root:
     """The Debian of a platform with `more` packages, in which wheels are built; none is in the image by that."""
     wanted = config.model_copy(update={"apt": (*config.apt, *more)})
@@ -153,24 +153,24 @@ def _pin_more(
     return kept[platform] if platform in kept else pin_root(wanted, platform, home, progress)
 
 
-def _all_wants(code: Code) -> list[Wants]:
+def _all_wants(code: PinnedCode) -> list[RequirementSet]:
     config = code.config
-    wants: list[Wants] = []
+    wants: list[RequirementSet] = []
     problems: list[PycomfyError] = []
     for name, spec in {COMFYUI: config.comfyui, **config.packs}.items():
         origin = name if name == COMFYUI else f"pack {name}"
         try:
             if spec.requirements is not None:
-                wants.append(list_wants(origin, spec.requirements, "pycomfy.toml"))
+                wants.append(make_requirement_set(origin, spec.requirements, "pycomfy.toml"))
             else:
-                wants.append(read_wants(origin, code.sources[name].files, config.settled_places))
+                wants.append(parse_requirements(origin, code.sources[name].files, config.settled_places))
         except PycomfyError as e:
-            problems.extend(parts(e))
+            problems.extend(flatten_errors(e))
     raise_all(problems)
-    return [*wants, list_wants("pycomfy.toml", config.requirements, "pycomfy.toml")]
+    return [*wants, make_requirement_set("pycomfy.toml", config.requirements, "pycomfy.toml")]
 
 
-def _as_of(code: Code, notes: list[str]) -> datetime:
+def _as_of(code: PinnedCode, notes: list[str]) -> datetime:
     """The date packages are taken as of: as asked, else that of the newest source."""
     config, now = code.config, datetime.now(UTC).replace(microsecond=0)
     if config.as_of is not None:
@@ -226,7 +226,7 @@ def _rebase(source: Source, base: Path, folder: Path) -> Source:
     if isinstance(source, PathSource) and not Path(source.path).is_absolute():
         return source.model_copy(update={"path": os.path.relpath(base / source.path, folder)})
     if isinstance(source, GitSource) and not Path(source.url).is_absolute():
-        address = parse_address(source.url)
+        address = parse_git_url(source.url)
         if address.local and not source.url.startswith("file://"):
             return source.model_copy(update={"url": os.path.relpath(base / source.url, folder)})
     return source

@@ -8,39 +8,45 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pycomfy.adapters.catalog.commit_search import Found, Wish, find_commit, pin_file_address
-from pycomfy.adapters.catalog.database import Catalogue
+from pycomfy.adapters.catalog.commit_search import CommitQuery, FoundCommit, find_commit, pin_file_address
+from pycomfy.adapters.catalog.database import Catalog
 from pycomfy.adapters.catalog.registry_client import Registry, find_registry
-from pycomfy.adapters.catalog.update import update_catalogue
-from pycomfy.adapters.git.checkout import MOST_TEXT
-from pycomfy.adapters.git.mirror import Repository
-from pycomfy.adapters.io.concurrency import together
+from pycomfy.adapters.catalog.update import update_catalog
+from pycomfy.adapters.git.checkout import MAX_TEXT
+from pycomfy.adapters.git.mirror import GitMirror
+from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.download import read
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.sources.pin import Pinned, pin_source
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.sources.pin import PinnedSource, pin_source
 from pycomfy.core.analysis.node_types import class_types
 from pycomfy.core.catalog.model import Listing
-from pycomfy.core.catalog.repository_url import find_place
-from pycomfy.core.lockfile.git_url import parse_address
-from pycomfy.core.lockfile.names import free_name, plain_name
+from pycomfy.core.catalog.repository_url import parse_repository_url
+from pycomfy.core.lockfile.git_url import parse_git_url
+from pycomfy.core.lockfile.names import plain_name, unique_name
 from pycomfy.core.lockfile.schema import GitSource, Pack
 from pycomfy.core.lockfile.source_specs import GitSpec, RegistrySpec, Spec, UrlSpec
-from pycomfy.core.lockfile.update_policy import Renewal
+from pycomfy.core.lockfile.update_policy import UpdatePolicy
 from pycomfy.core.nodes.pack_errors import explain_question
-from pycomfy.core.nodes.pack_resolution import Choice, Knowledge, Question, Wanted, Wishes
-from pycomfy.core.nodes.pack_resolver import choose, unlisted
-from pycomfy.core.nodes.provenance import references, sort_versions
-from pycomfy.core.requirements.providers import name_places
+from pycomfy.core.nodes.pack_resolution import (
+    Knowledge,
+    PackPreferences,
+    ProviderChoice,
+    ProviderQuestion,
+    UnresolvedType,
+)
+from pycomfy.core.nodes.pack_resolver import list_unknown_ids, resolve_packs
+from pycomfy.core.nodes.provenance import pack_references, sort_versions
+from pycomfy.core.requirements.providers import describe_locations
 from pycomfy.errors import BadInput, NotFound, PycomfyError, UnknownNode, raise_all
 from pycomfy.progress import Progress
 from pycomfy.services.lock_request import COMFYUI
 
-Ask = Callable[[Question], Listing | None]
+Ask = Callable[[ProviderQuestion], Listing | None]
 """Puts a question to the user; None if there is no answer."""
 
 
 @dataclass(frozen=True)
-class Hunt:
+class PackSearch:
     """What to look for: types without a pack, for the workflow at `where`.
 
     `prefer` are the user's preferences as they were written, `taken` the packs that are there, `core` the ComfyUI that
@@ -48,33 +54,33 @@ class Hunt:
     for. Packs of the lock so far stay at their commits, but those that `renewal` renews.
     """
 
-    wanted: Sequence[Wanted]
+    wanted: Sequence[UnresolvedType]
     where: str
     prefer: Sequence[str] = ()
     taken: Mapping[str, Spec] = field(default_factory=dict)
     core: str | None = None
     before: datetime | None = None
-    renewal: Renewal = field(default_factory=Renewal)
+    renewal: UpdatePolicy = field(default_factory=UpdatePolicy)
 
 
 @dataclass(frozen=True)
-class Hunted:
+class FoundPacks:
     """The packs found, by name, each pinned; why each type is taken from which; remarks for the user."""
 
     specs: Mapping[str, Spec] = field(default_factory=dict)
-    sources: Mapping[str, Pinned] = field(default_factory=dict)
-    choices: tuple[Choice, ...] = ()
+    sources: Mapping[str, PinnedSource] = field(default_factory=dict)
+    choices: tuple[ProviderChoice, ...] = ()
     commits: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
-def hunt_packs(hunt: Hunt, home: Home, progress: Progress, ask: Ask | None = None) -> Hunted:
+def search_packs(hunt: PackSearch, home: Paths, progress: Progress, ask: Ask | None = None) -> FoundPacks:
     """Find and pin a pack for every type. Raises all `AmbiguousNode` and `UnknownNode` at once, before anything is
     fetched; then what pinning raises, and `UnknownNode` for types that a pack turns out not to have."""
     notes: list[str] = []
     choices = _choose(hunt, home, progress, notes, ask)
     _refuse_taken(choices, hunt)
-    packs: dict[str, list[Choice]] = {}
+    packs: dict[str, list[ProviderChoice]] = {}
     for choice in choices:
         packs.setdefault(choice.pack.identity, []).append(choice)
     names = _names([found[0].pack for found in packs.values()], (COMFYUI, *hunt.taken))
@@ -82,8 +88,8 @@ def hunt_packs(hunt: Hunt, home: Home, progress: Progress, ask: Ask | None = Non
         names[identity]: partial(_pin, names[identity], found, hunt, home) for identity, found in sorted(packs.items())
     }
     with progress.step("Find and pin node packs", total=len(jobs)) as task:
-        pinned = [one for found in together(jobs, task.advance).values() for one in found]
-    return Hunted(
+        pinned = [one for found in run_concurrently(jobs, task.advance).values() for one in found]
+    return FoundPacks(
         specs={one.name: one.spec for one in pinned},
         sources={one.name: one.source for one in pinned},
         choices=tuple(choices),
@@ -95,21 +101,23 @@ def hunt_packs(hunt: Hunt, home: Home, progress: Progress, ask: Ask | None = Non
 # — choosing —
 
 
-def _choose(hunt: Hunt, home: Home, progress: Progress, notes: list[str], ask: Ask | None) -> list[Choice]:
+def _choose(
+    hunt: PackSearch, home: Paths, progress: Progress, notes: list[str], ask: Ask | None
+) -> list[ProviderChoice]:
     _refresh_if_missing(home, progress, notes)
     registry = find_registry()
     knowledge, prefer = _look_up(hunt, home, registry, notes)
-    types = unlisted(hunt.wanted, knowledge)
+    types = list_unknown_ids(hunt.wanted, knowledge)
     registered = {type_: packs for type_ in types if (packs := registry.packs_with(type_))}
     knowledge = Knowledge(knowledge.claims, knowledge.named, registered, hunt.core)
-    chosen = choose(hunt.wanted, knowledge, Wishes(prefer, frozenset(_locked(hunt))))
+    chosen = resolve_packs(hunt.wanted, knowledge, PackPreferences(prefer, frozenset(_locked(hunt))))
     choices, problems = list(chosen.choices), []
     for question in chosen.questions:
         answer = ask(question) if ask is not None and question.candidates else None
         if answer is None:
             problems.append(explain_question(question, hunt.where))
         else:
-            choices.append(Choice(question.type, answer, "preference", "you chose this pack"))
+            choices.append(ProviderChoice(question.type, answer, "preference", "you chose this pack"))
             notes.append(f'to be asked no more, write at the top of pycomfy.toml: prefer = ["{answer.url}"]')
     if registry.remark is not None:
         notes.append(registry.remark)
@@ -120,36 +128,36 @@ def _choose(hunt: Hunt, home: Home, progress: Progress, notes: list[str], ask: A
     return choices
 
 
-def _refresh_if_missing(home: Home, progress: Progress, notes: list[str]) -> None:
-    """Without a catalogue, or with one of another pycomfy, make one; else the workflow's own addresses have to do."""
+def _refresh_if_missing(home: Paths, progress: Progress, notes: list[str]) -> None:
+    """Without a catalog, or with one of another pycomfy, make one; else the workflow's own addresses have to do."""
     try:
-        Catalogue(home).close()
+        Catalog(home).close()
     except (NotFound, BadInput):
         try:
-            notes.extend(update_catalogue(home, progress).remarks)
+            notes.extend(update_catalog(home, progress).remarks)
         except PycomfyError as e:
-            notes.append(f"there is no catalogue of node packs, and none can be fetched: {e.what}")
+            notes.append(f"there is no catalog of node packs, and none can be fetched: {e.what}")
 
 
-def _look_up(hunt: Hunt, home: Home, registry: Registry, notes: list[str]) -> tuple[Knowledge, tuple[str, ...]]:
-    """What catalogue and registry know of the types and of the packs that workflow and user name; and the preferences
+def _look_up(hunt: PackSearch, home: Paths, registry: Registry, notes: list[str]) -> tuple[Knowledge, tuple[str, ...]]:
+    """What catalog and registry know of the types and of the packs that workflow and user name; and the preferences
     as identities."""
-    said = dict.fromkeys(name for one in hunt.wanted for name in references(one.nodes))
+    said = dict.fromkeys(name for one in hunt.wanted for name in pack_references(one.nodes))
     names = [*said, *hunt.prefer]
     named: dict[str, Listing] = {}
     claims = {}
     try:
-        with Catalogue(home) as catalogue:
-            claims = catalogue.claims(one.type for one in hunt.wanted)
-            named = {name: pack for name in names if (pack := catalogue.find(name)) is not None}
+        with Catalog(home) as catalog:
+            claims = catalog.claims(one.type for one in hunt.wanted)
+            named = {name: pack for name in names if (pack := catalog.find(name)) is not None}
     except (NotFound, BadInput):
         pass
     for name in names:
-        if name not in named and find_place(name) is None and (pack := registry.find(name)) is not None:
+        if name not in named and parse_repository_url(name) is None and (pack := registry.find(name)) is not None:
             named[name] = pack
     prefer: list[str] = []
     for name in hunt.prefer:
-        place = find_place(name)
+        place = parse_repository_url(name)
         if name in named:
             prefer.append(named[name].identity)
         elif place is not None:
@@ -159,14 +167,14 @@ def _look_up(hunt: Hunt, home: Home, registry: Registry, notes: list[str]) -> tu
     return Knowledge(claims, named), tuple(prefer)
 
 
-def _locked(hunt: Hunt) -> dict[str, Pack]:
+def _locked(hunt: PackSearch) -> dict[str, Pack]:
     """The packs of the lock so far that come from git, by identity."""
     packs = hunt.renewal.lock.packs if hunt.renewal.lock is not None else ()
     found = {_identity(pack.source.url): pack for pack in packs if isinstance(pack.source, GitSource)}
     return {identity: pack for identity, pack in found.items() if identity is not None}
 
 
-def _locked_commit(hunt: Hunt, identity: str) -> str | None:
+def _locked_commit(hunt: PackSearch, identity: str) -> str | None:
     """The commit a pack stays at; None if it is new, or to be renewed."""
     pack = _locked(hunt).get(identity)
     if pack is None or not isinstance(pack.source, GitSource) or hunt.renewal.renews(pack.name):
@@ -183,7 +191,7 @@ def _names(packs: Sequence[Listing], taken: Iterable[str]) -> dict[str, str]:
         options = [plain_name("-".join(reversed(parts[-n:]))) for n in range(1, len(parts) + 1)]
         options = [option for option in options if option] or ["pack"]
         free = (option for option in options if option.casefold() not in used)
-        name = next(free, None) or free_name(options[0], used)
+        name = next(free, None) or unique_name(options[0], used)
         used.add(name.casefold())
         names[pack.identity] = name
     return names
@@ -196,35 +204,35 @@ def _names(packs: Sequence[Listing], taken: Iterable[str]) -> dict[str, str]:
 class _PinnedPack:
     name: str
     spec: Spec
-    source: Pinned
-    found: Found
+    source: PinnedSource
+    found: FoundCommit
 
 
-def _pin(name: str, choices: Sequence[Choice], hunt: Hunt, home: Home) -> list[_PinnedPack]:
+def _pin(name: str, choices: Sequence[ProviderChoice], hunt: PackSearch, home: Paths) -> list[_PinnedPack]:
     pack = choices[0].pack
     if pack.files:
         return _pin_files(name, choices, hunt, home)
-    repository = Repository(pack.url, owner=name, cache=home.cache / "git")
+    repository = GitMirror(pack.url, owner=name, cache=home.cache / "git")
     types = tuple(sorted(c.type for c in choices))
     locked = _locked_commit(hunt, pack.identity)
     if locked is not None:
-        found = find_commit(repository, Wish((locked,), None, types), home.cache)
+        found = find_commit(repository, CommitQuery((locked,), None, types), home.cache)
         found = replace(found, why=found.why.replace("the workflow's commit", "the lock's commit"))
     else:
         versions = sort_versions(v for c in choices for v in c.versions)
-        found = find_commit(repository, Wish(versions, hunt.before, types), home.cache)
+        found = find_commit(repository, CommitQuery(versions, hunt.before, types), home.cache)
     raise_all([_lacking(name, c, found.why, hunt) for c in choices if c.type in found.absent])
     spec = GitSpec.model_validate({"git": pack.url, "rev": found.commit, "types": found.unseen})
     return [_PinnedPack(name, spec, pin_source(spec, Path(), name, home), found)]
 
 
-def _pin_files(name: str, choices: Sequence[Choice], hunt: Hunt, home: Home) -> list[_PinnedPack]:
+def _pin_files(name: str, choices: Sequence[ProviderChoice], hunt: PackSearch, home: Paths) -> list[_PinnedPack]:
     """Packs that are single Python files: those files, at the newest commit, that have the types."""
     missing = {c.type: c for c in choices}
     pinned = []
     for address in choices[0].pack.files:
         url, date = pin_file_address(address, name, home.cache / "git")
-        data = read(url, limit=MOST_TEXT)
+        data = read(url, limit=MAX_TEXT)
         types = class_types({"__init__.py": data.decode(errors="replace")}).keys() & missing.keys()
         if not types:
             continue
@@ -233,12 +241,14 @@ def _pin_files(name: str, choices: Sequence[Choice], hunt: Hunt, home: Home) -> 
         spec = UrlSpec.model_validate({"url": url, "sha256": hashlib.sha256(data).hexdigest()})
         own = unquote(urlsplit(url).path).rsplit("/", 1)[-1].removesuffix(".py")
         source = replace(pin_source(spec, Path(), name, home), date=date)
-        pinned.append(_PinnedPack(plain_name(own) or name, spec, source, Found("", "the newest version of the file")))
+        pinned.append(
+            _PinnedPack(plain_name(own) or name, spec, source, FoundCommit("", "the newest version of the file"))
+        )
     raise_all([_lacking(name, choice, "the newest version of its files", hunt) for choice in missing.values()])
     return pinned
 
 
-def _refuse_taken(choices: Sequence[Choice], hunt: Hunt) -> None:
+def _refuse_taken(choices: Sequence[ProviderChoice], hunt: PackSearch) -> None:
     """A pack that is there, and lacks a type that is said to be its own, is at the wrong commit; two would clash."""
     places = {_identity(spec.git): name for name, spec in hunt.taken.items() if isinstance(spec, GitSpec)}
     ids = {spec.registry.lower(): name for name, spec in hunt.taken.items() if isinstance(spec, RegistrySpec)}
@@ -259,17 +269,17 @@ def _refuse_taken(choices: Sequence[Choice], hunt: Hunt) -> None:
     raise_all(problems)
 
 
-def _where(choice: Choice, hunt: Hunt) -> str:
-    return name_places(list(next(one.nodes for one in hunt.wanted if one.type == choice.type)), hunt.where)
+def _where(choice: ProviderChoice, hunt: PackSearch) -> str:
+    return describe_locations(list(next(one.nodes for one in hunt.wanted if one.type == choice.type)), hunt.where)
 
 
 def _identity(url: str) -> str | None:
-    """The identity of a repository on the web; a local one is none of the catalogue's."""
-    place = None if parse_address(url).local else find_place(url)
+    """The identity of a repository on the web; a local one is none of the catalog's."""
+    place = None if parse_git_url(url).local else parse_repository_url(url)
     return place.identity if place is not None else None
 
 
-def _lacking(name: str, choice: Choice, why: str, hunt: Hunt) -> UnknownNode:
+def _lacking(name: str, choice: ProviderChoice, why: str, hunt: PackSearch) -> UnknownNode:
     return UnknownNode(
         f'the node pack {name} does not have the node type "{choice.type}": neither {why} nor another commit that'
         f" changed it ({choice.evidence})",

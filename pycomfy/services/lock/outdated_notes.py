@@ -13,18 +13,20 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pycomfy.adapters.io.atomic_files import write_file
-from pycomfy.adapters.io.concurrency import together
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.python.resolver import Question
+from pycomfy.adapters.io.concurrency import run_concurrently
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.python.simple_index import find_indexes, list_sdists
+from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.core.lockfile.schema import Wheel
-from pycomfy.errors import Unreachable
+from pycomfy.errors import NetworkError
 
 OLD = timedelta(days=365)
 """Only a version this old is looked into: a source that was uploaded yesterday may get its wheels tomorrow."""
 
 
-def tell_older(question: Question, pylock: Mapping[str, Any], wheels: Sequence[Wheel], home: Home) -> list[str]:
+def note_outdated(
+    question: ResolutionRequest, pylock: Mapping[str, Any], wheels: Sequence[Wheel], home: Paths
+) -> list[str]:
     """A remark for each package that somebody asks for by name, and of which a newer version could be built."""
     asked = {a.name for wants in question.wants for a in wants.asked if a.direct is None}
     uploads = dict(_uploads(pylock))
@@ -37,7 +39,7 @@ def tell_older(question: Question, pylock: Mapping[str, Any], wheels: Sequence[W
         return []
     usual, reserved = find_indexes("", question.reach), question.reach.reserved
     places = {name: (question.reach.address(reserved[name]),) if name in reserved else usual for name in old}
-    newer = together({name: partial(_newer_source, question, old[name], places[name], home) for name in old})
+    newer = run_concurrently({name: partial(_newer_source, question, old[name], places[name], home) for name in old})
     return [
         f"{name} {old[name].version} of {uploads[name]:%Y} is taken, because newer ones, up to {version}, exist as "
         f"source only; to have them built, add to pycomfy.toml: [wheels.{name}]"
@@ -54,7 +56,7 @@ def _uploads(pylock: Mapping[str, Any]) -> Iterator[tuple[str, datetime]]:
             yield canonicalize_name(str(package.get("name"))), max(dated)
 
 
-def _newer_source(question: Question, wheel: Wheel, indexes: Sequence[str], home: Home) -> str:
+def _newer_source(question: ResolutionRequest, wheel: Wheel, indexes: Sequence[str], home: Paths) -> str:
     """The newest version that everybody accepts and that has no wheel, if it is newer; else "". What was so before a
     date that has passed stays so, and is asked once."""
     accepted = _accepted(question, wheel.name)
@@ -67,7 +69,7 @@ def _newer_source(question: Question, wheel: Wheel, indexes: Sequence[str], home
         pass
     try:
         sdists = list_sdists(wheel.name, indexes, target, question.as_of)
-    except Unreachable:
+    except NetworkError:
         return ""
     found = next((s for s in sdists if not s.version.is_prerelease and accepted.contains(s.version)), None)
     newer = str(found.version) if found and not found.wheel and found.version > Version(wheel.version) else ""
@@ -75,7 +77,7 @@ def _newer_source(question: Question, wheel: Wheel, indexes: Sequence[str], home
     return newer
 
 
-def _accepted(question: Question, name: str) -> SpecifierSet:
+def _accepted(question: ResolutionRequest, name: str) -> SpecifierSet:
     """The versions that all accept who ask for it by name; an override replaces what they ask."""
     overrides = [r.specifier for o in question.overrides if canonicalize_name((r := Requirement(o)).name) == name]
     asked = [

@@ -7,46 +7,48 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from pycomfy.adapters.io.concurrency import parts, together
+from pycomfy.adapters.io.concurrency import flatten_errors, run_concurrently
 from pycomfy.adapters.io.download import fetch
 from pycomfy.adapters.io.http_client import local_path
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.python.resolver import Question
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.python.uv_process import local_places, with_login
+from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.core.debian.resolver import base_packages
 from pycomfy.core.lockfile.config import Config
-from pycomfy.core.lockfile.package_indexes import Reach, without_logins
+from pycomfy.core.lockfile.package_indexes import IndexConfig, strip_logins
 from pycomfy.core.lockfile.schema import PlatformName, Root, Wheel
-from pycomfy.core.python.alternatives import Surroundings
-from pycomfy.core.python.requirements import Wants
+from pycomfy.core.python.alternatives import TargetContext
+from pycomfy.core.python.requirements import RequirementSet
 from pycomfy.core.python.wheel_selection import Target, choose_wheels, undated_wheels
 from pycomfy.errors import BadConfig, BadInput, NotFound, PycomfyError, raise_all
 from pycomfy.progress import Progress
-from pycomfy.services.lock.outdated_notes import tell_older
-from pycomfy.services.lock.python_alternatives import solve_singly
-from pycomfy.services.lock.wheel_builder import Place, WheelBuilder
+from pycomfy.services.lock.outdated_notes import note_outdated
+from pycomfy.services.lock.python_alternatives import resolve_with_alternatives
+from pycomfy.services.lock.wheel_builder import BuildContext, WheelBuilder
 
 
 @dataclass(frozen=True)
-class Resolution:
+class PythonRequest:
     """What to resolve: `wants` of all, with what `config` says, from packages uploaded before `as_of`. Paths in the
     configuration are relative to `base`, those in the lock to `folder`. `pin_root` pins a platform's Debian with some
     more packages; it is asked if a wheel has to be built."""
 
     config: Config
-    wants: Sequence[Wants]
+    wants: Sequence[RequirementSet]
     as_of: datetime
     base: Path
     folder: Path
     pin_root: Callable[[PlatformName, Sequence[str]], Root]
 
-    def question(self, platform: PlatformName) -> Question:
-        reach = find_reach(self.config, self.base)
-        return Question(self.wants, Target(platform, self.config.python), self.as_of, self.config.overrides, reach)
+    def question(self, platform: PlatformName) -> ResolutionRequest:
+        reach = read_index_config(self.config, self.base)
+        return ResolutionRequest(
+            self.wants, Target(platform, self.config.python), self.as_of, self.config.overrides, reach
+        )
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ResolvedPython:
     """The wheels of each platform, the Debian roots with compilers that some of them were built in, and remarks for the
     user."""
 
@@ -55,7 +57,7 @@ class Resolved:
     compilers: Mapping[PlatformName, Root] = field(default_factory=dict)
 
 
-def find_reach(config: Config, base: Path) -> Reach:
+def read_index_config(config: Config, base: Path) -> IndexConfig:
     """Where the configuration says that packages are. Raises `NotFound` for every folder of wheels that is missing."""
     places: list[str] = []
     problems: list[PycomfyError] = []
@@ -80,25 +82,27 @@ def find_reach(config: Config, base: Path) -> Reach:
         if index.variant and config.accelerator is None
     ]
     raise_all(problems)
-    return Reach(indexes, tuple(places), config.accelerator)
+    return IndexConfig(indexes, tuple(places), config.accelerator)
 
 
-def resolve(asked: Resolution, home: Home, progress: Progress) -> Resolved:
+def resolve_python(asked: PythonRequest, home: Paths, progress: Progress) -> ResolvedPython:
     """Resolve for every platform at once. Raises what `compile_pylock` and `choose_wheels` raise."""
     platforms = asked.config.platforms
-    place = Place(asked.config, asked.as_of, find_reach(asked.config, asked.base), asked.base, asked.pin_root)
+    place = BuildContext(
+        asked.config, asked.as_of, read_index_config(asked.config, asked.base), asked.base, asked.pin_root
+    )
     builder = WheelBuilder(place, home, progress)
     with progress.step("Resolve Python packages", total=len(platforms)) as task:
         try:
-            found = together({p: partial(_solve, asked, p, builder) for p in platforms}, task.advance)
+            found = run_concurrently({p: partial(_solve, asked, p, builder) for p in platforms}, task.advance)
         except PycomfyError as e:
-            raise_all(_told_once(parts(e), platforms))
+            raise_all(_told_once(flatten_errors(e), platforms))
             raise
     notes = dict.fromkeys(note for _, told in found.values() for note in told)
     notes |= dict.fromkeys([*(builder.notes[name] for name in sorted(builder.notes)), *builder.tell_unused()])
     wheels = {p: found[p][0] for p in platforms}
     compiled = {p for p in platforms if any(w.built is not None and w.built.compiler for w in wheels[p])}
-    return Resolved(wheels, tuple(notes), {p: builder.compilers[p] for p in compiled})
+    return ResolvedPython(wheels, tuple(notes), {p: builder.compilers[p] for p in compiled})
 
 
 def _told_once(problems: Sequence[PycomfyError], platforms: Sequence[PlatformName]) -> list[PycomfyError]:
@@ -116,32 +120,32 @@ def _told_once(problems: Sequence[PycomfyError], platforms: Sequence[PlatformNam
     ]
 
 
-def _solve(asked: Resolution, platform: PlatformName, builder: WheelBuilder) -> tuple[tuple[Wheel, ...], list[str]]:
+def _solve(asked: PythonRequest, platform: PlatformName, builder: WheelBuilder) -> tuple[tuple[Wheel, ...], list[str]]:
     debian = frozenset({*base_packages(asked.config.python), *asked.config.apt})
-    around = Surroundings(debian, asked.config.accelerator)
-    found, notes = solve_singly(asked.question(platform), asked.config.families, around, builder)
+    around = TargetContext(debian, asked.config.accelerator)
+    found, notes = resolve_with_alternatives(asked.question(platform), asked.config.families, around, builder)
     wheels = choose_wheels(found.pylock, platform, asked.config.python)
     if undated := [w for w in undated_wheels(found.pylock, wheels) if w.name not in found.made]:
         shown = ", ".join(f"{w.name} {w.version}" for w in undated)
         notes.append(f"nothing says when these were uploaded; they are taken whatever the date: {shown}")
-    notes += tell_older(asked.question(platform), found.pylock, wheels, builder.home)
+    notes += note_outdated(asked.question(platform), found.pylock, wheels, builder.home)
     return tuple(found.of(wheel) or _place(wheel, asked, builder.home) for wheel in wheels), notes
 
 
-def _keep_guarded(wheel: Wheel, asked: Resolution, home: Home) -> None:
+def _keep_guarded(wheel: Wheel, asked: PythonRequest, home: Paths) -> None:
     """A wheel of an index whose URL holds its login is fetched now: the lock has no login, so nobody could later."""
-    url = with_login(wheel.url, find_reach(asked.config, asked.base))
+    url = with_login(wheel.url, read_index_config(asked.config, asked.base))
     if url is not None:
         fetch(url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
 
 
-def _place(wheel: Wheel, asked: Resolution, home: Home) -> Wheel:
+def _place(wheel: Wheel, asked: PythonRequest, home: Paths) -> Wheel:
     """A wheel on this disk is named by its path: relative to the lock where pycomfy.toml says it so, else absolute."""
     path = local_path(wheel.url)
     if path is None:
         _keep_guarded(wheel, asked, home)
-        return wheel.model_copy(update={"url": without_logins(wheel.url)})
-    if not any(path.is_relative_to(root) for root in local_places(find_reach(asked.config, asked.base))):
+        return wheel.model_copy(update={"url": strip_logins(wheel.url)})
+    if not any(path.is_relative_to(root) for root in local_places(read_index_config(asked.config, asked.base))):
         raise BadInput(
             f"a package index names a file of this disk for {wheel.name}", where=str(path), fix="use another index"
         )

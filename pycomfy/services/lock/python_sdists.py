@@ -13,23 +13,23 @@ from typing import Any
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
-from pycomfy.adapters.io.concurrency import parts
-from pycomfy.adapters.python.resolver import Question, compile_pylock
+from pycomfy.adapters.io.concurrency import flatten_errors
+from pycomfy.adapters.python.resolver import compile_pylock
 from pycomfy.adapters.python.simple_index import Sdist, find_indexes, list_sdists
-from pycomfy.adapters.python.uv_request import Given
+from pycomfy.adapters.python.uv_request import GivenWheel, ResolutionRequest
 from pycomfy.adapters.sources.sdist import pin_direct, pin_direct_wheel, pin_sdist
-from pycomfy.core.lockfile.direct_references import Direct
+from pycomfy.core.lockfile.direct_references import DirectReference
 from pycomfy.core.lockfile.schema import PlatformName, Wheel
-from pycomfy.core.python.build_recipe import stand_in, with_built
-from pycomfy.core.python.requirements import Asked, Wants
-from pycomfy.errors import NoSolution, NoWheel, PycomfyError, raise_all
+from pycomfy.core.python.build_recipe import make_placeholder_wheel, with_built_wheels
+from pycomfy.core.python.requirements import RequirementLine, RequirementSet
+from pycomfy.errors import NoMatchingDistribution, PycomfyError, ResolutionImpossible, raise_all
 from pycomfy.services.lock.wheel_builder import WheelBuilder, public_wheel
 
-MOST_ROUNDS = 20
+MAX_ROUNDS = 20
 
 
 @dataclass(frozen=True)
-class Found:
+class SdistResolution:
     """A `pylock.toml`, and the wheels that no index has, by name; of those that were built, `built` says how."""
 
     pylock: Mapping[str, Any]
@@ -41,9 +41,9 @@ class Found:
         return made if made is not None and made.sha256 == wheel.sha256 else None
 
 
-def solve(question: Question, builder: WheelBuilder) -> Found:
+def resolve_with_sdists(question: ResolutionRequest, builder: WheelBuilder) -> SdistResolution:
     """uv's answer to `question`, with every wheel built that it lacks. Raises what `compile_pylock` and
-    `WheelBuilder.make` raise, and `NoSolution` for a package that is said to be in two places."""
+    `WheelBuilder.make` raise, and `ResolutionImpossible` for a package that is said to be in two places."""
     with TemporaryDirectory(prefix="pycomfy-wheels-") as folder:
         round_ = _Round(question, builder, Path(folder))
         round_.take_direct()
@@ -52,13 +52,13 @@ def solve(question: Question, builder: WheelBuilder) -> Found:
 
 @dataclass
 class _Round:
-    question: Question
+    question: ResolutionRequest
     builder: WheelBuilder
     folder: Path
     made: dict[str, Wheel] = field(default_factory=dict)
-    given: dict[str, Given] = field(default_factory=dict)
+    given: dict[str, GivenWheel] = field(default_factory=dict)
     sdists: dict[str, list[Sdist]] = field(default_factory=dict)
-    why: dict[str, NoWheel] = field(default_factory=dict)
+    why: dict[str, NoMatchingDistribution] = field(default_factory=dict)
 
     @property
     def platform(self) -> PlatformName:
@@ -68,11 +68,11 @@ class _Round:
 
     def take_direct(self) -> None:
         """Build or fetch them; the question then asks for them by name."""
-        wants: list[Wants] = []
-        places: dict[str, tuple[Direct, str]] = {}
+        wants: list[RequirementSet] = []
+        places: dict[str, tuple[DirectReference, str]] = {}
         problems: list[PycomfyError] = []
         for one in self.question.wants:
-            asked: list[Asked] = []
+            asked: list[RequirementLine] = []
             for a in one.asked:
                 if a.direct is None:
                     asked.append(a)
@@ -81,17 +81,17 @@ class _Round:
                     try:
                         name = self._take(a.direct, said, places)
                     except PycomfyError as e:
-                        problems += parts(e)
+                        problems += flatten_errors(e)
                         continue
-                    asked.append(Asked(a.direct.requirement(name), name, a.where))
+                    asked.append(RequirementLine(a.direct.requirement(name), name, a.where))
             wants.append(replace(one, asked=tuple(asked)))
         raise_all(problems)
         self.question = replace(self.question, wants=tuple(wants))
 
-    def _applies(self, direct: Direct) -> bool:
+    def _applies(self, direct: DirectReference) -> bool:
         return not direct.marker or Marker(direct.marker).evaluate(self.question.target.environment())
 
-    def _take(self, direct: Direct, said: str, places: dict[str, tuple[Direct, str]]) -> str:
+    def _take(self, direct: DirectReference, said: str, places: dict[str, tuple[DirectReference, str]]) -> str:
         """The name of a package, whose wheel is there then."""
         plain = replace(direct, extras=(), marker="", name="")
         for name, (there, _) in places.items():
@@ -105,27 +105,27 @@ class _Round:
             wheel, file = self.builder.make(pin_direct(direct, said, base, home), self.platform)
         name = str(canonicalize_name(wheel.name))
         if direct.name and canonicalize_name(direct.name) != name:
-            raise NoSolution(
+            raise ResolutionImpossible(
                 f"the package there is {name}, and not {direct.name}", where=said, fix=f"call it {name}, if it is meant"
             )
         if name in places:
-            raise NoSolution(
+            raise ResolutionImpossible(
                 f"{name} is wanted from two places",
                 where=f"{places[name][1]}; {said}",
                 fix="replace the requirements of one of them by ones of your own: [packs.…] requirements = […]",
             )
         places[name] = plain, said
         self.made[name] = wheel
-        self.given[name] = Given(wheel.filename, file, wanted=True)
+        self.given[name] = GivenWheel(wheel.filename, file, wanted=True)
         return name
 
     # — packages that exist as source only —
 
-    def run(self) -> Found:
+    def run(self) -> SdistResolution:
         for package in sorted(self.builder.place.config.wheels):
             if (plain := canonicalize_name(package)) not in self.made:
                 self._look_for(plain, even_with_wheels=True)
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             pylock = self._ask()
             if pylock is None:
                 continue
@@ -133,13 +133,13 @@ class _Round:
             if not chosen:
                 used = {canonicalize_name(str(p.get("name"))) for p in pylock.get("packages", ())}
                 made = {name: wheel for name, wheel in self.made.items() if name in used}
-                return Found(with_built(pylock, made), made)
+                return SdistResolution(with_built_wheels(pylock, made), made)
             for name, sdist in chosen:
                 where = self.why[name].where if name in self.why else "the Python requirements"
                 wheel, file = self.builder.make(pin_sdist(name, sdist, where, self.builder.home), self.platform)
                 self.made[name] = wheel
-                self.given[name] = Given(wheel.filename, file)
-        raise NoSolution(
+                self.given[name] = GivenWheel(wheel.filename, file)
+        raise ResolutionImpossible(
             f"no end to the packages that have to be built: {', '.join(sorted(self.made))}",
             where=f"the Python packages for {self.platform}",
             fix="name versions that have wheels in pycomfy.toml: overrides = […]",
@@ -151,8 +151,10 @@ class _Round:
         try:
             return compile_pylock(replace(self.question, given=given), self.builder.home.cache)
         except PycomfyError as e:
-            problems = parts(e)
-            lacking = [p for p in problems if isinstance(p, NoWheel) and p.package not in {"", *self.sdists}]
+            problems = flatten_errors(e)
+            lacking = [
+                p for p in problems if isinstance(p, NoMatchingDistribution) and p.package not in {"", *self.sdists}
+            ]
             for problem in lacking:
                 self.why[problem.package] = problem
                 self._look_for(problem.package)
@@ -168,14 +170,14 @@ class _Round:
         found = list_sdists(name, find_indexes(name, reach), self.question.target, as_of if dated else None)
         self.sdists[name] = [s for s in found if even_with_wheels or not s.wheel]
 
-    def _stand_ins(self) -> Iterable[Given]:
+    def _stand_ins(self) -> Iterable[GivenWheel]:
         for name, sdists in self.sdists.items():
             for sdist in sdists if name not in self.made else ():
-                filename, data = stand_in(name, str(sdist.version), sdist.requires_python)
+                filename, data = make_placeholder_wheel(name, str(sdist.version), sdist.requires_python)
                 path = self.folder / filename
                 if not path.exists():
                     path.write_bytes(data)
-                yield Given(filename, path)
+                yield GivenWheel(filename, path)
 
     def _to_build(self, pylock: Mapping[str, Any]) -> Sequence[tuple[str, Sdist]]:
         """The sources of the versions that uv took by what stands for them."""

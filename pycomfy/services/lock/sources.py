@@ -9,43 +9,43 @@ from functools import partial
 from pathlib import Path
 
 from pycomfy.adapters.catalog.node_type_cache import read_comfyui, read_pack
-from pycomfy.adapters.io.concurrency import together
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.sources.pin import Pinned, pin_source
+from pycomfy.adapters.io.concurrency import run_concurrently
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.sources.pin import PinnedSource, pin_source
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.source_specs import Spec
-from pycomfy.core.lockfile.update_policy import Renewal
-from pycomfy.core.nodes.pack_resolution import Wanted
+from pycomfy.core.lockfile.update_policy import UpdatePolicy
+from pycomfy.core.nodes.pack_resolution import UnresolvedType
 from pycomfy.core.nodes.provenance import newer_core
-from pycomfy.core.requirements.model import NeededNode
-from pycomfy.core.requirements.providers import match_types, running_types
+from pycomfy.core.requirements.model import RequiredNode
+from pycomfy.core.requirements.providers import match_providers, running_types
 from pycomfy.progress import Progress
-from pycomfy.services.lock.node_packs import Ask, Hunt, Hunted, hunt_packs
-from pycomfy.services.lock.python import find_reach
+from pycomfy.services.lock.node_packs import Ask, FoundPacks, PackSearch, search_packs
+from pycomfy.services.lock.python import read_index_config
 from pycomfy.services.lock_request import COMFYUI
 
 
 @dataclass(frozen=True)
-class Need:
+class CodeRequest:
     """What code is needed for: the nodes of the workflow at `where`. Relative paths are relative to `base`; `as_of` is
     the date, if one was asked for; packs of the lock so far stay at their commits, but those that `renewal` renews."""
 
-    nodes: Sequence[NeededNode]
+    nodes: Sequence[RequiredNode]
     where: str
     base: Path
     as_of: datetime | None
-    renewal: Renewal
+    renewal: UpdatePolicy
 
 
 @dataclass(frozen=True)
-class Code:
+class PinnedCode:
     """`config` has all packs, also those that were found; `sources` are ComfyUI's and theirs, by name; `supplied` are
     the types that the workflow takes from each pack. `hunted` says why packs were found, and why at their commits."""
 
     config: Config
-    sources: Mapping[str, Pinned]
+    sources: Mapping[str, PinnedSource]
     supplied: Mapping[str, tuple[str, ...]]
-    hunted: Hunted
+    hunted: FoundPacks
 
     @property
     def comfyui_version(self) -> str:
@@ -63,7 +63,7 @@ class Code:
         return (*self.hunted.notes, *idle)
 
 
-def pin_code(config: Config, need: Need, home: Home, progress: Progress, ask: Ask | None) -> Code:
+def pin_code(config: Config, need: CodeRequest, home: Paths, progress: Progress, ask: Ask | None) -> PinnedCode:
     """Pin ComfyUI and the packs that `config` names, and find packs for the types that these do not have.
 
     Raises `UnknownNode` and `AmbiguousNode` for types that nobody has, or several may have, and what pinning raises.
@@ -72,10 +72,12 @@ def pin_code(config: Config, need: Need, home: Home, progress: Progress, ask: As
     builtin = {*read_comfyui(sources[COMFYUI].files, home.cache).types, *config.comfyui.types}
     types = _pack_types(config.packs, sources, home)
     known = {*builtin, *(type_ for own in types.values() for type_ in own)}
-    wanted = [Wanted(type_, tuple(found)) for type_, found in running_types(need.nodes).items() if type_ not in known]
-    hunted = Hunted()
+    wanted = [
+        UnresolvedType(type_, tuple(found)) for type_, found in running_types(need.nodes).items() if type_ not in known
+    ]
+    hunted = FoundPacks()
     if wanted:
-        hunt = Hunt(
+        hunt = PackSearch(
             tuple(wanted),
             need.where,
             prefer=config.prefer,
@@ -84,22 +86,24 @@ def pin_code(config: Config, need: Need, home: Home, progress: Progress, ask: As
             before=need.as_of,
             renewal=need.renewal,
         )
-        hunted = hunt_packs(hunt, home, progress, ask)
+        hunted = search_packs(hunt, home, progress, ask)
         config = config.model_copy(update={"packs": {**config.packs, **hunted.specs}})
         sources = {**sources, **hunted.sources}
         types = _pack_types(config.packs, sources, home)
-    return Code(config, sources, match_types(need.nodes, builtin, types, need.where), hunted)
+    return PinnedCode(config, sources, match_providers(need.nodes, builtin, types, need.where), hunted)
 
 
-def _pin_sources(config: Config, base: Path, home: Home, progress: Progress) -> dict[str, Pinned]:
+def _pin_sources(config: Config, base: Path, home: Paths, progress: Progress) -> dict[str, PinnedSource]:
     """ComfyUI and every pack, by name."""
     specs: dict[str, Spec] = {COMFYUI: config.comfyui, **config.packs}
-    reach = find_reach(config, base)
+    reach = read_index_config(config, base)
     with progress.step("Pin ComfyUI and node packs", total=len(specs)) as task:
-        return together({n: partial(pin_source, spec, base, n, home, reach) for n, spec in specs.items()}, task.advance)
+        return run_concurrently(
+            {n: partial(pin_source, spec, base, n, home, reach) for n, spec in specs.items()}, task.advance
+        )
 
 
-def _pack_types(packs: Mapping[str, Spec], sources: Mapping[str, Pinned], home: Home) -> dict[str, set[str]]:
+def _pack_types(packs: Mapping[str, Spec], sources: Mapping[str, PinnedSource], home: Paths) -> dict[str, set[str]]:
     return {name: {*read_pack(sources[name].files, home.cache).types, *spec.types} for name, spec in packs.items()}
 
 

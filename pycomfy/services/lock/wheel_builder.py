@@ -14,38 +14,39 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from pycomfy.adapters.debian.rootfs import make_root
-from pycomfy.adapters.io.concurrency import parts
+from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.io.download import fetch
 from pycomfy.adapters.io.http_client import local_path
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.settings import NixSettings, check_store
 from pycomfy.adapters.nix.store import add_file, add_tree
 from pycomfy.adapters.python.nix_build import build_recipe, can_build
-from pycomfy.adapters.python.resolver import Question, compile_pylock
-from pycomfy.adapters.python.wheel_cache import BuiltWheels, Hints, Made
-from pycomfy.adapters.sources.pin import place_tree
+from pycomfy.adapters.python.resolver import compile_pylock
+from pycomfy.adapters.python.uv_request import ResolutionRequest
+from pycomfy.adapters.python.wheel_cache import BuildHints, BuiltWheel, WheelCache
+from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.analysis.module_names import key, packages
 from pycomfy.core.lockfile.config import Config, WheelSection
-from pycomfy.core.lockfile.package_indexes import Reach, without_logins
-from pycomfy.core.lockfile.schema import Built, GitSource, PlatformName, Root, Wheel
+from pycomfy.core.lockfile.package_indexes import IndexConfig, strip_logins
+from pycomfy.core.lockfile.schema import GitSource, PlatformName, Root, Wheel, WheelBuild
 from pycomfy.core.python.build_recipe import (
-    FOR_ALL,
-    Recipe,
-    Unbuilt,
+    UNIVERSAL_SUFFIX,
+    BuildRecipe,
+    SourcePackage,
     compiler_packages,
-    is_for_all,
-    lacks_compiler,
-    needs_in,
-    public_address,
+    is_universal,
+    needs_compiler,
+    parse_build_requirements,
+    public_source_url,
     source_name,
 )
-from pycomfy.core.python.requirements import list_wants
+from pycomfy.core.python.requirements import make_requirement_set
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
-from pycomfy.errors import BuildFailed, MissingTool, NoSolution, NoWheel, PycomfyError
+from pycomfy.errors import BuildFailed, MissingTool, NoMatchingDistribution, PycomfyError, ResolutionImpossible
 from pycomfy.progress import Progress
 from pycomfy.services.realise import host_platform
 
-MOST_TRIES = 6
+MAX_TRIES = 6
 _TAIL = 25
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([A-Za-z_][A-Za-z0-9_.]{0,99})'")
 
@@ -59,13 +60,13 @@ _SANDBOX = {
 
 
 @dataclass(frozen=True)
-class Place:
+class BuildContext:
     """Where wheels are built for: `pin_root` pins a platform's Debian with some more packages; `base` is the folder
     that relative paths are relative to."""
 
     config: Config
     as_of: datetime
-    reach: Reach
+    reach: IndexConfig
     base: Path
     pin_root: Callable[[PlatformName, Sequence[str]], Root]
     nix: NixSettings = field(default_factory=NixSettings)
@@ -74,7 +75,7 @@ class Place:
 class WheelBuilder:
     """Builds wheels for one lock. Several threads may ask; one wheel is built at a time."""
 
-    def __init__(self, place: Place, home: Home, progress: Progress) -> None:
+    def __init__(self, place: BuildContext, home: Paths, progress: Progress) -> None:
         self.place = place
         self.home = home
         self.progress = progress
@@ -84,16 +85,16 @@ class WheelBuilder:
         """Remarks for the user, by package."""
         self.names: set[str] = set()
         """What was built, by the names that `[wheels.NAME]` may have."""
-        self._known = BuiltWheels(home.cache)
+        self._known = WheelCache(home.cache)
         self._sections = {canonicalize_name(name): section for name, section in place.config.wheels.items()}
         self._roots: dict[tuple[PlatformName, bool], Root] = {}
         self._lock = threading.RLock()
 
-    def make(self, unbuilt: Unbuilt, platform: PlatformName) -> tuple[Wheel, Path]:
+    def make(self, unbuilt: SourcePackage, platform: PlatformName) -> tuple[Wheel, Path]:
         """The wheel of a source, and its file. A wheel for every platform is built on this machine's.
 
-        Raises `NoWheel` if it cannot be built, with the end of the build's log; `MissingTool` without Nix's sandbox;
-        and what resolving what it needs raises.
+        Raises `NoMatchingDistribution` if it cannot be built, with the end of the build's log; `MissingTool` without
+        Nix's sandbox; and what resolving what it needs raises.
         """
         host = host_platform()
         with self._lock:
@@ -107,7 +108,7 @@ class WheelBuilder:
                 )
             if platform == host:
                 return made.wheel, made.file
-            if not is_for_all(made.wheel):
+            if not is_universal(made.wheel):
                 self._check_platform(unbuilt, platform)
                 made = self._built(unbuilt, platform)
                 return made.wheel, made.file
@@ -121,68 +122,68 @@ class WheelBuilder:
             f"[wheels.{name}] in pycomfy.toml does nothing: {name} is not wanted, or has no source" for name in unused
         ]
 
-    def _check_platform(self, unbuilt: Unbuilt, platform: PlatformName) -> None:
-        """Raise `NoWheel` if this machine's Nix cannot run programs of `platform`."""
+    def _check_platform(self, unbuilt: SourcePackage, platform: PlatformName) -> None:
+        """Raise `NoMatchingDistribution` if this machine's Nix cannot run programs of `platform`."""
         if not can_build(self.place.nix, platform):
             host = host_platform()
-            raise NoWheel(
+            raise NoMatchingDistribution(
                 f"{unbuilt.label} has to be compiled for {platform}, which this machine ({host}) cannot",
                 where=unbuilt.wanted or "the Python requirements",
                 fix=f'lock on a machine of that kind, or leave it out: platforms = ["{host}"]',
             )
 
-    def _built(self, unbuilt: Unbuilt, platform: PlatformName) -> Made:
+    def _built(self, unbuilt: SourcePackage, platform: PlatformName) -> BuiltWheel:
         """The wheel, built until the build has all that it turns out to need."""
         hints = self._read_hints(unbuilt)
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             recipe = self._recipe(unbuilt, platform, hints)
             if (known := self._known.find(recipe)) is not None:
                 return known
             log = self.home.data / "logs" / f"wheel-{unbuilt.name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
             made = self._build(recipe, unbuilt, hints, log)
-            if isinstance(made, Hints):
+            if isinstance(made, BuildHints):
                 hints = made
                 continue
             # Some do without their extension then; but where the wheel is for one platform, nothing speaks for that.
-            halved = not recipe.built.compiler and lacks_compiler(_log_lines(log, unbuilt.name))
-            if halved and not made.name.endswith(FOR_ALL):
+            halved = not recipe.built.compiler and needs_compiler(_log_lines(log, unbuilt.name))
+            if halved and not made.name.endswith(UNIVERSAL_SUFFIX):
                 hints = replace(hints, compiler=True)
                 continue
             self._known.write_hints(unbuilt, self.place.config.python, hints)
             return self._known.keep(recipe, made, halved=halved)
         raise self._explain(None, recipe, unbuilt, log)
 
-    def _read_hints(self, unbuilt: Unbuilt) -> Hints:
+    def _read_hints(self, unbuilt: SourcePackage) -> BuildHints:
         return self._known.read_hints(unbuilt, self.place.config.python)
 
     # — what it is made of —
 
-    def _recipe(self, unbuilt: Unbuilt, platform: PlatformName, hints: Hints) -> Recipe:
+    def _recipe(self, unbuilt: SourcePackage, platform: PlatformName, hints: BuildHints) -> BuildRecipe:
         section = self._sections.get(canonicalize_name(unbuilt.name), WheelSection())
         compiler = section.compiler or hints.compiler or bool(section.apt)
         texts = dict.fromkeys([*unbuilt.requires, *section.requires, *hints.requires])
-        built = Built(
-            source=unbuilt.source.model_copy(update={"url": public_address(unbuilt.source)}),
+        built = WheelBuild(
+            source=unbuilt.source.model_copy(update={"url": public_source_url(unbuilt.source)}),
             subdirectory=unbuilt.subdirectory,
             requires=self._resolve(unbuilt, list(texts), platform),
             compiler=compiler,
         )
         compilers = self._root(platform, compilers=True) if compiler else None
         python = self.place.config.python
-        return Recipe(unbuilt.name, unbuilt.version, platform, python, built, self._root(platform), compilers)
+        return BuildRecipe(unbuilt.name, unbuilt.version, platform, python, built, self._root(platform), compilers)
 
-    def _resolve(self, unbuilt: Unbuilt, texts: Sequence[str], platform: PlatformName) -> tuple[Wheel, ...]:
+    def _resolve(self, unbuilt: SourcePackage, texts: Sequence[str], platform: PlatformName) -> tuple[Wheel, ...]:
         """The packages of a build; they are wheels, or there would be no end to it."""
         if not texts:
             return ()
         target = Target(platform, self.place.config.python)
-        wants = list_wants(f"building {unbuilt.label}", texts, f"what building {unbuilt.label} requires")
-        question = Question([wants], target, self.place.as_of, reach=self.place.reach)
+        wants = make_requirement_set(f"building {unbuilt.label}", texts, f"what building {unbuilt.label} requires")
+        question = ResolutionRequest([wants], target, self.place.as_of, reach=self.place.reach)
         try:
             pylock = compile_pylock(question, self.home.cache)
         except PycomfyError as e:
-            for problem in parts(e):
-                if isinstance(problem, NoWheel | NoSolution):
+            for problem in flatten_errors(e):
+                if isinstance(problem, NoMatchingDistribution | ResolutionImpossible):
                     table = f"[wheels.{canonicalize_name(unbuilt.name)}]"
                     problem.fix = f'name packages for building it that have wheels: {table} requires = ["NAME==…"]'
             raise
@@ -202,7 +203,7 @@ class WheelBuilder:
 
     # — a build —
 
-    def _build(self, recipe: Recipe, unbuilt: Unbuilt, hints: Hints, log: Path) -> Path | Hints:
+    def _build(self, recipe: BuildRecipe, unbuilt: SourcePackage, hints: BuildHints, log: Path) -> Path | BuildHints:
         """The wheel, or what the build turned out to need."""
         settings = self.place.nix
         check_store(settings)
@@ -220,7 +221,7 @@ class WheelBuilder:
             task.note(f"{recipe.name} {recipe.version} needs {', '.join(lacks)}")
             return better
 
-    def _supply(self, recipe: Recipe) -> None:
+    def _supply(self, recipe: BuildRecipe) -> None:
         """Put into the store what is here already, or what Nix could not get."""
         settings, architecture = self.place.nix, recipe.platform.removeprefix("linux/")
         roots = {f"debian-root-{architecture}": recipe.root}
@@ -242,16 +243,18 @@ class WheelBuilder:
         make_root(root, platform, out, self.home, self.progress)
 
     def _place_tree(self, source: GitSource, out: Path) -> None:
-        place_tree(source, self.place.base, out, self.home)
+        write_tree_of(source, self.place.base, out, self.home)
 
-    def _learn(self, hints: Hints, unbuilt: Unbuilt, log: Path) -> Hints:
+    def _learn(self, hints: BuildHints, unbuilt: SourcePackage, log: Path) -> BuildHints:
         """What a failed build's log tells of its needs, added to `hints`."""
         lines = _log_lines(log, unbuilt.name)
-        if needs := [text for text in needs_in(lines) if text not in hints.requires]:
+        if needs := [text for text in parse_build_requirements(lines) if text not in hints.requires]:
             return replace(hints, requires=(*hints.requires, *needs))
-        return replace(hints, compiler=hints.compiler or lacks_compiler(lines))
+        return replace(hints, compiler=hints.compiler or needs_compiler(lines))
 
-    def _explain(self, error: BuildFailed | None, recipe: Recipe, unbuilt: Unbuilt, log: Path) -> PycomfyError:
+    def _explain(
+        self, error: BuildFailed | None, recipe: BuildRecipe, unbuilt: SourcePackage, log: Path
+    ) -> PycomfyError:
         """Why there is no wheel, and what could be done. Only the log's end is in words of strangers."""
         said = f"{error}" if error is not None else ""
         for sign, fix in _SANDBOX.items():
@@ -264,7 +267,7 @@ class WheelBuilder:
         table = f'{section} requires = ["…"], compiler = true, apt = ["…"]'
         if (absent := next(filter(None, map(_NO_MODULE.search, reversed(lines))), None)) is not None:
             table = f'perhaps {section} requires = ["{packages(key(absent[1]))[0][0]}"]'
-        return NoWheel(
+        return NoMatchingDistribution(
             f"{unbuilt.label} exists as source only for {recipe.platform}, and its build fails",
             where=f"{unbuilt.wanted or 'the Python requirements'}; the full log is {log}{tail}",
             fix=f"in pycomfy.toml, add what the build lacks ({table}), "
@@ -276,7 +279,7 @@ def public_wheel(wheel: Wheel) -> Wheel:
     """A wheel as a lock names it: on this disk by its path, elsewhere without a login."""
     path = local_path(wheel.url)
     if path is None:
-        return wheel.model_copy(update={"url": without_logins(wheel.url)})
+        return wheel.model_copy(update={"url": strip_logins(wheel.url)})
     return wheel.model_copy(update={"url": str(path), "size": path.stat().st_size})
 
 

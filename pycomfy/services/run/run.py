@@ -29,10 +29,10 @@ from pycomfy.adapters.containers.job_protocol import (
     run_job,
 )
 from pycomfy.adapters.containers.load import LayoutImage
-from pycomfy.adapters.database.database import Store, database_path
+from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.database.records import ImageRecord, Run
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.io.temp_dirs import scratch_folder
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.models.mount import ModelView
 from pycomfy.core.versions.reference import Reference, parse_reference
 from pycomfy.errors import BadInput, PycomfyError, RunFailed, raise_all
@@ -100,7 +100,7 @@ class RunResult:
     prompt_seconds: float
 
 
-def run(request: RunRequest, home: Home, progress: Progress) -> RunResult:
+def run(request: RunRequest, home: Paths, progress: Progress) -> RunResult:
     """Run the version's image, and record that. Raises `NotFound` for an unknown version, `BadInput` for arguments that
     are wrong, and `RunFailed` with every error ComfyUI told of; outputs it made before are saved even then."""
     reference = parse_reference(request.reference)
@@ -116,7 +116,7 @@ def run(request: RunRequest, home: Home, progress: Progress) -> RunResult:
 
 
 def _run(
-    request: RunRequest, record: ImageRecord, values: Mapping[str, object], home: Home, progress: Progress
+    request: RunRequest, record: ImageRecord, values: Mapping[str, object], home: Paths, progress: Progress
 ) -> RunResult:
     engine = find_engine(request.options.engine)
     if request.options.models == "auto":
@@ -130,18 +130,18 @@ def _run(
         result = run_image(engine, image, f"{record.name}@{record.version}", request, home, progress)
     except PycomfyError as e:
         failed = Run(engine.kind, request.options.gpus, time.monotonic() - began, error=str(e), inputs=values)
-        with Store(database_path(home)) as store:
+        with Database(database_path(home)) as store:
             store.record_run(record, failed)
         raise
     outputs = tuple(o.as_dict() for o in result.outputs)
     done = Run(engine.kind, request.options.gpus, result.seconds, outputs, inputs=values)
-    with Store(database_path(home)) as store:
+    with Database(database_path(home)) as store:
         store.record_run(record, done)
     return result
 
 
 def run_image(
-    engine: Engine, image: LayoutImage, name: str, request: RunRequest, home: Home, progress: Progress
+    engine: Engine, image: LayoutImage, name: str, request: RunRequest, home: Paths, progress: Progress
 ) -> RunResult:
     """Run a job in `image`, which is called `name` in what is shown."""
     began = time.monotonic()
@@ -175,9 +175,9 @@ def run_image(
 
 
 @contextlib.contextmanager
-def _job_folder(home: Home) -> Iterator[Path]:
+def _job_folder(home: Paths) -> Iterator[Path]:
     """A new folder, which is gone afterwards."""
-    with scratch_folder(home.cache / "jobs", "job-") as folder:
+    with temporary_folder(home.cache / "jobs", "job-") as folder:
         yield folder
 
 

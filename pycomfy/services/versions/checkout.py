@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import write_file
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.versions.repository import Library, Version, library_path
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
 from pycomfy.core.versions.checkout_files import local_sources, working_files
 from pycomfy.errors import BadInput
 from pycomfy.services.versions.diff import read_version
@@ -21,12 +21,12 @@ class CheckedOut:
     local: dict[str, str]
 
 
-def checkout(home: Home, reference: str, to: Path, *, force: bool = False) -> CheckedOut:
+def checkout(home: Paths, reference: str, to: Path, *, force: bool = False) -> CheckedOut:
     """Write a version's workflow, lock and pycomfy.toml to the folder `to`: building it unchanged is that version.
 
     Raises `NotFound`, and `BadInput` for files that are there and differ, unless `force`.
     """
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     version = library.find(reference)
     files = working_files(version.name, read_version(library, version), library.read_files(version.commit))
     there = [name for name, data in files.items() if _differs(to / name, data)]

@@ -1,15 +1,15 @@
 """`diff`: what changed from one version to another."""
 
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.versions.repository import Library, Version, library_path
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
 from pycomfy.core.versions.diff import Diff
 from pycomfy.core.versions.diff import diff as compare
 from pycomfy.core.versions.snapshot import FILES, Snapshot, read_snapshot
 
 
-def diff(home: Home, old: str, new: str | None = None) -> Diff:
+def diff(home: Paths, old: str, new: str | None = None) -> Diff:
     """What changed from `old` to `new`; without it, to the newest version of the same workflow. Raises `NotFound`."""
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     first = library.find(old)
     second = library.find(new if new is not None else first.name)
     files = library.read_some([first.commit, second.commit], FILES)
@@ -17,7 +17,7 @@ def diff(home: Home, old: str, new: str | None = None) -> Diff:
     return compare(*(read_snapshot(v.label, files[v.commit], images.get(v.tree)) for v in (first, second)))
 
 
-def read_version(library: Library, version: Version) -> Snapshot:
+def read_version(library: VersionsRepository, version: Version) -> Snapshot:
     """A version, ready to be compared."""
     files = library.read_some([version.commit], FILES)[version.commit]
     return read_snapshot(version.label, files, library.images(version.tree))

@@ -5,19 +5,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from pycomfy.adapters.database.records import VersionEntry
-from pycomfy.adapters.versions.repository import Library, Version
+from pycomfy.adapters.versions.repository import Version, VersionsRepository
 from pycomfy.core.interface.json_schema import inputs_schema
 from pycomfy.core.versions.diff import diff
-from pycomfy.core.versions.diff_text import describe
+from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.core.versions.snapshot import FILES, Snapshot, read_snapshot
 from pycomfy.errors import PycomfyError
 from pycomfy.progress import Progress
 
 _AT_ONCE = 100  # versions read at a time
-_MOST_CHANGES = 200  # lines
+_MAX_CHANGES = 200  # lines
 
 
-def list_entries(library: Library, versions: Sequence[Version], progress: Progress) -> Iterator[VersionEntry]:
+def list_entries(
+    library: VersionsRepository, versions: Sequence[Version], progress: Progress
+) -> Iterator[VersionEntry]:
     """The versions with what the record says of them, in the same order. A commit that is no
     project of pycomfy's is told of and left out."""
     left = iter(versions)
@@ -42,7 +44,7 @@ def _snapshot(commit: str, files: Mapping[str, bytes], progress: Progress) -> Sn
 
 
 def _entry(version: Version, snapshot: Snapshot, before: Snapshot | None) -> VersionEntry:
-    changes = describe(diff(before, snapshot)) if before is not None else []
+    changes = describe_diff(diff(before, snapshot)) if before is not None else []
     return VersionEntry(
         version.name,
         version.number or 0,
@@ -55,7 +57,7 @@ def _entry(version: Version, snapshot: Snapshot, before: Snapshot | None) -> Ver
         snapshot.lock,
         snapshot.lock_sha256,
         _schema(snapshot),
-        tuple(changes[:_MOST_CHANGES]),
+        tuple(changes[:_MAX_CHANGES]),
     )
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.database.database import Store, database_path
+from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.database.records import IndexedImage
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.versions.repository import Library, Version, library_path
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
 from pycomfy.errors import NotFound
 from pycomfy.progress import Progress
 
@@ -19,15 +19,15 @@ class Indexed:
     removed: int
 
 
-def index(home: Home, progress: Progress) -> Indexed:
+def index(home: Paths, progress: Progress) -> Indexed:
     """Bring the record up to date with the library. Costs little where nothing changed. A commit that is no project of
     pycomfy's is told of and left out.
 
     Nobody changes the library meanwhile, so that of two processes the later one never knows less.
     """
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     _check_library(library, home)
-    with library.bare.writing(), Store(database_path(home)) as store:
+    with library.bare.writing(), Database(database_path(home)) as store:
         known = store.commits()
         tips = library.tips()
         new: list[Version] = []
@@ -50,23 +50,23 @@ def index(home: Home, progress: Progress) -> Indexed:
     return Indexed(len(new), len(stale))
 
 
-def _check_library(library: Library, home: Home) -> None:
+def _check_library(library: VersionsRepository, home: Paths) -> None:
     """A library that was deleted, and not by us: then the record is all that is left, and must not follow it."""
     if library.bare.exists or not database_path(home).exists():
         return
-    with Store(database_path(home)) as store:
+    with Database(database_path(home)) as store:
         recorded = [commit for rows in store.commits().values() for commit in rows.values() if commit]
     if recorded:
         fix = f"put it back, or clone it from where it was pushed; to begin anew, remove {database_path(home)}"
         raise NotFound("the library is gone, with the versions that are recorded", where=str(library.path), fix=fix)
 
 
-def layout_link(home: Home, manifest_digest: str) -> Path:
+def layout_link(home: Paths, manifest_digest: str) -> Path:
     """The link that keeps an image's layout from Nix's garbage collector."""
     return home.data / "images" / manifest_digest.replace(":", "-")
 
 
-def _images(home: Home, library: Library, store: Store, new: set[str]) -> list[IndexedImage]:
+def _images(home: Paths, library: VersionsRepository, store: Database, new: set[str]) -> list[IndexedImage]:
     """Images that the record lacks, and those of trees that it is about to have."""
     known, trees = {(tree, platform) for tree, platform, _ in store.image_keys()}, store.trees()
     lacking = {tree for tree, platform in library.image_keys() - known if tree in trees}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.versions.git import ZERO
 from pycomfy.adapters.versions.remote import INCOMING, find_remote, merge_text, received
-from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.versions.merge import explain_conflicts, merge
 from pycomfy.core.versions.reference import check_workflow_name
 from pycomfy.errors import BadInput, PycomfyError, raise_all
@@ -19,7 +19,7 @@ from pycomfy.services.versions.indexing import index
 Prefer = Literal["ours", "theirs"] | None
 State = Literal["new", "updated", "same", "ahead", "merged", "conflict"]
 
-_MOST_CONFLICTS = 20  # told
+_MAX_CONFLICTS = 20  # told
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class PullResult:
     workflows: dict[str, State]
 
 
-def pull(home: Home, remote: str, progress: Progress, *, prefer: Prefer = None) -> PullResult:
+def pull(home: Paths, remote: str, progress: Progress, *, prefer: Prefer = None) -> PullResult:
     """Take in every workflow of another library, with its tags and what was built there.
 
     A branch that has new versions on both sides becomes one by a merge: its files are merged as git does. `prefer`
@@ -38,7 +38,7 @@ def pull(home: Home, remote: str, progress: Progress, *, prefer: Prefer = None) 
     workflows are taken in.
     """
     index(home, progress)
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     address = find_remote(library.bare, remote)
     states: dict[str, State] = {}
     problems: list[PycomfyError] = []
@@ -70,7 +70,7 @@ def _workflows(refs: Mapping[str, str], progress: Progress) -> dict[str, str]:
     return found
 
 
-def _take(library: Library, name: str, theirs: str, remote: str, prefer: Prefer) -> State:
+def _take(library: VersionsRepository, name: str, theirs: str, remote: str, prefer: Prefer) -> State:
     bare, branch = library.bare, f"refs/heads/{name}"
     with bare.writing():
         ours = bare.resolve(branch)
@@ -86,7 +86,7 @@ def _take(library: Library, name: str, theirs: str, remote: str, prefer: Prefer)
     return "merged"
 
 
-def _merge(library: Library, name: str, tips: tuple[str, str], remote: str, prefer: Prefer) -> None:
+def _merge(library: VersionsRepository, name: str, tips: tuple[str, str], remote: str, prefer: Prefer) -> None:
     """A version with both tips for parents. Raises `BadInput` with every conflict."""
     status, base, _ = library.bare.ask("merge-base", *tips)
     before = library.read_files(base.decode().split()[0]) if status == 0 else {}
@@ -96,16 +96,16 @@ def _merge(library: Library, name: str, tips: tuple[str, str], remote: str, pref
         told = explain_conflicts(before, ours, theirs, merged.conflicts)
         fix = f"`pycomfy pull {remote} --ours` or `--theirs` takes one side where both changed the same"
         raise_all(
-            [BadInput(f"{name} was changed on both sides", where=line, fix=fix) for line in told[:_MOST_CONFLICTS]]
+            [BadInput(f"{name} was changed on both sides", where=line, fix=fix) for line in told[:_MAX_CONFLICTS]]
         )
     library.commit(name, merged.files, message=f"merge {name} of {remote}", parents=tips)
 
 
-def _is_ancestor(library: Library, one: str, of: str) -> bool:
+def _is_ancestor(library: VersionsRepository, one: str, of: str) -> bool:
     return library.bare.ask("merge-base", "--is-ancestor", one, of)[0] == 0
 
 
-def _take_others(library: Library, refs: Mapping[str, str], progress: Progress) -> None:
+def _take_others(library: VersionsRepository, refs: Mapping[str, str], progress: Progress) -> None:
     """Tags and images that are not here; what is here stays as it is."""
     with library.bare.writing():
         mine = library.bare.refs("refs/tags", "refs/images")

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.versions.remote import Sent, find_remote, image_refs, send
-from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
 from pycomfy.progress import Progress
 
@@ -18,10 +18,10 @@ class PushResult:
     workflows: dict[str, str]
 
 
-def push(home: Home, remote: str, names: Sequence[str], progress: Progress) -> PushResult:
+def push(home: Paths, remote: str, names: Sequence[str], progress: Progress) -> PushResult:
     """Send workflows, all of them if none is named, with their tags and what was built of them. Nothing there is
     overwritten. Raises `BadInput` if the other side has versions that are not here."""
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     known = library.names()
     missing: list[PycomfyError] = [
         NotFound(f'no workflow "{n}"', where=str(library.path), fix="`pycomfy branch` lists them")

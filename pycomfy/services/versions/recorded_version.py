@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.versions.repository import Library, Version, library_path
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import Lock, PlatformName, parse_lock
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.core.versions.reference import Reference
@@ -14,7 +14,7 @@ LOCK = "pycomfy.lock"
 
 
 @dataclass(frozen=True)
-class Stored:
+class RecordedVersion:
     """`files` is the project, by path; `images` are those that were built of it."""
 
     version: Version
@@ -27,20 +27,20 @@ class Stored:
         return self.version.label
 
 
-def find_stored(reference: Reference | str, home: Home) -> Stored:
+def find_recorded_version(reference: Reference | str, home: Paths) -> RecordedVersion:
     """Raises `NotFound`, or `BadInput` for a commit that is no project of pycomfy's."""
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     version = library.find(reference)
     files = library.read_files(version.commit)
     if LOCK not in files or "workflow.json" not in files:
         raise BadInput(f"{version.label} is no project of pycomfy", where=version.commit, fix="name another version")
     lock = parse_lock(files[LOCK].decode(errors="replace"), where=f"{LOCK} of {version.label}")
-    return Stored(version, files, lock, library.images(version.tree))
+    return RecordedVersion(version, files, lock, library.images(version.tree))
 
 
-def list_built(home: Home, platform: PlatformName) -> list[str]:
+def list_built(home: Paths, platform: PlatformName) -> list[str]:
     """Every version that was built for `platform`, as NAME@N: the workflows by name, oldest versions first."""
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     versions = [version for name in library.names() for version in reversed(library.versions(name))]
     images = library.all_images({version.tree for version in versions})
     return [version.label for version in versions if platform in images.get(version.tree, {})]

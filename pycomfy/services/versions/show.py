@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.versions.repository import Library, Version, library_path
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
 from pycomfy.core.versions.diff import Diff, diff
 from pycomfy.core.versions.snapshot import FILES, Snapshot, read_snapshot
 from pycomfy.services.versions.diff import read_version
@@ -21,9 +21,9 @@ class Shown:
     flake: str
 
 
-def show(home: Home, reference: str) -> Shown:
+def show(home: Paths, reference: str) -> Shown:
     """Raises `NotFound`."""
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     version = library.find(reference)
     changes = None
     snapshot = read_version(library, version)

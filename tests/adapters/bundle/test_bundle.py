@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pycomfy.adapters.bundle.reader import open_bundle
 from pycomfy.adapters.bundle.ustar import make_header, read_header
-from pycomfy.adapters.bundle.writer import Content, write_bundle
+from pycomfy.adapters.bundle.writer import BundleFile, write_bundle
 from pycomfy.core.bundle.manifest import MANIFEST, FileEntry, Manifest, parse_manifest, render_manifest
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError
 
@@ -21,11 +21,11 @@ from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError
 def nothing(amount: int) -> None: ...
 
 
-def content(path: str, data: bytes) -> Content:
-    return Content(path, FileEntry(sha256=hashlib.sha256(data).hexdigest(), size=len(data)), data)
+def content(path: str, data: bytes) -> BundleFile:
+    return BundleFile(path, FileEntry(sha256=hashlib.sha256(data).hexdigest(), size=len(data)), data)
 
 
-def manifest(*contents: Content) -> bytes:
+def manifest(*contents: BundleFile) -> bytes:
     return render_manifest(
         Manifest(
             name="x",
@@ -65,7 +65,7 @@ def test_equal_contents_are_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_a_bundle_that_cannot_be_written(tmp_path: Path) -> None:
-    wrong = Content("README.md", CONTENTS[0].entry, b"other")
+    wrong = BundleFile("README.md", CONTENTS[0].entry, b"other")
     with pytest.raises(HashMismatch, match=r"README\.md"):
         write_bundle(tmp_path / "x", manifest(wrong), [wrong], nothing)
     assert list(tmp_path.iterdir()) == []
@@ -96,7 +96,7 @@ def other(name: str, **more: object) -> bytes:
     return info.tobuf(tarfile.PAX_FORMAT if "pax_headers" in more else tarfile.USTAR_FORMAT)
 
 
-def first(*contents: Content) -> tuple[bytes, bytes]:
+def first(*contents: BundleFile) -> tuple[bytes, bytes]:
     data = manifest(*contents)
     return make_header(MANIFEST, len(data)), data
 

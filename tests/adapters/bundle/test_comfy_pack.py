@@ -78,9 +78,9 @@ def test_two_of_a_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comfy_pack, "MOST_BYTES", 1 << 20)
-    monkeypatch.setattr(comfy_pack, "MOST_INPUTS", 1 << 20)
-    monkeypatch.setattr(comfy_pack, "MOST_FILES", 100)
+    monkeypatch.setattr(comfy_pack, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(comfy_pack, "MAX_INPUTS", 1 << 20)
+    monkeypatch.setattr(comfy_pack, "MAX_FILES", 100)
     zeros = bytes(2 << 20)
     with pytest.raises(BadInput, match="larger than"):
         read_cpack(make(tmp_path / "x.zip", ("snapshot.json", zeros, 0)), tmp_path / "out")

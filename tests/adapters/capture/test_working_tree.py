@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycomfy.adapters.capture.working_tree import compare_folders, make_patch
-from pycomfy.adapters.git.patches import Workshop, apply_patch
+from pycomfy.adapters.git.patches import PatchRepository, apply_patch
 from pycomfy.adapters.nix import nar_writer
 
 NAMES = st.sampled_from(
@@ -58,7 +58,7 @@ def test_a_patch_makes_the_new_files_of_the_old(
     with tempfile.TemporaryDirectory() as place:
         top = Path(place)
         base, folder = write(top / "base", old), write(top / "folder", new)
-        bench = Workshop(top / "bench")
+        bench = PatchRepository(top / "bench")
         patch = make_patch(compare_folders(base, folder, bench), bench)
         if patch is None:
             assert plain(old) == plain(new)

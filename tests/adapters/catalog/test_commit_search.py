@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.catalog.commit_search import Found, Wish, find_commit, pin_file_address
-from pycomfy.adapters.git.mirror import Repository
+from pycomfy.adapters.catalog.commit_search import CommitQuery, FoundCommit, find_commit, pin_file_address
+from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.errors import UnpinnedPack
 from tests.support.repositories import commit, git
 
@@ -35,92 +35,92 @@ def pack(tmp_path: Path) -> tuple[Path, list[str]]:
     return folder, commits
 
 
-def find(repo: Repository, wish: Wish) -> Found:
+def find(repo: GitMirror, wish: CommitQuery) -> FoundCommit:
     return find_commit(repo, wish, repo.cache)
 
 
-def repository(folder: Path, tmp_path: Path) -> Repository:
-    return Repository(str(folder), owner="pack", cache=tmp_path / "cache")
+def repository(folder: Path, tmp_path: Path) -> GitMirror:
+    return GitMirror(str(folder), owner="pack", cache=tmp_path / "cache")
 
 
 def test_without_a_wish_it_is_the_newest_commit(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
-    found = find(repository(pack[0], tmp_path), Wish(types=("New",)))
+    found = find(repository(pack[0], tmp_path), CommitQuery(types=("New",)))
     assert (found.commit, found.why, found.absent, found.doubts) == (pack[1][4], "the newest commit", (), ())
 
 
 def test_a_date_is_met_by_the_newest_commit_before_it(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
     repo = repository(pack[0], tmp_path)
     for day, expected in ((datetime(2025, 3, 15, tzinfo=UTC), 2), (datetime(2025, 3, 1, tzinfo=UTC), 1)):
-        assert find(repo, Wish(before=day)).commit == pack[1][expected]
-    early = find(repo, Wish(before=datetime(2020, 1, 1, tzinfo=UTC)))
+        assert find(repo, CommitQuery(before=day)).commit == pack[1][expected]
+    early = find(repo, CommitQuery(before=datetime(2020, 1, 1, tzinfo=UTC)))
     assert early.commit == pack[1][4] and "no commit before 2020-01-01" in early.doubts[0]
 
 
 def test_a_version_is_a_tag_or_the_commit_that_gave_it(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
     folder, commits = pack
     repo = repository(folder, tmp_path)
-    assert find(repo, Wish(("1.1.0",))).commit == commits[1]
-    assert find(repo, Wish(("1.0.0",))).commit == commits[0]
+    assert find(repo, CommitQuery(("1.1.0",))).commit == commits[1]
+    assert find(repo, CommitQuery(("1.0.0",))).commit == commits[0]
     git(folder, "tag", "--annotate", "--message", "x", "v1.1.0", commits[2])
-    assert find(repo, Wish(("1.1.0",))).commit == commits[2]
-    assert find(repo, Wish((commits[3],))).commit == commits[3]
+    assert find(repo, CommitQuery(("1.1.0",))).commit == commits[2]
+    assert find(repo, CommitQuery((commits[3],))).commit == commits[3]
 
 
 def test_an_abbreviated_commit_is_a_version(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
     folder, commits = pack
-    found = find(repository(folder, tmp_path), Wish((commits[1][:8],)))
+    found = find(repository(folder, tmp_path), CommitQuery((commits[1][:8],)))
     assert found.commit == commits[1] and not found.doubts
     # Digits alone may be a number as well: a tag of that name goes before.
     git(folder, "tag", "20240101", commits[2])
-    assert find(repository(folder, tmp_path), Wish(("20240101",))).commit == commits[2]
-    assert find(repository(folder, tmp_path), Wish(("7777777",))).doubts
+    assert find(repository(folder, tmp_path), CommitQuery(("20240101",))).commit == commits[2]
+    assert find(repository(folder, tmp_path), CommitQuery(("7777777",))).doubts
 
 
 def test_history_is_searched_though_the_mirror_was_shallow(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
-    repo = Repository(f"file://{pack[0]}", owner="pack", cache=tmp_path / "cache")
+    repo = GitMirror(f"file://{pack[0]}", owner="pack", cache=tmp_path / "cache")
     repo.resolve(pack[1][4])
     assert repo.git("rev-parse", "--is-shallow-repository").output == b"true\n"
-    assert find(repo, Wish((pack[1][4],), types=("Old", "More"))).commit == pack[1][2]
+    assert find(repo, CommitQuery((pack[1][4],), types=("Old", "More"))).commit == pack[1][2]
     assert repo.git("rev-parse", "--is-shallow-repository").output == b"false\n"
 
 
 def test_of_several_versions_the_newest_is_taken_and_told(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
-    found = find(repository(pack[0], tmp_path), Wish(("1.0.0", "1.1.0")))
+    found = find(repository(pack[0], tmp_path), CommitQuery(("1.0.0", "1.1.0")))
     assert found.commit == pack[1][1] and "2 versions" in found.doubts[0]
 
 
 @pytest.mark.parametrize("version", ["7.7.7", "--help", "v$(x)", "\n"])
 def test_a_version_that_nobody_knows_is_told(pack: tuple[Path, list[str]], tmp_path: Path, version: str) -> None:
-    found = find(repository(pack[0], tmp_path), Wish((version,)))
+    found = find(repository(pack[0], tmp_path), CommitQuery((version,)))
     assert found.commit == pack[1][4] and "no commit is known" in found.doubts[0]
 
 
 def test_a_commit_that_is_not_there_is_an_error(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
     with pytest.raises(UnpinnedPack):
-        find(repository(pack[0], tmp_path), Wish(("0" * 40,)))
+        find(repository(pack[0], tmp_path), CommitQuery(("0" * 40,)))
 
 
 def test_a_type_that_was_renamed_is_found_where_it_was_last(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
-    found = find(repository(pack[0], tmp_path), Wish(types=("Old", "More")))
+    found = find(repository(pack[0], tmp_path), CommitQuery(types=("Old", "More")))
     assert found.commit == pack[1][2] and "lacks Old" in found.why and found.absent == ()
 
 
 def test_a_type_that_came_later_than_the_version_is_found(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
-    found = find(repository(pack[0], tmp_path), Wish(("1.0.0",), types=("New",)))
+    found = find(repository(pack[0], tmp_path), CommitQuery(("1.0.0",), types=("New",)))
     assert found.commit == pack[1][4]
 
 
 def test_types_that_no_commit_has_together_are_absent(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
     repo = repository(pack[0], tmp_path)
-    assert find(repo, Wish(types=("Never", "New"))).absent == ("Never",)
-    assert find(repo, Wish(types=("Old", "New"))).absent == ("Old",)
+    assert find(repo, CommitQuery(types=("Never", "New"))).absent == ("Never",)
+    assert find(repo, CommitQuery(types=("Old", "New"))).absent == ("Old",)
 
 
 def test_types_that_are_made_at_run_time_are_unseen_not_absent(tmp_path: Path) -> None:
     folder = tmp_path / "dynamic"
     source = "import os\nNAMES = ['Made']\nNODE_CLASS_MAPPINGS = {os.environ.get('P', '') + n: object for n in NAMES}\n"
     made = commit(folder, {"__init__.py": source})
-    found = find(repository(folder, tmp_path), Wish(types=("Made",)))
+    found = find(repository(folder, tmp_path), CommitQuery(types=("Made",)))
     assert (found.commit, found.absent, found.unseen) == (made, (), ("Made",))
 
 
@@ -132,7 +132,7 @@ def test_merges_are_followed(tmp_path: Path) -> None:
     git(folder, "checkout", "--quiet", "main")
     commit(folder, {"__init__.py": code("New")})
     git(folder, "merge", "--quiet", "--no-ff", "--message", "merge", "side")
-    found = find(repository(folder, tmp_path), Wish(types=("Old",)))
+    found = find(repository(folder, tmp_path), CommitQuery(types=("Old",)))
     assert found.commit != side and found.absent == ()
 
 

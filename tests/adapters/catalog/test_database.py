@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.catalog.database import Catalogue, catalogue_path
+from pycomfy.adapters.catalog.database import Catalog, catalog_path
 from pycomfy.adapters.catalog.fetch import FOLDER, TEMPLATES
-from pycomfy.adapters.catalog.update import Updated, update_catalogue
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.catalog.update import Updated, update_catalog
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.catalog.manager_lists import MAP
 from pycomfy.core.catalog.match import answer_type
 from pycomfy.core.models.manager_list import MODELS
-from pycomfy.errors import BadInput, NotFound, PycomfyError, Unreachable
+from pycomfy.errors import BadInput, NetworkError, NotFound, PycomfyError
 from pycomfy.progress import Silent
 from tests.support.catalog_maps import A, B, claim, lists, some
 from tests.support.package_index import Index, serve
@@ -23,8 +23,8 @@ NO_DOCS = "not a pin!"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home", tmp_path / "home" / "cache")
+def home(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
         yield index
 
 
-def fill(home: Home, folder: Path, files: Mapping[str, str | bytes | None]) -> Updated:
-    """A catalogue from a repository of the test's."""
+def fill(home: Paths, folder: Path, files: Mapping[str, str | bytes | None]) -> Updated:
+    """A catalog from a repository of the test's."""
     commit(folder, files)
-    return update_catalogue(home, Silent(), repository=str(folder), docs=NO_DOCS)
+    return update_catalog(home, Silent(), repository=str(folder), docs=NO_DOCS)
 
 
-def small(home: Home, folder: Path) -> None:
+def small(home: Paths, folder: Path) -> None:
     pack = {
         "reference": A,
         "files": [A],
@@ -57,29 +57,29 @@ def small(home: Home, folder: Path) -> None:
     fill(home, folder, lists(packs, [pack], {A: {"stars": 7}}))
 
 
-def test_the_newer_lists_of_the_repository_are_taken_and_recorded(home: Home, tmp_path: Path) -> None:
+def test_the_newer_lists_of_the_repository_are_taken_and_recorded(home: Paths, tmp_path: Path) -> None:
     made = fill(home, tmp_path / "manager", lists({A: (["X"],)}))
     assert (made.packs, made.types) == (2, 1)
-    with Catalogue(home) as catalogue:
-        (origin,) = catalogue.origins()
+    with Catalog(home) as catalog:
+        (origin,) = catalog.origins()
     assert (origin,) == made.origins and origin.kind == "git" and len(origin.hash) == 40
 
 
-def test_without_the_repository_the_wheel_is_taken_with_a_remark(home: Home, index: Index, tmp_path: Path) -> None:
+def test_without_the_repository_the_wheel_is_taken_with_a_remark(home: Paths, index: Index, tmp_path: Path) -> None:
     files = [(f"{FOLDER}/{name}", data.decode()) for name, data in lists({A: (["X"],)}).items()]
     index.add("lists", "1.0", files=files)
     index.add("docs", "2.0", files=[("comfyui_embedded_docs/docs/NewNode/en.md", "")])
-    made = update_catalogue(home, Silent(), wheel="lists", docs="docs", repository=str(tmp_path / "gone"))
+    made = update_catalog(home, Silent(), wheel="lists", docs="docs", repository=str(tmp_path / "gone"))
     assert [o.kind for o in made.origins] == ["wheel", "wheel"] and "no such folder" in made.remarks[0]
     assert all(len(o.hash) == 64 for o in made.origins)
-    with Catalogue(home) as catalogue:
-        claims = catalogue.claims(["X", "NewNode"])
+    with Catalog(home) as catalog:
+        claims = catalog.claims(["X", "NewNode"])
     assert [p.url for p in claims["X"].owners] == [A]
     assert answer_type("NewNode", claims["NewNode"]).answer == "comfy-core"
     assert any(TEMPLATES in remark for remark in made.remarks)
 
 
-def test_official_templates_say_which_comfyui_has_a_type(home: Home, index: Index, tmp_path: Path) -> None:
+def test_official_templates_say_which_comfyui_has_a_type(home: Paths, index: Index, tmp_path: Path) -> None:
     files = [(f"{FOLDER}/{name}", data.decode()) for name, data in lists({A: (["X"],)}).items()]
     index.add("lists", "1.0", files=files)
     index.add("docs", "2.0", files=[("comfyui_embedded_docs/docs/NewNode/en.md", "")])
@@ -88,96 +88,96 @@ def test_official_templates_say_which_comfyui_has_a_type(home: Home, index: Inde
     template = json.dumps({"version": 0.4, "nodes": nodes, "links": []})
     listed = json.dumps([{"templates": [{"name": "a", "minComfyUIVersion": "0.42.6"}]}])
     index.add(TEMPLATES, "1.0", files=[(f"{folder}/index.json", listed), (f"{folder}/a.json", template)])
-    made = update_catalogue(home, Silent(), wheel="lists", docs="docs", repository=str(tmp_path / "gone"))
+    made = update_catalog(home, Silent(), wheel="lists", docs="docs", repository=str(tmp_path / "gone"))
     assert len(made.origins) == 3 and len(made.remarks) == 1
-    with Catalogue(home) as catalogue:
-        answers = [answer_type(t, c) for t, c in catalogue.claims(["NewNode", "Newest", "X"]).items()]
+    with Catalog(home) as catalog:
+        answers = [answer_type(t, c) for t, c in catalog.claims(["NewNode", "Newest", "X"]).items()]
     assert [(a.reason, a.since) for a in answers] == [
         ("built-in", "0.42.6"),
         ("template", "0.42.6"),
         ("only-pack", None),
     ]
-    with sqlite3.connect(catalogue_path(home)) as connection:
+    with sqlite3.connect(catalog_path(home)) as connection:
         connection.execute("DROP TABLE since")
-    with Catalogue(home) as catalogue:
-        assert catalogue.claims(["Newest"])["Newest"].since is None
+    with Catalog(home) as catalog:
+        assert catalog.claims(["Newest"])["Newest"].since is None
 
 
-def test_an_update_that_fails_keeps_the_catalogue(home: Home, index: Index, tmp_path: Path) -> None:
+def test_an_update_that_fails_keeps_the_catalog(home: Paths, index: Index, tmp_path: Path) -> None:
     small(home, tmp_path / "manager")
-    before = catalogue_path(home).read_bytes()
+    before = catalog_path(home).read_bytes()
     index.add("broken", "1.0", files=[(f"{FOLDER}/{MAP}", "{")])
     for wheel, kind in (("broken", NotFound), ("nowhere", PycomfyError)):
         with pytest.raises(kind):
-            update_catalogue(home, Silent(), wheel=wheel, docs=NO_DOCS, repository=str(tmp_path / "gone"))
-    assert catalogue_path(home).read_bytes() == before
+            update_catalog(home, Silent(), wheel=wheel, docs=NO_DOCS, repository=str(tmp_path / "gone"))
+    assert catalog_path(home).read_bytes() == before
     assert [p.name for p in home.data.iterdir() if p.name.startswith(".")] == []
 
 
-def test_claims_are_those_of_every_listing(home: Home, tmp_path: Path) -> None:
+def test_claims_are_those_of_every_listing(home: Paths, tmp_path: Path) -> None:
     small(home, tmp_path / "manager")
-    with Catalogue(home) as catalogue:
-        claims = catalogue.claims(["X", "Y", "Z", "new_of_b", "KSampler", "?", "X"])
+    with Catalog(home) as catalog:
+        claims = catalog.claims(["X", "Y", "Z", "new_of_b", "KSampler", "?", "X"])
     answers = {t: answer_type(t, c).answer for t, c in claims.items()}
     assert answers == {"X": A, "Y": None, "Z": B, "new_of_b": B, "KSampler": "comfy-core", "?": None}
 
 
-def test_a_pack_is_found_by_every_name_it_has(home: Home, tmp_path: Path) -> None:
+def test_a_pack_is_found_by_every_name_it_has(home: Paths, tmp_path: Path) -> None:
     small(home, tmp_path / "manager")
-    with Catalogue(home) as catalogue:
+    with Catalog(home) as catalog:
         for name in (A, A + ".git", "ann/comfyui-a", "pack-a", "PACK-A", "git@github.com:old/A.git", "OLD/a"):
-            found = catalogue.find(name)
+            found = catalog.find(name)
             assert found is not None and found.url == A
-        assert catalogue.find("nobody/nothing") is None and catalogue.find("'; DROP TABLE packs") is None
+        assert catalog.find("nobody/nothing") is None and catalog.find("'; DROP TABLE packs") is None
 
 
-def test_search_finds_words_anywhere_and_whole_types_first(home: Home, tmp_path: Path) -> None:
+def test_search_finds_words_anywhere_and_whole_types_first(home: Paths, tmp_path: Path) -> None:
     small(home, tmp_path / "manager")
-    with Catalogue(home) as catalogue:
-        assert [p.url for p in catalogue.search("helper vid")] == [A]
-        assert [p.url for p in catalogue.search("video")] == [B, A]
-        assert catalogue.search('"; NEAR( * OR') == [] and catalogue.search("  ") == []
+    with Catalog(home) as catalog:
+        assert [p.url for p in catalog.search("helper vid")] == [A]
+        assert [p.url for p in catalog.search("video")] == [B, A]
+        assert catalog.search('"; NEAR( * OR') == [] and catalog.search("  ") == []
 
 
-def test_search_finds_the_words_that_are_written_together_in_a_name(home: Home, tmp_path: Path) -> None:
+def test_search_finds_the_words_that_are_written_together_in_a_name(home: Paths, tmp_path: Path) -> None:
     one, other = "https://github.com/ann/ComfyUI-VideoHelperSuite", "https://github.com/bo/some"
     packs = {other: (["X"], {"title_aux": "Video, a helper"}), one: (["Y"], {"title_aux": one.rsplit("/", 1)[1]})}
     fill(home, tmp_path / "manager", lists(packs, (), {one: {"stars": 1000}}))
-    with Catalogue(home) as catalogue:
-        assert [p.url for p in catalogue.search("video helper")] == [one, other]
-        assert [p.url for p in catalogue.search("helpersuite")] == []
-        assert [p.url for p in catalogue.search("videohelpers")] == [one]
+    with Catalog(home) as catalog:
+        assert [p.url for p in catalog.search("video helper")] == [one, other]
+        assert [p.url for p in catalog.search("helpersuite")] == []
+        assert [p.url for p in catalog.search("videohelpers")] == [one]
 
 
-def test_no_catalogue_and_no_database_say_how_to_get_one(home: Home) -> None:
+def test_no_catalog_and_no_database_say_how_to_get_one(home: Paths) -> None:
     with pytest.raises(NotFound) as e:
-        Catalogue(home)
+        Catalog(home)
     assert e.value.fix == "pycomfy catalog update"
-    catalogue_path(home).parent.mkdir(parents=True)
-    catalogue_path(home).write_text("this is no database, but long enough to be read as one " * 20)
+    catalog_path(home).parent.mkdir(parents=True)
+    catalog_path(home).write_text("this is no database, but long enough to be read as one " * 20)
     with pytest.raises(BadInput):
-        Catalogue(home)
-    catalogue_path(home).unlink()
-    sqlite3.connect(catalogue_path(home)).close()
+        Catalog(home)
+    catalog_path(home).unlink()
+    sqlite3.connect(catalog_path(home)).close()
     with pytest.raises(BadInput):
-        Catalogue(home)
+        Catalog(home)
 
 
 @pytest.fixture(scope="session")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The catalogue of the newest `comfyui-manager` on the index."""
-    folder = tmp_path_factory.mktemp("catalogue")
-    home = Home(folder, folder / "cache")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    """The catalog of the newest `comfyui-manager` on the index."""
+    folder = tmp_path_factory.mktemp("catalog")
+    home = Paths(folder, folder / "cache")
     try:
-        update_catalogue(home, Silent(), repository=str(folder / "nowhere"))
-    except Unreachable as e:
+        update_catalog(home, Silent(), repository=str(folder / "nowhere"))
+    except NetworkError as e:
         pytest.skip(f"no Python index: {e.what}")
     return home
 
 
-def test_every_type_of_the_real_map_is_answered_right_or_is_a_question(real: Home) -> None:
+def test_every_type_of_the_real_map_is_answered_right_or_is_a_question(real: Paths) -> None:
     """Right means: whoever looks at every entry of the map one by one finds the same."""
-    connection = sqlite3.connect(catalogue_path(real))
+    connection = sqlite3.connect(catalog_path(real))
     rows = connection.execute("SELECT identity, types, preempts FROM packs").fetchall()
     connection.close()
     owners: dict[str, set[str]] = {}
@@ -188,8 +188,8 @@ def test_every_type_of_the_real_map_is_answered_right_or_is_a_question(real: Hom
         for type_ in json.loads(preempts):
             preempting.setdefault(type_, set()).add(identity)
     assert len(owners) > 20_000
-    with Catalogue(real) as catalogue:
-        answers = [answer_type(t, c) for t, c in catalogue.claims(owners).items()]
+    with Catalog(real) as catalog:
+        answers = [answer_type(t, c) for t, c in catalog.claims(owners).items()]
     asked = 0
     for answer in answers:
         core = any(
@@ -206,31 +206,31 @@ def test_every_type_of_the_real_map_is_answered_right_or_is_a_question(real: Hom
     assert 0 < asked < len(owners) / 20
 
 
-def test_the_database_answers_as_the_lists_do(home: Home, tmp_path: Path) -> None:
+def test_the_database_answers_as_the_lists_do(home: Paths, tmp_path: Path) -> None:
     listings = some()
     packs = {p.url: (p.types, {"preemptions": p.preempts, "nodename_pattern": p.pattern}) for p in listings}
     fill(home, tmp_path / "manager", lists(packs))
     types = ["X", "Y", "Z", "W", "Upscale", "New (cc)", "Nobody's"]
-    with Catalogue(home) as catalogue:
-        found = catalogue.claims(types)
+    with Catalog(home) as catalog:
+        found = catalog.claims(types)
     for type_ in types:
         expected = answer_type(type_, claim(listings, type_))
         assert answer_type(type_, found[type_]).answer == expected.answer
 
 
-def test_models_are_looked_up_by_folder_and_name(home: Home, index: Index, tmp_path: Path) -> None:
+def test_models_are_looked_up_by_folder_and_name(home: Paths, index: Index, tmp_path: Path) -> None:
     entry = {"filename": "sharp.pth", "save_path": "default", "type": "upscale", "url": "https://h/sharp.pth"}
     files = {**lists({A: (["X"],)}), MODELS: json.dumps({"models": [entry]}).encode()}
     fill(home, tmp_path / "manager", files)
-    with Catalogue(home) as catalogue:
-        assert catalogue.find_model("upscale_models", "sharp.pth") == "https://h/sharp.pth"
-        assert catalogue.find_model("loras", "sharp.pth") is None
+    with Catalog(home) as catalog:
+        assert catalog.find_model("upscale_models", "sharp.pth") == "https://h/sharp.pth"
+        assert catalog.find_model("loras", "sharp.pth") is None
     wheel = [(f"{FOLDER}/{name}", data.decode()) for name, data in files.items()]
     index.add("lists", "1.0", files=wheel)
-    update_catalogue(home, Silent(), wheel="lists", docs=NO_DOCS, repository=str(tmp_path / "gone"))
-    with Catalogue(home) as catalogue:
-        assert catalogue.find_model("upscale_models", "sub/sharp.pth") == "https://h/sharp.pth"
-    with sqlite3.connect(catalogue_path(home)) as connection:
+    update_catalog(home, Silent(), wheel="lists", docs=NO_DOCS, repository=str(tmp_path / "gone"))
+    with Catalog(home) as catalog:
+        assert catalog.find_model("upscale_models", "sub/sharp.pth") == "https://h/sharp.pth"
+    with sqlite3.connect(catalog_path(home)) as connection:
         connection.execute("DROP TABLE models")
-    with Catalogue(home) as catalogue:
-        assert catalogue.find_model("upscale_models", "sharp.pth") is None
+    with Catalog(home) as catalog:
+        assert catalog.find_model("upscale_models", "sharp.pth") is None

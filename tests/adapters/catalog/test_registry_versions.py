@@ -1,4 +1,4 @@
-"""A registry's version as a commit: the catalogue and git are real; only github.com is a folder of the test's."""
+"""A registry's version as a commit: the catalog and git are real; only github.com is a folder of the test's."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.catalog.registry_versions import find_registered
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.lockfile.schema import GitSource
 from pycomfy.core.lockfile.source_specs import RegistrySpec
@@ -39,8 +39,8 @@ def commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home", tmp_path / "home" / "cache")
+def home(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         server.server_close()
 
 
-def test_a_version_is_the_commit_that_wrote_its_number(commits: list[str], home: Home, registry: None) -> None:
+def test_a_version_is_the_commit_that_wrote_its_number(commits: list[str], home: Paths, registry: None) -> None:
     for version, expected in (("1.0.0", commits[0]), ("1.0.1", commits[1])):
         found = find_registered(RegistrySpec(registry="pack-a", version=version, types=("X",)), "a", home)
         assert (found.git, found.rev, found.types) == (URL, expected, ("X",))
@@ -77,7 +77,7 @@ def test_a_version_is_the_commit_that_wrote_its_number(commits: list[str], home:
 
 
 def test_what_was_found_once_needs_no_registry(
-    commits: list[str], home: Home, registry: None, monkeypatch: pytest.MonkeyPatch
+    commits: list[str], home: Paths, registry: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = RegistrySpec(registry="pack-a", version="1.0.1")
     first = pin_source(spec, Path(), "a", home)
@@ -86,13 +86,13 @@ def test_what_was_found_once_needs_no_registry(
     assert pin_source(spec, Path(), "a", home) == first
 
 
-def test_a_version_that_no_commit_has_is_a_question(commits: list[str], home: Home, registry: None) -> None:
+def test_a_version_that_no_commit_has_is_a_question(commits: list[str], home: Paths, registry: None) -> None:
     with pytest.raises(UnpinnedPack, match=r"no commit .* version 9\.9\.9") as e:
         find_registered(RegistrySpec(registry="pack-a", version="9.9.9"), "a", home)
     assert e.value.where == "[packs.a]" and "[packs.a] git = " in e.value.fix
 
 
-def test_an_id_that_nobody_knows_is_a_question(home: Home, registry: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_id_that_nobody_knows_is_a_question(home: Paths, registry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnpinnedPack, match="not known whose the node pack nobody"):
         find_registered(RegistrySpec(registry="nobody", version="1.0.0"), "a", home)
     monkeypatch.setenv("PYCOMFY_REGISTRY", "http://127.0.0.1:9")

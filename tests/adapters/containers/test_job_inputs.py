@@ -67,8 +67,8 @@ def test_what_is_no_file_is_told(tmp_path: Path, source: str) -> None:
 
 def test_too_large_a_file_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(b"x" * 100)
-    monkeypatch.setattr(job_inputs, "MOST_BYTES", 99)
-    monkeypatch.setattr(job_inputs, "MOST_TEXT", 99)
+    monkeypatch.setattr(job_inputs, "MAX_BYTES", 99)
+    monkeypatch.setattr(job_inputs, "MAX_TEXT", 99)
     with pytest.raises(BadInput, match="larger than"):
         copy_input(str(tmp_path / "a.png"), tmp_path / "job", "job_inputs.image")
     with pytest.raises(BadInput, match="larger than"):

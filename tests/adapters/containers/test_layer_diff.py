@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.containers.layer_diff import MOST, explain_json, explain_layers
+from pycomfy.adapters.containers.layer_diff import MAX_REPORTED, explain_json, explain_layers
 
 Entry = tuple[str, bytes, dict[str, object]]
 
@@ -53,7 +53,7 @@ def test_a_difference_is_told_by_entry(tmp_path: Path, old: list[Entry], new: li
 def test_many_differences_are_counted(tmp_path: Path) -> None:
     many: list[Entry] = [(f"{i}", b"", {}) for i in range(100)]
     lines = explain_layers(tar(tmp_path / "old", *many), tar(tmp_path / "new")).lines
-    assert len(lines) == MOST + 1 and lines[-1] == "and 80 more"
+    assert len(lines) == MAX_REPORTED + 1 and lines[-1] == "and 80 more"
 
 
 @pytest.mark.skipif(shutil.which("diffoscope") is None, reason="diffoscope is not installed")

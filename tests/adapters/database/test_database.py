@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pycomfy.adapters.database.database import Store
+from pycomfy.adapters.database.database import Database
 from pycomfy.adapters.database.records import Build, IndexedImage, Run, VersionEntry
 from pycomfy.core.lockfile.schema import (
     ComfyUI,
@@ -81,17 +81,17 @@ def build(version: int = 1, name: str = "hello", layout: str = "/nix/store/x", *
 
 @pytest.fixture
 def store(tmp_path: Path) -> Any:
-    with Store(tmp_path / "data" / "pycomfy.db") as made:
+    with Database(tmp_path / "data" / "pycomfy.db") as made:
         yield made
 
 
-def rows(store: Store, sql: str) -> list[dict[str, Any]]:
+def rows(store: Database, sql: str) -> list[dict[str, Any]]:
     with sqlite3.connect(store.path) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute(sql)]
 
 
-def test_versions_are_listed_newest_first_with_what_changed(store: Store) -> None:
+def test_versions_are_listed_newest_first_with_what_changed(store: Database) -> None:
     first = entry(1)
     store.index([], [first, entry(1, "b"), entry(2, parent=first.commit, changes=("node 3: a", "b"))])
     store.record_build(build(2))
@@ -104,7 +104,7 @@ def test_versions_are_listed_newest_first_with_what_changed(store: Store) -> Non
     assert store.versions("hello")[1].manifest_digest is None
 
 
-def test_a_build_for_another_platform_does_not_change_a_versions_digest(store: Store) -> None:
+def test_a_build_for_another_platform_does_not_change_a_versions_digest(store: Database) -> None:
     store.index([], [entry(1)])
     store.record_build(build(1))
     store.record_build(build(1, digit="2", platform="linux/arm64"))
@@ -113,7 +113,7 @@ def test_a_build_for_another_platform_does_not_change_a_versions_digest(store: S
     assert store.versions()[0].manifest_digest == "sha256:" + "3" * 64
 
 
-def test_the_image_found_is_the_one_built_last(store: Store) -> None:
+def test_the_image_found_is_the_one_built_last(store: Database) -> None:
     store.index([], [entry(1), entry(2)])
     assert store.find_image("hello") is None
     store.record_build(build(1))
@@ -129,7 +129,7 @@ def test_the_image_found_is_the_one_built_last(store: Store) -> None:
     assert store.find_image("hello", platform="linux/amd64") == found
 
 
-def test_versions_with_the_same_tree_have_the_same_images(store: Store) -> None:
+def test_versions_with_the_same_tree_have_the_same_images(store: Database) -> None:
     store.index([], [entry(1), entry(2), entry(3, project="hello 1"), entry(1, "other", "hello 1")])
     store.record_build(build(1, proven=True))
     for name, number in (("hello", 3), ("other", 1)):
@@ -141,7 +141,7 @@ def test_versions_with_the_same_tree_have_the_same_images(store: Store) -> None:
     assert rows(store, "SELECT count(*) AS n FROM custom_nodes WHERE verified_compatible") == [{"n": 6}]
 
 
-def test_a_branch_that_moved_takes_its_images_along(store: Store) -> None:
+def test_a_branch_that_moved_takes_its_images_along(store: Database) -> None:
     """Renaming a workflow is: its versions are gone, and others with the same trees are there."""
     store.index([], [entry(1), entry(2)])
     store.record_build(build(1))
@@ -158,7 +158,7 @@ def test_a_branch_that_moved_takes_its_images_along(store: Store) -> None:
     ) == [{"name": "new"}]
 
 
-def test_a_number_gets_another_commit(store: Store) -> None:
+def test_a_number_gets_another_commit(store: Database) -> None:
     store.index([], [entry(1), entry(2, project="mine")])
     store.record_build(build(2))
     store.index([("hello", 2)], [entry(2, project="theirs"), entry(3, project="mine")])
@@ -171,7 +171,7 @@ def test_a_number_gets_another_commit(store: Store) -> None:
     }
 
 
-def test_the_last_version_with_a_tree_takes_its_images_away(store: Store) -> None:
+def test_the_last_version_with_a_tree_takes_its_images_away(store: Database) -> None:
     store.index([], [entry(1), entry(1, "other")])
     store.record_build(build(1))
     store.index([("hello", 1)], [])
@@ -180,7 +180,7 @@ def test_the_last_version_with_a_tree_takes_its_images_away(store: Store) -> Non
     assert store.names() == ["other"]
 
 
-def test_what_the_library_tells_of_an_image_is_recorded_once(store: Store) -> None:
+def test_what_the_library_tells_of_an_image_is_recorded_once(store: Database) -> None:
     image = IndexedImage(entry(1).tree, built(proven=True, requirements={"painter": ("pillow>=10",)}), "/there")
     store.index([], [entry(1)], [image])
     store.index([], [], [image])
@@ -192,7 +192,7 @@ def test_what_the_library_tells_of_an_image_is_recorded_once(store: Store) -> No
     assert store.image_keys() == {(entry(1).tree, "linux/amd64", "sha256:" + "1" * 64)}
 
 
-def test_a_version_has_its_node_packs_its_api_and_every_source(store: Store) -> None:
+def test_a_version_has_its_node_packs_its_api_and_every_source(store: Database) -> None:
     image = IndexedImage(entry(1).tree, built(proven=True, requirements={"painter": ("pillow>=10",)}), "/there")
     store.index([], [entry(1, inputs_schema='{"type": "object"}')], [image])
     own, painter = rows(store, "SELECT * FROM custom_nodes ORDER BY name")
@@ -215,7 +215,7 @@ def test_a_version_has_its_node_packs_its_api_and_every_source(store: Store) -> 
     assert {r["url"] for r in listed if r["role"] == "debian"} == {"https://x.test/debian/pool/tini.deb"}
 
 
-def test_versions_share_their_sources(store: Store) -> None:
+def test_versions_share_their_sources(store: Database) -> None:
     store.index([], [entry(number) for number in range(1, 6)])
     assert rows(store, "SELECT count(*) AS n FROM sources") == [{"n": 5}]
     assert rows(store, "SELECT count(*) AS n FROM version_sources") == [{"n": 30}]
@@ -223,7 +223,7 @@ def test_versions_share_their_sources(store: Store) -> None:
     assert rows(store, "SELECT count(*) AS n FROM sources") == [{"n": 0}]
 
 
-def test_runs_are_kept_with_their_outputs_or_their_error(store: Store) -> None:
+def test_runs_are_kept_with_their_outputs_or_their_error(store: Database) -> None:
     store.index([], [entry(1)])
     store.record_build(build())
     found = store.find_image("hello")
@@ -236,7 +236,7 @@ def test_runs_are_kept_with_their_outputs_or_their_error(store: Store) -> None:
     assert store.runs("other") == []
 
 
-def test_a_failed_write_leaves_nothing_behind(store: Store) -> None:
+def test_a_failed_write_leaves_nothing_behind(store: Database) -> None:
     def entries() -> Iterator[VersionEntry]:
         yield entry(1)
         raise RuntimeError
@@ -249,19 +249,19 @@ def test_a_failed_write_leaves_nothing_behind(store: Store) -> None:
     assert store.names() == []
 
 
-def test_a_build_of_a_version_that_is_not_indexed_is_refused(store: Store) -> None:
+def test_a_build_of_a_version_that_is_not_indexed_is_refused(store: Database) -> None:
     with pytest.raises(NotFound, match="hello@1"):
         store.record_build(build())
 
 
-def test_a_second_opening_keeps_what_is_there(store: Store) -> None:
+def test_a_second_opening_keeps_what_is_there(store: Database) -> None:
     store.index([], [entry(1)])
-    with Store(store.path) as again:
+    with Database(store.path) as again:
         assert len(again.versions()) == 1
 
 
-def test_every_migration_is_recorded_once_and_the_database_is_durable(store: Store) -> None:
-    Store(store.path).close()
+def test_every_migration_is_recorded_once_and_the_database_is_durable(store: Database) -> None:
+    Database(store.path).close()
     names = [r["name"] for r in rows(store, "SELECT name FROM _sqlite_migrations ORDER BY id")]
     assert len(names) == len(set(names)) >= 3
     assert rows(store, "PRAGMA journal_mode") == [{"journal_mode": "wal"}]
@@ -269,25 +269,25 @@ def test_every_migration_is_recorded_once_and_the_database_is_durable(store: Sto
     assert rows(store, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
 
 
-def test_a_record_of_a_newer_pycomfy_is_left_alone(store: Store) -> None:
+def test_a_record_of_a_newer_pycomfy_is_left_alone(store: Database) -> None:
     with sqlite3.connect(store.path) as connection:
         connection.execute(
             "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('pycomfy', 'm999_later', 'now')"
         )
     with pytest.raises(BadInput, match="newer pycomfy"):
-        Store(store.path)
+        Database(store.path)
 
 
 def test_a_file_that_is_no_record_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"this is no database, whatever its name says" * 100)
     with pytest.raises(BadInput, match="damaged") as caught:
-        Store(tmp_path / "x.db")
+        Database(tmp_path / "x.db")
     assert caught.value.where == str(tmp_path / "x.db")
 
 
 def _record_many(path: Path, worker: int, count: int) -> None:
     for number in range(1, count + 1):
-        with Store(path) as store:
+        with Database(path) as store:
             name = f"w{worker}"
             store.index([], [entry(number, name)])
             store.record_build(build(number, name))
@@ -305,7 +305,7 @@ def test_ten_processes_record_at_once_and_lose_nothing(tmp_path: Path) -> None:
     for process in processes:
         process.join(120)
     assert [p.exitcode for p in processes] == [0] * workers
-    with Store(path) as store:
+    with Database(path) as store:
         assert len(store.names()) == workers
         assert [v.version for v in store.versions("w3")] == list(range(count, 0, -1))
         assert len(store.runs()) == workers * count

@@ -9,11 +9,11 @@ import pytest
 from pycomfy.adapters.debian import rootfs
 from pycomfy.adapters.debian.mirrors import MAIN, SECURITY, SNAPSHOT
 from pycomfy.adapters.debian.rootfs import make_root, pin_root
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.nar_writer import hash_path
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.schema import Root
-from pycomfy.errors import BadConfig, HashMismatch, NoDebianPackage, Problems, Unreachable
+from pycomfy.errors import BadConfig, ErrorGroup, HashMismatch, NetworkError, NoDebianPackage
 from pycomfy.progress import Silent
 from tests.support.debian_archive import Archive, new_archive, new_key
 
@@ -31,8 +31,8 @@ class Remarks(Silent):
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "data", tmp_path / "cache")
+def home(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "data", tmp_path / "cache")
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +55,13 @@ def archive(signed: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return copy
 
 
-def pin(home: Home, *apt: str) -> tuple[Root, list[str]]:
+def pin(home: Paths, *apt: str) -> tuple[Root, list[str]]:
     remarks = Remarks()
     return pin_root(Config(apt=apt), "linux/amd64", home, remarks), remarks.said
 
 
 @needs_tools
-def test_the_hash_in_the_lock_is_that_of_the_tree_that_is_made(archive: Archive, home: Home, tmp_path: Path) -> None:
+def test_the_hash_in_the_lock_is_that_of_the_tree_that_is_made(archive: Archive, home: Paths, tmp_path: Path) -> None:
     root, said = pin(home)
     make_root(root, "linux/amd64", tmp_path / "out", home, Silent())
     assert hash_path(tmp_path / "out") == root.tree
@@ -70,7 +70,7 @@ def test_the_hash_in_the_lock_is_that_of_the_tree_that_is_made(archive: Archive,
 
 
 @needs_tools
-def test_a_security_update_is_taken(archive: Archive, home: Home) -> None:
+def test_a_security_update_is_taken(archive: Archive, home: Paths) -> None:
     before, _ = pin(home)
     archive.add("bash", "1+deb12u1", suite="bookworm-security", files="bin/bash=new")
     archive.publish()
@@ -81,7 +81,7 @@ def test_a_security_update_is_taken(archive: Archive, home: Home) -> None:
 
 
 @needs_tools
-def test_a_second_lock_neither_downloads_nor_unpacks(archive: Archive, home: Home) -> None:
+def test_a_second_lock_neither_downloads_nor_unpacks(archive: Archive, home: Paths) -> None:
     first, _ = pin(home)
     shutil.rmtree(archive.folder / "pool")
     for package in first.packages:
@@ -90,18 +90,18 @@ def test_a_second_lock_neither_downloads_nor_unpacks(archive: Archive, home: Hom
 
 
 @needs_tools
-def test_lists_that_did_not_change_are_not_read_again(archive: Archive, home: Home) -> None:
+def test_lists_that_did_not_change_are_not_read_again(archive: Archive, home: Paths) -> None:
     first, _ = pin(home)
     for index in (archive.folder / "dists").rglob("by-hash/SHA256/*"):
         index.unlink()
         (home.cache / "sha256" / index.name[:2] / index.name).unlink(missing_ok=True)
     assert pin(home)[0] == first
-    with pytest.raises(Problems):
+    with pytest.raises(ErrorGroup):
         pin(home, "extra")
 
 
 @needs_tools
-def test_packages_of_the_configuration_come_with_their_dependencies(archive: Archive, home: Home) -> None:
+def test_packages_of_the_configuration_come_with_their_dependencies(archive: Archive, home: Paths) -> None:
     archive.add("extra", Depends="helper, dpkg")
     archive.add("helper")
     archive.publish()
@@ -112,7 +112,7 @@ def test_packages_of_the_configuration_come_with_their_dependencies(archive: Arc
 
 
 @needs_tools
-def test_a_changed_release_is_refused(archive: Archive, home: Home) -> None:
+def test_a_changed_release_is_refused(archive: Archive, home: Paths) -> None:
     release = archive.folder / "dists/bookworm/InRelease"
     release.write_text(release.read_text().replace("Acquire-By-Hash: yes", "Acquire-By-Hash: no"))
     with pytest.raises(HashMismatch, match="not signed by Debian"):
@@ -120,7 +120,7 @@ def test_a_changed_release_is_refused(archive: Archive, home: Home) -> None:
 
 
 @needs_tools
-def test_a_release_signed_by_somebody_else_is_refused(archive: Archive, home: Home) -> None:
+def test_a_release_signed_by_somebody_else_is_refused(archive: Archive, home: Paths) -> None:
     with new_key() as key:
         archive.key = key
         archive.publish()
@@ -129,7 +129,7 @@ def test_a_release_signed_by_somebody_else_is_refused(archive: Archive, home: Ho
 
 
 @needs_tools
-def test_a_changed_index_or_package_is_refused(archive: Archive, home: Home) -> None:
+def test_a_changed_index_or_package_is_refused(archive: Archive, home: Paths) -> None:
     deb = next((archive.folder / "pool").iterdir())
     deb.write_bytes(deb.read_bytes()[:-1] + b"?")
     with pytest.raises(HashMismatch, match=deb.name.split("_")[0]):
@@ -142,14 +142,14 @@ def test_a_changed_index_or_package_is_refused(archive: Archive, home: Home) -> 
 
 
 @needs_tools
-def test_another_suite_under_this_ones_name_is_refused(archive: Archive, home: Home) -> None:
+def test_another_suite_under_this_ones_name_is_refused(archive: Archive, home: Paths) -> None:
     archive.publish(codename="bullseye")
     with pytest.raises(HashMismatch, match="bullseye"):
         pin(home)
 
 
 @needs_tools
-def test_an_expired_release_is_remarked(archive: Archive, home: Home) -> None:
+def test_an_expired_release_is_remarked(archive: Archive, home: Paths) -> None:
     archive.publish(valid_until="Wed, 01 Jan 2020 00:00:00 UTC")
     _, said = pin(home)
     assert len(said) == 3 and "expired on 2020-01-01" in said[0]
@@ -177,13 +177,13 @@ def snapshots(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def pin_then(home: Home, day: str, **debian: str) -> Root:
+def pin_then(home: Paths, day: str, **debian: str) -> Root:
     config = Config.model_validate({"debian": {"snapshot": day, **debian}})
     return pin_root(config, "linux/amd64", home, Remarks())
 
 
 @needs_tools
-def test_a_snapshot_has_the_packages_of_its_day_and_the_lock_says_so(snapshots: Path, home: Home) -> None:
+def test_a_snapshot_has_the_packages_of_its_day_and_the_lock_says_so(snapshots: Path, home: Paths) -> None:
     before, after = pin_then(home, "2025-06-01"), pin_then(home, "2025-07-01")
     assert [p.version for r in (before, after) for p in r.packages if p.name == "bash"] == ["1", "1+deb12u1"]
     assert before.archives == tuple(
@@ -193,7 +193,7 @@ def test_a_snapshot_has_the_packages_of_its_day_and_the_lock_says_so(snapshots: 
 
 
 @needs_tools
-def test_a_server_can_keep_its_snapshots_in_another_order(snapshots: Path, home: Home) -> None:
+def test_a_server_can_keep_its_snapshots_in_another_order(snapshots: Path, home: Paths) -> None:
     other = snapshots.parent / "other"
     other.mkdir()
     for archive in ("debian", "debian-security"):
@@ -205,7 +205,7 @@ def test_a_server_can_keep_its_snapshots_in_another_order(snapshots: Path, home:
 
 @needs_tools
 def test_a_snapshot_that_is_newer_than_its_day_is_refused(
-    archive: Archive, home: Home, monkeypatch: pytest.MonkeyPatch
+    archive: Archive, home: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mirror of today's archive under the address of a day."""
     archive.publish(date="Mon, 30 Jun 2025 20:00:00 UTC")
@@ -217,7 +217,7 @@ def test_a_snapshot_that_is_newer_than_its_day_is_refused(
         pin_then(home, "2025-06-01")
 
 
-def test_a_snapshot_without_a_server_says_where_to_name_one(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_snapshot_without_a_server_says_where_to_name_one(home: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(SNAPSHOT, raising=False)
     with pytest.raises(BadConfig) as caught:
         pin_then(home, "2025-06-01")
@@ -225,7 +225,7 @@ def test_a_snapshot_without_a_server_says_where_to_name_one(home: Home, monkeypa
 
 
 @needs_tools
-def test_an_unchecked_signature_is_remarked(archive: Archive, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchecked_signature_is_remarked(archive: Archive, home: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     checked, _ = pin(home)
     monkeypatch.setattr(rootfs, "KEYRING", Path("/nonexistent"))
     unchecked, said = pin(home)
@@ -234,7 +234,7 @@ def test_an_unchecked_signature_is_remarked(archive: Archive, home: Home, monkey
 
 
 @needs_tools
-def test_packages_that_do_not_fit_together_are_named_and_leave_nothing(archive: Archive, home: Home) -> None:
+def test_packages_that_do_not_fit_together_are_named_and_leave_nothing(archive: Archive, home: Paths) -> None:
     archive.add("one", files="etc/x=1")
     archive.add("two", files="etc/x=2")
     archive.publish()
@@ -244,21 +244,21 @@ def test_packages_that_do_not_fit_together_are_named_and_leave_nothing(archive: 
 
 
 @needs_tools
-def test_a_mirror_without_the_suite_or_the_architecture_is_told(archive: Archive, home: Home) -> None:
+def test_a_mirror_without_the_suite_or_the_architecture_is_told(archive: Archive, home: Paths) -> None:
     with pytest.raises(NoDebianPackage, match="arm64"):
         pin_root(Config(), "linux/arm64", home, Silent())
     (archive.folder / "dists/bookworm-updates/InRelease").unlink()
-    with pytest.raises(Unreachable):
+    with pytest.raises(NetworkError):
         pin(home)
 
 
 @pytest.mark.story
-def test_the_real_root_runs_as_the_builder(home: Home, tmp_path: Path) -> None:
+def test_the_real_root_runs_as_the_builder(home: Paths, tmp_path: Path) -> None:
     if machine.machine() != "x86_64":
         pytest.skip("the root is linux/amd64")
     try:
         root, _ = pin(home)
-    except (Unreachable, BadConfig) as e:
+    except (NetworkError, BadConfig) as e:
         pytest.skip(f"no Debian mirror: {e.what}")
     out = tmp_path / "out"
     make_root(root, "linux/amd64", out, home, Silent())

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.git.checkout import list_entries, read_tree, write_tree
-from pycomfy.adapters.git.mirror import Repository
+from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.errors import PycomfyError, Unresolved
 from tests.support.repositories import commit, git
 
 
 def checkout(pack: Path, tmp_path: Path) -> Path:
     """The tree of the newest commit of `pack`, as pycomfy writes it."""
-    repository = Repository(str(pack), owner="pack", cache=tmp_path / "cache")
+    repository = GitMirror(str(pack), owner="pack", cache=tmp_path / "cache")
     out = tmp_path / "out"
     out.mkdir()
     write_tree(repository, repository.resolve(), out)
@@ -123,7 +123,7 @@ def test_submodules_are_part_of_the_tree(tmp_path: Path) -> None:
     commit(tmp_path / "pack", {"a.py": ""})
     git(tmp_path / "pack", "submodule", "--quiet", "add", "../inner", "lib/inner")
     commit(tmp_path / "pack", {})
-    repository = Repository(str(tmp_path / "pack"), owner="pack", cache=tmp_path / "cache")
+    repository = GitMirror(str(tmp_path / "pack"), owner="pack", cache=tmp_path / "cache")
     (tmp_path / "out").mkdir()
     assert write_tree(repository, repository.resolve(), tmp_path / "out") == (True, False)
     assert (tmp_path / "out/lib/inner/inner.py").read_text() == "1"
@@ -173,9 +173,9 @@ def test_a_relative_submodule_stays_on_its_server(tmp_path: Path, base: str, url
     git(tmp_path / "pack", "update-index", "--add", "--cacheinfo", f"160000,{inner},s")
     git(tmp_path / "pack", "commit", "--quiet", "--message", "s")
     made = git(tmp_path / "pack", "rev-parse", "HEAD")
-    here = Repository(str(tmp_path / "pack"), owner="pack", cache=tmp_path / "cache")
+    here = GitMirror(str(tmp_path / "pack"), owner="pack", cache=tmp_path / "cache")
     here.fetch(made)
-    there = Repository(base, owner="pack", cache=tmp_path / "cache")
+    there = GitMirror(base, owner="pack", cache=tmp_path / "cache")
     here.mirror.rename(there.mirror)
     (tmp_path / "out").mkdir()
     with pytest.raises(Unresolved, match=r"submodule s has the address .* which leaves the server"):
@@ -193,7 +193,7 @@ def test_a_submodule_without_an_address_is_an_empty_folder(tmp_path: Path) -> No
 
 def test_read_tree_reads_only_what_is_wanted(tmp_path: Path) -> None:
     commit(tmp_path / "pack", {"a.py": "a", "sub/b.py": "b", "weights.bin": b"\0" * 100})
-    repository = Repository(str(tmp_path / "pack"), owner="pack", cache=tmp_path / "cache")
+    repository = GitMirror(str(tmp_path / "pack"), owner="pack", cache=tmp_path / "cache")
     head = repository.resolve()
     assert read_tree(repository, head, lambda p: p.endswith(".py")) == {"a.py": b"a", "sub/b.py": b"b"}
     assert [e.path for e in list_entries(repository, head)] == ["a.py", "sub/b.py", "weights.bin"]

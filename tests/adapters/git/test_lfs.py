@@ -10,13 +10,13 @@ import pytest
 
 from pycomfy.adapters.git.checkout import write_tree
 from pycomfy.adapters.git.lfs import parse_pointer
-from pycomfy.adapters.git.mirror import Repository
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.git.mirror import GitMirror
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix import nar_writer
-from pycomfy.adapters.sources.pin import pin_source, place_tree
+from pycomfy.adapters.sources.pin import pin_source, write_tree_of
 from pycomfy.core.lockfile.schema import GitSource
 from pycomfy.core.lockfile.source_specs import GitSpec
-from pycomfy.errors import HashMismatch, PycomfyError, Unreachable, Unresolved
+from pycomfy.errors import HashMismatch, NetworkError, PycomfyError, Unresolved
 from tests.support.git_server import GitServer, serve
 from tests.support.repositories import commit, git
 
@@ -25,8 +25,8 @@ SECRET = "s3cr3t-t0ken"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home", tmp_path / "home" / "cache")
+def home(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
 @pytest.fixture
@@ -52,12 +52,12 @@ def pack(server: GitServer, *, keep: bool = True) -> str:
     return server.with_login("pack")
 
 
-def test_large_files_are_fetched_and_the_lock_says_so(server: GitServer, tmp_path: Path, home: Home) -> None:
+def test_large_files_are_fetched_and_the_lock_says_so(server: GitServer, tmp_path: Path, home: Paths) -> None:
     url = pack(server)
     pinned = pin_source(GitSpec(git=url), tmp_path, "pack", home)
     source = pinned.source
     assert isinstance(source, GitSource) and source.lfs and SECRET not in source.model_dump_json()
-    place_tree(source.model_copy(update={"url": url}), tmp_path, tmp_path / "out", home)
+    write_tree_of(source.model_copy(update={"url": url}), tmp_path, tmp_path / "out", home)
     assert (tmp_path / "out" / "weights" / "a.bin").read_bytes() == b"a" * 5000
     assert (tmp_path / "out" / "weights" / "b.bin").read_bytes() == b"b" * 100
     assert (tmp_path / "out" / "small.bin").read_text().startswith("this one")
@@ -66,11 +66,11 @@ def test_large_files_are_fetched_and_the_lock_says_so(server: GitServer, tmp_pat
     server.asked.clear()
     again = GitSpec(git=url, rev=source.commit)
     assert pin_source(again, tmp_path, "pack", home).source == source
-    place_tree(source.model_copy(update={"url": url}), tmp_path, tmp_path / "again", home)
+    write_tree_of(source.model_copy(update={"url": url}), tmp_path, tmp_path / "again", home)
     assert not server.asked
 
 
-def test_git_lfs_itself_makes_the_same_tree(server: GitServer, tmp_path: Path, home: Home) -> None:
+def test_git_lfs_itself_makes_the_same_tree(server: GitServer, tmp_path: Path, home: Paths) -> None:
     if shutil.which("git-lfs") is None:
         pytest.skip("no git-lfs here")
     url, clone = pack(server), tmp_path / "clone"
@@ -80,22 +80,24 @@ def test_git_lfs_itself_makes_the_same_tree(server: GitServer, tmp_path: Path, h
     assert nar_writer.hash_path(clone) == pin_source(GitSpec(git=url), tmp_path, "pack", home).source.tree  # type: ignore[union-attr]
 
 
-def test_pointers_are_taken_as_they_are_where_that_is_asked(server: GitServer, tmp_path: Path, home: Home) -> None:
+def test_pointers_are_taken_as_they_are_where_that_is_asked(server: GitServer, tmp_path: Path, home: Paths) -> None:
     url = pack(server, keep=False)
     source = pin_source(GitSpec(git=url, lfs=False), tmp_path, "pack", home).source
     assert isinstance(source, GitSource) and not source.lfs and "lfs" not in source.model_dump()
-    place_tree(source.model_copy(update={"url": url}), tmp_path, tmp_path / "out", home)
+    write_tree_of(source.model_copy(update={"url": url}), tmp_path, tmp_path / "out", home)
     assert (tmp_path / "out/weights/a.bin").read_text().startswith("version https://git-lfs")
     assert nar_writer.hash_path(tmp_path / "out") == source.tree
 
 
-def test_files_that_the_server_lacks_are_named_with_the_ways_out(server: GitServer, tmp_path: Path, home: Home) -> None:
+def test_files_that_the_server_lacks_are_named_with_the_ways_out(
+    server: GitServer, tmp_path: Path, home: Paths
+) -> None:
     with pytest.raises(Unresolved, match=r"pack: .*weights/b\.bin.*Object does not exist") as e:
         pin_source(GitSpec(git=pack(server, keep=False)), tmp_path, "pack", home)
     assert "weights/a.bin" not in e.value.what and "lfs = false" in e.value.fix and SECRET not in str(e.value)
 
 
-def test_other_bytes_than_the_pointer_promises_are_refused(server: GitServer, tmp_path: Path, home: Home) -> None:
+def test_other_bytes_than_the_pointer_promises_are_refused(server: GitServer, tmp_path: Path, home: Paths) -> None:
     url = pack(server)
     server.objects[hashlib.sha256(b"b" * 100).hexdigest()] = b"c" * 100
     with pytest.raises(HashMismatch, match=r"weights/b\.bin"):
@@ -103,18 +105,18 @@ def test_other_bytes_than_the_pointer_promises_are_refused(server: GitServer, tm
 
 
 def test_without_a_login_the_refusal_names_files_and_the_way_to_give_one(
-    server: GitServer, tmp_path: Path, home: Home
+    server: GitServer, tmp_path: Path, home: Paths
 ) -> None:
-    repository = Repository(pack(server), owner="pack", cache=home.cache / "git")
+    repository = GitMirror(pack(server), owner="pack", cache=home.cache / "git")
     made = repository.resolve()
     (tmp_path / "out").mkdir()
-    without = Repository(f"{server.url}/pack", owner="pack", cache=home.cache / "git")
-    with pytest.raises(Unreachable, match=r"weights/a\.bin and weights/b\.bin.*HTTP 401") as e:
+    without = GitMirror(f"{server.url}/pack", owner="pack", cache=home.cache / "git")
+    with pytest.raises(NetworkError, match=r"weights/a\.bin and weights/b\.bin.*HTTP 401") as e:
         write_tree(without, made, tmp_path / "out")
     assert "login" in e.value.fix and "lfs = false" in e.value.fix
 
 
-def test_a_credential_helper_opens_large_files_too(server: GitServer, tmp_path: Path, home: Home) -> None:
+def test_a_credential_helper_opens_large_files_too(server: GitServer, tmp_path: Path, home: Paths) -> None:
     pack(server)
     (tmp_path / ".gitconfig").write_text(
         f'[credential]\n\thelper = "!f() {{ echo username=me; echo password={SECRET}; }}; f"\n'
@@ -123,7 +125,9 @@ def test_a_credential_helper_opens_large_files_too(server: GitServer, tmp_path: 
     assert isinstance(source, GitSource) and source.lfs
 
 
-def test_a_repository_on_this_disk_has_its_large_files_beside_it(server: GitServer, tmp_path: Path, home: Home) -> None:
+def test_a_repository_on_this_disk_has_its_large_files_beside_it(
+    server: GitServer, tmp_path: Path, home: Paths
+) -> None:
     pack(server)
     local = server.folder / "pack"
     with pytest.raises(PycomfyError, match=r"weights/a\.bin and weights/b\.bin"):
@@ -136,10 +140,12 @@ def test_a_repository_on_this_disk_has_its_large_files_beside_it(server: GitServ
     assert isinstance(source, GitSource) and source.lfs
     place.write_bytes(b"!" * len(data))
     with pytest.raises(HashMismatch):
-        pin_source(GitSpec(git=str(local)), tmp_path, "pack", Home(tmp_path / "h", tmp_path / "h" / "cache"))
+        pin_source(GitSpec(git=str(local)), tmp_path, "pack", Paths(tmp_path / "h", tmp_path / "h" / "cache"))
 
 
-def test_large_files_of_submodules_are_those_of_their_repository(server: GitServer, tmp_path: Path, home: Home) -> None:
+def test_large_files_of_submodules_are_those_of_their_repository(
+    server: GitServer, tmp_path: Path, home: Paths
+) -> None:
     pack(server)
     outer = server.folder / "outer"
     commit(outer, {"a.py": ""})

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.git.mirror import Repository
-from pycomfy.errors import BadConfig, NotFound, UnpinnedPack, Unreachable
+from pycomfy.adapters.git.mirror import GitMirror
+from pycomfy.errors import BadConfig, NetworkError, NotFound, UnpinnedPack
 from tests.support.repositories import commit, git
 
 
@@ -15,8 +15,8 @@ def pack(tmp_path: Path) -> Path:
     return tmp_path / "pack"
 
 
-def open_repository(folder: Path | str, tmp_path: Path) -> Repository:
-    return Repository(str(folder), owner="pack", cache=tmp_path / "cache")
+def open_repository(folder: Path | str, tmp_path: Path) -> GitMirror:
+    return GitMirror(str(folder), owner="pack", cache=tmp_path / "cache")
 
 
 def test_no_revision_is_the_default_branch(pack: Path, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_folder_that_is_no_repository_says_to_use_path(tmp_path: Path) -> None
 
 
 def test_no_server_is_unreachable_and_the_password_is_not_told(tmp_path: Path) -> None:
-    with pytest.raises(Unreachable) as e:
+    with pytest.raises(NetworkError) as e:
         open_repository("https://me:secret@127.0.0.1:9/x/y", tmp_path).resolve()
     assert "secret" not in str(e.value) and "me:" not in str(e.value)
     assert e.value.where == "https://127.0.0.1:9/x/y"

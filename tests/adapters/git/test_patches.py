@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.git.patches import Workshop, apply_patch, read_patch
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.git.patches import PatchRepository, apply_patch, read_patch
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix import nar_writer
-from pycomfy.adapters.sources.pin import pin_source, place_tree
+from pycomfy.adapters.sources.pin import pin_source, write_tree_of
 from pycomfy.core.lockfile.config import parse_config
-from pycomfy.core.lockfile.schema import MOST_PATCH, GitSource
+from pycomfy.core.lockfile.schema import MAX_PATCH, GitSource
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 from tests.support.repositories import commit, git
 
@@ -17,8 +17,8 @@ FILES = {"__init__.py": "a = 1\nb = 2\n", "crlf.txt": "one\r\ntwo\r\n", "gone.py
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home", tmp_path / "home" / "cache")
+def home(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
 def changed(folder: Path) -> str:
@@ -35,7 +35,7 @@ def changed(folder: Path) -> str:
     return git(folder, "diff", "--cached", "--binary", "--full-index") + "\n"
 
 
-def test_a_patched_commit_is_pinned_and_placed_as_the_changed_folder_is(tmp_path: Path, home: Home) -> None:
+def test_a_patched_commit_is_pinned_and_placed_as_the_changed_folder_is(tmp_path: Path, home: Paths) -> None:
     folder = tmp_path / "pack"
     (tmp_path / "patches").mkdir()
     (tmp_path / "patches" / "x.patch").write_text(changed(folder))
@@ -44,7 +44,7 @@ def test_a_patched_commit_is_pinned_and_placed_as_the_changed_folder_is(tmp_path
     assert isinstance(pinned.source, GitSource) and pinned.source.patch is not None and pinned.date is not None
     assert pinned.files["__init__.py"] == "a = 1\nb = 3\n" and "gone.py" not in pinned.files
     (tmp_path / "patches" / "x.patch").unlink()  # the lock has it
-    place_tree(pinned.source, tmp_path, tmp_path / "out", home)
+    write_tree_of(pinned.source, tmp_path, tmp_path / "out", home)
     assert nar_writer.hash_path(tmp_path / "out") == pinned.source.tree
     assert (tmp_path / "out" / "crlf.txt").read_bytes() == b"one\r\ntwo\r\n"
     assert os.access(tmp_path / "out" / "new" / "run.sh", os.X_OK)
@@ -92,7 +92,7 @@ def test_a_patch_file_is_bounded_text(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="cannot be read"):
         read_patch(tmp_path / "gone", "x")
     path = tmp_path / "x.patch"
-    for content in (b"", b"\xff", b"x" * (MOST_PATCH + 1)):
+    for content in (b"", b"\xff", b"x" * (MAX_PATCH + 1)):
         path.write_bytes(content)
         with pytest.raises(BadInput):
             read_patch(path, "x")
@@ -111,7 +111,7 @@ def test_attributes_of_the_folder_start_no_filter(tmp_path: Path, monkeypatch: p
 
 
 def test_text_in_another_encoding_is_patched_too(tmp_path: Path) -> None:
-    shop = Workshop(tmp_path / "git")
+    shop = PatchRepository(tmp_path / "git")
     old, new = (
         shop.must("hash-object", "-w", "--stdin", stdin=data).decode().strip() for data in (b"caf\xe9\n", b"th\xe9\n")
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.git.mirror import Repository
-from pycomfy.errors import Unreachable
+from pycomfy.adapters.git.mirror import GitMirror
+from pycomfy.errors import NetworkError
 from tests.support.git_server import GitServer, serve
 from tests.support.repositories import commit, git
 
@@ -33,7 +33,7 @@ def files_with(text: str, folder: Path) -> list[Path]:
 def test_a_login_in_the_url_is_used_and_stands_in_no_file_and_no_command_line(
     server: GitServer, tmp_path: Path
 ) -> None:
-    repository = Repository(server.with_login("team/pack"), owner="pack", cache=tmp_path / "cache")
+    repository = GitMirror(server.with_login("team/pack"), owner="pack", cache=tmp_path / "cache")
     made = repository.resolve("main")
     repository.fetch_history()
     assert made == git(server.folder / "team" / "pack", "rev-parse", "HEAD")
@@ -46,14 +46,14 @@ def test_a_token_alone_is_a_login_too(tmp_path: Path, monkeypatch: pytest.Monkey
     with serve(tmp_path / "server", f"{SECRET}:") as server:
         commit(server.folder / "pack", {"a.py": ""})
         monkeypatch.setenv("GIT_SSL_CAINFO", str(server.certificate))
-        repository = Repository(server.with_login("pack", SECRET), owner="pack", cache=tmp_path / "cache")
+        repository = GitMirror(server.with_login("pack", SECRET), owner="pack", cache=tmp_path / "cache")
         assert repository.resolve() == git(server.folder / "pack", "rev-parse", "HEAD")
 
 
 @pytest.mark.parametrize("login", ["me:wr0ng-p4ssword", "m%40e:wr0ng%2Fp4ssword"])
 def test_a_login_that_is_refused_is_told_without_it(server: GitServer, tmp_path: Path, login: str) -> None:
-    repository = Repository(server.with_login("team/pack", login), owner="pack", cache=tmp_path / "cache")
-    with pytest.raises(Unreachable, match="pack: the git repository cannot be read: Authentication failed") as e:
+    repository = GitMirror(server.with_login("team/pack", login), owner="pack", cache=tmp_path / "cache")
+    with pytest.raises(NetworkError, match="pack: the git repository cannot be read: Authentication failed") as e:
         repository.resolve()
     assert "p4ssword" not in str(e.value) and "credentials" in e.value.fix
     assert e.value.where == f"{server.url}/team/pack"
@@ -62,8 +62,8 @@ def test_a_login_that_is_refused_is_told_without_it(server: GitServer, tmp_path:
 def test_without_a_login_nothing_is_asked_and_a_helper_or_netrc_is_used(
     server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    repository = Repository(f"{server.url}/team/pack", owner="pack", cache=tmp_path / "cache")
-    with pytest.raises(Unreachable, match="could not read Username"):
+    repository = GitMirror(f"{server.url}/team/pack", owner="pack", cache=tmp_path / "cache")
+    with pytest.raises(NetworkError, match="could not read Username"):
         repository.resolve()
     (tmp_path / ".netrc").write_text(f"machine 127.0.0.1 login me password {SECRET}\n")
     (tmp_path / ".netrc").chmod(0o600)
@@ -81,7 +81,7 @@ def test_a_users_helper_is_neither_asked_nor_told_of_a_login_that_the_url_has(
     (tmp_path / ".gitconfig").write_text(
         f'[credential]\n\thelper = "!cat >> {tmp_path}/told; echo >> {tmp_path}/told"\n'
     )
-    assert Repository(server.with_login("team/pack"), owner="pack", cache=tmp_path / "cache").resolve()
+    assert GitMirror(server.with_login("team/pack"), owner="pack", cache=tmp_path / "cache").resolve()
     assert not (tmp_path / "told").exists()
 
 
@@ -120,11 +120,11 @@ def test_ssh_with_a_key_is_used_and_without_it_the_refusal_is_told(
 ) -> None:
     made = commit(tmp_path / "pack", {"a.py": ""})
     url = f"{ssh}{tmp_path}/pack"
-    repository = Repository(url, owner="pack", cache=tmp_path / "cache")
+    repository = GitMirror(url, owner="pack", cache=tmp_path / "cache")
     assert repository.resolve() == made and repository.address.public == url
     monkeypatch.setenv("PYCOMFY_TEST_KEY", "other")
-    with pytest.raises(Unreachable, match="Permission denied") as e:
-        Repository(url, owner="pack", cache=tmp_path / "another").resolve()
+    with pytest.raises(NetworkError, match="Permission denied") as e:
+        GitMirror(url, owner="pack", cache=tmp_path / "another").resolve()
     assert "ssh key" in e.value.fix
 
 
@@ -133,7 +133,7 @@ def test_many_repositories_are_fetched_at_once(server: GitServer, tmp_path: Path
     found: dict[str, str] = {}
 
     def fetch(name: str) -> None:
-        found[name] = Repository(server.with_login(name), owner=name, cache=tmp_path / "cache").resolve()
+        found[name] = GitMirror(server.with_login(name), owner=name, cache=tmp_path / "cache").resolve()
 
     threads = [threading.Thread(target=fetch, args=(name,)) for name in [*heads, *heads]]
     for thread in threads:

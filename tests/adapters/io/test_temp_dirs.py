@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.io.temp_dirs import remove_folder, scratch_folder
+from pycomfy.adapters.io.temp_dirs import remove_folder, temporary_folder
 
 ROOT = Path(__file__).parents[3]
 STAY = (
-    "import sys, time\nfrom pathlib import Path\nfrom pycomfy.adapters.io.temp_dirs import scratch_folder\n"
-    "with scratch_folder(Path(sys.argv[1]), 'x-') as folder:\n"
+    "import sys, time\nfrom pathlib import Path\nfrom pycomfy.adapters.io.temp_dirs import temporary_folder\n"
+    "with temporary_folder(Path(sys.argv[1]), 'x-') as folder:\n"
     "    (folder / 'half').touch()\n    print(folder, flush=True)\n    time.sleep(60)\n"
 )
 
@@ -33,11 +33,11 @@ def end(process: "subprocess.Popen[str]") -> None:
 
 
 def test_it_is_gone_afterwards_whatever_happened(tmp_path: Path) -> None:
-    with scratch_folder(tmp_path / "new", "x-") as folder:
+    with temporary_folder(tmp_path / "new", "x-") as folder:
         (folder / "locked").mkdir()
         (folder / "locked" / "file").touch()
         (folder / "locked").chmod(0o500)
-    with pytest.raises(ZeroDivisionError), scratch_folder(tmp_path / "new", "x-"):
+    with pytest.raises(ZeroDivisionError), temporary_folder(tmp_path / "new", "x-"):
         raise ZeroDivisionError
     assert list((tmp_path / "new").iterdir()) == []
 
@@ -47,13 +47,13 @@ def test_what_a_sudden_end_left_is_removed_by_the_next_one(tmp_path: Path) -> No
     end(process)
     assert (left / "half").exists()
     (tmp_path / "mine").mkdir()
-    with scratch_folder(tmp_path, "x-") as folder:
+    with temporary_folder(tmp_path, "x-") as folder:
         assert sorted(tmp_path.iterdir()) == sorted((folder, tmp_path / "mine"))
 
 
 def test_what_somebody_works_in_stays(tmp_path: Path) -> None:
     process, theirs = start(tmp_path)
-    with scratch_folder(tmp_path, "x-") as one, scratch_folder(tmp_path, "x-") as two:
+    with temporary_folder(tmp_path, "x-") as one, temporary_folder(tmp_path, "x-") as two:
         assert {p.name for p in tmp_path.iterdir()} == {theirs.name, one.name, two.name}
     assert (theirs / "half").exists()
     end(process)
@@ -64,7 +64,7 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path: Path) -> None:
     (tmp_path / "kept" / "file").touch()
     (tmp_path / "place").mkdir()
     (tmp_path / "place" / "x-link").symlink_to(tmp_path / "kept")
-    with scratch_folder(tmp_path / "place", "x-") as folder:
+    with temporary_folder(tmp_path / "place", "x-") as folder:
         (folder / "link").symlink_to(tmp_path / "kept")
         (tmp_path / "kept").chmod(0o755)
     assert (tmp_path / "kept" / "file").exists() and list((tmp_path / "place").iterdir()) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.metadata.load import name_of, read_workflow, read_workflow_bytes
-from pycomfy.errors import NotFound, Unreachable
+from pycomfy.errors import NetworkError, NotFound
 
 TEXT = b'{"nodes": [{"id": 1, "type": "A"}], "links": []}'
 
@@ -54,7 +54,7 @@ def test_a_url_that_is_not_there(server: str) -> None:
 
 
 def test_a_server_that_is_not_there() -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(NetworkError):
         read_workflow_bytes("http://127.0.0.1:9/x.json")
 
 

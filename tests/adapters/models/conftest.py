@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.io import http_client
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.store import ModelStore
 from tests.support.model_hub import Site, serve
 
@@ -25,10 +25,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home", tmp_path / "home" / "cache")
+def home(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
 @pytest.fixture
-def store(home: Home) -> ModelStore:
+def store(home: Paths) -> ModelStore:
     return ModelStore(home)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.io.http_client import Stopped
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models import download
 from pycomfy.adapters.models.download import fetch_unknown, pull_models
 from pycomfy.adapters.models.hubs import find_hubs
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.core.lockfile.schema import CivitaiModel, HuggingFaceModel, ModelFile, UrlModel
-from pycomfy.errors import BadInput, HashMismatch, NoSpace, NotFound, Problems, Unreachable
+from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, NetworkError, NoSpace, NotFound
 from tests.support.model_hub import COMMIT, TOKEN, Site, make_bytes, sha256
 
 DATA = make_bytes("model", 300_000)
@@ -88,7 +88,7 @@ def test_a_busy_server_is_asked_again(site: Site, store: ModelStore, status: int
 
 def test_a_server_that_stays_busy_is_given_up(site: Site, store: ModelStore) -> None:
     site.trouble[LFS] = [429] * 20
-    with pytest.raises(Unreachable, match="429"):
+    with pytest.raises(NetworkError, match="429"):
         fetch(store, hub_model(site))
 
 
@@ -167,7 +167,7 @@ def test_all_failures_are_told_at_once_and_the_rest_is_kept(site: Site, store: M
         ModelFile(folder="vae", name=f"{i}.pt", sha256=sha256(b"%d" % i), sources=(UrlModel(url=f"{site.cdn}/{i}"),))
         for i in range(2)
     ]
-    with pytest.raises(Problems) as caught:
+    with pytest.raises(ErrorGroup) as caught:
         fetch(store, gone[0], model, gone[1])
     assert [p.where for p in caught.value.problems] == [f"{site.cdn}/0", f"{site.cdn}/1"]
     assert read(store) == DATA
@@ -178,11 +178,11 @@ def test_a_gated_model_asks_for_a_token_and_its_terms(
 ) -> None:
     model = hub_model(site)
     site.gated.add(f"/org/repo/resolve/{COMMIT}/a.safetensors")
-    with pytest.raises(Unreachable, match="401") as caught:
+    with pytest.raises(NetworkError, match="401") as caught:
         fetch(store, model)
     assert "HF_TOKEN" in caught.value.fix and "terms" in caught.value.fix
     monkeypatch.setenv("HF_TOKEN", "hf_another")
-    with pytest.raises(Unreachable, match="403") as caught:
+    with pytest.raises(NetworkError, match="403") as caught:
         fetch(store, model)
     assert "hf_another" not in str(caught.value)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
@@ -241,17 +241,17 @@ PROGRAM = textwrap.dedent(
     import sys
     from pathlib import Path
     from pycomfy.core.lockfile.schema import ModelFile
-    from pycomfy.adapters.io.paths import Home
+    from pycomfy.adapters.io.paths import Paths
     from pycomfy.adapters.models.hubs import find_hubs
     from pycomfy.adapters.models.download import pull_models
     from pycomfy.adapters.models.store import ModelStore
-    home = Home(Path(sys.argv[1]), Path(sys.argv[1]) / "cache")
+    home = Paths(Path(sys.argv[1]), Path(sys.argv[1]) / "cache")
     print(len(pull_models([ModelFile.model_validate_json(sys.argv[2])], ModelStore(home), find_hubs())))
     """
 )
 
 
-def start(home: Home, model: ModelFile) -> "subprocess.Popen[str]":
+def start(home: Paths, model: ModelFile) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", PROGRAM, str(home.data), model.model_dump_json()]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
@@ -264,7 +264,7 @@ def wait_for_bytes(path: Path, amount: int) -> int:
     raise AssertionError("nothing arrives")
 
 
-def test_a_killed_pull_goes_on_where_it_was(site: Site, store: ModelStore, home: Home) -> None:
+def test_a_killed_pull_goes_on_where_it_was(site: Site, store: ModelStore, home: Paths) -> None:
     data = make_bytes("long", 4 << 20)
     model = hub_model(site, data)
     site.pace = 0.05
@@ -279,7 +279,7 @@ def test_a_killed_pull_goes_on_where_it_was(site: Site, store: ModelStore, home:
     assert begins[0] == 0 and begins[1] >= have and len(begins) == 2
 
 
-def test_two_pulls_at_once_fetch_it_once(site: Site, store: ModelStore, home: Home) -> None:
+def test_two_pulls_at_once_fetch_it_once(site: Site, store: ModelStore, home: Paths) -> None:
     data = make_bytes("long", 1 << 20)
     model = hub_model(site, data)
     site.pace = 0.05

@@ -3,20 +3,22 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.models.hubs import find_hubs
-from pycomfy.adapters.models.pin import Earlier, Pinned, pin_models
+from pycomfy.adapters.models.pin import EarlierPins, PinnedModels, pin_models
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.core.lockfile.schema import CivitaiModel, HuggingFaceModel, ModelFile, UrlModel
-from pycomfy.core.models.selection import WantedModel
+from pycomfy.core.models.selection import RequestedModel
 from pycomfy.errors import BadConfig, HashMismatch, NotFound
 from tests.support.model_hub import COMMIT, TOKEN, Site, sha256
 
 
-def want(url: str | None = None, name: str = "a.safetensors", sha256: str | None = None) -> WantedModel:
-    return WantedModel("checkpoints", name, url, sha256)
+def want(url: str | None = None, name: str = "a.safetensors", sha256: str | None = None) -> RequestedModel:
+    return RequestedModel("checkpoints", name, url, sha256)
 
 
-def pin(store: ModelStore, *wanted: WantedModel, before: tuple[ModelFile, ...] = (), renew: bool = False) -> Pinned:
-    return pin_models(wanted, store, Path("/"), Earlier(before, renew))
+def pin(
+    store: ModelStore, *wanted: RequestedModel, before: tuple[ModelFile, ...] = (), renew: bool = False
+) -> PinnedModels:
+    return pin_models(wanted, store, Path("/"), EarlierPins(before, renew))
 
 
 def test_main_becomes_a_commit_and_the_hash_comes_without_the_file(site: Site, store: ModelStore) -> None:
@@ -136,13 +138,13 @@ def test_what_was_added_under_the_name_is_taken_where_nothing_else_pins(
 
 def test_a_local_file_of_pycomfy_toml_must_be_there_and_be_the_one(store: ModelStore, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"mine")
-    wanted = WantedModel("vae", "x.safetensors", path="x", given=True)
+    wanted = RequestedModel("vae", "x.safetensors", path="x", given=True)
     (model,) = pin_models([wanted], store, tmp_path).models
     assert (model.sha256, model.size, model.sources) == (sha256(b"mine"), 4, ())
     with pytest.raises(NotFound):
-        pin_models([WantedModel("vae", "x", path="y")], store, tmp_path)
+        pin_models([RequestedModel("vae", "x", path="y")], store, tmp_path)
     with pytest.raises(HashMismatch):
-        pin_models([WantedModel("vae", "x", path="x", sha256=sha256(b"other"))], store, tmp_path)
+        pin_models([RequestedModel("vae", "x", path="x", sha256=sha256(b"other"))], store, tmp_path)
 
 
 @pytest.mark.parametrize("answer", [b"[]", b"{", b'{"sha": "../../x"}', b"\xff"])

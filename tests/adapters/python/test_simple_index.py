@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pycomfy.adapters.python.simple_index import Offer, _parse_html, _sdists, find_indexes, list_sdists
-from pycomfy.core.lockfile.package_indexes import DEFAULT, Index, Reach
+from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig, PackageIndex
 from pycomfy.core.python.wheel_selection import Target
 from tests.support import package_index
 
@@ -78,7 +78,9 @@ def test_indexes_are_asked_in_the_order_of_uv(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("UV_DEFAULT_INDEX", "https://default.test/simple")
     monkeypatch.setenv("UV_EXTRA_INDEX_URL", "https://extra.test/simple")
-    own = Reach((Index("own", "https://own.test/simple"), Index("only", "https://only.test/simple", ("torch",))))
-    assert find_indexes("x", DEFAULT) == ("https://extra.test/simple", "https://default.test/simple")
+    own = IndexConfig(
+        (PackageIndex("own", "https://own.test/simple"), PackageIndex("only", "https://only.test/simple", ("torch",)))
+    )
+    assert find_indexes("x", DEFAULT_INDEXES) == ("https://extra.test/simple", "https://default.test/simple")
     assert find_indexes("x", own)[0] == "https://own.test/simple"
     assert find_indexes("torch", own) == ("https://only.test/simple",)

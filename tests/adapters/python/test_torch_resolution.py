@@ -8,11 +8,12 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from pycomfy.adapters.python.resolver import Question, compile_pylock
-from pycomfy.core.lockfile.package_indexes import Index as Own
-from pycomfy.core.lockfile.package_indexes import Reach
+from pycomfy.adapters.python.resolver import compile_pylock
+from pycomfy.adapters.python.uv_request import ResolutionRequest
+from pycomfy.core.lockfile.package_indexes import IndexConfig
+from pycomfy.core.lockfile.package_indexes import PackageIndex as Own
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
-from pycomfy.errors import BadConfig, NoWheel
+from pycomfy.errors import BadConfig, NoMatchingDistribution
 from tests.adapters.python.test_resolver import AMD64, ARM64, AS_OF, alone, index, no_cache, wants
 from tests.support.any_host import serve_any_host
 from tests.support.package_index import Index, make_wheel, serve
@@ -39,13 +40,13 @@ def builds(index: Index) -> Iterator[Index]:
         yield other
 
 
-def reach(builds: Index, accelerator: str) -> Reach:
+def reach(builds: Index, accelerator: str) -> IndexConfig:
     url = builds.url.replace("/simple", "/{accelerator}/simple")
-    return Reach((Own("torch", url, TORCH),), accelerator=accelerator)
+    return IndexConfig((Own("torch", url, TORCH),), accelerator=accelerator)
 
 
-def ask(reach: Reach, *lines: str, target: Target = AMD64) -> list[str]:
-    question = Question([wants("ComfyUI", *(lines or ("torch", "torchvision")))], target, AS_OF, reach=reach)
+def ask(reach: IndexConfig, *lines: str, target: Target = AMD64) -> list[str]:
+    question = ResolutionRequest([wants("ComfyUI", *(lines or ("torch", "torchvision")))], target, AS_OF, reach=reach)
     wheels = choose_wheels(compile_pylock(question, no_cache()), target.platform, target.python)
     return [f"{w.name} {w.version}" for w in wheels]
 
@@ -56,22 +57,22 @@ def test_each_accelerator_has_its_own_builds(builds: Index, accelerator: str) ->
 
 
 def test_without_an_accelerator_the_default_index_says(builds: Index) -> None:
-    assert ask(Reach()) == ["torch 2.9.1", "torchvision 0.24.1"]
+    assert ask(IndexConfig()) == ["torch 2.9.1", "torchvision 0.24.1"]
 
 
 def test_a_missing_build_is_told_with_what_there_is(builds: Index) -> None:
-    with pytest.raises(NoWheel) as e:
+    with pytest.raises(NoMatchingDistribution) as e:
         ask(reach(builds, "cu126"), "torch==2.9.1")
     assert "torch 2.9.1 has no build for cu126 on linux/amd64" in e.value.what
     assert "for that there is 2.8.0" in e.value.what and "cu128, cpu" in e.value.what
     assert 'requirements = ["torch==2.8.0"]' in e.value.fix and 'accelerator = "cu128"' in e.value.fix
-    with pytest.raises(NoWheel) as e:
+    with pytest.raises(NoMatchingDistribution) as e:
         ask(reach(builds, "rocm6.4"), "torch==2.9.1")
     assert "no torch at all" in e.value.what and 'accelerator = "cpu"' in e.value.fix
 
 
 def test_a_build_for_another_machine_is_no_build(builds: Index) -> None:
-    with pytest.raises(NoWheel) as e:
+    with pytest.raises(NoMatchingDistribution) as e:
         ask(reach(builds, "cu128"), "torch", target=ARM64)
     assert "linux/arm64" in str(e.value) and 'platforms = ["linux/amd64"]' in e.value.fix
     assert ask(reach(builds, "cpu"), "torch", target=ARM64) == ["torch 2.9.1"]
@@ -85,10 +86,10 @@ def test_a_build_for_another_accelerator_is_never_taken_silently(index: Index) -
         other.add("torch", "2.9.1", tags=X86)
         index.add("torch", "2.9.1", tags=X86)
         own = (Own("torch", other.url, ("torch",)),)
-        assert ask(Reach(own, accelerator="cu126"), "torch") == ["torch 2.9.1+cu126"]
-        assert ask(Reach(own, accelerator="cpu"), "torch") == ["torch 2.9.1+cpu"]
-        with pytest.raises(NoWheel, match="no build for cu130"):
-            ask(Reach(own, accelerator="cu130"), "torch")
+        assert ask(IndexConfig(own, accelerator="cu126"), "torch") == ["torch 2.9.1+cu126"]
+        assert ask(IndexConfig(own, accelerator="cpu"), "torch") == ["torch 2.9.1+cpu"]
+        with pytest.raises(NoMatchingDistribution, match="no build for cu130"):
+            ask(IndexConfig(own, accelerator="cu130"), "torch")
 
 
 def test_builds_without_a_date_are_taken_in_the_versions_of_the_date(builds: Index, index: Index) -> None:
@@ -144,22 +145,22 @@ def pytorch(builds: Index, index: Index, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_pytorchs_own_index_is_asked_where_no_other_is_named(pytorch: Pages) -> None:
     # In the versions of the date, although it does not know any; and not in the only one of which it says when it came.
-    assert ask(Reach(accelerator="cu128"), "torch", "torchvision") == [
+    assert ask(IndexConfig(accelerator="cu128"), "torch", "torchvision") == [
         "torch 2.9.1+cu128",
         "torchvision 0.24.1+cu128",
         "triton 3.5.1",
     ]
-    assert ask(Reach(accelerator="cu128"), "torch<2.9") == ["torch 2.8.0+cu128", "triton 3.5.1"]
-    assert ask(Reach(accelerator="cpu"), "torch", target=ARM64) == ["torch 2.9.1"]
+    assert ask(IndexConfig(accelerator="cu128"), "torch<2.9") == ["torch 2.8.0+cu128", "triton 3.5.1"]
+    assert ask(IndexConfig(accelerator="cpu"), "torch", target=ARM64) == ["torch 2.9.1"]
 
 
 def test_what_pytorchs_own_index_lacks_is_told(pytorch: Pages) -> None:
-    with pytest.raises(NoWheel) as e:
-        ask(Reach(accelerator="cu126"), "torch")
+    with pytest.raises(NoMatchingDistribution) as e:
+        ask(IndexConfig(accelerator="cu126"), "torch")
     assert "for that there is 2.8.0; torch 2.9.1 is there for cu128" in e.value.what
 
 
 def test_an_accelerator_that_nobody_knows_is_refused_with_those_there_are(index: Index) -> None:
     with pytest.raises(BadConfig) as e:
-        ask(Reach(accelerator="cu999"), "torch")
+        ask(IndexConfig(accelerator="cu999"), "torch")
     assert "cu128" in e.value.fix and "cpu" in e.value.fix

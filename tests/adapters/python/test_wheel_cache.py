@@ -2,29 +2,29 @@
 
 from pathlib import Path
 
-from pycomfy.adapters.python.wheel_cache import BuiltWheels, Hints
-from pycomfy.core.lockfile.schema import Built, Root, UrlSource
-from pycomfy.core.python.build_recipe import Recipe, Unbuilt
+from pycomfy.adapters.python.wheel_cache import BuildHints, WheelCache
+from pycomfy.core.lockfile.schema import Root, UrlSource, WheelBuild
+from pycomfy.core.python.build_recipe import BuildRecipe, SourcePackage
 
 SOURCE = UrlSource(url="https://h/x-1.tar.gz", sha256="a" * 64, name="x-1.tar.gz")
 ROOT = Root(suite="bookworm", archives=(), packages=(), tree="sha256-" + "A" * 43 + "=")
-RECIPE = Recipe("x", "1", "linux/amd64", "3.11", Built(source=SOURCE), ROOT)
-UNBUILT = Unbuilt("x", "1", SOURCE, ("setuptools",))
+RECIPE = BuildRecipe("x", "1", "linux/amd64", "3.11", WheelBuild(source=SOURCE), ROOT)
+UNBUILT = SourcePackage("x", "1", SOURCE, ("setuptools",))
 
 
 def test_a_wheel_is_found_by_its_recipe(tmp_path: Path) -> None:
-    known = BuiltWheels(tmp_path / "cache")
+    known = WheelCache(tmp_path / "cache")
     assert known.find(RECIPE) is None
     (tmp_path / "x-1.0-py3-none-any.whl").write_bytes(b"wheel")
     made = known.keep(RECIPE, tmp_path / "x-1.0-py3-none-any.whl", halved=True)
     assert (made.wheel.name, made.wheel.version, made.wheel.size, made.wheel.url) == ("x", "1.0", 5, SOURCE.url)
     assert known.find(RECIPE) == made and made.wheel.built == RECIPE.built
-    other = Recipe("x", "1", "linux/arm64", "3.11", Built(source=SOURCE), ROOT)
+    other = BuildRecipe("x", "1", "linux/arm64", "3.11", WheelBuild(source=SOURCE), ROOT)
     assert known.find(other) is None
 
 
 def test_damage_is_as_if_nothing_was_built(tmp_path: Path) -> None:
-    known = BuiltWheels(tmp_path / "cache")
+    known = WheelCache(tmp_path / "cache")
     (tmp_path / "x-1.0-py3-none-any.whl").write_bytes(b"wheel")
     made = known.keep(RECIPE, tmp_path / "x-1.0-py3-none-any.whl")
     (memo,) = (tmp_path / "cache" / "wheels").iterdir()
@@ -39,9 +39,9 @@ def test_damage_is_as_if_nothing_was_built(tmp_path: Path) -> None:
 
 
 def test_hints_are_of_a_source_and_a_python(tmp_path: Path) -> None:
-    known, hints = BuiltWheels(tmp_path), Hints(("numpy",), compiler=True)
+    known, hints = WheelCache(tmp_path), BuildHints(("numpy",), compiler=True)
     known.write_hints(UNBUILT, "3.11", hints)
-    assert known.read_hints(UNBUILT, "3.11") == hints and known.read_hints(UNBUILT, "3.13") == Hints()
+    assert known.read_hints(UNBUILT, "3.11") == hints and known.read_hints(UNBUILT, "3.13") == BuildHints()
     (place,) = (tmp_path / "wheels").iterdir()
     place.write_text('{"requires": 3}')
-    assert known.read_hints(UNBUILT, "3.11") == Hints()
+    assert known.read_hints(UNBUILT, "3.11") == BuildHints()

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.nar_writer import hash_path
-from pycomfy.adapters.sources.pin import Pinned, is_changed, pin_source, place_tree
+from pycomfy.adapters.sources.pin import PinnedSource, is_changed, pin_source, write_tree_of
 from pycomfy.core.lockfile.schema import GitSource, PathSource, WheelTreeSource
 from pycomfy.core.lockfile.source_specs import GitSpec, PathSpec, Spec, UrlSpec, WheelSpec
-from pycomfy.errors import BadConfig, BadInput, NotFound, Unreachable, Unresolved
+from pycomfy.errors import BadConfig, BadInput, NetworkError, NotFound, Unresolved
 from tests.support.package_index import Index, serve
 from tests.support.repositories import commit
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home", tmp_path / "home" / "cache")
+def home(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
-def pin(spec: Spec, base: Path, home: Home) -> Pinned:
+def pin(spec: Spec, base: Path, home: Paths) -> PinnedSource:
     return pin_source(spec, base, "pack", home)
 
 
@@ -45,7 +45,7 @@ def make_folder(folder: Path) -> None:
     (folder / "link").symlink_to("sub/run.sh")
 
 
-def test_git_is_pinned_by_commit_and_tree_and_placed_again(tmp_path: Path, home: Home) -> None:
+def test_git_is_pinned_by_commit_and_tree_and_placed_again(tmp_path: Path, home: Paths) -> None:
     make_folder(tmp_path / "base" / "pack")
     made = commit(tmp_path / "base" / "pack", {})
     pinned = pin(GitSpec(git="pack"), tmp_path / "base", home)
@@ -53,12 +53,12 @@ def test_git_is_pinned_by_commit_and_tree_and_placed_again(tmp_path: Path, home:
     assert (pinned.source.url, pinned.source.commit, pinned.source.submodules) == ("pack", made, False)
     assert pinned.date == datetime(2025, 11, 30, 12, tzinfo=UTC)
     assert pinned.files == {"__init__.py": "a = 1\n", "requirements.txt": "segno\n"}
-    place_tree(pinned.source, tmp_path / "base", tmp_path / "out", home)
+    write_tree_of(pinned.source, tmp_path / "base", tmp_path / "out", home)
     assert hash_path(tmp_path / "out") == pinned.source.tree
     assert listing(tmp_path / "out")["sub/run.sh"].startswith("x ")
 
 
-def test_git_and_the_same_files_as_a_folder_have_the_same_hash(tmp_path: Path, home: Home) -> None:
+def test_git_and_the_same_files_as_a_folder_have_the_same_hash(tmp_path: Path, home: Paths) -> None:
     make_folder(tmp_path / "plain")
     make_folder(tmp_path / "pack")
     commit(tmp_path / "pack", {})
@@ -69,7 +69,7 @@ def test_git_and_the_same_files_as_a_folder_have_the_same_hash(tmp_path: Path, h
     assert git.tree == path.tree
 
 
-def test_a_second_pin_needs_neither_checkout_nor_repository(tmp_path: Path, home: Home) -> None:
+def test_a_second_pin_needs_neither_checkout_nor_repository(tmp_path: Path, home: Paths) -> None:
     make_folder(tmp_path / "pack")
     made = commit(tmp_path / "pack", {})
     spec = GitSpec(git="pack", rev=made)
@@ -77,27 +77,27 @@ def test_a_second_pin_needs_neither_checkout_nor_repository(tmp_path: Path, home
     (tmp_path / "pack").rename(tmp_path / "gone")
     assert pin(spec, tmp_path, home) == first
     assert isinstance(first.source, GitSource)
-    place_tree(first.source, tmp_path, tmp_path / "out", home)
+    write_tree_of(first.source, tmp_path, tmp_path / "out", home)
     assert (tmp_path / "out" / "__init__.py").exists()
 
 
-def test_a_password_stays_out_of_the_lock(tmp_path: Path, home: Home) -> None:
-    with pytest.raises(Unreachable) as e:
+def test_a_password_stays_out_of_the_lock(tmp_path: Path, home: Paths) -> None:
+    with pytest.raises(NetworkError) as e:
         pin(GitSpec(git="https://me:secret@127.0.0.1:9/x/y"), tmp_path, home)
     assert "secret" not in str(e.value)
 
 
-def test_a_folder_is_pinned_as_it_is_and_placed_again(tmp_path: Path, home: Home) -> None:
+def test_a_folder_is_pinned_as_it_is_and_placed_again(tmp_path: Path, home: Paths) -> None:
     make_folder(tmp_path / "base" / "pack")
     pinned = pin(PathSpec(path="pack"), tmp_path / "base", home)
     assert isinstance(pinned.source, PathSource) and pinned.source.path == "pack" and pinned.date is None
     assert pinned.files["requirements.txt"] == "segno\n"
-    place_tree(pinned.source, tmp_path / "base", tmp_path / "out", home)
+    write_tree_of(pinned.source, tmp_path / "base", tmp_path / "out", home)
     assert listing(tmp_path / "out") == listing(tmp_path / "base" / "pack")
     assert hash_path(tmp_path / "out") == pinned.source.tree
 
 
-def test_a_folder_with_what_no_image_should_have_is_refused(tmp_path: Path, home: Home) -> None:
+def test_a_folder_with_what_no_image_should_have_is_refused(tmp_path: Path, home: Paths) -> None:
     make_folder(tmp_path / "pack")
     (tmp_path / "pack" / "out").symlink_to("../outside")
     with pytest.raises(BadInput, match="leads out"):
@@ -110,13 +110,13 @@ def test_a_folder_with_what_no_image_should_have_is_refused(tmp_path: Path, home
         pin(PathSpec(path="nowhere"), tmp_path, home)
 
 
-def test_nothing_is_left_of_a_tree_that_is_refused(tmp_path: Path, home: Home) -> None:
+def test_nothing_is_left_of_a_tree_that_is_refused(tmp_path: Path, home: Paths) -> None:
     make_folder(tmp_path / "pack")
     (tmp_path / "pack" / "out").symlink_to("/etc")
     made = commit(tmp_path / "pack", {})
     source = GitSource(url="pack", commit=made, tree="sha256-" + "A" * 43 + "=")
     with pytest.raises(Unresolved, match="leads out of the tree"):
-        place_tree(source, tmp_path, tmp_path / "out", home)
+        write_tree_of(source, tmp_path, tmp_path / "out", home)
     assert not (tmp_path / "out").exists()
 
 
@@ -131,7 +131,7 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
         yield index
 
 
-def test_a_folder_in_a_wheel_is_pinned_by_the_wheels_hash(wheel: Index, tmp_path: Path, home: Home) -> None:
+def test_a_folder_in_a_wheel_is_pinned_by_the_wheels_hash(wheel: Index, tmp_path: Path, home: Paths) -> None:
     spec = WheelSpec(wheel="carrier==1.0", folder="lib/_comfyui", exclude=("extra.yaml", "a/b.py"))
     pinned = pin(spec, tmp_path, home)
     assert isinstance(pinned.source, WheelTreeSource)
@@ -140,19 +140,19 @@ def test_a_folder_in_a_wheel_is_pinned_by_the_wheels_hash(wheel: Index, tmp_path
     assert pinned.date == datetime(2025, 10, 1, tzinfo=UTC)
 
 
-def test_a_folder_the_wheel_lacks_is_told(wheel: Index, tmp_path: Path, home: Home) -> None:
+def test_a_folder_the_wheel_lacks_is_told(wheel: Index, tmp_path: Path, home: Paths) -> None:
     with pytest.raises(NotFound, match="no folder lib/x"):
         pin(WheelSpec(wheel="carrier==1.0", folder="lib/x"), tmp_path, home)
     with pytest.raises(NotFound, match=r"no file nope\.py"):
         pin(WheelSpec(wheel="carrier==1.0", folder="lib/_comfyui", exclude=("nope.py",)), tmp_path, home)
 
 
-def test_only_a_python_file_is_a_url_source(tmp_path: Path, home: Home) -> None:
+def test_only_a_python_file_is_a_url_source(tmp_path: Path, home: Paths) -> None:
     with pytest.raises(BadConfig, match="not a Python file"):
         pin(UrlSpec(url="https://127.0.0.1:9/pack.zip", sha256="0" * 64), tmp_path, home)
 
 
-def test_a_folder_is_changed_when_its_files_are(tmp_path: Path, home: Home) -> None:
+def test_a_folder_is_changed_when_its_files_are(tmp_path: Path, home: Paths) -> None:
     make_folder(tmp_path / "base" / "pack")
     source = pin(PathSpec(path="pack"), tmp_path / "base", home).source
     assert not is_changed(source, tmp_path / "base", "pack", home)
@@ -163,7 +163,7 @@ def test_a_folder_is_changed_when_its_files_are(tmp_path: Path, home: Home) -> N
     assert is_changed(source, tmp_path / "base", "pack", home)
 
 
-def test_a_link_that_leads_to_itself_is_a_link_like_any_other(tmp_path: Path, home: Home) -> None:
+def test_a_link_that_leads_to_itself_is_a_link_like_any_other(tmp_path: Path, home: Paths) -> None:
     folder = tmp_path / "pack"
     folder.mkdir()
     (folder / "__init__.py").touch()

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pycomfy.adapters.versions.commits import object_id
-from pycomfy.adapters.versions.repository import Library
+from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.errors import BadInput, NotFound
 from tests.support.service_projects import built
 
@@ -21,21 +21,21 @@ FILES = {"pycomfy.lock": b"{}\n", "nix/default.nix": b"{ }\n", "nix.txt": b"sort
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Library:
-    return Library(tmp_path / "data" / "library.git")
+def library(tmp_path: Path) -> VersionsRepository:
+    return VersionsRepository(tmp_path / "data" / "library.git")
 
 
-def git(library: Library, *arguments: str) -> str:
+def git(library: VersionsRepository, *arguments: str) -> str:
     someone = ("-c", "user.name=Someone", "-c", "user.email=someone@example.org")  # a fresh machine has nobody
     command = ["git", "-C", str(library.path), *someone, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def commit(library: Library, text: str, name: str = "hello") -> Any:
+def commit(library: VersionsRepository, text: str, name: str = "hello") -> Any:
     return library.commit(name, {**FILES, "workflow.json": text.encode()}, message=text)
 
 
-def test_versions_are_commits_that_git_finds_in_order(library: Library) -> None:
+def test_versions_are_commits_that_git_finds_in_order(library: VersionsRepository) -> None:
     for text in ("one", "two", "three"):
         assert commit(library, text).new
     assert [(v.number, v.message) for v in library.versions("hello")] == [(3, "three"), (2, "two"), (1, "one")]
@@ -48,7 +48,7 @@ def test_versions_are_commits_that_git_finds_in_order(library: Library) -> None:
     assert modes == {"100644"}
 
 
-def test_the_same_files_make_no_new_version(library: Library) -> None:
+def test_the_same_files_make_no_new_version(library: VersionsRepository) -> None:
     first = commit(library, "one")
     again = commit(library, "one")
     assert (again.new, again.version) == (False, first.version)
@@ -57,7 +57,7 @@ def test_the_same_files_make_no_new_version(library: Library) -> None:
     assert commit(library, "two").new and commit(library, "one").version.number == 3
 
 
-def test_a_version_is_found_by_number_tag_and_commit(library: Library) -> None:
+def test_a_version_is_found_by_number_tag_and_commit(library: VersionsRepository) -> None:
     commit(library, "one")
     first = library.find("hello")
     commit(library, "two")
@@ -70,14 +70,14 @@ def test_a_version_is_found_by_number_tag_and_commit(library: Library) -> None:
             library.find(reference)
 
 
-def test_a_commit_of_another_workflow_is_none_of_this_one(library: Library) -> None:
+def test_a_commit_of_another_workflow_is_none_of_this_one(library: VersionsRepository) -> None:
     commit(library, "one")
     other = commit(library, "two", "other").version
     with pytest.raises(NotFound):
         library.find(f"hello@{other.commit}")
 
 
-def test_a_tag_is_moved_only_by_force(library: Library) -> None:
+def test_a_tag_is_moved_only_by_force(library: VersionsRepository) -> None:
     first, second = commit(library, "one").version, commit(library, "two").version
     library.tag("stable", first)
     library.tag("stable", first)
@@ -90,7 +90,7 @@ def test_a_tag_is_moved_only_by_force(library: Library) -> None:
         library.untag("hello", "stable")
 
 
-def test_a_branch_shares_its_history_and_goes_its_own_way(library: Library) -> None:
+def test_a_branch_shares_its_history_and_goes_its_own_way(library: VersionsRepository) -> None:
     first = commit(library, "one").version
     commit(library, "two")
     library.branch("fast", first)
@@ -102,7 +102,7 @@ def test_a_branch_shares_its_history_and_goes_its_own_way(library: Library) -> N
         library.branch("fast", first)
 
 
-def test_a_renamed_workflow_keeps_versions_and_tags(library: Library) -> None:
+def test_a_renamed_workflow_keeps_versions_and_tags(library: VersionsRepository) -> None:
     first = commit(library, "one").version
     library.tag("stable", first)
     commit(library, "x", "other")
@@ -113,7 +113,7 @@ def test_a_renamed_workflow_keeps_versions_and_tags(library: Library) -> None:
         library.rename("greeting", "other")
 
 
-def test_versions_that_no_other_workflow_has_are_removed_only_by_force(library: Library) -> None:
+def test_versions_that_no_other_workflow_has_are_removed_only_by_force(library: VersionsRepository) -> None:
     first = commit(library, "one").version
     library.branch("copy", first)
     library.add_image(first.tree, built("root"))
@@ -130,7 +130,7 @@ def test_versions_that_no_other_workflow_has_are_removed_only_by_force(library: 
     assert library.images(first.tree) and not library.images(second.tree)
 
 
-def test_an_image_belongs_to_a_tree(library: Library) -> None:
+def test_an_image_belongs_to_a_tree(library: VersionsRepository) -> None:
     first = commit(library, "one").version
     image, proven = built("root", "workflow"), built("root", "workflow", proven=True)
     assert library.add_image(first.tree, image) == image
@@ -143,7 +143,7 @@ def test_an_image_belongs_to_a_tree(library: Library) -> None:
     assert library.images(commit(library, "one").version.tree) == {"linux/amd64": other}
 
 
-def test_a_clone_has_the_first_workflow_checked_out(library: Library, tmp_path: Path) -> None:
+def test_a_clone_has_the_first_workflow_checked_out(library: VersionsRepository, tmp_path: Path) -> None:
     commit(library, "one")
     commit(library, "two", "other")
     clone = tmp_path / "clone"
@@ -154,7 +154,7 @@ def test_a_clone_has_the_first_workflow_checked_out(library: Library, tmp_path: 
     assert git(library, "rev-parse", "HEAD").strip() == library.find("greeting").commit
 
 
-def test_an_empty_library_has_nothing_and_is_not_made_by_asking(library: Library) -> None:
+def test_an_empty_library_has_nothing_and_is_not_made_by_asking(library: VersionsRepository) -> None:
     assert (library.names(), library.versions("hello"), library.tags(), library.images("0" * 40)) == ([], [], {}, {})
     with pytest.raises(NotFound):
         library.find("hello")
@@ -162,13 +162,13 @@ def test_an_empty_library_has_nothing_and_is_not_made_by_asking(library: Library
 
 
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../b", ".git/config", "a//b", "a\\b", "a/.GIT/x", ""])
-def test_a_path_that_climbs_or_hides_is_refused(library: Library, path: str) -> None:
+def test_a_path_that_climbs_or_hides_is_refused(library: VersionsRepository, path: str) -> None:
     with pytest.raises(BadInput):
         library.commit("hello", {path: b""}, message="")
     assert library.names() == []
 
 
-def test_what_is_no_plain_file_is_refused(library: Library) -> None:
+def test_what_is_no_plain_file_is_refused(library: VersionsRepository) -> None:
     commit(library, "one")
     blob = git(library, "rev-parse", "hello:workflow.json").strip()
     tree = subprocess.run(
@@ -183,7 +183,7 @@ def test_what_is_no_plain_file_is_refused(library: Library) -> None:
         library.read_files(made)
 
 
-def test_messages_and_authors_cannot_break_a_commit(library: Library) -> None:
+def test_messages_and_authors_cannot_break_a_commit(library: VersionsRepository) -> None:
     made = library.commit("hello", FILES, message="a\0b\n\nc\udcff ä", author="Eve <e@x>\nparent 0 <>").version
     assert made.message == "ab\n\nc? ä"
     assert made.author == "Eve <e@xparent 0>"
@@ -202,7 +202,7 @@ def test_messages_and_authors_cannot_break_a_commit(library: Library) -> None:
     )
 )
 def test_what_is_committed_is_read_back(tmp_path: Path, files: dict[str, bytes]) -> None:
-    library = Library(tmp_path / "library.git")
+    library = VersionsRepository(tmp_path / "library.git")
     if any(other.startswith(f"{path}/") for path in files for other in files):
         with pytest.raises(BadInput):
             library.commit("hello", files, message="")
@@ -214,7 +214,7 @@ def test_what_is_committed_is_read_back(tmp_path: Path, files: dict[str, bytes])
 
 
 def test_settings_of_whoever_calls_do_not_reach_the_library(
-    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    library: VersionsRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a hook of another repository."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path / "other")], check=True)
@@ -228,11 +228,11 @@ def test_settings_of_whoever_calls_do_not_reach_the_library(
 def _commit_many(path: Path, worker: int, count: int) -> None:
     for number in range(count):
         text = f"{worker}-{number}"
-        version = commit(Library(path), text).version
-        Library(path).add_image(version.tree, built("root", text))
+        version = commit(VersionsRepository(path), text).version
+        VersionsRepository(path).add_image(version.tree, built("root", text))
 
 
-def test_ten_processes_commit_at_once_and_lose_no_version(library: Library) -> None:
+def test_ten_processes_commit_at_once_and_lose_no_version(library: VersionsRepository) -> None:
     workers, count = 10, 3
     spawn = multiprocessing.get_context("fork")
     processes = [spawn.Process(target=_commit_many, args=(library.path, worker, count)) for worker in range(workers)]
@@ -247,13 +247,13 @@ def test_ten_processes_commit_at_once_and_lose_no_version(library: Library) -> N
     assert git(library, "fsck", "--strict") == ""
 
 
-def test_killed_at_any_point_it_has_every_version_it_told_of(library: Library, tmp_path: Path) -> None:
+def test_killed_at_any_point_it_has_every_version_it_told_of(library: VersionsRepository, tmp_path: Path) -> None:
     """`told` is what the killed process said was committed."""
     script = tmp_path / "many.py"
     script.write_text(
         "import sys\nfrom pathlib import Path\nfrom tests.adapters.versions.test_repository import commit\n"
-        "from pycomfy.adapters.versions.repository import Library\nfor n in range(1000):\n"
-        "    print(commit(Library(Path(sys.argv[1])), f'{sys.argv[2]} {n}').version.commit, flush=True)\n"
+        "from pycomfy.adapters.versions.repository import VersionsRepository\nfor n in range(1000):\n"
+        "    print(commit(VersionsRepository(Path(sys.argv[1])), f'{sys.argv[2]} {n}').version.commit, flush=True)\n"
     )
     told: list[str] = []
     chance = random.Random(5)
@@ -278,7 +278,7 @@ def test_killed_at_any_point_it_has_every_version_it_told_of(library: Library, t
     assert "missing" not in git(library, "fsck", "--strict")
 
 
-def test_a_lock_that_a_killed_git_left_is_removed(library: Library) -> None:
+def test_a_lock_that_a_killed_git_left_is_removed(library: VersionsRepository) -> None:
     commit(library, "one")
     lock = library.path / "refs/heads/hello.lock"
     lock.touch()
@@ -286,14 +286,14 @@ def test_a_lock_that_a_killed_git_left_is_removed(library: Library) -> None:
     assert commit(library, "two").version.number == 2
 
 
-def test_someone_elses_push_meanwhile_is_noticed(library: Library) -> None:
+def test_someone_elses_push_meanwhile_is_noticed(library: VersionsRepository) -> None:
     first, second = commit(library, "one").version, commit(library, "two").version
     with pytest.raises(BadInput, match="changed meanwhile"):
         library.bare.update_refs(("refs/heads/hello", first.commit, first.commit))
     assert library.find("hello") == second
 
 
-def test_many_versions_are_packed(library: Library) -> None:
+def test_many_versions_are_packed(library: VersionsRepository) -> None:
     folder = library.path / "objects" / "17"
     commit(library, "one")
     folder.mkdir(exist_ok=True)

@@ -3,15 +3,15 @@ import tomllib
 
 import pytest
 
-from pycomfy.core.analysis.findings import tell_effects, tell_missing
-from pycomfy.core.analysis.missing_modules import find_missing, line_to_add
+from pycomfy.core.analysis.findings import describe_effects, describe_missing_modules
+from pycomfy.core.analysis.missing_modules import find_missing_modules, line_to_add
 from pycomfy.core.analysis.module_names import key, packages, standard_library
 from pycomfy.core.analysis.pack_scan import Scan, soften
 from tests.support.source_files import comfyui, pack
 
 
 def missing(scan: Scan, *wheels: str, python: str = "3.11", modules: frozenset[str] = frozenset()) -> list[str]:
-    return [m.module for m in find_missing({"p": scan}, python, set(wheels), lambda: modules)]
+    return [m.module for m in find_missing_modules({"p": scan}, python, set(wheels), lambda: modules)]
 
 
 def test_a_module_is_supplied_by_python_the_pack_comfyui_a_name_or_a_wheels_files() -> None:
@@ -24,7 +24,7 @@ def test_a_module_is_supplied_by_python_the_pack_comfyui_a_name_or_a_wheels_file
         asked.append(1)
         return frozenset({"odd", "odd.inner"})
 
-    found = find_missing(scans, "3.11", wheels, modules)
+    found = find_missing_modules(scans, "3.11", wheels, modules)
     assert [(m.owner, m.module, m.package, m.known) for m in found] == [("p", "segno", "segno", False)]
     assert len(asked) == 1
 
@@ -33,7 +33,9 @@ def test_the_wheels_are_not_asked_where_names_settle_it() -> None:
     def modules() -> frozenset[str]:
         raise AssertionError("asked")
 
-    assert find_missing({"p": pack(init="import yaml, os, torch\n")}, "3.11", {"pyyaml", "torch"}, modules) == ()
+    assert (
+        find_missing_modules({"p": pack(init="import yaml, os, torch\n")}, "3.11", {"pyyaml", "torch"}, modules) == ()
+    )
 
 
 def test_of_a_shared_folder_the_very_module_must_be_there() -> None:
@@ -70,7 +72,7 @@ def test_what_supplies_a_module_is_known_or_told_as_a_guess() -> None:
 
 
 def test_the_line_adds_to_what_is_there_and_is_toml() -> None:
-    found = find_missing({"p": pack(init="import skimage, bs4\n")}, "3.11", (), frozenset)
+    found = find_missing_modules({"p": pack(init="import skimage, bs4\n")}, "3.11", (), frozenset)
     assert line_to_add(["requests>=2"], found) == 'requirements = ["requests>=2", "beautifulsoup4", "scikit-image"]'
     marked = "wmi; sys_platform == \"win32\" or os_name == 'nt'"
     assert tomllib.loads(line_to_add([marked], found))["requirements"][0] == marked
@@ -86,8 +88,8 @@ def test_what_is_told_names_place_package_and_line() -> None:
         "ComfyUI": comfyui(main="import requests\ndef f():\n    import trimesh\n"),
         "card": pack(init="\nimport segno\ndef f():\n    import rare\n"),
     }
-    found = find_missing(scans, "3.11", (), frozenset)
-    told = tell_missing(found, ["x"], ["foreign"])
+    found = find_missing_modules(scans, "3.11", (), frozenset)
+    told = describe_missing_modules(found, ["x"], ["foreign"])
     text = "\n".join(told.notes)
     assert "ComfyUI imports requests (main.py line 1)" in text
     assert "card imports segno (__init__.py line 2)" in text
@@ -100,17 +102,17 @@ def test_what_is_told_names_place_package_and_line() -> None:
         ("card", "segno", "plain"),
         ("card", "rare", "called"),
     }
-    assert tell_missing((), ["x"], ["foreign"]).notes == ()
+    assert describe_missing_modules((), ["x"], ["foreign"]).notes == ()
 
 
 def test_a_strangers_text_moves_no_cursor() -> None:
     scan = pack(init="import os\nos.system('pip install \x1b[2J\u202e x')\n")
-    (note,) = tell_effects({"p": scan}, {}).notes
+    (note,) = describe_effects({"p": scan}, {}).notes
     assert note.isprintable() and "pip install" in note
 
 
 def test_an_install_script_that_a_step_runs_is_not_told() -> None:
     scan = pack(init="", install="import os\nos.system('pip install x')\n")
-    (note,) = tell_effects({"p": scan}, {}).notes
+    (note,) = describe_effects({"p": scan}, {}).notes
     assert "install.py line 2" in note and 'steps = [{ run = ["python", "install.py"] }]' in note
-    assert tell_effects({"p": scan}, {"p": [["python", "install.py"]]}).notes == ()
+    assert describe_effects({"p": scan}, {"p": [["python", "install.py"]]}).notes == ()

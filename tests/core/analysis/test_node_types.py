@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycomfy.core.analysis.node_types import catalogue, class_types
+from pycomfy.core.analysis.node_types import class_types, find_node_types
 
 SCHEMA = """
 class {name}(io.ComfyNode):
@@ -90,7 +90,7 @@ def test_a_pack_that_runs_code_is_told_and_guessed_from_all_its_mappings() -> No
         "py/one.py": 'NODE_CLASS_MAPPINGS = {"A": 1}',
         "node_list.json": '{"B": "about b"}',
     }
-    found = catalogue(files)
+    found = find_node_types(files)
     assert set(found.types) == {"A", "B"}
     assert found.dynamic == ("__init__.py",)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.core.capture.package_plan import Installed, parse_distribution, plan_packages
+from pycomfy.core.capture.package_plan import InstalledPackage, parse_distribution, plan_packages
 from pycomfy.core.lockfile.config import parse_config
 
 COMMIT = "a" * 40
@@ -17,7 +17,7 @@ def metadata(name: str, version: str) -> str:
 def test_a_package_is_read_from_what_its_installer_left() -> None:
     wheel = "Wheel-Version: 1.0\nTag: cp311-cp311-manylinux_2_17_x86_64\nTag: cp311-cp311-manylinux2014_x86_64\n"
     found = parse_distribution(metadata("Foo.Bar", "1.2"), wheel)
-    assert found == Installed("foo-bar", "1.2", tags=("manylinux2014_x86_64", "manylinux_2_17_x86_64"))
+    assert found == InstalledPackage("foo-bar", "1.2", tags=("manylinux2014_x86_64", "manylinux_2_17_x86_64"))
 
 
 @pytest.mark.parametrize("text", ["", "Name: x\n", metadata("-r /etc/passwd", "1"), metadata("x", "1\x1b[31m")])
@@ -55,9 +55,9 @@ def test_any_text_is_a_package_or_none(text: str, wheel: str, direct: str) -> No
 def test_builds_for_an_accelerator_are_pinned_by_their_version_and_its_name() -> None:
     plan = plan_packages(
         [
-            Installed("torch", "2.9.1+cu128", tags=("manylinux_2_28_x86_64",)),
-            Installed("torchaudio", "2.9.1+cpu"),
-            Installed("numpy", "2.3.5", tags=("manylinux_2_27_x86_64",)),
+            InstalledPackage("torch", "2.9.1+cu128", tags=("manylinux_2_28_x86_64",)),
+            InstalledPackage("torchaudio", "2.9.1+cpu"),
+            InstalledPackage("numpy", "2.3.5", tags=("manylinux_2_27_x86_64",)),
         ]
     )
     assert (plan.accelerator, plan.platforms) == ("cu128", ("linux/amd64",))
@@ -68,23 +68,25 @@ def test_builds_for_an_accelerator_are_pinned_by_their_version_and_its_name() ->
 def test_what_no_index_has_is_told_by_name() -> None:
     plan = plan_packages(
         [
-            Installed("a", "1.0+git5"),
-            Installed("b", "1.0", "editable", "file:///b"),
-            Installed("c", "not a version"),
+            InstalledPackage("a", "1.0+git5"),
+            InstalledPackage("b", "1.0", "editable", "file:///b"),
+            InstalledPackage("c", "not a version"),
         ]
     )
     assert plan.pins == () and [line.split()[0] for line in plan.lost] == ["a", "b", "c"]
 
 
 def test_versions_of_another_system_hold_but_are_not_wanted_for_themselves() -> None:
-    plan = plan_packages([Installed("pywin32", "311", tags=("win_amd64",)), Installed("six", "1.17.0", tags=("any",))])
+    plan = plan_packages(
+        [InstalledPackage("pywin32", "311", tags=("win_amd64",)), InstalledPackage("six", "1.17.0", tags=("any",))]
+    )
     assert not plan.roots and plan.pins == ("pywin32==311", "six==1.17.0") and plan.platforms == ("linux/amd64",)
 
 
 @given(
     st.lists(
         st.builds(
-            Installed,
+            InstalledPackage,
             name=st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True),
             version=st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}(rc1|\.post2)?", fullmatch=True),
         ),
@@ -92,7 +94,7 @@ def test_versions_of_another_system_hold_but_are_not_wanted_for_themselves() -> 
         max_size=8,
     )
 )
-def test_every_plan_is_a_configuration(packages: list[Installed]) -> None:
+def test_every_plan_is_a_configuration(packages: list[InstalledPackage]) -> None:
     plan = plan_packages(packages)
     assert not plan.lost
     parse_config(f"overrides = {json.dumps(list(plan.pins))}\n")

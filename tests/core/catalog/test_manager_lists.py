@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycomfy.core.catalog.manager_lists import LIST, MAP, STATS, parse_catalogue
+from pycomfy.core.catalog.manager_lists import LIST, MAP, STATS, parse_catalog
 from pycomfy.core.catalog.model import Listing
 from pycomfy.errors import BadInput
 from tests.support.catalog_maps import A, B, C, lists, some
@@ -14,7 +14,7 @@ from tests.support.catalog_maps import A, B, C, lists, some
 
 def parse_packs(files: Mapping[str, bytes]) -> list[Listing]:
     """Without ComfyUI itself, which is always there."""
-    return [p for p in parse_catalogue(files) if not p.is_core]
+    return [p for p in parse_catalog(files) if not p.is_core]
 
 
 JSON = st.recursive(
@@ -102,5 +102,5 @@ def test_no_json_breaks_it(map_: object, list_: object, stats: object) -> None:
 
 
 def test_further_types_of_comfyui_are_its_own() -> None:
-    core = [p for p in parse_catalogue(lists({A: (["X"],)}), ["X", "New"]) if p.is_core]
+    core = [p for p in parse_catalog(lists({A: (["X"],)}), ["X", "New"]) if p.is_core]
     assert [p.types for p in core] == [("New", "X")]

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from pycomfy.core.catalog.manager_lists import parse_catalogue
+from pycomfy.core.catalog.manager_lists import parse_catalog
 from pycomfy.core.catalog.match import Claims, answer_type
 from tests.support.catalog_maps import A, B, C, claim, lists, some
 
@@ -39,15 +39,15 @@ def test_candidates_are_ranked_by_stars_and_never_chosen_by_them() -> None:
 
 
 def test_two_packs_that_both_preempt_are_a_question() -> None:
-    packs = parse_catalogue(lists({A: (["X"], {"preemptions": ["X"]}), B: (["X"], {"preemptions": ["X"]})}))
+    packs = parse_catalog(lists({A: (["X"], {"preemptions": ["X"]}), B: (["X"], {"preemptions": ["X"]})}))
     assert answer_type("X", claim(packs, "X")).reason == "ambiguous"
 
 
 def test_a_loose_pattern_or_two_are_a_question() -> None:
-    packs = parse_catalogue(lists({A: (["A Smart"], {"nodename_pattern": "Smart"}), B: (["Smart B"],)}))
+    packs = parse_catalog(lists({A: (["A Smart"], {"nodename_pattern": "Smart"}), B: (["Smart B"],)}))
     found = answer_type("Smart C", claim(packs, "Smart C"))
     assert found.reason == "ambiguous" and [p.url for p in found.candidates] == [A]
-    packs = parse_catalogue(
+    packs = parse_catalog(
         lists({A: (["a_jru"], {"nodename_pattern": "_jru$"}), B: ([], {"nodename_pattern": "_jru$|^jr_"})})
     )
     assert answer_type("c_jru", claim(packs, "c_jru")).reason == "ambiguous"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.core.catalog.repository_url import find_place
+from pycomfy.core.catalog.repository_url import parse_repository_url
 
 REPO = "github.com/owner/some.repo"
 
@@ -26,13 +26,13 @@ REPO = "github.com/owner/some.repo"
     ],
 )
 def test_all_ways_to_write_an_address_are_one_identity(text: str) -> None:
-    place = find_place(text)
+    place = parse_repository_url(text)
     assert place is not None and place.identity == REPO
     assert "secret" not in place.url
 
 
 def test_a_python_file_is_named_beside_its_repository() -> None:
-    place = find_place("https://raw.githubusercontent.com/o/r/main/a%20b.py")
+    place = parse_repository_url("https://raw.githubusercontent.com/o/r/main/a%20b.py")
     assert place is not None and place.url == "https://github.com/o/r"
     assert place.file == "https://raw.githubusercontent.com/o/r/main/a%20b.py"
 
@@ -42,17 +42,17 @@ def test_a_python_file_is_named_beside_its_repository() -> None:
     ["", "word", "file:///etc", "/etc/passwd", "ext::sh -c x", "-oProxyCommand=x", "http://h/x", "../up", "a" * 2000],
 )
 def test_what_nobody_should_follow_names_no_repository(text: str) -> None:
-    assert find_place(text) is None
+    assert parse_repository_url(text) is None
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_answered(text: str) -> None:
-    place = find_place(text)
+    place = parse_repository_url(text)
     assert place is None or place.identity
 
 
 def test_a_repository_may_be_called_like_a_file() -> None:
-    place = find_place("https://github.com/o/nodes.py")
+    place = parse_repository_url("https://github.com/o/nodes.py")
     assert place is not None and place.file is None and place.identity == "github.com/o/nodes.py"
 
 
@@ -73,12 +73,12 @@ FORMS = (
 
 @given(NAMES, NAMES, st.sampled_from(FORMS), st.sampled_from((str.lower, str.upper, str)))
 def test_however_a_repository_is_written_it_is_the_same(owner: str, name: str, form: str, case: type[str]) -> None:
-    place = find_place(form.format(case(owner), case(name)))
+    place = parse_repository_url(form.format(case(owner), case(name)))
     assert place is not None and place.identity == f"github.com/{owner}/{name}".lower()
 
 
 @given(NAMES, NAMES, NAMES)
 def test_another_owner_or_name_is_another_repository(owner: str, name: str, other: str) -> None:
-    here, there = find_place(f"{owner}/{name}"), find_place(f"{owner}/{other}")
+    here, there = parse_repository_url(f"{owner}/{name}"), parse_repository_url(f"{owner}/{other}")
     assert here is not None and there is not None
     assert (here.identity == there.identity) == (name.lower() == other.lower())

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from pycomfy.core.debian.resolver import (
     BASE_PACKAGES,
     EXCLUDED,
-    Index,
+    DebianIndex,
     Relation,
     base_packages,
-    close,
     parse_relations,
+    resolve_closure,
     version_key,
 )
-from pycomfy.errors import NoDebianPackage, Problems
+from pycomfy.errors import ErrorGroup, NoDebianPackage
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg") is None, reason="dpkg is not installed")
 
@@ -26,12 +26,12 @@ def stanza(name: str, version: str = "1", *fields: str) -> str:
     return "\n".join([*lines, "Size: 10", f"SHA256: {'a' * 64}", *fields]) + "\n"
 
 
-def index(*stanzas: str) -> Index:
-    return Index([(0, "\n".join(stanzas))])
+def index(*stanzas: str) -> DebianIndex:
+    return DebianIndex([(0, "\n".join(stanzas))])
 
 
-def names(found: Index, *wanted: str) -> list[str]:
-    return [p.name for p in close(found, wanted, excluded={})]
+def names(found: DebianIndex, *wanted: str) -> list[str]:
+    return [p.name for p in resolve_closure(found, wanted, excluded={})]
 
 
 # — versions —
@@ -113,7 +113,7 @@ def test_dependencies_are_followed_and_sorted() -> None:
 def test_the_newest_version_of_any_suite_is_taken_with_its_archive() -> None:
     main = stanza("a", "1.9") + "\n" + stanza("b", "2")
     security = stanza("a", "1.10") + "\n" + stanza("b", "1")
-    a, b = close(Index([(0, main), (1, security)]), ["a", "b"])
+    a, b = resolve_closure(DebianIndex([(0, main), (1, security)]), ["a", "b"])
     assert (a.version, a.archive, b.version, b.archive) == ("1.10", 1, "2", 0)
 
 
@@ -158,23 +158,23 @@ def test_a_bound_on_a_virtual_package_needs_a_version_provided() -> None:
 
 def test_excluded_dependencies_are_not_followed_unless_asked_for() -> None:
     found = index(stanza("a", "1", "Depends: dpkg (>= 9), gone | dpkg | x"), stanza("x"), stanza("dpkg"))
-    assert [p.name for p in close(found, ["a"], {"dpkg": "why"})] == ["a"]
-    assert [p.name for p in close(found, ["a", "dpkg"], {"dpkg": "why"})] == ["a", "dpkg"]
+    assert [p.name for p in resolve_closure(found, ["a"], {"dpkg": "why"})] == ["a"]
+    assert [p.name for p in resolve_closure(found, ["a", "dpkg"], {"dpkg": "why"})] == ["a", "dpkg"]
 
 
 def test_an_alternative_before_an_excluded_one_is_followed() -> None:
     found = index(stanza("a", "1", "Depends: x | dpkg"), stanza("x"), stanza("dpkg"))
-    assert [p.name for p in close(found, ["a"], {"dpkg": "why"})] == ["a", "x"]
+    assert [p.name for p in resolve_closure(found, ["a"], {"dpkg": "why"})] == ["a", "x"]
 
 
 def test_what_an_excluded_package_provides_is_excluded_too() -> None:
     found = index(stanza("a", "1", "Depends: debconf-2.0"), stanza("debconf", "1", "Provides: debconf-2.0"))
-    assert [p.name for p in close(found, ["a"], {"debconf": "why"})] == ["a"]
+    assert [p.name for p in resolve_closure(found, ["a"], {"debconf": "why"})] == ["a"]
 
 
 def test_all_that_is_missing_is_told_at_once_and_by_whom_it_is_wanted() -> None:
     found = index(stanza("a", "1", "Depends: gone, b (>= 2)"), stanza("b", "1"))
-    with pytest.raises(Problems) as caught:
+    with pytest.raises(ErrorGroup) as caught:
         names(found, "a", "typo")
     told = [(p.what, p.where) for p in caught.value.problems]
     assert told == [
@@ -188,7 +188,7 @@ def test_packages_that_exclude_one_another_are_told() -> None:
     found = index(
         stanza("a", "1", "Conflicts: v, a"), stanza("b", "1", "Provides: v, a"), stanza("c", "1", "Breaks: a (<< 1)")
     )
-    with pytest.raises(Problems, match="a cannot be together with b"):
+    with pytest.raises(ErrorGroup, match="a cannot be together with b"):
         names(found, "a", "b", "c")
     assert names(found, "a", "c") == ["a", "c"]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from pycomfy.core.debian.shared_libraries import Library, debian_package, find_lacking
+from pycomfy.core.debian.shared_libraries import SharedLibrary, debian_package, find_missing_libraries
 
 SITE = "opt/venv/lib/python3.11/site-packages"
 # fmt: off
@@ -27,12 +27,12 @@ BOOKWORM = frozenset(
 TRIXIE = frozenset(["libgl1", "libglib2.0-0t64", "libasound2t64", "libx11-6"])
 
 
-def library(path: str, *needed: str, soname: str = "", module: bool = False, owner: str = "") -> Library:
-    return Library(f"{SITE}/{path}", owner or path.split("/")[0] + " 1.0", needed, soname, module)
+def library(path: str, *needed: str, soname: str = "", module: bool = False, owner: str = "") -> SharedLibrary:
+    return SharedLibrary(f"{SITE}/{path}", owner or path.split("/")[0] + " 1.0", needed, soname, module)
 
 
-def lacking(*libraries: Library, names: tuple[str, ...] = ("libc.so.6",)) -> list[tuple[str, str, str]]:
-    found = find_lacking(libraries, names, BOOKWORM)
+def lacking(*libraries: SharedLibrary, names: tuple[str, ...] = ("libc.so.6",)) -> list[tuple[str, str, str]]:
+    found = find_missing_libraries(libraries, names, BOOKWORM)
     return [(one.owner, one.soname, one.package) for one in found]
 
 
@@ -55,7 +55,7 @@ def test_a_wheel_supplies_what_it_or_another_one_ships() -> None:
 
 def test_a_need_of_what_a_module_needs_is_found_with_its_way() -> None:
     module = library("a/_a.so", "libx.so", module=True)
-    (found,) = find_lacking([module, library("a/lib/libx.so", "libabsent.so.2")], (), ())
+    (found,) = find_missing_libraries([module, library("a/lib/libx.so", "libabsent.so.2")], (), ())
     assert (found.soname, found.via, found.package, found.known) == (
         "libabsent.so.2",
         f"{SITE}/a/lib/libx.so",

@@ -11,16 +11,16 @@ from pycomfy.core.interchange.comfyui_manager import moment_of_name
 from pycomfy.core.interchange.model import (
     ApiInput,
     Core,
+    EnvironmentSpec,
     FilePack,
     Format,
     GitPack,
+    ModelEntry,
     OtherPack,
     Package,
-    Recipe,
-    RecipeModel,
     RegistryPack,
 )
-from pycomfy.core.interchange.registry import parse_recipe
+from pycomfy.core.interchange.registry import parse_environment
 from pycomfy.errors import BadInput, PycomfyError
 
 A, B = "a" * 40, "b" * 40
@@ -28,9 +28,9 @@ SHA = "5" * 64
 PACK = "https://github.com/ann/ComfyUI-Pack"
 
 
-def read(value: object, name: str = "file.json", format_: Format | None = None) -> tuple[Format, Recipe]:
+def read(value: object, name: str = "file.json", format_: Format | None = None) -> tuple[Format, EnvironmentSpec]:
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return parse_recipe(data, name, format_)
+    return parse_environment(data, name, format_)
 
 
 SNAPSHOT: dict[str, Any] = {
@@ -72,7 +72,7 @@ custom_nodes:
 """
     assert read(yaml.encode(), "s.yaml") == (
         "manager-snapshot",
-        Recipe(
+        EnvironmentSpec(
             core=Core(A),
             packs=(GitPack(PACK, "1" * 40), RegistryPack("pack-c", "1.0"), FilePack("x.py")),
             packages=(Package("aiohttp", "3.11.2"),),
@@ -99,8 +99,8 @@ def test_packages_of_comfy_pack_of_both_generations() -> None:
         {"filename": "models/vae/z.safetensors", "sha256": SHA, "disabled": True},
     ]
     found = (
-        RecipeModel("checkpoints/x.safetensors", SHA, ("https://x.test/x",)),
-        RecipeModel("loras/y.safetensors", SHA),
+        ModelEntry("checkpoints/x.safetensors", SHA, ("https://x.test/x",)),
+        ModelEntry("loras/y.safetensors", SHA),
     )
     new = {**SNAPSHOT, "python": "3.12", "models": models}
     files = {"snapshot.json": json.dumps(new).encode(), "workflow.json": b"W", "workflow_api.json": b"P"}
@@ -136,7 +136,7 @@ def test_a_dependency_graph() -> None:
     format_, recipe = read(value)
     assert (format_, recipe.core) == ("comfyui-json", Core(A))
     assert recipe.packs == (GitPack(PACK, B), FilePack("n.py", script))
-    assert recipe.models == (RecipeModel("vae/sub/a.safetensors"), RecipeModel("unet/b.safetensors", SHA))
+    assert recipe.models == (ModelEntry("vae/sub/a.safetensors"), ModelEntry("unet/b.safetensors", SHA))
     assert recipe.remarks == (
         "A pack: latest",
         "no node pack is said for Odd",
@@ -175,7 +175,7 @@ def test_a_distribution_definition_alone_and_in_its_build() -> None:
     ]
     assert recipe.platforms == ("linux/amd64",) and len(recipe.remarks) == 1
     build = {"schema": "comfy-build/1", "name": "Mine", "description": "", "id": None, "definition": definition}
-    assert read(build)[1] == Recipe(**{**vars(recipe), "name": "Mine"})
+    assert read(build)[1] == EnvironmentSpec(**{**vars(recipe), "name": "Mine"})
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ sdist = {{ url = "https://x.test/numpy-1.26.4.tar.gz", hashes = {{ sha256 = "{SH
 @pytest.mark.parametrize("name", ["x.json", "x.yaml", "x.toml"])
 def test_what_is_none_is_refused(data: bytes, name: str) -> None:
     with pytest.raises(PycomfyError) as e:
-        parse_recipe(data, name)
+        parse_environment(data, name)
     assert isinstance(e.value, BadInput) or e.value.code == "problems"
 
 

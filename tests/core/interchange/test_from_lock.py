@@ -1,10 +1,9 @@
 """What of a lock other tools can be told, and what is said of the rest."""
 
-from pycomfy.core.interchange.from_lock import list_inputs, recipe_of_lock
-from pycomfy.core.interchange.model import Core, FilePack, GitPack, OtherPack, RecipeModel, unsaid
+from pycomfy.core.interchange.from_lock import environment_from_lock, list_inputs
+from pycomfy.core.interchange.model import Core, FilePack, GitPack, ModelEntry, OtherPack, list_unsupported
 from pycomfy.core.interface.model import Interface, Parameter, Target
 from pycomfy.core.lockfile.schema import (
-    Built,
     CivitaiModel,
     ComfyUI,
     GitSource,
@@ -18,6 +17,7 @@ from pycomfy.core.lockfile.schema import (
     Step,
     UrlSource,
     Wheel,
+    WheelBuild,
     WheelTreeSource,
 )
 from tests.support.service_projects import TREE, make_lock
@@ -26,7 +26,7 @@ A, SHA = "a" * 40, "5" * 64
 
 
 def wheel(
-    name: str, version: str = "1.0", tag: str = "py3-none-any", url: str = "", built: Built | None = None
+    name: str, version: str = "1.0", tag: str = "py3-none-any", url: str = "", built: WheelBuild | None = None
 ) -> Wheel:
     filename = f"{name}-{version}-{tag}.whl"
     url = url or f"https://x.test/{filename}"
@@ -45,7 +45,7 @@ def test_packs_are_told_by_where_they_come_from() -> None:
         "path": PathSource(path="mine", tree=TREE),
         "wheel": WheelTreeSource(url="https://x.test/w.whl", sha256=SHA, name="w.whl", size=1, folder="w"),
     }
-    recipe = recipe_of_lock(lock(packs=tuple(Pack(name=n, source=s) for n, s in sources.items())))
+    recipe = environment_from_lock(lock(packs=tuple(Pack(name=n, source=s) for n, s in sources.items())))
     assert recipe.packs == (
         GitPack("https://github.com/a/b", A, "git"),
         OtherPack("near", "it comes from a repository on this machine"),
@@ -58,24 +58,24 @@ def test_packs_are_told_by_where_they_come_from() -> None:
 def test_comfyui_is_the_usual_one_or_another() -> None:
     for url in ("https://github.com/comfyanonymous/ComfyUI.git", "https://github.com/Comfy-Org/ComfyUI"):
         source = GitSource(url=url, commit=A, tree=TREE)
-        assert recipe_of_lock(lock(comfyui=ComfyUI(version="0.3.75", source=source))).core == Core(A, "0.3.75")
+        assert environment_from_lock(lock(comfyui=ComfyUI(version="0.3.75", source=source))).core == Core(A, "0.3.75")
     fork = GitSource(url="https://github.com/me/ComfyUI", commit=A, tree=TREE)
-    found = recipe_of_lock(lock(comfyui=ComfyUI(version="unknown", source=fork))).core
+    found = environment_from_lock(lock(comfyui=ComfyUI(version="unknown", source=fork))).core
     assert found == Core(A, None, "https://github.com/me/ComfyUI")
-    assert recipe_of_lock(lock()).core == Core(version="0.3.75")
+    assert environment_from_lock(lock()).core == Core(version="0.3.75")
 
 
 def test_each_version_of_a_package_is_there_once() -> None:
     root = lock().platforms["linux/amd64"].root
     both = wheel("both")
-    git = Built(source=GitSource(url="https://github.com/a/clip", commit=A, tree=TREE), subdirectory="py")
+    git = WheelBuild(source=GitSource(url="https://github.com/a/clip", commit=A, tree=TREE), subdirectory="py")
     sdist = UrlSource(url="https://x.test/old-1.0.tar.gz", sha256=SHA, name="old-1.0.tar.gz")
-    amd = (both, wheel("torch", "2.5.0"), wheel("clip", built=git), wheel("old", built=Built(source=sdist)))
+    amd = (both, wheel("torch", "2.5.0"), wheel("clip", built=git), wheel("old", built=WheelBuild(source=sdist)))
     arm = (both, wheel("torch", "2.6.0"), wheel("near", url="wheels/near-1.0-py3-none-any.whl"))
     made = lock(
         platforms={"linux/amd64": Platform(root=root, wheels=amd), "linux/arm64": Platform(root=root, wheels=arm)}
     )
-    recipe = recipe_of_lock(made)
+    recipe = environment_from_lock(made)
     assert [(p.pin, p.platforms, len(p.files)) for p in recipe.packages] == [
         ("both==1.0", (), 1),
         (f"clip @ git+https://github.com/a/clip@{A}#subdirectory=py", ("linux/amd64",), 0),
@@ -92,7 +92,7 @@ def test_each_version_of_a_package_is_there_once() -> None:
 def test_changes_and_build_steps_are_told_to_be_lost() -> None:
     changed = GitSource(url="https://github.com/a/b", commit=A, tree=TREE, patch="diff")
     made = lock(packs=(Pack(name="b", source=changed, steps=(Step(run=("make",)),)),))
-    assert recipe_of_lock(made).remarks == (
+    assert environment_from_lock(made).remarks == (
         "the changes to the node pack b, a patch",
         "the steps by which the node pack b is built",
     )
@@ -102,8 +102,8 @@ def test_models_are_told_by_their_addresses() -> None:
     hub = HuggingFaceModel(repository="o/r", revision=A, path="a b.safetensors")
     sources = (hub, CivitaiModel(version=7, query="type=Model"))
     model = ModelFile(folder="vae", name="v.safetensors", sha256=SHA, sources=sources)
-    assert recipe_of_lock(lock(models=(model,))).models == (
-        RecipeModel(
+    assert environment_from_lock(lock(models=(model,))).models == (
+        ModelEntry(
             "vae/v.safetensors",
             SHA,
             (
@@ -115,9 +115,9 @@ def test_models_are_told_by_their_addresses() -> None:
 
 
 def test_what_a_format_has_no_place_for_is_counted() -> None:
-    recipe = recipe_of_lock(lock(models=(ModelFile(folder="vae", name="v", sha256=SHA),)))
-    assert list(unsaid(recipe, "pylock")) == ["ComfyUI's version", "1 model", "1 Debian package"]
-    assert list(unsaid(recipe, "cpack")) == ["the hashes of the Python packages", "1 Debian package"]
+    recipe = environment_from_lock(lock(models=(ModelFile(folder="vae", name="v", sha256=SHA),)))
+    assert list(list_unsupported(recipe, "pylock")) == ["ComfyUI's version", "1 model", "1 Debian package"]
+    assert list(list_unsupported(recipe, "cpack")) == ["the hashes of the Python packages", "1 Debian package"]
 
 
 def test_a_parameter_is_told_by_its_first_input() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.core.interchange.comfy_pack import parse_cpack
-from pycomfy.core.interchange.registry import parse_recipe
+from pycomfy.core.interchange.registry import parse_environment
 from pycomfy.core.interchange.to_config import render_config
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.errors import PycomfyError
@@ -107,7 +107,7 @@ documents = st.dictionaries(st.sampled_from(KEYS), values, min_size=1, max_size=
 
 def check(data: bytes, name: str) -> None:
     try:
-        _, recipe = parse_recipe(data, name)
+        _, recipe = parse_environment(data, name)
     except PycomfyError:
         return
     parse_config(render_config(recipe, name).text)

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from pycomfy.core.interchange.model import (
     ApiInput,
     Core,
+    EnvironmentSpec,
     FilePack,
     GitPack,
+    ModelEntry,
     OtherPack,
     Package,
-    Recipe,
-    RecipeModel,
     RegistryPack,
 )
 from pycomfy.core.interchange.to_config import render_config
@@ -24,13 +24,13 @@ A, SHA = "a" * 40, "5" * 64
 anything = st.text(max_size=30)
 
 
-def written(recipe: Recipe) -> tuple[Config, tuple[str, ...]]:
+def written(recipe: EnvironmentSpec) -> tuple[Config, tuple[str, ...]]:
     found = render_config(recipe, "a test")
     return parse_config(found.text), found.notes
 
 
 @given(recipes)
-def test_every_recipe_becomes_a_configuration_of_what_is_enabled(recipe: Recipe) -> None:
+def test_every_recipe_becomes_a_configuration_of_what_is_enabled(recipe: EnvironmentSpec) -> None:
     config, _ = written(recipe)
     expected: set[object] = set()
     for pack in recipe.packs:
@@ -63,7 +63,7 @@ def test_every_recipe_becomes_a_configuration_of_what_is_enabled(recipe: Recipe)
 
 @given(
     st.builds(
-        Recipe,
+        EnvironmentSpec,
         name=anything,
         core=st.builds(Core, revision=anything),
         packs=st.lists(
@@ -75,26 +75,26 @@ def test_every_recipe_becomes_a_configuration_of_what_is_enabled(recipe: Recipe)
         ).map(tuple),
         python=anything,
         packages=st.lists(st.builds(Package, anything, anything, st.none() | anything), max_size=3).map(tuple),
-        models=st.lists(st.builds(RecipeModel, anything, anything, st.tuples(anything)), max_size=3).map(tuple),
+        models=st.lists(st.builds(ModelEntry, anything, anything, st.tuples(anything)), max_size=3).map(tuple),
         inputs=st.lists(st.builds(ApiInput, anything, anything, anything), max_size=3).map(tuple),
         remarks=st.tuples(anything),
     )
 )
-def test_whatever_a_strangers_file_says_the_configuration_is_one(recipe: Recipe) -> None:
+def test_whatever_a_strangers_file_says_the_configuration_is_one(recipe: EnvironmentSpec) -> None:
     written(recipe)
 
 
 def test_only_public_addresses_are_taken_from_a_strangers_file() -> None:
     bad = ["file:///etc", "../up", "-u", "ext::sh -c x", "ssh://git@host/x", "git@host:x/y", "http://host/x", "/abs"]
-    config, notes = written(Recipe(packs=tuple(GitPack(url, A, f"p{n}") for n, url in enumerate(bad))))
+    config, notes = written(EnvironmentSpec(packs=tuple(GitPack(url, A, f"p{n}") for n, url in enumerate(bad))))
     assert config.packs == {} and len([n for n in notes if "not carried over: only https" in n]) == len(bad)
 
 
 def test_a_login_in_an_address_goes_nowhere() -> None:
-    recipe = Recipe(
+    recipe = EnvironmentSpec(
         packs=(GitPack("https://user:secret@github.com/a/b.git", A),),
         packages=(Package("x", url="git+https://github.com/a/x"),),
-        models=(RecipeModel("vae/v.safetensors", SHA, ("https://u:secret@x.test/v.safetensors?token=secret&v=1",)),),
+        models=(ModelEntry("vae/v.safetensors", SHA, ("https://u:secret@x.test/v.safetensors?token=secret&v=1",)),),
     )
     found = render_config(recipe, "a test")
     assert "secret" not in found.text + "".join(found.notes)
@@ -105,7 +105,7 @@ def test_a_login_in_an_address_goes_nowhere() -> None:
 
 
 def test_what_is_disabled_stays_as_a_comment() -> None:
-    found = render_config(Recipe(packs=(GitPack("https://github.com/a/Off", A, enabled=False),)), "a test")
+    found = render_config(EnvironmentSpec(packs=(GitPack("https://github.com/a/Off", A, enabled=False),)), "a test")
     assert parse_config(found.text).packs == {}
     assert f'# [packs.Off]\n# git = "https://github.com/a/Off"\n# rev = "{A}"' in found.text
     assert "disabled there, and so left out: Off" in found.notes
@@ -118,7 +118,7 @@ def test_a_repository_is_taken_once_and_folders_differ() -> None:
         GitPack("https://github.com/b/NODES", A),
         GitPack("https://github.com/c/ComfyUI", A),
     )
-    config, notes = written(Recipe(packs=packs))
+    config, notes = written(EnvironmentSpec(packs=packs))
     assert list(config.packs) == ["Nodes", "NODES-3", "ComfyUI-2"]
     assert any("twice, at different commits" in note for note in notes)
 
@@ -128,7 +128,7 @@ def test_the_manager_is_left_out() -> None:
         GitPack("https://github.com/ltdrdata/ComfyUI-Manager.git", A),
         RegistryPack("comfyui-manager", "3.0.0"),
     ):
-        config, notes = written(Recipe(packs=(pack,)))
+        config, notes = written(EnvironmentSpec(packs=(pack,)))
         assert config.packs == {} and any("ComfyUI-Manager is left out" in note for note in notes)
 
 
@@ -136,20 +136,20 @@ def test_the_manager_is_left_out() -> None:
     ("said", "taken"), [("3.11", "3.11"), ("3.13.1", "3.13"), ("3.12.7", "3.11"), ("3.10", "3.11"), ("3.14", "3.13")]
 )
 def test_the_nearest_python_is_taken_and_said(said: str, taken: str) -> None:
-    config, notes = written(Recipe(python=said, core=Core(A)))
+    config, notes = written(EnvironmentSpec(python=said, core=Core(A)))
     assert config.python == taken
     assert bool(notes) == (not said.startswith(taken))
 
 
 def test_a_version_that_is_none_is_no_pack() -> None:
     for version in ("nightly", "latest", "unknown", ""):
-        config, notes = written(Recipe(packs=(RegistryPack("pack-a", version),)))
+        config, notes = written(EnvironmentSpec(packs=(RegistryPack("pack-a", version),)))
         assert config.packs == {} and any("`pycomfy lock` asks" in note for note in notes)
 
 
 def test_pytorchs_build_becomes_the_accelerator() -> None:
     packages = (Package("torch", "2.5.1+cu124"), Package("xformers", "0.0.28+cu124"), Package("odd", "1.0+mine"))
-    config, notes = written(Recipe(core=Core(A), packages=packages))
+    config, notes = written(EnvironmentSpec(core=Core(A), packages=packages))
     assert config.accelerator == "cu124"
     assert config.overrides == ("odd==1.0", "torch==2.5.1", "xformers==0.0.28")
     assert len(notes) == 1 and notes[0].startswith("odd 1.0+mine: ")
@@ -163,7 +163,7 @@ def test_packages_from_a_place_are_asked_for_there_if_anyone_may_go_there() -> N
         Package("local", url="git+file:///home/me/mine"),
         Package("shell", url="git+ssh://git@host/x"),
     )
-    found = render_config(Recipe(core=Core(A), packages=packages), "a test")
+    found = render_config(EnvironmentSpec(core=Core(A), packages=packages), "a test")
     assert parse_config(found.text).requirements == (f"clip @ {good}",)
     assert len(found.notes) == 1 and found.notes[0].endswith("left out: local, mine, shell")
     assert "# mine @ file:///home/me/mine" in found.text

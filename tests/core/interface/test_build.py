@@ -9,7 +9,7 @@ from pycomfy.core.interface.json_schema import apply_arguments, inputs_schema, o
 from pycomfy.core.interface.model import Interface, parse_interface, render_interface
 from pycomfy.core.interface.select import slug, unique_names
 from pycomfy.core.prompt.convert import Prompt, convert
-from pycomfy.errors import BadConfig, BadInput, Problems
+from pycomfy.errors import BadConfig, BadInput, ErrorGroup
 from tests.core.prompt.test_convert import plain
 from tests.support.graphs import OBJECT_INFO, definition, linked, node, parsed, slot, subgraph, ui, widget
 
@@ -56,7 +56,7 @@ def test_configuration_comes_first() -> None:
 
 
 def test_every_configured_input_that_does_not_exist_is_told() -> None:
-    with pytest.raises(Problems) as raised:
+    with pytest.raises(ErrorGroup) as raised:
         interface_of(plain(), {"a": "77.text", "b": "3.nothing"})
     first, second = raised.value.problems
     assert isinstance(first, BadConfig)
@@ -187,7 +187,7 @@ class TestArguments:
 
     def test_every_bad_argument_is_told(self) -> None:
         interface, prompt = interface_of(plain())
-        with pytest.raises(Problems) as raised:
+        with pytest.raises(ErrorGroup) as raised:
             apply_arguments(prompt, interface, {"steps": 0, "width": "wide", "nothing": 1})
         assert sorted(p.where for p in raised.value.problems) == ["inputs.nothing", "inputs.steps", "inputs.width"]
         assert all(p.fix for p in raised.value.problems)

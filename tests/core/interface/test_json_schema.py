@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pycomfy.core.interface.json_schema import apply_arguments, check_arguments, describe_type, inputs_schema
 from pycomfy.core.interface.model import Interface, Parameter, Target
 from pycomfy.core.prompt.convert import Prompt
-from pycomfy.errors import BadInput, Problems, PycomfyError
+from pycomfy.errors import BadInput, ErrorGroup, PycomfyError
 
 INTERFACE = Interface(
     parameters=(
@@ -66,7 +66,7 @@ def test_choices_are_told_nearest_first() -> None:
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    with pytest.raises(Problems) as caught:
+    with pytest.raises(ErrorGroup) as caught:
         check_arguments(INTERFACE, {"steps": 0, "cfg": "x", "nope": 1})
     assert {p.where for p in caught.value.problems} == {"inputs.steps", "inputs.cfg", "inputs.nope"}
 
@@ -113,7 +113,7 @@ def test_whatever_is_given_is_taken_or_told(arguments: dict[str, object]) -> Non
     try:
         values = check_arguments(INTERFACE, arguments)
     except PycomfyError as e:
-        told = e.problems if isinstance(e, Problems) else (e,)
+        told = e.problems if isinstance(e, ErrorGroup) else (e,)
         assert all(p.what and p.where and p.fix and isinstance(p, BadInput) for p in told)
     else:
         assert values.keys() == arguments.keys()

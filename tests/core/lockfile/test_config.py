@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from pycomfy.core.lockfile.config import COMFYUI_URL, Config, parse_config
 from pycomfy.core.lockfile.source_specs import GitSpec, PathSpec, UrlSpec, WheelSpec
-from pycomfy.errors import BadConfig, Problems
+from pycomfy.errors import BadConfig, ErrorGroup
 
 
 def problems(text: str) -> list[str]:
     """What is wrong with a configuration, one message each."""
-    with pytest.raises((BadConfig, Problems)) as e:
+    with pytest.raises((BadConfig, ErrorGroup)) as e:
         parse_config(text, "here.toml")
-    found = e.value.problems if isinstance(e.value, Problems) else (e.value,)
+    found = e.value.problems if isinstance(e.value, ErrorGroup) else (e.value,)
     assert all(isinstance(p, BadConfig) and p.where == "here.toml" and p.fix for p in found)
     return [p.what for p in found]
 
@@ -135,7 +135,7 @@ def test_what_is_impossible_is_a_bad_config(text: str) -> None:
 
 @given(st.text(max_size=200))
 def test_any_text_is_a_configuration_or_a_bad_config(text: str) -> None:
-    with contextlib.suppress(BadConfig, Problems):
+    with contextlib.suppress(BadConfig, ErrorGroup):
         parse_config(text)
 
 
@@ -146,7 +146,7 @@ known = st.sampled_from([*(f.replace("_", "-") for f in Config.model_fields), "g
 
 @given(st.dictionaries(known, st.one_of(values, st.dictionaries(known, values, max_size=3)), max_size=5))
 def test_any_value_of_any_key_is_read_or_told(data: dict[str, object]) -> None:
-    with contextlib.suppress(BadConfig, Problems):
+    with contextlib.suppress(BadConfig, ErrorGroup):
         parse_config(to_toml(data))
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.core.lockfile.git_url import parse_address, split_revision, without_password
+from pycomfy.core.lockfile.git_url import parse_git_url, split_revision, without_password
 from pycomfy.errors import BadConfig
 
 names = st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True)
@@ -12,10 +12,10 @@ names = st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True)
     names, names, st.sampled_from(["https://git.example.org/", "ssh://git@git.example.org/", "git@git.example.org:"])
 )
 def test_every_spelling_of_a_repository_has_one_identity(owner: str, repo: str, prefix: str) -> None:
-    plain = parse_address(f"https://git.example.org/{owner}/{repo}").identity
+    plain = parse_git_url(f"https://git.example.org/{owner}/{repo}").identity
     for ending in ("", ".git", "/", ".git/"):
-        assert parse_address(f"{prefix}{owner}/{repo}{ending}").identity == plain
-    assert parse_address(f"https://me:secret@GIT.example.org:443/{owner}//{repo}").identity == plain
+        assert parse_git_url(f"{prefix}{owner}/{repo}{ending}").identity == plain
+    assert parse_git_url(f"https://me:secret@GIT.example.org:443/{owner}//{repo}").identity == plain
 
 
 hosts = st.from_regex(r"[a-z]{1,8}\.example\.(org|net)", fullmatch=True)
@@ -51,23 +51,23 @@ def test_two_spellings_of_one_address_are_the_same_repository(
     data: st.DataObject, host: str, owner: str, repo: str
 ) -> None:
     one, two = (data.draw(spelled(host, f"{owner}/{repo}")) for _ in range(2))
-    assert parse_address(one).identity == parse_address(two).identity == f"{host}/{owner}/{repo}"
+    assert parse_git_url(one).identity == parse_git_url(two).identity == f"{host}/{owner}/{repo}"
 
 
 @given(st.data(), st.tuples(hosts, names, names), st.tuples(hosts, names, names))
 def test_forks_and_renamed_repositories_are_others(
     data: st.DataObject, one: tuple[str, str, str], two: tuple[str, str, str]
 ) -> None:
-    first, second = (parse_address(data.draw(spelled(h, f"{o}/{r}"))).identity for h, o, r in (one, two))
+    first, second = (parse_git_url(data.draw(spelled(h, f"{o}/{r}"))).identity for h, o, r in (one, two))
     assert (first == second) == (one == two)
 
 
 @given(names, names, st.integers(1, 65535))
 def test_another_port_is_another_server(owner: str, repo: str, port: int) -> None:
-    plain = parse_address(f"https://git.example.org/{owner}/{repo}").identity
-    other = parse_address(f"https://git.example.org:{port}/{owner}/{repo}").identity
+    plain = parse_git_url(f"https://git.example.org/{owner}/{repo}").identity
+    other = parse_git_url(f"https://git.example.org:{port}/{owner}/{repo}").identity
     assert (plain == other) == (port == 443)
-    assert parse_address(f"ssh://git@git.example.org:{port}/{owner}/{repo}").identity == (
+    assert parse_git_url(f"ssh://git@git.example.org:{port}/{owner}/{repo}").identity == (
         plain if port == 22 else f"git.example.org:{port}/{owner}/{repo}"
     )
 
@@ -76,7 +76,7 @@ def test_another_port_is_another_server(owner: str, repo: str, port: int) -> Non
 def test_case_matters_only_where_the_forge_says_so(owner: str, repo: str) -> None:
     def same(host: str) -> bool:
         lower, upper = f"https://{host}/{owner}/{repo}", f"https://{host}/{owner.upper()}/{repo}"
-        return parse_address(lower).identity == parse_address(upper).identity
+        return parse_git_url(lower).identity == parse_git_url(upper).identity
 
     assert same("github.com") and not same("git.example.org")
 
@@ -84,7 +84,7 @@ def test_case_matters_only_where_the_forge_says_so(owner: str, repo: str) -> Non
 @given(st.text(max_size=80))
 def test_any_text_is_an_address_or_a_bad_config(text: str) -> None:
     try:
-        address = parse_address(text)
+        address = parse_git_url(text)
     except BadConfig:
         return
     assert not address.url.startswith("-") and "\n" not in address.url and "\0" not in address.url
@@ -93,7 +93,7 @@ def test_any_text_is_an_address_or_a_bad_config(text: str) -> None:
 
 @given(names, st.from_regex(r"[A-Za-z0-9]{1,20}", fullmatch=True))
 def test_a_password_is_used_but_never_told(user: str, password: str) -> None:
-    address = parse_address(f"https://{user}:{password}@git.example.org/owner/repo")
+    address = parse_git_url(f"https://{user}:{password}@git.example.org/owner/repo")
     assert address.url == f"https://{user}:{password}@git.example.org/owner/repo"
     assert address.public == "https://git.example.org/owner/repo"
 
@@ -125,17 +125,17 @@ def test_a_password_is_used_but_never_told(user: str, password: str) -> None:
 )
 def test_what_git_would_misread_is_refused(text: str) -> None:
     with pytest.raises(BadConfig):
-        parse_address(text)
+        parse_git_url(text)
 
 
 @pytest.mark.parametrize("text", ["packs/x", "../x", "/srv/x", "./a:b", "a b/c", "file:///srv/x"])
 def test_paths_are_local(text: str) -> None:
-    assert parse_address(text).local
+    assert parse_git_url(text).local
 
 
 def test_an_ssh_user_is_part_of_the_address() -> None:
     assert without_password("ssh://git:pw@host/x") == "ssh://git@host/x"
-    assert parse_address("git@host:owner/x").public == "git@host:owner/x"
+    assert parse_git_url("git@host:owner/x").public == "git@host:owner/x"
 
 
 @pytest.mark.parametrize(

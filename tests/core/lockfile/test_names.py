@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from pycomfy.core.lockfile.names import free_name, plain_name, repository_name, safe_name
+from pycomfy.core.lockfile.names import plain_name, repository_name, safe_name, unique_name
 from pycomfy.core.lockfile.schema import Name
 
 
@@ -41,7 +41,7 @@ def test_any_text_becomes_a_name_for_git_and_registries(text: str) -> None:
 def test_any_text_becomes_a_name_for_a_pack_that_no_other_has(text: str, others: list[str]) -> None:
     taken: list[str] = []
     for other in [*others, text, text, text.upper()]:
-        name = free_name(plain_name(other) or "pack", taken)
+        name = unique_name(plain_name(other) or "pack", taken)
         assert TypeAdapter(Name).validate_python(name) == name
         assert name.casefold() not in {n.casefold() for n in taken}
         taken.append(name)

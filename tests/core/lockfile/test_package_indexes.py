@@ -5,8 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.core.lockfile.config import parse_config
-from pycomfy.core.lockfile.package_indexes import Index, Reach, find_links, render_reach, translate_pip, without_logins
-from pycomfy.core.python.requirements import read_wants
+from pycomfy.core.lockfile.package_indexes import (
+    IndexConfig,
+    PackageIndex,
+    find_links,
+    render_index_config,
+    strip_logins,
+    translate_pip,
+)
+from pycomfy.core.python.requirements import parse_requirements
 from pycomfy.errors import BadConfig, Unresolved
 
 
@@ -19,7 +26,9 @@ def test_pips_variables_become_uvs_where_uv_is_told_nothing() -> None:
 
 
 def test_an_index_is_never_shown_with_its_login() -> None:
-    reach = Reach((Index("ours", "https://me:secret@i.test/{accelerator}", ("torch",)),), accelerator="cu128")
+    reach = IndexConfig(
+        (PackageIndex("ours", "https://me:secret@i.test/{accelerator}", ("torch",)),), accelerator="cu128"
+    )
     assert "secret" not in repr(reach) and reach.address(reach.indexes[0]) == "https://me:secret@i.test/cu128"
     config = parse_config('[[index]]\nname = "ours"\nurl = "https://me:secret@i.test"\n')
     assert "secret" not in repr(config)
@@ -28,7 +37,7 @@ def test_an_index_is_never_shown_with_its_login() -> None:
 @given(st.text(alphabet="ab:@%$!.", min_size=1, max_size=20))
 def test_no_login_is_left_in_a_text(login: str) -> None:
     text = f"see https://{login}@i.test/simple/ and HTTP://{login}@h"
-    assert without_logins(text) == "see https://i.test/simple/ and HTTP://h"
+    assert strip_logins(text) == "see https://i.test/simple/ and HTTP://h"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +68,7 @@ def test_an_option_is_passed_over_where_the_user_chose_its_index() -> None:
     lines = (
         "--extra-index-url https://i.test/simple\n-f https://w.test/wheels/\n--index-url=https://pt.test/whl/cu128\nx\n"
     )
-    wants = read_wants("pack a", {"requirements.txt": lines}, config.settled_places)
+    wants = parse_requirements("pack a", {"requirements.txt": lines}, config.settled_places)
     assert [a.text for a in wants.asked] == ["x"]
 
 
@@ -76,12 +85,12 @@ def test_an_option_is_passed_over_where_the_user_chose_its_index() -> None:
 )
 def test_an_option_that_names_an_index_is_refused_with_the_line_that_allows_it(line: str, mend: str) -> None:
     with pytest.raises(Unresolved, match="would look for packages") as e:
-        read_wants("pack a", {"requirements.txt": line})
+        parse_requirements("pack a", {"requirements.txt": line})
     assert mend in e.value.fix and "u:p@" not in str(e.value)
 
 
 def test_of_a_uv_toml_only_what_is_about_reaching_indexes_is_kept() -> None:
-    text = render_reach(
+    text = render_index_config(
         {
             "resolution": "lowest",
             "native-tls": True,
@@ -94,4 +103,4 @@ def test_of_a_uv_toml_only_what_is_about_reaching_indexes_is_kept() -> None:
         "extra-index-url": ["https://a"],
         "index": [{"name": 'q"', "url": "https://i", "default": True}],
     }
-    assert render_reach({"index": "x", "pip": 7}) == ""
+    assert render_index_config({"index": "x", "pip": 7}) == ""

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.core.lockfile.schema import (
-    Built,
     ComfyUI,
     DebianPackage,
     GitSource,
@@ -15,6 +14,7 @@ from pycomfy.core.lockfile.schema import (
     Root,
     UrlSource,
     Wheel,
+    WheelBuild,
     WorkflowPin,
     parse_lock,
     render_lock,
@@ -81,7 +81,7 @@ def test_recipes_of_wheels_are_the_same_bytes_in_whatever_order(names: list[str]
         pins = plain.platforms["linux/amd64"]
         tools = tuple(next(w for w in pins.wheels if w.name == name) for name in order)
         source = UrlSource(url="https://x.test/a", sha256="a" * 64, name="a")
-        built = Built(source=source, requires=tools, compiler=True)
+        built = WheelBuild(source=source, requires=tools, compiler=True)
         first = pins.wheels[0].model_copy(update={"built": built})
         debs = tuple(next(p for p in pins.root.packages if p.name == name.lower()) for name in order)
         compilers = pins.root.model_copy(update={"packages": debs})

@@ -5,7 +5,7 @@ import pytest
 from pycomfy.core.lockfile.config import Config, parse_config
 from pycomfy.core.lockfile.schema import ComfyUI, DebianPackage, GitSource, Lock, Pack, Platform, Root, WorkflowPin
 from pycomfy.core.lockfile.source_specs import GitSpec
-from pycomfy.core.lockfile.update_policy import Renewal
+from pycomfy.core.lockfile.update_policy import UpdatePolicy
 from pycomfy.errors import BadConfig, NotFound
 
 TREE = "sha256-" + "A" * 43 + "="
@@ -49,12 +49,12 @@ def revisions(config: Config) -> dict[str, str | None]:
 
 
 def renewed(*names: str) -> Config:
-    return Renewal(lock(), frozenset(names)).apply(parse_config(CONFIG))
+    return UpdatePolicy(lock(), frozenset(names)).apply(parse_config(CONFIG))
 
 
 def test_without_names_pycomfy_toml_says_what_is_taken() -> None:
     config = parse_config(CONFIG)
-    assert Renewal(lock()).apply(config) == config and Renewal(lock()).roots(config) == {}
+    assert UpdatePolicy(lock()).apply(config) == config and UpdatePolicy(lock()).roots(config) == {}
 
 
 def test_only_what_is_named_is_renewed() -> None:
@@ -69,18 +69,18 @@ def test_only_what_is_named_is_renewed() -> None:
 
 def test_the_userland_stays_unless_it_lacks_what_is_asked_for() -> None:
     config = parse_config(CONFIG)
-    assert list(Renewal(lock(), frozenset({"a"})).roots(config)) == ["linux/amd64"]
-    assert Renewal(lock(), frozenset({"base"})).roots(config) == {}
-    assert Renewal(lock("trixie"), frozenset({"a"})).roots(config) == {}
-    assert Renewal(lock(), frozenset({"a"})).roots(config.model_copy(update={"apt": ("git", "ffmpeg")})) == {}
+    assert list(UpdatePolicy(lock(), frozenset({"a"})).roots(config)) == ["linux/amd64"]
+    assert UpdatePolicy(lock(), frozenset({"base"})).roots(config) == {}
+    assert UpdatePolicy(lock("trixie"), frozenset({"a"})).roots(config) == {}
+    assert UpdatePolicy(lock(), frozenset({"a"})).roots(config.model_copy(update={"apt": ("git", "ffmpeg")})) == {}
     of_a_day = parse_config(CONFIG + "[debian]\nsnapshot = 2025-06-01\n")
-    assert Renewal(lock(), frozenset({"a"})).roots(of_a_day) == {}
+    assert UpdatePolicy(lock(), frozenset({"a"})).roots(of_a_day) == {}
 
 
 def test_names_that_stand_for_nothing_are_told() -> None:
     config = parse_config(CONFIG)
-    Renewal(lock(), frozenset({"all", "base", "found", "c"})).check(config, "w")
+    UpdatePolicy(lock(), frozenset({"all", "base", "found", "c"})).check(config, "w")
     with pytest.raises(BadConfig, match="no node pack nope"):
-        Renewal(lock(), frozenset({"nope"})).check(config, "w")
+        UpdatePolicy(lock(), frozenset({"nope"})).check(config, "w")
     with pytest.raises(NotFound, match="no lock"):
-        Renewal(None, frozenset({"all"})).check(config, "w")
+        UpdatePolicy(None, frozenset({"all"})).check(config, "w")

@@ -11,7 +11,7 @@ from pycomfy.core.models.model_url import (
     describe,
     parse_origin,
     source_url,
-    without_secrets,
+    strip_secrets,
 )
 from pycomfy.errors import BadInput
 
@@ -111,7 +111,7 @@ def test_every_text_is_an_origin_or_refused(text: str) -> None:
         found = parse_origin(text, HUBS)
     except BadInput:
         return
-    assert not isinstance(found, WebFile) or UrlModel(url=found.url).url == without_secrets(found.url)
+    assert not isinstance(found, WebFile) or UrlModel(url=found.url).url == strip_secrets(found.url)
 
 
 @given(st.text("abc/.-_ %é", min_size=1, max_size=30))

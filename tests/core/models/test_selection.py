@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.core.lockfile.config import ModelSpec, parse_config
-from pycomfy.core.lockfile.fingerprint import environment_hash
+from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.schema import (
     ComfyUI,
     HuggingFaceModel,
@@ -19,8 +19,8 @@ from pycomfy.core.lockfile.schema import (
     parse_lock,
     render_lock,
 )
-from pycomfy.core.models.selection import WantedModel, is_pickle, list_models
-from pycomfy.core.requirements.model import NeededModel
+from pycomfy.core.models.selection import RequestedModel, is_pickle, list_models
+from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.errors import BadConfig, BadLock
 
 SHA = "a" * 64
@@ -58,7 +58,7 @@ def test_a_lock_is_the_same_whatever_order_its_models_were_found_in(places: list
 
 
 def test_models_are_no_part_of_the_environment() -> None:
-    assert environment_hash(lock(), "linux/amd64") == environment_hash(lock(model()), "linux/amd64")
+    assert environment_fingerprint(lock(), "linux/amd64") == environment_fingerprint(lock(model()), "linux/amd64")
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,10 @@ def test_a_lock_with_a_hostile_model_is_refused(key: str, value: object) -> None
 
 def test_pycomfy_toml_adds_models_and_goes_before_the_workflow() -> None:
     needs = [
-        NeededModel("loras", "a.safetensors", "1", "https://h/a", SHA),
-        NeededModel("loras", "b.safetensors", "2", "https://h/b"),
-        NeededModel("vae", "c.safetensors", "3", "https://h/c", SHA),
-        NeededModel("loras", "a.safetensors", "4"),
+        RequiredModel("loras", "a.safetensors", "1", "https://h/a", SHA),
+        RequiredModel("loras", "b.safetensors", "2", "https://h/b"),
+        RequiredModel("vae", "c.safetensors", "3", "https://h/c", SHA),
+        RequiredModel("loras", "a.safetensors", "4"),
     ]
     specs = [
         ModelSpec(folder="loras", name="a.safetensors", url="https://mine/a"),
@@ -104,15 +104,15 @@ def test_pycomfy_toml_adds_models_and_goes_before_the_workflow() -> None:
     wanted, unpinned = list_models(needs, specs)
     assert unpinned == ()
     assert wanted == (
-        WantedModel("loras", "a.safetensors", "https://mine/a", given=True),
-        WantedModel("loras", "b.safetensors", "https://h/b"),
-        WantedModel("sams", "implicit.pth", path="x", given=True),
-        WantedModel("vae", "c.safetensors", "https://h/c", SHA, given=True),
+        RequestedModel("loras", "a.safetensors", "https://mine/a", given=True),
+        RequestedModel("loras", "b.safetensors", "https://h/b"),
+        RequestedModel("sams", "implicit.pth", path="x", given=True),
+        RequestedModel("vae", "c.safetensors", "https://h/c", SHA, given=True),
     )
 
 
 def test_a_model_without_a_folder_takes_it_from_pycomfy_toml_or_is_told() -> None:
-    needs = [NeededModel(None, "a.pt", "1"), NeededModel(None, "b.pt", "2")]
+    needs = [RequiredModel(None, "a.pt", "1"), RequiredModel(None, "b.pt", "2")]
     wanted, unpinned = list_models(needs, [ModelSpec(folder="sams", name="a.pt", url="https://h/a")])
     assert [w.place for w in wanted] == ["sams/a.pt"]
     assert [str(u) for u in unpinned] == [
@@ -125,7 +125,7 @@ def test_a_model_without_a_folder_takes_it_from_pycomfy_toml_or_is_told() -> Non
     ("folder", "name"), [("custom_nodes", "x.py"), ("..", "x"), ("vae", "../../x"), ("vae", "x" * 600), ("vae", "/x")]
 )
 def test_a_workflow_cannot_put_a_model_elsewhere(folder: str, name: str) -> None:
-    wanted, unpinned = list_models([NeededModel(folder, name, "1", "https://h/x", SHA)], [])
+    wanted, unpinned = list_models([RequiredModel(folder, name, "1", "https://h/x", SHA)], [])
     assert wanted == () and len(unpinned) == 1
 
 

@@ -1,5 +1,4 @@
 from pycomfy.core.lockfile.schema import (
-    Built,
     ComfyUI,
     GitSource,
     Lock,
@@ -9,9 +8,10 @@ from pycomfy.core.lockfile.schema import (
     Root,
     UrlSource,
     Wheel,
+    WheelBuild,
     WorkflowPin,
 )
-from pycomfy.core.nix.lock_outputs import indispensable, list_needs, list_wheels, need_of_source
+from pycomfy.core.nix.lock_outputs import filter_required, list_requisites, source_requisite, wheel_requisites
 
 TREE = "sha256-" + "A" * 43 + "="
 HASH = "ab" * 32
@@ -42,7 +42,7 @@ def lock() -> Lock:
 
 
 def test_everything_is_needed_once() -> None:
-    names = [need.output.name for need in list_needs(lock())]
+    names = [need.output.name for need in list_requisites(lock())]
     assert sorted(names) == sorted(
         ["ComfyUI", "local", "n.py", "debian-root-amd64", "debian-root-arm64"]
         + [f"{n}-1.0-py3-none-any.whl" for n in "abc"]
@@ -50,21 +50,21 @@ def test_everything_is_needed_once() -> None:
 
 
 def test_another_platform_is_left_out() -> None:
-    names = {need.output.name for need in list_needs(lock(), ["linux/amd64"])}
+    names = {need.output.name for need in list_requisites(lock(), ["linux/amd64"])}
     assert "debian-root-arm64" not in names and "c-1.0-py3-none-any.whl" not in names
 
 
 def test_trees_are_addressed_by_their_nar_and_files_by_their_bytes() -> None:
-    assert need_of_source(lock()).output.recursive and need_of_source(lock(), "local").output.recursive
-    assert not need_of_source(lock(), "file").output.recursive
-    assert {w.output.recursive for w in list_wheels(lock(), "linux/arm64")} == {False}
+    assert source_requisite(lock()).output.recursive and source_requisite(lock(), "local").output.recursive
+    assert not source_requisite(lock(), "file").output.recursive
+    assert {w.output.recursive for w in wheel_requisites(lock(), "linux/arm64")} == {False}
 
 
 def with_built(*, tools: tuple[str, ...] = ("tool",)) -> Lock:
     """A lock whose wheel `a` was built from a source with these tools."""
     source = UrlSource(url="https://example.org/a.tar.gz", sha256="1" * 64, name="a.tar.gz")
     made = [w.model_copy(update={"sha256": f"{n + 2}" * 64}) for n, w in enumerate(map(wheel, tools))]
-    built = Built(source=source, requires=tuple(made))
+    built = WheelBuild(source=source, requires=tuple(made))
     plain = lock()
     pins = plain.platforms["linux/amd64"]
     changed = pins.model_copy(update={"wheels": (wheel("a").model_copy(update={"built": built}), wheel("b"))})
@@ -72,10 +72,10 @@ def with_built(*, tools: tuple[str, ...] = ("tool",)) -> Lock:
 
 
 def lost(lock: Lock, *titles: str) -> list[str]:
-    needs = list_needs(lock)
+    needs = list_requisites(lock)
     missing = [need for need in needs if any(need.title.startswith(title) for title in titles)]
     assert len(missing) == len(titles)
-    return [need.title for need in indispensable(missing, needs)]
+    return [need.title for need in filter_required(missing, needs)]
 
 
 def test_either_a_built_wheel_or_all_that_it_is_made_of_is_needed() -> None:
@@ -91,5 +91,5 @@ def test_what_the_image_has_too_is_needed_whatever_it_builds() -> None:
     (tool,) = pins.wheels[0].built.requires
     both = pins.model_copy(update={"wheels": (*pins.wheels, tool)})
     made = with_built().model_copy(update={"platforms": {"linux/amd64": both}})
-    assert [need.title for need in list_needs(made) if need.ingredient] == ["the source of a 1.0"]
+    assert [need.title for need in list_requisites(made) if need.ingredient] == ["the source of a 1.0"]
     assert lost(made, "tool") == ["tool 1.0"]

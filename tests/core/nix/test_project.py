@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pycomfy.core.lockfile.schema import ComfyUI, GitSource, Lock, Pack, PathSource, Platform, Root, Wheel, WorkflowPin
-from pycomfy.core.nix.project import Content, Toolkit, project_files
+from pycomfy.core.nix.project import ProjectContent, Toolkit, project_files
 
 TEMPLATES = Path(__file__).parents[3] / "templates" / "project"
 TREE = "sha256-" + "A" * 43 + "="
@@ -31,7 +31,7 @@ def git(url: str) -> GitSource:
 
 
 def readme(lock: Lock) -> str:
-    return project_files(Content(lock, b"{}"), TOOLKIT)["README.md"].decode()
+    return project_files(ProjectContent(lock, b"{}"), TOOLKIT)["README.md"].decode()
 
 
 def test_the_readme_says_how_to_supply_what_nix_cannot_fetch() -> None:
@@ -51,13 +51,15 @@ def test_the_readme_does_not_speak_of_local_sources_where_there_are_none() -> No
 
 
 def test_a_project_without_definitions_has_no_prompt() -> None:
-    files = project_files(Content(make_lock(), b"{}"), TOOLKIT)
+    files = project_files(ProjectContent(make_lock(), b"{}"), TOOLKIT)
     assert "prompt.json" not in files and "interface.json" not in files
     assert {"pycomfy.lock", "workflow.json", "flake.nix", "default.nix", "nix/default.nix"} <= files.keys()
 
 
 def test_equal_contents_give_equal_bytes() -> None:
-    assert project_files(Content(make_lock(), b"{}"), TOOLKIT) == project_files(Content(make_lock(), b"{}"), TOOLKIT)
+    assert project_files(ProjectContent(make_lock(), b"{}"), TOOLKIT) == project_files(
+        ProjectContent(make_lock(), b"{}"), TOOLKIT
+    )
 
 
 def test_the_readme_says_how_to_supply_wheels_of_a_folder() -> None:
@@ -72,5 +74,5 @@ def test_the_readme_says_how_to_supply_wheels_of_a_folder() -> None:
 
 def test_a_project_has_no_login_of_pycomfy_toml() -> None:
     config = b'# \xff\n[[index]]\nurl = "https://me:p@ss@i.test/simple"\n[packs.a]\ngit = "ssh://git@h/x"\n'
-    kept = project_files(Content(make_lock(), b"{}", config=config), TOOLKIT)["pycomfy.toml"]
+    kept = project_files(ProjectContent(make_lock(), b"{}", config=config), TOOLKIT)["pycomfy.toml"]
     assert kept == config.replace(b"me:p@ss@", b"")

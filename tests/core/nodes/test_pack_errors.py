@@ -1,16 +1,16 @@
-from pycomfy.core.nodes.pack_errors import explain_question, short
-from pycomfy.core.nodes.pack_resolution import Candidate, Question
-from pycomfy.core.requirements.model import NeededNode
+from pycomfy.core.nodes.pack_errors import explain_question, short_name
+from pycomfy.core.nodes.pack_resolution import Candidate, ProviderQuestion
+from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.errors import AmbiguousNode, UnknownNode
 from tests.support.catalog_maps import A, B, some
 
-NODES = (NeededNode("7", "Y", "My title", "runs"),)
+NODES = (RequiredNode("7", "Y", "My title", "runs"),)
 PACKS = {p.url: p for p in some()}
 
 
 def test_a_question_names_candidates_and_the_words_that_settle_it() -> None:
     candidates = (Candidate(PACKS[B], ("W", "Z")), Candidate(PACKS[A]))
-    error = explain_question(Question("Y", NODES, "2 packs have it", candidates), "w.json")
+    error = explain_question(ProviderQuestion("Y", NODES, "2 packs have it", candidates), "w.json")
     assert isinstance(error, AmbiguousNode) and error.where == "node 7 (My title) of w.json"
     assert "--prefer bob/ComfyUI-B" in error.fix and 'prefer = ["bob/ComfyUI-B"]' in error.fix
     assert "50 stars, also has W, Z of this workflow" in error.fix and "5 stars, updated 2025-11-17" in error.fix
@@ -22,21 +22,21 @@ def test_a_question_names_candidates_and_the_words_that_settle_it() -> None:
 
 
 def test_a_type_of_another_comfyui_names_the_version() -> None:
-    error = explain_question(Question("Y", NODES, "why", (), "0.9.0"), "w.json")
+    error = explain_question(ProviderQuestion("Y", NODES, "why", (), "0.9.0"), "w.json")
     assert isinstance(error, UnknownNode) and 'rev = "v0.9.0"' in error.fix
-    nightly = explain_question(Question("Y", NODES, "why", (), "ab" * 20), "w.json")
+    nightly = explain_question(ProviderQuestion("Y", NODES, "why", (), "ab" * 20), "w.json")
     assert f'rev = "{"ab" * 20}"' in nightly.fix
 
 
 def test_an_unknown_type_says_how_to_name_its_pack() -> None:
-    error = explain_question(Question("Y", NODES, "no known pack has it"), "w.json")
+    error = explain_question(ProviderQuestion("Y", NODES, "no known pack has it"), "w.json")
     assert isinstance(error, UnknownNode) and "--pack NAME=URL" in error.fix
 
 
 def test_many_candidates_are_cut() -> None:
-    error = explain_question(Question("Y", NODES, "why", tuple(Candidate(PACKS[A]) for _ in range(11))), "w")
+    error = explain_question(ProviderQuestion("Y", NODES, "why", tuple(Candidate(PACKS[A]) for _ in range(11))), "w")
     assert error.fix.endswith("and 3 more")
 
 
 def test_the_short_name_is_understood_as_the_address() -> None:
-    assert short(PACKS[A]) == "ann/ComfyUI-A"
+    assert short_name(PACKS[A]) == "ann/ComfyUI-A"

@@ -9,9 +9,16 @@ from hypothesis import strategies as st
 
 from pycomfy.core.catalog.match import Claims
 from pycomfy.core.catalog.model import Listing
-from pycomfy.core.nodes.pack_resolution import Choice, Chosen, Knowledge, Question, Wanted, Wishes
-from pycomfy.core.nodes.pack_resolver import choose, unlisted
-from pycomfy.core.requirements.model import NeededNode, Provenance
+from pycomfy.core.nodes.pack_resolution import (
+    Knowledge,
+    PackPreferences,
+    PackResolution,
+    ProviderChoice,
+    ProviderQuestion,
+    UnresolvedType,
+)
+from pycomfy.core.nodes.pack_resolver import list_unknown_ids, resolve_packs
+from pycomfy.core.requirements.model import Provenance, RequiredNode
 from tests.support.catalog_maps import CORE, A, B, C, claim, some
 
 PACKS = {p.url: p for p in some()}
@@ -19,26 +26,32 @@ ID_A, ID_B = PACKS[A].identity, PACKS[B].identity
 ELSE = Listing("github.com/eve/else", "https://github.com/eve/else", registry_id="else")
 
 
-def want(type_: str, *packs: Provenance | None) -> Wanted:
-    nodes = [NeededNode(str(i), type_, type_, "runs", pack) for i, pack in enumerate(packs or (None,), start=1)]
-    return Wanted(type_, tuple(nodes))
+def want(type_: str, *packs: Provenance | None) -> UnresolvedType:
+    nodes = [RequiredNode(str(i), type_, type_, "runs", pack) for i, pack in enumerate(packs or (None,), start=1)]
+    return UnresolvedType(type_, tuple(nodes))
 
 
 def know(
-    *wanted: Wanted, named: Mapping[str, Listing] | None = None, registry: Mapping[str, Sequence[Listing]] | None = None
+    *wanted: UnresolvedType,
+    named: Mapping[str, Listing] | None = None,
+    registry: Mapping[str, Sequence[Listing]] | None = None,
 ) -> Knowledge:
     claims = {w.type: claim(tuple(PACKS.values()), w.type) for w in wanted}
     return Knowledge(claims, named or {}, {t: tuple(p) for t, p in (registry or {}).items()})
 
 
-def settle(wanted: Wanted, wishes: Wishes = Wishes(), **more: Any) -> Choice | Question:  # noqa: B008
-    chosen = choose([wanted], know(wanted, **more), wishes)
-    answers: list[Choice | Question] = [*chosen.choices, *chosen.questions]
+def settle(
+    wanted: UnresolvedType,
+    wishes: PackPreferences = PackPreferences(),  # noqa: B008
+    **more: Any,
+) -> ProviderChoice | ProviderQuestion:
+    chosen = resolve_packs([wanted], know(wanted, **more), wishes)
+    answers: list[ProviderChoice | ProviderQuestion] = [*chosen.choices, *chosen.questions]
     return answers[0]
 
 
-def picked(answer: Choice | Question) -> tuple[str, str] | None:
-    return (answer.pack.url, answer.reason) if isinstance(answer, Choice) else None
+def picked(answer: ProviderChoice | ProviderQuestion) -> tuple[str, str] | None:
+    return (answer.pack.url, answer.reason) if isinstance(answer, ProviderChoice) else None
 
 
 @pytest.mark.parametrize(
@@ -52,14 +65,14 @@ def picked(answer: Choice | Question) -> tuple[str, str] | None:
         ("KSampler", None),
     ],
 )
-def test_the_catalogue_settles_or_asks(type_: str, expected: tuple[str, str] | None) -> None:
+def test_the_catalog_settles_or_asks(type_: str, expected: tuple[str, str] | None) -> None:
     assert picked(settle(want(type_))) == expected
 
 
 def test_what_the_workflow_says_goes_before_everything() -> None:
     said = Provenance("pack-b", None, "1.2.0")
-    answer = settle(want("X", said, said), Wishes((ID_A,)), named={"pack-b": PACKS[B]})
-    assert isinstance(answer, Choice) and (answer.pack.url, answer.reason, answer.versions) == (
+    answer = settle(want("X", said, said), PackPreferences((ID_A,)), named={"pack-b": PACKS[B]})
+    assert isinstance(answer, ProviderChoice) and (answer.pack.url, answer.reason, answer.versions) == (
         B,
         "workflow",
         ("1.2.0",),
@@ -68,7 +81,7 @@ def test_what_the_workflow_says_goes_before_everything() -> None:
 
 def test_an_address_of_the_workflow_is_enough_though_nobody_lists_it() -> None:
     answer = settle(want("X", Provenance(None, "Eve/Else.git", "a" * 40)))
-    assert isinstance(answer, Choice) and answer.pack.identity == "github.com/eve/else"
+    assert isinstance(answer, ProviderChoice) and answer.pack.identity == "github.com/eve/else"
     assert "does not know" in answer.evidence and answer.versions == ("a" * 40,)
 
 
@@ -80,62 +93,64 @@ def test_an_address_that_is_none_says_nothing(aux: str) -> None:
 @pytest.mark.parametrize("aux", ["git@host:o/r", "ssh://h/o/r", "https://127.0.0.1/o/r", "https://intranet/o/r.git"])
 def test_an_address_that_would_use_this_machines_keys_or_network_is_a_question(aux: str) -> None:
     answer = settle(want("X", Provenance(None, aux)))
-    assert isinstance(answer, Question) and "which is not known here" in answer.why
-    assert picked(settle(want("X", Provenance(None, aux)), Wishes((ID_A,)))) == (A, "preference")
+    assert isinstance(answer, ProviderQuestion) and "which is not known here" in answer.why
+    assert picked(settle(want("X", Provenance(None, aux)), PackPreferences((ID_A,)))) == (A, "preference")
 
 
 def test_nodes_that_disagree_are_a_question_that_a_preference_settles() -> None:
     wanted = want("X", Provenance("pack-a"), Provenance("pack-b"))
     named = {"pack-a": PACKS[A], "pack-b": PACKS[B]}
     answer = settle(wanted, named=named)
-    assert isinstance(answer, Question) and {c.pack.url for c in answer.candidates} == {A, B}
-    assert picked(settle(wanted, Wishes((ID_B,)), named=named)) == (B, "preference")
+    assert isinstance(answer, ProviderQuestion) and {c.pack.url for c in answer.candidates} == {A, B}
+    assert picked(settle(wanted, PackPreferences((ID_B,)), named=named)) == (B, "preference")
 
 
 def test_an_id_that_nobody_knows_is_a_question_unless_a_candidate_is_called_so() -> None:
     assert picked(settle(want("X", Provenance("comfyui-a")))) == (A, "workflow")
     assert picked(settle(want("Y", Provenance("ComfyUI-B")))) == (B, "workflow")
     answer = settle(want("X", Provenance("somebody-elses")))
-    assert isinstance(answer, Question) and "somebody-elses" in answer.why
+    assert isinstance(answer, ProviderQuestion) and "somebody-elses" in answer.why
 
 
 def test_a_type_of_a_newer_comfyui_is_never_taken_from_a_pack() -> None:
     answer = settle(want("X", Provenance("comfy-core", None, "0.9.0")))
-    assert isinstance(answer, Question) and answer.core == "0.9.0"
-    assert isinstance(settle(want("Upscale")), Question)
+    assert isinstance(answer, ProviderQuestion) and answer.core == "0.9.0"
+    assert isinstance(settle(want("Upscale")), ProviderQuestion)
     answer = settle(want("X", Provenance(None, CORE)), named={CORE: PACKS[CORE]})
-    assert isinstance(answer, Question) and answer.core == ""
+    assert isinstance(answer, ProviderQuestion) and answer.core == ""
 
 
 def test_a_type_of_comfyui_that_templates_know_names_the_version_that_has_it() -> None:
     wanted, known = want("Upscale"), know(want("Upscale"))
     claims = replace(known.claims["Upscale"], since="0.42.6")
     for core, expected in ((None, "0.42.6"), ("0.5.0", "0.42.6"), ("0.50.0", "0.50.0")):
-        (question,) = choose([wanted], Knowledge({"Upscale": claims}, core=core), Wishes()).questions
+        (question,) = resolve_packs([wanted], Knowledge({"Upscale": claims}, core=core), PackPreferences()).questions
         assert question.core == expected and f"ComfyUI {expected} has it" in question.why
-    said = choose([want("Upscale", Provenance("comfy-core", None, "0.41.0"))], Knowledge({"Upscale": claims}), Wishes())
+    said = resolve_packs(
+        [want("Upscale", Provenance("comfy-core", None, "0.41.0"))], Knowledge({"Upscale": claims}), PackPreferences()
+    )
     assert said.questions[0].core == "0.41.0"
 
 
 def test_a_type_that_only_templates_know_is_a_question_about_comfyui() -> None:
     known = Knowledge({"New": Claims(since="0.42.6")})
-    (question,) = choose([want("New")], known, Wishes()).questions
+    (question,) = resolve_packs([want("New")], known, PackPreferences()).questions
     assert question.core == "0.42.6" and "official templates use it as one of ComfyUI 0.42.6" in question.why
     known = Knowledge({"New": Claims(since="0.42.6", patterns=(PACKS[C],))}, registry={"New": (ELSE,)})
-    (question,) = choose([want("New")], known, Wishes()).questions
+    (question,) = resolve_packs([want("New")], known, PackPreferences()).questions
     assert question.core == "0.42.6" and len(question.candidates) == 2 and "packs may have it too" in question.why
 
 
 def test_preferences_are_taken_in_their_order_and_by_former_addresses() -> None:
-    assert picked(settle(want("Y"), Wishes((ID_B, ID_A)))) == (B, "preference")
-    assert picked(settle(want("Y"), Wishes(("github.com/old/a", ID_B)))) == (A, "preference")
-    assert picked(settle(want("Y"), Wishes(("github.com/no/body",)))) is None
+    assert picked(settle(want("Y"), PackPreferences((ID_B, ID_A)))) == (B, "preference")
+    assert picked(settle(want("Y"), PackPreferences(("github.com/old/a", ID_B)))) == (A, "preference")
+    assert picked(settle(want("Y"), PackPreferences(("github.com/no/body",)))) is None
 
 
 def test_the_lock_settles_what_would_be_asked_again() -> None:
-    assert picked(settle(want("Y"), Wishes((), frozenset({ID_A})))) == (A, "lock")
-    assert picked(settle(want("Y"), Wishes((), frozenset({ID_A, ID_B})))) is None
-    assert picked(settle(want("Y"), Wishes((ID_B,), frozenset({ID_A})))) == (B, "preference")
+    assert picked(settle(want("Y"), PackPreferences((), frozenset({ID_A})))) == (A, "lock")
+    assert picked(settle(want("Y"), PackPreferences((), frozenset({ID_A, ID_B})))) is None
+    assert picked(settle(want("Y"), PackPreferences((ID_B,), frozenset({ID_A})))) == (B, "preference")
 
 
 def test_the_registry_comes_before_patterns_and_after_lists() -> None:
@@ -143,32 +158,32 @@ def test_the_registry_comes_before_patterns_and_after_lists() -> None:
     assert picked(settle(want("X"), registry={"X": [ELSE]})) == (A, "only-pack")
     assert picked(settle(want("N"), registry={"N": [ELSE, PACKS[A]]})) is None
     wanted = [want("New (cc)"), want("X"), want("N", Provenance("comfy-core")), want("M", Provenance(None, "o/r"))]
-    assert unlisted(wanted, know(*wanted)) == ("New (cc)",)
+    assert list_unknown_ids(wanted, know(*wanted)) == ("New (cc)",)
 
 
 def test_candidates_say_what_else_they_would_supply() -> None:
     wanted = [want("Y"), want("X"), want("Z"), want("W")]
-    (question,) = choose(wanted, know(*wanted), Wishes()).questions
+    (question,) = resolve_packs(wanted, know(*wanted), PackPreferences()).questions
     assert {c.pack.url: c.also for c in question.candidates} == {A: ("X", "Z"), B: ("W", "Z")}
 
 
 def test_a_pack_that_is_needed_anyway_comes_first() -> None:
     wanted = [want("Y"), want("X")]
-    (question,) = choose(wanted, know(*wanted), Wishes()).questions
+    (question,) = resolve_packs(wanted, know(*wanted), PackPreferences()).questions
     assert [(c.pack.url, c.needed) for c in question.candidates] == [(A, True), (B, False)]
 
 
 @settings(deadline=None)
 @given(st.permutations(["X", "Y", "Z", "W", "KSampler", "New (cc)", "Nobody's"]), st.randoms())
 def test_the_order_of_nodes_and_of_knowledge_changes_nothing(types: list[str], chance: random.Random) -> None:
-    def answer(types: Sequence[str]) -> Chosen:
+    def answer(types: Sequence[str]) -> PackResolution:
         wanted = [want(t, Provenance("pack-a"), Provenance("pack-b")) if t == "Y" else want(t) for t in types]
-        return choose(wanted, know(*wanted, named={"pack-a": PACKS[A], "pack-b": PACKS[B]}), Wishes())
+        return resolve_packs(wanted, know(*wanted, named={"pack-a": PACKS[A], "pack-b": PACKS[B]}), PackPreferences())
 
     assert answer(types) == answer(sorted(types))
 
 
 def test_an_unknown_type_of_a_workflow_of_a_newer_comfyui_may_be_its_own() -> None:
     wanted = [want("Nobody's"), want("X")]
-    (question,) = choose(wanted, replace(know(*wanted), core="9.0"), Wishes()).questions
+    (question,) = resolve_packs(wanted, replace(know(*wanted), core="9.0"), PackPreferences()).questions
     assert question.core == "9.0" and "made with ComfyUI 9.0" in question.why

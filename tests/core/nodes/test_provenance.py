@@ -1,21 +1,21 @@
 from pycomfy.core.nodes.pack_resolution import Knowledge
-from pycomfy.core.nodes.provenance import newer_core, read_said, references, sort_versions
-from pycomfy.core.requirements.model import NeededNode, Provenance
+from pycomfy.core.nodes.provenance import newer_core, pack_references, read_provenance, sort_versions
+from pycomfy.core.requirements.model import Provenance, RequiredNode
 from tests.support.catalog_maps import A, some
 
 
-def node(pack: Provenance | None) -> NeededNode:
-    return NeededNode("1", "T", "T", "runs", pack)
+def node(pack: Provenance | None) -> RequiredNode:
+    return RequiredNode("1", "T", "T", "runs", pack)
 
 
 def test_references_are_those_of_packs() -> None:
     nodes = [node(None), node(Provenance("comfy-core")), node(Provenance("x", "o/r")), node(Provenance("x"))]
-    assert references(nodes) == ("x", "o/r")
+    assert pack_references(nodes) == ("x", "o/r")
 
 
 def test_an_address_goes_before_an_id() -> None:
     listings = {p.url: p for p in some()}
-    said = read_said([node(Provenance("a", "fork/a", "1.0"))], Knowledge(named={"a": listings[A]}))
+    said = read_provenance([node(Provenance("a", "fork/a", "1.0"))], Knowledge(named={"a": listings[A]}))
     assert [p.url for p in said.packs] == ["https://github.com/fork/a"] and said.versions == ("1.0",)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pycomfy.core.prompt.convert import convert, try_convert
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import BadWorkflow, Problems, UnknownNode
+from pycomfy.errors import BadWorkflow, ErrorGroup, UnknownNode
 from tests.support.graphs import (
     OBJECT_INFO,
     chain,
@@ -596,7 +596,7 @@ class TestUnknown:
             ],
             [],
         )
-        with pytest.raises(Problems) as raised:
+        with pytest.raises(ErrorGroup) as raised:
             prompt_of(workflow)
         foo, bar = raised.value.problems
         assert isinstance(foo, UnknownNode)

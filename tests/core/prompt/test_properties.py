@@ -11,7 +11,7 @@ from pycomfy.core.interface.validate import find_problems
 from pycomfy.core.prompt.convert import try_convert
 from pycomfy.core.prompt.links import is_link
 from pycomfy.core.prompt.node_definitions import Definitions
-from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.core.workflow.render import render_workflow
 from pycomfy.errors import PycomfyError
@@ -84,7 +84,7 @@ def workflows(draw: st.DrawFn) -> dict[str, Any]:
 def test_links_of_a_prompt_lead_to_nodes_that_run(value: dict[str, Any]) -> None:
     workflow = parse_workflow(json.dumps(value), where="x")
     conversion = try_convert(workflow, OBJECT_INFO)
-    off = {n.id for n in find_needs(workflow, OBJECT_INFO).nodes if n.state != "runs" and ":" not in n.id}
+    off = {n.id for n in collect_requirements(workflow, OBJECT_INFO).nodes if n.state != "runs" and ":" not in n.id}
     for id_, node in conversion.prompt.items():
         assert id_ not in off
         assert node["class_type"] in {*OBJECT_INFO, "Unknown"}

@@ -6,24 +6,24 @@ from pycomfy.core.debian.resolver import base_packages
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.python.alternatives import (
     ALL,
-    FAMILIES,
-    Surroundings,
-    find_kept,
-    find_siblings,
-    replace_members,
-    tell,
+    ALTERNATIVE_GROUPS,
+    TargetContext,
+    describe_selection,
+    find_alternatives,
+    replace_alternatives,
+    select_alternatives,
 )
-from pycomfy.core.python.requirements import list_wants
+from pycomfy.core.python.requirements import make_requirement_set
 from pycomfy.core.python.wheel_selection import Target
 from pycomfy.errors import BadConfig
 
-IMAGE = Surroundings(frozenset(base_packages("3.11")))
-BARE = Surroundings(frozenset())
+IMAGE = TargetContext(frozenset(base_packages("3.11")))
+BARE = TargetContext(frozenset())
 LINUX = Target("linux/amd64", "3.11").environment()
 
 
-def kept(*installed: str, around: Surroundings = IMAGE, chosen: dict[str, str] | None = None) -> list[str]:
-    return [one.name for one in find_kept(installed, around, chosen)]
+def kept(*installed: str, around: TargetContext = IMAGE, chosen: dict[str, str] | None = None) -> list[str]:
+    return [one.name for one in select_alternatives(installed, around, chosen)]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_of_opencv_the_one_is_kept_that_has_all_and_loads(installed: str, with_l
     [(None, "onnxruntime-gpu"), ("cu128", "onnxruntime-gpu"), ("cpu", "onnxruntime"), ("rocm6.4", "onnxruntime-rocm")],
 )
 def test_of_onnxruntime_the_one_for_the_accelerator_is_kept(accelerator: str | None, name: str) -> None:
-    around = Surroundings(frozenset(), accelerator)
+    around = TargetContext(frozenset(), accelerator)
     assert kept("onnxruntime", "onnxruntime-gpu", "onnxruntime-rocm", around=around) == [name]
 
 
@@ -65,25 +65,29 @@ def test_the_user_may_choose_another_or_all() -> None:
 
 
 def test_what_is_asked_of_a_dropped_one_holds_for_the_kept_one() -> None:
-    (one,) = find_kept(["opencv-python", "opencv-contrib-python"], IMAGE)
-    asked = list_wants(
+    (one,) = select_alternatives(["opencv-python", "opencv-contrib-python"], IMAGE)
+    asked = make_requirement_set(
         "a", ["opencv-python<4.9; sys_platform == 'linux'", "opencv-python==1; sys_platform == 'win32'"], "r"
     )
-    (changed,) = replace_members([asked], [one], LINUX)
+    (changed,) = replace_alternatives([asked], [one], LINUX)
     assert changed.asked[0].text == 'opencv-contrib-python<4.9; sys_platform == "linux"'
     assert "for opencv-python<4.9" in changed.asked[0].where and changed.asked[1] == asked.asked[1]
-    assert "only opencv-contrib-python is kept" in tell(one) and '[families] opencv = "' in tell(one)
+    assert "only opencv-contrib-python is kept" in describe_selection(
+        one
+    ) and '[families] opencv = "' in describe_selection(one)
 
 
 def test_a_package_that_is_missing_has_a_sibling() -> None:
-    assert find_siblings("onnxruntime-gpu") == ("onnxruntime", "onnxruntime")
-    assert find_siblings("opencv-python") == ("opencv", "opencv-python-headless")
-    assert find_siblings("numpy") is None
+    assert find_alternatives("onnxruntime-gpu") == ("onnxruntime", "onnxruntime")
+    assert find_alternatives("opencv-python") == ("opencv", "opencv-python-headless")
+    assert find_alternatives("numpy") is None
 
 
-names = st.sampled_from([member.name for family in FAMILIES for member in family.members] + ["numpy", "torch"])
+names = st.sampled_from(
+    [member.name for family in ALTERNATIVE_GROUPS for member in family.members] + ["numpy", "torch"]
+)
 places = st.builds(
-    Surroundings,
+    TargetContext,
     st.sampled_from([frozenset(), frozenset({"libgl1"})]),
     st.sampled_from([None, "cpu", "cu128", "rocm6.4", "xpu"]),
 )
@@ -91,27 +95,27 @@ places = st.builds(
 
 @given(st.sets(names), places)
 def test_of_each_family_one_is_left_that_the_image_can_load_if_any_can(
-    installed: set[str], around: Surroundings
+    installed: set[str], around: TargetContext
 ) -> None:
-    found = find_kept(installed, around)
+    found = select_alternatives(installed, around)
     left = installed.difference(*(one.dropped for one in found)) | {one.name for one in found}
-    for family in FAMILIES:
+    for family in ALTERNATIVE_GROUPS:
         there = [m for m in family.members if m.name in installed]
         now = [m for m in family.members if m.name in left]
         assert len(now) == min(1, len(there))
         if any(m.needs <= around.debian for m in there):
             assert now[0].needs <= around.debian
-    assert find_kept(left, around) == ()
+    assert select_alternatives(left, around) == ()
     assert all(set(one.dropped) <= installed and one.name not in one.dropped for one in found)
 
 
 @given(st.lists(names, unique=True), places, st.randoms())
-def test_what_is_kept_does_not_depend_on_order(installed: list[str], around: Surroundings, random: object) -> None:
+def test_what_is_kept_does_not_depend_on_order(installed: list[str], around: TargetContext, random: object) -> None:
     shuffled = list(installed)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert find_kept(installed, around) == find_kept(shuffled, around)
+    assert select_alternatives(installed, around) == select_alternatives(shuffled, around)
 
 
 def test_no_package_is_in_two_families() -> None:
-    every = [member.name for family in FAMILIES for member in family.members]
+    every = [member.name for family in ALTERNATIVE_GROUPS for member in family.members]
     assert len(every) == len(set(every))

@@ -5,16 +5,16 @@ import zipfile
 
 import pytest
 
-from pycomfy.core.lockfile.schema import Built, GitSource, Root, UrlSource, Wheel
+from pycomfy.core.lockfile.schema import GitSource, Root, UrlSource, Wheel, WheelBuild
 from pycomfy.core.python.build_recipe import (
-    Recipe,
-    Unbuilt,
-    is_for_all,
-    lacks_compiler,
-    needs_in,
+    BuildRecipe,
+    SourcePackage,
+    is_universal,
+    make_placeholder_wheel,
+    needs_compiler,
+    parse_build_requirements,
     source_name,
-    stand_in,
-    with_built,
+    with_built_wheels,
 )
 from pycomfy.core.python.wheel_selection import choose_wheels
 
@@ -31,15 +31,15 @@ def wheel(name: str = "x", version: str = "1", tag: str = "py3-none-any") -> Whe
         url="https://h/x",
         sha256="b" * 64,
         size=1,
-        built=Built(source=SOURCE),
+        built=WheelBuild(source=SOURCE),
     )
 
 
 def test_a_build_that_asks_for_packages_gets_those_of_the_index() -> None:
-    assert needs_in(["", 'pycomfy needs: ["numpy>=1", "x[y]"]']) == ("numpy>=1", "x[y]")
-    assert needs_in(['pycomfy needs: ["x @ https://h/x.whl"]']) == ()
+    assert parse_build_requirements(["", 'pycomfy needs: ["numpy>=1", "x[y]"]']) == ("numpy>=1", "x[y]")
+    assert parse_build_requirements(['pycomfy needs: ["x @ https://h/x.whl"]']) == ()
     for line in ("pycomfy needs: [", 'pycomfy needs: ["not a requirement"]', ' pycomfy needs: ["x"]', "numpy"):
-        assert needs_in([line]) == ()
+        assert parse_build_requirements([line]) == ()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_build_that_asks_for_packages_gets_those_of_the_index() -> None:
     ],
 )
 def test_a_missing_compiler_is_seen(line: str) -> None:
-    assert lacks_compiler(["fine", line])
+    assert needs_compiler(["fine", line])
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ def test_a_missing_compiler_is_seen(line: str) -> None:
     ],
 )
 def test_other_failures_are_no_missing_compiler(line: str) -> None:
-    assert not lacks_compiler([line])
+    assert not needs_compiler([line])
 
 
 def test_a_recipe_is_known_by_what_goes_into_it_not_by_where_that_came_from() -> None:
     def key(**changes: object) -> str:
-        built = Built(source=SOURCE, requires=(wheel("tool"), wheel("other"))).model_copy(update=changes)
-        return Recipe("x", "1", "linux/amd64", "3.11", built, ROOT).key("programs")
+        built = WheelBuild(source=SOURCE, requires=(wheel("tool"), wheel("other"))).model_copy(update=changes)
+        return BuildRecipe("x", "1", "linux/amd64", "3.11", built, ROOT).key("programs")
 
     same = key()
     assert key(source=SOURCE.model_copy(update={"url": "https://mirror/x"})) == same
@@ -86,16 +86,16 @@ def test_a_recipe_is_known_by_what_goes_into_it_not_by_where_that_came_from() ->
     others.append(key(source=git))
     assert len({same, *others}) == 5
     assert source_name(git) == "source-111111111111" and source_name(SOURCE) == "x-1.tar.gz"
-    assert Unbuilt("x", "1", SOURCE, ()).key() != Unbuilt("x", "1", git, ()).key()
+    assert SourcePackage("x", "1", SOURCE, ()).key() != SourcePackage("x", "1", git, ()).key()
 
 
 def test_a_stand_in_is_a_wheel_that_asks_for_nothing() -> None:
-    filename, data = stand_in("a-b", "1.0+x", ">=3.8")
+    filename, data = make_placeholder_wheel("a-b", "1.0+x", ">=3.8")
     assert filename == "a_b-1.0+x-py3-none-any.whl"
     with zipfile.ZipFile(io.BytesIO(data)) as z:
         text = z.read("a_b-1.0+x.dist-info/METADATA").decode()
     assert "Requires-Python: >=3.8" in text and "Requires-Dist" not in text
-    with zipfile.ZipFile(io.BytesIO(stand_in("a", "1", ">=3\nRequires-Dist: evil")[1])) as z:
+    with zipfile.ZipFile(io.BytesIO(make_placeholder_wheel("a", "1", ">=3\nRequires-Dist: evil")[1])) as z:
         assert b"evil" not in z.read("a-1.dist-info/METADATA")
 
 
@@ -108,11 +108,11 @@ def test_uv_s_answer_names_no_path_of_this_machine_for_what_was_built() -> None:
             {"name": "y", "version": "1", "wheels": [{"url": "https://h/y-1-py3-none-any.whl"}]},
         ]
     }
-    packages = with_built(pylock, {"x": made})["packages"]
+    packages = with_built_wheels(pylock, {"x": made})["packages"]
     assert packages[1:] == pylock["packages"][1:]
     (chosen,) = choose_wheels({"packages": packages[:1]}, "linux/amd64", "3.11")
     assert chosen == made.model_copy(update={"built": None})
 
 
 def test_only_a_wheel_without_tags_is_for_every_platform() -> None:
-    assert is_for_all(wheel()) and not is_for_all(wheel(tag="cp311-cp311-linux_x86_64"))
+    assert is_universal(wheel()) and not is_universal(wheel(tag="cp311-cp311-linux_x86_64"))

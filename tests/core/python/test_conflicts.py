@@ -2,20 +2,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
-from pycomfy.core.python.conflicts import best, find_demands, judge, list_candidates, name_origins, pin, tell
-from pycomfy.core.python.requirements import Wants, list_wants
+from pycomfy.core.python.conflicts import (
+    best_override,
+    describe_override,
+    evaluate_override,
+    find_constraints,
+    list_override_candidates,
+    name_origins,
+    pin,
+)
+from pycomfy.core.python.requirements import RequirementSet, make_requirement_set
 from pycomfy.core.python.wheel_selection import Target
 
 LINUX = Target("linux/amd64", "3.11").environment()
 
 
-def wants(origin: str, *lines: str) -> Wants:
-    return list_wants(origin, lines, "requirements.txt")
+def wants(origin: str, *lines: str) -> RequirementSet:
+    return make_requirement_set(origin, lines, "requirements.txt")
 
 
 def test_demands_are_those_of_origins_and_of_packages_that_the_explanation_names() -> None:
     said = "Because all versions of top depend on x<2,>=1 and you require x>=2, we can conclude that …"
-    found = find_demands(
+    found = find_constraints(
         [wants("ComfyUI", "x>=2", "other"), wants("pack a", "x<9; sys_platform == 'win32'")], said, LINUX
     )
     assert [(d.who, d.name, str(d.versions)) for d in found] == [("ComfyUI", "x", ">=2"), ("top", "x", "<2,>=1")]
@@ -33,19 +41,21 @@ def test_the_explanation_names_who_asks() -> None:
 
 def test_what_most_ask_for_is_tried_first_and_what_is_overridden_never() -> None:
     asked = [wants("a", "x<2"), wants("b", "x<2"), wants("c", "x>=2", "y==1", "z")]
-    demands = find_demands(asked, "x y z", LINUX)
-    assert list_candidates(demands) == ["x<2", "x>=2", "x", "y", "y==1"]
-    assert list_candidates(demands, ["x"]) == ["y", "y==1"]
+    demands = find_constraints(asked, "x y z", LINUX)
+    assert list_override_candidates(demands) == ["x<2", "x>=2", "x", "y", "y==1"]
+    assert list_override_candidates(demands, ["x"]) == ["y", "y==1"]
 
 
 def test_the_override_that_fewest_reject_is_the_best() -> None:
-    demands = find_demands([wants("a", "x<2"), wants("b", "x<3"), wants("c", "x>=2")], "x", LINUX)
-    mends = [judge([text], demands, ["kept==1"]) for text in ("x==1.0", "x==2.5", "x==9")]
-    chosen = best(mends)
+    demands = find_constraints([wants("a", "x<2"), wants("b", "x<3"), wants("c", "x>=2")], "x", LINUX)
+    mends = [evaluate_override([text], demands, ["kept==1"]) for text in ("x==1.0", "x==2.5", "x==9")]
+    chosen = best_override(mends)
     assert chosen is not None and chosen.overrides == ("kept==1", "x==2.5")
     assert (chosen.accepts, chosen.rejects) == (("b", "c"), ("a",))
-    assert 'overrides = ["kept==1", "x==2.5"]' in tell(chosen) and "not what a asked for" in tell(chosen)
-    assert best([]) is None
+    assert 'overrides = ["kept==1", "x==2.5"]' in describe_override(
+        chosen
+    ) and "not what a asked for" in describe_override(chosen)
+    assert best_override([]) is None
 
 
 def test_a_pin_has_no_label_of_a_variant() -> None:
@@ -55,7 +65,7 @@ def test_a_pin_has_no_label_of_a_variant() -> None:
 @given(st.text(max_size=300))
 def test_any_explanation_is_read(said: str) -> None:
     asked = [wants("ComfyUI", "x>=2"), wants("pack a", "x[y]<2,!=1.5")]
-    for candidate in list_candidates(find_demands(asked, said + " x", LINUX)):
+    for candidate in list_override_candidates(find_constraints(asked, said + " x", LINUX)):
         assert Requirement(candidate).url is None
     name_origins(said, asked)
 
@@ -65,7 +75,7 @@ versions = st.sampled_from(["", "<2", ">=2", "==1.0", "~=1.1", "!=2.0", ">1,<3"]
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), versions), max_size=8), st.randoms())
 def test_candidates_do_not_depend_on_the_order_of_demands(asked: list[tuple[str, str, str]], random: object) -> None:
-    one = find_demands([wants(who, name + spec) for who, name, spec in asked], "x y z", LINUX)
+    one = find_constraints([wants(who, name + spec) for who, name, spec in asked], "x y z", LINUX)
     other = list(one)
     random.shuffle(other)  # type: ignore[attr-defined]
-    assert list_candidates(one) == list_candidates(other)
+    assert list_override_candidates(one) == list_override_candidates(other)

@@ -2,13 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.core.lockfile.direct_references import Direct
-from pycomfy.core.python.requirements import list_wants, read_wants
-from pycomfy.errors import Problems, Unresolved
+from pycomfy.core.lockfile.direct_references import DirectReference
+from pycomfy.core.python.requirements import make_requirement_set, parse_requirements
+from pycomfy.errors import ErrorGroup, Unresolved
 
 
 def read(text: str, **files: str) -> list[str]:
-    return [a.text for a in read_wants("pack x", {"requirements.txt": text, **files}).asked]
+    return [a.text for a in parse_requirements("pack x", {"requirements.txt": text, **files}).asked]
 
 
 def test_names_versions_extras_and_markers_are_read() -> None:
@@ -17,7 +17,9 @@ def test_names_versions_extras_and_markers_are_read() -> None:
 
 
 def test_lines_are_joined_and_hashes_dropped() -> None:
-    wants = read_wants("pack x", {"requirements.txt": "\na==1 \\\n  --hash=sha256:00 \\\n  --hash=sha256:01\nb\n"})
+    wants = parse_requirements(
+        "pack x", {"requirements.txt": "\na==1 \\\n  --hash=sha256:00 \\\n  --hash=sha256:01\nb\n"}
+    )
     assert [(a.text, a.where) for a in wants.asked] == [
         ("a==1", "requirements.txt line 2"),
         ("b", "requirements.txt line 5"),
@@ -31,7 +33,7 @@ def test_includes_inside_the_tree_are_followed_once() -> None:
         "more/extra.txt": "c",
         "limits.txt": "d<2",
     }
-    wants = read_wants("pack x", files)
+    wants = parse_requirements("pack x", files)
     assert [a.name for a in wants.asked] == ["b", "c", "a"]
     assert [a.text for a in wants.constraints] == ["d<2"]
 
@@ -89,66 +91,72 @@ def test_a_line_that_reaches_out_is_refused_by_pack_file_and_line(line: str) -> 
         (
             "x[a,b] @ git+https://me:secret@h/o/x.git@v1#subdirectory=sub/dir ; python_version>'3'",
             "x",
-            Direct("git", "https://me:secret@h/o/x.git", "x", ("a", "b"), 'python_version > "3"', "v1", "sub/dir"),
+            DirectReference(
+                "git", "https://me:secret@h/o/x.git", "x", ("a", "b"), 'python_version > "3"', "v1", "sub/dir"
+            ),
         ),
         (
             "git+ssh://git@h/x.git@main#egg=X_y[z]",
             "x-y",
-            Direct("git", "ssh://git@h/x.git", "x-y", ("z",), revision="main"),
+            DirectReference("git", "ssh://git@h/x.git", "x-y", ("z",), revision="main"),
         ),
-        ("-e git+https://h/x#egg=x", "x", Direct("git", "https://h/x", "x")),
-        ("git+https://h/x", "", Direct("git", "https://h/x")),
-        ("https://h/a/X_y-1.0-py3-none-any.whl", "x-y", Direct("wheel", "https://h/a/X_y-1.0-py3-none-any.whl", "x-y")),
+        ("-e git+https://h/x#egg=x", "x", DirectReference("git", "https://h/x", "x")),
+        ("git+https://h/x", "", DirectReference("git", "https://h/x")),
+        (
+            "https://h/a/X_y-1.0-py3-none-any.whl",
+            "x-y",
+            DirectReference("wheel", "https://h/a/X_y-1.0-py3-none-any.whl", "x-y"),
+        ),
         (
             "x @ https://h/x-1.zip#sha256=" + "Ab" * 32,
             "x",
-            Direct("archive", "https://h/x-1.zip", "x", sha256="ab" * 32),
+            DirectReference("archive", "https://h/x-1.zip", "x", sha256="ab" * 32),
         ),
     ],
 )
-def test_a_line_may_say_where_on_the_network_a_package_is(line: str, name: str, direct: Direct) -> None:
-    (asked,) = read_wants("pack x", {"requirements.txt": f"{line}\n"}).asked
+def test_a_line_may_say_where_on_the_network_a_package_is(line: str, name: str, direct: DirectReference) -> None:
+    (asked,) = parse_requirements("pack x", {"requirements.txt": f"{line}\n"}).asked
     assert (asked.name, asked.direct) == (name, direct)
     assert "secret" not in asked.text + repr(asked)
 
 
 def test_only_the_user_may_name_this_machine_s_disk() -> None:
     lines = ["x @ git+file:///h/x@v1", "y @ file:///h/y-1.tar.gz", "http://h/z-1.0-py3-none-any.whl"]
-    assert [a.name for a in list_wants("pycomfy.toml", lines, "pycomfy.toml").asked] == ["x", "y", "z"]
-    with pytest.raises(Problems):
-        list_wants("pack x", lines, "pyproject.toml")
+    assert [a.name for a in make_requirement_set("pycomfy.toml", lines, "pycomfy.toml").asked] == ["x", "y", "z"]
+    with pytest.raises(ErrorGroup):
+        make_requirement_set("pack x", lines, "pyproject.toml")
 
 
 def test_all_refused_lines_are_told_at_once() -> None:
-    with pytest.raises(Problems) as e:
+    with pytest.raises(ErrorGroup) as e:
         read("-e .\ngit+file:///h/x\nfine\n--pre\n")
     assert [p.where.split()[-1] for p in e.value.problems] == ["1", "2", "4"]
 
 
 def test_pyproject_counts_only_without_requirements_txt() -> None:
     pyproject = '[project]\nname = "x"\ndependencies = ["segno>=1.6"]\n'
-    assert [a.text for a in read_wants("pack x", {"pyproject.toml": pyproject}).asked] == ["segno>=1.6"]
+    assert [a.text for a in parse_requirements("pack x", {"pyproject.toml": pyproject}).asked] == ["segno>=1.6"]
     assert read("", **{"pyproject.toml": pyproject}) == []
-    assert read_wants("pack x", {}).asked == ()
+    assert parse_requirements("pack x", {}).asked == ()
 
 
 @pytest.mark.parametrize("text", ["[project", "project = 3", "[project]\ndependencies = 3"])
 def test_a_strange_pyproject_is_empty_or_told(text: str) -> None:
     try:
-        assert read_wants("pack x", {"pyproject.toml": text}).asked == ()
+        assert parse_requirements("pack x", {"pyproject.toml": text}).asked == ()
     except Unresolved as e:
         assert e.where == "pyproject.toml"
 
 
 def test_listed_requirements_cannot_bring_options() -> None:
     with pytest.raises(Unresolved):
-        list_wants("pycomfy.toml", ["a\n--index-url=x"], "pycomfy.toml")
+        make_requirement_set("pycomfy.toml", ["a\n--index-url=x"], "pycomfy.toml")
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_told(text: str) -> None:
     try:
-        wants = read_wants("pack x", {"requirements.txt": text})
-    except (Unresolved, Problems):
+        wants = parse_requirements("pack x", {"requirements.txt": text})
+    except (Unresolved, ErrorGroup):
         return
     assert all("\n" not in a.text and not a.text.startswith("-") for a in wants.asked)

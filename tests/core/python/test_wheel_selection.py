@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pycomfy.core.lockfile.schema import PlatformName
 from pycomfy.core.python.wheel_selection import Target, choose_wheels, rank_tags
-from pycomfy.errors import NoWheel, Problems
+from pycomfy.errors import ErrorGroup, NoMatchingDistribution
 
 HASH = "0" * 64
 
@@ -63,7 +63,7 @@ def test_a_wheel_fits_by_python_glibc_and_machine(name: str, platform: PlatformN
     if fits:
         assert chosen(package(name), platform=platform, python=python) == [name]
     else:
-        with pytest.raises(NoWheel):
+        with pytest.raises(NoMatchingDistribution):
             chosen(package(name), platform=platform, python=python)
 
 
@@ -96,7 +96,7 @@ def test_the_choice_does_not_depend_on_order(packages: list[list[str]], shuffle:
 
 
 def test_every_package_without_a_wheel_is_told_with_what_there_is() -> None:
-    with pytest.raises(Problems) as e:
+    with pytest.raises(ErrorGroup) as e:
         chosen(
             package("a-1.0-cp311-cp311-win_amd64.whl", sdist={"url": "x"}),
             {"name": "b", "version": "2", "sdist": {"url": "x"}},
@@ -105,11 +105,11 @@ def test_every_package_without_a_wheel_is_told_with_what_there_is() -> None:
     told = [p.what for p in e.value.problems]
     assert "a 1.0" in told[0] and "win_amd64" in told[0] and "source" in told[0]
     assert "b 2" in told[1] and "source" in told[1]
-    assert all(isinstance(p, NoWheel) and p.fix for p in e.value.problems)
+    assert all(isinstance(p, NoMatchingDistribution) and p.fix for p in e.value.problems)
 
 
 def test_a_wheel_without_a_sha256_is_none() -> None:
-    with pytest.raises(NoWheel):
+    with pytest.raises(NoMatchingDistribution):
         chosen({"name": "x", "version": "1", "wheels": [wheel("x-1.0-py3-none-any.whl", hashes={"md5": "0"})]})
 
 
@@ -130,13 +130,13 @@ def test_the_name_is_unquoted_and_the_password_is_dropped() -> None:
 
 
 def test_one_package_in_two_versions_is_refused() -> None:
-    with pytest.raises(NoWheel, match=r"1\.0 and as 2\.0"):
+    with pytest.raises(NoMatchingDistribution, match=r"1\.0 and as 2\.0"):
         chosen(package("x-1.0-py3-none-any.whl"), package("x-2.0-py3-none-any.whl"))
 
 
 @given(st.text(max_size=60))
 def test_any_file_name_is_a_wheel_or_left_out(name: str) -> None:
-    with contextlib.suppress(NoWheel):
+    with contextlib.suppress(NoMatchingDistribution):
         chosen({"name": "x", "wheels": [wheel("x", name=name)]})
 
 
@@ -147,7 +147,7 @@ def test_tags_are_those_of_a_debian_python() -> None:
 
 
 def test_a_wheel_of_another_name_is_not_taken() -> None:
-    with pytest.raises(NoWheel):
+    with pytest.raises(NoMatchingDistribution):
         choose_wheels({"packages": [{**package("y-1.0-py3-none-any.whl"), "name": "x"}]}, "linux/amd64", "3.11")
 
 

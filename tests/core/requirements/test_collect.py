@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pycomfy.core.requirements.collect import find_needs
-from pycomfy.core.requirements.model import NeededFile, NeededModel, Needs, Provenance
+from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.requirements.model import Provenance, RequiredFile, RequiredModel, WorkflowRequirements
 from tests.support.graphs import definition, linked, node, parsed, slot, subgraph, ui, widget
 
 INFO = {
@@ -18,8 +18,8 @@ INFO = {
 }
 
 
-def needs(*nodes: dict[str, Any], info: Any = INFO, **more: Any) -> Needs:
-    return find_needs(parsed(ui(list(nodes), [], **more)), info)
+def needs(*nodes: dict[str, Any], info: Any = INFO, **more: Any) -> WorkflowRequirements:
+    return collect_requirements(parsed(ui(list(nodes), [], **more)), info)
 
 
 def test_states_and_provenance() -> None:
@@ -47,7 +47,7 @@ def test_nodes_in_a_host_that_is_off_are_off() -> None:
 @pytest.mark.parametrize("info", [INFO, None])
 def test_models_of_loaders_with_and_without_definitions(info: Any) -> None:
     found = needs(node(1, "CheckpointLoaderSimple", values=("sub\\b.safetensors",)), info=info)
-    assert found.models == (NeededModel("checkpoints", "sub/b.safetensors", "1"),)
+    assert found.models == (RequiredModel("checkpoints", "sub/b.safetensors", "1"),)
 
 
 def test_declared_models_give_url_and_hash() -> None:
@@ -59,7 +59,7 @@ def test_declared_models_give_url_and_hash() -> None:
         "hash_type": "SHA256",
     }
     found = needs(node(1, "CheckpointLoaderSimple", values=("b.safetensors",), properties={"models": [model]}))
-    assert found.models == (NeededModel("text_encoders", "b.safetensors", "1", "https://example.org/b", "a" * 64),)
+    assert found.models == (RequiredModel("text_encoders", "b.safetensors", "1", "https://example.org/b", "a" * 64),)
 
 
 def test_a_stale_declaration_is_not_needed() -> None:
@@ -70,7 +70,7 @@ def test_a_stale_declaration_is_not_needed() -> None:
 
 def test_models_of_custom_loaders() -> None:
     found = needs(node(1, "Custom", values=("x.safetensors", "see y.safetensors")), node(2, "Odd", values=("z.gguf",)))
-    assert found.models == (NeededModel("loras", "x.safetensors", "1"), NeededModel(None, "z.gguf", "2"))
+    assert found.models == (RequiredModel("loras", "x.safetensors", "1"), RequiredModel(None, "z.gguf", "2"))
 
 
 def test_choices_that_name_no_file() -> None:
@@ -98,19 +98,19 @@ def test_input_files() -> None:
         node(1, "LoadImage", values=("sub\\x.png [output]", "image")), node(2, "Upload", values=("v.mp4", "image"))
     )
     assert found.files == (
-        NeededFile("sub/x.png", "image", "1", "image", "output"),
-        NeededFile("v.mp4", "video", "2", "clip"),
+        RequiredFile("sub/x.png", "image", "1", "image", "output"),
+        RequiredFile("v.mp4", "video", "2", "clip"),
     )
 
 
 def test_input_files_of_an_api_workflow() -> None:
     workflow = parsed({"1": {"class_type": "LoadImage", "inputs": {"image": "x.png"}}})
-    assert find_needs(workflow).files == (NeededFile("x.png", "image", "1", "image"),)
+    assert collect_requirements(workflow).files == (RequiredFile("x.png", "image", "1", "image"),)
 
 
 def test_linked_values_name_nothing() -> None:
     workflow = ui([node(1, "A"), node(2, "LoadImage", linked("image", 1), values=("x.png",))], [[1, 1, 0, 2, 0, "S"]])
-    assert find_needs(parsed(workflow), INFO).files == ()
+    assert collect_requirements(parsed(workflow), INFO).files == ()
 
 
 def test_a_node_of_an_unknown_type_that_lists_some_of_its_widgets_hides_no_model() -> None:

@@ -4,7 +4,7 @@ from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import Lock, Step, parse_lock, render_lock
 from pycomfy.core.versions.checkout_files import working_files
 from pycomfy.core.versions.diff import diff
-from pycomfy.core.versions.diff_text import describe
+from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.core.versions.snapshot import read_snapshot
 from tests.support.service_projects import make_files
 
@@ -28,6 +28,6 @@ def test_a_version_to_work_in_has_the_steps_of_its_lock() -> None:
 def test_another_step_is_another_pack() -> None:
     files = make_files("hello")
     found = diff(read_snapshot("old", files), read_snapshot("new", with_steps(files)))
-    (line,) = describe(found)
+    (line,) = describe_diff(found)
     assert line.startswith("node pack painter: ") and "then " in line and "python install.py " in line
     assert "\n" not in line

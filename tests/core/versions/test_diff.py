@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pycomfy.core.lockfile.schema import PathSource, parse_lock
 from pycomfy.core.versions.diff import Change, Diff, Moved, NodeChanges, diff, diff_nodes
-from pycomfy.core.versions.diff_text import describe, describe_image, summarise
+from pycomfy.core.versions.diff_text import describe_diff, describe_image, summarise
 from pycomfy.core.versions.node_view import NodeView, read_prompt_nodes
 from pycomfy.core.versions.snapshot import Snapshot, read_snapshot
 from tests.support.service_projects import PROMPT, built, make_files, node, with_steps
@@ -85,14 +85,14 @@ def test_anything_may_stand_where_a_prompt_should(value: Any) -> None:
 def test_a_version_does_not_differ_from_itself() -> None:
     found = diff(snapshot(), snapshot())
     assert found.empty and found == Diff("hello@1", "hello@1", NodeChanges())
-    assert describe(found) == []
+    assert describe_diff(found) == []
     assert summarise(found) == "the same, built by another pycomfy"
 
 
 def test_a_parameter_changes_from_old_to_new() -> None:
     found = diff(snapshot(), snapshot(with_steps(30)))
     assert found.nodes == NodeChanges(parameters=(Change("2", "KSampler", "", "steps", 20, 30),))
-    assert describe(found) == ["node 2 (KSampler): steps 20 → 30"]
+    assert describe_diff(found) == ["node 2 (KSampler): steps 20 → 30"]
 
 
 def test_one_is_neither_true_nor_a_float() -> None:
@@ -107,7 +107,7 @@ def test_nodes_are_added_removed_rewired_and_retyped() -> None:
         "4": node("VAEEncode", pixels=["1", 0]),
     }
     found = diff(snapshot(), snapshot(new))
-    assert describe(found) == [
+    assert describe_diff(found) == [
         "node 4 added: VAEEncode",
         "node 3 removed: SaveImage",
         "node 1: LoadImage → LoadImageMask",
@@ -118,7 +118,7 @@ def test_nodes_are_added_removed_rewired_and_retyped() -> None:
 
 def test_packs_and_packages_move() -> None:
     found = diff(snapshot(pack="a"), snapshot(pack="b", torch="2.9.1"))
-    assert describe(found) == [
+    assert describe_diff(found) == [
         "node pack painter: aaaaaaaaaaaa of https://x.test/p → bbbbbbbbbbbb of https://x.test/p",
         "package torch: 2.9.0 (bbbbbbbbbbbb) → 2.9.1 (bbbbbbbbbbbb)",
     ]
@@ -143,7 +143,7 @@ def test_comfyui_moves_with_its_version_and_source() -> None:
     source = PathSource(path="comfyui", tree="sha256-" + "B" * 43 + "=")
     comfyui = old.lock.comfyui.model_copy(update={"version": "0.4.0", "source": source})
     new = replace(old, lock=old.lock.model_copy(update={"comfyui": comfyui}))
-    assert describe(diff(old, new)) == [
+    assert describe_diff(diff(old, new)) == [
         "ComfyUI 0.3.75 (AAAAAAAAAAAA of comfyui) → 0.4.0 (BBBBBBBBBBBB of comfyui)",
     ]
 
@@ -185,7 +185,7 @@ def test_without_a_prompt_the_editors_nodes_are_compared() -> None:
         workflow["links"] = []
         workflow["nodes"][1]["inputs"][0]["link"] = None
 
-    assert describe(diff(from_editor(), from_editor(change))) == [
+    assert describe_diff(diff(from_editor(), from_editor(change))) == [
         "node 2 (B): i is not linked any more, was 1[0]",
         "node 1 (A): widget 1 5 → 6",
     ]
@@ -197,7 +197,7 @@ def test_what_only_moved_on_the_canvas_is_layout() -> None:
 
     found = diff(from_editor(), from_editor(change))
     assert found.nodes == NodeChanges(layout=True) and not found.empty
-    assert describe(found) == ["the workflow's layout"]
+    assert describe_diff(found) == ["the workflow's layout"]
 
 
 def test_a_muted_node_is_not_a_removed_one() -> None:
@@ -205,11 +205,11 @@ def test_a_muted_node_is_not_a_removed_one() -> None:
         workflow["nodes"][1]["mode"] = 2
 
     old, new = from_editor(), from_editor(change)
-    assert describe(diff(old, new)) == ["node 2 (B): muted"]
-    assert describe(diff(new, old)) == ["node 2 (B): runs again"]
+    assert describe_diff(diff(old, new)) == ["node 2 (B): muted"]
+    assert describe_diff(diff(new, old)) == ["node 2 (B): runs again"]
     prompt = {"1": node("A", value=5), "2": node("B", i=["1", 0])}
     with_prompts = diff(replace(old, prompt=prompt), replace(new, prompt={"1": prompt["1"]}))
-    assert describe(with_prompts) == ["node 2 (B): muted"]
+    assert describe_diff(with_prompts) == ["node 2 (B): muted"]
 
 
 def test_the_pin_of_the_workflow_alone_is_no_change_of_the_lock() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pycomfy.adapters.versions.git import Bare
+from pycomfy.adapters.versions.git import BareRepository
 from pycomfy.adapters.versions.remote import merge_text
 from pycomfy.core.lockfile.schema import parse_lock
 from pycomfy.core.versions.merge import Merged, explain_conflicts, merge
@@ -15,7 +15,7 @@ from tests.support.service_projects import PROMPT, make_files, node, with_steps
 @pytest.fixture
 def git(tmp_path: Path) -> Any:
     """git itself, which needs no repository for this."""
-    return lambda *texts: merge_text(Bare(tmp_path / "none"), *texts)
+    return lambda *texts: merge_text(BareRepository(tmp_path / "none"), *texts)
 
 
 BASE = make_files("hello")

@@ -3,8 +3,15 @@ from typing import Any
 import pytest
 
 from pycomfy.core.lockfile.schema import Lock, Pack, PathSource
-from pycomfy.core.requirements.model import NeededNode
-from pycomfy.core.versions.verification import ImportFailure, NodeDefinitions, Proof, Remark, judge, suggest
+from pycomfy.core.requirements.model import RequiredNode
+from pycomfy.core.versions.verification import (
+    ImportFailure,
+    NodeDefinitions,
+    Remark,
+    Verification,
+    suggest_fix,
+    verify_nodes,
+)
 from pycomfy.errors import RunFailed, UnknownNode
 from tests.support.service_projects import TREE, make_lock
 
@@ -17,12 +24,12 @@ def lock(**packs: tuple[str, ...]) -> Lock:
     return make_lock("w", b"{}", pack=None).model_copy(update={"packs": made})
 
 
-def proof(pins: Lock, *nodes: str, failures: tuple[ImportFailure, ...] = (), **types: str) -> Proof:
+def proof(pins: Lock, *nodes: str, failures: tuple[ImportFailure, ...] = (), **types: str) -> Verification:
     """`types`: what the image has, and from which module."""
-    needed = [NeededNode(str(i), type_, type_, "runs") for i, type_ in enumerate(nodes, start=1)]
+    needed = [RequiredNode(str(i), type_, type_, "runs") for i, type_ in enumerate(nodes, start=1)]
     answer: dict[str, Any] = {t: {"python_module": module} for t, module in types.items()}
     remarks = (Remark("card", "UserWarning: old"), Remark("card", "x\nValueError: no"), Remark("gone", "no pack's"))
-    return judge(pins, needed, NodeDefinitions("0.3.75", answer, failures, remarks))
+    return verify_nodes(pins, needed, NodeDefinitions("0.3.75", answer, failures, remarks))
 
 
 def test_an_image_with_every_node_passes() -> None:
@@ -34,8 +41,8 @@ def test_an_image_with_every_node_passes() -> None:
 
 
 def test_nodes_that_do_not_run_are_not_needed() -> None:
-    muted = NeededNode("1", "Card", "Card", "muted")
-    assert judge(lock(card=("Card",)), [muted], NodeDefinitions("", {}, ())).passed
+    muted = RequiredNode("1", "Card", "Card", "muted")
+    assert verify_nodes(lock(card=("Card",)), [muted], NodeDefinitions("", {}, ())).passed
 
 
 def test_a_pack_that_cannot_be_imported_is_one_problem_with_its_traceback_and_mend() -> None:
@@ -96,4 +103,4 @@ def test_failures_that_are_in_nobodys_way_are_doubts() -> None:
     ],
 )
 def test_the_fix_is_that_of_the_cause(message: str, told: str) -> None:
-    assert told in suggest(ImportFailure("card", message, ""), "card")
+    assert told in suggest_fix(ImportFailure("card", message, ""), "card")

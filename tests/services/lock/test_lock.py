@@ -5,9 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.lockfile.schema import GitSource, PathSource, parse_lock
-from pycomfy.errors import BadConfig, BadWorkflow, NoSolution, NotFound, Problems, UnknownNode, Unreachable, Unresolved
+from pycomfy.errors import (
+    BadConfig,
+    BadWorkflow,
+    ErrorGroup,
+    NetworkError,
+    NotFound,
+    ResolutionImpossible,
+    UnknownNode,
+    Unresolved,
+)
 from pycomfy.progress import Silent
 from pycomfy.services.lock.lock import LockResult, lock
 from pycomfy.services.lock_request import LockRequest
@@ -42,8 +51,8 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home", tmp_path / "home" / "cache")
+def home(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
 @pytest.fixture
@@ -63,11 +72,11 @@ def write_workflow(folder: Path, *types: str) -> None:
     (folder / "workflow.json").write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
 
 
-def run(request: LockRequest, home: Home) -> LockResult:
+def run(request: LockRequest, home: Paths) -> LockResult:
     """Lock with the real Debian archive; a machine that cannot reach it skips the test."""
     try:
         return lock(request, home, Silent())
-    except Unreachable as e:
+    except NetworkError as e:
         pytest.skip(f"no Debian archive: {e.what}")
 
 
@@ -78,7 +87,7 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_lock_has_everything_and_is_written_once(project: Path, index: Index, debian: Path) -> None:
-    home = Home(debian, debian / "cache")
+    home = Paths(debian, debian / "cache")
     first = run(LockRequest(project), home)
     made = first.lock
     assert (made.name, made.as_of, made.comfyui.version) == ("hello", "2025-06-01T00:00:00Z", "0.3.75")
@@ -98,9 +107,9 @@ def test_a_lock_has_everything_and_is_written_once(project: Path, index: Index, 
     assert elsewhere.lock.packs[0].source.url == "../packs/hello-card"
 
 
-def test_every_unknown_node_is_told_before_anything_is_resolved(project: Path, home: Home) -> None:
+def test_every_unknown_node_is_told_before_anything_is_resolved(project: Path, home: Paths) -> None:
     write_workflow(project, "Mystery", "HelloCard", "Riddle")
-    with pytest.raises(Problems) as e:
+    with pytest.raises(ErrorGroup) as e:
         lock(LockRequest(project), home, Silent())
     assert [type(p) for p in e.value.problems] == [UnknownNode, UnknownNode]
     assert "node 1 of" in e.value.problems[0].where
@@ -108,7 +117,7 @@ def test_every_unknown_node_is_told_before_anything_is_resolved(project: Path, h
 
 
 def test_an_unknown_node_is_mended_by_a_pack_on_the_command_line(
-    project: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+    project: Path, home: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_workflow(project, "Mystery")
     commit(
@@ -121,16 +130,16 @@ def test_an_unknown_node_is_mended_by_a_pack_on_the_command_line(
         lock(request, home, Silent())
 
 
-def test_types_and_requirements_can_be_declared_for_a_source(project: Path, index: Index, home: Home) -> None:
+def test_types_and_requirements_can_be_declared_for_a_source(project: Path, index: Index, home: Paths) -> None:
     write_workflow(project, "MadeWhileItRuns")
     with (project / "pycomfy.toml").open("a") as config:
         config.write('types = ["MadeWhileItRuns"]\nrequirements = ["instead"]\n')
-    with pytest.raises(NoSolution) as e:
+    with pytest.raises(ResolutionImpossible) as e:
         lock(LockRequest(project), home, Silent())
     assert e.value.where == "pack hello-card wants instead (pycomfy.toml)"
 
 
-def test_what_is_wrong_with_the_question_is_told(project: Path, home: Home) -> None:
+def test_what_is_wrong_with_the_question_is_told(project: Path, home: Paths) -> None:
     with pytest.raises(NotFound, match="no such workflow"):
         lock(LockRequest(project / "nope.json"), home, Silent())
     with pytest.raises(NotFound, match="no such configuration"):
@@ -150,7 +159,7 @@ def test_what_is_wrong_with_the_question_is_told(project: Path, home: Home) -> N
         lock(LockRequest(project), home, Silent())
 
 
-def test_sources_without_a_date_ask_for_one(project: Path, home: Home) -> None:
+def test_sources_without_a_date_ask_for_one(project: Path, home: Paths) -> None:
     write_workflow(project, "SaveImage")
     (project / "pycomfy.toml").write_text('[comfyui]\npath = "ComfyUI"\n')
     with pytest.raises(BadConfig, match="no source has a date") as e:
@@ -158,11 +167,11 @@ def test_sources_without_a_date_ask_for_one(project: Path, home: Home) -> None:
     assert "--as-of" in e.value.fix
 
 
-def test_all_sources_that_cannot_be_pinned_are_told(project: Path, home: Home) -> None:
+def test_all_sources_that_cannot_be_pinned_are_told(project: Path, home: Paths) -> None:
     (project / "pycomfy.toml").write_text(
         '[comfyui]\npath = "gone"\n[packs.a]\ngit = "gone"\n[packs.b]\npath = "gone"\n'
     )
-    with pytest.raises(Problems) as e:
+    with pytest.raises(ErrorGroup) as e:
         lock(LockRequest(project), home, Silent())
     assert len(e.value.problems) == 3 and all(isinstance(p, NotFound) for p in e.value.problems)
 
@@ -171,11 +180,11 @@ def test_without_a_date_packages_are_as_of_the_newest_source(project: Path, inde
     text = (project / "pycomfy.toml").read_text().replace("as-of = 2025-06-01\n", "")
     (project / "pycomfy.toml").write_text(text)
     commit(project / "packs" / "hello-card", {"a.py": ""}, date="2025-07-01T02:00:00+02:00")
-    assert run(LockRequest(project), Home(debian, debian / "cache")).lock.as_of == "2025-07-01T00:00:00Z"
+    assert run(LockRequest(project), Paths(debian, debian / "cache")).lock.as_of == "2025-07-01T00:00:00Z"
     moment = datetime(2025, 3, 1, 12, tzinfo=UTC)
     request = LockRequest(project, as_of=moment, name="Mein Bild")
-    result = run(request, Home(debian, debian / "cache"))
+    result = run(request, Paths(debian, debian / "cache"))
     assert result.lock.as_of == "2025-03-01T12:00:00Z" and result.lock.name == "mein-bild"
     assert any("mein-bild" in note for note in result.notes)
     late = LockRequest(project, as_of=datetime(2999, 1, 1, tzinfo=UTC))
-    assert any("as-of is in the future" in note for note in run(late, Home(debian, debian / "cache")).notes)
+    assert any("as-of is in the future" in note for note in run(late, Paths(debian, debian / "cache")).notes)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.catalog.update import update_catalogue
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.catalog.update import update_catalog
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.lockfile.schema import GitSource
-from pycomfy.core.versions.diff_text import describe
-from pycomfy.errors import AmbiguousNode, BadConfig, NoSolution, Problems, UnknownNode
+from pycomfy.core.versions.diff_text import describe_diff
+from pycomfy.errors import AmbiguousNode, BadConfig, ErrorGroup, ResolutionImpossible, UnknownNode
 from pycomfy.progress import Silent
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import LockRequest
@@ -52,10 +52,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def fill(home: Home, folder: Path) -> Home:
+def fill(home: Paths, folder: Path) -> Paths:
     packs = {CORE: (["SaveImage"],), A: (["X", "Y"],), B: (["Y", "Z"],), C: (["Old", "New"],)}
     commit(folder, lists(packs))
-    update_catalogue(home, Silent(), repository=str(folder), docs="not a pin!")
+    update_catalog(home, Silent(), repository=str(folder), docs="not a pin!")
     return home
 
 
@@ -65,14 +65,14 @@ def test_from_a_workflow_alone_to_a_lock(
     debian: Path,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    home = fill(Home(tmp_path / "data", debian / "cache"), tmp_path / "manager")
+    home = fill(Paths(tmp_path / "data", debian / "cache"), tmp_path / "manager")
     with pytest.raises(AmbiguousNode) as e:
         lock(LockRequest(project), home, Silent())
     assert "--prefer ann/ComfyUI-A" in e.value.fix and "also has X of this workflow" in e.value.fix
     assert "needed anyway" in e.value.fix
     with pytest.raises(BadConfig, match="ComfyUI-A and ComfyUI-B both have"):
         lock(LockRequest(project, prefer=("bob/ComfyUI-B",)), home, Silent())
-    with pytest.raises(NoSolution, match="extra") as contradiction:
+    with pytest.raises(ResolutionImpossible, match="extra") as contradiction:
         lock(LockRequest(project, prefer=("ann/ComfyUI-A",)), home, Silent())
     assert "pack ComfyUI-C wants extra<1" in contradiction.value.where
     (project / "pycomfy.toml").write_text('overrides = ["extra==1.0"]\n' + CONFIG)
@@ -95,11 +95,11 @@ def test_from_a_workflow_alone_to_a_lock(
         "Y": "lock",
         "Old": "only-pack",
     }
-    other = fill(Home(tmp_path / "other", tmp_path / "other" / "cache"), tmp_path / "manager")
+    other = fill(Paths(tmp_path / "other", tmp_path / "other" / "cache"), tmp_path / "manager")
     elsewhere = LockRequest(project, prefer=("no-such-id", A + ".git"), output=project / "other.lock")
     renewed = run(LockRequest(project, update=("ComfyUI-A",)), home)
     assert renewed.changed and renewed.changes is not None
-    (line,) = describe(renewed.changes)
+    (line,) = describe_diff(renewed.changes)
     assert line.startswith("node pack ComfyUI-A: ") and newer[:12] in line
     run(elsewhere, other)
     assert (project / "other.lock").read_bytes() == renewed.path.read_bytes()
@@ -108,10 +108,10 @@ def test_from_a_workflow_alone_to_a_lock(
 
 
 def test_a_type_that_nobody_has_stops_with_all_others(project: Path, tmp_path: Path) -> None:
-    home = fill(Home(tmp_path / "data", tmp_path / "data" / "cache"), tmp_path / "manager")
+    home = fill(Paths(tmp_path / "data", tmp_path / "data" / "cache"), tmp_path / "manager")
     text = (project / "workflow.json").read_text().replace('"X"', '"Nobody has this"')
     (project / "workflow.json").write_text(text)
-    with pytest.raises(Problems) as e:
+    with pytest.raises(ErrorGroup) as e:
         lock(LockRequest(project), home, Silent())
     assert {type(p) for p in e.value.problems} == {UnknownNode, AmbiguousNode}
     assert not (project / "pycomfy.lock").exists()

@@ -1,4 +1,4 @@
-"""Finding packs: the catalogue, the repositories and git are real; only github.com is a folder of the test's."""
+"""Finding packs: the catalog, the repositories and git are real; only github.com is a folder of the test's."""
 
 import shutil
 import ssl
@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.catalog.update import update_catalogue
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.catalog.update import update_catalog
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.lockfile.schema import ComfyUI, GitSource, Lock, Pack, PathSource, WorkflowPin
 from pycomfy.core.lockfile.source_specs import GitSpec, UrlSpec
-from pycomfy.core.lockfile.update_policy import Renewal
-from pycomfy.core.nodes.pack_resolution import Question, Wanted
-from pycomfy.core.requirements.model import NeededNode, Provenance
-from pycomfy.errors import AmbiguousNode, Problems, UnknownNode
+from pycomfy.core.lockfile.update_policy import UpdatePolicy
+from pycomfy.core.nodes.pack_resolution import ProviderQuestion, UnresolvedType
+from pycomfy.core.requirements.model import Provenance, RequiredNode
+from pycomfy.errors import AmbiguousNode, ErrorGroup, UnknownNode
 from pycomfy.progress import Silent
-from pycomfy.services.lock.node_packs import Hunt, Hunted, hunt_packs
+from pycomfy.services.lock.node_packs import FoundPacks, PackSearch, search_packs
 from tests.support.catalog_maps import CORE, A, B, C, lists
 from tests.support.package_index import serve
 from tests.support.repositories import commit
@@ -33,8 +33,8 @@ def code(*types: str) -> str:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A catalogue of three packs, whose repositories are below `forge`. Nobody answers for the registry."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    """A catalog of three packs, whose repositories are below `forge`. Nobody answers for the registry."""
     forge = tmp_path / "forge"
     commit(forge / "ann" / "ComfyUI-A", {"__init__.py": code("X", "Y")}, date="2025-02-01T00:00:00Z")
     commit(forge / "bob" / "ComfyUI-B", {"__init__.py": code("Y", "Old")}, date="2025-02-01T00:00:00Z")
@@ -43,7 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{forge}/.insteadOf")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://github.com/")
     monkeypatch.setenv("PYCOMFY_REGISTRY", "http://127.0.0.1:9")
-    home = Home(tmp_path / "home", tmp_path / "home" / "cache")
+    home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
     packs = {
         CORE: (["KSampler"],),
         A: (["X", "Y"],),
@@ -52,79 +52,81 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     }
     listed = [{"reference": A, "files": [A], "install_type": "git-clone", "id": "pack-a"}]
     commit(tmp_path / "manager", lists(packs, listed, {A: {"stars": 7}}))
-    update_catalogue(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
+    update_catalog(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
     return home
 
 
-def hunt(*types: str, packs: Sequence[Provenance] = (), **more: object) -> Hunt:
+def hunt(*types: str, packs: Sequence[Provenance] = (), **more: object) -> PackSearch:
     said = dict(zip(types, packs, strict=False))
-    wanted = [Wanted(t, (NeededNode(str(i), t, t, "runs", said.get(t)),)) for i, t in enumerate(types, start=1)]
-    return replace(Hunt(wanted, "w.json"), **more)  # type: ignore[arg-type]
+    wanted = [
+        UnresolvedType(t, (RequiredNode(str(i), t, t, "runs", said.get(t)),)) for i, t in enumerate(types, start=1)
+    ]
+    return replace(PackSearch(wanted, "w.json"), **more)  # type: ignore[arg-type]
 
 
-def rev(found: Hunted, name: str) -> str | None:
+def rev(found: FoundPacks, name: str) -> str | None:
     spec = found.specs[name]
     assert isinstance(spec, GitSpec)
     return spec.rev
 
 
-def test_a_pack_is_found_pinned_and_explained(home: Home) -> None:
-    found = hunt_packs(hunt("X"), home, Silent())
+def test_a_pack_is_found_pinned_and_explained(home: Paths) -> None:
+    found = search_packs(hunt("X"), home, Silent())
     assert list(found.specs) == ["ComfyUI-A"] and found.commits == {"ComfyUI-A": "the newest commit"}
     source = found.sources["ComfyUI-A"].source
     assert isinstance(source, GitSource) and source.url == A and source.commit == rev(found, "ComfyUI-A")
     assert [(c.type, c.reason) for c in found.choices] == [("X", "only-pack")]
 
 
-def test_all_questions_are_told_at_once_and_nothing_is_fetched(home: Home) -> None:
-    with pytest.raises(Problems) as e:
-        hunt_packs(hunt("Y", "X", "Nobody's", "KSampler"), home, Silent())
+def test_all_questions_are_told_at_once_and_nothing_is_fetched(home: Paths) -> None:
+    with pytest.raises(ErrorGroup) as e:
+        search_packs(hunt("Y", "X", "Nobody's", "KSampler"), home, Silent())
     assert [type(p) for p in e.value.problems] == [UnknownNode, UnknownNode, AmbiguousNode]
     assert "also has X of this workflow" in e.value.problems[2].fix
     assert not any("ComfyUI" in p.name for p in (home.cache / "git").glob("*/ComfyUI*"))
 
 
-def test_a_preference_settles_a_question(home: Home) -> None:
+def test_a_preference_settles_a_question(home: Paths) -> None:
     for name in (A, "ann/comfyui-a", "pack-a"):
-        assert list(hunt_packs(hunt("Y", prefer=(name,)), home, Silent()).specs) == ["ComfyUI-A"]
+        assert list(search_packs(hunt("Y", prefer=(name,)), home, Silent()).specs) == ["ComfyUI-A"]
     with pytest.raises(AmbiguousNode):
-        hunt_packs(hunt("Y", prefer=("no-such-id",)), home, Silent())
+        search_packs(hunt("Y", prefer=("no-such-id",)), home, Silent())
 
 
-def test_an_answer_settles_it_and_says_how_to_keep_it(home: Home) -> None:
-    asked: list[Question] = []
+def test_an_answer_settles_it_and_says_how_to_keep_it(home: Paths) -> None:
+    asked: list[ProviderQuestion] = []
 
-    def ask(question: Question) -> Listing | None:
+    def ask(question: ProviderQuestion) -> Listing | None:
         asked.append(question)
         return question.candidates[-1].pack
 
-    found = hunt_packs(hunt("Y"), home, Silent(), ask)
+    found = search_packs(hunt("Y"), home, Silent(), ask)
     assert [q.type for q in asked] == ["Y"] and list(found.specs) == ["ComfyUI-B"]
     assert f'prefer = ["{B}"]' in found.notes[0]
 
 
-def test_a_class_that_was_renamed_is_taken_from_the_commit_that_last_had_it(home: Home) -> None:
-    found = hunt_packs(hunt("Old"), home, Silent())
+def test_a_class_that_was_renamed_is_taken_from_the_commit_that_last_had_it(home: Paths) -> None:
+    found = search_packs(hunt("Old"), home, Silent())
     assert "lacks Old" in found.commits["ComfyUI-B"]
     assert "'Old'" in found.sources["ComfyUI-B"].files["__init__.py"]
 
 
-def test_a_type_that_no_commit_has_is_an_error_that_names_the_pack(home: Home) -> None:
+def test_a_type_that_no_commit_has_is_an_error_that_names_the_pack(home: Paths) -> None:
     with pytest.raises(UnknownNode, match="ComfyUI-B does not have") as e:
-        hunt_packs(hunt("Gone", "Fresh"), home, Silent())
+        search_packs(hunt("Gone", "Fresh"), home, Silent())
     assert e.value.where == "node 1 of w.json"
 
 
-def test_the_workflows_own_commit_is_taken(home: Home) -> None:
-    newest = hunt_packs(hunt("Fresh"), home, Silent())
-    old = hunt_packs(hunt("Old"), home, Silent())
+def test_the_workflows_own_commit_is_taken(home: Paths) -> None:
+    newest = search_packs(hunt("Fresh"), home, Silent())
+    old = search_packs(hunt("Old"), home, Silent())
     said = Provenance(None, "bob/ComfyUI-B", rev(old, "ComfyUI-B"))
-    found = hunt_packs(hunt("Y", packs=[said]), home, Silent())
+    found = search_packs(hunt("Y", packs=[said]), home, Silent())
     assert rev(found, "ComfyUI-B") == rev(old, "ComfyUI-B") != rev(newest, "ComfyUI-B")
     assert found.choices[0].reason == "workflow"
 
 
-def lock_of(found: Hunted) -> Lock:
+def lock_of(found: FoundPacks) -> Lock:
     packs = tuple(Pack(name=name, source=pinned.source, types=()) for name, pinned in found.sources.items())
     place = PathSource(path="x", tree="sha256-" + "A" * 43 + "=")
     return Lock(
@@ -137,45 +139,45 @@ def lock_of(found: Hunted) -> Lock:
     )
 
 
-def test_a_lock_keeps_commits_and_answers_until_an_update_is_asked(home: Home, tmp_path: Path) -> None:
-    before = hunt_packs(hunt("Y", prefer=("pack-a",)), home, Silent())
+def test_a_lock_keeps_commits_and_answers_until_an_update_is_asked(home: Paths, tmp_path: Path) -> None:
+    before = search_packs(hunt("Y", prefer=("pack-a",)), home, Silent())
     after = commit(tmp_path / "forge" / "ann" / "ComfyUI-A", {"new.py": "x = 1\n"})
-    kept = hunt_packs(hunt("Y", renewal=Renewal(lock_of(before))), home, Silent())
+    kept = search_packs(hunt("Y", renewal=UpdatePolicy(lock_of(before))), home, Silent())
     assert rev(kept, "ComfyUI-A") == rev(before, "ComfyUI-A") != after
     assert kept.choices[0].reason == "lock" and kept.commits == {"ComfyUI-A": "the lock's commit"}
-    wish = hunt("Y", prefer=("pack-a",), renewal=Renewal(lock_of(before), frozenset({"comfyui-a"})))
-    assert rev(hunt_packs(wish, home, Silent()), "ComfyUI-A") == after
+    wish = hunt("Y", prefer=("pack-a",), renewal=UpdatePolicy(lock_of(before), frozenset({"comfyui-a"})))
+    assert rev(search_packs(wish, home, Silent()), "ComfyUI-A") == after
 
 
-def test_a_pack_that_is_there_at_the_wrong_commit_is_not_taken_twice(home: Home) -> None:
+def test_a_pack_that_is_there_at_the_wrong_commit_is_not_taken_twice(home: Paths) -> None:
     taken = {"mine": GitSpec(git="git@github.com:ann/ComfyUI-A.git")}
     with pytest.raises(UnknownNode, match="the node pack mine is said to have"):
-        hunt_packs(hunt("X", taken=taken), home, Silent())
+        search_packs(hunt("X", taken=taken), home, Silent())
 
 
-def test_two_packs_of_one_name_get_different_folders(home: Home, tmp_path: Path) -> None:
+def test_two_packs_of_one_name_get_different_folders(home: Paths, tmp_path: Path) -> None:
     commit(tmp_path / "forge" / "zoe" / "ComfyUI-A", {"__init__.py": code("Other")})
     said = Provenance(None, "zoe/ComfyUI-A")
-    found = hunt_packs(hunt("Other", "X", packs=[said]), home, Silent())
+    found = search_packs(hunt("Other", "X", packs=[said]), home, Silent())
     assert sorted(found.specs) == ["ComfyUI-A", "ComfyUI-A-zoe"]
-    again = hunt_packs(hunt("X", "Other", packs=[Provenance(None, A), said]), home, Silent())
+    again = search_packs(hunt("X", "Other", packs=[Provenance(None, A), said]), home, Silent())
     assert again.specs == found.specs
 
 
-def test_a_fork_of_comfyui_itself_does_not_take_its_name(home: Home, tmp_path: Path) -> None:
+def test_a_fork_of_comfyui_itself_does_not_take_its_name(home: Paths, tmp_path: Path) -> None:
     commit(tmp_path / "forge" / "zoe" / "ComfyUI", {"__init__.py": code("Other")})
-    found = hunt_packs(hunt("Other", packs=[Provenance(None, "zoe/ComfyUI")]), home, Silent())
+    found = search_packs(hunt("Other", packs=[Provenance(None, "zoe/ComfyUI")]), home, Silent())
     assert list(found.specs) == ["ComfyUI-zoe"]
 
 
-def test_without_any_catalogue_the_workflows_own_address_is_enough(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_any_catalog_the_workflows_own_address_is_enough(
+    home: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bare = Home(tmp_path / "bare", tmp_path / "bare" / "cache")
+    bare = Paths(tmp_path / "bare", tmp_path / "bare" / "cache")
     with serve() as index:
         monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
-        found = hunt_packs(hunt("X", packs=[Provenance(None, "ann/ComfyUI-A.git")]), bare, Silent())
-    assert list(found.specs) == ["ComfyUI-A"] and any("no catalogue" in note for note in found.notes)
+        found = search_packs(hunt("X", packs=[Provenance(None, "ann/ComfyUI-A.git")]), bare, Silent())
+    assert list(found.specs) == ["ComfyUI-A"] and any("no catalog" in note for note in found.notes)
 
 
 @pytest.fixture
@@ -201,32 +203,32 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, 
         server.server_close()
 
 
-def test_a_pack_of_single_files_is_pinned_file_by_file(home: Home, tmp_path: Path, web: tuple[str, Path]) -> None:
+def test_a_pack_of_single_files_is_pinned_file_by_file(home: Paths, tmp_path: Path, web: tuple[str, Path]) -> None:
     address, folder = web
     (folder / "some nodes.py").write_text(code("One", "Two"))
     update = commit(tmp_path / "manager", lists({f"{address}/some%20nodes.py": (["One", "Two", "Three"],)}))
-    update_catalogue(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
-    found = hunt_packs(hunt("One", "Two"), home, Silent())
+    update_catalog(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
+    found = search_packs(hunt("One", "Two"), home, Silent())
     (spec,) = found.specs.values()
     assert isinstance(spec, UrlSpec) and spec.url.startswith(address) and update
     assert list(found.specs) == ["some-nodes"] and "One" in found.sources["some-nodes"].files["__init__.py"]
     with pytest.raises(UnknownNode, match='node type "Three"'):
-        hunt_packs(hunt("Three"), home, Silent())
+        search_packs(hunt("Three"), home, Silent())
 
 
-def test_a_catalogue_that_cannot_be_read_is_made_anew_or_told(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_catalog_that_cannot_be_read_is_made_anew_or_told(
+    home: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home.data / "catalog.db").write_bytes(b"no database")
     with serve() as index:
         monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
-        found = hunt_packs(hunt("X", packs=[Provenance(None, "ann/ComfyUI-A")]), home, Silent())
-    assert list(found.specs) == ["ComfyUI-A"] and any("no catalogue" in note for note in found.notes)
+        found = search_packs(hunt("X", packs=[Provenance(None, "ann/ComfyUI-A")]), home, Silent())
+    assert list(found.specs) == ["ComfyUI-A"] and any("no catalog" in note for note in found.notes)
 
 
-def test_it_is_the_same_from_another_cache_and_in_another_order(home: Home, tmp_path: Path) -> None:
-    other = Home(home.data, tmp_path / "other")
-    first = hunt_packs(hunt("X", "Old", "Y", prefer=("pack-a",)), home, Silent())
-    second = hunt_packs(hunt("Y", "X", "Old", prefer=("pack-a",)), other, Silent())
+def test_it_is_the_same_from_another_cache_and_in_another_order(home: Paths, tmp_path: Path) -> None:
+    other = Paths(home.data, tmp_path / "other")
+    first = search_packs(hunt("X", "Old", "Y", prefer=("pack-a",)), home, Silent())
+    second = search_packs(hunt("Y", "X", "Old", prefer=("pack-a",)), other, Silent())
     assert first.specs == second.specs and list(first.specs) == list(second.specs)
     assert {n: p.source for n, p in first.sources.items()} == {n: p.source for n, p in second.sources.items()}

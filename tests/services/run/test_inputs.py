@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.versions.reference import Reference
-from pycomfy.errors import BadInput, Problems
+from pycomfy.errors import BadInput, ErrorGroup
 from pycomfy.services.run.inputs import Arguments, Filled, fill_prompt
 from tests.support.service_projects import PROMPT, make_files, make_home, record
 
@@ -30,7 +30,7 @@ INTERFACE = {
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """With pictures@1; the working folder is empty."""
     home = make_home(tmp_path)
     record(home, {**make_files("pictures"), "interface.json": json.dumps(INTERFACE).encode()})
@@ -39,11 +39,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return home
 
 
-def fill(home: Home, file: str | None = None, **texts: str) -> Filled:
+def fill(home: Paths, file: str | None = None, **texts: str) -> Filled:
     return fill_prompt(home, Reference("pictures"), Arguments(texts, file), home.data / "input")
 
 
-def test_values_and_files_are_put_into_the_prompt(home: Home) -> None:
+def test_values_and_files_are_put_into_the_prompt(home: Paths) -> None:
     Path("photo.png").write_bytes(b"picture")
     Path("prefix.txt").write_text("from a file\n")
     Path("steps").write_text(" 7\n")
@@ -57,17 +57,17 @@ def test_values_and_files_are_put_into_the_prompt(home: Home) -> None:
     assert fill(home, image="@photo.png").prompt["1"]["inputs"]["image"] == name
 
 
-def test_a_3d_model_goes_where_comfyui_looks_for_it(home: Home) -> None:
+def test_a_3d_model_goes_where_comfyui_looks_for_it(home: Paths) -> None:
     Path("cube.glb").write_bytes(b"glb")
     name = fill(home, mesh="cube.glb").prompt["2"]["inputs"]["mesh"]
     assert name.startswith("3d/") and (home.data / "input" / name).read_bytes() == b"glb"
 
 
-def test_two_at_signs_begin_a_text_with_one(home: Home) -> None:
+def test_two_at_signs_begin_a_text_with_one(home: Paths) -> None:
     assert fill(home, prefix="@@me").prompt["3"]["inputs"]["filename_prefix"] == "@me"
 
 
-def test_a_file_of_values_names_files_beside_it_and_the_command_line_wins(home: Home) -> None:
+def test_a_file_of_values_names_files_beside_it_and_the_command_line_wins(home: Paths) -> None:
     Path("sets").mkdir()
     Path("sets/photo.png").write_bytes(b"picture")
     Path("sets/a.json").write_text(json.dumps({"image": "photo.png", "steps": 3, "prefix": "@literal"}))
@@ -77,7 +77,7 @@ def test_a_file_of_values_names_files_beside_it_and_the_command_line_wins(home: 
     assert prompt["3"]["inputs"]["filename_prefix"] == "@literal"
 
 
-def test_standard_input_is_read_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_is_read_once(home: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"steps": 9}')))
     assert fill(home, "-").prompt["2"]["inputs"]["steps"] == 9
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"steps": 9}')))
@@ -86,9 +86,9 @@ def test_standard_input_is_read_once(home: Home, monkeypatch: pytest.MonkeyPatch
     assert caught.value.where == "inputs.prefix"
 
 
-def test_every_mistake_is_told_at_once(home: Home) -> None:
+def test_every_mistake_is_told_at_once(home: Paths) -> None:
     Path("bytes.txt").write_bytes(b"\xff\xfe\xfd")
-    with pytest.raises(Problems) as caught:
+    with pytest.raises(ErrorGroup) as caught:
         fill(home, image="gone.png", steps="0", prefix="@bytes.txt", points="[1", nope="1")
     told = {p.where: p for p in caught.value.problems}
     assert told.keys() == {f"inputs.{n}" for n in ("image", "steps", "prefix", "points", "nope")}
@@ -96,7 +96,7 @@ def test_every_mistake_is_told_at_once(home: Home) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"[1]", b"{", b"[" * 100_000, b"\xff"])
-def test_a_file_of_values_that_is_none_is_told(home: Home, data: bytes) -> None:
+def test_a_file_of_values_that_is_none_is_told(home: Paths, data: bytes) -> None:
     Path("a.json").write_bytes(data)
     with pytest.raises(BadInput) as caught:
         fill(home, "a.json")
@@ -104,14 +104,14 @@ def test_a_file_of_values_that_is_none_is_told(home: Home, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [b"{}", b"[]", b"{", b'{"1": 7}', b'{"1": {"class_type": "X", "inputs": []}}'])
-def test_a_strangers_prompt_that_is_none_is_refused(home: Home, data: bytes) -> None:
+def test_a_strangers_prompt_that_is_none_is_refused(home: Paths, data: bytes) -> None:
     record(home, {**make_files("odd"), "interface.json": json.dumps(INTERFACE).encode(), "prompt.json": data})
     with pytest.raises(BadInput) as caught:
         fill_prompt(home, Reference("odd"), Arguments({"steps": "1"}), home.data / "input")
     assert caught.value.where == "prompt.json of odd@1" and caught.value.fix
 
 
-def test_a_version_that_was_not_proven_has_no_known_inputs(home: Home) -> None:
+def test_a_version_that_was_not_proven_has_no_known_inputs(home: Paths) -> None:
     record(home, make_files("bare"))
     with pytest.raises(BadInput, match="nobody knows the inputs of bare@1"):
         fill_prompt(home, Reference("bare"), Arguments({"steps": "1"}), home.data / "input")

@@ -11,10 +11,10 @@ import pytest
 from pycomfy.adapters.containers.engine import Engine, find_engine
 from pycomfy.adapters.containers.job_protocol import JobRequest
 from pycomfy.adapters.containers.load import read_layout
-from pycomfy.adapters.database.database import Store, database_path
+from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io import process
-from pycomfy.adapters.io.paths import Home
-from pycomfy.errors import BadInput, HashMismatch, MissingTool, NotFound, Problems, RunFailed
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, MissingTool, NotFound, RunFailed
 from pycomfy.progress import Silent
 from pycomfy.services.run.inputs import Arguments
 from pycomfy.services.run.run import RunOptions, RunRequest, run
@@ -43,7 +43,7 @@ class Sayings(Silent):
         self.said.append(text)
 
 
-Builder = Callable[[str], Home]
+Builder = Callable[[str], Paths]
 
 
 @pytest.fixture
@@ -51,12 +51,12 @@ def built(tmp_path: Path) -> Iterator[Builder]:
     """Record an image whose script is given, as pycomfy-test@1."""
     engines: list[tuple[Engine, str]] = []
 
-    def make(script: str) -> Home:
+    def make(script: str) -> Paths:
         try:
             engine = find_engine()
         except MissingTool as e:
             pytest.skip(f"no container engine: {e.what}")
-        home = Home(tmp_path / "home", tmp_path / "home" / "cache")
+        home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
         layout = read_layout(write_layout(tmp_path / "layout", script=f"read request\n{script}\n"))
         engines.append((engine, layout.config_digest.removeprefix("sha256:")))
         record_layout(home, make_files("pycomfy-test"), layout)
@@ -89,7 +89,7 @@ def test_outputs_are_saved_and_the_run_is_recorded(built: Builder, tmp_path: Pat
     assert progress_shown.said == ["warning: node 9 named an output that is not there: gone.png"]
     assert [log.read_text() for log in (home.data / "logs").iterdir()] == ["hi\n"]
     assert list((home.cache / "jobs").iterdir()) == []
-    with Store(database_path(home)) as store:
+    with Database(database_path(home)) as store:
         (recorded,) = store.runs("pycomfy-test")
     assert recorded.run.error is None
     assert [o["path"] for o in recorded.run.outputs] == [str(o.path) for o in result.outputs]
@@ -112,7 +112,7 @@ def test_arguments_reach_the_job_with_their_files(tmp_path: Path, built: Builder
     assert job["prompt"]["1"]["inputs"]["image"] == f"{hashlib.sha256(b'PICTURE').hexdigest()[:16]}-photo.png"
     assert job["workflow"] == PROMPT, "as the author saved it"
     assert list((home.cache / "jobs").iterdir()) == []
-    with Store(database_path(home)) as store:
+    with Database(database_path(home)) as store:
         (recorded,) = store.runs("pycomfy-test")
     assert recorded.version == 2
     assert recorded.run.inputs == {"photo": job["prompt"]["1"]["inputs"]["image"]}
@@ -121,11 +121,11 @@ def test_arguments_reach_the_job_with_their_files(tmp_path: Path, built: Builder
 def test_every_error_is_told_and_what_was_made_before_is_saved(built: Builder, tmp_path: Path) -> None:
     errors = [{"event": "error", "type": "T", "message": m, "node": m, "title": m} for m in ("one", "two")]
     home = built("echo png > /data/a.png\n" + says(STARTING, READY, PICTURE, *errors) + "\nexit 1")
-    with pytest.raises(Problems) as caught:
+    with pytest.raises(ErrorGroup) as caught:
         run(request(tmp_path), home, Silent())
     assert [p.what for p in caught.value.problems] == ["one", "two"]
     assert (tmp_path / "out" / "a.png").exists()
-    with Store(database_path(home)) as store:
+    with Database(database_path(home)) as store:
         assert "one" in (store.runs("pycomfy-test")[0].run.error or "")
 
 

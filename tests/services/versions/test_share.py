@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import parse_lock
 from pycomfy.core.versions.reference import parse_reference
-from pycomfy.errors import BadInput, NotFound, Problems
+from pycomfy.errors import BadInput, ErrorGroup, NotFound
 from pycomfy.progress import Silent
 from pycomfy.services.versions.log import log
 from pycomfy.services.versions.lookup import find_record, read_project
@@ -27,14 +27,14 @@ SILENT = Silent()
 class Team(NamedTuple):
     """Two people with hello@1, and the repository they share."""
 
-    ann: Home
-    bob: Home
+    ann: Paths
+    bob: Paths
     remote: str
 
 
 @pytest.fixture
 def team(tmp_path: Path) -> Team:
-    ann, bob = (Home(tmp_path / who, tmp_path / who / "cache") for who in ("ann", "bob"))
+    ann, bob = (Paths(tmp_path / who, tmp_path / who / "cache") for who in ("ann", "bob"))
     remote = tmp_path / "shared.git"
     subprocess.run(["git", "init", "--quiet", "--bare", str(remote)], check=True)
     record(ann, make_files("hello"), "first", built("root", "workflow:1"))
@@ -44,14 +44,14 @@ def team(tmp_path: Path) -> Team:
     return Team(ann, bob, str(remote))
 
 
-def prompt(home: Home, reference: str) -> Any:
+def prompt(home: Paths, reference: str) -> Any:
     return json.loads(read_project(home, reference)["prompt.json"])
 
 
 def test_versions_tags_and_images_arrive(team: Team) -> None:
     (version,) = log(team.bob, SILENT)
-    assert version.commit == Library(library_path(team.ann)).find("hello@stable").commit
-    assert Library(library_path(team.bob)).find("hello@stable").number == 1
+    assert version.commit == VersionsRepository(versions_repository_path(team.ann)).find("hello@stable").commit
+    assert VersionsRepository(versions_repository_path(team.bob)).find("hello@stable").number == 1
     assert find_record(team.bob, parse_reference("hello"), SILENT).manifest_digest == version.manifest_digest
 
 
@@ -76,7 +76,7 @@ def test_what_is_there_and_not_here_is_pulled_first(team: Team) -> None:
     assert pull(team.bob, team.remote, SILENT).workflows == {"hello": "merged"}
     made = prompt(team.bob, "hello")
     assert (made["2"]["inputs"]["steps"], made["1"]["inputs"]["image"]) == (30, "b.png")
-    library = Library(library_path(team.bob))
+    library = VersionsRepository(versions_repository_path(team.bob))
     newest = library.find("hello")
     assert len(newest.parents) == 2 and newest.message == f"merge hello of {team.remote}"
     files = library.read_files(newest.commit)
@@ -91,7 +91,7 @@ def test_a_version_that_a_merge_brought_is_found_by_its_commit(team: Team) -> No
     push(team.ann, team.remote, (), SILENT)
     record(team.bob, make_files("hello", {**PROMPT, "1": node("LoadImage", image="b.png")}), "bob's")
     pull(team.bob, team.remote, SILENT)
-    found = Library(library_path(team.bob)).find(f"hello@{anns.commit}")
+    found = VersionsRepository(versions_repository_path(team.bob)).find(f"hello@{anns.commit}")
     assert (found.number, found.label) == (None, f"hello@{anns.commit[:12]}")
     with pytest.raises(NotFound) as caught:
         find_record(team.bob, parse_reference(f"hello@{anns.commit}"), SILENT)
@@ -107,7 +107,9 @@ def test_conflicts_are_told_by_node_and_settled_by_taking_a_side(team: Team) -> 
         pull(team.bob, team.remote, SILENT)
     assert caught.value.where == "node 2 (KSampler): here steps 20 → 40; there steps 20 → 30"
     assert prompt(team.bob, "hello")["2"]["inputs"]["steps"] == 40
-    assert "second" in Library(library_path(team.bob)).names(), "the others are taken in nonetheless"
+    assert "second" in VersionsRepository(versions_repository_path(team.bob)).names(), (
+        "the others are taken in nonetheless"
+    )
     assert pull(team.bob, team.remote, SILENT, prefer="theirs").workflows["hello"] == "merged"
     assert prompt(team.bob, "hello")["2"]["inputs"]["steps"] == 30
 
@@ -115,7 +117,7 @@ def test_conflicts_are_told_by_node_and_settled_by_taking_a_side(team: Team) -> 
 def test_unrelated_workflows_of_one_name_conflict(team: Team) -> None:
     rm(team.bob, "hello", SILENT, force=True)
     record(team.bob, make_files("hello", with_steps(1)), "another hello")
-    with pytest.raises((BadInput, Problems)):
+    with pytest.raises((BadInput, ErrorGroup)):
         pull(team.bob, team.remote, SILENT)
 
 
@@ -125,11 +127,11 @@ def test_a_tag_that_differs_stays_on_both_sides(team: Team) -> None:
     with pytest.raises(BadInput, match="the tag hello@stable"):
         push(team.bob, team.remote, (), SILENT)
     pull(team.bob, team.remote, SILENT)
-    assert Library(library_path(team.bob)).find("hello@stable").number == 2
+    assert VersionsRepository(versions_repository_path(team.bob)).find("hello@stable").number == 2
 
 
 def test_unknown_workflows_are_all_named(team: Team) -> None:
-    with pytest.raises(Problems) as caught:
+    with pytest.raises(ErrorGroup) as caught:
         push(team.ann, team.remote, ["no", "hello", "neither"], SILENT)
     assert len(caught.value.problems) == 2
 

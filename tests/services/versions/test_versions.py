@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pycomfy.adapters.database.database import Store, database_path
+from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.database.records import Run
-from pycomfy.adapters.io.paths import Home
-from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.interface.model import Interface, Parameter, Target, render_interface
 from pycomfy.core.versions.reference import parse_reference
 from pycomfy.errors import BadInput, NotFound
@@ -46,7 +46,7 @@ class Heard(Silent):
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> Paths:
     """hello@1, hello@2 and other@1."""
     home = make_home(tmp_path)
     record(home, make_files("hello"), "first", built("root", "workflow:1", proven=True))
@@ -55,17 +55,17 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
-def listed(home: Home, name: str | None = None) -> list[str]:
+def listed(home: Paths, name: str | None = None) -> list[str]:
     return [f"{v.name}@{v.version}" for v in log(home, SILENT, name)]
 
 
-def rows(home: Home, sql: str) -> list[dict[str, Any]]:
+def rows(home: Paths, sql: str) -> list[dict[str, Any]]:
     with sqlite3.connect(database_path(home)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute(sql)]
 
 
-def content(home: Home) -> dict[str, list[str]]:
+def content(home: Paths) -> dict[str, list[str]]:
     """Every row that does not depend on this machine, under the names of what it belongs to."""
     found = {}
     for table in TABLES:
@@ -81,9 +81,9 @@ def content(home: Home) -> dict[str, list[str]]:
     return found
 
 
-def test_the_record_says_what_the_library_has(home: Home) -> None:
+def test_the_record_says_what_the_library_has(home: Paths) -> None:
     second, first = log(home, SILENT, "hello")
-    library = Library(library_path(home))
+    library = VersionsRepository(versions_repository_path(home))
     assert (first.commit, second.commit) == (library.find("hello@1").commit, library.find("hello@2").commit)
     assert (first.parent, second.parent) == (None, first.commit)
     assert (first.changes, first.message) == ((), "first")
@@ -94,7 +94,7 @@ def test_the_record_says_what_the_library_has(home: Home) -> None:
     assert second.manifest_digest == built("root", "workflow:2").manifest_digest
 
 
-def test_the_record_is_made_anew_from_the_library_alone(home: Home) -> None:
+def test_the_record_is_made_anew_from_the_library_alone(home: Paths) -> None:
     branch(home, "fast", "hello@1", SILENT)
     revert(home, "hello@1", SILENT)
     record(home, make_files("fast", with_steps(5)), "third", built("root", "workflow:3"))
@@ -108,7 +108,7 @@ def test_the_record_is_made_anew_from_the_library_alone(home: Home) -> None:
     assert content(home) == before
 
 
-def test_a_damaged_record_is_put_aside(home: Home) -> None:
+def test_a_damaged_record_is_put_aside(home: Paths) -> None:
     before = content(home)
     database_path(home).write_bytes(b"no database at all" * 1000)
     heard = Heard()
@@ -117,32 +117,34 @@ def test_a_damaged_record_is_put_aside(home: Home) -> None:
     assert "put aside" in heard.said[0]
 
 
-def test_runs_stay_when_the_record_is_made_anew(home: Home) -> None:
+def test_runs_stay_when_the_record_is_made_anew(home: Paths) -> None:
     image = find_record(home, parse_reference("hello@1"), SILENT)
-    with Store(database_path(home)) as store:
+    with Database(database_path(home)) as store:
         store.record_run(image, Run("podman", None, 1.0))
     reindex(home, SILENT)
-    with Store(database_path(home)) as store:
+    with Database(database_path(home)) as store:
         assert [(r.name, r.version) for r in store.runs()] == [("hello", 1)]
 
 
-def test_what_was_committed_but_not_recorded_is_made_up_for(home: Home) -> None:
+def test_what_was_committed_but_not_recorded_is_made_up_for(home: Paths) -> None:
     """As after a kill between the two."""
-    Library(library_path(home)).commit("hello", make_files("hello", with_steps(40)), message="third")
+    VersionsRepository(versions_repository_path(home)).commit(
+        "hello", make_files("hello", with_steps(40)), message="third"
+    )
     assert listed(home, "hello") == ["hello@3", "hello@2", "hello@1"]
 
 
-def test_a_library_that_is_gone_does_not_take_the_record_along(home: Home, tmp_path: Path) -> None:
-    library_path(home).rename(tmp_path / "elsewhere")
+def test_a_library_that_is_gone_does_not_take_the_record_along(home: Paths, tmp_path: Path) -> None:
+    versions_repository_path(home).rename(tmp_path / "elsewhere")
     for _ in range(2):
         with pytest.raises(NotFound, match="the library is gone"):
             index(home, SILENT)
-    (tmp_path / "elsewhere").rename(library_path(home))
+    (tmp_path / "elsewhere").rename(versions_repository_path(home))
     assert len(listed(home)) == 3
 
 
-def test_a_commit_that_is_no_project_is_told_of_and_left_out(home: Home) -> None:
-    library = Library(library_path(home))
+def test_a_commit_that_is_no_project_is_told_of_and_left_out(home: Paths) -> None:
+    library = VersionsRepository(versions_repository_path(home))
     library.commit("strange", {"a": b"1"}, message="")
     record_it = Heard()
     index(home, record_it)
@@ -151,7 +153,7 @@ def test_a_commit_that_is_no_project_is_told_of_and_left_out(home: Home) -> None
     assert listed(home, "strange") == ["strange@2"]
 
 
-def test_the_api_of_a_version_is_recorded_and_a_senseless_one_is_not(home: Home) -> None:
+def test_the_api_of_a_version_is_recorded_and_a_senseless_one_is_not(home: Paths) -> None:
     count = Parameter(name="count", type="integer", targets=(Target(node="2", input="steps"),), default=20)
     nothing = Parameter(name="nothing", type="choice", targets=())
     for name, parameter in (("good", count), ("bad", nothing)):
@@ -163,7 +165,7 @@ def test_the_api_of_a_version_is_recorded_and_a_senseless_one_is_not(home: Home)
     assert {"good@1", "bad@1"} <= set(listed(home))
 
 
-def test_a_revert_is_a_new_version_with_the_image_of_the_old(home: Home) -> None:
+def test_a_revert_is_a_new_version_with_the_image_of_the_old(home: Paths) -> None:
     made, new = revert(home, "hello@1", SILENT, message="back")
     assert (made.number, made.message, new) == (3, "back", True)
     assert not revert(home, "hello@1", SILENT).new
@@ -172,7 +174,7 @@ def test_a_revert_is_a_new_version_with_the_image_of_the_old(home: Home) -> None
     assert diff(home, "hello@1", "hello@3").empty
 
 
-def test_a_branch_and_a_new_name_keep_images(home: Home) -> None:
+def test_a_branch_and_a_new_name_keep_images(home: Paths) -> None:
     assert branch(home, "fast", "hello@2", SILENT).label == "fast@2"
     assert find_record(home, parse_reference("fast@1"), SILENT).name == "fast"
     rename(home, "hello", "greeting", SILENT)
@@ -182,7 +184,7 @@ def test_a_branch_and_a_new_name_keep_images(home: Home) -> None:
         find_record(home, parse_reference("hello"), SILENT)
 
 
-def test_what_was_removed_leaves_nothing_to_keep(home: Home) -> None:
+def test_what_was_removed_leaves_nothing_to_keep(home: Paths) -> None:
     for number in (1, 2):
         link = layout_link(home, built("root", f"workflow:{number}").manifest_digest)
         link.parent.mkdir(exist_ok=True)
@@ -196,24 +198,24 @@ def test_what_was_removed_leaves_nothing_to_keep(home: Home) -> None:
     assert not layout_link(home, built("root", "workflow:2").manifest_digest).is_symlink()
 
 
-def test_a_version_is_shown_with_its_tags_and_what_changed(home: Home) -> None:
+def test_a_version_is_shown_with_its_tags_and_what_changed(home: Paths) -> None:
     tag(home, "stable", "hello@2")
     shown = show(home, "hello@stable")
     assert (shown.version.number, shown.tags) == (2, ("stable",))
     assert shown.changes is not None and [c.new for c in shown.changes.nodes.parameters] == [30]
-    assert shown.flake == f"git+file://{library_path(home)}?ref=hello&rev={shown.version.commit}#oci"
+    assert shown.flake == f"git+file://{versions_repository_path(home)}?ref=hello&rev={shown.version.commit}#oci"
     assert show(home, "hello@1").changes is None
     assert {label: v.label for label, v in list_tags(home).items()} == {"hello@stable": "hello@2"}
 
 
-def test_the_newest_version_with_an_image_is_run(home: Home) -> None:
+def test_the_newest_version_with_an_image_is_run(home: Paths) -> None:
     record(home, make_files("hello", with_steps(50)), "not built")
     assert find_record(home, parse_reference("hello"), SILENT).version == 2
     with pytest.raises(NotFound, match="no image of hello@3"):
         find_record(home, parse_reference("hello@3"), SILENT)
 
 
-def test_a_checkout_built_unchanged_is_the_same_version(home: Home, tmp_path: Path) -> None:
+def test_a_checkout_built_unchanged_is_the_same_version(home: Paths, tmp_path: Path) -> None:
     done = checkout(home, "hello@1", tmp_path / "work")
     assert {path.name for path in done.files} == {"workflow.json", "pycomfy.lock", "pycomfy.toml"}
     files = make_files("hello")
@@ -227,7 +229,7 @@ def test_a_checkout_built_unchanged_is_the_same_version(home: Home, tmp_path: Pa
     checkout(home, "hello@1", tmp_path / "work", force=True)
 
 
-def _record_many(home: Home, worker: int, count: int) -> None:
+def _record_many(home: Paths, worker: int, count: int) -> None:
     for number in range(count):
         record(
             home,

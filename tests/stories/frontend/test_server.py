@@ -11,7 +11,7 @@ import pytest
 from pycomfy.core.analysis.node_types import class_types, is_node_source
 from pycomfy.core.prompt.convert import Prompt, try_convert
 from pycomfy.core.prompt.node_definitions import Definitions
-from pycomfy.core.requirements.collect import find_needs
+from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from tests.stories.frontend.comfyui import ComfyUI
@@ -85,11 +85,11 @@ def refusals(prompt: Prompt, answer: dict[str, Any]) -> Iterator[tuple[str, str,
 
 def needed_values(workflow: Workflow, definitions: Definitions) -> set[tuple[str, str]]:
     """The models and files that we say a workflow needs, by node."""
-    needs = find_needs(workflow, definitions)
+    needs = collect_requirements(workflow, definitions)
     return {(m.node, m.name) for m in needs.models} | {(f.node, f.name) for f in needs.files}
 
 
-def test_the_catalogue_of_the_source_is_what_the_server_lists(comfyui: ComfyUI) -> None:
+def test_the_catalog_of_the_source_is_what_the_server_lists(comfyui: ComfyUI) -> None:
     """The image's ComfyUI is the tree of the wheel that the example pins."""
     files = json.loads(comfyui.python(READ_SOURCE))
     read = class_types({path: text for path, text in files.items() if is_node_source(path)})
@@ -100,7 +100,7 @@ def test_the_catalogue_of_the_source_is_what_the_server_lists(comfyui: ComfyUI) 
     assert len(read) > 400
 
 
-def test_the_catalogue_of_a_pack_is_what_the_server_lists(comfyui: ComfyUI) -> None:
+def test_the_catalog_of_a_pack_is_what_the_server_lists(comfyui: ComfyUI) -> None:
     folder = Path(__file__).parents[3] / "examples" / "packs" / "hello-card"
     read = class_types({p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*.py")})
     listed = comfyui.get("/object_info")

@@ -1,6 +1,6 @@
 """The library with 1,000 versions that differ in the workflow alone: what they cost, and how fast they are listed.
 
-`python -m benchmarks.bench_library [VERSIONS]`. The project is the example's, if it was built here.
+`python -m benchmarks.bench_versions [VERSIONS]`. The project is the example's, if it was built here.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.table import Row, machine, render
-from pycomfy.adapters.io.paths import Home, find_home
-from pycomfy.adapters.versions.repository import Library, library_path
+from pycomfy.adapters.io.paths import Paths, find_paths
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import WorkflowPin, parse_lock, render_lock
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.errors import NotFound
@@ -31,7 +31,7 @@ PYCOMFY = Path(sys.executable).with_name("pycomfy")
 def rows(count: int = 1000) -> list[Row]:
     """What `count` versions cost, in time and room."""
     with tempfile.TemporaryDirectory() as folder:
-        home = Home(Path(folder), Path(folder, "cache"))
+        home = Paths(Path(folder), Path(folder, "cache"))
         began = time.monotonic()
         _fill(home, count)
         commit = (time.monotonic() - began) / count
@@ -47,8 +47,8 @@ def rows(count: int = 1000) -> list[Row]:
         ]
 
 
-def _fill(home: Home, count: int) -> None:
-    library, files = Library(library_path(home)), _project()
+def _fill(home: Paths, count: int) -> None:
+    library, files = VersionsRepository(versions_repository_path(home)), _project()
     for number in range(count):
         version = library.commit("bench", _edited(files, number), message=f"no. {number}").version
         library.add_image(version.tree, _image(number))
@@ -56,7 +56,7 @@ def _fill(home: Home, count: int) -> None:
 
 def _project() -> Mapping[str, bytes]:
     """The example's project, else a small one."""
-    library = Library(library_path(find_home()))
+    library = VersionsRepository(versions_repository_path(find_paths()))
     try:
         return library.read_files(library.find("hello").commit)
     except NotFound:
@@ -101,7 +101,7 @@ def _time(action: Callable[[], object], times: int) -> float:
     return min(found)
 
 
-def _command(home: Home, *arguments: str) -> float:
+def _command(home: Paths, *arguments: str) -> float:
     environment = {**os.environ, "PYCOMFY_HOME": str(home.data)}
     command = [str(PYCOMFY), *arguments]
     return _time(lambda: subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL), 5)

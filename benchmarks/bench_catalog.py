@@ -1,6 +1,6 @@
-"""How fast the catalogue is made and asked, and how often it is right. It needs a Python index.
+"""How fast the catalog is made and asked, and how often it is right. It needs a Python index.
 
-Run: `python -m benchmarks.bench_catalogue`.
+Run: `python -m benchmarks.bench_catalog`.
 """
 
 import json
@@ -14,18 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.table import Row, render
-from pycomfy.adapters.catalog.database import Catalogue, catalogue_path
+from pycomfy.adapters.catalog.database import Catalog, catalog_path
 from pycomfy.adapters.catalog.fetch import TEMPLATES
-from pycomfy.adapters.catalog.update import update_catalogue
+from pycomfy.adapters.catalog.update import update_catalog
 from pycomfy.adapters.io import download
-from pycomfy.adapters.io.paths import Home
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.python.resolver import pin_wheel
 from pycomfy.core.catalog.match import answer_type
-from pycomfy.core.nodes.pack_resolution import Choice, Knowledge, Wanted, Wishes
-from pycomfy.core.nodes.pack_resolver import choose
+from pycomfy.core.nodes.pack_resolution import Knowledge, PackPreferences, ProviderChoice, UnresolvedType
+from pycomfy.core.nodes.pack_resolver import resolve_packs
 from pycomfy.core.python.wheel_selection import Target
-from pycomfy.core.requirements.collect import find_needs
-from pycomfy.core.requirements.model import NeededNode, Provenance
+from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.requirements.model import Provenance, RequiredNode
 from pycomfy.core.requirements.providers import running_types
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import PycomfyError
@@ -34,50 +34,50 @@ from pycomfy.progress import Silent
 
 def rows() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        home = Home(Path(folder), Path(folder, "cache"))
+        home = Paths(Path(folder), Path(folder, "cache"))
         start = time.perf_counter()
-        update_catalogue(home, Silent())
+        update_catalog(home, Silent())
         update = time.perf_counter() - start
         packs = all_packs(home)
         types = sorted({type_ for _, own in packs.values() for type_ in own})
         chosen = random.Random(1).sample(types, 1000)
         return [
-            Row("the catalogue fetched and made", update),
+            Row("the catalog fetched and made", update),
             Row("1,000 node types answered", sorted(ask(home, chosen) for _ in range(5))[2], goal="under 0.5 s"),
             *_precision(home, packs),
             *_templates(home),
         ]
 
 
-def ask(home: Home, types: list[str]) -> float:
+def ask(home: Paths, types: list[str]) -> float:
     start = time.perf_counter()
-    with Catalogue(home) as catalogue:
-        for type_, claims in catalogue.claims(types).items():
+    with Catalog(home) as catalog:
+        for type_, claims in catalog.claims(types).items():
             answer_type(type_, claims)
     return time.perf_counter() - start
 
 
-def all_packs(home: Home) -> dict[str, tuple[str | None, list[str]]]:
+def all_packs(home: Paths) -> dict[str, tuple[str | None, list[str]]]:
     """Identity -> registry id and types."""
-    connection = sqlite3.connect(catalogue_path(home))
+    connection = sqlite3.connect(catalog_path(home))
     found = connection.execute("SELECT identity, registry_id, types FROM packs").fetchall()
     connection.close()
     return {identity: (id_, json.loads(types)) for identity, id_, types in found}
 
 
-def _precision(home: Home, packs: dict[str, tuple[str | None, list[str]]]) -> Iterator[Row]:
+def _precision(home: Paths, packs: dict[str, tuple[str | None, list[str]]]) -> Iterator[Row]:
     """Every type of every pack with a registry id, as a workflow would have it: with the id, and without."""
     for said in (True, False):
         counts: Counter[str] = Counter()
-        with Catalogue(home) as catalogue:
+        with Catalog(home) as catalog:
             for identity, (id_, types) in packs.items():
                 if id_ is None or not types:
                     continue
                 pack = Provenance(id_) if said else None
-                wanted = [Wanted(t, (NeededNode("1", t, t, "runs", pack),)) for t in types]
-                found = catalogue.find(id_)
+                wanted = [UnresolvedType(t, (RequiredNode("1", t, t, "runs", pack),)) for t in types]
+                found = catalog.find(id_)
                 named = {id_: found} if found is not None else {}
-                chosen = choose(wanted, Knowledge(catalogue.claims(types), named), Wishes())
+                chosen = resolve_packs(wanted, Knowledge(catalog.claims(types), named), PackPreferences())
                 for choice in chosen.choices:
                     counts[_judge(choice, identity)] += 1
                 counts["asked"] += len(chosen.questions)
@@ -96,29 +96,29 @@ _KINDS = {
 }
 
 
-def _judge(choice: Choice, identity: str) -> str:
+def _judge(choice: ProviderChoice, identity: str) -> str:
     """A few packs carry copies of another's nodes; the map says whose they are, and that pack lists them too."""
     if choice.pack.identity == identity:
         return "right"
     return "origin" if choice.reason == "preemption" and choice.type in choice.pack.types else "another"
 
 
-def _templates(home: Home) -> Iterator[Row]:
+def _templates(home: Paths) -> Iterator[Row]:
     """A template is ComfyUI's alone if each of its types is said, or listed, to be; whichever ComfyUI has it."""
     wheel, _ = pin_wheel(TEMPLATES, Target("linux/amd64", "3.11"), home.cache)
     path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, cache=home.cache)
     counts: Counter[str] = Counter()
-    with zipfile.ZipFile(path) as archive, Catalogue(home) as catalogue:
+    with zipfile.ZipFile(path) as archive, Catalog(home) as catalog:
         for name in archive.namelist():
             if not name.endswith(".json"):
                 continue
             try:
-                types = running_types(find_needs(parse_workflow(archive.read(name), where=name)).nodes)
+                types = running_types(collect_requirements(parse_workflow(archive.read(name), where=name)).nodes)
             except PycomfyError:
                 continue  # an index, not a template
-            wanted = [Wanted(type_, tuple(nodes)) for type_, nodes in types.items()]
-            claims = catalogue.claims(types)
-            chosen = choose(wanted, Knowledge(claims), Wishes())
+            wanted = [UnresolvedType(type_, tuple(nodes)) for type_, nodes in types.items()]
+            claims = catalog.claims(types)
+            chosen = resolve_packs(wanted, Knowledge(claims), PackPreferences())
             asked = any(question.core is None for question in chosen.questions)
             listed = all(claims[type_].owners for type_ in types)
             kind = "packs" if chosen.choices else "asked" if asked else "alone" if listed else "newest"
