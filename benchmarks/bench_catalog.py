@@ -29,14 +29,13 @@ from pycomfy.core.requirements.model import Provenance, RequiredNode
 from pycomfy.core.requirements.providers import running_types
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import PycomfyError
-from pycomfy.progress import Silent
 
 
 def rows() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         home = Paths(Path(folder), Path(folder, "cache"))
         start = time.perf_counter()
-        update_catalog(home, Silent())
+        update_catalog(home)
         update = time.perf_counter() - start
         packs = all_packs(home)
         types = sorted({type_ for _, own in packs.values() for type_ in own})

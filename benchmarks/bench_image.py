@@ -27,13 +27,13 @@ from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import copy_paths, empty_store, output_paths
 from pycomfy.adapters.sources.pin import write_tree_of
-from pycomfy.cli.progress import Lines
 from pycomfy.core.lockfile.schema import GitSource, Lock
 from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.services.build.build import BuildRequest, BuildResult, build
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import LockRequest
 from pycomfy.services.realise import Project, host_platform, realise, supply
+from pycomfy.services.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 SITE = "opt/venv"
@@ -82,11 +82,11 @@ def prepare(folder: Path) -> Bench:
     for name in ("workflow.json", "pycomfy.toml"):
         shutil.copy(ROOT / "examples/hello" / name, folder)
     make_pack(folder)
-    home, progress = find_paths(), Lines()
-    pins = lock(LockRequest(folder, name="bench"), home, progress).lock
-    built = build(BuildRequest(folder, archive=False), home, progress)
+    home = find_paths()
+    pins = lock(Workspace(home), LockRequest(folder, name="bench")).lock
+    built = build(Workspace(home), BuildRequest(folder, archive=False))
     bench = Bench(folder, home, built, pins, find_engine())
-    supply(bench.project, home, NixSettings(), progress)
+    supply(Workspace(home, NixSettings()), bench.project)
     load(bench.engine, built.image, "bench")
     return bench
 
@@ -113,7 +113,7 @@ def cold_build(bench: Bench) -> tuple[float, float]:
         settings = NixSettings(store=place)
         copy_paths(NixSettings(), source_paths(bench.project), place)
         os.sync()
-        seconds = timed(lambda: realise(bench.project, bench.home, settings, Lines(), log=bench.folder / "cold.log"))
+        seconds = timed(lambda: realise(Workspace(bench.home, settings), bench.project, log=bench.folder / "cold.log"))
         return seconds, disk(place)
 
 
@@ -122,7 +122,7 @@ def warm_build(bench: Bench, changed: Lock, name: str) -> float:
 
     def make() -> None:
         project = Project(emit(bench.folder, changed, name), changed, host_platform(), bench.folder)
-        made = realise(project, bench.home, NixSettings(), Lines(), log=bench.folder / "warm.log")
+        made = realise(Workspace(bench.home, NixSettings()), project, log=bench.folder / "warm.log")
         load(bench.engine, read_layout(made.oci), "bench")
 
     return timed(make)
@@ -130,7 +130,7 @@ def warm_build(bench: Bench, changed: Lock, name: str) -> float:
 
 def changed_pack(bench: Bench) -> Lock:
     make_pack(bench.folder, f"\n# {secrets.token_hex()}\n")
-    return lock(LockRequest(bench.folder, name="bench"), bench.home, Lines()).lock
+    return lock(Workspace(bench.home), LockRequest(bench.folder, name="bench")).lock
 
 
 def changed_requirement(bench: Bench) -> Lock:
@@ -204,7 +204,7 @@ def docker(bench: Bench) -> Iterator[Docker]:
 def copy_pack(bench: Bench, context: Path) -> None:
     (pack,) = bench.lock.packs
     assert isinstance(pack.source, GitSource)
-    pins = lock(LockRequest(bench.folder, name="bench"), bench.home, Lines()).lock.packs[0].source
+    pins = lock(Workspace(bench.home), LockRequest(bench.folder, name="bench")).lock.packs[0].source
     assert isinstance(pins, GitSource)
     write_tree_of(pins, bench.folder, context / "pack", bench.home)
 

@@ -19,10 +19,10 @@ from pycomfy.adapters.versions.repository import VersionsRepository, versions_re
 from pycomfy.core.lockfile.schema import WorkflowPin, parse_lock, render_lock
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.errors import NotFound
-from pycomfy.progress import Silent
 from pycomfy.services.versions.diff import diff
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.versions.log import log
+from pycomfy.services.workspace import Workspace
 from tests.support.service_projects import make_files
 
 PYCOMFY = Path(sys.executable).with_name("pycomfy")
@@ -35,14 +35,18 @@ def rows(count: int = 1000) -> list[Row]:
         began = time.monotonic()
         _fill(home, count)
         commit = (time.monotonic() - began) / count
-        reindex = _time(lambda: index(home, Silent()), 1)
+        reindex = _time(lambda: index(Workspace(home)), 1)
         return [
             Row("a version recorded in the library", commit * 1000, unit="ms"),
             Row(f"{count} versions, library and record", _size(Path(folder)) / 1e6, goal="under 50 MB", unit="MB"),
             Row(f"reindex of {count} versions", reindex),
-            Row(f"log of {count} versions", _time(lambda: log(home, Silent(), "bench"), 5), goal="under 0.3 s"),
+            Row(f"log of {count} versions", _time(lambda: log(Workspace(home), "bench"), 5), goal="under 0.3 s"),
             Row("the same as a command", _command(home, "log", "bench", "--json"), goal="under 0.3 s"),
-            Row("diff of the first and the last", _time(lambda: diff(home, "bench@1", "bench"), 5), goal="under 0.3 s"),
+            Row(
+                "diff of the first and the last",
+                _time(lambda: diff(Workspace(home), "bench@1", "bench"), 5),
+                goal="under 0.3 s",
+            ),
             Row("the same as a command", _command(home, "diff", "bench@1", "bench", "--json"), goal="under 0.3 s"),
         ]
 

@@ -29,7 +29,7 @@ class Progress(Protocol):
     def step(self, title: str, *, total: int | None = None, unit: Unit = "items") -> Task:
         """Begin a step. `title` names it for a person: "Fetch Debian packages"."""
 
-    def say(self, text: str) -> None:
+    def report(self, text: str) -> None:
         """A remark that should stay readable after the steps are over, such as a warning."""
 
 
@@ -51,4 +51,4 @@ class Silent:
     def step(self, title: str, *, total: int | None = None, unit: Unit = "items") -> Task:
         return _SilentTask()
 
-    def say(self, text: str) -> None: ...
+    def report(self, text: str) -> None: ...

@@ -5,13 +5,12 @@ from typing import Annotated
 import typer
 
 from pycomfy.adapters.archive.binary_cache import Removed
-from pycomfy.adapters.io.paths import find_paths
-from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import make_progress, size
+from pycomfy.cli.progress import size
 from pycomfy.services.archive import archive as action
 from pycomfy.services.archive import sync as transfers
 from pycomfy.services.archive.completeness import MissingRequisite
+from pycomfy.services.workspace import Workspace
 
 CHECK_FAILED = 3
 _MAX_SHOWN = 20
@@ -35,7 +34,7 @@ def status(as_json: _Json = False) -> None:
 
     Example: `pycomfy archive status`
     """
-    found = action.status(find_paths(), NixSettings())
+    found = action.status(Workspace.open())
     if as_json:
         result = {
             "folder": str(found.archive.folder),
@@ -67,7 +66,7 @@ def fill(models: _Models = False, as_json: _Json = False) -> None:
 
     Example: `pycomfy archive fill --models`
     """
-    filled = action.fill(find_paths(), NixSettings(), make_progress(), models=models)
+    filled = action.fill(Workspace.open(), models=models)
     if as_json:
         absent = [{"path": need.path, "title": need.title, "origin": need.origin} for need in filled.absent]
         print_json({"added": filled.added, "size": filled.size, "absent": absent})
@@ -88,7 +87,7 @@ def verify(
 
     Example: `pycomfy archive verify`
     """
-    result = action.verify_archive(find_paths(), NixSettings(), make_progress(), repair=repair)
+    result = action.verify_archive(Workspace.open(), repair=repair)
     if as_json:
         damage = [{"file": d.file, "path": d.path, "what": d.what} for d in result.damage]
         about = {"paths": result.paths, "read": result.read, "damage": damage, "repaired": result.repaired}
@@ -108,7 +107,7 @@ def push(url: _Url, as_json: _Json = False) -> None:
 
     Example: `pycomfy archive push s3://team-archive?region=eu-central-1`
     """
-    _show_transfer(transfers.push(url, find_paths(), NixSettings(), make_progress()), "pushed", as_json)
+    _show_transfer(transfers.push(Workspace.open(), url), "pushed", as_json)
 
 
 @app.command()
@@ -117,7 +116,7 @@ def pull(url: _Url, models: _Models = False, as_json: _Json = False) -> None:
 
     Example: `pycomfy archive pull https://archive.example.org`
     """
-    _show_transfer(transfers.pull(url, find_paths(), NixSettings(), make_progress(), models=models), "pulled", as_json)
+    _show_transfer(transfers.pull(Workspace.open(), url, models=models), "pulled", as_json)
 
 
 @app.command()
@@ -129,7 +128,7 @@ def gc(
 
     Example: `pycomfy archive gc --dry-run`
     """
-    removed = action.collect_garbage(find_paths(), dry=dry)
+    removed = action.collect_garbage(Workspace.open(), dry=dry)
     if as_json:
         print_json({**_removed(removed), "dry_run": dry})
     else:

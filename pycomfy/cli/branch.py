@@ -4,11 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import make_progress
 from pycomfy.services.versions.branch import branch as begin_branch
 from pycomfy.services.versions.branch import list_branches
+from pycomfy.services.workspace import Workspace
 
 
 def branch(
@@ -24,13 +23,13 @@ def branch(
 
     Examples: `pycomfy branch hello-fast hello@2`, `pycomfy branch`
     """
-    home = find_paths()
+    home = Workspace.open()
     if new is None:
         found = list_branches(home)
     elif start is None:
         raise typer.BadParameter("say where it begins: pycomfy branch NEW REF", param_hint="REF")
     else:
-        found = [begin_branch(home, new, start, make_progress())]
+        found = [begin_branch(home, new, start)]
     if as_json:
         rows = [{"name": v.name, "version": v.number, "commit": v.commit, "created_at": v.created_at} for v in found]
         print_json(rows if new is None else rows[0])

@@ -6,15 +6,14 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import duration, make_progress, size
-from pycomfy.cli.prompt import find_asker
+from pycomfy.cli.progress import duration, size
 from pycomfy.core.lockfile.schema import PlatformName
 from pycomfy.services.build.build import BuildRequest, BuildResult
 from pycomfy.services.build.build import build as build_image
 from pycomfy.services.realise import host_platform
+from pycomfy.services.workspace import Workspace
 
 
 def build(
@@ -59,13 +58,10 @@ def build(
         locked=locked,
         prove=prove,
         object_info=object_info,
-        engine=engine,
         message=message,
         archive=archive,
-        ask=None if as_json else find_asker(),
-        nix=NixSettings(sandbox=sandbox, jobs=jobs),
     )
-    result = build_image(request, find_paths(), make_progress())
+    result = build_image(Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs), engine=engine), request)
     if as_json:
         print_json(_as_dict(result))
     else:

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import make_progress, size
+from pycomfy.cli.progress import size
 from pycomfy.core.capture.model import CapturedCode
 from pycomfy.core.capture.render import infer_as_of, list_lost, list_notes
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.services.interchange.capture import CaptureRequest, CaptureResult
 from pycomfy.services.interchange.capture import capture as capture_installation
+from pycomfy.services.workspace import Workspace
 
 
 def capture(
@@ -44,7 +44,7 @@ def capture(
     Example: `pycomfy capture ~/ComfyUI --workflow portrait.json -o portrait`
     """
     request = CaptureRequest(folder, output, workflow, base, python, all_models, add_models)
-    result = capture_installation(request, find_paths(), make_progress())
+    result = capture_installation(Workspace.open(), request)
     if as_json:
         print_json(_as_dict(result))
     else:

@@ -10,12 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import make_progress
 from pycomfy.core.catalog.match import Answer
 from pycomfy.core.catalog.model import Listing
 from pycomfy.services import catalog as action
+from pycomfy.services.workspace import Workspace
 
 app = typer.Typer(
     help="Look up node packs and their node types; offline once the catalog was fetched.",
@@ -32,7 +31,7 @@ def update(as_json: _Json = False) -> None:
 
     Example: `pycomfy catalog update`
     """
-    made = action.update(find_paths(), make_progress())
+    made = action.update(Workspace.open())
     if as_json:
         result = {
             "origins": [vars(o) for o in made.origins],
@@ -59,7 +58,7 @@ def search(
 
     Example: `pycomfy catalog search video helper`
     """
-    found = action.search(find_paths(), " ".join(text), limit)
+    found = action.search(Workspace.open(), " ".join(text), limit)
     if as_json:
         print_json([as_dict(pack) for pack in found])
     else:
@@ -75,7 +74,7 @@ def show(
 
     Example: `pycomfy catalog show ltdrdata/ComfyUI-Impact-Pack`
     """
-    pack = action.show(find_paths(), repo)
+    pack = action.show(Workspace.open(), repo)
     if as_json:
         print_json(as_dict(pack) | {"types": list(pack.types)})
         return
@@ -97,7 +96,7 @@ def resolve(
 
     Example: `pycomfy catalog resolve VHS_VideoCombine KSampler`
     """
-    answers = action.resolve(find_paths(), types)
+    answers = action.resolve(Workspace.open(), types)
     if as_json:
         print_json([_answer_as_dict(a) for a in answers])
         return

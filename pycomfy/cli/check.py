@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.errors import tell
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import duration, make_progress
+from pycomfy.cli.progress import duration
 from pycomfy.core.versions.verification import COMFYUI, SourceVerification, Verification
 from pycomfy.services.check import CheckResult
 from pycomfy.services.check import check as check_image
+from pycomfy.services.workspace import Workspace
 
 CHECK_FAILED = 3
 
@@ -32,7 +32,7 @@ def check(
 
     Examples: `pycomfy check portrait`, `pycomfy check portrait@3 --json`, `pycomfy check ~/portrait`
     """
-    result = check_image(target, find_paths(), make_progress(), engine)
+    result = check_image(Workspace.open(engine=engine), target)
     if as_json:
         print_json(_as_dict(result))
     else:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
 from pycomfy.services.versions.checkout import checkout as check_out
+from pycomfy.services.workspace import Workspace
 
 
 def checkout(
@@ -21,7 +21,7 @@ def checkout(
 
     Example: `pycomfy checkout hello@2 --to hello-2`
     """
-    done = check_out(find_paths(), reference, to, force=force)
+    done = check_out(Workspace.open(), reference, to, force=force)
     if as_json:
         value = {
             "name": done.version.name,

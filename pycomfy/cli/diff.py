@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
 from pycomfy.core.versions.diff_text import describe_diff, describe_image
 from pycomfy.services.versions.diff import diff as diff_versions
+from pycomfy.services.workspace import Workspace
 
 DIFFERENT = 3
 
@@ -27,7 +27,7 @@ def diff(
 
     Examples: `pycomfy diff hello@1`, `pycomfy diff hello@1 hello-fast --exit-code`
     """
-    found = diff_versions(find_paths(), old, new)
+    found = diff_versions(Workspace.open(), old, new)
     if as_json:
         print_json(asdict(found))
     else:

@@ -6,13 +6,13 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import make_progress, size
+from pycomfy.cli.progress import size
 from pycomfy.core.interchange.model import TITLES, Format
 from pycomfy.core.lockfile.schema import PlatformName
 from pycomfy.services.archive.bundle import export_version
 from pycomfy.services.interchange.export_foreign import export_foreign
+from pycomfy.services.workspace import Workspace
 
 BUNDLE = "bundle"
 
@@ -51,7 +51,7 @@ def export(
         return
     if platform is not None:
         raise typer.BadParameter("a bundle has all platforms that were built", param_hint="--platform")
-    result = export_version(reference, output, find_paths(), make_progress(), models=models)
+    result = export_version(Workspace.open(), reference, output, models=models)
     if as_json:
         about = {
             "name": result.version.version.name,
@@ -85,7 +85,7 @@ def _platform(text: str | None) -> PlatformName | None:
 
 
 def _hand_over(reference: str, to: Path, format_: Format, platform: PlatformName | None, *, as_json: bool) -> None:
-    result = export_foreign(reference, to, format_, find_paths(), platform)
+    result = export_foreign(Workspace.open(), reference, to, format_, platform)
     if as_json:
         print_json({**asdict(result), "file": str(result.file), "format": format_})
         return

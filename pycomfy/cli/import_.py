@@ -5,9 +5,7 @@ from typing import Annotated, cast
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import make_progress
 from pycomfy.core.interchange.model import TITLES, Format
 from pycomfy.services.archive.bundle import import_bundle
 from pycomfy.services.interchange.import_foreign import (
@@ -18,6 +16,7 @@ from pycomfy.services.interchange.import_foreign import (
     import_foreign,
     is_bundle,
 )
+from pycomfy.services.workspace import Workspace
 
 BUNDLE = "bundle"
 
@@ -63,7 +62,7 @@ def import_(
 
 
 def _import_bundle(file: Path, *, as_json: bool) -> None:
-    result = import_bundle(file, find_paths(), make_progress())
+    result = import_bundle(Workspace.open(), file)
     version = result.version
     if as_json:
         about = {

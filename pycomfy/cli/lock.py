@@ -7,15 +7,14 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import make_progress, size
-from pycomfy.cli.prompt import find_asker
+from pycomfy.cli.progress import size
 from pycomfy.core.lockfile.schema import GitSource, PathSource, PlatformName, Source, UrlSource, WheelTreeSource
 from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.services.lock.lock import LockResult
 from pycomfy.services.lock.lock import lock as lock_workflow
 from pycomfy.services.lock_request import LockRequest
+from pycomfy.services.workspace import Workspace
 
 MAX_CHANGES = 40
 
@@ -84,7 +83,7 @@ def lock(
         update=tuple(update or ()),
         output=output,
     )
-    result = lock_workflow(request, find_paths(), make_progress(), None if as_json else find_asker())
+    result = lock_workflow(Workspace.open(), request)
     if as_json:
         print_json(_as_dict(result))
     else:

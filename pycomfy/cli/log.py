@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pycomfy.adapters.database.records import VersionRecord
-from pycomfy.adapters.io.paths import find_paths
-from pycomfy.cli.progress import make_progress, size
+from pycomfy.cli.progress import size
 from pycomfy.services.versions.log import log as list_versions
+from pycomfy.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,7 @@ def log(
 
     Example: `pycomfy log hello`
     """
-    versions = list_versions(find_paths(), make_progress(), name)
+    versions = list_versions(Workspace.open(), name)
     if as_json:
         # A line for each: json is many times slower where it indents, and there may be thousands.
         rows = ",\n".join(f" {json.dumps(as_dict(v), ensure_ascii=False)}" for v in versions)

@@ -19,7 +19,10 @@ from typer.core import TyperGroup
 from pycomfy import __version__
 from pycomfy.adapters.io.atomic_files import explain_os_error
 from pycomfy.adapters.io.process import signals_as_exceptions
+from pycomfy.cli.progress import DeferredProgress
+from pycomfy.cli.prompt import find_asker
 from pycomfy.errors import BadInput, NoSpace, PycomfyError
+from pycomfy.operation import Cancelled, Operation
 
 PANELS = {
     "From a workflow to its pictures": ("inspect", "convert", "lock", "build", "check", "run"),
@@ -121,7 +124,7 @@ def main() -> None:
     try:
         with signals_as_exceptions():
             sys.exit(_run())
-    except (typer.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt, Cancelled):
         _say_interrupted()
         sys.exit(INTERRUPTED)
     except SystemExit as e:
@@ -135,7 +138,8 @@ def main() -> None:
 def _run() -> int:
     """The exit status of the command; errors are shown."""
     try:
-        status = app(standalone_mode=False)
+        with _operation().running():
+            status = app(standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except WronglyCalled as e:
@@ -156,6 +160,11 @@ def _run() -> int:
         return USER_ERROR
     except Exception:  # noqa: BLE001  (whatever else it is, it is ours)
         return _show_bug()
+
+
+def _operation() -> Operation:
+    """Progress on standard error; questions where somebody sits at a terminal, but none to a program."""
+    return Operation(DeferredProgress(), ask=None if "--json" in sys.argv else find_asker())
 
 
 def _show_bug() -> int:

@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.models.store import StoredModel
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import make_progress, size
+from pycomfy.cli.progress import size
 from pycomfy.core.models.model_url import describe
 from pycomfy.core.models.selection import is_pickle
 from pycomfy.services import models as action
+from pycomfy.services.workspace import Workspace
 
 CHECK_FAILED = 3
 
@@ -50,9 +50,9 @@ def status(
     Example: `pycomfy models status portrait`
     """
     if target is None:
-        _show_stored(action.list_stored(find_paths(), make_progress()), as_json)
+        _show_stored(action.list_stored(Workspace.open()), as_json)
         return
-    states = action.models_status(target, find_paths(), make_progress())
+    states = action.models_status(Workspace.open(), target)
     if as_json:
         print_json([state_dict(s) for s in states])
         return
@@ -73,7 +73,7 @@ def pull(target: _Target, as_json: _Json = False) -> None:
 
     Example: `pycomfy models pull portrait`
     """
-    result = action.pull_models(target, find_paths(), make_progress())
+    result = action.pull_models(Workspace.open(), target)
     if as_json:
         print_json(
             {
@@ -111,9 +111,9 @@ def add(
     if Path(source).is_dir():
         if place is not None:
             raise typer.BadParameter("a folder's models are called what they are called there", param_hint="--as")
-        results = action.add_folder(Path(source), find_paths(), make_progress())
+        results = action.add_folder(Workspace.open(), Path(source))
     else:
-        results = [action.add_model(source, place, find_paths(), make_progress())]
+        results = [action.add_model(Workspace.open(), source, place)]
     if as_json:
         print_json([{"place": r.place, **_stored_dict(r.stored), "replaced": r.replaced} for r in results])
         return
@@ -129,7 +129,7 @@ def verify(as_json: _Json = False) -> None:
 
     Example: `pycomfy models verify`
     """
-    checked = action.verify_models(find_paths(), make_progress())
+    checked = action.verify_models(Workspace.open())
     _show_stored(checked, as_json)
     if not all(c.intact for c in checked):
         raise typer.Exit(CHECK_FAILED)

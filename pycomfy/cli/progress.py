@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,20 @@ def make_progress() -> protocol.Progress:
 
     console = Console(stderr=True, highlight=False)
     return Bars(console) if console.is_terminal and not console.is_dumb_terminal else Lines()
+
+
+class DeferredProgress:
+    """What `make_progress` returns, made when it is first needed: a quick command is spared the imports."""
+
+    @cached_property
+    def _made(self) -> protocol.Progress:
+        return make_progress()
+
+    def step(self, title: str, *, total: int | None = None, unit: protocol.Unit = "items") -> protocol.Task:
+        return self._made.step(title, total=total, unit=unit)
+
+    def report(self, text: str) -> None:
+        self._made.report(text)
 
 
 def size(amount: float) -> str:
@@ -66,7 +81,7 @@ class Lines:
     def step(self, title: str, *, total: int | None = None, unit: protocol.Unit = "items") -> protocol.Task:
         return _LineTask(title, total, unit)
 
-    def say(self, text: str) -> None:
+    def report(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 

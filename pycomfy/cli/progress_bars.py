@@ -41,7 +41,7 @@ class Bars:
     def step(self, title: str, *, total: int | None = None, unit: protocol.Unit = "items") -> protocol.Task:
         return _BarTask(self, title, total, unit)
 
-    def say(self, text: str) -> None:
+    def report(self, text: str) -> None:
         with self.lock:
             self.console.print(text, markup=False)
 

@@ -1,34 +1,30 @@
-"""Putting a question to whoever sits at the terminal."""
+"""Put a question to whoever sits at the terminal."""
 
 import sys
 
-from rich.console import Console
-from rich.markup import escape
-
-from pycomfy.core.catalog.model import Listing
-from pycomfy.core.nodes.pack_errors import describe_candidate, short_name
-from pycomfy.core.nodes.pack_resolution import ProviderQuestion
-from pycomfy.services.lock.node_packs import Ask
+from pycomfy.operation import Ask, Question
 
 
 def find_asker() -> Ask | None:
-    """Somebody to ask; None where input or output is no terminal."""
+    """Return what asks; None where input or output is no terminal."""
     return ask if sys.stdin.isatty() and sys.stderr.isatty() else None
 
 
-def ask(question: ProviderQuestion) -> Listing | None:
-    """Let the user choose among the candidates by number; an empty answer chooses none."""
+def ask(question: Question) -> int | None:
+    """Let the user choose among the options by number; an empty answer chooses none."""
+    from rich.console import Console
+    from rich.markup import escape
+
     console = Console(stderr=True, highlight=False)
-    console.print(f"\n[bold]{escape(question.type)}[/bold]: which node pack? {escape(question.why)}")
-    for number, candidate in enumerate(question.candidates, start=1):
-        described = escape(describe_candidate(candidate))
-        console.print(f"  [bold]{number}[/bold]  {escape(short_name(candidate.pack))}  [dim]{described}[/dim]")
+    console.print(f"\n[bold]{escape(question.subject)}[/bold]: {escape(question.text)} {escape(question.reason)}")
+    for number, option in enumerate(question.options, start=1):
+        console.print(f"  [bold]{number}[/bold]  {escape(option.label)}  [dim]{escape(option.description)}[/dim]")
     while True:
         try:
-            answer = console.input(f"1–{len(question.candidates)}, or Enter for none of them: ").strip()
+            answer = console.input(f"1–{len(question.options)}, or Enter for none of them: ").strip()
         except EOFError:
             return None
         if not answer:
             return None
-        if answer.isdecimal() and 1 <= int(answer) <= len(question.candidates):
-            return question.candidates[int(answer) - 1].pack
+        if answer.isdecimal() and 1 <= int(answer) <= len(question.options):
+            return int(answer) - 1

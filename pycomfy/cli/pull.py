@@ -4,11 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import make_progress
 from pycomfy.services.versions.pull import Prefer
 from pycomfy.services.versions.pull import pull as pull_library
+from pycomfy.services.workspace import Workspace
 
 
 def pull(
@@ -24,7 +23,7 @@ def pull(
     if ours and theirs:
         raise typer.BadParameter("either --ours or --theirs", param_hint="--ours")
     prefer: Prefer = "ours" if ours else "theirs" if theirs else None
-    result = pull_library(find_paths(), remote, make_progress(), prefer=prefer)
+    result = pull_library(Workspace.open(), remote, prefer=prefer)
     if as_json:
         print_json({"remote": result.remote, "workflows": result.workflows})
     else:

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import make_progress
 from pycomfy.services.versions.push import push as push_library
+from pycomfy.services.workspace import Workspace
 
 
 def push(
@@ -21,7 +20,7 @@ def push(
 
     Examples: `pycomfy push git@example.org:team/workflows.git`, `pycomfy push /mnt/share/library.git hello`
     """
-    result = push_library(find_paths(), remote, names or (), make_progress())
+    result = push_library(Workspace.open(), remote, names or ())
     if as_json:
         print_json({"remote": result.remote, "workflows": result.workflows})
     else:

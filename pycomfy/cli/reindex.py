@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import make_progress
 from pycomfy.services.versions.reindex import reindex as reindex_all
+from pycomfy.services.workspace import Workspace
 
 
 def reindex(as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False) -> None:
@@ -16,7 +15,7 @@ def reindex(as_json: Annotated[bool, typer.Option("--json", help="Print the resu
 
     Example: `pycomfy reindex`
     """
-    done = reindex_all(find_paths(), make_progress())
+    done = reindex_all(Workspace.open())
     if as_json:
         print_json(asdict(done))
     else:

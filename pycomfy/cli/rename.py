@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
-from pycomfy.cli.progress import make_progress
 from pycomfy.services.versions.rename import rename as rename_workflow
+from pycomfy.services.workspace import Workspace
 
 
 def rename(
@@ -17,5 +16,5 @@ def rename(
 
     Example: `pycomfy rename hello greeting`
     """
-    version = rename_workflow(find_paths(), old, new, make_progress())
+    version = rename_workflow(Workspace.open(), old, new)
     print(f"{old} is {version.label} now; `pycomfy lock --name {new}` names its folder so")

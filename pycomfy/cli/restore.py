@@ -5,13 +5,13 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import duration, make_progress, size
+from pycomfy.cli.progress import duration, size
 from pycomfy.core.lockfile.schema import PlatformName
 from pycomfy.services.archive.restore import RestoreRequest, RestoreResult, restore_image, restore_project
 from pycomfy.services.archive.restore_plain import VENV, PlainResult, restore_plain
+from pycomfy.services.workspace import Workspace
 
 
 def restore(
@@ -49,22 +49,22 @@ def restore(
         )
     if to is not None and project is not None:
         raise typer.BadParameter("give --to or --project, not both", param_hint="--to")
+    workspace = Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs))
     request = RestoreRequest(
         reference,
         cast(PlatformName | None, platform),
         offline=offline,
         source=source,
-        nix=NixSettings(sandbox=sandbox, jobs=jobs),
     )
     if project is not None:
-        stored = restore_project(reference, project, find_paths())
+        stored = restore_project(workspace, reference, project)
         about = {"version": stored.label, "commit": stored.version.commit, "project": str(project)}
         print_json(about) if as_json else print(f"{stored.label}, its project in {project}")
     elif to is not None:
-        plain = restore_plain(request, to, find_paths(), make_progress())
+        plain = restore_plain(workspace, request, to)
         print_json(_plain(plain)) if as_json else _show_plain(plain)
     else:
-        image = restore_image(request, find_paths(), make_progress())
+        image = restore_image(workspace, request)
         print_json(_image(image)) if as_json else _show_image(image)
 
 

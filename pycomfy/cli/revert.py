@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import make_progress
 from pycomfy.services.versions.revert import revert as revert_version
+from pycomfy.services.workspace import Workspace
 
 
 def revert(
@@ -19,7 +18,7 @@ def revert(
 
     Example: `pycomfy revert hello@1 -m "the new sampler was worse"`
     """
-    version, new = revert_version(find_paths(), reference, make_progress(), message=message)
+    version, new = revert_version(Workspace.open(), reference, message=message)
     if as_json:
         value = {"name": version.name, "version": version.number, "commit": version.commit, "new": new}
         print_json(value)

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
-from pycomfy.cli.progress import make_progress
 from pycomfy.services.versions.rm import rm as remove
+from pycomfy.services.workspace import Workspace
 
 
 def rm(
@@ -20,5 +19,5 @@ def rm(
 
     Example: `pycomfy rm hello --force`
     """
-    commit = remove(find_paths(), name, make_progress(), force=force)
+    commit = remove(Workspace.open(), name, force=force)
     print(f"removed {name}, its newest version was {commit}")

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 from pycomfy.adapters.containers.job_protocol import JobRequest
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import duration, make_progress, size
+from pycomfy.cli.progress import duration, size
 from pycomfy.services.run.inputs import Arguments
 from pycomfy.services.run.run import RunOptions, RunRequest, RunResult
 from pycomfy.services.run.run import run as run_job
+from pycomfy.services.workspace import Workspace
 
 
 def run(
@@ -69,10 +69,10 @@ def run(
     `pycomfy run hello -i title="Good morning" -i seed=8`, `pycomfy run portrait -i image=photo.png -i text=@text.txt`,
     `pycomfy run portrait --inputs values.json -i seed=9`
     """
-    options = RunOptions(output, _models(models), gpus, network, engine)
+    options = RunOptions(output, _models(models), gpus, network)
     arguments = Arguments(_texts(inputs), inputs_file)
     request = RunRequest(name, options, JobRequest(timeout=timeout), arguments)
-    result = run_job(request, find_paths(), make_progress())
+    result = run_job(Workspace.open(engine=engine), request)
     if as_json:
         print_json(as_dict(result))
     else:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
 from pycomfy.core.interface.json_schema import describe_type
@@ -16,6 +15,7 @@ from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.core.workflow.untrusted_json import shown as printable
 from pycomfy.services.versions.show import Shown
 from pycomfy.services.versions.show import show as show_version
+from pycomfy.services.workspace import Workspace
 
 
 def show(
@@ -26,7 +26,7 @@ def show(
 
     Examples: `pycomfy show hello`, `pycomfy show hello@2 --json`
     """
-    shown = show_version(find_paths(), reference)
+    shown = show_version(Workspace.open(), reference)
     if as_json:
         print_json(_as_dict(shown))
     else:

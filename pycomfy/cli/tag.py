@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.cli.json_output import print_json
 from pycomfy.services.versions.tag import list_tags, untag
 from pycomfy.services.versions.tag import tag as tag_version
+from pycomfy.services.workspace import Workspace
 
 
 def tag(
@@ -23,7 +23,7 @@ def tag(
 
     Examples: `pycomfy tag stable hello@2`, `pycomfy tag -d stable hello`, `pycomfy tag --json`
     """
-    home = find_paths()
+    home = Workspace.open()
     if name is None:
         _list(as_json)
     elif reference is None:
@@ -36,7 +36,7 @@ def tag(
 
 
 def _list(as_json: bool) -> None:
-    found = list_tags(find_paths())
+    found = list_tags(Workspace.open())
     if as_json:
         rows = [
             {"tag": t.partition("@")[2], "name": v.name, "version": v.number, "commit": v.commit}

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import duration, make_progress
+from pycomfy.cli.progress import duration
 from pycomfy.services.archive.verify import VerifyRequest, VerifyResult
 from pycomfy.services.archive.verify import verify as verify_version
 from pycomfy.services.realise import host_platform
 from pycomfy.services.versions.recorded_version import list_built
+from pycomfy.services.workspace import Workspace
 
 CHECK_FAILED = 3
 
@@ -40,10 +40,10 @@ def verify(
     """
     if (name is None) != all_:
         raise typer.BadParameter("give a version's NAME[@V], or --all", param_hint="NAME")
-    home, progress = find_paths(), make_progress()
+    workspace = Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs))
     results = []
-    for label in [name] if name is not None else list_built(home, host_platform()):
-        result = verify_version(VerifyRequest(label, store, NixSettings(sandbox=sandbox, jobs=jobs)), home, progress)
+    for label in [name] if name is not None else list_built(workspace, host_platform()):
+        result = verify_version(workspace, VerifyRequest(label, store))
         results.append(result)
         if not as_json:
             _show(result)

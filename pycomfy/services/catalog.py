@@ -2,29 +2,27 @@
 
 from collections.abc import Sequence
 
-from pycomfy.adapters.catalog.database import Catalog
 from pycomfy.adapters.catalog.update import Updated, update_catalog
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.catalog.match import Answer, answer_type
 from pycomfy.core.catalog.model import Listing
 from pycomfy.errors import NotFound
-from pycomfy.progress import Progress
+from pycomfy.services.workspace import Workspace
 
 
-def update(home: Paths, progress: Progress) -> Updated:
+def update(workspace: Workspace) -> Updated:
     """Fetch the newest lists that can be reached. Raises `NetworkError`."""
-    return update_catalog(home, progress)
+    return update_catalog(workspace.paths)
 
 
-def search(home: Paths, text: str, limit: int) -> list[Listing]:
+def search(workspace: Workspace, text: str, limit: int) -> list[Listing]:
     """Packs that have all the words, best first. Raises `NotFound` without a catalog."""
-    with Catalog(home) as catalog:
+    with workspace.open_catalog() as catalog:
         return catalog.search(text, limit)
 
 
-def show(home: Paths, reference: str) -> Listing:
+def show(workspace: Workspace, reference: str) -> Listing:
     """The pack of an address, `owner/name` or registry id. Raises `NotFound`."""
-    with Catalog(home) as catalog:
+    with workspace.open_catalog() as catalog:
         found = catalog.find(reference)
     if found is None:
         raise NotFound(
@@ -33,8 +31,8 @@ def show(home: Paths, reference: str) -> Listing:
     return found
 
 
-def resolve(home: Paths, types: Sequence[str]) -> list[Answer]:
+def resolve(workspace: Workspace, types: Sequence[str]) -> list[Answer]:
     """What the catalog says of each type, in the order asked."""
-    with Catalog(home) as catalog:
+    with workspace.open_catalog() as catalog:
         claims = catalog.claims(types)
     return [answer_type(type_, claims[type_]) for type_ in types]

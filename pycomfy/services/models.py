@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from pycomfy.adapters.catalog.database import Catalog
-from pycomfy.adapters.io.paths import Paths
+from pycomfy import operation
 from pycomfy.adapters.models.download import fetch_unknown
 from pycomfy.adapters.models.download import pull_models as fetch_models
 from pycomfy.adapters.models.folder import find_models
@@ -25,10 +24,10 @@ from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.core.versions.reference import Reference, parse_reference
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
-from pycomfy.progress import Progress
 from pycomfy.services.archive.archive import take_models
 from pycomfy.services.lock_request import LockRequest, read_config, read_workflow_json
 from pycomfy.services.versions.lookup import read_project
+from pycomfy.services.workspace import Workspace
 
 State = Literal["present", "missing", "unpinned"]
 
@@ -91,10 +90,10 @@ class AddResult:
 # — for a workflow —
 
 
-def models_status(target: str, home: Paths, progress: Progress) -> list[ModelState]:
+def models_status(workspace: Workspace, target: str) -> list[ModelState]:
     """Every model of a workflow (a file or folder, or NAME[@N] for a version that was built), by place."""
-    pins, needs, specs = _read_target(target, home)
-    store = ModelStore(home, progress)
+    pins, needs, specs = _read_target(workspace, target)
+    store = workspace.models
     locked = {} if pins is None else {(m.folder, m.name): m for m in pins.models}
     states = []
     for model in locked.values():
@@ -111,25 +110,26 @@ def models_status(target: str, home: Paths, progress: Progress) -> list[ModelSta
     return sorted(states, key=lambda s: s.place)
 
 
-def pull_models(target: str, home: Paths, progress: Progress) -> PullResult:
+def pull_models(workspace: Workspace, target: str) -> PullResult:
     """Get the models of a workflow that are not here, from the archive if it has them. Raises what fetching raises, for
     all of them together."""
-    states = models_status(target, home, progress)
+    states = models_status(workspace, target)
     pins = [s.pin for s in states if s.pin is not None]
-    take_models(pins, home, progress)
-    fetch_models(pins, ModelStore(home, progress), find_hubs())
+    take_models(workspace, pins)
+    fetch_models(pins, workspace.models, find_hubs())
     fetched = tuple({s.pin.sha256: s.pin for s in states if s.pin is not None and s.state == "missing"}.values())
     present = tuple(s.pin for s in states if s.pin is not None and s.state == "present")
     return PullResult(fetched, present, tuple(s for s in states if s.state == "unpinned"))
 
 
 def lock_models(
-    needs: Sequence[RequiredModel], specs: Sequence[ModelSpec], base: Path, earlier: EarlierPins, store: ModelStore
+    workspace: Workspace, needs: Sequence[RequiredModel], specs: Sequence[ModelSpec], base: Path, earlier: EarlierPins
 ) -> PinnedModels:
     """The models of a lock, and remarks on them. `base` is where paths of pycomfy.toml are relative to. What cannot be
     pinned is a remark too: an image can be built without models."""
     wanted, unpinned = list_models(needs, specs)
-    known = _listed(wanted, store)
+    store = workspace.models
+    known = _listed(workspace, wanted)
     pinned = pin_models([known.get(w.place, w) for w in wanted], store, base, earlier)
     notes = [
         f"the model {place} is the one of that name in ComfyUI-Manager's list: {want.url}"
@@ -140,27 +140,27 @@ def lock_models(
     return PinnedModels(pinned.models, (*unpinned, *pinned.unpinned), tuple(notes))
 
 
-def _listed(wanted: Sequence[RequestedModel], store: ModelStore) -> dict[str, RequestedModel]:
+def _listed(workspace: Workspace, wanted: Sequence[RequestedModel]) -> dict[str, RequestedModel]:
     """The models of which nobody says where they are, with the address in the Manager's list, by place."""
-    added = store.added()
+    added = workspace.models.added()
     bare = [w for w in wanted if not (w.url or w.path or w.sha256 or w.place in added)]
     if not bare:
         return {}
     try:
-        with Catalog(store.home) as catalog:
+        with workspace.open_catalog() as catalog:
             found = [(want, catalog.find_model(want.folder, want.name)) for want in bare]
     except (NotFound, BadInput):
         return {}  # it was never fetched: then it knows nothing
     return {want.place: replace(want, url=url) for want, url in found if url is not None}
 
 
-def view_models(reference: Reference, home: Paths, progress: Progress) -> ModelView | None:
+def view_models(workspace: Workspace, reference: Reference) -> ModelView | None:
     """The models of a version as a folder; None if it needs none. Raises `NotFound`, which names those that are not
     here."""
-    pins, _ = _read_version(reference, home)
+    pins, _ = _read_version(workspace, reference)
     if not pins.models:
         return None
-    store = ModelStore(home, progress)
+    store = workspace.models
     missing = store.missing(pins.models)
     if missing:
         names = ", ".join(m.place for m in missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
@@ -175,15 +175,15 @@ def view_models(reference: Reference, home: Paths, progress: Progress) -> ModelV
 # — the store —
 
 
-def list_stored(home: Paths, progress: Progress) -> list[StoredModelState]:
+def list_stored(workspace: Workspace) -> list[StoredModelState]:
     """Every model of this machine."""
-    store = ModelStore(home, progress)
+    store = workspace.models
     return [StoredModelState(s, _names(store, s)) for s in store.everything()]
 
 
-def verify_models(home: Paths, progress: Progress) -> list[StoredModelState]:
+def verify_models(workspace: Workspace) -> list[StoredModelState]:
     """Read every byte of every model; one that changed is set aside. A link whose file is gone is not intact either."""
-    store = ModelStore(home, progress)
+    store = workspace.models
     checked = []
     for stored in store.everything():
         names = _names(store, stored)
@@ -197,10 +197,10 @@ def verify_models(home: Paths, progress: Progress) -> list[StoredModelState]:
     return checked
 
 
-def add_model(source: str, place: str | None, home: Paths, progress: Progress) -> AddResult:
+def add_model(workspace: Workspace, source: str, place: str | None) -> AddResult:
     """Take a file, or what is at a URL, into the store and call it `place` (FOLDER/NAME); without one, a file in a
     folder called `models` has the place it has there. Raises `BadInput`, `NotFound`, `NetworkError`."""
-    store = ModelStore(home, progress)
+    store = workspace.models
     url: str | None = None
     if "://" in source:
         place = _place(place or "")
@@ -210,14 +210,14 @@ def add_model(source: str, place: str | None, home: Paths, progress: Progress) -
         stored = store.add(Path(source))
     before = store.call(place, stored, url)
     if is_pickle(place):
-        progress.say(f"warning: {place} is a pickle: code in it runs when it is loaded")
+        operation.report(f"warning: {place} is a pickle: code in it runs when it is loaded")
     return AddResult(place, stored, None if before is None else before.sha256)
 
 
-def add_folder(folder: Path, home: Paths, progress: Progress) -> list[AddResult]:
+def add_folder(workspace: Workspace, folder: Path) -> list[AddResult]:
     """Take every model of a folder like ComfyUI's `models` into the store, each called by its place there. What cannot
     be added is told of together, when all the others are."""
-    store = ModelStore(home, progress)
+    store = workspace.models
     added: list[AddResult] = []
     problems: list[PycomfyError] = []
     for found, path in find_models(folder):
@@ -273,7 +273,7 @@ def _names(store: ModelStore, stored: StoredModel) -> tuple[str, ...]:
 # — locks —
 
 
-def _read_target(target: str, home: Paths) -> tuple[Lock | None, Sequence[RequiredModel], Sequence[ModelSpec]]:
+def _read_target(workspace: Workspace, target: str) -> tuple[Lock | None, Sequence[RequiredModel], Sequence[ModelSpec]]:
     """The lock, what the workflow needs, and what pycomfy.toml says."""
     if Path(target).exists():
         request = LockRequest(Path(target))
@@ -285,13 +285,13 @@ def _read_target(target: str, home: Paths) -> tuple[Lock | None, Sequence[Requir
         reference = parse_reference(target)
     except BadInput as e:
         raise NotFound("no such workflow", where=target, fix="give a file, or a name that `pycomfy log` lists") from e
-    pins, workflow = _read_version(reference, home)
+    pins, workflow = _read_version(workspace, reference)
     return pins, collect_requirements(parse_workflow(workflow, where=target)).models, ()
 
 
-def _read_version(reference: Reference, home: Paths) -> tuple[Lock, bytes]:
+def _read_version(workspace: Workspace, reference: Reference) -> tuple[Lock, bytes]:
     """Lock and workflow of a version that was built. Raises `NotFound`."""
-    files = read_project(home, reference)
+    files = read_project(workspace, reference)
     where = f"pycomfy.lock of {reference}"
     return parse_lock(files["pycomfy.lock"].decode(errors="replace"), where=where), files["workflow.json"]
 

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pycomfy import operation
 from pycomfy.adapters.debian.rootfs import make_root
 from pycomfy.adapters.io.atomic_files import write_folder
 from pycomfy.adapters.io.credentials import has_login
 from pycomfy.adapters.io.download import File, fetch_all, is_kept
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.nix.build import BuildTarget, missing_paths
 from pycomfy.adapters.nix.build import build as nix_build
 from pycomfy.adapters.nix.internal_json import Event, derivation_name
-from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import add_file, add_tree, valid_paths
 from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.lockfile.platforms import find_platform
@@ -29,7 +28,8 @@ from pycomfy.core.nix.lock_outputs import wheel_requisites
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.build_recipe import source_name
 from pycomfy.errors import BadLock, HashMismatch, MissingTool
-from pycomfy.progress import Progress, Task
+from pycomfy.progress import Task
+from pycomfy.services.workspace import Workspace
 
 _FETCH_JOBS = 8  # downloads at a time
 
@@ -66,19 +66,19 @@ def host_platform() -> PlatformName:
 
 
 @contextlib.contextmanager
-def project_folder(files: Mapping[str, bytes], home: Paths) -> Iterator[Path]:
+def project_folder(workspace: Workspace, files: Mapping[str, bytes]) -> Iterator[Path]:
     """The files of a project in a folder of their own, for as long as Nix needs it."""
-    with temporary_folder(home.cache / "projects", "project-") as place:
+    with temporary_folder(workspace.paths.cache / "projects", "project-") as place:
         folder = place / "project"
         write_folder(folder, files)
         yield folder
 
 
-def realise(project: Project, home: Paths, settings: NixSettings, progress: Progress, *, log: Path) -> RealisedImage:
+def realise(workspace: Workspace, project: Project, *, log: Path) -> RealisedImage:
     """Build the project's image. Raises what `nix.build.build` and `nix.store.add_tree` raise."""
-    supply(project, home, settings, progress)
-    _fetch(project, settings, progress, log)
-    return _build(project, settings, progress, log)
+    supply(workspace, project)
+    _fetch(workspace, project, log)
+    return _build(workspace, project, log)
 
 
 def check_locked(lock: Lock, platform: PlatformName) -> None:
@@ -94,7 +94,7 @@ def check_locked(lock: Lock, platform: PlatformName) -> None:
             )
 
 
-def supply(project: Project, home: Paths, settings: NixSettings, progress: Progress) -> None:
+def supply(workspace: Workspace, project: Project) -> None:
     """Put the trees into the store that Nix cannot make: Debian roots (nothing there could unpack a `.deb` yet), git
     trees, local folders and local wheels. Each is checked by its hash; what is there already costs nothing."""
     lock = project.lock
@@ -102,43 +102,43 @@ def supply(project: Project, home: Paths, settings: NixSettings, progress: Progr
     for platform in dict.fromkeys((host_platform(), project.platform)):
         root = lock.platforms[platform].root
         name = f"debian-root-{platform.removeprefix('linux/')}"
-        add_tree(settings, name, root.tree, partial(_make_root, root, platform, home, progress))
+        add_tree(workspace.nix, name, root.tree, partial(_make_root, workspace, root, platform))
     sources: dict[str, Source] = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
     for name, source in sources.items():
         if isinstance(source, GitSource | PathSource):
-            add_tree(settings, name, source.tree, partial(_make_tree, source, project.base, home))
-    _supply_ingredients(project, home, settings, progress)
-    _supply_wheels(project, home, settings, progress)
+            add_tree(workspace.nix, name, source.tree, partial(_make_tree, workspace, source, project.base))
+    _supply_ingredients(workspace, project)
+    _supply_wheels(workspace, project)
 
 
-def _supply_wheels(project: Project, home: Paths, settings: NixSettings, progress: Progress) -> None:
+def _supply_wheels(workspace: Workspace, project: Project) -> None:
     """Wheels that Nix cannot fetch: those of a local folder, and those behind a login, which it does not know."""
     wheels = project.lock.platforms[project.platform].wheels
     every = [*wheels, *(tool for w in wheels if w.built is not None for tool in w.built.requires)]
     for wheel in every:
         if wheel.is_local:
-            add_file(settings, wheel.filename, wheel.sha256, project.base / wheel.url)
+            add_file(workspace.nix, wheel.filename, wheel.sha256, project.base / wheel.url)
     files = [File(w.url, w.sha256, w.filename, w.size or None) for w in every if not w.is_local and w.built is None]
     sources = (project.lock.comfyui.source, *(pack.source for pack in project.lock.packs))
     files += [File(s.url, s.sha256, s.name, s.size) for s in sources if isinstance(s, WheelTreeSource)]
     guarded = {
         FixedOutput(file.name, bytes.fromhex(file.sha256), False).path: file
         for file in files
-        if is_kept(file.sha256, home.cache) or has_login(file.url)
+        if is_kept(file.sha256, workspace.paths.cache) or has_login(file.url)
     }
-    there = set(valid_paths(settings, list(guarded)))
+    there = set(valid_paths(workspace.nix, list(guarded)))
     missing = [file for path, file in guarded.items() if path not in there]
-    fetched = fetch_all(missing, cache=home.cache, progress=progress, title="Fetch wheels behind a login")
+    fetched = fetch_all(missing, cache=workspace.paths.cache, title="Fetch wheels behind a login")
     for file, path in zip(missing, fetched, strict=True):
         try:
-            add_file(settings, file.name, file.sha256, path)
+            add_file(workspace.nix, file.name, file.sha256, path)
         except HashMismatch:
             # The cache may have suffered since; nothing in it is needed.
             path.unlink()
-            add_file(settings, file.name, file.sha256, fetch_all([file], cache=home.cache)[0])
+            add_file(workspace.nix, file.name, file.sha256, fetch_all([file], cache=workspace.paths.cache)[0])
 
 
-def _supply_ingredients(project: Project, home: Paths, settings: NixSettings, progress: Progress) -> None:
+def _supply_ingredients(workspace: Workspace, project: Project) -> None:
     """What wheels are built from that Nix cannot make: the trees of git repositories, Debian with compilers. Those that
     are in the store need none of it."""
     for platform in dict.fromkeys((host_platform(), project.platform)):
@@ -147,45 +147,45 @@ def _supply_ingredients(project: Project, home: Paths, settings: NixSettings, pr
             need.path: wheel.built
             for need, wheel in zip(wheel_requisites(project.lock, platform), pins.wheels, strict=True)
         }
-        there = set(valid_paths(settings, [path for path, recipe in built.items() if recipe is not None]))
+        there = set(valid_paths(workspace.nix, [path for path, recipe in built.items() if recipe is not None]))
         for recipe in (recipe for path, recipe in built.items() if recipe is not None and path not in there):
             source = recipe.source
             if isinstance(source, GitSource):
-                place = partial(_make_tree, source, project.base, home)
-                add_tree(settings, source_name(source), source.tree, place)
+                place = partial(_make_tree, workspace, source, project.base)
+                add_tree(workspace.nix, source_name(source), source.tree, place)
             if recipe.compiler and pins.compilers is not None:
                 name = f"debian-compilers-{platform.removeprefix('linux/')}"
-                make = partial(_make_root, pins.compilers, platform, home, progress)
-                add_tree(settings, name, pins.compilers.tree, make)
+                make = partial(_make_root, workspace, pins.compilers, platform)
+                add_tree(workspace.nix, name, pins.compilers.tree, make)
 
 
-def _make_root(root: Root, platform: PlatformName, home: Paths, progress: Progress, out: Path) -> None:
-    make_root(root, platform, out, home, progress)
+def _make_root(workspace: Workspace, root: Root, platform: PlatformName, out: Path) -> None:
+    make_root(root, platform, out, workspace.paths)
 
 
-def _make_tree(source: GitSource | PathSource, base: Path, home: Paths, out: Path) -> None:
-    write_tree_of(source, base, out, home)
+def _make_tree(workspace: Workspace, source: GitSource | PathSource, base: Path, out: Path) -> None:
+    write_tree_of(source, base, out, workspace.paths)
 
 
-def _fetch(project: Project, settings: NixSettings, progress: Progress, log: Path) -> None:
+def _fetch(workspace: Workspace, project: Project, log: Path) -> None:
     target = BuildTarget(project.folder, "sources", project.platform)
-    missing = {derivation_name(path) for path in missing_paths(settings, target)}
+    missing = {derivation_name(path) for path in missing_paths(workspace.nix, target)}
     wheels = [w for w in project.lock.platforms[project.platform].wheels if w.filename in missing]
     if not missing:
         return
     total = sum(w.size for w in wheels)
-    with progress.step("Fetch packages", total=total, unit="bytes") as task:
+    with operation.step("Fetch packages", total=total, unit="bytes") as task:
         task.note(f"{len(wheels)} wheels")
-        jobs = dataclasses.replace(settings, jobs=_FETCH_JOBS)
+        jobs = dataclasses.replace(workspace.nix, jobs=_FETCH_JOBS)
         nix_build(jobs, target, log, lambda e: task.advance(e.amount) if e.kind == "bytes" else None)
 
 
-def _build(project: Project, settings: NixSettings, progress: Progress, log: Path) -> RealisedImage:
+def _build(workspace: Workspace, project: Project, log: Path) -> RealisedImage:
     target = BuildTarget(project.folder, "oci", project.platform)
-    missing = [derivation_name(path) for path in missing_paths(settings, target)]
+    missing = [derivation_name(path) for path in missing_paths(workspace.nix, target)]
     layers = [name for name in missing if name.startswith("layer-")]
-    with progress.step("Build layers", total=len(layers) or None) as task:
-        paths = nix_build(settings, target, log, _Shown(task))
+    with operation.step("Build layers", total=len(layers) or None) as task:
+        paths = nix_build(workspace.nix, target, log, _Shown(task))
         task.note(f"{len(layers)} built" if layers else "nothing to build")
     return RealisedImage(Path(paths[0]), frozenset(_layer_name(name) for name in layers))
 

@@ -16,9 +16,9 @@ from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Step, parse_lock, render_lock
 from pycomfy.core.nix.lock_outputs import source_requisite, wheel_requisites
 from pycomfy.errors import NotFound
-from pycomfy.progress import Silent
 from pycomfy.services.archive.restore import RestoreRequest
 from pycomfy.services.archive.restore_plain import restore_plain
+from pycomfy.services.workspace import Workspace
 from tests.cli.conftest import Surroundings
 from tests.support.cli_projects import Place
 from tests.support.installations import CARD, clone, listing, make_installation, publish
@@ -124,7 +124,7 @@ def restore(place: Place, lock: Lock, home: Paths, folder: Path) -> None:
         path = scratch / wheel.output.name
         subprocess.run([shutil.which("curl") or "curl", "-sSfo", str(path), wheel.origin], check=True)
         archive.add(wheel.output, path, lambda n: None)
-    restore_plain(RestoreRequest(lock.name, offline=True), folder, home, Silent())
+    restore_plain(Workspace(home), RestoreRequest(lock.name, offline=True), folder)
 
 
 def test_what_was_captured_is_told_to_people(place: Place, root: Path) -> None:

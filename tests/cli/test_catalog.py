@@ -8,7 +8,6 @@ from pycomfy.adapters.catalog.update import update_catalog
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.cli.main import app
 from pycomfy.errors import NotFound
-from pycomfy.progress import Silent
 from tests.support.catalog_maps import CORE, A, B, lists
 from tests.support.repositories import commit
 
@@ -18,7 +17,7 @@ def home(tmp_path: Path) -> Paths:
     home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
     packs = {CORE: (["KSampler"],), A: (["X", "Y"], {"title_aux": "Pack [A]"}), B: (["Y"],)}
     commit(tmp_path / "manager", lists(packs, (), {A: {"stars": 7, "last_update": "2025-01-02 03:04:05"}}))
-    update_catalog(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
+    update_catalog(home, repository=str(tmp_path / "manager"), docs="not a pin!")
     return home
 
 

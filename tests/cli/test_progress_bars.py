@@ -40,7 +40,7 @@ def test_every_step_of_every_thread_leaves_one_line_and_no_bar(monkeypatch: pyte
                 task.note("a note")
                 time.sleep(0.001 * (number % 3))
             if number == 10:
-                shown.say(f"{name} says")
+                shown.report(f"{name} says")
 
     with shown.step("All"):
         threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "two", "three")]

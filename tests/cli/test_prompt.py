@@ -13,24 +13,19 @@ from pycomfy.cli.prompt import find_asker
 ROOT = Path(__file__).parents[2]
 ASK = """
 from pycomfy.cli.prompt import find_asker
-from pycomfy.core.nodes.pack_resolver import choose
-from pycomfy.core.nodes.pack_resolution import Knowledge, Wanted, Wishes
-from pycomfy.core.requirements.model import NeededNode
-from tests.support.catalog_maps import claim, some
-wanted = [Wanted("Y", (NeededNode("1", "Y", "Y", "runs"),))]
-question = choose(wanted, Knowledge({"Y": claim(some(), "Y")}), Wishes()).questions[0]
+from pycomfy.operation import Option, Question
 ask = find_asker()
 assert ask is not None
-answer = ask(question)
-print("answer:", answer.url if answer is not None else None)
+options = (Option("bob/ComfyUI-B", "50 stars"), Option("ann/ComfyUI-A", "[red]"))
+print("answer:", ask(Question("Y", "which node pack?", "two have it", options)))
 """
 
 
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
-        ("1\n", "https://github.com/bob/ComfyUI-B"),
-        ("0\n9\nb\n2\n", "https://github.com/ann/ComfyUI-A"),
+        ("1\n", "0"),
+        ("0\n9\nb\n2\n", "1"),
         ("\n", "None"),
         ("\x04", "None"),
     ],
@@ -47,7 +42,7 @@ def test_a_candidate_is_chosen_by_its_number(typed: str, answer: str) -> None:
         assert out.strip() == f"answer: {answer}"
     shown = os.read(ours, 1 << 16).decode()
     os.close(ours)
-    assert "which node pack?" in shown and "50 stars" in shown
+    assert "which node pack?" in shown and "50 stars" in shown and "[red]" in shown
 
 
 def test_nobody_is_asked_where_there_is_no_terminal() -> None:

@@ -15,7 +15,6 @@ from pycomfy.adapters.nix.store import add_tree
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.schema import PlatformName, Root
 from pycomfy.errors import NetworkError, PycomfyError
-from pycomfy.progress import Silent
 from tests.support.nix_projects import Workshop
 
 
@@ -32,11 +31,11 @@ def settings() -> NixSettings:
 def _root(platform: PlatformName, settings: NixSettings, apt: tuple[str, ...] = ()) -> Root:
     home = find_paths()  # downloads are kept between runs
     try:
-        root = pin_root(Config(apt=apt), platform, home, Silent())
+        root = pin_root(Config(apt=apt), platform, home)
     except NetworkError as e:
         pytest.skip(f"Debian's archive cannot be reached: {e.what}")
     name = f"debian-root-{platform.removeprefix('linux/')}"
-    add_tree(settings, name, root.tree, lambda out: make_root(root, platform, out, home, Silent()))
+    add_tree(settings, name, root.tree, lambda out: make_root(root, platform, out, home))
     return root
 
 

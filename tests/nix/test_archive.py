@@ -26,13 +26,13 @@ from pycomfy.core.nix.lock_outputs import list_requisites, model_requisite
 from pycomfy.core.nix.narinfo import narinfo_name
 from pycomfy.core.nix.store_path import to_nix32
 from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, NotFound, PycomfyError
-from pycomfy.progress import Silent
 from pycomfy.services.archive import archive as archive_action
 from pycomfy.services.archive import sync
 from pycomfy.services.archive.archive import take_models
 from pycomfy.services.archive.restore import RestoreRequest, restore_image
 from pycomfy.services.archive.restore_plain import restore_plain
 from pycomfy.services.models import pull_models
+from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import Built, build_version, new_home
 from tests.support.nix_projects import WORKFLOW, Workshop
 
@@ -56,8 +56,12 @@ class Lost:
     versions: tuple[Built, Built]
     nix: NixSettings
 
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.home, self.nix)
+
     def request(self, reference: str) -> RestoreRequest:
-        return RestoreRequest(reference, offline=True, nix=self.nix)
+        return RestoreRequest(reference, offline=True)
 
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """A command without a network, from which this machine's own store is out of reach, too."""
@@ -97,13 +101,13 @@ def test_both_versions_come_back_with_their_digests(lost: Lost) -> None:
     digests = [built.image.manifest_digest for built in lost.versions]
     assert digests[0] != digests[1]
     for number, digest in enumerate(digests, start=1):
-        result = restore_image(lost.request(f"small@{number}"), lost.home, Silent())
+        result = restore_image(lost.workspace, lost.request(f"small@{number}"))
         assert (result.image.manifest_digest, result.same) == (digest, True)
     # Its sources are not needed as long as the image is there.
     assert lost.nix.store is not None
     subprocess.run(lost.nix.command("nix-store", "--gc"), check=True, capture_output=True)
     shutil.rmtree(find_archive(lost.home).folder)
-    assert restore_image(lost.request("small@1"), lost.home, Silent()).layers_built == 0
+    assert restore_image(lost.workspace, lost.request("small@1")).layers_built == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a network namespace")
@@ -125,8 +129,8 @@ def test_all_that_cannot_be_restored_is_said_at_once_and_nothing_written(lost: L
         assert info is not None
         (archive.folder / info.file_name).unlink()
     for restore in (
-        lambda: restore_image(lost.request("small@1"), lost.home, Silent()),
-        lambda: restore_plain(lost.request("small@1"), tmp_path / "plain", lost.home, Silent()),
+        lambda: restore_image(lost.workspace, lost.request("small@1")),
+        lambda: restore_plain(lost.workspace, lost.request("small@1"), tmp_path / "plain"),
     ):
         with pytest.raises(ErrorGroup) as caught:
             restore()
@@ -160,11 +164,10 @@ def test_a_flipped_byte_in_any_file_is_named_by_verify_and_refused_by_restore(lo
     assert set(whose) == {p for p in archive.folder.rglob("*") if p.is_file() and p.stat().st_size}
     for victim, label in sorted(whose.items()):
         with flipped(victim, chance):
-            damage = archive_action.verify_archive(lost.home, lost.nix, Silent()).damage
+            damage = archive_action.verify_archive(lost.workspace).damage
             assert [d.file for d in damage] == [str(victim.relative_to(archive.folder))]
             with empty_store(tmp_path / "stores") as store, pytest.raises(PycomfyError) as caught:
-                request = RestoreRequest(label, offline=True, nix=NixSettings(store=store))
-                restore_image(request, lost.home, Silent())
+                restore_image(Workspace(lost.home, NixSettings(store=store)), lost.request(label))
             assert isinstance(caught.value, HashMismatch), caught.value
 
 
@@ -173,7 +176,7 @@ def test_a_flipped_byte_is_refused_without_nix_too(lost: Lost, tmp_path: Path, m
     archive, chance = find_archive(lost.home), random.Random(9)
     for victim in files_of(archive, lost.versions[1].lock, "one 1.0", "greeter", "ComfyUI"):
         with flipped(victim, chance), pytest.raises(HashMismatch):
-            restore_plain(lost.request("small@2"), tmp_path / "plain", lost.home, Silent())
+            restore_plain(lost.workspace, lost.request("small@2"), tmp_path / "plain")
         assert not (tmp_path / "plain").exists()
 
 
@@ -198,10 +201,10 @@ def test_damage_is_repaired_from_the_store(lost: Lost, settings: NixSettings) ->
     for victim in (archive.nars()[0], archive.narinfos()[1], archive.folder / "nix-cache-info"):
         victim.chmod(0o644)
         victim.write_bytes(b"x" * victim.stat().st_size)
-    result = archive_action.verify_archive(lost.home, settings, Silent(), repair=True)
+    result = archive_action.verify_archive(Workspace(lost.home, settings), repair=True)
     assert len(result.damage) == result.repaired == 3
-    assert archive_action.verify_archive(lost.home, settings, Silent()).damage == ()
-    assert archive_action.status(lost.home, settings).missing == ()
+    assert archive_action.verify_archive(Workspace(lost.home, settings)).damage == ()
+    assert archive_action.status(Workspace(lost.home, settings)).missing == ()
 
 
 def test_any_one_damaged_file_is_repaired(lost: Lost, settings: NixSettings) -> None:
@@ -209,10 +212,10 @@ def test_any_one_damaged_file_is_repaired(lost: Lost, settings: NixSettings) -> 
     chance = random.Random(6)
     for victim in (archive.nars()[-1], archive.folder / "nix-cache-info", *archive.narinfos()):
         with flipped(victim, chance):
-            result = archive_action.verify_archive(lost.home, settings, Silent(), repair=True)
+            result = archive_action.verify_archive(Workspace(lost.home, settings), repair=True)
             assert (len(result.damage), result.repaired) == (1, 1)
-            assert archive_action.verify_archive(lost.home, settings, Silent()).damage == ()
-    assert archive_action.status(lost.home, settings).missing == ()
+            assert archive_action.verify_archive(Workspace(lost.home, settings)).damage == ()
+    assert archive_action.status(Workspace(lost.home, settings)).missing == ()
 
 
 def test_damage_that_nobody_can_repair_is_counted_and_leaves_nothing_half(lost: Lost) -> None:
@@ -220,68 +223,68 @@ def test_damage_that_nobody_can_repair_is_counted_and_leaves_nothing_half(lost: 
     archive = find_archive(lost.home)
     victim = archive.nars()[0]
     with flipped(victim, random.Random(8)):
-        result = archive_action.verify_archive(lost.home, lost.nix, Silent(), repair=True)
+        result = archive_action.verify_archive(lost.workspace, repair=True)
     assert (len(result.damage), result.repaired) == (1, 0)
     victim.unlink()
-    assert archive_action.verify_archive(lost.home, lost.nix, Silent()).damage == ()
-    assert len(archive_action.status(lost.home, lost.nix).missing) == 1
+    assert archive_action.verify_archive(lost.workspace).damage == ()
+    assert len(archive_action.status(lost.workspace).missing) == 1
 
 
 def test_status_names_what_is_missing_and_who_needs_it(lost: Lost, settings: NixSettings) -> None:
     archive = find_archive(lost.home)
-    assert archive_action.status(lost.home, settings).missing == ()
+    assert archive_action.status(Workspace(lost.home, settings)).missing == ()
     need = next(n for n in list_requisites(lost.versions[0].lock) if n.title == "greeter")
     info = archive.find(need.output)
     assert info is not None
     archive.nar_of(info).unlink()
-    (missing,) = archive_action.status(lost.home, settings).missing
+    (missing,) = archive_action.status(Workspace(lost.home, settings)).missing
     assert (missing.need.title, missing.labels, missing.here) == ("greeter", ("small@1",), True)
-    assert archive_action.fill(lost.home, settings, Silent()).added == 1
-    assert archive_action.status(lost.home, settings).missing == ()
+    assert archive_action.fill(Workspace(lost.home, settings)).added == 1
+    assert archive_action.status(Workspace(lost.home, settings)).missing == ()
 
 
 def test_garbage_is_what_no_version_needs(lost: Lost) -> None:
     archive = find_archive(lost.home)
     before = len(archive.narinfos())
-    assert archive_action.collect_garbage(lost.home).paths == 0
+    assert archive_action.collect_garbage(lost.workspace).paths == 0
     VersionsRepository(versions_repository_path(lost.home)).remove("small", force=True)
     with pytest.raises(NotFound, match="no version is recorded"):
-        archive_action.collect_garbage(lost.home)
+        archive_action.collect_garbage(lost.workspace)
     kept = {"pycomfy.lock": render_lock(lost.versions[1].lock).encode()}
     VersionsRepository(versions_repository_path(lost.home)).commit("other", kept, message="only the second")
-    assert archive_action.collect_garbage(lost.home, dry=True).paths == 1
-    assert archive_action.collect_garbage(lost.home).paths == 1
+    assert archive_action.collect_garbage(lost.workspace, dry=True).paths == 1
+    assert archive_action.collect_garbage(lost.workspace).paths == 1
     assert len(archive.narinfos()) == before - 1
 
 
 def test_another_store_takes_it_all_and_gives_it_back(lost: Lost, workshop: Workshop, tmp_path: Path) -> None:
-    pushed = sync.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
+    pushed = sync.push(lost.workspace, f"file://{tmp_path}/team")
     assert pushed.moved == pushed.paths == len(find_archive(lost.home).narinfos())
     for url in (f"file://{tmp_path}/team", f"{workshop.address}/team"):
         shutil.rmtree(find_archive(lost.home).folder)
-        pulled = sync.pull(url, lost.home, lost.nix, Silent())
+        pulled = sync.pull(lost.workspace, url)
         assert (pulled.moved, pulled.absent) == (pushed.paths, ())
-        assert archive_action.verify_archive(lost.home, lost.nix, Silent()).damage == ()
-    assert restore_image(lost.request("small@1"), lost.home, Silent()).same
+        assert archive_action.verify_archive(lost.workspace).damage == ()
+    assert restore_image(lost.workspace, lost.request("small@1")).same
 
 
 def test_a_server_that_is_met_for_the_first_time_gives_all_back(
     lost: Lost, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sync.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
+    sync.push(lost.workspace, f"file://{tmp_path}/team")
     for attempt in range(3):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(attempt)))
         shutil.rmtree(find_archive(lost.home).folder)
-        assert sync.pull(f"{workshop.address}/team", lost.home, lost.nix, Silent()).absent == ()
+        assert sync.pull(lost.workspace, f"{workshop.address}/team").absent == ()
 
 
 def test_what_another_store_lacks_is_said(lost: Lost, workshop: Workshop, tmp_path: Path) -> None:
-    sync.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
+    sync.push(lost.workspace, f"file://{tmp_path}/team")
     need = next(n for n in list_requisites(lost.versions[0].lock) if n.title == "one 1.0")
     (tmp_path / "team" / narinfo_name(need.path)).unlink()
     shutil.rmtree(find_archive(lost.home).folder)
     for url in (f"file://{tmp_path}/team", f"{workshop.address}/team"):
-        (missing,) = sync.pull(url, lost.home, lost.nix, Silent()).absent
+        (missing,) = sync.pull(lost.workspace, url).absent
         assert missing.need == need
 
 
@@ -296,20 +299,20 @@ def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: Los
     lock = lost.versions[1].lock.model_copy(update={"models": pins})
     files = {"pycomfy.lock": render_lock(lock).encode(), "workflow.json": WORKFLOW}
     VersionsRepository(versions_repository_path(lost.home)).commit("small", files, message="models")
-    assert archive_action.fill(lost.home, lost.nix, Silent()).added == 0
-    assert archive_action.fill(lost.home, lost.nix, Silent(), models=True).added == 1
-    status = archive_action.status(lost.home, lost.nix)
+    assert archive_action.fill(lost.workspace).added == 0
+    assert archive_action.fill(lost.workspace, models=True).added == 1
+    status = archive_action.status(lost.workspace)
     assert (status.models, status.models_present, status.superfluous.paths, status.missing) == (1, 1, 0, ())
-    assert archive_action.verify_archive(lost.home, lost.nix, Silent()).damage == ()
+    assert archive_action.verify_archive(lost.workspace).damage == ()
     # To a team and back, then to a machine that has lost its models.
-    sync.push(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
+    sync.push(lost.workspace, f"file://{tmp_path}/team")
     shutil.rmtree(find_archive(lost.home).folder)
-    sync.pull(f"file://{tmp_path}/team", lost.home, lost.nix, Silent())
-    assert archive_action.status(lost.home, lost.nix).models_present == 0
-    sync.pull(f"file://{tmp_path}/team", lost.home, lost.nix, Silent(), models=True)
+    sync.pull(lost.workspace, f"file://{tmp_path}/team")
+    assert archive_action.status(lost.workspace).models_present == 0
+    sync.pull(lost.workspace, f"file://{tmp_path}/team", models=True)
     shutil.rmtree(store.folder)
     (tmp_path / "style.safetensors").unlink()
-    assert pull_models("small", lost.home, Silent()).fetched[0].sha256 == model.sha256
+    assert pull_models(lost.workspace, "small").fetched[0].sha256 == model.sha256
     found = store.find(model.sha256)
     assert found is not None and found.read_bytes() == b"weights" * 1000 and found.stat().st_mode & 0o222 == 0
 
@@ -322,14 +325,14 @@ def test_a_restore_that_is_refused_has_taken_no_model_either(lost: Lost, tmp_pat
     library = VersionsRepository(versions_repository_path(lost.home))
     files = library.read_files(lost.versions[1].version.commit)
     library.commit("small", {**files, "pycomfy.lock": render_lock(lock).encode()}, message="models")
-    archive_action.fill(lost.home, lost.nix, Silent(), models=True)
+    archive_action.fill(lost.workspace, models=True)
     shutil.rmtree(store.folder)
     archive = find_archive(lost.home)
     info = archive.find(next(n for n in list_requisites(lock) if n.title == "greeter").output)
     assert info is not None
     (archive.folder / info.file_name).unlink()
     with pytest.raises(NotFound, match="greeter"):
-        restore_image(lost.request("small"), lost.home, Silent())
+        restore_image(lost.workspace, lost.request("small"))
     assert store.find(pin.sha256) is None
 
 
@@ -341,7 +344,7 @@ def test_a_damaged_model_is_refused_and_put_right(lost: Lost, tmp_path: Path) ->
     VersionsRepository(versions_repository_path(lost.home)).commit(
         "small", {"pycomfy.lock": render_lock(lock).encode()}, message="models"
     )
-    archive_action.fill(lost.home, lost.nix, Silent(), models=True)
+    archive_action.fill(lost.workspace, models=True)
     archive = find_archive(lost.home)
     info = archive.find(model_requisite(pin).output)
     assert info is not None
@@ -349,39 +352,39 @@ def test_a_damaged_model_is_refused_and_put_right(lost: Lost, tmp_path: Path) ->
     archive.nar_of(info).write_bytes(archive.nar_of(info).read_bytes().replace(b"weights", b"Weights", 1))
     (lost.home.data / "models").rename(tmp_path / "away")
     with pytest.raises(HashMismatch):
-        take_models([pin], lost.home, Silent())
+        take_models(lost.workspace, [pin])
     assert ModelStore(lost.home).find(model.sha256) is None
     shutil.rmtree(lost.home.data / "models")
     (tmp_path / "away").rename(lost.home.data / "models")
-    repaired = archive_action.verify_archive(lost.home, lost.nix, Silent(), repair=True)
+    repaired = archive_action.verify_archive(lost.workspace, repair=True)
     assert (len(repaired.damage), repaired.repaired) == (1, 1)
 
 
 @pytest.mark.parametrize("url", ["", "--help", "/tmp/x", "gopher://x", "s3://a b", "file://x\n", "local?root=/tmp"])
 def test_what_is_no_stores_url_is_refused(lost: Lost, url: str) -> None:
     with pytest.raises(BadInput):
-        sync.push(url, lost.home, lost.nix, Silent())
+        sync.push(lost.workspace, url)
 
 
 def test_a_store_that_does_not_answer_is_an_error_of_the_users(lost: Lost) -> None:
     shutil.rmtree(find_archive(lost.home).folder)
     with pytest.raises(PycomfyError) as caught:
-        sync.pull("http://127.0.0.1:1/team", lost.home, lost.nix, Silent())
+        sync.pull(lost.workspace, "http://127.0.0.1:1/team")
     assert "127.0.0.1" in str(caught.value)
 
 
 def test_restore_takes_what_it_lacks_from_another_archive(lost: Lost, tmp_path: Path) -> None:
     url = f"file://{tmp_path}/team"
-    sync.push(url, lost.home, lost.nix, Silent())
+    sync.push(lost.workspace, url)
     shutil.rmtree(find_archive(lost.home).folder)
     request = dataclasses.replace(lost.request("small@2"), offline=False, source=url)
-    assert restore_image(request, lost.home, Silent()).same
+    assert restore_image(lost.workspace, request).same
 
 
 def test_a_store_that_lies_is_refused(lost: Lost, tmp_path: Path) -> None:
     """Something else under a path's name, with an entry that fits it."""
     team = tmp_path / "team"
-    sync.push(f"file://{team}", lost.home, lost.nix, Silent())
+    sync.push(lost.workspace, f"file://{team}")
     shutil.rmtree(find_archive(lost.home).folder)
     need = next(n for n in list_requisites(lost.versions[0].lock) if n.title == "one 1.0")
     entry = team / narinfo_name(need.path)
@@ -403,7 +406,7 @@ def test_a_store_that_lies_is_refused(lost: Lost, tmp_path: Path) -> None:
     lines += [f"FileSize: {digest.size}", f"NarSize: {digest.size}"]
     entry.write_text("".join(f"{line}\n" for line in lines if line))
     with pytest.raises(HashMismatch):
-        sync.pull(f"file://{team}", lost.home, lost.nix, Silent())
+        sync.pull(lost.workspace, f"file://{team}")
     assert find_archive(lost.home).find(need.output) is None
 
 
@@ -411,7 +414,7 @@ def test_a_plain_folder_runs_without_nix(lost: Lost, tmp_path: Path, monkeypatch
     monkeypatch.setattr(shutil, "which", lambda name: None)
     folder = tmp_path / "plain folder"
     try:
-        result = restore_plain(lost.request("small@2"), folder, lost.home, Silent())
+        result = restore_plain(lost.workspace, lost.request("small@2"), folder)
     except NotFound as e:
         pytest.skip(e.what)
     assert (folder / "main.py").read_bytes() == b"print('hello')\n" and not (folder / "secret.yaml").exists()
@@ -423,4 +426,4 @@ def test_a_plain_folder_runs_without_nix(lost: Lost, tmp_path: Path, monkeypatch
     python = [str(moved / ".venv/bin/python"), "-c", "import one, two; print(one.x + two.y)"]
     assert subprocess.run(python, check=True, capture_output=True, text=True).stdout == "3\n"
     with pytest.raises(PycomfyError, match="not an empty folder"):
-        restore_plain(lost.request("small@2"), moved, lost.home, Silent())
+        restore_plain(lost.workspace, lost.request("small@2"), moved)

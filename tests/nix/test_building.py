@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
@@ -26,12 +26,14 @@ from pycomfy.core.lockfile.schema import GitSource, PlatformName, Root, UrlSourc
 from pycomfy.core.python.requirements import make_requirement_set
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
 from pycomfy.errors import MissingTool, NetworkError, NoMatchingDistribution, PycomfyError, ResolutionImpossible
-from pycomfy.progress import Silent, Task
+from pycomfy.operation import Operation
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock.outdated_notes import note_outdated
 from pycomfy.services.lock.python_sdists import SdistResolution, resolve_with_sdists
 from pycomfy.services.lock.wheel_builder import BuildContext, WheelBuilder
 from pycomfy.services.lock_request import LockRequest
+from pycomfy.services.workspace import Workspace
+from tests.support.operations import Recorder
 from tests.support.package_index import Index, serve
 from tests.support.repositories import commit
 
@@ -91,37 +93,6 @@ def pack(files: dict[str, str], top: str = "x-1") -> bytes:
 
 
 @dataclass
-class Steps:
-    """Remembers what was begun, and the steps that ended well, by their last notes."""
-
-    begun: list[str] = field(default_factory=list)
-    done: list[str] = field(default_factory=list)
-
-    def step(self, title: str, **more: object) -> Task:
-        self.begun.append(title)
-        return _Step(self)
-
-    def say(self, text: str) -> None: ...
-
-
-class _Step:
-    def __init__(self, steps: Steps) -> None:
-        self._steps, self._said = steps, ""
-
-    def advance(self, amount: int = 1) -> None: ...
-    def total(self, total: int) -> None: ...
-    def note(self, text: str) -> None:
-        self._said = text
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._steps.done.append(self._said)
-
-
-@dataclass
 class Bench:
     """A home, an index, and a Debian to build in."""
 
@@ -131,14 +102,14 @@ class Bench:
     base: Path
     config: Config = field(default_factory=Config)
     nix: NixSettings = field(default_factory=NixSettings)
-    steps: Steps = field(default_factory=Steps)
+    steps: Recorder = field(default_factory=Recorder)
 
     def question(self, *lines: str, where: str = "requirements.txt line 1") -> ResolutionRequest:
         return ResolutionRequest([make_requirement_set("pack x", lines, where)], Target(AMD, "3.11"), AS_OF)
 
     def builder(self) -> WheelBuilder:
-        place = BuildContext(self.config, AS_OF, DEFAULT_INDEXES, self.base, self.pin, self.nix)
-        return WheelBuilder(place, self.home, self.steps)
+        place = BuildContext(self.config, AS_OF, DEFAULT_INDEXES, self.base, self.pin)
+        return WheelBuilder(place, Workspace(self.home, self.nix))
 
     def solve(self, *lines: str, where: str = "requirements.txt line 1") -> tuple[SdistResolution, dict[str, Wheel]]:
         """What was found, and the wheels by name."""
@@ -149,7 +120,7 @@ class Bench:
     def pin(self, platform: PlatformName, more: Sequence[str]) -> Root:
         if not more:
             return self.root
-        return pin_root(Config(apt=tuple(more)), platform, find_paths(), Silent())
+        return pin_root(Config(apt=tuple(more)), platform, find_paths())
 
     def read(self, wheel: Wheel) -> zipfile.ZipFile:
         return zipfile.ZipFile(self.home.cache / "sha256" / wheel.sha256[:2] / wheel.sha256)
@@ -163,7 +134,9 @@ def bench(tmp_path: Path, root: Root, monkeypatch: pytest.MonkeyPatch) -> Iterat
         monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
         index.add("base", "1.0")
         index.add("base", "2.0")
-        yield Bench(Paths(tmp_path / "home", tmp_path / "cache"), index, root, tmp_path)
+        made = Bench(Paths(tmp_path / "home", tmp_path / "cache"), index, root, tmp_path)
+        with Operation(made.steps).running():
+            yield made
 
 
 def test_the_newest_source_that_everybody_accepts_is_built_and_what_it_needs_counts(bench: Bench) -> None:
@@ -274,7 +247,7 @@ def test_an_old_wheel_that_newer_sources_follow_is_told(bench: Bench) -> None:
 
     def told(*lines: str) -> list[str]:
         found, wheels = bench.solve(*lines)
-        return note_outdated(bench.question(*lines), found.pylock, list(wheels.values()), bench.home)
+        return note_outdated(Workspace(bench.home), bench.question(*lines), found.pylock, list(wheels.values()))
 
     (note,) = told("old", "fine", "base")
     assert "old 1.0 of 2021" in note and "up to 2.0" in note and "[wheels.old]" in note
@@ -404,7 +377,7 @@ def test_a_workflow_whose_pack_wants_a_git_repository_is_locked(
     nodes = [{"id": i, "type": t, "mode": 0} for i, t in enumerate(("X", "SaveImage"), start=1)]
     (folder / "workflow.json").write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
     try:
-        locked = lock(LockRequest(folder), Paths(tmp_path / "data", find_paths().cache), bench.steps)
+        locked = lock(Workspace(Paths(tmp_path / "data", find_paths().cache)), LockRequest(folder))
     except NetworkError as e:
         pytest.skip(f"no Debian archive: {e.what}")
     wheels = {w.name: w for w in locked.lock.platforms[AMD].wheels}
@@ -414,5 +387,5 @@ def test_a_workflow_whose_pack_wants_a_git_repository_is_locked(
     text = locked.path.read_text()
     assert str(tmp_path) not in text and parse_lock(text) == locked.lock
     built = bench.steps.begun.count("Build wheels")
-    again = lock(LockRequest(folder), Paths(tmp_path / "data", find_paths().cache), bench.steps)
+    again = lock(Workspace(Paths(tmp_path / "data", find_paths().cache)), LockRequest(folder))
     assert not again.changed and bench.steps.begun.count("Build wheels") == built

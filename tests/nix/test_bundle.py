@@ -27,12 +27,12 @@ from pycomfy.adapters.versions.repository import VersionsRepository, versions_re
 from pycomfy.core.bundle.manifest import FileEntry, render_manifest
 from pycomfy.core.lockfile.schema import ModelFile, Root
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError
-from pycomfy.progress import Silent
 from pycomfy.services.archive import archive as archive_action
 from pycomfy.services.archive.bundle import export_version, import_bundle
 from pycomfy.services.archive.restore import RestoreRequest, restore_image
 from pycomfy.services.archive.restore_plain import restore_plain
 from pycomfy.services.versions.recorded_version import find_recorded_version
+from pycomfy.services.workspace import Workspace
 from tests.nix.test_archive import ROOT, make_lock
 from tests.support.data_folders import Built, build_version, new_home
 from tests.support.nix_projects import Workshop
@@ -51,7 +51,7 @@ def exported(workshop: Workshop, root: Root, tmp_path: Path) -> Exported:
     home = new_home(tmp_path)
     built = build_version(workshop, make_lock(workshop, root, "bundled"), home)
     file = tmp_path / "small.tar.zst"
-    export_version("small", file, home, Silent())
+    export_version(Workspace(home), "small", file)
     return Exported(built, file, new_home(tmp_path / "other"))
 
 
@@ -62,22 +62,22 @@ def empty(tmp_path: Path) -> Iterator[NixSettings]:
 
 
 def test_a_bundle_is_restored_on_another_machine(exported: Exported, empty: NixSettings) -> None:
-    result = import_bundle(exported.file, exported.other, Silent())
+    result = import_bundle(Workspace(exported.other), exported.file)
     assert (result.version.label, result.new) == ("small@1", True)
     assert (result.version.message, result.version.author) == (
         exported.built.version.message,
         exported.built.version.author,
     )
-    assert archive_action.status(exported.other, empty).missing == ()
-    restored = restore_image(RestoreRequest("small", offline=True, nix=empty), exported.other, Silent())
+    assert archive_action.status(Workspace(exported.other, empty)).missing == ()
+    restored = restore_image(Workspace(exported.other, empty), RestoreRequest("small", offline=True))
     assert restored.same and restored.image.manifest_digest == exported.built.image.manifest_digest
-    again = import_bundle(exported.file, exported.other, Silent())
+    again = import_bundle(Workspace(exported.other), exported.file)
     assert (again.version.label, again.new) == ("small@1", False)
 
 
 def test_the_same_version_is_the_same_file_wherever_it_is_exported(exported: Exported, tmp_path: Path) -> None:
-    import_bundle(exported.file, exported.other, Silent())
-    export_version("small", tmp_path / "again", exported.other, Silent())
+    import_bundle(Workspace(exported.other), exported.file)
+    export_version(Workspace(exported.other), "small", tmp_path / "again")
     with open_bundle(exported.file, lambda n: None) as one, open_bundle(tmp_path / "again", lambda n: None) as two:
         assert one.manifest.files == two.manifest.files
 
@@ -115,17 +115,17 @@ def test_models_travel_on_request(workshop: Workshop, root: Root, tmp_path: Path
     build_version(workshop, make_lock(workshop, root, "m").model_copy(update={"models": (model,)}), home)
     file = tmp_path / "with.tar.zst"
     with pytest.raises(NotFound, match=r"loras/fine/x\.safetensors is not here"):
-        export_version("small", file, home, Silent(), models=True)
+        export_version(Workspace(home), "small", file, models=True)
     ModelStore(home).add(tmp_path / "model")
-    assert export_version("small", file, home, Silent(), models=True).models == 1
-    assert import_bundle(file, other, Silent()).models == 1
+    assert export_version(Workspace(home), "small", file, models=True).models == 1
+    assert import_bundle(Workspace(other), file).models == 1
     found = ModelStore(other).find(sha256)
     assert found is not None and found.read_bytes() == b"weights" * 100
-    plain = restore_plain(RestoreRequest("small", offline=True), tmp_path / "plain", other, Silent())
+    plain = restore_plain(Workspace(other), RestoreRequest("small", offline=True), tmp_path / "plain")
     assert plain.missing_models == ()
     assert (tmp_path / "plain/models/loras/fine/x.safetensors").samefile(found)
     found.unlink()
-    plain = restore_plain(RestoreRequest("small", offline=True), tmp_path / "again", other, Silent())
+    plain = restore_plain(Workspace(other), RestoreRequest("small", offline=True), tmp_path / "again")
     assert plain.missing_models == (model,)
 
 
@@ -135,13 +135,13 @@ def test_what_is_not_here_cannot_be_exported_and_all_of_it_is_said(
     home = new_home(tmp_path)
     lock = make_lock(workshop, root, "gone")
     build_version(workshop, lock, home, archive=False)
-    export_version("small", tmp_path / "x", home, Silent())  # from the store
+    export_version(Workspace(home), "small", tmp_path / "x")  # from the store
     shutil.rmtree(find_archive(home).folder)
     gone = lock.model_copy(update={"packs": (lock.packs[0].model_copy(update={"name": "absent"}),)})
-    files = {**find_recorded_version("small", home).files, "pycomfy.lock": gone.model_dump_json().encode()}
+    files = {**find_recorded_version(Workspace(home), "small").files, "pycomfy.lock": gone.model_dump_json().encode()}
     VersionsRepository(versions_repository_path(home)).commit("small", files, message="a pack that nobody has")
     with pytest.raises(NotFound, match="absent cannot be restored"):
-        export_version("small", tmp_path / "y", home, Silent())
+        export_version(Workspace(home), "small", tmp_path / "y")
     assert not (tmp_path / "y").exists()
 
 
@@ -185,7 +185,7 @@ def test_a_bundle_whose_list_fits_but_whose_contents_lie_is_refused(exported: Ex
     ]
     for change, fields in cases:
         with pytest.raises(PycomfyError) as caught:
-            import_bundle(rewritten(exported, change, **fields), exported.other, Silent())
+            import_bundle(Workspace(exported.other), rewritten(exported, change, **fields))
         assert isinstance(caught.value, BadInput | HashMismatch) or caught.value.code == "problems", change
         archive = find_archive(exported.other)
         assert archive.narinfos() == archive.nars() == archive.leftovers() == []
@@ -193,11 +193,11 @@ def test_a_bundle_whose_list_fits_but_whose_contents_lie_is_refused(exported: Ex
 
 
 def test_a_bundle_cannot_replace_what_was_recorded(exported: Exported, capsys: pytest.CaptureFixture[str]) -> None:
-    import_bundle(exported.file, exported.other, Silent())
-    own = find_recorded_version("small", exported.other).images["linux/amd64"]
+    import_bundle(Workspace(exported.other), exported.file)
+    own = find_recorded_version(Workspace(exported.other), "small").images["linux/amd64"]
     lie = own.model_copy(update={"manifest_digest": "sha256:" + "0" * 64})
-    import_bundle(rewritten(exported, {}, images=(lie,)), exported.other, Silent())
-    assert find_recorded_version("small", exported.other).images["linux/amd64"] == own
+    import_bundle(Workspace(exported.other), rewritten(exported, {}, images=(lie,)))
+    assert find_recorded_version(Workspace(exported.other), "small").images["linux/amd64"] == own
 
 
 def test_importing_goes_on_after_any_sudden_end(exported: Exported, empty: NixSettings) -> None:
@@ -212,12 +212,12 @@ def test_importing_goes_on_after_any_sudden_end(exported: Exported, empty: NixSe
         process.send_signal(signal.SIGKILL)
         process.wait()
         if VersionsRepository(versions_repository_path(exported.other)).names():  # what is recorded can be had
-            assert archive_action.status(exported.other, empty).missing == ()
-        assert archive_action.verify_archive(exported.other, empty, Silent()).damage == ()
-    import_bundle(exported.file, exported.other, Silent())
-    archive_action.collect_garbage(exported.other)
+            assert archive_action.status(Workspace(exported.other, empty)).missing == ()
+        assert archive_action.verify_archive(Workspace(exported.other, empty)).damage == ()
+    import_bundle(Workspace(exported.other), exported.file)
+    archive_action.collect_garbage(Workspace(exported.other))
     assert find_archive(exported.other).leftovers() == []
-    assert restore_image(RestoreRequest("small", offline=True, nix=empty), exported.other, Silent()).same
+    assert restore_image(Workspace(exported.other, empty), RestoreRequest("small", offline=True)).same
 
 
 def test_the_commands_export_and_import(exported: Exported, tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from pycomfy.adapters.io.paths import Paths, find_paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import Root
 from pycomfy.services.build.missing_libraries import report_missing_libraries
-from tests.adapters.debian.test_rootfs import Remarks
+from pycomfy.services.workspace import Workspace
 from tests.nix.test_image import built
 from tests.support.elf_files import make_elf
 from tests.support.nix_projects import Workshop
+from tests.support.operations import listening
 
 
 def test_a_missing_library_is_named_with_wheel_file_and_package(workshop: Workshop, root: Root, tmp_path: Path) -> None:
@@ -27,14 +28,15 @@ def test_a_missing_library_is_named_with_wheel_file_and_package(workshop: Worksh
         )
     ]
     lock = workshop.lock({"linux/amd64": root}, wheels, [])
-    oci, remarks = built(workshop, workshop.project(lock)), Remarks()
+    oci = built(workshop, workshop.project(lock))
     home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
     names = find_paths().cache / "debian" / "names-bookworm-amd64"
     if not names.is_file():
         pytest.skip("Debian's names were never read here")
     (home.cache / "debian").mkdir(parents=True)
     (home.cache / "debian" / names.name).write_bytes(names.read_bytes())
-    found = report_missing_libraries(lock, "linux/amd64", oci, ["ffmpeg"], home, remarks)
+    with listening() as heard:
+        found = report_missing_libraries(Workspace(home), lock, "linux/amd64", oci, ["ffmpeg"])
     site = "opt/venv/lib/python3.11/site-packages"
     assert [(f.owner, f.path, f.soname, f.via, f.package, f.known, f.line) for f in found] == [
         ("gui 1.0", f"{site}/cv2/cv2.abi3.so", "libXss.so.1", f"{site}/gui.libs/libinner-1.so.2", "libxss1", True,
@@ -43,13 +45,15 @@ def test_a_missing_library_is_named_with_wheel_file_and_package(workshop: Worksh
          'apt = ["ffmpeg", "libnope7"]'),
     ]  # fmt: skip
     line = 'apt = ["ffmpeg", "libnope7", "libxss1"]'
-    assert f"write at the top of pycomfy.toml, and lock again: {line}" in remarks.said[-1]
-    assert report_missing_libraries(lock, "linux/amd64", oci, ["ffmpeg"], home, Remarks()) == found
+    assert f"write at the top of pycomfy.toml, and lock again: {line}" in heard.remarks[-1]
+    assert report_missing_libraries(Workspace(home), lock, "linux/amd64", oci, ["ffmpeg"]) == found
     assert len(list((home.cache / "libraries").rglob("*.json"))) == 5
 
 
 def test_a_whole_image_says_nothing(workshop: Workshop, root: Root, tmp_path: Path, settings: NixSettings) -> None:
     lock = workshop.lock({"linux/amd64": root}, [workshop.wheel("plain", {"plain.py": b""})], [])
-    oci, remarks = built(workshop, workshop.project(lock)), Remarks()
+    oci = built(workshop, workshop.project(lock))
     home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
-    assert report_missing_libraries(lock, "linux/amd64", oci, [], home, remarks) == () and remarks.said == []
+    with listening() as heard:
+        assert report_missing_libraries(Workspace(home), lock, "linux/amd64", oci, []) == ()
+    assert heard.remarks == []

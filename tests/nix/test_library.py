@@ -12,6 +12,7 @@ from pycomfy.adapters.versions.repository import VersionsRepository, versions_re
 from pycomfy.core.lockfile.schema import Root
 from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.services.versions.show import show
+from pycomfy.services.workspace import Workspace
 from tests.support.nix_projects import WORKFLOW, Workshop
 
 
@@ -35,7 +36,7 @@ def test_nix_builds_any_version_from_the_library_alone(workshop: Workshop, root:
         project = workshop.project(lock, f"project{number}")
         digests[number] = read_layout(nix_build(workshop.settings, f"path:{project}#oci", tmp_path / "p"))
     for number in (1, 2):
-        shown = show(home, f"small@{number}")
+        shown = show(Workspace(home), f"small@{number}")
         assert shown.flake == f"git+file://{library.path}?ref=small&rev={shown.version.commit}#oci"
         made = read_layout(nix_build(workshop.settings, shown.flake, tmp_path / f"v{number}"))
         assert made.manifest_digest == digests[number].manifest_digest

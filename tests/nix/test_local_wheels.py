@@ -17,8 +17,8 @@ from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import empty_store
 from pycomfy.core.lockfile.schema import Lock, Root, Wheel, render_lock
 from pycomfy.core.nix.lock_outputs import wheel_requisites
-from pycomfy.progress import Silent
 from pycomfy.services.archive.restore import RestoreRequest, restore_image
+from pycomfy.services.workspace import Workspace
 from tests.nix.test_image import names_in
 from tests.support.nix_projects import WORKFLOW, Workshop
 from tests.support.package_index import serve
@@ -57,7 +57,7 @@ def test_a_local_wheel_is_built_archived_and_restored_without_its_folder(
     shutil.rmtree(workshop.folder / "our wheels")
     with empty_store(tmp_path / "stores") as store:
         nix = NixSettings(store=store)
-        restored = restore_image(RestoreRequest("small", offline=True, nix=nix), home, Silent())
+        restored = restore_image(Workspace(home, nix), RestoreRequest("small", offline=True))
         assert restored.same and read_layout(restored.image.layout).manifest_digest == made["manifest_digest"]
 
 

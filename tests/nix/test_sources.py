@@ -10,8 +10,8 @@ from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import GitSource, Pack, Root, UrlSource
 from pycomfy.core.nix.lock_outputs import list_requisites
-from pycomfy.progress import Silent
 from pycomfy.services.realise import Project, host_platform, realise
+from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import new_home
 from tests.support.nix_projects import Workshop
 from tests.support.repositories import commit, git
@@ -33,7 +33,7 @@ def test_an_image_has_the_patched_files_though_the_patch_is_only_in_the_lock(
     )
     folder = workshop.project(lock)
     project = Project(folder, lock, host_platform(), base)
-    made = realise(project, home, workshop.settings, Silent(), log=tmp_path / "log")
+    made = realise(Workspace(home, workshop.settings), project, log=tmp_path / "log")
     assert "greeter" in " ".join(read_layout(made.oci).layer_names)
     place = workshop.settings.place(fixed_path(workshop.settings, "greeter", source.tree))
     assert (place / "__init__.py").read_text().endswith("# patched\n")
@@ -50,7 +50,7 @@ def test_a_single_file_is_the_package_that_comfyui_loads(workshop: Workshop, roo
     wheels, packs = [workshop.wheel("one", {"one.py": b""})], [Pack(name="only", source=source)]
     lock = workshop.lock({"linux/amd64": root}, wheels, packs)
     project = Project(workshop.project(lock), lock, host_platform(), workshop.folder)
-    image = read_layout(realise(project, new_home(tmp_path), workshop.settings, Silent(), log=tmp_path / "log").oci)
+    image = read_layout(realise(Workspace(new_home(tmp_path), workshop.settings), project, log=tmp_path / "log").oci)
     with tarfile.open(image.blob(image.diff_ids[image.layer_names.index("pack-only")])) as tar:
         file = tar.extractfile("opt/ComfyUI/custom_nodes/only/__init__.py")
         assert file is not None and file.read() == data

@@ -23,9 +23,9 @@ from pycomfy.adapters.io.temp_dirs import remove_folder
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import Root
-from pycomfy.progress import Silent
 from pycomfy.services.archive import archive
 from pycomfy.services.versions.log import log
+from pycomfy.services.workspace import Workspace
 from tests.nix.test_archive import make_lock
 from tests.support.machines import Machine, timed, write_project
 from tests.support.nix_projects import Workshop
@@ -136,7 +136,7 @@ def check_whole(machine: Machine, recorded: dict[str, Any], when: str) -> None:
 
 def check_tidy(machine: Machine) -> None:
     """Nothing is left of what was ended, once the archive's clean-up ran."""
-    archive.collect_garbage(machine.home)
+    archive.collect_garbage(Workspace(machine.home))
     assert find_archive(machine.home).leftovers() == []
     data = machine.home.data
     made = [p for p in data.rglob("*") if p.name.startswith(".") or p.parent.name in ("projects", "jobs")]
@@ -145,8 +145,8 @@ def check_tidy(machine: Machine) -> None:
 
 def versions_and_archive(machine: Machine) -> dict[str, Any]:
     """What a whole run leaves, but for times and commits."""
-    versions = log(machine.home, Silent())
-    status = archive.status(machine.home, NixSettings(store=machine.root))
+    versions = log(Workspace(machine.home))
+    status = archive.status(Workspace(machine.home, NixSettings(store=machine.root)))
     assert status.missing == () and status.needed == status.present
     check_tidy(machine)
     return {"log": [(v.name, v.version, v.manifest_digest) for v in versions], "needed": status.needed}

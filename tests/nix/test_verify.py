@@ -15,10 +15,10 @@ from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import Root
 from pycomfy.errors import HashMismatch
-from pycomfy.progress import Silent
 from pycomfy.services.archive.verify import VerifyRequest, verify
 from pycomfy.services.versions.indexing import layout_link
 from pycomfy.services.versions.recorded_version import find_recorded_version, list_built
+from pycomfy.services.workspace import Workspace
 from tests.nix.test_archive import make_lock
 from tests.support.data_folders import Built, build_version, new_home
 from tests.support.nix_projects import Workshop
@@ -67,15 +67,17 @@ def test_the_same_image_comes_from_the_archive_alone(workshop: Workshop, built: 
     for path in workshop.folder.glob("*.whl"):
         path.unlink()
     shutil.rmtree(workshop.folder / "greeter")
-    result = verify(VerifyRequest("small@1"), home, Silent())
+    result = verify(Workspace(home), VerifyRequest("small@1"))
     assert result.differences == () and result.rebuilt.manifest_digest == built.image.manifest_digest
-    assert list_built(home, "linux/amd64") == ["small@1"] and list_built(home, "linux/arm64") == []
+    assert (
+        list_built(Workspace(home), "linux/amd64") == ["small@1"] and list_built(Workspace(home), "linux/arm64") == []
+    )
 
 
 def test_a_difference_is_explained_down_to_the_byte(built: Built, home: Paths, tmp_path: Path) -> None:
     forged = forge(built.image, tmp_path / "forged", "pack-greeter", b"to verify", b"to falsify"[:9])
-    layout_link(home, forged.manifest_digest).symlink_to(forged.layout)
-    stored = find_recorded_version("small@1", home)
+    layout_link(Workspace(home), forged.manifest_digest).symlink_to(forged.layout)
+    stored = find_recorded_version(Workspace(home), "small@1")
     lie = stored.images["linux/amd64"].model_copy(
         update={
             "manifest_digest": forged.manifest_digest,
@@ -87,7 +89,7 @@ def test_a_difference_is_explained_down_to_the_byte(built: Built, home: Paths, t
     VersionsRepository(versions_repository_path(home)).add_image(stored.version.tree, lie)
     for path in home.data.glob("pycomfy.db*"):  # the record is made anew from the library
         path.unlink()
-    result = verify(VerifyRequest("small@1"), home, Silent())
+    result = verify(Workspace(home), VerifyRequest("small@1"))
     layer, config, manifest = result.differences
     assert layer.what == "layer 5 (pack-greeter)"
     place = "opt/ComfyUI/custom_nodes/greeter/text.txt"
@@ -102,4 +104,4 @@ def test_a_damaged_archive_is_said_before_anything_is_built(built: Built, home: 
     entry = find_archive(home).narinfos()[0]
     entry.write_bytes(b"x")
     with pytest.raises(HashMismatch, match="damaged"):
-        verify(VerifyRequest("small@1", nix=NixSettings()), home, Silent())
+        verify(Workspace(home, NixSettings()), VerifyRequest("small@1"))

@@ -23,8 +23,8 @@ from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.nix.narinfo import narinfo_name
 from pycomfy.core.python.build_recipe import BuildRecipe
 from pycomfy.errors import BuildFailed
-from pycomfy.progress import Silent
 from pycomfy.services.archive.restore import RestoreRequest, restore_image
+from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import build_version, new_home
 from tests.support.nix_projects import Workshop
 
@@ -207,8 +207,7 @@ def test_the_archived_wheel_or_what_it_is_made_of_is_enough(
     for path in (*workshop.folder.glob("*.whl"), *workshop.folder.glob("*.gz"), workshop.folder / "greeter"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     with empty_store(tmp_path / "stores") as store:
-        request = RestoreRequest("small", offline=True, nix=NixSettings(store=store))
-        restored = restore_image(request, home, Silent())
+        restored = restore_image(Workspace(home, NixSettings(store=store)), RestoreRequest("small", offline=True))
     assert restored.same and restored.image.manifest_digest == version.image.manifest_digest
 
 

@@ -21,9 +21,9 @@ from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.schema import parse_lock, render_lock
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import BadLock, MissingTool, NotFound, RunFailed, UnknownNode
-from pycomfy.progress import Silent
 from pycomfy.services.check import check, find_target
 from pycomfy.services.versions.indexing import index
+from pycomfy.services.workspace import Workspace
 from tests.support.service_projects import make_files, make_home, record_layout
 from tests.support.tiny_image import write_layout
 
@@ -78,7 +78,7 @@ def recorded(home: Paths) -> Any:
     with Database(database_path(home)) as store:
         (row,) = store.all("SELECT verified_compatible AS v FROM custom_nodes")
     database_path(home).rename(home.data / "old.db")
-    index(home, Silent())
+    index(Workspace(home))
     with Database(database_path(home)) as store:
         (again,) = store.all("SELECT verified_compatible AS v FROM custom_nodes")
     assert row["v"] == again["v"]
@@ -88,7 +88,7 @@ def recorded(home: Paths) -> Any:
 
 def test_an_image_that_has_everything_is_recorded_as_compatible(built: Builder) -> None:
     home = built(answer(remarks=[{"pack": "painter", "text": "UserWarning: old"}]))
-    result = check("pycomfy-check", home, Silent())
+    result = check(Workspace(home), "pycomfy-check")
     assert result.passed and (result.name, result.version) == ("pycomfy-check", 1)
     assert result.proof is not None and [p.remarks for p in result.proof.parts] == [(), ("UserWarning: old",)]
     assert recorded(home) == (True, {"painter": True}, 1)
@@ -100,7 +100,7 @@ def test_an_image_that_has_everything_is_recorded_as_compatible(built: Builder) 
 def test_a_pack_that_fails_is_named_with_its_traceback_and_recorded(built: Builder) -> None:
     failure = {"pack": "painter", "message": "No module named 'segno'", "traceback": TRACE}
     home = built(answer("KSampler", import_failures=[failure]))
-    result = check("pycomfy-check@1", home, Silent())
+    result = check(Workspace(home), "pycomfy-check@1")
     (problem,) = result.problems
     assert isinstance(problem, RunFailed) and TRACE in problem.where and '["segno"]' in problem.fix
     assert "node 2 (" not in problem.where and "node 2 of the workflow of pycomfy-check@1" in problem.where
@@ -109,7 +109,7 @@ def test_a_pack_that_fails_is_named_with_its_traceback_and_recorded(built: Build
 
 def test_a_pack_that_is_loaded_without_a_type_is_named(built: Builder) -> None:
     home = built(answer("KSampler", "SaveImage"))
-    result = check("pycomfy-check", home, Silent())
+    result = check(Workspace(home), "pycomfy-check")
     assert [type(p) for p in result.problems] == [UnknownNode, UnknownNode]
     assert "the node pack painter is loaded" in result.problems[1].what
     assert recorded(home) == (False, {"painter": False}, 0)
@@ -117,7 +117,7 @@ def test_a_pack_that_is_loaded_without_a_type_is_named(built: Builder) -> None:
 
 def test_a_later_check_replaces_what_an_earlier_one_found(built: Builder) -> None:
     home = built(answer())
-    check("pycomfy-check", home, Silent())
+    check(Workspace(home), "pycomfy-check")
     library = VersionsRepository(versions_repository_path(home))
     tree = library.find("pycomfy-check").tree
     (image,) = library.images(tree).values()
@@ -128,7 +128,7 @@ def test_a_later_check_replaces_what_an_earlier_one_found(built: Builder) -> Non
 
 def test_comfyui_that_does_not_start_is_a_no(built: Builder) -> None:
     home = built("echo no module named torch >&2; exit 1\n")
-    result = check("pycomfy-check", home, Silent())
+    result = check(Workspace(home), "pycomfy-check")
     assert not result.passed and result.proof is None
     assert "no module named torch" in result.problems[0].where
     assert recorded(home) == (False, {"painter": False}, 0)
@@ -162,13 +162,13 @@ def test_a_folder_means_the_version_of_its_lock(tmp_path: Path) -> None:
     lock.parent.mkdir()
     lock.write_bytes(project()["pycomfy.lock"])
     with pytest.raises(NotFound, match="no image was built of this lock"):
-        find_target(str(lock.parent), home)
+        find_target(Workspace(home), str(lock.parent))
     record_layout(home, project(), read_layout(write_layout(tmp_path / "layout")))
     workflow = lock.with_name("pycomfy-check.json")
     workflow.write_text("{}")
     for target in (lock.parent, lock, workflow):
-        assert find_target(str(target), home) == Reference("pycomfy-check", 1)
-    assert find_target("pycomfy-check@1", home) == Reference("pycomfy-check", 1)
+        assert find_target(Workspace(home), str(target)) == Reference("pycomfy-check", 1)
+    assert find_target(Workspace(home), "pycomfy-check@1") == Reference("pycomfy-check", 1)
     lock.write_text("{}")
     with pytest.raises(BadLock):
-        find_target(str(lock), home)
+        find_target(Workspace(home), str(lock))

@@ -20,7 +20,6 @@ from pycomfy.core.models.manager_list import MODELS
 from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import BadInput, BadLock, MissingTool, NotFound
-from pycomfy.progress import Silent
 from pycomfy.services.models import (
     add_folder,
     add_model,
@@ -31,6 +30,7 @@ from pycomfy.services.models import (
     view_models,
 )
 from pycomfy.services.run.run import RunOptions, RunRequest, run
+from pycomfy.services.workspace import Workspace
 from tests.support.catalog_maps import A, lists
 from tests.support.model_hub import Site, serve, sha256
 from tests.support.repositories import commit
@@ -69,7 +69,7 @@ def files(*models: ModelFile, name: str = "portrait") -> dict[str, bytes]:
 
 
 def states(home: Paths, target: str = "portrait") -> dict[str, str]:
-    return {s.place: s.state for s in models_status(target, home, Silent())}
+    return {s.place: s.state for s in models_status(Workspace(home), target)}
 
 
 def test_models_of_a_version_are_fetched_and_added_until_none_is_missing(
@@ -79,47 +79,47 @@ def test_models_of_a_version_are_fetched_and_added_until_none_is_missing(
     record(home, files(pinned("checkpoints/a.safetensors", CHECKPOINT, f"{site.cdn}/a"), pinned("loras/b.pt", LORA)))
     assert states(home) == {"checkpoints/a.safetensors": "missing", "loras/b.pt": "missing"}
     with pytest.raises(NotFound, match="2 of the models of portrait@1 are not here") as caught:
-        view_models(Reference("portrait", 1), home, Silent())
+        view_models(Workspace(home), Reference("portrait", 1))
     assert caught.value.fix == "pycomfy models pull portrait@1"
     with pytest.raises(NotFound, match="only where it was added"):
-        pull_models("portrait", home, Silent())
+        pull_models(Workspace(home), "portrait")
     assert states(home) == {"checkpoints/a.safetensors": "present", "loras/b.pt": "missing"}
     (tmp_path / "mine.pt").write_bytes(LORA)
-    added = add_model(str(tmp_path / "mine.pt"), "loras/b.pt", home, Silent())
+    added = add_model(Workspace(home), str(tmp_path / "mine.pt"), "loras/b.pt")
     assert (added.place, added.stored.sha256, added.replaced) == ("loras/b.pt", sha256(LORA), None)
-    result = pull_models("portrait@1", home, Silent())
+    result = pull_models(Workspace(home), "portrait@1")
     assert result.fetched == () and [m.name for m in result.present] == ["a.safetensors", "b.pt"]
-    view = view_models(Reference("portrait", 1), home, Silent())
+    view = view_models(Workspace(home), Reference("portrait", 1))
     assert view is not None and (view.folder / "loras/b.pt").samefile(tmp_path / "mine.pt")
 
 
 def test_a_version_without_models_needs_none(home: Paths) -> None:
     record(home, make_files("hello"))
-    assert view_models(Reference("hello"), home, Silent()) is None and states(home, "hello") == {}
+    assert view_models(Workspace(home), Reference("hello")) is None and states(home, "hello") == {}
     for unknown in ("nobody", "../x", "hello@7"):
         with pytest.raises(NotFound):
-            models_status(unknown, home, Silent())
+            models_status(Workspace(home), unknown)
 
 
 def test_one_models_path_cannot_be_anothers_folder(home: Paths, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(LORA)
-    add_model(str(tmp_path / "a"), "loras/a", home, Silent())
+    add_model(Workspace(home), str(tmp_path / "a"), "loras/a")
     record(home, files(pinned("loras/a", LORA), pinned("loras/a/b", LORA)))
     with pytest.raises(BadLock, match="also a folder"):
-        view_models(Reference("portrait"), home, Silent())
+        view_models(Workspace(home), Reference("portrait"))
 
 
 def test_a_file_is_called_what_comfyui_calls_it(home: Paths, tmp_path: Path) -> None:
     file = tmp_path / "ComfyUI" / "models" / "loras" / "sub" / "x.safetensors"
     file.parent.mkdir(parents=True)
     file.write_bytes(LORA)
-    assert add_model(str(file), None, home, Silent()).place == "loras/sub/x.safetensors"
+    assert add_model(Workspace(home), str(file), None).place == "loras/sub/x.safetensors"
     file.write_bytes(CHECKPOINT)
-    assert add_model(str(file), None, home, Silent()).replaced == sha256(LORA)
+    assert add_model(Workspace(home), str(file), None).replaced == sha256(LORA)
     (tmp_path / "y").write_bytes(LORA)
     for wrong in (None, "x", "../x/y", "custom_nodes/x.py", "loras/../../x", "/loras/x", ""):
         with pytest.raises(BadInput) as caught:
-            add_model(str(tmp_path / "y"), wrong, home, Silent())
+            add_model(Workspace(home), str(tmp_path / "y"), wrong)
         assert "--as FOLDER/NAME" in caught.value.fix
 
 
@@ -135,7 +135,7 @@ def test_a_whole_folder_is_added_as_comfyui_has_it(home: Paths, tmp_path: Path) 
     (models / "loras" / "sub" / "up").symlink_to(models)
     (models / "vae").mkdir()
     (models / "vae" / "gone.pt").symlink_to("nowhere")
-    added = add_folder(models, home, Silent())
+    added = add_folder(Workspace(home), models)
     assert [a.place for a in added] == [
         "checkpoints/b.ckpt",
         "checkpoints/loop/a.safetensors",
@@ -143,14 +143,14 @@ def test_a_whole_folder_is_added_as_comfyui_has_it(home: Paths, tmp_path: Path) 
     ]
     (models / "custom_nodes" / "x.pt").write_bytes(b"x")
     with pytest.raises(BadInput, match=r"custom_nodes/x\.pt"):
-        add_folder(models, home, Silent())
+        add_folder(Workspace(home), models)
     with pytest.raises(NotFound, match="no model"):
-        add_folder(models / "vae", home, Silent())
+        add_folder(Workspace(home), models / "vae")
 
 
 def test_a_model_is_added_from_an_address_with_the_hash_it_has(site: Site, home: Paths) -> None:
     site.files["/x.pth"] = LORA
-    added = add_model(f"{site.cdn}/x.pth?token=secret", "sams/x.pth", home, Silent())
+    added = add_model(Workspace(home), f"{site.cdn}/x.pth?token=secret", "sams/x.pth")
     assert added.stored.sha256 == sha256(LORA) and not added.stored.linked
     assert ModelStore(home).added()["sams/x.pth"].url == f"{site.cdn}/x.pth"
 
@@ -162,11 +162,11 @@ def test_verify_finds_what_changed_and_what_is_gone(
         (tmp_path / name).write_bytes(data)
         if name == "gone":
             monkeypatch.setattr(store_module, "link", lambda real, path: False)
-        add_model(str(tmp_path / name), f"loras/{name}", home, Silent())
-    assert all(m.intact for m in verify_models(home, Silent()))
+        add_model(Workspace(home), str(tmp_path / name), f"loras/{name}")
+    assert all(m.intact for m in verify_models(Workspace(home)))
     (tmp_path / "changed").write_bytes(b"CHANGED")
     (tmp_path / "gone").unlink()
-    assert {m.names[0]: m.intact for m in verify_models(home, Silent())} == {
+    assert {m.names[0]: m.intact for m in verify_models(Workspace(home))} == {
         "loras/good": True,
         "loras/changed": False,
         "loras/gone": False,
@@ -181,16 +181,16 @@ def test_a_model_nobody_tells_of_is_the_managers_of_that_name_with_a_remark(
     entry = {"filename": "sharp.pth", "save_path": "default", "type": "upscale", "url": address}
     listed = {**lists({A: (["X"],)}), MODELS: json.dumps({"models": [entry]}).encode()}
     needs = [RequiredModel("upscale_models", "sharp.pth", "1"), RequiredModel("loras", "other.safetensors", "2")]
-    without = lock_models(needs, [], tmp_path, EarlierPins(), ModelStore(home))
+    without = lock_models(Workspace(home), needs, [], tmp_path, EarlierPins())
     assert without.models == () and len(without.notes) == 2
     commit(tmp_path / "manager", listed)
-    update_catalog(home, Silent(), repository=str(tmp_path / "manager"), docs="not a pin!")
-    found = lock_models(needs, [], tmp_path, EarlierPins(), ModelStore(home))
+    update_catalog(home, repository=str(tmp_path / "manager"), docs="not a pin!")
+    found = lock_models(Workspace(home), needs, [], tmp_path, EarlierPins())
     assert [(m.place, m.sha256) for m in found.models] == [("upscale_models/sharp.pth", sha256(LORA))]
     assert "ComfyUI-Manager's list: https://huggingface.co/org/sharp" in found.notes[0]
     (tmp_path / "mine").write_bytes(CHECKPOINT)
-    add_model(str(tmp_path / "mine"), "upscale_models/sharp.pth", home, Silent())
-    mine = lock_models(needs, [], tmp_path, EarlierPins(), ModelStore(home))
+    add_model(Workspace(home), str(tmp_path / "mine"), "upscale_models/sharp.pth")
+    mine = lock_models(Workspace(home), needs, [], tmp_path, EarlierPins())
     assert [m.sha256 for m in mine.models] == [sha256(CHECKPOINT)]
 
 
@@ -215,7 +215,7 @@ def runner(tmp_path: Path, home: Paths) -> Iterator[Runner]:
         loaded.append((engine, layout.config_digest.removeprefix("sha256:")))
         record_layout(home, files(*models, name="pycomfy-test"), layout)
         chosen = replace(RunOptions(tmp_path / "out", models="auto"), **options)  # type: ignore[arg-type]
-        (saved,) = run(RunRequest("pycomfy-test", chosen), home, Silent()).outputs
+        (saved,) = run(Workspace(home), RunRequest("pycomfy-test", chosen)).outputs
         return saved.path.read_text()
 
     yield start
@@ -231,9 +231,9 @@ def test_a_container_sees_the_locked_models_and_cannot_change_them(
 ) -> None:
     (tmp_path / "a").write_bytes(b"here\n")
     (tmp_path / "other disk").write_bytes(b"elsewhere\n")
-    add_model(str(tmp_path / "a"), "loras/a", home, Silent())
+    add_model(Workspace(home), str(tmp_path / "a"), "loras/a")
     monkeypatch.setattr(store_module, "link", lambda real, path: False)
-    stored = add_model(str(tmp_path / "other disk"), "vae/b", home, Silent()).stored
+    stored = add_model(Workspace(home), str(tmp_path / "other disk"), "vae/b").stored
     assert stored.linked
     monkeypatch.undo()
     lines = runner(READ, pinned("loras/a", b"here\n"), pinned("vae/b", b"elsewhere\n")).splitlines()

@@ -19,10 +19,10 @@ from pycomfy.adapters.containers.load import LayoutImage, load, read_layout
 from pycomfy.adapters.containers.process import run_container
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.errors import RunFailed
-from pycomfy.progress import Silent
 from pycomfy.services.run.inputs import Arguments
 from pycomfy.services.run.run import RunOptions, RunRequest, RunResult, run_image
 from pycomfy.services.run.run import run as run_version
+from pycomfy.services.workspace import Workspace
 from tests.support.service_projects import make_files, make_home, record_layout
 
 pytestmark = pytest.mark.story
@@ -42,7 +42,7 @@ IMAGE = node("EmptyImage", width=64, height=32, batch_size=2, color=255)
 
 def run(engine: Engine, image: LayoutImage, folder: Path, prompt: Mapping[str, Any], **job: Any) -> RunResult:
     request = RunRequest("story", RunOptions(folder / "out"), JobRequest(prompt, **{"timeout": 300, **job}))
-    return run_image(engine, image, "pycomfy-story", request, Paths(folder / "home", folder / "cache"), Silent())
+    return run_image(Workspace(Paths(folder / "home", folder / "cache")), engine, image, "pycomfy-story", request)
 
 
 def test_every_kind_of_output_comes_out(engine: Engine, layout: LayoutImage, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_picture_given_as_an_input_is_read(layout: LayoutImage, tmp_path: Path
     arguments = Arguments({"photo": str(tmp_path / "my [input] photo.PNG")})
     job = JobRequest(timeout=300)
     (output,) = run_version(
-        RunRequest("pictures", RunOptions(tmp_path / "out"), job, arguments), home, Silent()
+        Workspace(home), RunRequest("pictures", RunOptions(tmp_path / "out"), job, arguments)
     ).outputs
     made = output.path.read_bytes()
     assert struct.unpack(">II", made[16:24]) == (32, 16)

@@ -14,9 +14,9 @@ from uv import find_uv_bin
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import Root
-from pycomfy.progress import Silent
 from pycomfy.services.archive import archive as archive_action
 from pycomfy.services.archive import sync
+from pycomfy.services.workspace import Workspace
 from tests.nix.conftest import root, settings, workshop
 from tests.nix.test_archive import make_lock
 from tests.support.data_folders import build_version, new_home
@@ -73,13 +73,13 @@ def server() -> Iterator[str]:
 def there_and_back(url: str, workshop: Workshop, root: Root, folder: Path) -> None:
     home = new_home(folder)
     build_version(workshop, make_lock(workshop, root, "in a bucket"), home)
-    pushed = sync.push(url, home, workshop.settings, Silent())
+    pushed = sync.push(Workspace(home, workshop.settings), url)
     assert pushed.moved == pushed.paths == len(find_archive(home).narinfos())
     for path in (*find_archive(home).narinfos(), *find_archive(home).nars()):
         path.unlink()
-    pulled = sync.pull(url, home, workshop.settings, Silent())
+    pulled = sync.pull(Workspace(home, workshop.settings), url)
     assert (pulled.moved, pulled.absent) == (pushed.paths, ())
-    assert archive_action.verify_archive(home, workshop.settings, Silent()).damage == ()
+    assert archive_action.verify_archive(Workspace(home, workshop.settings)).damage == ()
 
 
 def test_a_bucket_takes_the_archive_and_gives_it_back(

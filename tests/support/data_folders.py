@@ -13,10 +13,10 @@ from pycomfy.adapters.versions.repository import Version, VersionsRepository, ve
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.core.versions.built_image import BuiltImage
-from pycomfy.progress import Silent
 from pycomfy.services.archive.archive import fill_version
 from pycomfy.services.realise import host_platform
 from pycomfy.services.versions.indexing import index, layout_link
+from pycomfy.services.workspace import Workspace
 from tests.support.nix_projects import WORKFLOW, Workshop
 
 
@@ -35,7 +35,7 @@ def build_version(workshop: Workshop, lock: Lock, home: Paths, *, archive: bool 
         workshop.settings, BuildTarget(project, "oci", host_platform()), workshop.folder / "log", lambda e: None
     )
     image = read_layout(workshop.settings.place(path))
-    keep(workshop.settings, path, layout_link(home, image.manifest_digest))
+    keep(workshop.settings, path, layout_link(Workspace(home), image.manifest_digest))
     library = VersionsRepository(versions_repository_path(home))
     version, _ = library.commit(lock.name, files, message=f"with {len(lock.packs)} packs")
     described = BuiltImage(
@@ -51,9 +51,9 @@ def build_version(workshop: Workshop, lock: Lock, home: Paths, *, archive: bool 
         layers_reused=0,
     )
     library.add_image(version.tree, described)
-    index(home, Silent())
+    index(Workspace(home))
     if archive:
-        fill_version(lock, {host_platform()}, home, workshop.settings, Silent())
+        fill_version(Workspace(home, workshop.settings), lock, {host_platform()})
     return Built(version, image, lock)
 
 

@@ -25,8 +25,8 @@ from pycomfy.core.lockfile.schema import (
     render_lock,
 )
 from pycomfy.core.versions.built_image import BuiltImage
-from pycomfy.progress import Silent
 from pycomfy.services.versions.indexing import index
+from pycomfy.services.workspace import Workspace
 
 TREE = "sha256-" + "A" * 43 + "="
 
@@ -117,7 +117,7 @@ def record(home: Paths, files: Mapping[str, bytes], message: str = "", image: Bu
     version = library.commit(name, files, message=message).version
     if image is not None:
         library.add_image(version.tree, image)
-    index(home, Silent())
+    index(Workspace(home))
     return version
 
 

@@ -243,9 +243,9 @@ class Archive:
         )
 
 
-def find_archive(home: Paths) -> Archive:
+def find_archive(paths: Paths) -> Archive:
     """The archive in the data folder."""
-    return Archive(home.data / "archive")
+    return Archive(paths.data / "archive")
 
 
 def _sync(fd: int) -> None:

@@ -1,14 +1,15 @@
 """Reading every byte of an archive: what was changed, cut short or lost is named by its file."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pycomfy.adapters.archive.binary_cache import Archive
-from pycomfy.adapters.io.cancellation import stoppable
+from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.nix.nar_reader import Digest, read_digest
 from pycomfy.core.nix.narinfo import MAX_NARINFO_BYTES, NarInfo, nar_name
+from pycomfy.operation import cancel_scope
 
 JOBS = 4
 
@@ -22,28 +23,16 @@ class Damage:
     what: str
 
 
-class _Stopped(Exception):
-    """The user wants to leave; never seen outside this module."""
-
-
 def check_archive(archive: Archive, advance: Callable[[int], object]) -> list[Damage]:
     """All damage, in the order of file names; every NAR is read, and its bytes compared with what its store path
     promises. Tells how many bytes were read."""
-    stopped: list[bool] = []
 
     def step(amount: int) -> None:
-        if stopped:
-            raise _Stopped
+        cancel_scope().check()
         advance(amount)
 
-    nars = archive.nars()
-    with ThreadPoolExecutor(JOBS) as pool, stoppable(lambda: stopped.append(True)):
-        try:
-            read = pool.map(lambda path: read_digest(path, step), nars)
-            digests = {f"nar/{path.name}": digest for path, digest in zip(nars, read, strict=True)}
-        except BaseException:
-            stopped.append(True)
-            raise
+    jobs = {f"nar/{path.name}": partial(read_digest, path, step) for path in archive.nars()}
+    digests = run_concurrently(jobs, at_once=JOBS)
     damage = [d for path in archive.narinfos() if (d := check_entry(path, digests)) is not None]
     named = {d.file for d in damage}
     damage += [

@@ -20,10 +20,10 @@ class RecordedLock:
     platforms: frozenset[PlatformName]
 
 
-def list_locks(home: Paths) -> list[RecordedLock]:
+def list_locks(paths: Paths) -> list[RecordedLock]:
     """Every lock of every version, each once. Raises `BadLock` for one that cannot be read: nobody may take what it
     needs for superfluous."""
-    library = VersionsRepository(versions_repository_path(home))
+    library = VersionsRepository(versions_repository_path(paths))
     commits = _commits(library)
     if not commits:
         return []

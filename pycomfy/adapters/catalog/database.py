@@ -37,8 +37,8 @@ class Origin:
     fetched_at: str
 
 
-def catalog_path(home: Paths) -> Path:
-    return home.data / "catalog.db"
+def catalog_path(paths: Paths) -> Path:
+    return paths.data / "catalog.db"
 
 
 class Catalog:
@@ -47,8 +47,8 @@ class Catalog:
     Raises `NotFound` if there is none yet, `BadInput` for a file that is none.
     """
 
-    def __init__(self, home: Paths) -> None:
-        self.path = catalog_path(home)
+    def __init__(self, paths: Paths) -> None:
+        self.path = catalog_path(paths)
         if not self.path.is_file():
             raise NotFound("there is no catalog of node packs yet", where=str(self.path), fix=_FIX)
         self._connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)

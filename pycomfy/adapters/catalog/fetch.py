@@ -35,9 +35,9 @@ FILES = (MAP, LIST, STATS)
 _FIX = "pycomfy catalog update"
 
 
-def lists_of_wheel(pin: str, home: Paths) -> tuple[Origin, Mapping[str, bytes]]:
+def lists_of_wheel(pin: str, paths: Paths) -> tuple[Origin, Mapping[str, bytes]]:
     files: dict[str, bytes] = {}
-    with _open_wheel(pin, home) as (origin, archive):
+    with _open_wheel(pin, paths) as (origin, archive):
         for name in FILES:
             if archive.getinfo(f"{FOLDER}/{name}").file_size > MAX_BYTES:
                 raise BadInput(f"{name} is larger than {MAX_BYTES >> 20} MiB", where=origin.name, fix=_FIX)
@@ -48,19 +48,19 @@ def lists_of_wheel(pin: str, home: Paths) -> tuple[Origin, Mapping[str, bytes]]:
     return origin, files
 
 
-def read_core_types(pin: str, home: Paths) -> tuple[Origin, frozenset[str]]:
+def read_core_types(pin: str, paths: Paths) -> tuple[Origin, frozenset[str]]:
     """The types that have a help page: `docs/TYPE/en.md`, formerly `docs/TYPE.md`."""
-    with _open_wheel(pin, home) as (origin, archive):
+    with _open_wheel(pin, paths) as (origin, archive):
         pages = [re.fullmatch(rf"{_DOCS_FOLDER}/([^/]+)/[^/]+\.md", name) for name in archive.namelist()]
     return origin, frozenset(page[1] for page in pages if page is not None)
 
 
-def read_templates(listings: Sequence[Listing], home: Paths) -> tuple[Origin, Mapping[str, str]]:
+def read_templates(listings: Sequence[Listing], paths: Paths) -> tuple[Origin, Mapping[str, str]]:
     """Node type -> the oldest ComfyUI that has it, as official templates tell. `listings`: who has which types."""
     core = {t for listing in listings if listing.is_core for t in listing.types}
     others = {t for listing in listings if not listing.is_core for t in listing.types}
     files: dict[str, bytes] = {}
-    with _open_wheel(TEMPLATES, home) as (origin, archive):
+    with _open_wheel(TEMPLATES, paths) as (origin, archive):
         for member in archive.infolist()[:MAX_TEMPLATES]:
             name = member.filename.removeprefix(_TEMPLATES_FOLDER)
             if name != member.filename and name.endswith(".json") and member.file_size <= MAX_BYTES:
@@ -69,9 +69,9 @@ def read_templates(listings: Sequence[Listing], home: Paths) -> tuple[Origin, Ma
 
 
 @contextlib.contextmanager
-def _open_wheel(pin: str, home: Paths) -> Iterator[tuple[Origin, zipfile.ZipFile]]:
-    wheel, _ = pin_wheel(pin, Target("linux/amd64", "3.11"), home.cache)
-    path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
+def _open_wheel(pin: str, paths: Paths) -> Iterator[tuple[Origin, zipfile.ZipFile]]:
+    wheel, _ = pin_wheel(pin, Target("linux/amd64", "3.11"), paths.cache)
+    path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=paths.cache)
 
     def refuse(why: str) -> BadInput:
         return BadInput(f"not a wheel: {why}", where=wheel.filename, fix="name another version")
@@ -83,8 +83,8 @@ def _open_wheel(pin: str, home: Paths) -> Iterator[tuple[Origin, zipfile.ZipFile
         raise NotFound(f"the wheel lacks a file: {e.args[0]}", where=wheel.filename, fix="name another version") from e
 
 
-def lists_of_repository(url: str, home: Paths) -> tuple[Origin, Mapping[str, bytes]]:
-    repository = GitMirror(url, owner="ComfyUI-Manager", cache=home.cache / "git")
+def lists_of_repository(url: str, paths: Paths) -> tuple[Origin, Mapping[str, bytes]]:
+    repository = GitMirror(url, owner="ComfyUI-Manager", cache=paths.cache / "git")
     commit = repository.resolve()
     entries = {e.path: e for e in list_entries(repository, commit) if e.is_file and e.size <= MAX_BYTES}
     files: dict[str, bytes] = {}

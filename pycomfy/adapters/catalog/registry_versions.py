@@ -13,19 +13,19 @@ from pycomfy.core.lockfile.source_specs import GitSpec, RegistrySpec
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 
 
-def find_registered(spec: RegistrySpec, owner: str, home: Paths) -> GitSpec:
+def find_registered(spec: RegistrySpec, owner: str, paths: Paths) -> GitSpec:
     """The repository and the commit that a version of the registry was published from: that of its tag, else the first
     whose pyproject.toml has the number. A published version does not change, so what was found once stays.
 
     Raises `UnpinnedPack` where nobody knows repository or commit: nothing else is taken for it.
     """
-    known = home.cache / "registered" / f"{spec.registry.lower()}@{spec.version}.json"
+    known = paths.cache / "registered" / f"{spec.registry.lower()}@{spec.version}.json"
     said = {"types": spec.types, "requirements": spec.requirements}
     try:
         return GitSpec.model_validate({**said, **json.loads(known.read_bytes())})
     except (OSError, ValueError, TypeError):
         pass
-    pack, remark = _find(spec.registry, home)
+    pack, remark = _find(spec.registry, paths)
     where = f"[packs.{owner}]"
     by_hand = f'name it yourself: [packs.{owner}] git = "URL", rev = "COMMIT"'
     if pack is None:
@@ -35,7 +35,7 @@ def find_registered(spec: RegistrySpec, owner: str, home: Paths) -> GitSpec:
             where=where,
             fix=f"{by_hand}; or fetch newer lists: `pycomfy catalog update`",
         )
-    commit = commit_of_version(GitMirror(pack.url, owner=owner, cache=home.cache / "git"), spec.version)
+    commit = commit_of_version(GitMirror(pack.url, owner=owner, cache=paths.cache / "git"), spec.version)
     if commit is None:
         raise UnpinnedPack(
             f"no commit of {pack.url} is known as version {spec.version} of {spec.registry}: no tag is called so, and"
@@ -48,10 +48,10 @@ def find_registered(spec: RegistrySpec, owner: str, home: Paths) -> GitSpec:
     return GitSpec.model_validate({**said, **found})
 
 
-def _find(id_: str, home: Paths) -> tuple[Listing | None, str | None]:
+def _find(id_: str, paths: Paths) -> tuple[Listing | None, str | None]:
     """The pack of an id, from the catalog, else from the registry; and what kept the registry from answering."""
     try:
-        with Catalog(home) as catalog:
+        with Catalog(paths) as catalog:
             if (pack := catalog.find(id_)) is not None:
                 return pack, None
     except (NotFound, BadInput):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pycomfy import operation
 from pycomfy.adapters.catalog.database import LAYOUT, Origin, catalog_path
 from pycomfy.adapters.catalog.fetch import (
     DOCS,
@@ -28,7 +29,6 @@ from pycomfy.core.catalog.manager_lists import parse_catalog
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.models.manager_list import ListedModel, parse_models
 from pycomfy.errors import PycomfyError
-from pycomfy.progress import Progress
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -44,43 +44,41 @@ class Updated:
     remarks: tuple[str, ...] = ()
 
 
-def update_catalog(
-    home: Paths, progress: Progress, *, wheel: str = WHEEL, docs: str = DOCS, repository: str = REPOSITORY
-) -> Updated:
+def update_catalog(paths: Paths, *, wheel: str = WHEEL, docs: str = DOCS, repository: str = REPOSITORY) -> Updated:
     """Fetch the Manager's lists, the newest that can be reached, and make the catalog of them in one step.
 
     `wheel` and `docs` may be exact pins. Templates are asked for where the docs could be read. Raises `NetworkError` if
     neither index nor repository answers, `NotFound`, `BadInput`.
     """
     remarks: list[str] = []
-    with progress.step("Update the catalog of node packs") as task:
+    with operation.step("Update the catalog of node packs") as task:
         try:
-            lists = lists_of_repository(repository, home)
-            origins, listings = _read_lists(lists, docs, home, remarks)
+            lists = lists_of_repository(repository, paths)
+            origins, listings = _read_lists(lists, docs, paths, remarks)
         except PycomfyError as e:
             remarks.append(f"the last release is taken, as the newest lists cannot be had: {e.what}")
-            lists = lists_of_wheel(wheel, home)
-            origins, listings = _read_lists(lists, docs, home, remarks)
+            lists = lists_of_wheel(wheel, paths)
+            origins, listings = _read_lists(lists, docs, paths, remarks)
         since: Mapping[str, str] = {}
         if len(origins) > 1:
             try:
-                templates, since = read_templates(listings, home)
+                templates, since = read_templates(listings, paths)
                 origins = (*origins, templates)
             except PycomfyError as e:
                 remarks.append(f"from which ComfyUI on there are its newest types is not known, for {e.what}")
         contents = _Contents(listings, origins, parse_models(lists[1]), since)
-        _write(catalog_path(home), contents)
+        _write(catalog_path(paths), contents)
         types = len({t for listing in listings for t in listing.types})
         task.note(f"{len(listings)} packs, {types} node types")
     return Updated(origins, len(listings), types, tuple(dict.fromkeys(remarks)))
 
 
 def _read_lists(
-    lists: tuple[Origin, Mapping[str, bytes]], docs: str, home: Paths, remarks: list[str]
+    lists: tuple[Origin, Mapping[str, bytes]], docs: str, paths: Paths, remarks: list[str]
 ) -> tuple[tuple[Origin, ...], tuple[Listing, ...]]:
     origin, files = lists
     try:
-        pages, core = read_core_types(docs, home)
+        pages, core = read_core_types(docs, paths)
     except PycomfyError as e:
         remarks.append(f"ComfyUI's newest node types are not known, for {docs} cannot be read: {e.what}")
         return (origin,), parse_catalog(files)

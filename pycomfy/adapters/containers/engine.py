@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -36,10 +37,10 @@ class Engine:
         return [self.kind, *runtime, *arguments]
 
 
-def find_engine(wanted: str | None = None) -> Engine:
+def find_engine(wanted: str | None = None, environment: Mapping[str, str] = os.environ) -> Engine:
     """`wanted`, else $PYCOMFY_ENGINE, else Podman, else Docker. Raises `BadConfig` for another name, `MissingTool` for
     one that is not installed or does not work."""
-    name = wanted or os.environ.get("PYCOMFY_ENGINE") or ""
+    name = wanted or environment.get("PYCOMFY_ENGINE") or ""
     if name and name not in KINDS:
         where = "--engine" if wanted else "PYCOMFY_ENGINE"
         raise BadConfig(f'"{name}" is no container engine', where=where, fix="use podman or docker")

@@ -30,13 +30,13 @@ class LayerLibraries:
 _LIBRARIES = TypeAdapter(LayerLibraries)
 
 
-def read_libraries(image: LayoutImage, home: Paths) -> list[LayerLibraries]:
+def read_libraries(image: LayoutImage, paths: Paths) -> list[LayerLibraries]:
     """Those of every layer; a layer with the same bytes is read once."""
-    return [_read_once(image.blob(digest), digest, home) for digest in image.diff_ids]
+    return [_read_once(image.blob(digest), digest, paths) for digest in image.diff_ids]
 
 
-def _read_once(layer: Path, digest: str, home: Paths) -> LayerLibraries:
-    known = home.cache / "libraries" / str(_FORMAT) / f"{digest.removeprefix('sha256:')}.json"
+def _read_once(layer: Path, digest: str, paths: Paths) -> LayerLibraries:
+    known = paths.cache / "libraries" / str(_FORMAT) / f"{digest.removeprefix('sha256:')}.json"
     try:
         return _LIBRARIES.validate_json(known.read_bytes())
     except (OSError, ValidationError):

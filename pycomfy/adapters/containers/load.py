@@ -12,6 +12,7 @@ from typing import IO, Any
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.io import process
 from pycomfy.errors import BadInput, HashMismatch, NoSpace, NotFound, RunFailed
+from pycomfy.operation import cancel_scope
 
 JSON_LIMIT = 4 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -119,7 +120,8 @@ def _load(engine: Engine, image: LayoutImage, tag: str) -> None:
     ) as loading:
         assert loading.stdin is not None and loading.stderr is not None  # noqa: S101  both are pipes
         try:
-            write_archive(image, tag, loading.stdin)
+            with cancel_scope().on_cancel(loading.kill):
+                write_archive(image, tag, loading.stdin)
             loading.stdin.close()
         except BrokenPipeError:
             pass  # it says why on standard error

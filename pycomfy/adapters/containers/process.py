@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -16,6 +16,7 @@ from pycomfy.adapters.containers.arguments import ContainerSpec, give_to, plan_r
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.io import process
 from pycomfy.errors import RunFailed
+from pycomfy.operation import cancel_scope
 
 LINE_LIMIT = 16 << 20
 """A container that writes a longer line is not ours any more."""
@@ -41,7 +42,8 @@ def run_container(
 ) -> Exit:
     """Start a container, write `request` to its standard input and keep that open, hand every line of its standard
     output to `on_line`, and return how it ended. It is stopped and removed before this returns or raises, also on
-    Ctrl-C, SIGTERM and SIGHUP. Raises `RunFailed` if the engine cannot start it, or after `limit` seconds."""
+    Ctrl-C, SIGTERM and SIGHUP, and when the operation is cancelled. Raises `RunFailed` if the engine cannot start it,
+    or after `limit` seconds."""
     user = plan_user(engine, os.getuid(), os.getgid())
     name = f"pycomfy-{secrets.token_hex(6)}"
     command = plan_run(engine, spec, name, user)
@@ -98,9 +100,10 @@ def _exchange(
     errors: deque[bytes] = deque(maxlen=60)
     sinks = {stdout: _Lines(on_line), stderr: _Lines(errors.append)}
     rest = memoryview(request)
-    with selectors.DefaultSelector() as selector:
+    with selectors.DefaultSelector() as selector, _wake_on_cancel() as wake:
         os.set_blocking(stdin.fileno(), False)
         selector.register(stdin, selectors.EVENT_WRITE)
+        selector.register(wake, selectors.EVENT_READ)
         for stream in sinks:
             selector.register(stream, selectors.EVENT_READ)
         reading = set(sinks)
@@ -109,6 +112,7 @@ def _exchange(
             if left is not None and left <= 0:
                 raise RunFailed(f"the container did not end within {limit:.0f} s", fix="give it more with --timeout")
             for key, _ in selector.select(left):
+                cancel_scope().check()
                 if key.fileobj is stdin:
                     rest = _write(stdin, rest)
                     if not rest:
@@ -125,6 +129,18 @@ def _exchange(
         if sink.rest:
             sink.take(bytes(sink.rest))
     return b"\n".join(errors).decode("utf-8", "replace").strip()
+
+
+@contextlib.contextmanager
+def _wake_on_cancel() -> Iterator[int]:
+    """A file descriptor that can be read once the operation was cancelled."""
+    read, write = os.pipe()
+    try:
+        with cancel_scope().on_cancel(lambda: os.write(write, b"\0")):
+            yield read
+    finally:
+        os.close(read)
+        os.close(write)
 
 
 def _write(stdin: IO[bytes], rest: memoryview) -> memoryview:

@@ -35,8 +35,8 @@ _VERSIONS = (
 )
 
 
-def database_path(home: Paths) -> Path:
-    return home.data / "pycomfy.db"
+def database_path(paths: Paths) -> Path:
+    return paths.data / "pycomfy.db"
 
 
 class Database(Connection):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from pycomfy import operation
 from pycomfy.adapters.debian.mirrors import find_mirrors, find_snapshot
 from pycomfy.adapters.io.atomic_files import says_disk_is_full, write_file
 from pycomfy.adapters.io.concurrency import run_concurrently
@@ -34,7 +35,6 @@ from pycomfy.core.debian.resolver import DebianIndex, base_packages, resolve_clo
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.schema import DebianPackage, PlatformName, Root
 from pycomfy.errors import ErrorGroup, HashMismatch, MissingTool, NetworkError, NoDebianPackage, NoSpace
-from pycomfy.progress import Progress
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _PACKAGES = TypeAdapter(tuple[DebianPackage, ...])
@@ -63,7 +63,7 @@ class DebianArchives:
     fixed: bool
 
 
-def read_archives(config: Config, progress: Progress) -> DebianArchives:
+def read_archives(config: Config) -> DebianArchives:
     """Read the releases of the configured suite, of its updates and of its security updates.
 
     With a snapshot they are those of its moment, which must be known: "as-of" is the caller's to replace. Raises
@@ -79,9 +79,9 @@ def read_archives(config: Config, progress: Progress) -> DebianArchives:
 
     def find(archive: int, name: str) -> _Suite:
         folder = f"{urls[archive]}/dists/{name}"
-        return _Suite(archive, name, folder, _read_release(folder, name, moment, progress))
+        return _Suite(archive, name, folder, _read_release(folder, name, moment))
 
-    with progress.step("Read Debian's releases", total=len(suites)) as task:
+    with operation.step("Read Debian's releases", total=len(suites)) as task:
         try:
             found = run_concurrently({name: partial(find, archive, name) for archive, name in suites}, task.advance)
         except ErrorGroup as e:
@@ -90,34 +90,26 @@ def read_archives(config: Config, progress: Progress) -> DebianArchives:
     return DebianArchives(urls, tuple(found[name] for _, name in suites), moment is not None)
 
 
-def pin_root(
-    config: Config, platform: PlatformName, home: Paths, progress: Progress, archives: DebianArchives | None = None
-) -> Root:
+def pin_root(config: Config, platform: PlatformName, paths: Paths, archives: DebianArchives | None = None) -> Root:
     """Pin the newest packages of the configured suite, updates and security included, and hash the tree they make.
     `archives` are what `read_archives` gave, if it was asked already.
 
     Raises as `read_archives` does, and `NoDebianPackage` for all packages missing.
     """
-    there = archives or read_archives(config, progress)
+    there = archives or read_archives(config)
     lists = _find_lists(there, platform.removeprefix("linux/"))
-    names = _names_file(config.suite, platform, home)
-    packages = _close(lists, names, [*base_packages(config.python), *config.apt], home, progress)
-    tree = _hash_tree(packages, there.urls, platform, home, progress)
+    names = _names_file(config.suite, platform, paths)
+    packages = _close(lists, names, [*base_packages(config.python), *config.apt], paths)
+    tree = _hash_tree(packages, there.urls, platform, paths)
     return Root(suite=config.suite, archives=there.urls, packages=packages, tree=tree)
 
 
-def make_root(root: Root, platform: PlatformName, out: Path, home: Paths, progress: Progress) -> None:
+def make_root(root: Root, platform: PlatformName, out: Path, paths: Paths) -> None:
     """Unpack a pinned root to `out`, which must not be there yet; on failure nothing is left of it.
 
     The tree is not hashed here: who puts it into a store compares. Raises `NetworkError`, `HashMismatch`, `NoSpace`.
     """
-    _unpack(
-        root.packages,
-        _fetch(root.packages, root.archives, home, progress),
-        out,
-        f"Unpack Debian ({platform})",
-        progress,
-    )
+    _unpack(root.packages, _fetch(root.packages, root.archives, paths), out, f"Unpack Debian ({platform})")
 
 
 # — indices —
@@ -143,24 +135,21 @@ def _find_lists(archives: DebianArchives, architecture: str) -> list[_List]:
     return lists
 
 
-def _close(
-    lists: Sequence[_List], names: Path, wanted: Sequence[str], home: Paths, progress: Progress
-) -> tuple[DebianPackage, ...]:
+def _close(lists: Sequence[_List], names: Path, wanted: Sequence[str], paths: Paths) -> tuple[DebianPackage, ...]:
     """`wanted` with all they depend on. Equal lists and wishes have equal answers, so each is worked out once.
 
     Whenever the lists are read, the names of all packages that may be libraries are written to `names`.
     """
     content = [[(one.archive, one.file.sha256) for one in lists], sorted({*wanted}), _closer()]
-    known = home.cache / "debian" / f"{hashlib.sha256(json.dumps(content).encode()).hexdigest()}.json"
+    known = paths.cache / "debian" / f"{hashlib.sha256(json.dumps(content).encode()).hexdigest()}.json"
     with contextlib.suppress(OSError, ValueError):
         return _PACKAGES.validate_json(known.read_bytes())
-    paths = fetch_all(
+    files = fetch_all(
         [one.file for one in lists],
-        cache=home.cache,
-        progress=progress,
+        cache=paths.cache,
         title=f"Fetch Debian's package lists ({names.name.rpartition('-')[2]})",
     )
-    texts = (_read_index(path, one.file) for one, path in zip(lists, paths, strict=True))
+    texts = (_read_index(path, one.file) for one, path in zip(lists, files, strict=True))
     index = DebianIndex((one.archive, text) for one, text in zip(lists, texts, strict=True))
     write_file(names, "\n".join(name for name in index.names if _LIBRARY.match(name)))
     packages = resolve_closure(index, wanted)
@@ -168,16 +157,16 @@ def _close(
     return packages
 
 
-def library_packages(suite: str, platform: PlatformName, home: Paths) -> frozenset[str]:
+def library_packages(suite: str, platform: PlatformName, paths: Paths) -> frozenset[str]:
     """The names of Debian's packages that may be libraries, as the last lock here saw them; none if there was none."""
     try:
-        return frozenset(_names_file(suite, platform, home).read_text().split())
+        return frozenset(_names_file(suite, platform, paths).read_text().split())
     except (OSError, UnicodeDecodeError):
         return frozenset()
 
 
-def _names_file(suite: str, platform: PlatformName, home: Paths) -> Path:
-    return home.cache / "debian" / f"names-{suite}-{platform.removeprefix('linux/')}"
+def _names_file(suite: str, platform: PlatformName, paths: Paths) -> Path:
+    return paths.cache / "debian" / f"names-{suite}-{platform.removeprefix('linux/')}"
 
 
 @functools.cache
@@ -199,10 +188,10 @@ def _read_index(path: Path, file: File) -> str:
     return text.decode("utf-8", "replace")
 
 
-def _read_release(folder: str, suite: str, moment: datetime | None, progress: Progress) -> Release:
+def _read_release(folder: str, suite: str, moment: datetime | None) -> Release:
     url = f"{folder}/InRelease"
     data = read(url, limit=_MAX_RELEASE)
-    release = parse_release(_verify(data, url, progress))
+    release = parse_release(_verify(data, url))
     if release.codename != suite:
         raise HashMismatch(
             f'the release calls itself "{release.codename}", not "{suite}"', where=url, fix="use another mirror"
@@ -215,17 +204,17 @@ def _read_release(folder: str, suite: str, moment: datetime | None, progress: Pr
             fix="name a server that keeps the archives of the past as snapshot-mirror, below [debian]",
         )
     if release.valid_until is not None and release.valid_until < (moment or datetime.now(UTC)):
-        progress.say(f"{url} expired on {release.valid_until:%Y-%m-%d}: the mirror may lack newer security updates")
+        operation.report(f"{url} expired on {release.valid_until:%Y-%m-%d}: the mirror may lack newer security updates")
     return release
 
 
-def _verify(data: bytes, url: str, progress: Progress) -> str:
+def _verify(data: bytes, url: str) -> str:
     """The signed text of an `InRelease`, of which Debian's signature is checked where this machine can."""
     if shutil.which("gpgv") is None or not KEYRING.is_file():
         text = signed_text(data.decode("utf-8", "replace"))
         if not text:
             raise NetworkError("the answer is no signed release", where=url, fix="check the address of the mirror")
-        progress.say(
+        operation.report(
             f"{url}: the signature was not checked, the packages are as trustworthy as the connection "
             "(apt-get install gpgv debian-archive-keyring)"
         )
@@ -246,22 +235,20 @@ def _verify(data: bytes, url: str, progress: Progress) -> str:
 # — packages —
 
 
-def _fetch(packages: Sequence[DebianPackage], archives: Sequence[str], home: Paths, progress: Progress) -> list[Path]:
+def _fetch(packages: Sequence[DebianPackage], archives: Sequence[str], paths: Paths) -> list[Path]:
     files = [File(f"{archives[p.archive]}/{p.path}", p.sha256, p.name, p.size) for p in packages]
-    return fetch_all(files, cache=home.cache, progress=progress, title="Fetch Debian packages")
+    return fetch_all(files, cache=paths.cache, title="Fetch Debian packages")
 
 
-def _hash_tree(
-    packages: Sequence[DebianPackage], archives: Sequence[str], platform: str, home: Paths, progress: Progress
-) -> str:
+def _hash_tree(packages: Sequence[DebianPackage], archives: Sequence[str], platform: str, paths: Paths) -> str:
     """The tree's hash, which depends on nothing but the packages and the program that unpacks them."""
     content = [sorted((p.name, p.sha256) for p in packages), hashlib.sha256(_unpacker().read_bytes()).hexdigest()]
-    known = home.cache / "roots" / hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    known = paths.cache / "roots" / hashlib.sha256(json.dumps(content).encode()).hexdigest()
     if known.is_file():
         return known.read_text().strip()
-    paths = _fetch(packages, archives, home, progress)
-    with temporary_folder(home.cache, "root-") as folder:
-        _unpack(packages, paths, folder / "root", f"Unpack Debian ({platform})", progress)
+    files = _fetch(packages, archives, paths)
+    with temporary_folder(paths.cache, "root-") as folder:
+        _unpack(packages, files, folder / "root", f"Unpack Debian ({platform})")
         tree = hash_path(folder / "root")
     write_file(known, tree + "\n")
     return tree
@@ -271,11 +258,9 @@ def _unpacker() -> Path:
     return nix_folder() / "builders" / "root.py"
 
 
-def _unpack(
-    packages: Sequence[DebianPackage], paths: Sequence[Path], out: Path, title: str, progress: Progress
-) -> None:
+def _unpack(packages: Sequence[DebianPackage], paths: Sequence[Path], out: Path, title: str) -> None:
     debs = [{"name": p.name, "path": str(path)} for p, path in zip(packages, paths, strict=True)]
-    with progress.step(title), tempfile.NamedTemporaryFile("w", suffix=".json") as spec:
+    with operation.step(title), tempfile.NamedTemporaryFile("w", suffix=".json") as spec:
         json.dump({"debs": debs}, spec)
         spec.flush()
         done = run([sys.executable, "-I", "-B", _unpacker(), spec.name, out])

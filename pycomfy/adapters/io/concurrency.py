@@ -1,46 +1,50 @@
-"""Several jobs at once, of which every failure is told."""
+"""Run several jobs at once, in threads that belong to the current operation."""
 
-import time
+import contextvars
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
-from pycomfy.adapters.io.cancellation import stop_all
 from pycomfy.errors import ErrorGroup, PycomfyError, raise_all
+from pycomfy.operation import open_cancel_scope
 
 T = TypeVar("T")
 
-_AGAIN = 0.3  # seconds
-
 
 def run_concurrently(
-    jobs: Mapping[str, Callable[[], T]], done: Callable[[], None] = lambda: None, *, at_once: int = 8
+    jobs: Mapping[str, Callable[[], T]],
+    done: Callable[[], object] = lambda: None,
+    *,
+    at_once: int = 8,
+    fatal: tuple[type[PycomfyError], ...] = (),
 ) -> dict[str, T]:
-    """Run all jobs at once; if any fail, wait for all and raise everything that went wrong. Who leaves waits for none:
-    their programs and downloads are ended."""
-    with ThreadPoolExecutor(max_workers=at_once) as pool:
-        futures: dict[Future[T], str] = {pool.submit(job): name for name, job in jobs.items()}
+    """Return what each job returns, by name; call `done` after each. If jobs fail, wait for all and raise everything
+    that went wrong, in the order of `jobs`. An error of the kinds `fatal`, one that no user can mend, and a
+    cancellation end the others: their programs and downloads are stopped."""
+    if not jobs:
+        return {}
+    with open_cancel_scope() as scope, ThreadPoolExecutor(max_workers=min(at_once, len(jobs))) as pool:
+        # Each thread has a copy of this context, and in it the operation and the scope.
+        futures: dict[Future[T], str] = {
+            pool.submit(contextvars.copy_context().run, job): name for name, job in jobs.items()
+        }
         problems: dict[str, PycomfyError] = {}
         try:
             for future in as_completed(futures):
                 error = future.exception()
-                if error is not None and not isinstance(error, PycomfyError):
-                    raise error
-                if error is not None:
+                if isinstance(error, PycomfyError) and not isinstance(error, fatal):
                     problems[futures[future]] = error
+                elif error is not None:
+                    raise error
                 done()
         except BaseException:
+            scope.cancel()
             pool.shutdown(wait=False, cancel_futures=True)
-            stop_all()
-            while not all(future.done() for future in futures):
-                # A job may have begun something new just when the rest was ended.
-                time.sleep(_AGAIN)
-                stop_all()
             raise
     raise_all([p for name in jobs if name in problems for p in flatten_errors(problems[name])])
     return {name: future.result() for future, name in sorted(futures.items(), key=lambda item: item[1])}
 
 
 def flatten_errors(error: PycomfyError) -> tuple[PycomfyError, ...]:
-    """The problems that an error is made of."""
+    """The errors that `error` is made of."""
     return error.problems if isinstance(error, ErrorGroup) else (error,)

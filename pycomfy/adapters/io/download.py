@@ -17,6 +17,7 @@ from typing import IO
 
 import httpx
 
+from pycomfy import operation
 from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.io.http_client import (
     MAX_TRIES,
@@ -33,7 +34,6 @@ from pycomfy.adapters.io.http_client import (
 from pycomfy.adapters.io.parallel_downloads import Transfer
 from pycomfy.adapters.io.paths import find_paths
 from pycomfy.errors import BadInput, HashMismatch, NetworkError
-from pycomfy.progress import Progress, Silent
 
 JOBS = 8
 MAX_BYTES = 64 << 30
@@ -70,22 +70,17 @@ def fetch(
     return fetch_all([File(url, sha256, name, size)], cache=cache)[0]
 
 
-def fetch_all(
-    files: Sequence[File],
-    *,
-    cache: Path | None = None,
-    progress: Progress | None = None,
-    title: str = "Download",
-) -> list[Path]:
+def fetch_all(files: Sequence[File], *, cache: Path | None = None, title: str = "Download") -> list[Path]:
     """Several files, some at a time, in the order they were given. What fails is raised at once, all of it."""
     paths = [_place(f, cache or find_paths().cache) for f in files]
     todo = {p: f for p, f in zip(paths, files, strict=True) if not _is_there(p, f)}
     if not todo:
         return paths
     total = sum(f.size or 0 for f in todo.values()) if all(f.size is not None for f in todo.values()) else None
-    with (progress or Silent()).step(title, total=total, unit="bytes") as task, make_client() as client:
+    with operation.step(title, total=total, unit="bytes") as task, make_client() as client:
         transfer = Transfer(client, task)
-        transfer.run([_Job(file, path, transfer).run for path, file in todo.items()], JOBS, (ServerUnreachable,))
+        jobs = {str(path): _Job(file, path, transfer).run for path, file in todo.items()}
+        transfer.run(jobs, JOBS, (ServerUnreachable,))
     return paths
 
 
@@ -202,7 +197,7 @@ class _Job:
     def _fill(self, out: IO[bytes]) -> None:
         local = local_path(self.file.url)
         if local is None:
-            retry(self.file.url, lambda: self._download(out), self.transfer.pause)
+            retry(self.file.url, lambda: self._download(out))
             return
         with _file_errors(self.file.url, local), local.open("rb") as f:
             while chunk := f.read(_CHUNK):

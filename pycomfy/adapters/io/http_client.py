@@ -7,7 +7,6 @@ import contextlib
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -20,9 +19,9 @@ from urllib.request import url2pathname
 import httpx
 
 from pycomfy import __version__
-from pycomfy.adapters.io.cancellation import stoppable
 from pycomfy.adapters.io.credentials import Credentials
 from pycomfy.errors import BadInput, NetworkError
+from pycomfy.operation import Cancelled, cancel_scope
 
 MAX_TRIES = 4
 PAUSE = 0.5  # seconds before the second try; each next pause is twice as long
@@ -56,13 +55,10 @@ class Retryable(Exception):
         self.wait = wait
 
 
-class Stopped(Exception):
-    """The user wants to leave; for whoever waits for the thread alone."""
-
-
 class Client(httpx.Client):
     """A client whose connections can be cut from another thread, for which a read might have a minute to wait: while it
-    is used as a context manager, `stop_all` does so. What is asked of it afterwards raises `Stopped`."""
+    is used as a context manager, cancelling the operation does so. What is asked of it afterwards raises
+    `Cancelled`."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, event_hooks={"request": [self._watch]})
@@ -71,7 +67,7 @@ class Client(httpx.Client):
         self._leave = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        self._leave.enter_context(stoppable(self.cut))
+        self._leave.enter_context(cancel_scope().on_cancel(self.cut))
         return super().__enter__()
 
     def __exit__(
@@ -92,7 +88,7 @@ class Client(httpx.Client):
 
     def _watch(self, request: httpx.Request) -> None:
         if self._cut.is_set():
-            raise Stopped
+            raise Cancelled
         request.extensions = {**request.extensions, "trace": self._remember}
 
     def _remember(self, event: str, about: Mapping[str, Any]) -> None:
@@ -115,18 +111,19 @@ def make_client(auth: httpx.Auth | None = None) -> Client:
     )
 
 
-def retry(
-    url: str, attempt: Callable[[], T], sleep: Callable[[float], object] = time.sleep, *, tries: int = MAX_TRIES
-) -> T:
-    """What `attempt` returns, tried again where the failure may pass. Raises `NetworkError` when patience ends."""
+def retry(url: str, attempt: Callable[[], T], *, tries: int = MAX_TRIES) -> T:
+    """Return what `attempt` returns, tried again where the failure may pass. Raises `NetworkError` after the last try,
+    and `Cancelled` when the operation is cancelled."""
+    scope = cancel_scope()
     for number in range(1, tries + 1):
         try:
             return attempt()
         except (Retryable, httpx.TransportError) as e:
+            scope.check()
             if number == tries or "CERTIFICATE_VERIFY_FAILED" in str(e):
                 raise _unreachable(url, e) from e
             wait = e.wait if isinstance(e, Retryable) else 0.0
-            sleep(min(max(wait, PAUSE * 2 ** (number - 1)), MAX_PAUSE))
+            scope.wait(min(max(wait, PAUSE * 2 ** (number - 1)), MAX_PAUSE))
         except (httpx.HTTPError, httpx.InvalidURL) as e:
             raise NetworkError(f"no download: {e}", where=without_login(url), fix="check the address") from e
     raise AssertionError("the last try either returns or raises")

@@ -1,13 +1,13 @@
-"""Several downloads at once: failures are told together; all end when one cannot go on or the user wants to leave."""
+"""Download several files at once with one client, their progress told as one."""
 
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pycomfy.adapters.io.cancellation import stoppable
-from pycomfy.adapters.io.http_client import Client, Stopped
-from pycomfy.errors import PycomfyError, raise_all
+from pycomfy.adapters.io.concurrency import run_concurrently
+from pycomfy.adapters.io.http_client import Client
+from pycomfy.errors import PycomfyError
+from pycomfy.operation import cancel_scope
 from pycomfy.progress import Task
 
 
@@ -18,44 +18,30 @@ class Transfer:
     client: Client
     task: Task
     total: int = 0
-    stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, jobs: Sequence[Callable[[], None]], at_once: int, fatal: tuple[type[PycomfyError], ...] = ()) -> None:
-        """Run the jobs, so many at once. What they raise is raised when all are done, in the order of the jobs; an
-        error of the kinds `fatal`, and any that no user can mend, ends the others and is raised at once."""
-        problems: dict[int, PycomfyError] = {}
-        with stoppable(self.stop.set), ThreadPoolExecutor(min(at_once, len(jobs))) as pool:
-            futures = {pool.submit(job): number for number, job in enumerate(jobs)}
-            try:
-                for future in as_completed(futures):
-                    try:
-                        future.result()
-                    except fatal:
-                        raise
-                    except PycomfyError as e:
-                        problems[futures[future]] = e
-            except BaseException:
-                self.stop.set()
-                self.client.cut()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        raise_all([problems[number] for number in sorted(problems)])
+    def run(
+        self, jobs: Mapping[str, Callable[[], None]], at_once: int, fatal: tuple[type[PycomfyError], ...] = ()
+    ) -> None:
+        """Run the jobs, as `run_concurrently` does; when they are cancelled, their connections are cut."""
+
+        def job(run: Callable[[], None]) -> Callable[[], None]:
+            def guarded() -> None:
+                with cancel_scope().on_cancel(self.client.cut):
+                    run()
+
+            return guarded
+
+        run_concurrently({name: job(run) for name, run in jobs.items()}, at_once=at_once, fatal=fatal)
 
     def advance(self, amount: int) -> None:
-        """So many bytes more are there. Raises `Stopped` if all are to end."""
-        if self.stop.is_set():
-            raise Stopped
+        """Tell that `amount` more bytes are there. Raises `Cancelled` if all are to end."""
+        cancel_scope().check()
         with self._lock:
             self.task.advance(amount)
 
     def expect(self, more: int) -> None:
-        """A size became known."""
+        """Tell that a size became known."""
         with self._lock:
             self.total += more
             self.task.total(self.total)
-
-    def pause(self, seconds: float) -> None:
-        """Wait. Raises `Stopped` if all are to end."""
-        if self.stop.wait(seconds):
-            raise Stopped

@@ -19,6 +19,6 @@ def find_paths() -> Paths:
     """`$PYCOMFY_HOME` (the cache in its `cache` folder) if set, else the XDG folders. Creates nothing."""
     set_home = os.environ.get("PYCOMFY_HOME")
     if set_home:
-        home = Path(set_home).expanduser().absolute()
-        return Paths(home, home / "cache")
+        paths = Path(set_home).expanduser().absolute()
+        return Paths(paths, paths / "cache")
     return Paths(platformdirs.user_data_path("pycomfy"), platformdirs.user_cache_path("pycomfy"))

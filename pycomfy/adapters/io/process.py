@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-from pycomfy.adapters.io.cancellation import stoppable
 from pycomfy.errors import MissingTool
+from pycomfy.operation import cancel_scope
 
 INSTALL = {
     "nix": "apt-get install nix-bin (Debian), or the official Nix installer elsewhere",
@@ -41,7 +42,8 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run to the end, output captured; the caller judges the exit status. Raises `MissingTool`.
+    """Run to the end, output captured; the caller judges the exit status. Raises `MissingTool`, and `Cancelled` when
+    the operation is cancelled: then it is ended first.
 
     It gets a session of its own: who leaves ends it with all that it started, which would hold its output open.
     """
@@ -54,13 +56,22 @@ def run(
         if cwd is not None and not cwd.is_dir():
             raise
         raise missing(arguments[0]) from e
-    with process, stoppable(partial(_signal_all, process, signal.SIGTERM)):
+    with process, cancel_scope().on_cancel(partial(terminate, process)):
         try:
             output, errors = process.communicate(stdin or b"")
         except BaseException:
             _end(process)
             raise
     return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+
+def terminate(process: "subprocess.Popen[Any]", number: signal.Signals = signal.SIGTERM) -> None:
+    """Ask a process that leads a session to leave, with all that it started; kill it if it does not. Returns at once;
+    whoever waits for the process goes on doing that."""
+    _signal_all(process, number)
+    timer = threading.Timer(GRACE_PERIOD, _signal_all, (process, signal.SIGKILL))
+    timer.daemon = True
+    timer.start()
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -72,9 +83,11 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         _signal_all(process, signal.SIGKILL)
 
 
-def _signal_all(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
+def _signal_all(process: "subprocess.Popen[Any]", number: signal.Signals) -> None:
+    # One that was waited for may have given its number to another process.
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import shutil
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +17,16 @@ from urllib.parse import quote
 
 import httpx
 
+from pycomfy import operation
 from pycomfy.adapters.io.atomic_files import no_space, translate_disk_full
-from pycomfy.adapters.io.http_client import Retryable, Stopped, check_status, retry, without_login
+from pycomfy.adapters.io.http_client import Retryable, check_status, retry, without_login
 from pycomfy.adapters.io.parallel_downloads import Transfer
 from pycomfy.adapters.models.hubs import denied, hub_client
 from pycomfy.adapters.models.store import ModelStore, StoredModel
 from pycomfy.core.lockfile.schema import ModelFile, UrlModel
 from pycomfy.core.models.model_url import Hubs, source_url
 from pycomfy.errors import BadInput, HashMismatch, NetworkError, NotFound, PycomfyError, raise_all
+from pycomfy.operation import cancel_scope
 
 JOBS = 4
 MAX_BYTES = 1 << 40
@@ -52,9 +53,9 @@ def pull_models(models: Sequence[ModelFile], store: ModelStore, hubs: Hubs) -> l
     sizes = [m.size for m in todo if m.size is not None]
     _check_space(store, todo)
     title = f"Fetch {todo[0].name}" if len(todo) == 1 else f"Fetch {len(todo)} models"
-    with store.progress.step(title, total=sum(sizes) or None, unit="bytes") as task, hub_client(hubs) as client:
+    with operation.step(title, total=sum(sizes) or None, unit="bytes") as task, hub_client(hubs) as client:
         shared = _Shared(store, hubs, Transfer(client, task, sum(sizes)))
-        shared.transfer.run([_Pull(m, shared).run for m in todo], JOBS)
+        shared.transfer.run({m.sha256: _Pull(m, shared).run for m in todo}, JOBS)
     return todo
 
 
@@ -65,9 +66,9 @@ def fetch_unknown(url: str, store: ModelStore, hubs: Hubs) -> StoredModel:
     model = ModelFile(folder="unknown", name=quote(name), sha256=key, sources=(UrlModel(url=url),))
     with translate_disk_full(store.folder):
         (store.folder / "partial").mkdir(parents=True, exist_ok=True)
-    with store.progress.step(f"Fetch {name}", unit="bytes") as task, hub_client(hubs) as client:
+    with operation.step(f"Fetch {name}", unit="bytes") as task, hub_client(hubs) as client:
         pull = _Unknown(model, _Shared(store, hubs, Transfer(client, task)))
-        pull.shared.transfer.run([pull.run], 1)
+        pull.shared.transfer.run({url: pull.run}, 1)
     sha256 = pull.digest.hexdigest()
     with store.place(sha256).open("rb") as f:
         start = f.read(512).lstrip().lower()
@@ -117,7 +118,7 @@ class _Pull:
                 where=f"SHA-256 {self.model.sha256}",
                 fix=f"pycomfy models add FILE --as {self.model.place}",
             )
-        with translate_disk_full(self.part), exclusive(self.part.with_suffix(".lock"), self.shared.transfer.stop):
+        with translate_disk_full(self.part), exclusive(self.part.with_suffix(".lock")):
             if self.shared.store.find(self.model.sha256) is None:
                 self._fetch(urls)
 
@@ -166,7 +167,7 @@ class _Pull:
         while not self._is_whole():
             before = self.have
             try:
-                retry(url, lambda: self._download(url, out), self.shared.transfer.pause)
+                retry(url, lambda: self._download(url, out))
                 return
             except NetworkError:
                 if self.have <= before:
@@ -255,13 +256,12 @@ class _Unknown(_Pull):
 
 
 @contextlib.contextmanager
-def exclusive(lock: Path, stop: threading.Event) -> Iterator[None]:
-    """One process at a time; the file is gone afterwards. Waiting ends when `stop` is set."""
+def exclusive(lock: Path) -> Iterator[None]:
+    """One process at a time; the file is gone afterwards. Raises `Cancelled` when the operation is cancelled."""
     while True:
         with lock.open("a") as f:
             while not _try_lock(f):
-                if stop.wait(LOOK_AGAIN):
-                    raise Stopped
+                cancel_scope().wait(LOOK_AGAIN)
             if not _is_current(f, lock):
                 continue  # who had it removed it: another file has that name, or none
             try:

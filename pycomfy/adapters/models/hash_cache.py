@@ -8,9 +8,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pycomfy import operation
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.errors import BadInput, NotFound
-from pycomfy.progress import Progress, Silent
 
 MAX_ROWS = 20_000
 _CHUNK = 1 << 20
@@ -23,9 +23,8 @@ class HashCache:
     three as they are.
     """
 
-    def __init__(self, path: Path, progress: Progress | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._progress = progress or Silent()
 
     def sha256(self, file: Path) -> str:
         """The hash of the file's bytes now. Raises `NotFound`, or `BadInput` for what cannot be read."""
@@ -39,7 +38,7 @@ class HashCache:
             before = os.fstat(f.fileno())
             # A file of the store is called by its hash.
             name = file.name[:16] if len(file.name) == 64 else file.name
-            with self._progress.step(f"Hash {name}", total=before.st_size, unit="bytes") as task:
+            with operation.step(f"Hash {name}", total=before.st_size, unit="bytes") as task:
                 digest = hashlib.sha256()
                 while chunk := f.read(_CHUNK):
                     digest.update(chunk)

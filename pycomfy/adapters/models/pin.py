@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from pycomfy import operation
+from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.http_client import Client
 from pycomfy.adapters.models import civitai, huggingface
 from pycomfy.adapters.models.hubs import find_hubs, hub_client
@@ -55,22 +56,18 @@ def pin_models(
         return PinnedModels()
     hubs = find_hubs()
     pins: Pins = {w.place: _local(w, store, base) for w in wanted if w.path is not None}
-    with store.progress.step("Pin models", total=len(wanted)) as task, hub_client(hubs) as client:
+    with operation.step("Pin models", total=len(wanted)) as task, hub_client(hubs) as client:
         jobs = list(_Plan(store, hubs, earlier).jobs([w for w in wanted if w.place not in pins], pins))
         task.advance(len(pins))
-        for found in _together(jobs, client):
-            pins |= found
+
+        def run(job: _Job) -> Pins:
+            found = job(client)
             task.advance(len(found))
+            return found
+
+        for found in run_concurrently({str(n): partial(run, job) for n, job in enumerate(jobs)}, at_once=JOBS).values():
+            pins |= found
     return _sorted_out(wanted, pins, earlier)
-
-
-def _together(jobs: Sequence[_Job], client: Client) -> Iterator[Pins]:
-    with ThreadPoolExecutor(JOBS) as pool:
-        try:
-            yield from pool.map(lambda job: job(client), jobs)
-        except BaseException:
-            client.cut()
-            raise
 
 
 def _sorted_out(wanted: Sequence[RequestedModel], pins: Pins, earlier: EarlierPins) -> PinnedModels:

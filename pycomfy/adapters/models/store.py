@@ -11,12 +11,12 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from pycomfy import operation
 from pycomfy.adapters.io.atomic_files import translate_disk_full, write_file
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.hash_cache import HashCache, exclusive_lock
 from pycomfy.core.lockfile.schema import LockSection, ModelFile, PublicUrl, Sha256
 from pycomfy.errors import BadInput, HashMismatch
-from pycomfy.progress import Progress, Silent
 
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -45,11 +45,10 @@ class StoredModel:
 class ModelStore:
     """`sha256/HH/HASH` are the models, `partial` what is being fetched, `refused` what came with another hash."""
 
-    def __init__(self, home: Paths, progress: Progress | None = None) -> None:
-        self.home = home
-        self.folder = home.data / "models"
-        self.progress = progress or Silent()
-        self.hashes = HashCache(self.folder / "hashes.json", self.progress)
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+        self.folder = paths.data / "models"
+        self.hashes = HashCache(self.folder / "hashes.json")
 
     def place(self, sha256: str) -> Path:
         """Where the model with that hash is, or would be."""
@@ -87,7 +86,7 @@ class ModelStore:
             where=str(kept),
             fix="fetch it again, or lock again if the file was really replaced",
         )
-        self.progress.say(f"warning: {error.what} as {kept}")
+        operation.report(f"warning: {error.what} as {kept}")
         return error
 
     def keep(self, part: Path, sha256: str) -> Path:

@@ -5,11 +5,14 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import translate_disk_full
+from pycomfy.adapters.io.process import run, terminate
 from pycomfy.adapters.nix.internal_json import Event, LogReader, error_of
 from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.operation import cancel_scope
 
 _GRACE_PERIOD = 10.0  # seconds Nix gets to stop its builders and unlock the store
 
@@ -49,14 +52,15 @@ def build(settings: NixSettings, target: BuildTarget, log: Path, on_event: Calla
                 errors="replace",
             )
             try:
-                for line in _lines(process):
-                    events, text = reader.read(line)
-                    if text:
-                        f.write(text + "\n")
-                    for event in events:
-                        on_event(event)
-                paths = process.stdout.read().split() if process.stdout else []
-                status = process.wait()
+                with cancel_scope().on_cancel(partial(terminate, process, signal.SIGINT)):
+                    for line in _lines(process):
+                        events, text = reader.read(line)
+                        if text:
+                            f.write(text + "\n")
+                        for event in events:
+                            on_event(event)
+                    paths = process.stdout.read().split() if process.stdout else []
+                    status = process.wait()
             finally:
                 _stop(process)
     if status != 0:
@@ -67,12 +71,13 @@ def build(settings: NixSettings, target: BuildTarget, log: Path, on_event: Calla
 def missing_paths(settings: NixSettings, target: BuildTarget) -> list[str]:
     """The names of the derivations that building `target` would build or fetch."""
     command = settings.command("nix-build", *target.arguments(), "--dry-run")
-    result = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    result = run(command)
+    text = result.stderr.decode(errors="replace")
     if result.returncode != 0:
         reader = LogReader()
-        reader.errors.append(result.stderr.strip())
+        reader.errors.append(text.strip())
         raise error_of(reader, "the output of nix-build --dry-run", settings.store)
-    return [line.strip() for line in result.stderr.splitlines() if line.startswith("  /nix/store/")]
+    return [line.strip() for line in text.splitlines() if line.startswith("  /nix/store/")]
 
 
 def _lines(process: "subprocess.Popen[str]") -> Iterator[str]:

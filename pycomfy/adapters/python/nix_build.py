@@ -32,10 +32,10 @@ def can_build(settings: NixSettings, platform: PlatformName) -> bool:
 
 
 def build_recipe(
-    recipe: BuildRecipe, home: Paths, settings: NixSettings, log: Path, on_event: Callable[[Event], None]
+    recipe: BuildRecipe, paths: Paths, settings: NixSettings, log: Path, on_event: Callable[[Event], None]
 ) -> Path:
     """The wheel that comes of `recipe`; its sources must be in the store or fetchable. Raises what `build` raises."""
-    with temporary_folder(home.cache / "projects", "wheel-") as folder:
+    with temporary_folder(paths.cache / "projects", "wheel-") as folder:
         shutil.copytree(nix_folder(), folder / "nix", ignore=shutil.ignore_patterns("__pycache__", "test_*"))
         (folder / "recipe.json").write_text(recipe.render())
         (made,) = build(settings, BuildTarget(folder / "nix" / "recipe.nix", "wheel", recipe.platform), log, on_event)

@@ -170,9 +170,9 @@ def _configuration(environment: Mapping[str, str], folder: Path) -> list[str]:
 
 
 def _read_configuration(environment: Mapping[str, str]) -> dict[str, Any]:
-    home = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/"), ".config"))
+    paths = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/"), ".config"))
     own = environment.get("UV_CONFIG_FILE")
-    places = [Path(own)] if own else [home / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
+    places = [Path(own)] if own else [paths / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
     for place in places:
         try:
             return tomllib.loads(place.read_text())

@@ -7,14 +7,15 @@ import posixpath
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
 
 from pycomfy.adapters.io.atomic_files import write_file
+from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.download import kept_path
-from pycomfy.adapters.io.http_client import Client, Stopped, check_status, local_path, make_client, read_body, retry
+from pycomfy.adapters.io.http_client import Client, check_status, local_path, make_client, read_body, retry
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.core.nix.store_path import FixedOutput
@@ -28,23 +29,24 @@ _MAX_LIST = 64 << 20
 _SMALL = 4 << 20
 
 
-def read_modules(wheels: Sequence[Wheel], home: Paths) -> tuple[frozenset[str], tuple[str, ...]]:
+def read_modules(wheels: Sequence[Wheel], paths: Paths) -> tuple[frozenset[str], tuple[str, ...]]:
     """The modules of all wheels, each by its first name and by its first two, dotted; and the names of the wheels whose
     files could not be learnt. Each wheel is asked once."""
-    with make_client() as client, ThreadPoolExecutor(JOBS) as pool:
-        found = list(pool.map(lambda wheel: _modules_of(wheel, home, client), wheels))
-    modules = frozenset(name for names in found for name in names or ())
-    return modules, tuple(wheel.name for wheel, names in zip(wheels, found, strict=True) if names is None)
+    with make_client() as client:
+        jobs = {wheel.filename: partial(_modules_of, wheel, paths, client) for wheel in wheels}
+        found = run_concurrently(jobs, at_once=JOBS)
+    modules = frozenset(name for names in found.values() for name in names or ())
+    return modules, tuple(wheel.name for wheel in wheels if found[wheel.filename] is None)
 
 
-def _modules_of(wheel: Wheel, home: Paths, client: Client) -> frozenset[str] | None:
-    known = home.cache / "modules" / wheel.sha256
+def _modules_of(wheel: Wheel, paths: Paths, client: Client) -> frozenset[str] | None:
+    known = paths.cache / "modules" / wheel.sha256
     with contextlib.suppress(OSError, ValueError):
         return frozenset(map(str, json.loads(known.read_bytes())))
     try:
-        with _open(wheel, home, client) as file, zipfile.ZipFile(file) as archive:
+        with _open(wheel, paths, client) as file, zipfile.ZipFile(file) as archive:
             modules = frozenset(_modules(archive.namelist()))
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, PycomfyError, httpx.HTTPError, Stopped):
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, PycomfyError, httpx.HTTPError):
         return None
     write_file(known, json.dumps(sorted(modules)))
     return modules
@@ -67,10 +69,10 @@ def _modules(files: Sequence[str]) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _open(wheel: Wheel, home: Paths, client: Client) -> Iterator[io.BufferedIOBase | io.RawIOBase]:
+def _open(wheel: Wheel, paths: Paths, client: Client) -> Iterator[io.BufferedIOBase | io.RawIOBase]:
     """The wheel as a file: from this machine if it is there."""
     here = [
-        kept_path(wheel.sha256, home.cache),
+        kept_path(wheel.sha256, paths.cache),
         Path(FixedOutput(wheel.filename, bytes.fromhex(wheel.sha256), recursive=False).path),
     ]
     local = Path(wheel.url) if wheel.is_local else local_path(wheel.url)

@@ -11,15 +11,15 @@ from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.paths import Paths
 
 
-def save_config_fingerprint(lock: str, meaning: str, home: Paths) -> None:
+def save_config_fingerprint(lock: str, meaning: str, paths: Paths) -> None:
     """Remember the `meaning` of the configuration that the text of a lock was made with."""
-    write_file(home.cache / "asked" / _key(lock), meaning)
+    write_file(paths.cache / "asked" / _key(lock), meaning)
 
 
-def load_config_fingerprint(lock: str, home: Paths) -> str | None:
+def load_config_fingerprint(lock: str, paths: Paths) -> str | None:
     """The meaning that was remembered last; None if the lock is another machine's."""
     try:
-        found = (home.cache / "asked" / _key(lock)).read_text()
+        found = (paths.cache / "asked" / _key(lock)).read_text()
     except (OSError, UnicodeDecodeError):
         return None
     return found if re.fullmatch(r"[0-9a-f]{64}", found) else None

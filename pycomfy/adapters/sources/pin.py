@@ -45,7 +45,7 @@ class PinnedSource:
     date: datetime | None = None
 
 
-def pin_source(spec: Spec, base: Path, owner: str, home: Paths, reach: IndexConfig = DEFAULT_INDEXES) -> PinnedSource:
+def pin_source(spec: Spec, base: Path, owner: str, paths: Paths, reach: IndexConfig = DEFAULT_INDEXES) -> PinnedSource:
     """Pin what `spec` asks for. `base` is the folder that relative paths are relative to, `owner` who needs it, `reach`
     where wheels are looked for.
 
@@ -53,25 +53,25 @@ def pin_source(spec: Spec, base: Path, owner: str, home: Paths, reach: IndexConf
     """
     match spec:
         case GitSpec():
-            return _pin_git(spec, base, owner, home)
+            return _pin_git(spec, base, owner, paths)
         case WheelSpec():
-            return _pin_wheel_tree(spec, owner, home, reach)
+            return _pin_wheel_tree(spec, owner, paths, reach)
         case PathSpec():
-            return _pin_path(spec, base, owner, home)
+            return _pin_path(spec, base, owner, paths)
         case UrlSpec():
-            return _pin_url(spec, owner, home)
+            return _pin_url(spec, owner, paths)
         case RegistrySpec():
-            return _pin_git(find_registered(spec, owner, home), base, owner, home)
+            return _pin_git(find_registered(spec, owner, paths), base, owner, paths)
 
 
-def write_tree_of(source: GitSource | PathSource, base: Path, out: Path, home: Paths) -> None:
+def write_tree_of(source: GitSource | PathSource, base: Path, out: Path, paths: Paths) -> None:
     """Make the folder `out` the tree of `source`, with the very files that its hash was made of.
 
     Raises as `pin_source` does; nothing is left of `out` then.
     """
     with new_folder(out) as folder:
         if isinstance(source, GitSource):
-            repository = GitMirror(join_address(source.url, base), owner=out.name, cache=home.cache / "git")
+            repository = GitMirror(join_address(source.url, base), owner=out.name, cache=paths.cache / "git")
             repository.fetch(source.commit)
             write_tree(repository, source.commit, folder, lfs=source.lfs)
             if source.patch is not None:
@@ -80,23 +80,23 @@ def write_tree_of(source: GitSource | PathSource, base: Path, out: Path, home: P
             copy_code(base / source.path, folder, out.name)
 
 
-def is_changed(source: Source, base: Path, owner: str, home: Paths) -> bool:
+def is_changed(source: Source, base: Path, owner: str, paths: Paths) -> bool:
     """Whether a local folder has other files than when it was pinned. Only folders can change; one that is gone has
     not: its tree may be in the store still."""
     if not isinstance(source, PathSource) or not (base / source.path).is_dir():
         return False
-    with _scratch(home) as folder:
+    with _scratch(paths) as folder:
         copy_code(base / source.path, folder, owner)
         return nar_writer.hash_path(folder) != source.tree
 
 
-def newer_commit(spec: Spec, source: Source, base: Path, owner: str, home: Paths) -> str | None:
+def newer_commit(spec: Spec, source: Source, base: Path, owner: str, paths: Paths) -> str | None:
     """The commit that a repository on this machine would be pinned to by now; None if it is the same, cannot be read,
     or is somewhere else."""
     if not isinstance(spec, GitSpec) or not isinstance(source, GitSource) or not parse_git_url(spec.git).local:
         return None
     try:
-        commit = GitMirror(join_address(spec.git, base), owner=owner, cache=home.cache / "git").resolve(spec.rev)
+        commit = GitMirror(join_address(spec.git, base), owner=owner, cache=paths.cache / "git").resolve(spec.rev)
     except PycomfyError:
         return None
     return commit if commit != source.commit else None
@@ -118,20 +118,20 @@ def is_text(path: str) -> bool:
 # — git —
 
 
-def _pin_git(spec: GitSpec, base: Path, owner: str, home: Paths) -> PinnedSource:
-    repository = GitMirror(join_address(spec.git, base), owner=owner, cache=home.cache / "git")
+def _pin_git(spec: GitSpec, base: Path, owner: str, paths: Paths) -> PinnedSource:
+    repository = GitMirror(join_address(spec.git, base), owner=owner, cache=paths.cache / "git")
     commit = repository.resolve(spec.rev)
     if spec.patch is not None:
-        return _pin_patched(repository, commit, read_patch(base / spec.patch, owner), spec, home)
-    tree, found = _hash_commit(repository, commit, home, lfs=spec.lfs)
+        return _pin_patched(repository, commit, read_patch(base / spec.patch, owner), spec, paths)
+    tree, found = _hash_commit(repository, commit, paths, lfs=spec.lfs)
     url = parse_git_url(spec.git).public
     files = {path: _decode(data) for path, data in read_tree(repository, commit, is_text).items()}
     source = GitSource(url=url, commit=commit, tree=tree, submodules=found.submodules, lfs=found.lfs)
     return PinnedSource(source, files, repository.commit_date(commit))
 
 
-def _pin_patched(repository: GitMirror, commit: str, patch: str, spec: GitSpec, home: Paths) -> PinnedSource:
-    with _scratch(home) as folder:
+def _pin_patched(repository: GitMirror, commit: str, patch: str, spec: GitSpec, paths: Paths) -> PinnedSource:
+    with _scratch(paths) as folder:
         found = write_tree(repository, commit, folder, lfs=spec.lfs)
         apply_patch(patch, folder, repository.owner)
         tree = nar_writer.hash_path(folder)
@@ -141,15 +141,15 @@ def _pin_patched(repository: GitMirror, commit: str, patch: str, spec: GitSpec, 
     return PinnedSource(source, files, repository.commit_date(commit))
 
 
-def _hash_commit(repository: GitMirror, commit: str, home: Paths, *, lfs: bool) -> tuple[str, CheckoutResult]:
+def _hash_commit(repository: GitMirror, commit: str, paths: Paths, *, lfs: bool) -> tuple[str, CheckoutResult]:
     """The hash of a commit's tree, and what is in it. A commit never changes, so it is hashed once."""
-    known = home.cache / "trees" / f"{commit}{'' if lfs else '-pointers'}.json"
+    known = paths.cache / "trees" / f"{commit}{'' if lfs else '-pointers'}.json"
     try:
         value = json.loads(known.read_bytes())
         return str(value["tree"]), CheckoutResult(bool(value["submodules"]), bool(value["lfs"]))
     except (OSError, ValueError, TypeError, KeyError):
         pass
-    with _scratch(home) as folder:
+    with _scratch(paths) as folder:
         found = write_tree(repository, commit, folder, lfs=lfs)
         tree = nar_writer.hash_path(folder)
     write_file(known, json.dumps({"tree": tree, **found._asdict()}))
@@ -159,9 +159,9 @@ def _hash_commit(repository: GitMirror, commit: str, home: Paths, *, lfs: bool) 
 # — a local folder —
 
 
-def _pin_path(spec: PathSpec, base: Path, owner: str, home: Paths) -> PinnedSource:
+def _pin_path(spec: PathSpec, base: Path, owner: str, paths: Paths) -> PinnedSource:
     root = base / spec.path
-    with _scratch(home) as folder:
+    with _scratch(paths) as folder:
         copy_code(root, folder, owner)
         tree = nar_writer.hash_path(folder)
         files = dict(_read_folder(folder))
@@ -178,10 +178,10 @@ def _read_folder(folder: Path) -> Iterator[tuple[str, str]]:
 # — files from the network —
 
 
-def _pin_wheel_tree(spec: WheelSpec, owner: str, home: Paths, reach: IndexConfig) -> PinnedSource:
-    wheel, date = pin_wheel(spec.wheel, Target("linux/amd64", "3.11"), home.cache, reach)
+def _pin_wheel_tree(spec: WheelSpec, owner: str, paths: Paths, reach: IndexConfig) -> PinnedSource:
+    wheel, date = pin_wheel(spec.wheel, Target("linux/amd64", "3.11"), paths.cache, reach)
     url = with_login(wheel.url, reach) or wheel.url
-    path = download.fetch(url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
+    path = download.fetch(url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=paths.cache)
     files = _read_wheel(path, spec, owner)
     source = WheelTreeSource(
         url=wheel.url,
@@ -229,7 +229,7 @@ def _check_names(names: list[str], owner: str, wheel: str) -> None:
             )
 
 
-def _pin_url(spec: UrlSpec, owner: str, home: Paths) -> PinnedSource:
+def _pin_url(spec: UrlSpec, owner: str, paths: Paths) -> PinnedSource:
     name = unquote(urlsplit(spec.url).path.rsplit("/", 1)[-1])
     # Neither the Nix store nor a Python module cares for the spaces that some names have.
     name = plain_name(name, len(name))
@@ -243,7 +243,7 @@ def _pin_url(spec: UrlSpec, owner: str, home: Paths) -> PinnedSource:
             where="pycomfy.toml",
             fix="a url source is a node pack of one .py file; for anything larger write git = … or path = …",
         )
-    path = download.fetch(spec.url, spec.sha256, name=name, cache=home.cache)
+    path = download.fetch(spec.url, spec.sha256, name=name, cache=paths.cache)
     # ComfyUI takes a single file for a pack; for resolving it is that pack's whole package.
     return PinnedSource(
         UrlSource(url=spec.url, sha256=spec.sha256, name=name), {"__init__.py": _decode(path.read_bytes())}
@@ -260,9 +260,9 @@ def _decode(data: bytes) -> str:
 
 
 @contextlib.contextmanager
-def _scratch(home: Paths) -> Iterator[Path]:
+def _scratch(paths: Paths) -> Iterator[Path]:
     """An empty folder in the cache for a while: a large tree might fill a small /tmp."""
-    with temporary_folder(home.cache, ".tree-") as outer:
+    with temporary_folder(paths.cache, ".tree-") as outer:
         folder = outer / "tree"
         folder.mkdir()
         yield folder

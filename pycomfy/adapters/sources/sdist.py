@@ -23,30 +23,30 @@ from pycomfy.core.python.build_recipe import SourcePackage
 MAX_BYTES = 4 << 30
 
 
-def pin_sdist(name: str, sdist: Sdist, wanted: str, home: Paths) -> SourcePackage:
+def pin_sdist(name: str, sdist: Sdist, wanted: str, paths: Paths) -> SourcePackage:
     """A source distribution of an index. Raises `NetworkError`, `HashMismatch`, `BadInput`."""
-    path = fetch(sdist.url, sdist.sha256, name=sdist.filename, cache=home.cache)
+    path = fetch(sdist.url, sdist.sha256, name=sdist.filename, cache=paths.cache)
     source = UrlSource(url=strip_logins(sdist.url), sha256=sdist.sha256, name=sdist.filename)
     label = f"{name} {sdist.version}"
     requires = build_requires(read_pyproject(path, None, label), label)
     return SourcePackage(name, str(sdist.version), source, requires, None, wanted)
 
 
-def pin_direct(direct: DirectReference, wanted: str, base: Path, home: Paths) -> SourcePackage:
+def pin_direct(direct: DirectReference, wanted: str, base: Path, paths: Paths) -> SourcePackage:
     """A git repository or an archive; `base` is the folder that relative paths are relative to. Raises likewise, and
     what `pin_source` raises."""
     if direct.kind == "git":
-        return _pin_git(direct, wanted, base, home)
-    path, sha256 = _fetch(direct, home)
+        return _pin_git(direct, wanted, base, paths)
+    path, sha256 = _fetch(direct, paths)
     filename = _filename(direct)
     source = UrlSource(url=direct.url, sha256=sha256, name=filename)
     requires = build_requires(read_pyproject(path, direct.subdirectory, direct.label), direct.label)
     return SourcePackage(direct.label, _version(filename), source, requires, direct.subdirectory, wanted)
 
 
-def pin_direct_wheel(direct: DirectReference, home: Paths) -> tuple[Wheel, Path]:
+def pin_direct_wheel(direct: DirectReference, paths: Paths) -> tuple[Wheel, Path]:
     """A wheel at a URL, and the file. Raises likewise."""
-    path, sha256 = _fetch(direct, home)
+    path, sha256 = _fetch(direct, paths)
     filename = _filename(direct)
     name, version, _, _ = parse_wheel_filename(filename)
     wheel = Wheel(
@@ -55,21 +55,21 @@ def pin_direct_wheel(direct: DirectReference, home: Paths) -> tuple[Wheel, Path]
     return wheel, path
 
 
-def _pin_git(direct: DirectReference, wanted: str, base: Path, home: Paths) -> SourcePackage:
-    pinned = pin_source(GitSpec(git=direct.url, rev=direct.revision), base, direct.label, home)
+def _pin_git(direct: DirectReference, wanted: str, base: Path, paths: Paths) -> SourcePackage:
+    pinned = pin_source(GitSpec(git=direct.url, rev=direct.revision), base, direct.label, paths)
     if not isinstance(pinned.source, GitSource):
         raise TypeError(pinned.source)
-    repository = GitMirror(direct.url, owner=direct.label, cache=home.cache / "git")
+    repository = GitMirror(direct.url, owner=direct.label, cache=paths.cache / "git")
     place = f"{direct.subdirectory}/pyproject.toml" if direct.subdirectory else "pyproject.toml"
     found = read_tree(repository, pinned.source.commit, place.__eq__)
     requires = build_requires(found.get(place, b"").decode("utf-8", "replace"), direct.label)
     return SourcePackage(direct.label, pinned.source.commit[:12], pinned.source, requires, direct.subdirectory, wanted)
 
 
-def _fetch(direct: DirectReference, home: Paths) -> tuple[Path, str]:
+def _fetch(direct: DirectReference, paths: Paths) -> tuple[Path, str]:
     if direct.sha256 is not None:
-        return fetch(direct.url, direct.sha256, name=direct.label, cache=home.cache), direct.sha256
-    return fetch_unpinned(direct.url, cache=home.cache, limit=MAX_BYTES)
+        return fetch(direct.url, direct.sha256, name=direct.label, cache=paths.cache), direct.sha256
+    return fetch_unpinned(direct.url, cache=paths.cache, limit=MAX_BYTES)
 
 
 def _filename(direct: DirectReference) -> str:

@@ -23,8 +23,8 @@ _FIELDS = ("%H", "%P", "%T", "%an <%ae>", "%ct", "%B")
 _LOOSE = 3  # files in one of 256 folders: then some 700 objects lie loose, and are packed
 
 
-def versions_repository_path(home: Paths) -> Path:
-    return home.data / "library.git"
+def versions_repository_path(paths: Paths) -> Path:
+    return paths.data / "library.git"
 
 
 @dataclass(frozen=True)

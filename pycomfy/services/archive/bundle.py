@@ -6,28 +6,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.archive.binary_cache import Archive, find_archive
+from pycomfy import operation
+from pycomfy.adapters.archive.binary_cache import Archive
 from pycomfy.adapters.bundle.reader import BundleReader, open_bundle
 from pycomfy.adapters.bundle.writer import BundleFile, write_bundle
 from pycomfy.adapters.io.atomic_files import no_space, translate_disk_full
-from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.nix.nar_reader import Digest, Hasher
 from pycomfy.adapters.nix.resources import templates_folder
-from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import valid_paths
-from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
+from pycomfy.adapters.versions.repository import Version
 from pycomfy.core.bundle.manifest import README, FileEntry, Manifest, render_manifest
 from pycomfy.core.lockfile.schema import Lock, PlatformName, parse_lock
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites
 from pycomfy.core.nix.narinfo import CACHE_INFO, NarInfo
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError, raise_all
-from pycomfy.progress import Progress
 from pycomfy.services.archive.restore import missing_source_error
 from pycomfy.services.realise import host_platform
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.versions.recorded_version import LOCK, RecordedVersion, find_recorded_version
+from pycomfy.services.workspace import Workspace
 
 MARGIN = 1 << 30
 """Bytes that stay free where a bundle is unpacked."""
@@ -54,15 +52,15 @@ class ImportResult:
     models: int
 
 
-def export_version(reference: str, to: Path, home: Paths, progress: Progress, *, models: bool = False) -> ExportResult:
+def export_version(workspace: Workspace, reference: str, to: Path, *, models: bool = False) -> ExportResult:
     """Write a version with all its sources, and with `models` its models, to the file `to`. What the archive lacks is
     archived first, from this machine's store. Raises all that cannot be had at once."""
-    stored = find_recorded_version(reference, home)
+    stored = find_recorded_version(workspace, reference)
     platforms = _platforms(stored)
-    needs, archive = list_requisites(stored.lock, platforms), find_archive(home)
-    _archive(stored, needs, archive, home, progress)
+    needs, archive = list_requisites(stored.lock, platforms), workspace.archive
+    _archive(workspace, stored, needs, archive)
     infos = [info for need in needs if (info := archive.find(need.output)) is not None]
-    blobs = _find_models(stored, home, progress) if models else {}
+    blobs = _find_models(workspace, stored) if models else {}
     contents = [
         _of_bytes(README, (templates_folder() / "bundle.md").read_bytes()),
         *(_of_bytes(f"project/{path}", data) for path, data in sorted(stored.files.items())),
@@ -84,19 +82,19 @@ def export_version(reference: str, to: Path, home: Paths, progress: Progress, *,
         files={c.path: c.entry for c in contents},
     )
     total = sum(c.entry.size for c in contents)
-    with progress.step(f"Export {stored.label}", total=total, unit="bytes") as task:
+    with operation.step(f"Export {stored.label}", total=total, unit="bytes") as task:
         size = write_bundle(to, render_manifest(manifest), contents, task.advance)
     return ExportResult(stored, to, size, len(infos), len(blobs))
 
 
-def import_bundle(file: Path, home: Paths, progress: Progress) -> ImportResult:
+def import_bundle(workspace: Workspace, file: Path) -> ImportResult:
     """Take a bundle's version into library, record and archive. Nothing of it is kept before all of it was checked;
     ended at any point, it can be done again. Raises `BadInput` or `HashMismatch` for a bundle that is not right."""
-    archive, store = find_archive(home), ModelStore(home, progress)
+    archive, store = workspace.archive, workspace.models
     size = file.stat().st_size if file.is_file() else 0
     with archive.workplace() as place:
         with (
-            progress.step(f"Read {file.name}", total=size, unit="bytes") as task,
+            operation.step(f"Read {file.name}", total=size, unit="bytes") as task,
             open_bundle(file, task.advance) as bundle,
         ):
             manifest = bundle.manifest
@@ -108,14 +106,14 @@ def import_bundle(file: Path, home: Paths, progress: Progress) -> ImportResult:
             # One after the other with the clean-up's lock held: nobody may find them superfluous in between.
             for output, (nar, digest) in sources.items():
                 archive.adopt(output, nar, digest)
-            version, new = _record(manifest, unpacked.project, home, progress)
+            version, new = _record(workspace, manifest, unpacked.project)
         for sha256, path in unpacked.models.items():
             if store.find(sha256) is None:
                 part = store.partial(sha256)
                 part.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(path, part)
                 store.keep(part, sha256)
-    index(home, progress)
+    index(workspace)
     return ImportResult(version, new, len(sources), len(unpacked.models))
 
 
@@ -128,25 +126,23 @@ def _platforms(stored: RecordedVersion) -> set[PlatformName]:
     return {p for p in stored.lock.platforms if p in built | {host_platform()}} if built else set(stored.lock.platforms)
 
 
-def _archive(
-    stored: RecordedVersion, needs: tuple[Requisite, ...], archive: Archive, home: Paths, progress: Progress
-) -> None:
+def _archive(workspace: Workspace, stored: RecordedVersion, needs: tuple[Requisite, ...], archive: Archive) -> None:
     missing = [need for need in needs if archive.find(need.output) is None]
     if not missing:
         return
-    settings = NixSettings()
+    settings = workspace.nix
     here = set(valid_paths(settings, [need.path for need in missing]))
     lost = [need for need in missing if need.path not in here]
     raise_all([missing_source_error(need, stored.label, archive) for need in filter_required(lost, needs)])
     missing = [need for need in missing if need.path in here]
     total = sum(need.size or 0 for need in missing)
-    with progress.step("Archive what is missing", total=total, unit="bytes") as task:
+    with operation.step("Archive what is missing", total=total, unit="bytes") as task:
         for need in missing:
             archive.add(need.output, settings.place(need.path), task.advance)
 
 
-def _find_models(stored: RecordedVersion, home: Paths, progress: Progress) -> dict[str, Path]:
-    store = ModelStore(home, progress)
+def _find_models(workspace: Workspace, stored: RecordedVersion) -> dict[str, Path]:
+    store = workspace.models
     found: dict[str, Path] = {}
     problems: list[PycomfyError] = []
     for model in stored.lock.models:
@@ -263,10 +259,10 @@ def _check_sources(
     return found
 
 
-def _record(manifest: Manifest, project: Mapping[str, bytes], home: Paths, progress: Progress) -> tuple[Version, bool]:
+def _record(workspace: Workspace, manifest: Manifest, project: Mapping[str, bytes]) -> tuple[Version, bool]:
     """The version in the library, and its images' digests beside it. Whether it is a new one; one that the workflow has
     already, wherever along its branch, stays the one it is."""
-    library = VersionsRepository(versions_repository_path(home))
+    library = workspace.versions
     tree = library.write_tree(project)
     there = [v for v in library.versions(manifest.name) if v.tree == tree]
     if there:
@@ -280,7 +276,7 @@ def _record(manifest: Manifest, project: Mapping[str, bytes], home: Paths, progr
         if own is None:
             library.add_image(version.tree, image)
         elif own.manifest_digest != image.manifest_digest:
-            progress.say(
+            operation.report(
                 f"warning: for {image.platform} the bundle claims the image {image.manifest_digest}, but"
                 f" {own.manifest_digest} was recorded and stays: `pycomfy verify {version.label}` shows who is right"
             )

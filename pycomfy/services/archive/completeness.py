@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from pycomfy.adapters.archive.binary_cache import Archive
 from pycomfy.adapters.archive.lock_index import list_locks
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites, model_requisites
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.services.realise import host_platform
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class RecordedRequisites:
     models: tuple[Requisite, ...]
 
 
-def list_recorded_requisites(home: Paths) -> list[RecordedRequisites]:
+def list_recorded_requisites(workspace: Workspace) -> list[RecordedRequisites]:
     """What the recorded versions need for the platforms that they were built for; those that never were, for all that
     are locked."""
-    locks = list_locks(home)
+    locks = list_locks(workspace.paths)
     host = {host_platform()}
     return [
         RecordedRequisites(
@@ -58,9 +58,11 @@ def list_missing(
     )
 
 
-def list_outputs(home: Paths) -> list[FixedOutput]:
+def list_outputs(workspace: Workspace) -> list[FixedOutput]:
     """What any recorded version needs, for any platform, and their models."""
     needs = (
-        n for recorded in list_locks(home) for n in (*list_requisites(recorded.lock), *model_requisites(recorded.lock))
+        n
+        for recorded in list_locks(workspace.paths)
+        for n in (*list_requisites(recorded.lock), *model_requisites(recorded.lock))
     )
     return list({need.path: need.output for need in needs}.values())

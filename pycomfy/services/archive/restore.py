@@ -2,29 +2,28 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pycomfy.adapters.archive.binary_cache import Archive, find_archive
+from pycomfy import operation
+from pycomfy.adapters.archive.binary_cache import Archive
 from pycomfy.adapters.containers.load import LayoutImage, read_layout
 from pycomfy.adapters.io.atomic_files import write_folder
 from pycomfy.adapters.io.concurrency import run_concurrently
-from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.nix.binary_cache import copy_in, folder_url
-from pycomfy.adapters.nix.settings import NixSettings, check_store
+from pycomfy.adapters.nix.settings import check_store
 from pycomfy.adapters.nix.store import keep, output_paths, valid_paths
 from pycomfy.core.lockfile.schema import ModelFile, PlatformName
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites, model_requisite
 from pycomfy.errors import BadInput, BadLock, HashMismatch, NotFound, PycomfyError, raise_all
-from pycomfy.progress import Progress
 from pycomfy.services.archive.archive import take_models
 from pycomfy.services.archive.sync import batches, pull_requisites
 from pycomfy.services.realise import Project, RealisedImage, host_platform, project_folder, realise
 from pycomfy.services.versions.indexing import index, layout_link
 from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,6 @@ class RestoreRequest:
     platform: PlatformName | None = None
     offline: bool = False
     source: str | None = None
-    nix: NixSettings = field(default_factory=NixSettings)
 
 
 @dataclass(frozen=True)
@@ -53,26 +51,26 @@ class RestoreResult:
     seconds: float
 
 
-def restore_image(request: RestoreRequest, home: Paths, progress: Progress) -> RestoreResult:
+def restore_image(workspace: Workspace, request: RestoreRequest) -> RestoreResult:
     """The image of a version. What cannot be had is told at once, before anything is written.
 
     Raises `NotFound`, and `HashMismatch` for a damaged archive, or if the image is not the one that was recorded.
     """
     began = time.monotonic()
-    version = find_recorded_version(request.reference, home)
+    version = find_recorded_version(workspace, request.reference)
     platform = _platform(request, version)
-    check_store(request.nix)
-    report_missing_models(version, home, progress)
-    log = home.data / "logs" / f"restore-{version.label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
-    with project_folder(version.files, home) as folder:
+    check_store(workspace.nix)
+    report_missing_models(workspace, version)
+    log = workspace.paths.data / "logs" / f"restore-{version.label}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
+    with project_folder(workspace, version.files) as folder:
         project = Project(folder, version.lock, platform, folder)
-        made = _find_built(project, request.nix)
+        made = _find_built(workspace, project)
         if made is None:
             needs = list_requisites(version.lock, {host_platform(), platform})
-            find_sources(needs, request, home, progress)
-            copy_from_archive(needs, find_archive(home), request.nix, progress)
-            made = realise(project, home, request.nix, progress, log=log)
-    image = read_layout(request.nix.place(str(made.oci)))
+            find_sources(workspace, needs, request)
+            copy_from_archive(workspace, needs)
+            made = realise(workspace, project, log=log)
+    image = read_layout(workspace.nix.place(str(made.oci)))
     recorded = version.images.get(platform)
     if recorded is not None and recorded.manifest_digest != image.manifest_digest:
         raise HashMismatch(
@@ -80,16 +78,16 @@ def restore_image(request: RestoreRequest, home: Paths, progress: Progress) -> R
             where=version.label,
             fix=f"`pycomfy verify {version.label}` explains the difference",
         )
-    take_models(version.lock.models, home, progress)
-    keep(request.nix, str(made.oci), layout_link(home, image.manifest_digest))
-    index(home, progress)
+    take_models(workspace, version.lock.models)
+    keep(workspace.nix, str(made.oci), layout_link(workspace, image.manifest_digest))
+    index(workspace)
     same = None if recorded is None else True
     return RestoreResult(version, platform, image, same, len(made.built), time.monotonic() - began)
 
 
-def restore_project(reference: str, to: Path, home: Paths) -> RecordedVersion:
+def restore_project(workspace: Workspace, reference: str, to: Path) -> RecordedVersion:
     """Write the version's Nix project to the folder `to`, which must be empty or new."""
-    version = find_recorded_version(reference, home)
+    version = find_recorded_version(workspace, reference)
     check_folder(to)
     write_folder(to, version.files)
     return version
@@ -101,25 +99,25 @@ def check_folder(to: Path) -> None:
         raise BadInput("it is there already, and not an empty folder", where=str(to), fix="give a new folder")
 
 
-def find_sources(needs: Iterable[Requisite], request: RestoreRequest, home: Paths, progress: Progress) -> None:
+def find_sources(workspace: Workspace, needs: Iterable[Requisite], request: RestoreRequest) -> None:
     """See that everything is in this machine's store, in its archive, or in the other one, from which it is then
     fetched. Raises all that is missing at once if `offline`; else only says that the network is needed for it."""
-    archive = find_archive(home)
-    missing = missing_sources(needs, archive, request.nix)
+    archive = workspace.archive
+    missing = missing_sources(workspace, needs)
     if missing and request.source is not None and not request.offline:
-        missing = list(pull_requisites(request.source, missing, home, request.nix, progress))
+        missing = list(pull_requisites(workspace, request.source, missing))
     if missing and request.offline:
         raise_all([missing_source_error(need, request.reference, archive) for need in missing])
     if missing:
         names = ", ".join(need.title for need in missing[:5])
-        progress.say(f"not in the archive, so fetched from where they came: {names}" + " …" * (len(missing) > 5))
+        operation.report(f"not in the archive, so fetched from where they came: {names}" + " …" * (len(missing) > 5))
 
 
-def missing_sources(needs: Iterable[Requisite], archive: Archive, settings: NixSettings) -> list[Requisite]:
+def missing_sources(workspace: Workspace, needs: Iterable[Requisite]) -> list[Requisite]:
     """Those of `needs` that are neither in the store nor in the archive, and indispensable. Raises `HashMismatch` for
     all that the archive has in a damaged form."""
-    all_ = list(needs)
-    here = set(valid_paths(settings, [need.path for need in all_]))
+    all_, archive = list(needs), workspace.archive
+    here = set(valid_paths(workspace.nix, [need.path for need in all_]))
     missing: list[Requisite] = []
     damaged: list[PycomfyError] = []
     for need in all_:
@@ -146,19 +144,19 @@ def missing_source_error(need: Requisite, reference: str, archive: Archive) -> P
     )
 
 
-def copy_from_archive(needs: Iterable[Requisite], archive: Archive, settings: NixSettings, progress: Progress) -> int:
+def copy_from_archive(workspace: Workspace, needs: Iterable[Requisite]) -> int:
     """Put into the store what it lacks and the archive has; how many paths that were. Nix checks every byte."""
-    all_ = list(needs)
-    here = set(valid_paths(settings, [need.path for need in all_]))
+    all_, archive = list(needs), workspace.archive
+    here = set(valid_paths(workspace.nix, [need.path for need in all_]))
     wanted = [need for need in all_ if need.path not in here and archive.has(need.output)]
     if not wanted:
         return 0
     sizes = [archive.size_of(need.output) for need in wanted]
-    with progress.step("Take sources from the archive", total=sum(sizes), unit="bytes") as task:
+    with operation.step("Take sources from the archive", total=sum(sizes), unit="bytes") as task:
         with folder_url(archive.folder) as url:
 
             def copy(batch: list[int]) -> None:
-                copy_in(settings, url, [wanted[i].path for i in batch])
+                copy_in(workspace.nix, url, [wanted[i].path for i in batch])
                 task.advance(sum(sizes[i] for i in batch))
 
             # One Nix hashes one path after the other; several use every core, and one disk well.
@@ -167,14 +165,14 @@ def copy_from_archive(needs: Iterable[Requisite], archive: Archive, settings: Ni
     return len(wanted)
 
 
-def report_missing_models(version: RecordedVersion, home: Paths, progress: Progress) -> tuple[ModelFile, ...]:
+def report_missing_models(workspace: Workspace, version: RecordedVersion) -> tuple[ModelFile, ...]:
     """The models that are neither on this machine nor in its archive. An image is restored without them, but does not
     run without them."""
-    archive = find_archive(home)
-    absent = ModelStore(home, progress).missing(version.lock.models)
+    archive = workspace.archive
+    absent = workspace.models.missing(version.lock.models)
     missing = tuple(m for m in absent if archive.find(model_requisite(m).output) is None)
     for model in missing:
-        progress.say(f"not on this machine: the model {model.place} (SHA-256 {model.sha256}); see `pycomfy models`")
+        operation.report(f"not on this machine: the model {model.place} (SHA-256 {model.sha256}); see `pycomfy models`")
     return missing
 
 
@@ -190,7 +188,7 @@ def _platform(request: RestoreRequest, version: RecordedVersion) -> PlatformName
     return platform
 
 
-def _find_built(project: Project, settings: NixSettings) -> RealisedImage | None:
+def _find_built(workspace: Workspace, project: Project) -> RealisedImage | None:
     """The image, if it is still in the store; then its sources are not needed."""
-    (path,) = output_paths(settings, project.folder, "oci", project.platform)
-    return RealisedImage(Path(path), frozenset()) if valid_paths(settings, [path]) else None
+    (path,) = output_paths(workspace.nix, project.folder, "oci", project.platform)
+    return RealisedImage(Path(path), frozenset()) if valid_paths(workspace.nix, [path]) else None

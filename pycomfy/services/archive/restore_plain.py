@@ -8,16 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.archive.binary_cache import find_archive
+from pycomfy import operation
 from pycomfy.adapters.io.atomic_files import new_folder, translate_disk_full
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.python.venv import Venv, find_python
 from pycomfy.core.lockfile.schema import ModelFile
 from pycomfy.core.nix.lock_outputs import Requisite, source_requisite, wheel_requisites
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import BadLock, PycomfyError, raise_all
-from pycomfy.progress import Progress
 from pycomfy.services.archive.archive import take_models
 from pycomfy.services.archive.restore import (
     RestoreRequest,
@@ -30,6 +28,7 @@ from pycomfy.services.archive.restore import (
 from pycomfy.services.archive.source_provider import SourceProvider, open_source_provider, write_source
 from pycomfy.services.realise import host_platform
 from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
+from pycomfy.services.workspace import Workspace
 
 VENV = ".venv"
 _BATCH = 1 << 30  # bytes of wheels that lie unpacked from the archive at a time
@@ -48,24 +47,24 @@ class PlainResult:
     steps: tuple[tuple[str, str], ...] = ()
 
 
-def restore_plain(request: RestoreRequest, to: Path, home: Paths, progress: Progress) -> PlainResult:
+def restore_plain(workspace: Workspace, request: RestoreRequest, to: Path) -> PlainResult:
     """Fill the new folder `to`: ComfyUI and the node packs at their commits, the workflow where ComfyUI lists it, a
     virtual environment of the archived wheels alone, models as links. Nothing is left of it if something fails.
 
     Raises everything that is missing at once, before anything is written.
     """
-    version = find_recorded_version(request.reference, home)
+    version = find_recorded_version(workspace, request.reference)
     platform = host_platform()
     if platform not in version.lock.platforms:
         raise BadLock(f"it is not locked for {platform}", where=version.label, fix="restore it on another machine")
     code = [source_requisite(version.lock), *(source_requisite(version.lock, p.name) for p in version.lock.packs)]
     wheels = wheel_requisites(version.lock, platform)
-    python, shelf = _check(request, to, (*code, *wheels), version, home, progress)
-    store = ModelStore(home, progress)
-    missing = report_missing_models(version, home, progress)
-    take_models(version.lock.models, home, progress)
+    python, shelf = _check(workspace, request, to, (*code, *wheels), version)
+    store = workspace.models
+    missing = report_missing_models(workspace, version)
+    take_models(workspace, version.lock.models)
     with new_folder(to) as folder:
-        with progress.step("Place ComfyUI and the node packs", total=len(code)) as task:
+        with operation.step("Place ComfyUI and the node packs", total=len(code)) as task:
             write_source(shelf, code[0], version.lock.comfyui.source, folder)
             task.advance()
             for pack, need in zip(version.lock.packs, code[1:], strict=True):
@@ -73,18 +72,13 @@ def restore_plain(request: RestoreRequest, to: Path, home: Paths, progress: Prog
                 task.advance()
         _write_workflow(version, folder)
         _link_models([m for m in version.lock.models if m not in missing], store, folder)
-        _install(shelf, wheels, python, folder, progress)
+        _install(shelf, wheels, python, folder)
     steps = tuple((pack.name, shlex.join(step.run)) for pack in version.lock.packs for step in pack.steps)
     return PlainResult(version, to, tuple(p.name for p in version.lock.packs), len(wheels), missing, steps)
 
 
 def _check(
-    request: RestoreRequest,
-    to: Path,
-    needs: Sequence[Requisite],
-    version: RecordedVersion,
-    home: Paths,
-    progress: Progress,
+    workspace: Workspace, request: RestoreRequest, to: Path, needs: Sequence[Requisite], version: RecordedVersion
 ) -> tuple[Path, SourceProvider]:
     """The Python to use, and where sources are. Raises all that is in the way at once."""
     problems: list[PycomfyError] = []
@@ -97,16 +91,14 @@ def _check(
         python = find_python(version.lock.python)
     except PycomfyError as e:
         problems.append(e)
-    archive, settings = find_archive(home), request.nix
+    archive = workspace.archive
     has_nix = shutil.which("nix-store") is not None
     if not request.offline and request.source is not None:
-        find_sources(needs, request, home, progress)
-    absent = (
-        missing_sources(needs, archive, settings) if has_nix else [n for n in needs if archive.find(n.output) is None]
-    )
+        find_sources(workspace, needs, request)
+    absent = missing_sources(workspace, needs) if has_nix else [n for n in needs if archive.find(n.output) is None]
     problems += [missing_source_error(need, request.reference, archive) for need in absent]
     raise_all(problems)
-    return python, open_source_provider(needs, archive, settings)
+    return python, open_source_provider(workspace, needs)
 
 
 def _write_workflow(version: RecordedVersion, folder: Path) -> None:
@@ -130,12 +122,10 @@ def _link_models(models: Sequence[ModelFile], store: ModelStore, folder: Path) -
         link.symlink_to(store.place(model.sha256))
 
 
-def _install(
-    shelf: SourceProvider, wheels: Sequence[Requisite], python: Path, folder: Path, progress: Progress
-) -> None:
+def _install(shelf: SourceProvider, wheels: Sequence[Requisite], python: Path, folder: Path) -> None:
     total = sum(w.size or 0 for w in wheels)
     with (
-        progress.step("Install the wheels", total=total, unit="bytes") as task,
+        operation.step("Install the wheels", total=total, unit="bytes") as task,
         tempfile.TemporaryDirectory(dir=folder, prefix=".uv-") as place,
         translate_disk_full(folder),
     ):

@@ -15,6 +15,7 @@ from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.core.lockfile.schema import Source, UrlSource, WheelTreeSource
 from pycomfy.core.nix.lock_outputs import Requisite
 from pycomfy.errors import BadInput, HashMismatch
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,11 @@ class SourceProvider:
         return to
 
 
-def open_source_provider(needs: Sequence[Requisite], archive: Archive, settings: NixSettings) -> SourceProvider:
+def open_source_provider(workspace: Workspace, needs: Sequence[Requisite]) -> SourceProvider:
     """Where to take `needs` from; without Nix, from the archive alone."""
     has_nix = shutil.which("nix-store") is not None
-    return SourceProvider(
-        archive, settings, frozenset(valid_paths(settings, [n.path for n in needs]) if has_nix else ())
-    )
+    here = valid_paths(workspace.nix, [need.path for need in needs]) if has_nix else []
+    return SourceProvider(workspace.archive, workspace.nix, frozenset(here))
 
 
 def write_source(shelf: SourceProvider, need: Requisite, source: Source, to: Path) -> None:

@@ -3,26 +3,25 @@
 import dataclasses
 import tarfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 
-from pycomfy.adapters.archive.binary_cache import find_archive
+from pycomfy import operation
 from pycomfy.adapters.containers.layer_diff import explain_json, explain_layers
 from pycomfy.adapters.containers.load import LayoutImage, read_layout
 from pycomfy.adapters.database.records import ImageRecord
-from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.nix.settings import NixSettings, check_store
+from pycomfy.adapters.nix.settings import check_store
 from pycomfy.adapters.nix.store import copy_paths, empty_store
 from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.versions.reference import parse_reference
 from pycomfy.errors import PycomfyError
-from pycomfy.progress import Progress
 from pycomfy.services.archive.restore import copy_from_archive, missing_sources
 from pycomfy.services.realise import Project, host_platform, project_folder, realise
 from pycomfy.services.versions.lookup import find_record, read_project
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,6 @@ class VerifyRequest:
 
     name: str
     store: Path | None = None
-    nix: NixSettings = field(default_factory=NixSettings)
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class VerifyResult:
     seconds: float
 
 
-def verify(request: VerifyRequest, home: Paths, progress: Progress) -> VerifyResult:
+def verify(workspace: Workspace, request: VerifyRequest) -> VerifyResult:
     """Build again, in a store that has only what the lock pins, and compare. Raises `NotFound` for an unknown version.
 
     Sources are taken from the archive, else from this machine's store (their hashes are checked on the way), and
@@ -65,31 +63,29 @@ def verify(request: VerifyRequest, home: Paths, progress: Progress) -> VerifyRes
     """
     began = time.monotonic()
     reference = parse_reference(request.name)
-    record = find_record(home, reference, progress)
-    files = read_project(home, reference)
-    check_store(request.nix)
-    log = home.data / "logs" / f"verify-{record.name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
-    with empty_store(request.store or home.data) as place, project_folder(files, home) as folder:
+    record = find_record(workspace, reference)
+    files = read_project(workspace, reference)
+    check_store(workspace.nix)
+    log = workspace.paths.data / "logs" / f"verify-{record.name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
+    with empty_store(request.store or workspace.paths.data) as place, project_folder(workspace, files) as folder:
         pins = parse_lock(files["pycomfy.lock"].decode(errors="replace"), where=f"pycomfy.lock of {reference}")
         project = Project(folder, pins, record.platform, folder)
-        settings = dataclasses.replace(request.nix, store=place)
-        _supply(pins, record, request.nix, settings, home, progress)
-        made = realise(project, home, settings, progress, log=log)
-        rebuilt = read_layout(settings.place(str(made.oci)))
-        differences = _explain(_compare(record, rebuilt), record, rebuilt, progress)
+        empty = dataclasses.replace(workspace, nix=dataclasses.replace(workspace.nix, store=place))
+        _supply(workspace, empty, pins, record)
+        made = realise(empty, project, log=log)
+        rebuilt = read_layout(empty.nix.place(str(made.oci)))
+        differences = _explain(_compare(record, rebuilt), record, rebuilt)
     return VerifyResult(record.name, record.version, record, rebuilt, differences, time.monotonic() - began)
 
 
-def _supply(
-    pins: Lock, record: ImageRecord, own: NixSettings, empty: NixSettings, home: Paths, progress: Progress
-) -> None:
-    needs, archive = list_requisites(pins, {host_platform(), record.platform}), find_archive(home)
-    missing_sources(needs, archive, empty)  # raises what is damaged
-    copy_from_archive(needs, archive, empty, progress)
+def _supply(workspace: Workspace, empty: Workspace, pins: Lock, record: ImageRecord) -> None:
+    needs, archive = list_requisites(pins, {host_platform(), record.platform}), workspace.archive
+    missing_sources(empty, needs)  # raises what is damaged
+    copy_from_archive(empty, needs)
     rest = [need.path for need in needs if not archive.has(need.output)]
-    if rest and empty.store is not None:
-        with progress.step("Copy sources that are not in the archive") as task:
-            copied = copy_paths(own, rest, empty.store)
+    if rest and empty.nix.store is not None:
+        with operation.step("Copy sources that are not in the archive") as task:
+            copied = copy_paths(workspace.nix, rest, empty.nix.store)
             task.note(f"{copied} of this machine's, the rest is fetched")
 
 
@@ -105,9 +101,7 @@ def _compare(recorded: ImageRecord, rebuilt: LayoutImage) -> tuple[Difference, .
     return tuple(Difference(what, old, new) for what, old, new in pairs if old != new)
 
 
-def _explain(
-    differences: tuple[Difference, ...], record: ImageRecord, rebuilt: LayoutImage, progress: Progress
-) -> tuple[Difference, ...]:
+def _explain(differences: tuple[Difference, ...], record: ImageRecord, rebuilt: LayoutImage) -> tuple[Difference, ...]:
     """The same with what is different in each, if the recorded image is still here."""
     try:
         recorded = read_layout(record.layout)
@@ -115,7 +109,7 @@ def _explain(
         recorded = None
     if not differences or recorded is None or recorded.manifest_digest != record.manifest_digest:
         return differences
-    with progress.step("Compare what is different", total=len(differences)) as task:
+    with operation.step("Compare what is different", total=len(differences)) as task:
         explained = []
         for difference in differences:
             explained.append(_explain_one(difference, recorded, rebuilt))

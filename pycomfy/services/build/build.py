@@ -8,18 +8,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pycomfy.adapters.containers.engine import find_engine
+from pycomfy import operation
 from pycomfy.adapters.containers.load import LayoutImage, forget, read_layout
-from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.database.records import Build
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.metadata.object_info import read_definitions
 from pycomfy.adapters.nix.resources import read_toolkit
-from pycomfy.adapters.nix.settings import NixSettings, check_store
+from pycomfy.adapters.nix.settings import check_store
 from pycomfy.adapters.nix.store import keep
 from pycomfy.adapters.sources.config_fingerprint import load_config_fingerprint
 from pycomfy.adapters.sources.pin import is_changed, newer_commit
-from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
+from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.core.debian.shared_libraries import MissingLibrary
 from pycomfy.core.interface.build import make_interface
 from pycomfy.core.lockfile.config import Config
@@ -34,12 +32,10 @@ from pycomfy.core.versions.snapshot import FILES, read_snapshot
 from pycomfy.core.versions.verification import NodeDefinitions, Verification
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadLock, PycomfyError
-from pycomfy.progress import Progress
 from pycomfy.services.archive.archive import fill_version
 from pycomfy.services.build.missing_libraries import report_missing_libraries
 from pycomfy.services.build.pack_requirements import read_pack_requirements
 from pycomfy.services.lock.lock import lock
-from pycomfy.services.lock.node_packs import Ask
 from pycomfy.services.lock_request import (
     COMFYUI,
     LockRequest,
@@ -51,6 +47,7 @@ from pycomfy.services.lock_request import (
 from pycomfy.services.realise import Project, RealisedImage, check_locked, host_platform, project_folder, realise
 from pycomfy.services.verification import cached_definitions, fetch_definitions, load_instead, make_prompt, verify_image
 from pycomfy.services.versions.indexing import index, layout_link
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -58,19 +55,15 @@ class BuildRequest:
     """`workflow` is a file, or a folder with a `workflow.json`. `platform` None means this machine's. With `locked`, a
     lock that is missing or made for another workflow is an error, not made anew. `object_info` is a file or a URL that
     says what nodes there are; without it the built image is asked. With `prove` False it is not asked, and the image
-    has no prompt unless the answer is known from before. With `archive` its sources are archived. `ask` is who answers
-    what a lock that is made has to ask."""
+    has no prompt unless the answer is known from before. With `archive` its sources are archived."""
 
     workflow: Path
     platform: PlatformName | None = None
     locked: bool = False
     prove: bool = True
     object_info: str | None = None
-    engine: str | None = None
     message: str | None = None
     archive: bool = True
-    ask: Ask | None = None
-    nix: NixSettings = field(default_factory=NixSettings)
 
 
 @dataclass(frozen=True)
@@ -92,41 +85,41 @@ class BuildResult:
     lacking: tuple[MissingLibrary, ...] = ()
 
 
-def build(request: BuildRequest, home: Paths, progress: Progress) -> BuildResult:
+def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
     """Build the workflow's image, and record it as a version if it differs from the newest. Raises `PycomfyError`."""
     began = time.monotonic()
     wanted = LockRequest(request.workflow)
     data = read_workflow_json(wanted.file)
     workflow = parse_workflow(data, where=str(wanted.file))
-    check_store(request.nix)
-    pins = _read_or_make_lock(request, wanted, data, home, progress)
+    check_store(workspace.nix)
+    pins = _read_or_make_lock(workspace, request, wanted, data)
     platform = request.platform or host_platform()
     check_locked(pins, platform)
-    job = _Job(request, pins, platform, wanted.file.parent, home, progress)
+    job = _Job(request, pins, platform, wanted.file.parent, workspace)
 
     bare: RealisedImage | None = None
     proof: Verification | None = None
-    definitions = _known_definitions(request, pins, platform, home)
+    definitions = _known_definitions(workspace, request, pins, platform)
     if definitions is None and request.prove:
-        find_engine(request.engine)  # or all would be built before it is missed
+        _ = workspace.engine  # or all would be built before it is missed
         bare = job.make(ProjectContent(pins, data))
         lacking = job.lacking(bare)
-        definitions = fetch_definitions(pins, platform, bare.oci, home, progress, request.engine)
+        definitions = fetch_definitions(workspace, pins, platform, bare.oci)
     content = ProjectContent(pins, data, config=_read_config(wanted))
     if definitions is not None:
         judged = verify_image(pins, workflow, definitions)
         with job.forgetting(bare):
-            prompt = make_prompt(judged, workflow, definitions, progress)
+            prompt = make_prompt(judged, workflow, definitions)
         proof = judged if request.object_info is None else None
         interface = make_interface(prompt, workflow, Definitions(definitions.types), read_config(wanted)[1].inputs)
         content = replace(content, prompt=dict(prompt), interface=interface.model_dump(mode="json"))
     else:
-        progress.say("note: not proven, and without a prompt: nobody asked ComfyUI what its nodes are")
+        operation.report("note: not proven, and without a prompt: nobody asked ComfyUI what its nodes are")
     made = job.make(content)
     if bare is None:
         lacking = job.lacking(made)
     else:
-        load_instead(pins, bare.oci, made.oci, request.engine)
+        load_instead(workspace, pins, bare.oci, made.oci)
     built = made.built | (bare.built if bare else frozenset())
     recorded = job.record(content, made, built, proof, time.monotonic() - began)
     return replace(recorded, lacking=lacking)
@@ -137,51 +130,52 @@ def _read_config(wanted: LockRequest) -> bytes | None:
     return read_bounded(path, "configuration") if path.exists() else None
 
 
-def _read_or_make_lock(
-    request: BuildRequest, wanted: LockRequest, workflow: bytes, home: Paths, progress: Progress
-) -> Lock:
+def _read_or_make_lock(workspace: Workspace, request: BuildRequest, wanted: LockRequest, workflow: bytes) -> Lock:
     path = wanted.file.parent / "pycomfy.lock"
     if path.is_file():
         text = read_bounded(path, "lock").decode(errors="replace")
         pins = parse_lock(text, where=str(path))
-        what = _outdated(pins, workflow, path.parent, home)
-        if what is None and load_config_fingerprint(text, home) not in (None, read_config_fingerprint(path.parent)):
+        what = _outdated(workspace, pins, workflow, path.parent)
+        if what is None and load_config_fingerprint(text, workspace.paths) not in (
+            None,
+            read_config_fingerprint(path.parent),
+        ):
             what = f"{CONFIG} was changed after it was locked"
         if what is None:
-            _say_moved(pins, read_config(wanted)[1], path.parent, home, progress)
+            _say_moved(workspace, pins, read_config(wanted)[1], path.parent)
             return pins
     else:
         what = "there is no lock"
     if request.locked:
         raise BadLock(what, where=str(path), fix=f"pycomfy lock {request.workflow}")
-    progress.say(f"{what}: locking {wanted.file}")
-    made = lock(wanted, home, progress, request.ask)
+    operation.report(f"{what}: locking {wanted.file}")
+    made = lock(workspace, wanted)
     for note in made.notes:
-        progress.say(f"note: {note}")
+        operation.report(f"note: {note}")
     return made.lock
 
 
-def _outdated(pins: Lock, workflow: bytes, base: Path, home: Paths) -> str | None:
+def _outdated(workspace: Workspace, pins: Lock, workflow: bytes, base: Path) -> str | None:
     """What became of something that was locked; None if all is as it was."""
     if pins.workflow.sha256 != hashlib.sha256(workflow).hexdigest():
         return "the lock was made for another state of the workflow"
     sources = {COMFYUI: pins.comfyui.source, **{p.name: p.source for p in pins.packs}}
-    changed = [name for name, source in sources.items() if is_changed(source, base, name, home)]
+    changed = [name for name, source in sources.items() if is_changed(source, base, name, workspace.paths)]
     return f"the folder of {', '.join(changed)} was changed after it was locked" if changed else None
 
 
-def _say_moved(pins: Lock, config: Config, base: Path, home: Paths, progress: Progress) -> None:
+def _say_moved(workspace: Workspace, pins: Lock, config: Config, base: Path) -> None:
     """Remark on repositories beside the workflow that have moved on; what the lock has of them can still be built."""
     sources = {p.name: p.source for p in pins.packs}
     for name, spec in config.packs.items():
-        if name in sources and (commit := newer_commit(spec, sources[name], base, name, home)) is not None:
-            progress.say(
+        if name in sources and (commit := newer_commit(spec, sources[name], base, name, workspace.paths)) is not None:
+            operation.report(
                 f"note: {name} is built as it was locked, but is at {commit[:12]} by now: `pycomfy lock` takes that"
             )
 
 
 def _known_definitions(
-    request: BuildRequest, pins: Lock, platform: PlatformName, home: Paths
+    workspace: Workspace, request: BuildRequest, pins: Lock, platform: PlatformName
 ) -> NodeDefinitions | None:
     """What nodes there are, if someone says so or another build with the same environment asked.
 
@@ -189,9 +183,9 @@ def _known_definitions(
     """
     if request.object_info is not None:
         return NodeDefinitions(pins.comfyui.version, read_definitions(request.object_info), ())
-    found = cached_definitions(pins, platform, home)
+    found = cached_definitions(workspace, pins, platform)
     if found is None and platform != host_platform():
-        found = cached_definitions(pins, host_platform(), home)
+        found = cached_definitions(workspace, pins, host_platform())
         if found is None and request.prove:
             raise BadLock(
                 f"an image for {platform} cannot be started here, so its nodes are not known yet",
@@ -209,20 +203,19 @@ class _Job:
     lock: Lock
     platform: PlatformName
     base: Path
-    home: Paths
-    progress: Progress
+    workspace: Workspace
     toolkit: Toolkit = field(default_factory=read_toolkit)
     began: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
 
     @property
     def log(self) -> Path:
-        return self.home.data / "logs" / f"{self.lock.name}-{self.began}.log"
+        return self.workspace.paths.data / "logs" / f"{self.lock.name}-{self.began}.log"
 
     def make(self, content: ProjectContent) -> RealisedImage:
         """Emit the project and build its image."""
-        with project_folder(project_files(content, self.toolkit), self.home) as folder:
+        with project_folder(self.workspace, project_files(content, self.toolkit)) as folder:
             project = Project(folder, self.lock, self.platform, self.base)
-            return realise(project, self.home, self.request.nix, self.progress, log=self.log)
+            return realise(self.workspace, project, log=self.log)
 
     @contextlib.contextmanager
     def forgetting(self, asked: RealisedImage | None) -> Iterator[None]:
@@ -231,13 +224,13 @@ class _Job:
             yield
         except PycomfyError:
             if asked is not None:
-                forget(find_engine(self.request.engine), read_layout(asked.oci))
+                forget(self.workspace.engine, read_layout(asked.oci))
             raise
 
     def lacking(self, made: RealisedImage) -> tuple[MissingLibrary, ...]:
         """The libraries that the image needs and has not; told too."""
         apt = read_config(LockRequest(self.request.workflow))[1].apt
-        return report_missing_libraries(self.lock, self.platform, made.oci, apt, self.home, self.progress)
+        return report_missing_libraries(self.workspace, self.lock, self.platform, made.oci, apt)
 
     def record(
         self,
@@ -250,18 +243,18 @@ class _Job:
         """The project as a version, its image beside it. What Nix built is kept from its garbage collector first, and
         what was not recorded is made up for by the next build."""
         image = read_layout(made.oci)
-        keep(self.request.nix, str(made.oci), layout_link(self.home, image.manifest_digest))
-        library = VersionsRepository(versions_repository_path(self.home))
-        index(self.home, self.progress)
+        keep(self.workspace.nix, str(made.oci), layout_link(self.workspace, image.manifest_digest))
+        library = self.workspace.versions
+        index(self.workspace)
         files = project_files(content, self.toolkit)
         message = self.request.message or _message(library, self.lock.name, files)
         version, new = library.commit(self.lock.name, files, message=message, besides=(CONFIG,))
         reused = len(image.diff_ids) - len(built)
         described = _describe(image, self.platform, proof=proof, seconds=seconds, layers=(len(built), reused))
-        described = described.model_copy(update={"requirements": read_pack_requirements(self.lock, self.request.nix)})
+        described = described.model_copy(update={"requirements": read_pack_requirements(self.workspace, self.lock)})
         library.add_image(version.tree, described)
-        index(self.home, self.progress)
-        with Database(database_path(self.home)) as store:
+        index(self.workspace)
+        with self.workspace.open_database() as store:
             store.record_build(Build(version.name, version.number or 0, described, image.layout, self.log))
         return BuildResult(
             version.name,
@@ -282,10 +275,10 @@ class _Job:
             return False
         platforms = {host_platform(), self.platform}
         try:
-            filled = fill_version(self.lock, platforms, self.home, self.request.nix, self.progress)
+            filled = fill_version(self.workspace, self.lock, platforms)
         except PycomfyError as e:
-            self.progress.say(f"warning: not everything was archived, so it may not be restorable one day: {e}")
-            self.progress.say("  later: `pycomfy archive fill`; or build with --no-archive")
+            operation.report(f"warning: not everything was archived, so it may not be restorable one day: {e}")
+            operation.report("  later: `pycomfy archive fill`; or build with --no-archive")
             return False
         return not filled.absent
 

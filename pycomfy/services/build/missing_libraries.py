@@ -4,29 +4,29 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from pycomfy import operation
 from pycomfy.adapters.containers.layer_libraries import read_libraries
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.debian.rootfs import library_packages
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.debian.shared_libraries import MissingLibrary, find_missing_libraries
 from pycomfy.core.lockfile.schema import Lock, PlatformName
 from pycomfy.core.lockfile.toml import render_list
-from pycomfy.progress import Progress
+from pycomfy.services.workspace import Workspace
 
 MAX_TOLD = 10
 
 
 def report_missing_libraries(
-    lock: Lock, platform: PlatformName, oci: Path, apt: Sequence[str], home: Paths, progress: Progress
+    workspace: Workspace, lock: Lock, platform: PlatformName, oci: Path, apt: Sequence[str]
 ) -> tuple[MissingLibrary, ...]:
     """What the image at `oci` lacks, each with the line that adds its package to the `apt` of pycomfy.toml; said too.
 
     A layer is read once, in place. Nothing is sure to fail for it: a module may never be imported, which the proof
     shows.
     """
-    with progress.step("Look for missing libraries") as task:
-        layers = read_libraries(read_layout(oci), home)
-        packages = library_packages(lock.platforms[platform].root.suite, platform, home)
+    with operation.step("Look for missing libraries") as task:
+        layers = read_libraries(read_layout(oci), workspace.paths)
+        packages = library_packages(lock.platforms[platform].root.suite, platform, workspace.paths)
         names = {name for layer in layers for name in layer.names}
         found = find_missing_libraries([library for layer in layers for library in layer.libraries], names, packages)
         line = _line(apt, [one.package for one in found if one.package])
@@ -34,13 +34,13 @@ def report_missing_libraries(
         task.note(f"{len(lacking)} missing" if lacking else "none missing")
     for one in lacking[:MAX_TOLD]:
         via = f", by way of {one.via.rpartition('/')[2]}" if one.via else ""
-        progress.say(
+        operation.report(
             f"note: {one.owner} needs {one.soname} ({one.path}{via}), which is not in the image; {_where(one)}"
         )
     if len(lacking) > MAX_TOLD:
-        progress.say(f"note: and {len(lacking) - MAX_TOLD} more libraries")
+        operation.report(f"note: and {len(lacking) - MAX_TOLD} more libraries")
     if lacking:
-        progress.say(f"  to add what is missing, write at the top of pycomfy.toml, and lock again: {line}")
+        operation.report(f"  to add what is missing, write at the top of pycomfy.toml, and lock again: {line}")
     return lacking
 
 

@@ -2,21 +2,22 @@
 
 from pathlib import Path
 
-from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import fixed_path
 from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource
 from pycomfy.core.python.requirements import parse_requirements
 from pycomfy.errors import PycomfyError
+from pycomfy.services.workspace import Workspace
 
 _MAX_BYTES = 1 << 20
 
 
-def read_pack_requirements(lock: Lock, settings: NixSettings) -> dict[str, tuple[str, ...]]:
+def read_pack_requirements(workspace: Workspace, lock: Lock) -> dict[str, tuple[str, ...]]:
     """The requirements of every node pack that is a tree, by its name; what cannot be read is left out, as the lock was
     resolved without it."""
     asked = {}
     for pack in lock.packs:
         if isinstance(pack.source, GitSource | PathSource):
+            settings = workspace.nix
             place = Path(settings.store or "/", fixed_path(settings, pack.name, pack.source.tree).lstrip("/"))
             try:
                 wants = parse_requirements(f"pack {pack.name}", _texts(place))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pycomfy import operation
 from pycomfy.adapters.capture.code import CodeFolder, capture_code, capture_file
 from pycomfy.adapters.capture.locate import find_python, find_root
 from pycomfy.adapters.capture.manager import read_manager
@@ -14,7 +15,6 @@ from pycomfy.adapters.capture.model_files import PATHS_FILE, ModelFolders, find_
 from pycomfy.adapters.capture.packages import read_packages
 from pycomfy.adapters.capture.packs import PackLocation, find_packs
 from pycomfy.adapters.io.atomic_files import new_folder, translate_disk_full
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.core.capture.model import Capture, CapturedCode, CapturedModel, CapturedPython
 from pycomfy.core.capture.package_plan import plan_packages
@@ -26,9 +26,9 @@ from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, PycomfyError, raise_all
-from pycomfy.progress import Progress
 from pycomfy.services.interchange.restored_lock import RestoredLock, lend_known, read_restored_lock
 from pycomfy.services.lock_request import read_bounded
+from pycomfy.services.workspace import Workspace
 
 NOT_CODE = (
     *("custom_nodes", "models", "output", "input", "temp", "user"),
@@ -65,13 +65,13 @@ class CaptureResult:
     workflow: bool
 
 
-def capture(request: CaptureRequest, home: Paths, progress: Progress) -> CaptureResult:
+def capture(workspace: Workspace, request: CaptureRequest) -> CaptureResult:
     """Write what pins the installation. Raises `NotFound`, `BadInput`, `BadWorkflow`, for all parts at once."""
     root = find_root(request.folder)
     data = None if request.workflow is None else read_bounded(request.workflow, "workflow")
     _check_target(request.to, root)
     with new_folder(request.to) as out:
-        found = _find(request, root, data, out, ModelStore(home, progress), progress)
+        found = _find(workspace, request, root, data, out)
         text = render_config(found, _name(request.workflow))
         parse_config(text, where=str(request.to / "pycomfy.toml"))
         _write(out, "pycomfy.toml", text)
@@ -107,15 +107,13 @@ def _write(out: Path, name: str, text: str) -> None:
     path.write_bytes(text.encode("utf-8", "replace"))
 
 
-def _find(
-    request: CaptureRequest, root: Path, workflow: bytes | None, out: Path, store: ModelStore, progress: Progress
-) -> Capture:
+def _find(workspace: Workspace, request: CaptureRequest, root: Path, workflow: bytes | None, out: Path) -> Capture:
     problems: list[PycomfyError] = []
     base = root if request.base is None else request.base.absolute()
     folders = find_model_folders(root, base)
-    kept = read_restored_lock(root, store.home)
+    kept = read_restored_lock(workspace, root)
     packs: list[CapturedCode] = []
-    with progress.step("Read ComfyUI and its node packs") as task:
+    with operation.step("Read ComfyUI and its node packs") as task:
         comfyui, files = _comfyui(root, out, kept)
         own = {path.split("/")[1] for path in files if path.startswith(f"{_PACKS}/")}
         places = find_packs((base / _PACKS, *folders.packs), own if base == root else ())
@@ -133,7 +131,7 @@ def _find(
         notes += said
     models: tuple[CapturedModel, ...] = ()
     with _collected(problems):
-        models, said = _models(request, workflow, folders, store)
+        models, said = _models(request, workflow, folders, workspace.models)
         notes += said
     raise_all(problems)
     return Capture(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pycomfy.adapters.bundle.comfy_pack import write_cpack
 from pycomfy.adapters.io.atomic_files import check_replaceable, translate_disk_full, write_file
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.interchange.comfy_cli import render_definition
 from pycomfy.core.interchange.comfy_pack import INPUTS, is_manager, render_cpack, render_old_cpack
 from pycomfy.core.interchange.comfyui_desktop import render_desktop
@@ -26,6 +25,7 @@ from pycomfy.errors import BadInput, NotFound, PycomfyError
 from pycomfy.services.lock_request import LockRequest, read_bounded, read_config
 from pycomfy.services.realise import host_platform
 from pycomfy.services.versions.recorded_version import LOCK, find_recorded_version
+from pycomfy.services.workspace import Workspace
 
 MAX_WORKFLOWS = 200
 """Files beside a lock that may be its workflow."""
@@ -53,13 +53,13 @@ class _Subject:
 
 
 def export_foreign(
-    reference: str, to: Path, format_: Format, home: Paths, platform: PlatformName | None = None
+    workspace: Workspace, reference: str, to: Path, format_: Format, platform: PlatformName | None = None
 ) -> ForeignExport:
     """Write `reference`, a version or the path of a lock or its folder, to the file `to`. Python packages are those of
     `platform`, by default of this machine's; in a `pylock.toml` those of all. Raises `NotFound`, `BadInput`."""
     with translate_disk_full(to):
         check_replaceable(to)
-    subject = _from_folder(Path(reference)) if _is_path(reference) else _from_library(reference, home)
+    subject = _from_folder(Path(reference)) if _is_path(reference) else _from_library(workspace, reference)
     recipe = _for_platform(subject, format_, platform)
     lost, notes = [*recipe.remarks, *list_unsupported(recipe, format_)], []
     if format_ in ("cpack", "cpack-0.3"):
@@ -94,8 +94,8 @@ def _is_path(reference: str) -> bool:
     return "/" in reference or reference.endswith(".lock") or reference in (".", "..")
 
 
-def _from_library(reference: str, home: Paths) -> _Subject:
-    stored = find_recorded_version(reference, home)
+def _from_library(workspace: Workspace, reference: str) -> _Subject:
+    stored = find_recorded_version(workspace, reference)
     recipe = environment_from_lock(stored.lock)
     inputs: tuple[ApiInput, ...] = ()
     if "interface.json" in stored.files:

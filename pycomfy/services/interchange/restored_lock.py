@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.capture.code import KnownSource
 from pycomfy.adapters.capture.git_dir import read_small
-from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.nix.lock_outputs import source_requisite
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import PycomfyError
 from pycomfy.services.archive.source_provider import SourceProvider, open_source_provider, write_source
 from pycomfy.services.realise import host_platform
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class RestoredLock:
         return tuple(step.run for p in self.lock.packs if p.name == pack for step in p.steps)
 
 
-def read_restored_lock(root: Path, home: Paths) -> RestoredLock | None:
+def read_restored_lock(workspace: Workspace, root: Path) -> RestoredLock | None:
     """The lock in the folder; None if there is none, or nothing of it that can be read."""
     text = read_small(root / LOCK)
     if not text:
@@ -47,7 +45,7 @@ def read_restored_lock(root: Path, home: Paths) -> RestoredLock | None:
     try:
         lock = parse_lock(text)
         needs = [source_requisite(lock), *(source_requisite(lock, pack.name) for pack in lock.packs)]
-        return RestoredLock(lock, open_source_provider(needs, find_archive(home), NixSettings()))
+        return RestoredLock(lock, open_source_provider(workspace, needs))
     except PycomfyError:
         return None
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from pycomfy.adapters.catalog.node_type_cache import read_comfyui, read_pack
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.python.wheel_contents import read_modules
 from pycomfy.adapters.sources.pin import PinnedSource
 from pycomfy.core.analysis.findings import Findings, describe_effects, describe_missing_modules
@@ -12,18 +11,22 @@ from pycomfy.core.analysis.pack_scan import Scan, soften
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.schema import GitSource, PlatformName, Wheel
 from pycomfy.services.lock_request import COMFYUI
+from pycomfy.services.workspace import Workspace
 
 
 def find_findings(
-    config: Config, sources: Mapping[str, PinnedSource], wheels: Mapping[PlatformName, Sequence[Wheel]], home: Paths
+    workspace: Workspace,
+    config: Config,
+    sources: Mapping[str, PinnedSource],
+    wheels: Mapping[PlatformName, Sequence[Wheel]],
 ) -> Findings:
     """Scan ComfyUI and every node pack. Nothing of them is run; their trees are parsed once, for this and for their
     node types."""
-    scans = {name: _scan(name, pinned, home) for name, pinned in sources.items()}
+    scans = {name: _scan(workspace, name, pinned) for name, pinned in sources.items()}
     missing: dict[tuple[str, str], MissingModule] = {}
     unread: set[str] = set()
     for platform in wheels:
-        found, without = _missing(scans, config.python, wheels[platform], home)
+        found, without = _missing(workspace, scans, config.python, wheels[platform])
         unread.update(without)
         for one in found:
             missing.setdefault((one.owner, one.module), one)
@@ -33,20 +36,20 @@ def find_findings(
     return Findings((*lacking.notes, *effects.notes), (*lacking.findings, *effects.findings))
 
 
-def _scan(name: str, pinned: PinnedSource, home: Paths) -> Scan:
+def _scan(workspace: Workspace, name: str, pinned: PinnedSource) -> Scan:
     read = read_comfyui if name == COMFYUI else read_pack
-    scan = read(pinned.files, home.cache).scan
+    scan = read(pinned.files, workspace.paths.cache).scan
     # The files of submodules are in the tree, but not among those that resolving reads.
     return soften(scan) if isinstance(pinned.source, GitSource) and pinned.source.submodules else scan
 
 
 def _missing(
-    scans: Mapping[str, Scan], python: str, wheels: Sequence[Wheel], home: Paths
+    workspace: Workspace, scans: Mapping[str, Scan], python: str, wheels: Sequence[Wheel]
 ) -> tuple[Sequence[MissingModule], Sequence[str]]:
     unread: list[str] = []
 
     def modules() -> frozenset[str]:
-        found, without = read_modules(wheels, home)
+        found, without = read_modules(wheels, workspace.paths)
         unread.extend(without)
         return found
 

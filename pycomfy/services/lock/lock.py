@@ -11,9 +11,7 @@ from pathlib import Path
 from pycomfy.adapters.debian.rootfs import pin_root, read_archives
 from pycomfy.adapters.io.atomic_files import check_replaceable, translate_disk_full, write_file
 from pycomfy.adapters.io.concurrency import flatten_errors, run_concurrently
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.pin import EarlierPins
-from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.sources.config_fingerprint import save_config_fingerprint
 from pycomfy.core.analysis.findings import Finding
 from pycomfy.core.lockfile.config import Config
@@ -44,13 +42,12 @@ from pycomfy.core.versions.snapshot import Snapshot
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadConfig, PycomfyError, raise_all
-from pycomfy.progress import Progress
 from pycomfy.services.lock.analysis import find_findings
-from pycomfy.services.lock.node_packs import Ask
 from pycomfy.services.lock.python import PythonRequest, resolve_python
 from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
 from pycomfy.services.lock_request import COMFYUI, LockRequest, read_config, read_config_fingerprint, read_workflow_json
 from pycomfy.services.models import lock_models
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class LockResult:
     findings: tuple[Finding, ...] = ()
 
 
-def lock(request: LockRequest, home: Paths, progress: Progress, ask: Ask | None = None) -> LockResult:
+def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     """Pin everything the workflow needs, and write the lock if it differs from the one that is there.
 
     Raises `BadWorkflow`, `BadConfig`, `UnknownNode`, and what pinning sources, Python and Debian packages raises.
@@ -85,19 +82,19 @@ def lock(request: LockRequest, home: Paths, progress: Progress, ask: Ask | None 
     renewal.check(config, str(path))
 
     need = CodeRequest(needs.nodes, str(file), base, config.as_of, renewal)
-    code = pin_code(renewal.apply(config), need, home, progress, ask)
+    code = pin_code(workspace, renewal.apply(config), need)
     notes = [*code.notes]
     earlier = EarlierPins(before.models if before is not None else (), renewal.renews(MODELS))
-    models = lock_models(needs.models, config.models, base, earlier, ModelStore(home, progress))
+    models = lock_models(workspace, needs.models, config.models, base, earlier)
     notes += models.notes
     as_of = _as_of(code, notes)
     config = _with_moment(code.config, as_of)
-    pin = partial(_pin_more, config, renewal, home, progress)
-    python = resolve_python(PythonRequest(config, _all_wants(code), as_of, base, path.parent, pin), home, progress)
+    pin = partial(_pin_more, workspace, config, renewal)
+    python = resolve_python(workspace, PythonRequest(config, _all_wants(code), as_of, base, path.parent, pin))
     notes += python.notes
-    found = find_findings(config, code.sources, python.wheels, home)
+    found = find_findings(workspace, config, code.sources, python.wheels)
     notes += found.notes
-    roots = _pin_roots(config, renewal, home, progress)
+    roots = _pin_roots(workspace, config, renewal)
 
     made = Lock(
         name=_name(request, config, file, notes),
@@ -115,7 +112,7 @@ def lock(request: LockRequest, home: Paths, progress: Progress, ask: Ask | None 
     )
     changed = _write(made, path, before, notes)
     if request.config is None:
-        save_config_fingerprint(render_lock(made), read_config_fingerprint(file.parent), home)
+        save_config_fingerprint(render_lock(made), read_config_fingerprint(file.parent), workspace.paths)
     reasons = explain_choices(made, needs.nodes, code.hunted.choices, code.hunted.commits)
     return LockResult(made, path, changed, tuple(notes), reasons, _changes(before, made), found.findings)
 
@@ -133,24 +130,24 @@ def _packs(code: PinnedCode, base: Path, folder: Path) -> Iterator[Pack]:
 # — pinning —
 
 
-def _pin_roots(config: Config, renewal: UpdatePolicy, home: Paths, progress: Progress) -> Mapping[PlatformName, Root]:
+def _pin_roots(workspace: Workspace, config: Config, renewal: UpdatePolicy) -> Mapping[PlatformName, Root]:
     """The Debian of each platform, that of the lock so far where it is to stay; all new ones from the same releases."""
     kept = renewal.roots(config)
     new = [p for p in config.platforms if p not in kept]
     if not new:
         return kept
-    archives = read_archives(config, progress)
-    pinned = run_concurrently({p: partial(pin_root, config, p, home, progress, archives) for p in new})
+    archives = read_archives(config)
+    pinned = run_concurrently({p: partial(pin_root, config, p, workspace.paths, archives) for p in new})
     return {**kept, **{p: pinned[p] for p in new}}
 
 
 def _pin_more(
-    config: Config, renewal: UpdatePolicy, home: Paths, progress: Progress, platform: PlatformName, more: Sequence[str]
+    workspace: Workspace, config: Config, renewal: UpdatePolicy, platform: PlatformName, more: Sequence[str]
 ) -> Root:
     """The Debian of a platform with `more` packages, in which wheels are built; none is in the image by that."""
     wanted = config.model_copy(update={"apt": (*config.apt, *more)})
     kept = renewal.roots(wanted, compilers=bool(more))
-    return kept[platform] if platform in kept else pin_root(wanted, platform, home, progress)
+    return kept[platform] if platform in kept else pin_root(wanted, platform, workspace.paths)
 
 
 def _all_wants(code: PinnedCode) -> list[RequirementSet]:

@@ -1,22 +1,21 @@
 """The node packs that a workflow needs and nobody named: found, pinned, and checked to have what they are for."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from pycomfy import operation
 from pycomfy.adapters.catalog.commit_search import CommitQuery, FoundCommit, find_commit, pin_file_address
-from pycomfy.adapters.catalog.database import Catalog
 from pycomfy.adapters.catalog.registry_client import Registry, find_registry
 from pycomfy.adapters.catalog.update import update_catalog
 from pycomfy.adapters.git.checkout import MAX_TEXT
 from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.download import read
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.sources.pin import PinnedSource, pin_source
 from pycomfy.core.analysis.node_types import class_types
 from pycomfy.core.catalog.model import Listing
@@ -26,7 +25,7 @@ from pycomfy.core.lockfile.names import plain_name, unique_name
 from pycomfy.core.lockfile.schema import GitSource, Pack
 from pycomfy.core.lockfile.source_specs import GitSpec, RegistrySpec, Spec, UrlSpec
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
-from pycomfy.core.nodes.pack_errors import explain_question
+from pycomfy.core.nodes.pack_errors import describe_candidate, explain_question, short_name
 from pycomfy.core.nodes.pack_resolution import (
     Knowledge,
     PackPreferences,
@@ -38,10 +37,9 @@ from pycomfy.core.nodes.pack_resolver import list_unknown_ids, resolve_packs
 from pycomfy.core.nodes.provenance import pack_references, sort_versions
 from pycomfy.core.requirements.providers import describe_locations
 from pycomfy.errors import BadInput, NotFound, PycomfyError, UnknownNode, raise_all
-from pycomfy.progress import Progress
 from pycomfy.services.lock_request import COMFYUI
+from pycomfy.services.workspace import Workspace
 
-Ask = Callable[[ProviderQuestion], Listing | None]
 """Puts a question to the user; None if there is no answer."""
 
 
@@ -74,20 +72,21 @@ class FoundPacks:
     notes: tuple[str, ...] = ()
 
 
-def search_packs(hunt: PackSearch, home: Paths, progress: Progress, ask: Ask | None = None) -> FoundPacks:
+def search_packs(workspace: Workspace, hunt: PackSearch) -> FoundPacks:
     """Find and pin a pack for every type. Raises all `AmbiguousNode` and `UnknownNode` at once, before anything is
     fetched; then what pinning raises, and `UnknownNode` for types that a pack turns out not to have."""
     notes: list[str] = []
-    choices = _choose(hunt, home, progress, notes, ask)
+    choices = _choose(workspace, hunt, notes)
     _refuse_taken(choices, hunt)
     packs: dict[str, list[ProviderChoice]] = {}
     for choice in choices:
         packs.setdefault(choice.pack.identity, []).append(choice)
     names = _names([found[0].pack for found in packs.values()], (COMFYUI, *hunt.taken))
     jobs = {
-        names[identity]: partial(_pin, names[identity], found, hunt, home) for identity, found in sorted(packs.items())
+        names[identity]: partial(_pin, workspace, names[identity], found, hunt)
+        for identity, found in sorted(packs.items())
     }
-    with progress.step("Find and pin node packs", total=len(jobs)) as task:
+    with operation.step("Find and pin node packs", total=len(jobs)) as task:
         pinned = [one for found in run_concurrently(jobs, task.advance).values() for one in found]
     return FoundPacks(
         specs={one.name: one.spec for one in pinned},
@@ -101,19 +100,17 @@ def search_packs(hunt: PackSearch, home: Paths, progress: Progress, ask: Ask | N
 # — choosing —
 
 
-def _choose(
-    hunt: PackSearch, home: Paths, progress: Progress, notes: list[str], ask: Ask | None
-) -> list[ProviderChoice]:
-    _refresh_if_missing(home, progress, notes)
+def _choose(workspace: Workspace, hunt: PackSearch, notes: list[str]) -> list[ProviderChoice]:
+    _refresh_if_missing(workspace, notes)
     registry = find_registry()
-    knowledge, prefer = _look_up(hunt, home, registry, notes)
+    knowledge, prefer = _look_up(workspace, hunt, registry, notes)
     types = list_unknown_ids(hunt.wanted, knowledge)
     registered = {type_: packs for type_ in types if (packs := registry.packs_with(type_))}
     knowledge = Knowledge(knowledge.claims, knowledge.named, registered, hunt.core)
     chosen = resolve_packs(hunt.wanted, knowledge, PackPreferences(prefer, frozenset(_locked(hunt))))
     choices, problems = list(chosen.choices), []
     for question in chosen.questions:
-        answer = ask(question) if ask is not None and question.candidates else None
+        answer = _ask(question)
         if answer is None:
             problems.append(explain_question(question, hunt.where))
         else:
@@ -123,23 +120,35 @@ def _choose(
         notes.append(registry.remark)
     if problems:
         for note in notes:
-            progress.say(f"note: {note}")
+            operation.report(f"note: {note}")
     raise_all(problems)
     return choices
 
 
-def _refresh_if_missing(home: Paths, progress: Progress, notes: list[str]) -> None:
+def _ask(question: ProviderQuestion) -> Listing | None:
+    """The pack that whoever started the operation chooses; None if there is nobody to ask, or they choose none."""
+    ask = operation.current().ask
+    if ask is None or not question.candidates:
+        return None
+    options = tuple(operation.Option(short_name(c.pack), describe_candidate(c)) for c in question.candidates)
+    chosen = ask(operation.Question(question.type, "which node pack?", question.why, options))
+    return None if chosen is None else question.candidates[chosen].pack
+
+
+def _refresh_if_missing(workspace: Workspace, notes: list[str]) -> None:
     """Without a catalog, or with one of another pycomfy, make one; else the workflow's own addresses have to do."""
     try:
-        Catalog(home).close()
+        workspace.open_catalog().close()
     except (NotFound, BadInput):
         try:
-            notes.extend(update_catalog(home, progress).remarks)
+            notes.extend(update_catalog(workspace.paths).remarks)
         except PycomfyError as e:
             notes.append(f"there is no catalog of node packs, and none can be fetched: {e.what}")
 
 
-def _look_up(hunt: PackSearch, home: Paths, registry: Registry, notes: list[str]) -> tuple[Knowledge, tuple[str, ...]]:
+def _look_up(
+    workspace: Workspace, hunt: PackSearch, registry: Registry, notes: list[str]
+) -> tuple[Knowledge, tuple[str, ...]]:
     """What catalog and registry know of the types and of the packs that workflow and user name; and the preferences
     as identities."""
     said = dict.fromkeys(name for one in hunt.wanted for name in pack_references(one.nodes))
@@ -147,7 +156,7 @@ def _look_up(hunt: PackSearch, home: Paths, registry: Registry, notes: list[str]
     named: dict[str, Listing] = {}
     claims = {}
     try:
-        with Catalog(home) as catalog:
+        with workspace.open_catalog() as catalog:
             claims = catalog.claims(one.type for one in hunt.wanted)
             named = {name: pack for name in names if (pack := catalog.find(name)) is not None}
     except (NotFound, BadInput):
@@ -208,30 +217,32 @@ class _PinnedPack:
     found: FoundCommit
 
 
-def _pin(name: str, choices: Sequence[ProviderChoice], hunt: PackSearch, home: Paths) -> list[_PinnedPack]:
+def _pin(workspace: Workspace, name: str, choices: Sequence[ProviderChoice], hunt: PackSearch) -> list[_PinnedPack]:
     pack = choices[0].pack
     if pack.files:
-        return _pin_files(name, choices, hunt, home)
-    repository = GitMirror(pack.url, owner=name, cache=home.cache / "git")
+        return _pin_files(workspace, name, choices, hunt)
+    repository = GitMirror(pack.url, owner=name, cache=workspace.paths.cache / "git")
     types = tuple(sorted(c.type for c in choices))
     locked = _locked_commit(hunt, pack.identity)
     if locked is not None:
-        found = find_commit(repository, CommitQuery((locked,), None, types), home.cache)
+        found = find_commit(repository, CommitQuery((locked,), None, types), workspace.paths.cache)
         found = replace(found, why=found.why.replace("the workflow's commit", "the lock's commit"))
     else:
         versions = sort_versions(v for c in choices for v in c.versions)
-        found = find_commit(repository, CommitQuery(versions, hunt.before, types), home.cache)
+        found = find_commit(repository, CommitQuery(versions, hunt.before, types), workspace.paths.cache)
     raise_all([_lacking(name, c, found.why, hunt) for c in choices if c.type in found.absent])
     spec = GitSpec.model_validate({"git": pack.url, "rev": found.commit, "types": found.unseen})
-    return [_PinnedPack(name, spec, pin_source(spec, Path(), name, home), found)]
+    return [_PinnedPack(name, spec, pin_source(spec, Path(), name, workspace.paths), found)]
 
 
-def _pin_files(name: str, choices: Sequence[ProviderChoice], hunt: PackSearch, home: Paths) -> list[_PinnedPack]:
+def _pin_files(
+    workspace: Workspace, name: str, choices: Sequence[ProviderChoice], hunt: PackSearch
+) -> list[_PinnedPack]:
     """Packs that are single Python files: those files, at the newest commit, that have the types."""
     missing = {c.type: c for c in choices}
     pinned = []
     for address in choices[0].pack.files:
-        url, date = pin_file_address(address, name, home.cache / "git")
+        url, date = pin_file_address(address, name, workspace.paths.cache / "git")
         data = read(url, limit=MAX_TEXT)
         types = class_types({"__init__.py": data.decode(errors="replace")}).keys() & missing.keys()
         if not types:
@@ -240,7 +251,7 @@ def _pin_files(name: str, choices: Sequence[ProviderChoice], hunt: PackSearch, h
             del missing[type_]
         spec = UrlSpec.model_validate({"url": url, "sha256": hashlib.sha256(data).hexdigest()})
         own = unquote(urlsplit(url).path).rsplit("/", 1)[-1].removesuffix(".py")
-        source = replace(pin_source(spec, Path(), name, home), date=date)
+        source = replace(pin_source(spec, Path(), name, workspace.paths), date=date)
         pinned.append(
             _PinnedPack(plain_name(own) or name, spec, source, FoundCommit("", "the newest version of the file"))
         )

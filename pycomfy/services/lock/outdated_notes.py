@@ -14,18 +14,18 @@ from packaging.version import Version
 
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.concurrency import run_concurrently
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.python.simple_index import find_indexes, list_sdists
 from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.errors import NetworkError
+from pycomfy.services.workspace import Workspace
 
 OLD = timedelta(days=365)
 """Only a version this old is looked into: a source that was uploaded yesterday may get its wheels tomorrow."""
 
 
 def note_outdated(
-    question: ResolutionRequest, pylock: Mapping[str, Any], wheels: Sequence[Wheel], home: Paths
+    workspace: Workspace, question: ResolutionRequest, pylock: Mapping[str, Any], wheels: Sequence[Wheel]
 ) -> list[str]:
     """A remark for each package that somebody asks for by name, and of which a newer version could be built."""
     asked = {a.name for wants in question.wants for a in wants.asked if a.direct is None}
@@ -39,7 +39,9 @@ def note_outdated(
         return []
     usual, reserved = find_indexes("", question.reach), question.reach.reserved
     places = {name: (question.reach.address(reserved[name]),) if name in reserved else usual for name in old}
-    newer = run_concurrently({name: partial(_newer_source, question, old[name], places[name], home) for name in old})
+    newer = run_concurrently(
+        {name: partial(_newer_source, workspace, question, old[name], places[name]) for name in old}
+    )
     return [
         f"{name} {old[name].version} of {uploads[name]:%Y} is taken, because newer ones, up to {version}, exist as "
         f"source only; to have them built, add to pycomfy.toml: [wheels.{name}]"
@@ -56,13 +58,13 @@ def _uploads(pylock: Mapping[str, Any]) -> Iterator[tuple[str, datetime]]:
             yield canonicalize_name(str(package.get("name"))), max(dated)
 
 
-def _newer_source(question: ResolutionRequest, wheel: Wheel, indexes: Sequence[str], home: Paths) -> str:
+def _newer_source(workspace: Workspace, question: ResolutionRequest, wheel: Wheel, indexes: Sequence[str]) -> str:
     """The newest version that everybody accepts and that has no wheel, if it is newer; else "". What was so before a
     date that has passed stays so, and is asked once."""
     accepted = _accepted(question, wheel.name)
     target = question.target
     data = [wheel.filename, str(accepted), question.as_of.isoformat(), target.platform, target.python, *indexes]
-    known = home.cache / "newer" / hashlib.sha256(json.dumps(data).encode()).hexdigest()
+    known = workspace.paths.cache / "newer" / hashlib.sha256(json.dumps(data).encode()).hexdigest()
     try:
         return known.read_text()
     except OSError:

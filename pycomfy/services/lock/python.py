@@ -7,10 +7,10 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from pycomfy import operation
 from pycomfy.adapters.io.concurrency import flatten_errors, run_concurrently
 from pycomfy.adapters.io.download import fetch
 from pycomfy.adapters.io.http_client import local_path
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.python.uv_process import local_places, with_login
 from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.core.debian.resolver import base_packages
@@ -21,10 +21,10 @@ from pycomfy.core.python.alternatives import TargetContext
 from pycomfy.core.python.requirements import RequirementSet
 from pycomfy.core.python.wheel_selection import Target, choose_wheels, undated_wheels
 from pycomfy.errors import BadConfig, BadInput, NotFound, PycomfyError, raise_all
-from pycomfy.progress import Progress
 from pycomfy.services.lock.outdated_notes import note_outdated
 from pycomfy.services.lock.python_alternatives import resolve_with_alternatives
 from pycomfy.services.lock.wheel_builder import BuildContext, WheelBuilder
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,14 @@ def read_index_config(config: Config, base: Path) -> IndexConfig:
     return IndexConfig(indexes, tuple(places), config.accelerator)
 
 
-def resolve_python(asked: PythonRequest, home: Paths, progress: Progress) -> ResolvedPython:
+def resolve_python(workspace: Workspace, asked: PythonRequest) -> ResolvedPython:
     """Resolve for every platform at once. Raises what `compile_pylock` and `choose_wheels` raise."""
     platforms = asked.config.platforms
     place = BuildContext(
         asked.config, asked.as_of, read_index_config(asked.config, asked.base), asked.base, asked.pin_root
     )
-    builder = WheelBuilder(place, home, progress)
-    with progress.step("Resolve Python packages", total=len(platforms)) as task:
+    builder = WheelBuilder(place, workspace)
+    with operation.step("Resolve Python packages", total=len(platforms)) as task:
         try:
             found = run_concurrently({p: partial(_solve, asked, p, builder) for p in platforms}, task.advance)
         except PycomfyError as e:
@@ -128,22 +128,22 @@ def _solve(asked: PythonRequest, platform: PlatformName, builder: WheelBuilder) 
     if undated := [w for w in undated_wheels(found.pylock, wheels) if w.name not in found.made]:
         shown = ", ".join(f"{w.name} {w.version}" for w in undated)
         notes.append(f"nothing says when these were uploaded; they are taken whatever the date: {shown}")
-    notes += note_outdated(asked.question(platform), found.pylock, wheels, builder.home)
-    return tuple(found.of(wheel) or _place(wheel, asked, builder.home) for wheel in wheels), notes
+    notes += note_outdated(builder.workspace, asked.question(platform), found.pylock, wheels)
+    return tuple(found.of(wheel) or _place(builder.workspace, wheel, asked) for wheel in wheels), notes
 
 
-def _keep_guarded(wheel: Wheel, asked: PythonRequest, home: Paths) -> None:
+def _keep_guarded(workspace: Workspace, wheel: Wheel, asked: PythonRequest) -> None:
     """A wheel of an index whose URL holds its login is fetched now: the lock has no login, so nobody could later."""
     url = with_login(wheel.url, read_index_config(asked.config, asked.base))
     if url is not None:
-        fetch(url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=home.cache)
+        fetch(url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=workspace.paths.cache)
 
 
-def _place(wheel: Wheel, asked: PythonRequest, home: Paths) -> Wheel:
+def _place(workspace: Workspace, wheel: Wheel, asked: PythonRequest) -> Wheel:
     """A wheel on this disk is named by its path: relative to the lock where pycomfy.toml says it so, else absolute."""
     path = local_path(wheel.url)
     if path is None:
-        _keep_guarded(wheel, asked, home)
+        _keep_guarded(workspace, wheel, asked)
         return wheel.model_copy(update={"url": strip_logins(wheel.url)})
     if not any(path.is_relative_to(root) for root in local_places(read_index_config(asked.config, asked.base))):
         raise BadInput(

@@ -98,11 +98,11 @@ class _Round:
             if there == plain:
                 return name
         if direct.kind == "wheel":
-            found, file = pin_direct_wheel(direct, self.builder.home)
+            found, file = pin_direct_wheel(direct, self.builder.workspace.paths)
             wheel = public_wheel(found)
         else:
-            base, home = self.builder.place.base, self.builder.home
-            wheel, file = self.builder.make(pin_direct(direct, said, base, home), self.platform)
+            base, workspace = self.builder.place.base, self.builder.workspace
+            wheel, file = self.builder.make(pin_direct(direct, said, base, workspace.paths), self.platform)
         name = str(canonicalize_name(wheel.name))
         if direct.name and canonicalize_name(direct.name) != name:
             raise ResolutionImpossible(
@@ -136,7 +136,9 @@ class _Round:
                 return SdistResolution(with_built_wheels(pylock, made), made)
             for name, sdist in chosen:
                 where = self.why[name].where if name in self.why else "the Python requirements"
-                wheel, file = self.builder.make(pin_sdist(name, sdist, where, self.builder.home), self.platform)
+                wheel, file = self.builder.make(
+                    pin_sdist(name, sdist, where, self.builder.workspace.paths), self.platform
+                )
                 self.made[name] = wheel
                 self.given[name] = GivenWheel(wheel.filename, file)
         raise ResolutionImpossible(
@@ -149,7 +151,7 @@ class _Round:
         """uv's answer; None if there is more to tell it before it can answer."""
         given = [*self.given.values(), *self._stand_ins()]
         try:
-            return compile_pylock(replace(self.question, given=given), self.builder.home.cache)
+            return compile_pylock(replace(self.question, given=given), self.builder.workspace.paths.cache)
         except PycomfyError as e:
             problems = flatten_errors(e)
             lacking = [

@@ -8,9 +8,9 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from pycomfy import operation
 from pycomfy.adapters.catalog.node_type_cache import read_comfyui, read_pack
 from pycomfy.adapters.io.concurrency import run_concurrently
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.sources.pin import PinnedSource, pin_source
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.source_specs import Spec
@@ -19,10 +19,10 @@ from pycomfy.core.nodes.pack_resolution import UnresolvedType
 from pycomfy.core.nodes.provenance import newer_core
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import match_providers, running_types
-from pycomfy.progress import Progress
-from pycomfy.services.lock.node_packs import Ask, FoundPacks, PackSearch, search_packs
+from pycomfy.services.lock.node_packs import FoundPacks, PackSearch, search_packs
 from pycomfy.services.lock.python import read_index_config
 from pycomfy.services.lock_request import COMFYUI
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ class PinnedCode:
         return (*self.hunted.notes, *idle)
 
 
-def pin_code(config: Config, need: CodeRequest, home: Paths, progress: Progress, ask: Ask | None) -> PinnedCode:
+def pin_code(workspace: Workspace, config: Config, need: CodeRequest) -> PinnedCode:
     """Pin ComfyUI and the packs that `config` names, and find packs for the types that these do not have.
 
     Raises `UnknownNode` and `AmbiguousNode` for types that nobody has, or several may have, and what pinning raises.
     """
-    sources = _pin_sources(config, need.base, home, progress)
-    builtin = {*read_comfyui(sources[COMFYUI].files, home.cache).types, *config.comfyui.types}
-    types = _pack_types(config.packs, sources, home)
+    sources = _pin_sources(workspace, config, need.base)
+    builtin = {*read_comfyui(sources[COMFYUI].files, workspace.paths.cache).types, *config.comfyui.types}
+    types = _pack_types(workspace, config.packs, sources)
     known = {*builtin, *(type_ for own in types.values() for type_ in own)}
     wanted = [
         UnresolvedType(type_, tuple(found)) for type_, found in running_types(need.nodes).items() if type_ not in known
@@ -86,25 +86,30 @@ def pin_code(config: Config, need: CodeRequest, home: Paths, progress: Progress,
             before=need.as_of,
             renewal=need.renewal,
         )
-        hunted = search_packs(hunt, home, progress, ask)
+        hunted = search_packs(workspace, hunt)
         config = config.model_copy(update={"packs": {**config.packs, **hunted.specs}})
         sources = {**sources, **hunted.sources}
-        types = _pack_types(config.packs, sources, home)
+        types = _pack_types(workspace, config.packs, sources)
     return PinnedCode(config, sources, match_providers(need.nodes, builtin, types, need.where), hunted)
 
 
-def _pin_sources(config: Config, base: Path, home: Paths, progress: Progress) -> dict[str, PinnedSource]:
+def _pin_sources(workspace: Workspace, config: Config, base: Path) -> dict[str, PinnedSource]:
     """ComfyUI and every pack, by name."""
     specs: dict[str, Spec] = {COMFYUI: config.comfyui, **config.packs}
     reach = read_index_config(config, base)
-    with progress.step("Pin ComfyUI and node packs", total=len(specs)) as task:
+    with operation.step("Pin ComfyUI and node packs", total=len(specs)) as task:
         return run_concurrently(
-            {n: partial(pin_source, spec, base, n, home, reach) for n, spec in specs.items()}, task.advance
+            {n: partial(pin_source, spec, base, n, workspace.paths, reach) for n, spec in specs.items()}, task.advance
         )
 
 
-def _pack_types(packs: Mapping[str, Spec], sources: Mapping[str, PinnedSource], home: Paths) -> dict[str, set[str]]:
-    return {name: {*read_pack(sources[name].files, home.cache).types, *spec.types} for name, spec in packs.items()}
+def _pack_types(
+    workspace: Workspace, packs: Mapping[str, Spec], sources: Mapping[str, PinnedSource]
+) -> dict[str, set[str]]:
+    return {
+        name: {*read_pack(sources[name].files, workspace.paths.cache).types, *spec.types}
+        for name, spec in packs.items()
+    }
 
 
 def _read_version(files: Mapping[str, str]) -> str:

@@ -6,19 +6,19 @@ Nothing of a stranger runs on the machine itself: what there is to know before a
 import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from pycomfy import operation
 from pycomfy.adapters.debian.rootfs import make_root
 from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.io.download import fetch
 from pycomfy.adapters.io.http_client import local_path
-from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.nix.settings import NixSettings, check_store
+from pycomfy.adapters.nix.settings import check_store
 from pycomfy.adapters.nix.store import add_file, add_tree
 from pycomfy.adapters.python.nix_build import build_recipe, can_build
 from pycomfy.adapters.python.resolver import compile_pylock
@@ -43,8 +43,8 @@ from pycomfy.core.python.build_recipe import (
 from pycomfy.core.python.requirements import make_requirement_set
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
 from pycomfy.errors import BuildFailed, MissingTool, NoMatchingDistribution, PycomfyError, ResolutionImpossible
-from pycomfy.progress import Progress
 from pycomfy.services.realise import host_platform
+from pycomfy.services.workspace import Workspace
 
 MAX_TRIES = 6
 _TAIL = 25
@@ -69,23 +69,21 @@ class BuildContext:
     reach: IndexConfig
     base: Path
     pin_root: Callable[[PlatformName, Sequence[str]], Root]
-    nix: NixSettings = field(default_factory=NixSettings)
 
 
 class WheelBuilder:
     """Builds wheels for one lock. Several threads may ask; one wheel is built at a time."""
 
-    def __init__(self, place: BuildContext, home: Paths, progress: Progress) -> None:
+    def __init__(self, place: BuildContext, workspace: Workspace) -> None:
         self.place = place
-        self.home = home
-        self.progress = progress
+        self.workspace = workspace
         self.compilers: dict[PlatformName, Root] = {}
         """The Debian roots with compilers that were needed."""
         self.notes: dict[str, str] = {}
         """Remarks for the user, by package."""
         self.names: set[str] = set()
         """What was built, by the names that `[wheels.NAME]` may have."""
-        self._known = WheelCache(home.cache)
+        self._known = WheelCache(workspace.paths.cache)
         self._sections = {canonicalize_name(name): section for name, section in place.config.wheels.items()}
         self._roots: dict[tuple[PlatformName, bool], Root] = {}
         self._lock = threading.RLock()
@@ -124,7 +122,7 @@ class WheelBuilder:
 
     def _check_platform(self, unbuilt: SourcePackage, platform: PlatformName) -> None:
         """Raise `NoMatchingDistribution` if this machine's Nix cannot run programs of `platform`."""
-        if not can_build(self.place.nix, platform):
+        if not can_build(self.workspace.nix, platform):
             host = host_platform()
             raise NoMatchingDistribution(
                 f"{unbuilt.label} has to be compiled for {platform}, which this machine ({host}) cannot",
@@ -139,7 +137,7 @@ class WheelBuilder:
             recipe = self._recipe(unbuilt, platform, hints)
             if (known := self._known.find(recipe)) is not None:
                 return known
-            log = self.home.data / "logs" / f"wheel-{unbuilt.name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
+            log = self.workspace.paths.data / "logs" / f"wheel-{unbuilt.name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
             made = self._build(recipe, unbuilt, hints, log)
             if isinstance(made, BuildHints):
                 hints = made
@@ -180,7 +178,7 @@ class WheelBuilder:
         wants = make_requirement_set(f"building {unbuilt.label}", texts, f"what building {unbuilt.label} requires")
         question = ResolutionRequest([wants], target, self.place.as_of, reach=self.place.reach)
         try:
-            pylock = compile_pylock(question, self.home.cache)
+            pylock = compile_pylock(question, self.workspace.paths.cache)
         except PycomfyError as e:
             for problem in flatten_errors(e):
                 if isinstance(problem, NoMatchingDistribution | ResolutionImpossible):
@@ -205,13 +203,13 @@ class WheelBuilder:
 
     def _build(self, recipe: BuildRecipe, unbuilt: SourcePackage, hints: BuildHints, log: Path) -> Path | BuildHints:
         """The wheel, or what the build turned out to need."""
-        settings = self.place.nix
+        settings = self.workspace.nix
         check_store(settings)
-        with self.progress.step("Build wheels") as task:
+        with operation.step("Build wheels") as task:
             task.note(f"{recipe.name} {recipe.version}")
             self._supply(recipe)
             try:
-                return build_recipe(recipe, self.home, settings, log, lambda event: None)
+                return build_recipe(recipe, self.workspace.paths, settings, log, lambda event: None)
             except BuildFailed as e:
                 better = self._learn(hints, unbuilt, log)
                 if better == hints:
@@ -223,7 +221,7 @@ class WheelBuilder:
 
     def _supply(self, recipe: BuildRecipe) -> None:
         """Put into the store what is here already, or what Nix could not get."""
-        settings, architecture = self.place.nix, recipe.platform.removeprefix("linux/")
+        settings, architecture = self.workspace.nix, recipe.platform.removeprefix("linux/")
         roots = {f"debian-root-{architecture}": recipe.root}
         if recipe.compilers is not None:
             roots[f"debian-compilers-{architecture}"] = recipe.compilers
@@ -233,17 +231,17 @@ class WheelBuilder:
         if isinstance(source, GitSource):
             add_tree(settings, source_name(source), source.tree, partial(self._place_tree, source))
         else:
-            file = fetch(source.url, source.sha256, name=source.name, cache=self.home.cache)
+            file = fetch(source.url, source.sha256, name=source.name, cache=self.workspace.paths.cache)
             add_file(settings, source.name, source.sha256, file)
         for wheel in recipe.built.requires:
             if wheel.is_local:
                 add_file(settings, wheel.filename, wheel.sha256, Path(wheel.url))
 
     def _make_root(self, root: Root, platform: PlatformName, out: Path) -> None:
-        make_root(root, platform, out, self.home, self.progress)
+        make_root(root, platform, out, self.workspace.paths)
 
     def _place_tree(self, source: GitSource, out: Path) -> None:
-        write_tree_of(source, self.place.base, out, self.home)
+        write_tree_of(source, self.place.base, out, self.workspace.paths)
 
     def _learn(self, hints: BuildHints, unbuilt: SourcePackage, log: Path) -> BuildHints:
         """What a failed build's log tells of its needs, added to `hints`."""

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from pycomfy.adapters.containers.job_inputs import copy_input, read_input
-from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.interface.cli_values import STREAM, find_source, read_value
 from pycomfy.core.interface.json_schema import apply_arguments, check_arguments
 from pycomfy.core.interface.model import FILE_TYPES, Interface, Parameter, parse_interface
@@ -17,6 +15,7 @@ from pycomfy.core.versions.reference import Reference
 from pycomfy.core.versions.snapshot import INTERFACE, PROMPT, WORKFLOW
 from pycomfy.core.workflow.untrusted_json import parse_json, shown
 from pycomfy.errors import BadInput, BadWorkflow, ErrorGroup, PycomfyError, raise_all
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,12 @@ class Filled:
     workflow: dict[str, Any] | None
 
 
-def fill_prompt(home: Paths, reference: Reference, arguments: Arguments, folder: Path) -> Filled:
+def fill_prompt(workspace: Workspace, reference: Reference, arguments: Arguments, folder: Path) -> Filled:
     """Copy the files among `arguments` to `folder`, and put the values into the prompt of the version.
 
     Raises `BadInput` or `NotFound` for all arguments that are wrong, at once.
     """
-    library = VersionsRepository(versions_repository_path(home))
+    library = workspace.versions
     version = library.find(reference)
     files = library.read_some([version.commit], (PROMPT, INTERFACE, WORKFLOW))[version.commit]
     if PROMPT not in files or INTERFACE not in files:

@@ -9,8 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
+from pycomfy import operation
 from pycomfy.adapters.containers.arguments import ContainerSpec
-from pycomfy.adapters.containers.engine import Engine, find_engine
+from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.job_outputs import save_result
 from pycomfy.adapters.containers.job_protocol import (
     Advance,
@@ -29,18 +30,17 @@ from pycomfy.adapters.containers.job_protocol import (
     run_job,
 )
 from pycomfy.adapters.containers.load import LayoutImage
-from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.database.records import ImageRecord, Run
-from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.models.mount import ModelView
 from pycomfy.core.versions.reference import Reference, parse_reference
 from pycomfy.errors import BadInput, PycomfyError, RunFailed, raise_all
-from pycomfy.progress import Progress, Task
+from pycomfy.progress import Task
 from pycomfy.services.models import view_models
 from pycomfy.services.run.inputs import Arguments, fill_prompt
 from pycomfy.services.verification import load_recorded
 from pycomfy.services.versions.lookup import find_record
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,6 @@ class RunOptions:
     models: Path | Literal["auto"] | ModelView | None = None
     gpus: str | None = None
     network: str = "none"
-    engine: str | None = None
 
 
 @dataclass(frozen=True)
@@ -100,66 +99,62 @@ class RunResult:
     prompt_seconds: float
 
 
-def run(request: RunRequest, home: Paths, progress: Progress) -> RunResult:
+def run(workspace: Workspace, request: RunRequest) -> RunResult:
     """Run the version's image, and record that. Raises `NotFound` for an unknown version, `BadInput` for arguments that
     are wrong, and `RunFailed` with every error ComfyUI told of; outputs it made before are saved even then."""
     reference = parse_reference(request.reference)
-    record = find_record(home, reference, progress)
+    record = find_record(workspace, reference)
     if not request.arguments:
-        return _run(request, record, {}, home, progress)
-    with _job_folder(home) as folder:
+        return _run(workspace, request, record, {})
+    with _job_folder(workspace) as folder:
         inputs = folder / "input"
-        filled = fill_prompt(home, Reference(record.name, record.version), request.arguments, inputs)
+        filled = fill_prompt(workspace, Reference(record.name, record.version), request.arguments, inputs)
         job = replace(request.job, prompt=filled.prompt, workflow=filled.workflow)
         request = replace(request, job=job, inputs=inputs if inputs.exists() else None)
-        return _run(request, record, filled.values, home, progress)
+        return _run(workspace, request, record, filled.values)
 
 
-def _run(
-    request: RunRequest, record: ImageRecord, values: Mapping[str, object], home: Paths, progress: Progress
-) -> RunResult:
-    engine = find_engine(request.options.engine)
+def _run(workspace: Workspace, request: RunRequest, record: ImageRecord, values: Mapping[str, object]) -> RunResult:
+    engine = workspace.engine
     if request.options.models == "auto":
-        found = view_models(Reference(record.name, record.version), home, progress)
+        found = view_models(workspace, Reference(record.name, record.version))
         request = replace(request, options=replace(request.options, models=found))
     image = LayoutImage(
         record.layout, record.manifest_digest, record.config_digest, (), record.diff_ids, record.platform, record.size
     )
     began = time.monotonic()
     try:
-        result = run_image(engine, image, f"{record.name}@{record.version}", request, home, progress)
+        result = run_image(workspace, engine, image, f"{record.name}@{record.version}", request)
     except PycomfyError as e:
         failed = Run(engine.kind, request.options.gpus, time.monotonic() - began, error=str(e), inputs=values)
-        with Database(database_path(home)) as store:
+        with workspace.open_database() as store:
             store.record_run(record, failed)
         raise
     outputs = tuple(o.as_dict() for o in result.outputs)
     done = Run(engine.kind, request.options.gpus, result.seconds, outputs, inputs=values)
-    with Database(database_path(home)) as store:
+    with workspace.open_database() as store:
         store.record_run(record, done)
     return result
 
 
-def run_image(
-    engine: Engine, image: LayoutImage, name: str, request: RunRequest, home: Paths, progress: Progress
-) -> RunResult:
+def run_image(workspace: Workspace, engine: Engine, image: LayoutImage, name: str, request: RunRequest) -> RunResult:
     """Run a job in `image`, which is called `name` in what is shown."""
     began = time.monotonic()
     options = request.options
     view = _view(options)
-    with progress.step(f"Load {name} into {engine.kind}") as task:
+    with operation.step(f"Load {name} into {engine.kind}") as task:
         identity = load_recorded(engine, image, name.partition("@")[0], task)
-    log = home.data / "logs" / f"run-{name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
+    log = workspace.paths.data / "logs" / f"run-{name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with _job_folder(home) as data:
+    with _job_folder(workspace) as data:
         if request.inputs is not None:
             request.inputs.rename(data / "input")
         spec = ContainerSpec(identity, ("job",), data, gpus=options.gpus, network=options.network)
         if view is not None:
             spec = replace(spec, models=view.folder, model_files=view.files)
-        with log.open("w", encoding="utf-8") as f, _Teller(progress, f) as teller:
+        with log.open("w", encoding="utf-8") as f, _Teller(f) as teller:
             report = run_job(engine, spec, request.job, teller)
-        outputs = _save(report, data, options.output, progress)
+        outputs = _save(report, data, options.output)
     raise_all([explain(e, str(log)) for e in report.errors])
     return RunResult(
         name.partition("@")[0],
@@ -175,9 +170,9 @@ def run_image(
 
 
 @contextlib.contextmanager
-def _job_folder(home: Paths) -> Iterator[Path]:
+def _job_folder(workspace: Workspace) -> Iterator[Path]:
     """A new folder, which is gone afterwards."""
-    with temporary_folder(home.cache / "jobs", "job-") as folder:
+    with temporary_folder(workspace.paths.cache / "jobs", "job-") as folder:
         yield folder
 
 
@@ -190,11 +185,11 @@ def _view(options: RunOptions) -> ModelView | None:
     return ModelView(options.models)
 
 
-def _save(report: JobReport, data: Path, folder: Path, progress: Progress) -> tuple[OutputFile, ...]:
+def _save(report: JobReport, data: Path, folder: Path) -> tuple[OutputFile, ...]:
     saved = []
     for output in report.outputs:
         if output.path is None:
-            progress.say(f"warning: node {output.node} named an output that is not there: {output.file}")
+            operation.report(f"warning: node {output.node} named an output that is not there: {output.file}")
             continue
         file = save_result(data, output.path, folder, _name(output))
         saved.append(
@@ -213,9 +208,8 @@ def _name(output: Output) -> str:
 class _Teller:
     """Shows a job's events as steps: the start, then a step for each node. ComfyUI's log goes to `log`."""
 
-    def __init__(self, progress: Progress, log: IO[str]) -> None:
+    def __init__(self, log: IO[str]) -> None:
         self.ready_seconds = 0.0
-        self._progress = progress
         self._log = log
         self._step = contextlib.ExitStack()
         self._task: Task | None = None
@@ -228,7 +222,7 @@ class _Teller:
             case Log():
                 self._log.write(event.line + "\n")
             case ImportFailed():
-                self._progress.say(f"warning: the node pack {event.pack} could not be imported: {event.message}")
+                operation.report(f"warning: the node pack {event.pack} could not be imported: {event.message}")
             case Ready():
                 self.ready_seconds = event.seconds
                 self._end()
@@ -256,7 +250,7 @@ class _Teller:
     def _begin(self, title: str) -> None:
         self._end()
         self._done = 0
-        self._task = self._step.enter_context(self._progress.step(title))
+        self._task = self._step.enter_context(operation.step(title))
 
     def _end(self) -> None:
         self._step.close()

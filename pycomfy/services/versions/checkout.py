@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import write_file
-from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
+from pycomfy.adapters.versions.repository import Version
 from pycomfy.core.versions.checkout_files import local_sources, working_files
 from pycomfy.errors import BadInput
 from pycomfy.services.versions.diff import read_version
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class CheckedOut:
     local: dict[str, str]
 
 
-def checkout(home: Paths, reference: str, to: Path, *, force: bool = False) -> CheckedOut:
+def checkout(workspace: Workspace, reference: str, to: Path, *, force: bool = False) -> CheckedOut:
     """Write a version's workflow, lock and pycomfy.toml to the folder `to`: building it unchanged is that version.
 
     Raises `NotFound`, and `BadInput` for files that are there and differ, unless `force`.
     """
-    library = VersionsRepository(versions_repository_path(home))
+    library = workspace.versions
     version = library.find(reference)
     files = working_files(version.name, read_version(library, version), library.read_files(version.commit))
     there = [name for name, data in files.items() if _differs(to / name, data)]

@@ -1,15 +1,15 @@
 """`diff`: what changed from one version to another."""
 
-from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
+from pycomfy.adapters.versions.repository import Version, VersionsRepository
 from pycomfy.core.versions.diff import Diff
 from pycomfy.core.versions.diff import diff as compare
 from pycomfy.core.versions.snapshot import FILES, Snapshot, read_snapshot
+from pycomfy.services.workspace import Workspace
 
 
-def diff(home: Paths, old: str, new: str | None = None) -> Diff:
+def diff(workspace: Workspace, old: str, new: str | None = None) -> Diff:
     """What changed from `old` to `new`; without it, to the newest version of the same workflow. Raises `NotFound`."""
-    library = VersionsRepository(versions_repository_path(home))
+    library = workspace.versions
     first = library.find(old)
     second = library.find(new if new is not None else first.name)
     files = library.read_some([first.commit, second.commit], FILES)

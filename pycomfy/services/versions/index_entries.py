@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
+from pycomfy import operation
 from pycomfy.adapters.database.records import VersionEntry
 from pycomfy.adapters.versions.repository import Version, VersionsRepository
 from pycomfy.core.interface.json_schema import inputs_schema
@@ -11,15 +12,12 @@ from pycomfy.core.versions.diff import diff
 from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.core.versions.snapshot import FILES, Snapshot, read_snapshot
 from pycomfy.errors import PycomfyError
-from pycomfy.progress import Progress
 
 _AT_ONCE = 100  # versions read at a time
 _MAX_CHANGES = 200  # lines
 
 
-def list_entries(
-    library: VersionsRepository, versions: Sequence[Version], progress: Progress
-) -> Iterator[VersionEntry]:
+def list_entries(library: VersionsRepository, versions: Sequence[Version]) -> Iterator[VersionEntry]:
     """The versions with what the record says of them, in the same order. A commit that is no
     project of pycomfy's is told of and left out."""
     left = iter(versions)
@@ -27,7 +25,7 @@ def list_entries(
     while batch := list(islice(left, _AT_ONCE)):
         commits = dict.fromkeys(c for v in batch for c in (*v.parents[:1], v.commit) if c not in snapshots)
         files = library.read_some(list(commits), FILES)
-        snapshots |= {c: _snapshot(c, files[c], progress) for c in commits}
+        snapshots |= {c: _snapshot(c, files[c]) for c in commits}
         for version in batch:
             snapshot = snapshots[version.commit]
             if snapshot is not None:
@@ -35,11 +33,11 @@ def list_entries(
         snapshots = {v.commit: snapshots[v.commit] for v in batch}
 
 
-def _snapshot(commit: str, files: Mapping[str, bytes], progress: Progress) -> Snapshot | None:
+def _snapshot(commit: str, files: Mapping[str, bytes]) -> Snapshot | None:
     try:
         return read_snapshot(f"commit {commit[:12]}", files)
     except PycomfyError as e:
-        progress.say(f"warning: a commit in the library is no project of pycomfy: {e.what} ({e.where})")
+        operation.report(f"warning: a commit in the library is no project of pycomfy: {e.what} ({e.where})")
         return None
 
 

@@ -1,37 +1,35 @@
 """Versions by reference: in the library, with their projects; and in the record, with their images."""
 
-from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.database.records import ImageRecord
-from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
+from pycomfy.adapters.versions.repository import Version
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import NotFound
-from pycomfy.progress import Progress
 from pycomfy.services.realise import host_platform
 from pycomfy.services.versions.indexing import index
+from pycomfy.services.workspace import Workspace
 
 
-def find_version(home: Paths, reference: Reference | str) -> Version:
+def find_version(workspace: Workspace, reference: Reference | str) -> Version:
     """Raises `NotFound`, or `BadInput` for what names no version."""
-    return VersionsRepository(versions_repository_path(home)).find(reference)
+    return workspace.versions.find(reference)
 
 
-def read_project(home: Paths, reference: Reference | str) -> dict[str, bytes]:
+def read_project(workspace: Workspace, reference: Reference | str) -> dict[str, bytes]:
     """Every file of a version's project, by path. Raises `NotFound`."""
-    library = VersionsRepository(versions_repository_path(home))
+    library = workspace.versions
     return library.read_files(library.find(reference).commit)
 
 
-def find_record(home: Paths, reference: Reference, progress: Progress) -> ImageRecord:
+def find_record(workspace: Workspace, reference: Reference) -> ImageRecord:
     """The newest image of a version for this machine's platform; of the newest version that has one, if `reference`
     names none. Raises `NotFound`."""
-    index(home, progress)
-    version = find_version(home, reference)
+    index(workspace)
+    version = find_version(workspace, reference)
     if version.number is None:
         what = f"{reference} came in by a merge, and has no number along the branch"
         raise NotFound(what, where="the library", fix=f"pycomfy branch NEW {reference}; then use NEW")
     number = version.number if reference != Reference(reference.name) else None
-    with Database(database_path(home)) as store:
+    with workspace.open_database() as store:
         found = store.find_image(reference.name, number, host_platform())
         other = found or store.find_image(reference.name, number)
     if found is not None:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from pycomfy.adapters.io.paths import Paths
+from pycomfy import operation
 from pycomfy.adapters.versions.git import ZERO
 from pycomfy.adapters.versions.remote import INCOMING, find_remote, merge_text, received
-from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
+from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.core.versions.merge import explain_conflicts, merge
 from pycomfy.core.versions.reference import check_workflow_name
 from pycomfy.errors import BadInput, PycomfyError, raise_all
-from pycomfy.progress import Progress
 from pycomfy.services.versions.indexing import index
+from pycomfy.services.workspace import Workspace
 
 Prefer = Literal["ours", "theirs"] | None
 State = Literal["new", "updated", "same", "ahead", "merged", "conflict"]
@@ -30,34 +30,34 @@ class PullResult:
     workflows: dict[str, State]
 
 
-def pull(home: Paths, remote: str, progress: Progress, *, prefer: Prefer = None) -> PullResult:
+def pull(workspace: Workspace, remote: str, *, prefer: Prefer = None) -> PullResult:
     """Take in every workflow of another library, with its tags and what was built there.
 
     A branch that has new versions on both sides becomes one by a merge: its files are merged as git does. `prefer`
     says whose change counts where both changed the same. Raises `BadInput` for conflicts, told by node, when all other
     workflows are taken in.
     """
-    index(home, progress)
-    library = VersionsRepository(versions_repository_path(home))
+    index(workspace)
+    library = workspace.versions
     address = find_remote(library.bare, remote)
     states: dict[str, State] = {}
     problems: list[PycomfyError] = []
-    with progress.step(f"Pull from {address.public}") as task, received(library.bare, address) as refs:
-        for name, theirs in _workflows(refs, progress).items():
+    with operation.step(f"Pull from {address.public}") as task, received(library.bare, address) as refs:
+        for name, theirs in _workflows(refs).items():
             try:
                 states[name] = _take(library, name, theirs, address.public, prefer)
             except BadInput as e:
                 states[name] = "conflict"
                 problems.append(e)
-        _take_others(library, refs, progress)
+        _take_others(library, refs)
         changed = [n for n, s in states.items() if s not in ("same", "ahead")]
         task.note(", ".join(changed) or "nothing new")
-    index(home, progress)
+    index(workspace)
     raise_all(problems)
     return PullResult(address.public, states)
 
 
-def _workflows(refs: Mapping[str, str], progress: Progress) -> dict[str, str]:
+def _workflows(refs: Mapping[str, str]) -> dict[str, str]:
     """The other side's tips, by workflow."""
     found = {}
     for ref, commit in refs.items():
@@ -66,7 +66,7 @@ def _workflows(refs: Mapping[str, str], progress: Progress) -> dict[str, str]:
             try:
                 found[check_workflow_name(name)] = commit
             except BadInput:
-                progress.say(f"note: the branch {name!r} is no workflow's, and stays there")
+                operation.report(f"note: the branch {name!r} is no workflow's, and stays there")
     return found
 
 
@@ -105,7 +105,7 @@ def _is_ancestor(library: VersionsRepository, one: str, of: str) -> bool:
     return library.bare.ask("merge-base", "--is-ancestor", one, of)[0] == 0
 
 
-def _take_others(library: VersionsRepository, refs: Mapping[str, str], progress: Progress) -> None:
+def _take_others(library: VersionsRepository, refs: Mapping[str, str]) -> None:
     """Tags and images that are not here; what is here stays as it is."""
     with library.bare.writing():
         mine = library.bare.refs("refs/tags", "refs/images")
@@ -115,7 +115,7 @@ def _take_others(library: VersionsRepository, refs: Mapping[str, str], progress:
             if own not in mine and not own.startswith("refs/heads/"):
                 new.append((own, object_, ZERO))
             elif own.startswith("refs/tags/") and mine[own] != object_:
-                progress.say(
+                operation.report(
                     f"note: the tag {own.removeprefix('refs/tags/').replace('/', '@', 1)} is another one there"
                 )
         for change in new:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pycomfy.adapters.io.paths import Paths
+from pycomfy import operation
 from pycomfy.adapters.versions.remote import Sent, find_remote, image_refs, send
-from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
-from pycomfy.progress import Progress
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -18,10 +17,10 @@ class PushResult:
     workflows: dict[str, str]
 
 
-def push(home: Paths, remote: str, names: Sequence[str], progress: Progress) -> PushResult:
+def push(workspace: Workspace, remote: str, names: Sequence[str]) -> PushResult:
     """Send workflows, all of them if none is named, with their tags and what was built of them. Nothing there is
     overwritten. Raises `BadInput` if the other side has versions that are not here."""
-    library = VersionsRepository(versions_repository_path(home))
+    library = workspace.versions
     known = library.names()
     missing: list[PycomfyError] = [
         NotFound(f'no workflow "{n}"', where=str(library.path), fix="`pycomfy branch` lists them")
@@ -36,7 +35,7 @@ def push(home: Paths, remote: str, names: Sequence[str], progress: Progress) -> 
     branches = [f"refs/heads/{n}" for n in wanted]
     tags = [ref for n in wanted for ref in library.bare.refs(f"refs/tags/{n}")]
     trees = set(library.bare.git("log", "--format=%T", *branches, "--").decode().split())
-    with progress.step(f"Push to {address.public}", total=len(wanted)) as task:
+    with operation.step(f"Push to {address.public}", total=len(wanted)) as task:
         sent = send(library.bare, address, [*branches, *tags, *image_refs(library.bare, trees)])
         task.advance(len(wanted))
     raise_all([_refused(s, address.public) for s in sent if s.state == "refused" and "/images/" not in s.ref])

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
+from pycomfy.adapters.versions.repository import Version
 from pycomfy.core.lockfile.schema import Lock, PlatformName, parse_lock
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import BadInput
+from pycomfy.services.workspace import Workspace
 
 LOCK = "pycomfy.lock"
 
@@ -27,9 +27,9 @@ class RecordedVersion:
         return self.version.label
 
 
-def find_recorded_version(reference: Reference | str, home: Paths) -> RecordedVersion:
+def find_recorded_version(workspace: Workspace, reference: Reference | str) -> RecordedVersion:
     """Raises `NotFound`, or `BadInput` for a commit that is no project of pycomfy's."""
-    library = VersionsRepository(versions_repository_path(home))
+    library = workspace.versions
     version = library.find(reference)
     files = library.read_files(version.commit)
     if LOCK not in files or "workflow.json" not in files:
@@ -38,9 +38,9 @@ def find_recorded_version(reference: Reference | str, home: Paths) -> RecordedVe
     return RecordedVersion(version, files, lock, library.images(version.tree))
 
 
-def list_built(home: Paths, platform: PlatformName) -> list[str]:
+def list_built(workspace: Workspace, platform: PlatformName) -> list[str]:
     """Every version that was built for `platform`, as NAME@N: the workflows by name, oldest versions first."""
-    library = VersionsRepository(versions_repository_path(home))
+    library = workspace.versions
     versions = [version for name in library.names() for version in reversed(library.versions(name))]
     images = library.all_images({version.tree for version in versions})
     return [version.label for version in versions if platform in images.get(version.tree, {})]

@@ -1,14 +1,13 @@
 """`rename`: a workflow gets another name, with all its versions and tags."""
 
-from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
-from pycomfy.progress import Progress
+from pycomfy.adapters.versions.repository import Version
 from pycomfy.services.versions.indexing import index
+from pycomfy.services.workspace import Workspace
 
 
-def rename(home: Paths, old: str, new: str, progress: Progress) -> Version:
+def rename(workspace: Workspace, old: str, new: str) -> Version:
     """The newest version under its new name. Raises `NotFound`, or `BadInput` if there is a `new` already."""
-    library = VersionsRepository(versions_repository_path(home))
+    library = workspace.versions
     library.rename(old, new)
-    index(home, progress)
+    index(workspace)
     return library.find(new)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
+from pycomfy.adapters.versions.repository import Version
 from pycomfy.core.versions.diff import Diff, diff
 from pycomfy.core.versions.snapshot import FILES, Snapshot, read_snapshot
 from pycomfy.services.versions.diff import read_version
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Shown:
     flake: str
 
 
-def show(home: Paths, reference: str) -> Shown:
+def show(workspace: Workspace, reference: str) -> Shown:
     """Raises `NotFound`."""
-    library = VersionsRepository(versions_repository_path(home))
+    library = workspace.versions
     version = library.find(reference)
     changes = None
     snapshot = read_version(library, version)

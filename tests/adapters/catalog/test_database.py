@@ -13,7 +13,6 @@ from pycomfy.core.catalog.manager_lists import MAP
 from pycomfy.core.catalog.match import answer_type
 from pycomfy.core.models.manager_list import MODELS
 from pycomfy.errors import BadInput, NetworkError, NotFound, PycomfyError
-from pycomfy.progress import Silent
 from tests.support.catalog_maps import A, B, claim, lists, some
 from tests.support.package_index import Index, serve
 from tests.support.repositories import commit
@@ -38,7 +37,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 def fill(home: Paths, folder: Path, files: Mapping[str, str | bytes | None]) -> Updated:
     """A catalog from a repository of the test's."""
     commit(folder, files)
-    return update_catalog(home, Silent(), repository=str(folder), docs=NO_DOCS)
+    return update_catalog(home, repository=str(folder), docs=NO_DOCS)
 
 
 def small(home: Paths, folder: Path) -> None:
@@ -69,7 +68,7 @@ def test_without_the_repository_the_wheel_is_taken_with_a_remark(home: Paths, in
     files = [(f"{FOLDER}/{name}", data.decode()) for name, data in lists({A: (["X"],)}).items()]
     index.add("lists", "1.0", files=files)
     index.add("docs", "2.0", files=[("comfyui_embedded_docs/docs/NewNode/en.md", "")])
-    made = update_catalog(home, Silent(), wheel="lists", docs="docs", repository=str(tmp_path / "gone"))
+    made = update_catalog(home, wheel="lists", docs="docs", repository=str(tmp_path / "gone"))
     assert [o.kind for o in made.origins] == ["wheel", "wheel"] and "no such folder" in made.remarks[0]
     assert all(len(o.hash) == 64 for o in made.origins)
     with Catalog(home) as catalog:
@@ -88,7 +87,7 @@ def test_official_templates_say_which_comfyui_has_a_type(home: Paths, index: Ind
     template = json.dumps({"version": 0.4, "nodes": nodes, "links": []})
     listed = json.dumps([{"templates": [{"name": "a", "minComfyUIVersion": "0.42.6"}]}])
     index.add(TEMPLATES, "1.0", files=[(f"{folder}/index.json", listed), (f"{folder}/a.json", template)])
-    made = update_catalog(home, Silent(), wheel="lists", docs="docs", repository=str(tmp_path / "gone"))
+    made = update_catalog(home, wheel="lists", docs="docs", repository=str(tmp_path / "gone"))
     assert len(made.origins) == 3 and len(made.remarks) == 1
     with Catalog(home) as catalog:
         answers = [answer_type(t, c) for t, c in catalog.claims(["NewNode", "Newest", "X"]).items()]
@@ -109,7 +108,7 @@ def test_an_update_that_fails_keeps_the_catalog(home: Paths, index: Index, tmp_p
     index.add("broken", "1.0", files=[(f"{FOLDER}/{MAP}", "{")])
     for wheel, kind in (("broken", NotFound), ("nowhere", PycomfyError)):
         with pytest.raises(kind):
-            update_catalog(home, Silent(), wheel=wheel, docs=NO_DOCS, repository=str(tmp_path / "gone"))
+            update_catalog(home, wheel=wheel, docs=NO_DOCS, repository=str(tmp_path / "gone"))
     assert catalog_path(home).read_bytes() == before
     assert [p.name for p in home.data.iterdir() if p.name.startswith(".")] == []
 
@@ -169,7 +168,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     folder = tmp_path_factory.mktemp("catalog")
     home = Paths(folder, folder / "cache")
     try:
-        update_catalog(home, Silent(), repository=str(folder / "nowhere"))
+        update_catalog(home, repository=str(folder / "nowhere"))
     except NetworkError as e:
         pytest.skip(f"no Python index: {e.what}")
     return home
@@ -227,7 +226,7 @@ def test_models_are_looked_up_by_folder_and_name(home: Paths, index: Index, tmp_
         assert catalog.find_model("loras", "sharp.pth") is None
     wheel = [(f"{FOLDER}/{name}", data.decode()) for name, data in files.items()]
     index.add("lists", "1.0", files=wheel)
-    update_catalog(home, Silent(), wheel="lists", docs=NO_DOCS, repository=str(tmp_path / "gone"))
+    update_catalog(home, wheel="lists", docs=NO_DOCS, repository=str(tmp_path / "gone"))
     with Catalog(home) as catalog:
         assert catalog.find_model("upscale_models", "sub/sharp.pth") == "https://h/sharp.pth"
     with sqlite3.connect(catalog_path(home)) as connection:

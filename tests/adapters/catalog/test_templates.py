@@ -19,7 +19,6 @@ from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import running_types
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadWorkflow, NetworkError, NotFound
-from pycomfy.progress import Silent
 
 TEMPLATES = "comfyui-workflow-templates-json"
 
@@ -29,7 +28,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     folder = tmp_path_factory.mktemp("templates")
     home = Paths(folder, folder / "cache")
     try:
-        update_catalog(home, Silent(), repository=str(folder / "nowhere"))
+        update_catalog(home, repository=str(folder / "nowhere"))
     except NetworkError as e:
         pytest.skip(f"no Python index: {e.what}")
     return home

@@ -14,20 +14,12 @@ from pycomfy.adapters.nix.nar_writer import hash_path
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.schema import Root
 from pycomfy.errors import BadConfig, ErrorGroup, HashMismatch, NetworkError, NoDebianPackage
-from pycomfy.progress import Silent
 from tests.support.debian_archive import Archive, new_archive, new_key
+from tests.support.operations import listening
 
 needs_tools = pytest.mark.skipif(
     not all(map(shutil.which, ("dpkg-deb", "gpg", "gpgv"))), reason="dpkg-deb, gpg or gpgv is not installed"
 )
-
-
-class Remarks(Silent):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 @pytest.fixture
@@ -56,14 +48,14 @@ def archive(signed: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def pin(home: Paths, *apt: str) -> tuple[Root, list[str]]:
-    remarks = Remarks()
-    return pin_root(Config(apt=apt), "linux/amd64", home, remarks), remarks.said
+    with listening() as heard:
+        return pin_root(Config(apt=apt), "linux/amd64", home), heard.remarks
 
 
 @needs_tools
 def test_the_hash_in_the_lock_is_that_of_the_tree_that_is_made(archive: Archive, home: Paths, tmp_path: Path) -> None:
     root, said = pin(home)
-    make_root(root, "linux/amd64", tmp_path / "out", home, Silent())
+    make_root(root, "linux/amd64", tmp_path / "out", home)
     assert hash_path(tmp_path / "out") == root.tree
     assert (root.suite, root.archives) == ("bookworm", (archive.folder.as_uri(),) * 2)
     assert said == []
@@ -179,7 +171,7 @@ def snapshots(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def pin_then(home: Paths, day: str, **debian: str) -> Root:
     config = Config.model_validate({"debian": {"snapshot": day, **debian}})
-    return pin_root(config, "linux/amd64", home, Remarks())
+    return pin_root(config, "linux/amd64", home)
 
 
 @needs_tools
@@ -246,7 +238,7 @@ def test_packages_that_do_not_fit_together_are_named_and_leave_nothing(archive: 
 @needs_tools
 def test_a_mirror_without_the_suite_or_the_architecture_is_told(archive: Archive, home: Paths) -> None:
     with pytest.raises(NoDebianPackage, match="arm64"):
-        pin_root(Config(), "linux/arm64", home, Silent())
+        pin_root(Config(), "linux/arm64", home)
     (archive.folder / "dists/bookworm-updates/InRelease").unlink()
     with pytest.raises(NetworkError):
         pin(home)
@@ -261,7 +253,7 @@ def test_the_real_root_runs_as_the_builder(home: Paths, tmp_path: Path) -> None:
     except (NetworkError, BadConfig) as e:
         pytest.skip(f"no Debian mirror: {e.what}")
     out = tmp_path / "out"
-    make_root(root, "linux/amd64", out, home, Silent())
+    make_root(root, "linux/amd64", out, home)
     assert hash_path(out) == root.tree
     assert len(root.packages) < 75
     libraries = out / "usr/lib/x86_64-linux-gnu"

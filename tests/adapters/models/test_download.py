@@ -3,13 +3,11 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.io.http_client import Stopped
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models import download
 from pycomfy.adapters.models.download import fetch_unknown, pull_models
@@ -17,6 +15,7 @@ from pycomfy.adapters.models.hubs import find_hubs
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.core.lockfile.schema import CivitaiModel, HuggingFaceModel, ModelFile, UrlModel
 from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, NetworkError, NoSpace, NotFound
+from pycomfy.operation import Cancelled, Operation
 from tests.support.model_hub import COMMIT, TOKEN, Site, make_bytes, sha256
 
 DATA = make_bytes("model", 300_000)
@@ -289,10 +288,9 @@ def test_two_pulls_at_once_fetch_it_once(site: Site, store: ModelStore, home: Pa
 
 
 def test_waiting_for_another_process_ends_when_asked(tmp_path: Path) -> None:
-    stop = threading.Event()
-    lock = tmp_path / "x.lock"
-    with download.exclusive(lock, stop):
-        stop.set()
-        with pytest.raises(Stopped), download.exclusive(lock, stop):
+    lock, mine = tmp_path / "x.lock", Operation()
+    with download.exclusive(lock):
+        mine.cancel_scope.cancel()
+        with mine.running(), pytest.raises(Cancelled), download.exclusive(lock):
             pass
     assert not lock.exists()

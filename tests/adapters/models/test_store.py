@@ -13,17 +13,8 @@ from pycomfy.adapters.models.mount import make_view
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.core.lockfile.schema import ModelFile
 from pycomfy.errors import BadInput, NotFound
-from pycomfy.progress import Silent, Task
 from tests.support.model_hub import sha256
-
-
-class Steps(Silent):
-    def __init__(self) -> None:
-        self.titles: list[str] = []
-
-    def step(self, title: str, **kind: object) -> Task:
-        self.titles.append(title)
-        return super().step(title)
+from tests.support.operations import listening
 
 
 @pytest.fixture
@@ -50,11 +41,11 @@ def model(data: bytes = b"model", place: str = "checkpoints/sub/a.safetensors") 
 
 
 def test_a_file_is_hashed_once_as_long_as_nobody_touches_it(file: Path, tmp_path: Path) -> None:
-    steps = Steps()
-    cache = HashCache(tmp_path / "hash_cache.json", steps)
-    assert [cache.sha256(file) for _ in range(3)] == [sha256(b"model")] * 3
-    assert HashCache(tmp_path / "hash_cache.json", steps).sha256(file) == sha256(b"model")
-    assert len(steps.titles) == 1
+    with listening() as heard:
+        cache = HashCache(tmp_path / "hash_cache.json")
+        assert [cache.sha256(file) for _ in range(3)] == [sha256(b"model")] * 3
+        assert HashCache(tmp_path / "hash_cache.json").sha256(file) == sha256(b"model")
+    assert len(heard.begun) == 1
     about = file.stat()
     file.write_bytes(b"MODEL")
     os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))  # mtime can be set back, ctime cannot
@@ -68,14 +59,14 @@ def test_a_damaged_cache_costs_time_alone(file: Path, tmp_path: Path) -> None:
 
 
 def test_an_added_file_is_linked_not_copied_and_not_hashed_again(file: Path, home: Paths) -> None:
-    steps = Steps()
-    store = ModelStore(home, steps)
-    stored = store.add(file)
-    assert stored.path.samefile(file) and not stored.linked and stored.size == 5
-    make_view(store, [model()])
-    store.add(file)
-    assert store.find(sha256(b"model")) == stored.path
-    assert steps.titles == ["Hash a.safetensors"]
+    store = ModelStore(home)
+    with listening() as heard:
+        stored = store.add(file)
+        assert stored.path.samefile(file) and not stored.linked and stored.size == 5
+        make_view(store, [model()])
+        store.add(file)
+        assert store.find(sha256(b"model")) == stored.path
+    assert heard.begun == ["Hash a.safetensors"]
 
 
 def test_an_added_file_is_not_hashed_again_however_slow_the_disk_is(
@@ -86,10 +77,10 @@ def test_an_added_file_is_not_hashed_again_however_slow_the_disk_is(
         time.sleep(0.02)  # more than a tick of the file system's clock
 
     monkeypatch.setattr(hash_cache, "write_file", slowly)
-    steps = Steps()
-    ModelStore(home, steps).add(file)
-    assert ModelStore(home, steps).find(sha256(b"model")) is not None
-    assert steps.titles == ["Hash a.safetensors"]
+    with listening() as heard:
+        ModelStore(home).add(file)
+        assert ModelStore(home).find(sha256(b"model")) is not None
+    assert heard.begun == ["Hash a.safetensors"]
 
 
 def test_a_file_of_another_disk_is_pointed_at(file: Path, store: ModelStore, no_links: None) -> None:

@@ -2,11 +2,13 @@ from pathlib import Path
 
 import pytest
 
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.settings import NixSettings, check_store
 from pycomfy.adapters.nix.store import fixed_path
 from pycomfy.core.lockfile.schema import GitSource, Pack, UrlSource
 from pycomfy.errors import PycomfyError
 from pycomfy.services.build.pack_requirements import read_pack_requirements
+from pycomfy.services.workspace import Workspace
 from tests.support.service_projects import TREE, make_lock
 
 
@@ -30,4 +32,7 @@ def test_node_packs_say_what_they_ask_of_python(tmp_path: Path) -> None:
         else:
             (folder / "requirements.txt").write_text({"good": "segno>=1.6\npillow\n", "bad": "-e evil\n"}[name])
     lock = make_lock("hello", b"").model_copy(update={"packs": tuple(packs)})
-    assert read_pack_requirements(lock, settings) == {"good": ("segno>=1.6", "pillow"), "link": ()}
+    assert read_pack_requirements(Workspace(Paths(tmp_path, tmp_path), settings), lock) == {
+        "good": ("segno>=1.6", "pillow"),
+        "link": (),
+    }

@@ -11,7 +11,6 @@ from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.catalog.node_type_cache import read_types
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix import nar_writer
-from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.sources.pin import pin_source, write_tree_of
 from pycomfy.core.capture.model import Capture, CapturedCode
 from pycomfy.core.capture.render import list_lost, list_notes
@@ -20,9 +19,9 @@ from pycomfy.core.lockfile.schema import ComfyUI, GitSource, PathSource, WheelTr
 from pycomfy.core.lockfile.source_specs import GitSpec, PathSpec, WheelSpec
 from pycomfy.core.nix.lock_outputs import source_requisite
 from pycomfy.errors import BadInput, NotFound
-from pycomfy.progress import Silent
 from pycomfy.services.archive.source_provider import open_source_provider, write_source
 from pycomfy.services.interchange.capture import CaptureRequest, capture
+from pycomfy.services.workspace import Workspace
 from tests.support.installations import (
     CARD,
     COMFYUI,
@@ -52,7 +51,7 @@ def take(root: Path, home: Paths, **more: object) -> tuple[Capture, Path]:
     """Capture, and see that nothing of the installation is changed and nothing of it was left open."""
     to = home.data.parent / "captured"
     before = listing(root)
-    result = capture(CaptureRequest(root, to, **more), home, Silent())  # type: ignore[arg-type]
+    result = capture(Workspace(home), CaptureRequest(root, to, **more))  # type: ignore[arg-type]
     assert listing(root) == before
     return result.found, to
 
@@ -525,7 +524,7 @@ def test_the_store_gets_models_only_when_it_is_asked_to(root: Path, home: Paths)
     model.parent.mkdir(parents=True)
     model.write_bytes(b"weights")
     to = home.data.parent / "added"
-    result = capture(CaptureRequest(root, to, all_models=True, add=True), home, Silent())
+    result = capture(Workspace(home), CaptureRequest(root, to, all_models=True, add=True))
     (found,) = result.found.models
     stored = home.data / "models" / "sha256" / found.sha256[:2] / found.sha256
     assert stored.read_bytes() == model.read_bytes() == b"weights"
@@ -544,7 +543,7 @@ def test_a_restored_comfyui_of_a_wheel_is_that_wheel_until_it_is_changed(tmp_pat
     lock = make_lock("x", b"{}", pack=None).model_copy(update={"comfyui": ComfyUI(version="0.3.75", source=source)})
     need, archive, root = source_requisite(lock), find_archive(home), tmp_path / "restored"
     archive.add(need.output, wheel, lambda n: None)
-    write_source(open_source_provider([need], archive, NixSettings()), need, source, root)
+    write_source(open_source_provider(Workspace(home), [need]), need, source, root)
     (root / "pycomfy.lock").write_text(render_lock(lock))
     found, to = take(root, home)
     spec = parse_config((to / "pycomfy.toml").read_text()).comfyui
@@ -562,13 +561,13 @@ def test_a_restored_comfyui_of_a_wheel_is_that_wheel_until_it_is_changed(tmp_pat
 
 def test_where_to_write_is_checked(root: Path, tmp_path: Path, home: Paths) -> None:
     with pytest.raises(NotFound, match="no ComfyUI"):
-        capture(CaptureRequest(tmp_path / "upstream", tmp_path / "out"), home, Silent())
+        capture(Workspace(home), CaptureRequest(tmp_path / "upstream", tmp_path / "out"))
     with pytest.raises(BadInput, match="in the installation"):
-        capture(CaptureRequest(root, root / "captured"), home, Silent())
+        capture(Workspace(home), CaptureRequest(root, root / "captured"))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("")
     with pytest.raises(BadInput, match="something already"):
-        capture(CaptureRequest(root, tmp_path / "out"), home, Silent())
+        capture(Workspace(home), CaptureRequest(root, tmp_path / "out"))
     with pytest.raises(BadInput, match="no Python packages"):
-        capture(CaptureRequest(root, tmp_path / "new", python=tmp_path / "out"), home, Silent())
+        capture(Workspace(home), CaptureRequest(root, tmp_path / "new", python=tmp_path / "out"))
     assert not (tmp_path / "new").exists()

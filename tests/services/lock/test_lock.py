@@ -17,9 +17,9 @@ from pycomfy.errors import (
     UnknownNode,
     Unresolved,
 )
-from pycomfy.progress import Silent
 from pycomfy.services.lock.lock import LockResult, lock
 from pycomfy.services.lock_request import LockRequest
+from pycomfy.services.workspace import Workspace
 from tests.support.package_index import Index, serve
 from tests.support.repositories import commit
 
@@ -75,7 +75,7 @@ def write_workflow(folder: Path, *types: str) -> None:
 def run(request: LockRequest, home: Paths) -> LockResult:
     """Lock with the real Debian archive; a machine that cannot reach it skips the test."""
     try:
-        return lock(request, home, Silent())
+        return lock(Workspace(home), request)
     except NetworkError as e:
         pytest.skip(f"no Debian archive: {e.what}")
 
@@ -110,7 +110,7 @@ def test_a_lock_has_everything_and_is_written_once(project: Path, index: Index, 
 def test_every_unknown_node_is_told_before_anything_is_resolved(project: Path, home: Paths) -> None:
     write_workflow(project, "Mystery", "HelloCard", "Riddle")
     with pytest.raises(ErrorGroup) as e:
-        lock(LockRequest(project), home, Silent())
+        lock(Workspace(home), LockRequest(project))
     assert [type(p) for p in e.value.problems] == [UnknownNode, UnknownNode]
     assert "node 1 of" in e.value.problems[0].where
     assert not (project / "pycomfy.lock").exists()
@@ -127,7 +127,7 @@ def test_an_unknown_node_is_mended_by_a_pack_on_the_command_line(
     request = LockRequest(project, packs={"other": "other@main"})
     # It comes as far as that pack's requirements.
     with pytest.raises(Unresolved, match="pack other: the option -e is refused"):
-        lock(request, home, Silent())
+        lock(Workspace(home), request)
 
 
 def test_types_and_requirements_can_be_declared_for_a_source(project: Path, index: Index, home: Paths) -> None:
@@ -135,35 +135,35 @@ def test_types_and_requirements_can_be_declared_for_a_source(project: Path, inde
     with (project / "pycomfy.toml").open("a") as config:
         config.write('types = ["MadeWhileItRuns"]\nrequirements = ["instead"]\n')
     with pytest.raises(ResolutionImpossible) as e:
-        lock(LockRequest(project), home, Silent())
+        lock(Workspace(home), LockRequest(project))
     assert e.value.where == "pack hello-card wants instead (pycomfy.toml)"
 
 
 def test_what_is_wrong_with_the_question_is_told(project: Path, home: Paths) -> None:
     with pytest.raises(NotFound, match="no such workflow"):
-        lock(LockRequest(project / "nope.json"), home, Silent())
+        lock(Workspace(home), LockRequest(project / "nope.json"))
     with pytest.raises(NotFound, match="no such configuration"):
-        lock(LockRequest(project, config=project / "nope.toml"), home, Silent())
+        lock(Workspace(home), LockRequest(project, config=project / "nope.toml"))
     with pytest.raises(BadConfig, match="no node pack nope"):
-        lock(LockRequest(project, nodes={"nope": "0" * 40}), home, Silent())
+        lock(Workspace(home), LockRequest(project, nodes={"nope": "0" * 40}))
     with pytest.raises(BadConfig, match="is no commit"):
-        lock(LockRequest(project, nodes={"hello-card": "main"}), home, Silent())
+        lock(Workspace(home), LockRequest(project, nodes={"hello-card": "main"}))
     with pytest.raises(BadConfig, match="does not come from git"):
-        lock(LockRequest(project, nodes={"comfyui": "0" * 40}), home, Silent())
+        lock(Workspace(home), LockRequest(project, nodes={"comfyui": "0" * 40}))
     with pytest.raises(BadConfig):
-        lock(LockRequest(project, packs={"../x": "https://h/x"}), home, Silent())
+        lock(Workspace(home), LockRequest(project, packs={"../x": "https://h/x"}))
     with pytest.raises(BadConfig):
-        lock(LockRequest(project, packs={"x": "ext::sh"}), home, Silent())
+        lock(Workspace(home), LockRequest(project, packs={"x": "ext::sh"}))
     (project / "workflow.json").write_text("{")
     with pytest.raises(BadWorkflow):
-        lock(LockRequest(project), home, Silent())
+        lock(Workspace(home), LockRequest(project))
 
 
 def test_sources_without_a_date_ask_for_one(project: Path, home: Paths) -> None:
     write_workflow(project, "SaveImage")
     (project / "pycomfy.toml").write_text('[comfyui]\npath = "ComfyUI"\n')
     with pytest.raises(BadConfig, match="no source has a date") as e:
-        lock(LockRequest(project), home, Silent())
+        lock(Workspace(home), LockRequest(project))
     assert "--as-of" in e.value.fix
 
 
@@ -172,7 +172,7 @@ def test_all_sources_that_cannot_be_pinned_are_told(project: Path, home: Paths) 
         '[comfyui]\npath = "gone"\n[packs.a]\ngit = "gone"\n[packs.b]\npath = "gone"\n'
     )
     with pytest.raises(ErrorGroup) as e:
-        lock(LockRequest(project), home, Silent())
+        lock(Workspace(home), LockRequest(project))
     assert len(e.value.problems) == 3 and all(isinstance(p, NotFound) for p in e.value.problems)
 
 

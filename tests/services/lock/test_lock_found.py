@@ -10,9 +10,9 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.lockfile.schema import GitSource
 from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.errors import AmbiguousNode, BadConfig, ErrorGroup, ResolutionImpossible, UnknownNode
-from pycomfy.progress import Silent
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import LockRequest
+from pycomfy.services.workspace import Workspace
 from tests.services.lock.test_lock import debian, index, run  # noqa: F401  (fixtures)
 from tests.support.catalog_maps import CORE, A, B, C, lists
 from tests.support.package_index import Index
@@ -55,7 +55,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def fill(home: Paths, folder: Path) -> Paths:
     packs = {CORE: (["SaveImage"],), A: (["X", "Y"],), B: (["Y", "Z"],), C: (["Old", "New"],)}
     commit(folder, lists(packs))
-    update_catalog(home, Silent(), repository=str(folder), docs="not a pin!")
+    update_catalog(home, repository=str(folder), docs="not a pin!")
     return home
 
 
@@ -67,13 +67,13 @@ def test_from_a_workflow_alone_to_a_lock(
 ) -> None:
     home = fill(Paths(tmp_path / "data", debian / "cache"), tmp_path / "manager")
     with pytest.raises(AmbiguousNode) as e:
-        lock(LockRequest(project), home, Silent())
+        lock(Workspace(home), LockRequest(project))
     assert "--prefer ann/ComfyUI-A" in e.value.fix and "also has X of this workflow" in e.value.fix
     assert "needed anyway" in e.value.fix
     with pytest.raises(BadConfig, match="ComfyUI-A and ComfyUI-B both have"):
-        lock(LockRequest(project, prefer=("bob/ComfyUI-B",)), home, Silent())
+        lock(Workspace(home), LockRequest(project, prefer=("bob/ComfyUI-B",)))
     with pytest.raises(ResolutionImpossible, match="extra") as contradiction:
-        lock(LockRequest(project, prefer=("ann/ComfyUI-A",)), home, Silent())
+        lock(Workspace(home), LockRequest(project, prefer=("ann/ComfyUI-A",)))
     assert "pack ComfyUI-C wants extra<1" in contradiction.value.where
     (project / "pycomfy.toml").write_text('overrides = ["extra==1.0"]\n' + CONFIG)
     first = run(LockRequest(project, prefer=("ann/ComfyUI-A",)), home)
@@ -112,6 +112,6 @@ def test_a_type_that_nobody_has_stops_with_all_others(project: Path, tmp_path: P
     text = (project / "workflow.json").read_text().replace('"X"', '"Nobody has this"')
     (project / "workflow.json").write_text(text)
     with pytest.raises(ErrorGroup) as e:
-        lock(LockRequest(project), home, Silent())
+        lock(Workspace(home), LockRequest(project))
     assert {type(p) for p in e.value.problems} == {UnknownNode, AmbiguousNode}
     assert not (project / "pycomfy.lock").exists()

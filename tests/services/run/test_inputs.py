@@ -10,6 +10,7 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import BadInput, ErrorGroup
 from pycomfy.services.run.inputs import Arguments, Filled, fill_prompt
+from pycomfy.services.workspace import Workspace
 from tests.support.service_projects import PROMPT, make_files, make_home, record
 
 
@@ -40,7 +41,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
 
 
 def fill(home: Paths, file: str | None = None, **texts: str) -> Filled:
-    return fill_prompt(home, Reference("pictures"), Arguments(texts, file), home.data / "input")
+    return fill_prompt(Workspace(home), Reference("pictures"), Arguments(texts, file), home.data / "input")
 
 
 def test_values_and_files_are_put_into_the_prompt(home: Paths) -> None:
@@ -107,11 +108,11 @@ def test_a_file_of_values_that_is_none_is_told(home: Paths, data: bytes) -> None
 def test_a_strangers_prompt_that_is_none_is_refused(home: Paths, data: bytes) -> None:
     record(home, {**make_files("odd"), "interface.json": json.dumps(INTERFACE).encode(), "prompt.json": data})
     with pytest.raises(BadInput) as caught:
-        fill_prompt(home, Reference("odd"), Arguments({"steps": "1"}), home.data / "input")
+        fill_prompt(Workspace(home), Reference("odd"), Arguments({"steps": "1"}), home.data / "input")
     assert caught.value.where == "prompt.json of odd@1" and caught.value.fix
 
 
 def test_a_version_that_was_not_proven_has_no_known_inputs(home: Paths) -> None:
     record(home, make_files("bare"))
     with pytest.raises(BadInput, match="nobody knows the inputs of bare@1"):
-        fill_prompt(home, Reference("bare"), Arguments({"steps": "1"}), home.data / "input")
+        fill_prompt(Workspace(home), Reference("bare"), Arguments({"steps": "1"}), home.data / "input")

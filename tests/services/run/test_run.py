@@ -15,9 +15,10 @@ from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, MissingTool, NotFound, RunFailed
-from pycomfy.progress import Silent
 from pycomfy.services.run.inputs import Arguments
 from pycomfy.services.run.run import RunOptions, RunRequest, run
+from pycomfy.services.workspace import Workspace
+from tests.support.operations import listening
 from tests.support.service_projects import PROMPT, make_files, record_layout
 from tests.support.tiny_image import write_layout
 
@@ -33,14 +34,6 @@ DONE = {"event": "done", "outputs": 1, "seconds": 3.0}
 def says(*events: Mapping[str, object]) -> str:
     """A shell script that prints events."""
     return "\n".join(f"echo '{json.dumps(e)}'" for e in events)
-
-
-class Sayings(Silent):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 Builder = Callable[[str], Paths]
@@ -77,8 +70,8 @@ def test_outputs_are_saved_and_the_run_is_recorded(built: Builder, tmp_path: Pat
     progress = {"event": "progress", "node": "9", "title": "Save it", "step": 1, "of": 2}
     events = (STARTING, {"event": "log", "line": "hi"}, READY, executing, progress, PICTURE, TEXT, GONE, value, DONE)
     home = built("echo png > /data/a.png; echo text > /data/t.txt\n" + says(*events))
-    progress_shown = Sayings()
-    result = run(request(tmp_path), home, progress_shown)
+    with listening() as heard:
+        result = run(Workspace(home), request(tmp_path))
     assert [(o.path.relative_to(tmp_path), o.node) for o in result.outputs] == [
         (Path("out/a.png"), "9"),
         (Path("out/Save it-t.txt"), "9"),
@@ -86,7 +79,7 @@ def test_outputs_are_saved_and_the_run_is_recorded(built: Builder, tmp_path: Pat
     assert (tmp_path / "out" / "a.png").read_text() == "png\n"
     assert result.values == ({"node": "9", "title": "Save it", "kind": "n", "value": 3},)
     assert (result.name, result.version, result.device, result.prompt_seconds) == ("pycomfy-test", 1, "cpu", 2.0)
-    assert progress_shown.said == ["warning: node 9 named an output that is not there: gone.png"]
+    assert heard.remarks == ["warning: node 9 named an output that is not there: gone.png"]
     assert [log.read_text() for log in (home.data / "logs").iterdir()] == ["hi\n"]
     assert list((home.cache / "jobs").iterdir()) == []
     with Database(database_path(home)) as store:
@@ -105,7 +98,7 @@ def test_arguments_reach_the_job_with_their_files(tmp_path: Path, built: Builder
     record_layout(home, {**make_files("pycomfy-test"), "interface.json": interface}, layout)
     (tmp_path / "photo.png").write_text("PICTURE")
     asked = replace(request(tmp_path), arguments=Arguments({"photo": str(tmp_path / "photo.png")}))
-    (output,) = run(asked, home, Silent()).outputs
+    (output,) = run(Workspace(home), asked).outputs
     sent, _, content = output.path.read_text().partition("\n")
     assert content == "PICTURE\n"
     job = json.loads(sent)
@@ -122,7 +115,7 @@ def test_every_error_is_told_and_what_was_made_before_is_saved(built: Builder, t
     errors = [{"event": "error", "type": "T", "message": m, "node": m, "title": m} for m in ("one", "two")]
     home = built("echo png > /data/a.png\n" + says(STARTING, READY, PICTURE, *errors) + "\nexit 1")
     with pytest.raises(ErrorGroup) as caught:
-        run(request(tmp_path), home, Silent())
+        run(Workspace(home), request(tmp_path))
     assert [p.what for p in caught.value.problems] == ["one", "two"]
     assert (tmp_path / "out" / "a.png").exists()
     with Database(database_path(home)) as store:
@@ -132,32 +125,32 @@ def test_every_error_is_told_and_what_was_made_before_is_saved(built: Builder, t
 def test_a_container_that_leaves_without_a_word_is_a_failure(built: Builder, tmp_path: Path) -> None:
     home = built(says(STARTING) + "\necho 'out of luck' >&2; exit 9")
     with pytest.raises(RunFailed, match="ended with status 9") as caught:
-        run(request(tmp_path), home, Silent())
+        run(Workspace(home), request(tmp_path))
     assert "out of luck" in caught.value.where
 
 
 def test_a_hostile_output_is_refused(built: Builder, tmp_path: Path) -> None:
     home = built(says(STARTING, READY, {**PICTURE, "path": "nothing/here"}, DONE))
     with pytest.raises(RunFailed, match="not a plain file"):
-        run(request(tmp_path), home, Silent())
+        run(Workspace(home), request(tmp_path))
 
 
 def test_a_job_that_overruns_is_ended(built: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pycomfy.adapters.containers.job_protocol.OVERTIME", 0.5)
     home = built("while read ignored; do :; done")
     with pytest.raises(RunFailed, match="did not end within"):
-        run(replace(request(tmp_path), job=JobRequest(timeout=0.5)), home, Silent())
+        run(Workspace(home), replace(request(tmp_path), job=JobRequest(timeout=0.5)))
 
 
 def test_what_is_not_there_is_named(built: Builder, tmp_path: Path) -> None:
     home = built("exit 0")
     with pytest.raises(NotFound, match="no version pycomfy-test@2") as caught:
-        run(RunRequest("pycomfy-test@2", RunOptions(tmp_path)), home, Silent())
+        run(Workspace(home), RunRequest("pycomfy-test@2", RunOptions(tmp_path)))
     assert "pycomfy-test" in caught.value.fix
     with pytest.raises(BadInput, match="names no version"):
-        run(RunRequest("../x", RunOptions(tmp_path)), home, Silent())
+        run(Workspace(home), RunRequest("../x", RunOptions(tmp_path)))
     with pytest.raises(BadInput, match="no such folder"):
-        run(request(tmp_path, models=tmp_path / "none"), home, Silent())
+        run(Workspace(home), request(tmp_path, models=tmp_path / "none"))
 
 
 def test_a_layout_that_changed_since_it_was_recorded_is_refused(built: Builder, tmp_path: Path) -> None:
@@ -165,4 +158,4 @@ def test_a_layout_that_changed_since_it_was_recorded_is_refused(built: Builder, 
     (tmp_path / "layout").rename(tmp_path / "old")
     write_layout(tmp_path / "layout", script="exit 0")
     with pytest.raises(HashMismatch):
-        run(request(tmp_path), home, Silent())
+        run(Workspace(home), request(tmp_path))

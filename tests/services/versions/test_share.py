@@ -12,16 +12,14 @@ from pycomfy.adapters.versions.repository import VersionsRepository, versions_re
 from pycomfy.core.lockfile.schema import parse_lock
 from pycomfy.core.versions.reference import parse_reference
 from pycomfy.errors import BadInput, ErrorGroup, NotFound
-from pycomfy.progress import Silent
 from pycomfy.services.versions.log import log
 from pycomfy.services.versions.lookup import find_record, read_project
 from pycomfy.services.versions.pull import pull
 from pycomfy.services.versions.push import push
 from pycomfy.services.versions.rm import rm
 from pycomfy.services.versions.tag import tag
+from pycomfy.services.workspace import Workspace
 from tests.support.service_projects import PROMPT, built, make_files, node, record, with_steps
-
-SILENT = Silent()
 
 
 class Team(NamedTuple):
@@ -38,42 +36,42 @@ def team(tmp_path: Path) -> Team:
     remote = tmp_path / "shared.git"
     subprocess.run(["git", "init", "--quiet", "--bare", str(remote)], check=True)
     record(ann, make_files("hello"), "first", built("root", "workflow:1"))
-    tag(ann, "stable", "hello@1")
-    push(ann, str(remote), (), SILENT)
-    pull(bob, str(remote), SILENT)
+    tag(Workspace(ann), "stable", "hello@1")
+    push(Workspace(ann), str(remote), ())
+    pull(Workspace(bob), str(remote))
     return Team(ann, bob, str(remote))
 
 
 def prompt(home: Paths, reference: str) -> Any:
-    return json.loads(read_project(home, reference)["prompt.json"])
+    return json.loads(read_project(Workspace(home), reference)["prompt.json"])
 
 
 def test_versions_tags_and_images_arrive(team: Team) -> None:
-    (version,) = log(team.bob, SILENT)
+    (version,) = log(Workspace(team.bob))
     assert version.commit == VersionsRepository(versions_repository_path(team.ann)).find("hello@stable").commit
     assert VersionsRepository(versions_repository_path(team.bob)).find("hello@stable").number == 1
-    assert find_record(team.bob, parse_reference("hello"), SILENT).manifest_digest == version.manifest_digest
+    assert find_record(Workspace(team.bob), parse_reference("hello")).manifest_digest == version.manifest_digest
 
 
 def test_new_versions_go_forward(team: Team) -> None:
     record(team.ann, make_files("hello", with_steps(30)), "second")
-    assert push(team.ann, team.remote, ["hello"], SILENT).workflows == {"hello": "updated"}
-    assert push(team.ann, team.remote, ["hello"], SILENT).workflows == {"hello": "same"}
-    assert pull(team.bob, team.remote, SILENT).workflows == {"hello": "updated"}
-    assert pull(team.bob, team.remote, SILENT).workflows == {"hello": "same"}
-    assert [v.message for v in log(team.bob, SILENT)] == ["second", "first"]
+    assert push(Workspace(team.ann), team.remote, ["hello"]).workflows == {"hello": "updated"}
+    assert push(Workspace(team.ann), team.remote, ["hello"]).workflows == {"hello": "same"}
+    assert pull(Workspace(team.bob), team.remote).workflows == {"hello": "updated"}
+    assert pull(Workspace(team.bob), team.remote).workflows == {"hello": "same"}
+    assert [v.message for v in log(Workspace(team.bob))] == ["second", "first"]
     record(team.bob, make_files("hello", with_steps(31)), "third")
-    assert pull(team.bob, team.remote, SILENT).workflows == {"hello": "ahead"}
+    assert pull(Workspace(team.bob), team.remote).workflows == {"hello": "ahead"}
 
 
 def test_what_is_there_and_not_here_is_pulled_first(team: Team) -> None:
     record(team.ann, make_files("hello", with_steps(30)), "ann's")
-    push(team.ann, team.remote, (), SILENT)
+    push(Workspace(team.ann), team.remote, ())
     record(team.bob, make_files("hello", {**PROMPT, "1": node("LoadImage", image="b.png")}), "bob's")
     with pytest.raises(BadInput, match="has versions there") as caught:
-        push(team.bob, team.remote, (), SILENT)
+        push(Workspace(team.bob), team.remote, ())
     assert "pycomfy pull" in caught.value.fix
-    assert pull(team.bob, team.remote, SILENT).workflows == {"hello": "merged"}
+    assert pull(Workspace(team.bob), team.remote).workflows == {"hello": "merged"}
     made = prompt(team.bob, "hello")
     assert (made["2"]["inputs"]["steps"], made["1"]["inputs"]["image"]) == (30, "b.png")
     library = VersionsRepository(versions_repository_path(team.bob))
@@ -81,58 +79,58 @@ def test_what_is_there_and_not_here_is_pulled_first(team: Team) -> None:
     assert len(newest.parents) == 2 and newest.message == f"merge hello of {team.remote}"
     files = library.read_files(newest.commit)
     assert parse_lock(files["pycomfy.lock"].decode()).name == "hello"
-    assert [v.version for v in log(team.bob, SILENT)] == [3, 2, 1]
-    push(team.bob, team.remote, (), SILENT)
-    assert pull(team.ann, team.remote, SILENT).workflows == {"hello": "updated"}
+    assert [v.version for v in log(Workspace(team.bob))] == [3, 2, 1]
+    push(Workspace(team.bob), team.remote, ())
+    assert pull(Workspace(team.ann), team.remote).workflows == {"hello": "updated"}
 
 
 def test_a_version_that_a_merge_brought_is_found_by_its_commit(team: Team) -> None:
     anns = record(team.ann, make_files("hello", with_steps(30)), "ann's")
-    push(team.ann, team.remote, (), SILENT)
+    push(Workspace(team.ann), team.remote, ())
     record(team.bob, make_files("hello", {**PROMPT, "1": node("LoadImage", image="b.png")}), "bob's")
-    pull(team.bob, team.remote, SILENT)
+    pull(Workspace(team.bob), team.remote)
     found = VersionsRepository(versions_repository_path(team.bob)).find(f"hello@{anns.commit}")
     assert (found.number, found.label) == (None, f"hello@{anns.commit[:12]}")
     with pytest.raises(NotFound) as caught:
-        find_record(team.bob, parse_reference(f"hello@{anns.commit}"), SILENT)
+        find_record(Workspace(team.bob), parse_reference(f"hello@{anns.commit}"))
     assert "pycomfy branch" in caught.value.fix
 
 
 def test_conflicts_are_told_by_node_and_settled_by_taking_a_side(team: Team) -> None:
     record(team.ann, make_files("hello", with_steps(30)), "ann's")
     record(team.ann, make_files("second"), "also ann's")
-    push(team.ann, team.remote, (), SILENT)
+    push(Workspace(team.ann), team.remote, ())
     record(team.bob, make_files("hello", with_steps(40)), "bob's")
     with pytest.raises(BadInput, match="changed on both sides") as caught:
-        pull(team.bob, team.remote, SILENT)
+        pull(Workspace(team.bob), team.remote)
     assert caught.value.where == "node 2 (KSampler): here steps 20 → 40; there steps 20 → 30"
     assert prompt(team.bob, "hello")["2"]["inputs"]["steps"] == 40
     assert "second" in VersionsRepository(versions_repository_path(team.bob)).names(), (
         "the others are taken in nonetheless"
     )
-    assert pull(team.bob, team.remote, SILENT, prefer="theirs").workflows["hello"] == "merged"
+    assert pull(Workspace(team.bob), team.remote, prefer="theirs").workflows["hello"] == "merged"
     assert prompt(team.bob, "hello")["2"]["inputs"]["steps"] == 30
 
 
 def test_unrelated_workflows_of_one_name_conflict(team: Team) -> None:
-    rm(team.bob, "hello", SILENT, force=True)
+    rm(Workspace(team.bob), "hello", force=True)
     record(team.bob, make_files("hello", with_steps(1)), "another hello")
     with pytest.raises((BadInput, ErrorGroup)):
-        pull(team.bob, team.remote, SILENT)
+        pull(Workspace(team.bob), team.remote)
 
 
 def test_a_tag_that_differs_stays_on_both_sides(team: Team) -> None:
     record(team.bob, make_files("hello", with_steps(2)), "bob's")
-    tag(team.bob, "stable", "hello@2", force=True)
+    tag(Workspace(team.bob), "stable", "hello@2", force=True)
     with pytest.raises(BadInput, match="the tag hello@stable"):
-        push(team.bob, team.remote, (), SILENT)
-    pull(team.bob, team.remote, SILENT)
+        push(Workspace(team.bob), team.remote, ())
+    pull(Workspace(team.bob), team.remote)
     assert VersionsRepository(versions_repository_path(team.bob)).find("hello@stable").number == 2
 
 
 def test_unknown_workflows_are_all_named(team: Team) -> None:
     with pytest.raises(ErrorGroup) as caught:
-        push(team.ann, team.remote, ["no", "hello", "neither"], SILENT)
+        push(Workspace(team.ann), team.remote, ["no", "hello", "neither"])
     assert len(caught.value.problems) == 2
 
 
@@ -140,4 +138,4 @@ def test_branches_of_other_things_are_left_there(team: Team) -> None:
     subprocess.run(
         ["git", "-C", team.remote, "update-ref", "refs/heads/a/b", "refs/heads/hello"], check=True, capture_output=True
     )
-    assert pull(team.bob, team.remote, SILENT).workflows == {"hello": "same"}
+    assert pull(Workspace(team.bob), team.remote).workflows == {"hello": "same"}

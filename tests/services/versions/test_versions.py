@@ -15,7 +15,6 @@ from pycomfy.adapters.versions.repository import VersionsRepository, versions_re
 from pycomfy.core.interface.model import Interface, Parameter, Target, render_interface
 from pycomfy.core.versions.reference import parse_reference
 from pycomfy.errors import BadInput, NotFound
-from pycomfy.progress import Silent
 from pycomfy.services.versions.branch import branch, list_branches
 from pycomfy.services.versions.checkout import checkout
 from pycomfy.services.versions.diff import diff
@@ -28,21 +27,13 @@ from pycomfy.services.versions.revert import revert
 from pycomfy.services.versions.rm import rm
 from pycomfy.services.versions.show import show
 from pycomfy.services.versions.tag import list_tags, tag
+from pycomfy.services.workspace import Workspace
+from tests.support.operations import listening
 from tests.support.service_projects import built, make_files, make_home, record, with_steps
-
-SILENT = Silent()
 
 # What only this machine knows, and what numbers the rows.
 LOCAL = {"id", "workflow_id", "version_id", "image_id", "source_id", "layout", "build_logs", "log"}
 TABLES = ("workflows", "workflow_versions", "custom_nodes", "container_images", "builds", "sources", "api_endpoints")
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 @pytest.fixture
@@ -56,7 +47,7 @@ def home(tmp_path: Path) -> Paths:
 
 
 def listed(home: Paths, name: str | None = None) -> list[str]:
-    return [f"{v.name}@{v.version}" for v in log(home, SILENT, name)]
+    return [f"{v.name}@{v.version}" for v in log(Workspace(home), name)]
 
 
 def rows(home: Paths, sql: str) -> list[dict[str, Any]]:
@@ -82,7 +73,7 @@ def content(home: Paths) -> dict[str, list[str]]:
 
 
 def test_the_record_says_what_the_library_has(home: Paths) -> None:
-    second, first = log(home, SILENT, "hello")
+    second, first = log(Workspace(home), "hello")
     library = VersionsRepository(versions_repository_path(home))
     assert (first.commit, second.commit) == (library.find("hello@1").commit, library.find("hello@2").commit)
     assert (first.parent, second.parent) == (None, first.commit)
@@ -95,33 +86,33 @@ def test_the_record_says_what_the_library_has(home: Paths) -> None:
 
 
 def test_the_record_is_made_anew_from_the_library_alone(home: Paths) -> None:
-    branch(home, "fast", "hello@1", SILENT)
-    revert(home, "hello@1", SILENT)
+    branch(Workspace(home), "fast", "hello@1")
+    revert(Workspace(home), "hello@1")
     record(home, make_files("fast", with_steps(5)), "third", built("root", "workflow:3"))
     before, order = content(home), listed(home)
     for file in home.data.glob("pycomfy.db*"):
         file.unlink()
-    assert reindex(home, SILENT).versions == 6
+    assert reindex(Workspace(home)).versions == 6
     assert (content(home), listed(home)) == (before, order)
     assert all(before[table] for table in TABLES if table != "api_endpoints")
-    assert reindex(home, SILENT).versions == 6
+    assert reindex(Workspace(home)).versions == 6
     assert content(home) == before
 
 
 def test_a_damaged_record_is_put_aside(home: Paths) -> None:
     before = content(home)
     database_path(home).write_bytes(b"no database at all" * 1000)
-    heard = Heard()
-    assert reindex(home, heard).workflows == 2
+    with listening() as heard:
+        assert reindex(Workspace(home)).workflows == 2
     assert content(home) == before
-    assert "put aside" in heard.said[0]
+    assert "put aside" in heard.remarks[0]
 
 
 def test_runs_stay_when_the_record_is_made_anew(home: Paths) -> None:
-    image = find_record(home, parse_reference("hello@1"), SILENT)
+    image = find_record(Workspace(home), parse_reference("hello@1"))
     with Database(database_path(home)) as store:
         store.record_run(image, Run("podman", None, 1.0))
-    reindex(home, SILENT)
+    reindex(Workspace(home))
     with Database(database_path(home)) as store:
         assert [(r.name, r.version) for r in store.runs()] == [("hello", 1)]
 
@@ -138,7 +129,7 @@ def test_a_library_that_is_gone_does_not_take_the_record_along(home: Paths, tmp_
     versions_repository_path(home).rename(tmp_path / "elsewhere")
     for _ in range(2):
         with pytest.raises(NotFound, match="the library is gone"):
-            index(home, SILENT)
+            index(Workspace(home))
     (tmp_path / "elsewhere").rename(versions_repository_path(home))
     assert len(listed(home)) == 3
 
@@ -146,9 +137,9 @@ def test_a_library_that_is_gone_does_not_take_the_record_along(home: Paths, tmp_
 def test_a_commit_that_is_no_project_is_told_of_and_left_out(home: Paths) -> None:
     library = VersionsRepository(versions_repository_path(home))
     library.commit("strange", {"a": b"1"}, message="")
-    record_it = Heard()
-    index(home, record_it)
-    assert "no project of pycomfy" in record_it.said[0]
+    with listening() as heard:
+        index(Workspace(home))
+    assert "no project of pycomfy" in heard.remarks[0]
     library.commit("strange", make_files("strange"), message="better")
     assert listed(home, "strange") == ["strange@2"]
 
@@ -166,67 +157,67 @@ def test_the_api_of_a_version_is_recorded_and_a_senseless_one_is_not(home: Paths
 
 
 def test_a_revert_is_a_new_version_with_the_image_of_the_old(home: Paths) -> None:
-    made, new = revert(home, "hello@1", SILENT, message="back")
+    made, new = revert(Workspace(home), "hello@1", message="back")
     assert (made.number, made.message, new) == (3, "back", True)
-    assert not revert(home, "hello@1", SILENT).new
-    old, image = (find_record(home, parse_reference(f"hello@{n}"), SILENT) for n in (1, 3))
+    assert not revert(Workspace(home), "hello@1").new
+    old, image = (find_record(Workspace(home), parse_reference(f"hello@{n}")) for n in (1, 3))
     assert (image.version, image.manifest_digest) == (3, old.manifest_digest)
-    assert diff(home, "hello@1", "hello@3").empty
+    assert diff(Workspace(home), "hello@1", "hello@3").empty
 
 
 def test_a_branch_and_a_new_name_keep_images(home: Paths) -> None:
-    assert branch(home, "fast", "hello@2", SILENT).label == "fast@2"
-    assert find_record(home, parse_reference("fast@1"), SILENT).name == "fast"
-    rename(home, "hello", "greeting", SILENT)
-    assert [v.label for v in list_branches(home)] == ["fast@2", "greeting@2", "other@1"]
-    assert find_record(home, parse_reference("greeting@1"), SILENT).version == 1
+    assert branch(Workspace(home), "fast", "hello@2").label == "fast@2"
+    assert find_record(Workspace(home), parse_reference("fast@1")).name == "fast"
+    rename(Workspace(home), "hello", "greeting")
+    assert [v.label for v in list_branches(Workspace(home))] == ["fast@2", "greeting@2", "other@1"]
+    assert find_record(Workspace(home), parse_reference("greeting@1")).version == 1
     with pytest.raises(NotFound):
-        find_record(home, parse_reference("hello"), SILENT)
+        find_record(Workspace(home), parse_reference("hello"))
 
 
 def test_what_was_removed_leaves_nothing_to_keep(home: Paths) -> None:
     for number in (1, 2):
-        link = layout_link(home, built("root", f"workflow:{number}").manifest_digest)
+        link = layout_link(Workspace(home), built("root", f"workflow:{number}").manifest_digest)
         link.parent.mkdir(exist_ok=True)
         link.symlink_to("/nix/store/nothing")
-    branch(home, "kept", "hello@1", SILENT)
+    branch(Workspace(home), "kept", "hello@1")
     with pytest.raises(BadInput, match="1 version "):
-        rm(home, "hello", SILENT)
-    rm(home, "hello", SILENT, force=True)
+        rm(Workspace(home), "hello")
+    rm(Workspace(home), "hello", force=True)
     assert set(listed(home)) == {"other@1", "kept@1"}
-    assert layout_link(home, built("root", "workflow:1").manifest_digest).is_symlink()
-    assert not layout_link(home, built("root", "workflow:2").manifest_digest).is_symlink()
+    assert layout_link(Workspace(home), built("root", "workflow:1").manifest_digest).is_symlink()
+    assert not layout_link(Workspace(home), built("root", "workflow:2").manifest_digest).is_symlink()
 
 
 def test_a_version_is_shown_with_its_tags_and_what_changed(home: Paths) -> None:
-    tag(home, "stable", "hello@2")
-    shown = show(home, "hello@stable")
+    tag(Workspace(home), "stable", "hello@2")
+    shown = show(Workspace(home), "hello@stable")
     assert (shown.version.number, shown.tags) == (2, ("stable",))
     assert shown.changes is not None and [c.new for c in shown.changes.nodes.parameters] == [30]
     assert shown.flake == f"git+file://{versions_repository_path(home)}?ref=hello&rev={shown.version.commit}#oci"
-    assert show(home, "hello@1").changes is None
-    assert {label: v.label for label, v in list_tags(home).items()} == {"hello@stable": "hello@2"}
+    assert show(Workspace(home), "hello@1").changes is None
+    assert {label: v.label for label, v in list_tags(Workspace(home)).items()} == {"hello@stable": "hello@2"}
 
 
 def test_the_newest_version_with_an_image_is_run(home: Paths) -> None:
     record(home, make_files("hello", with_steps(50)), "not built")
-    assert find_record(home, parse_reference("hello"), SILENT).version == 2
+    assert find_record(Workspace(home), parse_reference("hello")).version == 2
     with pytest.raises(NotFound, match="no image of hello@3"):
-        find_record(home, parse_reference("hello@3"), SILENT)
+        find_record(Workspace(home), parse_reference("hello@3"))
 
 
 def test_a_checkout_built_unchanged_is_the_same_version(home: Paths, tmp_path: Path) -> None:
-    done = checkout(home, "hello@1", tmp_path / "work")
+    done = checkout(Workspace(home), "hello@1", tmp_path / "work")
     assert {path.name for path in done.files} == {"workflow.json", "pycomfy.lock", "pycomfy.toml"}
     files = make_files("hello")
     for name in ("workflow.json", "pycomfy.lock"):
         assert (tmp_path / "work" / name).read_bytes() == files[name]
     assert done.local == {"ComfyUI": "comfyui"}
-    checkout(home, "hello@1", tmp_path / "work")
+    checkout(Workspace(home), "hello@1", tmp_path / "work")
     (tmp_path / "work" / "workflow.json").write_text("mine")
     with pytest.raises(BadInput, match=r"workflow\.json"):
-        checkout(home, "hello@1", tmp_path / "work")
-    checkout(home, "hello@1", tmp_path / "work", force=True)
+        checkout(Workspace(home), "hello@1", tmp_path / "work")
+    checkout(Workspace(home), "hello@1", tmp_path / "work", force=True)
 
 
 def _record_many(home: Paths, worker: int, count: int) -> None:
@@ -248,7 +239,7 @@ def test_ten_processes_record_at_once_and_lose_no_version(tmp_path: Path) -> Non
     for process in processes:
         process.join(120)
     assert [p.exitcode for p in processes] == [0] * workers
-    versions = log(home, SILENT, "same")
+    versions = log(Workspace(home), "same")
     assert [v.version for v in versions] == list(range(workers * count, 0, -1))
     assert {v.message for v in versions} == {f"{w}-{n}" for w in range(workers) for n in range(count)}
     assert all(v.manifest_digest for v in versions)

@@ -1,0 +1,150 @@
+"""Carry what belongs to one operation: who hears its progress, what cancels it, and who answers its questions.
+
+An operation is one use case that somebody started: a command, a request to the server. Many run in one process. The
+current one is a context variable, so that no function hands it on; threads that `adapters.io.concurrency` starts
+inherit it.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from pycomfy.progress import Progress, Silent, Task, Unit
+
+
+class Cancelled(BaseException):
+    """Leave what is being done: its operation was cancelled. No `Exception`, so that nobody takes it for a failure."""
+
+
+class CancelScope:
+    """What can be cancelled together. Cancelling a scope cancels those that were opened in it, and no other."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._callbacks: dict[object, Callable[[], object]] = {}
+        self._event = threading.Event()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._event.is_set()
+
+    def cancel(self) -> None:
+        """End every program and download that the scope's threads wait for; they raise `Cancelled`. From any thread."""
+        with self._lock:
+            self._event.set()
+            callbacks = list(self._callbacks.values())
+        for callback in callbacks:
+            callback()
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the scope was cancelled."""
+        if self.cancelled:
+            raise Cancelled
+
+    def wait(self, seconds: float) -> None:
+        """Wait for `seconds`. Raise `Cancelled` as soon as the scope is cancelled."""
+        if self._event.wait(seconds):
+            raise Cancelled
+
+    @contextlib.contextmanager
+    def on_cancel(self, callback: Callable[[], object]) -> Iterator[None]:
+        """While the block runs, `cancel` calls `callback`, which must make the block end soon. In the end, also after
+        an error that the callback caused, raise `Cancelled` if the scope was cancelled."""
+        key = object()
+        with self._lock:
+            if self._event.is_set():
+                raise Cancelled
+            self._callbacks[key] = callback
+        try:
+            yield
+        except Exception as e:
+            if self.cancelled:
+                raise Cancelled from e
+            raise
+        finally:
+            with self._lock:
+                del self._callbacks[key]
+        self.check()
+
+
+@dataclass(frozen=True)
+class Option:
+    """One of the answers to a question. Both texts are plain, and may come from the network."""
+
+    label: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question to whoever started the operation: which of `options`, or none of them. `subject` is what it is about,
+    `reason` why it cannot be answered without asking."""
+
+    subject: str
+    text: str
+    reason: str
+    options: tuple[Option, ...]
+
+
+Ask = Callable[[Question], int | None]
+"""Returns the index of the chosen option, None for none of them."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One use case that runs. `ask` is None where nobody can be asked."""
+
+    progress: Progress = field(default_factory=Silent)
+    cancel_scope: CancelScope = field(default_factory=CancelScope)
+    ask: Ask | None = None
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Operation"]:
+        """Make this the current operation while the block runs, in this thread and in those that it starts."""
+        token = _operation.set(self)
+        scope = _scope.set(self.cancel_scope)
+        try:
+            yield self
+        finally:
+            _scope.reset(scope)
+            _operation.reset(token)
+
+
+_DEFAULT = Operation()
+_operation: ContextVar[Operation] = ContextVar("operation", default=_DEFAULT)
+_scope: ContextVar[CancelScope] = ContextVar("cancel_scope", default=_DEFAULT.cancel_scope)
+
+
+def current() -> Operation:
+    """The operation that runs; a silent one that nobody cancels if none was started."""
+    return _operation.get()
+
+
+def cancel_scope() -> CancelScope:
+    """The innermost scope in which this runs."""
+    return _scope.get()
+
+
+@contextlib.contextmanager
+def open_cancel_scope() -> Iterator[CancelScope]:
+    """A scope within the current one, for threads that have to end together."""
+    outer, inner = _scope.get(), CancelScope()
+    with outer.on_cancel(inner.cancel):
+        token = _scope.set(inner)
+        try:
+            yield inner
+        finally:
+            _scope.reset(token)
+
+
+def step(title: str, *, total: int | None = None, unit: Unit = "items") -> Task:
+    """Begin a step of the current operation. `title` names it for a person: "Fetch Debian packages"."""
+    return current().progress.step(title, total=total, unit=unit)
+
+
+def report(text: str) -> None:
+    """Make a remark that stays readable after the steps are over, such as a warning."""
+    current().progress.report(text)
