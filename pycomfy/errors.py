@@ -25,32 +25,98 @@ Every error says what happened, where, and how to mend it. `code` is stable and 
 Anything that is not a `PycomfyError` is our bug.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 
+@dataclass(frozen=True)
+class Placeholder:
+    """A value that only whoever mends the error knows; `name` says what it is: "URL"."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Argument = str | int | bool | Placeholder | tuple[str | Placeholder, ...]
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A way to mend an error, as data: the command line renders it as a command, the web as a button.
+
+    `action` is a use case by its words ("lock", "archive pull"), or "retry": the same once more, with these
+    `arguments`. Those that are left out are the user's to give. `note` says what it is for, or what comes next.
+    """
+
+    action: str
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+    note: str = ""
+
+    def __str__(self) -> str:
+        pairs = [f"{name}={value}" for name, value in self.arguments.items()]
+        return " ".join([self.action, *pairs]) + (f" ({self.note})" if self.note else "")
+
+    def as_dict(self) -> dict[str, object]:
+        """The JSON form. A value that is not known yet is an object with the one key `placeholder`."""
+        return {"action": self.action, "arguments": {k: _json(v) for k, v in self.arguments.items()}, "note": self.note}
+
+
+def suggest(action: str, /, note: str = "", **arguments: Argument) -> Fix:
+    """Return a `Fix` with these arguments."""
+    return Fix(action, arguments, note)
+
+
+def _json(value: Argument) -> object:
+    if isinstance(value, Placeholder):
+        return {"placeholder": value.name}
+    return [_json(v) for v in value] if isinstance(value, tuple) else value
+
+
+Fixes = str | Fix | Sequence[str | Fix]
+"""What mends an error: advice in words, or what to do as data; several of them are alternatives."""
+
+
+def list_fixes(fixes: Fixes) -> tuple[str | Fix, ...]:
+    """The alternatives, one by one; empty words are none."""
+    return tuple(f for f in ((fixes,) if isinstance(fixes, str | Fix) else fixes) if f != "")
+
+
 class PycomfyError(Exception):
-    """An error the user can mend: `what` happened, `where`, and the `fix`."""
+    """An error the user can mend: `what` happened, `where`, and the `fixes`, any of which will do."""
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", fix: Fixes = ()) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
-        self.fix = fix
+        self.fixes = list_fixes(fix)
+
+    @property
+    def fix(self) -> str:
+        """The fixes in words that no face has rendered."""
+        return "; or ".join(map(str, self.fixes))
 
     def __str__(self) -> str:
         lines = [self.what]
         if self.where:
             lines.append(f"  where: {self.where}")
-        if self.fix:
+        if self.fixes:
             lines.append(f"  fix:   {self.fix}")
         return "\n".join(lines)
 
-    def as_dict(self) -> dict[str, object]:
-        """The JSON form shared by `--json` and problem+json."""
-        return {"code": self.code, "message": self.what, "where": self.where, "fix": self.fix}
+    def as_dict(self, render: Callable[[str | Fix], str] = str) -> dict[str, object]:
+        """The JSON form shared by `--json` and problem+json. `render` makes the words of a fix."""
+        return {
+            "code": self.code,
+            "message": self.what,
+            "where": self.where,
+            "fix": "; or ".join(map(render, self.fixes)),
+            "fixes": [{"advice": f} if isinstance(f, str) else f.as_dict() for f in self.fixes],
+        }
 
 
 class BadInput(PycomfyError):
@@ -87,14 +153,14 @@ class AmbiguousNode(Unresolved):
     code = "ambiguous-node"
 
     def __init__(
-        self, what: str, *, where: str = "", fix: str = "", type_: str, candidates: Sequence[Mapping[str, object]]
+        self, what: str, *, where: str = "", fix: Fixes = (), type_: str, candidates: Sequence[Mapping[str, object]]
     ) -> None:
         super().__init__(what, where=where, fix=fix)
         self.type = type_
         self.candidates = tuple(candidates)
 
-    def as_dict(self) -> dict[str, object]:
-        return {**super().as_dict(), "type": self.type, "candidates": [dict(c) for c in self.candidates]}
+    def as_dict(self, render: Callable[[str | Fix], str] = str) -> dict[str, object]:
+        return {**super().as_dict(render), "type": self.type, "candidates": [dict(c) for c in self.candidates]}
 
 
 class UnpinnedPack(Unresolved):
@@ -106,7 +172,7 @@ class NoMatchingDistribution(Unresolved):
 
     code = "no-wheel"
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "", package: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", fix: Fixes = (), package: str = "") -> None:
         super().__init__(what, where=where, fix=fix)
         self.package = package
 
@@ -155,8 +221,8 @@ class ErrorGroup(PycomfyError):
     def __str__(self) -> str:
         return "\n".join(str(p) for p in self.problems)
 
-    def as_dict(self) -> dict[str, object]:
-        return {**super().as_dict(), "problems": [p.as_dict() for p in self.problems]}
+    def as_dict(self, render: Callable[[str | Fix], str] = str) -> dict[str, object]:
+        return {**super().as_dict(render), "problems": [p.as_dict(render) for p in self.problems]}
 
 
 def raise_all(problems: Sequence[PycomfyError]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from pycomfy.errors import Fixes
 from pycomfy.progress import Progress, Silent, Task, Unit
 
 
@@ -145,6 +146,6 @@ def step(title: str, *, total: int | None = None, unit: Unit = "items") -> Task:
     return current().progress.step(title, total=total, unit=unit)
 
 
-def report(text: str) -> None:
-    """Make a remark that stays readable after the steps are over, such as a warning."""
-    current().progress.report(text)
+def report(text: str, fixes: Fixes = ()) -> None:
+    """Make a remark that stays readable after the steps are over, such as a warning, with what mends it."""
+    current().progress.report(text, fixes)

@@ -3,6 +3,8 @@
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
+from pycomfy.errors import Fixes
+
 Unit = Literal["bytes", "items"]
 
 
@@ -29,8 +31,8 @@ class Progress(Protocol):
     def step(self, title: str, *, total: int | None = None, unit: Unit = "items") -> Task:
         """Begin a step. `title` names it for a person: "Fetch Debian packages"."""
 
-    def report(self, text: str) -> None:
-        """A remark that should stay readable after the steps are over, such as a warning."""
+    def report(self, text: str, fixes: Fixes = ()) -> None:
+        """A remark that should stay readable after the steps are over, such as a warning, and what mends it."""
 
 
 class _SilentTask:
@@ -51,4 +53,4 @@ class Silent:
     def step(self, title: str, *, total: int | None = None, unit: Unit = "items") -> Task:
         return _SilentTask()
 
-    def report(self, text: str) -> None: ...
+    def report(self, text: str, fixes: Fixes = ()) -> None: ...

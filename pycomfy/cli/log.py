@@ -1,13 +1,13 @@
 """`pycomfy log`: the versions that were built."""
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pycomfy.adapters.database.records import VersionRecord
+from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
+from pycomfy.services.versions.log import LogEntry
 from pycomfy.services.versions.log import log as list_versions
 from pycomfy.services.workspace import Workspace
 
@@ -29,29 +29,14 @@ def log(
     """
     versions = list_versions(Workspace.open(), name)
     if as_json:
-        # A line for each: json is many times slower where it indents, and there may be thousands.
-        rows = ",\n".join(f" {json.dumps(as_dict(v), ensure_ascii=False)}" for v in versions)
-        print(f"[\n{rows}\n]" if rows else "[]")
+        print_json(versions)
     else:
         from rich.console import Console  # what prints JSON is spared it
 
         show(versions, Console(highlight=False))
 
 
-def as_dict(version: VersionRecord) -> dict[str, object]:
-    """The contract's keys."""
-    return {
-        "name": version.name,
-        "version": version.version,
-        "commit": version.commit,
-        "parent": version.parent,
-        "message": version.message,
-        "created_at": version.created_at,
-        "manifest_digest": version.manifest_digest,
-    }
-
-
-def show(versions: list[VersionRecord], console: "Console") -> None:
+def show(versions: list[LogEntry], console: "Console") -> None:
     """A table on a terminal; elsewhere a line for each, with tabs between, for other programs."""
     if not versions:
         print(_NOTHING, file=sys.stderr)

@@ -59,6 +59,15 @@ def _load(name: str) -> Any:
     return command
 
 
+def load_command(words: str) -> Any:
+    """A command by its words ("lock", "archive pull"), as Typer's object. Raises `KeyError` if there is none."""
+    name, _, member = words.partition(" ")
+    if name not in _PANEL_OF or (name in GROUPS) != bool(member):
+        raise KeyError(words)
+    command = _load(name)
+    return command.commands[member] if member else command
+
+
 class _Loaded(dict[str, Any]):
     """The commands by name, each imported when it is asked for: a call needs one, and imports are what it waits for."""
 
@@ -204,8 +213,10 @@ def _drop_output() -> None:
 def show_error(error: PycomfyError) -> None:
     """The error on stderr for a person; with `--json`, also on stdout for a program."""
     if "--json" in sys.argv:
+        from pycomfy.cli.fixes import render
+
         with contextlib.suppress(OSError):
-            print(json.dumps({"error": error.as_dict()}, ensure_ascii=False))
+            print(json.dumps({"error": error.as_dict(render)}, ensure_ascii=False))
     from pycomfy.cli.errors import tell  # likewise
 
     tell(error)

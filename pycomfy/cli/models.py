@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pycomfy.adapters.models.store import StoredModel
+from pycomfy.cli.fixes import render_fixes
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
 from pycomfy.core.models.model_url import describe
@@ -62,7 +63,7 @@ def status(
     )
     for s in states:
         if s.state == "unpinned":
-            print(f"note: {s.place}: {s.why} ({s.fix})", file=sys.stderr)
+            print(f"note: {s.place}: {s.why} ({render_fixes(s.fixes)})", file=sys.stderr)
     if any(s.state == "missing" for s in states):
         print(f"`pycomfy models pull {target}` fetches what is missing", file=sys.stderr)
 
@@ -86,7 +87,7 @@ def pull(target: _Target, as_json: _Json = False) -> None:
     for model in result.fetched:
         print(model.place)
     for s in result.unpinned:
-        print(f"warning: {s.place} cannot be fetched: {s.why} ({s.fix})", file=sys.stderr)
+        print(f"warning: {s.place} cannot be fetched: {s.why} ({render_fixes(s.fixes)})", file=sys.stderr)
     print(f"{len(result.fetched)} fetched, {len(result.present)} were here", file=sys.stderr)
 
 
@@ -147,7 +148,7 @@ def state_dict(state: action.ModelState) -> dict[str, object]:
         "path": None if state.path is None else str(state.path),
         "pickle": is_pickle(state.name),
         "why": state.why,
-        "fix": state.fix,
+        "fix": render_fixes(state.fixes),
     }
 
 

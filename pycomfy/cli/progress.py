@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from pycomfy import progress as protocol
+from pycomfy.cli.fixes import with_fixes
+from pycomfy.errors import Fixes
 
 _FORCE = {"FORCE_COLOR", "TTY_COMPATIBLE"}
 """With these, rich may take for a terminal what is none."""
@@ -35,8 +37,8 @@ class DeferredProgress:
     def step(self, title: str, *, total: int | None = None, unit: protocol.Unit = "items") -> protocol.Task:
         return self._made.step(title, total=total, unit=unit)
 
-    def report(self, text: str) -> None:
-        self._made.report(text)
+    def report(self, text: str, fixes: Fixes = ()) -> None:
+        self._made.report(text, fixes)
 
 
 def size(amount: float) -> str:
@@ -81,8 +83,8 @@ class Lines:
     def step(self, title: str, *, total: int | None = None, unit: protocol.Unit = "items") -> protocol.Task:
         return _LineTask(title, total, unit)
 
-    def report(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+    def report(self, text: str, fixes: Fixes = ()) -> None:
+        print(with_fixes(text, fixes), file=sys.stderr, flush=True)
 
 
 class _LineTask(Counter):

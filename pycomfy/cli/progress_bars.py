@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from pycomfy import progress as protocol
+from pycomfy.cli.fixes import with_fixes
 from pycomfy.cli.progress import Counter, duration
+from pycomfy.errors import Fixes
 
 _PAUSE = 0.1
 """Between two drawings of the bars, in seconds."""
@@ -41,9 +43,9 @@ class Bars:
     def step(self, title: str, *, total: int | None = None, unit: protocol.Unit = "items") -> protocol.Task:
         return _BarTask(self, title, total, unit)
 
-    def report(self, text: str) -> None:
+    def report(self, text: str, fixes: Fixes = ()) -> None:
         with self.lock:
-            self.console.print(text, markup=False)
+            self.console.print(with_fixes(text, fixes), markup=False)
 
     def begin(self, title: str, total: int | None) -> TaskID:
         """A bar more."""

@@ -23,7 +23,7 @@ from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.core.versions.reference import Reference, parse_reference
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
+from pycomfy.errors import BadInput, Fix, NotFound, PycomfyError, raise_all, suggest
 from pycomfy.services.archive.archive import take_models
 from pycomfy.services.lock_request import LockRequest, read_config, read_workflow_json
 from pycomfy.services.versions.lookup import read_project
@@ -46,7 +46,7 @@ class ModelState:
     pin: ModelFile | None = None
     path: Path | None = None
     why: str = ""
-    fix: str = ""
+    fixes: tuple[str | Fix, ...] = ()
 
     @property
     def place(self) -> str:
@@ -103,7 +103,7 @@ def models_status(workspace: Workspace, target: str) -> list[ModelState]:
     wanted, unpinned = list_models(needs, specs)
     states += [_unpinned(u) for u in unpinned]
     states += [
-        ModelState(w.folder, w.name, "unpinned", why=why, fix="pycomfy lock tells why" if pins else "pycomfy lock")
+        ModelState(w.folder, w.name, "unpinned", why=why, fixes=(suggest("lock", "" if pins is None else "tells why"),))
         for w in wanted
         if (w.folder, w.name) not in locked
     ]
@@ -245,7 +245,7 @@ def _fetch(source: str, place: str, store: ModelStore) -> tuple[str, StoredModel
     folder, _, name = place.partition("/")
     pinned = pin_models([RequestedModel(folder, name, source)], store, Path())
     for problem in pinned.unpinned:
-        raise NotFound(problem.why, where=place, fix=problem.fix)
+        raise NotFound(problem.why, where=place, fix=problem.fixes)
     fetch_models(pinned.models, store, hubs)
     return strip_secrets(source), store.about(pinned.models[0].sha256)
 
@@ -301,7 +301,7 @@ def _text(path: Path) -> str:
 
 
 def _unpinned(model: UnpinnedModel) -> ModelState:
-    return ModelState(model.folder, model.name, "unpinned", why=model.why, fix=model.fix)
+    return ModelState(model.folder, model.name, "unpinned", why=model.why, fixes=model.fixes)
 
 
 def _pickles(models: Sequence[ModelFile]) -> list[ModelFile]:

@@ -10,6 +10,8 @@ from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io.paths import Paths, find_paths
 from pycomfy.cli.log import log, show
 from pycomfy.errors import NotFound
+from pycomfy.services.versions.log import log as list_versions
+from pycomfy.services.workspace import Workspace
 from tests.adapters.database.test_database import build, entry
 from tests.support.service_projects import make_files
 from tests.support.service_projects import record as record_version
@@ -34,7 +36,8 @@ def test_the_json_has_the_contracts_keys_newest_first(capsys: pytest.CaptureFixt
     log("hello", as_json=True)
     listed = json.loads(capsys.readouterr().out)
     assert [v["version"] for v in listed] == [2, 1]
-    assert set(listed[0]) == {"name", "version", "commit", "parent", "message", "created_at", "manifest_digest"}
+    contract = {"name", "version", "commit", "parent", "message", "created_at", "manifest_digest"}
+    assert set(listed[0]) == contract | {"schema_version", "comfyui_version", "size", "changes"}
 
 
 def test_it_imports_little_so_that_it_is_quick(tmp_path: Path) -> None:
@@ -66,8 +69,7 @@ def test_without_a_terminal_there_is_a_line_for_each(capsys: pytest.CaptureFixtu
 
 def test_on_a_terminal_there_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     record()
-    with Database(database_path(find_paths())) as store:
-        versions = store.versions()
+    versions = list_versions(Workspace.open())
     console = Console(force_terminal=True, width=100, color_system=None)
     with console.capture() as captured:
         show(versions, console)

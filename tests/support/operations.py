@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
+from pycomfy.errors import Fixes, list_fixes
 from pycomfy.operation import Operation
 from pycomfy.progress import Task
 
@@ -21,8 +22,8 @@ class Recorder:
         self.begun.append(title)
         return _Step(self)
 
-    def report(self, text: str) -> None:
-        self.remarks.append(text)
+    def report(self, text: str, fixes: Fixes = ()) -> None:
+        self.remarks.append("; or ".join([text, *map(str, list_fixes(fixes))]))
 
 
 class _Step:

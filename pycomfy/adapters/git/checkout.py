@@ -203,7 +203,7 @@ def _write_submodule(repository: GitMirror, url: str, entry: Entry, to: Path, wi
         inner.fetch(entry.object)
     except PycomfyError as e:
         # It is told as its own cause would be, but what mends it is a matter of the pack.
-        e.what, e.fix = f"{e.what} (its submodule {entry.path})", f"{_WITHOUT}; or {e.fix}"
+        e.what, e.fixes = f"{e.what} (its submodule {entry.path})", (_WITHOUT, *e.fixes)
         raise
     return _write(inner, entry.object, to, _Wish(wish.lfs, wish.depth + 1))
 

@@ -238,7 +238,7 @@ class _Pull:
         error = store.set_aside(self.part, self.model.sha256, found)
         self._forget()
         what = f"{self.model.place}: {error.what}{why}"
-        return HashMismatch(what, where=f"{without_login(url)}, kept as {error.where}", fix=error.fix)
+        return HashMismatch(what, where=f"{without_login(url)}, kept as {error.where}", fix=error.fixes)
 
 
 @dataclass

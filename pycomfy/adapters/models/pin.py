@@ -81,7 +81,7 @@ def _sorted_out(wanted: Sequence[RequestedModel], pins: Pins, earlier: EarlierPi
             notes.append(f"the model {want.place} stays as it was pinned before: {pin.what}")
         else:
             why = f"{pin.what} ({pin.where})" if pin.where else pin.what
-            unpinned.append(UnpinnedModel(want.folder, want.name, why, pin.fix))
+            unpinned.append(UnpinnedModel(want.folder, want.name, why, pin.fixes))
     return PinnedModels(tuple(models), tuple(unpinned), tuple(notes))
 
 

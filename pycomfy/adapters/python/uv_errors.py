@@ -30,7 +30,8 @@ def explain_failure(asking: UvRequest, stderr: str) -> list[PycomfyError]:
     if failed := find_failure(stderr):
         reach = asking.question.reach
         if isinstance(failed, NetworkError) and reach.accelerator is not None and not reach.own_torch:
-            failed.fix += "; or name a mirror of PyTorch's index in pycomfy.toml, as an [[index]] with {accelerator}"
+            mirror = "name a mirror of PyTorch's index in pycomfy.toml, as an [[index]] with {accelerator}"
+            failed.fixes = (*failed.fixes, mirror)
         return [failed]
     folder = asking.folder
     without: dict[str, NoMatchingDistribution] = {}

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from pycomfy.core.lockfile.config import ModelSpec
 from pycomfy.core.lockfile.schema import ModelFolder, RelativePath
 from pycomfy.core.requirements.model import RequiredModel
+from pycomfy.errors import Fix
 
 _PICKLE = re.compile(r"\.(ckpt|pt|pth|bin|pkl)$", re.IGNORECASE)
 _FOLDER: TypeAdapter[str] = TypeAdapter(ModelFolder)
@@ -39,11 +40,11 @@ class UnpinnedModel:
     folder: str | None
     name: str
     why: str
-    fix: str
+    fixes: tuple[str | Fix, ...]
 
     def __str__(self) -> str:
         place = f"{self.folder}/{self.name}" if self.folder else self.name
-        return f"the model {place} is not pinned: {self.why} ({self.fix})"
+        return f"the model {place} is not pinned: {self.why} ({'; or '.join(map(str, self.fixes))})"
 
 
 def list_models(
@@ -60,11 +61,10 @@ def list_models(
         folder = need.folder or folders.get(need.name)
         if folder is None:
             fix = 'name it in pycomfy.toml: [[models]] with folder = "…" and its url'
-            unpinned.append(
-                UnpinnedModel(None, need.name, f"node {need.node} does not tell which folder it is in", fix)
-            )
+            why = f"node {need.node} does not tell which folder it is in"
+            unpinned.append(UnpinnedModel(None, need.name, why, (fix,)))
         elif not (_is(_FOLDER, folder) and _is(_NAME, need.name)):
-            unpinned.append(UnpinnedModel(folder, need.name, "models do not go there", "correct the workflow"))
+            unpinned.append(UnpinnedModel(folder, need.name, "models do not go there", ("correct the workflow",)))
         else:
             found = RequestedModel(folder, need.name, need.url, need.sha256)
             before = wanted.get((folder, need.name))

@@ -71,7 +71,8 @@ def _with_sibling(problem: PycomfyError) -> PycomfyError:
     """What is missing, with another package that installs the same files and may be there."""
     siblings = find_alternatives(problem.package) if isinstance(problem, NoMatchingDistribution) else None
     if siblings is not None:
-        problem.fix += f'; or take another that is the same: [families] {siblings[0]} = "{siblings[1]}"'
+        other = f'take another that is the same: [families] {siblings[0]} = "{siblings[1]}"'
+        problem.fixes = (*problem.fixes, other)
     return problem
 
 
@@ -79,6 +80,6 @@ def _without_family(problem: PycomfyError, kept: Sequence[SelectedAlternative]) 
     """What went wrong since only one of a family is kept, with the way to keep all."""
     lines = ", ".join(f'{one.family.name} = "{ALL}"' for one in kept)
     names = "; ".join(describe_selection(one).partition(" (")[0] for one in kept)
-    problem.fix += f"; or keep all, though they overwrite each other's files: [families] {lines}"
+    problem.fixes = (*problem.fixes, f"keep all, though they overwrite each other's files: [families] {lines}")
     problem.where += f"; {names}"
     return problem

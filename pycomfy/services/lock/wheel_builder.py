@@ -183,7 +183,7 @@ class WheelBuilder:
             for problem in flatten_errors(e):
                 if isinstance(problem, NoMatchingDistribution | ResolutionImpossible):
                     table = f"[wheels.{canonicalize_name(unbuilt.name)}]"
-                    problem.fix = f'name packages for building it that have wheels: {table} requires = ["NAME==…"]'
+                    problem.fixes = (f'name packages for building it that have wheels: {table} requires = ["NAME==…"]',)
             raise
         return tuple(map(public_wheel, choose_wheels(pylock, platform, self.place.config.python)))
 

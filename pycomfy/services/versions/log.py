@@ -1,14 +1,31 @@
-"""`log`: the versions there are."""
+"""`log`: list the versions there are."""
 
 from pycomfy.adapters.database.database import Database, database_path
-from pycomfy.adapters.database.records import VersionRecord
-from pycomfy.errors import NotFound
+from pycomfy.errors import NotFound, suggest
+from pycomfy.services.results import Result
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.workspace import Workspace
 
 
-def log(workspace: Workspace, name: str | None = None) -> list[VersionRecord]:
-    """Every version, or one workflow's, newest first. Raises `NotFound` for a workflow without any."""
+class LogEntry(Result):
+    """A version; `parent` is None for the first. `manifest_digest` and `size` (bytes) are its newest image's, None if
+    none was built. `changes` says what changed from the parent, a line each. `created_at` is UTC, as in
+    2025-12-05T09:30:00Z."""
+
+    name: str
+    version: int
+    commit: str
+    parent: str | None
+    message: str
+    created_at: str
+    manifest_digest: str | None
+    comfyui_version: str
+    size: int | None
+    changes: tuple[str, ...] = ()
+
+
+def log(workspace: Workspace, name: str | None = None) -> list[LogEntry]:
+    """Return every version, or one workflow's, newest first. Raises `NotFound` for a workflow without any."""
     path = database_path(workspace.paths)
     if workspace.versions.bare.exists:
         index(workspace)  # of what git pushed into the library, or what was killed before it was recorded
@@ -18,5 +35,19 @@ def log(workspace: Workspace, name: str | None = None) -> list[VersionRecord]:
         versions = store.versions(name)
         if name is not None and not versions:
             known = ", ".join(store.names()[:20]) or "none yet"
-            raise NotFound(f'no workflow "{name}"', where=str(path), fix=f"`pycomfy log` lists them all: {known}")
-    return versions
+            raise NotFound(f'no workflow "{name}"', where=str(path), fix=suggest("log", f"lists them all: {known}"))
+    return [
+        LogEntry(
+            name=v.name,
+            version=v.version,
+            commit=v.commit,
+            parent=v.parent,
+            message=v.message,
+            created_at=v.created_at,
+            manifest_digest=v.manifest_digest,
+            comfyui_version=v.comfyui_version,
+            size=v.size,
+            changes=v.changes,
+        )
+        for v in versions
+    ]

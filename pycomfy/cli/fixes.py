@@ -1,0 +1,94 @@
+"""Render what mends an error as commands of this command line."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from pycomfy.cli.shell import quote
+from pycomfy.errors import Argument, Fix, Fixes, Placeholder, list_fixes
+
+RETRY = "retry"
+
+
+def with_fixes(text: str, fixes: Fixes) -> str:
+    """A remark, and what mends it."""
+    rendered = render_fixes(fixes)
+    return f"{text}: {rendered}" if rendered else text
+
+
+def render_fixes(fixes: Fixes) -> str:
+    """All alternatives in one line."""
+    return "; or ".join(render_all(fixes))
+
+
+def render_all(fixes: Fixes) -> list[str]:
+    """Each alternative as a line of text."""
+    return [render(one) for one in list_fixes(fixes)]
+
+
+def render(fix: str | Fix) -> str:
+    """Advice as it is; an action as the command that does it, which can be pasted into a shell."""
+    if isinstance(fix, str):
+        return fix
+    if fix.action == RETRY:
+        text = _render_retry(fix)
+    else:
+        text = " ".join(["pycomfy", fix.action, *_words(find_command(fix.action), fix)])
+    return f"{text} ({fix.note})" if fix.note else text
+
+
+def find_command(action: str) -> Any:
+    """The command of that name, as Typer's object. Raises `KeyError` if there is none."""
+    from pycomfy.cli.main import load_command
+
+    return load_command(action)
+
+
+def _render_retry(fix: Fix) -> str:
+    """What to add to the command that was given, or to leave out."""
+    command = find_command(_current())
+    give = [" ".join(_words(command, Fix(RETRY, {n: v}))) for n, v in fix.arguments.items() if v is not False]
+    leave = [f"--{name.replace('_', '-')}" for name, value in fix.arguments.items() if value is False]
+    parts = [f"with {' '.join(give)}"] * bool(give) + [f"without {' '.join(leave)}"] * bool(leave)
+    return " ".join(["again", *parts])
+
+
+def _current() -> str:
+    """The command that was called, by its words."""
+    from pycomfy.cli.main import GROUPS
+
+    words = [a for a in sys.argv[1:] if not a.startswith("-")]
+    return " ".join(words[: 2 if words and words[0] in GROUPS else 1])
+
+
+def _words(command: Any, fix: Fix) -> Iterator[str]:
+    """The arguments in the order of the command: positional ones, of which those that are needed and not known are
+    named, and then options."""
+    unknown = fix.arguments.keys() - {p.name for p in command.params}
+    if unknown:
+        raise KeyError(f"{fix.action} has no {', '.join(sorted(unknown))}")
+    for parameter in command.params:
+        value = fix.arguments.get(parameter.name)
+        if parameter.param_type_name == "argument":
+            if value is not None:
+                yield from map(_word, value if isinstance(value, tuple) else (value,))
+            elif parameter.required and fix.action != RETRY:
+                yield str(parameter.metavar or parameter.name.upper())
+    for parameter in command.params:
+        value = fix.arguments.get(parameter.name)
+        if parameter.param_type_name == "option" and value is not None:
+            yield from _option(parameter, value)
+
+
+def _option(parameter: Any, value: Argument) -> Iterator[str]:
+    name = max(parameter.opts, key=len)
+    if parameter.is_flag:
+        yield name if value else max(parameter.secondary_opts or [f"(without {name})"], key=len)
+        return
+    for one in value if isinstance(value, tuple) else (value,):
+        yield name
+        yield _word(one)
+
+
+def _word(value: str | int | bool | Placeholder) -> str:
+    return value.name if isinstance(value, Placeholder) else quote(str(value))

@@ -1,0 +1,39 @@
+"""What use cases return: models that the command line prints as JSON, and the server sends, as they are."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, SerializationInfo
+
+from pycomfy.errors import Fix, PycomfyError
+
+Render = Callable[[str | Fix], str]
+
+
+def _render(info: SerializationInfo) -> Render:
+    """How a fix is written, as the face says in the context of the serialisation."""
+    return info.context["render"] if info.context else str
+
+
+def _dump_fixes(fixes: tuple[str | Fix, ...], info: SerializationInfo) -> str:
+    return "; or ".join(map(_render(info), fixes))
+
+
+def _dump_error(error: PycomfyError, info: SerializationInfo) -> dict[str, object]:
+    return error.as_dict(_render(info))
+
+
+FixText = Annotated[tuple[str | Fix, ...], PlainSerializer(_dump_fixes, return_type=str)]
+"""Ways to mend something, serialised as one text."""
+
+Problem = Annotated[PycomfyError, PlainSerializer(_dump_error, return_type=dict[str, object])]
+"""An error that is part of a result, serialised as `PycomfyError.as_dict` does."""
+
+
+class Result(BaseModel):
+    """The root of all results. A key that was published stays, with its meaning; `schema_version` counts the times that
+    this promise was broken, from 1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    schema_version: int = 1

@@ -1,0 +1,121 @@
+"""Operations in one process: each has its own progress, questions and end."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from pycomfy import operation
+from pycomfy.adapters.io.concurrency import run_concurrently
+from pycomfy.adapters.io.process import run
+from pycomfy.errors import BadInput
+from pycomfy.operation import Cancelled, CancelScope, Operation
+from tests.support.operations import Recorder
+
+SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
+
+
+class Worker(threading.Thread):
+    """An operation in a thread of its own; `outcome` is what it returned or raised."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        super().__init__(daemon=True)
+        self.operation, self.work = Operation(Recorder()), work
+        self.outcome: object = None
+        self.start()
+
+    def run(self) -> None:
+        with self.operation.running():
+            try:
+                self.outcome = self.work()
+            except BaseException as e:  # noqa: BLE001  (it is what the test looks at)
+                self.outcome = e
+
+
+def wait(condition: Callable[[], object]) -> None:
+    """Until it holds, however loaded the machine is; a minute is a hang."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_one_that_fails_and_one_that_is_cancelled_leave_a_third_alone() -> None:
+    go_on, waits = threading.Event(), threading.Event()
+
+    def third() -> str:
+        with operation.step("Work"):
+            waits.set()
+            assert go_on.wait(60)
+            return run([sys.executable, "-c", "print('done')"]).stdout.decode().strip()
+
+    def failing() -> None:
+        def fail() -> None:
+            raise BadInput("it is wrong")
+
+        run_concurrently({"fails": fail, "works": lambda: None})
+
+    def slow() -> None:
+        run_concurrently({str(n): lambda: run(SLEEP) for n in range(3)})
+
+    undisturbed, cancelled, failed = Worker(third), Worker(slow), Worker(failing)
+    failed.join(60)
+    assert isinstance(failed.outcome, BadInput) and not failed.operation.cancel_scope.cancelled
+    wait(waits.is_set)
+    cancelled.operation.cancel_scope.cancel()
+    cancelled.join(60)
+    assert isinstance(cancelled.outcome, Cancelled)
+    assert undisturbed.is_alive() and not undisturbed.operation.cancel_scope.cancelled
+    go_on.set()
+    undisturbed.join(60)
+    assert undisturbed.outcome == "done"
+    assert isinstance(undisturbed.operation.progress, Recorder) and undisturbed.operation.progress.begun == ["Work"]
+
+
+def test_a_fatal_error_ends_the_programs_of_its_siblings_alone() -> None:
+    started = threading.Event()
+
+    def sleep() -> None:
+        with subprocess.Popen(SLEEP, stdout=subprocess.PIPE) as process:
+            with operation.cancel_scope().on_cancel(process.kill):
+                assert process.stdout is not None and process.stdout.read(2) == b"up"
+                started.set()
+                process.wait()
+
+    def fail() -> None:
+        assert started.wait(60)
+        raise BadInput("no use going on")
+
+    mine = Operation()
+    with mine.running(), pytest.raises(BadInput):
+        run_concurrently({"sleeps": sleep, "fails": fail}, fatal=(BadInput,))
+    assert not mine.cancel_scope.cancelled
+
+
+def test_what_begins_after_the_cancellation_does_not_run() -> None:
+    scope = CancelScope()
+    scope.cancel()
+    ran = []
+    with pytest.raises(Cancelled), scope.on_cancel(lambda: None):
+        ran.append(True)
+    assert ran == []
+    with pytest.raises(Cancelled):
+        scope.wait(600)
+
+
+def test_an_error_that_the_cancellation_caused_is_a_cancellation() -> None:
+    scope = CancelScope()
+    with pytest.raises(Cancelled), scope.on_cancel(lambda: None):
+        scope.cancel()
+        raise OSError("the connection was cut")
+
+
+def test_threads_inherit_the_operation() -> None:
+    recorder = Recorder()
+    with Operation(recorder).running():
+        run_concurrently({"a": lambda: operation.report("heard"), "b": lambda: operation.step("seen")})
+    assert recorder.remarks == ["heard"] and recorder.begun == ["seen"]
+    assert operation.current().progress is not recorder
