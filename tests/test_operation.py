@@ -79,11 +79,11 @@ def test_a_fatal_error_ends_the_programs_of_its_siblings_alone() -> None:
     started = threading.Event()
 
     def sleep() -> None:
-        with subprocess.Popen(SLEEP, stdout=subprocess.PIPE) as process:
-            with operation.cancel_scope().on_cancel(process.kill):
-                assert process.stdout is not None and process.stdout.read(2) == b"up"
-                started.set()
-                process.wait()
+        process = subprocess.Popen(SLEEP, stdout=subprocess.PIPE)
+        with process, operation.cancel_scope().on_cancel(process.kill):
+            assert process.stdout is not None and process.stdout.read(2) == b"up"
+            started.set()
+            process.wait()
 
     def fail() -> None:
         assert started.wait(60)
