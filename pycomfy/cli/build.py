@@ -2,14 +2,14 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated
 
 import typer
 
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import duration, size
-from pycomfy.core.lockfile.schema import PlatformName
 from pycomfy.services.build.build import BuildRequest, BuildResult
 from pycomfy.services.build.build import build as build_image
 from pycomfy.services.realise import host_platform
@@ -22,7 +22,7 @@ def build(
         typer.Argument(metavar="WORKFLOW", help="Its file, a picture that it made, or a folder with a workflow.json."),
     ],
     platform: Annotated[
-        str | None, typer.Option(metavar="|".join(get_args(PlatformName)), help="The image's, if not this machine's.")
+        str | None, typer.Option(metavar=PLATFORM_METAVAR, help="The image's, if not this machine's.")
     ] = None,
     locked: Annotated[bool, typer.Option("--locked", help="Never lock: the lock must be there, and match.")] = False,
     prove: Annotated[
@@ -48,13 +48,9 @@ def build(
 
     Examples: `pycomfy build portrait.json`, `pycomfy build portrait/ --platform linux/arm64`
     """
-    if platform is not None and platform not in get_args(PlatformName):
-        raise typer.BadParameter(
-            f"{platform!r} is none of {', '.join(get_args(PlatformName))}", param_hint="--platform"
-        )
     request = BuildRequest(
         workflow,
-        platform=cast(PlatformName | None, platform),
+        platform=parse_platform(platform),
         locked=locked,
         prove=prove,
         object_info=object_info,

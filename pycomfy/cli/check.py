@@ -7,7 +7,8 @@ import typer
 from pycomfy.cli.errors import tell
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration
-from pycomfy.core.versions.verification import COMFYUI, SourceVerification, Verification
+from pycomfy.core.lockfile.names import COMFYUI
+from pycomfy.core.versions.verification import SourceVerification, Verification
 from pycomfy.services.check import CheckResult
 from pycomfy.services.check import check as check_image
 from pycomfy.services.workspace import Workspace

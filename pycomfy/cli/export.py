@@ -2,14 +2,15 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated, cast
 
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import size
 from pycomfy.core.interchange.model import TITLES, Format
-from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.services.archive.bundle import export_version
 from pycomfy.services.interchange.export_foreign import export_foreign
 from pycomfy.services.workspace import Workspace
@@ -32,7 +33,7 @@ def export(
     ] = BUNDLE,
     platform: Annotated[
         str | None,
-        typer.Option(metavar="|".join(get_args(PlatformName)), help="With --format: whose Python packages to name."),
+        typer.Option(metavar=PLATFORM_METAVAR, help="With --format: whose Python packages to name."),
     ] = None,
     models: Annotated[bool, typer.Option("--models", help="Put the models in, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -47,7 +48,7 @@ def export(
     `pycomfy export portrait@3 --format manager-snapshot -o snapshot.json`
     """
     if format_ != BUNDLE:
-        _hand_over(reference, output, _chosen(format_, models), _platform(platform), as_json=as_json)
+        _hand_over(reference, output, _chosen(format_, models), parse_platform(platform), as_json=as_json)
         return
     if platform is not None:
         raise typer.BadParameter("a bundle has all platforms that were built", param_hint="--platform")
@@ -75,13 +76,6 @@ def _chosen(format_: str, models: bool) -> Format:
     if models:
         raise typer.BadParameter("only a bundle has models in it", param_hint="--models")
     return cast(Format, format_)
-
-
-def _platform(text: str | None) -> PlatformName | None:
-    known = get_args(PlatformName)
-    if text is not None and text not in known:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(known)}", param_hint="--platform")
-    return cast(PlatformName | None, text)
 
 
 def _hand_over(reference: str, to: Path, format_: Format, platform: PlatformName | None, *, as_json: bool) -> None:

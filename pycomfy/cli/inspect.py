@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pycomfy.core.interface.model import Parameter
+from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.services.inspect import Inspection
@@ -81,7 +82,7 @@ def _pack_name(node: RequiredNode) -> tuple[str, str]:
     if node.pack is None:
         return "", ""
     name = node.pack.cnr_id or node.pack.aux_id or ""
-    return ("ComfyUI" if name == "comfy-core" else name), node.pack.version or ""
+    return (COMFYUI if name == "comfy-core" else name), node.pack.version or ""
 
 
 def _show_packs(nodes: tuple[RequiredNode, ...], console: Console) -> None:
@@ -95,7 +96,7 @@ def _show_packs(nodes: tuple[RequiredNode, ...], console: Console) -> None:
     if not packs:
         return
     table = _table(console, "Nodes", "pack", "types")
-    for name in sorted(packs, key=lambda n: (n != "ComfyUI", n == "", n)):
+    for name in sorted(packs, key=lambda n: (n != COMFYUI, n == "", n)):
         label = Text(shown(name) or "not said", style="" if name else "dim italic")
         known = sorted(versions[name] - {""})
         if len(known) == 1:

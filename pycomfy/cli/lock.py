@@ -3,13 +3,14 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated
 
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platforms
 from pycomfy.cli.progress import size
-from pycomfy.core.lockfile.schema import GitSource, PathSource, PlatformName, Source, UrlSource, WheelTreeSource
+from pycomfy.core.lockfile.schema import GitSource, PathSource, Source, UrlSource, WheelTreeSource
 from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.services.lock.lock import LockResult
 from pycomfy.services.lock.lock import lock as lock_workflow
@@ -48,7 +49,7 @@ def lock(
         str | None, typer.Option(metavar="DATE", help="Take Python packages as they were then, like 2025-12-05.")
     ] = None,
     platform: Annotated[
-        list[str] | None, typer.Option(metavar="|".join(get_args(PlatformName)), help="Lock only this. Repeatable.")
+        list[str] | None, typer.Option(metavar=PLATFORM_METAVAR, help="Lock only this. Repeatable.")
     ] = None,
     accelerator: Annotated[
         str | None, typer.Option(metavar="cpu|cu128|rocm6.4|…", help="Take PyTorch's builds for this.")
@@ -77,7 +78,7 @@ def lock(
         packs=_pairs(pack, "--pack", "NAME=URL"),
         nodes=_pairs(node, "--node", "NAME=COMMIT"),
         as_of=_moment(as_of),
-        platforms=_platforms(platform),
+        platforms=parse_platforms(platform),
         accelerator=accelerator,
         prefer=tuple(prefer or ()),
         update=tuple(update or ()),
@@ -112,14 +113,6 @@ def _moment(text: str | None) -> datetime | None:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as e:
         raise typer.BadParameter(f"{text!r} is no date like 2025-12-05", param_hint="--as-of") from e
-
-
-def _platforms(values: list[str] | None) -> tuple[PlatformName, ...]:
-    known = get_args(PlatformName)
-    for value in values or ():
-        if value not in known:
-            raise typer.BadParameter(f"{value!r} is none of {', '.join(known)}", param_hint="--platform")
-    return cast(tuple[PlatformName, ...], tuple(values or ()))
 
 
 def _show(result: LockResult) -> None:

@@ -1,14 +1,14 @@
 """`pycomfy restore`: an old version again."""
 
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated
 
 import typer
 
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import duration, size
-from pycomfy.core.lockfile.schema import PlatformName
 from pycomfy.services.archive.restore import RestoreRequest, RestoreResult, restore_image, restore_project
 from pycomfy.services.archive.restore_plain import VENV, PlainResult, restore_plain
 from pycomfy.services.workspace import Workspace
@@ -29,7 +29,7 @@ def restore(
         Path | None, typer.Option("--project", metavar="DIR", help="The Nix project, instead of an image.")
     ] = None,
     platform: Annotated[
-        str | None, typer.Option(metavar="|".join(get_args(PlatformName)), help="The image's, if not this machine's.")
+        str | None, typer.Option(metavar=PLATFORM_METAVAR, help="The image's, if not this machine's.")
     ] = None,
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", metavar="N", min=0, help="Layers built at a time; 0: one a core.")
@@ -43,19 +43,15 @@ def restore(
 
     Examples: `pycomfy restore portrait@3 --offline`, `pycomfy restore portrait@3 --to ~/ComfyUI`
     """
-    if platform is not None and platform not in get_args(PlatformName):
-        raise typer.BadParameter(
-            f"{platform!r} is none of {', '.join(get_args(PlatformName))}", param_hint="--platform"
-        )
     if to is not None and project is not None:
         raise typer.BadParameter("give --to or --project, not both", param_hint="--to")
-    workspace = Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs))
     request = RestoreRequest(
         reference,
-        cast(PlatformName | None, platform),
+        parse_platform(platform),
         offline=offline,
         source=source,
     )
+    workspace = Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs))
     if project is not None:
         stored = restore_project(workspace, reference, project)
         about = {"version": stored.label, "commit": stored.version.commit, "project": str(project)}

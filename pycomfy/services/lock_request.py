@@ -15,12 +15,12 @@ from pydantic import ValidationError
 from pycomfy.adapters.metadata.detect import find_workflow
 from pycomfy.core.lockfile.config import Config, config_fingerprint, parse_config
 from pycomfy.core.lockfile.git_url import parse_git_url, split_revision
+from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR
-from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.source_specs import GitSpec, Spec
 from pycomfy.errors import BadConfig, BadInput, NotFound
 
-COMFYUI = "ComfyUI"
 MAX_BYTES = 256 << 20
 
 

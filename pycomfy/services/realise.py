@@ -23,7 +23,7 @@ from pycomfy.adapters.nix.internal_json import Event, derivation_name
 from pycomfy.adapters.nix.store import add_file, add_tree, valid_paths
 from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.lockfile.platforms import find_platform
-from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, PlatformName, Root, Source, WheelTreeSource
+from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, PlatformName, Root, WheelTreeSource
 from pycomfy.core.nix.lock_outputs import wheel_requisites
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.build_recipe import source_name
@@ -103,8 +103,7 @@ def supply(workspace: Workspace, project: Project) -> None:
         root = lock.platforms[platform].root
         name = f"debian-root-{platform.removeprefix('linux/')}"
         add_tree(workspace.nix, name, root.tree, partial(_make_root, workspace, root, platform))
-    sources: dict[str, Source] = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
-    for name, source in sources.items():
+    for name, source in lock.sources.items():
         if isinstance(source, GitSource | PathSource):
             add_tree(workspace.nix, name, source.tree, partial(_make_tree, workspace, source, project.base))
     _supply_ingredients(workspace, project)
@@ -119,8 +118,9 @@ def _supply_wheels(workspace: Workspace, project: Project) -> None:
         if wheel.is_local:
             add_file(workspace.nix, wheel.filename, wheel.sha256, project.base / wheel.url)
     files = [File(w.url, w.sha256, w.filename, w.size or None) for w in every if not w.is_local and w.built is None]
-    sources = (project.lock.comfyui.source, *(pack.source for pack in project.lock.packs))
-    files += [File(s.url, s.sha256, s.name, s.size) for s in sources if isinstance(s, WheelTreeSource)]
+    files += [
+        File(s.url, s.sha256, s.name, s.size) for s in project.lock.sources.values() if isinstance(s, WheelTreeSource)
+    ]
     guarded = {
         FixedOutput(file.name, bytes.fromhex(file.sha256), False).path: file
         for file in files

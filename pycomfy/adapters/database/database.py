@@ -21,7 +21,7 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.errors import NotFound
 
 if TYPE_CHECKING:
-    from pycomfy.core.lockfile.schema import PlatformName
+    from pycomfy.core.lockfile.platforms import PlatformName
 
 # The newest image of each tree is that of every version with it: equal trees have equal images. One platform speaks
 # for all, so that building for another does not change what a version is called by.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.schema import GitSource, Lock, Pack, PathSource, Source, UrlSource, WheelTreeSource
 
 ANY = "any"
@@ -23,7 +24,7 @@ class SourceRow:
 
 def list_sources(lock: Lock) -> list[SourceRow]:
     """Every source of every platform."""
-    rows = [_row("comfyui", "ComfyUI", lock.comfyui.source)]
+    rows = [_row("comfyui", COMFYUI, lock.comfyui.source)]
     rows += [_row("pack", pack.name, pack.source) for pack in lock.packs]
     for platform, parts in lock.platforms.items():
         rows += [SourceRow("wheel", w.filename, "wheel", w.url, w.sha256, w.size, platform) for w in parts.wheels]

@@ -12,7 +12,7 @@ from pycomfy.adapters.nix.build import BuildTarget, build
 from pycomfy.adapters.nix.internal_json import Event
 from pycomfy.adapters.nix.resources import nix_folder
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.python.build_recipe import BuildRecipe
 from pycomfy.errors import BuildFailed
 

@@ -12,7 +12,7 @@ from pycomfy.adapters.versions.git import ZERO, BareRepository
 from pycomfy.errors import BadInput
 
 if TYPE_CHECKING:
-    from pycomfy.core.lockfile.schema import PlatformName
+    from pycomfy.core.lockfile.platforms import PlatformName
     from pycomfy.core.versions.built_image import BuiltImage
 
 PREFIX = "refs/images"

@@ -15,7 +15,7 @@ from pycomfy.core.versions.reference import Reference, check_tag, check_workflow
 from pycomfy.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
-    from pycomfy.core.lockfile.schema import PlatformName
+    from pycomfy.core.lockfile.platforms import PlatformName
     from pycomfy.core.versions.built_image import BuiltImage
 
 MAX_BYTES = 256 << 20

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from pycomfy.core.analysis.missing_modules import MissingModule, line_to_add
 from pycomfy.core.analysis.pack_scan import INSTALL, PRESTART, Effect, Scan
+from pycomfy.core.lockfile.names import COMFYUI
 
 MAX_PLACES = 3
-COMFYUI = "ComfyUI"
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from pycomfy.core.lockfile.config_types import WantedText
 from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR, strip_logins
-from pycomfy.core.lockfile.platforms import find_platform
-from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName, find_platform
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")

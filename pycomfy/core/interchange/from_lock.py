@@ -17,6 +17,7 @@ from pycomfy.core.interchange.model import (
 from pycomfy.core.interface.model import Interface
 from pycomfy.core.lockfile.config import COMFYUI_URL
 from pycomfy.core.lockfile.git_url import parse_git_url
+from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.schema import (
     ComfyUI,
     GitSource,
@@ -73,10 +74,9 @@ def list_inputs(interface: Interface) -> Iterator[ApiInput]:
 
 
 def _remarks(lock: Lock) -> Iterator[str]:
-    changed = [("ComfyUI", lock.comfyui.source), *((f"the node pack {p.name}", p.source) for p in lock.packs)]
-    for name, source in changed:
+    for name, source in lock.sources.items():
         if isinstance(source, GitSource) and source.patch is not None:
-            yield f"the changes to {name}, a patch"
+            yield f"the changes to {name if name == COMFYUI else f'the node pack {name}'}, a patch"
     for pack in lock.packs:
         if pack.steps:
             yield f"the steps by which the node pack {pack.name} is built"

@@ -9,7 +9,7 @@ from packaging.version import InvalidVersion, Version
 from pycomfy.core.interchange.model import Package
 from pycomfy.core.lockfile.direct_references import parse_direct_reference
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR
-from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.python.wheel_selection import Target
 from pycomfy.core.workflow.untrusted_json import shown
 

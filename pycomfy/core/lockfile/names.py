@@ -5,6 +5,9 @@ import re
 import unicodedata
 from collections.abc import Collection
 
+COMFYUI = "ComfyUI"
+"""What ComfyUI itself is called beside node packs, of which none may have this name."""
+
 MAX_CHARACTERS = 60
 
 

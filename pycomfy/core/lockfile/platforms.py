@@ -1,11 +1,12 @@
-"""What a platform's machine is called: by Linux and Python, by Debian and Docker, and by people."""
+"""The platforms that images are for, and the names of their machines: Linux's and Python's, Debian's and Docker's."""
 
 from collections.abc import Mapping
+from typing import Literal
 
-from pycomfy.core.lockfile.schema import PlatformName
+PlatformName = Literal["linux/amd64", "linux/arm64"]
 
 MACHINES: Mapping[PlatformName, str] = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
-"""As `uname -m` says it, and the tags of wheels."""
+"""As `uname -m` and the tags of wheels say it; the keys are all platforms."""
 
 _PLATFORMS: Mapping[str, PlatformName] = {
     **{machine: platform for platform, machine in MACHINES.items()},
@@ -15,5 +16,5 @@ _PLATFORMS: Mapping[str, PlatformName] = {
 
 
 def find_platform(machine: str) -> PlatformName | None:
-    """The platform of a machine, by any of its names; None for one that no image is for."""
+    """Return the platform of a machine, by any of its names; None if no image is for it."""
     return _PLATFORMS.get(machine.lower())

@@ -15,6 +15,8 @@ from pydantic import (
     model_serializer,
 )
 
+from pycomfy.core.lockfile.names import COMFYUI
+from pycomfy.core.lockfile.platforms import PlatformName as PlatformName
 from pycomfy.errors import BadLock
 
 LOCK_VERSION = 1
@@ -60,8 +62,6 @@ _NO_MODEL_FOLDERS = frozenset({"custom_nodes", "base_path", "is_default"})
 
 ModelFolder = Annotated[RelativePath, AfterValidator(_holds_models)]
 """A folder below ComfyUI's `models`."""
-
-PlatformName = Literal["linux/amd64", "linux/arm64"]
 
 
 class LockSection(BaseModel):
@@ -291,6 +291,11 @@ class Lock(LockSection):
     platforms: dict[PlatformName, Platform]
     models: tuple[ModelFile, ...] = ()
     accelerator: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.]{1,20}$")] | None = None
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """Where the code comes from: ComfyUI's source under the name `COMFYUI`, then every node pack's under its."""
+        return {COMFYUI: self.comfyui.source, **{pack.name: pack.source for pack in self.packs}}
 
     @property
     def variant(self) -> str:

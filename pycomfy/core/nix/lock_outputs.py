@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.schema import (
     GitSource,
     Lock,
@@ -49,7 +50,7 @@ def list_requisites(lock: Lock, platforms: Iterable[PlatformName] | None = None)
     are left out.
     """
     wanted = [p for p in sorted(lock.platforms) if platforms is None or p in set(platforms)]
-    needs = [_of_source("comfyui", "ComfyUI", lock.comfyui.source)]
+    needs = [_of_source("comfyui", COMFYUI, lock.comfyui.source)]
     needs += [_of_source("pack", pack.name, pack.source) for pack in lock.packs]
     needs += [root_requisite(lock, platform) for platform in wanted]
     needs += [need for platform in wanted for need in wheel_requisites(lock, platform)]
@@ -82,7 +83,7 @@ def root_requisite(lock: Lock, platform: PlatformName) -> Requisite:
 def source_requisite(lock: Lock, pack: str | None = None) -> Requisite:
     """ComfyUI, or the node pack of that name."""
     if pack is None:
-        return _of_source("comfyui", "ComfyUI", lock.comfyui.source)
+        return _of_source("comfyui", COMFYUI, lock.comfyui.source)
     return _of_source("pack", pack, next(p.source for p in lock.packs if p.name == pack))
 
 

@@ -59,8 +59,7 @@ def render_json(value: object) -> bytes:
 
 
 def _readme(lock: Lock, template: str) -> str:
-    sources = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
-    local = {name: place for name, source in sources.items() if (place := _local_place(source)) is not None}
+    local = {name: place for name, source in lock.sources.items() if (place := _local_place(source)) is not None}
     every = [wheel for platform in lock.platforms.values() for wheel in platform.wheels]
     wheels = {wheel.filename: f"the wheel {wheel.url}" for wheel in every if wheel.is_local}
     # Markdown, not HTML: nothing to escape, and every name in a lock is plain by its type.

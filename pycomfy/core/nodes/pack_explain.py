@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.nodes.pack_resolution import ProviderChoice
 from pycomfy.core.requirements.model import RequiredNode
@@ -35,7 +36,7 @@ def explain_choices(
             said = {n.pack.cnr_id or n.pack.aux_id for n in users if n.pack is not None} - {"comfy-core", None}
             also = f"; the workflow says that it is of {', '.join(sorted(map(str, said)))}" if said else ""
             evidence = f"ComfyUI {lock.comfyui.version} has it, and skips those of node packs{also}"
-            reasons.append(Reason(type_, "ComfyUI", "built-in", evidence))
+            reasons.append(Reason(type_, COMFYUI, "built-in", evidence))
         elif choice is not None:
             reasons.append(Reason(type_, name, choice.reason, choice.evidence, commits.get(name, "")))
         else:

@@ -16,6 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.core.lockfile.direct_references import ARCHIVES, DirectReference, parse_direct_reference
+from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR, strip_logins
 from pycomfy.errors import Unresolved, raise_all
 
@@ -103,7 +104,7 @@ def _read_pyproject(origin: str, text: str) -> RequirementSet:
 
 def _replace(origin: str) -> str:
     """How to do without a source's own requirements."""
-    table = {"ComfyUI": "comfyui", OWN_ORIGIN: ""}.get(origin, origin.replace("pack ", "packs.", 1))
+    table = {COMFYUI: "comfyui", OWN_ORIGIN: ""}.get(origin, origin.replace("pack ", "packs.", 1))
     if not table:
         return "name a package of the index, with or without a version"
     return f"in pycomfy.toml, replace its requirements by ones of your own: [{table}] requirements = […]"

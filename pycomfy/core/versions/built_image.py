@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.errors import BadInput
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]

@@ -8,6 +8,7 @@ import tomlkit
 
 from pycomfy.core.lockfile.config import SUITES, Config, parse_config
 from pycomfy.core.lockfile.git_url import parse_git_url
+from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Source, UrlSource, render_lock
 from pycomfy.core.lockfile.source_specs import GitSpec, SourceSpec
 from pycomfy.core.versions.snapshot import LOCK, WORKFLOW, Snapshot
@@ -20,8 +21,7 @@ def working_files(name: str, snapshot: Snapshot, files: Mapping[str, bytes]) -> 
     """The files to work with, of the version whose project is `files`, under the workflow's name `name`."""
     lock = snapshot.lock.model_copy(update={"name": name})
     given = _given(files.get(CONFIG))
-    sources = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
-    patches = {n: s.patch.encode() for n, s in sources.items() if isinstance(s, GitSource) and s.patch is not None}
+    patches = {n: s.patch.encode() for n, s in lock.sources.items() if isinstance(s, GitSource) and s.patch is not None}
     return {
         WORKFLOW: files[WORKFLOW],
         LOCK: render_lock(lock).encode(),
@@ -36,9 +36,8 @@ def _patch_path(name: str) -> str:
 
 def local_sources(lock: Lock) -> dict[str, str]:
     """The path of each source that is a folder of somebody's machine, by name."""
-    sources = {"ComfyUI": lock.comfyui.source, **{p.name: p.source for p in lock.packs}}
     paths = {}
-    for name, source in sources.items():
+    for name, source in lock.sources.items():
         if isinstance(source, PathSource):
             paths[name] = source.path
         elif isinstance(source, GitSource) and parse_git_url(source.url).local:
@@ -66,7 +65,7 @@ def _render(lock: Lock, given: Config) -> str:
         "platforms": tuple(sorted(lock.platforms)),
     }
     said = given.model_copy(update=pinned).model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
-    said["comfyui"] = source_keys("ComfyUI", lock.comfyui.source, given.comfyui)
+    said["comfyui"] = source_keys(COMFYUI, lock.comfyui.source, given.comfyui)
     said["packs"] = {
         pack.name: {
             **source_keys(pack.name, pack.source, given.packs.get(pack.name)),

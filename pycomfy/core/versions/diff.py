@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.schema import GitSource, Lock, Pack, PlatformName, Source, UrlSource, WheelTreeSource
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.core.versions.node_view import NodeView, read_modes, read_prompt_nodes, read_workflow_nodes
@@ -205,7 +206,7 @@ def _settings(lock: Lock) -> dict[str, str]:
 
 
 def _comfyui(lock: Lock) -> dict[str, str]:
-    return {"ComfyUI": f"{lock.comfyui.version} ({_pin(lock.comfyui.source)})"}
+    return {COMFYUI: f"{lock.comfyui.version} ({_pin(lock.comfyui.source)})"}
 
 
 def _packs(lock: Lock) -> dict[str, str]:

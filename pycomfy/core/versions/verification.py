@@ -7,12 +7,12 @@ from typing import Any
 
 from pycomfy.core.analysis.module_names import key, packages
 from pycomfy.core.debian.shared_libraries import debian_package
+from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import describe_locations, running_types
 from pycomfy.errors import PycomfyError, RunFailed, UnknownNode
 
-COMFYUI = "ComfyUI"
 _MAX_TRACEBACK = 1500  # characters of a traceback in an error
 
 

@@ -37,7 +37,6 @@ from pycomfy.services.build.missing_libraries import report_missing_libraries
 from pycomfy.services.build.pack_requirements import read_pack_requirements
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import (
-    COMFYUI,
     LockRequest,
     read_bounded,
     read_config,
@@ -159,7 +158,7 @@ def _outdated(workspace: Workspace, pins: Lock, workflow: bytes, base: Path) -> 
     """What became of something that was locked; None if all is as it was."""
     if pins.workflow.sha256 != hashlib.sha256(workflow).hexdigest():
         return "the lock was made for another state of the workflow"
-    sources = {COMFYUI: pins.comfyui.source, **{p.name: p.source for p in pins.packs}}
+    sources = pins.sources
     changed = [name for name, source in sources.items() if is_changed(source, base, name, workspace.paths)]
     return f"the folder of {', '.join(changed)} was changed after it was locked" if changed else None
 

@@ -20,7 +20,7 @@ from pycomfy.core.capture.model import Capture, CapturedCode, CapturedModel, Cap
 from pycomfy.core.capture.package_plan import plan_packages
 from pycomfy.core.capture.render import render_config, render_notes
 from pycomfy.core.lockfile.config import ModelSpec, parse_config
-from pycomfy.core.lockfile.names import safe_name
+from pycomfy.core.lockfile.names import COMFYUI, safe_name
 from pycomfy.core.models.selection import list_models
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.versions.snapshot import LOCK
@@ -159,7 +159,7 @@ def _collected(problems: list[PycomfyError]) -> Iterator[None]:
 
 def _comfyui(root: Path, out: Path, kept: RestoredLock | None) -> tuple[CapturedCode, Sequence[str]]:
     with lend_known(kept, None) as known:
-        found, files = capture_code(CodeFolder("ComfyUI", root, str(root), (), NOT_CODE), out, known)
+        found, files = capture_code(CodeFolder(COMFYUI, root, str(root), (), NOT_CODE), out, known)
     if found.folder is not None and not (out / found.folder / _PACKS).exists():
         # ComfyUI lists it when it starts.
         with translate_disk_full(out):

@@ -9,8 +9,8 @@ from pycomfy.core.analysis.findings import Findings, describe_effects, describe_
 from pycomfy.core.analysis.missing_modules import MissingModule, find_missing_modules
 from pycomfy.core.analysis.pack_scan import Scan, soften
 from pycomfy.core.lockfile.config import Config
+from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.schema import GitSource, PlatformName, Wheel
-from pycomfy.services.lock_request import COMFYUI
 from pycomfy.services.workspace import Workspace
 
 

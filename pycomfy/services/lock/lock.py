@@ -17,7 +17,7 @@ from pycomfy.core.analysis.findings import Finding
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.config_types import AS_OF
 from pycomfy.core.lockfile.git_url import parse_git_url
-from pycomfy.core.lockfile.names import safe_name
+from pycomfy.core.lockfile.names import COMFYUI, safe_name
 from pycomfy.core.lockfile.schema import (
     ComfyUI,
     GitSource,
@@ -45,7 +45,7 @@ from pycomfy.errors import BadConfig, PycomfyError, raise_all
 from pycomfy.services.lock.analysis import find_findings
 from pycomfy.services.lock.python import PythonRequest, resolve_python
 from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
-from pycomfy.services.lock_request import COMFYUI, LockRequest, read_config, read_config_fingerprint, read_workflow_json
+from pycomfy.services.lock_request import LockRequest, read_config, read_config_fingerprint, read_workflow_json
 from pycomfy.services.models import lock_models
 from pycomfy.services.workspace import Workspace
 

@@ -21,7 +21,7 @@ from pycomfy.core.analysis.node_types import class_types
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.catalog.repository_url import parse_repository_url
 from pycomfy.core.lockfile.git_url import parse_git_url
-from pycomfy.core.lockfile.names import plain_name, unique_name
+from pycomfy.core.lockfile.names import COMFYUI, plain_name, unique_name
 from pycomfy.core.lockfile.schema import GitSource, Pack
 from pycomfy.core.lockfile.source_specs import GitSpec, RegistrySpec, Spec, UrlSpec
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
@@ -37,7 +37,6 @@ from pycomfy.core.nodes.pack_resolver import list_unknown_ids, resolve_packs
 from pycomfy.core.nodes.provenance import pack_references, sort_versions
 from pycomfy.core.requirements.providers import describe_locations
 from pycomfy.errors import BadInput, NotFound, PycomfyError, UnknownNode, raise_all
-from pycomfy.services.lock_request import COMFYUI
 from pycomfy.services.workspace import Workspace
 
 """Puts a question to the user; None if there is no answer."""

@@ -13,6 +13,7 @@ from pycomfy.adapters.catalog.node_type_cache import read_comfyui, read_pack
 from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.sources.pin import PinnedSource, pin_source
 from pycomfy.core.lockfile.config import Config
+from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.source_specs import Spec
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
 from pycomfy.core.nodes.pack_resolution import UnresolvedType
@@ -21,7 +22,6 @@ from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import match_providers, running_types
 from pycomfy.services.lock.node_packs import FoundPacks, PackSearch, search_packs
 from pycomfy.services.lock.python import read_index_config
-from pycomfy.services.lock_request import COMFYUI
 from pycomfy.services.workspace import Workspace
 
 

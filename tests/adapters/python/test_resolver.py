@@ -11,7 +11,7 @@ import pytest
 from pycomfy.adapters.python.resolver import compile_pylock, pin_wheel
 from pycomfy.adapters.python.uv_errors import _unreachable
 from pycomfy.adapters.python.uv_request import ResolutionRequest
-from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.python.requirements import RequirementSet, make_requirement_set
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
 from pycomfy.errors import BadConfig, ErrorGroup, NetworkError, NoMatchingDistribution, NotFound, ResolutionImpossible

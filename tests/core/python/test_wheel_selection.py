@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.core.lockfile.schema import PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.python.wheel_selection import Target, choose_wheels, rank_tags
 from pycomfy.errors import ErrorGroup, NoMatchingDistribution
 
