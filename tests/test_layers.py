@@ -342,7 +342,7 @@ def test_every_fix_names_a_command_and_parameters_of_it() -> None:
                 wrong.append(f"{at}: use `suggest`, which this test understands")
             if name != "suggest":
                 continue
-            action = call.args[0].value if isinstance(call.args[0], ast.Constant) else None
+            action = str(call.args[0].value) if isinstance(call.args[0], ast.Constant) else None
             given = {keyword.arg for keyword in call.keywords}
             if action is None or None in given:
                 wrong.append(f"{at}: write the action and the names of its arguments as they are")
