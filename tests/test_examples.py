@@ -32,8 +32,8 @@ def test_the_configuration_names_the_pack() -> None:
 
 def test_requirements_and_pyproject_of_the_pack_agree() -> None:
     files = read_pack()
-    asked = parse_requirements("pack", files).asked
-    alone = parse_requirements("pack", {"pyproject.toml": files["pyproject.toml"]}).asked
+    asked = parse_requirements("pack", files).requirements
+    alone = parse_requirements("pack", {"pyproject.toml": files["pyproject.toml"]}).requirements
     assert [a.text for a in asked] == [a.text for a in alone] == ["segno>=1.6"]
 
 

@@ -175,8 +175,8 @@ def test_needs_are_what_nix_calls_ingredients(workshop: Workshop, root: Root, ot
     named += output_paths(workshop.settings, project, "ingredients", "linux/amd64")
     needs = list_requisites(lock)
     assert {need.path for need in needs} == set(named)
-    assert {need.path for need in needs if need.ingredient} == {p for need in needs for p in need.made_of}
-    assert len([need for need in needs if need.ingredient]) == 4
+    assert {need.path for need in needs if need.build_only} == {p for need in needs for p in need.built_from}
+    assert len([need for need in needs if need.build_only]) == 4
 
 
 def test_an_image_for_another_platform_has_what_was_built_here(workshop: Workshop, root: Root, arm_root: Root) -> None:
@@ -200,7 +200,7 @@ def test_the_archived_wheel_or_what_it_is_made_of_is_enough(
     home, lock = new_home(tmp_path), make_lock(workshop, root, wheel)
     version = build_version(workshop, lock, home)
     archive = find_archive(home)
-    spare = [n for n in list_requisites(lock) if (n.ingredient if left == "wheel" else n.title == "demo 1.0")]
+    spare = [n for n in list_requisites(lock) if (n.build_only if left == "wheel" else n.title == "demo 1.0")]
     assert spare and all(archive.has(need.output) for need in spare)
     for need in spare:
         (archive.folder / narinfo_name(need.path)).unlink()

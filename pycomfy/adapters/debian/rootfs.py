@@ -130,7 +130,7 @@ def _find_lists(archives: DebianArchives, architecture: str) -> list[_List]:
         if index is None:
             raise NoDebianPackage(f"no packages for {architecture}", where=suite.folder, fix="use another mirror")
         # A snapshot does not change, so nothing in it need be asked for by its hash; not all servers would answer.
-        url = f"{suite.folder}/{index.path if archives.fixed else suite.release.place(index)}"
+        url = f"{suite.folder}/{index.path if archives.fixed else suite.release.index_path(index)}"
         lists.append(_List(suite.archive, File(url, index.sha256, f"{suite.name} {index.path}", index.size)))
     return lists
 

@@ -50,7 +50,7 @@ def find_override(asking: UvRequest, stderr: str) -> Override | None:
             break
         chosen.append(further[0])
         said = further[1]
-    return Override((*question.overrides, *chosen), left=reason(said)) if chosen else None
+    return Override((*question.overrides, *chosen), remaining=reason(said)) if chosen else None
 
 
 def _pinned(asking: UvRequest, answer: bytes, chosen: Sequence[str], demands: Sequence[Constraint]) -> list[Override]:

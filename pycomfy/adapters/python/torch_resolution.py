@@ -38,7 +38,7 @@ def put_for_variant(
     `NoMatchingDistribution` if a build is missing, with what there is instead.
     """
     search = _Search(question, variant, folder, cache)
-    undated = set() if question.reach.own_torch else {TORCH}
+    undated = set() if question.reach.has_torch else {TORCH}
     done, asking = search.ask(search.at_versions_of_the_date(question, undated))
     while isinstance(done, str) and (more := undated_names(done) - undated) and len(undated) < MAX_UNDATED:
         undated |= more
@@ -88,7 +88,7 @@ class _Search:
         """The version of each package without an accelerator, as the default index has it; none if there is no such
         answer."""
         reach = self.question.reach
-        indexes = tuple(index for index in reach.indexes if not index.variant)
+        indexes = tuple(index for index in reach.indexes if not index.per_accelerator)
         done, _ = self.ask(replace(self.question, reach=replace(reach, indexes=indexes, accelerator=None)))
         return {n: public_version(v) for n, v in _versions(done).items()} if isinstance(done, bytes) else {}
 

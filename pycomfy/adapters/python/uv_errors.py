@@ -29,7 +29,7 @@ def explain_failure(asking: UvRequest, stderr: str) -> list[PycomfyError]:
     asked again."""
     if failed := find_failure(stderr):
         reach = asking.question.reach
-        if isinstance(failed, NetworkError) and reach.accelerator is not None and not reach.own_torch:
+        if isinstance(failed, NetworkError) and reach.accelerator is not None and not reach.has_torch:
             mirror = "name a mirror of PyTorch's index in pycomfy.toml, as an [[index]] with {accelerator}"
             failed.fixes = (*failed.fixes, mirror)
         return [failed]
@@ -98,7 +98,7 @@ def _no_solution(asking: UvRequest, stderr: str) -> PycomfyError:
 
 def _without_override(demands: Sequence[Constraint]) -> str:
     """What is left where no override was found."""
-    packs = sorted({d.who.removeprefix("pack ") for d in demands if d.who.startswith("pack ")})
+    packs = sorted({d.origin.removeprefix("pack ") for d in demands if d.origin.startswith("pack ")})
     table = f"[packs.{packs[0]}] " if packs else ""
     return (
         "no override was found with which everything resolves: leave out one of those who want it, or replace what it "
@@ -114,14 +114,14 @@ def undated_names(stderr: str) -> set[str]:
 
 def _named(stderr: str, question: ResolutionRequest) -> set[str]:
     """The packages that both uv's explanation and an origin name."""
-    return {a.name for wants in question.wants for a in (*wants.asked, *wants.constraints)} & names_in(stderr)
+    return {a.name for wants in question.wants for a in (*wants.requirements, *wants.constraints)} & names_in(stderr)
 
 
 def _who_wants(question: ResolutionRequest, names: set[str]) -> str:
     return "; ".join(
         f"{wants.origin} wants {a.text} ({a.where})"
         for wants in question.wants
-        for a in (*wants.asked, *wants.constraints)
+        for a in (*wants.requirements, *wants.constraints)
         if a.name in names
     )
 

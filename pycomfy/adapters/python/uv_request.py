@@ -121,7 +121,12 @@ def reason(stderr: str) -> str:
 def _asked_names(question: ResolutionRequest) -> set[str]:
     """The packages that somebody asks for, on this platform."""
     environment = question.target.environment()
-    asked = [(a.name, Requirement(a.text).marker) for wants in question.wants for a in wants.asked if a.direct is None]
+    asked = [
+        (a.name, Requirement(a.text).marker)
+        for wants in question.wants
+        for a in wants.requirements
+        if a.direct_reference is None
+    ]
     return {name for name, marker in asked if marker is None or marker.evaluate(environment)}
 
 
@@ -130,7 +135,9 @@ def _write(question: ResolutionRequest, folder: Path, named: Iterable[str], env:
     arguments = [*options(question.target), f"--exclude-newer={question.as_of.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"]
     for number, wants in enumerate(question.wants):
         # uv would fetch what says where it is, and run its code: this is done before it is asked.
-        arguments.append(_lines(folder / f"{number}.in", (a.text for a in wants.asked if a.direct is None)))
+        arguments.append(
+            _lines(folder / f"{number}.in", (a.text for a in wants.requirements if a.direct_reference is None))
+        )
         if wants.constraints:
             constraints = _lines(folder / f"{number}.constraints", (a.text for a in wants.constraints))
             arguments.append(f"--constraints={constraints}")
@@ -157,7 +164,7 @@ def ask_alone(line: str, target: Target, reach: IndexConfig, folder: Path, cache
 def _reach(reach: IndexConfig, named: Sequence[str], folder: Path) -> list[str]:
     """The arguments that say where packages are, and which of those that are asked for, `named`, are where alone."""
     arguments = []
-    if reach.accelerator is not None and not reach.own_torch:
+    if reach.accelerator is not None and not reach.has_torch:
         arguments.append(f"--torch-backend={reach.accelerator}")
     if reach.reserved:
         (folder / "indexes").mkdir(exist_ok=True)

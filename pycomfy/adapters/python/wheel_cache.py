@@ -88,8 +88,8 @@ def _describe(recipe: BuildRecipe, filename: str, sha256: str, size: int) -> Whe
         name=name,
         version=str(version),
         filename=filename,
-        url=recipe.built.source.url,
+        url=recipe.build.source.url,
         sha256=sha256,
         size=size,
-        built=recipe.built,
+        built=recipe.build,
     )

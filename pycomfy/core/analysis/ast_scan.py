@@ -66,7 +66,7 @@ class Activity:
     """A call that installs or downloads; `text` is the call's source, shortened. `function` is where it stands, "" at
     the top of the file."""
 
-    deed: Action
+    action: Action
     text: str
     line: int
     function: str
@@ -79,7 +79,7 @@ class FileReading:
     names."""
 
     imports: list[Import] = field(default_factory=list)
-    acts: list[Activity] = field(default_factory=list)
+    activities: list[Activity] = field(default_factory=list)
     calls: dict[str, set[str]] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)
@@ -192,7 +192,7 @@ class _Reader:
         self._dynamic(call, meant, place)
         deed = self._deed(call, meant)
         if deed is not None:
-            self.made.acts.append(Activity(deed, shown_call(call), call.lineno, place.function))
+            self.made.activities.append(Activity(deed, shown_call(call), call.lineno, place.function))
 
     def _dynamic(self, call: ast.Call, meant: str, place: _Place) -> None:
         if meant not in ("importlib.import_module", "__import__", "importlib.util.spec_from_file_location"):

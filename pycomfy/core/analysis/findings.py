@@ -51,7 +51,7 @@ def describe_missing_modules(
             notes.append(f"it is not known which modules are in {_some(sorted(unread))}; one of them may have it")
     for owner in sorted({m.owner for m in missing if not m.certain} - {COMFYUI}):
         soft = [m for m in missing if m.owner == owner and not m.certain]
-        names = _some([f"{m.module} ({_place(m.needed.path, m.needed.line)})" for m in soft])
+        names = _some([f"{m.module} ({_place(m.import_.path, m.import_.line)})" for m in soft])
         notes.append(
             f"the node pack {owner} may import, while it is used, what no locked package has: {names}; "
             f"if you need it: {line_to_add(requirements, [*certain, *soft])}"
@@ -60,9 +60,9 @@ def describe_missing_modules(
         Finding(
             "import",
             m.owner,
-            m.needed.how,
-            plain(m.needed.path),
-            m.needed.line,
+            m.import_.how,
+            plain(m.import_.path),
+            m.import_.line,
             m.module,
             line_to_add(requirements, [m]),
         )
@@ -74,7 +74,7 @@ def describe_missing_modules(
 def _note(missing: MissingModule) -> str:
     who = COMFYUI if missing.owner == COMFYUI else f"the node pack {missing.owner}"
     package = f"the package is {missing.package}" if missing.known else f"perhaps of the package {missing.package}"
-    place = _place(missing.needed.path, missing.needed.line)
+    place = _place(missing.import_.path, missing.import_.line)
     return f"{who} imports {missing.module} ({place}), and no locked package has it; {package}"
 
 
@@ -95,7 +95,7 @@ def describe_effects(scans: Mapping[str, Scan], stepped: Mapping[str, Sequence[S
             fix = _STEP.format(owner) if when == "installed" else ""
             if script is not None:
                 findings.append(Finding("script", owner, when, script, 0, script, fix))
-            findings += [Finding(e.deed, owner, e.when, plain(e.path), e.line, plain(e.text), fix) for e in effects]
+            findings += [Finding(e.action, owner, e.when, plain(e.path), e.line, plain(e.text), fix) for e in effects]
     return Findings(tuple(notes), tuple(findings))
 
 
@@ -125,7 +125,7 @@ def _tell_import(owner: str, effects: Sequence[Effect]) -> str:
 def _does(effects: Sequence[Effect]) -> str:
     told = []
     for deed in ("installs", "downloads"):
-        places = [f"{_place(e.path, e.line)}: {plain(e.text)}" for e in effects if e.deed == deed]
+        places = [f"{_place(e.path, e.line)}: {plain(e.text)}" for e in effects if e.action == deed]
         if places:
             told.append(f"{deed} ({_some(places)})")
     return " and ".join(told)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pycomfy.core.analysis.module_names import NOT_FOR_LINUX, key, packages, standard_library
-from pycomfy.core.analysis.pack_scan import Needed, Scan
+from pycomfy.core.analysis.pack_scan import ExternalImport, Scan
 from pycomfy.core.lockfile.toml import render_list
 
 Modules = Callable[[], Collection[str]]
@@ -13,18 +13,19 @@ Modules = Callable[[], Collection[str]]
 
 @dataclass(frozen=True)
 class MissingModule:
-    """A module that `owner` imports and nobody supplies. `package` is what probably has it, `known` whether that is
-    sure and not only alike in name. `needed` is the import; `certain`, that it happens whenever the owner is loaded."""
+    """A module that `owner` imports and nothing provides. `package` probably has it; `known` says whether that is
+    certain, or only derived from the module's name."""
 
     owner: str
     module: str
     package: str
     known: bool
-    needed: Needed
+    import_: ExternalImport
 
     @property
     def certain(self) -> bool:
-        return self.needed.how == "plain"
+        """Whether the import happens whenever the owner is loaded."""
+        return self.import_.how == "plain"
 
 
 def find_missing_modules(
@@ -35,11 +36,11 @@ def find_missing_modules(
 
     An import that expects to fail is not told: the code says itself that it goes without.
     """
-    own = frozenset().union(*(scan.own for scan in scans.values()))
+    own = frozenset().union(*(scan.own_names for scan in scans.values()))
     library = standard_library(python)
     found: dict[tuple[str, str], MissingModule] = {}
     for owner, scan in scans.items():
-        for needed in scan.needed:
+        for needed in scan.imports:
             module = key(needed.module)
             top = module.partition(".")[0]
             if needed.how == "guarded" or top in library or top in own or top in NOT_FOR_LINUX:
@@ -48,7 +49,7 @@ def find_missing_modules(
             if not {*names} & {*wheels}:
                 one = MissingModule(owner, module, names[0], known, needed)
                 old = found.get((owner, module))
-                if old is None or (one.certain, -one.needed.line) > (old.certain, -old.needed.line):
+                if old is None or (one.certain, -one.import_.line) > (old.certain, -old.import_.line):
                     found[owner, module] = one
     if not found:
         return ()

@@ -26,7 +26,7 @@ _ASIDE = frozenset({"test", "tests", "tests-unit", "example", "examples", "docs"
 
 
 @dataclass(frozen=True)
-class Needed:
+class ExternalImport:
     """A module that is not in the tree: its dotted name, and the firmest of the places that import it."""
 
     module: str
@@ -39,7 +39,7 @@ class Needed:
 class Effect:
     """A call that installs or downloads, and when it runs; `text` is its source, shortened."""
 
-    deed: Action
+    action: Action
     when: When
     path: str
     line: int
@@ -48,12 +48,12 @@ class Effect:
 
 @dataclass(frozen=True)
 class Scan:
-    """`own` are the names that an import may have from the tree itself, `scripts` those of install.py and
+    """`own_names` are the names that an import may have from the tree itself, `scripts` those of install.py and
     prestartup_script.py that are there."""
 
-    needed: tuple[Needed, ...] = ()
+    imports: tuple[ExternalImport, ...] = ()
     effects: tuple[Effect, ...] = ()
-    own: frozenset[str] = frozenset()
+    own_names: frozenset[str] = frozenset()
     scripts: tuple[str, ...] = ()
 
 
@@ -176,17 +176,17 @@ class _Tree:
 
     # — what they need —
 
-    def needed(self) -> tuple[Needed, ...]:
+    def needed(self) -> tuple[ExternalImport, ...]:
         """What they import from elsewhere, each module once, by the firmest import."""
         own = self.names()
-        firmest: dict[str, Needed] = {}
+        firmest: dict[str, ExternalImport] = {}
         for path, rank in self.rank.items():
             for one in self.reading(path).imports:
                 if one.level or not one.module or one.module.partition(".")[0] in own:
                     continue
                 how = _RANKS[max(rank, _RANKS.index(one.how))]
                 for module in _modules(one):
-                    new = Needed(module, path, one.line, how)
+                    new = ExternalImport(module, path, one.line, how)
                     old = firmest.get(module)
                     if old is None or _key(new) < _key(old):
                         firmest[module] = new
@@ -229,12 +229,12 @@ class _Tree:
 
     def effects(self, when: When, executed: set[tuple[str, str]]) -> Iterator[Effect]:
         for path in sorted({path for path, _ in executed}):
-            for act in self.reading(path).acts:
+            for act in self.reading(path).activities:
                 if (path, act.function) in executed:
-                    yield Effect(act.deed, when, path, act.line, act.text)
+                    yield Effect(act.action, when, path, act.line, act.text)
 
 
-def _key(one: Needed) -> tuple[int, str, int]:
+def _key(one: ExternalImport) -> tuple[int, str, int]:
     return _RANKS.index(one.how), one.path, one.line
 
 
@@ -256,5 +256,5 @@ def _module_name(path: str) -> str:
 
 def soften(scan: Scan) -> Scan:
     """For a tree of which not all files could be read, such as one with submodules: nothing is certain."""
-    needed = tuple(replace(n, how="conditional") if n.how == "plain" else n for n in scan.needed)
-    return replace(scan, needed=needed)
+    needed = tuple(replace(n, how="conditional") if n.how == "plain" else n for n in scan.imports)
+    return replace(scan, imports=needed)

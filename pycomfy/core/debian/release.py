@@ -35,7 +35,7 @@ class Release:
         paths = (f"main/binary-{architecture}/Packages{suffix}" for suffix in (".xz", ".gz", ""))
         return next((self.files[p] for p in paths if p in self.files), None)
 
-    def place(self, file: IndexFile) -> str:
+    def index_path(self, file: IndexFile) -> str:
         """Where to get an index, below the suite's folder."""
         return f"{file.path.rpartition('/')[0]}/by-hash/SHA256/{file.sha256}" if self.by_hash else file.path
 

@@ -66,7 +66,7 @@ def _is_direct(package: Package) -> bool:
     if not (package.url or "").startswith(("https://", "git+https://")):
         return False
     try:
-        return parse_direct_reference(package.pin, own=False) is not None
+        return parse_direct_reference(package.pin, from_user=False) is not None
     except ValueError:
         return False
 

@@ -116,7 +116,7 @@ class DebianSection(Section):
         """How a snapshot service calls the moment; "" without a snapshot, or while its moment is not known."""
         return f"{self.snapshot:%Y%m%dT%H%M%SZ}" if isinstance(self.snapshot, datetime) else ""
 
-    def is_of(self, archives: Sequence[str]) -> bool:
+    def matches_snapshot(self, archives: Sequence[str]) -> bool:
         """Whether these archives are of the snapshot that is asked for; always, where none is."""
         return all(self.snapshot_id in url for url in archives)
 
@@ -179,7 +179,7 @@ class Config(Section):
         return self
 
     @property
-    def settled_places(self) -> frozenset[str]:
+    def known_locations(self) -> frozenset[str]:
         """The addresses of indexes and pages that are named here, and the accelerator: a requirements file that names
         them says nothing new."""
         urls = [spec.url.replace(VARIABLE, self.accelerator or "") for spec in self.index]

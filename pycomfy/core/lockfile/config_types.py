@@ -29,7 +29,7 @@ def _check_requirement(text: str) -> str:
 
 def _check_wanted(text: str) -> str:
     """As `_check_requirement`; it may say where its package is."""
-    return text if parse_direct_reference(text, own=True) is not None else _check_requirement(text)
+    return text if parse_direct_reference(text, from_user=True) is not None else _check_requirement(text)
 
 
 def _check_pin(text: str) -> str:

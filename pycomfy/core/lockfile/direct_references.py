@@ -47,12 +47,12 @@ class DirectReference:
         return f"{name}{extras}" + (f" ; {self.marker}" if self.marker else "")
 
 
-def parse_direct_reference(text: str, *, own: bool) -> DirectReference | None:
+def parse_direct_reference(text: str, *, from_user: bool) -> DirectReference | None:
     """A requirement with a place, as pip writes it: `name @ URL`, `git+URL@REVISION#egg=name`, or a plain URL; None for
     anything else.
 
     Raises `ValueError` for a place that is refused: what is no address, or where a stranger must not send this machine.
-    With `own` the user wrote it, who may also name this machine's disk, and a server without encryption.
+    With `from_user` the user wrote it, who may also name this machine's disk, and a server without encryption.
     """
     try:
         requirement = Requirement(text)
@@ -76,7 +76,7 @@ def parse_direct_reference(text: str, *, own: bool) -> DirectReference | None:
     subdirectory = said.get("subdirectory")
     if subdirectory is not None and not _FOLDER.fullmatch(subdirectory):
         raise ValueError(f"{subdirectory!r} is no folder in it")
-    direct = _locate(place, own)
+    direct = _locate(place, from_user)
     return DirectReference(
         direct.kind,
         direct.url,
@@ -103,7 +103,7 @@ def _sha256(text: str | None) -> str | None:
     return text.lower() if text is not None else None
 
 
-def _locate(place: str, own: bool) -> DirectReference:
+def _locate(place: str, from_user: bool) -> DirectReference:
     """The place without its fragment."""
     if place.startswith("git+"):
         url, revision = split_revision(place.removeprefix("git+"))
@@ -111,13 +111,13 @@ def _locate(place: str, own: bool) -> DirectReference:
             local = parse_git_url(url).local
         except BadConfig as e:
             raise ValueError(e.what) from e
-        if local and not (own and url.startswith("file://")):
+        if local and not (from_user and url.startswith("file://")):
             raise ValueError("it is on this machine's disk")
         if revision is not None and not _REVISION.fullmatch(revision):
             raise ValueError(f"{revision!r} is no branch, tag or commit")
         return DirectReference("git", url, revision=revision)
     parts = urlsplit(place)
-    if not place.isprintable() or parts.scheme not in (("https", "http", "file") if own else ("https",)):
+    if not place.isprintable() or parts.scheme not in (("https", "http", "file") if from_user else ("https",)):
         raise ValueError("it comes neither from git nor over https")
     if parts.scheme != "file" and not parts.hostname:
         raise ValueError("its URL names no host")

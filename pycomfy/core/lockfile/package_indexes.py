@@ -31,7 +31,7 @@ class PackageIndex:
     dated: bool = True
 
     @property
-    def variant(self) -> bool:
+    def per_accelerator(self) -> bool:
         """Whether it is another index for each accelerator."""
         return VARIABLE in self.url
 
@@ -46,7 +46,7 @@ class IndexConfig:
     accelerator: str | None = None
 
     @property
-    def own_torch(self) -> bool:
+    def has_torch(self) -> bool:
         """Whether an index of the user's own has PyTorch, instead of PyTorch's."""
         return any("torch" in index.packages for index in self.indexes)
 

@@ -65,7 +65,7 @@ class UpdatePolicy:
             if root is not None
             and root.suite == config.suite
             and set(config.apt) <= {p.name for p in root.packages}
-            and config.debian.is_of(root.archives)
+            and config.debian.matches_snapshot(root.archives)
         }
 
 

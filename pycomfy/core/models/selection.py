@@ -18,7 +18,7 @@ _NAME: TypeAdapter[str] = TypeAdapter(RelativePath)
 
 @dataclass(frozen=True)
 class RequestedModel:
-    """A model that is not pinned yet: `url` and `path` say where it may be, `sha256` what it must be, `given` that
+    """A model that is not pinned yet: `url` and `path` say where it may be, `sha256` what it must be, `configured` that
     pycomfy.toml names it."""
 
     folder: str
@@ -26,7 +26,7 @@ class RequestedModel:
     url: str | None = None
     sha256: str | None = None
     path: str | None = None
-    given: bool = False
+    configured: bool = False
 
     @property
     def place(self) -> str:
@@ -79,10 +79,10 @@ def is_pickle(name: str) -> bool:
 
 def _merged(first: RequestedModel, second: RequestedModel) -> RequestedModel:
     """A hash that the workflow gives is of the workflow's file; it says nothing of another that pycomfy.toml names."""
-    if first.given and (first.url or first.path or first.sha256):
+    if first.configured and (first.url or first.path or first.sha256):
         return first
     return RequestedModel(
-        first.folder, first.name, first.url or second.url, first.sha256 or second.sha256, None, first.given
+        first.folder, first.name, first.url or second.url, first.sha256 or second.sha256, None, first.configured
     )
 
 

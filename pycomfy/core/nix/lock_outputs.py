@@ -27,7 +27,8 @@ Role = Literal["comfyui", "pack", "debian", "wheel", "model", "source"]
 class Requisite:
     """One fixed output. `title` names it for a person, `origin` says where it came from; `size` in bytes if known.
 
-    A wheel that was built is `made_of` other needs, by their paths. An `ingredient` is needed for that alone.
+    A wheel that was built is `built_from` other requisites, by their paths. One that is `build_only` is needed for that
+    alone.
     """
 
     role: Role
@@ -35,8 +36,8 @@ class Requisite:
     output: FixedOutput
     origin: str
     size: int | None = None
-    made_of: tuple[str, ...] = ()
-    ingredient: bool = False
+    built_from: tuple[str, ...] = ()
+    build_only: bool = False
 
     @property
     def path(self) -> str:
@@ -64,11 +65,11 @@ def filter_required(missing: Iterable[Requisite], needs: Iterable[Requisite]) ->
     it is made of, and that is not needed while the wheel is there."""
     lost, all_ = tuple(missing), tuple(needs)
     gone = {need.path for need in lost}
-    wanted = {path for need in all_ if need.path in gone for path in need.made_of}
+    wanted = {path for need in all_ if need.path in gone for path in need.built_from}
     return tuple(
         need
         for need in lost
-        if not (need.made_of and gone.isdisjoint(need.made_of)) and (not need.ingredient or need.path in wanted)
+        if not (need.built_from and gone.isdisjoint(need.built_from)) and (not need.build_only or need.path in wanted)
     )
 
 
@@ -113,15 +114,15 @@ def _wheel_build_requisites(wheel: Wheel, compilers: Root | None, platform: Plat
         return
     of = f"{wheel.name} {wheel.version}"
     source = wheel.built.source
-    yield replace(_of_source("source", source_name(source), source), title=f"the source of {of}", ingredient=True)
+    yield replace(_of_source("source", source_name(source), source), title=f"the source of {of}", build_only=True)
     for tool in wheel.built.requires:
         title = f"{tool.name} {tool.version}, which builds {of}"
-        yield Requisite("source", title, _file(tool.filename, tool.sha256), tool.url, tool.size, ingredient=True)
+        yield Requisite("source", title, _file(tool.filename, tool.sha256), tool.url, tool.size, build_only=True)
     if wheel.built.compiler and compilers is not None:
         name = f"debian-compilers-{platform.removeprefix('linux/')}"
         title = f"the Debian root with compilers of {platform}"
         origin = f"{len(compilers.packages)} Debian packages of {compilers.suite}"
-        yield Requisite("source", title, _tree(name, compilers.tree), origin, ingredient=True)
+        yield Requisite("source", title, _tree(name, compilers.tree), origin, build_only=True)
 
 
 def model_requisite(model: ModelFile) -> Requisite:

@@ -54,10 +54,10 @@ def describe_candidate(candidate: Candidate) -> str:
     parts = ["stars unknown" if pack.stars is None else f"{pack.stars} star{'s' if pack.stars != 1 else ''}"]
     if pack.updated:
         parts.append(f"updated {pack.updated}")
-    if candidate.needed:
+    if candidate.already_selected:
         parts.append("needed anyway")
-    if candidate.also:
-        parts.append(f"also has {_some(candidate.also)} of this workflow")
+    if candidate.also_provides:
+        parts.append(f"also has {_some(candidate.also_provides)} of this workflow")
     return ", ".join(parts)
 
 
@@ -76,4 +76,4 @@ def _some(types: Iterable[str]) -> str:
 
 def _as_dict(candidate: Candidate) -> dict[str, object]:
     pack = candidate.pack
-    return {"url": pack.url, "stars": pack.stars, "updated": pack.updated, "also": list(candidate.also)}
+    return {"url": pack.url, "stars": pack.stars, "updated": pack.updated, "also": list(candidate.also_provides)}

@@ -55,12 +55,12 @@ class ProviderChoice:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pack that may be meant, and the other types of this workflow that it would supply as well. One that is `needed`
-    is taken for another type anyway, and a second pack with the type in question would clash with it."""
+    """A pack that may provide a type. `also_provides` are other types of this workflow that it has too. One that is
+    `already_selected` is taken for another type anyway; a second pack with the type in question would clash with it."""
 
     pack: Listing
-    also: tuple[str, ...] = ()
-    needed: bool = False
+    also_provides: tuple[str, ...] = ()
+    already_selected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,8 @@ def resolve_packs(wanted: Sequence[UnresolvedType], knowledge: Knowledge, wishes
 
 def _mark_needed(question: ProviderQuestion, needed: Collection[str]) -> ProviderQuestion:
     """Packs that are needed anyway come first among the candidates."""
-    marked = [replace(c, needed=c.pack.identity in needed) for c in question.candidates]
-    return replace(question, candidates=tuple(sorted(marked, key=lambda c: not c.needed)))
+    marked = [replace(c, already_selected=c.pack.identity in needed) for c in question.candidates]
+    return replace(question, candidates=tuple(sorted(marked, key=lambda c: not c.already_selected)))
 
 
 def list_unknown_ids(wanted: Sequence[UnresolvedType], knowledge: Knowledge) -> tuple[str, ...]:
@@ -102,7 +102,7 @@ class _Case:
             return self._take(locked[0], "lock", "the lock so far takes it from this pack")
         if said.packs:
             return self._ask("its nodes say that they are of different packs")
-        if said.unknown:
+        if said.unknown_names:
             return self._settle_unknown_id(possible)
         return self._settle_by_catalog()
 
@@ -134,12 +134,16 @@ class _Case:
 
     def _settle_unknown_id(self, possible: tuple[Listing, ...]) -> ProviderChoice | ProviderQuestion:
         """The workflow names a registry id that could not be looked up: a pack that is called so is the one."""
-        names = {name.lower() for name in self.said.unknown}
+        names = {name.lower() for name in self.said.unknown_names}
         called = [p for p in possible if p.repository.lower() in names or (p.registry_id or "").lower() in names]
         if len(called) == 1 and len(names) == 1:
-            why = f"the workflow names {self.said.unknown[0]}, and of the packs that have the type one is called so"
+            why = (
+                f"the workflow names {self.said.unknown_names[0]}, and of the packs that have the type one is called so"
+            )
             return self._take(called[0], "workflow", why)
-        return self._ask(f"the workflow says that it is of {' and '.join(self.said.unknown)}, which is not known here")
+        return self._ask(
+            f"the workflow says that it is of {' and '.join(self.said.unknown_names)}, which is not known here"
+        )
 
     def _take(self, pack: Listing, reason: Reason, evidence: str) -> ProviderChoice:
         own = self.said.versions if reason == "workflow" else ()

@@ -16,11 +16,11 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class StatedProvenance:
-    """All that the nodes of one type say. `packs` are different ones, `unknown` are ids that nobody knows."""
+    """All that the nodes of one type say. `packs` are different ones, `unknown_names` are ids that nobody knows."""
 
     packs: tuple[Listing, ...] = ()
     versions: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
+    unknown_names: tuple[str, ...] = ()
     core: bool = False
 
 

@@ -17,13 +17,13 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Alternative:
-    """A package of a family. `has` is what it offers besides what all of them do; `needs` are Debian packages without
-    which it cannot be loaded; `kinds` are the accelerators that it is for, by how their names begin."""
+    """One of several distributions that install the same files. `features` is what it offers beyond what all of them
+    do; without its `debian_packages` it cannot be loaded; `accelerators` are prefixes of the accelerators it is for."""
 
     name: str
-    has: frozenset[str] = frozenset()
-    needs: frozenset[str] = frozenset()
-    kinds: tuple[str, ...] = ()
+    features: frozenset[str] = frozenset()
+    debian_packages: frozenset[str] = frozenset()
+    accelerators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class AlternativeGroup:
 class TargetContext:
     """What the image has: its Debian packages, and the accelerator; None is the index's default, CUDA."""
 
-    debian: frozenset[str]
+    debian_packages: frozenset[str]
     accelerator: str | None = None
 
     @property
@@ -51,7 +51,7 @@ class TargetContext:
 class SelectedAlternative:
     """Of a family, `name` is kept and `dropped` are not installed. `why` is for people."""
 
-    family: AlternativeGroup
+    group: AlternativeGroup
     name: str
     dropped: tuple[str, ...]
     why: str
@@ -132,7 +132,7 @@ def describe_selection(kept: SelectedAlternative) -> str:
     """A remark for the user."""
     *most, last = sorted({*kept.dropped, kept.name})
     names = f"{', '.join(most)} and {last}"
-    own = f'to keep another: [families] {kept.family.name} = "PACKAGE", or "{ALL}"'
+    own = f'to keep another: [families] {kept.group.name} = "PACKAGE", or "{ALL}"'
     return f"{names} install the same files; only {kept.name} is kept: {kept.why} ({own})"
 
 
@@ -142,7 +142,7 @@ def find_alternatives(package: str) -> tuple[str, str] | None:
     if family is None:
         return None
     others = [m for m in family.members if m.name != package]
-    return family.name, min(others, key=lambda m: (len(m.has), len(m.needs))).name
+    return family.name, min(others, key=lambda m: (len(m.features), len(m.debian_packages))).name
 
 
 def unknown_choices(chosen: Mapping[str, str]) -> list[str]:
@@ -168,7 +168,7 @@ def replace_alternatives(
 
     def change(asked: RequirementLine) -> RequirementLine:
         one = by_name.get(asked.name)
-        if one is None or asked.direct is not None:
+        if one is None or asked.direct_reference is not None:
             return asked
         try:
             old = Requirement(asked.text)
@@ -176,37 +176,43 @@ def replace_alternatives(
             return asked
         if old.marker is not None and not old.marker.evaluate(dict(environment)):
             return asked
-        versions = str(old.specifier) if one.family.same_versions else ""
+        versions = str(old.specifier) if one.group.same_versions else ""
         marker = f"; {old.marker}" if old.marker is not None else ""
         text = str(Requirement(f"{one.name}{versions}{marker}"))
         return RequirementLine(text, one.name, f"{asked.where}, for {asked.text}")
 
     return tuple(
-        RequirementSet(one.origin, tuple(map(change, one.asked)), tuple(map(change, one.constraints))) for one in wants
+        RequirementSet(one.origin, tuple(map(change, one.requirements)), tuple(map(change, one.constraints)))
+        for one in wants
     )
 
 
 def _best(there: Sequence[Alternative], family: AlternativeGroup, around: TargetContext) -> Alternative:
     """The one that can be loaded, is for this accelerator, and has most of what those that are there have; of equals
     one that is there, then the first in the table."""
-    wanted = frozenset().union(*(m.has for m in there))
+    wanted = frozenset().union(*(m.features for m in there))
 
     def fits(member: Alternative) -> tuple[bool, bool]:
-        return member.needs <= around.debian, not member.kinds or around.kind in member.kinds
+        return (
+            member.debian_packages <= around.debian_packages,
+            not member.accelerators or around.kind in member.accelerators,
+        )
 
     def key(member: Alternative) -> tuple[bool, bool, int, bool]:
-        return *fits(member), len(member.has & wanted), member in there
+        return *fits(member), len(member.features & wanted), member in there
 
-    others = [m for m in family.members if m.has <= wanted and all(fits(m)) and not m.kinds]
+    others = [m for m in family.members if m.features <= wanted and all(fits(m)) and not m.accelerators]
     return max([m for m in family.members if m in there or m in others], key=key)
 
 
 def _why(best: Alternative, there: Sequence[Alternative], around: TargetContext) -> str:
     others = [m for m in there if m is not best]
-    if missing := sorted({need for m in others if not m.has <= best.has for need in m.needs - around.debian}):
+    if missing := sorted(
+        {need for m in others if not m.features <= best.features for need in m.debian_packages - around.debian_packages}
+    ):
         return f"the image has no {', '.join(missing)}, which the others need"
-    if best.kinds and around.kind in best.kinds:
+    if best.accelerators and around.kind in best.accelerators:
         return f"it is the one for {around.accelerator or 'CUDA'}"
-    if all(m.has <= best.has for m in others):
+    if all(m.features <= best.features for m in others):
         return "it has all that the others have"
     return "it is the one that fits this image best"

@@ -32,14 +32,14 @@ _NO_COMPILER = re.compile(
 @dataclass(frozen=True)
 class SourcePackage:
     """A source to build a wheel from. `name` may be the end of an address, until the wheel says how it is called;
-    `requires` is what building it needs, as it says itself, `wanted` who wants it."""
+    `requires` is what building it needs, as it says itself, `required_by` who wants it."""
 
     name: str
     version: str
     source: GitSource | UrlSource
     requires: tuple[str, ...]
     subdirectory: str | None = None
-    wanted: str = ""
+    required_by: str = ""
 
     @property
     def label(self) -> str:
@@ -131,7 +131,7 @@ class BuildRecipe:
     version: str
     platform: PlatformName
     python: str
-    built: WheelBuild
+    build: WheelBuild
     root: Root
     compilers: Root | None = None
 
@@ -145,7 +145,7 @@ class BuildRecipe:
             "version": self.version,
             "platform": self.platform,
             "python": self.python,
-            "built": self.built.model_dump(mode="json"),
+            "built": self.build.model_dump(mode="json"),
             "pins": pins,
         }
         return json.dumps(data, sort_keys=True)
@@ -153,15 +153,15 @@ class BuildRecipe:
     def key(self, builders: str) -> str:
         """A name for all that the wheel depends on; `builders` stands for the programs that build. Where things come
         from does not matter, only what they are."""
-        source = self.built.source
-        root = self.compilers if self.compilers is not None and self.built.compiler else self.root
+        source = self.build.source
+        root = self.compilers if self.compilers is not None and self.build.compiler else self.root
         data = [
             self.name,
             self.platform,
             self.python,
             source.tree if source.kind == "git" else source.sha256,
-            self.built.subdirectory,
-            sorted((w.filename, w.sha256) for w in self.built.requires),
+            self.build.subdirectory,
+            sorted((w.filename, w.sha256) for w in self.build.requires),
             root.tree,
             builders,
         ]

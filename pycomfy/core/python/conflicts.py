@@ -29,9 +29,9 @@ _REQUIRE = re.compile(
 
 @dataclass(frozen=True)
 class Constraint:
-    """Somebody wants these versions of a package. `who` is an origin, such as "pack a", or another package."""
+    """Somebody wants these versions of a package. `origin` is an origin, such as "pack a", or another package."""
 
-    who: str
+    origin: str
     name: str
     versions: SpecifierSet
     text: str
@@ -42,13 +42,13 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Override:
-    """Overrides with which there is a solution, or which leave only the problem that `left` explains; `accepts` and
-    `rejects` are who did and did not ask for such versions."""
+    """Overrides with which there is a solution, or which leave only the problem that `remaining` explains.
+    `accepted_by` and `rejected_by` are the origins whose constraints these versions satisfy and violate."""
 
     overrides: tuple[str, ...]
-    accepts: tuple[str, ...] = ()
-    rejects: tuple[str, ...] = ()
-    left: str = ""
+    accepted_by: tuple[str, ...] = ()
+    rejected_by: tuple[str, ...] = ()
+    remaining: str = ""
 
 
 def find_constraints(
@@ -56,7 +56,7 @@ def find_constraints(
 ) -> tuple[Constraint, ...]:
     """All that is wanted of the packages that the resolver's explanation `said` is about: by origins, where their
     markers hold in `environment`, and by other packages, as far as it says so."""
-    asked = [(w.origin, a.text) for w in wants for a in (*w.asked, *w.constraints)]
+    asked = [(w.origin, a.text) for w in wants for a in (*w.requirements, *w.constraints)]
     own = [d for origin, text in asked if (d := _demand(origin, text, environment)) is not None]
     told = [
         (m["who"].removeprefix("all versions of "), m["name"] + m["spec"].rstrip(",")) for m in _DEPENDS.finditer(said)
@@ -107,8 +107,8 @@ def evaluate_override(overrides: Sequence[str], demands: Iterable[Constraint], k
         canonicalize_name(p.name): Version(next(iter(p.specifier)).version) for p in map(Requirement, overrides)
     }
     about = [d for d in demands if d.name in versions]
-    rejects = dict.fromkeys(d.who for d in about if not d.accepts(versions[d.name]))
-    accepts = dict.fromkeys(d.who for d in about if d.who not in rejects)
+    rejects = dict.fromkeys(d.origin for d in about if not d.accepts(versions[d.name]))
+    accepts = dict.fromkeys(d.origin for d in about if d.origin not in rejects)
     return Override((*kept, *overrides), tuple(accepts), tuple(rejects))
 
 
@@ -117,7 +117,7 @@ def best_override(mends: Iterable[Override]) -> Override | None:
 
     def key(mend: Override) -> tuple[int, int, Version, str]:
         last = Requirement(mend.overrides[-1])
-        return -len(mend.rejects), len(mend.accepts), Version(next(iter(last.specifier)).version), last.name
+        return -len(mend.rejected_by), len(mend.accepted_by), Version(next(iter(last.specifier)).version), last.name
 
     return max(mends, key=key, default=None)
 
@@ -160,7 +160,7 @@ def _who(name: str, spec: str, wants: Sequence[RequirementSet]) -> list[str]:
     found = [
         w.origin
         for w in wants
-        for a in (*w.asked, *w.constraints)
+        for a in (*w.requirements, *w.constraints)
         if a.name == canonicalize_name(name) and Requirement(a.text).specifier == versions
     ]
     return list(dict.fromkeys(found))
@@ -169,11 +169,11 @@ def _who(name: str, spec: str, wants: Sequence[RequirementSet]) -> list[str]:
 def describe_override(mend: Override) -> str:
     """The line that mends it, and who would like it."""
     line = render_list("overrides", mend.overrides)
-    if mend.left:
-        return f"at the top of pycomfy.toml: {line}: that settles this, and leaves: {mend.left}"
-    parts = [f"fine for {_join(mend.accepts)}"] if mend.accepts else []
-    if mend.rejects:
-        parts.append(f"not what {_join(mend.rejects)} asked for")
+    if mend.remaining:
+        return f"at the top of pycomfy.toml: {line}: that settles this, and leaves: {mend.remaining}"
+    parts = [f"fine for {_join(mend.accepted_by)}"] if mend.accepted_by else []
+    if mend.rejected_by:
+        parts.append(f"not what {_join(mend.rejected_by)} asked for")
     return f"at the top of pycomfy.toml: {line}: with it everything resolves ({', '.join(parts)})"
 
 

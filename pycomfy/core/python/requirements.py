@@ -43,13 +43,13 @@ _LOOKS_LIKE_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(://|:/)|^git@|\s@\s*\S+|
 
 @dataclass(frozen=True)
 class RequirementLine:
-    """One requirement (PEP 508). `where` is its file and line; `direct` says where the package is, if not in an index:
-    then `name` is "" if only the package says it, and `text` is for people."""
+    """One requirement (PEP 508). `where` is its file and line. With a `direct_reference`, which says where the package
+    is, `name` is "" if only the package itself says it, and `text` is for people."""
 
     text: str
     name: str
     where: str
-    direct: DirectReference | None = None
+    direct_reference: DirectReference | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class RequirementSet:
     """All that one origin ("ComfyUI", "pack hello-card", "pycomfy.toml") asks for; `constraints` only narrow."""
 
     origin: str
-    asked: tuple[RequirementLine, ...] = ()
+    requirements: tuple[RequirementLine, ...] = ()
     constraints: tuple[RequirementLine, ...] = ()
 
 
@@ -156,7 +156,7 @@ class _Reader:
     def _take_direct(self, text: str, where: str, *, constraint: bool) -> bool:
         """Whether it says where its package is; such a line is taken, or refused."""
         try:
-            direct = parse_direct_reference(text, own=where == OWN_ORIGIN)
+            direct = parse_direct_reference(text, from_user=where == OWN_ORIGIN)
         except ValueError as e:
             self._refuse(f"{_shown(text)!r} is refused: {e}", where)
             return True

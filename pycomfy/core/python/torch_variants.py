@@ -28,7 +28,7 @@ def find_variant(reach: IndexConfig, platform: PlatformName) -> TorchVariant | N
     for arm64 without an accelerator, PyTorch labels only some."""
     if reach.accelerator is None:
         return None
-    own = any(TORCH in index.packages and index.variant for index in reach.indexes)
+    own = any(TORCH in index.packages and index.per_accelerator for index in reach.indexes)
     return TorchVariant(reach.accelerator, own or (reach.accelerator == "cpu" and platform == "linux/arm64"))
 
 

@@ -23,7 +23,7 @@ def read_pack_requirements(workspace: Workspace, lock: Lock) -> dict[str, tuple[
                 wants = parse_requirements(f"pack {pack.name}", _texts(place))
             except (OSError, PycomfyError):
                 continue
-            asked[pack.name] = tuple(one.text for one in wants.asked)
+            asked[pack.name] = tuple(one.text for one in wants.requirements)
     return asked
 
 

@@ -160,7 +160,7 @@ def _all_wants(code: PinnedCode) -> list[RequirementSet]:
             if spec.requirements is not None:
                 wants.append(make_requirement_set(origin, spec.requirements, "pycomfy.toml"))
             else:
-                wants.append(parse_requirements(origin, code.sources[name].files, config.settled_places))
+                wants.append(parse_requirements(origin, code.sources[name].files, config.known_locations))
         except PycomfyError as e:
             problems.extend(flatten_errors(e))
     raise_all(problems)

@@ -28,7 +28,7 @@ def note_outdated(
     workspace: Workspace, question: ResolutionRequest, pylock: Mapping[str, Any], wheels: Sequence[Wheel]
 ) -> list[str]:
     """A remark for each package that somebody asks for by name, and of which a newer version could be built."""
-    asked = {a.name for wants in question.wants for a in wants.asked if a.direct is None}
+    asked = {a.name for wants in question.wants for a in wants.requirements if a.direct_reference is None}
     uploads = dict(_uploads(pylock))
     old = {
         w.name: w
@@ -85,8 +85,8 @@ def _accepted(question: ResolutionRequest, name: str) -> SpecifierSet:
     asked = [
         Requirement(a.text).specifier
         for wants in question.wants
-        for a in (*wants.asked, *wants.constraints)
-        if a.name == name and a.direct is None
+        for a in (*wants.requirements, *wants.constraints)
+        if a.name == name and a.direct_reference is None
     ]
     accepted = SpecifierSet()
     for specifiers in overrides or asked:

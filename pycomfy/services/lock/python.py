@@ -79,7 +79,7 @@ def read_index_config(config: Config, base: Path) -> IndexConfig:
             fix='choose one: accelerator = "cu128", or --accelerator cu128',
         )
         for index in indexes
-        if index.variant and config.accelerator is None
+        if index.per_accelerator and config.accelerator is None
     ]
     raise_all(problems)
     return IndexConfig(indexes, tuple(places), config.accelerator)

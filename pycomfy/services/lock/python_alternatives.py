@@ -31,9 +31,9 @@ def resolve_with_alternatives(
     Raises what `solve` raises, with the line that keeps another, or all, where that may help.
     """
     notes: list[str] = []
-    wanted = {asked.name for wants in question.wants for asked in wants.asked}
+    wanted = {asked.name for wants in question.wants for asked in wants.requirements}
     # What the user chose goes before what cannot be had at all.
-    early = tuple(one for one in select_alternatives(wanted, around, chosen) if one.family.name in chosen)
+    early = tuple(one for one in select_alternatives(wanted, around, chosen) if one.group.name in chosen)
     try:
         if early:
             question = _keep(question, early)
@@ -78,7 +78,7 @@ def _with_sibling(problem: PycomfyError) -> PycomfyError:
 
 def _without_family(problem: PycomfyError, kept: Sequence[SelectedAlternative]) -> PycomfyError:
     """What went wrong since only one of a family is kept, with the way to keep all."""
-    lines = ", ".join(f'{one.family.name} = "{ALL}"' for one in kept)
+    lines = ", ".join(f'{one.group.name} = "{ALL}"' for one in kept)
     names = "; ".join(describe_selection(one).partition(" (")[0] for one in kept)
     problem.fixes = (*problem.fixes, f"keep all, though they overwrite each other's files: [families] {lines}")
     problem.where += f"; {names}"

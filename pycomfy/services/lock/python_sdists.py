@@ -73,18 +73,18 @@ class _Round:
         problems: list[PycomfyError] = []
         for one in self.question.wants:
             asked: list[RequirementLine] = []
-            for a in one.asked:
-                if a.direct is None:
+            for a in one.requirements:
+                if a.direct_reference is None:
                     asked.append(a)
-                elif self._applies(a.direct):
+                elif self._applies(a.direct_reference):
                     said = f"{one.origin} wants {a.text} ({a.where})"
                     try:
-                        name = self._take(a.direct, said, places)
+                        name = self._take(a.direct_reference, said, places)
                     except PycomfyError as e:
                         problems += flatten_errors(e)
                         continue
-                    asked.append(RequirementLine(a.direct.requirement(name), name, a.where))
-            wants.append(replace(one, asked=tuple(asked)))
+                    asked.append(RequirementLine(a.direct_reference.requirement(name), name, a.where))
+            wants.append(replace(one, requirements=tuple(asked)))
         raise_all(problems)
         self.question = replace(self.question, wants=tuple(wants))
 

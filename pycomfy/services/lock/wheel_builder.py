@@ -111,7 +111,7 @@ class WheelBuilder:
                 made = self._built(unbuilt, platform)
                 return made.wheel, made.file
             recipe = self._recipe(unbuilt, platform, self._read_hints(unbuilt))
-            return made.wheel.model_copy(update={"built": recipe.built}), made.file
+            return made.wheel.model_copy(update={"built": recipe.build}), made.file
 
     def tell_unused(self) -> list[str]:
         """A remark for each table of pycomfy.toml about a package that was not built."""
@@ -126,7 +126,7 @@ class WheelBuilder:
             host = host_platform()
             raise NoMatchingDistribution(
                 f"{unbuilt.label} has to be compiled for {platform}, which this machine ({host}) cannot",
-                where=unbuilt.wanted or "the Python requirements",
+                where=unbuilt.required_by or "the Python requirements",
                 fix=f'lock on a machine of that kind, or leave it out: platforms = ["{host}"]',
             )
 
@@ -143,7 +143,7 @@ class WheelBuilder:
                 hints = made
                 continue
             # Some do without their extension then; but where the wheel is for one platform, nothing speaks for that.
-            halved = not recipe.built.compiler and needs_compiler(_log_lines(log, unbuilt.name))
+            halved = not recipe.build.compiler and needs_compiler(_log_lines(log, unbuilt.name))
             if halved and not made.name.endswith(UNIVERSAL_SUFFIX):
                 hints = replace(hints, compiler=True)
                 continue
@@ -227,13 +227,13 @@ class WheelBuilder:
             roots[f"debian-compilers-{architecture}"] = recipe.compilers
         for name, root in roots.items():
             add_tree(settings, name, root.tree, partial(self._make_root, root, recipe.platform))
-        source = recipe.built.source
+        source = recipe.build.source
         if isinstance(source, GitSource):
             add_tree(settings, source_name(source), source.tree, partial(self._place_tree, source))
         else:
             file = fetch(source.url, source.sha256, name=source.name, cache=self.workspace.paths.cache)
             add_file(settings, source.name, source.sha256, file)
-        for wheel in recipe.built.requires:
+        for wheel in recipe.build.requires:
             if wheel.is_local:
                 add_file(settings, wheel.filename, wheel.sha256, Path(wheel.url))
 
@@ -267,7 +267,7 @@ class WheelBuilder:
             table = f'perhaps {section} requires = ["{packages(key(absent[1]))[0][0]}"]'
         return NoMatchingDistribution(
             f"{unbuilt.label} exists as source only for {recipe.platform}, and its build fails",
-            where=f"{unbuilt.wanted or 'the Python requirements'}; the full log is {log}{tail}",
+            where=f"{unbuilt.required_by or 'the Python requirements'}; the full log is {log}{tail}",
             fix=f"in pycomfy.toml, add what the build lacks ({table}), "
             f'or take a version that has wheels (overrides = ["{unbuilt.name}==…"])',
         )

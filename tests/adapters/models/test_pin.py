@@ -138,7 +138,7 @@ def test_what_was_added_under_the_name_is_taken_where_nothing_else_pins(
 
 def test_a_local_file_of_pycomfy_toml_must_be_there_and_be_the_one(store: ModelStore, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"mine")
-    wanted = RequestedModel("vae", "x.safetensors", path="x", given=True)
+    wanted = RequestedModel("vae", "x.safetensors", path="x", configured=True)
     (model,) = pin_models([wanted], store, tmp_path).models
     assert (model.sha256, model.size, model.sources) == (sha256(b"mine"), 4, ())
     with pytest.raises(NotFound):

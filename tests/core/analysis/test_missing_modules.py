@@ -80,7 +80,7 @@ def test_the_line_adds_to_what_is_there_and_is_toml() -> None:
 
 def test_nothing_is_certain_of_a_tree_that_was_not_read_whole() -> None:
     scan = soften(pack(init="import a\n"))
-    assert [n.how for n in scan.needed] == ["conditional"]
+    assert [n.how for n in scan.imports] == ["conditional"]
 
 
 def test_what_is_told_names_place_package_and_line() -> None:

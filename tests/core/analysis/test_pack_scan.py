@@ -8,7 +8,7 @@ from tests.support.source_files import comfyui, pack
 
 
 def how(scan: Scan) -> dict[str, str]:
-    return {needed.module: needed.how for needed in scan.needed}
+    return {needed.module: needed.how for needed in scan.imports}
 
 
 def test_how_firmly_a_module_is_imported_is_told() -> None:
@@ -67,7 +67,7 @@ def test_how_firmly_a_module_is_imported_is_told() -> None:
 
 def test_the_firmest_import_of_a_module_counts_with_its_place() -> None:
     scan = pack(init="from .a import x\ntry:\n    import m\nexcept ImportError:\n    pass\n", a="\n\nimport m\n")
-    (needed,) = scan.needed
+    (needed,) = scan.imports
     assert (needed.path, needed.line, needed.how) == ("a.py", 3, "plain")
 
 
@@ -104,7 +104,7 @@ def test_files_on_a_path_of_the_packs_own_are_its_own() -> None:
         vendored__lib2__inner="",
     )
     assert set(how(scan)) == {"sys", "far", "other"}
-    assert {"helper", "lib2", "inner", "vendored"} <= scan.own
+    assert {"helper", "lib2", "inner", "vendored"} <= scan.own_names
 
 
 def test_a_pack_that_imports_by_computed_names_may_import_all_its_files_but_tests() -> None:
@@ -142,11 +142,11 @@ def test_comfyui_is_scanned_from_main_and_its_node_files() -> None:
         **{"tests-unit__t": "import pytest\n", "script_examples__s": "import websocket\n"},
     )
     assert set(how(scan)) == {"torch", "psutil", "requests", "scipy"}
-    assert {"comfy", "app", "main", "model_management"} <= scan.own and "sd.x" not in scan.own
+    assert {"comfy", "app", "main", "model_management"} <= scan.own_names and "sd.x" not in scan.own_names
 
 
 def effects(scan: Scan) -> list[tuple[str, str, str, int]]:
-    return [(e.when, e.deed, e.path, e.line) for e in scan.effects]
+    return [(e.when, e.action, e.path, e.line) for e in scan.effects]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_scripts_that_others_run_are_told_apart() -> None:
 
 
 def test_a_file_that_is_no_python_says_nothing() -> None:
-    assert pack(init="import a\nfrom . import b\n", b="print 'old'\nimport c\n").needed[0].module == "a"
+    assert pack(init="import a\nfrom . import b\n", b="print 'old'\nimport c\n").imports[0].module == "a"
 
 
 names = st.sampled_from(["__init__.py", "a.py", "b/__init__.py", "b/c.py", "install.py", "main.py", "nodes.py"])

@@ -35,8 +35,8 @@ def test_an_index_is_got_by_its_hash_where_the_archive_offers_it() -> None:
     release, old = parse_release(RELEASE), parse_release(RELEASE.replace("Acquire-By-Hash: yes\n", ""))
     file = release.packages("amd64")
     assert file is not None
-    assert release.place(file) == f"main/binary-amd64/by-hash/SHA256/{C}"
-    assert old.place(file) == "main/binary-amd64/Packages.xz"
+    assert release.index_path(file) == f"main/binary-amd64/by-hash/SHA256/{C}"
+    assert old.index_path(file) == "main/binary-amd64/Packages.xz"
 
 
 def test_name_and_expiry_are_read() -> None:

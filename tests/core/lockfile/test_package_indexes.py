@@ -68,8 +68,8 @@ def test_an_option_is_passed_over_where_the_user_chose_its_index() -> None:
     lines = (
         "--extra-index-url https://i.test/simple\n-f https://w.test/wheels/\n--index-url=https://pt.test/whl/cu128\nx\n"
     )
-    wants = parse_requirements("pack a", {"requirements.txt": lines}, config.settled_places)
-    assert [a.text for a in wants.asked] == ["x"]
+    wants = parse_requirements("pack a", {"requirements.txt": lines}, config.known_locations)
+    assert [a.text for a in wants.requirements] == ["x"]
 
 
 @pytest.mark.parametrize(

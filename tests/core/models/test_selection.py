@@ -104,10 +104,10 @@ def test_pycomfy_toml_adds_models_and_goes_before_the_workflow() -> None:
     wanted, unpinned = list_models(needs, specs)
     assert unpinned == ()
     assert wanted == (
-        RequestedModel("loras", "a.safetensors", "https://mine/a", given=True),
+        RequestedModel("loras", "a.safetensors", "https://mine/a", configured=True),
         RequestedModel("loras", "b.safetensors", "https://h/b"),
-        RequestedModel("sams", "implicit.pth", path="x", given=True),
-        RequestedModel("vae", "c.safetensors", "https://h/c", SHA, given=True),
+        RequestedModel("sams", "implicit.pth", path="x", configured=True),
+        RequestedModel("vae", "c.safetensors", "https://h/c", SHA, configured=True),
     )
 
 

@@ -91,5 +91,5 @@ def test_what_the_image_has_too_is_needed_whatever_it_builds() -> None:
     (tool,) = pins.wheels[0].built.requires
     both = pins.model_copy(update={"wheels": (*pins.wheels, tool)})
     made = with_built().model_copy(update={"platforms": {"linux/amd64": both}})
-    assert [need.title for need in list_requisites(made) if need.ingredient] == ["the source of a 1.0"]
+    assert [need.title for need in list_requisites(made) if need.build_only] == ["the source of a 1.0"]
     assert lost(made, "tool") == ["tool 1.0"]

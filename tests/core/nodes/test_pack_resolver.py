@@ -164,13 +164,13 @@ def test_the_registry_comes_before_patterns_and_after_lists() -> None:
 def test_candidates_say_what_else_they_would_supply() -> None:
     wanted = [want("Y"), want("X"), want("Z"), want("W")]
     (question,) = resolve_packs(wanted, know(*wanted), PackPreferences()).questions
-    assert {c.pack.url: c.also for c in question.candidates} == {A: ("X", "Z"), B: ("W", "Z")}
+    assert {c.pack.url: c.also_provides for c in question.candidates} == {A: ("X", "Z"), B: ("W", "Z")}
 
 
 def test_a_pack_that_is_needed_anyway_comes_first() -> None:
     wanted = [want("Y"), want("X")]
     (question,) = resolve_packs(wanted, know(*wanted), PackPreferences()).questions
-    assert [(c.pack.url, c.needed) for c in question.candidates] == [(A, True), (B, False)]
+    assert [(c.pack.url, c.already_selected) for c in question.candidates] == [(A, True), (B, False)]
 
 
 @settings(deadline=None)

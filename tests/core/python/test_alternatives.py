@@ -70,8 +70,8 @@ def test_what_is_asked_of_a_dropped_one_holds_for_the_kept_one() -> None:
         "a", ["opencv-python<4.9; sys_platform == 'linux'", "opencv-python==1; sys_platform == 'win32'"], "r"
     )
     (changed,) = replace_alternatives([asked], [one], LINUX)
-    assert changed.asked[0].text == 'opencv-contrib-python<4.9; sys_platform == "linux"'
-    assert "for opencv-python<4.9" in changed.asked[0].where and changed.asked[1] == asked.asked[1]
+    assert changed.requirements[0].text == 'opencv-contrib-python<4.9; sys_platform == "linux"'
+    assert "for opencv-python<4.9" in changed.requirements[0].where and changed.requirements[1] == asked.requirements[1]
     assert "only opencv-contrib-python is kept" in describe_selection(
         one
     ) and '[families] opencv = "' in describe_selection(one)
@@ -103,8 +103,8 @@ def test_of_each_family_one_is_left_that_the_image_can_load_if_any_can(
         there = [m for m in family.members if m.name in installed]
         now = [m for m in family.members if m.name in left]
         assert len(now) == min(1, len(there))
-        if any(m.needs <= around.debian for m in there):
-            assert now[0].needs <= around.debian
+        if any(m.debian_packages <= around.debian_packages for m in there):
+            assert now[0].debian_packages <= around.debian_packages
     assert select_alternatives(left, around) == ()
     assert all(set(one.dropped) <= installed and one.name not in one.dropped for one in found)
 

@@ -26,7 +26,7 @@ def test_demands_are_those_of_origins_and_of_packages_that_the_explanation_names
     found = find_constraints(
         [wants("ComfyUI", "x>=2", "other"), wants("pack a", "x<9; sys_platform == 'win32'")], said, LINUX
     )
-    assert [(d.who, d.name, str(d.versions)) for d in found] == [("ComfyUI", "x", ">=2"), ("top", "x", "<2,>=1")]
+    assert [(d.origin, d.name, str(d.versions)) for d in found] == [("ComfyUI", "x", ">=2"), ("top", "x", "<2,>=1")]
 
 
 def test_the_explanation_names_who_asks() -> None:
@@ -51,7 +51,7 @@ def test_the_override_that_fewest_reject_is_the_best() -> None:
     mends = [evaluate_override([text], demands, ["kept==1"]) for text in ("x==1.0", "x==2.5", "x==9")]
     chosen = best_override(mends)
     assert chosen is not None and chosen.overrides == ("kept==1", "x==2.5")
-    assert (chosen.accepts, chosen.rejects) == (("b", "c"), ("a",))
+    assert (chosen.accepted_by, chosen.rejected_by) == (("b", "c"), ("a",))
     assert 'overrides = ["kept==1", "x==2.5"]' in describe_override(
         chosen
     ) and "not what a asked for" in describe_override(chosen)

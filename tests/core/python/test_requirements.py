@@ -8,7 +8,7 @@ from pycomfy.errors import ErrorGroup, Unresolved
 
 
 def read(text: str, **files: str) -> list[str]:
-    return [a.text for a in parse_requirements("pack x", {"requirements.txt": text, **files}).asked]
+    return [a.text for a in parse_requirements("pack x", {"requirements.txt": text, **files}).requirements]
 
 
 def test_names_versions_extras_and_markers_are_read() -> None:
@@ -20,7 +20,7 @@ def test_lines_are_joined_and_hashes_dropped() -> None:
     wants = parse_requirements(
         "pack x", {"requirements.txt": "\na==1 \\\n  --hash=sha256:00 \\\n  --hash=sha256:01\nb\n"}
     )
-    assert [(a.text, a.where) for a in wants.asked] == [
+    assert [(a.text, a.where) for a in wants.requirements] == [
         ("a==1", "requirements.txt line 2"),
         ("b", "requirements.txt line 5"),
     ]
@@ -34,7 +34,7 @@ def test_includes_inside_the_tree_are_followed_once() -> None:
         "limits.txt": "d<2",
     }
     wants = parse_requirements("pack x", files)
-    assert [a.name for a in wants.asked] == ["b", "c", "a"]
+    assert [a.name for a in wants.requirements] == ["b", "c", "a"]
     assert [a.text for a in wants.constraints] == ["d<2"]
 
 
@@ -115,14 +115,14 @@ def test_a_line_that_reaches_out_is_refused_by_pack_file_and_line(line: str) -> 
     ],
 )
 def test_a_line_may_say_where_on_the_network_a_package_is(line: str, name: str, direct: DirectReference) -> None:
-    (asked,) = parse_requirements("pack x", {"requirements.txt": f"{line}\n"}).asked
-    assert (asked.name, asked.direct) == (name, direct)
+    (asked,) = parse_requirements("pack x", {"requirements.txt": f"{line}\n"}).requirements
+    assert (asked.name, asked.direct_reference) == (name, direct)
     assert "secret" not in asked.text + repr(asked)
 
 
 def test_only_the_user_may_name_this_machine_s_disk() -> None:
     lines = ["x @ git+file:///h/x@v1", "y @ file:///h/y-1.tar.gz", "http://h/z-1.0-py3-none-any.whl"]
-    assert [a.name for a in make_requirement_set("pycomfy.toml", lines, "pycomfy.toml").asked] == ["x", "y", "z"]
+    assert [a.name for a in make_requirement_set("pycomfy.toml", lines, "pycomfy.toml").requirements] == ["x", "y", "z"]
     with pytest.raises(ErrorGroup):
         make_requirement_set("pack x", lines, "pyproject.toml")
 
@@ -135,15 +135,15 @@ def test_all_refused_lines_are_told_at_once() -> None:
 
 def test_pyproject_counts_only_without_requirements_txt() -> None:
     pyproject = '[project]\nname = "x"\ndependencies = ["segno>=1.6"]\n'
-    assert [a.text for a in parse_requirements("pack x", {"pyproject.toml": pyproject}).asked] == ["segno>=1.6"]
+    assert [a.text for a in parse_requirements("pack x", {"pyproject.toml": pyproject}).requirements] == ["segno>=1.6"]
     assert read("", **{"pyproject.toml": pyproject}) == []
-    assert parse_requirements("pack x", {}).asked == ()
+    assert parse_requirements("pack x", {}).requirements == ()
 
 
 @pytest.mark.parametrize("text", ["[project", "project = 3", "[project]\ndependencies = 3"])
 def test_a_strange_pyproject_is_empty_or_told(text: str) -> None:
     try:
-        assert parse_requirements("pack x", {"pyproject.toml": text}).asked == ()
+        assert parse_requirements("pack x", {"pyproject.toml": text}).requirements == ()
     except Unresolved as e:
         assert e.where == "pyproject.toml"
 
@@ -159,4 +159,4 @@ def test_any_text_is_read_or_told(text: str) -> None:
         wants = parse_requirements("pack x", {"requirements.txt": text})
     except (Unresolved, ErrorGroup):
         return
-    assert all("\n" not in a.text and not a.text.startswith("-") for a in wants.asked)
+    assert all("\n" not in a.text and not a.text.startswith("-") for a in wants.requirements)
