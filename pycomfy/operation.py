@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 
 from pycomfy.errors import Fixes
 from pycomfy.progress import Progress, Silent, Task, Unit
@@ -141,9 +143,46 @@ def open_cancel_scope() -> Iterator[CancelScope]:
             _scope.reset(token)
 
 
+@contextlib.contextmanager
+def shield() -> Iterator[None]:
+    """Let the block, which tidies up, run to its end even if the operation was or is cancelled."""
+    token = _scope.set(CancelScope())
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+class _CancellableTask:
+    """A step whose progress raises `Cancelled` in a thread whose scope was cancelled."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def advance(self, amount: int = 1) -> None:
+        cancel_scope().check()
+        self._task.advance(amount)
+
+    def total(self, total: int) -> None:
+        self._task.total(total)
+
+    def note(self, text: str) -> None:
+        self._task.note(text)
+
+    def __enter__(self) -> Self:
+        self._task.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._task.__exit__(kind, error, trace)
+
+
 def step(title: str, *, total: int | None = None, unit: Unit = "items") -> Task:
-    """Begin a step of the current operation. `title` names it for a person: "Fetch Debian packages"."""
-    return current().progress.step(title, total=total, unit=unit)
+    """Begin a step of the current operation. `title` names it for a person: "Fetch Debian packages". Reporting its
+    progress raises `Cancelled` once the operation is cancelled, so that every long loop ends."""
+    return _CancellableTask(current().progress.step(title, total=total, unit=unit))
 
 
 def report(text: str, fixes: Fixes = ()) -> None:

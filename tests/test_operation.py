@@ -3,8 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -13,34 +11,9 @@ from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.process import run
 from pycomfy.errors import BadInput
 from pycomfy.operation import Cancelled, CancelScope, Operation
-from tests.support.operations import Recorder
+from tests.support.operations import Recorder, Worker, wait_until
 
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
-
-
-class Worker(threading.Thread):
-    """An operation in a thread of its own; `outcome` is what it returned or raised."""
-
-    def __init__(self, work: Callable[[], object]) -> None:
-        super().__init__(daemon=True)
-        self.operation, self.work = Operation(Recorder()), work
-        self.outcome: object = None
-        self.start()
-
-    def run(self) -> None:
-        with self.operation.running():
-            try:
-                self.outcome = self.work()
-            except BaseException as e:  # noqa: BLE001  (it is what the test looks at)
-                self.outcome = e
-
-
-def wait(condition: Callable[[], object]) -> None:
-    """Until it holds, however loaded the machine is; a minute is a hang."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_one_that_fails_and_one_that_is_cancelled_leave_a_third_alone() -> None:
@@ -64,7 +37,7 @@ def test_one_that_fails_and_one_that_is_cancelled_leave_a_third_alone() -> None:
     undisturbed, cancelled, failed = Worker(third), Worker(slow), Worker(failing)
     failed.join(60)
     assert isinstance(failed.outcome, BadInput) and not failed.operation.cancel_scope.cancelled
-    wait(waits.is_set)
+    wait_until(waits.is_set)
     cancelled.operation.cancel_scope.cancel()
     cancelled.join(60)
     assert isinstance(cancelled.outcome, Cancelled)

@@ -81,7 +81,7 @@ def test_models_of_a_version_are_fetched_and_added_until_none_is_missing(
     with pytest.raises(NotFound, match="2 of the models of portrait@1 are not here") as caught:
         view_models(Workspace(home), Reference("portrait", 1))
     assert caught.value.fix == "pycomfy models pull portrait@1"
-    with pytest.raises(NotFound, match="only where it was added"):
+    with pytest.raises(NotFound, match="has no source"):
         pull_models(Workspace(home), "portrait")
     assert states(home) == {"checkpoints/a.safetensors": "present", "loras/b.pt": "missing"}
     (tmp_path / "mine.pt").write_bytes(LORA)

@@ -5,7 +5,6 @@ So it can be read after a crash at any point, and who fills it again only adds w
 """
 
 import contextlib
-import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import translate_disk_full, write_file
+from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.io.temp_dirs import remove_unused, temporary_folder
 from pycomfy.adapters.nix.nar_reader import Digest, Hasher, unpack_nar
@@ -111,9 +111,8 @@ class Archive:
         """One writer at a time: whoever waited then finds what the others put in."""
         with translate_disk_full(self.folder):
             self._nars.mkdir(parents=True, exist_ok=True)
-            file = (self.folder / _LOCK).open("w")
-        with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            (self.folder / _LOCK).touch()
+        with exclusive_lock(self.folder / _LOCK):
             yield
 
     def add(self, output: FixedOutput, place: Path, advance: Callable[[int], object]) -> bool:

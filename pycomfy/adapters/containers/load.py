@@ -1,5 +1,6 @@
 """Getting an image from its OCI layout into the engine, without a registry and only once."""
 
+import contextlib
 import io
 import json
 import re
@@ -121,14 +122,14 @@ def _load(engine: Engine, image: LayoutImage, tag: str) -> None:
         assert loading.stdin is not None and loading.stderr is not None  # noqa: S101  both are pipes
         try:
             with cancel_scope().on_cancel(loading.kill):
-                write_archive(image, tag, loading.stdin)
-            loading.stdin.close()
-        except BrokenPipeError:
-            pass  # it says why on standard error
+                with contextlib.suppress(BrokenPipeError):  # it says why on standard error
+                    write_archive(image, tag, loading.stdin)
+                    loading.stdin.close()
+                message = loading.stderr.read()
+                loading.wait()
         except BaseException:
             loading.kill()
             raise
-        message = loading.stderr.read()
     _check(engine, subprocess.CompletedProcess(loading.args, loading.returncode, b"", message), image)
 
 

@@ -52,7 +52,8 @@ def run_container(
         started = _start(command)
         try:
             errors = _exchange(started, request, on_line, limit)
-            status = started.wait()
+            with cancel_scope().on_cancel(started.kill):
+                status = started.wait()
         except BaseException:
             _leave(started)
             raise

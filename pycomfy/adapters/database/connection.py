@@ -1,7 +1,6 @@
 """The record's SQLite file: opened, brought up to date, and written in transactions. Any number of processes may."""
 
 import contextlib
-import fcntl
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Self
 
 from pycomfy.adapters.database import migrations
 from pycomfy.adapters.io.atomic_files import translate_disk_full
+from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.errors import BadInput, NoSpace
 
 BUSY = 300.0
@@ -92,8 +92,7 @@ class Connection:
 
         db = Database(self._connection)
         # SQLite does not wait its turn to change the journal mode, so one process at a time gets this far.
-        with self.path.with_name(f"{self.path.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with exclusive_lock(self.path.with_name(f"{self.path.name}.lock")):
             db.enable_wal()
             with self.writing():
                 migrations.apply(db)

@@ -4,7 +4,6 @@ Nothing of theirs is run here: no hooks, no filters, no helper transports; `gitt
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -24,6 +23,7 @@ from pycomfy.adapters.git.environment import (
     login_settings,
 )
 from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full, translate_disk_full
+from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.process import run
 from pycomfy.core.lockfile.git_url import GitUrl, parse_git_url, without_password
 from pycomfy.errors import NetworkError, NotFound, PycomfyError, UnpinnedPack, Unresolved
@@ -192,10 +192,14 @@ class GitMirror:
 
     def _receive(self, *arguments: str) -> GitResult:
         """`git fetch`. What it had begun to write when it failed, or was ended, is removed. The mirror is locked."""
-        done = self.git("fetch", *_FETCH, *arguments)
-        if done.status != 0:
-            for path in (self.mirror / "objects").rglob("tmp_*"):
-                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        whole = False
+        try:
+            done = self.git("fetch", *_FETCH, *arguments)
+            whole = done.status == 0
+        finally:
+            if not whole:
+                for path in (self.mirror / "objects").rglob("tmp_*"):
+                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         return done
 
     def _has(self, commit: str) -> bool:
@@ -205,8 +209,7 @@ class GitMirror:
     def _locked(self) -> Iterator[None]:
         """One process at a time changes a mirror. Makes the mirror if there is none."""
         self.cache.mkdir(parents=True, exist_ok=True)
-        with self.mirror.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with exclusive_lock(self.mirror.with_suffix(".lock")):
             self._make_mirror()
             yield
 

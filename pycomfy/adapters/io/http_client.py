@@ -1,4 +1,4 @@
-"""The web: a client, when to ask again, and how a server's refusal is told.
+"""Ask web servers: a client, when to try again, and what a server's refusal means for the user.
 
 Proxies and certificates are httpx's business: `HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE`.
 """
@@ -7,12 +7,11 @@ import contextlib
 import re
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -20,7 +19,7 @@ import httpx
 
 from pycomfy import __version__
 from pycomfy.adapters.io.credentials import Credentials
-from pycomfy.errors import BadInput, NetworkError
+from pycomfy.errors import BadInput, Fixes, NetworkError, Placeholder, suggest
 from pycomfy.operation import Cancelled, cancel_scope
 
 MAX_TRIES = 4
@@ -28,7 +27,7 @@ PAUSE = 0.5  # seconds before the second try; each next pause is twice as long
 MAX_PAUSE = 30.0
 CONNECTIONS = 8
 
-DENIED = "give access: a login for the host in ~/.netrc, or a proxy in HTTPS_PROXY"
+LOGIN_FIX = "give access: a login for the host in ~/.netrc, or a proxy in HTTPS_PROXY"
 
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -40,9 +39,9 @@ class ServerUnreachable(NetworkError):
 
 
 class Refusal(NetworkError):
-    """The server answered that it does not give that; `status` is HTTP's."""
+    """The server answered with a status, HTTP's, that is neither a success nor may pass."""
 
-    def __init__(self, status: int, *, where: str, fix: str) -> None:
+    def __init__(self, status: int, *, where: str, fix: Fixes) -> None:
         super().__init__(f"the server refuses: HTTP {status}", where=where, fix=fix)
         self.status = status
 
@@ -56,31 +55,24 @@ class Retryable(Exception):
 
 
 class Client(httpx.Client):
-    """A client whose connections can be cut from another thread, for which a read might have a minute to wait: while it
-    is used as a context manager, cancelling the operation does so. What is asked of it afterwards raises
-    `Cancelled`."""
+    """A client whose connections are cut when the operation is cancelled while it streams: a read might wait a minute.
+
+    All connections are cut then, and later requests raise `Cancelled`: those who share a client end together. A
+    connection that is being made is the exception, and may take 30 seconds.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, event_hooks={"request": [self._watch]})
         self._cut = threading.Event()
         self._sockets: list[socket.socket] = []
-        self._leave = contextlib.ExitStack()
 
-    def __enter__(self) -> Self:
-        self._leave.enter_context(cancel_scope().on_cancel(self.cut))
-        return super().__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
-        self._leave.close()
-        super().__exit__(kind, error, trace)
+    @contextlib.contextmanager
+    def stream(self, *arguments: Any, **options: Any) -> Iterator[httpx.Response]:
+        with cancel_scope().on_cancel(self.cut), super().stream(*arguments, **options) as response:
+            yield response
 
     def cut(self) -> None:
-        """End every connection; who reads from one sees that at once."""
+        """End every connection; whoever reads from one notices at once. From any thread."""
         self._cut.set()
         for connection in list(self._sockets):
             with contextlib.suppress(OSError):
@@ -91,9 +83,10 @@ class Client(httpx.Client):
             raise Cancelled
         request.extensions = {**request.extensions, "trace": self._remember}
 
-    def _remember(self, event: str, about: Mapping[str, Any]) -> None:
+    def _remember(self, event: str, info: Mapping[str, Any]) -> None:
+        """Keep the socket of each new connection; httpcore calls this."""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            found = about["return_value"].get_extra_info("socket")
+            found = info["return_value"].get_extra_info("socket")
             if isinstance(found, socket.socket):
                 self._sockets.append(found)
                 if self._cut.is_set():
@@ -101,7 +94,7 @@ class Client(httpx.Client):
 
 
 def make_client(auth: httpx.Auth | None = None) -> Client:
-    """A client that follows redirects; by default with the logins of `~/.netrc`."""
+    """Return a client that follows redirects; by default with the logins of `~/.netrc`."""
     return Client(
         auth=auth or Credentials(),
         follow_redirects=True,
@@ -112,8 +105,10 @@ def make_client(auth: httpx.Auth | None = None) -> Client:
 
 
 def retry(url: str, attempt: Callable[[], T], *, tries: int = MAX_TRIES) -> T:
-    """Return what `attempt` returns, tried again where the failure may pass. Raises `NetworkError` after the last try,
-    and `Cancelled` when the operation is cancelled."""
+    """Return what `attempt` returns, tried again where the failure may pass.
+
+    Raises `NetworkError` after the last try, and `Cancelled` when the operation is cancelled.
+    """
     scope = cancel_scope()
     for number in range(1, tries + 1):
         try:
@@ -135,7 +130,7 @@ def _unreachable(url: str, error: Exception) -> NetworkError:
         return NetworkError(f"{host} cannot answer now: {error}", where=without_login(url), fix="try again later")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return ServerUnreachable(
-            f"{host} shows a certificate that is not trusted: {error}",
+            f"the certificate of {host} is not trusted: {error}",
             where=without_login(url),
             fix="if it is your company's, set SSL_CERT_FILE to a bundle that has it",
         )
@@ -146,27 +141,29 @@ def _unreachable(url: str, error: Exception) -> NetworkError:
     )
 
 
-def check_status(url: str, answer: httpx.Response, denied: str = DENIED) -> None:
-    """Raises `Retryable` for a status that may pass, `Refusal` for another that is no success; `denied` is what mends a
-    refusal for want of a login."""
-    status = answer.status_code
-    if answer.is_success:
+def check_status(url: str, response: httpx.Response, login_fix: Fixes = LOGIN_FIX) -> None:
+    """Raise `Retryable` for a status that may pass, `Refusal` for another one that is no success. `login_fix` is what
+    to do where the server demands a login."""
+    status = response.status_code
+    if response.is_success:
         return
     if status in _TRANSIENT:
-        raise Retryable(f"HTTP {status}", _retry_after(answer.headers.get("Retry-After", "")))
+        raise Retryable(f"HTTP {status}", _retry_after(response.headers.get("Retry-After", "")))
+    fix: Fixes = "check the address"
     if status in (401, 403, 407):
-        fix = denied
+        fix = login_fix
     elif status in (404, 410):
-        fix = "the file is gone: lock again, or take it from an archive that has it"
-    else:
-        fix = "check the address"
+        fix = (
+            suggest("lock", "if the file was moved or replaced"),
+            suggest("archive pull", "from an archive that has it", url=Placeholder("URL")),
+        )
     raise Refusal(status, where=without_login(url), fix=fix)
 
 
-def read_body(url: str, answer: httpx.Response, limit: int) -> bytes:
-    """What the server sends, of at most `limit` bytes. Raises `NetworkError` as soon as there are more."""
+def read_body(url: str, response: httpx.Response, limit: int) -> bytes:
+    """Return the body, of at most `limit` bytes. Raises `NetworkError` as soon as there are more."""
     data = bytearray()
-    for chunk in answer.iter_bytes():
+    for chunk in response.iter_bytes():
         data += chunk
         if len(data) > limit:
             raise too_long(url, limit)
@@ -174,11 +171,12 @@ def read_body(url: str, answer: httpx.Response, limit: int) -> bytes:
 
 
 def too_long(url: str, limit: int) -> NetworkError:
+    """Return the error for an answer of more than `limit` bytes."""
     return NetworkError(f"the answer has more than {limit} bytes", where=without_login(url), fix="check the address")
 
 
 def _retry_after(text: str) -> float:
-    """Seconds: the header has their number, or a date."""
+    """Return the seconds to wait: the header has their number, or a date."""
     if re.fullmatch(r"[0-9]{1,6}", text):
         return float(text)
     try:
@@ -189,11 +187,11 @@ def _retry_after(text: str) -> float:
 
 
 def local_path(url: str) -> Path | None:
-    """The path of a `file:` URL; None for the web. Raises `BadInput` for anything else."""
+    """Return the path of a `file:` URL; None for the web. Raises `BadInput` for anything else."""
     try:
         parts = urlsplit(url)
     except ValueError as e:
-        raise BadInput(f"no address: {e}", where=without_login(url)[:200], fix="write https://…") from e
+        raise BadInput(f"not an address: {e}", where=without_login(url)[:200], fix="write https://…") from e
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
         return Path(url2pathname(parts.path))
     if parts.scheme not in ("https", "http") or not parts.hostname:
@@ -202,7 +200,7 @@ def local_path(url: str) -> Path | None:
 
 
 def without_login(url: str) -> str:
-    """A URL without a login, fit to be shown."""
+    """Return a URL without its login, fit to be shown."""
     scheme, separator, rest = url.partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else url

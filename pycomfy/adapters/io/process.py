@@ -47,7 +47,8 @@ def run(
 
     It gets a session of its own: who leaves ends it with all that it started, which would hold its output open.
     """
-    arguments, pipe = [str(c) for c in command], subprocess.PIPE
+    arguments, pipe, scope = [str(c) for c in command], subprocess.PIPE, cancel_scope()
+    scope.check()
     try:
         process = subprocess.Popen(
             arguments, cwd=cwd, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
@@ -56,9 +57,10 @@ def run(
         if cwd is not None and not cwd.is_dir():
             raise
         raise missing(arguments[0]) from e
-    with process, cancel_scope().on_cancel(partial(terminate, process)):
+    with process:
         try:
-            output, errors = process.communicate(stdin or b"")
+            with scope.on_cancel(partial(terminate, process)):
+                output, errors = process.communicate(stdin or b"")
         except BaseException:
             _end(process)
             raise

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import translate_disk_full
+from pycomfy.adapters.io.file_locks import try_lock, wait_for_lock
 
 
 @contextlib.contextmanager
@@ -23,7 +24,8 @@ def temporary_folder(place: Path, prefix: str) -> Iterator[Path]:
     with translate_disk_full(place):
         place.mkdir(parents=True, exist_ok=True)
         # One at a time, or a new folder could seem to be left over before it has its lock.
-        with _locked(place, fcntl.LOCK_EX):
+        with _open_folder(place) as fd:
+            wait_for_lock(fd, fcntl.LOCK_EX)
             for old in place.glob(f"{prefix}*"):
                 remove_unused(old)
             folder = Path(tempfile.mkdtemp(dir=place, prefix=prefix))
@@ -41,8 +43,9 @@ def remove_unused(path: Path) -> None:
     if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
         return
-    with contextlib.suppress(BlockingIOError), _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
-        remove_folder(path)
+    with _open_folder(path) as fd:
+        if try_lock(fd, fcntl.LOCK_EX):
+            remove_folder(path)
 
 
 def remove_folder(folder: Path) -> None:
@@ -54,10 +57,9 @@ def remove_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, how: int) -> Iterator[None]:
+def _open_folder(folder: Path) -> Iterator[int]:
     fd = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(fd, how)
-        yield
+        yield fd
     finally:
         os.close(fd)

@@ -1,7 +1,6 @@
 """SHA-256 of large files, computed once: a file that was not touched since keeps the hash it had."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from pycomfy import operation
 from pycomfy.adapters.io.atomic_files import write_file
+from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.errors import BadInput, NotFound
 
 MAX_ROWS = 20_000
@@ -75,15 +75,6 @@ class HashCache:
             rows[key] = sha256
             newest = dict(list(rows.items())[-MAX_ROWS:])
             write_file(self._path, json.dumps(newest, indent=0) + "\n")
-
-
-@contextlib.contextmanager
-def exclusive_lock(lock: Path) -> Iterator[None]:
-    """One process at a time, for the moment it takes to change a small file."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a") as f:
-        fcntl.flock(f, fcntl.LOCK_EX)
-        yield
 
 
 def _key(about: os.stat_result) -> str:

@@ -48,8 +48,8 @@ def hub_client(hubs: Hubs) -> Client:
     return make_client(Credentials(tuple(tokens), bearer=tuple(origins.values())))
 
 
-def denied(url: str, hubs: Hubs) -> str:
-    """What mends a refusal for want of a login."""
+def login_fix(url: str, hubs: Hubs) -> str:
+    """Return what to do where a server demands a login."""
     origin = find_origin(url)
     if origin == find_origin(hubs.huggingface):
         return "accept the model's terms on its page, and set HF_TOKEN (or a login in ~/.netrc)"
@@ -63,7 +63,7 @@ def ask(client: Client, hubs: Hubs, url: str, body: Mapping[str, object] | None 
 
     def attempt() -> bytes:
         with client.stream("GET" if body is None else "POST", url, json=body) as answer:
-            check_status(url, answer, denied(url, hubs))
+            check_status(url, answer, login_fix(url, hubs))
             return read_body(url, answer, MAX_BYTES)
 
     return retry(url, attempt)

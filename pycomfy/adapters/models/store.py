@@ -13,8 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from pycomfy import operation
 from pycomfy.adapters.io.atomic_files import translate_disk_full, write_file
+from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.models.hash_cache import HashCache, exclusive_lock
+from pycomfy.adapters.models.hash_cache import HashCache
 from pycomfy.core.lockfile.schema import LockSection, ModelFile, PublicUrl, Sha256
 from pycomfy.errors import BadInput, HashMismatch
 
@@ -54,9 +55,14 @@ class ModelStore:
         """Where the model with that hash is, or would be."""
         return self.folder / "sha256" / sha256[:2] / sha256
 
+    @property
+    def partial_folder(self) -> Path:
+        """Where the beginnings of models are."""
+        return self.folder / "partial"
+
     def partial(self, sha256: str) -> Path:
-        """Where it grows."""
-        return self.folder / "partial" / sha256
+        """Where the model with that hash grows."""
+        return self.partial_folder / sha256
 
     def find(self, sha256: str) -> Path | None:
         """The model, if it is there and still what it was; a file that changed is set aside and told of."""

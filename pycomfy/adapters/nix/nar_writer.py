@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pycomfy.errors import BadInput
+from pycomfy.operation import cancel_scope
 
 _CHUNK = 1 << 20
 
@@ -71,12 +72,14 @@ def _begin(path: bytes, write: Write, open_folders: list[Iterator[bytes]]) -> bo
 
 def _write_file(path: bytes, executable: bool, write: Write) -> None:
     write(_strings(b"(", b"type", b"regular", *([b"executable", b""] if executable else []), b"contents"))
+    scope = cancel_scope()
     with open(path, "rb", buffering=0) as f:
         size = os.fstat(f.fileno()).st_size
         write(struct.pack("<Q", size))
         buffer = memoryview(bytearray(min(size, _CHUNK) or 1))
         left = size
         while left and (read := f.readinto(buffer[: min(left, _CHUNK)])):
+            scope.check()
             write(buffer[:read])
             left -= read
         if left or f.read(1):

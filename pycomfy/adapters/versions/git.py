@@ -4,7 +4,6 @@ Nothing of it is run: no hooks, no filters, no helper programs. What is pulled i
 """
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -13,9 +12,11 @@ from typing import NamedTuple
 
 from pycomfy.adapters.git.environment import git_environment
 from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full, translate_disk_full
+from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.errors import BadInput
+from pycomfy.operation import cancel_scope
 
 ZERO = "0" * 40
 """git's word for "no such object": as a ref's old value, the ref must not exist."""
@@ -149,8 +150,7 @@ class BareRepository:
         """One process of pycomfy at a time. The lock goes with its process, however that ends."""
         with translate_disk_full(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.with_suffix(".lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with exclusive_lock(self.path.with_suffix(".lock")):
                 if not self.exists:
                     self._make()
                 yield
@@ -172,7 +172,7 @@ class BareRepository:
                     f"the library was changed meanwhile: {message}", where=str(self.path), fix="do it again"
                 )
             self._remove_stale_locks()
-            time.sleep(0.1)
+            cancel_scope().wait(0.1)
 
     def _remove_stale_locks(self) -> None:
         """What a killed git left: nobody else removes it, and every later change would fail."""

@@ -1,7 +1,6 @@
 """A library shared through another git repository: sent there, and what is there taken in."""
 
 import contextlib
-import fcntl
 import os
 import re
 import tempfile
@@ -9,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.versions.git import BareRepository
 from pycomfy.adapters.versions.image_refs import PREFIX
 from pycomfy.core.lockfile.git_url import GitUrl, parse_git_url, without_password
 from pycomfy.errors import BadInput, NetworkError, NotFound, PycomfyError
+from pycomfy.operation import shield
 
 INCOMING = "refs/incoming"
 MAX_BYTES = 256 << 20  # of one file
@@ -65,8 +66,7 @@ def received(bare: BareRepository, address: GitUrl) -> Iterator[dict[str, str]]:
     """
     with bare.writing():
         pass  # there is a repository from here on
-    with bare.path.with_suffix(".pull.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with exclusive_lock(bare.path.with_suffix(".pull.lock")):
         try:
             specs = [f"+refs/{kind}/*:{INCOMING}/{kind}/*" for kind in _SHARED]
             options = ("--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-gc")
@@ -76,8 +76,9 @@ def received(bare: BareRepository, address: GitUrl) -> Iterator[dict[str, str]]:
             _refuse_large(bare, address)
             yield bare.refs(INCOMING)
         finally:
-            gone = "".join(f"delete {ref}\n" for ref in bare.refs(INCOMING))
-            bare.ask("update-ref", "--stdin", stdin=gone.encode())
+            with shield():
+                gone = "".join(f"delete {ref}\n" for ref in bare.refs(INCOMING))
+                bare.ask("update-ref", "--stdin", stdin=gone.encode())
 
 
 def merge_text(

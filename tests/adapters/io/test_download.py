@@ -1,74 +1,19 @@
 import hashlib
-import http.server
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.io import http_client
-from pycomfy.adapters.io.download import File, fetch, fetch_all, fetch_unpinned, read
+from pycomfy.adapters.io import download, http_client
+from pycomfy.adapters.io.download import File, fetch, fetch_all, fetch_unpinned, is_kept, read
 from pycomfy.adapters.metadata.load import read_workflow
 from pycomfy.adapters.metadata.object_info import read_definitions
 from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, NetworkError, PycomfyError
+from tests.support.file_server import Site
+from tests.support.operations import listening
 
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-@dataclass
-class Site:
-    """A web server of our own. `breaks` says how often a path is cut off half-way, `busy` how often it answers 503."""
-
-    files: dict[str, bytes] = field(default_factory=dict)
-    breaks: dict[str, int] = field(default_factory=dict)
-    busy: dict[str, int] = field(default_factory=dict)
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
-    url: str = ""
-
-
-@pytest.fixture
-def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    site = Site()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            wanted = self.headers.get("Range")
-            site.asked.append((self.path, wanted))
-            if site.busy.get(self.path, 0) > 0:
-                site.busy[self.path] -= 1
-                self.send_response(503)
-                self.end_headers()
-                return
-            data = site.files.get(self.path)
-            if data is None:
-                self.send_error(404)
-                return
-            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-            self.send_response(206 if wanted else 200)
-            self.send_header("Content-Length", str(len(data) - start))
-            self.end_headers()
-            if site.breaks.get(self.path, 0) > 0:
-                site.breaks[self.path] -= 1
-                self.wfile.write(data[start : start + len(data) // 2])
-                return
-            self.wfile.write(data[start:])
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    site.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    monkeypatch.setattr(http_client, "PAUSE", 0.001)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    yield site
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -93,21 +38,106 @@ def test_other_bytes_are_refused_and_nothing_is_left(site: Site, tmp_path: Path)
 
 def test_more_bytes_than_promised_are_refused_without_reading_on(site: Site, tmp_path: Path) -> None:
     site.files["/a"] = b"x" * 10_000_000
+    with pytest.raises(HashMismatch, match="expected 5 bytes, but the file there has 10000000"):
+        fetch(f"{site.url}/a", sha256(b"hello"), name="a", size=5, cache=tmp_path)
+    site.trouble["/a"] = ["unsized"]
     with pytest.raises(HashMismatch, match="more than 5 bytes"):
         fetch(f"{site.url}/a", sha256(b"hello"), name="a", size=5, cache=tmp_path)
+    assert leftovers(tmp_path) == []
+
+
+def test_a_file_of_unknown_size_is_bounded(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "MAX_BYTES", 1000)
+    site.files["/a"] = b"x" * 1001
+    with pytest.raises(HashMismatch, match="more than 1000 bytes"):
+        fetch(f"{site.url}/a", sha256(b"hello"), name="a", cache=tmp_path)
+
+
+DATA = bytes(range(256)) * 1000
+HALF = len(DATA) // 2
 
 
 def test_a_broken_connection_is_continued_where_it_broke(site: Site, tmp_path: Path) -> None:
-    data = bytes(range(256)) * 1000
-    site.files["/a"], site.breaks["/a"] = data, 1
-    assert fetch(f"{site.url}/a", sha256(data), name="a", cache=tmp_path).read_bytes() == data
-    assert site.asked == [("/a", None), ("/a", f"bytes={len(data) // 2}-")]
+    site.files["/a"], site.trouble["/a"] = DATA, ["cut"]
+    assert fetch(f"{site.url}/a", sha256(DATA), name="a", cache=tmp_path).read_bytes() == DATA
+    assert site.asked == [("/a", None), ("/a", f"bytes={HALF}-")]
+
+
+def test_a_connection_that_breaks_again_and_again_is_continued_as_long_as_something_arrives(
+    site: Site, tmp_path: Path
+) -> None:
+    site.files["/a"], site.trouble["/a"] = DATA, ["cut"] * (2 * http_client.MAX_TRIES)
+    assert fetch(f"{site.url}/a", sha256(DATA), name="a", cache=tmp_path).read_bytes() == DATA
+    assert len(site.asked) == 2 * http_client.MAX_TRIES + 1
+
+
+def test_a_server_that_ignores_ranges_sends_all_again(site: Site, tmp_path: Path) -> None:
+    site.files["/a"], site.trouble["/a"] = DATA, ["cut", "whole"]
+    assert fetch(f"{site.url}/a", sha256(DATA), name="a", size=len(DATA), cache=tmp_path).read_bytes() == DATA
+    assert site.asked == [("/a", None), ("/a", f"bytes={HALF}-")]
+
+
+@pytest.mark.parametrize("refusal", [416, "other part", "unnamed part"])
+def test_a_server_that_does_not_continue_is_asked_for_all_again(site: Site, tmp_path: Path, refusal: int | str) -> None:
+    site.files["/a"], site.trouble["/a"] = DATA, ["cut", refusal]
+    assert fetch(f"{site.url}/a", sha256(DATA), name="a", size=len(DATA), cache=tmp_path).read_bytes() == DATA
+    assert site.asked == [("/a", None), ("/a", f"bytes={HALF}-"), ("/a", None)]
+
+
+def test_a_server_that_never_continues_is_given_up(site: Site, tmp_path: Path) -> None:
+    site.files["/a"], site.trouble["/a"] = DATA, ["cut", 416] * 50
+    with pytest.raises(NetworkError, match="cannot answer now"):
+        fetch(f"{site.url}/a", sha256(DATA), name="a", cache=tmp_path)
+    assert leftovers(tmp_path) == []
+
+
+def test_the_beginning_of_a_file_that_was_replaced_meanwhile_is_thrown_away_once(site: Site, tmp_path: Path) -> None:
+    site.files["/a"], site.trouble["/a"] = DATA, ["wrong, cut"]
+    assert fetch(f"{site.url}/a", sha256(DATA), name="a", cache=tmp_path).read_bytes() == DATA
+    assert site.asked == [("/a", None), ("/a", f"bytes={HALF}-"), ("/a", None)]
+    site.files["/b"], site.trouble["/b"] = DATA + b"b", ["wrong, cut", None, "wrong, cut", None]
+    with pytest.raises(HashMismatch, match="expected SHA-256"):
+        fetch(f"{site.url}/b", sha256(DATA + b"b"), name="b", cache=tmp_path)
+    assert [wanted for path, wanted in site.asked if path == "/b"] == [None, f"bytes={HALF}-"] * 2
+
+
+def test_an_answer_that_ends_early_is_continued_if_the_size_is_known(site: Site, tmp_path: Path) -> None:
+    site.files["/a"], site.trouble["/a"] = DATA, ["silent", "unsized"]
+    assert fetch(f"{site.url}/a", sha256(DATA), name="a", size=len(DATA), cache=tmp_path).read_bytes() == DATA
+    assert site.asked == [("/a", None), ("/a", f"bytes={HALF}-")]
+
+
+def test_a_file_that_nobody_hashed_is_continued_as_well(site: Site, tmp_path: Path) -> None:
+    site.files["/a"], site.trouble["/a"] = DATA, ["cut", "cut", "whole"]
+    path, found = fetch_unpinned(f"{site.url}/a", cache=tmp_path, limit=len(DATA))
+    assert path.read_bytes() == DATA and found == sha256(DATA)
+    site.files["/b"], site.trouble["/b"] = DATA, ["unsized"]
+    with pytest.raises(NetworkError, match=f"more than {len(DATA) - 1} bytes"):
+        fetch_unpinned(f"{site.url}/b", cache=tmp_path, limit=len(DATA) - 1)
+
+
+def test_what_is_kept_cannot_be_written_by_mistake(site: Site, tmp_path: Path) -> None:
+    site.files["/a"] = b"hello"
+    assert not is_kept(sha256(b"hello"), tmp_path)
+    path = fetch(f"{site.url}/a", sha256(b"hello"), name="a", cache=tmp_path)
+    assert is_kept(sha256(b"hello"), tmp_path) and path.stat().st_mode & 0o777 == 0o444
+
+
+def test_the_progress_of_all_files_is_one(site: Site, tmp_path: Path) -> None:
+    site.files = {"/a": DATA, "/b": b"hello"}
+    site.trouble["/a"] = ["cut", 416]
+    files = [File(f"{site.url}/a", sha256(DATA), "a", len(DATA)), File(f"{site.url}/b", sha256(b"hello"), "b", 5)]
+    with listening() as recorder:
+        fetch_all(files, cache=tmp_path / "1")
+        assert recorder.amounts == {"Download": (len(DATA) + 5, len(DATA) + 5)}
+        fetch_all([File(files[0].url, files[0].sha256, "a"), files[1]], cache=tmp_path / "2", title="Fetch")
+    assert recorder.amounts["Fetch"] == (len(DATA) + 5, len(DATA) + 5)
 
 
 def test_a_busy_server_is_asked_again_but_not_forever(site: Site, tmp_path: Path) -> None:
-    site.files["/a"], site.busy["/a"] = b"hello", 2
+    site.files["/a"], site.trouble["/a"] = b"hello", [503, 503]
     assert fetch(f"{site.url}/a", sha256(b"hello"), name="a", cache=tmp_path).read_bytes() == b"hello"
-    site.files["/b"], site.busy["/b"] = b"x", 100
+    site.files["/b"], site.trouble["/b"] = b"x", [503] * 100
     with pytest.raises(NetworkError, match="503"):
         fetch(f"{site.url}/b", sha256(b"x"), name="b", cache=tmp_path)
     assert len(site.asked) == 3 + http_client.MAX_TRIES
@@ -158,7 +188,7 @@ def test_what_is_no_hash_is_no_path_either(digest: str, tmp_path: Path) -> None:
 
 def test_passwords_are_not_shown(site: Site, tmp_path: Path) -> None:
     with pytest.raises(NetworkError) as caught:
-        fetch(site.url.replace("//", "//me:secret@") + "/x", sha256(b""), name="x", cache=tmp_path)
+        fetch(site.url.replace("//", "//me:secret@") + "/x", sha256(b"x"), name="x", cache=tmp_path)
     assert "secret" not in str(caught.value)
 
 

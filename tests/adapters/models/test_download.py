@@ -9,13 +9,20 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.models import download
 from pycomfy.adapters.models.download import fetch_unknown, pull_models
 from pycomfy.adapters.models.hubs import find_hubs
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.core.lockfile.schema import CivitaiModel, HuggingFaceModel, ModelFile, UrlModel
-from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, NetworkError, NoSpace, NotFound
-from pycomfy.operation import Cancelled, Operation
+from pycomfy.errors import (
+    BadInput,
+    ErrorGroup,
+    HashMismatch,
+    NetworkError,
+    NoSpace,
+    NotFound,
+    Placeholder,
+    suggest,
+)
 from tests.support.model_hub import COMMIT, TOKEN, Site, make_bytes, sha256
 
 DATA = make_bytes("model", 300_000)
@@ -212,9 +219,9 @@ def test_civitai_gives_the_file_that_the_query_means(site: Site, store: ModelSto
 
 
 def test_a_model_that_someone_added_has_nowhere_to_come_from(store: ModelStore, site: Site) -> None:
-    with pytest.raises(NotFound, match="only where it was added") as caught:
+    with pytest.raises(NotFound, match="has no source: its file was added by hand") as caught:
         fetch(store, ModelFile(folder="loras", name="x.pt", sha256=sha256(b"x")))
-    assert caught.value.fix == "pycomfy models add FILE --as loras/x.pt"
+    assert caught.value.fixes == (suggest("models add", source=Placeholder("FILE"), place="loras/x.pt"),)
 
 
 def test_a_full_disk_is_told_before_anything_is_fetched(site: Site, store: ModelStore) -> None:
@@ -285,12 +292,3 @@ def test_two_pulls_at_once_fetch_it_once(site: Site, store: ModelStore, home: Pa
     processes = [start(home, model) for _ in range(3)]
     assert [p.communicate()[0].strip() for p in processes] == ["1", "1", "1"]
     assert read(store, data) == data and len(site.downloads()) == 1 and left(store) == []
-
-
-def test_waiting_for_another_process_ends_when_asked(tmp_path: Path) -> None:
-    lock, mine = tmp_path / "x.lock", Operation()
-    with download.exclusive(lock):
-        mine.cancel_scope.cancel()
-        with mine.running(), pytest.raises(Cancelled), download.exclusive(lock):
-            pass
-    assert not lock.exists()
