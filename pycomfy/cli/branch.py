@@ -5,9 +5,6 @@ from typing import Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
-from pycomfy.services.versions.branch import branch as begin_branch
-from pycomfy.services.versions.branch import list_branches
-from pycomfy.services.workspace import Workspace
 
 
 def branch(
@@ -23,16 +20,19 @@ def branch(
 
     Examples: `pycomfy branch hello-fast hello@2`, `pycomfy branch`
     """
-    home = Workspace.open()
+    from pycomfy.services.versions.branch import branch as begin_branch
+    from pycomfy.services.versions.branch import list_branches
+    from pycomfy.services.workspace import Workspace
+
+    workspace = Workspace.open()
     if new is None:
-        found = list_branches(home)
+        found = list_branches(workspace)
     elif start is None:
         raise typer.BadParameter("say where it begins: pycomfy branch NEW REF", param_hint="REF")
     else:
-        found = [begin_branch(home, new, start)]
+        found = [begin_branch(workspace, new, start)]
     if as_json:
-        rows = [{"name": v.name, "version": v.number, "commit": v.commit, "created_at": v.created_at} for v in found]
-        print_json(rows if new is None else rows[0])
+        print_json(found if new is None else found[0])
     else:
-        for v in found:
-            print(v.label, v.created_at, v.commit[:12], sep="\t")
+        for entry in found:
+            print(entry.label, entry.created_at, entry.commit[:12], sep="\t")

@@ -7,8 +7,6 @@ from typing import Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
-from pycomfy.services.versions.checkout import checkout as check_out
-from pycomfy.services.workspace import Workspace
 
 
 def checkout(
@@ -21,18 +19,14 @@ def checkout(
 
     Example: `pycomfy checkout hello@2 --to hello-2`
     """
-    done = check_out(Workspace.open(), reference, to, force=force)
+    from pycomfy.services.versions.checkout import checkout as check_out
+    from pycomfy.services.workspace import Workspace
+
+    result = check_out(Workspace.open(), reference, to, force=force)
     if as_json:
-        value = {
-            "name": done.version.name,
-            "version": done.version.number,
-            "commit": done.version.commit,
-            "files": [str(path) for path in done.files],
-            "local_sources": done.local,
-        }
-        print_json(value)
+        print_json(result)
     else:
-        for file in done.files:
+        for file in result.files:
             print(file)
-    for name, path in done.local.items():
+    for name, path in result.local_sources.items():
         print(f"note: {name} comes from {path}, which must be there to lock the workflow anew", file=sys.stderr)

@@ -1,15 +1,11 @@
 """`pycomfy diff`: what changed between two versions."""
 
 import sys
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from pycomfy.cli.json_output import print_json
-from pycomfy.core.versions.diff_text import describe_diff, describe_image
-from pycomfy.services.versions.diff import diff as diff_versions
-from pycomfy.services.workspace import Workspace
 
 DIFFERENT = 3
 
@@ -27,14 +23,18 @@ def diff(
 
     Examples: `pycomfy diff hello@1`, `pycomfy diff hello@1 hello-fast --exit-code`
     """
-    found = diff_versions(Workspace.open(), old, new)
+    from pycomfy.core.versions.diff_text import describe_image
+    from pycomfy.services.versions.diff import diff as diff_versions
+    from pycomfy.services.workspace import Workspace
+
+    result = diff_versions(Workspace.open(), old, new)
     if as_json:
-        print_json(asdict(found))
+        print_json(result)
     else:
-        for line in describe_diff(found):
+        for line in result.summary:
             print(line)
-        for image in found.images:
+        for image in result.images:
             print(f"image {describe_image(image)}")
-        if found.empty:
-            print(f"{found.old} and {found.new} are made of the same", file=sys.stderr)
-    return DIFFERENT if exit_code and not found.empty else 0
+        if result.empty:
+            print(f"{result.old} and {result.new} are made of the same", file=sys.stderr)
+    return DIFFERENT if exit_code and not result.empty else 0

@@ -1,5 +1,6 @@
 """`pycomfy log`: the versions that were built."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,14 +8,14 @@ import typer
 
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
-from pycomfy.services.versions.log import LogEntry
-from pycomfy.services.versions.log import log as list_versions
-from pycomfy.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_NOTHING = "no versions yet: `pycomfy build WORKFLOW` makes the first"
+    from pycomfy.services.versions.log import LogEntry
+
+_FORCE = {"FORCE_COLOR", "TTY_COMPATIBLE"}
+"""With these, rich may treat any output as a terminal."""
 
 
 def log(
@@ -27,24 +28,37 @@ def log(
 
     Example: `pycomfy log hello`
     """
+    from pycomfy.services.versions.log import log as list_versions
+    from pycomfy.services.workspace import Workspace
+
     versions = list_versions(Workspace.open(), name)
     if as_json:
         print_json(versions)
     else:
-        from rich.console import Console  # what prints JSON is spared it
-
-        show(versions, Console(highlight=False))
+        show(versions, _find_console())
 
 
-def show(versions: list[LogEntry], console: "Console") -> None:
-    """A table on a terminal; elsewhere a line for each, with tabs between, for other programs."""
+def show(versions: "list[LogEntry]", console: "Console | None") -> None:
+    """Print a table on a terminal; elsewhere a line for each version, with tabs between, for other programs."""
     if not versions:
-        print(_NOTHING, file=sys.stderr)
-        return
-    if not console.is_terminal:
+        print("no versions yet: `pycomfy build WORKFLOW` makes the first", file=sys.stderr)
+    elif console is not None and console.is_terminal:
+        _print_table(versions, console)
+    else:
         for v in versions:
             print(f"{v.name}@{v.version}", v.created_at, v.comfyui_version, v.manifest_digest or "-", sep="\t")
-        return
+
+
+def _find_console() -> "Console | None":
+    """Return a console; None where standard output cannot be a terminal, which saves the import of rich."""
+    if not sys.stdout.isatty() and not os.environ.keys() & _FORCE:
+        return None
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _print_table(versions: "list[LogEntry]", console: "Console") -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -58,6 +72,6 @@ def show(versions: list[LogEntry], console: "Console") -> None:
             v.comfyui_version,
             size(v.size) if v.size is not None else "",
             (v.manifest_digest or "").removeprefix("sha256:")[:12],
-            escape(v.message or ""),
+            escape(v.message),
         )
     console.print(table)

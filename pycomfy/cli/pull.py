@@ -1,13 +1,10 @@
-"""`pycomfy pull`: take in what others have in their library."""
+"""`pycomfy pull`: take in the versions of others."""
 
 from typing import Annotated
 
 import typer
 
 from pycomfy.cli.json_output import print_json
-from pycomfy.services.versions.pull import Prefer
-from pycomfy.services.versions.pull import pull as pull_library
-from pycomfy.services.workspace import Workspace
 
 
 def pull(
@@ -16,16 +13,20 @@ def pull(
     theirs: Annotated[bool, typer.Option("--theirs", help="Where both sides changed the same, theirs counts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what happened as JSON.")] = False,
 ) -> None:
-    """Take in every workflow of another library. Where both have new versions, they are merged; conflicts are told.
+    """Take in every workflow of another versions repository. Where both have new versions, they are merged.
+
+    Conflicts are listed by node, and leave the workflow as it is.
 
     Example: `pycomfy pull git@example.org:team/workflows.git`
     """
     if ours and theirs:
         raise typer.BadParameter("either --ours or --theirs", param_hint="--ours")
-    prefer: Prefer = "ours" if ours else "theirs" if theirs else None
-    result = pull_library(Workspace.open(), remote, prefer=prefer)
+    from pycomfy.services.versions.pull import pull as pull_versions
+    from pycomfy.services.workspace import Workspace
+
+    result = pull_versions(Workspace.open(), remote, prefer="ours" if ours else "theirs" if theirs else None)
     if as_json:
-        print_json({"remote": result.remote, "workflows": result.workflows})
+        print_json(result)
     else:
         for name, state in result.workflows.items():
             print(name, state, sep="\t")

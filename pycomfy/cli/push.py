@@ -1,12 +1,10 @@
-"""`pycomfy push`: share the library."""
+"""`pycomfy push`: send versions to others."""
 
 from typing import Annotated
 
 import typer
 
 from pycomfy.cli.json_output import print_json
-from pycomfy.services.versions.push import push as push_library
-from pycomfy.services.workspace import Workspace
 
 
 def push(
@@ -18,11 +16,14 @@ def push(
 ) -> None:
     """Send workflows with all their versions and tags to another git repository. Nothing there is overwritten.
 
-    Examples: `pycomfy push git@example.org:team/workflows.git`, `pycomfy push /mnt/share/library.git hello`
+    Examples: `pycomfy push git@example.org:team/workflows.git`, `pycomfy push /mnt/share/versions.git hello`
     """
-    result = push_library(Workspace.open(), remote, names or ())
+    from pycomfy.services.versions.push import push as push_versions
+    from pycomfy.services.workspace import Workspace
+
+    result = push_versions(Workspace.open(), remote, names or ())
     if as_json:
-        print_json({"remote": result.remote, "workflows": result.workflows})
+        print_json(result)
     else:
         for name, state in result.workflows.items():
             print(name, state, sep="\t")

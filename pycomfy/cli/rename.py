@@ -4,9 +4,6 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.services.versions.rename import rename as rename_workflow
-from pycomfy.services.workspace import Workspace
-
 
 def rename(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The workflow.")],
@@ -16,5 +13,10 @@ def rename(
 
     Example: `pycomfy rename hello greeting`
     """
-    version = rename_workflow(Workspace.open(), old, new)
-    print(f"{old} is {version.label} now; `pycomfy lock --name {new}` names its folder so")
+    from pycomfy.cli.fixes import with_fixes
+    from pycomfy.errors import suggest
+    from pycomfy.services.versions.rename import rename as rename_workflow
+    from pycomfy.services.workspace import Workspace
+
+    result = rename_workflow(Workspace.open(), old, new)
+    print(with_fixes(f"{result.old} is {result.label} now", suggest("lock", "renames it in its folder", name=new)))

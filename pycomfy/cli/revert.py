@@ -5,8 +5,6 @@ from typing import Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
-from pycomfy.services.versions.revert import revert as revert_version
-from pycomfy.services.workspace import Workspace
 
 
 def revert(
@@ -18,11 +16,13 @@ def revert(
 
     Example: `pycomfy revert hello@1 -m "the new sampler was worse"`
     """
-    version, new = revert_version(Workspace.open(), reference, message=message)
+    from pycomfy.services.versions.revert import revert as revert_version
+    from pycomfy.services.workspace import Workspace
+
+    result = revert_version(Workspace.open(), reference, message=message)
     if as_json:
-        value = {"name": version.name, "version": version.number, "commit": version.commit, "new": new}
-        print_json(value)
-    elif new:
-        print(f"{version.label} is what {reference} was")
+        print_json(result)
+    elif result.new:
+        print(f"{result.label} is what {reference} was")
     else:
-        print(f"{version.label}, the newest, is what {reference} was already")
+        print(f"{result.label}, the newest, is what {reference} was already")

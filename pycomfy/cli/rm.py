@@ -4,9 +4,6 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.services.versions.rm import rm as remove
-from pycomfy.services.workspace import Workspace
-
 
 def rm(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The workflow.")],
@@ -19,5 +16,8 @@ def rm(
 
     Example: `pycomfy rm hello --force`
     """
-    commit = remove(Workspace.open(), name, force=force)
-    print(f"removed {name}, its newest version was {commit}")
+    from pycomfy.services.versions.rm import rm as remove
+    from pycomfy.services.workspace import Workspace
+
+    result = remove(Workspace.open(), name, force=force)
+    print(f"removed {result.name}, its newest version was {result.commit}")

@@ -5,9 +5,6 @@ from typing import Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
-from pycomfy.services.versions.tag import list_tags, untag
-from pycomfy.services.versions.tag import tag as tag_version
-from pycomfy.services.workspace import Workspace
 
 
 def tag(
@@ -23,26 +20,23 @@ def tag(
 
     Examples: `pycomfy tag stable hello@2`, `pycomfy tag -d stable hello`, `pycomfy tag --json`
     """
-    home = Workspace.open()
+    from pycomfy.services.versions.tag import list_tags, untag
+    from pycomfy.services.versions.tag import tag as tag_version
+    from pycomfy.services.workspace import Workspace
+
+    workspace = Workspace.open()
     if name is None:
-        _list(as_json)
+        found = list_tags(workspace)
+        if as_json:
+            print_json(found)
+            return
+        for entry in found:
+            print(f"{entry.name}@{entry.tag}", entry.label, entry.commit[:12], sep="\t")
     elif reference is None:
         raise typer.BadParameter("say which version: pycomfy tag TAG REF", param_hint="REF")
     elif delete:
-        print(f"removed {reference}@{name}, was {untag(home, name, reference)[:12]}")
+        removed = untag(workspace, name, reference)
+        print(f"removed {removed.name}@{removed.tag}, was {removed.commit[:12]}")
     else:
-        version = tag_version(home, name, reference, force=force)
-        print(f"{version.name}@{name} is {version.label}")
-
-
-def _list(as_json: bool) -> None:
-    found = list_tags(Workspace.open())
-    if as_json:
-        rows = [
-            {"tag": t.partition("@")[2], "name": v.name, "version": v.number, "commit": v.commit}
-            for t, v in found.items()
-        ]
-        print_json(rows)
-    else:
-        for label, version in found.items():
-            print(label, version.label, version.commit[:12], sep="\t")
+        made = tag_version(workspace, name, reference, force=force)
+        print(f"{made.name}@{made.tag} is {made.label}")

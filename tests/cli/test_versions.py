@@ -124,4 +124,4 @@ def test_a_library_is_pushed_pulled_and_indexed(call: Call, tmp_path: Path, monk
     monkeypatch.setenv("PYCOMFY_HOME", str(tmp_path / "other"))
     assert call("pull", str(tmp_path / "shared"), "--json").json()["workflows"] == {"hello": "new"}
     assert len(call("log", "--json").json()) == 2
-    assert call("reindex", "--json").json() == {"workflows": 1, "versions": 2}
+    assert call("reindex", "--json").json() == {"schema_version": 1, "workflows": 1, "versions": 2}

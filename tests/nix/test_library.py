@@ -37,7 +37,7 @@ def test_nix_builds_any_version_from_the_library_alone(workshop: Workshop, root:
         digests[number] = read_layout(nix_build(workshop.settings, f"path:{project}#oci", tmp_path / "p"))
     for number in (1, 2):
         shown = show(Workspace(home), f"small@{number}")
-        assert shown.flake == f"git+file://{library.path}?ref=small&rev={shown.version.commit}#oci"
+        assert shown.flake == f"git+file://{library.path}?ref=small&rev={shown.commit}#oci"
         made = read_layout(nix_build(workshop.settings, shown.flake, tmp_path / f"v{number}"))
         assert made.manifest_digest == digests[number].manifest_digest
         assert json.loads((made.layout / "index.json").read_text())

@@ -11,7 +11,7 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.versions.commits import NewCommit, Writer, object_id
 from pycomfy.adapters.versions.git import ZERO, BareRepository
 from pycomfy.adapters.versions.image_refs import add_image, drop_images, image_keys, read_images
-from pycomfy.core.versions.reference import Reference, check_tag, check_workflow_name, parse_reference
+from pycomfy.core.versions.reference import Reference, check_tag, check_workflow_name, format_label, parse_reference
 from pycomfy.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Version:
     @property
     def label(self) -> str:
         """`NAME@3`, or `NAME@` and the commit's first digits."""
-        return f"{self.name}@{self.number if self.number is not None else self.commit[:12]}"
+        return format_label(self.name, self.number, self.commit)
 
 
 class CommitResult(NamedTuple):

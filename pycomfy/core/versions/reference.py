@@ -25,6 +25,11 @@ class Reference:
         return self.name if at is None else f"{self.name}@{at}"
 
 
+def format_label(name: str, number: int | None, commit: str) -> str:
+    """Return `NAME@3`; `NAME@` and the commit's first 12 digits for a version without a number."""
+    return f"{name}@{number if number is not None else commit[:12]}"
+
+
 def parse_reference(text: str) -> Reference:
     """Raises `BadInput`."""
     found = _REFERENCE.fullmatch(text)

@@ -1,19 +1,30 @@
-"""`branch`: workflows, which are branches; a new one begins with the history of a version."""
+"""`branch`: list workflows, which are branches, and begin one with the history of another's version."""
 
 from pycomfy.adapters.versions.repository import Version
 from pycomfy.services.versions.indexing import index
+from pycomfy.services.versions.version_result import VersionResult
 from pycomfy.services.workspace import Workspace
 
 
-def branch(workspace: Workspace, new: str, start: str) -> Version:
-    """Begin the workflow `new` at a version; its newest version. Raises `NotFound`, or `BadInput` if it exists."""
-    library = workspace.versions
-    library.branch(new, library.find(start))
+class BranchEntry(VersionResult):
+    """The newest version of a workflow. `created_at` is UTC, as in 2025-12-05T09:30:00Z."""
+
+    created_at: str
+
+
+def branch(workspace: Workspace, new: str, start: str) -> BranchEntry:
+    """Begin the workflow `new` at the version `start`. Raises `NotFound`, or `BadInput` if `new` exists."""
+    versions = workspace.versions
+    versions.branch(new, versions.find(start))
     index(workspace)
-    return library.find(new)
+    return _describe(versions.find(new))
 
 
-def list_branches(workspace: Workspace) -> list[Version]:
-    """The newest version of every workflow."""
-    library = workspace.versions
-    return [library.find(name) for name in library.names()]
+def list_branches(workspace: Workspace) -> list[BranchEntry]:
+    """Return every workflow, sorted by name."""
+    versions = workspace.versions
+    return [_describe(versions.find(name)) for name in versions.names()]
+
+
+def _describe(version: Version) -> BranchEntry:
+    return BranchEntry(name=version.name, version=version.number, commit=version.commit, created_at=version.created_at)

@@ -1,42 +1,48 @@
-"""`checkout`: a version as a folder to go on working in."""
+"""`checkout`: write a version to a folder to go on working in."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import write_file
-from pycomfy.adapters.versions.repository import Version
 from pycomfy.core.versions.checkout_files import local_sources, working_files
-from pycomfy.errors import BadInput
+from pycomfy.errors import BadInput, suggest
 from pycomfy.services.versions.diff import read_version
+from pycomfy.services.versions.version_result import VersionResult
 from pycomfy.services.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class CheckedOut:
-    """`files` are those that were written; `local` the paths of sources that lie in a folder of somebody's machine,
-    which the library does not hold."""
+class CheckoutResult(VersionResult):
+    """`files` are those that were written. `local_sources` are the paths of sources in a folder of somebody's machine,
+    by name; the versions repository does not hold them."""
 
-    version: Version
     files: tuple[Path, ...]
-    local: dict[str, str]
+    local_sources: dict[str, str]
 
 
-def checkout(workspace: Workspace, reference: str, to: Path, *, force: bool = False) -> CheckedOut:
-    """Write a version's workflow, lock and pycomfy.toml to the folder `to`: building it unchanged is that version.
+def checkout(workspace: Workspace, reference: str, to: Path, *, force: bool = False) -> CheckoutResult:
+    """Write a version's workflow, lock and pycomfy.toml to the folder `to`. Built unchanged, they are that version.
 
-    Raises `NotFound`, and `BadInput` for files that are there and differ, unless `force`.
+    Raises `NotFound`; `BadInput` if files are there and differ, unless `force`.
     """
-    library = workspace.versions
-    version = library.find(reference)
-    files = working_files(version.name, read_version(library, version), library.read_files(version.commit))
+    versions = workspace.versions
+    version = versions.find(reference)
+    snapshot = read_version(versions, version)
+    files = working_files(version.name, snapshot, versions.read_files(version.commit))
     there = [name for name, data in files.items() if _differs(to / name, data)]
     if there and not force:
-        fix = "give another folder, or --force to replace them"
-        raise BadInput(f"there are other files already: {', '.join(there)}", where=str(to), fix=fix)
+        raise BadInput(
+            f"there are other files already: {', '.join(there)}",
+            where=str(to),
+            fix=("give another folder", suggest("retry", "replaces them", force=True)),
+        )
     for name, data in files.items():
         write_file(to / name, data)
-    local = local_sources(read_version(library, version).lock)
-    return CheckedOut(version, tuple(to / name for name in files), local)
+    return CheckoutResult(
+        name=version.name,
+        version=version.number,
+        commit=version.commit,
+        files=tuple(to / name for name in files),
+        local_sources=local_sources(snapshot.lock),
+    )
 
 
 def _differs(path: Path, data: bytes) -> bool:

@@ -9,7 +9,8 @@ from pycomfy.services.workspace import Workspace
 
 class LogEntry(Result):
     """A version; `parent` is None for the first. `manifest_digest` and `size` (bytes) are its newest image's, None if
-    none was built. `changes` says what changed from the parent, a line each. `created_at` is UTC, as in
+    none was built. `summary` says what changed from the parent, a line
+    each. `created_at` is UTC, as in
     2025-12-05T09:30:00Z."""
 
     name: str
@@ -21,7 +22,7 @@ class LogEntry(Result):
     manifest_digest: str | None
     comfyui_version: str
     size: int | None
-    changes: tuple[str, ...] = ()
+    summary: tuple[str, ...] = ()
 
 
 def log(workspace: Workspace, name: str | None = None) -> list[LogEntry]:
@@ -47,7 +48,7 @@ def log(workspace: Workspace, name: str | None = None) -> list[LogEntry]:
             manifest_digest=v.manifest_digest,
             comfyui_version=v.comfyui_version,
             size=v.size,
-            changes=v.changes,
+            summary=v.changes,
         )
         for v in versions
     ]

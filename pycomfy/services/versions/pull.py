@@ -1,8 +1,7 @@
-"""`pull`: another library's versions, taken into this one; branches that diverged are merged."""
+"""`pull`: take in the versions of another versions repository, and merge branches that diverged."""
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -12,53 +11,53 @@ from pycomfy.adapters.versions.remote import INCOMING, find_remote, merge_text, 
 from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.core.versions.merge import explain_conflicts, merge
 from pycomfy.core.versions.reference import check_workflow_name
-from pycomfy.errors import BadInput, PycomfyError, raise_all
+from pycomfy.errors import BadInput, PycomfyError, raise_all, suggest
+from pycomfy.services.results import Result
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.workspace import Workspace
 
 Prefer = Literal["ours", "theirs"] | None
 State = Literal["new", "updated", "same", "ahead", "merged", "conflict"]
 
-_MAX_CONFLICTS = 20  # told
+_MAX_CONFLICTS = 20  # in one error message
 
 
-@dataclass(frozen=True)
-class PullResult:
-    """What became of each workflow of the other side, by its name; `remote` is the address without a password."""
+class PullResult(Result):
+    """What became of each workflow of the other side, by name. `remote` is the address without a password."""
 
     remote: str
     workflows: dict[str, State]
 
 
 def pull(workspace: Workspace, remote: str, *, prefer: Prefer = None) -> PullResult:
-    """Take in every workflow of another library, with its tags and what was built there.
+    """Take in every workflow of another versions repository, with its tags and the descriptions of its images.
 
-    A branch that has new versions on both sides becomes one by a merge: its files are merged as git does. `prefer`
-    says whose change counts where both changed the same. Raises `BadInput` for conflicts, told by node, when all other
-    workflows are taken in.
+    A branch that has new versions on both sides is merged, file by file as git does. `prefer` chooses a side where both
+    changed the same. Raises `BadInput` for conflicts, each described by its node, after all other workflows are taken
+    in.
     """
     index(workspace)
-    library = workspace.versions
-    address = find_remote(library.bare, remote)
+    versions = workspace.versions
+    address = find_remote(versions.bare, remote)
     states: dict[str, State] = {}
     problems: list[PycomfyError] = []
-    with operation.step(f"Pull from {address.public}") as task, received(library.bare, address) as refs:
+    with operation.step(f"Pull from {address.public}") as task, received(versions.bare, address) as refs:
         for name, theirs in _workflows(refs).items():
             try:
-                states[name] = _take(library, name, theirs, address.public, prefer)
+                states[name] = _take(versions, name, theirs, address.public, prefer)
             except BadInput as e:
                 states[name] = "conflict"
                 problems.append(e)
-        _take_others(library, refs)
+        _take_others(versions, refs)
         changed = [n for n, s in states.items() if s not in ("same", "ahead")]
         task.note(", ".join(changed) or "nothing new")
     index(workspace)
     raise_all(problems)
-    return PullResult(address.public, states)
+    return PullResult(remote=address.public, workflows=states)
 
 
 def _workflows(refs: Mapping[str, str]) -> dict[str, str]:
-    """The other side's tips, by workflow."""
+    """Return the newest commit of each workflow of the other side."""
     found = {}
     for ref, commit in refs.items():
         if ref.startswith(f"{INCOMING}/heads/"):
@@ -66,59 +65,59 @@ def _workflows(refs: Mapping[str, str]) -> dict[str, str]:
             try:
                 found[check_workflow_name(name)] = commit
             except BadInput:
-                operation.report(f"note: the branch {name!r} is no workflow's, and stays there")
+                operation.report(f"note: the branch {name!r} is not a workflow, and was not taken in")
     return found
 
 
-def _take(library: VersionsRepository, name: str, theirs: str, remote: str, prefer: Prefer) -> State:
-    bare, branch = library.bare, f"refs/heads/{name}"
+def _take(versions: VersionsRepository, name: str, theirs: str, remote: str, prefer: Prefer) -> State:
+    bare, branch = versions.bare, f"refs/heads/{name}"
     with bare.writing():
         ours = bare.resolve(branch)
         if ours is None:
             bare.update_refs((branch, theirs, ZERO))
             return "new"
-        if ours == theirs or _is_ancestor(library, theirs, ours):
+        if ours == theirs or _is_ancestor(versions, theirs, ours):
             return "same" if ours == theirs else "ahead"
-        if _is_ancestor(library, ours, theirs):
+        if _is_ancestor(versions, ours, theirs):
             bare.update_refs((branch, theirs, ours))
             return "updated"
-    _merge(library, name, (ours, theirs), remote, prefer)
+    _merge(versions, name, (ours, theirs), remote, prefer)
     return "merged"
 
 
-def _merge(library: VersionsRepository, name: str, tips: tuple[str, str], remote: str, prefer: Prefer) -> None:
-    """A version with both tips for parents. Raises `BadInput` with every conflict."""
-    status, base, _ = library.bare.ask("merge-base", *tips)
-    before = library.read_files(base.decode().split()[0]) if status == 0 else {}
-    ours, theirs = (library.read_files(commit) for commit in tips)
-    merged = merge(before, ours, theirs, partial(merge_text, library.bare, prefer=prefer))
+def _merge(versions: VersionsRepository, name: str, tips: tuple[str, str], remote: str, prefer: Prefer) -> None:
+    """Commit a version with both tips as parents. Raises `BadInput` for every conflict."""
+    status, base, _ = versions.bare.ask("merge-base", *tips)
+    before = versions.read_files(base.decode().split()[0]) if status == 0 else {}
+    ours, theirs = (versions.read_files(commit) for commit in tips)
+    merged = merge(before, ours, theirs, partial(merge_text, versions.bare, prefer=prefer))
     if merged.conflicts:
-        told = explain_conflicts(before, ours, theirs, merged.conflicts)
-        fix = f"`pycomfy pull {remote} --ours` or `--theirs` takes one side where both changed the same"
-        raise_all(
-            [BadInput(f"{name} was changed on both sides", where=line, fix=fix) for line in told[:_MAX_CONFLICTS]]
+        lines = explain_conflicts(before, ours, theirs, merged.conflicts)[:_MAX_CONFLICTS]
+        fixes = (
+            suggest("pull", "takes your side where both changed the same", remote=remote, ours=True),
+            suggest("pull", "takes the other side instead", remote=remote, theirs=True),
         )
-    library.commit(name, merged.files, message=f"merge {name} of {remote}", parents=tips)
+        raise_all([BadInput(f"{name} was changed on both sides", where=line, fix=fixes) for line in lines])
+    versions.commit(name, merged.files, message=f"merge {name} of {remote}", parents=tips)
 
 
-def _is_ancestor(library: VersionsRepository, one: str, of: str) -> bool:
-    return library.bare.ask("merge-base", "--is-ancestor", one, of)[0] == 0
+def _is_ancestor(versions: VersionsRepository, one: str, of: str) -> bool:
+    return versions.bare.ask("merge-base", "--is-ancestor", one, of)[0] == 0
 
 
-def _take_others(library: VersionsRepository, refs: Mapping[str, str]) -> None:
-    """Tags and images that are not here; what is here stays as it is."""
-    with library.bare.writing():
-        mine = library.bare.refs("refs/tags", "refs/images")
+def _take_others(versions: VersionsRepository, refs: Mapping[str, str]) -> None:
+    """Take in tags and images that are not here; those that are here stay as they are."""
+    with versions.bare.writing():
+        mine = versions.bare.refs("refs/tags", "refs/images")
         new = []
         for ref, object_ in refs.items():
             own = "refs/" + ref.removeprefix(f"{INCOMING}/")
             if own not in mine and not own.startswith("refs/heads/"):
                 new.append((own, object_, ZERO))
             elif own.startswith("refs/tags/") and mine[own] != object_:
-                operation.report(
-                    f"note: the tag {own.removeprefix('refs/tags/').replace('/', '@', 1)} is another one there"
-                )
+                label = own.removeprefix("refs/tags/").replace("/", "@", 1)
+                operation.report(f"note: the tag {label} is another version there, and stays as it is here")
         for change in new:
-            # One by one: a name there may be a folder here.
+            # One by one: a ref there may be a folder of refs here, which git refuses.
             with contextlib.suppress(BadInput):
-                library.bare.update_refs(change)
+                versions.bare.update_refs(change)

@@ -1,44 +1,43 @@
-"""`reindex`: the record, made anew from the library."""
+"""`reindex`: fill the database anew from the versions repository."""
 
 import contextlib
-import time
-from dataclasses import dataclass
 
 from pycomfy import operation
 from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.errors import BadInput
+from pycomfy.services.results import Result
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class Reindexed:
-    """How many workflows and versions are recorded now."""
+class ReindexResult(Result):
+    """How many workflows and versions the database has now."""
 
     workflows: int
     versions: int
 
 
-def reindex(workspace: Workspace) -> Reindexed:
-    """Record every version of the library anew, with what was built of it. Runs stay recorded for images that are.
+def reindex(workspace: Workspace) -> ReindexResult:
+    """Read every version of the versions repository anew, with the images that were built of it. Runs are kept for
+    images that are still there.
 
-    A record that cannot be read is put aside as `pycomfy.db.damaged-…`, and a new one is begun.
+    A database that cannot be read is put aside as `pycomfy.db.damaged-MOMENT`, and a new one is begun.
     """
     path = database_path(workspace.paths)
     if workspace.versions.names() or path.exists():
         try:
-            with Database(path) as store:
-                store.forget_commits()
+            with Database(path) as database:
+                database.forget_commits()
         except BadInput as e:
             if "damaged" not in e.what:
                 raise
-            aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+            aside = path.with_name(f"{path.name}.damaged-{workspace.clock():%Y%m%dT%H%M%S.%f}")
             path.rename(aside)
             for suffix in ("-wal", "-shm"):
                 with contextlib.suppress(FileNotFoundError):
                     path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-            operation.report(f"note: the record could not be read, and was put aside: {aside}")
+            operation.report(f"note: the database could not be read, and was put aside: {aside}")
         index(workspace)
-    with Database(path) as store:
-        versions = store.commits()
-    return Reindexed(len(versions), sum(len(v) for v in versions.values()))
+    with Database(path) as database:
+        versions = database.commits()
+    return ReindexResult(workflows=len(versions), versions=sum(len(v) for v in versions.values()))

@@ -1,13 +1,20 @@
-"""`rename`: a workflow gets another name, with all its versions and tags."""
+"""`rename`: give a workflow another name, with all its versions and tags."""
 
-from pycomfy.adapters.versions.repository import Version
 from pycomfy.services.versions.indexing import index
+from pycomfy.services.versions.version_result import VersionResult
 from pycomfy.services.workspace import Workspace
 
 
-def rename(workspace: Workspace, old: str, new: str) -> Version:
-    """The newest version under its new name. Raises `NotFound`, or `BadInput` if there is a `new` already."""
-    library = workspace.versions
-    library.rename(old, new)
+class RenameResult(VersionResult):
+    """The newest version under its new name; `old` is the name that it had."""
+
+    old: str
+
+
+def rename(workspace: Workspace, old: str, new: str) -> RenameResult:
+    """Rename a workflow. Raises `NotFound`, or `BadInput` if there is a workflow `new`."""
+    versions = workspace.versions
+    versions.rename(old, new)
     index(workspace)
-    return library.find(new)
+    version = versions.find(new)
+    return RenameResult(name=version.name, version=version.number, commit=version.commit, old=old)

@@ -1,17 +1,22 @@
-"""`revert`: an older version becomes the newest again, as a new version; nothing is taken back."""
+"""`revert`: make an older version the newest again, as a new version; nothing is taken back."""
 
-from pycomfy.adapters.versions.repository import CommitResult
 from pycomfy.services.versions.indexing import index
+from pycomfy.services.versions.version_result import VersionResult
 from pycomfy.services.workspace import Workspace
 
 
-def revert(workspace: Workspace, reference: str, *, message: str | None = None) -> CommitResult:
-    """A new version with the files of an older one, and so with its image. It is not new if the newest has the same.
+class RevertResult(VersionResult):
+    """The newest version. `new` is False if it had the same files before."""
 
-    Raises `NotFound`.
-    """
-    library = workspace.versions
-    old = library.find(reference)
-    made = library.commit(old.name, library.read_files(old.commit), message=message or f"revert to {old.label}")
+    new: bool
+
+
+def revert(workspace: Workspace, reference: str, *, message: str | None = None) -> RevertResult:
+    """Commit the files of an older version, and so its image, as the newest version. Raises `NotFound`."""
+    versions = workspace.versions
+    old = versions.find(reference)
+    version, new = versions.commit(
+        old.name, versions.read_files(old.commit), message=message or f"revert to {old.label}"
+    )
     index(workspace)
-    return made
+    return RevertResult(name=version.name, version=version.number, commit=version.commit, new=new)

@@ -1,24 +1,46 @@
-"""`tag`: names for versions."""
+"""`tag`: name versions."""
 
-from pycomfy.adapters.versions.repository import Version
+from pycomfy.services.results import Result
+from pycomfy.services.versions.version_result import VersionResult
 from pycomfy.services.workspace import Workspace
 
 
-def tag(workspace: Workspace, name: str, reference: str, *, force: bool = False) -> Version:
-    """Call a version by a tag: NAME@tag. Raises `NotFound`; `BadInput` if it is another version's, unless `force`."""
-    library = workspace.versions
-    version = library.find(reference)
-    library.tag(name, version, force=force)
-    return version
+class TagEntry(VersionResult):
+    """A version that is called NAME@`tag`."""
+
+    tag: str
 
 
-def untag(workspace: Workspace, name: str, workflow: str) -> str:
-    """Remove a workflow's tag; the commit it stood for. Raises `NotFound`."""
-    return workspace.versions.untag(workflow, name)
+class RemovedTag(Result):
+    """The tag NAME@`tag` that is gone, and the commit that it stood for."""
+
+    name: str
+    tag: str
+    commit: str
 
 
-def list_tags(workspace: Workspace) -> dict[str, Version]:
-    """Every version that has a tag, by `NAME@tag`."""
-    library = workspace.versions
-    names = set(library.names())
-    return {label: library.find(label) for label in library.tags() if label.partition("@")[0] in names}
+def tag(workspace: Workspace, name: str, reference: str, *, force: bool = False) -> TagEntry:
+    """Tag a version, which is NAME@tag from then on. Raises `NotFound`; `BadInput` if another version has the tag,
+    unless `force`."""
+    versions = workspace.versions
+    version = versions.find(reference)
+    versions.tag(name, version, force=force)
+    return TagEntry(name=version.name, version=version.number, commit=version.commit, tag=name)
+
+
+def untag(workspace: Workspace, name: str, workflow: str) -> RemovedTag:
+    """Remove the tag `name` of a workflow. Raises `NotFound`."""
+    return RemovedTag(name=workflow, tag=name, commit=workspace.versions.untag(workflow, name))
+
+
+def list_tags(workspace: Workspace) -> list[TagEntry]:
+    """Return every tag of every workflow, sorted by workflow and tag."""
+    versions = workspace.versions
+    names = set(versions.names())
+    found = []
+    for label in versions.tags():
+        name, _, tag = label.partition("@")
+        if name in names:
+            version = versions.find(label)
+            found.append(TagEntry(name=name, version=version.number, commit=version.commit, tag=tag))
+    return found

@@ -11,7 +11,7 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import parse_lock
 from pycomfy.core.versions.reference import parse_reference
-from pycomfy.errors import BadInput, ErrorGroup, NotFound
+from pycomfy.errors import BadInput, ErrorGroup, NotFound, suggest
 from pycomfy.services.versions.log import log
 from pycomfy.services.versions.lookup import find_record, read_project
 from pycomfy.services.versions.pull import pull
@@ -70,7 +70,7 @@ def test_what_is_there_and_not_here_is_pulled_first(team: Team) -> None:
     record(team.bob, make_files("hello", {**PROMPT, "1": node("LoadImage", image="b.png")}), "bob's")
     with pytest.raises(BadInput, match="has versions there") as caught:
         push(Workspace(team.bob), team.remote, ())
-    assert "pycomfy pull" in caught.value.fix
+    assert caught.value.fixes == (suggest("pull", "then push again", remote=team.remote),)
     assert pull(Workspace(team.bob), team.remote).workflows == {"hello": "merged"}
     made = prompt(team.bob, "hello")
     assert (made["2"]["inputs"]["steps"], made["1"]["inputs"]["image"]) == (30, "b.png")

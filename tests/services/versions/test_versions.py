@@ -77,8 +77,8 @@ def test_the_record_says_what_the_library_has(home: Paths) -> None:
     library = VersionsRepository(versions_repository_path(home))
     assert (first.commit, second.commit) == (library.find("hello@1").commit, library.find("hello@2").commit)
     assert (first.parent, second.parent) == (None, first.commit)
-    assert (first.changes, first.message) == ((), "first")
-    assert second.changes == (
+    assert (first.summary, first.message) == ((), "first")
+    assert second.summary == (
         "node 2 (KSampler): steps 20 → 30",
         "package torch: 2.9.0 (bbbbbbbbbbbb) → 2.9.1 (bbbbbbbbbbbb)",
     )
@@ -157,8 +157,8 @@ def test_the_api_of_a_version_is_recorded_and_a_senseless_one_is_not(home: Paths
 
 
 def test_a_revert_is_a_new_version_with_the_image_of_the_old(home: Paths) -> None:
-    made, new = revert(Workspace(home), "hello@1", message="back")
-    assert (made.number, made.message, new) == (3, "back", True)
+    made = revert(Workspace(home), "hello@1", message="back")
+    assert (made.version, made.new, log(Workspace(home), "hello")[0].message) == (3, True, "back")
     assert not revert(Workspace(home), "hello@1").new
     old, image = (find_record(Workspace(home), parse_reference(f"hello@{n}")) for n in (1, 3))
     assert (image.version, image.manifest_digest) == (3, old.manifest_digest)
@@ -192,11 +192,11 @@ def test_what_was_removed_leaves_nothing_to_keep(home: Paths) -> None:
 def test_a_version_is_shown_with_its_tags_and_what_changed(home: Paths) -> None:
     tag(Workspace(home), "stable", "hello@2")
     shown = show(Workspace(home), "hello@stable")
-    assert (shown.version.number, shown.tags) == (2, ("stable",))
+    assert (shown.version, shown.tags) == (2, ("stable",))
     assert shown.changes is not None and [c.new for c in shown.changes.nodes.parameters] == [30]
-    assert shown.flake == f"git+file://{versions_repository_path(home)}?ref=hello&rev={shown.version.commit}#oci"
+    assert shown.flake == f"git+file://{versions_repository_path(home)}?ref=hello&rev={shown.commit}#oci"
     assert show(Workspace(home), "hello@1").changes is None
-    assert {label: v.label for label, v in list_tags(Workspace(home)).items()} == {"hello@stable": "hello@2"}
+    assert [(t.tag, t.label) for t in list_tags(Workspace(home))] == [("stable", "hello@2")]
 
 
 def test_the_newest_version_with_an_image_is_run(home: Paths) -> None:
@@ -212,7 +212,7 @@ def test_a_checkout_built_unchanged_is_the_same_version(home: Paths, tmp_path: P
     files = make_files("hello")
     for name in ("workflow.json", "pycomfy.lock"):
         assert (tmp_path / "work" / name).read_bytes() == files[name]
-    assert done.local == {"ComfyUI": "comfyui"}
+    assert done.local_sources == {"ComfyUI": "comfyui"}
     checkout(Workspace(home), "hello@1", tmp_path / "work")
     (tmp_path / "work" / "workflow.json").write_text("mine")
     with pytest.raises(BadInput, match=r"workflow\.json"):
