@@ -5,14 +5,13 @@ usage: .venv/bin/python scripts/reference.py [--check]
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from pycomfy import errors
-from pycomfy.cli.main import app
+from pycomfy.cli.commands import list_commands, load_command
+from pycomfy.cli.help import parameter_help, parameter_name, split_examples
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 NOTICE = "<!-- made by scripts/reference.py: change the program, then run it -->\n\n"
@@ -76,16 +75,7 @@ def main() -> int:
 
 def commands() -> dict[str, Any]:
     """Every command by its words ("lock", "models pull"), as Typer's objects; a group stands for its members."""
-    return dict(_leaves(typer.main.get_command(app), ()))
-
-
-def _leaves(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    members: Mapping[str, Any] | None = getattr(command, "commands", None)
-    if members is None:
-        yield " ".join(words), command
-        return
-    for name, member in members.items():
-        yield from _leaves(member, (*words, name))
+    return {words: load_command(words) for words in list_commands()}
 
 
 def render_cli() -> str:
@@ -96,43 +86,13 @@ def render_cli() -> str:
 def _command(name: str, command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option"]
-    usage = " ".join(["pycomfy", name, *(_argument(a) for a in arguments), "[OPTIONS]"])
-    rows = [(_argument(a), a.help) for a in arguments] + [(_option(o), _option_help(o)) for o in options]
+    usage = " ".join(["pycomfy", name, *map(parameter_name, arguments), "[OPTIONS]"])
+    rows = [(parameter_name(p), parameter_help(p)) for p in (*arguments, *options)]
     table = "".join(f"| {_cell(f'`{left}`')} | {_cell(right)} |\n" for left, right in rows)
-    text, examples = _split_examples(command.help or "")
-    shown = f"\n```sh\n{examples}```\n" if examples else ""
+    text, examples = split_examples(command.help or "")
+    calls = "\n".join(examples)
+    shown = f"\n```sh\n{calls}\n```\n" if examples else ""
     return f"\n## {name}\n\n    {usage}\n\n{text}\n{shown}\n| argument or option | |\n|---|---|\n{table}"
-
-
-def _argument(parameter: Any) -> str:
-    name = str(parameter.metavar or parameter.name.upper())
-    return name if parameter.required or name.startswith("[") else f"[{name}]"
-
-
-def _option(option: Any) -> str:
-    names = ", ".join(sorted(option.opts, key=len))
-    if option.secondary_opts:
-        return f"{names} / {', '.join(option.secondary_opts)}"
-    return names if option.is_flag else f"{names} {option.metavar or option.name.upper()}"
-
-
-def _option_help(option: Any) -> str:
-    extra = []
-    if option.required:
-        extra.append("Required.")
-    if option.is_flag and option.secondary_opts:
-        extra.append(f"Default: `{option.opts[0] if option.default else option.secondary_opts[0]}`.")
-    elif not option.is_flag and option.default is not None:
-        extra.append(f"Default: `{option.default}`.")
-    return " ".join([option.help or "", *extra])
-
-
-def _split_examples(text: str) -> tuple[str, str]:
-    """The text without its `Example: …` paragraph, and the commands in that, a line each."""
-    paragraphs = [p.strip() for p in text.split("\n\n")]
-    examples = [p for p in paragraphs if re.match(r"Examples?:", p)]
-    found = [" ".join(c.split()) for p in examples for c in re.findall(r"`([^`]+)`", p)]
-    return "\n\n".join(p for p in paragraphs if p not in examples), "".join(c + "\n" for c in found)
 
 
 def _cell(text: str) -> str:

@@ -1,10 +1,13 @@
 """The reference is what the program says, and every command's help has an example."""
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from pycomfy.cli.help import split_examples
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,8 +31,8 @@ def test_the_reference_is_up_to_date(page: str, render: object) -> None:
 
 @pytest.mark.parametrize("name", sorted(reference.commands()))
 def test_the_help_of_every_command_has_an_example_of_it(name: str) -> None:
-    _, examples = reference._split_examples(reference.commands()[name].help)
-    assert f"pycomfy {name}" in examples
+    _, examples = split_examples(reference.commands()[name].help)
+    assert examples and all(re.match(rf"pycomfy {name}\b", example) for example in examples)
 
 
 def test_every_error_has_a_code_of_its_own() -> None:

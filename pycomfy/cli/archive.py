@@ -16,7 +16,7 @@ CHECK_FAILED = 3
 _MAX_SHOWN = 20
 
 app = typer.Typer(
-    help="Keep every source of every version, so that old versions come back when nothing else is left.",
+    help="Keep a copy of every source, for when upstream is gone.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -30,7 +30,9 @@ _Url = Annotated[
 
 @app.command()
 def status(as_json: _Json = False) -> None:
-    """Tell what the archive has and lacks. Exit 0 if every version can be restored from it, 3 if not.
+    """Show what the archive has and lacks.
+
+    Exit 0 if every version can be restored from it, 3 if not.
 
     Example: `pycomfy archive status`
     """

@@ -16,7 +16,9 @@ def branch(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list, or the new one, as JSON.")] = False,
 ) -> None:
-    """Begin a workflow with the history of another one's version. Without arguments, list all workflows.
+    """Start a workflow from another one's version, or list all workflows.
+
+    It has the history of that version. Without arguments, all workflows are listed.
 
     Examples: `pycomfy branch hello-fast hello@2`, `pycomfy branch`
     """

@@ -44,7 +44,9 @@ def build(
     sandbox: Annotated[bool, typer.Option(help="Build in Nix's sandbox.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Build the workflow's image with Nix, prove it, and record it as a version. Locks first if there is no lock.
+    """Build a workflow's image, verify it, and record it as a version.
+
+    Nix builds it. Locks first if there is no lock.
 
     Examples: `pycomfy build portrait.json`, `pycomfy build portrait/ --platform linux/arm64`
     """

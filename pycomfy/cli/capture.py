@@ -36,7 +36,9 @@ def capture(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
-    """Write down what a ComfyUI installation is made of, so that `pycomfy lock` makes the same of it.
+    """Write down what a ComfyUI installation is made of, for `lock`.
+
+    `pycomfy lock` then makes the same of it.
 
     ComfyUI and the node packs by commit, with local changes as patches; the exact Python packages; the models that the
     workflow uses. Nothing of the installation is started or changed.

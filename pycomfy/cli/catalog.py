@@ -17,7 +17,7 @@ from pycomfy.services import catalog as action
 from pycomfy.services.workspace import Workspace
 
 app = typer.Typer(
-    help="Look up node packs and their node types; offline once the catalog was fetched.",
+    help="Look up node packs and their node types, offline once fetched.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -27,7 +27,9 @@ _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")
 
 @app.command()
 def update(as_json: _Json = False) -> None:
-    """Fetch the newest lists of node packs: ComfyUI-Manager's repository, or its last release on the Python index.
+    """Fetch the newest lists of node packs.
+
+    They come from ComfyUI-Manager's repository, or its last release on the Python package index.
 
     Example: `pycomfy catalog update`
     """
@@ -92,7 +94,7 @@ def resolve(
     types: Annotated[list[str], typer.Argument(metavar="TYPE…", help="Node types, as a workflow names them.")],
     as_json: _Json = False,
 ) -> None:
-    """Say whose each node type is, or who may be meant if that is not certain.
+    """Show which node pack provides each node type, or which may if that is uncertain.
 
     Example: `pycomfy catalog resolve VHS_VideoCombine KSampler`
     """

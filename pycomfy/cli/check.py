@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.cli.errors import tell
+from pycomfy.cli.errors import print_error
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration
 from pycomfy.core.lockfile.names import COMFYUI
@@ -26,7 +26,9 @@ def check(
     engine: Annotated[str | None, typer.Option(metavar="podman|docker", help="The container engine.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> int:
-    """Start a built image, and see that it has every node of its workflow. Exit 0 if it has, 3 if not.
+    """Check that a built image has every node of its workflow.
+
+    The image is started for that. Exit 0 if it has, 3 if not.
 
     It needs no GPU, and gets no network. Node packs that could not be imported are shown with their tracebacks, and
     what they print while they are loaded. `build` does the same; the result is kept, see `pycomfy show`.
@@ -79,7 +81,7 @@ def _show(result: CheckResult) -> None:
         print(f"{label} {verdict} ({duration(result.seconds)})")
         _show_parts(proof)
     for problem in result.problems:
-        tell(problem)
+        print_error(problem)
 
 
 def _show_parts(proof: Verification) -> None:

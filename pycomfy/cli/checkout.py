@@ -15,7 +15,9 @@ def checkout(
     force: Annotated[bool, typer.Option("-f", "--force", help="Replace files that differ.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
-    """Write a version's workflow.json, pycomfy.lock and pycomfy.toml to a folder, to edit and build it.
+    """Write a version's files to a folder, to edit and build it.
+
+    The files are workflow.json, pycomfy.lock and pycomfy.toml.
 
     Example: `pycomfy checkout hello@2 --to hello-2`
     """

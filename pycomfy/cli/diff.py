@@ -19,7 +19,9 @@ def diff(
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if they differ.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the changes as JSON.")] = False,
 ) -> int:
-    """Tell what changed from one version to another: nodes, parameters, packs, packages, models, and the image.
+    """Show what changed between two versions.
+
+    That is nodes, parameters, node packs, packages, models, and the image.
 
     Examples: `pycomfy diff hello@1`, `pycomfy diff hello@1 hello-fast --exit-code`
     """

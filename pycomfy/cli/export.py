@@ -38,7 +38,7 @@ def export(
     models: Annotated[bool, typer.Option("--models", help="Put the models in, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Write a version with all its sources to one file, or the file of another tool.
+    """Write a version with its sources to one file, or another tool's file.
 
     The one file builds the same image elsewhere without a network.
 

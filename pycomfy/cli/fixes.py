@@ -1,4 +1,4 @@
-"""Render what mends an error as commands of this command line."""
+"""Render fixes of errors as commands of this command line."""
 
 import sys
 from collections.abc import Iterator
@@ -11,23 +11,23 @@ RETRY = "retry"
 
 
 def with_fixes(text: str, fixes: Fixes) -> str:
-    """A remark, and what mends it."""
+    """Return a remark, followed by its fixes."""
     rendered = render_fixes(fixes)
     return f"{text}: {rendered}" if rendered else text
 
 
 def render_fixes(fixes: Fixes) -> str:
-    """All alternatives in one line."""
+    """Return all alternatives in one line."""
     return "; or ".join(render_all(fixes))
 
 
 def render_all(fixes: Fixes) -> list[str]:
-    """Each alternative as a line of text."""
+    """Return each alternative as a line of text."""
     return [render(one) for one in list_fixes(fixes)]
 
 
 def render(fix: str | Fix) -> str:
-    """Advice as it is; an action as the command that does it, which can be pasted into a shell."""
+    """Return advice in words as it is, and an action as the command that does it, safe to paste into a shell."""
     if isinstance(fix, str):
         return fix
     if fix.action == RETRY:
@@ -38,32 +38,32 @@ def render(fix: str | Fix) -> str:
 
 
 def find_command(action: str) -> Any:
-    """The command of that name, as Typer's object. Raises `KeyError` if there is none."""
-    from pycomfy.cli.main import load_command
+    """Return the command with that name, as Typer's object. Raises `KeyError` if there is none."""
+    from pycomfy.cli.commands import load_command  # imported late: few commands have a fix to render
 
     return load_command(action)
 
 
 def _render_retry(fix: Fix) -> str:
-    """What to add to the command that was given, or to leave out."""
-    command = find_command(_current())
-    give = [" ".join(_words(command, Fix(RETRY, {n: v}))) for n, v in fix.arguments.items() if v is not False]
-    leave = [f"--{name.replace('_', '-')}" for name, value in fix.arguments.items() if value is False]
-    parts = [f"with {' '.join(give)}"] * bool(give) + [f"without {' '.join(leave)}"] * bool(leave)
+    """What to add to the command that was called, or to leave out."""
+    command = find_command(_current_command())
+    add = [" ".join(_words(command, Fix(RETRY, {n: v}))) for n, v in fix.arguments.items() if v is not False]
+    omit = [f"--{name.replace('_', '-')}" for name, value in fix.arguments.items() if value is False]
+    parts = [f"with {' '.join(add)}"] * bool(add) + [f"without {' '.join(omit)}"] * bool(omit)
     return " ".join(["again", *parts])
 
 
-def _current() -> str:
-    """The command that was called, by its words."""
-    from pycomfy.cli.main import GROUPS
+def _current_command() -> str:
+    """The name of the command that was called."""
+    from pycomfy.cli.commands import GROUPS
 
     words = [a for a in sys.argv[1:] if not a.startswith("-")]
     return " ".join(words[: 2 if words and words[0] in GROUPS else 1])
 
 
 def _words(command: Any, fix: Fix) -> Iterator[str]:
-    """The arguments in the order of the command: positional ones, of which those that are needed and not known are
-    named, and then options."""
+    """The fix's arguments in the order of the command: first positional ones, with the name of each that is required
+    and not known, then options."""
     unknown = fix.arguments.keys() - {p.name for p in command.params}
     if unknown:
         raise KeyError(f"{fix.action} has no {', '.join(sorted(unknown))}")

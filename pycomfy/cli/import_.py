@@ -40,7 +40,7 @@ def import_(
     name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call the workflow.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Take in a bundle's version, or make a folder to lock of another tool's file.
+    """Import a version from a bundle, or a project from a tool's file.
 
     A bundle's version goes into the library and its sources into the archive, once every byte was checked.
 

@@ -35,7 +35,9 @@ def inspect(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
 ) -> None:
-    """Show what is in a workflow: its nodes and packs, models, inputs and outputs, and what is wrong with it.
+    """Show what is in a workflow, and what is wrong with it.
+
+    That is its nodes and node packs, models, files, inputs and outputs.
 
     Examples: `pycomfy inspect portrait.png`, `pycomfy inspect workflow.json --object-info http://127.0.0.1:8188`
     """

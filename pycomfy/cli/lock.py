@@ -60,7 +60,9 @@ def lock(
     explain: Annotated[bool, typer.Option("--explain", help="Say why each node type is from where it is.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Pin ComfyUI, node packs, Python and Debian packages by hash, in `pycomfy.lock`.
+    """Pin everything a workflow needs by hash, in `pycomfy.lock`.
+
+    That is ComfyUI, node packs, Python and Debian packages, and models.
 
     Node packs that nobody names are looked up. Where several may be meant you are asked; nothing is guessed.
     Packs that were found, and models, stay at the lock's commits until `--update`.

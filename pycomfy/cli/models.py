@@ -21,7 +21,7 @@ from pycomfy.services.workspace import Workspace
 CHECK_FAILED = 3
 
 app = typer.Typer(
-    help="Get the models that workflows need: kept once, by content, and checked against the lock.",
+    help="Show, fetch and verify the models that workflows need.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -46,7 +46,7 @@ def status(
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Show a workflow's models: which are here, which are missing, which are not pinned.
+    """Show which models of a workflow are here, missing, or not pinned.
 
     Example: `pycomfy models status portrait`
     """
@@ -70,7 +70,9 @@ def status(
 
 @app.command()
 def pull(target: _Target, as_json: _Json = False) -> None:
-    """Fetch the models of a workflow that are not here; what was broken off goes on where it was.
+    """Fetch the models of a workflow that are not here.
+
+    A download that was interrupted is resumed.
 
     Example: `pycomfy models pull portrait`
     """
@@ -102,9 +104,9 @@ def add(
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Take models into the store, without a copy of them, and remember what they are called.
+    """Add models to the model store, without copying them, under the names that workflows use.
 
-    A file in ComfyUI's `models` folder is called what it is called there; so are all in such a folder.
+    A file in ComfyUI's `models` folder keeps the name it has there; so do all models of such a folder.
 
     Examples: `pycomfy models add ~/Downloads/x.safetensors --as loras/x.safetensors`,
     `pycomfy models add ~/ComfyUI/models`
@@ -126,7 +128,9 @@ def add(
 
 @app.command()
 def verify(as_json: _Json = False) -> None:
-    """Read every model that is here, and compare its SHA-256; exit 3 if one is not what it was.
+    """Read every model that is here, and compare its SHA-256.
+
+    Exit 3 if one is not what it was.
 
     Example: `pycomfy models verify`
     """

@@ -13,9 +13,9 @@ def pull(
     theirs: Annotated[bool, typer.Option("--theirs", help="Where both sides changed the same, theirs counts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what happened as JSON.")] = False,
 ) -> None:
-    """Take in every workflow of another versions repository. Where both have new versions, they are merged.
+    """Take every workflow from another versions repository.
 
-    Conflicts are listed by node, and leave the workflow as it is.
+    Where both have new versions, they are merged. Conflicts are listed by node, and leave the workflow as it is.
 
     Example: `pycomfy pull git@example.org:team/workflows.git`
     """

@@ -14,7 +14,9 @@ def push(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what happened as JSON.")] = False,
 ) -> None:
-    """Send workflows with all their versions and tags to another git repository. Nothing there is overwritten.
+    """Send workflows with their versions and tags to a git repository.
+
+    Nothing there is overwritten.
 
     Examples: `pycomfy push git@example.org:team/workflows.git`, `pycomfy push /mnt/share/versions.git hello`
     """

@@ -8,7 +8,7 @@ from pycomfy.cli.json_output import print_json
 
 
 def reindex(as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False) -> None:
-    """Fill the database anew from the versions repository, as after it was lost.
+    """Rebuild the database from the versions repository.
 
     Example: `pycomfy reindex`
     """

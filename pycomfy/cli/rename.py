@@ -9,7 +9,9 @@ def rename(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The workflow.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
 ) -> None:
-    """Rename a workflow, with all its versions and tags. What you checked out of it keeps the old name in its lock.
+    """Rename a workflow, with all its versions and tags.
+
+    A lock that was checked out of it keeps the old name.
 
     Example: `pycomfy rename hello greeting`
     """

@@ -37,7 +37,9 @@ def restore(
     sandbox: Annotated[bool, typer.Option(help="Build in Nix's sandbox.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Restore a version: its image with the same digest, or a plain ComfyUI folder, or its Nix project.
+    """Restore a version as image, ComfyUI folder or Nix project.
+
+    The image has the same digest as before.
 
     What cannot be restored is said at once, before anything is written.
 

@@ -12,7 +12,9 @@ def revert(
     message: Annotated[str | None, typer.Option("-m", "--message", metavar="TEXT", help="Why.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the new version as JSON.")] = False,
 ) -> None:
-    """Make a new version that is what an older one was. Nothing in between is lost.
+    """Make a new version with the contents of an older one.
+
+    Nothing in between is lost.
 
     Example: `pycomfy revert hello@1 -m "the new sampler was worse"`
     """

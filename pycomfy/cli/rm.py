@@ -9,7 +9,9 @@ def rm(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The workflow.")],
     force: Annotated[bool, typer.Option("-f", "--force", help="Also if versions are lost by it.")] = False,
 ) -> None:
-    """Remove a workflow: its versions and its tags. Versions that no other workflow has are lost by it.
+    """Remove a workflow with its versions and tags.
+
+    Versions that no other workflow has are lost.
 
     Images that no other version has are no longer kept: `nix-store --gc` frees their disk. What was loaded into Podman
     or Docker stays there.

@@ -17,7 +17,9 @@ def show(
     reference: Annotated[str, typer.Argument(metavar="REF", help="NAME, NAME@3, NAME@tag or NAME@commit.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Show a version: who made it when, what it is made of, its inputs, what changed in it, and what was built.
+    """Show a version and everything recorded about it.
+
+    That is who made it when, what it is made of, its inputs, what changed in it, and its images.
 
     Examples: `pycomfy show hello`, `pycomfy show hello@2 --json`
     """

@@ -16,7 +16,9 @@ def tag(
     force: Annotated[bool, typer.Option("-f", "--force", help="Move the tag if another version has it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
-    """Name a version, which is NAME@TAG from then on. Without arguments, list all tags.
+    """Give a version a name, or list all tags.
+
+    A tagged version is NAME@TAG from then on. Without arguments, all tags are listed.
 
     Examples: `pycomfy tag stable hello@2`, `pycomfy tag -d stable hello`, `pycomfy tag --json`
     """

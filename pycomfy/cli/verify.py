@@ -32,7 +32,9 @@ def verify(
     sandbox: Annotated[bool, typer.Option(help="Build in Nix's sandbox.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Build a version again in an empty store, and compare every digest. Exit 0 if all are equal, 3 if not.
+    """Build a version again in an empty store, and compare every digest.
+
+    Exit 0 if all are equal, 3 if not.
 
     Sources come from the archive, if it has them. A difference is explained: which layer, which file, which bytes.
 
