@@ -2,18 +2,16 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import duration, size
-from pycomfy.services.build.build import BuildRequest, BuildResult
-from pycomfy.services.build.build import build as build_image
-from pycomfy.services.realise import host_platform
-from pycomfy.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pycomfy.services.build.build import BuildResult
 
 
 def build(
@@ -50,6 +48,11 @@ def build(
 
     Examples: `pycomfy build portrait.json`, `pycomfy build portrait/ --platform linux/arm64`
     """
+    from pycomfy.adapters.nix.settings import NixSettings
+    from pycomfy.services.build.build import BuildRequest
+    from pycomfy.services.build.build import build as build_image
+    from pycomfy.services.workspace import Workspace
+
     request = BuildRequest(
         workflow,
         platform=parse_platform(platform),
@@ -66,7 +69,7 @@ def build(
         _show(result)
 
 
-def _as_dict(result: BuildResult) -> dict[str, object]:
+def _as_dict(result: "BuildResult") -> dict[str, object]:
     return {
         "name": result.name,
         "version": result.version,
@@ -87,7 +90,9 @@ def _as_dict(result: BuildResult) -> dict[str, object]:
     }
 
 
-def _show(result: BuildResult) -> None:
+def _show(result: "BuildResult") -> None:
+    from pycomfy.services.realise import host_platform
+
     image = result.image
     word = "a new version" if result.new else "the same as before"
     print(f"{result.name}@{result.version}, {word}, in {duration(result.seconds)}")

@@ -1,20 +1,16 @@
 """`pycomfy catalog`: which node packs there are, and which node types are whose."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.cells import cell_len, set_cell_size
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
 from pycomfy.cli.json_output import print_json
-from pycomfy.core.catalog.match import Answer
-from pycomfy.core.catalog.model import Listing
-from pycomfy.services import catalog as action
-from pycomfy.services.workspace import Workspace
+from pycomfy.cli.terminal import find_console, print_lines, print_table
+
+if TYPE_CHECKING:
+    from pycomfy.core.catalog.match import Answer
+    from pycomfy.core.catalog.model import Listing
 
 app = typer.Typer(
     help="Look up node packs and their node types, offline once fetched.",
@@ -33,6 +29,9 @@ def update(as_json: _Json = False) -> None:
 
     Example: `pycomfy catalog update`
     """
+    from pycomfy.services import catalog as action
+    from pycomfy.services.workspace import Workspace
+
     made = action.update(Workspace.open())
     if as_json:
         result = {
@@ -60,6 +59,9 @@ def search(
 
     Example: `pycomfy catalog search video helper`
     """
+    from pycomfy.services import catalog as action
+    from pycomfy.services.workspace import Workspace
+
     found = action.search(Workspace.open(), " ".join(text), limit)
     if as_json:
         print_json([as_dict(pack) for pack in found])
@@ -76,6 +78,9 @@ def show(
 
     Example: `pycomfy catalog show ltdrdata/ComfyUI-Impact-Pack`
     """
+    from pycomfy.services import catalog as action
+    from pycomfy.services.workspace import Workspace
+
     pack = action.show(Workspace.open(), repo)
     if as_json:
         print_json(as_dict(pack) | {"types": list(pack.types)})
@@ -98,6 +103,9 @@ def resolve(
 
     Example: `pycomfy catalog resolve VHS_VideoCombine KSampler`
     """
+    from pycomfy.services import catalog as action
+    from pycomfy.services.workspace import Workspace
+
     answers = action.resolve(Workspace.open(), types)
     if as_json:
         print_json([_answer_as_dict(a) for a in answers])
@@ -109,13 +117,13 @@ def resolve(
                 print(f"  {pack.url}  ({describe(pack)})")
 
 
-def describe(pack: Listing) -> str:
+def describe(pack: "Listing") -> str:
     """Stars, last update and the number of types, in a few words."""
     stars = f"{pack.stars} stars" if pack.stars is not None else "stars unknown"
     return ", ".join([stars, *([f"updated {pack.updated}"] if pack.updated else []), f"{len(pack.types)} node types"])
 
 
-def as_dict(pack: Listing) -> dict[str, object]:
+def as_dict(pack: "Listing") -> dict[str, object]:
     return {
         "url": pack.url,
         "title": pack.title,
@@ -128,19 +136,21 @@ def as_dict(pack: Listing) -> dict[str, object]:
     }
 
 
-def _reason(answer: Answer) -> str:
+def _reason(answer: "Answer") -> str:
     return answer.reason + (f", ComfyUI {answer.since} has it" if answer.since is not None else "")
 
 
 def _lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Columns for a person; a program splits at tabs."""
-    if not Console().is_terminal:
+    if find_console() is None:
         return ["\t".join(row) for row in rows]
+    from rich.cells import cell_len, set_cell_size
+
     wide = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(set_cell_size(text, n) for text, n in zip(row, wide, strict=True)).rstrip() for row in rows]
 
 
-def _answer_as_dict(answer: Answer) -> dict[str, object]:
+def _answer_as_dict(answer: "Answer") -> dict[str, object]:
     return {
         "type": answer.type,
         "answer": answer.answer,
@@ -150,19 +160,24 @@ def _answer_as_dict(answer: Answer) -> dict[str, object]:
     }
 
 
-def _table(packs: list[Listing]) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        for pack in packs:
-            print(pack.url, pack.stars if pack.stars is not None else "-", pack.title, sep="\t")
+def _table(packs: list["Listing"]) -> None:
+    console = find_console()
+    if console is None:
+        print_lines((pack.url, pack.stars if pack.stars is not None else "-", pack.title) for pack in packs)
         return
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for title in ("repository", "stars", "updated", "types", "title"):
-        # A repository must be readable in full: it is what `catalog show` and `--prefer` want to be told.
-        table.add_column(title, justify="right" if title in ("stars", "types") else "left", no_wrap=title != "title")
-    for pack in packs:
-        stars = "" if pack.stars is None else str(pack.stars)
-        place = escape(pack.url.removeprefix("https://").removeprefix("github.com/"))
-        called = Text(pack.title, overflow="ellipsis", no_wrap=True)
-        table.add_row(place, stars, pack.updated or "", str(len(pack.types)), called)
-    console.print(table)
+    from rich.markup import escape
+    from rich.text import Text
+
+    rows = [
+        (
+            escape(pack.url.removeprefix("https://").removeprefix("github.com/")),
+            "" if pack.stars is None else str(pack.stars),
+            pack.updated or "",
+            str(len(pack.types)),
+            Text(pack.title),
+        )
+        for pack in packs
+    ]
+    # A repository is shown in full: `catalog show` and `--prefer` take it.
+    titles = ("repository", "stars", "updated", "types", "title")
+    print_table(console, titles, rows, right=("stars", "types"))

@@ -1,17 +1,16 @@
 """`pycomfy check`: the proof that an image has what its workflow needs."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pycomfy.cli.errors import print_error
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.versions.verification import SourceVerification, Verification
-from pycomfy.services.check import CheckResult
-from pycomfy.services.check import check as check_image
-from pycomfy.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pycomfy.core.versions.verification import SourceVerification, Verification
+    from pycomfy.services.check import CheckResult
 
 CHECK_FAILED = 3
 
@@ -35,6 +34,9 @@ def check(
 
     Examples: `pycomfy check portrait`, `pycomfy check portrait@3 --json`, `pycomfy check ~/portrait`
     """
+    from pycomfy.services.check import check as check_image
+    from pycomfy.services.workspace import Workspace
+
     result = check_image(Workspace.open(engine=engine), target)
     if as_json:
         print_json(_as_dict(result))
@@ -43,7 +45,7 @@ def check(
     return 0 if result.passed else CHECK_FAILED
 
 
-def _as_dict(result: CheckResult) -> dict[str, object]:
+def _as_dict(result: "CheckResult") -> dict[str, object]:
     proof = result.proof
     return {
         "name": result.name,
@@ -60,7 +62,7 @@ def _as_dict(result: CheckResult) -> dict[str, object]:
     }
 
 
-def _part(part: SourceVerification) -> dict[str, object]:
+def _part(part: "SourceVerification") -> dict[str, object]:
     return {
         "name": part.name,
         "compatible": part.works,
@@ -72,7 +74,9 @@ def _part(part: SourceVerification) -> dict[str, object]:
     }
 
 
-def _show(result: CheckResult) -> None:
+def _show(result: "CheckResult") -> None:
+    from pycomfy.cli.errors import print_error
+
     label, proof = f"{result.name}@{result.version}", result.proof
     if proof is None:
         print(f"{label} does not start ({duration(result.seconds)})")
@@ -84,7 +88,7 @@ def _show(result: CheckResult) -> None:
         print_error(problem)
 
 
-def _show_parts(proof: Verification) -> None:
+def _show_parts(proof: "Verification") -> None:
     width = max(len(part.name) for part in proof.parts)
     for part in proof.parts:
         have = len(part.types) - len(part.lacking) - len(part.others)

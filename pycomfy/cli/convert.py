@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.services.convert import Target, convert_many, convert_one, render_prompt
-
 
 def convert(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Workflows: paths, URLs, or - for stdin.")],
@@ -36,6 +34,8 @@ def convert(
     Examples: `pycomfy convert portrait.json --object-info http://127.0.0.1:8188`,
     `pycomfy convert *.json --object-info object_info.json -o prompts/`
     """
+    from pycomfy.services.convert import Target, convert_many, convert_one, render_prompt
+
     if output is None:
         if len(files) > 1:
             raise typer.BadParameter("several workflows need -o DIR", param_hint="-o")

@@ -1,15 +1,19 @@
 """Print a command's result as JSON, for programs."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pycomfy.cli.fixes import render
-from pycomfy.services.results import Result
+
+if TYPE_CHECKING:
+    from pycomfy.services.results import Result
 
 
 def print_json(result: Any) -> None:
-    """Print a result, indented; of several one in each line: json is many times slower where it indents, and there may
-    be thousands. Names of files need not be text: what is none is replaced."""
+    """Print a result, indented; of a list one in each line: json is many times slower where it indents, and there may
+    be thousands. A file's name need not be text: what is not is replaced."""
+    from pycomfy.services.results import Result  # imported late: help needs none of it
+
     if isinstance(result, Result):
         text = json.dumps(_dump(result), indent=1, ensure_ascii=False)
     elif not isinstance(result, list) or not all(isinstance(one, Result) for one in result):
@@ -20,5 +24,5 @@ def print_json(result: Any) -> None:
     print(text.encode(errors="replace").decode())
 
 
-def _dump(result: Result) -> object:
+def _dump(result: "Result") -> object:
     return result.model_dump(mode="json", context={"render": render})

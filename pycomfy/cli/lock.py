@@ -3,19 +3,17 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platforms
 from pycomfy.cli.progress import size
-from pycomfy.core.lockfile.schema import GitSource, PathSource, Source, UrlSource, WheelTreeSource
-from pycomfy.core.versions.diff_text import describe_diff
-from pycomfy.services.lock.lock import LockResult
-from pycomfy.services.lock.lock import lock as lock_workflow
-from pycomfy.services.lock_request import LockRequest
-from pycomfy.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pycomfy.core.lockfile.schema import Source
+    from pycomfy.services.lock.lock import LockResult
 
 MAX_CHANGES = 40
 
@@ -73,6 +71,10 @@ def lock(
     Examples: `pycomfy lock portrait.json`,
     `pycomfy lock portrait.json --pack my-nodes=https://example.org/my-nodes.git@v1.2 --as-of 2025-12-05`
     """
+    from pycomfy.services.lock.lock import lock as lock_workflow
+    from pycomfy.services.lock_request import LockRequest
+    from pycomfy.services.workspace import Workspace
+
     request = LockRequest(
         workflow,
         name=name,
@@ -117,7 +119,9 @@ def _moment(text: str | None) -> datetime | None:
         raise typer.BadParameter(f"{text!r} is no date like 2025-12-05", param_hint="--as-of") from e
 
 
-def _show(result: LockResult) -> None:
+def _show(result: "LockResult") -> None:
+    from pycomfy.core.versions.diff_text import describe_diff
+
     lock = result.lock
     print(f"{'wrote' if result.changed else 'unchanged'} {result.path}")
     print(f"  {lock.name}, as of {lock.as_of}, Python {lock.python}{lock.variant}")
@@ -149,14 +153,16 @@ def _show_changes(lines: list[str]) -> None:
         print(f"  and {len(lines) - MAX_CHANGES} changes more")
 
 
-def _explain(result: LockResult) -> None:
+def _explain(result: "LockResult") -> None:
     for reason in result.reasons:
         print(f"  {reason.type}: {reason.source} ({reason.rule}: {reason.evidence})")
     for name, commit in {r.source: r.commit for r in result.reasons if r.commit}.items():
         print(f"  {name}: {commit}")
 
 
-def _place(source: Source) -> str:
+def _place(source: "Source") -> str:
+    from pycomfy.core.lockfile.schema import GitSource, PathSource, UrlSource, WheelTreeSource
+
     match source:
         case GitSource():
             return f"{source.url} at {source.commit[:10]}" + (", patched" if source.patch is not None else "")
@@ -168,7 +174,9 @@ def _place(source: Source) -> str:
             return source.url
 
 
-def _as_dict(result: LockResult) -> dict[str, object]:
+def _as_dict(result: "LockResult") -> dict[str, object]:
+    from pycomfy.core.versions.diff_text import describe_diff
+
     return {
         "path": str(result.path),
         "changed": result.changed,

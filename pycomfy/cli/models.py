@@ -2,21 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from pycomfy.adapters.models.store import StoredModel
 from pycomfy.cli.fixes import render_fixes
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
-from pycomfy.core.models.model_url import describe
-from pycomfy.core.models.selection import is_pickle
-from pycomfy.services import models as action
-from pycomfy.services.workspace import Workspace
+from pycomfy.cli.terminal import find_console, print_lines, print_table
+
+if TYPE_CHECKING:
+    from pycomfy.adapters.models.store import StoredModel
+    from pycomfy.services.models import ModelState, StoredModelState
 
 CHECK_FAILED = 3
 
@@ -50,6 +47,9 @@ def status(
 
     Example: `pycomfy models status portrait`
     """
+    from pycomfy.services import models as action
+    from pycomfy.services.workspace import Workspace
+
     if target is None:
         _show_stored(action.list_stored(Workspace.open()), as_json)
         return
@@ -76,6 +76,9 @@ def pull(target: _Target, as_json: _Json = False) -> None:
 
     Example: `pycomfy models pull portrait`
     """
+    from pycomfy.services import models as action
+    from pycomfy.services.workspace import Workspace
+
     result = action.pull_models(Workspace.open(), target)
     if as_json:
         print_json(
@@ -111,6 +114,9 @@ def add(
     Examples: `pycomfy models add ~/Downloads/x.safetensors --as loras/x.safetensors`,
     `pycomfy models add ~/ComfyUI/models`
     """
+    from pycomfy.services import models as action
+    from pycomfy.services.workspace import Workspace
+
     if Path(source).is_dir():
         if place is not None:
             raise typer.BadParameter("a folder's models are called what they are called there", param_hint="--as")
@@ -134,13 +140,18 @@ def verify(as_json: _Json = False) -> None:
 
     Example: `pycomfy models verify`
     """
+    from pycomfy.services import models as action
+    from pycomfy.services.workspace import Workspace
+
     checked = action.verify_models(Workspace.open())
     _show_stored(checked, as_json)
     if not all(c.intact for c in checked):
         raise typer.Exit(CHECK_FAILED)
 
 
-def state_dict(state: action.ModelState) -> dict[str, object]:
+def state_dict(state: "ModelState") -> dict[str, object]:
+    from pycomfy.core.models.selection import is_pickle
+
     pin = state.pin
     return {
         "folder": state.folder,
@@ -156,11 +167,11 @@ def state_dict(state: action.ModelState) -> dict[str, object]:
     }
 
 
-def _stored_dict(stored: StoredModel) -> dict[str, object]:
+def _stored_dict(stored: "StoredModel") -> dict[str, object]:
     return {"sha256": stored.sha256, "size": stored.size, "path": str(stored.path), "linked": stored.linked}
 
 
-def _show_stored(models: list[action.StoredModelState], as_json: bool) -> None:
+def _show_stored(models: list["StoredModelState"], as_json: bool) -> None:
     if as_json:
         print_json([{**_stored_dict(m.stored), "names": list(m.names), "intact": m.intact} for m in models])
         return
@@ -175,27 +186,30 @@ def _show_stored(models: list[action.StoredModelState], as_json: bool) -> None:
 
 def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """A table on a terminal; elsewhere a line for each, with tabs between, for other programs."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        for row in rows:
-            print(*row, sep="\t")
+    console = find_console()
+    if console is None:
+        print_lines(rows)
         return
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for title in titles:
-        table.add_column(title, justify="right" if title == "size" else "left", overflow="fold")
-    for first, *rest in rows:
-        colour = _COLOURS.get(first)
-        table.add_row(f"[{colour}]{first}[/]" if colour else first, *(escape(cell) for cell in rest))
-    console.print(table)
+    from rich.markup import escape
+
+    cells = [
+        (f"[{colour}]{first}[/]" if (colour := _COLOURS.get(first)) else first, *map(escape, rest))
+        for first, *rest in rows
+    ]
+    print_table(console, titles, cells, right=("size",), wrap=titles)
 
 
-def _origin(state: action.ModelState) -> str:
+def _origin(state: "ModelState") -> str:
+    from pycomfy.core.models.model_url import describe
+
     if state.pin is None:
         return ""
     return ", ".join(describe(s) for s in state.pin.sources) or "added by hand"
 
 
 def _pickle(name: str) -> str:
+    from pycomfy.core.models.selection import is_pickle
+
     return " (pickle)" if is_pickle(name) else ""
 
 

@@ -1,6 +1,5 @@
 """Progress on stderr: live bars on a terminal, plain lines elsewhere."""
 
-import os
 import sys
 import time
 from functools import cached_property
@@ -9,22 +8,18 @@ from typing import Self
 
 from pycomfy import progress as protocol
 from pycomfy.cli.fixes import with_fixes
+from pycomfy.cli.terminal import find_console
 from pycomfy.errors import Fixes
-
-_FORCE = {"FORCE_COLOR", "TTY_COMPATIBLE"}
-"""With these, rich may take for a terminal what is none."""
 
 
 def make_progress() -> protocol.Progress:
-    """Bars if stderr is a terminal that can draw them, lines if not; rich respects `NO_COLOR` and `TERM=dumb`."""
-    if not sys.stderr.isatty() and not os.environ.keys() & _FORCE:
+    """Return bars if stderr is a terminal that can draw them, else lines."""
+    console = find_console(sys.stderr)
+    if console is None or console.is_dumb_terminal:
         return Lines()
-    from rich.console import Console  # a log is spared the import
+    from pycomfy.cli.progress_bars import Bars  # imported late: it imports more of rich
 
-    from pycomfy.cli.progress_bars import Bars
-
-    console = Console(stderr=True, highlight=False)
-    return Bars(console) if console.is_terminal and not console.is_dumb_terminal else Lines()
+    return Bars(console)
 
 
 class DeferredProgress:

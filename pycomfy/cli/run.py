@@ -3,17 +3,15 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pycomfy.adapters.containers.job_protocol import JobRequest
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, size
-from pycomfy.services.run.inputs import Arguments
-from pycomfy.services.run.run import RunOptions, RunRequest, RunResult
-from pycomfy.services.run.run import run as run_job
-from pycomfy.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pycomfy.services.run.run import RunResult
 
 
 def run(
@@ -69,6 +67,12 @@ def run(
     `pycomfy run hello -i title="Good morning" -i seed=8`, `pycomfy run portrait -i image=photo.png -i text=@text.txt`,
     `pycomfy run portrait --inputs values.json -i seed=9`
     """
+    from pycomfy.adapters.containers.job_protocol import JobRequest
+    from pycomfy.services.run.inputs import Arguments
+    from pycomfy.services.run.run import RunOptions, RunRequest
+    from pycomfy.services.run.run import run as run_job
+    from pycomfy.services.workspace import Workspace
+
     options = RunOptions(output, _models(models), gpus, network)
     arguments = Arguments(_texts(inputs), inputs_file)
     request = RunRequest(name, options, JobRequest(timeout=timeout), arguments)
@@ -97,11 +101,11 @@ def _models(text: str) -> Path | Literal["auto"] | None:
     return None if text == "none" else Path(text)
 
 
-def as_dict(result: RunResult) -> dict[str, object]:
+def as_dict(result: "RunResult") -> dict[str, object]:
     return {**asdict(result), "outputs": [o.as_dict() for o in result.outputs]}
 
 
-def show(result: RunResult) -> None:
+def show(result: "RunResult") -> None:
     """The outputs' paths on stdout, a line each; how it went on stderr."""
     for output in result.outputs:
         print(output.path)

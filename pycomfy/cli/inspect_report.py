@@ -1,0 +1,165 @@
+"""Show an inspected workflow to a person."""
+
+import json
+from collections import Counter
+from urllib.parse import urlsplit
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from pycomfy.core.interface.model import Parameter
+from pycomfy.core.lockfile.names import COMFYUI
+from pycomfy.core.requirements.model import RequiredNode
+from pycomfy.core.workflow.untrusted_json import shown
+from pycomfy.services.inspect import Inspection
+
+_FORMATS = {"ui-0.4": "editor's format 0.4", "ui-1": "editor's format 1", "api": "API format"}
+
+
+def show(inspection: Inspection, console: Console) -> None:
+    """Everything of interest, shortest way to say it; what is empty is left out."""
+    nodes = inspection.needs.nodes
+    running = sum(n.state == "runs" for n in nodes)
+    off = len(nodes) - running
+    head = Text(shown(inspection.name), style="bold")
+    head.append(f"  {_FORMATS[inspection.format]}, {_count(running, 'node')}", style="dim")
+    if off:
+        head.append(f" and {off} switched off", style="dim")
+    console.print(head)
+    _show_packs(nodes, console)
+    _show_models(inspection, console)
+    _show_files(inspection, console)
+    _show_interface(inspection, console)
+    _show_problems(inspection, console)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _table(console: Console, title: str, *columns: str) -> Table:
+    console.print()
+    console.print(Text(title, style="bold cyan"))
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(width=1)
+    for column in columns:
+        long = column in ("types", "source", "node")
+        table.add_column(column, overflow="fold" if long else "ellipsis", no_wrap=not long)
+    return table
+
+
+def _pack_name(node: RequiredNode) -> tuple[str, str]:
+    if node.pack is None:
+        return "", ""
+    name = node.pack.cnr_id or node.pack.aux_id or ""
+    return (COMFYUI if name == "comfy-core" else name), node.pack.version or ""
+
+
+def _show_packs(nodes: tuple[RequiredNode, ...], console: Console) -> None:
+    packs: dict[str, Counter[str]] = {}
+    versions: dict[str, set[str]] = {}
+    for node in nodes:
+        if node.state == "runs":
+            name, version = _pack_name(node)
+            packs.setdefault(name, Counter())[node.type] += 1
+            versions.setdefault(name, set()).add(version)
+    if not packs:
+        return
+    table = _table(console, "Nodes", "pack", "types")
+    for name in sorted(packs, key=lambda n: (n != COMFYUI, n == "", n)):
+        label = Text(shown(name) or "not said", style="" if name else "dim italic")
+        known = sorted(versions[name] - {""})
+        if len(known) == 1:
+            label.append(f" {shown(known[0][:12])}", style="dim")
+        elif known:
+            label.append(f" {_count(len(known), 'version')}", style="dim")
+        types = Text()
+        for i, (type_, count) in enumerate(sorted(packs[name].items())):
+            types.append(", " if i else "")
+            types.append(shown(type_))
+            types.append(f" ×{count}" if count > 1 else "", style="dim")
+        table.add_row("", label, types)
+    console.print(table)
+
+
+def _show_models(inspection: Inspection, console: Console) -> None:
+    if not inspection.needs.models:
+        return
+    table = _table(console, "Models", "folder", "name", "source")
+    for model in sorted(inspection.needs.models, key=lambda m: (m.folder or "~", m.name)):
+        host = _host(model.url or "")
+        source = Text(shown(host or "") or "no URL", style="dim" if host else "dim italic")
+        if model.url and host and model.url == shown(model.url):
+            source.stylize(Style(link=model.url))
+        source.append("  sha256" if model.sha256 else "", style="green")
+        folder = Text(shown(model.folder or "") or "folder unknown", style="" if model.folder else "yellow")
+        table.add_row("", folder, Text(shown(model.name)), source)
+    console.print(table)
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _show_files(inspection: Inspection, console: Console) -> None:
+    if not inspection.needs.files:
+        return
+    table = _table(console, "Files it reads", "kind", "name", "node")
+    for file in inspection.needs.files:
+        table.add_row(
+            "", file.kind, Text(shown(file.name)), Text(shown(f"node {file.node}, {file.input}"), style="dim")
+        )
+    console.print(table)
+
+
+def _show_interface(inspection: Inspection, console: Console) -> None:
+    parameters, outputs = inspection.interface.parameters, inspection.interface.outputs
+    if parameters:
+        title = "Inputs" if inspection.exact else "Inputs (from the file alone; --object-info makes them exact)"
+        table = _table(console, title, "name", "type", "default")
+        kinds = [_kind(p) for p in parameters]
+        room = console.width - max(len(p.name) for p in parameters) - max(len(k) for k in kinds) - 10
+        for parameter, kind in zip(parameters, kinds, strict=True):
+            default = shown(json.dumps(parameter.default, ensure_ascii=False))
+            if cell_len(default) > room:
+                default = set_cell_size(default, max(room - 1, 8)) + "…"
+            table.add_row("", Text(parameter.name), kind, Text(default, style="dim"))
+        console.print(table)
+    if outputs:
+        table = _table(console, "Outputs", "name", "kind", "node")
+        for output in outputs:
+            table.add_row(
+                "", Text(output.name), output.kind, Text(shown(f"node {output.node}, {output.title}"), style="dim")
+            )
+        console.print(table)
+
+
+def _kind(parameter: Parameter) -> Text:
+    kind = Text(parameter.type)
+    low, high = parameter.minimum, parameter.maximum
+    if low is not None and high is not None:
+        kind.append(f" {low:g}…{high:g}" if abs(high) < 1e6 else f" {low:g} or more", style="dim")
+    elif parameter.choices:
+        kind.append(f" of {len(parameter.choices)}", style="dim")
+    return kind
+
+
+def _show_problems(inspection: Inspection, console: Console) -> None:
+    if not inspection.problems:
+        if inspection.exact:
+            console.print()
+            console.print(Text("Nothing is wrong with the graph.", style="green"))
+        return
+    console.print()
+    console.print(Text(_count(len(inspection.problems), "problem"), style="bold red"))
+    for problem in inspection.problems:
+        console.print(Text.assemble(("  ✗ ", "red"), shown(problem.what)))
+        for label, text in (("where", problem.where), ("fix", problem.fix)):
+            if text:
+                console.print(Text.assemble((f"    {label + ':':<6} ", "dim"), text))
