@@ -1,16 +1,14 @@
 """`pycomfy archive`: the copies of every source of every version."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pycomfy.adapters.archive.binary_cache import Removed
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
-from pycomfy.services.archive import archive as action
-from pycomfy.services.archive import sync as transfers
-from pycomfy.services.archive.completeness import MissingRequisite
-from pycomfy.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pycomfy.services.archive.completeness import MissingSource
 
 CHECK_FAILED = 3
 _MAX_SHOWN = 20
@@ -36,46 +34,42 @@ def status(as_json: _Json = False) -> None:
 
     Example: `pycomfy archive status`
     """
-    found = action.status(Workspace.open())
+    from pycomfy.services.archive.archive import status as find_status
+    from pycomfy.services.workspace import Workspace
+
+    result = find_status(Workspace.open())
     if as_json:
-        result = {
-            "folder": str(found.archive.folder),
-            "versions": found.versions,
-            "needed": found.needed,
-            "present": found.present,
-            "size": found.size,
-            "missing": [_missing(m) for m in found.missing],
-            "superfluous": _removed(found.superfluous),
-            "models": {"needed": found.models, "present": found.models_present},
-        }
         print_json(result)
     else:
-        versions = "1 version" if found.versions == 1 else f"{found.versions} versions"
-        print(f"{found.archive.folder}: {found.present} of {found.needed} sources of {versions}")
-        print(f"  size         {size(found.size)}")
-        if found.models:
-            print(f"  models       {found.models_present} of {found.models}; `pycomfy archive fill --models` adds them")
-        if found.superfluous.size:
-            print(f"  superfluous  {size(found.superfluous.size)}; `pycomfy archive gc` removes it")
-        _show_missing(found.missing)
-    if found.missing:
+        versions = "1 version" if result.versions == 1 else f"{result.versions} versions"
+        models, superfluous = result.models, result.superfluous.size
+        print(f"{result.folder}: {result.present} of {result.needed} sources of {versions}")
+        print(f"  size         {size(result.size)}")
+        if models.needed:
+            print(f"  models       {models.present} of {models.needed}; `pycomfy archive fill --models` adds them")
+        if superfluous:
+            print(f"  superfluous  {size(superfluous)}; `pycomfy archive gc` removes it")
+        _show_missing(result.missing)
+    if result.missing:
         raise typer.Exit(CHECK_FAILED)
 
 
 @app.command()
 def fill(models: _Models = False, as_json: _Json = False) -> None:
-    """Put in what recorded versions need and this machine has.
+    """Put in what the versions need and this machine has.
 
     Example: `pycomfy archive fill --models`
     """
-    filled = action.fill(Workspace.open(), models=models)
+    from pycomfy.services.archive.archive import fill as fill_archive
+    from pycomfy.services.workspace import Workspace
+
+    result = fill_archive(Workspace.open(), models=models)
     if as_json:
-        absent = [{"path": need.path, "title": need.title, "origin": need.origin} for need in filled.absent]
-        print_json({"added": filled.added, "size": filled.size, "absent": absent})
+        print_json(result)
         return
-    print(f"{filled.added} added, {size(filled.size)}")
-    for need in filled.absent[:_MAX_SHOWN]:
-        print(f"  not on this machine: {need.title}, from {need.origin}")
+    print(f"{result.added} added, {size(result.size)}")
+    for source in result.absent[:_MAX_SHOWN]:
+        print(f"  not on this machine: {source.title}, from {source.origin}")
 
 
 @app.command()
@@ -89,11 +83,12 @@ def verify(
 
     Example: `pycomfy archive verify`
     """
-    result = action.verify_archive(Workspace.open(), repair=repair)
+    from pycomfy.services.archive.archive import verify_archive
+    from pycomfy.services.workspace import Workspace
+
+    result = verify_archive(Workspace.open(), repair=repair)
     if as_json:
-        damage = [{"file": d.file, "path": d.path, "what": d.what} for d in result.damage]
-        about = {"paths": result.paths, "read": result.read, "damage": damage, "repaired": result.repaired}
-        print_json(about)
+        print_json(result)
     else:
         for d in result.damage:
             print(f"damaged: {d.file}: {d.what}" + (f" ({d.path})" if d.path else ""))
@@ -105,20 +100,36 @@ def verify(
 
 @app.command()
 def push(url: _Url, as_json: _Json = False) -> None:
-    """Copy every source of every version, and what models are archived, to another store: a team's, or a backup.
+    """Copy every source of every version, and the archived models, to another store: a team's, or a backup.
 
     Example: `pycomfy archive push s3://team-archive?region=eu-central-1`
     """
-    _show_transfer(transfers.push(Workspace.open(), url), "pushed", as_json)
+    from pycomfy.services.archive.sync import push as push_archive
+    from pycomfy.services.workspace import Workspace
+
+    result = push_archive(Workspace.open(), url)
+    if as_json:
+        print_json(result)
+    else:
+        print(f"{result.pushed} of {result.paths} sources pushed")
+        _show_missing(result.missing)
 
 
 @app.command()
 def pull(url: _Url, models: _Models = False, as_json: _Json = False) -> None:
-    """Fetch what recorded versions need and the archive lacks from another store; every byte is checked.
+    """Fetch what the versions need and the archive lacks from another store; every byte is checked.
 
     Example: `pycomfy archive pull https://archive.example.org`
     """
-    _show_transfer(transfers.pull(Workspace.open(), url, models=models), "pulled", as_json)
+    from pycomfy.services.archive.sync import pull as pull_archive
+    from pycomfy.services.workspace import Workspace
+
+    result = pull_archive(Workspace.open(), url, models=models)
+    if as_json:
+        print_json(result)
+    else:
+        print(f"{result.pulled} of {result.paths} sources pulled")
+        _show_missing(result.missing)
 
 
 @app.command()
@@ -126,45 +137,23 @@ def gc(
     dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Remove what no recorded version needs.
+    """Remove what no version needs.
 
     Example: `pycomfy archive gc --dry-run`
     """
-    removed = action.collect_garbage(Workspace.open(), dry=dry)
+    from pycomfy.services.archive.archive import collect_garbage
+    from pycomfy.services.workspace import Workspace
+
+    result = collect_garbage(Workspace.open(), dry=dry)
     if as_json:
-        print_json({**_removed(removed), "dry_run": dry})
+        print_json(result)
     else:
-        print(f"{removed.paths} sources, {size(removed.size)}, {'would be ' if dry else ''}removed")
+        print(f"{result.paths} sources, {size(result.size)}, {'would be ' if dry else ''}removed")
 
 
-def _show_transfer(transfer: transfers.SyncResult, word: str, as_json: bool) -> None:
-    if as_json:
-        lacking = [_missing(m) for m in transfer.absent]
-        about = {"paths": transfer.paths, word: transfer.moved, "missing": lacking}
-        print_json(about)
-        return
-    print(f"{transfer.moved} of {transfer.paths} sources {word}")
-    _show_missing(transfer.absent)
-
-
-def _show_missing(missing: tuple[MissingRequisite, ...]) -> None:
+def _show_missing(missing: "tuple[MissingSource, ...]") -> None:
     for m in missing[:_MAX_SHOWN]:
-        where = "in this machine's store: `pycomfy archive fill`" if m.here else f"from {m.need.origin}"
-        print(f"missing: {m.need.title}, for {', '.join(m.labels[:3])}{' …' * (len(m.labels) > 3)}; {where}")
+        where = "in this machine's Nix store: `pycomfy archive fill`" if m.in_store else f"from {m.origin}"
+        print(f"missing: {m.title}, for {', '.join(m.versions[:3])}{' …' * (len(m.versions) > 3)}; {where}")
     if len(missing) > _MAX_SHOWN:
         print(f"  and {len(missing) - _MAX_SHOWN} more")
-
-
-def _missing(missing: MissingRequisite) -> dict[str, object]:
-    need = missing.need
-    return {
-        "path": need.path,
-        "title": need.title,
-        "origin": need.origin,
-        "versions": list(missing.labels),
-        "in_store": missing.here,
-    }
-
-
-def _removed(removed: Removed) -> dict[str, object]:
-    return {"paths": removed.paths, "size": removed.size}

@@ -238,7 +238,7 @@ def test_status_names_what_is_missing_and_who_needs_it(lost: Lost, settings: Nix
     assert info is not None
     archive.nar_of(info).unlink()
     (missing,) = archive_action.status(Workspace(lost.home, settings)).missing
-    assert (missing.need.title, missing.labels, missing.here) == ("greeter", ("small@1",), True)
+    assert (missing.title, missing.versions, missing.in_store) == ("greeter", ("small@1",), True)
     assert archive_action.fill(Workspace(lost.home, settings)).added == 1
     assert archive_action.status(Workspace(lost.home, settings)).missing == ()
 
@@ -248,7 +248,7 @@ def test_garbage_is_what_no_version_needs(lost: Lost) -> None:
     before = len(archive.narinfos())
     assert archive_action.collect_garbage(lost.workspace).paths == 0
     VersionsRepository(versions_repository_path(lost.home)).remove("small", force=True)
-    with pytest.raises(NotFound, match="no version is recorded"):
+    with pytest.raises(NotFound, match="there are no versions"):
         archive_action.collect_garbage(lost.workspace)
     kept = {"pycomfy.lock": render_lock(lost.versions[1].lock).encode()}
     VersionsRepository(versions_repository_path(lost.home)).commit("other", kept, message="only the second")
@@ -259,11 +259,11 @@ def test_garbage_is_what_no_version_needs(lost: Lost) -> None:
 
 def test_another_store_takes_it_all_and_gives_it_back(lost: Lost, workshop: Workshop, tmp_path: Path) -> None:
     pushed = sync.push(lost.workspace, f"file://{tmp_path}/team")
-    assert pushed.moved == pushed.paths == len(find_archive(lost.home).narinfos())
+    assert pushed.pushed == pushed.paths == len(find_archive(lost.home).narinfos())
     for url in (f"file://{tmp_path}/team", f"{workshop.address}/team"):
         shutil.rmtree(find_archive(lost.home).folder)
         pulled = sync.pull(lost.workspace, url)
-        assert (pulled.moved, pulled.absent) == (pushed.paths, ())
+        assert (pulled.pulled, pulled.missing) == (pushed.paths, ())
         assert archive_action.verify_archive(lost.workspace).damage == ()
     assert restore_image(lost.workspace, lost.request("small@1")).same
 
@@ -275,7 +275,7 @@ def test_a_server_that_is_met_for_the_first_time_gives_all_back(
     for attempt in range(3):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(attempt)))
         shutil.rmtree(find_archive(lost.home).folder)
-        assert sync.pull(lost.workspace, f"{workshop.address}/team").absent == ()
+        assert sync.pull(lost.workspace, f"{workshop.address}/team").missing == ()
 
 
 def test_what_another_store_lacks_is_said(lost: Lost, workshop: Workshop, tmp_path: Path) -> None:
@@ -284,8 +284,8 @@ def test_what_another_store_lacks_is_said(lost: Lost, workshop: Workshop, tmp_pa
     (tmp_path / "team" / narinfo_name(need.path)).unlink()
     shutil.rmtree(find_archive(lost.home).folder)
     for url in (f"file://{tmp_path}/team", f"{workshop.address}/team"):
-        (missing,) = sync.pull(lost.workspace, url).absent
-        assert missing.need == need
+        (missing,) = sync.pull(lost.workspace, url).missing
+        assert missing.path == need.path
 
 
 def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: Lost, tmp_path: Path) -> None:
@@ -302,13 +302,13 @@ def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: Los
     assert archive_action.fill(lost.workspace).added == 0
     assert archive_action.fill(lost.workspace, models=True).added == 1
     status = archive_action.status(lost.workspace)
-    assert (status.models, status.models_present, status.superfluous.paths, status.missing) == (1, 1, 0, ())
+    assert (status.models.needed, status.models.present, status.superfluous.paths, status.missing) == (1, 1, 0, ())
     assert archive_action.verify_archive(lost.workspace).damage == ()
     # To a team and back, then to a machine that has lost its models.
     sync.push(lost.workspace, f"file://{tmp_path}/team")
     shutil.rmtree(find_archive(lost.home).folder)
     sync.pull(lost.workspace, f"file://{tmp_path}/team")
-    assert archive_action.status(lost.workspace).models_present == 0
+    assert archive_action.status(lost.workspace).models.present == 0
     sync.pull(lost.workspace, f"file://{tmp_path}/team", models=True)
     shutil.rmtree(store.folder)
     (tmp_path / "style.safetensors").unlink()

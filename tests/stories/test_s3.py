@@ -74,11 +74,11 @@ def there_and_back(url: str, workshop: Workshop, root: Root, folder: Path) -> No
     home = new_home(folder)
     build_version(workshop, make_lock(workshop, root, "in a bucket"), home)
     pushed = sync.push(Workspace(home, workshop.settings), url)
-    assert pushed.moved == pushed.paths == len(find_archive(home).narinfos())
+    assert pushed.pushed == pushed.paths == len(find_archive(home).narinfos())
     for path in (*find_archive(home).narinfos(), *find_archive(home).nars()):
         path.unlink()
     pulled = sync.pull(Workspace(home, workshop.settings), url)
-    assert (pulled.moved, pulled.absent) == (pushed.paths, ())
+    assert (pulled.pulled, pulled.missing) == (pushed.paths, ())
     assert archive_action.verify_archive(Workspace(home, workshop.settings)).damage == ()
 
 

@@ -1,4 +1,4 @@
-"""`archive`: keep every source of every version, know whether all of it is there and whole."""
+"""`archive`: keep every source of every version, and say whether all of it is there and whole."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,14 @@ from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requi
 from pycomfy.core.nix.narinfo import narinfo_name
 from pycomfy.core.nix.store_path import FixedOutput, is_store_path
 from pycomfy.errors import NotFound
-from pycomfy.services.archive.completeness import MissingRequisite, list_missing, list_outputs, list_recorded_requisites
+from pycomfy.services.archive.completeness import (
+    MissingSource,
+    SourceEntry,
+    list_missing,
+    list_outputs,
+    list_version_requisites,
+)
+from pycomfy.services.results import Result
 from pycomfy.services.workspace import Workspace
 
 MARGIN = 1 << 30
@@ -22,109 +29,120 @@ MARGIN = 1 << 30
 
 
 @dataclass(frozen=True)
-class ArchiveStatus:
-    """How complete the archive is. `needed` and `present` count store paths, `size` is bytes of all that is there;
-    `superfluous` is what no recorded version needs; `models` and `models_present` count the models of all versions,
-    which need not be here."""
+class ModelCount:
+    """Of the models of all versions, `needed`, how many are in the archive; they need not be there."""
 
-    archive: Archive
+    needed: int
+    present: int
+
+
+class ArchiveStatus(Result):
+    """How complete the archive is. `needed` and `present` count store paths, `size` is bytes of all that is there;
+    `superfluous` is what no version needs."""
+
+    folder: Path
     versions: int
     needed: int
     present: int
     size: int
-    missing: tuple[MissingRequisite, ...]
+    missing: tuple[MissingSource, ...]
     superfluous: Removed
-    models: int
-    models_present: int
+    models: ModelCount
 
 
-@dataclass(frozen=True)
-class FillResult:
-    """What was added; `absent` is neither in the archive nor in this machine's store."""
+class FillResult(Result):
+    """How many store paths were added, and their bytes; `absent` are in neither the archive nor the Nix store."""
 
     added: int
     size: int
-    absent: tuple[Requisite, ...] = ()
+    absent: tuple[SourceEntry, ...] = ()
 
 
-@dataclass(frozen=True)
-class ArchiveVerification:
-    """`read` counts bytes, `repaired` are those of `damage` that are whole again."""
+class ArchiveVerification(Result):
+    """`paths` counts entries, `read` bytes; `repaired` counts those of `damage` that are whole again."""
 
-    damage: tuple[Damage, ...]
-    repaired: int
     paths: int
     read: int
+    damage: tuple[Damage, ...]
+    repaired: int
+
+
+class CollectResult(Result):
+    """How many store paths were removed, and the bytes of all their files; with `dry_run` they would be."""
+
+    paths: int
+    size: int
+    dry_run: bool
 
 
 def fill_version(workspace: Workspace, lock: Lock, platforms: Collection[PlatformName]) -> FillResult:
     """Archive what images of `lock` for these platforms are made of. Raises `NoSpace` before it begins, if there is
-    too little, and `HashMismatch` for a path that the store has damaged."""
+    too little, and `HashMismatch` for a path that is damaged in the Nix store."""
     return _fill(workspace, list_requisites(lock, platforms))
 
 
 def fill(workspace: Workspace, *, models: bool = False) -> FillResult:
-    """Archive whatever recorded versions need and this machine's store has; with `models` their models, too."""
-    wanted = list_recorded_requisites(workspace)
-    needs = {need.path: need for one in wanted for need in one.needs}
-    filled = _fill(workspace, list(needs.values()))
+    """Archive whatever the versions need and this machine has; with `models` their models too. Raises as
+    `fill_version`."""
+    needed = list_version_requisites(workspace)
+    filled = _fill(workspace, list({r.path: r for one in needed for r in one.requisites}.values()))
     if not models:
         return filled
-    more = fill_models(workspace, [n for one in wanted for n in one.models])
-    return FillResult(filled.added + more.added, filled.size + more.size, filled.absent + more.absent)
+    more = fill_models(workspace, [r for one in needed for r in one.models])
+    return FillResult(added=filled.added + more.added, size=filled.size + more.size, absent=filled.absent + more.absent)
 
 
 def fill_models(workspace: Workspace, models: Sequence[Requisite]) -> FillResult:
     """Archive models that are on this machine. Raises `NoSpace` before it begins, if there is too little."""
     archive, store = workspace.archive, workspace.models
-    wanted = {need.path: need for need in models if not archive.has(need.output)}.values()
-    found = {need: store.find(need.output.sha256.hex()) for need in wanted}
-    added = _add(archive, [(need, place) for need, place in found.items() if place is not None], "models")
-    return FillResult(len(added), sum(added), tuple(need for need, place in found.items() if place is None))
+    lacking = {r.path: r for r in models if not archive.has(r.output)}.values()
+    found = {r: store.find(r.output.sha256.hex()) for r in lacking}
+    added = _add(archive, [(r, path) for r, path in found.items() if path is not None], "models")
+    return _result(added, [r for r, path in found.items() if path is None])
 
 
 def take_models(workspace: Workspace, models: Iterable[ModelFile]) -> int:
-    """Put into this machine's models those that it lacks and the archive has; how many that were. Raises
-    `HashMismatch` for a damaged one."""
+    """Put into the model store those that it lacks and the archive has; return how many. Raises `HashMismatch` for a
+    damaged one."""
     archive, store = workspace.archive, workspace.models
-    wanted = {m.sha256: model_requisite(m) for m in store.missing(tuple(models))}
-    there = {sha256: need for sha256, need in wanted.items() if archive.find(need.output) is not None}
-    sizes = {sha256: archive.size_of(need.output) for sha256, need in there.items()}
+    missing = {m.sha256: model_requisite(m) for m in store.missing(tuple(models))}
+    there = {sha256: r for sha256, r in missing.items() if archive.find(r.output) is not None}
+    sizes = {sha256: archive.size_of(r.output) for sha256, r in there.items()}
     if not there:
         return 0
     with operation.step("Take models from the archive", total=sum(sizes.values()), unit="bytes") as task:
-        for sha256, need in there.items():
+        for sha256, requisite in there.items():
             part = store.partial(f"{sha256}.archived")
             with translate_disk_full(part):
                 part.parent.mkdir(parents=True, exist_ok=True)
                 part.unlink(missing_ok=True)
-            archive.take(need.output, part)
+            archive.take(requisite.output, part)
             store.keep(part, sha256)
             task.advance(sizes[sha256])
     return len(there)
 
 
 def status(workspace: Workspace) -> ArchiveStatus:
-    """What recorded versions need, and what of it is there; nothing is read but names and sizes."""
-    archive, wanted = workspace.archive, list_recorded_requisites(workspace)
-    missing = list_missing(archive, wanted)
-    needs = {need.path: need for one in wanted for need in one.needs}
-    here = set(valid_paths(workspace.nix, [m.need.path for m in missing]))
+    """Compare what the versions need with what is there, by names and sizes alone: no content is read."""
+    archive, needed = workspace.archive, list_version_requisites(workspace)
+    missing = list_missing(archive, needed)
+    count = len({r.path for one in needed for r in one.requisites})
+    models = {r.path: r for one in needed for r in one.models}
+    in_store = set(valid_paths(workspace.nix, [m.requisite.path for m in missing]))
     return ArchiveStatus(
-        archive,
-        len({label for one in wanted for label in one.labels}),
-        len(needs),
-        len(needs) - len(missing),
-        archive.size(),
-        tuple(MissingRequisite(m.need, m.labels, m.need.path in here) for m in missing),
-        archive.remove_others(list_outputs(workspace), dry=True),
-        len(models := {need.path: need for one in wanted for need in one.models}),
-        sum(archive.has(need.output) for need in models.values()),
+        folder=archive.folder,
+        versions=len({label for one in needed for label in one.versions}),
+        needed=count,
+        present=count - len(missing),
+        size=archive.size(),
+        missing=tuple(m.describe(in_store=m.requisite.path in in_store) for m in missing),
+        superfluous=archive.remove_others(list_outputs(workspace), dry=True),
+        models=ModelCount(len(models), sum(archive.has(r.output) for r in models.values())),
     )
 
 
 def verify_archive(workspace: Workspace, *, repair: bool = False) -> ArchiveVerification:
-    """Read every byte. With `repair`, what is damaged is removed, and put in again if this machine's store has it."""
+    """Read every byte. With `repair`, damaged files are removed, and put in again from this machine's stores."""
     archive = workspace.archive
     total = archive.size()
     with operation.step("Read the archive", total=total, unit="bytes") as task:
@@ -133,77 +151,79 @@ def verify_archive(workspace: Workspace, *, repair: bool = False) -> ArchiveVeri
     repaired = 0
     if repair and damage:
         archive.remove_files(_with_entries(damage))
-        still = {d.path for d in damage} - {""}
+        damaged = {d.path for d in damage} - {""}
         fill(workspace)
-        fill_models(
-            workspace, [n for one in list_recorded_requisites(workspace) for n in one.models if n.path in still]
-        )
+        models = [r for one in list_version_requisites(workspace) for r in one.models if r.path in damaged]
+        fill_models(workspace, models)
         repaired = _count_repaired(damage, archive, list_outputs(workspace))
-    return ArchiveVerification(tuple(damage), repaired, len(archive.narinfos()), total)
+    return ArchiveVerification(paths=len(archive.narinfos()), read=total, damage=tuple(damage), repaired=repaired)
 
 
 def _with_entries(damage: Iterable[Damage]) -> set[str]:
-    """The damaged files, and the entries of those that are NARs: without its NAR an entry is damage, too."""
+    """Return the damaged files, and the entries of those that are NARs: without its NAR an entry is damaged too."""
     files = {d.file for d in damage}
     return files | {narinfo_name(d.path) for d in damage if is_store_path(d.path)}
 
 
 def _count_repaired(damage: Iterable[Damage], archive: Archive, outputs: Iterable[FixedOutput]) -> int:
-    """How much of the damage is whole again, or was of what nobody needs."""
+    """Count the damage that is whole again, or was in what no version needs."""
     by_name = {name: output for output in outputs for name in (output.path, narinfo_name(output.path))}
     hurt = [by_name.get(d.file) or by_name.get(d.path) for d in damage]
     return sum(1 for output in hurt if output is None or archive.has(output))
 
 
-def collect_garbage(workspace: Workspace, *, dry: bool = False) -> Removed:
-    """Remove what no recorded version needs. Raises `NotFound` if no version is recorded at all: then it is more likely
-    that the library is elsewhere than that everything is superfluous."""
+def collect_garbage(workspace: Workspace, *, dry: bool = False) -> CollectResult:
+    """Remove what no version needs. Raises `NotFound` if there is no version at all: then it is more likely that the
+    versions repository is elsewhere than that everything is superfluous."""
     archive = workspace.archive
     if not archive.folder.is_dir():
-        return Removed(0, 0)
+        return CollectResult(paths=0, size=0, dry_run=dry)
     with archive.lock():
         keep = list_outputs(workspace)
         if not keep and archive.narinfos():
             raise NotFound(
-                "no version is recorded, so everything in the archive would be removed",
+                "there are no versions, so everything in the archive would be removed",
                 where=str(workspace.paths.data),
-                fix="see that PYCOMFY_HOME is right; to remove all of it, delete the archive's folder",
+                fix=("see that PYCOMFY_HOME is right", "to remove all of it, delete the archive's folder"),
             )
-        return archive.remove_others(keep, dry=dry)
+        removed = archive.remove_others(keep, dry=dry)
+    return CollectResult(paths=removed.paths, size=removed.size, dry_run=dry)
 
 
-def _fill(workspace: Workspace, needs: Sequence[Requisite]) -> FillResult:
+def _fill(workspace: Workspace, requisites: Sequence[Requisite]) -> FillResult:
     archive = workspace.archive
-    wanted = [need for need in needs if not archive.has(need.output)]
-    if not wanted:
-        return FillResult(0, 0)
-    here = set(valid_paths(workspace.nix, [need.path for need in wanted]))
-    todo = [(need, workspace.nix.place(need.path)) for need in wanted if need.path in here]
-    added = _add(archive, todo, "sources")
-    absent = [need for need in wanted if need.path not in here]
-    return FillResult(len(added), sum(added), filter_required(absent, needs))
+    lacking = [r for r in requisites if not archive.has(r.output)]
+    in_store = set(valid_paths(workspace.nix, [r.path for r in lacking])) if lacking else set()
+    found = [(r, workspace.nix.place(r.path)) for r in lacking if r.path in in_store]
+    added = _add(archive, found, "sources")
+    return _result(added, filter_required([r for r in lacking if r.path not in in_store], requisites))
+
+
+def _result(added: Sequence[int], absent: Iterable[Requisite]) -> FillResult:
+    entries = tuple(SourceEntry(r.path, r.title, r.origin) for r in absent)
+    return FillResult(added=len(added), size=sum(added), absent=entries)
 
 
 def _add(archive: Archive, found: Sequence[tuple[Requisite, Path]], what: str) -> list[int]:
-    """Put in what lies at these places; the size of each that was missing."""
-    sizes = [_size(place) for _, place in found]
+    """Put in the files and trees at these paths; return the size of each that was missing."""
+    sizes = [_size(path) for _, path in found]
     if not found:
         return []
     _check_space(archive.folder, sum(sizes))
     with operation.step(f"Archive the {what}", total=sum(sizes), unit="bytes") as task:
-        new = [archive.add(need.output, place, task.advance) for need, place in found]
+        new = [archive.add(requisite.output, path, task.advance) for requisite, path in found]
         task.note(f"{sum(new)} of {len(new)} were new")
     return [size for size, added in zip(sizes, new, strict=True) if added]
 
 
-def _size(place: Path) -> int:
-    if place.is_dir() and not place.is_symlink():
-        return sum(p.lstat().st_size for p in place.rglob("*") if not p.is_dir() or p.is_symlink())
-    return place.lstat().st_size
+def _size(path: Path) -> int:
+    if path.is_dir() and not path.is_symlink():
+        return sum(p.lstat().st_size for p in path.rglob("*") if not p.is_dir() or p.is_symlink())
+    return path.lstat().st_size
 
 
 def _check_space(folder: Path, needed: int) -> None:
     if free_space(folder) < needed + MARGIN:
         error = no_space(folder)
-        error.what = f"{error.what}; the sources take {needed / 1e9:.2f} GB more, and 1 GB is left alone"
+        error.what = f"{error.what}; the sources take {needed / 1e9:.2f} GB more, and 1 GB is left free"
         raise error

@@ -1,4 +1,4 @@
-"""What the recorded versions are made of, and which of it the archive lacks."""
+"""List what the versions are made of, and what of it the archive lacks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,57 +12,79 @@ from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class MissingRequisite:
-    """A source that the archive lacks, and the versions that need it. `here`: this machine's store has it."""
+class SourceEntry:
+    """A source, as results list it: `path` in the Nix store, `title` for a person, `origin` is where it came from."""
 
-    need: Requisite
-    labels: tuple[str, ...]
-    here: bool = False
+    path: str
+    title: str
+    origin: str
 
 
 @dataclass(frozen=True)
-class RecordedRequisites:
-    """What some versions that share a lock need."""
+class MissingSource(SourceEntry):
+    """A source that the archive lacks, and the `versions` that need it. `in_store`: this machine's Nix store has it."""
 
-    labels: tuple[str, ...]
-    needs: tuple[Requisite, ...]
+    versions: tuple[str, ...]
+    in_store: bool = False
+
+
+@dataclass(frozen=True)
+class MissingRequisite:
+    """A requisite that the archive lacks, and the labels of the versions that need it."""
+
+    requisite: Requisite
+    versions: tuple[str, ...]
+
+    def describe(self, *, in_store: bool = False) -> MissingSource:
+        """Return it as results list it."""
+        r = self.requisite
+        return MissingSource(r.path, r.title, r.origin, self.versions, in_store)
+
+
+@dataclass(frozen=True)
+class VersionRequisites:
+    """What some versions that share a lock need; `models` need not be in the archive."""
+
+    versions: tuple[str, ...]
+    requisites: tuple[Requisite, ...]
     models: tuple[Requisite, ...]
 
 
-def list_recorded_requisites(workspace: Workspace) -> list[RecordedRequisites]:
-    """What the recorded versions need for the platforms that they were built for; those that never were, for all that
-    are locked."""
-    locks = list_locks(workspace.paths)
+def list_version_requisites(workspace: Workspace) -> list[VersionRequisites]:
+    """Return what the versions need for the platforms that they were built for; for all that are locked where none was
+    built. Raises `BadLock` for a lock that cannot be read."""
     host = {host_platform()}
     return [
-        RecordedRequisites(
-            r.labels, list_requisites(r.lock, r.platforms | host if r.platforms else None), model_requisites(r.lock)
+        VersionRequisites(
+            locked.labels,
+            list_requisites(locked.lock, locked.platforms | host if locked.platforms else None),
+            model_requisites(locked.lock),
         )
-        for r in locks
+        for locked in list_locks(workspace.paths)
     ]
 
 
 def list_missing(
-    archive: Archive, wanted: Sequence[RecordedRequisites], *, models: bool = False
+    archive: Archive, needed: Sequence[VersionRequisites], *, models: bool = False
 ) -> tuple[MissingRequisite, ...]:
-    """What of that the archive lacks, each once, with all that need it; with `models` their models too."""
-    labels: dict[str, list[str]] = {}
-    needs: dict[str, Requisite] = {}
-    for one in wanted:
-        lost = [need for need in one.needs if not archive.has(need.output)]
-        for need in (*filter_required(lost, one.needs), *(one.models if models else ())):
-            labels.setdefault(need.path, []).extend(one.labels)
-            needs[need.path] = need
-    return tuple(
-        MissingRequisite(need, tuple(labels[path])) for path, need in needs.items() if not archive.has(need.output)
-    )
+    """Return what of `needed` the archive lacks, each once, with all versions that need it; with `models` their models
+    too."""
+    versions: dict[str, list[str]] = {}
+    found: dict[str, Requisite] = {}
+    for one in needed:
+        lacking = [r for r in one.requisites if not archive.has(r.output)]
+        for requisite in (*filter_required(lacking, one.requisites), *(one.models if models else ())):
+            versions.setdefault(requisite.path, []).extend(one.versions)
+            found[requisite.path] = requisite
+    return tuple(MissingRequisite(r, tuple(versions[path])) for path, r in found.items() if not archive.has(r.output))
 
 
 def list_outputs(workspace: Workspace) -> list[FixedOutput]:
-    """What any recorded version needs, for any platform, and their models."""
-    needs = (
-        n
-        for recorded in list_locks(workspace.paths)
-        for n in (*list_requisites(recorded.lock), *model_requisites(recorded.lock))
+    """Return what any version needs, for any platform, and its models. Raises `BadLock` for a lock that cannot be
+    read."""
+    found = (
+        requisite
+        for locked in list_locks(workspace.paths)
+        for requisite in (*list_requisites(locked.lock), *model_requisites(locked.lock))
     )
-    return list({need.path: need.output for need in needs}.values())
+    return list({requisite.path: requisite.output for requisite in found}.values())

@@ -1,7 +1,6 @@
-"""`archive push` and `pull`: what recorded versions need goes to another Nix store, or comes from there."""
+"""`archive push` and `archive pull`: copy what versions need to another Nix store, or fetch it from there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from pycomfy import operation
@@ -11,25 +10,33 @@ from pycomfy.adapters.io.http_client import without_login
 from pycomfy.adapters.nix.binary_cache import copy_between, folder_url, parse_store_url, uncompressed
 from pycomfy.core.nix.lock_outputs import Requisite
 from pycomfy.errors import ErrorGroup, NotFound, raise_all
-from pycomfy.services.archive.completeness import MissingRequisite, list_missing, list_outputs, list_recorded_requisites
+from pycomfy.services.archive.completeness import MissingSource, list_missing, list_outputs, list_version_requisites
+from pycomfy.services.results import Result
 from pycomfy.services.workspace import Workspace
 
 _PULL_JOBS = 4
-_MAX_TOLD = 20
-_PUSH_BYTES = 512 << 20  # bytes handed to one `nix copy`, so that progress shows and a stop loses little
+_MAX_ERRORS = 20  # reported of one pull
+_PUSH_BYTES = 512 << 20  # for one `nix copy`, so that progress shows and an interruption loses little
 
 
-@dataclass(frozen=True)
-class SyncResult:
-    """A push or a pull: the store paths it was about, those that are there now, and what nobody had."""
+class ArchivePushResult(Result):
+    """How many store paths the other store has now, of `paths` that it was to get; `missing` are not in the archive."""
 
     paths: int
-    moved: int
-    absent: tuple[MissingRequisite, ...] = ()
+    pushed: int
+    missing: tuple[MissingSource, ...]
 
 
-def push(workspace: Workspace, url: str) -> SyncResult:
-    """Copy what recorded versions need to another store; what it has is not sent again."""
+class ArchivePullResult(Result):
+    """How many store paths were fetched, of `paths` that the archive lacked; `missing` it still lacks."""
+
+    paths: int
+    pulled: int
+    missing: tuple[MissingSource, ...]
+
+
+def push(workspace: Workspace, url: str) -> ArchivePushResult:
+    """Copy what the versions need to another store; paths that it has are not sent again."""
     to = uncompressed(parse_store_url(url))
     archive = workspace.archive
     there = [output for output in list_outputs(workspace) if archive.has(output)]
@@ -38,47 +45,48 @@ def push(workspace: Workspace, url: str) -> SyncResult:
         for batch in batches(sizes):
             copy_between(workspace.nix, source, to, [there[i].path for i in batch])
             task.advance(sum(sizes[i] for i in batch))
-    return SyncResult(len(there), len(there), list_missing(archive, list_recorded_requisites(workspace)))
+    missing = list_missing(archive, list_version_requisites(workspace))
+    return ArchivePushResult(paths=len(there), pushed=len(there), missing=tuple(m.describe() for m in missing))
 
 
-def pull(workspace: Workspace, url: str, *, models: bool = False) -> SyncResult:
-    """Fetch what recorded versions need and the archive lacks, with `models` their models too; each is checked by its
+def pull(workspace: Workspace, url: str, *, models: bool = False) -> ArchivePullResult:
+    """Fetch what the versions need and the archive lacks, with `models` their models too. Each path is checked by its
     hash before it is put in."""
-    missing = list_missing(workspace.archive, list_recorded_requisites(workspace), models=models)
-    absent = set(pull_requisites(workspace, url, [m.need for m in missing]))
-    lacking = tuple(m for m in missing if m.need in absent)
-    return SyncResult(len(missing), len(missing) - len(lacking), lacking)
+    missing = list_missing(workspace.archive, list_version_requisites(workspace), models=models)
+    absent = set(pull_requisites(workspace, url, [m.requisite for m in missing]))
+    still = tuple(m.describe() for m in missing if m.requisite in absent)
+    return ArchivePullResult(paths=len(missing), pulled=len(missing) - len(still), missing=still)
 
 
-def pull_requisites(workspace: Workspace, url: str, needs: Sequence[Requisite]) -> tuple[Requisite, ...]:
-    """Fetch `needs` into the archive from another store; those that it lacks are returned."""
+def pull_requisites(workspace: Workspace, url: str, requisites: Sequence[Requisite]) -> tuple[Requisite, ...]:
+    """Fetch `requisites` into the archive from another store; return those that it lacks."""
     source, archive = parse_store_url(url), workspace.archive
-    if not needs:
+    if not requisites:
         return ()
     absent: list[Requisite] = []
 
-    def one(need: Requisite) -> None:
+    def fetch(requisite: Requisite) -> None:
         try:
-            pull_path(workspace.nix, source, archive, need.output)
+            pull_path(workspace.nix, source, archive, requisite.output)
         except NotFound:
-            absent.append(need)
+            absent.append(requisite)
 
-    with operation.step(f"Pull from {without_login(url)}", total=len(needs)) as task:
+    with operation.step(f"Pull from {without_login(url)}", total=len(requisites)) as task:
         try:
-            run_concurrently({need.path: partial(one, need) for need in needs}, task.advance, at_once=_PULL_JOBS)
+            run_concurrently({r.path: partial(fetch, r) for r in requisites}, task.advance, at_once=_PULL_JOBS)
         except ErrorGroup as e:
-            raise_all(e.problems[:_MAX_TOLD])
-    return tuple(need for need in needs if need in absent)
+            raise_all(e.problems[:_MAX_ERRORS])
+    return tuple(r for r in requisites if r in absent)
 
 
 def batches(sizes: Sequence[int]) -> list[list[int]]:
-    """Indices, in groups of some bytes."""
-    batches: list[list[int]] = [[]]
+    """Split the indices of `sizes` (bytes) into groups of at most 512 MiB; a larger one is a group of its own."""
+    groups: list[list[int]] = [[]]
     size = 0
     for i, amount in enumerate(sizes):
-        if batches[-1] and size + amount > _PUSH_BYTES:
-            batches.append([])
+        if groups[-1] and size + amount > _PUSH_BYTES:
+            groups.append([])
             size = 0
-        batches[-1].append(i)
+        groups[-1].append(i)
         size += amount
-    return batches
+    return groups
