@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pycomfy.adapters.debian.packages import read_releases
 from pycomfy.adapters.debian.rootfs import make_root, pin_root
 from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.settings import NixSettings, check_store
@@ -31,7 +32,8 @@ def settings() -> NixSettings:
 def _root(platform: PlatformName, settings: NixSettings, apt: tuple[str, ...] = ()) -> Root:
     home = find_paths()  # downloads are kept between runs
     try:
-        root = pin_root(Config(apt=apt), platform, home)
+        config = Config(apt=apt)
+        root = pin_root(config, platform, home, read_releases(config))
     except NetworkError as e:
         pytest.skip(f"Debian's archive cannot be reached: {e.what}")
     name = f"debian-root-{platform.removeprefix('linux/')}"

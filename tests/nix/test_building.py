@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pycomfy.adapters.debian.packages import read_releases
 from pycomfy.adapters.debian.rootfs import pin_root
 from pycomfy.adapters.io.download import keep_file
 from pycomfy.adapters.io.paths import Paths, find_paths
@@ -120,7 +121,8 @@ class Bench:
     def pin(self, platform: PlatformName, more: Sequence[str]) -> Root:
         if not more:
             return self.root
-        return pin_root(Config(apt=tuple(more)), platform, find_paths())
+        config = Config(apt=tuple(more))
+        return pin_root(config, platform, find_paths(), read_releases(config))
 
     def read(self, wheel: Wheel) -> zipfile.ZipFile:
         return zipfile.ZipFile(self.home.cache / "sha256" / wheel.sha256[:2] / wheel.sha256)

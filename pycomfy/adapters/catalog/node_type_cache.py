@@ -1,21 +1,22 @@
-"""What sources provide and reach for, read once: equal files say the same as long as they are read the same."""
+"""Read the source of node packs and of ComfyUI for node types and imports; equal files are read once."""
 
-import contextlib
 import functools
 import gc
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from pycomfy.adapters.io.atomic_files import write_file
+from pycomfy.adapters.io.computed import code_fingerprint, compute_once
 from pycomfy.core import analysis
 from pycomfy.core.analysis.evaluator_values import Trees
 from pycomfy.core.analysis.node_types import NODE_LIST, NodeTypes, find_node_types, is_node_source
 from pycomfy.core.analysis.pack_scan import Scan, scan_comfyui, scan_pack
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,11 @@ class SourceReading:
 
 
 _READING = TypeAdapter(SourceReading)
+_TYPES = TypeAdapter(NodeTypes)
 
 
 def read_pack(files: Mapping[str, str], cache: Path) -> SourceReading:
-    """Read a node pack's source; the answer is kept in `cache` by a hash of the files."""
+    """Read a node pack's source. The result is kept in `cache`, by a hash of the files."""
 
     def read(files: Mapping[str, str]) -> SourceReading:
         trees = Trees(files)
@@ -40,7 +42,7 @@ def read_pack(files: Mapping[str, str], cache: Path) -> SourceReading:
 
 
 def read_comfyui(files: Mapping[str, str], cache: Path) -> SourceReading:
-    """The same of ComfyUI's own source, of which only some files define nodes."""
+    """Read ComfyUI's own source likewise. Only some of its files define nodes."""
 
     def read(files: Mapping[str, str]) -> SourceReading:
         trees = Trees(files)
@@ -51,18 +53,10 @@ def read_comfyui(files: Mapping[str, str], cache: Path) -> SourceReading:
 
 
 def read_types(files: Mapping[str, str], cache: Path) -> NodeTypes:
-    """As `needs.catalog.catalog`; the answer is kept in `cache` by a hash of the files."""
+    """Read only the node types of a pack's source. The result is kept in `cache`, by a hash of the files."""
     files = _sources(files)
     known = cache / "types" / f"{_fingerprint(files)}.json"
-    try:
-        value = json.loads(known.read_bytes())
-        return NodeTypes({str(k): str(v) for k, v in value["types"].items()}, tuple(map(str, value["dynamic"])))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        pass
-    with _uncollected():
-        found = find_node_types(files)
-    write_file(known, json.dumps({"types": dict(found.types), "dynamic": found.dynamic}))
-    return found
+    return compute_once(known, _TYPES, lambda: _without_collection(find_node_types, files))
 
 
 def _read_once(
@@ -70,24 +64,16 @@ def _read_once(
 ) -> SourceReading:
     files = _sources(files)
     known = cache / "sources" / f"{kind}-{_fingerprint(files)}.json"
-    try:
-        return _READING.validate_json(known.read_bytes())
-    except (OSError, ValidationError):
-        pass
-    with _uncollected():
-        found = read(files)
-    write_file(known, _READING.dump_json(found))
-    return found
+    return compute_once(known, _READING, lambda: _without_collection(read, files))
 
 
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without looking for garbage: among the objects of syntax trees, which are all in use until the end, that takes
-    three times as long as parsing."""
+def _without_collection(read: Callable[[Mapping[str, str]], T], files: Mapping[str, str]) -> T:
+    """Return what `read` returns, without looking for garbage: among the objects of syntax trees, which are all in use
+    until the end, that takes three times as long as parsing."""
     collecting = gc.isenabled()
     gc.disable()
     try:
-        yield
+        return read(files)
     finally:
         if collecting:
             gc.enable()
@@ -98,7 +84,7 @@ def _sources(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def _fingerprint(files: Mapping[str, str]) -> str:
-    digest = hashlib.sha256(_reader())
+    digest = hashlib.sha256(_code().encode())
     for path, text in sorted(files.items()):
         for part in (path, text):
             data = part.encode(errors="surrogatepass")
@@ -108,7 +94,6 @@ def _fingerprint(files: Mapping[str, str]) -> str:
 
 
 @functools.cache
-def _reader() -> bytes:
-    """A hash of the code that reads: a pycomfy that reads better must not believe what another one saw."""
-    files = sorted(Path(str(analysis.__file__)).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).digest()
+def _code() -> str:
+    """A hash of the code that reads."""
+    return code_fingerprint(analysis)

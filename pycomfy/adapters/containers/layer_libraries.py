@@ -1,4 +1,4 @@
-"""The shared libraries in an image's layers, read in place: of gigabytes only the headers are touched."""
+"""Read the shared libraries in an image's layers, in place: of gigabytes only the headers are touched."""
 
 import json
 import mmap
@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from pycomfy.adapters.containers.load import LayoutImage
-from pycomfy.adapters.io.atomic_files import write_file
+from pycomfy.adapters.io.computed import compute_once
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.debian.elf import read_dynamic
 from pycomfy.core.debian.shared_libraries import SharedLibrary
 
 _FORMAT = 1
-"""Changes when libraries are read in another way: what another pycomfy read is then read again."""
+"""Changes when libraries are read in another way: then all are read again."""
 
 
 @dataclass(frozen=True)
 class LayerLibraries:
-    """`names` are those of all files and links that may be libraries."""
+    """The libraries of a layer. `names` are those of all its files and links that may be libraries."""
 
     libraries: tuple[SharedLibrary, ...]
     names: tuple[str, ...]
@@ -31,19 +31,13 @@ _LIBRARIES = TypeAdapter(LayerLibraries)
 
 
 def read_libraries(image: LayoutImage, paths: Paths) -> list[LayerLibraries]:
-    """Those of every layer; a layer with the same bytes is read once."""
+    """Return the libraries of every layer. A layer with the same bytes is read once."""
     return [_read_once(image.blob(digest), digest, paths) for digest in image.diff_ids]
 
 
 def _read_once(layer: Path, digest: str, paths: Paths) -> LayerLibraries:
     known = paths.cache / "libraries" / str(_FORMAT) / f"{digest.removeprefix('sha256:')}.json"
-    try:
-        return _LIBRARIES.validate_json(known.read_bytes())
-    except (OSError, ValidationError):
-        pass
-    found = _read_layer(layer.resolve())
-    write_file(known, _LIBRARIES.dump_json(found))
-    return found
+    return compute_once(known, _LIBRARIES, lambda: _read_layer(layer.resolve()))
 
 
 def _read_layer(layer: Path) -> LayerLibraries:
@@ -73,7 +67,7 @@ def _members(layer: Path) -> Iterator[tarfile.TarInfo]:
 
 
 def _read_owners(layer: Path) -> dict[str, str]:
-    """Who ships each file of a layer that we built."""
+    """Return who ships each file, for a layer that we built; nothing for others."""
     try:
         files = json.loads((layer.parent / "layer.json").read_bytes())["files"]
         return {str(path): str(about[0]) for path, about in files.items() if ".so" in path}

@@ -1,1 +1,1 @@
-"""Pin Debian packages from a mirror, and unpack them into a root filesystem."""
+"""Choose Debian packages on a mirror, and unpack them into a root filesystem."""

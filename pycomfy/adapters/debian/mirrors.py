@@ -1,8 +1,8 @@
-"""Where Debian's archive is: as the user says, else where this machine's own apt gets its packages."""
+"""Find mirrors of Debian: those the user names, else those of this machine's own apt."""
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,12 +16,12 @@ SNAPSHOT = "PYCOMFY_DEBIAN_SNAPSHOT_MIRROR"
 APT = Path("/etc/apt")
 
 _RELEASES = ("bookworm", "trixie", "forky", "duke", "sid", "oldstable", "stable", "testing", "unstable", "bullseye")
-"""How Debian's suites are called; an Ubuntu's or a vendor's archive has other ones."""
+"""The names of Debian's suites; Ubuntu and vendors have other ones."""
 
 
 @dataclass(frozen=True)
 class Mirrors:
-    """The URLs of the archive and of its security updates, without a slash at the end."""
+    """The URLs of Debian and of its security updates, without a slash at the end."""
 
     main: str
     security: str
@@ -35,28 +35,34 @@ class AptSource:
     suites: tuple[str, ...]
 
 
-def find_mirrors(main: str | None, security: str | None, *, suite: str, apt: Path = APT) -> Mirrors:
-    """The mirrors for `suite`. pycomfy.toml's `main` and `security` go first, then the environment, then apt.
+def find_mirrors(
+    main: str | None,
+    security: str | None,
+    *,
+    suite: str,
+    environment: Mapping[str, str] = os.environ,
+    apt: Path = APT,
+) -> Mirrors:
+    """Return the mirrors for `suite`. pycomfy.toml's `main` and `security` go first, then the environment, then apt.
 
-    Raises `BadConfig` if one is not to be found; no server is built in.
+    Raises `BadConfig` if there is none; no server is built in.
     """
     sources = list(read_sources(apt))
-    return Mirrors(
-        _choose(main, MAIN, _pick(sources, suite, ""), "mirror"),
-        _choose(security, SECURITY, _pick(sources, suite, "-security"), "security-mirror"),
-    )
+    main = main or environment.get(MAIN) or _pick(sources, suite, "")
+    security = security or environment.get(SECURITY) or _pick(sources, suite, "-security")
+    return Mirrors(_checked(main, MAIN, "mirror"), _checked(security, SECURITY, "security-mirror"))
 
 
-def find_snapshot(template: str | None, moment: str) -> Mirrors:
-    """The archives as they were at `moment` (`20251205T000000Z`), on a server that keeps them as Debian's own snapshot
-    service does: `ARCHIVE/TIME` below `template`, or in place of the `{archive}` and `{time}` in it.
+def find_snapshot(template: str | None, moment: str, environment: Mapping[str, str] = os.environ) -> Mirrors:
+    """Return the mirrors as they were at `moment` (`20251205T000000Z`), on a server that keeps old states as Debian's
+    own snapshot service does: `ARCHIVE/TIME` below `template`, or in place of the `{archive}` and `{time}` in it.
 
     pycomfy.toml's `template` goes before the environment. Raises `BadConfig` without one; no server is built in.
     """
-    url = template or os.environ.get(SNAPSHOT)
+    url = template or environment.get(SNAPSHOT)
     if not url:
         raise BadConfig(
-            "a snapshot of Debian is asked for, and no server is known that keeps them",
+            "no server is known that has snapshots of Debian",
             where="snapshot, below [debian] in pycomfy.toml",
             fix=f'set {SNAPSHOT}, or snapshot-mirror below [debian], to one: "https://HOST/archive"',
         )
@@ -64,23 +70,22 @@ def find_snapshot(template: str | None, moment: str) -> Mirrors:
         url = url.rstrip("/") + "/{archive}/{time}"
     url = url.replace("{time}", moment)
     return Mirrors(
-        _choose(url.replace("{archive}", "debian"), SNAPSHOT, None, "snapshot-mirror"),
-        _choose(url.replace("{archive}", "debian-security"), SNAPSHOT, None, "snapshot-mirror"),
+        _checked(url.replace("{archive}", "debian"), SNAPSHOT, "snapshot-mirror"),
+        _checked(url.replace("{archive}", "debian-security"), SNAPSHOT, "snapshot-mirror"),
     )
 
 
-def _choose(configured: str | None, variable: str, found: str | None, key: str) -> str:
-    url = configured or os.environ.get(variable) or found
-    fix = f"set {variable}, or `{key}` below [debian] in pycomfy.toml, to a mirror of Debian's archive"
+def _checked(url: str | None, variable: str, key: str) -> str:
+    fix = f"set {variable}, or `{key}` below [debian] in pycomfy.toml, to a mirror of Debian"
     if not url:
-        raise BadConfig("no mirror of the Debian archive is known: this machine's apt names none", where=key, fix=fix)
+        raise BadConfig("no mirror of Debian is known: this machine's apt names none", where=key, fix=fix)
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("https", "http", "file") and not re.search(r"[\s\x00-\x1f]", url)
     except ValueError:
         valid = False
     if not valid or parts.query or parts.fragment:
-        raise BadConfig(f"no address of a mirror: {without_login(url)[:200]}", where=key, fix=fix)
+        raise BadConfig(f"not the address of a mirror: {without_login(url)[:200]}", where=key, fix=fix)
     if "@" in parts.netloc:
         # It would be in every lock, and every lock is in git.
         raise BadConfig("the address of a mirror must not hold a login", where=key, fix="put the login into ~/.netrc")
@@ -88,14 +93,14 @@ def _choose(configured: str | None, variable: str, found: str | None, key: str) 
 
 
 def _pick(sources: list[AptSource], suite: str, suffix: str) -> str | None:
-    """The source that has the suite itself, else one that has another release of Debian, hence all of them."""
+    """Return the URL that has the suite itself, else one that has another release of Debian, and so all of them."""
     exact = (s.uri for s in sources if suite + suffix in s.suites)
     others = (s.uri for s in sources if any(r + suffix in s.suites for r in _RELEASES))
     return next(exact, None) or next(others, None)
 
 
 def read_sources(apt: Path) -> Iterator[AptSource]:
-    """The entries of apt's configuration (sources.list(5)), those of binary packages from the web or a disk."""
+    """Yield the entries of apt's configuration (sources.list(5)) for binary packages from the web or a disk."""
     for path in sorted(
         [apt / "sources.list", *apt.glob("sources.list.d/*.list"), *apt.glob("sources.list.d/*.sources")]
     ):

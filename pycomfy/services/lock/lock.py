@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pycomfy.adapters.debian.rootfs import pin_root, read_archives
+from pycomfy.adapters.debian.packages import read_releases
+from pycomfy.adapters.debian.rootfs import pin_root
 from pycomfy.adapters.io.atomic_files import check_replaceable, translate_disk_full, write_file
 from pycomfy.adapters.io.concurrency import flatten_errors, run_concurrently
 from pycomfy.adapters.models.pin import EarlierPins
@@ -136,8 +137,8 @@ def _pin_roots(workspace: Workspace, config: Config, renewal: UpdatePolicy) -> M
     new = [p for p in config.platforms if p not in kept]
     if not new:
         return kept
-    archives = read_archives(config)
-    pinned = run_concurrently({p: partial(pin_root, config, p, workspace.paths, archives) for p in new})
+    releases = read_releases(config, workspace.environment)
+    pinned = run_concurrently({p: partial(pin_root, config, p, workspace.paths, releases) for p in new})
     return {**kept, **{p: pinned[p] for p in new}}
 
 
@@ -147,7 +148,9 @@ def _pin_more(
     """The Debian of a platform with `more` packages, in which wheels are built; none is in the image by that."""
     wanted = config.model_copy(update={"apt": (*config.apt, *more)})
     kept = renewal.roots(wanted, compilers=bool(more))
-    return kept[platform] if platform in kept else pin_root(wanted, platform, workspace.paths)
+    if platform in kept:
+        return kept[platform]
+    return pin_root(wanted, platform, workspace.paths, read_releases(wanted, workspace.environment))
 
 
 def _all_wants(code: PinnedCode) -> list[RequirementSet]:

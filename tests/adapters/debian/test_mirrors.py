@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,7 @@ EXPECTED = Mirrors("https://main.invalid/debian", "https://security.invalid/debi
 
 
 @pytest.fixture
-def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv(MAIN, raising=False)
-    monkeypatch.delenv(SECURITY, raising=False)
+def apt(tmp_path: Path) -> Path:
     (tmp_path / "sources.list.d").mkdir()
     (tmp_path / "sources.list.d" / "a-vendor.list").write_text(VENDOR)
     return tmp_path
@@ -52,31 +51,31 @@ def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_both_kinds_of_apts_files_are_read(apt: Path) -> None:
     (apt / "sources.list.d" / "debian.sources").write_text(DEB822)
-    assert find_mirrors(None, None, suite="bookworm", apt=apt) == EXPECTED
+    assert find_mirrors(None, None, suite="bookworm", environment={}, apt=apt) == EXPECTED
     (apt / "sources.list.d" / "debian.sources").unlink()
     (apt / "sources.list").write_text(ONE_LINE)
-    assert find_mirrors(None, None, suite="bookworm", apt=apt) == EXPECTED
+    assert find_mirrors(None, None, suite="bookworm", environment={}, apt=apt) == EXPECTED
 
 
 def test_a_mirror_of_one_release_serves_the_others(apt: Path) -> None:
     (apt / "sources.list").write_text(ONE_LINE)
-    assert find_mirrors(None, None, suite="trixie", apt=apt) == EXPECTED
+    assert find_mirrors(None, None, suite="trixie", environment={}, apt=apt) == EXPECTED
 
 
-def test_settings_go_before_the_environment_before_apt(apt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_go_before_the_environment_before_apt(apt: Path) -> None:
     (apt / "sources.list").write_text(ONE_LINE)
-    monkeypatch.setenv(MAIN, "file:///mirror/debian/")
-    assert find_mirrors(None, None, suite="bookworm", apt=apt) == Mirrors("file:///mirror/debian", EXPECTED.security)
-    found = find_mirrors("https://set.invalid", "https://sec.invalid/", suite="bookworm", apt=apt)
+    find = partial(find_mirrors, suite="bookworm", environment={MAIN: "file:///mirror/debian/"}, apt=apt)
+    assert find(None, None) == Mirrors("file:///mirror/debian", EXPECTED.security)
+    found = find("https://set.invalid", "https://sec.invalid/")
     assert found == Mirrors("https://set.invalid", "https://sec.invalid")
 
 
 def test_another_distributions_archive_is_not_taken_and_the_setting_is_named(apt: Path) -> None:
     (apt / "sources.list").write_text(UBUNTU)
     with pytest.raises(BadConfig, match=MAIN):
-        find_mirrors(None, None, suite="bookworm", apt=apt)
+        find_mirrors(None, None, suite="bookworm", environment={}, apt=apt)
     with pytest.raises(BadConfig, match=SECURITY):
-        find_mirrors("https://main.invalid", None, suite="bookworm", apt=apt)
+        find_mirrors("https://main.invalid", None, suite="bookworm", environment={}, apt=apt)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +83,7 @@ def test_another_distributions_archive_is_not_taken_and_the_setting_is_named(apt
 )
 def test_addresses_that_cannot_go_into_a_lock_are_refused(url: str, apt: Path) -> None:
     with pytest.raises(BadConfig):
-        find_mirrors(url, "https://security.invalid", suite="bookworm", apt=apt)
+        find_mirrors(url, "https://security.invalid", suite="bookworm", environment={}, apt=apt)
 
 
 def test_an_address_with_a_login_is_refused_without_showing_it() -> None:

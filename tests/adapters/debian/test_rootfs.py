@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.debian import rootfs
+from pycomfy.adapters.debian import packages
 from pycomfy.adapters.debian.mirrors import MAIN, SECURITY, SNAPSHOT
+from pycomfy.adapters.debian.packages import read_releases
 from pycomfy.adapters.debian.rootfs import make_root, pin_root
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.nar_writer import hash_path
@@ -43,13 +44,14 @@ def archive(signed: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     copy.publish()
     monkeypatch.setenv(MAIN, folder.as_uri())
     monkeypatch.setenv(SECURITY, folder.as_uri() + "/")
-    monkeypatch.setattr(rootfs, "KEYRING", signed.keyring)
+    monkeypatch.setattr(packages, "KEYRING", signed.keyring)
     return copy
 
 
 def pin(home: Paths, *apt: str) -> tuple[Root, list[str]]:
     with listening() as heard:
-        return pin_root(Config(apt=apt), "linux/amd64", home), heard.remarks
+        config = Config(apt=apt)
+        return pin_root(config, "linux/amd64", home, read_releases(config)), heard.remarks
 
 
 @needs_tools
@@ -82,7 +84,9 @@ def test_a_second_lock_neither_downloads_nor_unpacks(archive: Archive, home: Pat
 
 
 @needs_tools
-def test_lists_that_did_not_change_are_not_read_again(archive: Archive, home: Paths) -> None:
+def test_lists_that_did_not_change_are_not_read_again(
+    archive: Archive, home: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, _ = pin(home)
     for index in (archive.folder / "dists").rglob("by-hash/SHA256/*"):
         index.unlink()
@@ -90,6 +94,10 @@ def test_lists_that_did_not_change_are_not_read_again(archive: Archive, home: Pa
     assert pin(home)[0] == first
     with pytest.raises(ErrorGroup):
         pin(home, "extra")
+    # What other rules chose may be something else.
+    monkeypatch.setattr(packages, "_code", lambda: "other rules")
+    with pytest.raises(ErrorGroup):
+        pin(home)
 
 
 @needs_tools
@@ -116,7 +124,7 @@ def test_a_release_signed_by_somebody_else_is_refused(archive: Archive, home: Pa
     with new_key() as key:
         archive.key = key
         archive.publish()
-    with pytest.raises(HashMismatch, match="not known here"):
+    with pytest.raises(HashMismatch, match="signed by unknown keys"):
         pin(home)
 
 
@@ -171,7 +179,7 @@ def snapshots(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def pin_then(home: Paths, day: str, **debian: str) -> Root:
     config = Config.model_validate({"debian": {"snapshot": day, **debian}})
-    return pin_root(config, "linux/amd64", home)
+    return pin_root(config, "linux/amd64", home, read_releases(config))
 
 
 @needs_tools
@@ -219,7 +227,7 @@ def test_a_snapshot_without_a_server_says_where_to_name_one(home: Paths, monkeyp
 @needs_tools
 def test_an_unchecked_signature_is_remarked(archive: Archive, home: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     checked, _ = pin(home)
-    monkeypatch.setattr(rootfs, "KEYRING", Path("/nonexistent"))
+    monkeypatch.setattr(packages, "KEYRING", Path("/nonexistent"))
     unchecked, said = pin(home)
     assert unchecked == checked
     assert len(said) == 3 and "not checked" in said[0] and "gpgv" in said[0]
@@ -238,7 +246,7 @@ def test_packages_that_do_not_fit_together_are_named_and_leave_nothing(archive: 
 @needs_tools
 def test_a_mirror_without_the_suite_or_the_architecture_is_told(archive: Archive, home: Paths) -> None:
     with pytest.raises(NoDebianPackage, match="arm64"):
-        pin_root(Config(), "linux/arm64", home)
+        pin_root(Config(), "linux/arm64", home, read_releases(Config()))
     (archive.folder / "dists/bookworm-updates/InRelease").unlink()
     with pytest.raises(NetworkError):
         pin(home)
