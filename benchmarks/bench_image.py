@@ -27,8 +27,10 @@ from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import copy_paths, empty_store, output_paths
 from pycomfy.adapters.sources.pin import write_tree_of
-from pycomfy.core.lockfile.schema import GitSource, Lock
+from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.nix.project import ProjectContent, project_files
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.wheel_tree import WheelTreeSource
 from pycomfy.services.build.build import BuildRequest, BuildResult, build
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import LockRequest
@@ -179,11 +181,12 @@ def docker(bench: Bench) -> Iterator[Docker]:
     shutil.copy(find_uv_bin(), context / "uv")
     (context / "Dockerfile").write_text(DOCKERFILE)
     comfyui = bench.lock.comfyui.source
+    assert isinstance(comfyui, WheelTreeSource)
     subprocess.run(
-        ["python3", "-m", "zipfile", "-e", str(bench.store_path(comfyui.name)), str(folder / "unzipped")],  # type: ignore[union-attr]
+        ["python3", "-m", "zipfile", "-e", str(bench.store_path(comfyui.name)), str(folder / "unzipped")],
         check=True,
     )
-    shutil.move(folder / "unzipped" / comfyui.folder, context / "ComfyUI")  # type: ignore[union-attr]
+    shutil.move(folder / "unzipped" / comfyui.folder, context / "ComfyUI")
     copy_pack(bench, context)
     made = Docker(folder, context, wheels)
     base = folder / "base"

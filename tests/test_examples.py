@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pycomfy.core.analysis.node_types import class_types
 from pycomfy.core.lockfile.config import parse_config
-from pycomfy.core.lockfile.source_specs import GitSpec
 from pycomfy.core.python.requirements import parse_requirements
 from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.sources.git import GitSpec
 from pycomfy.core.workflow.parse import parse_workflow
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -12,7 +12,6 @@ from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platforms
 from pycomfy.cli.progress import size
 
 if TYPE_CHECKING:
-    from pycomfy.core.lockfile.schema import Source
     from pycomfy.services.lock.lock import LockResult
 
 MAX_CHANGES = 40
@@ -125,10 +124,10 @@ def _show(result: "LockResult") -> None:
     lock = result.lock
     print(f"{'wrote' if result.changed else 'unchanged'} {result.path}")
     print(f"  {lock.name}, as of {lock.as_of}, Python {lock.python}{lock.variant}")
-    print(f"  ComfyUI {lock.comfyui.version} from {_place(lock.comfyui.source)}")
+    print(f"  ComfyUI {lock.comfyui.version} from {lock.comfyui.source.describe()}")
     for pack in lock.packs:
         types = f": {', '.join(pack.types)}" if pack.types else ""
-        print(f"  {pack.name} from {_place(pack.source)}{types}")
+        print(f"  {pack.name} from {pack.source.describe()}{types}")
     for name, platform in lock.platforms.items():
         wheels, debs = platform.wheels, platform.root.packages
         print(
@@ -158,20 +157,6 @@ def _explain(result: "LockResult") -> None:
         print(f"  {reason.type}: {reason.source} ({reason.rule}: {reason.evidence})")
     for name, commit in {r.source: r.commit for r in result.reasons if r.commit}.items():
         print(f"  {name}: {commit}")
-
-
-def _place(source: "Source") -> str:
-    from pycomfy.core.lockfile.schema import GitSource, PathSource, UrlSource, WheelTreeSource
-
-    match source:
-        case GitSource():
-            return f"{source.url} at {source.commit[:10]}" + (", patched" if source.patch is not None else "")
-        case WheelTreeSource():
-            return f"{source.name}, {source.folder}"
-        case PathSource():
-            return f"the folder {source.path}"
-        case UrlSource():
-            return source.url
 
 
 def _as_dict(result: "LockResult") -> dict[str, object]:

@@ -18,7 +18,7 @@ from pycomfy.core.lockfile.git_url import parse_git_url, split_revision
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.lockfile.source_specs import GitSpec, Spec
+from pycomfy.core.sources.source_spec import SourceSpec
 from pycomfy.errors import BadConfig, BadInput, NotFound
 
 MAX_BYTES = 256 << 20
@@ -123,8 +123,8 @@ def _decode(data: bytes, path: Path) -> str:
         raise BadConfig("not UTF-8", where=str(path), fix="save it as UTF-8") from e
 
 
-def _packs(request: LockRequest, config: Config, base: Path) -> dict[str, Spec]:
-    packs: dict[str, Spec] = dict(config.packs)
+def _packs(request: LockRequest, config: Config, base: Path) -> dict[str, SourceSpec]:
+    packs: dict[str, SourceSpec] = dict(config.packs)
     for name, text in request.packs.items():
         # A path on the command line is relative to where the user stands, one in pycomfy.toml to that file.
         url, revision = (text, None) if Path(text).exists() else split_revision(text)
@@ -148,11 +148,12 @@ def _packs(request: LockRequest, config: Config, base: Path) -> dict[str, Spec]:
     return packs
 
 
-def _with_revision(name: str, spec: Spec, commit: str) -> Spec:
-    if not isinstance(spec, GitSpec):
+def _with_revision(name: str, spec: SourceSpec, commit: str) -> SourceSpec:
+    pinned = spec.at_revision(commit.lower())
+    if pinned is None:
         raise BadConfig(f"{name} does not come from git", where=f"--node {name}", fix="change pycomfy.toml")
     if not re.fullmatch(r"[0-9a-fA-F]{7,40}", commit):
         raise BadConfig(
             f"{commit!r} is no commit", where=f"--node {name}", fix="give its hash; a branch or tag goes into rev = …"
         )
-    return spec.model_copy(update={"rev": commit.lower()})
+    return pinned

@@ -16,7 +16,8 @@ from pycomfy.adapters.models.mount import ModelView, make_view
 from pycomfy.adapters.models.pin import EarlierPins, PinnedModels, pin_models
 from pycomfy.adapters.models.store import ModelStore, StoredModel
 from pycomfy.core.lockfile.config import ModelSpec
-from pycomfy.core.lockfile.schema import Lock, ModelFile, ModelFolder, RelativePath, parse_lock
+from pycomfy.core.lockfile.lock_types import ModelFolder, RelativePath
+from pycomfy.core.lockfile.schema import Lock, ModelFile, parse_lock
 from pycomfy.core.models.model_url import WebFile, parse_origin, strip_secrets
 from pycomfy.core.models.selection import RequestedModel, UnpinnedModel, is_pickle, list_models
 from pycomfy.core.requirements.collect import collect_requirements

@@ -22,11 +22,12 @@ from pycomfy.adapters.nix.build import build as nix_build
 from pycomfy.adapters.nix.internal_json import Event, derivation_name
 from pycomfy.adapters.nix.store import add_file, add_tree, valid_paths
 from pycomfy.adapters.sources.pin import write_tree_of
-from pycomfy.core.lockfile.platforms import find_platform
-from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, PlatformName, Root, WheelTreeSource
+from pycomfy.core.lockfile.platforms import PlatformName, find_platform
+from pycomfy.core.lockfile.schema import Lock, Root
 from pycomfy.core.nix.lock_outputs import wheel_requisites
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.build_recipe import source_name
+from pycomfy.core.sources.lock_source import FileSource, TreeSource
 from pycomfy.errors import BadLock, HashMismatch, MissingTool
 from pycomfy.progress import Task
 from pycomfy.services.workspace import Workspace
@@ -104,14 +105,14 @@ def supply(workspace: Workspace, project: Project) -> None:
         name = f"debian-root-{platform.removeprefix('linux/')}"
         add_tree(workspace.nix, name, root.tree, partial(_make_root, workspace, root, platform))
     for name, source in lock.sources.items():
-        if isinstance(source, GitSource | PathSource):
+        if isinstance(source, TreeSource):
             add_tree(workspace.nix, name, source.tree, partial(_make_tree, workspace, source, project.base))
     _supply_ingredients(workspace, project)
     _supply_wheels(workspace, project)
 
 
 def _supply_wheels(workspace: Workspace, project: Project) -> None:
-    """Wheels that Nix cannot fetch: those of a local folder, and those behind a login, which it does not know."""
+    """Files that Nix cannot fetch: wheels of a local folder, and whatever is behind a login, which it does not know."""
     wheels = project.lock.platforms[project.platform].wheels
     every = [*wheels, *(tool for w in wheels if w.built is not None for tool in w.built.requires)]
     for wheel in every:
@@ -119,7 +120,9 @@ def _supply_wheels(workspace: Workspace, project: Project) -> None:
             add_file(workspace.nix, wheel.filename, wheel.sha256, project.base / wheel.url)
     files = [File(w.url, w.sha256, w.filename, w.size or None) for w in every if not w.is_local and w.built is None]
     files += [
-        File(s.url, s.sha256, s.name, s.size) for s in project.lock.sources.values() if isinstance(s, WheelTreeSource)
+        File(s.url, s.sha256, s.name, s.download_size)
+        for s in project.lock.sources.values()
+        if isinstance(s, FileSource)
     ]
     guarded = {
         FixedOutput(file.name, bytes.fromhex(file.sha256), False).path: file
@@ -128,7 +131,7 @@ def _supply_wheels(workspace: Workspace, project: Project) -> None:
     }
     there = set(valid_paths(workspace.nix, list(guarded)))
     missing = [file for path, file in guarded.items() if path not in there]
-    fetched = fetch_all(missing, cache=workspace.paths.cache, title="Fetch wheels behind a login")
+    fetched = fetch_all(missing, cache=workspace.paths.cache, title="Fetch files behind a login")
     for file, path in zip(missing, fetched, strict=True):
         try:
             add_file(workspace.nix, file.name, file.sha256, path)
@@ -150,7 +153,7 @@ def _supply_ingredients(workspace: Workspace, project: Project) -> None:
         there = set(valid_paths(workspace.nix, [path for path, recipe in built.items() if recipe is not None]))
         for recipe in (recipe for path, recipe in built.items() if recipe is not None and path not in there):
             source = recipe.source
-            if isinstance(source, GitSource):
+            if isinstance(source, TreeSource):
                 place = partial(_make_tree, workspace, source, project.base)
                 add_tree(workspace.nix, source_name(source), source.tree, place)
             if recipe.compiler and pins.compilers is not None:
@@ -163,7 +166,7 @@ def _make_root(workspace: Workspace, root: Root, platform: PlatformName, out: Pa
     make_root(root, platform, out, workspace.paths)
 
 
-def _make_tree(workspace: Workspace, source: GitSource | PathSource, base: Path, out: Path) -> None:
+def _make_tree(workspace: Workspace, source: TreeSource, base: Path, out: Path) -> None:
     write_tree_of(source, base, out, workspace.paths)
 
 

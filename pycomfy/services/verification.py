@@ -8,7 +8,8 @@ from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import LayoutImage, find_loaded, forget, load, read_layout
 from pycomfy.adapters.containers.node_definitions import fetch_node_definitions, read_cached, write_cached
 from pycomfy.core.lockfile.fingerprint import environment_fingerprint
-from pycomfy.core.lockfile.schema import Lock, PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.prompt.convert import Prompt, convert
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.requirements.collect import collect_requirements

@@ -13,8 +13,10 @@ from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.python.venv import find_python
 from pycomfy.adapters.sources.pin import write_tree_of
-from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Step, parse_lock, render_lock
+from pycomfy.core.lockfile.schema import Lock, Step, parse_lock, render_lock
 from pycomfy.core.nix.lock_outputs import source_requisite, wheel_requisites
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.path import PathSource
 from pycomfy.errors import NotFound
 from pycomfy.services.archive.restore import RestoreRequest
 from pycomfy.services.archive.restore_plain import restore_plain

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from pycomfy.core.lockfile.schema import ComfyUI, GitSource, ModelFile, Pack, UrlModel, render_lock
+from pycomfy.core.lockfile.schema import ComfyUI, ModelFile, Pack, UrlModel, render_lock
+from pycomfy.core.sources.git import GitSource
 from tests.support.cli_projects import Place
 from tests.support.repositories import commit
 from tests.support.service_projects import TREE, make_lock

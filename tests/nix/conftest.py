@@ -14,7 +14,8 @@ from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.settings import NixSettings, check_store
 from pycomfy.adapters.nix.store import add_tree
 from pycomfy.core.lockfile.config import Config
-from pycomfy.core.lockfile.schema import PlatformName, Root
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Root
 from pycomfy.errors import NetworkError, PycomfyError
 from tests.support.nix_projects import Workshop
 

@@ -23,9 +23,12 @@ from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.adapters.sources.sdist import pin_sdist
 from pycomfy.core.lockfile.config import Config, parse_config
 from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES
-from pycomfy.core.lockfile.schema import GitSource, PlatformName, Root, UrlSource, Wheel, parse_lock
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Root, Wheel, parse_lock
 from pycomfy.core.python.requirements import make_requirement_set
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.url import UrlSource
 from pycomfy.errors import MissingTool, NetworkError, NoMatchingDistribution, PycomfyError, ResolutionImpossible
 from pycomfy.operation import Operation
 from pycomfy.services.lock.lock import lock

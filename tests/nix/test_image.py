@@ -86,7 +86,7 @@ def test_the_config_says_how_it_runs_and_what_it_is(workshop: Workshop, root: Ro
     assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility,video" in inner["Env"]
     labels = inner["Labels"]
     assert labels["org.opencontainers.image.version"] == "0.0.1"
-    assert labels["org.opencontainers.image.source"] == lock.comfyui.source.url  # type: ignore[union-attr]
+    assert labels["org.opencontainers.image.source"] == lock.comfyui.source.address
     assert labels["dev.pycomfy.workflow.sha256"] == lock.workflow.sha256
 
 

@@ -8,8 +8,10 @@ from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.nix.store import fixed_path, output_paths
 from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.lockfile.config import parse_config
-from pycomfy.core.lockfile.schema import GitSource, Pack, Root, UrlSource
+from pycomfy.core.lockfile.schema import Pack, Root
 from pycomfy.core.nix.lock_outputs import list_requisites
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.url import UrlSource
 from pycomfy.services.realise import Project, host_platform, realise
 from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import new_home

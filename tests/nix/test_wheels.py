@@ -18,10 +18,12 @@ from pycomfy.adapters.nix.build import BuildTarget, build
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import empty_store, output_paths
 from pycomfy.adapters.python.nix_build import build_recipe
-from pycomfy.core.lockfile.schema import GitSource, Lock, Root, UrlSource, Wheel, WheelBuild
+from pycomfy.core.lockfile.schema import Lock, Root, Wheel, WheelBuild
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.nix.narinfo import narinfo_name
 from pycomfy.core.python.build_recipe import BuildRecipe
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.url import UrlSource
 from pycomfy.errors import BuildFailed
 from pycomfy.services.archive.restore import RestoreRequest, restore_image
 from pycomfy.services.workspace import Workspace

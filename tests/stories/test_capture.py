@@ -20,8 +20,11 @@ from pycomfy.adapters.nix import nar_writer
 from pycomfy.adapters.python.resolver import pin_wheel
 from pycomfy.adapters.python.venv import find_python
 from pycomfy.adapters.sources.pin import write_tree_of
-from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Source, parse_lock
+from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.python.wheel_selection import Target
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.lock_source import LockSource
+from pycomfy.core.sources.path import PathSource
 from pycomfy.errors import NetworkError, NotFound
 from tests.stories.conftest import ROOT
 from tests.support.installations import booby_trap, clone, listing
@@ -84,7 +87,7 @@ def pycomfy(folder: Path, *arguments: object) -> Any:
     return json.loads(done.stdout)
 
 
-def is_as_installed(source: Source, folder: Path, tmp_path: Path, home: Paths) -> bool:
+def is_as_installed(source: LockSource, folder: Path, tmp_path: Path, home: Paths) -> bool:
     """Whether an image gets the very files that git does not ignore in the installation."""
     assert isinstance(source, GitSource)
     write_tree_of(source, tmp_path, tmp_path / "tree", home)

@@ -15,7 +15,8 @@ from typing import Any
 
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.store import copy_paths, fixed_path
-from pycomfy.core.lockfile.schema import Lock, PathSource, render_lock
+from pycomfy.core.lockfile.schema import Lock, render_lock
+from pycomfy.core.sources.path import PathSource
 from tests.support.nix_projects import WORKFLOW, Workshop
 
 ROOT = Path(__file__).parents[2]

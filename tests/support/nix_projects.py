@@ -15,19 +15,11 @@ from pycomfy.adapters.nix import nar_writer
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import add_tree
-from pycomfy.core.lockfile.schema import (
-    ComfyUI,
-    Lock,
-    Pack,
-    PathSource,
-    Platform,
-    PlatformName,
-    Root,
-    Wheel,
-    WheelTreeSource,
-    WorkflowPin,
-)
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import ComfyUI, Lock, Pack, Platform, Root, Wheel, WorkflowPin
 from pycomfy.core.nix.project import ProjectContent, project_files
+from pycomfy.core.sources.path import PathSource
+from pycomfy.core.sources.wheel_tree import WheelTreeSource
 
 WORKFLOW = b'{"nodes": []}'
 

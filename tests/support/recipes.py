@@ -15,7 +15,9 @@ from pycomfy.core.interchange.model import (
     PackEntry,
     RegistryPack,
 )
-from pycomfy.core.lockfile.schema import PlatformName, UrlSource, Wheel
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Wheel
+from pycomfy.core.sources.url import UrlSource
 
 hexes = st.text("0123456789abcdef", min_size=64, max_size=64)
 commits = st.text("0123456789abcdef", min_size=40, max_size=40)

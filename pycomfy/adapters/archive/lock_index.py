@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
-from pycomfy.core.lockfile.schema import Lock, PlatformName, parse_lock
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.errors import BadLock
 
 LOCK = "pycomfy.lock"

@@ -14,7 +14,7 @@ from pycomfy.adapters.io.atomic_files import free_space, translate_disk_full, wr
 from pycomfy.adapters.io.zip_files import open_zip
 from pycomfy.core.interchange.comfy_pack import INPUTS, TEXTS
 from pycomfy.core.interchange.document import MAX_BYTES
-from pycomfy.core.lockfile.schema import RelativePath
+from pycomfy.core.lockfile.lock_types import RelativePath
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.errors import BadInput, NoSpace
 

@@ -34,8 +34,7 @@ from pycomfy.adapters.git.checkout import MAX_BYTES
 from pycomfy.adapters.git.patches import PatchRepository, list_paths
 from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.core.capture.model import CapturedCode
-from pycomfy.core.lockfile.git_url import parse_git_url
-from pycomfy.core.lockfile.schema import GitSource, Source, UrlSource, WheelTreeSource
+from pycomfy.core.sources.lock_source import LockSource
 from pycomfy.core.versions.checkout_files import source_keys
 from pycomfy.errors import BadInput
 
@@ -56,7 +55,7 @@ class CodeFolder:
 class KnownSource:
     """What a lock says that the code is, and the files of that in a folder of ours."""
 
-    source: Source
+    source: LockSource
     files: Path
 
 
@@ -107,18 +106,18 @@ def capture_code(
     return replace(found, changed=()), tuple(files.present)
 
 
-def _of_known(found: CapturedCode, source: Source, patch: str | None) -> CapturedCode | None:
+def _of_known(found: CapturedCode, source: LockSource, patch: str | None) -> CapturedCode | None:
     """The code, if it is what its lock says, or a commit of that with a patch; else None."""
-    if isinstance(source, GitSource) and None in (patch, source.patch):
+    known = source.repository
+    if known is not None and None in (patch, known.patch):
         note = "it is no git repository; its pycomfy.lock says what it is, and its files are those"
-        if parse_git_url(source.url).local and not source.url.startswith(("/", "file:")):
-            note += f"; {source.url} is a path from where that was locked: correct it if need be"
-        both = patch or source.patch
+        if known.is_local and not known.url.startswith(("/", "file:")):
+            note += f"; {known.url} is a path from where that was locked: correct it if need be"
+        both = patch or known.patch
         changed = found.changed or (() if both is None else list_paths(both))
-        return replace(
-            found, url=source.url, commit=source.commit, patch=both, changed=changed, notes=(*found.notes, note)
-        )
-    if patch is None and isinstance(source, UrlSource | WheelTreeSource):
+        notes = (*found.notes, note)
+        return replace(found, url=known.url, commit=known.commit, patch=both, changed=changed, notes=notes)
+    if patch is None and source.local_path is None:
         return replace(found, keys=source_keys(found.name, source))
     return None
 

@@ -9,7 +9,8 @@ from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.catalog.model import Listing
-from pycomfy.core.lockfile.source_specs import GitSpec, RegistrySpec
+from pycomfy.core.sources.comfy_registry import RegistrySpec
+from pycomfy.core.sources.git import GitSpec
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 
 

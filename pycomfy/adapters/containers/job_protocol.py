@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pycomfy.adapters.containers.arguments import ContainerSpec
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.process import run_container
-from pycomfy.core.lockfile.schema import RelativePath, Sha256
+from pycomfy.core.lockfile.lock_types import RelativePath, Sha256
 from pycomfy.errors import PycomfyError, RunFailed
 
 OVERTIME = 120.0

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pycomfy.core.lockfile.schema import Lock, PlatformName
+    from pycomfy.core.lockfile.platforms import PlatformName
+    from pycomfy.core.lockfile.schema import Lock
     from pycomfy.core.versions.built_image import BuiltImage
 
 

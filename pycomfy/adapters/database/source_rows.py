@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.lockfile.schema import GitSource, Lock, Pack, PathSource, Source, UrlSource, WheelTreeSource
+from pycomfy.core.lockfile.schema import Lock, Pack
+from pycomfy.core.sources.lock_source import LockSource
 
 ANY = "any"
 """The platform of what every platform shares."""
@@ -35,19 +36,10 @@ def list_sources(lock: Lock) -> list[SourceRow]:
 
 
 def pack_row(pack: Pack) -> tuple[str, str | None, str]:
-    """A node pack's address, its commit if it has one, and its hash."""
+    """Return a node pack's address, its commit if it has one, and its hash."""
     source = pack.source
-    return _address(source), source.commit if isinstance(source, GitSource) else None, _hash(source)
+    return source.address, source.repository.commit if source.repository else None, source.content_hash
 
 
-def _row(role: str, name: str, source: Source) -> SourceRow:
-    size = source.size if isinstance(source, WheelTreeSource) else None
-    return SourceRow(role, name, source.kind, _address(source), _hash(source), size)
-
-
-def _address(source: Source) -> str:
-    return source.path if isinstance(source, PathSource) else source.url
-
-
-def _hash(source: Source) -> str:
-    return source.sha256 if isinstance(source, UrlSource | WheelTreeSource) else source.tree
+def _row(role: str, name: str, source: LockSource) -> SourceRow:
+    return SourceRow(role, name, source.kind, source.address, source.content_hash, source.download_size)

@@ -27,7 +27,8 @@ from pycomfy.core.debian import resolver
 from pycomfy.core.debian.release import Release, parse_release, signed_text
 from pycomfy.core.debian.resolver import DebianIndex, base_packages, resolve_closure
 from pycomfy.core.lockfile.config import Config
-from pycomfy.core.lockfile.schema import DebianPackage, PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import DebianPackage
 from pycomfy.errors import ErrorGroup, HashMismatch, NetworkError, NoDebianPackage
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

@@ -21,7 +21,9 @@ from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.nix.nar_writer import hash_path
 from pycomfy.adapters.nix.resources import nix_folder
 from pycomfy.core.lockfile.config import Config
-from pycomfy.core.lockfile.schema import DebianPackage, PlatformName, Root, TreeHash
+from pycomfy.core.lockfile.lock_types import TreeHash
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import DebianPackage, Root
 from pycomfy.errors import MissingTool, NoDebianPackage, NoSpace
 
 _TREE: TypeAdapter[str] = TypeAdapter(TreeHash)

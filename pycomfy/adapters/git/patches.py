@@ -14,7 +14,7 @@ from pathlib import Path
 from pycomfy.adapters.git.environment import git_environment
 from pycomfy.adapters.io.atomic_files import find_escaping_link, translate_disk_full
 from pycomfy.adapters.io.process import run
-from pycomfy.core.lockfile.schema import MAX_PATCH
+from pycomfy.core.sources.git import MAX_PATCH
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 
 # They stand in `info/attributes`, which goes before every `.gitattributes`: bytes stay as they are.

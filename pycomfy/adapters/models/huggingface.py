@@ -13,7 +13,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pycomfy.adapters.io.http_client import Client
 from pycomfy.adapters.models.hubs import MAX_BYTES, ask, strange
-from pycomfy.core.lockfile.schema import Commit, HuggingFaceModel, Sha256
+from pycomfy.core.lockfile.lock_types import Commit, Sha256
+from pycomfy.core.lockfile.schema import HuggingFaceModel
 from pycomfy.core.models.model_url import Hubs, source_url
 from pycomfy.errors import NetworkError, NotFound, PycomfyError
 

@@ -16,7 +16,8 @@ from pycomfy.adapters.io.atomic_files import translate_disk_full, write_file
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.hash_cache import HashCache
-from pycomfy.core.lockfile.schema import LockSection, ModelFile, PublicUrl, Sha256
+from pycomfy.core.lockfile.lock_types import LockSection, Sha256
+from pycomfy.core.lockfile.schema import ModelFile, PublicUrl
 from pycomfy.errors import BadInput, HashMismatch
 
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)

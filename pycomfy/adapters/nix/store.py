@@ -12,7 +12,7 @@ from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.nix.internal_json import no_space_for
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.core.lockfile.schema import TreeHash
+from pycomfy.core.lockfile.lock_types import TreeHash
 from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, NotFound, PycomfyError
 
 

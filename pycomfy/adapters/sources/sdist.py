@@ -13,12 +13,14 @@ from pycomfy.adapters.io.download import fetch, fetch_unpinned
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.python.pep517 import build_requires, read_pyproject
 from pycomfy.adapters.python.simple_index import Sdist
-from pycomfy.adapters.sources.pin import pin_source
+from pycomfy.adapters.sources.adapter import SourceContext
+from pycomfy.adapters.sources.git import pin_commit
 from pycomfy.core.lockfile.direct_references import DirectReference
 from pycomfy.core.lockfile.package_indexes import strip_logins
-from pycomfy.core.lockfile.schema import GitSource, UrlSource, Wheel
-from pycomfy.core.lockfile.source_specs import GitSpec
+from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.core.python.build_recipe import SourcePackage
+from pycomfy.core.sources.git import GitSpec
+from pycomfy.core.sources.url import UrlSource
 
 MAX_BYTES = 4 << 30
 
@@ -34,7 +36,7 @@ def pin_sdist(name: str, sdist: Sdist, wanted: str, paths: Paths) -> SourcePacka
 
 def pin_direct(direct: DirectReference, wanted: str, base: Path, paths: Paths) -> SourcePackage:
     """A git repository or an archive; `base` is the folder that relative paths are relative to. Raises likewise, and
-    what `pin_source` raises."""
+    what `pin_commit` raises."""
     if direct.kind == "git":
         return _pin_git(direct, wanted, base, paths)
     path, sha256 = _fetch(direct, paths)
@@ -56,9 +58,7 @@ def pin_direct_wheel(direct: DirectReference, paths: Paths) -> tuple[Wheel, Path
 
 
 def _pin_git(direct: DirectReference, wanted: str, base: Path, paths: Paths) -> SourcePackage:
-    pinned = pin_source(GitSpec(git=direct.url, rev=direct.revision), base, direct.label, paths)
-    if not isinstance(pinned.source, GitSource):
-        raise TypeError(pinned.source)
+    pinned = pin_commit(GitSpec(git=direct.url, rev=direct.revision), SourceContext(base, direct.label, paths))
     repository = GitMirror(direct.url, owner=direct.label, cache=paths.cache / "git")
     place = f"{direct.subdirectory}/pyproject.toml" if direct.subdirectory else "pyproject.toml"
     found = read_tree(repository, pinned.source.commit, place.__eq__)

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from pycomfy.core.lockfile.schema import Name, PlatformName, Sha256
+from pycomfy.core.lockfile.lock_types import Name, Sha256
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.errors import BadInput
 

@@ -18,19 +18,11 @@ from pycomfy.core.interface.model import Interface
 from pycomfy.core.lockfile.config import COMFYUI_URL
 from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.lockfile.schema import (
-    ComfyUI,
-    GitSource,
-    Lock,
-    Pack,
-    PathSource,
-    PlatformName,
-    UrlSource,
-    Wheel,
-    WheelBuild,
-    WheelTreeSource,
-)
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import ComfyUI, Lock, Pack, Wheel, WheelBuild
 from pycomfy.core.models.model_url import Hubs, source_url
+from pycomfy.core.sources.lock_source import PythonFile, RepositoryCommit
+from pycomfy.core.sources.url import UrlSource
 
 USUAL = frozenset(parse_git_url(url).identity for url in (COMFYUI_URL, "https://github.com/Comfy-Org/ComfyUI"))
 """ComfyUI's own repository, before and after it moved."""
@@ -75,7 +67,7 @@ def list_inputs(interface: Interface) -> Iterator[ApiInput]:
 
 def _remarks(lock: Lock) -> Iterator[str]:
     for name, source in lock.sources.items():
-        if isinstance(source, GitSource) and source.patch is not None:
+        if source.repository is not None and source.repository.patch is not None:
             yield f"the changes to {name if name == COMFYUI else f'the node pack {name}'}, a patch"
     for pack in lock.packs:
         if pack.steps:
@@ -86,26 +78,22 @@ def _remarks(lock: Lock) -> Iterator[str]:
 
 
 def _core(comfyui: ComfyUI) -> Core:
-    source = comfyui.source
     version = None if comfyui.version == "unknown" else comfyui.version
-    if not isinstance(source, GitSource):
+    pinned = comfyui.source.repository
+    if pinned is None:
         return Core(version=version)
-    usual = parse_git_url(source.url).identity in USUAL
-    return Core(source.commit, version, None if usual else source.url)
+    usual = parse_git_url(pinned.url).identity in USUAL
+    return Core(pinned.commit, version, None if usual else pinned.url)
 
 
 def _pack(pack: Pack) -> PackEntry:
-    match pack.source:
-        case GitSource(url=url, commit=commit):
-            if parse_git_url(url).local:
-                return OtherPack(pack.name, "it comes from a repository on this machine")
+    match pack.source.portable:
+        case RepositoryCommit(url=url, commit=commit):
             return GitPack(url, commit, pack.name)
-        case UrlSource(name=name, url=url, sha256=sha256):
+        case PythonFile(name=name, url=url, sha256=sha256):
             return FilePack(name, url, sha256)
-        case PathSource():
-            return OtherPack(pack.name, "it comes from a folder on this machine")
-        case WheelTreeSource(name=name):
-            return OtherPack(pack.name, f"it comes from the wheel {name}")
+        case str() as what:
+            return OtherPack(pack.name, f"it comes from {what}")
 
 
 def _packages(lock: Lock) -> Iterator[Package]:
@@ -129,7 +117,8 @@ def _packages(lock: Lock) -> Iterator[Package]:
 
 def _address(built: WheelBuild) -> str | None:
     """Where a package is built from that no index has, as pip writes it."""
-    if not isinstance(built.source, GitSource):
+    pinned = built.source.repository
+    if pinned is None:
         return None
     below = f"#subdirectory={built.subdirectory}" if built.subdirectory is not None else ""
-    return f"git+{built.source.url}@{built.source.commit}{below}"
+    return f"git+{pinned.url}@{pinned.commit}{below}"

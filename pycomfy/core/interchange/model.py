@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-from pycomfy.core.lockfile.schema import PlatformName, UrlSource, Wheel
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Wheel
+from pycomfy.core.sources.url import UrlSource
 
 Format = Literal[
     "manager-snapshot", "cpack", "cpack-0.3", "comfyui-json", "pylock", "comfy-cli", "desktop-snapshot", "view-comfy"

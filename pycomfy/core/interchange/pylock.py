@@ -14,10 +14,11 @@ from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignor
 from pycomfy.core.interchange.model import EnvironmentSpec, Package
 from pycomfy.core.lockfile.config import SUITES
 from pycomfy.core.lockfile.git_url import without_password
-from pycomfy.core.lockfile.platforms import MACHINES
-from pycomfy.core.lockfile.schema import PlatformName, UrlSource, Wheel
+from pycomfy.core.lockfile.platforms import MACHINES, PlatformName
+from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.core.lockfile.toml import render_list, render_value
 from pycomfy.core.python.wheel_selection import Target
+from pycomfy.core.sources.url import UrlSource
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.errors import BadInput
 

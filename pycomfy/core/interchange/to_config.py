@@ -24,9 +24,11 @@ from pycomfy.core.interface.select import unique_names
 from pycomfy.core.lockfile.config import COMFYUI_URL, SUITES, ModelSpec
 from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.core.lockfile.names import plain_name, repository_name, unique_name
-from pycomfy.core.lockfile.source_specs import GitSpec, RegistrySpec, UrlSpec
 from pycomfy.core.lockfile.toml import render_key, render_list, render_value
 from pycomfy.core.models.model_url import strip_secrets
+from pycomfy.core.sources.comfy_registry import RegistrySpec
+from pycomfy.core.sources.git import GitSpec
+from pycomfy.core.sources.url import UrlSpec
 from pycomfy.core.workflow.untrusted_json import shown
 
 _UNVERSIONED = ("", "nightly", "latest", "unknown")

@@ -26,10 +26,12 @@ from pycomfy.core.lockfile.config_types import (
     WantedText,
     WebUrl,
 )
+from pycomfy.core.lockfile.lock_types import ModelFolder, Name, RelativePath, Sha256
 from pycomfy.core.lockfile.package_indexes import VARIABLE, PackageIndex, normalise, strip_logins
-from pycomfy.core.lockfile.schema import ModelFolder, Name, PlatformName, RelativePath, Sha256
-from pycomfy.core.lockfile.source_specs import KINDS, ComfySpec, GitSpec, PackSpec
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.python.alternatives import unknown_choices
+from pycomfy.core.sources.git import GitSpec
+from pycomfy.core.sources.kinds import ComfySpec, PackSpec
 from pycomfy.errors import BadConfig, raise_all
 
 COMFYUI_URL = "https://github.com/comfyanonymous/ComfyUI"
@@ -223,11 +225,8 @@ def parse_config(text: str, where: str = "pycomfy.toml") -> Config:
 
 
 def _problem(error: ErrorDetails, where: str) -> BadConfig:
-    """One wrong key. Pydantic puts the chosen kind of source into the path, where no key of the file stands."""
+    """One wrong key."""
     loc = [part for part in error["loc"] if part != "[key]"]
-    place = 1 if loc[:1] == ["comfyui"] else 2 if loc[:1] == ["packs"] else len(loc)
-    if len(loc) > place and loc[place] in KINDS and error["type"] != "source":
-        del loc[place]
     key = ""
     for part in loc:
         if isinstance(part, int):

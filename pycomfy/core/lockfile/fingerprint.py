@@ -2,7 +2,8 @@
 
 import hashlib
 
-from pycomfy.core.lockfile.schema import Lock, PlatformName, WorkflowPin, render_lock
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock, WorkflowPin, render_lock
 
 
 def environment_fingerprint(lock: Lock, platform: PlatformName) -> str:

@@ -2,128 +2,29 @@
 
 import json
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    StringConstraints,
-    ValidationError,
-    model_serializer,
+from pydantic import Field, StringConstraints, ValidationError
+
+from pycomfy.core.lockfile.lock_types import (
+    Commit,
+    FileName,
+    LockSection,
+    ModelFolder,
+    Name,
+    RelativePath,
+    Sha256,
+    TreeHash,
 )
-
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.lockfile.platforms import PlatformName as PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.kinds import Source
+from pycomfy.core.sources.lock_source import LockSource
+from pycomfy.core.sources.url import UrlSource
 from pycomfy.errors import BadLock
 
 LOCK_VERSION = 1
-
-MAX_PATCH = 1 << 20
-"""Characters of a patch. What is more is a tree of its own rather than a change."""
-
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-"""A SHA-256 of a file's bytes, in hexadecimal."""
-
-TreeHash = Annotated[str, StringConstraints(pattern=r"^sha256-[A-Za-z0-9+/]{43}=$")]
-"""A SHA-256 of a folder's NAR serialisation, as SRI; what Nix calls a recursive hash."""
-
-Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-
-# A name becomes a folder, a store path and a file name: nothing in it may climb, hide or be an option.
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
-
-# The name of a downloaded file; wheel names are longer than names that people give.
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
-
-
-def _stays_below(path: str) -> str:
-    if any(part in (".", "..") for part in path.split("/")):
-        raise ValueError("the path has a part `.` or `..`")
-    return path
-
-
-# A path below a root: relative, no empty, `.` or `..` part, no control character, no backslash.
-RelativePath = Annotated[
-    str, StringConstraints(pattern=r"^[^/\x00-\x1f\\]+(/[^/\x00-\x1f\\]+)*$"), AfterValidator(_stays_below)
-]
-
-
-def _holds_models(folder: str) -> str:
-    if folder.startswith(".") or folder.split("/")[0] in _NO_MODEL_FOLDERS:
-        raise ValueError("models do not go there")
-    return folder
-
-
-# Keys of ComfyUI's model path file that are no model folders. From custom_nodes it runs Python files.
-_NO_MODEL_FOLDERS = frozenset({"custom_nodes", "base_path", "is_default"})
-
-ModelFolder = Annotated[RelativePath, AfterValidator(_holds_models)]
-"""A folder below ComfyUI's `models`."""
-
-
-class LockSection(BaseModel):
-    """A part of a lock. Fields in `unsaid` came later: a lock in which they say nothing does not mention them, and has
-    the bytes that it had before there could be any."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    unsaid: ClassVar[frozenset[str]] = frozenset()
-
-    @model_serializer(mode="wrap")
-    def _say(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        data: dict[str, Any] = handler(self)
-        return {key: value for key, value in data.items() if value or key not in self.unsaid}
-
-
-class GitSource(LockSection):
-    """A commit of a git repository. `tree` hashes the checked-out files, submodules included, without `.git`; with
-    `lfs` the large files (LFS) are in it, not their pointers.
-
-    `patch` is what was changed in them, in git's format; `tree` is then of the changed files.
-    """
-
-    unsaid = frozenset({"patch", "lfs"})
-    kind: Literal["git"] = "git"
-    url: str
-    commit: Commit
-    tree: TreeHash
-    submodules: bool = False
-    lfs: bool = False
-    patch: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PATCH)] | None = None
-
-
-class UrlSource(LockSection):
-    """One file from a URL."""
-
-    kind: Literal["url"] = "url"
-    url: str
-    sha256: Sha256
-    name: FileName
-
-
-class WheelTreeSource(LockSection):
-    """A folder inside a wheel, without the files `exclude` names (paths relative to that folder)."""
-
-    kind: Literal["wheel-tree"] = "wheel-tree"
-    url: str
-    sha256: Sha256
-    name: FileName
-    size: int
-    folder: RelativePath
-    exclude: tuple[RelativePath, ...] = ()
-
-
-class PathSource(LockSection):
-    """A local folder, hashed. It is put into the store by pycomfy and lives on in the archive."""
-
-    kind: Literal["path"] = "path"
-    path: str
-    tree: TreeHash
-
-
-Source = Annotated[GitSource | UrlSource | WheelTreeSource | PathSource, Field(discriminator="kind")]
 
 
 class ComfyUI(LockSection):
@@ -293,7 +194,7 @@ class Lock(LockSection):
     accelerator: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.]{1,20}$")] | None = None
 
     @property
-    def sources(self) -> dict[str, Source]:
+    def sources(self) -> dict[str, LockSource]:
         """Where the code comes from: ComfyUI's source under the name `COMFYUI`, then every node pack's under its."""
         return {COMFYUI: self.comfyui.source, **{pack.name: pack.source for pack in self.packs}}
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pycomfy.core.lockfile.config import Config
-from pycomfy.core.lockfile.git_url import parse_git_url
-from pycomfy.core.lockfile.schema import GitSource, Lock, PlatformName, Root, Source
-from pycomfy.core.lockfile.source_specs import GitSpec
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock, Root
 from pycomfy.errors import BadConfig, NotFound, PycomfyError, raise_all
 
 ALL, COMFYUI, BASE, PYTHON, MODELS = "all", "comfyui", "base", "python", "models"
@@ -45,10 +44,10 @@ class UpdatePolicy:
             return config
         sources = {p.name: p.source for p in self.lock.packs if not self.renews(p.name)}
         changes: dict[str, object] = {
-            "packs": {name: _held(spec, sources.get(name)) for name, spec in config.packs.items()}
+            "packs": {n: spec.held_at(sources[n]) if n in sources else spec for n, spec in config.packs.items()}
         }
         if not self.renews(COMFYUI):
-            changes["comfyui"] = _held(config.comfyui, self.lock.comfyui.source)
+            changes["comfyui"] = config.comfyui.held_at(self.lock.comfyui.source)
         if not self.renews(PYTHON) and config.as_of is None:
             changes["as_of"] = datetime.fromisoformat(self.lock.as_of)
         return config.model_copy(update=changes)
@@ -67,11 +66,3 @@ class UpdatePolicy:
             and set(config.apt) <= {p.name for p in root.packages}
             and config.debian.matches_snapshot(root.archives)
         }
-
-
-def _held(spec: object, source: Source | None) -> object:
-    """`spec` at the commit of `source`, if that is the same repository."""
-    if not (isinstance(spec, GitSpec) and isinstance(source, GitSource)):
-        return spec
-    same = parse_git_url(spec.git).identity == parse_git_url(source.url).identity
-    return spec.model_copy(update={"rev": source.commit}) if same else spec

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from pycomfy.core.lockfile.config import ModelSpec
-from pycomfy.core.lockfile.schema import ModelFolder, RelativePath
+from pycomfy.core.lockfile.lock_types import ModelFolder, RelativePath
 from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.errors import Fix
 

@@ -5,20 +5,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from pycomfy.core.lockfile.lock_types import TreeHash
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.lockfile.schema import (
-    GitSource,
-    Lock,
-    ModelFile,
-    PathSource,
-    PlatformName,
-    Root,
-    Source,
-    TreeHash,
-    Wheel,
-)
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock, ModelFile, Root, Wheel
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.build_recipe import source_name
+from pycomfy.core.sources.lock_source import LockSource
 
 Role = Literal["comfyui", "pack", "debian", "wheel", "model", "source"]
 
@@ -142,17 +135,8 @@ def model_requisites(lock: Lock) -> tuple[Requisite, ...]:
     return tuple({need.path: need for need in map(model_requisite, lock.models)}.values())
 
 
-def _of_source(role: Role, name: str, source: Source) -> Requisite:
-    match source:
-        case GitSource():
-            return Requisite(role, name, _tree(name, source.tree), f"{source.url} at {source.commit}")
-        case PathSource():
-            return Requisite(role, name, _tree(name, source.tree), f"the folder {source.path}")
-        case _:
-            size = getattr(source, "size", None)
-            return Requisite(
-                role, name, FixedOutput(source.name, bytes.fromhex(source.sha256), False), source.url, size
-            )
+def _of_source(role: Role, name: str, source: LockSource) -> Requisite:
+    return Requisite(role, name, source.fixed_output(name), source.origin, source.download_size)
 
 
 def _file(name: str, sha256: str) -> FixedOutput:

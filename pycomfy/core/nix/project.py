@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import jinja2
 
-from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.lockfile.package_indexes import strip_logins
-from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Source, render_lock
+from pycomfy.core.lockfile.schema import Lock, render_lock
 
 _TEMPLATES = ("flake.nix", "flake.lock", "default.nix")
 _README = "README.md.j2"
@@ -59,20 +58,9 @@ def render_json(value: object) -> bytes:
 
 
 def _readme(lock: Lock, template: str) -> str:
-    local = {name: place for name, source in lock.sources.items() if (place := _local_place(source)) is not None}
+    local = {name: place for name, source in lock.sources.items() if (place := source.manual_origin) is not None}
     every = [wheel for platform in lock.platforms.values() for wheel in platform.wheels]
     wheels = {wheel.filename: f"the wheel {wheel.url}" for wheel in every if wheel.is_local}
     # Markdown, not HTML: nothing to escape, and every name in a lock is plain by its type.
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
     return environment.from_string(template).render(lock=lock, local=local, wheels=wheels)
-
-
-def _local_place(source: Source) -> str | None:
-    """Where a source is that no network address leads to; None for all others."""
-    if isinstance(source, PathSource):
-        return f"the folder {source.path}, without .git and __pycache__"
-    if isinstance(source, GitSource):
-        patched = ", with the patch that the lock has" if source.patch is not None else ""
-        if patched or parse_git_url(source.url).local:
-            return f"the git repository {source.url} at {source.commit}{patched}"
-    return None

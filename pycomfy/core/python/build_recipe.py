@@ -13,7 +13,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.core.lockfile.package_indexes import strip_logins
-from pycomfy.core.lockfile.schema import GitSource, PlatformName, Root, UrlSource, Wheel, WheelBuild
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Root, Wheel, WheelBuild
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.url import UrlSource
 
 COMPILERS = ("g++", "gcc", "libc6-dev", "make", "pkgconf")
 """The Debian packages of a build with a compiler; `compiler_packages` adds Python's headers."""
@@ -47,8 +50,9 @@ class SourcePackage:
 
     def key(self) -> str:
         """A name for it and what it says, wherever it came from."""
-        what = self.source.tree if isinstance(self.source, GitSource) else self.source.sha256
-        return hashlib.sha256(json.dumps([what, self.subdirectory, list(self.requires)]).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps([self.source.content_hash, self.subdirectory, list(self.requires)]).encode()
+        ).hexdigest()
 
 
 def compiler_packages(python: str) -> tuple[str, ...]:
@@ -153,13 +157,12 @@ class BuildRecipe:
     def key(self, builders: str) -> str:
         """A name for all that the wheel depends on; `builders` stands for the programs that build. Where things come
         from does not matter, only what they are."""
-        source = self.build.source
         root = self.compilers if self.compilers is not None and self.build.compiler else self.root
         data = [
             self.name,
             self.platform,
             self.python,
-            source.tree if source.kind == "git" else source.sha256,
+            self.build.source.content_hash,
             self.build.subdirectory,
             sorted((w.filename, w.sha256) for w in self.build.requires),
             root.tree,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from packaging.version import InvalidVersion, Version
 
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR, IndexConfig
-from pycomfy.core.lockfile.schema import PlatformName, Wheel
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Wheel
 
 TORCH = "torch"
 

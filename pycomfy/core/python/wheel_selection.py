@@ -12,8 +12,8 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from pydantic import ValidationError
 
 from pycomfy.core.lockfile.git_url import without_password
-from pycomfy.core.lockfile.platforms import MACHINES
-from pycomfy.core.lockfile.schema import PlatformName, Wheel
+from pycomfy.core.lockfile.platforms import MACHINES, PlatformName
+from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.errors import NoMatchingDistribution, raise_all
 
 # Debian's: bookworm has Python 3.11.2 and glibc 2.36, trixie 3.13.5 and 2.41.

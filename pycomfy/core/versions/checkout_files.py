@@ -7,10 +7,10 @@ from typing import Any
 import tomlkit
 
 from pycomfy.core.lockfile.config import SUITES, Config, parse_config
-from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource, Source, UrlSource, render_lock
-from pycomfy.core.lockfile.source_specs import GitSpec, SourceSpec
+from pycomfy.core.lockfile.schema import Lock, render_lock
+from pycomfy.core.sources.lock_source import LockSource
+from pycomfy.core.sources.source_spec import SourceSpec
 from pycomfy.core.versions.snapshot import LOCK, WORKFLOW, Snapshot
 from pycomfy.errors import PycomfyError
 
@@ -21,28 +21,18 @@ def working_files(name: str, snapshot: Snapshot, files: Mapping[str, bytes]) -> 
     """The files to work with, of the version whose project is `files`, under the workflow's name `name`."""
     lock = snapshot.lock.model_copy(update={"name": name})
     given = _given(files.get(CONFIG))
-    patches = {n: s.patch.encode() for n, s in lock.sources.items() if isinstance(s, GitSource) and s.patch is not None}
+    named = [source.config_files(name) for name, source in lock.sources.items()]
     return {
         WORKFLOW: files[WORKFLOW],
         LOCK: render_lock(lock).encode(),
         CONFIG: _render(lock, given).encode(),
-        **{_patch_path(name): patch for name, patch in patches.items()},
+        **{path: data for one in named for path, data in one.items()},
     }
-
-
-def _patch_path(name: str) -> str:
-    return f"patches/{name}.patch"
 
 
 def local_sources(lock: Lock) -> dict[str, str]:
     """The path of each source that is a folder of somebody's machine, by name."""
-    paths = {}
-    for name, source in lock.sources.items():
-        if isinstance(source, PathSource):
-            paths[name] = source.path
-        elif isinstance(source, GitSource) and parse_git_url(source.url).local:
-            paths[name] = source.url
-    return paths
+    return {name: path for name, source in lock.sources.items() if (path := source.local_path) is not None}
 
 
 def _given(data: bytes | None) -> Config:
@@ -81,23 +71,11 @@ def _is_table(value: object) -> bool:
     return isinstance(value, dict) or (isinstance(value, list | tuple) and any(isinstance(v, dict) for v in value))
 
 
-def source_keys(name: str, source: Source, given: SourceSpec | None = None) -> dict[str, Any]:
-    """What pycomfy.toml says for the source as it is pinned, with what the user said of it besides."""
-    if isinstance(source, GitSource):
-        where: dict[str, Any] = {"git": source.url, "rev": source.commit}
-        if source.patch is not None:
-            where["patch"] = _patch_path(name)
-    elif isinstance(source, PathSource):
-        where = {"path": source.path}
-    elif isinstance(source, UrlSource):
-        where = {"url": source.url, "sha256": source.sha256}
-    else:
-        pin = "==".join(source.name.split("-")[:2])
-        where = {"wheel": pin, "folder": source.folder, "exclude": list(source.exclude)}
+def source_keys(name: str, source: LockSource, given: SourceSpec | None = None) -> dict[str, Any]:
+    """Return what pycomfy.toml says for the source as it is pinned, with what the user wrote of it besides."""
+    keys = source.config_keys(name, given)
     if given is not None and given.requirements is not None:
-        where["requirements"] = list(given.requirements)
+        keys["requirements"] = list(given.requirements)
     if given is not None and given.types:
-        where["types"] = list(given.types)
-    if isinstance(source, GitSource) and isinstance(given, GitSpec) and not given.lfs:
-        where["lfs"] = False
-    return where
+        keys["types"] = list(given.types)
+    return keys

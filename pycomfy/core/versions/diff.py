@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.lockfile.schema import GitSource, Lock, Pack, PlatformName, Source, UrlSource, WheelTreeSource
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock, Pack
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.core.versions.node_view import NodeView, read_modes, read_prompt_nodes, read_workflow_nodes
 from pycomfy.core.versions.snapshot import Snapshot
@@ -206,30 +207,17 @@ def _settings(lock: Lock) -> dict[str, str]:
 
 
 def _comfyui(lock: Lock) -> dict[str, str]:
-    return {COMFYUI: f"{lock.comfyui.version} ({_pin(lock.comfyui.source)})"}
+    return {COMFYUI: f"{lock.comfyui.version} ({lock.comfyui.source.pin})"}
 
 
 def _packs(lock: Lock) -> dict[str, str]:
-    return {pack.name: _pin(pack.source) + _steps(pack) for pack in lock.packs}
+    return {pack.name: pack.source.pin + _steps(pack) for pack in lock.packs}
 
 
 def _steps(pack: Pack) -> str:
     """What is run on its files, if anything is; it makes a pack another one."""
     commands = (shlex.join(step.run) for step in pack.steps)
     return "".join(f", then {c if c.isprintable() else ascii(c)}" for c in commands)
-
-
-def _pin(source: Source) -> str:
-    """A source's pin, short, and where it is from: the same commit of another repository is a move as well."""
-    match source:
-        case GitSource():
-            patched = f", patched: {source.tree.removeprefix('sha256-')[:12]}" if source.patch is not None else ""
-            return f"{source.commit[:12]} of {source.url}{patched}"
-        case UrlSource():
-            return f"{source.sha256[:12]} of {source.url}"
-        case WheelTreeSource():
-            return f"{source.folder} of {source.name}, {source.sha256[:12]}"
-    return f"{source.tree.removeprefix('sha256-')[:12]} of {source.path}"
 
 
 def _wheels(lock: Lock) -> dict[PlatformName, dict[str, str]]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pycomfy.core.interface.model import Interface, parse_interface
-from pycomfy.core.lockfile.schema import Lock, PlatformName, parse_lock
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow

@@ -9,7 +9,8 @@ from pycomfy.adapters.archive.binary_cache import Archive, Removed
 from pycomfy.adapters.archive.integrity import Damage, check_archive
 from pycomfy.adapters.io.atomic_files import free_space, no_space, translate_disk_full
 from pycomfy.adapters.nix.store import valid_paths
-from pycomfy.core.lockfile.schema import Lock, ModelFile, PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock, ModelFile
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites, model_requisite
 from pycomfy.core.nix.narinfo import narinfo_name
 from pycomfy.core.nix.store_path import FixedOutput, is_store_path

@@ -16,7 +16,8 @@ from pycomfy.adapters.nix.resources import templates_folder
 from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.adapters.versions.repository import Version
 from pycomfy.core.bundle.manifest import README, FileEntry, Manifest, render_manifest
-from pycomfy.core.lockfile.schema import Lock, PlatformName, parse_lock
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites
 from pycomfy.core.nix.narinfo import CACHE_INFO, NarInfo
 from pycomfy.core.nix.store_path import FixedOutput

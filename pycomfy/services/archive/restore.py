@@ -15,7 +15,8 @@ from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.nix.binary_cache import copy_in, folder_url
 from pycomfy.adapters.nix.settings import check_store
 from pycomfy.adapters.nix.store import keep, output_paths, valid_paths
-from pycomfy.core.lockfile.schema import ModelFile, PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import ModelFile
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites, model_requisite
 from pycomfy.errors import BadInput, BadLock, HashMismatch, NotFound, PycomfyError, raise_all
 from pycomfy.services.archive.archive import take_models

@@ -5,16 +5,16 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pycomfy.adapters.archive.binary_cache import Archive
 from pycomfy.adapters.io.atomic_files import translate_disk_full
-from pycomfy.adapters.io.zip_files import open_zip
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import valid_paths
-from pycomfy.core.lockfile.schema import Source, UrlSource, WheelTreeSource
+from pycomfy.adapters.sources.kinds import file_adapter
 from pycomfy.core.nix.lock_outputs import Requisite
-from pycomfy.errors import BadInput, HashMismatch
+from pycomfy.core.sources.lock_source import FileSource, LockSource
+from pycomfy.errors import BadInput
 from pycomfy.services.workspace import Workspace
 
 
@@ -62,45 +62,16 @@ def open_source_provider(workspace: Workspace, needs: Sequence[Requisite]) -> So
     return SourceProvider(workspace.archive, workspace.nix, frozenset(here))
 
 
-def write_source(shelf: SourceProvider, need: Requisite, source: Source, to: Path) -> None:
+def write_source(shelf: SourceProvider, need: Requisite, source: LockSource, to: Path) -> None:
     """The files of `source` in the folder `to`."""
     if to.exists() and any(to.iterdir()):
         raise BadInput(f"{need.title} would cover files of another", where=to.name, fix="restore the image instead")
     with translate_disk_full(to):
         to.mkdir(parents=True, exist_ok=True)
-        match source:
-            case UrlSource():
-                # As in the image: ComfyUI loads the folder as a package.
-                shelf.take(need, to / "__init__.py")
-            case WheelTreeSource():
-                with tempfile.TemporaryDirectory(dir=to.parent, prefix=".wheel-") as place:
-                    _unzip(shelf.lend(need, Path(place)), source, to)
-            case _:
-                with tempfile.TemporaryDirectory(dir=to.parent, prefix=".tree-") as place:
-                    shelf.take(need, Path(place, "tree"))
-                    for path in Path(place, "tree").iterdir():
-                        path.rename(to / path.name)
-
-
-def _unzip(wheel: Path, source: WheelTreeSource, to: Path) -> None:
-    """The folder that `source` names, as in the image: files alone, of the two modes there are."""
-    prefix = source.folder + "/"
-
-    def refuse(why: str) -> HashMismatch:
-        return HashMismatch(f"the wheel cannot be unpacked: {why}", where=wheel.name, fix="lock again")
-
-    with open_zip(wheel, refuse) as z:
-        for member in z.infolist():
-            name = member.filename.removeprefix(prefix)
-            if not member.filename.startswith(prefix) or member.is_dir() or name in source.exclude:
-                continue
-            parts = PurePosixPath(name).parts
-            if name.startswith("/") or "\\" in name or ".." in parts or not parts:
-                raise refuse(f"{name!r} leads out of its folder")
-            path = to.joinpath(*parts)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists():
-                raise refuse(f"{name!r} is there twice")
-            with z.open(member) as data, path.open("xb") as out:
-                shutil.copyfileobj(data, out, 1 << 20)
-            path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)
+        with tempfile.TemporaryDirectory(dir=to.parent, prefix=".source-") as folder:
+            if isinstance(source, FileSource):
+                file_adapter(source).unpack(source, shelf.lend(need, Path(folder)), to)
+                return
+            shelf.take(need, Path(folder, "tree"))
+            for path in Path(folder, "tree").iterdir():
+                path.rename(to / path.name)

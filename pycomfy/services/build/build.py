@@ -21,7 +21,8 @@ from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.core.debian.shared_libraries import MissingLibrary
 from pycomfy.core.interface.build import make_interface
 from pycomfy.core.lockfile.config import Config
-from pycomfy.core.lockfile.schema import Lock, PlatformName, parse_lock
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.nix.project import ProjectContent, Toolkit, project_files
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.versions.built_image import BuiltImage

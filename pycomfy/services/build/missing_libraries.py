@@ -9,7 +9,8 @@ from pycomfy.adapters.containers.layer_libraries import read_libraries
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.debian.packages import library_packages
 from pycomfy.core.debian.shared_libraries import MissingLibrary, find_missing_libraries
-from pycomfy.core.lockfile.schema import Lock, PlatformName
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.lockfile.toml import render_list
 from pycomfy.services.workspace import Workspace
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from pycomfy.adapters.nix.store import fixed_path
-from pycomfy.core.lockfile.schema import GitSource, Lock, PathSource
+from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.python.requirements import parse_requirements
+from pycomfy.core.sources.lock_source import TreeSource
 from pycomfy.errors import PycomfyError
 from pycomfy.services.workspace import Workspace
 
@@ -16,7 +17,7 @@ def read_pack_requirements(workspace: Workspace, lock: Lock) -> dict[str, tuple[
     resolved without it."""
     asked = {}
     for pack in lock.packs:
-        if isinstance(pack.source, GitSource | PathSource):
+        if isinstance(pack.source, TreeSource):
             settings = workspace.nix
             place = Path(settings.store or "/", fixed_path(settings, pack.name, pack.source.tree).lstrip("/"))
             try:

@@ -18,7 +18,8 @@ from pycomfy.core.interchange.model import SUPPORTED_PARTS, ApiInput, Environmen
 from pycomfy.core.interchange.pylock import render_pylock
 from pycomfy.core.interchange.view_comfy import render_view
 from pycomfy.core.interface.model import parse_interface
-from pycomfy.core.lockfile.schema import PlatformName, parse_lock
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import parse_lock
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, NotFound, PycomfyError

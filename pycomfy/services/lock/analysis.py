@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from pycomfy.adapters.catalog.node_type_cache import read_comfyui, read_pack
 from pycomfy.adapters.python.wheel_contents import read_modules
-from pycomfy.adapters.sources.pin import PinnedSource
+from pycomfy.adapters.sources.adapter import PinnedSource
 from pycomfy.core.analysis.findings import Findings, describe_effects, describe_missing_modules
 from pycomfy.core.analysis.missing_modules import MissingModule, find_missing_modules
 from pycomfy.core.analysis.pack_scan import Scan, soften
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.lockfile.schema import GitSource, PlatformName, Wheel
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.services.workspace import Workspace
 
 
@@ -40,7 +41,7 @@ def _scan(workspace: Workspace, name: str, pinned: PinnedSource) -> Scan:
     read = read_comfyui if name == COMFYUI else read_pack
     scan = read(pinned.files, workspace.paths.cache).scan
     # The files of submodules are in the tree, but not among those that resolving reads.
-    return soften(scan) if isinstance(pinned.source, GitSource) and pinned.source.submodules else scan
+    return soften(scan) if pinned.has_more_files else scan
 
 
 def _missing(

@@ -1,7 +1,6 @@
 """`lock`: a workflow and its pycomfy.toml become pycomfy.lock, in which everything is pinned by hash."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,27 +16,14 @@ from pycomfy.adapters.sources.config_fingerprint import save_config_fingerprint
 from pycomfy.core.analysis.findings import Finding
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.config_types import AS_OF
-from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.lockfile.names import COMFYUI, safe_name
-from pycomfy.core.lockfile.schema import (
-    ComfyUI,
-    GitSource,
-    Lock,
-    Pack,
-    PathSource,
-    Platform,
-    PlatformName,
-    Root,
-    Source,
-    Step,
-    WorkflowPin,
-    parse_lock,
-    render_lock,
-)
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import ComfyUI, Lock, Pack, Platform, Root, Step, WorkflowPin, parse_lock, render_lock
 from pycomfy.core.lockfile.update_policy import MODELS, UpdatePolicy
 from pycomfy.core.nodes.pack_explain import Reason, explain_choices
 from pycomfy.core.python.requirements import RequirementSet, make_requirement_set, parse_requirements
 from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.sources.lock_source import LockSource
 from pycomfy.core.versions.diff import Diff, diff
 from pycomfy.core.versions.snapshot import Snapshot
 from pycomfy.core.workflow.model import Workflow
@@ -219,17 +205,10 @@ def _name(request: LockRequest, config: Config, file: Path, notes: list[str]) ->
 # — the file —
 
 
-def _rebase(source: Source, base: Path, folder: Path) -> Source:
+def _rebase(source: LockSource, base: Path, folder: Path) -> LockSource:
     """Paths in a lock are relative to its folder, so that it is the same wherever the whole is put."""
-    if base.absolute() == folder.absolute():
-        return source
-    if isinstance(source, PathSource) and not Path(source.path).is_absolute():
-        return source.model_copy(update={"path": os.path.relpath(base / source.path, folder)})
-    if isinstance(source, GitSource) and not Path(source.url).is_absolute():
-        address = parse_git_url(source.url)
-        if address.local and not source.url.startswith("file://"):
-            return source.model_copy(update={"url": os.path.relpath(base / source.url, folder)})
-    return source
+    old, new = base.absolute(), folder.absolute()
+    return source if old == new else source.relocated(old, new)
 
 
 def _changes(before: Lock | None, made: Lock) -> Diff | None:

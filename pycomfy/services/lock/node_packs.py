@@ -16,14 +16,14 @@ from pycomfy.adapters.git.checkout import MAX_TEXT
 from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.download import read
-from pycomfy.adapters.sources.pin import PinnedSource, pin_source
+from pycomfy.adapters.sources.adapter import PinnedSource
+from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.analysis.node_types import class_types
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.catalog.repository_url import parse_repository_url
 from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.lockfile.names import COMFYUI, plain_name, unique_name
-from pycomfy.core.lockfile.schema import GitSource, Pack
-from pycomfy.core.lockfile.source_specs import GitSpec, RegistrySpec, Spec, UrlSpec
+from pycomfy.core.lockfile.schema import Pack
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
 from pycomfy.core.nodes.pack_errors import describe_candidate, explain_question, short_name
 from pycomfy.core.nodes.pack_resolution import (
@@ -36,6 +36,9 @@ from pycomfy.core.nodes.pack_resolution import (
 from pycomfy.core.nodes.pack_resolver import list_unknown_ids, resolve_packs
 from pycomfy.core.nodes.provenance import pack_references, sort_versions
 from pycomfy.core.requirements.providers import describe_locations
+from pycomfy.core.sources.git import GitSpec
+from pycomfy.core.sources.source_spec import SourceSpec
+from pycomfy.core.sources.url import UrlSpec
 from pycomfy.errors import BadInput, NotFound, PycomfyError, UnknownNode, raise_all
 from pycomfy.services.workspace import Workspace
 
@@ -54,7 +57,7 @@ class PackSearch:
     wanted: Sequence[UnresolvedType]
     where: str
     prefer: Sequence[str] = ()
-    taken: Mapping[str, Spec] = field(default_factory=dict)
+    taken: Mapping[str, SourceSpec] = field(default_factory=dict)
     core: str | None = None
     before: datetime | None = None
     renewal: UpdatePolicy = field(default_factory=UpdatePolicy)
@@ -64,7 +67,7 @@ class PackSearch:
 class FoundPacks:
     """The packs found, by name, each pinned; why each type is taken from which; remarks for the user."""
 
-    specs: Mapping[str, Spec] = field(default_factory=dict)
+    specs: Mapping[str, SourceSpec] = field(default_factory=dict)
     sources: Mapping[str, PinnedSource] = field(default_factory=dict)
     choices: tuple[ProviderChoice, ...] = ()
     commits: Mapping[str, str] = field(default_factory=dict)
@@ -178,16 +181,16 @@ def _look_up(
 def _locked(hunt: PackSearch) -> dict[str, Pack]:
     """The packs of the lock so far that come from git, by identity."""
     packs = hunt.renewal.lock.packs if hunt.renewal.lock is not None else ()
-    found = {_identity(pack.source.url): pack for pack in packs if isinstance(pack.source, GitSource)}
+    found = {_identity(pack.source.repository.url): pack for pack in packs if pack.source.repository is not None}
     return {identity: pack for identity, pack in found.items() if identity is not None}
 
 
 def _locked_commit(hunt: PackSearch, identity: str) -> str | None:
     """The commit a pack stays at; None if it is new, or to be renewed."""
     pack = _locked(hunt).get(identity)
-    if pack is None or not isinstance(pack.source, GitSource) or hunt.renewal.renews(pack.name):
+    if pack is None or pack.source.repository is None or hunt.renewal.renews(pack.name):
         return None
-    return pack.source.commit
+    return pack.source.repository.commit
 
 
 def _names(packs: Sequence[Listing], taken: Iterable[str]) -> dict[str, str]:
@@ -211,7 +214,7 @@ def _names(packs: Sequence[Listing], taken: Iterable[str]) -> dict[str, str]:
 @dataclass(frozen=True)
 class _PinnedPack:
     name: str
-    spec: Spec
+    spec: SourceSpec
     source: PinnedSource
     found: FoundCommit
 
@@ -260,8 +263,8 @@ def _pin_files(
 
 def _refuse_taken(choices: Sequence[ProviderChoice], hunt: PackSearch) -> None:
     """A pack that is there, and lacks a type that is said to be its own, is at the wrong commit; two would clash."""
-    places = {_identity(spec.git): name for name, spec in hunt.taken.items() if isinstance(spec, GitSpec)}
-    ids = {spec.registry.lower(): name for name, spec in hunt.taken.items() if isinstance(spec, RegistrySpec)}
+    places = {_identity(s.repository_url): name for name, s in hunt.taken.items() if s.repository_url is not None}
+    ids = {s.registry_id.lower(): name for name, s in hunt.taken.items() if s.registry_id is not None}
     problems: list[PycomfyError] = []
     for choice in choices:
         name = places.get(choice.pack.identity) or ids.get((choice.pack.registry_id or "").lower())

@@ -16,7 +16,8 @@ from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.core.debian.resolver import base_packages
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.package_indexes import IndexConfig, strip_logins
-from pycomfy.core.lockfile.schema import PlatformName, Root, Wheel
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Root, Wheel
 from pycomfy.core.python.alternatives import TargetContext
 from pycomfy.core.python.requirements import RequirementSet
 from pycomfy.core.python.wheel_selection import Target, choose_wheels, undated_wheels

@@ -19,7 +19,8 @@ from pycomfy.adapters.python.simple_index import Sdist, find_indexes, list_sdist
 from pycomfy.adapters.python.uv_request import GivenWheel, ResolutionRequest
 from pycomfy.adapters.sources.sdist import pin_direct, pin_direct_wheel, pin_sdist
 from pycomfy.core.lockfile.direct_references import DirectReference
-from pycomfy.core.lockfile.schema import PlatformName, Wheel
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.core.python.build_recipe import make_placeholder_wheel, with_built_wheels
 from pycomfy.core.python.requirements import RequirementLine, RequirementSet
 from pycomfy.errors import NoMatchingDistribution, PycomfyError, ResolutionImpossible, raise_all

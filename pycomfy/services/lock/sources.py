@@ -11,15 +11,16 @@ from pathlib import Path
 from pycomfy import operation
 from pycomfy.adapters.catalog.node_type_cache import read_comfyui, read_pack
 from pycomfy.adapters.io.concurrency import run_concurrently
-from pycomfy.adapters.sources.pin import PinnedSource, pin_source
+from pycomfy.adapters.sources.adapter import PinnedSource
+from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.lockfile.source_specs import Spec
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
 from pycomfy.core.nodes.pack_resolution import UnresolvedType
 from pycomfy.core.nodes.provenance import newer_core
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import match_providers, running_types
+from pycomfy.core.sources.source_spec import SourceSpec
 from pycomfy.services.lock.node_packs import FoundPacks, PackSearch, search_packs
 from pycomfy.services.lock.python import read_index_config
 from pycomfy.services.workspace import Workspace
@@ -95,7 +96,7 @@ def pin_code(workspace: Workspace, config: Config, need: CodeRequest) -> PinnedC
 
 def _pin_sources(workspace: Workspace, config: Config, base: Path) -> dict[str, PinnedSource]:
     """ComfyUI and every pack, by name."""
-    specs: dict[str, Spec] = {COMFYUI: config.comfyui, **config.packs}
+    specs: dict[str, SourceSpec] = {COMFYUI: config.comfyui, **config.packs}
     reach = read_index_config(config, base)
     with operation.step("Pin ComfyUI and node packs", total=len(specs)) as task:
         return run_concurrently(
@@ -104,7 +105,7 @@ def _pin_sources(workspace: Workspace, config: Config, base: Path) -> dict[str, 
 
 
 def _pack_types(
-    workspace: Workspace, packs: Mapping[str, Spec], sources: Mapping[str, PinnedSource]
+    workspace: Workspace, packs: Mapping[str, SourceSpec], sources: Mapping[str, PinnedSource]
 ) -> dict[str, set[str]]:
     return {
         name: {*read_pack(sources[name].files, workspace.paths.cache).types, *spec.types}

@@ -28,7 +28,8 @@ from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.analysis.module_names import key, packages
 from pycomfy.core.lockfile.config import Config, WheelSection
 from pycomfy.core.lockfile.package_indexes import IndexConfig, strip_logins
-from pycomfy.core.lockfile.schema import GitSource, PlatformName, Root, Wheel, WheelBuild
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Root, Wheel, WheelBuild
 from pycomfy.core.python.build_recipe import (
     UNIVERSAL_SUFFIX,
     BuildRecipe,
@@ -42,6 +43,7 @@ from pycomfy.core.python.build_recipe import (
 )
 from pycomfy.core.python.requirements import make_requirement_set
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
+from pycomfy.core.sources.lock_source import TreeSource
 from pycomfy.errors import BuildFailed, MissingTool, NoMatchingDistribution, PycomfyError, ResolutionImpossible
 from pycomfy.services.realise import host_platform
 from pycomfy.services.workspace import Workspace
@@ -228,7 +230,7 @@ class WheelBuilder:
         for name, root in roots.items():
             add_tree(settings, name, root.tree, partial(self._make_root, root, recipe.platform))
         source = recipe.build.source
-        if isinstance(source, GitSource):
+        if isinstance(source, TreeSource):
             add_tree(settings, source_name(source), source.tree, partial(self._place_tree, source))
         else:
             file = fetch(source.url, source.sha256, name=source.name, cache=self.workspace.paths.cache)
@@ -240,7 +242,7 @@ class WheelBuilder:
     def _make_root(self, root: Root, platform: PlatformName, out: Path) -> None:
         make_root(root, platform, out, self.workspace.paths)
 
-    def _place_tree(self, source: GitSource, out: Path) -> None:
+    def _place_tree(self, source: TreeSource, out: Path) -> None:
         write_tree_of(source, self.place.base, out, self.workspace.paths)
 
     def _learn(self, hints: BuildHints, unbuilt: SourcePackage, log: Path) -> BuildHints:

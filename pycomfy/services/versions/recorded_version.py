@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pycomfy.adapters.versions.repository import Version
-from pycomfy.core.lockfile.schema import Lock, PlatformName, parse_lock
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import BadInput

@@ -11,8 +11,8 @@ import pytest
 from pycomfy.adapters.catalog.registry_versions import find_registered
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.sources.pin import pin_source
-from pycomfy.core.lockfile.schema import GitSource
-from pycomfy.core.lockfile.source_specs import RegistrySpec
+from pycomfy.core.sources.comfy_registry import RegistrySpec
+from pycomfy.core.sources.git import GitSource
 from pycomfy.errors import UnpinnedPack
 from tests.support.repositories import commit
 

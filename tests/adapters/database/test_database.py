@@ -10,20 +10,11 @@ import pytest
 
 from pycomfy.adapters.database.database import Database
 from pycomfy.adapters.database.records import Build, IndexedImage, Run, VersionEntry
-from pycomfy.core.lockfile.schema import (
-    ComfyUI,
-    DebianPackage,
-    GitSource,
-    Lock,
-    Pack,
-    PathSource,
-    Platform,
-    PlatformName,
-    Root,
-    Wheel,
-    WheelTreeSource,
-    WorkflowPin,
-)
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import ComfyUI, DebianPackage, Lock, Pack, Platform, Root, Wheel, WorkflowPin
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.path import PathSource
+from pycomfy.core.sources.wheel_tree import WheelTreeSource
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.errors import BadInput, NotFound
 

@@ -14,8 +14,7 @@ from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix import nar_writer
 from pycomfy.adapters.sources.pin import pin_source, write_tree_of
-from pycomfy.core.lockfile.schema import GitSource
-from pycomfy.core.lockfile.source_specs import GitSpec
+from pycomfy.core.sources.git import GitSource, GitSpec
 from pycomfy.errors import HashMismatch, NetworkError, PycomfyError, Unresolved
 from tests.support.git_server import GitServer, serve
 from tests.support.repositories import commit, git
@@ -77,7 +76,7 @@ def test_git_lfs_itself_makes_the_same_tree(server: GitServer, tmp_path: Path, h
     command = ["git", "-c", "filter.lfs.smudge=git-lfs smudge -- %f", "-c", "filter.lfs.required=true", "clone", "-q"]
     subprocess.run([*command, url, str(clone)], check=True, capture_output=True)
     shutil.rmtree(clone / ".git")
-    assert nar_writer.hash_path(clone) == pin_source(GitSpec(git=url), tmp_path, "pack", home).source.tree  # type: ignore[union-attr]
+    assert nar_writer.hash_path(clone) == pin_source(GitSpec(git=url), tmp_path, "pack", home).source.content_hash
 
 
 def test_pointers_are_taken_as_they_are_where_that_is_asked(server: GitServer, tmp_path: Path, home: Paths) -> None:

@@ -9,7 +9,7 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix import nar_writer
 from pycomfy.adapters.sources.pin import pin_source, write_tree_of
 from pycomfy.core.lockfile.config import parse_config
-from pycomfy.core.lockfile.schema import MAX_PATCH, GitSource
+from pycomfy.core.sources.git import MAX_PATCH, GitSource
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 from tests.support.repositories import commit, git
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from pycomfy.adapters.python.wheel_cache import BuildHints, WheelCache
-from pycomfy.core.lockfile.schema import Root, UrlSource, WheelBuild
+from pycomfy.core.lockfile.schema import Root, WheelBuild
 from pycomfy.core.python.build_recipe import BuildRecipe, SourcePackage
+from pycomfy.core.sources.url import UrlSource
 
 SOURCE = UrlSource(url="https://h/x-1.tar.gz", sha256="a" * 64, name="x-1.tar.gz")
 ROOT = Root(suite="bookworm", archives=(), packages=(), tree="sha256-" + "A" * 43 + "=")

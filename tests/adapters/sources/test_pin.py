@@ -7,9 +7,13 @@ import pytest
 
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.nar_writer import hash_path
-from pycomfy.adapters.sources.pin import PinnedSource, is_changed, pin_source, write_tree_of
-from pycomfy.core.lockfile.schema import GitSource, PathSource, WheelTreeSource
-from pycomfy.core.lockfile.source_specs import GitSpec, PathSpec, Spec, UrlSpec, WheelSpec
+from pycomfy.adapters.sources.adapter import PinnedSource
+from pycomfy.adapters.sources.pin import is_changed, pin_source, write_tree_of
+from pycomfy.core.sources.git import GitSource, GitSpec
+from pycomfy.core.sources.path import PathSource, PathSpec
+from pycomfy.core.sources.source_spec import SourceSpec
+from pycomfy.core.sources.url import UrlSpec
+from pycomfy.core.sources.wheel_tree import WheelSpec, WheelTreeSource
 from pycomfy.errors import BadConfig, BadInput, NetworkError, NotFound, Unresolved
 from tests.support.package_index import Index, serve
 from tests.support.repositories import commit
@@ -20,7 +24,7 @@ def home(tmp_path: Path) -> Paths:
     return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
-def pin(spec: Spec, base: Path, home: Paths) -> PinnedSource:
+def pin(spec: SourceSpec, base: Path, home: Paths) -> PinnedSource:
     return pin_source(spec, base, "pack", home)
 
 

@@ -3,23 +3,12 @@
 from pycomfy.core.interchange.from_lock import environment_from_lock, list_inputs
 from pycomfy.core.interchange.model import Core, FilePack, GitPack, ModelEntry, OtherPack, list_unsupported
 from pycomfy.core.interface.model import Interface, Parameter, Target
-from pycomfy.core.lockfile.schema import (
-    CivitaiModel,
-    ComfyUI,
-    GitSource,
-    HuggingFaceModel,
-    Lock,
-    ModelFile,
-    Pack,
-    PathSource,
-    Platform,
-    Source,
-    Step,
-    UrlSource,
-    Wheel,
-    WheelBuild,
-    WheelTreeSource,
-)
+from pycomfy.core.lockfile.schema import CivitaiModel, ComfyUI, HuggingFaceModel, Lock, ModelFile, Pack, Platform, Step, Wheel, WheelBuild
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.lock_source import LockSource
+from pycomfy.core.sources.path import PathSource
+from pycomfy.core.sources.url import UrlSource
+from pycomfy.core.sources.wheel_tree import WheelTreeSource
 from tests.support.service_projects import TREE, make_lock
 
 A, SHA = "a" * 40, "5" * 64
@@ -38,7 +27,7 @@ def lock(**changes: object) -> Lock:
 
 
 def test_packs_are_told_by_where_they_come_from() -> None:
-    sources: dict[str, Source] = {
+    sources: dict[str, LockSource] = {
         "git": GitSource(url="https://github.com/a/b", commit=A, tree=TREE),
         "near": GitSource(url="../near", commit=A, tree=TREE),
         "file": UrlSource(url="https://x.test/file.py", sha256=SHA, name="file.py"),

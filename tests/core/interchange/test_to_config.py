@@ -17,7 +17,9 @@ from pycomfy.core.interchange.model import (
 )
 from pycomfy.core.interchange.to_config import render_config
 from pycomfy.core.lockfile.config import Config, parse_config
-from pycomfy.core.lockfile.source_specs import GitSpec, RegistrySpec, UrlSpec
+from pycomfy.core.sources.comfy_registry import RegistrySpec
+from pycomfy.core.sources.git import GitSpec
+from pycomfy.core.sources.url import UrlSpec
 from tests.support.recipes import recipes
 
 A, SHA = "a" * 40, "5" * 64

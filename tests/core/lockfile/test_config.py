@@ -6,7 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.core.lockfile.config import COMFYUI_URL, Config, parse_config
-from pycomfy.core.lockfile.source_specs import GitSpec, PathSpec, UrlSpec, WheelSpec
+from pycomfy.core.sources.git import GitSpec
+from pycomfy.core.sources.path import PathSpec
+from pycomfy.core.sources.url import UrlSpec
+from pycomfy.core.sources.wheel_tree import WheelSpec
 from pycomfy.errors import BadConfig, ErrorGroup
 
 

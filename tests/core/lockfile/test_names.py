@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from pycomfy.core.lockfile.lock_types import Name
 from pycomfy.core.lockfile.names import plain_name, repository_name, safe_name, unique_name
-from pycomfy.core.lockfile.schema import Name
 
 
 @pytest.mark.parametrize(

@@ -3,22 +3,10 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.core.lockfile.schema import (
-    ComfyUI,
-    DebianPackage,
-    GitSource,
-    Lock,
-    Pack,
-    PathSource,
-    Platform,
-    Root,
-    UrlSource,
-    Wheel,
-    WheelBuild,
-    WorkflowPin,
-    parse_lock,
-    render_lock,
-)
+from pycomfy.core.lockfile.schema import ComfyUI, DebianPackage, Lock, Pack, Platform, Root, Wheel, WheelBuild, WorkflowPin, parse_lock, render_lock
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.path import PathSource
+from pycomfy.core.sources.url import UrlSource
 
 TREE = "sha256-" + "A" * 43 + "="
 NAMES = ["a", "B", "c-1", "d_2", "Z", "é".encode().hex()]

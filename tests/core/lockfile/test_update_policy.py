@@ -3,9 +3,9 @@ from datetime import UTC, datetime
 import pytest
 
 from pycomfy.core.lockfile.config import Config, parse_config
-from pycomfy.core.lockfile.schema import ComfyUI, DebianPackage, GitSource, Lock, Pack, Platform, Root, WorkflowPin
-from pycomfy.core.lockfile.source_specs import GitSpec
+from pycomfy.core.lockfile.schema import ComfyUI, DebianPackage, Lock, Pack, Platform, Root, WorkflowPin
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
+from pycomfy.core.sources.git import GitSource, GitSpec
 from pycomfy.errors import BadConfig, NotFound
 
 TREE = "sha256-" + "A" * 43 + "="

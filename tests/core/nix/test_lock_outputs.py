@@ -1,17 +1,8 @@
-from pycomfy.core.lockfile.schema import (
-    ComfyUI,
-    GitSource,
-    Lock,
-    Pack,
-    PathSource,
-    Platform,
-    Root,
-    UrlSource,
-    Wheel,
-    WheelBuild,
-    WorkflowPin,
-)
+from pycomfy.core.lockfile.schema import ComfyUI, Lock, Pack, Platform, Root, Wheel, WheelBuild, WorkflowPin
 from pycomfy.core.nix.lock_outputs import filter_required, list_requisites, source_requisite, wheel_requisites
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.path import PathSource
+from pycomfy.core.sources.url import UrlSource
 
 TREE = "sha256-" + "A" * 43 + "="
 HASH = "ab" * 32

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from pycomfy.core.lockfile.schema import ComfyUI, GitSource, Lock, Pack, PathSource, Platform, Root, Wheel, WorkflowPin
+from pycomfy.core.lockfile.schema import ComfyUI, Lock, Pack, Platform, Root, Wheel, WorkflowPin
 from pycomfy.core.nix.project import ProjectContent, Toolkit, project_files
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.path import PathSource
 
 TEMPLATES = Path(__file__).parents[3] / "templates" / "project"
 TREE = "sha256-" + "A" * 43 + "="

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from pycomfy.core.lockfile.schema import GitSource, Root, UrlSource, Wheel, WheelBuild
+from pycomfy.core.lockfile.schema import Root, Wheel, WheelBuild
 from pycomfy.core.python.build_recipe import (
     BuildRecipe,
     SourcePackage,
@@ -17,6 +17,8 @@ from pycomfy.core.python.build_recipe import (
     with_built_wheels,
 )
 from pycomfy.core.python.wheel_selection import choose_wheels
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.url import UrlSource
 
 SOURCE = UrlSource(url="https://h/x-1.tar.gz", sha256="a" * 64, name="x-1.tar.gz")
 TREE = "sha256-" + "A" * 43 + "="

@@ -4,16 +4,11 @@ import pytest
 
 from pycomfy.core.interface.model import Interface, Parameter, Target, render_interface
 from pycomfy.core.lockfile.config import parse_config
-from pycomfy.core.lockfile.schema import (
-    GitSource,
-    Pack,
-    PathSource,
-    UrlSource,
-    WheelTreeSource,
-    parse_lock,
-    render_lock,
-)
-from pycomfy.core.lockfile.source_specs import GitSpec
+from pycomfy.core.lockfile.schema import Pack, parse_lock, render_lock
+from pycomfy.core.sources.git import GitSource, GitSpec
+from pycomfy.core.sources.path import PathSource
+from pycomfy.core.sources.url import UrlSource
+from pycomfy.core.sources.wheel_tree import WheelTreeSource
 from pycomfy.core.versions.checkout_files import local_sources, working_files
 from pycomfy.core.versions.snapshot import read_snapshot
 from tests.support.service_projects import TREE, make_files

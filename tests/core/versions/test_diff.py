@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.core.lockfile.schema import PathSource, parse_lock
+from pycomfy.core.lockfile.schema import parse_lock
+from pycomfy.core.sources.path import PathSource
 from pycomfy.core.versions.diff import Change, Diff, Moved, NodeChanges, diff, diff_nodes
 from pycomfy.core.versions.diff_text import describe_diff, describe_image, summarise
 from pycomfy.core.versions.node_view import NodeView, read_prompt_nodes

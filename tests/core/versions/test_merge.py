@@ -46,7 +46,8 @@ def test_workflows_in_one_line_are_merged_as_well(git: Any) -> None:
 
 def test_a_pack_here_and_a_parameter_there_are_both_taken(git: Any) -> None:
     made = files_of(merge(BASE, make_files("hello", pack="e"), make_files("hello", with_steps(9)), git))
-    assert parse_lock(made["pycomfy.lock"].decode()).packs[0].source.commit == "e" * 40  # type: ignore[union-attr]
+    repository = parse_lock(made["pycomfy.lock"].decode()).packs[0].source.repository
+    assert repository is not None and repository.commit == "e" * 40
     assert json.loads(made["workflow.json"])["2"]["inputs"]["steps"] == 9
 
 

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
-from pycomfy.core.lockfile.schema import Lock, Pack, PathSource
+from pycomfy.core.lockfile.schema import Lock, Pack
 from pycomfy.core.requirements.model import RequiredNode
+from pycomfy.core.sources.path import PathSource
 from pycomfy.core.versions.verification import (
     ImportFailure,
     NodeDefinitions,

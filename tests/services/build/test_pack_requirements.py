@@ -5,7 +5,9 @@ import pytest
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.settings import NixSettings, check_store
 from pycomfy.adapters.nix.store import fixed_path
-from pycomfy.core.lockfile.schema import GitSource, Pack, UrlSource
+from pycomfy.core.lockfile.schema import Pack
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.url import UrlSource
 from pycomfy.errors import PycomfyError
 from pycomfy.services.build.pack_requirements import read_pack_requirements
 from pycomfy.services.workspace import Workspace

@@ -15,9 +15,11 @@ from pycomfy.adapters.sources.pin import pin_source, write_tree_of
 from pycomfy.core.capture.model import Capture, CapturedCode
 from pycomfy.core.capture.render import list_lost, list_notes
 from pycomfy.core.lockfile.config import parse_config
-from pycomfy.core.lockfile.schema import ComfyUI, GitSource, PathSource, WheelTreeSource, render_lock
-from pycomfy.core.lockfile.source_specs import GitSpec, PathSpec, WheelSpec
+from pycomfy.core.lockfile.schema import ComfyUI, render_lock
 from pycomfy.core.nix.lock_outputs import source_requisite
+from pycomfy.core.sources.git import GitSource, GitSpec
+from pycomfy.core.sources.path import PathSource, PathSpec
+from pycomfy.core.sources.wheel_tree import WheelSpec, WheelTreeSource
 from pycomfy.errors import BadInput, NotFound
 from pycomfy.services.archive.source_provider import open_source_provider, write_source
 from pycomfy.services.interchange.capture import CaptureRequest, capture

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.core.lockfile.schema import GitSource, PathSource, parse_lock
+from pycomfy.core.lockfile.schema import parse_lock
+from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.path import PathSource
 from pycomfy.errors import (
     BadConfig,
     BadWorkflow,

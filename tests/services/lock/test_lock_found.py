@@ -7,7 +7,7 @@ import pytest
 
 from pycomfy.adapters.catalog.update import update_catalog
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.core.lockfile.schema import GitSource
+from pycomfy.core.sources.git import GitSource
 from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.errors import AmbiguousNode, BadConfig, ErrorGroup, ResolutionImpossible, UnknownNode
 from pycomfy.services.lock.lock import lock

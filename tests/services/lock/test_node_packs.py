@@ -14,11 +14,13 @@ import pytest
 
 from pycomfy.adapters.catalog.update import update_catalog
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.core.lockfile.schema import ComfyUI, GitSource, Lock, Pack, PathSource, WorkflowPin
-from pycomfy.core.lockfile.source_specs import GitSpec, UrlSpec
+from pycomfy.core.lockfile.schema import ComfyUI, Lock, Pack, WorkflowPin
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
 from pycomfy.core.nodes.pack_resolution import UnresolvedType
 from pycomfy.core.requirements.model import Provenance, RequiredNode
+from pycomfy.core.sources.git import GitSource, GitSpec
+from pycomfy.core.sources.path import PathSource
+from pycomfy.core.sources.url import UrlSpec
 from pycomfy.errors import AmbiguousNode, ErrorGroup, UnknownNode
 from pycomfy.operation import Operation, Question
 from pycomfy.services.lock.node_packs import FoundPacks, PackSearch, search_packs

@@ -1,0 +1,64 @@
+"""The values of a lock, each checked: hashes, names, paths; and what all its sections share."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 of a file's bytes, in hexadecimal."""
+
+TreeHash = Annotated[str, StringConstraints(pattern=r"^sha256-[A-Za-z0-9+/]{43}=$")]
+"""A SHA-256 of a folder's NAR serialisation, as SRI; what Nix calls a recursive hash."""
+
+Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+
+# A name becomes a folder, a store path and a file name: nothing in it may climb, hide or be an option.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
+
+# The name of a downloaded file; wheel names are longer than names that people give.
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
+
+
+def _stays_below(path: str) -> str:
+    if any(part in (".", "..") for part in path.split("/")):
+        raise ValueError("the path has a part `.` or `..`")
+    return path
+
+
+# A path below a root: relative, no empty, `.` or `..` part, no control character, no backslash.
+RelativePath = Annotated[
+    str, StringConstraints(pattern=r"^[^/\x00-\x1f\\]+(/[^/\x00-\x1f\\]+)*$"), AfterValidator(_stays_below)
+]
+
+
+def _holds_models(folder: str) -> str:
+    if folder.startswith(".") or folder.split("/")[0] in _NO_MODEL_FOLDERS:
+        raise ValueError("models do not go there")
+    return folder
+
+
+# Keys of ComfyUI's model path file that are no model folders. From custom_nodes it runs Python files.
+_NO_MODEL_FOLDERS = frozenset({"custom_nodes", "base_path", "is_default"})
+
+ModelFolder = Annotated[RelativePath, AfterValidator(_holds_models)]
+"""A folder below ComfyUI's `models`."""
+
+
+class LockSection(BaseModel):
+    """A part of a lock. Fields in `unsaid` came later: a lock in which they say nothing does not mention them, and has
+    the bytes that it had before there could be any."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    unsaid: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _say(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        return {key: value for key, value in data.items() if value or key not in self.unsaid}
