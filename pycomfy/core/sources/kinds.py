@@ -57,8 +57,8 @@ def parse_source(value: object) -> LockSource:
     if not isinstance(kind, str) or kind not in _SOURCES:
         raise PydanticCustomError(
             "source",
-            "unknown kind of source {kind}: this pycomfy knows {known}",
-            {"kind": repr(kind)[:100], "known": ", ".join(sorted(_SOURCES))},
+            "unknown kind of source{kind}: this pycomfy knows {known}",
+            {"kind": "" if kind is None else f" {kind!r}"[:100], "known": ", ".join(sorted(_SOURCES))},
         )
     return _SOURCES[kind].model_validate(value)
 
