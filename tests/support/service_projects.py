@@ -11,7 +11,17 @@ from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.database.records import Build
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
-from pycomfy.core.lockfile.schema import ComfyUI, DebianPackage, Lock, Pack, Platform, Root, Wheel, WorkflowPin, render_lock
+from pycomfy.core.lockfile.schema import (
+    ComfyUI,
+    DebianPackage,
+    Lock,
+    Pack,
+    Platform,
+    Root,
+    Wheel,
+    WorkflowPin,
+    render_lock,
+)
 from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.path import PathSource
 from pycomfy.core.versions.built_image import BuiltImage

@@ -3,7 +3,18 @@
 from pycomfy.core.interchange.from_lock import environment_from_lock, list_inputs
 from pycomfy.core.interchange.model import Core, FilePack, GitPack, ModelEntry, OtherPack, list_unsupported
 from pycomfy.core.interface.model import Interface, Parameter, Target
-from pycomfy.core.lockfile.schema import CivitaiModel, ComfyUI, HuggingFaceModel, Lock, ModelFile, Pack, Platform, Step, Wheel, WheelBuild
+from pycomfy.core.lockfile.schema import (
+    CivitaiModel,
+    ComfyUI,
+    HuggingFaceModel,
+    Lock,
+    ModelFile,
+    Pack,
+    Platform,
+    Step,
+    Wheel,
+    WheelBuild,
+)
 from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.lock_source import LockSource
 from pycomfy.core.sources.path import PathSource

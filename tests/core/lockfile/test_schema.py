@@ -3,7 +3,19 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.core.lockfile.schema import ComfyUI, DebianPackage, Lock, Pack, Platform, Root, Wheel, WheelBuild, WorkflowPin, parse_lock, render_lock
+from pycomfy.core.lockfile.schema import (
+    ComfyUI,
+    DebianPackage,
+    Lock,
+    Pack,
+    Platform,
+    Root,
+    Wheel,
+    WheelBuild,
+    WorkflowPin,
+    parse_lock,
+    render_lock,
+)
 from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.path import PathSource
 from pycomfy.core.sources.url import UrlSource

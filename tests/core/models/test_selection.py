@@ -6,7 +6,18 @@ from hypothesis import strategies as st
 
 from pycomfy.core.lockfile.config import ModelSpec, parse_config
 from pycomfy.core.lockfile.fingerprint import environment_fingerprint
-from pycomfy.core.lockfile.schema import ComfyUI, HuggingFaceModel, Lock, ModelFile, Platform, Root, UrlModel, WorkflowPin, parse_lock, render_lock
+from pycomfy.core.lockfile.schema import (
+    ComfyUI,
+    HuggingFaceModel,
+    Lock,
+    ModelFile,
+    Platform,
+    Root,
+    UrlModel,
+    WorkflowPin,
+    parse_lock,
+    render_lock,
+)
 from pycomfy.core.models.selection import RequestedModel, is_pickle, list_models
 from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.core.sources.path import PathSource
