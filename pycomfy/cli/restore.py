@@ -1,17 +1,19 @@
 """`pycomfy restore`: an old version again."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import duration, size
-from pycomfy.services.archive.restore import RestoreRequest, RestoreResult, restore_image, restore_project
-from pycomfy.services.archive.restore_plain import VENV, PlainResult, restore_plain
-from pycomfy.services.workspace import Workspace
+from pycomfy.cli.shell import quote
+
+if TYPE_CHECKING:
+    from pycomfy.services.archive.restore import RestoredProject
+    from pycomfy.services.archive.restore_image import RestoredImage
+    from pycomfy.services.archive.restore_plain import RestoredFolder
 
 
 def restore(
@@ -20,7 +22,7 @@ def restore(
         bool, typer.Option("--offline", help="Use the archive and this machine's store alone, never the network.")
     ] = False,
     source: Annotated[
-        str | None, typer.Option("--from", metavar="URL", help="Another archive, for what the own one lacks.")
+        str | None, typer.Option("--from", metavar="URL", help="Another archive, for what this machine's lacks.")
     ] = None,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="DIR", help="A plain ComfyUI folder, instead of an image.")
@@ -41,81 +43,52 @@ def restore(
 
     The image has the same digest as before.
 
-    What cannot be restored is said at once, before anything is written.
+    What is missing is listed at once, before anything is written.
 
     Examples: `pycomfy restore portrait@3 --offline`, `pycomfy restore portrait@3 --to ~/ComfyUI`
     """
     if to is not None and project is not None:
         raise typer.BadParameter("give --to or --project, not both", param_hint="--to")
-    request = RestoreRequest(
-        reference,
-        parse_platform(platform),
-        offline=offline,
-        source=source,
-    )
-    workspace = Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs))
-    if project is not None:
-        stored = restore_project(workspace, reference, project)
-        about = {"version": stored.label, "commit": stored.version.commit, "project": str(project)}
-        print_json(about) if as_json else print(f"{stored.label}, its project in {project}")
-    elif to is not None:
-        plain = restore_plain(workspace, request, to)
-        print_json(_plain(plain)) if as_json else _show_plain(plain)
+    from pycomfy.adapters.nix.settings import NixSettings
+    from pycomfy.services.archive.restore import restore as restore_version
+    from pycomfy.services.archive.restore_request import RestoreRequest
+    from pycomfy.services.workspace import Workspace
+
+    request = RestoreRequest(reference, parse_platform(platform), offline, source, to, project)
+    result = restore_version(Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs)), request)
+    print_json(result) if as_json else _show(result)
+
+
+def _show(result: "RestoredImage | RestoredFolder | RestoredProject") -> None:
+    from pycomfy.services.archive.restore_image import RestoredImage
+    from pycomfy.services.archive.restore_plain import RestoredFolder
+
+    if isinstance(result, RestoredImage):
+        _show_image(result)
+    elif isinstance(result, RestoredFolder):
+        _show_folder(result)
     else:
-        image = restore_image(workspace, request)
-        print_json(_image(image)) if as_json else _show_image(image)
+        print(f"{result.version}, its project in {result.project}")
 
 
-def _image(result: RestoreResult) -> dict[str, object]:
-    version, image = result.version.version, result.image
-    return {
-        "name": version.name,
-        "version": version.number,
-        "commit": version.commit,
-        "parents": list(version.parents),
-        "message": version.message,
-        "created_at": version.created_at,
-        "platform": result.platform,
-        "oci": str(image.layout),
-        "manifest_digest": image.manifest_digest,
-        "config_digest": image.config_digest,
-        "diff_ids": list(image.diff_ids),
-        "size": image.size,
-        "same": result.same,
-        "layers_built": result.layers_built,
-        "seconds": round(result.seconds, 3),
-    }
-
-
-def _show_image(result: RestoreResult) -> None:
-    image = result.image
+def _show_image(result: "RestoredImage") -> None:
     word = "the recorded image, bit for bit" if result.same else "no image of it was recorded to compare with"
-    print(f"{result.version.label}, restored in {duration(result.seconds)}: {word}")
-    print(f"  digest   {image.manifest_digest}")
-    print(f"  image    {size(image.size)}, {image.platform}, {len(image.diff_ids)} layers")
-    print(f"  layout   {image.layout}")
-    print(f"  run it   pycomfy run {result.version.label}")
+    print(f"{result.label}, restored in {duration(result.seconds)}: {word}")
+    print(f"  digest   {result.manifest_digest}")
+    print(f"  image    {size(result.size)}, {result.platform}, {len(result.diff_ids)} layers")
+    print(f"  layout   {result.oci}")
+    print(f"  run it   pycomfy run {result.label}")
 
 
-def _plain(result: PlainResult) -> dict[str, object]:
-    return {
-        "version": result.version.label,
-        "commit": result.version.version.commit,
-        "folder": str(result.folder),
-        "packs": list(result.packs),
-        "packages": result.packages,
-        "missing_models": [{"place": m.place, "sha256": m.sha256} for m in result.missing_models],
-        "steps": [{"pack": pack, "command": command} for pack, command in result.steps],
-    }
+def _show_folder(result: "RestoredFolder") -> None:
+    from pycomfy.services.archive.restore_plain import VENV
 
-
-def _show_plain(result: PlainResult) -> None:
-    print(f"{result.version.label}, a ComfyUI folder in {result.folder}")
+    print(f"{result.version}, a ComfyUI folder in {result.folder}")
     print(f"  node packs  {', '.join(result.packs) or 'none'}")
     print(f"  packages    {result.packages}")
     for model in result.missing_models:
         print(f"  missing     models/{model.place} (SHA-256 {model.sha256})")
-    for pack, command in result.steps:
-        shown = command if command.isprintable() else ascii(command)
-        print(f"  not run     {shown}, in custom_nodes/{pack}: a step of its build")
-    print(f"  run it      cd {result.folder} && {VENV}/bin/python main.py")
+    for step in result.steps:
+        command = step.command if step.command.isprintable() else ascii(step.command)
+        print(f"  not run     {command}, in custom_nodes/{step.pack}: a step of its build")
+    print(f"  run it      cd {quote(str(result.folder))} && {VENV}/bin/python main.py")

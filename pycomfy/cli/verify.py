@@ -1,18 +1,15 @@
-"""`pycomfy verify`: the proof of reproduction."""
+"""`pycomfy verify`: prove that a version can be reproduced."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration
-from pycomfy.services.archive.verify import VerifyRequest, VerifyResult
-from pycomfy.services.archive.verify import verify as verify_version
-from pycomfy.services.realise import host_platform
-from pycomfy.services.versions.recorded_version import list_built
-from pycomfy.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pycomfy.services.archive.verify import VerifyResult
 
 CHECK_FAILED = 3
 
@@ -42,42 +39,30 @@ def verify(
     """
     if (name is None) != all_:
         raise typer.BadParameter("give a version's NAME[@V], or --all", param_hint="NAME")
+    from pycomfy.adapters.nix.settings import NixSettings
+    from pycomfy.services.archive.verify import VerifyRequest, verify_all
+    from pycomfy.services.archive.verify import verify as verify_version
+    from pycomfy.services.workspace import Workspace
+
     workspace = Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs))
+    verified = verify_all(workspace, store) if name is None else [verify_version(workspace, VerifyRequest(name, store))]
     results = []
-    for label in [name] if name is not None else list_built(workspace, host_platform()):
-        result = verify_version(workspace, VerifyRequest(label, store))
+    for result in verified:
         results.append(result)
         if not as_json:
             _show(result)
     if as_json:
-        answers = [_as_dict(result) for result in results]
-        print_json(answers if all_ else answers[0])
-    if any(result.differences for result in results):
+        print_json(results if all_ else results[0])
+    if not all(result.equal for result in results):
         raise typer.Exit(CHECK_FAILED)
 
 
-def _as_dict(result: VerifyResult) -> dict[str, object]:
-    return {
-        "name": result.name,
-        "version": result.version,
-        "equal": not result.differences,
-        "recorded": result.recorded.manifest_digest,
-        "rebuilt": result.rebuilt.manifest_digest,
-        "differences": [
-            {"what": d.what, "recorded": d.recorded, "rebuilt": d.rebuilt, "why": list(d.why), "report": d.report}
-            for d in result.differences
-        ],
-        "seconds": round(result.seconds, 3),
-    }
-
-
-def _show(result: VerifyResult) -> None:
-    count = len(result.rebuilt.diff_ids)
+def _show(result: "VerifyResult") -> None:
     print(f"{result.name}@{result.version}, built again in an empty store in {duration(result.seconds)}")
-    print(f"  recorded {result.recorded.manifest_digest}")
-    print(f"  rebuilt  {result.rebuilt.manifest_digest}")
-    if not result.differences:
-        print(f"equal: {count} layers, config and manifest")
+    print(f"  recorded {result.recorded}")
+    print(f"  rebuilt  {result.rebuilt}")
+    if result.equal:
+        print(f"equal: {result.layers} layers, config and manifest")
     for difference in result.differences:
         print(f"different: {difference.what}\n  recorded {difference.recorded}\n  rebuilt  {difference.rebuilt}")
         for line in difference.why:

@@ -20,7 +20,7 @@ from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import NotFound, PycomfyError
 from pycomfy.services.lock_request import read_bounded
 from pycomfy.services.verification import ask, load_recorded, verify_image
-from pycomfy.services.versions.lookup import find_record
+from pycomfy.services.versions.lookup import find_image
 from pycomfy.services.versions.recorded_version import LOCK, RecordedVersion, find_recorded_version
 from pycomfy.services.workspace import Workspace
 
@@ -49,7 +49,7 @@ def check(workspace: Workspace, target: str) -> CheckResult:
     """
     began = time.monotonic()
     reference = find_target(workspace, target)
-    record = find_record(workspace, reference)
+    record = find_image(workspace, reference)
     version = find_recorded_version(workspace, Reference(record.name, record.version))
     proof, problems = _ask(workspace, record, version, workspace.engine)
     _keep(workspace, record, version, proof, passed=not problems)

@@ -18,8 +18,8 @@ from pycomfy.core.nix.lock_outputs import source_requisite, wheel_requisites
 from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.path import PathSource
 from pycomfy.errors import NotFound
-from pycomfy.services.archive.restore import RestoreRequest
 from pycomfy.services.archive.restore_plain import restore_plain
+from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
 from tests.cli.conftest import Surroundings
 from tests.support.cli_projects import Place

@@ -29,8 +29,9 @@ from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, NotFound, Pycomfy
 from pycomfy.services.archive import archive as archive_action
 from pycomfy.services.archive import sync
 from pycomfy.services.archive.archive import take_models
-from pycomfy.services.archive.restore import RestoreRequest, restore_image
+from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_plain import restore_plain
+from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.models import pull_models
 from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import Built, build_version, new_home
@@ -102,7 +103,7 @@ def test_both_versions_come_back_with_their_digests(lost: Lost) -> None:
     assert digests[0] != digests[1]
     for number, digest in enumerate(digests, start=1):
         result = restore_image(lost.workspace, lost.request(f"small@{number}"))
-        assert (result.image.manifest_digest, result.same) == (digest, True)
+        assert (result.manifest_digest, result.same) == (digest, True)
     # Its sources are not needed as long as the image is there.
     assert lost.nix.store is not None
     subprocess.run(lost.nix.command("nix-store", "--gc"), check=True, capture_output=True)

@@ -29,8 +29,9 @@ from pycomfy.core.lockfile.schema import ModelFile, Root
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError
 from pycomfy.services.archive import archive as archive_action
 from pycomfy.services.archive.bundle import export_version, import_bundle
-from pycomfy.services.archive.restore import RestoreRequest, restore_image
+from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_plain import restore_plain
+from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.versions.recorded_version import find_recorded_version
 from pycomfy.services.workspace import Workspace
 from tests.nix.test_archive import ROOT, make_lock
@@ -70,7 +71,7 @@ def test_a_bundle_is_restored_on_another_machine(exported: Exported, empty: NixS
     )
     assert archive_action.status(Workspace(exported.other, empty)).missing == ()
     restored = restore_image(Workspace(exported.other, empty), RestoreRequest("small", offline=True))
-    assert restored.same and restored.image.manifest_digest == exported.built.image.manifest_digest
+    assert restored.same and restored.manifest_digest == exported.built.image.manifest_digest
     again = import_bundle(Workspace(exported.other), exported.file)
     assert (again.version.label, again.new) == ("small@1", False)
 
@@ -126,7 +127,7 @@ def test_models_travel_on_request(workshop: Workshop, root: Root, tmp_path: Path
     assert (tmp_path / "plain/models/loras/fine/x.safetensors").samefile(found)
     found.unlink()
     plain = restore_plain(Workspace(other), RestoreRequest("small", offline=True), tmp_path / "again")
-    assert plain.missing_models == (model,)
+    assert [(m.place, m.sha256) for m in plain.missing_models] == [(model.place, model.sha256)]
 
 
 def test_what_is_not_here_cannot_be_exported_and_all_of_it_is_said(

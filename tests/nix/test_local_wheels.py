@@ -17,7 +17,8 @@ from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import empty_store
 from pycomfy.core.lockfile.schema import Lock, Root, Wheel, render_lock
 from pycomfy.core.nix.lock_outputs import wheel_requisites
-from pycomfy.services.archive.restore import RestoreRequest, restore_image
+from pycomfy.services.archive.restore_image import restore_image
+from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
 from tests.nix.test_image import names_in
 from tests.support.nix_projects import WORKFLOW, Workshop
@@ -58,7 +59,7 @@ def test_a_local_wheel_is_built_archived_and_restored_without_its_folder(
     with empty_store(tmp_path / "stores") as store:
         nix = NixSettings(store=store)
         restored = restore_image(Workspace(home, nix), RestoreRequest("small", offline=True))
-        assert restored.same and read_layout(restored.image.layout).manifest_digest == made["manifest_digest"]
+        assert restored.same and read_layout(restored.oci).manifest_digest == made["manifest_digest"]
 
 
 def test_a_local_wheel_that_is_gone_or_another_is_refused(workshop: Workshop, local: Lock) -> None:

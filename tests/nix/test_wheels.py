@@ -25,7 +25,8 @@ from pycomfy.core.python.build_recipe import BuildRecipe
 from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.url import UrlSource
 from pycomfy.errors import BuildFailed
-from pycomfy.services.archive.restore import RestoreRequest, restore_image
+from pycomfy.services.archive.restore_image import restore_image
+from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import build_version, new_home
 from tests.support.nix_projects import Workshop
@@ -210,7 +211,7 @@ def test_the_archived_wheel_or_what_it_is_made_of_is_enough(
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     with empty_store(tmp_path / "stores") as store:
         restored = restore_image(Workspace(home, NixSettings(store=store)), RestoreRequest("small", offline=True))
-    assert restored.same and restored.image.manifest_digest == version.image.manifest_digest
+    assert restored.same and restored.manifest_digest == version.image.manifest_digest
 
 
 def test_a_wheel_that_comes_out_otherwise_is_refused(workshop: Workshop, root: Root) -> None:

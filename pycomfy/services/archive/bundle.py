@@ -22,7 +22,7 @@ from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requi
 from pycomfy.core.nix.narinfo import CACHE_INFO, NarInfo
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError, raise_all
-from pycomfy.services.archive.restore import missing_source_error
+from pycomfy.services.archive.restore_sources import missing_source_error
 from pycomfy.services.realise import host_platform
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.versions.recorded_version import LOCK, RecordedVersion, find_recorded_version
@@ -134,7 +134,7 @@ def _archive(workspace: Workspace, stored: RecordedVersion, needs: tuple[Requisi
     settings = workspace.nix
     here = set(valid_paths(settings, [need.path for need in missing]))
     lost = [need for need in missing if need.path not in here]
-    raise_all([missing_source_error(need, stored.label, archive) for need in filter_required(lost, needs)])
+    raise_all([missing_source_error(need, stored.label) for need in filter_required(lost, needs)])
     missing = [need for need in missing if need.path in here]
     total = sum(need.size or 0 for need in missing)
     with operation.step("Archive what is missing", total=total, unit="bytes") as task:

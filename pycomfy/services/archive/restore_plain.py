@@ -1,10 +1,9 @@
-"""`restore --to`: a version as a plain ComfyUI folder that runs without Nix and without containers."""
+"""`restore`: a version as a plain ComfyUI folder, which runs without Nix and without containers."""
 
-import contextlib
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from pycomfy.core.nix.lock_outputs import Requisite, source_requisite, wheel_req
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import BadLock, PycomfyError, raise_all
 from pycomfy.services.archive.archive import take_models
-from pycomfy.services.archive.restore import (
-    RestoreRequest,
+from pycomfy.services.archive.restore_request import RestoreRequest
+from pycomfy.services.archive.restore_sources import (
     check_folder,
     find_sources,
     missing_source_error,
@@ -26,61 +25,85 @@ from pycomfy.services.archive.restore import (
     report_missing_models,
 )
 from pycomfy.services.archive.source_provider import SourceProvider, open_source_provider, write_source
+from pycomfy.services.archive.sync import batches
 from pycomfy.services.realise import host_platform
+from pycomfy.services.results import Result
 from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
 from pycomfy.services.workspace import Workspace
 
 VENV = ".venv"
-_BATCH = 1 << 30  # bytes of wheels that lie unpacked from the archive at a time
+_BATCH_BYTES = 1 << 30  # of wheels that are unpacked from the archive at a time
 
 
 @dataclass(frozen=True)
-class PlainResult:
-    """`folder` has `main.py`; `missing_models` are not on this machine. `steps` are commands that were not run, each
-    with the pack in whose folder an image runs it: no code of a pack runs while it is restored."""
+class MissingModel:
+    """A model that is not on this machine; `place` is its path below `models/`."""
 
-    version: RecordedVersion
+    place: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SkippedStep:
+    """A command of a pack's build that was not run."""
+
+    pack: str
+    command: str
+
+
+class RestoredFolder(Result):
+    """`folder` has `main.py`; `packages` counts Python packages. `version` is a label, such as NAME@3. `steps` are the
+    commands that an image runs in the folder of a pack: no code of a pack runs while it is restored."""
+
+    version: str
+    commit: str
     folder: Path
     packs: tuple[str, ...]
     packages: int
-    missing_models: tuple[ModelFile, ...]
-    steps: tuple[tuple[str, str], ...] = ()
+    missing_models: tuple[MissingModel, ...]
+    steps: tuple[SkippedStep, ...]
 
 
-def restore_plain(workspace: Workspace, request: RestoreRequest, to: Path) -> PlainResult:
+def restore_plain(workspace: Workspace, request: RestoreRequest, to: Path) -> RestoredFolder:
     """Fill the new folder `to`: ComfyUI and the node packs at their commits, the workflow where ComfyUI lists it, a
     virtual environment of the archived wheels alone, models as links. Nothing is left of it if something fails.
 
     Raises everything that is missing at once, before anything is written.
     """
-    version = find_recorded_version(workspace, request.reference)
-    platform = host_platform()
-    if platform not in version.lock.platforms:
-        raise BadLock(f"it is not locked for {platform}", where=version.label, fix="restore it on another machine")
-    code = [source_requisite(version.lock), *(source_requisite(version.lock, p.name) for p in version.lock.packs)]
-    wheels = wheel_requisites(version.lock, platform)
-    python, shelf = _check(workspace, request, to, (*code, *wheels), version)
-    store = workspace.models
-    missing = report_missing_models(workspace, version)
-    take_models(workspace, version.lock.models)
+    recorded = find_recorded_version(workspace, request.reference)
+    lock, platform = recorded.lock, host_platform()
+    if platform not in lock.platforms:
+        raise BadLock(f"it is not locked for {platform}", where=recorded.label, fix="restore it on another machine")
+    code = [source_requisite(lock), *(source_requisite(lock, pack.name) for pack in lock.packs)]
+    wheels = wheel_requisites(lock, platform)
+    python, provider = _check(workspace, request, to, (*code, *wheels), recorded)
+    missing = report_missing_models(workspace, recorded)
+    take_models(workspace, lock.models)
     with new_folder(to) as folder:
         with operation.step("Place ComfyUI and the node packs", total=len(code)) as task:
-            write_source(shelf, code[0], version.lock.comfyui.source, folder)
+            write_source(provider, code[0], lock.comfyui.source, folder)
             task.advance()
-            for pack, need in zip(version.lock.packs, code[1:], strict=True):
-                write_source(shelf, need, pack.source, folder / "custom_nodes" / pack.name)
+            for pack, requisite in zip(lock.packs, code[1:], strict=True):
+                write_source(provider, requisite, pack.source, folder / "custom_nodes" / pack.name)
                 task.advance()
-        _write_workflow(version, folder)
-        _link_models([m for m in version.lock.models if m not in missing], store, folder)
-        _install(shelf, wheels, python, folder)
-    steps = tuple((pack.name, shlex.join(step.run)) for pack in version.lock.packs for step in pack.steps)
-    return PlainResult(version, to, tuple(p.name for p in version.lock.packs), len(wheels), missing, steps)
+        _write_workflow(recorded, folder)
+        _link_models([m for m in lock.models if m not in missing], workspace.models, folder)
+        _install(provider, wheels, python, folder)
+    return RestoredFolder(
+        version=recorded.label,
+        commit=recorded.version.commit,
+        folder=to,
+        packs=tuple(pack.name for pack in lock.packs),
+        packages=len(wheels),
+        missing_models=tuple(MissingModel(m.place, m.sha256) for m in missing),
+        steps=tuple(SkippedStep(pack.name, shlex.join(step.run)) for pack in lock.packs for step in pack.steps),
+    )
 
 
 def _check(
-    workspace: Workspace, request: RestoreRequest, to: Path, needs: Sequence[Requisite], version: RecordedVersion
+    workspace: Workspace, request: RestoreRequest, to: Path, requisites: Sequence[Requisite], recorded: RecordedVersion
 ) -> tuple[Path, SourceProvider]:
-    """The Python to use, and where sources are. Raises all that is in the way at once."""
+    """Return the Python to use, and where sources are. Raises all problems at once."""
     problems: list[PycomfyError] = []
     python = Path()
     try:
@@ -88,26 +111,29 @@ def _check(
     except PycomfyError as e:
         problems.append(e)
     try:
-        python = find_python(version.lock.python)
+        python = find_python(recorded.lock.python)
     except PycomfyError as e:
         problems.append(e)
     archive = workspace.archive
     has_nix = shutil.which("nix-store") is not None
     if not request.offline and request.source is not None:
-        find_sources(workspace, needs, request)
-    absent = missing_sources(workspace, needs) if has_nix else [n for n in needs if archive.find(n.output) is None]
-    problems += [missing_source_error(need, request.reference, archive) for need in absent]
+        find_sources(workspace, requisites, request)
+    if has_nix:
+        absent = missing_sources(workspace, requisites)
+    else:
+        absent = [r for r in requisites if archive.find(r.output) is None]
+    problems += [missing_source_error(requisite, request.reference) for requisite in absent]
     raise_all(problems)
-    return python, open_source_provider(workspace, needs)
+    return python, open_source_provider(workspace, requisites)
 
 
-def _write_workflow(version: RecordedVersion, folder: Path) -> None:
-    # So that `capture` knows what it was.
-    (folder / LOCK).write_bytes(version.files[LOCK])
-    place = folder / "user" / "default" / "workflows"
-    place.mkdir(parents=True, exist_ok=True)
-    (place / f"{version.version.name}.json").write_bytes(version.files["workflow.json"])
-    for path, data in version.files.items():
+def _write_workflow(recorded: RecordedVersion, folder: Path) -> None:
+    # For who captures this folder later on: what it was made from.
+    (folder / LOCK).write_bytes(recorded.files[LOCK])
+    workflows = folder / "user" / "default" / "workflows"
+    workflows.mkdir(parents=True, exist_ok=True)
+    (workflows / f"{recorded.version.name}.json").write_bytes(recorded.files["workflow.json"])
+    for path, data in recorded.files.items():
         if path.startswith("input/"):
             file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -122,34 +148,19 @@ def _link_models(models: Sequence[ModelFile], store: ModelStore, folder: Path) -
         link.symlink_to(store.place(model.sha256))
 
 
-def _install(shelf: SourceProvider, wheels: Sequence[Requisite], python: Path, folder: Path) -> None:
-    total = sum(w.size or 0 for w in wheels)
+def _install(provider: SourceProvider, wheels: Sequence[Requisite], python: Path, folder: Path) -> None:
+    sizes = [wheel.size or 0 for wheel in wheels]
     with (
-        operation.step("Install the wheels", total=total, unit="bytes") as task,
-        tempfile.TemporaryDirectory(dir=folder, prefix=".uv-") as place,
+        operation.step("Install the wheels", total=sum(sizes), unit="bytes") as task,
+        tempfile.TemporaryDirectory(dir=folder, prefix=".uv-") as temporary,
         translate_disk_full(folder),
     ):
-        cache = Path(place, "cache")
+        cache = Path(temporary, "cache")
         venv = Venv(folder / VENV, cache)
         venv.make(python)
-        for batch in _batches(wheels):
-            with _lent(shelf, batch, Path(place)) as files:
-                venv.install(files)
+        for batch in batches(sizes, _BATCH_BYTES):
+            with tempfile.TemporaryDirectory(dir=temporary) as lent:
+                venv.install([provider.lend(wheels[i], Path(lent)) for i in batch])
             # Installed files are links to it, and nothing is installed twice.
             shutil.rmtree(cache, ignore_errors=True)
-            task.advance(sum(w.size or 0 for w in batch))
-
-
-@contextlib.contextmanager
-def _lent(shelf: SourceProvider, wheels: Sequence[Requisite], beside: Path) -> Iterator[list[Path]]:
-    with tempfile.TemporaryDirectory(dir=beside) as folder:
-        yield [shelf.lend(need, Path(folder)) for need in wheels]
-
-
-def _batches(wheels: Sequence[Requisite]) -> list[list[Requisite]]:
-    groups: list[list[Requisite]] = [[]]
-    for wheel in wheels:
-        if groups[-1] and sum(w.size or 0 for w in (*groups[-1], wheel)) > _BATCH:
-            groups.append([])
-        groups[-1].append(wheel)
-    return [g for g in groups if g]
+            task.advance(sum(sizes[i] for i in batch))

@@ -79,14 +79,14 @@ def pull_requisites(workspace: Workspace, url: str, requisites: Sequence[Requisi
     return tuple(r for r in requisites if r in absent)
 
 
-def batches(sizes: Sequence[int]) -> list[list[int]]:
-    """Split the indices of `sizes` (bytes) into groups of at most 512 MiB; a larger one is a group of its own."""
+def batches(sizes: Sequence[int], most: int = _PUSH_BYTES) -> list[list[int]]:
+    """Split the indices of `sizes` into groups of at most `most` bytes; a larger one is a group of its own."""
     groups: list[list[int]] = [[]]
     size = 0
     for i, amount in enumerate(sizes):
-        if groups[-1] and size + amount > _PUSH_BYTES:
+        if groups[-1] and size + amount > most:
             groups.append([])
             size = 0
         groups[-1].append(i)
         size += amount
-    return groups
+    return [group for group in groups if group]

@@ -1,10 +1,10 @@
-"""`verify`: the proof of reproduction. Build a version again in an empty store, compare every digest, and explain."""
+"""`verify`: build a version again in an empty Nix store, compare every digest, and explain differences."""
 
 import dataclasses
 import tarfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 
@@ -17,17 +17,20 @@ from pycomfy.adapters.nix.store import copy_paths, empty_store
 from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.versions.reference import parse_reference
+from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import PycomfyError
-from pycomfy.services.archive.restore import copy_from_archive, missing_sources
+from pycomfy.services.archive.restore_sources import copy_from_archive, missing_sources
 from pycomfy.services.realise import Project, host_platform, project_folder, realise
-from pycomfy.services.versions.lookup import find_record, read_project
+from pycomfy.services.results import Result
+from pycomfy.services.versions.lookup import find_image, read_project
+from pycomfy.services.versions.recorded_version import list_built
 from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class VerifyRequest:
-    """`name` is NAME or NAME@N. `store` is where the empty store is made, and removed again; it needs about 1.6 times
-    the image's size. None means beside the record."""
+    """`name` is NAME or NAME@N. `store` is the folder in which the empty Nix store is made, and removed again; it needs
+    about 1.6 times the image's size. None means the data folder."""
 
     name: str
     store: Path | None = None
@@ -35,8 +38,9 @@ class VerifyRequest:
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that came out otherwise; `what` is "layer NAME", "config" or "manifest". `why` says what in it is
-    different, where the recorded image is still at hand; `report` is diffoscope's."""
+    """Something that came out otherwise: `what` is "layer NUMBER (NAME)", "config" or "manifest"; the other two are
+    digests. `why` says what in it is different, if the recorded image is still on this machine; `report` is
+    diffoscope's."""
 
     what: str
     recorded: str
@@ -45,44 +49,66 @@ class Difference:
     report: str = ""
 
 
-@dataclass(frozen=True)
-class VerifyResult:
+class VerifyResult(Result):
+    """`recorded` and `rebuilt` are manifest digests. `layers` counts the rebuilt image's."""
+
     name: str
     version: int
-    recorded: ImageRecord
-    rebuilt: LayoutImage
+    equal: bool
+    recorded: str
+    rebuilt: str
+    layers: int
     differences: tuple[Difference, ...]
     seconds: float
 
 
 def verify(workspace: Workspace, request: VerifyRequest) -> VerifyResult:
-    """Build again, in a store that has only what the lock pins, and compare. Raises `NotFound` for an unknown version.
+    """Build a version again, in a Nix store that has only what the lock pins, and compare. Raises `NotFound` for an
+    unknown version, and for one without an image.
 
-    Sources are taken from the archive, else from this machine's store (their hashes are checked on the way), and
+    Sources are taken from the archive, else from this machine's Nix store (their hashes are checked on the way), and
     fetched where neither has them; no built layer is taken over.
     """
     began = time.monotonic()
     reference = parse_reference(request.name)
-    record = find_record(workspace, reference)
+    image = find_image(workspace, reference)
     files = read_project(workspace, reference)
     check_store(workspace.nix)
-    log = workspace.paths.data / "logs" / f"verify-{record.name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.log"
+    log = workspace.log_file(f"verify-{image.name}")
     with empty_store(request.store or workspace.paths.data) as place, project_folder(workspace, files) as folder:
-        pins = parse_lock(files["pycomfy.lock"].decode(errors="replace"), where=f"pycomfy.lock of {reference}")
-        project = Project(folder, pins, record.platform, folder)
+        lock = parse_lock(files[LOCK].decode(errors="replace"), where=f"{LOCK} of {reference}")
+        project = Project(folder, lock, image.platform, folder)
         empty = dataclasses.replace(workspace, nix=dataclasses.replace(workspace.nix, store=place))
-        _supply(workspace, empty, pins, record)
+        _copy_sources(workspace, empty, lock, image)
         made = realise(empty, project, log=log)
         rebuilt = read_layout(empty.nix.place(str(made.oci)))
-        differences = _explain(_compare(record, rebuilt), record, rebuilt)
-    return VerifyResult(record.name, record.version, record, rebuilt, differences, time.monotonic() - began)
+        differences = _explain(_compare(image, rebuilt), image, rebuilt)
+    return VerifyResult(
+        name=image.name,
+        version=image.version,
+        equal=not differences,
+        recorded=image.manifest_digest,
+        rebuilt=rebuilt.manifest_digest,
+        layers=len(rebuilt.diff_ids),
+        differences=differences,
+        seconds=round(time.monotonic() - began, 3),
+    )
 
 
-def _supply(workspace: Workspace, empty: Workspace, pins: Lock, record: ImageRecord) -> None:
-    needs, archive = list_requisites(pins, {host_platform(), record.platform}), workspace.archive
-    missing_sources(empty, needs)  # raises what is damaged
-    copy_from_archive(empty, needs)
-    rest = [need.path for need in needs if not archive.has(need.output)]
+def verify_all(workspace: Workspace, store: Path | None = None) -> Iterator[VerifyResult]:
+    """Verify every version of every workflow that was built for this machine's platform, one after the other: workflows
+    by name, oldest versions first."""
+    for label in list_built(workspace, host_platform()):
+        yield verify(workspace, VerifyRequest(label, store))
+
+
+def _copy_sources(workspace: Workspace, empty: Workspace, lock: Lock, image: ImageRecord) -> None:
+    """Put what the archive and this machine's Nix store have into the empty one. Raises `HashMismatch` for all that is
+    damaged."""
+    requisites, archive = list_requisites(lock, {host_platform(), image.platform}), workspace.archive
+    missing_sources(empty, requisites)
+    copy_from_archive(empty, requisites)
+    rest = [r.path for r in requisites if not archive.has(r.output)]
     if rest and empty.nix.store is not None:
         with operation.step("Copy sources that are not in the archive") as task:
             copied = copy_paths(workspace.nix, rest, empty.nix.store)
@@ -102,7 +128,7 @@ def _compare(recorded: ImageRecord, rebuilt: LayoutImage) -> tuple[Difference, .
 
 
 def _explain(differences: tuple[Difference, ...], record: ImageRecord, rebuilt: LayoutImage) -> tuple[Difference, ...]:
-    """The same with what is different in each, if the recorded image is still here."""
+    """Add what is different in each, if the recorded image is still on this machine."""
     try:
         recorded = read_layout(record.layout)
     except PycomfyError:

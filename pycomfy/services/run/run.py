@@ -39,7 +39,7 @@ from pycomfy.progress import Task
 from pycomfy.services.models import view_models
 from pycomfy.services.run.inputs import Arguments, fill_prompt
 from pycomfy.services.verification import load_recorded
-from pycomfy.services.versions.lookup import find_record
+from pycomfy.services.versions.lookup import find_image
 from pycomfy.services.workspace import Workspace
 
 
@@ -103,7 +103,7 @@ def run(workspace: Workspace, request: RunRequest) -> RunResult:
     """Run the version's image, and record that. Raises `NotFound` for an unknown version, `BadInput` for arguments that
     are wrong, and `RunFailed` with every error ComfyUI told of; outputs it made before are saved even then."""
     reference = parse_reference(request.reference)
-    record = find_record(workspace, reference)
+    record = find_image(workspace, reference)
     if not request.arguments:
         return _run(workspace, request, record, {})
     with _job_folder(workspace) as folder:

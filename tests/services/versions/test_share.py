@@ -13,7 +13,7 @@ from pycomfy.core.lockfile.schema import parse_lock
 from pycomfy.core.versions.reference import parse_reference
 from pycomfy.errors import BadInput, ErrorGroup, NotFound, suggest
 from pycomfy.services.versions.log import log
-from pycomfy.services.versions.lookup import find_record, read_project
+from pycomfy.services.versions.lookup import find_image, read_project
 from pycomfy.services.versions.pull import pull
 from pycomfy.services.versions.push import push
 from pycomfy.services.versions.rm import rm
@@ -50,7 +50,7 @@ def test_versions_tags_and_images_arrive(team: Team) -> None:
     (version,) = log(Workspace(team.bob))
     assert version.commit == VersionsRepository(versions_repository_path(team.ann)).find("hello@stable").commit
     assert VersionsRepository(versions_repository_path(team.bob)).find("hello@stable").number == 1
-    assert find_record(Workspace(team.bob), parse_reference("hello")).manifest_digest == version.manifest_digest
+    assert find_image(Workspace(team.bob), parse_reference("hello")).manifest_digest == version.manifest_digest
 
 
 def test_new_versions_go_forward(team: Team) -> None:
@@ -92,8 +92,8 @@ def test_a_version_that_a_merge_brought_is_found_by_its_commit(team: Team) -> No
     found = VersionsRepository(versions_repository_path(team.bob)).find(f"hello@{anns.commit}")
     assert (found.number, found.label) == (None, f"hello@{anns.commit[:12]}")
     with pytest.raises(NotFound) as caught:
-        find_record(Workspace(team.bob), parse_reference(f"hello@{anns.commit}"))
-    assert "pycomfy branch" in caught.value.fix
+        find_image(Workspace(team.bob), parse_reference(f"hello@{anns.commit}"))
+    assert caught.value.fix.startswith(f"branch new=NEW start=hello@{anns.commit}")
 
 
 def test_conflicts_are_told_by_node_and_settled_by_taking_a_side(team: Team) -> None:

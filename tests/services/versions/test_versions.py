@@ -20,7 +20,7 @@ from pycomfy.services.versions.checkout import checkout
 from pycomfy.services.versions.diff import diff
 from pycomfy.services.versions.indexing import index, layout_link
 from pycomfy.services.versions.log import log
-from pycomfy.services.versions.lookup import find_record
+from pycomfy.services.versions.lookup import find_image
 from pycomfy.services.versions.reindex import reindex
 from pycomfy.services.versions.rename import rename
 from pycomfy.services.versions.revert import revert
@@ -109,7 +109,7 @@ def test_a_damaged_record_is_put_aside(home: Paths) -> None:
 
 
 def test_runs_stay_when_the_record_is_made_anew(home: Paths) -> None:
-    image = find_record(Workspace(home), parse_reference("hello@1"))
+    image = find_image(Workspace(home), parse_reference("hello@1"))
     with Database(database_path(home)) as store:
         store.record_run(image, Run("podman", None, 1.0))
     reindex(Workspace(home))
@@ -160,19 +160,19 @@ def test_a_revert_is_a_new_version_with_the_image_of_the_old(home: Paths) -> Non
     made = revert(Workspace(home), "hello@1", message="back")
     assert (made.version, made.new, log(Workspace(home), "hello")[0].message) == (3, True, "back")
     assert not revert(Workspace(home), "hello@1").new
-    old, image = (find_record(Workspace(home), parse_reference(f"hello@{n}")) for n in (1, 3))
+    old, image = (find_image(Workspace(home), parse_reference(f"hello@{n}")) for n in (1, 3))
     assert (image.version, image.manifest_digest) == (3, old.manifest_digest)
     assert diff(Workspace(home), "hello@1", "hello@3").empty
 
 
 def test_a_branch_and_a_new_name_keep_images(home: Paths) -> None:
     assert branch(Workspace(home), "fast", "hello@2").label == "fast@2"
-    assert find_record(Workspace(home), parse_reference("fast@1")).name == "fast"
+    assert find_image(Workspace(home), parse_reference("fast@1")).name == "fast"
     rename(Workspace(home), "hello", "greeting")
     assert [v.label for v in list_branches(Workspace(home))] == ["fast@2", "greeting@2", "other@1"]
-    assert find_record(Workspace(home), parse_reference("greeting@1")).version == 1
+    assert find_image(Workspace(home), parse_reference("greeting@1")).version == 1
     with pytest.raises(NotFound):
-        find_record(Workspace(home), parse_reference("hello"))
+        find_image(Workspace(home), parse_reference("hello"))
 
 
 def test_what_was_removed_leaves_nothing_to_keep(home: Paths) -> None:
@@ -201,9 +201,9 @@ def test_a_version_is_shown_with_its_tags_and_what_changed(home: Paths) -> None:
 
 def test_the_newest_version_with_an_image_is_run(home: Paths) -> None:
     record(home, make_files("hello", with_steps(50)), "not built")
-    assert find_record(Workspace(home), parse_reference("hello")).version == 2
+    assert find_image(Workspace(home), parse_reference("hello")).version == 2
     with pytest.raises(NotFound, match="no image of hello@3"):
-        find_record(Workspace(home), parse_reference("hello@3"))
+        find_image(Workspace(home), parse_reference("hello@3"))
 
 
 def test_a_checkout_built_unchanged_is_the_same_version(home: Paths, tmp_path: Path) -> None:
