@@ -66,11 +66,11 @@ def test_a_folder_without_a_workflow_and_a_missing_file_are_not_found(place: Pla
 def test_a_pipe_or_device_is_not_waited_for(place: Place, command: str) -> None:
     os.mkfifo(place.work / "pipe.json")
     for name in ("pipe.json", "/dev/zero"):
-        refused(place, command, name, code="bad-input")
+        refused(place, command, name, code="bad-input", process=True)
 
 
 def test_an_endless_file_is_not_read_for_ever(place: Place) -> None:
-    refused(place, "inspect", "/dev/zero", code="bad-workflow")
+    refused(place, "inspect", "/dev/zero", code="bad-workflow", process=True)
 
 
 def test_an_unreadable_workflow_is_told_as_such(place: Place) -> None:
@@ -230,7 +230,7 @@ def test_prompts_need_a_folder_to_be_written_to(place: Place) -> None:
 
 def test_a_result_that_cannot_be_written_is_told(place: Place) -> None:
     with Path("/dev/full").open("w") as full:
-        outcome = place.run("log", "--json", stdout=full)
+        outcome = place.run_process("log", "--json", stdout=full)
     assert outcome.status == 1 and "standard output" in outcome.told and "Traceback" not in outcome.err
 
 

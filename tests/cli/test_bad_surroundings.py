@@ -10,7 +10,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,13 +25,14 @@ from tests.support.cli_projects import (
     CONFIG,
     PROGRAMS,
     SOURCES,
-    Outcome,
     Place,
     check_refusal,
     is_root,
     programs,
     refused,
 )
+from tests.support.command_line import Outcome
+from tests.support.http_server import RequestHandler, serve_http
 from tests.support.repositories import commit
 
 # — programs —
@@ -288,25 +288,17 @@ class Silence:
 def silence() -> Iterator[Silence]:
     over = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(RequestHandler):
+        def get(self) -> None:
             found.asked.set()
-            over.wait(60)
+            over.wait()
 
-        do_HEAD = do_GET  # noqa: N815
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    found = Silence(f"http://127.0.0.1:{server.server_address[1]}")
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield found
-    finally:
-        over.set()
-        server.shutdown()
-        server.server_close()
+    with serve_http(Handler) as address:
+        found = Silence(address)
+        try:
+            yield found
+        finally:
+            over.set()
 
 
 INTERRUPTS = pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def make(place: Place, shuffle: random.Random) -> None:
 
 def lock(place: Place, env: Mapping[str, str] | None = None, umask: str = "022") -> str:
     """The lock's text without the hash of the workflow's file, in which nodes have an order."""
-    outcome = place.run("lock", ".", prefix=["sh", "-c", f'umask {umask}; exec "$0" "$@"'], env=env)
+    outcome = place.run_process("lock", ".", prefix=["sh", "-c", f'umask {umask}; exec "$0" "$@"'], env=env)
     assert outcome.status == 0, outcome.err
     text = place.lock.read_text()
     return text.replace(json.loads(text)["workflow"]["sha256"], "(the workflow)")

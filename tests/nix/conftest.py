@@ -1,9 +1,6 @@
 """One Debian root a session, for every test that needs Nix to build."""
 
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Root
 from pycomfy.errors import NetworkError, PycomfyError
+from tests.support.http_server import serve_folder
 from tests.support.nix_projects import Workshop
 
 
@@ -60,10 +58,5 @@ def arm_root(settings: NixSettings) -> Root:
 
 @pytest.fixture
 def workshop(tmp_path: Path, settings: NixSettings) -> Iterator[Workshop]:
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *arguments: object) -> None: ...  # noqa: A002
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Workshop(tmp_path, settings, f"http://127.0.0.1:{server.server_port}")
-        server.shutdown()
+    with serve_folder(tmp_path) as address:
+        yield Workshop(tmp_path, settings, address)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from tests.support.command_line import Outcome, call
 from tests.support.repositories import commit
 
 PROGRAMS = ("git", "nix", "nix-build", "nix-store", "nix-instantiate", "unshare", "sh")
@@ -23,23 +24,6 @@ COMFYUI = {
 CARD = "class Card: pass\nNODE_CLASS_MAPPINGS = {'HelloCard': Card}\n"
 CONFIG = 'as-of = 2025-06-01\nplatforms = ["linux/amd64"]\n'
 SOURCES = '[comfyui]\npath = "ComfyUI"\n[packs.card]\ngit = "card"\n'
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def told(self) -> str:
-        """What was said on standard error, in one line."""
-        return " ".join(self.err.split())
-
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @dataclass(frozen=True)
@@ -71,14 +55,18 @@ class Place:
     def lock(self) -> Path:
         return self.work / "pycomfy.lock"
 
-    def run(
+    def run(self, *arguments: object, env: Mapping[str, str] | None = None) -> Outcome:
+        """Call `pycomfy` in this process; `env` is added to the place's own."""
+        return call(*arguments, cwd=self.work, env={**self.env, **(env or {})})
+
+    def run_process(
         self,
         *arguments: object,
         prefix: Iterable[str] = (),
         stdout: IO[str] | int = subprocess.PIPE,
         env: Mapping[str, str] | None = None,
     ) -> Outcome:
-        """Run `pycomfy` to its end; `prefix` is a program that runs it, `env` is added to the place's own."""
+        """Run `pycomfy` as a process of its own; `prefix` is a program that runs it, `env` is added to the place's."""
         done = subprocess.run(
             self.command(*arguments, prefix=prefix),
             cwd=self.work,
@@ -87,7 +75,6 @@ class Place:
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
             preexec_fn=limit_memory,
             check=False,
         )
@@ -164,10 +151,19 @@ def is_root() -> bool:
 
 
 def refused(
-    place: Place, *arguments: object, code: str, prefix: Iterable[str] = (), env: Mapping[str, str] | None = None
+    place: Place,
+    *arguments: object,
+    code: str,
+    env: Mapping[str, str] | None = None,
+    process: bool = False,
+    prefix: Iterable[str] = (),
 ) -> Outcome:
-    """The outcome of a command that must fail with an error of this code, told to people and to programs."""
-    outcome = place.run(*arguments, "--json", prefix=prefix, env=env)
+    """The outcome of a command that must fail with an error of this code, told to people and to programs. It runs as a
+    process of its own on request (which has a limit of memory), and with a `prefix`."""
+    if process or prefix:
+        outcome = place.run_process(*arguments, "--json", prefix=prefix, env=env)
+    else:
+        outcome = place.run(*arguments, "--json", env=env)
     check_refusal(outcome, code)
     return outcome
 

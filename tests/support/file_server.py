@@ -1,10 +1,11 @@
 """A web server for files that breaks off, hangs and lies as it is told."""
 
 import contextlib
-import http.server
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from tests.support.http_server import RequestHandler, serve_http
 
 
 @dataclass
@@ -28,22 +29,16 @@ class Site:
 @contextlib.contextmanager
 def serve_files() -> Iterator[Site]:
     site = Site()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(site))
-    site.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield site
-    finally:
-        site.let_go.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serve_http(_handler(site)) as site.url:
+        try:
+            yield site
+        finally:
+            site.let_go.set()
 
 
-def _handler(site: Site) -> type[http.server.BaseHTTPRequestHandler]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+def _handler(site: Site) -> type[RequestHandler]:
+    class Handler(RequestHandler):
+        def get(self) -> None:
             wanted = self.headers.get("Range")
             site.asked.append((self.path, wanted))
             waiting = site.trouble.get(self.path)
@@ -82,11 +77,5 @@ def _handler(site: Site) -> type[http.server.BaseHTTPRequestHandler]:
             self.wfile.flush()
             site.hanging.set()
             site.let_go.wait()
-
-        def handle(self) -> None:
-            with contextlib.suppress(ConnectionError):
-                super().handle()
-
-        def log_message(self, *_: object) -> None: ...
 
     return Handler

@@ -6,16 +6,15 @@ import hashlib
 import json
 import os
 import shutil
-import ssl
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.http_server import RequestHandler, serve_http
 
 LFS = "application/vnd.git-lfs+json"
 
@@ -58,30 +57,21 @@ def serve(root: Path, login: str = "") -> Iterator[GitServer]:
     subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", key]
     subprocess.run([*make, *subject], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(key)
 
     class Handler(_Handler):
         state = server
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.socket = context.wrap_socket(http.socket, server_side=True)
-    threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True).start()
-    server.url = f"https://127.0.0.1:{http.server_address[1]}"
-    try:
+    with serve_http(Handler, certificate=server.certificate) as server.url:
         yield server
-    finally:
-        http.shutdown()
-        http.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(RequestHandler):
     state: GitServer
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         self._serve(b"")
 
-    def do_POST(self) -> None:
+    def post(self) -> None:
         self._serve(self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
     def _serve(self, body: bytes) -> None:
@@ -91,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._look_round()
             expected = "Basic " + base64.b64encode(self.state.login.encode()).decode()
             if self.headers.get("Authorization") != expected and not path.startswith("/objects/"):
-                self._answer(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
+                self.answer(401, b"", {"WWW-Authenticate": 'Basic realm="git"'})
                 return
         if path.endswith("/info/lfs/objects/batch"):
             self._batch(json.loads(body))
@@ -116,13 +106,13 @@ class _Handler(BaseHTTPRequestHandler):
                 objects.append({**wanted, "actions": {"download": href}})
             else:
                 objects.append({**wanted, "error": {"code": 404, "message": "Object does not exist"}})
-        self._answer(200, {"Content-Type": LFS}, json.dumps({"transfer": "basic", "objects": objects}).encode())
+        self.answer(200, json.dumps({"transfer": "basic", "objects": objects}).encode(), {"Content-Type": LFS})
 
     def _object(self, sha256: str) -> None:
         if self.headers.get("X-Ticket") != "for-this-file":
-            self._answer(403, {}, b"")
+            self.answer(403)
         else:
-            self._answer(200, {}, self.state.objects[sha256])
+            self.answer(200, self.state.objects[sha256])
 
     def _git(self, path: str, query: str, body: bytes) -> None:
         env = {
@@ -144,15 +134,4 @@ class _Handler(BaseHTTPRequestHandler):
         done = subprocess.run(["git", "http-backend"], env=env, input=body, capture_output=True, check=True)
         head, _, data = done.stdout.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-        self._answer(int(headers.pop("Status", "200").split()[0]), headers, data)
-
-    def _answer(self, status: int, headers: Mapping[str, str], data: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.answer(int(headers.pop("Status", "200").split()[0]), data, headers)

@@ -6,12 +6,12 @@ Three real servers: `hub` and `civitai` answer and redirect to `files`, which is
 import contextlib
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
+
+from tests.support.http_server import RequestHandler, serve_http
 
 COMMIT = "c0ffee" + "0" * 34
 TOKEN = "hf_the-token"
@@ -95,46 +95,39 @@ class Site:
 @contextlib.contextmanager
 def serve() -> Iterator[Site]:
     site = Site()
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), _handler(site, name)) for name in ("hub", "civitai", "files")]
-    site.hub, site.civitai, site.cdn = (f"http://127.0.0.1:{s.server_port}" for s in servers)
-    threads = [threading.Thread(target=s.serve_forever, kwargs={"poll_interval": 0.01}) for s in servers]
-    for thread in threads:
-        thread.start()
-    try:
+    with contextlib.ExitStack() as stack:
+        site.hub, site.civitai, site.cdn = (
+            stack.enter_context(serve_http(_handler(site, name))) for name in ("hub", "civitai", "files")
+        )
         yield site
-    finally:
-        for server, thread in zip(servers, threads, strict=True):
-            server.shutdown()
-            thread.join()
-            server.server_close()
 
 
-def _handler(site: Site, name: str) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+def _handler(site: Site, name: str) -> type[RequestHandler]:
+    class Handler(RequestHandler):
+        def get(self) -> None:
             self._note()
             trouble = self._trouble()
             if isinstance(trouble, int):
-                self._answer(trouble, b"no", {"Retry-After": "0"})
+                self.answer(trouble, b"no", {"Retry-After": "0"})
             elif name == "files":
                 self._send(site.files.get(unquote(self.path)), trouble)
             else:
                 self._hub()
 
-        def do_POST(self) -> None:
+        def post(self) -> None:
             self._note()
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             trouble = self._trouble()
             if isinstance(trouble, int):
-                self._answer(trouble, b"no")
+                self.answer(trouble, b"no")
                 return
             _, _, _, *parts = self.path.split("/")
             repository = "/".join(parts[:-2])
             listed = [self._listed(repository, path) for path in body["paths"]]
             if repository not in {**site.repositories, **site.plain} or parts[-1] != COMMIT:
-                self._answer(404, b"{}")
+                self.answer(404, b"{}")
             else:
-                self._answer(200, json.dumps([entry for entry in listed if entry is not None]).encode())
+                self.answer(200, json.dumps([entry for entry in listed if entry is not None]).encode())
 
         def _listed(self, repository: str, path: str) -> dict[str, object] | None:
             data = site.repositories.get(repository, {}).get(path)
@@ -147,16 +140,16 @@ def _handler(site: Site, name: str) -> type[BaseHTTPRequestHandler]:
         def _hub(self) -> None:
             parts = urlsplit(self.path)
             if parts.path in site.gated and self.headers.get("Authorization") != f"Bearer {TOKEN}":
-                self._answer(401 if self.headers.get("Authorization") is None else 403, b"{}")
+                self.answer(401 if self.headers.get("Authorization") is None else 403, b"{}")
             elif parts.path.startswith("/api/v1/model-versions/"):
                 found = site.versions.get(int(parts.path.rsplit("/", 1)[-1]))
-                self._answer(200 if found else 404, json.dumps(found or {}).encode())
+                self.answer(200 if found else 404, json.dumps(found or {}).encode())
             elif parts.path.startswith("/api/download/"):
                 self._redirect(f"{site.cdn}/civitai{self.path}", 307)
             elif "/revision/" in parts.path:
                 repository = parts.path.removeprefix("/api/models/").split("/revision/")[0]
                 known = repository in {**site.repositories, **site.plain}
-                self._answer(200 if known else 404, json.dumps({"sha": COMMIT, "id": "x"}).encode())
+                self.answer(200 if known else 404, json.dumps({"sha": COMMIT, "id": "x"}).encode())
             elif "/resolve/" in parts.path:
                 repository, _, rest = parts.path.strip("/").partition("/resolve/")
                 path = unquote(rest.partition("/")[2])
@@ -166,11 +159,11 @@ def _handler(site: Site, name: str) -> type[BaseHTTPRequestHandler]:
                 else:
                     self._send(site.plain.get(repository, {}).get(path), None)
             else:
-                self._answer(404, b"{}")
+                self.answer(404, b"{}")
 
         def _send(self, data: bytes | None, trouble: str | None) -> None:
             if data is None:
-                self._answer(404, b"gone")
+                self.answer(404, b"gone")
                 return
             if trouble == "slow":
                 time.sleep(0.3)
@@ -179,7 +172,7 @@ def _handler(site: Site, name: str) -> type[BaseHTTPRequestHandler]:
             wanted = self.headers.get("Range") if trouble != "whole" else None
             start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
             if start >= len(data) and start > 0:
-                self._answer(416, b"")
+                self.answer(416, b"")
                 return
             self.send_response(206 if wanted else 200)
             if wanted:
@@ -199,15 +192,7 @@ def _handler(site: Site, name: str) -> type[BaseHTTPRequestHandler]:
                     time.sleep(site.pace)
 
         def _redirect(self, url: str, status: int) -> None:
-            self._answer(status, b"", {"Location": url})
-
-        def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-            self.send_response(status)
-            for key, value in (headers or {}).items():
-                self.send_header(key, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(status, b"", {"Location": url})
 
         def _trouble(self) -> int | str | None:
             waiting = site.trouble.get(urlsplit(self.path).path) or site.trouble.get(self.path)
@@ -216,11 +201,5 @@ def _handler(site: Site, name: str) -> type[BaseHTTPRequestHandler]:
         def _note(self) -> None:
             auth = self.headers.get("Authorization")
             site.asked.append(Asked(name, self.command, self.path, self.headers.get("Range"), auth))
-
-        def handle(self) -> None:
-            with contextlib.suppress(ConnectionError):
-                super().handle()
-
-        def log_message(self, *_: object) -> None: ...
 
     return Handler

@@ -5,11 +5,11 @@ import contextlib
 import hashlib
 import io
 import json
-import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.http_server import RequestHandler, serve_http
 
 
 @dataclass
@@ -77,11 +77,11 @@ def serve(password: str = "") -> Iterator[Index]:
     own: those that were added as `cu128/torch`."""
     index = Index(password)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(RequestHandler):
+        def get(self) -> None:
             expected = "Basic " + base64.b64encode(f"me:{password}".encode()).decode()
             if password and self.headers.get("Authorization") != expected:
-                self._answer(401, b"", "text/plain")
+                self.answer(401, b"", {"WWW-Authenticate": "Basic"})
                 return
             parts = self.path.strip("/").split("/")
             variant = ""
@@ -97,33 +97,13 @@ def serve(password: str = "") -> Iterator[Index]:
                     "files": list(index.files[name].values()),
                     "versions": [],
                 }
-                self._answer(200, json.dumps(page).encode(), "application/vnd.pypi.simple.v1+json")
+                self.answer(200, json.dumps(page).encode(), {"Content-Type": "application/vnd.pypi.simple.v1+json"})
             elif parts[0] == "files" and parts[1] in index.contents:
-                self._answer(200, index.contents[parts[1]], "application/octet-stream")
+                self.answer(200, index.contents[parts[1]], {"Content-Type": "application/octet-stream"})
             else:
-                self._answer(404, b"", "text/plain")
+                self.answer(404)
 
-        do_HEAD = do_GET  # noqa: N815
-
-        def _answer(self, status: int, data: bytes, kind: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(data)))
-            if status == 401:
-                self.send_header("WWW-Authenticate", "Basic")
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     user = f"me:{password}@" if password else ""
-    index.url = f"http://{user}127.0.0.1:{server.server_address[1]}/simple"
-    try:
+    with serve_http(Handler) as address:
+        index.url = f"{address.replace('://', f'://{user}')}/simple"
         yield index
-    finally:
-        server.shutdown()
-        server.server_close()

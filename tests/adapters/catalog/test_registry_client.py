@@ -1,14 +1,13 @@
 """The registry's answers are served by this test, in the form that its documentation shows."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
 import pytest
 
 from pycomfy.adapters.catalog.registry_client import Registry, find_registry
+from tests.support.http_server import RequestHandler, serve_http
 
 
 def node(id_: str, **more: object) -> dict[str, object]:
@@ -41,25 +40,14 @@ ANSWERS: dict[str, object] = {
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(RequestHandler):
+        def get(self) -> None:
             answer = ANSWERS.get(unquote(self.path))
             data = b"<html>" if self.path == "/nodes/broken" else json.dumps(answer).encode()
-            self.send_response(404 if answer is None and self.path != "/nodes/broken" else 200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.answer(404 if answer is None and self.path != "/nodes/broken" else 200, data)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serve_http(Handler) as address:
+        yield address
 
 
 def test_an_id_is_a_repository(address: str) -> None:

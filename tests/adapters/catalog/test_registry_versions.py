@@ -1,9 +1,7 @@
 """A registry's version as a commit: the catalog and git are real; only github.com is a folder of the test's."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.sources.comfy_registry import RegistrySpec
 from pycomfy.core.sources.git import GitSource
 from pycomfy.errors import UnpinnedPack
+from tests.support.http_server import RequestHandler, serve_http
 from tests.support.repositories import commit
 
 URL = "https://github.com/ann/ComfyUI-A"
@@ -45,26 +44,15 @@ def home(tmp_path: Path) -> Paths:
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(RequestHandler):
+        def get(self) -> None:
             known = self.path == "/nodes/pack-a"
             data = json.dumps({"id": "pack-a", "name": "A", "repository": URL}).encode() if known else b"{}"
-            self.send_response(200 if known else 404)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.answer(200 if known else 404, data)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    monkeypatch.setenv("PYCOMFY_REGISTRY", f"http://127.0.0.1:{server.server_address[1]}")
-    try:
+    with serve_http(Handler) as address:
+        monkeypatch.setenv("PYCOMFY_REGISTRY", address)
         yield
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_a_version_is_the_commit_that_wrote_its_number(commits: list[str], home: Paths, registry: None) -> None:

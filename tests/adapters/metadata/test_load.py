@@ -1,9 +1,7 @@
 """Where a workflow may come from."""
 
-import http.server
 import io
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 
 from pycomfy.adapters.metadata.load import name_of, read_workflow, read_workflow_bytes
 from pycomfy.errors import NetworkError, NotFound
+from tests.support.http_server import serve_folder
 
 TEXT = b'{"nodes": [{"id": 1, "type": "A"}], "links": []}'
 
@@ -19,17 +18,8 @@ TEXT = b'{"nodes": [{"id": 1, "type": "A"}], "links": []}'
 def server(tmp_path: Path) -> Iterator[str]:
     """A real web server on the loopback interface, serving `tmp_path`."""
 
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args: object) -> None:
-            super().__init__(*args, directory=str(tmp_path))  # type: ignore[arg-type]
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
-        threading.Thread(target=web.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{web.server_address[1]}"
-        web.shutdown()
+    with serve_folder(tmp_path) as address:
+        yield address
 
 
 def test_a_file_and_a_folder(tmp_path: Path) -> None:

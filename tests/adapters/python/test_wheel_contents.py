@@ -1,8 +1,6 @@
 """What wheels have, asked of a server that sends parts of files, and of one that does not."""
 
-import http.server
 import io
-import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.python.wheel_contents import read_modules
 from pycomfy.core.lockfile.schema import Wheel
 from tests.support.debian_archive import sha256
+from tests.support.http_server import RequestHandler, serve_http
 
 
 @dataclass
@@ -28,28 +27,21 @@ class Server:
 def server() -> Iterator[Server]:
     made = Server()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(RequestHandler):
+        def get(self) -> None:
             data = made.files.get(self.path.lstrip("/"))
             wanted = self.headers.get("Range", "").removeprefix("bytes=")
-            self.send_response(404 if data is None else 206 if wanted and made.ranges else 200)
+            status = 404 if data is None else 206 if wanted and made.ranges else 200
             data = data or b""
             if made.ranges and wanted.startswith("-"):
                 data = data[-int(wanted[1:]) :]
             elif made.ranges and wanted:
                 data = data[int(wanted.partition("-")[0]) :]
             made.sent += len(data)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.answer(status, data)
 
-        def log_message(self, *_: object) -> None: ...
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, args=(0.05,), daemon=True).start()
-        made.url = f"http://127.0.0.1:{running.server_address[1]}"
+    with serve_http(Handler) as made.url:
         yield made
-        running.shutdown()
 
 
 @pytest.fixture

@@ -1,13 +1,9 @@
 """Finding packs: the catalog, the repositories and git are real; only github.com is a folder of the test's."""
 
 import shutil
-import ssl
 import subprocess
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -26,6 +22,7 @@ from pycomfy.operation import Operation, Question
 from pycomfy.services.lock.node_packs import FoundPacks, PackSearch, search_packs
 from pycomfy.services.workspace import Workspace
 from tests.support.catalog_maps import CORE, A, B, C, lists
+from tests.support.http_server import serve_folder
 from tests.support.package_index import serve
 from tests.support.repositories import commit
 
@@ -194,16 +191,8 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, 
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(key)]
     subprocess.run([*command, *subject], check=True, capture_output=True)
     monkeypatch.setenv("SSL_CERT_FILE", str(key))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(key)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"https://127.0.0.1:{server.server_address[1]}", folder
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serve_folder(folder, certificate=key) as address:
+        yield address, folder
 
 
 def test_a_pack_of_single_files_is_pinned_file_by_file(home: Paths, tmp_path: Path, web: tuple[str, Path]) -> None:
