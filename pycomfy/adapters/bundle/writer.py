@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import IO, Any
 import zstandard
 
 from pycomfy.adapters.bundle.ustar import BLOCK, make_header
-from pycomfy.adapters.io.atomic_files import translate_disk_full
+from pycomfy.adapters.io.atomic_files import new_file
 from pycomfy.core.bundle.manifest import MANIFEST, FileEntry
-from pycomfy.errors import BadInput, HashMismatch
+from pycomfy.errors import HashMismatch
 
 _LEVEL = 3  # nearly all of it is compressed already
 _CHUNK = 1 << 20
@@ -33,27 +32,12 @@ def write_bundle(to: Path, manifest: bytes, contents: Sequence[BundleFile], adva
 
     Raises `HashMismatch` for a file that is not what its entry says, `NoSpace`; then nothing is left.
     """
-    with translate_disk_full(to):
-        if to.exists() and not to.is_file():
-            raise BadInput("it is no file that could be replaced", where=str(to), fix="give the path of a file")
-        to.parent.mkdir(parents=True, exist_ok=True)
-        fd, temporary = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name[:100]}.")
-        try:
-            with os.fdopen(fd, "wb") as file:
-                # One thread more or less does not change a bit: the number of jobs is not in the result.
-                compressor = zstandard.ZstdCompressor(level=_LEVEL, threads=max(1, os.cpu_count() or 1))
-                with compressor.stream_writer(file, closefd=False) as out:
-                    _write_tar(out, manifest, contents, advance)
-                file.flush()
-                os.fsync(file.fileno())
-                size = file.tell()
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(temporary).chmod(0o666 & ~umask)
-            Path(temporary).replace(to)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    return size
+    with new_file(to) as file:
+        # One thread more or less does not change a bit: the number of jobs is not in the result.
+        compressor = zstandard.ZstdCompressor(level=_LEVEL, threads=max(1, os.cpu_count() or 1))
+        with compressor.stream_writer(file, closefd=False) as out:
+            _write_tar(out, manifest, contents, advance)
+        return file.tell()
 
 
 def _write_tar(out: Any, manifest: bytes, contents: Sequence[BundleFile], advance: Callable[[int], object]) -> None:

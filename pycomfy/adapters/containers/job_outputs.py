@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.io.atomic_files import translate_disk_full
+from pycomfy.adapters.io.atomic_files import translate_disk_full, use_default_mode
 from pycomfy.errors import RunFailed
 
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
@@ -43,9 +43,7 @@ def save_result(job: Path, relative: str, folder: Path, name: str) -> Saved:
         try:
             with os.fdopen(fd, "wb") as out, source.open("rb") as f:
                 shutil.copyfileobj(f, out, 1 << 20)
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(temporary).chmod(0o666 & ~umask)
+            use_default_mode(Path(temporary))
             path = _place(Path(temporary), target)
         finally:
             Path(temporary).unlink(missing_ok=True)

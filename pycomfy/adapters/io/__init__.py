@@ -1,1 +1,1 @@
-"""Reach files, processes, the network and threads."""
+"""Files, processes, the network and threads: what every other adapter uses."""

@@ -1,4 +1,4 @@
-"""Files that are never half there: written beside and then put in place."""
+"""Write files and folders that are never half there: beside the place where they belong, and then renamed."""
 
 import contextlib
 import errno
@@ -7,49 +7,58 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 from pycomfy.errors import BadInput, NoSpace, PycomfyError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
-_NO_PLACE = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
-LARGER = "free some space (`nix-store --gc`, `podman image prune`), or set PYCOMFY_HOME to a folder on a larger disk"
+_NO_TARGET = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
+_MORE_SPACE = (
+    "free some space (`nix-store --gc`, `podman image prune`), or set PYCOMFY_HOME to a folder on a larger disk"
+)
+
+_UMASK = os.umask(0)
+os.umask(_UMASK)  # read once: while it is read, files of other threads would get the wrong mode
 
 
 def no_space(where: Path) -> NoSpace:
-    """The error for a disk that is full, which says how much is free where `where` is or would be."""
-    return NoSpace(f"no space left on the disk ({free_space(where) / 1e6:.1f} MB free)", where=str(where), fix=LARGER)
+    """Return the error for a full disk. It says how much is free where `where` is or would be."""
+    return NoSpace(
+        f"no space left on the disk ({free_space(where) / 1e6:.1f} MB free)", where=str(where), fix=_MORE_SPACE
+    )
 
 
 def says_disk_is_full(text: str) -> bool:
-    """Whether a program that printed `text` gave up because a disk was full."""
+    """Return whether a program that printed `text` gave up because a disk was full."""
     return any(words in text for words in ("No space left", "uota exceeded", "database or disk is full"))
 
 
 def free_space(where: Path) -> int:
-    """Bytes that are free on the disk where `where` is or would be."""
-    there = next((p for p in (where, *where.parents) if p.exists()), Path("/"))
-    return shutil.disk_usage(there).free
+    """Return how many bytes are free on the disk where `where` is or would be."""
+    existing = next((p for p in (where, *where.parents) if p.exists()), Path("/"))
+    return shutil.disk_usage(existing).free
 
 
 def explain_os_error(error: OSError, where: Path) -> PycomfyError | None:
-    """A full disk, a folder that must not be written, or a path that cannot be one, for a user; None for the rest."""
+    """Return an error that the user can mend: a full disk, a folder without permission, a path that cannot be written.
+    None for any other."""
     named = error.filename2 or error.filename
-    at = str(named) if isinstance(named, str | os.PathLike) else str(where)
+    path = str(named) if isinstance(named, str | os.PathLike) else str(where)
     if error.errno in _FULL:
         return no_space(where)
     if error.errno in _REFUSED:
-        fix = "change its permissions, or use another place"
-        return BadInput(f"no permission: {error.strerror}", where=at, fix=fix)
-    if error.errno in _NO_PLACE:
-        return BadInput(f"nothing can be written there: {error.strerror}", where=at, fix="give another path")
+        fix = ("change its permissions", "use another path")
+        return BadInput(f"no permission: {error.strerror}", where=path, fix=fix)
+    if error.errno in _NO_TARGET:
+        return BadInput(f"nothing can be written there: {error.strerror}", where=path, fix="give another path")
     return None
 
 
 @contextlib.contextmanager
 def translate_disk_full(where: Path) -> Iterator[None]:
     """Turn an `OSError` that the user can mend into a `PycomfyError`: `NoSpace` for a full disk, which says how much is
-    free and where; `BadInput` for a place where nothing can be written."""
+    free and where; `BadInput` where nothing can be written."""
     try:
         yield
     except OSError as e:
@@ -60,31 +69,41 @@ def translate_disk_full(where: Path) -> Iterator[None]:
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise `BadInput` if there is something at `path` that is no file."""
+    """Raise `BadInput` if `path` exists and is not a file."""
     if path.exists() and not path.is_file():
-        raise BadInput("it is no file that could be replaced", where=str(path), fix="give the path of a file")
+        raise BadInput("not a file: it cannot be replaced", where=str(path), fix="give the path of a file")
 
 
 def write_file(path: Path, data: bytes | str) -> None:
-    """Replace `path` by `data` in one step. The folder is made if it is missing. Raises `NoSpace`, or `BadInput` for
-    what is no file, such as a device: putting a file in its place would harm the machine."""
-    raw = data.encode() if isinstance(data, str) else data
+    """Replace `path` by `data` in one step. Raises as `new_file`."""
+    with new_file(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file beside `path`; on success it replaces `path`, on failure nothing is left of it. The folder is
+    created. Raises `NoSpace`, or `BadInput` where something else than a file is, such as a device: replacing it would
+    harm the machine."""
     with translate_disk_full(path):
         check_replaceable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
         try:
-            with os.fdopen(fd, "wb") as f:
-                f.write(raw)
-                f.flush()
-                os.fsync(f.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(temporary).chmod(0o666 & ~umask)
+            with os.fdopen(fd, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            use_default_mode(Path(temporary))
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def use_default_mode(file: Path) -> None:
+    """Give a file the permissions that every new file gets: those of a temporary one are the owner's alone."""
+    file.chmod(0o666 & ~_UMASK)
 
 
 @contextlib.contextmanager
@@ -118,12 +137,12 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def escapes(link: Path, folder: Path) -> bool:
-    """Whether a link is absolute, or leads out of `folder` by whatever other links are on its way."""
+    """Return whether a link is absolute, or points outside `folder`, perhaps by way of other links."""
     return link.readlink().is_absolute() or not Path(os.path.realpath(link)).is_relative_to(os.path.realpath(folder))
 
 
 def find_escaping_link(folder: Path) -> Path | None:
-    """A link in `folder` that leads out of it; None without any."""
+    """Return a link in `folder` that points outside it; None if there is none."""
     for parent, folders, files in os.walk(folder):
         for path in (Path(parent, name) for name in (*folders, *files)):
             if path.is_symlink() and escapes(path, folder):

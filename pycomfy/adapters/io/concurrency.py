@@ -18,9 +18,11 @@ def run_concurrently(
     at_once: int = 8,
     fatal: tuple[type[PycomfyError], ...] = (),
 ) -> dict[str, T]:
-    """Return what each job returns, by name; call `done` after each. If jobs fail, wait for all and raise everything
-    that went wrong, in the order of `jobs`. An error of the kinds `fatal`, one that no user can mend, and a
-    cancellation end the others: their programs and downloads are stopped."""
+    """Return what each job returns, by name; call `done` after each.
+
+    If jobs fail, wait for all and raise all their errors together, in the order of `jobs`. An error of the kinds
+    `fatal`, one that is no `PycomfyError`, and a cancellation end the others: their programs and downloads are stopped.
+    """
     if not jobs:
         return {}
     with open_cancel_scope() as scope, ThreadPoolExecutor(max_workers=min(at_once, len(jobs))) as pool:
@@ -46,5 +48,5 @@ def run_concurrently(
 
 
 def flatten_errors(error: PycomfyError) -> tuple[PycomfyError, ...]:
-    """The errors that `error` is made of."""
+    """Return the errors in a group; any other error alone."""
     return error.problems if isinstance(error, ErrorGroup) else (error,)

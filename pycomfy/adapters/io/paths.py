@@ -1,6 +1,7 @@
-"""Where pycomfy keeps what it makes: `$PYCOMFY_HOME`, or the XDG folders."""
+"""Find the folders for data and cache: `$PYCOMFY_HOME`, or the XDG folders."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,16 +10,16 @@ import platformdirs
 
 @dataclass(frozen=True)
 class Paths:
-    """`data` must be kept (library, archive, record, images); `cache` may be deleted at any time."""
+    """`data` must be kept (versions repository, archive, database, models); `cache` may be deleted at any time."""
 
     data: Path
     cache: Path
 
 
-def find_paths() -> Paths:
-    """`$PYCOMFY_HOME` (the cache in its `cache` folder) if set, else the XDG folders. Creates nothing."""
-    set_home = os.environ.get("PYCOMFY_HOME")
-    if set_home:
-        paths = Path(set_home).expanduser().absolute()
-        return Paths(paths, paths / "cache")
+def find_paths(environment: Mapping[str, str] = os.environ) -> Paths:
+    """Return `$PYCOMFY_HOME` (the cache in its `cache` folder) if set, else the XDG folders. Creates nothing."""
+    configured = environment.get("PYCOMFY_HOME")
+    if configured:
+        data = Path(configured).expanduser().absolute()
+        return Paths(data, data / "cache")
     return Paths(platformdirs.user_data_path("pycomfy"), platformdirs.user_cache_path("pycomfy"))

@@ -1,4 +1,4 @@
-"""Starting other people's programs: an argument list, never a shell; a missing one is an error with a way to get it."""
+"""Start programs: with an argument list, never a shell. A missing one is an error that says how to get it."""
 
 import contextlib
 import os
@@ -25,11 +25,11 @@ INSTALL = {
 
 
 GRACE_PERIOD = 5.0
-"""Seconds that a program gets to leave by itself."""
+"""Seconds that a program gets to end after it was asked to."""
 
 
 def missing(program: str) -> MissingTool:
-    """The error for a program that is not on PATH."""
+    """Return the error for a program that is not on PATH."""
     return MissingTool(
         f"{program} is not installed", where="PATH", fix=INSTALL.get(program.split("-")[0], f"install {program}")
     )
@@ -42,10 +42,10 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run to the end, output captured; the caller judges the exit status. Raises `MissingTool`, and `Cancelled` when
-    the operation is cancelled: then it is ended first.
+    """Run a program to its end and capture its output; the caller judges the exit status.
 
-    It gets a session of its own: who leaves ends it with all that it started, which would hold its output open.
+    Raises `MissingTool`, and `Cancelled` when the operation is cancelled, after the program has ended. It gets a
+    session of its own, so that it ends with all that it started, which would hold its output open.
     """
     arguments, pipe, scope = [str(c) for c in command], subprocess.PIPE, cancel_scope()
     scope.check()
@@ -68,8 +68,8 @@ def run(
 
 
 def terminate(process: "subprocess.Popen[Any]", number: signal.Signals = signal.SIGTERM) -> None:
-    """Ask a process that leads a session to leave, with all that it started; kill it if it does not. Returns at once;
-    whoever waits for the process goes on doing that."""
+    """Ask a process that leads a session to end, with all that it started; kill it if it does not. Returns at once:
+    whoever waits for the process goes on waiting."""
     _signal_all(process, number)
     timer = threading.Timer(GRACE_PERIOD, _signal_all, (process, signal.SIGKILL))
     timer.daemon = True
@@ -77,7 +77,7 @@ def terminate(process: "subprocess.Popen[Any]", number: signal.Signals = signal.
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Let it tidy up, for a while."""
+    """Ask a process to end, wait, and kill it if it does not."""
     _signal_all(process, signal.SIGTERM)
     try:
         process.communicate(timeout=GRACE_PERIOD)
@@ -86,7 +86,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _signal_all(process: "subprocess.Popen[Any]", number: signal.Signals) -> None:
-    # One that was waited for may have given its number to another process.
+    # The number of one that was waited for may be another process's by now.
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -94,20 +94,20 @@ def _signal_all(process: "subprocess.Popen[Any]", number: signal.Signals) -> Non
 
 @contextlib.contextmanager
 def signals_as_exceptions() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does; one that is ignored, as under nohup, stays so. Only the
-    main thread can; others are left as they are."""
+    """Let SIGTERM and SIGHUP unwind the stack, as Ctrl-C does. One that is ignored, as under nohup, stays ignored.
+    Does nothing outside the main thread."""
 
     def unwind(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    wanted = (signal.SIGTERM, signal.SIGHUP)
-    with handling(unwind, *(s for s in wanted if signal.getsignal(s) is not signal.SIG_IGN)):
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    with handling(unwind, *(n for n in numbers if signal.getsignal(n) is not signal.SIG_IGN)):
         yield
 
 
 @contextlib.contextmanager
 def handling(handler: Callable[[int, FrameType | None], None] | signal.Handlers, *numbers: int) -> Iterator[None]:
-    """Let `handler` have these signals for a while; does nothing in another thread than the main one."""
+    """Let `handler` have these signals while the block runs. Does nothing outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,7 +1,7 @@
-"""Folders to work in for a while. Each is removed in the end; one that a sudden end left, by whoever comes next.
+"""Temporary folders that are removed even after a sudden end: then by whoever makes the next one.
 
-Who works in a folder holds a lock on it, which goes with its process, however that ends: so what is in use can be told
-from what is left over.
+Whoever works in a folder holds a lock on it, which goes with its process, however that ends: so a folder in use can be
+told from one that is left over.
 """
 
 import contextlib
@@ -17,29 +17,28 @@ from pycomfy.adapters.io.file_locks import try_lock, wait_for_lock
 
 
 @contextlib.contextmanager
-def temporary_folder(place: Path, prefix: str) -> Iterator[Path]:
-    """A new folder below `place`, which is made if need be. Those of the same `prefix` that nobody works in any more
-    are removed first. Raises `NoSpace`, and `BadInput` for a place where nothing can be written; while the block runs,
-    too."""
-    with translate_disk_full(place):
-        place.mkdir(parents=True, exist_ok=True)
+def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Create a folder in `parent`, which is created too, and remove it in the end. Those of the same `prefix` that are
+    left over are removed first. Raises `NoSpace`, and `BadInput` where nothing can be written; also in the block."""
+    with translate_disk_full(parent):
+        parent.mkdir(parents=True, exist_ok=True)
         # One at a time, or a new folder could seem to be left over before it has its lock.
-        with _open_folder(place) as fd:
+        with _open_folder(parent) as fd:
             wait_for_lock(fd, fcntl.LOCK_EX)
-            for old in place.glob(f"{prefix}*"):
+            for old in parent.glob(f"{prefix}*"):
                 remove_unused(old)
-            folder = Path(tempfile.mkdtemp(dir=place, prefix=prefix))
-            mark = os.open(folder, os.O_RDONLY)
-            fcntl.flock(mark, fcntl.LOCK_SH)
+            folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+            in_use = os.open(folder, os.O_RDONLY)
+            fcntl.flock(in_use, fcntl.LOCK_SH)
         try:
             yield folder
         finally:
-            os.close(mark)
+            os.close(in_use)
             remove_folder(folder)
 
 
 def remove_unused(path: Path) -> None:
-    """Remove a folder, unless somebody works in it; or a file."""
+    """Remove a folder unless it is in use, or a file."""
     if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
         return
@@ -49,7 +48,7 @@ def remove_unused(path: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder that may have read-only ones in it, as a Nix store has."""
+    """Remove a folder with all in it, also read-only folders, as in a Nix store."""
     for parent, _, _ in os.walk(folder):
         with contextlib.suppress(OSError):
             Path(parent).chmod(0o700)

@@ -1,4 +1,4 @@
-"""Zip files of strangers: whatever reading one may raise is one error."""
+"""Read untrusted zip files: whatever that may raise becomes one error."""
 
 import contextlib
 import errno
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pycomfy.errors import PycomfyError
 
-_BROKEN = (
+_MALFORMED = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
     EOFError,
-    NotImplementedError,  # a way to compress that Python does not know
+    NotImplementedError,  # an unknown compression
     RuntimeError,  # encrypted
     ValueError,
 )
@@ -23,15 +23,16 @@ _BROKEN = (
 
 @contextlib.contextmanager
 def open_zip(path: Path, refuse: Callable[[str], PycomfyError]) -> Iterator[zipfile.ZipFile]:
-    """The zip, to be read in the block. Raises what `refuse` makes of the reason for one that is damaged, or none."""
+    """Open the zip file, to be read in the block. Raises what `refuse` returns, given the reason, for a damaged file or
+    one that is no zip file."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except _BROKEN as e:
+    except _MALFORMED as e:
         raise refuse(str(e)) from e
     except OSError as e:
-        # bz2's complaints have no number; an offset before the file's beginning is an invalid argument. Whatever else
-        # the disk says is the disk's.
+        # Errors of bz2 have no number; an offset before the file's beginning is an invalid argument. Any other is the
+        # disk's.
         if e.errno in (None, errno.EINVAL):
             raise refuse(str(e)) from e
         raise
