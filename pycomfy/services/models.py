@@ -117,7 +117,8 @@ def pull_models(workspace: Workspace, target: str) -> PullResult:
     states = models_status(workspace, target)
     pins = [s.pin for s in states if s.pin is not None]
     take_models(workspace, pins)
-    fetch_models(pins, workspace.models, find_hubs())
+    environment = workspace.environment
+    fetch_models(pins, workspace.models, find_hubs(environment), environment)
     fetched = tuple({s.pin.sha256: s.pin for s in states if s.pin is not None and s.state == "missing"}.values())
     present = tuple(s.pin for s in states if s.pin is not None and s.state == "present")
     return PullResult(fetched, present, tuple(s for s in states if s.state == "unpinned"))
@@ -131,7 +132,7 @@ def lock_models(
     wanted, unpinned = list_models(needs, specs)
     store = workspace.models
     known = _listed(workspace, wanted)
-    pinned = pin_models([known.get(w.place, w) for w in wanted], store, base, earlier)
+    pinned = pin_models([known.get(w.place, w) for w in wanted], store, base, earlier, workspace.environment)
     notes = [
         f"the model {place} is the one of that name in ComfyUI-Manager's list: {want.url}"
         for place, want in known.items()
@@ -143,7 +144,7 @@ def lock_models(
 
 def _listed(workspace: Workspace, wanted: Sequence[RequestedModel]) -> dict[str, RequestedModel]:
     """The models of which nobody says where they are, with the address in the Manager's list, by place."""
-    added = workspace.models.added()
+    added = workspace.models.list_added()
     bare = [w for w in wanted if not (w.url or w.path or w.sha256 or w.place in added)]
     if not bare:
         return {}
@@ -162,7 +163,7 @@ def view_models(workspace: Workspace, reference: Reference) -> ModelView | None:
     if not pins.models:
         return None
     store = workspace.models
-    missing = store.missing(pins.models)
+    missing = store.list_missing(pins.models)
     if missing:
         names = ", ".join(m.place for m in missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
         raise NotFound(
@@ -179,14 +180,14 @@ def view_models(workspace: Workspace, reference: Reference) -> ModelView | None:
 def list_stored(workspace: Workspace) -> list[StoredModelState]:
     """Every model of this machine."""
     store = workspace.models
-    return [StoredModelState(s, _names(store, s)) for s in store.everything()]
+    return [StoredModelState(s, _names(store, s)) for s in store.list_models()]
 
 
 def verify_models(workspace: Workspace) -> list[StoredModelState]:
     """Read every byte of every model; one that changed is set aside. A link whose file is gone is not intact either."""
     store = workspace.models
     checked = []
-    for stored in store.everything():
+    for stored in store.list_models():
         names = _names(store, stored)
         found = store.hashes.recompute(stored.path)
         if found != stored.sha256:
@@ -205,11 +206,11 @@ def add_model(workspace: Workspace, source: str, place: str | None) -> AddResult
     url: str | None = None
     if "://" in source:
         place = _place(place or "")
-        url, stored = _fetch(source, place, store)
+        url, stored = _fetch(workspace, source, place)
     else:
         place = _place(place or _guess_place(Path(source)))
         stored = store.add(Path(source))
-    before = store.call(place, stored, url)
+    before = store.set_name(place, stored, url)
     if is_pickle(place):
         operation.report(f"warning: {place} is a pickle: code in it runs when it is loaded")
     return AddResult(place, stored, None if before is None else before.sha256)
@@ -228,7 +229,7 @@ def add_folder(workspace: Workspace, folder: Path) -> list[AddResult]:
         except (BadInput, NotFound) as e:
             problems.append(e)
             continue
-        before = store.call(place, stored)
+        before = store.set_name(place, stored)
         added.append(AddResult(place, stored, None if before is None else before.sha256))
     raise_all(problems)
     if not added:
@@ -237,18 +238,19 @@ def add_folder(workspace: Workspace, folder: Path) -> list[AddResult]:
     return added
 
 
-def _fetch(source: str, place: str, store: ModelStore) -> tuple[str, StoredModel]:
-    """From a hub with the hash it promises, from elsewhere with the hash it has."""
-    hubs = find_hubs()
+def _fetch(workspace: Workspace, source: str, place: str) -> tuple[str, StoredModel]:
+    """Fetch a model from a hub with the hash it promises, from elsewhere with the hash it has."""
+    store, environment = workspace.models, workspace.environment
+    hubs = find_hubs(environment)
     origin = parse_origin(source, hubs)
     if isinstance(origin, WebFile):
-        return origin.url, fetch_unknown(origin.url, store, hubs)
+        return origin.url, fetch_unknown(origin.url, store, hubs, environment)
     folder, _, name = place.partition("/")
-    pinned = pin_models([RequestedModel(folder, name, source)], store, Path())
+    pinned = pin_models([RequestedModel(folder, name, source)], store, Path(), environment=environment)
     for problem in pinned.unpinned:
         raise NotFound(problem.why, where=place, fix=problem.fixes)
-    fetch_models(pinned.models, store, hubs)
-    return strip_secrets(source), store.about(pinned.models[0].sha256)
+    fetch_models(pinned.models, store, hubs, environment)
+    return strip_secrets(source), store.describe(pinned.models[0].sha256)
 
 
 def _guess_place(path: Path) -> str:
@@ -268,7 +270,7 @@ def _place(text: str) -> str:
 
 
 def _names(store: ModelStore, stored: StoredModel) -> tuple[str, ...]:
-    return tuple(place for place, added in store.added().items() if added.sha256 == stored.sha256)
+    return tuple(place for place, added in store.list_added().items() if added.sha256 == stored.sha256)
 
 
 # — locks —

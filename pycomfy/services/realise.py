@@ -127,7 +127,7 @@ def _supply_wheels(workspace: Workspace, project: Project) -> None:
     guarded = {
         FixedOutput(file.name, bytes.fromhex(file.sha256), False).path: file
         for file in files
-        if is_kept(file.sha256, workspace.paths.cache) or has_login(file.url)
+        if is_kept(file.sha256, workspace.paths.cache) or has_login(file.url, workspace.environment)
     }
     there = set(valid_paths(workspace.nix, list(guarded)))
     missing = [file for path, file in guarded.items() if path not in there]

@@ -152,7 +152,7 @@ def test_a_model_is_added_from_an_address_with_the_hash_it_has(site: Site, home:
     site.files["/x.pth"] = LORA
     added = add_model(Workspace(home), f"{site.cdn}/x.pth?token=secret", "sams/x.pth")
     assert added.stored.sha256 == sha256(LORA) and not added.stored.linked
-    assert ModelStore(home).added()["sams/x.pth"].url == f"{site.cdn}/x.pth"
+    assert ModelStore(home).list_added()["sams/x.pth"].url == f"{site.cdn}/x.pth"
 
 
 def test_verify_finds_what_changed_and_what_is_gone(

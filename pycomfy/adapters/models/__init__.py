@@ -1,1 +1,1 @@
-"""Pin models at the hubs, fetch them into a store by their content, show them to ComfyUI as a folder."""
+"""Pin models at the hubs, fetch them into the model store, and lay them out as ComfyUI expects them."""

@@ -4,8 +4,9 @@ What arrives is no model before its SHA-256 is the pinned one.
 """
 
 import hashlib
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,9 @@ MAX_BYTES = 1 << 40
 """Bytes of a model of unknown size."""
 
 
-def pull_models(models: Sequence[ModelFile], store: ModelStore, hubs: Hubs) -> list[ModelFile]:
+def pull_models(
+    models: Sequence[ModelFile], store: ModelStore, hubs: Hubs, environment: Mapping[str, str] = os.environ
+) -> list[ModelFile]:
     """Fetch those that are not in the store yet, and return which those were. All failures are raised together:
     `NetworkError`, `HashMismatch`, `NoSpace`, and `NotFound` for a model that has no source."""
     by_hash: dict[str, ModelFile] = {}
@@ -49,23 +52,23 @@ def pull_models(models: Sequence[ModelFile], store: ModelStore, hubs: Hubs) -> l
     _check_space(store, missing)
     known = sum(m.size for m in missing if m.size is not None)
     title = f"Fetch {missing[0].name}" if len(missing) == 1 else f"Fetch {len(missing)} models"
-    with operation.step(title, total=known or None, unit="bytes") as task, hub_client(hubs) as client:
+    with operation.step(title, total=known or None, unit="bytes") as task, hub_client(hubs, environment) as client:
         progress = DownloadProgress(task, known)
         jobs = {m.sha256: _ModelDownload(m, store, hubs, client, progress).run for m in missing}
         run_concurrently(jobs, at_once=JOBS)
     return missing
 
 
-def fetch_unknown(url: str, store: ModelStore, hubs: Hubs) -> StoredModel:
+def fetch_unknown(url: str, store: ModelStore, hubs: Hubs, environment: Mapping[str, str] = os.environ) -> StoredModel:
     """Fetch a file into the store, whatever its hash is. Raises `NetworkError`, `NoSpace`, or `BadInput` for a web
     page."""
     name = url.partition("?")[0].rsplit("/", 1)[-1] or "model"
-    part = store.partial(hashlib.sha256(url.encode()).hexdigest())
+    part = store.partial_path(hashlib.sha256(url.encode()).hexdigest())
     with (
         translate_disk_full(part),
         exclusive_lock(part.with_suffix(".lock"), remove=True),
         operation.step(f"Fetch {name}", unit="bytes") as task,
-        hub_client(hubs) as client,
+        hub_client(hubs, environment) as client,
     ):
         expected = ExpectedFile(name, None, None, MAX_BYTES)
         download = ResumableDownload(expected, part, client, DownloadProgress(task))
@@ -73,8 +76,8 @@ def fetch_unknown(url: str, store: ModelStore, hubs: Hubs) -> StoredModel:
         if _is_web_page(part):
             part.unlink()
             raise BadInput("a web page, not a file", where=without_login(url), fix="give the file's own address")
-        store.keep(part, sha256)
-    return store.about(sha256)
+        store.finish(part, sha256)
+    return store.describe(sha256)
 
 
 def _is_web_page(file: Path) -> bool:
@@ -86,7 +89,7 @@ def _check_space(store: ModelStore, models: Sequence[ModelFile]) -> None:
     """Raise `NoSpace` if what is still to come cannot fit."""
     needed = 0
     for model in models:
-        part = store.partial(model.sha256)
+        part = store.partial_path(model.sha256)
         needed += max(0, (model.size or 0) - (part.stat().st_size if part.is_file() else 0))
     if needed > shutil.disk_usage(store.folder).free:
         raise no_space(store.folder)
@@ -110,7 +113,7 @@ class _ModelDownload:
                 where=f"SHA-256 {self.model.sha256}",
                 fix=suggest("models add", source=Placeholder("FILE"), place=self.model.place),
             )
-        part = self.store.partial(self.model.sha256)
+        part = self.store.partial_path(self.model.sha256)
         with translate_disk_full(part), exclusive_lock(part.with_suffix(".lock"), remove=True):
             if self.store.find(self.model.sha256) is None:  # another process may just have fetched it
                 self._fetch(part, urls)
@@ -127,7 +130,7 @@ class _ModelDownload:
             except (NetworkError, HashMismatch) as e:
                 problems.append(e)
             else:
-                self.store.keep(part, sha256)
+                self.store.finish(part, sha256)
                 return
         raise_all(problems)
 

@@ -1,4 +1,4 @@
-"""A folder of models as ComfyUI has it: `checkpoints`, `loras` and so on."""
+"""Find the models in a folder that is laid out as ComfyUI's: `checkpoints`, `loras` and so on."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,20 +8,20 @@ from pycomfy.errors import BadInput
 
 
 def find_models(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every model file below `folder`, with its place below it, sorted. Links are followed, but not back into a folder
-    that they are in; hidden files, and files that lie in no folder of models, are left out. Raises `BadInput` for a
-    folder that cannot be read."""
-    return ((place, path) for place, path in _walk(folder, "", ()) if "/" in place)
+    """Yield every model file below `folder`, by its path relative to it, sorted. Links are followed, but not into a
+    folder that they are in; hidden files and files directly in `folder` are left out. Raises `BadInput` for a folder
+    that cannot be read."""
+    return ((relative, path) for relative, path in _walk(folder, "", ()) if "/" in relative)
 
 
 def find_in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
-    """As `find_models`, of a folder for one kind of model, such as `loras`: the names are below it."""
+    """Yield the same of a folder for one kind of model, such as `loras`: files directly in it count."""
     return _walk(folder, "", ())
 
 
-def _walk(folder: Path, below: str, inside: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+def _walk(folder: Path, prefix: str, parents: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
     real = folder.resolve()
-    if real in inside:
+    if real in parents:
         return
     try:
         entries = sorted(folder.iterdir())
@@ -31,6 +31,6 @@ def _walk(folder: Path, below: str, inside: tuple[Path, ...]) -> Iterator[tuple[
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from _walk(entry, f"{below}{entry.name}/", (*inside, real))
+            yield from _walk(entry, f"{prefix}{entry.name}/", (*parents, real))
         elif entry.is_file() and is_model_file(entry.name):
-            yield f"{below}{entry.name}", entry
+            yield f"{prefix}{entry.name}", entry

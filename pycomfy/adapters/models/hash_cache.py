@@ -1,4 +1,4 @@
-"""SHA-256 of large files, computed once: a file that was not touched since keeps the hash it had."""
+"""Compute the SHA-256 of large files once: a file that was not touched since keeps its hash."""
 
 import contextlib
 import hashlib
@@ -17,26 +17,25 @@ _CHUNK = 1 << 20
 
 
 class HashCache:
-    """A table in the file `path`; losing it costs time alone. Any number of processes may use it at once.
+    """A table in the file `path`; losing it costs only time. Any number of processes may use it at once.
 
-    A file is known by inode, size and ctime: nobody can write to a file, or put another in its place, and leave all
-    three as they are.
+    A file is identified by inode, size and ctime: nobody can change or replace a file and leave all three as they are.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def sha256(self, file: Path) -> str:
-        """The hash of the file's bytes now. Raises `NotFound`, or `BadInput` for what cannot be read."""
+        """Return the hash of the file's bytes. Raises `NotFound`, or `BadInput` for what cannot be read."""
         with _readable(file):
             known = self._read().get(_key(file.stat()))
             return known if known is not None else self.recompute(file)
 
     def recompute(self, file: Path) -> str:
-        """As `sha256`, but every byte is read."""
+        """Return the hash as `sha256` does, but read every byte."""
         with _readable(file), file.open("rb") as f:
             before = os.fstat(f.fileno())
-            # A file of the store is called by its hash.
+            # A file of the store has its hash as its name.
             name = file.name[:16] if len(file.name) == 64 else file.name
             with operation.step(f"Hash {name}", total=before.st_size, unit="bytes") as task:
                 digest = hashlib.sha256()
@@ -44,22 +43,22 @@ class HashCache:
                     digest.update(chunk)
                     task.advance(len(chunk))
             if _key(os.fstat(f.fileno())) != _key(before):
-                raise BadInput("the file changes while it is read", where=str(file), fix="wait until it is complete")
-        self._remember(_key(before), digest.hexdigest())
+                raise BadInput("the file changed while it was read", where=str(file), fix="wait until it is complete")
+        self._store(_key(before), digest.hexdigest())
         return digest.hexdigest()
 
     @contextlib.contextmanager
     def same_content(self, file: Path, sha256: str) -> Iterator[None]:
-        """What the block does to the file, such as linking it, changes its ctime and not its bytes."""
+        """Keep the hash of a file over a block that changes its ctime and not its bytes, such as linking it."""
         before = file.stat()
         yield
         after = file.stat()
         if (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns):
-            self._remember(_key(after), sha256)
+            self._store(_key(after), sha256)
 
-    def know(self, file: Path, sha256: str) -> None:
-        """The file was hashed while it was written."""
-        self._remember(_key(file.stat()), sha256)
+    def remember(self, file: Path, sha256: str) -> None:
+        """Take over the hash of a file that was hashed while it was written."""
+        self._store(_key(file.stat()), sha256)
 
     def _read(self) -> dict[str, str]:
         try:
@@ -68,7 +67,7 @@ class HashCache:
             return {}
         return found if isinstance(found, dict) and all(isinstance(v, str) for v in found.values()) else {}
 
-    def _remember(self, key: str, sha256: str) -> None:
+    def _store(self, key: str, sha256: str) -> None:
         with exclusive_lock(self._path.with_suffix(".lock")):
             rows = self._read()
             rows.pop(key, None)
@@ -77,8 +76,8 @@ class HashCache:
             write_file(self._path, json.dumps(newest, indent=0) + "\n")
 
 
-def _key(about: os.stat_result) -> str:
-    return f"{about.st_ino}:{about.st_size}:{about.st_ctime_ns}"
+def _key(status: os.stat_result) -> str:
+    return f"{status.st_ino}:{status.st_size}:{status.st_ctime_ns}"
 
 
 @contextlib.contextmanager

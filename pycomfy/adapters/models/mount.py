@@ -1,4 +1,4 @@
-"""Models as ComfyUI wants them, folder by folder, without a copy: what a container is shown as /models."""
+"""Lay out models in the folders where ComfyUI looks for them, without copies: what a container gets as /models."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -13,41 +13,40 @@ from pycomfy.errors import BadLock
 
 @dataclass(frozen=True)
 class ModelView:
-    """`folder` is to be mounted, and over each of `files` (paths below it) the file that stands in its place there:
-    one that lies on another disk."""
+    """What to mount: `folder`, and over each of `files`, by its path below it, a file that is on another disk."""
 
     folder: Path
     files: Mapping[str, Path] = field(default_factory=dict)
 
 
 def make_view(store: ModelStore, models: Sequence[ModelFile]) -> ModelView:
-    """A folder of hard links, made once for each set of models. They must be in the store.
+    """Make a folder of hard links, once for each set of models. They must be in the store.
 
     Raises `BadLock` where one model's path is another's folder.
     """
-    wanted = {m.place: store.place(m.sha256) for m in models}
-    for place in wanted:
-        if any(other.startswith(place + "/") for other in wanted):
-            raise BadLock(f"the model {place} is also a folder of models", where="pycomfy.lock", fix="rename one")
+    blobs = {m.place: store.blob_path(m.sha256) for m in models}
+    for path in blobs:
+        if any(other.startswith(path + "/") for other in blobs):
+            raise BadLock(f"the model {path} is also a folder of models", where="pycomfy.lock", fix="rename one")
     rows = "".join(f"{m.sha256} {m.place}\n" for m in sorted(models, key=lambda m: m.place))
     folder = store.folder / "views" / hashlib.sha256(rows.encode()).hexdigest()
-    if not all(_is_there(folder / place, blob) for place, blob in wanted.items()):
-        with new_folder(folder) as beside:
+    if not all(_is_linked(folder / path, blob) for path, blob in blobs.items()):
+        with new_folder(folder) as temporary:
             for model in models:
-                _put(store, model, beside / model.place)
-    apart = {place: blob.resolve() for place, blob in wanted.items() if not (folder / place).samefile(blob)}
-    return ModelView(folder, apart)
+                _link(store, model, temporary / model.place)
+    elsewhere = {path: blob.resolve() for path, blob in blobs.items() if not (folder / path).samefile(blob)}
+    return ModelView(folder, elsewhere)
 
 
-def _put(store: ModelStore, model: ModelFile, path: Path) -> None:
-    blob = store.place(model.sha256)
+def _link(store: ModelStore, model: ModelFile, path: Path) -> None:
+    blob = store.blob_path(model.sha256)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not blob.is_symlink():
         with store.hashes.same_content(blob, model.sha256):
             if link(blob, path):
                 return
-    path.touch()  # something to mount the file on
+    path.touch()  # a file to mount the other one over
 
 
-def _is_there(path: Path, blob: Path) -> bool:
+def _is_linked(path: Path, blob: Path) -> bool:
     return path.is_file() and (path.samefile(blob) or path.stat().st_size == 0)

@@ -1,4 +1,4 @@
-"""The models on this machine, by their content: each file once, whatever it is called and whoever needs it."""
+"""The model store: the models on this machine by their content, each file once, whatever it is called."""
 
 import contextlib
 import errno
@@ -18,13 +18,13 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.hash_cache import HashCache
 from pycomfy.core.lockfile.lock_types import LockSection, Sha256
 from pycomfy.core.lockfile.schema import ModelFile, PublicUrl
-from pycomfy.errors import BadInput, HashMismatch
+from pycomfy.errors import BadInput, HashMismatch, suggest
 
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Added(LockSection):
-    """What someone added by hand under a name; `url` is where it came from, if it was fetched."""
+    """A model that the user added under a name; `url` is where it came from, if it was fetched."""
 
     sha256: Sha256
     size: int
@@ -36,7 +36,7 @@ _ADDED = TypeAdapter(dict[str, Added])
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A file of the store; `linked` says that it is one of the user's own, which lies elsewhere."""
+    """A file of the store, its size in bytes; `linked` says that it is a link to a file of the user's elsewhere."""
 
     sha256: str
     path: Path
@@ -45,29 +45,30 @@ class StoredModel:
 
 
 class ModelStore:
-    """`sha256/HH/HASH` are the models, `partial` what is being fetched, `refused` what came with another hash."""
+    """`sha256/HH/HASH` are the models, `partial` the beginnings of downloads, `refused` what came with another hash."""
 
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
         self.folder = paths.data / "models"
         self.hashes = HashCache(self.folder / "hashes.json")
 
-    def place(self, sha256: str) -> Path:
-        """Where the model with that hash is, or would be."""
+    def blob_path(self, sha256: str) -> Path:
+        """Return where the model with that hash is, or would be."""
         return self.folder / "sha256" / sha256[:2] / sha256
 
     @property
     def partial_folder(self) -> Path:
-        """Where the beginnings of models are."""
+        """The folder of beginnings of downloads."""
         return self.folder / "partial"
 
-    def partial(self, sha256: str) -> Path:
-        """Where the model with that hash grows."""
+    def partial_path(self, sha256: str) -> Path:
+        """Return where the download of the model with that hash is."""
         return self.partial_folder / sha256
 
     def find(self, sha256: str) -> Path | None:
-        """The model, if it is there and still what it was; a file that changed is set aside and told of."""
-        path = self.place(sha256)
+        """Return the model's file if it is there and unchanged; None otherwise. A changed file is set aside and
+        reported."""
+        path = self.blob_path(sha256)
         if not path.is_file():
             return None
         found = self.hashes.sha256(path)
@@ -77,7 +78,7 @@ class ModelStore:
         return None
 
     def set_aside(self, path: Path, sha256: str, found: str) -> HashMismatch:
-        """Move a file that should have had the hash `sha256` out of the way; the error that tells of it.
+        """Move a file that should have the hash `sha256` out of the way, and report it; return the error for it.
 
         A link to a file of the user's is only removed.
         """
@@ -91,45 +92,46 @@ class ModelStore:
         error = HashMismatch(
             f"expected SHA-256 {sha256}, got {found}: not used, but kept",
             where=str(kept),
-            fix="fetch it again, or lock again if the file was really replaced",
+            fix=("fetch it again", suggest("lock", "if the file was really replaced")),
         )
         operation.report(f"warning: {error.what} as {kept}")
         return error
 
-    def keep(self, part: Path, sha256: str) -> Path:
-        """Take over a complete file of `partial`, whose hash was checked."""
-        path = self.place(sha256)
+    def finish(self, part: Path, sha256: str) -> Path:
+        """Move a complete download, whose hash was checked, among the models; return where it is."""
+        path = self.blob_path(sha256)
         path.parent.mkdir(parents=True, exist_ok=True)
         part.chmod(0o444)
         part.replace(path)
-        self.hashes.know(path, sha256)
+        self.hashes.remember(path, sha256)
         return path
 
     def add(self, file: Path) -> StoredModel:
-        """Take a file of the user's into the store, as a hard link where the file system can, else as a symbolic one:
+        """Take a file of the user's into the store, as a hard link where the file system can, else as a symbolic link:
         its bytes are not copied. Raises `NotFound`, `BadInput`."""
         real = file.resolve()
         if real.exists() and not real.is_file():
-            raise BadInput("it is no file", where=str(file), fix="give a model's file")
+            raise BadInput("not a file", where=str(file), fix="give a model's file")
         sha256 = self.hashes.sha256(real)
         if self.find(sha256) is None:
-            self._link(real, self.place(sha256), sha256)
-        return self.about(sha256)
+            self._link(real, self.blob_path(sha256), sha256)
+        return self.describe(sha256)
 
-    def about(self, sha256: str) -> StoredModel:
-        path = self.place(sha256)
+    def describe(self, sha256: str) -> StoredModel:
+        """Return what is known of a model that is in the store."""
+        path = self.blob_path(sha256)
         return StoredModel(sha256, path, path.stat().st_size, path.is_symlink())
 
-    def everything(self) -> list[StoredModel]:
-        """Every model, by hash."""
-        return [self.about(p.name) for p in sorted((self.folder / "sha256").glob("??/" + "?" * 64)) if p.is_file()]
+    def list_models(self) -> list[StoredModel]:
+        """Return every model, sorted by hash."""
+        return [self.describe(p.name) for p in sorted((self.folder / "sha256").glob("??/" + "?" * 64)) if p.is_file()]
 
     def broken_links(self) -> list[Path]:
-        """Links to files of the user's that are not there any more."""
+        """Return the links to files of the user's that do not exist any more."""
         return [p for p in sorted((self.folder / "sha256").glob("??/" + "?" * 64)) if not p.exists()]
 
-    def added(self) -> Mapping[str, Added]:
-        """What was added by hand, by its path below ComfyUI's `models`."""
+    def list_added(self) -> Mapping[str, Added]:
+        """Return the models that the user added, by their path below ComfyUI's `models`."""
         try:
             return _ADDED.validate_json(self._names.read_bytes())
         except FileNotFoundError:
@@ -137,18 +139,19 @@ class ModelStore:
         except ValidationError as e:
             raise BadInput("the list of added models is damaged", where=str(self._names), fix="delete it") from e
 
-    def call(self, place: str, stored: StoredModel, url: str | None = None) -> Added | None:
-        """Remember a model under its path below ComfyUI's `models`; what was called so before, if it is another."""
+    def set_name(self, place: str, stored: StoredModel, url: str | None = None) -> Added | None:
+        """Remember a model under its path below ComfyUI's `models`; return the one that had this name before, if it is
+        another."""
         with exclusive_lock(self._names.with_suffix(".lock")):
-            names = dict(self.added())
+            names = dict(self.list_added())
             before = names.get(place)
             names[place] = Added(sha256=stored.sha256, size=stored.size, url=url)
             rows = {key: value.model_dump(mode="json", exclude_none=True) for key, value in sorted(names.items())}
             write_file(self._names, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
         return before if before is not None and before.sha256 != stored.sha256 else None
 
-    def missing(self, models: tuple[ModelFile, ...]) -> list[ModelFile]:
-        """Those that are not here."""
+    def list_missing(self, models: tuple[ModelFile, ...]) -> list[ModelFile]:
+        """Return those models that are not in the store."""
         return [m for m in models if self.find(m.sha256) is None]
 
     @property
@@ -160,7 +163,7 @@ class ModelStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_name(f".{sha256[:16]}.{secrets.token_hex(4)}")
             try:
-                # A new link changes the file's ctime, and so does another name for it.
+                # A new link changes the file's ctime.
                 with self.hashes.same_content(real, sha256):
                     if not link(real, beside):
                         beside.symlink_to(real)
@@ -171,7 +174,7 @@ class ModelStore:
 
 
 def link(real: Path, path: Path) -> bool:
-    """Make `path` the same file as `real`; False where the file system cannot."""
+    """Make `path` a hard link to `real`; return whether the file system can."""
     try:
         os.link(real, path)
     except OSError as e:

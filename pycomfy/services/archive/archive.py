@@ -106,19 +106,19 @@ def take_models(workspace: Workspace, models: Iterable[ModelFile]) -> int:
     """Put into the model store those that it lacks and the archive has; return how many. Raises `HashMismatch` for a
     damaged one."""
     archive, store = workspace.archive, workspace.models
-    missing = {m.sha256: model_requisite(m) for m in store.missing(tuple(models))}
+    missing = {m.sha256: model_requisite(m) for m in store.list_missing(tuple(models))}
     there = {sha256: r for sha256, r in missing.items() if archive.find(r.output) is not None}
     sizes = {sha256: archive.size_of(r.output) for sha256, r in there.items()}
     if not there:
         return 0
     with operation.step("Take models from the archive", total=sum(sizes.values()), unit="bytes") as task:
         for sha256, requisite in there.items():
-            part = store.partial(f"{sha256}.archived")
+            part = store.partial_path(f"{sha256}.archived")
             with translate_disk_full(part):
                 part.parent.mkdir(parents=True, exist_ok=True)
                 part.unlink(missing_ok=True)
             archive.take(requisite.output, part)
-            store.keep(part, sha256)
+            store.finish(part, sha256)
             task.advance(sizes[sha256])
     return len(there)
 

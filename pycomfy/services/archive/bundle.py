@@ -110,10 +110,10 @@ def import_bundle(workspace: Workspace, file: Path) -> ImportResult:
             version, new = _record(workspace, manifest, unpacked.project)
         for sha256, path in unpacked.models.items():
             if store.find(sha256) is None:
-                part = store.partial(sha256)
+                part = store.partial_path(sha256)
                 part.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(path, part)
-                store.keep(part, sha256)
+                store.finish(part, sha256)
     index(workspace)
     return ImportResult(version, new, len(sources), len(unpacked.models))
 

@@ -145,7 +145,7 @@ def _link_models(models: Sequence[ModelFile], store: ModelStore, folder: Path) -
         link = folder / "models" / model.place
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
-        link.symlink_to(store.place(model.sha256))
+        link.symlink_to(store.blob_path(model.sha256))
 
 
 def _install(provider: SourceProvider, wheels: Sequence[Requisite], python: Path, folder: Path) -> None:

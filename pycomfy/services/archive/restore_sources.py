@@ -97,7 +97,7 @@ def report_missing_models(workspace: Workspace, version: RecordedVersion) -> tup
     """Return the models that are in neither the model store nor the archive, and report each. An image is restored
     without them, but does not run without them."""
     archive = workspace.archive
-    absent = workspace.models.missing(version.lock.models)
+    absent = workspace.models.list_missing(version.lock.models)
     missing = tuple(m for m in absent if archive.find(model_requisite(m).output) is None)
     for model in missing:
         operation.report(

@@ -220,7 +220,7 @@ def _models(
         sha256 = store.hashes.sha256(real)
         models.append(CapturedModel(folder, name, str(path), sha256, real.stat().st_size, url))
         if request.add:
-            store.call(f"{folder}/{name}", store.add(real))
+            store.set_name(f"{folder}/{name}", store.add(real))
     return tuple(sorted(models, key=lambda m: (m.folder, m.name))), notes
 
 

@@ -166,10 +166,10 @@ def test_every_room_leaves_its_lock(tmp_path: Path) -> None:
     with versions.bare.writing():
         pass
     stored = store.add(tmp_path / "file")
-    part = store.partial(stored.sha256)
+    part = store.partial_path(stored.sha256)
     waits: dict[Path, Callable[[], object]] = {
-        store.folder / "hashes.lock": lambda: store.hashes.know(tmp_path / "file", SHA256),
-        store.folder / "added.lock": lambda: store.call("loras/x", stored),
+        store.folder / "hashes.lock": lambda: store.hashes.remember(tmp_path / "file", SHA256),
+        store.folder / "added.lock": lambda: store.set_name("loras/x", stored),
         archive.folder / ".lock": lambda: archive.lock().__enter__(),
         mirror.mirror.with_suffix(".lock"): lambda: mirror.fetch("0" * 40),
         versions.bare.path.with_suffix(".lock"): lambda: versions.bare.writing().__enter__(),

@@ -55,7 +55,7 @@ def test_a_model_is_fetched_through_the_redirect_and_only_once(site: Site, store
     assert read(store) == DATA and left(store) == []
     assert fetch(store, model) == []
     assert len(site.downloads()) == 1
-    assert store.place(model.sha256).stat().st_mode & 0o777 == 0o444
+    assert store.blob_path(model.sha256).stat().st_mode & 0o777 == 0o444
 
 
 def test_several_models_come_at_once_and_the_same_content_once(site: Site, store: ModelStore) -> None:
@@ -100,7 +100,7 @@ def test_a_server_that_stays_busy_is_given_up(site: Site, store: ModelStore) -> 
 
 def test_a_download_that_was_broken_off_is_continued_by_the_next_process(site: Site, store: ModelStore) -> None:
     model = hub_model(site)
-    part = store.partial(model.sha256)
+    part = store.partial_path(model.sha256)
     part.parent.mkdir(parents=True)
     part.write_bytes(DATA[:200_000])
     fetch(store, model)
@@ -109,8 +109,8 @@ def test_a_download_that_was_broken_off_is_continued_by_the_next_process(site: S
 
 def test_a_complete_partial_file_is_taken_without_asking(site: Site, store: ModelStore) -> None:
     model = hub_model(site)
-    store.partial(model.sha256).parent.mkdir(parents=True)
-    store.partial(model.sha256).write_bytes(DATA)
+    store.partial_path(model.sha256).parent.mkdir(parents=True)
+    store.partial_path(model.sha256).write_bytes(DATA)
     fetch(store, model)
     assert read(store) == DATA and site.asked == []
 
@@ -118,8 +118,8 @@ def test_a_complete_partial_file_is_taken_without_asking(site: Site, store: Mode
 @pytest.mark.parametrize("start", [b"something else", DATA + b"more", b"x" * len(DATA)])
 def test_a_partial_file_of_something_else_is_begun_anew(site: Site, store: ModelStore, start: bytes) -> None:
     model = hub_model(site)
-    store.partial(model.sha256).parent.mkdir(parents=True)
-    store.partial(model.sha256).write_bytes(start)
+    store.partial_path(model.sha256).parent.mkdir(parents=True)
+    store.partial_path(model.sha256).write_bytes(start)
     fetch(store, model)
     assert read(store) == DATA
 
@@ -275,7 +275,7 @@ def test_a_killed_pull_goes_on_where_it_was(site: Site, store: ModelStore, home:
     model = hub_model(site, data)
     site.pace = 0.05
     process = start(home, model)
-    have = wait_for_bytes(store.partial(model.sha256), 1 << 20)
+    have = wait_for_bytes(store.partial_path(model.sha256), 1 << 20)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     site.pace = 0.0

@@ -125,14 +125,14 @@ def test_what_was_added_under_the_name_is_taken_where_nothing_else_pins(
 ) -> None:
     (tmp_path / "x").write_bytes(b"mine")
     stored = store.add(tmp_path / "x")
-    store.call("checkpoints/a.safetensors", stored)
+    store.set_name("checkpoints/a.safetensors", stored)
     (model,) = pin(store, want()).models
     assert (model.sha256, model.size, model.sources) == (stored.sha256, None, ())
     url = "https://files.example/x.pth"
     assert pin(store, want(url)).models[0].sources == (UrlModel(url=url),)
     hub = site.add("org/repo", "a.safetensors", b"model")
     assert pin(store, want(hub)).models[0].sha256 == sha256(b"model")
-    store.call("checkpoints/a.safetensors", stored, "https://elsewhere.example/y")
+    store.set_name("checkpoints/a.safetensors", stored, "https://elsewhere.example/y")
     assert pin(store, want(url)).models == ()
 
 
@@ -153,7 +153,7 @@ def test_an_answer_that_is_none_is_told(
 ) -> None:
     site.files["/api/models/org/repo/revision/main"] = answer
     monkeypatch.setenv("PYCOMFY_HF_ENDPOINT", site.cdn)
-    assert "not understood" in pin(store, want(f"{site.cdn}/org/repo/resolve/main/x")).unpinned[0].why
+    assert "unexpected answer" in pin(store, want(f"{site.cdn}/org/repo/resolve/main/x")).unpinned[0].why
 
 
 def test_a_gated_repository_tells_what_to_do(site: Site, store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:

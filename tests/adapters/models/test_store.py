@@ -110,12 +110,12 @@ def test_what_is_no_file_is_not_added(tmp_path: Path, store: ModelStore) -> None
 
 def test_names_are_kept_and_a_replaced_one_is_told(file: Path, store: ModelStore) -> None:
     first = store.add(file)
-    assert store.call("loras/a", first) is None and store.call("loras/a", first) is None
+    assert store.set_name("loras/a", first) is None and store.set_name("loras/a", first) is None
     file.unlink()
     file.write_bytes(b"other")
-    before = store.call("loras/a", store.add(file), "https://example.org/a")
+    before = store.set_name("loras/a", store.add(file), "https://example.org/a")
     assert before is not None and before.sha256 == first.sha256
-    assert store.added()["loras/a"].url == "https://example.org/a"
+    assert store.list_added()["loras/a"].url == "https://example.org/a"
 
 
 def test_a_view_has_every_model_where_comfyui_looks_without_a_copy(file: Path, store: ModelStore) -> None:
