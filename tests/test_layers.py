@@ -33,7 +33,9 @@ EVERYTHING: frozenset[str] | None = None
 
 CORE_STANDARD_LIBRARY: dict[str, frozenset[str] | None] = {
     # Types, and functions of their arguments alone.
-    **dict.fromkeys(("ast", "base64", "collections", "copy", "dataclasses", "decimal", "difflib", "enum"), EVERYTHING),
+    **dict.fromkeys(
+        ("abc", "ast", "base64", "collections", "copy", "dataclasses", "decimal", "difflib", "enum"), EVERYTHING
+    ),
     **dict.fromkeys(("functools", "hashlib", "itertools", "json", "math", "re", "shlex", "struct"), EVERYTHING),
     **dict.fromkeys(("textwrap", "tomllib", "types", "typing", "unicodedata", "urllib.parse"), EVERYTHING),
     # Values only: `now` and `today` ask the clock.

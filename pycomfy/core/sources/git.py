@@ -1,6 +1,6 @@
 """A commit of a git repository."""
 
-from pathlib import PurePath
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import StringConstraints
@@ -14,7 +14,6 @@ from pycomfy.core.sources.lock_source import (
     PythonFile,
     RepositoryCommit,
     TreeSource,
-    relocate_path,
 )
 from pycomfy.core.sources.source_spec import SourceSpec
 
@@ -86,10 +85,10 @@ class GitSource(TreeSource):
     def portable(self) -> RepositoryCommit | PythonFile | str:
         return self.repository if self.local_path is None else "a repository on this machine"
 
-    def relocated(self, old: PurePath, new: PurePath) -> Self:
+    def relocated(self, move: Callable[[str], str]) -> Self:
         if self.local_path is None or self.url.startswith("file://"):
             return self
-        return self.model_copy(update={"url": relocate_path(self.url, old, new)})
+        return self.model_copy(update={"url": move(self.url)})
 
     def describe(self) -> str:
         return f"{self.url} at {self.commit[:10]}" + (", patched" if self.patch is not None else "")

@@ -1,10 +1,9 @@
 """A pinned source, as the lock has it: what is asked of every kind, and the two shapes that there are."""
 
 import base64
-import os.path
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any, Self
 
 from pycomfy.core.lockfile.git_url import parse_git_url
@@ -93,8 +92,9 @@ class LockSource(LockSection):
         comes from, in words that follow "it comes from"."""
         return f"{self.describe()}, which only pycomfy knows"
 
-    def relocated(self, old: PurePath, new: PurePath) -> Self:
-        """Return it with paths that are relative to the folder `new`, not to `old`; both are absolute."""
+    def relocated(self, move: Callable[[str], str]) -> Self:
+        """Return it as a lock in another folder names it. `move` changes a path that is relative to this lock's folder,
+        and leaves an absolute one."""
         return self
 
     # — words —
@@ -163,8 +163,3 @@ class FileSource(LockSource):
 
     def fixed_output(self, name: str) -> FixedOutput:
         return FixedOutput(self.name, bytes.fromhex(self.sha256), False)
-
-
-def relocate_path(path: str, old: PurePath, new: PurePath) -> str:
-    """Return `path` relative to the folder `new` where it was relative to `old`; absolute ones stay as they are."""
-    return path if PurePath(path).is_absolute() else os.path.relpath(old / path, new)

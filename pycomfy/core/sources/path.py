@@ -1,10 +1,10 @@
 """A local folder."""
 
-from pathlib import PurePath
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
 from pycomfy.core.lockfile.config_types import LocalPath
-from pycomfy.core.sources.lock_source import PythonFile, RepositoryCommit, TreeSource, relocate_path
+from pycomfy.core.sources.lock_source import PythonFile, RepositoryCommit, TreeSource
 from pycomfy.core.sources.source_spec import SourceSpec
 
 
@@ -39,8 +39,8 @@ class PathSource(TreeSource):
     def portable(self) -> RepositoryCommit | PythonFile | str:
         return "a folder on this machine"
 
-    def relocated(self, old: PurePath, new: PurePath) -> Self:
-        return self.model_copy(update={"path": relocate_path(self.path, old, new)})
+    def relocated(self, move: Callable[[str], str]) -> Self:
+        return self.model_copy(update={"path": move(self.path)})
 
     def describe(self) -> str:
         return f"the folder {self.path}"

@@ -1,6 +1,7 @@
 """`lock`: a workflow and its pycomfy.toml become pycomfy.lock, in which everything is pinned by hash."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -207,8 +208,13 @@ def _name(request: LockRequest, config: Config, file: Path, notes: list[str]) ->
 
 def _rebase(source: LockSource, base: Path, folder: Path) -> LockSource:
     """Paths in a lock are relative to its folder, so that it is the same wherever the whole is put."""
-    old, new = base.absolute(), folder.absolute()
-    return source if old == new else source.relocated(old, new)
+    if base.absolute() == folder.absolute():
+        return source
+
+    def move(path: str) -> str:
+        return path if Path(path).is_absolute() else os.path.relpath(base / path, folder)
+
+    return source.relocated(move)
 
 
 def _changes(before: Lock | None, made: Lock) -> Diff | None:
