@@ -12,7 +12,7 @@ demo: setup ## a workflow becomes an image, and the image a picture (the first t
 	@scripts/demo.sh
 
 test: setup ## the fast tests
-	@.venv/bin/pytest -m 'not story' -n auto --dist loadfile
+	@.venv/bin/pytest -m 'not story' -n auto --dist loadfile --durations=10
 
 story: ## the end-to-end tests: real Nix, real containers, real ComfyUI, a real browser
 	@scripts/setup.sh story

@@ -3,11 +3,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycomfy.gateway.outputs import Collector, guess_media_type
 from pycomfy.gateway.places import Places
+from tests.support.properties import ONE_FIXTURE, examples
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_a_name_that_leads_elsewhere_is_told_but_never_followed(places: Places, 
     assert (event["event"], event["path"], event["file"]) == ("output", None, value["filename"])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=ONE_FIXTURE, max_examples=examples(50))
 @given(
     st.dictionaries(
         st.text(max_size=5),

@@ -10,7 +10,7 @@ from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycomfy.adapters.archive.binary_cache import Archive
@@ -20,8 +20,9 @@ from pycomfy.adapters.nix.nar_writer import write_nar
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.errors import HashMismatch, NoSpace, NotFound
 from tests.adapters.nix.test_nar_writer import Tree, build, trees
+from tests.support.properties import examples
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=examples(40))
 
 
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112  where bringing files to the disk costs nothing

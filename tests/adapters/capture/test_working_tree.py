@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pycomfy.adapters.capture.working_tree import compare_folders, make_patch
 from pycomfy.adapters.git.patches import PatchRepository, apply_patch
 from pycomfy.adapters.nix import nar_writer
+from tests.support.properties import examples
 
 NAMES = st.sampled_from(
     [
@@ -50,7 +51,7 @@ def plain(files: Mapping[str, tuple[bytes, bool]]) -> dict[str, tuple[bytes, boo
     return {name: (data.replace(b"\r\n", b"\n"), program) for name, (data, program) in files.items()}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(FILES, FILES)
 def test_a_patch_makes_the_new_files_of_the_old(
     old: dict[str, tuple[bytes, bool]], new: dict[str, tuple[bytes, bool]]

@@ -1,10 +1,11 @@
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycomfy.adapters.catalog.node_type_cache import read_types
 from pycomfy.core.analysis.node_types import find_node_types
+from tests.support.properties import ONE_FIXTURE, examples
 
 FILES = {"__init__.py": "class N: pass\nNODE_CLASS_MAPPINGS = {'X': N}\n"}
 
@@ -25,7 +26,7 @@ def test_a_cache_that_is_broken_is_made_anew(tmp_path: Path) -> None:
         assert list(read_types(FILES, tmp_path).types) == ["X"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@settings(suppress_health_check=ONE_FIXTURE, max_examples=examples(30))
 @given(st.dictionaries(st.sampled_from(["a.py", "b.py", "ab.py"]), st.sampled_from(["", "x", "xx"])))
 def test_other_files_are_other_answers(tmp_path: Path, files: dict[str, str]) -> None:
     read_types(files, tmp_path)

@@ -5,11 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycomfy.adapters.containers.job_outputs import save_result
 from pycomfy.errors import NoSpace, RunFailed
+from tests.support.properties import ONE_FIXTURE
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_a_link_in_the_output_folder_leads_nowhere_else(job: Path, target: Path)
     assert list((job.parent / "elsewhere").iterdir()) == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(suppress_health_check=ONE_FIXTURE)
 @given(st.text(max_size=300))
 def test_whatever_the_name_the_file_lands_in_the_folder(job: Path, target: Path, name: str) -> None:
     saved = save_result(job, "output/a.png", target, name)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pycomfy.adapters.nix.nar_writer import hash_path
 from pycomfy.errors import BadInput
+from tests.support.properties import examples
 
 needs_nix = pytest.mark.skipif(shutil.which("nix-hash") is None, reason="nix-hash is not installed")
 
@@ -48,7 +49,7 @@ def as_hex(sri: str) -> str:
 
 
 @needs_nix
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(trees)
 def test_every_tree_has_the_hash_that_nix_gives_it(tree: Tree) -> None:
     with tempfile.TemporaryDirectory() as folder:

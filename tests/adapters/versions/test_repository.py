@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pycomfy.adapters.versions.commits import object_id
 from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.errors import BadInput, NotFound
+from tests.support.properties import ONE_FIXTURE
 from tests.support.service_projects import built
 
 FILES = {"pycomfy.lock": b"{}\n", "nix/default.nix": b"{ }\n", "nix.txt": b"sorts before nix/", "workflow.json": b"1"}
@@ -190,7 +191,7 @@ def test_messages_and_authors_cannot_break_a_commit(library: VersionsRepository)
     assert git(library, "fsck", "--strict") == ""
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=ONE_FIXTURE)
 @given(
     st.dictionaries(
         st.from_regex(r"\A[a-z0-9._-]{1,4}(/[a-z0-9._-]{1,4}){0,2}\Z").filter(

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.core.analysis.node_types import class_types, find_node_types
@@ -133,7 +133,6 @@ def test_hostile_source_ends(source: str) -> None:
     assert time.monotonic() - start < 10
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=100), st.binary(max_size=50))
 def test_any_text_is_read_without_an_exception(source: str, data: bytes) -> None:
     class_types({"__init__.py": source, "a.py": data.decode("latin-1"), "node_list.json": source})

@@ -3,7 +3,7 @@ import random
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.core.catalog.manager_lists import LIST, MAP, STATS, parse_catalog
@@ -89,7 +89,6 @@ def test_types_and_texts_that_would_move_the_cursor_are_left_out() -> None:
     assert pack.types == ("X",) and pack.title == "a [2Jb c"
 
 
-@settings(deadline=None)
 @given(JSON, JSON, JSON)
 def test_no_json_breaks_it(map_: object, list_: object, stats: object) -> None:
     files = {

@@ -17,6 +17,7 @@ from pycomfy.core.debian.resolver import (
     version_key,
 )
 from pycomfy.errors import ErrorGroup, NoDebianPackage
+from tests.support.properties import examples
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg") is None, reason="dpkg is not installed")
 
@@ -63,7 +64,7 @@ versions = st.builds(
 
 
 @needs_dpkg
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(versions, versions)
 def test_every_two_versions_compare_as_dpkg_compares_them(a: str, b: str) -> None:
     for operator, ours in (("lt", version_key(a) < version_key(b)), ("eq", version_key(a) == version_key(b))):

@@ -23,7 +23,7 @@ def test_what_is_no_base_32_is_refused(text: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("nix-store") is None, reason="nix-store is not installed")
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(hashes, names, st.booleans())
 def test_paths_are_those_that_nix_computes(sha256: bytes, name: str, recursive: bool) -> None:
     flags = ["--recursive"] if recursive else []

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.core.catalog.match import Claims
@@ -173,7 +173,6 @@ def test_a_pack_that_is_needed_anyway_comes_first() -> None:
     assert [(c.pack.url, c.already_selected) for c in question.candidates] == [(A, True), (B, False)]
 
 
-@settings(deadline=None)
 @given(st.permutations(["X", "Y", "Z", "W", "KSampler", "New (cc)", "Nobody's"]), st.randoms())
 def test_the_order_of_nodes_and_of_knowledge_changes_nothing(types: list[str], chance: random.Random) -> None:
     def answer(types: Sequence[str]) -> PackResolution:

@@ -16,6 +16,7 @@ from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.core.workflow.render import render_workflow
 from pycomfy.errors import PycomfyError
 from tests.support.graphs import OBJECT_INFO, definition
+from tests.support.properties import examples
 
 TYPES = [*OBJECT_INFO, "Reroute", "PrimitiveNode", "SetNode", "GetNode", "Note", "Unknown", "sg-0", "sg-1"]
 SLOTS = ["IMAGE", "LATENT", "MODEL", "COND", "MASK", "*", "IMAGE,MASK"]
@@ -79,7 +80,6 @@ def workflows(draw: st.DrawFn) -> dict[str, Any]:
     return {**draw(graphs(hosts=True)), "definitions": {"subgraphs": definitions}}
 
 
-@settings(max_examples=100, deadline=None)
 @given(workflows())
 def test_links_of_a_prompt_lead_to_nodes_that_run(value: dict[str, Any]) -> None:
     workflow = parse_workflow(json.dumps(value), where="x")
@@ -93,14 +93,13 @@ def test_links_of_a_prompt_lead_to_nodes_that_run(value: dict[str, Any]) -> None
                 assert link[0] in conversion.prompt
 
 
-@settings(max_examples=100, deadline=None)
 @given(workflows())
 def test_parsing_what_was_rendered_gives_the_same_workflow(value: dict[str, Any]) -> None:
     workflow = parse_workflow(json.dumps(value), where="x")
     assert parse_workflow(json.dumps(render_workflow(workflow)), where="x") == workflow
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(workflows())
 def test_everything_made_of_a_prompt_works_or_is_an_error_of_ours(value: dict[str, Any]) -> None:
     workflow = parse_workflow(json.dumps(value), where="x")
@@ -114,7 +113,7 @@ def test_everything_made_of_a_prompt_works_or_is_an_error_of_ours(value: dict[st
     assert len(set(names)) == len(names)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(
     st.dictionaries(
         st.sampled_from(["Load", "Blank", "Save"]),

@@ -12,6 +12,7 @@ from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.core.workflow.untrusted_json import MAX_DEPTH
 from pycomfy.errors import BadWorkflow, ErrorGroup, PycomfyError
+from tests.support.properties import examples
 
 
 def parsed(value: Any) -> Workflow:
@@ -124,7 +125,7 @@ Json = st.recursive(
 NODE_KEYS = ("id", "type", "mode", "inputs", "outputs", "widgets_values", "widgets_values_named", "properties", "title")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(
     st.fixed_dictionaries({"nodes": st.lists(st.dictionaries(st.sampled_from(NODE_KEYS), Json), max_size=4)}),
     Json,
@@ -135,7 +136,7 @@ def test_any_json_is_a_workflow_or_an_error_of_ours(root: dict[str, Any], links:
         parsed({**root, "links": links, "definitions": {"subgraphs": definitions}, "extra": definitions})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda t: t.encode(errors="replace")))
 def test_any_bytes_are_an_error_of_ours(data: bytes) -> None:
     with pytest.raises(PycomfyError):
