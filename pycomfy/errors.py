@@ -2,6 +2,7 @@
 
     PycomfyError
     ├── BadInput          a file, argument or setting the user gave is wrong
+    │   ├── BadArgument       a wrong call: an argument that does not go with the others
     │   ├── BadWorkflow       not JSON, or JSON that is no workflow
     │   ├── BadConfig         pycomfy.toml says something impossible
     │   ├── BadLock           pycomfy.lock cannot be read, or is of another version
@@ -121,6 +122,16 @@ class PycomfyError(Exception):
 
 class BadInput(PycomfyError):
     code = "bad-input"
+
+
+class BadArgument(BadInput):
+    """`argument` is the parameter's name, as in a `Fix`. The command line reports it as a wrong call."""
+
+    code = "bad-argument"
+
+    def __init__(self, what: str, *, where: str = "", fix: Fixes = (), argument: str) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.argument = argument
 
 
 class BadWorkflow(BadInput):

@@ -46,6 +46,8 @@ CORE_STANDARD_LIBRARY: dict[str, frozenset[str] | None] = {
     # Bytes in memory; `io.open` is a file.
     "io": frozenset({"BytesIO"}),
     "zipfile": frozenset({"ZipFile", "ZipInfo"}),
+    # An import by a name in a table; a test of the formats sees that it stays in the core.
+    "pkgutil": frozenset({"resolve_name"}),
     # What works on text; `exists`, `realpath`, `abspath` and `relpath` look at the disk or at the working folder.
     "posixpath": frozenset({"basename", "dirname", "join", "normpath", "split", "splitext"}),
     # A generator with a seed that is given; the module's functions share a state.

@@ -1,21 +1,20 @@
 """`pycomfy export`: a version as one file, for pycomfy or for another tool."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.fixes import render
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import size
-from pycomfy.core.interchange.model import TITLES, Format
-from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.services.archive.bundle import export_version
-from pycomfy.services.interchange.export_foreign import export_foreign
-from pycomfy.services.workspace import Workspace
+from pycomfy.core.interchange.registry import BUNDLE, FORMATS, load_format
+from pycomfy.errors import suggest
 
-BUNDLE = "bundle"
+if TYPE_CHECKING:
+    from pycomfy.services.archive.bundle import BundleExport
+    from pycomfy.services.interchange.export_foreign import ForeignExport
 
 
 def export(
@@ -29,11 +28,11 @@ def export(
         Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write, as portrait.tar.zst.")
     ],
     format_: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help=f"Another tool's: {', '.join(TITLES)}.")
+        str, typer.Option("--format", metavar="FORMAT", help=f"Another tool's: {', '.join(FORMATS)}.")
     ] = BUNDLE,
     platform: Annotated[
         str | None,
-        typer.Option(metavar=PLATFORM_METAVAR, help="With --format: whose Python packages to name."),
+        typer.Option(metavar=PLATFORM_METAVAR, help="With --format: the platform of the Python packages."),
     ] = None,
     models: Annotated[bool, typer.Option("--models", help="Put the models in, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -42,48 +41,33 @@ def export(
 
     The one file builds the same image elsewhere without a network.
 
-    With `--format` it is another tool's file, which has no sources, and says less: what it leaves out is told.
+    With `--format` it is another tool's file, which has no sources and says less: what it leaves out is listed.
 
     Examples: `pycomfy export portrait@3 -o portrait.tar.zst`,
     `pycomfy export portrait@3 --format manager-snapshot -o snapshot.json`
     """
-    if format_ != BUNDLE:
-        _hand_over(reference, output, _chosen(format_, models), parse_platform(platform), as_json=as_json)
-        return
-    if platform is not None:
-        raise typer.BadParameter("a bundle has all platforms that were built", param_hint="--platform")
-    result = export_version(Workspace.open(), reference, output, models=models)
+    from pycomfy.services.interchange.export_file import ExportRequest, export_file
+    from pycomfy.services.interchange.export_foreign import ForeignExport
+    from pycomfy.services.workspace import Workspace
+
+    request = ExportRequest(reference, output, format_, parse_platform(platform), models)
+    result = export_file(Workspace.open(), request)
     if as_json:
-        about = {
-            "name": result.version.version.name,
-            "version": result.version.version.number,
-            "commit": result.version.version.commit,
-            "file": str(result.file),
-            "size": result.size,
-            "sources": result.sources,
-            "models": result.models,
-        }
-        print_json(about)
-        return
-    print(f"{result.version.label}, {result.sources} sources, {result.models} models")
+        print_json(result)
+    elif isinstance(result, ForeignExport):
+        _show_foreign(result)
+    else:
+        _show_bundle(result)
+
+
+def _show_bundle(result: "BundleExport") -> None:
+    print(f"{result.label}, {result.sources} sources, {result.models} models")
     print(f"  bundle   {result.file}, {size(result.size)}")
-    print(f"  import   pycomfy import {result.file}")
+    print(f"  import   {render(suggest('import', file=str(result.file)))}")
 
 
-def _chosen(format_: str, models: bool) -> Format:
-    if format_ not in TITLES:
-        raise typer.BadParameter(f"{format_!r} is none of {', '.join((BUNDLE, *TITLES))}", param_hint="--format")
-    if models:
-        raise typer.BadParameter("only a bundle has models in it", param_hint="--models")
-    return cast(Format, format_)
-
-
-def _hand_over(reference: str, to: Path, format_: Format, platform: PlatformName | None, *, as_json: bool) -> None:
-    result = export_foreign(Workspace.open(), reference, to, format_, platform)
-    if as_json:
-        print_json({**asdict(result), "file": str(result.file), "format": format_})
-        return
-    print(f"{result.label} as {TITLES[format_]}")
+def _show_foreign(result: "ForeignExport") -> None:
+    print(f"{result.label} as {load_format(result.format).title}")
     print(f"  file     {result.file}, {size(result.size)}")
     for lost in result.lost:
         print(f"  left out: {lost}")

@@ -48,9 +48,21 @@ def _render_retry(fix: Fix) -> str:
     """What to add to the command that was called, or to leave out."""
     command = find_command(_current_command())
     add = [" ".join(_words(command, Fix(RETRY, {n: v}))) for n, v in fix.arguments.items() if v is not False]
-    omit = [f"--{name.replace('_', '-')}" for name, value in fix.arguments.items() if value is False]
+    omit = [_option_name(command, name) for name, value in fix.arguments.items() if value is False]
     parts = [f"with {' '.join(add)}"] * bool(add) + [f"without {' '.join(omit)}"] * bool(omit)
     return " ".join(["again", *parts])
+
+
+def name_option(argument: str) -> str:
+    """Return what the command that was called calls a parameter: `--to`, or `FILE`."""
+    return _option_name(find_command(_current_command()), argument)
+
+
+def _option_name(command: Any, argument: str) -> str:
+    parameter = next((p for p in command.params if p.name == argument), None)
+    if parameter is None:
+        return f"--{argument.replace('_', '-')}"
+    return str(max(parameter.opts, key=len)) if parameter.param_type_name == "option" else str(parameter.metavar)
 
 
 def _current_command() -> str:

@@ -16,7 +16,7 @@ from pycomfy.adapters.io.process import signals_as_exceptions
 from pycomfy.cli.commands import LazyGroup
 from pycomfy.cli.progress import DeferredProgress
 from pycomfy.cli.prompt import find_asker
-from pycomfy.errors import BadInput, NoSpace, PycomfyError
+from pycomfy.errors import BadArgument, BadInput, NoSpace, PycomfyError
 from pycomfy.operation import Cancelled, Operation
 
 USER_ERROR, USAGE_ERROR, OUR_BUG = 1, 2, 70
@@ -79,6 +79,11 @@ def _run() -> int:
         return status if isinstance(status, int) else 0
     except ClickException as e:
         e.show()
+        return USAGE_ERROR
+    except BadArgument as e:
+        from pycomfy.cli.fixes import name_option
+
+        typer.BadParameter(e.what, param_hint=name_option(e.argument)).show()
         return USAGE_ERROR
     except PycomfyError as e:
         _print_error(e)

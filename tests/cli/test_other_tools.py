@@ -10,21 +10,12 @@ from typing import Any
 import pytest
 from uv import find_uv_bin
 
+from pycomfy.core.interchange.registry import FORMATS, load_format
 from tests.cli.conftest import Surroundings
 from tests.support.cli_projects import CARD, COMFYUI, Place, refused
 from tests.support.repositories import commit
 from tests.support.service_projects import make_files, record
 
-FORMATS = {
-    "manager-snapshot": "snapshot.json",
-    "cpack": "x.cpack.zip",
-    "cpack-0.3": "old.cpack.zip",
-    "comfyui-json": "deps.json",
-    "pylock": "pylock.toml",
-    "comfy-cli": "build.json",
-    "desktop-snapshot": "desktop.json",
-    "view-comfy": "view_comfy.json",
-}
 PROMPT = {"1": {"class_type": "HelloCard", "inputs": {"text": "hi"}}, "2": {"class_type": "SaveImage", "inputs": {}}}
 SHA = "5" * 64
 
@@ -93,8 +84,9 @@ def test_a_snapshot_becomes_a_folder_that_locks_to_its_pins(forge: Forge) -> Non
 def test_a_lock_goes_to_another_tool_and_comes_back_the_same(forge: Forge) -> None:
     made(forge)
     lock = (forge.work / "portrait/pycomfy.lock").read_bytes()
-    for format_, file in FORMATS.items():
-        if format_ in ("pylock", "view-comfy"):
+    for format_ in FORMATS:
+        file, parts = f"{format_}/{load_format(format_).filename}", load_format(format_).parts
+        if not {"comfyui", "packs"} <= parts:
             continue
         done = forge.run("export", "portrait/pycomfy.lock", "--format", format_, "-o", file, "--json")
         assert done.status == 0, done.err
@@ -106,7 +98,7 @@ def test_a_lock_goes_to_another_tool_and_comes_back_the_same(forge: Forge) -> No
         assert done.status == 0, done.err
         assert done.json()["format"] == format_
         missing = "" if "platforms" in (back / "pycomfy.toml").read_text() else 'platforms = ["linux/amd64"]\n'
-        missing += 'overrides = ["base==1.0"]\n' if format_ == "comfyui-json" else ""
+        missing += 'overrides = ["base==1.0"]\n' if "packages" not in parts else ""
         (back / "pycomfy.toml").write_text(missing + (back / "pycomfy.toml").read_text())
         assert forge.run("lock", back).status == 0
         assert (back / "pycomfy.lock").read_bytes() == lock, format_
@@ -114,9 +106,9 @@ def test_a_lock_goes_to_another_tool_and_comes_back_the_same(forge: Forge) -> No
 
 def test_python_packages_go_to_a_pylock_and_come_back(forge: Forge) -> None:
     made(forge)
-    other = forge.run("export", "./portrait", "--format", "pylock", "-o", "other.toml").out
-    assert "called pylock.toml" in other
-    assert "called pylock.toml" not in forge.run("export", "./portrait", "--format", "pylock", "-o", "pylock.toml").out
+    for name, noted in (("other.toml", True), ("pylock.toml", False)):
+        done = forge.run("export", "./portrait", "--format", "pylock", "-o", name)
+        assert ("under the name pylock.toml" in done.out) is noted
     installed = forge.work / "installed"
     platform = ["--python-version=3.11", "--python-platform=x86_64-manylinux_2_36", "--no-config", "--require-hashes"]
     command = [find_uv_bin(), "pip", "install", f"--target={installed}", *platform, "-r", "pylock.toml"]
@@ -124,6 +116,7 @@ def test_python_packages_go_to_a_pylock_and_come_back(forge: Forge) -> None:
     assert [p.name for p in installed.glob("*.dist-info")] == ["base-1.0.dist-info"]
     done = forge.run("import", "pylock.toml", "--to", "back", "--json")
     assert done.json() | {"notes": []} == {
+        "schema_version": 1,
         "folder": "back",
         "format": "pylock",
         "workflow": False,
@@ -154,7 +147,7 @@ def test_a_package_of_comfy_pack_carries_workflow_and_input_files(forge: Forge) 
     made(forge)
     (forge.work / "portrait/input").mkdir()
     outcomes = [forge.run("export", "portrait/", "--format", "cpack", "-o", f"{n}.cpack.zip") for n in (1, 2)]
-    assert all("ComfyUI-Manager 3.31.9 is in it besides" in o.out for o in outcomes)
+    assert all("ComfyUI-Manager 3.31.9 is added" in o.out for o in outcomes)
     assert (forge.work / "1.cpack.zip").read_bytes() == (forge.work / "2.cpack.zip").read_bytes()
 
 
@@ -169,7 +162,7 @@ def test_a_registrys_pack_that_nobody_knows_is_a_question_not_a_guess(forge: For
 def recorded(place: Place, monkeypatch: pytest.MonkeyPatch, **files: bytes) -> None:
     from pycomfy.adapters.io.paths import Paths
 
-    # The library's commits have the test's author.
+    # The commits have the test's author.
     for key, value in place.env.items():
         monkeypatch.setenv(key, value)
     record(Paths(place.data, place.data / "cache"), {**make_files("portrait"), **files})
@@ -190,15 +183,16 @@ def test_a_version_goes_to_every_tool(place: Place, monkeypatch: pytest.MonkeyPa
         ],
     }
     recorded(place, monkeypatch, **{"interface.json": json.dumps(interface).encode()})
-    for format_, file in FORMATS.items():
+    for format_ in FORMATS:
+        file = f"{format_}/{load_format(format_).filename}"
         done = place.run("export", "portrait", "--format", format_, "-o", file)
         assert done.status == 0, done.err
         assert file in done.out and "left out: " in done.out
-    form = json.loads((place.work / "view_comfy.json").read_text())["workflows"][0]
+    form = json.loads((place.work / "view-comfy/view_comfy.json").read_text())["workflows"][0]
     (group,) = form["viewComfyJSON"]["inputs"]
     assert group["inputs"][0]["workflowPath"] == ["2", "inputs", "steps"]
     assert group["inputs"][0]["validations"] == {"required": False, "min": 1}
-    assert json.loads((place.work / "snapshot.json").read_text()) == {
+    assert json.loads((place.work / "manager-snapshot/snapshot.json").read_text()) == {
         # It comes from a folder, and is not pinned by a commit.
         "comfyui": None,
         "git_custom_nodes": {"https://x.test/p": {"hash": "d" * 40, "disabled": False}},
@@ -206,7 +200,7 @@ def test_a_version_goes_to_every_tool(place: Place, monkeypatch: pytest.MonkeyPa
         "file_custom_nodes": [],
         "pips": {"torch==2.9.0": ""},
     }
-    done = place.run("import", "view_comfy.json", "--to", "form")
+    done = place.run("import", "view-comfy/view_comfy.json", "--to", "form")
     assert done.status == 0, done.err
     assert '[inputs]\nsteps = "2.steps"' in (place.work / "form/pycomfy.toml").read_text()
 

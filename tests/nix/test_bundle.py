@@ -28,7 +28,7 @@ from pycomfy.core.bundle.manifest import FileEntry, render_manifest
 from pycomfy.core.lockfile.schema import ModelFile, Root
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError
 from pycomfy.services.archive import archive as archive_action
-from pycomfy.services.archive.bundle import export_version, import_bundle
+from pycomfy.services.archive.bundle import export_bundle, import_bundle
 from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_plain import restore_plain
 from pycomfy.services.archive.restore_request import RestoreRequest
@@ -37,6 +37,7 @@ from pycomfy.services.workspace import Workspace
 from tests.nix.test_archive import ROOT, make_lock
 from tests.support.data_folders import Built, build_version, new_home
 from tests.support.nix_projects import Workshop
+from tests.support.operations import listening
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,7 @@ def exported(workshop: Workshop, root: Root, tmp_path: Path) -> Exported:
     home = new_home(tmp_path)
     built = build_version(workshop, make_lock(workshop, root, "bundled"), home)
     file = tmp_path / "small.tar.zst"
-    export_version(Workspace(home), "small", file)
+    export_bundle(Workspace(home), "small", file)
     return Exported(built, file, new_home(tmp_path / "other"))
 
 
@@ -64,21 +65,20 @@ def empty(tmp_path: Path) -> Iterator[NixSettings]:
 
 def test_a_bundle_is_restored_on_another_machine(exported: Exported, empty: NixSettings) -> None:
     result = import_bundle(Workspace(exported.other), exported.file)
-    assert (result.version.label, result.new) == ("small@1", True)
-    assert (result.version.message, result.version.author) == (
-        exported.built.version.message,
-        exported.built.version.author,
-    )
+    assert (result.label, result.new) == ("small@1", True)
+    recorded = find_recorded_version(Workspace(exported.other), result.label).version
+    original = exported.built.version
+    assert (recorded.message, recorded.author) == (original.message, original.author)
     assert archive_action.status(Workspace(exported.other, empty)).missing == ()
     restored = restore_image(Workspace(exported.other, empty), RestoreRequest("small", offline=True))
     assert restored.same and restored.manifest_digest == exported.built.image.manifest_digest
     again = import_bundle(Workspace(exported.other), exported.file)
-    assert (again.version.label, again.new) == ("small@1", False)
+    assert (again.label, again.new) == ("small@1", False)
 
 
 def test_the_same_version_is_the_same_file_wherever_it_is_exported(exported: Exported, tmp_path: Path) -> None:
     import_bundle(Workspace(exported.other), exported.file)
-    export_version(Workspace(exported.other), "small", tmp_path / "again")
+    export_bundle(Workspace(exported.other), "small", tmp_path / "again")
     with open_bundle(exported.file, lambda n: None) as one, open_bundle(tmp_path / "again", lambda n: None) as two:
         assert one.manifest.files == two.manifest.files
 
@@ -115,10 +115,10 @@ def test_models_travel_on_request(workshop: Workshop, root: Root, tmp_path: Path
     model = ModelFile(folder="loras", name="fine/x.safetensors", sha256=sha256)
     build_version(workshop, make_lock(workshop, root, "m").model_copy(update={"models": (model,)}), home)
     file = tmp_path / "with.tar.zst"
-    with pytest.raises(NotFound, match=r"loras/fine/x\.safetensors is not here"):
-        export_version(Workspace(home), "small", file, models=True)
+    with pytest.raises(NotFound, match=r"loras/fine/x\.safetensors is not on this machine"):
+        export_bundle(Workspace(home), "small", file, models=True)
     ModelStore(home).add(tmp_path / "model")
-    assert export_version(Workspace(home), "small", file, models=True).models == 1
+    assert export_bundle(Workspace(home), "small", file, models=True).models == 1
     assert import_bundle(Workspace(other), file).models == 1
     found = ModelStore(other).find(sha256)
     assert found is not None and found.read_bytes() == b"weights" * 100
@@ -130,26 +130,24 @@ def test_models_travel_on_request(workshop: Workshop, root: Root, tmp_path: Path
     assert [(m.place, m.sha256) for m in plain.missing_models] == [(model.place, model.sha256)]
 
 
-def test_what_is_not_here_cannot_be_exported_and_all_of_it_is_said(
-    workshop: Workshop, root: Root, tmp_path: Path
-) -> None:
+def test_a_version_with_a_missing_source_is_not_exported(workshop: Workshop, root: Root, tmp_path: Path) -> None:
     home = new_home(tmp_path)
     lock = make_lock(workshop, root, "gone")
     build_version(workshop, lock, home, archive=False)
-    export_version(Workspace(home), "small", tmp_path / "x")  # from the store
+    export_bundle(Workspace(home), "small", tmp_path / "x")  # from the store
     shutil.rmtree(find_archive(home).folder)
     gone = lock.model_copy(update={"packs": (lock.packs[0].model_copy(update={"name": "absent"}),)})
     files = {**find_recorded_version(Workspace(home), "small").files, "pycomfy.lock": gone.model_dump_json().encode()}
     VersionsRepository(versions_repository_path(home)).commit("small", files, message="a pack that nobody has")
-    with pytest.raises(NotFound, match="absent cannot be restored"):
-        export_version(Workspace(home), "small", tmp_path / "y")
+    with pytest.raises(NotFound, match="absent cannot be exported"):
+        export_bundle(Workspace(home), "small", tmp_path / "y")
     assert not (tmp_path / "y").exists()
 
 
 def rewritten(exported: Exported, change: dict[str, bytes | None], **fields: object) -> Path:
-    """The bundle with other files, its list of contents in order."""
+    """The bundle with other files, its manifest in order."""
     with open_bundle(exported.file, lambda n: None) as bundle:
-        files: dict[str, bytes] = {path: b"".join(pieces) for path, _, pieces in bundle.entries()}
+        files: dict[str, bytes] = {path: b"".join(chunks) for path, _, chunks in bundle.entries()}
         manifest = bundle.manifest
     for path, data in change.items():
         if data is None:
@@ -170,7 +168,7 @@ def nars(exported: Exported) -> list[str]:
         return [path for path in bundle.manifest.files if path.startswith("cache/nar/")]
 
 
-def test_a_bundle_whose_list_fits_but_whose_contents_lie_is_refused(exported: Exported) -> None:
+def test_a_bundle_with_a_valid_manifest_and_wrong_contents_is_refused(exported: Exported) -> None:
     nar = nars(exported)[0]
     nowhere = f"cache/nar/{'0' * 52}.nar"
     cases: list[tuple[dict[str, bytes | None], dict[str, object]]] = [
@@ -193,11 +191,13 @@ def test_a_bundle_whose_list_fits_but_whose_contents_lie_is_refused(exported: Ex
         assert VersionsRepository(versions_repository_path(exported.other)).names() == []
 
 
-def test_a_bundle_cannot_replace_what_was_recorded(exported: Exported, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bundle_cannot_replace_what_was_recorded(exported: Exported) -> None:
     import_bundle(Workspace(exported.other), exported.file)
     own = find_recorded_version(Workspace(exported.other), "small").images["linux/amd64"]
     lie = own.model_copy(update={"manifest_digest": "sha256:" + "0" * 64})
-    import_bundle(Workspace(exported.other), rewritten(exported, {}, images=(lie,)))
+    with listening() as heard:
+        import_bundle(Workspace(exported.other), rewritten(exported, {}, images=(lie,)))
+    assert any("the bundle claims the image" in remark for remark in heard.remarks)
     assert find_recorded_version(Workspace(exported.other), "small").images["linux/amd64"] == own
 
 

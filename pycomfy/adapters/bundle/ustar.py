@@ -1,4 +1,4 @@
-"""The headers of a bundle's tar: POSIX's ustar, plain files only, nothing that any machine or moment could change."""
+"""Write and read the headers of a bundle's tar: POSIX ustar, regular files only, equal on any machine at any time."""
 
 import struct
 
@@ -8,7 +8,7 @@ _LAYOUT = struct.Struct("100s8s8s8s12s12s8sc100s8s32s32s8s8s155s12x")
 
 
 def make_header(path: str, size: int) -> bytes:
-    """The header of a file. Raises `ValueError` for a path that does not fit."""
+    """Return the header of a file. Raises `ValueError` for a path that does not fit."""
     name, prefix = _split(path.encode("ascii"))
     fields = [name, b"0000644\0", b"0000000\0", b"0000000\0", _size(size), b"00000000000\0"]
     rest = [b"0", b"", _MAGIC, b"", b"", b"0000000\0", b"0000000\0", prefix]
@@ -17,8 +17,8 @@ def make_header(path: str, size: int) -> bytes:
 
 
 def read_header(block: bytes) -> tuple[str, int] | None:
-    """Path and size; None for the end of the tar. Raises `ValueError` for everything that `make_header` does not make:
-    links, devices, extended headers, another mode or moment."""
+    """Return path and size; None for the end of the tar. Raises `ValueError` for everything that `make_header` does not
+    write: links, devices, extended headers, another mode or time."""
     if not any(block):
         return None
     fields = _LAYOUT.unpack(block)
@@ -26,7 +26,7 @@ def read_header(block: bytes) -> tuple[str, int] | None:
     path = (prefix + b"/" + name if prefix else name).decode("ascii")
     size = _read_size(fields[4])
     if make_header(path, size) != block:
-        raise ValueError("a header is not that of a plain file, as bundles have them")
+        raise ValueError("a header is not of a regular file as bundles have them")
     return path, size
 
 
@@ -40,7 +40,7 @@ def _split(path: bytes) -> tuple[bytes, bytes]:
 
 
 def _size(size: int) -> bytes:
-    """In octal digits, or where those do not suffice (from 8 GiB) as a number, as GNU tar does."""
+    """The size in octal digits, or from 8 GiB on, where those do not suffice, as a number, as GNU tar writes it."""
     return b"%011o\0" % size if size < 8**11 else b"\x80" + size.to_bytes(11, "big")
 
 

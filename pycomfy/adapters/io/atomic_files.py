@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from pycomfy.errors import BadInput, NoSpace, PycomfyError
+from pycomfy.errors import BadInput, Fixes, NoSpace, PycomfyError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -17,6 +17,9 @@ _NO_TARGET = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, err
 _MORE_SPACE = (
     "free some space (`nix-store --gc`, `podman image prune`), or set PYCOMFY_HOME to a folder on a larger disk"
 )
+
+RESERVED_BYTES = 1 << 30
+"""What stays free on a disk that much is written to."""
 
 _UMASK = os.umask(0)
 os.umask(_UMASK)  # read once: while it is read, files of other threads would get the wrong mode
@@ -38,6 +41,19 @@ def free_space(where: Path) -> int:
     """Return how many bytes are free on the disk where `where` is or would be."""
     existing = next((p for p in (where, *where.parents) if p.exists()), Path("/"))
     return shutil.disk_usage(existing).free
+
+
+def check_free_space(folder: Path, needed: int, what: str, fix: Fixes = _MORE_SPACE) -> None:
+    """Raise `NoSpace` if `needed` bytes for `what` ("the sources") would leave less than `RESERVED_BYTES` free on the
+    disk where `folder` is or would be."""
+    free = free_space(folder)
+    if needed > free - RESERVED_BYTES:
+        raise NoSpace(
+            f"no space left on the disk ({free / 1e6:.1f} MB free): {what} take {needed / 1e9:.2f} GB, and"
+            f" {RESERVED_BYTES >> 30} GiB is left free",
+            where=str(folder),
+            fix=fix,
+        )
 
 
 def explain_os_error(error: OSError, where: Path) -> PycomfyError | None:

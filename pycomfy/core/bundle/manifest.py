@@ -1,4 +1,4 @@
-"""A bundle: one file with all of a version. What its list of contents says, and whether that is what it should be."""
+"""Read and write the manifest of a bundle: the list of all that is in the one file that holds a version."""
 
 import json
 import re
@@ -10,19 +10,22 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pycomfy.core.lockfile.lock_types import Name, Sha256
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.versions.built_image import BuiltImage
-from pycomfy.errors import BadInput
+from pycomfy.errors import BadInput, Fixes, Placeholder, suggest
 
 BUNDLE_VERSION = 1
 MANIFEST = "pycomfy-bundle.json"
-"""The first entry: the list of all others."""
+"""The first entry, which lists all others."""
 
 README = "README.md"
 MAX_MANIFEST_BYTES = 16 << 20
 MAX_PROJECT_BYTES = 256 << 20
-"""Bytes of all files of a project together, as in the library."""
+"""Bytes of all files of a project together, as in the versions repository."""
+
+FIX: Fixes = ("get the bundle again", suggest("export", "makes it again", output=Placeholder("FILE")))
+"""What helps against a bundle that is damaged."""
 
 _NIX32 = "[0-9abcdfghijklmnpqrsvwxyz]"
-_PLACES = re.compile(
+_PATHS = re.compile(
     rf"README\.md|cache/(nix-cache-info|{_NIX32}{{32}}\.narinfo|nar/{_NIX32}{{52}}\.nar)|models/[0-9a-f]{{64}}"
     r"|project/[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}){0,7}"
 )
@@ -41,7 +44,7 @@ class FileEntry(_Part):
 
 class Manifest(_Part):
     """What the bundle holds. `files` are all other entries, by path and in their order; `commit` and `number` are the
-    version's in the library that it comes from, `platforms` those whose images can be built from it."""
+    version's in the versions repository that it comes from, `platforms` those whose images can be built from it."""
 
     format: Literal["pycomfy-bundle"] = "pycomfy-bundle"
     version: Literal[1] = 1
@@ -55,19 +58,14 @@ class Manifest(_Part):
     images: tuple[BuiltImage, ...] = ()
     files: dict[str, FileEntry]
 
-    def below(self, folder: str) -> dict[str, FileEntry]:
-        """The entries below `folder`, by their path in it."""
-        prefix = folder + "/"
-        return {path.removeprefix(prefix): e for path, e in self.files.items() if path.startswith(prefix)}
-
 
 def render_manifest(manifest: Manifest) -> bytes:
+    """Return the manifest as JSON."""
     return (json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def parse_manifest(data: bytes, *, where: str) -> Manifest:
-    """Raises `BadInput` for what is no list of a bundle's contents, or names places that no bundle has."""
-    fix = "get the bundle again, or make it anew with `pycomfy export`"
+    """Return the manifest. Raises `BadInput` for one that is malformed, or lists paths that no bundle has."""
     try:
         raw = json.loads(data)
         if isinstance(raw, dict) and isinstance(raw.get("version"), int) and raw["version"] > BUNDLE_VERSION:
@@ -76,22 +74,22 @@ def parse_manifest(data: bytes, *, where: str) -> Manifest:
     except ValidationError as e:
         first = e.errors()[0]
         at = ".".join(str(part) for part in first["loc"])[:200]
-        raise BadInput(f"the bundle's list of contents is wrong: {at}: {first['msg']}", where=where, fix=fix) from e
+        raise BadInput(f"malformed manifest: {at}: {first['msg']}", where=where, fix=FIX) from e
     except (ValueError, RecursionError) as e:
-        raise BadInput("the bundle's list of contents is not JSON", where=where, fix=fix) from e
-    _check_places(manifest.files, where, fix)
+        raise BadInput("malformed manifest: not JSON", where=where, fix=FIX) from e
+    _check_paths(manifest.files, where)
     return manifest
 
 
-def _check_places(files: Mapping[str, FileEntry], where: str, fix: str) -> None:
+def _check_paths(files: Mapping[str, FileEntry], where: str) -> None:
     for path in files:
-        if _PLACES.fullmatch(path) is None:
-            raise BadInput(f"{path[:200]!r} is no place in a bundle", where=where, fix=fix)
+        if _PATHS.fullmatch(path) is None:
+            raise BadInput(f"{path[:200]!r} is not a path of a bundle", where=where, fix=FIX)
         if any(folder in files for folder in _folders(path)):
-            raise BadInput(f"{path!r} is below a file", where=where, fix=fix)
+            raise BadInput(f"{path!r} is below a file", where=where, fix=FIX)
     project = sum(e.size for path, e in files.items() if path.startswith("project/"))
     if project > MAX_PROJECT_BYTES:
-        raise BadInput(f"its project has more than {MAX_PROJECT_BYTES >> 20} MiB", where=where, fix=fix)
+        raise BadInput(f"the project is larger than {MAX_PROJECT_BYTES >> 20} MiB", where=where, fix=FIX)
 
 
 def _folders(path: str) -> list[str]:

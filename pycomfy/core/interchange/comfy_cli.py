@@ -1,12 +1,12 @@
-"""comfy-cli's distribution definition, by itself or in the `comfy-build/1` file that `comfy build` works with."""
+"""Read and write comfy-cli's distribution definition, alone or in the `comfy-build/1` file of `comfy build`."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignored_keys, validate
+from pycomfy.core.interchange.document import ForeignModel, Text, describe_unknown_keys, render_json, validate
+from pycomfy.core.interchange.format import Document, ForeignFile, Format, RenderedFile, RenderTarget
 from pycomfy.core.interchange.model import (
-    Core,
+    ComfyUIRevision,
     EnvironmentSpec,
     FilePack,
     GitPack,
@@ -15,15 +15,15 @@ from pycomfy.core.interchange.model import (
     PackEntry,
     RegistryPack,
 )
-from pycomfy.core.interchange.pip_freeze import parse_freeze
+from pycomfy.core.interchange.pip_freeze import parse_freeze, render_freeze
 from pycomfy.core.lockfile.names import repository_name
 from pycomfy.core.lockfile.platforms import MACHINES, find_platform
 from pycomfy.core.workflow.untrusted_json import shown
 
-DEFINITION, BUILD = "distribution-definition/0", "comfy-build/1"
+_DEFINITION, _BUILD = "distribution-definition/0", "comfy-build/1"
 
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
-"""What the builder takes for the name of a folder or file."""
+"""A name of a folder or file that comfy-cli accepts."""
 
 _RELEASE = re.compile(r"\d+(\.\d+)+")
 
@@ -67,34 +67,36 @@ class _Build(ForeignModel):
     definition: dict[str, object]
 
 
-def is_definition(value: Mapping[str, object]) -> bool:
+# — reading —
+
+
+def _is_definition(document: Document) -> bool:
     """Whether a document is one, or has one in it."""
-    schema = value.get("schema")
+    schema = document.get("schema")
     return isinstance(schema, str) and schema.startswith(("distribution-definition/", "comfy-build/"))
 
 
-def parse_definition(value: Mapping[str, object], where: str) -> EnvironmentSpec:
-    """Raises `BadInput`."""
-    name = None
-    if str(value.get("schema")).startswith("comfy-build/"):
-        build = validate(_Build, value, where)
-        name, value = build.name or None, build.definition
-    found = validate(_Definition, {k: v for k, v in value.items() if k != "schema"}, where)
-    packages, strange = parse_freeze((found.pipDependencies or "").splitlines())
-    about = found.environment
-    platform = find_platform(about.arch or "") if about is not None else None
+def _parse(file: ForeignFile) -> EnvironmentSpec:
+    name, document = None, file.document
+    if str(document.get("schema")).startswith("comfy-build/"):
+        build = validate(_Build, document, file.where)
+        name, document = build.name or None, build.definition
+    found = validate(_Definition, {k: v for k, v in document.items() if k != "schema"}, file.where)
+    packages, notes = parse_freeze((found.pipDependencies or "").splitlines())
+    machine = found.environment
+    platform = find_platform(machine.arch or "") if machine is not None else None
     return EnvironmentSpec(
         name=name,
-        core=Core(_revision(found.baseComfyVersion)) if found.baseComfyVersion else None,
+        comfyui=ComfyUIRevision(_revision(found.baseComfyVersion)) if found.baseComfyVersion else None,
         packs=tuple(_pack(node) for node in found.customNodes),
-        python=about.pythonVersion if about is not None else None,
+        python=machine.pythonVersion if machine is not None else None,
         packages=packages,
         models=tuple(
             ModelEntry(f"{m.type}/{_filename(m)}", m.sha256, (m.sourceUri,) if m.sourceUri else ())
             for m in found.models
         ),
-        platforms=(platform,) if platform is not None and about is not None and _is_linux(about.os) else (),
-        remarks=(*_remarks(found), *describe_ignored_keys(found.unread), *strange),
+        platforms=(platform,) if platform is not None and machine is not None and _is_linux(machine.os) else (),
+        notes=(*_notes(found), *describe_unknown_keys(found), *notes),
     )
 
 
@@ -103,7 +105,7 @@ def _is_linux(system: str | None) -> bool:
 
 
 def _revision(version: str) -> str:
-    """ComfyUI's tags have a `v` that its version numbers have not."""
+    """ComfyUI's tag of a version, which begins with a `v` where the number does not."""
     return f"v{version}" if _RELEASE.fullmatch(version) else version
 
 
@@ -116,45 +118,48 @@ def _pack(node: _Node) -> PackEntry:
         return RegistryPack(node.id or node.name, node.registryVersion, node.name)
     if node.repository:
         return GitPack(node.repository, node.gitRef or None, node.name)
-    what = "it was uploaded to a workspace" if node.blobId else "it was on one machine only"
+    what = "it was uploaded to a comfy-cli workspace" if node.blobId else "it was local to one machine"
     return OtherPack(node.name, what)
 
 
-def _remarks(found: _Definition) -> Iterator[str]:
+def _notes(found: _Definition) -> Iterator[str]:
     if found.baseImage:
-        yield "the base image is not carried over: an image of pycomfy has its own"
+        yield "the base image is left out: an image of pycomfy has its own"
     for model in found.models:
         if model.blobId:
-            yield f"the model {shown(_filename(model))} was uploaded to a workspace, from where it cannot be fetched"
+            yield f"the model {shown(_filename(model))} is in a comfy-cli workspace: it cannot be downloaded from there"
 
 
-def render_definition(recipe: EnvironmentSpec, name: str) -> tuple[bytes, tuple[str, ...]]:
-    """The `comfy-build/1` file around the definition, and what of the recipe's parts it could not say."""
+# — writing —
+
+
+def _render(environment: EnvironmentSpec, target: RenderTarget) -> RenderedFile:
+    """Write the `comfy-build/1` file around the definition."""
     lost: list[str] = []
-    nodes, models = _render_nodes(recipe, lost), _render_models(recipe, lost)
-    definition: dict[str, object] = {"schema": DEFINITION, "models": models, "customNodes": nodes}
-    if revision := _base(recipe.core, lost):
+    nodes, models = _render_nodes(environment, lost), _render_models(environment, lost)
+    definition: dict[str, object] = {"schema": _DEFINITION, "models": models, "customNodes": nodes}
+    if revision := _render_comfyui(environment.comfyui, lost):
         definition["baseComfyVersion"] = revision
-    if recipe.packages:
-        definition["pipDependencies"] = "".join(f"{p.pin}\n" for p in recipe.packages)
-    machine = MACHINES[recipe.platforms[0]] if recipe.platforms else None
-    about = {"os": "Linux" if machine else None, "arch": machine, "pythonVersion": recipe.python}
+    if environment.packages:
+        definition["pipDependencies"] = render_freeze(environment.packages)
+    machine = MACHINES[environment.platforms[0]] if environment.platforms else None
+    about = {"os": "Linux" if machine else None, "arch": machine, "pythonVersion": environment.python}
     if any(about.values()):
         definition["environment"] = {k: v for k, v in about.items() if v is not None}
     build = {
-        "schema": BUILD,
+        "schema": _BUILD,
         "id": None,
-        "name": name,
+        "name": environment.name or target.label,
         "description": "",
         "syncedRevision": None,
         "definition": definition,
     }
-    return (json.dumps(build, indent=2, ensure_ascii=False) + "\n").encode(), tuple(lost)
+    return RenderedFile(render_json(build), tuple(lost))
 
 
-def _render_nodes(recipe: EnvironmentSpec, lost: list[str]) -> list[dict[str, str]]:
+def _render_nodes(environment: EnvironmentSpec, lost: list[str]) -> list[dict[str, str]]:
     nodes: dict[str, dict[str, str]] = {}
-    for pack in recipe.packs:
+    for pack in environment.packs:
         match pack:
             case GitPack(enabled=True):
                 own = pack.name or repository_name(pack.url)
@@ -173,26 +178,37 @@ def _render_nodes(recipe: EnvironmentSpec, lost: list[str]) -> list[dict[str, st
     return [nodes[name] for name in sorted(nodes)]
 
 
-def _render_models(recipe: EnvironmentSpec, lost: list[str]) -> list[dict[str, str]]:
+def _render_models(environment: EnvironmentSpec, lost: list[str]) -> list[dict[str, str]]:
     models = []
-    for model in sorted(recipe.models, key=lambda m: m.place):
-        folder, _, file = model.place.rpartition("/")
-        if not all(_SEGMENT.fullmatch(part) for part in model.place.split("/")):
-            lost.append(f"the model {model.place}, whose name the builder does not take")
+    for model in sorted(environment.models, key=lambda m: m.path):
+        folder, _, file = model.path.rpartition("/")
+        if not all(_SEGMENT.fullmatch(part) for part in model.path.split("/")):
+            lost.append(f"the model {model.path}: comfy-cli does not accept its name")
         elif not model.urls or not model.urls[0].startswith("https://"):
-            lost.append(f"the model {model.place}, which has no https address (SHA-256 {model.sha256})")
+            lost.append(f"the model {model.path}: it has no https address (SHA-256 {model.sha256})")
         else:
             entry = {"type": folder, "filename": file, "sha256": model.sha256, "sourceUri": model.urls[0]}
             models.append({k: v for k, v in entry.items() if v is not None})
     return models
 
 
-def _base(core: Core | None, lost: list[str]) -> str | None:
-    if core is None:
+def _render_comfyui(comfyui: ComfyUIRevision | None, lost: list[str]) -> str | None:
+    if comfyui is None:
         return None
-    if core.url is not None:
-        lost.append(f"that ComfyUI is the one of {core.url}")
-    if core.revision is None and core.version is not None:
-        lost.append(f"ComfyUI's source; its version {core.version} is named")
-        return _revision(core.version)
-    return core.revision
+    if comfyui.url is not None:
+        lost.append(f"ComfyUI's repository, {comfyui.url}")
+    if comfyui.revision is None and comfyui.version is not None:
+        lost.append(f"ComfyUI's source: only its version, {comfyui.version}, is given")
+        return _revision(comfyui.version)
+    return comfyui.revision
+
+
+COMFY_CLI = Format(
+    name="comfy-cli",
+    title="a comfy-cli distribution definition",
+    filename="comfy-build.json",
+    parts=frozenset({"comfyui", "packs", "python", "packages", "models"}),
+    detect=_is_definition,
+    parse=_parse,
+    render=_render,
+)

@@ -1,15 +1,15 @@
-"""ComfyUI Desktop's snapshots: one by itself, or several in the file that it exports, newest first."""
+"""Read and write ComfyUI Desktop's snapshots: one alone, or several in the file that it exports, newest first."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from pydantic import Field
 
-from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignored_keys, validate
+from pycomfy.core.interchange.document import ForeignModel, Text, describe_unknown_keys, render_json, validate
+from pycomfy.core.interchange.format import Document, ForeignFile, Format, RenderedFile, RenderTarget
 from pycomfy.core.interchange.model import (
-    Core,
+    ComfyUIRevision,
     EnvironmentSpec,
     FilePack,
     GitPack,
@@ -23,7 +23,7 @@ from pycomfy.core.lockfile.names import repository_name
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.errors import BadInput
 
-ENVELOPE = "comfyui-desktop-2-snapshot"
+_ENVELOPE = "comfyui-desktop-2-snapshot"
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -57,7 +57,7 @@ class _TorchReference(ForeignModel):
 
 
 class _TorchStack(ForeignModel):
-    """PyTorch's packages, if ComfyUI Desktop chose them; else `ref` is not there, and they are among the others."""
+    """PyTorch's packages, if ComfyUI Desktop chose them; else `ref` is absent, and they are among the others."""
 
     ref: _TorchReference = _TorchReference()
 
@@ -81,53 +81,56 @@ class _Envelope(ForeignModel):
     snapshots: tuple[dict[str, object], ...] = ()
 
 
-def is_desktop(value: Mapping[str, object]) -> bool:
+# — reading —
+
+
+def _is_snapshot(document: Document) -> bool:
     """Whether a document is one or several."""
-    return value.get("type") == ENVELOPE or ("customNodes" in value and "pipPackages" in value)
+    return document.get("type") == _ENVELOPE or ("customNodes" in document and "pipPackages" in document)
 
 
-def parse_desktop(value: Mapping[str, object], where: str) -> EnvironmentSpec:
-    """The newest snapshot. Raises `BadInput`."""
-    name, remarks = None, []
-    if value.get("type") == ENVELOPE:
-        envelope = validate(_Envelope, value, where)
+def _parse(file: ForeignFile) -> EnvironmentSpec:
+    """Read the newest snapshot."""
+    name, notes, document = None, [], file.document
+    if document.get("type") == _ENVELOPE:
+        envelope = validate(_Envelope, document, file.where)
         if not envelope.snapshots:
-            raise BadInput("it has no snapshot in it", where=where, fix="export one from ComfyUI Desktop again")
-        name, value = envelope.installationName or None, envelope.snapshots[0]
+            raise BadInput("no snapshot in the file", where=file.where, fix="export one from ComfyUI Desktop again")
+        name, document = envelope.installationName or None, envelope.snapshots[0]
         if len(envelope.snapshots) > 1:
-            remarks.append(f"it has {len(envelope.snapshots)} snapshots; the first is taken, which is the newest")
-    found = validate(_Snapshot, value, where)
+            notes.append(f"the file has {len(envelope.snapshots)} snapshots: the first, which is the newest, is used")
+    found = validate(_Snapshot, document, file.where)
     pins = {**found.pipPackages, **_torch(found.torchStack.ref)}
-    packages, strange = parse_freeze(
+    packages, skipped = parse_freeze(
         f"{pip} @ {version}" if "://" in version else f"{pip}=={version}" for pip, version in pins.items()
     )
     return EnvironmentSpec(
         name=name,
-        core=_core(found.comfyui),
+        comfyui=_comfyui(found.comfyui),
         packs=tuple(_pack(node) for node in found.customNodes),
         python=found.pythonVersion or None,
         packages=packages,
         made_at=_moment(found.createdAt),
-        remarks=(*remarks, *describe_ignored_keys(found.unread), *strange),
+        notes=(*notes, *describe_unknown_keys(found), *skipped),
     )
 
 
 def _torch(found: _TorchReference) -> dict[str, str]:
-    """Its versions, with what they were built for behind a `+`, as PyTorch writes it."""
+    """The versions of PyTorch's packages, with the accelerator as local version, as in 2.7.0+cu128."""
     tag = found.source.indexTag
     return {
         name: f"{version}+{tag}" if tag and "+" not in version else version for name, version in found.packages.items()
     }
 
 
-def _core(found: _Comfy) -> Core | None:
-    """The commit, if it is one; else the tag that it is, unless commits came after."""
+def _comfyui(found: _Comfy) -> ComfyUIRevision | None:
+    """The commit, if it is one; else the tag, unless commits came after it."""
     if found.commit and _COMMIT.fullmatch(found.commit):
-        return Core(found.commit)
+        return ComfyUIRevision(found.commit)
     revision = found.baseTag if found.baseTag and not found.commitsAhead else None
     if revision is None and found.ref and re.fullmatch(r"v\d+(\.\d+)+", found.ref):
         revision = found.ref
-    return Core(revision) if revision else None
+    return ComfyUIRevision(revision) if revision else None
 
 
 def _pack(node: _Node) -> PackEntry:
@@ -140,7 +143,7 @@ def _pack(node: _Node) -> PackEntry:
         case "file":
             return FilePack(folder.removesuffix(".disabled"), enabled=node.enabled)
         case _:
-            return OtherPack(folder, f"it is said to be of the kind {shown(node.type)}, without more", node.enabled)
+            return OtherPack(folder, f"its type is {shown(node.type)}, and its source is not given", node.enabled)
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -151,37 +154,41 @@ def _moment(text: str | None) -> datetime | None:
         return None
 
 
-def render_desktop(recipe: EnvironmentSpec, name: str) -> tuple[bytes, tuple[str, ...]]:
-    """The file that ComfyUI Desktop imports, and what of the recipe's parts it could not say."""
+# — writing —
+
+
+def _render(environment: EnvironmentSpec, target: RenderTarget) -> RenderedFile:
+    """Write the file that ComfyUI Desktop imports."""
     lost: list[str] = []
-    moment = (recipe.made_at or datetime(1970, 1, 1, tzinfo=UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = (environment.made_at or datetime(1970, 1, 1, tzinfo=UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    name = environment.name or target.label
     snapshot = {
         "version": 1,
         "createdAt": moment,
         "trigger": "manual",
         "label": name,
-        "comfyui": _render_core(recipe.core, lost),
-        "customNodes": [node for pack in recipe.packs for node in _render_pack(pack, lost)],
-        "pipPackages": dict(_render_packages(recipe.packages)),
-        **({"pythonVersion": recipe.python} if recipe.python else {}),
+        "comfyui": _render_comfyui(environment.comfyui, lost),
+        "customNodes": [node for pack in environment.packs for node in _render_pack(pack, lost)],
+        "pipPackages": dict(_render_packages(environment.packages)),
+        **({"pythonVersion": environment.python} if environment.python else {}),
     }
     value = {
-        "type": ENVELOPE,
+        "type": _ENVELOPE,
         "version": 1,
         "exportedAt": moment,
         "installationName": name,
         "snapshots": [snapshot],
     }
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(), tuple(lost)
+    return RenderedFile(render_json(value), tuple(lost))
 
 
-def _render_core(core: Core | None, lost: list[str]) -> dict[str, object]:
-    revision = core.revision if core is not None else None
-    if core is not None and core.url is not None:
-        lost.append(f"that ComfyUI is the one of {core.url}")
-    if core is not None and revision is None and core.version is not None:
-        revision = f"v{core.version}"
-        lost.append(f"ComfyUI's source; its version {core.version} is named")
+def _render_comfyui(comfyui: ComfyUIRevision | None, lost: list[str]) -> dict[str, object]:
+    revision = comfyui.revision if comfyui is not None else None
+    if comfyui is not None and comfyui.url is not None:
+        lost.append(f"ComfyUI's repository, {comfyui.url}")
+    if comfyui is not None and revision is None and comfyui.version is not None:
+        revision = f"v{comfyui.version}"
+        lost.append(f"ComfyUI's source: only its version, {comfyui.version}, is given")
     commit = revision if revision and _COMMIT.fullmatch(revision) else None
     tag = {"baseTag": revision, "commitsAhead": 0} if revision and commit is None else {}
     return {"ref": revision or "", "commit": commit, "releaseTag": "", "variant": "", **tag}
@@ -209,7 +216,7 @@ def _render_pack(pack: PackEntry, lost: list[str]) -> Iterator[dict[str, object]
             }
         case FilePack():
             if pack.url is not None:
-                lost.append(f"where {pack.filename} comes from: {pack.url}")
+                lost.append(f"the address of {pack.filename}, {pack.url}")
             yield {"id": pack.filename, "type": "file", "dirName": pack.filename, "enabled": pack.enabled}
         case OtherPack():
             lost.append(f"the node pack {pack.name}: {pack.what}")
@@ -218,3 +225,14 @@ def _render_pack(pack: PackEntry, lost: list[str]) -> Iterator[dict[str, object]
 def _render_packages(packages: tuple[Package, ...]) -> Iterator[tuple[str, str]]:
     for package in packages:
         yield package.name, package.url if package.url is not None else package.version
+
+
+DESKTOP_SNAPSHOT = Format(
+    name="desktop-snapshot",
+    title="a ComfyUI Desktop snapshot",
+    filename="snapshot.json",
+    parts=frozenset({"comfyui", "packs", "python", "packages"}),
+    detect=_is_snapshot,
+    parse=_parse,
+    render=_render,
+)

@@ -1,14 +1,24 @@
-"""comfyui-json's dependency graph, which ComfyDeploy keeps: ComfyUI's commit, packs by address, models by folder."""
+"""Read and write comfyui-json's dependency graph, which ComfyDeploy keeps.
 
-import json
+It has ComfyUI's commit, node packs by address, and models by folder.
+"""
+
 from collections.abc import Iterator, Mapping
 
 from pydantic import Field
 
-from pycomfy.core.interchange.comfyui_manager import lost_core
-from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignored_keys, validate
+from pycomfy.core.interchange.comfyui_manager import list_lost_comfyui
+from pycomfy.core.interchange.document import (
+    ForeignModel,
+    Text,
+    describe_names,
+    describe_unknown_keys,
+    render_json,
+    validate,
+)
+from pycomfy.core.interchange.format import Document, ForeignFile, Format, RenderedFile, RenderTarget
 from pycomfy.core.interchange.model import (
-    Core,
+    ComfyUIRevision,
     EnvironmentSpec,
     FilePack,
     GitPack,
@@ -46,23 +56,24 @@ class _Graph(ForeignModel):
     files: dict[Text, tuple[_File, ...]] = Field(default_factory=dict)
 
 
-def is_graph(value: Mapping[str, object]) -> bool:
-    """Whether a document is a dependency graph."""
-    return isinstance(value.get("custom_nodes"), Mapping) and "missing_nodes" in value
+# — reading —
 
 
-def parse_graph(value: Mapping[str, object], where: str) -> EnvironmentSpec:
-    """Raises `BadInput`."""
-    graph = validate(_Graph, value, where)
+def _is_graph(document: Document) -> bool:
+    return isinstance(document.get("custom_nodes"), Mapping) and "missing_nodes" in document
+
+
+def _parse(file: ForeignFile) -> EnvironmentSpec:
+    graph = validate(_Graph, file.document, file.where)
     return EnvironmentSpec(
-        core=Core(graph.comfyui) if graph.comfyui else None,
+        comfyui=ComfyUIRevision(graph.comfyui) if graph.comfyui else None,
         packs=tuple(pack for node in graph.custom_nodes.values() for pack in _packs(node)),
         models=tuple(
-            ModelEntry(f"{folder}/{file.name}", _sha256(file.hash), (file.url,) if file.url else ())
-            for folder, files in graph.models.items()
-            for file in files
+            ModelEntry(f"{folder}/{model.name}", _sha256(model.hash), (model.url,) if model.url else ())
+            for folder, models in graph.models.items()
+            for model in models
         ),
-        remarks=(*_remarks(graph), *describe_ignored_keys(graph.unread)),
+        notes=(*_notes(graph), *describe_unknown_keys(graph)),
     )
 
 
@@ -74,27 +85,27 @@ def _packs(node: _Node) -> Iterator[PackEntry]:
         yield FilePack(url.rsplit("/", 1)[-1], url=url)
 
 
-def _remarks(graph: _Graph) -> Iterator[str]:
+def _notes(graph: _Graph) -> Iterator[str]:
     for node in graph.custom_nodes.values():
         if node.warning:
             yield f"{shown(node.name or node.url)}: {shown(node.warning)}"
-    if graph.missing_nodes:
-        yield f"no node pack is said for {', '.join(shown(n) for n in graph.missing_nodes[:20])}"
+    yield from describe_names("node types without a node pack", map(shown, graph.missing_nodes))
     files = [shown(file.name) for found in graph.files.values() for file in found]
-    if files:
-        yield f"input files are not carried over: {', '.join(files[:20])}"
+    yield from describe_names("input files, not imported", files)
 
 
 def _sha256(text: str | None) -> str | None:
-    """ComfyDeploy's hashes are of other kinds too; one that is no SHA-256 says nothing."""
+    """A SHA-256, or None: ComfyDeploy's hashes are of other kinds too."""
     return text if text and len(text) == 64 and not set(text) - set("0123456789abcdef") else None
 
 
-def render_graph(recipe: EnvironmentSpec) -> tuple[bytes, tuple[str, ...]]:
-    """The graph, and what of its parts it could not say."""
-    lost = [*lost_core(recipe.core)]
+# — writing —
+
+
+def _render(environment: EnvironmentSpec, target: RenderTarget) -> RenderedFile:
+    lost = [*list_lost_comfyui(environment.comfyui)]
     nodes: dict[str, object] = {}
-    for pack in recipe.packs:
+    for pack in environment.packs:
         match pack:
             case GitPack(url=url, commit=commit, enabled=True):
                 about = {"url": url, "name": pack.name or repository_name(url)}
@@ -114,17 +125,28 @@ def render_graph(recipe: EnvironmentSpec) -> tuple[bytes, tuple[str, ...]]:
             case GitPack():
                 lost.append(f"the disabled node pack {pack.url}")
             case RegistryPack():
-                lost.append(f"the node pack {pack.id} {pack.version}, which has no address of a repository")
+                lost.append(f"the node pack {pack.id} {pack.version}, which has no repository address")
     models: dict[str, list[dict[str, str]]] = {}
-    for model in recipe.models:
-        folder, _, name = model.place.partition("/")
+    for model in environment.models:
+        folder, _, name = model.path.partition("/")
         entry = {"name": name, "hash": model.sha256, "url": model.urls[0] if model.urls else None}
         models.setdefault(folder, []).append({k: v for k, v in entry.items() if v is not None})
     value = {
-        "comfyui": (recipe.core.revision if recipe.core is not None else None) or "",
+        "comfyui": (environment.comfyui.revision if environment.comfyui is not None else None) or "",
         "custom_nodes": nodes,
         "missing_nodes": [],
         "models": models,
         "files": {},
     }
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(), tuple(lost)
+    return RenderedFile(render_json(value), tuple(lost))
+
+
+COMFYUI_JSON = Format(
+    name="comfyui-json",
+    title="a comfyui-json dependency graph",
+    filename="dependencies.json",
+    parts=frozenset({"comfyui", "packs", "models"}),
+    detect=_is_graph,
+    parse=_parse,
+    render=_render,
+)

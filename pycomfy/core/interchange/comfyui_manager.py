@@ -1,9 +1,9 @@
-"""ComfyUI-Manager's snapshot: ComfyUI's commit, node packs and `pip freeze`, in JSON, or in YAML below `custom_nodes`.
+"""Read and write ComfyUI-Manager's snapshot: ComfyUI's commit, node packs and `pip freeze`.
 
-comfy-pack writes the same with `python` and `models` besides, as the `snapshot.json` of its packages.
+It is JSON, or YAML below `custom_nodes`. comfy-pack writes the same with `python` and `models` besides, as the
+`snapshot.json` of its packages.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,9 +11,20 @@ from datetime import UTC, datetime, timedelta
 import yaml
 from pydantic import Field
 
-from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignored_keys, validate
-from pycomfy.core.interchange.model import Core, EnvironmentSpec, FilePack, GitPack, OtherPack, PackEntry, RegistryPack
+from pycomfy.core.interchange.document import ForeignModel, Text, describe_unknown_keys, render_json, validate
+from pycomfy.core.interchange.format import Document, ForeignFile, Format, RenderedFile, RenderTarget
+from pycomfy.core.interchange.model import (
+    ComfyUIRevision,
+    EnvironmentSpec,
+    FilePack,
+    GitPack,
+    OtherPack,
+    PackEntry,
+    RegistryPack,
+)
 from pycomfy.core.interchange.pip_freeze import parse_pips, render_pips
+
+_SNAPSHOT_NAME = re.compile(r"(\d{4})-(\d\d)-(\d\d)_\d\d-\d\d-\d\d_.*snapshot.*")
 
 
 class _GitNode(ForeignModel):
@@ -36,27 +47,32 @@ class Snapshot(ForeignModel):
     pips: dict[Text, Text] | None = None
 
 
-def is_snapshot(value: Mapping[str, object]) -> bool:
+# — reading —
+
+
+def _is_snapshot(document: Document) -> bool:
     """Whether a document is one, in either form."""
-    inner = value.get("custom_nodes")
-    return any(isinstance(v, Mapping) and ("git_custom_nodes" in v or "cnr_custom_nodes" in v) for v in (value, inner))
+    inner = document.get("custom_nodes")
+    return any(
+        isinstance(v, Mapping) and ("git_custom_nodes" in v or "cnr_custom_nodes" in v) for v in (document, inner)
+    )
 
 
-def parse_snapshot(value: Mapping[str, object], where: str) -> EnvironmentSpec:
-    """Raises `BadInput`."""
-    inner = value.get("custom_nodes")
-    snapshot = validate(Snapshot, inner if isinstance(inner, Mapping) else value, where)
-    return environment_from_snapshot(snapshot, describe_ignored_keys(snapshot.unread))
+def _parse(file: ForeignFile) -> EnvironmentSpec:
+    inner = file.document.get("custom_nodes")
+    snapshot = validate(Snapshot, inner if isinstance(inner, Mapping) else file.document, file.where)
+    return environment_from_snapshot(snapshot, file.filename)
 
 
-def environment_from_snapshot(snapshot: Snapshot, remarks: tuple[str, ...] = ()) -> EnvironmentSpec:
-    """What a snapshot that was read says."""
-    packages, strange = parse_pips(snapshot.pips or {})
+def environment_from_snapshot(snapshot: Snapshot, filename: str) -> EnvironmentSpec:
+    """Return what a snapshot says, which was read from the file `filename`."""
+    packages, notes = parse_pips(snapshot.pips or {})
     return EnvironmentSpec(
-        core=Core(snapshot.comfyui) if snapshot.comfyui else None,
+        comfyui=ComfyUIRevision(snapshot.comfyui) if snapshot.comfyui else None,
         packs=tuple(_packs(snapshot)),
         packages=packages,
-        remarks=(*remarks, *strange),
+        made_at=parse_snapshot_name(filename),
+        notes=(*describe_unknown_keys(snapshot), *notes),
     )
 
 
@@ -71,63 +87,76 @@ def _packs(snapshot: Snapshot) -> Iterator[PackEntry]:
         yield FilePack(name, enabled=not (file.disabled or name != file.filename))
 
 
-def render_snapshot(recipe: EnvironmentSpec, *, as_yaml: bool = False) -> tuple[bytes, tuple[str, ...]]:
-    """The snapshot, and what of its parts it could not say."""
-    value, lost = snapshot_from_environment(recipe)
-    if not as_yaml:
-        return (json.dumps(value, indent=4, ensure_ascii=False) + "\n").encode(), lost
-    text = yaml.safe_dump({"custom_nodes": value}, allow_unicode=True, sort_keys=True, width=1000)
-    return text.encode(), lost
+def parse_snapshot_name(name: str) -> datetime | None:
+    """Return a time by which a snapshot was made, by the name that the Manager gives its file; None for another name.
 
-
-def snapshot_from_environment(recipe: EnvironmentSpec) -> tuple[dict[str, object], tuple[str, ...]]:
-    """The snapshot as a value, which `comfy-pack` adds to."""
-    lost = [*lost_core(recipe.core), *lost_packs(recipe.packs)]
-    lost += [f"that {p.id} is disabled" for p in recipe.packs if isinstance(p, RegistryPack) and not p.enabled]
-    revision = recipe.core.revision if recipe.core is not None else None
-    return {
-        "comfyui": revision,
-        "git_custom_nodes": {
-            p.url: {"hash": p.commit or "", "disabled": not p.enabled} for p in recipe.packs if isinstance(p, GitPack)
-        },
-        "cnr_custom_nodes": {p.id: p.version for p in recipe.packs if isinstance(p, RegistryPack) and p.enabled},
-        "file_custom_nodes": [
-            {"filename": p.filename if p.enabled else f"{p.filename}.disabled", "disabled": not p.enabled}
-            for p in recipe.packs
-            if isinstance(p, FilePack)
-        ],
-        "pips": render_pips(recipe.packages),
-    }, tuple(lost)
-
-
-def lost_core(core: Core | None) -> Iterator[str]:
-    """What a format that has one revision of the usual ComfyUI cannot say of another."""
-    if core is None:
-        return
-    if core.revision is None:
-        yield f"ComfyUI{f' {core.version}' if core.version else ''}, which is not pinned by a commit"
-    elif core.url is not None:
-        yield f"that ComfyUI is the one of {core.url}"
-
-
-def lost_packs(packs: Iterable[PackEntry]) -> Iterator[str]:
-    """What a format that has git repositories, registry ids and file names cannot say of packs."""
-    for pack in packs:
-        if isinstance(pack, OtherPack):
-            yield f"the node pack {pack.name}: {pack.what}"
-        elif isinstance(pack, FilePack) and pack.url is not None:
-            yield f"where {pack.filename} comes from: {pack.url}"
-
-
-_NAME = re.compile(r"(\d{4})-(\d\d)-(\d\d)_\d\d-\d\d-\d\d_.*snapshot.*")
-
-
-def moment_of_name(name: str) -> datetime | None:
-    """When a snapshot was made, by the name that the Manager gives its file. It is the machine's own time: noon of the
-    next day is not before it, wherever that was."""
-    found = _NAME.match(name)
+    The name has the local time of some machine: noon of the next day, UTC, is not before it in any time zone.
+    """
+    found = _SNAPSHOT_NAME.match(name)
     try:
         day = datetime(int(found[1]), int(found[2]), int(found[3]), 12, tzinfo=UTC) if found is not None else None
         return day + timedelta(days=1) if day is not None else None
     except (ValueError, OverflowError):
         return None
+
+
+# — writing —
+
+
+def _render(environment: EnvironmentSpec, target: RenderTarget) -> RenderedFile:
+    """Write YAML to a file that is called so, else JSON."""
+    value, lost = snapshot_from_environment(environment)
+    if not target.filename.endswith((".yaml", ".yml")):
+        return RenderedFile(render_json(value, indent=4), lost)
+    text = yaml.safe_dump({"custom_nodes": value}, allow_unicode=True, sort_keys=True, width=1000)
+    return RenderedFile(text.encode(), lost)
+
+
+def snapshot_from_environment(environment: EnvironmentSpec) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return the snapshot as a value, and what of its parts it cannot express."""
+    lost = [*list_lost_comfyui(environment.comfyui), *_lost_packs(environment.packs)]
+    lost += [f"that {p.id} is disabled" for p in environment.packs if isinstance(p, RegistryPack) and not p.enabled]
+    return {
+        "comfyui": environment.comfyui.revision if environment.comfyui is not None else None,
+        "git_custom_nodes": {
+            p.url: {"hash": p.commit or "", "disabled": not p.enabled}
+            for p in environment.packs
+            if isinstance(p, GitPack)
+        },
+        "cnr_custom_nodes": {p.id: p.version for p in environment.packs if isinstance(p, RegistryPack) and p.enabled},
+        "file_custom_nodes": [
+            {"filename": p.filename if p.enabled else f"{p.filename}.disabled", "disabled": not p.enabled}
+            for p in environment.packs
+            if isinstance(p, FilePack)
+        ],
+        "pips": render_pips(environment.packages),
+    }, tuple(lost)
+
+
+def list_lost_comfyui(comfyui: ComfyUIRevision | None) -> Iterator[str]:
+    """Yield what a format cannot express of ComfyUI that has room for one revision, of ComfyUI's own repository."""
+    if comfyui is None:
+        return
+    if comfyui.revision is None:
+        yield f"ComfyUI{f' {comfyui.version}' if comfyui.version else ''}, which is not pinned by a commit"
+    elif comfyui.url is not None:
+        yield f"ComfyUI's repository, {comfyui.url}"
+
+
+def _lost_packs(packs: Iterable[PackEntry]) -> Iterator[str]:
+    for pack in packs:
+        if isinstance(pack, OtherPack):
+            yield f"the node pack {pack.name}: {pack.what}"
+        elif isinstance(pack, FilePack) and pack.url is not None:
+            yield f"the address of {pack.filename}, {pack.url}"
+
+
+MANAGER_SNAPSHOT = Format(
+    name="manager-snapshot",
+    title="a ComfyUI-Manager snapshot",
+    filename="snapshot.json",
+    parts=frozenset({"comfyui", "packs", "packages"}),
+    detect=_is_snapshot,
+    parse=_parse,
+    render=_render,
+)

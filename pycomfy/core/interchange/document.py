@@ -1,5 +1,6 @@
-"""A file of another tool as a plain value: JSON, YAML or TOML of a stranger's, bounded in size and depth."""
+"""Read and write the documents in other tools' files: untrusted JSON, YAML and TOML, bounded in size and depth."""
 
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, TypeVar
@@ -11,51 +12,58 @@ from pycomfy.core.workflow.untrusted_json import parse_json, shown
 from pycomfy.errors import BadInput, BadWorkflow, raise_all
 
 MAX_BYTES = 64 << 20
-"""Of a file; workflows are in some of them."""
+"""Bytes of a file; some hold workflows."""
 
 MAX_YAML = 4 << 20
-"""Of a file in YAML, which takes a hundred times as long to read as JSON."""
+"""Characters of a file in YAML, which takes a hundred times as long to read as JSON."""
 
 MAX_DEPTH = 100
-MAX_PROBLEMS = 20
+"""Levels of a file in YAML; JSON has its own limit."""
+
+MAX_LISTED = 20
+"""Errors that are reported of one file, and names in one note."""
+
+_FIX = "save it again with the tool that made it"
 
 Text = Annotated[str, StringConstraints(max_length=4000)]
 
 
 class ForeignModel(BaseModel):
-    """A part of another tool's file. Its next version may have more in it: that is no error, and is told."""
+    """A part of another tool's file. Keys that a later version adds are not an error, but are reported."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     @property
-    def unread(self) -> tuple[str, ...]:
-        """The keys that nothing reads."""
+    def unknown_keys(self) -> tuple[str, ...]:
+        """The keys that are ignored."""
         return tuple(sorted(self.model_extra or ()))
 
 
 F = TypeVar("F", bound=ForeignModel)
 
 
-def parse_document(data: bytes, where: str) -> object:
-    """The value in `data`. Raises `BadInput` for what is none of JSON, YAML and TOML, or too large or deep."""
+def parse_document(data: bytes, where: str, filename: str | None = None) -> object:
+    """Return the value in `data`; `filename` (default: `where`) tells TOML by its ending. Raises `BadInput` for what is
+    not JSON, YAML or TOML, and for too much of it."""
+    is_toml = (filename or where).endswith(".toml")
     if len(data) > MAX_BYTES:
         raise BadInput(f"larger than {MAX_BYTES >> 20} MiB", where=where, fix="give another file")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as e:
-        raise _refused(where, "it is not UTF-8") from e
-    if text.lstrip().startswith(("{", "[")) and not where.endswith(".toml"):
+        raise _refused(where, "not UTF-8") from e
+    if text.lstrip().startswith(("{", "[")) and not is_toml:
         try:
             return parse_json(data, where=where)
         except BadWorkflow as e:
             raise _refused(where, e.what) from e
-    if where.endswith(".toml") or "lock-version" in text:
+    if is_toml or "lock-version" in text:
         return _read_toml(text, where)
     return _read_yaml(text, where)
 
 
 def validate(kind: type[F], value: object, where: str) -> F:
-    """`value` as a `kind`. Raises every `BadInput` at once."""
+    """Return `value` as a `kind`. Raises all that is wrong with it at once, as `BadInput`."""
     try:
         return kind.model_validate(value)
     except ValidationError as e:
@@ -64,18 +72,28 @@ def validate(kind: type[F], value: object, where: str) -> F:
                 BadInput(
                     f"{shown('.'.join(str(p) for p in error['loc'])) or 'the file'}: {error['msg']}",
                     where=where,
-                    fix="save it again with the tool that it comes from",
+                    fix=_FIX,
                 )
-                for error in e.errors(include_url=False)[:MAX_PROBLEMS]
+                for error in e.errors(include_url=False)[:MAX_LISTED]
             ]
         )
         raise
 
 
-def describe_ignored_keys(keys: Iterable[str]) -> tuple[str, ...]:
-    """A remark on keys that nothing reads."""
-    names = [shown(key) for key in keys]
-    return (f"not read, as nothing here knows them: {', '.join(names[:MAX_PROBLEMS])}",) if names else ()
+def describe_unknown_keys(model: ForeignModel) -> tuple[str, ...]:
+    """Return a note on the keys that are ignored; nothing if there are none."""
+    return describe_names("unknown keys, ignored", map(shown, model.unknown_keys))
+
+
+def describe_names(what: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return a note that lists the first `MAX_LISTED` names; nothing if there are none."""
+    listed = list(names)
+    return (f"{what}: {', '.join(listed[:MAX_LISTED])}",) if listed else ()
+
+
+def render_json(value: object, *, indent: int = 2) -> bytes:
+    """Return a document as JSON, with a newline at its end."""
+    return (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode()
 
 
 def _read_toml(text: str, where: str) -> object:
@@ -86,13 +104,13 @@ def _read_toml(text: str, where: str) -> object:
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """No aliases, by which a small file becomes an endless value; no texts that YAML takes for dates or numbers."""
+    """Refuse aliases, by which a small file becomes an endless value, and read dates and numbers as text."""
 
     depth = 0
 
     def compose_node(self, parent: object, index: object) -> object:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("it has aliases")
+            raise yaml.YAMLError("aliases are not allowed")
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise yaml.YAMLError(f"nested more than {MAX_DEPTH} levels deep")
@@ -121,4 +139,4 @@ def _read_yaml(text: str, where: str) -> object:
 
 
 def _refused(where: str, why: str) -> BadInput:
-    return BadInput(f"it cannot be read: {why}", where=where, fix="save it again with the tool that it comes from")
+    return BadInput(f"cannot be read: {why}", where=where, fix=_FIX)

@@ -1,11 +1,11 @@
-"""The recipe of a lock: what of it the files of other tools can say."""
+"""Describe a lock as an environment, as far as other tools' files can hold it."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
 from pycomfy.core.interchange.model import (
     ApiInput,
-    Core,
+    ComfyUIRevision,
     EnvironmentSpec,
     FilePack,
     GitPack,
@@ -24,15 +24,18 @@ from pycomfy.core.models.model_url import Hubs, source_url
 from pycomfy.core.sources.lock_source import PythonFile, RepositoryCommit
 from pycomfy.core.sources.url import UrlSource
 
-USUAL = frozenset(parse_git_url(url).identity for url in (COMFYUI_URL, "https://github.com/Comfy-Org/ComfyUI"))
-"""ComfyUI's own repository, before and after it moved."""
+_COMFYUI_REPOSITORIES = frozenset(
+    parse_git_url(url).identity for url in (COMFYUI_URL, "https://github.com/Comfy-Org/ComfyUI")
+)
+"""ComfyUI's own repository, before and after it moved; other tools mean it where they name none."""
 
 
 def environment_from_lock(lock: Lock) -> EnvironmentSpec:
-    """Without the workflow and its inputs, which the lock does not have. Its remarks are on what no recipe has."""
+    """Return the environment, without the workflow and its inputs, which a lock does not have. Its notes are what no
+    environment can hold, as noun phrases."""
     return EnvironmentSpec(
         name=lock.name,
-        core=_core(lock.comfyui),
+        comfyui=_comfyui(lock.comfyui),
         packs=tuple(_pack(pack) for pack in lock.packs),
         python=lock.python,
         packages=tuple(_packages(lock)),
@@ -42,12 +45,12 @@ def environment_from_lock(lock: Lock) -> EnvironmentSpec:
         platforms=tuple(sorted(lock.platforms)),
         made_at=datetime.fromisoformat(lock.as_of),
         debian=max((len(p.root.packages) for p in lock.platforms.values()), default=0),
-        remarks=tuple(_remarks(lock)),
+        notes=tuple(_notes(lock)),
     )
 
 
 def list_inputs(interface: Interface) -> Iterator[ApiInput]:
-    """The parameters of a built workflow, each by the first input that its value goes to."""
+    """Yield the parameters of a built workflow, each with the first input that gets its value."""
     for parameter in interface.parameters:
         if not parameter.targets:
             continue
@@ -65,25 +68,25 @@ def list_inputs(interface: Interface) -> Iterator[ApiInput]:
         )
 
 
-def _remarks(lock: Lock) -> Iterator[str]:
+def _notes(lock: Lock) -> Iterator[str]:
     for name, source in lock.sources.items():
         if source.repository is not None and source.repository.patch is not None:
-            yield f"the changes to {name if name == COMFYUI else f'the node pack {name}'}, a patch"
+            yield f"the patch of {name if name == COMFYUI else f'the node pack {name}'}"
     for pack in lock.packs:
         if pack.steps:
-            yield f"the steps by which the node pack {pack.name} is built"
+            yield f"the build steps of the node pack {pack.name}"
     local = {wheel.filename for parts in lock.platforms.values() for wheel in parts.wheels if wheel.is_local}
     for filename in sorted(local):
-        yield f"where {filename} comes from: it is a file of this machine"
+        yield f"the source of {filename}, which is a file on this machine"
 
 
-def _core(comfyui: ComfyUI) -> Core:
+def _comfyui(comfyui: ComfyUI) -> ComfyUIRevision:
     version = None if comfyui.version == "unknown" else comfyui.version
     pinned = comfyui.source.repository
     if pinned is None:
-        return Core(version=version)
-    usual = parse_git_url(pinned.url).identity in USUAL
-    return Core(pinned.commit, version, None if usual else pinned.url)
+        return ComfyUIRevision(version=version)
+    is_own = parse_git_url(pinned.url).identity in _COMFYUI_REPOSITORIES
+    return ComfyUIRevision(pinned.commit, version, None if is_own else pinned.url)
 
 
 def _pack(pack: Pack) -> PackEntry:
@@ -97,7 +100,7 @@ def _pack(pack: Pack) -> PackEntry:
 
 
 def _packages(lock: Lock) -> Iterator[Package]:
-    """Each version of a package once, with all its wheels, and the platforms that have it."""
+    """Yield each version of a package once, with all its wheels, and the platforms that have it."""
     found: dict[tuple[str, str], dict[PlatformName, Wheel]] = {}
     for platform, parts in sorted(lock.platforms.items()):
         for wheel in parts.wheels:
@@ -108,15 +111,15 @@ def _packages(lock: Lock) -> Iterator[Package]:
         yield Package(
             name,
             version,
-            url=next((_address(w.built) for w in wheels.values() if w.built is not None), None),
+            url=next((_git_url(w.built) for w in wheels.values() if w.built is not None), None),
             files=tuple(w for w in dict.fromkeys(wheels.values()) if w.built is None and not w.is_local),
             sdist=source if isinstance(source, UrlSource) else None,
             platforms=() if everywhere else tuple(sorted(wheels)),
         )
 
 
-def _address(built: WheelBuild) -> str | None:
-    """Where a package is built from that no index has, as pip writes it."""
+def _git_url(built: WheelBuild) -> str | None:
+    """The commit that a package is built from, as pip writes it; None for one of an index."""
     pinned = built.source.repository
     if pinned is None:
         return None

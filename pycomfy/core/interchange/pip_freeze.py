@@ -1,42 +1,48 @@
-"""Python packages as `pip freeze` lists them, which most tools keep as it is."""
+"""Read and write Python packages as `pip freeze` lists them, which most tools store unchanged."""
 
 from collections.abc import Iterable, Mapping
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from pycomfy.core.interchange.document import describe_names
 from pycomfy.core.interchange.model import Package
 from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.core.workflow.untrusted_json import shown
 
 
 def parse_freeze(lines: Iterable[str]) -> tuple[tuple[Package, ...], tuple[str, ...]]:
-    """The packages of the lines, and a remark on those that pin nothing, such as `-e` and options."""
+    """Return the packages, and a note on the lines that pin none, such as `-e` and options."""
     packages: list[Package] = []
-    strange: list[str] = []
+    skipped: list[str] = []
     for line in lines:
         line = line.strip()
         if not line or line.startswith("#"):
             continue
-        package = _read_pin(line)
+        package = _parse_pin(line)
         if package is None:
-            strange.append(shown(without_password(line)))
+            skipped.append(shown(without_password(line)))
         else:
             packages.append(package)
-    remarks = (f"no pin of a package of the index: {', '.join(strange[:20])}",) if strange else ()
-    return tuple(packages), remarks
+    return tuple(packages), describe_names("Python requirements that are not exact pins, left out", skipped)
 
 
 def parse_pips(pips: Mapping[str, str]) -> tuple[tuple[Package, ...], tuple[str, ...]]:
-    """ComfyUI-Manager's form: a pin with an empty value, or a name with the address that it came from."""
+    """Read ComfyUI-Manager's form: a pin with an empty value, or a name with the address that it came from. Returns
+    what `parse_freeze` does."""
     return parse_freeze(f"{name} @ {url}" if url else name for name, url in pips.items())
 
 
 def render_pips(packages: Iterable[Package]) -> dict[str, str]:
-    """The inverse of `parse_pips`."""
+    """Return the inverse of `parse_pips`."""
     return {p.name if p.url is not None else p.pin: p.url or "" for p in packages}
 
 
-def _read_pin(line: str) -> Package | None:
+def render_freeze(packages: Iterable[Package]) -> str:
+    """Return a line for each package."""
+    return "".join(f"{p.pin}\n" for p in packages)
+
+
+def _parse_pin(line: str) -> Package | None:
     try:
         requirement = Requirement(line)
     except InvalidRequirement:

@@ -1,7 +1,7 @@
-"""`pylock.toml` (PEP 751): Python packages with every wheel's address and hash, which uv and pip install."""
+"""Read and write `pylock.toml` (PEP 751): Python packages with every wheel's address and hash, for uv and pip."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import get_args
 from urllib.parse import unquote, urlsplit
 
@@ -10,7 +10,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from pydantic import ConfigDict, Field, ValidationError
 
-from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignored_keys, validate
+from pycomfy.core.interchange.document import ForeignModel, Text, describe_names, describe_unknown_keys, validate
+from pycomfy.core.interchange.format import Document, ForeignFile, Format, RenderedFile, RenderTarget
 from pycomfy.core.interchange.model import EnvironmentSpec, Package
 from pycomfy.core.lockfile.config import SUITES
 from pycomfy.core.lockfile.git_url import without_password
@@ -22,7 +23,10 @@ from pycomfy.core.sources.url import UrlSource
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.errors import BadInput
 
-_ADDRESS = re.compile(r"git\+(?P<url>[^@#]+)@(?P<commit>[0-9a-f]{40})(#subdirectory=(?P<subdirectory>[^#&]+))?")
+_FILENAME = re.compile(r"pylock\.([^.]+\.)?toml")
+"""What PEP 751 requires of the file's name."""
+
+_GIT_URL = re.compile(r"git\+(?P<url>[^@#]+)@(?P<commit>[0-9a-f]{40})(#subdirectory=(?P<subdirectory>[^#&]+))?")
 
 
 def _dashed(name: str) -> str:
@@ -79,28 +83,33 @@ class _Pylock(_Part):
     packages: tuple[_Package, ...]
 
 
-def is_pylock(value: Mapping[str, object]) -> bool:
-    """Whether a document is one."""
-    return "lock-version" in value
+# — reading —
 
 
-def parse_pylock(value: Mapping[str, object], where: str) -> EnvironmentSpec:
-    """The packages that Linux needs. Raises `BadInput`, for another version of the format too."""
-    found = validate(_Pylock, value, where)
+def _is_pylock(document: Document) -> bool:
+    return "lock-version" in document
+
+
+def _parse(file: ForeignFile) -> EnvironmentSpec:
+    """Read the packages that Linux needs. Raises `BadInput`, for another version of the format too."""
+    found = validate(_Pylock, file.document, file.where)
     if found.lock_version.split(".")[0] != "1":
-        raise BadInput(f"its version is {shown(found.lock_version)}", where=where, fix="lock again with version 1")
+        raise BadInput(
+            f"lock-version {shown(found.lock_version)} is not supported",
+            where=file.where,
+            fix="lock again with version 1 of the format",
+        )
     python = _python(found.requires_python)
     targets = [Target(platform, python or next(iter(SUITES))) for platform in get_args(PlatformName)]
     targets = [t for t in targets if not found.environments or any(_is_met(m, t) for m in found.environments)]
     packages: list[Package] = []
-    remarks = [*describe_ignored_keys(found.unread)]
-    skipped, unversioned = [], []
+    other_systems, unpinned = [], []
     for package in found.packages:
         platforms = tuple(t.platform for t in targets if package.marker is None or _is_met(package.marker, t))
         if not platforms:
-            skipped.append(shown(package.name))
-        elif (url := _address(package)) is None and (package.version is None or package.archive is not None):
-            unversioned.append(shown(package.name))
+            other_systems.append(shown(package.name))
+        elif (url := _url(package)) is None and (package.version is None or package.archive is not None):
+            unpinned.append(shown(package.name))
         else:
             packages.append(
                 Package(
@@ -112,24 +121,24 @@ def parse_pylock(value: Mapping[str, object], where: str) -> EnvironmentSpec:
                     platforms=platforms if len(platforms) < len(targets) else (),
                 )
             )
+    notes = [*describe_unknown_keys(found)]
     if not targets:
-        remarks.append("it is for no Linux that images are made for")
-    if skipped and targets:
-        remarks.append(f"not for Linux, and left out: {', '.join(skipped[:20])}")
-    if unversioned:
-        remarks.append(f"from a source tree, and left out: {', '.join(unversioned[:20])}")
+        notes.append("it is not for a platform that images are made for")
+    else:
+        notes += describe_names("not for Linux, left out", other_systems)
+    notes += describe_names("built from a source tree, left out", unpinned)
     if found.extras or found.dependency_groups:
-        remarks.append("of extras and groups, those that are meant by default are taken")
+        notes.append("of extras and dependency groups, the default ones are used")
     return EnvironmentSpec(
         python=python,
         packages=tuple(packages),
         platforms=tuple(t.platform for t in targets) if found.environments else (),
-        remarks=tuple(remarks),
+        notes=tuple(notes),
     )
 
 
 def _python(specifier: str | None) -> str | None:
-    """The Python of an image that the lock is for; None if it does not tell one from the other."""
+    """The only Python of images that the specifier allows; None if that is not one."""
     try:
         allowed = SpecifierSet(specifier or "")
     except InvalidSpecifier:
@@ -148,8 +157,8 @@ def _is_met(marker: str, target: Target) -> bool:
         return True
 
 
-def _address(package: _Package) -> str | None:
-    """A commit of a git repository on the web, as pip writes it."""
+def _url(package: _Package) -> str | None:
+    """A commit of a git repository with a URL, as pip writes it; None for every other source."""
     vcs = package.vcs
     if vcs is None or vcs.type != "git" or vcs.url is None or not vcs.commit_id:
         return None
@@ -158,7 +167,7 @@ def _address(package: _Package) -> str | None:
 
 
 def _sdist(found: _File | None) -> UrlSource | None:
-    """A source archive, if it has an address and a SHA-256."""
+    """A source distribution, if it has a URL and a SHA-256."""
     try:
         if found is None or found.url is None:
             return None
@@ -169,7 +178,7 @@ def _sdist(found: _File | None) -> UrlSource | None:
 
 
 def _files(package: _Package) -> Iterator[Wheel]:
-    """Its wheels that have an address and a SHA-256."""
+    """The wheels that have a URL or a path, and a SHA-256."""
     for wheel in package.wheels:
         try:
             filename = wheel.name or unquote(urlsplit(wheel.url or wheel.path or "").path.rsplit("/", 1)[-1])
@@ -186,15 +195,18 @@ def _files(package: _Package) -> Iterator[Wheel]:
             continue
 
 
-def render_pylock(recipe: EnvironmentSpec) -> tuple[bytes, tuple[str, ...]]:
-    """The lock of every platform of the recipe in one file, and what of its parts it could not say."""
-    packages = [p for p in recipe.packages if p.files or p.sdist is not None or _git(p) is not None]
-    lost = [f"{p.pin}, of which neither wheel nor source is known" for p in recipe.packages if p not in packages]
+# — writing —
+
+
+def _render(environment: EnvironmentSpec, target: RenderTarget) -> RenderedFile:
+    """Write the lock of every platform of the environment in one file."""
+    packages = [p for p in environment.packages if p.files or p.sdist is not None or _git(p) is not None]
+    lost = [f"{p.pin}: neither a wheel nor a source is known" for p in environment.packages if p not in packages]
     lines = ['lock-version = "1.0"']
-    if recipe.platforms:
-        lines.append(render_list("environments", (_marker((p,)) for p in sorted(recipe.platforms))))
-    if recipe.python:
-        lines.append(f'requires-python = "=={recipe.python}.*"')
+    if environment.platforms:
+        lines.append(render_list("environments", (_marker((p,)) for p in sorted(environment.platforms))))
+    if environment.python:
+        lines.append(f'requires-python = "=={environment.python}.*"')
     lines.append('created-by = "pycomfy"')
     if not packages:
         lines.append("packages = []")
@@ -202,14 +214,17 @@ def render_pylock(recipe: EnvironmentSpec) -> tuple[bytes, tuple[str, ...]]:
         lines += ["", "[[packages]]", f"name = {render_value(package.name)}"]
         if package.version:
             lines.append(f"version = {render_value(package.version)}")
-        if package.platforms and set(package.platforms) != set(recipe.platforms):
+        if package.platforms and set(package.platforms) != set(environment.platforms):
             lines.append(f"marker = {render_value(_marker(package.platforms))}")
         lines += _contents(package)
-    return ("\n".join(lines) + "\n").encode(), tuple(lost)
+    notes = []
+    if not _FILENAME.fullmatch(target.filename):
+        notes.append("pip and uv accept the file under the name pylock.toml, or pylock.NAME.toml")
+    return RenderedFile(("\n".join(lines) + "\n").encode(), tuple(lost), tuple(notes))
 
 
 def _contents(package: Package) -> Iterator[str]:
-    """Its wheels and its source archive, or the commit that it is built from."""
+    """Yield the lines of a package's wheels and source distribution, or of the commit that it is built from."""
     if (git := _git(package)) is not None:
         below = f", subdirectory = {render_value(git['subdirectory'])}" if git["subdirectory"] else ""
         commit = render_value(git["commit"])
@@ -225,7 +240,7 @@ def _contents(package: Package) -> Iterator[str]:
 
 
 def _git(package: Package) -> re.Match[str] | None:
-    return _ADDRESS.fullmatch(package.url or "")
+    return _GIT_URL.fullmatch(package.url or "")
 
 
 def _marker(platforms: Sequence[PlatformName]) -> str:
@@ -235,6 +250,18 @@ def _marker(platforms: Sequence[PlatformName]) -> str:
 
 def _wheel(wheel: Wheel) -> str:
     size = f", size = {wheel.size}" if wheel.size else ""
-    place = "path" if wheel.is_local else "url"
-    about = f"name = {render_value(wheel.filename)}, {place} = {render_value(wheel.url)}{size}"
+    key = "path" if wheel.is_local else "url"
+    about = f"name = {render_value(wheel.filename)}, {key} = {render_value(wheel.url)}{size}"
     return f"{{ {about}, hashes = {{ sha256 = {render_value(wheel.sha256)} }} }}"
+
+
+PYLOCK = Format(
+    name="pylock",
+    title="a pylock.toml",
+    filename="pylock.toml",
+    parts=frozenset({"python", "packages", "hashes"}),
+    detect=_is_pylock,
+    parse=_parse,
+    render=_render,
+    all_platforms=True,
+)

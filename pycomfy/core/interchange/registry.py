@@ -1,81 +1,36 @@
-"""Which format a file has, and reading it."""
+"""List the interchange formats.
 
-from collections.abc import Callable, Mapping
+A format is loaded when it is first needed: whoever wants their names alone does not wait for what they are made of.
+"""
 
-from pycomfy.core.interchange.comfy_cli import is_definition, parse_definition
-from pycomfy.core.interchange.comfy_pack import SNAPSHOT, is_new, is_old, parse_cpack
-from pycomfy.core.interchange.comfyui_desktop import is_desktop, parse_desktop
-from pycomfy.core.interchange.comfyui_json import is_graph, parse_graph
-from pycomfy.core.interchange.comfyui_manager import is_snapshot, parse_snapshot
-from pycomfy.core.interchange.document import parse_document
-from pycomfy.core.interchange.model import TITLES, EnvironmentSpec, Format
-from pycomfy.core.interchange.pylock import is_pylock, parse_pylock
-from pycomfy.core.interchange.view_comfy import is_view, parse_view
-from pycomfy.errors import BadInput
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, cast
 
-Document = Mapping[str, object]
+if TYPE_CHECKING:
+    from pycomfy.core.interchange.format import Format
 
-_SIGNS: tuple[tuple[Format, Callable[[Document], bool]], ...] = (
-    ("pylock", is_pylock),
-    ("view-comfy", is_view),
-    ("comfy-cli", is_definition),
-    ("desktop-snapshot", is_desktop),
-    ("cpack", is_new),
-    ("manager-snapshot", is_snapshot),
-    ("cpack-0.3", is_old),
-    ("comfyui-json", is_graph),
-)
-"""How each is told from the others, the surest first."""
+BUNDLE = "bundle"
+"""What pycomfy's own file is called where a format can be chosen; it is not one of them."""
 
-_PARSERS: Mapping[Format, Callable[[Document, str], EnvironmentSpec]] = {
-    "manager-snapshot": parse_snapshot,
-    "comfyui-json": parse_graph,
-    "pylock": parse_pylock,
-    "comfy-cli": parse_definition,
-    "desktop-snapshot": parse_desktop,
-    "view-comfy": parse_view,
+FORMATS: dict[str, str] = {
+    "pylock": "pycomfy.core.interchange.pylock:PYLOCK",
+    "view-comfy": "pycomfy.core.interchange.view_comfy:VIEW_COMFY",
+    "comfy-cli": "pycomfy.core.interchange.comfy_cli:COMFY_CLI",
+    "desktop-snapshot": "pycomfy.core.interchange.comfyui_desktop:DESKTOP_SNAPSHOT",
+    "cpack": "pycomfy.core.interchange.comfy_pack:CPACK",
+    "manager-snapshot": "pycomfy.core.interchange.comfyui_manager:MANAGER_SNAPSHOT",
+    "cpack-0.3": "pycomfy.core.interchange.comfy_pack:OLD_CPACK",
+    "comfyui-json": "pycomfy.core.interchange.comfyui_json:COMFYUI_JSON",
 }
+"""Every format by its name, as `module:object`. A file has the first that recognises it: comfy-pack's snapshot, for
+one, is also a valid one of ComfyUI-Manager."""
 
 
-def find_format(value: object) -> Format | None:
-    """The format of a document; None if it is none of them."""
-    if not isinstance(value, Mapping):
-        return None
-    return next((format_ for format_, has in _SIGNS if has(value)), None)
+def load_format(name: str) -> "Format":
+    """Return the format of that name. Raises `KeyError` if there is none."""
+    return cast("Format", resolve_name(FORMATS[name]))
 
 
-def parse_environment(data: bytes, where: str, format_: Format | None = None) -> tuple[Format, EnvironmentSpec]:
-    """What a file says, of `format_` if that is given. Raises `BadInput`; a zip is for `parse_cpack` to read."""
-    value = parse_document(data, where)
-    found = find_format(value)
-    chosen = format_ or found
-    if chosen is None or not isinstance(value, Mapping):
-        raise BadInput(_strange(value), where=where, fix=_fix(value))
-    if chosen in ("cpack", "cpack-0.3"):
-        return chosen, parse_cpack({SNAPSHOT: data}, where)
-    if format_ is not None and found is not None and found != format_:
-        raise BadInput(
-            f"it is not {TITLES[format_]}, but {TITLES[found]}", where=where, fix=f"--format {found}, or leave it out"
-        )
-    return chosen, _PARSERS[chosen](value, where)
-
-
-def _strange(value: object) -> str:
-    if _is_workflow(value):
-        return "it is a workflow, not what another tool writes beside one"
-    return "it is no file that can be imported: neither a bundle nor any of the formats"
-
-
-def _fix(value: object) -> str:
-    if _is_workflow(value):
-        return "lock it: pycomfy lock FILE"
-    return f"say what it is with --format: {', '.join(TITLES)}"
-
-
-def _is_workflow(value: object) -> bool:
-    if not isinstance(value, Mapping):
-        return False
-    nodes = list(value.values())
-    return isinstance(value.get("nodes"), list) or (
-        bool(nodes) and all(isinstance(n, Mapping) and "class_type" in n for n in nodes)
-    )
+def load_formats() -> "tuple[Format, ...]":
+    """Return every format, in the order in which they are tried on a file."""
+    return tuple(load_format(name) for name in FORMATS)

@@ -1,4 +1,4 @@
-"""The `pycomfy.toml` that a recipe becomes, with remarks on all that it cannot carry over."""
+"""Write an environment as pycomfy.toml, with notes on all that is left out."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,9 +8,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pycomfy.core.catalog.repository_url import parse_repository_url
-from pycomfy.core.interchange.comfy_pack import is_manager
 from pycomfy.core.interchange.model import (
-    Core,
+    ComfyUIRevision,
     EnvironmentSpec,
     FilePack,
     GitPack,
@@ -18,8 +17,9 @@ from pycomfy.core.interchange.model import (
     OtherPack,
     PackEntry,
     RegistryPack,
+    is_manager,
 )
-from pycomfy.core.interchange.packages import to_package_config
+from pycomfy.core.interchange.package_config import to_package_config
 from pycomfy.core.interface.select import unique_names
 from pycomfy.core.lockfile.config import COMFYUI_URL, SUITES, ModelSpec
 from pycomfy.core.lockfile.git_url import without_password
@@ -36,57 +36,57 @@ _UNVERSIONED = ("", "nightly", "latest", "unknown")
 
 @dataclass(frozen=True)
 class RenderedConfig:
-    """The file's text, and remarks for the user."""
+    """The file's text, and notes for the user."""
 
     text: str
     notes: tuple[str, ...]
 
 
-def render_config(recipe: EnvironmentSpec, source: str) -> RenderedConfig:
-    """`source` says what the recipe was read from, such as "a snapshot of ComfyUI-Manager, snap.json"."""
-    notes = list(recipe.remarks)
-    python = _python(recipe.python, notes)
+def render_config(environment: EnvironmentSpec, source: str) -> RenderedConfig:
+    """Return the file. `source` says what the environment was read from: "a ComfyUI-Manager snapshot, snap.json"."""
+    notes = list(environment.notes)
+    python = _python(environment.python, notes)
     packs = _Packs(notes)
     sections = [
-        f"# Made by `pycomfy import` of {shown(source)}.",
-        *_top(recipe, python, notes),
-        *_comfyui(recipe.core, notes),
-        *(line for pack in recipe.packs for line in packs.section(pack)),
-        *_inputs(recipe, notes),
-        *(line for model in recipe.models for line in _model(model, notes)),
+        f"# Written by pycomfy, from {shown(source)}.",
+        *_top(environment, python, notes),
+        *_comfyui(environment.comfyui, notes),
+        *(line for pack in environment.packs for line in packs.section(pack)),
+        *_inputs(environment, notes),
+        *(line for model in environment.models for line in _model(model, notes)),
     ]
-    notes += packs.remarks()
+    notes += packs.list_disabled()
     return RenderedConfig("\n".join(sections) + "\n", tuple(dict.fromkeys(notes)))
 
 
 # — the top —
 
 
-def _top(recipe: EnvironmentSpec, python: str | None, notes: list[str]) -> Iterator[str]:
-    if recipe.name and (name := _line(recipe.name)[:200].strip()):
+def _top(environment: EnvironmentSpec, python: str | None, notes: list[str]) -> Iterator[str]:
+    if environment.name and (name := _line(environment.name)[:200].strip()):
         yield f"name = {render_value(name)}"
-    if recipe.made_at is not None:
-        yield "\n# When that was so. Python packages are taken as they were then."
-        yield f"as-of = {recipe.made_at:%Y-%m-%dT%H:%M:%SZ}"
+    if environment.made_at is not None:
+        yield "\n# When it was so. Newer Python packages are not used."
+        yield f"as-of = {environment.made_at:%Y-%m-%dT%H:%M:%SZ}"
     if python is not None:
         yield f'python = "{python}"'
-    if recipe.platforms:
-        yield render_list("platforms", recipe.platforms)
-    asked = to_package_config(recipe.packages)
-    notes += asked.notes
-    if asked.accelerator is not None:
+    if environment.platforms:
+        yield render_list("platforms", environment.platforms)
+    packages = to_package_config(environment.packages)
+    notes += packages.notes
+    if packages.accelerator is not None:
         yield "\n# What PyTorch was built for."
-        yield f"accelerator = {render_value(asked.accelerator)}"
-    if asked.overrides:
-        yield "\n# The Python packages that were installed. Each holds where ComfyUI or a pack asks for that package;"
-        yield "# what nobody asks for is not installed. What is missing nevertheless belongs into `requirements`."
-        yield from _list("overrides", asked.overrides)
-    if asked.requirements:
-        yield "\n# Installed from a place of their own, not from an index."
-        yield from _list("requirements", asked.requirements)
-    if asked.left:
+        yield f"accelerator = {render_value(packages.accelerator)}"
+    if packages.overrides:
+        yield "\n# The Python packages that were installed. Each sets the version of a package that ComfyUI or a node"
+        yield "# pack requires. One that nothing requires is not installed; to install it, add it to `requirements`."
+        yield from _list("overrides", packages.overrides)
+    if packages.requirements:
+        yield "\n# Installed from a URL, not from an index."
+        yield from _list("requirements", packages.requirements)
+    if packages.skipped:
         yield "\n# Left out:"
-        yield from (f"# {_line(pin)}" for pin in asked.left)
+        yield from (f"# {_line(pin)}" for pin in packages.skipped)
 
 
 def _list(key: str, items: Iterable[str]) -> Iterator[str]:
@@ -96,19 +96,19 @@ def _list(key: str, items: Iterable[str]) -> Iterator[str]:
 
 
 def _python(text: str | None, notes: list[str]) -> str | None:
-    """The Python of an image: the same, else the older one, for which more packages of that time have wheels."""
+    """The Python of an image: the same, else the next older one, for which more packages of that time have wheels."""
     found = re.match(r"\s*(\d+)\.(\d+)", text or "")
     if text and found is None:
-        notes.append(f"the Python {shown(text)} is not understood")
+        notes.append(f"{shown(text)} is not a version of Python")
     if found is None:
         return None
-    asked = (int(found[1]), int(found[2]))
+    wanted = (int(found[1]), int(found[2]))
     known = [(int(p.split(".")[0]), int(p.split(".")[1])) for p in SUITES]
-    chosen = max((p for p in known if p <= asked), default=min(known))
-    if chosen != asked:
+    chosen = max((p for p in known if p <= wanted), default=min(known))
+    if chosen != wanted:
         notes.append(
-            f"it was Python {asked[0]}.{asked[1]}, which no image has ({' and '.join(SUITES)} are there):"
-            f" {chosen[0]}.{chosen[1]} is taken, and a pin that has no wheel for it is refused by `pycomfy lock`"
+            f"it had Python {wanted[0]}.{wanted[1]}, images have {' or '.join(SUITES)}: {chosen[0]}.{chosen[1]} is"
+            " used, and locking refuses a version of a package that has no wheel for it"
         )
     return f"{chosen[0]}.{chosen[1]}"
 
@@ -116,24 +116,24 @@ def _python(text: str | None, notes: list[str]) -> str | None:
 # — ComfyUI and node packs —
 
 
-def _comfyui(core: Core | None, notes: list[str]) -> Iterator[str]:
-    if core is None or core.revision is None:
-        notes.append("it does not say which ComfyUI it was: that of pycomfy is taken, unless [comfyui] names another")
+def _comfyui(comfyui: ComfyUIRevision | None, notes: list[str]) -> Iterator[str]:
+    if comfyui is None or comfyui.revision is None:
+        notes.append("no revision of ComfyUI is given: pycomfy's default is used, unless [comfyui] names another")
         return
-    spec = _valid(GitSpec, {"git": core.url or COMFYUI_URL, "rev": core.revision})
+    spec = _valid(GitSpec, {"git": comfyui.url or COMFYUI_URL, "rev": comfyui.revision})
     if spec is None:
-        notes.append(f"ComfyUI's revision {shown(core.revision)} is none")
+        notes.append(f"{shown(comfyui.revision)} is not a revision of ComfyUI")
         return
-    yield f"\n[comfyui]\ngit = {render_value(spec.git)}\nrev = {render_value(core.revision)}"
+    yield f"\n[comfyui]\ngit = {render_value(spec.git)}\nrev = {render_value(comfyui.revision)}"
 
 
 @dataclass
 class _Packs:
-    """The sections of node packs. A name is a folder, so none is there twice; neither is a repository."""
+    """Write the sections of node packs. A name is a folder, so each is used once; so is each repository."""
 
     notes: list[str]
     _names: set[str] = field(default_factory=lambda: {"comfyui"})
-    _places: dict[str, str] = field(default_factory=dict)
+    _commits: dict[str, str] = field(default_factory=dict)
     _disabled: list[str] = field(default_factory=list)
 
     def section(self, pack: PackEntry) -> Iterator[str]:
@@ -145,58 +145,65 @@ class _Packs:
             case FilePack():
                 yield from self._file(pack)
             case OtherPack():
-                self.notes.append(f"the node pack {shown(pack.name)} is not carried over: {shown(pack.what)}")
+                self._left_out(pack.name, shown(pack.what))
 
-    def remarks(self) -> Iterator[str]:
+    def list_disabled(self) -> Iterator[str]:
         if self._disabled:
-            yield f"disabled there, and so left out: {', '.join(self._disabled)}"
+            yield f"disabled node packs, left out: {', '.join(self._disabled)}"
+
+    def _left_out(self, name: str, why: str) -> None:
+        self.notes.append(f"the node pack {shown(name)} is left out: {why}")
+
+    def _manager_left_out(self) -> None:
+        self.notes.append("ComfyUI-Manager is left out: an image has nothing to install or update")
 
     def _git(self, pack: GitPack) -> Iterator[str]:
-        place = parse_repository_url(pack.url)
-        label = shown(pack.name or strip_secrets(pack.url))
-        if place is None or not place.url.startswith("https://") or place.file is not None:
-            self.notes.append(
-                f"the node pack {label} is not carried over: only https:// addresses of repositories are taken from a"
-                " file of someone else's; name it yourself if you trust it: [packs.NAME] git = …"
+        found = parse_repository_url(pack.url)
+        label = pack.name or strip_secrets(pack.url)
+        if found is None or not found.url.startswith("https://") or found.file is not None:
+            self._left_out(
+                label,
+                "an untrusted file may only name https:// addresses of repositories; if you trust it, add it yourself:"
+                " [packs.NAME] git = …",
             )
             return
         if without_password(pack.url) != pack.url:
-            self.notes.append(f"a login in the address of {place.url} is left out; git's own credentials are used")
-        name = self._name(pack.name or place.url)
-        values = {"git": place.url, **({"rev": pack.commit} if pack.commit else {})}
+            self.notes.append(f"the login in the address of {found.url} is left out: git's own credentials are used")
+        name = self._name(pack.name or found.url)
+        values = {"git": found.url, **({"rev": pack.commit} if pack.commit else {})}
         if _valid(GitSpec, values) is None:
-            self.notes.append(f"the node pack {label} is not carried over: {shown(pack.commit or '')} is no commit")
-        elif is_manager(place.url):
-            self.notes.append("ComfyUI-Manager is left out: in an image there is nothing to install or update")
-            yield from self._commented(name, values, "An image has nothing that it could manage.")
+            self._left_out(label, f"{shown(pack.commit or '')} is not a commit")
+        elif is_manager(found.url):
+            self._manager_left_out()
+            yield from self._commented(name, values, "An image has nothing for it to manage.")
         elif not pack.enabled:
             self._disabled.append(name)
-            yield from self._commented(name, values, "Disabled there.")
-        elif place.identity in self._places:
-            if self._places[place.identity] != pack.commit:
-                self.notes.append(f"{place.url} is there twice, at different commits: the first is taken")
+            yield from self._commented(name, values, "Disabled.")
+        elif found.identity in self._commits:
+            if self._commits[found.identity] != pack.commit:
+                self.notes.append(f"{found.url} is listed twice, at different commits: the first is used")
             yield from self._commented(name, values, "The same repository again.")
         else:
-            self._places[place.identity] = pack.commit or ""
+            self._commits[found.identity] = pack.commit or ""
             if pack.commit is None:
-                self.notes.append(f"no commit is said of {name}: `pycomfy lock` takes the newest of its default branch")
-            yield from self._live(name, values)
+                self.notes.append(f"no commit of {name} is given: locking pins the newest of its default branch")
+            yield from self._section(name, values)
 
     def _registered(self, pack: RegistryPack) -> Iterator[str]:
         name = self._name(pack.name or pack.id)
         values = {"registry": pack.id, "version": pack.version}
         if pack.version in _UNVERSIONED or _valid(RegistrySpec, values) is None:
-            self.notes.append(
-                f"the node pack {shown(pack.id)} is not carried over: {shown(pack.version) or 'nothing'} is no version;"
-                " if the workflow needs it, `pycomfy lock` asks"
+            self._left_out(
+                pack.id,
+                f'"{shown(pack.version)}" is not a version; if the workflow needs the node pack, locking asks for it',
             )
-        elif is_manager(f"/{pack.id}"):
-            self.notes.append("ComfyUI-Manager is left out: in an image there is nothing to install or update")
+        elif is_manager(pack.id):
+            self._manager_left_out()
         elif not pack.enabled:
             self._disabled.append(name)
-            yield from self._commented(name, values, "Disabled there.")
+            yield from self._commented(name, values, "Disabled.")
         else:
-            yield from self._live(name, values)
+            yield from self._section(name, values)
 
     def _file(self, pack: FilePack) -> Iterator[str]:
         name = self._name(pack.filename.removesuffix(".py"))
@@ -205,17 +212,14 @@ class _Packs:
             return
         values = {"url": strip_secrets(pack.url) if pack.url is not None else None, "sha256": pack.sha256}
         if _valid(UrlSpec, values) is not None:
-            yield from self._live(name, {key: str(value) for key, value in values.items()})
+            yield from self._section(name, {key: str(value) for key, value in values.items()})
         elif pack.url is not None:
-            self.notes.append(
-                f"the node pack {shown(pack.filename)} is not carried over: its hash is not said; if you trust"
-                f" {shown(strip_secrets(pack.url))}, name it: [packs.NAME] url = …, sha256 = …"
-            )
+            url = shown(strip_secrets(pack.url))
+            why = f"its hash is not given; if you trust {url}, add it yourself: [packs.NAME] url = …, sha256 = …"
+            self._left_out(pack.filename, why)
         else:
-            self.notes.append(
-                f"the node pack {shown(pack.filename)} is not carried over: it is a file, and nobody says where it is"
-                " from; put it into a folder of its own: [packs.NAME] path = …"
-            )
+            why = "it is a single file of unknown source; put it into a folder of its own: [packs.NAME] path = …"
+            self._left_out(pack.filename, why)
 
     def _name(self, text: str) -> str:
         name = unique_name(plain_name(repository_name(text)) or "pack", self._names)
@@ -223,40 +227,40 @@ class _Packs:
         return name
 
     @staticmethod
-    def _live(name: str, values: Mapping[str, str]) -> Iterator[str]:
+    def _section(name: str, values: Mapping[str, str]) -> Iterator[str]:
         yield f"\n[packs.{render_key(name)}]"
         yield from (f"{key} = {render_value(value)}" for key, value in values.items())
 
     def _commented(self, name: str, values: Mapping[str, str], why: str) -> Iterator[str]:
         yield f"\n# {why}"
-        yield from (f"# {line.strip()}" for line in self._live(name, values))
+        yield from (f"# {line.strip()}" for line in self._section(name, values))
 
 
 # — inputs and models —
 
 
-def _inputs(recipe: EnvironmentSpec, notes: list[str]) -> Iterator[str]:
-    inputs = [i for i in recipe.inputs if i.node and i.input and (f"{i.node}.{i.input}").isprintable()]
+def _inputs(environment: EnvironmentSpec, notes: list[str]) -> Iterator[str]:
+    inputs = [i for i in environment.inputs if i.node and i.input and (f"{i.node}.{i.input}").isprintable()]
     names = unique_names((i.name, i.title) for i in inputs)
-    if len(inputs) < len(recipe.inputs):
-        notes.append("inputs whose names have control characters are left out")
+    if len(inputs) < len(environment.inputs):
+        notes.append("inputs without a name, or with control characters in it, are left out")
     if inputs:
         yield "\n[inputs]"
         yield from (f"{name} = {render_value(f'{i.node}.{i.input}')}" for name, i in zip(names, inputs, strict=True))
 
 
 def _model(model: ModelEntry, notes: list[str]) -> Iterator[str]:
-    folder, _, name = model.place.replace("\\", "/").partition("/")
+    folder, _, name = model.path.replace("\\", "/").partition("/")
     url = strip_secrets(model.urls[0]) if model.urls else None
     sha256 = model.sha256.lower() if model.sha256 else None
     values = {"folder": folder, "name": name, "url": url, "sha256": sha256}
     if url is not None and _valid(ModelSpec, values) is None:
-        notes.append(f"the address of the model {shown(model.place)} is none: {shown(url)}")
+        notes.append(f"the URL of the model {shown(model.path)} is left out, as it is malformed: {shown(url)}")
         values["url"] = None
     elif url is not None and url != model.urls[0]:
-        notes.append(f"a login in the address of the model {shown(model.place)} is left out: set it as `models` says")
+        notes.append(f"the login in the URL of the model {shown(model.path)} is left out: use a token, or ~/.netrc")
     if _valid(ModelSpec, values) is None:
-        notes.append(f"the model {shown(model.place)} is not carried over: models do not go there, or its hash is none")
+        notes.append(f"the model {shown(model.path)} is left out: its path or its hash is malformed")
         return
     yield "\n[[models]]"
     yield from (f"{key} = {render_value(value)}" for key, value in values.items() if value is not None)
@@ -273,5 +277,5 @@ def _valid(kind: type[M], values: Mapping[str, object]) -> M | None:
 
 
 def _line(text: str) -> str:
-    """On one line, nothing that a terminal would obey."""
+    """The text on one line, without control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

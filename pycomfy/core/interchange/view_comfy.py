@@ -1,16 +1,25 @@
-"""ViewComfy's `view_comfy.json`: workflows in API format, and which of their inputs a form shows."""
+"""Read and write ViewComfy's `view_comfy.json`: workflows in API format, and which of their inputs a form shows."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import Field, JsonValue
 
-from pycomfy.core.interchange.document import ForeignModel, Text, describe_ignored_keys, validate
+from pycomfy.core.interchange.document import (
+    ForeignModel,
+    Text,
+    describe_names,
+    describe_unknown_keys,
+    render_json,
+    validate,
+)
+from pycomfy.core.interchange.format import Document, ForeignFile, Format, RenderedFile, RenderTarget
 from pycomfy.core.interchange.model import ApiInput, EnvironmentSpec
+from pycomfy.core.workflow.loose_json import as_mapping
 from pycomfy.core.workflow.untrusted_json import shown
-from pycomfy.errors import BadInput
+from pycomfy.errors import BadInput, suggest
 
-FILE_TYPE = "view_comfy"
+_FILE_TYPE = "view_comfy"
 
 _TYPES: Mapping[str, str] = {
     "text": "long-text",
@@ -22,7 +31,9 @@ _TYPES: Mapping[str, str] = {
     "video": "video",
     "audio": "audio",
 }
-"""Which field shows which type of parameter."""
+"""Type of a parameter -> type of the field that shows it."""
+
+_PARAMETER_TYPES: Mapping[str, str] = {field: type_ for type_, field in _TYPES.items()}
 
 
 class _Option(ForeignModel):
@@ -31,7 +42,7 @@ class _Option(ForeignModel):
 
 
 class _Field(ForeignModel):
-    """A field, or before version 1 a group of them: then `inputs` are its fields."""
+    """A field, or a group of them (always before version 1), whose fields are `inputs`."""
 
     title: Text = ""
     value: JsonValue = None
@@ -62,31 +73,41 @@ class _File(ForeignModel):
     workflows: tuple[_Workflow, ...] = ()
 
 
-def is_view(value: Mapping[str, object]) -> bool:
-    """Whether a document is one."""
-    return value.get("file_type") == FILE_TYPE
+# — reading —
 
 
-def parse_view(value: Mapping[str, object], where: str) -> EnvironmentSpec:
-    """The first workflow and its form. Raises `BadInput`."""
-    found = validate(_File, value, where)
+def _is_view(document: Document) -> bool:
+    return document.get("file_type") == _FILE_TYPE
+
+
+def _parse(file: ForeignFile) -> EnvironmentSpec:
+    """Read the first workflow and its form."""
+    found = validate(_File, file.document, file.where)
     if not found.workflows:
-        raise BadInput("it has no workflow in it", where=where, fix="export it from ViewComfy again")
+        raise BadInput("no workflow in the file", where=file.where, fix="export it from ViewComfy again")
     first, rest = found.workflows[0], found.workflows[1:]
     view = first.viewComfyJSON
-    fields = list(_fields((*view.inputs, *view.advancedInputs)))
-    inputs = [one for field in fields if (one := _input(field)) is not None]
-    strange = [shown(f.title or "without a title") for f in fields if _input(f) is None]
-    remarks = [*describe_ignored_keys(found.unread)]
+    inputs: list[ApiInput] = []
+    others: list[str] = []
+    for field in _fields((*view.inputs, *view.advancedInputs)):
+        one = _input(field)
+        if one is None:
+            others.append(_title(field.title))
+        else:
+            inputs.append(one)
+    notes = [*describe_unknown_keys(found)]
     if rest:
-        names = ", ".join(shown(w.viewComfyJSON.title or "without a title") for w in rest)
-        remarks.append(f"it has {len(found.workflows)} workflows; the first is taken, not {names}")
-    if strange:
-        remarks.append(f"fields that belong to no input of a node: {', '.join(strange)}")
+        titles = ", ".join(_title(w.viewComfyJSON.title) for w in rest)
+        notes.append(f"the file has {len(found.workflows)} workflows: the first is used, not {titles}")
+    notes += describe_names("fields that are not inputs of a node, left out", others)
     prompt = json.dumps(first.workflowApiJSON, indent=2, ensure_ascii=False).encode() if first.workflowApiJSON else None
     return EnvironmentSpec(
-        name=view.title or found.appTitle or None, inputs=tuple(inputs), prompt=prompt, remarks=tuple(remarks)
+        name=view.title or found.appTitle or None, inputs=tuple(inputs), prompt=prompt, notes=tuple(notes)
     )
+
+
+def _title(title: str) -> str:
+    return shown(title) or "(untitled)"
 
 
 def _fields(groups: Iterable[_Field]) -> Iterator[_Field]:
@@ -100,13 +121,12 @@ def _fields(groups: Iterable[_Field]) -> Iterator[_Field]:
 def _input(field: _Field) -> ApiInput | None:
     match field.workflowPath:
         case (node, "inputs", str(name)):
-            types = {shown: type_ for type_, shown in _TYPES.items()}
-            bounds = field.validations if isinstance(field.validations, Mapping) else {}
+            bounds = as_mapping(field.validations)
             return ApiInput(
                 name=field.title or name,
                 node=str(node),
                 input=name,
-                type=types.get(field.valueType, ""),
+                type=_PARAMETER_TYPES.get(field.valueType, ""),
                 title=field.title,
                 default=field.value,
                 choices=tuple(option.value for option in field.options),
@@ -121,35 +141,42 @@ def _number(value: object) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def render_view(recipe: EnvironmentSpec, name: str) -> tuple[bytes, tuple[str, ...]]:
-    """The file, each input as a field of a group of its own; and what of the recipe's parts it could not say. Raises
-    `BadInput` for a recipe without a workflow in API format."""
-    if recipe.prompt is None:
+# — writing —
+
+
+def _render(environment: EnvironmentSpec, target: RenderTarget) -> RenderedFile:
+    """Write each input as a field of a group of its own. Raises `BadInput` for an environment without a workflow in API
+    format."""
+    if environment.prompt is None:
         raise BadInput(
-            "there is no workflow in API format, which ViewComfy needs",
-            where=name,
-            fix="`pycomfy build`, without --no-prove, makes one, with its interface: export that version",
+            "no workflow in API format, which ViewComfy needs",
+            where=target.label,
+            fix=suggest("build", "makes one while it proves the image; then export that version"),
         )
-    lost = [f"the input {i.name}: no field shows {i.type}" for i in recipe.inputs if i.type and i.type not in _TYPES]
-    shown_inputs = [i for i in recipe.inputs if not i.type or i.type in _TYPES]
+    lost = [
+        f"the input {i.name}: ViewComfy has no field for {i.type}"
+        for i in environment.inputs
+        if i.type and i.type not in _TYPES
+    ]
+    inputs = [i for i in environment.inputs if not i.type or i.type in _TYPES]
     view = {
-        "title": recipe.name or name,
+        "title": environment.name or target.label,
         "description": "",
         "previewImages": [],
-        "inputs": [_group(i) for i in shown_inputs],
+        "inputs": [_group(i) for i in inputs],
         "advancedInputs": [],
     }
     value = {
-        "file_type": FILE_TYPE,
+        "file_type": _FILE_TYPE,
         "file_version": "1.0.0",
         "version": "0.0.1",
         "appTitle": "",
         "appImg": "",
-        "workflows": [{"viewComfyJSON": view, "workflowApiJSON": json.loads(recipe.prompt)}],
+        "workflows": [{"viewComfyJSON": view, "workflowApiJSON": json.loads(environment.prompt)}],
     }
-    if recipe.workflow is not None and recipe.workflow != recipe.prompt:
+    if environment.workflow is not None and environment.workflow != environment.prompt:
         lost.append("the workflow as the editor shows it")
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(), tuple(lost)
+    return RenderedFile(render_json(value), tuple(lost))
 
 
 def _group(one: ApiInput) -> dict[str, object]:
@@ -168,3 +195,14 @@ def _group(one: ApiInput) -> dict[str, object]:
     if one.choices:
         field["options"] = [{"label": str(choice), "value": choice} for choice in one.choices]
     return {"title": title, "inputs": [field], "key": f"{one.node}-{one.input}"}
+
+
+VIEW_COMFY = Format(
+    name="view-comfy",
+    title="a view_comfy.json",
+    filename="view_comfy.json",
+    parts=frozenset({"workflow", "inputs"}),
+    detect=_is_view,
+    parse=_parse,
+    render=_render,
+)

@@ -1,31 +1,26 @@
-"""`export` to another tool: a version, or a lock, in the tool's own format."""
+"""Export a version, or a lock, to another tool, in that tool's own format."""
 
 import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pycomfy.adapters.bundle.comfy_pack import write_cpack
+from pycomfy.adapters.interchange.zip_package import write_zip
 from pycomfy.adapters.io.atomic_files import check_replaceable, translate_disk_full, write_file
-from pycomfy.core.interchange.comfy_cli import render_definition
-from pycomfy.core.interchange.comfy_pack import INPUTS, is_manager, render_cpack, render_old_cpack
-from pycomfy.core.interchange.comfyui_desktop import render_desktop
-from pycomfy.core.interchange.comfyui_json import render_graph
-from pycomfy.core.interchange.comfyui_manager import render_snapshot
+from pycomfy.core.interchange.format import Format, RenderTarget, ZipLayout
 from pycomfy.core.interchange.from_lock import environment_from_lock, list_inputs
-from pycomfy.core.interchange.model import SUPPORTED_PARTS, ApiInput, EnvironmentSpec, Format, GitPack, list_unsupported
-from pycomfy.core.interchange.pylock import render_pylock
-from pycomfy.core.interchange.view_comfy import render_view
+from pycomfy.core.interchange.model import ApiInput, EnvironmentSpec
 from pycomfy.core.interface.model import parse_interface
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import parse_lock
 from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import BadInput, NotFound, PycomfyError
+from pycomfy.errors import BadInput, NotFound, PycomfyError, suggest
 from pycomfy.services.lock_request import LockRequest, read_bounded, read_config
 from pycomfy.services.realise import host_platform
-from pycomfy.services.versions.recorded_version import LOCK, find_recorded_version
+from pycomfy.services.results import Result
+from pycomfy.services.versions.recorded_version import find_recorded_version
 from pycomfy.services.workspace import Workspace
 
 MAX_WORKFLOWS = 200
@@ -33,12 +28,23 @@ MAX_WORKFLOWS = 200
 
 
 @dataclass(frozen=True)
-class ForeignExport:
-    """`label` says of what, `lost` all that the format has no place for, `notes` what the user should know besides;
-    `size` in bytes."""
+class ForeignExportRequest:
+    """What to export: `reference` is a version, or the path of a lock or of its folder. `platform` is the one of the
+    Python packages, by default this machine's; a format that holds those of every platform has all by default."""
+
+    reference: str
+    to: Path
+    format: Format
+    platform: PlatformName | None = None
+
+
+class ForeignExport(Result):
+    """The file that was written. `label` names what was exported, `size` is in bytes, `lost` lists all that the format
+    cannot hold, `notes` what the user should know besides."""
 
     label: str
     file: Path
+    format: str
     size: int
     lost: tuple[str, ...]
     notes: tuple[str, ...] = ()
@@ -46,79 +52,71 @@ class ForeignExport:
 
 @dataclass(frozen=True)
 class _Subject:
-    """What is exported, and the folder with its input files, if it has one."""
+    """What is exported, and the folder that its input files are in, if it has one."""
 
     label: str
-    recipe: EnvironmentSpec
+    environment: EnvironmentSpec
     folder: Path | None = None
 
 
-def export_foreign(
-    workspace: Workspace, reference: str, to: Path, format_: Format, platform: PlatformName | None = None
-) -> ForeignExport:
-    """Write `reference`, a version or the path of a lock or its folder, to the file `to`. Python packages are those of
-    `platform`, by default of this machine's; in a `pylock.toml` those of all. Raises `NotFound`, `BadInput`."""
+def export_foreign(workspace: Workspace, request: ForeignExportRequest) -> ForeignExport:
+    """Write the file `request.to` in one step. Raises `NotFound`, `BadInput`."""
+    to, format_ = request.to, request.format
     with translate_disk_full(to):
+        if to.is_dir():
+            fix = suggest("retry", output=str(to / format_.filename))
+            raise BadInput("a folder, not a file", where=str(to), fix=fix)
         check_replaceable(to)
-    subject = _from_folder(Path(reference)) if _is_path(reference) else _from_library(workspace, reference)
-    recipe = _for_platform(subject, format_, platform)
-    lost, notes = [*recipe.remarks, *list_unsupported(recipe, format_)], []
-    if format_ in ("cpack", "cpack-0.3"):
-        files, said = (render_cpack if format_ == "cpack" else render_old_cpack)(recipe)
-        inputs = dict(_input_files(subject, lost))
-        if format_ == "cpack" and not any(isinstance(p, GitPack) and is_manager(p.url) for p in recipe.packs):
-            notes.append("ComfyUI-Manager 3.31.9 is in it besides: comfy-pack installs the node packs with it")
-        size = write_cpack(to, {**files, **inputs})
+    reference = request.reference
+    subject = _read_folder(Path(reference)) if _is_path(reference) else _read_version(workspace, reference)
+    environment = _for_platform(subject, format_, request.platform)
+    rendered = format_.render(environment, RenderTarget(subject.label, to.name))
+    lost = [*environment.notes, *format_.list_unsupported(environment)]
+    if isinstance(rendered.content, Mapping):
+        inputs = dict(_input_files(subject, format_.zip_layout, lost))
+        size = write_zip(to, {**rendered.content, **inputs})
     else:
-        data, said = _RENDERERS[format_](recipe, subject, to)
-        write_file(to, data)
-        size = len(data)
-        if format_ == "pylock" and not re.fullmatch(r"pylock\.([^.]+\.)?toml", to.name):
-            notes.append("pip and uv read it when it is called pylock.toml, or pylock.NAME.toml")
-    return ForeignExport(subject.label, to, size, (*lost, *said), tuple(notes))
-
-
-_Renderer = Callable[[EnvironmentSpec, _Subject, Path], tuple[bytes, tuple[str, ...]]]
-
-_RENDERERS: Mapping[Format, _Renderer] = {
-    "manager-snapshot": lambda r, _, to: render_snapshot(r, as_yaml=to.suffix in (".yaml", ".yml")),
-    "comfyui-json": lambda r, _, to: render_graph(r),
-    "pylock": lambda r, _, to: render_pylock(r),
-    "comfy-cli": lambda r, subject, to: render_definition(r, r.name or subject.label),
-    "desktop-snapshot": lambda r, subject, to: render_desktop(r, r.name or subject.label),
-    "view-comfy": lambda r, subject, to: render_view(r, subject.label),
-}
+        write_file(to, rendered.content)
+        size = len(rendered.content)
+    return ForeignExport(
+        label=subject.label,
+        file=to,
+        format=format_.name,
+        size=size,
+        lost=(*lost, *rendered.lost),
+        notes=rendered.notes,
+    )
 
 
 def _is_path(reference: str) -> bool:
-    """A version's name has no slash, and none ends so."""
+    """Whether a reference is a path: no version's name has a slash in it, or ends in `.lock`."""
     return "/" in reference or reference.endswith(".lock") or reference in (".", "..")
 
 
-def _from_library(workspace: Workspace, reference: str) -> _Subject:
+def _read_version(workspace: Workspace, reference: str) -> _Subject:
     stored = find_recorded_version(workspace, reference)
-    recipe = environment_from_lock(stored.lock)
+    environment = environment_from_lock(stored.lock)
     inputs: tuple[ApiInput, ...] = ()
     if "interface.json" in stored.files:
         text = stored.files["interface.json"].decode(errors="replace")
         inputs = tuple(list_inputs(parse_interface(text, where=f"interface.json of {stored.label}")))
     workflow, prompt = stored.files["workflow.json"], stored.files.get("prompt.json")
-    return _Subject(stored.label, replace(recipe, workflow=workflow, prompt=prompt, inputs=inputs))
+    return _Subject(stored.label, replace(environment, workflow=workflow, prompt=prompt, inputs=inputs))
 
 
-def _from_folder(path: Path) -> _Subject:
-    """A lock that need not be built: the workflow is the file beside it that it was made for."""
+def _read_folder(path: Path) -> _Subject:
+    """Read a lock that need not have been built; its workflow is the file beside it with the hash that it names."""
     file = path / LOCK if path.is_dir() else path
     lock = parse_lock(read_bounded(file, "lock").decode(errors="replace"), where=str(file))
-    recipe, folder = environment_from_lock(lock), file.parent
+    environment, folder = environment_from_lock(lock), file.parent
     workflow = _find_workflow(folder, lock.workflow.sha256)
     if workflow is not None:
         api = parse_workflow(workflow, where=str(folder)).format == "api"
         _, config = read_config(LockRequest(folder / "workflow.json"))
-        places = ((name, *place.partition(".")[::2]) for name, place in config.inputs.items())
-        inputs = tuple(ApiInput(name, node, input_) for name, node, input_ in places)
-        recipe = replace(recipe, workflow=workflow, prompt=workflow if api else None, inputs=inputs)
-    return _Subject(str(file), recipe, folder)
+        targets = ((name, *target.partition(".")[::2]) for name, target in config.inputs.items())
+        inputs = tuple(ApiInput(name, node, input_) for name, node, input_ in targets)
+        environment = replace(environment, workflow=workflow, prompt=workflow if api else None, inputs=inputs)
+    return _Subject(str(file), environment, folder)
 
 
 def _find_workflow(folder: Path, sha256: str) -> bytes | None:
@@ -134,45 +132,44 @@ def _find_workflow(folder: Path, sha256: str) -> bytes | None:
 
 
 def _for_platform(subject: _Subject, format_: Format, platform: PlatformName | None) -> EnvironmentSpec:
-    recipe = subject.recipe
-    if platform is not None and platform not in recipe.platforms:
-        raise BadInput(
-            f"it is not locked for {platform}", where=subject.label, fix=f"one of: {', '.join(recipe.platforms)}"
-        )
-    if platform is None and (format_ == "pylock" or "packages" not in SUPPORTED_PARTS[format_]):
-        return recipe
-    return recipe.on(platform or _own_platform(recipe))
+    environment = subject.environment
+    if platform is not None and platform not in environment.platforms:
+        fix = tuple(suggest("retry", platform=p) for p in environment.platforms)
+        raise BadInput(f"not locked for {platform}", where=subject.label, fix=fix)
+    if platform is None and (format_.all_platforms or "packages" not in format_.parts):
+        return environment
+    return environment.on(platform or _default_platform(environment))
 
 
-def _own_platform(recipe: EnvironmentSpec) -> PlatformName:
+def _default_platform(environment: EnvironmentSpec) -> PlatformName:
     try:
         own = host_platform()
     except PycomfyError:
-        own = recipe.platforms[0]
-    return own if own in recipe.platforms else recipe.platforms[0]
+        own = environment.platforms[0]
+    return own if own in environment.platforms else environment.platforms[0]
 
 
-def _input_files(subject: _Subject, lost: list[str]) -> Iterator[tuple[str, bytes]]:
-    """The files that the workflow reads, from the `input` folder beside the lock; versions do not record any."""
-    workflow = subject.recipe.workflow
-    if workflow is None:
+def _input_files(subject: _Subject, layout: ZipLayout | None, lost: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files that the workflow reads, by their paths in the zip file, from the folder `input` beside the lock;
+    a recorded version has none."""
+    workflow = subject.environment.workflow
+    if workflow is None or layout is None:
         return
-    names = [
-        f.name for f in collect_requirements(parse_workflow(workflow, where=subject.label)).files if f.folder == "input"
-    ]
-    for name in dict.fromkeys(names):
+    requirements = collect_requirements(parse_workflow(workflow, where=subject.label))
+    for name in dict.fromkeys(f.name for f in requirements.files if f.folder == "input"):
         if subject.folder is None:
-            lost.append(f"the input file {name}: versions record none")
+            lost.append(f"the input file {name}: versions have no input files")
             continue
-        file = _find_below(subject.folder / INPUTS, name)
+        folder = subject.folder / "input"
+        file = _find_below(folder, name)
         if file is None:
-            lost.append(f"the input file {name}: it is not in {subject.folder / INPUTS}")
+            lost.append(f"the input file {name}: it is not in {folder}")
         else:
-            yield INPUTS + name, read_bounded(file, "input file")
+            yield layout.inputs + name, read_bounded(file, "input file")
 
 
 def _find_below(folder: Path, name: str) -> Path | None:
-    """The file of that name in the folder; None for one that is not there, or elsewhere."""
+    """The file of that name in the folder; None for one that does not exist, or escapes the folder."""
     file = folder / name
     try:
         inside = file.resolve().is_relative_to(folder.resolve()) and ".." not in Path(name).parts

@@ -1,137 +1,129 @@
-"""`import` of another tool's file: it becomes a folder that `lock` takes, with a workflow and a pycomfy.toml."""
+"""Import another tool's file: write a folder with a pycomfy.toml, and a workflow, that can be locked."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pycomfy.adapters.bundle.comfy_pack import is_zip, read_cpack
+from pycomfy.adapters.interchange.zip_package import is_zip, read_zip
 from pycomfy.adapters.io.atomic_files import new_folder, translate_disk_full
-from pycomfy.core.interchange.comfy_pack import SNAPSHOT, parse_cpack
-from pycomfy.core.interchange.comfyui_manager import moment_of_name
-from pycomfy.core.interchange.document import parse_document
-from pycomfy.core.interchange.model import TITLES, EnvironmentSpec, Format
-from pycomfy.core.interchange.registry import find_format, parse_environment
+from pycomfy.core.interchange.document import describe_names
+from pycomfy.core.interchange.format import Format
+from pycomfy.core.interchange.model import EnvironmentSpec
+from pycomfy.core.interchange.parse import list_zip_layouts, parse_environment, parse_members
 from pycomfy.core.interchange.to_config import render_config
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.core.workflow.untrusted_json import shown
-from pycomfy.errors import BadInput, BadWorkflow, PycomfyError
+from pycomfy.errors import BadInput, BadWorkflow, Placeholder, PycomfyError, suggest
 from pycomfy.services.lock_request import read_bounded
+from pycomfy.services.results import Result
 
 CONFIG, WORKFLOW = "pycomfy.toml", "workflow.json"
-_BUNDLE = b"\x28\xb5\x2f\xfd"  # Zstandard's
 
 
 @dataclass(frozen=True)
-class ImportRequest:
-    """What to import. `to` is the folder to make, by default called like the file, here; `format_` what the file is, if
-    it cannot be told by itself; `workflow` a workflow for a file that has none, or instead of its own."""
+class ForeignImportRequest:
+    """What to import. `to` is the folder to make, by default named after the file, in the working folder. `format` is
+    what the file is, None to recognise it. `workflow` is for a file that has none, or in place of its own."""
 
     file: Path
     to: Path | None = None
-    format_: Format | None = None
+    format: Format | None = None
     workflow: Path | None = None
     name: str | None = None
 
     @property
     def folder(self) -> Path:
+        """The folder to make."""
         if self.to is not None:
             return self.to
         stem = re.sub(r"(\.cpack)?\.[A-Za-z]+$", "", self.file.name).lstrip(".-")
         return Path(stem or "imported")
 
 
-@dataclass(frozen=True)
-class ImportedFolder:
-    """`notes` are remarks for the user: all that is not carried over. `workflow` says whether there is one; `packs`,
-    `packages`, `models` and `inputs` count what is in pycomfy.toml; `files` are input files, below the folder."""
+class ForeignImport(Result):
+    """The folder that was made of a file of that `format`. `workflow` says whether there is one in it; `packs`,
+    `packages`, `models` and `inputs` count what pycomfy.toml has; `files` are input files, by their paths in the
+    folder; `notes` list all that was left out."""
 
     folder: Path
-    format_: Format
-    notes: tuple[str, ...]
+    format: str
     workflow: bool
-    counts: Mapping[str, int] = field(default_factory=dict)
+    packs: int
+    packages: int
+    models: int
+    inputs: int
     files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def is_bundle(file: Path) -> bool:
-    """Whether the file is one of pycomfy's own. Raises `NotFound`, `BadInput`."""
-    return _head(file).startswith(_BUNDLE)
-
-
-def import_foreign(request: ImportRequest) -> ImportedFolder:
-    """Make the folder. Raises `BadInput` for a file that cannot be read, or a folder that is there; then nothing is
-    left."""
+def import_foreign(request: ForeignImportRequest) -> ForeignImport:
+    """Make the folder; nothing is fetched. Raises `BadInput` for a file that cannot be read, or a folder that exists;
+    then nothing is left of it."""
     folder = request.folder
     with translate_disk_full(folder):
         if folder.exists() or folder.is_symlink():
-            raise BadInput("there is something already", where=str(folder), fix="name a new folder: --to DIR")
-    with new_folder(folder) as place:
-        format_, recipe, files = _read(request, place)
-        recipe, workflow = _with_workflow(request, recipe)
-        recipe = replace(
-            recipe, name=request.name or recipe.name, made_at=recipe.made_at or moment_of_name(request.file.name)
-        )
-        written = render_config(recipe, f"{TITLES[format_]}, {request.file.name}")
-        config = parse_config(written.text, where=str(folder / CONFIG))
-        (place / CONFIG).write_text(written.text)
+            raise BadInput("already exists", where=str(folder), fix=suggest("retry", to=Placeholder("DIR")))
+    with new_folder(folder) as new:
+        format_, environment, files = _read(request, new)
+        environment, workflow = _choose_workflow(request, environment)
+        environment = replace(environment, name=request.name or environment.name)
+        rendered = render_config(environment, f"{format_.title}, {request.file.name}")
+        config = parse_config(rendered.text, where=str(folder / CONFIG))
+        (new / CONFIG).write_text(rendered.text)
         if workflow is not None:
-            (place / WORKFLOW).write_bytes(workflow)
-    return ImportedFolder(
-        folder,
-        format_,
-        written.notes,
-        workflow is not None,
-        {
-            "packs": len(config.packs),
-            "packages": len(config.overrides),
-            "models": len(config.models),
-            "inputs": len(config.inputs),
-        },
-        files,
+            (new / WORKFLOW).write_bytes(workflow)
+    return ForeignImport(
+        folder=folder,
+        format=format_.name,
+        workflow=workflow is not None,
+        packs=len(config.packs),
+        packages=len(config.overrides),
+        models=len(config.models),
+        inputs=len(config.inputs),
+        files=files,
+        notes=rendered.notes,
     )
 
 
-def _head(file: Path) -> bytes:
+def read_head(file: Path) -> bytes:
+    """Return the first four bytes of a file. Raises `NotFound`, `BadInput`."""
     if not file.is_file():
-        read_bounded(file, "file")  # says what is wrong with it
+        read_bounded(file, "file")  # raises what is wrong with it
     with translate_disk_full(file), file.open("rb") as stream:
         return stream.read(4)
 
 
-def _read(request: ImportRequest, place: Path) -> tuple[Format, EnvironmentSpec, tuple[str, ...]]:
-    """The recipe; input files are put into `place`."""
+def _read(request: ForeignImportRequest, folder: Path) -> tuple[Format, EnvironmentSpec, tuple[str, ...]]:
+    """Return the format, the environment, and the paths of the input files, which are unpacked into `folder`."""
     file = request.file
-    if not is_zip(_head(file)):
-        format_, recipe = parse_environment(read_bounded(file, "file"), str(file), request.format_)
-        return format_, recipe, ()
-    if request.format_ not in (None, "cpack", "cpack-0.3"):
-        raise BadInput(f"it is a zip, not {TITLES[request.format_]}", where=str(file), fix="leave --format out")
-    unpacked = read_cpack(file, place)
-    recipe = parse_cpack(unpacked.texts, str(file))
-    remarks = recipe.remarks
-    if unpacked.others:
-        remarks += (f"not read: {', '.join(shown(name) for name in unpacked.others[:20])}",)
-    old = find_format(parse_document(unpacked.texts[SNAPSHOT], str(file))) == "cpack-0.3"
-    return "cpack-0.3" if old else "cpack", replace(recipe, remarks=remarks), unpacked.inputs
+    if not is_zip(read_head(file)):
+        format_, environment = parse_environment(read_bounded(file, "file"), str(file), request.format)
+        return format_, environment, ()
+    unpacked = read_zip(file, list_zip_layouts(), folder)
+    format_, environment = parse_members(unpacked.texts, unpacked.layout, str(file), request.format)
+    notes = describe_names("files that are ignored", map(shown, unpacked.others))
+    return format_, replace(environment, notes=(*environment.notes, *notes)), unpacked.inputs
 
 
-def _with_workflow(request: ImportRequest, recipe: EnvironmentSpec) -> tuple[EnvironmentSpec, bytes | None]:
-    """The workflow, the user's before that of the file, and the editor's before the one in API format."""
+def _choose_workflow(
+    request: ForeignImportRequest, environment: EnvironmentSpec
+) -> tuple[EnvironmentSpec, bytes | None]:
+    """Return the workflow: the user's rather than the file's, and the editor's rather than the one in API format. The
+    environment gets a note on one that is malformed."""
     if request.workflow is not None:
         data = read_bounded(request.workflow, "workflow")
         parse_workflow(data, where=str(request.workflow))
-        return recipe, data
+        return environment, data
     problems: list[PycomfyError] = []
-    for found in (recipe.workflow, recipe.prompt):
+    for workflow in (environment.workflow, environment.prompt):
         try:
-            if found is not None:
-                parse_workflow(found, where=f"the workflow in {request.file}")
-                remarks = tuple(f"the workflow of the editor is left out: {p.what}" for p in problems)
-                return replace(recipe, remarks=(*recipe.remarks, *remarks)), found
+            if workflow is not None:
+                parse_workflow(workflow, where=f"the workflow in {request.file}")
+                notes = tuple(f"the editor's workflow is left out: {p.what}" for p in problems)
+                return replace(environment, notes=(*environment.notes, *notes)), workflow
         except BadWorkflow as e:
             problems.append(e)
     if problems:
         raise problems[0]
-    return recipe, None
+    return environment, None

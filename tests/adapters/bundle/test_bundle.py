@@ -110,10 +110,10 @@ def hostile() -> Iterator[tuple[str, bytes]]:
     yield "garbage", os.urandom(5000)
     yield "not a tar", zstandard.ZstdCompressor().compress(b"x" * 5000)
     yield "cut short", pack(first(HELLO), GOOD)[:-20]
-    yield "no list", pack(GOOD)
-    yield "list is no JSON", pack((make_header(MANIFEST, 3), b"[[["))
-    yield "list is deep", pack((make_header(MANIFEST, 200_000), b"[" * 200_000))
-    yield "list is too long", pack((make_header(MANIFEST, 1 << 30), b"x"))
+    yield "no manifest", pack(GOOD)
+    yield "manifest is not JSON", pack((make_header(MANIFEST, 3), b"[[["))
+    yield "manifest is deep", pack((make_header(MANIFEST, 200_000), b"[" * 200_000))
+    yield "manifest is too long", pack((make_header(MANIFEST, 1 << 30), b"x"))
     yield "a file more", pack(first(HELLO), GOOD, (make_header("project/x", 1), b"x"))
     yield "a file twice", pack(first(HELLO), GOOD, GOOD)
     yield "a file too few", pack(first(HELLO))
@@ -143,9 +143,9 @@ def test_hostile_bundles_are_refused(tmp_path: Path, name: str, data: bytes) -> 
     ["../x", "/etc/passwd", "project/../x", "project", "project//x", "project/.git/config", "project/a\\b", "other/x",
      "cache/x.narinfo", "cache/nar/../x", "models/x", "project/" + "a/" * 20 + "b", "project/a\nb", ""],
 )  # fmt: skip
-def test_places_that_no_bundle_has_are_refused(path: str) -> None:
+def test_paths_that_no_bundle_has_are_refused(path: str) -> None:
     data = json.dumps({**json.loads(manifest()), "files": {path: {"sha256": "0" * 64, "size": 0}}}).encode()
-    with pytest.raises(BadInput, match="no place in a bundle"):
+    with pytest.raises(BadInput, match="not a path of a bundle"):
         parse_manifest(data, where="x")
 
 
@@ -161,12 +161,12 @@ def test_a_newer_bundle_says_so() -> None:
 
 
 @given(st.binary(max_size=400))
-def test_garbage_is_an_error_of_the_users(data: bytes) -> None:
+def test_garbage_is_refused(data: bytes) -> None:
     with pytest.raises(PycomfyError):
         parse_manifest(data, where="x")
 
 
-def test_a_missing_file_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(NotFound), open_bundle(tmp_path / "none", nothing):
         pass
 

@@ -1,4 +1,4 @@
-"""The formats as their tools write them, in examples of our own."""
+"""The formats as their tools write them, in examples made here."""
 
 import json
 from datetime import UTC, datetime
@@ -6,31 +6,42 @@ from typing import Any
 
 import pytest
 
-from pycomfy.core.interchange.comfy_pack import parse_cpack
-from pycomfy.core.interchange.comfyui_manager import moment_of_name
+from pycomfy.core.interchange.comfyui_manager import parse_snapshot_name
 from pycomfy.core.interchange.model import (
     ApiInput,
-    Core,
+    ComfyUIRevision,
     EnvironmentSpec,
     FilePack,
-    Format,
     GitPack,
     ModelEntry,
     OtherPack,
     Package,
     RegistryPack,
 )
-from pycomfy.core.interchange.registry import parse_environment
-from pycomfy.errors import BadInput, PycomfyError
+from pycomfy.core.interchange.parse import list_zip_layouts, parse_environment, parse_members
+from pycomfy.core.interchange.registry import FORMATS, load_format
+from pycomfy.errors import BadInput, PycomfyError, suggest
 
 A, B = "a" * 40, "b" * 40
 SHA = "5" * 64
 PACK = "https://github.com/ann/ComfyUI-Pack"
 
 
-def read(value: object, name: str = "file.json", format_: Format | None = None) -> tuple[Format, EnvironmentSpec]:
+def read(value: object, name: str = "file.json", expected: str | None = None) -> tuple[str, EnvironmentSpec]:
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return parse_environment(data, name, format_)
+    format_, environment = parse_environment(data, name, None if expected is None else load_format(expected))
+    return format_.name, environment
+
+
+def read_package(snapshot: object, expected: str | None = None, **texts: bytes) -> tuple[str, EnvironmentSpec]:
+    """Read a package of comfy-pack, whose other texts are named with `_` for the dot."""
+    (layout,) = list_zip_layouts()
+    members = {"snapshot.json": json.dumps(snapshot).encode()}
+    members |= {".".join(name.rsplit("_", 1)): data for name, data in texts.items()}
+    format_, environment = parse_members(
+        members, layout, "x.cpack.zip", None if expected is None else load_format(expected)
+    )
+    return format_.name, environment
 
 
 SNAPSHOT: dict[str, Any] = {
@@ -43,17 +54,17 @@ SNAPSHOT: dict[str, Any] = {
 
 
 def test_a_snapshot_of_the_manager_in_both_forms() -> None:
-    format_, recipe = read(SNAPSHOT)
-    assert format_ == "manager-snapshot" and recipe.remarks == ()
-    assert recipe.core == Core(A)
-    assert recipe.packs == (
+    format_, environment = read(SNAPSHOT)
+    assert format_ == "manager-snapshot" and environment.notes == ()
+    assert environment.comfyui == ComfyUIRevision(A)
+    assert environment.packs == (
         GitPack(PACK, B),
         GitPack(PACK + "-2", B, enabled=False),
         RegistryPack("pack-c", "1.0.1"),
         FilePack("x.py"),
         FilePack("y.py", enabled=False),
     )
-    assert recipe.packages == (
+    assert environment.packages == (
         Package("aiohttp", "3.11.2"),
         Package("clip", url="git+https://github.com/openai/CLIP.git@dcba3cb"),
     )
@@ -73,7 +84,7 @@ custom_nodes:
     assert read(yaml.encode(), "s.yaml") == (
         "manager-snapshot",
         EnvironmentSpec(
-            core=Core(A),
+            comfyui=ComfyUIRevision(A),
             packs=(GitPack(PACK, "1" * 40), RegistryPack("pack-c", "1.0"), FilePack("x.py")),
             packages=(Package("aiohttp", "3.11.2"),),
         ),
@@ -81,15 +92,16 @@ custom_nodes:
 
 
 def test_a_snapshot_of_node_packs_alone_has_no_comfyui_and_no_packages() -> None:
-    _, recipe = read({**SNAPSHOT, "comfyui": None, "pips": None})
-    assert recipe.core is None and recipe.packages == ()
+    _, environment = read({**SNAPSHOT, "comfyui": None, "pips": None})
+    assert environment.comfyui is None and environment.packages == ()
 
 
-def test_a_snapshots_name_says_when_it_was_made() -> None:
+def test_the_name_of_a_snapshot_dates_it() -> None:
     moment = datetime(2025, 3, 5, 12, tzinfo=UTC)
-    assert moment_of_name("2025-03-04_23-59-59_snapshot.json") == moment
-    assert moment_of_name("2025-03-04_23-59-59_cli-autosave.json") is None
-    assert moment_of_name("2025-13-04_23-59-59_snapshot.json") is None and moment_of_name("mine.json") is None
+    assert parse_snapshot_name("2025-03-04_23-59-59_snapshot.json") == moment
+    assert parse_snapshot_name("2025-03-04_23-59-59_cli-autosave.json") is None
+    assert read(SNAPSHOT, "in/2025-03-04_23-59-59_snapshot.json")[1].made_at == moment
+    assert parse_snapshot_name("2025-13-04_23-59-59_snapshot.json") is None and parse_snapshot_name("mine.json") is None
 
 
 def test_packages_of_comfy_pack_of_both_generations() -> None:
@@ -103,24 +115,34 @@ def test_packages_of_comfy_pack_of_both_generations() -> None:
         ModelEntry("loras/y.safetensors", SHA),
     )
     new = {**SNAPSHOT, "python": "3.12", "models": models}
-    files = {"snapshot.json": json.dumps(new).encode(), "workflow.json": b"W", "workflow_api.json": b"P"}
-    recipe = parse_cpack(files, "x.cpack.zip")
-    assert (recipe.python, recipe.models, recipe.workflow, recipe.prompt) == ("3.12", found, b"W", b"P")
-    assert recipe.packs == read(SNAPSHOT)[1].packs
-    assert recipe.remarks == ("the model models/vae/z.safetensors is disabled there, and left out",)
+    format_, environment = read_package(new, workflow_json=b"W", workflow_api_json=b"P")
+    assert format_ == "cpack"
+    assert (environment.python, environment.models, environment.workflow, environment.prompt) == (
+        "3.12",
+        found,
+        b"W",
+        b"P",
+    )
+    assert environment.packs == read(SNAPSHOT)[1].packs
+    assert environment.notes == ("the model models/vae/z.safetensors is disabled, and left out",)
 
     old = {
         "python": "3.11",
         "custom_nodes": [{"url": PACK, "commit_hash": B, "disabled": False}, {"url": PACK + "-2", "commit_hash": B}],
         "models": models[:1],
     }
-    files = {"snapshot.json": json.dumps(old).encode(), "requirements.txt": b"numpy==1.26.4\n-e .\n# c\nrequests>=2\n"}
-    recipe = parse_cpack(files, "x.cpack.zip")
-    assert recipe.packs == (GitPack(PACK, B), GitPack(PACK + "-2", B)) and recipe.models == found[:1]
-    assert recipe.packages == (Package("numpy", "1.26.4"),) and recipe.core is None
-    assert recipe.remarks == ("no pin of a package of the index: -e ., requests>=2",)
-    with pytest.raises(BadInput, match=r"no snapshot\.json"):
-        parse_cpack({}, "x.cpack.zip")
+    format_, environment = read_package(old, requirements_txt=b"numpy==1.26.4\n-e .\n# c\nrequests>=2\n")
+    assert format_ == "cpack-0.3"
+    assert environment.packs == (GitPack(PACK, B), GitPack(PACK + "-2", B)) and environment.models == found[:1]
+    assert environment.packages == (Package("numpy", "1.26.4"),) and environment.comfyui is None
+    assert environment.notes == ("Python requirements that are not exact pins, left out: -e ., requests>=2",)
+
+
+def test_a_package_of_comfy_pack_may_have_a_plain_snapshot_of_the_manager() -> None:
+    format_, environment = read_package(SNAPSHOT)
+    assert format_ == "cpack" and environment.packs == read(SNAPSHOT)[1].packs
+    with pytest.raises(BadInput, match="not a ComfyUI-Manager snapshot, but a comfy-pack package"):
+        read_package(SNAPSHOT, "manager-snapshot")
 
 
 def test_a_dependency_graph() -> None:
@@ -133,14 +155,14 @@ def test_a_dependency_graph() -> None:
         "models": {"vae": [{"name": "sub/a.safetensors"}], "unet": [{"name": "b.safetensors", "hash": SHA}]},
         "files": {"images": [{"name": "in.png", "url": "https://x.test/in.png"}]},
     }
-    format_, recipe = read(value)
-    assert (format_, recipe.core) == ("comfyui-json", Core(A))
-    assert recipe.packs == (GitPack(PACK, B), FilePack("n.py", script))
-    assert recipe.models == (ModelEntry("vae/sub/a.safetensors"), ModelEntry("unet/b.safetensors", SHA))
-    assert recipe.remarks == (
+    format_, environment = read(value)
+    assert (format_, environment.comfyui) == ("comfyui-json", ComfyUIRevision(A))
+    assert environment.packs == (GitPack(PACK, B), FilePack("n.py", script))
+    assert environment.models == (ModelEntry("vae/sub/a.safetensors"), ModelEntry("unet/b.safetensors", SHA))
+    assert environment.notes == (
         "A pack: latest",
-        "no node pack is said for Odd",
-        "input files are not carried over: in.png",
+        "node types without a node pack: Odd",
+        "input files, not imported: in.png",
     )
 
 
@@ -161,21 +183,23 @@ def test_a_distribution_definition_alone_and_in_its_build() -> None:
         "pipDependencies": "# captured\nnumpy==1.26.4\n",
         "environment": {"os": "Linux", "arch": "x86_64", "pythonVersion": "3.12.7", "torch": "2.5"},
     }
-    format_, recipe = read(definition)
-    assert format_ == "comfy-cli" and recipe.core == Core("v0.30.2") and recipe.python == "3.12.7"
-    assert recipe.packs == (
+    format_, environment = read(definition)
+    assert (
+        format_ == "comfy-cli" and environment.comfyui == ComfyUIRevision("v0.30.2") and environment.python == "3.12.7"
+    )
+    assert environment.packs == (
         GitPack(PACK, "deadbeef", "g"),
         RegistryPack("pr-was", "1.0.1", "was"),
-        OtherPack("handmade", "it was on one machine only"),
+        OtherPack("handmade", "it was local to one machine"),
     )
-    assert [m.place for m in recipe.models] == [
+    assert [m.path for m in environment.models] == [
         "vae/v.safetensors",
         "ultralytics/bbox/face.pt",
         "loras/mine.safetensors",
     ]
-    assert recipe.platforms == ("linux/amd64",) and len(recipe.remarks) == 1
+    assert environment.platforms == ("linux/amd64",) and len(environment.notes) == 1
     build = {"schema": "comfy-build/1", "name": "Mine", "description": "", "id": None, "definition": definition}
-    assert read(build)[1] == EnvironmentSpec(**{**vars(recipe), "name": "Mine"})
+    assert read(build)[1] == EnvironmentSpec(**{**vars(environment), "name": "Mine"})
 
 
 @pytest.mark.parametrize(
@@ -201,19 +225,19 @@ def test_a_snapshot_of_the_desktop(comfyui: dict[str, object], revision: str | N
         "pythonVersion": "3.12.7",
     }
     envelope = {"type": "comfyui-desktop-2-snapshot", "version": 2, "installationName": "Mine", "snapshots": [one, one]}
-    format_, recipe = read(envelope)
-    assert format_ == "desktop-snapshot" and recipe.core == (Core(revision) if revision else None)
-    assert recipe.packs[:3] == (
+    format_, environment = read(envelope)
+    assert format_ == "desktop-snapshot" and environment.comfyui == (ComfyUIRevision(revision) if revision else None)
+    assert environment.packs[:3] == (
         RegistryPack("c", "1.0.1", "c-dir"),
         GitPack(PACK, B, "g", enabled=False),
         FilePack("f.py"),
     )
-    assert isinstance(recipe.packs[3], OtherPack) and recipe.python == "3.12.7" and recipe.name == "Mine"
-    assert recipe.packages == (Package("numpy", "1.26.4"), Package("clip", url="git+https://x.test/clip"))
-    assert recipe.made_at == datetime(2026, 9, 8, tzinfo=UTC)
-    assert recipe.remarks == ("it has 2 snapshots; the first is taken, which is the newest",)
-    assert read(one)[1].packs == recipe.packs
-    with pytest.raises(BadInput, match="no snapshot"):
+    assert isinstance(environment.packs[3], OtherPack) and environment.python == "3.12.7" and environment.name == "Mine"
+    assert environment.packages == (Package("numpy", "1.26.4"), Package("clip", url="git+https://x.test/clip"))
+    assert environment.made_at == datetime(2026, 9, 8, tzinfo=UTC)
+    assert environment.notes == ("the file has 2 snapshots: the first, which is the newest, is used",)
+    assert read(one)[1].packs == environment.packs
+    with pytest.raises(BadInput, match="no snapshot in the file"):
         read({**envelope, "snapshots": []})
 
 
@@ -231,13 +255,15 @@ def test_a_form_of_viewcomfy_with_and_without_groups() -> None:
     odd = {"title": "Odd", "workflowPath": ["6", "text"], "valueType": "long-text"}
     for inputs in ([field, odd], [{"title": "CLIP", "key": "6", "inputs": [field, odd]}]):
         view = {"viewComfyJSON": {"title": "Cats", "inputs": inputs}, "workflowApiJSON": {"6": {"class_type": "X"}}}
-        format_, recipe = read({"file_type": "view_comfy", "workflows": [view, {"viewComfyJSON": {"title": "Dogs"}}]})
-        assert format_ == "view-comfy" and recipe.name == "Cats"
-        assert recipe.inputs == (ApiInput("Prompt", "6", "text", "text", "Prompt", "a cat"),)
-        assert json.loads(recipe.prompt or b"") == {"6": {"class_type": "X"}}
-        assert recipe.remarks == (
-            "it has 2 workflows; the first is taken, not Dogs",
-            "fields that belong to no input of a node: Odd",
+        format_, environment = read(
+            {"file_type": "view_comfy", "workflows": [view, {"viewComfyJSON": {"title": "Dogs"}}]}
+        )
+        assert format_ == "view-comfy" and environment.name == "Cats"
+        assert environment.inputs == (ApiInput("Prompt", "6", "text", "text", "Prompt", "a cat"),)
+        assert json.loads(environment.prompt or b"") == {"6": {"class_type": "X"}}
+        assert environment.notes == (
+            "the file has 2 workflows: the first is used, not Dogs",
+            "fields that are not inputs of a node, left out: Odd",
         )
 
 
@@ -270,16 +296,16 @@ name = "numpy"
 version = "1.26.4"
 sdist = {{ url = "https://x.test/numpy-1.26.4.tar.gz", hashes = {{ sha256 = "{SHA}" }} }}
 """
-    format_, recipe = read(text.encode(), "pylock.toml")
-    assert format_ == "pylock" and recipe.python == "3.11" and recipe.platforms == ()
-    torch, numpy = recipe.packages
+    format_, environment = read(text.encode(), "pylock.toml")
+    assert format_ == "pylock" and environment.python == "3.11" and environment.platforms == ()
+    torch, numpy = environment.packages
     assert (torch.pin, torch.platforms, torch.files[0].sha256) == ("torch==2.5.0", ("linux/amd64",), SHA)
     assert (numpy.pin, numpy.platforms, numpy.files) == ("numpy==1.26.4", (), ())
-    assert recipe.remarks == (
-        "not for Linux, and left out: colorama",
-        "from a source tree, and left out: mine",
+    assert environment.notes == (
+        "not for Linux, left out: colorama",
+        "built from a source tree, left out: mine",
     )
-    with pytest.raises(BadInput, match="version is 2"):
+    with pytest.raises(BadInput, match=r"lock-version 2\.0 is not supported"):
         read(b'lock-version = "2.0"\npackages = []\n', "pylock.toml")
 
 
@@ -309,20 +335,27 @@ sdist = {{ url = "https://x.test/numpy-1.26.4.tar.gz", hashes = {{ sha256 = "{SH
     ],
 )
 @pytest.mark.parametrize("name", ["x.json", "x.yaml", "x.toml"])
-def test_what_is_none_is_refused(data: bytes, name: str) -> None:
+def test_a_file_of_no_format_is_refused(data: bytes, name: str) -> None:
     with pytest.raises(PycomfyError) as e:
         parse_environment(data, name)
     assert isinstance(e.value, BadInput) or e.value.code == "problems"
 
 
-def test_a_file_of_another_format_than_said_is_refused() -> None:
-    with pytest.raises(BadInput, match="not a snapshot of ComfyUI Desktop, but a snapshot of ComfyUI-Manager") as e:
-        read(SNAPSHOT, format_="desktop-snapshot")
-    assert "--format manager-snapshot" in e.value.fix
-    assert read({"comfyui": A}, format_="manager-snapshot")[1].core == Core(A)
+def test_a_file_of_another_format_than_expected_is_refused() -> None:
+    with pytest.raises(BadInput, match="not a ComfyUI Desktop snapshot, but a ComfyUI-Manager snapshot") as e:
+        read(SNAPSHOT, expected="desktop-snapshot")
+    assert e.value.fixes == (suggest("retry", format_="manager-snapshot"), suggest("retry", format_=False))
+    assert read({"comfyui": A}, expected="manager-snapshot")[1].comfyui == ComfyUIRevision(A)
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_that_is_wrong_is_reported_at_once() -> None:
     with pytest.raises(PycomfyError) as e:
         read({**SNAPSHOT, "comfyui": 3, "cnr_custom_nodes": [], "git_custom_nodes": {"x": 1}})
     assert str(e.value).count("where:") == 3
+
+
+def test_every_format_has_the_name_that_it_is_listed_by() -> None:
+    assert [load_format(name).name for name in FORMATS] == list(FORMATS)
+    assert all(load_format(name).filename and load_format(name).title for name in FORMATS)
+    with pytest.raises(KeyError):
+        load_format("docker")

@@ -1,7 +1,8 @@
-"""What of a lock other tools can be told, and what is said of the rest."""
+"""What other tools' files can hold of a lock, and what is reported of the rest."""
 
 from pycomfy.core.interchange.from_lock import environment_from_lock, list_inputs
-from pycomfy.core.interchange.model import Core, FilePack, GitPack, ModelEntry, OtherPack, list_unsupported
+from pycomfy.core.interchange.model import ComfyUIRevision, FilePack, GitPack, ModelEntry, OtherPack
+from pycomfy.core.interchange.registry import load_format
 from pycomfy.core.interface.model import Interface, Parameter, Target
 from pycomfy.core.lockfile.schema import (
     CivitaiModel,
@@ -37,7 +38,7 @@ def lock(**changes: object) -> Lock:
     return make_lock("portrait", b"{}", pack=None).model_copy(update=changes)
 
 
-def test_packs_are_told_by_where_they_come_from() -> None:
+def test_packs_are_described_by_their_sources() -> None:
     sources: dict[str, LockSource] = {
         "git": GitSource(url="https://github.com/a/b", commit=A, tree=TREE),
         "near": GitSource(url="../near", commit=A, tree=TREE),
@@ -45,8 +46,8 @@ def test_packs_are_told_by_where_they_come_from() -> None:
         "path": PathSource(path="mine", tree=TREE),
         "wheel": WheelTreeSource(url="https://x.test/w.whl", sha256=SHA, name="w.whl", size=1, folder="w"),
     }
-    recipe = environment_from_lock(lock(packs=tuple(Pack(name=n, source=s) for n, s in sources.items())))
-    assert recipe.packs == (
+    environment = environment_from_lock(lock(packs=tuple(Pack(name=n, source=s) for n, s in sources.items())))
+    assert environment.packs == (
         GitPack("https://github.com/a/b", A, "git"),
         OtherPack("near", "it comes from a repository on this machine"),
         FilePack("file.py", "https://x.test/file.py", SHA),
@@ -58,11 +59,13 @@ def test_packs_are_told_by_where_they_come_from() -> None:
 def test_comfyui_is_the_usual_one_or_another() -> None:
     for url in ("https://github.com/comfyanonymous/ComfyUI.git", "https://github.com/Comfy-Org/ComfyUI"):
         source = GitSource(url=url, commit=A, tree=TREE)
-        assert environment_from_lock(lock(comfyui=ComfyUI(version="0.3.75", source=source))).core == Core(A, "0.3.75")
+        assert environment_from_lock(lock(comfyui=ComfyUI(version="0.3.75", source=source))).comfyui == ComfyUIRevision(
+            A, "0.3.75"
+        )
     fork = GitSource(url="https://github.com/me/ComfyUI", commit=A, tree=TREE)
-    found = environment_from_lock(lock(comfyui=ComfyUI(version="unknown", source=fork))).core
-    assert found == Core(A, None, "https://github.com/me/ComfyUI")
-    assert environment_from_lock(lock()).core == Core(version="0.3.75")
+    found = environment_from_lock(lock(comfyui=ComfyUI(version="unknown", source=fork))).comfyui
+    assert found == ComfyUIRevision(A, None, "https://github.com/me/ComfyUI")
+    assert environment_from_lock(lock()).comfyui == ComfyUIRevision(version="0.3.75")
 
 
 def test_each_version_of_a_package_is_there_once() -> None:
@@ -75,8 +78,8 @@ def test_each_version_of_a_package_is_there_once() -> None:
     made = lock(
         platforms={"linux/amd64": Platform(root=root, wheels=amd), "linux/arm64": Platform(root=root, wheels=arm)}
     )
-    recipe = environment_from_lock(made)
-    assert [(p.pin, p.platforms, len(p.files)) for p in recipe.packages] == [
+    environment = environment_from_lock(made)
+    assert [(p.pin, p.platforms, len(p.files)) for p in environment.packages] == [
         ("both==1.0", (), 1),
         (f"clip @ git+https://github.com/a/clip@{A}#subdirectory=py", ("linux/amd64",), 0),
         ("near==1.0", ("linux/arm64",), 0),
@@ -84,21 +87,21 @@ def test_each_version_of_a_package_is_there_once() -> None:
         ("torch==2.5.0", ("linux/amd64",), 1),
         ("torch==2.6.0", ("linux/arm64",), 1),
     ]
-    assert recipe.packages[3].sdist == sdist
-    assert recipe.remarks == ("where near-1.0-py3-none-any.whl comes from: it is a file of this machine",)
-    assert [p.pin for p in recipe.on("linux/arm64").packages] == ["both==1.0", "near==1.0", "torch==2.6.0"]
+    assert environment.packages[3].sdist == sdist
+    assert environment.notes == ("the source of near-1.0-py3-none-any.whl, which is a file on this machine",)
+    assert [p.pin for p in environment.on("linux/arm64").packages] == ["both==1.0", "near==1.0", "torch==2.6.0"]
 
 
-def test_changes_and_build_steps_are_told_to_be_lost() -> None:
+def test_patches_and_build_steps_are_reported_as_lost() -> None:
     changed = GitSource(url="https://github.com/a/b", commit=A, tree=TREE, patch="diff")
     made = lock(packs=(Pack(name="b", source=changed, steps=(Step(run=("make",)),)),))
-    assert environment_from_lock(made).remarks == (
-        "the changes to the node pack b, a patch",
-        "the steps by which the node pack b is built",
+    assert environment_from_lock(made).notes == (
+        "the patch of the node pack b",
+        "the build steps of the node pack b",
     )
 
 
-def test_models_are_told_by_their_addresses() -> None:
+def test_models_are_described_by_their_urls() -> None:
     hub = HuggingFaceModel(repository="o/r", revision=A, path="a b.safetensors")
     sources = (hub, CivitaiModel(version=7, query="type=Model"))
     model = ModelFile(folder="vae", name="v.safetensors", sha256=SHA, sources=sources)
@@ -114,13 +117,20 @@ def test_models_are_told_by_their_addresses() -> None:
     )
 
 
-def test_what_a_format_has_no_place_for_is_counted() -> None:
-    recipe = environment_from_lock(lock(models=(ModelFile(folder="vae", name="v", sha256=SHA),)))
-    assert list(list_unsupported(recipe, "pylock")) == ["ComfyUI's version", "1 model", "1 Debian package"]
-    assert list(list_unsupported(recipe, "cpack")) == ["the hashes of the Python packages", "1 Debian package"]
+def test_what_a_format_cannot_hold_is_counted() -> None:
+    environment = environment_from_lock(lock(models=(ModelFile(folder="vae", name="v", sha256=SHA),)))
+    assert list(load_format("pylock").list_unsupported(environment)) == [
+        "ComfyUI's version",
+        "1 model",
+        "1 Debian package",
+    ]
+    assert list(load_format("cpack").list_unsupported(environment)) == [
+        "the hashes of the Python packages",
+        "1 Debian package",
+    ]
 
 
-def test_a_parameter_is_told_by_its_first_input() -> None:
+def test_a_parameter_is_described_by_its_first_input() -> None:
     targets = (Target(node="1", input="a"), Target(node="2", input="b"))
     parameters = (
         Parameter(name="x", type="integer", targets=targets, default=3, minimum=1),

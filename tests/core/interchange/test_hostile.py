@@ -1,4 +1,4 @@
-"""Whatever a stranger's file has where a format has something else, it is refused or read, and never a crash."""
+"""Whatever an untrusted file has where a format has something else, it is refused or read, and never a crash."""
 
 import contextlib
 import json
@@ -6,8 +6,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.core.interchange.comfy_pack import parse_cpack
-from pycomfy.core.interchange.registry import parse_environment
+from pycomfy.core.interchange.parse import list_zip_layouts, parse_environment, parse_members
 from pycomfy.core.interchange.to_config import render_config
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.errors import PycomfyError
@@ -107,10 +106,10 @@ documents = st.dictionaries(st.sampled_from(KEYS), values, min_size=1, max_size=
 
 def check(data: bytes, name: str) -> None:
     try:
-        _, recipe = parse_environment(data, name)
+        _, environment = parse_environment(data, name)
     except PycomfyError:
         return
-    parse_config(render_config(recipe, name).text)
+    parse_config(render_config(environment, name).text)
 
 
 @given(documents)
@@ -123,7 +122,8 @@ def test_odd_documents(value: object) -> None:
 def test_odd_packages(value: dict[str, object], key: str) -> None:
     value.setdefault(key, {} if key == "git_custom_nodes" else [])
     with contextlib.suppress(PycomfyError):
-        parse_cpack({"snapshot.json": json.dumps(value).encode()}, "x.cpack.zip")
+        (layout,) = list_zip_layouts()
+        parse_members({"snapshot.json": json.dumps(value).encode()}, layout, "x.cpack.zip")
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))

@@ -1,4 +1,4 @@
-"""The pycomfy.toml that a recipe becomes."""
+"""The pycomfy.toml that an environment becomes."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pycomfy.core.interchange.model import (
     ApiInput,
-    Core,
+    ComfyUIRevision,
     EnvironmentSpec,
     FilePack,
     GitPack,
@@ -20,22 +20,22 @@ from pycomfy.core.lockfile.config import Config, parse_config
 from pycomfy.core.sources.comfy_registry import RegistrySpec
 from pycomfy.core.sources.git import GitSpec
 from pycomfy.core.sources.url import UrlSpec
-from tests.support.recipes import recipes
+from tests.support.environments import environments
 
 A, SHA = "a" * 40, "5" * 64
 anything = st.text(max_size=30)
 
 
-def written(recipe: EnvironmentSpec) -> tuple[Config, tuple[str, ...]]:
-    found = render_config(recipe, "a test")
+def written(environment: EnvironmentSpec) -> tuple[Config, tuple[str, ...]]:
+    found = render_config(environment, "a test")
     return parse_config(found.text), found.notes
 
 
-@given(recipes)
-def test_every_recipe_becomes_a_configuration_of_what_is_enabled(recipe: EnvironmentSpec) -> None:
-    config, _ = written(recipe)
+@given(environments)
+def test_every_environment_becomes_a_configuration_of_what_is_enabled(environment: EnvironmentSpec) -> None:
+    config, _ = written(environment)
     expected: set[object] = set()
-    for pack in recipe.packs:
+    for pack in environment.packs:
         match pack:
             case GitPack(enabled=True):
                 expected.add((pack.url, pack.commit))
@@ -55,19 +55,19 @@ def test_every_recipe_becomes_a_configuration_of_what_is_enabled(recipe: Environ
     # Addresses of one repository that differ in case alone are one.
     assert {str(e).lower() for e in expected} == {str(f).lower() for f in found}
     assert {(f"{m.folder}/{m.name}", m.sha256, m.url) for m in config.models} == {
-        (m.place, m.sha256, m.urls[0] if m.urls else None) for m in recipe.models
+        (m.path, m.sha256, m.urls[0] if m.urls else None) for m in environment.models
     }
-    assert list(config.inputs.values()) == [f"{i.node}.{i.input}" for i in recipe.inputs]
+    assert list(config.inputs.values()) == [f"{i.node}.{i.input}" for i in environment.inputs]
     pins = [o.split(" ")[0] for o in config.overrides] + list(config.requirements)
-    assert set(pins) == {p.pin for p in recipe.packages}
-    assert config.python == recipe.python
+    assert set(pins) == {p.pin for p in environment.packages}
+    assert config.python == environment.python
 
 
 @given(
     st.builds(
         EnvironmentSpec,
         name=anything,
-        core=st.builds(Core, revision=anything),
+        comfyui=st.builds(ComfyUIRevision, revision=anything),
         packs=st.lists(
             st.builds(GitPack, anything, anything, anything, st.booleans())
             | st.builds(RegistryPack, anything, anything, anything, st.booleans())
@@ -79,26 +79,28 @@ def test_every_recipe_becomes_a_configuration_of_what_is_enabled(recipe: Environ
         packages=st.lists(st.builds(Package, anything, anything, st.none() | anything), max_size=3).map(tuple),
         models=st.lists(st.builds(ModelEntry, anything, anything, st.tuples(anything)), max_size=3).map(tuple),
         inputs=st.lists(st.builds(ApiInput, anything, anything, anything), max_size=3).map(tuple),
-        remarks=st.tuples(anything),
+        notes=st.tuples(anything),
     )
 )
-def test_whatever_a_strangers_file_says_the_configuration_is_one(recipe: EnvironmentSpec) -> None:
-    written(recipe)
+def test_whatever_an_untrusted_file_says_the_configuration_is_valid(environment: EnvironmentSpec) -> None:
+    written(environment)
 
 
-def test_only_public_addresses_are_taken_from_a_strangers_file() -> None:
+def test_only_public_addresses_are_taken_from_an_untrusted_file() -> None:
     bad = ["file:///etc", "../up", "-u", "ext::sh -c x", "ssh://git@host/x", "git@host:x/y", "http://host/x", "/abs"]
     config, notes = written(EnvironmentSpec(packs=tuple(GitPack(url, A, f"p{n}") for n, url in enumerate(bad))))
-    assert config.packs == {} and len([n for n in notes if "not carried over: only https" in n]) == len(bad)
+    assert config.packs == {} and len(
+        [n for n in notes if "left out: an untrusted file may only name https" in n]
+    ) == len(bad)
 
 
 def test_a_login_in_an_address_goes_nowhere() -> None:
-    recipe = EnvironmentSpec(
+    environment = EnvironmentSpec(
         packs=(GitPack("https://user:secret@github.com/a/b.git", A),),
         packages=(Package("x", url="git+https://github.com/a/x"),),
         models=(ModelEntry("vae/v.safetensors", SHA, ("https://u:secret@x.test/v.safetensors?token=secret&v=1",)),),
     )
-    found = render_config(recipe, "a test")
+    found = render_config(environment, "a test")
     assert "secret" not in found.text + "".join(found.notes)
     config = parse_config(found.text)
     assert config.packs == {"b": GitSpec(git="https://github.com/a/b", rev=A)}
@@ -110,7 +112,7 @@ def test_what_is_disabled_stays_as_a_comment() -> None:
     found = render_config(EnvironmentSpec(packs=(GitPack("https://github.com/a/Off", A, enabled=False),)), "a test")
     assert parse_config(found.text).packs == {}
     assert f'# [packs.Off]\n# git = "https://github.com/a/Off"\n# rev = "{A}"' in found.text
-    assert "disabled there, and so left out: Off" in found.notes
+    assert "disabled node packs, left out: Off" in found.notes
 
 
 def test_a_repository_is_taken_once_and_folders_differ() -> None:
@@ -135,29 +137,29 @@ def test_the_manager_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "taken"), [("3.11", "3.11"), ("3.13.1", "3.13"), ("3.12.7", "3.11"), ("3.10", "3.11"), ("3.14", "3.13")]
+    ("given_", "taken"), [("3.11", "3.11"), ("3.13.1", "3.13"), ("3.12.7", "3.11"), ("3.10", "3.11"), ("3.14", "3.13")]
 )
-def test_the_nearest_python_is_taken_and_said(said: str, taken: str) -> None:
-    config, notes = written(EnvironmentSpec(python=said, core=Core(A)))
+def test_the_nearest_python_is_taken_with_a_note(given_: str, taken: str) -> None:
+    config, notes = written(EnvironmentSpec(python=given_, comfyui=ComfyUIRevision(A)))
     assert config.python == taken
-    assert bool(notes) == (not said.startswith(taken))
+    assert bool(notes) == (not given_.startswith(taken))
 
 
-def test_a_version_that_is_none_is_no_pack() -> None:
+def test_a_pack_without_a_version_is_left_out() -> None:
     for version in ("nightly", "latest", "unknown", ""):
         config, notes = written(EnvironmentSpec(packs=(RegistryPack("pack-a", version),)))
-        assert config.packs == {} and any("`pycomfy lock` asks" in note for note in notes)
+        assert config.packs == {} and any("locking asks for it" in note for note in notes)
 
 
 def test_pytorchs_build_becomes_the_accelerator() -> None:
     packages = (Package("torch", "2.5.1+cu124"), Package("xformers", "0.0.28+cu124"), Package("odd", "1.0+mine"))
-    config, notes = written(EnvironmentSpec(core=Core(A), packages=packages))
+    config, notes = written(EnvironmentSpec(comfyui=ComfyUIRevision(A), packages=packages))
     assert config.accelerator == "cu124"
     assert config.overrides == ("odd==1.0", "torch==2.5.1", "xformers==0.0.28")
     assert len(notes) == 1 and notes[0].startswith("odd 1.0+mine: ")
 
 
-def test_packages_from_a_place_are_asked_for_there_if_anyone_may_go_there() -> None:
+def test_packages_from_a_url_are_required_from_there_if_it_is_public() -> None:
     good = f"git+https://github.com/openai/CLIP.git@{A}"
     packages = (
         Package("clip", url=good),
@@ -165,7 +167,7 @@ def test_packages_from_a_place_are_asked_for_there_if_anyone_may_go_there() -> N
         Package("local", url="git+file:///home/me/mine"),
         Package("shell", url="git+ssh://git@host/x"),
     )
-    found = render_config(EnvironmentSpec(core=Core(A), packages=packages), "a test")
+    found = render_config(EnvironmentSpec(comfyui=ComfyUIRevision(A), packages=packages), "a test")
     assert parse_config(found.text).requirements == (f"clip @ {good}",)
     assert len(found.notes) == 1 and found.notes[0].endswith("left out: local, mine, shell")
     assert "# mine @ file:///home/me/mine" in found.text

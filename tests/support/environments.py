@@ -1,4 +1,4 @@
-"""Recipes of every kind, for what must hold of them all; and what of a recipe a format can say."""
+"""Environments of every kind, for what must hold of all of them; and what formats can express of one."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pycomfy.core.interchange.model import (
     ApiInput,
-    Core,
+    ComfyUIRevision,
     EnvironmentSpec,
     FilePack,
     GitPack,
@@ -121,14 +121,14 @@ inputs = st.builds(
     minimum=st.none() | st.integers(-9, 9),
     maximum=st.none() | st.floats(0, 9),
 )
-recipes = st.builds(
+environments = st.builds(
     EnvironmentSpec,
     name=st.none() | texts,
-    core=st.none() | st.builds(Core, revision=commits),
+    comfyui=st.none() | st.builds(ComfyUIRevision, revision=commits),
     packs=st.lists(git_packs | registry_packs | file_packs, max_size=5, unique_by=_label).map(tuple),
     python=st.sampled_from(["3.11", "3.13"]),
     packages=st.lists(packages, max_size=4, unique_by=lambda p: p.name).map(tuple),
-    models=st.lists(models, max_size=4, unique_by=lambda m: m.place).map(tuple),
+    models=st.lists(models, max_size=4, unique_by=lambda m: m.path).map(tuple),
     inputs=st.lists(inputs, max_size=3).map(tuple),
     workflow=st.just(b'{"nodes": []}'),
     prompt=st.just(b'{"1": {"class_type": "A", "inputs": {}}}'),
@@ -136,23 +136,23 @@ recipes = st.builds(
 )
 
 
-def pins(recipe: EnvironmentSpec) -> tuple[Package, ...]:
-    """Its packages as a freeze has them."""
-    return tuple(Package(p.name, "" if p.url else p.version, p.url) for p in recipe.packages)
+def pins(environment: EnvironmentSpec) -> tuple[Package, ...]:
+    """The packages as a freeze has them."""
+    return tuple(Package(p.name, "" if p.url else p.version, p.url) for p in environment.packages)
 
 
-def bare(recipe: EnvironmentSpec, **parts: object) -> EnvironmentSpec:
-    """A recipe of these parts alone."""
+def bare(environment: EnvironmentSpec, **parts: object) -> EnvironmentSpec:
+    """An environment of these parts alone."""
     return replace(EnvironmentSpec(), **parts)  # type: ignore[arg-type]
 
 
 def unnamed(pack: PackEntry) -> PackEntry:
-    """Without its folder, and without where a file came from."""
+    """The pack without its folder's name, and without the address of a file."""
     if isinstance(pack, FilePack):
         return replace(pack, url=None, sha256=None)
     return replace(pack, name="")
 
 
-def of_kind(recipe: EnvironmentSpec, *kinds: type) -> list[PackEntry]:
-    """Its packs of these kinds, in the order of the kinds."""
-    return [pack for kind in kinds for pack in recipe.packs if isinstance(pack, kind)]
+def of_kind(environment: EnvironmentSpec, *kinds: type) -> list[PackEntry]:
+    """The packs of these kinds, in the order of the kinds."""
+    return [pack for kind in kinds for pack in environment.packs if isinstance(pack, kind)]

@@ -1,4 +1,4 @@
-"""Python packages that were installed, as pycomfy.toml asks for them."""
+"""Write Python packages that were installed as what pycomfy.toml says of them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,33 +9,33 @@ from packaging.version import InvalidVersion, Version
 from pycomfy.core.interchange.model import Package
 from pycomfy.core.lockfile.direct_references import parse_direct_reference
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR
-from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.python.wheel_selection import Target
+from pycomfy.core.lockfile.platforms import MACHINES, PlatformName
 from pycomfy.core.workflow.untrusted_json import shown
 
 
 @dataclass(frozen=True)
 class PackageConfig:
-    """`overrides` hold what anybody asks for at the versions that were there; `requirements` are what came from a
-    place of its own. `left` are those that cannot be had; `accelerator` is what PyTorch was built for."""
+    """`overrides` set the version of packages that something requires; `requirements` are direct references. `skipped`
+    are packages that cannot be installed again. `accelerator` is what PyTorch was built for."""
 
     overrides: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
     accelerator: str | None = None
     notes: tuple[str, ...] = ()
 
 
 def to_package_config(packages: Sequence[Package]) -> PackageConfig:
-    """How a lock gets these versions. Whatever nobody asks for stays out: a freeze has much that ComfyUI never had."""
+    """Return what makes a lock have these versions. A package that nothing requires stays out of the lock: a freeze
+    lists much that has nothing to do with ComfyUI."""
     accelerator = _accelerator(packages)
-    overrides, requirements, left, local, foreign = [], [], [], [], []
+    overrides, requirements, skipped, local, foreign = [], [], [], [], []
     for package in sorted(packages, key=lambda p: (p.name.lower(), p.version, p.url or "")):
         name, version = canonicalize_name(package.name), _version(package.version)
         if package.url is not None and _is_direct(package):
             requirements.append(package.pin)
         elif package.url is not None or version is None or not is_normalized_name(name):
-            left.append(package.pin)
+            skipped.append(package.pin)
             foreign.append(shown(package.name))
         else:
             if version.local not in (None, accelerator):
@@ -44,16 +44,15 @@ def to_package_config(packages: Sequence[Package]) -> PackageConfig:
     notes = []
     if local:
         notes.append(
-            f"{', '.join(local)}: builds that no index is known to have; the versions without what is behind the +"
-            " are asked for"
+            f"{', '.join(local)}: no known index has these builds; the versions without the part after + are used"
         )
     if foreign:
-        notes.append(f"Python packages from nowhere that they could be had again, left out: {', '.join(foreign)}")
-    return PackageConfig(tuple(overrides), tuple(requirements), tuple(left), accelerator, tuple(notes))
+        notes.append(f"Python packages that cannot be downloaded again, left out: {', '.join(foreign)}")
+    return PackageConfig(tuple(overrides), tuple(requirements), tuple(skipped), accelerator, tuple(notes))
 
 
 def _accelerator(packages: Iterable[Package]) -> str | None:
-    """That of PyTorch itself, which it has as the local part of its version."""
+    """What PyTorch itself was built for, which is the local part of its version."""
     for package in packages:
         version = _version(package.version)
         if canonicalize_name(package.name) == "torch" and version is not None and version.local is not None:
@@ -62,7 +61,7 @@ def _accelerator(packages: Iterable[Package]) -> str | None:
 
 
 def _is_direct(package: Package) -> bool:
-    """Whether a stranger's file may send this machine there: without its keys, and not to its disk."""
+    """Whether an untrusted file may name this source: one that needs no key, and is not on this machine's disk."""
     if not (package.url or "").startswith(("https://", "git+https://")):
         return False
     try:
@@ -72,7 +71,7 @@ def _is_direct(package: Package) -> bool:
 
 
 def _marker(platforms: Iterable[PlatformName]) -> str:
-    machines = " or ".join(f"platform_machine == '{Target(p, '3.11').machine}'" for p in platforms)
+    machines = " or ".join(f"platform_machine == '{MACHINES[p]}'" for p in platforms)
     return f" ; {machines}" if machines else ""
 
 

@@ -1,0 +1,1 @@
+"""Read and write the zip files of other tools."""
