@@ -16,7 +16,7 @@ import pytest
 from pycomfy.adapters.archive.binary_cache import Archive, find_archive
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.store import ModelStore
-from pycomfy.adapters.nix.nar_reader import Hasher
+from pycomfy.adapters.nix.nar_reader import NarHasher
 from pycomfy.adapters.nix.nar_writer import write_nar
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import empty_store, output_paths
@@ -391,7 +391,7 @@ def test_a_store_that_lies_is_refused(lost: Lost, tmp_path: Path) -> None:
     entry = team / narinfo_name(need.path)
     text = entry.read_text()
     evil = b"evil"
-    hasher = Hasher()
+    hasher = NarHasher()
     place = tmp_path / "evil"
     place.write_bytes(evil)
     write_nar(place, hasher.update)

@@ -91,7 +91,7 @@ def test_nix_alone_builds_it(exported: Exported, empty: NixSettings, tmp_path: P
     command = settings.command("nix-build", folder / "project", "-A", "oci", "--no-out-link")
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    image = read_layout(empty.place(done.stdout.strip()))
+    image = read_layout(empty.local_path(done.stdout.strip()))
     assert image.manifest_digest == exported.built.image.manifest_digest
 
 

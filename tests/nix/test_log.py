@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from pycomfy.adapters.nix.internal_json import LogReader, error_of
+from pycomfy.adapters.nix.internal_json import LogReader, explain_failure
 from pycomfy.errors import NoSpace
 
 
@@ -22,5 +22,5 @@ def test_nothing_that_a_terminal_obeys_comes_out_of_a_builder_of_strangers() -> 
 def test_a_full_disk_is_known_whoever_notices_it_and_told_with_what_is_free(said: str) -> None:
     reader = LogReader()
     reader.read(line(action="msg", level=0, msg=f"error: {said}"))
-    error = error_of(reader, "x.log")
+    error = explain_failure(reader, "x.log")
     assert isinstance(error, NoSpace) and error.what.count("MB free in") == 2 and error.fix

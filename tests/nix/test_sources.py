@@ -37,7 +37,7 @@ def test_an_image_has_the_patched_files_though_the_patch_is_only_in_the_lock(
     project = Project(folder, lock, host_platform(), base)
     made = realise(Workspace(home, workshop.settings), project, log=tmp_path / "log")
     assert "greeter" in " ".join(read_layout(made.oci).layer_names)
-    place = workshop.settings.place(fixed_path(workshop.settings, "greeter", source.tree))
+    place = workshop.settings.local_path(fixed_path(workshop.settings, "greeter", source.tree))
     assert (place / "__init__.py").read_text().endswith("# patched\n")
     paths = output_paths(workshop.settings, folder, "sources", host_platform())
     assert {need.path for need in list_requisites(lock)} == set(paths)

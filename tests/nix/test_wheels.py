@@ -192,7 +192,7 @@ def test_an_image_for_another_platform_has_what_was_built_here(workshop: Worksho
     lock = lock.model_copy(update={"platforms": {**lock.platforms, "linux/arm64": pins}})
     target = BuildTarget(workshop.project(lock), "oci", "linux/arm64")
     (oci,) = build(workshop.settings, target, workshop.folder / "log", lambda e: None)
-    assert read_layout(workshop.settings.place(oci)).platform == "linux/arm64"
+    assert read_layout(workshop.settings.local_path(oci)).platform == "linux/arm64"
 
 
 @pytest.mark.parametrize("left", ["wheel", "ingredients"])

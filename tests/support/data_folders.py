@@ -8,7 +8,7 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.build import BuildTarget, build
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.nix.store import keep
+from pycomfy.adapters.nix.store import add_gc_root
 from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.nix.project import ProjectContent, project_files
@@ -34,8 +34,8 @@ def build_version(workshop: Workshop, lock: Lock, home: Paths, *, archive: bool 
     (path,) = build(
         workshop.settings, BuildTarget(project, "oci", host_platform()), workshop.folder / "log", lambda e: None
     )
-    image = read_layout(workshop.settings.place(path))
-    keep(workshop.settings, path, layout_link(Workspace(home), image.manifest_digest))
+    image = read_layout(workshop.settings.local_path(path))
+    add_gc_root(workshop.settings, path, layout_link(Workspace(home), image.manifest_digest))
     library = VersionsRepository(versions_repository_path(home))
     version, _ = library.commit(lock.name, files, message=f"with {len(lock.packs)} packs")
     described = BuiltImage(

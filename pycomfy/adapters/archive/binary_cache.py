@@ -15,7 +15,7 @@ from pycomfy.adapters.io.atomic_files import translate_disk_full, write_file
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.io.temp_dirs import remove_unused, temporary_folder
-from pycomfy.adapters.nix.nar_reader import Digest, Hasher, unpack_nar
+from pycomfy.adapters.nix.nar_reader import NarDigest, NarHasher, unpack_nar
 from pycomfy.adapters.nix.nar_writer import write_nar
 from pycomfy.core.nix.narinfo import CACHE_INFO, MAX_NARINFO_BYTES, NarInfo, narinfo_name, parse_narinfo
 from pycomfy.core.nix.store_path import FixedOutput
@@ -124,7 +124,7 @@ class Archive:
             if self.has(output):
                 return False
             with self._temporary() as temporary:
-                hasher = Hasher()
+                hasher = NarHasher()
                 with temporary.open("wb") as out:
 
                     def write(piece: bytes | memoryview) -> None:
@@ -137,7 +137,7 @@ class Archive:
                 self._put(output, temporary, hasher.digest(), str(place))
         return True
 
-    def adopt(self, output: FixedOutput, nar: Path, digest: Digest) -> None:
+    def adopt(self, output: FixedOutput, nar: Path, digest: NarDigest) -> None:
         """Move in the file `nar`, of the same disk, whose bytes are `digest`. For a caller that has the lock."""
         with translate_disk_full(self.folder):
             if self.has(output):
@@ -158,7 +158,7 @@ class Archive:
                     found = unpack_nar(f, place)
                 except HashMismatch as e:
                     raise self._damaged(output, e.what) from e
-            if found.sha256 != info.nar_sha256 or not found.holds(output):
+            if found.sha256 != info.nar_sha256 or not found.matches(output):
                 raise self._damaged(output, f"{info.nar_name} was changed")
             place.rename(to)
 
@@ -194,8 +194,8 @@ class Archive:
                 (self.folder / name).unlink(missing_ok=True)
             self._write_info()
 
-    def _put(self, output: FixedOutput, nar: Path, digest: Digest, where: str) -> None:
-        if not digest.holds(output):
+    def _put(self, output: FixedOutput, nar: Path, digest: NarDigest, where: str) -> None:
+        if not digest.matches(output):
             raise HashMismatch(
                 f"{output.name} is not what the lock says, so it was not archived",
                 where=where,

@@ -23,7 +23,7 @@ def pull_path(settings: NixSettings, url: str, archive: Archive, output: FixedOu
             ) from e
         nar = next((folder / "nar").iterdir(), None) if "Compression: none" in text else None
         digest = None if nar is None else read_digest(nar, lambda amount: None)
-        if nar is None or digest is None or not digest.holds(output):
+        if nar is None or digest is None or not digest.matches(output):
             fix = "do not trust that archive, or ask its owner to run `pycomfy archive verify`"
             raise HashMismatch(f"{output.name} is not what the lock says", where=without_login(url), fix=fix)
         with archive.lock():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pycomfy.adapters.archive.binary_cache import Archive
 from pycomfy.adapters.io.concurrency import run_concurrently
-from pycomfy.adapters.nix.nar_reader import Digest, read_digest
+from pycomfy.adapters.nix.nar_reader import NarDigest, read_digest
 from pycomfy.core.nix.narinfo import MAX_NARINFO_BYTES, NarInfo, nar_name
 from pycomfy.operation import cancel_scope
 
@@ -46,7 +46,7 @@ def check_archive(archive: Archive, advance: Callable[[int], object]) -> list[Da
     return damage
 
 
-def check_entry(narinfo: Path, digests: Mapping[str, Digest]) -> Damage | None:
+def check_entry(narinfo: Path, digests: Mapping[str, NarDigest]) -> Damage | None:
     """What is wrong with an entry, `digests` being those of all NARs, by their path below the archive."""
     with narinfo.open("rb") as f:
         data = f.read(MAX_NARINFO_BYTES + 1)
@@ -58,7 +58,7 @@ def check_entry(narinfo: Path, digests: Mapping[str, Digest]) -> Damage | None:
     if nar_name(digest.sha256) != nar:
         return Damage(nar, path, f"it was changed: SHA-256 {digest.sha256.hex()}")
     try:
-        output = digest.output_of(path)
+        output = digest.find_output(path)
     except ValueError:
         output = None
     if output is None or (info := NarInfo(output, digest.sha256, digest.size)).render() != data:

@@ -1,4 +1,4 @@
-"""Copying store paths between a store and binary caches of any kind that this machine's Nix knows."""
+"""Copy store paths between a store and binary caches of any kind that this machine's Nix knows."""
 
 import contextlib
 import os
@@ -12,11 +12,11 @@ from pycomfy.adapters.io.http_client import without_login
 from pycomfy.adapters.io.process import run
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.package_indexes import strip_logins
-from pycomfy.errors import BadInput, BuildFailed, HashMismatch, NetworkError, NoSpace, NotFound, PycomfyError
+from pycomfy.errors import BadInput, BuildFailed, HashMismatch, NetworkError, NoSpace, NotFound, PycomfyError, suggest
 
 _FEATURES = ("--extra-experimental-features", "nix-command")
 _URL = re.compile(r"(https?|ssh|ssh-ng|s3|file)://[^\s\x00-\x20]+")
-_PLAIN = re.compile(r"[A-Za-z0-9/._+-]+")
+_SAFE = re.compile(r"[A-Za-z0-9/._+-]+")
 _MISMATCH = re.compile(r"hash mismatch (?:importing|in) path '([^']+)'")
 _CORRUPT = re.compile(r"corrupt|invalid NAR|NAR .*(?:mismatch|end)|bad archive|expected string", re.IGNORECASE)
 _ABSENT = re.compile(
@@ -24,18 +24,20 @@ _ABSENT = re.compile(
     r" build"
 )
 
+_ALL_DAMAGE = suggest("archive verify", "lists all damage")
+
 
 def parse_store_url(text: str) -> str:
-    """The URL of a Nix store for a command line. Raises `BadInput` for what is none."""
+    """Return the URL of a Nix store, fit for a command line. Raises `BadInput` for anything else."""
     if not _URL.fullmatch(text):
         fix = "give s3://BUCKET, ssh://HOST, https://HOST/PATH or file:///FOLDER"
-        raise BadInput(f"{text[:200]!r} is no store's URL", where="the store", fix=fix)
+        raise BadInput(f"{text[:200]!r} is not the URL of a Nix store", where="the store", fix=fix)
     return text
 
 
 def uncompressed(url: str) -> str:
-    """`url`, with the setting not to compress what is written there unless it says how: wheels are compressed already,
-    and Nix's own choice, xz, would take many minutes."""
+    """Return `url` with the setting not to compress what is written there, unless it has one: wheels are compressed
+    already, and Nix's default, xz, would take many minutes."""
     if "compression=" in url or url.startswith("ssh"):
         return url
     return f"{url}{'&' if '?' in url else '?'}compression=none"
@@ -43,25 +45,25 @@ def uncompressed(url: str) -> str:
 
 @contextlib.contextmanager
 def folder_url(folder: Path) -> Iterator[str]:
-    """The URL of a binary cache in a folder, as every Nix reads it: some decode `%20` and others do not, so an unusual
-    path is reached by a link."""
-    if _PLAIN.fullmatch(str(folder)):
+    """Give the URL of a binary cache in a folder, as every Nix reads it: some decode `%20` and others do not, so an
+    unusual path needs a link."""
+    if _SAFE.fullmatch(str(folder)):
         yield f"file://{folder}"
         return
-    with tempfile.TemporaryDirectory(prefix="pycomfy-") as place:
-        link = Path(place, "cache")
+    with tempfile.TemporaryDirectory(prefix="pycomfy-") as temporary:
+        link = Path(temporary, "cache")
         link.symlink_to(folder)
         yield f"file://{link}"
 
 
 def copy_in(settings: NixSettings, url: str, paths: Sequence[str]) -> None:
-    """Copy `paths` from the cache at `url` to the store. They prove themselves by their hashes; a signature is not
-    needed, nor the right to choose substituters. Raises `HashMismatch`, `NotFound`, `NetworkError`, `NoSpace`."""
+    """Copy `paths` from the cache at `url` to the store. Their hashes prove them: no signature is needed, nor the right
+    to choose substituters. Raises `HashMismatch`, `NotFound`, `NetworkError`, `NoSpace`."""
     _copy(settings, ("--from", url), paths)
 
 
 def copy_between(settings: NixSettings, source: str, to: str, paths: Sequence[str]) -> None:
-    """Copy `paths` from one cache or store to another; those that are there already are not read. Raises likewise."""
+    """Copy `paths` from one cache or store to another; those that are there are not read. Raises as `copy_in`."""
     _copy(settings, ("--from", source, "--to", to), paths)
 
 
@@ -70,26 +72,26 @@ def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> 
         return
     command = settings.command("nix", *_FEATURES, "copy", "--no-check-sigs", *where, *paths)
     # Nix remembers for hours what a server had and had not, so what was pushed meanwhile would not be found. And two
-    # that meet a server for the first time fail at that memory ("constraint failed"): each starts with none.
-    with tempfile.TemporaryDirectory(prefix="pycomfy-") as memory:
-        result = run(command, env={**os.environ, "XDG_CACHE_HOME": memory})
+    # that ask a server for the first time fail at that database ("constraint failed"): each starts with none.
+    with tempfile.TemporaryDirectory(prefix="pycomfy-") as cache:
+        result = run(command, env={**os.environ, "XDG_CACHE_HOME": cache})
     if result.returncode != 0:
         raise _failure(result.stderr.decode(errors="replace"), where[-1] if "--to" in where else where[1])
 
 
 def _failure(text: str, url: str) -> PycomfyError:
-    said, url = strip_logins(text.strip()[-1500:]), without_login(url)
+    message, url = strip_logins(text.strip()[-1500:]), without_login(url)
     if says_disk_is_full(text):
         return NoSpace("no space left on the disk", where=url, fix="free some space: `nix-store --gc`")
     if match := _MISMATCH.search(text):
-        return HashMismatch(f"{match[1]} was changed", where=url, fix="`pycomfy archive verify` lists all damage")
+        return HashMismatch(f"{match[1]} was changed", where=url, fix=_ALL_DAMAGE)
     if _CORRUPT.search(text):
-        return HashMismatch(f"something there was changed: {said}", where=url, fix="`pycomfy archive verify`")
+        return HashMismatch(f"something there was changed: {message}", where=url, fix=_ALL_DAMAGE)
     if "don't know how to open Nix store" in text:
-        fix = "install a Nix that knows this kind of store: Debian's up to 13 was built without S3"
+        fix = "install a Nix that knows this kind of store: Debian's, up to Debian 13, was built without S3"
         return BadInput("this machine's Nix cannot open such a store", where=url, fix=fix)
     if _ABSENT.search(text):
-        return NotFound(f"not everything is there: {said}", where=url, fix="use an archive that has it")
+        return NotFound(f"not everything is there: {message}", where=url, fix="use an archive that has it")
     if re.search(r"unable to download|Could(?:n't| not) (?:resolve|connect)|cannot connect|timed out", text):
-        return NetworkError(f"the store did not answer: {said}", where=url, fix="check the address and the network")
-    return BuildFailed("nix copy failed", where=said, fix="what Nix says above")
+        return NetworkError(f"the store did not answer: {message}", where=url, fix="check the address and the network")
+    return BuildFailed("nix copy failed", where=message, fix="see Nix's message above")

@@ -1,4 +1,4 @@
-"""Building with Nix: progress while it runs, the whole log in a file, an error that names the culprit when it fails."""
+"""Build with Nix: progress while it runs, the whole log in a file, an error that names the cause when it fails."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.io.process import run, terminate
-from pycomfy.adapters.nix.internal_json import Event, LogReader, error_of
+from pycomfy.adapters.nix.internal_json import Event, LogReader, explain_failure
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.operation import cancel_scope
 
@@ -30,10 +30,10 @@ class BuildTarget:
 
 
 def build(settings: NixSettings, target: BuildTarget, log: Path, on_event: Callable[[Event], None]) -> list[str]:
-    """The store paths of `target`, built. The log is appended to the file `log`.
+    """Build `target` and return its store paths. The log is appended to the file `log`.
 
-    Raises `BuildFailed`, `HashMismatch`, `NetworkError` or `NoSpace`. When interrupted, Nix is stopped first; a path is
-    in the store whole or not at all, so that nothing half-written stays.
+    Raises `BuildFailed`, `HashMismatch`, `NetworkError` or `NoSpace`. When interrupted or cancelled, Nix is stopped
+    first; a path is in the store whole or not at all, so that nothing half-written stays.
     """
     command = settings.command("nix-build", *target.arguments(), "--log-format", "internal-json", "-v")
     reader = LogReader()
@@ -41,7 +41,7 @@ def build(settings: NixSettings, target: BuildTarget, log: Path, on_event: Calla
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as f:
             f.write(f"$ {' '.join(command)}\n")
-            # Its own process group: a Ctrl-C reaches us, and we stop Nix in order.
+            # A session of its own: Ctrl-C reaches us alone, and we stop Nix in order.
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -64,19 +64,19 @@ def build(settings: NixSettings, target: BuildTarget, log: Path, on_event: Calla
             finally:
                 _stop(process)
     if status != 0:
-        raise error_of(reader, str(log), settings.store)
+        raise explain_failure(reader, str(log), settings.store)
     return paths
 
 
 def missing_paths(settings: NixSettings, target: BuildTarget) -> list[str]:
-    """The names of the derivations that building `target` would build or fetch."""
+    """Return the paths of the derivations that building `target` would build or fetch."""
     command = settings.command("nix-build", *target.arguments(), "--dry-run")
     result = run(command)
     text = result.stderr.decode(errors="replace")
     if result.returncode != 0:
         reader = LogReader()
         reader.errors.append(text.strip())
-        raise error_of(reader, "the output of nix-build --dry-run", settings.store)
+        raise explain_failure(reader, "the output of `nix-build --dry-run`", settings.store)
     return [line.strip() for line in text.splitlines() if line.startswith("  /nix/store/")]
 
 

@@ -1,4 +1,4 @@
-"""Nix's machine-readable log (`--log-format internal-json`): what runs, how many bytes came, what failed and why."""
+"""Read Nix's machine-readable log (internal-json): what runs, how many bytes arrived, what failed and why."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pycomfy.adapters.io.atomic_files import free_space, says_disk_is_full
-from pycomfy.errors import BuildFailed, HashMismatch, NetworkError, NoSpace, PycomfyError
+from pycomfy.errors import BuildFailed, HashMismatch, NetworkError, NoSpace, Placeholder, PycomfyError, suggest
 
 _FILE_TRANSFER, _COPY_PATH, _BUILD = 101, 100, 105  # ActivityType, nix/logging.hh
 _BUILD_LOG_LINE, _PROGRESS = 101, 105  # ResultType
@@ -26,7 +26,7 @@ _OWN = re.compile(r"(?:^|error: )pycomfy(?:\.lock)?: ")
 
 @dataclass(frozen=True)
 class Event:
-    """Something to show: a build that began or ended, or bytes that arrived."""
+    """Something to show: a build that began or ended, or `amount` bytes that arrived."""
 
     kind: Literal["build", "built", "bytes"]
     name: str = ""
@@ -43,7 +43,7 @@ class LogReader:
     _received: dict[int, int] = field(default_factory=dict)
 
     def read(self, line: str) -> tuple[list[Event], str]:
-        """The events in `line`, and its text for the log file ("" where it says nothing)."""
+        """Return the events in `line`, and its text for the log file, "" if it has none."""
         if not line.startswith("@nix "):
             return [], line
         try:
@@ -97,55 +97,58 @@ class LogReader:
 
 
 def _plain(text: str) -> str:
-    """Without colours, and without anything else that a terminal would obey: builders run code of strangers."""
+    """Return text without colours or anything else that a terminal would obey: builders run untrusted code."""
     return _CONTROLS.sub(" ", _ANSI.sub("", text))
 
 
 def derivation_name(path: str) -> str:
-    """`/nix/store/…-layer-a-torch.drv` → `layer-a-torch`."""
+    """Return `layer-a-torch` for `/nix/store/…-layer-a-torch.drv`."""
     match = _DERIVATION.search(path)
     return match[1] if match else path
 
 
-def no_space_for(store: Path | None) -> NoSpace:
-    """The error for a full disk, which says how much is free; builds need some in two places. `store` is the root
-    folder of another store than the machine's."""
-    places = [(store or Path("/")) / "nix/store", Path(tempfile.gettempdir())]
-    free = ", ".join(f"{free_space(place) / 1e6:.1f} MB free in {place}" for place in places)
+def no_space_in_store(store: Path | None) -> NoSpace:
+    """Return the error for a full disk. It says how much is free in both folders that builds write to. `store` is the
+    root folder of another store than the machine's."""
+    folders = [(store or Path("/")) / "nix/store", Path(tempfile.gettempdir())]
+    free = ", ".join(f"{free_space(folder) / 1e6:.1f} MB free in {folder}" for folder in folders)
     return NoSpace(
         f"no space left on the disk while building ({free})",
-        where=str(places[0]),
+        where=str(folders[0]),
         fix="`nix-store --gc` removes what nothing needs; an image takes about twice its size",
     )
 
 
-def error_of(reader: LogReader, log: str, store: Path | None = None) -> PycomfyError:
-    """What went wrong, for a person: the step, the input, the last lines of its log. `log` is where all of it is,
-    `store` another store's root folder."""
+def explain_failure(reader: LogReader, log: str, store: Path | None = None) -> PycomfyError:
+    """Return what went wrong, for a person: the step, the input, the last lines of its log. `log` is the whole log's
+    file, `store` another store's root folder."""
     text = "\n".join(reader.errors)
     failed = next((derivation_name(m[1] or m[2]) for m in _FAILED.finditer(text)), "")
     tail = reader.tails.get(failed, ())
-    said = "\n".join((text, *tail))
-    if says_disk_is_full(said):
-        return no_space_for(store)
-    if match := _MISMATCH.search(said):
-        hashes = _SPECIFIED.search(said)
+    output = "\n".join((text, *tail))
+    if says_disk_is_full(output):
+        return no_space_in_store(store)
+    if match := _MISMATCH.search(output):
+        hashes = _SPECIFIED.search(output)
         both = f": locked {hashes[1]}, got {hashes[2]}" if hashes else ""
         return HashMismatch(
             f"{derivation_name(match[1])} is not the file that was locked{both}",
             where=log,
-            fix="the server changed the file, or someone between it and you did: `pycomfy lock` pins what is there now",
+            fix=suggest("lock", "pins what is there now: the server, or someone between it and you, changed the file"),
         )
-    if match := _DOWNLOAD.search(said):
+    if match := _DOWNLOAD.search(output):
         return NetworkError(
             f"{match[1]} cannot be fetched: {match[2]}",
             where=log,
-            fix="check the network and proxy settings, or give an archive that has it",
+            fix=(
+                "check the network and the proxy",
+                suggest("archive pull", "from an archive that has it", url=Placeholder("URL")),
+            ),
         )
-    # Lines in which our builders and our Nix code say what they refuse.
-    own = [line.split("pycomfy", 1)[1].lstrip(": ") for line in said.splitlines() if _OWN.search(line)]
+    # Lines in which our builders and our Nix code refuse something.
+    own = [line.split("pycomfy", 1)[1].lstrip(": ") for line in output.splitlines() if _OWN.search(line)]
     what = own[0] if own else f"Nix could not build {failed or 'the image'}"
     last = "\n".join(f"    {line}" for line in tail if not _OWN.search(line))
     where = f"{failed or 'evaluation'}, the full log is {log}" + (f"; its last lines:\n{last}" if last else "")
     detail = "" if own or failed else f" ({text.splitlines()[0]})" if text else ""
-    return BuildFailed(f"{what}{detail}", where=where, fix="what it says above; the log has all of it")
+    return BuildFailed(f"{what}{detail}", where=where, fix="see the message above, and the whole log")

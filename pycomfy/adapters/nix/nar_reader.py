@@ -1,5 +1,5 @@
 # ruff: noqa: PTH211  (names are bytes, which pathlib does not take)
-"""Reading NARs: does one hold what a store path promises, and its files again. All of it is hostile until checked."""
+"""Read NARs: check that one is what a store path promises, and unpack it. All of it is untrusted until checked."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from pycomfy.core.nix.store_path import FixedOutput, split_path
-from pycomfy.errors import HashMismatch
+from pycomfy.errors import HashMismatch, suggest
 
 _CHUNK = 1 << 20
 _MAX_DEPTH = 256
@@ -24,23 +24,24 @@ def _text(data: bytes) -> bytes:
 _FILE_BEGIN = b"".join(map(_text, (b"nix-archive-1", b"(", b"type", b"regular", b"contents")))
 _FILE_END = _text(b")")
 OVERHEAD = len(_FILE_BEGIN) + 8 + 7 + len(_FILE_END)
-"""Bytes, at most, by which the NAR of one file is longer than the file."""
+"""By how many bytes, at most, the NAR of a single file is longer than the file."""
 
 
 @dataclass(frozen=True)
-class Digest:
-    """What the bytes of a NAR are: its own hash and size, and the hash of the file it is, if it is just one."""
+class NarDigest:
+    """The hash and the size of a NAR, and the hash of its file, if it is a single one."""
 
     sha256: bytes
     size: int
     file_sha256: bytes | None
 
-    def holds(self, output: FixedOutput) -> bool:
-        """Whether it is what `output` promises."""
+    def matches(self, output: FixedOutput) -> bool:
+        """Return whether the NAR is what `output` promises."""
         return output.sha256 == (self.sha256 if output.recursive else self.file_sha256)
 
-    def output_of(self, path: str) -> FixedOutput | None:
-        """The fixed output that the store path `path` is, if these are its bytes. Raises `ValueError` for no path."""
+    def find_output(self, path: str) -> FixedOutput | None:
+        """Return the fixed output that the store path `path` is of, if the NAR is its; None otherwise. Raises
+        `ValueError` for what is no store path."""
         name = split_path(path)[1]
         candidates = [FixedOutput(name, self.sha256, True)]
         if self.file_sha256 is not None:
@@ -48,15 +49,15 @@ class Digest:
         return next((c for c in candidates if c.path == path), None)
 
 
-class Hasher:
-    """Takes a NAR piece by piece."""
+class NarHasher:
+    """Hashes a NAR piece by piece."""
 
     def __init__(self) -> None:
         self._all = hashlib.sha256()
         self._file = hashlib.sha256()
         self._size = 0
         self._begin = bytearray()
-        self._left: int | None = None  # bytes of the one file still to come; None if it is not just a file
+        self._left: int | None = None  # bytes of the single file still to come; None if it is not a single file
         self._end = bytearray()  # what followed it
 
     def update(self, piece: bytes | memoryview) -> None:
@@ -77,17 +78,17 @@ class Hasher:
         if self._left == 0 and len(self._end) <= OVERHEAD:
             self._end += rest[: OVERHEAD + 1]
 
-    def digest(self) -> Digest:
+    def digest(self) -> NarDigest:
         whole = self._left == 0 and self._end == self._expected_end()
-        return Digest(self._all.digest(), self._size, self._file.digest() if whole else None)
+        return NarDigest(self._all.digest(), self._size, self._file.digest() if whole else None)
 
     def _expected_end(self) -> bytes:
         return bytes(-struct.unpack("<Q", self._begin[-8:])[0] % 8) + _FILE_END
 
 
-def read_digest(path: Path, advance: Callable[[int], object]) -> Digest:
-    """The digest of the NAR in the file `path`; tells how many bytes were read."""
-    hasher = Hasher()
+def read_digest(path: Path, advance: Callable[[int], object]) -> NarDigest:
+    """Return the digest of the NAR in the file `path`; `advance` gets the number of bytes of each piece."""
+    hasher = NarHasher()
     with path.open("rb", buffering=0) as file:
         while piece := file.read(_CHUNK):
             hasher.update(piece)
@@ -95,10 +96,10 @@ def read_digest(path: Path, advance: Callable[[int], object]) -> Digest:
     return hasher.digest()
 
 
-def unpack_nar(file: IO[bytes], to: Path) -> Digest:
-    """Write what the NAR holds to `to`, which must not exist, and return the NAR's digest: compare it before use.
+def unpack_nar(file: IO[bytes], to: Path) -> NarDigest:
+    """Unpack a NAR to `to`, which must not exist, and return the NAR's digest: compare it before use.
 
-    Raises `HashMismatch` for what is no NAR; then `to` may be half there.
+    Raises `HashMismatch` for a malformed NAR; then `to` may be half there.
     """
     reader = _Reader(file)
     reader.expect(b"nix-archive-1")
@@ -109,11 +110,11 @@ def unpack_nar(file: IO[bytes], to: Path) -> Digest:
 
 
 class _Reader:
-    """The strings of a NAR, every byte hashed on the way."""
+    """Reads the strings of a NAR and hashes every byte."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
-        self.hasher = Hasher()
+        self.hasher = NarHasher()
 
     def take(self, count: int) -> bytes:
         data = self.file.read(count)
@@ -146,7 +147,7 @@ class _Reader:
 
     def damaged(self, why: str) -> HashMismatch:
         name = str(getattr(self.file, "name", ""))
-        return HashMismatch(f"the NAR is damaged: {why}", where=name, fix="`pycomfy archive verify` lists all damage")
+        return HashMismatch(f"the NAR is damaged: {why}", where=name, fix=suggest("archive verify", "lists all damage"))
 
 
 class _Unpacker:
@@ -185,7 +186,7 @@ class _Unpacker:
             self.reader.expect(b")")
 
     def _node(self, path: bytes) -> bool:
-        """Make what comes next; whether it is a folder, and so still open."""
+        """Create the next node; return whether it is a folder, and so still open."""
         self.reader.expect(b"(", b"type")
         kind = self.reader.text()
         if kind == b"directory":
@@ -199,7 +200,7 @@ class _Unpacker:
             self.reader.expect(b"target")
             target = self.reader.text()
             if not target or b"\0" in target:
-                raise self.reader.damaged("a link leads nowhere")
+                raise self.reader.damaged("a link without a target")
             os.symlink(target, path)
         elif kind == b"regular":
             self._file(path)

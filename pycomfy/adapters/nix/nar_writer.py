@@ -1,5 +1,5 @@
 # ruff: noqa: PTH115, PTH118, PTH119, PTH123, PTH208  (names are bytes, which pathlib does not take)
-"""The hash of a file tree as Nix computes it: SHA-256 of its NAR serialisation.
+"""Hash a file tree as Nix does: the SHA-256 of its NAR serialisation.
 
 The format is in Dolstra's "The Purely Functional Software Deployment Model", figure 5.2: names, contents, links and the
 executable bit, and nothing else, in the order of the names' bytes.
@@ -22,21 +22,21 @@ Write = Callable[[bytes | memoryview], object]
 
 
 def hash_path(path: Path) -> str:
-    """The hash of a file, link or folder, in SRI form: `sha256-…`. Raises `BadInput` for devices and pipes."""
+    """Return the hash of a file, link or folder, in SRI form: `sha256-…`. Raises `BadInput` for devices and pipes."""
     digest = hashlib.sha256()
     write_nar(path, digest.update)
     return to_sri(digest.digest())
 
 
 def to_sri(sha256: bytes) -> str:
-    """A SHA-256 as Nix and browsers write it."""
+    """Return a SHA-256 as Nix and browsers write it."""
     return "sha256-" + base64.b64encode(sha256).decode()
 
 
 def write_nar(path: Path, write: Write) -> None:
     """Serialise `path`, piece by piece. Raises `BadInput` for what a NAR cannot hold, `OSError` for unreadable ones."""
     write(_string(b"nix-archive-1"))
-    # Folders still open, innermost last: the depth of a stranger's tree must not be Python's recursion depth.
+    # Folders still open, innermost last: an untrusted tree must not be deeper than Python's recursion.
     open_folders: list[Iterator[bytes]] = []
     _begin(os.fsencode(path), write, open_folders)
     while open_folders:

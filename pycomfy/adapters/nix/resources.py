@@ -1,4 +1,4 @@
-"""The files that pycomfy brings along: the Nix library, the templates, the gateway's source."""
+"""Find the files that come with pycomfy: its Nix code, the templates, the gateway's source."""
 
 from pathlib import Path
 
@@ -8,17 +8,17 @@ _PACKAGE = Path(__file__).parents[2]
 
 
 def nix_folder() -> Path:
-    """The Nix library: beside the package in a checkout, inside it where it was installed."""
+    """Return the folder of the Nix code: beside the package in a checkout, inside it where it was installed."""
     return _find("nix")
 
 
 def templates_folder() -> Path:
-    """The templates, likewise."""
+    """Return the folder of the templates, likewise."""
     return _find("templates")
 
 
 def read_toolkit() -> Toolkit:
-    """What travels in every project."""
+    """Read what every emitted project contains."""
     return Toolkit(
         nix=_read(nix_folder()), gateway=_read(_PACKAGE / "gateway"), templates=_read(templates_folder() / "project")
     )
@@ -30,7 +30,7 @@ def _find(name: str) -> Path:
 
 
 def _read(folder: Path) -> dict[str, bytes]:
-    """Every file below `folder` that is a source: no bytecode, no tests."""
+    """Read every source file below `folder`: no bytecode, no tests."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))

@@ -1,4 +1,4 @@
-"""How Nix is called: the same settings for every command, chosen for the machine."""
+"""Call Nix with the same settings for every command, chosen for the machine."""
 
 import grp
 import os
@@ -15,7 +15,7 @@ MAX_LOG = 256 << 20
 
 @dataclass(frozen=True)
 class NixSettings:
-    """`store` is a root folder for another store than `/nix` (`verify` uses one); `jobs` 0 means one per core."""
+    """`store` is the root folder of another store than the machine's; `jobs` 0 means one per core."""
 
     sandbox: bool = True
     jobs: int = 0
@@ -23,15 +23,15 @@ class NixSettings:
     substituters: tuple[str, ...] = ()
 
     def options(self) -> list[str]:
-        """Options every Nix command takes."""
+        """Return the options that every Nix command gets."""
         pairs = {
             "sandbox": "true" if self.sandbox else "false",
-            # Only where it was said that there is one: each miss costs seconds.
+            # Only those that were named: each miss costs seconds.
             "substituters": " ".join(self.substituters),
             "max-jobs": str(self.jobs or os.cpu_count() or 1),
             "connect-timeout": "15",
             "download-attempts": "4",
-            # What builds may be a stranger's, and say so without end.
+            # Untrusted code may print without end.
             "max-build-log-size": str(MAX_LOG),
         }
         if os.geteuid() == 0 and not _has_build_users():
@@ -39,12 +39,12 @@ class NixSettings:
         options = [part for name, value in pairs.items() for part in ("--option", name, value)]
         return [*options, *(["--store", str(self.store)] if self.store else [])]
 
-    def place(self, path: str) -> Path:
-        """Where a store path's files are on this machine."""
+    def local_path(self, path: str) -> Path:
+        """Return where the files of a store path are on this machine."""
         return Path(path) if self.store is None else self.store / path.lstrip("/")
 
     def command(self, program: str, *arguments: str | Path) -> list[str]:
-        """The argument list for `nix-build`, `nix-store` and the like. Raises `MissingTool`."""
+        """Return the argument list for `nix-build`, `nix-store` and the like. Raises `MissingTool`."""
         found = shutil.which(program)
         if found is None:
             raise missing("nix")
@@ -59,7 +59,7 @@ def _has_build_users() -> bool:
 
 
 def check_store(settings: NixSettings) -> None:
-    """See that the store can be written. Raises `MissingTool` with what to do if not."""
+    """Raise `MissingTool`, with what to do, unless the store can be written."""
     result = run(settings.command("nix-store", "--query", "--hash", "/nix/store/00000000000000000000000000000000-x"))
     text = result.stderr.decode(errors="replace")
     if "ermission denied" in text or "cannot connect to" in text or "creating directory" in text:

@@ -1,4 +1,4 @@
-"""Paths in the Nix store: which there should be, which there are, and putting trees there."""
+"""The Nix store: which paths it has or should have, and how to add files and trees."""
 
 import base64
 import contextlib
@@ -10,25 +10,25 @@ from pathlib import Path
 from pycomfy.adapters.io.atomic_files import says_disk_is_full, translate_disk_full
 from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.temp_dirs import temporary_folder
-from pycomfy.adapters.nix.internal_json import no_space_for
+from pycomfy.adapters.nix.internal_json import no_space_in_store
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.lock_types import TreeHash
-from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, NotFound, PycomfyError
+from pycomfy.errors import BuildFailed, HashMismatch, NoSpace, NotFound, PycomfyError, suggest
 
 
 def fixed_path(settings: NixSettings, name: str, tree: TreeHash) -> str:
-    """The store path of a folder `name` whose NAR has the hash `tree`."""
+    """Return the store path of a folder `name` whose NAR has the hash `tree`."""
     hexadecimal = base64.b64decode(tree.removeprefix("sha256-")).hex()
     return _query(settings, "--print-fixed-path", "--recursive", "sha256", hexadecimal, name)
 
 
 def is_valid(settings: NixSettings, path: str) -> bool:
-    """Whether the store has `path`."""
+    """Return whether the store has `path`."""
     return run(settings.command("nix-store", "--check-validity", path)).returncode == 0
 
 
 def valid_paths(settings: NixSettings, paths: Sequence[str]) -> list[str]:
-    """Those of `paths` that the store has."""
+    """Return those of `paths` that the store has."""
     if not paths:
         return []
     invalid = set(_query(settings, "--check-validity", "--print-invalid", *paths).split())
@@ -36,7 +36,7 @@ def valid_paths(settings: NixSettings, paths: Sequence[str]) -> list[str]:
 
 
 def add_tree(settings: NixSettings, name: str, tree: TreeHash, make: Callable[[Path], None]) -> str:
-    """The store path of the folder that `make` fills, made only if the store lacks it.
+    """Return the store path of the folder that `make` fills. It is made only if the store lacks it.
 
     `make` gets a path that does not exist yet. Raises `HashMismatch` if what it makes does not have the hash `tree`;
     then nothing was added. Raises `NoSpace` for a full disk.
@@ -44,87 +44,81 @@ def add_tree(settings: NixSettings, name: str, tree: TreeHash, make: Callable[[P
     path = fixed_path(settings, name, tree)
     if is_valid(settings, path):
         return path
-    with _workplace() as folder:
-        place = folder / name
-        with translate_disk_full(place):
-            make(place)
+    with _temporary_folder() as folder:
+        with translate_disk_full(folder / name):
+            make(folder / name)
         try:
-            made = _query(settings, "--add-fixed", "--recursive", "sha256", place)
+            made = _query(settings, "--add-fixed", "--recursive", "sha256", folder / name)
         except NoSpace:
-            # Nix leaves what it had written: not valid, but on a disk that is full.
+            # Nix leaves what it had written: invalid, but on a full disk.
             run(settings.command("nix-store", "--delete", path))
             raise
     if made != path:
         raise HashMismatch(
             f"{name} is not what the lock says",
             where=f"made {made}, locked {path}",
-            fix="run `pycomfy lock` again, and look at what changed",
+            fix=suggest("lock", "and look at what changed"),
         )
     return path
 
 
 def add_file(settings: NixSettings, name: str, sha256: str, file: Path) -> str:
-    """The store path of a file `name` with the hash `sha256` (hexadecimal), copied from `file` only if the store lacks
-    it. Raises `NotFound` without it, `HashMismatch` if it is another, `NoSpace` for a full disk."""
+    """Return the store path of a file `name` with the hash `sha256` (hexadecimal). It is copied from `file` only if the
+    store lacks it. Raises `NotFound` without `file`, `HashMismatch` if it is another one, `NoSpace` for a full disk."""
     path = _query(settings, "--print-fixed-path", "sha256", sha256, name)
     if is_valid(settings, path):
         return path
     if not file.is_file():
-        raise NotFound(f"{name} is gone", where=str(file), fix="put it back, or run `pycomfy lock` again")
-    with _workplace() as folder, translate_disk_full(folder):
-        # The store calls it as the file is called, and a link would be added as a link.
-        place = file if file.name == name and not file.is_symlink() else Path(shutil.copyfile(file, folder / name))
-        made = _query(settings, "--add-fixed", "sha256", place)
+        raise NotFound(f"{name} is gone", where=str(file), fix=("put it back", suggest("lock", "without it")))
+    with _temporary_folder() as folder, translate_disk_full(folder):
+        # The store takes the file's name, and would add a link as a link.
+        named = file if file.name == name and not file.is_symlink() else Path(shutil.copyfile(file, folder / name))
+        made = _query(settings, "--add-fixed", "sha256", named)
     if made != path:
-        raise HashMismatch(
-            f"{name} is not what the lock says", where=str(file), fix="run `pycomfy lock` again, if it was changed"
-        )
+        fix = suggest("lock", "if it was changed on purpose")
+        raise HashMismatch(f"{name} is not what the lock says", where=str(file), fix=fix)
     return path
 
 
 def output_paths(settings: NixSettings, project: Path, attribute: str, platform: str) -> list[str]:
-    """The store paths that an attribute of a project's `default.nix` will have, built or not."""
+    """Return the store paths that an attribute of a project's `default.nix` has, built or not."""
     command = settings.command("nix-instantiate", project, "--attr", attribute, "--argstr", "platform", platform)
     result = run(command)
     if result.returncode != 0:
-        raise BuildFailed(
-            f"Nix cannot evaluate {attribute}", where=result.stderr.decode(errors="replace").strip(), fix="see above"
-        )
+        message = result.stderr.decode(errors="replace").strip()
+        raise BuildFailed(f"Nix cannot evaluate {attribute}", where=message, fix="see Nix's message above")
     return _query(settings, "--query", "--outputs", *result.stdout.decode().split()).split()
 
 
-def keep(settings: NixSettings, path: str, link: Path) -> None:
-    """Make `link` a link to `path`, and a root that the garbage collector respects."""
+def add_gc_root(settings: NixSettings, path: str, link: Path) -> None:
+    """Make `link` a link to `path`, so that the garbage collector keeps it."""
     link.parent.mkdir(parents=True, exist_ok=True)
     _query(settings, "--realise", path, "--add-root", link, "--indirect")
 
 
 def copy_paths(settings: NixSettings, paths: Sequence[str], to: Path) -> int:
-    """Copy those of `paths` that the store has to the store under the root folder `to`; how many these were."""
-    there = valid_paths(settings, paths)
-    if there:
+    """Copy those of `paths` that the store has to the store under the root folder `to`; return how many these were."""
+    valid = valid_paths(settings, paths)
+    if valid:
         features = ("--extra-experimental-features", "nix-command")
-        command = settings.command("nix", *features, "copy", "--no-check-sigs", "--to", to, *there)
+        command = settings.command("nix", *features, "copy", "--no-check-sigs", "--to", to, *valid)
         result = run(command)
         if result.returncode != 0:
             raise _failure("nix copy", result.stderr.decode(errors="replace"), to)
-    return len(there)
+    return len(valid)
 
 
 @contextlib.contextmanager
 def empty_store(beside: Path) -> Iterator[Path]:
-    """The root folder of a new store below `beside`; it is removed in the end."""
+    """Give the root folder of a new store below `beside`; it is removed in the end."""
     with temporary_folder(beside, ".store-") as folder:
         yield folder
 
 
 @contextlib.contextmanager
-def _workplace() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="pycomfy-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _temporary_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="pycomfy-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def _query(settings: NixSettings, *arguments: str | Path) -> str:
@@ -136,5 +130,5 @@ def _query(settings: NixSettings, *arguments: str | Path) -> str:
 
 def _failure(command: str, text: str, store: Path | None) -> PycomfyError:
     if says_disk_is_full(text):
-        return no_space_for(store)
-    return BuildFailed(f"{command} failed", where=text.strip()[-1000:], fix="what Nix says above")
+        return no_space_in_store(store)
+    return BuildFailed(f"{command} failed", where=text.strip()[-1000:], fix="see Nix's message above")

@@ -39,7 +39,7 @@ def build_recipe(
         shutil.copytree(nix_folder(), folder / "nix", ignore=shutil.ignore_patterns("__pycache__", "test_*"))
         (folder / "recipe.json").write_text(recipe.render())
         (made,) = build(settings, BuildTarget(folder / "nix" / "recipe.nix", "wheel", recipe.platform), log, on_event)
-    wheels = list(settings.place(made).iterdir())
+    wheels = list(settings.local_path(made).iterdir())
     # What builds is ours, but strangers' code ran beside it.
     if len(wheels) != 1 or not _WHEEL.fullmatch(wheels[0].name) or wheels[0].is_symlink() or not wheels[0].is_file():
         raise BuildFailed(f"{recipe.name} was built, but no wheel came of it", where=made, fix="look at what is there")

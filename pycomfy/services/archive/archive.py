@@ -195,7 +195,7 @@ def _fill(workspace: Workspace, requisites: Sequence[Requisite]) -> FillResult:
     archive = workspace.archive
     lacking = [r for r in requisites if not archive.has(r.output)]
     in_store = set(valid_paths(workspace.nix, [r.path for r in lacking])) if lacking else set()
-    found = [(r, workspace.nix.place(r.path)) for r in lacking if r.path in in_store]
+    found = [(r, workspace.nix.local_path(r.path)) for r in lacking if r.path in in_store]
     added = _add(archive, found, "sources")
     return _result(added, filter_required([r for r in lacking if r.path not in in_store], requisites))
 

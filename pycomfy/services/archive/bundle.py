@@ -11,7 +11,7 @@ from pycomfy.adapters.archive.binary_cache import Archive
 from pycomfy.adapters.bundle.reader import BundleReader, open_bundle
 from pycomfy.adapters.bundle.writer import BundleFile, write_bundle
 from pycomfy.adapters.io.atomic_files import check_free_space, translate_disk_full
-from pycomfy.adapters.nix.nar_reader import Digest, Hasher
+from pycomfy.adapters.nix.nar_reader import NarDigest, NarHasher
 from pycomfy.adapters.nix.resources import templates_folder
 from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.adapters.versions.repository import Version
@@ -172,7 +172,7 @@ def _fill_archive(
     total = sum(requisite.size or 0 for requisite in missing)
     with operation.step("Archive missing sources", total=total, unit="bytes") as task:
         for requisite in missing:
-            archive.add(requisite.output, settings.place(requisite.path), task.advance)
+            archive.add(requisite.output, settings.local_path(requisite.path), task.advance)
 
 
 def _missing_source(requisite: Requisite, label: str) -> NotFound:
@@ -223,7 +223,7 @@ class _Unpacked:
     gives it."""
 
     project: Mapping[str, bytes]
-    nars: Mapping[str, tuple[Path, Digest]]
+    nars: Mapping[str, tuple[Path, NarDigest]]
     models: Mapping[str, Path]
     texts: Mapping[str, bytes]
 
@@ -231,7 +231,7 @@ class _Unpacked:
     def read(cls, bundle: BundleReader, folder: Path) -> "_Unpacked":
         """Unpack all of a bundle; its large files go into `folder`."""
         project: dict[str, bytes] = {}
-        nars: dict[str, tuple[Path, Digest]] = {}
+        nars: dict[str, tuple[Path, NarDigest]] = {}
         models: dict[str, Path] = {}
         texts: dict[str, bytes] = {}
         for path, entry, chunks in bundle.entries():
@@ -249,8 +249,8 @@ class _Unpacked:
         return cls(project, nars, models, texts)
 
 
-def _unpack(chunks: Iterator[bytes], to: Path) -> tuple[Path, Digest]:
-    hasher = Hasher()
+def _unpack(chunks: Iterator[bytes], to: Path) -> tuple[Path, NarDigest]:
+    hasher = NarHasher()
     with translate_disk_full(to), to.open("xb") as out:
         for chunk in chunks:
             out.write(chunk)
@@ -279,17 +279,17 @@ def _check_project(manifest: Manifest, project: Mapping[str, bytes], where: str)
 
 def _check_sources(
     manifest: Manifest, lock: Lock, unpacked: _Unpacked, where: str
-) -> dict[FixedOutput, tuple[Path, Digest]]:
+) -> dict[FixedOutput, tuple[Path, NarDigest]]:
     """Return the NAR of every source that the lock needs, checked by the lock's own hashes. Raises up to `MAX_PROBLEMS`
     of what is wrong."""
     infos: dict[str, bytes] = {"nix-cache-info": CACHE_INFO}
-    found: dict[FixedOutput, tuple[Path, Digest]] = {}
+    found: dict[FixedOutput, tuple[Path, NarDigest]] = {}
     problems: list[PycomfyError] = []
     fix = "get the bundle again; if that does not help, do not trust its author"
     requisites = list_requisites(lock, manifest.platforms)
     missing: list[Requisite] = []
     for requisite in requisites:
-        match = next((nar for nar in unpacked.nars.values() if nar[1].holds(requisite.output)), None)
+        match = next((nar for nar in unpacked.nars.values() if nar[1].matches(requisite.output)), None)
         if match is None:
             missing.append(requisite)
             continue

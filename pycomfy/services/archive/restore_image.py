@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.nix.settings import check_store
-from pycomfy.adapters.nix.store import keep, output_paths, valid_paths
+from pycomfy.adapters.nix.store import add_gc_root, output_paths, valid_paths
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.errors import BadLock, HashMismatch, suggest
@@ -57,7 +57,7 @@ def restore_image(workspace: Workspace, request: RestoreRequest) -> RestoredImag
             find_sources(workspace, requisites, request)
             copy_from_archive(workspace, requisites)
             made = realise(workspace, project, log=log)
-    image = read_layout(workspace.nix.place(str(made.oci)))
+    image = read_layout(workspace.nix.local_path(str(made.oci)))
     before = recorded.images.get(platform)
     if before is not None and before.manifest_digest != image.manifest_digest:
         raise HashMismatch(
@@ -66,7 +66,7 @@ def restore_image(workspace: Workspace, request: RestoreRequest) -> RestoredImag
             fix=suggest("verify", "explains the difference", name=recorded.label),
         )
     take_models(workspace, recorded.lock.models)
-    keep(workspace.nix, str(made.oci), layout_link(workspace, image.manifest_digest))
+    add_gc_root(workspace.nix, str(made.oci), layout_link(workspace, image.manifest_digest))
     index(workspace)
     version = recorded.version
     return RestoredImage(

@@ -34,7 +34,7 @@ class SourceProvider:
         if need.path not in self.here:
             self.archive.take(need.output, to)
             return
-        place = self.settings.place(need.path)
+        place = self.settings.local_path(need.path)
         if not place.is_dir():
             shutil.copyfile(place, to)
             return
@@ -49,7 +49,7 @@ class SourceProvider:
         """The file, under its own name in `folder`; it must not be changed."""
         to = folder / need.output.name
         if need.path in self.here:
-            to.symlink_to(self.settings.place(need.path))
+            to.symlink_to(self.settings.local_path(need.path))
         else:
             self.archive.take(need.output, to)
         return to

@@ -81,7 +81,7 @@ def verify(workspace: Workspace, request: VerifyRequest) -> VerifyResult:
         empty = dataclasses.replace(workspace, nix=dataclasses.replace(workspace.nix, store=place))
         _copy_sources(workspace, empty, lock, image)
         made = realise(empty, project, log=log)
-        rebuilt = read_layout(empty.nix.place(str(made.oci)))
+        rebuilt = read_layout(empty.nix.local_path(str(made.oci)))
         differences = _explain(_compare(image, rebuilt), image, rebuilt)
     return VerifyResult(
         name=image.name,

@@ -14,7 +14,7 @@ from pycomfy.adapters.database.records import Build
 from pycomfy.adapters.metadata.object_info import read_definitions
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import check_store
-from pycomfy.adapters.nix.store import keep
+from pycomfy.adapters.nix.store import add_gc_root
 from pycomfy.adapters.sources.config_fingerprint import load_config_fingerprint
 from pycomfy.adapters.sources.pin import is_changed, newer_commit
 from pycomfy.adapters.versions.repository import VersionsRepository
@@ -243,7 +243,7 @@ class _Job:
         """The project as a version, its image beside it. What Nix built is kept from its garbage collector first, and
         what was not recorded is made up for by the next build."""
         image = read_layout(made.oci)
-        keep(self.workspace.nix, str(made.oci), layout_link(self.workspace, image.manifest_digest))
+        add_gc_root(self.workspace.nix, str(made.oci), layout_link(self.workspace, image.manifest_digest))
         library = self.workspace.versions
         index(self.workspace)
         files = project_files(content, self.toolkit)

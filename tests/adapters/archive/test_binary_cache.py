@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pycomfy.adapters.archive.binary_cache import Archive
 from pycomfy.adapters.archive.integrity import check_archive
-from pycomfy.adapters.nix.nar_reader import Hasher, read_digest
+from pycomfy.adapters.nix.nar_reader import NarHasher, read_digest
 from pycomfy.adapters.nix.nar_writer import write_nar
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.errors import HashMismatch, NoSpace, NotFound
@@ -32,7 +32,7 @@ def nothing(amount: int) -> None: ...
 
 
 def output_of(place: Path) -> FixedOutput:
-    hasher = Hasher()
+    hasher = NarHasher()
     write_nar(place, hasher.update)
     digest = hasher.digest()
     if place.is_file() and not place.is_symlink() and digest.file_sha256 is not None:
@@ -111,7 +111,7 @@ def test_a_file_is_told_from_the_same_with_another_mode(tmp_path: Path, executab
     place = tmp_path / "file"
     place.write_bytes(b"x" * 13)
     place.chmod(0o755 if executable else 0o644)
-    hasher = Hasher()
+    hasher = NarHasher()
     write_nar(place, hasher.update)
     assert (hasher.digest().file_sha256 is None) == executable
 
