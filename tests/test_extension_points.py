@@ -18,7 +18,7 @@ from pycomfy.core.nix.lock_outputs import source_requisite
 from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.errors import BadConfig, BadLock, PycomfyError
 from pycomfy.services.archive import archive
-from pycomfy.services.archive.bundle import export_version, import_bundle
+from pycomfy.services.archive.bundle import export_bundle, import_bundle
 from pycomfy.services.realise import Project, host_platform, supply
 from pycomfy.services.workspace import Workspace
 from tests.cli import conftest as machine
@@ -119,7 +119,7 @@ def test_a_kind_of_source_is_archived_and_travels_in_a_bundle(
     assert archive.fill(own).absent == () and own.archive.has(need.output)
     assert archive.status(own).missing == ()
 
-    exported = export_version(own, made.name, tmp_path / "x.tar.zst")
+    exported = export_bundle(own, made.name, tmp_path / "x.tar.zst")
     other = Workspace(Paths(tmp_path / "other", tmp_path / "other" / "cache"), NixSettings(store=tmp_path / "empty"))
     assert import_bundle(other, exported.file).new
     own.archive.take(need.output, tmp_path / "card")

@@ -4,6 +4,8 @@ import hashlib
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.nix.store import fixed_path, output_paths
 from pycomfy.adapters.sources.pin import pin_source
@@ -12,10 +14,11 @@ from pycomfy.core.lockfile.schema import Pack, Root
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.url import UrlSource
-from pycomfy.services.realise import Project, host_platform, realise
+from pycomfy.services.realise import Project, host_platform, realise, supply
 from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import new_home
 from tests.support.nix_projects import Workshop
+from tests.support.package_index import serve
 from tests.support.repositories import commit, git
 
 
@@ -56,3 +59,21 @@ def test_a_single_file_is_the_package_that_comfyui_loads(workshop: Workshop, roo
     with tarfile.open(image.blob(image.diff_ids[image.layer_names.index("pack-only")])) as tar:
         file = tar.extractfile("opt/ComfyUI/custom_nodes/only/__init__.py")
         assert file is not None and file.read() == data
+
+
+def test_a_single_file_behind_a_login_needs_no_setting_of_nix(
+    workshop: Workshop, root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = f"# {tmp_path}\nNODE_CLASS_MAPPINGS = {{}}\n".encode()
+    with serve("s3cret") as index:
+        index.put("guarded", "guarded.py", data)
+        host = index.url.removesuffix("/simple").rpartition("@")[2]
+        source = UrlSource(url=f"http://{host}/files/guarded.py", sha256=hashlib.sha256(data).hexdigest(), name="g.py")
+        lock = workshop.lock({"linux/amd64": root}, [], [Pack(name="guarded", source=source)])
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine 127.0.0.1 login me password s3cret\n")
+        netrc.chmod(0o600)
+        monkeypatch.setenv("NETRC", str(netrc))
+        supply(Workspace(new_home(tmp_path), workshop.settings), Project(tmp_path, lock, host_platform(), tmp_path))
+    place = workshop.settings.local_path(source.fixed_output("guarded").path)
+    assert place.read_bytes() == data

@@ -48,6 +48,11 @@ def _keys(spec: type[SourceSpec]) -> set[str]:
     return {field.alias or name for name, field in spec.model_fields.items()}
 
 
+def spec_types() -> tuple[type[SourceSpec], ...]:
+    """Return what pycomfy.toml may say of a source, a type per kind, in the order that messages name them."""
+    return tuple(_SPECS.values())
+
+
 def parse_source(value: object) -> LockSource:
     """Return the source that a table of a lock says. Raises `PydanticCustomError` for an unknown kind, and
     `ValidationError` for a table that its kind does not allow."""
