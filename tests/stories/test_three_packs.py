@@ -119,7 +119,7 @@ def user(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[U
 def test_from_nothing_but_a_workflow_to_a_verified_image(user: User, engine: Engine) -> None:
     # 1. Two packs have PaintSky.
     told = user.refused("lock", "three.json")
-    assert '"PaintSky" is: 2 packs have it' in told and "node 1 of three.json" in told
+    assert '"PaintSky": 2 known node packs provide it' in told and "node 1 of three.json" in told
     assert "ann/ComfyUI-Skies (140 stars, updated 2025-11-01)" in told and "bob/sky-nodes (12 stars)" in told
     assert user.paste(told) == 'prefer = ["ann/ComfyUI-Skies"]'
 

@@ -12,14 +12,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from pydantic import TypeAdapter, ValidationError
 
-from pycomfy.core.lockfile.config_types import WantedText
+from pycomfy.core.lockfile.config_types import DirectRequirementText
 from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR, strip_logins
 from pycomfy.core.lockfile.platforms import PlatformName, find_platform
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_REQUIREMENT: TypeAdapter[str] = TypeAdapter(WantedText)
+_REQUIREMENT: TypeAdapter[str] = TypeAdapter(DirectRequirementText)
 
 Origin = Literal["index", "git", "file", "url", "folder", "editable"]
 

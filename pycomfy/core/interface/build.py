@@ -1,4 +1,4 @@
-"""Making the interface of a converted workflow."""
+"""Build the interface of a converted workflow."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,7 +23,7 @@ def make_interface(
     object_info: Mapping[str, object] | Definitions,
     configured: Mapping[str, str] | None = None,
 ) -> Interface:
-    """The interface of `workflow`, of which `prompt` was made. `configured` is `[inputs]` of pycomfy.toml.
+    """Return the interface of `workflow`, from which `prompt` was made. `configured` is `[inputs]` of pycomfy.toml.
 
     Raises `BadConfig` for configured inputs that do not exist, all at once.
     """
@@ -80,7 +80,7 @@ def _choices(values: Sequence[object]) -> tuple[str | int | float | bool, ...]:
 
 
 def _number(value: object) -> int | float | None:
-    """A bound. ComfyUI's "no bound" is infinite, which JSON cannot say and nobody needs to be told."""
+    """A finite bound. ComfyUI's "no bound" is infinite, which JSON cannot express and no user needs to know."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return value if -1e300 < value < 1e300 else None
@@ -96,7 +96,7 @@ def _json(value: object) -> JsonValue:
 
 
 def _outputs(prompt: Prompt, definitions: Definitions, linear: object) -> tuple[OutputNode, ...]:
-    """Every output node of the prompt, those that the author shows first."""
+    """Every output node of the prompt; those that the author shows in app mode come first."""
     found: list[tuple[str, NodeSpec]] = []
     for id_, node in prompt.items():
         spec = definitions.find(node["class_type"])
@@ -115,7 +115,7 @@ def _outputs(prompt: Prompt, definitions: Definitions, linear: object) -> tuple[
 
 
 def output_kind(spec: NodeSpec) -> OutputKind:
-    """What an output node returns, by its name where that is clear, else by what it is given."""
+    """Return what an output node returns: by its name where that is clear, else by its input types."""
     name = spec.type.lower()
     by_name: tuple[tuple[OutputKind, tuple[str, ...]], ...] = (
         ("video", ("video", "webm", "mp4")),
@@ -133,8 +133,8 @@ def output_kind(spec: NodeSpec) -> OutputKind:
         ("3d", ("MESH", "VOXEL", "LOAD3D_CAMERA")),
         ("text", ("STRING", "*", "INT", "FLOAT")),
     )
-    for kind, wanted in by_type:
-        if types & set(wanted):
+    for kind, input_types in by_type:
+        if types & set(input_types):
             return kind if kind != "text" or "save" not in name else "file"
     return "file"
 

@@ -1,4 +1,4 @@
-"""Every value of a workflow that could be a parameter: widgets that nothing is linked to, each with all it sets."""
+"""Find every value of a workflow that could be a parameter: widgets without a link, each with the inputs it sets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,13 @@ from pycomfy.core.prompt.node_definitions import Definitions, InputSpec
 from pycomfy.core.workflow.model import Workflow
 
 Owner = tuple[str, str]
-"""(node id, widget): the widget a person would set, which may be a primitive's or a subgraph host's."""
+"""(node id, widget): the widget that a user would set, which may be on a primitive or on the host of a subgraph."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """`targets` are (node, input); the first says the type. `owner_title` is the title of the node a person sees."""
+    """`targets` are (node, input); the first determines the type. `owner_title` is the title of the node with the
+    widget."""
 
     owner: Owner
     owner_title: str
@@ -26,18 +27,18 @@ class Candidate:
 
 
 @dataclass(slots=True)
-class _Found:
+class _Draft:
     title: str
     targets: list[tuple[str, str]] = field(default_factory=list)
 
 
 def find_candidates(prompt: Prompt, workflow: Workflow, definitions: Definitions) -> dict[Owner, Candidate]:
-    """All candidates of a converted workflow, in the order of its nodes."""
-    found: dict[Owner, _Found] = {}
+    """Return all candidates of a converted workflow, in the order of its nodes."""
+    found: dict[Owner, _Draft] = {}
     if workflow.format == "api":
         for id_, node in prompt.items():
             for name in node["inputs"]:
-                found[id_, name] = _Found(_title(prompt, id_), [(id_, name)])
+                found[id_, name] = _Draft(_title(prompt, id_), [(id_, name)])
     else:
         reading = Reading(workflow, definitions)
         titles = {p.id: reading.title(p) for p in reading.placed}
@@ -45,12 +46,12 @@ def find_candidates(prompt: Prompt, workflow: Workflow, definitions: Definitions
             if placed.id not in prompt:
                 continue
             for name, owner in reading.owners(placed).items():
-                found.setdefault(owner, _Found(titles.get(owner[0], ""))).targets.append((placed.id, name))
+                found.setdefault(owner, _Draft(titles.get(owner[0], ""))).targets.append((placed.id, name))
     candidates = {}
-    for owner, one in found.items():
-        targets = [(n, i) for n, i in one.targets if i in prompt[n]["inputs"] and not is_link(prompt[n]["inputs"][i])]
+    for owner, draft in found.items():
+        targets = [(n, i) for n, i in draft.targets if i in prompt[n]["inputs"] and not is_link(prompt[n]["inputs"][i])]
         if targets:
-            candidates[owner] = _candidate(owner, one.title, targets, prompt, definitions)
+            candidates[owner] = _candidate(owner, draft.title, targets, prompt, definitions)
     return candidates
 
 
@@ -67,7 +68,7 @@ def _candidate(
 
 
 def _find_spec(inputs: tuple[InputSpec, ...], name: str) -> InputSpec | None:
-    """The definition of an input; of a dynamic combo's inner input by following the name's parts."""
+    """The definition of an input; that of an inner input of a dynamic combo is found by the parts of its name."""
     from pycomfy.core.prompt.widgets import make_widgets
 
     for spec in inputs:

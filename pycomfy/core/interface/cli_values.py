@@ -1,4 +1,4 @@
-"""Inputs as a person writes them: the text after NAME=, read as the parameter's type says."""
+"""Read inputs as a user writes them: the text after `NAME=`, by the parameter's type."""
 
 from pycomfy.core.interface.model import FILE_TYPES, Parameter
 from pycomfy.core.workflow.untrusted_json import parse_json
@@ -8,9 +8,9 @@ STREAM = "-"
 
 
 def find_source(parameter: Parameter, text: str) -> str | None:
-    """The file that `text` says to read, `-` for standard input; None where it is the value itself.
+    """Return the file to read the value from, `-` for standard input; None where `text` is the value itself.
 
-    `@file` is one for every type; a file parameter's text always names one. `@@` begins a text with an `@`.
+    `@FILE` names a file for every type; the text of a file parameter always does. `@@` begins a text with an `@`.
     """
     is_file = parameter.type in FILE_TYPES
     if text.startswith("@"):
@@ -19,14 +19,14 @@ def find_source(parameter: Parameter, text: str) -> str | None:
 
 
 def read_value(parameter: Parameter, text: str) -> object:
-    """The value that `text` means. Numbers and truth values stay texts, which `check_arguments` reads.
+    """Return the value that `text` stands for. Numbers and booleans stay texts; `check_arguments` parses them.
 
-    Raises `BadInput` where JSON is needed, and it is none.
+    Raises `BadInput` where JSON is needed and `text` is not JSON.
     """
     match parameter.type:
         case "choice":
             values = [*parameter.choices, *([parameter.default] if parameter.default is not None else [])]
-            return next((v for v in values if _written(v) == text), text)
+            return next((v for v in values if _as_text(v) == text), text)
         case "json":
             try:
                 return parse_json(text, where=parameter.name)
@@ -37,5 +37,5 @@ def read_value(parameter: Parameter, text: str) -> object:
             return text
 
 
-def _written(value: object) -> str:
+def _as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""The interface as a pydantic model, a JSON Schema and OpenAPI; and arguments put into a prompt."""
+"""Make a pydantic model and a JSON Schema of an interface; validate arguments and apply them to a prompt."""
 
 import copy
 import json
@@ -11,17 +11,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, V
 from pycomfy.core.interface.model import FILE_TYPES, Interface, Parameter
 from pycomfy.core.prompt.convert import Prompt
 from pycomfy.core.workflow.untrusted_json import shown
-from pycomfy.errors import BadInput, PycomfyError, raise_all
+from pycomfy.errors import BadInput, PycomfyError, raise_all, suggest
 
 MAX_TEXT = 1_000_000
 
 
 def inputs_model(interface: Interface, name: str = "Inputs") -> type[BaseModel]:
-    """A model with one field per parameter, all optional: the defaults are the workflow's. Unknown names are errors.
+    """Return a model with one field per parameter, all optional: the defaults are the workflow's. Unknown names are
+    errors.
 
-    Raises `BadInput` for an interface that makes no sense: a choice between nothing.
+    Raises `BadInput` for an interface that makes no sense: a choice without choices.
     """
-    # Known by an alias: a parameter may be called like something that every pydantic model has.
+    # By alias: the name of a parameter may be that of an attribute of every pydantic model.
     fields: dict[str, Any] = {
         f"input_{i}": (_annotation(p), Field(default=p.default, alias=p.name))
         for i, p in enumerate(interface.parameters)
@@ -29,10 +30,10 @@ def inputs_model(interface: Interface, name: str = "Inputs") -> type[BaseModel]:
     return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def _no_boolean(value: object) -> object:
-    """To Python, true is 1."""
+def _refuse_boolean(value: object) -> object:
+    """Refuse booleans, which Python takes for 0 and 1."""
     if isinstance(value, bool):
-        raise ValueError("a truth value is no number")
+        raise ValueError("a boolean is not a number")
     return value
 
 
@@ -44,70 +45,50 @@ def _annotation(parameter: Parameter) -> Any:
         extra["x-step"] = parameter.step
     if parameter.multiline:
         extra["x-multiline"] = True
-    about: dict[str, Any] = {
+    description: dict[str, Any] = {
         "title": parameter.title or parameter.name,
         "description": parameter.description or None,
         "json_schema_extra": extra,
     }
     match parameter.type:
         case "integer":
-            limits = Field(ge=parameter.minimum, le=parameter.maximum, **about)
-            kind: Any = Annotated[int, limits, BeforeValidator(_no_boolean)]
+            limits = Field(ge=parameter.minimum, le=parameter.maximum, **description)
+            kind: Any = Annotated[int, limits, BeforeValidator(_refuse_boolean)]
         case "number":
-            limits = Field(ge=parameter.minimum, le=parameter.maximum, allow_inf_nan=False, **about)
-            kind = Annotated[float, limits, BeforeValidator(_no_boolean)]
+            limits = Field(ge=parameter.minimum, le=parameter.maximum, allow_inf_nan=False, **description)
+            kind = Annotated[float, limits, BeforeValidator(_refuse_boolean)]
         case "boolean":
-            kind = Annotated[bool, Field(**about)]
+            kind = Annotated[bool, Field(**description)]
         case "choice":
-            kind = Annotated[_literal(parameter), Field(**about)]
+            kind = Annotated[_literal(parameter), Field(**description)]
         case "json":
-            kind = Annotated[JsonValue, Field(**about)]
+            kind = Annotated[JsonValue, Field(**description)]
         case _:
-            kind = Annotated[str, Field(max_length=MAX_TEXT, **about)]
-    # A workflow may hold nothing where a value is needed; then the caller may leave it out as well.
+            kind = Annotated[str, Field(max_length=MAX_TEXT, **description)]
+    # A workflow may have no value where one is needed; then the caller may leave it out too.
     return kind | None if parameter.default is None and parameter.type != "json" else kind
 
 
 def _literal(parameter: Parameter) -> Any:
-    """The choices. The workflow's own value is one even where the server does not list it: a file that is missing."""
+    """The type of the choices. The workflow's own value is one of them even if the server does not list it, such as a
+    missing file."""
     own = (parameter.default,) if isinstance(parameter.default, str | int | float) else ()
     values = tuple(dict.fromkeys((*parameter.choices, *own)))
     if not values:
         where = f"interface, input {parameter.name}"
-        raise BadInput("a choice between nothing", where=where, fix="build the workflow again")
-    # A float cannot be a literal; ComfyUI checks these itself.
+        raise BadInput("a choice without choices", where=where, fix="build the workflow again")
+    # `Literal` takes no floats; ComfyUI checks these itself.
     return JsonValue if any(isinstance(v, float) for v in values) else Literal[values]
 
 
 def inputs_schema(interface: Interface) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the arguments."""
+    """Return the JSON Schema (2020-12) of the arguments."""
     return inputs_model(interface).model_json_schema()
 
 
-def openapi_fragment(interface: Interface) -> dict[str, Any]:
-    """`components.schemas` with `Inputs` and `Outputs`, to be merged into an OpenAPI 3.1 document."""
-    schema = inputs_model(interface).model_json_schema(ref_template="#/components/schemas/{model}")
-    definitions = schema.pop("$defs", {})
-    item = {
-        "type": "object",
-        "required": ["url", "media_type"],
-        "properties": {
-            "url": {"type": "string", "format": "uri-reference"},
-            "media_type": {"type": "string"},
-            "sha256": {"type": "string"},
-            "size": {"type": "integer"},
-        },
-    }
-    outputs = {
-        o.name: {"type": "array", "title": o.title or o.name, "items": item, "x-kind": o.kind}
-        for o in interface.outputs
-    }
-    schemas = {"Inputs": schema, "Outputs": {"type": "object", "properties": outputs}, **definitions}
-    return {"components": {"schemas": schemas}}
-
-
 def check_arguments(interface: Interface, arguments: Mapping[str, object]) -> dict[str, Any]:
-    """The values of `arguments`, as the types of their parameters. Raises `BadInput`, all at once."""
+    """Return the values of `arguments`, converted to the types of their parameters. Raises `BadInput` for all wrong
+    ones at once."""
     known = {p.name: p for p in interface.parameters}
     model_type = inputs_model(interface)
     try:
@@ -116,7 +97,9 @@ def check_arguments(interface: Interface, arguments: Mapping[str, object]) -> di
         problems: dict[str, PycomfyError] = {}
         for error in e.errors(include_url=False, include_context=False):
             name = str(error["loc"][0]) if error["loc"] else ""
-            problem = _bad(known[name], error["type"], error["input"]) if name in known else _unknown(interface, name)
+            problem = (
+                _invalid(known[name], error["type"], error["input"]) if name in known else _unknown(interface, name)
+            )
             problems.setdefault(name, problem)
         raise_all(list(problems.values()))
         raise
@@ -124,12 +107,12 @@ def check_arguments(interface: Interface, arguments: Mapping[str, object]) -> di
 
 
 def list_inputs(interface: Interface) -> str:
-    """The inputs in one line, each with its type and range."""
+    """Return the inputs in one line, each with its type and range."""
     return ", ".join(f"{p.name} ({describe_type(p)})" for p in interface.parameters) or "none"
 
 
 def describe_type(parameter: Parameter) -> str:
-    """The type with the range or the number of choices, as in "integer, 1 to 100"."""
+    """Return the type with the range or the number of choices, as in "integer, 1 to 100"."""
     low, high = parameter.minimum, parameter.maximum
     if low is not None and high is not None:
         return f"{parameter.type}, {low} to {high}"
@@ -139,46 +122,45 @@ def describe_type(parameter: Parameter) -> str:
 
 
 def _unknown(interface: Interface, name: str) -> BadInput:
-    near = get_close_matches(name, [p.name for p in interface.parameters], 1)
-    meant = f"did you mean {near[0]}? " if near else ""
+    close = get_close_matches(name, [p.name for p in interface.parameters], 1)
+    meant = f"did you mean {close[0]}? " if close else ""
     return BadInput(
         f"there is no input {shown(name)}",
         where=f"inputs.{shown(name)}",
-        fix=f"{meant}`pycomfy show` lists the inputs: {list_inputs(interface)}",
+        fix=(f"{meant}the inputs are: {list_inputs(interface)}", suggest("show", "lists them with their defaults")),
     )
 
 
-def _bad(parameter: Parameter, kind: str, value: object) -> BadInput:
+def _invalid(parameter: Parameter, kind: str, value: object) -> BadInput:
     """`kind` is pydantic's name for what is wrong with `value`."""
-    given = value if isinstance(value, str) else json.dumps(value, default=str)
-    given = f'"{shown(given)}"' if isinstance(value, str) else shown(given)
+    text = f'"{shown(value)}"' if isinstance(value, str) else shown(json.dumps(value, default=str))
     match kind:
         case "greater_than_equal":
-            what = f"{given} is less than {parameter.minimum}"
+            what = f"{text} is less than {parameter.minimum}"
         case "less_than_equal":
-            what = f"{given} is more than {parameter.maximum}"
+            what = f"{text} is more than {parameter.maximum}"
         case "literal_error":
-            what = f"{given} is none of the choices"
+            what = f"{text} is not one of the choices"
         case "string_too_long":
             what = f"a text of more than {MAX_TEXT} characters"
         case _:
-            what = f"{given} is not of type {parameter.type}"
+            what = f"{text} is not of type {parameter.type}"
     return BadInput(what, where=f"inputs.{parameter.name}", fix=_hint(parameter, value))
 
 
 def _hint(parameter: Parameter, value: object) -> str:
     if parameter.choices:
         choices = [shown(str(c)) for c in parameter.choices]
-        near = get_close_matches(str(value)[:200], choices, 3)
+        close = get_close_matches(str(value)[:200], choices, 3)
         more = ", …" if len(choices) > 20 else ""
-        return "give one of: " + ", ".join(dict.fromkeys([*near, *choices[:20]])) + more
+        return "give one of: " + ", ".join(dict.fromkeys([*close, *choices[:20]])) + more
     return f"give a value of type {describe_type(parameter)}"
 
 
 def apply_arguments(prompt: Prompt, interface: Interface, arguments: Mapping[str, object]) -> Prompt:
-    """A copy of `prompt` with the arguments in it; what is not given keeps the workflow's value.
+    """Return a copy of `prompt` with the arguments in it; parameters without one keep the workflow's value.
 
-    The value of a file parameter is the name that the file has in ComfyUI's input folder. Raises `BadInput`.
+    The value of a file parameter is the file's name in ComfyUI's input folder. Raises `BadInput`.
     """
     values = check_arguments(interface, arguments)
     result = copy.deepcopy(prompt)

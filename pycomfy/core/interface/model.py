@@ -1,6 +1,5 @@
-"""The interface: parameters with their types, ranges and defaults; outputs with their kinds; as in `interface.json`."""
+"""Define the interface, as in `interface.json`: parameters with types, ranges and defaults; outputs with kinds."""
 
-import json
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
@@ -13,7 +12,7 @@ ParameterType = Literal[
 OutputKind = Literal["image", "video", "audio", "3d", "text", "file"]
 
 FILE_TYPES = frozenset(("image", "video", "audio", "3d", "file"))
-"""Parameters whose value is a file of the caller's."""
+"""Types of parameters that take a file from the caller."""
 
 ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
@@ -30,7 +29,7 @@ class Target(_Model):
 
 
 class Parameter(_Model):
-    """One parameter. Its value is put into every target; `default` is what the workflow holds."""
+    """One parameter. Its value goes into every target; `default` is the workflow's own value."""
 
     name: ParameterName
     type: ParameterType
@@ -46,7 +45,7 @@ class Parameter(_Model):
 
 
 class OutputNode(_Model):
-    """A node that returns something, under a name of its own."""
+    """A node that returns something; `name` is unique among the outputs."""
 
     name: ParameterName
     kind: OutputKind
@@ -58,12 +57,6 @@ class Interface(_Model):
     version: Literal[1] = 1
     parameters: tuple[Parameter, ...] = Field(default=())
     outputs: tuple[OutputNode, ...] = Field(default=())
-
-
-def render_interface(interface: Interface) -> str:
-    """`interface.json`: in the order of the parameters, which is the author's; newline at the end."""
-    value = interface.model_dump(mode="json", exclude_defaults=True)
-    return json.dumps({"version": interface.version, **value}, indent=1, ensure_ascii=False) + "\n"
 
 
 def parse_interface(text: str, *, where: str = "interface.json") -> Interface:

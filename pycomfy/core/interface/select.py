@@ -1,4 +1,4 @@
-"""Which candidates become parameters, and under which names."""
+"""Select the candidates that become parameters, and name them."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,10 +9,10 @@ from pycomfy.core.prompt.convert import Prompt
 from pycomfy.core.prompt.links import is_link
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.requirements.input_files import find_kind
-from pycomfy.errors import BadConfig, PycomfyError, raise_all
+from pycomfy.errors import BadConfig, Fixes, PycomfyError, raise_all, suggest
 
 Choice = tuple[str, Candidate]
-"""A wished name, not yet unique or clean, and what it names."""
+"""A requested name, not yet unique or valid, and its candidate."""
 
 _SIZES = ("width", "height", "length", "batch_size", "fps", "frame_rate", "duration")
 _STRENGTHS = ("denoise", "cfg", "guidance", "steps")
@@ -21,7 +21,7 @@ _NAME = re.compile(r"[^a-z0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What the choice is made from."""
+    """What parameters are selected from."""
 
     prompt: Prompt
     candidates: Mapping[Owner, Candidate]
@@ -29,18 +29,19 @@ class Graph:
 
 
 def select_parameters(graph: Graph, configured: Mapping[str, str], linear: object) -> list[Choice]:
-    """The parameters, by the first that says something: configuration, the author's app inputs, nodes made for it,
-    else a sensible set. Raises `BadConfig` for configured inputs that do not exist."""
+    """Return the parameters, from the first of these that names any: the configuration, the inputs of the author's app
+    (`linear`), nodes made to be parameters, tags in titles, else a default set. Raises `BadConfig` for configured
+    inputs that do not exist."""
     if configured:
         return _configured(graph, configured)
     for choices in (_linear(graph, linear), _declared(graph), _tagged(graph)):
         if choices:
             return choices
-    return list(_sensible(graph))
+    return list(_default_set(graph))
 
 
 def _configured(graph: Graph, configured: Mapping[str, str]) -> list[Choice]:
-    """`name = "node.input"`; the node as in the editor, with `host:inner` inside subgraphs."""
+    """The inputs of `name = "node.input"`; node ids are the editor's, with `host:inner` inside subgraphs."""
     by_target = {t: c for c in graph.candidates.values() for t in c.targets}
     choices: list[Choice] = []
     problems: list[PycomfyError] = []
@@ -57,17 +58,18 @@ def _configured(graph: Graph, configured: Mapping[str, str]) -> list[Choice]:
 
 def _no_input(graph: Graph, name: str, node: str, input_: str) -> BadConfig:
     names = sorted({i for c in graph.candidates.values() for n, i in (c.owner, *c.targets) if n == node})
+    fix: Fixes
     if names:
         what, fix = f'node {node} has no free input "{input_}"', f"use one of: {', '.join(names)}"
     elif node in graph.prompt:
         what, fix = f"node {node} has no free inputs", "name an input that nothing is linked to"
     else:
-        what, fix = f"there is no node {node} that runs", "`pycomfy inspect` lists the nodes and their ids"
+        what, fix = f"there is no node {node} that runs", suggest("inspect", "lists the nodes with their ids")
     return BadConfig(what, where=f"[inputs] {name} in pycomfy.toml", fix=fix)
 
 
 def _linear(graph: Graph, linear: object) -> list[Choice]:
-    """`extra.linearData.inputs`: `[node id, widget, …]`, what the author shows in ComfyUI's app mode."""
+    """The inputs of `extra.linearData.inputs`: `[node id, widget, …]`, which the author shows in ComfyUI's app mode."""
     inputs = linear.get("inputs") if isinstance(linear, Mapping) else None
     choices = []
     for entry in inputs if isinstance(inputs, list) else ():
@@ -79,27 +81,28 @@ def _linear(graph: Graph, linear: object) -> list[Choice]:
 
 
 def _declared(graph: Graph) -> list[Choice]:
-    """Nodes made to be parameters: ComfyDeploy's `External…` by their `input_id`, comfy-pack's by their title."""
+    """The inputs of nodes made to be parameters: ComfyDeploy's `External…`, named by their `input_id`, and those of
+    comfy-pack, named by their title."""
     choices = []
     for id_, node in graph.prompt.items():
         own = [c for o, c in graph.candidates.items() if (id_, o[1]) in c.targets or o[0] == id_]
         if node["class_type"].startswith("ComfyUIDeployExternal"):
             name = node["inputs"].get("input_id")
-            wanted: tuple[str, ...] = ("default_value", "default_value_url", "input_id")
+            value_inputs: tuple[str, ...] = ("default_value", "default_value_url", "input_id")
         elif node["class_type"].startswith("CPackInput"):
             name = _title(graph, id_)
-            wanted = ("value", "image", "file_path", "file")
+            value_inputs = ("value", "image", "file_path", "file")
         else:
             continue
         by_input = {i: c for c in own for n, i in c.targets if n == id_}
-        candidate = next((by_input[w] for w in wanted if w in by_input), None)
+        candidate = next((by_input[i] for i in value_inputs if i in by_input), None)
         if isinstance(name, str) and name and candidate is not None:
             choices.append((name, candidate))
     return choices
 
 
 def _tagged(graph: Graph) -> list[Choice]:
-    """ViewComfy's tags in titles: `VC_BASIC` and `VC_ADV` show the free inputs of a node."""
+    """The inputs of nodes with ViewComfy's tags in their title: `VC_BASIC` and `VC_ADV` show all free inputs."""
     return [
         (candidate.owner[1], candidate)
         for candidate in graph.candidates.values()
@@ -107,7 +110,7 @@ def _tagged(graph: Graph) -> list[Choice]:
     ]
 
 
-def _sensible(graph: Graph) -> Iterator[Choice]:
+def _default_set(graph: Graph) -> Iterator[Choice]:
     """Text prompts, seeds, sizes, uploaded files, strengths."""
     roles = _prompt_roles(graph.prompt)
     for candidate in graph.candidates.values():
@@ -125,7 +128,7 @@ def _sensible(graph: Graph) -> Iterator[Choice]:
 
 
 def _prompt_roles(prompt: Prompt) -> dict[str, str]:
-    """Which nodes feed the positive or the negative side of a sampler, by following links backwards."""
+    """The nodes that feed the positive or the negative side of a sampler, found by following links backwards."""
     roles: dict[str, str] = {}
     for side, name in (("positive", "prompt"), ("negative", "negative_prompt")):
         waiting = [v[0] for n in prompt.values() for k, v in _links(n["inputs"]) if k == side]
@@ -136,7 +139,7 @@ def _prompt_roles(prompt: Prompt) -> dict[str, str]:
                 continue
             seen.add(id_)
             roles.setdefault(id_, name)
-            # Past a node with both sides, each side goes on by itself.
+            # Beyond a node with both sides, each side is followed separately.
             links = [(k, v) for k, v in _links(prompt[id_]["inputs"])]
             both = {k for k, _ in links} >= {"positive", "negative"}
             waiting.extend(v[0] for k, v in links if not both or k == side)
@@ -147,11 +150,12 @@ def _links(inputs: Mapping[str, object]) -> list[tuple[str, list[str]]]:
     return [(k, v) for k, v in inputs.items() if is_link(v) and isinstance(v, list)]
 
 
-def unique_names(wished: Iterable[tuple[str, str]]) -> list[str]:
-    """Clean, unique names from (wished name, title). Several of one name are told apart by title, then by number."""
-    wished = list(wished)
-    names = [slug(name) for name, _ in wished]
-    longer = [slug(f"{title} {name}") for name, title in wished]
+def unique_names(requested: Iterable[tuple[str, str]]) -> list[str]:
+    """Return valid, unique names for (requested name, title). Equal names are distinguished by title, then by
+    number."""
+    requested = list(requested)
+    names = [slug(name) for name, _ in requested]
+    longer = [slug(f"{title} {name}") for name, title in requested]
     result: list[str] = []
     used: set[str] = set()
     for i, name in enumerate(names):
@@ -168,7 +172,7 @@ def unique_names(wished: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def slug(text: str) -> str:
-    """A name of lower-case letters, digits and `_` that starts with a letter."""
+    """Return a name of lower-case letters, digits and `_` that starts with a letter."""
     name = _NAME.sub("_", text.lower()).strip("_")[:60].strip("_")
     return name if name[:1].isalpha() and name.isascii() else f"input_{name}".rstrip("_")
 

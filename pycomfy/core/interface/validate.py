@@ -1,4 +1,4 @@
-"""Whether a prompt would run: what ComfyUI checks when it is sent, and what it does not check but should."""
+"""Validate a prompt: what ComfyUI checks when a prompt is queued, and what it does not check but should."""
 
 from collections.abc import Iterator, Mapping
 
@@ -18,26 +18,26 @@ from pycomfy.core.requirements.model_files import find_models
 from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.errors import BadWorkflow, PycomfyError, UnknownNode
 
-_ADDED = frozenset(("IMAGEUPLOAD", "AUDIOUPLOAD", "AUDIO_UI", "PREVIEW_3D", "PREVIEW_3D_ANIMATION"))
+_FRONTEND_INPUTS = frozenset(("IMAGEUPLOAD", "AUDIOUPLOAD", "AUDIO_UI", "PREVIEW_3D", "PREVIEW_3D_ANIMATION"))
 _DYNAMIC = frozenset((AUTOGROW, DYNAMIC_COMBO, DYNAMIC_GROUP))
 
 
 def find_problems(prompt: Prompt, object_info: Mapping[str, object] | Definitions) -> tuple[PycomfyError, ...]:
-    """Every problem of the graph: unknown types, links to nowhere or of wrong types, circles, missing inputs, values
-    out of range or not among the choices, no output node. Each says which node and how to mend it.
+    """Return every problem of the graph: unknown types, links to missing nodes or of wrong types, cycles, missing
+    inputs, values out of range or not among the choices, no output node. Each names the node and the fix.
 
-    Missing models and input files are no problems of the graph; `collect_requirements` lists them.
+    Missing models and input files are not problems of the graph; `collect_requirements` lists them.
     """
     definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info)
     problems: list[PycomfyError] = []
     for id_, node in prompt.items():
         problems.extend(_node_problems(id_, node, prompt, definitions))
-    circle = find_circle(prompt)
-    if circle:
+    cycle = find_cycle(prompt)
+    if cycle:
         problems.append(
             BadWorkflow(
-                f"the links form a circle: {' -> '.join([*circle, circle[0]])}",
-                where=_where(circle[0], prompt[circle[0]]),
+                f"the links form a cycle: {' -> '.join([*cycle, cycle[0]])}",
+                where=_where(cycle[0], prompt[cycle[0]]),
                 fix="remove one of these links",
             )
         )
@@ -54,16 +54,16 @@ def _node_problems(id_: str, node: PromptNode, prompt: Prompt, definitions: Defi
     spec = definitions.find(node["class_type"])
     if spec is None:
         yield UnknownNode(
-            f'the server has no node type "{shown(node["class_type"])}"',
+            f'unknown node type "{shown(node["class_type"])}": the server does not have it',
             where=where,
-            fix="install the node pack that has it",
+            fix="install the node pack that provides it",
         )
     known = {i.name: i for i in spec.inputs} if spec is not None else {}
     for name, value in node["inputs"].items():
         if is_link(value) and isinstance(value, list):
             yield from _link_problems(value, known.get(name), f"input {name} of {where}", prompt, definitions)
     for input_ in known.values():
-        if input_.type in _ADDED or input_.type in _DYNAMIC:
+        if input_.type in _FRONTEND_INPUTS or input_.type in _DYNAMIC:
             continue
         if input_.name not in node["inputs"]:
             if not input_.optional:
@@ -82,7 +82,7 @@ def _link_problems(
     source = prompt.get(str(link[0]))
     if source is None:
         yield BadWorkflow(
-            f"linked to node {link[0]}, which is not there", where=where, fix="connect it to another node"
+            f"linked to node {link[0]}, which does not exist", where=where, fix="connect it to another node"
         )
         return
     spec = definitions.find(source["class_type"])
@@ -91,16 +91,16 @@ def _link_problems(
         return
     if not isinstance(slot, int) or not 0 <= slot < len(spec.outputs):
         yield BadWorkflow(
-            f"linked to output {slot} of node {link[0]}, which has {len(spec.outputs)}",
+            f"linked to output {slot} of node {link[0]}, which has {len(spec.outputs)} outputs",
             where=where,
             fix="connect it to another output",
         )
         return
-    given = spec.outputs[slot].type
-    if input_ is None or MATCH_TYPE in (given, input_.type) or compatible(given, input_.type):
+    source_type = spec.outputs[slot].type
+    if input_ is None or MATCH_TYPE in (source_type, input_.type) or compatible(source_type, input_.type):
         return
     yield BadWorkflow(
-        f"takes {input_.type}, but is linked to {given} from node {link[0]}",
+        f"takes {input_.type}, but is linked to {source_type} from node {link[0]}",
         where=where,
         fix="connect it to another output",
     )
@@ -112,7 +112,7 @@ def _value_problems(id_: str, node: PromptNode, input_: InputSpec, definitions: 
     if input_.type in ("INT", "FLOAT"):
         yield from _number_problems(value, input_, where)
     elif input_.type == "BOOLEAN" and not isinstance(value, (bool, int)):
-        yield BadWorkflow(f"{value!r:.80} is no boolean", where=where, fix="set it to true or false")
+        yield BadWorkflow(f"{value!r:.80} is not a boolean", where=where, fix="set it to true or false")
     elif input_.type == "STRING" and isinstance(value, (dict, list)):
         yield BadWorkflow("not a text", where=where, fix="set a text")
     elif input_.type == "COMBO" and input_.choices and not input_.options.get("multi_select"):
@@ -120,16 +120,16 @@ def _value_problems(id_: str, node: PromptNode, input_: InputSpec, definitions: 
         is_file = find_kind(node["class_type"], input_.name, spec) is not None
         if value in input_.choices or is_file or find_models(id_, node["class_type"], {input_.name: value}, spec):
             return
-        shown = ", ".join(str(c) for c in input_.choices[:8]) + (", …" if len(input_.choices) > 8 else "")
-        yield BadWorkflow(f"{value!r:.80} is not among the choices", where=where, fix=f"choose one of: {shown}")
+        choices = ", ".join(str(c) for c in input_.choices[:8]) + (", …" if len(input_.choices) > 8 else "")
+        yield BadWorkflow(f"{value!r:.80} is not one of the choices", where=where, fix=f"choose one of: {choices}")
 
 
 def _number_problems(value: object, input_: InputSpec, where: str) -> Iterator[PycomfyError]:
-    """The server converts what `int()` and `float()` take, a numeric string among it, and then compares."""
+    """The server converts with `int()` or `float()`, which take numeric strings too, and then compares."""
     try:
         number = int(value) if input_.type == "INT" else float(value)  # type: ignore[call-overload, arg-type]
     except (TypeError, ValueError, OverflowError):
-        yield BadWorkflow(f"{value!r:.80} is no number", where=where, fix="set a number")
+        yield BadWorkflow(f"{value!r:.80} is not a number", where=where, fix="set a number")
         return
     low, high = input_.options.get("min"), input_.options.get("max")
     if isinstance(low, (int, float)) and number < low:
@@ -138,8 +138,8 @@ def _number_problems(value: object, input_: InputSpec, where: str) -> Iterator[P
         yield BadWorkflow(f"{number} is more than {high}", where=where, fix=f"set at most {high}")
 
 
-def find_circle(prompt: Prompt) -> list[str]:
-    """The nodes of one circle of links, each fed by the next; empty if there is none."""
+def find_cycle(prompt: Prompt) -> list[str]:
+    """Return the nodes of one cycle of links, each fed by the next; empty if there is none."""
     done: set[str] = set()
     for start in prompt:
         path: dict[str, Iterator[str]] = {}

@@ -1,4 +1,4 @@
-"""`pycomfy.toml`: what the user decides about a workflow's image, beside the workflow itself."""
+"""Parse `pycomfy.toml`: what the user decides about a workflow's image, beside the workflow itself."""
 
 import hashlib
 import json
@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 from pycomfy.core.lockfile.config_types import (
     Accelerator,
     DebianName,
-    LinksPlace,
+    DirectRequirementText,
+    LinksLocation,
     LocalPath,
     MirrorUrl,
     Moment,
@@ -23,7 +24,6 @@ from pycomfy.core.lockfile.config_types import (
     Section,
     Snapshot,
     SnapshotUrl,
-    WantedText,
     WebUrl,
 )
 from pycomfy.core.lockfile.lock_types import ModelFolder, Name, RelativePath, Sha256
@@ -39,22 +39,23 @@ COMFYUI_REVISION = "v0.3.75"
 """The ComfyUI a lock gets when pycomfy.toml names none."""
 
 SUITES: Mapping[str, str] = {"3.11": "bookworm", "3.13": "trixie"}
-"""Which Debian suite carries which Python."""
+"""The Debian suite of each Python."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 MAX_CHARACTERS = 1_000_000
 
 InputName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
-"""What a parameter of the workflow's API is called; its value says where it goes: `NODE.INPUT`."""
+"""The name of a parameter of the workflow's API; the value says what it sets: `NODE.INPUT`."""
 
 PackReference = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x20\x7f][^\x00-\x20\x7f]*$", max_length=1000)]
-"""A node pack by its address, `owner/name` on GitHub, or the registry's id: the one meant where several may be."""
+"""A node pack by its address, `owner/name` on GitHub, or the registry's id: the one to take where several may be
+meant."""
 
 
 class ModelSpec(Section):
-    """A model: `name` below the model folder `folder`, from a `url` or a local file at `path`. `sha256` is what it must
-    be; it is needed where `url` is neither Hugging Face's nor CivitAI's."""
+    """A model: `name` below the model folder `folder`, from a `url` or a local file at `path`. Its hash must be
+    `sha256`, which is required where `url` is neither Hugging Face's nor CivitAI's."""
 
     folder: ModelFolder
     name: RelativePath
@@ -71,7 +72,7 @@ class ModelSpec(Section):
 
 class IndexSpec(Section):
     """A Python package index besides the default one. With `packages` it is for these alone, and they come from it
-    alone. `dated = false`: it does not say when files were uploaded, so what it has is taken whatever the date."""
+    alone. `dated = false`: it does not say when files were uploaded, so its files are taken whatever the date."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,49}$")]
     url: WebUrl = Field(repr=False)
@@ -81,7 +82,7 @@ class IndexSpec(Section):
     @model_validator(mode="after")
     def _check(self) -> "IndexSpec":
         if not self.dated and not self.packages:
-            raise ValueError("dated = false needs packages: for what is the date not to matter?")
+            raise ValueError("dated = false needs packages: those for which the date does not matter")
         return self
 
     @property
@@ -92,8 +93,8 @@ class IndexSpec(Section):
 class WheelSection(Section):
     """A Python package that is built from its source, even where there are wheels.
 
-    `requires` is what building it needs besides what it says itself, `apt` Debian packages. With `compiler` there is
-    a C and C++ compiler; without, only if the build turns out to need one.
+    `requires` are build requirements beyond those that it declares, `apt` Debian packages. With `compiler` the build
+    has a C and C++ compiler; without, only if it turns out to need one.
     """
 
     requires: tuple[RequirementText, ...] = Field(default=(), strict=False)
@@ -102,10 +103,10 @@ class WheelSection(Section):
 
 
 class DebianSection(Section):
-    """Where Debian packages come from, if not from where this machine gets its own.
+    """The source of Debian packages, if not the mirror that this machine uses.
 
-    With `snapshot` they are those that Debian had at that moment, or as of the lock's own date; then they come from
-    `snapshot_mirror`, which keeps the archives of the past.
+    With `snapshot` they are those that Debian had at that moment, or on the lock's own date; then they come from
+    `snapshot_mirror`, which keeps the past states of the mirrors.
     """
 
     mirror: MirrorUrl | None = None
@@ -115,16 +116,16 @@ class DebianSection(Section):
 
     @property
     def snapshot_id(self) -> str:
-        """How a snapshot service calls the moment; "" without a snapshot, or while its moment is not known."""
+        """The moment as a snapshot service writes it; "" without a snapshot, or while its moment is not known."""
         return f"{self.snapshot:%Y%m%dT%H%M%SZ}" if isinstance(self.snapshot, datetime) else ""
 
     def matches_snapshot(self, archives: Sequence[str]) -> bool:
-        """Whether these archives are of the snapshot that is asked for; always, where none is."""
+        """Return whether these archives are of the configured snapshot; always true without one."""
         return all(self.snapshot_id in url for url in archives)
 
 
 class Config(Section):
-    """All of pycomfy.toml. `as_of` is in UTC; `python` and `suite` belong together and fill in for one another."""
+    """All of pycomfy.toml. `as_of` is in UTC; each of `python` and `suite` determines the other."""
 
     fix: ClassVar[str] = "see `pycomfy.toml` in the reference"
 
@@ -134,11 +135,11 @@ class Config(Section):
     platforms: Annotated[tuple[PlatformName, ...], Field(min_length=1, strict=False)] = ("linux/amd64", "linux/arm64")
     apt: Annotated[tuple[DebianName, ...], Field(strict=False)] = ()
     suite: Literal["bookworm", "trixie"] = "bookworm"
-    requirements: Annotated[tuple[WantedText, ...], Field(strict=False)] = ()
+    requirements: Annotated[tuple[DirectRequirementText, ...], Field(strict=False)] = ()
     overrides: Annotated[tuple[RequirementText, ...], Field(strict=False)] = ()
     accelerator: Accelerator | None = None
     index: Annotated[tuple[IndexSpec, ...], Field(strict=False)] = ()
-    find_links: Annotated[tuple[LinksPlace, ...], Field(strict=False, repr=False)] = ()
+    find_links: Annotated[tuple[LinksLocation, ...], Field(strict=False, repr=False)] = ()
     families: dict[PackageName, PackageName] = Field(default_factory=dict)
     wheels: dict[PackageName, WheelSection] = Field(default_factory=dict)
     comfyui: ComfySpec = GitSpec.model_validate({"git": COMFYUI_URL, "rev": COMFYUI_REVISION})
@@ -151,7 +152,8 @@ class Config(Section):
     @model_validator(mode="before")
     @classmethod
     def _pair_python_with_suite(cls, data: Any) -> Any:
-        """Debian's own Python runs the image, so each suite has one."""
+        """Fill in one of `python` and `suite` from the other: Debian's own Python runs the image, and each suite has
+        one."""
         if not isinstance(data, dict):
             return data
         python, suite = data.get("python"), data.get("suite")
@@ -166,27 +168,27 @@ class Config(Section):
         if SUITES[self.python] != self.suite:
             raise ValueError(f"{self.suite} has no Python {self.python}: bookworm carries 3.11, trixie 3.13")
         if self.comfyui.steps:
-            raise ValueError("only node packs have steps, ComfyUI has none")
+            raise ValueError("only node packs have steps, not ComfyUI")
         folded: dict[str, str] = {}
         for pack in self.packs:
             if pack.casefold() == "comfyui":
-                raise ValueError(f"{pack} is no name for a node pack: ComfyUI itself has its own section, [comfyui]")
+                raise ValueError(f"{pack} is not a name for a node pack: ComfyUI has its own section, [comfyui]")
             other = folded.setdefault(pack.casefold(), pack)
             if other != pack:
-                raise ValueError(f"packs {other} and {pack} differ only in upper and lower case")
+                raise ValueError(f"the packs {other} and {pack} differ only in upper and lower case")
         self._check_indexes()
-        places = [f"{m.folder}/{m.name}" for m in self.models]
-        if twice := sorted({place for place in places if places.count(place) > 1}):
-            raise ValueError(f"the model {twice[0]} is there twice")
+        models = [f"{m.folder}/{m.name}" for m in self.models]
+        if twice := sorted({model for model in models if models.count(model) > 1}):
+            raise ValueError(f"the model {twice[0]} is listed twice")
         return self
 
     @property
     def known_locations(self) -> frozenset[str]:
-        """The addresses of indexes and pages that are named here, and the accelerator: a requirements file that names
-        them says nothing new."""
+        """The addresses of the configured indexes and pages, and the accelerator: a requirements file that names them
+        asks for nothing new."""
         urls = [spec.url.replace(VARIABLE, self.accelerator or "") for spec in self.index]
-        places = {strip_logins(place).rstrip("/") for place in (*urls, *self.find_links)}
-        return frozenset(places | ({self.accelerator} if self.accelerator else set()))
+        locations = {strip_logins(location).rstrip("/") for location in (*urls, *self.find_links)}
+        return frozenset(locations | ({self.accelerator} if self.accelerator else set()))
 
     def _check_indexes(self) -> None:
         names = [spec.name.lower() for spec in self.index]
@@ -196,18 +198,18 @@ class Config(Section):
             raise ValueError(wrong[0])
         packages = [name for spec in self.index for name in normalise(spec.packages)]
         if twice := sorted({name for name in packages if packages.count(name) > 1}):
-            raise ValueError(f"{twice[0]} is to come from two indexes")
+            raise ValueError(f"{twice[0]} is in the packages of two indexes")
 
 
 def config_fingerprint(config: Config) -> str:
-    """SHA-256 of what is decided: files that say the same have the same, whatever their comments and order. What is
-    read anew by every build is not in it."""
-    said = config.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"inputs"})
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    """Return the SHA-256 of the decisions, which does not depend on comments and order. The names of inputs, which
+    every build reads again, are not included."""
+    decisions = config.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"inputs"})
+    return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
 
 
 def parse_config(text: str, where: str = "pycomfy.toml") -> Config:
-    """Read pycomfy.toml. Raises `BadConfig` for every wrong key at once; `where` names the file."""
+    """Parse pycomfy.toml. Raises `BadConfig` for every wrong key at once; `where` names the file."""
     if len(text) > MAX_CHARACTERS:
         raise BadConfig(f"the file is larger than {MAX_CHARACTERS} characters", where=where, fix=Config.fix)
     try:
@@ -215,7 +217,7 @@ def parse_config(text: str, where: str = "pycomfy.toml") -> Config:
     except (ValueError, RecursionError) as e:
         why = "it is nested too deeply" if isinstance(e, RecursionError) else str(e)
         twice = why.startswith("Cannot overwrite")
-        fix = "that key is there twice: put its values into one" if twice else "correct the syntax at that place"
+        fix = "merge the two entries of that key into one" if twice else "correct the syntax at that position"
         raise BadConfig(f"not TOML: {why}", where=where, fix=fix) from e
     try:
         return Config.model_validate(data)
@@ -225,7 +227,7 @@ def parse_config(text: str, where: str = "pycomfy.toml") -> Config:
 
 
 def _problem(error: ErrorDetails, where: str) -> BadConfig:
-    """One wrong key."""
+    """The error for one wrong key."""
     loc = [part for part in error["loc"] if part != "[key]"]
     key = ""
     for part in loc:

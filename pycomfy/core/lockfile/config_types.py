@@ -1,4 +1,4 @@
-"""The values of pycomfy.toml, each checked: requirements, dates, addresses, names; and what all its sections share."""
+"""Define the types of values in pycomfy.toml, with their checks, and the base class of its sections."""
 
 import re
 from datetime import UTC, date, datetime
@@ -14,7 +14,7 @@ from pycomfy.core.lockfile.package_indexes import ACCELERATOR
 from pycomfy.errors import BadConfig
 
 AS_OF = "as-of"
-"""For `snapshot`: the date that Python packages are taken as of."""
+"""A value of `snapshot`: the date as of which Python packages are taken."""
 
 
 def _check_requirement(text: str) -> str:
@@ -23,17 +23,17 @@ def _check_requirement(text: str) -> str:
     except InvalidRequirement as e:
         raise ValueError(f"not a Python requirement: {e}".split("\n")[0]) from e
     if requirement.url is not None:
-        raise ValueError("no URL can stand here: name a version of an index")
+        raise ValueError("a URL is not allowed here: name a version from the index")
     return text
 
 
-def _check_wanted(text: str) -> str:
-    """As `_check_requirement`; it may say where its package is."""
+def _check_direct_requirement(text: str) -> str:
+    """As `_check_requirement`, but a direct reference is allowed."""
     return text if parse_direct_reference(text, from_user=True) is not None else _check_requirement(text)
 
 
 def _check_pin(text: str) -> str:
-    """`name==version`, so that the wheel is one file for ever."""
+    """Allow only `name==version`, which is one wheel for ever."""
     _check_requirement(text)
     requirement = Requirement(text)
     operators: list[Specifier] = list(requirement.specifier)
@@ -58,7 +58,7 @@ def _check_revision(text: str) -> str:
 
 
 def _check_mirror(text: str) -> str:
-    """As `_check_web`; a mirror may be on a disk as well."""
+    """As `_check_web`, but a mirror may be on a disk."""
     if not text.startswith("file:///"):
         return _check_web(text)
     return "file:///" + _check_web("https://" + text.removeprefix("file:///")).removeprefix("https://")
@@ -71,20 +71,20 @@ def _check_web(text: str) -> str:
 
 
 def _check_public(text: str) -> str:
-    """As `_check_web`; what is in every lock, and so in git, must not hold a login."""
+    """As `_check_web`, without a login: this URL is in every lock, and so in git."""
     if "@" in _check_web(text).split("/")[2]:
-        raise ValueError("the URL must not hold a login, which belongs into ~/.netrc")
+        raise ValueError("the URL must not contain a login: put it into ~/.netrc")
     return text
 
 
 def _check_accelerator(text: str) -> str:
     if not ACCELERATOR.fullmatch(text):
-        raise ValueError("write cpu, cu128 (CUDA 12.8), rocm6.4, or what else PyTorch calls its builds")
+        raise ValueError("write the name of a PyTorch build, such as cpu, cu128 (CUDA 12.8) or rocm6.4")
     return text
 
 
 def _to_utc(value: object) -> datetime:
-    """A TOML date is its first moment; a time without a zone is UTC."""
+    """Return the moment in UTC: of a TOML date the first one; a time without a zone is UTC."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -94,7 +94,7 @@ def _to_utc(value: object) -> datetime:
         try:
             moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         except OverflowError as e:
-            raise ValueError("no such date") from e
+            raise ValueError("not a valid date") from e
         return moment.replace(microsecond=0)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
@@ -106,11 +106,11 @@ def _to_snapshot(value: object) -> object:
 
 
 def _check_snapshot_mirror(text: str) -> str:
-    """As `_check_mirror`; a place in it that is to be filled is one that is known."""
+    """As `_check_mirror`, with only the two known placeholders."""
     if unknown := sorted({*re.findall(r"\{[^{}]*\}?|\}", text)} - {"{archive}", "{time}"}):
-        raise ValueError(f"{unknown[0]} means nothing: only {{archive}} and {{time}} are filled in")
+        raise ValueError(f"unknown placeholder {unknown[0]}: only {{archive}} and {{time}} are replaced")
     if ("{archive}" in text) != ("{time}" in text):
-        raise ValueError("write both {archive} and {time} into it, or neither")
+        raise ValueError("it needs both {archive} and {time}, or neither")
     return _check_mirror(text)
 
 
@@ -118,7 +118,7 @@ GitAddress = Annotated[str, AfterValidator(_check_address)]
 Revision = Annotated[str, AfterValidator(_check_revision), StringConstraints(min_length=1, max_length=200)]
 Pin = Annotated[str, AfterValidator(_check_pin)]
 RequirementText = Annotated[str, AfterValidator(_check_requirement)]
-WantedText = Annotated[str, AfterValidator(_check_wanted)]
+DirectRequirementText = Annotated[str, AfterValidator(_check_direct_requirement)]
 Moment = Annotated[datetime, BeforeValidator(_to_utc)]
 Snapshot = Annotated[datetime | Literal["as-of"], BeforeValidator(_to_snapshot)]
 DebianName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{1,99}$")]
@@ -128,12 +128,14 @@ PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9
 Accelerator = Annotated[str, AfterValidator(_check_accelerator)]
 PublicUrl = Annotated[str, AfterValidator(_check_public), StringConstraints(max_length=2000)]
 WebUrl = Annotated[str, AfterValidator(_check_web), StringConstraints(max_length=2000)]
-LinksPlace = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x1f\x7f,][^\x00-\x1f\x7f,]*$", max_length=2000)]
+LinksLocation = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x1f\x7f,][^\x00-\x1f\x7f,]*$", max_length=2000)]
 """A folder of wheels, or the URL of a page with links to them; uv separates several by commas."""
 LocalPath = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x1f\x7f][^\x00-\x1f\x7f]*$", max_length=2000)]
 
 
 class Section(BaseModel):
+    """A section of pycomfy.toml: strict types, no unknown keys, `-` in keys where fields have `_`."""
+
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, alias_generator=lambda field: field.replace("_", "-")
     )

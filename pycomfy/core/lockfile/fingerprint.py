@@ -1,4 +1,4 @@
-"""What ComfyUI's behaviour depends on: the lock without the workflow and its models."""
+"""Fingerprint the environment that ComfyUI runs in: the lock without the workflow and its models."""
 
 import hashlib
 
@@ -7,9 +7,9 @@ from pycomfy.core.lockfile.schema import Lock, WorkflowPin, render_lock
 
 
 def environment_fingerprint(lock: Lock, platform: PlatformName) -> str:
-    """SHA-256 of everything in the lock that one platform's ComfyUI is made of.
+    """Return the SHA-256 of everything in the lock that one platform's ComfyUI is made of.
 
-    Workflows with the same hash have the same node definitions, so these are asked for once.
+    Workflows with the same hash have the same node definitions, so these are read once for all of them.
     """
     bare = lock.model_copy(
         update={

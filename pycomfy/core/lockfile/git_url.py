@@ -1,4 +1,4 @@
-"""Where a git repository is: which addresses git may be given, and which of them are the same repository."""
+"""Parse addresses of git repositories: which ones git may be given, and which of them mean the same repository."""
 
 import posixpath
 import re
@@ -10,7 +10,7 @@ from pycomfy.errors import BadConfig
 
 SCHEMES = ("https", "ssh", "git", "file")
 
-# Forges that do not distinguish upper and lower case in the names of owners and repositories.
+# Forges that ignore case in the names of owners and repositories.
 _CASELESS = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org")
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"
@@ -20,10 +20,10 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 
 @dataclass(frozen=True)
 class GitUrl:
-    """`url` is for git and may hold a password; `public` never does. Equal `identity`: the same repository.
+    """`url` is for git and may contain a password; `public` never does. Equal `identity` means the same repository.
 
-    A local address is a path, absolute or relative to a folder that only the caller knows; its identity is then
-    that path in its shortest form.
+    A `local` address is a path, absolute or relative to a folder that only the caller knows; its identity is the
+    normalised path.
     """
 
     url: str
@@ -33,14 +33,14 @@ class GitUrl:
 
 
 def parse_git_url(text: str, *, where: str = "") -> GitUrl:
-    """Check an address of a git repository: `https`, `ssh`, `git`, `file`, `user@host:path`, or a path.
+    """Parse the address of a git repository: an `https`, `ssh`, `git` or `file` URL, `user@host:path`, or a path.
 
-    Raises `BadConfig` for anything else, above all for what git would take for an option or a program to start.
+    Raises `BadConfig` for anything else, above all for what git would take for an option or for a program to start.
     """
 
     def refuse(why: str) -> BadConfig:
         return BadConfig(
-            f"{without_password(text)!r} is no address of a git repository: {why}",
+            f"{without_password(text)!r} is not the address of a git repository: {why}",
             where=where,
             fix="write an https:// or ssh:// URL, user@host:path, or the path of a local repository",
         )
@@ -48,7 +48,7 @@ def parse_git_url(text: str, *, where: str = "") -> GitUrl:
     if not text or text.startswith("-"):
         raise refuse("it is empty or looks like an option")
     if len(text) > 2000 or (_FORBIDDEN.search(text) and "://" in text) or re.search(r"[\x00-\x1f\x7f]", text):
-        raise refuse("it is too long or has characters no address has")
+        raise refuse("it is too long, or has characters that no address has")
     if "://" in text:
         return _parse_url(text, refuse=refuse)
     if match := _SCP.match(text):
@@ -75,7 +75,7 @@ def _parse_url(text: str, *, refuse: Callable[[str], BadConfig]) -> GitUrl:
             raise refuse("a file:// URL is file:///absolute/path")
         return GitUrl(text, text, posixpath.normpath(parts.path), local=True)
     if re.search(r"[\x00-\x1f\x7f]", unquote(parts.netloc)):
-        raise refuse("its login has characters that no login has")
+        raise refuse("its login has control characters")
     if not re.fullmatch(_HOST, host) or parts.path.strip("/") == "" or (parts.username or "").startswith("-"):
         raise refuse("it names no host or no repository")
     where = host if port is None or port == {"https": 443, "ssh": 22, "git": 9418}[parts.scheme] else f"{host}:{port}"
@@ -83,7 +83,8 @@ def _parse_url(text: str, *, refuse: Callable[[str], BadConfig]) -> GitUrl:
 
 
 def without_password(url: str) -> str:
-    """The URL without its password or token. An ssh user name stays: it is part of the address, not a secret."""
+    """Return the URL without its password or token. The user name of ssh stays: it is part of the address, no
+    secret."""
     if "://" not in url:
         return url
     try:
@@ -93,12 +94,12 @@ def without_password(url: str) -> str:
     if "@" not in parts.netloc:
         return url
     user, host = parts.netloc.rsplit("@", 1)
-    keep = user.split(":", 1)[0] + "@" if parts.scheme == "ssh" else ""
-    return urlunsplit((parts.scheme, keep + host, parts.path, parts.query, parts.fragment))
+    login = user.split(":", 1)[0] + "@" if parts.scheme == "ssh" else ""
+    return urlunsplit((parts.scheme, login + host, parts.path, parts.query, parts.fragment))
 
 
 def split_revision(text: str) -> tuple[str, str | None]:
-    """`URL@REVISION` into its two parts; the `@` of `user@host` is none of them."""
+    """Split `URL@REVISION` into its two parts; the `@` of `user@host` does not separate them."""
     at = text.rfind("@")
     if at <= 0:
         return text, None

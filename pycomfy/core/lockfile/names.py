@@ -12,9 +12,10 @@ MAX_CHARACTERS = 60
 
 
 def safe_name(text: str) -> str:
-    """`text` as a name that git, OCI registries and file systems accept: `a-z 0-9`, single `-`, `.` and `_` within.
+    """Return `text` as a name that git, OCI registries and file systems accept: `a-z 0-9`, single `-`, `.` and `_`
+    within, at most `MAX_CHARACTERS`.
 
-    A name in another script, of which nothing would remain, becomes `workflow-` and a hash of it.
+    A text with none of these letters, such as one in another script, becomes `workflow-` and a hash of it.
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9._]+", "-", plain)
@@ -26,19 +27,19 @@ def safe_name(text: str) -> str:
     return name
 
 
-def plain_name(text: str, most: int = 90) -> str:
-    """`text` as a node pack or a file may be called (see `model.Name`), of at most `most` characters; "" if nothing of
-    it remains."""
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).lstrip("._+-")[:most]
+def plain_name(text: str, limit: int = 90) -> str:
+    """Return `text` as a name for a node pack or a file (see `schema.Name`), of at most `limit` characters; "" if
+    nothing of it remains."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).lstrip("._+-")[:limit]
 
 
 def unique_name(name: str, taken: Collection[str]) -> str:
-    """`name`, or the first with a number behind it that is not in `taken`; upper and lower case are the same."""
+    """Return `name`, or `name-2`, `name-3` …, whichever is not in `taken` first, ignoring case."""
     folded = {other.casefold() for other in taken}
     options = (name, *(f"{name}-{number}" for number in range(2, len(folded) + 3)))
     return next(option for option in options if option.casefold() not in folded)
 
 
 def repository_name(url: str) -> str:
-    """The last part of a repository's address, which its folder is called by."""
+    """Return the last part of a repository's address, without `.git`: the name of its folder."""
     return url.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git")

@@ -1,4 +1,4 @@
-"""Where Python packages are looked for: indexes of one's own, folders of wheels, and the variant for an accelerator."""
+"""Configure where Python packages come from: own indexes, folders of wheels, and builds for an accelerator."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ import tomlkit
 from packaging.utils import canonicalize_name
 
 VARIABLE = "{accelerator}"
-"""Stands in an index's URL for the accelerator, as in `https://mirror.example.org/whl/{accelerator}`."""
+"""The placeholder for the accelerator in an index's URL, as in `https://mirror.example.org/whl/{accelerator}`."""
 
 ACCELERATOR = re.compile(r"cpu|xpu|cu[0-9]{2,3}|rocm[0-9]+(\.[0-9]+){1,2}")
-"""What PyTorch calls the kinds of machine that it builds for."""
+"""The names that PyTorch gives to the accelerators that it builds for."""
 
 _LOGIN = re.compile(r"""(https?:)//[^/\s"'<>]*@""", re.IGNORECASE)
 
@@ -20,9 +20,9 @@ _LOGIN = re.compile(r"""(https?:)//[^/\s"'<>]*@""", re.IGNORECASE)
 @dataclass(frozen=True)
 class PackageIndex:
     """A package index. With `packages` (normalised names) it is for these alone, and they come from it alone; so nobody
-    can put a package of that name on a public index. `dated`: it says when each file was uploaded.
+    can put a package with that name on a public index. `dated`: it says when each file was uploaded.
 
-    `url` may hold a login, so an index is never shown; and `{accelerator}`, see `IndexConfig.address`.
+    `url` may contain a login, so it is never shown; and `{accelerator}`, see `IndexConfig.address`.
     """
 
     name: str
@@ -32,14 +32,14 @@ class PackageIndex:
 
     @property
     def per_accelerator(self) -> bool:
-        """Whether it is another index for each accelerator."""
+        """Whether there is a separate index for each accelerator."""
         return VARIABLE in self.url
 
 
 @dataclass(frozen=True)
 class IndexConfig:
-    """All that pycomfy.toml says about where packages come from. `find_links` are absolute paths of folders, or URLs
-    of pages with links."""
+    """All that pycomfy.toml says about the sources of packages. `find_links` are absolute paths of folders, or URLs of
+    pages with links."""
 
     indexes: tuple[PackageIndex, ...] = ()
     find_links: tuple[str, ...] = field(default=(), repr=False)
@@ -47,29 +47,29 @@ class IndexConfig:
 
     @property
     def has_torch(self) -> bool:
-        """Whether an index of the user's own has PyTorch, instead of PyTorch's."""
+        """Whether one of the user's own indexes has PyTorch, in place of PyTorch's index."""
         return any("torch" in index.packages for index in self.indexes)
 
     def address(self, index: PackageIndex) -> str:
-        """The URL of one of the indexes, for the accelerator."""
+        """Return the URL of one of the indexes, for the accelerator."""
         return index.url.replace(VARIABLE, self.accelerator or "")
 
     @property
     def reserved(self) -> Mapping[str, PackageIndex]:
-        """The index that each package comes from alone."""
+        """The packages that come from one index alone, each with that index."""
         return {name: index for index in self.indexes for name in index.packages}
 
 
 DEFAULT_INDEXES = IndexConfig()
-"""Nothing but what the machine is set up for."""
+"""Only what the machine is configured for."""
 
 
 def translate_pip(environment: Mapping[str, str]) -> dict[str, str]:
-    """uv's names for what pip's variables say about reaching an index; what uv is told already stays.
+    """Return uv's variables for pip's that say how an index is reached, but those that uv has already.
 
     pip's settings that choose packages are left out, and so is `PIP_FIND_LINKS`: see `find_links`.
     """
-    same = {
+    equivalents = {
         "PIP_INDEX_URL": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
         "PIP_EXTRA_INDEX_URL": ("UV_EXTRA_INDEX_URL", "UV_INDEX"),
         "PIP_NO_INDEX": ("UV_NO_INDEX",),
@@ -81,20 +81,21 @@ def translate_pip(environment: Mapping[str, str]) -> dict[str, str]:
         "PIP_PROXY": ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy"),
     }
     return {
-        theirs[0]: environment[name].strip()
-        for name, theirs in same.items()
-        if environment.get(name, "").strip() and not any(environment.get(other) for other in theirs)
+        names[0]: environment[pip_name].strip()
+        for pip_name, names in equivalents.items()
+        if environment.get(pip_name, "").strip() and not any(environment.get(name) for name in names)
     }
 
 
 def find_links(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The folders and pages that `UV_FIND_LINKS` (with commas) or else `PIP_FIND_LINKS` (with spaces) names."""
+    """Return the folders and pages in `UV_FIND_LINKS` (separated by commas), or else in `PIP_FIND_LINKS` (by
+    spaces)."""
     if uv := environment.get("UV_FIND_LINKS", "").strip():
         return tuple(part.strip() for part in uv.split(",") if part.strip())
     return tuple(environment.get("PIP_FIND_LINKS", "").split())
 
 
-_OF_REACH = (
+_CONNECTION_KEYS = (
     "index",
     "index-url",
     "extra-index-url",
@@ -110,25 +111,26 @@ _OF_REACH = (
 
 
 def render_index_config(configuration: Mapping[str, Any]) -> str:
-    """What a `uv.toml` says of reaching indexes, as a `uv.toml` of its own: nothing that chooses packages."""
+    """Return the part of a `uv.toml` that says how indexes are reached, as a `uv.toml`: nothing that chooses
+    packages."""
     pip = configuration.get("pip")
-    given = {**configuration, **(pip if isinstance(pip, dict) else {})}
-    kept = {key: given[key] for key in _OF_REACH if key in given}
-    tables = kept.pop("index", [])
+    settings = {**configuration, **(pip if isinstance(pip, dict) else {})}
+    connection = {key: settings[key] for key in _CONNECTION_KEYS if key in settings}
+    tables = connection.pop("index", [])
     if isinstance(tables, list):
-        kept["index"] = [
+        connection["index"] = [
             {key: value for key, value in table.items() if not isinstance(value, dict)}
             for table in tables
             if isinstance(table, dict)
         ]
-    return tomlkit.dumps(kept)
+    return tomlkit.dumps(connection)
 
 
 def strip_logins(text: str) -> str:
-    """The text with no user or password in any web address of it."""
+    """Return the text without user and password in any web address in it."""
     return _LOGIN.sub(r"\1//", text)
 
 
 def normalise(names: Sequence[str]) -> tuple[str, ...]:
-    """Package names as an index spells them, sorted, each once."""
+    """Return package names normalised (PEP 503), sorted, without duplicates."""
     return tuple(sorted({canonicalize_name(name) for name in names}))

@@ -1,4 +1,4 @@
-"""TOML, as pycomfy.toml is written and as messages tell people to write it."""
+"""Write TOML, for pycomfy.toml and for messages that say what to write into it."""
 
 from collections.abc import Iterable
 
@@ -6,15 +6,15 @@ import tomlkit
 
 
 def render_value(value: object) -> str:
-    """A value as TOML writes it."""
+    """Return a value in TOML's syntax."""
     return tomlkit.item(value).as_string()
 
 
 def render_key(key: str) -> str:
-    """A key, with quotes if it needs any."""
+    """Return a key, in quotes if it needs them."""
     return tomlkit.key(key).as_string()
 
 
 def render_list(key: str, texts: Iterable[str]) -> str:
-    """The line that sets `key` to a list of texts."""
+    """Return the line that sets `key` to a list of texts."""
     return f"{render_key(key)} = {render_value(list(texts))}"

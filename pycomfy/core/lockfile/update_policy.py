@@ -1,4 +1,4 @@
-"""What a lock keeps of the lock before it, when only some of it is to be renewed."""
+"""Decide what a new lock keeps of the previous lock, when only parts are to be updated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,39 +7,45 @@ from datetime import datetime
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock, Root
-from pycomfy.errors import BadConfig, NotFound, PycomfyError, raise_all
+from pycomfy.errors import BadConfig, NotFound, PycomfyError, raise_all, suggest
 
 ALL, COMFYUI, BASE, PYTHON, MODELS = "all", "comfyui", "base", "python", "models"
 PARTS = (ALL, COMFYUI, BASE, PYTHON, MODELS)
-"""What can be renewed besides a node pack by its name."""
+"""What can be updated, besides a node pack by its name."""
 
 
 @dataclass(frozen=True)
 class UpdatePolicy:
-    """`lock` is the one so far; of it, only what `names` (lower case) says is renewed. Without names nothing is kept
-    but what pycomfy itself found: then pycomfy.toml says anew what is taken."""
+    """`lock` is the previous one; only the parts in `names` (lower case) are updated. Without names, the node packs and
+    models that were found are kept, and pycomfy.toml decides about everything else again."""
 
     lock: Lock | None = None
     names: frozenset[str] = frozenset()
 
     def check(self, config: Config, where: str) -> None:
-        """Raises `NotFound` without a lock, `BadConfig` for every name that stands for nothing."""
+        """Raise `NotFound` if there is no lock at `where` to update, `BadConfig` for every unknown name."""
         if not self.names:
             return
         if self.lock is None:
-            raise NotFound("there is no lock that could be updated", where=where, fix="pycomfy lock, without --update")
+            raise NotFound("there is no lock to update", where=where, fix=suggest("retry", update=False))
         known = {*PARTS, *(n.lower() for n in config.packs), *(p.name.lower() for p in self.lock.packs)}
         problems: list[PycomfyError] = [
-            BadConfig(f"there is no node pack {name}", where="--update", fix=f"one of: {', '.join(sorted(known))}")
+            BadConfig(
+                f"cannot update {name}: there is no node pack {name}",
+                where=where,
+                fix=f"update one of: {', '.join(sorted(known))}",
+            )
             for name in sorted(self.names - known)
         ]
         raise_all(problems)
 
     def renews(self, name: str) -> bool:
+        """Return whether a part or a node pack is updated."""
         return bool({ALL, name.lower()} & self.names)
 
     def apply(self, config: Config) -> Config:
-        """The configuration with the old commits of all that is not renewed, and the old date if Python is not."""
+        """Return the configuration with the locked commits of everything that is not updated, and the locked date if
+        Python is not."""
         if self.lock is None or not self.names:
             return config
         sources = {p.name: p.source for p in self.lock.packs if not self.renews(p.name)}
@@ -53,8 +59,8 @@ class UpdatePolicy:
         return config.model_copy(update=changes)
 
     def roots(self, config: Config, *, compilers: bool = False) -> Mapping[PlatformName, Root]:
-        """The Debian userlands that stay as they are, or with `compilers` those in which wheels were built: of the same
-        suite and snapshot, with every package that is asked for."""
+        """Return the Debian root filesystems to keep, or with `compilers` those in which wheels were built: those with
+        the configured suite and snapshot, and with every configured package."""
         if self.lock is None or not self.names or self.renews(BASE):
             return {}
         roots = {p: parts.compilers if compilers else parts.root for p, parts in self.lock.platforms.items()}

@@ -1,55 +1,51 @@
-"""Questions as errors: what is not certain, who may be meant, and the words that settle it."""
+"""Turn unresolved node types into errors: what is uncertain, which packs are candidates, and how to settle it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator
 
 from pycomfy.core.catalog.model import CORE_URL, Listing
+from pycomfy.core.lockfile.names import plain_name, repository_name
+from pycomfy.core.lockfile.toml import render_list, render_value
 from pycomfy.core.nodes.pack_resolution import Candidate, ProviderQuestion
 from pycomfy.core.nodes.provenance import COMMIT
-from pycomfy.core.requirements.providers import describe_locations
-from pycomfy.errors import AmbiguousNode, PycomfyError, UnknownNode
+from pycomfy.core.requirements.providers import describe_locations, suggest_naming_pack
+from pycomfy.errors import AmbiguousNode, Fix, PycomfyError, UnknownNode, suggest
 
 MAX_CANDIDATES = 8
 
 
-def explain_question(question: ProviderQuestion, where: str) -> PycomfyError:
-    """The error for a question: `UnknownNode` without candidates, else `AmbiguousNode`. `where` names the workflow."""
-    place = describe_locations(list(question.nodes), where)
-    what = f'it is not known whose the node type "{question.type}" is: {question.why}'
+def explain_question(question: ProviderQuestion, workflow: str) -> PycomfyError:
+    """Return the error for a question: `AmbiguousNode` where one of the candidates can be preferred, else
+    `UnknownNode`. `workflow` is the workflow's file. At most `MAX_CANDIDATES` candidates are suggested."""
+    where = describe_locations(question.nodes, workflow)
+    unlisted = len(question.candidates) - MAX_CANDIDATES
+    more = f" ({unlisted} more candidates are not listed)" if unlisted > 0 else ""
     if question.core is not None:
-        rev = (question.core if COMMIT.fullmatch(question.core) else f"v{question.core}") if question.core else "…"
-        fix = (
-            f'pin a ComfyUI that has it, at the top of pycomfy.toml: comfyui = {{ git = "{CORE_URL}", rev = "{rev}" }}'
-        )
-        if not question.candidates:
-            fix += "; or, if a node pack is meant, name it: --pack NAME=URL"
-        else:
-            fix += "; or, if a node pack is meant, name it: --pack NAME=URL\n" + _list(question.candidates)
-        return UnknownNode(what, where=place, fix=fix)
+        what = f'unknown node type "{question.type}": {question.why}{more}'
+        return UnknownNode(what, where=where, fix=(_pin_comfyui(question.core), *_name_packs(question, workflow)))
     if not question.candidates:
-        return UnknownNode(
-            what,
-            where=place,
-            fix="name its node pack: --pack NAME=URL[@REVISION], or at the top of pycomfy.toml:"
-            ' packs.NAME = { git = "URL" }; or fetch newer lists: pycomfy catalog update',
-        )
-    first = short_name(question.candidates[0].pack)
+        what = f'unknown node type "{question.type}": {question.why}'
+        newer = suggest("catalog update", "fetches newer lists of node packs")
+        return UnknownNode(what, where=where, fix=(*suggest_naming_pack(workflow), newer))
+    names = [short_name(c.pack) for c in question.candidates]
     return AmbiguousNode(
-        what,
-        where=place,
-        fix=f'choose one: --prefer {first}, or at the top of pycomfy.toml: prefer = ["{first}"]\n'
-        + _list(question.candidates),
+        f'ambiguous node type "{question.type}": {question.why}{more}',
+        where=where,
+        fix=(
+            *_prefer_packs(question, workflow),
+            f"at the top of pycomfy.toml, as for the first one: {render_list('prefer', names[:1])}",
+        ),
         type_=question.type,
         candidates=[_as_dict(c) for c in question.candidates],
     )
 
 
 def short_name(pack: Listing) -> str:
-    """The shortest name that `--prefer` understands."""
+    """Return the shortest name that identifies a pack among preferences: `owner/name` on GitHub, else its URL."""
     return pack.url.removeprefix("https://github.com/").removesuffix(".git")
 
 
 def describe_candidate(candidate: Candidate) -> str:
-    """Stars, last update, and what else of the workflow it has."""
+    """Return stars, last update, and what else of the workflow the pack provides."""
     pack = candidate.pack
     parts = ["stars unknown" if pack.stars is None else f"{pack.stars} star{'s' if pack.stars != 1 else ''}"]
     if pack.updated:
@@ -57,19 +53,34 @@ def describe_candidate(candidate: Candidate) -> str:
     if candidate.already_selected:
         parts.append("needed anyway")
     if candidate.also_provides:
-        parts.append(f"also has {_some(candidate.also_provides)} of this workflow")
+        parts.append(f"also has {_list_some(candidate.also_provides)} of this workflow")
     return ", ".join(parts)
 
 
-def _list(candidates: Collection[Candidate]) -> str:
-    shown = list(candidates)[:MAX_CANDIDATES]
-    lines = [f"    {short_name(c.pack)}  ({describe_candidate(c)})" for c in shown]
-    if len(candidates) > len(shown):
-        lines.append(f"    and {len(candidates) - len(shown)} more")
-    return "\n".join(lines)
+def _pin_comfyui(version: str) -> str:
+    """`version` is a version, a commit, or "" where neither is known."""
+    rev = (version if COMMIT.fullmatch(version) else f"v{version}") if version else "…"
+    value = f"{{ git = {render_value(CORE_URL)}, rev = {render_value(rev)} }}"
+    return f"pin a ComfyUI that has it, at the top of pycomfy.toml: comfyui = {value}"
 
 
-def _some(types: Iterable[str]) -> str:
+def _name_packs(question: ProviderQuestion, workflow: str) -> Iterator[str | Fix]:
+    """A preference does not settle a type that is ComfyUI's own: only a pack that is named does, from a repository."""
+    packs = [c for c in question.candidates[:MAX_CANDIDATES] if not c.pack.files]
+    for candidate in packs:
+        note = f"if this node pack is meant: {describe_candidate(candidate)}"
+        name = plain_name(repository_name(candidate.pack.url)) or "pack"
+        yield suggest("lock", note, workflow=workflow, pack=f"{name}={candidate.pack.url}")
+    if not packs:
+        yield from suggest_naming_pack(workflow, note="if a node pack is meant")
+
+
+def _prefer_packs(question: ProviderQuestion, workflow: str) -> Iterator[Fix]:
+    for candidate in question.candidates[:MAX_CANDIDATES]:
+        yield suggest("lock", describe_candidate(candidate), workflow=workflow, prefer=short_name(candidate.pack))
+
+
+def _list_some(types: Iterable[str]) -> str:
     names = list(types)
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 

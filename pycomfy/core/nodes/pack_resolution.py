@@ -1,4 +1,4 @@
-"""What is asked of choosing, and what it answers."""
+"""Define the input and the result of resolving node types to packs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ Reason = Literal["workflow", "preference", "lock", "preemption", "only-pack", "r
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedType:
-    """A node type that neither ComfyUI nor a pack of pycomfy.toml has, and the nodes that use it."""
+    """A node type that neither ComfyUI nor a pack of pycomfy.toml provides, and the nodes that use it."""
 
     type: str
     nodes: tuple[RequiredNode, ...]
@@ -21,11 +21,11 @@ class UnresolvedType:
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """All that choosing may look at.
+    """All that the resolver may use.
 
-    `claims` and `registry` are by type; `named` are the packs that the registry ids and addresses of the workflow stand
-    for, as it writes them; a name that nobody knows is not in it. `core` is the ComfyUI that the workflow was made
-    with, where that is newer than the pinned one.
+    `claims` and `registry` are by type; `named` maps the registry ids and addresses in the workflow, as written there,
+    to packs; unknown ones are missing from it. `core` is the version of ComfyUI that the workflow was made with, where
+    that is newer than the pinned one.
     """
 
     claims: Mapping[str, Claims] = field(default_factory=dict)
@@ -36,7 +36,8 @@ class Knowledge:
 
 @dataclass(frozen=True, slots=True)
 class PackPreferences:
-    """Identities of packs that settle a question: those the user prefers, best first, and those of the lock so far."""
+    """Identities of packs that settle a question: those that the user prefers, best first, and those of the previous
+    lock."""
 
     prefer: tuple[str, ...] = ()
     locked: frozenset[str] = frozenset()
@@ -44,7 +45,8 @@ class PackPreferences:
 
 @dataclass(frozen=True, slots=True)
 class ProviderChoice:
-    """The pack a type is taken from, by which rule, and what speaks for it. `versions` are those the workflow names."""
+    """The pack that a type is taken from, by which rule, and the evidence. `versions` are those that the workflow
+    names."""
 
     type: str
     pack: Listing
@@ -65,8 +67,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ProviderQuestion:
-    """A type that no rule settles: `why` not, and who may be meant. `core` is not None where it is ComfyUI's own, says
-    the workflow or the catalog, so another ComfyUI would have it: the version that the workflow names, or ""."""
+    """A type that no rule settles: `why`, and the candidates. `core` is not None where the type is ComfyUI's own
+    according to the workflow or the catalog, so that another ComfyUI has it: the version that the workflow names, or
+    ""."""
 
     type: str
     nodes: tuple[RequiredNode, ...]
@@ -77,5 +80,7 @@ class ProviderQuestion:
 
 @dataclass(frozen=True, slots=True)
 class PackResolution:
+    """The result: a choice or a question for every type."""
+
     choices: tuple[ProviderChoice, ...]
     questions: tuple[ProviderQuestion, ...]

@@ -1,4 +1,4 @@
-"""What a workflow itself says of the packs of its nodes."""
+"""Read the provenance of nodes: what a workflow itself says about their packs."""
 
 import re
 from collections.abc import Iterable
@@ -16,7 +16,8 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class StatedProvenance:
-    """All that the nodes of one type say. `packs` are different ones, `unknown_names` are ids that nobody knows."""
+    """What all nodes of one type state. `packs` are distinct; `unknown_names` are ids and addresses without a known
+    pack; `core` says that they are ComfyUI's own."""
 
     packs: tuple[Listing, ...] = ()
     versions: tuple[str, ...] = ()
@@ -25,40 +26,41 @@ class StatedProvenance:
 
 
 def pack_references(nodes: Iterable[RequiredNode]) -> tuple[str, ...]:
-    """The registry ids and addresses that the nodes name, each once."""
+    """Return the registry ids and addresses that the nodes name, each once."""
     names = (name for n in nodes if n.pack is not None for name in (n.pack.cnr_id, n.pack.aux_id) if name is not None)
     return tuple(dict.fromkeys(name for name in names if name != COMFY_CORE))
 
 
 def read_provenance(nodes: Iterable[RequiredNode], knowledge: Knowledge) -> StatedProvenance:
-    """What `nodes`, all of one type, say. An address says where a pack was cloned from, so it goes before an id."""
+    """Return what `nodes`, all of one type, state. An address is where the pack was cloned from, so it wins over an
+    id."""
     packs: dict[str, Listing] = {}
     versions: dict[str, None] = {}
     unknown: dict[str, None] = {}
     core = False
     for node in nodes:
-        said = node.pack
-        if said is None:
+        stated = node.pack
+        if stated is None:
             continue
-        if said.cnr_id == COMFY_CORE:
+        if stated.cnr_id == COMFY_CORE:
             core = True
-            versions.update({said.version: None} if said.version is not None else {})
+            versions.update({stated.version: None} if stated.version is not None else {})
             continue
-        pack = _pack(said, knowledge)
+        pack = _find_pack(stated, knowledge)
         if pack is None:
-            place = parse_repository_url(said.aux_id) if said.aux_id is not None else None
-            names = (said.cnr_id, place.url if place is not None else None)
+            address = parse_repository_url(stated.aux_id) if stated.aux_id is not None else None
+            names = (stated.cnr_id, address.url if address is not None else None)
             unknown.update(dict.fromkeys(name for name in names if name is not None))
             continue
         packs[pack.identity] = pack
-        versions.update({said.version: None} if said.version is not None else {})
+        versions.update({stated.version: None} if stated.version is not None else {})
     if any(identity in CORE_IDENTITIES for identity in packs):
         packs, core = {i: p for i, p in packs.items() if not p.is_core}, True
     return StatedProvenance(tuple(packs.values()), sort_versions(versions), tuple(unknown), core)
 
 
 def newer_core(nodes: Iterable[RequiredNode], pinned: str) -> str | None:
-    """The newest ComfyUI that nodes were made with, if that is newer than the version `pinned`."""
+    """Return the newest version of ComfyUI that nodes were made with, if it is newer than the version `pinned`."""
     named = sort_versions(
         n.pack.version
         for n in nodes
@@ -70,25 +72,27 @@ def newer_core(nodes: Iterable[RequiredNode], pinned: str) -> str | None:
         return None
 
 
-def _pack(said: Provenance, knowledge: Knowledge) -> Listing | None:
-    if said.aux_id is not None:
-        known = knowledge.named.get(said.aux_id)
+def _find_pack(stated: Provenance, knowledge: Knowledge) -> Listing | None:
+    if stated.aux_id is not None:
+        known = knowledge.named.get(stated.aux_id)
         if known is not None:
             return known
-        place = parse_repository_url(said.aux_id)
-        # A stranger's file must not make git use this machine's keys, or look around in its network.
-        if place is not None and place.file is None and place.url.startswith(tuple(f"https://{f}/" for f in FORGES)):
-            return Listing(place.identity, place.url)
-    return knowledge.named.get(said.cnr_id) if said.cnr_id is not None else None
+        address = parse_repository_url(stated.aux_id)
+        # An untrusted file must not make git use this machine's keys, or reach hosts in its network.
+        public = tuple(f"https://{forge}/" for forge in FORGES)
+        if address is not None and address.file is None and address.url.startswith(public):
+            return Listing(address.identity, address.url)
+    return knowledge.named.get(stated.cnr_id) if stated.cnr_id is not None else None
 
 
 def newest(*versions: str | None) -> str | None:
-    """The newest of the versions that there are; a commit goes before every number."""
+    """Return the newest of the versions that are not None; a commit counts as newer than every number."""
     return next(iter(sort_versions(v for v in versions if v is not None)), None)
 
 
 def sort_versions(versions: Iterable[str]) -> tuple[str, ...]:
-    """Versions newest first; commits, whose order only their repository knows, before them, sorted."""
+    """Return versions newest first, after all commits: only their repository knows how these are ordered, so they are
+    sorted as text."""
 
     def key(text: str) -> tuple[int, Version, str]:
         try:

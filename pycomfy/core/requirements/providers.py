@@ -1,67 +1,79 @@
-"""Which source supplies each node type of a workflow: ComfyUI, or exactly one node pack. Nothing is guessed."""
+"""Match each node type of a workflow with its provider: ComfyUI, or exactly one node pack. Nothing is guessed."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from pycomfy.core.catalog.model import COMFY_CORE
+from pycomfy.core.lockfile.names import plain_name, repository_name
+from pycomfy.core.lockfile.toml import render_key
 from pycomfy.core.requirements.model import RequiredNode
-from pycomfy.errors import BadConfig, PycomfyError, UnknownNode, raise_all
+from pycomfy.errors import BadConfig, Fix, Placeholder, PycomfyError, UnknownNode, raise_all, suggest
 
 
 def match_providers(
-    nodes: Iterable[RequiredNode], builtin: Collection[str], packs: Mapping[str, Collection[str]], where: str
+    nodes: Iterable[RequiredNode], builtin: Collection[str], packs: Mapping[str, Collection[str]], workflow: str
 ) -> dict[str, tuple[str, ...]]:
-    """Pack -> the node types it supplies to the workflow, sorted; packs that supply none are there as well.
+    """Return pack -> the node types it provides to the workflow, sorted; packs that provide none are included.
 
-    `builtin` are ComfyUI's types, `packs` those of each pack, `where` names the workflow. Nodes that do not run need
-    nobody. Raises `UnknownNode` for every type nobody supplies, `BadConfig` for every type that several packs do.
+    `builtin` are ComfyUI's types, `packs` those of each pack, `workflow` is the workflow's file. Nodes that do not run
+    need no provider. Raises `UnknownNode` for every type without a provider, `BadConfig` for every type with several.
     """
-    using = running_types(nodes)
-    supplied: dict[str, list[str]] = {name: [] for name in packs}
+    users = running_types(nodes)
+    provided: dict[str, list[str]] = {name: [] for name in packs}
     problems: list[PycomfyError] = []
     # A pack cannot replace what is built in: ComfyUI skips those types of a pack.
-    for type_ in sorted(using.keys() - set(builtin)):
-        found = sorted(name for name, types in packs.items() if type_ in types)
-        if len(found) > 1:
+    for type_ in sorted(users.keys() - set(builtin)):
+        providers = sorted(name for name, types in packs.items() if type_ in types)
+        if len(providers) > 1:
             problems.append(
                 BadConfig(
-                    f"the node packs {' and '.join(found)} both have the node type {type_!r}",
-                    where=describe_locations(using[type_], where),
+                    f"several node packs have the node type {type_!r}: {' and '.join(providers)}",
+                    where=describe_locations(users[type_], workflow),
                     fix="ComfyUI would take the one it happens to load last: take all their types from one of them"
                     " (prefer = …), or leave one out of pycomfy.toml",
                 )
             )
-        elif found:
-            supplied[found[0]].append(type_)
+        elif providers:
+            provided[providers[0]].append(type_)
         else:
-            problems.append(_unknown(type_, using[type_], where))
+            problems.append(_unknown_node(type_, users[type_], workflow))
     raise_all(problems)
-    return {name: tuple(types) for name, types in supplied.items()}
+    return {name: tuple(types) for name, types in provided.items()}
 
 
 def running_types(nodes: Iterable[RequiredNode]) -> dict[str, list[RequiredNode]]:
-    """The nodes that run, by their type."""
-    using: defaultdict[str, list[RequiredNode]] = defaultdict(list)
+    """Return the nodes that run, by their type."""
+    users: defaultdict[str, list[RequiredNode]] = defaultdict(list)
     for node in nodes:
         if node.state == "runs":
-            using[node.type].append(node)
-    return dict(using)
+            users[node.type].append(node)
+    return dict(users)
 
 
-def _unknown(type_: str, nodes: list[RequiredNode], where: str) -> UnknownNode:
-    said = next((n.pack for n in nodes if n.pack is not None and n.pack.cnr_id != "comfy-core"), None)
-    source = (said.aux_id or said.cnr_id if said is not None else None) or ""
-    hint = f"; the workflow says that it is of {source}" if source else ""
-    name = source.rsplit("/", 1)[-1] or "NAME"
-    return UnknownNode(
-        f"no source has the node type {type_!r}{hint}",
-        where=describe_locations(nodes, where),
-        fix=f"name its node pack: --pack {name}=URL[@REVISION], or at the top of pycomfy.toml:"
-        f' packs.{name} = {{ git = "URL" }}',
+def suggest_naming_pack(workflow: str, name: str = "", note: str = "") -> tuple[Fix, str]:
+    """Return the ways to name the node pack of an unknown type. `workflow` is the workflow's file; `name` is the pack's
+    folder where it is known, which may come from a stranger's file."""
+    name = plain_name(name) or "NAME"
+    note = f"{note}; URL@REVISION takes that revision" if note else "URL@REVISION takes that revision"
+    return (
+        suggest("lock", note, workflow=workflow, pack=Placeholder(f"{name}=URL")),
+        f'at the top of pycomfy.toml: packs.{render_key(name)} = {{ git = "URL" }}',
     )
 
 
-def describe_locations(nodes: list[RequiredNode], where: str) -> str:
-    """Where nodes are: their ids, with titles that say more than the type."""
+def describe_locations(nodes: Sequence[RequiredNode], where: str) -> str:
+    """Return the ids of nodes, at most five, with titles that say more than the type."""
     shown = [f"node {n.id}" + (f" ({n.title})" if n.title and n.title != n.type else "") for n in nodes[:5]]
     more = f" and {len(nodes) - 5} more" if len(nodes) > 5 else ""
     return f"{', '.join(shown)}{more} of {where}"
+
+
+def _unknown_node(type_: str, nodes: Sequence[RequiredNode], workflow: str) -> UnknownNode:
+    stated = next((n.pack for n in nodes if n.pack is not None and n.pack.cnr_id != COMFY_CORE), None)
+    source = (stated.aux_id or stated.cnr_id if stated is not None else None) or ""
+    hint = f"; according to the workflow it is from {source}" if source else ""
+    return UnknownNode(
+        f"unknown node type {type_!r}: neither ComfyUI nor a node pack of the lock provides it{hint}",
+        where=describe_locations(nodes, workflow),
+        fix=suggest_naming_pack(workflow, repository_name(source)),
+    )

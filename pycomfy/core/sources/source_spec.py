@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from pycomfy.core.lockfile.config_types import Section, WantedText
+from pycomfy.core.lockfile.config_types import DirectRequirementText, Section
 
 if TYPE_CHECKING:
     from pycomfy.core.sources.lock_source import LockSource
@@ -37,7 +37,7 @@ class SourceSpec(Section):
     key: ClassVar[str]
     for_comfyui: ClassVar[bool] = False
 
-    requirements: tuple[WantedText, ...] | None = Field(default=None, strict=False)
+    requirements: tuple[DirectRequirementText, ...] | None = Field(default=None, strict=False)
     types: tuple[Annotated[str, StringConstraints(min_length=1, max_length=500)], ...] = Field(default=(), strict=False)
     steps: tuple[StepSpec, ...] = Field(default=(), strict=False)
 

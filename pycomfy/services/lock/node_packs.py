@@ -33,7 +33,7 @@ from pycomfy.core.nodes.pack_resolution import (
     ProviderQuestion,
     UnresolvedType,
 )
-from pycomfy.core.nodes.pack_resolver import list_unknown_ids, resolve_packs
+from pycomfy.core.nodes.pack_resolver import list_registry_types, resolve_packs
 from pycomfy.core.nodes.provenance import pack_references, sort_versions
 from pycomfy.core.requirements.providers import describe_locations
 from pycomfy.core.sources.git import GitSpec
@@ -106,7 +106,7 @@ def _choose(workspace: Workspace, hunt: PackSearch, notes: list[str]) -> list[Pr
     _refresh_if_missing(workspace, notes)
     registry = find_registry()
     knowledge, prefer = _look_up(workspace, hunt, registry, notes)
-    types = list_unknown_ids(hunt.wanted, knowledge)
+    types = list_registry_types(hunt.wanted, knowledge)
     registered = {type_: packs for type_ in types if (packs := registry.packs_with(type_))}
     knowledge = Knowledge(knowledge.claims, knowledge.named, registered, hunt.core)
     chosen = resolve_packs(hunt.wanted, knowledge, PackPreferences(prefer, frozenset(_locked(hunt))))

@@ -48,7 +48,7 @@ def test_an_unknown_input_is_told_with_the_nearest_and_all() -> None:
         ("cfg", "nan", '"nan" is not of type number'),
         ("cfg", "inf", '"inf" is not of type number'),
         ("on", "maybe", '"maybe" is not of type boolean'),
-        ("sampler", "eular", '"eular" is none of the choices'),
+        ("sampler", "eular", '"eular" is not one of the choices'),
         ("prompt", 5, "5 is not of type text"),
         ("prompt", "\ud800", "is not of type text"),
         ("prompt", "x" * 1_000_001, "a text of more than 1000000 characters"),
@@ -83,9 +83,9 @@ def test_an_input_may_be_called_like_something_of_a_model(name: str) -> None:
     assert list(inputs_schema(interface)["properties"]) == [name]
 
 
-def test_a_choice_between_nothing_is_told() -> None:
+def test_a_choice_without_choices_is_told() -> None:
     interface = Interface(parameters=(Parameter(name="x", type="choice", targets=()),))
-    with pytest.raises(BadInput, match="a choice between nothing"):
+    with pytest.raises(BadInput, match="a choice without choices"):
         check_arguments(interface, {"x": "c"})
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pycomfy.core.interface.validate import find_circle, find_problems
+from pycomfy.core.interface.validate import find_cycle, find_problems
 from pycomfy.core.prompt.convert import Prompt
 from tests.core.prompt.test_convert import plain
 from tests.support.graphs import OBJECT_INFO, prompt_of
@@ -25,14 +25,14 @@ def test_a_good_graph_has_no_problems() -> None:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"2": node("Nope")}, "no node type"),
-        ({"9": node("Save", images=["7", 0], prefix="")}, "not there"),
+        ({"2": node("Nope")}, "unknown node type"),
+        ({"9": node("Save", images=["7", 0], prefix="")}, "does not exist"),
         ({"9": node("Save", images=["1", 5], prefix="")}, "has 2"),
         ({"9": node("Save", images=["1", 1], prefix="")}, "takes IMAGE, but is linked to MASK"),
         ({"9": node("Save", prefix="")}, "not connected"),
-        ({"2": node("Blank", width=1.5, height="x")}, "no number"),
-        ({"2": node("Load", file="c.exe")}, "not among the choices"),
-        ({"2": node("Blur", image=["3", 0], radius=1), "3": node("Blur", image=["2", 0], radius=1)}, "circle"),
+        ({"2": node("Blank", width=1.5, height="x")}, "not a number"),
+        ({"2": node("Load", file="c.exe")}, "not one of the choices"),
+        ({"2": node("Blur", image=["3", 0], radius=1), "3": node("Blur", image=["2", 0], radius=1)}, "cycle"),
     ],
 )
 def test_each_problem_is_told_with_node_and_fix(change: Any, what: str) -> None:
@@ -60,9 +60,9 @@ def test_missing_models_and_input_files_are_no_problems_of_the_graph() -> None:
     assert find_problems(prompt, OBJECT_INFO) == ()
 
 
-def test_long_chains_and_circles_are_found_without_recursion() -> None:
+def test_long_chains_and_cycles_are_found_without_recursion() -> None:
     count = 5000
     prompt: Prompt = {str(i): node("Blur", image=[str(i + 1), 0], radius=1) for i in range(count)}
-    assert find_circle(prompt) == []
+    assert find_cycle(prompt) == []
     prompt[str(count)] = node("Blur", image=["0", 0], radius=1)
-    assert len(find_circle(prompt)) == count + 1
+    assert len(find_cycle(prompt)) == count + 1

@@ -176,7 +176,7 @@ def test_a_line_pasted_at_the_wrong_place_is_told_where_it_belongs() -> None:
         parse_config('[comfyui]\ngit = "https://x.test/y"\nprefer = ["a/b"]\n')
     with pytest.raises(BadConfig) as e:
         parse_config('apt = ["git"]\napt = ["ffmpeg"]\n')
-    assert "there twice" in e.value.fix
+    assert "merge the two entries" in e.value.fix
 
 
 def test_a_pack_pasted_at_the_top_goes_with_one_in_a_section() -> None:

@@ -51,7 +51,7 @@ def test_no_login_is_left_in_a_text(login: str) -> None:
         (
             'name = "a"\nurl = "https://i"\npackages=["x_y"]\n'
             '[[index]]\nname = "b"\nurl = "https://j"\npackages=["X.Y"]',
-            "x-y is to come from two indexes",
+            "x-y is in the packages of two indexes",
         ),
     ],
 )

@@ -142,7 +142,7 @@ def test_models_of_pycomfy_toml_are_checked() -> None:
         'folder = "custom_nodes"\nname = "x"': "models[0].folder: models do not go there",
         'folder = "vae"\nname = "x"\nurl = "https://h"\npath = "y"': "give either url or path",
         'folder = "vae"\nname = "x"\nsha256 = "zz"': "models[0].sha256",
-        'folder = "vae"\nname = "x"\n[[models]]\nfolder = "vae"\nname = "x"': "vae/x is there twice",
+        'folder = "vae"\nname = "x"\n[[models]]\nfolder = "vae"\nname = "x"': "vae/x is listed twice",
     }.items():
         with pytest.raises(BadConfig) as caught:
             parse_config(f"[[models]]\n{wrong}\n")

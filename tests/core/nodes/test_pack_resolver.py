@@ -17,7 +17,7 @@ from pycomfy.core.nodes.pack_resolution import (
     ProviderQuestion,
     UnresolvedType,
 )
-from pycomfy.core.nodes.pack_resolver import list_unknown_ids, resolve_packs
+from pycomfy.core.nodes.pack_resolver import list_registry_types, resolve_packs
 from pycomfy.core.requirements.model import Provenance, RequiredNode
 from tests.support.catalog_maps import CORE, A, B, C, claim, some
 
@@ -93,7 +93,7 @@ def test_an_address_that_is_none_says_nothing(aux: str) -> None:
 @pytest.mark.parametrize("aux", ["git@host:o/r", "ssh://h/o/r", "https://127.0.0.1/o/r", "https://intranet/o/r.git"])
 def test_an_address_that_would_use_this_machines_keys_or_network_is_a_question(aux: str) -> None:
     answer = settle(want("X", Provenance(None, aux)))
-    assert isinstance(answer, ProviderQuestion) and "which is not known here" in answer.why
+    assert isinstance(answer, ProviderQuestion) and "which is not known" in answer.why
     assert picked(settle(want("X", Provenance(None, aux)), PackPreferences((ID_A,)))) == (A, "preference")
 
 
@@ -135,10 +135,12 @@ def test_a_type_of_comfyui_that_templates_know_names_the_version_that_has_it() -
 def test_a_type_that_only_templates_know_is_a_question_about_comfyui() -> None:
     known = Knowledge({"New": Claims(since="0.42.6")})
     (question,) = resolve_packs([want("New")], known, PackPreferences()).questions
-    assert question.core == "0.42.6" and "official templates use it as one of ComfyUI 0.42.6" in question.why
+    assert question.core == "0.42.6" and "official templates use it as a type of ComfyUI 0.42.6" in question.why
     known = Knowledge({"New": Claims(since="0.42.6", patterns=(PACKS[C],))}, registry={"New": (ELSE,)})
     (question,) = resolve_packs([want("New")], known, PackPreferences()).questions
-    assert question.core == "0.42.6" and len(question.candidates) == 2 and "packs may have it too" in question.why
+    assert (
+        question.core == "0.42.6" and len(question.candidates) == 2 and "node packs may provide it too" in question.why
+    )
 
 
 def test_preferences_are_taken_in_their_order_and_by_former_addresses() -> None:
@@ -158,7 +160,7 @@ def test_the_registry_comes_before_patterns_and_after_lists() -> None:
     assert picked(settle(want("X"), registry={"X": [ELSE]})) == (A, "only-pack")
     assert picked(settle(want("N"), registry={"N": [ELSE, PACKS[A]]})) is None
     wanted = [want("New (cc)"), want("X"), want("N", Provenance("comfy-core")), want("M", Provenance(None, "o/r"))]
-    assert list_unknown_ids(wanted, know(*wanted)) == ("New (cc)",)
+    assert list_registry_types(wanted, know(*wanted)) == ("New (cc)",)
 
 
 def test_candidates_say_what_else_they_would_supply() -> None:

@@ -13,7 +13,6 @@ from pycomfy.core.prompt.links import is_link
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.core.workflow.render import render_workflow
 from pycomfy.errors import PycomfyError
 from tests.support.graphs import OBJECT_INFO, definition
 from tests.support.properties import examples
@@ -91,12 +90,6 @@ def test_links_of_a_prompt_lead_to_nodes_that_run(value: dict[str, Any]) -> None
         for link in node["inputs"].values():
             if is_link(link) and isinstance(link, list):
                 assert link[0] in conversion.prompt
-
-
-@given(workflows())
-def test_parsing_what_was_rendered_gives_the_same_workflow(value: dict[str, Any]) -> None:
-    workflow = parse_workflow(json.dumps(value), where="x")
-    assert parse_workflow(json.dumps(render_workflow(workflow)), where="x") == workflow
 
 
 @settings(max_examples=examples(50))

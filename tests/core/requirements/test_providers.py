@@ -2,11 +2,18 @@ import pytest
 
 from pycomfy.core.requirements.model import Provenance, RequiredNode
 from pycomfy.core.requirements.providers import match_providers
-from pycomfy.errors import BadConfig, ErrorGroup, UnknownNode
+from pycomfy.errors import BadConfig, ErrorGroup, Fix, Placeholder, PycomfyError, UnknownNode
 
 
 def node(id_: str, type_: str, title: str = "", pack: Provenance | None = None) -> RequiredNode:
     return RequiredNode(id_, type_, title or type_, "runs", pack)
+
+
+def _pack(error: PycomfyError) -> object:
+    """The node pack that the first fix would lock `w.json` with."""
+    fix = error.fixes[0]
+    assert isinstance(fix, Fix) and (fix.action, fix.arguments["workflow"]) == ("lock", "w.json")
+    return fix.arguments["pack"]
 
 
 def test_each_type_goes_to_the_pack_that_has_it() -> None:
@@ -35,11 +42,19 @@ def test_every_unknown_type_is_told_with_its_nodes_and_a_way_out() -> None:
         match_providers([node("7", "B", "My title", said), node("3", "A"), node("4", "A")], (), {}, "w.json")
     first, second = e.value.problems
     assert isinstance(first, UnknownNode) and isinstance(second, UnknownNode)
-    assert first.where == "node 3, node 4 of w.json" and "--pack NAME=URL" in first.fix
+    assert first.where == "node 3, node 4 of w.json" and _pack(first) == Placeholder("NAME=URL")
     assert second.where == "node 7 (My title) of w.json" and "owner/repo" in second.what
-    assert "--pack repo=" in second.fix and "packs.repo = {" in second.fix
+    assert _pack(second) == Placeholder("repo=URL") and "packs.repo = {" in second.fix
 
 
 def test_a_type_of_two_packs_names_both() -> None:
-    with pytest.raises(BadConfig, match="x and y both"):
+    with pytest.raises(BadConfig, match="several node packs have the node type 'A': x and y"):
         match_providers([node("1", "A")], (), {"y": {"A"}, "x": {"A"}}, "w")
+
+
+def test_a_name_from_the_workflow_is_no_more_than_a_name() -> None:
+    """It may come from a stranger: `$(x)` and the like are not in it."""
+    stated = Provenance(aux_id="owner/$(touch x); y")
+    with pytest.raises(UnknownNode) as e:
+        match_providers([node("7", "B", "My title", stated)], (), {}, "w.json")
+    assert _pack(e.value) == Placeholder("touch-x-y=URL")

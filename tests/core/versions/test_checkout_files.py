@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
-from pycomfy.core.interface.model import Interface, Parameter, Target, render_interface
+from pycomfy.core.interface.model import Interface, Parameter, Target
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import Pack, parse_lock, render_lock
+from pycomfy.core.nix.project import render_json
 from pycomfy.core.sources.git import GitSource, GitSpec
 from pycomfy.core.sources.path import PathSource
 from pycomfy.core.sources.url import UrlSource
@@ -79,7 +80,8 @@ def test_what_the_user_asked_for_besides_is_kept() -> None:
 def test_inputs_that_nobody_chose_are_left_to_be_chosen_again() -> None:
     """Naming them would make another interface, and so another version."""
     parameter = Parameter(name="count", type="integer", targets=(Target(node="2", input="steps"),))
-    files = {**make_files("hello"), "interface.json": render_interface(Interface(parameters=(parameter,))).encode()}
+    interface = Interface(parameters=(parameter,))
+    files = {**make_files("hello"), "interface.json": render_json(interface.model_dump(mode="json"))}
     assert working(files)[0].inputs == {}
 
 

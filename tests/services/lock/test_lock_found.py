@@ -68,9 +68,9 @@ def test_from_a_workflow_alone_to_a_lock(
     home = fill(Paths(tmp_path / "data", debian / "cache"), tmp_path / "manager")
     with pytest.raises(AmbiguousNode) as e:
         lock(Workspace(home), LockRequest(project))
-    assert "--prefer ann/ComfyUI-A" in e.value.fix and "also has X of this workflow" in e.value.fix
+    assert "prefer=ann/ComfyUI-A" in e.value.fix and "also has X of this workflow" in e.value.fix
     assert "needed anyway" in e.value.fix
-    with pytest.raises(BadConfig, match="ComfyUI-A and ComfyUI-B both have"):
+    with pytest.raises(BadConfig, match="several node packs have the node type 'Y': ComfyUI-A and ComfyUI-B"):
         lock(Workspace(home), LockRequest(project, prefer=("bob/ComfyUI-B",)))
     with pytest.raises(ResolutionImpossible, match="extra") as contradiction:
         lock(Workspace(home), LockRequest(project, prefer=("ann/ComfyUI-A",)))

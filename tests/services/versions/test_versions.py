@@ -12,7 +12,8 @@ from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.database.records import Run
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
-from pycomfy.core.interface.model import Interface, Parameter, Target, render_interface
+from pycomfy.core.interface.model import Interface, Parameter, Target
+from pycomfy.core.nix.project import render_json
 from pycomfy.core.versions.reference import parse_reference
 from pycomfy.errors import BadInput, NotFound
 from pycomfy.services.versions.branch import branch, list_branches
@@ -148,8 +149,8 @@ def test_the_api_of_a_version_is_recorded_and_a_senseless_one_is_not(home: Paths
     count = Parameter(name="count", type="integer", targets=(Target(node="2", input="steps"),), default=20)
     nothing = Parameter(name="nothing", type="choice", targets=())
     for name, parameter in (("good", count), ("bad", nothing)):
-        interface = render_interface(Interface(parameters=(parameter,))).encode()
-        record(home, {**make_files(name), "interface.json": interface})
+        interface = Interface(parameters=(parameter,))
+        record(home, {**make_files(name), "interface.json": render_json(interface.model_dump(mode="json"))})
     (api,) = rows(home, "SELECT * FROM api_endpoints")
     assert (api["method"], api["path"]) == ("POST", "/v1/jobs")
     assert json.loads(api["schema"])["properties"]["count"]["default"] == 20
