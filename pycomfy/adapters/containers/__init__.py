@@ -1,1 +1,1 @@
-"""Run containers with Podman or Docker: load an image, start a job, take its outputs."""
+"""Run containers with Podman or Docker: load an image, run a job, save its outputs."""

@@ -1,4 +1,4 @@
-"""The argument list that starts a container: as little as possible is allowed in it."""
+"""Plan the argument list that starts a container, in which as little as possible is allowed."""
 
 import os
 import re
@@ -14,7 +14,7 @@ USER = 1000
 """The user and group of the image."""
 
 NO_FILES, NO_PROCESSES = 65536, 32768
-"""Upper limits of open files and processes."""
+"""Upper limits for open files and processes."""
 
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _GPUS = re.compile(r"all|[A-Za-z0-9-]{1,100}(,[A-Za-z0-9-]{1,100})*")
@@ -23,9 +23,9 @@ _GPUS = re.compile(r"all|[A-Za-z0-9-]{1,100}(,[A-Za-z0-9-]{1,100})*")
 @dataclass(frozen=True)
 class ContainerSpec:
     """What runs, and what it may see. `image` is an image's id, `command` what follows its entrypoint. `data` is
-    mounted at /data and can be written, `models` at /models and cannot, nor each of `model_files` (by its path below
-    /models, where a file has to be already). `gpus` is "all" or device numbers or UUIDs
-    with commas between; `network` "none" or the engine's name of one."""
+    mounted at /data and writable, `models` at /models and read-only, as is each of `model_files` (by its path below
+    /models, where a file must exist already). `gpus` is "all", or device numbers or UUIDs with commas between;
+    `network` is "none" or the engine's name of one."""
 
     image: str
     command: tuple[str, ...]
@@ -38,8 +38,8 @@ class ContainerSpec:
 
 @dataclass(frozen=True)
 class User:
-    """Who the processes in the container are. `namespace` maps users, where the engine has to be told how; `owns` says
-    that a mounted folder must be given to that very user before."""
+    """Whom the processes in the container run as. `namespace` is a mapping of users that the engine needs; `owns` says
+    that mounted folders must belong to that user."""
 
     uid: int
     gid: int
@@ -52,7 +52,7 @@ class User:
 
 
 def plan_user(engine: Engine, uid: int, gid: int) -> User:
-    """Map the user `uid`, who runs pycomfy, and the image's user to one another, whichever way this engine can."""
+    """Map the user `uid`, who runs pycomfy, to the image's user, in the way that this engine can."""
     if engine.rootless and engine.kind == "docker":
         # The container's root is the user outside; with no capability left it can do nothing the user cannot.
         return User(0, 0)
@@ -64,10 +64,10 @@ def plan_user(engine: Engine, uid: int, gid: int) -> User:
 
 
 def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list[str]:
-    """`podman run …` or `docker run …`. Raises `BadInput` for a path, network or device the engine cannot be told
-    safely, `MissingTool` where GPUs are asked for and the engine has no way to them."""
+    """Return the arguments of `podman run` or `docker run`. Raises `BadInput` for a path, network or device that cannot
+    be given to the engine safely, `MissingTool` for GPUs that the engine has no access to."""
     if not _NETWORK.fullmatch(spec.network):
-        raise BadInput(f'"{spec.network}" is no network', where="--network", fix='use "none", "bridge" or a name')
+        raise BadInput(f'"{spec.network}" is not a network', where="network", fix='use "none", "bridge" or a name')
     devices = plan_gpus(engine, spec.gpus) if spec.gpus else []
     shared = spec.models is not None or bool(spec.gpus)
     return engine.command(
@@ -81,13 +81,13 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
         "--read-only",
         "--cap-drop=all",
         "--security-opt=no-new-privileges",
-        # The user's own models and the driver's files keep their labels; relabelling them would be worse.
+        # The user's models and the driver's files keep their labels; relabelling them would be worse.
         *(["--security-opt=label=disable"] if engine.selinux and shared else []),
         f"--network={spec.network}",
         *user.arguments,
         *plan_limits(engine),
         "--stop-timeout=3",
-        f"--tmpfs=/tmp:{plan_tmp(engine, user)}",
+        f"--tmpfs=/tmp:{_plan_tmp(engine, user)}",
         f"--volume={_mountable(spec.data)}:/data:rw{',Z' if engine.selinux and not shared else ''}",
         *([f"--volume={_mountable(spec.models)}:/models:ro"] if spec.models is not None else []),
         *(f"--volume={_mountable(file)}:{_mountable(Path('/models', at))}:ro" for at, file in spec.model_files.items()),
@@ -97,17 +97,17 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
     )
 
 
-def plan_tmp(engine: Engine, user: User) -> str:
-    """Owned by the container's user: runc replaces the mode that is asked for by that of the image's own /tmp.
+def _plan_tmp(engine: Engine, user: User) -> str:
+    """Return the options of /tmp. The container's user owns it, for runc replaces its mode by that of the image's /tmp.
 
-    It is executable because Triton and inductor compile into it and load what they made.
+    It is executable because Triton and inductor compile into it and load the result.
     """
     owner = "U" if engine.kind == "podman" else f"uid={user.uid},gid={user.gid}"
     return f"rw,exec,nosuid,nodev,mode=1777,{owner}"
 
 
 def plan_limits(engine: Engine) -> list[str]:
-    """Podman asks for more than a nested machine may give, and then cannot start anything."""
+    """Return limits for Podman: its own may be more than a nested machine can give, and then nothing starts."""
     if engine.kind != "podman":
         return []
     files = _limit(resource.RLIMIT_NOFILE, NO_FILES)
@@ -116,10 +116,11 @@ def plan_limits(engine: Engine) -> list[str]:
 
 
 def plan_gpus(engine: Engine, gpus: str) -> list[str]:
-    """Through the Container Device Interface where it is set up, else through Docker's NVIDIA runtime."""
+    """Return the arguments for GPUs: by the Container Device Interface where it is set up, else by Docker's NVIDIA
+    runtime. Raises as `plan_run`."""
     if not _GPUS.fullmatch(gpus):
         fix = 'use "all", or numbers or UUIDs with commas between'
-        raise BadInput(f'"{gpus}" names no GPUs', where="--gpus", fix=fix)
+        raise BadInput(f'"{gpus}" does not name GPUs', where="gpus", fix=fix)
     if engine.kind == "docker" and (engine.nvidia_runtime or not engine.nvidia_cdi):
         # Docker reads the value as CSV: the quotes keep the commas inside one field.
         return [f"--gpus={gpus}" if gpus == "all" else f'--gpus="device={gpus}"']
@@ -142,13 +143,13 @@ def give_to(user: User, folder: Path) -> None:
             os.chown(Path(parent, name), user.uid, user.gid, follow_symlinks=False)
 
 
-def _limit(which: int, at_most: int) -> int:
-    hard = resource.getrlimit(which)[1]
-    return at_most if hard == resource.RLIM_INFINITY else min(hard, at_most)
+def _limit(kind: int, maximum: int) -> int:
+    hard = resource.getrlimit(kind)[1]
+    return maximum if hard == resource.RLIM_INFINITY else min(hard, maximum)
 
 
 def _mountable(path: Path) -> str:
-    """The absolute path, if `--volume` can be told it: a colon would begin the next field."""
+    """Return the absolute path. Raises `BadInput` for one with a colon, which would begin the next field."""
     text = str(path.absolute())
     if ":" in text or any(ord(c) < 32 for c in text):
         raise BadInput("a path with a colon cannot be mounted", where=text, fix="rename it, or link to it")

@@ -1,4 +1,4 @@
-"""Which container engine is used, and what it can do here."""
+"""Find the container engine, and what it can do on this machine."""
 
 import json
 import os
@@ -20,8 +20,8 @@ CDI_FOLDERS = (Path("/etc/cdi"), Path("/var/run/cdi"))
 
 @dataclass(frozen=True)
 class Engine:
-    """`runtime` is the OCI runtime to ask for where the default one does not work; `nvidia_cdi` and `nvidia_runtime`
-    are the two ways a GPU can get into a container."""
+    """`runtime` is the OCI runtime to use where the default one does not work; `nvidia_cdi` and `nvidia_runtime` are
+    the two ways to give a container a GPU."""
 
     kind: Kind
     version: tuple[int, ...] = ()
@@ -32,18 +32,19 @@ class Engine:
     nvidia_runtime: bool = False
 
     def command(self, *arguments: str) -> list[str]:
-        """The argument list of one call."""
+        """Return the argument list of one call."""
         runtime = ["--runtime", self.runtime] if self.runtime and self.kind == "podman" else []
         return [self.kind, *runtime, *arguments]
 
 
-def find_engine(wanted: str | None = None, environment: Mapping[str, str] = os.environ) -> Engine:
-    """`wanted`, else $PYCOMFY_ENGINE, else Podman, else Docker. Raises `BadConfig` for another name, `MissingTool` for
-    one that is not installed or does not work."""
-    name = wanted or environment.get("PYCOMFY_ENGINE") or ""
+def find_engine(name: str | None = None, environment: Mapping[str, str] = os.environ) -> Engine:
+    """Return the engine `name`, else $PYCOMFY_ENGINE, else Podman, else Docker. Raises `BadConfig` for another name,
+    `MissingTool` for one that is not installed or does not work."""
+    configured = environment.get("PYCOMFY_ENGINE")
+    where = "engine" if name or not configured else "PYCOMFY_ENGINE"
+    name = name or configured or ""
     if name and name not in KINDS:
-        where = "--engine" if wanted else "PYCOMFY_ENGINE"
-        raise BadConfig(f'"{name}" is no container engine', where=where, fix="use podman or docker")
+        raise BadConfig(f'"{name}" is not a container engine', where=where, fix="use podman or docker")
     probe = {"podman": probe_podman, "docker": probe_docker}
     problems: list[PycomfyError] = []
     for kind in [name] if name else KINDS:
@@ -57,7 +58,8 @@ def find_engine(wanted: str | None = None, environment: Mapping[str, str] = os.e
 
 
 def probe_podman() -> Engine:
-    """Podman as it is configured; with runc where what is configured cannot work."""
+    """Return Podman as it is configured, but with runc where the configured runtime cannot work. Raises
+    `MissingTool`."""
     done = process.run(["podman", "info", "--format", "json"])
     runtime = None
     if done.returncode != 0 and shutil.which("runc"):
@@ -70,7 +72,7 @@ def probe_podman() -> Engine:
         raise MissingTool(
             "Podman does not work here: " + _last_line(done.stderr),
             where="podman info",
-            fix="apt-get install runc (or crun), see that `podman info` works, or use --engine docker",
+            fix=("apt-get install runc, or crun, until `podman info` works", "set PYCOMFY_ENGINE to docker"),
         )
     # crun needs the unified cgroup hierarchy, or a pure version 1; on a mixed one it refuses to start.
     if host.get("ociRuntime", {}).get("name") == "crun" and host.get("cgroupVersion") == "v1" and shutil.which("runc"):
@@ -87,6 +89,7 @@ def probe_podman() -> Engine:
 
 
 def probe_docker() -> Engine:
+    """Return Docker as it is configured. Raises `MissingTool`."""
     done = process.run(["docker", "info", "--format", "{{json .}}"])
     info = _json(done.stdout)
     if done.returncode != 0 or not info.get("ServerVersion"):
@@ -108,13 +111,13 @@ def probe_docker() -> Engine:
 
 
 def parse_version(text: str) -> tuple[int, ...]:
-    """The leading numbers: "4.3.1-dev" is (4, 3, 1)."""
+    """Return the leading numbers: (4, 3, 1) for "4.3.1-dev"."""
     found = re.match(r"\d+(\.\d+)*", text)
     return tuple(int(n) for n in found[0].split(".")) if found else ()
 
 
 def has_nvidia_cdi(folders: tuple[Path, ...] = CDI_FOLDERS) -> bool:
-    """Whether a CDI file names NVIDIA's devices."""
+    """Return whether a CDI file names NVIDIA's devices."""
     for folder in folders:
         try:
             files = [f for f in folder.iterdir() if f.suffix in {".yaml", ".json"}]

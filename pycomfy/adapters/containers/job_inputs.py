@@ -1,4 +1,4 @@
-"""What a person gives to a run: texts and files, from files or standard input, into a job's input folder."""
+"""Read the inputs of a run, texts and files, from files or standard input, into a job's input folder."""
 
 import contextlib
 import hashlib
@@ -22,9 +22,9 @@ _CHUNK = 1 << 20
 
 
 def read_input(source: str, where: str) -> bytes:
-    """All of a file, or with `-` of standard input; `where` names the input in errors.
+    """Return the content of a file, or with `-` of standard input; `where` names the input in errors.
 
-    Raises `NotFound`, or `BadInput` for what is no regular file, unreadable, or more than 16 MiB.
+    Raises `NotFound`, or `BadInput` for anything but a regular file, an unreadable one, or more than 16 MiB.
     """
     with _opened(source, where) as file:
         data = file.read(MAX_TEXT + 1)
@@ -34,10 +34,11 @@ def read_input(source: str, where: str) -> bytes:
 
 
 def copy_input(source: str, folder: Path, where: str) -> str:
-    """Copy a file, or with `-` standard input, into `folder`, which is made; the name it has there.
+    """Copy a file, or with `-` standard input, into `folder`, which is created; return its name there.
 
-    The name is made of the content and the file's own name, so equal files have equal names, and none is anything but
-    letters, digits, `_`, `-` and the dot before its ending. Raises as `read_input`, with a limit of 8 GiB; `NoSpace`.
+    The name is made of the content and the file's own name, so that equal files have equal names. It has letters,
+    digits, `_`, `-` and the dot before its ending, and nothing else. Raises as `read_input`, with a limit of 8 GiB, and
+    `NoSpace`.
     """
     digest = hashlib.sha256()
     with _opened(source, where) as file, translate_disk_full(folder):
@@ -59,7 +60,7 @@ def copy_input(source: str, folder: Path, where: str) -> str:
 
 
 def safe_name(sha256: str, name: str) -> str:
-    """`<16 digits of the hash>-<stem>.<ending>`, of what is harmless in the file's own name."""
+    """Return `<16 digits of the hash>-<stem>.<ending>`, with the harmless parts of the file's own name."""
     path = Path(name)
     stem = re.sub(r"[^A-Za-z0-9_]+", "-", path.stem)[:60].strip("-") or "file"
     ending = re.sub(r"[^A-Za-z0-9]", "", path.suffix)[:10].lower()
@@ -80,17 +81,17 @@ def _opened(source: str, where: str) -> Iterator[BinaryIO]:
         return
     fix = "give the path of a file"
     try:
-        # Not to wait for the other end of a pipe: it is refused below.
+        # A pipe must not be waited for: it is refused below.
         fd = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except FileNotFoundError as e:
         raise NotFound(f'there is no file "{shown(source)}"', where=where, fix=fix) from e
     except OSError as e:
         raise _unreadable(source, where, e) from e
     except ValueError as e:
-        raise BadInput("it is no path of a file", where=where, fix=fix) from e
+        raise BadInput("not the path of a file", where=where, fix=fix) from e
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise BadInput(f"{shown(source)} is no regular file", where=where, fix=f"{fix}; @- reads standard input")
+        raise BadInput(f"{shown(source)} is not a regular file", where=where, fix=(fix, "give @- for standard input"))
     with os.fdopen(fd, "rb") as file:
         yield file
 

@@ -1,4 +1,4 @@
-"""A job in a container: the request goes in, what the image's runtime tells comes out, typed."""
+"""Run a job in a container: write the request, read the runtime's events, typed."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -9,16 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from pycomfy.adapters.containers.arguments import ContainerSpec
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.process import run_container
+from pycomfy.adapters.containers.process import ContainerTimeout, run_container
 from pycomfy.core.lockfile.lock_types import RelativePath, Sha256
-from pycomfy.errors import PycomfyError, RunFailed
+from pycomfy.errors import Fixes, Placeholder, PycomfyError, RunFailed, suggest
 
 OVERTIME = 120.0
-"""Seconds the container gets beyond the job's own limit before it is ended from outside."""
+"""Seconds that the container gets beyond the job's own limit before it is ended."""
 
 
 class _Event(BaseModel):
-    # Not "forbid": an image outlives the pycomfy that made it, and a later one may say more.
+    # Not "forbid": images are older and newer than the pycomfy that runs them.
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
@@ -45,7 +45,7 @@ class Ready(_Event):
 
 
 class Executing(_Event):
-    """Node `index` of `of` begins."""
+    """Node number `index` of `of` nodes begins."""
 
     event: Literal["executing"]
     node: str
@@ -64,8 +64,8 @@ class Advance(_Event):
 
 
 class Output(_Event):
-    """A file below /data. `path` is None for one that a node named and that is not there. `node` is None for a file in
-    the output folder that no node named."""
+    """A file below /data. `path` is None if a node named it and it does not exist. `node` is None if the file is in the
+    output folder and no node named it."""
 
     event: Literal["output"]
     node: str | None
@@ -81,7 +81,7 @@ class Output(_Event):
 
 
 class Value(_Event):
-    """Something small a node returned that is no file."""
+    """A small value that a node returned, not a file."""
 
     event: Literal["value"]
     node: str
@@ -115,21 +115,21 @@ _KNOWN = {"starting", "log", "import-failure", "ready", "executing", "progress",
 
 @dataclass(frozen=True)
 class JobRequest:
-    """`prompt` None is the image's own. `timeout` in seconds, the start of ComfyUI included."""
+    """`prompt` None stands for the image's own. `timeout` in seconds, the start of ComfyUI included."""
 
     prompt: Mapping[str, Any] | None = None
     workflow: Mapping[str, Any] | None = None
     timeout: float | None = None
 
     def line(self) -> bytes:
-        """As the runtime reads it."""
+        """Return the line that the runtime reads."""
         request = {"prompt": self.prompt, "workflow": self.workflow, "timeout": self.timeout}
         return json.dumps(request).encode() + b"\n"
 
 
 @dataclass
 class JobReport:
-    """What a job returned; `seconds` from the container's start."""
+    """What a job returned; `seconds` since the container's start, None if the job did not end."""
 
     outputs: list[Output] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
@@ -152,41 +152,46 @@ class JobReport:
 
 
 def parse_event(line: bytes) -> Event | None:
-    """One line of the runtime; None for an event this pycomfy does not know. Raises `RunFailed` for anything else."""
+    """Parse a line of the runtime; None for an event that this pycomfy does not know. Raises `RunFailed` for anything
+    else."""
     try:
         raw = json.loads(line)
         if isinstance(raw, dict) and isinstance(raw.get("event"), str) and raw["event"] not in _KNOWN:
             return None
         return _EVENTS.validate_python(raw)
     except (ValueError, RecursionError, ValidationError) as e:
-        said = line[:200].decode("utf-8", "replace")
-        raise RunFailed(f"the image said something that is no event: {said}", fix="build the image again") from e
+        shown = line[:200].decode("utf-8", "replace")
+        raise RunFailed(f"the image wrote something that is not an event: {shown}", fix="build the image again") from e
 
 
 def run_job(engine: Engine, spec: ContainerSpec, request: JobRequest, on_event: Callable[[Event], None]) -> JobReport:
     """Run the job to its end, whether it succeeds or not: see `JobReport.errors`. Raises `RunFailed` if the container
-    cannot be started, or ends without having said how the job went."""
+    cannot be started, or ends without a result."""
     report = JobReport()
 
-    def take(line: bytes) -> None:
+    def handle(line: bytes) -> None:
         event = parse_event(line)
         if event is not None:
             report.add(event)
             on_event(event)
 
     limit = None if request.timeout is None else request.timeout + OVERTIME
-    ended = run_container(engine, spec, request.line(), take, limit)
+    try:
+        ended = run_container(engine, spec, request.line(), handle, limit)
+    except ContainerTimeout as e:
+        e.fixes = (_MORE_TIME,)
+        raise
     if report.seconds is None and not report.errors:
         raise RunFailed(
-            f"the container ended with status {ended.status}, and did not say why",
+            f"the container ended with status {ended.status} and without a result",
             where=ended.errors[-1500:],
-            fix="137 is mostly a lack of memory; otherwise the lines above tell",
+            fix="see the lines above; 137 is mostly a lack of memory",
         )
     return report
 
 
 def explain(error: Error, log: str) -> PycomfyError:
-    """The error as a person needs it: which node, and what to do. `log` is where ComfyUI's whole log was written."""
+    """Return the error for a person: which node, and what to do. `log` is the file of ComfyUI's whole log."""
     what = error.message or error.type
     if error.details and error.details not in what:
         what = f"{what}: {error.details}"
@@ -197,15 +202,19 @@ def explain(error: Error, log: str) -> PycomfyError:
         titled = f' "{error.title}"' if error.title and error.title != error.class_type else ""
         where = f"node {error.node}{titled}" + (f" ({error.class_type})" if error.class_type else "")
     tail = "\n".join((error.traceback or error.log).strip().splitlines()[-8:])
-    fix = _FIXES.get(error.type, f"ComfyUI's whole log is in {log}")
+    fix = _FIXES.get(error.type, f"see ComfyUI's whole log, in {log}")
     return RunFailed(what, where="\n".join(part for part in (where, tail) if part), fix=fix)
 
 
-_FIXES = {
-    "value_not_in_list": "if it is a model, `pycomfy models status` tells of it, or give a folder with --models; "
-    "else correct the workflow",
+_MORE_TIME = suggest("retry", timeout=Placeholder("SECONDS"))
+_FIXES: Mapping[str, Fixes] = {
+    "value_not_in_list": (
+        suggest("models status", "if it is a model"),
+        suggest("retry", "if the model is there", models=Placeholder("FOLDER")),
+        "correct the workflow",
+    ),
     "invalid_prompt": "the image has no such node: build it again with the node's pack",
     "missing_node_type": "the image has no such node: build it again with the node's pack",
     "prompt_no_outputs": "add a node that saves or shows something",
-    "timeout": "give it more time with --timeout",
+    "timeout": _MORE_TIME,
 }

@@ -1,4 +1,4 @@
-"""What is different between two builds of a layer: which entries, and from which byte on."""
+"""Explain how two builds of a layer differ: in which entries, and from which byte on."""
 
 import io
 import json
@@ -13,18 +13,18 @@ from typing import IO, Any
 from pycomfy.adapters.io.process import run
 
 MAX_REPORTED = 20
-"""Entries that are told of; the rest is counted."""
+"""Entries that are listed; the rest is counted."""
 
 _CHUNK = 1 << 20
 _GRACE_PERIOD = 120  # seconds that diffoscope gets
-_REPORT = 100  # lines of its that are kept
+_MAX_LINES = 100  # of its report
 _FIELDS = ("type", "mode", "uid", "gid", "uname", "gname", "mtime", "linkname", "size")
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """`lines` say what is different, at most `MAX_REPORTED` of them; `report` is diffoscope's about the first file, if
-    it is installed."""
+    """`lines` say what differs, at most `MAX_REPORTED` of them; `report` is diffoscope's on the first file, if it is
+    installed."""
 
     lines: tuple[str, ...]
     report: str = ""
@@ -46,17 +46,17 @@ def explain_layers(old: Path, new: Path) -> Explanation:
                 lines.append(f"{name}: {', '.join(what)}")
         if not lines:
             same = list(before) == list(after)
-            lines.append("the entries are equal, but not how they are written" if same else "the order of the entries")
+            lines.append("the entries are equal, but encoded differently" if same else "the order of the entries")
         report = _diffoscope(one, two, changed[0]) if changed else ""
     more = [f"and {len(lines) - MAX_REPORTED} more"] if len(lines) > MAX_REPORTED else []
     return Explanation((*lines[:MAX_REPORTED], *more), report)
 
 
 def explain_json(old: Path, new: Path) -> Explanation:
-    """The places where two JSON files differ."""
-    lines = list(_places(json.loads(old.read_bytes()), json.loads(new.read_bytes()), ""))
+    """List where two JSON files differ."""
+    lines = list(_differences(json.loads(old.read_bytes()), json.loads(new.read_bytes()), ""))
     more = [f"and {len(lines) - MAX_REPORTED} more"] if len(lines) > MAX_REPORTED else []
-    return Explanation((*(lines[:MAX_REPORTED] or ["only how it is written"]), *more))
+    return Explanation((*(lines[:MAX_REPORTED] or ["only the formatting"]), *more))
 
 
 def _fields(old: tarfile.TarInfo, new: tarfile.TarInfo) -> Iterator[str]:
@@ -71,7 +71,7 @@ def _shown(value: object) -> str:
 
 
 def _first_difference(one: tarfile.TarFile, two: tarfile.TarFile, name: str) -> str:
-    """Where the contents of an entry part, as text; "" if they do not. Both are of one size."""
+    """Return where the contents of an entry differ first, as text; "" if they are equal. Both have the same size."""
     a, b = _contents(one, name), _contents(two, name)
     at = 0
     while left := a.read(_CHUNK):
@@ -88,7 +88,7 @@ def _contents(tar: tarfile.TarFile, name: str) -> IO[bytes]:
 
 
 def _diffoscope(one: tarfile.TarFile, two: tarfile.TarFile, name: str) -> str:
-    """The first lines of its report on a file, if it is installed and quick enough."""
+    """Return the first lines of diffoscope's report on a file, if it is installed and quick enough."""
     if shutil.which("diffoscope") is None or shutil.which("timeout") is None:
         return ""
     with tempfile.TemporaryDirectory(prefix="pycomfy-diff-") as folder:
@@ -99,15 +99,15 @@ def _diffoscope(one: tarfile.TarFile, two: tarfile.TarFile, name: str) -> str:
                 shutil.copyfileobj(_contents(tar, name), out, _CHUNK)
         options = ("--text", "-", "--text-color", "never", "--no-progress", "--max-text-report-size", "20000")
         done = run(["timeout", str(_GRACE_PERIOD), "diffoscope", *options, *pair], cwd=Path(folder))
-    return "\n".join(done.stdout.decode(errors="replace").splitlines()[:_REPORT]) if done.returncode == 1 else ""
+    return "\n".join(done.stdout.decode(errors="replace").splitlines()[:_MAX_LINES]) if done.returncode == 1 else ""
 
 
-def _places(old: Any, new: Any, at: str) -> Iterator[str]:
+def _differences(old: Any, new: Any, at: str) -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
-            yield from _places(old.get(key), new.get(key), f"{at}.{key}" if at else key)
+            yield from _differences(old.get(key), new.get(key), f"{at}.{key}" if at else key)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for i, (a, b) in enumerate(zip(old, new, strict=True)):
-            yield from _places(a, b, f"{at}[{i}]")
+            yield from _differences(a, b, f"{at}[{i}]")
     elif old != new:
         yield f"{at}: {json.dumps(old)[:200]} → {json.dumps(new)[:200]}"

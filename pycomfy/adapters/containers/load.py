@@ -1,4 +1,4 @@
-"""Getting an image from its OCI layout into the engine, without a registry and only once."""
+"""Load an image from its OCI layout into the engine, without a registry and only once."""
 
 import contextlib
 import io
@@ -12,17 +12,17 @@ from typing import IO, Any
 
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.io import process
-from pycomfy.errors import BadInput, HashMismatch, NoSpace, NotFound, RunFailed
+from pycomfy.errors import BadInput, HashMismatch, NoSpace, NotFound, RunFailed, suggest
 from pycomfy.operation import cancel_scope
 
-JSON_LIMIT = 4 << 20
+_MAX_JSON = 4 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class LayoutImage:
     """The one image of an OCI layout. Digests are `sha256:…`; `size` is that of config and layers, in bytes.
-    `layer_names` are ours, from its history: "root", "torch" …"""
+    `layer_names` are ours, from the history: "root", "torch" …"""
 
     layout: Path
     manifest_digest: str
@@ -34,17 +34,20 @@ class LayoutImage:
     layer_names: tuple[str, ...] = ()
 
     def blob(self, digest: str) -> Path:
+        """Return the file of a manifest, config or layer."""
         return self.layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
 
 
 def read_layout(layout: Path) -> LayoutImage:
-    """Raises `NotFound` where there is no folder, `BadInput` where it is no layout with exactly one image."""
+    """Read an OCI layout. Raises `NotFound` if there is none, `BadInput` unless it has exactly one image."""
     if not (layout / "oci-layout").is_file():
-        raise NotFound("no OCI layout", where=str(layout), fix="run `pycomfy build` again")
+        raise NotFound("no OCI layout", where=str(layout), fix=suggest("build"))
     try:
         manifests = _json(layout / "index.json")["manifests"]
         if len(manifests) != 1:
-            raise BadInput(f"the layout has {len(manifests)} images instead of one", where=str(layout), fix="build it")
+            raise BadInput(
+                f"the layout has {len(manifests)} images instead of one", where=str(layout), fix=suggest("build")
+            )
         manifest_digest = _digest(manifests[0]["digest"])
         blobs = layout / "blobs" / "sha256"
         manifest = _json(blobs / manifest_digest.removeprefix("sha256:"))
@@ -61,12 +64,12 @@ def read_layout(layout: Path) -> LayoutImage:
             tuple(str(h.get("created_by", "")).removeprefix("pycomfy ") for h in config.get("history", ())),
         )
     except (OSError, ValueError, KeyError, TypeError) as e:
-        raise BadInput(f"the OCI layout cannot be read: {e}", where=str(layout), fix="run `pycomfy build` again") from e
+        raise BadInput(f"the OCI layout cannot be read: {e}", where=str(layout), fix=suggest("build")) from e
 
 
 def load(engine: Engine, image: LayoutImage, name: str) -> str:
-    """The image's id in the engine, known there as `localhost/pycomfy/NAME`. An image that is there already is not
-    read again. Raises `RunFailed`, or `NoSpace`, if the engine does not take it."""
+    """Load the image under the name `localhost/pycomfy/NAME`, and return its id in the engine. An image that is loaded
+    already is not read again. Raises `RunFailed`, or `NoSpace`, if the engine refuses it."""
     tag = image_tag(name)
     found = find_loaded(engine, image)
     if found is None:
@@ -76,25 +79,25 @@ def load(engine: Engine, image: LayoutImage, name: str) -> str:
             raise HashMismatch(
                 f"{engine.kind} has an image, but not the one with the config {image.config_digest}",
                 where=str(image.layout),
-                fix="run `pycomfy verify`",
+                fix=suggest("verify"),
             )
     _check(engine, process.run(engine.command("tag", found, tag)), image)
     if engine.kind == "podman":
-        # It also names what it pulls by the path it was pulled from; one name is enough.
+        # Podman also names an image by the path it was pulled from.
         process.run(engine.command("untag", found, f"localhost{image.layout.resolve()}"))
     return found
 
 
 def forget(engine: Engine, image: LayoutImage) -> None:
-    """Remove the image from the engine, if it is there and nothing uses it. Layers of other images stay."""
+    """Remove the image from the engine, if it is loaded and unused. Layers of other images stay."""
     found = find_loaded(engine, image)
     if found is not None:
         process.run(engine.command("rmi", found))
 
 
 def find_loaded(engine: Engine, image: LayoutImage) -> str | None:
-    """The id of this very image in the engine. Docker's containerd store goes by the manifest, all others by the
-    config."""
+    """Return the id of exactly this image in the engine; None if it is not loaded. Docker's containerd store names it
+    by the manifest, all others by the config."""
     for digest in (image.config_digest, *([image.manifest_digest] if engine.kind == "docker" else [])):
         identity = digest if engine.kind == "docker" else digest.removeprefix("sha256:")
         if process.run(engine.command("image", "inspect", "--format", "{{.Id}}", identity)).returncode == 0:
@@ -103,9 +106,9 @@ def find_loaded(engine: Engine, image: LayoutImage) -> str | None:
 
 
 def image_tag(name: str) -> str:
-    """A workflow's name as a repository name, which knows no upper case and no repeated separators."""
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    return f"localhost/pycomfy/{plain or 'workflow'}:latest"
+    """Return the tag for a workflow's name: a repository has no upper case and no repeated separators."""
+    repository = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return f"localhost/pycomfy/{repository or 'workflow'}:latest"
 
 
 def _pull(engine: Engine, image: LayoutImage, tag: str) -> None:
@@ -122,7 +125,7 @@ def _load(engine: Engine, image: LayoutImage, tag: str) -> None:
         assert loading.stdin is not None and loading.stderr is not None  # noqa: S101  both are pipes
         try:
             with cancel_scope().on_cancel(loading.kill):
-                with contextlib.suppress(BrokenPipeError):  # it says why on standard error
+                with contextlib.suppress(BrokenPipeError):  # standard error has the reason
                     write_archive(image, tag, loading.stdin)
                     loading.stdin.close()
                 message = loading.stderr.read()
@@ -134,8 +137,8 @@ def _load(engine: Engine, image: LayoutImage, tag: str) -> None:
 
 
 def write_archive(image: LayoutImage, tag: str, out: IO[bytes]) -> None:
-    """Write a tar that every Docker can load: an OCI layout, and beside it the `manifest.json` of `docker save`, which
-    names the same blobs. Links to blobs are followed."""
+    """Write a tar that every Docker can load: an OCI layout, with the `manifest.json` of `docker save` for the same
+    blobs. Links to blobs are followed."""
     config, *layers = (f"blobs/sha256/{d.removeprefix('sha256:')}" for d in (image.config_digest, *image.layers))
     manifest = {
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -169,7 +172,7 @@ def _check(engine: Engine, done: subprocess.CompletedProcess[bytes], image: Layo
         return
     message = done.stderr.decode("utf-8", "replace").strip()[-2000:]
     if "no space left on device" in message:
-        raise NoSpace(f"{engine.kind} has no space for the image", where=message, fix=f"{engine.kind} image prune")
+        raise NoSpace(f"{engine.kind} has no space for the image", where=message, fix=f"`{engine.kind} image prune`")
     raise RunFailed(
         f"{engine.kind} could not load the image: {message}", where=str(image.layout), fix=f"see `{engine.kind} info`"
     )
@@ -177,13 +180,13 @@ def _check(engine: Engine, done: subprocess.CompletedProcess[bytes], image: Layo
 
 def _json(path: Path) -> Any:
     with path.open("rb") as f:
-        data = f.read(JSON_LIMIT + 1)
-    if len(data) > JSON_LIMIT:
+        data = f.read(_MAX_JSON + 1)
+    if len(data) > _MAX_JSON:
         raise ValueError(f"{path.name} is too long")
     return json.loads(data)
 
 
 def _digest(value: object) -> str:
     if not isinstance(value, str) or not _DIGEST.fullmatch(value):
-        raise ValueError(f"{value!r} is no SHA-256 digest")
+        raise ValueError(f"{value!r} is not a SHA-256 digest")
     return value

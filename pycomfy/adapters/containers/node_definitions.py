@@ -1,4 +1,4 @@
-"""The node definitions of a real ComfyUI: asked of the one inside a built image, kept by what it is made of."""
+"""Get node definitions from the ComfyUI inside a built image, and keep them by what the image is made of."""
 
 import json
 import re
@@ -17,13 +17,14 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 
 
 class DidNotStart(RunFailed):
-    """The container ran, and ComfyUI in it did not: the image's fault, not the engine's."""
+    """The container started, and ComfyUI in it did not: the image is wrong, not the engine."""
 
 
 def fetch_node_definitions(engine: Engine, image_id: str, data: Path) -> NodeDefinitions:
-    """Start ComfyUI in the image, without network and GPU, and ask what nodes it has. `data` is an empty folder.
+    """Start ComfyUI in the image, without network and GPU, and return its nodes. `data` is an empty folder.
 
-    Raises `DidNotStart` with ComfyUI's last words, and `RunFailed` if the engine cannot start the container.
+    Raises `DidNotStart` with the end of ComfyUI's log, and `RunFailed` if the engine cannot start the container or it
+    does not end within 10 minutes.
     """
     lines: list[bytes] = []
     exit_ = run_container(engine, ContainerSpec(image_id, ("object-info",), data), b"", lines.append, _LIMIT)
@@ -33,27 +34,26 @@ def fetch_node_definitions(engine: Engine, image_id: str, data: Path) -> NodeDef
         raise DidNotStart(
             f"ComfyUI did not start in the built image (exit status {exit_.status})",
             where=exit_.errors[-2000:],
-            fix="the lines above say what is missing: often a requirement nobody declares; "
+            fix="see what is missing in the lines above: often a requirement that no pack declares; "
             'add it to pycomfy.toml, `requirements = ["NAME"]`, and lock again',
         ) from e
 
 
 def parse_answer(answer: dict[str, Any]) -> NodeDefinitions:
-    """From the JSON that `object-info` prints, which is also what the cache keeps. Raises `ValueError`, `KeyError`
-    or `TypeError` for any other."""
+    """Parse the JSON that the image's `object-info` prints, which the cache has too. Raises `ValueError`, `KeyError` or
+    `TypeError` for any other."""
     if not isinstance(answer["object_info"], dict):
         raise ValueError("no node definitions")
     failures = tuple(ImportFailure(f["pack"], f["message"], f["traceback"]) for f in answer["import_failures"])
-    # Images that were built before there were remarks say none.
+    # Older images have no remarks.
     remarks = tuple(Remark(r["pack"], r["text"]) for r in answer.get("remarks", ()))
     return NodeDefinitions(str(answer.get("comfyui_version")), answer["object_info"], failures, remarks)
 
 
 def read_cached(cache: Path, key: str) -> NodeDefinitions | None:
-    """The definitions that were kept under `key`, a hash of all they depend on. None if none are, or broken ones."""
+    """Return the definitions kept under `key`, a hash of all they depend on; None if there are no intact ones."""
     try:
-        answer = json.loads(_place(cache, key).read_bytes())
-        return parse_answer(answer)
+        return parse_answer(json.loads(_cache_path(cache, key).read_bytes()))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -66,10 +66,10 @@ def write_cached(cache: Path, key: str, definitions: NodeDefinitions) -> None:
         "import_failures": [vars(failure) for failure in definitions.failures],
         "remarks": [vars(remark) for remark in definitions.remarks],
     }
-    write_file(_place(cache, key), json.dumps(answer))
+    write_file(_cache_path(cache, key), json.dumps(answer))
 
 
-def _place(cache: Path, key: str) -> Path:
+def _cache_path(cache: Path, key: str) -> Path:
     if not _KEY.fullmatch(key):
         raise ValueError(f"not a SHA-256: {key!r}")
     return cache / "object_info" / f"{key}.json"

@@ -1,4 +1,4 @@
-"""One container from its start to its removal, whatever happens in between."""
+"""Run a container from its start to its removal, whatever happens in between."""
 
 import contextlib
 import os
@@ -18,19 +18,23 @@ from pycomfy.adapters.io import process
 from pycomfy.errors import RunFailed
 from pycomfy.operation import cancel_scope
 
-LINE_LIMIT = 16 << 20
-"""A container that writes a longer line is not ours any more."""
+MAX_LINE = 16 << 20
+"""Bytes of a line; no image of ours writes a longer one."""
 
-GRACE = 20.0
-"""Seconds a container has to leave by itself once its standard input has ended."""
+GRACE_PERIOD = 20.0
+"""Seconds that a container gets to end once its standard input has ended."""
 
 
 @dataclass(frozen=True)
 class Exit:
-    """How it ended: the exit status, and the last lines of standard error."""
+    """How a container ended: its exit status, and the last lines of standard error."""
 
     status: int
     errors: str
+
+
+class ContainerTimeout(RunFailed):
+    """The container did not end in time."""
 
 
 def run_container(
@@ -40,10 +44,12 @@ def run_container(
     on_line: Callable[[bytes], None],
     limit: float | None = None,
 ) -> Exit:
-    """Start a container, write `request` to its standard input and keep that open, hand every line of its standard
-    output to `on_line`, and return how it ended. It is stopped and removed before this returns or raises, also on
-    Ctrl-C, SIGTERM and SIGHUP, and when the operation is cancelled. Raises `RunFailed` if the engine cannot start it,
-    or after `limit` seconds."""
+    """Start a container, write `request` to its standard input and keep that open, pass every line of its standard
+    output to `on_line`, and return how it ended.
+
+    It is stopped and removed before this returns or raises, also on Ctrl-C, SIGTERM and SIGHUP, and when the operation
+    is cancelled. Raises `RunFailed` if the engine cannot start it, `ContainerTimeout` after `limit` seconds.
+    """
     user = plan_user(engine, os.getuid(), os.getgid())
     name = f"pycomfy-{secrets.token_hex(6)}"
     command = plan_run(engine, spec, name, user)
@@ -55,7 +61,7 @@ def run_container(
             with cancel_scope().on_cancel(started.kill):
                 status = started.wait()
         except BaseException:
-            _leave(started)
+            _stop(started)
             raise
         finally:
             _remove(engine, name, started)
@@ -67,7 +73,7 @@ def run_container(
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
-    """A session of its own: a Ctrl-C in the terminal reaches us alone, and we end the container in order."""
+    """Start the engine in a session of its own: Ctrl-C reaches us alone, and we end the container in order."""
     pipe = subprocess.PIPE
     try:
         return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
@@ -77,7 +83,7 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
 
 @dataclass
 class _Lines:
-    """Bytes in, whole lines out."""
+    """Splits bytes into lines, and passes each to `take`."""
 
     take: Callable[[bytes], None]
     rest: bytearray = field(default_factory=bytearray)
@@ -88,14 +94,18 @@ class _Lines:
         self.rest = bytearray(rest)
         for line in lines:
             self.take(bytes(line))
-        if len(self.rest) > LINE_LIMIT:
-            raise RunFailed("the container writes a line without an end", where="standard output", fix="run it again")
+        if len(self.rest) > MAX_LINE:
+            raise RunFailed(
+                f"the container wrote a line of more than {MAX_LINE >> 20} MiB",
+                where="standard output",
+                fix="run it again",
+            )
 
 
 def _exchange(
     started: subprocess.Popen[bytes], request: bytes, on_line: Callable[[bytes], None], limit: float | None
 ) -> str:
-    """Write and read until both outputs end; the last lines of standard error."""
+    """Write and read until both outputs end; return the last lines of standard error."""
     stdin, stdout, stderr = _pipe(started.stdin), _pipe(started.stdout), _pipe(started.stderr)
     deadline = None if limit is None else time.monotonic() + limit
     errors: deque[bytes] = deque(maxlen=60)
@@ -111,7 +121,7 @@ def _exchange(
         while reading:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
-                raise RunFailed(f"the container did not end within {limit:.0f} s", fix="give it more with --timeout")
+                raise ContainerTimeout(f"the container did not end within {limit:.0f} s")
             for key, _ in selector.select(left):
                 cancel_scope().check()
                 if key.fileobj is stdin:
@@ -134,7 +144,7 @@ def _exchange(
 
 @contextlib.contextmanager
 def _wake_on_cancel() -> Iterator[int]:
-    """A file descriptor that can be read once the operation was cancelled."""
+    """Give a file descriptor that becomes readable when the operation is cancelled."""
     read, write = os.pipe()
     try:
         with cancel_scope().on_cancel(lambda: os.write(write, b"\0")):
@@ -145,7 +155,7 @@ def _wake_on_cancel() -> Iterator[int]:
 
 
 def _write(stdin: IO[bytes], rest: memoryview) -> memoryview:
-    """What is left to be written. A reader that is gone wants nothing any more."""
+    """Write what the pipe takes; return the rest, nothing if the reader is gone."""
     try:
         return rest[os.write(stdin.fileno(), rest[: 1 << 16]) :]
     except BlockingIOError:
@@ -154,12 +164,12 @@ def _write(stdin: IO[bytes], rest: memoryview) -> memoryview:
         return rest[:0]
 
 
-def _leave(started: subprocess.Popen[bytes]) -> None:
-    """End its standard input, which the runtime inside takes as a request to stop, and give it time to do so."""
+def _stop(started: subprocess.Popen[bytes]) -> None:
+    """Close its standard input, upon which the runtime inside ends, and wait for that."""
     with contextlib.suppress(OSError):
         _pipe(started.stdin).close()
-    deadline = time.monotonic() + GRACE
-    # What it still says is read and dropped: a full pipe would keep it from leaving.
+    deadline = time.monotonic() + GRACE_PERIOD
+    # Its output is read and dropped: a full pipe would keep it from ending.
     with selectors.DefaultSelector() as selector:
         for stream in (_pipe(started.stdout), _pipe(started.stderr)):
             selector.register(stream, selectors.EVENT_READ)
@@ -172,7 +182,7 @@ def _leave(started: subprocess.Popen[bytes]) -> None:
 
 
 def _remove(engine: Engine, name: str, started: subprocess.Popen[bytes]) -> None:
-    """Make sure that nothing is left: neither the container nor the engine's client. A Ctrl-C has to wait for this."""
+    """Make sure that nothing is left, neither the container nor the engine's client. Ctrl-C has to wait for this."""
     with process.handling(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         status = started.poll()
         if status is None or status < 0 or status == 125:

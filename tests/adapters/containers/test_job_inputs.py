@@ -51,7 +51,7 @@ def test_only_regular_files_are_taken_and_nothing_is_waited_for(tmp_path: Path) 
             lambda s: copy_input(s, tmp_path / "job", "job_inputs.x"),
             lambda s: read_input(s, "job_inputs.x"),
         ):
-            with pytest.raises(BadInput, match="no regular file") as caught:
+            with pytest.raises(BadInput, match="not a regular file") as caught:
                 read(str(source))
             assert caught.value.where == "job_inputs.x" and caught.value.fix
     assert not any((tmp_path / "job").glob("*"))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.adapters.containers.job_protocol import Error, JobReport, JobRequest, Output, explain, parse_event
-from pycomfy.errors import RunFailed
+from pycomfy.errors import Placeholder, RunFailed, suggest
 
 
 def test_the_request_is_one_line() -> None:
@@ -36,7 +36,7 @@ def test_an_event_of_a_later_image_is_ignored_and_more_keys_too() -> None:
     ],
 )
 def test_what_is_no_event_is_a_failed_run(line: bytes) -> None:
-    with pytest.raises(RunFailed, match="no event"):
+    with pytest.raises(RunFailed, match="not an event"):
         parse_event(line)
 
 
@@ -78,7 +78,7 @@ def test_an_error_names_the_node_and_what_to_do() -> None:
     told = explain(error, "/logs/1")
     assert told.what == "Value not in list: ckpt_name: 'x' not in []"
     assert told.where == 'node 4 "Load" (CheckpointLoaderSimple)'
-    assert "--models" in told.fix
+    assert suggest("retry", "if the model is there", models=Placeholder("FOLDER")) in told.fixes
 
 
 def test_an_exception_keeps_its_type_and_the_end_of_its_traceback() -> None:

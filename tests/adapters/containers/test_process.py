@@ -96,7 +96,7 @@ def test_an_error_in_the_listener_ends_the_container(runner: Runner) -> None:
 
 
 def test_a_container_that_ignores_everything_is_removed(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pycomfy.adapters.containers.process.GRACE", 0.5)
+    monkeypatch.setattr("pycomfy.adapters.containers.process.GRACE_PERIOD", 0.5)
     with pytest.raises(RunFailed, match="within"):
         runner.run("trap '' TERM; while :; do read x; done", limit=1)
     assert containers(runner) == set()

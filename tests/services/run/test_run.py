@@ -131,7 +131,7 @@ def test_a_container_that_leaves_without_a_word_is_a_failure(built: Builder, tmp
 
 def test_a_hostile_output_is_refused(built: Builder, tmp_path: Path) -> None:
     home = built(says(STARTING, READY, {**PICTURE, "path": "nothing/here"}, DONE))
-    with pytest.raises(RunFailed, match="not a plain file"):
+    with pytest.raises(RunFailed, match="not a regular file"):
         run(Workspace(home), request(tmp_path))
 
 
