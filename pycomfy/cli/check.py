@@ -1,4 +1,4 @@
-"""`pycomfy check`: the proof that an image has what its workflow needs."""
+"""`pycomfy check`: verify that an image has what its workflow needs."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +9,6 @@ from pycomfy.cli.progress import duration
 from pycomfy.core.lockfile.names import COMFYUI
 
 if TYPE_CHECKING:
-    from pycomfy.core.versions.verification import SourceVerification, Verification
     from pycomfy.services.check import CheckResult
 
 CHECK_FAILED = 3
@@ -39,71 +38,42 @@ def check(
 
     result = check_image(Workspace.open(engine=engine), target)
     if as_json:
-        print_json(_as_dict(result))
+        print_json(result)
     else:
         _show(result)
-    return 0 if result.passed else CHECK_FAILED
-
-
-def _as_dict(result: "CheckResult") -> dict[str, object]:
-    proof = result.proof
-    return {
-        "name": result.name,
-        "version": result.version,
-        "platform": result.image.platform,
-        "manifest_digest": result.image.manifest_digest,
-        "compatible": result.passed,
-        "started": proof is not None,
-        "node_types": proof.count if proof is not None else 0,
-        "parts": [_part(part) for part in proof.parts] if proof is not None else [],
-        "failures": [vars(failure) for failure in proof.failures] if proof is not None else [],
-        "problems": [problem.as_dict() for problem in result.problems],
-        "seconds": round(result.seconds, 3),
-    }
-
-
-def _part(part: "SourceVerification") -> dict[str, object]:
-    return {
-        "name": part.name,
-        "compatible": part.works,
-        "types": list(part.types),
-        "lacking": list(part.lacking),
-        "taken_from_others": dict(part.others),
-        "failure": vars(part.failure) if part.failure is not None else None,
-        "remarks": list(part.remarks),
-    }
+    return 0 if result.compatible else CHECK_FAILED
 
 
 def _show(result: "CheckResult") -> None:
     from pycomfy.cli.errors import print_error
 
-    label, proof = f"{result.name}@{result.version}", result.proof
-    if proof is None:
+    label = f"{result.name}@{result.version}"
+    if not result.started:
         print(f"{label} does not start ({duration(result.seconds)})")
     else:
-        verdict = "has what its workflow needs" if result.passed else "lacks something that its workflow needs"
+        verdict = "has what its workflow needs" if result.compatible else "lacks something that its workflow needs"
         print(f"{label} {verdict} ({duration(result.seconds)})")
-        _show_parts(proof)
+        _show_parts(result)
     for problem in result.problems:
         print_error(problem)
 
 
-def _show_parts(proof: "Verification") -> None:
-    width = max(len(part.name) for part in proof.parts)
-    for part in proof.parts:
-        have = len(part.types) - len(part.lacking) - len(part.others)
+def _show_parts(result: "CheckResult") -> None:
+    width = max(len(part.name) for part in result.parts)
+    for part in result.parts:
+        count = len(part.types) - len(part.lacking) - len(part.taken_from_others)
         types = "1 node type" if len(part.types) == 1 else f"{len(part.types)} node types"
-        count = f"{have} of {types}" if part.types else "nothing is needed of it"
+        text = f"{count} of {types}" if part.types else "not used by the workflow"
         failed = ", cannot be imported" if part.failure is not None else ""
-        print(f"  {'✓' if part.works else '✗'} {part.name:<{width}}  {count}{failed}")
-        if part.failure is not None and part.does:
-            _indent(part.failure.traceback or part.failure.message)
+        print(f"  {'✓' if part.compatible else '✗'} {part.name:<{width}}  {text}{failed}")
+        if part.failure is not None and part.sufficient:
+            _print_indented(part.failure.traceback or part.failure.message)
         for remark in part.remarks if part.failure is None else ():
-            _indent(f"it says: {remark}")
-    for failure in proof.failures:
-        print(f"  ✗ a module of {COMFYUI}'s, {failure.pack}, cannot be imported, and is not needed")
-        _indent(failure.traceback or failure.message)
+            _print_indented(f"prints: {remark}")
+    for failure in result.failures:
+        print(f"  ✗ {failure.pack}, a module of {COMFYUI}, cannot be imported, and is not needed")
+        _print_indented(failure.traceback or failure.message)
 
 
-def _indent(text: str) -> None:
+def _print_indented(text: str) -> None:
     print("".join(f"      {line}\n" for line in text.strip().splitlines()), end="")

@@ -1,9 +1,9 @@
-"""`check`: a built image is started once more, and asked whether it has what its workflow needs; the answer is kept."""
+"""`check`: start a built image once more, ask it whether it has what its workflow needs, and record the answer."""
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pycomfy import operation
@@ -12,33 +12,58 @@ from pycomfy.adapters.containers.load import LayoutImage
 from pycomfy.adapters.containers.node_definitions import DidNotStart
 from pycomfy.adapters.database.records import ImageRecord, IndexedImage
 from pycomfy.core.lockfile.fingerprint import environment_fingerprint
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import parse_lock, render_lock
 from pycomfy.core.prompt.convert import try_convert
 from pycomfy.core.versions.reference import Reference, parse_reference
-from pycomfy.core.versions.verification import Verification
+from pycomfy.core.versions.verification import ImportFailure, SourceVerification, Verification
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import NotFound, PycomfyError
+from pycomfy.errors import NotFound, PycomfyError, suggest
 from pycomfy.services.lock_request import read_bounded
-from pycomfy.services.verification import ask, load_recorded, verify_image
+from pycomfy.services.results import Problem, Result
+from pycomfy.services.verification import ask_image, load_recorded, verify_image
 from pycomfy.services.versions.lookup import find_image
 from pycomfy.services.versions.recorded_version import LOCK, RecordedVersion, find_recorded_version
 from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class CheckResult:
-    """`proof` is None where ComfyUI did not even start. `problems` say why the image is not what it should be."""
+class PartResult:
+    """ComfyUI, or a node pack of the lock. `types` are the node types that the workflow needs from it; the image has no
+    `lacking` ones, and takes `taken_from_others` from other packs: type → pack. `failure` says why it could not be
+    imported, `remarks` what it printed while it was loaded. It is `compatible` if it was imported and has everything
+    that is needed from it."""
+
+    name: str
+    compatible: bool
+    types: tuple[str, ...]
+    lacking: tuple[str, ...]
+    taken_from_others: Mapping[str, str]
+    failure: ImportFailure | None
+    remarks: tuple[str, ...]
+
+    @property
+    def sufficient(self) -> bool:
+        """Whether the workflow gets what it needs from it, though its import may have failed."""
+        return not self.lacking and not self.taken_from_others
+
+
+class CheckResult(Result):
+    """Whether an image is `compatible` with its workflow; `problems` say why not. Without `started`, ComfyUI did not
+    start, and nothing else is known. `node_types` is the number of types that the image has; `failures` are those of
+    modules that are not `parts`."""
 
     name: str
     version: int
-    image: ImageRecord
-    proof: Verification | None
-    problems: tuple[PycomfyError, ...]
+    platform: PlatformName
+    manifest_digest: str
+    compatible: bool
+    started: bool
+    node_types: int
+    parts: tuple[PartResult, ...]
+    failures: tuple[ImportFailure, ...]
+    problems: tuple[Problem, ...]
     seconds: float
-
-    @property
-    def passed(self) -> bool:
-        return not self.problems
 
 
 def check(workspace: Workspace, target: str) -> CheckResult:
@@ -51,31 +76,43 @@ def check(workspace: Workspace, target: str) -> CheckResult:
     reference = find_target(workspace, target)
     record = find_image(workspace, reference)
     version = find_recorded_version(workspace, Reference(record.name, record.version))
-    proof, problems = _ask(workspace, record, version, workspace.engine)
-    _keep(workspace, record, version, proof, passed=not problems)
-    return CheckResult(record.name, record.version, record, proof, problems, time.monotonic() - began)
+    verification, problems = _verify(workspace, record, version, workspace.engine)
+    _record(workspace, record, version, verification, passed=not problems)
+    return CheckResult(
+        name=record.name,
+        version=record.version,
+        platform=record.platform,
+        manifest_digest=record.manifest_digest,
+        compatible=not problems,
+        started=verification is not None,
+        node_types=verification.count if verification is not None else 0,
+        parts=tuple(map(_make_part, verification.parts)) if verification is not None else (),
+        failures=verification.failures if verification is not None else (),
+        problems=problems,
+        seconds=round(time.monotonic() - began, 3),
+    )
 
 
 def find_target(workspace: Workspace, target: str) -> Reference:
-    """The version that is meant: by its name, or as the newest that was made of the lock at a path. Raises `NotFound`,
-    `BadInput`, `BadLock`."""
+    """Return the version that `target` means: by its name, or the newest one made of the lock at a path. Raises
+    `NotFound`, `BadInput`, `BadLock`."""
     path = Path(target)
     if not path.exists() or ("/" not in target and path.is_dir() and target in workspace.versions.names()):
         return parse_reference(target)
     path = path / LOCK if path.is_dir() else path if path.name.endswith(".lock") else path.parent / LOCK
     lock = parse_lock(read_bounded(path, "lock").decode(errors="replace"), where=str(path))
     digest = hashlib.sha256(render_lock(lock).encode()).hexdigest()
-    with workspace.open_database() as store:
-        same = [v.version for v in store.versions(lock.name) if v.lock_sha256 == digest]
+    with workspace.open_database() as database:
+        same = [v.version for v in database.versions(lock.name) if v.lock_sha256 == digest]
     if not same:
-        raise NotFound("no image was built of this lock", where=str(path), fix=f"pycomfy build {target}")
+        raise NotFound("no image was built of this lock", where=str(path), fix=suggest("build", workflow=target))
     return Reference(lock.name, max(same))
 
 
-def _ask(
+def _verify(
     workspace: Workspace, record: ImageRecord, version: RecordedVersion, engine: Engine
 ) -> tuple[Verification | None, tuple[PycomfyError, ...]]:
-    """The proof, and what is wrong."""
+    """The verification, None if ComfyUI did not start; and the problems."""
     where = f"the workflow of {version.label}"
     workflow = parse_workflow(version.files["workflow.json"], where=where)
     layout = LayoutImage(
@@ -84,25 +121,34 @@ def _ask(
     with operation.step(f"Load {version.label} into {engine.kind}") as task:
         identity = load_recorded(engine, layout, record.name, task)
     try:
-        answer = ask(workspace, engine, identity, environment_fingerprint(version.lock, record.platform))
+        answer = ask_image(workspace, engine, identity, environment_fingerprint(version.lock, record.platform))
     except DidNotStart as e:
         return None, (e,)
-    proof = verify_image(version.lock, workflow, answer)
+    verification = verify_image(version.lock, workflow, answer)
     # The lock's own types are not all: the editor may put in others.
-    return proof, tuple(proof.problems(where)) or try_convert(workflow, answer.types).problems
+    return verification, tuple(verification.problems(where)) or try_convert(workflow, answer.types).problems
 
 
-def _keep(
-    workspace: Workspace, record: ImageRecord, version: RecordedVersion, proof: Verification | None, *, passed: bool
+def _make_part(part: SourceVerification) -> PartResult:
+    return PartResult(part.name, part.works, part.types, part.lacking, part.others, part.failure, part.remarks)
+
+
+def _record(
+    workspace: Workspace,
+    record: ImageRecord,
+    version: RecordedVersion,
+    verification: Verification | None,
+    *,
+    passed: bool,
 ) -> None:
-    """Keep the answer with the image: in the library, and in the record that follows it."""
-    described = version.images.get(record.platform)
-    if described is None or described.manifest_digest != record.manifest_digest:
+    """Keep the answer with the image, in the versions repository and in the database that indexes it."""
+    image = version.images.get(record.platform)
+    if image is None or image.manifest_digest != record.manifest_digest:
         return
-    works = proof.compatible if proof is not None else {pack.name: False for pack in version.lock.packs}
-    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    described = described.model_copy(update={"proven": passed, "compatible": works, "checked_at": now})
+    works = verification.compatible if verification is not None else {p.name: False for p in version.lock.packs}
+    now = f"{workspace.clock():%Y-%m-%dT%H:%M:%SZ}"
+    image = image.model_copy(update={"proven": passed, "compatible": works, "checked_at": now})
     tree = version.version.tree
-    workspace.versions.add_image(tree, described)
-    with workspace.open_database() as store:
-        store.index((), (), [IndexedImage(tree, described, str(record.layout))])
+    workspace.versions.add_image(tree, image)
+    with workspace.open_database() as database:
+        database.index((), (), [IndexedImage(tree, image, str(record.layout))])

@@ -1,4 +1,4 @@
-"""The proof that an image has what its workflow needs: its own ComfyUI is started and asked."""
+"""Verify that an image has what its workflow needs: start its own ComfyUI, and ask it for its nodes."""
 
 import tempfile
 from pathlib import Path
@@ -15,28 +15,29 @@ from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.versions.verification import NodeDefinitions, Verification, verify_nodes
 from pycomfy.core.workflow.model import Workflow
-from pycomfy.errors import HashMismatch, raise_all
+from pycomfy.errors import HashMismatch, raise_all, suggest
 from pycomfy.progress import Task
 from pycomfy.services.workspace import Workspace
 
 
-def cached_definitions(workspace: Workspace, lock: Lock, platform: PlatformName) -> NodeDefinitions | None:
-    """What an image of the same ComfyUI, packs and packages answered before."""
+def read_cached_definitions(workspace: Workspace, lock: Lock, platform: PlatformName) -> NodeDefinitions | None:
+    """Return what an image with the same ComfyUI, node packs and packages answered before, if one did."""
     return read_cached(workspace.paths.cache, environment_fingerprint(lock, platform))
 
 
 def fetch_definitions(workspace: Workspace, lock: Lock, platform: PlatformName, oci: Path) -> NodeDefinitions:
-    """Start the image and ask it; the answer is kept for every image with the same environment."""
-    chosen, layout = workspace.engine, read_layout(oci)
-    with operation.step(f"Load the image into {chosen.kind}") as task:
-        task.note(f"{layout.size / 1e9:.2f} GB")
-        image = load(chosen, layout, lock.name)
-    return ask(workspace, chosen, image, environment_fingerprint(lock, platform))
-
-
-def ask(workspace: Workspace, engine: Engine, image: str, environment: str) -> NodeDefinitions:
-    """Start the loaded image without a GPU, and ask it; the answer is kept under the hash of its environment. Raises
+    """Start the image and return its node definitions, which are kept for every image with the same environment. Raises
     `DidNotStart`."""
+    engine, layout = workspace.engine, read_layout(oci)
+    with operation.step(f"Load the image into {engine.kind}") as task:
+        task.note(f"{layout.size / 1e9:.2f} GB")
+        image = load(engine, layout, lock.name)
+    return ask_image(workspace, engine, image, environment_fingerprint(lock, platform))
+
+
+def ask_image(workspace: Workspace, engine: Engine, image: str, environment: str) -> NodeDefinitions:
+    """Start the loaded image without a GPU, and return its node definitions, which are kept under `environment`, the
+    fingerprint of ComfyUI, node packs and packages. Raises `DidNotStart`."""
     with operation.step("Start ComfyUI in the image") as task:
         with tempfile.TemporaryDirectory(prefix="pycomfy-") as folder:
             definitions = fetch_node_definitions(engine, image, Path(folder))
@@ -45,43 +46,43 @@ def ask(workspace: Workspace, engine: Engine, image: str, environment: str) -> N
     return definitions
 
 
-def load_instead(workspace: Workspace, lock: Lock, asked: Path, made: Path) -> None:
-    """Let the finished image take the place of the one that was asked, which had no prompt yet: its name in the engine
-    is then the right one's, and nothing nameless is left."""
-    chosen, before, after = workspace.engine, read_layout(asked), read_layout(made)
-    load(chosen, after, lock.name)
+def replace_loaded(workspace: Workspace, lock: Lock, preliminary: Path, finished: Path) -> None:
+    """Load the finished image in place of the preliminary one, which had no prompt yet and was loaded to be asked. The
+    engine's name then means the finished image, and no nameless image is left. Both paths are OCI layouts."""
+    engine, before, after = workspace.engine, read_layout(preliminary), read_layout(finished)
+    load(engine, after, lock.name)
     if before.config_digest != after.config_digest:
-        forget(chosen, before)
+        forget(engine, before)
 
 
 def load_recorded(engine: Engine, image: LayoutImage, name: str, task: Task) -> str:
-    """The id of an image that was recorded; its layout is not even looked at when the engine has it. Raises
-    `HashMismatch` for a layout that is another by now."""
-    found = find_loaded(engine, image)
-    if found is not None:
-        task.note("it is there already")
-        return found
-    there = read_layout(image.layout)
-    if there.manifest_digest != image.manifest_digest:
+    """Load a recorded image, and return its id in the engine. Its layout is not read if the engine has it. Raises
+    `HashMismatch` for a layout that has changed since."""
+    loaded = find_loaded(engine, image)
+    if loaded is not None:
+        task.note("already loaded")
+        return loaded
+    layout = read_layout(image.layout)
+    if layout.manifest_digest != image.manifest_digest:
         raise HashMismatch(
-            f"the image is {there.manifest_digest}, but {image.manifest_digest} was recorded",
+            f"the image is {layout.manifest_digest}, but {image.manifest_digest} was recorded",
             where=str(image.layout),
-            fix="run `pycomfy build` again",
+            fix=suggest("build"),
         )
-    task.note(f"{there.size / 1e9:.2f} GB")
-    return load(engine, there, name)
+    task.note(f"{layout.size / 1e9:.2f} GB")
+    return load(engine, layout, name)
 
 
 def verify_image(lock: Lock, workflow: Workflow, answer: NodeDefinitions) -> Verification:
-    """Whether the image that gave the answer has what the workflow needs."""
+    """Compare what the image answered with what the workflow needs."""
     return verify_nodes(lock, collect_requirements(workflow, Definitions(answer.types)).nodes, answer)
 
 
-def make_prompt(proof: Verification, workflow: Workflow, answer: NodeDefinitions) -> Prompt:
-    """The workflow's prompt on the ComfyUI that gave the answer. Raises why the proof did not pass; what does not stand
-    in the way is only remarked on."""
-    raise_all(proof.problems(workflow.where))
+def make_prompt(verification: Verification, workflow: Workflow, answer: NodeDefinitions) -> Prompt:
+    """Return the workflow's prompt for the ComfyUI that gave the answer. Raises what the verification found missing;
+    failures that the workflow does not depend on are reported as warnings."""
+    raise_all(verification.problems(workflow.where))
     prompt = convert(workflow, answer.types)
-    for doubt in proof.doubts():
+    for doubt in verification.doubts():
         operation.report(f"warning: {doubt}")
     return prompt

@@ -89,8 +89,8 @@ def recorded(home: Paths) -> Any:
 def test_an_image_that_has_everything_is_recorded_as_compatible(built: Builder) -> None:
     home = built(answer(remarks=[{"pack": "painter", "text": "UserWarning: old"}]))
     result = check(Workspace(home), "pycomfy-check")
-    assert result.passed and (result.name, result.version) == ("pycomfy-check", 1)
-    assert result.proof is not None and [p.remarks for p in result.proof.parts] == [(), ("UserWarning: old",)]
+    assert result.compatible and (result.name, result.version) == ("pycomfy-check", 1)
+    assert result.started and [p.remarks for p in result.parts] == [(), ("UserWarning: old",)]
     assert recorded(home) == (True, {"painter": True}, 1)
     lock = parse_lock(project()["pycomfy.lock"].decode())
     kept = read_cached(home.cache, environment_fingerprint(lock, "linux/amd64"))
@@ -129,7 +129,7 @@ def test_a_later_check_replaces_what_an_earlier_one_found(built: Builder) -> Non
 def test_comfyui_that_does_not_start_is_a_no(built: Builder) -> None:
     home = built("echo no module named torch >&2; exit 1\n")
     result = check(Workspace(home), "pycomfy-check")
-    assert not result.passed and result.proof is None
+    assert not result.compatible and not result.started
     assert "no module named torch" in result.problems[0].where
     assert recorded(home) == (False, {"painter": False}, 0)
 

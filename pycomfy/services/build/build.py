@@ -45,7 +45,13 @@ from pycomfy.services.lock_request import (
     read_workflow_json,
 )
 from pycomfy.services.realise import Project, RealisedImage, check_locked, host_platform, project_folder, realise
-from pycomfy.services.verification import cached_definitions, fetch_definitions, load_instead, make_prompt, verify_image
+from pycomfy.services.verification import (
+    fetch_definitions,
+    make_prompt,
+    read_cached_definitions,
+    replace_loaded,
+    verify_image,
+)
 from pycomfy.services.versions.indexing import index, layout_link
 from pycomfy.services.workspace import Workspace
 
@@ -119,7 +125,7 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
     if bare is None:
         lacking = job.lacking(made)
     else:
-        load_instead(workspace, pins, bare.oci, made.oci)
+        replace_loaded(workspace, pins, bare.oci, made.oci)
     built = made.built | (bare.built if bare else frozenset())
     recorded = job.record(content, made, built, proof, time.monotonic() - began)
     return replace(recorded, lacking=lacking)
@@ -183,9 +189,9 @@ def _known_definitions(
     """
     if request.object_info is not None:
         return NodeDefinitions(pins.comfyui.version, read_definitions(request.object_info), ())
-    found = cached_definitions(workspace, pins, platform)
+    found = read_cached_definitions(workspace, pins, platform)
     if found is None and platform != host_platform():
-        found = cached_definitions(workspace, pins, host_platform())
+        found = read_cached_definitions(workspace, pins, host_platform())
         if found is None and request.prove:
             raise BadLock(
                 f"an image for {platform} cannot be started here, so its nodes are not known yet",
