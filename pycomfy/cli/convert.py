@@ -1,11 +1,12 @@
 """`pycomfy convert`: the prompt that ComfyUI's editor would send."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from pycomfy.cli.json_output import print_json
 
 
 def convert(
@@ -34,16 +35,19 @@ def convert(
     Examples: `pycomfy convert portrait.json --object-info http://127.0.0.1:8188`,
     `pycomfy convert *.json --object-info object_info.json -o prompts/`
     """
-    from pycomfy.services.convert import Target, convert_many, convert_one, render_prompt
+    from pycomfy.services.convert import ConversionTarget, convert_files, render_prompt
+    from pycomfy.services.convert import convert as convert_workflow
+    from pycomfy.services.workspace import Workspace
 
+    workspace, target = Workspace.open(), ConversionTarget(object_info, seed)
     if output is None:
         if len(files) > 1:
             raise typer.BadParameter("several workflows need -o DIR", param_hint="-o")
-        sys.stdout.write(render_prompt(convert_one(files[0], Target(object_info, seed))))
+        sys.stdout.write(render_prompt(convert_workflow(workspace, files[0], target)))
         return
-    paths = convert_many(files, Target(object_info, seed), output)
+    result = convert_files(workspace, files, target, output)
     if as_json:
-        print(json.dumps({"version": 1, "files": [str(p) for p in paths]}))
+        print_json(result)
     else:
-        for path in paths:
+        for path in result.files:
             print(path)

@@ -1,9 +1,10 @@
-"""`pycomfy inspect`: a workflow, for a person to read."""
+"""`pycomfy inspect`: what is in a workflow."""
 
-import json
 from typing import Annotated
 
 import typer
+
+from pycomfy.cli.json_output import print_json
 
 
 def inspect(
@@ -17,7 +18,7 @@ def inspect(
             "--object-info", metavar="JSON|URL", help="Check against a saved /object_info or a running ComfyUI."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Show what is in a workflow, and what is wrong with it.
 
@@ -27,12 +28,12 @@ def inspect(
     """
     from pycomfy.services.inspect import inspect as inspect_workflow
 
-    inspection = inspect_workflow(file, object_info)
+    result = inspect_workflow(file, object_info)
     if as_json:
-        print(json.dumps(inspection.as_dict(), ensure_ascii=False))
+        print_json(result)
     else:
         from rich.console import Console
 
         from pycomfy.cli.inspect_report import show
 
-        show(inspection, Console(highlight=False))
+        show(result, Console(highlight=False))

@@ -10,30 +10,30 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from pycomfy.cli.fixes import render_fixes
 from pycomfy.core.interface.model import Parameter
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.workflow.untrusted_json import shown
-from pycomfy.services.inspect import Inspection
+from pycomfy.services.inspect import InspectResult, NodeEntry
 
 _FORMATS = {"ui-0.4": "editor's format 0.4", "ui-1": "editor's format 1", "api": "API format"}
 
 
-def show(inspection: Inspection, console: Console) -> None:
-    """Everything of interest, shortest way to say it; what is empty is left out."""
-    nodes = inspection.needs.nodes
-    running = sum(n.state == "runs" for n in nodes)
+def show(result: InspectResult, console: Console) -> None:
+    """Print everything of interest, briefly; what is empty is left out."""
+    nodes = result.nodes
+    running = sum(n.mode == "runs" for n in nodes)
     off = len(nodes) - running
-    head = Text(shown(inspection.name), style="bold")
-    head.append(f"  {_FORMATS[inspection.format]}, {_count(running, 'node')}", style="dim")
+    head = Text(shown(result.name), style="bold")
+    head.append(f"  {_FORMATS[result.format]}, {_count(running, 'node')}", style="dim")
     if off:
         head.append(f" and {off} switched off", style="dim")
     console.print(head)
     _show_packs(nodes, console)
-    _show_models(inspection, console)
-    _show_files(inspection, console)
-    _show_interface(inspection, console)
-    _show_problems(inspection, console)
+    _show_models(result, console)
+    _show_files(result, console)
+    _show_interface(result, console)
+    _show_problems(result, console)
 
 
 def _count(number: int, what: str) -> str:
@@ -51,18 +51,18 @@ def _table(console: Console, title: str, *columns: str) -> Table:
     return table
 
 
-def _pack_name(node: RequiredNode) -> tuple[str, str]:
+def _pack_name(node: NodeEntry) -> tuple[str, str]:
     if node.pack is None:
         return "", ""
     name = node.pack.cnr_id or node.pack.aux_id or ""
     return (COMFYUI if name == "comfy-core" else name), node.pack.version or ""
 
 
-def _show_packs(nodes: tuple[RequiredNode, ...], console: Console) -> None:
+def _show_packs(nodes: tuple[NodeEntry, ...], console: Console) -> None:
     packs: dict[str, Counter[str]] = {}
     versions: dict[str, set[str]] = {}
     for node in nodes:
-        if node.state == "runs":
+        if node.mode == "runs":
             name, version = _pack_name(node)
             packs.setdefault(name, Counter())[node.type] += 1
             versions.setdefault(name, set()).add(version)
@@ -70,7 +70,7 @@ def _show_packs(nodes: tuple[RequiredNode, ...], console: Console) -> None:
         return
     table = _table(console, "Nodes", "pack", "types")
     for name in sorted(packs, key=lambda n: (n != COMFYUI, n == "", n)):
-        label = Text(shown(name) or "not said", style="" if name else "dim italic")
+        label = Text(shown(name) or "pack not named", style="" if name else "dim italic")
         known = sorted(versions[name] - {""})
         if len(known) == 1:
             label.append(f" {shown(known[0][:12])}", style="dim")
@@ -85,11 +85,11 @@ def _show_packs(nodes: tuple[RequiredNode, ...], console: Console) -> None:
     console.print(table)
 
 
-def _show_models(inspection: Inspection, console: Console) -> None:
-    if not inspection.needs.models:
+def _show_models(result: InspectResult, console: Console) -> None:
+    if not result.models:
         return
     table = _table(console, "Models", "folder", "name", "source")
-    for model in sorted(inspection.needs.models, key=lambda m: (m.folder or "~", m.name)):
+    for model in sorted(result.models, key=lambda m: (m.folder or "~", m.name)):
         host = _host(model.url or "")
         source = Text(shown(host or "") or "no URL", style="dim" if host else "dim italic")
         if model.url and host and model.url == shown(model.url):
@@ -107,21 +107,21 @@ def _host(url: str) -> str | None:
         return None
 
 
-def _show_files(inspection: Inspection, console: Console) -> None:
-    if not inspection.needs.files:
+def _show_files(result: InspectResult, console: Console) -> None:
+    if not result.files:
         return
     table = _table(console, "Files it reads", "kind", "name", "node")
-    for file in inspection.needs.files:
+    for file in result.files:
         table.add_row(
             "", file.kind, Text(shown(file.name)), Text(shown(f"node {file.node}, {file.input}"), style="dim")
         )
     console.print(table)
 
 
-def _show_interface(inspection: Inspection, console: Console) -> None:
-    parameters, outputs = inspection.interface.parameters, inspection.interface.outputs
+def _show_interface(result: InspectResult, console: Console) -> None:
+    parameters, outputs = result.inputs, result.outputs
     if parameters:
-        title = "Inputs" if inspection.exact else "Inputs (from the file alone; --object-info makes them exact)"
+        title = "Inputs" if result.exact else "Inputs (from the file alone; --object-info makes them exact)"
         table = _table(console, title, "name", "type", "default")
         kinds = [_kind(p) for p in parameters]
         room = console.width - max(len(p.name) for p in parameters) - max(len(k) for k in kinds) - 10
@@ -150,16 +150,16 @@ def _kind(parameter: Parameter) -> Text:
     return kind
 
 
-def _show_problems(inspection: Inspection, console: Console) -> None:
-    if not inspection.problems:
-        if inspection.exact:
+def _show_problems(result: InspectResult, console: Console) -> None:
+    if not result.problems:
+        if result.exact:
             console.print()
             console.print(Text("Nothing is wrong with the graph.", style="green"))
         return
     console.print()
-    console.print(Text(_count(len(inspection.problems), "problem"), style="bold red"))
-    for problem in inspection.problems:
+    console.print(Text(_count(len(result.problems), "problem"), style="bold red"))
+    for problem in result.problems:
         console.print(Text.assemble(("  ✗ ", "red"), shown(problem.what)))
-        for label, text in (("where", problem.where), ("fix", problem.fix)):
+        for label, text in (("where", problem.where), ("fix", render_fixes(problem.fixes))):
             if text:
                 console.print(Text.assemble((f"    {label + ':':<6} ", "dim"), text))

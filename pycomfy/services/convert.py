@@ -1,43 +1,49 @@
-"""`convert`: workflows become prompts."""
+"""`convert`: make the prompts of workflows, as ComfyUI's editor would send them."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.metadata.load import name_of, read_workflow
 from pycomfy.adapters.metadata.object_info import read_definitions
-from pycomfy.core.prompt.convert import Prompt, convert
+from pycomfy.core.prompt.convert import Prompt
+from pycomfy.core.prompt.convert import convert as convert_workflow
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.prompt.text_expansion import Moment, expand_texts
 from pycomfy.errors import BadInput, PycomfyError, raise_all
+from pycomfy.services.results import Result
+from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Target:
-    """The server to convert for: where its `/object_info` is. With a `seed`, texts are expanded as on queueing."""
+class ConversionTarget:
+    """The server to convert for: the file or address of its `/object_info`. With a `seed`, texts are expanded as the
+    editor does when it queues a prompt."""
 
     object_info: str
     seed: int | None = None
 
 
-def convert_one(source: str, target: Target) -> Prompt:
-    """The prompt for the workflow at `source` (a path, a URL, `-`)."""
-    return _convert(source, Definitions(read_definitions(target.object_info)), target.seed)
+class ConvertResult(Result):
+    """The files that were written. `version` is that of this result's form, from before results had a
+    `schema_version`."""
+
+    version: Literal[1] = 1
+    files: tuple[Path, ...]
 
 
-def _convert(source: str, definitions: Definitions, seed: int | None) -> Prompt:
-    workflow = read_workflow(source)
-    prompt = convert(workflow, definitions)
-    if seed is None:
-        return prompt
-    return expand_texts(prompt, workflow, definitions, Moment(seed, datetime.now().astimezone()))
+def convert(workspace: Workspace, source: str, target: ConversionTarget) -> Prompt:
+    """Return the prompt of the workflow at `source` (a path, a URL, `-`). Raises what reading and converting raise."""
+    return _convert(workspace, source, Definitions(read_definitions(target.object_info)), target.seed)
 
 
-def convert_many(sources: Sequence[str], target: Target, folder: Path) -> list[Path]:
-    """Write one `NAME.json` each into `folder`, all or none. Raises every problem of every workflow at once."""
+def convert_files(
+    workspace: Workspace, sources: Sequence[str], target: ConversionTarget, folder: Path
+) -> ConvertResult:
+    """Write one `NAME.json` for each workflow into `folder`, all or none. Raises every problem of every workflow."""
     definitions = Definitions(read_definitions(target.object_info))
     prompts: dict[str, Prompt] = {}
     problems: list[PycomfyError] = []
@@ -47,17 +53,25 @@ def convert_many(sources: Sequence[str], target: Target, folder: Path) -> list[P
             problems.append(BadInput(f"two workflows are called {name}", where=source, fix="rename one of the files"))
             continue
         try:
-            prompts[name] = _convert(source, definitions, target.seed)
+            prompts[name] = _convert(workspace, source, definitions, target.seed)
         except PycomfyError as e:
             problems.append(e)
     raise_all(problems)
-    paths = []
-    for name, prompt in prompts.items():
-        write_file(folder / f"{name}.json", render_prompt(prompt))
-        paths.append(folder / f"{name}.json")
-    return paths
+    files = {folder / f"{name}.json": prompt for name, prompt in prompts.items()}
+    for path, prompt in files.items():
+        write_file(path, render_prompt(prompt))
+    return ConvertResult(files=tuple(files))
 
 
 def render_prompt(prompt: Prompt) -> str:
-    """The prompt as JSON for a file or a terminal, newline at the end."""
+    """Return the prompt as indented JSON with a newline at the end."""
     return json.dumps(prompt, indent=2, ensure_ascii=False) + "\n"
+
+
+def _convert(workspace: Workspace, source: str, definitions: Definitions, seed: int | None) -> Prompt:
+    workflow = read_workflow(source)
+    prompt = convert_workflow(workflow, definitions)
+    if seed is None:
+        return prompt
+    # The editor fills in dates in the user's time zone.
+    return expand_texts(prompt, workflow, definitions, Moment(seed, workspace.clock().astimezone()))
