@@ -1,4 +1,4 @@
-"""`pycomfy catalog`: which node packs there are, and which node types are whose."""
+"""`pycomfy catalog`: node packs, and the node types that they provide."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -9,8 +9,7 @@ from pycomfy.cli.json_output import print_json
 from pycomfy.cli.terminal import find_console, print_lines, print_table
 
 if TYPE_CHECKING:
-    from pycomfy.core.catalog.match import Answer
-    from pycomfy.core.catalog.model import Listing
+    from pycomfy.services.catalog import Candidate, PackDetails, PackSummary, ResolveResult
 
 app = typer.Typer(
     help="Look up node packs and their node types, offline once fetched.",
@@ -29,23 +28,17 @@ def update(as_json: _Json = False) -> None:
 
     Example: `pycomfy catalog update`
     """
-    from pycomfy.services import catalog as action
+    from pycomfy.services import catalog as service
     from pycomfy.services.workspace import Workspace
 
-    made = action.update(Workspace.open())
+    result = service.update(Workspace.open())
     if as_json:
-        result = {
-            "origins": [vars(o) for o in made.origins],
-            "packs": made.packs,
-            "types": made.types,
-            "remarks": list(made.remarks),
-        }
         print_json(result)
         return
-    print(f"{made.packs} node packs with {made.types} node types")
-    for origin in made.origins:
+    print(f"{result.packs} node packs with {result.types} node types")
+    for origin in result.origins:
         print(f"  from {origin.name} ({origin.hash[:12]})")
-    for remark in made.remarks:
+    for remark in result.remarks:
         print(f"  note: {remark}")
 
 
@@ -59,14 +52,14 @@ def search(
 
     Example: `pycomfy catalog search video helper`
     """
-    from pycomfy.services import catalog as action
+    from pycomfy.services import catalog as service
     from pycomfy.services.workspace import Workspace
 
-    found = action.search(Workspace.open(), " ".join(text), limit)
+    packs = service.search(Workspace.open(), " ".join(text), limit)
     if as_json:
-        print_json([as_dict(pack) for pack in found])
+        print_json(packs)
     else:
-        _table(found)
+        _show_packs(packs)
 
 
 @app.command()
@@ -78,18 +71,18 @@ def show(
 
     Example: `pycomfy catalog show ltdrdata/ComfyUI-Impact-Pack`
     """
-    from pycomfy.services import catalog as action
+    from pycomfy.services import catalog as service
     from pycomfy.services.workspace import Workspace
 
-    pack = action.show(Workspace.open(), repo)
+    pack = service.show(Workspace.open(), repo)
     if as_json:
-        print_json(as_dict(pack) | {"types": list(pack.types)})
+        print_json(pack)
         return
     print(pack.url)
     for label, value in (("title", pack.title), ("author", pack.author), ("about", pack.description)):
         if value:
             print(f"  {label}: {value}")
-    print(f"  {describe(pack)}")
+    print(f"  {_describe(pack, len(pack.types))}")
     for type_ in pack.types:
         print(f"  {type_}")
 
@@ -103,45 +96,33 @@ def resolve(
 
     Example: `pycomfy catalog resolve VHS_VideoCombine KSampler`
     """
-    from pycomfy.services import catalog as action
+    from pycomfy.services import catalog as service
     from pycomfy.services.workspace import Workspace
 
-    answers = action.resolve(Workspace.open(), types)
+    answers = service.resolve(Workspace.open(), types)
     if as_json:
-        print_json([_answer_as_dict(a) for a in answers])
+        print_json(answers)
         return
-    for answer, line in zip(answers, _lines([(a.type, a.answer or "-", _reason(a)) for a in answers]), strict=True):
+    rows = [(a.type, a.answer or "-", _reason(a)) for a in answers]
+    for answer, line in zip(answers, _align(rows), strict=True):
         print(line)
         if answer.answer is None:
             for pack in answer.candidates:
-                print(f"  {pack.url}  ({describe(pack)})")
+                print(f"  {pack.url}  ({_describe(pack, pack.types)})")
 
 
-def describe(pack: "Listing") -> str:
+def _describe(pack: "PackDetails | Candidate", types: int) -> str:
     """Stars, last update and the number of types, in a few words."""
     stars = f"{pack.stars} stars" if pack.stars is not None else "stars unknown"
-    return ", ".join([stars, *([f"updated {pack.updated}"] if pack.updated else []), f"{len(pack.types)} node types"])
+    return ", ".join([stars, *([f"updated {pack.updated}"] if pack.updated else []), f"{types} node types"])
 
 
-def as_dict(pack: "Listing") -> dict[str, object]:
-    return {
-        "url": pack.url,
-        "title": pack.title,
-        "author": pack.author,
-        "description": pack.description,
-        "registry_id": pack.registry_id,
-        "stars": pack.stars,
-        "updated": pack.updated,
-        "types": len(pack.types),
-    }
+def _reason(answer: "ResolveResult") -> str:
+    return answer.reason + (f", ComfyUI {answer.comfyui} has it" if answer.comfyui is not None else "")
 
 
-def _reason(answer: "Answer") -> str:
-    return answer.reason + (f", ComfyUI {answer.since} has it" if answer.since is not None else "")
-
-
-def _lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Columns for a person; a program splits at tabs."""
+def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """The rows as lines: in columns for a person, with tabs between for a program."""
     if find_console() is None:
         return ["\t".join(row) for row in rows]
     from rich.cells import cell_len, set_cell_size
@@ -150,17 +131,7 @@ def _lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return ["  ".join(set_cell_size(text, n) for text, n in zip(row, wide, strict=True)).rstrip() for row in rows]
 
 
-def _answer_as_dict(answer: "Answer") -> dict[str, object]:
-    return {
-        "type": answer.type,
-        "answer": answer.answer,
-        "reason": answer.reason,
-        **({"comfyui": answer.since} if answer.since is not None else {}),
-        "candidates": [{"url": p.url, "stars": p.stars, "updated": p.updated} for p in answer.candidates],
-    }
-
-
-def _table(packs: list["Listing"]) -> None:
+def _show_packs(packs: list["PackSummary"]) -> None:
     console = find_console()
     if console is None:
         print_lines((pack.url, pack.stars if pack.stars is not None else "-", pack.title) for pack in packs)
@@ -173,7 +144,7 @@ def _table(packs: list["Listing"]) -> None:
             escape(pack.url.removeprefix("https://").removeprefix("github.com/")),
             "" if pack.stars is None else str(pack.stars),
             pack.updated or "",
-            str(len(pack.types)),
+            str(pack.types),
             Text(pack.title),
         )
         for pack in packs

@@ -34,8 +34,8 @@ def test_resolve_answers_each_type_in_the_order_asked(home: Paths) -> None:
         ("?", None, "unknown"),
     ]
     assert answers[0]["candidates"] == [
-        {"url": A, "stars": 7, "updated": "2025-01-02"},
-        {"url": B, "stars": None, "updated": None},
+        {"url": A, "stars": 7, "updated": "2025-01-02", "types": 2},
+        {"url": B, "stars": None, "updated": None, "types": 1},
     ]
     told = run(home, "resolve", "Y", "X").stdout
     assert f"X\t{A}\tonly-pack" in told and "7 stars, updated 2025-01-02" in told
