@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.fixes import render_fixes
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platforms
 from pycomfy.cli.progress import size
 
 if TYPE_CHECKING:
     from pycomfy.services.lock.lock import LockResult
+    from pycomfy.services.results import Note
 
 MAX_CHANGES = 40
 
@@ -142,7 +144,7 @@ def _show(result: "LockResult") -> None:
     if result.changes is not None:
         _show_changes(describe_diff(result.changes))
     for note in result.notes:
-        print(f"  note: {note}")
+        print(f"  note: {_render(note)}")
 
 
 def _show_changes(lines: list[str]) -> None:
@@ -165,9 +167,13 @@ def _as_dict(result: "LockResult") -> dict[str, object]:
     return {
         "path": str(result.path),
         "changed": result.changed,
-        "notes": list(result.notes),
+        "notes": [_render(note) for note in result.notes],
         "findings": [asdict(finding) for finding in result.findings],
         "reasons": [asdict(reason) for reason in result.reasons],
         "changes": describe_diff(result.changes) if result.changes is not None else [],
         "lock": result.lock.model_dump(mode="json"),
     }
+
+
+def _render(note: "Note") -> str:
+    return f"{note.text} ({render_fixes(note.fixes)})" if note.fixes else note.text

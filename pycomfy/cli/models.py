@@ -1,4 +1,4 @@
-"""`pycomfy models`: which models a workflow needs, whether they are here, and getting them here."""
+"""`pycomfy models`: the models that workflows need, and those on this machine."""
 
 import sys
 from pathlib import Path
@@ -9,11 +9,12 @@ import typer
 from pycomfy.cli.fixes import render_fixes
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
+from pycomfy.cli.shell import render_command
 from pycomfy.cli.terminal import find_console, print_lines, print_table
 
 if TYPE_CHECKING:
-    from pycomfy.adapters.models.store import StoredModel
-    from pycomfy.services.models import ModelState, StoredModelState
+    from pycomfy.services.models.needed import NeededModel
+    from pycomfy.services.models.stored import StoredModelResult
 
 CHECK_FAILED = 3
 
@@ -47,25 +48,27 @@ def status(
 
     Example: `pycomfy models status portrait`
     """
-    from pycomfy.services import models as action
+    from pycomfy.services.models.needed import models_status
+    from pycomfy.services.models.stored import list_stored
     from pycomfy.services.workspace import Workspace
 
     if target is None:
-        _show_stored(action.list_stored(Workspace.open()), as_json)
+        _show_stored(list_stored(Workspace.open()), as_json)
         return
-    states = action.models_status(Workspace.open(), target)
+    models = models_status(Workspace.open(), target)
     if as_json:
-        print_json([state_dict(s) for s in states])
+        print_json(models)
         return
     _table(
         ("", "model", "size", "from"),
-        [(s.state, s.place + _pickle(s.name), _size(s.size), _origin(s)) for s in states],
+        [(m.state, m.place + (" (pickle)" if m.pickle else ""), _size(m.size), _origin(m)) for m in models],
     )
-    for s in states:
-        if s.state == "unpinned":
-            print(f"note: {s.place}: {s.why} ({render_fixes(s.fixes)})", file=sys.stderr)
-    if any(s.state == "missing" for s in states):
-        print(f"`pycomfy models pull {target}` fetches what is missing", file=sys.stderr)
+    for m in models:
+        if m.state == "unpinned":
+            print(f"note: {m.place}: {m.why} ({render_fixes(m.fix)})", file=sys.stderr)
+    if any(m.state == "missing" for m in models):
+        command = render_command(("pycomfy", "models", "pull", target))
+        print(f"`{command}` fetches what is missing", file=sys.stderr)
 
 
 @app.command()
@@ -76,23 +79,17 @@ def pull(target: _Target, as_json: _Json = False) -> None:
 
     Example: `pycomfy models pull portrait`
     """
-    from pycomfy.services import models as action
+    from pycomfy.services.models.needed import pull_models
     from pycomfy.services.workspace import Workspace
 
-    result = action.pull_models(Workspace.open(), target)
+    result = pull_models(Workspace.open(), target)
     if as_json:
-        print_json(
-            {
-                "fetched": [m.model_dump(mode="json") for m in result.fetched],
-                "present": [m.model_dump(mode="json") for m in result.present],
-                "unpinned": [state_dict(s) for s in result.unpinned],
-            }
-        )
+        print_json(result)
         return
     for model in result.fetched:
         print(model.place)
-    for s in result.unpinned:
-        print(f"warning: {s.place} cannot be fetched: {s.why} ({render_fixes(s.fixes)})", file=sys.stderr)
+    for m in result.unpinned:
+        print(f"warning: {m.place} cannot be fetched: {m.why} ({render_fixes(m.fix)})", file=sys.stderr)
     print(f"{len(result.fetched)} fetched, {len(result.present)} were here", file=sys.stderr)
 
 
@@ -114,20 +111,20 @@ def add(
     Examples: `pycomfy models add ~/Downloads/x.safetensors --as loras/x.safetensors`,
     `pycomfy models add ~/ComfyUI/models`
     """
-    from pycomfy.services import models as action
+    from pycomfy.services.models.stored import add_folder, add_model
     from pycomfy.services.workspace import Workspace
 
     if Path(source).is_dir():
         if place is not None:
-            raise typer.BadParameter("a folder's models are called what they are called there", param_hint="--as")
-        results = action.add_folder(Workspace.open(), Path(source))
+            raise typer.BadParameter("the models of a folder keep the names they have there", param_hint="--as")
+        results = add_folder(Workspace.open(), Path(source))
     else:
-        results = [action.add_model(Workspace.open(), source, place)]
+        results = [add_model(Workspace.open(), source, place)]
     if as_json:
-        print_json([{"place": r.place, **_stored_dict(r.stored), "replaced": r.replaced} for r in results])
+        print_json(results)
         return
     for result in results:
-        print(f"{result.place}  {result.stored.sha256}")
+        print(f"{result.place}  {result.sha256}")
         if result.replaced is not None:
             print(f"note: {result.place} was another file before, {result.replaced}", file=sys.stderr)
 
@@ -140,48 +137,25 @@ def verify(as_json: _Json = False) -> None:
 
     Example: `pycomfy models verify`
     """
-    from pycomfy.services import models as action
+    from pycomfy.services.models.stored import verify_models
     from pycomfy.services.workspace import Workspace
 
-    checked = action.verify_models(Workspace.open())
-    _show_stored(checked, as_json)
-    if not all(c.intact for c in checked):
+    models = verify_models(Workspace.open())
+    _show_stored(models, as_json)
+    if not all(m.intact for m in models):
         raise typer.Exit(CHECK_FAILED)
 
 
-def state_dict(state: "ModelState") -> dict[str, object]:
-    from pycomfy.core.models.selection import is_pickle
-
-    pin = state.pin
-    return {
-        "folder": state.folder,
-        "name": state.name,
-        "state": state.state,
-        "sha256": None if pin is None else pin.sha256,
-        "size": state.size,
-        "sources": [] if pin is None else [s.model_dump(mode="json") for s in pin.sources],
-        "path": None if state.path is None else str(state.path),
-        "pickle": is_pickle(state.name),
-        "why": state.why,
-        "fix": render_fixes(state.fixes),
-    }
-
-
-def _stored_dict(stored: "StoredModel") -> dict[str, object]:
-    return {"sha256": stored.sha256, "size": stored.size, "path": str(stored.path), "linked": stored.linked}
-
-
-def _show_stored(models: list["StoredModelState"], as_json: bool) -> None:
+def _show_stored(models: list["StoredModelResult"], as_json: bool) -> None:
     if as_json:
-        print_json([{**_stored_dict(m.stored), "names": list(m.names), "intact": m.intact} for m in models])
+        print_json(models)
         return
     words = {None: "", True: "intact", False: "damaged"}
     _table(
         ("", "SHA-256", "size", "added as"),
-        [(words[m.intact], m.stored.sha256, _size(m.stored.size), ", ".join(m.names)) for m in models],
+        [(words[m.intact], m.sha256, _size(m.size), ", ".join(m.names)) for m in models],
     )
-    total = sum(m.stored.size for m in models)
-    print(f"{len(models)} models, {size(total)}", file=sys.stderr)
+    print(f"{len(models)} models, {size(sum(m.size for m in models))}", file=sys.stderr)
 
 
 def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
@@ -199,18 +173,12 @@ def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     print_table(console, titles, cells, right=("size",), wrap=titles)
 
 
-def _origin(state: "ModelState") -> str:
+def _origin(model: "NeededModel") -> str:
     from pycomfy.core.models.model_url import describe
 
-    if state.pin is None:
+    if model.state == "unpinned":
         return ""
-    return ", ".join(describe(s) for s in state.pin.sources) or "added by hand"
-
-
-def _pickle(name: str) -> str:
-    from pycomfy.core.models.selection import is_pickle
-
-    return " (pickle)" if is_pickle(name) else ""
+    return ", ".join(describe(s) for s in model.sources) or "added by hand"
 
 
 def _size(amount: int | None) -> str:

@@ -1,6 +1,7 @@
 """What use cases return: models that the command line prints as JSON, and the server sends, as they are."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, SerializationInfo
@@ -28,6 +29,22 @@ FixText = Annotated[tuple[str | Fix, ...], PlainSerializer(_dump_fixes, return_t
 
 Problem = Annotated[PycomfyError, PlainSerializer(_dump_error, return_type=dict[str, object])]
 """An error that is part of a result, serialised as `PycomfyError.as_dict` does."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A remark for the user, and what can be done about it."""
+
+    text: str
+    fixes: tuple[str | Fix, ...] = ()
+
+
+def _dump_note(note: Note, info: SerializationInfo) -> str:
+    return f"{note.text} ({_dump_fixes(note.fixes, info)})" if note.fixes else note.text
+
+
+NoteText = Annotated[Note, PlainSerializer(_dump_note, return_type=str)]
+"""A note, serialised as one text."""
 
 
 class Result(BaseModel):

@@ -32,7 +32,7 @@ from pycomfy.services.archive.archive import take_models
 from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_plain import restore_plain
 from pycomfy.services.archive.restore_request import RestoreRequest
-from pycomfy.services.models import pull_models
+from pycomfy.services.models.needed import pull_models
 from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import Built, build_version, new_home
 from tests.support.nix_projects import WORKFLOW, Workshop

@@ -19,16 +19,10 @@ from pycomfy.core.lockfile.schema import ModelFile, UrlModel, parse_lock, render
 from pycomfy.core.models.manager_list import MODELS
 from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.core.versions.reference import Reference
-from pycomfy.errors import BadInput, BadLock, MissingTool, NotFound
-from pycomfy.services.models import (
-    add_folder,
-    add_model,
-    lock_models,
-    models_status,
-    pull_models,
-    verify_models,
-    view_models,
-)
+from pycomfy.errors import BadInput, BadLock, Fix, MissingTool, NotFound, Placeholder, suggest
+from pycomfy.services.models.needed import models_status, pull_models, view_models
+from pycomfy.services.models.pin import lock_models
+from pycomfy.services.models.stored import add_folder, add_model, verify_models
 from pycomfy.services.run.run import RunOptions, RunRequest, run
 from pycomfy.services.workspace import Workspace
 from tests.support.catalog_maps import A, lists
@@ -80,13 +74,13 @@ def test_models_of_a_version_are_fetched_and_added_until_none_is_missing(
     assert states(home) == {"checkpoints/a.safetensors": "missing", "loras/b.pt": "missing"}
     with pytest.raises(NotFound, match="2 of the models of portrait@1 are not here") as caught:
         view_models(Workspace(home), Reference("portrait", 1))
-    assert caught.value.fix == "pycomfy models pull portrait@1"
+    assert caught.value.fixes == (suggest("models pull", target="portrait@1"),)
     with pytest.raises(NotFound, match="has no source"):
         pull_models(Workspace(home), "portrait")
     assert states(home) == {"checkpoints/a.safetensors": "present", "loras/b.pt": "missing"}
     (tmp_path / "mine.pt").write_bytes(LORA)
     added = add_model(Workspace(home), str(tmp_path / "mine.pt"), "loras/b.pt")
-    assert (added.place, added.stored.sha256, added.replaced) == ("loras/b.pt", sha256(LORA), None)
+    assert (added.place, added.sha256, added.replaced) == ("loras/b.pt", sha256(LORA), None)
     result = pull_models(Workspace(home), "portrait@1")
     assert result.fetched == () and [m.name for m in result.present] == ["a.safetensors", "b.pt"]
     view = view_models(Workspace(home), Reference("portrait", 1))
@@ -120,7 +114,8 @@ def test_a_file_is_called_what_comfyui_calls_it(home: Paths, tmp_path: Path) -> 
     for wrong in (None, "x", "../x/y", "custom_nodes/x.py", "loras/../../x", "/loras/x", ""):
         with pytest.raises(BadInput) as caught:
             add_model(Workspace(home), str(tmp_path / "y"), wrong)
-        assert "--as FOLDER/NAME" in caught.value.fix
+        (fix,) = caught.value.fixes
+        assert isinstance(fix, Fix) and fix.arguments == {"place": Placeholder("FOLDER/NAME")}
 
 
 def test_a_whole_folder_is_added_as_comfyui_has_it(home: Paths, tmp_path: Path) -> None:
@@ -151,7 +146,7 @@ def test_a_whole_folder_is_added_as_comfyui_has_it(home: Paths, tmp_path: Path) 
 def test_a_model_is_added_from_an_address_with_the_hash_it_has(site: Site, home: Paths) -> None:
     site.files["/x.pth"] = LORA
     added = add_model(Workspace(home), f"{site.cdn}/x.pth?token=secret", "sams/x.pth")
-    assert added.stored.sha256 == sha256(LORA) and not added.stored.linked
+    assert added.sha256 == sha256(LORA) and not added.linked
     assert ModelStore(home).list_added()["sams/x.pth"].url == f"{site.cdn}/x.pth"
 
 
@@ -187,7 +182,7 @@ def test_a_model_nobody_tells_of_is_the_managers_of_that_name_with_a_remark(
     update_catalog(home, repository=str(tmp_path / "manager"), docs="not a pin!")
     found = lock_models(Workspace(home), needs, [], tmp_path, EarlierPins())
     assert [(m.place, m.sha256) for m in found.models] == [("upscale_models/sharp.pth", sha256(LORA))]
-    assert "ComfyUI-Manager's list: https://huggingface.co/org/sharp" in found.notes[0]
+    assert "ComfyUI-Manager's list: https://huggingface.co/org/sharp" in found.notes[0].text
     (tmp_path / "mine").write_bytes(CHECKPOINT)
     add_model(Workspace(home), str(tmp_path / "mine"), "upscale_models/sharp.pth")
     mine = lock_models(Workspace(home), needs, [], tmp_path, EarlierPins())
@@ -233,8 +228,7 @@ def test_a_container_sees_the_locked_models_and_cannot_change_them(
     (tmp_path / "other disk").write_bytes(b"elsewhere\n")
     add_model(Workspace(home), str(tmp_path / "a"), "loras/a")
     monkeypatch.setattr(store_module, "link", lambda real, path: False)
-    stored = add_model(Workspace(home), str(tmp_path / "other disk"), "vae/b").stored
-    assert stored.linked
+    assert add_model(Workspace(home), str(tmp_path / "other disk"), "vae/b").linked
     monkeypatch.undo()
     lines = runner(READ, pinned("loras/a", b"here\n"), pinned("vae/b", b"elsewhere\n")).splitlines()
     assert lines[:2] == ["/models/loras/a here", "/models/vae/b elsewhere"]
@@ -244,7 +238,7 @@ def test_a_container_sees_the_locked_models_and_cannot_change_them(
 def test_a_run_with_missing_models_names_the_command(runner: Runner) -> None:
     with pytest.raises(NotFound) as caught:
         runner("exit 0", pinned("loras/a", LORA))
-    assert caught.value.fix == "pycomfy models pull pycomfy-test@1" and "loras/a" in caught.value.what
+    assert caught.value.fixes == (suggest("models pull", target="pycomfy-test@1"),) and "loras/a" in caught.value.what
 
 
 def test_a_run_can_do_without_them(runner: Runner) -> None:

@@ -42,9 +42,9 @@ class UnpinnedModel:
     why: str
     fixes: tuple[str | Fix, ...]
 
-    def __str__(self) -> str:
-        place = f"{self.folder}/{self.name}" if self.folder else self.name
-        return f"the model {place} is not pinned: {self.why} ({'; or '.join(map(str, self.fixes))})"
+    @property
+    def place(self) -> str:
+        return f"{self.folder}/{self.name}" if self.folder else self.name
 
 
 def list_models(

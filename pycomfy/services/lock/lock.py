@@ -34,7 +34,8 @@ from pycomfy.services.lock.analysis import find_findings
 from pycomfy.services.lock.python import PythonRequest, resolve_python
 from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
 from pycomfy.services.lock_request import LockRequest, read_config, read_config_fingerprint, read_workflow_json
-from pycomfy.services.models import lock_models
+from pycomfy.services.models.pin import lock_models
+from pycomfy.services.results import Note
 from pycomfy.services.workspace import Workspace
 
 
@@ -47,7 +48,7 @@ class LockResult:
     lock: Lock
     path: Path
     changed: bool
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     reasons: tuple[Reason, ...] = ()
     changes: Diff | None = None
     findings: tuple[Finding, ...] = ()
@@ -74,7 +75,6 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     notes = [*code.notes]
     earlier = EarlierPins(before.models if before is not None else (), renewal.renews(MODELS))
     models = lock_models(workspace, needs.models, config.models, base, earlier)
-    notes += models.notes
     as_of = _as_of(code, notes)
     config = _with_moment(code.config, as_of)
     pin = partial(_pin_more, workspace, config, renewal)
@@ -102,7 +102,9 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     if request.config is None:
         save_config_fingerprint(render_lock(made), read_config_fingerprint(file.parent), workspace.paths)
     reasons = explain_choices(made, needs.nodes, code.hunted.choices, code.hunted.commits)
-    return LockResult(made, path, changed, tuple(notes), reasons, _changes(before, made), found.findings)
+    return LockResult(
+        made, path, changed, (*map(Note, notes), *models.notes), reasons, _changes(before, made), found.findings
+    )
 
 
 def _packs(code: PinnedCode, base: Path, folder: Path) -> Iterator[Pack]:

@@ -36,7 +36,7 @@ from pycomfy.adapters.models.mount import ModelView
 from pycomfy.core.versions.reference import Reference, parse_reference
 from pycomfy.errors import BadInput, PycomfyError, RunFailed, raise_all
 from pycomfy.progress import Task
-from pycomfy.services.models import view_models
+from pycomfy.services.models.needed import view_models
 from pycomfy.services.run.inputs import Arguments, fill_prompt
 from pycomfy.services.verification import load_recorded
 from pycomfy.services.versions.lookup import find_image

@@ -1,0 +1,174 @@
+"""`models status`, `models pull`: the models that a workflow needs, whether they are here, and fetching them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pycomfy.adapters.models.download import pull_models as fetch_models
+from pycomfy.adapters.models.hubs import find_hubs
+from pycomfy.adapters.models.mount import ModelView, make_view
+from pycomfy.core.lockfile.config import ModelSpec
+from pycomfy.core.lockfile.schema import Lock, ModelFile, ModelSource, parse_lock
+from pycomfy.core.models.selection import UnpinnedModel, is_pickle, list_models
+from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.requirements.model import RequiredModel
+from pycomfy.core.versions.reference import Reference, parse_reference
+from pycomfy.core.workflow.parse import parse_workflow
+from pycomfy.errors import BadInput, Fix, NotFound, suggest
+from pycomfy.services.archive.archive import take_models
+from pycomfy.services.lock_request import LockRequest, read_config, read_workflow_json
+from pycomfy.services.results import FixText, Result
+from pycomfy.services.versions.lookup import read_project
+from pycomfy.services.workspace import Workspace
+
+ModelState = Literal["present", "missing", "unpinned"]
+
+MAX_NAMED = 5
+"""Missing models that an error names."""
+
+
+class NeededModel(Result):
+    """A model that a workflow needs. It is unpinned if the lock does not have it: then `why` says so, `fix` what to do,
+    and there is neither `sha256` nor `sources`. `folder` is None where it is unknown; `path` is its file, if it is
+    here; `size` is in bytes. A `pickle` can run code when it is loaded."""
+
+    folder: str | None
+    name: str
+    state: ModelState
+    sha256: str | None = None
+    size: int | None = None
+    sources: tuple[ModelSource, ...] = ()
+    path: Path | None = None
+    pickle: bool
+    why: str = ""
+    fix: FixText = ()
+
+    @property
+    def place(self) -> str:
+        """The path below ComfyUI's models folder, as far as it is known."""
+        return f"{self.folder}/{self.name}" if self.folder else self.name
+
+
+class PullResult(Result):
+    """`fetched` were not here before; `unpinned` cannot be fetched."""
+
+    fetched: tuple[ModelFile, ...]
+    present: tuple[ModelFile, ...]
+    unpinned: tuple[NeededModel, ...]
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What a user named: its lock, if it has one, what its workflow needs, and what its pycomfy.toml says. `file` is a
+    workflow or its folder, None for a version."""
+
+    lock: Lock | None
+    requirements: Sequence[RequiredModel]
+    specs: Sequence[ModelSpec] = ()
+    file: str | None = None
+
+    @property
+    def pins(self) -> tuple[ModelFile, ...]:
+        return self.lock.models if self.lock is not None else ()
+
+
+def models_status(workspace: Workspace, target: str) -> list[NeededModel]:
+    """Return every model of a workflow (a file or folder, or NAME[@N] for a version that was built), by place. Raises
+    `NotFound`, and what reading the workflow and its lock raises."""
+    return _list_models(workspace, _read_target(workspace, target))
+
+
+def pull_models(workspace: Workspace, target: str) -> PullResult:
+    """Fetch the models of a workflow that are not here, from the archive if it has them. Raises what fetching raises,
+    for all of them together."""
+    needed = _read_target(workspace, target)
+    models = _list_models(workspace, needed)
+    states = {model.place: model.state for model in models}
+    missing = {pin.sha256: pin for pin in needed.pins if states[pin.place] == "missing"}
+    take_models(workspace, needed.pins)
+    fetch_models(needed.pins, workspace.models, find_hubs(workspace.environment), workspace.environment)
+    return PullResult(
+        fetched=tuple(missing.values()),
+        present=tuple(pin for pin in needed.pins if states[pin.place] == "present"),
+        unpinned=tuple(model for model in models if model.state == "unpinned"),
+    )
+
+
+def view_models(workspace: Workspace, reference: Reference) -> ModelView | None:
+    """Return the models of a version as a folder; None if it needs none. Raises `NotFound`, which names those that are
+    not here."""
+    lock, _ = _read_version(workspace, reference)
+    if not lock.models:
+        return None
+    store = workspace.models
+    missing = store.list_missing(lock.models)
+    if missing:
+        names = ", ".join(m.place for m in missing[:MAX_NAMED])
+        more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
+        raise NotFound(
+            f"{len(missing)} of the models of {reference} are not here: {names}{more}",
+            where=str(store.folder),
+            fix=suggest("models pull", target=str(reference)),
+        )
+    return make_view(store, lock.models)
+
+
+def _list_models(workspace: Workspace, target: _Target) -> list[NeededModel]:
+    requested, unpinned = list_models(target.requirements, target.specs)
+    locked = {(pin.folder, pin.name): pin for pin in target.pins}
+    why = "there is no lock" if target.lock is None else "the lock does not pin it"
+    note = "" if target.lock is None else "says why"
+    fix = suggest("lock", note) if target.file is None else suggest("lock", note, workflow=target.file)
+    unlocked = [r for r in requested if (r.folder, r.name) not in locked]
+    models = [
+        *(_pinned(workspace, pin) for pin in locked.values()),
+        *map(_unpinned, unpinned),
+        *(_unpinned(UnpinnedModel(r.folder, r.name, why, (fix,))) for r in unlocked),
+    ]
+    return sorted(models, key=lambda model: model.place)
+
+
+def _pinned(workspace: Workspace, pin: ModelFile) -> NeededModel:
+    path = workspace.models.find(pin.sha256)
+    return NeededModel(
+        folder=pin.folder,
+        name=pin.name,
+        state="missing" if path is None else "present",
+        sha256=pin.sha256,
+        size=path.stat().st_size if pin.size is None and path is not None else pin.size,
+        sources=pin.sources,
+        path=path,
+        pickle=is_pickle(pin.name),
+    )
+
+
+def _unpinned(model: UnpinnedModel) -> NeededModel:
+    fixes: tuple[str | Fix, ...] = model.fixes
+    return NeededModel(
+        folder=model.folder, name=model.name, state="unpinned", pickle=is_pickle(model.name), why=model.why, fix=fixes
+    )
+
+
+def _read_target(workspace: Workspace, target: str) -> _Target:
+    path = Path(target)
+    if path.exists():
+        request = LockRequest(path)
+        requirements = collect_requirements(parse_workflow(read_workflow_json(request.file), where=target)).models
+        lock_path = request.file.parent / "pycomfy.lock"
+        lock = parse_lock(lock_path.read_text(errors="replace"), where=str(lock_path)) if lock_path.is_file() else None
+        return _Target(lock, requirements, read_config(request)[1].models, target)
+    try:
+        reference = parse_reference(target)
+    except BadInput as e:
+        fixes = ("give the workflow's file or folder", suggest("log", "lists the names of versions"))
+        raise NotFound("no such workflow", where=target, fix=fixes) from e
+    lock, workflow = _read_version(workspace, reference)
+    return _Target(lock, collect_requirements(parse_workflow(workflow, where=target)).models)
+
+
+def _read_version(workspace: Workspace, reference: Reference) -> tuple[Lock, bytes]:
+    """The lock and the workflow of a version that was built. Raises `NotFound`."""
+    files = read_project(workspace, reference)
+    where = f"pycomfy.lock of {reference}"
+    return parse_lock(files["pycomfy.lock"].decode(errors="replace"), where=where), files["workflow.json"]
