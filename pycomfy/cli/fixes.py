@@ -2,10 +2,13 @@
 
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pycomfy.cli.shell import quote
 from pycomfy.errors import Argument, Fix, Fixes, Placeholder, list_fixes
+
+if TYPE_CHECKING:
+    from pycomfy.services.results import Note
 
 RETRY = "retry"
 
@@ -19,6 +22,11 @@ def with_fixes(text: str, fixes: Fixes) -> str:
 def render_fixes(fixes: Fixes) -> str:
     """Return all alternatives in one line."""
     return "; or ".join(render_all(fixes))
+
+
+def render_note(note: "Note") -> str:
+    """Return a note of a result, with its fixes."""
+    return f"{note.text} ({render_fixes(note.fixes)})" if note.fixes else note.text
 
 
 def render_all(fixes: Fixes) -> list[str]:
@@ -45,8 +53,14 @@ def find_command(action: str) -> Any:
 
 
 def _render_retry(fix: Fix) -> str:
-    """What to add to the command that was called, or to leave out."""
-    command = find_command(_current_command())
+    """What to add to the command that was called, or to leave out. In words where no command was called, or one that
+    does not have these parameters: an error must be shown in any case."""
+    try:
+        command = find_command(_current_command())
+    except KeyError:
+        return f"again {Fix('with', fix.arguments)}"
+    if fix.arguments.keys() - {p.name for p in command.params}:
+        return f"again {Fix('with', fix.arguments)}"
     add = [" ".join(_words(command, Fix(RETRY, {n: v}))) for n, v in fix.arguments.items() if v is not False]
     omit = [_option_name(command, name) for name, value in fix.arguments.items() if value is False]
     parts = [f"with {' '.join(add)}"] * bool(add) + [f"without {' '.join(omit)}"] * bool(omit)
@@ -73,23 +87,25 @@ def _current_command() -> str:
     return " ".join(words[: 2 if words and words[0] in GROUPS else 1])
 
 
-def _words(command: Any, fix: Fix) -> Iterator[str]:
-    """The fix's arguments in the order of the command: first positional ones, with the name of each that is required
-    and not known, then options."""
+def _words(command: Any, fix: Fix) -> list[str]:
+    """The fix's arguments: first positional ones in the order of the command, with the name of each that is required
+    and not known, then options. Raises `KeyError` for an argument that the command does not have."""
     unknown = fix.arguments.keys() - {p.name for p in command.params}
     if unknown:
         raise KeyError(f"{fix.action} has no {', '.join(sorted(unknown))}")
+    values: list[str | int | bool | Placeholder] = []
+    options: list[str] = []
     for parameter in command.params:
         value = fix.arguments.get(parameter.name)
-        if parameter.param_type_name == "argument":
-            if value is not None:
-                yield from map(_word, value if isinstance(value, tuple) else (value,))
-            elif parameter.required and fix.action != RETRY:
-                yield str(parameter.metavar or parameter.name.upper())
-    for parameter in command.params:
-        value = fix.arguments.get(parameter.name)
-        if parameter.param_type_name == "option" and value is not None:
-            yield from _option(parameter, value)
+        if parameter.param_type_name == "option":
+            options += _option(parameter, value) if value is not None else ()
+        elif value is not None:
+            values += value if isinstance(value, tuple) else (value,)
+        elif parameter.required and fix.action != RETRY:
+            values.append(Placeholder(str(parameter.metavar or parameter.name.upper())))
+    if any(str(value).startswith("-") for value in values):
+        return [*options, "--", *map(_word, values)]  # or it would be taken for an option
+    return [*map(_word, values), *options]
 
 
 def _option(parameter: Any, value: Argument) -> Iterator[str]:

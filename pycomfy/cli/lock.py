@@ -1,20 +1,19 @@
 """`pycomfy lock`: pin everything a workflow needs."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pycomfy.cli.fixes import render_fixes
+from pycomfy.cli.fixes import render_note
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platforms
 from pycomfy.cli.progress import size
 
 if TYPE_CHECKING:
     from pycomfy.services.lock.lock import LockResult
-    from pycomfy.services.results import Note
 
 MAX_CHANGES = 40
 
@@ -22,11 +21,11 @@ MAX_CHANGES = 40
 def lock(
     workflow: Annotated[
         Path,
-        typer.Argument(metavar="WORKFLOW", help="Its file, a picture that it made, or a folder with a workflow.json."),
+        typer.Argument(metavar="WORKFLOW", help="Its file, a picture it made, or a folder with a workflow.json."),
     ],
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call it, if not by its file.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Its name; default: that of its file.")] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its pycomfy.toml, if not the one beside it.")
+        Path | None, typer.Option(metavar="FILE", help="Its pycomfy.toml; default: the one beside it.")
     ] = None,
     pack: Annotated[
         list[str] | None, typer.Option(metavar="NAME=URL[@REV]", help="A node pack's git repository. Repeatable.")
@@ -41,32 +40,32 @@ def lock(
         list[str] | None,
         typer.Option(
             metavar="WHAT",
-            help="Renew only this of the lock: comfyui, base, python, models, a pack's name, or all. Repeatable.",
+            help="Renew only this: comfyui, base, python, models, a pack's name, or all. Repeatable.",
         ),
     ] = None,
     as_of: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Take Python packages as they were then, like 2025-12-05.")
+        str | None, typer.Option(metavar="DATE", help="Take Python packages as of this date, like 2025-12-05.")
     ] = None,
     platform: Annotated[
-        list[str] | None, typer.Option(metavar=PLATFORM_METAVAR, help="Lock only this. Repeatable.")
+        list[str] | None, typer.Option(metavar=PLATFORM_METAVAR, help="Lock only this platform. Repeatable.")
     ] = None,
     accelerator: Annotated[
-        str | None, typer.Option(metavar="cpu|cu128|rocm6.4|…", help="Take PyTorch's builds for this.")
+        str | None, typer.Option(metavar="cpu|cu128|rocm6.4|…", help="Take PyTorch's builds for this accelerator.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to write the lock, if not beside the workflow.")
+        Path | None, typer.Option(metavar="FILE", help="Where to write the lock; default: beside the workflow.")
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Say why each node type is from where it is.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show why each node type is taken from its pack.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Pin everything a workflow needs by hash, in `pycomfy.lock`.
 
     That is ComfyUI, node packs, Python and Debian packages, and models.
 
-    Node packs that nobody names are looked up. Where several may be meant you are asked; nothing is guessed.
-    Packs that were found, and models, stay at the lock's commits until `--update`.
+    Node packs that pycomfy.toml does not name are looked up. Where several may be meant you are asked; nothing is
+    guessed. Packs that were found, and models, stay at the lock's commits until `--update`.
 
-    `build` locks again by itself after a change to the workflow, to pycomfy.toml or to a pack's folder; not after one
+    `build` locks again after a change to the workflow, to pycomfy.toml or to a pack's folder, but not after a change
     to a git repository.
 
     Examples: `pycomfy lock portrait.json`,
@@ -80,9 +79,9 @@ def lock(
         workflow,
         name=name,
         config=config,
-        packs=_pairs(pack, "--pack", "NAME=URL"),
-        nodes=_pairs(node, "--node", "NAME=COMMIT"),
-        as_of=_moment(as_of),
+        packs=_parse_pairs(pack, "--pack", "NAME=URL"),
+        nodes=_parse_pairs(node, "--node", "NAME=COMMIT"),
+        as_of=_parse_date(as_of),
         platforms=parse_platforms(platform),
         accelerator=accelerator,
         prefer=tuple(prefer or ()),
@@ -91,14 +90,14 @@ def lock(
     )
     result = lock_workflow(Workspace.open(), request)
     if as_json:
-        print_json(_as_dict(result))
+        print_json(result)
     else:
         _show(result)
         if explain:
             _explain(result)
 
 
-def _pairs(values: list[str] | None, option: str, form: str) -> dict[str, str]:
+def _parse_pairs(values: list[str] | None, option: str, form: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for value in values or ():
         key, equals, rest = value.partition("=")
@@ -110,19 +109,17 @@ def _pairs(values: list[str] | None, option: str, form: str) -> dict[str, str]:
     return pairs
 
 
-def _moment(text: str | None) -> datetime | None:
+def _parse_date(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        date = datetime.fromisoformat(text)
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
     except (ValueError, OverflowError) as e:
-        raise typer.BadParameter(f"{text!r} is no date like 2025-12-05", param_hint="--as-of") from e
+        raise typer.BadParameter(f"{text!r} is not a date like 2025-12-05", param_hint="--as-of") from e
 
 
 def _show(result: "LockResult") -> None:
-    from pycomfy.core.versions.diff_text import describe_diff
-
     lock = result.lock
     print(f"{'wrote' if result.changed else 'unchanged'} {result.path}")
     print(f"  {lock.name}, as of {lock.as_of}, Python {lock.python}{lock.variant}")
@@ -141,17 +138,16 @@ def _show(result: "LockResult") -> None:
         known = [m.size for m in lock.models if m.size is not None]
         large = f" ({size(sum(known))})" if len(known) == len(lock.models) else ""
         print(f"  {count}{large}, not in the image")
-    if result.changes is not None:
-        _show_changes(describe_diff(result.changes))
+    _show_changes(result.changes)
     for note in result.notes:
-        print(f"  note: {_render(note)}")
+        print(f"  note: {render_note(note)}")
 
 
-def _show_changes(lines: list[str]) -> None:
+def _show_changes(lines: Sequence[str]) -> None:
     for line in lines[:MAX_CHANGES]:
         print(f"  change: {line}")
     if len(lines) > MAX_CHANGES:
-        print(f"  and {len(lines) - MAX_CHANGES} changes more")
+        print(f"  and {len(lines) - MAX_CHANGES} more changes")
 
 
 def _explain(result: "LockResult") -> None:
@@ -159,21 +155,3 @@ def _explain(result: "LockResult") -> None:
         print(f"  {reason.type}: {reason.source} ({reason.rule}: {reason.evidence})")
     for name, commit in {r.source: r.commit for r in result.reasons if r.commit}.items():
         print(f"  {name}: {commit}")
-
-
-def _as_dict(result: "LockResult") -> dict[str, object]:
-    from pycomfy.core.versions.diff_text import describe_diff
-
-    return {
-        "path": str(result.path),
-        "changed": result.changed,
-        "notes": [_render(note) for note in result.notes],
-        "findings": [asdict(finding) for finding in result.findings],
-        "reasons": [asdict(reason) for reason in result.reasons],
-        "changes": describe_diff(result.changes) if result.changes is not None else [],
-        "lock": result.lock.model_dump(mode="json"),
-    }
-
-
-def _render(note: "Note") -> str:
-    return f"{note.text} ({render_fixes(note.fixes)})" if note.fixes else note.text

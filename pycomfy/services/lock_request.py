@@ -1,4 +1,4 @@
-"""What the user asks of a lock: the command line, over pycomfy.toml, over what pycomfy does by itself."""
+"""Say what to lock: the caller's request goes before pycomfy.toml, which goes before the defaults."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.sources.source_spec import SourceSpec
-from pycomfy.errors import BadConfig, BadInput, NotFound
+from pycomfy.errors import BadConfig, BadInput, NotFound, Placeholder, suggest
 
 MAX_BYTES = 256 << 20
 
@@ -30,9 +30,9 @@ class LockRequest:
     `workflow.json`.
 
     `packs` (name -> URL or URL@REVISION) and `nodes` (name -> commit; also of "ComfyUI") add to or replace what
-    pycomfy.toml says; `prefer` are packs that settle a question, before those of pycomfy.toml. With `update` only that
-    is renewed of the lock: packs by name, or what `keep.PARTS` lists. `output` is the lock's file, by default
-    pycomfy.lock beside the workflow.
+    pycomfy.toml says; `prefer` are packs to choose where several may be meant, before those of pycomfy.toml. With
+    `update`, only that part of the lock is renewed: packs by name, or what `update_policy.PARTS` lists. `output` is the
+    lock's file, by default pycomfy.lock beside the workflow.
     """
 
     workflow: Path
@@ -49,31 +49,31 @@ class LockRequest:
 
     @property
     def file(self) -> Path:
-        """The workflow's file."""
+        """The file of the workflow."""
         return self.workflow / "workflow.json" if self.workflow.is_dir() else self.workflow
 
 
 def read_bounded(file: Path, kind: str) -> bytes:
-    """The bytes of a file the user named; `kind` is what it should be. Raises `NotFound`, `BadInput`."""
-    with _opened(file, kind) as data:
+    """Return the bytes of a file that the user named; `kind` says what it should be. Raises `NotFound`, `BadInput`."""
+    with _open(file, kind) as data:
         if os.fstat(data.fileno()).st_size > MAX_BYTES:
             raise BadInput(f"the {kind} is larger than {MAX_BYTES >> 20} MiB", where=str(file), fix="give another file")
         return data.read()
 
 
 def read_workflow_json(file: Path) -> bytes:
-    """The JSON of a workflow's file: its bytes, or what ComfyUI saved in a picture, sound or video. Raises `NotFound`,
-    `BadInput`, `BadWorkflow`."""
-    with _opened(file, "workflow") as data:
+    """Return the JSON of a workflow's file: its bytes, or what ComfyUI saved in a picture, sound or video. Raises
+    `NotFound`, `BadInput`, `BadWorkflow`."""
+    with _open(file, "workflow") as data:
         return find_workflow(data, where=str(file))
 
 
 @contextlib.contextmanager
-def _opened(file: Path, kind: str) -> Iterator[BinaryIO]:
-    """A pipe or a device may never end, and a lock would be beside it: only files are opened."""
+def _open(file: Path, kind: str) -> Iterator[BinaryIO]:
+    """Open a regular file only: a pipe or a device may never end, and a lock would be written beside it."""
     try:
         if not stat.S_ISREG(file.stat().st_mode):
-            raise BadInput(f"the {kind} is no file", where=str(file), fix="give a file, or the folder with it")
+            raise BadInput(f"the {kind} is not a file", where=str(file), fix="give a file, or the folder with it")
         with file.open("rb") as data:
             yield data
     except FileNotFoundError as e:
@@ -83,13 +83,14 @@ def _opened(file: Path, kind: str) -> Iterator[BinaryIO]:
 
 
 def read_config(request: LockRequest) -> tuple[Path, Config]:
-    """The folder that relative paths are relative to, and pycomfy.toml with the request's additions."""
+    """Return the folder that relative paths are relative to, and pycomfy.toml with the request's additions. Raises
+    `NotFound`, `BadInput`, `BadConfig`."""
     path = request.config or request.file.parent / "pycomfy.toml"
     config = Config()
     if request.config is not None or path.exists():
         config = parse_config(_decode(read_bounded(path, "configuration"), path), where=str(path))
     base = path.parent
-    changes: dict[str, object] = {"packs": _packs(request, config, base), "comfyui": config.comfyui}
+    changes: dict[str, object] = {"packs": _add_packs(request, config, base), "comfyui": config.comfyui}
     if COMFYUI.lower() in {name.lower() for name in request.nodes}:
         commit = next(c for name, c in request.nodes.items() if name.lower() == COMFYUI.lower())
         changes["comfyui"] = _with_revision(COMFYUI, config.comfyui, commit)
@@ -99,9 +100,9 @@ def read_config(request: LockRequest) -> tuple[Path, Config]:
     if request.accelerator is not None:
         if not ACCELERATOR.fullmatch(request.accelerator):
             raise BadConfig(
-                f"{request.accelerator!r} is no accelerator",
-                where="--accelerator",
-                fix="write cpu, cu128 (CUDA 12.8), rocm6.4, or what else PyTorch calls its builds",
+                f"unknown accelerator {request.accelerator!r}",
+                where="the requested accelerator",
+                fix="give cpu, cu128 (CUDA 12.8), rocm6.4, or another name that PyTorch has for its builds",
             )
         changes["accelerator"] = request.accelerator
     if request.platforms:
@@ -110,7 +111,7 @@ def read_config(request: LockRequest) -> tuple[Path, Config]:
 
 
 def read_config_fingerprint(folder: Path) -> str:
-    """The meaning of the pycomfy.toml in `folder`; without one, that of an empty one."""
+    """Return the fingerprint of the pycomfy.toml in `folder`; without one, that of an empty one."""
     path = folder / "pycomfy.toml"
     text = _decode(read_bounded(path, "configuration"), path) if path.exists() else ""
     return config_fingerprint(parse_config(text, where=str(path)))
@@ -123,12 +124,12 @@ def _decode(data: bytes, path: Path) -> str:
         raise BadConfig("not UTF-8", where=str(path), fix="save it as UTF-8") from e
 
 
-def _packs(request: LockRequest, config: Config, base: Path) -> dict[str, SourceSpec]:
+def _add_packs(request: LockRequest, config: Config, base: Path) -> dict[str, SourceSpec]:
     packs: dict[str, SourceSpec] = dict(config.packs)
     for name, text in request.packs.items():
-        # A path on the command line is relative to where the user stands, one in pycomfy.toml to that file.
+        # A path in a request is relative to the working directory, one in pycomfy.toml to that file.
         url, revision = (text, None) if Path(text).exists() else split_revision(text)
-        address = parse_git_url(url, where=f"--pack {name}")
+        address = parse_git_url(url, where=f"the requested node pack {name}")
         if address.local and not url.startswith("file://"):
             url = os.path.relpath(url, base)
         value = {"git": url, "rev": revision}
@@ -137,23 +138,26 @@ def _packs(request: LockRequest, config: Config, base: Path) -> dict[str, Source
         except ValidationError as e:
             raise BadConfig(
                 e.errors()[0]["msg"].removeprefix("Value error, "),
-                where=f"--pack {name}",
-                fix="write --pack NAME=URL or --pack NAME=URL@REVISION",
+                where=f"the requested node pack {name}",
+                fix=suggest("retry", pack=Placeholder("NAME=URL[@REVISION]")),
             ) from e
     for name, commit in request.nodes.items():
         if name in packs:
             packs[name] = _with_revision(name, packs[name], commit)
         elif name.lower() != COMFYUI.lower():
-            raise BadConfig(f"there is no node pack {name}", where=f"--node {name}", fix=f"add --pack {name}=URL")
+            fix = suggest("retry", "adds it", pack=Placeholder(f"{name}=URL"))
+            raise BadConfig(f"there is no node pack {name}", where="pycomfy.toml", fix=fix)
     return packs
 
 
 def _with_revision(name: str, spec: SourceSpec, commit: str) -> SourceSpec:
     pinned = spec.at_revision(commit.lower())
     if pinned is None:
-        raise BadConfig(f"{name} does not come from git", where=f"--node {name}", fix="change pycomfy.toml")
+        raise BadConfig(f"{name} does not come from git", where="pycomfy.toml", fix="change its source there")
     if not re.fullmatch(r"[0-9a-fA-F]{7,40}", commit):
         raise BadConfig(
-            f"{commit!r} is no commit", where=f"--node {name}", fix="give its hash; a branch or tag goes into rev = …"
+            f"{commit!r} is not a commit",
+            where=f"the requested commit of {name}",
+            fix="give its hash; a branch or tag goes into pycomfy.toml: rev = …",
         )
     return pinned

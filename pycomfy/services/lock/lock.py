@@ -1,10 +1,9 @@
-"""`lock`: a workflow and its pycomfy.toml become pycomfy.lock, in which everything is pinned by hash."""
+"""`lock`: pin everything that a workflow and its pycomfy.toml need by hash, in pycomfy.lock."""
 
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -25,33 +24,33 @@ from pycomfy.core.nodes.pack_explain import Reason, explain_choices
 from pycomfy.core.python.requirements import RequirementSet, make_requirement_set, parse_requirements
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.sources.lock_source import LockSource
-from pycomfy.core.versions.diff import Diff, diff
+from pycomfy.core.versions.diff import diff
+from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.core.versions.snapshot import Snapshot
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import BadConfig, PycomfyError, raise_all
+from pycomfy.errors import BadConfig, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.lock.analysis import find_findings
 from pycomfy.services.lock.python import PythonRequest, resolve_python
 from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
 from pycomfy.services.lock_request import LockRequest, read_config, read_config_fingerprint, read_workflow_json
 from pycomfy.services.models.pin import lock_models
-from pycomfy.services.results import Note
+from pycomfy.services.results import Note, NoteText, Result
 from pycomfy.services.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class LockResult:
-    """The lock and its file; `changed` says whether the file was written; `notes` are remarks for the user, `reasons`
-    why each node type is taken from where it is, `changes` how it differs from the lock before, if there was one;
-    `findings` what is in the sources that a lock does not see to."""
+class LockResult(Result):
+    """The lock and its file; `changed` says whether the file was written. `notes` are remarks for the user, `reasons`
+    say why each node type is taken from where it is, `changes` how the lock differs from the one before, a line each;
+    `findings` are what was found in the sources that a lock cannot pin."""
 
-    lock: Lock
     path: Path
     changed: bool
-    notes: tuple[Note, ...] = ()
-    reasons: tuple[Reason, ...] = ()
-    changes: Diff | None = None
-    findings: tuple[Finding, ...] = ()
+    notes: tuple[NoteText, ...]
+    findings: tuple[Finding, ...]
+    reasons: tuple[Reason, ...]
+    changes: tuple[str, ...]
+    lock: Lock
 
 
 def lock(workspace: Workspace, request: LockRequest) -> LockResult:
@@ -61,36 +60,38 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     """
     file = request.file
     data = read_workflow_json(file)
-    needs = collect_requirements(parse_workflow(data, where=str(file)))
+    requirements = collect_requirements(parse_workflow(data, where=str(file)))
     base, config = read_config(request)
     path = request.output or file.parent / "pycomfy.lock"
     with translate_disk_full(path):
         check_replaceable(path)
     before = _read_lock(path)
-    renewal = UpdatePolicy(before, frozenset(name.lower() for name in request.update))
-    renewal.check(config, str(path))
+    policy = UpdatePolicy(before, frozenset(name.lower() for name in request.update))
+    policy.check(config, str(path))
 
-    need = CodeRequest(needs.nodes, str(file), base, config.as_of, renewal)
-    code = pin_code(workspace, renewal.apply(config), need)
-    notes = [*code.notes]
-    earlier = EarlierPins(before.models if before is not None else (), renewal.renews(MODELS))
-    models = lock_models(workspace, needs.models, config.models, base, earlier)
-    as_of = _as_of(code, notes)
-    config = _with_moment(code.config, as_of)
-    pin = partial(_pin_more, workspace, config, renewal)
-    python = resolve_python(workspace, PythonRequest(config, _all_wants(code), as_of, base, path.parent, pin))
-    notes += python.notes
-    found = find_findings(workspace, config, code.sources, python.wheels)
-    notes += found.notes
-    roots = _pin_roots(workspace, config, renewal)
+    code_request = CodeRequest(requirements.nodes, str(file), base, config.as_of, policy)
+    code = pin_code(workspace, policy.apply(config), code_request)
+    notes = [*map(Note, code.notes)]
+    earlier = EarlierPins(before.models if before is not None else (), policy.renews(MODELS))
+    models = lock_models(workspace, requirements.models, config.models, base, earlier)
+    notes += models.notes
+    as_of = _find_as_of(workspace, request, code, notes)
+    config = _set_snapshot(code.config, as_of)
+    pin_more = partial(_pin_root_with, workspace, config, policy)
+    python_request = PythonRequest(config, _collect_requirements(code), as_of, base, path.parent, pin_more)
+    python = resolve_python(workspace, python_request)
+    notes += map(Note, python.notes)
+    analysis = find_findings(workspace, config, code.sources, python.wheels)
+    notes += map(Note, analysis.notes)
+    roots = _pin_roots(workspace, config, policy)
 
-    made = Lock(
-        name=_name(request, config, file, notes),
+    result = Lock(
+        name=_find_name(request, config, notes),
         as_of=f"{as_of:%Y-%m-%dT%H:%M:%SZ}",
         python=config.python,
         workflow=WorkflowPin(sha256=hashlib.sha256(data).hexdigest()),
         comfyui=ComfyUI(version=code.comfyui_version, source=_rebase(code.sources[COMFYUI].source, base, path.parent)),
-        packs=tuple(_packs(code, base, path.parent)),
+        packs=tuple(_make_packs(code, base, path.parent)),
         platforms={
             p: Platform(root=roots[p], wheels=python.wheels[p], compilers=python.compilers.get(p))
             for p in config.platforms
@@ -98,21 +99,26 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
         models=models.models,
         accelerator=config.accelerator,
     )
-    changed = _write(made, path, before, notes)
+    changed = _write(result, path, before, notes)
     if request.config is None:
-        save_config_fingerprint(render_lock(made), read_config_fingerprint(file.parent), workspace.paths)
-    reasons = explain_choices(made, needs.nodes, code.hunted.choices, code.hunted.commits)
+        save_config_fingerprint(render_lock(result), read_config_fingerprint(file.parent), workspace.paths)
     return LockResult(
-        made, path, changed, (*map(Note, notes), *models.notes), reasons, _changes(before, made), found.findings
+        path=path,
+        changed=changed,
+        notes=tuple(notes),
+        findings=analysis.findings,
+        reasons=explain_choices(result, requirements.nodes, code.found.choices, code.found.commits),
+        changes=_describe_changes(before, result),
+        lock=result,
     )
 
 
-def _packs(code: PinnedCode, base: Path, folder: Path) -> Iterator[Pack]:
+def _make_packs(code: PinnedCode, base: Path, folder: Path) -> Iterator[Pack]:
     for name, spec in code.config.packs.items():
         yield Pack(
             name=name,
             source=_rebase(code.sources[name].source, base, folder),
-            types=code.supplied[name],
+            types=code.provided[name],
             steps=tuple(Step(run=step.run) for step in spec.steps),
         )
 
@@ -120,9 +126,10 @@ def _packs(code: PinnedCode, base: Path, folder: Path) -> Iterator[Pack]:
 # — pinning —
 
 
-def _pin_roots(workspace: Workspace, config: Config, renewal: UpdatePolicy) -> Mapping[PlatformName, Root]:
-    """The Debian of each platform, that of the lock so far where it is to stay; all new ones from the same releases."""
-    kept = renewal.roots(config)
+def _pin_roots(workspace: Workspace, config: Config, policy: UpdatePolicy) -> Mapping[PlatformName, Root]:
+    """The root filesystem of each platform: the earlier lock's where the policy keeps it, the others all from the same
+    Debian releases."""
+    kept = policy.roots(config)
     new = [p for p in config.platforms if p not in kept]
     if not new:
         return kept
@@ -131,77 +138,83 @@ def _pin_roots(workspace: Workspace, config: Config, renewal: UpdatePolicy) -> M
     return {**kept, **{p: pinned[p] for p in new}}
 
 
-def _pin_more(
-    workspace: Workspace, config: Config, renewal: UpdatePolicy, platform: PlatformName, more: Sequence[str]
+def _pin_root_with(
+    workspace: Workspace, config: Config, policy: UpdatePolicy, platform: PlatformName, packages: Sequence[str]
 ) -> Root:
-    """The Debian of a platform with `more` packages, in which wheels are built; none is in the image by that."""
-    wanted = config.model_copy(update={"apt": (*config.apt, *more)})
-    kept = renewal.roots(wanted, compilers=bool(more))
+    """A platform's root filesystem with additional packages, for building wheels; the image does not get them."""
+    extended = config.model_copy(update={"apt": (*config.apt, *packages)})
+    kept = policy.roots(extended, compilers=bool(packages))
     if platform in kept:
         return kept[platform]
-    return pin_root(wanted, platform, workspace.paths, read_releases(wanted, workspace.environment))
+    return pin_root(extended, platform, workspace.paths, read_releases(extended, workspace.environment))
 
 
-def _all_wants(code: PinnedCode) -> list[RequirementSet]:
+def _collect_requirements(code: PinnedCode) -> list[RequirementSet]:
+    """The Python requirements of ComfyUI, of each pack, and of pycomfy.toml."""
     config = code.config
-    wants: list[RequirementSet] = []
+    sets: list[RequirementSet] = []
     problems: list[PycomfyError] = []
     for name, spec in {COMFYUI: config.comfyui, **config.packs}.items():
         origin = name if name == COMFYUI else f"pack {name}"
         try:
             if spec.requirements is not None:
-                wants.append(make_requirement_set(origin, spec.requirements, "pycomfy.toml"))
+                sets.append(make_requirement_set(origin, spec.requirements, "pycomfy.toml"))
             else:
-                wants.append(parse_requirements(origin, code.sources[name].files, config.known_locations))
+                sets.append(parse_requirements(origin, code.sources[name].files, config.known_locations))
         except PycomfyError as e:
             problems.extend(flatten_errors(e))
     raise_all(problems)
-    return [*wants, make_requirement_set("pycomfy.toml", config.requirements, "pycomfy.toml")]
+    return [*sets, make_requirement_set("pycomfy.toml", config.requirements, "pycomfy.toml")]
 
 
-def _as_of(code: PinnedCode, notes: list[str]) -> datetime:
-    """The date packages are taken as of: as asked, else that of the newest source."""
-    config, now = code.config, datetime.now(UTC).replace(microsecond=0)
+def _find_as_of(workspace: Workspace, request: LockRequest, code: PinnedCode, notes: list[Note]) -> datetime:
+    """The date that packages are taken as of: the configured one, else that of the newest source."""
+    config, now = code.config, workspace.clock().replace(microsecond=0)
     if config.as_of is not None:
         if config.as_of > now:
-            notes.append("as-of is in the future: these are the packages of now, and will be others later")
+            notes.append(Note("as-of is in the future: these are the packages of now, and will be others later"))
         return config.as_of
     dates = [pinned.date for pinned in code.sources.values() if pinned.date is not None]
     if not dates:
         raise BadConfig(
-            "no source has a date, so it is not known which Python packages it was made for",
+            "no source has a date, so it is unknown which Python packages it was made for",
             where="pycomfy.toml",
-            fix="give one: as-of = 2025-12-05, or --as-of 2025-12-05",
+            fix=(
+                "give a date at the top of pycomfy.toml: as-of = 2025-12-05",
+                suggest("lock", "like 2025-12-05", workflow=str(request.workflow), as_of=Placeholder("DATE")),
+            ),
         )
     newest = max(dates)
     if newest > now:
-        notes.append(f"a source is dated {newest:%Y-%m-%d}, in the future; Python packages are taken as of now")
+        text = f"a source is dated {newest:%Y-%m-%d}, in the future; Python packages are taken as of now"
+        notes.append(Note(text))
         return now
     return newest
 
 
-def _with_moment(config: Config, as_of: datetime) -> Config:
-    """With the moment that Debian is taken from, where that is the lock's own."""
+def _set_snapshot(config: Config, as_of: datetime) -> Config:
+    """The configuration with `as_of` as Debian's snapshot, where it is to be the lock's own date."""
     if config.debian.snapshot != AS_OF:
         return config
     return config.model_copy(update={"debian": config.debian.model_copy(update={"snapshot": as_of})})
 
 
 def _read_lock(path: Path) -> Lock | None:
-    """The lock so far; None if there is none that can be read."""
+    """The earlier lock; None if there is none that can be read."""
     try:
         return parse_lock(path.read_text())
     except (OSError, UnicodeDecodeError, PycomfyError):
         return None
 
 
-def _name(request: LockRequest, config: Config, file: Path, notes: list[str]) -> str:
-    asked = request.name or config.name
-    if asked is None:
-        asked = file.absolute().parent.name if file.name == "workflow.json" else file.stem
-    name = safe_name(asked)
-    if name != asked:
-        notes.append(f"the workflow is called {name}: git and registries do not accept {asked!r}")
+def _find_name(request: LockRequest, config: Config, notes: list[Note]) -> str:
+    """The workflow's name: the requested one, else the configured one, else that of its file or folder."""
+    file, raw = request.file, request.name or config.name
+    if raw is None:
+        raw = file.absolute().parent.name if file.name == "workflow.json" else file.stem
+    name = safe_name(raw)
+    if name != raw:
+        notes.append(Note(f"the workflow is called {name}: git and registries do not accept {raw!r}"))
     return name
 
 
@@ -209,7 +222,7 @@ def _name(request: LockRequest, config: Config, file: Path, notes: list[str]) ->
 
 
 def _rebase(source: LockSource, base: Path, folder: Path) -> LockSource:
-    """Paths in a lock are relative to its folder, so that it is the same wherever the whole is put."""
+    """The source with paths relative to the lock's folder, so that the lock is the same wherever the folder is."""
     if base.absolute() == folder.absolute():
         return source
 
@@ -219,24 +232,24 @@ def _rebase(source: LockSource, base: Path, folder: Path) -> LockSource:
     return source.relocated(move)
 
 
-def _changes(before: Lock | None, made: Lock) -> Diff | None:
-    """How the pins differ; the workflow is not compared, as that of the lock before is not known."""
+def _describe_changes(before: Lock | None, after: Lock) -> tuple[str, ...]:
+    """How the pins differ; workflows are not compared, as that of the earlier lock is unknown."""
     if before is None:
-        return None
-    nothing, same = Workflow("ui-1"), made.workflow
-    old = before.model_copy(update={"workflow": same})
-    return diff(Snapshot("before", old, nothing), Snapshot("now", made, nothing))
+        return ()
+    workflow = Workflow("ui-1")
+    old = before.model_copy(update={"workflow": after.workflow})
+    return tuple(describe_diff(diff(Snapshot("before", old, workflow), Snapshot("now", after, workflow))))
 
 
-def _write(made: Lock, path: Path, before: Lock | None, notes: list[str]) -> bool:
-    """Write the lock, unless these very bytes are there; whether it did."""
-    text = render_lock(made)
+def _write(lock: Lock, path: Path, before: Lock | None, notes: list[Note]) -> bool:
+    """Write the lock, unless the file has exactly these bytes; return whether it was written."""
+    text = render_lock(lock)
     try:
         if path.read_text() == text:
             return False
     except (OSError, UnicodeDecodeError):
         pass
-    if before is not None and before.name != made.name:
-        notes.append(f"replaced the lock of {before.name}")
+    if before is not None and before.name != lock.name:
+        notes.append(Note(f"replaced the lock of {before.name}"))
     write_file(path, text)
     return True

@@ -1,4 +1,4 @@
-"""The code of a lock: ComfyUI and node packs, pinned, so that each node type of the workflow is one's of theirs."""
+"""Pin the sources of a lock: ComfyUI, and node packs so that exactly one provides each node type of the workflow."""
 
 import re
 import tomllib
@@ -21,7 +21,8 @@ from pycomfy.core.nodes.provenance import newer_core
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import match_providers, running_types
 from pycomfy.core.sources.source_spec import SourceSpec
-from pycomfy.services.lock.node_packs import FoundPacks, PackSearch, search_packs
+from pycomfy.services.lock.node_packs import FoundPacks, search_packs
+from pycomfy.services.lock.pack_search import PackSearch
 from pycomfy.services.lock.python import read_index_config
 from pycomfy.services.workspace import Workspace
 
@@ -29,78 +30,79 @@ from pycomfy.services.workspace import Workspace
 @dataclass(frozen=True)
 class CodeRequest:
     """What code is needed for: the nodes of the workflow at `where`. Relative paths are relative to `base`; `as_of` is
-    the date, if one was asked for; packs of the lock so far stay at their commits, but those that `renewal` renews."""
+    the configured date, if there is one. Packs of the earlier lock keep their commits, except those that `policy`
+    renews."""
 
     nodes: Sequence[RequiredNode]
     where: str
     base: Path
     as_of: datetime | None
-    renewal: UpdatePolicy
+    policy: UpdatePolicy
 
 
 @dataclass(frozen=True)
 class PinnedCode:
-    """`config` has all packs, also those that were found; `sources` are ComfyUI's and theirs, by name; `supplied` are
-    the types that the workflow takes from each pack. `hunted` says why packs were found, and why at their commits."""
+    """`config` has all packs, including those that were `found`; `sources` are ComfyUI's and theirs, by name;
+    `provided` are the types that the workflow takes from each pack."""
 
     config: Config
     sources: Mapping[str, PinnedSource]
-    supplied: Mapping[str, tuple[str, ...]]
-    hunted: FoundPacks
+    provided: Mapping[str, tuple[str, ...]]
+    found: FoundPacks
 
     @property
     def comfyui_version(self) -> str:
-        """The version that ComfyUI's own files say; "unknown" if they say none."""
+        """ComfyUI's version according to its own files; "unknown" if they have none."""
         return _read_version(self.sources[COMFYUI].files)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks for the user."""
-        idle = (
-            f"the node pack {name} supplies nothing to this workflow"
-            for name, types in self.supplied.items()
+        unused = (
+            f"the node pack {name} provides nothing to this workflow"
+            for name, types in self.provided.items()
             if not types
         )
-        return (*self.hunted.notes, *idle)
+        return (*self.found.notes, *unused)
 
 
-def pin_code(workspace: Workspace, config: Config, need: CodeRequest) -> PinnedCode:
+def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> PinnedCode:
     """Pin ComfyUI and the packs that `config` names, and find packs for the types that these do not have.
 
-    Raises `UnknownNode` and `AmbiguousNode` for types that nobody has, or several may have, and what pinning raises.
+    Raises `UnknownNode` and `AmbiguousNode` for types that no known pack, or several, may provide; and what pinning
+    raises.
     """
-    sources = _pin_sources(workspace, config, need.base)
+    sources = _pin_sources(workspace, config, request.base)
     builtin = {*read_comfyui(sources[COMFYUI].files, workspace.paths.cache).types, *config.comfyui.types}
     types = _pack_types(workspace, config.packs, sources)
     known = {*builtin, *(type_ for own in types.values() for type_ in own)}
-    wanted = [
-        UnresolvedType(type_, tuple(found)) for type_, found in running_types(need.nodes).items() if type_ not in known
-    ]
-    hunted = FoundPacks()
-    if wanted:
-        hunt = PackSearch(
-            tuple(wanted),
-            need.where,
+    running = running_types(request.nodes)
+    unresolved = [UnresolvedType(type_, tuple(nodes)) for type_, nodes in running.items() if type_ not in known]
+    found = FoundPacks()
+    if unresolved:
+        search = PackSearch(
+            tuple(unresolved),
+            request.where,
             prefer=config.prefer,
-            taken=config.packs,
-            core=newer_core(need.nodes, _read_version(sources[COMFYUI].files)),
-            before=need.as_of,
-            renewal=need.renewal,
+            configured=config.packs,
+            newer_core=newer_core(request.nodes, _read_version(sources[COMFYUI].files)),
+            before=request.as_of,
+            policy=request.policy,
         )
-        hunted = search_packs(workspace, hunt)
-        config = config.model_copy(update={"packs": {**config.packs, **hunted.specs}})
-        sources = {**sources, **hunted.sources}
+        found = search_packs(workspace, search)
+        config = config.model_copy(update={"packs": {**config.packs, **found.specs}})
+        sources = {**sources, **found.sources}
         types = _pack_types(workspace, config.packs, sources)
-    return PinnedCode(config, sources, match_providers(need.nodes, builtin, types, need.where), hunted)
+    return PinnedCode(config, sources, match_providers(request.nodes, builtin, types, request.where), found)
 
 
 def _pin_sources(workspace: Workspace, config: Config, base: Path) -> dict[str, PinnedSource]:
     """ComfyUI and every pack, by name."""
     specs: dict[str, SourceSpec] = {COMFYUI: config.comfyui, **config.packs}
-    reach = read_index_config(config, base)
+    indexes = read_index_config(config, base)
     with operation.step("Pin ComfyUI and node packs", total=len(specs)) as task:
         return run_concurrently(
-            {n: partial(pin_source, spec, base, n, workspace.paths, reach) for n, spec in specs.items()}, task.advance
+            {n: partial(pin_source, spec, base, n, workspace.paths, indexes) for n, spec in specs.items()}, task.advance
         )
 
 

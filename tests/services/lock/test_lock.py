@@ -15,9 +15,11 @@ from pycomfy.errors import (
     ErrorGroup,
     NetworkError,
     NotFound,
+    Placeholder,
     ResolutionImpossible,
     UnknownNode,
     Unresolved,
+    suggest,
 )
 from pycomfy.services.lock.lock import LockResult, lock
 from pycomfy.services.lock_request import LockRequest
@@ -148,7 +150,7 @@ def test_what_is_wrong_with_the_question_is_told(project: Path, home: Paths) -> 
         lock(Workspace(home), LockRequest(project, config=project / "nope.toml"))
     with pytest.raises(BadConfig, match="no node pack nope"):
         lock(Workspace(home), LockRequest(project, nodes={"nope": "0" * 40}))
-    with pytest.raises(BadConfig, match="is no commit"):
+    with pytest.raises(BadConfig, match="is not a commit"):
         lock(Workspace(home), LockRequest(project, nodes={"hello-card": "main"}))
     with pytest.raises(BadConfig, match="does not come from git"):
         lock(Workspace(home), LockRequest(project, nodes={"comfyui": "0" * 40}))
@@ -166,7 +168,7 @@ def test_sources_without_a_date_ask_for_one(project: Path, home: Paths) -> None:
     (project / "pycomfy.toml").write_text('[comfyui]\npath = "ComfyUI"\n')
     with pytest.raises(BadConfig, match="no source has a date") as e:
         lock(Workspace(home), LockRequest(project))
-    assert "--as-of" in e.value.fix
+    assert suggest("lock", "like 2025-12-05", workflow=str(project), as_of=Placeholder("DATE")) in e.value.fixes
 
 
 def test_all_sources_that_cannot_be_pinned_are_told(project: Path, home: Paths) -> None:
@@ -187,6 +189,6 @@ def test_without_a_date_packages_are_as_of_the_newest_source(project: Path, inde
     request = LockRequest(project, as_of=moment, name="Mein Bild")
     result = run(request, Paths(debian, debian / "cache"))
     assert result.lock.as_of == "2025-03-01T12:00:00Z" and result.lock.name == "mein-bild"
-    assert any("mein-bild" in note for note in result.notes)
+    assert any("mein-bild" in note.text for note in result.notes)
     late = LockRequest(project, as_of=datetime(2999, 1, 1, tzinfo=UTC))
-    assert any("as-of is in the future" in note for note in run(late, Paths(debian, debian / "cache")).notes)
+    assert any("as-of is in the future" in note.text for note in run(late, Paths(debian, debian / "cache")).notes)

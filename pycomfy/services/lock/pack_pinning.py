@@ -1,0 +1,99 @@
+"""Pin the node packs that were chosen, each at a commit that has the types it was chosen for."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pycomfy.adapters.catalog.commit_search import CommitQuery, FoundCommit, find_commit, pin_file_address
+from pycomfy.adapters.git.checkout import MAX_TEXT
+from pycomfy.adapters.git.mirror import GitMirror
+from pycomfy.adapters.io.download import read
+from pycomfy.adapters.sources.adapter import PinnedSource
+from pycomfy.adapters.sources.pin import pin_source
+from pycomfy.core.analysis.node_types import class_types
+from pycomfy.core.lockfile.names import plain_name
+from pycomfy.core.nodes.pack_resolution import ProviderChoice
+from pycomfy.core.nodes.provenance import sort_versions
+from pycomfy.core.sources.git import GitSpec
+from pycomfy.core.sources.source_spec import SourceSpec
+from pycomfy.core.sources.url import UrlSpec
+from pycomfy.errors import Placeholder, UnknownNode, raise_all, suggest
+from pycomfy.services.lock.pack_search import PackSearch
+from pycomfy.services.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class PinnedPack:
+    """A node pack at the commit that was found for it."""
+
+    name: str
+    spec: SourceSpec
+    source: PinnedSource
+    found: FoundCommit
+
+
+def pin_pack(
+    workspace: Workspace, name: str, choices: Sequence[ProviderChoice], search: PackSearch
+) -> list[PinnedPack]:
+    """Pin the pack of `choices`, which all name the same one; several packs if it is single files. Raises
+    `UnknownNode` for every type that it turns out not to have, and what pinning raises."""
+    pack = choices[0].pack
+    if pack.files:
+        return _pin_files(workspace, name, choices, search)
+    repository = GitMirror(pack.url, owner=name, cache=workspace.paths.cache / "git")
+    types = tuple(sorted(c.type for c in choices))
+    locked = search.locked_commit(pack.identity)
+    if locked is not None:
+        found = find_commit(repository, CommitQuery((locked,), None, types), workspace.paths.cache)
+        found = replace(found, why=found.why.replace("the workflow's commit", "the lock's commit"))
+    else:
+        versions = sort_versions(v for c in choices for v in c.versions)
+        found = find_commit(repository, CommitQuery(versions, search.before, types), workspace.paths.cache)
+    raise_all([_explain_missing(name, c, found.why, search) for c in choices if c.type in found.absent])
+    spec = GitSpec.model_validate({"git": pack.url, "rev": found.commit, "types": found.unseen})
+    return [PinnedPack(name, spec, pin_source(spec, Path(), name, workspace.paths), found)]
+
+
+def _pin_files(
+    workspace: Workspace, name: str, choices: Sequence[ProviderChoice], search: PackSearch
+) -> list[PinnedPack]:
+    """Pin a pack that consists of single Python files: those that have the types, at the newest commit."""
+    missing = {c.type: c for c in choices}
+    pinned = []
+    for address in choices[0].pack.files:
+        url, date = pin_file_address(address, name, workspace.paths.cache / "git")
+        data = read(url, limit=MAX_TEXT)
+        types = class_types({"__init__.py": data.decode(errors="replace")}).keys() & missing.keys()
+        if not types:
+            continue
+        for type_ in types:
+            del missing[type_]
+        spec = UrlSpec.model_validate({"url": url, "sha256": hashlib.sha256(data).hexdigest()})
+        stem = unquote(urlsplit(url).path).rsplit("/", 1)[-1].removesuffix(".py")
+        source = replace(pin_source(spec, Path(), name, workspace.paths), date=date)
+        pinned.append(
+            PinnedPack(plain_name(stem) or name, spec, source, FoundCommit("", "the newest version of the file"))
+        )
+    why = "the newest version of its files"
+    raise_all([_explain_missing(name, choice, why, search) for choice in missing.values()])
+    return pinned
+
+
+def _explain_missing(name: str, choice: ProviderChoice, why: str, search: PackSearch) -> UnknownNode:
+    declare = f'packs.{name} = {{ git = "{choice.pack.url}", types = ["…"] }}'
+    return UnknownNode(
+        f'the node pack {name} does not have the node type "{choice.type}": neither {why} nor another commit that'
+        f" changed it ({choice.evidence})",
+        where=search.describe_nodes(choice.type),
+        fix=(
+            suggest(
+                "lock",
+                "if another pack provides it",
+                workflow=search.workflow,
+                pack=Placeholder("NAME=URL[@COMMIT]"),
+            ),
+            f"if this pack creates the type while it runs, declare it in pycomfy.toml: {declare}",
+        ),
+    )
