@@ -33,7 +33,9 @@ def lock_models(
     as an image can be built without models."""
     requested, unpinned = list_models(requirements, specs)
     listed = _find_listed(workspace, requested)
-    pinned = pin_models([listed.get(r.place, r) for r in requested], workspace.models, base, earlier, workspace.environment)
+    pinned = pin_models(
+        [listed.get(r.place, r) for r in requested], workspace.models, base, earlier, workspace.environment
+    )
     notes = [
         Note(f"the model {place} is taken to be the one with that name in ComfyUI-Manager's list: {request.url}")
         for place, request in listed.items()
