@@ -1,5 +1,6 @@
 """From another tool's file to a lock, and back. Commands, git, uv and Debian are real; github.com is a folder."""
 
+import dataclasses
 import json
 import subprocess
 import zipfile
@@ -12,44 +13,23 @@ from uv import find_uv_bin
 
 from pycomfy.core.interchange.registry import FORMATS, load_format
 from tests.cli.conftest import Surroundings
-from tests.support.cli_projects import CARD, COMFYUI, Place, refused
+from tests.support.cli_projects import Place, refused
+from tests.support.local_github import CARD_URL, PROMPT, LocalGitHub, make_local_github
 from tests.support.repositories import commit
 from tests.support.service_projects import make_files, record
 
-PROMPT = {"1": {"class_type": "HelloCard", "inputs": {"text": "hi"}}, "2": {"class_type": "SaveImage", "inputs": {}}}
 SHA = "5" * 64
 
 
-class Forge(Place):
-    """A place whose github.com is a folder, and the commits in it."""
-
-    core: str
-    card: str
-
-
 @pytest.fixture
-def forge(tmp_path: Path, surroundings: Surroundings) -> Forge:
-    folder = tmp_path / "forge"
-    place = Forge.new(
-        tmp_path / "place",
-        {
-            **surroundings.env,
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"url.file://{folder}/.insteadOf",
-            "GIT_CONFIG_VALUE_0": "https://github.com/",
-        },
-    )
-    date = "2025-05-01T00:00:00Z"
-    object.__setattr__(place, "core", commit(folder / "comfyanonymous" / "ComfyUI", COMFYUI, date=date))
-    object.__setattr__(place, "card", commit(folder / "ann" / "card", {"__init__.py": CARD}, date=date))
-    commit(folder / "ann" / "card", {"__init__.py": "NODE_CLASS_MAPPINGS = {}\n"}, date="2025-05-02T00:00:00Z")
-    return place  # type: ignore[return-value]
+def github(tmp_path: Path, surroundings: Surroundings) -> LocalGitHub:
+    return make_local_github(tmp_path / "place", surroundings.env)
 
 
-def snapshot(forge: Forge, **more: object) -> dict[str, object]:
+def snapshot(github: LocalGitHub, **more: object) -> dict[str, object]:
     return {
-        "comfyui": forge.core,
-        "git_custom_nodes": {"https://github.com/ann/card": {"hash": forge.card, "disabled": False}},
+        "comfyui": github.comfyui,
+        "git_custom_nodes": {CARD_URL: {"hash": github.card, "disabled": False}},
         "cnr_custom_nodes": {},
         "file_custom_nodes": [],
         "pips": {"base==1.0": "", "pip==25.0": ""},
@@ -57,64 +37,64 @@ def snapshot(forge: Forge, **more: object) -> dict[str, object]:
     }
 
 
-def made(forge: Forge, folder: str = "portrait", **more: object) -> None:
+def made(github: LocalGitHub, folder: str = "portrait", **more: object) -> None:
     """A folder imported from a snapshot, and locked."""
-    forge.write("snap.json", json.dumps(snapshot(forge, **more)))
-    forge.write("w.json", json.dumps(PROMPT))
-    done = forge.run("import", "snap.json", "--workflow", "w.json", "--to", folder)
+    github.write("snap.json", json.dumps(snapshot(github, **more)))
+    github.write("w.json", json.dumps(PROMPT))
+    done = github.run("import", "snap.json", "--workflow", "w.json", "--to", folder)
     assert done.status == 0, done.err
-    config = forge.work / folder / "pycomfy.toml"
+    config = github.work / folder / "pycomfy.toml"
     # A list of packages is for one platform in most formats.
     config.write_text(config.read_text().replace("\noverrides", '\nplatforms = ["linux/amd64"]\noverrides', 1))
-    done = forge.run("lock", folder)
+    done = github.run("lock", folder)
     assert done.status == 0, done.err
 
 
-def test_a_snapshot_becomes_a_folder_that_locks_to_its_pins(forge: Forge) -> None:
-    made(forge)
-    lock = json.loads((forge.work / "portrait/pycomfy.lock").read_text())
-    assert lock["name"] == "portrait" and lock["comfyui"]["source"]["commit"] == forge.core
+def test_a_snapshot_becomes_a_folder_that_locks_to_its_pins(github: LocalGitHub) -> None:
+    made(github)
+    lock = json.loads((github.work / "portrait/pycomfy.lock").read_text())
+    assert lock["name"] == "portrait" and lock["comfyui"]["source"]["commit"] == github.comfyui
     assert [(p["name"], p["source"]["commit"], p["types"]) for p in lock["packs"]] == [
-        ("card", forge.card, ["HelloCard"])
+        ("card", github.card, ["HelloCard"])
     ]
     # The index has base 2.0 as well; pip, which nothing asks for, is not installed.
     assert [(w["name"], w["version"]) for w in lock["platforms"]["linux/amd64"]["wheels"]] == [("base", "1.0")]
 
 
-def test_a_lock_goes_to_another_tool_and_comes_back_the_same(forge: Forge) -> None:
-    made(forge)
-    lock = (forge.work / "portrait/pycomfy.lock").read_bytes()
+def test_a_lock_goes_to_another_tool_and_comes_back_the_same(github: LocalGitHub) -> None:
+    made(github)
+    lock = (github.work / "portrait/pycomfy.lock").read_bytes()
     for format_ in FORMATS:
         file, parts = f"{format_}/{load_format(format_).filename}", load_format(format_).parts
         if not {"comfyui", "packs"} <= parts:
             continue
-        done = forge.run("export", "portrait/pycomfy.lock", "--format", format_, "-o", file, "--json")
+        done = github.run("export", "portrait/pycomfy.lock", "--format", format_, "-o", file, "--json")
         assert done.status == 0, done.err
         told = done.json()
-        assert told["format"] == format_ and told["size"] == (forge.work / file).stat().st_size
+        assert told["format"] == format_ and told["size"] == (github.work / file).stat().st_size
         assert any("Debian packages" in lost for lost in told["lost"])
-        back = forge.work / f"back-{format_}"
-        done = forge.run("import", file, "--to", back, "--workflow", "w.json", "--name", "portrait", "--json")
+        back = github.work / f"back-{format_}"
+        done = github.run("import", file, "--to", back, "--workflow", "w.json", "--name", "portrait", "--json")
         assert done.status == 0, done.err
         assert done.json()["format"] == format_
         missing = "" if "platforms" in (back / "pycomfy.toml").read_text() else 'platforms = ["linux/amd64"]\n'
         missing += 'overrides = ["base==1.0"]\n' if "packages" not in parts else ""
         (back / "pycomfy.toml").write_text(missing + (back / "pycomfy.toml").read_text())
-        assert forge.run("lock", back).status == 0
+        assert github.run("lock", back).status == 0
         assert (back / "pycomfy.lock").read_bytes() == lock, format_
 
 
-def test_python_packages_go_to_a_pylock_and_come_back(forge: Forge) -> None:
-    made(forge)
+def test_python_packages_go_to_a_pylock_and_come_back(github: LocalGitHub) -> None:
+    made(github)
     for name, noted in (("other.toml", True), ("pylock.toml", False)):
-        done = forge.run("export", "./portrait", "--format", "pylock", "-o", name)
+        done = github.run("export", "./portrait", "--format", "pylock", "-o", name)
         assert ("under the name pylock.toml" in done.out) is noted
-    installed = forge.work / "installed"
+    installed = github.work / "installed"
     platform = ["--python-version=3.11", "--python-platform=x86_64-manylinux_2_36", "--no-config", "--require-hashes"]
     command = [find_uv_bin(), "pip", "install", f"--target={installed}", *platform, "-r", "pylock.toml"]
-    subprocess.run(command, cwd=forge.work, check=True, capture_output=True)
+    subprocess.run(command, cwd=github.work, check=True, capture_output=True)
     assert [p.name for p in installed.glob("*.dist-info")] == ["base-1.0.dist-info"]
-    done = forge.run("import", "pylock.toml", "--to", "back", "--json")
+    done = github.run("import", "pylock.toml", "--to", "back", "--json")
     assert done.json() | {"notes": []} == {
         "schema_version": 1,
         "folder": "back",
@@ -127,35 +107,35 @@ def test_python_packages_go_to_a_pylock_and_come_back(forge: Forge) -> None:
         "files": [],
         "notes": [],
     }
-    assert '"base==1.0"' in (forge.work / "back/pycomfy.toml").read_text()
+    assert '"base==1.0"' in (github.work / "back/pycomfy.toml").read_text()
 
 
-def test_a_package_of_comfy_pack_carries_workflow_and_input_files(forge: Forge) -> None:
+def test_a_package_of_comfy_pack_carries_workflow_and_input_files(github: LocalGitHub) -> None:
     files = {
-        "snapshot.json": json.dumps(snapshot(forge, python="3.11", models=[])),
+        "snapshot.json": json.dumps(snapshot(github, python="3.11", models=[])),
         "workflow_api.json": json.dumps({**PROMPT, "3": {"class_type": "LoadImage", "inputs": {"image": "in.png"}}}),
         "input/in.png": "a picture",
     }
-    with zipfile.ZipFile(forge.work / "card.cpack.zip", "w") as archive:
+    with zipfile.ZipFile(github.work / "card.cpack.zip", "w") as archive:
         for name, text in files.items():
             archive.writestr(name, text)
-    done = forge.run("import", "card.cpack.zip")
+    done = github.run("import", "card.cpack.zip")
     assert done.status == 0 and "1 in card/input" in done.out and "pycomfy lock card" in done.out
-    assert (forge.work / "card/workflow.json").read_text() == files["workflow_api.json"]
-    assert (forge.work / "card/input/in.png").read_text() == "a picture"
+    assert (github.work / "card/workflow.json").read_text() == files["workflow_api.json"]
+    assert (github.work / "card/input/in.png").read_text() == "a picture"
     # LoadImage is not in this ComfyUI, so the lock is of a workflow without it.
-    made(forge)
-    (forge.work / "portrait/input").mkdir()
-    outcomes = [forge.run("export", "portrait/", "--format", "cpack", "-o", f"{n}.cpack.zip") for n in (1, 2)]
+    made(github)
+    (github.work / "portrait/input").mkdir()
+    outcomes = [github.run("export", "portrait/", "--format", "cpack", "-o", f"{n}.cpack.zip") for n in (1, 2)]
     assert all("ComfyUI-Manager 3.31.9 is added" in o.out for o in outcomes)
-    assert (forge.work / "1.cpack.zip").read_bytes() == (forge.work / "2.cpack.zip").read_bytes()
+    assert (github.work / "1.cpack.zip").read_bytes() == (github.work / "2.cpack.zip").read_bytes()
 
 
-def test_a_registrys_pack_that_nobody_knows_is_a_question_not_a_guess(forge: Forge) -> None:
-    forge.write("snap.json", json.dumps(snapshot(forge, cnr_custom_nodes={"pack-z": "1.0.1"})))
-    forge.write("w.json", json.dumps(PROMPT))
-    assert forge.run("import", "snap.json", "--workflow", "w.json", "--to", "p").status == 0
-    outcome = refused(forge, "lock", "p", code="unpinned-pack")
+def test_a_registrys_pack_that_nobody_knows_is_a_question_not_a_guess(github: LocalGitHub) -> None:
+    github.write("snap.json", json.dumps(snapshot(github, cnr_custom_nodes={"pack-z": "1.0.1"})))
+    github.write("w.json", json.dumps(PROMPT))
+    assert github.run("import", "snap.json", "--workflow", "w.json", "--to", "p").status == 0
+    outcome = refused(github, "lock", "p", code="unpinned-pack")
     assert "pack-z" in outcome.err and "[packs.pack-z] git = " in outcome.err
 
 
@@ -246,22 +226,22 @@ def test_a_folder_that_is_there_stays_as_it_is(place: Place) -> None:
     assert [p.name for p in (place.work / "snap").iterdir()] == ["mine.txt"]
 
 
-def test_an_input_file_is_taken_from_beside_the_lock_alone(forge: Forge, tmp_path: Path) -> None:
-    core = forge.root.parent / "forge/comfyanonymous/ComfyUI"
+def test_an_input_file_is_taken_from_beside_the_lock_alone(github: LocalGitHub, tmp_path: Path) -> None:
     nodes = "class N: pass\nNODE_CLASS_MAPPINGS = {'SaveImage': N, 'LoadImage': N}\n"
-    object.__setattr__(forge, "core", commit(core, {"nodes.py": nodes}, date="2025-05-03T00:00:00Z"))
+    comfyui = commit(github.comfyui_folder, {"nodes.py": nodes}, date="2025-05-03T00:00:00Z")
+    github = dataclasses.replace(github, comfyui=comfyui)
     (tmp_path / "secret.png").write_text("secret")
     names = ["in.png", str(tmp_path / "secret.png"), "../../../secret.png", "link.png", "gone.png"]
     prompt: Mapping[str, Any] = {
         str(n): {"class_type": "LoadImage", "inputs": {"image": name}} for n, name in enumerate(names, start=1)
     }
-    forge.write("snap.json", json.dumps(snapshot(forge, git_custom_nodes={})))
-    forge.write("w.json", json.dumps(prompt))
-    assert forge.run("import", "snap.json", "--workflow", "w.json", "--to", "p").status == 0
-    assert forge.run("lock", "p", "--platform", "linux/amd64").status == 0
-    forge.write("p/input/in.png", "a picture")
-    (forge.work / "p/input/link.png").symlink_to(tmp_path / "secret.png")
-    done = forge.run("export", "p/", "--format", "cpack", "-o", "x.cpack.zip")
+    github.write("snap.json", json.dumps(snapshot(github, git_custom_nodes={})))
+    github.write("w.json", json.dumps(prompt))
+    assert github.run("import", "snap.json", "--workflow", "w.json", "--to", "p").status == 0
+    assert github.run("lock", "p", "--platform", "linux/amd64").status == 0
+    github.write("p/input/in.png", "a picture")
+    (github.work / "p/input/link.png").symlink_to(tmp_path / "secret.png")
+    done = github.run("export", "p/", "--format", "cpack", "-o", "x.cpack.zip")
     assert done.status == 0 and done.out.count("left out: the input file") == 4
-    with zipfile.ZipFile(forge.work / "x.cpack.zip") as archive:
+    with zipfile.ZipFile(github.work / "x.cpack.zip") as archive:
         assert [n for n in archive.namelist() if n.startswith("input/")] == ["input/in.png"]

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from tests.support.command_line import Outcome, call
 from tests.support.repositories import commit
@@ -34,7 +34,7 @@ class Place:
     env: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def new(cls, root: Path, env: Mapping[str, str]) -> "Place":
+    def new(cls, root: Path, env: Mapping[str, str]) -> Self:
         place = cls(root)
         for folder in (place.work, root / "home", root / "tmp"):
             folder.mkdir(parents=True)

@@ -33,8 +33,8 @@ _FIX = "do not use it; get the file from its author again"
 
 @dataclass(frozen=True)
 class Unpacked:
-    """A zip file with this `layout`. `texts` are those of the layout's texts that it has, by path; `inputs` the paths
-    of the input files that were unpacked; `others` the paths of all other files."""
+    """A zip file with this `layout`. `texts` are those of the layout's texts that it has, by path; `inputs` are the
+    input files, by their paths in the folder that they were unpacked into; `others` the paths of all other files."""
 
     layout: ZipLayout
     texts: Mapping[str, bytes]
@@ -49,7 +49,7 @@ def is_zip(head: bytes) -> bool:
 
 def read_zip(path: Path, layouts: Sequence[ZipLayout], to: Path) -> Unpacked:
     """Read a zip file with one of these layouts, the first whose manifest it has, and unpack its input files into the
-    folder `to`, below their paths in the zip file.
+    folder `input` in `to`.
 
     Raises `BadInput` for a file that is not a zip file or has none of the layouts, for links, for paths that escape it,
     and for more than the limits: the bytes that come out are counted, whatever the zip file claims. Raises `NoSpace`.
@@ -59,15 +59,19 @@ def read_zip(path: Path, layouts: Sequence[ZipLayout], to: Path) -> Unpacked:
         _check(members, path)
         layout = _find_layout({m.filename for m in members}, layouts, path)
         texts = {m.filename: _read(archive, m, path) for m in members if m.filename in layout.texts}
-        inputs = [m for m in members if m.filename.startswith(layout.inputs)]
+        inputs = {
+            f"input/{m.filename.removeprefix(layout.inputs)}": m
+            for m in members
+            if m.filename.startswith(layout.inputs) and m.filename not in texts
+        }
         fix = ("free some space", suggest("retry", "on a larger disk", to=Placeholder("DIR")))
-        check_free_space(to, sum(m.file_size for m in inputs), "the input files", fix=fix)
+        check_free_space(to, sum(m.file_size for m in inputs.values()), "the input files", fix=fix)
         left = MAX_INPUTS
-        for member in inputs:
-            left -= _unpack(archive, member, to, left, path)
-        known = {*layout.texts, *(m.filename for m in inputs)}
+        for name, member in inputs.items():
+            left -= _unpack(archive, member, to / name, left, path)
+        known = {*texts, *(m.filename for m in inputs.values())}
         others = [m.filename for m in members if m.filename not in known]
-    return Unpacked(layout, texts, tuple(m.filename for m in inputs), tuple(others))
+    return Unpacked(layout, texts, tuple(inputs), tuple(others))
 
 
 def write_zip(to: Path, files: Mapping[str, bytes]) -> int:
@@ -137,11 +141,11 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> byte
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, limit: int, path: Path) -> int:
-    """Unpack a member of at most `limit` bytes, and return its size."""
-    target, size = to / member.filename, 0
-    with translate_disk_full(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with archive.open(member) as file, target.open("xb") as out:
+    """Unpack a member of at most `limit` bytes to the file `to`, and return its size."""
+    size = 0
+    with translate_disk_full(to):
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(member) as file, to.open("xb") as out:
             while piece := file.read(_CHUNK):
                 size += len(piece)
                 if size > limit:

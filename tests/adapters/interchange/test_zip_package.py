@@ -148,6 +148,7 @@ def test_the_layout_is_the_first_whose_manifest_is_there(tmp_path: Path) -> None
     other = ZipLayout("about.toml", inputs="files/")
     path = make(tmp_path / "x.zip", ("about.toml", b"a = 1", 0), ("files/a", b"A", 0), ("input/b", b"B", 0))
     found = read_zip(path, [LAYOUT, other], tmp_path / "out")
-    assert found == Unpacked(other, {"about.toml": b"a = 1"}, ("files/a",), ("input/b",))
+    assert found == Unpacked(other, {"about.toml": b"a = 1"}, ("input/a",), ("input/b",))
+    assert (tmp_path / "out/input/a").read_bytes() == b"A"
     with pytest.raises(BadInput, match=r"a zip file without snapshot\.json"):
         read(path, tmp_path / "out")
