@@ -13,6 +13,7 @@ from pycomfy.core.prompt.node_definitions import Definitions, InputSpec, NodeSpe
 from pycomfy.core.prompt.nodes import guess_spec
 from pycomfy.core.prompt.widgets import make_widgets, restore
 from pycomfy.core.workflow.litegraph import GROUP_PREFIXES, parse_node_body
+from pycomfy.core.workflow.loose_json import as_list, as_mapping, as_text
 from pycomfy.core.workflow.model import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, Graph, Input, Link, Node, Slot, Subgraph
 
 MAX_INNER = 10_000
@@ -107,12 +108,9 @@ def _renamed(spec: InputSpec, name: str) -> InputSpec:
 
 
 def _parse_nodes(group: Mapping[str, object]) -> list[Node]:
-    nodes = group.get("nodes")
     parsed = []
-    for index, value in enumerate(nodes[:MAX_INNER] if isinstance(nodes, list) else ()):
-        value = value if isinstance(value, dict) else {}
-        type_ = value.get("type")
-        node = parse_node_body(value, str(index), type_ if isinstance(type_, str) else "")
+    for index, value in enumerate(map(as_mapping, as_list(group.get("nodes"))[:MAX_INNER])):
+        node = parse_node_body(value, str(index), as_text(value.get("type")))
         # The links in the saved nodes are those of the graph that the group was made from.
         parsed.append(replace(node, inputs=tuple(i._replace(link=None) for i in node.inputs)))
     return parsed
@@ -120,9 +118,8 @@ def _parse_nodes(group: Mapping[str, object]) -> list[Node]:
 
 def _parse_links(group: Mapping[str, object], count: int) -> list[Link]:
     """Links inside the group: `[from index, slot, to index, slot, …, type]`; those from outside have no index."""
-    links = group.get("links")
     parsed = []
-    for number, value in enumerate(links if isinstance(links, list) else ()):
+    for number, value in enumerate(as_list(group.get("links"))):
         if not isinstance(value, list) or len(value) < 4 or not all(type(v) is int for v in value[:4]):
             continue
         origin, slot, target, target_slot = value[:4]
@@ -229,23 +226,18 @@ def _input_name(node: Node, name: str, config: Mapping[str, object], seen: dict[
 
 
 def _config(group: Mapping[str, object], index: int) -> Mapping[str, object]:
-    config = group.get("config")
-    entry = config.get(str(index)) if isinstance(config, dict) else None
-    return entry if isinstance(entry, dict) else {}
+    return as_mapping(as_mapping(group.get("config")).get(str(index)))
 
 
 def _entry(config: Mapping[str, object], side: str, name: str) -> Mapping[str, object]:
-    entries = config.get(side)
-    entry = entries.get(name) if isinstance(entries, dict) else None
-    return entry if isinstance(entry, dict) else {}
+    return as_mapping(as_mapping(config.get(side)).get(name))
 
 
 def _external(group: Mapping[str, object]) -> set[tuple[int, int]]:
     """Outputs that something outside the group used when it was made: `[index, slot, type]`."""
-    entries = group.get("external")
     return {
         (int(e[0]), int(e[1]))
-        for e in (entries if isinstance(entries, list) else ())
+        for e in as_list(group.get("external"))
         if isinstance(e, list) and len(e) >= 3 and type(e[0]) is int and type(e[1]) is int and e[2] is not None
     }
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pycomfy.core.workflow.loose_json import as_list, as_mapping, as_text
+
 # fmt: off
 WIDGET_TYPES = frozenset((
     "INT", "FLOAT", "STRING", "BOOLEAN",
@@ -91,29 +93,29 @@ class Definitions:
 
 def parse_node_spec(type_: str, raw: Mapping[str, object]) -> NodeSpec:
     """Read one entry of `/object_info`. What is malformed in it is left out: custom packs write these by hand."""
-    inputs = _mapping(raw.get("input"))
+    inputs = as_mapping(raw.get("input"))
     required = _parse_inputs(inputs.get("required"), optional=False)
     required |= _added_inputs(type_, required)
     both = required | _parse_inputs(inputs.get("optional"), optional=True)
-    names = [o if isinstance(o, str) else "" for o in _list(raw.get("output_name"))]
+    names = [o if isinstance(o, str) else "" for o in as_list(raw.get("output_name"))]
     outputs = tuple(
         OutputSpec(names[i] if i < len(names) else f"output_{i}", o if isinstance(o, str) else "COMBO")
-        for i, o in enumerate(_list(raw.get("output")))
+        for i, o in enumerate(as_list(raw.get("output")))
     )
     return NodeSpec(
         type=type_,
-        inputs=_ordered(both, _mapping(raw.get("input_order"))),
+        inputs=_ordered(both, as_mapping(raw.get("input_order"))),
         outputs=outputs,
-        title=_text(raw.get("display_name")) or type_,
+        title=as_text(raw.get("display_name")) or type_,
         output_node=raw.get("output_node") is True,
-        module=_text(raw.get("python_module")),
-        description=_text(raw.get("description")),
+        module=as_text(raw.get("python_module")),
+        description=as_text(raw.get("description")),
     )
 
 
 def _parse_inputs(value: object, *, optional: bool) -> dict[str, InputSpec]:
     specs = {}
-    for name, raw in _mapping(value).items():
+    for name, raw in as_mapping(value).items():
         spec = parse_input_spec(name, raw, optional=optional)
         if spec is not None:
             specs[name] = spec
@@ -124,12 +126,12 @@ def parse_input_spec(name: str, raw: object, *, optional: bool = False) -> Input
     """Read `[type, options]`, where a list of choices may stand for the type."""
     if not isinstance(raw, (list, tuple)) or not raw:
         return None
-    options = _mapping(raw[1]) if len(raw) > 1 else {}
+    options = as_mapping(raw[1]) if len(raw) > 1 else {}
     if isinstance(raw[0], (list, tuple)):
         return InputSpec(name, "COMBO", options, tuple(raw[0]), optional)
     if not isinstance(raw[0], str):
         return None
-    choices = tuple(_list(options.get("options"))) if raw[0] == "COMBO" else None
+    choices = tuple(as_list(options.get("options"))) if raw[0] == "COMBO" else None
     return InputSpec(name, raw[0], options, choices, optional)
 
 
@@ -154,19 +156,7 @@ def _ordered(specs: Mapping[str, InputSpec], order: Mapping[str, object]) -> tup
         return tuple(specs.values())
     names: dict[str, None] = {}
     for key, optional in (("required", False), ("optional", True)):
-        for name in _list(order.get(key)):
+        for name in as_list(order.get(key)):
             if isinstance(name, str) and name in specs and specs[name].optional is optional:
                 names[name] = None
     return tuple(specs[name] for name in dict.fromkeys([*names, *specs]))
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[object]:
-    return list(value) if isinstance(value, (list, tuple)) else []
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

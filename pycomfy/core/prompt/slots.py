@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from pycomfy.core.prompt.node_definitions import AUTOGROW, DYNAMIC_COMBO, MATCH_TYPE, InputSpec, NodeSpec
 from pycomfy.core.prompt.widgets import Widget
+from pycomfy.core.workflow.loose_json import as_mapping
 from pycomfy.core.workflow.model import Input, Node, Subgraph
 
 
@@ -30,8 +31,7 @@ def _chosen(widget: Widget) -> Iterable[InputSpec]:
 
 def _socket(spec: InputSpec) -> Input:
     if spec.type == MATCH_TYPE:
-        template = spec.options.get("template")
-        allowed = template.get("allowed_types") if isinstance(template, dict) else None
+        allowed = as_mapping(spec.options.get("template")).get("allowed_types")
         return Input(spec.name, allowed if isinstance(allowed, str) else "*")
     return Input(spec.name, spec.type)
 

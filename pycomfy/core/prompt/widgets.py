@@ -12,6 +12,7 @@ from pycomfy.core.prompt.node_definitions import (
     NodeSpec,
     parse_input_spec,
 )
+from pycomfy.core.workflow.loose_json import as_list, as_mapping
 from pycomfy.core.workflow.model import Node
 
 MAX_ROWS = 200
@@ -88,8 +89,7 @@ def _after(spec: InputSpec, kind: str) -> list[Widget]:
 
 def _make_dynamic_combo(spec: InputSpec) -> list[Widget]:
     parts: dict[str, list[InputSpec]] = {}
-    options = spec.options.get("options")
-    for option in options if isinstance(options, (list, tuple)) else ():
+    for option in as_list(spec.options.get("options")):
         if isinstance(option, Mapping) and isinstance(option.get("key"), str):
             parts[option["key"]] = _group_inputs(spec.name, option.get("inputs"))
     first = next(iter(parts), None)
@@ -121,8 +121,7 @@ def _group_inputs(name: str, inputs: object) -> list[InputSpec]:
     """The inputs of one option of a dynamic combo, named `combo.input`."""
     specs = []
     for key, optional in (("required", False), ("optional", True)):
-        group = inputs.get(key) if isinstance(inputs, Mapping) else None
-        for inner, raw in group.items() if isinstance(group, Mapping) else ():
+        for inner, raw in as_mapping(as_mapping(inputs).get(key)).items():
             spec = parse_input_spec(f"{name}.{inner}", raw, optional=optional)
             if spec is not None:
                 specs.append(spec)

@@ -16,6 +16,7 @@ from pycomfy.core.requirements.model import (
     WorkflowRequirements,
 )
 from pycomfy.core.requirements.model_files import declared_models, find_models, merged_models
+from pycomfy.core.workflow.loose_json import as_list, as_mapping, as_text
 from pycomfy.core.workflow.model import Mode, Workflow
 
 
@@ -46,7 +47,7 @@ def collect_requirements(
     running = [u for u in uses if u.state == "runs"]
     return WorkflowRequirements(
         nodes=tuple(
-            RequiredNode(u.id, u.type, u.title, u.state, find_provenance(u.properties, _mapping(versions)))
+            RequiredNode(u.id, u.type, u.title, u.state, find_provenance(u.properties, as_mapping(versions)))
             for u in uses
         ),
         models=merged_models(_models(running), declared_models(workflow.models, "")),
@@ -56,8 +57,7 @@ def collect_requirements(
 
 def _models(uses: Iterable[NodeUse]) -> Iterator[RequiredModel]:
     for use in uses:
-        declared = use.properties.get("models")
-        listed = [m for m in declared if isinstance(m, dict)] if isinstance(declared, list) else []
+        listed = [m for m in as_list(use.properties.get("models")) if isinstance(m, dict)]
         yield from merged_models(
             find_models(use.id, use.type, use.inputs, use.spec), declared_models(listed, use.id), keep_declared=True
         )
@@ -118,18 +118,9 @@ def _state(placed: Placed) -> State:
 
 def find_provenance(properties: Mapping[str, object], versions: Mapping[str, object]) -> Provenance | None:
     """What a node says of its pack; `versions` is the older `extra.node_versions`, by registry id."""
-    cnr_id, aux_id = _text(properties.get("cnr_id")), _text(properties.get("aux_id"))
+    cnr_id, aux_id = as_text(properties.get("cnr_id")) or None, as_text(properties.get("aux_id")) or None
     if cnr_id is None and aux_id is None:
         return None
-    version = _text(properties.get("ver")) or (_text(versions.get(cnr_id)) if cnr_id is not None else None)
-    if version is not None:
-        version = version.removeprefix("v")
-    return Provenance(cnr_id, aux_id, None if version in ("unknown", "nightly") else version)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
+    version = as_text(properties.get("ver")) or (as_text(versions.get(cnr_id)) if cnr_id is not None else "")
+    version = version.removeprefix("v")
+    return Provenance(cnr_id, aux_id, None if version in ("", "unknown", "nightly") else version)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from pycomfy.core.prompt.node_definitions import NodeSpec
 from pycomfy.core.requirements.model import InputKind, RequiredFile
+from pycomfy.core.workflow.loose_json import as_list
 
 UPLOADS: Mapping[str, InputKind] = {
     "image_upload": "image",
@@ -34,7 +35,7 @@ def find_files(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSp
         kind = find_kind(type_, name, spec)
         if kind is None:
             continue
-        for one in [value] if isinstance(value, str) else value if isinstance(value, list) else []:
+        for one in [value] if isinstance(value, str) else as_list(value):
             if not isinstance(one, str) or not one or one.lower() == "none":
                 continue
             match = _ANNOTATION.search(one)

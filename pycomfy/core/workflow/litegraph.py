@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from pycomfy.core.workflow.loose_json import as_list, as_mapping, as_text
 from pycomfy.core.workflow.model import Format, Graph, Input, Link, Node, Output, Slot, Subgraph, Values, Workflow
 from pycomfy.errors import BadWorkflow, PycomfyError, raise_all
 
@@ -22,11 +23,11 @@ def parse_ui(root: Mapping[str, object], where: str) -> Workflow:
         if subgraph is not None:
             subgraphs.setdefault(subgraph.id, subgraph)
     raise_all(problems)
-    extra = _mapping(root.get("extra"))
-    groups = {name: g for name, g in _mapping(extra.get("groupNodes")).items() if isinstance(g, dict)}
+    extra = as_mapping(root.get("extra"))
+    groups = {name: g for name, g in as_mapping(extra.get("groupNodes")).items() if isinstance(g, dict)}
     version = root.get("version")
     format_: Format = "ui-1" if isinstance(version, (int, float)) and version >= 1 else "ui-0.4"
-    models = tuple(m for m in _list(root.get("models")) if isinstance(m, dict))
+    models = tuple(m for m in as_list(root.get("models")) if isinstance(m, dict))
     return Workflow(format_, where, graph, subgraphs, groups, models=models, extra=extra)
 
 
@@ -34,7 +35,7 @@ def _definitions(root: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
     """All subgraph definitions, nested ones too. JSON's own depth bounds the walk."""
     waiting = [root]
     while waiting:
-        for definition in _list(_mapping(waiting.pop().get("definitions")).get("subgraphs")):
+        for definition in as_list(as_mapping(waiting.pop().get("definitions")).get("subgraphs")):
             if isinstance(definition, dict):
                 yield definition
                 waiting.append(definition)
@@ -52,15 +53,15 @@ def _parse_subgraph(value: Mapping[str, object], where: str, problems: list[Pyco
 
 def _parse_slots(value: object) -> tuple[Slot, ...]:
     return tuple(
-        Slot(_text(s.get("name")), _type(s.get("type")), _ids(s.get("linkIds")))
-        for s in _list(value)
+        Slot(as_text(s.get("name")), _type(s.get("type")), _ids(s.get("linkIds")))
+        for s in as_list(value)
         if isinstance(s, dict)
     )
 
 
 def _parse_graph(value: Mapping[str, object], where: str, problems: list[PycomfyError]) -> Graph:
     nodes: dict[str, Node] = {}
-    for item in _list(value.get("nodes")):
+    for item in as_list(value.get("nodes")):
         node = _parse_node(item, where, problems)
         if node is None:
             continue
@@ -88,25 +89,25 @@ def parse_node_body(value: Mapping[str, object], id_: str, type_: str) -> Node:
     return Node(
         id=id_,
         type=type_,
-        title=title if isinstance(title, str) else "",
+        title=as_text(title),
         mode=mode if type(mode) is int else 0,
-        inputs=tuple(_parse_input(i) for i in _list(value.get("inputs")) if isinstance(i, dict)),
+        inputs=tuple(_parse_input(i) for i in as_list(value.get("inputs")) if isinstance(i, dict)),
         outputs=tuple(
-            Output(_text(o.get("name")), _type(o.get("type")), _ids(o.get("links")))
-            for o in _list(value.get("outputs"))
+            Output(as_text(o.get("name")), _type(o.get("type")), _ids(o.get("links")))
+            for o in as_list(value.get("outputs"))
             if isinstance(o, dict)
         ),
         values=_parse_values(value.get("widgets_values")),
         named=named if isinstance(named, dict) else None,
-        properties=_mapping(value.get("properties")),
+        properties=as_mapping(value.get("properties")),
     )
 
 
 def _parse_input(value: Mapping[str, object]) -> Input:
     widget = value.get("widget")
-    widget_name = widget.get("name") if isinstance(widget, dict) else None
+    widget_name = as_mapping(widget).get("name")
     return Input(
-        _text(value.get("name")),
+        as_text(value.get("name")),
         _type(value.get("type")),
         find_id(value.get("link")),
         widget_name if isinstance(widget_name, str) else None,
@@ -124,7 +125,7 @@ def _parse_values(value: object) -> Values:
 def parse_links(value: object) -> dict[str, Link]:
     """Links of either shape, by id. A malformed one is left out: what it fed is then unlinked, as in the editor."""
     links: dict[str, Link] = {}
-    for item in value.values() if isinstance(value, dict) else _list(value):
+    for item in value.values() if isinstance(value, dict) else as_list(value):
         link = _parse_link(item)
         if link is not None:
             links[link.id] = link
@@ -165,11 +166,7 @@ def _slot(value: object) -> int | None:
 
 
 def _ids(value: object) -> tuple[str, ...]:
-    return tuple(i for i in map(find_id, _list(value)) if i is not None)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return tuple(i for i in map(find_id, as_list(value)) if i is not None)
 
 
 def _type(value: object) -> str:
@@ -177,11 +174,3 @@ def _type(value: object) -> str:
     if isinstance(value, str):
         return value
     return "COMBO" if isinstance(value, list) else "*"
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from pycomfy.core.workflow.litegraph import parse_ui
+from pycomfy.core.workflow.loose_json import as_mapping, as_text
 from pycomfy.core.workflow.model import ApiNode, Workflow
 from pycomfy.core.workflow.untrusted_json import parse_json
 from pycomfy.errors import BadWorkflow
@@ -66,9 +67,7 @@ def _parse_api(value: Mapping[str, object], where: str) -> Workflow:
         inputs, meta = node.get("inputs", {}), node.get("_meta", {})
         if not isinstance(inputs, dict):
             raise BadWorkflow(f"`inputs` is {_kind(inputs)}", where=f"node {id_} of {where}", fix=FIX)
-        meta = meta if isinstance(meta, dict) else {}
-        title = meta.get("title")
-        nodes.append(ApiNode(id_, node["class_type"], inputs, title if isinstance(title, str) else "", meta))
+        nodes.append(ApiNode(id_, node["class_type"], inputs, as_text(as_mapping(meta).get("title")), as_mapping(meta)))
     return Workflow(format="api", where=where, api=tuple(nodes))
 
 
