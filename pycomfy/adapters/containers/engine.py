@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -37,43 +37,68 @@ class Engine:
         return [self.kind, *runtime, *arguments]
 
 
-def find_engine(name: str | None = None, environment: Mapping[str, str] = os.environ) -> Engine:
-    """Return the engine `name`, else $PYCOMFY_ENGINE, else Podman, else Docker. Raises `BadConfig` for another name,
-    `MissingTool` for one that is not installed or does not work."""
+def list_candidates(name: str | None = None, environment: Mapping[str, str] = os.environ) -> tuple[Kind, ...]:
+    """Return the engines to try, in this order: `name`, else $PYCOMFY_ENGINE, else Podman and then Docker. Raises
+    `BadConfig` for another name."""
     configured = environment.get("PYCOMFY_ENGINE")
     where = "engine" if name or not configured else "PYCOMFY_ENGINE"
     name = name or configured or ""
     if name and name not in KINDS:
         raise BadConfig(f'"{name}" is not a container engine', where=where, fix="use podman or docker")
+    return tuple(kind for kind in KINDS if name in ("", kind))
+
+
+def find_engine(name: str | None = None, environment: Mapping[str, str] = os.environ) -> Engine:
+    """Return the first of `list_candidates` that works. Raises `BadConfig` for an unknown name, `MissingTool` where
+    none is installed or works."""
+    candidates = list_candidates(name, environment)
     probe = {"podman": probe_podman, "docker": probe_docker}
     problems: list[PycomfyError] = []
-    for kind in [name] if name else KINDS:
+    for kind in candidates:
         if shutil.which(kind) is None:
             continue
         try:
             return probe[kind]()
         except MissingTool as e:
             problems.append(e)
-    raise problems[0] if problems else process.missing(name or "podman")
+    raise problems[0] if problems else process.missing(candidates[0])
 
 
 def probe_podman() -> Engine:
     """Return Podman as it is configured, but with runc where the configured runtime cannot work. Raises
     `MissingTool`."""
-    done = process.run(["podman", "info", "--format", "json"])
+    return describe_podman(*read_podman_info())
+
+
+def probe_docker() -> Engine:
+    """Return Docker as it is configured. Raises `MissingTool`."""
+    return describe_docker(read_docker_info())
+
+
+def read_podman_info(
+    flags: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], str | None]:
+    """Return what `podman info` says, and the runtime that it had to be given to say something. Raises
+    `MissingTool`."""
+    done = process.run(["podman", *flags, "info", "--format", "json"], env=environment)
     runtime = None
     if done.returncode != 0 and shutil.which("runc"):
         # Mostly a configured runtime that is not installed.
         runtime = "runc"
-        done = process.run(["podman", "--runtime", runtime, "info", "--format", "json"])
+        done = process.run(["podman", "--runtime", runtime, *flags, "info", "--format", "json"], env=environment)
     info = _json(done.stdout)
-    host = info.get("host", {})
-    if done.returncode != 0 or not host:
+    if done.returncode != 0 or not (info.get("host") and isinstance(info["host"], dict)):
         raise MissingTool(
             "Podman does not work here: " + _last_line(done.stderr),
             where="podman info",
             fix=("apt-get install runc, or crun, until `podman info` works", "set PYCOMFY_ENGINE to docker"),
         )
+    return info, runtime
+
+
+def describe_podman(info: Mapping[str, Any], runtime: str | None) -> Engine:
+    """Return the engine that `podman info` describes."""
+    host = info["host"]
     # crun needs the unified cgroup hierarchy, or a pure version 1; on a mixed one it refuses to start.
     if host.get("ociRuntime", {}).get("name") == "crun" and host.get("cgroupVersion") == "v1" and shutil.which("runc"):
         runtime = "runc"
@@ -88,8 +113,8 @@ def probe_podman() -> Engine:
     )
 
 
-def probe_docker() -> Engine:
-    """Return Docker as it is configured. Raises `MissingTool`."""
+def read_docker_info() -> dict[str, Any]:
+    """Return what `docker info` says of the daemon. Raises `MissingTool` if that does not answer."""
     done = process.run(["docker", "info", "--format", "{{json .}}"])
     info = _json(done.stdout)
     if done.returncode != 0 or not info.get("ServerVersion"):
@@ -99,6 +124,11 @@ def probe_docker() -> Engine:
             where="docker info",
             fix="start it (`systemctl start docker`), join the group docker, or install podman",
         )
+    return info
+
+
+def describe_docker(info: Mapping[str, Any]) -> Engine:
+    """Return the engine that `docker info` describes."""
     options = [str(o) for o in info.get("SecurityOptions") or []]
     return Engine(
         "docker",

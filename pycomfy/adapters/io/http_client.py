@@ -116,15 +116,18 @@ def retry(url: str, attempt: Callable[[], T], *, tries: int = MAX_TRIES) -> T:
         except (Retryable, httpx.TransportError) as e:
             scope.check()
             if number == tries or "CERTIFICATE_VERIFY_FAILED" in str(e):
-                raise _unreachable(url, e) from e
+                raise describe_failure(url, e) from e
             wait = e.wait if isinstance(e, Retryable) else 0.0
             scope.wait(min(max(wait, PAUSE * 2 ** (number - 1)), MAX_PAUSE))
         except (httpx.HTTPError, httpx.InvalidURL) as e:
-            raise NetworkError(f"no download: {e}", where=without_login(url), fix="check the address") from e
+            raise describe_failure(url, e) from e
     raise AssertionError("the last try either returns or raises")
 
 
-def _unreachable(url: str, error: Exception) -> NetworkError:
+def describe_failure(url: str, error: Exception) -> NetworkError:
+    """The error for a request without an answer, or with one that may be different later (`Retryable`)."""
+    if not isinstance(error, Retryable | httpx.TransportError):
+        return NetworkError(f"no download: {error}", where=without_login(url), fix="check the address")
     host = urlsplit(url).hostname or "the server"
     if isinstance(error, Retryable):
         return NetworkError(f"{host} cannot answer now: {error}", where=without_login(url), fix="try again later")

@@ -34,7 +34,7 @@ class NixSettings:
             # Untrusted code may print without end.
             "max-build-log-size": str(MAX_LOG),
         }
-        if os.geteuid() == 0 and not _has_build_users():
+        if os.geteuid() == 0 and not has_build_users():
             pairs["build-users-group"] = ""
         options = [part for name, value in pairs.items() for part in ("--option", name, value)]
         return [*options, *(["--store", str(self.store)] if self.store else [])]
@@ -51,7 +51,8 @@ class NixSettings:
         return [found, *self.options(), *map(str, arguments)]
 
 
-def _has_build_users() -> bool:
+def has_build_users() -> bool:
+    """Whether the group that Nix's builds run as has members."""
     try:
         return bool(grp.getgrnam("nixbld").gr_mem)
     except KeyError:

@@ -57,14 +57,15 @@ class Offer:
     yanked: bool = False
 
 
-def find_indexes(name: str, reach: IndexConfig) -> tuple[str, ...]:
+def find_indexes(name: str, reach: IndexConfig, *, cache: bool = True) -> tuple[str, ...]:
     """The indexes that are asked for `name`, the first before the others, as uv would: by pycomfy.toml, by the
-    environment, by uv's own configuration and by its default."""
+    environment, by uv's own configuration and by its default. Without `cache`, uv leaves nothing in its own."""
     if name in reach.reserved:
         return (reach.address(reach.reserved[name]),)
     with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
         Path(folder, "nothing.in").touch()
-        done = run_uv(["--emit-index-url", "--no-deps", "nothing.in"], Path(folder), make_environment(reach))
+        arguments = ["--emit-index-url", "--no-deps", "nothing.in", *(() if cache else ("--no-cache",))]
+        done = run_uv(arguments, Path(folder), make_environment(reach))
     text = done.decode() if isinstance(done, bytes) else ""
     found = re.findall(r"^--(extra-)?index-url (\S+)$", text, re.MULTILINE)
     return tuple(url for _, url in sorted(found, key=lambda pair: not pair[0]))

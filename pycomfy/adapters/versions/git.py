@@ -143,6 +143,12 @@ class BareRepository:
             at = end + 1 + size + 1
         return found
 
+    def check(self) -> list[str]:
+        """What is missing of that which refs need, as git says it, a line each. The bytes of files are not read."""
+        status, output, message = self.ask("fsck", "--connectivity-only", "--no-dangling", "--no-progress")
+        lines = [*output.decode(errors="replace").splitlines(), *message.splitlines()]
+        return lines or [f"git fsck: exit status {status}"] if status != 0 else []
+
     # — writing —
 
     @contextlib.contextmanager

@@ -1,0 +1,107 @@
+"""Look at the database's file without changing it: whether it is whole, of which version, and what it knows."""
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pycomfy.adapters.database import migrations
+from pycomfy.operation import cancel_scope
+
+MAX_LINES = 10
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class DatabaseInspection:
+    """`damage` is what SQLite finds wrong, at most `MAX_LINES` of it, empty for a file that is whole. `applied` are the
+    migrations that it has had, `known` those of this program. `commits` are by workflow and number, "" for a version
+    that was recorded without."""
+
+    size: int
+    damage: tuple[str, ...] = ()
+    applied: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+    commits: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+
+    @property
+    def is_newer(self) -> bool:
+        return not self.applied <= self.known
+
+
+def inspect_database(path: Path) -> DatabaseInspection | None:
+    """Read the whole file; None if there is none. Raises `OSError`."""
+    for remaining in reversed(range(_TRIES)):
+        before = _fingerprint(path)
+        if before is None:
+            return None
+        found = _inspect(path, before[0][1])
+        # Somebody may have written meanwhile: what was read was then neither the old nor the new.
+        if not found.damage or before == _fingerprint(path) or not remaining:
+            return found
+    raise AssertionError("the last try returns")
+
+
+def _inspect(path: Path, size: int) -> DatabaseInspection:
+    known = frozenset(migrations.names())
+    try:
+        with _open(path) as connection:
+            lines = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check({MAX_LINES})")]
+            if lines != ["ok"]:
+                return DatabaseInspection(size, tuple(lines), known=known)
+            return DatabaseInspection(size, (), _applied(connection), known, _commits(connection))
+    except sqlite3.DatabaseError as e:
+        return DatabaseInspection(size, (str(e),), known=known)
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[sqlite3.Connection]:
+    """The database as it lies there. SQLite would write beside it even to read, unless it is told that it does not
+    change; but then it does not read what is only in the `-wal` file. Where there is one, a copy of both is opened."""
+    log = path.with_name(f"{path.name}-wal")
+    with contextlib.ExitStack() as stack:
+        if log.exists() and log.stat().st_size:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pycomfy-"))
+            for file in (path, log):
+                shutil.copyfile(file, Path(folder, file.name))
+            connection = sqlite3.connect(Path(folder, path.name), check_same_thread=False)
+        else:
+            url = f"{path.absolute().as_uri()}?immutable=1"
+            connection = sqlite3.connect(url, uri=True, check_same_thread=False)
+        stack.callback(connection.close)
+        with cancel_scope().on_cancel(connection.interrupt):
+            yield connection
+
+
+def _fingerprint(path: Path) -> tuple[tuple[int, int], ...] | None:
+    """Time and size of the file, and of the one beside it."""
+    found = []
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            about = file.stat()
+        except FileNotFoundError:
+            found.append((0, -1))
+        else:
+            found.append((about.st_mtime_ns, about.st_size))
+    return None if found[0] == (0, -1) else tuple(found)
+
+
+def _applied(connection: sqlite3.Connection) -> frozenset[str]:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
+        return frozenset()
+    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", [migrations.SET])
+    return frozenset(str(row[0]) for row in rows)
+
+
+def _commits(connection: sqlite3.Connection) -> dict[str, dict[int, str]]:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'workflow_versions'").fetchall():
+        return {}
+    found: dict[str, dict[int, str]] = {}
+    for name, number, commit in connection.execute(
+        "SELECT w.name, v.number, v.commit_id FROM workflow_versions v JOIN workflows w ON w.id = v.workflow_id"
+    ):
+        found.setdefault(str(name), {})[int(number)] = str(commit or "")
+    return found

@@ -1,0 +1,87 @@
+"""What a process gets from the machine it runs on: kernel, locale, limits, and the folders it may use."""
+
+import codecs
+import locale
+import os
+import platform
+import re
+import resource
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+STATUS = Path("/proc/self/status")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """`umask` is None where the system does not tell; `open_files` is the soft and the hard limit, -1 for none.
+    `home` is None if neither `HOME` nor the system knows one; `temporary` is None if no folder for temporary files can
+    be written."""
+
+    system: str
+    machine: str
+    release: str
+    python: str
+    executable: str
+    encoding: str
+    umask: int | None
+    open_files: tuple[int, int]
+    user: int
+    home: Path | None
+    temporary: Path | None
+
+
+def look_at_surroundings(environment: Mapping[str, str], status: Path = STATUS) -> Surroundings:
+    """Nothing is written, nor changed for a moment: `os.umask` would do that."""
+    return Surroundings(
+        platform.system(),
+        platform.machine(),
+        platform.release(),
+        platform.python_version(),
+        sys.executable,
+        _encoding(),
+        _umask(status),
+        resource.getrlimit(resource.RLIMIT_NOFILE),
+        os.getuid(),
+        _home(environment),
+        _temporary(environment),
+    )
+
+
+def _encoding() -> str:
+    """What texts of the locale are encoded in, by its usual name: "utf-8"."""
+    try:
+        return codecs.lookup(locale.getpreferredencoding(False)).name
+    except LookupError:
+        return locale.getpreferredencoding(False)
+
+
+def _umask(status: Path) -> int | None:
+    try:
+        found = re.search(r"^Umask:\s*([0-7]+)$", status.read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1], 8) if found else None
+
+
+def _home(environment: Mapping[str, str]) -> Path | None:
+    if given := environment.get("HOME"):
+        return Path(given)
+    try:
+        return Path("~").expanduser()
+    except RuntimeError:
+        return None
+
+
+def _temporary(environment: Mapping[str, str]) -> Path | None:
+    """The folder that Python would take, without trying to write there as `tempfile` does."""
+    if tempfile.tempdir is not None:
+        return Path(tempfile.tempdir)
+    places = [environment.get(name, "") for name in ("TMPDIR", "TEMP", "TMP")] + ["/tmp", "/var/tmp", "/usr/tmp"]  # noqa: S108
+    for place in filter(None, places):
+        if Path(place).is_dir() and os.access(place, os.W_OK | os.X_OK):
+            return Path(place)
+    return None

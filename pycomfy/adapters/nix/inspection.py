@@ -1,0 +1,154 @@
+"""What this machine's Nix can do: its version, whether its store can be used, whether builds run in a sandbox."""
+
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pycomfy.adapters.io.process import run
+from pycomfy.adapters.io.programs import Program, find_program
+from pycomfy.adapters.io.temp_dirs import remove_folder
+from pycomfy.adapters.nix.resources import nix_folder
+from pycomfy.adapters.nix.settings import NixSettings, check_store, has_build_users
+from pycomfy.errors import MissingTool
+
+DAEMON_SOCKET = "/nix/var/nix/daemon-socket/socket"
+AUTO_ROOTS = "/nix/var/nix/gcroots/auto"
+_STORE = "/nix/store"
+_FEATURES = ("--extra-experimental-features", "nix-command")
+_MAX_ROOTS = 100_000
+
+# A builder that this machine has and the sandbox has not: in the sandbox it cannot even be started.
+_EXPRESSION = (
+    'derivation { name = "pycomfy-sandbox-check"; system = builtins.currentSystem; builder = %s; args = [ "-V" ]; }'
+)
+_NAMESPACES = (
+    "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import enclosure as e; "
+    "e._unshare(); e._mount('none', Path('/'), e._REC | e._PRIVATE)"
+)
+
+
+@dataclass(frozen=True)
+class SandboxTrial:
+    """What became of a build that was tried in an empty store. `works` is None where that could not be found out."""
+
+    works: bool | None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class NixInspection:
+    """`program` is None without Nix, `store_error` None if its store can be used. `mode` is how: "single-user" or
+    "daemon"; "" where there is no store yet. `build_users`: whether the group `nixbld` has members. `configuration` are
+    nix.conf's settings by name, as far as Nix tells. `namespaces_error` is "" if a build can make namespaces of its own.
+    """
+
+    program: Program | None
+    store: Path = Path(_STORE)
+    mode: str = ""
+    store_error: MissingTool | None = None
+    build_users: bool = False
+    sandbox: SandboxTrial = SandboxTrial(None)
+    namespaces_error: str = ""
+    configuration: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def store_exists(self) -> bool:
+        return self.store.is_dir()
+
+
+def inspect_nix(settings: NixSettings) -> NixInspection:
+    """Look at Nix as `settings` have it called. Builds nothing in its store, and does not make one."""
+    program = find_program("nix-build")
+    store = settings.place(_STORE)
+    if program is None or program.error:
+        return NixInspection(program, store)
+    mode = _mode(settings, store)
+    return NixInspection(
+        program,
+        store,
+        mode,
+        _store_error(settings) if store.is_dir() else None,
+        has_build_users(),
+        SandboxTrial(None, "the daemon builds, and is not asked to") if mode == "daemon" else try_sandbox(settings),
+        try_namespaces(),
+        read_configuration(settings),
+    )
+
+
+def _mode(settings: NixSettings, store: Path) -> str:
+    """Nix goes to the daemon where it cannot write the store itself, as its setting `store = auto` says."""
+    if not store.is_dir():
+        return ""
+    if os.environ.get("NIX_REMOTE") == "daemon":
+        return "daemon"
+    if settings.store is None and not os.access(store.parent / "var/nix", os.W_OK) and Path(DAEMON_SOCKET).exists():
+        return "daemon"
+    return "single-user"
+
+
+def _store_error(settings: NixSettings) -> MissingTool | None:
+    try:
+        check_store(settings)
+    except MissingTool as e:
+        return e
+    return None
+
+
+def try_sandbox(settings: NixSettings) -> SandboxTrial:
+    """Try a build, which has to fail, in an empty store in the folder for temporary files."""
+    folder = Path(tempfile.mkdtemp(prefix="pycomfy-sandbox-"))
+    try:
+        alone = NixSettings(sandbox=True, jobs=1, store=folder / "store")
+        expression = _EXPRESSION % json.dumps(os.path.realpath(sys.executable)).replace("${", "\\${")
+        options = ("--no-out-link", "--option", "sandbox-fallback", "false", "--expr", expression)
+        done = run(alone.command("nix-build", *options), env={**os.environ, "XDG_CACHE_HOME": str(folder)})
+    finally:
+        remove_folder(folder)
+    text = done.stderr.decode(errors="replace")
+    if re.search(r"executing '[^']*'", text):
+        return SandboxTrial(True)
+    errors = [line for line in text.splitlines() if "rror:" in line or "namespace" in line]
+    message = re.sub(r"^.*?error:\s*", "", errors[0]) if errors else text.strip()[-300:]
+    if "failed with exit code" in text or "failed to produce output path" in text:
+        return SandboxTrial(False, "Nix builds without its sandbox, although it is told to use it")
+    known = re.search(r"namespace|sandbox|clon(e|ing)|unshar|setgroups|mount|pivot|Operation not permitted", text)
+    return SandboxTrial(False if known else None, message)
+
+
+def try_namespaces() -> str:
+    """Make the namespaces in which packages are built, in a process that then ends; what the kernel says against it."""
+    folder = nix_folder() / "builders"
+    if not (folder / "enclosure.py").is_file():
+        return ""
+    done = run([sys.executable, "-I", "-B", "-c", _NAMESPACES, folder])
+    lines = done.stderr.decode(errors="replace").strip().splitlines()
+    return "" if done.returncode == 0 else (lines[-1] if lines else f"exit status {done.returncode}")
+
+
+def read_configuration(settings: NixSettings) -> dict[str, str]:
+    """The settings of nix.conf, by name; empty where this Nix does not tell."""
+    if shutil.which("nix") is None:
+        return {}
+    for words in (("config", "show"), ("show-config",)):  # the newer one first: it has a warning about the older
+        done = run(["nix", *_FEATURES, *words])
+        if done.returncode == 0:
+            lines = done.stdout.decode(errors="replace").splitlines()
+            return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}
+    return {}
+
+
+def list_auto_roots(settings: NixSettings) -> frozenset[Path] | None:
+    """The links outside of the store that protect what they point at from the garbage collector; None if this user may
+    not see them."""
+    folder = settings.place(AUTO_ROOTS)
+    try:
+        entries = [Path(entry.path) for entry in os.scandir(folder)][:_MAX_ROOTS]
+        return frozenset(entry.readlink() for entry in entries if entry.is_symlink())
+    except OSError:
+        return None

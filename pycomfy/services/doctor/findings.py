@@ -1,0 +1,110 @@
+"""What looking at the machine found: a finding for each thing that was looked at, with what mends it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    JsonValue,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
+
+from pycomfy.errors import Fix, Fixes, list_fixes
+from pycomfy.services.results import FixText, Result
+
+Group = Literal["pycomfy", "machine", "programs", "engine", "gpu", "network", "disk", "data"]
+GROUPS: tuple[Group, ...] = get_args(Group)
+
+State = Literal["ok", "note", "warning", "problem", "unknown", "skipped"]
+"""`note`: something optional is missing, or is worth knowing. `warning`: something does not work, or will not for long.
+`problem`: nothing can be built, run or restored before it is mended. `unknown`: it could not be found out. `skipped`:
+nobody wanted to know."""
+STATES: tuple[State, ...] = get_args(State)
+
+MAX_TEXT, MAX_DETAILS, MAX_ITEMS = 300, 3000, 100
+
+_ANSI = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
+
+
+class Finding(BaseModel):
+    """One thing that was looked at. `id` is stable; `subject` names it for people, and `what` says how it is, in one
+    line; `details` may have several. `facts` are what was measured: sizes in bytes, times in seconds.
+
+    What programs and servers say ends up here. All texts are bounded and printable, however long or wild that was.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    group: Group
+    id: str
+    subject: str
+    state: State
+    what: str
+    details: str = ""
+    fix: FixText = ()
+    facts: Mapping[str, JsonValue] = {}
+
+    @field_validator("subject", "what", mode="before")
+    @classmethod
+    def _line(cls, value: object) -> str:
+        return clean(str(value), MAX_TEXT).replace("\n", " ")
+
+    @field_validator("details", mode="before")
+    @classmethod
+    def _lines(cls, value: object) -> str:
+        return clean(str(value), MAX_DETAILS)
+
+    @field_validator("fix", mode="before")
+    @classmethod
+    def _fixes(cls, value: Fixes) -> tuple[str | Fix, ...]:
+        return tuple(f if isinstance(f, Fix) else clean(f, MAX_TEXT) for f in list_fixes(value))
+
+    @field_validator("facts", mode="before")
+    @classmethod
+    def _facts(cls, value: Mapping[str, object]) -> dict[str, object]:
+        return {name: _clean_value(one) for name, one in value.items()}
+
+    @model_serializer(mode="wrap")
+    def _dump(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """As an error is: the fixes in words, and as data."""
+        fixes = [{"advice": f} if isinstance(f, str) else f.as_dict() for f in self.fix]
+        return {**handler(self), "fixes": fixes}
+
+
+class DoctorResult(Result):
+    """All findings, by group. `ok` if there is no problem; `counts` are how many findings have each state. `offline`:
+    no server was asked."""
+
+    ok: bool
+    offline: bool
+    counts: Mapping[State, int]
+    findings: tuple[Finding, ...]
+
+
+def make_result(findings: list[Finding], *, offline: bool) -> DoctorResult:
+    """The result, its findings in the order of `GROUPS`, and within a group as they come."""
+    ordered = sorted(findings, key=lambda f: GROUPS.index(f.group))
+    counts: dict[State, int] = {state: sum(f.state == state for f in ordered) for state in STATES}
+    return DoctorResult(ok=not counts["problem"], offline=offline, counts=counts, findings=tuple(ordered))
+
+
+def clean(text: str, limit: int) -> str:
+    """The text without what a terminal would obey, and not longer than `limit`."""
+    plain = _ANSI.sub("", text[: 4 * limit].replace("\r\n", "\n")).strip()
+    kept = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in plain.expandtabs(4))
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+def _clean_value(value: object) -> object:
+    if isinstance(value, str):
+        return clean(value, MAX_TEXT)
+    if isinstance(value, Mapping):
+        return {clean(str(k), MAX_TEXT): _clean_value(v) for k, v in list(value.items())[:MAX_ITEMS]}
+    if isinstance(value, list | tuple):
+        return [_clean_value(v) for v in value[:MAX_ITEMS]]
+    return value
