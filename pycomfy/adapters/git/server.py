@@ -10,10 +10,10 @@ from pycomfy.adapters.io.time_limit import TookTooLong, time_limit
 from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.errors import NetworkError
 
-SECONDS = 8.0
+SECONDS = 6.0
 _SETTINGS = {
     "http.lowSpeedLimit": "1",
-    "http.lowSpeedTime": "6",
+    "http.lowSpeedTime": "5",
     "protocol.allow": "never",
     **{f"protocol.{name}.allow": "always" for name in ("https", "http", "ssh", "git", "file")},
 }

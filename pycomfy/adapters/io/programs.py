@@ -2,11 +2,12 @@
 
 import re
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.io.process import run
+from pycomfy.adapters.io.process import INSTALL, run
 from pycomfy.adapters.io.time_limit import time_limit
 from pycomfy.errors import PycomfyError
 
@@ -41,3 +42,9 @@ def find_program(name: str, arguments: Sequence[str] = ("--version",), path: Pat
         lines = text.strip().splitlines() or [f"exit status {done.returncode}"]
         return Program(name, Path(found), error=lines[-1][:500])
     return Program(name, Path(found), version[0] if version else "")
+
+
+def how_to_install(name: str) -> str:
+    """How to get a program."""
+    uv = f"{sys.executable} -m pip install --force-reinstall uv"
+    return {**INSTALL, "uv": uv, "diffoscope": "apt-get install diffoscope"}.get(name, f"install {name}")

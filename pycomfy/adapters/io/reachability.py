@@ -17,8 +17,8 @@ from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.time_limit import TookTooLong, time_limit
 from pycomfy.errors import PycomfyError
 
-SECONDS = 8.0
-_TIMEOUT = httpx.Timeout(4.0, read=6.0)
+SECONDS = 6.0
+_TIMEOUT = httpx.Timeout(4.0, read=5.0)
 _LOOKUP_SECONDS = 4.0
 
 # Looking up a name cannot be ended from outside, and may take half a minute: so it is done in a process that can.

@@ -12,15 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pycomfy import __version__
+
 STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """`umask` is None where the system does not tell; `open_files` is the soft and the hard limit, -1 for none.
-    `home` is None if neither `HOME` nor the system knows one; `temporary` is None if no folder for temporary files can
-    be written."""
+    """`version` is pycomfy's own. `umask` is None where the system does not tell; `open_files` is the soft and the hard
+    limit, -1 for none. `home` is None if neither `HOME` nor the system knows one; `temporary` is None if no folder for
+    temporary files can be written."""
 
+    version: str
     system: str
     machine: str
     release: str
@@ -37,6 +40,7 @@ class Surroundings:
 def look_at_surroundings(environment: Mapping[str, str], status: Path = STATUS) -> Surroundings:
     """Nothing is written, nor changed for a moment: `os.umask` would do that."""
     return Surroundings(
+        __version__,
         platform.system(),
         platform.machine(),
         platform.release(),

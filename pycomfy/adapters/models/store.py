@@ -130,6 +130,14 @@ class ModelStore:
         """Return the links to files of the user's that do not exist any more."""
         return [p for p in sorted((self.folder / "sha256").glob("??/" + "?" * 64)) if not p.exists()]
 
+    def list_unfinished(self) -> list[Path]:
+        """Return what there is of downloads that were broken off; they continue from there."""
+        return sorted((self.folder / "partial").glob("*"))
+
+    def list_refused(self) -> list[Path]:
+        """Return the files that had another hash than they should, and were set aside."""
+        return sorted((self.folder / "refused").glob("*"))
+
     def list_added(self) -> Mapping[str, Added]:
         """Return the models that the user added, by their path below ComfyUI's `models`."""
         try:

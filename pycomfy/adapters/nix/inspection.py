@@ -45,8 +45,7 @@ class SandboxTrial:
 class NixInspection:
     """`program` is None without Nix, `store_error` None if its store can be used. `mode` is how: "single-user" or
     "daemon"; "" where there is no store yet. `build_users`: whether the group `nixbld` has members. `configuration` are
-    nix.conf's settings by name, as far as Nix tells. `namespaces_error` is "" if a build can make namespaces of its own.
-    """
+    nix.conf's settings by name, as far as Nix tells. `namespaces_error` is "" if builds can make namespaces."""
 
     program: Program | None
     store: Path = Path(_STORE)

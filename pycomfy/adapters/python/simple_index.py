@@ -28,7 +28,7 @@ from pycomfy.core.python.wheel_selection import Target, rank_tags
 from pycomfy.errors import NetworkError
 
 _JSON = "application/vnd.pypi.simple.v1+json"
-_ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+JSON_AND_HTML = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _MAX_PAGE = 64 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -140,7 +140,7 @@ def _read_page(index: str, name: str) -> list[Offer]:
         return []
 
     def attempt() -> tuple[str, str, bytes]:
-        with make_client() as client, client.stream("GET", url, headers={"Accept": _ACCEPT}) as answer:
+        with make_client() as client, client.stream("GET", url, headers={"Accept": JSON_AND_HTML}) as answer:
             if answer.status_code in (404, 410):
                 return url, "", b""
             check_status(url, answer)

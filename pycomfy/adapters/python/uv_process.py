@@ -108,6 +108,14 @@ def query_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, s
     return done
 
 
+def find_uv() -> Path | None:
+    """The program uv, which comes as a Python package; None if it is not installed."""
+    try:
+        return Path(find_uv_bin())
+    except FileNotFoundError:
+        return None
+
+
 def run_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> bytes | str:
     """What uv prints, or, as text, why it could not answer. Raises `MissingTool`."""
     try:

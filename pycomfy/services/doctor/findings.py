@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from pydantic import (
@@ -14,7 +15,7 @@ from pydantic import (
     model_serializer,
 )
 
-from pycomfy.errors import Fix, Fixes, list_fixes
+from pycomfy.errors import Fix, Fixes, PycomfyError, list_fixes
 from pycomfy.services.results import FixText, Result
 
 Group = Literal["pycomfy", "machine", "programs", "engine", "gpu", "network", "disk", "data"]
@@ -76,6 +77,53 @@ class Finding(BaseModel):
         return {**handler(self), "fixes": fixes}
 
 
+@dataclass(frozen=True)
+class Subject:
+    """Something that is looked at. `id` is stable, and begins with the group's name or is it."""
+
+    group: Group
+    id: str
+    name: str
+
+    def finding(
+        self, state: State, what: str, *, fix: Fixes = (), details: str = "", facts: Mapping[str, Any] | None = None
+    ) -> Finding:
+        """How it is."""
+        return Finding(
+            group=self.group,
+            id=self.id,
+            subject=self.name,
+            state=state,
+            what=what,
+            details=details,
+            fix=list_fixes(fix),
+            facts=facts or {},
+        )
+
+    def ok(self, what: str, *, details: str = "", facts: Mapping[str, Any] | None = None) -> Finding:
+        return self.finding("ok", what, details=details, facts=facts)
+
+    def note(self, what: str, *, fix: Fixes = (), details: str = "", facts: Mapping[str, Any] | None = None) -> Finding:
+        return self.finding("note", what, fix=fix, details=details, facts=facts)
+
+    def warning(
+        self, what: str, *, fix: Fixes = (), details: str = "", facts: Mapping[str, Any] | None = None
+    ) -> Finding:
+        return self.finding("warning", what, fix=fix, details=details, facts=facts)
+
+    def problem(
+        self, what: str, *, fix: Fixes = (), details: str = "", facts: Mapping[str, Any] | None = None
+    ) -> Finding:
+        return self.finding("problem", what, fix=fix, details=details, facts=facts)
+
+    def unknown(self, error: Exception) -> Finding:
+        """It could not be found out, because of `error`."""
+        if isinstance(error, PycomfyError):
+            return self.finding("unknown", error.what, fix=error.fixes, details=error.where)
+        what = f"it could not be looked at: {type(error).__name__}: {error}"
+        return self.finding("unknown", what, facts={"error": type(error).__name__})
+
+
 class DoctorResult(Result):
     """All findings, by group. `ok` if there is no problem; `counts` are how many findings have each state. `offline`:
     no server was asked."""
@@ -87,10 +135,20 @@ class DoctorResult(Result):
 
 
 def make_result(findings: list[Finding], *, offline: bool) -> DoctorResult:
-    """The result, its findings in the order of `GROUPS`, and within a group as they come."""
-    ordered = sorted(findings, key=lambda f: GROUPS.index(f.group))
+    """The result, its findings in the order of `GROUPS`, and within a group as they come. Of several with one id, such
+    as those of two package indexes, the second is `id.2`, and so on."""
+    ordered = _number_repeated(sorted(findings, key=lambda f: GROUPS.index(f.group)))
     counts: dict[State, int] = {state: sum(f.state == state for f in ordered) for state in STATES}
     return DoctorResult(ok=not counts["problem"], offline=offline, counts=counts, findings=tuple(ordered))
+
+
+def _number_repeated(findings: list[Finding]) -> list[Finding]:
+    seen: dict[str, int] = {}
+    numbered = []
+    for finding in findings:
+        count = seen[finding.id] = seen.get(finding.id, 0) + 1
+        numbered.append(finding if count == 1 else finding.model_copy(update={"id": f"{finding.id}.{count}"}))
+    return numbered
 
 
 def clean(text: str, limit: int) -> str:

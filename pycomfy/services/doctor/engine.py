@@ -1,0 +1,125 @@
+"""The container engine: which one is used and why, its runtime, its storage, and the users that it may map."""
+
+from collections.abc import Iterator, Mapping
+
+from pycomfy.adapters.containers.engine import Kind, list_candidates
+from pycomfy.adapters.containers.inspection import EngineInspection
+from pycomfy.adapters.io.programs import how_to_install
+from pycomfy.errors import BadConfig
+from pycomfy.services.doctor.examination import Examination
+from pycomfy.services.doctor.findings import Finding
+from pycomfy.services.doctor.subjects import ENGINE, OTHER_ENGINE, RUNTIME, STORAGE, USER_IDS
+
+NAMES: Mapping[Kind, str] = {"podman": "Podman", "docker": "Docker"}
+
+
+def check_engine(examination: Examination) -> Iterator[Finding]:
+    workspace = examination.workspace
+    try:
+        candidates = list_candidates(workspace.engine_name, workspace.environment)
+    except BadConfig as e:
+        yield ENGINE.problem(e.what, fix=e.fixes, details=e.where)
+        return
+    yield from judge_engines(candidates, examination.engines(), examination.engine())
+
+
+def judge_engines(
+    candidates: tuple[Kind, ...], installed: Mapping[Kind, EngineInspection], used: EngineInspection | None
+) -> Iterator[Finding]:
+    """`candidates` are those that may be used, in the order in which they are tried; `used` is the first that works."""
+    if used is None or used.engine is None:
+        broken = [installed[kind] for kind in candidates if kind in installed]
+        if broken:
+            error = broken[0].error
+            what = error.what if error is not None else "it does not say what it is"
+            yield ENGINE.problem(what, fix=error.fixes if error is not None else ())
+        else:
+            names = " or ".join(NAMES[kind] for kind in candidates)
+            what = f"{names} is not installed: no image can be started"
+            yield ENGINE.problem(what, fix=how_to_install(candidates[0]))
+        return
+    yield judge_used(candidates, used)
+    for kind, other in installed.items():
+        if kind != used.kind:
+            yield judge_other(other)
+    yield judge_runtime(used)
+    yield judge_storage(used)
+    if used.kind == "podman" and used.engine.rootless:
+        yield judge_user_ids(used)
+
+
+def judge_used(candidates: tuple[Kind, ...], used: EngineInspection) -> Finding:
+    engine = used.engine
+    assert engine is not None  # noqa: S101  (one that is used works)
+    version = ".".join(map(str, engine.version))
+    first = candidates[0]
+    if len(candidates) == 1:
+        why = "as it was asked for"
+    else:
+        why = f"as {NAMES[first]} cannot be used" if used.kind != first else "it is tried first"
+    rights = "rootless" if engine.rootless else "with root's rights"
+    facts = {
+        "kind": used.kind,
+        "version": version,
+        "rootless": engine.rootless,
+        "selinux": engine.selinux,
+        "remote": used.remote,
+        "images": used.images,
+        "chosen": len(candidates) == 1,
+    }
+    what = f"{NAMES[used.kind]} {version}, {rights}"
+    if used.remote:
+        what = f"{what}, on another machine: an image and its files cannot be mounted there"
+        return ENGINE.warning(what, fix="use an engine of this machine", facts=facts)
+    return ENGINE.ok(what, details=f"{NAMES[used.kind]} is used {why}." if why[0] == "a" else f"{why}.", facts=facts)
+
+
+def judge_other(other: EngineInspection) -> Finding:
+    facts = {"kind": other.kind, "works": other.engine is not None}
+    if other.engine is None:
+        why = other.error.what if other.error is not None else "it does not work"
+        return OTHER_ENGINE.note(f"{NAMES[other.kind]} is not used: {why}", facts=facts)
+    version = ".".join(map(str, other.engine.version))
+    return OTHER_ENGINE.ok(f"{NAMES[other.kind]} {version}, not used", facts=facts)
+
+
+def judge_runtime(used: EngineInspection) -> Finding:
+    """crun does not start anything where both versions of cgroups are mixed; then runc is used instead."""
+    engine = used.engine
+    facts = {"runtime": used.runtime, "cgroups": used.cgroups, "replaced": engine is not None and bool(engine.runtime)}
+    what = f"{used.runtime or 'not told'}, cgroups {used.cgroups or 'not told'}"
+    if engine is not None and engine.runtime:
+        return RUNTIME.note(f"{engine.runtime}, as the configured one does not work here", facts=facts)
+    if used.kind == "podman" and used.runtime == "crun" and used.cgroups == "v1":
+        what = "crun with cgroups v1: on a machine that mixes both versions it starts no container"
+        return RUNTIME.warning(what, fix="apt-get install runc", facts=facts)
+    return RUNTIME.ok(what, facts=facts)
+
+
+def judge_storage(used: EngineInspection) -> Finding:
+    where = f" in {used.storage}" if used.storage is not None else ""
+    facts = {
+        "driver": used.driver,
+        "path": None if used.storage is None else str(used.storage),
+        "native_overlay_diff": used.overlay_native,
+    }
+    if used.driver == "vfs":
+        details = "An image of 8 GB with 25 layers takes more than 100 GB, and as long to load."
+        fix = "use the driver overlay (storage.conf); a rootless engine may need fuse-overlayfs"
+        return STORAGE.warning("vfs, which copies every layer whole", details=details, fix=fix, facts=facts)
+    if used.overlay_native is False:
+        what = f"{used.driver}{where}, which compares layers slowly here"
+        return STORAGE.note(what, facts=facts)
+    return STORAGE.ok(f"{used.driver or 'not told'}{where}", facts=facts)
+
+
+def judge_user_ids(used: EngineInspection) -> Finding:
+    facts = {"mapped": used.mapped_users}
+    if used.mapped_users is not None and used.mapped_users <= 1:
+        what = "a container can have no user but yours: /etc/subuid and /etc/subgid have no entry for you"
+        fix = (
+            "as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER; then: podman system migrate"
+        )
+        return USER_IDS.problem(what, fix=fix, facts=facts)
+    what = "mapped" if used.mapped_users is None else f"{used.mapped_users} are mapped"
+    return USER_IDS.ok(what, facts=facts)

@@ -1,0 +1,66 @@
+"""Everything that is looked at, in the order in which it is shown. Ids are published: they stay."""
+
+from pycomfy.services.doctor.findings import Subject
+
+PYCOMFY = Subject("pycomfy", "pycomfy", "pycomfy")
+FILES = Subject("pycomfy", "pycomfy.files", "Nix library, templates")
+CATALOG = Subject("pycomfy", "pycomfy.catalog", "catalog of node packs")
+
+PLATFORM = Subject("machine", "machine.platform", "platform")
+CLOCK = Subject("machine", "machine.clock", "clock")
+LOCALE = Subject("machine", "machine.locale", "locale")
+UMASK = Subject("machine", "machine.umask", "umask")
+OPEN_FILES = Subject("machine", "machine.open-files", "limit of open files")
+HOME = Subject("machine", "machine.home", "HOME")
+TEMPORARY = Subject("machine", "machine.temporary-folder", "temporary files")
+
+NIX = Subject("programs", "programs.nix", "Nix")
+NIX_STORE = Subject("programs", "programs.nix-store", "Nix store")
+NIX_SANDBOX = Subject("programs", "programs.nix-sandbox", "Nix sandbox")
+NAMESPACES = Subject("programs", "programs.namespaces", "namespaces for builds")
+NIX_FLAKES = Subject("programs", "programs.nix-flakes", "Nix flakes")
+GIT = Subject("programs", "programs.git", "git")
+UV = Subject("programs", "programs.uv", "uv")
+GPGV = Subject("programs", "programs.gpgv", "gpgv")
+KEYRING = Subject("programs", "programs.debian-keyring", "Debian's keys")
+SKOPEO = Subject("programs", "programs.skopeo", "skopeo")
+DIFFOSCOPE = Subject("programs", "programs.diffoscope", "diffoscope")
+
+ENGINE = Subject("engine", "engine", "container engine")
+OTHER_ENGINE = Subject("engine", "engine.other", "other engine")
+RUNTIME = Subject("engine", "engine.runtime", "runtime")
+STORAGE = Subject("engine", "engine.storage", "image storage")
+USER_IDS = Subject("engine", "engine.user-ids", "user ids")
+
+GPU = Subject("gpu", "gpu", "GPU")
+GPU_DRIVER = Subject("gpu", "gpu.driver", "NVIDIA driver")
+GPU_CONTAINERS = Subject("gpu", "gpu.containers", "GPUs in containers")
+
+PROXY = Subject("network", "network.proxy", "proxy")
+PYTHON_INDEX = Subject("network", "network.python-index", "Python index")
+PYTHON_FILES = Subject("network", "network.python-files", "Python files")
+DEBIAN = Subject("network", "network.debian", "Debian")
+DEBIAN_SECURITY = Subject("network", "network.debian-security", "Debian security")
+DEBIAN_SNAPSHOT = Subject("network", "network.debian-snapshot", "Debian snapshot")
+GIT_SERVER = Subject("network", "network.git", "git over https")
+REGISTRY = Subject("network", "network.registry", "Comfy registry")
+HUGGING_FACE = Subject("network", "network.huggingface", "Hugging Face")
+CIVITAI = Subject("network", "network.civitai", "CivitAI")
+
+DISK_STORE = Subject("disk", "disk.nix-store", "Nix store")
+DISK_DATA = Subject("disk", "disk.data", "data folder")
+DISK_CACHE = Subject("disk", "disk.cache", "cache")
+DISK_ENGINE = Subject("disk", "disk.engine", "container images")
+DISK_TEMPORARY = Subject("disk", "disk.temporary", "temporary files")
+
+FOLDER = Subject("data", "data.folder", "data folder")
+CACHE = Subject("data", "data.cache", "cache")
+VERSIONS = Subject("data", "data.versions", "versions repository")
+DATABASE = Subject("data", "data.database", "database")
+INDEX = Subject("data", "data.index", "database and versions")
+ARCHIVE = Subject("data", "data.archive", "archive")
+IMAGES = Subject("data", "data.images", "images")
+MODELS = Subject("data", "data.models", "models")
+LEFTOVERS = Subject("data", "data.leftovers", "leftovers")
+
+SUBJECTS = tuple(value for value in vars().values() if isinstance(value, Subject))
