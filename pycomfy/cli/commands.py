@@ -43,6 +43,9 @@ PANELS = {
         "import": "Import a version from a bundle, or a project from a tool's file.",
         "reindex": "Rebuild the database from the versions repository.",
     },
+    "Settings and health": {
+        "doctor": "Check that this machine has what pycomfy needs: programs, disk, network, data.",
+    },
 }
 """By panel of the help each command, with the first line of its docstring. Each is a module of this package with a
 function of its name; one that is a keyword of Python ends in `_`."""

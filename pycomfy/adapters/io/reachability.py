@@ -15,7 +15,7 @@ import httpx
 from pycomfy.adapters.io.http_client import Client, describe_failure, without_login
 from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.time_limit import TookTooLong, time_limit
-from pycomfy.errors import PycomfyError
+from pycomfy.errors import Fixes, PycomfyError
 
 SECONDS = 6.0
 _TIMEOUT = httpx.Timeout(4.0, read=5.0)
@@ -51,7 +51,7 @@ class Answer:
     url: str
     status: int | None = None
     error: str = ""
-    fix: str = ""
+    fix: Fixes = ()
     ahead: timedelta | None = None
     body: bytes = b""
 
@@ -81,9 +81,9 @@ def ask(client: Client, url: str, *, now: datetime, accept: str = "*/*", read: i
         return Answer(shown, error=f"{urlsplit(url).hostname} does not answer within {SECONDS:g} seconds", fix=_NETWORK)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as e:
         failure = describe_failure(url, e)
-        return Answer(shown, error=failure.what, fix=failure.fix)
+        return Answer(shown, error=failure.what, fix=failure.fixes)
     except PycomfyError as e:
-        return Answer(shown, error=e.what, fix=e.fix)
+        return Answer(shown, error=e.what, fix=e.fixes)
 
 
 _NETWORK = "check the address and the network, and HTTPS_PROXY if there is a proxy"

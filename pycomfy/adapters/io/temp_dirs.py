@@ -82,7 +82,7 @@ def _is_in_use(path: Path) -> bool:
     if not path.is_dir() or path.is_symlink():
         return False
     try:
-        with _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
-            return False
+        with _open_folder(path) as fd:
+            return not try_lock(fd, fcntl.LOCK_EX)
     except OSError:
         return True

@@ -14,7 +14,7 @@ from pycomfy.adapters.nix.inspection import list_auto_roots
 from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.core.versions.reference import check_workflow_name
 from pycomfy.errors import BadInput, HashMismatch, PycomfyError, suggest
-from pycomfy.services.archive.completeness import MissingRequisite, list_missing, list_recorded_requisites
+from pycomfy.services.archive.completeness import MissingRequisite, list_missing, list_version_requisites
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import MAX_ITEMS, Finding, Subject
 from pycomfy.services.doctor.subjects import (
@@ -150,6 +150,8 @@ def judge_index(database: DatabaseInspection | None, tips: Mapping[str, str] | N
         names = ", ".join([*behind, *gone][:_SHOWN]) + (" …" if count > _SHOWN else "")
         return INDEX.note(f"differ for {names}", fix=suggest("reindex"), facts=facts)
     versions = facts["versions"]
+    if not versions:
+        return INDEX.ok("no versions yet", facts=facts)
     return INDEX.ok(f"agree, {versions} {'version' if versions == 1 else 'versions'}", facts=facts)
 
 
@@ -180,8 +182,8 @@ def check_archive(examination: Examination) -> Iterator[Finding]:
         what = f"{versions} versions, which take long to look at"
         yield ARCHIVE.note(what, fix=suggest("archive status"), facts=facts)
         return
-    recorded = list_recorded_requisites(workspace)
-    needed = {need.path for one in recorded for need in one.needs}
+    recorded = list_version_requisites(workspace)
+    needed = {r.path for one in recorded for r in one.requisites}
     missing = list_missing(archive, recorded)
     yield judge_archive(facts, len(needed), archive.size(), missing, _find_here(examination, missing))
 
@@ -192,7 +194,7 @@ def _find_here(examination: Examination, missing: Sequence[MissingRequisite]) ->
     if not nix.store_exists or nix.store_error is not None:
         return ()
     try:
-        return set(valid_paths(examination.workspace.nix, [m.need.path for m in missing]))
+        return set(valid_paths(examination.workspace.nix, [m.requisite.path for m in missing]))
     except PycomfyError:
         return ()
 
@@ -206,11 +208,11 @@ def judge_archive(
         what = "empty" if not needed else f"all {needed} sources of all versions, {size / 1e9:.1f} GB"
         details = "Names and sizes were looked at; a verification reads every byte."
         return ARCHIVE.ok(what, details=details, facts=counted)
-    labels = list(dict.fromkeys(label for m in missing for label in m.labels))
+    labels = list(dict.fromkeys(version for m in missing for version in m.versions))
     some = ", ".join(labels[:_SHOWN]) + (" …" if len(labels) > _SHOWN else "")
     what = f"lacks {len(missing)} of {needed} sources; without a network, {some} cannot be restored"
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    details = "Missing: " + ", ".join(m.need.title for m in missing[:_SHOWN]) + more
+    details = "Missing: " + ", ".join(m.requisite.title for m in missing[:_SHOWN]) + more
     fixes = [suggest("archive fill", f"{len(here)} are in this machine's Nix store")] if here else []
     fixes += [suggest("archive pull", "from an archive that has them")] if len(here) < len(missing) else []
     return ARCHIVE.warning(what, details=details, fix=fixes, facts=counted)

@@ -71,7 +71,7 @@ def judge_disks(spaces: Mapping[str, DiskSpace], *, built: bool) -> Iterator[Fin
 def _judge_disk(needs: Sequence[Need], spaces: Sequence[DiskSpace], *, built: bool) -> Finding:
     space = min(spaces, key=lambda s: s.free)
     needed = sum(need.size for need in needs)
-    names = ", ".join(need.subject.name for need in needs)
+    names = "all folders" if len(needs) == len(NEEDS) else ", ".join(need.subject.name for need in needs)
     subject = Subject("disk", needs[0].subject.id, names)
     what = f"{_size(space.free)} free of {_size(space.total)}" + (f" ({space.file_system})" * bool(space.file_system))
     facts = {

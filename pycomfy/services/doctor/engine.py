@@ -78,7 +78,7 @@ def judge_other(other: EngineInspection) -> Finding:
     facts = {"kind": other.kind, "works": other.engine is not None}
     if other.engine is None:
         why = other.error.what if other.error is not None else "it does not work"
-        return OTHER_ENGINE.note(f"{NAMES[other.kind]} is not used: {why}", facts=facts)
+        return OTHER_ENGINE.note(f"not used: {why}", facts=facts)
     version = ".".join(map(str, other.engine.version))
     return OTHER_ENGINE.ok(f"{NAMES[other.kind]} {version}, not used", facts=facts)
 

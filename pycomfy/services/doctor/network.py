@@ -11,13 +11,13 @@ from pycomfy.adapters.catalog.registry_client import find_registry
 from pycomfy.adapters.debian.mirrors import SNAPSHOT, Mirrors, find_mirrors, find_snapshot
 from pycomfy.adapters.git.server import ask_git_server
 from pycomfy.adapters.io.concurrency import run_concurrently
-from pycomfy.adapters.io.http_client import DENIED, Client, local_path, make_client, without_login
+from pycomfy.adapters.io.http_client import LOGIN_FIX, Client, local_path, make_client, without_login
 from pycomfy.adapters.io.reachability import Answer, ask, find_proxy, host_asked, look_up
-from pycomfy.adapters.models.hubs import denied, find_hubs, hub_client
+from pycomfy.adapters.models.hubs import find_hubs, hub_client, login_fix
 from pycomfy.adapters.python.simple_index import JSON_AND_HTML, find_indexes
 from pycomfy.core.lockfile.config import COMFYUI_URL, SUITES
 from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES
-from pycomfy.errors import PycomfyError
+from pycomfy.errors import Fixes, PycomfyError
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import Finding, Subject
 from pycomfy.services.doctor.machine import judge_clock
@@ -42,8 +42,8 @@ _SUITE = next(iter(SUITES.values()))
 LOST: Mapping[str, str] = {
     PYTHON_INDEX.id: "workflows cannot be locked",
     PYTHON_FILES.id: "Python packages cannot be fetched",
-    DEBIAN.id: "workflows cannot be locked, nor new images be built",
-    DEBIAN_SECURITY.id: "workflows cannot be locked, nor new images be built",
+    DEBIAN.id: "workflows cannot be locked, and new images cannot be built",
+    DEBIAN_SECURITY.id: "workflows cannot be locked, and new images cannot be built",
     DEBIAN_SNAPSHOT.id: "nothing can be locked as of a day",
     GIT_SERVER.id: "node packs and ComfyUI cannot be fetched from there",
     REGISTRY.id: "node packs that only the registry knows are not found",
@@ -63,7 +63,7 @@ class Server:
     accept: str = "*/*"
     read: int = 0
     missing_is_fine: bool = False
-    denied: str = DENIED
+    login_fix: Fixes = LOGIN_FIX
 
 
 def check_network(examination: Examination) -> Iterator[Finding]:
@@ -102,7 +102,8 @@ def list_servers(examination: Examination) -> tuple[list[Server], list[Finding]]
         try:
             servers += make()
         except PycomfyError as e:
-            wrong.append(subject.warning(f"{e.what}: {LOST[subject.id]}", fix=e.fixes, details=e.where))
+            lost = f"Without it, {LOST[subject.id]}."
+            wrong.append(subject.warning(e.what, fix=e.fixes, details=f"{e.where}\n{lost}"))
     return servers, wrong
 
 
@@ -148,7 +149,7 @@ def _hub_servers() -> list[Server]:
         HUGGING_FACE: f"{hubs.huggingface}/api/models?limit=1",
         CIVITAI: f"{hubs.civitai}/api/v1/models?limit=1",
     }
-    return [Server(s, url, client, missing_is_fine=True, denied=denied(url, hubs)) for s, url in urls.items()]
+    return [Server(s, url, client, missing_is_fine=True, login_fix=login_fix(url, hubs)) for s, url in urls.items()]
 
 
 def find_file_server(index: str, page: bytes) -> str | None:
@@ -178,7 +179,7 @@ def _ask(server: Server, unknown_hosts: Mapping[str, str], clock: Callable[[], d
             return Answer(shown, error=f"the name {host} cannot be looked up: {why}", fix=fix)
         return ask(server.client(), server.url, now=clock(), accept=server.accept, read=server.read)
     except PycomfyError as e:
-        return Answer(shown, error=e.what, fix=e.fix)
+        return Answer(shown, error=e.what, fix=e.fixes)
 
 
 def _ask_git(url: str) -> Answer:
@@ -186,27 +187,26 @@ def _ask_git(url: str) -> Answer:
     try:
         ask_git_server(url)
     except PycomfyError as e:
-        return Answer(url, error=e.what, fix=e.fix)
+        return Answer(url, error=e.what, fix=e.fixes)
     return Answer(url, 200)
 
 
 def judge_answer(server: Server, answer: Answer) -> Finding:
     """A server that does not answer is no problem of this machine's: what is archived is restored without it."""
-    subject, lost = server.subject, LOST[server.subject.id]
+    subject, lost = server.subject, f"Without it, {LOST[server.subject.id]}."
     host = urlsplit(answer.url).hostname or answer.url
     facts = {"url": answer.url, "status": answer.status, "reached": answer.reached}
     if answer.status is None:
-        return subject.warning(f"{answer.error}; {lost}", fix=answer.fix, details=answer.url, facts=facts)
+        return subject.warning(answer.error, fix=answer.fix, details=lost, facts=facts)
     if answer.good or (server.missing_is_fine and answer.status in (404, 410)):
         return subject.ok(f"{host} answers", details=answer.url, facts=facts)
     if answer.status in (401, 403, 407):
-        fix = server.denied
+        fix: Fixes = server.login_fix
     elif answer.status == 429 or answer.status >= 500:
         fix = "try again later"
     else:
         fix = "check the address"
-    what = f"{host} refuses: HTTP {answer.status}; {lost}"
-    return subject.warning(what, fix=fix, details=answer.url, facts=facts)
+    return subject.warning(f"{host} refuses: HTTP {answer.status}", fix=fix, details=lost, facts=facts)
 
 
 def skip_network() -> Iterator[Finding]:
