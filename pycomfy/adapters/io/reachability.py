@@ -66,7 +66,9 @@ class Answer:
 
 def ask(client: Client, url: str, *, now: datetime, accept: str = "*/*", read: int = 0) -> Answer:
     """Ask for `url` with GET, and read at most `read` bytes of what comes. `now` is the time here, as it is asked."""
-    shown = without_login(url)
+    shown, host = without_login(url), _host(url)
+    if not host:
+        return Answer(shown, error="not a web address", fix="check the address")
     began = time.monotonic()
     try:
         with time_limit(SECONDS), client, client.stream("GET", url, headers={"Accept": accept}, timeout=_TIMEOUT) as a:
@@ -78,7 +80,7 @@ def ask(client: Client, url: str, *, now: datetime, accept: str = "*/*", read: i
                     break
             return Answer(shown, a.status_code, ahead=_ahead(a, now + took), body=body[:read])
     except TookTooLong:
-        return Answer(shown, error=f"{urlsplit(url).hostname} does not answer within {SECONDS:g} seconds", fix=_NETWORK)
+        return Answer(shown, error=f"{host} does not answer within {SECONDS:g} seconds", fix=_NETWORK)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as e:
         failure = describe_failure(url, e)
         return Answer(shown, error=failure.what, fix=failure.fixes)
@@ -100,21 +102,20 @@ def _ahead(answer: httpx.Response, now: datetime) -> timedelta | None:
 
 def find_proxy(url: str) -> str | None:
     """The proxy through which `url` is asked for, without its login; None if there is none."""
-    parts = urlsplit(url)
-    proxies = getproxies()
-    if not parts.hostname or proxy_bypass(parts.hostname):
+    host, proxies = _host(url), getproxies()
+    if not host or proxy_bypass(host):
         return None
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    proxy = proxies.get(url.partition(":")[0].lower()) or proxies.get("all")
     return without_login(proxy if "://" in proxy else f"http://{proxy}") if proxy else None
 
 
 def look_up(urls: Collection[str]) -> Mapping[str, str]:
     """By host, why the name of a server (or of the proxy before it) cannot be looked up; only those that cannot."""
-    hosts = {urlsplit(find_proxy(url) or url).hostname or "" for url in urls} - {""}
+    hosts = {host_asked(url) for url in urls} - {""}
     hosts = {host for host in hosts if len(host) < 256 and host.isprintable() and not host.startswith("-")}
     if not hosts:
         return {}
-    with time_limit(2 * _LOOKUP_SECONDS):
+    with time_limit(_LOOKUP_SECONDS + 4):
         done = run([sys.executable, "-I", "-S", "-c", _LOOKUP, str(_LOOKUP_SECONDS), *sorted(hosts)])
     found = json.loads(done.stdout)
     slow = f"nobody answers within {_LOOKUP_SECONDS:g} seconds"
@@ -123,4 +124,12 @@ def look_up(urls: Collection[str]) -> Mapping[str, str]:
 
 def host_asked(url: str) -> str:
     """The host to which a connection is made for `url`: the server's, or the proxy's."""
-    return urlsplit(find_proxy(url) or url).hostname or ""
+    return _host(find_proxy(url) or url)
+
+
+def _host(url: str) -> str:
+    """The host of a URL, "" for what is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

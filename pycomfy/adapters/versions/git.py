@@ -144,10 +144,13 @@ class BareRepository:
         return found
 
     def check(self) -> list[str]:
-        """What is missing of that which refs need, as git says it, a line each. The bytes of files are not read."""
+        """What is missing of that which refs need, as git says it, a line each: first the objects, then what refers to
+        them. The bytes of files are not read."""
         status, output, message = self.ask("fsck", "--connectivity-only", "--no-dangling", "--no-progress")
         lines = [*output.decode(errors="replace").splitlines(), *message.splitlines()]
-        return lines or [f"git fsck: exit status {status}"] if status != 0 else []
+        if status == 0:
+            return []
+        return sorted(lines, key=lambda line: "missing" not in line) or [f"git fsck: exit status {status}"]
 
     # — writing —
 

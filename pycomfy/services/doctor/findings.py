@@ -67,8 +67,8 @@ class Finding(BaseModel):
 
     @field_validator("facts", mode="before")
     @classmethod
-    def _facts(cls, value: Mapping[str, object]) -> dict[str, object]:
-        return {name: _clean_value(one) for name, one in value.items()}
+    def _facts(cls, value: Mapping[str, object]) -> object:
+        return _clean_value(value)
 
     @model_serializer(mode="wrap")
     def _dump(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.io.temp_dirs import remove_folder, temporary_folder
+from pycomfy.adapters.io.temp_dirs import find_leftovers, remove_folder, temporary_folder
 
 ROOT = Path(__file__).parents[3]
 STAY = (
@@ -73,3 +73,17 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path: Path) -> None:
 
 def test_removing_what_is_gone_is_no_error(tmp_path: Path) -> None:
     remove_folder(tmp_path / "none")
+
+
+def test_what_is_left_over_is_told_from_what_is_in_use_or_new(tmp_path: Path) -> None:
+    with temporary_folder(tmp_path, "work-") as busy:
+        left, new, file = tmp_path / "work-left", tmp_path / "work-new", tmp_path / "work-file"
+        left.mkdir()
+        new.mkdir()
+        file.touch()
+        for old in (busy, left, file):
+            os.utime(old, (1, 1))
+        assert find_leftovers(tmp_path, "work-*", older_than=3600) == [file, left]
+        assert find_leftovers(tmp_path, "other-*", older_than=0) == []
+        assert find_leftovers(tmp_path / "none", "*", older_than=0) == []
+        assert left.exists() and new.exists() and file.exists() and busy.exists()
