@@ -25,7 +25,7 @@ CLI = """# Commands
 | 0 | done |
 | 1 | an error that you can mend: it says what, where and how ([errors](errors.md)) |
 | 2 | the command was called wrongly |
-| 3 | a check says no (`check`, `verify`, `diff --exit-code`) |
+| 3 | a check says no (`check`, `verify`, `doctor`, `diff --exit-code`) |
 | 70 | a bug of pycomfy's; please report it |
 | 130 | interrupted |
 

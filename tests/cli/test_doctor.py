@@ -208,7 +208,7 @@ def test_without_a_network_every_server_is_a_warning_with_what_is_lost(place: Pl
         "PYCOMFY_DEBIAN_SECURITY_MIRROR": "https://debian.example/security",
         "PYCOMFY_DEBIAN_SNAPSHOT_MIRROR": "https://snapshot.example/archive",
     }
-    outcome = place.run("doctor", "--json", prefix=("unshare", "-n", "--"), env=env)
+    outcome = place.run_process("doctor", "--json", prefix=("unshare", "-n", "--"), env=env)
     found = [f for f in outcome.json()["findings"] if f["group"] == "network"]
     assert {f["state"] for f in found} == {"warning"} and len(found) == 8
     assert all(f["fix"] and f["details"].startswith("Without it, ") for f in found)

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,5 +45,5 @@ def find_program(name: str, arguments: Sequence[str] = ("--version",), path: Pat
 
 def how_to_install(name: str) -> str:
     """How to get a program."""
-    uv = f"{sys.executable} -m pip install --force-reinstall uv"
+    uv = "`pip install --force-reinstall uv`, in pycomfy's environment"
     return {**INSTALL, "uv": uv, "diffoscope": "apt-get install diffoscope"}.get(name, f"install {name}")

@@ -249,11 +249,11 @@ def judge_images(links: Sequence[Path], gone: Collection[Path], roots: Collectio
 def check_models(examination: Examination) -> Iterator[Finding]:
     store = examination.workspace.models
     try:
-        added = store.added()
+        added = store.list_added()
     except BadInput as e:
         yield MODELS.warning(e.what, fix=e.fixes, details=e.where)
         return
-    stored = store.everything()
+    stored = store.list_models()
     sizes = sum(one.size for one in stored)
     unfinished, refused = store.list_unfinished(), store.list_refused()
     facts = {

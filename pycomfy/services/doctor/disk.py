@@ -102,8 +102,8 @@ def _judge_disk(needs: Sequence[Need], spaces: Sequence[DiskSpace], *, built: bo
 def _how_to_free(needs: Sequence[Need], spaces: Sequence[DiskSpace]) -> tuple[str, ...]:
     ids = {need.subject.id for need in needs}
     cache = next((s.folder for n, s in zip(needs, spaces, strict=True) if n.subject == DISK_CACHE), None)
-    found = ["nix-store --gc"] if DISK_STORE.id in ids else []
-    found += ["podman image prune --all (or docker's)"] if DISK_ENGINE.id in ids else []
+    found = ["`nix-store --gc`"] if DISK_STORE.id in ids else []
+    found += ["`podman image prune --all`, or docker's"] if DISK_ENGINE.id in ids else []
     if cache is not None and cache.exists():
         found.append(f"remove the cache, {cache}: nothing in it is lost")
     if ids & {DISK_DATA.id, DISK_CACHE.id}:

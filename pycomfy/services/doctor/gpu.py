@@ -13,8 +13,8 @@ OLDEST_DRIVER, FULL_DRIVER = (525,), (570,)
 """For CUDA 12.8: by its minor version compatibility, and for all of it. See docs/how-to/gpu.md."""
 
 _TOOLKIT = "install nvidia-container-toolkit (1.14 or newer)"
-_DESCRIBE = "nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"
-_CONFIGURE = "nvidia-ctk runtime configure --runtime=docker && systemctl restart docker"
+_DESCRIBE = "`nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`"
+_CONFIGURE = "`nvidia-ctk runtime configure --runtime=docker && systemctl restart docker`"
 
 
 def check_gpu(examination: Examination) -> Iterator[Finding]:
@@ -69,8 +69,8 @@ def judge_containers(gpus: GpuInspection, engine: Engine | None) -> Finding:
         "toolkit": None if gpus.toolkit is None else str(gpus.toolkit),
         "docker_runtime": engine is not None and engine.nvidia_runtime,
     }
-    describe = _DESCRIBE if gpus.toolkit is not None else f"{_TOOLKIT}, then as root: {_DESCRIBE}"
-    configure = _CONFIGURE if gpus.toolkit is not None else f"{_TOOLKIT}, then as root: {_CONFIGURE}"
+    describe = _DESCRIBE if gpus.toolkit is not None else f"{_TOOLKIT}, then as root {_DESCRIBE}"
+    configure = _CONFIGURE if gpus.toolkit is not None else f"{_TOOLKIT}, then as root {_CONFIGURE}"
     if engine is None:
         return GPU_CONTAINERS.note("no container engine works, so none can be given a GPU", facts=facts)
     if engine.kind == "docker" and (engine.nvidia_runtime or gpus.specs):

@@ -97,7 +97,7 @@ def list_servers(examination: Examination) -> tuple[list[Server], list[Finding]]
         (DEBIAN, _debian_servers),
         (DEBIAN_SNAPSHOT, partial(_snapshot_servers, examination)),
         (REGISTRY, _registry_servers),
-        (HUGGING_FACE, _hub_servers),
+        (HUGGING_FACE, partial(_hub_servers, examination)),
     ):
         try:
             servers += make()
@@ -142,9 +142,10 @@ def _registry_servers() -> list[Server]:
     return [Server(REGISTRY, f"{find_registry().address}/nodes?limit=1", missing_is_fine=True)]
 
 
-def _hub_servers() -> list[Server]:
-    hubs = find_hubs()
-    client = partial(hub_client, hubs)
+def _hub_servers(examination: Examination) -> list[Server]:
+    environment = examination.workspace.environment
+    hubs = find_hubs(environment)
+    client = partial(hub_client, hubs, environment)
     urls = {
         HUGGING_FACE: f"{hubs.huggingface}/api/models?limit=1",
         CIVITAI: f"{hubs.civitai}/api/v1/models?limit=1",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pycomfy.adapters.debian.rootfs import KEYRING as KEYRING_FILE
+from pycomfy.adapters.debian.packages import KEYRING as KEYRING_FILE
 from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.programs import Program, find_program, how_to_install
 from pycomfy.adapters.python.uv_process import find_uv

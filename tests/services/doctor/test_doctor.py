@@ -212,7 +212,7 @@ def test_an_archive_without_its_description_is_a_problem(workspace: Workspace) -
 def test_models_that_are_gone_or_were_refused_are_told(workspace: Workspace, tmp_path: Path) -> None:
     own = tmp_path / "own.safetensors"
     own.write_bytes(b"weights")
-    stored = workspace.models.place("a" * 64)
+    stored = workspace.models.blob_path("a" * 64)
     stored.parent.mkdir(parents=True)
     stored.symlink_to(own)
     assert examine(workspace)["data.models"].what == "1 model"

@@ -236,7 +236,7 @@ def test_each_way_in_which_a_gpu_does_not_get_into_a_container_has_its_fix() -> 
     stale = dataclasses.replace(WITH_GPU, specs=(CdiSpec(SPEC.file, "550.54.14"),), toolkit=Path("/nvidia-ctk"))
     found = judged_gpus(stale)["gpu.containers"]
     assert found.state == "warning" and "550.54.14" in found.what and "570.86.15" in found.what
-    assert found.fix == ("nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",)
+    assert found.fix == ("`nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`",)
     assert judged_gpus(WITH_GPU, None)["gpu.containers"].state == "note"
 
 
