@@ -64,7 +64,7 @@ class NixInspection:
 def inspect_nix(settings: NixSettings) -> NixInspection:
     """Look at Nix as `settings` have it called. Builds nothing in its store, and does not make one."""
     program = find_program("nix-build")
-    store = settings.place(_STORE)
+    store = settings.local_path(_STORE)
     if program is None or program.error:
         return NixInspection(program, store)
     mode = _mode(settings, store)
@@ -145,7 +145,7 @@ def read_configuration(settings: NixSettings) -> dict[str, str]:
 def list_auto_roots(settings: NixSettings) -> frozenset[Path] | None:
     """The links outside of the store that protect what they point at from the garbage collector; None if this user may
     not see them."""
-    folder = settings.place(AUTO_ROOTS)
+    folder = settings.local_path(AUTO_ROOTS)
     try:
         entries = [Path(entry.path) for entry in os.scandir(folder)][:_MAX_ROOTS]
         return frozenset(entry.readlink() for entry in entries if entry.is_symlink())

@@ -50,7 +50,7 @@ def _find_folder(examination: Examination, subject: Subject) -> Path | None:
             return None
         return engine.storage if engine is not None else None
     return {
-        DISK_STORE.id: examination.workspace.nix.place("/nix/store"),
+        DISK_STORE.id: examination.workspace.nix.local_path("/nix/store"),
         DISK_DATA.id: paths.data,
         DISK_CACHE.id: paths.cache,
         DISK_TEMPORARY.id: examination.surroundings().temporary,
