@@ -8,6 +8,7 @@ from pycomfy.adapters.catalog.database import Origin
 from pycomfy.adapters.catalog.update import update_catalog
 from pycomfy.core.catalog.match import Answer, Reason, answer_type
 from pycomfy.core.catalog.model import Listing
+from pycomfy.core.lockfile.package_indexes import IndexConfig
 from pycomfy.errors import NotFound, suggest
 from pycomfy.services.results import Result
 from pycomfy.services.workspace import Workspace
@@ -70,7 +71,7 @@ class ResolveResult(Result):
 
 def update(workspace: Workspace) -> UpdateResult:
     """Fetch the newest lists that can be reached. Raises `NetworkError`."""
-    updated = update_catalog(workspace.paths)
+    updated = update_catalog(workspace.paths, indexes=IndexConfig(environment=workspace.environment))
     return UpdateResult(origins=updated.origins, packs=updated.packs, types=updated.types, remarks=updated.remarks)
 
 

@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 from pycomfy.adapters.catalog.update import update_catalog
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.cli.main import app
-from pycomfy.errors import NotFound
+from pycomfy.errors import NotFound, suggest
 from tests.support.catalog_maps import CORE, A, B, lists
 from tests.support.repositories import commit
 
@@ -52,4 +52,4 @@ def test_search_and_show_find_a_pack(home: Paths) -> None:
 def test_without_a_catalog_it_is_said_how_to_get_one(tmp_path: Path) -> None:
     empty = Paths(tmp_path / "empty", tmp_path / "cache")
     error = run(empty, "resolve", "X").exception
-    assert isinstance(error, NotFound) and error.fix == "pycomfy catalog update"
+    assert isinstance(error, NotFound) and error.fixes == (suggest("catalog update"),)

@@ -1,1 +1,1 @@
-"""Keep the catalog of node packs, and ask the Comfy registry."""
+"""Keep the catalog of node packs, ask the Comfy registry, and find the commit of a pack that a workflow needs."""

@@ -1,6 +1,6 @@
-"""Which commit of a node pack a workflow means: by the version it names, by date, and by the node types it needs.
+"""Find the commit of a node pack that a workflow needs: by the version it names, by date, and by node types.
 
-What a class list says today may have been otherwise at the commit: so the types are read from the source there, and if
+The lists of node types describe packs as they are today. So the types are read from the source at the commit, and if
 one is missing, the history is searched for the last commit that had it.
 """
 
@@ -18,7 +18,7 @@ from pycomfy.adapters.git.mirror import COMMIT, GitMirror
 from pycomfy.errors import PycomfyError, UnpinnedPack
 
 MAX_CHANGES = 40
-"""Commits that changed how often a type is named, of which the trees are read."""
+"""Commits that changed how often a type is named, whose trees may be read."""
 
 MAX_TREES = 30
 
@@ -28,7 +28,7 @@ _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,60}")
 
 @dataclass(frozen=True)
 class CommitQuery:
-    """What a commit should be: of one of `versions` (numbers or commits, best first), made before `before`, having
+    """What to find: a commit of one of `versions` (numbers or commits, best first), made before `before`, that has
     `types`."""
 
     versions: tuple[str, ...] = ()
@@ -38,36 +38,36 @@ class CommitQuery:
 
 @dataclass(frozen=True)
 class FoundCommit:
-    """A commit, and why it. `absent` are types that its source does not have; `unseen` those that it may make while it
-    runs, which only running it would prove. `doubts` are what could not be done as it was wished."""
+    """A commit, and the reason for it. `missing` are types that its source does not have; `dynamic` those that it may
+    make when it runs, which only running it proves. `remarks` are about what was not found."""
 
     commit: str
-    why: str
-    absent: tuple[str, ...] = ()
-    unseen: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    reason: str
+    missing: tuple[str, ...] = ()
+    dynamic: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
-def find_commit(repository: GitMirror, wish: CommitQuery, cache: Path) -> FoundCommit:
-    """The commit that fits `wish`; `cache` remembers what was read.
+def find_commit(repository: GitMirror, query: CommitQuery, cache: Path) -> FoundCommit:
+    """Return the commit that fits `query` best. What is read on the way is kept in `cache`.
 
     Raises `UnpinnedPack`, `NotFound`, `NetworkError`.
     """
-    doubts: list[str] = []
-    commit, why = _start(repository, wish, doubts)
-    reading = _Reading(repository, wish.types, cache)
-    absent = reading.absent(commit)
-    unseen = tuple(t for t in absent if reading.may_make(commit, t))
-    if len(unseen) < len(absent):
-        other = _last_with_all(repository, commit, reading, [t for t in absent if t not in unseen])
+    remarks: list[str] = []
+    commit, reason = _find_first(repository, query, remarks)
+    sources = _Sources(repository, query.types, cache)
+    missing = sources.missing(commit)
+    dynamic = tuple(t for t in missing if sources.may_make(commit, t))
+    if len(dynamic) < len(missing):
+        other = _find_last_with_all(repository, commit, sources, [t for t in missing if t not in dynamic])
         if other is not None:
-            names = ", ".join(t for t in absent if t not in unseen)
-            why = f"{why} lacks {names}; this is the last commit with it"
-            return FoundCommit(other, why, (), reading.absent(other), tuple(doubts))
-        # Nowhere in the history as text: such a name is put together while the pack runs, or it is not this pack's.
-        if reading.makes_types(commit):
-            unseen = absent
-    return FoundCommit(commit, why, tuple(t for t in absent if t not in unseen), unseen, tuple(doubts))
+            names = ", ".join(t for t in missing if t not in dynamic)
+            reason = f"{reason} lacks {names}; this is the last commit with it"
+            return FoundCommit(other, reason, (), sources.missing(other), tuple(remarks))
+        # Nowhere in the history as text: the name is put together when the pack runs, or is of another pack.
+        if sources.makes_types(commit):
+            dynamic = missing
+    return FoundCommit(commit, reason, tuple(t for t in missing if t not in dynamic), dynamic, tuple(remarks))
 
 
 _RAW = re.compile(
@@ -77,53 +77,51 @@ _RAW = re.compile(
 
 
 def pin_file_address(url: str, owner: str, cache: Path) -> tuple[str, datetime | None]:
-    """The address of a file of a GitHub branch as one of that file at a commit, which stays what it is, and its date;
-    any other address as it is. Raises as `find_commit`."""
+    """Return the address of a file on a GitHub branch as an address at a commit, which does not change, and its date;
+    any other address as it is, and None. Raises as `find_commit`."""
     match = _RAW.fullmatch(url)
     if match is None:
         return url, None
-    place = match["raw"] or match["web"]
-    repository = GitMirror(f"https://github.com/{place}", owner=owner, cache=cache)
+    name = match["raw"] or match["web"]
+    repository = GitMirror(f"https://github.com/{name}", owner=owner, cache=cache)
     commit = repository.resolve(match["rev"])
-    return f"https://raw.githubusercontent.com/{place}/{commit}/{match['path']}", repository.commit_date(commit)
+    return f"https://raw.githubusercontent.com/{name}/{commit}/{match['path']}", repository.commit_date(commit)
 
 
 # — by version and date —
 
 
-def _start(repository: GitMirror, wish: CommitQuery, doubts: list[str]) -> tuple[str, str]:
+def _find_first(repository: GitMirror, query: CommitQuery, remarks: list[str]) -> tuple[str, str]:
+    """Return a commit by version and date, and the reason for it."""
     found = []
-    for version in wish.versions:
-        commit = commit_of_version(repository, version)
+    for version in query.versions:
+        commit = find_version(repository, version)
         if commit is None:
-            doubts.append(f"{repository.owner}: no commit is known as version {version}, which the workflow names")
+            remarks.append(f"{repository.owner}: no commit is known as version {version}, which the workflow names")
+        elif commit == version:
+            found.append((commit, "the workflow's commit"))
         else:
-            found.append(
-                (
-                    commit,
-                    f"version {version}, which the workflow names," if commit != version else "the workflow's commit",
-                )
-            )
+            found.append((commit, f"version {version}, which the workflow names,"))
     if len(found) > 1:
-        doubts.append(f"{repository.owner}: the workflow names {len(found)} versions of it; the newest is taken")
+        remarks.append(f"{repository.owner}: the workflow names {len(found)} versions of it; the newest is taken")
         oldest = datetime.min.replace(tzinfo=UTC)
         found.sort(key=lambda item: repository.commit_date(item[0]) or oldest, reverse=True)
     if found:
         return found[0]
     head = repository.resolve()
-    if wish.before is not None:
+    if query.before is not None:
         made = repository.commit_date(head)
-        if made is not None and made >= wish.before:
-            earlier = _before(repository, head, wish.before)
+        if made is not None and made >= query.before:
+            earlier = _find_before(repository, head, query.before)
             if earlier is not None:
-                return earlier, f"the newest commit before {wish.before:%Y-%m-%d}"
-            doubts.append(f"{repository.owner}: it has no commit before {wish.before:%Y-%m-%d}; the newest is taken")
+                return earlier, f"the newest commit before {query.before:%Y-%m-%d}"
+            remarks.append(f"{repository.owner}: it has no commit before {query.before:%Y-%m-%d}; the newest is taken")
     return head, "the newest commit"
 
 
-def commit_of_version(repository: GitMirror, version: str) -> str | None:
-    """A commit, perhaps abbreviated, as it is; a number by its tag, else by the commit that gave the pack this number;
-    None if it is neither."""
+def find_version(repository: GitMirror, version: str) -> str | None:
+    """Return the commit of a version: a number's by its tag, else the one that gave the pack this number; a commit,
+    perhaps abbreviated, is its own. None if there is none."""
     if COMMIT.fullmatch(version):
         repository.fetch(version)
         return version
@@ -134,18 +132,18 @@ def commit_of_version(repository: GitMirror, version: str) -> str | None:
             return repository.resolve(tag)
         except UnpinnedPack:
             continue
-    found = _numbered(repository, version)
+    found = _find_number(repository, version)
     if found is None and ABBREVIATED.fullmatch(version):
         with contextlib.suppress(UnpinnedPack):
             return repository.resolve(version)
     return found
 
 
-def _numbered(repository: GitMirror, version: str) -> str | None:
-    """The commit whose pyproject.toml first has the version: the registry publishes when that file changes."""
+def _find_number(repository: GitMirror, version: str) -> str | None:
+    """Return the commit whose pyproject.toml first has the version: the registry publishes when that file changes."""
     head = repository.resolve()
     repository.fetch_history()
-    for commit in _changes(repository, head, version, "pyproject.toml"):
+    for commit in _list_changes(repository, head, version, "pyproject.toml"):
         text = repository.git("cat-file", "blob", f"{commit}:pyproject.toml").output
         try:
             found = tomllib.loads(text[:1_000_000].decode(errors="replace")).get("project", {}).get("version")
@@ -156,16 +154,16 @@ def _numbered(repository: GitMirror, version: str) -> str | None:
     return None
 
 
-def _before(repository: GitMirror, head: str, moment: datetime) -> str | None:
+def _find_before(repository: GitMirror, head: str, moment: datetime) -> str | None:
     repository.fetch_history()
-    # git takes seconds since 1970 for a date without any doubt about zones.
+    # Seconds since 1970 are a date for git, whatever the time zone.
     done = repository.git("rev-list", "--max-count=1", f"--before={int(moment.timestamp()) - 1}", head, "--")
     commit = done.output.decode(errors="replace").strip()
     return commit if done.status == 0 and COMMIT.fullmatch(commit) else None
 
 
-def _changes(repository: GitMirror, head: str, text: str, *paths: str) -> list[str]:
-    """Commits up to `head` that changed how often `text` stands in the files, newest first."""
+def _list_changes(repository: GitMirror, head: str, text: str, *paths: str) -> list[str]:
+    """Return the commits up to `head` that changed how often `text` is in the files, newest first."""
     done = repository.git(
         "log",
         "--format=%H",
@@ -183,8 +181,8 @@ def _changes(repository: GitMirror, head: str, text: str, *paths: str) -> list[s
 # — by node types —
 
 
-class _Reading:
-    """Which of the wanted types the source has at a commit; each commit is read once."""
+class _Sources:
+    """The source at commits, each of which is read once, and which of `types` it has."""
 
     def __init__(self, repository: GitMirror, types: tuple[str, ...], cache: Path) -> None:
         self.repository = repository
@@ -192,15 +190,15 @@ class _Reading:
         self.types = types
         self._known: dict[str, tuple[frozenset[str], bool, str]] = {}
 
-    def absent(self, commit: str) -> tuple[str, ...]:
+    def missing(self, commit: str) -> tuple[str, ...]:
         return tuple(t for t in self.types if t not in self._read(commit)[0])
 
     def makes_types(self, commit: str) -> bool:
-        """Whether it has files that make types only while they run."""
+        """Return whether it has files that make types when they run."""
         return self._read(commit)[1]
 
     def may_make(self, commit: str, type_: str) -> bool:
-        """Whether such a pack names the type somewhere."""
+        """Return whether it has such files and names the type somewhere."""
         return self.makes_types(commit) and type_ in self._read(commit)[2]
 
     @property
@@ -220,15 +218,15 @@ def _is_source(path: str) -> bool:
     return path.endswith(".py") or path == "node_list.json"
 
 
-def _last_with_all(repository: GitMirror, start: str, reading: _Reading, types: list[str]) -> str | None:
-    """The newest commit up to `start`, else up to the default branch, that has all types; it is looked for where
-    `types`, those that are missing, came or went."""
+def _find_last_with_all(repository: GitMirror, start: str, sources: _Sources, missing: list[str]) -> str | None:
+    """Return the newest commit up to `start`, else up to the default branch, that has all types; None if there is none
+    among those where a type of `missing` came or went."""
     repository.fetch_history()
-    for commit in _possible(repository, start, types):
-        if reading.trees >= MAX_TREES:
+    for commit in _list_candidates(repository, start, missing):
+        if sources.trees >= MAX_TREES:
             return None
         try:
-            if all(reading.may_make(commit, type_) for type_ in reading.absent(commit)):
+            if all(sources.may_make(commit, type_) for type_ in sources.missing(commit)):
                 return commit
         except PycomfyError:
             # A tree that is refused cannot be pinned either.
@@ -236,22 +234,22 @@ def _last_with_all(repository: GitMirror, start: str, reading: _Reading, types: 
     return None
 
 
-def _possible(repository: GitMirror, start: str, types: list[str]) -> Iterator[str]:
+def _list_candidates(repository: GitMirror, start: str, types: list[str]) -> Iterator[str]:
+    """Yield the commits where a type came or went, and their parents, newest first."""
     head = repository.resolve()
     seen = {start}
     for top in dict.fromkeys((start, head)):
-        changes = {type_: _changes(repository, top, type_, "*.py", "node_list.json") for type_ in types}
+        changes = {type_: _list_changes(repository, top, type_, "*.py", "node_list.json") for type_ in types}
         order = repository.git("rev-list", "--topo-order", "--max-count=100000", top, "--").output.decode().split()
-        place = {commit: number for number, commit in enumerate(order)}
-        touched = {c for found in changes.values() for c in found}
-        candidates = [top, *sorted(touched, key=lambda c: place.get(c, len(order)))]
-        for commit in candidates:
-            for possible in (commit, *_parents(repository, commit)) if commit in touched else (commit,):
-                if possible not in seen:
-                    seen.add(possible)
-                    yield possible
+        position = {commit: number for number, commit in enumerate(order)}
+        changed = {c for found in changes.values() for c in found}
+        for commit in [top, *sorted(changed, key=lambda c: position.get(c, len(order)))]:
+            for candidate in (commit, *_list_parents(repository, commit)) if commit in changed else (commit,):
+                if candidate not in seen:
+                    seen.add(candidate)
+                    yield candidate
 
 
-def _parents(repository: GitMirror, commit: str) -> list[str]:
+def _list_parents(repository: GitMirror, commit: str) -> list[str]:
     found = repository.git("rev-list", "--parents", "--max-count=1", commit, "--").output.decode().split()
     return found[1:]

@@ -1,4 +1,4 @@
-"""The catalog on this machine: which node pack has which node types, in a SQLite file that `update` makes anew."""
+"""The catalog on this machine: which node pack has which node types, in a SQLite file that `update` replaces."""
 
 import contextlib
 import json
@@ -16,19 +16,19 @@ from pycomfy.core.catalog.model import Listing
 from pycomfy.core.catalog.name_patterns import parse_pattern
 from pycomfy.core.catalog.repository_url import has_words, parse_repository_url
 from pycomfy.core.models.manager_list import ListedModel, choose_model
-from pycomfy.errors import BadInput, NotFound
+from pycomfy.errors import BadInput, NotFound, suggest
 
 LAYOUT = 1
-"""Raised when the tables change; a file of another layout is made anew by the next update."""
+"""Raised when the tables change; the next update replaces a file of another layout."""
 
 _MAX_VARIABLES = 500
 
-_FIX = "pycomfy catalog update"
+_FIX = suggest("catalog update")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the lists came from: a wheel (`hash` is its SHA-256), or a repository (`hash` is the commit)."""
+    """Where the lists are from: a wheel (`hash` is its SHA-256), or a repository (`hash` is the commit)."""
 
     kind: str
     name: str
@@ -38,13 +38,14 @@ class Origin:
 
 
 def catalog_path(paths: Paths) -> Path:
+    """Return the catalog's file, which need not exist."""
     return paths.data / "catalog.db"
 
 
 class Catalog:
     """The catalog, opened for reading. Use it as a context manager, in one thread.
 
-    Raises `NotFound` if there is none yet, `BadInput` for a file that is none.
+    Raises `NotFound` if there is none yet, `BadInput` for a damaged one, or one of another layout.
     """
 
     def __init__(self, paths: Paths) -> None:
@@ -58,7 +59,7 @@ class Catalog:
             with self._translated():
                 layout = self._all("PRAGMA user_version")[0][0]
                 if layout != LAYOUT:
-                    raise BadInput("the catalog is of another pycomfy", where=str(self.path), fix=_FIX)
+                    raise BadInput("the catalog was made by another version of pycomfy", where=str(self.path), fix=_FIX)
                 self._patterns = tuple(
                     (pattern, row["id"])
                     for row in self._all("SELECT id, pattern FROM packs WHERE pattern IS NOT NULL ORDER BY id")
@@ -69,19 +70,19 @@ class Catalog:
             raise
 
     def origins(self) -> tuple[Origin, ...]:
-        """Where its lists came from, the Manager's first."""
+        """Return where its lists are from, the Manager's first."""
         with self._translated():
             rows = self._all("SELECT kind, name, url, hash, fetched_at FROM origins ORDER BY rowid")
         return tuple(Origin(**dict(row)) for row in rows)
 
     def claims(self, types: Iterable[str]) -> dict[str, Claims]:
-        """Who says that each type is theirs; every type is in the answer."""
-        wanted = list(dict.fromkeys(types))
-        rows: dict[str, list[sqlite3.Row]] = {t: [] for t in wanted}
+        """Return which packs claim each type; every type is in the result."""
+        names = list(dict.fromkeys(types))
+        rows: dict[str, list[sqlite3.Row]] = {t: [] for t in names}
         since: dict[str, str] = {}
         with self._translated():
             dated = self._has("since")
-            for part in _parts(wanted):
+            for part in _parts(names):
                 marks = ",".join("?" * len(part))
                 query = f"SELECT * FROM types WHERE type IN ({marks}) ORDER BY type, pack"  # noqa: S608  (only marks)
                 for row in self._all(query, *part):
@@ -89,7 +90,7 @@ class Catalog:
                 if dated:
                     query = f"SELECT type, version FROM since WHERE type IN ({marks})"  # noqa: S608  (only marks)
                     since.update((row["type"], row["version"]) for row in self._all(query, *part))
-            matched = {t: [pack for pattern, pack in self._patterns if pattern.matches(t)] for t in wanted}
+            matched = {t: [pack for pattern, pack in self._patterns if pattern.matches(t)] for t in names}
             self._load({r["pack"] for found in rows.values() for r in found} | {p for m in matched.values() for p in m})
         return {
             t: Claims(
@@ -98,15 +99,15 @@ class Catalog:
                 patterns=tuple(self._packs[pack] for pack in matched[t]),
                 since=since.get(t),
             )
-            for t in wanted
+            for t in names
         }
 
     def find(self, reference: str) -> Listing | None:
-        """The pack that an address, `owner/name` or a registry id names."""
-        place = parse_repository_url(reference)
+        """Return the pack that an address, `owner/name` or a registry id names; None if there is none, or several."""
+        repository = parse_repository_url(reference)
         with self._translated():
-            if place is not None:
-                found = self._all("SELECT pack AS id FROM identities WHERE identity = ?", place.identity)
+            if repository is not None:
+                found = self._all("SELECT pack AS id FROM identities WHERE identity = ?", repository.identity)
             else:
                 found = self._all("SELECT id FROM packs WHERE registry_id = ?", reference.lower())
             if len(found) != 1:
@@ -115,10 +116,10 @@ class Catalog:
         return self._packs[found[0]["id"]]
 
     def search(self, text: str, limit: int = 20) -> list[Listing]:
-        """Packs whose title, author, description, address or types have all the words; those that list a type of that
-        very name first, then the best known of those that fit well.
+        """Return the packs whose title, author, description, address or types have all the words: first those that list
+        a type of exactly that name, then the best known of those that match well.
 
-        `helper` finds VideoHelperSuite too, which is one word to the full-text index.
+        `helper` finds VideoHelperSuite too, which is one word for the full-text index.
         """
         words = [f'"{word}"*' for word in text.replace('"', " ").split()[:20]]
         if not words:
@@ -134,18 +135,18 @@ class Catalog:
             names = self._all("SELECT id, title || ' ' || url AS name FROM packs ORDER BY id")
             named = [row["id"] for row in names if has_words(row["name"], text.split())]
             self._load({*(row["id"] for row in (*exact, *found)), *named})
-        fits = {row["id"]: float(row["rank"]) for row in found}
-        fits |= dict.fromkeys(named, min(fits.values(), default=0.0))
-        packs = {number: self._packs[number] for number in fits}
-        fit = {number: fits[number] - math.log1p(pack.stars or 0) / 5 for number, pack in packs.items()}
+        ranks = {row["id"]: float(row["rank"]) for row in found}
+        ranks |= dict.fromkeys(named, min(ranks.values(), default=0.0))
+        packs = {number: self._packs[number] for number in ranks}
+        order = {number: ranks[number] - math.log1p(pack.stars or 0) / 5 for number, pack in packs.items()}
         best = [
             *rank([self._packs[row["id"]] for row in exact]),
-            *(packs[i] for i in sorted(packs, key=fit.__getitem__)),
+            *(packs[i] for i in sorted(packs, key=order.__getitem__)),
         ]
         return list({pack.identity: pack for pack in best}.values())[:limit]
 
     def find_model(self, folder: str, name: str) -> str | None:
-        """Where the model `name` of that folder can be fetched, if the list has one alone that is meant."""
+        """Return the URL of the model `name` in that folder; None unless the list has exactly one that matches."""
         with self._translated():
             if not self._has("models"):
                 return None
@@ -153,7 +154,7 @@ class Catalog:
         return choose_model([ListedModel(**dict(row)) for row in rows], folder, name)
 
     def _has(self, table: str) -> bool:
-        """Whether there is the table: a catalog that was made before it came lacks it."""
+        """Return whether there is the table: older catalogs lack some."""
         return bool(self._all("SELECT 1 FROM sqlite_master WHERE name = ?", table))
 
     def _load(self, ids: set[int]) -> None:

@@ -1,4 +1,4 @@
-"""The Comfy registry: which pack an id is, and which packs have a node type. Only asked, never told of an install."""
+"""Ask the Comfy registry which pack has an id, and which packs have a node type. It never learns of an install."""
 
 import json
 import os
@@ -21,20 +21,20 @@ MAX_CANDIDATES = 20
 
 @dataclass
 class Registry:
-    """The registry at `address`. Once it did not answer it is not asked again; `remark` says why, for the user."""
+    """The registry at `address`. Once it has failed to answer it is not asked again; `remark` is the reason."""
 
     address: str = ADDRESS
     remark: str | None = None
     _answers: dict[str, Any] = field(default_factory=dict)
 
     def find(self, id_: str) -> Listing | None:
-        """The pack of a registry id; None if there is none, or nobody answers."""
+        """Return the pack with a registry id; None if there is none, or no answer."""
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,199}", id_):
             return None
         return _listing(self._get(f"nodes/{quote(id_, safe='')}"))
 
     def packs_with(self, type_: str) -> tuple[Listing, ...]:
-        """The packs whose newest version has exactly this node type: the search alone finds similar names too."""
+        """Return the packs whose newest version has exactly this node type: the search also finds similar names."""
         found = self._get(f"nodes/search?limit={MAX_CANDIDATES}&comfy_node_search={quote(type_, safe='')}")
         nodes = found.get("nodes") if isinstance(found, dict) else None
         packs: dict[str, Listing] = {}
@@ -52,7 +52,7 @@ class Registry:
         return isinstance(found, dict) and found.get("comfy_node_name") == type_
 
     def _get(self, path: str) -> Any:
-        """The parsed answer; None for what is not there, or cannot be had."""
+        """Return the parsed answer; None for what does not exist or cannot be fetched."""
         if self.remark is not None:
             return None
         if path not in self._answers:
@@ -60,7 +60,7 @@ class Registry:
                 self._answers[path] = json.loads(download.read(f"{self.address}/{path}", limit=MAX_BYTES))
             except PycomfyError as e:
                 if not (isinstance(e, Refusal) and e.status in (400, 404, 410)):
-                    self.remark = f"the Comfy registry could not be asked: {e.what}"
+                    self.remark = f"the Comfy registry did not answer: {e.what}"
                     return None
                 self._answers[path] = None
             except (ValueError, RecursionError):
@@ -69,22 +69,23 @@ class Registry:
         return self._answers[path]
 
 
-def find_registry() -> Registry:
-    """The registry at `$PYCOMFY_REGISTRY`, such as a company's copy, or the public one."""
-    return Registry(os.environ.get("PYCOMFY_REGISTRY", ADDRESS).rstrip("/"))
+def find_registry(environment: Mapping[str, str] | None = None) -> Registry:
+    """Return the registry at `$PYCOMFY_REGISTRY`, such as a company's copy, or the public one."""
+    variables = os.environ if environment is None else environment
+    return Registry(variables.get("PYCOMFY_REGISTRY", ADDRESS).rstrip("/"))
 
 
 def _listing(node: object) -> Listing | None:
     if not isinstance(node, Mapping):
         return None
     id_, url = node.get("id"), node.get("repository")
-    place = parse_repository_url(url) if isinstance(url, str) else None
-    if not isinstance(id_, str) or place is None or not place.url.startswith("https://"):
+    repository = parse_repository_url(url) if isinstance(url, str) else None
+    if not isinstance(id_, str) or repository is None or not repository.url.startswith("https://"):
         return None
     name, stars = node.get("name"), node.get("github_stars")
     return Listing(
-        place.identity,
-        place.url,
+        repository.identity,
+        repository.url,
         title=name[:200] if isinstance(name, str) and name.isprintable() else "",
         registry_id=id_,
         stars=stars if isinstance(stars, int) and stars >= 0 else None,

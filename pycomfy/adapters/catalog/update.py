@@ -1,7 +1,7 @@
-"""Making the catalog anew, from ComfyUI-Manager's lists, which are fetched and never shipped.
+"""Make the catalog from ComfyUI-Manager's lists, which are fetched and never shipped.
 
-They come from the newer main branch of its repository where that can be reached, else from the wheel on the Python
-index.
+They are from the main branch of its repository, which is newer, or if that cannot be reached from the wheel on the
+Python index.
 """
 
 import json
@@ -18,15 +18,16 @@ from pycomfy.adapters.catalog.fetch import (
     DOCS,
     REPOSITORY,
     WHEEL,
-    lists_of_repository,
-    lists_of_wheel,
     read_core_types,
+    read_repository_lists,
     read_templates,
+    read_wheel_lists,
 )
 from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.catalog.manager_lists import parse_catalog
 from pycomfy.core.catalog.model import Listing
+from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig
 from pycomfy.core.models.manager_list import ListedModel, parse_models
 from pycomfy.errors import PycomfyError
 
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Updated:
-    """What an update made, from which lists. `remarks` say what could not be asked."""
+class CatalogUpdate:
+    """What an update made, from which lists. `remarks` say what could not be fetched."""
 
     origins: tuple[Origin, ...]
     packs: int
@@ -44,43 +45,50 @@ class Updated:
     remarks: tuple[str, ...] = ()
 
 
-def update_catalog(paths: Paths, *, wheel: str = WHEEL, docs: str = DOCS, repository: str = REPOSITORY) -> Updated:
-    """Fetch the Manager's lists, the newest that can be reached, and make the catalog of them in one step.
+def update_catalog(
+    paths: Paths,
+    *,
+    wheel: str = WHEEL,
+    docs: str = DOCS,
+    repository: str = REPOSITORY,
+    indexes: IndexConfig = DEFAULT_INDEXES,
+) -> CatalogUpdate:
+    """Fetch the newest lists of the Manager that can be reached, and make the catalog of them in one step.
 
-    `wheel` and `docs` may be exact pins. Templates are asked for where the docs could be read. Raises `NetworkError` if
-    neither index nor repository answers, `NotFound`, `BadInput`.
+    `wheel` and `docs` may be exact pins. Templates are fetched if the docs could be. Raises `NetworkError` if neither
+    index nor repository answers, `NotFound`, `BadInput`.
     """
     remarks: list[str] = []
     with operation.step("Update the catalog of node packs") as task:
         try:
-            lists = lists_of_repository(repository, paths)
-            origins, listings = _read_lists(lists, docs, paths, remarks)
+            lists = read_repository_lists(repository, paths)
+            origins, listings = _parse_lists(lists, docs, paths, indexes, remarks)
         except PycomfyError as e:
-            remarks.append(f"the last release is taken, as the newest lists cannot be had: {e.what}")
-            lists = lists_of_wheel(wheel, paths)
-            origins, listings = _read_lists(lists, docs, paths, remarks)
+            remarks.append(f"the last release is taken, because the newest lists cannot be fetched: {e.what}")
+            lists = read_wheel_lists(wheel, paths, indexes)
+            origins, listings = _parse_lists(lists, docs, paths, indexes, remarks)
         since: Mapping[str, str] = {}
         if len(origins) > 1:
             try:
-                templates, since = read_templates(listings, paths)
+                templates, since = read_templates(listings, paths, indexes)
                 origins = (*origins, templates)
             except PycomfyError as e:
-                remarks.append(f"from which ComfyUI on there are its newest types is not known, for {e.what}")
+                remarks.append(f"it is unknown since which version ComfyUI has its newest types: {e.what}")
         contents = _Contents(listings, origins, parse_models(lists[1]), since)
         _write(catalog_path(paths), contents)
         types = len({t for listing in listings for t in listing.types})
         task.note(f"{len(listings)} packs, {types} node types")
-    return Updated(origins, len(listings), types, tuple(dict.fromkeys(remarks)))
+    return CatalogUpdate(origins, len(listings), types, tuple(dict.fromkeys(remarks)))
 
 
-def _read_lists(
-    lists: tuple[Origin, Mapping[str, bytes]], docs: str, paths: Paths, remarks: list[str]
+def _parse_lists(
+    lists: tuple[Origin, Mapping[str, bytes]], docs: str, paths: Paths, indexes: IndexConfig, remarks: list[str]
 ) -> tuple[tuple[Origin, ...], tuple[Listing, ...]]:
     origin, files = lists
     try:
-        pages, core = read_core_types(docs, paths)
+        pages, core = read_core_types(docs, paths, indexes)
     except PycomfyError as e:
-        remarks.append(f"ComfyUI's newest node types are not known, for {docs} cannot be read: {e.what}")
+        remarks.append(f"ComfyUI's newest node types are unknown, because {docs} cannot be read: {e.what}")
         return (origin,), parse_catalog(files)
     return (origin, pages), parse_catalog(files, core)
 
@@ -90,7 +98,7 @@ def _read_lists(
 
 @dataclass(frozen=True)
 class _Contents:
-    """What a catalog is made of. `since`: node type -> the oldest ComfyUI that is known to have it."""
+    """What a catalog is made of. `since` has the oldest ComfyUI that is known to have a node type."""
 
     listings: Sequence[Listing]
     origins: Sequence[Origin]
@@ -99,7 +107,7 @@ class _Contents:
 
 
 def _write(path: Path, contents: _Contents) -> None:
-    """Make the file beside, then put it in place: who reads at the same time keeps the old one."""
+    """Make the file beside `path`, then replace it: whoever reads at the same time keeps the old one."""
     from sqlite_utils import Database  # only here: importing it takes a tenth of a second
 
     with translate_disk_full(path):

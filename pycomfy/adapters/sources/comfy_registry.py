@@ -12,4 +12,5 @@ class RegistryAdapter(CommitAdapter[RegistrySpec]):
     spec_type = RegistrySpec
 
     def pin(self, spec: RegistrySpec, context: SourceContext) -> PinnedSource:
-        return pin_commit(find_registered(spec, context.owner, context.paths), context)
+        environment = context.indexes.environment
+        return pin_commit(find_registered(spec, context.owner, context.paths, environment), context)

@@ -39,11 +39,12 @@ class PackageIndex:
 @dataclass(frozen=True)
 class IndexConfig:
     """All that pycomfy.toml says about the sources of packages. `find_links` are absolute paths of folders, or URLs of
-    pages with links."""
+    pages with links. `environment` are the variables that configure indexes beside it, None for the process's own."""
 
     indexes: tuple[PackageIndex, ...] = ()
     find_links: tuple[str, ...] = field(default=(), repr=False)
     accelerator: str | None = None
+    environment: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def has_torch(self) -> bool:

@@ -13,6 +13,7 @@ from pycomfy.adapters.sources.adapter import PinnedSource
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.catalog.repository_url import parse_repository_url
 from pycomfy.core.lockfile.names import COMFYUI, plain_name, unique_name
+from pycomfy.core.lockfile.package_indexes import IndexConfig
 from pycomfy.core.nodes.pack_errors import describe_candidate, explain_question, short_name
 from pycomfy.core.nodes.pack_resolution import Knowledge, PackPreferences, ProviderChoice, ProviderQuestion
 from pycomfy.core.nodes.pack_resolver import list_registry_types, resolve_packs
@@ -56,14 +57,14 @@ def search_packs(workspace: Workspace, search: PackSearch) -> FoundPacks:
         specs={one.name: one.spec for one in pinned},
         sources={one.name: one.source for one in pinned},
         choices=tuple(choices),
-        commits={one.name: one.found.why for one in pinned},
-        notes=(*notes, *dict.fromkeys(doubt for one in pinned for doubt in one.found.doubts)),
+        commits={one.name: one.found.reason for one in pinned},
+        notes=(*notes, *dict.fromkeys(remark for one in pinned for remark in one.found.remarks)),
     )
 
 
 def _choose(workspace: Workspace, search: PackSearch, notes: list[str]) -> list[ProviderChoice]:
     _fetch_missing_catalog(workspace, notes)
-    registry = find_registry()
+    registry = find_registry(workspace.environment)
     knowledge, prefer = _look_up(workspace, search, registry, notes)
     types = list_registry_types(search.types, knowledge)
     registered = {type_: packs for type_ in types if (packs := registry.packs_with(type_))}
@@ -104,7 +105,8 @@ def _fetch_missing_catalog(workspace: Workspace, notes: list[str]) -> None:
         workspace.open_catalog().close()
     except (NotFound, BadInput):
         try:
-            notes.extend(update_catalog(workspace.paths).remarks)
+            indexes = IndexConfig(environment=workspace.environment)
+            notes.extend(update_catalog(workspace.paths, indexes=indexes).remarks)
         except PycomfyError as e:
             notes.append(f"there is no catalog of node packs, and none can be fetched: {e.what}")
 

@@ -47,12 +47,12 @@ def pin_pack(
     locked = search.locked_commit(pack.identity)
     if locked is not None:
         found = find_commit(repository, CommitQuery((locked,), None, types), workspace.paths.cache)
-        found = replace(found, why=found.why.replace("the workflow's commit", "the lock's commit"))
+        found = replace(found, reason=found.reason.replace("the workflow's commit", "the lock's commit"))
     else:
         versions = sort_versions(v for c in choices for v in c.versions)
         found = find_commit(repository, CommitQuery(versions, search.before, types), workspace.paths.cache)
-    raise_all([_explain_missing(name, c, found.why, search) for c in choices if c.type in found.absent])
-    spec = GitSpec.model_validate({"git": pack.url, "rev": found.commit, "types": found.unseen})
+    raise_all([_explain_missing(name, c, found.reason, search) for c in choices if c.type in found.missing])
+    spec = GitSpec.model_validate({"git": pack.url, "rev": found.commit, "types": found.dynamic})
     return [PinnedPack(name, spec, pin_source(spec, Path(), name, workspace.paths), found)]
 
 

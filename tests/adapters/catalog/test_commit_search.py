@@ -35,8 +35,8 @@ def pack(tmp_path: Path) -> tuple[Path, list[str]]:
     return folder, commits
 
 
-def find(repo: GitMirror, wish: CommitQuery) -> FoundCommit:
-    return find_commit(repo, wish, repo.cache)
+def find(repo: GitMirror, query: CommitQuery) -> FoundCommit:
+    return find_commit(repo, query, repo.cache)
 
 
 def repository(folder: Path, tmp_path: Path) -> GitMirror:
@@ -45,7 +45,7 @@ def repository(folder: Path, tmp_path: Path) -> GitMirror:
 
 def test_without_a_wish_it_is_the_newest_commit(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
     found = find(repository(pack[0], tmp_path), CommitQuery(types=("New",)))
-    assert (found.commit, found.why, found.absent, found.doubts) == (pack[1][4], "the newest commit", (), ())
+    assert (found.commit, found.reason, found.missing, found.remarks) == (pack[1][4], "the newest commit", (), ())
 
 
 def test_a_date_is_met_by_the_newest_commit_before_it(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_date_is_met_by_the_newest_commit_before_it(pack: tuple[Path, list[str
     for day, expected in ((datetime(2025, 3, 15, tzinfo=UTC), 2), (datetime(2025, 3, 1, tzinfo=UTC), 1)):
         assert find(repo, CommitQuery(before=day)).commit == pack[1][expected]
     early = find(repo, CommitQuery(before=datetime(2020, 1, 1, tzinfo=UTC)))
-    assert early.commit == pack[1][4] and "no commit before 2020-01-01" in early.doubts[0]
+    assert early.commit == pack[1][4] and "no commit before 2020-01-01" in early.remarks[0]
 
 
 def test_a_version_is_a_tag_or_the_commit_that_gave_it(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
@@ -69,11 +69,11 @@ def test_a_version_is_a_tag_or_the_commit_that_gave_it(pack: tuple[Path, list[st
 def test_an_abbreviated_commit_is_a_version(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
     folder, commits = pack
     found = find(repository(folder, tmp_path), CommitQuery((commits[1][:8],)))
-    assert found.commit == commits[1] and not found.doubts
+    assert found.commit == commits[1] and not found.remarks
     # Digits alone may be a number as well: a tag of that name goes before.
     git(folder, "tag", "20240101", commits[2])
     assert find(repository(folder, tmp_path), CommitQuery(("20240101",))).commit == commits[2]
-    assert find(repository(folder, tmp_path), CommitQuery(("7777777",))).doubts
+    assert find(repository(folder, tmp_path), CommitQuery(("7777777",))).remarks
 
 
 def test_history_is_searched_though_the_mirror_was_shallow(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
@@ -86,13 +86,13 @@ def test_history_is_searched_though_the_mirror_was_shallow(pack: tuple[Path, lis
 
 def test_of_several_versions_the_newest_is_taken_and_told(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
     found = find(repository(pack[0], tmp_path), CommitQuery(("1.0.0", "1.1.0")))
-    assert found.commit == pack[1][1] and "2 versions" in found.doubts[0]
+    assert found.commit == pack[1][1] and "2 versions" in found.remarks[0]
 
 
 @pytest.mark.parametrize("version", ["7.7.7", "--help", "v$(x)", "\n"])
 def test_a_version_that_nobody_knows_is_told(pack: tuple[Path, list[str]], tmp_path: Path, version: str) -> None:
     found = find(repository(pack[0], tmp_path), CommitQuery((version,)))
-    assert found.commit == pack[1][4] and "no commit is known" in found.doubts[0]
+    assert found.commit == pack[1][4] and "no commit is known" in found.remarks[0]
 
 
 def test_a_commit_that_is_not_there_is_an_error(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_commit_that_is_not_there_is_an_error(pack: tuple[Path, list[str]], tm
 
 def test_a_type_that_was_renamed_is_found_where_it_was_last(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
     found = find(repository(pack[0], tmp_path), CommitQuery(types=("Old", "More")))
-    assert found.commit == pack[1][2] and "lacks Old" in found.why and found.absent == ()
+    assert found.commit == pack[1][2] and "lacks Old" in found.reason and found.missing == ()
 
 
 def test_a_type_that_came_later_than_the_version_is_found(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_a_type_that_came_later_than_the_version_is_found(pack: tuple[Path, list
 
 def test_types_that_no_commit_has_together_are_absent(pack: tuple[Path, list[str]], tmp_path: Path) -> None:
     repo = repository(pack[0], tmp_path)
-    assert find(repo, CommitQuery(types=("Never", "New"))).absent == ("Never",)
-    assert find(repo, CommitQuery(types=("Old", "New"))).absent == ("Old",)
+    assert find(repo, CommitQuery(types=("Never", "New"))).missing == ("Never",)
+    assert find(repo, CommitQuery(types=("Old", "New"))).missing == ("Old",)
 
 
 def test_types_that_are_made_at_run_time_are_unseen_not_absent(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_types_that_are_made_at_run_time_are_unseen_not_absent(tmp_path: Path) -
     source = "import os\nNAMES = ['Made']\nNODE_CLASS_MAPPINGS = {os.environ.get('P', '') + n: object for n in NAMES}\n"
     made = commit(folder, {"__init__.py": source})
     found = find(repository(folder, tmp_path), CommitQuery(types=("Made",)))
-    assert (found.commit, found.absent, found.unseen) == (made, (), ("Made",))
+    assert (found.commit, found.missing, found.dynamic) == (made, (), ("Made",))
 
 
 def test_merges_are_followed(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_merges_are_followed(tmp_path: Path) -> None:
     commit(folder, {"__init__.py": code("New")})
     git(folder, "merge", "--quiet", "--no-ff", "--message", "merge", "side")
     found = find(repository(folder, tmp_path), CommitQuery(types=("Old",)))
-    assert found.commit != side and found.absent == ()
+    assert found.commit != side and found.missing == ()
 
 
 def test_the_address_of_a_file_of_a_branch_becomes_one_of_a_commit(

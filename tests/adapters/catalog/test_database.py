@@ -7,12 +7,12 @@ import pytest
 
 from pycomfy.adapters.catalog.database import Catalog, catalog_path
 from pycomfy.adapters.catalog.fetch import FOLDER, TEMPLATES
-from pycomfy.adapters.catalog.update import Updated, update_catalog
+from pycomfy.adapters.catalog.update import CatalogUpdate, update_catalog
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.catalog.manager_lists import MAP
 from pycomfy.core.catalog.match import answer_type
 from pycomfy.core.models.manager_list import MODELS
-from pycomfy.errors import BadInput, NetworkError, NotFound, PycomfyError
+from pycomfy.errors import BadInput, NetworkError, NotFound, PycomfyError, suggest
 from tests.support.catalog_maps import A, B, claim, lists, some
 from tests.support.package_index import Index, serve
 from tests.support.repositories import commit
@@ -34,7 +34,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
         yield index
 
 
-def fill(home: Paths, folder: Path, files: Mapping[str, str | bytes | None]) -> Updated:
+def fill(home: Paths, folder: Path, files: Mapping[str, str | bytes | None]) -> CatalogUpdate:
     """A catalog from a repository of the test's."""
     commit(folder, files)
     return update_catalog(home, repository=str(folder), docs=NO_DOCS)
@@ -151,7 +151,7 @@ def test_search_finds_the_words_that_are_written_together_in_a_name(home: Paths,
 def test_no_catalog_and_no_database_say_how_to_get_one(home: Paths) -> None:
     with pytest.raises(NotFound) as e:
         Catalog(home)
-    assert e.value.fix == "pycomfy catalog update"
+    assert e.value.fixes == (suggest("catalog update"),)
     catalog_path(home).parent.mkdir(parents=True)
     catalog_path(home).write_text("this is no database, but long enough to be read as one " * 20)
     with pytest.raises(BadInput):

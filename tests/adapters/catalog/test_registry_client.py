@@ -75,5 +75,5 @@ def test_what_is_no_json_ends_the_asking_with_a_remark(address: str) -> None:
 def test_a_registry_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYCOMFY_REGISTRY", "http://127.0.0.1:9/")
     registry = find_registry()
-    assert registry.find("pack") is None and "could not be asked" in (registry.remark or "")
+    assert registry.find("pack") is None and "did not answer" in (registry.remark or "")
     assert registry.packs_with("My Node") == ()
