@@ -14,7 +14,7 @@ _INDENT = "\n         "
 
 def print_error(error: PycomfyError) -> None:
     """Print what happened, where, and each way to fix it; of a group each error."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
     for one in error.problems if isinstance(error, ErrorGroup) else (error,):
         console.print("[bold red]error:[/bold red] ", end="")
         console.print(one.what, markup=False)

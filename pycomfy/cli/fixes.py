@@ -1,7 +1,7 @@
 """Render fixes of errors as commands of this command line."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pycomfy.cli.shell import quote
@@ -21,7 +21,7 @@ def with_fixes(text: str, fixes: Fixes) -> str:
 
 def render_fixes(fixes: Fixes) -> str:
     """Return all alternatives in one line."""
-    return "; or ".join(render_all(fixes))
+    return "; or ".join(map(render, list_fixes(fixes)))
 
 
 def render_note(note: "Note") -> str:
@@ -30,19 +30,15 @@ def render_note(note: "Note") -> str:
 
 
 def render_all(fixes: Fixes) -> list[str]:
-    """Return each alternative as a line of text."""
-    return [render(one) for one in list_fixes(fixes)]
+    """Return each alternative as a text. The note of an action is on a line of its own, so that the first line can be
+    copied."""
+    return [_render(fix, "\n") for fix in list_fixes(fixes)]
 
 
 def render(fix: str | Fix) -> str:
-    """Return advice in words as it is, and an action as the command that does it, safe to paste into a shell."""
-    if isinstance(fix, str):
-        return fix
-    if fix.action == RETRY:
-        text = _render_retry(fix)
-    else:
-        text = " ".join(["pycomfy", fix.action, *_words(find_command(fix.action), fix)])
-    return f"{text} ({fix.note})" if fix.note else text
+    """Return advice in words as it is, and an action as the command that does it, safe to paste into a shell; its note
+    follows in parentheses."""
+    return _render(fix, " ")
 
 
 def find_command(action: str) -> Any:
@@ -52,71 +48,106 @@ def find_command(action: str) -> Any:
     return load_command(action)
 
 
-def _render_retry(fix: Fix) -> str:
-    """What to add to the command that was called, or to leave out. In words where no command was called, or one that
-    does not have these parameters: an error must be shown in any case."""
-    try:
-        command = find_command(_current_command())
-    except KeyError:
-        return f"again {Fix('with', fix.arguments)}"
-    if fix.arguments.keys() - {p.name for p in command.params}:
-        return f"again {Fix('with', fix.arguments)}"
-    add = [" ".join(_words(command, Fix(RETRY, {n: v}))) for n, v in fix.arguments.items() if v is not False]
-    omit = [_option_name(command, name) for name, value in fix.arguments.items() if value is False]
-    parts = [f"with {' '.join(add)}"] * bool(add) + [f"without {' '.join(omit)}"] * bool(omit)
-    return " ".join(["again", *parts])
-
-
 def name_option(argument: str) -> str:
     """Return what the command that was called calls a parameter: `--to`, or `FILE`."""
-    return _option_name(find_command(_current_command()), argument)
+    return _option_name(_find_called(), argument)
+
+
+def _render(fix: str | Fix, separator: str) -> str:
+    if isinstance(fix, str):
+        return fix
+    text = _render_retry(fix.arguments) if fix.action == RETRY else _render_command(fix.action, fix.arguments)
+    return f"{text}{separator}({_printable(fix.note)})" if fix.note else text
+
+
+def _printable(note: str) -> str:
+    """A note may contain names from anywhere. None of them acts on a terminal, and it stays one line."""
+    return "".join(c if c.isprintable() else "�" for c in note)
+
+
+def _render_command(action: str, arguments: Mapping[str, Argument]) -> str:
+    command = find_command(action)
+    unknown = arguments.keys() - {p.name for p in command.params}
+    if unknown:
+        raise KeyError(f"{action} has no {', '.join(sorted(unknown))}")
+    return " ".join(["pycomfy", action, *_words(command, arguments, required=True)])
+
+
+def _render_retry(arguments: Mapping[str, Argument]) -> str:
+    """What to add to the command that was called, or to leave out. Where that one does not have these parameters, such
+    as `build` when it locks, the command that has them; in words if there is none: an error must be shown in any
+    case."""
+    command = _find_called()
+    if command is None or not _accepts(command, arguments):
+        action = _find_accepting(arguments)
+        if action is None:
+            return f"again {Fix('with', arguments)}"
+        return _render_command(action, {n: v for n, v in arguments.items() if v is not False})
+    omit = [p for p in command.params if arguments.get(p.name) is False and not p.secondary_opts]
+    add = {name: value for name, value in arguments.items() if name not in {p.name for p in omit}}
+    parts = ["again"]
+    parts += ["with", *_words(command, add, required=False)] if add else []
+    parts += ["without", *(_option_name(command, p.name) for p in omit)] if omit else []
+    return " ".join(parts)
+
+
+def _find_called() -> Any:
+    """The command that was called; None if there is none with that name, such as where no command was."""
+    from pycomfy.cli.commands import GROUPS
+
+    words = [a for a in sys.argv[1:] if not a.startswith("-")]
+    try:
+        return find_command(" ".join(words[: 2 if words and words[0] in GROUPS else 1]))
+    except KeyError:
+        return None
+
+
+def _accepts(command: Any, arguments: Mapping[str, Argument]) -> bool:
+    return arguments.keys() <= {p.name for p in command.params}
+
+
+def _find_accepting(arguments: Mapping[str, Argument]) -> str | None:
+    from pycomfy.cli.commands import list_commands
+
+    return next((action for action in list_commands() if _accepts(find_command(action), arguments)), None)
 
 
 def _option_name(command: Any, argument: str) -> str:
-    parameter = next((p for p in command.params if p.name == argument), None)
+    parameter = next((p for p in command.params if p.name == argument), None) if command is not None else None
     if parameter is None:
         return f"--{argument.replace('_', '-')}"
     return str(max(parameter.opts, key=len)) if parameter.param_type_name == "option" else str(parameter.metavar)
 
 
-def _current_command() -> str:
-    """The name of the command that was called."""
-    from pycomfy.cli.commands import GROUPS
-
-    words = [a for a in sys.argv[1:] if not a.startswith("-")]
-    return " ".join(words[: 2 if words and words[0] in GROUPS else 1])
-
-
-def _words(command: Any, fix: Fix) -> list[str]:
-    """The fix's arguments: first positional ones in the order of the command, with the name of each that is required
-    and not known, then options. Raises `KeyError` for an argument that the command does not have."""
-    unknown = fix.arguments.keys() - {p.name for p in command.params}
-    if unknown:
-        raise KeyError(f"{fix.action} has no {', '.join(sorted(unknown))}")
-    values: list[str | int | bool | Placeholder] = []
+def _words(command: Any, arguments: Mapping[str, Argument], *, required: bool) -> Iterator[str]:
+    """The arguments in the order of the command: positional ones first, with `required` the names of those that are
+    required and not known too; then options. If a positional one looks like an option, they come last, after `--`."""
+    positional: list[str] = []
     options: list[str] = []
     for parameter in command.params:
-        value = fix.arguments.get(parameter.name)
+        value = arguments.get(parameter.name)
         if parameter.param_type_name == "option":
             options += _option(parameter, value) if value is not None else ()
         elif value is not None:
-            values += value if isinstance(value, tuple) else (value,)
-        elif parameter.required and fix.action != RETRY:
-            values.append(Placeholder(str(parameter.metavar or parameter.name.upper())))
-    if any(str(value).startswith("-") for value in values):
-        return [*options, "--", *map(_word, values)]  # or it would be taken for an option
-    return [*map(_word, values), *options]
+            positional += map(str, _list(value))
+        elif required and parameter.required:
+            positional.append(str(parameter.metavar or parameter.name.upper()))
+    if any(word.startswith("-") for word in positional):
+        yield from (*options, "--", *map(quote, positional))
+    else:
+        yield from (*map(quote, positional), *options)
 
 
 def _option(parameter: Any, value: Argument) -> Iterator[str]:
-    name = max(parameter.opts, key=len)
-    if parameter.is_flag:
-        yield name if value else max(parameter.secondary_opts or [f"(without {name})"], key=len)
-        return
-    for one in value if isinstance(value, tuple) else (value,):
+    """The option with each of its values. False is a flag that is not given, or the one that switches it off."""
+    name = str(max(parameter.opts, key=len))
+    if value is False:
+        yield from [max(parameter.secondary_opts, key=len)] if parameter.secondary_opts else []
+    elif parameter.is_flag:
         yield name
-        yield _word(one)
+    else:
+        yield from (f"{name} {quote(str(one))}" for one in _list(value))
 
 
-def _word(value: str | int | bool | Placeholder) -> str:
-    return value.name if isinstance(value, Placeholder) else quote(str(value))
+def _list(value: Argument) -> tuple[str | int | bool | Placeholder, ...]:
+    return value if isinstance(value, tuple) else (value,)

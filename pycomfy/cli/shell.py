@@ -3,19 +3,23 @@
 import shlex
 from collections.abc import Iterable
 
-_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\", "'": "\\'"}
+_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\", "'": "\\'", "\0": "?"}
 
 
 def quote(argument: str) -> str:
-    """The argument as a shell's word. One with control characters, or with bytes that are no text (as Python's
-    surrogates), is in the form `$'…'` of bash, zsh and ksh, so that nothing of it acts on a terminal."""
+    """Return the argument as one word of a shell, without control characters.
+
+    An argument with control characters, or with bytes that are not UTF-8 (Python's surrogates), is written as `$'…'`,
+    which bash, zsh and ksh understand; so nothing in it acts on a terminal. What no argument can contain, a NUL and half
+    a surrogate pair, becomes `?`.
+    """
     if argument.isprintable():
         return shlex.quote(argument)
-    return "$'" + "".join(_escape(c) for c in argument) + "'"
+    return "$'" + "".join(map(_escape, argument)) + "'"
 
 
 def render_command(words: Iterable[str]) -> str:
-    """The words as one line."""
+    """Return the words as one line."""
     return " ".join(map(quote, words))
 
 
