@@ -10,8 +10,8 @@ def quote(argument: str) -> str:
     """Return the argument as one word of a shell, without control characters.
 
     An argument with control characters, or with bytes that are not UTF-8 (Python's surrogates), is written as `$'…'`,
-    which bash, zsh and ksh understand; so nothing in it acts on a terminal. What no argument can contain, a NUL and half
-    a surrogate pair, becomes `?`.
+    which bash, zsh and ksh understand; so nothing in it acts on a terminal. What no argument can contain, a NUL and
+    half a surrogate pair, becomes `?`.
     """
     if argument.isprintable():
         return shlex.quote(argument)
