@@ -29,7 +29,7 @@ def list_locks(paths: Paths) -> list[RecordedLock]:
     if not commits:
         return []
     names = [f"{commit}:{LOCK}" for commit in commits]
-    found = library.bare.git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin="\n".join(names).encode())
+    found = library.bare.must("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin="\n".join(names).encode())
     # A commit without a lock is no version of ours.
     blobs = {
         commit: line.split()[0]
@@ -56,7 +56,7 @@ def _commits(library: VersionsRepository) -> dict[str, str]:
     """The tree of every commit, newest first."""
     if not library.bare.exists:
         return {}
-    words = library.bare.git("log", "--branches", "--tags", "--format=%H %T").decode().split()
+    words = library.bare.must("log", "--branches", "--tags", "--format=%H %T").decode().split()
     return dict(zip(words[::2], words[1::2], strict=True))
 
 

@@ -11,18 +11,13 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
 
-from pycomfy.adapters.git.environment import (
-    find_login,
-    git_environment,
-    load_gitpython,
-    login_environment,
-    login_settings,
-)
-from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full, translate_disk_full
+from pycomfy.adapters.git.environment import find_login, login_environment, login_settings
+from pycomfy.adapters.git.runner import GitResult, GitRunner
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.process import run
 from pycomfy.core.lockfile.git_url import GitUrl, parse_git_url, without_password
@@ -30,31 +25,9 @@ from pycomfy.errors import NetworkError, NotFound, PycomfyError, UnpinnedPack, U
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
-# `-c` before every command: nothing of the repository or of habit may start a program, ask a question or tidy up.
-_SETTINGS = {
-    "core.hooksPath": "/dev/null",
-    "core.fsmonitor": "false",
-    "fetch.recurseSubmodules": "false",
-    "gc.auto": "0",
-    "maintenance.auto": "false",
-    "http.lowSpeedLimit": "1000",
-    "http.lowSpeedTime": "60",
-    "protocol.allow": "never",
-    # http only for a user's own `insteadOf`: addresses with it are refused before they come here.
-    **{f"protocol.{name}.allow": "always" for name in ("https", "http", "ssh", "git", "file")},
-    "protocol.ext.allow": "never",
-}
-
+_SETTINGS = (("http.lowSpeedLimit", "1000"), ("http.lowSpeedTime", "60"))  # bytes a second for seconds, then it fails
 
 _FETCH = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules", "--force")
-
-
-class GitResult(NamedTuple):
-    """What a git command printed, and its exit status."""
-
-    status: int
-    output: bytes
-    message: str
 
 
 @dataclass(frozen=True)
@@ -144,13 +117,12 @@ class GitMirror:
         if not (self.mirror / "HEAD").exists():
             with self._locked():
                 pass
-        return self._run(*arguments, stdin=stdin)
+        return self._runner.run(*arguments, stdin=stdin)
 
     @contextlib.contextmanager
     def objects(self) -> Iterator[GitObjects]:
         """Read many objects of the mirror. One thread at a time."""
-        with load_gitpython().Repo(self.mirror) as repo:
-            repo.git.update_environment(**self._environment())
+        with self._runner.open_repo() as repo:
             yield GitObjects(repo)
 
     def _unpinned(self, why: str) -> UnpinnedPack:
@@ -218,36 +190,28 @@ class GitMirror:
             return
         shutil.rmtree(self.mirror, ignore_errors=True)
         self.cache.mkdir(parents=True, exist_ok=True)
-        done = self._run("init", "--quiet", "--bare", "--template=", str(self.mirror))
-        if says_disk_is_full(done.message):
-            raise no_space(self.mirror)
+        done = self._runner.run("init", "--quiet", "--bare", "--template=", str(self.mirror))
         if done.status != 0:
             raise Unresolved(
                 f"git cannot make a mirror: {done.message}", where=str(self.mirror), fix="make the folder writable"
             )
 
-    def _environment(self) -> dict[str, str]:
-        login = login_environment(self._login) if self._login is not None else {}
-        return {**git_environment(self.mirror), **login, "GIT_LFS_SKIP_SMUDGE": "1"}
-
-    def _run(self, *arguments: str, stdin: bytes | None = None) -> GitResult:
-        env = self._environment()
-        values = {**_SETTINGS, "safe.directory": str(self.mirror)}
-        pairs = [*values.items(), *(login_settings(self._remote) if self._login is not None else ())]
-        settings = [part for key, value in pairs for part in ("-c", f"{key}={value}")]
+    @cached_property
+    def _runner(self) -> GitRunner:
+        environment = {"GIT_LFS_SKIP_SMUDGE": "1"}
+        settings = list(_SETTINGS)
+        if self._login is not None:
+            environment |= login_environment(self._login)
+            settings += login_settings(self._remote)
         if self.address.url.startswith("ssh://") or not (self.address.local or "://" in self.address.url):
-            env |= _ssh_environment()
-        with translate_disk_full(self.cache):
-            done = run(["git", *settings, *arguments], cwd=self.cache, env={**os.environ, **env}, stdin=stdin)
-        return GitResult(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
+            environment |= _ssh_environment()
+        return GitRunner(self.mirror, settings, environment)
 
     def _explain(self, message: str) -> PycomfyError:
         """git's message as an error; the last line that says something, without passwords."""
         lines = [re.sub(r"^(fatal|error|remote): ", "", line).strip() for line in message.splitlines() if line.strip()]
         said = next((line for line in lines if not line.startswith(("Please make sure", "and the repository"))), "")
         said = re.sub(r"\S+://\S+", lambda m: without_password(m[0]), said)
-        if says_disk_is_full(message):
-            return no_space(self.mirror)
         what = f"{self.owner}: the git repository cannot be read: {said}"
         where = self.address.public
         if owned := re.search(r"dubious ownership in repository at '([^']+)'", message):
@@ -274,5 +238,5 @@ def _ssh_environment() -> dict[str, str]:
     """ssh must not ask for passwords or host keys on the terminal; a user's own ssh command is left as it is."""
     if "GIT_SSH_COMMAND" in os.environ or "GIT_SSH" in os.environ:
         return {}
-    own = load_gitpython().cmd.Git().execute(["git", "config", "--get", "core.sshCommand"], with_exceptions=False)
-    return {} if own else {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}
+    own = run(["git", "config", "--get", "core.sshCommand"])
+    return {} if own.stdout.strip() else {"GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}

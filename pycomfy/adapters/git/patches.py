@@ -11,22 +11,13 @@ import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pycomfy.adapters.git.environment import git_environment
+from pycomfy.adapters.git.runner import GitResult, GitRunner
 from pycomfy.adapters.io.atomic_files import find_escaping_link, translate_disk_full
-from pycomfy.adapters.io.process import run
 from pycomfy.core.sources.git import MAX_PATCH
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 
 # They stand in `info/attributes`, which goes before every `.gitattributes`: bytes stay as they are.
 _PLAIN = "* -text -eol -ident -filter -working-tree-encoding\n"
-
-_ALONE = {
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_ATTR_NOSYSTEM": "1",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-}
 
 
 class PatchRepository:
@@ -38,6 +29,7 @@ class PatchRepository:
 
     def __init__(self, folder: Path, lent: Sequence[Path] = ()) -> None:
         self.folder = folder
+        self._runner = GitRunner(folder, isolated=True)
         self.must("init", "--quiet", "--bare", "--template=", str(folder))
         (folder / "info").mkdir(exist_ok=True)
         (folder / "info" / "attributes").write_text(_PLAIN)
@@ -49,26 +41,17 @@ class PatchRepository:
         with place.open("ab") as f:
             f.write(b"".join(os.fsencode(path) + b"\n" for path in folders))
 
-    def git(
-        self, *arguments: str, tree: Path | None = None, index: str | None = None, stdin: bytes = b""
-    ) -> "tuple[int, bytes, str]":
-        """Exit status, output and message of a git command; with `tree` that folder is the working tree."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-        environment |= git_environment(self.folder) | _ALONE
-        if tree is not None:
-            environment["GIT_WORK_TREE"] = str(tree)
+    def git(self, *arguments: str, tree: Path | None = None, index: str | None = None, stdin: bytes = b"") -> GitResult:
+        """Run a git command; with `tree` that folder is the working tree."""
+        environment = {} if tree is None else {"GIT_WORK_TREE": str(tree)}
         if index is not None:
             environment["GIT_INDEX_FILE"] = str(self.folder / index)
-        with translate_disk_full(self.folder):
-            done = run(["git", "--no-pager", *arguments], cwd=tree or self.folder.parent, env=environment, stdin=stdin)
-        return done.returncode, done.stdout, done.stderr.decode(errors="replace").strip()
+        return self._runner.run(*arguments, cwd=tree or self.folder.parent, environment=environment, stdin=stdin)
 
     def must(self, *arguments: str, index: str | None = None, stdin: bytes = b"") -> bytes:
-        """The output of a command that cannot fail unless git itself is broken. Raises `BadInput`."""
-        status, output, message = self.git(*arguments, index=index, stdin=stdin)
-        if status != 0:
-            raise BadInput(f"git {arguments[0]} failed: {message[-500:]}", where=str(self.folder), fix="what git says")
-        return output
+        """Return the output of a command that cannot fail unless git itself does not work. Raises `BadInput`."""
+        environment = None if index is None else {"GIT_INDEX_FILE": str(self.folder / index)}
+        return self._runner.must(*arguments, environment=environment, stdin=stdin)
 
     def keep(self, data: bytes) -> str:
         """Put a file's bytes among the objects, as git would; the object's hash."""

@@ -1,8 +1,9 @@
 """Commits written straight into the object database, through GitPython: no index, no work tree."""
 
+import contextlib
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -19,6 +20,13 @@ _PART = re.compile(r"[^/\x00-\x1f\\]{1,255}")
 Folder = dict[str, "bytes | Folder"]
 
 
+@contextlib.contextmanager
+def open_writer(bare: BareRepository) -> Iterator["Writer"]:
+    """Write objects into the repository, which must exist."""
+    with bare.open_repo() as repo:
+        yield Writer(bare, repo)
+
+
 @dataclass(frozen=True)
 class NewCommit:
     """A commit to be. `author` is "Name <email>", None for whom git's settings name."""
@@ -31,24 +39,12 @@ class NewCommit:
 
 
 class Writer:
-    """Writes objects, each a `git hash-object`: only what is not known to be there should be written."""
+    """Writes objects, each a `git hash-object`: only what is not known to be there should be written. git itself brings
+    each to the disk, before anything can point at it."""
 
-    def __init__(self, bare: BareRepository) -> None:
-        git = load_gitpython()
+    def __init__(self, bare: BareRepository, repo: Any) -> None:
         self._bare = bare
-        self._repo = git.Repo(bare.path)
-        # git itself brings each object to the disk, before anything can point at it.
-        wanted = {"core.fsync": "all", "safe.directory": str(bare.path)}
-        settings = {"GIT_CONFIG_COUNT": str(len(wanted))}
-        for number, (key, value) in enumerate(wanted.items()):
-            settings |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-        self._repo.git.update_environment(**bare.environment(), **settings)
-
-    def __enter__(self) -> "Writer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._repo.close()
+        self._repo = repo
 
     def write_tree(self, files: Mapping[str, bytes], known: Collection[str] = ()) -> str:
         """The tree of `files`, without bits for execution. What is in `known` is there already."""

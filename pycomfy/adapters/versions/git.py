@@ -4,16 +4,14 @@ Nothing of it is run: no hooks, no filters, no helper programs. What is pulled i
 """
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pycomfy.adapters.git.environment import git_environment
-from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full, translate_disk_full
+from pycomfy.adapters.git.runner import GitRefused, GitRunner
+from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.io.file_locks import exclusive_lock
-from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.errors import BadInput
 from pycomfy.operation import cancel_scope
@@ -21,21 +19,12 @@ from pycomfy.operation import cancel_scope
 ZERO = "0" * 40
 """git's word for "no such object": as a ref's old value, the ref must not exist."""
 
-_SETTINGS = {
-    "core.hooksPath": "/dev/null",
-    "core.fsmonitor": "false",
-    "core.fsync": "all",
-    "core.filesRefLockTimeout": "2000",
-    "core.packedRefsTimeout": "5000",
-    "gc.auto": "0",
-    "gc.autoDetach": "false",
-    "maintenance.auto": "false",
-    "log.showSignature": "false",
-    "transfer.fsckObjects": "true",
-    "protocol.allow": "never",
-    **{f"protocol.{name}.allow": "always" for name in ("https", "http", "ssh", "git", "file")},
-    "protocol.ext.allow": "never",
-}
+_SETTINGS = (
+    ("core.fsync", "all"),
+    ("core.filesRefLockTimeout", "2000"),  # milliseconds
+    ("core.packedRefsTimeout", "5000"),
+    ("transfer.fsckObjects", "true"),
+)
 _ESCAPED = "surrogateescape"
 _STALE = 2.0  # seconds; git holds the lock of a ref for milliseconds, and pycomfy's own lock keeps others out
 
@@ -49,41 +38,15 @@ class Entry(NamedTuple):
     size: int
 
 
-class GitRefused(BadInput):
-    """git said no; `what` is what it said."""
-
-
-class BareRepository:
+class BareRepository(GitRunner):
     """The bare repository at `path`. `writing` makes it if it is missing; reading one that is missing finds nothing."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+        super().__init__(path.absolute(), _SETTINGS)
 
     @property
     def exists(self) -> bool:
         return (self.path / "HEAD").exists()
-
-    def git(self, *arguments: str, stdin: bytes | None = None) -> bytes:
-        """What a git command prints. Raises `GitRefused`, or `NoSpace`."""
-        status, output, message = self.ask(*arguments, stdin=stdin)
-        if status != 0:
-            raise GitRefused(f"git {arguments[0]}: {message}", where=str(self.path), fix="see what git says")
-        return output
-
-    def ask(self, *arguments: str, stdin: bytes | None = None) -> tuple[int, bytes, str]:
-        """Exit status, output and message of a git command. Raises `NoSpace` for a full disk."""
-        values = {**_SETTINGS, "safe.directory": str(self.path)}
-        settings = [part for key, value in values.items() for part in ("-c", f"{key}={value}")]
-        cwd = self.path if self.path.is_dir() else self.path.parent
-        done = run(["git", *settings, *arguments], cwd=cwd, env={**os.environ, **self.environment()}, stdin=stdin)
-        message = done.stderr.decode(errors="replace").strip()
-        if done.returncode != 0 and says_disk_is_full(message):
-            raise no_space(self.path)
-        return done.returncode, done.stdout, message
-
-    def environment(self) -> dict[str, str]:
-        """See `git_environment`."""
-        return git_environment(self.path)
 
     # — reading —
 
@@ -91,20 +54,20 @@ class BareRepository:
         """The commit that `revision` (a full ref, or a commit, perhaps abbreviated) is; None if there is none."""
         if not self.exists:
             return None
-        status, output, _ = self.ask("rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        status, output, _ = self.run("rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         return output.decode().strip() if status == 0 else None
 
     def refs(self, *prefixes: str) -> dict[str, str]:
         """Object by full name of every ref below `prefixes`, sorted by name."""
         if not self.exists:
             return {}
-        lines = self.git("for-each-ref", "--format=%(objectname) %(refname)", *prefixes).decode().splitlines()
+        lines = self.must("for-each-ref", "--format=%(objectname) %(refname)", *prefixes).decode().splitlines()
         return {name: object_ for object_, name in (line.split(" ", 1) for line in lines)}
 
     def list_tree(self, commit: str) -> list[Entry]:
         """Every file of a commit or tree, folders within included."""
         entries = []
-        for line in self.git("ls-tree", "-r", "-l", "-z", "--full-tree", commit).split(b"\0")[:-1]:
+        for line in self.must("ls-tree", "-r", "-l", "-z", "--full-tree", commit).split(b"\0")[:-1]:
             about, _, path = line.partition(b"\t")
             mode, kind, blob, size = about.decode().split()
             if kind != "blob" or mode == "120000":
@@ -115,7 +78,7 @@ class BareRepository:
     def list_objects(self, commit: str) -> tuple[dict[str, str], set[str]]:
         """The objects of a commit: of its files by path, and all of them, folders included."""
         files, all_ = {}, set()
-        for line in self.git("ls-tree", "-r", "-t", "-z", "--full-tree", commit).split(b"\0")[:-1]:
+        for line in self.must("ls-tree", "-r", "-t", "-z", "--full-tree", commit).split(b"\0")[:-1]:
             about, _, path = line.partition(b"\t")
             _, kind, id_ = about.decode().split()
             all_.add(id_)
@@ -129,7 +92,7 @@ class BareRepository:
         wanted = list(dict.fromkeys(n for n in names if "\n" not in n))
         if not wanted:
             return {}
-        output = self.git("cat-file", "--batch", stdin="".join(f"{n}\n" for n in wanted).encode("utf-8", _ESCAPED))
+        output = self.must("cat-file", "--batch", stdin="".join(f"{n}\n" for n in wanted).encode("utf-8", _ESCAPED))
         found, at = {}, 0
         for name in wanted:
             end = output.index(b"\n", at)
@@ -173,7 +136,7 @@ class BareRepository:
         script = f"start\n{lines}commit\n".encode()
         until = time.monotonic() + 2 * _STALE
         while True:
-            status, _, message = self.ask("update-ref", "--stdin", stdin=script)
+            status, _, message = self.run("update-ref", "--stdin", stdin=script)
             if status == 0:
                 return
             if ".lock" not in message or time.monotonic() > until:
@@ -193,10 +156,10 @@ class BareRepository:
     def _make(self) -> None:
         with temporary_folder(self.path.parent, f".{self.path.name}.") as folder:
             new = BareRepository(folder / "new")
-            new.git("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(new.path))
+            new.must("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(new.path))
             # For whoever pushes into it with git: what was recorded is not to be rewritten.
-            new.git("config", "receive.denyNonFastForwards", "true")
-            new.git("config", "receive.fsckObjects", "true")
+            new.must("config", "receive.denyNonFastForwards", "true")
+            new.must("config", "receive.fsckObjects", "true")
             if self.path.exists():  # half-made by something else, and no repository
                 self.path.rename(folder / "old")
             new.path.rename(self.path)

@@ -7,7 +7,7 @@ so that two machines that built different versions need no merge when they share
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from pycomfy.adapters.versions.commits import Writer
+from pycomfy.adapters.versions.commits import open_writer
 from pycomfy.adapters.versions.git import ZERO, BareRepository
 from pycomfy.errors import BadInput
 
@@ -31,7 +31,7 @@ def add_image(bare: BareRepository, tree: str, image: "BuiltImage") -> "BuiltIma
             before = read_images(bare, [tree]).get(tree, {}).get(image.platform)
             if before and before.manifest_digest == image.manifest_digest and not _tells_more(image, before):
                 return before
-        with Writer(bare) as writer:
+        with open_writer(bare) as writer:
             blob = writer.write_blob(render_image(image))
         bare.update_refs((ref, blob, old or ZERO))
     return image

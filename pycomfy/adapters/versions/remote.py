@@ -33,7 +33,7 @@ class Sent:
 def find_remote(bare: BareRepository, remote: str) -> GitUrl:
     """The address of a remote: the library's own name for one, or an address. Raises `BadConfig`."""
     if bare.exists and re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", remote):
-        status, url, _ = bare.ask("config", "--get", f"remote.{remote}.url")
+        status, url, _ = bare.run("config", "--get", f"remote.{remote}.url")
         if status == 0:
             return parse_git_url(url.decode().strip(), where=f"the remote {remote}")
     address = parse_git_url(remote, where="REMOTE")
@@ -45,7 +45,7 @@ def find_remote(bare: BareRepository, remote: str) -> GitUrl:
 
 def send(bare: BareRepository, address: GitUrl, refs: Sequence[str]) -> list[Sent]:
     """Send `refs`; nothing there is overwritten. Raises `NetworkError` or `NotFound`."""
-    status, output, message = bare.ask("push", "--porcelain", "--", address.url, *(f"{r}:{r}" for r in refs))
+    status, output, message = bare.run("push", "--porcelain", "--", address.url, *(f"{r}:{r}" for r in refs))
     words = {" ": "updated", "+": "updated", "*": "new", "=": "same", "!": "refused", "-": "updated"}
     sent = []
     for line in output.decode(errors="replace").splitlines():
@@ -70,7 +70,7 @@ def received(bare: BareRepository, address: GitUrl) -> Iterator[dict[str, str]]:
         try:
             specs = [f"+refs/{kind}/*:{INCOMING}/{kind}/*" for kind in _SHARED]
             options = ("--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-gc")
-            status, _, message = bare.ask("fetch", *options, "--", address.url, *specs)
+            status, _, message = bare.run("fetch", *options, "--", address.url, *specs)
             if status != 0:
                 raise _explain(address, message)
             _refuse_large(bare, address)
@@ -78,7 +78,7 @@ def received(bare: BareRepository, address: GitUrl) -> Iterator[dict[str, str]]:
         finally:
             with shield():
                 gone = "".join(f"delete {ref}\n" for ref in bare.refs(INCOMING))
-                bare.ask("update-ref", "--stdin", stdin=gone.encode())
+                bare.run("update-ref", "--stdin", stdin=gone.encode())
 
 
 def merge_text(
@@ -92,7 +92,7 @@ def merge_text(
             path.write_bytes(data)
             paths.append(str(path))
         options = [f"--{prefer}"] if prefer in ("ours", "theirs") else []
-        status, output, _ = bare.ask("merge-file", "--stdout", "--quiet", *options, *paths)
+        status, output, _ = bare.run("merge-file", "--stdout", "--quiet", *options, *paths)
     return output if status == 0 else None
 
 
@@ -103,8 +103,8 @@ def image_refs(bare: BareRepository, trees: set[str]) -> list[str]:
 
 def _refuse_large(bare: BareRepository, address: GitUrl) -> None:
     """A file of a strange library is read into memory later on."""
-    new = bare.git("rev-list", "--objects", "--no-object-names", f"--glob={INCOMING}/*", "--not", "--branches")
-    sizes = bare.git("cat-file", "--batch-check=%(objectsize)", stdin=new).split()
+    new = bare.must("rev-list", "--objects", "--no-object-names", f"--glob={INCOMING}/*", "--not", "--branches")
+    sizes = bare.must("cat-file", "--batch-check=%(objectsize)", stdin=new).split()
     if any(int(size) > MAX_BYTES for size in sizes if size.isdigit()):
         what = f"it has a file larger than {MAX_BYTES >> 20} MiB, which no version of a workflow has"
         raise BadInput(what, where=address.public, fix="pull from a library of pycomfy")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.versions.commits import NewCommit, Writer, object_id
+from pycomfy.adapters.versions.commits import NewCommit, object_id, open_writer
 from pycomfy.adapters.versions.git import ZERO, BareRepository
 from pycomfy.adapters.versions.image_refs import add_image, drop_images, image_keys, read_images
 from pycomfy.core.versions.reference import Reference, check_tag, check_workflow_name, format_label, parse_reference
@@ -99,7 +99,7 @@ class VersionsRepository:
         if wanted.revision is not None:
             return self._revision(wanted, wanted.revision)
         branch = _branch(wanted.name)
-        count = int(self.bare.git("rev-list", "--count", "--first-parent", branch))
+        count = int(self.bare.must("rev-list", "--count", "--first-parent", branch))
         return self._log(wanted.name, branch, "-1", newest=count)[0]
 
     def read_files(self, commit: str) -> dict[str, bytes]:
@@ -194,7 +194,7 @@ class VersionsRepository:
         with self.bare.writing():
             tip = self.find(Reference(name)).commit
             others = [_branch(n) for n in self.names() if n != name]
-            lost = int(self.bare.git("rev-list", "--count", "--first-parent", tip, "--not", *others))
+            lost = int(self.bare.must("rev-list", "--count", "--first-parent", tip, "--not", *others))
             if lost and not force:
                 what = f"{name} has {lost} {'version' if lost == 1 else 'versions'} that no other workflow has"
                 raise BadInput(
@@ -202,7 +202,7 @@ class VersionsRepository:
                 )
             tags = self.bare.refs(f"refs/tags/{name}")
             self.bare.update_refs((_branch(name), ZERO, tip), *((ref, ZERO, o) for ref, o in tags.items()))
-            trees = self.bare.git("log", "--branches", "--tags", "--format=%T").decode().split()
+            trees = self.bare.must("log", "--branches", "--tags", "--format=%T").decode().split()
             drop_images(self.bare, set(trees))
         return tip
 
@@ -230,7 +230,7 @@ class VersionsRepository:
                 raise BadInput(f"{name} has a newer version", where=str(self.path), fix="do it again")
             if tip is not None and parents is None and _same(there, files, besides):
                 return CommitResult(self.find(Reference(name)), False)
-            with Writer(self.bare) as writer:
+            with open_writer(self.bare) as writer:
                 tree = writer.write_tree(files, known)
                 before = parents if parents is not None else (tip,) if tip is not None else ()
                 now = datetime.now(UTC).replace(microsecond=0)
@@ -243,7 +243,7 @@ class VersionsRepository:
 
     def write_tree(self, files: Mapping[str, bytes]) -> str:
         """The tree that `files` are, to look for among versions; it is in the library then, but in no version yet."""
-        with self.bare.writing(), Writer(self.bare) as writer:
+        with self.bare.writing(), open_writer(self.bare) as writer:
             return writer.write_tree(files)
 
     # — within —
@@ -257,7 +257,7 @@ class VersionsRepository:
         return self.bare.resolve(_branch(check_workflow_name(name)))
 
     def _numbered(self, wanted: Reference) -> Version:
-        commits = self.bare.git("rev-list", "--first-parent", "--reverse", _branch(wanted.name)).decode().split()
+        commits = self.bare.must("rev-list", "--first-parent", "--reverse", _branch(wanted.name)).decode().split()
         number = wanted.version or 0
         if number <= len(commits):
             return self._log(wanted.name, commits[number - 1], "-1", newest=number)[0]
@@ -271,13 +271,13 @@ class VersionsRepository:
         commit = self.bare.resolve(f"refs/tags/{wanted.name}/{check_tag(revision)}") if not revision.isdigit() else None
         if commit is None and 4 <= len(revision) <= 40 and set(revision.lower()) <= set("0123456789abcdef"):
             commit = self.bare.resolve(revision.lower())
-            if commit is not None and self.bare.ask("merge-base", "--is-ancestor", commit, _branch(wanted.name))[0]:
+            if commit is not None and self.bare.run("merge-base", "--is-ancestor", commit, _branch(wanted.name))[0]:
                 commit = None
         if commit is None:
             tags = ", ".join(t.partition("@")[2] for t in self.tags(wanted.name)) or "none"
             fix = f"`pycomfy log {wanted.name}` lists its versions; tags are: {tags}"
             raise NotFound(f"no version {wanted}", where=str(self.path), fix=fix)
-        along = self.bare.git("rev-list", "--first-parent", _branch(wanted.name)).decode().split()
+        along = self.bare.must("rev-list", "--first-parent", _branch(wanted.name)).decode().split()
         number = len(along) - along.index(commit) if commit in along else None
         return self._log(wanted.name, commit, "-1", newest=number)[0]
 
@@ -287,7 +287,7 @@ class VersionsRepository:
         command = ("log", "-z", "--no-mailmap", "--no-color", "--encoding=UTF-8", form, "--end-of-options")
         options = [a for a in arguments if a.startswith("-")]
         revisions = [a for a in arguments if not a.startswith("-")]
-        text = self.bare.git(*command[:-1], *options, command[-1], *revisions).decode(errors="replace")
+        text = self.bare.must(*command[:-1], *options, command[-1], *revisions).decode(errors="replace")
         parts = text.split("\0")
         rows = [parts[i : i + len(_FIELDS)] for i in range(0, len(parts) - len(_FIELDS) + 1, len(_FIELDS))]
         first = len(rows) if newest == -1 else newest
@@ -296,13 +296,13 @@ class VersionsRepository:
     def _point_head(self, name: str) -> None:
         """See that HEAD, which `git clone` checks out, is a workflow."""
         if self.bare.resolve("HEAD") is None:
-            self.bare.ask("symbolic-ref", "HEAD", _branch(name))
+            self.bare.run("symbolic-ref", "HEAD", _branch(name))
 
     def _settle(self) -> None:
         """Pack what lies loose, now and then: versions differ little, so that packed they take little room."""
         folder = self.path / "objects" / "17"  # as git itself estimates
         if folder.is_dir() and sum(1 for _ in folder.iterdir()) >= _LOOSE:
-            self.bare.ask("gc", "--quiet")
+            self.bare.run("gc", "--quiet")
 
 
 def _same(there: Mapping[str, str], files: Mapping[str, bytes], besides: Collection[str]) -> bool:

@@ -87,7 +87,7 @@ def _take(versions: VersionsRepository, name: str, theirs: str, remote: str, pre
 
 def _merge(versions: VersionsRepository, name: str, tips: tuple[str, str], remote: str, prefer: Prefer) -> None:
     """Commit a version with both tips as parents. Raises `BadInput` for every conflict."""
-    status, base, _ = versions.bare.ask("merge-base", *tips)
+    status, base, _ = versions.bare.run("merge-base", *tips)
     before = versions.read_files(base.decode().split()[0]) if status == 0 else {}
     ours, theirs = (versions.read_files(commit) for commit in tips)
     merged = merge(before, ours, theirs, partial(merge_text, versions.bare, prefer=prefer))
@@ -102,7 +102,7 @@ def _merge(versions: VersionsRepository, name: str, tips: tuple[str, str], remot
 
 
 def _is_ancestor(versions: VersionsRepository, one: str, of: str) -> bool:
-    return versions.bare.ask("merge-base", "--is-ancestor", one, of)[0] == 0
+    return versions.bare.run("merge-base", "--is-ancestor", one, of)[0] == 0
 
 
 def _take_others(versions: VersionsRepository, refs: Mapping[str, str]) -> None:

@@ -300,6 +300,6 @@ def test_many_versions_are_packed(library: VersionsRepository) -> None:
     folder.mkdir(exist_ok=True)
     for number in range(3):
         (folder / f"{number:038x}").write_bytes(b"")  # garbage, which git leaves alone
-    library.bare.ask("config", "gc.pruneExpire", "now")
+    library.bare.run("config", "gc.pruneExpire", "now")
     commit(library, "two")
     assert [v.message for v in library.versions("hello")] == ["two", "one"]
