@@ -109,7 +109,7 @@ class BareRepository(GitRunner):
     def check(self) -> list[str]:
         """What is missing of that which refs need, as git says it, a line each: first the objects, then what refers to
         them. The bytes of files are not read."""
-        status, output, message = self.ask("fsck", "--connectivity-only", "--no-dangling", "--no-progress")
+        status, output, message = self.run("fsck", "--connectivity-only", "--no-dangling", "--no-progress")
         lines = [*output.decode(errors="replace").splitlines(), *message.splitlines()]
         if status == 0:
             return []

@@ -154,7 +154,7 @@ def test_missing_objects_of_the_versions_repository_are_a_problem(workspace: Wor
     objects = workspace.versions.path / "objects"
     files = sorted(p for p in objects.glob("??/*"))
     assert len(files) > 5
-    blob = workspace.versions.bare.git("rev-parse", "refs/heads/card:workflow.json").decode().strip()
+    blob = workspace.versions.bare.must("rev-parse", "refs/heads/card:workflow.json").decode().strip()
     (objects / blob[:2] / blob[2:]).unlink()
     found = examine(workspace)["data.versions"]
     assert found.state == "problem" and blob in found.what and found.facts["workflows"] == 1
