@@ -1,7 +1,7 @@
-"""What pycomfy.toml said when a lock was made: remembered on this machine, so that a later change of it is noticed.
+"""Remember the fingerprint of the pycomfy.toml that a lock was made with, so that a later change is noticed.
 
-Not in the lock, which says what is taken and not why; and a checked-out version has another pycomfy.toml that makes the
-same lock.
+It is kept on this machine, not in the lock: a lock says what is used, not why, and a version that was checked out has
+another pycomfy.toml that makes the same lock.
 """
 
 import hashlib
@@ -11,13 +11,13 @@ from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.paths import Paths
 
 
-def save_config_fingerprint(lock: str, meaning: str, paths: Paths) -> None:
-    """Remember the `meaning` of the configuration that the text of a lock was made with."""
-    write_file(paths.cache / "asked" / _key(lock), meaning)
+def save_config_fingerprint(lock: str, fingerprint: str, paths: Paths) -> None:
+    """Remember the fingerprint of the configuration for a lock, which is given as text."""
+    write_file(paths.cache / "asked" / _key(lock), fingerprint)
 
 
 def load_config_fingerprint(lock: str, paths: Paths) -> str | None:
-    """The meaning that was remembered last; None if the lock is another machine's."""
+    """Return the fingerprint that was saved last for this lock; None if it was made on another machine."""
     try:
         found = (paths.cache / "asked" / _key(lock)).read_text()
     except (OSError, UnicodeDecodeError):

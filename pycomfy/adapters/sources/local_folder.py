@@ -1,4 +1,4 @@
-"""Folders of this machine that become sources: copied without what is no code, and read."""
+"""Copy and list a local folder that becomes a source, without what is not code."""
 
 import os
 import shutil
@@ -11,8 +11,8 @@ from pycomfy.errors import BadInput, NotFound
 
 
 def copy_code(root: Path, out: Path, owner: str) -> None:
-    """Copy what belongs to the code into the empty folder `out`: no `.git`, no bytecode. Raises `NotFound`, and
-    `BadInput` for what no image should have."""
+    """Copy the code below `root` into the empty folder `out`, without `.git` and bytecode; `owner` is who needs it.
+    Raises `NotFound`, and `BadInput` for a link that escapes, a special file, too many files or bytes."""
     if not root.is_dir():
         raise NotFound(f"{owner}: there is no folder {root}", where=str(root), fix="correct path = … in pycomfy.toml")
     count = size = 0
@@ -21,7 +21,7 @@ def copy_code(root: Path, out: Path, owner: str) -> None:
             to = out / path.relative_to(root)
             if path.is_symlink():
                 if escapes(path, root):
-                    raise _refused(owner, path, f"the link leads out of the folder, to {path.readlink()}")
+                    raise _refused(owner, path, f"the link escapes from the folder, to {path.readlink()}")
                 to.symlink_to(path.readlink())
             elif path.is_dir():
                 to.mkdir()
@@ -36,7 +36,7 @@ def copy_code(root: Path, out: Path, owner: str) -> None:
 
 
 def walk_code(folder: Path) -> Iterator[Path]:
-    """All that is in the folder, but for what git and Python keep for themselves."""
+    """Return all paths below the folder in order, without git's and Python's own files."""
     for path in sorted(folder.iterdir()):
         if path.name in (".git", "__pycache__") or path.name.endswith(".pyc"):
             continue

@@ -1,4 +1,4 @@
-"""Sources of code: from what pycomfy.toml asks for to a pin that names the same bytes for ever, and back to files."""
+"""Pin sources of code, so that they name the same bytes for ever, and make their files again."""
 
 from pathlib import Path
 
@@ -23,8 +23,8 @@ def pin_source(
 
 
 def write_tree_of(source: TreeSource, base: Path, out: Path, paths: Paths) -> None:
-    """Make the folder `out` the tree of `source`, with the very files that its hash was made of. `out` is called as
-    who needs it.
+    """Make the folder `out` the tree of `source`, with the very files that its hash was made of. `out` has the name of
+    who needs it, for errors.
 
     Raises as `pin_source` does; nothing is left of `out` then.
     """

@@ -1,4 +1,4 @@
-"""Pins what a wheel is built from: a source distribution of an index, an archive at a URL, a git repository."""
+"""Pin what a wheel is built from: an sdist of an index, an archive at a URL, or a git repository."""
 
 import re
 from pathlib import Path
@@ -25,29 +25,30 @@ from pycomfy.core.sources.url import UrlSource
 MAX_BYTES = 4 << 30
 
 
-def pin_sdist(name: str, sdist: Sdist, wanted: str, paths: Paths) -> SourcePackage:
-    """A source distribution of an index. Raises `NetworkError`, `HashMismatch`, `BadInput`."""
+def pin_sdist(name: str, sdist: Sdist, required_by: str, paths: Paths) -> SourcePackage:
+    """Pin an sdist of an index. `required_by` says in words who needs the package. Raises
+    `NetworkError`, `HashMismatch`, `BadInput`."""
     path = fetch(sdist.url, sdist.sha256, name=sdist.filename, cache=paths.cache)
     source = UrlSource(url=strip_logins(sdist.url), sha256=sdist.sha256, name=sdist.filename)
     label = f"{name} {sdist.version}"
     requires = build_requires(read_pyproject(path, None, label), label)
-    return SourcePackage(name, str(sdist.version), source, requires, None, wanted)
+    return SourcePackage(name, str(sdist.version), source, requires, None, required_by)
 
 
-def pin_direct(direct: DirectReference, wanted: str, base: Path, paths: Paths) -> SourcePackage:
-    """A git repository or an archive; `base` is the folder that relative paths are relative to. Raises likewise, and
-    what `pin_commit` raises."""
+def pin_direct(direct: DirectReference, required_by: str, base: Path, paths: Paths) -> SourcePackage:
+    """Pin a git repository or an archive; `base` is the folder that relative paths are relative to. Raises as
+    `pin_sdist` and `pin_commit` do."""
     if direct.kind == "git":
-        return _pin_git(direct, wanted, base, paths)
+        return _pin_git(direct, required_by, base, paths)
     path, sha256 = _fetch(direct, paths)
     filename = _filename(direct)
     source = UrlSource(url=direct.url, sha256=sha256, name=filename)
     requires = build_requires(read_pyproject(path, direct.subdirectory, direct.label), direct.label)
-    return SourcePackage(direct.label, _version(filename), source, requires, direct.subdirectory, wanted)
+    return SourcePackage(direct.label, _version(filename), source, requires, direct.subdirectory, required_by)
 
 
 def pin_direct_wheel(direct: DirectReference, paths: Paths) -> tuple[Wheel, Path]:
-    """A wheel at a URL, and the file. Raises likewise."""
+    """Return a wheel at a URL, and its file. Raises as `pin_sdist` does."""
     path, sha256 = _fetch(direct, paths)
     filename = _filename(direct)
     name, version, _, _ = parse_wheel_filename(filename)
@@ -57,13 +58,15 @@ def pin_direct_wheel(direct: DirectReference, paths: Paths) -> tuple[Wheel, Path
     return wheel, path
 
 
-def _pin_git(direct: DirectReference, wanted: str, base: Path, paths: Paths) -> SourcePackage:
+def _pin_git(direct: DirectReference, required_by: str, base: Path, paths: Paths) -> SourcePackage:
     pinned = pin_commit(GitSpec(git=direct.url, rev=direct.revision), SourceContext(base, direct.label, paths))
     repository = GitMirror(direct.url, owner=direct.label, cache=paths.cache / "git")
     place = f"{direct.subdirectory}/pyproject.toml" if direct.subdirectory else "pyproject.toml"
     found = read_tree(repository, pinned.source.commit, place.__eq__)
     requires = build_requires(found.get(place, b"").decode("utf-8", "replace"), direct.label)
-    return SourcePackage(direct.label, pinned.source.commit[:12], pinned.source, requires, direct.subdirectory, wanted)
+    return SourcePackage(
+        direct.label, pinned.source.commit[:12], pinned.source, requires, direct.subdirectory, required_by
+    )
 
 
 def _fetch(direct: DirectReference, paths: Paths) -> tuple[Path, str]:
@@ -73,13 +76,13 @@ def _fetch(direct: DirectReference, paths: Paths) -> tuple[Path, str]:
 
 
 def _filename(direct: DirectReference) -> str:
-    """The name of the file, as a store can have it."""
+    """The name of the file, without characters that a Nix store refuses."""
     name = unquote(urlsplit(direct.url).path.rpartition("/")[2])
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", name).lstrip("._+-")[-200:]
 
 
 def _version(filename: str) -> str:
-    """What the name of an archive says; forges' archives are called after a branch or tag."""
+    """The version in the file name of an archive; a forge names its archives after a branch or tag."""
     try:
         return str(parse_sdist_filename(filename)[1])
     except (InvalidSdistFilename, InvalidVersion):

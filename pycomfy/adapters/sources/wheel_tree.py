@@ -52,11 +52,11 @@ class WheelTreeAdapter(FileAdapter[WheelSpec, WheelTreeSource]):
                     continue
                 parts = PurePosixPath(name).parts
                 if name.startswith("/") or "\\" in name or ".." in parts or not parts:
-                    raise refuse(f"{name!r} leads out of its folder")
+                    raise refuse(f"{name!r} escapes from its folder")
                 path = to.joinpath(*parts)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 if path.exists():
-                    raise refuse(f"{name!r} is there twice")
+                    raise refuse(f"{name!r} is in it twice")
                 with z.open(member) as data, path.open("xb") as out:
                     shutil.copyfileobj(data, out, 1 << 20)
                 path.chmod(0o755 if member.external_attr >> 16 & 0o111 else 0o644)
@@ -86,7 +86,7 @@ def _read_wheel(path: Path, spec: WheelSpec, owner: str) -> dict[str, str]:
 
 
 def _check_names(names: list[str], owner: str, wheel: str) -> None:
-    """What builds the image refuses such a wheel as well; here it is told sooner."""
+    """The image's builder refuses such a wheel as well; this error comes earlier."""
     for name in names:
         path = name.removesuffix("/")
         if path.startswith("/") or posixpath.normpath(path) != path or path.split("/")[0] == ".." or "\\" in path:

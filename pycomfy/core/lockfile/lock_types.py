@@ -1,4 +1,4 @@
-"""The values of a lock, each checked: hashes, names, paths; and what all its sections share."""
+"""The types of a lock's values (hashes, names, paths), and the base of its sections."""
 
 from typing import Annotated, Any, ClassVar
 
@@ -19,7 +19,7 @@ TreeHash = Annotated[str, StringConstraints(pattern=r"^sha256-[A-Za-z0-9+/]{43}=
 
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
-# A name becomes a folder, a store path and a file name: nothing in it may climb, hide or be an option.
+# A name becomes a folder, a store path and a file name, so it cannot lead upwards, be hidden or be an option.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$")]
 
 # The name of a downloaded file; wheel names are longer than names that people give.
@@ -44,7 +44,7 @@ def _holds_models(folder: str) -> str:
     return folder
 
 
-# Keys of ComfyUI's model path file that are no model folders. From custom_nodes it runs Python files.
+# Keys of ComfyUI's model path file that name no model folder. ComfyUI runs Python files from custom_nodes.
 _NO_MODEL_FOLDERS = frozenset({"custom_nodes", "base_path", "is_default"})
 
 ModelFolder = Annotated[RelativePath, AfterValidator(_holds_models)]
@@ -52,13 +52,13 @@ ModelFolder = Annotated[RelativePath, AfterValidator(_holds_models)]
 
 
 class LockSection(BaseModel):
-    """A part of a lock. Fields in `unsaid` came later: a lock in which they say nothing does not mention them, and has
-    the bytes that it had before there could be any."""
+    """A part of a lock. Fields in `optional` were added later: the lock leaves out an empty one, and so
+    keeps the bytes that it had before the field existed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    unsaid: ClassVar[frozenset[str]] = frozenset()
+    optional: ClassVar[frozenset[str]] = frozenset()
 
     @model_serializer(mode="wrap")
-    def _say(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _omit_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = handler(self)
-        return {key: value for key, value in data.items() if value or key not in self.unsaid}
+        return {key: value for key, value in data.items() if value or key not in self.optional}

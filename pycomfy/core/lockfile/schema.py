@@ -1,4 +1,4 @@
-"""The lock: everything an image is made of, pinned by hash. It is the only input of the Nix code."""
+"""The lock: everything that an image is made of, pinned by hash. It is the only input of the Nix code."""
 
 import json
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.kinds import Source
 from pycomfy.core.sources.lock_source import LockSource
 from pycomfy.core.sources.url import UrlSource
-from pycomfy.errors import BadLock
+from pycomfy.errors import BadLock, suggest
 
 LOCK_VERSION = 1
 
@@ -33,7 +33,7 @@ class ComfyUI(LockSection):
 
 
 class Step(LockSection):
-    """A command that is run in a pack's folder while the image is built: a program and its arguments."""
+    """A command that runs in a pack's folder while the image is built: a program and its arguments."""
 
     run: Annotated[
         tuple[Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=10_000)], ...], Field(min_length=1)
@@ -41,10 +41,10 @@ class Step(LockSection):
 
 
 class Pack(LockSection):
-    """A node pack. `name` is its folder in `custom_nodes/`; `types` are the node types it supplies to the workflow,
-    `steps` what is run on its files, in this order."""
+    """A node pack. `name` is its folder in `custom_nodes/`; `types` are the node types that the workflow takes from it,
+    `steps` the commands that run on its files, in this order."""
 
-    unsaid = frozenset({"steps"})
+    optional = frozenset({"steps"})
     name: Name
     source: Source
     types: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class DebianPackage(LockSection):
 
 
 class Root(LockSection):
-    """The Debian userland. `tree` is the hash of the unpacked tree, so who unpacks it does not matter."""
+    """The Debian root filesystem. `tree` is the hash of the unpacked tree, so it does not matter who unpacks it."""
 
     suite: str
     archives: tuple[str, ...]
@@ -72,13 +72,13 @@ class Root(LockSection):
 
 
 class Wheel(LockSection):
-    """One wheel; `filename` is what PEP 427 parses, `name` and `version` normalised.
+    """One wheel. `filename` is a file name as in PEP 427; `name` and `version` are normalised.
 
-    `built` says how it was made where the index has none; `url` is then that of its source. Else `url` may be a path,
-    absolute or relative to the lock: of a wheel on somebody's disk, which pycomfy puts into the store.
+    `built` says how it was built where no index has it; `url` is then the address of its source. Otherwise `url` may be
+    a path, absolute or relative to the lock, of a wheel on this disk, which pycomfy puts into the Nix store.
     """
 
-    unsaid = frozenset({"built"})
+    optional = frozenset({"built"})
     name: Name
     version: str
     filename: FileName
@@ -89,18 +89,18 @@ class Wheel(LockSection):
 
     @property
     def is_local(self) -> bool:
-        """Whether it comes from no network address."""
+        """Whether it is a file of this disk, not of a server."""
         return self.built is None and "://" not in self.url
 
 
 class WheelBuild(LockSection):
-    """How a wheel is built from its source: in a sandbox without a network, with these wheels at hand.
+    """How a wheel is built from its source: in a sandbox without a network, with the wheels `requires` installed.
 
     The project is in `subdirectory` of the source, if that is not None. With `compiler` it is built in the Debian
-    root `Platform.compilers`, else in `Platform.root`.
+    root filesystem `Platform.compilers`, else in `Platform.root`.
     """
 
-    unsaid = frozenset({"subdirectory"})
+    optional = frozenset({"subdirectory"})
     source: Annotated[GitSource | UrlSource, Field(discriminator="kind")]
     subdirectory: RelativePath | None = None
     requires: tuple[Wheel, ...] = ()
@@ -108,16 +108,16 @@ class WheelBuild(LockSection):
 
 
 class Platform(LockSection):
-    """What an image for a platform is made of. `compilers` is the Debian root in which wheels were built that need a
-    compiler; it is in no image."""
+    """What an image for a platform is made of. `compilers` is the Debian root filesystem for building wheels that need
+    a compiler; no image contains it."""
 
-    unsaid = frozenset({"compilers"})
+    optional = frozenset({"compilers"})
     root: Root
     wheels: tuple[Wheel, ...]
     compilers: Root | None = None
 
 
-# A repository of Hugging Face: `owner/name`, before it `datasets/` or `spaces/` if it is one.
+# A Hugging Face repository: `owner/name`, with `datasets/` or `spaces/` in front of it if it is one of these.
 Repository = Annotated[
     str,
     StringConstraints(
@@ -132,7 +132,7 @@ PublicUrl = Annotated[
 
 
 class HuggingFaceModel(LockSection):
-    """A file of a commit of a Hugging Face repository."""
+    """A file in a commit of a Hugging Face repository."""
 
     kind: Literal["huggingface"] = "huggingface"
     repository: Repository
@@ -141,7 +141,7 @@ class HuggingFaceModel(LockSection):
 
 
 class CivitaiModel(LockSection):
-    """A file of a model version of CivitAI; `query` tells it from the version's other files."""
+    """A file of a model version of CivitAI; `query` selects it among the files of that version."""
 
     kind: Literal["civitai"] = "civitai"
     version: int = Field(gt=0)
@@ -157,9 +157,10 @@ ModelSource = Annotated[HuggingFaceModel | CivitaiModel | UrlModel, Field(discri
 
 
 class ModelFile(LockSection):
-    """A model, which stays outside the image: `name` is below the model folder `folder`, `size` in bytes if known.
+    """A model, which stays outside the image. `name` is its path below the model folder `folder`; `size` is in bytes,
+    None if unknown.
 
-    `sources` are where it can be fetched, best first; without any it is only where someone added it.
+    `sources` are the addresses to download it from, best first; without any, somebody has to add the file.
     """
 
     folder: ModelFolder
@@ -170,18 +171,18 @@ class ModelFile(LockSection):
 
     @property
     def place(self) -> str:
-        """Its path below ComfyUI's `models`."""
+        """Its path below ComfyUI's folder `models`."""
         return f"{self.folder}/{self.name}"
 
 
 class WorkflowPin(LockSection):
-    """The workflow the lock was made for, by the hash of its bytes."""
+    """The workflow that the lock was made for, by the hash of its bytes."""
 
     sha256: Sha256
 
 
 class Lock(LockSection):
-    unsaid = frozenset({"models", "accelerator"})
+    optional = frozenset({"models", "accelerator"})
     version: Literal[1] = 1
     name: Name
     as_of: str
@@ -195,27 +196,28 @@ class Lock(LockSection):
 
     @property
     def sources(self) -> dict[str, LockSource]:
-        """Where the code comes from: ComfyUI's source under the name `COMFYUI`, then every node pack's under its."""
+        """The sources of the code by name: ComfyUI's as `COMFYUI`, then every node pack's."""
         return {COMFYUI: self.comfyui.source, **{pack.name: pack.source for pack in self.packs}}
 
     @property
     def variant(self) -> str:
-        """What its Python packages were resolved for besides the Python itself, for people: ", PyTorch for cu128"."""
+        """The accelerator as a part of a sentence, ", PyTorch for cu128"; "" without one."""
         return f", PyTorch for {self.accelerator}" if self.accelerator is not None else ""
 
 
 def render_lock(lock: Lock) -> str:
-    """The lock as sorted JSON, newline at the end: equal locks are equal bytes, whatever order they were made in."""
+    """Return the lock as sorted JSON with a newline at the end: equal locks give equal bytes, whatever the order of
+    their parts was."""
     data = _sorted(lock).model_dump(mode="json")
     return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def parse_lock(text: str, *, where: str = "pycomfy.lock") -> Lock:
-    """Read a lock. Raises `BadLock` for text that is no lock, or one of another version."""
+    """Read a lock; `where` names its file in errors. Raises `BadLock` for anything else, and for a newer version."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as e:
-        raise BadLock(f"not JSON: {e}", where=where, fix="run `pycomfy lock` again") from e
+        raise BadLock(f"not JSON: {e}", where=where, fix=suggest("lock")) from e
     if isinstance(data, dict) and isinstance(data.get("version"), int) and data["version"] > LOCK_VERSION:
         raise BadLock(
             f"the lock has version {data['version']}, this pycomfy reads up to {LOCK_VERSION}",
@@ -227,7 +229,7 @@ def parse_lock(text: str, *, where: str = "pycomfy.lock") -> Lock:
     except ValidationError as e:
         first = e.errors()[0]
         at = ".".join(str(p) for p in first["loc"])
-        raise BadLock(f"{at}: {first['msg']}", where=where, fix="run `pycomfy lock` again") from e
+        raise BadLock(f"{at}: {first['msg']}", where=where, fix=suggest("lock")) from e
 
 
 T = TypeVar("T", Pack, DebianPackage, Wheel)

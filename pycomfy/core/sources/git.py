@@ -54,7 +54,7 @@ class GitSource(TreeSource):
     `patch` is what was changed in them, in git's format; `tree` is then of the changed files.
     """
 
-    unsaid = frozenset({"patch", "lfs"})
+    optional = frozenset({"patch", "lfs"})
     kind: Literal["git"] = "git"
     url: str
     commit: Commit
