@@ -89,7 +89,7 @@ def prepare(folder: Path) -> Bench:
     built = build(Workspace(home), BuildRequest(folder, archive=False))
     bench = Bench(folder, home, built, pins, find_engine())
     supply(Workspace(home, NixSettings()), bench.project)
-    load(bench.engine, built.image, "bench")
+    load(bench.engine, read_layout(built.oci), "bench")
     return bench
 
 
@@ -215,7 +215,7 @@ def copy_pack(bench: Bench, context: Path) -> None:
 def first_load(bench: Bench) -> float:
     """Seconds for Podman to take the whole image into a storage that has nothing."""
     storage = Path(tempfile.mkdtemp(prefix="storage-", dir=bench.folder))
-    command = ["podman", "--root", str(storage), "pull", "--quiet", f"oci:{bench.built.image.layout}"]
+    command = ["podman", "--root", str(storage), "pull", "--quiet", f"oci:{bench.built.oci}"]
     try:
         return timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
     finally:
@@ -232,7 +232,7 @@ def rows() -> Iterator[Row]:
     folder = Path(tempfile.mkdtemp(prefix="pycomfy-bench-"))
     try:
         bench = prepare(folder)
-        size = bench.built.image.size
+        size = bench.built.size
         cold, used = cold_build(bench)
         loaded = first_load(bench)
         requirement = warm_build(bench, changed_requirement(bench), "requirement")

@@ -1,6 +1,5 @@
-"""`pycomfy build`: a workflow becomes an image."""
+"""`pycomfy build`: make an image of a workflow."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +8,7 @@ import typer
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import duration, size
+from pycomfy.cli.shell import render_command
 
 if TYPE_CHECKING:
     from pycomfy.services.build.build import BuildResult
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 def build(
     workflow: Annotated[
         Path,
-        typer.Argument(metavar="WORKFLOW", help="Its file, a picture that it made, or a folder with a workflow.json."),
+        typer.Argument(metavar="WORKFLOW", help="Its file, a picture it made, or a folder with a workflow.json."),
     ],
     platform: Annotated[
-        str | None, typer.Option(metavar=PLATFORM_METAVAR, help="The image's, if not this machine's.")
+        str | None, typer.Option(metavar=PLATFORM_METAVAR, help="The image's platform; default: this machine's.")
     ] = None,
-    locked: Annotated[bool, typer.Option("--locked", help="Never lock: the lock must be there, and match.")] = False,
+    locked: Annotated[bool, typer.Option("--locked", help="Never lock: the lock must exist, and match.")] = False,
     prove: Annotated[
-        bool, typer.Option("--prove/--no-prove", help="Start the image, and see that it has every node.")
+        bool, typer.Option("--prove/--no-prove", help="Start the image, and verify that it has every node.")
     ] = True,
     object_info: Annotated[
         str | None, typer.Option(metavar="FILE|URL", help="Node definitions to use, instead of asking the image.")
@@ -37,7 +37,7 @@ def build(
         bool, typer.Option("--archive/--no-archive", help="Keep a copy of every source in the archive.")
     ] = True,
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", metavar="N", min=0, help="Layers built at a time; 0: one a core.")
+        int, typer.Option("--jobs", "-j", metavar="N", min=0, help="Layers built at a time; 0: one per core.")
     ] = 0,
     sandbox: Annotated[bool, typer.Option(help="Build in Nix's sandbox.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -64,43 +64,18 @@ def build(
     )
     result = build_image(Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs), engine=engine), request)
     if as_json:
-        print_json(_as_dict(result))
+        print_json(result)
     else:
         _show(result)
 
 
-def _as_dict(result: "BuildResult") -> dict[str, object]:
-    return {
-        "name": result.name,
-        "version": result.version,
-        "new": result.new,
-        "platform": result.image.platform,
-        "oci": str(result.image.layout),
-        "commit": result.commit,
-        "manifest_digest": result.image.manifest_digest,
-        "config_digest": result.image.config_digest,
-        "diff_ids": list(result.image.diff_ids),
-        "size": result.image.size,
-        "layers_built": result.layers_built,
-        "layers_reused": result.layers_reused,
-        "archived": result.archived,
-        "missing_libraries": [asdict(lacking) for lacking in result.lacking],
-        "seconds": round(result.seconds, 3),
-        "log": str(result.log),
-    }
-
-
 def _show(result: "BuildResult") -> None:
-    from pycomfy.services.realise import host_platform
-
-    image = result.image
     word = "a new version" if result.new else "the same as before"
     print(f"{result.name}@{result.version}, {word}, in {duration(result.seconds)}")
-    print(f"  digest   {image.manifest_digest}")
+    print(f"  digest   {result.manifest_digest}")
     built = "1 layer" if result.layers_built == 1 else f"{result.layers_built} layers"
-    layers = f"{built} built, {result.layers_reused} reused"
-    print(f"  image    {size(image.size)}, {image.platform}, {layers}")
-    print(f"  layout   {image.layout}")
+    print(f"  image    {size(result.size)}, {result.platform}, {built} built, {result.layers_reused} reused")
+    print(f"  layout   {result.oci}")
     print(f"  commit   {result.commit}")
-    if image.platform == host_platform():
-        print(f"  run it   pycomfy run {result.name}")
+    if result.runnable:
+        print(f"  run it   {render_command(('pycomfy', 'run', result.name))}")

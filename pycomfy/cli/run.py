@@ -1,7 +1,6 @@
-"""`pycomfy run`: one job in a version's image."""
+"""`pycomfy run`: run one job in a version's image."""
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -22,8 +21,8 @@ def run(
             "-i",
             "--input",
             metavar="NAME=VALUE",
-            help="Set an input of the workflow; again for more. @FILE reads the value from a file, @- from standard "
-            "input, @@ begins a text with @. Of pictures, videos, sounds and 3D models, the value is the file.",
+            help="Set an input of the workflow. Repeatable. @FILE reads the value from a file, @- from standard input; "
+            "@@ begins a text with @. The value of a picture, video, sound or 3D model is its file.",
         ),
     ] = None,
     inputs_file: Annotated[
@@ -31,25 +30,27 @@ def run(
         typer.Option(
             "--inputs",
             metavar="FILE",
-            help="Set many inputs: a JSON object, - for standard input. Files are named relative to it; -i wins.",
+            help="Set many inputs: a JSON object, - for standard input. Its paths are relative to it; -i overrides it.",
         ),
     ] = None,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the outputs go; nothing there is overwritten.")
+        Path,
+        typer.Option("-o", "--output", metavar="DIR", help="The folder for outputs; nothing there is overwritten."),
     ] = Path("output"),
     gpus: Annotated[
-        str | None, typer.Option(metavar="all|N,…", help="GPUs to use; without, ComfyUI runs on the CPU.")
+        str | None, typer.Option(metavar="all|N,…", help="GPUs to use; default: none, ComfyUI runs on the CPU.")
     ] = None,
     models: Annotated[
         str,
         typer.Option(
             metavar="auto|none|DIR",
-            help="Models, mounted read-only: those the version's lock pins, none, or a folder with checkpoints/ ….",
+            help="Models, mounted read-only: those that the version's lock pins, none, or a folder with checkpoints/ …",
         ),
     ] = "auto",
     network: Annotated[str, typer.Option(metavar="NAME", help="The container's network, such as bridge.")] = "none",
     engine: Annotated[
-        str | None, typer.Option(metavar="podman|docker", help="Which engine; default $PYCOMFY_ENGINE, then Podman.")
+        str | None,
+        typer.Option(metavar="podman|docker", help="The container engine; default: $PYCOMFY_ENGINE, then Podman."),
     ] = None,
     timeout: Annotated[
         float | None, typer.Option(min=1, metavar="SECONDS", help="End the job after this long.")
@@ -58,8 +59,8 @@ def run(
 ) -> None:
     """Run a workflow's image once, and save every output.
 
-    The container has no network, a read-only root, no capabilities and no other user's rights; it is removed whatever
-    happens.
+    The container has no network, a read-only root, no capabilities and no other user's rights. It is always removed
+    afterwards.
 
     `pycomfy show NAME` lists the workflow's inputs; those that are not set keep the workflow's values.
 
@@ -73,17 +74,17 @@ def run(
     from pycomfy.services.run.run import run as run_job
     from pycomfy.services.workspace import Workspace
 
-    options = RunOptions(output, _models(models), gpus, network)
-    arguments = Arguments(_texts(inputs), inputs_file)
+    options = RunOptions(output, _parse_models(models), gpus, network)
+    arguments = Arguments(_parse_inputs(inputs), inputs_file)
     request = RunRequest(name, options, JobRequest(timeout=timeout), arguments)
     result = run_job(Workspace.open(engine=engine), request)
     if as_json:
-        print_json(as_dict(result))
+        print_json(result)
     else:
-        show(result)
+        _show(result)
 
 
-def _texts(values: list[str] | None) -> dict[str, str]:
+def _parse_inputs(values: list[str] | None) -> dict[str, str]:
     texts: dict[str, str] = {}
     for value in values or ():
         name, equals, text = value.partition("=")
@@ -95,18 +96,14 @@ def _texts(values: list[str] | None) -> dict[str, str]:
     return texts
 
 
-def _models(text: str) -> Path | Literal["auto"] | None:
+def _parse_models(text: str) -> Path | Literal["auto"] | None:
     if text == "auto":
         return "auto"
     return None if text == "none" else Path(text)
 
 
-def as_dict(result: "RunResult") -> dict[str, object]:
-    return {**asdict(result), "outputs": [o.as_dict() for o in result.outputs]}
-
-
-def show(result: "RunResult") -> None:
-    """The outputs' paths on stdout, a line each; how it went on stderr."""
+def _show(result: "RunResult") -> None:
+    """Print the outputs' paths on stdout, a line each; the summary on stderr."""
     for output in result.outputs:
         print(output.path)
     total = size(sum(o.size for o in result.outputs))

@@ -1,4 +1,4 @@
-"""The inputs of a run: read, checked against the version's interface, and put into its prompt and input folder."""
+"""Read the inputs of a run, check them against the version's interface, and put them into its prompt."""
 
 import contextlib
 import json
@@ -14,14 +14,14 @@ from pycomfy.core.interface.model import FILE_TYPES, Interface, Parameter, parse
 from pycomfy.core.versions.reference import Reference
 from pycomfy.core.versions.snapshot import INTERFACE, PROMPT, WORKFLOW
 from pycomfy.core.workflow.untrusted_json import parse_json, shown
-from pycomfy.errors import BadInput, BadWorkflow, ErrorGroup, PycomfyError, raise_all
+from pycomfy.errors import BadInput, BadWorkflow, ErrorGroup, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """`texts` are values by input as on a command line, where `@file` is read; `file` is a JSON object of values, whose
-    paths of files are relative to it. `-` is standard input. `texts` win over `file`."""
+    """`texts` are values by input as a user writes them, where `@file` is read; `file` is a JSON object of values, in
+    which paths are relative to it. `-` is standard input. `texts` override `file`."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
     file: str | None = None
@@ -32,8 +32,7 @@ class Arguments:
 
 @dataclass(frozen=True)
 class Filled:
-    """A version's prompt with the arguments in it, their values, and its workflow, which travels in what is made of
-    it."""
+    """A version's prompt with the arguments in it, their values, and its workflow, which ComfyUI embeds in outputs."""
 
     values: Mapping[str, object]
     prompt: dict[str, Any]
@@ -45,12 +44,13 @@ def fill_prompt(workspace: Workspace, reference: Reference, arguments: Arguments
 
     Raises `BadInput` or `NotFound` for all arguments that are wrong, at once.
     """
-    library = workspace.versions
-    version = library.find(reference)
-    files = library.read_some([version.commit], (PROMPT, INTERFACE, WORKFLOW))[version.commit]
+    versions = workspace.versions
+    version = versions.find(reference)
+    files = versions.read_some([version.commit], (PROMPT, INTERFACE, WORKFLOW))[version.commit]
     if PROMPT not in files or INTERFACE not in files:
-        fix = f"`pycomfy checkout {version.label} --to DIR`, then `pycomfy build DIR`, which proves it"
-        raise BadInput(f"nobody knows the inputs of {version.label}: it was not proven", where=version.label, fix=fix)
+        note = "then build that folder, which verifies it"
+        fix = suggest("checkout", note, reference=version.label, to=Placeholder("DIR"))
+        raise BadInput(f"the inputs of {version.label} are unknown: it was not verified", where=version.label, fix=fix)
     interface = parse_interface(files[INTERFACE].decode(errors="replace"), where=f"{INTERFACE} of {version.label}")
     prompt = _parse_prompt(files[PROMPT], interface, f"{PROMPT} of {version.label}")
     values = _Reader(interface, folder).read(arguments)
@@ -58,7 +58,7 @@ def fill_prompt(workspace: Workspace, reference: Reference, arguments: Arguments
 
 
 class _Reader:
-    """Reads arguments one by one, and keeps the problems to tell them together."""
+    """Reads arguments one by one, and collects the problems to raise them together."""
 
     def __init__(self, interface: Interface, folder: Path) -> None:
         self._interface = interface
@@ -69,20 +69,20 @@ class _Reader:
         self._streamed = ""
 
     def read(self, arguments: Arguments) -> dict[str, object]:
-        """The values by input; of files, their names in the input folder."""
+        """Return the values by input; for files, their names in the input folder."""
         if arguments.file is not None:
-            with self._collected():
+            with self._collecting():
                 self._read_file(arguments.file, skip=arguments.texts)
         for name, text in arguments.texts.items():
-            with self._collected():
+            with self._collecting():
                 self._values[name] = self._from_text(name, text)
-        with self._collected():
+        with self._collecting():
             check_arguments(self._interface, self._values)
         raise_all(self._problems)
         return self._values
 
     @contextlib.contextmanager
-    def _collected(self) -> Iterator[None]:
+    def _collecting(self) -> Iterator[None]:
         try:
             yield
         except ErrorGroup as e:
@@ -91,15 +91,17 @@ class _Reader:
             self._problems.append(e)
 
     def _read_file(self, file: str, skip: Collection[str]) -> None:
-        where = "--inputs"
-        raw = _parse_object(read_input(self._once(file, where), where), "standard input" if file == STREAM else file)
+        where = "the inputs file"
+        raw = _parse_object(
+            read_input(self._use_stream_once(file, where), where), "standard input" if file == STREAM else file
+        )
         folder = Path() if file == STREAM else Path(file).parent
         for name, value in raw.items():
             if name in skip:
                 continue
             parameter = self._known.get(name)
             if parameter is not None and parameter.type in FILE_TYPES and isinstance(value, str):
-                with self._collected():
+                with self._collecting():
                     self._values[name] = self._copy(parameter, str(folder / value))
             else:
                 self._values[name] = value
@@ -114,26 +116,26 @@ class _Reader:
             return read_value(parameter, text[1:] if text.startswith("@@") else text)
         if parameter.type in FILE_TYPES:
             return self._copy(parameter, source)
-        data = read_input(self._once(source, where), where)
+        data = read_input(self._use_stream_once(source, where), where)
         try:
             read = data.decode("utf-8-sig")
         except UnicodeDecodeError as e:
-            raise BadInput(f"{source} is no text in UTF-8", where=where, fix="save it as UTF-8") from e
-        # Editors end a text with a newline; a number, a choice or a truth value has none.
+            raise BadInput(f"{source} is not text in UTF-8", where=where, fix="save it as UTF-8") from e
+        # Editors end a file with a newline, which is not part of a number, a choice or a truth value.
         return read_value(parameter, read if parameter.type == "text" else read.strip())
 
     def _copy(self, parameter: Parameter, source: str) -> str:
         where = f"inputs.{parameter.name}"
-        # ComfyUI lists 3D files of one folder alone.
+        # ComfyUI lists 3D files of one folder only.
         folder = "3d" if parameter.type == "3d" else "."
-        name = copy_input(self._once(source, where), self._folder / folder, where)
+        name = copy_input(self._use_stream_once(source, where), self._folder / folder, where)
         return Path(folder, name).as_posix()
 
-    def _once(self, source: str, where: str) -> str:
-        """`source`, unless it is standard input for the second time."""
+    def _use_stream_once(self, source: str, where: str) -> str:
+        """Return `source`. Raises `BadInput` where it is standard input for the second time."""
         if source == STREAM:
             if self._streamed:
-                what = f"standard input is given to {self._streamed} already"
+                what = f"standard input is already used for {self._streamed}"
                 raise BadInput(what, where=where, fix="give one of them as a file")
             self._streamed = where
         return source
@@ -145,7 +147,7 @@ def _parse_object(data: bytes, where: str) -> dict[str, Any]:
     except BadWorkflow as e:
         raise BadInput(e.what, where=where, fix=_FIX) from e
     if not isinstance(value, dict):
-        raise BadInput("it is no JSON object", where=where, fix=_FIX)
+        raise BadInput("not a JSON object", where=where, fix=_FIX)
     return value
 
 
@@ -153,7 +155,7 @@ _FIX = 'write a JSON object, such as {"seed": 7}'
 
 
 def _parse_prompt(data: bytes, interface: Interface, where: str) -> dict[str, Any]:
-    """The prompt, if it has inputs wherever the interface says that it has: another library's may be anything."""
+    """The prompt, if it has inputs where the interface says so: a version that was pulled may contain anything."""
     try:
         prompt = parse_json(data, where=where)
     except BadWorkflow as e:
@@ -161,14 +163,14 @@ def _parse_prompt(data: bytes, interface: Interface, where: str) -> dict[str, An
     nodes = prompt if isinstance(prompt, dict) else {}
     for node in {target.node for parameter in interface.parameters for target in parameter.targets}:
         if node in nodes and not (isinstance(nodes[node], dict) and isinstance(nodes[node].get("inputs"), dict)):
-            raise BadInput(f"its node {shown(node)} has no inputs", where=where, fix="build the workflow again")
+            raise BadInput(f"node {shown(node)} has no inputs", where=where, fix="build the workflow again")
     if not nodes:
-        raise BadInput("it is no prompt", where=where, fix="build the workflow again")
+        raise BadInput("not a prompt", where=where, fix="build the workflow again")
     return nodes
 
 
 def _parse_workflow(data: bytes | None) -> dict[str, Any] | None:
-    """What the image itself would send along."""
+    """The workflow as the image itself would send it along; None if it is not JSON."""
     try:
         value = json.loads(data or b"null")
     except (ValueError, RecursionError):

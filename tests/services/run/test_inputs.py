@@ -82,7 +82,7 @@ def test_standard_input_is_read_once(home: Paths, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"steps": 9}')))
     assert fill(home, "-").prompt["2"]["inputs"]["steps"] == 9
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"steps": 9}')))
-    with pytest.raises(BadInput, match=r"standard input is given to --inputs already") as caught:
+    with pytest.raises(BadInput, match=r"standard input is already used for the inputs file") as caught:
         fill(home, "-", prefix="@-")
     assert caught.value.where == "inputs.prefix"
 
@@ -114,5 +114,5 @@ def test_a_strangers_prompt_that_is_none_is_refused(home: Paths, data: bytes) ->
 
 def test_a_version_that_was_not_proven_has_no_known_inputs(home: Paths) -> None:
     record(home, make_files("bare"))
-    with pytest.raises(BadInput, match="nobody knows the inputs of bare@1"):
+    with pytest.raises(BadInput, match="the inputs of bare@1 are unknown"):
         fill_prompt(Workspace(home), Reference("bare"), Arguments({"steps": "1"}), home.data / "input")

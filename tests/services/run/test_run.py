@@ -16,7 +16,7 @@ from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, MissingTool, NotFound, RunFailed
 from pycomfy.services.run.inputs import Arguments
-from pycomfy.services.run.run import RunOptions, RunRequest, run
+from pycomfy.services.run.run import OutputValue, RunOptions, RunRequest, run
 from pycomfy.services.workspace import Workspace
 from tests.support.operations import listening
 from tests.support.service_projects import PROMPT, make_files, record_layout
@@ -77,9 +77,9 @@ def test_outputs_are_saved_and_the_run_is_recorded(built: Builder, tmp_path: Pat
         (Path("out/Save it-t.txt"), "9"),
     ]
     assert (tmp_path / "out" / "a.png").read_text() == "png\n"
-    assert result.values == ({"node": "9", "title": "Save it", "kind": "n", "value": 3},)
+    assert result.values == (OutputValue(node="9", title="Save it", kind="n", value=3),)
     assert (result.name, result.version, result.device, result.prompt_seconds) == ("pycomfy-test", 1, "cpu", 2.0)
-    assert heard.remarks == ["warning: node 9 named an output that is not there: gone.png"]
+    assert heard.remarks == ["warning: node 9 named an output that does not exist: gone.png"]
     assert [log.read_text() for log in (home.data / "logs").iterdir()] == ["hi\n"]
     assert list((home.cache / "jobs").iterdir()) == []
     with Database(database_path(home)) as store:

@@ -1,0 +1,61 @@
+"""Find the lock of a workflow that is to be built, and make a new one where it is missing or outdated."""
+
+import hashlib
+from pathlib import Path
+
+from pycomfy import operation
+from pycomfy.adapters.sources.config_fingerprint import load_config_fingerprint
+from pycomfy.adapters.sources.pin import is_changed, newer_commit
+from pycomfy.core.lockfile.schema import Lock, parse_lock
+from pycomfy.core.versions.checkout_files import CONFIG
+from pycomfy.errors import BadLock, suggest
+from pycomfy.services.lock.lock import lock
+from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_config_fingerprint
+from pycomfy.services.workspace import Workspace
+
+
+def read_or_make_lock(workspace: Workspace, request: LockRequest, workflow: bytes, *, only_read: bool) -> Lock:
+    """Return the lock beside the workflow; one that is missing or outdated is made anew, or with `only_read` raised as
+    `BadLock`. `workflow` is the workflow's JSON."""
+    path = request.file.parent / "pycomfy.lock"
+    if path.is_file():
+        text = read_bounded(path, "lock").decode(errors="replace")
+        current = parse_lock(text, where=str(path))
+        reason = _explain_outdated(workspace, current, text, workflow, path.parent)
+        if reason is None:
+            _report_newer_commits(workspace, request, current)
+            return current
+    else:
+        reason = "there is no lock"
+    if only_read:
+        raise BadLock(reason, where=str(path), fix=suggest("lock", workflow=str(request.workflow)))
+    operation.report(f"{reason}: locking {request.file}")
+    made = lock(workspace, request)
+    for note in made.notes:
+        operation.report(f"note: {note.text}", note.fixes)
+    return made.lock
+
+
+def _explain_outdated(workspace: Workspace, lock: Lock, text: str, workflow: bytes, base: Path) -> str | None:
+    """What was changed since it was locked; None if nothing was. `text` is the lock's file."""
+    if lock.workflow.sha256 != hashlib.sha256(workflow).hexdigest():
+        return "the lock was made for another state of the workflow"
+    changed = [name for name, source in lock.sources.items() if is_changed(source, base, name, workspace.paths)]
+    if changed:
+        return f"the folder of {', '.join(changed)} was changed after it was locked"
+    fingerprint = load_config_fingerprint(text, workspace.paths)
+    if fingerprint not in (None, read_config_fingerprint(base)):
+        return f"{CONFIG} was changed after it was locked"
+    return None
+
+
+def _report_newer_commits(workspace: Workspace, request: LockRequest, lock: Lock) -> None:
+    """Remark on repositories beside the workflow with newer commits than the lock, which can still be built."""
+    sources = {p.name: p.source for p in lock.packs}
+    fix = suggest("lock", "takes the newer commit", workflow=str(request.workflow))
+    for name, spec in read_config(request)[1].packs.items():
+        if name not in sources:
+            continue
+        commit = newer_commit(spec, sources[name], request.file.parent, name, workspace.paths)
+        if commit is not None:
+            operation.report(f"note: {name} is built as it was locked, but is at {commit[:12]} by now", fix)

@@ -1,0 +1,116 @@
+"""Record what was built: the project as a version, its image beside it, its sources in the archive."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pycomfy import operation
+from pycomfy.adapters.containers.load import LayoutImage, read_layout
+from pycomfy.adapters.database.records import Build
+from pycomfy.adapters.io.concurrency import flatten_errors
+from pycomfy.adapters.nix.store import add_gc_root
+from pycomfy.adapters.versions.repository import Version, VersionsRepository
+from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock
+from pycomfy.core.versions.built_image import BuiltImage
+from pycomfy.core.versions.checkout_files import CONFIG
+from pycomfy.core.versions.diff import diff
+from pycomfy.core.versions.diff_text import summarise
+from pycomfy.core.versions.snapshot import FILES, read_snapshot
+from pycomfy.core.versions.verification import Verification
+from pycomfy.errors import PycomfyError, suggest
+from pycomfy.services.archive.archive import fill_version
+from pycomfy.services.build.pack_requirements import read_pack_requirements
+from pycomfy.services.realise import host_platform
+from pycomfy.services.versions.indexing import index, layout_link
+from pycomfy.services.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class FinishedBuild:
+    """What there is to record: the project's `files`, the OCI layout that was built for `platform`, the number of its
+    layers that were built, the verification if there was one, the user's message if they gave one, the time since the
+    build began, and its log."""
+
+    lock: Lock
+    files: dict[str, bytes]
+    oci: Path
+    platform: PlatformName
+    layers_built: int
+    verification: Verification | None
+    message: str | None
+    seconds: float
+    log: Path
+
+
+@dataclass(frozen=True)
+class RecordedBuild:
+    """The version, whether it is `new`, and its image."""
+
+    version: Version
+    new: bool
+    image: LayoutImage
+    built: BuiltImage
+
+
+def record_build(workspace: Workspace, build: FinishedBuild) -> RecordedBuild:
+    """Record the project as a version, with its image. What Nix built is protected from its garbage collector first.
+    What an interrupted call did not record, the next build does."""
+    image = read_layout(build.oci)
+    add_gc_root(workspace.nix, str(build.oci), layout_link(workspace, image.manifest_digest))
+    versions = workspace.versions
+    index(workspace)
+    message = build.message or _summarise(versions, build.lock.name, build.files)
+    version, new = versions.commit(build.lock.name, build.files, message=message, besides=(CONFIG,))
+    built = _describe(workspace, build, image)
+    versions.add_image(version.tree, built)
+    index(workspace)
+    with workspace.open_database() as database:
+        database.record_build(Build(version.name, version.number or 0, built, image.layout, build.log))
+    return RecordedBuild(version, new, image, built)
+
+
+def archive_sources(workspace: Workspace, lock: Lock, platform: PlatformName) -> bool:
+    """Archive all sources of a build, and return whether they are all in the archive now. Failures are warnings: the
+    version is built and recorded already."""
+    try:
+        filled = fill_version(workspace, lock, {host_platform(), platform})
+    except PycomfyError as e:
+        for problem in flatten_errors(e):
+            where = f" ({problem.where})" if problem.where else ""
+            operation.report(f"warning: {problem.what}{where}", problem.fixes)
+        operation.report(
+            "warning: not everything was archived, so the version may not be restorable one day",
+            (suggest("archive fill", "archives the rest later"), suggest("retry", archive=False)),
+        )
+        return False
+    return not filled.absent
+
+
+def _summarise(versions: VersionsRepository, name: str, files: dict[str, bytes]) -> str:
+    """The message of a version for which the user gave none: what changed."""
+    tip = versions.tips().get(name)
+    if tip is None:
+        return "first version"
+    try:
+        before = read_snapshot("before", versions.read_some([tip], FILES)[tip])
+    except PycomfyError:
+        return ""
+    return summarise(diff(before, read_snapshot("now", files)))
+
+
+def _describe(workspace: Workspace, build: FinishedBuild, image: LayoutImage) -> BuiltImage:
+    return BuiltImage(
+        platform=build.platform,
+        manifest_digest=image.manifest_digest,
+        config_digest=image.config_digest,
+        diff_ids=image.diff_ids,
+        layer_names=image.layer_names,
+        size=image.size,
+        built_at=f"{workspace.clock():%Y-%m-%dT%H:%M:%SZ}",
+        seconds=round(build.seconds, 3),
+        layers_built=build.layers_built,
+        layers_reused=len(image.diff_ids) - build.layers_built,
+        proven=True if build.verification is not None else None,
+        compatible=build.verification.compatible if build.verification is not None else {},
+        requirements=read_pack_requirements(workspace, build.lock),
+    )
