@@ -91,7 +91,7 @@ def show(result: "DoctorResult", *, verbose: bool = False) -> None:
 
 
 def _wrap(line: Line, margin: str, width: int) -> str:
-    """The text in as many rows as it takes; words stay whole, and so do paths."""
+    """Return the text in as many rows as it takes; words stay whole, and so do paths."""
     first = " " * (line.indent + len(line.label))
     filled = textwrap.fill(
         line.text,
@@ -105,13 +105,13 @@ def _wrap(line: Line, margin: str, width: int) -> str:
 
 
 def _writable(text: str) -> str:
-    """The text without what standard output cannot show."""
+    """Return the text without what standard output cannot show."""
     encoding = sys.stdout.encoding or "ascii"
     return text.encode(encoding, errors="replace").decode(encoding)
 
 
 def _find_marks() -> dict[str, str]:
-    """Marks that standard output can show."""
+    """Return marks that standard output can show."""
     try:
         "".join(MARKS.values()).encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -120,7 +120,7 @@ def _find_marks() -> dict[str, str]:
 
 
 def render_result(result: "DoctorResult", *, marks: dict[str, str], verbose: bool) -> Iterator[Line]:
-    """The lines for people: a heading for each group, a line for each finding, and below what is not in order its
+    """Return the lines for people: a heading for each group, a line for each finding, below what is not in order its
     details and fixes; at the end a summary."""
     for group, members in groupby(result.findings, key=lambda f: f.group):
         findings = list(members)
@@ -136,7 +136,7 @@ def render_result(result: "DoctorResult", *, marks: dict[str, str], verbose: boo
 def _render_finding(
     finding: "Finding", following: "Finding | None", mark: str, width: int, *, verbose: bool
 ) -> Iterator[Line]:
-    """One finding. Where the one below it has the same fix, that is said there."""
+    """Return the lines of a finding. Where the one below it has the same fix, it is printed there."""
     indent, text = 2, f"{finding.subject:<{width}}  {finding.what}"
     yield Line(indent, f"{mark} ", STYLES.get(finding.state, "dim"), text, hang=width + 2)
     if not (verbose or finding.state in ("warning", "problem", "unknown", "note")):
@@ -151,7 +151,7 @@ def _render_finding(
 
 
 def summarise(result: "DoctorResult") -> str:
-    """How many findings there are of each kind, the worst first."""
+    """Return how many findings there are of each kind, the worst first."""
     parts = []
     for state, many in _COUNTED.items():
         count = next((n for s, n in result.counts.items() if s == state), 0)

@@ -88,10 +88,12 @@ def read_podman_info(
         done = process.run(["podman", "--runtime", runtime, *flags, "info", "--format", "json"], env=environment)
     info = _json(done.stdout)
     if done.returncode != 0 or not (info.get("host") and isinstance(info["host"], dict)):
+        why = _last_line(done.stderr)
+        programs = "uidmap" if "newuidmap" in why else "runc, or crun, until `podman info` works"
         raise MissingTool(
-            "Podman does not work here: " + _last_line(done.stderr),
+            f"Podman does not work here: {why}",
             where="podman info",
-            fix=("apt-get install runc, or crun, until `podman info` works", "set PYCOMFY_ENGINE to docker"),
+            fix=(f"apt-get install {programs}", "set PYCOMFY_ENGINE to docker"),
         )
     return info, runtime
 

@@ -50,7 +50,7 @@ class GpuInspection:
 
 
 def inspect_gpus(system: Path = Path("/"), cdi: Sequence[Path] = CDI_FOLDERS) -> GpuInspection:
-    """Look for GPUs. `system` is the root folder of `/sys` and `/proc`."""
+    """Look for GPUs. `system` is the folder that has `sys` and `proc`."""
     smi, toolkit = shutil.which("nvidia-smi"), shutil.which("nvidia-ctk")
     gpus, error = _ask_driver(smi) if smi else ((), "")
     return GpuInspection(
@@ -74,7 +74,8 @@ def _vendors(devices: Path) -> frozenset[str]:
 
 
 def _driver(file: Path) -> str:
-    """`NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  …`, or the version alone."""
+    """Return the version of the driver from a file that has it alone, or in a line such as `NVRM version: NVIDIA UNIX
+    x86_64 Kernel Module 550.54.14 …`."""
     found = re.search(r"(?<![\w.])\d{3,4}(\.\d+){1,2}(?![\w.])", _read(file))
     return found[0] if found else ""
 

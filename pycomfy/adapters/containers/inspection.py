@@ -19,6 +19,7 @@ from pycomfy.adapters.containers.engine import (
 )
 from pycomfy.adapters.io.temp_dirs import remove_folder
 from pycomfy.adapters.io.time_limit import TookTooLong, time_limit
+from pycomfy.core.workflow.loose_json import as_mapping
 from pycomfy.errors import MissingTool, PycomfyError
 
 _SECONDS = 10.0
@@ -45,7 +46,7 @@ class EngineInspection:
 
 
 def inspect_engine(kind: Kind, environment: Mapping[str, str]) -> EngineInspection | None:
-    """Ask an engine; None if it is not installed."""
+    """Ask an engine about itself; return None if it is not installed."""
     if shutil.which(kind) is None:
         return None
     try:
@@ -62,10 +63,10 @@ def _inspect_podman(environment: Mapping[str, str]) -> EngineInspection:
         storage = None
     else:
         info, runtime = _ask_untouched_podman()
-    host, about = _dict(info.get("host")), _dict(info.get("store"))
+    host, about = as_mapping(info.get("host")), as_mapping(info.get("store"))
     root, remote = _text(about, "graphRoot"), bool(host.get("serviceIsRemote"))
-    status = _dict(about.get("graphStatus"))
-    mapped = _dict(host.get("idMappings")).get("uidmap")
+    status = as_mapping(about.get("graphStatus"))
+    mapped = as_mapping(host.get("idMappings")).get("uidmap")
     return EngineInspection(
         "podman",
         describe_podman(info, runtime),
@@ -74,14 +75,14 @@ def _inspect_podman(environment: Mapping[str, str]) -> EngineInspection:
         driver=_text(about, "graphDriverName"),
         overlay_native=_text(status, "Native Overlay Diff") == "true" if "Native Overlay Diff" in status else None,
         storage=None if remote else storage or (Path(root) if root.startswith("/") else None),
-        images=_number(_dict(about.get("imageStore")).get("number")),
-        mapped_users=sum(_number(_dict(m).get("size")) or 0 for m in mapped) if isinstance(mapped, list) else None,
+        images=_number(as_mapping(about.get("imageStore")).get("number")),
+        mapped_users=sum(_number(as_mapping(m).get("size")) or 0 for m in mapped) if isinstance(mapped, list) else None,
         remote=remote,
     )
 
 
 def _ask_untouched_podman() -> tuple[dict[str, Any], str | None]:
-    """Podman makes its folders when it is asked anything for the first time: let it make them elsewhere."""
+    """Ask a Podman that was never used. It makes its folders when it is asked anything: let it make them elsewhere."""
     folder = Path(tempfile.mkdtemp(prefix="pycomfy-podman-"))
     try:
         flags = [f"--{name}={folder / name}" for name in ("root", "runroot", "tmpdir")]
@@ -91,7 +92,8 @@ def _ask_untouched_podman() -> tuple[dict[str, Any], str | None]:
 
 
 def default_storage(environment: Mapping[str, str], user: int) -> Path | None:
-    """Where Podman keeps images if nothing is configured; None if something is. See containers-storage.conf(5)."""
+    """Return where Podman keeps images if nothing is configured; None if something is. See
+    containers-storage.conf(5)."""
     home = Path(environment.get("HOME") or Path("~").expanduser())
     own = [Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "containers/storage.conf"] if user else []
     given = environment.get("CONTAINERS_STORAGE_CONF")
@@ -105,7 +107,7 @@ def default_storage(environment: Mapping[str, str], user: int) -> Path | None:
 
 def _names_storage(file: Path, user: int) -> bool:
     try:
-        told = _dict(tomllib.loads(file.read_text()).get("storage"))
+        told = as_mapping(tomllib.loads(file.read_text()).get("storage"))
     except (OSError, ValueError):
         return False
     return bool(told.get("rootless_storage_path") if user else told.get("graphroot"))
@@ -136,14 +138,10 @@ def _pairs(value: object) -> Iterator[Any]:
     yield from (pair for pair in value if isinstance(pair, list | tuple)) if isinstance(value, list) else ()
 
 
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Mapping[str, Any], *keys: str) -> str:
-    found: Any = value
+def _text(value: Mapping[str, object], *keys: str) -> str:
+    found: object = value
     for key in keys:
-        found = _dict(found).get(key)
+        found = as_mapping(found).get(key)
     return found[:_MAX_TEXT] if isinstance(found, str) else ""
 
 

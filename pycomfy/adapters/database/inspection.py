@@ -29,11 +29,12 @@ class DatabaseInspection:
 
     @property
     def is_newer(self) -> bool:
+        """Whether a newer pycomfy made it."""
         return not self.applied <= self.known
 
 
 def inspect_database(path: Path) -> DatabaseInspection | None:
-    """Read the whole file; None if there is none. Raises `OSError`."""
+    """Read the whole file; return None if there is none. Raises `OSError`."""
     for remaining in reversed(range(_TRIES)):
         before = _fingerprint(path)
         if before is None:
@@ -59,8 +60,10 @@ def _inspect(path: Path, size: int) -> DatabaseInspection:
 
 @contextlib.contextmanager
 def _open(path: Path) -> Iterator[sqlite3.Connection]:
-    """The database as it lies there. SQLite would write beside it even to read, unless it is told that it does not
-    change; but then it does not read what is only in the `-wal` file. Where there is one, a copy of both is opened."""
+    """Open the database as it lies there.
+
+    SQLite would write beside it even to read, unless it is told that the file does not change; but then it does not
+    read what is only in the `-wal` file. If there is one, a copy of both is opened."""
     log = path.with_name(f"{path.name}-wal")
     with contextlib.ExitStack() as stack:
         if log.exists() and log.stat().st_size:
@@ -77,7 +80,7 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _fingerprint(path: Path) -> tuple[tuple[int, int], ...] | None:
-    """Time and size of the file, and of the one beside it."""
+    """Return time and size of the file, and of the one beside it."""
     found = []
     for file in (path, path.with_name(f"{path.name}-wal")):
         try:

@@ -33,16 +33,19 @@ class DiskSpace:
 
     @property
     def exists(self) -> bool:
+        """Whether `folder` exists."""
         return self.present == self.folder
 
     @property
     def is_network(self) -> bool:
+        """Whether it is on another machine."""
         return self.file_system in NETWORK_KINDS
 
 
 def look_at_disk(folder: Path, mounts: Path = MOUNTS) -> DiskSpace:
-    """Raises `OSError` for a folder that cannot be looked at. Nothing is written: a folder is `writable` if its
-    permissions and its mount say so."""
+    """Return the space for a folder, which need not exist. Raises `OSError` if it cannot be looked at.
+
+    Nothing is written: a folder is `writable` if its permissions and its mount say so."""
     present = next((p for p in (folder, *folder.parents) if os.path.lexists(p) and p.exists()), Path("/"))
     status, about = os.statvfs(present), present.stat()
     source, kind = _find_mount(present, mounts)
@@ -60,7 +63,8 @@ def look_at_disk(folder: Path, mounts: Path = MOUNTS) -> DiskSpace:
 
 
 def _find_mount(path: Path, mounts: Path) -> tuple[str, str]:
-    """What is mounted where `path` is, and the kind of its file system; both "" where nobody knows. See proc(5)."""
+    """Return what is mounted where `path` is, and the kind of its file system; both "" if that cannot be found out. See
+    proc(5)."""
     try:
         real, lines = os.path.realpath(path), mounts.read_text(errors="surrogateescape").splitlines()
     except OSError:

@@ -25,8 +25,8 @@ class Program:
 
 
 def find_program(name: str, arguments: Sequence[str] = ("--version",), path: Path | None = None) -> Program | None:
-    """The program `name` (at `path`, else on PATH) with the version that `arguments` make it print; None if it is not
-    installed."""
+    """Return the program `name` (at `path`, else on PATH), with the version that `arguments` make it print; None if it
+    is not installed."""
     found = path or shutil.which(name)
     if found is None:
         return None
@@ -44,6 +44,6 @@ def find_program(name: str, arguments: Sequence[str] = ("--version",), path: Pat
 
 
 def how_to_install(name: str) -> str:
-    """How to get a program."""
+    """Return how to get a program."""
     uv = "`pip install --force-reinstall uv`, in pycomfy's environment"
     return {**INSTALL, "uv": uv, "diffoscope": "apt-get install diffoscope"}.get(name, f"install {name}")

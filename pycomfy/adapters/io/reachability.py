@@ -57,15 +57,17 @@ class Answer:
 
     @property
     def reached(self) -> bool:
+        """Whether there was an answer."""
         return self.status is not None
 
     @property
     def good(self) -> bool:
+        """Whether the answer is a success."""
         return self.status is not None and 200 <= self.status < 300
 
 
 def ask(client: Client, url: str, *, now: datetime, accept: str = "*/*", read: int = 0) -> Answer:
-    """Ask for `url` with GET, and read at most `read` bytes of what comes. `now` is the time here, as it is asked."""
+    """Ask for `url` with GET, and read at most `read` bytes of the body. `now` is the time here, as it is asked."""
     shown, host = without_login(url), _host(url)
     if not host:
         return Answer(shown, error="not a web address", fix="check the address")
@@ -92,7 +94,8 @@ _NETWORK = "check the address and the network, and HTTPS_PROXY if there is a pro
 
 
 def _ahead(answer: httpx.Response, now: datetime) -> timedelta | None:
-    """The server's clock against ours; a cache between may have kept the answer for a while, and says how long."""
+    """Return how far the server's clock is ahead of ours. A cache may have kept the answer for a while, and says how
+    long."""
     try:
         date = parsedate_to_datetime(answer.headers["Date"])
         return date + timedelta(seconds=min(int(answer.headers.get("Age", "0")), 10**8)) - now
@@ -101,7 +104,7 @@ def _ahead(answer: httpx.Response, now: datetime) -> timedelta | None:
 
 
 def find_proxy(url: str) -> str | None:
-    """The proxy through which `url` is asked for, without its login; None if there is none."""
+    """Return the proxy through which `url` is asked for, without its login; None if there is none."""
     host, proxies = _host(url), getproxies()
     if not host or proxy_bypass(host):
         return None
@@ -110,7 +113,8 @@ def find_proxy(url: str) -> str | None:
 
 
 def look_up(urls: Collection[str]) -> Mapping[str, str]:
-    """By host, why the name of a server (or of the proxy before it) cannot be looked up; only those that cannot."""
+    """Return, by host, why the name of a server (or of the proxy before it) cannot be looked up; only those that
+    cannot."""
     hosts = {host_asked(url) for url in urls} - {""}
     hosts = {host for host in hosts if len(host) < 256 and host.isprintable() and not host.startswith("-")}
     if not hosts:
@@ -123,12 +127,12 @@ def look_up(urls: Collection[str]) -> Mapping[str, str]:
 
 
 def host_asked(url: str) -> str:
-    """The host to which a connection is made for `url`: the server's, or the proxy's."""
+    """Return the host to which a connection is made for `url`: the server's, or the proxy's."""
     return _host(find_proxy(url) or url)
 
 
 def _host(url: str) -> str:
-    """The host of a URL, "" for what is none."""
+    """Return the host of a URL, "" if it is not one."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:

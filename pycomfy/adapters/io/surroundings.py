@@ -38,7 +38,7 @@ class Surroundings:
 
 
 def look_at_surroundings(environment: Mapping[str, str], status: Path = STATUS) -> Surroundings:
-    """Nothing is written, nor changed for a moment: `os.umask` would do that."""
+    """Return what this process got. Nothing is written, nor changed for a moment, as `os.umask` would."""
     return Surroundings(
         __version__,
         platform.system(),
@@ -56,7 +56,7 @@ def look_at_surroundings(environment: Mapping[str, str], status: Path = STATUS) 
 
 
 def _encoding() -> str:
-    """What texts of the locale are encoded in, by its usual name: "utf-8"."""
+    """Return the encoding of the locale's texts by its usual name: "utf-8"."""
     try:
         return codecs.lookup(locale.getpreferredencoding(False)).name
     except LookupError:
@@ -81,7 +81,7 @@ def _home(environment: Mapping[str, str]) -> Path | None:
 
 
 def _temporary(environment: Mapping[str, str]) -> Path | None:
-    """The folder that Python would take, without trying to write there as `tempfile` does."""
+    """Return the folder that Python would take, without trying to write there as `tempfile` does."""
     if tempfile.tempdir is not None:
         return Path(tempfile.tempdir)
     places = [environment.get(name, "") for name in ("TMPDIR", "TEMP", "TMP")] + ["/tmp", "/var/tmp", "/usr/tmp"]  # noqa: S108

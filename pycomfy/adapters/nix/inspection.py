@@ -58,11 +58,12 @@ class NixInspection:
 
     @property
     def store_exists(self) -> bool:
+        """Whether there is a store."""
         return self.store.is_dir()
 
 
 def inspect_nix(settings: NixSettings) -> NixInspection:
-    """Look at Nix as `settings` have it called. Builds nothing in its store, and does not make one."""
+    """Return what can be said of Nix, called with `settings`. Nothing is built in its store, and no store is made."""
     program = find_program("nix-build")
     store = settings.local_path(_STORE)
     if program is None or program.error:
@@ -81,7 +82,8 @@ def inspect_nix(settings: NixSettings) -> NixInspection:
 
 
 def _mode(settings: NixSettings, store: Path) -> str:
-    """Nix goes to the daemon where it cannot write the store itself, as its setting `store = auto` says."""
+    """Return how Nix reaches its store: it asks the daemon if it cannot write there itself (its setting `store =
+    auto`)."""
     if not store.is_dir():
         return ""
     if os.environ.get("NIX_REMOTE") == "daemon":
@@ -121,7 +123,8 @@ def try_sandbox(settings: NixSettings) -> SandboxTrial:
 
 
 def try_namespaces() -> str:
-    """Make the namespaces in which packages are built, in a process that then ends; what the kernel says against it."""
+    """Make the namespaces in which packages are built, in a process that then ends; return what the kernel says against
+    it."""
     folder = nix_folder() / "builders"
     if not (folder / "enclosure.py").is_file():
         return ""
@@ -131,7 +134,7 @@ def try_namespaces() -> str:
 
 
 def read_configuration(settings: NixSettings) -> dict[str, str]:
-    """The settings of nix.conf, by name; empty where this Nix does not tell."""
+    """Return the settings of nix.conf, by name; empty where this Nix does not tell."""
     if shutil.which("nix") is None:
         return {}
     for words in (("config", "show"), ("show-config",)):  # the newer one first: it has a warning about the older
@@ -143,8 +146,8 @@ def read_configuration(settings: NixSettings) -> dict[str, str]:
 
 
 def list_auto_roots(settings: NixSettings) -> frozenset[Path] | None:
-    """The links outside of the store that protect what they point at from the garbage collector; None if this user may
-    not see them."""
+    """Return the links outside of the store that protect what they point at from the garbage collector; None if this
+    user may not see them."""
     folder = settings.local_path(AUTO_ROOTS)
     try:
         entries = [Path(entry.path) for entry in os.scandir(folder)][:_MAX_ROOTS]

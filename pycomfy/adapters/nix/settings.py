@@ -2,12 +2,15 @@
 
 import grp
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy.adapters.io.process import missing, run
 from pycomfy.errors import MissingTool
+
+_REFUSED = re.compile("ermission denied|not permitted|ead-only file system|cannot connect to|creating directory")
 
 MAX_LOG = 256 << 20
 """Bytes that one build may print."""
@@ -63,7 +66,7 @@ def check_store(settings: NixSettings) -> None:
     """Raise `MissingTool`, with what to do, unless the store can be written."""
     result = run(settings.command("nix-store", "--query", "--hash", "/nix/store/00000000000000000000000000000000-x"))
     text = result.stderr.decode(errors="replace")
-    if "ermission denied" in text or "cannot connect to" in text or "creating directory" in text:
+    if _REFUSED.search(text):
         raise MissingTool(
             "Nix is installed, but its store cannot be used",
             where=text.strip().splitlines()[-1],

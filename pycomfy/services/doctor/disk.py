@@ -35,6 +35,7 @@ FEW_FILES = 100_000
 
 
 def check_disks(examination: Examination) -> Iterator[Finding]:
+    """Look at the disks of all folders that a build writes to."""
     folders = {n.subject.id: folder for n in NEEDS if (folder := _find_folder(examination, n.subject)) is not None}
     spaces = {id_: look_at_disk(folder) for id_, folder in folders.items()}
     database = examination.database()
@@ -58,8 +59,9 @@ def _find_folder(examination: Examination, subject: Subject) -> Path | None:
 
 
 def judge_disks(spaces: Mapping[str, DiskSpace], *, built: bool) -> Iterator[Finding]:
-    """A finding for each disk, with all folders that share it; `spaces` are by the subjects' ids. Once something was
-    `built`, less is needed than the first time, and too little for that is only noted."""
+    """Judge each disk, with all folders that share it; `spaces` are by the subjects' ids.
+
+    Once something was `built`, less is needed than the first time: too little for a first build is only noted."""
     disks: dict[str, list[Need]] = {}
     for need in NEEDS:
         if need.subject.id in spaces:

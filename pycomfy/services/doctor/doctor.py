@@ -12,24 +12,21 @@ from pycomfy import operation
 from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.progress import Task
 from pycomfy.services.doctor import subjects
-from pycomfy.services.doctor.data_folder import (
-    check_archive,
-    check_folders,
-    check_images,
-    check_leftovers,
-    check_models,
-    check_versions,
-)
+from pycomfy.services.doctor.archive import check_archive
 from pycomfy.services.doctor.disk import check_disks
 from pycomfy.services.doctor.engine import check_engine
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import DoctorResult, Finding, Subject, make_result
+from pycomfy.services.doctor.folders import check_folders, check_leftovers
 from pycomfy.services.doctor.gpu import check_gpu
+from pycomfy.services.doctor.images import check_images
 from pycomfy.services.doctor.installation import check_catalog, check_installation
 from pycomfy.services.doctor.machine import check_machine, judge_clock
+from pycomfy.services.doctor.models import check_models
 from pycomfy.services.doctor.network import check_network, skip_network
 from pycomfy.services.doctor.nix import check_nix
 from pycomfy.services.doctor.programs import check_programs
+from pycomfy.services.doctor.versions import check_versions
 from pycomfy.services.workspace import Workspace
 
 
@@ -62,8 +59,8 @@ NETWORK = Check(subjects.PYTHON_INDEX, "network", check_network)
 
 
 def doctor(workspace: Workspace, *, offline: bool = False) -> DoctorResult:
-    """Look at everything at once. With `offline` no server is asked. Raises nothing but `Cancelled`: a check that fails
-    is a finding."""
+    """Look at everything at once; with `offline` ask no server. Raises nothing but `Cancelled`: a check that fails is a
+    finding."""
     examination = Examination(workspace)
     checks = CHECKS if offline else (*CHECKS, NETWORK)
     with operation.step("Look at this machine", total=len(checks)) as task:
@@ -77,7 +74,7 @@ def doctor(workspace: Workspace, *, offline: bool = False) -> DoctorResult:
 
 
 def _run(check: Check, examination: Examination, task: Task) -> list[Finding]:
-    """What a check finds, whatever happens; what it found before it failed stays."""
+    """Return what a check finds, whatever happens; what it found before it failed is kept."""
     found: list[Finding] = []
     try:
         found.extend(check.run(examination))

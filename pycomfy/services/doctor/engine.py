@@ -14,6 +14,7 @@ NAMES: Mapping[Kind, str] = {"podman": "Podman", "docker": "Docker"}
 
 
 def check_engine(examination: Examination) -> Iterator[Finding]:
+    """Look at the engine that is used, and at the other one."""
     workspace = examination.workspace
     try:
         candidates = list_candidates(workspace.engine_name, workspace.environment)
@@ -26,7 +27,7 @@ def check_engine(examination: Examination) -> Iterator[Finding]:
 def judge_engines(
     candidates: tuple[Kind, ...], installed: Mapping[Kind, EngineInspection], used: EngineInspection | None
 ) -> Iterator[Finding]:
-    """`candidates` are those that may be used, in the order in which they are tried; `used` is the first that works."""
+    """Judge the engines. `candidates` may be used, and are tried in this order; `used` is the first that works."""
     if used is None or used.engine is None:
         broken = [installed[kind] for kind in candidates if kind in installed]
         if broken:
@@ -49,14 +50,16 @@ def judge_engines(
 
 
 def judge_used(candidates: tuple[Kind, ...], used: EngineInspection) -> Finding:
+    """Judge the engine that is used, and say why it is this one."""
     engine = used.engine
     assert engine is not None  # noqa: S101  (one that is used works)
     version = ".".join(map(str, engine.version))
     first = candidates[0]
+    why = "it is tried first"
     if len(candidates) == 1:
-        why = "as it was asked for"
-    else:
-        why = f"as {NAMES[first]} cannot be used" if used.kind != first else "it is tried first"
+        why = "it was asked for"
+    elif used.kind != first:
+        why = f"{NAMES[first]} cannot be used"
     rights = "rootless" if engine.rootless else "with root's rights"
     facts = {
         "kind": used.kind,
@@ -71,10 +74,11 @@ def judge_used(candidates: tuple[Kind, ...], used: EngineInspection) -> Finding:
     if used.remote:
         what = f"{what}, on another machine: an image and its files cannot be mounted there"
         return ENGINE.warning(what, fix="use an engine of this machine", facts=facts)
-    return ENGINE.ok(what, details=f"{NAMES[used.kind]} is used {why}." if why[0] == "a" else f"{why}.", facts=facts)
+    return ENGINE.ok(what, details=f"{NAMES[used.kind]} is used because {why}.", facts=facts)
 
 
 def judge_other(other: EngineInspection) -> Finding:
+    """Judge an engine that is not used: whatever is wrong with it matters little."""
     facts = {"kind": other.kind, "works": other.engine is not None}
     if other.engine is None:
         why = other.error.what if other.error is not None else "it does not work"
@@ -84,7 +88,7 @@ def judge_other(other: EngineInspection) -> Finding:
 
 
 def judge_runtime(used: EngineInspection) -> Finding:
-    """crun does not start anything where both versions of cgroups are mixed; then runc is used instead."""
+    """Judge the OCI runtime. Where both versions of cgroups are mixed, crun starts nothing; runc is used instead."""
     engine = used.engine
     facts = {"runtime": used.runtime, "cgroups": used.cgroups, "replaced": engine is not None and bool(engine.runtime)}
     what = f"{used.runtime or 'not told'}, cgroups {used.cgroups or 'not told'}"
@@ -97,6 +101,7 @@ def judge_runtime(used: EngineInspection) -> Finding:
 
 
 def judge_storage(used: EngineInspection) -> Finding:
+    """Judge the driver that stores layers."""
     where = f" in {used.storage}" if used.storage is not None else ""
     facts = {
         "driver": used.driver,
@@ -114,6 +119,7 @@ def judge_storage(used: EngineInspection) -> Finding:
 
 
 def judge_user_ids(used: EngineInspection) -> Finding:
+    """Judge how many users a rootless container can have."""
     facts = {"mapped": used.mapped_users}
     if used.mapped_users is not None and used.mapped_users <= 1:
         what = "a container can have no user but yours: /etc/subuid and /etc/subgid have no entry for you"

@@ -28,27 +28,30 @@ class Examination:
         self._found: dict[str, Any] = {}
 
     def surroundings(self) -> Surroundings:
+        """Return what this process got from the machine."""
         return self._once("surroundings", partial(look_at_surroundings, self.workspace.environment))
 
     def nix(self) -> NixInspection:
+        """Return what Nix can do here."""
         return self._once("nix", partial(inspect_nix, self.workspace.nix))
 
     def engines(self) -> dict[Kind, EngineInspection]:
-        """Those that are installed."""
+        """Return the engines that are installed."""
         return self._once("engines", self._inspect_engines)
 
     def engine(self) -> EngineInspection | None:
-        """The engine that is used; None where none works. Raises `BadConfig` for an unknown name."""
+        """Return the engine that is used; None where none works. Raises `BadConfig` for an unknown name."""
         installed = self.engines()
         candidates = list_candidates(self.workspace.engine_name, self.workspace.environment)
         working = (installed[k] for k in candidates if k in installed and installed[k].engine is not None)
         return next(working, None)
 
     def gpus(self) -> GpuInspection:
+        """Return the GPUs, and what containers need to get them."""
         return self._once("gpus", inspect_gpus)
 
     def database(self) -> DatabaseInspection | None:
-        """None if there is none."""
+        """Return what the database says of itself; None if there is none."""
         return self._once("database", partial(inspect_database, database_path(self.workspace.paths)))
 
     def _inspect_engines(self) -> dict[Kind, EngineInspection]:

@@ -28,6 +28,9 @@ nobody wanted to know."""
 STATES: tuple[State, ...] = get_args(State)
 
 MAX_TEXT, MAX_DETAILS, MAX_ITEMS = 300, 3000, 100
+"""Characters of one line and of several, and entries of a list."""
+MAX_SHOWN = 5
+"""Entries of a list that are written out for people."""
 
 _ANSI = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
 
@@ -72,7 +75,7 @@ class Finding(BaseModel):
 
     @model_serializer(mode="wrap")
     def _dump(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
-        """As an error is: the fixes in words, and as data."""
+        """Serialise it as an error is: its fixes in words, and as data."""
         fixes = [{"advice": f} if isinstance(f, str) else f.as_dict() for f in self.fix]
         return {**handler(self), "fixes": fixes}
 
@@ -88,7 +91,7 @@ class Subject:
     def finding(
         self, state: State, what: str, *, fix: Fixes = (), details: str = "", facts: Mapping[str, Any] | None = None
     ) -> Finding:
-        """How it is."""
+        """Return a finding about this subject."""
         return Finding(
             group=self.group,
             id=self.id,
@@ -101,23 +104,27 @@ class Subject:
         )
 
     def ok(self, what: str, *, details: str = "", facts: Mapping[str, Any] | None = None) -> Finding:
+        """Return that it is in order."""
         return self.finding("ok", what, details=details, facts=facts)
 
     def note(self, what: str, *, fix: Fixes = (), details: str = "", facts: Mapping[str, Any] | None = None) -> Finding:
+        """Return something that is worth knowing of it."""
         return self.finding("note", what, fix=fix, details=details, facts=facts)
 
     def warning(
         self, what: str, *, fix: Fixes = (), details: str = "", facts: Mapping[str, Any] | None = None
     ) -> Finding:
+        """Return something that does not work."""
         return self.finding("warning", what, fix=fix, details=details, facts=facts)
 
     def problem(
         self, what: str, *, fix: Fixes = (), details: str = "", facts: Mapping[str, Any] | None = None
     ) -> Finding:
+        """Return something that keeps pycomfy from working."""
         return self.finding("problem", what, fix=fix, details=details, facts=facts)
 
     def unknown(self, error: Exception) -> Finding:
-        """It could not be found out, because of `error`."""
+        """Return that it could not be found out, because of `error`."""
         if isinstance(error, PycomfyError):
             return self.finding("unknown", error.what, fix=error.fixes, details=error.where)
         what = f"it could not be looked at: {type(error).__name__}: {error}"
@@ -135,8 +142,9 @@ class DoctorResult(Result):
 
 
 def make_result(findings: list[Finding], *, offline: bool) -> DoctorResult:
-    """The result, its findings in the order of `GROUPS`, and within a group as they come. Of several with one id, such
-    as those of two package indexes, the second is `id.2`, and so on."""
+    """Return the result: its findings in the order of `GROUPS`, and within a group as they come.
+
+    Of several with one id, such as those of two package indexes, the second is `id.2`, and so on."""
     ordered = _number_repeated(sorted(findings, key=lambda f: GROUPS.index(f.group)))
     counts: dict[State, int] = {state: sum(f.state == state for f in ordered) for state in STATES}
     return DoctorResult(ok=not counts["problem"], offline=offline, counts=counts, findings=tuple(ordered))
@@ -152,7 +160,7 @@ def _number_repeated(findings: list[Finding]) -> list[Finding]:
 
 
 def clean(text: str, limit: int) -> str:
-    """The text without what a terminal would obey, and not longer than `limit`."""
+    """Return the text without what a terminal would obey, and not longer than `limit`."""
     plain = _ANSI.sub("", text[: 4 * limit].replace("\r\n", "\n")).strip()
     kept = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in plain.expandtabs(4))
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"

@@ -18,6 +18,7 @@ _CONFIGURE = "`nvidia-ctk runtime configure --runtime=docker && systemctl restar
 
 
 def check_gpu(examination: Examination) -> Iterator[Finding]:
+    """Look at the GPUs, and at the engine that has to give them to containers."""
     try:
         used = examination.engine()
     except BadConfig:
@@ -26,7 +27,8 @@ def check_gpu(examination: Examination) -> Iterator[Finding]:
 
 
 def judge_gpus(gpus: GpuInspection, engine: Engine | None) -> Iterator[Finding]:
-    """A machine without a GPU is in order: ComfyUI runs on the CPU. So is one with another vendor's."""
+    """Judge the GPUs. A machine without one is in order, as ComfyUI then runs on the CPU; so is one with another
+    vendor's."""
     facts = {"vendors": sorted(gpus.vendors), "gpus": [_facts(gpu) for gpu in gpus.gpus]}
     if not (gpus.driver or gpus.gpus or "NVIDIA" in gpus.vendors):
         others = " and ".join(sorted(gpus.vendors))
@@ -43,6 +45,7 @@ def judge_gpus(gpus: GpuInspection, engine: Engine | None) -> Iterator[Finding]:
 
 
 def judge_driver(gpus: GpuInspection) -> Finding:
+    """Judge NVIDIA's driver: whether it works, and is new enough for the CUDA of images."""
     facts = {"version": gpus.driver or None, "nvidia_smi": None if gpus.smi is None else str(gpus.smi)}
     install = "install NVIDIA's driver 570 or newer"
     if not gpus.driver and not gpus.gpus:
@@ -61,7 +64,7 @@ def judge_driver(gpus: GpuInspection) -> Finding:
 
 
 def judge_containers(gpus: GpuInspection, engine: Engine | None) -> Finding:
-    """Whether the engine that is used can give a container the GPUs."""
+    """Judge whether the engine that is used can give a container the GPUs."""
     made_for = {spec.driver for spec in gpus.specs} - {""}
     facts = {
         "cdi": [str(spec.file) for spec in gpus.specs],

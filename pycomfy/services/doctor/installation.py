@@ -16,7 +16,7 @@ _UPDATE = suggest("catalog update")
 
 
 def check_installation(examination: Examination) -> Iterator[Finding]:
-    """The program, and what it needs to emit a project."""
+    """Look at the program, and at what it needs to emit a project."""
     about = examination.surroundings()
     facts = {"version": about.version, "python": about.python, "executable": about.executable}
     yield PYCOMFY.ok(f"{about.version}, on Python {about.python}", facts=facts)
@@ -29,7 +29,7 @@ def check_installation(examination: Examination) -> Iterator[Finding]:
 
 
 def check_catalog(examination: Examination) -> Iterator[Finding]:
-    """Whether there is a catalog, and how old its lists are."""
+    """Look whether there is a catalog, and how old its lists are."""
     try:
         with examination.workspace.open_catalog() as catalog:
             origins = catalog.origins()
@@ -42,7 +42,7 @@ def check_catalog(examination: Examination) -> Iterator[Finding]:
 
 
 def judge_catalog(origins: tuple[Origin, ...], now: datetime) -> Finding:
-    """`now` has its zone, and so have the times of the origins."""
+    """Judge the age of the lists. `now` has its zone, and so have the times of the origins."""
     try:
         fetched = min(datetime.fromisoformat(origin.fetched_at) for origin in origins)
         age = now - fetched

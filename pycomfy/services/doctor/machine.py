@@ -17,7 +17,7 @@ EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def check_machine(examination: Examination) -> Iterator[Finding]:
-    """All but the clock, which takes a server to compare with."""
+    """Look at everything but the clock, which takes a server to compare with."""
     about = examination.surroundings()
     yield judge_platform(about)
     yield judge_locale(about)
@@ -28,6 +28,7 @@ def check_machine(examination: Examination) -> Iterator[Finding]:
 
 
 def judge_platform(about: Surroundings) -> Finding:
+    """Judge the operating system and the processor."""
     what = f"{about.system} {about.machine}, kernel {about.release}"
     facts = {"system": about.system, "machine": about.machine, "kernel": about.release}
     if about.system == "Linux" and find_platform(about.machine) is not None:
@@ -37,6 +38,7 @@ def judge_platform(about: Surroundings) -> Finding:
 
 
 def judge_locale(about: Surroundings) -> Finding:
+    """Judge the encoding of texts."""
     facts = {"encoding": about.encoding}
     if about.encoding in ("utf-8", "utf_8"):
         return LOCALE.ok("UTF-8", facts=facts)
@@ -45,6 +47,7 @@ def judge_locale(about: Surroundings) -> Finding:
 
 
 def judge_umask(about: Surroundings) -> Finding:
+    """Judge who may read and change what pycomfy writes."""
     mask = about.umask
     if mask is None:
         return UMASK.finding("unknown", "this system does not tell it")
@@ -58,6 +61,7 @@ def judge_umask(about: Surroundings) -> Finding:
 
 
 def judge_open_files(about: Surroundings) -> Finding:
+    """Judge the limit of open files."""
     soft, hard = about.open_files
     facts = {"soft": soft if soft >= 0 else None, "hard": hard if hard >= 0 else None}
     if 0 <= soft < MIN_OPEN_FILES:
@@ -67,6 +71,7 @@ def judge_open_files(about: Surroundings) -> Finding:
 
 
 def judge_home(about: Surroundings) -> Finding:
+    """Judge the user's folder."""
     facts = {"path": None if about.home is None else str(about.home)}
     if about.home is not None and about.home.is_dir():
         return HOME.ok(str(about.home), facts=facts)
@@ -76,6 +81,7 @@ def judge_home(about: Surroundings) -> Finding:
 
 
 def judge_temporary(about: Surroundings) -> Finding:
+    """Judge the folder for temporary files."""
     facts = {"path": None if about.temporary is None else str(about.temporary)}
     if about.temporary is not None:
         return TEMPORARY.ok(f"in {about.temporary}", facts=facts)
@@ -84,7 +90,8 @@ def judge_temporary(about: Surroundings) -> Finding:
 
 
 def judge_clock(now: datetime, ahead: Sequence[timedelta]) -> Finding:
-    """`ahead` says of each server how far its clock is before this machine's, `now`; most of them will be right."""
+    """Judge the clock. `ahead` says of each server how far its clock is ahead of this machine's, `now`; most of them
+    will be right."""
     off = median_low(ahead) if ahead else None
     shown = f"{now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     facts = {

@@ -67,7 +67,7 @@ class Server:
 
 
 def check_network(examination: Examination) -> Iterator[Finding]:
-    """Ask all of them at once. What they say of the time makes the finding about the clock."""
+    """Ask all servers at once. What they say of the time makes the finding about the clock."""
     servers, wrong = list_servers(examination)
     yield from wrong
     proxies = {proxy for server in servers if (proxy := find_proxy(server.url)) is not None}
@@ -89,7 +89,7 @@ def check_network(examination: Examination) -> Iterator[Finding]:
 
 
 def list_servers(examination: Examination) -> tuple[list[Server], list[Finding]]:
-    """The servers that are set up, and findings about settings that make no sense."""
+    """Return the servers that are set up, and findings about settings that make no sense."""
     servers: list[Server] = []
     wrong: list[Finding] = []
     for subject, make in (
@@ -123,7 +123,7 @@ def _debian_servers() -> list[Server]:
 
 
 def _snapshot_servers(examination: Examination) -> list[Server]:
-    """As it was yesterday; only where a server that keeps the archives of the past is set up."""
+    """Return where Debian is as it was yesterday, if a server that keeps old states is set up."""
     if not examination.workspace.environment.get(SNAPSHOT):
         return []
     moment = examination.workspace.clock().astimezone(UTC) - timedelta(days=1)
@@ -154,7 +154,7 @@ def _hub_servers(examination: Examination) -> list[Server]:
 
 
 def find_file_server(index: str, page: bytes) -> str | None:
-    """The URL of a file that an index's page names, if another server has the files; None otherwise."""
+    """Return the URL of a file that an index's page names, if another server has the files; None otherwise."""
     try:
         files = json.loads(page)["files"]
         urls = [urljoin(index, str(file["url"])) for file in files]
@@ -184,7 +184,7 @@ def _ask(server: Server, unknown_hosts: Mapping[str, str], clock: Callable[[], d
 
 
 def _ask_git(url: str) -> Answer:
-    """Of git we only know whether it got an answer."""
+    """Ask with git, of which only whether there was an answer is known."""
     try:
         ask_git_server(url)
     except PycomfyError as e:
@@ -193,7 +193,8 @@ def _ask_git(url: str) -> Answer:
 
 
 def judge_answer(server: Server, answer: Answer) -> Finding:
-    """A server that does not answer is no problem of this machine's: what is archived is restored without it."""
+    """Judge an answer. A server that does not answer is no problem of this machine's: what is archived is restored
+    without it."""
     subject, lost = server.subject, f"Without it, {LOST[server.subject.id]}."
     host = urlsplit(answer.url).hostname or answer.url
     facts = {"url": answer.url, "status": answer.status, "reached": answer.reached}
@@ -211,7 +212,7 @@ def judge_answer(server: Server, answer: Answer) -> Finding:
 
 
 def skip_network() -> Iterator[Finding]:
-    """What is not asked."""
+    """Return that no server was asked."""
     for subject in (PYTHON_INDEX, DEBIAN, DEBIAN_SECURITY, GIT_SERVER, REGISTRY, HUGGING_FACE, CIVITAI):
         yield subject.finding("skipped", "not asked")
 

@@ -20,11 +20,12 @@ _ALLOW = (
 
 
 def check_nix(examination: Examination) -> Iterator[Finding]:
+    """Look at Nix."""
     return judge_nix(examination.nix())
 
 
 def judge_nix(nix: NixInspection) -> Iterator[Finding]:
-    """Of a Nix that is missing or too old, no more is said."""
+    """Judge Nix. Of one that is missing or too old, no more is said."""
     program = judge_program(nix)
     yield program
     if program.state == "ok":
@@ -35,6 +36,7 @@ def judge_nix(nix: NixInspection) -> Iterator[Finding]:
 
 
 def judge_program(nix: NixInspection) -> Finding:
+    """Judge the program: whether it is there, starts, and is new enough."""
     program = nix.program
     install = how_to_install("nix")
     if program is None:
@@ -50,6 +52,7 @@ def judge_program(nix: NixInspection) -> Finding:
 
 
 def judge_store(nix: NixInspection) -> Finding:
+    """Judge whether the store can be used."""
     facts = {"path": str(nix.store), "mode": nix.mode, "build_users": nix.build_users}
     if nix.store_error is not None:
         return NIX_STORE.problem(f"cannot be used: {nix.store_error.where}", fix=nix.store_error.fixes, facts=facts)
@@ -60,7 +63,7 @@ def judge_store(nix: NixInspection) -> Finding:
 
 
 def judge_sandbox(nix: NixInspection) -> Finding:
-    """A daemon is not asked to build something; it does as nix.conf says."""
+    """Judge the sandbox. A daemon is not asked to build something; it does as nix.conf says."""
     trial, configured = nix.sandbox, nix.configuration.get("sandbox", "")
     daemon = nix.mode == "daemon"
     facts = {"works": trial.works, "configured": configured or None, "tried": not daemon}
@@ -80,6 +83,7 @@ def judge_sandbox(nix: NixInspection) -> Finding:
 
 
 def judge_namespaces(nix: NixInspection) -> Finding:
+    """Judge whether a build may make namespaces."""
     if not nix.namespaces_error:
         return NAMESPACES.ok("allowed", facts={"allowed": True})
     what = f"the kernel does not allow them: {nix.namespaces_error}"
@@ -87,6 +91,7 @@ def judge_namespaces(nix: NixInspection) -> Finding:
 
 
 def judge_flakes(nix: NixInspection) -> Finding:
+    """Judge whether flakes are switched on, which pycomfy itself does not need."""
     features = nix.configuration.get("experimental-features", "").split()
     if "flakes" in features:
         return NIX_FLAKES.ok("switched on", facts={"enabled": True})

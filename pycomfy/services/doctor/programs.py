@@ -38,7 +38,7 @@ PROGRAMS = (
 
 
 def check_programs(examination: Examination) -> Iterator[Finding]:
-    """One finding for each, and one for Debian's keys."""
+    """Look for each program, and for Debian's keys."""
     found = run_concurrently({p.name: partial(_find, p.name) for p in PROGRAMS})
     for known in PROGRAMS:
         yield judge_program(known, found[known.name])
@@ -46,12 +46,13 @@ def check_programs(examination: Examination) -> Iterator[Finding]:
 
 
 def _find(name: str) -> Program | None:
-    """uv comes with pycomfy, and need not be on PATH."""
+    """Find a program. uv comes with pycomfy, and need not be on PATH."""
     path = find_uv() if name == UV.name else None
     return None if name == UV.name and path is None else find_program(name, path=path)
 
 
 def judge_program(known: KnownProgram, found: Program | None) -> Finding:
+    """Judge a program by what is lost without it."""
     subject, fix, details = known.subject, how_to_install(known.name), f"It {known.purpose}."
     if found is None:
         absent = {"version": None, "path": None}
@@ -64,6 +65,7 @@ def judge_program(known: KnownProgram, found: Program | None) -> Finding:
 
 
 def judge_keyring(file: Path, there: bool) -> Finding:
+    """Judge whether there are keys to check Debian's signatures with."""
     if there:
         return KEYRING.ok("installed", facts={"path": str(file)})
     what = "not installed: the signatures of Debian's packages are not checked"

@@ -144,3 +144,9 @@ def test_storage_that_is_configured_is_podmans_to_find(path: Path) -> None:
 def test_the_real_podman_tells_what_it_has() -> None:
     found = inspect_engine("podman", os.environ)
     assert found is not None and (found.error is not None or (found.driver and found.runtime and found.cgroups))
+
+
+def test_a_rootless_podman_without_its_helper_says_what_to_install(path: Path) -> None:
+    program(path, "podman", 'echo "Error: exec: newuidmap: executable file not found in \\$PATH" >&2; exit 125')
+    found = inspect_engine("podman", environment(path))
+    assert found is not None and found.error is not None and found.error.fixes[0] == "apt-get install uidmap"

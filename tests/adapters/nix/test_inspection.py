@@ -118,3 +118,21 @@ def test_the_roots_of_the_collector_are_read(tmp_path: Path) -> None:
     (folder / "abc").symlink_to("/data/images/sha256-1")
     (folder / "file").touch()
     assert list_auto_roots(settings) == frozenset({Path("/data/images/sha256-1")})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "error: opening lock file '/nix/var/nix/db/big-lock': Permission denied",
+        "error: could not set permissions on '/nix/var/nix/profiles/per-user' to 755: Operation not permitted",
+        "error: cannot connect to socket at '/nix/var/nix/daemon-socket/socket': Connection refused",
+        "error: creating directory '/nix': Read-only file system",
+    ],
+)
+def test_a_store_of_somebody_elses_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    (tmp_path / "nix" / "store").mkdir(parents=True)
+    program(tmp_path, "nix-build", "echo nix-build 2.18.1")
+    program(tmp_path, "nix-store", f'echo "{said}" >&2; exit 1')
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = inspect_nix(NixSettings(store=tmp_path)).store_error
+    assert found is not None and found.where == said and found.fixes

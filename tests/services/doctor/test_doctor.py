@@ -15,8 +15,8 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.cli.fixes import render_all
 from pycomfy.operation import Cancelled, Operation
-from pycomfy.services.doctor import data_folder
 from pycomfy.services.doctor import doctor as module
+from pycomfy.services.doctor import versions
 from pycomfy.services.doctor.doctor import CHECKS, Check, doctor
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import DoctorResult, Finding
@@ -187,7 +187,7 @@ def test_a_versions_repository_that_takes_too_long_is_unknown(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(workspace.paths, make_files("card"))
-    monkeypatch.setattr(data_folder, "SECONDS", 0.0)
+    monkeypatch.setattr(versions, "SECONDS", 0.0)
     found = examine(workspace)
     assert unhealthy(found)["data.versions"] == "unknown" and found["data.database"].state == "ok"
 

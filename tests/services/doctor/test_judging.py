@@ -17,7 +17,19 @@ from pycomfy.adapters.io.reachability import Answer
 from pycomfy.adapters.io.surroundings import Surroundings
 from pycomfy.adapters.nix.inspection import NixInspection, SandboxTrial
 from pycomfy.errors import Fix, MissingTool
-from pycomfy.services.doctor import data_folder, disk, engine, gpu, installation, machine, network, nix, programs
+from pycomfy.services.doctor import (
+    disk,
+    engine,
+    folders,
+    gpu,
+    images,
+    installation,
+    machine,
+    network,
+    nix,
+    programs,
+    versions,
+)
 from pycomfy.services.doctor.findings import Finding
 from pycomfy.services.doctor.subjects import CACHE, FOLDER, HUGGING_FACE, PYTHON_INDEX
 
@@ -175,8 +187,8 @@ def test_it_is_told_which_engine_is_used_and_why() -> None:
     first, *others = judged_engines(PODMAN, DOCKER)
     assert first.what == "Podman 4.9.3, with root's rights" and first.facts["kind"] == "podman"
     assert others[0].what == "Docker 28.2, not used"
-    assert "as Podman cannot be used" in judged_engines(BROKEN, DOCKER)[0].details
-    assert "as it was asked for" in judged_engines(DOCKER, only=True)[0].details
+    assert "because Podman cannot be used" in judged_engines(BROKEN, DOCKER)[0].details
+    assert "because it was asked for" in judged_engines(DOCKER, only=True)[0].details
     assert {f.state for f in (first, *others)} == {"ok"}
 
 
@@ -297,22 +309,22 @@ def space(folder: str, free: int, *, disk: str = "/dev/sda", files: int | None =
 
 
 def test_what_shares_a_disk_is_counted_together() -> None:
-    folders = {need.subject.id: space(f"/{n}", 24 * GB) for n, need in enumerate(disk.NEEDS)}
-    (found,) = disk.judge_disks(folders, built=False)
+    spaces = {need.subject.id: space(f"/{n}", 24 * GB) for n, need in enumerate(disk.NEEDS)}
+    (found,) = disk.judge_disks(spaces, built=False)
     assert found.state == "warning" and found.facts["needed"] == 25 * GB and found.subject == "all folders"
     assert found.what == "24.0 GB free of 500.0 GB (ext4), a first build takes 25.0 GB"
     assert "12.3 GB for packages and the image (/0)" in found.details
-    enough = {key: dataclasses.replace(one, free=26 * GB) for key, one in folders.items()}
+    enough = {key: dataclasses.replace(one, free=26 * GB) for key, one in spaces.items()}
     assert [f.state for f in disk.judge_disks(enough, built=False)] == ["ok"]
 
 
 def test_each_disk_is_told_of_with_what_lies_there() -> None:
-    folders = {
+    spaces = {
         "disk.nix-store": space("/nix/store", 13 * GB, disk="/dev/a"),
         "disk.data": space("/data", 1 * GB, disk="/dev/b"),
         "disk.temporary": space("/tmp", 300_000_000, disk="tmpfs"),
     }
-    found = {f.id: f for f in disk.judge_disks(folders, built=False)}
+    found = {f.id: f for f in disk.judge_disks(spaces, built=False)}
     assert {id_: f.state for id_, f in found.items()} == {
         "disk.nix-store": "ok",
         "disk.data": "warning",
@@ -322,14 +334,14 @@ def test_each_disk_is_told_of_with_what_lies_there() -> None:
 
 
 def test_once_something_was_built_less_is_needed() -> None:
-    folders = {"disk.nix-store": space("/nix/store", 5 * GB)}
-    assert [f.state for f in disk.judge_disks(folders, built=True)] == ["note"]
+    spaces = {"disk.nix-store": space("/nix/store", 5 * GB)}
+    assert [f.state for f in disk.judge_disks(spaces, built=True)] == ["note"]
 
 
 @pytest.mark.parametrize(("free", "files"), [(50_000_000, 10**6), (0, 10**6), (99 * GB, 0)])
 def test_a_full_disk_is_a_problem(free: int, files: int) -> None:
-    folders = {"disk.data": space("/data", free, files=files)}
-    (found,) = disk.judge_disks(folders, built=True)
+    spaces = {"disk.data": space("/data", free, files=files)}
+    (found,) = disk.judge_disks(spaces, built=True)
     assert found.state == "problem" and found.fix
 
 
@@ -346,21 +358,21 @@ def test_few_files_are_a_warning_and_uncounted_ones_are_not() -> None:
 def test_a_folder_that_cannot_be_used_is_a_problem() -> None:
     good = space("/data", GB)
     directory, file = 0o040755, 0o100644
-    assert data_folder.judge_folder(FOLDER, good, directory, chosen=True).state == "ok"
-    assert data_folder.judge_folder(FOLDER, good, file, chosen=True).state == "problem"
+    assert folders.judge_folder(FOLDER, good, directory, chosen=True).state == "ok"
+    assert folders.judge_folder(FOLDER, good, file, chosen=True).state == "problem"
     closed = dataclasses.replace(good, writable=False)
-    assert "cannot be written" in data_folder.judge_folder(CACHE, closed, directory, chosen=True).what
+    assert "cannot be written" in folders.judge_folder(CACHE, closed, directory, chosen=True).what
     absent = dataclasses.replace(good, present=Path("/"))
-    assert data_folder.judge_folder(FOLDER, absent, 0, chosen=False).what == "/data, which is made when it is needed"
-    assert data_folder.judge_folder(FOLDER, dataclasses.replace(absent, writable=False), 0, chosen=False).state == (
+    assert folders.judge_folder(FOLDER, absent, 0, chosen=False).what == "/data, which is made when it is needed"
+    assert folders.judge_folder(FOLDER, dataclasses.replace(absent, writable=False), 0, chosen=False).state == (
         "problem"
     )
     for kind in ("nfs4", "cifs"):
         remote = dataclasses.replace(good, file_system=kind)
-        assert data_folder.judge_folder(FOLDER, remote, directory, chosen=True).state == "warning"
-        assert data_folder.judge_folder(CACHE, remote, directory, chosen=True).state == "ok"
-    assert data_folder.judge_folder(FOLDER, good, 0o040777, chosen=True).state == "warning"
-    assert data_folder.judge_folder(FOLDER, good, 0o041777, chosen=True).state == "ok"
+        assert folders.judge_folder(FOLDER, remote, directory, chosen=True).state == "warning"
+        assert folders.judge_folder(CACHE, remote, directory, chosen=True).state == "ok"
+    assert folders.judge_folder(FOLDER, good, 0o040777, chosen=True).state == "warning"
+    assert folders.judge_folder(FOLDER, good, 0o041777, chosen=True).state == "ok"
 
 
 STEPS = frozenset({"m001", "m002"})
@@ -370,9 +382,9 @@ PATH = Path("/data/pycomfy.db")
 
 def test_a_database_is_judged_by_what_it_is() -> None:
     def judged(**facts: object) -> Finding:
-        return data_folder.judge_database(PATH, dataclasses.replace(WHOLE, **facts))  # type: ignore[arg-type]
+        return versions.judge_database(PATH, dataclasses.replace(WHOLE, **facts))  # type: ignore[arg-type]
 
-    assert judged().state == "ok" and data_folder.judge_database(PATH, None).what == "none yet"
+    assert judged().state == "ok" and versions.judge_database(PATH, None).what == "none yet"
     damaged = judged(damage=("row 3 missing", "page 7"))
     assert damaged.state == "problem" and "row 3 missing" in damaged.what and damaged.details.endswith("page 7")
     assert isinstance(damaged.fix[0], Fix) and damaged.fix[0].action == "reindex"
@@ -382,28 +394,28 @@ def test_a_database_is_judged_by_what_it_is() -> None:
 
 
 def test_the_database_is_compared_with_the_newest_versions() -> None:
-    assert data_folder.judge_index(WHOLE, {"card": "b"}).state == "ok"
-    assert data_folder.judge_index(WHOLE, {"card": "b", "strange/../name": "x"}).state == "ok"
+    assert versions.judge_index(WHOLE, {"card": "b"}).state == "ok"
+    assert versions.judge_index(WHOLE, {"card": "b", "strange/../name": "x"}).state == "ok"
     for tips, names in (({"card": "c"}, "card"), ({"card": "b", "new": "d"}, "new"), ({}, "card")):
-        found = data_folder.judge_index(WHOLE, tips)
+        found = versions.judge_index(WHOLE, tips)
         assert found.state == "note" and names in found.what
-    gone = data_folder.judge_index(WHOLE, None)
+    gone = versions.judge_index(WHOLE, None)
     assert gone.state == "problem" and "2 versions" in gone.what
-    assert data_folder.judge_index(None, None).state == "ok"
-    assert data_folder.judge_index(dataclasses.replace(WHOLE, damage=("x",)), {}).state == "unknown"
+    assert versions.judge_index(None, None).state == "ok"
+    assert versions.judge_index(dataclasses.replace(WHOLE, damage=("x",)), {}).state == "unknown"
 
 
 def test_a_damaged_versions_repository_is_a_problem() -> None:
-    assert data_folder.judge_versions(Path("/x.git"), {"card": "a"}, ()).what == "whole, 1 workflow"
-    found = data_folder.judge_versions(Path("/x.git"), {"card": "a"}, [f"missing blob {n}" for n in range(9)])
+    assert versions.judge_versions(Path("/x.git"), {"card": "a"}, ()).what == "whole, 1 workflow"
+    found = versions.judge_versions(Path("/x.git"), {"card": "a"}, [f"missing blob {n}" for n in range(9)])
     assert found.state == "problem" and found.details.endswith("and 4 more")
 
 
 def test_images_without_a_root_will_be_lost() -> None:
     one, two = Path("/data/images/sha256-1"), Path("/data/images/sha256-2")
-    assert data_folder.judge_images([one, two], set(), {one, two}).state == "ok"
-    moved = data_folder.judge_images([one, two], set(), {Path("/old/images/sha256-1"), two})
+    assert images.judge_images([one, two], set(), {one, two}).state == "ok"
+    moved = images.judge_images([one, two], set(), {Path("/old/images/sha256-1"), two})
     assert moved.state == "warning" and "1 of 2 images" in moved.what
-    assert data_folder.judge_images([one, two], {one}, {two}).state == "note"
-    assert data_folder.judge_images([one], set(), None).state == "ok"
-    assert data_folder.judge_images([], set(), None).what == "none yet"
+    assert images.judge_images([one, two], {one}, {two}).state == "note"
+    assert images.judge_images([one], set(), None).state == "ok"
+    assert images.judge_images([], set(), None).what == "none yet"
