@@ -1,7 +1,4 @@
-"""A project in a Nix store: supply what Nix cannot fetch by itself, fetch the rest, build it.
-
-`build` and `verify` share it.
-"""
+"""Build a project in a Nix store: supply what Nix cannot fetch, let it fetch the rest, and build the image."""
 
 import contextlib
 import dataclasses
@@ -28,7 +25,7 @@ from pycomfy.core.nix.lock_outputs import wheel_requisites
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.build_recipe import source_name
 from pycomfy.core.sources.lock_source import FileSource, TreeSource
-from pycomfy.errors import BadLock, HashMismatch, MissingTool
+from pycomfy.errors import BadLock, HashMismatch, MissingTool, suggest
 from pycomfy.progress import Task
 from pycomfy.services.workspace import Workspace
 
@@ -54,7 +51,7 @@ class RealisedImage:
 
 
 def host_platform() -> PlatformName:
-    """The platform of this machine. Raises `MissingTool` on one that cannot build images."""
+    """Return the platform of this machine. Raises `MissingTool` on one that cannot build images."""
     name = machine.machine()
     platform = find_platform(name)
     if machine.system() != "Linux" or platform is None:
@@ -68,9 +65,9 @@ def host_platform() -> PlatformName:
 
 @contextlib.contextmanager
 def project_folder(workspace: Workspace, files: Mapping[str, bytes]) -> Iterator[Path]:
-    """The files of a project in a folder of their own, for as long as Nix needs it."""
-    with temporary_folder(workspace.paths.cache / "projects", "project-") as place:
-        folder = place / "project"
+    """Write the files of a project to a folder of their own, which is removed when the block ends."""
+    with temporary_folder(workspace.paths.cache / "projects", "project-") as parent:
+        folder = parent / "project"
         write_folder(folder, files)
         yield folder
 
@@ -83,21 +80,20 @@ def realise(workspace: Workspace, project: Project, *, log: Path) -> RealisedIma
 
 
 def check_locked(lock: Lock, platform: PlatformName) -> None:
-    """Raises `BadLock` if the lock lacks the platform of the image, or of the machine that builds it."""
-    wanted = dict.fromkeys((host_platform(), platform))
-    options = "".join(f" --platform {p}" for p in wanted)
-    for one in wanted:
+    """Raise `BadLock` if the lock lacks the platform of the image, or of the machine that builds it."""
+    needed = tuple(dict.fromkeys((host_platform(), platform)))
+    for one in needed:
         if one not in lock.platforms:
             raise BadLock(
                 f"{one} is not locked; the machine that builds needs its own platform in the lock too",
                 where="pycomfy.lock",
-                fix=f"pycomfy lock WORKFLOW{options}",
+                fix=suggest("lock", platform=needed),
             )
 
 
 def supply(workspace: Workspace, project: Project) -> None:
-    """Put the trees into the store that Nix cannot make: Debian roots (nothing there could unpack a `.deb` yet), git
-    trees, local folders and local wheels. Each is checked by its hash; what is there already costs nothing."""
+    """Add what Nix cannot make to its store: root filesystems (nothing in a new store can unpack a `.deb`), git trees,
+    local folders and local wheels. Each is checked by its hash; what is there already costs nothing."""
     lock = project.lock
     check_locked(lock, project.platform)
     for platform in dict.fromkeys((host_platform(), project.platform)):
@@ -107,18 +103,21 @@ def supply(workspace: Workspace, project: Project) -> None:
     for name, source in lock.sources.items():
         if isinstance(source, TreeSource):
             add_tree(workspace.nix, name, source.tree, partial(_make_tree, workspace, source, project.base))
-    _supply_ingredients(workspace, project)
-    _supply_wheels(workspace, project)
+    _supply_build_inputs(workspace, project)
+    _supply_files(workspace, project)
 
 
-def _supply_wheels(workspace: Workspace, project: Project) -> None:
-    """Files that Nix cannot fetch: wheels of a local folder, and whatever is behind a login, which it does not know."""
+def _supply_files(workspace: Workspace, project: Project) -> None:
+    """Add the files that Nix cannot fetch: wheels of a local folder, and whatever is behind a login."""
     wheels = project.lock.platforms[project.platform].wheels
-    every = [*wheels, *(tool for w in wheels if w.built is not None for tool in w.built.requires)]
-    for wheel in every:
+    inputs = (tool for w in wheels if w.built is not None for tool in w.built.requires)
+    every_wheel = [*wheels, *inputs]
+    for wheel in every_wheel:
         if wheel.is_local:
             add_file(workspace.nix, wheel.filename, wheel.sha256, project.base / wheel.url)
-    files = [File(w.url, w.sha256, w.filename, w.size or None) for w in every if not w.is_local and w.built is None]
+    files = [
+        File(w.url, w.sha256, w.filename, w.size or None) for w in every_wheel if not w.is_local and w.built is None
+    ]
     files += [
         File(s.url, s.sha256, s.name, s.download_size)
         for s in project.lock.sources.values()
@@ -129,33 +128,33 @@ def _supply_wheels(workspace: Workspace, project: Project) -> None:
         for file in files
         if is_kept(file.sha256, workspace.paths.cache) or has_login(file.url, workspace.environment)
     }
-    there = set(valid_paths(workspace.nix, list(guarded)))
-    missing = [file for path, file in guarded.items() if path not in there]
+    present = set(valid_paths(workspace.nix, list(guarded)))
+    missing = [file for path, file in guarded.items() if path not in present]
     fetched = fetch_all(missing, cache=workspace.paths.cache, title="Fetch files behind a login")
     for file, path in zip(missing, fetched, strict=True):
         try:
             add_file(workspace.nix, file.name, file.sha256, path)
         except HashMismatch:
-            # The cache may have suffered since; nothing in it is needed.
+            # The cached file may be damaged; it can be fetched again.
             path.unlink()
             add_file(workspace.nix, file.name, file.sha256, fetch_all([file], cache=workspace.paths.cache)[0])
 
 
-def _supply_ingredients(workspace: Workspace, project: Project) -> None:
-    """What wheels are built from that Nix cannot make: the trees of git repositories, Debian with compilers. Those that
-    are in the store need none of it."""
+def _supply_build_inputs(workspace: Workspace, project: Project) -> None:
+    """Add what wheels are built from and Nix cannot make: the trees of git repositories, root filesystems with
+    compilers. Wheels that are in the store already need none of it."""
     for platform in dict.fromkeys((host_platform(), project.platform)):
         pins = project.lock.platforms[platform]
         built = {
             need.path: wheel.built
             for need, wheel in zip(wheel_requisites(project.lock, platform), pins.wheels, strict=True)
         }
-        there = set(valid_paths(workspace.nix, [path for path, recipe in built.items() if recipe is not None]))
-        for recipe in (recipe for path, recipe in built.items() if recipe is not None and path not in there):
+        present = set(valid_paths(workspace.nix, [path for path, recipe in built.items() if recipe is not None]))
+        for recipe in (recipe for path, recipe in built.items() if recipe is not None and path not in present):
             source = recipe.source
             if isinstance(source, TreeSource):
-                place = partial(_make_tree, workspace, source, project.base)
-                add_tree(workspace.nix, source_name(source), source.tree, place)
+                make = partial(_make_tree, workspace, source, project.base)
+                add_tree(workspace.nix, source_name(source), source.tree, make)
             if recipe.compiler and pins.compilers is not None:
                 name = f"debian-compilers-{platform.removeprefix('linux/')}"
                 make = partial(_make_root, workspace, pins.compilers, platform)
@@ -188,7 +187,7 @@ def _build(workspace: Workspace, project: Project, log: Path) -> RealisedImage:
     missing = [derivation_name(path) for path in missing_paths(workspace.nix, target)]
     layers = [name for name in missing if name.startswith("layer-")]
     with operation.step("Build layers", total=len(layers) or None) as task:
-        paths = nix_build(workspace.nix, target, log, _Shown(task))
+        paths = nix_build(workspace.nix, target, log, _LayerProgress(task))
         task.note(f"{len(layers)} built" if layers else "nothing to build")
     return RealisedImage(Path(paths[0]), frozenset(_layer_name(name) for name in layers))
 
@@ -198,8 +197,8 @@ def _layer_name(derivation: str) -> str:
     return derivation.split("-", 2)[2]
 
 
-class _Shown:
-    """Shows which layers are being built, and counts those that are."""
+class _LayerProgress:
+    """Called with each event of a build: shows which layers are being built, and counts those that are finished."""
 
     def __init__(self, task: Task) -> None:
         self.task = task

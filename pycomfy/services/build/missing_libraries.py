@@ -1,4 +1,4 @@
-"""The shared libraries that a built image's modules need and it lacks: told before anything is started."""
+"""Report the shared libraries that a built image's modules need and it does not have, before it is started."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,43 +14,44 @@ from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.lockfile.toml import render_list
 from pycomfy.services.workspace import Workspace
 
-MAX_TOLD = 10
+MAX_REPORTED = 10
 
 
 def report_missing_libraries(
     workspace: Workspace, lock: Lock, platform: PlatformName, oci: Path, apt: Sequence[str]
 ) -> tuple[MissingLibrary, ...]:
-    """What the image at `oci` lacks, each with the line that adds its package to the `apt` of pycomfy.toml; said too.
+    """Return and report what the image at `oci` lacks, each with the line that adds its package to the `apt` of
+    pycomfy.toml.
 
-    A layer is read once, in place. Nothing is sure to fail for it: a module may never be imported, which the proof
-    shows.
+    Each layer is read once, in place. A missing library is only a note: the module that needs it may never be imported,
+    which starting the image shows.
     """
     with operation.step("Look for missing libraries") as task:
         layers = read_libraries(read_layout(oci), workspace.paths)
         packages = library_packages(lock.platforms[platform].root.suite, platform, workspace.paths)
         names = {name for layer in layers for name in layer.names}
         found = find_missing_libraries([library for layer in layers for library in layer.libraries], names, packages)
-        line = _line(apt, [one.package for one in found if one.package])
-        lacking = tuple(dataclasses.replace(one, line=_line(apt, [one.package])) for one in found)
-        task.note(f"{len(lacking)} missing" if lacking else "none missing")
-    for one in lacking[:MAX_TOLD]:
-        via = f", by way of {one.via.rpartition('/')[2]}" if one.via else ""
+        line = _render_line(apt, [one.package for one in found if one.package])
+        missing = tuple(dataclasses.replace(one, line=_render_line(apt, [one.package])) for one in found)
+        task.note(f"{len(missing)} missing" if missing else "none missing")
+    for one in missing[:MAX_REPORTED]:
+        via = f", through {one.via.rpartition('/')[2]}" if one.via else ""
         operation.report(
-            f"note: {one.owner} needs {one.soname} ({one.path}{via}), which is not in the image; {_where(one)}"
+            f"note: {one.owner} needs {one.soname} ({one.path}{via}), which is not in the image; {_explain(one)}"
         )
-    if len(lacking) > MAX_TOLD:
-        operation.report(f"note: and {len(lacking) - MAX_TOLD} more libraries")
-    if lacking:
+    if len(missing) > MAX_REPORTED:
+        operation.report(f"note: and {len(missing) - MAX_REPORTED} more libraries")
+    if missing:
         operation.report(f"  to add what is missing, write at the top of pycomfy.toml, and lock again: {line}")
-    return lacking
+    return missing
 
 
-def _where(lacking: MissingLibrary) -> str:
-    if not lacking.package:
-        return "no Debian package is called like it"
-    return f"Debian's {lacking.package} has it" if lacking.known else f"perhaps Debian's {lacking.package} has it"
+def _explain(missing: MissingLibrary) -> str:
+    if not missing.package:
+        return "no Debian package has a similar name"
+    return f"Debian's {missing.package} has it" if missing.known else f"perhaps Debian's {missing.package} has it"
 
 
-def _line(apt: Sequence[str], packages: Sequence[str]) -> str:
-    """The line of pycomfy.toml."""
+def _render_line(apt: Sequence[str], packages: Sequence[str]) -> str:
+    """The line of pycomfy.toml with these packages."""
     return render_list("apt", dict.fromkeys([*apt, *sorted({*packages} - {""})]))

@@ -1,4 +1,4 @@
-"""What each node pack asks of Python, as its source in the Nix store says."""
+"""Read the Python requirements of node packs from their sources in the Nix store."""
 
 from pathlib import Path
 
@@ -13,23 +13,23 @@ _MAX_BYTES = 1 << 20
 
 
 def read_pack_requirements(workspace: Workspace, lock: Lock) -> dict[str, tuple[str, ...]]:
-    """The requirements of every node pack that is a tree, by its name; what cannot be read is left out, as the lock was
-    resolved without it."""
-    asked = {}
+    """Return the requirements of every node pack that is a tree, by its name. What cannot be read is left out: the lock
+    was resolved without it."""
+    requirements = {}
     for pack in lock.packs:
         if isinstance(pack.source, TreeSource):
             settings = workspace.nix
-            place = Path(settings.store or "/", fixed_path(settings, pack.name, pack.source.tree).lstrip("/"))
+            folder = Path(settings.store or "/", fixed_path(settings, pack.name, pack.source.tree).lstrip("/"))
             try:
-                wants = parse_requirements(f"pack {pack.name}", _texts(place))
+                parsed = parse_requirements(f"pack {pack.name}", _read_texts(folder))
             except (OSError, PycomfyError):
                 continue
-            asked[pack.name] = tuple(one.text for one in wants.requirements)
-    return asked
+            requirements[pack.name] = tuple(one.text for one in parsed.requirements)
+    return requirements
 
 
-def _texts(folder: Path) -> dict[str, str]:
-    """The files at the top that may list requirements."""
+def _read_texts(folder: Path) -> dict[str, str]:
+    """The files in the folder itself that may list requirements."""
     files = [f for f in folder.iterdir() if f.name == "pyproject.toml" or f.suffix == ".txt"]
     plain = [f for f in files if f.is_file() and not f.is_symlink() and f.stat().st_size <= _MAX_BYTES]
     return {f.name: f.read_text(errors="replace") for f in plain}
