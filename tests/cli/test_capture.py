@@ -44,21 +44,21 @@ def root(place: Place, surroundings: Surroundings) -> Path:
         pytest.skip(e.what)
     uv = [find_uv_bin(), "--quiet", "--no-config", "--cache-dir", str(place.root / "uv")]
     subprocess.run([*uv, "venv", "--python", str(python), str(root / ".venv")], check=True)
-    wanted = ["--index-url", surroundings.index.url, "base==1.0", "oldbase==1.0"]
-    subprocess.run([*uv, "pip", "install", "--python", str(root / ".venv/bin/python"), *wanted], check=True)
+    packages = ["--index-url", surroundings.index.url, "base==1.0", "oldbase==1.0"]
+    subprocess.run([*uv, "pip", "install", "--python", str(root / ".venv/bin/python"), *packages], check=True)
     place.workflow("HelloCard", "SaveImage")
     return root
 
 
 def captured(place: Place, root: Path, to: str) -> dict[str, Any]:
-    """Capture and lock; the lock. Nothing of the installation is changed."""
+    """Capture and lock; the capture's result, and the lock. Nothing of the installation is changed."""
     before = listing(root)
     outcome = place.run("capture", root, "--workflow", "workflow.json", "-o", to, "--json")
     assert outcome.status == 0, outcome.err
     assert listing(root) == before
     locked = place.run("lock", to, "--platform", "linux/amd64")
     assert locked.status == 0, locked.err
-    return {"said": outcome.json(), "lock": parse_lock((place.work / to / "pycomfy.lock").read_text())}
+    return {"result": outcome.json(), "lock": parse_lock((place.work / to / "pycomfy.lock").read_text())}
 
 
 def test_the_lock_of_a_capture_is_what_is_installed_and_so_is_that_of_a_restored_folder(
@@ -73,7 +73,7 @@ def test_the_lock_of_a_capture_is_what_is_installed_and_so_is_that_of_a_restored
     kinds = {pack.name: pack.source for pack in lock.packs}
     assert isinstance(kinds["card"], GitSource) and isinstance(kinds["local"], PathSource)
     assert {f"{w.name}=={w.version}" for w in lock.platforms["linux/amd64"].wheels} == {"base==1.0", "oldbase==1.0"}
-    assert first["said"]["python"]["packages"] == ["base==1.0", "oldbase==1.0"]
+    assert first["result"]["python"]["packages"] == ["base==1.0", "oldbase==1.0"]
 
     folder = place.root / "restored"
     home = Paths(place.data, place.data / "cache")
@@ -129,7 +129,7 @@ def restore(place: Place, lock: Lock, home: Paths, folder: Path) -> None:
     restore_plain(Workspace(home), RestoreRequest(lock.name, offline=True), folder)
 
 
-def test_what_was_captured_is_told_to_people(place: Place, root: Path) -> None:
+def test_what_was_captured_is_shown_to_people(place: Place, root: Path) -> None:
     outcome = place.run("capture", root, "-o", "out")
     assert outcome.status == 0, outcome.err
     assert "1 file changed: patches/ComfyUI.patch" in outcome.out and "local as a folder: packs/local" in outcome.out

@@ -1,4 +1,4 @@
-"""The files of a folder as git would have them; links are never followed."""
+"""Read files of an installation without following links, and list those of a folder as git would have them."""
 
 import hashlib
 import os
@@ -11,25 +11,47 @@ from pycomfy.adapters.io.atomic_files import escapes
 from pycomfy.core.requirements.model_files import is_model_file
 from pycomfy.errors import BadInput
 
+MAX_TEXT = 32 << 20
+"""Bytes of a text file."""
+
 SMALL_MODEL = 1 << 20
-"""What is called like a model and is no larger may well be a part of the code."""
+"""Bytes up to which a file with a model's name counts as code."""
+
+_TIDY = "remove what does not belong there"
+
+_TIDY = "remove what does not belong there"
 
 CHUNK = 1 << 20
 MAX_DEPTH = 200
+"""Levels of folders."""
 
 Blob = tuple[str, str]
 """git's mode, and the object's hash."""
 
 
+def read_text(path: Path, limit: int = MAX_TEXT) -> str:
+    """Return a text file of an installation; "" if it cannot be read, is not a regular file, or is larger than `limit`
+    bytes. Waits for no pipe or device."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as f:
+            about = os.fstat(f.fileno())
+            if not stat.S_ISREG(about.st_mode) or about.st_size > limit:
+                return ""
+            return f.read(limit + 1).decode("utf-8-sig", errors="replace")
+    except (OSError, ValueError):
+        return ""
+
+
 class Files:
-    """Files of a folder, never through a link that one of their parents is."""
+    """Look at files of a folder, never through a link in place of one of their parents."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._plain: dict[str, bool] = {}
 
     def lstat(self, path: str) -> os.stat_result | None:
-        """What is at `path`; None for nothing, and for what lies behind a link."""
+        """Return what is at `path`; None for nothing, and for a path that leads through a link."""
         parts = path.split("/")
         if all(self._is_plain("/".join(parts[:n])) for n in range(1, len(parts))):
             return self._lstat(path)
@@ -49,21 +71,21 @@ class Files:
 
 
 def list_files(folder: Path, skip: Sequence[str] = ()) -> Iterator[str]:
-    """The paths of all files and links, but for what git and Python keep for themselves, virtual environments, and what
-    is called as in `skip` at the top. Raises `BadInput` for what cannot be read, and for too many."""
+    """Yield the paths of all files and links, except those of git and of Python's cache, virtual environments, and the
+    names `skip` at the top. Raises `BadInput` for a folder that cannot be read, and for too many files."""
     for count, path in enumerate(_walk(folder, "", skip)):
         if count >= MAX_FILES:
-            raise BadInput(f"it has more than {MAX_FILES} files", where=str(folder), fix="tidy it up")
+            raise BadInput(f"more than {MAX_FILES} files", where=str(folder), fix=_TIDY)
         yield path
 
 
 def _walk(folder: Path, prefix: str, skip: Sequence[str]) -> Iterator[str]:
     if prefix.count("/") > MAX_DEPTH:
-        raise BadInput(f"its folders are nested more than {MAX_DEPTH} deep", where=str(folder), fix="tidy it up")
+        raise BadInput(f"folders are nested more than {MAX_DEPTH} deep", where=str(folder), fix=_TIDY)
     try:
         entries = sorted(os.scandir(folder), key=lambda e: e.name)
     except OSError as e:
-        raise BadInput(f"it cannot be read: {e.strerror}", where=str(folder), fix="make it readable") from e
+        raise unreadable(folder, e) from e
     for entry in entries:
         name = entry.name
         if name in (".git", "__pycache__", *skip) or name.endswith(".pyc"):
@@ -75,22 +97,27 @@ def _walk(folder: Path, prefix: str, skip: Sequence[str]) -> Iterator[str]:
             yield prefix + name
 
 
-def why_left(path: str, about: os.stat_result, files: Files) -> str | None:
-    """Why a file that is there is left out; None if it is not."""
+def unreadable(path: Path, error: OSError) -> BadInput:
+    """Return the error for a file or folder of an installation that cannot be read."""
+    return BadInput(f"cannot be read: {error.strerror}", where=str(path), fix="make it readable")
+
+
+def why_skipped(path: str, about: os.stat_result, files: Files) -> str | None:
+    """Return why a file is left out; None if it is not. A path that ends in `/` is a repository within the folder."""
     if path.endswith("/"):
         return "a git repository of its own"
     if stat.S_ISLNK(about.st_mode):
-        return "a link that leads out of the folder" if escapes(files.folder / path, files.folder) else None
+        return "a link that escapes the folder" if escapes(files.folder / path, files.folder) else None
     if not stat.S_ISREG(about.st_mode):
-        return "neither file nor link"
+        return "neither a file nor a link"
     if is_model_file(path) and about.st_size > SMALL_MODEL:
         return f"a model ({about.st_size / 1e6:.0f} MB)"
     return None
 
 
 def hash_entry(path: Path, about: os.stat_result, expected: str, modes: bool) -> Blob | None:
-    """A file as git would have it; None for what git has no place for. Where modes are not kept (`modes`), they are as
-    expected."""
+    """Return a file as git would have it; None for what git cannot hold. `modes` says whether the file system keeps
+    which files are programs; where it does not, the mode is `expected`."""
     try:
         if stat.S_ISLNK(about.st_mode):
             return LINK, hash_blob(os.fsencode(path.readlink()))
@@ -105,16 +132,16 @@ def hash_entry(path: Path, about: os.stat_result, expected: str, modes: bool) ->
                 digest.update(chunk)
         return mode, digest.hexdigest()
     except OSError as e:
-        raise BadInput(f"it cannot be read: {e.strerror}", where=str(path), fix="make it readable") from e
+        raise unreadable(path, e) from e
 
 
 def hash_blob(data: bytes) -> str:
-    """The name that git gives to a file of these bytes."""
+    """Return the name that git gives to a file of these bytes."""
     digest = _header(len(data))
     digest.update(data)
     return digest.hexdigest()
 
 
 def _header(size: int) -> "hashlib._Hash":
-    """git's name of a file is a hash of its size and its bytes."""
+    """A hash that has begun with the size: git's name of a file is a hash of its size and its bytes."""
     return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)

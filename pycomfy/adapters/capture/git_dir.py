@@ -1,21 +1,23 @@
-"""The git repository that a folder is a working copy of: its commit, its remote, its objects, read as files.
+"""Read the git repository of a folder as files: its commit, its remote, its objects.
 
-git never runs in it: what its configuration, its hooks and its filters would start is started by nobody. Objects are
-read through a repository of our own that borrows them.
+git never runs in it, so nothing starts what its configuration, hooks and filters name. Objects are read through a
+repository of our own that borrows them.
 """
 
 import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pycomfy.adapters.capture.files import read_text
 from pycomfy.adapters.git.patches import PatchRepository
 from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.errors import BadConfig, BadInput
 
-MAX_TEXT = 32 << 20
+MAX_LINE = 4096
+"""Bytes of a file that has one line."""
+
 MAX_REFS = 20_000
 MAX_BASES = 500
 _HASH = re.compile(r"[0-9a-f]{40}")
@@ -24,7 +26,7 @@ _REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+")
 
 @dataclass(frozen=True)
 class GitFolder:
-    """`own` is where HEAD is, `common` where objects and branches are: the same, but in a linked working tree."""
+    """`own` is the folder with HEAD, `common` that with objects and branches; they are two in a linked working tree."""
 
     folder: Path
     own: Path
@@ -33,60 +35,62 @@ class GitFolder:
 
     @property
     def objects(self) -> Path:
+        """The folder of its objects."""
         return self.common / "objects"
 
 
 @dataclass(frozen=True)
 class Remote:
-    """Where the repository came from; `name` is git's. `url` has no login, `login` tells that one was dropped."""
+    """Where the repository was cloned from; `name` is git's. `url` has no login; `login` says that one was removed."""
 
     name: str
     url: str
     login: bool = False
 
 
-def find_git(folder: Path, inside: Sequence[Path]) -> GitFolder | None:
-    """The repository of a working copy whose top is `folder`; None if it is none.
+def find_git(folder: Path, allowed: Sequence[Path]) -> GitFolder | None:
+    """Return the repository of a working copy with `folder` at its top; None if it is not one.
 
-    Raises `BadInput` for one that lies outside of the folders `inside`, where a stranger's file could point to any
-    repository of this machine.
+    Raises `BadInput` for a repository outside the folders `allowed`: an untrusted file could point to any of this
+    machine.
     """
-    place = folder / ".git"
-    if not os.path.lexists(place):
+    path = folder / ".git"
+    if not os.path.lexists(path):
         return None
-    if place.is_file() and not place.is_symlink():
-        said = read_small(place, 4096).strip()
-        if not said.startswith("gitdir: "):
-            raise refused(folder, "its .git is no repository")
-        place = folder / said.removeprefix("gitdir: ")
-    own = _within(place, inside, folder)
+    if path.is_file() and not path.is_symlink():
+        text = read_text(path, MAX_LINE).strip()
+        if not text.startswith("gitdir: "):
+            raise refused(folder, ".git is malformed")
+        path = folder / text.removeprefix("gitdir: ")
+    own = _within(path, allowed, folder)
     common = own
     if (own / "commondir").is_file():
-        common = _within(own / read_small(own / "commondir", 4096).strip(), inside, folder)
-    _within(common / "objects", inside, folder)
+        common = _within(own / read_text(own / "commondir", MAX_LINE).strip(), allowed, folder)
+    _within(common / "objects", allowed, folder)
     return GitFolder(folder, own, common, _read_refs(common))
 
 
 def read_head(git: GitFolder) -> tuple[str, str | None]:
-    """The commit that is checked out, and the branch. Raises `BadInput`."""
-    said = read_small(git.own / "HEAD", 4096).strip()
+    """Return the commit that is checked out, and the branch if there is one. Raises `BadInput`."""
+    head = read_text(git.own / "HEAD", MAX_LINE).strip()
     branch = None
     for _ in range(5):
-        if not said.startswith("ref:"):
+        if not head.startswith("ref:"):
             break
-        name = said.removeprefix("ref:").strip()
+        name = head.removeprefix("ref:").strip()
         if not _REF.fullmatch(name) or ".." in name:
             break
         branch = branch or name.removeprefix("refs/heads/")
-        said = git.refs.get(name, "")
-    if not _HASH.fullmatch(said):
-        raise refused(git.folder, "no commit is checked out that can be read")
-    return said, branch
+        head = git.refs.get(name, "")
+    if not _HASH.fullmatch(head):
+        raise refused(git.folder, "no readable commit is checked out")
+    return head, branch
 
 
-def find_remote(git: GitFolder, branch: str | None, shop: PatchRepository) -> Remote | None:
-    """The remote that the branch follows, else `origin`, else the only one; None without one that can be named."""
-    settings = read_settings(git, shop)
+def find_remote(git: GitFolder, branch: str | None, reader: PatchRepository) -> Remote | None:
+    """Return the remote that the branch follows, else `origin`, else the only one; None without any of these. Raises
+    `BadInput` for an address that git must not be given."""
+    settings = read_settings(git, reader)
     urls = {k[len("remote.") : -len(".url")]: v for k, v in settings.items() if re.fullmatch(r"remote\..+\.url", k)}
     names = [settings.get(f"branch.{branch}.remote", ""), "origin", *(urls if len(urls) == 1 else ())]
     name = next((n for n in names if n in urls), None)
@@ -99,18 +103,18 @@ def find_remote(git: GitFolder, branch: str | None, shop: PatchRepository) -> Re
             path = os.path.normpath(git.folder / url)
             address = parse_git_url(path)
     except BadConfig as e:
-        raise refused(git.folder, f"its remote cannot be used: {e.what}") from e
+        raise refused(git.folder, f"the remote cannot be used: {e.what}") from e
     return Remote(name, address.public, address.public != address.url)
 
 
-def read_settings(git: GitFolder, shop: PatchRepository) -> Mapping[str, str]:
-    """The repository's configuration as data: what stands in its file, without what that includes."""
+def read_settings(git: GitFolder, reader: PatchRepository) -> Mapping[str, str]:
+    """Return the repository's configuration as data: the keys of its own file, without those of included files."""
     path = git.common / "config"
     if not path.is_file() or path.stat().st_size > 1 << 20:
         return {}
-    status, output, _ = shop.git("config", "--file", str(path), "--no-includes", "-z", "--list")
+    status, output, _ = reader.git("config", "--file", str(path), "--no-includes", "-z", "--list")
     if status != 0:
-        raise refused(git.folder, "its configuration cannot be read")
+        raise refused(git.folder, "the configuration cannot be read")
     settings: dict[str, str] = {}
     for record in output.decode(errors="replace").split("\0")[:-1]:
         key, _, value = record.partition("\n")
@@ -118,79 +122,67 @@ def read_settings(git: GitFolder, shop: PatchRepository) -> Mapping[str, str]:
     return settings
 
 
-def borrow(git: GitFolder, shop: PatchRepository) -> None:
-    """Let `shop` read the repository's objects. Raises `BadInput`."""
+def borrow(git: GitFolder, reader: PatchRepository) -> None:
+    """Let `reader` read the repository's objects. Raises `BadInput`."""
     if "\n" in str(git.objects) or str(git.objects).startswith('"'):
-        raise refused(git.folder, "its path cannot be written down")
-    shop.lend([git.objects.resolve()])
+        raise refused(git.folder, "its path has characters that git cannot be given")
+    reader.lend([git.objects.resolve()])
     shallow = git.common / "shallow"
     if shallow.is_file():
-        known = [line for line in read_small(shallow).split() if _HASH.fullmatch(line)]
-        with (shop.folder / "shallow").open("a") as f:
+        known = [line for line in read_text(shallow).split() if _HASH.fullmatch(line)]
+        with (reader.folder / "shallow").open("a") as f:
             f.write("".join(line + "\n" for line in known))
 
 
-def find_published(git: GitFolder, head: str, remote: Remote, shop: PatchRepository) -> tuple[str, int | None]:
-    """The newest commit up to `head` that the remote is known to have, and how many commits `head` is ahead of it.
+def find_published(git: GitFolder, head: str, remote: Remote, reader: PatchRepository) -> tuple[str, int | None]:
+    """Return the newest commit up to `head` that the remote is known to have, and how many commits `head` is ahead.
 
-    Where nothing is known of the remote's branches it is `head` itself, ahead by None. Raises `BadInput` if they have
-    no commit in common.
+    If nothing is known of the remote's branches, these are `head` and None. Raises `BadInput` if the two have no commit
+    in common.
     """
     prefix = f"refs/remotes/{remote.name}/"
     theirs = {h for name, h in git.refs.items() if name.startswith((prefix, "refs/tags/"))}
-    asked = "".join(f"{h}^{{commit}}\n" for h in sorted(theirs)[:MAX_REFS]).encode()
-    listed = shop.must("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked).decode(errors="replace")
+    names = "".join(f"{h}^{{commit}}\n" for h in sorted(theirs)[:MAX_REFS]).encode()
+    listed = reader.must("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=names).decode(errors="replace")
     commits = [line.split()[0] for line in listed.splitlines() if re.fullmatch(r"[0-9a-f]{40} commit", line)]
     if not commits:
         return head, None
     if head in commits:
         return head, 0
     revisions = "".join(f"{line}\n" for line in (head, *(f"^{c}" for c in commits))).encode()
-    status, output, message = shop.git("rev-list", "--stdin", stdin=revisions)
+    status, output, message = reader.git("rev-list", "--stdin", stdin=revisions)
     if status != 0:
-        raise refused(git.folder, f"its history cannot be read: {message[-200:]}")
+        raise refused(git.folder, f"the history cannot be read: {message[-200:]}")
     ahead = len(output.split())
     if ahead == 0:
         return head, 0
-    status, output, _ = shop.git("merge-base", head, *commits[:MAX_BASES])
+    status, output, _ = reader.git("merge-base", head, *commits[:MAX_BASES])
     base = output.decode(errors="replace").strip()
     if status != 0 or not _HASH.fullmatch(base):
-        raise refused(git.folder, "its commits have nothing in common with those of its remote")
+        raise refused(git.folder, "no commit in common with the remote")
     return base, ahead
 
 
-def read_small(path: Path, limit: int = MAX_TEXT) -> str:
-    """A text file of the installation; empty if it cannot be read, is no file, or is larger than `limit` bytes."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as f:
-            about = os.fstat(f.fileno())
-            if not stat.S_ISREG(about.st_mode) or about.st_size > limit:
-                return ""
-            return f.read(limit + 1).decode("utf-8-sig", errors="replace")
-    except (OSError, ValueError):
-        return ""
-
-
 def refused(folder: Path, why: str) -> BadInput:
+    """Return the error for a repository that cannot be read, or must not be."""
     return BadInput(
-        f"the git repository is not used: {why}", where=str(folder), fix="mend it, or capture it as a folder"
+        f"the git repository is not used: {why}", where=str(folder), fix=("repair it", "remove its .git folder")
     )
 
 
-def _within(place: Path, inside: Sequence[Path], folder: Path) -> Path:
-    real = Path(os.path.realpath(place))
-    if not any(real.is_relative_to(os.path.realpath(top)) for top in inside):
-        raise refused(folder, f"it lies elsewhere, in {real}")
+def _within(path: Path, allowed: Sequence[Path], folder: Path) -> Path:
+    real = Path(os.path.realpath(path))
+    if not any(real.is_relative_to(os.path.realpath(top)) for top in allowed):
+        raise refused(folder, f"it is outside the installation, in {real}")
     if not real.is_dir():
-        raise refused(folder, f"there is no folder {real}")
+        raise refused(folder, f"no such folder: {real}")
     return real
 
 
 def _read_refs(common: Path) -> dict[str, str]:
-    """Every ref by name; one that stands for another has that as its value, as `ref: …`."""
+    """Every ref by name, with its commit, or `ref: NAME` for one that points to another."""
     refs: dict[str, str] = {}
-    for line in read_small(common / "packed-refs").splitlines():
+    for line in read_text(common / "packed-refs").splitlines():
         value, _, name = line.partition(" ")
         if _HASH.fullmatch(value) and _REF.fullmatch(name):
             refs[name] = value
@@ -198,7 +190,7 @@ def _read_refs(common: Path) -> dict[str, str]:
         folders.sort()
         for file in sorted(files):
             path = Path(parent, file)
-            value = "" if path.is_symlink() else read_small(path, 4096).strip()
+            value = "" if path.is_symlink() else read_text(path, MAX_LINE).strip()
             if value and len(refs) < MAX_REFS:
                 refs[path.relative_to(common).as_posix()] = value
     return refs

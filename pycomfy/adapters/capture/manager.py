@@ -1,20 +1,22 @@
-"""What ComfyUI-Manager keeps in an installation: data of its own, none of which is run."""
+"""Read what ComfyUI-Manager stores in an installation, as data: none of it is run."""
 
 import configparser
 import json
 from pathlib import Path
 
-from pycomfy.adapters.capture.git_dir import read_small
+from pycomfy.adapters.capture.files import read_text
 from pycomfy.core.capture.model import CapturedManager
+from pycomfy.core.workflow.loose_json import as_mapping
 
-_PLACES = ("user/__manager", "user/default/ComfyUI-Manager", "custom_nodes/ComfyUI-Manager")
+_FOLDERS = ("user/__manager", "user/default/ComfyUI-Manager", "custom_nodes/ComfyUI-Manager")
 _SETTINGS = ("channel_url", "network_mode", "security_level", "use_uv", "downgrade_blacklist", "skip_migration_check")
 _MAX_BYTES = 1 << 20
+_MAX_OVERRIDES = 200
 
 
 def read_manager(root: Path) -> CapturedManager | None:
-    """The Manager's settings, overrides and newest snapshot; None if there is nothing of it."""
-    folders = [root / place for place in _PLACES if (root / place).is_dir()]
+    """Return the Manager's settings, overrides and newest snapshot; None if there is no Manager."""
+    folders = [root / folder for folder in _FOLDERS if (root / folder).is_dir()]
     if not folders:
         return None
     settings: dict[str, str] = {}
@@ -31,18 +33,16 @@ def read_manager(root: Path) -> CapturedManager | None:
 def _settings(path: Path) -> dict[str, str]:
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
-        parser.read_string(read_small(path, _MAX_BYTES))
+        parser.read_string(read_text(path, _MAX_BYTES))
     except configparser.Error:
         return {}
     return {key: parser["default"][key] for key in _SETTINGS if parser.has_option("default", key)}
 
 
 def _overrides(path: Path) -> dict[str, str]:
-    """Packages that the Manager installs instead of those that a pack asks for."""
+    """Packages that the Manager installs in place of those that a node pack requires."""
     try:
-        data = json.loads(read_small(path, _MAX_BYTES))
+        data = as_mapping(json.loads(read_text(path, _MAX_BYTES)))
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(data, dict):
-        return {}
-    return {key: value for key, value in list(data.items())[:200] if isinstance(value, str)}
+    return {key: value for key, value in list(data.items())[:_MAX_OVERRIDES] if isinstance(value, str)}

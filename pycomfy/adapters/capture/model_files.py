@@ -1,22 +1,22 @@
-"""The models of an installation: in its own folder, and in those that `extra_model_paths.yaml` names."""
+"""Find the models of an installation: in its own folder, and in those that `extra_model_paths.yaml` names."""
 
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pycomfy.adapters.capture.git_dir import read_small
+from pycomfy.adapters.capture.files import read_text, unreadable
 from pycomfy.adapters.models.folder import find_in_folder
 from pycomfy.core.capture.extra_model_paths import PACKS, parse_model_paths
 from pycomfy.core.requirements.model_files import FOLDER_ALIASES
-from pycomfy.errors import BadInput
 
 PATHS_FILE = "extra_model_paths.yaml"
 
 
 @dataclass(frozen=True)
 class ModelFolders:
-    """Where to look for a model of each folder, in ComfyUI's order; `packs` are further folders of node packs."""
+    """The folders with models: ComfyUI's `own`, and the `extra` ones by model folder, which it searches first. `packs`
+    are further folders of node packs."""
 
     own: Path
     extra: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
@@ -24,7 +24,8 @@ class ModelFolders:
     notes: tuple[str, ...] = ()
 
     def find(self, folder: str | None, name: str) -> tuple[str, Path] | None:
-        """The folder and the file of a model; with no folder, the only file of that name in any of them."""
+        """Return the model folder and the file of a model, None if there is none; without `folder` the file of that
+        name in any model folder, if it is the only one."""
         if folder is not None:
             path = next((p for top in self._tops(folder) if _is_file(p := top / name)), None)
             return None if path is None else (folder, path)
@@ -32,8 +33,9 @@ class ModelFolders:
         found = [at for one in folders if (at := self.find(one, name)) is not None]
         return found[0] if len({os.path.realpath(path) for _, path in found}) == 1 else None
 
-    def everything(self) -> Iterator[tuple[str, str, Path]]:
-        """Folder, name and file of every model, each place once. Raises `BadInput` for a folder that is unreadable."""
+    def list_models(self) -> Iterator[tuple[str, str, Path]]:
+        """Yield model folder, name and file of every model, the first for each name. Raises `BadInput` for a folder
+        that cannot be read."""
         seen: set[tuple[str, str]] = set()
         for folder in dict.fromkeys([*self.extra, *map(_current, _names(self.own))]):
             for top in self._tops(folder):
@@ -48,16 +50,16 @@ class ModelFolders:
 
 
 def find_model_folders(root: Path, base: Path) -> ModelFolders:
-    """The folders of the ComfyUI in `root`, whose users' files are in `base`."""
-    text = read_small(root / PATHS_FILE, 1 << 18)
+    """Return the folders of the ComfyUI in `root`, with its user's files in `base`."""
+    text = read_text(root / PATHS_FILE, 1 << 18)
     try:
-        said = parse_model_paths(text)
+        configured = parse_model_paths(text)
     except ValueError as e:
         return ModelFolders(base / "models", notes=(f"{PATHS_FILE} cannot be read: {e}",))
-    paths = {key: tuple(_absolute(root, p) for p in values) for key, values in said.items()}
+    paths = {key: tuple(_absolute(root, p) for p in values) for key, values in configured.items()}
     packs = paths.pop(PACKS, ())
-    gone = [str(p) for tops in paths.values() for p in tops if not p.is_dir()]
-    notes = (f"{PATHS_FILE} names folders that are not there: {', '.join(gone[:5])}",) if gone else ()
+    missing = [str(p) for tops in paths.values() for p in tops if not p.is_dir()]
+    notes = (f"{PATHS_FILE} names folders that do not exist: {', '.join(missing[:5])}",) if missing else ()
     return ModelFolders(base / "models", {k: v for k, v in paths.items() if k}, packs, notes)
 
 
@@ -78,7 +80,7 @@ def _names(folder: Path) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as e:
-        raise BadInput(f"the folder cannot be read: {e.strerror}", where=str(folder), fix="make it readable") from e
+        raise unreadable(folder, e) from e
 
 
 def _is_file(path: Path) -> bool:

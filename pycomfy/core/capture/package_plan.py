@@ -1,4 +1,4 @@
-"""Python packages as an installation has them, and how to ask for the very same."""
+"""Read the Python packages of an installation, and plan what pins the same ones."""
 
 import json
 import re
@@ -26,8 +26,8 @@ Origin = Literal["index", "git", "file", "url", "folder", "editable"]
 
 @dataclass(frozen=True)
 class InstalledPackage:
-    """A package, by its normalised name. `origin` is where its files came from, at `url` if not from an index; `tags`
-    are the platforms that its wheel was for, "any" for all."""
+    """A package, by its normalised name. `origin` is what it was installed from, at `url` if that is not an index.
+    `tags` are the platforms that its wheel was for, "any" for all."""
 
     name: str
     version: str
@@ -38,12 +38,12 @@ class InstalledPackage:
 
 @dataclass(frozen=True)
 class PackagePlan:
-    """What pycomfy.toml asks for: `pins` as `name==version`, or `name @ URL` for what came from no index. With `roots`
-    they are wanted, without they only hold for what is wanted anyway. `lost` are the packages that cannot be had, with
-    the reason; `notes` are remarks."""
+    """What pycomfy.toml says. `pins` are `name==version`, or `name @ URL` for what is not from an index. If `required`,
+    all of them are installed, else they only set the versions of what is required anyway. `lost` are the packages that
+    cannot be pinned, each with the reason."""
 
     pins: tuple[str, ...] = ()
-    roots: bool = True
+    required: bool = True
     accelerator: str | None = None
     platforms: tuple[PlatformName, ...] = ()
     lost: tuple[str, ...] = ()
@@ -51,7 +51,8 @@ class PackagePlan:
 
 
 def parse_distribution(metadata: str, wheel: str = "", direct_url: str = "") -> InstalledPackage | None:
-    """A package by its `METADATA` (or `PKG-INFO`), `WHEEL` and `direct_url.json` (PEP 610); None if it names none."""
+    """Return a package by the text of its `METADATA` (or `PKG-INFO`), `WHEEL` and `direct_url.json` (PEP 610); None if
+    the metadata is malformed."""
     headers = HeaderParser().parsestr(metadata)
     name, version = str(headers.get("Name", "")).strip(), str(headers.get("Version", "")).strip()
     if not _NAME.fullmatch(name) or not version or len(version) > 100 or not version.isprintable():
@@ -80,7 +81,7 @@ def _parse_origin(text: str) -> tuple[Origin, str]:
 
 
 def plan_packages(packages: Iterable[InstalledPackage]) -> PackagePlan:
-    """How a lock gets exactly these packages, wherever Linux wheels of the same versions exist."""
+    """Return what makes a lock have exactly these packages, as far as there are Linux wheels of the same versions."""
     found = sorted(packages, key=lambda p: (p.name, p.version))
     accelerator = _accelerator(found)
     platforms = _platforms(found)
@@ -93,15 +94,15 @@ def plan_packages(packages: Iterable[InstalledPackage]) -> PackagePlan:
         else:
             lost.append(f"{package.name} {package.version}: {_why_lost(package, accelerator)}")
     if from_files:
-        notes.append(f"{len(from_files)} packages were installed from files; the lock takes those versions of an index")
+        notes.append(f"{len(from_files)} packages were installed from files: the same versions of an index are used")
     foreign = _is_foreign(found)
     if foreign:
-        notes.append("the installation is none of Linux: its versions hold for what the code asks for, and no more")
+        notes.append("the installation is not on Linux: its versions are used only for what the code requires")
     return PackagePlan(tuple(pins), not foreign, accelerator, platforms, tuple(lost), tuple(notes))
 
 
 def _accelerator(packages: Sequence[InstalledPackage]) -> str | None:
-    """PyTorch's kind of machine, which its builds have as local version; PyTorch's own counts most."""
+    """What PyTorch was built for, which is the local version of its packages; that of `torch` itself comes first."""
     locals_ = {p.name: local for p in packages if (local := _local(p)) and ACCELERATOR.fullmatch(local)}
     if "torch" in locals_:
         return locals_["torch"]
@@ -116,7 +117,7 @@ def _local(package: InstalledPackage) -> str | None:
 
 
 def _pin(package: InstalledPackage, accelerator: str | None) -> str:
-    """The requirement; empty if there is none for it."""
+    """The requirement that pins a package; empty if none can."""
     if package.origin in ("folder", "editable"):
         return ""
     if package.origin in ("git", "url"):
@@ -141,19 +142,19 @@ def _is_allowed(line: str) -> bool:
 def _why_lost(package: InstalledPackage, accelerator: str | None) -> str:
     match package.origin:
         case "editable":
-            return f"it is developed in the folder {package.url}"
+            return f"installed in editable mode from the folder {package.url}"
         case "folder":
-            return f"it was built from the folder {package.url}"
+            return f"built from the folder {package.url}"
         case "git" | "url":
-            return f"it was installed from {package.url}"
+            return f"installed from {package.url}"
     if (local := _local(package)) is not None:
-        other = f", others are of {accelerator}" if accelerator and ACCELERATOR.fullmatch(local) else ""
-        return f"no index has a build called {local}{other}"
-    return "its version is none that Python packaging knows"
+        other = f", other packages are for {accelerator}" if accelerator and ACCELERATOR.fullmatch(local) else ""
+        return f"no index has its local version {local}{other}"
+    return "its version is not valid (PEP 440)"
 
 
 def _platforms(packages: Sequence[InstalledPackage]) -> tuple[PlatformName, ...]:
-    """The platform of the compiled packages; empty if there is none that is known."""
+    """The platform of most compiled packages; empty if none is known."""
     machines = (re.search(r"x86_64$|[a-z0-9]+$", tag) for package in packages for tag in package.tags)
     platforms = Counter(p for m in machines if m is not None and (p := find_platform(m[0])) is not None)
     return (platforms.most_common(1)[0][0],) if platforms else ()

@@ -1,9 +1,9 @@
-"""`capture`: an installation that works becomes a folder that `lock` can work from; nothing of it runs or changes."""
+"""`capture`: write a folder that can be locked from a working installation; nothing of that runs or changes."""
 
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,18 +16,20 @@ from pycomfy.adapters.capture.packages import read_packages
 from pycomfy.adapters.capture.packs import PackLocation, find_packs
 from pycomfy.adapters.io.atomic_files import new_folder, translate_disk_full
 from pycomfy.adapters.models.store import ModelStore
-from pycomfy.core.capture.model import Capture, CapturedCode, CapturedModel, CapturedPython
+from pycomfy.core.capture.model import Capture, CapturedCode, CapturedManager, CapturedModel, CapturedPython
 from pycomfy.core.capture.package_plan import plan_packages
 from pycomfy.core.capture.render import render_config, render_notes
-from pycomfy.core.lockfile.config import ModelSpec, parse_config
+from pycomfy.core.lockfile.config import SUITES, ModelSpec, parse_config
 from pycomfy.core.lockfile.names import COMFYUI, safe_name
+from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.models.selection import list_models
 from pycomfy.core.requirements.collect import collect_requirements
-from pycomfy.core.versions.snapshot import LOCK
+from pycomfy.core.versions.snapshot import LOCK, WORKFLOW
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import BadInput, PycomfyError, raise_all
-from pycomfy.services.interchange.restored_lock import RestoredLock, lend_known, read_restored_lock
+from pycomfy.errors import BadInput, Placeholder, PycomfyError, raise_all, suggest
+from pycomfy.services.interchange.restored_lock import RestoredLock, open_known_source, read_restored_lock
 from pycomfy.services.lock_request import read_bounded
+from pycomfy.services.results import Note, NoteText, Result
 from pycomfy.services.workspace import Workspace
 
 NOT_CODE = (
@@ -36,16 +38,16 @@ NOT_CODE = (
     PATHS_FILE,
     LOCK,
 )
-"""Names at the top of ComfyUI's folder that hold what its users put there."""
+"""Names at the top of ComfyUI's folder for what its users put there."""
 
 _PACKS = "custom_nodes"
 
 
 @dataclass(frozen=True)
 class CaptureRequest:
-    """What to capture: the ComfyUI in `folder`, into the new folder `to`. `base` is where its packs and models are, if
-    elsewhere; `python` names its environment where that is not beside it. The models are those of `workflow`, or all of
-    them; with `add` they go into the store too."""
+    """What to capture: the ComfyUI in `folder`, into the new folder `to`. `base` is the folder with its node packs and
+    models, if that is another; `python` its environment, if that is not in or beside it. Its models are those of
+    `workflow`, or all with `all_models`; with `add` they go into the model store too."""
 
     folder: Path
     to: Path
@@ -57,12 +59,54 @@ class CaptureRequest:
 
 
 @dataclass(frozen=True)
-class CaptureResult:
-    """The folder that was written, and what was found."""
+class CapturedSource:
+    """Where the code of ComfyUI or of a node pack comes from, see `CapturedCode`. `place` is its path in the
+    installation; `patch` and `folder` are paths in the captured folder; `config` is what pycomfy.toml says of it."""
+
+    name: str
+    place: str
+    version: str
+    registry: str
+    url: str | None
+    commit: str | None
+    branch: str | None
+    ahead: int
+    patch: str | None
+    folder: str | None
+    changed: tuple[str, ...]
+    skipped: tuple[str, ...]
+    notes: tuple[str, ...]
+    config: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class CapturedEnvironment:
+    """A Python environment in the folder `place`. `version` is its own, "" if unknown, `taken` the one that is locked;
+    `packages` are the pins."""
+
+    place: str
+    version: str
+    taken: str
+    packages: tuple[str, ...]
+    accelerator: str | None
+    platforms: tuple[PlatformName, ...]
+
+
+class CaptureResult(Result):
+    """The folder that was written, and what was found. `workflow` says whether there is one in it; `as_of` is when the
+    installation last changed, None if that is not known. `lost` lists what a lock cannot reproduce."""
 
     folder: Path
-    found: Capture
     workflow: bool
+    as_of: str | None
+    comfyui: CapturedSource
+    packs: tuple[CapturedSource, ...]
+    disabled: tuple[str, ...]
+    python: CapturedEnvironment | None
+    models: tuple[CapturedModel, ...]
+    manager: CapturedManager | None
+    lost: tuple[str, ...]
+    notes: tuple[NoteText, ...]
 
 
 def capture(workspace: Workspace, request: CaptureRequest) -> CaptureResult:
@@ -80,25 +124,73 @@ def capture(workspace: Workspace, request: CaptureRequest) -> CaptureResult:
             if code.patch is not None and code.patch_path is not None:
                 _write(out, code.patch_path, code.patch)
         if data is not None:
-            (out / "workflow.json").write_bytes(data)
-    return CaptureResult(request.to, found, data is not None)
+            (out / WORKFLOW).write_bytes(data)
+    return _make_result(request, found)
+
+
+def _make_result(request: CaptureRequest, found: Capture) -> CaptureResult:
+    python = found.python
+    notes = [*map(Note, found.list_notes())]
+    if python is None:
+        fix = suggest("retry", python=Placeholder("PATH"))
+        notes.append(Note("no Python environment was found in or beside ComfyUI", (fix,)))
+    return CaptureResult(
+        folder=request.to,
+        workflow=request.workflow is not None,
+        as_of=None if found.as_of is None else f"{found.as_of:%Y-%m-%dT%H:%M:%SZ}",
+        comfyui=_describe_source(found.comfyui),
+        packs=tuple(map(_describe_source, found.packs)),
+        disabled=found.disabled,
+        python=None
+        if python is None
+        else CapturedEnvironment(
+            place=python.folder,
+            version=python.version,
+            taken=python.taken,
+            packages=python.plan.pins,
+            accelerator=python.plan.accelerator,
+            platforms=python.plan.platforms,
+        ),
+        models=found.models,
+        manager=found.manager,
+        lost=tuple(found.list_lost()),
+        notes=tuple(notes),
+    )
+
+
+def _describe_source(code: CapturedCode) -> CapturedSource:
+    return CapturedSource(
+        name=code.name,
+        place=code.path,
+        version=code.version,
+        registry=code.registry,
+        url=code.url,
+        commit=code.commit,
+        branch=code.branch,
+        ahead=code.ahead,
+        patch=code.patch_path,
+        folder=code.folder,
+        changed=code.changed,
+        skipped=code.skipped,
+        notes=code.notes,
+        config=code.config_keys,
+    )
 
 
 def _name(workflow: Path | None) -> str | None:
-    """What the workflow is called; its file is called otherwise from now on."""
+    """The workflow's name, as its file will be renamed."""
     if workflow is None:
         return None
-    return safe_name(workflow.absolute().parent.name if workflow.name == "workflow.json" else workflow.stem)
+    return safe_name(workflow.absolute().parent.name if workflow.name == WORKFLOW else workflow.stem)
 
 
 def _check_target(to: Path, root: Path) -> None:
-    """What is written must not be in the way of anything, nor in the installation."""
+    """Raise `BadInput` if the folder is in the installation, or something else."""
+    fix = suggest("retry", output=Placeholder("FOLDER"))
     if Path(os.path.realpath(to)).is_relative_to(os.path.realpath(root)):
-        raise BadInput(
-            "that is in the installation, which stays as it is", where=str(to), fix="give a folder elsewhere"
-        )
+        raise BadInput("inside the installation, which must not change", where=str(to), fix=fix)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise BadInput("there is something already", where=str(to), fix="give another folder: -o FOLDER")
+        raise BadInput("already exists, and is not an empty folder", where=str(to), fix=fix)
 
 
 def _write(out: Path, name: str, text: str) -> None:
@@ -111,38 +203,38 @@ def _find(workspace: Workspace, request: CaptureRequest, root: Path, workflow: b
     problems: list[PycomfyError] = []
     base = root if request.base is None else request.base.absolute()
     folders = find_model_folders(root, base)
-    kept = read_restored_lock(workspace, root)
+    restored = read_restored_lock(workspace, root)
     packs: list[CapturedCode] = []
     with operation.step("Read ComfyUI and its node packs") as task:
-        comfyui, files = _comfyui(root, out, kept)
+        comfyui, files = _comfyui(root, out, restored)
         own = {path.split("/")[1] for path in files if path.startswith(f"{_PACKS}/")}
-        places = find_packs((base / _PACKS, *folders.packs), own if base == root else ())
-        task.total(1 + len(places.packs))
+        locations = find_packs((base / _PACKS, *folders.packs), own if base == root else ())
+        task.total(1 + len(locations.packs))
         task.advance()
-        for pack in places.packs:
+        for pack in locations.packs:
             task.note(pack.path.name)
             with _collected(problems):
-                packs.append(_pack(pack, base, out, kept))
+                packs.append(_pack(pack, base, out, restored))
             task.advance()
         task.note("1 node pack" if len(packs) == 1 else f"{len(packs)} node packs")
     python, notes = None, [*folders.notes]
     with _collected(problems):
-        python, said = _python((root, base), request.python)
-        notes += said
+        python, more = _python((root, base), request.python)
+        notes += more
     models: tuple[CapturedModel, ...] = ()
     with _collected(problems):
-        models, said = _models(request, workflow, folders, workspace.models)
-        notes += said
+        models, more = _models(request, workflow, folders, workspace.models)
+        notes += more
     raise_all(problems)
     return Capture(
         comfyui=comfyui,
         packs=tuple(packs),
         python=python,
         models=models,
-        disabled=places.disabled,
+        disabled=locations.disabled,
         manager=read_manager(base),
-        notes=(*places.notes, *notes),
-        as_of=None if kept is None or python is None else kept.as_of(python.plan.pins),
+        notes=(*locations.notes, *notes),
+        locked_as_of=None if restored is None or python is None else restored.as_of(python.plan.pins),
     )
 
 
@@ -157,11 +249,11 @@ def _collected(problems: list[PycomfyError]) -> Iterator[None]:
 # — code —
 
 
-def _comfyui(root: Path, out: Path, kept: RestoredLock | None) -> tuple[CapturedCode, Sequence[str]]:
-    with lend_known(kept, None) as known:
+def _comfyui(root: Path, out: Path, restored: RestoredLock | None) -> tuple[CapturedCode, Sequence[str]]:
+    with open_known_source(restored, None) as known:
         found, files = capture_code(CodeFolder(COMFYUI, root, str(root), (), NOT_CODE), out, known)
     if found.folder is not None and not (out / found.folder / _PACKS).exists():
-        # ComfyUI lists it when it starts.
+        # ComfyUI lists this folder when it starts.
         with translate_disk_full(out):
             (out / found.folder / _PACKS).mkdir()
             for path in (*(root / _PACKS).glob("*.example"), *(root / "models" / "configs").glob("*.yaml")):
@@ -172,38 +264,43 @@ def _comfyui(root: Path, out: Path, kept: RestoredLock | None) -> tuple[Captured
     return found, files
 
 
-def _pack(pack: PackLocation, base: Path, out: Path, kept: RestoredLock | None) -> CapturedCode:
-    place = pack.path.relative_to(base).as_posix() if pack.path.is_relative_to(base) else str(pack.path)
+def _pack(pack: PackLocation, base: Path, out: Path, restored: RestoredLock | None) -> CapturedCode:
+    path = pack.path.relative_to(base).as_posix() if pack.path.is_relative_to(base) else str(pack.path)
     if pack.target.is_file():
-        return capture_file(pack.name, pack.target, place, out)
-    with lend_known(kept, pack.path.name) as known:
-        found = capture_code(CodeFolder(pack.name, pack.target, place, (base,)), out, known)[0]
-    return found if kept is None else replace(found, steps=kept.steps(pack.path.name))
+        return capture_file(pack.name, pack.target, path, out)
+    with open_known_source(restored, pack.path.name) as known:
+        found = capture_code(CodeFolder(pack.name, pack.target, path, (base,)), out, known)[0]
+    return found if restored is None else replace(found, steps=restored.steps(pack.path.name))
 
 
 # — Python —
 
 
 def _python(tops: Sequence[Path], given: Path | None) -> tuple[CapturedPython | None, Sequence[str]]:
-    place = find_python(tops, given)
-    if place is None:
-        return None, ("no Python environment was found in or beside ComfyUI: name it with --python",)
-    packages = read_packages(place)
-    taken, why = _nearest(place.version)
+    """The environment, None if there is none, and notes."""
+    found = find_python(tops, given)
+    if found is None:
+        return None, ()
+    packages = read_packages(found)
+    taken, notes = _choose_python(found.version)
     plan = plan_packages(packages.installed)
     plan = replace(plan, notes=(*plan.notes, *packages.notes))
-    return CapturedPython(str(place.folder), place.kind, place.version, taken, plan, packages.newest), why
+    return CapturedPython(str(found.folder), found.kind, found.version, taken, plan, packages.newest), notes
 
 
-def _nearest(version: str) -> tuple[str, tuple[str, ...]]:
-    """The Python of an image that is nearest to the installation's. What was made for an older one runs on a newer one
-    more seldom than the other way round."""
-    if version.startswith(("3.11", "3.13")):
-        return version[:4], ()
-    parts = [int(p) for p in version.split(".")[:2] if p.isdigit()]
-    taken = "3.13" if parts > [3, 13] else "3.11"
-    said = f"Python {version}" if version else "an unknown version of Python"
-    return taken, (f"it has {said}, an image has 3.11 or 3.13: {taken} is taken, for which there may be other wheels",)
+def _choose_python(version: str) -> tuple[str, tuple[str, ...]]:
+    """The Python of images that is nearest to the installation's, and a note if it is another. An older one is
+    preferred: what was made for a newer Python runs on an older one more often than the other way round."""
+    known = [(int(p.split(".")[0]), int(p.split(".")[1])) for p in SUITES]
+    own = tuple(int(p) for p in version.split(".")[:2] if p.isdigit())
+    chosen = next((p for p in known if p == own), max(known) if own > max(known) else min(known))
+    taken = f"{chosen[0]}.{chosen[1]}"
+    if chosen == own:
+        return taken, ()
+    described = f"Python {version}" if version else "an unknown version of Python"
+    return taken, (
+        f"it has {described}, images have {' or '.join(SUITES)}: {taken} is used, which may have other wheels",
+    )
 
 
 # — models —
@@ -212,10 +309,10 @@ def _nearest(version: str) -> tuple[str, tuple[str, ...]]:
 def _models(
     request: CaptureRequest, workflow: bytes | None, folders: ModelFolders, store: ModelStore
 ) -> tuple[tuple[CapturedModel, ...], Sequence[str]]:
-    """Each model with its hash, and remarks on those that are not there."""
-    wanted, notes = _wanted(request, workflow, folders)
+    """Each model with its hash, and notes on those that are missing."""
+    located, notes = _locate_models(request, workflow, folders)
     models = []
-    for folder, name, path, url in wanted:
+    for folder, name, path, url in located:
         real = Path(os.path.realpath(path))
         sha256 = store.hashes.sha256(real)
         models.append(CapturedModel(folder, name, str(path), sha256, real.stat().st_size, url))
@@ -224,20 +321,21 @@ def _models(
     return tuple(sorted(models, key=lambda m: (m.folder, m.name))), notes
 
 
-def _wanted(
+def _locate_models(
     request: CaptureRequest, workflow: bytes | None, folders: ModelFolders
 ) -> tuple[list[tuple[str, str, Path, str | None]], list[str]]:
+    """Model folder, name, file and URL of each model, and notes."""
     found: dict[tuple[str, str], tuple[Path, str | None]] = {}
     notes: list[str] = []
     if workflow is not None:
-        needs = collect_requirements(parse_workflow(workflow, where=str(request.workflow)))
-        wanted, unknown = list_models(needs.models, ())
-        for want in wanted:
-            at = folders.find(want.folder, want.name)
+        requirements = collect_requirements(parse_workflow(workflow, where=str(request.workflow)))
+        required, unknown = list_models(requirements.models, ())
+        for model in required:
+            at = folders.find(model.folder, model.name)
             if at is None:
-                notes.append(f"the model {want.place}, which the workflow uses, is not there")
+                notes.append(f"the model {model.place}, which the workflow uses, is missing")
             else:
-                found[at[0], want.name] = at[1], want.url
+                found[at[0], model.name] = at[1], model.url
         for one in unknown:
             at = folders.find(None, one.name) if one.folder is None and _is_plain(one.name) else None
             if at is None:
@@ -245,8 +343,8 @@ def _wanted(
             else:
                 found[at[0], one.name] = at[1], None
     if request.all_models:
-        for folder, name, path in folders.everything():
-            if _has_place(folder, name):
+        for folder, name, path in folders.list_models():
+            if _is_lockable(folder, name):
                 found.setdefault((folder, name), (path, None))
             else:
                 notes.append(f"the model {folder}/{name} has a name that no lock can have")
@@ -257,7 +355,7 @@ def _is_plain(name: str) -> bool:
     return all(part not in ("", ".", "..") for part in name.split("/"))
 
 
-def _has_place(folder: str, name: str) -> bool:
+def _is_lockable(folder: str, name: str) -> bool:
     try:
         ModelSpec.model_validate({"folder": folder, "name": name})
         name.encode()

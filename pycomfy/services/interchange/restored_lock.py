@@ -1,4 +1,4 @@
-"""The lock in a ComfyUI folder that `restore` made: what its code was, which no git repository tells there."""
+"""Read the lock in a restored ComfyUI folder: it says what the code was, where no git repository does."""
 
 import contextlib
 import tempfile
@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pycomfy.adapters.capture.code import KnownSource
-from pycomfy.adapters.capture.git_dir import read_small
+from pycomfy.adapters.capture.files import read_text
 from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.nix.lock_outputs import source_requisite
 from pycomfy.core.versions.snapshot import LOCK
@@ -20,50 +20,50 @@ from pycomfy.services.workspace import Workspace
 
 @dataclass(frozen=True)
 class RestoredLock:
-    """The lock, and where its sources can be taken from."""
+    """The lock, and what has its sources."""
 
     lock: Lock
-    shelf: SourceProvider
+    provider: SourceProvider
 
     def as_of(self, pins: Sequence[str]) -> datetime | None:
-        """The lock's date, if its packages are those that are installed: `pins`, as `name==version`."""
+        """Return the lock's date, if its packages are those that are installed: `pins`, as `name==version`."""
         platform = self.lock.platforms.get(host_platform())
         if platform is None or {f"{w.name}=={w.version}" for w in platform.wheels} != set(pins):
             return None
         return datetime.fromisoformat(self.lock.as_of)
 
     def steps(self, pack: str) -> tuple[tuple[str, ...], ...]:
-        """The commands by which the lock builds a pack."""
+        """Return the commands by which the lock builds a node pack."""
         return tuple(step.run for p in self.lock.packs if p.name == pack for step in p.steps)
 
 
 def read_restored_lock(workspace: Workspace, root: Path) -> RestoredLock | None:
-    """The lock in the folder; None if there is none, or nothing of it that can be read."""
-    text = read_small(root / LOCK)
+    """Return the lock in the folder; None if there is none, or it cannot be read."""
+    text = read_text(root / LOCK)
     if not text:
         return None
     try:
         lock = parse_lock(text)
-        needs = [source_requisite(lock), *(source_requisite(lock, pack.name) for pack in lock.packs)]
-        return RestoredLock(lock, open_source_provider(workspace, needs))
+        requisites = [source_requisite(lock), *(source_requisite(lock, pack.name) for pack in lock.packs)]
+        return RestoredLock(lock, open_source_provider(workspace, requisites))
     except PycomfyError:
         return None
 
 
 @contextlib.contextmanager
-def lend_known(kept: RestoredLock | None, pack: str | None) -> Iterator[KnownSource | None]:
-    """The files that the lock has for a pack, or for ComfyUI, while they are needed; None where it has none, or nobody
-    has them any more."""
-    if kept is None or (pack is not None and pack not in {p.name for p in kept.lock.packs}):
+def open_known_source(restored: RestoredLock | None, pack: str | None) -> Iterator[KnownSource | None]:
+    """Write the files that the lock has for a node pack, or for ComfyUI (None), to a temporary folder that exists while
+    the block runs. None if the lock has none, or they are neither in the archive nor in the Nix store."""
+    if restored is None or (pack is not None and pack not in {p.name for p in restored.lock.packs}):
         yield None
         return
-    lock, need = kept.lock, source_requisite(kept.lock, pack)
+    lock, requisite = restored.lock, source_requisite(restored.lock, pack)
     source = lock.comfyui.source if pack is None else next(p.source for p in lock.packs if p.name == pack)
-    with tempfile.TemporaryDirectory(prefix="pycomfy-known-") as place:
-        files = Path(place, "files")
+    with tempfile.TemporaryDirectory(prefix="pycomfy-known-") as temporary:
+        files = Path(temporary, "files")
         known = None
         with contextlib.suppress(PycomfyError):
-            if kept.shelf.has(need):
-                write_source(kept.shelf, need, source, files)
+            if restored.provider.has(requisite):
+                write_source(restored.provider, requisite, source, files)
                 known = KnownSource(source, files)
         yield known

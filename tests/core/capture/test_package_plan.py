@@ -21,7 +21,7 @@ def test_a_package_is_read_from_what_its_installer_left() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "Name: x\n", metadata("-r /etc/passwd", "1"), metadata("x", "1\x1b[31m")])
-def test_what_names_no_package_is_none(text: str) -> None:
+def test_malformed_metadata_is_no_package(text: str) -> None:
     assert parse_distribution(text) is None
 
 
@@ -41,7 +41,7 @@ def test_what_names_no_package_is_none(text: str) -> None:
         ({"url": "x", "vcs_info": 5}, "index", ""),
     ],
 )
-def test_where_a_package_came_from_is_told_without_logins(direct: object, origin: str, url: str) -> None:
+def test_the_source_of_a_package_is_without_logins(direct: object, origin: str, url: str) -> None:
     found = parse_distribution(metadata("x", "1"), "", json.dumps(direct))
     assert found is not None and (found.origin, found.url) == (origin, url)
 
@@ -62,10 +62,10 @@ def test_builds_for_an_accelerator_are_pinned_by_their_version_and_its_name() ->
     )
     assert (plan.accelerator, plan.platforms) == ("cu128", ("linux/amd64",))
     assert plan.pins == ("numpy==2.3.5", "torch==2.9.1")
-    assert len(plan.lost) == 1 and "others are of cu128" in plan.lost[0]
+    assert len(plan.lost) == 1 and "other packages are for cu128" in plan.lost[0]
 
 
-def test_what_no_index_has_is_told_by_name() -> None:
+def test_packages_that_no_index_has_are_lost_by_name() -> None:
     plan = plan_packages(
         [
             InstalledPackage("a", "1.0+git5"),
@@ -76,11 +76,11 @@ def test_what_no_index_has_is_told_by_name() -> None:
     assert plan.pins == () and [line.split()[0] for line in plan.lost] == ["a", "b", "c"]
 
 
-def test_versions_of_another_system_hold_but_are_not_wanted_for_themselves() -> None:
+def test_versions_of_another_system_are_used_but_not_required() -> None:
     plan = plan_packages(
         [InstalledPackage("pywin32", "311", tags=("win_amd64",)), InstalledPackage("six", "1.17.0", tags=("any",))]
     )
-    assert not plan.roots and plan.pins == ("pywin32==311", "six==1.17.0") and plan.platforms == ("linux/amd64",)
+    assert not plan.required and plan.pins == ("pywin32==311", "six==1.17.0") and plan.platforms == ("linux/amd64",)
 
 
 @given(

@@ -12,8 +12,6 @@ from pycomfy.adapters.catalog.node_type_cache import read_types
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix import nar_writer
 from pycomfy.adapters.sources.pin import pin_source, write_tree_of
-from pycomfy.core.capture.model import Capture, CapturedCode
-from pycomfy.core.capture.render import list_lost, list_notes
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import ComfyUI, render_lock
 from pycomfy.core.nix.lock_outputs import source_requisite
@@ -22,7 +20,7 @@ from pycomfy.core.sources.path import PathSource, PathSpec
 from pycomfy.core.sources.wheel_tree import WheelSpec, WheelTreeSource
 from pycomfy.errors import BadInput, NotFound
 from pycomfy.services.archive.source_provider import open_source_provider, write_source
-from pycomfy.services.interchange.capture import CaptureRequest, capture
+from pycomfy.services.interchange.capture import CapturedSource, CaptureRequest, CaptureResult, capture
 from pycomfy.services.workspace import Workspace
 from tests.support.installations import (
     CARD,
@@ -49,20 +47,24 @@ def home(tmp_path: Path) -> Paths:
     return make_home(tmp_path)
 
 
-def take(root: Path, home: Paths, **more: object) -> tuple[Capture, Path]:
+def take(root: Path, home: Paths, **more: object) -> tuple[CaptureResult, Path]:
     """Capture, and see that nothing of the installation is changed and nothing of it was left open."""
     to = home.data.parent / "captured"
     before = listing(root)
     result = capture(Workspace(home), CaptureRequest(root, to, **more))  # type: ignore[arg-type]
     assert listing(root) == before
-    return result.found, to
+    return result, to
 
 
-def pack(found: Capture, name: str) -> CapturedCode:
+def notes_of(found: CaptureResult) -> list[str]:
+    return [note.text for note in found.notes]
+
+
+def pack(found: CaptureResult, name: str) -> CapturedSource:
     return next(p for p in found.packs if p.name == name)
 
 
-def pinned_tree(found: CapturedCode, to: Path, home: Paths) -> tuple[GitSource | PathSource, dict[str, bytes]]:
+def pinned_tree(found: CapturedSource, to: Path, home: Paths) -> tuple[GitSource | PathSource, dict[str, bytes]]:
     """What `lock` makes of a captured source: its pin, and the files that an image gets."""
     config = parse_config((to / "pycomfy.toml").read_text())
     spec = config.comfyui if found.name == "ComfyUI" else config.packs[found.name]
@@ -208,7 +210,7 @@ def test_clones_of_every_kind_are_their_commit(root: Path, tmp_path: Path, home:
     assert files["__init__.py"] == (place / "__init__.py").read_bytes() and files["new.py"] == b"x = 1\n"
 
 
-def test_a_commit_that_was_fetched_alone_is_named_with_a_doubt(root: Path, tmp_path: Path, home: Paths) -> None:
+def test_a_commit_that_was_fetched_alone_is_pinned_with_a_note(root: Path, tmp_path: Path, home: Paths) -> None:
     upstream, head = publish(tmp_path / "upstream" / "x", {"__init__.py": CARD})
     place = root / "custom_nodes" / "x"
     place.mkdir(parents=True)
@@ -217,7 +219,7 @@ def test_a_commit_that_was_fetched_alone_is_named_with_a_doubt(root: Path, tmp_p
     git(place, "fetch", "--quiet", "origin", head)
     git(place, "checkout", "--quiet", "FETCH_HEAD")
     found, _ = take(root, home)
-    assert pack(found, "x").commit == head and any("whether its remote" in n for n in pack(found, "x").notes)
+    assert pack(found, "x").commit == head and any("whether the remote" in n for n in pack(found, "x").notes)
 
 
 def test_folders_of_its_users_may_be_elsewhere_or_empty(root: Path, tmp_path: Path, home: Paths) -> None:
@@ -241,7 +243,7 @@ def test_models_that_a_pack_fetched_into_itself_are_named(root: Path, tmp_path: 
         f.truncate(3 << 20)
     (place / "weights" / "small.txt").write_text("")
     found, to = take(root, home)
-    assert pack(found, "x").left == ("weights/big.pth: a model (3 MB)",) and pack(found, "x").patch is None
+    assert pack(found, "x").skipped == ("weights/big.pth: a model (3 MB)",) and pack(found, "x").patch is None
     assert "weights/big.pth" in (to / "NOTES.md").read_text()
 
 
@@ -276,7 +278,7 @@ def test_line_endings_and_modes_that_a_system_changes_are_no_changes(root: Path,
     assert found.comfyui.patch is None and any("line endings" in note for note in found.comfyui.notes)
 
 
-def test_large_files_are_what_their_pointers_say_or_no_patch_can_tell(root: Path, tmp_path: Path, home: Paths) -> None:
+def test_lfs_files_that_differ_from_their_pointers_are_copied(root: Path, tmp_path: Path, home: Paths) -> None:
     data = b"large" * 1000
     pointer = (
         f"version https://git-lfs.github.com/spec/v1\noid sha256:{hashlib.sha256(data).hexdigest()}\nsize {len(data)}\n"
@@ -289,7 +291,7 @@ def test_large_files_are_what_their_pointers_say_or_no_patch_can_tell(root: Path
     (place / "big.bin").write_bytes(b"other")
     to.rename(tmp_path / "first")
     found, to = take(root, home)
-    assert pack(found, "x").commit is None and any("large file" in note for note in pack(found, "x").notes)
+    assert pack(found, "x").commit is None and any("LFS file" in note for note in pack(found, "x").notes)
     assert (to / "packs" / "x" / "big.bin").read_bytes() == b"other"
 
 
@@ -310,7 +312,7 @@ def test_nothing_that_the_repositories_configure_is_run(root: Path, tmp_path: Pa
     assert not (tmp_path / "ComfyUI" / "venv" / "bin" / "python.ran").exists()
 
 
-def test_a_repository_that_lies_elsewhere_is_not_read(root: Path, tmp_path: Path, home: Paths) -> None:
+def test_a_repository_outside_the_installation_is_not_read(root: Path, tmp_path: Path, home: Paths) -> None:
     secret = tmp_path / "private"
     commit(secret, {"__init__.py": "password = 'secret'\n"})
     for name, link in (("file", False), ("link", True)):
@@ -323,7 +325,9 @@ def test_a_repository_that_lies_elsewhere_is_not_read(root: Path, tmp_path: Path
             (place / ".git").write_text(f"gitdir: {secret / '.git'}\n")
     found, to = take(root, home)
     for name in ("file", "link"):
-        assert pack(found, name).commit is None and any("lies elsewhere" in note for note in pack(found, name).notes)
+        assert pack(found, name).commit is None and any(
+            "outside the installation" in note for note in pack(found, name).notes
+        )
     assert not any("secret" in p.read_text() for p in to.rglob("*") if p.is_file())
 
 
@@ -354,7 +358,7 @@ def test_a_broken_repository_is_captured_as_a_folder(root: Path, tmp_path: Path,
     assert files == {"__init__.py": CARD.encode()}
 
 
-def test_links_that_lead_out_and_odd_files_are_left_out(root: Path, tmp_path: Path, home: Paths) -> None:
+def test_links_that_escape_and_odd_files_are_left_out(root: Path, tmp_path: Path, home: Paths) -> None:
     (tmp_path / "secret").write_text("secret")
     place = root / "custom_nodes" / "x"
     place.mkdir(parents=True)
@@ -367,7 +371,7 @@ def test_links_that_lead_out_and_odd_files_are_left_out(root: Path, tmp_path: Pa
         f.truncate(2 << 20)
     (root / "stray").symlink_to("/etc/passwd")
     found, to = take(root, home)
-    lost = list_lost(found)
+    lost = found.lost
     for name in ("x: out", "x: up", "x: pipe", "x: big.safetensors", "ComfyUI: stray"):
         assert any(line.startswith(name + ":") for line in lost), (name, lost)
     _, files = pinned_tree(pack(found, "x"), to, home)
@@ -399,7 +403,7 @@ def test_logins_are_dropped_and_addresses_that_start_programs_refused(root: Path
     assert not any("token" in p.read_text() for p in to.rglob("*") if p.is_file())
 
 
-def test_names_of_strangers_do_no_harm(root: Path, home: Paths) -> None:
+def test_hostile_names_do_no_harm(root: Path, home: Paths) -> None:
     nodes = root / "custom_nodes"
     for name in ('a"]\n[x', "ComfyUI", "comfyui", "\x1b[31mred", "-rf", "..x"):
         (nodes / name).mkdir(parents=True)
@@ -420,7 +424,7 @@ def test_names_that_are_no_text_are_read_and_written(root: Path, tmp_path: Path,
     found, to = take(root, home, all_models=True)
     assert found.comfyui.changed == (odd,)
     assert [m.name for m in found.models] == ["good name.safetensors"]
-    assert len([n for n in list_notes(found) if "no lock can have" in n]) == 2
+    assert len([n for n in notes_of(found) if "no lock can have" in n]) == 2
     tree = home.data.parent / "trees" / "ComfyUI"
     _, files = pinned_tree(found.comfyui, to, home)
     assert (tree / odd).exists() and odd in files
@@ -458,7 +462,7 @@ def test_packages_become_exact_pins(root: Path, home: Paths) -> None:
     assert config.requirements == ("base", "torch", "torchvision")
     assert (config.accelerator, config.platforms, config.python) == ("cu128", ("linux/amd64",), "3.11")
     assert config.as_of is not None and config.as_of.timestamp() == 2_000_000_001
-    lost = list_lost(found)
+    lost = found.lost
     assert any("flash-attn 2.8.3+cu12torch2.9" in line for line in lost) and any("mine 0.1" in line for line in lost)
     assert not (root / "venv" / "bin" / "python.ran").exists()
 
@@ -486,8 +490,8 @@ def test_the_workflows_models_are_hashed_and_pinned(root: Path, tmp_path: Path, 
     places = {f"{m.folder}/{m.name}": m for m in found.models}
     assert set(places) == {"checkpoints/sub/a.safetensors", "loras/b.safetensors"}
     assert places["loras/b.safetensors"].sha256 == hashlib.sha256(data + b"b.safetensors").hexdigest()
-    notes = list_notes(found)
-    assert any("vae/gone.safetensors" in note for note in notes) and any("not there: " in note for note in notes)
+    notes = notes_of(found)
+    assert any("vae/gone.safetensors" in note for note in notes) and any("is missing" in note for note in notes)
     assert pack(found, "far").place == str(extra / "packs" / "far")
     assert (to / "workflow.json").read_text() == workflow.read_text()
     assert not (home.data / "models" / "sha256").exists()
@@ -504,10 +508,10 @@ def test_packs_models_and_python_may_be_in_another_folder(root: Path, tmp_path: 
     add_package(make_venv(base / ".venv"), "six", "1.17.0")
     found, _ = take(root, home, base=base, all_models=True)
     assert [p.place for p in found.packs] == ["custom_nodes/x"] and [m.name for m in found.models] == ["a.safetensors"]
-    assert found.python is not None and found.python.plan.pins == ("six==1.17.0",)
+    assert found.python is not None and found.python.packages == ("six==1.17.0",)
 
 
-def test_what_the_manager_keeps_is_told(root: Path, home: Paths) -> None:
+def test_what_the_manager_stores_is_in_the_notes(root: Path, home: Paths) -> None:
     folder = root / "user" / "default" / "ComfyUI-Manager"
     (folder / "snapshots").mkdir(parents=True)
     (folder / "config.ini").write_text("[default]\nnetwork_mode = private\nsecurity_level = weak\nsecret = 1\n")
@@ -527,7 +531,7 @@ def test_the_store_gets_models_only_when_it_is_asked_to(root: Path, home: Paths)
     model.write_bytes(b"weights")
     to = home.data.parent / "added"
     result = capture(Workspace(home), CaptureRequest(root, to, all_models=True, add=True))
-    (found,) = result.found.models
+    (found,) = result.models
     stored = home.data / "models" / "sha256" / found.sha256[:2] / found.sha256
     assert stored.read_bytes() == model.read_bytes() == b"weights"
 
@@ -561,14 +565,14 @@ def test_a_restored_comfyui_of_a_wheel_is_that_wheel_until_it_is_changed(tmp_pat
     assert set(files) == {*COMFYUI, "models/configs/v1.yaml", "mine.py"}
 
 
-def test_where_to_write_is_checked(root: Path, tmp_path: Path, home: Paths) -> None:
+def test_the_target_is_checked(root: Path, tmp_path: Path, home: Paths) -> None:
     with pytest.raises(NotFound, match="no ComfyUI"):
         capture(Workspace(home), CaptureRequest(tmp_path / "upstream", tmp_path / "out"))
-    with pytest.raises(BadInput, match="in the installation"):
+    with pytest.raises(BadInput, match="inside the installation"):
         capture(Workspace(home), CaptureRequest(root, root / "captured"))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("")
-    with pytest.raises(BadInput, match="something already"):
+    with pytest.raises(BadInput, match="already exists"):
         capture(Workspace(home), CaptureRequest(root, tmp_path / "out"))
     with pytest.raises(BadInput, match="no Python packages"):
         capture(Workspace(home), CaptureRequest(root, tmp_path / "new", python=tmp_path / "out"))
