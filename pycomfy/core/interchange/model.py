@@ -51,7 +51,7 @@ class FilePack:
 
 @dataclass(frozen=True)
 class OtherPack:
-    """A node pack of which only the name is known. `what` says why, as the end of a sentence: "it is local"."""
+    """A node pack of unknown source: only its name is known. `what` is the reason: "it was local to one machine"."""
 
     name: str
     what: str

@@ -1,6 +1,6 @@
 """List the interchange formats.
 
-A format is loaded when it is first needed: whoever wants their names alone does not wait for what they are made of.
+A format is loaded when it is first needed: listing their names imports none of them.
 """
 
 from pkgutil import resolve_name

@@ -102,12 +102,12 @@ def _python(text: str | None, notes: list[str]) -> str | None:
         notes.append(f"{shown(text)} is not a version of Python")
     if found is None:
         return None
-    wanted = (int(found[1]), int(found[2]))
+    required = (int(found[1]), int(found[2]))
     known = [(int(p.split(".")[0]), int(p.split(".")[1])) for p in SUITES]
-    chosen = max((p for p in known if p <= wanted), default=min(known))
-    if chosen != wanted:
+    chosen = max((p for p in known if p <= required), default=min(known))
+    if chosen != required:
         notes.append(
-            f"it had Python {wanted[0]}.{wanted[1]}, images have {' or '.join(SUITES)}: {chosen[0]}.{chosen[1]} is"
+            f"it had Python {required[0]}.{required[1]}, images have {' or '.join(SUITES)}: {chosen[0]}.{chosen[1]} is"
             " used, and locking refuses a version of a package that has no wheel for it"
         )
     return f"{chosen[0]}.{chosen[1]}"

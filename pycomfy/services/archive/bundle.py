@@ -24,9 +24,9 @@ from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.versions.snapshot import LOCK, WORKFLOW
 from pycomfy.errors import BadInput, HashMismatch, NotFound, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.realise import host_platform
-from pycomfy.services.results import Result
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
+from pycomfy.services.versions.version_result import VersionResult
 from pycomfy.services.workspace import Workspace
 
 MAX_TEXT = 1 << 20
@@ -36,20 +36,7 @@ MAX_PROBLEMS = 20
 """Errors that are reported of one bundle."""
 
 
-class _VersionResult(Result):
-    """A version; `version` is None for a commit that is not on its workflow's branch."""
-
-    name: str
-    version: int | None
-    commit: str
-
-    @property
-    def label(self) -> str:
-        """The version as commands take it: `NAME@3`, or `NAME@` and the commit's first digits."""
-        return f"{self.name}@{self.version if self.version is not None else self.commit[:12]}"
-
-
-class BundleExport(_VersionResult):
+class BundleExport(VersionResult):
     """The bundle that was written. `size` is in bytes; `sources` counts store paths."""
 
     file: Path
@@ -58,7 +45,7 @@ class BundleExport(_VersionResult):
     models: int
 
 
-class BundleImport(_VersionResult):
+class BundleImport(VersionResult):
     """The version that was taken in. `new` is False if the workflow has it already; `sources` counts the store paths
     that the archive now has of it, `models` the bundle's models."""
 

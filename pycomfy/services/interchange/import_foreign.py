@@ -24,7 +24,7 @@ CONFIG, WORKFLOW = "pycomfy.toml", "workflow.json"
 @dataclass(frozen=True)
 class ForeignImportRequest:
     """What to import. `to` is the folder to make, by default named after the file, in the working folder. `format` is
-    what the file is, None to recognise it. `workflow` is for a file that has none, or in place of its own."""
+    what the file is, None to recognise it. `workflow` is for a file that has none, or to be used instead of its own."""
 
     file: Path
     to: Path | None = None
