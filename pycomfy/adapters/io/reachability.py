@@ -19,7 +19,7 @@ from pycomfy.errors import Fixes, PycomfyError
 
 SECONDS = 6.0
 _TIMEOUT = httpx.Timeout(4.0, read=5.0)
-_LOOKUP_SECONDS = 4.0
+_LOOKUP_SECONDS = 3.0
 
 # Looking up a name cannot be ended from outside, and may take half a minute: so it is done in a process that can.
 _LOOKUP = """
@@ -121,6 +121,8 @@ def look_up(urls: Collection[str]) -> Mapping[str, str]:
         return {}
     with time_limit(_LOOKUP_SECONDS + 4):
         done = run([sys.executable, "-I", "-S", "-c", _LOOKUP, str(_LOOKUP_SECONDS), *sorted(hosts)])
+    if done.returncode != 0:
+        return {}
     found = json.loads(done.stdout)
     slow = f"nobody answers within {_LOOKUP_SECONDS:g} seconds"
     return {host: why for host in hosts if (why := found.get(host, slow))}

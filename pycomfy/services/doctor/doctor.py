@@ -70,7 +70,8 @@ def doctor(workspace: Workspace, *, offline: bool = False) -> DoctorResult:
     findings = [finding for check in checks for finding in found[check.title]]
     if offline:
         findings += [*skip_network(), judge_clock(workspace.clock(), ())]
-    return make_result(findings, offline=offline)
+    order = {subject.id: number for number, subject in enumerate(subjects.SUBJECTS)}
+    return make_result(sorted(findings, key=lambda f: order[f.id]), offline=offline)
 
 
 def _run(check: Check, examination: Examination, task: Task) -> list[Finding]:

@@ -1,7 +1,7 @@
 """The network: every kind of server that pycomfy takes something from is asked once, as pycomfy asks it."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -73,19 +73,17 @@ def check_network(examination: Examination) -> Iterator[Finding]:
     proxies = {proxy for server in servers if (proxy := find_proxy(server.url)) is not None}
     if proxies:
         yield PROXY.ok(", ".join(sorted(proxies)), facts={"proxies": sorted(proxies)})
-    unknown_hosts = look_up([server.url for server in servers if _is_web(server.url)])
     clock = examination.workspace.clock
-    jobs = {str(n): partial(_ask, server, unknown_hosts, clock) for n, server in enumerate(servers)}
-    answers = run_concurrently({**jobs, "git": partial(_ask_git, COMFYUI_URL)}, at_once=len(jobs) + 1)
-    found = [answers[str(n)] for n in range(len(servers))]
-    for server, answer in zip(servers, found, strict=True):
-        yield judge_answer(server, answer)
-        if server.subject == PYTHON_INDEX and (other := find_file_server(server.url, answer.body)) is not None:
-            files = Server(PYTHON_FILES, other)
-            unknown_hosts = {**unknown_hosts, **look_up([other])}
-            yield judge_answer(files, _ask(files, unknown_hosts, clock))
-    yield judge_answer(Server(GIT_SERVER, COMFYUI_URL), answers["git"])
-    yield judge_clock(clock(), [a.ahead for a in found if a.ahead is not None])
+    answers = run_concurrently({"web": partial(_ask_all, servers, clock), "git": partial(_ask_git, COMFYUI_URL)})
+    files = [
+        Server(PYTHON_FILES, url)
+        for server, answer in zip(servers, answers["web"], strict=True)
+        if server.subject == PYTHON_INDEX and (url := find_file_server(server.url, answer.body)) is not None
+    ]
+    asked = [*zip(servers, answers["web"], strict=True), *zip(files, _ask_all(files, clock), strict=True)]
+    yield from (judge_answer(server, answer) for server, answer in asked)
+    yield judge_answer(Server(GIT_SERVER, COMFYUI_URL), answers["git"][0])
+    yield judge_clock(clock(), [answer.ahead for _, answer in asked if answer.ahead is not None])
 
 
 def list_servers(examination: Examination) -> tuple[list[Server], list[Finding]]:
@@ -168,6 +166,14 @@ def find_file_server(index: str, page: bytes) -> str | None:
         return None
 
 
+def _ask_all(servers: Sequence[Server], clock: Callable[[], datetime]) -> list[Answer]:
+    """Return the answers, in the order of `servers`."""
+    unknown_hosts = look_up([server.url for server in servers if _is_web(server.url)])
+    jobs = {str(number): partial(_ask, server, unknown_hosts, clock) for number, server in enumerate(servers)}
+    answers = run_concurrently(jobs, at_once=max(len(jobs), 1))
+    return [answers[name] for name in jobs]
+
+
 def _ask(server: Server, unknown_hosts: Mapping[str, str], clock: Callable[[], datetime]) -> Answer:
     shown = without_login(server.url)
     try:
@@ -183,13 +189,13 @@ def _ask(server: Server, unknown_hosts: Mapping[str, str], clock: Callable[[], d
         return Answer(shown, error=e.what, fix=e.fixes)
 
 
-def _ask_git(url: str) -> Answer:
+def _ask_git(url: str) -> list[Answer]:
     """Ask with git, of which only whether there was an answer is known."""
     try:
         ask_git_server(url)
     except PycomfyError as e:
-        return Answer(url, error=e.what, fix=e.fixes)
-    return Answer(url, 200)
+        return [Answer(url, error=e.what, fix=e.fixes)]
+    return [Answer(url, 200)]
 
 
 def judge_answer(server: Server, answer: Answer) -> Finding:

@@ -283,6 +283,8 @@ def test_the_whole_of_it_on_this_machine(workspace: Workspace, monkeypatch: pyte
     monkeypatch.setattr(module, "CHECKS", CHECKS)
     result: DoctorResult = doctor(dataclasses.replace(workspace, nix=NixSettings()), offline=True)
     assert [f for f in result.findings if f.facts.get("error")] == []
+    ids = [f.id for f in result.findings]
+    assert ids == [s.id for s in SUBJECTS if s.id in ids]  # each once, in the published order
     groups = {f.group for f in result.findings}
     assert groups == {"pycomfy", "machine", "programs", "engine", "gpu", "network", "disk", "data"}
     assert not (tmp_path / "data").exists() and list((tmp_path / "home").iterdir()) == []
