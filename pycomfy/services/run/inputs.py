@@ -21,13 +21,15 @@ from pycomfy.services.workspace import Workspace
 @dataclass(frozen=True)
 class Arguments:
     """`texts` are values by input as a user writes them, where `@file` is read; `file` is a JSON object of values, in
-    which paths are relative to it. `-` is standard input. `texts` override `file`."""
+    which paths are relative to it; `-` is standard input. `values` are those of a program. `texts` override `values`,
+    which override `file`."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
     file: str | None = None
+    values: Mapping[str, object] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.texts) or self.file is not None
+        return bool(self.texts or self.values) or self.file is not None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class _Reader:
         """Return the values by input; for files, their names in the input folder."""
         if arguments.file is not None:
             with self._collecting():
-                self._read_file(arguments.file, skip=arguments.texts)
+                self._read_file(arguments.file, skip={*arguments.texts, *arguments.values})
+        self._take(arguments.values, Path.cwd(), skip=arguments.texts)
         for name, text in arguments.texts.items():
             with self._collecting():
                 self._values[name] = self._from_text(name, text)
@@ -95,12 +98,15 @@ class _Reader:
         raw = _parse_object(
             read_input(self._use_stream_once(file, where), where), "standard input" if file == STREAM else file
         )
-        folder = Path() if file == STREAM else Path(file).parent
-        for name, value in raw.items():
+        self._take(raw, Path() if file == STREAM else Path(file).parent, skip)
+
+    def _take(self, values: Mapping[str, object], folder: Path, skip: Collection[str]) -> None:
+        """Take values as they are; of files, the path relative to `folder`."""
+        for name, value in values.items():
             if name in skip:
                 continue
             parameter = self._known.get(name)
-            if parameter is not None and parameter.type in FILE_TYPES and isinstance(value, str):
+            if parameter is not None and parameter.type in FILE_TYPES and isinstance(value, str | Path):
                 with self._collecting():
                     self._values[name] = self._copy(parameter, str(folder / value))
             else:

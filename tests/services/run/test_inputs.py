@@ -8,7 +8,7 @@ import pytest
 
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.versions.reference import Reference
-from pycomfy.errors import BadInput, ErrorGroup
+from pycomfy.errors import BadInput, ErrorGroup, NotFound
 from pycomfy.services.run.inputs import Arguments, Filled, fill_prompt
 from pycomfy.services.workspace import Workspace
 from tests.support.service_projects import PROMPT, make_files, make_home, record
@@ -56,6 +56,20 @@ def test_values_and_files_are_put_into_the_prompt(home: Paths) -> None:
     assert filled.prompt["3"]["inputs"]["filename_prefix"] == "from a file\n"
     assert filled.workflow == PROMPT
     assert fill(home, image="@photo.png").prompt["1"]["inputs"]["image"] == name
+
+
+def test_values_of_a_program_are_taken_as_they_are_and_standard_input_is_not_read(home: Paths) -> None:
+    Path("photo.png").write_bytes(b"picture")
+    values = {"image": Path("photo.png"), "steps": 7, "prefix": "@prefix.txt", "points": [1]}
+    arguments = Arguments(values=values)
+    filled = fill_prompt(Workspace(home), Reference("pictures"), arguments, home.data / "input")
+    name = filled.prompt["1"]["inputs"]["image"]
+    assert (home.data / "input" / name).read_bytes() == b"picture"
+    assert filled.prompt["2"]["inputs"]["steps"] == 7
+    assert filled.prompt["2"]["inputs"]["points"] == {"__value__": [1]}
+    assert filled.prompt["3"]["inputs"]["filename_prefix"] == "@prefix.txt"
+    with pytest.raises(NotFound):
+        fill_prompt(Workspace(home), Reference("pictures"), Arguments(values={"image": "-"}), home.data / "input")
 
 
 def test_a_3d_model_goes_where_comfyui_looks_for_it(home: Paths) -> None:
