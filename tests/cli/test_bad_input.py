@@ -103,7 +103,7 @@ def test_a_package_without_a_wheel_for_arm64_names_package_platform_and_who_want
     place.project(config=config)
     outcome = refused(place, "lock", ".", code="no-wheel")
     assert "intelonly" in outcome.told and "linux/arm64" in outcome.told
-    assert "pycomfy.toml wants intelonly" in outcome.told
+    assert "pycomfy.toml requires intelonly" in outcome.told
     assert "linux/amd64" not in outcome.json()["error"]["message"]
     assert not place.lock.exists() and not place.half_written()
 

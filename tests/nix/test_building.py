@@ -241,7 +241,7 @@ def test_a_build_needs_packages_that_have_wheels(bench: Bench) -> None:
     bench.index.put("only", "only-1.0.tar.gz", pack(pieces("only", "1.0", ["tool"])))
     with pytest.raises(NoMatchingDistribution, match=r"tool==1\.0 has no wheel") as e:
         bench.solve("only")
-    assert "building only 1.0 wants tool" in e.value.where and "[wheels.only] requires" in e.value.fix
+    assert "building only 1.0 requires tool" in e.value.where and "[wheels.only] requires" in e.value.fix
 
 
 def test_an_old_wheel_that_newer_sources_follow_is_told(bench: Bench) -> None:
@@ -265,7 +265,7 @@ def test_a_build_that_fails_tells_who_wants_it_what_it_said_and_what_can_be_done
     with pytest.raises(NoMatchingDistribution) as e:
         bench.solve("only")
     assert "only 1.0 exists as source only" in e.value.what
-    assert "pack x wants only (requirements.txt line 1)" in e.value.where and "it rains" in e.value.where
+    assert "pack x requires only (requirements.txt line 1)" in e.value.where and "it rains" in e.value.where
     assert "[wheels.only]" in e.value.fix and 'overrides = ["only==…"]' in e.value.fix
 
 
@@ -337,11 +337,14 @@ def test_what_is_compiled_for_another_kind_of_machine_is_told_before_long(bench:
         pytest.skip("this machine runs programs of arm64")
     bench.index.put("fast", "fast-1.0.tar.gz", pack(pieces("fast", "1.0", tag="cp311-cp311-linux_x86_64")))
     unbuilt = pin_sdist(
-        "fast", list_sdists("fast", (bench.index.url,), Target(AMD, "3.11"), AS_OF)[0], "pack x wants fast", bench.home
+        "fast",
+        list_sdists("fast", (bench.index.url,), Target(AMD, "3.11"), AS_OF)[0],
+        "pack x requires fast",
+        bench.home,
     )
     with pytest.raises(NoMatchingDistribution, match="has to be compiled for linux/arm64") as e:
         bench.builder().make(unbuilt, "linux/arm64")
-    assert e.value.where == "pack x wants fast" and 'platforms = ["linux/amd64"]' in e.value.fix
+    assert e.value.where == "pack x requires fast" and 'platforms = ["linux/amd64"]' in e.value.fix
 
 
 def test_a_real_package_without_wheels_is_the_same_on_another_cache(

@@ -1,1 +1,1 @@
-"""Resolve Python packages with uv, read package indexes and wheels, build wheels, make environments."""
+"""Resolve Python packages with uv, read package indexes and wheels, build wheels, create virtual environments."""

@@ -1,4 +1,4 @@
-"""Building a wheel from its source in Nix's sandbox, where it has no network and sees nothing of this machine."""
+"""Build a wheel from its source in Nix's sandbox, without network or access to this machine."""
 
 import re
 import shutil
@@ -24,8 +24,8 @@ _SYSTEMS: Mapping[PlatformName, str] = {"linux/amd64": "x86_64-linux", "linux/ar
 
 
 def can_build(settings: NixSettings, platform: PlatformName) -> bool:
-    """Whether this machine's Nix can run programs of `platform`: itself, emulated, or on another machine."""
-    # Nix looks at the system first, and only then for a builder, which this has not.
+    """Return whether this machine's Nix can run programs of `platform`: directly, emulated, or on another machine."""
+    # Nix checks the system first, and only then the builder, which does not exist.
     text = f'derivation {{ name = "nothing"; system = "{_SYSTEMS[platform]}"; builder = "/nothing"; }}'
     done = run(settings.command("nix-build", "--no-out-link", "--expr", text))
     return b"required to build" not in done.stderr
@@ -34,15 +34,17 @@ def can_build(settings: NixSettings, platform: PlatformName) -> bool:
 def build_recipe(
     recipe: BuildRecipe, paths: Paths, settings: NixSettings, log: Path, on_event: Callable[[Event], None]
 ) -> Path:
-    """The wheel that comes of `recipe`; its sources must be in the store or fetchable. Raises what `build` raises."""
+    """Build `recipe` and return the wheel; its sources must be in the store or fetchable. Raises as `build`."""
     with temporary_folder(paths.cache / "projects", "wheel-") as folder:
         shutil.copytree(nix_folder(), folder / "nix", ignore=shutil.ignore_patterns("__pycache__", "test_*"))
         (folder / "recipe.json").write_text(recipe.render())
         (made,) = build(settings, BuildTarget(folder / "nix" / "recipe.nix", "wheel", recipe.platform), log, on_event)
     wheels = list(settings.local_path(made).iterdir())
-    # What builds is ours, but strangers' code ran beside it.
+    # The builder is ours, but untrusted code ran in it.
     if len(wheels) != 1 or not _WHEEL.fullmatch(wheels[0].name) or wheels[0].is_symlink() or not wheels[0].is_file():
-        raise BuildFailed(f"{recipe.name} was built, but no wheel came of it", where=made, fix="look at what is there")
+        raise BuildFailed(f"building {recipe.name} made no wheel", where=made, fix="look at what it made")
     if wheels[0].stat().st_size > MAX_BYTES:
-        raise BuildFailed(f"the wheel of {recipe.name} has more than {MAX_BYTES >> 30} GiB", where=made, fix="drop it")
+        raise BuildFailed(
+            f"the wheel of {recipe.name} has more than {MAX_BYTES >> 30} GiB", where=made, fix="leave it out"
+        )
     return wheels[0]

@@ -1,4 +1,4 @@
-"""Overrides that settle contradicting requirements: each is tried before it is proposed."""
+"""Search overrides that resolve a conflict of requirements: each is tried before it is proposed."""
 
 import tomllib
 from collections.abc import Sequence
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pycomfy.adapters.python.uv_request import UvRequest, names_in, reason
+from pycomfy.adapters.python.uv_process import UvOutcome
+from pycomfy.adapters.python.uv_request import UvRequest, explain, names_in
 from pycomfy.core.python.conflicts import (
     Constraint,
     Override,
@@ -21,50 +22,52 @@ MAX_TRIES = 16
 MAX_ROUNDS = 4
 
 
-def find_override(asking: UvRequest, stderr: str) -> Override | None:
-    """The overrides with which uv has an answer; None if none of those tried has.
+def find_override(uv: UvRequest, stderr: str) -> Override | None:
+    """Return the overrides with which uv has an answer; None if none of those tried has.
 
-    `stderr` is uv's explanation. Where several contradictions are independent, they are settled one after the other;
-    what is no contradiction is told as what is left.
+    `stderr` is uv's explanation. Independent conflicts are resolved one after the other; what is not a conflict stays
+    in `Override.remaining`.
     """
-    question = asking.question
+    request = uv.request
     chosen: list[str] = []
-    everything: dict[Constraint, None] = {}
-    tries, said = 0, stderr
+    all_constraints: dict[Constraint, None] = {}
+    tries, explanation = 0, stderr
     for _ in range(MAX_ROUNDS):
-        demands = find_constraints(question.wants, reason(said), question.target.environment())
-        everything.update(dict.fromkeys(demands))
-        settled = [canonicalize_name(Requirement(text).name) for text in (*question.overrides, *chosen)]
-        good: list[Override] = []
-        further: tuple[str, str] | None = None
-        for candidate in list_override_candidates(demands, settled)[: MAX_TRIES - tries]:
+        constraints = find_constraints(request.requirement_sets, explain(explanation), request.target.environment())
+        all_constraints.update(dict.fromkeys(constraints))
+        overridden = [canonicalize_name(Requirement(text).name) for text in (*request.overrides, *chosen)]
+        found: list[Override] = []
+        next_conflict: tuple[str, str] | None = None
+        for candidate in list_override_candidates(constraints, overridden)[: MAX_TRIES - tries]:
             tries += 1
-            done = _try(asking, [*chosen, candidate])
-            if isinstance(done, bytes):
-                good += _pinned(asking, done, [*chosen, candidate], list(everything))
-            elif further is None and canonicalize_name(Requirement(candidate).name) not in names_in(done):
-                further = candidate, done
-        if good:
-            return best_override(good)
-        if further is None:
+            outcome = _try(uv, [*chosen, candidate])
+            if isinstance(outcome, bytes):
+                found += _pin_override(uv, outcome, [*chosen, candidate], list(all_constraints))
+            elif next_conflict is None and canonicalize_name(Requirement(candidate).name) not in names_in(outcome):
+                next_conflict = candidate, outcome
+        if found:
+            return best_override(found)
+        if next_conflict is None:
             break
-        chosen.append(further[0])
-        said = further[1]
-    return Override((*question.overrides, *chosen), remaining=reason(said)) if chosen else None
+        chosen.append(next_conflict[0])
+        explanation = next_conflict[1]
+    return Override((*request.overrides, *chosen), remaining=explain(explanation)) if chosen else None
 
 
-def _pinned(asking: UvRequest, answer: bytes, chosen: Sequence[str], demands: Sequence[Constraint]) -> list[Override]:
-    """The overrides as the exact versions that uv chose, if these have an answer as well."""
+def _pin_override(
+    uv: UvRequest, answer: bytes, chosen: Sequence[str], constraints: Sequence[Constraint]
+) -> list[Override]:
+    """Return the overrides with the exact versions that uv chose, if uv has an answer with these too."""
     versions = {p.get("name"): str(p.get("version")) for p in tomllib.loads(answer.decode())["packages"]}
     names = [canonicalize_name(Requirement(text).name) for text in chosen]
     exact = [text for name in names if name in versions and (text := pin(name, versions[name])) is not None]
-    if len(exact) != len(chosen) or (exact != list(chosen) and isinstance(_try(asking, exact), str)):
+    if len(exact) != len(chosen) or (exact != list(chosen) and isinstance(_try(uv, exact), str)):
         return []
-    return [evaluate_override(exact, demands, asking.question.overrides)]
+    return [evaluate_override(exact, constraints, uv.request.overrides)]
 
 
-def _try(asking: UvRequest, overrides: list[str]) -> bytes | str:
-    lines = (*asking.question.overrides, *overrides)
-    (asking.folder / "tried").write_text("".join(text + "\n" for text in lines))
-    arguments = tuple(a for a in asking.arguments if not a.startswith("--overrides="))
-    return UvRequest(asking.question, asking.folder, arguments, asking.environment).ask("--overrides=tried")
+def _try(uv: UvRequest, overrides: list[str]) -> UvOutcome:
+    lines = (*uv.request.overrides, *overrides)
+    (uv.folder / "tried").write_text("".join(text + "\n" for text in lines))
+    arguments = tuple(a for a in uv.arguments if not a.startswith("--overrides="))
+    return UvRequest(uv.request, uv.folder, arguments, uv.environment).run("--overrides=tried")

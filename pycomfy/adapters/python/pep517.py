@@ -1,4 +1,4 @@
-"""What a source distribution or a repository says about how it is built, read without running any of it."""
+"""Read what a source distribution or a repository says about how it is built, without running any of it."""
 
 import lzma
 import tarfile
@@ -21,7 +21,7 @@ _MAX_TEXT = 1 << 20
 
 
 def build_requires(pyproject: str, owner: str) -> tuple[str, ...]:
-    """What building needs, of a `pyproject.toml` or "" where there is none. Raises `BadInput`."""
+    """Return the build requirements in a `pyproject.toml`, or in "" if there is none. Raises `BadInput`."""
 
     def refuse(why: str) -> BadInput:
         return BadInput(f"{owner}: its pyproject.toml {why}", where="pyproject.toml", fix="name another version of it")
@@ -35,7 +35,7 @@ def build_requires(pyproject: str, owner: str) -> tuple[str, ...]:
         return LEGACY
     requires = system.get("requires")
     if not isinstance(requires, list):
-        raise refuse("does not say what building it requires")
+        raise refuse("does not list its build requirements")
     return tuple(_requirement(str(text), refuse_with=refuse(f"requires {str(text)[:100]!r}")) for text in requires)
 
 
@@ -50,17 +50,17 @@ def _requirement(text: str, refuse_with: BadInput) -> str:
 
 
 def read_pyproject(archive: Path, subdirectory: str | None, owner: str) -> str:
-    """The `pyproject.toml` of a source archive, which has one folder at its top; "" if there is none.
+    """Return the `pyproject.toml` of an sdist, which has one folder at its top; "" if there is none.
 
-    Raises `BadInput` for what is no archive, or one that is too large.
+    Raises `BadInput` for a damaged file, or one that is too large.
     """
-    wanted = f"{subdirectory}/pyproject.toml" if subdirectory else "pyproject.toml"
+    path = f"{subdirectory}/pyproject.toml" if subdirectory else "pyproject.toml"
 
     def refuse(why: str) -> BadInput:
         return BadInput(f"{owner}: its source {why}", where=archive.name, fix="name another version of it")
 
     def unreadable(why: str) -> BadInput:
-        return refuse(f"is no archive that can be read: {why}")
+        return refuse(f"cannot be read: {why}")
 
     too_large = refuse(f"has more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB")
     if zipfile.is_zipfile(archive):
@@ -68,7 +68,7 @@ def read_pyproject(archive: Path, subdirectory: str | None, owner: str) -> str:
             infos = z.infolist()
             if len(infos) > MAX_FILES:
                 raise too_large
-            found = (i for i in infos if not i.is_dir() and i.file_size <= _MAX_TEXT and _is(i.filename, wanted))
+            found = (i for i in infos if not i.is_dir() and i.file_size <= _MAX_TEXT and _is(i.filename, path))
             return next((z.read(info).decode("utf-8", "replace") for info in found), "")
     count = size = 0
     try:
@@ -78,7 +78,7 @@ def read_pyproject(archive: Path, subdirectory: str | None, owner: str) -> str:
                 if count > MAX_FILES or size > MAX_BYTES:
                     raise too_large
                 small = entry.isreg() and entry.size <= _MAX_TEXT
-                data = tar.extractfile(entry) if small and _is(entry.name, wanted) else None
+                data = tar.extractfile(entry) if small and _is(entry.name, path) else None
                 if data is not None:
                     return data.read().decode("utf-8", "replace")
     except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as e:
@@ -86,6 +86,6 @@ def read_pyproject(archive: Path, subdirectory: str | None, owner: str) -> str:
     return ""
 
 
-def _is(name: str, wanted: str) -> bool:
-    """Whether a member is the one that is wanted, below the one folder at the top."""
-    return name.partition("/")[2] == wanted
+def _is(name: str, path: str) -> bool:
+    """Return whether a member has this path below the folder at the top."""
+    return name.partition("/")[2] == path

@@ -1,4 +1,4 @@
-"""What a Python package index has of a package, as its simple API tells (PEP 503, 691, 700): above all its sources."""
+"""List what a Python package index has of a package, by its simple API (PEP 503, 691, 700): above all sdists."""
 
 import json
 import re
@@ -35,7 +35,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Sdist:
-    """A source distribution. `wheel` says whether its version has a usable wheel too; `url` may hold a login."""
+    """A source distribution. `wheel` says whether its version has a usable wheel too; `url` may contain a login."""
 
     version: Version
     filename: str
@@ -46,8 +46,8 @@ class Sdist:
 
 
 @dataclass(frozen=True)
-class Offer:
-    """A file that an index has. `uploaded` is None where the index does not tell."""
+class ListedFile:
+    """A file in an index. `uploaded` is None if the index does not say when that was."""
 
     filename: str
     url: str = field(repr=False)
@@ -57,112 +57,115 @@ class Offer:
     yanked: bool = False
 
 
-def find_indexes(name: str, reach: IndexConfig, *, cache: bool = True) -> tuple[str, ...]:
-    """The indexes that are asked for `name`, the first before the others, as uv would: by pycomfy.toml, by the
-    environment, by uv's own configuration and by its default. Without `cache`, uv leaves nothing in its own."""
-    if name in reach.reserved:
-        return (reach.address(reach.reserved[name]),)
+def find_indexes(name: str, index_config: IndexConfig, *, cache: bool = True) -> tuple[str, ...]:
+    """Return the URLs of the indexes to ask for `name`, in uv's order: those of pycomfy.toml, of the environment, of
+    uv's own configuration, and uv's default. Without `cache`, uv leaves nothing in its own."""
+    if name in index_config.reserved:
+        return (index_config.address(index_config.reserved[name]),)
     with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
         Path(folder, "nothing.in").touch()
         arguments = ["--emit-index-url", "--no-deps", "nothing.in", *(() if cache else ("--no-cache",))]
-        done = run_uv(arguments, Path(folder), make_environment(reach))
-    text = done.decode() if isinstance(done, bytes) else ""
+        outcome = run_uv(arguments, Path(folder), make_environment(index_config))
+    text = outcome.decode() if isinstance(outcome, bytes) else ""
     found = re.findall(r"^--(extra-)?index-url (\S+)$", text, re.MULTILINE)
     return tuple(url for _, url in sorted(found, key=lambda pair: not pair[0]))
 
 
 def list_sdists(name: str, indexes: Sequence[str], target: Target, as_of: datetime | None) -> list[Sdist]:
-    """The source distributions of `name` that were uploaded before `as_of`, newest first: one for each version, without
-    those that were withdrawn or refuse the target's Python. Of an index that tells no dates, all.
+    """Return the sdists of `name` that were uploaded before `as_of`, newest first: one for each version, without those
+    that were withdrawn or do not support the target's Python. If the index has no dates, all.
 
     Raises `NetworkError`.
     """
     for index in indexes:
-        offers = _read_page(index, name)
-        if offers:
-            return _sdists(canonicalize_name(name), offers, target, as_of)
+        files = _read_page(index, name)
+        if files:
+            return choose_sdists(canonicalize_name(name), files, target, as_of)
     return []
 
 
-def _sdists(name: str, offers: Sequence[Offer], target: Target, as_of: datetime | None) -> list[Sdist]:
-    dated = any(offer.uploaded is not None for offer in offers)
-    usable: set[Version] = set()
-    found: dict[Version, Offer] = {}
-    for offer in offers:
-        late = dated and as_of is not None and (offer.uploaded is None or offer.uploaded >= as_of)
-        if late or offer.yanked or not _accepts(offer.requires_python, target):
+def choose_sdists(name: str, files: Sequence[ListedFile], target: Target, as_of: datetime | None) -> list[Sdist]:
+    """Return the usable sdists among the files of a package, as `list_sdists` does."""
+    dated = any(file.uploaded is not None for file in files)
+    with_wheel: set[Version] = set()
+    found: dict[Version, ListedFile] = {}
+    for file in files:
+        late = dated and as_of is not None and (file.uploaded is None or file.uploaded >= as_of)
+        if late or file.yanked or not _supports(file.requires_python, target):
             continue
-        if offer.filename.endswith(".whl"):
-            usable.update(_version_of_wheel(name, offer.filename, target))
+        if file.filename.endswith(".whl"):
+            with_wheel.update(_wheel_version(name, file.filename, target))
             continue
-        version = _version_of_sdist(name, offer.filename) if _SHA256.fullmatch(offer.sha256) else None
+        version = _sdist_version(name, file.filename) if _SHA256.fullmatch(file.sha256) else None
         # Of several for a version, a tarball before a zip file.
-        if version is not None and (version not in found or offer.filename.endswith(".tar.gz")):
-            found[version] = offer
+        if version is not None and (version not in found or file.filename.endswith(".tar.gz")):
+            found[version] = file
     return [
-        Sdist(version, o.filename, o.url, o.sha256, o.requires_python, version in usable)
-        for version, o in sorted(found.items(), reverse=True)
+        Sdist(version, file.filename, file.url, file.sha256, file.requires_python, version in with_wheel)
+        for version, file in sorted(found.items(), reverse=True)
     ]
 
 
-def _accepts(specifiers: str, target: Target) -> bool:
+def _supports(specifiers: str, target: Target) -> bool:
     try:
         return SpecifierSet(specifiers).contains(target.python_full, prereleases=True)
     except InvalidSpecifier:
         return True
 
 
-def _version_of_wheel(name: str, filename: str, target: Target) -> Iterator[Version]:
+def _wheel_version(name: str, filename: str, target: Target) -> Iterator[Version]:
     try:
-        its_name, version, _, tags = parse_wheel_filename(filename)
+        package, version, _, tags = parse_wheel_filename(filename)
     except (InvalidWheelFilename, InvalidVersion):
         return
-    if its_name == name and not rank_tags(target).keys().isdisjoint(tags):
+    if package == name and not rank_tags(target).keys().isdisjoint(tags):
         yield version
 
 
-def _version_of_sdist(name: str, filename: str) -> Version | None:
-    """The version in the name of a source distribution; older names have hyphens in the package's name."""
+def _sdist_version(name: str, filename: str) -> Version | None:
+    """Return the version in the name of an sdist, in which older ones have hyphens; None if it is of another
+    package."""
     try:
-        its_name, version = parse_sdist_filename(filename)
+        package, version = parse_sdist_filename(filename)
     except (InvalidSdistFilename, InvalidVersion):
         return None
-    return version if its_name == name else None
+    return version if package == name else None
 
 
 # — a page —
 
 
-def _read_page(index: str, name: str) -> list[Offer]:
-    """The files of a package; none if the index does not have it."""
+def _read_page(index: str, name: str) -> list[ListedFile]:
+    """Return the files of a package; none if the index does not have it."""
     url = f"{index.rstrip('/')}/{canonicalize_name(name)}/"
     if local_path(url) is not None:
         return []
 
     def attempt() -> tuple[str, str, bytes]:
-        with make_client() as client, client.stream("GET", url, headers={"Accept": JSON_AND_HTML}) as answer:
-            if answer.status_code in (404, 410):
+        with make_client() as client, client.stream("GET", url, headers={"Accept": JSON_AND_HTML}) as response:
+            if response.status_code in (404, 410):
                 return url, "", b""
-            check_status(url, answer)
-            data = read_body(url, answer, _MAX_PAGE)
-            return str(answer.url), answer.headers.get("Content-Type", ""), data
+            check_status(url, response)
+            data = read_body(url, response, _MAX_PAGE)
+            return str(response.url), response.headers.get("Content-Type", ""), data
 
     base, kind, data = retry(url, attempt)
     if not data:
         return []
     if "json" in kind:
-        return list(_parse_json(data, base, url))
-    return _parse_html(data.decode("utf-8", "replace"), base, url)
+        return list(parse_json_page(data, base, url))
+    return parse_html_page(data.decode("utf-8", "replace"), base, url)
 
 
-def _parse_json(data: bytes, base: str, index: str) -> Iterator[Offer]:
+def parse_json_page(data: bytes, base: str, index: str) -> Iterator[ListedFile]:
+    """Yield the files of a JSON page (PEP 691), whose own URL is `base`. Raises `NetworkError` for another form."""
     try:
         files = json.loads(data)["files"]
     except (ValueError, RecursionError, KeyError, TypeError) as e:
-        raise NetworkError("the index's answer is not what PEP 691 says", where=strip_logins(index), fix="") from e
+        raise NetworkError("the index's answer is not as in PEP 691", where=strip_logins(index)) from e
     for file in files if isinstance(files, list) else ():
         if isinstance(file, dict):
-            yield Offer(
+            yield ListedFile(
                 str(file.get("filename")),
                 _absolute(str(file.get("url")), base, index),
                 _text(file.get("hashes"), "sha256"),
@@ -185,37 +188,38 @@ def _moment(text: str) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-def _parse_html(text: str, base: str, index: str) -> list[Offer]:
-    offers: list[Offer] = []
+def parse_html_page(text: str, base: str, index: str) -> list[ListedFile]:
+    """Return the files of an HTML page (PEP 503)."""
+    files: list[ListedFile] = []
 
     class Links(HTMLParser):
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            given = dict(attrs)
-            if tag != "a" or not given.get("href"):
+            attributes = dict(attrs)
+            if tag != "a" or not attributes.get("href"):
                 return
-            url, _, fragment = _absolute(str(given["href"]), base, index).partition("#")
-            offers.append(
-                Offer(
+            url, _, fragment = _absolute(str(attributes["href"]), base, index).partition("#")
+            files.append(
+                ListedFile(
                     unquote(urlsplit(url).path.rpartition("/")[2]),
                     url,
                     fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else "",
-                    given.get("data-requires-python") or "",
+                    attributes.get("data-requires-python") or "",
                     None,
-                    "data-yanked" in given,
+                    "data-yanked" in attributes,
                 )
             )
 
     Links().feed(text)
-    return offers
+    return files
 
 
 def _absolute(url: str, base: str, index: str) -> str:
-    """The URL of a file; on the index's own host it is asked for with the index's login."""
-    whole = urljoin(base, url)
+    """Return the absolute URL of a file; on the index's own host with the index's login."""
+    absolute = urljoin(base, url)
     try:
-        there, here = urlsplit(whole), urlsplit(index)
+        target, source = urlsplit(absolute), urlsplit(index)
     except ValueError:
-        return whole
-    if "@" in here.netloc and "@" not in there.netloc and there.netloc == here.netloc.rpartition("@")[2]:
-        return urlunsplit(there._replace(netloc=here.netloc))
-    return whole
+        return absolute
+    if "@" in source.netloc and "@" not in target.netloc and target.netloc == source.netloc.rpartition("@")[2]:
+        return urlunsplit(target._replace(netloc=source.netloc))
+    return absolute

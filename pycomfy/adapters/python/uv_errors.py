@@ -1,4 +1,4 @@
-"""What uv says when it has no answer, in the user's words: what is missing, who wants what, and what mends it."""
+"""Explain why uv has no answer: what is missing, which requirements conflict, and what to do about it."""
 
 import re
 import tomllib
@@ -11,10 +11,20 @@ from packaging.utils import canonicalize_name
 from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full
 from pycomfy.adapters.python.override_search import find_override
 from pycomfy.adapters.python.uv_process import make_environment, run_uv
-from pycomfy.adapters.python.uv_request import ResolutionRequest, UvRequest, names_in, options, reason
+from pycomfy.adapters.python.uv_request import ResolutionRequest, UvRequest, explain, names_in, options
 from pycomfy.core.lockfile.package_indexes import strip_logins
 from pycomfy.core.python.conflicts import Constraint, describe_override, find_constraints, name_origins
-from pycomfy.errors import BadConfig, NetworkError, NoMatchingDistribution, NoSpace, PycomfyError, ResolutionImpossible
+from pycomfy.errors import (
+    BadConfig,
+    Fixes,
+    NetworkError,
+    NoMatchingDistribution,
+    NoSpace,
+    Placeholder,
+    PycomfyError,
+    ResolutionImpossible,
+    suggest,
+)
 
 # "windows==1.0 has no wheels with a matching platform tag": the name as normalised by uv, and the versions.
 _WITHOUT_WHEEL = re.compile(
@@ -24,110 +34,117 @@ _WITHOUT_WHEEL = re.compile(
 MAX_PROBLEMS = 20
 
 
-def explain_failure(asking: UvRequest, stderr: str) -> list[PycomfyError]:
-    """Why there is no answer to a question. uv names one package without wheels at a time: it is left out, and the rest
-    asked again."""
-    if failed := find_failure(stderr):
-        reach = asking.question.reach
-        if isinstance(failed, NetworkError) and reach.accelerator is not None and not reach.has_torch:
+def explain_failure(uv: UvRequest, stderr: str) -> list[PycomfyError]:
+    """Return the reasons why uv has no answer to a request. uv names one package without wheels at a time: it is left
+    out, and the rest resolved again."""
+    if failure := find_failure(stderr):
+        config = uv.request.index_config
+        if isinstance(failure, NetworkError) and config.accelerator is not None and not config.has_torch:
             mirror = "name a mirror of PyTorch's index in pycomfy.toml, as an [[index]] with {accelerator}"
-            failed.fixes = (*failed.fixes, mirror)
-        return [failed]
-    folder = asking.folder
+            failure.fixes = (*failure.fixes, mirror)
+        return [failure]
     without: dict[str, NoMatchingDistribution] = {}
     while (missing := _WITHOUT_WHEEL.search(stderr)) and missing[1] not in without and len(without) < MAX_PROBLEMS:
-        without[missing[1]] = _no_wheel(missing, stderr, asking)
-        (folder / "left-out").write_text("".join(name + "\n" for name in without))
-        done = asking.ask("--excludes=left-out")
-        if isinstance(done, bytes):
+        without[missing[1]] = _explain_missing_wheel(missing, stderr, uv)
+        (uv.folder / "left-out").write_text("".join(name + "\n" for name in without))
+        outcome = uv.run("--excludes=left-out")
+        if isinstance(outcome, bytes):
             return list(without.values())
-        stderr = done
-    return [*without.values(), _no_solution(asking, stderr)] if not _unreachable(stderr) else list(without.values())
+        stderr = outcome
+    return list(without.values()) if _unreachable(stderr) else [*without.values(), _explain_conflict(uv, stderr)]
 
 
-def _no_wheel(missing: re.Match[str], stderr: str, asking: UvRequest) -> NoMatchingDistribution:
-    """What there is of a package instead: uv is asked for it alone, without the platform."""
+def _explain_missing_wheel(missing: re.Match[str], stderr: str, uv: UvRequest) -> NoMatchingDistribution:
+    """Return the error for a package without a wheel, with what it has instead: uv is asked for it alone, without the
+    platform."""
     name, versions = missing[1], missing[2].rstrip(",")
-    question = asking.question
-    (asking.folder / "other.in").write_text(f"{name}{versions}\n")
-    asked = [o for o in options(question.target) if not o.startswith("--python-platform")]
-    done = run_uv([*asked, "--universal", "--no-deps", "other.in"], asking.folder, asking.environment)
-    there = "it exists as source only, which would have to be built"
-    if isinstance(done, bytes):
-        packages = tomllib.loads(done.decode()).get("packages", [])
+    request = uv.request
+    (uv.folder / "other.in").write_text(f"{name}{versions}\n")
+    arguments = [o for o in options(request.target) if not o.startswith("--python-platform")]
+    outcome = run_uv([*arguments, "--universal", "--no-deps", "other.in"], uv.folder, uv.environment)
+    instead = "it exists as source only, which would have to be built"
+    if isinstance(outcome, bytes):
+        packages = tomllib.loads(outcome.decode()).get("packages", [])
         urls = [str(w.get("url", "")) for p in packages for w in p.get("wheels", [])]
         platforms = sorted({u.removesuffix(".whl").rsplit("-", 1)[-1] for u in urls})
-        there = f"there are wheels for {', '.join(platforms)}"
-    wanted = _who_wants(question, {name} | _named(stderr, question))
+        instead = f"there are wheels for {', '.join(platforms)}"
+    origins = _list_origins(request, {name} | _find_names(stderr, request))
     return NoMatchingDistribution(
-        f"{name}{versions} has no wheel for {question.target.platform}, Python {question.target.python}; {there}",
-        where=wanted or f"the Python packages for {question.target.platform}",
-        fix=f'ask for a version with wheels in pycomfy.toml (requirements = ["{name}…"]), or drop the platform',
+        f"{name}{versions} has no wheel for {request.target.platform}, Python {request.target.python}; {instead}",
+        where=origins or f"the Python packages for {request.target.platform}",
+        fix=(f'require a version with wheels in pycomfy.toml: requirements = ["{name}…"]', "drop the platform"),
         package=name,
     )
 
 
-def _no_solution(asking: UvRequest, stderr: str) -> PycomfyError:
-    question = asking.question
-    said = reason(stderr)
-    named, environment = _named(stderr, question), question.target.environment()
-    if undated := undated_names(stderr) & (named | set(question.reach.reserved)):
-        one = min(undated)
-        fix = (
-            f"the index does not say when {one} was uploaded: say in pycomfy.toml that it need not, in the [[index]] "
-            f'that has packages = ["{one}"]: dated = false'
-        )
-    elif "`exclude-newer`" in stderr:
-        fix = "if a newer package is needed, set a later date: as-of in pycomfy.toml, or --as-of"
-    elif "not found in the package registry" in stderr:
-        fix = "correct the name, or name the index that has it: UV_INDEX, or `index` in uv.toml"
-    else:
-        mend = find_override(asking, stderr)
-        if mend is not None:
-            fix = describe_override(mend)
-        elif own := [o for o in question.overrides if canonicalize_name(Requirement(o).name) in names_in(said)]:
-            fix = f"correct `overrides` in pycomfy.toml: {', '.join(own)} cannot be had"
-        else:
-            fix = _without_override(find_constraints(question.wants, said, environment))
+def _explain_conflict(uv: UvRequest, stderr: str) -> PycomfyError:
+    request = uv.request
+    explanation = explain(stderr)
+    names = _find_names(stderr, request)
     return ResolutionImpossible(
-        f"no set of Python packages satisfies all for {question.target.platform}: {name_origins(said, question.wants)}",
-        where=_who_wants(question, named) or "the Python requirements",
-        fix=fix,
+        f"the requirements conflict on {request.target.platform}: "
+        + name_origins(explanation, request.requirement_sets),
+        where=_list_origins(request, names) or "the Python requirements",
+        fix=_find_fixes(uv, stderr, explanation, names),
     )
 
 
-def _without_override(demands: Sequence[Constraint]) -> str:
-    """What is left where no override was found."""
-    packs = sorted({d.origin.removeprefix("pack ") for d in demands if d.origin.startswith("pack ")})
+def _find_fixes(uv: UvRequest, stderr: str, explanation: str, names: set[str]) -> Fixes:
+    request = uv.request
+    if undated := undated_names(stderr) & (names | set(request.index_config.reserved)):
+        name = min(undated)
+        return (
+            f"the index does not say when {name} was uploaded: say in pycomfy.toml that it need not, in the [[index]] "
+            f'that has packages = ["{name}"]: dated = false'
+        )
+    if "`exclude-newer`" in stderr:
+        newer = "if a newer package is needed"
+        return (f"{newer}, set a later date in pycomfy.toml: as-of", suggest("lock", newer, as_of=Placeholder("DATE")))
+    if "not found in the package registry" in stderr:
+        return ("correct the name", "name the index that has it: UV_INDEX, or `index` in uv.toml")
+    override = find_override(uv, stderr)
+    if override is not None:
+        return describe_override(override)
+    if own := [o for o in request.overrides if canonicalize_name(Requirement(o).name) in names_in(explanation)]:
+        return f"correct `overrides` in pycomfy.toml: {', '.join(own)} cannot be resolved"
+    environment = request.target.environment()
+    return _without_override(find_constraints(request.requirement_sets, explanation, environment))
+
+
+def _without_override(constraints: Sequence[Constraint]) -> str:
+    """Return what is left to do if no override was found."""
+    packs = sorted({c.origin.removeprefix("pack ") for c in constraints if c.origin.startswith("pack ")})
     table = f"[packs.{packs[0]}] " if packs else ""
     return (
-        "no override was found with which everything resolves: leave out one of those who want it, or replace what it "
-        f"asks for, in pycomfy.toml: {table}requirements = […]"
+        "no override was found that resolves the conflict: leave out one of those that require it, or replace its "
+        f"requirements in pycomfy.toml: {table}requirements = […]"
     )
 
 
 def undated_names(stderr: str) -> set[str]:
-    """The packages of which an index does not say when they were uploaded."""
+    """Return the packages for which an index has no upload date."""
     files = re.findall(r"^warning: `?([^`\s]+)`? is missing an upload date", stderr, flags=re.MULTILINE)
     return {canonicalize_name(file.partition("-")[0]) for file in files}
 
 
-def _named(stderr: str, question: ResolutionRequest) -> set[str]:
-    """The packages that both uv's explanation and an origin name."""
-    return {a.name for wants in question.wants for a in (*wants.requirements, *wants.constraints)} & names_in(stderr)
+def _find_names(stderr: str, request: ResolutionRequest) -> set[str]:
+    """Return the packages that both uv's explanation and an origin name."""
+    lines = (line for one in request.requirement_sets for line in (*one.requirements, *one.constraints))
+    return {line.name for line in lines} & names_in(stderr)
 
 
-def _who_wants(question: ResolutionRequest, names: set[str]) -> str:
+def _list_origins(request: ResolutionRequest, names: set[str]) -> str:
+    """Return the requirements of these packages, each with its origin and place."""
     return "; ".join(
-        f"{wants.origin} wants {a.text} ({a.where})"
-        for wants in question.wants
-        for a in (*wants.requirements, *wants.constraints)
-        if a.name in names
+        f"{one.origin} requires {line.text} ({line.where})"
+        for one in request.requirement_sets
+        for line in (*one.requirements, *one.constraints)
+        if line.name in names
     )
 
 
 def find_failure(stderr: str) -> PycomfyError | None:
-    """What kept uv from answering at all, if anything did."""
+    """Return what kept uv from looking for an answer; None if it looked, and there is none."""
     return _no_space(stderr) or _unreachable(stderr) or _no_accelerator(stderr)
 
 
@@ -155,17 +172,17 @@ def _unreachable(stderr: str) -> NetworkError | None:
             where=strip_logins(refused[1]),
             fix="give uv credentials that it accepts: in netrc, a keyring, or the index's URL",
         )
-    if nonsense := re.search(r"Received some unexpected (JSON|HTML) from `(\S+)`", stderr):
+    if malformed := re.search(r"Received some unexpected (JSON|HTML) from `(\S+)`", stderr):
         return NetworkError(
-            f"the Python index answers with {nonsense[1]} that is none: {reason(stderr)}",
-            where=strip_logins(nonsense[2]),
+            f"the Python index answers with malformed {malformed[1]}: {explain(stderr)}",
+            where=strip_logins(malformed[2]),
             fix="use another index",
         )
     if not re.search(r"Failed to fetch|error sending request|Request failed after|network was disabled", stderr):
         return None
     url = re.search(r"Failed to fetch:? `?(\S+?)`?$", stderr, flags=re.MULTILINE)
     return NetworkError(
-        f"the Python index did not answer: {reason(stderr)}",
+        f"the Python index did not answer: {explain(stderr)}",
         where=strip_logins(url[1]) if url else "uv",
         fix="trust your network's certificates: set SSL_CERT_FILE to the file that has them"
         if "certificate" in stderr

@@ -1,4 +1,4 @@
-"""The program `uv pip compile`: how it is started, what of the environment reaches it, and its answers of today."""
+"""Run `uv pip compile`: with which of the environment's variables, and with today's answers kept."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ from pycomfy.core.lockfile.package_indexes import (
 )
 from pycomfy.errors import BadConfig, MissingTool
 
-# How the index is reached is the machine's affair; what is chosen from it must depend on the question alone.
+# How indexes are reached is the machine's business; what is chosen from them must depend on the request alone.
 _KEPT = re.compile(
     r"(UV_(DEFAULT_INDEX|INDEX\w*|EXTRA_INDEX_URL|NO_INDEX|CACHE_DIR|CONFIG_FILE|NATIVE_TLS|SYSTEM_CERTS|INSECURE_HOST"
     r"|OFFLINE|KEYRING_PROVIDER|HTTP_\w+|CONCURRENT_DOWNLOADS)"
@@ -38,44 +38,57 @@ _CHOOSES = ("UV_INDEX_STRATEGY",)
 
 DAY = 24 * 60 * 60
 
+UvOutcome = bytes | str
+"""uv's answer in bytes; or as text, why it has none."""
 
-def make_environment(reach: IndexConfig = DEFAULT_INDEXES, *, links: Sequence[str] = ()) -> dict[str, str]:
-    """What uv's process gets: this one's variables about reaching indexes, pip's too, and what pycomfy.toml says of
-    them. A login that an index's URL may hold is seen by nobody else there, unlike in arguments."""
-    given = {**translate_pip(os.environ), **os.environ}
-    environment = {k: v for k, v in given.items() if _KEPT.fullmatch(k) and k not in _CHOOSES}
-    own = [f"{index.name}={reach.address(index)}" for index in reach.indexes if not index.packages]
+
+def make_environment(index_config: IndexConfig = DEFAULT_INDEXES, *, links: Sequence[str] = ()) -> dict[str, str]:
+    """Return the variables for uv's process: those about indexes, pip's too, and what pycomfy.toml adds.
+
+    A login in an index's URL is visible to nobody else there, unlike in arguments.
+    """
+    variables = _variables(index_config)
+    translated = {**translate_pip(variables), **variables}
+    environment = {k: v for k, v in translated.items() if _KEPT.fullmatch(k) and k not in _CHOOSES}
+    own = [f"{index.name}={index_config.address(index)}" for index in index_config.indexes if not index.packages]
     if own:
         environment["UV_INDEX"] = " ".join([*own, environment.get("UV_INDEX", "")]).strip()
     if environment.get("UV_NO_INDEX"):
-        links = links or outer_links()
-    if places := dict.fromkeys([*reach.find_links, *links]):
-        environment["UV_FIND_LINKS"] = ",".join(places)
+        links = links or environment_links(index_config)
+    if all_links := dict.fromkeys([*index_config.find_links, *links]):
+        environment["UV_FIND_LINKS"] = ",".join(all_links)
     return environment
 
 
-def outer_links() -> tuple[str, ...]:
-    """Folders and pages of wheels that the environment names; they are asked only where indexes have no answer, because
-    a lock should not depend on the machine, and files there have no date."""
-    configured = _read_configuration(os.environ).get("find-links")
-    return find_links(os.environ) or tuple(map(str, configured if isinstance(configured, list) else ()))
+def _variables(index_config: IndexConfig) -> Mapping[str, str]:
+    return os.environ if index_config.environment is None else index_config.environment
 
 
-def local_places(reach: IndexConfig) -> list[Path]:
-    """The folders of this disk that wheels may come from: those that the user named, here or in the environment."""
-    environment = make_environment(reach, links=outer_links())
+def environment_links(index_config: IndexConfig = DEFAULT_INDEXES) -> tuple[str, ...]:
+    """Return the folders and pages of wheels that the environment names. They are used only if indexes have no answer,
+    because a lock should not depend on the machine, and files there have no date."""
+    variables = _variables(index_config)
+    configured = _read_configuration(variables).get("find-links")
+    return find_links(variables) or tuple(map(str, configured if isinstance(configured, list) else ()))
+
+
+def local_folders(index_config: IndexConfig) -> list[Path]:
+    """Return the folders on this disk that wheels may come from: those that the user named, here or in the
+    environment."""
+    environment = make_environment(index_config, links=environment_links(index_config))
     named = [v for k, v in environment.items() if k.startswith("UV_") and "INDEX" in k]
     urls = [part.rpartition("=")[2] for value in named for part in value.split()]
     links = environment.get("UV_FIND_LINKS", "").split(",")
-    places = [place.removeprefix("file://") for place in (*urls, *links)]
-    return [Path(place) for place in places if place.startswith("/")]
+    paths = [url.removeprefix("file://") for url in (*urls, *links)]
+    return [Path(path) for path in paths if path.startswith("/")]
 
 
-def find_logins(reach: IndexConfig) -> dict[str, str]:
-    """The logins that URLs of indexes hold, as they stand there, by the origin that they are for."""
-    named = [v for k, v in make_environment(reach, links=outer_links()).items() if re.search("INDEX|LINKS", k)]
+def find_logins(index_config: IndexConfig) -> dict[str, str]:
+    """Return the logins in URLs of indexes, as they are written there, by origin."""
+    environment = make_environment(index_config, links=environment_links(index_config))
+    named = [v for k, v in environment.items() if re.search("INDEX|LINKS", k)]
     urls = [re.sub(r"^[\w-]+=", "", part) for value in named for part in re.split(r"[\s,]+", value)]
-    urls += [reach.address(index) for index in reach.indexes]
+    urls += [index_config.address(index) for index in index_config.indexes]
     found = {}
     for url in urls:
         match = re.match(r"(https?://)([^/]*)@([^/@]+)", url)
@@ -84,14 +97,14 @@ def find_logins(reach: IndexConfig) -> dict[str, str]:
     return found
 
 
-def with_login(url: str, reach: IndexConfig) -> str | None:
-    """The URL of a file with the login that its index's URL holds; None if that holds none, or it has one itself."""
-    login = find_logins(reach).get(find_origin(url)) if strip_logins(url) == url else None
+def with_login(url: str, index_config: IndexConfig) -> str | None:
+    """Return the URL of a file with the login in its index's URL; None if there is none, or `url` has one itself."""
+    login = find_logins(index_config).get(find_origin(url)) if strip_logins(url) == url else None
     return url.replace("://", f"://{login}@", 1) if login is not None else None
 
 
-def query_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], cache: Path | None) -> bytes | str:
-    """As `run_uv`, but an answer of today to the same question, asked of the same index, is taken from the cache."""
+def query_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], cache: Path | None) -> UvOutcome:
+    """Run uv as `run_uv` does, but take today's answer to the same request to the same indexes from the cache."""
     if cache is None:
         return run_uv(arguments, folder, environment)
     known = cache / "resolved" / f"{_fingerprint(arguments, folder, environment)}.toml"
@@ -102,28 +115,27 @@ def query_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, s
             return answer
     except (OSError, ValueError):
         pass
-    done = run_uv(arguments, folder, environment)
-    if isinstance(done, bytes):
-        write_file(known, done)
-    return done
+    outcome = run_uv(arguments, folder, environment)
+    if isinstance(outcome, bytes):
+        write_file(known, outcome)
+    return outcome
 
 
 def find_uv() -> Path | None:
-    """The program uv, which comes as a Python package; None if it is not installed."""
+    """Return the program uv, which comes as a Python package; None if it is not installed."""
     try:
         return Path(find_uv_bin())
     except FileNotFoundError:
         return None
 
 
-def run_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> bytes | str:
-    """What uv prints, or, as text, why it could not answer. Raises `MissingTool`."""
+def run_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> UvOutcome:
+    """Run `uv pip compile` in `folder` and return its outcome. Raises `MissingTool`."""
     try:
         uv = find_uv_bin()
     except FileNotFoundError as e:
-        raise MissingTool(
-            "the program uv is not installed", where=str(e), fix=f"{sys.executable} -m pip install --force-reinstall uv"
-        ) from e
+        fix = f"`{sys.executable} -m pip install --force-reinstall uv`"
+        raise MissingTool("the program uv is not installed", where=str(e), fix=fix) from e
     done = run(
         [
             uv,
@@ -143,16 +155,16 @@ def run_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str
 
 
 def _fingerprint(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
-    """A hash of all that uv's answer depends on."""
+    """Return a hash of all that uv's answer depends on."""
     arguments = [*_configuration(environment, folder), *arguments]
-    asked = {
+    request = {
         "uv": version("uv"),
         "arguments": list(arguments),
         "files": {p.relative_to(folder).as_posix(): _digest(p) for p in sorted(folder.rglob("*")) if p.is_file()},
         "environment": {k: v for k, v in environment.items() if re.search("INDEX|LINKS", k)},
-        "links": [_listing(Path(place)) for place in environment.get("UV_FIND_LINKS", "").split(",") if place],
+        "links": [_listing(Path(link)) for link in environment.get("UV_FIND_LINKS", "").split(",") if link],
     }
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
 def _digest(file: Path) -> str:
@@ -160,7 +172,7 @@ def _digest(file: Path) -> str:
 
 
 def _listing(folder: Path) -> list[tuple[str, int, int]]:
-    """What is in a folder of wheels, by size and time."""
+    """Return the files in a folder of wheels, with size and time."""
     try:
         return sorted((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in os.scandir(folder))
     except OSError:
@@ -168,25 +180,24 @@ def _listing(folder: Path) -> list[tuple[str, int, int]]:
 
 
 def _configuration(environment: Mapping[str, str], folder: Path) -> list[str]:
-    """uv's argument for what the user's or the machine's uv.toml says of reaching indexes, such as a company's. What
-    else it says, and one that lies about in folders, is not read. Raises `BadConfig` if it is no TOML."""
-    said = _read_configuration(environment)
-    if not said:
+    """Return uv's argument for what the user's or the machine's uv.toml says about indexes, such as a company's. Its
+    other settings are left out, and so is any uv.toml in a folder. Raises `BadConfig` for malformed TOML."""
+    configuration = _read_configuration(environment)
+    if not configuration:
         return ["--no-config"]
-    (folder / "uv.toml").write_text(render_index_config(said))
+    (folder / "uv.toml").write_text(render_index_config(configuration))
     return ["--config-file=uv.toml"]
 
 
 def _read_configuration(environment: Mapping[str, str]) -> dict[str, Any]:
-    paths = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/"), ".config"))
+    base = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/"), ".config"))
     own = environment.get("UV_CONFIG_FILE")
-    places = [Path(own)] if own else [paths / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]
-    for place in places:
+    for path in [Path(own)] if own else [base / "uv" / "uv.toml", Path("/etc/uv/uv.toml")]:
         try:
-            return tomllib.loads(place.read_text())
+            return tomllib.loads(path.read_text())
         except FileNotFoundError:
             continue
         except (OSError, ValueError, RecursionError) as e:
-            why = "it is no TOML" if isinstance(e, ValueError) else str(e)
-            raise BadConfig(f"uv's configuration cannot be read: {why}", where=str(place), fix="correct it") from e
+            why = "malformed TOML" if isinstance(e, ValueError) else str(e)
+            raise BadConfig(f"uv's configuration cannot be read: {why}", where=str(path), fix="correct it") from e
     return {}

@@ -1,4 +1,4 @@
-"""A question to uv: what to resolve, and the files and arguments that ask for it."""
+"""Requests to uv: what to resolve, and the files and arguments that express it."""
 
 import re
 import shutil
@@ -10,61 +10,61 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pycomfy.adapters.python.uv_process import make_environment, outer_links, query_uv, run_uv
+from pycomfy.adapters.python.uv_process import UvOutcome, environment_links, make_environment, query_uv, run_uv
 from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig, strip_logins
 from pycomfy.core.lockfile.toml import render_list, render_value
 from pycomfy.core.python.requirements import RequirementSet
 from pycomfy.core.python.wheel_selection import Target
 
 OURS = "pycomfy-indexes"
-"""The project in whose name uv is told which index a package comes from alone; it has no other purpose."""
+"""The name of the project that tells uv which packages are in one index alone; it has no other purpose."""
 
 
 @dataclass(frozen=True)
-class GivenWheel:
-    """A wheel that no index has: the file at `path`, called `filename`. With `wanted` it is taken whatever else there
-    is of its package, else where somebody asks for that."""
+class LocalWheel:
+    """A wheel that no index has: the file at `path`, called `filename`. If it is `required`, it is used whatever else
+    there is of its package, else only if somebody requires the package."""
 
     filename: str
     path: Path
-    wanted: bool = False
+    required: bool = False
 
 
 @dataclass(frozen=True)
 class ResolutionRequest:
-    """What to resolve: what each origin wants, for `target`, from packages uploaded before `as_of`.
+    """What to resolve: the requirement set of each origin, for `target`, from packages uploaded before `as_of`.
 
-    An override replaces what anybody asks of its package; a constraint only narrows it; an excluded package is not
-    installed, whoever asks for it; for an undated one the date does not matter.
+    An override replaces every requirement of its package; a constraint only narrows them; an excluded package is not
+    installed, whoever requires it; for an undated one the date does not matter.
     """
 
-    wants: Sequence[RequirementSet]
+    requirement_sets: Sequence[RequirementSet]
     target: Target
     as_of: datetime
     overrides: Sequence[str] = ()
-    reach: IndexConfig = DEFAULT_INDEXES
+    index_config: IndexConfig = DEFAULT_INDEXES
     constraints: Sequence[str] = ()
     excludes: Sequence[str] = ()
     undated: Sequence[str] = ()
-    given: Sequence[GivenWheel] = ()
+    local_wheels: Sequence[LocalWheel] = ()
 
 
 @dataclass(frozen=True)
 class UvRequest:
-    """A question that was put: its `arguments`, and the files they name in `folder`."""
+    """A request as uv gets it: its `arguments`, and the files they name in `folder`."""
 
-    question: ResolutionRequest
+    request: ResolutionRequest
     folder: Path
     arguments: tuple[str, ...]
     environment: dict[str, str] = field(repr=False)
 
-    def ask(self, *more: str) -> bytes | str:
-        """uv's answer, or why there is none, with `more` arguments."""
+    def run(self, *more: str) -> UvOutcome:
+        """Run uv with `more` arguments and return its outcome."""
         return run_uv([*self.arguments, *more], self.folder, self.environment)
 
 
 def options(target: Target) -> list[str]:
-    """The arguments of every question about `target`."""
+    """Return the arguments of every request about `target`."""
     return [
         "--format=pylock.toml",
         "--generate-hashes",
@@ -77,131 +77,134 @@ def options(target: Target) -> list[str]:
     ]
 
 
-def put(question: ResolutionRequest, folder: Path, cache: Path | None) -> tuple[bytes | str, UvRequest]:
-    """uv's answer, or why there is none. Where no index has one, folders that the environment names are asked too."""
-    first = _put(question, folder / "question", cache, make_environment(question.reach))
-    if isinstance(first[0], str) and (links := outer_links()):
-        second = _put(question, folder / "again", cache, make_environment(question.reach, links=links))
+def resolve(request: ResolutionRequest, folder: Path, cache: Path | None) -> tuple[UvOutcome, UvRequest]:
+    """Return uv's outcome, and the request that had it. If indexes have no answer, the folders of wheels that the
+    environment names are used too."""
+    config = request.index_config
+    first = _resolve(request, folder / "question", cache, make_environment(config))
+    if isinstance(first[0], str) and (links := environment_links(config)):
+        second = _resolve(request, folder / "again", cache, make_environment(config, links=links))
         return second if isinstance(second[0], bytes) else first
     return first
 
 
-def _put(
-    question: ResolutionRequest, folder: Path, cache: Path | None, env: dict[str, str]
-) -> tuple[bytes | str, UvRequest]:
-    """As `put`. uv takes a package from its own index alone only if somebody asks for it by name: a package that others
-    bring along is asked for as well, once it is seen."""
+def _resolve(
+    request: ResolutionRequest, folder: Path, cache: Path | None, environment: dict[str, str]
+) -> tuple[UvOutcome, UvRequest]:
+    """Return uv's outcome. uv takes a package from its own index alone only if it is required by name: so a dependency
+    is required by name as well, once it is seen in an outcome."""
     folder.mkdir()
-    reserved = set(question.reach.reserved)
-    named = _asked_names(question) & reserved
+    reserved = set(request.index_config.reserved)
+    named = _required_names(request) & reserved
     while True:
-        asking = _write(question, folder, named, env)
-        done = query_uv(asking.arguments, folder, env, cache)
-        seen = names_in(done if isinstance(done, str) else done.decode()) & reserved
+        uv = _write(request, folder, named, environment)
+        outcome = query_uv(uv.arguments, folder, environment, cache)
+        seen = names_in(outcome if isinstance(outcome, str) else outcome.decode()) & reserved
         if seen <= named:
-            return done, asking
+            return outcome, uv
         named |= seen
 
 
 def names_in(text: str) -> set[str]:
-    """All that may be names of packages, normalised."""
+    """Return all words that may be names of packages, normalised."""
     return {canonicalize_name(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", text)}
 
 
-def reason(stderr: str) -> str:
-    """uv's explanation without its headings, in one paragraph; its hints are about options that we choose."""
+def explain(stderr: str) -> str:
+    """Return uv's explanation without its headings, as one paragraph; its hints are about options that we choose."""
     text = re.sub(r"^(warning:|Resolved ).*\n?", "", stderr, flags=re.MULTILINE).split("\nhint:", 1)[0]
-    # What uv knows as our own project is what was asked of it.
+    # What uv takes for our own project are the requirements.
     text = re.sub(rf"\b{OURS}(==0)? depends on\b", "you require", text)
     text = re.sub(r"^\s*(error|cause|×|├─▶|╰─▶)\s*:?\s*", "", text, flags=re.MULTILINE)
     text = re.sub(r"^No solution found when resolving dependencies:?\s*", "", text.strip())
     return strip_logins(re.sub(r"\s+", " ", text)).strip().rstrip(".")
 
 
-def _asked_names(question: ResolutionRequest) -> set[str]:
-    """The packages that somebody asks for, on this platform."""
-    environment = question.target.environment()
-    asked = [
-        (a.name, Requirement(a.text).marker)
-        for wants in question.wants
-        for a in wants.requirements
-        if a.direct_reference is None
+def _required_names(request: ResolutionRequest) -> set[str]:
+    """Return the packages that an origin requires by name, on this platform."""
+    environment = request.target.environment()
+    required = [
+        (line.name, Requirement(line.text).marker)
+        for one in request.requirement_sets
+        for line in one.requirements
+        if line.direct_reference is None
     ]
-    return {name for name, marker in asked if marker is None or marker.evaluate(environment)}
+    return {name for name, marker in required if marker is None or marker.evaluate(environment)}
 
 
-def _write(question: ResolutionRequest, folder: Path, named: Iterable[str], env: dict[str, str]) -> UvRequest:
-    """Write a file for each origin, and one that says which packages come from which index alone."""
-    arguments = [*options(question.target), f"--exclude-newer={question.as_of.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"]
-    for number, wants in enumerate(question.wants):
-        # uv would fetch what says where it is, and run its code: this is done before it is asked.
-        arguments.append(
-            _lines(folder / f"{number}.in", (a.text for a in wants.requirements if a.direct_reference is None))
-        )
-        if wants.constraints:
-            constraints = _lines(folder / f"{number}.constraints", (a.text for a in wants.constraints))
-            arguments.append(f"--constraints={constraints}")
+def _write(request: ResolutionRequest, folder: Path, named: Iterable[str], environment: dict[str, str]) -> UvRequest:
+    """Write a file for each origin, and one that says which packages are in which index alone."""
+    arguments = [*options(request.target), f"--exclude-newer={request.as_of.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"]
+    for number, one in enumerate(request.requirement_sets):
+        # uv would fetch a direct reference and run its code: it is resolved before uv runs.
+        lines = (line.text for line in one.requirements if line.direct_reference is None)
+        arguments.append(_write_lines(folder / f"{number}.in", lines))
+        if one.constraints:
+            file = _write_lines(folder / f"{number}.constraints", (line.text for line in one.constraints))
+            arguments.append(f"--constraints={file}")
     for name in ("overrides", "constraints", "excludes"):
-        if lines := getattr(question, name):
-            arguments.append(f"--{name}={_lines(folder / name, lines)}")
-    arguments += _give(question.given, folder, env)
-    reserved = question.reach.reserved
-    undated = {*question.undated, *(name for name, index in reserved.items() if not index.dated)}
+        if texts := getattr(request, name):
+            arguments.append(f"--{name}={_write_lines(folder / name, texts)}")
+    arguments += _provide_wheels(request.local_wheels, folder, environment)
+    reserved = request.index_config.reserved
+    undated = {*request.undated, *(name for name, index in reserved.items() if not index.dated)}
     arguments += [f"--exclude-newer-package={name}=false" for name in sorted(undated)]
-    arguments += _reach(question.reach, sorted(set(named) & set(reserved)), folder)
-    return UvRequest(question, folder, tuple(arguments), env)
+    arguments += _index_arguments(request.index_config, sorted(set(named) & set(reserved)), folder)
+    return UvRequest(request, folder, tuple(arguments), environment)
 
 
-def ask_alone(line: str, target: Target, reach: IndexConfig, folder: Path, cache: Path | None = None) -> bytes | str:
-    """uv's answer to one requirement alone, from where `reach` says; whatever its date and whatever the package needs
-    itself."""
+def resolve_single(
+    line: str, target: Target, index_config: IndexConfig, folder: Path, cache: Path | None = None
+) -> UvOutcome:
+    """Return uv's outcome for a single requirement, whatever its date, and without its dependencies."""
     (folder / "alone.in").write_text(line + "\n")
-    named = sorted(names_in(line) & set(reach.reserved))
-    arguments = [*options(target), "--no-deps", "alone.in", *_reach(reach, named, folder)]
-    return query_uv(arguments, folder, make_environment(reach), cache)
+    named = sorted(names_in(line) & set(index_config.reserved))
+    arguments = [*options(target), "--no-deps", "alone.in", *_index_arguments(index_config, named, folder)]
+    return query_uv(arguments, folder, make_environment(index_config), cache)
 
 
-def _reach(reach: IndexConfig, named: Sequence[str], folder: Path) -> list[str]:
-    """The arguments that say where packages are, and which of those that are asked for, `named`, are where alone."""
+def _index_arguments(index_config: IndexConfig, named: Sequence[str], folder: Path) -> list[str]:
+    """Return the arguments that say where packages are, and which of the required ones, `named`, are in one index
+    alone."""
     arguments = []
-    if reach.accelerator is not None and not reach.has_torch:
-        arguments.append(f"--torch-backend={reach.accelerator}")
-    if reach.reserved:
+    if index_config.accelerator is not None and not index_config.has_torch:
+        arguments.append(f"--torch-backend={index_config.accelerator}")
+    if index_config.reserved:
         (folder / "indexes").mkdir(exist_ok=True)
-        (folder / "indexes" / "pyproject.toml").write_text(_project(reach, named))
+        (folder / "indexes" / "pyproject.toml").write_text(_render_project(index_config, named))
         arguments.append("indexes/pyproject.toml")
     return arguments
 
 
-def _give(given: Sequence[GivenWheel], folder: Path, env: dict[str, str]) -> list[str]:
-    """Lay wheels where uv finds them, under paths that are the same for every question; the arguments for it."""
-    if not given:
+def _provide_wheels(wheels: Sequence[LocalWheel], folder: Path, environment: dict[str, str]) -> list[str]:
+    """Copy wheels to where uv finds them, under paths that are the same in every request; return the arguments."""
+    if not wheels:
         return []
-    for wheel in given:
-        place = folder / "given" / wheel.filename
-        place.parent.mkdir(exist_ok=True)
-        shutil.copyfile(wheel.path, place)
-    # An argument takes the variable's place.
-    links = [place for place in env.get("UV_FIND_LINKS", "").split(",") if place]
-    lines = _lines(folder / "given.in", (f"./given/{wheel.filename}" for wheel in given if wheel.wanted))
-    return [*(f"--find-links={place}" for place in ("given", *links)), lines]
+    for wheel in wheels:
+        path = folder / "given" / wheel.filename
+        path.parent.mkdir(exist_ok=True)
+        shutil.copyfile(wheel.path, path)
+    # The argument replaces the variable.
+    links = [link for link in environment.get("UV_FIND_LINKS", "").split(",") if link]
+    file = _write_lines(folder / "given.in", (f"./given/{wheel.filename}" for wheel in wheels if wheel.required))
+    return [*(f"--find-links={link}" for link in ("given", *links)), file]
 
 
-def _project(reach: IndexConfig, named: Sequence[str]) -> str:
+def _render_project(index_config: IndexConfig, named: Sequence[str]) -> str:
     lines = ["[project]", f"name = {render_value(OURS)}", 'version = "0"', render_list("dependencies", named)]
-    for index in reach.indexes:
+    for index in index_config.indexes:
         if index.packages:
             lines += [
                 "[[tool.uv.index]]",
                 f"name = {render_value(index.name)}",
-                f"url = {render_value(reach.address(index))}",
+                f"url = {render_value(index_config.address(index))}",
                 "explicit = true",
             ]
     lines.append("[tool.uv.sources]")
-    lines += [f"{name} = {{ index = {render_value(reach.reserved[name].name)} }}" for name in named]
+    lines += [f"{name} = {{ index = {render_value(index_config.reserved[name].name)} }}" for name in named]
     return "".join(line + "\n" for line in lines)
 
 
-def _lines(path: Path, lines: Iterable[str]) -> str:
+def _write_lines(path: Path, lines: Iterable[str]) -> str:
     path.write_text("".join(line + "\n" for line in lines))
     return path.name

@@ -1,4 +1,4 @@
-"""Virtual environments outside of any image: made with uv, from wheels at hand, without network or index."""
+"""Create virtual environments outside of any image, with uv, from local wheels, without network or index."""
 
 import os
 from collections.abc import Sequence
@@ -14,25 +14,28 @@ _OPTIONS = ("--offline", "--no-config", "--no-python-downloads", "--no-progress"
 
 
 def find_python(version: str) -> Path:
-    """This machine's Python of that version, as "3.11". Raises `NotFound`."""
+    """Return this machine's Python of that version, such as "3.11". Raises `NotFound`."""
     done = run([_uv(), "python", "find", *_OPTIONS, "--no-project", "--system", version], cwd=Path("/"), env=_env())
     if done.returncode != 0:
         raise NotFound(
-            f"there is no Python {version} on this machine, which the packages are for",
+            f"there is no Python {version} on this machine, and the packages are for it",
             where="PATH",
-            fix=f"install it (`apt-get install python{version}`, `uv python install {version}`), or restore the image",
+            fix=(
+                f"install it: `apt-get install python{version}` or `uv python install {version}`",
+                "restore the image",
+            ),
         )
     return Path(done.stdout.decode().strip())
 
 
 class Venv:
-    """The virtual environment in `folder`, which can be moved; uv's cache is in `cache`, on the same disk."""
+    """A virtual environment in `folder`, which may be moved; uv's cache is in `cache`, on the same disk."""
 
     def __init__(self, folder: Path, cache: Path) -> None:
         self.folder, self.cache = folder, cache
 
     def make(self, python: Path) -> None:
-        """Raises `BuildFailed`, `NoSpace`."""
+        """Create it. Raises `BuildFailed`, `NoSpace`."""
         self._uv("venv", "--quiet", "--relocatable", "--no-project", "--python", str(python), str(self.folder))
 
     def install(self, wheels: Sequence[Path]) -> None:
@@ -52,11 +55,11 @@ class Venv:
 def _failure(text: str, folder: Path) -> PycomfyError:
     if says_disk_is_full(text):
         return no_space(folder)
-    return BuildFailed("uv could not install the wheels", where=text.strip()[-1500:], fix="what uv says above")
+    return BuildFailed("uv could not install the wheels", where=text.strip()[-1500:], fix="see uv's message above")
 
 
 def _env() -> dict[str, str]:
-    """Nothing that could point uv at an index, another cache or a project."""
+    """Return this process's variables without those that point uv to an index, another cache or a project."""
     return {k: v for k, v in os.environ.items() if not k.upper().startswith(("UV_", "VIRTUAL_ENV", "PYTHON", "PIP_"))}
 
 

@@ -1,4 +1,4 @@
-"""Which modules a wheel has, as the list of its files says; of a wheel that is elsewhere, only that list is fetched."""
+"""List the modules of wheels, by their lists of files; of a remote wheel only that list is fetched."""
 
 import contextlib
 import io
@@ -24,14 +24,14 @@ from pycomfy.errors import PycomfyError
 JOBS = 8
 MAX_MODULES = 200_000
 _TAIL = 64 << 10
-_LIST = struct.Struct("<12xII")  # the size of the list of files, and where it begins
+_END = struct.Struct("<12xII")  # of the end record: the size of the list of files, and where it begins
 _MAX_LIST = 64 << 20
 _SMALL = 4 << 20
 
 
 def read_modules(wheels: Sequence[Wheel], paths: Paths) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The modules of all wheels, each by its first name and by its first two, dotted; and the names of the wheels whose
-    files could not be learnt. Each wheel is asked once."""
+    """Return the modules of all wheels, each by its first name and by its first two, dotted; and the names of the
+    wheels whose files could not be listed. Each wheel is read once."""
     with make_client() as client:
         jobs = {wheel.filename: partial(_modules_of, wheel, paths, client) for wheel in wheels}
         found = run_concurrently(jobs, at_once=JOBS)
@@ -53,7 +53,7 @@ def _modules_of(wheel: Wheel, paths: Paths, client: Client) -> frozenset[str] | 
 
 
 def _modules(files: Sequence[str]) -> Iterator[str]:
-    """`a` and `a.b` of `a/b/c.py`, `a/b.cpython-311-x86_64-linux-gnu.so` …"""
+    """Yield `a` and `a.b` for `a/b/c.py`, `a/b.cpython-311-x86_64-linux-gnu.so` …"""
     for path in files[:MAX_MODULES]:
         top, _, rest = path.partition("/")
         if top.endswith(".data") and rest.startswith(("purelib/", "platlib/")):
@@ -70,35 +70,32 @@ def _modules(files: Sequence[str]) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _open(wheel: Wheel, paths: Paths, client: Client) -> Iterator[io.BufferedIOBase | io.RawIOBase]:
-    """The wheel as a file: from this machine if it is there."""
-    here = [
+    """Open the wheel, on this machine if it is there."""
+    kept = [
         kept_path(wheel.sha256, paths.cache),
         Path(FixedOutput(wheel.filename, bytes.fromhex(wheel.sha256), recursive=False).path),
     ]
     local = Path(wheel.url) if wheel.is_local else local_path(wheel.url)
-    for path in [*here, *([local] if local else [])]:
+    for path in [*kept, *([local] if local else [])]:
         if path.is_file():
             with path.open("rb") as f:
                 yield f
             return
-    yield io.BytesIO(_end_of(wheel.url, client))
+    yield io.BytesIO(_fetch_end(wheel.url, client))
 
 
-def _end_of(url: str, client: Client) -> bytes:
-    """The end of a zip with its whole list of files; a small one, or one of a server that knows no ranges, whole.
+def _fetch_end(url: str, client: Client) -> bytes:
+    """Return the end of a zip file with its whole list of files; all of a small file, or from a server without ranges.
 
-    Zip files are read from their end: `zipfile` takes what is missing in front for something that was put there.
+    Zip files are read from their end: `zipfile` expects that something may be missing in front.
     """
     tail = _fetch(url, f"bytes=-{_TAIL}", client)
     end = tail.rfind(b"PK\5\6")
-    if end < 0 or end + _LIST.size > len(tail):
+    if end < 0 or end + _END.size > len(tail):
         return tail
-    size, start = (
-        int.from_bytes(tail[end + 12 : end + 16], "little"),
-        int.from_bytes(tail[end + 16 : end + 20], "little"),
-    )
+    size, start = _END.unpack_from(tail, end)
     if size == 0xFFFFFFFF or start == 0xFFFFFFFF or size > _MAX_LIST:
-        raise ValueError("a list of files that is longer than any wheel's")
+        raise ValueError("the list of files is longer than any wheel's")
     if size + (len(tail) - end) > len(tail):
         tail = _fetch(url, f"bytes={start}-", client)
     return tail
@@ -107,9 +104,9 @@ def _end_of(url: str, client: Client) -> bytes:
 def _fetch(url: str, range_: str, client: Client) -> bytes:
     def once() -> bytes:
         headers = {"Accept-Encoding": "identity", "Range": range_}
-        with client.stream("GET", url, headers=headers) as answer:
-            check_status(url, answer)
-            most = _MAX_LIST if answer.status_code == 206 else _SMALL
-            return read_body(url, answer, most)
+        with client.stream("GET", url, headers=headers) as response:
+            check_status(url, response)
+            limit = _MAX_LIST if response.status_code == 206 else _SMALL
+            return read_body(url, response, limit)
 
     return retry(url, once)

@@ -138,18 +138,18 @@ def name_origins(said: str, wants: Sequence[RequirementSet]) -> str:
         return " and ".join(told) if all(told) else match[0]
 
     text = _REQUIRE.sub(replace, said)
-    return text.replace("we can conclude that your requirements are unsatisfiable", "not all of it can be had")
+    return text.replace("we can conclude that your requirements are unsatisfiable", "they cannot all be satisfied")
 
 
 def _told(text: str, wants: Sequence[RequirementSet]) -> str:
-    """ "pack a wants x<2"; empty if nobody asks for just that."""
+    """Return "pack a requires x<2"; "" if no origin requires exactly that."""
     bare = text.rstrip(",")
     try:
         asked = Requirement(bare)
     except InvalidRequirement:
         return ""
     who = _who(asked.name, str(asked.specifier), wants)
-    return f"{_join(who)} {'wants' if len(who) == 1 else 'want'} {text}" if who else ""
+    return f"{_join(who)} {'requires' if len(who) == 1 else 'require'} {text}" if who else ""
 
 
 def _who(name: str, spec: str, wants: Sequence[RequirementSet]) -> list[str]:
@@ -170,10 +170,10 @@ def describe_override(mend: Override) -> str:
     """The line that mends it, and who would like it."""
     line = render_list("overrides", mend.overrides)
     if mend.remaining:
-        return f"at the top of pycomfy.toml: {line}: that settles this, and leaves: {mend.remaining}"
+        return f"at the top of pycomfy.toml: {line}: that resolves this conflict, and leaves: {mend.remaining}"
     parts = [f"fine for {_join(mend.accepted_by)}"] if mend.accepted_by else []
     if mend.rejected_by:
-        parts.append(f"not what {_join(mend.rejected_by)} asked for")
+        parts.append(f"not what {_join(mend.rejected_by)} requires")
     return f"at the top of pycomfy.toml: {line}: with it everything resolves ({', '.join(parts)})"
 
 

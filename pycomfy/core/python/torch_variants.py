@@ -24,13 +24,15 @@ class TorchVariant:
     unlabelled: bool = False
 
 
-def find_variant(reach: IndexConfig, platform: PlatformName) -> TorchVariant | None:
-    """The variant that `reach` asks for. An index whose address has the accelerator needs no labels; and of the builds
-    for arm64 without an accelerator, PyTorch labels only some."""
-    if reach.accelerator is None:
+def find_variant(index_config: IndexConfig, platform: PlatformName) -> TorchVariant | None:
+    """Return the variant for an index config. An index whose address has the accelerator needs no labels; and of the
+    builds for arm64 without an accelerator, PyTorch labels only some."""
+    if index_config.accelerator is None:
         return None
-    own = any(TORCH in index.packages and index.per_accelerator for index in reach.indexes)
-    return TorchVariant(reach.accelerator, own or (reach.accelerator == "cpu" and platform == "linux/arm64"))
+    own = any(TORCH in index.packages and index.per_accelerator for index in index_config.indexes)
+    return TorchVariant(
+        index_config.accelerator, own or (index_config.accelerator == "cpu" and platform == "linux/arm64")
+    )
 
 
 def label(version: str) -> str | None:

@@ -31,7 +31,7 @@ from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadConfig, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.lock.analysis import find_findings
-from pycomfy.services.lock.python import PythonRequest, resolve_python
+from pycomfy.services.lock.python import PythonRequest, read_index_config, resolve_python
 from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
 from pycomfy.services.lock_request import LockRequest, read_config, read_config_fingerprint, read_workflow_json
 from pycomfy.services.models.pin import lock_models
@@ -78,7 +78,8 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     as_of = _find_as_of(workspace, request, code, notes)
     config = _set_snapshot(code.config, as_of)
     pin_more = partial(_pin_root_with, workspace, config, policy)
-    python_request = PythonRequest(config, _collect_requirements(code), as_of, base, path.parent, pin_more)
+    indexes = read_index_config(config, base, workspace.environment)
+    python_request = PythonRequest(config, _collect_requirements(code), indexes, as_of, base, path.parent, pin_more)
     python = resolve_python(workspace, python_request)
     notes += map(Note, python.notes)
     analysis = find_findings(workspace, config, code.sources, python.wheels)

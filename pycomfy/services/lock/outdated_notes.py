@@ -28,7 +28,7 @@ def note_outdated(
     workspace: Workspace, question: ResolutionRequest, pylock: Mapping[str, Any], wheels: Sequence[Wheel]
 ) -> list[str]:
     """A remark for each package that somebody asks for by name, and of which a newer version could be built."""
-    asked = {a.name for wants in question.wants for a in wants.requirements if a.direct_reference is None}
+    asked = {a.name for wants in question.requirement_sets for a in wants.requirements if a.direct_reference is None}
     uploads = dict(_uploads(pylock))
     old = {
         w.name: w
@@ -37,8 +37,8 @@ def note_outdated(
     }
     if not old:
         return []
-    usual, reserved = find_indexes("", question.reach), question.reach.reserved
-    places = {name: (question.reach.address(reserved[name]),) if name in reserved else usual for name in old}
+    usual, reserved = find_indexes("", question.index_config), question.index_config.reserved
+    places = {name: (question.index_config.address(reserved[name]),) if name in reserved else usual for name in old}
     newer = run_concurrently(
         {name: partial(_newer_source, workspace, question, old[name], places[name]) for name in old}
     )
@@ -84,7 +84,7 @@ def _accepted(question: ResolutionRequest, name: str) -> SpecifierSet:
     overrides = [r.specifier for o in question.overrides if canonicalize_name((r := Requirement(o)).name) == name]
     asked = [
         Requirement(a.text).specifier
-        for wants in question.wants
+        for wants in question.requirement_sets
         for a in (*wants.requirements, *wants.constraints)
         if a.name == name and a.direct_reference is None
     ]

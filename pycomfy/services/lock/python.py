@@ -11,7 +11,7 @@ from pycomfy import operation
 from pycomfy.adapters.io.concurrency import flatten_errors, run_concurrently
 from pycomfy.adapters.io.download import fetch
 from pycomfy.adapters.io.http_client import local_path
-from pycomfy.adapters.python.uv_process import local_places, with_login
+from pycomfy.adapters.python.uv_process import local_folders, with_login
 from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.core.debian.resolver import base_packages
 from pycomfy.core.lockfile.config import Config
@@ -30,22 +30,21 @@ from pycomfy.services.workspace import Workspace
 
 @dataclass(frozen=True)
 class PythonRequest:
-    """What to resolve: `wants` of all, with what `config` says, from packages uploaded before `as_of`. Paths in the
-    configuration are relative to `base`, those in the lock to `folder`. `pin_root` pins a platform's Debian with some
-    more packages; it is asked if a wheel has to be built."""
+    """What to resolve: `wants` of all, with what `config` says, from packages in `indexes` uploaded before `as_of`.
+    Paths in the configuration are relative to `base`, those in the lock to `folder`. `pin_root` pins a platform's
+    Debian with some more packages; it is called if a wheel has to be built."""
 
     config: Config
     wants: Sequence[RequirementSet]
+    indexes: IndexConfig
     as_of: datetime
     base: Path
     folder: Path
     pin_root: Callable[[PlatformName, Sequence[str]], Root]
 
     def question(self, platform: PlatformName) -> ResolutionRequest:
-        reach = read_index_config(self.config, self.base)
-        return ResolutionRequest(
-            self.wants, Target(platform, self.config.python), self.as_of, self.config.overrides, reach
-        )
+        target = Target(platform, self.config.python)
+        return ResolutionRequest(self.wants, target, self.as_of, self.config.overrides, self.indexes)
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,9 @@ class ResolvedPython:
     compilers: Mapping[PlatformName, Root] = field(default_factory=dict)
 
 
-def read_index_config(config: Config, base: Path) -> IndexConfig:
-    """Where the configuration says that packages are. Raises `NotFound` for every folder of wheels that is missing."""
+def read_index_config(config: Config, base: Path, environment: Mapping[str, str]) -> IndexConfig:
+    """Return where packages are, by pycomfy.toml and the environment. Raises `NotFound` for every folder of wheels that
+    is missing."""
     places: list[str] = []
     problems: list[PycomfyError] = []
     for place in config.find_links:
@@ -83,15 +83,13 @@ def read_index_config(config: Config, base: Path) -> IndexConfig:
         if index.per_accelerator and config.accelerator is None
     ]
     raise_all(problems)
-    return IndexConfig(indexes, tuple(places), config.accelerator)
+    return IndexConfig(indexes, tuple(places), config.accelerator, environment)
 
 
 def resolve_python(workspace: Workspace, asked: PythonRequest) -> ResolvedPython:
     """Resolve for every platform at once. Raises what `compile_pylock` and `choose_wheels` raise."""
     platforms = asked.config.platforms
-    place = BuildContext(
-        asked.config, asked.as_of, read_index_config(asked.config, asked.base), asked.base, asked.pin_root
-    )
+    place = BuildContext(asked.config, asked.as_of, asked.indexes, asked.base, asked.pin_root)
     builder = WheelBuilder(place, workspace)
     with operation.step("Resolve Python packages", total=len(platforms)) as task:
         try:
@@ -107,18 +105,27 @@ def resolve_python(workspace: Workspace, asked: PythonRequest) -> ResolvedPython
 
 
 def _told_once(problems: Sequence[PycomfyError], platforms: Sequence[PlatformName]) -> list[PycomfyError]:
-    """Problems that are the same on several platforms as one of them all."""
-    merged: dict[tuple[type[PycomfyError], str, str, str], list[str]] = {}
+    """Merge problems that are the same on several platforms into one that names them all."""
+    merged: list[tuple[PycomfyError, list[str]]] = []
     for problem in problems:
-        texts = (problem.what, problem.where, problem.fix)
+        texts = [problem.what, problem.where, *(fix for fix in problem.fixes if isinstance(fix, str))]
         platform = next((p for p in platforms if any(p in text for text in texts)), "")
-        what, where, fix = (text.replace(platform, "\0") if platform else text for text in texts)
-        merged.setdefault((type(problem), what, where, fix), []).append(platform)
-    return [
-        kind(what.replace("\0", all_), where=where.replace("\0", all_), fix=fix.replace("\0", all_))
-        for (kind, what, where, fix), names in merged.items()
-        for all_ in [" and ".join(dict.fromkeys(names))]
-    ]
+        general = _rename_platform(problem, platform, "\0") if platform else problem
+        same = next((names for other, names in merged if _is_equal(general, other)), None)
+        if same is None:
+            merged.append((general, [platform]))
+        else:
+            same.append(platform)
+    return [_rename_platform(general, "\0", " and ".join(dict.fromkeys(names))) for general, names in merged]
+
+
+def _rename_platform(problem: PycomfyError, old: str, new: str) -> PycomfyError:
+    fixes = [fix.replace(old, new) if isinstance(fix, str) else fix for fix in problem.fixes]
+    return type(problem)(problem.what.replace(old, new), where=problem.where.replace(old, new), fix=fixes)
+
+
+def _is_equal(one: PycomfyError, other: PycomfyError) -> bool:
+    return (type(one), one.what, one.where, one.fixes) == (type(other), other.what, other.where, other.fixes)
 
 
 def _solve(asked: PythonRequest, platform: PlatformName, builder: WheelBuilder) -> tuple[tuple[Wheel, ...], list[str]]:
@@ -135,7 +142,7 @@ def _solve(asked: PythonRequest, platform: PlatformName, builder: WheelBuilder) 
 
 def _keep_guarded(workspace: Workspace, wheel: Wheel, asked: PythonRequest) -> None:
     """A wheel of an index whose URL holds its login is fetched now: the lock has no login, so nobody could later."""
-    url = with_login(wheel.url, read_index_config(asked.config, asked.base))
+    url = with_login(wheel.url, asked.indexes)
     if url is not None:
         fetch(url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=workspace.paths.cache)
 
@@ -146,7 +153,7 @@ def _place(workspace: Workspace, wheel: Wheel, asked: PythonRequest) -> Wheel:
     if path is None:
         _keep_guarded(workspace, wheel, asked)
         return wheel.model_copy(update={"url": strip_logins(wheel.url)})
-    if not any(path.is_relative_to(root) for root in local_places(read_index_config(asked.config, asked.base))):
+    if not any(path.is_relative_to(root) for root in local_folders(asked.indexes)):
         raise BadInput(
             f"a package index names a file of this disk for {wheel.name}", where=str(path), fix="use another index"
         )

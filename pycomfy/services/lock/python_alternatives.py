@@ -31,7 +31,7 @@ def resolve_with_alternatives(
     Raises what `solve` raises, with the line that keeps another, or all, where that may help.
     """
     notes: list[str] = []
-    wanted = {asked.name for wants in question.wants for asked in wants.requirements}
+    wanted = {asked.name for wants in question.requirement_sets for asked in wants.requirements}
     # What the user chose goes before what cannot be had at all.
     early = tuple(one for one in select_alternatives(wanted, around, chosen) if one.group.name in chosen)
     try:
@@ -57,12 +57,12 @@ def resolve_with_alternatives(
 
 
 def _keep(question: ResolutionRequest, kept: Sequence[SelectedAlternative]) -> ResolutionRequest:
-    wants = replace_alternatives(question.wants, kept, question.target.environment())
+    wants = replace_alternatives(question.requirement_sets, kept, question.target.environment())
     ours = [RequirementLine(one.name, one.name, f"for {' and '.join(one.dropped)}") for one in kept]
     dropped = {name for one in kept for name in one.dropped}
     return replace(
         question,
-        wants=(*wants, RequirementSet("pycomfy", tuple(ours))),
+        requirement_sets=(*wants, RequirementSet("pycomfy", tuple(ours))),
         excludes=tuple(sorted({*question.excludes, *dropped})),
     )
 

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.python.resolver import compile_pylock
 from pycomfy.adapters.python.simple_index import Sdist, find_indexes, list_sdists
-from pycomfy.adapters.python.uv_request import GivenWheel, ResolutionRequest
+from pycomfy.adapters.python.uv_request import LocalWheel, ResolutionRequest
 from pycomfy.adapters.sources.sdist import pin_direct, pin_direct_wheel, pin_sdist
 from pycomfy.core.lockfile.direct_references import DirectReference
 from pycomfy.core.lockfile.platforms import PlatformName
@@ -57,7 +57,7 @@ class _Round:
     builder: WheelBuilder
     folder: Path
     made: dict[str, Wheel] = field(default_factory=dict)
-    given: dict[str, GivenWheel] = field(default_factory=dict)
+    given: dict[str, LocalWheel] = field(default_factory=dict)
     sdists: dict[str, list[Sdist]] = field(default_factory=dict)
     why: dict[str, NoMatchingDistribution] = field(default_factory=dict)
 
@@ -72,13 +72,13 @@ class _Round:
         wants: list[RequirementSet] = []
         places: dict[str, tuple[DirectReference, str]] = {}
         problems: list[PycomfyError] = []
-        for one in self.question.wants:
+        for one in self.question.requirement_sets:
             asked: list[RequirementLine] = []
             for a in one.requirements:
                 if a.direct_reference is None:
                     asked.append(a)
                 elif self._applies(a.direct_reference):
-                    said = f"{one.origin} wants {a.text} ({a.where})"
+                    said = f"{one.origin} requires {a.text} ({a.where})"
                     try:
                         name = self._take(a.direct_reference, said, places)
                     except PycomfyError as e:
@@ -87,7 +87,7 @@ class _Round:
                     asked.append(RequirementLine(a.direct_reference.requirement(name), name, a.where))
             wants.append(replace(one, requirements=tuple(asked)))
         raise_all(problems)
-        self.question = replace(self.question, wants=tuple(wants))
+        self.question = replace(self.question, requirement_sets=tuple(wants))
 
     def _applies(self, direct: DirectReference) -> bool:
         return not direct.marker or Marker(direct.marker).evaluate(self.question.target.environment())
@@ -117,7 +117,7 @@ class _Round:
             )
         places[name] = plain, said
         self.made[name] = wheel
-        self.given[name] = GivenWheel(wheel.filename, file, wanted=True)
+        self.given[name] = LocalWheel(wheel.filename, file, required=True)
         return name
 
     # — packages that exist as source only —
@@ -141,7 +141,7 @@ class _Round:
                     pin_sdist(name, sdist, where, self.builder.workspace.paths), self.platform
                 )
                 self.made[name] = wheel
-                self.given[name] = GivenWheel(wheel.filename, file)
+                self.given[name] = LocalWheel(wheel.filename, file)
         raise ResolutionImpossible(
             f"no end to the packages that have to be built: {', '.join(sorted(self.made))}",
             where=f"the Python packages for {self.platform}",
@@ -152,7 +152,7 @@ class _Round:
         """uv's answer; None if there is more to tell it before it can answer."""
         given = [*self.given.values(), *self._stand_ins()]
         try:
-            return compile_pylock(replace(self.question, given=given), self.builder.workspace.paths.cache)
+            return compile_pylock(replace(self.question, local_wheels=given), self.builder.workspace.paths.cache)
         except PycomfyError as e:
             problems = flatten_errors(e)
             lacking = [
@@ -168,19 +168,21 @@ class _Round:
             return None
 
     def _look_for(self, name: str, *, even_with_wheels: bool = False) -> None:
-        reach, as_of = self.question.reach, self.question.as_of
-        dated = name not in self.question.undated and (name not in reach.reserved or reach.reserved[name].dated)
-        found = list_sdists(name, find_indexes(name, reach), self.question.target, as_of if dated else None)
+        index_config, as_of = self.question.index_config, self.question.as_of
+        dated = name not in self.question.undated and (
+            name not in index_config.reserved or index_config.reserved[name].dated
+        )
+        found = list_sdists(name, find_indexes(name, index_config), self.question.target, as_of if dated else None)
         self.sdists[name] = [s for s in found if even_with_wheels or not s.wheel]
 
-    def _stand_ins(self) -> Iterable[GivenWheel]:
+    def _stand_ins(self) -> Iterable[LocalWheel]:
         for name, sdists in self.sdists.items():
             for sdist in sdists if name not in self.made else ():
                 filename, data = make_placeholder_wheel(name, str(sdist.version), sdist.requires_python)
                 path = self.folder / filename
                 if not path.exists():
                     path.write_bytes(data)
-                yield GivenWheel(filename, path)
+                yield LocalWheel(filename, path)
 
     def _to_build(self, pylock: Mapping[str, Any]) -> Sequence[tuple[str, Sdist]]:
         """The sources of the versions that uv took by what stands for them."""

@@ -99,7 +99,7 @@ def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> Pinn
 def _pin_sources(workspace: Workspace, config: Config, base: Path) -> dict[str, PinnedSource]:
     """ComfyUI and every pack, by name."""
     specs: dict[str, SourceSpec] = {COMFYUI: config.comfyui, **config.packs}
-    indexes = read_index_config(config, base)
+    indexes = read_index_config(config, base, workspace.environment)
     with operation.step("Pin ComfyUI and node packs", total=len(specs)) as task:
         return run_concurrently(
             {n: partial(pin_source, spec, base, n, workspace.paths, indexes) for n, spec in specs.items()}, task.advance

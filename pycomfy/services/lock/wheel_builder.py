@@ -68,7 +68,7 @@ class BuildContext:
 
     config: Config
     as_of: datetime
-    reach: IndexConfig
+    index_config: IndexConfig
     base: Path
     pin_root: Callable[[PlatformName, Sequence[str]], Root]
 
@@ -101,7 +101,7 @@ class WheelBuilder:
             made = self._built(unbuilt, host)
             name = canonicalize_name(unbuilt.name)
             self.names |= {name, canonicalize_name(made.wheel.name)}
-            if made.halved:
+            if made.fallback:
                 self.notes[name] = (
                     f"{unbuilt.label} was built without a compiler, which it looks for; to build it with one, add to "
                     f"pycomfy.toml: [wheels.{name}] compiler = true"
@@ -145,12 +145,12 @@ class WheelBuilder:
                 hints = made
                 continue
             # Some do without their extension then; but where the wheel is for one platform, nothing speaks for that.
-            halved = not recipe.build.compiler and needs_compiler(_log_lines(log, unbuilt.name))
-            if halved and not made.name.endswith(UNIVERSAL_SUFFIX):
+            fallback = not recipe.build.compiler and needs_compiler(_log_lines(log, unbuilt.name))
+            if fallback and not made.name.endswith(UNIVERSAL_SUFFIX):
                 hints = replace(hints, compiler=True)
                 continue
             self._known.write_hints(unbuilt, self.place.config.python, hints)
-            return self._known.keep(recipe, made, halved=halved)
+            return self._known.keep(recipe, made, fallback=fallback)
         raise self._explain(None, recipe, unbuilt, log)
 
     def _read_hints(self, unbuilt: SourcePackage) -> BuildHints:
@@ -178,7 +178,7 @@ class WheelBuilder:
             return ()
         target = Target(platform, self.place.config.python)
         wants = make_requirement_set(f"building {unbuilt.label}", texts, f"what building {unbuilt.label} requires")
-        question = ResolutionRequest([wants], target, self.place.as_of, reach=self.place.reach)
+        question = ResolutionRequest([wants], target, self.place.as_of, index_config=self.place.index_config)
         try:
             pylock = compile_pylock(question, self.workspace.paths.cache)
         except PycomfyError as e:

@@ -26,8 +26,8 @@ def other() -> Iterator[Index]:
         yield index
 
 
-def ask(*lines: str, reach: IndexConfig = DEFAULT_INDEXES, cache: Path | None = None) -> list[str]:
-    question = ResolutionRequest([wants("pack a", *lines)], AMD64, AS_OF, reach=reach)
+def ask(*lines: str, index_config: IndexConfig = DEFAULT_INDEXES, cache: Path | None = None) -> list[str]:
+    question = ResolutionRequest([wants("pack a", *lines)], AMD64, AS_OF, index_config=index_config)
     wheels = choose_wheels(compile_pylock(question, cache or no_cache()), "linux/amd64", "3.11")
     return [f"{w.name} {w.version} {'local' if w.url.startswith('file:') else w.url.split('/')[2]}" for w in wheels]
 
@@ -48,7 +48,7 @@ def test_an_index_of_ones_own_goes_before_the_default_one(index: Index, other: I
     index.add("x", "2.0")
     index.add("y", "1.0")
     other.add("x", "1.0")
-    assert ask("x", "y", reach=IndexConfig((Own("ours", other.url),))) == [
+    assert ask("x", "y", index_config=IndexConfig((Own("ours", other.url),))) == [
         f"x 1.0 {host(other)}",
         f"y 1.0 {host(index)}",
     ]
@@ -59,34 +59,37 @@ def test_a_package_named_for_an_index_comes_from_there_alone(index: Index, other
     index.add("lib", "1.0", needs=["ours"])
     index.add("x", "1.0")
     other.add("x", "9.0")
-    reach = IndexConfig((Own("company", other.url, ("ours",)),))
+    index_config = IndexConfig((Own("company", other.url, ("ours",)),))
     # Nothing there yet: the public one of that name is no substitute, also where another package brings it along.
     for line in ("ours", "lib"):
         with pytest.raises(ResolutionImpossible, match="ours"):
-            ask(line, reach=reach)
+            ask(line, index_config=index_config)
     other.add("ours", "1.0")
     for line in ("ours", "lib"):
-        assert f"ours 1.0 {host(other)}" in ask(line, "x", reach=reach)
-    assert f"x 1.0 {host(index)}" in ask("ours", "x", reach=reach)
+        assert f"ours 1.0 {host(other)}" in ask(line, "x", index_config=index_config)
+    assert f"x 1.0 {host(index)}" in ask("ours", "x", index_config=index_config)
     assert "ours" not in index.asked[-20:] or "ours" in other.asked
 
 
 def test_an_index_is_not_asked_for_what_no_platform_of_ours_needs(index: Index, other: Index) -> None:
     index.add("x", "1.0")
-    reach = IndexConfig((Own("company", other.url, ("ours",)),))
-    assert ask("x", "ours; sys_platform == 'win32'", reach=reach) == [f"x 1.0 {host(index)}"]
+    index_config = IndexConfig((Own("company", other.url, ("ours",)),))
+    assert ask("x", "ours; sys_platform == 'win32'", index_config=index_config) == [f"x 1.0 {host(index)}"]
     assert other.asked == []
 
 
 def test_an_index_without_dates_says_so(index: Index, other: Index) -> None:
     other.add("ours", "1.0", uploaded=None)
-    reach = IndexConfig((Own("company", other.url, ("ours",)),))
+    index_config = IndexConfig((Own("company", other.url, ("ours",)),))
     with pytest.raises(ResolutionImpossible) as e:
-        ask("ours", reach=reach)
+        ask("ours", index_config=index_config)
     assert "dated = false" in e.value.fix
     pylock = compile_pylock(
         ResolutionRequest(
-            [wants("a", "ours")], AMD64, AS_OF, reach=IndexConfig((replace(reach.indexes[0], dated=False),))
+            [wants("a", "ours")],
+            AMD64,
+            AS_OF,
+            index_config=IndexConfig((replace(index_config.indexes[0], dated=False),)),
         ),
         no_cache(),
     )
@@ -97,12 +100,12 @@ def test_an_index_without_dates_says_so(index: Index, other: Index) -> None:
 def test_a_folder_of_wheels_is_an_index(index: Index, tmp_path: Path) -> None:
     index.add("x", "1.0")
     folder = folder_of_wheels(tmp_path / "a folder", "x-2.0-py3-none-any.whl")
-    reach = IndexConfig(find_links=(str(folder),))
-    assert ask("x", reach=reach) == ["x 2.0 local"]
+    index_config = IndexConfig(find_links=(str(folder),))
+    assert ask("x", index_config=index_config) == ["x 2.0 local"]
     folder_of_wheels(folder, "x-3.0-py3-none-any.whl")
-    assert ask("x", reach=reach, cache=tmp_path / "answers") == ["x 3.0 local"]
+    assert ask("x", index_config=index_config, cache=tmp_path / "answers") == ["x 3.0 local"]
     (folder / "x-3.0-py3-none-any.whl").unlink()
-    assert ask("x", reach=reach, cache=tmp_path / "answers") == ["x 2.0 local"]
+    assert ask("x", index_config=index_config, cache=tmp_path / "answers") == ["x 2.0 local"]
 
 
 def test_hostile_file_names_in_a_folder_of_wheels_are_no_wheels(index: Index, tmp_path: Path) -> None:
@@ -119,10 +122,10 @@ def test_hostile_file_names_in_a_folder_of_wheels_are_no_wheels(index: Index, tm
     (folder / "x-9.1-py3-none-any.whl").symlink_to("/etc/passwd")
     (folder / "x-9.2-py3-none-any.whl").mkdir()
     with pytest.raises((ResolutionImpossible, NetworkError)):
-        ask("x", reach=IndexConfig(find_links=(str(folder),)))
+        ask("x", index_config=IndexConfig(find_links=(str(folder),)))
     (folder / "x-9.1-py3-none-any.whl").unlink()
     (folder / "x-9.2-py3-none-any.whl").rmdir()
-    assert ask("x", reach=IndexConfig(find_links=(str(folder),))) == [f"x 1.0 {host(index)}"]
+    assert ask("x", index_config=IndexConfig(find_links=(str(folder),))) == [f"x 1.0 {host(index)}"]
 
 
 def test_pips_variables_name_indexes(index: Index, other: Index, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +159,7 @@ def test_an_index_strategy_of_the_machine_does_not_choose(
     index.add("x", "2.0")
     other.add("x", "1.0")
     monkeypatch.setenv("UV_INDEX_STRATEGY", "unsafe-best-match")
-    assert ask("x", reach=IndexConfig((Own("ours", other.url),))) == [f"x 1.0 {host(other)}"]
+    assert ask("x", index_config=IndexConfig((Own("ours", other.url),))) == [f"x 1.0 {host(other)}"]
 
 
 def test_a_login_is_used_and_not_told(index: Index, capfd: pytest.CaptureFixture[str]) -> None:
@@ -164,11 +167,11 @@ def test_a_login_is_used_and_not_told(index: Index, capfd: pytest.CaptureFixture
         url = private.url.replace("s3cret/%40", "s3cret%2F%2540")
         private.add("ours", "1.0")
         for packages in ((), ("ours",)):
-            assert ask("ours", reach=IndexConfig((Own("c", url, packages),))) == ["ours 1.0 " + host(private)]
+            assert ask("ours", index_config=IndexConfig((Own("c", url, packages),))) == ["ours 1.0 " + host(private)]
             wrong = Own("c", url.replace("s3cret", "wr0ng"), packages)
             assert "wr0ng" not in repr(IndexConfig((wrong,)))
             with pytest.raises((NetworkError, ResolutionImpossible)) as e:
-                ask("ours", reach=IndexConfig((wrong,)))
+                ask("ours", index_config=IndexConfig((wrong,)))
             assert "wr0ng" not in str(e.value)
     assert "s3cret" not in capfd.readouterr().err
 
@@ -180,7 +183,7 @@ def test_a_login_in_netrc_is_used(index: Index, tmp_path: Path, monkeypatch: pyt
         (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password s3cret\n")
         (tmp_path / ".netrc").chmod(0o600)
         monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-        assert ask("ours", reach=IndexConfig((Own("c", bare, ("ours",)),))) == [f"ours 1.0 {host(private)}"]
+        assert ask("ours", index_config=IndexConfig((Own("c", bare, ("ours",)),))) == [f"ours 1.0 {host(private)}"]
 
 
 def test_a_page_of_hostile_links_gives_no_file_of_this_disk(index: Index, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pycomfy.adapters.python.simple_index import Offer, _parse_html, _sdists, find_indexes, list_sdists
+from pycomfy.adapters.python.simple_index import ListedFile, choose_sdists, find_indexes, list_sdists, parse_html_page
 from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig, PackageIndex
 from pycomfy.core.python.wheel_selection import Target
 from tests.support import package_index
@@ -45,8 +45,8 @@ def test_the_first_index_that_has_a_package_answers(index: package_index.Index) 
 
 
 def test_withdrawn_files_other_pythons_and_unhashed_ones_are_left_out() -> None:
-    def offer(filename: str, **more: object) -> Offer:
-        return Offer(filename, f"https://h/{filename}", **{"sha256": "a" * 64, **more})  # type: ignore[arg-type]
+    def offer(filename: str, **more: object) -> ListedFile:
+        return ListedFile(filename, f"https://h/{filename}", **{"sha256": "a" * 64, **more})  # type: ignore[arg-type]
 
     offers = [
         offer("x-1.tar.gz"),
@@ -59,7 +59,7 @@ def test_withdrawn_files_other_pythons_and_unhashed_ones_are_left_out() -> None:
         offer("x-7.exe"),
         offer("x-nonsense.tar.gz"),
     ]
-    found = _sdists("x", offers, TARGET, AS_OF)
+    found = choose_sdists("x", offers, TARGET, AS_OF)
     assert [s.filename for s in found] == ["x-5.tar.gz", "x-1.tar.gz"]
 
 
@@ -68,8 +68,8 @@ def test_a_page_in_html_is_read_too() -> None:
         '<a href="../../files/x-1.tar.gz#sha256=%s" data-requires-python="&gt;=3.8">x</a><a>y</a>'
         '<a href="https://h/x-2.tar.gz" data-yanked="">x</a>' % ("a" * 64)
     )
-    one, two = _parse_html(page, "https://me:secret@i/simple/x/", "https://me:secret@i/simple/x/")
-    assert one == Offer("x-1.tar.gz", "https://me:secret@i/files/x-1.tar.gz", "a" * 64, ">=3.8")
+    one, two = parse_html_page(page, "https://me:secret@i/simple/x/", "https://me:secret@i/simple/x/")
+    assert one == ListedFile("x-1.tar.gz", "https://me:secret@i/files/x-1.tar.gz", "a" * 64, ">=3.8")
     assert (two.url, two.yanked, two.sha256) == ("https://h/x-2.tar.gz", True, "")
 
 

@@ -40,20 +40,22 @@ def builds(index: Index) -> Iterator[Index]:
         yield other
 
 
-def reach(builds: Index, accelerator: str) -> IndexConfig:
+def index_config(builds: Index, accelerator: str) -> IndexConfig:
     url = builds.url.replace("/simple", "/{accelerator}/simple")
     return IndexConfig((Own("torch", url, TORCH),), accelerator=accelerator)
 
 
-def ask(reach: IndexConfig, *lines: str, target: Target = AMD64) -> list[str]:
-    question = ResolutionRequest([wants("ComfyUI", *(lines or ("torch", "torchvision")))], target, AS_OF, reach=reach)
+def ask(index_config: IndexConfig, *lines: str, target: Target = AMD64) -> list[str]:
+    question = ResolutionRequest(
+        [wants("ComfyUI", *(lines or ("torch", "torchvision")))], target, AS_OF, index_config=index_config
+    )
     wheels = choose_wheels(compile_pylock(question, no_cache()), target.platform, target.python)
     return [f"{w.name} {w.version}" for w in wheels]
 
 
 @pytest.mark.parametrize("accelerator", ["cu128", "cpu"])
 def test_each_accelerator_has_its_own_builds(builds: Index, accelerator: str) -> None:
-    assert ask(reach(builds, accelerator)) == [f"torch 2.9.1+{accelerator}", f"torchvision 0.24.1+{accelerator}"]
+    assert ask(index_config(builds, accelerator)) == [f"torch 2.9.1+{accelerator}", f"torchvision 0.24.1+{accelerator}"]
 
 
 def test_without_an_accelerator_the_default_index_says(builds: Index) -> None:
@@ -62,20 +64,20 @@ def test_without_an_accelerator_the_default_index_says(builds: Index) -> None:
 
 def test_a_missing_build_is_told_with_what_there_is(builds: Index) -> None:
     with pytest.raises(NoMatchingDistribution) as e:
-        ask(reach(builds, "cu126"), "torch==2.9.1")
+        ask(index_config(builds, "cu126"), "torch==2.9.1")
     assert "torch 2.9.1 has no build for cu126 on linux/amd64" in e.value.what
     assert "for that there is 2.8.0" in e.value.what and "cu128, cpu" in e.value.what
     assert 'requirements = ["torch==2.8.0"]' in e.value.fix and 'accelerator = "cu128"' in e.value.fix
     with pytest.raises(NoMatchingDistribution) as e:
-        ask(reach(builds, "rocm6.4"), "torch==2.9.1")
+        ask(index_config(builds, "rocm6.4"), "torch==2.9.1")
     assert "no torch at all" in e.value.what and 'accelerator = "cpu"' in e.value.fix
 
 
 def test_a_build_for_another_machine_is_no_build(builds: Index) -> None:
     with pytest.raises(NoMatchingDistribution) as e:
-        ask(reach(builds, "cu128"), "torch", target=ARM64)
+        ask(index_config(builds, "cu128"), "torch", target=ARM64)
     assert "linux/arm64" in str(e.value) and 'platforms = ["linux/amd64"]' in e.value.fix
-    assert ask(reach(builds, "cpu"), "torch", target=ARM64) == ["torch 2.9.1"]
+    assert ask(index_config(builds, "cpu"), "torch", target=ARM64) == ["torch 2.9.1"]
 
 
 def test_a_build_for_another_accelerator_is_never_taken_silently(index: Index) -> None:
@@ -97,7 +99,7 @@ def test_builds_without_a_date_are_taken_in_the_versions_of_the_date(builds: Ind
     builds.files.clear()
     for version in ("2.8.0", "2.9.1", "2.10.0"):
         builds.add("cu128/torch", f"{version}+cu128", tags=X86, uploaded=None)
-    assert ask(reach(builds, "cu128"), "torch") == ["torch 2.9.1+cu128"]
+    assert ask(index_config(builds, "cu128"), "torch") == ["torch 2.9.1+cu128"]
 
 
 @dataclass

@@ -17,7 +17,7 @@ def test_a_wheel_is_found_by_its_recipe(tmp_path: Path) -> None:
     known = WheelCache(tmp_path / "cache")
     assert known.find(RECIPE) is None
     (tmp_path / "x-1.0-py3-none-any.whl").write_bytes(b"wheel")
-    made = known.keep(RECIPE, tmp_path / "x-1.0-py3-none-any.whl", halved=True)
+    made = known.keep(RECIPE, tmp_path / "x-1.0-py3-none-any.whl", fallback=True)
     assert (made.wheel.name, made.wheel.version, made.wheel.size, made.wheel.url) == ("x", "1.0", 5, SOURCE.url)
     assert known.find(RECIPE) == made and made.wheel.built == RECIPE.build
     other = BuildRecipe("x", "1", "linux/arm64", "3.11", WheelBuild(source=SOURCE), ROOT)

@@ -26,10 +26,13 @@ def test_pips_variables_become_uvs_where_uv_is_told_nothing() -> None:
 
 
 def test_an_index_is_never_shown_with_its_login() -> None:
-    reach = IndexConfig(
+    index_config = IndexConfig(
         (PackageIndex("ours", "https://me:secret@i.test/{accelerator}", ("torch",)),), accelerator="cu128"
     )
-    assert "secret" not in repr(reach) and reach.address(reach.indexes[0]) == "https://me:secret@i.test/cu128"
+    assert (
+        "secret" not in repr(index_config)
+        and index_config.address(index_config.indexes[0]) == "https://me:secret@i.test/cu128"
+    )
     config = parse_config('[[index]]\nname = "ours"\nurl = "https://me:secret@i.test"\n')
     assert "secret" not in repr(config)
 

@@ -34,7 +34,7 @@ def test_the_explanation_names_who_asks() -> None:
     said = "Because you require x>=2 and x<2, we can conclude that your requirements are unsatisfiable"
     assert (
         name_origins(said, asked)
-        == "Because ComfyUI wants x>=2 and pack a and pack b want x<2, not all of it can be had"
+        == "Because ComfyUI requires x>=2 and pack a and pack b require x<2, they cannot all be satisfied"
     )
     assert name_origins("you require y==1 and so on", asked) == "you require y==1 and so on"
 
@@ -54,7 +54,7 @@ def test_the_override_that_fewest_reject_is_the_best() -> None:
     assert (chosen.accepted_by, chosen.rejected_by) == (("b", "c"), ("a",))
     assert 'overrides = ["kept==1", "x==2.5"]' in describe_override(
         chosen
-    ) and "not what a asked for" in describe_override(chosen)
+    ) and "not what a requires" in describe_override(chosen)
     assert best_override([]) is None
 
 

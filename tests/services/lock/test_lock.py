@@ -140,7 +140,7 @@ def test_types_and_requirements_can_be_declared_for_a_source(project: Path, inde
         config.write('types = ["MadeWhileItRuns"]\nrequirements = ["instead"]\n')
     with pytest.raises(ResolutionImpossible) as e:
         lock(Workspace(home), LockRequest(project))
-    assert e.value.where == "pack hello-card wants instead (pycomfy.toml)"
+    assert e.value.where == "pack hello-card requires instead (pycomfy.toml)"
 
 
 def test_what_is_wrong_with_the_question_is_told(project: Path, home: Paths) -> None:

@@ -73,7 +73,7 @@ def test_from_a_workflow_alone_to_a_lock(
         lock(Workspace(home), LockRequest(project, prefer=("bob/ComfyUI-B",)))
     with pytest.raises(ResolutionImpossible, match="extra") as contradiction:
         lock(Workspace(home), LockRequest(project, prefer=("ann/ComfyUI-A",)))
-    assert "pack ComfyUI-C wants extra<1" in contradiction.value.where
+    assert "pack ComfyUI-C requires extra<1" in contradiction.value.where
     (project / "pycomfy.toml").write_text('overrides = ["extra==1.0"]\n' + CONFIG)
     first = run(LockRequest(project, prefer=("ann/ComfyUI-A",)), home)
     assert [p.name for p in first.lock.packs] == ["ComfyUI-A", "ComfyUI-C"]
