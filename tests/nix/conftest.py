@@ -14,6 +14,7 @@ from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Root
 from pycomfy.errors import NetworkError, PycomfyError
+from tests.support.archived_versions import ArchivedVersions, build_and_lose
 from tests.support.http_server import serve_folder
 from tests.support.nix_projects import Workshop
 
@@ -60,3 +61,18 @@ def arm_root(settings: NixSettings) -> Root:
 def workshop(tmp_path: Path, settings: NixSettings) -> Iterator[Workshop]:
     with serve_folder(tmp_path) as address:
         yield Workshop(tmp_path, settings, address)
+
+
+@pytest.fixture(scope="session")
+def archived_versions(tmp_path_factory: pytest.TempPathFactory, settings: NixSettings, root: Root) -> ArchivedVersions:
+    """Built once; each test has a copy, as `lost`."""
+    folder = tmp_path_factory.mktemp("archived")
+    with serve_folder(folder) as address:
+        return build_and_lose(Workshop(folder, settings, address), root)
+
+
+@pytest.fixture
+def lost(archived_versions: ArchivedVersions, tmp_path: Path) -> Iterator[ArchivedVersions]:
+    """Two versions, and nothing that they came from: an empty store, no wheel server, no pack."""
+    with archived_versions.copied(tmp_path) as copy:
+        yield copy

@@ -34,8 +34,8 @@ from pycomfy.services.archive.restore_plain import restore_plain
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.versions.recorded_version import find_recorded_version
 from pycomfy.services.workspace import Workspace
-from tests.nix.test_archive import ROOT, make_lock
-from tests.support.data_folders import Built, build_version, new_home
+from tests.support.archived_versions import ROOT, make_lock
+from tests.support.data_folders import Built, build_version, new_paths
 from tests.support.nix_projects import Workshop
 from tests.support.operations import listening
 
@@ -50,11 +50,11 @@ class Exported:
 
 @pytest.fixture
 def exported(workshop: Workshop, root: Root, tmp_path: Path) -> Exported:
-    home = new_home(tmp_path)
+    home = new_paths(tmp_path)
     built = build_version(workshop, make_lock(workshop, root, "bundled"), home)
     file = tmp_path / "small.tar.zst"
     export_bundle(Workspace(home), "small", file)
-    return Exported(built, file, new_home(tmp_path / "other"))
+    return Exported(built, file, new_paths(tmp_path / "other"))
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_sources_can_be_copied_into_the_store_by_nix(exported: Exported, empty: 
 
 
 def test_models_travel_on_request(workshop: Workshop, root: Root, tmp_path: Path) -> None:
-    home, other = new_home(tmp_path), new_home(tmp_path / "other")
+    home, other = new_paths(tmp_path), new_paths(tmp_path / "other")
     (tmp_path / "model").write_bytes(b"weights" * 100)
     sha256 = hashlib.sha256(b"weights" * 100).hexdigest()
     model = ModelFile(folder="loras", name="fine/x.safetensors", sha256=sha256)
@@ -131,7 +131,7 @@ def test_models_travel_on_request(workshop: Workshop, root: Root, tmp_path: Path
 
 
 def test_a_version_with_a_missing_source_is_not_exported(workshop: Workshop, root: Root, tmp_path: Path) -> None:
-    home = new_home(tmp_path)
+    home = new_paths(tmp_path)
     lock = make_lock(workshop, root, "gone")
     build_version(workshop, lock, home, archive=False)
     export_bundle(Workspace(home), "small", tmp_path / "x")  # from the store

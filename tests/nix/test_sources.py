@@ -16,7 +16,7 @@ from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.url import UrlSource
 from pycomfy.services.realise import Project, host_platform, realise, supply
 from pycomfy.services.workspace import Workspace
-from tests.support.data_folders import new_home
+from tests.support.data_folders import new_paths
 from tests.support.nix_projects import Workshop
 from tests.support.package_index import serve
 from tests.support.repositories import commit, git
@@ -25,7 +25,7 @@ from tests.support.repositories import commit, git
 def test_an_image_has_the_patched_files_though_the_patch_is_only_in_the_lock(
     workshop: Workshop, root: Root, tmp_path: Path
 ) -> None:
-    home, base = new_home(tmp_path), tmp_path / "project"
+    home, base = new_paths(tmp_path), tmp_path / "project"
     commit(base / "greeter", {"__init__.py": "NODE_CLASS_MAPPINGS = {}\n"})
     (base / "greeter" / "__init__.py").write_text("NODE_CLASS_MAPPINGS = {}\n# patched\n")
     (base / "x.patch").write_text(git(base / "greeter", "diff") + "\n")
@@ -55,7 +55,7 @@ def test_a_single_file_is_the_package_that_comfyui_loads(workshop: Workshop, roo
     wheels, packs = [workshop.wheel("one", {"one.py": b""})], [Pack(name="only", source=source)]
     lock = workshop.lock({"linux/amd64": root}, wheels, packs)
     project = Project(workshop.project(lock), lock, host_platform(), workshop.folder)
-    image = read_layout(realise(Workspace(new_home(tmp_path), workshop.settings), project, log=tmp_path / "log").oci)
+    image = read_layout(realise(Workspace(new_paths(tmp_path), workshop.settings), project, log=tmp_path / "log").oci)
     with tarfile.open(image.blob(image.diff_ids[image.layer_names.index("pack-only")])) as tar:
         file = tar.extractfile("opt/ComfyUI/custom_nodes/only/__init__.py")
         assert file is not None and file.read() == data

@@ -26,7 +26,7 @@ from pycomfy.core.lockfile.schema import Root
 from pycomfy.services.archive import archive
 from pycomfy.services.versions.log import log
 from pycomfy.services.workspace import Workspace
-from tests.nix.test_archive import make_lock
+from tests.support.archived_versions import make_lock
 from tests.support.machines import Machine, timed, write_project
 from tests.support.nix_projects import Workshop
 

@@ -19,14 +19,14 @@ from pycomfy.services.archive.verify import VerifyRequest, verify
 from pycomfy.services.versions.indexing import layout_link
 from pycomfy.services.versions.recorded_version import find_recorded_version, list_built
 from pycomfy.services.workspace import Workspace
-from tests.nix.test_archive import make_lock
-from tests.support.data_folders import Built, build_version, new_home
+from tests.support.archived_versions import make_lock
+from tests.support.data_folders import Built, build_version, new_paths
 from tests.support.nix_projects import Workshop
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Paths:
-    return new_home(tmp_path)
+    return new_paths(tmp_path)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from pycomfy.errors import BuildFailed
 from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
-from tests.support.data_folders import build_version, new_home
+from tests.support.data_folders import build_version, new_paths
 from tests.support.nix_projects import Workshop
 
 # A build backend of its own: a wheel whose module says what the build could see of the world.
@@ -200,7 +200,7 @@ def test_the_archived_wheel_or_what_it_is_made_of_is_enough(
     workshop: Workshop, root: Root, tmp_path: Path, left: str
 ) -> None:
     wheel = built_wheel(workshop, root)
-    home, lock = new_home(tmp_path), make_lock(workshop, root, wheel)
+    home, lock = new_paths(tmp_path), make_lock(workshop, root, wheel)
     version = build_version(workshop, lock, home)
     archive = find_archive(home)
     spare = [n for n in list_requisites(lock) if (n.build_only if left == "wheel" else n.title == "demo 1.0")]

@@ -24,7 +24,8 @@ from pycomfy.errors import BadLock, MissingTool, NotFound, RunFailed, UnknownNod
 from pycomfy.services.check import check, find_target
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.workspace import Workspace
-from tests.support.service_projects import make_files, make_home, record_layout
+from tests.support.data_folders import new_paths
+from tests.support.service_projects import make_files, record_layout
 from tests.support.tiny_image import write_layout
 
 NODES = {"LoadImage": "nodes", "SaveImage": "nodes", "KSampler": "custom_nodes.painter"}
@@ -62,7 +63,7 @@ def built(tmp_path: Path) -> Iterator[Builder]:
             pytest.skip(f"no container engine: {e.what}")
         layout = read_layout(write_layout(tmp_path / "layout", script=script))
         images.append((engine, layout.config_digest.removeprefix("sha256:")))
-        home = make_home(tmp_path)
+        home = new_paths(tmp_path)
         record_layout(home, project(), layout)
         return home
 
@@ -157,7 +158,7 @@ def test_the_exit_status_is_the_verdict(built: Builder, script: str, status: int
 
 
 def test_a_folder_means_the_version_of_its_lock(tmp_path: Path) -> None:
-    home = make_home(tmp_path)
+    home = new_paths(tmp_path)
     lock = tmp_path / "work" / "pycomfy.lock"
     lock.parent.mkdir()
     lock.write_bytes(project()["pycomfy.lock"])

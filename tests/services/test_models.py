@@ -26,9 +26,10 @@ from pycomfy.services.models.stored import add_folder, add_model, verify_models
 from pycomfy.services.run.run import RunOptions, RunRequest, run
 from pycomfy.services.workspace import Workspace
 from tests.support.catalog_maps import A, lists
+from tests.support.data_folders import new_paths
 from tests.support.model_hub import Site, serve, sha256
 from tests.support.repositories import commit
-from tests.support.service_projects import make_files, make_home, record, record_layout
+from tests.support.service_projects import make_files, record, record_layout
 from tests.support.tiny_image import write_layout
 
 LORA = b"a lora"
@@ -37,7 +38,7 @@ CHECKPOINT = b"a checkpoint"
 
 @pytest.fixture
 def home(tmp_path: Path) -> Paths:
-    return make_home(tmp_path)
+    return new_paths(tmp_path)
 
 
 @pytest.fixture

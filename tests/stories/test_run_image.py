@@ -23,7 +23,8 @@ from pycomfy.services.run.inputs import Arguments
 from pycomfy.services.run.run import RunOptions, RunRequest, RunResult, run_image
 from pycomfy.services.run.run import run as run_version
 from pycomfy.services.workspace import Workspace
-from tests.support.service_projects import make_files, make_home, record_layout
+from tests.support.data_folders import new_paths
+from tests.support.service_projects import make_files, record_layout
 
 pytestmark = pytest.mark.story
 
@@ -92,7 +93,7 @@ def test_a_picture_given_as_an_input_is_read(layout: LayoutImage, tmp_path: Path
     target = {"node": "1", "input": "image"}
     parameter = {"name": "photo", "type": "image", "targets": [target], "default": "a.png"}
     interface = json.dumps({"version": 1, "parameters": [parameter]}).encode()
-    home = make_home(tmp_path)
+    home = new_paths(tmp_path)
     record_layout(home, {**make_files("pictures", prompt), "interface.json": interface}, layout)
     (tmp_path / "my [input] photo.PNG").write_bytes(red_png(32, 16))
     arguments = Arguments({"photo": str(tmp_path / "my [input] photo.PNG")})

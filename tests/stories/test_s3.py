@@ -18,8 +18,8 @@ from pycomfy.services.archive import archive as archive_action
 from pycomfy.services.archive import sync
 from pycomfy.services.workspace import Workspace
 from tests.nix.conftest import root, settings, workshop
-from tests.nix.test_archive import make_lock
-from tests.support.data_folders import build_version, new_home
+from tests.support.archived_versions import make_lock
+from tests.support.data_folders import build_version, new_paths
 from tests.support.nix_projects import Workshop
 
 __all__ = ["root", "settings", "workshop"]
@@ -71,7 +71,7 @@ def server() -> Iterator[str]:
 
 
 def there_and_back(url: str, workshop: Workshop, root: Root, folder: Path) -> None:
-    home = new_home(folder)
+    home = new_paths(folder)
     build_version(workshop, make_lock(workshop, root, "in a bucket"), home)
     pushed = sync.push(Workspace(home, workshop.settings), url)
     assert pushed.pushed == pushed.paths == len(find_archive(home).narinfos())

@@ -57,7 +57,7 @@ def build_version(workshop: Workshop, lock: Lock, home: Paths, *, archive: bool 
     return Built(version, image, lock)
 
 
-def new_home(folder: Path) -> Paths:
+def new_paths(folder: Path) -> Paths:
     return Paths(folder / "home", folder / "home" / "cache")
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pycomfy.adapters.containers.load import LayoutImage
@@ -127,7 +126,3 @@ def record_layout(home: Paths, files: Mapping[str, bytes], image: LayoutImage) -
     with Database(database_path(home)) as store:
         store.record_build(Build(version.name, version.number or 0, describe(image), image.layout))
     return version
-
-
-def make_home(folder: Path) -> Paths:
-    return Paths(folder / "home", folder / "home" / "cache")

@@ -9,12 +9,13 @@ from pycomfy.errors import BadInput, NotFound
 from pycomfy.services.archive.restore import RestoredProject, restore
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
-from tests.support.service_projects import make_files, make_home, record
+from tests.support.data_folders import new_paths
+from tests.support.service_projects import make_files, record
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Paths:
-    home = make_home(tmp_path)
+    home = new_paths(tmp_path)
     record(home, make_files("hello"), "first")
     return home
 

@@ -22,6 +22,7 @@ from pycomfy.errors import BadInput, NotFound
 from pycomfy.services.archive.source_provider import open_source_provider, write_source
 from pycomfy.services.interchange.capture import CapturedSource, CaptureRequest, CaptureResult, capture
 from pycomfy.services.workspace import Workspace
+from tests.support.data_folders import new_paths
 from tests.support.installations import (
     CARD,
     COMFYUI,
@@ -34,7 +35,7 @@ from tests.support.installations import (
     publish,
 )
 from tests.support.repositories import commit, git
-from tests.support.service_projects import make_home, make_lock
+from tests.support.service_projects import make_lock
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Paths:
-    return make_home(tmp_path)
+    return new_paths(tmp_path)
 
 
 def take(root: Path, home: Paths, **more: object) -> tuple[CaptureResult, Path]:

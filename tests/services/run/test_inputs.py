@@ -11,7 +11,8 @@ from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import BadInput, ErrorGroup, NotFound
 from pycomfy.services.run.inputs import Arguments, Filled, fill_prompt
 from pycomfy.services.workspace import Workspace
-from tests.support.service_projects import PROMPT, make_files, make_home, record
+from tests.support.data_folders import new_paths
+from tests.support.service_projects import PROMPT, make_files, record
 
 
 def target(node: str, name: str) -> list[dict[str, str]]:
@@ -33,7 +34,7 @@ INTERFACE = {
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """With pictures@1; the working folder is empty."""
-    home = make_home(tmp_path)
+    home = new_paths(tmp_path)
     record(home, {**make_files("pictures"), "interface.json": json.dumps(INTERFACE).encode()})
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

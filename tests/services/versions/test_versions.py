@@ -29,8 +29,9 @@ from pycomfy.services.versions.rm import rm
 from pycomfy.services.versions.show import show
 from pycomfy.services.versions.tag import list_tags, tag
 from pycomfy.services.workspace import Workspace
+from tests.support.data_folders import new_paths
 from tests.support.operations import listening
-from tests.support.service_projects import built, make_files, make_home, record, with_steps
+from tests.support.service_projects import built, make_files, record, with_steps
 
 # What only this machine knows, and what numbers the rows.
 LOCAL = {"id", "workflow_id", "version_id", "image_id", "source_id", "layout", "build_logs", "log"}
@@ -40,7 +41,7 @@ TABLES = ("workflows", "workflow_versions", "custom_nodes", "container_images", 
 @pytest.fixture
 def home(tmp_path: Path) -> Paths:
     """hello@1, hello@2 and other@1."""
-    home = make_home(tmp_path)
+    home = new_paths(tmp_path)
     record(home, make_files("hello"), "first", built("root", "workflow:1", proven=True))
     record(home, make_files("hello", with_steps(30), torch="2.9.1"), "second", built("root", "workflow:2"))
     record(home, make_files("other"), "another")
@@ -232,7 +233,7 @@ def _record_many(home: Paths, worker: int, count: int) -> None:
 
 
 def test_ten_processes_record_at_once_and_lose_no_version(tmp_path: Path) -> None:
-    home, workers, count = make_home(tmp_path), 10, 2
+    home, workers, count = new_paths(tmp_path), 10, 2
     spawn = multiprocessing.get_context("fork")
     processes = [spawn.Process(target=_record_many, args=(home, worker, count)) for worker in range(workers)]
     for process in processes:

@@ -1,0 +1,79 @@
+"""Two versions of a small workflow that only the archive has: what they came from is gone."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.store import empty_store
+from pycomfy.core.lockfile.schema import Lock, Root
+from pycomfy.services.archive.restore_request import RestoreRequest
+from pycomfy.services.workspace import Workspace
+from tests.support.data_folders import Built, build_version, new_paths
+from tests.support.nix_projects import Workshop
+
+ROOT = Path(__file__).parents[2]
+PACK = "NODE_CLASS_MAPPINGS = {}\n"
+_CUT_OFF = 'mount --bind "$0" /nix && exec "$@"'
+
+
+def make_lock(workshop: Workshop, root: Root, pack: str) -> Lock:
+    """A lock with two wheels, and the node pack "greeter" with the text `pack` in it."""
+    wheels = [workshop.wheel("one", {"one/__init__.py": b"x = 1\n"}), workshop.wheel("two", {"two.py": b"y = 2\n"})]
+    # Nobody else has this pack, nor a layer with it.
+    source = {"__init__.py": PACK, "text.txt": pack, "run.sh": "#!/bin/sh\n"}
+    return workshop.lock({"linux/amd64": root}, wheels, [workshop.pack("greeter", source)])
+
+
+@dataclass(frozen=True)
+class ArchivedVersions:
+    """Two versions in the data folder `home`, with an archive; `nix` is an empty store."""
+
+    home: Paths
+    versions: tuple[Built, Built]
+    nix: NixSettings
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.home, self.nix)
+
+    def request(self, reference: str) -> RestoreRequest:
+        return RestoreRequest(reference, offline=True)
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """A command without a network, from which this machine's own store is out of reach, too."""
+        command = [sys.executable, "-m", "pycomfy", *arguments, "--json"]
+        assert self.nix.store is not None
+        return subprocess.run(
+            ["unshare", "--net", "--mount", "sh", "-c", _CUT_OFF, self.nix.store / "nix", *command],
+            cwd=ROOT,
+            env={**os.environ, "PYCOMFY_HOME": str(self.home.data)},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+    @contextmanager
+    def copied(self, folder: Path) -> Iterator["ArchivedVersions"]:
+        """The same in `folder`, with a store of its own, to do with as one likes."""
+        home = new_paths(folder)
+        shutil.copytree(self.home.data, home.data, symlinks=True)
+        with empty_store(folder / "stores") as store:
+            yield ArchivedVersions(home, self.versions, NixSettings(store=store))
+
+
+def build_and_lose(workshop: Workshop, root: Root) -> ArchivedVersions:
+    """Build both versions, and remove the wheels and the node pack that they were built from."""
+    home = new_paths(workshop.folder)
+    first = build_version(workshop, make_lock(workshop, root, "one"), home)
+    shutil.rmtree(workshop.folder / "greeter")
+    second = build_version(workshop, make_lock(workshop, root, "two"), home)
+    for path in (*workshop.folder.glob("*.whl"), workshop.folder / "greeter"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return ArchivedVersions(home, (first, second), workshop.settings)
