@@ -74,6 +74,6 @@ def test_a_single_file_behind_a_login_needs_no_setting_of_nix(
         netrc.write_text("machine 127.0.0.1 login me password s3cret\n")
         netrc.chmod(0o600)
         monkeypatch.setenv("NETRC", str(netrc))
-        supply(Workspace(new_home(tmp_path), workshop.settings), Project(tmp_path, lock, host_platform(), tmp_path))
+        supply(Workspace(new_paths(tmp_path), workshop.settings), Project(tmp_path, lock, host_platform(), tmp_path))
     place = workshop.settings.local_path(source.fixed_output("guarded").path)
     assert place.read_bytes() == data
