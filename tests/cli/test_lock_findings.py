@@ -26,7 +26,7 @@ def test_what_nobody_declares_and_what_installs_is_told_with_the_line_that_mends
     outcome = place.run("lock", ".")
     assert outcome.status == 0, outcome.err
     for told in (
-        "note: the node pack card imports segno (__init__.py line 1), and no locked package has it",
+        "note: the node pack card imports segno (__init__.py line 1), which no locked package has",
         'write at the top of pycomfy.toml: requirements = ["segno"]',
         "rare (nodes.py line 8)",
         "install.py line 2: subprocess.run(['pip', 'install', 'segno'])",

@@ -1,4 +1,4 @@
-"""One file's syntax tree, read once: what it imports, and what it does to the machine that imports it."""
+"""Scan one file's syntax tree: what it imports, and what it does to the machine that imports it."""
 
 import ast
 import re
@@ -10,8 +10,8 @@ from typing import Literal
 from pycomfy.core.analysis.expressions import dotted, expects_absence, is_main, shown_call, suppresses, texts_of, walk
 
 How = Literal["plain", "conditional", "guarded", "called"]
-"""An import happens always when the file is imported; if a condition holds; with an ImportError expected; or in a
-function only."""
+"""When an import runs: always when the file is imported; if a condition holds; with an ImportError expected; or only in
+a function."""
 
 Action = Literal["installs", "downloads"]
 
@@ -42,7 +42,7 @@ _FETCHES = frozenset(
     }
 )
 _FETCHING_NAMES = frozenset({"hf_hub_download", "snapshot_download", "urlretrieve", "load_file_from_url"})
-"""As these are called nowhere else, whoever imports them from wherever."""
+"""Names that mean a download wherever they are imported from: nothing else is called so."""
 
 # The words of a command line: `pip install`, `python -m pip install`, `uv pip install`, `apt-get install`.
 _INSTALL_WORDS = re.compile(r"\b(pip3?|uv|conda|mamba|apt|apt-get|npm)\b.*?\b(install|add|sync|ci)\b", re.DOTALL)
@@ -51,20 +51,20 @@ _FETCH_WORDS = re.compile(r"\b(git)\b.*?\b(clone|pull|fetch|submodule)\b|\b(wget
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One module that is imported: `module` is dotted; `level` counts the dots of a relative import."""
+    """One imported module: `module` is dotted; `level` counts the dots of a relative import."""
 
     module: str
     level: int
     line: int
     how: How
     names: tuple[str, ...] = ()
-    """What is taken from it; each may be a module of its own."""
+    """The names imported from it; each may be a module."""
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """A call that installs or downloads; `text` is the call's source, shortened. `function` is where it stands, "" at
-    the top of the file."""
+    """A call that installs or downloads; `text` is the call's source, shortened. `function` contains it; "" at the top
+    of the file."""
 
     action: Action
     text: str
@@ -74,8 +74,8 @@ class Activity:
 
 @dataclass(slots=True)
 class FileReading:
-    """What one file does. `calls` are the functions that each function, or the top of the file (""), calls by a plain
-    or dotted name; `aliases` what the file's names stand for, dotted; `dynamic` says that it imports by computed
+    """What one file does. `calls` are the plain or dotted names that each function, or the top of the file (""), calls;
+    `aliases` maps the file's names to the dotted names they stand for; `dynamic` says that it imports computed
     names."""
 
     imports: list[Import] = field(default_factory=list)
@@ -87,129 +87,131 @@ class FileReading:
 
 
 def read_file(tree: ast.Module) -> FileReading:
-    """Read a syntax tree; nothing of it is run."""
+    """Return what a syntax tree says. Nothing is run."""
     reader = _Reader(tree)
-    reader.block(tree.body, _Place())
-    return reader.made
+    reader.block(tree.body, _Context())
+    return reader.reading
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a statement stands."""
+class _Context:
+    """Where a statement is."""
 
     how: How = "plain"
     function: str = ""
     depth: int = 0
 
-    def deeper(self, how: How | None = None, function: str | None = None) -> "_Place":
-        """Nested: what is softer stays so. Inside a `try`, a function's import is guarded all the same."""
-        soft = self.how if how is None or self.how == "guarded" or (self.how == "called" and how != "guarded") else how
-        return _Place(soft, self.function if function is None else function, self.depth + 1)
+    def deeper(self, how: How | None = None, function: str | None = None) -> "_Context":
+        """Return the context of a nested block, where an import is at least as uncertain as here: in a function inside
+        a `try`, it is guarded."""
+        if how is None or self.how == "guarded" or (self.how == "called" and how != "guarded"):
+            how = self.how
+        return _Context(how, self.function if function is None else function, self.depth + 1)
 
 
 class _Reader:
     def __init__(self, tree: ast.Module) -> None:
-        self.made = FileReading()
+        self.reading = FileReading()
         self.tree = tree
 
     @cached_property
     def texts(self) -> Mapping[str, tuple[str, ...]]:
         return texts_of(self.tree)
 
-    def block(self, body: Sequence[ast.stmt], place: _Place) -> None:
-        if place.depth > MAX_DEPTH:
+    def block(self, body: Sequence[ast.stmt], context: _Context) -> None:
+        if context.depth > MAX_DEPTH:
             return
         for statement in body:
-            self._statement(statement, place)
+            self._statement(statement, context)
 
-    def _statement(self, statement: ast.stmt, place: _Place) -> None:
+    def _statement(self, statement: ast.stmt, context: _Context) -> None:
         match statement:
             case ast.Import(names=names):
                 for alias in names:
-                    self.made.imports.append(Import(alias.name, 0, statement.lineno, place.how))
+                    self.reading.imports.append(Import(alias.name, 0, statement.lineno, context.how))
                     top = alias.name if alias.asname else alias.name.partition(".")[0]
-                    self.made.aliases[alias.asname or top] = top
+                    self.reading.aliases[alias.asname or top] = top
             case ast.ImportFrom(module=module, names=names, level=level):
-                taken = tuple(alias.name for alias in names)
-                self.made.imports.append(Import(module or "", level, statement.lineno, place.how, taken))
+                imported = tuple(alias.name for alias in names)
+                self.reading.imports.append(Import(module or "", level, statement.lineno, context.how, imported))
                 for alias in names:
                     prefix = "." * level + (f"{module}." if module else "")
-                    self.made.aliases[alias.asname or alias.name] = prefix + alias.name
+                    self.reading.aliases[alias.asname or alias.name] = prefix + alias.name
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                self._expressions([*statement.decorator_list, *statement.args.defaults], place)
-                inner = f"{place.function}.{name}" if place.function else name
-                self.made.functions.add(inner)
-                self.block(statement.body, place.deeper("called", inner))
+                self._expressions([*statement.decorator_list, *statement.args.defaults], context)
+                inner = f"{context.function}.{name}" if context.function else name
+                self.reading.functions.add(inner)
+                self.block(statement.body, context.deeper("called", inner))
             case ast.ClassDef():
-                self._expressions(statement.bases, place)
-                self.block(statement.body, place.deeper())
+                self._expressions(statement.bases, context)
+                self.block(statement.body, context.deeper())
             case ast.Try() | ast.TryStar():
                 guarded = any(expects_absence(handler) for handler in statement.handlers)
-                self.block(statement.body, place.deeper("guarded" if guarded else None))
+                self.block(statement.body, context.deeper("guarded" if guarded else None))
                 for handler in statement.handlers:
-                    self.block(handler.body, place.deeper("guarded" if guarded else "conditional"))
-                self.block(statement.orelse, place.deeper("guarded" if guarded else None))
-                self.block(statement.finalbody, place.deeper())
+                    self.block(handler.body, context.deeper("guarded" if guarded else "conditional"))
+                self.block(statement.orelse, context.deeper("guarded" if guarded else None))
+                self.block(statement.finalbody, context.deeper())
             case ast.If(test=test):
-                self._if(statement, test, place)
+                self._if(statement, test, context)
             case ast.With(items=items) | ast.AsyncWith(items=items):
-                self._expressions([item.context_expr for item in items], place)
+                self._expressions([item.context_expr for item in items], context)
                 suppressed = any(suppresses(item.context_expr) for item in items)
-                self.block(statement.body, place.deeper("guarded" if suppressed else None))
+                self.block(statement.body, context.deeper("guarded" if suppressed else None))
             case ast.For() | ast.AsyncFor() | ast.While():
-                self._expressions([statement.iter if not isinstance(statement, ast.While) else statement.test], place)
-                self.block(statement.body, place.deeper("conditional"))
-                self.block(statement.orelse, place.deeper("conditional"))
+                self._expressions([statement.iter if not isinstance(statement, ast.While) else statement.test], context)
+                self.block(statement.body, context.deeper("conditional"))
+                self.block(statement.orelse, context.deeper("conditional"))
             case ast.Match(subject=subject, cases=cases):
-                self._expressions([subject], place)
+                self._expressions([subject], context)
                 for case in cases:
-                    self.block(case.body, place.deeper("conditional"))
+                    self.block(case.body, context.deeper("conditional"))
             case _:
-                self._expressions([statement], place)
+                self._expressions([statement], context)
 
-    def _if(self, statement: ast.If, test: ast.expr, place: _Place) -> None:
-        self._expressions([test], place)
+    def _if(self, statement: ast.If, test: ast.expr, context: _Context) -> None:
+        self._expressions([test], context)
         name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
         if name == "TYPE_CHECKING" or is_main(test):
-            # Neither is true when the file is imported; what runs it as a program counts as called.
-            self.block(statement.body, place.deeper("called" if is_main(test) else "guarded", "__main__"))
+            # Neither is true when the file is imported; what runs when it is a program counts as called.
+            self.block(statement.body, context.deeper("called" if is_main(test) else "guarded", "__main__"))
         else:
-            self.block(statement.body, place.deeper("conditional"))
-        self.block(statement.orelse, place.deeper("conditional"))
+            self.block(statement.body, context.deeper("conditional"))
+        self.block(statement.orelse, context.deeper("conditional"))
 
-    def _expressions(self, roots: Sequence[ast.AST], place: _Place) -> None:
-        """The calls in expressions; a lambda's are its caller's."""
+    def _expressions(self, roots: Sequence[ast.AST], context: _Context) -> None:
+        """Read the calls in expressions. Those in a lambda count as calls of the block around it."""
         for root in roots:
             for node in walk(root):
                 if isinstance(node, ast.Call):
-                    self._call(node, place)
+                    self._call(node, context)
 
-    def _call(self, call: ast.Call, place: _Place) -> None:
-        written = dotted(call.func)
-        first, _, rest = written.partition(".")
-        meant = ".".join(filter(None, (self.made.aliases.get(first, first), rest)))
-        self.made.calls.setdefault(place.function, set()).add(written)
-        self._dynamic(call, meant, place)
-        deed = self._deed(call, meant)
-        if deed is not None:
-            self.made.activities.append(Activity(deed, shown_call(call), call.lineno, place.function))
+    def _call(self, call: ast.Call, context: _Context) -> None:
+        name = dotted(call.func)
+        first, _, rest = name.partition(".")
+        resolved = ".".join(filter(None, (self.reading.aliases.get(first, first), rest)))
+        self.reading.calls.setdefault(context.function, set()).add(name)
+        self._import_by_call(call, resolved, context)
+        action = self._find_action(call, resolved)
+        if action is not None:
+            self.reading.activities.append(Activity(action, shown_call(call), call.lineno, context.function))
 
-    def _dynamic(self, call: ast.Call, meant: str, place: _Place) -> None:
-        if meant not in ("importlib.import_module", "__import__", "importlib.util.spec_from_file_location"):
+    def _import_by_call(self, call: ast.Call, function: str, context: _Context) -> None:
+        if function not in ("importlib.import_module", "__import__", "importlib.util.spec_from_file_location"):
             return
-        named = call.args[0] if call.args else None
-        if isinstance(named, ast.Constant) and isinstance(named.value, str) and not meant.endswith("location"):
-            level = len(named.value) - len(named.value.lstrip("."))
-            self.made.imports.append(Import(named.value.lstrip("."), level, call.lineno, place.how))
+        name = call.args[0] if call.args else None
+        if isinstance(name, ast.Constant) and isinstance(name.value, str) and not function.endswith("location"):
+            level = len(name.value) - len(name.value.lstrip("."))
+            self.reading.imports.append(Import(name.value.lstrip("."), level, call.lineno, context.how))
         else:
-            self.made.dynamic = True
+            self.reading.dynamic = True
 
-    def _deed(self, call: ast.Call, meant: str) -> Action | None:
-        if meant in _INSTALLS:
+    def _find_action(self, call: ast.Call, function: str) -> Action | None:
+        if function in _INSTALLS:
             return "installs"
-        if meant in _FETCHES or meant.rpartition(".")[2] in _FETCHING_NAMES:
+        if function in _FETCHES or function.rpartition(".")[2] in _FETCHING_NAMES:
             return "downloads"
-        if meant in _STARTS:
+        if function in _STARTS:
             words = " ".join(self._words(call))
             if _INSTALL_WORDS.search(words):
                 return "installs"
@@ -218,7 +220,7 @@ class _Reader:
         return None
 
     def _words(self, call: ast.Call) -> Iterator[str]:
-        """The texts in a call's arguments, and in what the names in them were set to anywhere in the file."""
+        """The texts in a call's arguments, and those that the names in them are set to anywhere in the file."""
         for argument in call.args:
             for node in walk(argument):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -1,6 +1,6 @@
-"""Python source read without running it: just enough evaluation to see which names a module binds to which nodes.
+"""Evaluate Python source without running it: just enough to see which names a module binds to which nodes.
 
-Everything here is bounded: source size, depth, steps, the size of values. What is out of reach is `UNKNOWN`.
+Everything is bounded: source size, depth, steps, the size of values. A value that cannot be determined is `UNKNOWN`.
 """
 
 import ast
@@ -20,17 +20,17 @@ from pycomfy.core.analysis.evaluator_values import (
     Trees,
     Value,
     bind,
-    joined,
+    concatenate,
     merge,
     statements,
 )
 
 
 class SourceEvaluator:
-    """A folder of Python files, read as far as it is asked for."""
+    """A folder of Python files, each evaluated when it is first needed."""
 
     def __init__(self, files: Mapping[str, str], trees: Trees | None = None) -> None:
-        """`trees` are those of the files, if others read them too."""
+        """`trees` are those of the files, if others use them too."""
         self._files = files
         self._trees = trees if trees is not None else Trees(files)
         self._modules: dict[str, Module] = {}
@@ -38,25 +38,24 @@ class SourceEvaluator:
         self._depth = 0
 
     def module(self, path: str) -> Module | None:
-        """The file at `path` with its global names; None if there is no such file."""
+        """Return the file at `path` with its global names; None if there is no such file."""
         if path not in self._files:
             return None
-        found = self._modules.get(path)
-        if found is None:
-            found = self._modules[path] = Module(path, self._trees.tree(path))
-        if found.state == 0 and self._depth < MAX_DEPTH:
-            found.state = 1
+        module = self._modules.get(path)
+        if module is None:
+            module = self._modules[path] = Module(path, self._trees.tree(path))
+        if not module.evaluated and self._depth < MAX_DEPTH:
+            module.evaluated = True
             self._depth += 1
             try:
-                if found.tree is not None:
-                    self._run(found.tree.body, found, found.names)
+                if module.tree is not None:
+                    self._run(module.tree.body, module, module.names)
             finally:
                 self._depth -= 1
-                found.state = 2
-        return found
+        return module
 
     def result(self, function: Function) -> Value:
-        """What a function without arguments returns: the first `return` whose value can be seen."""
+        """Return the value of a function without arguments: that of the first `return` that is known."""
         names: dict[str, object] = {}
         self._run(function.body.body, function.module, names)
         for statement in statements(function.body.body):
@@ -67,7 +66,7 @@ class SourceEvaluator:
         return UNKNOWN
 
     def attribute(self, class_: Class, name: str) -> Value:
-        """A class attribute, a method included, looked up through the bases that are in the files."""
+        """Return a class attribute or method, looked up through the bases that are in the files."""
         for part in self.lineage(class_):
             names: dict[str, object] = {}
             self._run(part.body.body, part.module, names)
@@ -76,7 +75,7 @@ class SourceEvaluator:
         return UNKNOWN
 
     def lineage(self, class_: Class) -> Iterator[Class]:
-        """The class and its bases, depth first; each once, so circles end."""
+        """Yield the class and its bases, depth first, each once even if the bases form a cycle; at most 200."""
         seen: set[int] = set()
         waiting = [class_]
         while waiting and len(seen) < 200:
@@ -89,7 +88,7 @@ class SourceEvaluator:
             waiting.extend(b for b in reversed(bases) if isinstance(b, Class))
 
     def evaluate(self, node: ast.expr, module: Module, local: dict[str, object]) -> Value:
-        """The value of an expression, or UNKNOWN."""
+        """Return the value of an expression, or UNKNOWN."""
         self._steps -= 1
         if self._steps < 0 or self._depth > MAX_DEPTH:
             return UNKNOWN
@@ -112,7 +111,7 @@ class SourceEvaluator:
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
                 return self._items(items, module, local)
             case ast.BinOp(left=left, op=ast.Add() | ast.BitOr(), right=right):
-                return joined(self.evaluate(left, module, local), self.evaluate(right, module, local))
+                return concatenate(self.evaluate(left, module, local), self.evaluate(right, module, local))
             case ast.JoinedStr(values=parts):
                 return self._text(parts, module, local)
             case ast.Subscript(value=owner, slice=key):
@@ -139,29 +138,29 @@ class SourceEvaluator:
         return UNKNOWN
 
     def _dict(self, node: ast.Dict, module: Module, local: dict[str, object]) -> Dict:
-        made = Dict()
+        result = Dict()
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
-                merge(made, self.evaluate(value, module, local))
+                merge(result, self.evaluate(value, module, local))
                 continue
             name = self.evaluate(key, module, local)
-            if isinstance(name, str) and len(made.items) < MAX_ITEMS:
-                made.items[name] = self.evaluate(value, module, local)
+            if isinstance(name, str) and len(result.items) < MAX_ITEMS:
+                result.items[name] = self.evaluate(value, module, local)
             else:
-                made.partial = True
-        return made
+                result.partial = True
+        return result
 
     def _items(self, nodes: Sequence[ast.expr], module: Module, local: dict[str, object]) -> list[Value]:
-        made: list[Value] = []
+        items: list[Value] = []
         for node in nodes:
             if isinstance(node, ast.Starred):
                 value = self.evaluate(node.value, module, local)
-                made.extend(value if isinstance(value, list) else [UNKNOWN])
+                items.extend(value if isinstance(value, list) else [UNKNOWN])
             else:
-                made.append(self.evaluate(node, module, local))
-            if len(made) > MAX_ITEMS:
-                return made[:MAX_ITEMS]
-        return made
+                items.append(self.evaluate(node, module, local))
+            if len(items) > MAX_ITEMS:
+                return items[:MAX_ITEMS]
+        return items
 
     def _text(self, parts: Sequence[ast.expr], module: Module, local: dict[str, object]) -> Value:
         texts = [self.evaluate(p.value if isinstance(p, ast.FormattedValue) else p, module, local) for p in parts[:50]]
@@ -175,7 +174,7 @@ class SourceEvaluator:
         module: Module,
         local: dict[str, object],
     ) -> Value:
-        """A comprehension over one known list, without conditions."""
+        """The value of a comprehension over one known list, without conditions."""
         if len(node.generators) != 1 or node.generators[0].ifs:
             return Dict(partial=True) if isinstance(node, ast.DictComp) else UNKNOWN
         generator = node.generators[0]
@@ -184,34 +183,35 @@ class SourceEvaluator:
             over = list(over.items)
         if not isinstance(over, list):
             return Dict(partial=True) if isinstance(node, ast.DictComp) else UNKNOWN
-        made, items = Dict(), []
+        result, items = Dict(), []
         for item in over[:MAX_ITEMS]:
             inner = {**local}
             bind(generator.target, item, inner)
             if isinstance(node, ast.DictComp):
                 key = self.evaluate(node.key, module, inner)
                 if isinstance(key, str):
-                    made.items[key] = self.evaluate(node.value, module, inner)
+                    result.items[key] = self.evaluate(node.value, module, inner)
                 else:
-                    made.partial = True
+                    result.partial = True
             else:
                 items.append(self.evaluate(node.elt, module, inner))
-        return made if isinstance(node, ast.DictComp) else items
+        return result if isinstance(node, ast.DictComp) else items
 
     def _call(self, node: ast.Call, module: Module, local: dict[str, object]) -> Value:
-        """`dict(…)`, `list(…)`, `X.items()`, `X.copy()`, and functions of the files that take no arguments."""
+        """The value of `dict(…)`, `list(…)`, `X.items()`, `X.copy()`, and of functions of the files without
+        arguments."""
         func = node.func
         if isinstance(func, ast.Name) and func.id == "dict":
-            made = Dict()
+            result = Dict()
             for argument in node.args:
-                merge(made, self.evaluate(argument, module, local))
+                merge(result, self.evaluate(argument, module, local))
             for keyword in node.keywords:
                 value = self.evaluate(keyword.value, module, local)
                 if keyword.arg is None:
-                    merge(made, value)
+                    merge(result, value)
                 else:
-                    made.items[keyword.arg] = value
-            return made
+                    result.items[keyword.arg] = value
+            return result
         if isinstance(func, ast.Name) and func.id in ("list", "tuple", "set", "sorted") and len(node.args) == 1:
             value = self.evaluate(node.args[0], module, local)
             return list(value.items) if isinstance(value, Dict) else value if isinstance(value, list) else UNKNOWN
@@ -228,7 +228,7 @@ class SourceEvaluator:
         return UNKNOWN
 
     def _run(self, body: Sequence[ast.stmt], module: Module, names: dict[str, object]) -> None:
-        """Bind what the statements bind, in order, both branches of every condition."""
+        """Bind what the statements bind, in order, in both branches of every condition."""
         local = {} if names is module.names else names
         for statement in statements(body):
             self._steps -= 1
@@ -246,7 +246,7 @@ class SourceEvaluator:
                 case ast.AnnAssign(target=target, value=ast.expr() as value):
                     self._assign(target, self.evaluate(value, module, local), module, names)
                 case ast.AugAssign(target=ast.Name(id=name), value=value):
-                    names[name] = joined(names.get(name, UNKNOWN), self.evaluate(value, module, local))
+                    names[name] = concatenate(names.get(name, UNKNOWN), self.evaluate(value, module, local))
                 case ast.ImportFrom():
                     bind_import(statement, module, names, self.module)
                 case ast.Expr(value=ast.Call() as call):
@@ -267,25 +267,25 @@ class SourceEvaluator:
         bind(target, value, names)
 
     def _mutate(self, call: ast.Call, module: Module, names: dict[str, object], local: dict[str, object]) -> None:
-        """`X.update(…)`, `X.append(…)`, `X.extend(…)`."""
+        """Apply `X.update(…)`, `X.append(…)`, `X.extend(…)`."""
         if not isinstance(call.func, ast.Attribute) or call.func.attr not in ("update", "append", "extend"):
             return
         holder = self.evaluate(call.func.value, module, names)
-        given = [self.evaluate(a, module, local) for a in call.args]
+        arguments = [self.evaluate(a, module, local) for a in call.args]
         if isinstance(holder, Dict) and call.func.attr == "update":
-            for value in given:
+            for value in arguments:
                 merge(holder, value)
             for keyword in call.keywords:
                 value = self.evaluate(keyword.value, module, local)
                 merge(holder, value if keyword.arg is None else Dict({keyword.arg: value}))
-        elif isinstance(holder, list) and given and len(holder) < MAX_ITEMS:
+        elif isinstance(holder, list) and arguments and len(holder) < MAX_ITEMS:
             if call.func.attr == "append":
-                holder.append(given[0])
-            elif isinstance(given[0], list):
-                holder.extend(given[0][:MAX_ITEMS])
+                holder.append(arguments[0])
+            elif isinstance(arguments[0], list):
+                holder.extend(arguments[0][:MAX_ITEMS])
 
     def _loop(self, loop: ast.For, over: Value, module: Module, names: dict[str, object]) -> None:
-        """A loop over a known list, item by item; over anything else once, with unknown items."""
+        """Run a loop over a known list item by item; over anything else once, with an unknown item."""
         items = list(over.items) if isinstance(over, Dict) else over if isinstance(over, list) else [UNKNOWN]
         for item in items[:MAX_ITEMS]:
             if self._steps < 0 or self._depth > MAX_DEPTH:

@@ -1,4 +1,4 @@
-"""What an import binds, as far as the imported module is among the files that are read."""
+"""Bind what an import imports, as far as the imported module is among the evaluated files."""
 
 import ast
 import posixpath
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pycomfy.core.analysis.evaluator_values import UNKNOWN, Module
 
 Load = Callable[[str], Module | None]
-"""The module of a path, read; None if there is no such file."""
+"""Return the evaluated module at a path; None if there is no such file."""
 
 
 def bind_import(statement: ast.ImportFrom, module: Module, names: dict[str, object], load: Load) -> None:
-    """Bind in `names` what `statement`, which stands in `module`, imports. What is not in the files is UNKNOWN."""
+    """Bind in `names` what `statement`, a statement of `module`, imports. What is not in the files is UNKNOWN."""
     folder = _folder(statement, module.path)
     for alias in statement.names:
         source = _find(folder, load)
@@ -31,7 +31,7 @@ def bind_import(statement: ast.ImportFrom, module: Module, names: dict[str, obje
 
 
 def _folder(statement: ast.ImportFrom, path: str) -> str:
-    """The path, without suffix, that an import names."""
+    """The path of the imported module, without suffix."""
     base = posixpath.dirname(path) if statement.level else ""
     for _ in range(statement.level - 1):
         base = posixpath.dirname(base)

@@ -1,4 +1,4 @@
-"""What evaluation of source yields: values, as far as they can be seen without running anything."""
+"""Define the values of evaluated source, as far as they can be known without running anything."""
 
 import ast
 import warnings
@@ -13,7 +13,7 @@ MAX_TEXT = 2_000
 
 
 class Unknown:
-    """A value that only running the code would tell."""
+    """A value that is known only when the code runs."""
 
 
 UNKNOWN = Unknown()
@@ -21,7 +21,7 @@ UNKNOWN = Unknown()
 
 @dataclass(eq=False, slots=True)
 class Class:
-    """A class of the source, by its definition and the module it is defined in."""
+    """A class of the source: its definition, and the module that contains it."""
 
     module: "Module"
     body: ast.ClassDef
@@ -29,13 +29,15 @@ class Class:
 
 @dataclass(eq=False, slots=True)
 class Function:
+    """A function or method of the source: its definition, and the module that contains it."""
+
     module: "Module"
     body: ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(eq=False, slots=True)
 class Dict:
-    """A dict of which some items may be unknown (`partial`)."""
+    """A dict; `partial` if it may have further items."""
 
     items: dict[str, object] = field(default_factory=dict)
     partial: bool = False
@@ -43,12 +45,12 @@ class Dict:
 
 @dataclass(eq=False, slots=True)
 class Module:
-    """One file. `names` are its global names, once it was read; `tree` is None if it is no Python."""
+    """One file. `names` are its global names, as far as it was `evaluated`; `tree` is None if it is not Python."""
 
     path: str
     tree: ast.Module | None
     names: dict[str, object] = field(default_factory=dict)
-    state: int = 0
+    evaluated: bool = False
 
 
 Value = object
@@ -56,7 +58,7 @@ Value = object
 
 
 def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a block, those in its `if`, `try`, `with` and `while` blocks too, in order."""
+    """Yield the statements of a block and of the `if`, `try`, `with` and `while` blocks in it, in order."""
     waiting = list(reversed(body))
     while waiting:
         statement = waiting.pop()
@@ -71,6 +73,7 @@ def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def parse_source(source: str) -> ast.Module | None:
+    """Return the syntax tree of a file; None if it is not Python, or too large. Warnings of the parser are dropped."""
     if len(source) > MAX_SOURCE:
         return None
     try:
@@ -82,20 +85,21 @@ def parse_source(source: str) -> ast.Module | None:
 
 
 class Trees:
-    """The syntax trees of files, each parsed once, whoever asks for it."""
+    """The syntax trees of files, each parsed once."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self._files = files
         self._trees: dict[str, ast.Module | None] = {}
 
     def tree(self, path: str) -> ast.Module | None:
-        """The tree of a file; None if it is not there, or no Python."""
+        """Return the tree of a file; None if it does not exist or is not Python."""
         if path not in self._trees:
             self._trees[path] = parse_source(self._files[path]) if path in self._files else None
         return self._trees[path]
 
 
 def bind(target: ast.expr, value: Value, names: dict[str, object]) -> None:
+    """Bind the names of an assignment's target to `value`, or each to its item of it."""
     if isinstance(target, ast.Name):
         names[target.id] = value
     elif isinstance(target, (ast.Tuple, ast.List)):
@@ -106,6 +110,7 @@ def bind(target: ast.expr, value: Value, names: dict[str, object]) -> None:
 
 
 def merge(into: Dict, value: Value) -> None:
+    """Add the items of a dict, or of a list of pairs, to `into`; mark it as partial if they are not all known."""
     if isinstance(value, Dict):
         if len(into.items) < MAX_ITEMS:
             into.items.update(value.items)
@@ -116,11 +121,12 @@ def merge(into: Dict, value: Value) -> None:
         into.partial = True
 
 
-def joined(left: Value, right: Value) -> Value:
+def concatenate(left: Value, right: Value) -> Value:
+    """Return the union of dicts, or the concatenation of lists or texts; else UNKNOWN."""
     if isinstance(left, Dict):
-        made = Dict(dict(left.items), left.partial)
-        merge(made, right)
-        return made
+        union = Dict(dict(left.items), left.partial)
+        merge(union, right)
+        return union
     if isinstance(left, list) and isinstance(right, list):
         return (left + right)[:MAX_ITEMS]
     if isinstance(left, str) and isinstance(right, str):

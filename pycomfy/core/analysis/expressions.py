@@ -1,4 +1,4 @@
-"""Expressions of a syntax tree: what is in them, what they name, and what they mean to an import."""
+"""Read expressions of a syntax tree: what is in them, what they name, and what they mean for an import."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -8,11 +8,11 @@ _EXPECTED = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseE
 
 _CLOSED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Name, ast.Constant)
 _MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
-"""Nodes that say how another is meant, with nothing in them."""
+"""Nodes that only qualify another one, and have no children."""
 
 
 def walk(root: ast.AST) -> Iterator[ast.AST]:
-    """Every expression below, as written; not into functions, which only run when they are called."""
+    """Yield every expression below, in the order of the source, except in functions, which run only when called."""
     waiting = [root]
     while waiting:
         node = waiting.pop()
@@ -29,7 +29,7 @@ def walk(root: ast.AST) -> Iterator[ast.AST]:
 
 
 def texts_of(tree: ast.Module) -> Mapping[str, tuple[str, ...]]:
-    """The texts that names are set to, wherever in the file; it is not followed which of them applies when."""
+    """Return the texts that names are set to anywhere in the file, whichever applies when."""
     found: dict[str, tuple[str, ...]] = {}
     for node in ast.walk(tree):
         targets: list[ast.expr] = []
@@ -49,25 +49,25 @@ def texts_of(tree: ast.Module) -> Mapping[str, tuple[str, ...]]:
 
 
 def expects_absence(handler: ast.ExceptHandler) -> bool:
-    """Whether it catches what a missing module, or a missing library of one, raises."""
+    """Return whether a handler catches what a missing module, or a missing shared library of it, raises."""
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     return any(kind is None or dotted(kind).rpartition(".")[2] in _EXPECTED for kind in kinds)
 
 
 def suppresses(context: ast.expr) -> bool:
-    """Whether a context manager does so: `contextlib.suppress`."""
+    """Return whether a context manager does the same: `contextlib.suppress`."""
     if not isinstance(context, ast.Call) or dotted(context.func).rpartition(".")[2] != "suppress":
         return False
     return any(dotted(a).rpartition(".")[2] in _EXPECTED for a in context.args)
 
 
 def is_main(test: ast.expr) -> bool:
-    """Whether it is `__name__ == "__main__"`."""
+    """Return whether a condition is `__name__ == "__main__"`."""
     return isinstance(test, ast.Compare) and "__name__" in (dotted(test.left), *map(dotted, test.comparators))
 
 
 def dotted(node: ast.AST | None) -> str:
-    """`a.b.c` as text; "" for what is no plain name."""
+    """Return `a.b.c` as text; "" for anything but names and attributes."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute) and len(parts) < 20:
         parts.append(node.attr)
@@ -78,7 +78,7 @@ def dotted(node: ast.AST | None) -> str:
 
 
 def shown_call(call: ast.Call) -> str:
-    """Its source, shortened."""
+    """Return the source of a call in one line of at most `MAX_SHOWN` characters."""
     try:
         text = " ".join(ast.unparse(call).split())
     except (RecursionError, ValueError):

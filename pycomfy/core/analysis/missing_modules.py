@@ -1,4 +1,4 @@
-"""What trees import and nothing in their image supplies."""
+"""Find modules that source trees import and nothing in their image provides."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pycomfy.core.analysis.pack_scan import ExternalImport, Scan
 from pycomfy.core.lockfile.toml import render_list
 
 Modules = Callable[[], Collection[str]]
-"""The modules of all wheels, dotted, as their files say; it may take a while to ask."""
+"""Return the modules of all wheels, dotted, as listed in their files; this may take a while."""
 
 
 @dataclass(frozen=True)
@@ -31,33 +31,33 @@ class MissingModule:
 def find_missing_modules(
     scans: Mapping[str, Scan], python: str, wheels: Collection[str], modules: Modules
 ) -> tuple[MissingModule, ...]:
-    """What no tree has, nor the standard library, nor a wheel. `wheels` are the names of the locked packages; only
-    where those do not settle it, `modules` is asked.
+    """Return the modules that no tree, no wheel and not the standard library has. `wheels` are the names of the locked
+    packages; `modules` is called only where these do not decide.
 
-    An import that expects to fail is not told: the code says itself that it goes without.
+    A guarded import is left out: its code handles the missing module.
     """
     own = frozenset().union(*(scan.own_names for scan in scans.values()))
     library = standard_library(python)
     found: dict[tuple[str, str], MissingModule] = {}
     for owner, scan in scans.items():
-        for needed in scan.imports:
-            module = key(needed.module)
+        for import_ in scan.imports:
+            module = key(import_.module)
             top = module.partition(".")[0]
-            if needed.how == "guarded" or top in library or top in own or top in NOT_FOR_LINUX:
+            if import_.how == "guarded" or top in library or top in own or top in NOT_FOR_LINUX:
                 continue
             names, known = packages(module)
             if not {*names} & {*wheels}:
-                one = MissingModule(owner, module, names[0], known, needed)
+                one = MissingModule(owner, module, names[0], known, import_)
                 old = found.get((owner, module))
                 if old is None or (one.certain, -one.import_.line) > (old.certain, -old.import_.line):
                     found[owner, module] = one
     if not found:
         return ()
-    there = modules()
-    return tuple(m for _, m in sorted(found.items()) if m.module not in there)
+    present = modules()
+    return tuple(m for _, m in sorted(found.items()) if m.module not in present)
 
 
 def line_to_add(requirements: Sequence[str], missing: Sequence[MissingModule]) -> str:
-    """The line of pycomfy.toml that adds the packages of `missing` to the `requirements` that it has."""
+    """Return the line of pycomfy.toml that adds the packages of `missing` to its `requirements`."""
     names = [*requirements, *sorted({m.package for m in missing})]
     return render_list("requirements", dict.fromkeys(names))

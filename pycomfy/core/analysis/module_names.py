@@ -1,6 +1,6 @@
-"""Which module comes from where: the standard library of a Python, and packages that are not called like their module.
+"""Map modules to their origin: the standard library of a Python, and packages that are not named like their module.
 
-The lists are facts about public packages; they only spare a look into the wheels, which know it exactly.
+The lists are facts about public packages. They only save reading the wheels, which say it exactly.
 """
 
 import sys
@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from pycomfy.core.analysis.pack_scan import NAMESPACES
 
 # fmt: off
-_LEFT: Mapping[str, frozenset[str]] = MappingProxyType(
+_REMOVED: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "3.12": frozenset({"asynchat", "asyncore", "distutils", "imp", "smtpd"}),
         "3.13": frozenset(
@@ -24,19 +24,19 @@ _LEFT: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 # fmt: on
-"""What each version of Python left out (its "What's New", "Removed")."""
+"""The modules that each version of Python removed ("What's New", "Removed")."""
 
-_CAME: Mapping[str, frozenset[str]] = MappingProxyType({"3.14": frozenset({"annotationlib", "compression"})})
-"""What came with each version after 3.13."""
+_ADDED: Mapping[str, frozenset[str]] = MappingProxyType({"3.14": frozenset({"annotationlib", "compression"})})
+"""The modules that each version after 3.13 added."""
 
 
 def standard_library(python: str) -> frozenset[str]:
-    """The top-level modules of `python` ("3.11"), whatever Python this runs on."""
+    """Return the top-level modules of `python` ("3.11"), whatever Python this runs on."""
     version = _number(python)
-    ever = sys.stdlib_module_names.union(*_LEFT.values())
-    gone = (names for left, names in _LEFT.items() if _number(left) <= version)
-    later = (names for came, names in _CAME.items() if _number(came) > version)
-    return ever.difference(*gone, *later) | {"__future__", "__main__"}
+    ever = sys.stdlib_module_names.union(*_REMOVED.values())
+    removed = (names for since, names in _REMOVED.items() if _number(since) <= version)
+    later = (names for since, names in _ADDED.items() if _number(since) > version)
+    return ever.difference(*removed, *later) | {"__future__", "__main__"}
 
 
 def _number(version: str) -> tuple[int, ...]:
@@ -110,7 +110,7 @@ _PACKAGES: Mapping[str, str] = MappingProxyType(
         "zmq": "pyzmq",
     }
 )
-"""Module → the packages that have it, the one to add first."""
+"""Module → the packages that have it, the one to suggest first."""
 
 NOT_FOR_LINUX = frozenset(
     [
@@ -136,7 +136,7 @@ NOT_FOR_LINUX = frozenset(
 
 
 def key(module: str) -> str:
-    """What has to be supplied for an import of `module`: its first name, in a shared folder its first two."""
+    """Return what must exist for an import of `module`: its first name, or its first two in a namespace package."""
     first, _, rest = module.partition(".")
     if first in NAMESPACES and rest and module != first:
         return f"{first}.{rest.partition('.')[0]}"
@@ -144,8 +144,8 @@ def key(module: str) -> str:
 
 
 def packages(module: str) -> tuple[tuple[str, ...], bool]:
-    """The packages that `module`, a `key`, may come from, the one to suggest first; and whether that is known, or only
-    taken from the name."""
+    """Return the packages that may have `module`, a `key`, the one to suggest first; and whether that is known, or only
+    derived from the name."""
     for name in (module, module.partition(".")[0]):
         if name in _PACKAGES and (name == module or name not in NAMESPACES or name == "mpl_toolkits"):
             return tuple(_PACKAGES[name].split()), True

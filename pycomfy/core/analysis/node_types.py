@@ -1,4 +1,4 @@
-"""Which node types a ComfyUI or a node pack provides, read from its source, without importing torch."""
+"""Read the node types that a ComfyUI or a node pack provides from its source, without importing torch."""
 
 import ast
 import json
@@ -16,14 +16,14 @@ MAX_TYPES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class NodeTypes:
-    """Node types, each with the file it comes from. `dynamic` are files that make types only when they are run."""
+    """Node types, each with its file. `dynamic` are files that may define more of them when they run."""
 
     types: Mapping[str, str]
     dynamic: tuple[str, ...] = ()
 
 
 def class_types(files: Mapping[str, str]) -> dict[str, str]:
-    """Node type -> file, for the Python sources of a ComfyUI (`nodes.py`, `comfy_extras/…`) or of one node pack.
+    """Return node type -> file, for the Python sources of a ComfyUI (`nodes.py`, `comfy_extras/…`) or of a node pack.
 
     `files` maps paths relative to its folder to their text; a pack's `node_list.json` is read too.
     """
@@ -31,13 +31,13 @@ def class_types(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def find_node_types(files: Mapping[str, str], trees: Trees | None = None) -> NodeTypes:
-    """As `class_types`, and says which files only running would tell more about. `trees` are the files' syntax trees,
-    if others read them too."""
+    """As `class_types`, with the files that may define more when they run. `trees` are the files' syntax trees, if
+    others use them too."""
     sources = SourceEvaluator(files, trees)
     pack = "__init__.py" in files
     types: dict[str, str] = {}
     dynamic: list[str] = []
-    # A pack's `__init__.py` says what it provides. Where it does that by running code, every mapping in it is taken.
+    # A pack's `__init__.py` defines what it provides. Where that takes running code, the mappings of all files count.
     if pack:
         entry = sources.module("__init__.py")
         if entry is not None and _read(entry, sources, types) and types:
@@ -59,7 +59,7 @@ def _bounded(types: dict[str, str]) -> dict[str, str]:
 
 
 def _read(module: Module, sources: SourceEvaluator, types: dict[str, str]) -> bool:
-    """Add what one file provides; whether that is all of it. `NODE_CLASS_MAPPINGS` wins over an entry point."""
+    """Add the types of one file; return whether these are all. `NODE_CLASS_MAPPINGS` wins over an entry point."""
     mappings = module.names.get(MAPPINGS)
     if isinstance(mappings, Dict) and (mappings.items or mappings.partial):
         for type_, value in mappings.items.items():
@@ -89,7 +89,7 @@ def _own_method(class_: Class, name: str) -> Function | None:
 
 
 def node_id(class_: Class, sources: SourceEvaluator) -> str | None:
-    """The `node_id` of a V3 node class: where its schema sets it, else a class attribute; both may be inherited."""
+    """Return the `node_id` of a V3 node class: from its schema, else from a class attribute; both may be inherited."""
     for part in sources.lineage(class_):
         method = _own_method(part, "define_schema")
         if method is None:
@@ -108,23 +108,24 @@ def node_id(class_: Class, sources: SourceEvaluator) -> str | None:
 
 
 def _id_expressions(method: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
-    """What a `define_schema` gives as `node_id`: an assignment to a schema's attribute is later than its making."""
-    made: list[ast.expr] = []
+    """The expressions for `node_id` in a `define_schema`. An assignment to the schema's attribute overrides what the
+    constructor got, so it comes first."""
+    arguments: list[ast.expr] = []
     for node in ast.walk(method):
         if isinstance(node, ast.Assign) and any(
             isinstance(t, ast.Attribute) and t.attr == "node_id" for t in node.targets
         ):
             yield node.value
         elif isinstance(node, ast.Call):
-            made.extend(k.value for k in node.keywords if k.arg == "node_id")
+            arguments.extend(k.value for k in node.keywords if k.arg == "node_id")
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if name == "Schema" and node.args:
-                made.append(node.args[0])
-    yield from made
+                arguments.append(node.args[0])
+    yield from arguments
 
 
 def _listed(text: str) -> Iterator[str]:
-    """The types in a pack's `node_list.json`: an object by type, or a list."""
+    """The types in a pack's `node_list.json`: an object with types as keys, or a list."""
     if not text or len(text) > 4_000_000:
         return
     try:
@@ -136,6 +137,6 @@ def _listed(text: str) -> Iterator[str]:
 
 
 def is_node_source(path: str) -> bool:
-    """Whether a file of ComfyUI's own tree can define built-in nodes."""
+    """Return whether a file of ComfyUI's own tree can define built-in nodes."""
     folder, name = posixpath.split(path)
     return path == "nodes.py" or (folder.split("/")[0] in ("comfy_extras", "comfy_api_nodes") and name.endswith(".py"))

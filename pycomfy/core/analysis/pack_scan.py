@@ -1,6 +1,6 @@
-"""A tree of source files: what it imports from elsewhere, and what it installs or downloads while it is imported.
+"""Scan a tree of source files: what it imports from outside, and what it installs or downloads while it is imported.
 
-Only what the files that ComfyUI imports lead to counts: tests, scripts and examples beside them are nobody's need.
+Only files that ComfyUI imports, directly or indirectly, count: not the tests, scripts and examples beside them.
 """
 
 import ast
@@ -16,7 +16,8 @@ INSTALL, PRESTART = "install.py", "prestartup_script.py"
 MAX_FOUND = 2000
 
 When = Literal["imported", "installed", "started"]
-"""While the pack is imported; by install.py, which is not run; by prestartup_script.py, at each start of ComfyUI."""
+"""When something runs: while the pack is imported; in install.py, which is not run; in prestartup_script.py, at each
+start of ComfyUI."""
 
 Parse = Callable[[str], ast.Module | None]
 
@@ -27,7 +28,7 @@ _ASIDE = frozenset({"test", "tests", "tests-unit", "example", "examples", "docs"
 
 @dataclass(frozen=True)
 class ExternalImport:
-    """A module that is not in the tree: its dotted name, and the firmest of the places that import it."""
+    """A module that is not in the tree: its dotted name, and the most certain of its imports."""
 
     module: str
     path: str
@@ -48,8 +49,8 @@ class Effect:
 
 @dataclass(frozen=True)
 class Scan:
-    """`own_names` are the names that an import may have from the tree itself, `scripts` those of install.py and
-    prestartup_script.py that are there."""
+    """`own_names` are the names that an import can find in the tree itself; `scripts` are those of install.py and
+    prestartup_script.py that exist."""
 
     imports: tuple[ExternalImport, ...] = ()
     effects: tuple[Effect, ...] = ()
@@ -58,12 +59,13 @@ class Scan:
 
 
 def scan_pack(paths: Sequence[str], parse: Parse) -> Scan:
-    """Scan a node pack. `paths` are its files', `parse` gives the syntax tree of one, None if it is no Python.
+    """Scan a node pack. `paths` are those of its files; `parse` returns the syntax tree of one, None if it is not
+    Python.
 
-    Packs put folders of theirs on Python's path: whatever is called like a file or folder of the pack is its own.
+    Packs add their own folders to Python's path: any module with the name of a file or folder of the pack is its own.
     """
     tree = _Tree(paths, parse, everywhere=True)
-    tree.reach("__init__.py", 0)
+    tree.add("__init__.py", 0)
     tree.follow()
     scripts = tuple(name for name in (INSTALL, PRESTART) if name in tree.files)
     found = list(tree.effects("imported", tree.executed(list(tree.rank))))
@@ -72,27 +74,27 @@ def scan_pack(paths: Sequence[str], parse: Parse) -> Scan:
     if PRESTART in tree.files:
         found += tree.effects("started", tree.executed([PRESTART]))
     if PRESTART in tree.files:
-        # ComfyUI goes on without it, so what it imports is never needed for certain.
-        tree.reach(PRESTART, _CALLED)
+        # ComfyUI ignores errors in it, so its imports are never certain.
+        tree.add(PRESTART, _CALLED)
         tree.follow()
-    return Scan(tree.needed(), _distinct(found), tree.names(), scripts)
+    return Scan(tree.external_imports(), _distinct(found), tree.names(), scripts)
 
 
 def scan_comfyui(paths: Sequence[str], parse: Parse) -> Scan:
-    """Scan ComfyUI's own tree. What it downloads is its own affair: only imports are told."""
+    """Scan ComfyUI's own tree for imports. Its downloads are left out: they are features."""
     tree = _Tree(paths, parse, everywhere=False)
     for path in ("main.py", *filter(is_node_source, sorted(tree.files))):
-        tree.reach(path, 0)
+        tree.add(path, 0)
     tree.follow()
-    return Scan(tree.needed(), (), tree.names())
+    return Scan(tree.external_imports(), (), tree.names())
 
 
 def _distinct(found: Sequence[Effect]) -> tuple[Effect, ...]:
-    """Each place once: the first kind of time that it was found for."""
-    places: dict[tuple[str, int, str], Effect] = {}
-    for one in found:
-        places.setdefault((one.path, one.line, one.text), one)
-    return tuple(sorted(places.values(), key=lambda r: (r.when, r.path, r.line)))[:MAX_FOUND]
+    """Each call once, with the first `when` that it was found for."""
+    calls: dict[tuple[str, int, str], Effect] = {}
+    for effect in found:
+        calls.setdefault((effect.path, effect.line, effect.text), effect)
+    return tuple(sorted(calls.values(), key=lambda r: (r.when, r.path, r.line)))[:MAX_FOUND]
 
 
 class _Tree:
@@ -101,44 +103,46 @@ class _Tree:
         self.parse = parse
         self.everywhere = everywhere
         self.rank: dict[str, int] = {}
-        """How firmly each file that is reached is imported, as an index of `_RANKS`."""
+        """How certainly each file is imported, as an index of `_RANKS`; without those that are not imported."""
         self._readings: dict[str, FileReading] = {}
         self._waiting: list[str] = []
         self._by_name: dict[str, list[str]] = {}
         for path in sorted(self.files):
             self._by_name.setdefault(_module_name(path), []).append(path)
 
-    # — which files are reached —
+    # — which files are imported —
 
     def reading(self, path: str) -> FileReading:
+        """Return what a file does, read once."""
         found = self._readings.get(path)
         if found is None:
             tree = self.parse(path)
             found = self._readings[path] = read_file(tree) if tree is not None else FileReading()
         return found
 
-    def reach(self, path: str, rank: int) -> None:
+    def add(self, path: str, rank: int) -> None:
+        """Add a file that is imported, unless it was added with at least this certainty."""
         if path in self.files and rank < self.rank.get(path, len(_RANKS)):
             self.rank[path] = rank
             self._waiting.append(path)
 
     def follow(self) -> None:
-        """Reach all that is imported by what is reached."""
+        """Add all files that the added ones import, directly or indirectly."""
         while self._waiting:
             path = self._waiting.pop()
             rank, reading = self.rank[path], self.reading(path)
             for one in reading.imports:
-                # A file of its own is there: that it is guarded says little about what it imports in turn.
-                softer = _RANKS.index("conditional" if one.how == "guarded" else one.how)
+                # The file exists: that its import is guarded says little about the imports in it.
+                own_rank = _RANKS.index("conditional" if one.how == "guarded" else one.how)
                 for target in self.targets(path, one):
-                    self.reach(target, max(rank, softer))
+                    self.add(target, max(rank, own_rank))
             if reading.dynamic and self.everywhere and rank < _CALLED:
                 for other in self.files:
                     if not _ASIDE & set(other.split("/")) and other not in (INSTALL, PRESTART, "setup.py"):
-                        self.reach(other, _RANKS.index("conditional"))
+                        self.add(other, _RANKS.index("conditional"))
 
     def targets(self, path: str, one: Import) -> Iterator[str]:
-        """The files of the tree that an import loads."""
+        """Yield the paths that an import may load; not all exist."""
         parts = [part for part in one.module.split(".") if part]
         if one.level:
             folder = posixpath.dirname(path)
@@ -163,23 +167,23 @@ class _Tree:
         return [base for base in bases if base == tail or base.endswith("/" + tail)]
 
     def names(self) -> frozenset[str]:
-        """What an absolute import may mean by a file or folder of the tree."""
+        """Return the names by which an absolute import can find a file or folder of the tree."""
         names = set()
         for path in self.files:
             parts = path.split("/")
             if not self.everywhere:
-                # ComfyUI puts its folder `comfy` on Python's path, beside its own.
+                # ComfyUI adds its folder `comfy` to Python's path, besides its own folder.
                 parts = parts[1:2] if parts[0] == "comfy" and len(parts) > 1 else parts[:1]
                 names.add("comfy" if path.startswith("comfy/") else parts[0].removesuffix(".py"))
             names.update(part.removesuffix(".py") for part in parts)
         return frozenset(names - {"__init__"})
 
-    # — what they need —
+    # — what they import —
 
-    def needed(self) -> tuple[ExternalImport, ...]:
-        """What they import from elsewhere, each module once, by the firmest import."""
+    def external_imports(self) -> tuple[ExternalImport, ...]:
+        """Return what they import from outside the tree, each module once, by its most certain import."""
         own = self.names()
-        firmest: dict[str, ExternalImport] = {}
+        best: dict[str, ExternalImport] = {}
         for path, rank in self.rank.items():
             for one in self.reading(path).imports:
                 if one.level or not one.module or one.module.partition(".")[0] in own:
@@ -187,17 +191,18 @@ class _Tree:
                 how = _RANKS[max(rank, _RANKS.index(one.how))]
                 for module in _modules(one):
                     new = ExternalImport(module, path, one.line, how)
-                    old = firmest.get(module)
+                    old = best.get(module)
                     if old is None or _key(new) < _key(old):
-                        firmest[module] = new
-        return tuple(firmest[module] for module in sorted(firmest))[:MAX_FOUND]
+                        best[module] = new
+        return tuple(best[module] for module in sorted(best))[:MAX_FOUND]
 
     # — what they do —
 
     def executed(self, paths: Sequence[str], functions: Sequence[str] = ("",)) -> set[tuple[str, str]]:
-        """The functions that run when these files are, as (file, function): those called, and called by those."""
+        """Return the functions that run when these files do, as (file, function): those called, directly or
+        indirectly."""
         done: set[tuple[str, str]] = set()
-        # A file that only a function imports does not run by itself.
+        # A file that only a function imports does not run when the pack is imported.
         waiting = [(p, f) for p in paths for f in functions if self.rank.get(p, 0) != _CALLED]
         while waiting:
             at = waiting.pop()
@@ -205,22 +210,22 @@ class _Tree:
                 continue
             done.add(at)
             path, function = at
-            for written in self.reading(path).calls.get(function, ()):
-                waiting += self._called(path, function, written)
+            for name in self.reading(path).calls.get(function, ()):
+                waiting += self._find_called(path, function, name)
         return done
 
-    def _called(self, path: str, function: str, written: str) -> Iterator[tuple[str, str]]:
+    def _find_called(self, path: str, function: str, called: str) -> Iterator[tuple[str, str]]:
         reading = self.reading(path)
-        for name in (f"{function}.{written}", written):
+        for name in (f"{function}.{called}", called):
             if name in reading.functions:
                 yield path, name
                 return
-        first, _, rest = written.partition(".")
-        meant = reading.aliases.get(first)
-        if meant is None:
+        first, _, rest = called.partition(".")
+        resolved = reading.aliases.get(first)
+        if resolved is None:
             return
         # `from .x import f`, then `f()`; or `from . import x`, then `x.f()`.
-        whole = f"{meant}.{rest}" if rest else meant
+        whole = f"{resolved}.{rest}" if rest else resolved
         level = len(whole) - len(whole.lstrip("."))
         module, _, name = whole.lstrip(".").rpartition(".")
         for target in self.targets(path, Import(module, level, 0, "plain")):
@@ -228,10 +233,11 @@ class _Tree:
                 yield target, name
 
     def effects(self, when: When, executed: set[tuple[str, str]]) -> Iterator[Effect]:
+        """Yield the calls in these functions that install or download."""
         for path in sorted({path for path, _ in executed}):
-            for act in self.reading(path).activities:
-                if (path, act.function) in executed:
-                    yield Effect(act.action, when, path, act.line, act.text)
+            for activity in self.reading(path).activities:
+                if (path, activity.function) in executed:
+                    yield Effect(activity.action, when, path, activity.line, activity.text)
 
 
 def _key(one: ExternalImport) -> tuple[int, str, int]:
@@ -239,14 +245,14 @@ def _key(one: ExternalImport) -> tuple[int, str, int]:
 
 
 def _modules(one: Import) -> list[str]:
-    """The module, and of a namespace what is taken from it: `from google import genai`."""
+    """The imported modules; in a namespace package those imported from it: `from google import genai`."""
     if "." in one.module or not one.names:
         return [one.module]
     return [f"{one.module}.{name}" for name in one.names if name != "*"] if one.module in NAMESPACES else [one.module]
 
 
 NAMESPACES = frozenset({"google", "azure", "ruamel", "zope", "jaraco", "backports", "mpl_toolkits", "sphinxcontrib"})
-"""Folders that several packages put modules into: it is the module in it that says which."""
+"""Namespace packages: several distributions put modules into them, so the module decides which one it is."""
 
 
 def _module_name(path: str) -> str:
@@ -255,6 +261,6 @@ def _module_name(path: str) -> str:
 
 
 def soften(scan: Scan) -> Scan:
-    """For a tree of which not all files could be read, such as one with submodules: nothing is certain."""
-    needed = tuple(replace(n, how="conditional") if n.how == "plain" else n for n in scan.imports)
-    return replace(scan, imports=needed)
+    """Return the scan with no certain import, for a tree with unreadable files, such as one with submodules."""
+    imports = tuple(replace(i, how="conditional") if i.how == "plain" else i for i in scan.imports)
+    return replace(scan, imports=imports)

@@ -1,6 +1,6 @@
-"""ComfyUI-Manager's lists as a catalog: its map of node types, its list of packs, and what GitHub counted.
+"""Parse ComfyUI-Manager's lists into a catalog: its map of node types, its list of packs, and GitHub's numbers.
 
-They are strangers' data: each entry that is not in order is left out, and everything is bounded.
+The lists are untrusted: malformed entries are left out, and everything is bounded.
 """
 
 import json
@@ -23,15 +23,15 @@ MAX_TYPES = 20_000  # of one pack
 MAX_TYPE_LENGTH = 500
 MAX_TEXT_LENGTH = 2_000
 
-# What moves a terminal's cursor, or turns text round.
+# Characters that move a terminal's cursor, or change the direction of text.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass
 class _Draft:
-    """A listing while it is put together."""
+    """A listing while its entries are collected."""
 
-    place: RepositoryUrl
+    address: RepositoryUrl
     types: dict[str, None] = field(default_factory=dict)
     preempts: dict[str, None] = field(default_factory=dict)
     files: dict[str, None] = field(default_factory=dict)
@@ -41,10 +41,10 @@ class _Draft:
 
 
 def parse_catalog(files: Mapping[str, bytes], core: Iterable[str] = ()) -> tuple[Listing, ...]:
-    """The packs that the Manager's files (by name: `MAP`, `LIST`, `STATS`) list, sorted by identity.
+    """Return the packs in the Manager's files (by name: `MAP`, `LIST`, `STATS`), sorted by identity.
 
-    `MAP` must be there. `core` are further types of ComfyUI itself, which the map is slow to learn. Entries of the
-    same repository become one. Raises `BadInput` for what is not JSON or no map.
+    `MAP` is required. `core` are further types of ComfyUI itself, which come to the map late. Entries of the same
+    repository become one. Raises `BadInput` for a file that is not a JSON object, and for a map without packs.
     """
     drafts: dict[str, _Draft] = {}
     for url, entry in _objects(files, MAP).items():
@@ -53,7 +53,7 @@ def parse_catalog(files: Mapping[str, bytes], core: Iterable[str] = ()) -> tuple
     for pack in packs if isinstance(packs, list) else ():
         _read_pack(drafts, pack)
     if not drafts:
-        raise BadInput("it lists no node pack", where=MAP, fix="update the catalog from another version")
+        raise BadInput("the file lists no node packs", where=MAP, fix="update the catalog from another version")
     if draft := _draft(drafts, CORE_URL):
         draft.types.update(dict.fromkeys(_types(list(core))))
     counts = {p.identity: v for u, v in _objects(files, STATS).items() if (p := parse_repository_url(u)) is not None}
@@ -65,70 +65,69 @@ def _objects(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
     data = files.get(name, b"{}")
     fix = "update the catalog again; if that does not help, from another version"
     if len(data) > MAX_BYTES:
-        raise BadInput(f"it is larger than {MAX_BYTES >> 20} MiB", where=name, fix=fix)
+        raise BadInput(f"the file is larger than {MAX_BYTES >> 20} MiB", where=name, fix=fix)
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as e:
         raise BadInput(f"not JSON: {e}", where=name, fix=fix) from e
     if not isinstance(value, dict):
-        raise BadInput("no JSON object", where=name, fix=fix)
+        raise BadInput("not a JSON object", where=name, fix=fix)
     return value
 
 
 def _draft(drafts: dict[str, _Draft], url: object) -> _Draft | None:
-    place = parse_repository_url(url) if isinstance(url, str) else None
-    if place is None or (place.identity not in drafts and len(drafts) >= MAX_LISTINGS):
+    address = parse_repository_url(url) if isinstance(url, str) else None
+    if address is None or (address.identity not in drafts and len(drafts) >= MAX_LISTINGS):
         return None
-    draft = drafts.setdefault(place.identity, _Draft(place))
-    if place.file is None:
+    draft = drafts.setdefault(address.identity, _Draft(address))
+    if address.file is None:
         draft.repository = True
     else:
-        draft.files[place.file] = None
+        draft.files[address.file] = None
     return draft
 
 
 def _read_types(drafts: dict[str, _Draft], url: str, entry: object) -> None:
-    """One entry of the map: `[[types], {title_aux, nodename_pattern, preemptions, …}]`."""
+    """Read one entry of the map: `[[types], {title_aux, nodename_pattern, preemptions, …}]`."""
     if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], dict)):
         return
     draft = _draft(drafts, url)
     if draft is None:
         return
-    about = entry[1]
+    attributes = entry[1]
     draft.types.update(dict.fromkeys(_types(entry[0])))
-    draft.preempts.update(dict.fromkeys(_types(about.get("preemptions"))))
-    _set_text(draft, "title", about.get("title_aux") or about.get("title"))
-    _set_text(draft, "author", about.get("author"))
-    _set_text(draft, "description", about.get("description"))
-    _set_text(draft, "pattern", about.get("nodename_pattern"))
+    draft.preempts.update(dict.fromkeys(_types(attributes.get("preemptions"))))
+    _set_text(draft, "title", attributes.get("title_aux") or attributes.get("title"))
+    _set_text(draft, "author", attributes.get("author"))
+    _set_text(draft, "description", attributes.get("description"))
+    _set_text(draft, "pattern", attributes.get("nodename_pattern"))
 
 
 def _read_pack(drafts: dict[str, _Draft], pack: object) -> None:
-    """One entry of the list; `reference` and `reference2` are addresses of the same, one often the former one."""
+    """Read one entry of the list; `reference` and `reference2` are addresses of the same pack, one often outdated."""
     if not isinstance(pack, dict):
         return
-    named = pack.get("files")
-    urls = [u for u in named if isinstance(u, str)] if isinstance(named, list) else []
-    copied = pack.get("install_type") == "copy"
-    places = [
-        p
+    files = pack.get("files")
+    urls = [u for u in files if isinstance(u, str)] if isinstance(files, list) else []
+    addresses = [
+        address
         for u in (*urls, pack.get("reference"), pack.get("reference2"))
-        if isinstance(u, str) and (p := parse_repository_url(u))
+        if isinstance(u, str) and (address := parse_repository_url(u))
     ]
-    draft = next((drafts[p.identity] for p in places if p.identity in drafts), None)
+    draft = next((drafts[a.identity] for a in addresses if a.identity in drafts), None)
     if draft is None and pack.get("install_type") == "git-clone":
         draft = next((d for u in urls if (d := _draft(drafts, u)) is not None), None)
     if draft is None:
         return
-    if copied:
-        draft.files.update((p.file, None) for p in places if p.file is not None)
+    if pack.get("install_type") == "copy":
+        draft.files.update((a.file, None) for a in addresses if a.file is not None)
     elif pack.get("install_type") == "git-clone":
         draft.repository = True
     _set_text(draft, "title", pack.get("title"))
     _set_text(draft, "author", pack.get("author"))
     _set_text(draft, "description", pack.get("description"))
     _set_text(draft, "registry_id", pack.get("id"))
-    draft.aliases.update(p.identity for p in places if p.identity not in drafts)
+    draft.aliases.update(a.identity for a in addresses if a.identity not in drafts)
 
 
 def _types(value: object) -> Iterator[str]:
@@ -147,14 +146,14 @@ def _clean(text: str) -> str:
 
 
 def _finish(draft: _Draft, counts: object) -> Listing:
-    about = counts if isinstance(counts, dict) else {}
-    stars, updated = about.get("stars"), about.get("last_update")
+    numbers = counts if isinstance(counts, dict) else {}
+    stars, updated = numbers.get("stars"), numbers.get("last_update")
     day = re.match(r"\d{4}-\d{2}-\d{2}", updated) if isinstance(updated, str) else None
     pattern = draft.texts.get("pattern")
     registry_id = draft.texts.get("registry_id", "")
     return Listing(
-        identity=draft.place.identity,
-        url=draft.place.url,
+        identity=draft.address.identity,
+        url=draft.address.url,
         title=_clean(draft.texts.get("title", "")),
         author=_clean(draft.texts.get("author", "")),
         description=_clean(draft.texts.get("description", "")),
@@ -170,7 +169,7 @@ def _finish(draft: _Draft, counts: object) -> Listing:
 
 
 def _mark_loose(listings: list[Listing]) -> tuple[Listing, ...]:
-    """A pattern that also matches types which only other packs have would be wrong about new ones just as well."""
+    """Mark the patterns that match types which only other packs list: they would be wrong about new types too."""
     owners: dict[str, set[str]] = {}
     for listing in listings:
         for type_ in listing.types:

@@ -1,4 +1,4 @@
-"""What the catalog alone says of a node type: its pack, or that it is not known which."""
+"""Match a node type with its pack by the catalog alone, or say that this is uncertain."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,9 +10,8 @@ Reason = Literal["built-in", "preemption", "only-pack", "pattern", "template", "
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Who says that a type is theirs: the packs that list it, those that the map gives it to although others list it,
-    and those with a pattern for it. `since` is the oldest ComfyUI that has it, say official templates that need no
-    pack."""
+    """The packs that claim a type: `owners` list it, `preempting` get it from the map although others list it,
+    `patterns` match it. `since` is the oldest ComfyUI that has it, according to official templates without packs."""
 
     owners: tuple[Listing, ...] = ()
     preempting: tuple[Listing, ...] = ()
@@ -22,8 +21,8 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`pack` is None where ComfyUI itself has the type (reason built-in), or where nobody can tell; with the reason
-    template ComfyUI very likely has it: from `since` on, which is known of other types of ComfyUI as well."""
+    """`pack` is None where ComfyUI itself has the type (reason built-in), or where the pack is uncertain; with the
+    reason template ComfyUI very likely has it, from `since` on. `since` is known for built-in types as well."""
 
     type: str
     reason: Reason
@@ -33,14 +32,14 @@ class Answer:
 
     @property
     def answer(self) -> str | None:
-        """A repository's URL, `comfy-core`, or None."""
+        """The URL of the pack's repository, `comfy-core`, or None."""
         return COMFY_CORE if self.reason == "built-in" else self.pack.url if self.pack is not None else None
 
 
 def answer_type(type_: str, claims: Claims) -> Answer:
-    """ComfyUI's own types first: it skips those of a pack. Then the map's preemptions, the only pack that lists the
-    type, the only pattern that fits and is not loose. All else is a question, with the candidates best first, and so is
-    a type that only official templates know."""
+    """Return the answer by the first rule that applies: ComfyUI's own types (ComfyUI skips those of packs), the map's
+    preemptions, the only pack that lists the type, the only pattern that matches and is not loose. Everything else is
+    uncertain, and so is a type that only official templates know. Candidates are ranked."""
     if any(pack.is_core for pack in claims.owners):
         return Answer(type_, "built-in", None, rank([p for p in claims.owners if not p.is_core]), claims.since)
     claimed = rank([*claims.preempting, *claims.owners, *claims.patterns])
@@ -58,6 +57,6 @@ def answer_type(type_: str, claims: Claims) -> Answer:
 
 
 def rank(packs: list[Listing]) -> tuple[Listing, ...]:
-    """Each once, those with the most stars first; for people to read, never to choose by."""
+    """Return each pack once, those with the most stars first; an order for people, never a criterion."""
     unique = {pack.identity: pack for pack in packs}
     return tuple(sorted(unique.values(), key=lambda p: (-(p.stars or 0), p.identity)))

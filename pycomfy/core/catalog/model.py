@@ -1,22 +1,23 @@
-"""A node pack as the catalog lists it."""
+"""Define a node pack as the catalog lists it."""
 
 from dataclasses import dataclass
 
 COMFY_CORE = "comfy-core"
-"""The answer for node types of ComfyUI itself; the registry's id for it too."""
+"""ComfyUI itself in answers about node types; also its id in the registry."""
 
 CORE_URL = "https://github.com/comfyanonymous/ComfyUI"
 
 CORE_IDENTITIES = ("github.com/comfyanonymous/comfyui", "github.com/comfy-org/comfyui")
-"""ComfyUI's own repository; it has moved, and both addresses are in use."""
+"""ComfyUI's own repository, which has moved; both addresses are in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A node pack. `identity` is its repository's (see `place.find_place`), `aliases` those it had or has as well.
+    """A node pack. `identity` is that of its repository (see `RepositoryUrl`), `aliases` are its former or other ones.
 
-    `files` are the addresses of its Python files where it is no repository to clone but single files. `updated` is a
-    date like 2025-11-30. A `pattern` that is `loose` also matches types of other packs, so it proves nothing.
+    `files` are the addresses of its Python files where it consists of single files instead of a repository to clone.
+    `updated` is a date like 2025-11-30. A `pattern` that is `loose` also matches types of other packs, so it proves
+    nothing.
     """
 
     identity: str
@@ -36,9 +37,10 @@ class Listing:
 
     @property
     def is_core(self) -> bool:
+        """Whether it is ComfyUI itself."""
         return self.identity in CORE_IDENTITIES
 
     @property
     def repository(self) -> str:
-        """The last part of the identity: what the pack's folder is called."""
+        """The last part of the identity: the name of the pack's folder, in lower case for most hosts."""
         return self.identity.rsplit("/", 1)[-1]

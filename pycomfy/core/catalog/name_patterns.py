@@ -1,7 +1,7 @@
-r"""Patterns of node names that the Manager's map has, matched in linear time.
+r"""Match the patterns of node names in the Manager's map, in linear time.
 
-They come from strangers, and Python's `re` can be made to run for hours. So no pattern reaches it: only what the map
-uses is understood, namely text, `\` before a sign, `^`, `$`, `.*`, `(…)` and `|`. Any other pattern matches nothing.
+They are untrusted, and Python's `re` can be made to run for hours. So no pattern reaches it: only what the map uses is
+supported, namely text, `\` before a sign, `^`, `$`, `.*`, `(…)` and `|`. Any other pattern matches nothing.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from typing import NamedTuple
 MAX_CHARACTERS = 300
 MAX_ALTERNATIVES = 64
 MIN_CHARACTERS = 3
-"""Characters of text a pattern must demand: fewer are in every other name."""
+"""The fewest literal characters in a useful pattern: fewer match every other name."""
 
 _SPECIAL = frozenset(".*+?[]{}")
-"""Signs that mean something else than themselves; a quantifier after a group or sign ends up here as well."""
+"""Signs with a special meaning that is not supported, among them a quantifier after a group or sign."""
 
 
 class _Alternative(NamedTuple):
-    """Pieces of text in this order, with anything between them."""
+    """Pieces of text in this order, with anything between them, anchored at the `start` or `end` of a name."""
 
     pieces: tuple[str, ...] = ("",)
     start: bool = False
@@ -30,7 +30,7 @@ class _Alternative(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A pattern that was understood; `matches` finds it anywhere in a name, as the Manager does."""
+    """A supported pattern; `matches` finds it anywhere in a name, as the Manager does."""
 
     alternatives: tuple[_Alternative, ...]
 
@@ -39,7 +39,7 @@ class Pattern:
 
 
 def parse_pattern(text: str) -> Pattern | None:
-    """The pattern, or None for one that is not understood, or demands next to nothing."""
+    """Return the pattern; None for one that is not supported, or that has too few literal characters."""
     if len(text) > MAX_CHARACTERS:
         return None
     found = _alternatives(text, 0, 0)
@@ -52,7 +52,7 @@ def parse_pattern(text: str) -> Pattern | None:
 
 
 def _alternatives(text: str, at: int, depth: int) -> tuple[list[_Alternative], int] | None:
-    """What is possible from `at` to the end or to the `)` that closes this group, and where that is."""
+    """The alternatives from `at` to the end or to the `)` that closes this group, and the position of that."""
     done: list[_Alternative] = []
     current = [_Alternative()]
     fresh = True  # `^` makes sense only as the first sign, `$` only as the last
@@ -75,7 +75,7 @@ def _alternatives(text: str, at: int, depth: int) -> tuple[list[_Alternative], i
             if inner is None or text[inner[1] : inner[1] + 1] != ")":
                 return None
             step, at = inner[0], inner[1] + 1
-            # What is anchored may stand only where the anchor is true: at the outer edges.
+            # Anchors in a group make sense only at the outer edges.
             if (any(a.start for a in step) and not fresh) or (any(a.end for a in step) and at < len(text)):
                 return None
         elif text.startswith(".*", at):
@@ -95,17 +95,17 @@ def _alternatives(text: str, at: int, depth: int) -> tuple[list[_Alternative], i
     return done + current, at
 
 
-def _matches(wanted: _Alternative, name: str) -> bool:
-    pieces = list(wanted.pieces)
-    if len(pieces) == 1 and wanted.start and wanted.end:
+def _matches(alternative: _Alternative, name: str) -> bool:
+    pieces = list(alternative.pieces)
+    if len(pieces) == 1 and alternative.start and alternative.end:
         return name == pieces[0]
     at, end = 0, len(name)
-    if wanted.end:
+    if alternative.end:
         last = pieces.pop()
         if not name.endswith(last):
             return False
         end -= len(last)
-    if wanted.start and pieces:
+    if alternative.start and pieces:
         first = pieces.pop(0)
         if not name.startswith(first) or len(first) > end:
             return False

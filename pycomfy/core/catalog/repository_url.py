@@ -1,4 +1,4 @@
-"""Where a node pack is: the many ways of writing a repository's address, as one."""
+"""Parse the addresses of node packs: the many ways of writing a repository's address become one."""
 
 import re
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.errors import BadConfig
 
 FORGES = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org")
-"""Public hosts of repositories; with and without `.git` they answer the same."""
+"""Public hosts of repositories, for which an address means the same with and without `.git`."""
 
 _OWNER_REPO = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_.-]+"
 
-# Pages and files within a repository, which name it too.
+# Pages and files within a repository, which identify it too.
 _INSIDE = re.compile(
     rf"^https://(?:raw\.githubusercontent\.com/(?P<raw>{_OWNER_REPO})/.+"
     rf"|(?:www\.)?github\.com/(?P<web>{_OWNER_REPO})/(?:raw|blob|tree|wiki|releases)(?:/.*)?)$",
@@ -20,13 +20,14 @@ _INSIDE = re.compile(
 )
 _SHORT = re.compile(_OWNER_REPO, re.ASCII)
 _WWW = re.compile(r"^https://www\.(?=(?:github|gitlab)\.com/)", re.IGNORECASE)
-# VideoHelperSuite, ComfyUI_LLM2, rgthree-comfy: what a person takes for the words of a name.
+# VideoHelperSuite, ComfyUI_LLM2, rgthree-comfy: the words of a name, as a person reads it.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _PYTHON = re.compile(r"^https://[^\s?#]+\.py$")
 
 
 class RepositoryUrl(NamedTuple):
-    """`identity` is equal for all addresses of one repository; `file` is the one Python file the address names."""
+    """`identity` is equal for all addresses of one repository; `file` is the address if it is that of one Python
+    file."""
 
     url: str
     identity: str
@@ -34,9 +35,9 @@ class RepositoryUrl(NamedTuple):
 
 
 def parse_repository_url(text: str) -> RepositoryUrl | None:
-    """The repository that an address on the web names; None for one that names none, or that nobody should follow.
+    """Return the repository of an address on the web; None if it has none, or if it must not be opened.
 
-    `owner/name` is short for GitHub's; a password is dropped.
+    `owner/name` is short for GitHub's address; a password is dropped.
     """
     text = text.strip()
     if len(text) > 1000 or {".", ".."} & set(text.split("/")):
@@ -60,12 +61,12 @@ def parse_repository_url(text: str) -> RepositoryUrl | None:
     host = address.identity.partition("/")[0]
     if url.startswith("https://") and host in FORGES:
         url = url.removesuffix(".git")
-        # A repository may be called so.
+        # A repository may have a name that ends in `.py`.
         file = file if inside else None
     return RepositoryUrl(url, address.identity, file)
 
 
-def has_words(name: str, begun: Sequence[str]) -> bool:
-    """Whether each of these begins a word of the name, in whatever case."""
+def has_words(name: str, prefixes: Sequence[str]) -> bool:
+    """Return whether each of `prefixes` begins a word of the name, ignoring case."""
     words = [word.casefold() for word in _WORD.findall(name)]
-    return all(any(word.startswith(start.casefold()) for word in words) for start in begun)
+    return all(any(word.startswith(prefix.casefold()) for word in words) for prefix in prefixes)

@@ -1,6 +1,6 @@
-"""ComfyUI's official templates: which node types they use, and from which ComfyUI on, as their own index says.
+"""Read ComfyUI's official templates: the node types they use, and the oldest ComfyUI for each, by their own index.
 
-They are made with the newest ComfyUI, so they know its types before any list does. Nodes of packs are in a few as well.
+They are made with the newest ComfyUI, so they have its types before any list does. A few use nodes of packs too.
 """
 
 import json
@@ -26,10 +26,11 @@ _VERSION = re.compile(r"\d{1,4}(\.\d{1,4}){1,3}")
 def parse_templates(
     files: Mapping[str, bytes], is_core: Callable[[str], bool], is_packs: Callable[[str], bool]
 ) -> dict[str, str]:
-    """Node type -> the oldest ComfyUI that a template with it asks for, which therefore has it.
+    """Return node type -> the oldest ComfyUI that a template with it requires, which therefore has it.
 
-    `files` are the index and the templates, by name; `is_core` and `is_packs` say whose types are known so far. Of a
-    template that uses a node of a pack, only the types that are known to be ComfyUI's count: any other may be a pack's.
+    `files` are the index and the templates, by name; `is_core` and `is_packs` say which types are known as ComfyUI's
+    and as those of packs. In a template that uses a node of a pack, only types known as ComfyUI's count: any other may
+    be of a pack.
     """
     oldest: dict[str, str] = {}
     for name, version in _versions(files.get(INDEX, b"[]")):
@@ -42,7 +43,7 @@ def parse_templates(
 
 
 def _versions(index: bytes) -> Iterator[tuple[str, str]]:
-    """Templates and the ComfyUI that each asks for."""
+    """The names of templates, each with the ComfyUI that it requires."""
     try:
         groups: Any = json.loads(index)
     except (ValueError, RecursionError):
