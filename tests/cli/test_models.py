@@ -105,7 +105,7 @@ def test_what_cannot_be_asked_is_an_error_that_says_how(place: Place) -> None:
         ("status", "nobody"): "no version nobody|nobody",
         ("add", "gone.safetensors", "--as", "loras/x"): "no such file",
         ("add", "workflow.json"): "--as FOLDER/NAME",
-        ("add", "ftp://h/x", "--as", "loras/x"): "no web address",
+        ("add", "ftp://h/x", "--as", "loras/x"): "not a web address",
     }.items():
         done = place.run("models", *arguments)
         assert done.status == 1 and any(t in done.told for t in told.split("|")), done.err

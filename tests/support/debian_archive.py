@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pycomfy.core.debian.resolver import base_packages
+from pycomfy.core.debian.base_packages import base_packages
 
 
 @dataclass

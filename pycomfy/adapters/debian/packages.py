@@ -23,9 +23,12 @@ from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.download import File, fetch_all, read
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.io.process import run
-from pycomfy.core.debian import resolver
+from pycomfy.core.debian import base_packages as base
+from pycomfy.core.debian import package_index, relationships, resolver
+from pycomfy.core.debian.base_packages import base_packages
+from pycomfy.core.debian.package_index import DebianIndex
 from pycomfy.core.debian.release import Release, parse_release, signed_text
-from pycomfy.core.debian.resolver import DebianIndex, base_packages, resolve_closure
+from pycomfy.core.debian.resolver import resolve_closure
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import DebianPackage
@@ -128,7 +131,7 @@ def _library_names(suite: str, platform: PlatformName, paths: Paths) -> Path:
 @functools.cache
 def _code() -> str:
     """A hash of the rules by which packages are chosen."""
-    return code_fingerprint(resolver)
+    return code_fingerprint(base, package_index, relationships, resolver)
 
 
 # — releases —

@@ -1,7 +1,7 @@
-"""The dynamic section of an ELF file: which libraries it needs, and what it is called (System V ABI, gABI chapter 5).
+"""Read the dynamic section of an ELF file: the shared libraries it needs, and its own name (System V gABI, chapter 5).
 
-Only 64-bit little-endian files, which all of our platforms have. Everything in a file is a stranger's: nothing is read
-outside of it, and every count is bounded.
+Only 64-bit little-endian files, which all our platforms use. Files are untrusted: nothing outside of them is read, and
+every count is bounded.
 """
 
 import struct
@@ -20,8 +20,8 @@ _MAX_SEGMENTS, _MAX_ENTRIES, _MAX_NAME, _MAX_STRINGS = 256, 10_000, 255, 64 << 2
 
 @dataclass(frozen=True)
 class Dynamic:
-    """What a shared object needs, and its own name ("" if it has none); `modules` are the Python modules that it may be
-    imported as."""
+    """The shared libraries that a shared object needs, and its own name ("" if it has none); `modules` are the Python
+    modules that it can be imported as."""
 
     needed: tuple[str, ...]
     soname: str
@@ -29,7 +29,7 @@ class Dynamic:
 
 
 def read_dynamic(data: Buffer) -> Dynamic | None:
-    """The dynamic section; None for what is no such file, or is damaged."""
+    """Return the dynamic section; None if the data is not such a file, or is damaged."""
     with memoryview(data) as view:
         try:
             return _read(view)
@@ -46,12 +46,12 @@ def _read(view: memoryview) -> Dynamic | None:
         return None
     segments = [_SEGMENT.unpack_from(view, start + i * size) for i in range(count)]
     loads = [(address, offset, length) for kind, _, offset, address, _, length, *_ in segments if kind == _LOAD]
-    place = next(((offset, length) for kind, _, offset, _, _, length, *_ in segments if kind == _DYNAMIC), None)
-    if place is None:
+    section = next(((offset, length) for kind, _, offset, _, _, length, *_ in segments if kind == _DYNAMIC), None)
+    if section is None:
         return None
-    entries = list(_entries(view, *place))
+    entries = list(_entries(view, *section))
     values = dict(entries)
-    strings = _at(loads, values.get(_STRTAB, -1))
+    strings = _file_offset(loads, values.get(_STRTAB, -1))
     if strings is None:
         return None
     table = view[strings : strings + min(values.get(_STRSZ, 0), _MAX_STRINGS)]
@@ -68,8 +68,8 @@ def _entries(view: memoryview, offset: int, length: int) -> Iterator[tuple[int, 
         yield tag, value
 
 
-def _at(loads: list[tuple[int, int, int]], address: int) -> int | None:
-    """Where in the file an address of memory is."""
+def _file_offset(loads: list[tuple[int, int, int]], address: int) -> int | None:
+    """The offset in the file of an address in memory."""
     return next((address - start + offset for start, offset, size in loads if start <= address < start + size), None)
 
 
@@ -77,12 +77,12 @@ def _string(table: memoryview, at: int) -> str:
     raw = bytes(table[at : at + _MAX_NAME + 1])
     name, end, _ = raw.partition(b"\0")
     if not end:
-        raise struct.error("a name without an end")
+        raise struct.error("unterminated name")
     return name.decode("ascii")
 
 
 def _modules(strings: bytes) -> Iterator[str]:
-    """The modules whose initialisation the file defines or names: `PyInit_x`."""
+    """The modules with an initialisation function `PyInit_x` that the file defines or references."""
     at = 0
     while (at := strings.find(b"\0PyInit_", at)) >= 0:
         end = strings.find(b"\0", at + 8, at + 8 + _MAX_NAME)

@@ -1,4 +1,4 @@
-"""A suite's `Release` file: which indices an archive has, by hash (the format is apt's, `InRelease` is it, signed)."""
+"""Parse a suite's `Release` file: the indices of a mirror, by hash. The format is apt's; `InRelease` is signed."""
 
 import re
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ class IndexFile:
 
 @dataclass(frozen=True)
 class Release:
-    """`files` by path, `date` when it was made. With `by_hash` the archive keeps each also under its hash, where no
-    update can replace it."""
+    """The indices `files` by path; `date` is when it was made. With `by_hash` the mirror has each index under its hash
+    too, where no update can replace it."""
 
     codename: str
     valid_until: datetime | None
@@ -31,17 +31,17 @@ class Release:
     date: datetime | None = None
 
     def packages(self, architecture: str) -> IndexFile | None:
-        """The list of packages of the component `main`, in the best compression; None if it is not there."""
+        """Return the list of packages of the component `main`, in the best compression; None if there is none."""
         paths = (f"main/binary-{architecture}/Packages{suffix}" for suffix in (".xz", ".gz", ""))
         return next((self.files[p] for p in paths if p in self.files), None)
 
     def index_path(self, file: IndexFile) -> str:
-        """Where to get an index, below the suite's folder."""
+        """Return the path of an index below the suite's folder."""
         return f"{file.path.rpartition('/')[0]}/by-hash/SHA256/{file.sha256}" if self.by_hash else file.path
 
 
 def parse_release(text: str) -> Release:
-    """Read the text of a `Release` file. Fields that are missing are empty: the caller asks for what it needs."""
+    """Parse the text of a `Release` file. Missing fields are empty or None; the caller checks those that it needs."""
     fields = {name.lower(): value for name, value in _FIELD.findall(text)}
     files = [
         IndexFile(path, sha256, int(size)) for sha256, size, path in _FILE.findall("\n" + fields.get("sha256", ""))
@@ -56,7 +56,7 @@ def parse_release(text: str) -> Release:
 
 
 def signed_text(text: str) -> str:
-    """The text inside an OpenPGP clear-signed message (RFC 9580, 7), unverified; "" if it is none."""
+    """Return the text in an OpenPGP clear-signed message (RFC 9580, 7), unverified; "" for any other text."""
     match = re.search(
         r"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[^\n]+\n)*\n(.*?)^-----BEGIN PGP SIGNATURE-----",
         text.replace("\r\n", "\n"),

@@ -1,4 +1,4 @@
-"""Shared libraries that an image's modules need and nothing in it has, and the Debian packages that have them."""
+"""Find shared libraries that an image's Python modules need and the image lacks, and the Debian packages with them."""
 
 import posixpath
 import re
@@ -11,8 +11,8 @@ from pycomfy.core.analysis.findings import plain
 
 @dataclass(frozen=True)
 class SharedLibrary:
-    """A shared library of an image: its place, who ships it ("numpy 2.1.0"), what it needs, its own name. `module` says
-    that Python can import it."""
+    """A shared library in an image: its path, its `owner` ("numpy 2.1.0"), the libraries it needs, its own name.
+    `module` says that Python can import it."""
 
     path: str
     owner: str
@@ -23,9 +23,9 @@ class SharedLibrary:
 
 @dataclass(frozen=True)
 class MissingLibrary:
-    """A library that `path`, of `owner`, needs when it is imported, perhaps by way of `via`. `package` is the Debian
-    package that has it; `known` says whether the archive was seen to have one of that name. `line` is that of
-    pycomfy.toml which adds it."""
+    """A shared library that `path`, of `owner`, needs when it is imported; `via` is the library that needs it, if not
+    `path` itself. `package` is the Debian package with it; `known` says whether Debian has a package with that name.
+    `line` is the line of pycomfy.toml that adds it."""
 
     owner: str
     path: str
@@ -39,44 +39,44 @@ class MissingLibrary:
 _DRIVER = re.compile(
     r"lib(cuda|cudadebugger|nvcuvid|nvoptix|nvidia-[a-z0-9-]+|(GLX|EGL|GLESv1_CM|GLESv2|vdpau)_nvidia)\.so(\.[0-9]+)*"
 )
-"""What NVIDIA's container toolkit brings along with the driver."""
+"""The libraries that NVIDIA's container toolkit mounts with the driver."""
 
 _OPTIONAL: Mapping[str, str] = MappingProxyType(
     {
-        "libtbb.so.12": "numba has several ways to share work, and takes another one",
+        "libtbb.so.12": "numba has several threading layers, and takes another one",
     }
 )
-"""Libraries of modules that are tried, and done without."""
+"""Libraries of modules that their packages try, and do without."""
 
 
 def find_missing_libraries(
     libraries: Sequence[SharedLibrary], names: Collection[str], packages: Collection[str]
 ) -> list[MissingLibrary]:
-    """What modules need and the image does not have, each library once for each that ships them; `line`s are empty.
+    """Return the shared libraries that modules need and the image lacks, each once for each owner; `line`s are empty.
 
-    `names` are those of all files and links of the image that may be libraries, `packages` Debian's. Only what Python
-    can import counts: what else is there is opened by programs that know what they can do without.
+    `names` are those of all files and links in the image that may be shared libraries, `packages` those of Debian. Only
+    what Python can import counts: other libraries are opened by programs that handle missing ones.
     """
     by_name: dict[str, list[SharedLibrary]] = {}
     for library in libraries:
         for name in {posixpath.basename(library.path), library.soname} - {""}:
             by_name.setdefault(name, []).append(library)
-    there = {*names, *by_name}
+    present = {*names, *by_name}
     found: dict[tuple[str, str], MissingLibrary] = {}
     for library in libraries:
         if not library.module:
             continue
-        for soname, via in sorted(_missing(library, by_name, there)):
+        for soname, via in sorted(_missing(library, by_name, present)):
             package, known = debian_package(soname, packages)
-            lacking = MissingLibrary(library.owner, library.path, plain(soname), via, package, known, "")
-            found.setdefault((library.owner, soname), lacking)
+            missing = MissingLibrary(library.owner, library.path, plain(soname), via, package, known, "")
+            found.setdefault((library.owner, soname), missing)
     return [found[key] for key in sorted(found)]
 
 
 def _missing(
-    module: SharedLibrary, by_name: Mapping[str, Sequence[SharedLibrary]], there: Collection[str]
+    module: SharedLibrary, by_name: Mapping[str, Sequence[SharedLibrary]], present: Collection[str]
 ) -> Iterable[tuple[str, str]]:
-    """What is missing of all that it loads, and the library that needs it, "" for itself."""
+    """The missing ones of all libraries that a module loads, each with the library that needs it, "" for the module."""
     seen: set[int] = set()
     waiting = [module]
     while waiting:
@@ -85,8 +85,8 @@ def _missing(
             continue
         seen.add(id(library))
         for soname in library.needed:
-            if soname in there:
-                # Of several with the name any may be meant; of its own package's first.
+            if soname in present:
+                # Of several with that name, one of the same owner is loaded first.
                 candidates = by_name.get(soname, ())
                 own = [c for c in candidates if c.owner == library.owner]
                 waiting += (own or candidates)[:1]
@@ -113,22 +113,22 @@ _PACKAGES: Mapping[str, str] = MappingProxyType(
         "libz.so.1": "zlib1g",
     }
 )
-"""Libraries whose package is not called by the rule below."""
+"""Libraries with packages that are not named by the rule below."""
 
 _SONAME = re.compile(r"(?P<name>lib[A-Za-z0-9_+.-]*?)(-(?P<inner>[0-9][0-9.]*))?\.so(\.(?P<version>[0-9][0-9.]*))?")
 
 
 def debian_package(soname: str, packages: Collection[str]) -> tuple[str, bool]:
-    """The Debian package of a library, by the rule that packages of libraries are called by (Policy 8.1): its name and
-    version, with a hyphen between digits. Whether `packages`, those of the archive, have it; without them, a guess."""
-    wanted = _PACKAGES.get(soname) or _by_rule(soname)
-    if not wanted:
+    """Return the Debian package of a shared library ("" if there is no rule), and whether it is one of `packages`,
+    those of Debian. The rule is Policy 8.1: its name and version, with a hyphen between digits."""
+    expected = _PACKAGES.get(soname) or _by_rule(soname)
+    if not expected:
         return "", False
-    # t64: what got another name when time_t became longer (Debian 13). Others have the name of a variant added.
-    exact = [name for name in (wanted, f"{wanted}t64") if name in packages]
+    # t64: packages that were renamed when time_t became longer (Debian 13). Others have a suffix for a variant.
+    exact = [name for name in (expected, f"{expected}t64") if name in packages]
     if not exact:
-        exact = sorted(name for name in packages if re.fullmatch(re.escape(wanted) + r"(-[a-z]+|v5|a|t64)", name))
-    return (exact[0], True) if exact else (wanted, False)
+        exact = sorted(name for name in packages if re.fullmatch(re.escape(expected) + r"(-[a-z]+|v5|a|t64)", name))
+    return (exact[0], True) if exact else (expected, False)
 
 
 def _by_rule(soname: str) -> str:

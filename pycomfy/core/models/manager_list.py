@@ -1,6 +1,6 @@
-"""ComfyUI-Manager's list of models: where a model of a well-known name can be fetched. It has no hashes.
+"""Parse ComfyUI-Manager's list of models: the addresses of models with well-known names. It has no hashes.
 
-It is strangers' data: each entry that is not in order is left out, and everything is bounded.
+The list is untrusted: malformed entries are left out, and everything is bounded.
 """
 
 import json
@@ -29,17 +29,17 @@ _FOLDERS = {
     "controlnet": "controlnet",
     "embedding": "embeddings",
 }
-"""Where an entry goes whose `save_path` is `default`, by its type."""
+"""The model folder of an entry with the `save_path` `default`, by its type."""
 
-# Names that say nothing of the model: hundreds of different ones are called so.
-_NO_NAME = re.compile(
+# Names that do not identify a model: hundreds of different ones have them.
+_GENERIC_NAME = re.compile(
     r"(model|unet|vae|lora|config|weights)(\.|-\d|$)|(pytorch|diffusion_pytorch|adapter)_", re.IGNORECASE
 )
 
 
 @dataclass(frozen=True)
 class ListedModel:
-    """`name` is below the model folder `folder`, where the Manager puts the file."""
+    """A model of the list. `name` is the path below the model folder `folder`, where the Manager puts the file."""
 
     folder: str
     name: str
@@ -47,12 +47,12 @@ class ListedModel:
 
     @property
     def file(self) -> str:
-        """Its last part, in lower case."""
+        """The last part of the name, in lower case."""
         return self.name.rsplit("/", 1)[-1].lower()
 
 
 def parse_models(files: Mapping[str, bytes]) -> tuple[ListedModel, ...]:
-    """The models of the Manager's file `MODELS`; none if it is not there. Raises `BadInput` for what is not JSON."""
+    """Return the models in the Manager's file `MODELS`; none if it is missing. Raises `BadInput` if it is not JSON."""
     data = files.get(MODELS, b"{}")
     try:
         value = json.loads(data) if len(data) <= MAX_BYTES else {}
@@ -64,15 +64,15 @@ def parse_models(files: Mapping[str, bytes]) -> tuple[ListedModel, ...]:
 
 
 def choose_model(listed: Iterable[ListedModel], folder: str, name: str) -> str | None:
-    """The address of the one model that is meant: by its whole path, or by a file name that only one has and that says
-    what it is. None where there is none, or a choice."""
+    """Return the address of a model: by its whole path, or by a file name that is specific and that only one has. None
+    if no model or several match."""
     here = [m for m in listed if m.folder == folder]
     exact = {m.url for m in here if m.name == name}
     if len(exact) == 1:
         return exact.pop()
     file = name.rsplit("/", 1)[-1].lower()
-    called = {m.url for m in here if m.file == file}
-    return called.pop() if len(called) == 1 and not exact and _NO_NAME.match(file) is None else None
+    same_file = {m.url for m in here if m.file == file}
+    return same_file.pop() if len(same_file) == 1 and not exact and _GENERIC_NAME.match(file) is None else None
 
 
 def _read(entry: object) -> ListedModel | None:

@@ -1,4 +1,4 @@
-"""Where a model comes from, read from the address people have of it: a Hugging Face file, a CivitAI version, a URL."""
+"""Parse the address of a model: a Hugging Face file, a CivitAI version, or any URL."""
 
 import re
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _MAX_CHARACTERS = 2000
 
 @dataclass(frozen=True)
 class Hubs:
-    """Where the two hubs are, without a slash at the end: the real ones, or a mirror."""
+    """The addresses of the two hubs, without a slash at the end: the real ones, or mirrors."""
 
     huggingface: str = "https://huggingface.co"
     civitai: str = "https://civitai.com"
@@ -31,7 +31,7 @@ class Hubs:
 
 @dataclass(frozen=True)
 class HuggingFaceFile:
-    """`revision` may be a branch, a tag or a commit."""
+    """A file in a repository of Hugging Face. `revision` may be a branch, a tag or a commit."""
 
     repository: str
     revision: str
@@ -40,12 +40,16 @@ class HuggingFaceFile:
 
 @dataclass(frozen=True)
 class CivitaiVersion:
+    """A version of a model on CivitAI; the `query` selects one of its files."""
+
     version: int
     query: str = ""
 
 
 @dataclass(frozen=True)
 class WebFile:
+    """A file at any other URL."""
+
     url: str
 
 
@@ -53,7 +57,7 @@ Origin = HuggingFaceFile | CivitaiVersion | WebFile
 
 
 def parse_origin(url: str, hubs: Hubs) -> Origin:
-    """Read an address; what a lock may say of it never has a login or token. Raises `BadInput` for what is none."""
+    """Parse an address. The result, which may go into a lock, never contains a login or token. Raises `BadInput`."""
     plain = strip_secrets(url)
     try:
         parts = urlsplit(plain)
@@ -61,7 +65,7 @@ def parse_origin(url: str, hubs: Hubs) -> Origin:
     except ValueError as e:
         raise _refuse(plain, str(e)) from e
     if len(url) > _MAX_CHARACTERS or parts.scheme not in ("https", "http") or not host or re.search(r"\s|\\", plain):
-        raise _refuse(plain, "it is no web address")
+        raise _refuse(plain, "it is not a web address")
     if path := _below(plain, hubs.huggingface, _HUGGINGFACE_HOSTS):
         return _huggingface(plain, path)
     if path := _below(plain, hubs.civitai, _CIVITAI_HOSTS):
@@ -69,11 +73,11 @@ def parse_origin(url: str, hubs: Hubs) -> Origin:
     try:
         return WebFile(UrlModel(url=plain.split("#", 1)[0]).url)
     except ValidationError as e:
-        raise _refuse(plain, "it is no web address") from e
+        raise _refuse(plain, "it is not a web address") from e
 
 
 def source_url(source: ModelSource, hubs: Hubs) -> str:
-    """Where to get a pinned model."""
+    """Return the address of a pinned model."""
     if isinstance(source, HuggingFaceModel):
         return f"{hubs.huggingface}/{source.repository}/resolve/{source.revision}/{quote(source.path)}"
     if isinstance(source, CivitaiModel):
@@ -83,7 +87,7 @@ def source_url(source: ModelSource, hubs: Hubs) -> str:
 
 
 def describe(source: ModelSource) -> str:
-    """Where a model comes from, for a person."""
+    """Return the origin of a model, for a person."""
     match source:
         case HuggingFaceModel():
             return f"{source.repository}@{source.revision[:8]}"
@@ -94,19 +98,19 @@ def describe(source: ModelSource) -> str:
 
 
 def strip_secrets(url: str) -> str:
-    """The URL without a login, and without parameters that are called like one."""
+    """Return the URL without a login, and without parameters with names of secrets."""
     try:
         parts = urlsplit(url)
         pairs = parse_qsl(parts.query, keep_blank_values=True)
     except ValueError:
         return url.split("://", 1)[0] + "://…"
-    kept = [(key, value) for key, value in pairs if not _SECRET.search(key)]
-    query = parts.query if len(kept) == len(pairs) else urlencode(kept)
+    public = [(key, value) for key, value in pairs if not _SECRET.search(key)]
+    query = parts.query if len(public) == len(pairs) else urlencode(public)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, parts.fragment))
 
 
 def _below(url: str, hub: str, hosts: frozenset[str]) -> str | None:
-    """The path of the URL at a hub, whichever way the hub is called; None if it is elsewhere."""
+    """The path of the URL at a hub, by any of the hub's names; None if it is elsewhere."""
     parts = urlsplit(url)
     if url.startswith(hub + "/"):
         return urlsplit(url[len(hub) :]).path
@@ -114,26 +118,26 @@ def _below(url: str, hub: str, hosts: frozenset[str]) -> str | None:
 
 
 def _huggingface(url: str, path: str) -> HuggingFaceFile:
-    # An encoded slash belongs to the revision (refs%2Fpr%2F1); it is no separator.
+    # An encoded slash is part of the revision (refs%2Fpr%2F1), not a separator.
     found = _HUB_FILE.fullmatch(path)
     if found is None:
-        raise _refuse(url, "it names no file of a repository, as in …/resolve/main/FILE")
+        raise _refuse(url, "it does not name a file of a repository, as in …/resolve/main/FILE")
     try:
         pin = HuggingFaceModel(repository=found["repository"], revision="0" * 40, path=unquote(found["path"]))
     except ValidationError as e:
-        raise _refuse(url, "no repository has such a file") from e
+        raise _refuse(url, "the name of the repository or of the file is not valid") from e
     return HuggingFaceFile(pin.repository, unquote(found["revision"]), pin.path)
 
 
 def _civitai(url: str, path: str, query: str) -> CivitaiVersion:
     values = dict(parse_qsl(query))
     if found := re.fullmatch(r"/api/download/models/([0-9]{1,12})/?", path):
-        # What the query says beyond the version tells its files apart.
+        # The query distinguishes the files of a version.
         return CivitaiVersion(int(found[1]), query)
     version = values.get("modelVersionId", "")
     if path.startswith("/models/") and re.fullmatch(r"[0-9]{1,12}", version):
         return CivitaiVersion(int(version))
-    raise _refuse(url, "it names no version of a model, as in …/models/1?modelVersionId=2")
+    raise _refuse(url, "it does not name a version of a model, as in …/models/1?modelVersionId=2")
 
 
 def _refuse(url: str, why: str) -> BadInput:

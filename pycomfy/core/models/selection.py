@@ -1,4 +1,4 @@
-"""Which models a lock should have: those of the workflow, with what pycomfy.toml says of them."""
+"""Select the models that a lock should have: those of the workflow, with what pycomfy.toml says about them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ _NAME: TypeAdapter[str] = TypeAdapter(RelativePath)
 
 @dataclass(frozen=True)
 class RequestedModel:
-    """A model that is not pinned yet: `url` and `path` say where it may be, `sha256` what it must be, `configured` that
+    """A model to pin: it may be at `url` or `path`, and must have the hash `sha256`; `configured` says that
     pycomfy.toml names it."""
 
     folder: str
@@ -35,7 +35,7 @@ class RequestedModel:
 
 @dataclass(frozen=True)
 class UnpinnedModel:
-    """A model that the lock cannot have; `folder` is None where nobody knows it."""
+    """A model that cannot be pinned; `folder` is None where it is not known."""
 
     folder: str | None
     name: str
@@ -48,37 +48,39 @@ class UnpinnedModel:
 
 
 def list_models(
-    needs: Iterable[RequiredModel], specs: Sequence[ModelSpec]
+    required: Iterable[RequiredModel], specs: Sequence[ModelSpec]
 ) -> tuple[tuple[RequestedModel, ...], tuple[UnpinnedModel, ...]]:
-    """Every model once, by folder and name. What pycomfy.toml says goes before what the workflow says; what it names
-    beyond that is wanted too, such as models a node pack loads by itself."""
-    wanted = {(s.folder, s.name): RequestedModel(s.folder, s.name, s.url, s.sha256, s.path, True) for s in specs}
+    """Return every model once, by folder and name. pycomfy.toml wins over the workflow, and may name further models,
+    such as those that a node pack loads without naming them in the workflow."""
+    requested = {(s.folder, s.name): RequestedModel(s.folder, s.name, s.url, s.sha256, s.path, True) for s in specs}
     folders: dict[str, str] = {}
     for spec in specs:
         folders.setdefault(spec.name, spec.folder)
     unpinned = []
-    for need in needs:
-        folder = need.folder or folders.get(need.name)
+    for model in required:
+        folder = model.folder or folders.get(model.name)
         if folder is None:
             fix = 'name it in pycomfy.toml: [[models]] with folder = "…" and its url'
-            why = f"node {need.node} does not tell which folder it is in"
-            unpinned.append(UnpinnedModel(None, need.name, why, (fix,)))
-        elif not (_is(_FOLDER, folder) and _is(_NAME, need.name)):
-            unpinned.append(UnpinnedModel(folder, need.name, "models do not go there", ("correct the workflow",)))
+            why = f"node {model.node} does not say which folder it is in"
+            unpinned.append(UnpinnedModel(None, model.name, why, (fix,)))
+        elif not (_is(_FOLDER, folder) and _is(_NAME, model.name)):
+            unpinned.append(
+                UnpinnedModel(folder, model.name, "that is not a path for a model", ("correct the workflow",))
+            )
         else:
-            found = RequestedModel(folder, need.name, need.url, need.sha256)
-            before = wanted.get((folder, need.name))
-            wanted[folder, need.name] = found if before is None else _merged(before, found)
-    return tuple(wanted[key] for key in sorted(wanted)), tuple(dict.fromkeys(unpinned))
+            found = RequestedModel(folder, model.name, model.url, model.sha256)
+            before = requested.get((folder, model.name))
+            requested[folder, model.name] = found if before is None else _merge(before, found)
+    return tuple(requested[key] for key in sorted(requested)), tuple(dict.fromkeys(unpinned))
 
 
 def is_pickle(name: str) -> bool:
-    """Whether loading such a file can run code that is in it."""
+    """Return whether loading a file with this name can run code in it."""
     return _PICKLE.search(name) is not None
 
 
-def _merged(first: RequestedModel, second: RequestedModel) -> RequestedModel:
-    """A hash that the workflow gives is of the workflow's file; it says nothing of another that pycomfy.toml names."""
+def _merge(first: RequestedModel, second: RequestedModel) -> RequestedModel:
+    """A hash in the workflow is that of the workflow's file, not of another file that pycomfy.toml names."""
     if first.configured and (first.url or first.path or first.sha256):
         return first
     return RequestedModel(

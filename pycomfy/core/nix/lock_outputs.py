@@ -1,4 +1,4 @@
-"""What a lock needs from a store: every fixed output that its image is made from, as `nix/default.nix` names them."""
+"""List the requisites of a lock: every fixed output that its image is made from, named as in `nix/default.nix`."""
 
 import base64
 from collections.abc import Iterable, Iterator
@@ -18,9 +18,9 @@ Role = Literal["comfyui", "pack", "debian", "wheel", "model", "source"]
 
 @dataclass(frozen=True)
 class Requisite:
-    """One fixed output. `title` names it for a person, `origin` says where it came from; `size` in bytes if known.
+    """One fixed output. `title` and `origin` describe it for a person; `size` is in bytes, None if not known.
 
-    A wheel that was built is `built_from` other requisites, by their paths. One that is `build_only` is needed for that
+    `built_from` are the paths of the requisites of a wheel that was built. One that is `build_only` is needed for that
     alone.
     """
 
@@ -34,55 +34,58 @@ class Requisite:
 
     @property
     def path(self) -> str:
+        """Its store path."""
         return self.output.path
 
 
 def list_requisites(lock: Lock, platforms: Iterable[PlatformName] | None = None) -> tuple[Requisite, ...]:
-    """What images for these platforms need, each path once; None means every platform that is locked.
+    """Return the requisites of images for these platforms, each path once; None means all locked platforms.
 
-    The platform of the machine that builds belongs to it: its Debian root runs the builders. Those that are not locked
-    are left out.
+    Callers include the platform of the machine that builds, because its Debian root filesystem runs the builders.
+    Platforms that are not locked are left out.
     """
-    wanted = [p for p in sorted(lock.platforms) if platforms is None or p in set(platforms)]
-    needs = [_of_source("comfyui", COMFYUI, lock.comfyui.source)]
-    needs += [_of_source("pack", pack.name, pack.source) for pack in lock.packs]
-    needs += [root_requisite(lock, platform) for platform in wanted]
-    needs += [need for platform in wanted for need in wheel_requisites(lock, platform)]
-    there = {need.path for need in needs}
-    needs += [need for platform in wanted for need in wheel_build_requisites(lock, platform) if need.path not in there]
-    return tuple({need.path: need for need in needs}.values())
+    selected = [p for p in sorted(lock.platforms) if platforms is None or p in set(platforms)]
+    found = [_of_source("comfyui", COMFYUI, lock.comfyui.source)]
+    found += [_of_source("pack", pack.name, pack.source) for pack in lock.packs]
+    found += [root_requisite(lock, platform) for platform in selected]
+    found += [requisite for platform in selected for requisite in wheel_requisites(lock, platform)]
+    paths = {requisite.path for requisite in found}
+    inputs = [requisite for platform in selected for requisite in wheel_build_requisites(lock, platform)]
+    found += [requisite for requisite in inputs if requisite.path not in paths]
+    return tuple({requisite.path: requisite for requisite in found}.values())
 
 
-def filter_required(missing: Iterable[Requisite], needs: Iterable[Requisite]) -> tuple[Requisite, ...]:
-    """Those of the missing `needs` without which there is no image: a wheel can be built again while all is there that
-    it is made of, and that is not needed while the wheel is there."""
-    lost, all_ = tuple(missing), tuple(needs)
-    gone = {need.path for need in lost}
-    wanted = {path for need in all_ if need.path in gone for path in need.built_from}
+def filter_required(missing: Iterable[Requisite], requisites: Iterable[Requisite]) -> tuple[Requisite, ...]:
+    """Return those of the missing `requisites` without which the image cannot be built. A wheel is not required if all
+    requisites of its build exist, and these are not required if the wheel exists."""
+    absent = tuple(missing)
+    paths = {requisite.path for requisite in absent}
+    required = {path for requisite in requisites if requisite.path in paths for path in requisite.built_from}
     return tuple(
-        need
-        for need in lost
-        if not (need.built_from and gone.isdisjoint(need.built_from)) and (not need.build_only or need.path in wanted)
+        requisite
+        for requisite in absent
+        if not (requisite.built_from and paths.isdisjoint(requisite.built_from))
+        and (not requisite.build_only or requisite.path in required)
     )
 
 
 def root_requisite(lock: Lock, platform: PlatformName) -> Requisite:
-    """The Debian userland of a platform. Raises `KeyError` for one that is not locked."""
+    """Return the Debian root filesystem of a platform. Raises `KeyError` for one that is not locked."""
     root = lock.platforms[platform].root
     name = f"debian-root-{platform.removeprefix('linux/')}"
     origin = f"{len(root.packages)} Debian packages of {root.suite}"
-    return Requisite("debian", f"the Debian root of {platform}", _tree(name, root.tree), origin)
+    return Requisite("debian", f"the Debian root filesystem for {platform}", _tree(name, root.tree), origin)
 
 
 def source_requisite(lock: Lock, pack: str | None = None) -> Requisite:
-    """ComfyUI, or the node pack of that name."""
+    """Return ComfyUI, or the node pack with that name."""
     if pack is None:
         return _of_source("comfyui", COMFYUI, lock.comfyui.source)
     return _of_source("pack", pack, next(p.source for p in lock.packs if p.name == pack))
 
 
 def wheel_requisites(lock: Lock, platform: PlatformName) -> tuple[Requisite, ...]:
-    """The wheels of a platform, in the lock's order."""
+    """Return the wheels of a platform, in the lock's order."""
     return tuple(
         Requisite(
             "wheel",
@@ -90,37 +93,38 @@ def wheel_requisites(lock: Lock, platform: PlatformName) -> tuple[Requisite, ...
             _file(w.filename, w.sha256),
             w.url,
             w.size,
-            tuple(need.path for need in _wheel_build_requisites(w, lock.platforms[platform].compilers, platform)),
+            tuple(r.path for r in _wheel_build_requisites(w, lock.platforms[platform].compilers, platform)),
         )
         for w in lock.platforms[platform].wheels
     )
 
 
 def wheel_build_requisites(lock: Lock, platform: PlatformName) -> tuple[Requisite, ...]:
-    """What the wheels of a platform are built from that were built: sources, packages, a Debian with compilers."""
+    """Return what the wheels of a platform that were built are built from: sources, build requirements, a Debian root
+    filesystem with compilers."""
     pins = lock.platforms[platform]
-    return tuple(need for wheel in pins.wheels for need in _wheel_build_requisites(wheel, pins.compilers, platform))
+    return tuple(r for wheel in pins.wheels for r in _wheel_build_requisites(wheel, pins.compilers, platform))
 
 
 def _wheel_build_requisites(wheel: Wheel, compilers: Root | None, platform: PlatformName) -> Iterator[Requisite]:
     if wheel.built is None:
         return
-    of = f"{wheel.name} {wheel.version}"
+    label = f"{wheel.name} {wheel.version}"
     source = wheel.built.source
-    yield replace(_of_source("source", source_name(source), source), title=f"the source of {of}", build_only=True)
+    yield replace(_of_source("source", source_name(source), source), title=f"the source of {label}", build_only=True)
     for tool in wheel.built.requires:
-        title = f"{tool.name} {tool.version}, which builds {of}"
+        title = f"{tool.name} {tool.version}, which builds {label}"
         yield Requisite("source", title, _file(tool.filename, tool.sha256), tool.url, tool.size, build_only=True)
     if wheel.built.compiler and compilers is not None:
         name = f"debian-compilers-{platform.removeprefix('linux/')}"
-        title = f"the Debian root with compilers of {platform}"
+        title = f"the Debian root filesystem with compilers for {platform}"
         origin = f"{len(compilers.packages)} Debian packages of {compilers.suite}"
         yield Requisite("source", title, _tree(name, compilers.tree), origin, build_only=True)
 
 
 def model_requisite(model: ModelFile) -> Requisite:
-    """A model, which no image needs and a run does; under whatever names it is used, it is one path."""
-    origin = "where its lock says" if model.sources else "where someone added it"
+    """Return a model, which no image needs, but a run does. It is one path under all its names."""
+    origin = "its source in the lock" if model.sources else "a file that someone added"
     return Requisite(
         "model",
         f"the model {model.place}",
@@ -131,8 +135,8 @@ def model_requisite(model: ModelFile) -> Requisite:
 
 
 def model_requisites(lock: Lock) -> tuple[Requisite, ...]:
-    """The models of a lock, each once: they are archived on request, not with every version."""
-    return tuple({need.path: need for need in map(model_requisite, lock.models)}.values())
+    """Return the models of a lock, each once. They are archived on request, not with every version."""
+    return tuple({r.path: r for r in map(model_requisite, lock.models)}.values())
 
 
 def _of_source(role: Role, name: str, source: LockSource) -> Requisite:

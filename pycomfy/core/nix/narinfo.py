@@ -1,4 +1,5 @@
-"""A `.narinfo`: how a binary cache describes one store path. Ours have one form, so that a changed byte shows."""
+"""Write and parse `.narinfo` files: how a binary cache describes one store path. Ours have exactly one form, so that a
+changed byte is detected."""
 
 from dataclasses import dataclass
 
@@ -8,12 +9,12 @@ CACHE_INFO = b"StoreDir: /nix/store\nWantMassQuery: 1\nPriority: 40\n"
 """The file `nix-cache-info` of a binary cache."""
 
 MAX_NARINFO_BYTES = 4096
-"""Bytes of the longest `.narinfo` that we write; a name has at most 211."""
+"""A bound for the size of the `.narinfo` files that we write; a store path's name has at most 211 characters."""
 
 
 @dataclass(frozen=True)
 class NarInfo:
-    """An uncompressed NAR: `nar_sha256` and `nar_size` are its file's, `output` what the store path promises."""
+    """An uncompressed NAR: the hash and size (in bytes) of its file, and the `output` that the store path promises."""
 
     output: FixedOutput
     nar_sha256: bytes
@@ -21,16 +22,17 @@ class NarInfo:
 
     @property
     def file_name(self) -> str:
-        """`HASH.narinfo`, from the path's hash part."""
+        """`HASH.narinfo`, with the hash part of the path."""
         return narinfo_name(self.output.path)
 
     @property
     def nar_name(self) -> str:
-        """Where the NAR is, below the cache."""
+        """The path of the NAR below the cache."""
         return nar_name(self.nar_sha256)
 
     def render(self) -> bytes:
-        """The file's bytes. There are no references: fixed outputs have none; and no signature: `CA` proves it."""
+        """Return the file's bytes. There are no references, because fixed outputs have none, and no signature, because
+        `CA` proves the content."""
         digest = f"sha256:{to_nix32(self.nar_sha256)}"
         lines = (
             f"StorePath: {self.output.path}",
@@ -47,17 +49,17 @@ class NarInfo:
 
 
 def nar_name(sha256: bytes) -> str:
-    """Where the NAR with this hash is, below the cache."""
+    """Return the path of the NAR with this hash below the cache."""
     return f"nar/{to_nix32(sha256)}.nar"
 
 
 def narinfo_name(path: str) -> str:
-    """The file name of a store path's `.narinfo`. Raises `ValueError` for what is no store path."""
+    """Return the file name of a store path's `.narinfo`. Raises `ValueError` for anything but a store path."""
     return f"{split_path(path)[0]}.narinfo"
 
 
 def parse_narinfo(data: bytes, output: FixedOutput) -> NarInfo:
-    """Read the `.narinfo` of `output`. Raises `ValueError` for everything but what `render` makes of it."""
+    """Parse the `.narinfo` of `output`. Raises `ValueError` unless it is exactly what `render` makes."""
     fields = dict(
         line.partition(": ")[::2] for line in data[: MAX_NARINFO_BYTES + 1].decode("ascii", "replace").splitlines()
     )

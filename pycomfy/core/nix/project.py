@@ -1,4 +1,4 @@
-"""The Nix project of a lock: its files, as a mapping from path to bytes."""
+"""Make the Nix project of a lock: its files, as a mapping from path to bytes."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _README = "README.md.j2"
 
 @dataclass(frozen=True)
 class Toolkit:
-    """What travels in every project, by path: the Nix library, the gateway's source, and the project's templates."""
+    """The files that every project contains, by path: the Nix library, the gateway's source, and the templates."""
 
     nix: Mapping[str, bytes]
     gateway: Mapping[str, bytes]
@@ -24,8 +24,8 @@ class Toolkit:
 
 @dataclass(frozen=True)
 class ProjectContent:
-    """What a project is about. `prompt` and `interface` are None until the node definitions of its image are known;
-    `config` is the user's pycomfy.toml, for whoever goes on working from the version: nothing is built from it."""
+    """The content of one project. `prompt` and `interface` are None until the node definitions of its image are known;
+    `config` is the user's pycomfy.toml, for those who continue from the version: nothing is built from it."""
 
     lock: Lock
     workflow: bytes
@@ -35,7 +35,7 @@ class ProjectContent:
 
 
 def project_files(content: ProjectContent, toolkit: Toolkit) -> dict[str, bytes]:
-    """Every file of the project. Equal contents give equal bytes."""
+    """Return every file of the project. Equal contents give equal bytes."""
     files = {name: toolkit.templates[name] for name in _TEMPLATES}
     files["README.md"] = _readme(content.lock, toolkit.templates[_README].decode()).encode()
     files["pycomfy.lock"] = render_lock(content.lock).encode()
@@ -44,7 +44,7 @@ def project_files(content: ProjectContent, toolkit: Toolkit) -> dict[str, bytes]
         if value is not None:
             files[name] = render_json(value)
     if content.config is not None:
-        # Not the login that an index's address may have: a version is kept, and given to others.
+        # Without the login that an index's address may contain: versions are kept, and given to others.
         text = content.config.decode("utf-8", errors="surrogateescape")
         files["pycomfy.toml"] = strip_logins(text).encode("utf-8", errors="surrogateescape")
     files |= {f"nix/{path}": data for path, data in toolkit.nix.items()}
@@ -53,14 +53,14 @@ def project_files(content: ProjectContent, toolkit: Toolkit) -> dict[str, bytes]
 
 
 def render_json(value: object) -> bytes:
-    """JSON for people and for diffs; the order of keys is kept, it is the workflow's."""
+    """Return JSON for people and for diffs. The order of keys stays: it is the workflow's."""
     return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
 
 
 def _readme(lock: Lock, template: str) -> str:
-    local = {name: place for name, source in lock.sources.items() if (place := source.manual_origin) is not None}
-    every = [wheel for platform in lock.platforms.values() for wheel in platform.wheels]
-    wheels = {wheel.filename: f"the wheel {wheel.url}" for wheel in every if wheel.is_local}
-    # Markdown, not HTML: nothing to escape, and every name in a lock is plain by its type.
+    local = {name: origin for name, source in lock.sources.items() if (origin := source.manual_origin) is not None}
+    locked = [wheel for platform in lock.platforms.values() for wheel in platform.wheels]
+    wheels = {wheel.filename: f"the wheel {wheel.url}" for wheel in locked if wheel.is_local}
+    # Markdown, not HTML: nothing to escape, and the types of the lock allow only plain names.
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
     return environment.from_string(template).render(lock=lock, local=local, wheels=wheels)

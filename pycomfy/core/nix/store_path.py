@@ -1,4 +1,4 @@
-"""Store paths of fixed outputs, computed as Nix does: a path's name alone proves what must be there.
+"""Compute the store paths of fixed outputs as Nix does: the path alone proves the content.
 
 The rules are in Nix's manual, "Complete Store Path Calculation".
 """
@@ -14,7 +14,7 @@ _PATH = re.compile(rf"/nix/store/(?P<hash>[{_ALPHABET}]{{32}})-(?P<name>{_NAME})
 
 @dataclass(frozen=True)
 class FixedOutput:
-    """What a fixed-output path holds: `sha256` of a file's bytes, or of a tree's NAR if `recursive`."""
+    """The content of a fixed-output path: `sha256` is that of a file's bytes, or of a tree's NAR if `recursive`."""
 
     name: str
     sha256: bytes
@@ -30,39 +30,39 @@ class FixedOutput:
 
     @property
     def address(self) -> str:
-        """How Nix writes what it is addressed by, as in `fixed:r:sha256:…`."""
+        """The content address in Nix's form, as in `fixed:r:sha256:…`."""
         return f"fixed:{'r:' if self.recursive else ''}sha256:{to_nix32(self.sha256)}"
 
 
 def is_store_path(text: str) -> bool:
-    """Whether `text` is a path directly below /nix/store."""
+    """Return whether `text` is a path directly below /nix/store."""
     return _PATH.fullmatch(text) is not None
 
 
 def split_path(path: str) -> tuple[str, str]:
-    """The hash part and the name of a store path. Raises `ValueError` for anything else."""
+    """Return the hash part and the name of a store path. Raises `ValueError` for anything else."""
     match = _PATH.fullmatch(path)
     if match is None:
-        raise ValueError(f"{path[:300]!r} is no store path")
+        raise ValueError(f"{path[:300]!r} is not a store path")
     return match["hash"], match["name"]
 
 
 def to_nix32(data: bytes) -> str:
-    """Nix's base 32: no e, o, t, u; the last digit first."""
+    """Return Nix's base 32: without e, o, t, u, and with the last digit first."""
     number = int.from_bytes(data, "little")
     length = (len(data) * 8 + 4) // 5
     return "".join(_ALPHABET[number >> 5 * i & 31] for i in reversed(range(length)))
 
 
 def from_nix32(text: str) -> bytes:
-    """The inverse of `to_nix32`. Raises `ValueError` for digits that it does not have, or bits left over."""
+    """Invert `to_nix32`. Raises `ValueError` for invalid digits, or bits that do not fill a byte."""
     number = 0
     for digit in text:
         number = number << 5 | _ALPHABET.index(digit)
     try:
         return number.to_bytes(len(text) * 5 // 8, "little")
     except OverflowError as e:
-        raise ValueError(f"{text!r} has bits left over") from e
+        raise ValueError(f"{text!r} does not end at a byte") from e
 
 
 def _make_path(kind: str, sha256: bytes, name: str) -> str:

@@ -13,7 +13,7 @@ from pycomfy.adapters.io.download import fetch
 from pycomfy.adapters.io.http_client import local_path
 from pycomfy.adapters.python.uv_process import local_folders, with_login
 from pycomfy.adapters.python.uv_request import ResolutionRequest
-from pycomfy.core.debian.resolver import base_packages
+from pycomfy.core.debian.base_packages import base_packages
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.package_indexes import IndexConfig, strip_logins
 from pycomfy.core.lockfile.platforms import PlatformName

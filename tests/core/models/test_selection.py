@@ -18,7 +18,7 @@ from pycomfy.core.lockfile.schema import (
     parse_lock,
     render_lock,
 )
-from pycomfy.core.models.selection import RequestedModel, is_pickle, list_models
+from pycomfy.core.models.selection import RequestedModel, UnpinnedModel, is_pickle, list_models
 from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.core.sources.path import PathSource
 from pycomfy.errors import BadConfig, BadLock
@@ -115,10 +115,8 @@ def test_a_model_without_a_folder_takes_it_from_pycomfy_toml_or_is_told() -> Non
     needs = [RequiredModel(None, "a.pt", "1"), RequiredModel(None, "b.pt", "2")]
     wanted, unpinned = list_models(needs, [ModelSpec(folder="sams", name="a.pt", url="https://h/a")])
     assert [w.place for w in wanted] == ["sams/a.pt"]
-    assert [str(u) for u in unpinned] == [
-        "the model b.pt is not pinned: node 2 does not tell which folder it is in "
-        '(name it in pycomfy.toml: [[models]] with folder = "…" and its url)'
-    ]
+    fix = 'name it in pycomfy.toml: [[models]] with folder = "…" and its url'
+    assert unpinned == (UnpinnedModel(None, "b.pt", "node 2 does not say which folder it is in", (fix,)),)
 
 
 @pytest.mark.parametrize(

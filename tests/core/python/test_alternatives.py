@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.core.debian.resolver import base_packages
+from pycomfy.core.debian.base_packages import base_packages
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.python.alternatives import (
     ALL,
