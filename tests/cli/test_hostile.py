@@ -97,7 +97,7 @@ def test_a_link_out_of_the_tree_is_refused(tricky: Place) -> None:
     folder.mkdir()
     (folder / "weights").symlink_to("../../../../../../etc")
     pack(tricky)
-    refuse(tricky, "the link weights leads out of the tree")
+    refuse(tricky, "the link weights points outside the tree")
 
 
 @pytest.mark.parametrize(

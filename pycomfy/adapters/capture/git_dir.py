@@ -126,7 +126,7 @@ def borrow(git: GitFolder, reader: PatchRepository) -> None:
     """Let `reader` read the repository's objects. Raises `BadInput`."""
     if "\n" in str(git.objects) or str(git.objects).startswith('"'):
         raise refused(git.folder, "its path has characters that git cannot be given")
-    reader.lend([git.objects.resolve()])
+    reader.add_alternates([git.objects.resolve()])
     shallow = git.common / "shallow"
     if shallow.is_file():
         known = [line for line in read_text(shallow).split() if _HASH.fullmatch(line)]

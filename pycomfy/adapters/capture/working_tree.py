@@ -153,7 +153,7 @@ def _compare_entries(side: _Side, entries: Sequence[Entry], read: Callable[[Entr
             if same:
                 continue
         changes.old[name] = old
-        side.staging.keep(data)
+        side.staging.add_blob(data)
         if new is not None and about is not None:
             _stage(side.staging, path, about, name)
             changes.new[name] = new
@@ -264,11 +264,11 @@ def _add_untracked(path: str, files: Files, staging: PatchRepository, changes: W
 
 def _stage(staging: PatchRepository, path: Path, about: os.stat_result, name: str) -> None:
     if stat.S_ISLNK(about.st_mode):
-        staging.keep(os.fsencode(path.readlink()))
+        staging.add_blob(os.fsencode(path.readlink()))
     elif about.st_size > MAX_CHANGED:
         raise _too_large(name, about.st_size, path)
     else:
-        staging.keep(path.read_bytes())
+        staging.add_blob(path.read_bytes())
 
 
 def _too_large(name: str, size: int, path: Path) -> BadInput:

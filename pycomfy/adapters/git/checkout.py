@@ -1,6 +1,6 @@
-"""The files of a commit, written from git's objects: the same on every machine, and never outside the folder.
+"""Read and write the files of a commit from git's objects: the same on every machine, and never outside the folder.
 
-git checks nothing out, so filters, attributes and line endings change nothing and no program of a stranger runs.
+git checks nothing out, so filters, attributes and line endings change nothing, and no untrusted program runs.
 """
 
 import os
@@ -16,16 +16,17 @@ from pycomfy.adapters.git.mirror import GitMirror, GitObjects
 from pycomfy.adapters.io.atomic_files import find_escaping_link, translate_disk_full
 from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.errors import BadConfig, PycomfyError, Unresolved
+from pycomfy.operation import cancel_scope
 
 MAX_FILES = 100_000
 MAX_BYTES = 8 << 30
 MAX_TEXT = 2 << 20
 MAX_SUBMODULE_DEPTH = 4
 MAX_DEPTH = 200
-"""Folders one in another; git and Nix go into them by recursion."""
+"""Nested folders; git and Nix enter them by recursion."""
 
 FILE, PROGRAM, GROUP_FILE, LINK, SUBMODULE = "100644", "100755", "100664", "120000", "160000"
-"""git's modes; the third is of old repositories and means the first."""
+"""git's modes; the third is in old repositories and means the first."""
 
 _WITHOUT = "take a commit or a fork without it, or copy the files and name the copy: path = …"
 
@@ -44,7 +45,7 @@ class Entry(NamedTuple):
 
 
 def list_entries(repository: GitMirror, commit: str) -> tuple[Entry, ...]:
-    """All files of `commit`, which must have been fetched. Raises `Unresolved` for paths that could do harm."""
+    """Return all entries of `commit`, which must have been fetched. Raises `Unresolved` for harmful paths."""
     with repository.objects() as objects:
         _check_extent(repository, objects, commit)
     done = repository.git("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
@@ -56,7 +57,7 @@ def list_entries(repository: GitMirror, commit: str) -> tuple[Entry, ...]:
 
 
 def parse_entries(output: bytes) -> list[Entry]:
-    """What `git ls-tree -r -z -l` lists."""
+    """Parse the output of `git ls-tree -r -z -l`."""
     entries = []
     for record in output.split(b"\0")[:-1]:
         head, _, path = record.partition(b"\t")
@@ -65,54 +66,55 @@ def parse_entries(output: bytes) -> list[Entry]:
     return entries
 
 
-def read_tree(repository: GitMirror, commit: str, wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
-    """The content of the files whose path is `wanted`, by path; no links, none larger than `MAX_TEXT`."""
+def read_tree(repository: GitMirror, commit: str, selected: Callable[[str], bool]) -> Mapping[str, bytes]:
+    """Return the content of the files whose path is `selected`, by path; no links, none larger than `MAX_TEXT`."""
     entries = list_entries(repository, commit)
-    chosen = [e for e in entries if e.is_file and e.size <= MAX_TEXT and wanted(e.path)]
+    chosen = [e for e in entries if e.is_file and e.size <= MAX_TEXT and selected(e.path)]
     with repository.objects() as objects:
         return {e.path: objects.read(e.object) for e in chosen}
 
 
 class CheckoutResult(NamedTuple):
-    """Whether there are submodules in a tree, and large files (LFS) in the place of their pointers."""
+    """Whether a tree has submodules, and large files (LFS) instead of their pointers."""
 
     submodules: bool = False
     lfs: bool = False
 
 
 def write_tree(repository: GitMirror, commit: str, out: Path, *, lfs: bool = True) -> CheckoutResult:
-    """Write the files of `commit` into the empty folder `out`, large files in the place of their pointers with `lfs`.
+    """Write the files of `commit` into the empty folder `out`, with `lfs` large files instead of their pointers.
 
-    Links and executable bits are kept. Raises `Unresolved` for links and submodules that lead out of the tree, and what
-    `fetch_large` raises.
+    Links and executable bits are kept. Raises `Unresolved` for links and submodules that point outside the tree, and
+    raises as `fetch_large`.
     """
     with translate_disk_full(out):
-        written = _write(repository, commit, out, _Wish(lfs))
+        written = _write(repository, commit, out, _Options(lfs))
     _check_links(repository, out)
     return written
 
 
-class _Wish(NamedTuple):
-    """Whether large files are wanted; how deep this is in submodules."""
+class _Options(NamedTuple):
+    """Whether large files are fetched; how deeply nested a submodule is."""
 
     lfs: bool
     depth: int = 0
 
 
-def _write(repository: GitMirror, commit: str, out: Path, wish: _Wish) -> CheckoutResult:
+def _write(repository: GitMirror, commit: str, out: Path, options: _Options) -> CheckoutResult:
     entries = list_entries(repository, commit)
     submodules = _read_submodules(repository, entries)
     filled, large = False, False
     pointers: list[Pointer] = []
     with repository.objects() as objects:
-        lfs = wish.lfs and _uses_lfs(objects, entries)
+        lfs = options.lfs and _uses_lfs(objects, entries)
         for entry in entries:
+            cancel_scope().check()
             to = out / entry.path
             to.parent.mkdir(parents=True, exist_ok=True)
             if entry.mode == SUBMODULE:
                 to.mkdir()
                 if entry.path in submodules:
-                    inner = _write_submodule(repository, submodules[entry.path], entry, to, wish)
+                    inner = _write_submodule(repository, submodules[entry.path], entry, to, options)
                     filled, large = True, large or inner.lfs
             elif entry.mode == LINK:
                 to.symlink_to(os.fsdecode(objects.read(entry.object)))
@@ -129,7 +131,7 @@ def _write(repository: GitMirror, commit: str, out: Path, wish: _Wish) -> Checko
 
 
 def _uses_lfs(objects: GitObjects, entries: tuple[Entry, ...]) -> bool:
-    """Whether the repository says of any files that LFS keeps them: else what looks like a pointer is just a text."""
+    """Return whether the repository has files in LFS: in any other, what looks like a pointer is a text."""
     attributes = [e for e in entries if e.is_file and e.path.rsplit("/", 1)[-1] == ".gitattributes"]
     return any(e.size <= MAX_TEXT and b"filter=lfs" in objects.read(e.object) for e in attributes)
 
@@ -147,7 +149,7 @@ def _write_large(repository: GitMirror, pointers: list[Pointer], entries: tuple[
 
 
 def _read_submodules(repository: GitMirror, entries: tuple[Entry, ...]) -> Mapping[str, str]:
-    """Path -> address of the commit's submodules. One that `.gitmodules` does not mention stays empty, as in git."""
+    """Return the addresses of the commit's submodules by path. One that `.gitmodules` lacks stays empty, as in git."""
     paths = {e.path for e in entries if e.mode == SUBMODULE}
     listed = next((e for e in entries if e.path == ".gitmodules" and e.is_file), None)
     if not paths or listed is None:
@@ -170,7 +172,8 @@ def _read_submodules(repository: GitMirror, entries: tuple[Entry, ...]) -> Mappi
 
 
 def _submodule_url(repository: GitMirror, path: str, url: str) -> str:
-    """A submodule's address, perhaps relative to its repository's. A stranger must not point into this machine."""
+    """Return a submodule's address, which may be relative to its repository's. An untrusted one must not point to this
+    machine."""
     if not url.startswith(("./", "../")):
         if parse_git_url(url, where=f"submodule {path} of {repository.owner}").local:
             raise _refused(repository, f"submodule {path} has a local address: {url}")
@@ -179,12 +182,12 @@ def _submodule_url(repository: GitMirror, path: str, url: str) -> str:
     joined = posixpath.normpath(posixpath.join(tail if separator else head, url))
     address = f"{head}://{joined}" if separator else joined
     if joined.startswith("..") or not _is_beside(repository, address):
-        raise _refused(repository, f"submodule {path} has the address {url}, which leaves the server")
+        raise _refused(repository, f"submodule {path} has the address {url}, which is not on the same server")
     return address
 
 
 def _is_beside(repository: GitMirror, address: str) -> bool:
-    """Whether an address that is relative to a repository's is on the same server; above all, not on this machine."""
+    """Return whether an address relative to a repository's is on the same server, and above all not on this machine."""
     own = repository.address
     if own.local:
         return True
@@ -195,28 +198,28 @@ def _is_beside(repository: GitMirror, address: str) -> bool:
     return not other.local and other.identity.partition("/")[0] == own.identity.partition("/")[0]
 
 
-def _write_submodule(repository: GitMirror, url: str, entry: Entry, to: Path, wish: _Wish) -> CheckoutResult:
-    if wish.depth >= MAX_SUBMODULE_DEPTH:
+def _write_submodule(repository: GitMirror, url: str, entry: Entry, to: Path, options: _Options) -> CheckoutResult:
+    if options.depth >= MAX_SUBMODULE_DEPTH:
         raise _refused(repository, f"submodule {entry.path} is nested more than {MAX_SUBMODULE_DEPTH} deep")
     inner = GitMirror(url, owner=repository.owner, cache=repository.cache)
     try:
         inner.fetch(entry.object)
     except PycomfyError as e:
-        # It is told as its own cause would be, but what mends it is a matter of the pack.
+        # The cause is the submodule's, but the fix has to be made in the pack.
         e.what, e.fixes = f"{e.what} (its submodule {entry.path})", (_WITHOUT, *e.fixes)
         raise
-    return _write(inner, entry.object, to, _Wish(wish.lfs, wish.depth + 1))
+    return _write(inner, entry.object, to, _Options(options.lfs, options.depth + 1))
 
 
 def _check_extent(repository: GitMirror, objects: GitObjects, commit: str) -> None:
-    """Refuse a tree that has more files than anyone may write, before git lists them: ten folders within ten others,
-    ten times over, are a few kilobytes. Each folder is read once, however often it is there."""
+    """Refuse a tree with too many files before git lists them: ten folders within ten others, ten times over, are a few
+    kilobytes. Each folder is read once, however often it occurs."""
     found = re.match(rb"tree ([0-9a-f]{40})\n", objects.read(commit))
     if found is None:
         raise _refused(repository, f"commit {commit} has no tree")
     top = found[1].decode()
     folders: dict[str, tuple[list[str], int]] = {}
-    extents: dict[str, tuple[int, int]] = {}  # files in a folder, and how many folders are one in another there
+    extents: dict[str, tuple[int, int]] = {}  # of a folder: the files in it, and the depth of its folders
     waiting = [top]
     while waiting:
         tree = waiting[-1]
@@ -232,18 +235,18 @@ def _check_extent(repository: GitMirror, objects: GitObjects, commit: str) -> No
         if extents[tree][0] > MAX_FILES or len(extents) > MAX_FILES:
             raise _refused(repository, f"it has more than {MAX_FILES} files")
         if extents[tree][1] > MAX_DEPTH:
-            raise _refused(repository, f"it has more than {MAX_DEPTH} folders in one another")
+            raise _refused(repository, f"it has more than {MAX_DEPTH} nested folders")
 
 
 def _read_folder(repository: GitMirror, objects: GitObjects, tree: str) -> tuple[list[str], int]:
-    """The folders in a tree object, each as often as it is there, and the number of its other entries."""
+    """Return the folders in a tree object, each as often as it occurs, and the number of its other entries."""
     data, at = objects.read(tree), 0
     folders: list[str] = []
     others = 0
     while at < len(data):
         end = data.find(b"\0", at)
         if end < 0:
-            raise _refused(repository, f"the object {tree} is no tree")
+            raise _refused(repository, f"the object {tree} is not a tree")
         if data[at:end].partition(b" ")[0].lstrip(b"0") == b"40000":
             folders.append(data[end + 1 : end + 21].hex())
         else:
@@ -257,7 +260,7 @@ def _check_entries(repository: GitMirror, entries: list[Entry]) -> None:
         raise _refused(repository, f"it has more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB")
     paths = {e.path for e in entries}
     for entry in entries:
-        if any(_is_trick(part) for part in entry.path.split("/")):
+        if any(_is_deceptive(part) for part in entry.path.split("/")):
             raise _refused(repository, f"it has a file named {entry.path[:200]!r}")
         if len(os.fsencode(entry.path)) > 2000:
             raise _refused(repository, f"the path {entry.path[:100]!r}… is too long")
@@ -266,28 +269,27 @@ def _check_entries(repository: GitMirror, entries: list[Entry]) -> None:
         if entry.mode == LINK and entry.size > 4000:
             raise _refused(repository, f"the link {entry.path} is too long")
         if any(str(parent) in paths for parent in PurePosixPath(entry.path).parents):
-            raise _refused(repository, f"{entry.path} lies in a folder that is a file or link as well")
+            raise _refused(repository, f"{entry.path} is in a folder that is a file or link as well")
     if len(paths) != len(entries):
         raise _refused(repository, "it has two files of the same name")
 
 
-# Signs that the file systems of other machines leave out of names.
-_UNSEEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+# Characters that other file systems leave out of names.
+_INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 
 
-def _is_trick(name: str) -> bool:
-    """Whether a name means another place, git's own folder (on whatever file system a tree may come to lie), or is made
-    to deceive who reads it."""
-    plain = _UNSEEN.sub("", name).partition(":")[0].rstrip(" .").lower()
+def _is_deceptive(name: str) -> bool:
+    """Return whether a name means another folder, or git's own one on some file system, or deceives its reader."""
+    plain = _INVISIBLE.sub("", name).partition(":")[0].rstrip(" .").lower()
     control = any(ord(c) < 32 or ord(c) == 127 for c in name)
     return control or name in ("", ".", "..") or plain in (".git", "git~1") or len(os.fsencode(name)) > 255
 
 
 def _check_links(repository: GitMirror, out: Path) -> None:
-    """Where a link leads depends on other links: so all are followed, in the tree as it was written."""
+    """Refuse links to outside the tree. Where a link points depends on others: so all are followed, as written."""
     link = find_escaping_link(out)
     if link is not None:
-        raise _refused(repository, f"the link {link.relative_to(out)} leads out of the tree, to {link.readlink()}")
+        raise _refused(repository, f"the link {link.relative_to(out)} points outside the tree, to {link.readlink()}")
 
 
 def _refused(repository: GitMirror, why: str) -> Unresolved:

@@ -1,4 +1,4 @@
-"""The environment in which git is started on one repository of ours, and how it gets a login that nobody else sees."""
+"""Make the environment for git on one repository of ours, and give it a login that nobody else sees."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from pycomfy.adapters.io.process import missing
 
 
 def load_gitpython() -> Any:
-    """GitPython, imported when it is needed: it asks git for its version. Raises `MissingTool` without git."""
+    """Import GitPython when it is needed: it runs git for its version. Raises `MissingTool` without git."""
     try:
         import git
     except ImportError as e:
@@ -18,12 +18,13 @@ def load_gitpython() -> Any:
 
 
 def git_environment(repository: Path) -> dict[str, str]:
-    """Names the bare `repository`, whatever repository pycomfy was called in: git sets these for hooks."""
-    here = str(repository)
-    env = {
-        "GIT_DIR": here,
-        "GIT_COMMON_DIR": here,
-        "GIT_OBJECT_DIRECTORY": f"{here}/objects",
+    """Return variables that name the bare `repository`, whatever repository pycomfy was called in: git sets these for
+    hooks."""
+    path = str(repository)
+    environment = {
+        "GIT_DIR": path,
+        "GIT_COMMON_DIR": path,
+        "GIT_OBJECT_DIRECTORY": f"{path}/objects",
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
         "GIT_NAMESPACE": "",
         "GIT_TERMINAL_PROMPT": "0",
@@ -32,36 +33,37 @@ def git_environment(repository: Path) -> dict[str, str]:
         "LANGUAGE": "C",
     }
     if "GIT_ASKPASS" not in os.environ:
-        env["GIT_ASKPASS"] = ""
-    return env
+        environment["GIT_ASKPASS"] = ""
+    return environment
 
 
 class Login(NamedTuple):
-    """A token may be either of the two, with nothing as the other."""
+    """A user and a password. A token may be either, with the other empty."""
 
     user: str
     password: str
 
 
 def find_login(url: str) -> Login | None:
-    """The login that an https URL holds. An ssh URL's user is part of the address, and keys are ssh's affair."""
+    """Return the login in an https URL, None if there is none. An ssh URL's user is part of the address."""
     parts = urlsplit(url) if url.startswith("https://") else None
     if parts is None or "@" not in parts.netloc:
         return None
     return Login(unquote(parts.username or ""), unquote(parts.password or ""))
 
 
-# Anyone on the machine may read a command line, but not another's environment: so git asks this for the login.
-_SAYS = r"""printf 'username=%s\npassword=%s\n' "$PYCOMFY_GIT_USER" "$PYCOMFY_GIT_PASSWORD" """
-_HELPER = f'!f() {{ [ "$1" != get ] || {_SAYS}; }}; f'
+# Anyone on the machine may read a command line, but not another user's environment: so this prints the login for git.
+_PRINT_LOGIN = r"""printf 'username=%s\npassword=%s\n' "$PYCOMFY_GIT_USER" "$PYCOMFY_GIT_PASSWORD" """
+_HELPER = f'!f() {{ [ "$1" != get ] || {_PRINT_LOGIN}; }}; f'
 
 
 def login_settings(url: str) -> tuple[tuple[str, str], ...]:
-    """Settings that make git use the login for the server of `url`, and neither ask nor tell a helper of the user's."""
+    """Return settings that make git use the login for the server of `url`, without the user's credential helpers."""
     parts = urlsplit(url)
     key = f"credential.{parts.scheme}://{parts.netloc}.helper"
     return ((key, ""), (key, _HELPER))
 
 
 def login_environment(login: Login) -> dict[str, str]:
+    """Return the variables that `login_settings` read the login from."""
     return {"PYCOMFY_GIT_USER": login.user, "PYCOMFY_GIT_PASSWORD": login.password}

@@ -1,7 +1,7 @@
-"""Large files of git repositories (Git LFS): from the pointers that a commit has to the files themselves.
+"""Fetch the large files of git repositories (Git LFS), for which a commit has pointers.
 
-A pointer holds its file's SHA-256 and size, so a commit still says which bytes are meant. They are fetched from the
-repository's own server, whatever the repository's files say of another one; nothing of git-lfs is run.
+A pointer has its file's SHA-256 and size, so the commit still identifies the bytes. They are fetched from the
+repository's own server, whatever other one its files name; git-lfs is not run.
 """
 
 import base64
@@ -20,7 +20,7 @@ from pycomfy.errors import HashMismatch, NetworkError, PycomfyError, Unresolved
 MAX_POINTER = 1024
 MAX_ANSWER = 4 << 20
 AT_ONCE = 100
-"""Files that a server is asked for in one request, as git-lfs does."""
+"""Files in one request, as in git-lfs."""
 
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 _POINTER = re.compile(
@@ -38,18 +38,18 @@ class Pointer(NamedTuple):
 
 
 def parse_pointer(path: str, data: bytes) -> Pointer | None:
-    """The pointer that the file `path` is; None for any other file."""
+    """Return the pointer that a file's content is; None for any other file."""
     match = _POINTER.fullmatch(data) if len(data) <= MAX_POINTER else None
     return Pointer(path, match[1].decode(), int(match[2])) if match else None
 
 
 def fetch_large(repository: GitMirror, pointers: Sequence[Pointer]) -> Mapping[str, Path]:
-    """SHA-256 -> a file with it, which must not be changed. Raises `Unresolved`, `NetworkError` or `HashMismatch`, with
-    the files' names and what can be done."""
-    wanted = list({p.sha256: p for p in pointers}.values())
-    cached = [p for p in wanted if not (path := _cached(repository, p)).is_file() or path.stat().st_size != p.size]
+    """Return a file for each SHA-256; it must not be changed. Raises `Unresolved`, `NetworkError` or `HashMismatch`,
+    with the files' names and what can be done."""
+    unique = list({p.sha256: p for p in pointers}.values())
+    missing = [p for p in unique if not (path := _cached(repository, p)).is_file() or path.stat().st_size != p.size]
     try:
-        files = _find(repository, cached) if cached else []
+        files = _find(repository, missing) if missing else []
         download.fetch_all(files, cache=repository.cache)
     except HashMismatch:
         raise
@@ -57,16 +57,15 @@ def fetch_large(repository: GitMirror, pointers: Sequence[Pointer]) -> Mapping[s
         if isinstance(e, Unresolved):
             raise
         raise NetworkError(
-            f"{repository.owner}: {_names(cached)}, which git keeps apart (LFS), cannot be fetched: {e.what}",
+            f"{repository.owner}: {_names(missing)}, which are in LFS, cannot be fetched: {e.what}",
             where=repository.address.public,
-            fix=f"give a login for the server, in ~/.netrc or a credential helper of git; or {_WITHOUT}",
+            fix=("give a login for the server, in ~/.netrc or a credential helper of git", _WITHOUT),
         ) from e
-    return {p.sha256: _cached(repository, p) for p in wanted}
+    return {p.sha256: _cached(repository, p) for p in unique}
 
 
 _WITHOUT = (
-    "if the code works without these files, take git's pointers in their place:"
-    " lfs = false at this source in pycomfy.toml"
+    "if the code works without these files, use git's pointers instead: lfs = false at this source in pycomfy.toml"
 )
 
 
@@ -82,21 +81,21 @@ def _names(pointers: Sequence[Pointer]) -> str:
 
 
 def _find(repository: GitMirror, pointers: Sequence[Pointer]) -> list[download.File]:
-    """Where each file is."""
+    """Return what to download for each pointer."""
     if repository.address.local:
         return _find_beside(repository, pointers)
     found: dict[str, download.File] = {}
     absent: dict[Pointer, str] = {}
     for start in range(0, len(pointers), AT_ONCE):
         part = pointers[start : start + AT_ONCE]
-        answers = {str(a.get("oid")): a for a in _ask(repository, part)}
+        answers = {str(a.get("oid")): a for a in _request(repository, part)}
         for pointer in part:
             answer = answers.get(pointer.sha256, {})
-            file = _file(pointer, answer)
+            file = _parse_file(pointer, answer)
             if file is not None:
                 found[pointer.sha256] = file
             else:
-                absent[pointer] = _said(answer)
+                absent[pointer] = _reason(answer)
     if absent:
         raise _absent(repository, list(absent), next(iter(absent.values())))
     return list(found.values())
@@ -106,37 +105,37 @@ def _absent(repository: GitMirror, pointers: Sequence[Pointer], why: str) -> Unr
     return Unresolved(
         f"{repository.owner}: the repository has only pointers to {_names(pointers)}, and not the files (LFS): {why}",
         where=repository.address.public,
-        fix=f"take another commit or a fork that has them; or {_WITHOUT}",
+        fix=("use another commit or a fork that has them", _WITHOUT),
     )
 
 
 def _find_beside(repository: GitMirror, pointers: Sequence[Pointer]) -> list[download.File]:
-    """The files of a repository on this disk, below its `.git`."""
+    """Return the files of a repository on this disk, which are below its `.git`."""
     url = repository.address.url
     root = local_path(url) if url.startswith("file://") else Path(url)
     folders = [root / ".git", root] if root is not None else []
-    places = {
-        p: place
+    paths = {
+        p: path
         for p in pointers
         for folder in reversed(folders)
-        if (place := folder / "lfs" / "objects" / p.sha256[:2] / p.sha256[2:4] / p.sha256).is_file()
+        if (path := folder / "lfs" / "objects" / p.sha256[:2] / p.sha256[2:4] / p.sha256).is_file()
     }
-    absent = [p for p in pointers if p not in places]
+    absent = [p for p in pointers if p not in paths]
     if absent:
         raise _absent(repository, absent, "run `git lfs fetch --all` in it")
-    return [download.File(places[p].as_uri(), p.sha256, _called(p), p.size) for p in pointers]
+    return [download.File(paths[p].as_uri(), p.sha256, _describe(p), p.size) for p in pointers]
 
 
-def _called(pointer: Pointer) -> str:
+def _describe(pointer: Pointer) -> str:
     return f"the large file {pointer.path}"
 
 
 # — the server: https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md —
 
 
-def _ask(repository: GitMirror, pointers: Sequence[Pointer]) -> Iterator[Mapping[str, Any]]:
+def _request(repository: GitMirror, pointers: Sequence[Pointer]) -> Iterator[Mapping[str, Any]]:
     url = _endpoint(repository)
-    question = {
+    body = {
         "operation": "download",
         "transfers": ["basic"],
         "hash_algo": "sha256",
@@ -147,66 +146,65 @@ def _ask(repository: GitMirror, pointers: Sequence[Pointer]) -> Iterator[Mapping
 
         def post(login: str | None = None) -> bytes:
             more = {"Authorization": login} if login is not None else {}
-            with client.stream("POST", url, content=json.dumps(question), headers={**headers, **more}) as answer:
-                if answer.status_code != 401 or login is not None or (own := _login_of_helper(repository, url)) is None:
-                    check_status(url, answer)
-                    return read_body(url, answer, MAX_ANSWER)
-            return post(own)
+            with client.stream("POST", url, content=json.dumps(body), headers={**headers, **more}) as response:
+                denied = response.status_code == 401 and login is None
+                if not denied or (found := _find_login(repository, url)) is None:
+                    check_status(url, response)
+                    return read_body(url, response, MAX_ANSWER)
+            return post(found)
 
         data = retry(url, post)
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as e:
-        raise NetworkError(
-            "the LFS server does not answer in JSON", where=without_login(url), fix="try again later"
-        ) from e
+        what = "the LFS server does not answer in JSON"
+        raise NetworkError(what, where=without_login(url), fix="try again later") from e
     objects = value.get("objects") if isinstance(value, dict) else None
     yield from (o for o in (objects if isinstance(objects, list) else ()) if isinstance(o, dict))
 
 
 def _endpoint(repository: GitMirror) -> str:
-    """The server of a repository's large files, as git-lfs finds it."""
+    """Return the address of a repository's LFS server, as git-lfs finds it."""
     url = repository.address.url
     if "://" not in url or url.startswith("ssh://"):
-        # `identity` is host/path, whichever way git reaches it; forges serve large files over https alone.
+        # `identity` is host/path, however git connects; forges serve large files over https only.
         host, _, path = repository.address.identity.partition("/")
         url = f"https://{host.partition(':')[0]}/{path}"
     elif not url.startswith("https://"):
-        raise NetworkError(
-            "there is no LFS server for such an address", where=repository.address.public, fix="use https"
-        )
+        what = "there is no LFS server for such an address"
+        raise NetworkError(what, where=repository.address.public, fix="use https")
     return url.rstrip("/").removesuffix(".git") + ".git/info/lfs/objects/batch"
 
 
-def _login_of_helper(repository: GitMirror, url: str) -> str | None:
-    """What the user's credential helper says of the server."""
+def _find_login(repository: GitMirror, url: str) -> str | None:
+    """Return the user's login for the server, from git's credential helpers; None if they have none."""
     parts = urlsplit(url)
-    question = f"protocol={parts.scheme}\nhost={parts.hostname}{f':{parts.port}' if parts.port else ''}\n\n"
-    done = repository.git("credential", "fill", stdin=question.encode())
-    told = dict(line.partition("=")[::2] for line in done.output.decode(errors="replace").splitlines())
-    if done.status != 0 or "password" not in told:
+    request = f"protocol={parts.scheme}\nhost={parts.hostname}{f':{parts.port}' if parts.port else ''}\n\n"
+    done = repository.git("credential", "fill", stdin=request.encode())
+    login = dict(line.partition("=")[::2] for line in done.output.decode(errors="replace").splitlines())
+    if done.status != 0 or "password" not in login:
         return None
-    return "Basic " + base64.b64encode(f"{told.get('username', '')}:{told['password']}".encode()).decode()
+    return "Basic " + base64.b64encode(f"{login.get('username', '')}:{login['password']}".encode()).decode()
 
 
-def _file(pointer: Pointer, answer: Mapping[str, Any]) -> download.File | None:
+def _parse_file(pointer: Pointer, answer: Mapping[str, Any]) -> download.File | None:
     actions = answer.get("actions")
     action = actions.get("download") if isinstance(actions, dict) else None
     if not isinstance(action, dict):
         return None
-    href, given = action.get("href"), action.get("header")
+    href, headers = action.get("href"), action.get("header")
     if not isinstance(href, str) or not href.startswith("https://") or not href.isprintable():
         return None
-    headers = given.items() if isinstance(given, dict) else ()
-    kept = tuple((k, v) for k, v in headers if isinstance(k, str) and isinstance(v, str) and _is_header(k, v))
-    return download.File(href, pointer.sha256, _called(pointer), pointer.size, kept)
+    pairs = headers.items() if isinstance(headers, dict) else ()
+    kept = tuple((k, v) for k, v in pairs if isinstance(k, str) and isinstance(v, str) and _is_header(k, v))
+    return download.File(href, pointer.sha256, _describe(pointer), pointer.size, kept)
 
 
 def _is_header(name: str, value: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z0-9-]{1,100}", name)) and value.isascii() and value.isprintable()
 
 
-def _said(answer: Mapping[str, Any]) -> str:
+def _reason(answer: Mapping[str, Any]) -> str:
     error = answer.get("error")
     message = error.get("message") if isinstance(error, dict) else None
     text = message if isinstance(message, str) and message.isprintable() else "the server does not say where they are"

@@ -1,6 +1,6 @@
-"""Git repositories of strangers: which commit a revision is, through a bare mirror of each in the cache.
+"""Mirror untrusted git repositories in the cache, each as a bare one, and find which commit a revision is.
 
-Nothing of theirs is run here: no hooks, no filters, no helper transports; `gittree` writes the files of a commit.
+Nothing of theirs is run: no hooks, no filters, no helper transports; `checkout` writes the files of a commit.
 """
 
 import contextlib
@@ -17,26 +17,30 @@ from typing import Any
 from urllib.parse import unquote
 
 from pycomfy.adapters.git.environment import find_login, login_environment, login_settings
-from pycomfy.adapters.git.runner import GitResult, GitRunner
+from pycomfy.adapters.git.runner import GitResult, GitRunner, find_reason
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.process import run
-from pycomfy.core.lockfile.git_url import GitUrl, parse_git_url, without_password
-from pycomfy.errors import NetworkError, NotFound, PycomfyError, UnpinnedPack, Unresolved
+from pycomfy.core.lockfile.git_url import GitUrl, parse_git_url
+from pycomfy.errors import NetworkError, NotFound, PycomfyError, UnpinnedPack, Unresolved, suggest
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
-_SETTINGS = (("http.lowSpeedLimit", "1000"), ("http.lowSpeedTime", "60"))  # bytes a second for seconds, then it fails
+_SETTINGS = (
+    ("http.lowSpeedLimit", "1000"),
+    ("http.lowSpeedTime", "60"),
+)  # give up below so many bytes a second, for so many seconds
 
 _FETCH = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules", "--force")
 
 
 @dataclass(frozen=True)
 class GitObjects:
-    """The objects of a mirror, through one `git cat-file --batch` for all of them."""
+    """The objects of a mirror, read by one `git cat-file --batch` for all of them."""
 
     repo: Any
 
     def read(self, object_: str) -> bytes:
+        """Return an object's content."""
         return bytes(self.repo.git.get_object_data(object_)[3])
 
     def write(self, object_: str, to: Path) -> None:
@@ -48,7 +52,7 @@ class GitObjects:
 
 
 class GitMirror:
-    """A repository and its mirror. `owner` is who needs it, for errors: the name of a node pack, or "ComfyUI".
+    """A repository and its mirror. `owner` is for errors: the name of the node pack that needs it, or "ComfyUI".
 
     `url` is what `parse_git_url` accepts; a relative path is relative to the current folder. `cache` holds the mirrors.
     Raises `BadConfig`.
@@ -57,7 +61,7 @@ class GitMirror:
     def __init__(self, url: str, *, owner: str, cache: Path) -> None:
         address = parse_git_url(url, where=owner)
         if address.local and not address.url.startswith("file://"):
-            path = os.path.abspath(address.url)  # noqa: PTH100  (Path would resolve nothing, but keep `..`)
+            path = os.path.abspath(address.url)  # noqa: PTH100  (Path would keep `..`)
             address = GitUrl(path, address.public, path, local=True)
         self.address = address
         self.owner = owner
@@ -67,9 +71,9 @@ class GitMirror:
         self.mirror = self.cache / hashlib.sha256(address.identity.encode(errors="surrogateescape")).hexdigest()[:32]
 
     def resolve(self, revision: str | None = None) -> str:
-        """The commit of a branch, tag, or (abbreviated) commit; without one, of the default branch.
+        """Return the commit of a branch, tag, or (abbreviated) commit; without one, of the default branch.
 
-        A full commit that the mirror has needs no network. Raises `UnpinnedPack`, `NotFound`, `NetworkError`.
+        A full commit in the mirror needs no network. Raises `UnpinnedPack`, `NotFound`, `NetworkError`.
         """
         if revision is not None and COMMIT.fullmatch(revision.lower()):
             self.fetch(revision.lower())
@@ -86,11 +90,11 @@ class GitMirror:
         return commit
 
     def fetch(self, commit: str) -> None:
-        """Put `commit` with all its files into the mirror. Raises `UnpinnedPack`, `NotFound`, `NetworkError`."""
+        """Fetch `commit` with all its files into the mirror. Raises `UnpinnedPack`, `NotFound`, `NetworkError`."""
         with self._locked():
             if self._has(commit):
                 return
-            # Alone and without history, if the server lets one ask for any commit; else everything.
+            # Alone and without history if the server allows that for any commit; else everything.
             done = self._receive("--depth=1", "--", self._remote, f"+{commit}:refs/pycomfy/{commit}")
             if done.status == 0 and self._has(commit):
                 return
@@ -101,11 +105,11 @@ class GitMirror:
             self.git("update-ref", f"refs/pycomfy/{commit}", commit)
 
     def fetch_history(self) -> None:
-        """Put every commit of all branches and tags into the mirror. Raises `NotFound`, `NetworkError`."""
+        """Fetch every commit of all branches and tags into the mirror. Raises `NotFound`, `NetworkError`."""
         self._fetch_all()
 
     def commit_date(self, commit: str) -> datetime | None:
-        """When `commit` was committed, in UTC; None for a date that no calendar has."""
+        """Return when `commit` was committed, in UTC; None for an impossible date."""
         with self.objects() as objects:
             try:
                 return datetime.fromtimestamp(objects.repo.commit(commit).committed_date, tz=UTC)
@@ -121,7 +125,7 @@ class GitMirror:
 
     @contextlib.contextmanager
     def objects(self) -> Iterator[GitObjects]:
-        """Read many objects of the mirror. One thread at a time."""
+        """Open the mirror for reading many objects. One thread at a time."""
         with self._runner.open_repo() as repo:
             yield GitObjects(repo)
 
@@ -129,11 +133,11 @@ class GitMirror:
         return UnpinnedPack(
             f"{self.owner}: the git repository {why}",
             where=self.address.public,
-            fix=f"pycomfy lock --node {self.owner}=<commit>",
+            fix=suggest("lock", node=f"{self.owner}=COMMIT"),
         )
 
     def _find_ref(self, revision: str | None) -> str | None:
-        """The commit of a ref of the remote."""
+        """Return the commit of a ref of the remote; None if there is none."""
         names = ["HEAD"] if revision is None else [revision, f"refs/heads/{revision}", f"refs/tags/{revision}"]
         patterns = [*names, *(f"{name}^{{}}" for name in names)]
         done = self.git("ls-remote", "--quiet", "--", self._remote, *patterns)
@@ -143,7 +147,7 @@ class GitMirror:
         for line in done.output.decode(errors="replace").splitlines():
             object_, _, name = line.partition("\t")
             refs[name] = object_
-        # An annotated tag is an object of its own; `^{}` is the commit it stands for.
+        # An annotated tag is an object of its own; `^{}` is the commit that it tags.
         found = {name: refs.get(f"{name}^{{}}", refs[name]) for name in names if name in refs}
         if len(set(found.values())) > 1:
             raise self._unpinned(f"has both a branch and a tag {revision}; write refs/heads/… or refs/tags/…")
@@ -163,13 +167,13 @@ class GitMirror:
                 raise self._explain(done.message)
 
     def _receive(self, *arguments: str) -> GitResult:
-        """`git fetch`. What it had begun to write when it failed, or was ended, is removed. The mirror is locked."""
-        whole = False
+        """Run `git fetch`, while the mirror is locked. If it fails or is ended, its temporary files are removed."""
+        complete = False
         try:
             done = self.git("fetch", *_FETCH, *arguments)
-            whole = done.status == 0
+            complete = done.status == 0
         finally:
-            if not whole:
+            if not complete:
                 for path in (self.mirror / "objects").rglob("tmp_*"):
                     shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         return done
@@ -179,7 +183,7 @@ class GitMirror:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """One process at a time changes a mirror. Makes the mirror if there is none."""
+        """Let one process at a time change the mirror, which is created if there is none."""
         self.cache.mkdir(parents=True, exist_ok=True)
         with exclusive_lock(self.mirror.with_suffix(".lock")):
             self._make_mirror()
@@ -208,34 +212,28 @@ class GitMirror:
         return GitRunner(self.mirror, settings, environment)
 
     def _explain(self, message: str) -> PycomfyError:
-        """git's message as an error; the last line that says something, without passwords."""
-        lines = [re.sub(r"^(fatal|error|remote): ", "", line).strip() for line in message.splitlines() if line.strip()]
-        said = next((line for line in lines if not line.startswith(("Please make sure", "and the repository"))), "")
-        said = re.sub(r"\S+://\S+", lambda m: without_password(m[0]), said)
-        what = f"{self.owner}: the git repository cannot be read: {said}"
+        """Return git's message as an error."""
+        what = f"{self.owner}: the git repository cannot be read: {find_reason(message)}"
         where = self.address.public
         if owned := re.search(r"dubious ownership in repository at '([^']+)'", message):
-            return NetworkError(what, where=where, fix=f"git config --global --add safe.directory '{owned[1]}'")
+            return NetworkError(what, where=where, fix=f"`git config --global --add safe.directory '{owned[1]}'`")
         if re.search(r"not appear to be a git repository|not found|not exported|does not exist|No such file", message):
             if not self.address.local:
                 return NotFound(what, where=where, fix="correct the address")
             if not Path(unquote(self.address.url.removeprefix("file://"))).exists():
                 return NotFound(f"{self.owner}: there is no such folder", where=where, fix="correct the path")
-            fix = "give the repository's top folder; a node pack without git is named by path = … instead of git = …"
+            fix = ("give the repository's top folder", "for a node pack without git, write path = … instead of git = …")
             return NotFound(what, where=where, fix=fix)
         if re.search(
             r"could not read (Username|Password)|Authentication failed|Permission denied|prompts dis", message
         ):
-            return NetworkError(
-                what,
-                where=where,
-                fix="check the address; if it is private, give git credentials (a helper, ssh key, token)",
-            )
+            fix = ("check the address", "if it is private, give git credentials: a helper, an ssh key or a token")
+            return NetworkError(what, where=where, fix=fix)
         return NetworkError(what, where=where, fix="check the network, the proxy and the address")
 
 
 def _ssh_environment() -> dict[str, str]:
-    """ssh must not ask for passwords or host keys on the terminal; a user's own ssh command is left as it is."""
+    """Return variables that keep ssh from asking for passwords or host keys; a user's own ssh command is kept."""
     if "GIT_SSH_COMMAND" in os.environ or "GIT_SSH" in os.environ:
         return {}
     own = run(["git", "config", "--get", "core.sshCommand"])

@@ -1,6 +1,6 @@
-"""Patches in git's format: made of two sets of files, and applied to a folder, by git in a repository of our own.
+"""Make patches in git's format from two sets of files, and apply them to a folder, by git in a repository of our own.
 
-Nothing of the folder's own git configuration is read: no filters, no attributes, no hooks.
+The folder's own git configuration is not read: no filters, no attributes, no hooks.
 """
 
 import hashlib
@@ -16,29 +16,28 @@ from pycomfy.adapters.io.atomic_files import find_escaping_link, translate_disk_
 from pycomfy.core.sources.git import MAX_PATCH
 from pycomfy.errors import BadInput, NotFound, UnpinnedPack
 
-# They stand in `info/attributes`, which goes before every `.gitattributes`: bytes stay as they are.
+# For `info/attributes`, which takes precedence over every `.gitattributes`: bytes stay as they are.
 _PLAIN = "* -text -eol -ident -filter -working-tree-encoding\n"
 
 
 class PatchRepository:
-    """A bare repository of our own in the empty folder `folder`; the objects in the folders `lent` can be read too.
+    """A bare repository of our own in the empty folder `folder`, which can also read the objects in `alternates`.
 
-    Whatever it is used for, git reads this repository's configuration, which is empty, and no other. Where objects are
-    lent nothing may be written: for an object that is there already, git sets the time of its pack, even a lent one.
+    git reads this repository's configuration, which is empty, and no other. With alternates nothing may be written: for
+    an object that exists already, git sets the time of its pack, even in an alternate.
     """
 
-    def __init__(self, folder: Path, lent: Sequence[Path] = ()) -> None:
+    def __init__(self, folder: Path, alternates: Sequence[Path] = ()) -> None:
         self.folder = folder
         self._runner = GitRunner(folder, isolated=True)
         self.must("init", "--quiet", "--bare", "--template=", str(folder))
         (folder / "info").mkdir(exist_ok=True)
         (folder / "info" / "attributes").write_text(_PLAIN)
-        self.lend(lent)
+        self.add_alternates(alternates)
 
-    def lend(self, folders: Sequence[Path]) -> None:
-        """Let the objects in these folders be read, beside those of before."""
-        place = self.folder / "objects" / "info" / "alternates"
-        with place.open("ab") as f:
+    def add_alternates(self, folders: Sequence[Path]) -> None:
+        """Read objects in these folders, too."""
+        with (self.folder / "objects" / "info" / "alternates").open("ab") as f:
             f.write(b"".join(os.fsencode(path) + b"\n" for path in folders))
 
     def git(self, *arguments: str, tree: Path | None = None, index: str | None = None, stdin: bytes = b"") -> GitResult:
@@ -53,19 +52,19 @@ class PatchRepository:
         environment = None if index is None else {"GIT_INDEX_FILE": str(self.folder / index)}
         return self._runner.must(*arguments, environment=environment, stdin=stdin)
 
-    def keep(self, data: bytes) -> str:
-        """Put a file's bytes among the objects, as git would; the object's hash."""
+    def add_blob(self, data: bytes) -> str:
+        """Add a file's content to the objects, as git would; return the object's hash."""
         whole = b"blob %d\0" % len(data) + data
         object_ = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
-        place = self.folder / "objects" / object_[:2] / object_[2:]
-        if not place.exists():
-            with translate_disk_full(place):
-                place.parent.mkdir(exist_ok=True)
-                place.write_bytes(zlib.compress(whole, 1))
+        path = self.folder / "objects" / object_[:2] / object_[2:]
+        if not path.exists():
+            with translate_disk_full(path):
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(zlib.compress(whole, 1))
         return object_
 
     def make_tree(self, files: Mapping[str, tuple[str, str]], index: str) -> str:
-        """A tree of `path -> (mode, object)`; its hash. Raises `BadInput` for paths that git has no place for."""
+        """Write a tree of (mode, object) by path; return its hash. Raises `BadInput` for paths that git refuses."""
         lines = b"".join(
             f"{mode} {object_}\t".encode() + os.fsencode(p) + b"\0" for p, (mode, object_) in files.items()
         )
@@ -74,10 +73,10 @@ class PatchRepository:
         return self.must("write-tree", index=index).decode().strip()
 
     def make_patch(self, old: str, new: str) -> str | None:
-        """The patch from one tree to another, as text; None if it is too large for one."""
+        """Return the patch from one tree to another, as text; None if it is too large."""
         files = self._diff(old, new)
         if not all(map(_is_text, files)):
-            # Text in another encoding: as bytes, which a patch writes in ASCII.
+            # Text in another encoding is treated as binary, which a patch encodes in ASCII.
             attributes = self.folder / "info" / "attributes"
             attributes.write_text(_PLAIN + "* -diff\n")
             pairs = zip(files, self._diff(old, new), strict=True)
@@ -87,12 +86,12 @@ class PatchRepository:
         return text if len(text) <= MAX_PATCH else None
 
     def _diff(self, old: str, new: str) -> list[bytes]:
-        """A patch for each file."""
+        """Return a patch for each file."""
         data = self.must("diff-tree", *_AS_PATCH, old, new)
         return [part for part in re.split(rb"^(?=diff --git )", data, flags=re.MULTILINE) if part]
 
     def applies(self, patch: str, old: str, new: str) -> bool:
-        """Whether the patch makes `new` of `old`."""
+        """Return whether the patch turns `old` into `new`."""
         self.must("read-tree", old, index="proof")
         status, _, _ = self.git("apply", "--cached", *_EXACTLY, "-", index="proof", stdin=patch.encode())
         return status == 0 and self.must("write-tree", index="proof").decode().strip() == new
@@ -103,7 +102,7 @@ _EXACTLY = ("--binary", "--whitespace=nowarn", "-p1")
 
 
 def list_paths(patch: str) -> tuple[str, ...]:
-    """The files that a patch changes, as far as its lines name them plainly."""
+    """Return the files that a patch changes, as far as its headers have them unquoted."""
     return tuple(dict.fromkeys(re.findall(r"^diff --git a/.* b/(.*)$", patch, flags=re.MULTILINE)))
 
 
@@ -116,7 +115,7 @@ def _is_text(data: bytes) -> bool:
 
 
 def read_patch(path: Path, owner: str) -> str:
-    """The text of a patch. Raises `NotFound`, `BadInput`."""
+    """Return the text of a patch. Raises `NotFound`, `BadInput`."""
     try:
         if path.stat().st_size > MAX_PATCH or not path.is_file():
             raise BadInput(
@@ -126,9 +125,8 @@ def read_patch(path: Path, owner: str) -> str:
             )
         text = path.read_bytes().decode()
     except OSError as e:
-        raise NotFound(
-            f"{owner}: the patch cannot be read: {e.strerror}", where=str(path), fix="correct patch = …"
-        ) from e
+        what = f"{owner}: the patch cannot be read: {e.strerror}"
+        raise NotFound(what, where=str(path), fix="correct patch = …") from e
     except UnicodeDecodeError as e:
         raise BadInput(
             f"{owner}: the patch is not UTF-8",
@@ -141,11 +139,11 @@ def read_patch(path: Path, owner: str) -> str:
 
 
 def apply_patch(patch: str, folder: Path, owner: str) -> None:
-    """Change the files in `folder` as the patch says. Raises `UnpinnedPack` if it is for other files, or writes outside
-    of the folder."""
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".patch-") as place:
-        shop = PatchRepository(Path(place, "git"))
-        status, _, message = shop.git("apply", *_EXACTLY, "-", tree=folder, stdin=patch.encode())
+    """Apply a patch to the files in `folder`. Raises `UnpinnedPack` if it is for other files, or writes outside the
+    folder."""
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".patch-") as temporary:
+        repository = PatchRepository(Path(temporary, "git"))
+        status, _, message = repository.git("apply", *_EXACTLY, "-", tree=folder, stdin=patch.encode())
     if status != 0:
         lines = [line.removeprefix("error: ") for line in message.splitlines() if line.startswith("error: ")]
         raise UnpinnedPack(
@@ -156,7 +154,7 @@ def apply_patch(patch: str, folder: Path, owner: str) -> None:
     link = find_escaping_link(folder)
     if link is not None:
         raise UnpinnedPack(
-            f"{owner}: with the patch, the link {link.relative_to(folder)} leads out of the tree",
+            f"{owner}: with the patch, the link {link.relative_to(folder)} points outside the tree",
             where="pycomfy.toml",
             fix="leave that link out of the patch",
         )

@@ -5,6 +5,7 @@ Nothing of the repository is run: no hooks, no filters, no helper programs; git 
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 from pycomfy.adapters.git.environment import git_environment, load_gitpython
 from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full, translate_disk_full
 from pycomfy.adapters.io.process import run
+from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.errors import BadInput
 
 _SETTINGS = {
@@ -37,8 +39,19 @@ _ISOLATED = {
 }
 
 
+_NO_REASON = ("Please make sure", "and the repository")
+"""How lines begin in which git gives general advice."""
+
+
 class GitRefused(BadInput):
     """git failed; `what` has its message."""
+
+
+def find_reason(message: str) -> str:
+    """Return the first line of git's message that has a reason, without passwords; "" if there is none."""
+    lines = [re.sub(r"^(fatal|error|remote): ", "", line).strip() for line in message.splitlines()]
+    reason = next((line for line in lines if line and not line.startswith(_NO_REASON)), "")
+    return re.sub(r"\S+://\S+", lambda m: without_password(m[0]), reason)
 
 
 class GitResult(NamedTuple):

@@ -1,13 +1,12 @@
-"""Whether a git server answers, as git here asks it: with the user's proxies, certificates and `insteadOf`."""
+"""Ask whether a git server answers, as git does here: with the user's proxies, certificates and `insteadOf`."""
 
 import os
-import re
 from pathlib import Path
 
 from pycomfy.adapters.git.environment import git_environment
+from pycomfy.adapters.git.runner import find_reason
 from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.time_limit import TookTooLong, time_limit
-from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.errors import NetworkError
 
 SECONDS = 6.0
@@ -40,7 +39,5 @@ def ask_git_server(url: str) -> None:
     except TookTooLong as e:
         raise NetworkError(f"no answer within {SECONDS:g} seconds", where=url, fix=_FIX) from e
     if done.returncode != 0:
-        lines = [re.sub(r"^(fatal|error|remote): ", "", x) for x in done.stderr.decode(errors="replace").splitlines()]
-        said = next((line.strip() for line in lines if line.strip()), f"exit status {done.returncode}")
-        said = re.sub(r"\S+://\S+", lambda m: without_password(m[0]), said)
-        raise NetworkError(said, where=url, fix=_FIX)
+        reason = find_reason(done.stderr.decode(errors="replace"))
+        raise NetworkError(reason or f"exit status {done.returncode}", where=url, fix=_FIX)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.git.mirror import GitMirror
-from pycomfy.errors import BadConfig, NetworkError, NotFound, UnpinnedPack
+from pycomfy.errors import BadConfig, NetworkError, NotFound, UnpinnedPack, suggest
 from tests.support.repositories import commit, git
 
 
@@ -61,7 +61,7 @@ def test_an_old_commit_no_branch_has_is_fetched(pack: Path, tmp_path: Path) -> N
 def test_a_revision_that_does_not_exist_is_unpinned(pack: Path, tmp_path: Path, revision: str) -> None:
     with pytest.raises(UnpinnedPack, match=revision) as e:
         open_repository(pack, tmp_path).resolve(revision)
-    assert e.value.fix == "pycomfy lock --node pack=<commit>"
+    assert e.value.fixes == (suggest("lock", node="pack=COMMIT"),)
 
 
 def test_a_name_that_is_branch_and_tag_is_a_question(pack: Path, tmp_path: Path) -> None:

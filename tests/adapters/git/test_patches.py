@@ -111,10 +111,11 @@ def test_attributes_of_the_folder_start_no_filter(tmp_path: Path, monkeypatch: p
 
 
 def test_text_in_another_encoding_is_patched_too(tmp_path: Path) -> None:
-    shop = PatchRepository(tmp_path / "git")
+    repository = PatchRepository(tmp_path / "git")
     old, new = (
-        shop.must("hash-object", "-w", "--stdin", stdin=data).decode().strip() for data in (b"caf\xe9\n", b"th\xe9\n")
+        repository.must("hash-object", "-w", "--stdin", stdin=data).decode().strip()
+        for data in (b"caf\xe9\n", b"th\xe9\n")
     )
-    trees = [shop.make_tree({"a.txt": ("100644", object_)}, "index") for object_ in (old, new)]
-    patch = shop.make_patch(*trees)
-    assert patch is not None and patch.isascii() and shop.applies(patch, *trees)
+    trees = [repository.make_tree({"a.txt": ("100644", object_)}, "index") for object_ in (old, new)]
+    patch = repository.make_patch(*trees)
+    assert patch is not None and patch.isascii() and repository.applies(patch, *trees)
