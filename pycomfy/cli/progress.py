@@ -1,4 +1,4 @@
-"""Progress on stderr: live bars on a terminal, plain lines elsewhere."""
+"""Show progress on standard error: live bars on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -23,21 +23,21 @@ def make_progress() -> protocol.Progress:
 
 
 class DeferredProgress:
-    """What `make_progress` returns, made when it is first needed: a quick command is spared the imports."""
+    """What `make_progress` returns, made when it is first used: a quick command does not wait for its imports."""
 
     @cached_property
-    def _made(self) -> protocol.Progress:
+    def _display(self) -> protocol.Progress:
         return make_progress()
 
     def step(self, title: str, *, total: int | None = None, unit: protocol.Unit = "items") -> protocol.Task:
-        return self._made.step(title, total=total, unit=unit)
+        return self._display.step(title, total=total, unit=unit)
 
     def report(self, text: str, fixes: Fixes = ()) -> None:
-        self._made.report(text, fixes)
+        self._display.report(text, fixes)
 
 
 def size(amount: float) -> str:
-    """Bytes for people: 4.3 GB. Decimal, as disks and downloads are counted."""
+    """Format a number of bytes for people: 4.3 GB. Units are decimal, as for disks and downloads."""
     for unit in ("B", "kB", "MB"):
         if amount < 1000:
             return f"{amount:.0f} {unit}"
@@ -46,34 +46,36 @@ def size(amount: float) -> str:
 
 
 def duration(seconds: float) -> str:
+    """Format a time for people: 4.3 s, or 2 min 5 s."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
 class Counter:
-    """What a task has in common on a terminal and in a log."""
+    """The state of a step, whether it is shown on a terminal or in a log."""
 
     def __init__(self, title: str, total: int | None, unit: protocol.Unit) -> None:
         self.title, self.unit = title, unit
-        self.most, self.count, self.text = total, 0, ""
-        self.began = time.monotonic()
+        self.limit, self.count, self.text = total, 0, ""
+        self.started = time.monotonic()
 
     def amount(self) -> str:
-        """`1.2 of 4.3 GB`, `3 of 17`, or nothing where there is nothing to count."""
+        """Return `1.2 of 4.3 GB`, `3 of 17`, or "" where there is nothing to count."""
         show = size if self.unit == "bytes" else str
-        if self.most:
-            return f"{show(min(self.count, self.most))} of {show(self.most)}"
+        if self.limit:
+            return f"{show(min(self.count, self.limit))} of {show(self.limit)}"
         return show(self.count) if self.count else ""
 
     def seconds(self) -> float:
-        return time.monotonic() - self.began
+        """Return the time since the step began."""
+        return time.monotonic() - self.started
 
 
 class Lines:
-    """One line when a step ends, and one now and then while it runs: for logs."""
+    """Progress for logs: a line when a step ends, and one every 15 seconds while it runs."""
 
-    every = 15.0
+    interval = 15.0
 
     def step(self, title: str, *, total: int | None = None, unit: protocol.Unit = "items") -> protocol.Task:
         return _LineTask(title, total, unit)
@@ -85,22 +87,22 @@ class Lines:
 class _LineTask(Counter):
     def __init__(self, title: str, total: int | None, unit: protocol.Unit) -> None:
         super().__init__(title, total, unit)
-        self.told = self.began
+        self.printed = self.started
 
     def advance(self, amount: int = 1) -> None:
         self.count += amount
-        self._now_and_then()
+        self._print_sometimes()
 
     def total(self, total: int) -> None:
-        self.most = total
+        self.limit = total
 
     def note(self, text: str) -> None:
         self.text = text
-        self._now_and_then()
+        self._print_sometimes()
 
-    def _now_and_then(self) -> None:
-        if time.monotonic() - self.told >= Lines.every:
-            self.told = time.monotonic()
+    def _print_sometimes(self) -> None:
+        if time.monotonic() - self.printed >= Lines.interval:
+            self.printed = time.monotonic()
             self._print("…", self.amount())
 
     def _print(self, mark: str, amount: str) -> None:

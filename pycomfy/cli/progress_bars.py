@@ -1,4 +1,4 @@
-"""Progress on a terminal: live bars, through rich."""
+"""Show progress on a terminal as live bars, with rich."""
 
 import threading
 from types import TracebackType
@@ -13,14 +13,14 @@ from pycomfy.cli.progress import Counter, duration
 from pycomfy.errors import Fixes
 
 _PAUSE = 0.1
-"""Between two drawings of the bars, in seconds."""
+"""Seconds between two drawings of the bars."""
 
 
 class Bars:
-    """A live bar for each running step; a line stays for each that ended.
+    """A live bar for each running step; a line remains for each that has ended.
 
-    Steps may run in several threads. Only who holds `lock` writes: rich's own refreshing does not wait for a line that
-    is being printed, and leaves bars between the lines or wipes lines out.
+    Steps may run in several threads. Only a holder of `lock` writes: rich's own refreshing does not wait for a line
+    that is being printed, and would leave bars between the lines or erase lines.
     """
 
     def __init__(self, console: Console) -> None:
@@ -38,7 +38,7 @@ class Bars:
         )
         self.lock = threading.RLock()
         self._running = 0
-        self._over = threading.Event()
+        self._stopped = threading.Event()
 
     def step(self, title: str, *, total: int | None = None, unit: protocol.Unit = "items") -> protocol.Task:
         return _BarTask(self, title, total, unit)
@@ -48,29 +48,29 @@ class Bars:
             self.console.print(with_fixes(text, fixes), markup=False)
 
     def begin(self, title: str, total: int | None) -> TaskID:
-        """A bar more."""
+        """Add a bar."""
         with self.lock:
             if not self._running:
                 self.display.start()
-                self._over = threading.Event()
-                threading.Thread(target=self._draw, args=(self._over,), daemon=True).start()
+                self._stopped = threading.Event()
+                threading.Thread(target=self._draw, args=(self._stopped,), daemon=True).start()
             self._running += 1
             return self.display.add_task(title, total=total, amount="", text="")
 
     def end(self, bar: TaskID, line: str) -> None:
-        """A bar less, and a line instead."""
+        """Remove a bar, and print a line instead."""
         with self.lock:
             self.display.remove_task(bar)
             self._running -= 1
             if not self._running:
-                self._over.set()
+                self._stopped.set()
                 self.display.stop()
             self.console.print(line)
 
-    def _draw(self, over: threading.Event) -> None:
-        while not over.wait(_PAUSE):
+    def _draw(self, stopped: threading.Event) -> None:
+        while not stopped.wait(_PAUSE):
             with self.lock:
-                if not over.is_set():
+                if not stopped.is_set():
                     self.display.refresh()
 
 
@@ -85,7 +85,7 @@ class _BarTask(Counter):
         self._show()
 
     def total(self, total: int) -> None:
-        self.most = total
+        self.limit = total
         self._show()
 
     def note(self, text: str) -> None:
@@ -94,14 +94,14 @@ class _BarTask(Counter):
 
     def _show(self) -> None:
         if self.id is not None:
-            room = max(10, self.bars.console.width - 75)
-            text = self.text if len(self.text) <= room else self.text[: room - 1] + "…"
+            width = max(10, self.bars.console.width - 75)
+            text = self.text if len(self.text) <= width else self.text[: width - 1] + "…"
             self.bars.display.update(
-                self.id, completed=self.count, total=self.most, amount=self.amount(), text=text.replace("[", r"\[")
+                self.id, completed=self.count, total=self.limit, amount=self.amount(), text=text.replace("[", r"\[")
             )
 
     def __enter__(self) -> Self:
-        self.id = self.bars.begin(self.title, self.most)
+        self.id = self.bars.begin(self.title, self.limit)
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""Put a question to whoever sits at the terminal."""
+"""Ask the user at the terminal."""
 
 import sys
 
@@ -6,7 +6,7 @@ from pycomfy.operation import Ask, Question
 
 
 def find_asker() -> Ask | None:
-    """Return what asks; None where input or output is no terminal."""
+    """Return a function that asks; None where input or output is not a terminal."""
     return ask if sys.stdin.isatty() and sys.stderr.isatty() else None
 
 
