@@ -41,7 +41,7 @@ def test_two_packs_that_contradict_are_mended_by_the_line_that_is_proposed(place
     outcome = refused(place, "lock", "workflow.json", code="no-solution")
     error = outcome.json()["error"]
     # One message, although two platforms are locked.
-    assert "problems" not in error and "for linux/amd64 and linux/arm64" in error["message"]
+    assert "problems" not in error and "on linux/amd64 and linux/arm64" in error["message"]
     assert "pack old requires oldbase" in error["where"] and "pack new requires newbase" in error["where"]
     line = re.search(r"overrides = \[.*?\]", error["fix"])
     assert line is not None and "with it everything resolves" in error["fix"]

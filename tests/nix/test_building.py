@@ -119,7 +119,7 @@ class Bench:
         """What was found, and the wheels by name."""
         found = resolve_with_sdists(self.question(*lines, where=where), self.builder())
         wheels = choose_wheels(found.pylock, AMD, "3.11")
-        return found, {w.name: found.of(w) or w for w in wheels}
+        return found, {w.name: found.find_made(w) or w for w in wheels}
 
     def pin(self, platform: PlatformName, more: Sequence[str]) -> Root:
         if not more:
@@ -215,7 +215,7 @@ def test_a_package_is_in_one_place(bench: Bench) -> None:
     there = bench.index.url.removesuffix("/simple") + "/files"
     for number in (1, 2):
         bench.index.contents[f"some-{number}.tar.gz"] = pack(pieces("some", f"{number}.0"))
-    with pytest.raises(ResolutionImpossible, match="some is wanted from two places"):
+    with pytest.raises(ResolutionImpossible, match="some is required from two different locations"):
         bench.solve(f"{there}/some-1.tar.gz", f"{there}/some-2.tar.gz", where="pycomfy.toml")
 
 
@@ -232,7 +232,7 @@ def test_a_table_that_does_nothing_is_told(bench: Bench) -> None:
     bench.index.put("base", "base-2.0.tar.gz", pack(pieces("base", "2.0")))
     builder = bench.builder()
     resolve_with_sdists(bench.question("base"), builder)
-    (note,) = builder.tell_unused()
+    (note,) = builder.note_unused()
     assert note.startswith("[wheels.nothing] in pycomfy.toml does nothing")
 
 

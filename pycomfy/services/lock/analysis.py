@@ -1,4 +1,4 @@
-"""What is in the sources that a lock does not see to: modules that nobody declares, and code that installs."""
+"""Find what a lock cannot pin in the sources: modules that no requirement declares, and code that installs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,37 +21,38 @@ def find_findings(
     sources: Mapping[str, PinnedSource],
     wheels: Mapping[PlatformName, Sequence[Wheel]],
 ) -> Findings:
-    """Scan ComfyUI and every node pack. Nothing of them is run; their trees are parsed once, for this and for their
-    node types."""
+    """Scan ComfyUI and every node pack. No code of them is run; each tree is parsed once, for this and for its node
+    types."""
     scans = {name: _scan(workspace, name, pinned) for name, pinned in sources.items()}
     missing: dict[tuple[str, str], MissingModule] = {}
     unread: set[str] = set()
     for platform in wheels:
-        found, without = _missing(workspace, scans, config.python, wheels[platform])
-        unread.update(without)
+        found, unread_wheels = _find_missing(workspace, scans, config.python, wheels[platform])
+        unread.update(unread_wheels)
         for one in found:
             missing.setdefault((one.owner, one.module), one)
-    lacking = describe_missing_modules([m for _, m in sorted(missing.items())], config.requirements, sorted(unread))
+    undeclared = describe_missing_modules([m for _, m in sorted(missing.items())], config.requirements, sorted(unread))
     packs = {name: scan for name, scan in scans.items() if name != COMFYUI}
     effects = describe_effects(packs, {name: [step.run for step in spec.steps] for name, spec in config.packs.items()})
-    return Findings((*lacking.notes, *effects.notes), (*lacking.findings, *effects.findings))
+    return Findings((*undeclared.notes, *effects.notes), (*undeclared.findings, *effects.findings))
 
 
 def _scan(workspace: Workspace, name: str, pinned: PinnedSource) -> Scan:
     read = read_comfyui if name == COMFYUI else read_pack
     scan = read(pinned.files, workspace.paths.cache).scan
-    # The files of submodules are in the tree, but not among those that resolving reads.
+    # The files of submodules are in the tree, but were not scanned.
     return soften(scan) if pinned.has_more_files else scan
 
 
-def _missing(
+def _find_missing(
     workspace: Workspace, scans: Mapping[str, Scan], python: str, wheels: Sequence[Wheel]
 ) -> tuple[Sequence[MissingModule], Sequence[str]]:
+    """The missing modules of a platform, and the wheels that could not be read."""
     unread: list[str] = []
 
     def modules() -> frozenset[str]:
-        found, without = read_modules(wheels, workspace.paths)
-        unread.extend(without)
+        found, unread_wheels = read_modules(wheels, workspace.paths)
+        unread.extend(unread_wheels)
         return found
 
     return find_missing_modules(scans, python, {w.name for w in wheels}, modules), unread

@@ -1,4 +1,4 @@
-"""Packages of which an old version is taken because newer ones exist as source only: pip would build those unasked."""
+"""Note packages that are old because their newer versions exist as source only, which pip would build unasked."""
 
 import hashlib
 import json
@@ -21,26 +21,27 @@ from pycomfy.errors import NetworkError
 from pycomfy.services.workspace import Workspace
 
 OLD = timedelta(days=365)
-"""Only a version this old is looked into: a source that was uploaded yesterday may get its wheels tomorrow."""
+"""Only a version this old is checked: a source that was uploaded yesterday may get its wheels tomorrow."""
 
 
 def note_outdated(
-    workspace: Workspace, question: ResolutionRequest, pylock: Mapping[str, Any], wheels: Sequence[Wheel]
+    workspace: Workspace, request: ResolutionRequest, pylock: Mapping[str, Any], wheels: Sequence[Wheel]
 ) -> list[str]:
-    """A remark for each package that somebody asks for by name, and of which a newer version could be built."""
-    asked = {a.name for wants in question.requirement_sets for a in wants.requirements if a.direct_reference is None}
+    """Return a remark for each package that is required by name and has a newer version that could be built."""
+    required = {a.name for one in request.requirement_sets for a in one.requirements if a.direct_reference is None}
     uploads = dict(_uploads(pylock))
     old = {
         w.name: w
         for w in wheels
-        if w.name in asked and w.built is None and (when := uploads.get(w.name)) and question.as_of - when > OLD
+        if w.name in required and w.built is None and (when := uploads.get(w.name)) and request.as_of - when > OLD
     }
     if not old:
         return []
-    usual, reserved = find_indexes("", question.index_config), question.index_config.reserved
-    places = {name: (question.index_config.address(reserved[name]),) if name in reserved else usual for name in old}
+    config = request.index_config
+    usual, reserved = find_indexes("", config), config.reserved
+    indexes = {name: (config.address(reserved[name]),) if name in reserved else usual for name in old}
     newer = run_concurrently(
-        {name: partial(_newer_source, workspace, question, old[name], places[name]) for name in old}
+        {name: partial(_find_newer_source, workspace, request, old[name], indexes[name]) for name in old}
     )
     return [
         f"{name} {old[name].version} of {uploads[name]:%Y} is taken, because newer ones, up to {version}, exist as "
@@ -58,19 +59,19 @@ def _uploads(pylock: Mapping[str, Any]) -> Iterator[tuple[str, datetime]]:
             yield canonicalize_name(str(package.get("name"))), max(dated)
 
 
-def _newer_source(workspace: Workspace, question: ResolutionRequest, wheel: Wheel, indexes: Sequence[str]) -> str:
-    """The newest version that everybody accepts and that has no wheel, if it is newer; else "". What was so before a
-    date that has passed stays so, and is asked once."""
-    accepted = _accepted(question, wheel.name)
-    target = question.target
-    data = [wheel.filename, str(accepted), question.as_of.isoformat(), target.platform, target.python, *indexes]
+def _find_newer_source(workspace: Workspace, request: ResolutionRequest, wheel: Wheel, indexes: Sequence[str]) -> str:
+    """The newest version that all requirements accept and that has no wheel, if it is newer; else "". The answer for a
+    date does not change, so it is cached."""
+    accepted = _find_accepted(request, wheel.name)
+    target = request.target
+    data = [wheel.filename, str(accepted), request.as_of.isoformat(), target.platform, target.python, *indexes]
     known = workspace.paths.cache / "newer" / hashlib.sha256(json.dumps(data).encode()).hexdigest()
     try:
         return known.read_text()
     except OSError:
         pass
     try:
-        sdists = list_sdists(wheel.name, indexes, target, question.as_of)
+        sdists = list_sdists(wheel.name, indexes, target, request.as_of)
     except NetworkError:
         return ""
     found = next((s for s in sdists if not s.version.is_prerelease and accepted.contains(s.version)), None)
@@ -79,16 +80,16 @@ def _newer_source(workspace: Workspace, question: ResolutionRequest, wheel: Whee
     return newer
 
 
-def _accepted(question: ResolutionRequest, name: str) -> SpecifierSet:
-    """The versions that all accept who ask for it by name; an override replaces what they ask."""
-    overrides = [r.specifier for o in question.overrides if canonicalize_name((r := Requirement(o)).name) == name]
-    asked = [
+def _find_accepted(request: ResolutionRequest, name: str) -> SpecifierSet:
+    """The versions that all requirements of the package accept; an override replaces them."""
+    overrides = [r.specifier for o in request.overrides if canonicalize_name((r := Requirement(o)).name) == name]
+    required = [
         Requirement(a.text).specifier
-        for wants in question.requirement_sets
-        for a in (*wants.requirements, *wants.constraints)
+        for one in request.requirement_sets
+        for a in (*one.requirements, *one.constraints)
         if a.name == name and a.direct_reference is None
     ]
     accepted = SpecifierSet()
-    for specifiers in overrides or asked:
+    for specifiers in overrides or required:
         accepted &= specifiers
     return accepted

@@ -1,5 +1,6 @@
-"""The Python packages of a lock: what everybody wants becomes one set of wheels for each platform."""
+"""Resolve the Python packages of a lock: all requirements become one set of wheels for each platform."""
 
+import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from pycomfy.core.lockfile.schema import Root, Wheel
 from pycomfy.core.python.alternatives import TargetContext
 from pycomfy.core.python.requirements import RequirementSet
 from pycomfy.core.python.wheel_selection import Target, choose_wheels, undated_wheels
-from pycomfy.errors import BadConfig, BadInput, NotFound, PycomfyError, raise_all
+from pycomfy.errors import BadConfig, BadInput, NotFound, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.lock.outdated_notes import note_outdated
 from pycomfy.services.lock.python_alternatives import resolve_with_alternatives
 from pycomfy.services.lock.wheel_builder import BuildContext, WheelBuilder
@@ -30,27 +31,28 @@ from pycomfy.services.workspace import Workspace
 
 @dataclass(frozen=True)
 class PythonRequest:
-    """What to resolve: `wants` of all, with what `config` says, from packages in `indexes` uploaded before `as_of`.
-    Paths in the configuration are relative to `base`, those in the lock to `folder`. `pin_root` pins a platform's
-    Debian with some more packages; it is called if a wheel has to be built."""
+    """What to resolve: the requirements of every origin, as `config` says, from packages in `indexes` uploaded before
+    `as_of`. Paths in the configuration are relative to `base`, those in the lock to `folder`. `pin_root` pins a
+    platform's root filesystem with additional packages; it is called if a wheel has to be built."""
 
     config: Config
-    wants: Sequence[RequirementSet]
+    requirement_sets: Sequence[RequirementSet]
     indexes: IndexConfig
     as_of: datetime
     base: Path
     folder: Path
     pin_root: Callable[[PlatformName, Sequence[str]], Root]
 
-    def question(self, platform: PlatformName) -> ResolutionRequest:
+    def for_platform(self, platform: PlatformName) -> ResolutionRequest:
+        """The request for one platform."""
         target = Target(platform, self.config.python)
-        return ResolutionRequest(self.wants, target, self.as_of, self.config.overrides, self.indexes)
+        return ResolutionRequest(self.requirement_sets, target, self.as_of, self.config.overrides, self.indexes)
 
 
 @dataclass(frozen=True)
 class ResolvedPython:
-    """The wheels of each platform, the Debian roots with compilers that some of them were built in, and remarks for the
-    user."""
+    """The wheels of each platform, the root filesystems with compilers that some of them were built in, and remarks for
+    the user."""
 
     wheels: Mapping[PlatformName, tuple[Wheel, ...]]
     notes: tuple[str, ...] = ()
@@ -58,54 +60,57 @@ class ResolvedPython:
 
 
 def read_index_config(config: Config, base: Path, environment: Mapping[str, str]) -> IndexConfig:
-    """Return where packages are, by pycomfy.toml and the environment. Raises `NotFound` for every folder of wheels that
-    is missing."""
-    places: list[str] = []
+    """Return the package indexes of pycomfy.toml and the environment. Raises `NotFound` for every folder of wheels that
+    does not exist, and `BadConfig` for an index that needs an accelerator to be chosen."""
+    locations: list[str] = []
     problems: list[PycomfyError] = []
-    for place in config.find_links:
-        folder = (base / place).absolute()
-        if "://" in place:
-            places.append(place)
+    for location in config.find_links:
+        folder = (base / location).absolute()
+        if "://" in location:
+            locations.append(location)
         elif folder.is_dir():
-            places.append(str(folder))
+            locations.append(str(folder))
         else:
             problems.append(
-                NotFound(f"there is no folder {place}", where=str(folder), fix="correct find-links in pycomfy.toml")
+                NotFound(f"there is no folder {location}", where=str(folder), fix="correct find-links in pycomfy.toml")
             )
     indexes = tuple(spec.index for spec in config.index)
     problems += [
         BadConfig(
-            f"the index {index.name} is another one for each accelerator, and none is chosen",
+            f"the index {index.name} has one address per accelerator, and no accelerator is chosen",
             where="pycomfy.toml",
-            fix='choose one: accelerator = "cu128", or --accelerator cu128',
+            fix=(
+                'choose one in pycomfy.toml: accelerator = "cu128"',
+                suggest("retry", "like cu128", accelerator=Placeholder("ACCELERATOR")),
+            ),
         )
         for index in indexes
         if index.per_accelerator and config.accelerator is None
     ]
     raise_all(problems)
-    return IndexConfig(indexes, tuple(places), config.accelerator, environment)
+    return IndexConfig(indexes, tuple(locations), config.accelerator, environment)
 
 
-def resolve_python(workspace: Workspace, asked: PythonRequest) -> ResolvedPython:
+def resolve_python(workspace: Workspace, request: PythonRequest) -> ResolvedPython:
     """Resolve for every platform at once. Raises what `compile_pylock` and `choose_wheels` raise."""
-    platforms = asked.config.platforms
-    place = BuildContext(asked.config, asked.as_of, asked.indexes, asked.base, asked.pin_root)
-    builder = WheelBuilder(place, workspace)
+    platforms = request.config.platforms
+    context = BuildContext(request.config, request.as_of, request.indexes, request.base, request.pin_root)
+    builder = WheelBuilder(context, workspace)
     with operation.step("Resolve Python packages", total=len(platforms)) as task:
         try:
-            found = run_concurrently({p: partial(_solve, asked, p, builder) for p in platforms}, task.advance)
+            found = run_concurrently({p: partial(_resolve, request, p, builder) for p in platforms}, task.advance)
         except PycomfyError as e:
-            raise_all(_told_once(flatten_errors(e), platforms))
+            raise_all(_merge_platforms(flatten_errors(e), platforms))
             raise
-    notes = dict.fromkeys(note for _, told in found.values() for note in told)
-    notes |= dict.fromkeys([*(builder.notes[name] for name in sorted(builder.notes)), *builder.tell_unused()])
+    notes = dict.fromkeys(note for _, of_platform in found.values() for note in of_platform)
+    notes |= dict.fromkeys([*(builder.notes[name] for name in sorted(builder.notes)), *builder.note_unused()])
     wheels = {p: found[p][0] for p in platforms}
     compiled = {p for p in platforms if any(w.built is not None and w.built.compiler for w in wheels[p])}
     return ResolvedPython(wheels, tuple(notes), {p: builder.compilers[p] for p in compiled})
 
 
-def _told_once(problems: Sequence[PycomfyError], platforms: Sequence[PlatformName]) -> list[PycomfyError]:
-    """Merge problems that are the same on several platforms into one that names them all."""
+def _merge_platforms(problems: Sequence[PycomfyError], platforms: Sequence[PlatformName]) -> list[PycomfyError]:
+    """The problems, with those that are the same on several platforms as one that names all of them."""
     merged: list[tuple[PycomfyError, list[str]]] = []
     for problem in problems:
         texts = [problem.what, problem.where, *(fix for fix in problem.fixes if isinstance(fix, str))]
@@ -120,40 +125,40 @@ def _told_once(problems: Sequence[PycomfyError], platforms: Sequence[PlatformNam
 
 
 def _rename_platform(problem: PycomfyError, old: str, new: str) -> PycomfyError:
-    fixes = [fix.replace(old, new) if isinstance(fix, str) else fix for fix in problem.fixes]
-    return type(problem)(problem.what.replace(old, new), where=problem.where.replace(old, new), fix=fixes)
+    renamed = copy.copy(problem)
+    renamed.what, renamed.where = problem.what.replace(old, new), problem.where.replace(old, new)
+    renamed.fixes = tuple(fix.replace(old, new) if isinstance(fix, str) else fix for fix in problem.fixes)
+    return renamed
 
 
 def _is_equal(one: PycomfyError, other: PycomfyError) -> bool:
     return (type(one), one.what, one.where, one.fixes) == (type(other), other.what, other.where, other.fixes)
 
 
-def _solve(asked: PythonRequest, platform: PlatformName, builder: WheelBuilder) -> tuple[tuple[Wheel, ...], list[str]]:
-    debian = frozenset({*base_packages(asked.config.python), *asked.config.apt})
-    around = TargetContext(debian, asked.config.accelerator)
-    found, notes = resolve_with_alternatives(asked.question(platform), asked.config.families, around, builder)
-    wheels = choose_wheels(found.pylock, platform, asked.config.python)
-    if undated := [w for w in undated_wheels(found.pylock, wheels) if w.name not in found.made]:
-        shown = ", ".join(f"{w.name} {w.version}" for w in undated)
-        notes.append(f"nothing says when these were uploaded; they are taken whatever the date: {shown}")
-    notes += note_outdated(builder.workspace, asked.question(platform), found.pylock, wheels)
-    return tuple(found.of(wheel) or _place(builder.workspace, wheel, asked) for wheel in wheels), notes
+def _resolve(
+    request: PythonRequest, platform: PlatformName, builder: WheelBuilder
+) -> tuple[tuple[Wheel, ...], list[str]]:
+    """A platform's wheels, and remarks."""
+    config, workspace = request.config, builder.workspace
+    context = TargetContext(frozenset({*base_packages(config.python), *config.apt}), config.accelerator)
+    resolution_request = request.for_platform(platform)
+    resolution, notes = resolve_with_alternatives(resolution_request, config.families, context, builder)
+    wheels = choose_wheels(resolution.pylock, platform, config.python)
+    if undated := [w for w in undated_wheels(resolution.pylock, wheels) if w.name not in resolution.made]:
+        names = ", ".join(f"{w.name} {w.version}" for w in undated)
+        notes.append(f"the upload date of these packages is unknown, so they are taken whatever the date: {names}")
+    notes += note_outdated(workspace, resolution_request, resolution.pylock, wheels)
+    return tuple(resolution.find_made(w) or _locate(workspace, w, request) for w in wheels), notes
 
 
-def _keep_guarded(workspace: Workspace, wheel: Wheel, asked: PythonRequest) -> None:
-    """A wheel of an index whose URL holds its login is fetched now: the lock has no login, so nobody could later."""
-    url = with_login(wheel.url, asked.indexes)
-    if url is not None:
-        fetch(url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=workspace.paths.cache)
-
-
-def _place(workspace: Workspace, wheel: Wheel, asked: PythonRequest) -> Wheel:
-    """A wheel on this disk is named by its path: relative to the lock where pycomfy.toml says it so, else absolute."""
+def _locate(workspace: Workspace, wheel: Wheel, request: PythonRequest) -> Wheel:
+    """The wheel as the lock names it. One on this disk is named by its path: relative to the lock if it is below a
+    relative path of pycomfy.toml, else absolute."""
     path = local_path(wheel.url)
     if path is None:
-        _keep_guarded(workspace, wheel, asked)
+        _fetch_guarded(workspace, wheel, request)
         return wheel.model_copy(update={"url": strip_logins(wheel.url)})
-    if not any(path.is_relative_to(root) for root in local_folders(asked.indexes)):
+    if not any(path.is_relative_to(root) for root in local_folders(request.indexes)):
         raise BadInput(
             f"a package index names a file of this disk for {wheel.name}", where=str(path), fix="use another index"
         )
@@ -161,6 +166,14 @@ def _place(workspace: Workspace, wheel: Wheel, asked: PythonRequest) -> Wheel:
         size = path.stat().st_size
     except OSError as e:
         raise NotFound(f"the wheel cannot be read: {e.strerror}", where=str(path), fix="make it readable") from e
-    roots = [(asked.base / place).absolute() for place in asked.config.find_links if not Path(place).is_absolute()]
-    beside = any(path.is_relative_to(root) for root in roots)
-    return wheel.model_copy(update={"url": os.path.relpath(path, asked.folder) if beside else str(path), "size": size})
+    relative = [(request.base / p).absolute() for p in request.config.find_links if not Path(p).is_absolute()]
+    movable = any(path.is_relative_to(folder) for folder in relative)
+    url = os.path.relpath(path, request.folder) if movable else str(path)
+    return wheel.model_copy(update={"url": url, "size": size})
+
+
+def _fetch_guarded(workspace: Workspace, wheel: Wheel, request: PythonRequest) -> None:
+    """Fetch a wheel from an index with a login in its URL now: the lock has no login, so nobody could later."""
+    url = with_login(wheel.url, request.indexes)
+    if url is not None:
+        fetch(url, wheel.sha256, name=wheel.filename, size=wheel.size or None, cache=workspace.paths.cache)

@@ -1,4 +1,4 @@
-"""Resolving with one package of each family that installs the same files."""
+"""Resolve Python packages so that of alternatives, which install the same files, only one is kept."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,62 +24,64 @@ from pycomfy.services.lock.wheel_builder import WheelBuilder
 
 
 def resolve_with_alternatives(
-    question: ResolutionRequest, chosen: Mapping[str, str], around: TargetContext, builder: WheelBuilder
+    request: ResolutionRequest, chosen: Mapping[str, str], context: TargetContext, builder: WheelBuilder
 ) -> tuple[SdistResolution, list[str]]:
-    """As `solve`, and a remark for each family of which several were wanted. `chosen` is the user's choice by family.
+    """Resolve as `resolve_with_sdists` does, and return also a remark for each group with several required members.
+    `chosen` is the user's choice by group.
 
-    Raises what `solve` raises, with the line that keeps another, or all, where that may help.
+    Raises what `resolve_with_sdists` raises, with a fix that keeps another member, or all, where that may help.
     """
     notes: list[str] = []
-    wanted = {asked.name for wants in question.requirement_sets for asked in wants.requirements}
-    # What the user chose goes before what cannot be had at all.
-    early = tuple(one for one in select_alternatives(wanted, around, chosen) if one.group.name in chosen)
+    required = {line.name for one in request.requirement_sets for line in one.requirements}
+    # The user's choices come first: the packages that they exclude may not exist at all.
+    early = tuple(one for one in select_alternatives(required, context, chosen) if one.group.name in chosen)
     try:
         if early:
-            question = _keep(question, early)
+            request = _keep_selected(request, early)
             notes += map(describe_selection, early)
-        found = resolve_with_sdists(question, builder)
+        resolution = resolve_with_sdists(request, builder)
     except PycomfyError as e:
-        raise_all([_with_sibling(problem) for problem in flatten_errors(e)])
+        raise_all([_suggest_alternative(problem) for problem in flatten_errors(e)])
         raise
     for _ in ALTERNATIVE_GROUPS:
-        names = {canonicalize_name(str(p.get("name"))) for p in found.pylock.get("packages", ())}
-        kept = select_alternatives(names, around, chosen)
-        if not kept:
+        names = {canonicalize_name(str(p.get("name"))) for p in resolution.pylock.get("packages", ())}
+        selected = select_alternatives(names, context, chosen)
+        if not selected:
             break
-        question = _keep(question, kept)
-        notes += map(describe_selection, kept)
+        request = _keep_selected(request, selected)
+        notes += map(describe_selection, selected)
         try:
-            found = resolve_with_sdists(question, builder)
+            resolution = resolve_with_sdists(request, builder)
         except PycomfyError as e:
-            raise_all([_without_family(problem, kept) for problem in flatten_errors(e)])
-    return found, list(dict.fromkeys(notes))
+            raise_all([_suggest_keeping_all(problem, selected) for problem in flatten_errors(e)])
+    return resolution, list(dict.fromkeys(notes))
 
 
-def _keep(question: ResolutionRequest, kept: Sequence[SelectedAlternative]) -> ResolutionRequest:
-    wants = replace_alternatives(question.requirement_sets, kept, question.target.environment())
-    ours = [RequirementLine(one.name, one.name, f"for {' and '.join(one.dropped)}") for one in kept]
-    dropped = {name for one in kept for name in one.dropped}
+def _keep_selected(request: ResolutionRequest, selected: Sequence[SelectedAlternative]) -> ResolutionRequest:
+    """The request with the selected alternatives in place of all of their groups."""
+    replaced = replace_alternatives(request.requirement_sets, selected, request.target.environment())
+    lines = [RequirementLine(one.name, one.name, f"for {' and '.join(one.dropped)}") for one in selected]
+    dropped = {name for one in selected for name in one.dropped}
     return replace(
-        question,
-        requirement_sets=(*wants, RequirementSet("pycomfy", tuple(ours))),
-        excludes=tuple(sorted({*question.excludes, *dropped})),
+        request,
+        requirement_sets=(*replaced, RequirementSet("pycomfy", tuple(lines))),
+        excludes=tuple(sorted({*request.excludes, *dropped})),
     )
 
 
-def _with_sibling(problem: PycomfyError) -> PycomfyError:
-    """What is missing, with another package that installs the same files and may be there."""
-    siblings = find_alternatives(problem.package) if isinstance(problem, NoMatchingDistribution) else None
-    if siblings is not None:
-        other = f'take another that is the same: [families] {siblings[0]} = "{siblings[1]}"'
+def _suggest_alternative(problem: PycomfyError) -> PycomfyError:
+    """Add to a missing package's fixes another package that installs the same files, and may exist."""
+    found = find_alternatives(problem.package) if isinstance(problem, NoMatchingDistribution) else None
+    if found is not None:
+        other = f'use another package that installs the same, in pycomfy.toml: [families] {found[0]} = "{found[1]}"'
         problem.fixes = (*problem.fixes, other)
     return problem
 
 
-def _without_family(problem: PycomfyError, kept: Sequence[SelectedAlternative]) -> PycomfyError:
-    """What went wrong since only one of a family is kept, with the way to keep all."""
-    lines = ", ".join(f'{one.group.name} = "{ALL}"' for one in kept)
-    names = "; ".join(describe_selection(one).partition(" (")[0] for one in kept)
+def _suggest_keeping_all(problem: PycomfyError, selected: Sequence[SelectedAlternative]) -> PycomfyError:
+    """Add to an error that arose when alternatives were excluded the way to keep them all."""
+    lines = ", ".join(f'{one.group.name} = "{ALL}"' for one in selected)
+    names = "; ".join(describe_selection(one).partition(" (")[0] for one in selected)
     problem.fixes = (*problem.fixes, f"keep all, though they overwrite each other's files: [families] {lines}")
     problem.where += f"; {names}"
     return problem

@@ -1,7 +1,7 @@
-"""Which packages have to be built from source: those that say where they are, and those of which no index has a wheel.
+"""Resolve Python packages of which some have to be built from source: direct references, and those without any wheel.
 
-uv resolves with wheels alone. Of a package without any it is told which versions there are, by empty wheels that stand
-for them; of the one it takes the wheel is built, and with this all is resolved again.
+uv resolves with wheels only. For a package without any it gets its versions as placeholder wheels; the version that it
+chooses is built, and everything is resolved again with the built wheel.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,151 +31,152 @@ MAX_ROUNDS = 20
 
 @dataclass(frozen=True)
 class SdistResolution:
-    """A `pylock.toml`, and the wheels that no index has, by name; of those that were built, `built` says how."""
+    """A `pylock.toml`, and the wheels that no index has, by name; `built` of a wheel says how it was built."""
 
     pylock: Mapping[str, Any]
     made: Mapping[str, Wheel]
 
-    def of(self, wheel: Wheel) -> Wheel | None:
-        """The one of those that a wheel of the `pylock.toml` is."""
+    def find_made(self, wheel: Wheel) -> Wheel | None:
+        """Return the wheel among `made` that a wheel of the `pylock.toml` is."""
         made = self.made.get(wheel.name)
         return made if made is not None and made.sha256 == wheel.sha256 else None
 
 
-def resolve_with_sdists(question: ResolutionRequest, builder: WheelBuilder) -> SdistResolution:
-    """uv's answer to `question`, with every wheel built that it lacks. Raises what `compile_pylock` and
-    `WheelBuilder.make` raise, and `ResolutionImpossible` for a package that is said to be in two places."""
+def resolve_with_sdists(request: ResolutionRequest, builder: WheelBuilder) -> SdistResolution:
+    """Return uv's answer, with every wheel built that has to be. Raises what `compile_pylock` and `WheelBuilder.make`
+    raise, and `ResolutionImpossible` for a package with two direct references."""
     with TemporaryDirectory(prefix="pycomfy-wheels-") as folder:
-        round_ = _Round(question, builder, Path(folder))
-        round_.take_direct()
-        return round_.run()
+        resolver = _Resolver(request, builder, Path(folder))
+        resolver.make_direct_references()
+        return resolver.run()
 
 
 @dataclass
-class _Round:
-    question: ResolutionRequest
+class _Resolver:
+    """`made` are the wheels that were built or fetched, `local_wheels` the same for uv; `sdists` the versions of
+    packages without wheels; `reasons` uv's errors that name those packages."""
+
+    request: ResolutionRequest
     builder: WheelBuilder
     folder: Path
     made: dict[str, Wheel] = field(default_factory=dict)
-    given: dict[str, LocalWheel] = field(default_factory=dict)
+    local_wheels: dict[str, LocalWheel] = field(default_factory=dict)
     sdists: dict[str, list[Sdist]] = field(default_factory=dict)
-    why: dict[str, NoMatchingDistribution] = field(default_factory=dict)
+    reasons: dict[str, NoMatchingDistribution] = field(default_factory=dict)
 
     @property
     def platform(self) -> PlatformName:
-        return self.question.target.platform
+        return self.request.target.platform
 
-    # — packages that say where they are —
+    # — direct references —
 
-    def take_direct(self) -> None:
-        """Build or fetch them; the question then asks for them by name."""
-        wants: list[RequirementSet] = []
-        places: dict[str, tuple[DirectReference, str]] = {}
+    def make_direct_references(self) -> None:
+        """Build or fetch them; the request then requires the packages by name."""
+        sets: list[RequirementSet] = []
+        seen: dict[str, tuple[DirectReference, str]] = {}
         problems: list[PycomfyError] = []
-        for one in self.question.requirement_sets:
-            asked: list[RequirementLine] = []
-            for a in one.requirements:
-                if a.direct_reference is None:
-                    asked.append(a)
-                elif self._applies(a.direct_reference):
-                    said = f"{one.origin} requires {a.text} ({a.where})"
+        for one in self.request.requirement_sets:
+            lines: list[RequirementLine] = []
+            for line in one.requirements:
+                if line.direct_reference is None:
+                    lines.append(line)
+                elif self._applies(line.direct_reference):
+                    origin = f"{one.origin} requires {line.text} ({line.where})"
                     try:
-                        name = self._take(a.direct_reference, said, places)
+                        name = self._make_direct(line.direct_reference, origin, seen)
                     except PycomfyError as e:
                         problems += flatten_errors(e)
                         continue
-                    asked.append(RequirementLine(a.direct_reference.requirement(name), name, a.where))
-            wants.append(replace(one, requirements=tuple(asked)))
+                    lines.append(RequirementLine(line.direct_reference.requirement(name), name, line.where))
+            sets.append(replace(one, requirements=tuple(lines)))
         raise_all(problems)
-        self.question = replace(self.question, requirement_sets=tuple(wants))
+        self.request = replace(self.request, requirement_sets=tuple(sets))
 
     def _applies(self, direct: DirectReference) -> bool:
-        return not direct.marker or Marker(direct.marker).evaluate(self.question.target.environment())
+        return not direct.marker or Marker(direct.marker).evaluate(self.request.target.environment())
 
-    def _take(self, direct: DirectReference, said: str, places: dict[str, tuple[DirectReference, str]]) -> str:
-        """The name of a package, whose wheel is there then."""
+    def _make_direct(self, direct: DirectReference, origin: str, seen: dict[str, tuple[DirectReference, str]]) -> str:
+        """Make the wheel of a direct reference, and return the package's name. `seen` are the references so far, by
+        name, each with its origin."""
         plain = replace(direct, extras=(), marker="", name="")
-        for name, (there, _) in places.items():
-            if there == plain:
+        for name, (other, _) in seen.items():
+            if other == plain:
                 return name
         if direct.kind == "wheel":
             found, file = pin_direct_wheel(direct, self.builder.workspace.paths)
             wheel = public_wheel(found)
         else:
-            base, workspace = self.builder.place.base, self.builder.workspace
-            wheel, file = self.builder.make(pin_direct(direct, said, base, workspace.paths), self.platform)
+            base, workspace = self.builder.context.base, self.builder.workspace
+            wheel, file = self.builder.make(pin_direct(direct, origin, base, workspace.paths), self.platform)
         name = str(canonicalize_name(wheel.name))
         if direct.name and canonicalize_name(direct.name) != name:
+            what = f"the package there is {name}, and not {direct.name}"
+            raise ResolutionImpossible(what, where=origin, fix=f"call it {name}, if it is meant")
+        if name in seen:
             raise ResolutionImpossible(
-                f"the package there is {name}, and not {direct.name}", where=said, fix=f"call it {name}, if it is meant"
+                f"{name} is required from two different locations",
+                where=f"{seen[name][1]}; {origin}",
+                fix="replace the requirements of one origin in pycomfy.toml: [packs.…] requirements = […]",
             )
-        if name in places:
-            raise ResolutionImpossible(
-                f"{name} is wanted from two places",
-                where=f"{places[name][1]}; {said}",
-                fix="replace the requirements of one of them by ones of your own: [packs.…] requirements = […]",
-            )
-        places[name] = plain, said
+        seen[name] = plain, origin
         self.made[name] = wheel
-        self.given[name] = LocalWheel(wheel.filename, file, required=True)
+        self.local_wheels[name] = LocalWheel(wheel.filename, file, required=True)
         return name
 
     # — packages that exist as source only —
 
     def run(self) -> SdistResolution:
-        for package in sorted(self.builder.place.config.wheels):
+        """Resolve and build until every package has a wheel."""
+        for package in sorted(self.builder.context.config.wheels):
             if (plain := canonicalize_name(package)) not in self.made:
-                self._look_for(plain, even_with_wheels=True)
+                self._find_sdists(plain, even_with_wheels=True)
         for _ in range(MAX_ROUNDS):
-            pylock = self._ask()
+            pylock = self._resolve()
             if pylock is None:
                 continue
-            chosen = self._to_build(pylock)
+            chosen = self._list_chosen_sdists(pylock)
             if not chosen:
                 used = {canonicalize_name(str(p.get("name"))) for p in pylock.get("packages", ())}
                 made = {name: wheel for name, wheel in self.made.items() if name in used}
                 return SdistResolution(with_built_wheels(pylock, made), made)
             for name, sdist in chosen:
-                where = self.why[name].where if name in self.why else "the Python requirements"
-                wheel, file = self.builder.make(
-                    pin_sdist(name, sdist, where, self.builder.workspace.paths), self.platform
-                )
+                where = self.reasons[name].where if name in self.reasons else "the Python requirements"
+                source = pin_sdist(name, sdist, where, self.builder.workspace.paths)
+                wheel, file = self.builder.make(source, self.platform)
                 self.made[name] = wheel
-                self.given[name] = LocalWheel(wheel.filename, file)
+                self.local_wheels[name] = LocalWheel(wheel.filename, file)
         raise ResolutionImpossible(
-            f"no end to the packages that have to be built: {', '.join(sorted(self.made))}",
+            f"too many packages have to be built, one after another: {', '.join(sorted(self.made))}",
             where=f"the Python packages for {self.platform}",
             fix="name versions that have wheels in pycomfy.toml: overrides = […]",
         )
 
-    def _ask(self) -> dict[str, Any] | None:
-        """uv's answer; None if there is more to tell it before it can answer."""
-        given = [*self.given.values(), *self._stand_ins()]
+    def _resolve(self) -> dict[str, Any] | None:
+        """uv's answer; None if it has to be asked again, with sources that were found now."""
+        wheels = [*self.local_wheels.values(), *self._make_placeholders()]
         try:
-            return compile_pylock(replace(self.question, local_wheels=given), self.builder.workspace.paths.cache)
+            return compile_pylock(replace(self.request, local_wheels=wheels), self.builder.workspace.paths.cache)
         except PycomfyError as e:
             problems = flatten_errors(e)
-            lacking = [
+            missing = [
                 p for p in problems if isinstance(p, NoMatchingDistribution) and p.package not in {"", *self.sdists}
             ]
-            for problem in lacking:
-                self.why[problem.package] = problem
-                self._look_for(problem.package)
-            # What exists neither as wheel nor as source cannot be mended by asking again.
-            if not lacking or not any(self.sdists[p.package] for p in lacking):
+            for problem in missing:
+                self.reasons[problem.package] = problem
+                self._find_sdists(problem.package)
+            # Asking again cannot help a package that has neither wheel nor source.
+            if not missing or not any(self.sdists[p.package] for p in missing):
                 raise
-            raise_all([p for p in lacking if not self.sdists[p.package]])
+            raise_all([p for p in missing if not self.sdists[p.package]])
             return None
 
-    def _look_for(self, name: str, *, even_with_wheels: bool = False) -> None:
-        index_config, as_of = self.question.index_config, self.question.as_of
-        dated = name not in self.question.undated and (
-            name not in index_config.reserved or index_config.reserved[name].dated
-        )
-        found = list_sdists(name, find_indexes(name, index_config), self.question.target, as_of if dated else None)
+    def _find_sdists(self, name: str, *, even_with_wheels: bool = False) -> None:
+        config, as_of = self.request.index_config, self.request.as_of
+        dated = name not in self.request.undated and (name not in config.reserved or config.reserved[name].dated)
+        found = list_sdists(name, find_indexes(name, config), self.request.target, as_of if dated else None)
         self.sdists[name] = [s for s in found if even_with_wheels or not s.wheel]
 
-    def _stand_ins(self) -> Iterable[LocalWheel]:
+    def _make_placeholders(self) -> Iterable[LocalWheel]:
         for name, sdists in self.sdists.items():
             for sdist in sdists if name not in self.made else ():
                 filename, data = make_placeholder_wheel(name, str(sdist.version), sdist.requires_python)
@@ -184,12 +185,12 @@ class _Round:
                     path.write_bytes(data)
                 yield LocalWheel(filename, path)
 
-    def _to_build(self, pylock: Mapping[str, Any]) -> Sequence[tuple[str, Sdist]]:
-        """The sources of the versions that uv took by what stands for them."""
-        taken = {str(canonicalize_name(str(p.get("name")))): str(p.get("version")) for p in pylock.get("packages", ())}
+    def _list_chosen_sdists(self, pylock: Mapping[str, Any]) -> Sequence[tuple[str, Sdist]]:
+        """The sources of the placeholder wheels that uv chose."""
+        chosen = {str(canonicalize_name(str(p.get("name")))): str(p.get("version")) for p in pylock.get("packages", ())}
         return [
             (name, sdist)
             for name, sdists in sorted(self.sdists.items())
             for sdist in sdists
-            if name not in self.made and taken.get(name) == str(sdist.version)
+            if name not in self.made and chosen.get(name) == str(sdist.version)
         ]
