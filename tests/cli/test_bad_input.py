@@ -27,7 +27,7 @@ from tests.support.repositories import commit
         (b'{"name": "package"}', "no ComfyUI workflow"),
         (b'{"nodes": [7], "links": []}', "node"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "no workflow in this PNG"),
-        (b"\x00\x01\x02", "holds no workflow"),
+        (b"\x00\x01\x02", "not a file format that can contain a workflow"),
     ],
     ids=["cut", "empty", "deep", "list", "other-json", "no-node", "png", "binary"],
 )

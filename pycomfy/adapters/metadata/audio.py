@@ -1,15 +1,23 @@
-"""Workflows in sounds: Vorbis comments of FLAC, Ogg and Opus, ID3 tags of MP3."""
+"""Find workflows in audio: Vorbis comments of FLAC, Ogg and Opus, ID3 tags of MP3."""
 
 import struct
 
-from pycomfy.adapters.metadata.binary_reader import MAX_PIECE, MAX_PIECES, Malformed, Reader, Texts, keep, keep_prefixed
+from pycomfy.adapters.metadata.binary_reader import (
+    MAX_PIECE,
+    MAX_PIECES,
+    Malformed,
+    Reader,
+    Texts,
+    add_prefixed,
+    add_text,
+)
 
 
 def read_flac(file: Reader, texts: Texts) -> None:
-    """The metadata block of type 4."""
+    """Read the metadata block of type 4."""
     file.skip(4)
     last = False
-    while not last and file.left() >= 4:
+    while not last and file.remaining() >= 4:
         head = int.from_bytes(file.read(4), "big")
         last, kind, length = bool(head >> 31), (head >> 24) & 0x7F, head & 0xFFFFFF
         if kind == 4:
@@ -19,7 +27,7 @@ def read_flac(file: Reader, texts: Texts) -> None:
 
 
 def read_vorbis(data: bytes, texts: Texts) -> None:
-    """`key=value` pairs with little-endian lengths."""
+    """Read `key=value` pairs with little-endian lengths."""
     at = 0
 
     def take() -> bytes:
@@ -39,17 +47,17 @@ def read_vorbis(data: bytes, texts: Texts) -> None:
     at += 4
     for _ in range(min(count, MAX_PIECES)):
         key, _, value = take().partition(b"=")
-        keep(texts, key.decode("utf-8", "replace"), value)
+        add_text(texts, key.decode("utf-8", "replace"), value)
         if key.lower() == b"comment":
-            keep_prefixed(texts, value)
+            add_prefixed(texts, value)
 
 
 def read_ogg(file: Reader, texts: Texts) -> None:
-    """The second packet of an Opus, Vorbis or FLAC stream, put together from its pages."""
+    """Read the second packet of an Opus, Vorbis or FLAC stream, joined from its pages."""
     packets: list[bytes] = []
     packet, total = [], 0
     for _ in range(MAX_PIECES):
-        if file.left() < 27 or len(packets) >= 3:
+        if file.remaining() < 27 or len(packets) >= 3:
             break
         head = file.read(27)
         if head[:4] != b"OggS":
@@ -74,7 +82,7 @@ def read_ogg(file: Reader, texts: Texts) -> None:
 
 
 def read_mp3(file: Reader, texts: Texts) -> None:
-    """`TXXX` frames of an ID3v2 tag (2.3 and 2.4)."""
+    """Read the `TXXX` frames of an ID3v2 tag (2.3 and 2.4)."""
     head = file.read(10)
     version, flags = head[3], head[5]
     if version not in (3, 4):
@@ -83,7 +91,7 @@ def read_mp3(file: Reader, texts: Texts) -> None:
     if flags & 0x40:
         size = file.read(4)
         file.skip(_unsynchronised(size) - 4 if version == 4 else int.from_bytes(size, "big"))
-    while file.at + 10 <= end and len(texts) < 2:
+    while file.position + 10 <= end and len(texts) < 2:
         kind, raw_size, _flags = struct.unpack(">4s4sH", file.read(10))
         if not kind.strip(b"\0"):
             return
@@ -94,7 +102,7 @@ def read_mp3(file: Reader, texts: Texts) -> None:
         data = file.read(length)
         if data:
             key, value = _id3_texts(data[0], data[1:])
-            keep(texts, key, value.encode(errors="replace"))
+            add_text(texts, key, value.encode(errors="replace"))
 
 
 def _unsynchronised(raw: bytes) -> int:
@@ -102,7 +110,7 @@ def _unsynchronised(raw: bytes) -> int:
 
 
 def _id3_texts(encoding: int, data: bytes) -> tuple[str, str]:
-    """The description and the value of a `TXXX` frame."""
+    """Return the description and the value of a `TXXX` frame."""
     name = {0: "latin-1", 1: "utf-16", 2: "utf-16-be", 3: "utf-8"}.get(encoding)
     if name is None:
         raise Malformed

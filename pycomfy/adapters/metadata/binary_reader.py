@@ -1,4 +1,4 @@
-"""Reading a binary file by pieces whose sizes the file itself names, and so never trusting them."""
+"""Read a binary file in pieces whose sizes the file itself gives, without trusting them."""
 
 import struct
 from typing import BinaryIO
@@ -7,11 +7,11 @@ MAX_PIECE = 64 * 1024 * 1024
 MAX_PIECES = 100_000
 
 Texts = dict[str, bytes]
-"""What was found in a file: `workflow` and `prompt`, as the bytes of their JSON."""
+"""The texts found in a file: `workflow` and `prompt`, as the bytes of their JSON."""
 
 
 class Malformed(Exception):
-    """The file ends early, or is not what it says."""
+    """The file ends early, or contradicts itself."""
 
 
 class Reader:
@@ -25,22 +25,22 @@ class Reader:
         file.seek(0)
 
     @property
-    def at(self) -> int:
+    def position(self) -> int:
         return self._file.tell()
 
-    def left(self) -> int:
-        return self.size - self.at
+    def remaining(self) -> int:
+        return self.size - self.position
 
     def read(self, count: int) -> bytes:
         self._pieces += 1
-        if not 0 <= count <= min(MAX_PIECE, self.left()) or self._pieces > MAX_PIECES * 10:
+        if not 0 <= count <= min(MAX_PIECE, self.remaining()) or self._pieces > MAX_PIECES * 10:
             raise Malformed
         data = self._file.read(count)
         if len(data) != count:
             raise Malformed
         return data
 
-    def go(self, position: int) -> None:
+    def seek(self, position: int) -> None:
         if not 0 <= position <= self.size:
             raise Malformed
         self._file.seek(position)
@@ -48,30 +48,30 @@ class Reader:
     def skip(self, count: int) -> None:
         if count < 0:
             raise Malformed
-        self.go(self.at + count)
+        self.seek(self.position + count)
 
     def unpack(self, layout: str) -> tuple[int, ...]:
-        """Integers by a `struct` layout."""
+        """Read integers by a `struct` layout."""
         values: tuple[int, ...] = struct.unpack(layout, self.read(struct.calcsize(layout)))
         return values
 
 
-def keep(texts: Texts, key: str, value: bytes) -> None:
-    """Remember `value` if `key` names a workflow or prompt, and it is the first that is not empty."""
+def add_text(texts: Texts, key: str, value: bytes) -> None:
+    """Add `value` if `key` is "workflow" or "prompt", and it is the first that is not empty."""
     key = key.lower()
     if key in ("workflow", "prompt") and value.strip(b" \0") and key not in texts:
         texts[key] = value.strip(b" \0")
 
 
-def keep_prefixed(texts: Texts, value: bytes) -> None:
-    """Remember `workflow:{…}` and `prompt:{…}`, as ComfyUI writes EXIF fields."""
+def add_prefixed(texts: Texts, value: bytes) -> None:
+    """Add `workflow:{…}` and `prompt:{…}`, as ComfyUI writes EXIF fields."""
     key, colon, rest = value.partition(b":")
     if colon and len(key) <= 20:
-        keep(texts, key.decode("ascii", "replace").strip(), rest)
+        add_text(texts, key.decode("ascii", "replace").strip(), rest)
 
 
-def keep_object(texts: Texts, value: object) -> None:
-    """Remember `workflow` and `prompt` of a JSON object; each a string of JSON, or JSON itself."""
+def add_object(texts: Texts, value: object) -> None:
+    """Add `workflow` and `prompt` of a JSON object; each is a string of JSON, or JSON itself."""
     import json
 
     if not isinstance(value, dict):
@@ -79,6 +79,6 @@ def keep_object(texts: Texts, value: object) -> None:
     for key in ("workflow", "prompt"):
         found = value.get(key)
         if isinstance(found, str):
-            keep(texts, key, found.encode(errors="replace"))
+            add_text(texts, key, found.encode(errors="replace"))
         elif isinstance(found, dict):
-            keep(texts, key, json.dumps(found).encode())
+            add_text(texts, key, json.dumps(found).encode())

@@ -1,4 +1,4 @@
-"""Which kind of file it is, by its first bytes, and the workflow in it."""
+"""Detect the format of a file by its first bytes, and find the workflow in it."""
 
 from collections.abc import Callable
 from typing import BinaryIO
@@ -15,38 +15,39 @@ Parser = Callable[[Reader, Texts], None]
 
 
 def find_workflow(file: BinaryIO, *, where: str) -> bytes:
-    """The JSON in `file`: the file itself, or what ComfyUI saved inside; the editor's format rather than the prompt.
+    """Return the JSON in `file`: the file itself, or what ComfyUI saved inside; the editor's format if there is one,
+    else the prompt.
 
-    `file` must be seekable. Raises `BadWorkflow` if there is none, the file is broken before it, or it is of no known
-    kind.
+    `file` must be seekable. Raises `BadWorkflow` if there is no workflow, the file is malformed before it, or the
+    format is unknown.
     """
     reader = Reader(file)
     head = reader.read(min(64, reader.size))
-    reader.go(0)
+    reader.seek(0)
     parser = _parser(head)
     if parser is None:
         if not _is_text(head):
             raise BadWorkflow(
-                "a file of a kind that holds no workflow",
+                "not a file format that can contain a workflow",
                 where=where,
-                fix="give a workflow (.json), or an image, sound or video that ComfyUI saved",
+                fix="give a workflow (.json), or an image, audio or video file that ComfyUI saved",
             )
         if reader.size > MAX_BYTES:
             raise BadWorkflow(f"larger than {MAX_BYTES >> 20} MiB", where=where, fix="give a workflow")
         return file.read()
-    kind, parse = parser
+    name, parse = parser
     texts: Texts = {}
-    broken = False
+    malformed = False
     try:
         parse(reader, texts)
     except Malformed:
-        broken = True
+        malformed = True
     found = texts.get("workflow", texts.get("prompt"))
     if found is None:
         raise BadWorkflow(
-            f"a broken {kind} file, without a workflow in what can be read"
-            if broken
-            else f"no workflow in this {kind}",
+            f"a malformed {name} file, with no workflow in what can be read"
+            if malformed
+            else f"no workflow in this {name} file",
             where=where,
             fix="give the file as ComfyUI saved it: programs and sites that convert images drop the workflow",
         )
@@ -54,6 +55,7 @@ def find_workflow(file: BinaryIO, *, where: str) -> bytes:
 
 
 def _parser(head: bytes) -> tuple[str, Parser] | None:
+    """Return the format's name and its parser; None if it is unknown."""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG", read_png
@@ -82,7 +84,7 @@ def _parser(head: bytes) -> tuple[str, Parser] | None:
 
 
 def _is_text(head: bytes) -> bool:
-    """JSON, or text that fails as JSON with a message that shows where."""
+    """Return whether it is text: JSON, or something whose error as JSON shows where it is wrong."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
     return all(b >= 32 or b in b"\t\n\r" for b in head)

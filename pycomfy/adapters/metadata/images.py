@@ -1,4 +1,4 @@
-"""Workflows in images: PNG and APNG chunks, EXIF of WebP, JPEG and AVIF, the metadata of SVG."""
+"""Find workflows in images: PNG and APNG chunks, EXIF of WebP, JPEG and AVIF, the metadata of SVG."""
 
 import html
 import json
@@ -11,9 +11,9 @@ from pycomfy.adapters.metadata.binary_reader import (
     Malformed,
     Reader,
     Texts,
-    keep,
-    keep_object,
-    keep_prefixed,
+    add_object,
+    add_prefixed,
+    add_text,
 )
 
 MAX_TAGS = 2_000
@@ -22,9 +22,9 @@ _USER_COMMENT = 0x9286
 
 
 def read_png(file: Reader, texts: Texts) -> None:
-    """`tEXt`, `zTXt` and `iTXt` chunks, and the private `comf` chunks that ComfyUI writes into APNG."""
+    """Read `tEXt`, `zTXt` and `iTXt` chunks, and the private `comf` chunks that ComfyUI writes into APNG."""
     file.skip(8)
-    while file.left() >= 8 and len(texts) < 2:
+    while file.remaining() >= 8 and len(texts) < 2:
         length, kind = struct.unpack(">I4s", file.read(8))
         if kind == b"IEND":
             return
@@ -38,11 +38,11 @@ def read_png(file: Reader, texts: Texts) -> None:
             value = _inflate(value[1:])
         elif kind == b"iTXt":
             value = _international(value)
-        keep(texts, key.decode("latin-1"), _utf8(value) if kind == b"tEXt" else value)
+        add_text(texts, key.decode("latin-1"), _utf8(value) if kind == b"tEXt" else value)
 
 
 def _utf8(value: bytes) -> bytes:
-    """`tEXt` is Latin-1 by its standard; ComfyUI writes ASCII, others UTF-8."""
+    """Return a `tEXt` value as UTF-8. It is Latin-1 by its standard; ComfyUI writes ASCII, others UTF-8."""
     try:
         value.decode()
     except UnicodeDecodeError:
@@ -68,9 +68,9 @@ def _inflate(data: bytes) -> bytes:
 
 
 def read_webp(file: Reader, texts: Texts) -> None:
-    """The `EXIF` chunk."""
+    """Read the `EXIF` chunk."""
     file.skip(12)
-    while file.left() >= 8:
+    while file.remaining() >= 8:
         kind, length = struct.unpack("<4sI", file.read(8))
         if kind == b"EXIF":
             read_exif(file.read(length), texts)
@@ -79,14 +79,14 @@ def read_webp(file: Reader, texts: Texts) -> None:
 
 
 def read_jpeg(file: Reader, texts: Texts) -> None:
-    """EXIF in `APP1`, and plain comments."""
+    """Read EXIF in `APP1`, and comments."""
     file.skip(2)
-    while file.left() >= 4 and len(texts) < 2:
+    while file.remaining() >= 4 and len(texts) < 2:
         mark, kind = file.unpack(">BB")
         if mark != 0xFF or kind in (0xD9, 0xDA):
             return
         if kind == 0xFF:
-            file.go(file.at - 1)
+            file.seek(file.position - 1)
             continue
         (length,) = file.unpack(">H")
         if kind == 0xE1 or kind == 0xFE:
@@ -94,20 +94,20 @@ def read_jpeg(file: Reader, texts: Texts) -> None:
             if data.startswith(b"Exif\0\0"):
                 read_exif(data, texts)
             elif kind == 0xFE:
-                _keep_text(texts, data)
+                _add_field(texts, data)
         else:
             file.skip(length - 2)
 
 
 def read_exif(data: bytes, texts: Texts) -> None:
-    """Text fields of a TIFF structure: ComfyUI writes `prompt:{…}` in Model, `workflow:{…}` in Make and below."""
+    """Read the text fields of a TIFF structure: ComfyUI writes `prompt:{…}` in Model, `workflow:{…}` in Make and on."""
     data = data.removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None or len(data) < 8:
         raise Malformed
-    waiting, seen, tags = [struct.unpack(order + "I", data[4:8])[0]], set(), 0
-    while waiting:
-        at = waiting.pop()
+    offsets, seen, tags = [struct.unpack(order + "I", data[4:8])[0]], set(), 0
+    while offsets:
+        at = offsets.pop()
         if at in seen or not 0 < at <= len(data) - 2:
             continue
         seen.add(at)
@@ -118,13 +118,13 @@ def read_exif(data: bytes, texts: Texts) -> None:
                 return
             tag, kind, length, value = struct.unpack_from(order + "HHII", data, entry)
             if tag in _EXIF_POINTERS:
-                waiting.append(value)
+                offsets.append(value)
             elif kind in (2, 7):
                 start = value if length > 4 else entry + 8
                 text = data[start : start + length]
                 if tag == _USER_COMMENT:
                     text = _user_comment(text)
-                _keep_text(texts, text.rstrip(b"\0"))
+                _add_field(texts, text.rstrip(b"\0"))
 
 
 def _user_comment(data: bytes) -> bytes:
@@ -135,25 +135,25 @@ def _user_comment(data: bytes) -> bytes:
     return data.removeprefix(b"ASCII\0\0\0")
 
 
-def _keep_text(texts: Texts, text: bytes) -> None:
-    """A field that is `workflow:{…}`, or JSON that holds a workflow or is one."""
+def _add_field(texts: Texts, text: bytes) -> None:
+    """Add a field that is `workflow:{…}`, or JSON that contains a workflow or is one."""
     if not text.lstrip().startswith(b"{"):
-        keep_prefixed(texts, text)
+        add_prefixed(texts, text)
         return
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return
-    keep_object(texts, value)
+    add_object(texts, value)
     if isinstance(value, dict) and not texts:
         if isinstance(value.get("nodes"), list):
-            keep(texts, "workflow", text)
+            add_text(texts, "workflow", text)
         elif value and all(isinstance(v, dict) and "class_type" in v for v in value.values()):
-            keep(texts, "prompt", text)
+            add_text(texts, "prompt", text)
 
 
 def read_svg(file: Reader, texts: Texts) -> None:
-    """JSON in `<metadata>`. It is searched for, not parsed as XML: no entities, no expansion."""
+    """Read the JSON in `<metadata>`. It is searched for, not parsed as XML: no entities, no expansion."""
     text = file.read(min(file.size, MAX_PIECE)).decode(errors="replace")
     for match in re.finditer(r"<metadata[^>]{0,1000}>([^<]*)(?:<!\[CDATA\[)?", text):
         start = match.end()
@@ -161,4 +161,4 @@ def read_svg(file: Reader, texts: Texts) -> None:
         end = text.find("]]>" if cdata else "</metadata>", start if cdata else match.start(1))
         if end >= 0:
             body = text[start:end] if cdata else html.unescape(text[match.start(1) : end])
-            _keep_text(texts, body.strip().encode(errors="replace"))
+            _add_field(texts, body.strip().encode(errors="replace"))

@@ -1,28 +1,29 @@
-"""Workflows in ISO media files: tags of MP4 and MOV, EXIF of AVIF and HEIF."""
+"""Find workflows in ISO media files: tags of MP4 and MOV, EXIF of AVIF and HEIF."""
 
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pycomfy.adapters.metadata.binary_reader import MAX_PIECES, Malformed, Reader, Texts, keep, keep_prefixed
+from pycomfy.adapters.metadata.binary_reader import MAX_PIECES, Malformed, Reader, Texts, add_prefixed, add_text
 from pycomfy.adapters.metadata.images import read_exif
 
 MAX_ITEMS = 1_000
 
 
 class Box(NamedTuple):
+    """A box of a file: its type, and the offsets of its contents."""
+
     kind: bytes
     start: int
-    """Where its contents begin."""
     end: int
 
 
-def boxes(file: Reader, start: int, end: int) -> Iterator[Box]:
-    """The boxes between two places; one that reaches beyond `end` is cut there."""
+def list_boxes(file: Reader, start: int, end: int) -> Iterator[Box]:
+    """Yield the boxes between two offsets; one that extends beyond `end` is cut there."""
     at, count = start, 0
     while at + 8 <= end and count < MAX_PIECES:
         count += 1
-        file.go(at)
+        file.seek(at)
         size, kind = struct.unpack(">I4s", file.read(8))
         head = 8
         if size == 1:
@@ -36,77 +37,79 @@ def boxes(file: Reader, start: int, end: int) -> Iterator[Box]:
         at += size
 
 
-def _inside(file: Reader, box: Box, kind: bytes) -> Box | None:
-    return next((b for b in boxes(file, box.start, box.end) if b.kind == kind), None)
+def _find_box(file: Reader, box: Box, kind: bytes) -> Box | None:
+    return next((b for b in list_boxes(file, box.start, box.end) if b.kind == kind), None)
 
 
-def _meta(file: Reader, box: Box) -> Box:
-    """`meta` is a full box in ISO files, with 4 bytes before its contents, and a plain one in QuickTime's."""
-    file.go(box.start)
+def _meta_contents(file: Reader, box: Box) -> Box:
+    """Return the contents of a `meta` box: in ISO files they begin after 4 bytes, in QuickTime's at once."""
+    file.seek(box.start)
     probe = file.read(min(8, box.end - box.start))
     return box if probe[4:8] in (b"hdlr", b"keys") else box._replace(start=min(box.start + 4, box.end))
 
 
 def read_mp4(file: Reader, texts: Texts) -> None:
-    """Tags below `moov`: `keys` with `ilst` (as ffmpeg writes with `use_metadata_tags`), or iTunes' comment."""
-    for moov in boxes(file, 0, file.size):
+    """Read tags in `moov`: `keys` with `ilst` (as ffmpeg writes with `use_metadata_tags`), or iTunes' comment."""
+    for moov in list_boxes(file, 0, file.size):
         if moov.kind != b"moov":
             continue
-        udta = _inside(file, moov, b"udta")
+        udta = _find_box(file, moov, b"udta")
         for parent in (moov, udta):
-            meta = _inside(file, parent, b"meta") if parent is not None else None
+            meta = _find_box(file, parent, b"meta") if parent is not None else None
             if meta is not None:
-                _read_tags(file, _meta(file, meta), texts)
+                _read_tags(file, _meta_contents(file, meta), texts)
         return
 
 
 def _read_tags(file: Reader, meta: Box, texts: Texts) -> None:
-    keys_box, list_box = _inside(file, meta, b"keys"), _inside(file, meta, b"ilst")
+    keys_box, list_box = _find_box(file, meta, b"keys"), _find_box(file, meta, b"ilst")
     keys: list[str] = []
     if keys_box is not None:
-        keys = [_text(file, k).decode("utf-8", "replace") for k in boxes(file, keys_box.start + 8, keys_box.end)]
+        keys = [
+            _read_box(file, k).decode("utf-8", "replace") for k in list_boxes(file, keys_box.start + 8, keys_box.end)
+        ]
     if list_box is None:
         return
-    for item in boxes(file, list_box.start, list_box.end):
-        data = _inside(file, item, b"data")
+    for item in list_boxes(file, list_box.start, list_box.end):
+        data = _find_box(file, item, b"data")
         if data is None:
             continue
-        value = _text(file, data._replace(start=min(data.start + 8, data.end)))
+        value = _read_box(file, data._replace(start=min(data.start + 8, data.end)))
         index = int.from_bytes(item.kind, "big")
         if 0 < index <= len(keys):
-            keep(texts, keys[index - 1].rsplit(".", 1)[-1], value)
+            add_text(texts, keys[index - 1].rsplit(".", 1)[-1], value)
         elif item.kind == b"\xa9cmt":
-            keep_prefixed(texts, value)
+            add_prefixed(texts, value)
 
 
-def _text(file: Reader, box: Box) -> bytes:
-    file.go(box.start)
+def _read_box(file: Reader, box: Box) -> bytes:
+    file.seek(box.start)
     return file.read(box.end - box.start)
 
 
 def read_avif(file: Reader, texts: Texts) -> None:
-    """The `Exif` item: `iinf` names it, `iloc` says where it is."""
-    for top in boxes(file, 0, file.size):
+    """Read the `Exif` item: `iinf` has its id, `iloc` its offset."""
+    for top in list_boxes(file, 0, file.size):
         if top.kind == b"meta":
-            meta = _meta(file, top)
-            item = _exif_item(file, meta)
+            meta = _meta_contents(file, top)
+            item = _find_exif_item(file, meta)
             if item is not None:
-                data = _item(file, meta, item)
+                data = _read_item(file, meta, item)
                 if len(data) > 4:
                     skip = int.from_bytes(data[:4], "big") + 4
                     read_exif(data[skip:], texts)
             return
 
 
-def _exif_item(file: Reader, meta: Box) -> int | None:
-    info = _inside(file, meta, b"iinf")
+def _find_exif_item(file: Reader, meta: Box) -> int | None:
+    info = _find_box(file, meta, b"iinf")
     if info is None:
         return None
-    file.go(info.start)
+    file.seek(info.start)
     version = file.read(4)[0]
     start = info.start + (6 if version == 0 else 8)
-    for entry in boxes(file, start, info.end):
-        file.go(entry.start)
+    for entry in list_boxes(file, start, info.end):
+        file.seek(entry.start)
         version = file.read(4)[0]
         if version >= 2:
             (id_,) = file.unpack(">I" if version == 3 else ">H")
@@ -116,12 +119,12 @@ def _exif_item(file: Reader, meta: Box) -> int | None:
     return None
 
 
-def _item(file: Reader, meta: Box, wanted: int) -> bytes:
-    """The bytes of an item whose extents are in the file itself."""
-    location = _inside(file, meta, b"iloc")
+def _read_item(file: Reader, meta: Box, item: int) -> bytes:
+    """Return the bytes of an item whose extents are in the file itself."""
+    location = _find_box(file, meta, b"iloc")
     if location is None:
         return b""
-    file.go(location.start)
+    file.seek(location.start)
     version = file.read(4)[0]
     sizes = int.from_bytes(file.read(2), "big")
     offset_size, length_size, base_size, index_size = (
@@ -145,10 +148,10 @@ def _item(file: Reader, meta: Box, wanted: int) -> bytes:
             if version in (1, 2):
                 number(index_size)
             extents.append((base + number(offset_size), number(length_size)))
-        if id_ == wanted:
+        if id_ == item:
             data = b""
             for offset, length in extents:
-                file.go(offset)
+                file.seek(offset)
                 data += file.read(length)
             return data
     return b""

@@ -1,4 +1,4 @@
-"""Reading a workflow from wherever a person points: a file, a folder of ours, standard input, a URL."""
+"""Read a workflow from wherever the user points: a file, a project folder, standard input, a URL."""
 
 import io
 import os
@@ -19,16 +19,17 @@ MAX_DOWNLOAD = 256 * 1024 * 1024
 
 
 def is_url(source: str) -> bool:
+    """Return whether a source is a web address."""
     return source.startswith(("http://", "https://"))
 
 
 def read_workflow(source: str) -> Workflow:
-    """The workflow at `source`: a path, a URL, or `-` for standard input. Raises as `read_workflow_bytes`."""
+    """Return the workflow at `source`: a path, a URL, or `-` for standard input. Raises as `read_workflow_bytes`."""
     return parse_workflow(read_workflow_bytes(source), where=where_of(source))
 
 
 def read_workflow_bytes(source: str) -> bytes:
-    """The JSON of the workflow at `source`, as it stands in the file or inside the media file.
+    """Return the JSON of the workflow at `source`, as it is in the file or inside a media file.
 
     Raises `NotFound`, `BadWorkflow`, `BadInput` (unreadable) or `NetworkError`.
     """
@@ -47,16 +48,18 @@ def read_workflow_bytes(source: str) -> bytes:
     except FileNotFoundError as e:
         raise NotFound(f"there is no file {path}", where=str(Path.cwd()), fix="check the path") from e
     except OSError as e:
-        raise BadInput(f"cannot read it: {e.strerror}", where=source, fix="check the path and its permissions") from e
+        raise BadInput(
+            f"the file cannot be read: {e.strerror}", where=source, fix="check the path and its permissions"
+        ) from e
 
 
 def where_of(source: str) -> str:
-    """How errors call a source: a URL without its login."""
+    """Return a source for an error: a URL without its login."""
     return "standard input" if source == "-" else without_login(source) if is_url(source) else source
 
 
 def name_of(source: str) -> str:
-    """A workflow's name: the file's stem, or its folder's name where the file is called `workflow.json`."""
+    """Return a workflow's name: the file's stem, or its folder's name if the file is called `workflow.json`."""
     if source == "-":
         return "workflow"
     path = Path(unquote(urlsplit(source).path)) if is_url(source) else Path(source).absolute()
@@ -66,7 +69,7 @@ def name_of(source: str) -> str:
 
 
 def _bounded(stream: BinaryIO, where: str = "standard input") -> BinaryIO:
-    """What a pipe or a device, which may never end, has to say."""
+    """Read a pipe or a device, which may never end, into memory."""
     data = stream.read(MAX_DOWNLOAD + 1)
     if len(data) > MAX_DOWNLOAD:
         raise BadWorkflow(f"more than {MAX_DOWNLOAD >> 20} MiB", where=where, fix="give a workflow")

@@ -1,4 +1,4 @@
-"""Workflows in WebM and Matroska tags, glTF binaries, and safetensors headers."""
+"""Find workflows in WebM and Matroska tags, glTF binaries, and safetensors headers."""
 
 import json
 import struct
@@ -9,9 +9,9 @@ from pycomfy.adapters.metadata.binary_reader import (
     Malformed,
     Reader,
     Texts,
-    keep,
-    keep_object,
-    keep_prefixed,
+    add_object,
+    add_prefixed,
+    add_text,
 )
 
 _SEGMENT, _TAGS, _TAG, _SIMPLE, _NAME, _STRING = 0x18538067, 0x1254C367, 0x7373, 0x67C8, 0x45A3, 0x4487
@@ -19,55 +19,55 @@ _EBML = 0x1A45DFA3
 
 
 def read_webm(file: Reader, texts: Texts) -> None:
-    """`SimpleTag` elements; ffmpeg writes the names in upper case. Tags may come after the clusters."""
-    for kind, start, end in _elements(file, 0, file.size):
+    """Read `SimpleTag` elements; ffmpeg writes the names in upper case. Tags may come after the clusters."""
+    for kind, start, end in _list_elements(file, 0, file.size):
         if kind != _SEGMENT:
             continue
-        for inner, tags_start, tags_end in _elements(file, start, end):
+        for inner, tags_start, tags_end in _list_elements(file, start, end):
             if inner == _TAGS:
                 _read_tags(file, tags_start, tags_end, texts)
         return
 
 
 def _read_tags(file: Reader, start: int, end: int, texts: Texts) -> None:
-    for kind, tag_start, tag_end in _elements(file, start, end):
+    for kind, tag_start, tag_end in _list_elements(file, start, end):
         if kind != _TAG:
             continue
-        for inner, simple_start, simple_end in _elements(file, tag_start, tag_end):
+        for inner, simple_start, simple_end in _list_elements(file, tag_start, tag_end):
             if inner != _SIMPLE:
                 continue
             name, value = "", b""
-            for part, part_start, part_end in _elements(file, simple_start, simple_end):
+            for part, part_start, part_end in _list_elements(file, simple_start, simple_end):
                 if part in (_NAME, _STRING):
-                    file.go(part_start)
+                    file.seek(part_start)
                     data = file.read(part_end - part_start)
                     if part == _NAME:
                         name = data.decode("utf-8", "replace").strip("\0")
                     else:
                         value = data
-            keep(texts, name, value)
+            add_text(texts, name, value)
             if name.lower() == "comment":
-                keep_prefixed(texts, value)
+                add_prefixed(texts, value)
 
 
-def _elements(file: Reader, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Elements between two places: id, and where their contents begin and end."""
+def _list_elements(file: Reader, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the elements between two offsets: id, and where their contents begin and end."""
     at, count = start, 0
     while at + 2 <= end and count < MAX_PIECES:
         count += 1
-        file.go(at)
+        file.seek(at)
         kind, _ = _number(file, keep_mark=True)
         size, unknown = _number(file, keep_mark=False)
-        inside = file.at
-        stop = end if unknown else min(inside + size, end)
-        yield kind, inside, stop
+        first = file.position
+        stop = end if unknown else min(first + size, end)
+        yield kind, first, stop
         if unknown and kind not in (_SEGMENT, _EBML):
             return
         at = stop
 
 
 def _number(file: Reader, *, keep_mark: bool) -> tuple[int, bool]:
-    """A variable-length integer, and whether it is the one that means "unknown"."""
+    """Read a variable-length integer; return it, and whether it means "unknown"."""
     first = file.read(1)[0]
     if first == 0:
         raise Malformed
@@ -79,7 +79,7 @@ def _number(file: Reader, *, keep_mark: bool) -> tuple[int, bool]:
 
 
 def read_glb(file: Reader, texts: Texts) -> None:
-    """The JSON chunk: `asset.extras`, where ComfyUI writes, or the root's `extras`."""
+    """Read the JSON chunk: `asset.extras`, where ComfyUI writes, or the root's `extras`."""
     file.skip(12)
     length, kind = file.unpack("<II")
     if kind != 0x4E4F534A:
@@ -89,16 +89,16 @@ def read_glb(file: Reader, texts: Texts) -> None:
         return
     asset = value.get("asset")
     if isinstance(asset, dict):
-        keep_object(texts, asset.get("extras"))
-    keep_object(texts, value.get("extras"))
+        add_object(texts, asset.get("extras"))
+    add_object(texts, value.get("extras"))
 
 
 def read_safetensors(file: Reader, texts: Texts) -> None:
-    """`__metadata__` of the header, which `.latent` files have too."""
+    """Read `__metadata__` of the header, which `.latent` files have too."""
     (length,) = struct.unpack("<Q", file.read(8))
     value = _json(file.read(length))
     if isinstance(value, dict):
-        keep_object(texts, value.get("__metadata__"))
+        add_object(texts, value.get("__metadata__"))
 
 
 def _json(data: bytes) -> object:

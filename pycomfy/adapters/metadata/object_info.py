@@ -1,4 +1,4 @@
-"""Node definitions that a person points at: `/object_info` saved as a file, or a running ComfyUI."""
+"""Read node definitions that the user points at: `/object_info` saved as a file, or a running ComfyUI."""
 
 import json
 from pathlib import Path
@@ -12,9 +12,9 @@ MAX_BYTES = 256 * 1024 * 1024
 
 
 def read_definitions(source: str) -> dict[str, Any]:
-    """Node type -> definition, from a JSON file or a URL; a server's address alone is enough (`http://host:8188`).
+    """Return definitions by node type, from a JSON file or a URL; a server's address is enough (`http://host:8188`).
 
-    Raises `NotFound`, `NetworkError`, or `BadInput` for an answer that is no `/object_info`.
+    Raises `NotFound`, `NetworkError`, or `BadInput` for any other answer than `/object_info`'s.
     """
     data = _fetch(source) if source.startswith(("http://", "https://")) else _read(source)
     where = without_login(source)
@@ -41,7 +41,9 @@ def _read(source: str) -> bytes:
     except FileNotFoundError as e:
         raise NotFound(f"there is no file {path}", where=str(Path.cwd()), fix=_FIX) from e
     except OSError as e:
-        raise BadInput(f"cannot read it: {e.strerror}", where=source, fix="check the path and its permissions") from e
+        raise BadInput(
+            f"the file cannot be read: {e.strerror}", where=source, fix="check the path and its permissions"
+        ) from e
 
 
 def _fetch(source: str) -> bytes:

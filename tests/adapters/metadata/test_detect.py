@@ -73,9 +73,9 @@ def test_only_a_prompt_is_taken_as_such() -> None:
     ("data", "what"),
     [
         (png((b"tEXt", b"Title\0cat"), (b"IEND", b"")), "no workflow in this PNG"),
-        (png((b"tEXt", b"Title\0cat"))[:-8], "broken PNG"),
-        (b"\x7fELF\x02\x01\x01", "of a kind"),
-        (b"PK\x03\x04", "of a kind"),
+        (png((b"tEXt", b"Title\0cat"))[:-8], "malformed PNG"),
+        (b"\x7fELF\x02\x01\x01", "not a file format"),
+        (b"PK\x03\x04", "not a file format"),
     ],
 )
 def test_files_without_a_workflow_say_so(data: bytes, what: str) -> None:
