@@ -1,4 +1,4 @@
-"""Writes the parts of docs/reference that the program itself says: cli.md from the commands, errors.md from the errors.
+"""Write the pages of docs/reference that come from the program: cli.md from the commands, errors.md from the errors.
 
 usage: .venv/bin/python scripts/reference.py [--check]
 """
@@ -23,10 +23,10 @@ CLI = """# Commands
 | exit status | means |
 |---|---|
 | 0 | done |
-| 1 | an error that you can mend: it says what, where and how ([errors](errors.md)) |
+| 1 | an error that you can fix: it says what, where and how ([errors](errors.md)) |
 | 2 | the command was called wrongly |
 | 3 | a check says no (`check`, `verify`, `doctor`, `diff --exit-code`) |
-| 70 | a bug of pycomfy's; please report it |
+| 70 | a bug in pycomfy; please report it |
 | 130 | interrupted |
 
 Results go to standard output, progress and remarks to standard error. On a terminal the progress is live, elsewhere it

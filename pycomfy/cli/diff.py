@@ -21,7 +21,7 @@ def diff(
 ) -> int:
     """Show what changed between two versions.
 
-    That is nodes, parameters, node packs, packages, models, and the image.
+    It compares nodes, parameters, node packs, packages, models, and the image.
 
     Examples: `pycomfy diff hello@1`, `pycomfy diff hello@1 hello-fast --exit-code`
     """

@@ -22,7 +22,7 @@ def inspect(
 ) -> None:
     """Show what is in a workflow, and what is wrong with it.
 
-    That is its nodes and node packs, models, files, inputs and outputs.
+    It lists nodes and node packs, models, files, inputs and outputs.
 
     Examples: `pycomfy inspect portrait.png`, `pycomfy inspect workflow.json --object-info http://127.0.0.1:8188`
     """

@@ -60,7 +60,7 @@ def lock(
 ) -> None:
     """Pin everything a workflow needs by hash, in `pycomfy.lock`.
 
-    That is ComfyUI, node packs, Python and Debian packages, and models.
+    It pins ComfyUI, node packs, Python and Debian packages, and models.
 
     Node packs that pycomfy.toml does not name are looked up. Where several may be meant you are asked; nothing is
     guessed. Packs that were found, and models, stay at the lock's commits until `--update`.

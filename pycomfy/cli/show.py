@@ -19,7 +19,7 @@ def show(
 ) -> None:
     """Show a version and everything recorded about it.
 
-    That is who made it when, what it is made of, its inputs, what changed in it, and its images.
+    It shows who made it when, what it is made of, its inputs, what changed in it, and its images.
 
     Examples: `pycomfy show hello`, `pycomfy show hello@2 --json`
     """
