@@ -19,7 +19,7 @@ from pycomfy.core.lockfile.schema import ModelFile, UrlModel, parse_lock, render
 from pycomfy.core.models.manager_list import MODELS
 from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.core.versions.reference import Reference
-from pycomfy.errors import BadInput, BadLock, Fix, MissingTool, NotFound, Placeholder, suggest
+from pycomfy.errors import BadInput, BadLock, Fix, MissingTool, NetworkError, NotFound, Placeholder, suggest
 from pycomfy.services.models.needed import models_status, pull_models, view_models
 from pycomfy.services.models.pin import lock_models
 from pycomfy.services.models.stored import add_folder, add_model, verify_models
@@ -244,3 +244,15 @@ def test_a_run_with_missing_models_names_the_command(runner: Runner) -> None:
 
 def test_a_run_can_do_without_them(runner: Runner) -> None:
     assert runner("echo /models/*", pinned("loras/a", LORA), models=None) == "/models/*\n"
+
+
+def test_two_workspaces_have_the_hubs_of_their_own_environments(
+    home: Paths, tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYCOMFY_HF_ENDPOINT", "http://127.0.0.1:9")
+    mine = Workspace(home, environment={"PYCOMFY_HF_ENDPOINT": site.hub, "NETRC": str(tmp_path / "none")})
+    url = site.add("org/repo", "a.safetensors", CHECKPOINT)
+    assert add_model(mine, url, "checkpoints/a.safetensors").sha256 == sha256(CHECKPOINT)
+    with pytest.raises((NetworkError, NotFound)):
+        other = Workspace(Paths(tmp_path / "other", tmp_path / "other"))
+        add_model(other, "https://huggingface.co/org/repo/resolve/main/a.safetensors", "checkpoints/a.safetensors")

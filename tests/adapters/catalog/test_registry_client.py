@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from pycomfy.adapters.catalog.registry_client import Registry, find_registry
+from pycomfy.adapters.catalog.registry_client import ADDRESS, Registry, find_registry
 from tests.support.http_server import RequestHandler, serve_http
 
 
@@ -77,3 +77,8 @@ def test_a_registry_that_does_not_answer_is_asked_once(monkeypatch: pytest.Monke
     registry = find_registry()
     assert registry.find("pack") is None and "did not answer" in (registry.remark or "")
     assert registry.packs_with("My Node") == ()
+
+
+def test_the_registry_of_an_environment_is_asked() -> None:
+    assert find_registry({"PYCOMFY_REGISTRY": "https://copy.example/"}).address == "https://copy.example"
+    assert find_registry({}).address == ADDRESS

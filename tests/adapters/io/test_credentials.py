@@ -3,7 +3,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pycomfy.adapters.io.credentials import Credentials, Token, find_origin
+from pycomfy.adapters.io.credentials import Credentials, Token, find_origin, has_login
 from pycomfy.errors import BadConfig
 
 HUB = "https://hub.example"
@@ -74,3 +74,11 @@ def test_an_origin_is_scheme_host_and_port() -> None:
     assert find_origin("HTTPS://Hub.Example:443/x?y") == HUB
     assert find_origin("http://[::1]:80/") == "http://[::1]"
     assert find_origin("http://h:443/") == "http://h:443"
+
+
+def test_the_netrc_of_an_environment_is_read(tmp_path: Path) -> None:
+    (tmp_path / "logins").write_text("machine hub.example login me password secret\n")
+    (tmp_path / "logins").chmod(0o600)
+    assert has_login(f"{HUB}/a", {"NETRC": str(tmp_path / "logins")})
+    assert not has_login(f"{HUB}/a", {"NETRC": str(tmp_path / "none")})
+    assert has_login("https://me:other@hub.example/a", {"NETRC": str(tmp_path / "none")})

@@ -173,3 +173,14 @@ def test_an_endpoint_must_be_a_web_address(value: str, monkeypatch: pytest.Monke
     assert caught.value.where == "HF_ENDPOINT" and "pw" not in str(caught.value)
     monkeypatch.setenv("PYCOMFY_HF_ENDPOINT", "https://mirror.example/hub/")
     assert find_hubs().huggingface == "https://mirror.example/hub"
+
+
+def test_hubs_and_tokens_are_those_of_the_given_environment(site: Site, store: ModelStore, tmp_path: Path) -> None:
+    """The process's own variables, which the fixture sets, name the hub; these name another, and have its token."""
+    assert find_hubs({"HF_ENDPOINT": "https://h.example"}).huggingface == "https://h.example"
+    assert find_hubs({}).huggingface == "https://huggingface.co"
+    site.gated.add("/api/models/org/repo/revision/main")
+    wanted = [want(site.add("org/repo", "a.safetensors", b"model"))]
+    environment = {"PYCOMFY_HF_ENDPOINT": site.hub, "HF_TOKEN": TOKEN, "NETRC": str(tmp_path / "none")}
+    assert len(pin_models(wanted, store, tmp_path, environment=environment).models) == 1
+    assert len(pin_models(wanted, store, tmp_path).models) == 0

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -216,3 +217,11 @@ def test_a_huge_page_is_read(index: Index) -> None:
         }
     index.add("x", "1.0")
     assert ask("x<=1.0") == [f"x 1.0 {host(index)}"]
+
+
+def test_an_index_config_may_have_an_environment_of_its_own(index: Index, other: Index) -> None:
+    index.add("x", "1.0")
+    other.add("x", "2.0")
+    environment = {**os.environ, "UV_DEFAULT_INDEX": other.url}
+    assert ask("x") == [f"x 1.0 {host(index)}"]
+    assert ask("x", index_config=IndexConfig(environment=environment)) == [f"x 2.0 {host(other)}"]
