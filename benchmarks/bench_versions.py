@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.table import Row, machine, render
@@ -54,7 +55,9 @@ def rows(count: int = 1000) -> list[Row]:
 def _fill(home: Paths, count: int) -> None:
     library, files = VersionsRepository(versions_repository_path(home)), _project()
     for number in range(count):
-        version = library.commit("bench", _edited(files, number), message=f"no. {number}").version
+        version = library.commit(
+            "bench", _edited(files, number), created_at=datetime.now(UTC), message=f"no. {number}"
+        ).version
         library.add_image(version.tree, _image(number))
 
 

@@ -10,12 +10,14 @@ from pycomfy import operation
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import LayoutImage
 from pycomfy.adapters.containers.node_definitions import DidNotStart
-from pycomfy.adapters.database.records import ImageRecord, IndexedImage
+from pycomfy.adapters.database.entries import IndexedImage
+from pycomfy.adapters.database.records import ImageRecord
 from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import parse_lock, render_lock
 from pycomfy.core.prompt.convert import try_convert
 from pycomfy.core.versions.reference import Reference, parse_reference
+from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.core.versions.verification import ImportFailure, SourceVerification, Verification
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import NotFound, PycomfyError, suggest
@@ -23,7 +25,7 @@ from pycomfy.services.lock_request import read_bounded
 from pycomfy.services.results import Problem, Result
 from pycomfy.services.verification import ask_image, load_recorded, verify_image
 from pycomfy.services.versions.lookup import find_image
-from pycomfy.services.versions.recorded_version import LOCK, RecordedVersion, find_recorded_version
+from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
 from pycomfy.services.workspace import Workspace
 
 

@@ -20,6 +20,7 @@ from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.models.needed import pull_models
 from pycomfy.services.workspace import Workspace
 from tests.support.archived_versions import PACK, ArchivedVersions
+from tests.support.moments import NOW
 from tests.support.nix_projects import WORKFLOW, Workshop
 
 
@@ -52,7 +53,9 @@ def test_garbage_is_what_no_version_needs(lost: ArchivedVersions) -> None:
     with pytest.raises(NotFound, match="there are no versions"):
         archive_action.collect_garbage(lost.workspace)
     kept = {"pycomfy.lock": render_lock(lost.versions[1].lock).encode()}
-    VersionsRepository(versions_repository_path(lost.home)).commit("other", kept, message="only the second")
+    VersionsRepository(versions_repository_path(lost.home)).commit(
+        "other", kept, created_at=NOW, message="only the second"
+    )
     assert archive_action.collect_garbage(lost.workspace, dry=True).paths == 1
     assert archive_action.collect_garbage(lost.workspace).paths == 1
     assert len(archive.narinfos()) == before - 1
@@ -68,7 +71,7 @@ def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: Arc
     )
     lock = lost.versions[1].lock.model_copy(update={"models": pins})
     files = {"pycomfy.lock": render_lock(lock).encode(), "workflow.json": WORKFLOW}
-    VersionsRepository(versions_repository_path(lost.home)).commit("small", files, message="models")
+    VersionsRepository(versions_repository_path(lost.home)).commit("small", files, created_at=NOW, message="models")
     assert archive_action.fill(lost.workspace).added == 0
     assert archive_action.fill(lost.workspace, models=True).added == 1
     status = archive_action.status(lost.workspace)
@@ -94,7 +97,7 @@ def test_a_restore_that_is_refused_has_taken_no_model_either(lost: ArchivedVersi
     lock = lost.versions[1].lock.model_copy(update={"models": (pin,)})
     library = VersionsRepository(versions_repository_path(lost.home))
     files = library.read_files(lost.versions[1].version.commit)
-    library.commit("small", {**files, "pycomfy.lock": render_lock(lock).encode()}, message="models")
+    library.commit("small", {**files, "pycomfy.lock": render_lock(lock).encode()}, created_at=NOW, message="models")
     archive_action.fill(lost.workspace, models=True)
     shutil.rmtree(store.folder)
     archive = find_archive(lost.home)
@@ -112,7 +115,7 @@ def test_a_damaged_model_is_refused_and_put_right(lost: ArchivedVersions, tmp_pa
     pin = ModelFile(folder="loras", name="x.safetensors", sha256=model.sha256)
     lock = lost.versions[1].lock.model_copy(update={"models": (pin,)})
     VersionsRepository(versions_repository_path(lost.home)).commit(
-        "small", {"pycomfy.lock": render_lock(lock).encode()}, message="models"
+        "small", {"pycomfy.lock": render_lock(lock).encode()}, created_at=NOW, message="models"
     )
     archive_action.fill(lost.workspace, models=True)
     archive = find_archive(lost.home)

@@ -36,6 +36,7 @@ from pycomfy.services.versions.recorded_version import find_recorded_version
 from pycomfy.services.workspace import Workspace
 from tests.support.archived_versions import ROOT, make_lock
 from tests.support.data_folders import Built, build_version, new_paths
+from tests.support.moments import NOW
 from tests.support.nix_projects import Workshop
 from tests.support.operations import listening
 
@@ -138,7 +139,9 @@ def test_a_version_with_a_missing_source_is_not_exported(workshop: Workshop, roo
     shutil.rmtree(find_archive(home).folder)
     gone = lock.model_copy(update={"packs": (lock.packs[0].model_copy(update={"name": "absent"}),)})
     files = {**find_recorded_version(Workspace(home), "small").files, "pycomfy.lock": gone.model_dump_json().encode()}
-    VersionsRepository(versions_repository_path(home)).commit("small", files, message="a pack that nobody has")
+    VersionsRepository(versions_repository_path(home)).commit(
+        "small", files, created_at=NOW, message="a pack that nobody has"
+    )
     with pytest.raises(NotFound, match="absent cannot be exported"):
         export_bundle(Workspace(home), "small", tmp_path / "y")
     assert not (tmp_path / "y").exists()

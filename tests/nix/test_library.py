@@ -13,6 +13,7 @@ from pycomfy.core.lockfile.schema import Root
 from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.services.versions.show import show
 from pycomfy.services.workspace import Workspace
+from tests.support.moments import NOW
 from tests.support.nix_projects import WORKFLOW, Workshop
 
 
@@ -32,7 +33,7 @@ def test_nix_builds_any_version_from_the_library_alone(workshop: Workshop, root:
         wheel = workshop.wheel("one", {"one/__init__.py": b"ONE = 1\n"})
         lock = workshop.lock({"linux/amd64": root}, [wheel], [workshop.pack(f"pack{number}", {"__init__.py": text})])
         content = ProjectContent(lock, WORKFLOW, {"1": {}})
-        library.commit("small", project_files(content, read_toolkit()), message=f"no. {number}")
+        library.commit("small", project_files(content, read_toolkit()), created_at=NOW, message=f"no. {number}")
         project = workshop.project(lock, f"project{number}")
         digests[number] = read_layout(nix_build(workshop.settings, f"path:{project}#oci", tmp_path / "p"))
     for number in (1, 2):

@@ -9,7 +9,8 @@ from pycomfy.adapters.nix.build import BuildTarget, build
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import add_gc_root
-from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
+from pycomfy.adapters.versions.version import Version
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.core.versions.built_image import BuiltImage
@@ -17,6 +18,7 @@ from pycomfy.services.archive.archive import fill_version
 from pycomfy.services.realise import host_platform
 from pycomfy.services.versions.indexing import index, layout_link
 from pycomfy.services.workspace import Workspace
+from tests.support.moments import NOW
 from tests.support.nix_projects import WORKFLOW, Workshop
 
 
@@ -37,7 +39,7 @@ def build_version(workshop: Workshop, lock: Lock, home: Paths, *, archive: bool 
     image = read_layout(workshop.settings.local_path(path))
     add_gc_root(workshop.settings, path, layout_link(Workspace(home), image.manifest_digest))
     library = VersionsRepository(versions_repository_path(home))
-    version, _ = library.commit(lock.name, files, message=f"with {len(lock.packs)} packs")
+    version, _ = library.commit(lock.name, files, created_at=NOW, message=f"with {len(lock.packs)} packs")
     described = BuiltImage(
         platform=host_platform(),
         manifest_digest=image.manifest_digest,

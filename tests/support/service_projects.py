@@ -7,9 +7,10 @@ from typing import Any
 
 from pycomfy.adapters.containers.load import LayoutImage
 from pycomfy.adapters.database.database import Database, database_path
-from pycomfy.adapters.database.records import Build
+from pycomfy.adapters.database.entries import Build
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.versions.repository import Version, VersionsRepository, versions_repository_path
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
+from pycomfy.adapters.versions.version import Version
 from pycomfy.core.lockfile.schema import (
     ComfyUI,
     DebianPackage,
@@ -26,6 +27,7 @@ from pycomfy.core.sources.path import PathSource
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.workspace import Workspace
+from tests.support.moments import NOW
 
 TREE = "sha256-" + "A" * 43 + "="
 
@@ -113,7 +115,7 @@ def record(home: Paths, files: Mapping[str, bytes], message: str = "", image: Bu
     """A version, recorded as `build` does; its name is the lock's."""
     name = json.loads(files["pycomfy.lock"])["name"]
     library = VersionsRepository(versions_repository_path(home))
-    version = library.commit(name, files, message=message).version
+    version = library.commit(name, files, created_at=NOW, message=message).version
     if image is not None:
         library.add_image(version.tree, image)
     index(Workspace(home))

@@ -7,10 +7,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.io.sqlite_file import SqliteFile
 from pycomfy.core.catalog.match import Claims, rank
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.catalog.name_patterns import parse_pattern
@@ -42,18 +42,17 @@ def catalog_path(paths: Paths) -> Path:
     return paths.data / "catalog.db"
 
 
-class Catalog:
+class Catalog(SqliteFile):
     """The catalog, opened for reading. Use it as a context manager, in one thread.
 
     Raises `NotFound` if there is none yet, `BadInput` for a damaged one, or one of another layout.
     """
 
     def __init__(self, paths: Paths) -> None:
-        self.path = catalog_path(paths)
-        if not self.path.is_file():
-            raise NotFound("there is no catalog of node packs yet", where=str(self.path), fix=_FIX)
-        self._connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
-        self._connection.row_factory = sqlite3.Row
+        path = catalog_path(paths)
+        if not path.is_file():
+            raise NotFound("there is no catalog of node packs yet", where=str(path), fix=_FIX)
+        super().__init__(path, sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
         self._packs: dict[int, Listing] = {}
         try:
             with self._translated():
@@ -66,7 +65,7 @@ class Catalog:
                     if (pattern := parse_pattern(row["pattern"])) is not None
                 )
         except BaseException:
-            self._connection.close()
+            self.close()
             raise
 
     def origins(self) -> tuple[Origin, ...]:
@@ -172,17 +171,6 @@ class Catalog:
             yield
         except (sqlite3.DatabaseError, ValueError, LookupError, TypeError) as e:
             raise BadInput(f"the catalog cannot be read: {e}", where=str(self.path), fix=_FIX) from e
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _parts(items: list[Any]) -> Iterator[list[Any]]:

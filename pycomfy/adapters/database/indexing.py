@@ -1,33 +1,36 @@
-"""The record's rows for the versions of the library: added, moved along with a branch, removed."""
+"""Write the rows of versions, images and builds. Everything here runs within a transaction of the caller's."""
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pycomfy.adapters.database.connection import Connection
-from pycomfy.adapters.database.records import IndexedImage, VersionEntry
-
-if TYPE_CHECKING:
-    from pycomfy.core.versions.built_image import BuiltImage
+from pycomfy.adapters.database.entries import Build, IndexedImage, VersionEntry, VersionPlace
+from pycomfy.adapters.database.source_rows import SourceRow, list_sources, pack_row
+from pycomfy.core.versions.built_image import BuiltImage
 
 JOBS = ("POST", "/v1/jobs")
 """Where a served image takes its inputs."""
 
-Place = tuple[str, int]
-"""A workflow's name, and a version's number."""
+SourceIds = dict[tuple[str, str, str, str], int]
+"""The id of each source that was looked up in this transaction: a thousand versions share nearly all of theirs."""
 
 
 def apply(
-    connection: Connection, stale: Sequence[Place], entries: Iterable[VersionEntry], images: Iterable[IndexedImage]
+    connection: Connection,
+    stale: Sequence[VersionPlace],
+    entries: Iterable[VersionEntry],
+    images: Iterable[IndexedImage],
 ) -> None:
     """Remove the `stale` versions, add `entries` and `images`. Images, builds and runs of a removed version go to
-    another one with the same tree, if there is one. Runs within a transaction."""
-    gone = [_find(connection, place) for place in stale]
+    another one with the same tree, if there is one."""
+    gone = [_find_version(connection, place) for place in stale]
     for id_ in gone:
         # Out of the way of the number's new holder.
         connection.change("UPDATE workflow_versions SET number = -id WHERE id = ?", id_)
+    sources: SourceIds = {}
     for entry in entries:
-        _add_version(connection, entry)
+        _add_version(connection, entry, sources)
     for id_ in gone:
         _remove_version(connection, id_)
     for image in images:
@@ -37,7 +40,31 @@ def apply(
         connection.change("DELETE FROM sources WHERE id NOT IN (SELECT source_id FROM version_sources)")
 
 
-def _find(connection: Connection, place: Place) -> int:
+def add_build(connection: Connection, build: Build, tree: str) -> int:
+    """Add a build of a version with that tree, and what only this machine knows of its image; return the build's id.
+    Both rows may be there, if the versions repository had the image first."""
+    built, log = build.built, None if build.log is None else str(build.log)
+    _add_image(connection, IndexedImage(tree, built, str(build.layout)))
+    image = _find_image(connection, tree, built)
+    assert image is not None  # noqa: S101  (it was added just now)
+    id_, version = image
+    # The same image may lie elsewhere by now: another store, another build.
+    connection.change(
+        "UPDATE container_images SET layout = ?, build_logs = coalesce(?, build_logs) WHERE id = ?",
+        str(build.layout),
+        log,
+        id_,
+    )
+    known = connection.one(
+        "SELECT id FROM builds WHERE image_id = ? AND finished_at = ? AND log IS NULL", id_, built.built_at
+    )
+    if known is None:
+        return _add_build_row(connection, version, id_, built, build.log)
+    connection.change("UPDATE builds SET log = ? WHERE id = ?", log, known["id"])
+    return int(known["id"])
+
+
+def _find_version(connection: Connection, place: VersionPlace) -> int:
     row = connection.one(
         "SELECT v.id FROM workflow_versions v JOIN workflows w ON w.id = v.workflow_id"
         " WHERE w.name = ? AND v.number = ?",
@@ -46,57 +73,46 @@ def _find(connection: Connection, place: Place) -> int:
     return int(row["id"]) if row is not None else 0
 
 
-def _add_version(connection: Connection, entry: VersionEntry) -> None:
-    from pycomfy.adapters.database.source_rows import list_sources, pack_row  # which load all that a lock is
-
-    version = connection.insert(
+def _add_version(connection: Connection, entry: VersionEntry, sources: SourceIds) -> None:
+    workflow = connection.table("workflows").lookup({"name": entry.name}, {"created_at": entry.created_at})
+    id_ = connection.insert(
         "workflow_versions",
-        workflow_id=_workflow(connection, entry),
-        number=entry.number,
-        commit_id=entry.commit,
-        parent_id=entry.parent,
-        changes=json.dumps(list(entry.changes), ensure_ascii=False),
-        message=entry.message,
-        comfyui_version=entry.lock.comfyui.version,
-        lock_sha256=entry.lock_sha256,
-        workflow_sha256=entry.lock.workflow.sha256,
-        tree_id=entry.tree,
-        created_at=entry.created_at,
-        created_by=entry.author,
+        {
+            "workflow_id": workflow,
+            "number": entry.number,
+            "commit_id": entry.commit,
+            "parent_id": entry.parent,
+            "changes": json.dumps(list(entry.changes), ensure_ascii=False),
+            "message": entry.message,
+            "comfyui_version": entry.lock.comfyui.version,
+            "lock_sha256": entry.lock_sha256,
+            "workflow_sha256": entry.lock.workflow.sha256,
+            "tree_id": entry.tree,
+            "created_at": entry.created_at,
+            "created_by": entry.author,
+        },
     )
-    for pack in entry.lock.packs:
-        url, commit, source_hash = pack_row(pack)
-        connection.insert(
-            "custom_nodes",
-            version_id=version,
-            name=pack.name,
-            repository_url=url,
-            commit_hash=commit,
-            source_hash=source_hash,
-            node_mappings=json.dumps(sorted(pack.types)),
-            python_dependencies="[]",
-            verified_compatible=None,
-        )
-    sources = list_sources(entry.lock)
-    connection.change_many(
-        "INSERT OR IGNORE INTO sources (role, name, kind, url, hash, size) VALUES (?, ?, ?, ?, ?, ?)",
-        [(s.role, s.name, s.kind, s.url, s.hash, s.size) for s in sources],
-    )
-    connection.change_many(
-        "INSERT OR IGNORE INTO version_sources (version_id, source_id, platform)"
-        " SELECT ?, id, ? FROM sources WHERE hash = ? AND role = ? AND name = ? AND url = ?",
-        [(version, s.platform, s.hash, s.role, s.name, s.url) for s in sources],
+    connection.table("custom_nodes").insert_all({"version_id": id_, **pack_row(pack)} for pack in entry.lock.packs)
+    connection.table("version_sources").insert_all(
+        (
+            {"version_id": id_, "source_id": _find_source(connection, source, sources), "platform": source.platform}
+            for source in list_sources(entry.lock)
+        ),
+        ignore=True,
     )
     if entry.inputs_schema is not None:
         method, path = JOBS
-        connection.insert("api_endpoints", version_id=version, method=method, path=path, schema=entry.inputs_schema)
+        connection.insert(
+            "api_endpoints", {"version_id": id_, "method": method, "path": path, "schema": entry.inputs_schema}
+        )
 
 
-def _workflow(connection: Connection, entry: VersionEntry) -> int:
-    row = connection.one("SELECT id FROM workflows WHERE name = ?", entry.name)
-    if row is not None:
-        return int(row["id"])
-    return connection.insert("workflows", name=entry.name, created_at=entry.created_at)
+def _find_source(connection: Connection, source: SourceRow, known: SourceIds) -> int:
+    key = (source.hash, source.role, source.name, source.url)
+    if key not in known:
+        names = {"hash": source.hash, "role": source.role, "name": source.name, "url": source.url}
+        known[key] = connection.table("sources").lookup(names, {"kind": source.kind, "size": source.size})
+    return known[key]
 
 
 def _remove_version(connection: Connection, id_: int) -> None:
@@ -117,61 +133,79 @@ def _remove_version(connection: Connection, id_: int) -> None:
     connection.change("DELETE FROM workflow_versions WHERE id = ?", id_)
 
 
-def _add_image(connection: Connection, image: IndexedImage) -> None:
-    """Add an image to the first version with its tree, if none has it; say what it proved of all of them."""
-    built = image.built
-    _add_proof(connection, image.tree, built)
-    known = connection.one(
-        "SELECT i.id FROM container_images i JOIN workflow_versions v ON v.id = i.version_id"
+def _find_image(connection: Connection, tree: str, built: BuiltImage) -> tuple[int, int] | None:
+    """Return the ids of an image and of its version."""
+    row = connection.one(
+        "SELECT i.id, i.version_id FROM container_images i JOIN workflow_versions v ON v.id = i.version_id"
         " WHERE v.tree_id = ? AND i.platform = ? AND i.manifest_digest = ?",
-        image.tree,
+        tree,
         built.platform,
         built.manifest_digest,
     )
+    return None if row is None else (row["id"], row["version_id"])
+
+
+def _add_image(connection: Connection, image: IndexedImage) -> None:
+    """Add an image to the first version with its tree, if none has it; write what it proved to all of them."""
+    built = image.built
+    _add_verification(connection, image.tree, built)
     version = connection.one("SELECT id FROM workflow_versions WHERE tree_id = ? ORDER BY id LIMIT 1", image.tree)
-    if known is not None or version is None:
+    if version is None or _find_image(connection, image.tree, built) is not None:
         return
     id_ = connection.insert(
         "container_images",
-        version_id=version["id"],
-        platform=built.platform,
-        architectures=json.dumps([built.platform.partition("/")[2]]),
-        layout=image.layout,
-        size_bytes=built.size,
-        manifest_digest=built.manifest_digest,
-        config_digest=built.config_digest,
-        diff_ids=json.dumps(list(built.diff_ids)),
-        build_logs=None,
-        created_at=built.built_at,
+        {
+            "version_id": version["id"],
+            "platform": built.platform,
+            "architectures": json.dumps([built.platform.partition("/")[2]]),
+            "layout": image.layout,
+            "size_bytes": built.size,
+            "manifest_digest": built.manifest_digest,
+            "config_digest": built.config_digest,
+            "diff_ids": json.dumps(list(built.diff_ids)),
+            "created_at": built.built_at,
+        },
     )
-    connection.insert(
+    _add_build_row(connection, version["id"], id_, built, None)
+
+
+def _add_build_row(connection: Connection, version: int, image: int, built: BuiltImage, log: Path | None) -> int:
+    return connection.insert(
         "builds",
-        version_id=version["id"],
-        image_id=id_,
-        finished_at=built.built_at,
-        seconds=built.seconds,
-        layers_built=built.layers_built,
-        layers_reused=built.layers_reused,
-        log=None,
+        {
+            "version_id": version,
+            "image_id": image,
+            "finished_at": built.built_at,
+            "seconds": built.seconds,
+            "layers_built": built.layers_built,
+            "layers_reused": built.layers_reused,
+            "log": None if log is None else str(log),
+        },
     )
 
 
-def _add_proof(connection: Connection, tree: str, built: "BuiltImage") -> None:
-    if built.compatible:
-        connection.change_many(
+def _add_verification(connection: Connection, tree: str, built: BuiltImage) -> None:
+    """Write whether the node packs of all versions with that tree work, and what they require of Python."""
+    for name, works in built.compatible.items():
+        connection.change(
             "UPDATE custom_nodes SET verified_compatible = ? WHERE name = ?"
             " AND version_id IN (SELECT id FROM workflow_versions WHERE tree_id = ?)",
-            [(works, name, tree) for name, works in built.compatible.items()],
+            works,
+            name,
+            tree,
         )
-    elif built.proven is not None:
+    if not built.compatible and built.proven is not None:
         connection.change(
             "UPDATE custom_nodes SET verified_compatible = max(coalesce(verified_compatible, 0), ?)"
             " WHERE version_id IN (SELECT id FROM workflow_versions WHERE tree_id = ?)",
             built.proven,
             tree,
         )
-    connection.change_many(
-        "UPDATE custom_nodes SET python_dependencies = ? WHERE name = ?"
-        " AND version_id IN (SELECT id FROM workflow_versions WHERE tree_id = ?)",
-        [(json.dumps(list(wants)), name, tree) for name, wants in built.requirements.items()],
-    )
+    for name, requirements in built.requirements.items():
+        connection.change(
+            "UPDATE custom_nodes SET python_dependencies = ? WHERE name = ?"
+            " AND version_id IN (SELECT id FROM workflow_versions WHERE tree_id = ?)",
+            json.dumps(list(requirements)),
+            name,
+            tree,
+        )

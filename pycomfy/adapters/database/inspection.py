@@ -53,7 +53,7 @@ def _inspect(path: Path, size: int) -> DatabaseInspection:
             lines = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check({MAX_LINES})")]
             if lines != ["ok"]:
                 return DatabaseInspection(size, tuple(lines), known=known)
-            return DatabaseInspection(size, (), _applied(connection), known, _commits(connection))
+            return DatabaseInspection(size, (), frozenset(migrations.applied(connection)), known, _commits(connection))
     except sqlite3.DatabaseError as e:
         return DatabaseInspection(size, (str(e),), known=known)
 
@@ -90,13 +90,6 @@ def _fingerprint(path: Path) -> tuple[tuple[int, int], ...] | None:
         else:
             found.append((about.st_mtime_ns, about.st_size))
     return None if found[0] == (0, -1) else tuple(found)
-
-
-def _applied(connection: sqlite3.Connection) -> frozenset[str]:
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
-        return frozenset()
-    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", [migrations.SET])
-    return frozenset(str(row[0]) for row in rows)
 
 
 def _commits(connection: sqlite3.Connection) -> dict[str, dict[int, str]]:

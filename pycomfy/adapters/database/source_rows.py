@@ -1,5 +1,6 @@
-"""What a lock is made of, as rows."""
+"""Turn what a lock is made of into rows."""
 
+import json
 from dataclasses import dataclass
 
 from pycomfy.core.lockfile.names import COMFYUI
@@ -24,7 +25,7 @@ class SourceRow:
 
 
 def list_sources(lock: Lock) -> list[SourceRow]:
-    """Every source of every platform."""
+    """Return every source of every platform."""
     rows = [_row("comfyui", COMFYUI, lock.comfyui.source)]
     rows += [_row("pack", pack.name, pack.source) for pack in lock.packs]
     for platform, parts in lock.platforms.items():
@@ -35,10 +36,18 @@ def list_sources(lock: Lock) -> list[SourceRow]:
     return rows
 
 
-def pack_row(pack: Pack) -> tuple[str, str | None, str]:
-    """Return a node pack's address, its commit if it has one, and its hash."""
+def pack_row(pack: Pack) -> dict[str, object]:
+    """Return the row of a node pack. What it requires of Python, and whether it works, is known of an image alone."""
     source = pack.source
-    return source.address, source.repository.commit if source.repository else None, source.content_hash
+    return {
+        "name": pack.name,
+        "repository_url": source.address,
+        "commit_hash": source.repository.commit if source.repository else None,
+        "source_hash": source.content_hash,
+        "node_mappings": json.dumps(sorted(pack.types)),
+        "python_dependencies": "[]",
+        "verified_compatible": None,
+    }
 
 
 def _row(role: str, name: str, source: LockSource) -> SourceRow:

@@ -1,4 +1,4 @@
-"""Commits written straight into the object database, through GitPython: no index, no work tree."""
+"""Write commits straight into git's object database, through GitPython: without an index, without a working tree."""
 
 import contextlib
 import hashlib
@@ -29,13 +29,13 @@ def open_writer(bare: BareRepository) -> Iterator["Writer"]:
 
 @dataclass(frozen=True)
 class NewCommit:
-    """A commit to be. `author` is "Name <email>", None for whom git's settings name."""
+    """What a commit is made of. `author` is "Name <email>", None for whom git's settings name."""
 
     tree: str
     parents: tuple[str, ...]
     message: str
-    author: str | None = None
-    created_at: datetime | None = None
+    author: str | None
+    created_at: datetime
 
 
 class Writer:
@@ -47,7 +47,7 @@ class Writer:
         self._repo = repo
 
     def write_tree(self, files: Mapping[str, bytes], known: Collection[str] = ()) -> str:
-        """The tree of `files`, without bits for execution. What is in `known` is there already."""
+        """Write `files`, none of them executable; return their tree. Objects in `known` are there already."""
         root: Folder = {}
         for path, data in files.items():
             *folders, name = _check_path(path)
@@ -63,14 +63,15 @@ class Writer:
         return self._write_folder(root, known)
 
     def write_blob(self, data: bytes, known: Collection[str] = ()) -> str:
+        """Write a file's bytes; return the object's id."""
         return self._write(b"blob", data, known)
 
     def write_commit(self, new: NewCommit) -> str:
-        """The commit's id."""
+        """Write a commit; return its id."""
         git = load_gitpython()
         repo = self._repo
         author = _actor(new.author) if new.author else _own(git, repo)
-        when = f"{int(new.created_at.timestamp())} +0000" if new.created_at else None
+        when = f"{int(new.created_at.timestamp())} +0000"
         made = git.Commit.create_from_tree(
             repo,
             git.Tree(repo, bytes.fromhex(new.tree)),
@@ -108,17 +109,17 @@ class Writer:
         return id_
 
     def _path(self, id_: str) -> Path:
-        """Where an object lies that is in no pack."""
+        """Return where an object lies that is in no pack."""
         return self._bare.path / "objects" / id_[:2] / id_[2:]
 
 
 def object_id(kind: bytes, data: bytes) -> str:
-    """git's name for an object."""
+    """Return git's id of an object."""
     return hashlib.sha1(kind + b" %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def _one_name(path: str) -> BadInput:
-    return BadInput("a file and a folder have one name", where=path, fix="rename one")
+    return BadInput("a file and a folder have the same name", where=path, fix="rename one")
 
 
 def _check_path(path: str) -> list[str]:
@@ -137,14 +138,14 @@ def _actor(text: str) -> Any:
 
 
 def _own(git: Any, repo: Any) -> Any:
-    """Whom git's settings name, or this machine's user."""
+    """Return whom git's settings name, else this machine's user."""
     with repo.config_reader() as settings:
         actor = git.Actor.author(settings)
     return git.Actor(_plain_name(actor.name or "") or "unknown", _plain_name(actor.email or ""))
 
 
 def _plain_name(text: str) -> str:
-    """Without what would end the line or the name in a commit."""
+    """Remove what would end the line or the name in a commit."""
     return re.sub(r"[<>\x00-\x1f]", "", text).encode("utf-8", "replace").decode().strip()[:200]
 
 

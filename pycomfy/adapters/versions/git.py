@@ -1,7 +1,4 @@
-"""The library's bare repository: git called on it, and one writer at a time.
-
-Nothing of it is run: no hooks, no filters, no helper programs. What is pulled into it was written by others.
-"""
+"""The bare repository of the versions repository: refs and objects, and one writer at a time."""
 
 import contextlib
 import time
@@ -13,11 +10,11 @@ from pycomfy.adapters.git.runner import GitRefused, GitRunner
 from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.temp_dirs import temporary_folder
-from pycomfy.errors import BadInput
+from pycomfy.errors import BadInput, suggest
 from pycomfy.operation import cancel_scope
 
 ZERO = "0" * 40
-"""git's word for "no such object": as a ref's old value, the ref must not exist."""
+"""git's id of no object: as a ref's old value, it says that the ref must not exist."""
 
 _SETTINGS = (
     ("core.fsync", "all"),
@@ -51,32 +48,33 @@ class BareRepository(GitRunner):
     # — reading —
 
     def resolve(self, revision: str) -> str | None:
-        """The commit that `revision` (a full ref, or a commit, perhaps abbreviated) is; None if there is none."""
+        """Return the commit that `revision` names (a full ref, or a commit, perhaps abbreviated); None without any."""
         if not self.exists:
             return None
         status, output, _ = self.run("rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         return output.decode().strip() if status == 0 else None
 
     def refs(self, *prefixes: str) -> dict[str, str]:
-        """Object by full name of every ref below `prefixes`, sorted by name."""
+        """Return the object of every ref below `prefixes`, by full name, sorted."""
         if not self.exists:
             return {}
         lines = self.must("for-each-ref", "--format=%(objectname) %(refname)", *prefixes).decode().splitlines()
         return {name: object_ for object_, name in (line.split(" ", 1) for line in lines)}
 
     def list_tree(self, commit: str) -> list[Entry]:
-        """Every file of a commit or tree, folders within included."""
+        """Return every file of a commit or tree, also those in its folders. Raises `BadInput` for links."""
         entries = []
         for line in self.must("ls-tree", "-r", "-l", "-z", "--full-tree", commit).split(b"\0")[:-1]:
             about, _, path = line.partition(b"\t")
+            name = path.decode("utf-8", _ESCAPED)
             mode, kind, blob, size = about.decode().split()
             if kind != "blob" or mode == "120000":
-                raise BadInput(f"{path!r} is no file", where=f"commit {commit}", fix="take another version")
-            entries.append(Entry(path.decode("utf-8", _ESCAPED), mode, blob, int(size)))
+                raise BadInput(f"{name!r} is not a file", where=f"commit {commit}", fix="take another version")
+            entries.append(Entry(name, mode, blob, int(size)))
         return entries
 
     def list_objects(self, commit: str) -> tuple[dict[str, str], set[str]]:
-        """The objects of a commit: of its files by path, and all of them, folders included."""
+        """Return the objects of a commit: those of its files by path, and all of them, folders too."""
         files, all_ = {}, set()
         for line in self.must("ls-tree", "-r", "-t", "-z", "--full-tree", commit).split(b"\0")[:-1]:
             about, _, path = line.partition(b"\t")
@@ -87,8 +85,8 @@ class BareRepository(GitRunner):
         return files, all_
 
     def read_blobs(self, names: Sequence[str]) -> dict[str, bytes]:
-        """The bytes of each, through one `git cat-file`: of blobs by id, or of files as `COMMIT:PATH`. What is no blob
-        or is not there is left out."""
+        """Return the bytes of blobs by id, or of files as `COMMIT:PATH`, through one git. What is missing, or not a
+        blob, is left out."""
         wanted = list(dict.fromkeys(n for n in names if "\n" not in n))
         if not wanted:
             return {}
@@ -106,8 +104,26 @@ class BareRepository(GitRunner):
             at = end + 1 + size + 1
         return found
 
+    def blob_ids(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the ids of files, named as `COMMIT:PATH`, through one git. What is missing, or not a blob, is left
+        out."""
+        if not names:
+            return {}
+        command = ("cat-file", "--batch-check=%(objectname) %(objecttype)")
+        lines = self.must(*command, stdin="\n".join(names).encode("utf-8", _ESCAPED)).decode().splitlines()
+        return {name: line.split()[0] for name, line in zip(names, lines, strict=True) if line.endswith(" blob")}
+
+    def is_ancestor(self, commit: str, of: str) -> bool:
+        """Whether `commit` is `of`, or one of its ancestors."""
+        return self.run("merge-base", "--is-ancestor", commit, of).status == 0
+
+    def find_merge_base(self, one: str, other: str) -> str | None:
+        """Return the best common ancestor of two commits, None without any."""
+        done = self.run("merge-base", one, other)
+        return done.output.decode().split()[0] if done.status == 0 else None
+
     def check(self) -> list[str]:
-        """What is missing of that which refs need, as git says it, a line each: first the objects, then what refers to
+        """Return what is missing of what refs need, as git says it, a line each: first the objects, then what refers to
         them. The bytes of files are not read."""
         status, output, message = self.run("fsck", "--connectivity-only", "--no-dangling", "--no-progress")
         lines = [*output.decode(errors="replace").splitlines(), *message.splitlines()]
@@ -119,7 +135,7 @@ class BareRepository(GitRunner):
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """One process of pycomfy at a time. The lock goes with its process, however that ends."""
+        """Let one process of pycomfy at a time run the block; create the repository if there is none."""
         with translate_disk_full(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with exclusive_lock(self.path.with_suffix(".lock")):
@@ -140,14 +156,13 @@ class BareRepository(GitRunner):
             if status == 0:
                 return
             if ".lock" not in message or time.monotonic() > until:
-                raise GitRefused(
-                    f"the library was changed meanwhile: {message}", where=str(self.path), fix="do it again"
-                )
+                what = f"the versions repository was changed meanwhile: {message}"
+                raise GitRefused(what, where=str(self.path), fix=suggest("retry"))
             self._remove_stale_locks()
             cancel_scope().wait(0.1)
 
     def _remove_stale_locks(self) -> None:
-        """What a killed git left: nobody else removes it, and every later change would fail."""
+        """Remove what a killed git left: nobody else does, and every later change would fail."""
         for lock in (self.path / "packed-refs.lock", self.path / "HEAD.lock", *self.path.glob("refs/**/*.lock")):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - lock.stat().st_mtime > _STALE:
@@ -157,9 +172,9 @@ class BareRepository(GitRunner):
         with temporary_folder(self.path.parent, f".{self.path.name}.") as folder:
             new = BareRepository(folder / "new")
             new.must("init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(new.path))
-            # For whoever pushes into it with git: what was recorded is not to be rewritten.
+            # For whoever pushes into it with git: versions are not to be rewritten.
             new.must("config", "receive.denyNonFastForwards", "true")
             new.must("config", "receive.fsckObjects", "true")
-            if self.path.exists():  # half-made by something else, and no repository
+            if self.path.exists():  # something else made it, and it is not a repository
                 self.path.rename(folder / "old")
             new.path.rename(self.path)

@@ -1,13 +1,12 @@
-"""Which images were built of a version's tree: a ref per tree and platform, to a small JSON file.
+"""Keep which images were built of a version's tree: a ref per tree and platform, to a small JSON file.
 
 A tree's images are the same wherever the tree is: in a branch, a tag, after a revert. A ref each, and not git's notes,
 so that two machines that built different versions need no merge when they share.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from pycomfy.adapters.versions.commits import open_writer
 from pycomfy.adapters.versions.git import ZERO, BareRepository
 from pycomfy.errors import BadInput
 
@@ -16,12 +15,13 @@ if TYPE_CHECKING:
     from pycomfy.core.versions.built_image import BuiltImage
 
 PREFIX = "refs/images"
-_MANY = 50  # trees; then it is better to list all refs
+_MANY = 50  # trees, for which it is quicker to list all refs
 
 
 def add_image(bare: BareRepository, tree: str, image: "BuiltImage") -> "BuiltImage":
-    """Keep `image` as the tree's for its platform; the one that is kept. One that is there already stays, unless the
-    new one has other digests, or says more of it."""
+    """Keep `image` as the tree's for its platform; return the one that is kept. One that is there already stays, unless
+    the new one has other digests, or says more of it."""
+    from pycomfy.adapters.versions.commits import open_writer
     from pycomfy.core.versions.built_image import render_image
 
     ref = _ref(tree, image.platform)
@@ -44,20 +44,19 @@ def _tells_more(image: "BuiltImage", before: "BuiltImage") -> bool:
     return bool(proven or (image.requirements and not before.requirements))
 
 
-def image_keys(bare: BareRepository) -> set[tuple[str, str]]:
-    """Tree and platform of every image."""
-    return {_key(ref) for ref in bare.refs(PREFIX)}
+def select_images(refs: Iterable[str]) -> set[tuple[str, str]]:
+    """Return tree and platform of every image among all refs."""
+    return {_key(ref) for ref in refs if ref.startswith(f"{PREFIX}/")}
 
 
 def read_images(bare: BareRepository, trees: Collection[str]) -> "dict[str, dict[PlatformName, BuiltImage]]":
-    """The images of trees, by tree and platform. What cannot be read is left out."""
+    """Return the images of trees, by tree and platform. Images that cannot be read are left out."""
     where = [f"{PREFIX}/{tree}" for tree in trees] if len(trees) < _MANY else [PREFIX]
     refs = {ref: blob for ref, blob in bare.refs(*where).items() if _key(ref)[0] in trees} if where else {}
     if not refs:
         return {}
-    from pycomfy.core.versions.built_image import (
-        parse_image,  # where there is an image; a log needs none, and is quick so
-    )
+    # Imported where there is an image to read: listing versions is quicker without.
+    from pycomfy.core.versions.built_image import parse_image
 
     blobs = bare.read_blobs(list(refs.values()))
     found: dict[str, dict[PlatformName, BuiltImage]] = {}
@@ -73,7 +72,7 @@ def read_images(bare: BareRepository, trees: Collection[str]) -> "dict[str, dict
 
 
 def drop_images(bare: BareRepository, keep: set[str]) -> None:
-    """Forget the images of trees that are not in `keep`. The caller is writing."""
+    """Forget the images of trees that are not in `keep`. For a caller that is writing."""
     gone = [(r, ZERO, o) for r, o in bare.refs(PREFIX).items() if r.split("/")[2] not in keep]
     if gone:
         bare.update_refs(*gone)

@@ -1,4 +1,4 @@
-"""A library shared through another git repository: sent there, and what is there taken in."""
+"""Share versions through another git repository: send them there, and receive what is there."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ _SHARED = ("heads", "tags", "images")
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of a ref: `state` is "new", "updated", "same" or "refused", and `why` git's word for it."""
+    """What became of a ref: `state` is "new", "updated", "same" or "refused"; `why` is git's reason."""
 
     ref: str
     state: str
@@ -31,7 +31,8 @@ class Sent:
 
 
 def find_remote(bare: BareRepository, remote: str) -> GitUrl:
-    """The address of a remote: the library's own name for one, or an address. Raises `BadConfig`."""
+    """Return the address of a remote: an address itself, or the name of one of the repository's remotes. Raises
+    `BadConfig`."""
     if bare.exists and re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", remote):
         status, url, _ = bare.run("config", "--get", f"remote.{remote}.url")
         if status == 0:
@@ -44,7 +45,7 @@ def find_remote(bare: BareRepository, remote: str) -> GitUrl:
 
 
 def send(bare: BareRepository, address: GitUrl, refs: Sequence[str]) -> list[Sent]:
-    """Send `refs`; nothing there is overwritten. Raises `NetworkError` or `NotFound`."""
+    """Send `refs`; nothing there is overwritten. Return what became of each. Raises `NetworkError`, `NotFound`."""
     status, output, message = bare.run("push", "--porcelain", "--", address.url, *(f"{r}:{r}" for r in refs))
     words = {" ": "updated", "+": "updated", "*": "new", "=": "same", "!": "refused", "-": "updated"}
     sent = []
@@ -60,9 +61,9 @@ def send(bare: BareRepository, address: GitUrl, refs: Sequence[str]) -> list[Sen
 
 @contextlib.contextmanager
 def received(bare: BareRepository, address: GitUrl) -> Iterator[dict[str, str]]:
-    """What the other library has, below `refs/incoming` here for as long as the block runs: object by ref.
+    """Fetch what the other repository has, below `refs/incoming` for as long as the block runs: object by ref.
 
-    Raises `NetworkError`, `NotFound`; and `BadInput` for files too large to be any of ours.
+    Raises `NetworkError`, `NotFound`; `BadInput` for a file of more than 256 MiB.
     """
     with bare.writing():
         pass  # there is a repository from here on
@@ -84,7 +85,7 @@ def received(bare: BareRepository, address: GitUrl) -> Iterator[dict[str, str]]:
 def merge_text(
     bare: BareRepository, base: bytes, ours: bytes, theirs: bytes, *, prefer: str | None = None
 ) -> bytes | None:
-    """git's merge of a file; None for a conflict. `prefer` "ours" or "theirs" settles conflicts."""
+    """Merge a file as git does; return None for a conflict. `prefer` "ours" or "theirs" settles conflicts."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for name, data in (("ours", ours), ("base", base), ("theirs", theirs)):
@@ -97,17 +98,17 @@ def merge_text(
 
 
 def image_refs(bare: BareRepository, trees: set[str]) -> list[str]:
-    """The refs to the images of `trees`."""
+    """Return the refs to the images of `trees`."""
     return [ref for ref in bare.refs(PREFIX) if ref.split("/")[2] in trees]
 
 
 def _refuse_large(bare: BareRepository, address: GitUrl) -> None:
-    """A file of a strange library is read into memory later on."""
+    """Raise `BadInput` for a file that is too large: files are read into memory later on."""
     new = bare.must("rev-list", "--objects", "--no-object-names", f"--glob={INCOMING}/*", "--not", "--branches")
     sizes = bare.must("cat-file", "--batch-check=%(objectsize)", stdin=new).split()
     if any(int(size) > MAX_BYTES for size in sizes if size.isdigit()):
         what = f"it has a file larger than {MAX_BYTES >> 20} MiB, which no version of a workflow has"
-        raise BadInput(what, where=address.public, fix="pull from a library of pycomfy")
+        raise BadInput(what, where=address.public, fix="pull from a versions repository of pycomfy")
 
 
 def _explain(address: GitUrl, message: str) -> PycomfyError:

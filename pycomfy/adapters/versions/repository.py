@@ -1,51 +1,31 @@
-"""The library: every version of every workflow. A branch per workflow, a commit per version, its tree the project."""
+"""Keep every version of every workflow: a branch per workflow, a commit per version, its tree the project."""
 
-import contextlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.versions.commits import NewCommit, object_id, open_writer
 from pycomfy.adapters.versions.git import ZERO, BareRepository
-from pycomfy.adapters.versions.image_refs import add_image, drop_images, image_keys, read_images
-from pycomfy.core.versions.reference import Reference, check_tag, check_workflow_name, format_label, parse_reference
-from pycomfy.errors import BadInput, NotFound
+from pycomfy.adapters.versions.image_refs import PREFIX, add_image, drop_images, read_images, select_images
+from pycomfy.adapters.versions.lookup import HEADS, find_tip, find_version, list_tags, list_tips, select_tips
+from pycomfy.adapters.versions.version import Version, read_branch
+from pycomfy.core.versions.reference import Reference, check_tag, check_workflow_name
+from pycomfy.errors import BadInput, NotFound, suggest
 
 if TYPE_CHECKING:
     from pycomfy.core.lockfile.platforms import PlatformName
     from pycomfy.core.versions.built_image import BuiltImage
 
 MAX_BYTES = 256 << 20
-_FIELDS = ("%H", "%P", "%T", "%an <%ae>", "%ct", "%B")
-_LOOSE = 3  # files in one of 256 folders: then some 700 objects lie loose, and are packed
+"""Of all files of a version."""
+
+_MAX_LOOSE = 2  # files in one of 256 folders: with more, some 700 objects lie loose, and are packed
 
 
 def versions_repository_path(paths: Paths) -> Path:
+    """Return the folder of the versions repository, which need not exist."""
     return paths.data / "library.git"
-
-
-@dataclass(frozen=True)
-class Version:
-    """A version of a workflow. `number` counts the commits along the branch, from 1; it is None for a commit that came
-    in by a merge. `message` is without the newline at its end, `author` "Name <email>", `created_at` UTC, as in
-    2025-12-05T09:30:00Z."""
-
-    name: str
-    number: int | None
-    commit: str
-    parents: tuple[str, ...]
-    tree: str
-    message: str
-    author: str
-    created_at: str
-
-    @property
-    def label(self) -> str:
-        """`NAME@3`, or `NAME@` and the commit's first digits."""
-        return format_label(self.name, self.number, self.commit)
 
 
 class CommitResult(NamedTuple):
@@ -56,7 +36,8 @@ class CommitResult(NamedTuple):
 
 
 class VersionsRepository:
-    """The library at `path`, made when the first version is committed. Any number of processes may use it at once.
+    """The versions repository at `path`, created when the first version is committed. Any number of processes may use
+    it at once.
 
     Raises `NoSpace` for a full disk, `MissingTool` without git.
     """
@@ -71,84 +52,71 @@ class VersionsRepository:
     # — reading —
 
     def names(self) -> list[str]:
-        """Every workflow's name, sorted."""
+        """Return every workflow's name, sorted."""
         return list(self.tips())
 
     def tips(self) -> dict[str, str]:
-        """The newest commit of every workflow, by its name. Branches whose names are no workflow's are left out."""
-        tips = {}
-        for ref, commit in self.bare.refs("refs/heads").items():
-            with contextlib.suppress(BadInput):
-                tips[check_workflow_name(ref.removeprefix("refs/heads/"))] = commit
-        return tips
+        """Return the newest commit of every workflow, sorted by name. Other branches are left out."""
+        return list_tips(self.bare)
 
     def versions(self, name: str) -> list[Version]:
-        """The versions along a workflow's branch, newest first; empty for one that does not exist."""
-        if self._tip(name) is None:
-            return []
-        return self._log(name, _branch(name), "--first-parent")
+        """Return the versions along a workflow's branch, newest first; none if it does not exist."""
+        return [] if find_tip(self.bare, name) is None else read_branch(self.bare, name)
 
     def find(self, reference: Reference | str) -> Version:
-        """The version that `reference` names. Raises `NotFound`, or `BadInput` for what names none."""
-        wanted = parse_reference(reference) if isinstance(reference, str) else reference
-        if self._tip(wanted.name) is None:
-            known = ", ".join(self.names()[:20]) or "none yet"
-            raise NotFound(f'no workflow "{wanted.name}"', where=str(self.path), fix=f"there are: {known}")
-        if wanted.version is not None:
-            return self._numbered(wanted)
-        if wanted.revision is not None:
-            return self._revision(wanted, wanted.revision)
-        branch = _branch(wanted.name)
-        count = int(self.bare.must("rev-list", "--count", "--first-parent", branch))
-        return self._log(wanted.name, branch, "-1", newest=count)[0]
+        """Return the version that `reference` names. Raises `NotFound`, or `BadInput` for what cannot name one."""
+        return find_version(self.bare, reference)
 
     def read_files(self, commit: str) -> dict[str, bytes]:
-        """Every file of a version, by its path. Raises `BadInput` for what is no project: symlinks, too much."""
+        """Return every file of a version, by path. Raises `BadInput` for links, and for more than 256 MiB."""
         entries = self.bare.list_tree(commit)
         if sum(e.size for e in entries) > MAX_BYTES:
-            raise BadInput(
-                f"its files are larger than {MAX_BYTES >> 20} MiB",
-                where=f"commit {commit}",
-                fix="take another version",
-            )
+            what = f"its files are larger than {MAX_BYTES >> 20} MiB"
+            raise BadInput(what, where=f"commit {commit}", fix="take another version")
         blobs = self.bare.read_blobs([e.blob for e in entries])
         if missing := [e.path for e in entries if e.blob not in blobs]:
-            fix = "pull it from another library"
-            raise BadInput(f"the library is damaged: {missing[0]} is missing", where=f"commit {commit}", fix=fix)
+            what = f"the versions repository is damaged: {missing[0]} is missing"
+            raise BadInput(what, where=f"commit {commit}", fix="pull it from where it was pushed")
         return {e.path: blobs[e.blob] for e in entries}
 
     def read_some(self, commits: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, bytes]]:
-        """By commit, those of the files `names` that it has; for many commits at once."""
+        """Return, by commit, those of the files `names` that it has; for many commits at once."""
         blobs = self.bare.read_blobs([f"{commit}:{name}" for commit in commits for name in names])
         return {c: {n: blobs[f"{c}:{n}"] for n in names if f"{c}:{n}" in blobs} for c in commits}
 
     def tags(self, name: str | None = None) -> dict[str, str]:
-        """The commit of each tag, by `NAME@tag`, of one workflow or all."""
-        prefix = "refs/tags/" if name is None else f"refs/tags/{name}/"
-        found = {}
-        for ref in self.bare.refs(prefix.rstrip("/")):
-            workflow, _, tag = ref.removeprefix("refs/tags/").partition("/")
-            commit = self.bare.resolve(ref)
-            if commit is not None and tag and "/" not in tag:
-                found[f"{workflow}@{tag}"] = commit
-        return found
+        """Return the commit of each tag, by `NAME@tag`, of one workflow or all."""
+        return list_tags(self.bare, name)
+
+    def commits(self) -> dict[str, str]:
+        """Return the tree of every commit of any branch or tag, newest first."""
+        if not self.bare.exists:
+            return {}
+        words = self.bare.must("log", "--branches", "--tags", "--format=%H %T").decode().split()
+        return dict(zip(words[::2], words[1::2], strict=True))
+
+    def trees(self, names: Sequence[str]) -> set[str]:
+        """Return the trees of every commit of these workflows."""
+        branches = [_branch(name) for name in names]
+        return set(self.bare.must("log", "--format=%T", *branches, "--").decode().split())
 
     def images(self, tree: str) -> "dict[PlatformName, BuiltImage]":
-        """What was built of a version's tree, by platform."""
+        """Return what was built of a version's tree, by platform."""
         return read_images(self.bare, [tree]).get(tree, {})
 
     def all_images(self, trees: Collection[str]) -> "dict[str, dict[PlatformName, BuiltImage]]":
-        """What was built of `trees`, by tree and platform."""
+        """Return what was built of `trees`, by tree and platform."""
         return read_images(self.bare, trees)
 
-    def image_keys(self) -> set[tuple[str, str]]:
-        """Tree and platform of everything that was built."""
-        return image_keys(self.bare)
+    def tips_and_images(self) -> tuple[dict[str, str], set[tuple[str, str]]]:
+        """Return the newest commit of every workflow, and tree and platform of every image, by one call of git."""
+        refs = self.bare.refs(HEADS, PREFIX)
+        return select_tips(refs), select_images(refs)
 
     # — writing —
 
     def add_image(self, tree: str, image: "BuiltImage") -> "BuiltImage":
-        """Keep what was built of a tree; the one that is kept, which is an older one of the same digest."""
+        """Keep what was built of a tree; return the one that is kept, which is an older one of the same digest."""
         return add_image(self.bare, tree, image)
 
     def branch(self, new: str, start: Version) -> None:
@@ -158,22 +126,22 @@ class VersionsRepository:
             self.bare.update_refs((_branch(new), start.commit, ZERO))
 
     def tag(self, tag: str, version: Version, *, force: bool = False) -> None:
-        """Call a version `NAME@tag`. Raises `BadInput` if another one is called so, unless `force`."""
+        """Call a version `NAME@tag`. Raises `BadInput` if another version has the tag, unless `force`."""
         ref = f"refs/tags/{version.name}/{check_tag(tag)}"
         with self.bare.writing():
             old = self.bare.refs(ref).get(ref)
             if old not in (None, version.commit) and not force:
-                fix = "take another name, or give --force"
-                raise BadInput(f"{version.name}@{tag} is another version", where=str(self.path), fix=fix)
+                fixes = ("take another name", suggest("retry", "moves the tag", force=True))
+                raise BadInput(f"{version.name}@{tag} is another version", where=str(self.path), fix=fixes)
             self.bare.update_refs((ref, version.commit, old or ZERO))
 
     def untag(self, name: str, tag: str) -> str:
-        """Remove a tag; the commit it stood for. Raises `NotFound`."""
+        """Remove a tag; return the commit that it stood for. Raises `NotFound`."""
         ref = f"refs/tags/{check_workflow_name(name)}/{check_tag(tag)}"
         with self.bare.writing():
             old = self.bare.refs(ref).get(ref)
             if old is None:
-                raise NotFound(f"no tag {name}@{tag}", where=str(self.path), fix="`pycomfy tag` lists them")
+                raise NotFound(f"no tag {name}@{tag}", where=str(self.path), fix=suggest("tag", "lists them"))
             self.bare.update_refs((ref, ZERO, old))
         return old
 
@@ -189,21 +157,19 @@ class VersionsRepository:
             self._point_head(new)
 
     def remove(self, name: str, *, force: bool = False) -> str:
-        """Remove a workflow with its tags; its newest commit. Raises `BadInput` for versions that no other workflow
-        has, unless `force`."""
+        """Remove a workflow with its tags; return its newest commit. Raises `BadInput` for versions that no other
+        workflow has, unless `force`."""
         with self.bare.writing():
             tip = self.find(Reference(name)).commit
             others = [_branch(n) for n in self.names() if n != name]
             lost = int(self.bare.must("rev-list", "--count", "--first-parent", tip, "--not", *others))
             if lost and not force:
                 what = f"{name} has {lost} {'version' if lost == 1 else 'versions'} that no other workflow has"
-                raise BadInput(
-                    what, where=str(self.path), fix="give --force to lose them, or export or push them first"
-                )
+                fixes = ("export or push them first", suggest("retry", "loses them", force=True))
+                raise BadInput(what, where=str(self.path), fix=fixes)
             tags = self.bare.refs(f"refs/tags/{name}")
             self.bare.update_refs((_branch(name), ZERO, tip), *((ref, ZERO, o) for ref, o in tags.items()))
-            trees = self.bare.must("log", "--branches", "--tags", "--format=%T").decode().split()
-            drop_images(self.bare, set(trees))
+            drop_images(self.bare, set(self.commits().values()))
         return tip
 
     def commit(
@@ -212,114 +178,64 @@ class VersionsRepository:
         files: Mapping[str, bytes],
         *,
         message: str,
+        created_at: datetime,
         author: str | None = None,
         parents: tuple[str, ...] | None = None,
         besides: Collection[str] = (),
     ) -> CommitResult:
         """Make `files` the newest version of `name`, unless it has the very same already; a change in `besides` alone
-        is none.
+        does not count. `author` is "Name <email>", by default whom git's settings name.
 
-        `parents` are the newest version's commit, if not given; given, the first of them must be. Objects come first,
-        then the branch points at them: whenever it is ended, the library is as it was or has the version.
+        `parents` are by default the newest version's commit; if given, that must be the first of them. Objects come
+        first, then the branch points at them: whenever it is ended, the repository is as it was or has the version.
         """
+        from pycomfy.adapters.versions.commits import NewCommit, object_id, open_writer
+
         check_workflow_name(name)
         with self.bare.writing():
-            tip = self._tip(name)
+            tip = find_tip(self.bare, name)
             there, known = self.bare.list_objects(tip) if tip is not None else ({}, set())
             if parents and tip is not None and parents[0] != tip:
-                raise BadInput(f"{name} has a newer version", where=str(self.path), fix="do it again")
-            if tip is not None and parents is None and _same(there, files, besides):
-                return CommitResult(self.find(Reference(name)), False)
+                raise BadInput(f"{name} has a newer version", where=str(self.path), fix=suggest("retry"))
+            if tip is not None and parents is None:
+                given = {path: object_id(b"blob", data) for path, data in files.items() if path not in besides}
+                if given == {path: blob for path, blob in there.items() if path not in besides}:
+                    return CommitResult(self.find(Reference(name)), False)
             with open_writer(self.bare) as writer:
                 tree = writer.write_tree(files, known)
                 before = parents if parents is not None else (tip,) if tip is not None else ()
-                now = datetime.now(UTC).replace(microsecond=0)
-                made = writer.write_commit(NewCommit(tree, before, message, author, now))
+                made = writer.write_commit(NewCommit(tree, before, message, author, created_at))
             self.bare.update_refs((_branch(name), made, tip or ZERO))
             if tip is None:
                 self._point_head(name)
-            self._settle()
+            self._pack()
             return CommitResult(self.find(Reference(name)), True)
 
     def write_tree(self, files: Mapping[str, bytes]) -> str:
-        """The tree that `files` are, to look for among versions; it is in the library then, but in no version yet."""
+        """Return the tree of `files`, to look for among versions. It is in the repository then, but in no version."""
+        from pycomfy.adapters.versions.commits import open_writer
+
         with self.bare.writing(), open_writer(self.bare) as writer:
             return writer.write_tree(files)
 
     # — within —
 
     def _refuse_existing(self, name: str) -> None:
-        if self._tip(name) is not None:
+        if find_tip(self.bare, name) is not None:
             fix = "take another name, or rename or remove that one"
             raise BadInput(f"there is a workflow {name} already", where=str(self.path), fix=fix)
-
-    def _tip(self, name: str) -> str | None:
-        return self.bare.resolve(_branch(check_workflow_name(name)))
-
-    def _numbered(self, wanted: Reference) -> Version:
-        commits = self.bare.must("rev-list", "--first-parent", "--reverse", _branch(wanted.name)).decode().split()
-        number = wanted.version or 0
-        if number <= len(commits):
-            return self._log(wanted.name, commits[number - 1], "-1", newest=number)[0]
-        if number >= 1000:  # a commit may be abbreviated to digits alone
-            with contextlib.suppress(NotFound):
-                return self._revision(wanted, str(number))
-        there = f"the versions 1 to {len(commits)}" if len(commits) > 1 else "version 1 alone"
-        raise NotFound(f"no version {wanted}", where=str(self.path), fix=f"{wanted.name} has {there}")
-
-    def _revision(self, wanted: Reference, revision: str) -> Version:
-        commit = self.bare.resolve(f"refs/tags/{wanted.name}/{check_tag(revision)}") if not revision.isdigit() else None
-        if commit is None and 4 <= len(revision) <= 40 and set(revision.lower()) <= set("0123456789abcdef"):
-            commit = self.bare.resolve(revision.lower())
-            if commit is not None and self.bare.run("merge-base", "--is-ancestor", commit, _branch(wanted.name))[0]:
-                commit = None
-        if commit is None:
-            tags = ", ".join(t.partition("@")[2] for t in self.tags(wanted.name)) or "none"
-            fix = f"`pycomfy log {wanted.name}` lists its versions; tags are: {tags}"
-            raise NotFound(f"no version {wanted}", where=str(self.path), fix=fix)
-        along = self.bare.must("rev-list", "--first-parent", _branch(wanted.name)).decode().split()
-        number = len(along) - along.index(commit) if commit in along else None
-        return self._log(wanted.name, commit, "-1", newest=number)[0]
-
-    def _log(self, name: str, *arguments: str, newest: int | None = -1) -> list[Version]:
-        """Commits as versions; `newest` is the first one's number, -1 if it is to be counted, None if it has none."""
-        form = "--format=" + "%x00".join(_FIELDS)
-        command = ("log", "-z", "--no-mailmap", "--no-color", "--encoding=UTF-8", form, "--end-of-options")
-        options = [a for a in arguments if a.startswith("-")]
-        revisions = [a for a in arguments if not a.startswith("-")]
-        text = self.bare.must(*command[:-1], *options, command[-1], *revisions).decode(errors="replace")
-        parts = text.split("\0")
-        rows = [parts[i : i + len(_FIELDS)] for i in range(0, len(parts) - len(_FIELDS) + 1, len(_FIELDS))]
-        first = len(rows) if newest == -1 else newest
-        return [_version(name, None if first is None else first - i, row) for i, row in enumerate(rows)]
 
     def _point_head(self, name: str) -> None:
         """See that HEAD, which `git clone` checks out, is a workflow."""
         if self.bare.resolve("HEAD") is None:
             self.bare.run("symbolic-ref", "HEAD", _branch(name))
 
-    def _settle(self) -> None:
-        """Pack what lies loose, now and then: versions differ little, so that packed they take little room."""
+    def _pack(self) -> None:
+        """Pack loose objects, now and then: versions differ little, so that packed they take little room."""
         folder = self.path / "objects" / "17"  # as git itself estimates
-        if folder.is_dir() and sum(1 for _ in folder.iterdir()) >= _LOOSE:
+        if folder.is_dir() and sum(1 for _ in folder.iterdir()) > _MAX_LOOSE:
             self.bare.run("gc", "--quiet")
-
-
-def _same(there: Mapping[str, str], files: Mapping[str, bytes], besides: Collection[str]) -> bool:
-    mine = {path: object_id(b"blob", data) for path, data in files.items() if path not in besides}
-    return mine == {path: blob for path, blob in there.items() if path not in besides}
 
 
 def _branch(name: str) -> str:
     return f"refs/heads/{name}"
-
-
-def _version(name: str, number: int | None, row: Sequence[str]) -> Version:
-    commit, parents, tree, author, when, message = row
-    try:
-        at = datetime.fromtimestamp(int(when), tz=UTC)
-    except (ValueError, OverflowError, OSError):
-        at = datetime.fromtimestamp(0, tz=UTC)
-    return Version(
-        name, number, commit, tuple(parents.split()), tree, message.strip("\n"), author, f"{at:%Y-%m-%dT%H:%M:%SZ}"
-    )

@@ -14,7 +14,7 @@ from pycomfy.adapters.io.atomic_files import check_free_space, translate_disk_fu
 from pycomfy.adapters.nix.nar_reader import NarDigest, NarHasher
 from pycomfy.adapters.nix.resources import templates_folder
 from pycomfy.adapters.nix.store import valid_paths
-from pycomfy.adapters.versions.repository import Version
+from pycomfy.adapters.versions.version import Version
 from pycomfy.core.bundle.manifest import FIX, README, FileEntry, Manifest, render_manifest
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock, parse_lock
@@ -305,7 +305,8 @@ def _record(workspace: Workspace, manifest: Manifest, project: Mapping[str, byte
         version, new = known, False
     else:
         message = manifest.message or f"imported {manifest.name} {manifest.commit[:12]}"
-        version, new = repository.commit(manifest.name, project, message=message, author=manifest.author or None)
+        author, moment = manifest.author or None, workspace.clock()
+        version, new = repository.commit(manifest.name, project, message=message, created_at=moment, author=author)
     images = repository.images(version.tree)
     for image in manifest.images:
         own = images.get(image.platform)

@@ -60,7 +60,7 @@ def list_version_requisites(workspace: Workspace) -> list[VersionRequisites]:
             list_requisites(locked.lock, locked.platforms | host if locked.platforms else None),
             model_requisites(locked.lock),
         )
-        for locked in list_locks(workspace.paths)
+        for locked in list_locks(workspace.versions)
     ]
 
 
@@ -84,7 +84,7 @@ def list_outputs(workspace: Workspace) -> list[FixedOutput]:
     read."""
     found = (
         requisite
-        for locked in list_locks(workspace.paths)
+        for locked in list_locks(workspace.versions)
         for requisite in (*list_requisites(locked.lock), *model_requisites(locked.lock))
     )
     return list({requisite.path: requisite.output for requisite in found}.values())

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from pycomfy import operation
 from pycomfy.adapters.containers.load import LayoutImage, read_layout
-from pycomfy.adapters.database.records import Build
+from pycomfy.adapters.database.entries import Build
 from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.nix.store import add_gc_root
-from pycomfy.adapters.versions.repository import Version, VersionsRepository
+from pycomfy.adapters.versions.repository import VersionsRepository
+from pycomfy.adapters.versions.version import Version
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.versions.built_image import BuiltImage
@@ -60,7 +61,9 @@ def record_build(workspace: Workspace, build: FinishedBuild) -> RecordedBuild:
     versions = workspace.versions
     index(workspace)
     message = build.message or _summarise(versions, build.lock.name, build.files)
-    version, new = versions.commit(build.lock.name, build.files, message=message, besides=(CONFIG,))
+    version, new = versions.commit(
+        build.lock.name, build.files, message=message, created_at=workspace.clock(), besides=(CONFIG,)
+    )
     built = _describe(workspace, build, image)
     versions.add_image(version.tree, built)
     index(workspace)

@@ -13,7 +13,8 @@ from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.job_outputs import save_result
 from pycomfy.adapters.containers.job_protocol import JobReport, JobRequest, Output, explain, run_job
 from pycomfy.adapters.containers.load import LayoutImage
-from pycomfy.adapters.database.records import ImageRecord, Run
+from pycomfy.adapters.database.entries import Run
+from pycomfy.adapters.database.records import ImageRecord
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.models.mount import ModelView
 from pycomfy.core.versions.reference import Reference, parse_reference
@@ -111,16 +112,18 @@ def _run(workspace: Workspace, request: RunRequest, record: ImageRecord, values:
     image = LayoutImage(
         record.layout, record.manifest_digest, record.config_digest, (), record.diff_ids, record.platform, record.size
     )
-    began = time.monotonic()
+    started_at, began = workspace.clock(), time.monotonic()
     try:
         result = run_image(workspace, engine, image, f"{record.name}@{record.version}", request)
     except PycomfyError as e:
-        failed = Run(engine.kind, request.options.gpus, time.monotonic() - began, error=str(e), inputs=values)
+        failed = Run(
+            started_at, engine.kind, request.options.gpus, time.monotonic() - began, error=str(e), inputs=values
+        )
         with workspace.open_database() as database:
             database.record_run(record, failed)
         raise
     outputs = tuple({**asdict(output), "path": str(output.path)} for output in result.outputs)
-    done = Run(engine.kind, request.options.gpus, result.seconds, outputs, inputs=values)
+    done = Run(started_at, engine.kind, request.options.gpus, result.seconds, outputs, inputs=values)
     with workspace.open_database() as database:
         database.record_run(record, done)
     return result

@@ -1,6 +1,6 @@
 """`branch`: list workflows, which are branches, and begin one with the history of another's version."""
 
-from pycomfy.adapters.versions.repository import Version
+from pycomfy.adapters.versions.version import Version
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.versions.version_result import VersionResult
 from pycomfy.services.workspace import Workspace

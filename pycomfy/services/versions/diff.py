@@ -1,6 +1,7 @@
 """`diff`: say what changed from one version to another."""
 
-from pycomfy.adapters.versions.repository import Version, VersionsRepository
+from pycomfy.adapters.versions.repository import VersionsRepository
+from pycomfy.adapters.versions.version import Version
 from pycomfy.core.versions.diff import ImageChange, Moved, NodeChanges
 from pycomfy.core.versions.diff import diff as compare
 from pycomfy.core.versions.diff_text import describe_diff

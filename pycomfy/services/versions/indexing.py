@@ -1,80 +1,90 @@
-"""The record follows the library: versions that are new are recorded, those that are gone are not any more."""
+"""Keep the database in step with the versions repository: new versions are added, those that are gone removed."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pycomfy.adapters.database.database import Database, database_path
-from pycomfy.adapters.database.records import IndexedImage
-from pycomfy.adapters.versions.repository import Version, VersionsRepository
 from pycomfy.errors import NotFound
 from pycomfy.services.workspace import Workspace
 
+if TYPE_CHECKING:
+    from pycomfy.adapters.database.entries import IndexedImage
+    from pycomfy.adapters.versions.version import Version
+
 
 @dataclass(frozen=True)
-class Indexed:
-    """How many versions were recorded, and how many were forgotten."""
+class IndexResult:
+    """How many versions were added, and how many were removed."""
 
     added: int
     removed: int
 
 
-def index(workspace: Workspace) -> Indexed:
-    """Bring the record up to date with the library. Costs little where nothing changed. A commit that is no project of
-    pycomfy's is told of and left out.
+def index(workspace: Workspace) -> IndexResult:
+    """Bring the database up to date with the versions repository. Costs little where nothing changed. A commit that is
+    not a project of pycomfy is reported, and left out.
 
-    Nobody changes the library meanwhile, so that of two processes the later one never knows less.
+    The repository is locked meanwhile, so that of two processes the later one never knows less.
     """
-    library = workspace.versions
-    _check_library(workspace, library)
-    with library.bare.writing(), workspace.open_database() as store:
-        known = store.commits()
-        tips = library.tips()
+    versions = workspace.versions
+    _check_repository(workspace)
+    with versions.bare.writing(), workspace.open_database() as database:
+        known = database.commits()
+        tips, images = versions.tips_and_images()
         new: list[Version] = []
         stale = [(name, number) for name, rows in known.items() if name not in tips for number in rows]
         for name, tip in tips.items():
             rows = known.get(name, {})
             if rows and rows[max(rows)] == tip:
                 continue
-            versions = {v.number: v for v in library.versions(name) if v.number is not None}
-            new += [v for number, v in versions.items() if rows.get(number) != v.commit]
-            stale += [(name, n) for n, commit in rows.items() if n not in versions or versions[n].commit != commit]
+            numbered = {v.number: v for v in versions.versions(name) if v.number is not None}
+            new += [v for number, v in numbered.items() if rows.get(number) != v.commit]
+            stale += [(name, n) for n, commit in rows.items() if n not in numbered or numbered[n].commit != commit]
         new.sort(key=lambda v: (v.created_at, v.number or 0))
-        images = _images(workspace, library, store, {v.tree for v in new})
-        if new or stale or images:
-            from pycomfy.services.versions.index_entries import (
-                list_entries,  # whoever finds nothing new is spared the import
-            )
+        found = _read_images(workspace, database, images, {v.tree for v in new})
+        if new or stale or found:
+            # Imported where something changed: listing versions is quicker without.
+            from pycomfy.services.versions.index_entries import list_entries
 
-            store.index(stale, list_entries(library, new), images)
-    return Indexed(len(new), len(stale))
-
-
-def _check_library(workspace: Workspace, library: VersionsRepository) -> None:
-    """A library that was deleted, and not by us: then the record is all that is left, and must not follow it."""
-    if library.bare.exists or not database_path(workspace.paths).exists():
-        return
-    with workspace.open_database() as store:
-        recorded = [commit for rows in store.commits().values() for commit in rows.values() if commit]
-    if recorded:
-        fix = (
-            f"put it back, or clone it from where it was pushed; to begin anew, remove {database_path(workspace.paths)}"
-        )
-        raise NotFound("the library is gone, with the versions that are recorded", where=str(library.path), fix=fix)
+            database.index(stale, list_entries(versions, new), found)
+    return IndexResult(len(new), len(stale))
 
 
 def layout_link(workspace: Workspace, manifest_digest: str) -> Path:
-    """The link that keeps an image's layout from Nix's garbage collector."""
+    """Return the link that keeps an image's layout from Nix's garbage collector."""
     return workspace.paths.data / "images" / manifest_digest.replace(":", "-")
 
 
-def _images(workspace: Workspace, library: VersionsRepository, store: Database, new: set[str]) -> list[IndexedImage]:
-    """Images that the record lacks, and those of trees that it is about to have."""
-    known, trees = {(tree, platform) for tree, platform, _ in store.image_keys()}, store.trees()
-    lacking = {tree for tree, platform in library.image_keys() - known if tree in trees}
+def _check_repository(workspace: Workspace) -> None:
+    """Raise `NotFound` for a versions repository that was deleted, and not by us: then the database is all that is
+    left, and must not be emptied."""
+    path = database_path(workspace.paths)
+    if workspace.versions.bare.exists or not path.exists():
+        return
+    with workspace.open_database() as database:
+        known = [commit for rows in database.commits().values() for commit in rows.values() if commit]
+    if known:
+        raise NotFound(
+            "the versions repository is gone, but the database has its versions",
+            where=str(workspace.versions.path),
+            fix=("put it back", "clone it from where it was pushed", f"to begin anew, remove {path}"),
+        )
+
+
+def _read_images(
+    workspace: Workspace, database: Database, images: set[tuple[str, str]], new: set[str]
+) -> "list[IndexedImage]":
+    """Return the images that the database lacks, among `images` (tree and platform), and those of the trees `new`."""
+    known, trees = {(tree, platform) for tree, platform, _ in database.image_keys()}, database.trees()
+    lacking = {tree for tree, _ in images - known if tree in trees} | new
+    if not lacking:
+        return []
+    from pycomfy.adapters.database.entries import IndexedImage
+
     found = []
-    for tree, images in library.all_images(lacking | new).items():
-        for built in images.values():
-            link = layout_link(workspace, built.manifest_digest)
-            layout = link.readlink() if link.is_symlink() else link
-            found.append(IndexedImage(tree, built, str(layout)))
+    for tree, built in workspace.versions.all_images(lacking).items():
+        for image in built.values():
+            link = layout_link(workspace, image.manifest_digest)
+            found.append(IndexedImage(tree, image, str(link.readlink() if link.is_symlink() else link)))
     return found

@@ -44,7 +44,7 @@ def pull(workspace: Workspace, remote: str, *, prefer: Prefer = None) -> PullRes
     with operation.step(f"Pull from {address.public}") as task, received(versions.bare, address) as refs:
         for name, theirs in _workflows(refs).items():
             try:
-                states[name] = _take(versions, name, theirs, address.public, prefer)
+                states[name] = _take(workspace, name, theirs, address.public, prefer)
             except BadInput as e:
                 states[name] = "conflict"
                 problems.append(e)
@@ -69,26 +69,27 @@ def _workflows(refs: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _take(versions: VersionsRepository, name: str, theirs: str, remote: str, prefer: Prefer) -> State:
-    bare, branch = versions.bare, f"refs/heads/{name}"
+def _take(workspace: Workspace, name: str, theirs: str, remote: str, prefer: Prefer) -> State:
+    bare, branch = workspace.versions.bare, f"refs/heads/{name}"
     with bare.writing():
         ours = bare.resolve(branch)
         if ours is None:
             bare.update_refs((branch, theirs, ZERO))
             return "new"
-        if ours == theirs or _is_ancestor(versions, theirs, ours):
+        if ours == theirs or bare.is_ancestor(theirs, ours):
             return "same" if ours == theirs else "ahead"
-        if _is_ancestor(versions, ours, theirs):
+        if bare.is_ancestor(ours, theirs):
             bare.update_refs((branch, theirs, ours))
             return "updated"
-    _merge(versions, name, (ours, theirs), remote, prefer)
+    _merge(workspace, name, (ours, theirs), remote, prefer)
     return "merged"
 
 
-def _merge(versions: VersionsRepository, name: str, tips: tuple[str, str], remote: str, prefer: Prefer) -> None:
+def _merge(workspace: Workspace, name: str, tips: tuple[str, str], remote: str, prefer: Prefer) -> None:
     """Commit a version with both tips as parents. Raises `BadInput` for every conflict."""
-    status, base, _ = versions.bare.run("merge-base", *tips)
-    before = versions.read_files(base.decode().split()[0]) if status == 0 else {}
+    versions = workspace.versions
+    base = versions.bare.find_merge_base(*tips)
+    before = versions.read_files(base) if base is not None else {}
     ours, theirs = (versions.read_files(commit) for commit in tips)
     merged = merge(before, ours, theirs, partial(merge_text, versions.bare, prefer=prefer))
     if merged.conflicts:
@@ -98,11 +99,8 @@ def _merge(versions: VersionsRepository, name: str, tips: tuple[str, str], remot
             suggest("pull", "takes the other side instead", remote=remote, theirs=True),
         )
         raise_all([BadInput(f"{name} was changed on both sides", where=line, fix=fixes) for line in lines])
-    versions.commit(name, merged.files, message=f"merge {name} of {remote}", parents=tips)
-
-
-def _is_ancestor(versions: VersionsRepository, one: str, of: str) -> bool:
-    return versions.bare.run("merge-base", "--is-ancestor", one, of)[0] == 0
+    message = f"merge {name} of {remote}"
+    versions.commit(name, merged.files, message=message, created_at=workspace.clock(), parents=tips)
 
 
 def _take_others(versions: VersionsRepository, refs: Mapping[str, str]) -> None:

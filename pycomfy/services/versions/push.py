@@ -39,7 +39,7 @@ def push(workspace: Workspace, remote: str, names: Sequence[str]) -> PushResult:
     address = find_remote(versions.bare, remote)
     branches = [f"refs/heads/{name}" for name in chosen]
     tags = [ref for name in chosen for ref in versions.bare.refs(f"refs/tags/{name}")]
-    trees = set(versions.bare.must("log", "--format=%T", *branches, "--").decode().split())
+    trees = versions.trees(chosen)
     with operation.step(f"Push to {address.public}", total=len(chosen)) as task:
         sent = send(versions.bare, address, [*branches, *tags, *image_refs(versions.bare, trees)])
         task.advance(len(chosen))

@@ -16,7 +16,10 @@ def revert(workspace: Workspace, reference: str, *, message: str | None = None) 
     versions = workspace.versions
     old = versions.find(reference)
     version, new = versions.commit(
-        old.name, versions.read_files(old.commit), message=message or f"revert to {old.label}"
+        old.name,
+        versions.read_files(old.commit),
+        message=message or f"revert to {old.label}",
+        created_at=workspace.clock(),
     )
     index(workspace)
     return RevertResult(name=version.name, version=version.number, commit=version.commit, new=new)

@@ -7,6 +7,7 @@ from pycomfy.adapters.versions.remote import INCOMING, find_remote, merge_text, 
 from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.errors import BadConfig, BadInput, NotFound
 from tests.adapters.versions.test_repository import commit, git
+from tests.support.moments import NOW
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_a_file_too_large_to_be_of_a_workflow_is_refused(
     library: VersionsRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = VersionsRepository(tmp_path / "other" / "library.git")
-    other.commit("big", {"a": b"x" * 2000}, message="")
+    other.commit("big", {"a": b"x" * 2000}, created_at=NOW, message="")
     monkeypatch.setattr(module, "MAX_BYTES", 1000)
     with pytest.raises(BadInput, match="larger"), received(library.bare, find_remote(library.bare, str(other.path))):
         pass

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pycomfy.adapters.git.runner import GitRefused
 from pycomfy.adapters.versions.commits import object_id
 from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.errors import BadInput, NotFound
+from tests.support.moments import NOW
 from tests.support.properties import ONE_FIXTURE
 from tests.support.service_projects import built
 
@@ -33,7 +35,7 @@ def git(library: VersionsRepository, *arguments: str) -> str:
 
 
 def commit(library: VersionsRepository, text: str, name: str = "hello") -> Any:
-    return library.commit(name, {**FILES, "workflow.json": text.encode()}, message=text)
+    return library.commit(name, {**FILES, "workflow.json": text.encode()}, created_at=NOW, message=text)
 
 
 def test_versions_are_commits_that_git_finds_in_order(library: VersionsRepository) -> None:
@@ -53,7 +55,9 @@ def test_the_same_files_make_no_new_version(library: VersionsRepository) -> None
     first = commit(library, "one")
     again = commit(library, "one")
     assert (again.new, again.version) == (False, first.version)
-    besides = library.commit("hello", {**FILES, "workflow.json": b"one", "a": b"x"}, message="", besides=("a",))
+    besides = library.commit(
+        "hello", {**FILES, "workflow.json": b"one", "a": b"x"}, created_at=NOW, message="", besides=("a",)
+    )
     assert not besides.new
     assert commit(library, "two").new and commit(library, "one").version.number == 3
 
@@ -165,7 +169,7 @@ def test_an_empty_library_has_nothing_and_is_not_made_by_asking(library: Version
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../b", ".git/config", "a//b", "a\\b", "a/.GIT/x", ""])
 def test_a_path_that_climbs_or_hides_is_refused(library: VersionsRepository, path: str) -> None:
     with pytest.raises(BadInput):
-        library.commit("hello", {path: b""}, message="")
+        library.commit("hello", {path: b""}, created_at=NOW, message="")
     assert library.names() == []
 
 
@@ -180,12 +184,14 @@ def test_what_is_no_plain_file_is_refused(library: VersionsRepository) -> None:
         text=True,
     ).stdout.strip()
     made = git(library, "commit-tree", tree, "-m", "x").strip()
-    with pytest.raises(BadInput, match="is no file"):
+    with pytest.raises(BadInput, match="is not a file"):
         library.read_files(made)
 
 
 def test_messages_and_authors_cannot_break_a_commit(library: VersionsRepository) -> None:
-    made = library.commit("hello", FILES, message="a\0b\n\nc\udcff ä", author="Eve <e@x>\nparent 0 <>").version
+    made = library.commit(
+        "hello", FILES, created_at=NOW, message="a\0b\n\nc\udcff ä", author="Eve <e@x>\nparent 0 <>"
+    ).version
     assert made.message == "ab\n\nc? ä"
     assert made.author == "Eve <e@xparent 0>"
     assert git(library, "fsck", "--strict") == ""
@@ -206,9 +212,9 @@ def test_what_is_committed_is_read_back(tmp_path: Path, files: dict[str, bytes])
     library = VersionsRepository(tmp_path / "library.git")
     if any(other.startswith(f"{path}/") for path in files for other in files):
         with pytest.raises(BadInput):
-            library.commit("hello", files, message="")
+            library.commit("hello", files, created_at=NOW, message="")
         return
-    version = library.commit("hello", files, message="").version
+    version = library.commit("hello", files, created_at=NOW, message="").version
     assert library.read_files(version.commit) == files
     path, data = next(iter(files.items()))
     assert git(library, "rev-parse", f"hello:{path}").strip() == object_id(b"blob", data)
@@ -244,7 +250,7 @@ def test_ten_processes_commit_at_once_and_lose_no_version(library: VersionsRepos
     assert [p.exitcode for p in processes] == [0] * workers
     versions = library.versions("hello")
     assert sorted(v.message for v in versions) == sorted(f"{w}-{n}" for w in range(workers) for n in range(count))
-    assert len(library.image_keys()) == workers * count
+    assert len(library.tips_and_images()[1]) == workers * count
     assert git(library, "fsck", "--strict") == ""
 
 
@@ -303,3 +309,13 @@ def test_many_versions_are_packed(library: VersionsRepository) -> None:
     library.bare.run("config", "gc.pruneExpire", "now")
     commit(library, "two")
     assert [v.message for v in library.versions("hello")] == ["two", "one"]
+
+
+def test_a_damaged_history_is_not_taken_for_a_missing_workflow(library: VersionsRepository) -> None:
+    first = commit(library, "one").version.commit
+    commit(library, "two")
+    (library.path / "objects" / first[:2] / first[2:]).unlink()
+    with pytest.raises(GitRefused, match=first):
+        library.find("hello")
+    with pytest.raises(NotFound, match="no workflow"):
+        library.find("other")

@@ -23,6 +23,7 @@ from pycomfy.services.doctor.findings import DoctorResult, Finding
 from pycomfy.services.doctor.subjects import GIT, SUBJECTS
 from pycomfy.services.workspace import Workspace
 from tests.support.catalog_maps import A, lists
+from tests.support.moments import NOW
 from tests.support.operations import Recorder
 from tests.support.repositories import commit
 from tests.support.service_projects import built, make_files, record, with_steps
@@ -178,7 +179,7 @@ def test_versions_whose_repository_is_gone_are_a_problem(workspace: Workspace) -
 @NEEDED
 def test_a_database_that_is_behind_is_noted(workspace: Workspace) -> None:
     record(workspace.paths, make_files("card"))
-    workspace.versions.commit("card", make_files("card", with_steps(9)), message="by another program")
+    workspace.versions.commit("card", make_files("card", with_steps(9)), created_at=NOW, message="by another program")
     assert unhealthy(examine(workspace))["data.index"] == "note"
 
 
@@ -196,7 +197,7 @@ def test_a_versions_repository_that_takes_too_long_is_unknown(
 def test_a_lock_that_cannot_be_read_leaves_the_archive_unknown(workspace: Workspace) -> None:
     record(workspace.paths, make_files("card"))
     files = {**make_files("other"), "pycomfy.lock": b'{"schema": 99}'}
-    workspace.versions.commit("other", files, message="of a newer pycomfy")
+    workspace.versions.commit("other", files, created_at=NOW, message="of a newer pycomfy")
     found = examine(workspace)["data.archive"]
     assert found.state == "unknown" and "lock" in found.what
 

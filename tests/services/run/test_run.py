@@ -84,8 +84,8 @@ def test_outputs_are_saved_and_the_run_is_recorded(built: Builder, tmp_path: Pat
     assert list((home.cache / "jobs").iterdir()) == []
     with Database(database_path(home)) as store:
         (recorded,) = store.runs("pycomfy-test")
-    assert recorded.run.error is None
-    assert [o["path"] for o in recorded.run.outputs] == [str(o.path) for o in result.outputs]
+    assert recorded.error is None
+    assert [o["path"] for o in recorded.outputs] == [str(o.path) for o in result.outputs]
 
 
 def test_arguments_reach_the_job_with_their_files(tmp_path: Path, built: Builder) -> None:
@@ -108,7 +108,7 @@ def test_arguments_reach_the_job_with_their_files(tmp_path: Path, built: Builder
     with Database(database_path(home)) as store:
         (recorded,) = store.runs("pycomfy-test")
     assert recorded.version == 2
-    assert recorded.run.inputs == {"photo": job["prompt"]["1"]["inputs"]["image"]}
+    assert recorded.inputs == {"photo": job["prompt"]["1"]["inputs"]["image"]}
 
 
 def test_every_error_is_told_and_what_was_made_before_is_saved(built: Builder, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_every_error_is_told_and_what_was_made_before_is_saved(built: Builder, t
     assert [p.what for p in caught.value.problems] == ["one", "two"]
     assert (tmp_path / "out" / "a.png").exists()
     with Database(database_path(home)) as store:
-        assert "one" in (store.runs("pycomfy-test")[0].run.error or "")
+        assert "one" in (store.runs("pycomfy-test")[0].error or "")
 
 
 def test_a_container_that_leaves_without_a_word_is_a_failure(built: Builder, tmp_path: Path) -> None:

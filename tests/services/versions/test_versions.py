@@ -3,13 +3,14 @@
 import json
 import multiprocessing
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pycomfy.adapters.database.database import Database, database_path
-from pycomfy.adapters.database.records import Run
+from pycomfy.adapters.database.entries import Run
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.interface.model import Interface, Parameter, Target
@@ -30,6 +31,7 @@ from pycomfy.services.versions.show import show
 from pycomfy.services.versions.tag import list_tags, tag
 from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import new_paths
+from tests.support.moments import NOW
 from tests.support.operations import listening
 from tests.support.service_projects import built, make_files, record, with_steps
 
@@ -113,7 +115,7 @@ def test_a_damaged_record_is_put_aside(home: Paths) -> None:
 def test_runs_stay_when_the_record_is_made_anew(home: Paths) -> None:
     image = find_image(Workspace(home), parse_reference("hello@1"))
     with Database(database_path(home)) as store:
-        store.record_run(image, Run("podman", None, 1.0))
+        store.record_run(image, Run(datetime.now(UTC), "podman", None, 1.0))
     reindex(Workspace(home))
     with Database(database_path(home)) as store:
         assert [(r.name, r.version) for r in store.runs()] == [("hello", 1)]
@@ -122,7 +124,7 @@ def test_runs_stay_when_the_record_is_made_anew(home: Paths) -> None:
 def test_what_was_committed_but_not_recorded_is_made_up_for(home: Paths) -> None:
     """As after a kill between the two."""
     VersionsRepository(versions_repository_path(home)).commit(
-        "hello", make_files("hello", with_steps(40)), message="third"
+        "hello", make_files("hello", with_steps(40)), created_at=NOW, message="third"
     )
     assert listed(home, "hello") == ["hello@3", "hello@2", "hello@1"]
 
@@ -130,7 +132,7 @@ def test_what_was_committed_but_not_recorded_is_made_up_for(home: Paths) -> None
 def test_a_library_that_is_gone_does_not_take_the_record_along(home: Paths, tmp_path: Path) -> None:
     versions_repository_path(home).rename(tmp_path / "elsewhere")
     for _ in range(2):
-        with pytest.raises(NotFound, match="the library is gone"):
+        with pytest.raises(NotFound, match="the versions repository is gone"):
             index(Workspace(home))
     (tmp_path / "elsewhere").rename(versions_repository_path(home))
     assert len(listed(home)) == 3
@@ -138,11 +140,11 @@ def test_a_library_that_is_gone_does_not_take_the_record_along(home: Paths, tmp_
 
 def test_a_commit_that_is_no_project_is_told_of_and_left_out(home: Paths) -> None:
     library = VersionsRepository(versions_repository_path(home))
-    library.commit("strange", {"a": b"1"}, message="")
+    library.commit("strange", {"a": b"1"}, created_at=NOW, message="")
     with listening() as heard:
         index(Workspace(home))
-    assert "no project of pycomfy" in heard.remarks[0]
-    library.commit("strange", make_files("strange"), message="better")
+    assert "not a project of pycomfy" in heard.remarks[0]
+    library.commit("strange", make_files("strange"), created_at=NOW, message="better")
     assert listed(home, "strange") == ["strange@2"]
 
 

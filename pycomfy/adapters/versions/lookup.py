@@ -1,0 +1,93 @@
+"""Find versions by what users call them: a number along the branch, a tag, a commit."""
+
+import contextlib
+from collections.abc import Mapping
+
+from pycomfy.adapters.versions.git import BareRepository
+from pycomfy.adapters.versions.version import Version, read_version
+from pycomfy.core.versions.reference import Reference, check_tag, check_workflow_name, parse_reference
+from pycomfy.errors import BadInput, NotFound, suggest
+
+HEADS = "refs/heads"
+_MAX_NAMES = 20  # in one error message
+
+
+def find_tip(bare: BareRepository, name: str) -> str | None:
+    """Return the newest commit of a workflow, None if there is no such workflow. Raises `BadInput` for an impossible
+    name."""
+    return bare.resolve(f"refs/heads/{check_workflow_name(name)}")
+
+
+def list_tips(bare: BareRepository) -> dict[str, str]:
+    """Return the newest commit of every workflow, sorted by name. Branches that cannot be workflows are left out."""
+    return select_tips(bare.refs(HEADS))
+
+
+def select_tips(refs: Mapping[str, str]) -> dict[str, str]:
+    """Return the newest commit of every workflow among all refs."""
+    tips = {}
+    for ref, commit in refs.items():
+        if ref.startswith(f"{HEADS}/"):
+            with contextlib.suppress(BadInput):
+                tips[check_workflow_name(ref.removeprefix(f"{HEADS}/"))] = commit
+    return tips
+
+
+def list_tags(bare: BareRepository, name: str | None = None) -> dict[str, str]:
+    """Return the commit of each tag, by `NAME@tag`, of one workflow or all."""
+    found = {}
+    for ref in bare.refs("refs/tags" if name is None else f"refs/tags/{name}"):
+        workflow, _, tag = ref.removeprefix("refs/tags/").partition("/")
+        commit = bare.resolve(ref)
+        if commit is not None and tag and "/" not in tag:
+            found[f"{workflow}@{tag}"] = commit
+    return found
+
+
+def find_version(bare: BareRepository, reference: Reference | str) -> Version:
+    """Return the version that `reference` names. Raises `NotFound`, or `BadInput` for what cannot name a version."""
+    named = parse_reference(reference) if isinstance(reference, str) else reference
+    commits = _list_commits(bare, check_workflow_name(named.name))
+    if not commits:
+        known = ", ".join(list(list_tips(bare))[:_MAX_NAMES]) or "none yet"
+        raise NotFound(f'no workflow "{named.name}"', where=str(bare.path), fix=f"there are: {known}")
+    if named.version is not None:
+        return _find_numbered(bare, named, named.version, commits)
+    if named.revision is not None:
+        return _find_revision(bare, named, named.revision, commits)
+    return read_version(bare, named.name, commits[0], len(commits))
+
+
+def _list_commits(bare: BareRepository, name: str) -> list[str]:
+    """Return the commits along a workflow's branch, newest first; none if there is no such workflow."""
+    if not bare.exists:
+        return []
+    command = ("rev-list", "--first-parent", "--end-of-options", f"{HEADS}/{name}", "--")
+    done = bare.run(*command)
+    if done.status == 0:
+        return done.output.decode().split()
+    return [] if find_tip(bare, name) is None else bare.must(*command).decode().split()  # which says what is damaged
+
+
+def _find_numbered(bare: BareRepository, named: Reference, number: int, commits: list[str]) -> Version:
+    if number <= len(commits):
+        return read_version(bare, named.name, commits[-number], number)
+    if number >= 1000:  # a commit may be abbreviated to digits alone
+        with contextlib.suppress(NotFound):
+            return _find_revision(bare, named, str(number), commits)
+    there = f"the versions 1 to {len(commits)}" if len(commits) > 1 else "version 1 alone"
+    raise NotFound(f"no version {named}", where=str(bare.path), fix=f"{named.name} has {there}")
+
+
+def _find_revision(bare: BareRepository, named: Reference, revision: str, commits: list[str]) -> Version:
+    commit = bare.resolve(f"refs/tags/{named.name}/{check_tag(revision)}") if not revision.isdigit() else None
+    if commit is None and 4 <= len(revision) <= 40 and set(revision.lower()) <= set("0123456789abcdef"):
+        commit = bare.resolve(revision.lower())
+        if commit is not None and not bare.is_ancestor(commit, commits[0]):
+            commit = None
+    if commit is None:
+        tags = ", ".join(tag.partition("@")[2] for tag in list_tags(bare, named.name)) or "none"
+        fix = suggest("log", f"lists its versions; tags are: {tags}", name=named.name)
+        raise NotFound(f"no version {named}", where=str(bare.path), fix=fix)
+    number = len(commits) - commits.index(commit) if commit in commits else None
+    return read_version(bare, named.name, commit, number)
