@@ -24,7 +24,7 @@ from tests.support.repositories import commit
         (b"", "not JSON"),
         (b"[" * 100_000, "200 levels deep"),
         (b"[1, 2]", "a list"),
-        (b'{"name": "package"}', "no ComfyUI workflow"),
+        (b'{"name": "package"}', "not a ComfyUI workflow"),
         (b'{"nodes": [7], "links": []}', "node"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "no workflow in this PNG"),
         (b"\x00\x01\x02", "not a file format that can contain a workflow"),

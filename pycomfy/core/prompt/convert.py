@@ -1,11 +1,11 @@
-"""From the workflow a person edits to the prompt a server runs: the frontend's `graphToPrompt`, in Python."""
+"""Convert a workflow, which people edit, to a prompt, which servers run: the frontend's `graphToPrompt` in Python."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 from pycomfy.core.prompt.flatten import PRIMITIVE, Placed, flatten, walk
-from pycomfy.core.prompt.frontend_nodes import settle
+from pycomfy.core.prompt.frontend_nodes import add_computed_values
 from pycomfy.core.prompt.group_nodes import Groups
 from pycomfy.core.prompt.link_resolution import Constant, Linked, Source, Sources
 from pycomfy.core.prompt.links import is_link
@@ -20,27 +20,29 @@ from pycomfy.errors import BadWorkflow, PycomfyError, UnknownNode, raise_all
 
 
 class PromptNode(TypedDict):
+    """A node of a prompt."""
+
     class_type: str
     inputs: dict[str, object]
     _meta: NotRequired[dict[str, object]]
 
 
 Prompt = dict[str, PromptNode]
-"""What `POST /prompt` takes: nodes by id; an input is a value, or a link `[id, slot]`."""
+"""The body of `POST /prompt`: nodes by id; an input is a value, or a link `[id, slot]`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """A prompt, and what stands in its way. Nodes of unknown types are in it with their links, without values."""
+    """A prompt, and the problems that prevent it from running. Nodes of unknown types have links, but no values."""
 
     prompt: Prompt
     problems: tuple[PycomfyError, ...] = ()
 
 
 def convert(workflow: Workflow, object_info: Mapping[str, object] | Definitions) -> Prompt:
-    """The prompt for `workflow` on a server with these definitions.
+    """Return the prompt of `workflow` for a server with these definitions.
 
-    Raises `UnknownNode` for node types that the server lacks (all at once), `BadWorkflow` for links in a circle.
+    Raises `UnknownNode` for node types that the server lacks, all at once, and `BadWorkflow` for links in a cycle.
     """
     conversion = try_convert(workflow, object_info)
     raise_all(conversion.problems)
@@ -48,10 +50,10 @@ def convert(workflow: Workflow, object_info: Mapping[str, object] | Definitions)
 
 
 def try_convert(workflow: Workflow, object_info: Mapping[str, object] | Definitions) -> Conversion:
-    """As `convert`, but tells the problems beside the prompt. Raises `BadWorkflow` if the subgraphs cannot be opened.
+    """As `convert`, but return the problems with the prompt. Raises `BadWorkflow` if the subgraphs cannot be opened.
 
-    The rules are those of frontend 1.58, with one exception: output nodes inside a muted or bypassed subgraph are left
-    out however deep it lies, or the server would run them. (Nodes that are no outputs run only when one needs them.)
+    The rules are those of frontend 1.58, with one exception: output nodes inside a muted or bypassed subgraph at any
+    depth are left out, or the server would run them. (Other nodes run only if an output needs them.)
     """
     definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info)
     if workflow.format == "api":
@@ -79,7 +81,8 @@ def try_convert(workflow: Workflow, object_info: Mapping[str, object] | Definiti
 
 
 class Reading:
-    """A workflow opened against a server's definitions: every node, hosts first, and what goes into its inputs."""
+    """A workflow read with a server's definitions: every node, hosts before their inner nodes, and the values and links
+    of its inputs."""
 
     def __init__(self, workflow: Workflow, definitions: Definitions) -> None:
         self.nodes = Nodes(definitions)
@@ -92,7 +95,7 @@ class Reading:
                 self._promoted.open(placed)
 
     def inputs(self, placed: Placed) -> dict[str, object]:
-        """The values and links that a node sends. Raises `BadWorkflow` for links in a circle."""
+        """Return the values and links of a node in the prompt. Raises `BadWorkflow` for links in a cycle."""
         inputs = self.widget_values(placed)
         for index, slot in enumerate(self.nodes.slots(placed)):
             if slot.link is None:
@@ -102,11 +105,11 @@ class Reading:
                 inputs[slot.name] = [source.id, source.slot]
             elif isinstance(source, Constant):
                 inputs[slot.name] = _wrap(source.value, self.nodes.widget(placed, slot.name))
-        settle(placed.node.type, self.nodes.restored(placed).widgets, inputs)
+        add_computed_values(placed.node.type, self.nodes.restored(placed).widgets, inputs)
         return inputs
 
     def _source(self, placed: Placed, index: int) -> Source:
-        """Where an input's value comes from; a primitive's number is what the widget makes of it."""
+        """The source of an input; the number of a primitive is rounded as the widget does."""
         source = self._sources.find(placed, index)
         if not isinstance(source, Constant) or source.id in self.hosts:
             return source
@@ -114,18 +117,19 @@ class Reading:
         return source._replace(value=rounded(source.value, widget))
 
     def widget_values(self, placed: Placed) -> dict[str, object]:
-        """The node's own values, as if nothing were linked to it."""
+        """Return the node's own values, as if nothing were linked to it."""
         restored = self.nodes.restored(placed)
         values = {**restored.values, **{n: c.value for n, c in self._promoted.set_on(placed).items()}}
         return {
             w.name: _wrap(values[w.name], w)
             for w in restored.widgets
-            # A combo without choices has no value to send.
+            # A combo without choices has no value.
             if w.sent and not (w.kind == "COMBO" and not w.choices and values[w.name] is None)
         }
 
     def owners(self, placed: Placed) -> dict[str, tuple[str, str]]:
-        """Whose widget sets each unlinked input of a node, as (node id, widget): its own, a primitive's or a host's."""
+        """Return the widget that sets each unlinked input of a node, as (node id, widget): its own, or that of a
+        primitive or a host."""
         owners = {w.name: (placed.id, w.name) for w in self.nodes.restored(placed).widgets if w.sent}
         owners |= {n: (c.id, c.widget) for n, c in self._promoted.set_on(placed).items()}
         for index, slot in enumerate(self.nodes.slots(placed)):
@@ -137,17 +141,17 @@ class Reading:
         return owners
 
     def constants(self, placed: Placed) -> dict[str, object]:
-        """The values that a node sends, without links; of muted nodes too, and of graphs with circles."""
+        """Return the values of a node without links; also for muted nodes, and graphs with cycles."""
         inputs = self.widget_values(placed)
-        for name, source in self.received(placed).items():
+        for name, source in self.linked_sources(placed).items():
             if isinstance(source, Constant):
                 inputs[name] = source.value
             else:
                 inputs.pop(name, None)
         return inputs
 
-    def received(self, placed: Placed) -> dict[str, Linked | Constant]:
-        """What comes into a node over its links; nothing over one that goes round in a circle."""
+    def linked_sources(self, placed: Placed) -> dict[str, Linked | Constant]:
+        """Return the source of each linked input of a node, without links in a cycle."""
         found: dict[str, Linked | Constant] = {}
         for index, slot in enumerate(self.nodes.slots(placed)):
             if slot.link is None:
@@ -160,8 +164,8 @@ class Reading:
                 found[slot.name] = source
         return found
 
-    def shown(self, placed: Placed) -> dict[str, object]:
-        """Every widget of a node with the value that stands in the editor: of linked ones and of controls too."""
+    def displayed_values(self, placed: Placed) -> dict[str, object]:
+        """Return every widget of a node with the value that the editor shows, also linked widgets and controls."""
         if placed.inner is not None and placed.inner.subgraph is not None:
             promoted = ((s.name, self._promoted.value(placed, i)) for i, s in enumerate(placed.inner.subgraph.inputs))
             return {name: constant.value for name, constant in promoted if constant is not None}
@@ -170,17 +174,19 @@ class Reading:
         restored = self.nodes.restored(placed)
         values = {w.name: restored.values[w.name] for w in restored.widgets}
         values |= {n: c.value for n, c in self._promoted.set_on(placed).items()}
-        # A primitive writes into the widget itself, a host only into what is sent.
-        received = ((n, c) for n, c in self.received(placed).items() if isinstance(c, Constant) and n in values)
-        return values | {n: c.value for n, c in received if c.id not in self.hosts}
+        # A primitive writes into the widget itself, a host only into the prompt.
+        linked = ((n, c) for n, c in self.linked_sources(placed).items() if isinstance(c, Constant) and n in values)
+        return values | {n: c.value for n, c in linked if c.id not in self.hosts}
 
     def title(self, placed: Placed) -> str:
+        """Return the node's own title, else that of its type."""
         spec = self.nodes.spec(placed)
         return placed.node.title or (spec.title if spec is not None else placed.node.type)
 
 
 def _is_silenced(placed: Placed, nodes: Nodes) -> bool:
-    """Beneath a muted or bypassed host the frontend opens no graph at the top, and every graph further down."""
+    """Whether a node is off because of a host. The frontend opens no graph directly below a muted or bypassed host at
+    the top, but every graph further down."""
     if not placed.silent:
         return False
     host = placed.scope.host
@@ -193,14 +199,14 @@ def _is_silenced(placed: Placed, nodes: Nodes) -> bool:
 
 
 def _wrap(value: object, widget: Widget | None) -> object:
-    """A list would be taken for a link: the server unwraps `__value__`."""
+    """Wrap a list in `__value__`, or the server would take it for a link."""
     if widget is not None and widget.kind == "CURVE" and value is not None:
         return {"__type__": "CURVE", "__value__": value}
     return {"__value__": value} if isinstance(value, (list, tuple)) else value
 
 
 def _drop_dangling(prompt: Prompt) -> None:
-    """Remove links to nodes that are not in the prompt: muted, or unknown to it."""
+    """Remove links to nodes that are not in the prompt, such as muted ones."""
     for node in prompt.values():
         inputs = node["inputs"]
         for name in [n for n, v in inputs.items() if is_link(v) and v[0] not in prompt]:  # type: ignore[index]
@@ -208,7 +214,7 @@ def _drop_dangling(prompt: Prompt) -> None:
 
 
 def _from_api(workflow: Workflow, definitions: Definitions) -> Conversion:
-    """Already a prompt: the problems are what is left to tell."""
+    """Convert a workflow in API format, which already is a prompt; only the problems are to be found."""
     prompt: Prompt = {}
     problems: list[PycomfyError] = []
     for node in workflow.api:
@@ -233,11 +239,11 @@ def _unknown(placed: Placed, where: str) -> UnknownNode:
 
 def _unknown_type(type_: str, where: str, properties: Mapping[str, object]) -> UnknownNode:
     pack, version = properties.get("cnr_id") or properties.get("aux_id"), properties.get("ver")
-    saved = f" (saved with {shown(version)})" if isinstance(version, str) and version else ""
+    saved = f" (the workflow was saved with {shown(version)})" if isinstance(version, str) and version else ""
     if pack == "comfy-core":
         fix = f"use a ComfyUI that has this node{saved}"
     elif isinstance(pack, str):
         fix = f"install the node pack {shown(pack)}{saved}"
     else:
-        fix = f"install the node pack that has {shown(type_)}"
-    return UnknownNode(f'the server has no node type "{shown(type_)}"', where=where, fix=fix)
+        fix = f"install the node pack that provides {shown(type_)}"
+    return UnknownNode(f'unknown node type "{shown(type_)}": the server does not have it', where=where, fix=fix)

@@ -1,4 +1,4 @@
-"""The workflow with its subgraphs opened: one flat list of nodes, each knowing the graph it stands in."""
+"""Open the subgraphs of a workflow: one flat list of nodes, each with the graph that contains it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ VIRTUAL = frozenset((REROUTE, PRIMITIVE, "Note", "MarkdownNote"))
 SETTERS = frozenset(("SetNode", "easy setNode"))
 GETTERS = frozenset(("GetNode", "easy getNode"))
 PASSING = frozenset((REROUTE, "Reroute (rgthree)", *SETTERS))
-"""Editor nodes whose output is their first input."""
+"""Editor nodes that pass their first input to their output."""
 
 # fmt: off
 VIRTUAL_FROM_PACKS = SETTERS | GETTERS | frozenset((
@@ -27,12 +27,13 @@ VIRTUAL_FROM_PACKS = SETTERS | GETTERS | frozenset((
     "Mute / Bypass Relay (rgthree)", "Random Unmuter (rgthree)",
 ))
 # fmt: on
-"""Nodes that packs add to the editor by JavaScript alone; a server that lists one of these names means another node."""
+"""Nodes that packs add to the editor by JavaScript alone. If a server lists one of these names, that is another
+node."""
 
 
 @dataclass(eq=False, slots=True)
 class Scope:
-    """One opened graph: the workflow itself, or a subgraph as seen from one of its hosts."""
+    """One opened graph: the workflow itself, or a subgraph in one of its hosts."""
 
     graph: Graph
     prefix: str = ""
@@ -42,12 +43,14 @@ class Scope:
 
     @property
     def links(self) -> Mapping[str, Link]:
+        """The links of the graph, by id."""
         return self.graph.links
 
 
 @dataclass(eq=False, slots=True)
 class Placed:
-    """A node at its place. `inner` is the opened subgraph if the node is a host; `silent` if a host above it is off."""
+    """A node with its scope. `inner` is the opened subgraph if the node is a host; `silent` if a host above it is
+    off."""
 
     node: Node
     id: str
@@ -57,9 +60,9 @@ class Placed:
 
 
 def flatten(workflow: Workflow, open_group: Callable[[Node], tuple[Node, Subgraph] | None]) -> Scope:
-    """Open every subgraph, and every group node that `open_group` makes one of.
+    """Open every subgraph, and every group node that `open_group` converts to one; return the outermost scope.
 
-    Raises `BadWorkflow` if one contains itself, or for more than 100,000 nodes.
+    Raises `BadWorkflow` if a subgraph contains itself, or for more than `MAX_NODES` nodes or `MAX_NESTING` levels.
     """
     root = Scope(workflow.graph)
     waiting: list[tuple[Scope, tuple[str, ...], bool]] = [(root, (), False)]
@@ -69,7 +72,7 @@ def flatten(workflow: Workflow, open_group: Callable[[Node], tuple[Node, Subgrap
         count += len(scope.graph.nodes)
         if count > MAX_NODES or len(above) > MAX_NESTING:
             raise BadWorkflow(
-                f"its subgraphs open to more than {MAX_NODES} nodes or {MAX_NESTING} levels",
+                f"its subgraphs have more than {MAX_NODES} nodes or {MAX_NESTING} levels",
                 where=workflow.where,
                 fix="use fewer copies of nested subgraphs",
             )
@@ -94,7 +97,7 @@ def flatten(workflow: Workflow, open_group: Callable[[Node], tuple[Node, Subgrap
 
 
 def walk(scope: Scope) -> Iterator[Placed]:
-    """Every node, each host before what it holds, in the order of the file."""
+    """Yield every node, each host before its inner nodes, in the order of the file."""
     stack = [iter(scope.nodes.values())]
     while stack:
         placed = next(stack[-1], None)

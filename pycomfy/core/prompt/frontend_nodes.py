@@ -1,4 +1,4 @@
-"""Nodes whose widgets the frontend's own scripts make: no definition tells them."""
+"""Handle nodes with widgets that the frontend's own scripts make, and that no definition lists."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,8 @@ _BRANCHES = "autogrow."
 
 
 def add_widgets(node: Node, widgets: Sequence[Widget]) -> list[Widget]:
-    """The widgets of a node's definition and those that scripts add: the choices a person wrote into a CustomCombo."""
+    """Return the widgets of a node's definition with those that scripts add: the choices that a user wrote into a
+    CustomCombo."""
     if node.type != CUSTOM_COMBO or len(widgets) != 1:
         return list(widgets)
     if node.named is not None or isinstance(node.values, Mapping):
@@ -25,8 +26,8 @@ def add_widgets(node: Node, widgets: Sequence[Widget]) -> list[Widget]:
     return [widgets[0], Widget("index", "INT", -1), *options]
 
 
-def settle(type_: str, widgets: Sequence[Widget], inputs: dict[str, object]) -> None:
-    """Put in the values that scripts work out from others at the moment of sending."""
+def add_computed_values(type_: str, widgets: Sequence[Widget], inputs: dict[str, object]) -> None:
+    """Set the values that scripts compute from others when a prompt is queued."""
     if type_ == CUSTOM_COMBO and "index" in inputs:
         options = [v for k, v in inputs.items() if k.startswith("option")]
         choice = inputs.get("choice")

@@ -1,7 +1,7 @@
-"""Legacy group nodes, opened as if they were subgraphs.
+"""Open legacy group nodes as if they were subgraphs.
 
-The file holds the group once, in `extra.groupNodes`, and of each use only the values of its widgets, by position. Which
-widgets those are, and which inputs and outputs the use has, follows from the definitions of the nodes inside.
+The file contains the group once, in `extra.groupNodes`, and for each use only the values of its widgets, by position.
+Its widgets, inputs and outputs follow from the definitions of the nodes inside.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ MAX_INNER = 10_000
 
 
 class _Inner(NamedTuple):
-    """An input inside the group: node by its place, and its name there."""
+    """An input inside the group: the index of the node, and the input's name."""
 
     node: int
     name: str
@@ -28,24 +28,25 @@ class _Inner(NamedTuple):
 
 @dataclass(slots=True)
 class _Layout:
-    """What a use of the group shows, in order."""
+    """The widgets, inputs and outputs of a use of the group, in order."""
 
     widgets: list[tuple[InputSpec, _Inner]] = field(default_factory=list)
     inputs: list[tuple[str, str, _Inner]] = field(default_factory=list)
-    """Name, type, and what it feeds."""
+    """Name, type, and the inner input that it feeds."""
     outputs: list[tuple[str, str, int, int]] = field(default_factory=list)
-    """Name, type, node by index, slot."""
+    """Name, type, index of the node, slot."""
 
 
 class Groups:
-    """The group nodes of a workflow, opened against a server's definitions."""
+    """The group nodes of a workflow, opened with a server's definitions."""
 
     def __init__(self, groups: Mapping[str, Mapping[str, object]], definitions: Definitions) -> None:
         self._groups = groups
         self._definitions = definitions
 
     def open(self, node: Node) -> tuple[Node, Subgraph] | None:
-        """`node` as the host of a subgraph, and that subgraph with this use's values; None if it is no group node."""
+        """Return `node` as the host of a subgraph, and that subgraph with the values of this use; None if it is not a
+        group node."""
         name = next((node.type[len(p) :] for p in GROUP_PREFIXES if node.type.startswith(p)), None)
         group = self._groups.get(name) if name is not None else None
         if name is None or group is None:
@@ -58,12 +59,12 @@ class Groups:
         return _host(node, layout), _subgraph(f"workflow>{name}", name, nodes, links, layout)
 
     def _spec(self, node: Node, index: int, links: Sequence[Link]) -> NodeSpec | None:
-        """The definition that the frontend makes up for a node inside; None for those that show nothing outside."""
+        """The definition that the frontend makes for a node inside; None for nodes that show nothing outside."""
         if node.type == PRIMITIVE:
-            fed = next((li for li in links if li.origin == str(index)), None)
-            if fed is None:
+            link = next((li for li in links if li.origin == str(index)), None)
+            if link is None:
                 return None
-            value = InputSpec("value", fed.type, {"control_after_generate": True} if fed.type in _CONTROLLED else {})
+            value = InputSpec("value", link.type, {"control_after_generate": True} if link.type in _CONTROLLED else {})
             return NodeSpec(PRIMITIVE, (value,), (), node.title or PRIMITIVE, output_node=False)
         if node.type == REROUTE:
             return None
@@ -72,20 +73,20 @@ class Groups:
     def _with_values(
         self, nodes: Sequence[Node], specs: Sequence[NodeSpec | None], layout: _Layout, use: Node
     ) -> list[Node]:
-        """The inner nodes with the values that this use of the group saved."""
+        """The inner nodes with the values that the file has for this use of the group."""
         shown = [_renamed(spec, str(i)) for i, (spec, _) in enumerate(layout.widgets)]
         group_spec = NodeSpec(use.type, tuple(shown), (), use.type, output_node=False)
         names = {spec.name: str(i) for i, (spec, _) in enumerate(layout.widgets)}
         named = {names[n]: v for n, v in use.named.items() if n in names} if use.named is not None else None
         use = replace(use, named=named)
         restored = restore(group_spec, make_widgets(group_spec.inputs), use).values
-        given: dict[int, dict[str, object]] = {}
+        values_by_node: dict[int, dict[str, object]] = {}
         for i, (_, inner) in enumerate(layout.widgets):
             if str(i) in restored:
-                given.setdefault(inner.node, {})[inner.name] = restored[str(i)]
+                values_by_node.setdefault(inner.node, {})[inner.name] = restored[str(i)]
         result = []
         for index, (node, spec) in enumerate(zip(nodes, specs, strict=True)):
-            values = given.get(index, {})
+            values = values_by_node.get(index, {})
             if spec is None or not values:
                 result.append(node)
             elif node.type == PRIMITIVE:
@@ -100,7 +101,7 @@ _CONTROLLED = frozenset(("INT", "COMBO"))
 
 
 def _renamed(spec: InputSpec, name: str) -> InputSpec:
-    """`spec` under another name; a seed keeps the control that its name gave it."""
+    """`spec` with another name; a seed keeps the control that it has because of its name."""
     options = dict(spec.options)
     if spec.type == "INT" and spec.name.rsplit(" ", 1)[-1] in ("seed", "noise_seed"):
         options["control_after_generate"] = True
@@ -111,13 +112,13 @@ def _parse_nodes(group: Mapping[str, object]) -> list[Node]:
     parsed = []
     for index, value in enumerate(map(as_mapping, as_list(group.get("nodes"))[:MAX_INNER])):
         node = parse_node_body(value, str(index), as_text(value.get("type")))
-        # The links in the saved nodes are those of the graph that the group was made from.
+        # The links of the saved nodes are those of the original graph of the group.
         parsed.append(replace(node, inputs=tuple(i._replace(link=None) for i in node.inputs)))
     return parsed
 
 
 def _parse_links(group: Mapping[str, object], count: int) -> list[Link]:
-    """Links inside the group: `[from index, slot, to index, slot, …, type]`; those from outside have no index."""
+    """The links inside the group: `[from index, slot, to index, slot, …, type]`; those from outside have no index."""
     parsed = []
     for number, value in enumerate(as_list(group.get("links"))):
         if not isinstance(value, list) or len(value) < 4 or not all(type(v) is int for v in value[:4]):
@@ -144,22 +145,22 @@ def _lay_out(
         if spec is None:
             _lay_out_reroute(layout, node, index, linked, used, external)
             continue
-        places = {i.name: n for n, i in enumerate(node.inputs)}
+        positions = {i.name: n for n, i in enumerate(node.inputs)}
         converted = {i.name for i in node.inputs if i.widget == i.name}
         for position, input_ in enumerate(spec.inputs):
             if input_.is_widget and input_.name in converted:
-                later.append((index, places[input_.name], input_))
+                later.append((index, positions[input_.name], input_))
             elif input_.is_widget:
                 name = _input_name(node, input_.name, config, seen)
                 layout.widgets.append((input_._replace(name=name), _Inner(index, input_.name)))
-            elif (str(index), places.get(input_.name, position)) not in linked:
+            elif (str(index), positions.get(input_.name, position)) not in linked:
                 name = _input_name(node, input_.name, config, seen)
                 if _entry(config, "input", input_.name).get("visible") is not False:
                     layout.inputs.append((name, input_.type, _Inner(index, input_.name)))
         _lay_out_outputs(layout, node, index, spec, config, used, external, seen_outputs)
-    # Widgets that were made inputs come after everything else, each node's in the order of its slots.
-    for index, place, input_ in sorted(later, key=lambda e: (e[0], e[1])):
-        if (str(index), place) not in linked:
+    # Widgets that were converted to inputs come last, those of each node in the order of its slots.
+    for index, position, input_ in sorted(later, key=lambda e: (e[0], e[1])):
+        if (str(index), position) not in linked:
             name = _input_name(nodes[index], input_.name, _config(group, index), seen)
             layout.widgets.append((input_._replace(name=name), _Inner(index, input_.name)))
             layout.inputs.append((name, input_.type, _Inner(index, input_.name)))
@@ -174,7 +175,7 @@ def _lay_out_reroute(
     used: set[tuple[str, int]],
     external: set[tuple[int, int]],
 ) -> None:
-    """A reroute shows the side that nothing inside is linked to, or its output if something outside uses it."""
+    """Add the side of a reroute that nothing inside is linked to, and its output if something outside uses it."""
     if node.type != REROUTE:
         return
     has_input, has_output = (str(index), 0) in linked, (str(index), 0) in used
@@ -212,7 +213,7 @@ def _lay_out_outputs(
 
 
 def _input_name(node: Node, name: str, config: Mapping[str, object], seen: dict[str, int]) -> str:
-    """What the group calls an input: its own name, with the node's title before it if another one has that name."""
+    """The name of an input in the group: its own, with the node's title in front if another input has that name."""
     custom = _entry(config, "input", name).get("name")
     shown = custom if isinstance(custom, str) and custom else name
     key = shown
@@ -234,7 +235,7 @@ def _entry(config: Mapping[str, object], side: str, name: str) -> Mapping[str, o
 
 
 def _external(group: Mapping[str, object]) -> set[tuple[int, int]]:
-    """Outputs that something outside the group used when it was made: `[index, slot, type]`."""
+    """The outputs that something outside used when the group was made: `[index, slot, type]`."""
     return {
         (int(e[0]), int(e[1]))
         for e in as_list(group.get("external"))
@@ -243,7 +244,7 @@ def _external(group: Mapping[str, object]) -> set[tuple[int, int]]:
 
 
 def _host(node: Node, layout: _Layout) -> Node:
-    """The use with inputs named as the layout names them; files name them the same, or are read by position."""
+    """The use with the input names of the layout; inputs that the file names otherwise are taken by position."""
     saved = {i.name: i for i in node.inputs}
     inputs = []
     for place, (name, type_, _) in enumerate(layout.inputs):

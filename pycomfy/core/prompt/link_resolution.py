@@ -1,4 +1,4 @@
-"""Where the value of an input comes from, through everything that exists only in the editor."""
+"""Find the source of an input, through all nodes that exist only in the editor."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,7 +18,7 @@ class Linked(NamedTuple):
 
 
 class Constant(NamedTuple):
-    """A value, and whose it is: the widget `widget` of the primitive or host `id`."""
+    """A value, and its owner: the widget `widget` of the primitive or host `id`."""
 
     value: object
     id: str
@@ -26,11 +26,11 @@ class Constant(NamedTuple):
 
 
 Source = Linked | Constant | None
-"""None: nothing comes in, and a widget keeps its own value."""
+"""None: nothing is linked, and a widget keeps its own value."""
 
 
 class _Output(NamedTuple):
-    """A place on the way: an output of a node, and the type that the final target wants."""
+    """A step on the way: an output of a node, and the type of the final target."""
 
     placed: Placed
     slot: int
@@ -38,7 +38,7 @@ class _Output(NamedTuple):
 
 
 class Sources:
-    """Finds sources; what was found once on a long way is remembered for every output on it."""
+    """Finds sources; the result is cached for every output on the way."""
 
     def __init__(self, nodes: Nodes, promoted: Callable[[Placed, int], Constant | None]) -> None:
         self._nodes = nodes
@@ -46,7 +46,7 @@ class Sources:
         self._found: dict[_Output, Source] = {}
 
     def find(self, placed: Placed, index: int) -> Source:
-        """The source of input `index` of `placed`. Raises `BadWorkflow` if the way goes round in a circle."""
+        """Return the source of input `index` of `placed`. Raises `BadWorkflow` if the links form a cycle."""
         passed: dict[_Output, None] = {}
         step = self._from_input(placed, index, self._nodes.slots(placed)[index].type)
         while isinstance(step, _Output):
@@ -55,7 +55,7 @@ class Sources:
                 break
             if step in passed:
                 raise BadWorkflow(
-                    "a link goes round in a circle",
+                    "the links form a cycle",
                     where=f"input {self._nodes.slots(placed)[index].name} of node {placed.id}",
                     fix="remove one of the links in the editor",
                 )
@@ -66,13 +66,13 @@ class Sources:
         return step
 
     def _from_input(self, placed: Placed, index: int, type_: str) -> _Output | Source:
-        """From an input along its link, up through the hosts as long as the link comes from a subgraph's own input."""
+        """Follow the link of an input, up through the hosts while it comes from the subgraph's own input."""
         while True:
             link = placed.scope.links.get(self._nodes.slots(placed)[index].link or "")
             if link is None:
                 return None
             if link.origin != SUBGRAPH_INPUT:
-                return self._along(placed.scope, link, type_)
+                return self._follow(placed.scope, link, type_)
             host = placed.scope.host
             if host is None or not 0 <= link.origin_slot < len(self._nodes.slots(host)):
                 return None
@@ -81,14 +81,14 @@ class Sources:
             placed, index = host, link.origin_slot
             type_ = self._nodes.slots(host)[index].type
 
-    def _along(self, scope: Scope, link: Link, type_: str) -> _Output | None:
+    def _follow(self, scope: Scope, link: Link, type_: str) -> _Output | None:
         origin = scope.nodes.get(link.origin)
         return None if origin is None or link.origin_slot < 0 else _Output(origin, link.origin_slot, type_)
 
     def _from_output(self, at: _Output) -> _Output | Source:
         placed, node = at.placed, at.placed.node
         if node.type == PRIMITIVE and self._nodes.is_virtual(placed):
-            # It writes into the widgets that it is linked to, whatever its mode.
+            # It writes into the linked widgets, whatever its mode.
             values = node.values if isinstance(node.values, tuple) else tuple(node.values.values())
             return Constant(values[0], placed.id, "value") if values else None
         if node.mode == Mode.MUTED:
@@ -108,8 +108,8 @@ class Sources:
         if link is None:
             return None
         if link.origin != SUBGRAPH_INPUT:
-            return self._along(inner, link, at.type)
-        # The subgraph passes one of its inputs straight on.
+            return self._follow(inner, link, at.type)
+        # The subgraph passes one of its inputs to this output.
         if not 0 <= link.origin_slot < len(self._nodes.slots(host)):
             return None
         return self._from_input(host, link.origin_slot, at.type)
@@ -119,7 +119,7 @@ class Sources:
         if placed.node.type in PASSING:
             return self._from_input(placed, 0, at.type) if self._nodes.slots(placed) else None
         if placed.node.type in GETTERS:
-            # What goes into the setter; its own mode does not matter.
+            # The input of the setter; its own mode does not matter.
             setter = self._nodes.setter(placed)
             return self._from_input(setter, 0, at.type) if setter is not None and self._nodes.slots(setter) else None
         return None

@@ -1,4 +1,4 @@
-"""What `/object_info` says of a node type, and what the frontend adds to it before it makes widgets."""
+"""Parse node types from `/object_info`, with what the frontend adds to them before it makes widgets."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ WIDGET_TYPES = frozenset((
     "COMFY_DYNAMICGROUP_V3",
 ))
 # fmt: on
-"""Input types that the frontend shows as widgets (frontends 1.27 to 1.58 together); every other type is a socket."""
+"""Input types that frontends 1.27 to 1.58 show as widgets; every other type is a socket."""
 
 DYNAMIC_COMBO, DYNAMIC_GROUP = "COMFY_DYNAMICCOMBO_V3", "COMFY_DYNAMICGROUP_V3"
 AUTOGROW, MATCH_TYPE = "COMFY_AUTOGROW_V3", "COMFY_MATCHTYPE_V3"
@@ -37,7 +37,7 @@ _MEDIA_UPLOADS = ("image_upload", "video_upload", "animated_image_upload")
 
 
 class InputSpec(NamedTuple):
-    """An input of a node type. The type of a list of choices is `COMBO`, in both spellings that servers use."""
+    """An input of a node type. The type of a list of choices is `COMBO`, in both forms that servers use."""
 
     name: str
     type: str
@@ -47,6 +47,7 @@ class InputSpec(NamedTuple):
 
     @property
     def is_widget(self) -> bool:
+        """Whether the frontend shows it as a widget."""
         if self.options.get("forceInput"):
             return False
         widget_type = self.options.get("widgetType")
@@ -54,13 +55,15 @@ class InputSpec(NamedTuple):
 
 
 class OutputSpec(NamedTuple):
+    """An output of a node type."""
+
     name: str
     type: str
 
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """A node type. `inputs` are in the order in which the frontend makes widgets, with the inputs that it adds."""
+    """A node type. `inputs` are in the order in which the frontend makes widgets, including the inputs that it adds."""
 
     type: str
     inputs: tuple[InputSpec, ...]
@@ -71,11 +74,12 @@ class NodeSpec:
     description: str = ""
 
     def input(self, name: str) -> InputSpec | None:
+        """Return the input with this name; None if there is none."""
         return next((i for i in self.inputs if i.name == name), None)
 
 
 class Definitions:
-    """The node types of one server, each read when it is first asked for."""
+    """The node types of one server, each parsed when it is first used."""
 
     def __init__(self, object_info: Mapping[str, object]) -> None:
         self._raw = object_info
@@ -85,6 +89,7 @@ class Definitions:
         return iter(self._raw)
 
     def find(self, type_: str) -> NodeSpec | None:
+        """Return a node type; None if the server does not have it."""
         if type_ not in self._read:
             raw = self._raw.get(type_)
             self._read[type_] = parse_node_spec(type_, raw) if isinstance(raw, Mapping) else None
@@ -92,7 +97,7 @@ class Definitions:
 
 
 def parse_node_spec(type_: str, raw: Mapping[str, object]) -> NodeSpec:
-    """Read one entry of `/object_info`. What is malformed in it is left out: custom packs write these by hand."""
+    """Parse one entry of `/object_info`. Malformed parts are left out: authors of packs write these by hand."""
     inputs = as_mapping(raw.get("input"))
     required = _parse_inputs(inputs.get("required"), optional=False)
     required |= _added_inputs(type_, required)
@@ -123,7 +128,7 @@ def _parse_inputs(value: object, *, optional: bool) -> dict[str, InputSpec]:
 
 
 def parse_input_spec(name: str, raw: object, *, optional: bool = False) -> InputSpec | None:
-    """Read `[type, options]`, where a list of choices may stand for the type."""
+    """Parse `[type, options]`, where the type may be a list of choices; None if it is malformed."""
     if not isinstance(raw, (list, tuple)) or not raw:
         return None
     options = as_mapping(raw[1]) if len(raw) > 1 else {}
@@ -136,7 +141,7 @@ def parse_input_spec(name: str, raw: object, *, optional: bool = False) -> Input
 
 
 def _added_inputs(type_: str, required: Mapping[str, InputSpec]) -> dict[str, InputSpec]:
-    """Inputs that the frontend's own extensions add to a definition: upload buttons, players, 3D views."""
+    """The inputs that the frontend's own extensions add to a definition: upload buttons, players, 3D views."""
     added = {}
     if type_ in _MODEL_VIEWERS:
         added["image"] = InputSpec("image", _MODEL_VIEWERS[type_], {})
@@ -151,7 +156,8 @@ def _added_inputs(type_: str, required: Mapping[str, InputSpec]) -> dict[str, In
 
 
 def _ordered(specs: Mapping[str, InputSpec], order: Mapping[str, object]) -> tuple[InputSpec, ...]:
-    """By `input_order`: required, optional, then what it does not name. Servers without it mean their own order."""
+    """The inputs by `input_order`: required, optional, then those that it does not name. Without it, in the order of
+    the server."""
     if not order:
         return tuple(specs.values())
     names: dict[str, None] = {}

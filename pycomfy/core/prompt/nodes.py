@@ -1,4 +1,4 @@
-"""What is known of each placed node: definition, slots, widgets and their values, each worked out once."""
+"""Answer questions about placed nodes: definition, slots, widgets and their values, each computed once."""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,11 +29,11 @@ FIRST_WIDGETS: Mapping[str, tuple[str, ...]] = {
     "LoadLatent": ("latent",), "Load3D": ("model_file",),
 }
 # fmt: on
-"""The first widgets of well-known nodes, for old files read without a server's definitions."""
+"""The first widgets of well-known nodes, for old files without a server's definitions."""
 
 
 class Nodes:
-    """Answers about placed nodes. A subgraph's nodes are shared by its hosts, and so are the answers."""
+    """The placed nodes of a workflow. The hosts of a subgraph share its nodes, and so the answers about them."""
 
     def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions
@@ -44,16 +44,19 @@ class Nodes:
         self._setters: dict[int, Mapping[str, Placed]] = {}
 
     def spec(self, placed: Placed) -> NodeSpec | None:
+        """Return the definition of a node; None if its type is unknown."""
         return self.definitions.find(placed.node.type)
 
     def is_virtual(self, placed: Placed) -> bool:
-        """Lives in the editor only: hosts, reroutes, notes, primitives, and Set/Get nodes that the server lacks."""
+        """Return whether a node exists only in the editor: hosts, reroutes, notes, primitives, and nodes of packs'
+        JavaScript, such as Set/Get, that the server lacks."""
         type_ = placed.node.type
         if placed.inner is not None or type_ in VIRTUAL:
             return True
         return type_ in VIRTUAL_FROM_PACKS and self.spec(placed) is None
 
     def slots(self, placed: Placed) -> tuple[Input, ...]:
+        """Return the input slots of a node."""
         key = id(placed.node)
         found = self._slots.get(key)
         if found is None:
@@ -79,7 +82,7 @@ class Nodes:
         return node_slots(self._defined[spec.type], node)
 
     def output_type(self, placed: Placed, slot: int) -> str:
-        """The type of an output; the definition's unless it leaves that to the links."""
+        """Return the type of an output, by the definition; `*` where it depends on the links."""
         if placed.inner is not None and placed.inner.subgraph is not None:
             outputs: Sequence[object] = placed.inner.subgraph.outputs
         else:
@@ -89,7 +92,7 @@ class Nodes:
         return "*" if type_ == "COMFY_MATCHTYPE_V3" else str(type_)
 
     def restored(self, placed: Placed) -> Restored:
-        """The widgets of a node of a known type with the values the file holds."""
+        """Return the widgets of a node with the values in the file; guessed ones if its type is unknown."""
         node = placed.node
         found = self._restored.get(id(node))
         if found is None:
@@ -106,12 +109,13 @@ class Nodes:
         return restore(spec, add_widgets(node, self._widgets[spec.type]), node)
 
     def widget(self, placed: Placed, name: str) -> Widget | None:
+        """Return the widget with this name; None if there is none."""
         return next((w for w in self.restored(placed).widgets if w.name == name), None)
 
     def setter(self, getter: Placed) -> Placed | None:
-        """The SetNode whose name a GetNode asks for: in its own graph, else in the graphs around it.
+        """Return the SetNode with the name that a GetNode refers to: in its own graph, else in the graphs around it.
 
-        Of several in one graph the first: the pack gives the others new names when it loads them.
+        Of several in one graph it is the first: the pack renames the others when it loads them.
         """
         name = _first_value(getter.node)
         scope: Scope | None = getter.scope if name else None
@@ -130,7 +134,8 @@ class Nodes:
 
 
 def guess_spec(node: Node) -> NodeSpec:
-    """What a node of an unknown type says of itself: newer files list every widget among the inputs, in their order."""
+    """Return a definition for a node of an unknown type, from the file: newer files list every widget among the inputs,
+    in order."""
     if isinstance(node.values, Mapping) or node.named is not None:
         names = [*(node.named if node.named is not None else node.values)]
         inputs = [InputSpec(str(n), "STRING", {}) for n in names if n not in ("control_after_generate", "videopreview")]

@@ -1,4 +1,4 @@
-"""Promoted widgets: values that the host of a subgraph sets for widgets inside it."""
+"""Apply promoted widgets: values that the host of a subgraph sets for widgets inside it."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from pycomfy.core.workflow.model import Input
 
 
 class Promoted:
-    """The values of hosts' widgets, and those that hosts set on inner widgets without a link."""
+    """The values of the widgets of hosts, and those that hosts set on inner widgets without a link."""
 
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
@@ -17,26 +17,26 @@ class Promoted:
         self._set: dict[str, dict[str, Constant]] = {}
 
     def open(self, host: Placed) -> None:
-        """Work out the values of `host`. Hosts around it must have been opened before; `walk` has that order."""
+        """Compute the values of `host`. Hosts around it must have been opened before; `walk` has that order."""
         self._value_map(host)
 
     def value(self, host: Placed, index: int) -> Constant | None:
-        """The value of the host's input `index` if that is a promoted widget."""
+        """Return the value of the host's input `index`; None if that is not a promoted widget."""
         values = self._value_map(host)
         if index not in values or host.inner is None or host.inner.subgraph is None:
             return None
         return Constant(values[index], host.id, host.inner.subgraph.inputs[index].name)
 
     def set_on(self, placed: Placed) -> Mapping[str, Constant]:
-        """Values by widget name that a host above sets on this node without a link."""
+        """Return the values that a host sets on this node without a link, by widget name."""
         return self._set.get(placed.id, {})
 
     def _value_map(self, host: Placed) -> dict[int, object]:
         if host.id not in self._values:
-            self._values[host.id] = self._work_out(host)
+            self._values[host.id] = self._compute_values(host)
         return self._values[host.id]
 
-    def _work_out(self, host: Placed) -> dict[int, object]:
+    def _compute_values(self, host: Placed) -> dict[int, object]:
         assert host.inner is not None and host.inner.subgraph is not None  # noqa: S101 - only hosts are opened
         targets: dict[tuple[str, str], int] = {}
         values: dict[int, object] = {}
@@ -60,19 +60,19 @@ class Promoted:
         return values
 
     def _target(self, host: Placed, link_id: str) -> tuple[Placed, str] | None:
-        """The inner node and the input of it that a link from the subgraph's inputs feeds."""
+        """The inner node and the name of its input that a link from the subgraph's inputs feeds."""
         assert host.inner is not None  # noqa: S101 - only hosts are opened
         link = host.inner.links.get(link_id)
         inner = host.inner.nodes.get(link.target) if link is not None else None
         if link is None or inner is None:
             return None
-        fed: Input | None = next((i for i in inner.node.inputs if i.link == link.id), None)
-        if fed is None and 0 <= link.target_slot < len(inner.node.inputs):
-            fed = inner.node.inputs[link.target_slot]
-        return None if fed is None else (inner, fed.name)
+        target: Input | None = next((i for i in inner.node.inputs if i.link == link.id), None)
+        if target is None and 0 <= link.target_slot < len(inner.node.inputs):
+            target = inner.node.inputs[link.target_slot]
+        return None if target is None else (inner, target.name)
 
     def _inner_value(self, inner: Placed, name: str) -> tuple[object, ...]:
-        """The value of the inner widget; empty if that input is no widget."""
+        """The value of the inner widget in a tuple; empty if that input is not a widget."""
         if inner.inner is not None and inner.inner.subgraph is not None:
             values = self._value_map(inner)
             inputs = inner.inner.subgraph.inputs
@@ -82,7 +82,8 @@ class Promoted:
         return (self._nodes.restored(inner).values[name],)
 
     def _apply_saved(self, host: Placed, values: dict[int, object]) -> None:
-        """What the host saved, one value per promoted widget in the order of the inputs. A hole keeps the inner one."""
+        """Apply the values that the host saved: one for each promoted widget in the order of the inputs. With None, the
+        inner value stays."""
         assert host.inner is not None and host.inner.subgraph is not None  # noqa: S101 - only hosts are opened
         saved = host.node.named if host.node.named is not None else host.node.values
         if isinstance(saved, tuple):
@@ -96,7 +97,8 @@ class Promoted:
                 values[index] = value
 
     def _apply_proxies(self, host: Placed, values: dict[int, object], targets: dict[tuple[str, str], int]) -> None:
-        """`proxyWidgets`: the j-th names an inner widget whose value is the j-th that the host saved."""
+        """Apply `proxyWidgets`: the j-th entry names an inner widget, and the j-th saved value of the host is for
+        it."""
         assert host.inner is not None and host.inner.subgraph is not None  # noqa: S101 - only hosts are opened
         proxies = host.node.properties.get("proxyWidgets")
         saved = host.node.values

@@ -1,4 +1,4 @@
-"""Numbers as a widget takes them: the frontend rounds what a primitive writes into one, not what a file says."""
+"""Round numbers as widgets do: the frontend rounds what a primitive writes into a widget, not the values in a file."""
 
 import math
 from decimal import ROUND_HALF_UP, Decimal
@@ -6,11 +6,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from pycomfy.core.prompt.widgets import Widget
 
 _MIN_STEP, _MAX_STEP = 1e-12, 1e15
-"""What a step can be, and how large a number: beyond that a double has no place to round at."""
+"""The bounds of steps and numbers: beyond them a double has no digits to round."""
 
 
 def rounded(value: object, widget: Widget | None) -> object:
-    """`value` on the grid of an INT or FLOAT widget's steps; anything else as it is."""
+    """Return `value` rounded to the steps of an INT or FLOAT widget; anything else unchanged."""
     if widget is None or isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _MAX_STEP:
         return value
     if widget.kind == "INT":
@@ -19,7 +19,7 @@ def rounded(value: object, widget: Widget | None) -> object:
 
 
 def _rounded_int(value: float, widget: Widget) -> int:
-    """To the nearest step, counted from the least value; half a step goes up."""
+    """Round to the nearest step, counted from the minimum; half a step goes up."""
     step, least = _option(widget, "step") or 1, _option(widget, "min") or 0
     if not _MIN_STEP < abs(step) < _MAX_STEP:
         return int(value)
@@ -28,11 +28,12 @@ def _rounded_int(value: float, widget: Widget) -> int:
 
 
 def _rounded_float(value: float, widget: Widget) -> float:
-    """To as many decimals as the step has, by `round` where the definition says it, and into the widget's range."""
-    step, wanted = _option(widget, "step"), _option(widget, "round")
+    """Round to as many decimals as the step has, or to `round` where the definition has it, within the widget's
+    range."""
+    step, grid_option = _option(widget, "step"), _option(widget, "round")
     step = 0.5 if step is None else step
     decimals = max(0, -math.floor(math.log10(step))) if _MIN_STEP < step < _MAX_STEP else 0
-    grid = wanted or (10.0**-decimals if decimals else 0)
+    grid = grid_option or (10.0**-decimals if decimals else 0)
     if not _MIN_STEP < abs(grid) < _MAX_STEP:
         return value
     on_grid = Decimal(math.floor(value / grid + 0.5) * grid)

@@ -1,4 +1,4 @@
-"""The input slots of a node: what its definition says, with the links that the file holds."""
+"""Make the input slots of a node: those of its definition, with the links in the file."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +9,7 @@ from pycomfy.core.workflow.model import Input, Node, Subgraph
 
 
 def defined_slots(spec: NodeSpec, widgets: Sequence[Widget]) -> tuple[Input, ...]:
-    """The slots that a definition makes: sockets first, then one per widget. The order decides how bypass goes."""
+    """Return the slots of a definition: sockets first, then one for each widget. Bypassing depends on the order."""
     sockets = [_socket(s) for s in spec.inputs if not s.is_widget and s.type != AUTOGROW]
     known = {s.name: s for s in spec.inputs}
     inputs: list[Input] = []
@@ -19,7 +19,7 @@ def defined_slots(spec: NodeSpec, widgets: Sequence[Widget]) -> tuple[Input, ...
         type_ = known[widget.name].type if widget.name in known else widget.kind
         inputs.append(Input(widget.name, type_, widget=widget.name))
         if widget.kind == DYNAMIC_COMBO:
-            # An option's sockets stand right after its combo.
+            # The sockets of an option come right after its combo.
             inputs.extend(_socket(s) for s in _chosen(widget) if not s.is_widget and s.type != AUTOGROW)
     return tuple(dict.fromkeys([*sockets, *inputs]))
 
@@ -37,7 +37,7 @@ def _socket(spec: InputSpec) -> Input:
 
 
 def node_slots(defined: Sequence[Input], node: Node) -> tuple[Input, ...]:
-    """`defined` with the links of `node`, by name, and then what only the file knows (dynamic inputs)."""
+    """Return `defined` with the links of `node`, by name, and then the inputs that only the file has (dynamic ones)."""
     saved = {i.name: i for i in node.inputs}
     names = {d.name for d in defined}
     merged = [d._replace(link=saved[d.name].link) if d.name in saved else d for d in defined]
@@ -45,7 +45,7 @@ def node_slots(defined: Sequence[Input], node: Node) -> tuple[Input, ...]:
 
 
 def host_slots(subgraph: Subgraph, node: Node) -> tuple[Input, ...]:
-    """The inputs of a host, one per input of its subgraph; of several with one name, in their order."""
+    """Return the inputs of a host, one for each input of its subgraph; several with one name are matched in order."""
     saved: dict[str, list[Input]] = {}
     for input_ in node.inputs:
         saved.setdefault(input_.name, []).append(input_)
@@ -57,7 +57,8 @@ def host_slots(subgraph: Subgraph, node: Node) -> tuple[Input, ...]:
 
 
 def compatible(a: str, b: str) -> bool:
-    """Whether slots of these types may be linked: lists separated by commas, no case, `*` and empty are anything."""
+    """Return whether slots of these types may be linked. Types are lists separated by commas, without case; `*`, `0`
+    and "" match any type."""
     if a in ("", "*", "0") or b in ("", "*", "0") or a == b:
         return True
     a, b = a.lower(), b.lower()
@@ -65,7 +66,8 @@ def compatible(a: str, b: str) -> bool:
 
 
 def bypass_slot(inputs: Sequence[Input], slot: int, output_type: str, target_type: str) -> int | None:
-    """Which input a bypassed node passes to its output `slot`, where `target_type` is what finally receives it."""
+    """Return the index of the input that a bypassed node passes to its output `slot`; None if there is none.
+    `target_type` is the type of the final target."""
     if target_type in ("*", ""):
         return slot if slot < len(inputs) else 0 if inputs else None
 

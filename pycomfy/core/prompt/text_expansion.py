@@ -1,4 +1,4 @@
-"""What the browser does to texts when a workflow is queued: choices, comments, dates, values of other nodes."""
+"""Expand texts as the browser does when a workflow is queued: choices, comments, dates, values of other nodes."""
 
 import math
 import random
@@ -24,9 +24,9 @@ SAVE_NODES = frozenset((
     "SavePointCloud", "SaveAnimatedPNG", "CLIPSave", "VAESave", "ModelSave", "LoraSave", "SaveLatent",
 ))
 # fmt: on
-"""Nodes in whose `filename_prefix` the frontend replaces `%…%`."""
+"""Nodes for which the frontend replaces `%…%` in `filename_prefix`."""
 
-# JavaScript's `.` stops at more ends of lines than Python's.
+# In JavaScript, `.` excludes more line ends than in Python.
 _COMMENT = re.compile(r"/\*[\s\S]*?\*/|//[^\n\r\u2028\u2029]*")
 _UNESCAPE = re.compile(r"\\([{}|])")
 _REPLACEMENT = re.compile(r"%([^%]+)%")
@@ -38,7 +38,7 @@ _REPLACES = "Run widget replace on values"
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a browser would take from chance and from the clock."""
+    """The random seed and the local time, which a browser takes from the system."""
 
     seed: int
     now: datetime
@@ -47,27 +47,27 @@ class Moment:
 def expand_texts(
     prompt: Prompt, workflow: Workflow, object_info: Mapping[str, object] | Definitions, moment: Moment
 ) -> Prompt:
-    """`prompt`, converted from `workflow`, with its texts as the browser would send them.
+    """Return `prompt`, converted from `workflow`, with its texts as the browser would send them.
 
-    `{a|b}` is chosen by `moment.seed`, the node and the input, so a choice does not change with other nodes.
+    Choices `{a|b}` depend on `moment.seed`, the node and the input, so that other nodes do not change them.
     """
     definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info)
     reading = Reading(workflow, definitions) if workflow.format != "api" else None
     values = _values_by_name(workflow, reading)
-    given = _given(reading) if reading is not None else {}
+    sources = _text_sources(reading) if reading is not None else {}
     expanded: Prompt = {}
     for id_, node in prompt.items():
         spec = definitions.find(node["class_type"])
         inputs = dict(node["inputs"])
         for input_ in spec.inputs if spec is not None else ():
-            text, giver = inputs.get(input_.name), given.get((id_, input_.name))
-            if not isinstance(text, str) or giver == "host":
+            text, source = inputs.get(input_.name), sources.get((id_, input_.name))
+            if not isinstance(text, str) or source == "host":
                 continue
-            if giver == "replacing primitive":
+            if source == "replacing primitive":
                 text = replace_names(text, values, moment.now)
             if input_.options.get("dynamicPrompts") is True:
-                chance = random.Random(f"{moment.seed}:{id_}:{input_.name}")  # noqa: S311 - a choice of words
-                text = expand_choices(text, chance)
+                generator = random.Random(f"{moment.seed}:{id_}:{input_.name}")  # noqa: S311 - a choice of words
+                text = expand_choices(text, generator)
             elif input_.name == "filename_prefix" and node["class_type"] in SAVE_NODES:
                 text = replace_names(text, values, moment.now)
             inputs[input_.name] = text
@@ -75,27 +75,27 @@ def expand_texts(
     return expanded
 
 
-Giver = Literal["host", "replacing primitive"]
+TextSource = Literal["host", "replacing primitive"]
 
 
-def _given(reading: Reading) -> dict[tuple[str, str], Giver]:
-    """Inputs, as (node, name), with a text from elsewhere that the browser treats in its own way.
+def _text_sources(reading: Reading) -> dict[tuple[str, str], TextSource]:
+    """Inputs, as (node, name), with a text from another node that the browser handles differently.
 
-    What a subgraph's host sets is sent as it is; a primitive that has the property replaces names in its own text.
+    A text that the host of a subgraph sets is sent unchanged; a primitive with the property replaces names in its text.
     """
     replacing = {p.id for p in reading.placed if p.node.type == PRIMITIVE and p.node.properties.get(_REPLACES)}
-    givers: dict[tuple[str, str], Giver] = {}
+    sources: dict[tuple[str, str], TextSource] = {}
     for placed in reading.placed:
-        for name, source in reading.received(placed).items():
+        for name, source in reading.linked_sources(placed).items():
             if isinstance(source, Constant) and source.id in reading.hosts:
-                givers[placed.id, name] = "host"
+                sources[placed.id, name] = "host"
             elif isinstance(source, Constant) and source.id in replacing:
-                givers[placed.id, name] = "replacing primitive"
-    return givers
+                sources[placed.id, name] = "replacing primitive"
+    return sources
 
 
-def expand_choices(text: str, chance: random.Random, depth: int = 0) -> str:
-    """Comments removed, one of every `{a|b}` chosen, `\\{` and the like unescaped."""
+def expand_choices(text: str, generator: random.Random, depth: int = 0) -> str:
+    """Return the text without comments, with one option of every `{a|b}`, and with `\\{` and the like unescaped."""
     text = _COMMENT.sub("", text)
     result: list[str] = []
     at = 0
@@ -106,7 +106,7 @@ def expand_choices(text: str, chance: random.Random, depth: int = 0) -> str:
             at += 2
         elif char == "{" and depth < MAX_NESTING:
             options, at = _options(text, at + 1)
-            result.append(expand_choices(chance.choice(options), chance, depth + 1))
+            result.append(expand_choices(generator.choice(options), generator, depth + 1))
         else:
             result.append(char)
             at += 1
@@ -114,7 +114,8 @@ def expand_choices(text: str, chance: random.Random, depth: int = 0) -> str:
 
 
 def _options(text: str, at: int) -> tuple[list[str], int]:
-    """The options of the block whose `{` is before `at`, and the place after its `}` or the end of the text."""
+    """The options of the block that begins with `{` before `at`, and the position after its `}` or the end of the
+    text."""
     options: list[str] = []
     start, depth = at, 0
     while at < len(text):
@@ -136,7 +137,7 @@ def _options(text: str, at: int) -> tuple[list[str], int]:
 
 
 def replace_names(text: str, values: Mapping[str, Mapping[str, object]], now: datetime) -> str:
-    """`%date:FORMAT%`, and `%Node.widget%` from `values`; anything else between `%` stays."""
+    """Replace `%date:FORMAT%`, and `%Node.widget%` by its value; anything else between `%` stays."""
 
     def replaced(match: re.Match[str]) -> str:
         name, *rest = match[1].split(".")
@@ -151,7 +152,7 @@ def replace_names(text: str, values: Mapping[str, Mapping[str, object]], now: da
 
 
 def _as_text(value: object) -> str:
-    """A value as JavaScript writes it into a string."""
+    """A value as JavaScript converts it to a string."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -164,7 +165,7 @@ def _as_text(value: object) -> str:
 
 
 def _number_text(value: float) -> str:
-    """The same digits as Python, but with an exponent only from 1e21 on and below 1e-6."""
+    """A number as JavaScript writes it: Python's digits, but with an exponent only from 1e21 on and below 1e-6."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if value == 0 or 1e-6 <= abs(value) < 1e21:
@@ -174,7 +175,7 @@ def _number_text(value: float) -> str:
 
 
 def format_date(text: str, now: datetime) -> str:
-    """`yyyy yy MM dd hh mm ss`, one letter for a number without zeros."""
+    """Replace `yyyy yy MM dd hh mm ss`; a single letter is a number without a leading zero."""
     numbers = {"d": now.day, "M": now.month, "h": now.hour, "m": now.minute, "s": now.second}
 
     def part(match: re.Match[str]) -> str:
@@ -189,9 +190,9 @@ def format_date(text: str, now: datetime) -> str:
 
 
 def _values_by_name(workflow: Workflow, reading: Reading | None) -> dict[str, Mapping[str, object]]:
-    """The widgets of nodes by the name a text can call them: the name for search and replace, else the title.
+    """The widgets of nodes by the name that texts use: the name for search and replace, else the title.
 
-    All widgets, as they stand in the editor: linked ones and controls too.
+    All widgets, with the values that the editor shows: also linked ones and controls.
     """
     by_name: dict[str, Mapping[str, object]] = {}
     by_title: dict[str, Mapping[str, object]] = {}
@@ -201,7 +202,7 @@ def _values_by_name(workflow: Workflow, reading: Reading | None) -> dict[str, Ma
     if reading is None:
         return {**by_title, **by_name}
     for placed in reading.placed:
-        values = reading.shown(placed)
+        values = reading.displayed_values(placed)
         name = placed.node.properties.get(_NODE_NAME)
         if not isinstance(name, str) and placed.node.type not in SAVE_NODES and reading.nodes.spec(placed) is not None:
             name = placed.node.type

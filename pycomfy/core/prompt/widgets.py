@@ -1,4 +1,4 @@
-"""The widgets of a node, rebuilt from its definition, and the values that a workflow saved for them."""
+"""Make the widgets of a node from its definition, and restore the values that a workflow saved for them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -17,7 +17,7 @@ from pycomfy.core.workflow.model import Node
 
 MAX_ROWS = 200
 MAX_WIDGETS = 10_000
-"""More than any real node has; a hostile definition nests dynamic inputs without end."""
+"""More than any real node has; a malicious definition can nest dynamic inputs without end."""
 
 _UNSAVED = frozenset(("AUDIO_UI", "IMAGECOMPARE", "RESOLUTION_PREVIEW", "CAMERA_INFO_STATE", "CAMERA_ANGLE_VIEW"))
 _UNSENT = _UNSAVED | {"IMAGEUPLOAD", "AUDIOUPLOAD", "BOUNDING_BOX_PREVIEW"}
@@ -25,9 +25,10 @@ _EMPTY: Mapping[str, object] = {"INT": 0, "FLOAT": 0, "BOOLEAN": False}
 
 
 class Widget(NamedTuple):
-    """`saved` takes a place in `widgets_values`; `sent` goes into the prompt.
+    """A widget. If `saved`, it has a position in `widgets_values`; if `sent`, it is in the prompt.
 
-    `parts` are a dynamic combo's options; `rows` is what each row of a dynamic group has, named by the field.
+    `parts` are the inputs of each option of a dynamic combo; `rows` are the inputs in each row of a dynamic group,
+    named by the field.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Widget(NamedTuple):
 
 
 def make_widgets(inputs: Iterable[InputSpec]) -> list[Widget]:
-    """The widgets of these inputs with their defaults, in the order in which `widgets_values` lists them."""
+    """Return the widgets of these inputs with their defaults, in the order of `widgets_values`."""
     return list(islice((w for spec in inputs if spec.is_widget for w in _make(spec)), MAX_WIDGETS))
 
 
@@ -66,7 +67,7 @@ def _make(spec: InputSpec) -> list[Widget]:
 
 
 def _before(kind: str) -> list[Widget]:
-    """The buttons above a 3D view; the frontend saves and sends what is written on them."""
+    """The buttons above a 3D view; the frontend saves and sends their labels."""
     if kind not in ("LOAD_3D", "LOAD_3D_ANIMATION"):
         return []
     return [
@@ -77,7 +78,7 @@ def _before(kind: str) -> list[Widget]:
 
 
 def _after(spec: InputSpec, kind: str) -> list[Widget]:
-    """What a recorder and a list of remote choices bring along: saved, not sent."""
+    """The buttons of a recorder and of a list of remote choices: saved, not sent."""
     if kind == "AUDIO_RECORD":
         return [Widget(f"{spec.name} button", "BUTTON", "", sent=False)]
     remote = spec.options.get("remote")
@@ -98,7 +99,7 @@ def _make_dynamic_combo(spec: InputSpec) -> list[Widget]:
 
 
 def _make_dynamic_group(spec: InputSpec) -> list[Widget]:
-    """A count, which is saved and not sent, and after it the fields of each row, `group.0.field`."""
+    """A count, which is saved and not sent, followed by the fields of each row, `group.0.field`."""
     rows = _group_inputs("", spec.options.get("template"))
     least = spec.options.get("min")
     count = least if type(least) is int and least > 0 else 0
@@ -107,14 +108,14 @@ def _make_dynamic_group(spec: InputSpec) -> list[Widget]:
 
 
 def _make_rows(group: Widget, count: int) -> list[Widget]:
-    made: list[Widget] = []
+    widgets: list[Widget] = []
     for row in range(min(count, MAX_ROWS)):
         for spec in group.rows or ():
             name = f"{group.name}.{row}{spec.name}"
-            for place, widget in enumerate(make_widgets([spec._replace(name=name)])):
-                # What a field brings along, a seed's control, is named by its place.
-                made.append(widget if place == 0 else widget._replace(name=f"{name}.{place - 1}"))
-    return made
+            for position, widget in enumerate(make_widgets([spec._replace(name=name)])):
+                # Further widgets of a field, such as a seed's control, are named by their position.
+                widgets.append(widget if position == 0 else widget._replace(name=f"{name}.{position - 1}"))
+    return widgets
 
 
 def _group_inputs(name: str, inputs: object) -> list[InputSpec]:
@@ -142,13 +143,13 @@ def _default(spec: InputSpec, kind: str) -> object:
 
 
 def _controls(spec: InputSpec, kind: str) -> list[Widget]:
-    """What the frontend adds to a value that changes between runs. It is saved, and never sent."""
-    asked = spec.options.get("control_after_generate")
-    if kind == "INT" and (spec.name in ("seed", "noise_seed") if asked is None else asked):
+    """The widgets that the frontend adds to a value that changes between runs. They are saved, and never sent."""
+    control = spec.options.get("control_after_generate")
+    if kind == "INT" and (spec.name in ("seed", "noise_seed") if control is None else control):
         return [Widget("control_after_generate", "CONTROL", "randomize", sent=False)]
-    if kind == "FLOAT" and asked:
+    if kind == "FLOAT" and control:
         return [Widget("control_after_generate", "CONTROL", "fixed", sent=False)]
-    if kind == "COMBO" and asked:
+    if kind == "COMBO" and control:
         return [
             Widget("control_after_generate", "CONTROL", "randomize", sent=False),
             Widget("control_filter_list", "CONTROL", "", sent=False),
@@ -157,16 +158,16 @@ def _controls(spec: InputSpec, kind: str) -> list[Widget]:
 
 
 class Restored(NamedTuple):
-    """The widgets of one node after its saved values were put in (a dynamic combo has changed them), and the values."""
+    """The widgets of one node with its saved values, and the values. A dynamic combo changes the widgets."""
 
     widgets: tuple[Widget, ...]
     values: Mapping[str, object]
 
 
 def restore(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Restored:
-    """Give `widgets` (made of `spec`) the values that `node` saved, as the frontend does on loading.
+    """Return `widgets` (made from `spec`) with the values that `node` saved, as the frontend restores them on loading.
 
-    Values saved by name win over those by position, which shift when a node gains an input.
+    Values saved by name win over those by position, which shift when a node type gets another input.
     """
     named: Mapping[str, object] | None = node.named
     positional: Sequence[object] = ()
@@ -177,7 +178,7 @@ def restore(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Restored:
             positional = _without_forced(spec, widgets, node.values)
     current = list(widgets)
     values = {w.name: w.default for w in current}
-    place, i = 0, 0
+    position, i = 0, 0
     while i < len(current) and i < MAX_WIDGETS:
         widget = current[i]
         i += 1
@@ -187,11 +188,11 @@ def restore(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Restored:
             if widget.name not in named or (widget.kind == "CONTROL"):
                 continue
             value = named[widget.name]
-        elif place < len(positional):
-            value = positional[place]
+        elif position < len(positional):
+            value = positional[position]
         else:
             break
-        place += 1
+        position += 1
         if widget.parts is not None:
             _choose(current, i - 1, value, values)
         elif widget.rows is not None:
@@ -199,17 +200,17 @@ def restore(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Restored:
         values[widget.name] = _patched(node.type, widget, value)
     for at, widget in enumerate(current):
         if widget.parts and values[widget.name] is None:
-            # Only now: what follows takes its values as if the combo had no inputs, which is how they were saved.
+            # Only now: the widgets after it were saved as if the combo had no inputs.
             values[widget.name] = widget.choices[0]
             _choose(current, at, widget.choices[0], values)
     return Restored(tuple(current), values)
 
 
 def _choose(widgets: list[Widget], at: int, option: object, values: dict[str, object]) -> None:
-    """Exchange the widgets of a dynamic combo's option.
+    """Replace the widgets of a dynamic combo by those of an option.
 
-    Only widgets named `combo.…` are taken out: the control of an option's seed has another name, so the one of the
-    first option stays behind, takes a place in `widgets_values`, and so must be kept here too.
+    Only widgets named `combo.…` are removed. The control of an option's seed has another name, so in the frontend that
+    of the first option stays and has a position in `widgets_values`; so it must stay here too.
     """
     combo = widgets[at]
     prefix = combo.name + "."
@@ -223,7 +224,7 @@ def _choose(widgets: list[Widget], at: int, option: object, values: dict[str, ob
 
 
 def _set_rows(widgets: list[Widget], at: int, value: object, values: dict[str, object]) -> object:
-    """Give a dynamic group as many rows as were saved, at least its minimum. Returns the number of rows."""
+    """Give a dynamic group as many rows as were saved, at least its minimum; return the number of rows."""
     group = widgets[at]
     least = group.default if isinstance(group.default, int) else 0
     count = min(max(least, int(value)), MAX_ROWS) if isinstance(value, int) else least
@@ -238,7 +239,7 @@ def _set_rows(widgets: list[Widget], at: int, value: object, values: dict[str, o
 
 
 def _patched(type_: str, widget: Widget, value: object) -> object:
-    """The frontend's own repairs of values saved by old versions, or by hand."""
+    """The value, with the frontend's own repairs of values saved by old versions, or by hand."""
     if widget.kind == "COMBO" and value is None and widget.choices:
         return widget.choices[0]
     if type_ in ("KSampler", "KSamplerAdvanced") and widget.name == "sampler_name" and isinstance(value, str):
@@ -249,7 +250,7 @@ def _patched(type_: str, widget: Widget, value: object) -> object:
 
 
 def _without_forced(spec: NodeSpec, widgets: Sequence[Widget], values: Sequence[object]) -> Sequence[object]:
-    """Old frontends saved a value for `forceInput` inputs too: leave those out when the count says so."""
+    """The values without those of `forceInput` inputs, which old frontends saved too, as their number shows."""
     kinds = {w.name: w.saved for w in widgets}
     if any(s.type == DYNAMIC_GROUP for s in spec.inputs):
         return values

@@ -1,4 +1,4 @@
-"""Finding what a workflow needs: with a server's `/object_info` exactly, without it by what the file itself says."""
+"""Collect what a workflow requires: exactly with a server's `/object_info`, else by what the file itself says."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from pycomfy.core.requirements.model import (
     State,
     WorkflowRequirements,
 )
-from pycomfy.core.requirements.model_files import declared_models, find_models, merged_models
+from pycomfy.core.requirements.model_files import declared_models, find_models, merge_models
 from pycomfy.core.workflow.loose_json import as_list, as_mapping, as_text
 from pycomfy.core.workflow.model import Mode, Workflow
 
 
 @dataclass(frozen=True, slots=True)
 class NodeUse:
-    """A node with the values of its inputs, links left out."""
+    """A node with the values of its inputs, without links."""
 
     id: str
     type: str
@@ -36,9 +36,9 @@ class NodeUse:
 def collect_requirements(
     workflow: Workflow, object_info: Mapping[str, object] | Definitions | None = None
 ) -> WorkflowRequirements:
-    """Every node, model file and input file of the workflow.
+    """Return every node, model file and input file of the workflow.
 
-    Nodes that cannot run are listed with their state; the models and files are those of nodes that can. Raises
+    Nodes that cannot run are listed with their state; models and files are those of nodes that can. Raises
     `BadWorkflow` if subgraphs cannot be opened.
     """
     definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info or {})
@@ -50,7 +50,7 @@ def collect_requirements(
             RequiredNode(u.id, u.type, u.title, u.state, find_provenance(u.properties, as_mapping(versions)))
             for u in uses
         ),
-        models=merged_models(_models(running), declared_models(workflow.models, "")),
+        models=merge_models(_models(running), declared_models(workflow.models, "")),
         files=tuple(_files(running)),
     )
 
@@ -58,7 +58,7 @@ def collect_requirements(
 def _models(uses: Iterable[NodeUse]) -> Iterator[RequiredModel]:
     for use in uses:
         listed = [m for m in as_list(use.properties.get("models")) if isinstance(m, dict)]
-        yield from merged_models(
+        yield from merge_models(
             find_models(use.id, use.type, use.inputs, use.spec), declared_models(listed, use.id), keep_declared=True
         )
 
@@ -95,7 +95,7 @@ def _uses(workflow: Workflow, definitions: Definitions) -> Iterator[NodeUse]:
 
 
 def _unnamed_values(placed: Placed, reading: Reading) -> dict[str, object]:
-    """Values that the file does not name: of a node of an unknown type that lists only some of its widgets."""
+    """Values without a name in the file: those of a node of an unknown type that lists only some of its widgets."""
     values = placed.node.values
     if reading.nodes.spec(placed) is not None or placed.node.named is not None or not isinstance(values, tuple):
         return {}
@@ -105,7 +105,7 @@ def _unnamed_values(placed: Placed, reading: Reading) -> dict[str, object]:
 
 
 def _state(placed: Placed) -> State:
-    """A node is as much off as the graph it is in."""
+    """Whether a node runs: it is off if it or a host of its graph is."""
     at: Placed | None = placed
     while at is not None:
         if at.node.mode == Mode.MUTED:
@@ -117,7 +117,7 @@ def _state(placed: Placed) -> State:
 
 
 def find_provenance(properties: Mapping[str, object], versions: Mapping[str, object]) -> Provenance | None:
-    """What a node says of its pack; `versions` is the older `extra.node_versions`, by registry id."""
+    """Return what a node states about its pack; `versions` is the older `extra.node_versions`, by registry id."""
     cnr_id, aux_id = as_text(properties.get("cnr_id")) or None, as_text(properties.get("aux_id")) or None
     if cnr_id is None and aux_id is None:
         return None

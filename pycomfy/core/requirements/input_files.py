@@ -1,4 +1,4 @@
-"""Input files: images, video, audio and the like that nodes read from ComfyUI's `input` folder."""
+"""Find input files: images, video, audio and the like that nodes read from ComfyUI's `input` folder."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ UPLOADS: Mapping[str, InputKind] = {
     "audio_upload": "audio",
     "file_upload": "3d",
 }
-"""Options of an input in `/object_info` that make the frontend offer an upload."""
+"""Options of an input in `/object_info` for which the frontend offers an upload."""
 
 # fmt: off
 KNOWN: Mapping[str, Mapping[str, InputKind]] = {
@@ -24,13 +24,13 @@ KNOWN: Mapping[str, Mapping[str, InputKind]] = {
     "VHS_LoadVideo": {"video": "video"}, "VHS_LoadAudioUpload": {"audio": "audio"},
 }
 # fmt: on
-"""Nodes that read an input file, for workflows read without definitions."""
+"""Nodes that read an input file, for workflows without definitions."""
 
 _ANNOTATION = re.compile(r"\s*\[(input|output|temp)\]$")
 
 
 def find_files(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None) -> Iterator[RequiredFile]:
-    """The files that the values of one node name. `name [output]` is a file of the output folder."""
+    """Yield the files named by the values of one node. `name [output]` is a file of the output folder."""
     for name, value in inputs.items():
         kind = find_kind(type_, name, spec)
         if kind is None:
@@ -45,7 +45,7 @@ def find_files(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSp
 
 
 def find_kind(type_: str, input_: str, spec: NodeSpec | None) -> InputKind | None:
-    """What kind of file an input takes; None if it takes none."""
+    """Return the kind of file that an input takes; None if it takes none."""
     found = spec.input(input_) if spec is not None else None
     if found is not None:
         for option, kind in UPLOADS.items():

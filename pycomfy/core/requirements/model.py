@@ -1,4 +1,4 @@
-"""What a workflow needs, as a list for each kind of thing."""
+"""Define the requirements of a workflow: its nodes, models and input files."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,16 +9,19 @@ InputKind = Literal["image", "video", "audio", "3d", "file"]
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What the workflow says of a node's pack: its id in the registry (`comfy-core` is ComfyUI), or its repository."""
+    """What the workflow states about a node's pack: its id in the registry (`comfy-core` is ComfyUI), or its
+    repository."""
 
     cnr_id: str | None = None
     aux_id: str | None = None
     version: str | None = None
-    """A version, a commit (40 hexadecimal digits), or None where the file says nothing usable."""
+    """A version, a commit (40 hexadecimal digits), or None where the file has neither."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequiredNode:
+    """A node; `title` is the type where the user gave no title."""
+
     id: str
     type: str
     title: str
@@ -28,7 +31,7 @@ class RequiredNode:
 
 @dataclass(frozen=True, slots=True)
 class RequiredModel:
-    """A model file: `name` below the model folder `folder`; None where no rule says which folder that is."""
+    """A model file: `name` below the model folder `folder`, which is None where no rule determines it."""
 
     folder: str | None
     name: str
@@ -39,7 +42,8 @@ class RequiredModel:
 
 @dataclass(frozen=True, slots=True)
 class RequiredFile:
-    """A file of the user's that input `input` of a node reads, from ComfyUI's `input` (or `output`, `temp`) folder."""
+    """A file of the user that the input `input` of a node reads, from ComfyUI's `input` (or `output`, `temp`)
+    folder."""
 
     name: str
     kind: InputKind
@@ -50,6 +54,8 @@ class RequiredFile:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRequirements:
+    """All that a workflow requires."""
+
     nodes: tuple[RequiredNode, ...]
     models: tuple[RequiredModel, ...]
     files: tuple[RequiredFile, ...]

@@ -1,4 +1,4 @@
-"""Model files: from the inputs of loaders, from `properties.models`, from `embedding:` in prompts."""
+"""Find model files: in the inputs of loaders, in `properties.models`, as `embedding:` in prompts."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ FOLDERS_BY_NODE: Mapping[str, Mapping[str, str]] = {
     "SAMLoader": {"model_name": "sams"},
     "IPAdapterModelLoader": {"ipadapter_file": "ipadapter"},
 }
-"""Inputs whose name alone does not tell the folder."""
+"""Inputs with names that do not determine the folder."""
 
 FOLDERS_BY_INPUT: Mapping[str, str] = {
     "ckpt_name": "checkpoints", "ckpt": "checkpoints", "checkpoint": "checkpoints", "checkpoint_name": "checkpoints",
@@ -34,12 +34,12 @@ FOLDERS_BY_INPUT: Mapping[str, str] = {
     "photomaker_model_name": "photomaker", "upscale_model_name": "upscale_models", "upscale_model": "upscale_models",
     "clip_vision_name": "clip_vision", "audio_encoder_name": "audio_encoders", "ipadapter_file": "ipadapter",
 }
-"""Inputs that core loaders use, and custom ones after their example."""
+"""Inputs of core loaders, and of custom ones that follow them."""
 
 NO_FILE = frozenset(
     ("", "none", "[none]", "pixel_space", "baked vae", "default", "taesd", "taesdxl", "taesd3", "taef1")
 )
-"""Choices of loaders that name no file (in lower case). The TAESD names stand for pairs of files in `vae_approx`."""
+"""Choices of loaders that are not files, in lower case. The TAESD names stand for pairs of files in `vae_approx`."""
 # fmt: on
 
 _MODEL_FILE = re.compile(r"\.(safetensors|sft|ckpt|pt|pth|bin|gguf|onnx|pkl|engine)$", re.IGNORECASE)
@@ -51,7 +51,7 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 def find_models(
     node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None
 ) -> tuple[RequiredModel, ...]:
-    """The models that the values of one node name."""
+    """Return the models named by the values of one node."""
     return tuple(_find(node, type_, inputs, spec))
 
 
@@ -62,7 +62,7 @@ def _find(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | 
         folder = _folder(type_, name)
         found = spec.input(name) if spec is not None else None
         is_file = is_model_file(value) and "\n" not in value and "://" not in value
-        # Loaders offer choices. A string is a model only if it looks like one, a free text never.
+        # Loaders have choices. A string is a model only if it looks like one; free text never is.
         is_combo = found is not None and found.type == "COMBO"
         is_other = found is not None and not is_combo and folder is None
         if (is_file and not is_other) or (is_combo and folder is not None and value.lower() not in NO_FILE):
@@ -73,7 +73,7 @@ def _find(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | 
 
 
 def _folder(type_: str, input_: str) -> str | None:
-    """The model folder of an input; `lora_name_2` and `lora_02` are what `lora_name` is."""
+    """The model folder of an input; `lora_name_2` and `lora_02` are treated like `lora_name`."""
     by_node = FOLDERS_BY_NODE.get(type_, {})
     if input_ in by_node:
         return by_node[input_]
@@ -83,17 +83,17 @@ def _folder(type_: str, input_: str) -> str | None:
 
 
 def is_model_file(name: str) -> bool:
-    """Whether a file of that name is a model's, by its ending."""
+    """Return whether a file name is that of a model, by its ending."""
     return _MODEL_FILE.search(name) is not None
 
 
 def model_path(name: str) -> str:
-    """The name below its folder: `/` between parts, wherever the workflow was saved."""
+    """Return the name below its folder, with `/` between its parts, whichever system saved the workflow."""
     return name.replace("\\", "/")
 
 
 def declared_models(models: Iterable[Mapping[str, object]], node: str) -> tuple[RequiredModel, ...]:
-    """What `properties.models`, or the file's own `models`, says of models: folder, name, URL, SHA-256."""
+    """Return the models in `properties.models`, or in the file's own `models`: folder, name, URL, SHA-256."""
     found = []
     for model in models:
         name, folder, url = model.get("name"), model.get("directory"), model.get("url")
@@ -114,13 +114,13 @@ def declared_models(models: Iterable[Mapping[str, object]], node: str) -> tuple[
     return tuple(found)
 
 
-def merged_models(
+def merge_models(
     used: Iterable[RequiredModel], declared: Iterable[RequiredModel], *, keep_declared: bool = False
 ) -> tuple[RequiredModel, ...]:
-    """`used`, each once, with the URL and hash that `declared` gives for the same file.
+    """Return the `used` models, each once, with URL and hash of the `declared` model with the same file name.
 
-    A declaration is kept on its own (`keep_declared`) where nothing uses that file name: the node reads it some other
-    way. Where declaration and use name the same file in different folders, the declaration is right.
+    With `keep_declared`, the declared ones are returned if none is used: the node reads them some other way. Where
+    declaration and use name the same file in different folders, the declaration is right.
     """
     by_name: dict[str, RequiredModel] = {}
     for model in declared:
@@ -147,5 +147,5 @@ def merged_models(
 
 
 def _file(name: str) -> str:
-    """Files are told apart by their last part: the workflow's author may have sorted them into subfolders."""
+    """The last part of a name, by which files are compared: the workflow's author may use subfolders."""
     return name.rsplit("/", 1)[-1].lower()

@@ -1,4 +1,4 @@
-"""The UI format, versions 0.4 and 1: nodes, links in both shapes, subgraph definitions, group nodes."""
+"""Parse the UI format, versions 0.4 and 1: nodes, links in both forms, subgraph definitions, group nodes."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,11 +10,11 @@ FIX = "save the workflow again from ComfyUI"
 NO_VALUES: Values = ()
 
 GROUP_PREFIXES = ("workflow>", "workflow/")
-"""What the type of a legacy group node starts with; what follows is its key in `extra.groupNodes`."""
+"""The prefixes of the types of legacy group nodes; the rest is the key in `extra.groupNodes`."""
 
 
 def parse_ui(root: Mapping[str, object], where: str) -> Workflow:
-    """Read the root object. Raises `BadWorkflow`, every broken node and definition at once."""
+    """Parse the root object. Raises `BadWorkflow` for every malformed node and definition at once."""
     problems: list[PycomfyError] = []
     graph = _parse_graph(root, where, problems)
     subgraphs: dict[str, Subgraph] = {}
@@ -32,7 +32,7 @@ def parse_ui(root: Mapping[str, object], where: str) -> Workflow:
 
 
 def _definitions(root: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
-    """All subgraph definitions, nested ones too. JSON's own depth bounds the walk."""
+    """Yield all subgraph definitions, nested ones too. The depth of the JSON bounds this."""
     waiting = [root]
     while waiting:
         for definition in as_list(as_mapping(waiting.pop().get("definitions")).get("subgraphs")):
@@ -73,18 +73,18 @@ def _parse_graph(value: Mapping[str, object], where: str, problems: list[Pycomfy
 
 def _parse_node(value: object, where: str, problems: list[PycomfyError]) -> Node | None:
     if not isinstance(value, dict):
-        problems.append(BadWorkflow("a node is no object", where=where, fix=FIX))
+        problems.append(BadWorkflow("a node is not an object", where=where, fix=FIX))
         return None
     id_, type_ = find_id(value.get("id")), value.get("type")
     if id_ is None or not isinstance(type_, str):
-        lacks = "`id`" if id_ is None else "`type`"
-        problems.append(BadWorkflow(f"a node has no {lacks}", where=f"node {id_ or '?'} of {where}", fix=FIX))
+        missing = "`id`" if id_ is None else "`type`"
+        problems.append(BadWorkflow(f"a node has no {missing}", where=f"node {id_ or '?'} of {where}", fix=FIX))
         return None
     return parse_node_body(value, id_, type_)
 
 
 def parse_node_body(value: Mapping[str, object], id_: str, type_: str) -> Node:
-    """A node whose id and type are known. What is malformed further inside is as if it were not there."""
+    """Return a node with this id and type. Malformed parts of it are ignored."""
     mode, title, named = value.get("mode"), value.get("title"), value.get("widgets_values_named")
     return Node(
         id=id_,
@@ -123,7 +123,8 @@ def _parse_values(value: object) -> Values:
 
 
 def parse_links(value: object) -> dict[str, Link]:
-    """Links of either shape, by id. A malformed one is left out: what it fed is then unlinked, as in the editor."""
+    """Return links of either form, by id. A malformed one is left out: its target is then unlinked, as in the
+    editor."""
     links: dict[str, Link] = {}
     for item in value.values() if isinstance(value, dict) else as_list(value):
         link = _parse_link(item)
@@ -148,7 +149,7 @@ def _parse_link(item: object) -> Link | None:
 
 
 def find_id(value: object) -> str | None:
-    """An id as a string; a whole float is what some tools make of an int."""
+    """Return an id as a string; None for anything but strings and integers. Some tools write integers as floats."""
     if isinstance(value, str):
         return value
     if type(value) is int:
@@ -170,7 +171,7 @@ def _ids(value: object) -> tuple[str, ...]:
 
 
 def _type(value: object) -> str:
-    """The type of a slot. The editor saves -1 and 0 for events and anything; a list is a combo's choices."""
+    """The type of a slot. The editor saves -1 for events and 0 for any type; a list is the choices of a combo."""
     if isinstance(value, str):
         return value
     return "COMBO" if isinstance(value, list) else "*"

@@ -1,6 +1,6 @@
-"""The workflow as ComfyUI's editor saves it, in one shape for every format and version.
+"""Define the workflow as ComfyUI's editor saves it, in one form for every format and version.
 
-Ids are strings: files hold numbers and strings, prompts hold strings, and `3` and `"3"` are the same node.
+Ids are strings: files contain numbers and strings, prompts contain strings, and `3` and `"3"` are the same node.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ SUBGRAPH_OUTPUT = "-20"
 
 
 class Mode(IntEnum):
-    """Whether a node runs. ComfyUI saves 1 and 3 (LiteGraph's events) too, and runs them as `ALWAYS`."""
+    """Whether a node runs. ComfyUI also saves 1 and 3 (LiteGraph's events), which run like `ALWAYS`."""
 
     ALWAYS = 0
     MUTED = 2
@@ -38,12 +38,16 @@ class Input(NamedTuple):
 
 
 class Output(NamedTuple):
+    """An output slot; `links` are the ids of its links."""
+
     name: str
     type: str
     links: tuple[str, ...] = ()
 
 
 class Link(NamedTuple):
+    """A link from an output slot of one node to an input slot of another, both by id and index."""
+
     id: str
     origin: str
     origin_slot: int
@@ -54,6 +58,8 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Node:
+    """A node of the editor. `values` are those of its widgets, `named` the same by name in newer files."""
+
     id: str
     type: str
     title: str = ""
@@ -66,16 +72,19 @@ class Node:
 
     @property
     def runs(self) -> bool:
-        """Neither muted nor bypassed."""
+        """Whether it is neither muted nor bypassed."""
         return self.mode not in (Mode.MUTED, Mode.BYPASSED)
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
+    """Nodes, and the links between them by id."""
+
     nodes: tuple[Node, ...] = ()
     links: Mapping[str, Link] = field(default_factory=dict)
 
     def node(self, id_: str) -> Node | None:
+        """Return the node with this id; None if there is none."""
         return next((n for n in self.nodes if n.id == id_), None)
 
 
@@ -111,14 +120,14 @@ class ApiNode:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """What a file says. In API format `api` holds the nodes and `graph` is empty, otherwise the other way round."""
+    """A parsed file. In API format the nodes are in `api` and `graph` is empty; otherwise it is the other way round."""
 
     format: Format
     where: str = ""
     graph: Graph = field(default_factory=Graph)
     subgraphs: Mapping[str, Subgraph] = field(default_factory=dict)
     groups: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    """Legacy group nodes by name, as saved: which widget is which is known only with `/object_info`."""
+    """Legacy group nodes by name, as saved: their widgets are identified only with `/object_info`."""
     api: tuple[ApiNode, ...] = ()
     models: tuple[Mapping[str, object], ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Which format a workflow is in, and reading it."""
+"""Detect the format of a workflow, and parse it."""
 
 from collections.abc import Mapping
 
@@ -12,24 +12,26 @@ FIX = 'save it from ComfyUI ("Save" or "Export (API)") and give that file'
 
 
 def parse_workflow(data: bytes | str, *, where: str) -> Workflow:
-    """Read a workflow in UI format (0.4, 1) or API format. `where` names the file in errors.
+    """Parse a workflow in UI format (0.4, 1) or API format. `where` names the file in errors.
 
-    A wrapper around one (a request to `/prompt`, the pair `{workflow, output}`) is looked through, and the UI format is
-    preferred: it says more. Raises `BadWorkflow`.
+    Wrappers (a request to `/prompt`, the pair `{workflow, output}`) are removed, and the UI format is preferred,
+    because it contains more. Raises `BadWorkflow`.
     """
     value = parse_json(data, where=where)
     if not isinstance(value, dict):
         raise BadWorkflow(f"a workflow is a JSON object, this is {_kind(value)}", where=where, fix=FIX)
     found = _unwrap(value)
     if found is None:
-        raise BadWorkflow("JSON, but no ComfyUI workflow: no `nodes`, no `class_type`", where=where, fix=FIX)
+        raise BadWorkflow(
+            "JSON, but not a ComfyUI workflow: it has neither `nodes` nor `class_type`", where=where, fix=FIX
+        )
     if _is_ui(found):
         return parse_ui(found, where)
     return _parse_api(found, where)
 
 
 def _unwrap(value: Mapping[str, object]) -> Mapping[str, object] | None:
-    """The workflow itself, inside at most the wrappers that ComfyUI's own tools write."""
+    """The workflow without the wrappers that ComfyUI's own tools write; None if there is none."""
     if _is_ui(value) or _is_api(value):
         return value
     paths = (

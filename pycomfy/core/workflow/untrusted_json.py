@@ -1,4 +1,4 @@
-"""Untrusted JSON: bounded in size and depth, tolerant of what Python and browsers write that is not JSON."""
+"""Parse untrusted JSON: bounded in size and depth, tolerant of what Python and browsers write that is not JSON."""
 
 import json
 
@@ -11,7 +11,8 @@ FIX = 'give the JSON that ComfyUI saves ("Save" or "Export"); of a picture: open
 
 
 def parse_json(data: bytes | str, *, where: str) -> object:
-    """The value in `data`: UTF-8, or UTF-16 with a mark. NaN and Infinity pass; lone surrogates become `?`.
+    """Return the value in `data`, which is UTF-8, or UTF-16 with a byte order mark. NaN and Infinity are allowed; lone
+    surrogates become `?`.
 
     Raises `BadWorkflow` for anything else, and for more than 64 MiB or 200 levels.
     """
@@ -32,7 +33,7 @@ def parse_json(data: bytes | str, *, where: str) -> object:
 
 
 def shown(text: str) -> str:
-    """`text` from a file as a message may hold it: one line, short, nothing that a terminal would obey."""
+    """Return text from a file for a message: one line of at most 200 characters, none of which acts on a terminal."""
     plain = "".join(c if c.isprintable() else "\ufffd" for c in text[:200])
     return plain if len(text) <= 200 else plain + "…"
 
@@ -50,7 +51,7 @@ def _decode(data: bytes) -> str:
 
 
 def _without_lone_surrogates(value: object) -> object:
-    """Half a surrogate pair is legal in JSON and cannot be printed, hashed or sent."""
+    """Replace halves of surrogate pairs: JSON allows them, but they cannot be printed, hashed or sent."""
     text = json.dumps(value, ensure_ascii=False)
     try:
         text.encode()
@@ -60,7 +61,7 @@ def _without_lone_surrogates(value: object) -> object:
 
 
 def _deeper_than(value: object, limit: int) -> bool:
-    """Level by level: recursion would fail on the very values this looks for."""
+    """Return whether the value has more than `limit` levels, without recursion, which would fail on such values."""
     level = [value]
     for _ in range(limit):
         level = [

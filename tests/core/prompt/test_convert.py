@@ -306,13 +306,13 @@ class TestOff:
         workflow = chain(*middle, links=[*links, [9, 9 + count, 0, 9, 0, "IMAGE"]])
         assert inputs_of(workflow)["9"]["images"] == ["1", 0]
 
-    def test_links_in_a_circle_are_an_error(self) -> None:
+    def test_links_in_a_cycle_are_an_error(self) -> None:
         middle = [
             node(2, "Blur", linked("image", 7), mode=4),
             node(3, "Blur", linked("image", 8), mode=4),
         ]
         links = [[7, 3, 0, 2, 0, "IMAGE"], [8, 2, 0, 3, 0, "IMAGE"], [9, 2, 0, 9, 0, "IMAGE"]]
-        with pytest.raises(BadWorkflow, match="circle"):
+        with pytest.raises(BadWorkflow, match="cycle"):
             inputs_of(chain(*middle, links=links))
 
 
