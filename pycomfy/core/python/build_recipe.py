@@ -1,4 +1,4 @@
-"""Wheels that have to be built: what is built from what, and what is remembered of it."""
+"""Describe wheel builds: what a wheel is built from, and the keys by which results are cached."""
 
 import hashlib
 import io
@@ -22,9 +22,9 @@ COMPILERS = ("g++", "gcc", "libc6-dev", "make", "pkgconf")
 """The Debian packages of a build with a compiler; `compiler_packages` adds Python's headers."""
 
 UNIVERSAL_SUFFIX = "-none-any.whl"
-"""How the name of a wheel ends that is the same for every platform."""
+"""The end of the file name of a wheel that is the same for every platform."""
 
-_NEEDS = re.compile(r"^pycomfy needs: (\[.*\])$")
+_NEEDED_PACKAGES = re.compile(r"^pycomfy needs: (\[.*\])$")
 _NO_COMPILER = re.compile(
     r"\b(gcc|g\+\+|cc|c\+\+|clang|make)(?![\w+]).{0,40}(No such file|not found|cannot be found)"
     r"|No such file or directory: '\S*(gcc|g\+\+|cc|c\+\+|make)'|Python\.h: No such"
@@ -34,8 +34,8 @@ _NO_COMPILER = re.compile(
 
 @dataclass(frozen=True)
 class SourcePackage:
-    """A source to build a wheel from. `name` may be the end of an address, until the wheel says how it is called;
-    `requires` is what building it needs, as it says itself, `required_by` who wants it."""
+    """A source to build a wheel from. `name` may be the end of an address, until the wheel says its name; `requires`
+    are its declared build requirements; `required_by` is the origin of the requirement."""
 
     name: str
     version: str
@@ -46,24 +46,25 @@ class SourcePackage:
 
     @property
     def label(self) -> str:
+        """Name and version, as far as they are known."""
         return f"{self.name} {self.version}".strip()
 
     def key(self) -> str:
-        """A name for it and what it says, wherever it came from."""
+        """Return a key for the source and its build requirements, which does not depend on its address."""
         return hashlib.sha256(
             json.dumps([self.source.content_hash, self.subdirectory, list(self.requires)]).encode()
         ).hexdigest()
 
 
 def compiler_packages(python: str) -> tuple[str, ...]:
-    """What a Debian with compilers has besides what images have."""
+    """Return the packages of a Debian root filesystem with compilers, beyond those of images."""
     return (*COMPILERS, f"python{python}-dev")
 
 
 def parse_build_requirements(lines: Sequence[str]) -> tuple[str, ...]:
-    """The packages that a build asked for when it ran, by its log; only names with versions, no URLs."""
+    """Return the build requirements that a build reported in its log when it ran; only names with versions, no URLs."""
     for line in reversed(lines):
-        match = _NEEDS.match(line)
+        match = _NEEDED_PACKAGES.match(line)
         try:
             texts = [Requirement(str(text)) for text in json.loads(match[1])] if match else []
         except (ValueError, RecursionError, InvalidRequirement):
@@ -74,27 +75,27 @@ def parse_build_requirements(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def needs_compiler(lines: Sequence[str]) -> bool:
-    """Whether a build failed for want of a compiler, by its log."""
+    """Return whether a build failed because there was no compiler, by its log."""
     return any(_NO_COMPILER.search(line) for line in lines)
 
 
 def is_universal(wheel: Wheel) -> bool:
-    """Whether it is the same for every platform."""
+    """Return whether a wheel is the same for every platform."""
     return wheel.filename.endswith(UNIVERSAL_SUFFIX)
 
 
 def make_placeholder_wheel(name: str, version: str, requires_python: str) -> tuple[str, bytes]:
-    """The name and bytes of a wheel that stands for one not yet built, so that uv can say which version it would take;
-    it asks for nothing."""
+    """Return the file name and bytes of a placeholder for a wheel that is not built yet, without requirements, so that
+    uv can select its version."""
     plain = canonicalize_name(name).replace("-", "_")
     info = f"{plain}-{version}.dist-info"
-    about = f"Metadata-Version: 2.1\nName: {plain}\nVersion: {version}\n"
+    metadata = f"Metadata-Version: 2.1\nName: {plain}\nVersion: {version}\n"
     if requires_python and "\n" not in requires_python:
-        about += f"Requires-Python: {requires_python}\n"
+        metadata += f"Requires-Python: {requires_python}\n"
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as z:
         for path, text in (
-            (f"{info}/METADATA", about),
+            (f"{info}/METADATA", metadata),
             (f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
             (f"{info}/RECORD", ""),
         ):
@@ -102,34 +103,34 @@ def make_placeholder_wheel(name: str, version: str, requires_python: str) -> tup
     return f"{plain}-{version}-py3-none-any.whl", data.getvalue()
 
 
-def with_built_wheels(pylock: Mapping[str, Any], made: Mapping[str, Wheel]) -> dict[str, Any]:
-    """A `pylock.toml` in which the packages that were built have their wheel, instead of a path on this machine."""
+def with_built_wheels(pylock: Mapping[str, Any], built: Mapping[str, Wheel]) -> dict[str, Any]:
+    """Return a `pylock.toml` in which the packages that were built have their wheel in place of a local path."""
     packages = []
     for package in pylock.get("packages", ()):
-        wheel = made.get(canonicalize_name(str(package.get("name"))))
+        wheel = built.get(canonicalize_name(str(package.get("name"))))
         if wheel is not None and str(package.get("version")) == wheel.version:
-            kept = {key: package[key] for key in ("name", "version", "marker", "dependencies") if key in package}
+            common = {key: package[key] for key in ("name", "version", "marker", "dependencies") if key in package}
             entry = {"name": wheel.filename, "url": wheel.url, "size": wheel.size, "hashes": {"sha256": wheel.sha256}}
-            packages.append({**kept, "wheels": [entry]})
+            packages.append({**common, "wheels": [entry]})
         else:
             packages.append(package)
     return {**pylock, "packages": packages}
 
 
 def public_source_url(source: GitSource | UrlSource) -> str:
-    """Where a source came from, without a login."""
+    """Return the address of a source, without a login."""
     return strip_logins(source.url)
 
 
 def source_name(source: GitSource | UrlSource) -> str:
-    """How a store calls it; `nix/wheel.nix` does so too."""
+    """Return the name of a source in the Nix store, as in `nix/wheel.nix`."""
     return f"source-{source.commit[:12]}" if isinstance(source, GitSource) else source.name
 
 
 @dataclass(frozen=True)
 class BuildRecipe:
-    """How `name` is built on `platform`; `root` is the Debian whose Python builds, `compilers` the one that a build
-    with a compiler sees."""
+    """The build of `name` on `platform`. `root` is the Debian root filesystem with the Python that builds, `compilers`
+    the one for builds with a compiler."""
 
     name: str
     version: str
@@ -140,7 +141,7 @@ class BuildRecipe:
     compilers: Root | None = None
 
     def render(self) -> str:
-        """`recipe.json`, which `nix/recipe.nix` reads."""
+        """Return `recipe.json`, which `nix/recipe.nix` reads."""
         pins = {"root": self.root.model_dump(mode="json")}
         if self.compilers is not None:
             pins["compilers"] = self.compilers.model_dump(mode="json")
@@ -155,8 +156,8 @@ class BuildRecipe:
         return json.dumps(data, sort_keys=True)
 
     def key(self, builders: str) -> str:
-        """A name for all that the wheel depends on; `builders` stands for the programs that build. Where things come
-        from does not matter, only what they are."""
+        """Return a key for all that the wheel depends on; `builders` is the hash of the programs that build. The
+        contents count, not their addresses."""
         root = self.compilers if self.compilers is not None and self.build.compiler else self.root
         data = [
             self.name,

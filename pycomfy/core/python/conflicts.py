@@ -1,4 +1,4 @@
-"""Requirements that contradict one another: who wants what of a package, and which overrides might settle it."""
+"""Explain conflicts of requirements: the constraints of each origin, and overrides that may resolve them."""
 
 import re
 from collections import Counter
@@ -29,7 +29,7 @@ _REQUIRE = re.compile(
 
 @dataclass(frozen=True)
 class Constraint:
-    """Somebody wants these versions of a package. `origin` is an origin, such as "pack a", or another package."""
+    """The versions of a package that an origin allows: "ComfyUI", "pack a", or another package."""
 
     origin: str
     name: str
@@ -37,6 +37,7 @@ class Constraint:
     text: str
 
     def accepts(self, version: Version) -> bool:
+        """Return whether a version satisfies the constraint."""
         return self.versions.contains(version, prereleases=True)
 
 
@@ -52,128 +53,135 @@ class Override:
 
 
 def find_constraints(
-    wants: Iterable[RequirementSet], said: str, environment: Mapping[str, str]
+    requirement_sets: Iterable[RequirementSet], explanation: str, environment: Mapping[str, str]
 ) -> tuple[Constraint, ...]:
-    """All that is wanted of the packages that the resolver's explanation `said` is about: by origins, where their
-    markers hold in `environment`, and by other packages, as far as it says so."""
-    asked = [(w.origin, a.text) for w in wants for a in (*w.requirements, *w.constraints)]
-    own = [d for origin, text in asked if (d := _demand(origin, text, environment)) is not None]
-    told = [
-        (m["who"].removeprefix("all versions of "), m["name"] + m["spec"].rstrip(",")) for m in _DEPENDS.finditer(said)
+    """Return all constraints on the packages in the resolver's `explanation`: those of the origins, as far as their
+    markers hold in `environment`, and those of other packages, as far as the explanation has them."""
+    lines = [(one.origin, line.text) for one in requirement_sets for line in (*one.requirements, *one.constraints)]
+    own = [c for origin, text in lines if (c := _parse_constraint(origin, text, environment)) is not None]
+    dependencies = [
+        (m["who"].removeprefix("all versions of "), m["name"] + m["spec"].rstrip(","))
+        for m in _DEPENDS.finditer(explanation)
     ]
-    others = [d for who, text in told if (d := _demand(who, text, {})) is not None]
-    named = {canonicalize_name(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", said)}
-    return tuple(dict.fromkeys(d for d in (*own, *others) if d.name in named))
+    others = [c for package, text in dependencies if (c := _parse_constraint(package, text, {})) is not None]
+    named = {canonicalize_name(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", explanation)}
+    return tuple(dict.fromkeys(c for c in (*own, *others) if c.name in named))
 
 
-def _demand(who: str, text: str, environment: Mapping[str, str]) -> Constraint | None:
+def _parse_constraint(origin: str, text: str, environment: Mapping[str, str]) -> Constraint | None:
     try:
         requirement = Requirement(text)
         if requirement.marker is not None and not requirement.marker.evaluate(dict(environment)):
             return None
     except (InvalidRequirement, InvalidSpecifier):
         return None
-    return Constraint(who, canonicalize_name(requirement.name), requirement.specifier, text)
+    return Constraint(origin, canonicalize_name(requirement.name), requirement.specifier, text)
 
 
-def list_override_candidates(demands: Sequence[Constraint], settled: Iterable[str] = ()) -> list[str]:
-    """Overrides to try, the most promising first: of the packages on which demands differ, what each demand allows, and
-    then any version at all. Packages in `settled` have an override already."""
-    asked: dict[str, Counter[str]] = {}
-    for demand in demands:
-        asked.setdefault(demand.name, Counter())[str(demand.versions)] += 1
-    for name in settled:
-        asked.pop(name, None)
-    names = sorted(asked, key=lambda name: (-len(asked[name]), name))
+def list_override_candidates(constraints: Sequence[Constraint], overridden: Iterable[str] = ()) -> list[str]:
+    """Return overrides to try, the most promising first: for packages with different constraints the versions that each
+    allows, then any version. Packages in `overridden` have an override already."""
+    counts: dict[str, Counter[str]] = {}
+    for constraint in constraints:
+        counts.setdefault(constraint.name, Counter())[str(constraint.versions)] += 1
+    for name in overridden:
+        counts.pop(name, None)
+    names = sorted(counts, key=lambda name: (-len(counts[name]), name))
 
     def allowed(name: str) -> list[str]:
-        # What most ask for; of equals rather the newer versions.
+        # Those of most origins first; of equal ones the newer versions.
         def key(versions: str) -> tuple[int, bool, bool, str]:
-            return -asked[name][versions], versions[:1] != ">", versions[:1] not in ("=", "~"), versions
+            return -counts[name][versions], versions[:1] != ">", versions[:1] not in ("=", "~"), versions
 
-        versions = sorted(asked[name], key=key)
+        versions = sorted(counts[name], key=key)
         return [f"{name}{v}" for v in versions if v]
 
-    contested = [name for name in names if len(asked[name]) > 1]
-    tries = [text for name in contested for text in allowed(name)]
-    tries += [name for name in names if set(asked[name]) != {""}]
-    tries += [text for name in names for text in allowed(name)]
-    return list(dict.fromkeys(tries))[:MAX_CANDIDATES]
+    contested = [name for name in names if len(counts[name]) > 1]
+    candidates = [text for name in contested for text in allowed(name)]
+    candidates += [name for name in names if set(counts[name]) != {""}]
+    candidates += [text for name in names for text in allowed(name)]
+    return list(dict.fromkeys(candidates))[:MAX_CANDIDATES]
 
 
-def evaluate_override(overrides: Sequence[str], demands: Iterable[Constraint], kept: Sequence[str] = ()) -> Override:
-    """Who would accept exact overrides, each `name==version`, beside those that are `kept`."""
+def evaluate_override(
+    overrides: Sequence[str], constraints: Iterable[Constraint], existing: Sequence[str] = ()
+) -> Override:
+    """Return which origins accept exact overrides, each `name==version`, added to the `existing` ones."""
     versions: dict[str, Version] = {
         canonicalize_name(p.name): Version(next(iter(p.specifier)).version) for p in map(Requirement, overrides)
     }
-    about = [d for d in demands if d.name in versions]
-    rejects = dict.fromkeys(d.origin for d in about if not d.accepts(versions[d.name]))
-    accepts = dict.fromkeys(d.origin for d in about if d.origin not in rejects)
-    return Override((*kept, *overrides), tuple(accepts), tuple(rejects))
+    concerned = [c for c in constraints if c.name in versions]
+    rejected_by = dict.fromkeys(c.origin for c in concerned if not c.accepts(versions[c.name]))
+    accepted_by = dict.fromkeys(c.origin for c in concerned if c.origin not in rejected_by)
+    return Override((*existing, *overrides), tuple(accepted_by), tuple(rejected_by))
 
 
-def best_override(mends: Iterable[Override]) -> Override | None:
-    """The one that fewest reject and most accept; of equals the one with the newest version."""
+def best_override(overrides: Iterable[Override]) -> Override | None:
+    """Return the one that the fewest origins reject and the most accept; of equal ones that with the newest version."""
 
-    def key(mend: Override) -> tuple[int, int, Version, str]:
-        last = Requirement(mend.overrides[-1])
-        return -len(mend.rejected_by), len(mend.accepted_by), Version(next(iter(last.specifier)).version), last.name
+    def key(override: Override) -> tuple[int, int, Version, str]:
+        last = Requirement(override.overrides[-1])
+        return (
+            -len(override.rejected_by),
+            len(override.accepted_by),
+            Version(next(iter(last.specifier)).version),
+            last.name,
+        )
 
-    return max(mends, key=key, default=None)
+    return max(overrides, key=key, default=None)
 
 
 def pin(name: str, version: str) -> str | None:
-    """The override `name==version`, without the label of a variant; None if there is no such version."""
+    """Return the override `name==version`, without the label of a PyTorch build; None if that is not a version."""
     try:
         return f"{name}=={Version(version).public}"
     except InvalidVersion:
         return None
 
 
-def name_origins(said: str, wants: Sequence[RequirementSet]) -> str:
-    """The explanation with those who ask instead of "you require"."""
+def name_origins(explanation: str, requirement_sets: Sequence[RequirementSet]) -> str:
+    """Return the explanation with the origins in place of "you require"."""
 
     def replace(match: re.Match[str]) -> str:
-        told = [_told(text, wants) for text in (match["first"], match["second"]) if text]
-        return " and ".join(told) if all(told) else match[0]
+        clauses = [_describe_origins(text, requirement_sets) for text in (match["first"], match["second"]) if text]
+        return " and ".join(clauses) if all(clauses) else match[0]
 
-    text = _REQUIRE.sub(replace, said)
+    text = _REQUIRE.sub(replace, explanation)
     return text.replace("we can conclude that your requirements are unsatisfiable", "they cannot all be satisfied")
 
 
-def _told(text: str, wants: Sequence[RequirementSet]) -> str:
+def _describe_origins(text: str, requirement_sets: Sequence[RequirementSet]) -> str:
     """Return "pack a requires x<2"; "" if no origin requires exactly that."""
-    bare = text.rstrip(",")
     try:
-        asked = Requirement(bare)
+        requirement = Requirement(text.rstrip(","))
     except InvalidRequirement:
         return ""
-    who = _who(asked.name, str(asked.specifier), wants)
-    return f"{_join(who)} {'requires' if len(who) == 1 else 'require'} {text}" if who else ""
+    origins = _find_origins(requirement.name, str(requirement.specifier), requirement_sets)
+    return f"{_join(origins)} {'requires' if len(origins) == 1 else 'require'} {text}" if origins else ""
 
 
-def _who(name: str, spec: str, wants: Sequence[RequirementSet]) -> list[str]:
+def _find_origins(name: str, spec: str, requirement_sets: Sequence[RequirementSet]) -> list[str]:
     try:
         versions = SpecifierSet(spec)
     except InvalidSpecifier:
         return []
     found = [
-        w.origin
-        for w in wants
-        for a in (*w.requirements, *w.constraints)
-        if a.name == canonicalize_name(name) and Requirement(a.text).specifier == versions
+        one.origin
+        for one in requirement_sets
+        for line in (*one.requirements, *one.constraints)
+        if line.name == canonicalize_name(name) and Requirement(line.text).specifier == versions
     ]
     return list(dict.fromkeys(found))
 
 
-def describe_override(mend: Override) -> str:
-    """The line that mends it, and who would like it."""
-    line = render_list("overrides", mend.overrides)
-    if mend.remaining:
-        return f"at the top of pycomfy.toml: {line}: that resolves this conflict, and leaves: {mend.remaining}"
-    parts = [f"fine for {_join(mend.accepted_by)}"] if mend.accepted_by else []
-    if mend.rejected_by:
-        parts.append(f"not what {_join(mend.rejected_by)} requires")
+def describe_override(override: Override) -> str:
+    """Return the line for pycomfy.toml, and the origins that accept it."""
+    line = render_list("overrides", override.overrides)
+    if override.remaining:
+        return f"at the top of pycomfy.toml: {line}: that resolves this conflict, and leaves: {override.remaining}"
+    parts = [f"fine for {_join(override.accepted_by)}"] if override.accepted_by else []
+    if override.rejected_by:
+        parts.append(f"not what {_join(override.rejected_by)} requires")
     return f"at the top of pycomfy.toml: {line}: with it everything resolves ({', '.join(parts)})"
 
 

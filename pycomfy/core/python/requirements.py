@@ -1,8 +1,7 @@
-"""What code asks of Python packages: reads `requirements.txt` and `pyproject.toml`, and refuses what would reach out.
+"""Parse the Python requirements of source trees, in `requirements.txt` or `pyproject.toml`, and refuse unsafe ones.
 
-A requirement is data from a stranger: it may name packages of the index, and others by an address on the network,
-which are pinned like sources of node packs. Options that choose an index, and whatever is on this machine's disk, are
-refused, each by its line.
+Requirements are untrusted. They may name packages of the index, and others by a URL, which are pinned like the sources
+of node packs. Options that choose an index, and everything on this machine's disk, are refused, each with its line.
 """
 
 import json
@@ -21,17 +20,17 @@ from pycomfy.core.lockfile.package_indexes import ACCELERATOR, strip_logins
 from pycomfy.errors import Unresolved, raise_all
 
 OWN_ORIGIN = "pycomfy.toml"
-"""Where requirements stand that the user wrote."""
+"""The file of the requirements that the user wrote."""
 
 MAX_LINES = 5000
 MAX_INCLUDES = 20
 
-# Options that say nothing we do not do anyway: wheels only, no upgrade of what is installed.
+# Options without an effect here: only wheels are used, and nothing is installed that could be upgraded.
 _HARMLESS = ("--prefer-binary", "--only-binary", "--require-hashes")
 
 _ARCHIVES = (".whl", *ARCHIVES)
 
-# Installed so that it can be changed, which in an image nobody does.
+# Installed so that it can be edited, which is pointless in an image.
 _EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|\s*=\s*)(git\+\S.*)")
 
 _INDEX_OPTIONS = ("-i", "--index-url", "--extra-index-url")
@@ -54,37 +53,40 @@ class RequirementLine:
 
 @dataclass(frozen=True)
 class RequirementSet:
-    """All that one origin ("ComfyUI", "pack hello-card", "pycomfy.toml") asks for; `constraints` only narrow."""
+    """All requirements of one origin ("ComfyUI", "pack hello-card", "pycomfy.toml"). `constraints` only restrict
+    versions."""
 
     origin: str
     requirements: tuple[RequirementLine, ...] = ()
     constraints: tuple[RequirementLine, ...] = ()
 
 
-def parse_requirements(origin: str, files: Mapping[str, str], settled: frozenset[str] = frozenset()) -> RequirementSet:
-    """What a source tree asks for: its `requirements.txt` with its includes, or else its `pyproject.toml`.
+def parse_requirements(
+    origin: str, files: Mapping[str, str], configured: frozenset[str] = frozenset()
+) -> RequirementSet:
+    """Return the requirements of a source tree: its `requirements.txt` with its includes, or else its `pyproject.toml`.
 
-    `settled` are addresses of indexes, and an accelerator, that the user has chosen: an option that names one of these
-    is passed over. `requirements.txt` comes first because ComfyUI-Manager installs only that. Raises `Unresolved` for
-    every line that is refused, at once.
+    `configured` are addresses of indexes, and an accelerator, that the user has configured: an option that names one of
+    these is ignored. `requirements.txt` comes first because ComfyUI-Manager installs only that. Raises `Unresolved` for
+    every refused line at once.
     """
     if "requirements.txt" in files:
-        reader = _Reader(origin, files, settled=settled)
+        reader = _Reader(origin, files, configured=configured)
         reader.read("requirements.txt", constraint=False)
         raise_all(reader.problems)
-        return RequirementSet(origin, tuple(reader.asked), tuple(reader.constraints))
+        return RequirementSet(origin, tuple(reader.requirements), tuple(reader.constraints))
     if "pyproject.toml" in files:
         return _read_pyproject(origin, files["pyproject.toml"])
     return RequirementSet(origin)
 
 
 def make_requirement_set(origin: str, lines: Sequence[str], where: str) -> RequirementSet:
-    """Requirements that are a list already, such as those of pycomfy.toml."""
+    """Parse requirements that are a list already, such as those of pycomfy.toml."""
     reader = _Reader(origin, {})
     for line in lines:
         reader.take(line, where, constraint=False)
     raise_all(reader.problems)
-    return RequirementSet(origin, tuple(reader.asked))
+    return RequirementSet(origin, tuple(reader.requirements))
 
 
 def _read_pyproject(origin: str, text: str) -> RequirementSet:
@@ -95,29 +97,29 @@ def _read_pyproject(origin: str, text: str) -> RequirementSet:
         raise Unresolved(
             f"{origin}: pyproject.toml is not TOML: {e}",
             where="pyproject.toml",
-            fix=_replace(origin),
+            fix=_suggest_own(origin),
         ) from e
     if not isinstance(lines, list):
         return RequirementSet(origin)
     return make_requirement_set(origin, [str(line) for line in lines], "pyproject.toml")
 
 
-def _replace(origin: str) -> str:
-    """How to do without a source's own requirements."""
+def _suggest_own(origin: str) -> str:
+    """How to replace a source's requirements by those of the user."""
     table = {COMFYUI: "comfyui", OWN_ORIGIN: ""}.get(origin, origin.replace("pack ", "packs.", 1))
     if not table:
         return "name a package of the index, with or without a version"
-    return f"in pycomfy.toml, replace its requirements by ones of your own: [{table}] requirements = […]"
+    return f"replace its requirements by your own, in pycomfy.toml: [{table}] requirements = […]"
 
 
 @dataclass
 class _Reader:
     origin: str
     files: Mapping[str, str]
-    asked: list[RequirementLine] = field(default_factory=list)
+    requirements: list[RequirementLine] = field(default_factory=list)
     constraints: list[RequirementLine] = field(default_factory=list)
     problems: list[Unresolved] = field(default_factory=list)
-    settled: frozenset[str] = frozenset()
+    configured: frozenset[str] = frozenset()
     seen: set[tuple[str, bool]] = field(default_factory=set)
 
     def read(self, path: str, *, constraint: bool) -> None:
@@ -137,7 +139,7 @@ class _Reader:
                 self.take(line, where, constraint=constraint)
 
     def take(self, line: str, where: str, *, constraint: bool) -> None:
-        # Hashes that a line brings along: the lock has those of the index, whatever is asked.
+        # Without the hashes of a line: the lock has those of the index in any case.
         text = re.sub(r"\s--hash[= ]\S+", "", line).strip()
         if self._take_direct(text, where, constraint=constraint):
             return
@@ -150,20 +152,20 @@ class _Reader:
         if requirement.url is not None or requirement.name.lower().endswith(_ARCHIVES):
             self._refuse_text(text, where)
             return
-        asked = RequirementLine(str(requirement), canonicalize_name(requirement.name), where)
-        (self.constraints if constraint else self.asked).append(asked)
+        parsed = RequirementLine(str(requirement), canonicalize_name(requirement.name), where)
+        (self.constraints if constraint else self.requirements).append(parsed)
 
     def _take_direct(self, text: str, where: str, *, constraint: bool) -> bool:
-        """Whether it says where its package is; such a line is taken, or refused."""
+        """Take or refuse a line with a direct reference; return whether it is one."""
         try:
             direct = parse_direct_reference(text, from_user=where == OWN_ORIGIN)
         except ValueError as e:
             self._refuse(f"{_shown(text)!r} is refused: {e}", where)
             return True
         if direct is not None and constraint:
-            self._refuse(f"{_shown(text)!r} is refused: a constraint does not say where a package is", where)
+            self._refuse(f"{_shown(text)!r} is refused: a constraint must not name a URL", where)
         elif direct is not None:
-            self.asked.append(RequirementLine(_shown(text), direct.name, where, direct))
+            self.requirements.append(RequirementLine(_shown(text), direct.name, where, direct))
         return direct is not None
 
     def _take_option(self, line: str, where: str, *, folder: str, constraint: bool) -> None:
@@ -180,26 +182,26 @@ class _Reader:
         if path.startswith(("/", "../")) or "://" in value:
             self._refuse(f"{name} {value.strip()} leaves the source tree", where)
         elif path not in self.files:
-            self._refuse(f"{name} {value.strip()} names a file that is not there", where)
+            self._refuse(f"{name} {value.strip()} names a file that does not exist", where)
         else:
             self.read(path, constraint=constraint or name in ("-c", "--constraint"))
 
     def _take_index(self, name: str, url: str, where: str) -> None:
-        """Indexes and pages of wheels are the user's choice: where pycomfy.toml has it, the line says nothing new."""
-        place = strip_logins(url).rstrip("/")
-        if place in self.settled or place.rpartition("/")[2] in self.settled:
+        """Refuse an index or a page of wheels, which only the user may choose, unless pycomfy.toml has it already."""
+        address = strip_logins(url).rstrip("/")
+        if address in self.configured or address.rpartition("/")[2] in self.configured:
             return
-        short = json.dumps(place[:200], ensure_ascii=False)
-        variant = place.rpartition("/")[2]
+        short = json.dumps(address[:200], ensure_ascii=False)
+        variant = address.rpartition("/")[2]
         if name in _LINKS_OPTIONS:
-            line = f"at its top: find-links = [{short}]"
+            line = f"at the top: find-links = [{short}]"
         elif ACCELERATOR.fullmatch(variant):
-            line = f'at its top, for the variant that PyTorch\'s index has: accelerator = "{variant}"'
+            line = f'at the top, for the builds of PyTorch\'s index: accelerator = "{variant}"'
         else:
-            line = f'as lines of its own: [[index]], name = "NAME", url = {short}, packages = [what comes from there]'
-        fix = f"if that place is to be trusted, say so in pycomfy.toml, {line}; or {_replace(self.origin)}"
+            line = f'as lines of its own: [[index]], name = "NAME", url = {short}, packages = [those that it has]'
+        fix = (f"if you trust that address, add it to pycomfy.toml, {line}", _suggest_own(self.origin))
         self.problems.append(
-            Unresolved(f"{self.origin}: the option {name} would look for packages at {short}", where=where, fix=fix)
+            Unresolved(f"{self.origin}: the option {name} would take packages from {short}", where=where, fix=fix)
         )
 
     def _refuse_text(self, text: str, where: str) -> None:
@@ -209,20 +211,20 @@ class _Reader:
         elif "/" in text or "\\" in text or text.startswith(".") or text.lower().endswith(_ARCHIVES):
             self._refuse(f"{short!r} is a path, not a package of the index", where)
         else:
-            self._refuse(f"{short!r} is no requirement that Python packaging knows", where)
+            self._refuse(f"{short!r} is not a Python requirement (PEP 508)", where)
 
     def _refuse(self, why: str, where: str) -> None:
-        self.problems.append(Unresolved(f"{self.origin}: {why}", where=where, fix=_replace(self.origin)))
+        self.problems.append(Unresolved(f"{self.origin}: {why}", where=where, fix=_suggest_own(self.origin)))
 
 
 def _shown(text: str) -> str:
-    """A line for people: not too long, and without a login."""
+    """A line for people: shortened, and without a login."""
     shown = re.sub(r"//[^/@\s]+@", "//…@", text)
     return shown if len(shown) <= 120 else shown[:119] + "…"
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines without comments and blank ones, joined at `\\`, each with the number of its first line."""
+    """The lines, joined at `\\`, without comments and blank lines, each with the number of its first line."""
     pending, first = "", 0
     for number, raw in enumerate(text.splitlines(), start=1):
         line = _COMMENT.sub("", raw)

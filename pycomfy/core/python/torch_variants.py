@@ -1,7 +1,7 @@
-"""Builds of PyTorch's packages for one accelerator: what a version's label says, and whether it is the one asked for.
+"""Identify builds of PyTorch's packages for an accelerator by the labels of their versions.
 
-PyTorch labels its builds: 2.9.1+cu128 is 2.9.1 for CUDA 12.8. An index that lacks a build may have another of the same
-version, which would run without the accelerator, or not at all.
+PyTorch labels its builds: 2.9.1+cu128 is 2.9.1 for CUDA 12.8. An index that lacks a build may have another one of the
+same version, which would run without the accelerator, or not at all.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ TORCH = "torch"
 
 @dataclass(frozen=True)
 class TorchVariant:
-    """The accelerator that a lock is for, and whether builds without a label may be for it."""
+    """The accelerator of a lock, and whether builds without a label may be for it."""
 
     accelerator: str
     unlabelled: bool = False
@@ -36,7 +36,7 @@ def find_variant(index_config: IndexConfig, platform: PlatformName) -> TorchVari
 
 
 def label(version: str) -> str | None:
-    """The accelerator that a version's label names; None if it names none."""
+    """Return the accelerator in a version's label; None if there is none."""
     try:
         local = Version(version).local
     except InvalidVersion:
@@ -45,12 +45,12 @@ def label(version: str) -> str | None:
 
 
 def public_version(version: str) -> str:
-    """The version without its label."""
+    """Return the version without its label."""
     return version.partition("+")[0]
 
 
 def find_other_builds(wheels: Iterable[Wheel], variant: TorchVariant) -> list[Wheel]:
-    """The wheels that are for something else than the variant: by their label, or PyTorch itself without one."""
+    """Return the wheels that are not for the variant, by their label; PyTorch itself also if it has none."""
     return [
         wheel
         for wheel in wheels
@@ -59,13 +59,13 @@ def find_other_builds(wheels: Iterable[Wheel], variant: TorchVariant) -> list[Wh
     ]
 
 
-def nearest(accelerators: Iterable[str], asked: str, most: int = 8) -> list[str]:
-    """The accelerators that may do instead of `asked`: those of its kind, the nearest first, and the processor."""
-    kind = asked.rstrip("0123456789.")
-    number = _number(asked)
-    same = [a for a in accelerators if a != asked and a.rstrip("0123456789.") == kind and kind != a]
+def nearest(accelerators: Iterable[str], requested: str, limit: int = 8) -> list[str]:
+    """Return accelerators to use in place of `requested`: at most `limit` of its kind, the nearest first, and "cpu"."""
+    kind = requested.rstrip("0123456789.")
+    number = _number(requested)
+    same = [a for a in accelerators if a != requested and a.rstrip("0123456789.") == kind and kind != a]
     same.sort(key=lambda a: (abs(_number(a) - number), a))
-    return [*same[:most], *(["cpu"] if asked != "cpu" else [])]
+    return [*same[:limit], *(["cpu"] if requested != "cpu" else [])]
 
 
 def _number(accelerator: str) -> float:
@@ -75,8 +75,8 @@ def _number(accelerator: str) -> float:
 
 
 def describe_builds(name: str, version: str, found: Sequence[str], instead: Sequence[str]) -> str:
-    """What there is instead of a build: other versions for the accelerator, the same version for other ones."""
-    parts = [f"for that there is {', '.join(found)}"] if found else [f"for that there is no {name} at all"]
+    """Return what exists in place of a build: other versions for the accelerator, the same version for other ones."""
+    parts = [f"for that there is {', '.join(found)}"] if found else [f"for that there is no {name}"]
     if instead:
-        parts.append(f"{name} {version} is there for {', '.join(instead)}")
+        parts.append(f"{name} {version} exists for {', '.join(instead)}")
     return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""Which wheel of each package fits an image: reads a resolved `pylock.toml` (PEP 751), picks one wheel per package."""
+"""Select the wheel of each package for an image from a resolved `pylock.toml` (PEP 751)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from pycomfy.core.lockfile.platforms import MACHINES, PlatformName
 from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.errors import NoMatchingDistribution, raise_all
 
-# Debian's: bookworm has Python 3.11.2 and glibc 2.36, trixie 3.13.5 and 2.41.
+# Debian's: bookworm has Python 3.11.2 and glibc 2.36, trixie has 3.13.5 and 2.41.
 _PATCH = {"3.11": "3.11.2", "3.13": "3.13.5"}
 _GLIBC = {"3.11": 36, "3.13": 41}
 
 _UV_GLIBC = 40
-"""The newest glibc that uv has a platform for. It accepts no wheel that a newer one refuses."""
+"""The newest glibc that uv has a platform for. It accepts no wheel that a newer glibc would refuse."""
 
-# The names that manylinux had before PEP 600, by glibc; aarch64 begins with manylinux2014.
+# The names of manylinux before PEP 600, by glibc; aarch64 begins with manylinux2014.
 _OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _OLDEST_GLIBC: Mapping[PlatformName, int] = {"linux/amd64": 5, "linux/arm64": 17}
 
 
 @dataclass(frozen=True)
 class Target:
-    """What wheels must run on: the Python and glibc of a Debian suite, on a platform."""
+    """What wheels must run on: a platform, with the Python and glibc of a Debian suite."""
 
     platform: PlatformName
     python: str
@@ -45,11 +45,11 @@ class Target:
 
     @property
     def uv_platform(self) -> str:
-        """What `uv --python-platform` calls it."""
+        """Its name for `uv --python-platform`."""
         return f"{self.machine}-manylinux_2_{min(_GLIBC[self.python], _UV_GLIBC)}"
 
     def environment(self) -> dict[str, str]:
-        """The values of environment markers (PEP 508)."""
+        """Return the values of environment markers (PEP 508)."""
         return {
             "implementation_name": "cpython",
             "implementation_version": self.python_full,
@@ -68,7 +68,7 @@ class Target:
 
 @cache
 def rank_tags(target: Target) -> Mapping[Tag, int]:
-    """The wheel tags that run on `target`; the smallest number is the most specific tag."""
+    """Return the wheel tags that run on `target`; the smallest number is the most specific tag."""
     version = tuple(int(part) for part in target.python.split("."))
     interpreter = "cp" + target.python.replace(".", "")
     platforms = list(_platforms(target))
@@ -91,10 +91,10 @@ def _platforms(target: Target) -> Iterator[str]:
 
 
 def choose_wheels(pylock: Mapping[str, Any], platform: PlatformName, python: str) -> tuple[Wheel, ...]:
-    """The best wheel of every package that `platform` needs, by name; the order within `pylock` does not matter.
+    """Return the best wheel of every package that `platform` needs, by name; the order in `pylock` does not matter.
 
-    `size` is 0 where the index does not tell it. Raises `NoMatchingDistribution` for all packages without a usable one
-    at once.
+    `size` is 0 where the index does not say it. Raises `NoMatchingDistribution` for all packages without a compatible
+    wheel at once.
     """
     target = Target(platform, python)
     wheels: dict[str, Wheel] = {}
@@ -109,7 +109,7 @@ def choose_wheels(pylock: Mapping[str, Any], platform: PlatformName, python: str
         elif name in wheels and wheels[name] != chosen:
             problems.append(
                 NoMatchingDistribution(
-                    f"{name} is wanted as {wheels[name].version} and as {version}",
+                    f"{name} is required in two versions: {wheels[name].version} and {version}",
                     where=f"the Python packages for {platform}",
                     fix=f'pin one of them in pycomfy.toml: overrides = ["{name}=={version}"]',
                 )
@@ -121,7 +121,7 @@ def choose_wheels(pylock: Mapping[str, Any], platform: PlatformName, python: str
 
 
 def undated_wheels(pylock: Mapping[str, Any], wheels: Iterable[Wheel]) -> list[Wheel]:
-    """Those of the chosen wheels of which `pylock` does not say when they were uploaded."""
+    """Return those of the chosen wheels for which `pylock` has no upload time."""
     entries = [entry for package in pylock.get("packages", ()) for entry in package.get("wheels", ())]
     dated = {without_password(str(entry.get("url"))) for entry in entries if "upload-time" in entry}
     return [wheel for wheel in wheels if wheel.url not in dated]
@@ -149,8 +149,8 @@ def _best_wheel(package: Mapping[str, Any], target: Target) -> Wheel | None:
         rank = min((ranks[tag] for tag in tags if tag in ranks), default=None)
         if rank is None:
             continue
-        # The higher build number wins (PEP 427); then a wheel on this disk, unless the very same can be fetched; then
-        # anything that is not the order of the file.
+        # The higher build number wins (PEP 427); then a wheel on this disk, unless the same one can be fetched; then
+        # anything but the order in the file.
         local = wheel.url.startswith("file:") and wheel.sha256 not in fetchable
         key = (rank, -build[0] if build else 0, wheel.filename, not local, wheel.url.startswith("file:"), wheel.url)
         if best is None or key < best[0]:
@@ -159,7 +159,7 @@ def _best_wheel(package: Mapping[str, Any], target: Target) -> Wheel | None:
 
 
 def _parse_wheel(entry: Mapping[str, Any]) -> Wheel | None:
-    """The wheel of a pylock entry; None if its name is no wheel's, or it has no URL or no SHA-256 to pin it by."""
+    """The wheel of a pylock entry; None if its name is not that of a wheel, or if it has no URL or no SHA-256."""
     filename = _filename(entry)
     try:
         name, version, _, _ = parse_wheel_filename(filename)
@@ -185,20 +185,23 @@ def _filename(entry: Mapping[str, Any]) -> str:
 
 
 def _no_wheel(package: Mapping[str, Any], target: Target) -> NoMatchingDistribution:
-    """Says what there is instead of a wheel, and so which way out is open."""
+    """The error for a package without a wheel, with what it has in place of one, which may help."""
     name, version = package.get("name"), package.get("version", "?")
     others = sorted(tag for entry in package.get("wheels", ()) for tag in _platforms_of(entry))
-    there: list[str] = []
+    available: list[str] = []
     if others:
-        there.append("wheels for " + ", ".join(dict.fromkeys(others)))
+        available.append("wheels for " + ", ".join(dict.fromkeys(others)))
     if "sdist" in package:
-        there.append("its source, which would have to be built")
+        available.append("its sdist, which would have to be built")
     if not {"vcs", "directory", "archive"}.isdisjoint(package):
-        there.append("a source tree, which would have to be built")
+        available.append("a source tree, which would have to be built")
     return NoMatchingDistribution(
-        f"{name} {version} has no wheel for {target.platform}; there is {' and '.join(there) or 'nothing else'}",
+        f"{name} {version} has no wheel for {target.platform}; there is {' and '.join(available) or 'nothing else'}",
         where=f"the Python packages for {target.platform}, Python {target.python}",
-        fix=f'ask for another version in pycomfy.toml: requirements = ["{name}!={version}"], or drop the platform',
+        fix=(
+            f'require another version in pycomfy.toml: requirements = ["{name}!={version}"]',
+            "leave out the platform",
+        ),
     )
 
 

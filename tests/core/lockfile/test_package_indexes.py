@@ -87,7 +87,7 @@ def test_an_option_is_passed_over_where_the_user_chose_its_index() -> None:
     ],
 )
 def test_an_option_that_names_an_index_is_refused_with_the_line_that_allows_it(line: str, mend: str) -> None:
-    with pytest.raises(Unresolved, match="would look for packages") as e:
+    with pytest.raises(Unresolved, match="would take packages") as e:
         parse_requirements("pack a", {"requirements.txt": line})
     assert mend in e.value.fix and "u:p@" not in str(e.value)
 
