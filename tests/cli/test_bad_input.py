@@ -45,12 +45,12 @@ def test_nothing_is_made_of_a_file_that_is_no_workflow(place: Place, command: st
     assert not place.lock.exists() and not place.half_written() and not place.data.exists()
 
 
-def test_a_truncated_png_is_called_broken(place: Place) -> None:
+def test_a_truncated_png_is_called_malformed(place: Place) -> None:
     text = b"workflow\0" + json.dumps({"nodes": [], "links": []}).encode()
     chunk = b"tEXt" + text
     png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(text)) + chunk + struct.pack(">I", zlib.crc32(chunk))
     place.write("cut.png", png[:40])
-    assert "broken PNG" in refused(place, "inspect", "cut.png", code="bad-workflow").told
+    assert "malformed PNG" in refused(place, "inspect", "cut.png", code="bad-workflow").told
     place.write("whole.png", png)
     assert place.run("inspect", "whole.png").status == 0
 

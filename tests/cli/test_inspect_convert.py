@@ -122,7 +122,7 @@ def test_inspect_tells_problems_and_is_no_failure(tmp_path: Path, info: str) -> 
     path = tmp_path / "x.json"
     path.write_text(json.dumps({"1": {"class_type": "Blank", "inputs": {"width": "wide", "height": 1}}}))
     text = run("inspect", str(path), "--object-info", info)
-    assert "no number" in text
+    assert "not a number" in text
     assert "no output node" in text
 
 
