@@ -124,7 +124,7 @@ def test_a_file_that_is_a_link_to_a_folder_as_well_is_refused(tricky: Place, can
     link = object_of(folder, "blob", str(canary.parent).encode())
     inner = object_of(folder, "tree", entry("100644", canary.name, blob))
     commit_tree(folder, object_of(folder, "tree", entry("120000", "a", link) + entry("40000", "a", inner)))
-    refuse(tricky, "a/canary lies in a folder that is a file or link as well")
+    refuse(tricky, "a/canary is in a folder that is a file or link as well")
     assert not canary.exists()
 
 
@@ -147,7 +147,7 @@ def test_a_tree_without_a_bottom_is_refused(tricky: Place) -> None:
         inner = object_of(folder, "tree", entry(mode, "d", inner))
         mode = "40000"
     commit_tree(folder, inner)
-    refuse(tricky, "folders in one another")
+    refuse(tricky, "nested folders")
 
 
 def test_names_that_only_other_systems_mind_are_let_through(tricky: Place) -> None:
