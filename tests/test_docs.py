@@ -19,7 +19,7 @@ from tests.test_reference import reference
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: Path, language: str) -> Iterator[str]:
@@ -39,6 +39,26 @@ def subclasses(root: type[BaseModel]) -> Iterator[type[BaseModel]]:
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+NEW = {"pycomfy/services/versions/count.py", "pycomfy/cli/count.py", "tests/services/versions/test_count.py"}
+"""Files that a page tells the reader to write."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_of_the_project_that_are_named_exist(page: Path) -> None:
+    named = re.findall(r"`((?:pycomfy|nix|tests|templates|benchmarks|scripts|examples)/[\w./-]*)`", page.read_text())
+    assert [name for name in named if name not in NEW and not (ROOT / name).exists()] == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    docs = ROOT / "docs"
+    listed = set(re.findall(r"\]\(([^)#]+\.md)\)", (docs / "README.md").read_text()))
+    assert {str(p.relative_to(docs)) for p in docs.rglob("*.md")} - {"README.md"} - listed == set()
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) < 170
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

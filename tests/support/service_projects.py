@@ -1,4 +1,4 @@
-"""Versions in a library of one's own, without building anything."""
+"""Versions in a versions repository of their own, without building anything."""
 
 import hashlib
 import json
