@@ -1,0 +1,49 @@
+"""Tables on a terminal, lines elsewhere."""
+
+import io
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from pycomfy.cli.terminal import find_console, print_lines, print_table
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_only_a_terminal_has_a_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    assert find_console(io.StringIO()) is None
+    assert find_console(Terminal()) is not None
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert find_console(io.StringIO()) is not None
+
+
+def test_without_a_terminal_rich_is_not_imported() -> None:
+    code = "import sys; from pycomfy.cli.terminal import find_console; print(find_console(), 'rich' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "None False\n"
+
+
+def test_a_long_cell_is_folded_where_it_may_be_and_cut_where_not() -> None:
+    console = Console(file=io.StringIO(), width=30, force_terminal=True, color_system=None)
+    rows = [("portrait", "7", "one two three four five six"), ("x", "12345", "short")]
+    with console.capture() as captured:
+        print_table(console, ("name", "size", "message"), rows, right=("size",), wrap=("message",))
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    assert lines[0].split() == ["name", "size", "message"]
+    assert " ".join(lines[1:]).split()[:2] == ["portrait", "7"] and "six" in captured.get()
+    assert lines[1].index("7") == lines[-1].index("12345") + 4, "numbers are aligned to the right"
+    with console.capture() as captured:
+        print_table(console, ("name", "message"), [("a" * 40, "b" * 40)])
+    assert "…" in captured.get() and all(len(line) <= 30 for line in captured.get().splitlines())
+
+
+def test_lines_have_tabs_between_cells(capsys: pytest.CaptureFixture[str]) -> None:
+    print_lines([("a", 1), ("b c", "-")])
+    assert capsys.readouterr().out == "a\t1\nb c\t-\n"
