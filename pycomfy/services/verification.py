@@ -83,6 +83,6 @@ def make_prompt(verification: Verification, workflow: Workflow, answer: NodeDefi
     failures that the workflow does not depend on are reported as warnings."""
     raise_all(verification.problems(workflow.where))
     prompt = convert(workflow, answer.types)
-    for doubt in verification.doubts():
-        operation.report(f"warning: {doubt}")
+    for warning in verification.warnings():
+        operation.report(f"warning: {warning}")
     return prompt

@@ -1,7 +1,7 @@
-"""The archive: a folder that is a Nix binary cache, holding every source of every version. Nix reads it without us.
+"""Keep every source of every version in the archive: a Nix binary cache in a folder, which Nix reads without pycomfy.
 
-A path is there once its `.narinfo` is, which is written last; each file is written beside and then put in its place.
-So it can be read after a crash at any point, and who fills it again only adds what is missing.
+A store path is there once its `.narinfo` is, which is written last; each file is written beside its place and then
+moved there. So the archive can be read after a crash at any point, and filling it again only adds what is missing.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from pycomfy.adapters.nix.nar_reader import NarDigest, NarHasher, unpack_nar
 from pycomfy.adapters.nix.nar_writer import write_nar
 from pycomfy.core.nix.narinfo import CACHE_INFO, MAX_NARINFO_BYTES, NarInfo, narinfo_name, parse_narinfo
 from pycomfy.core.nix.store_path import FixedOutput
-from pycomfy.errors import HashMismatch, NotFound
+from pycomfy.errors import HashMismatch, NotFound, Placeholder, suggest
 
 _LOCK = ".lock"
 _TEMPORARY = ".part-"
@@ -28,7 +28,7 @@ _INFO = "nix-cache-info"
 
 @dataclass(frozen=True)
 class Removed:
-    """What a clean-up removed: store paths, and bytes of all files."""
+    """How many store paths were removed, and the bytes of all their files."""
 
     paths: int
     size: int
@@ -36,7 +36,7 @@ class Removed:
 
 @dataclass(frozen=True)
 class Archive:
-    """The binary cache in `folder`, which is made when something is put there."""
+    """The binary cache in `folder`, which is created when something is added."""
 
     folder: Path
     _nars: Path = field(init=False)
@@ -47,7 +47,7 @@ class Archive:
     # — what is there —
 
     def find(self, output: FixedOutput) -> NarInfo | None:
-        """How `output` lies here; None if it is not here, or its NAR is not whole by its size.
+        """Return the entry of `output`; None if it is absent, or the size of its NAR is wrong.
 
         Raises `HashMismatch` for a `.narinfo` that was changed.
         """
@@ -65,16 +65,16 @@ class Archive:
         return info if there else None
 
     def has(self, output: FixedOutput) -> bool:
-        """Whether it is here, and not damaged so that its size or its `.narinfo` shows it."""
+        """Whether it is here, and neither its size nor its `.narinfo` shows damage."""
         return self._find_or_none(output) is not None
 
     def size_of(self, output: FixedOutput) -> int:
-        """Bytes of its NAR, 0 if it is not here."""
+        """Return the bytes of its NAR, 0 if it is absent."""
         info = self._find_or_none(output)
         return 0 if info is None else info.nar_size
 
     def check_info(self) -> None:
-        """Raises `HashMismatch` unless `nix-cache-info`, which tells Nix what this is, is as it was written."""
+        """Raise `HashMismatch` unless `nix-cache-info`, which tells Nix what this folder is, is as it was written."""
         if not self.has_info and self.narinfos():
             raise self._damage("archive", f"{_INFO} was changed, or is missing")
 
@@ -85,40 +85,42 @@ class Archive:
         return path.is_file() and path.read_bytes() == CACHE_INFO
 
     def nar_of(self, info: NarInfo) -> Path:
+        """Return the file of an entry's NAR."""
         return self.folder / info.nar_name
 
     def narinfos(self) -> list[Path]:
-        """Every `.narinfo`, sorted."""
+        """Return every `.narinfo`, sorted."""
         return sorted(self.folder.glob("*.narinfo"))
 
     def nars(self) -> list[Path]:
-        """Every NAR, sorted."""
+        """Return every NAR, sorted."""
         return sorted(self._nars.glob("*.nar"))
 
     def leftovers(self) -> list[Path]:
-        """What a crash left: temporary files, and folders in which something was prepared."""
+        """Return what a crash left: temporary files, and folders in which something was prepared."""
         hidden = [*self.folder.glob(".*"), *self._nars.glob(".*")]
         return sorted(path for path in hidden if path.name != _LOCK)
 
     def size(self) -> int:
-        """Bytes of every NAR."""
+        """Return the bytes of all NARs."""
         return sum(path.stat().st_size for path in self.nars())
 
     # — putting in and taking out —
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """One writer at a time: whoever waited then finds what the others put in."""
+        """Let one writer at a time run the block: it finds what the others added."""
         with translate_disk_full(self.folder):
             self._nars.mkdir(parents=True, exist_ok=True)
             (self.folder / _LOCK).touch()
         with exclusive_lock(self.folder / _LOCK):
             yield
 
-    def add(self, output: FixedOutput, place: Path, advance: Callable[[int], object]) -> bool:
-        """Put in `output`, whose file or tree is `place`; whether it was missing. Tells how many bytes were read.
+    def add(self, output: FixedOutput, path: Path, advance: Callable[[int], object]) -> bool:
+        """Add `output`, whose file or tree is at `path`; return whether it was missing. Calls `advance` with the number
+        of bytes that were read.
 
-        Raises `HashMismatch` if `place` is not what `output` promises; then nothing was put in.
+        Raises `HashMismatch` if the file is not what `output` promises; then nothing was added.
         """
         with self.lock(), translate_disk_full(self.folder):
             if self.has(output):
@@ -132,13 +134,13 @@ class Archive:
                         hasher.update(piece)
                         advance(len(piece))
 
-                    write_nar(place, write)
+                    write_nar(path, write)
                     _sync(out.fileno())
-                self._put(output, temporary, hasher.digest(), str(place))
+                self._put(output, temporary, hasher.digest(), str(path))
         return True
 
     def adopt(self, output: FixedOutput, nar: Path, digest: NarDigest) -> None:
-        """Move in the file `nar`, of the same disk, whose bytes are `digest`. For a caller that has the lock."""
+        """Move in the file `nar`, which is on the same disk and has this digest. For a caller that has the lock."""
         with translate_disk_full(self.folder):
             if self.has(output):
                 nar.unlink()
@@ -150,21 +152,22 @@ class Archive:
         is left of `to`."""
         info = self.find(output)
         if info is None:
-            raise NotFound(f"{output.name} is not in the archive", where=str(self.folder), fix="pycomfy archive status")
+            fix = suggest("archive status", "lists what is missing")
+            raise NotFound(f"{output.name} is not in the archive", where=str(self.folder), fix=fix)
         with translate_disk_full(to), tempfile.TemporaryDirectory(dir=to.parent, prefix=_TEMPORARY) as folder:
-            place = Path(folder, "x")
+            unpacked = Path(folder, "x")
             with self.nar_of(info).open("rb") as f:
                 try:
-                    found = unpack_nar(f, place)
+                    found = unpack_nar(f, unpacked)
                 except HashMismatch as e:
                     raise self._damaged(output, e.what) from e
             if found.sha256 != info.nar_sha256 or not found.matches(output):
                 raise self._damaged(output, f"{info.nar_name} was changed")
-            place.rename(to)
+            unpacked.rename(to)
 
     @contextlib.contextmanager
     def workplace(self) -> Iterator[Path]:
-        """A folder on the archive's disk to prepare files for `adopt` in; it is removed in the end."""
+        """Make a folder on the archive's disk, in which files for `adopt` are prepared; it is removed afterwards."""
         with translate_disk_full(self.folder):
             self._nars.mkdir(parents=True, exist_ok=True)
         with temporary_folder(self.folder, _TEMPORARY) as folder:
@@ -173,7 +176,7 @@ class Archive:
     def remove_others(self, keep: Iterable[FixedOutput], *, dry: bool = False) -> Removed:
         """Remove everything but `keep`, and what crashes left; with `dry` only count. For a caller that has the lock.
 
-        Damaged entries go too, whoever needs them: they are of no use, and would be in the way of a whole one.
+        Damaged entries of `keep` are removed too: they are of no use, and a whole one could not be added.
         """
         infos = [info for output in keep if (info := self._find_or_none(output)) is not None]
         narinfos = {info.file_name for info in infos}
@@ -188,7 +191,7 @@ class Archive:
         return Removed(len(first), size)
 
     def remove_files(self, names: Iterable[str]) -> None:
-        """Remove these files, damaged ones; what they belong to is then absent. They are relative to the archive."""
+        """Remove damaged files, whose paths are relative to the archive; what they belong to is absent then."""
         with self.lock():
             for name in names:
                 (self.folder / name).unlink(missing_ok=True)
@@ -199,7 +202,7 @@ class Archive:
             raise HashMismatch(
                 f"{output.name} is not what the lock says, so it was not archived",
                 where=where,
-                fix="the disk changed it: `nix-store --verify --check-contents --repair`",
+                fix="the disk changed it; repair it by `nix-store --verify --check-contents --repair`",
             )
         info = NarInfo(output, digest.sha256, digest.size)
         self._write_info()
@@ -220,7 +223,7 @@ class Archive:
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[Path]:
-        """A file beside the NARs, for who has the lock. So whatever is there already is left of a sudden end."""
+        """Make a file beside the NARs, for a caller that has the lock: older ones were left by a crash, and go."""
         for old in self._nars.glob(f"{_TEMPORARY}*"):
             old.unlink(missing_ok=True)
         fd, name = tempfile.mkstemp(dir=self._nars, prefix=_TEMPORARY)
@@ -233,17 +236,19 @@ class Archive:
     def _damaged(self, output: FixedOutput, what: str) -> HashMismatch:
         return self._damage(f"archive's {output.name}", what)
 
-    def _damage(self, whose: str, what: str) -> HashMismatch:
+    def _damage(self, name: str, what: str) -> HashMismatch:
         return HashMismatch(
-            f"the {whose} is damaged: {what}",
+            f"the {name} is damaged: {what}",
             where=str(self.folder),
-            fix="`pycomfy archive verify --repair` puts it right from this machine's store, "
-            "`pycomfy archive pull URL` from another archive",
+            fix=(
+                suggest("archive verify", "from this machine's Nix store", repair=True),
+                suggest("archive pull", "from another archive", url=Placeholder("URL")),
+            ),
         )
 
 
 def find_archive(paths: Paths) -> Archive:
-    """The archive in the data folder."""
+    """Return the archive in the data folder."""
     return Archive(paths.data / "archive")
 
 

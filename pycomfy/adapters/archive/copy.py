@@ -1,4 +1,4 @@
-"""One store path from another store into the archive: fetched beside it, checked by its hash, and then moved in."""
+"""Copy a store path from another Nix store into the archive: fetch it beside, check its hash, and move it in."""
 
 from pycomfy.adapters.archive.binary_cache import Archive
 from pycomfy.adapters.io.http_client import without_login
@@ -11,7 +11,8 @@ from pycomfy.errors import HashMismatch, NotFound
 
 
 def pull_path(settings: NixSettings, url: str, archive: Archive, output: FixedOutput) -> None:
-    """Raises `NotFound` if the store at `url` lacks it, `HashMismatch` if it has something else under its name."""
+    """Copy `output` from the Nix store at `url`. Raises `NotFound` if that lacks it, `HashMismatch` if it has something
+    else under its name."""
     with archive.workplace() as folder:
         copy_between(settings, url, f"file://{folder}?compression=none", [output.path])
         try:
@@ -24,7 +25,7 @@ def pull_path(settings: NixSettings, url: str, archive: Archive, output: FixedOu
         nar = next((folder / "nar").iterdir(), None) if "Compression: none" in text else None
         digest = None if nar is None else read_digest(nar, lambda amount: None)
         if nar is None or digest is None or not digest.matches(output):
-            fix = "do not trust that archive, or ask its owner to run `pycomfy archive verify`"
+            fix = "do not trust that archive, or ask its owner to verify it"
             raise HashMismatch(f"{output.name} is not what the lock says", where=without_login(url), fix=fix)
         with archive.lock():
             archive.adopt(output, nar, digest)

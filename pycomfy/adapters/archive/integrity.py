@@ -1,4 +1,4 @@
-"""Reading every byte of an archive: what was changed, cut short or lost is named by its file."""
+"""Read every byte of an archive, and name the files that were changed, shortened or lost."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ JOBS = 4
 
 @dataclass(frozen=True)
 class Damage:
-    """`file` is relative to the archive, `path` the store path it belongs to ("" if that cannot be told)."""
+    """`file` is relative to the archive, `path` the store path that it belongs to ("" if that is unknown)."""
 
     file: str
     path: str
@@ -24,8 +24,8 @@ class Damage:
 
 
 def check_archive(archive: Archive, advance: Callable[[int], object]) -> list[Damage]:
-    """All damage, in the order of file names; every NAR is read, and its bytes compared with what its store path
-    promises. Tells how many bytes were read."""
+    """Return all damage, in the order of file names. Every NAR is read, and compared with what its store path promises.
+    Calls `advance` with the number of bytes that were read."""
 
     def step(amount: int) -> None:
         cancel_scope().check()
@@ -47,7 +47,8 @@ def check_archive(archive: Archive, advance: Callable[[int], object]) -> list[Da
 
 
 def check_entry(narinfo: Path, digests: Mapping[str, NarDigest]) -> Damage | None:
-    """What is wrong with an entry, `digests` being those of all NARs, by their path below the archive."""
+    """Return what is wrong with an entry, None if it is whole. `digests` are those of all NARs, by path below the
+    archive."""
     with narinfo.open("rb") as f:
         data = f.read(MAX_NARINFO_BYTES + 1)
     fields = dict(line.partition(": ")[::2] for line in data.decode("ascii", "replace").splitlines())

@@ -1,4 +1,4 @@
-"""What was built of a version, as the library keeps it beside the version's tree: enough to compare, and to reindex."""
+"""Describe what was built of a version, as the versions repository keeps it: enough to compare, and to reindex."""
 
 import json
 from typing import Annotated, Literal
@@ -14,9 +14,9 @@ _Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:
 
 
 class BuiltImage(BaseModel):
-    """An image of a tree, for one platform. `size` is in bytes, `built_at` UTC; `proven` says whether the image was
-    asked for its nodes and has what the workflow needs, `compatible` whether each node pack works in it, `checked_at`
-    when `check` last asked it. `requirements` is what each node pack asks of Python."""
+    """An image of a tree, for one platform. `size` is in bytes, `built_at` UTC. `proven` says whether the image was
+    asked for its nodes and has what the workflow needs, None if it was not asked; `compatible` whether each node pack
+    works in it, `checked_at` when it was last asked. `requirements` is what each node pack requires of Python."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,11 +38,12 @@ class BuiltImage(BaseModel):
 
 
 def render_image(image: BuiltImage) -> bytes:
+    """Return the description as sorted JSON, with a newline at the end."""
     return (json.dumps(image.model_dump(mode="json"), indent=1, sort_keys=True) + "\n").encode()
 
 
 def parse_image(data: bytes, *, where: str) -> BuiltImage:
-    """Raises `BadInput`."""
+    """Read a description. Raises `BadInput`."""
     try:
         return BuiltImage.model_validate_json(data)
     except ValidationError as e:

@@ -1,4 +1,5 @@
-"""A version as a folder to go on working in: the workflow, its lock, and a pycomfy.toml that makes that lock again."""
+"""Make the files to go on working with from a version: its workflow, its lock, and a pycomfy.toml that gives the same
+lock again."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,9 +19,10 @@ CONFIG = "pycomfy.toml"
 
 
 def working_files(name: str, snapshot: Snapshot, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files to work with, of the version whose project is `files`, under the workflow's name `name`."""
+    """Return the files by path, for the workflow's name `name`. `files` is the version's project, `snapshot` what it
+    says."""
     lock = snapshot.lock.model_copy(update={"name": name})
-    given = _given(files.get(CONFIG))
+    given = _read_config(files.get(CONFIG))
     named = [source.config_files(name) for name, source in lock.sources.items()]
     return {
         WORKFLOW: files[WORKFLOW],
@@ -31,12 +33,12 @@ def working_files(name: str, snapshot: Snapshot, files: Mapping[str, bytes]) -> 
 
 
 def local_sources(lock: Lock) -> dict[str, str]:
-    """The path of each source that is a folder of somebody's machine, by name."""
+    """Return the path of each source that is a folder of somebody's machine, by name."""
     return {name: path for name, source in lock.sources.items() if (path := source.local_path) is not None}
 
 
-def _given(data: bytes | None) -> Config:
-    """What the user once asked for; nothing, if that cannot be read any more."""
+def _read_config(data: bytes | None) -> Config:
+    """Read what the user once configured; an empty configuration if that cannot be read any more."""
     if data is None:
         return Config()
     try:
@@ -46,7 +48,7 @@ def _given(data: bytes | None) -> Config:
 
 
 def _render(lock: Lock, given: Config) -> str:
-    """What the user asked for, with the pins of the lock instead of what was to be found."""
+    """Return what the user configured, with the pins of the lock in place of what was resolved."""
     pinned = {
         "name": lock.name,
         "as_of": datetime.fromisoformat(lock.as_of),
@@ -54,17 +56,17 @@ def _render(lock: Lock, given: Config) -> str:
         "suite": SUITES[lock.python],
         "platforms": tuple(sorted(lock.platforms)),
     }
-    said = given.model_copy(update=pinned).model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
-    said["comfyui"] = source_keys(COMFYUI, lock.comfyui.source, given.comfyui)
-    said["packs"] = {
+    keys = given.model_copy(update=pinned).model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
+    keys["comfyui"] = source_keys(COMFYUI, lock.comfyui.source, given.comfyui)
+    keys["packs"] = {
         pack.name: {
             **source_keys(pack.name, pack.source, given.packs.get(pack.name)),
             **({"steps": [{"run": list(step.run)} for step in pack.steps]} if pack.steps else {}),
         }
         for pack in lock.packs
     }
-    # In TOML, what is at the top comes before the first table.
-    return tomlkit.dumps(dict(sorted(said.items(), key=lambda item: _is_table(item[1]))))
+    # In TOML, keys of the top level come before the first table.
+    return tomlkit.dumps(dict(sorted(keys.items(), key=lambda item: _is_table(item[1]))))
 
 
 def _is_table(value: object) -> bool:

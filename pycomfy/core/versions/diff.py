@@ -1,4 +1,4 @@
-"""What changed from one version to another, in the words of the domain: nodes, parameters, packs, packages, models."""
+"""Compare two versions by what users know of them: nodes, parameters, packs, packages, models."""
 
 import json
 import shlex
@@ -16,8 +16,8 @@ from pycomfy.core.workflow.model import Workflow
 
 @dataclass(frozen=True)
 class Change:
-    """An input's value, or the output that feeds it, from `old` to `new`. Where it is `added` or `removed` the other
-    one is None."""
+    """An input's value, or the output that feeds it, changes from `old` to `new`. Where it is `added`, `old` is None;
+    where it is `removed`, `new` is."""
 
     node: str
     type: str
@@ -31,7 +31,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Retyped:
-    """A node of another type, or one that began or ceased to be muted or bypassed."""
+    """A node gets another type, or is muted, bypassed, or runs again."""
 
     node: str
     title: str
@@ -41,7 +41,8 @@ class Retyped:
 
 @dataclass(frozen=True)
 class Moved:
-    """A pinned thing from one state to another; None where it is not there. `platforms` if not all are concerned."""
+    """A pinned thing changes from `old` to `new`; None where it is absent. `platforms` lists those concerned, if not
+    all are."""
 
     name: str
     old: str | None
@@ -63,7 +64,7 @@ class ImageChange:
 
 @dataclass(frozen=True)
 class NodeChanges:
-    """`layout` says that the workflow's file changed, but nothing of what runs: places, colours, titles, notes."""
+    """`layout`: the workflow's file changed, but nothing that runs: positions, colours, titles, notes."""
 
     added: tuple[NodeView, ...] = ()
     removed: tuple[NodeView, ...] = ()
@@ -91,13 +92,13 @@ class Diff:
 
     @property
     def empty(self) -> bool:
-        """Nothing changed of what an image is made from. Images that differ nonetheless are another matter."""
+        """Whether nothing changed that an image is made from. Images may differ nonetheless."""
         moved = (self.settings, self.comfyui, self.packs, self.packages, self.debian, self.models)
         return self.nodes == NodeChanges() and not any(moved)
 
 
 def diff(old: Snapshot, new: Snapshot) -> Diff:
-    """What changed from `old` to `new`. Nodes are compared as they run, if both versions have a prompt."""
+    """Return what changed from `old` to `new`. Nodes are compared as they run, if both versions have a prompt."""
     return Diff(
         old.label,
         new.label,
@@ -113,7 +114,7 @@ def diff(old: Snapshot, new: Snapshot) -> Diff:
 
 
 def diff_nodes(old: Mapping[str, NodeView], new: Mapping[str, NodeView]) -> NodeChanges:
-    """How one set of nodes becomes another."""
+    """Return how one set of nodes, by id, becomes another."""
     both = [(node, new[id_]) for id_, node in old.items() if id_ in new]
     return NodeChanges(
         added=tuple(node for id_, node in new.items() if id_ not in old),
@@ -130,7 +131,7 @@ def _nodes(old: Snapshot, new: Snapshot) -> NodeChanges:
     else:
         before, after = read_workflow_nodes(old.workflow), read_workflow_nodes(new.workflow)
     found = diff_nodes(before, after)
-    # A node that was muted is in no prompt, but it was not removed.
+    # A muted node is in no prompt, but it was not removed.
     modes, types = (read_modes(old.workflow), read_modes(new.workflow)), _types(old.workflow, new.workflow)
     switched = tuple(
         Retyped(id_, types[id_], modes[0].get(id_, "runs"), modes[1].get(id_, "runs"))
@@ -151,7 +152,7 @@ def _nodes(old: Snapshot, new: Snapshot) -> NodeChanges:
 
 
 def _types(old: Workflow, new: Workflow) -> dict[str, str]:
-    """The types of the nodes that are at the top of both workflows."""
+    """Return the types of the nodes that are at the top level of both workflows, by id."""
     there = {n.id for n in old.graph.nodes}
     return {n.id: n.type for n in new.graph.nodes if n.id in there}
 
@@ -167,7 +168,7 @@ def _changes(node: NodeView, old: Mapping[str, object], new: Mapping[str, object
 
 
 def _text(value: object) -> str:
-    """Python takes 1, 1.0 and True for the same; JSON does not."""
+    """Return the value as JSON: 1, 1.0 and True are equal in Python, but not in JSON."""
     return json.dumps(value, sort_keys=True, default=str)
 
 
@@ -182,7 +183,8 @@ def _moved(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Moved, ...]:
 def _per_platform(
     old: Mapping[PlatformName, Mapping[str, str]], new: Mapping[PlatformName, Mapping[str, str]]
 ) -> tuple[Moved, ...]:
-    """The moves of every platform, equal ones told once. A platform that only one has is a change of the settings."""
+    """Return the changes of all platforms, equal ones once. A platform that only one version has is a change of the
+    settings."""
     shared = sorted({*old} & {*new})
     platforms: dict[tuple[str, str | None, str | None], list[str]] = {}
     for platform in shared:
@@ -215,13 +217,14 @@ def _packs(lock: Lock) -> dict[str, str]:
 
 
 def _steps(pack: Pack) -> str:
-    """What is run on its files, if anything is; it makes a pack another one."""
+    """Return what is run on its files, if anything is: another command makes it another pack."""
     commands = (shlex.join(step.run) for step in pack.steps)
     return "".join(f", then {c if c.isprintable() else ascii(c)}" for c in commands)
 
 
 def _wheels(lock: Lock) -> dict[PlatformName, dict[str, str]]:
-    """A version; with the file's hash, as one version may have several files."""
+    """Return the packages of each platform, by name: the version, and the file's hash, as one version may have several
+    files."""
     return {p: {w.name: f"{w.version} ({w.sha256[:12]})" for w in parts.wheels} for p, parts in lock.platforms.items()}
 
 

@@ -1,4 +1,4 @@
-"""A diff in words: a line for each change, and one line for all."""
+"""Describe a diff in words: a line for each change, or one line for all."""
 
 import json
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ _MAX_VALUE = 60  # characters of a value
 
 
 def describe_diff(diff: Diff) -> list[str]:
-    """A line for each change; none where nothing changed. Images are not among them: `describe_image`."""
+    """Return a line for each change; none where nothing changed. Images have `describe_image`."""
     return [
         *describe_nodes(diff.nodes),
         *(f"{m.name}: {_from_to(m.old, m.new)}" for m in diff.settings),
@@ -22,6 +22,7 @@ def describe_diff(diff: Diff) -> list[str]:
 
 
 def describe_nodes(nodes: NodeChanges) -> list[str]:
+    """Return a line for each change of a node."""
     return [
         *(f"node {n.id} added: {_named(n.type, n.title)}" for n in nodes.added),
         *(f"node {n.id} removed: {_named(n.type, n.title)}" for n in nodes.removed),
@@ -34,7 +35,7 @@ def describe_nodes(nodes: NodeChanges) -> list[str]:
 
 
 def describe_image(image: ImageChange) -> str:
-    """`linux/amd64: 7.73 GB → 7.75 GB, 20 layers shared, other: pack-x, workflow`"""
+    """Return a line such as `linux/amd64: 7.73 GB → 7.75 GB, 20 layers shared, other: pack-x, workflow`."""
     sizes = f"{image.old_size / 1e9:.2f} GB"
     if image.new_size != image.old_size:
         sizes += f" → {image.new_size / 1e9:.2f} GB"
@@ -45,7 +46,7 @@ def describe_image(image: ImageChange) -> str:
 
 
 def summarise(diff: Diff) -> str:
-    """All changes in one line, the first three of them told."""
+    """Return one line with the first three changes, and the number of the others."""
     lines = describe_diff(diff)
     if not lines:
         return "the same, built by another pycomfy"
@@ -54,7 +55,7 @@ def summarise(diff: Diff) -> str:
 
 
 def show_value(value: object) -> str:
-    """A value as JSON, cut where it is long."""
+    """Return a value as JSON, shortened to 60 characters."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
 

@@ -1,4 +1,4 @@
-"""Two versions that grew from one, made into one: file by file, as git does; conflicts are told by node."""
+"""Merge two versions that grew from one, file by file as git does, and describe conflicts by node."""
 
 import hashlib
 import json
@@ -14,24 +14,24 @@ from pycomfy.errors import PycomfyError
 Files = Mapping[str, bytes]
 
 MergeText = Callable[[bytes, bytes, bytes], bytes | None]
-"""(base, ours, theirs) → the merged text, None for a conflict."""
+"""Returns the merged text of base, ours and theirs; None for a conflict."""
 
 _UNPINNED = WorkflowPin(sha256="0" * 64)
 
 
 @dataclass(frozen=True)
 class Merged:
-    """`conflicts` are the paths of files that could not be merged; then `files` lacks them."""
+    """`conflicts` are the paths of files that could not be merged; `files` does not have them."""
 
     files: dict[str, bytes]
     conflicts: tuple[str, ...]
 
 
 def merge(base: Files, ours: Files, theirs: Files, merge_text: MergeText) -> Merged:
-    """Three projects into one. A file that one side alone changed is that side's.
+    """Merge the projects `ours` and `theirs`, which grew from `base`. A file that only one side changed is that side's.
 
-    The lock pins the workflow's bytes, so that two sides that edited different nodes would always conflict there:
-    the pin is left out of the merge, and made anew for what came out.
+    The lock pins the workflow's bytes, so that two sides that edited different nodes would always conflict there: the
+    pin is left out of the merge, and made anew for the merged workflow.
     """
     sides = [_without_pin(side) for side in (base, ours, theirs)]
     files: dict[str, bytes] = {}
@@ -43,7 +43,7 @@ def merge(base: Files, ours: Files, theirs: Files, merge_text: MergeText) -> Mer
         elif mine == before:
             merged = yours
         else:
-            # Removed here and changed there is a conflict, too.
+            # A file that one side removed and the other changed is a conflict too.
             both = mine is not None and yours is not None
             merged = _merge_file(path, before or b"", mine or b"", yours or b"", merge_text) if both else None
             if merged is None:
@@ -56,7 +56,7 @@ def merge(base: Files, ours: Files, theirs: Files, merge_text: MergeText) -> Mer
 
 
 def explain_conflicts(base: Files, ours: Files, theirs: Files, conflicts: tuple[str, ...]) -> list[str]:
-    """What both sides changed, node by node and pin by pin; the files' names where that says nothing."""
+    """Return what both sides changed, a line for each node or pin; the files' names where there is no such line."""
     try:
         snapshots = [read_snapshot(label, f) for label, f in (("base", base), ("here", ours), ("there", theirs))]
     except PycomfyError:
@@ -71,7 +71,7 @@ def explain_conflicts(base: Files, ours: Files, theirs: Files, conflicts: tuple[
 
 
 def _by_subject(lines: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
-    """The lines of a diff by what they are about, such as `node 3`; with how that is called."""
+    """Return the lines of a diff by their subject, such as `node 3`, each with its full name."""
     subjects: dict[str, tuple[str, list[str]]] = {}
     for line in lines:
         head, _, rest = line.partition(": ")
@@ -90,7 +90,7 @@ def _without_pin(files: Files) -> dict[str, bytes]:
 
 
 def _pin(files: dict[str, bytes]) -> bool:
-    """Pin the workflow in the lock; False if there is no lock any more that could."""
+    """Pin the workflow in the lock; return False if there is no lock any more."""
     try:
         lock = parse_lock(files[LOCK].decode(errors="replace"))
         pin = WorkflowPin(sha256=hashlib.sha256(files[WORKFLOW]).hexdigest())
@@ -106,7 +106,7 @@ def _merge_file(path: str, base: bytes, ours: bytes, theirs: bytes, merge_text: 
         return merged
     if merged is not None and _is_json(merged):
         return merged
-    # All in one line, as some editors save it: with a line for each value there is something to merge.
+    # A file that is one line, as some editors save it, is merged with a line for each value.
     spread = [_spread(text) for text in (base, ours, theirs)]
     if None in spread:
         return None

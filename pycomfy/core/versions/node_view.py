@@ -1,4 +1,4 @@
-"""The nodes of a version, in one shape: by id, values apart from links."""
+"""Read the nodes of a workflow or a prompt in the same form, to compare them: by id, with values apart from links."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from pycomfy.core.workflow.model import Graph, Mode, Node, Workflow
 
 @dataclass(frozen=True)
 class NodeView:
-    """`values` by input; `links` by input, as `NODE[SLOT]`, the output that feeds it."""
+    """`values` are by input; `links` are by input too: the output that feeds it, as `NODE[SLOT]`."""
 
     id: str
     type: str
@@ -19,7 +19,7 @@ class NodeView:
 
 
 def read_prompt_nodes(prompt: Mapping[str, object]) -> dict[str, NodeView]:
-    """The nodes of an API prompt. What is no node is left out: a prompt may come from elsewhere."""
+    """Return the nodes of an API prompt, by id. Other things in it are left out: a prompt may come from elsewhere."""
     nodes = {}
     for id_, node in prompt.items():
         if isinstance(node, Mapping):
@@ -30,7 +30,8 @@ def read_prompt_nodes(prompt: Mapping[str, object]) -> dict[str, NodeView]:
 
 
 def read_workflow_nodes(workflow: Workflow) -> dict[str, NodeView]:
-    """The nodes of a workflow as saved; those in a subgraph as `SUBGRAPH/NODE`. Widgets without a name are numbered."""
+    """Return the nodes of a workflow as it was saved, by id; in a subgraph that is `SUBGRAPH/NODE`. Widgets without a
+    name are numbered."""
     if workflow.format == "api":
         return {n.id: _view(n.id, n.type, n.title, n.inputs) for n in workflow.api}
     nodes = _graph(workflow.graph, "")
@@ -40,7 +41,7 @@ def read_workflow_nodes(workflow: Workflow) -> dict[str, NodeView]:
 
 
 def read_modes(workflow: Workflow) -> dict[str, str]:
-    """ "muted" or "bypassed" by the id of each node at the top that does not run."""
+    """Return "muted" or "bypassed" by the id of each node at the top level that does not run."""
     words = {Mode.MUTED: "muted", Mode.BYPASSED: "bypassed"}
     return {n.id: words[Mode(n.mode)] for n in workflow.graph.nodes if not n.runs}
 

@@ -1,9 +1,9 @@
-"""How a version is named: `NAME`, `NAME@3`, `NAME@tag` or `NAME@commit`; what workflows and tags may be called."""
+"""Name versions: `NAME`, `NAME@3`, `NAME@tag` or `NAME@commit`; and say which names workflows and tags may have."""
 
 import re
 from dataclasses import dataclass
 
-from pycomfy.errors import BadInput
+from pycomfy.errors import BadInput, suggest
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}"
 _REFERENCE = re.compile(rf"(?P<name>{_NAME})(@((?P<version>[1-9][0-9]{{0,8}})|(?P<revision>{_NAME})))?")
@@ -31,21 +31,21 @@ def format_label(name: str, number: int | None, commit: str) -> str:
 
 
 def parse_reference(text: str) -> Reference:
-    """Raises `BadInput`."""
+    """Return what `text` names. Raises `BadInput`."""
     found = _REFERENCE.fullmatch(text)
     revision = found["revision"] if found is not None else None
     # Digits alone are a number, or a commit's first ones.
     if found is None or (revision is not None and revision.isdigit() and len(revision) < 7):
         raise BadInput(
-            f'"{text}" names no version',
+            f'"{text}" cannot name a version',
             where="NAME",
-            fix="write NAME, NAME@NUMBER, NAME@TAG or NAME@COMMIT; `pycomfy log` has them",
+            fix=("write NAME, NAME@NUMBER, NAME@TAG or NAME@COMMIT", suggest("log", "lists the versions")),
         )
     return Reference(found["name"], int(found["version"]) if found["version"] else None, revision)
 
 
 def check_workflow_name(name: str) -> str:
-    """`name`, if a workflow can be called that: it is a branch of git, too. Raises `BadInput`."""
+    """Return `name` if a workflow may have it, which is a branch of git too. Raises `BadInput`."""
     if re.fullmatch(_NAME, name) is None or not _suits_git(name) or name == "HEAD":
         fix = "use letters, digits, single `.`, and `-`, `_`, `+`; not .lock at the end"
         raise BadInput(f'"{name}" cannot be the name of a workflow', where="NAME", fix=fix)
@@ -53,7 +53,7 @@ def check_workflow_name(name: str) -> str:
 
 
 def check_tag(tag: str) -> str:
-    """`tag`, if a version can be tagged with it. Raises `BadInput`."""
+    """Return `tag` if a version may have it. Raises `BadInput`."""
     if re.fullmatch(_NAME, tag) is None or not _suits_git(tag) or tag.isdigit():
         fix = "use letters, digits, single `.`, and `-`, `_`, `+`; not digits alone, which are version numbers"
         raise BadInput(f'"{tag}" cannot be a tag', where="TAG", fix=fix)

@@ -1,4 +1,4 @@
-"""A version as it is compared: its files read, with what was built of it."""
+"""Read a version as it is compared: its parsed files, with what was built of it."""
 
 import hashlib
 import json
@@ -16,13 +16,13 @@ from pycomfy.errors import BadInput, BadLock, PycomfyError
 LOCK, WORKFLOW, PROMPT, INTERFACE = "pycomfy.lock", "workflow.json", "prompt.json", "interface.json"
 
 FILES = (LOCK, WORKFLOW, PROMPT, INTERFACE)
-"""The files of a project that say what a version is; all others say how it is built."""
+"""The files of a project that say what a version is; the others say how it is built."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """`label` names the version; `lock_sha256` is of the lock's bytes, if it was read. `prompt` and `interface` are
-    None where nobody asked the image for its nodes."""
+    None where the image was not asked for its nodes."""
 
     label: str
     lock: Lock
@@ -36,10 +36,12 @@ class Snapshot:
 def read_snapshot(
     label: str, files: Mapping[str, bytes], images: Mapping[PlatformName, BuiltImage] | None = None
 ) -> Snapshot:
-    """The snapshot of a project's files. Raises `BadLock`, `BadWorkflow` or `BadInput` for files that are none."""
+    """Read the files of a project. Raises `BadLock` without a lock or a workflow, and for a malformed lock; `BadInput`
+    for a prompt that is not JSON."""
     missing = [name for name in (LOCK, WORKFLOW) if name not in files]
     if missing:
-        raise BadLock(f"it has no {missing[0]}", where=label, fix="it is no project of pycomfy; take another version")
+        fix = "take another version: this one is not a project of pycomfy"
+        raise BadLock(f"it has no {missing[0]}", where=label, fix=fix)
     interface = files.get(INTERFACE)
     return Snapshot(
         label,
@@ -56,7 +58,7 @@ def _workflow(label: str, data: bytes) -> Workflow:
     try:
         return parse_workflow(data, where=f"workflow.json of {label}")
     except PycomfyError:
-        # Recorded by something that could read more than we do: there is nothing to compare, but no harm either.
+        # Committed by a pycomfy that reads more than this one: there is nothing to compare, but no harm either.
         return Workflow("ui-1")
 
 

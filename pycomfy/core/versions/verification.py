@@ -1,4 +1,4 @@
-"""The proof of an image: what its own ComfyUI answered, held against the lock and what the workflow needs."""
+"""Judge an image: compare what its own ComfyUI answered with the lock and with what the workflow needs."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import describe_locations, running_types
-from pycomfy.errors import PycomfyError, RunFailed, UnknownNode
+from pycomfy.errors import Fix, Placeholder, PycomfyError, RunFailed, UnknownNode, suggest
 
 _MAX_TRACEBACK = 1500  # characters of a traceback in an error
 
@@ -45,7 +45,7 @@ class NodeDefinitions:
 
 @dataclass(frozen=True)
 class SourceVerification:
-    """ComfyUI, or a node pack. `types` are those that the workflow needs of it, by the lock; of these, the image lacks
+    """ComfyUI, or a node pack. `types` are those that the workflow needs from it, by the lock. Of them, the image lacks
     `lacking`, and takes `others` from other packs: type → pack."""
 
     name: str
@@ -57,19 +57,19 @@ class SourceVerification:
 
     @property
     def works(self) -> bool:
-        """Whether it was loaded, and has all that is needed of it."""
-        return self.failure is None and self.does
+        """Whether it was loaded, and provides what the workflow needs from it."""
+        return self.failure is None and self.provides
 
     @property
-    def does(self) -> bool:
-        """Whether the workflow gets from it what it needs."""
+    def provides(self) -> bool:
+        """Whether it provides what the workflow needs from it."""
         return not self.lacking and not self.others
 
 
 @dataclass(frozen=True)
 class Verification:
-    """`parts` are ComfyUI and every node pack of the lock. `count` is how many node types there are in the image,
-    `failures` are those of modules that are none of the parts."""
+    """`parts` are ComfyUI and every node pack of the lock. `count` is the number of node types in the image; `using`
+    are the workflow's nodes that run, by type; `failures` are those of modules that belong to no part."""
 
     parts: tuple[SourceVerification, ...]
     count: int
@@ -78,22 +78,23 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        return all(part.does for part in self.parts)
+        """Whether the image has what the workflow needs."""
+        return all(part.provides for part in self.parts)
 
     @property
     def compatible(self) -> dict[str, bool]:
-        """By node pack, whether it works."""
+        """Return, by node pack, whether it works."""
         return {part.name: part.works for part in self.parts if part.name != COMFYUI}
 
     def problems(self, where: str) -> list[PycomfyError]:
-        """Why it did not pass; `where` names the workflow."""
+        """Return why it did not pass; `where` names the workflow."""
         return [problem for part in self.parts for problem in _problems(part, self, where)]
 
-    def doubts(self) -> list[str]:
-        """What does not stand in the way, a line each: failures of what is not needed, and what packs printed."""
-        unneeded = [f for p in self.parts if p.does and (f := p.failure) is not None]
+    def warnings(self) -> list[str]:
+        """Return what the workflow does not depend on, a line each: other failures, and what packs printed."""
+        unneeded = [f for p in self.parts if p.provides and (f := p.failure) is not None]
         lines = [
-            f"{_called(f.pack, self)} cannot be imported, and is not needed: {f.message}"
+            f"{_describe(f.pack, self)} cannot be imported, and is not needed: {f.message}"
             for f in (*unneeded, *self.failures)
         ]
         for part in self.parts:
@@ -104,7 +105,7 @@ class Verification:
 
 
 def verify_nodes(lock: Lock, nodes: Iterable[RequiredNode], answer: NodeDefinitions) -> Verification:
-    """Hold the answer of an image against its lock and the nodes of its workflow."""
+    """Compare the answer of an image with its lock and with the nodes of its workflow."""
     using = running_types(nodes)
     supplied = {type_: pack.name for pack in lock.packs for type_ in pack.types}
     failures = {failure.pack: failure for failure in answer.failures}
@@ -131,7 +132,7 @@ def verify_nodes(lock: Lock, nodes: Iterable[RequiredNode], answer: NodeDefiniti
 
 
 def last_line(text: str) -> str:
-    """The line of a traceback that says what happened; of other texts the only one."""
+    """Return the last line, which in a traceback says what happened."""
     return text.strip().rsplit("\n", 1)[-1].strip()
 
 
@@ -140,36 +141,40 @@ def _module(definition: object) -> str:
     return module if isinstance(module, str) else ""
 
 
-def _called(name: str, proof: Verification) -> str:
-    return f"the node pack {name}" if any(p.name == name for p in proof.parts) else f"ComfyUI's module {name}"
+def _describe(name: str, verification: Verification) -> str:
+    known = any(part.name == name for part in verification.parts)
+    return f"the node pack {name}" if known else f"ComfyUI's module {name}"
 
 
-def _problems(part: SourceVerification, proof: Verification, where: str) -> Iterable[PycomfyError]:
-    users = describe_locations([node for type_ in part.lacking for node in proof.using[type_]], where)
+def _problems(part: SourceVerification, verification: Verification, where: str) -> Iterable[PycomfyError]:
+    users = describe_locations([node for type_ in part.lacking for node in verification.using[type_]], where)
     types = ", ".join(f'"{t}"' for t in part.lacking)
     plural = "s" if len(part.lacking) > 1 else ""
     if part.lacking and part.failure is not None:
         yield RunFailed(
             f"the node pack {part.name} cannot be imported: {part.failure.message}",
             where=_below(f"node type{plural} {types}: {users}", part.failure.traceback),
-            fix=suggest_fix(part.failure, part.name),
+            fix=suggest_fixes(part.failure, part.name),
         )
     elif part.lacking and part.name == COMFYUI:
         yield UnknownNode(
             f"the ComfyUI in the image has no node type{plural} {types}",
-            where=_below(users, "\n".join(f"{f.pack}: {f.message}" for f in proof.failures)),
-            fix="pin a ComfyUI that has it, in pycomfy.toml: [comfyui]; or name the node pack: --pack NAME=URL",
+            where=_below(users, "\n".join(f"{f.pack}: {f.message}" for f in verification.failures)),
+            fix=(
+                "pin a ComfyUI that has it, in pycomfy.toml: [comfyui]",
+                suggest("lock", "names the node pack that has it", pack=Placeholder("NAME=URL")),
+            ),
         )
     elif part.lacking:
         yield UnknownNode(
             f"the node pack {part.name} is loaded, but does not have the node type{plural} {types}",
             where=_below(users, "\n".join(part.remarks)),
-            fix=f"see what it printed above, if anything; or pin a commit that has it: --node {part.name}=COMMIT",
+            fix=("see what it printed above, if anything", _pin_commit(part.name, "pins a commit that has it")),
         )
     for type_, other in part.others.items():
         yield UnknownNode(
             f'the image takes the node type "{type_}" from the node pack {other}, not from {part.name}',
-            where=describe_locations(list(proof.using[type_]), where),
+            where=describe_locations(list(verification.using[type_]), where),
             fix=f"leave one of the two out of pycomfy.toml: ComfyUI takes what it loads last ({other})",
         )
 
@@ -178,7 +183,11 @@ def _below(first: str, text: str) -> str:
     return f"{first}\n{text.strip()[-_MAX_TRACEBACK:]}" if text.strip() else first
 
 
-# — how to mend a failed import —
+def _pin_commit(name: str, note: str) -> Fix:
+    return suggest("lock", note, node=Placeholder(f"{name}=COMMIT"))
+
+
+# — how to fix a failed import —
 
 _NO_MODULE = re.compile(r"No module named '([A-Za-z_][\w.]*)'")
 _NO_NAME = re.compile(r"cannot import name '[^']+' from (?:partially initialized module )?'([A-Za-z_]\w*)")
@@ -186,23 +195,32 @@ _NO_LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object fi
 _OWN_MODULES = re.compile(r"comfy(_\w+)?|nodes|folder_paths|server|execution|latent_preview|node_helpers")
 
 
-def suggest_fix(failure: ImportFailure, name: str) -> str:
-    """How to mend the failed import of the node pack `name`."""
-    said = f"{failure.message}\n{failure.traceback}"
-    other = f"--node {name}=COMMIT"
-    if library := _NO_LIBRARY.search(said):
+def suggest_fixes(failure: ImportFailure, name: str) -> tuple[str | Fix, ...]:
+    """Return how the failed import of the node pack `name` may be fixed."""
+    text = f"{failure.message}\n{failure.traceback}"
+    if library := _NO_LIBRARY.search(text):
         package = debian_package(library[1], ())[0] or "…"
         return (
-            f'add the Debian package of {library[1]}, at the top of pycomfy.toml: apt = ["{package}"]; and lock again'
+            f'add the Debian package of {library[1]}, at the top of pycomfy.toml: apt = ["{package}"]; and lock again',
         )
-    if module := _NO_MODULE.search(said):
+    if module := _NO_MODULE.search(text):
         if _OWN_MODULES.fullmatch(module[1].partition(".")[0]):
-            return f"it was made for another ComfyUI: pin another commit of it, {other}, or another ComfyUI"
+            return _pin_other(name)
         package = packages(key(module[1]))[0][0]
-        return f'add what it needs, at the top of pycomfy.toml: requirements = ["{package}"]; and lock again'
-    if module := _NO_NAME.search(said):
+        return (f'add what it needs, at the top of pycomfy.toml: requirements = ["{package}"]; and lock again',)
+    if module := _NO_NAME.search(text):
         if _OWN_MODULES.fullmatch(module[1]):
-            return f"it was made for another ComfyUI: pin another commit of it, {other}, or another ComfyUI"
+            return _pin_other(name)
         package = packages(module[1])[0][0]
-        return f'take another {package}, at the top of pycomfy.toml: overrides = ["{package}==…"]; and lock again'
-    return f"the traceback tells where it fails; pin another commit of it, {other}, or what it needs in pycomfy.toml"
+        return (f'take another {package}, at the top of pycomfy.toml: overrides = ["{package}==…"]; and lock again',)
+    return (
+        _pin_commit(name, "pins another commit of it; the traceback says where it fails"),
+        "add what it needs to pycomfy.toml, and lock again",
+    )
+
+
+def _pin_other(name: str) -> tuple[str | Fix, ...]:
+    return (
+        _pin_commit(name, "pins another commit of it: it was made for another ComfyUI"),
+        "pin another ComfyUI, in pycomfy.toml: [comfyui]",
+    )

@@ -1,4 +1,4 @@
-"""The shelf: where the sources of a lock are taken from as files, this machine's Nix store or the archive."""
+"""Take the sources of a lock as files from this machine's Nix store or from the archive."""
 
 import os
 import shutil
@@ -20,58 +20,62 @@ from pycomfy.services.workspace import Workspace
 
 @dataclass(frozen=True)
 class SourceProvider:
-    """Where sources are taken from: this machine's store, for what is in `here`, else the archive."""
+    """Takes sources from this machine's Nix store, for the store paths in `here`, else from the archive."""
 
     archive: Archive
     settings: NixSettings
     here: frozenset[str]
 
-    def has(self, need: Requisite) -> bool:
-        return need.path in self.here or self.archive.find(need.output) is not None
+    def has(self, requisite: Requisite) -> bool:
+        """Whether it can be taken. Raises `HashMismatch` for an entry of the archive that was changed."""
+        return requisite.path in self.here or self.archive.find(requisite.output) is not None
 
-    def take(self, need: Requisite, to: Path) -> None:
-        """A copy at `to`, which must not exist; it can be written."""
-        if need.path not in self.here:
-            self.archive.take(need.output, to)
+    def take(self, requisite: Requisite, to: Path) -> None:
+        """Copy it to `to`, which must not exist; the copy can be written. Raises `NotFound`, `HashMismatch`."""
+        if requisite.path not in self.here:
+            self.archive.take(requisite.output, to)
             return
-        place = self.settings.local_path(need.path)
-        if not place.is_dir():
-            shutil.copyfile(place, to)
+        path = self.settings.local_path(requisite.path)
+        if not path.is_dir():
+            shutil.copyfile(path, to)
             return
-        shutil.copytree(place, to, symlinks=True)
+        shutil.copytree(path, to, symlinks=True)
         for parent, _, files in os.walk(to):
             Path(parent).chmod(0o755)
-            for path in (Path(parent, name) for name in files):
-                if not path.is_symlink():
-                    path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+            for file in (Path(parent, name) for name in files):
+                if not file.is_symlink():
+                    file.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
 
-    def lend(self, need: Requisite, folder: Path) -> Path:
-        """The file, under its own name in `folder`; it must not be changed."""
-        to = folder / need.output.name
-        if need.path in self.here:
-            to.symlink_to(self.settings.local_path(need.path))
+    def lend(self, requisite: Requisite, folder: Path) -> Path:
+        """Return the file, under its own name in `folder`; it must not be changed. Raises as `take`."""
+        to = folder / requisite.output.name
+        if requisite.path in self.here:
+            to.symlink_to(self.settings.local_path(requisite.path))
         else:
-            self.archive.take(need.output, to)
+            self.archive.take(requisite.output, to)
         return to
 
 
-def open_source_provider(workspace: Workspace, needs: Sequence[Requisite]) -> SourceProvider:
-    """Where to take `needs` from; without Nix, from the archive alone."""
+def open_source_provider(workspace: Workspace, requisites: Sequence[Requisite]) -> SourceProvider:
+    """Return where to take `requisites` from; without Nix, from the archive alone."""
     has_nix = shutil.which("nix-store") is not None
-    here = valid_paths(workspace.nix, [need.path for need in needs]) if has_nix else []
+    here = valid_paths(workspace.nix, [requisite.path for requisite in requisites]) if has_nix else []
     return SourceProvider(workspace.archive, workspace.nix, frozenset(here))
 
 
-def write_source(shelf: SourceProvider, need: Requisite, source: LockSource, to: Path) -> None:
-    """The files of `source` in the folder `to`."""
+def write_source(provider: SourceProvider, requisite: Requisite, source: LockSource, to: Path) -> None:
+    """Write the files of `source` into the folder `to`, which is created if need be. Raises `BadInput` if there are
+    files."""
     if to.exists() and any(to.iterdir()):
-        raise BadInput(f"{need.title} would cover files of another", where=to.name, fix="restore the image instead")
+        raise BadInput(
+            f"{requisite.title} would overwrite files of another source", where=to.name, fix="restore the image instead"
+        )
     with translate_disk_full(to):
         to.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=to.parent, prefix=".source-") as folder:
             if isinstance(source, FileSource):
-                file_adapter(source).unpack(source, shelf.lend(need, Path(folder)), to)
+                file_adapter(source).unpack(source, provider.lend(requisite, Path(folder)), to)
                 return
-            shelf.take(need, Path(folder, "tree"))
+            provider.take(requisite, Path(folder, "tree"))
             for path in Path(folder, "tree").iterdir():
                 path.rename(to / path.name)

@@ -10,7 +10,7 @@ from pycomfy.core.versions.verification import (
     NodeDefinitions,
     Remark,
     Verification,
-    suggest_fix,
+    suggest_fixes,
     verify_nodes,
 )
 from pycomfy.errors import RunFailed, UnknownNode
@@ -38,7 +38,7 @@ def test_an_image_with_every_node_passes() -> None:
     assert made.passed and made.problems("w.json") == []
     assert made.compatible == {"card": True} and made.count == 3
     assert [(p.name, p.types) for p in made.parts] == [("ComfyUI", ("Save",)), ("card", ("Card",))]
-    assert made.doubts() == ["the node pack card says: UserWarning: old (and 1 more)"]
+    assert made.warnings() == ["the node pack card says: UserWarning: old (and 1 more)"]
 
 
 def test_nodes_that_do_not_run_are_not_needed() -> None:
@@ -46,7 +46,7 @@ def test_nodes_that_do_not_run_are_not_needed() -> None:
     assert verify_nodes(lock(card=("Card",)), [muted], NodeDefinitions("", {}, ())).passed
 
 
-def test_a_pack_that_cannot_be_imported_is_one_problem_with_its_traceback_and_mend() -> None:
+def test_a_pack_that_cannot_be_imported_is_one_problem_with_its_traceback_and_fix() -> None:
     made = proof(lock(card=("A", "B")), "A", "B", failures=(FAILED,))
     assert not made.passed and made.compatible == {"card": False}
     (problem,) = made.problems("w.json")
@@ -56,13 +56,13 @@ def test_a_pack_that_cannot_be_imported_is_one_problem_with_its_traceback_and_me
     assert 'requirements = ["segno"]' in problem.fix
 
 
-def test_a_pack_that_is_loaded_but_lacks_a_type_is_told_with_what_it_said() -> None:
+def test_a_pack_that_is_loaded_but_lacks_a_type_is_reported_with_what_it_printed() -> None:
     made = proof(lock(card=("A", "B")), "A", "B", A="custom_nodes.card")
     (problem,) = made.problems("w.json")
     assert isinstance(problem, UnknownNode)
     assert problem.what == 'the node pack card is loaded, but does not have the node type "B"'
     assert problem.where == "node 2 of w.json\nUserWarning: old\nx\nValueError: no"
-    assert "--node card=COMMIT" in problem.fix
+    assert "lock node=card=COMMIT" in problem.fix
 
 
 def test_a_type_that_comes_from_another_pack_than_the_lock_says_is_a_problem() -> None:
@@ -73,18 +73,18 @@ def test_a_type_that_comes_from_another_pack_than_the_lock_says_is_a_problem() -
     assert proof(lock(card=("A",)), "A", A="nodes").passed, "ComfyUI has it by now"
 
 
-def test_a_type_that_comfyui_lacks_is_told_with_its_own_failures() -> None:
+def test_a_type_that_comfyui_lacks_is_reported_with_its_own_failures() -> None:
     audio = ImportFailure("nodes_audio.py", "it could not be imported", "")
     made = proof(lock(), "LoadAudio", failures=(audio,))
     (problem,) = made.problems("w.json")
     assert "the ComfyUI in the image" in problem.what and "nodes_audio.py" in problem.where
 
 
-def test_failures_that_are_in_nobodys_way_are_doubts() -> None:
+def test_failures_of_what_is_not_needed_are_warnings() -> None:
     audio = ImportFailure("nodes_audio.py", "no", "")
     made = proof(lock(card=()), failures=(FAILED, audio))
     assert made.passed and made.compatible == {"card": False}
-    assert made.doubts() == [
+    assert made.warnings() == [
         "the node pack card cannot be imported, and is not needed: No module named 'segno'",
         "ComfyUI's module nodes_audio.py cannot be imported, and is not needed: no",
     ]
@@ -100,8 +100,9 @@ def test_failures_that_are_in_nobodys_way_are_doubts() -> None:
         ("cannot import name 'x' from 'PIL.Image' (/opt/…)", 'overrides = ["pillow==…"]'),
         ("libGL.so.1: cannot open shared object file: No such file", 'apt = ["libgl1"]'),
         ("libodd.so.3: cannot open shared object file: No such file", "the Debian package of libodd.so.3, at"),
-        ("division by zero", "--node card=COMMIT"),
+        ("division by zero", "lock node=card=COMMIT"),
     ],
 )
 def test_the_fix_is_that_of_the_cause(message: str, told: str) -> None:
-    assert told in suggest_fix(ImportFailure("card", message, ""), "card")
+    fixes = suggest_fixes(ImportFailure("card", message, ""), "card")
+    assert any(told in str(fix) for fix in fixes)

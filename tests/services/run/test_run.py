@@ -147,7 +147,7 @@ def test_what_is_not_there_is_named(built: Builder, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no version pycomfy-test@2") as caught:
         run(Workspace(home), RunRequest("pycomfy-test@2", RunOptions(tmp_path)))
     assert "pycomfy-test" in caught.value.fix
-    with pytest.raises(BadInput, match="names no version"):
+    with pytest.raises(BadInput, match="cannot name a version"):
         run(Workspace(home), RunRequest("../x", RunOptions(tmp_path)))
     with pytest.raises(BadInput, match="no such folder"):
         run(Workspace(home), request(tmp_path, models=tmp_path / "none"))
