@@ -1,4 +1,4 @@
-"""Names: of a workflow, by which a git branch, an OCI repository and a folder are called; and of node packs."""
+"""Make names: of workflows, for git branches, OCI repositories and folders; and of node packs."""
 
 import hashlib
 import re
@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection
 
 COMFYUI = "ComfyUI"
-"""What ComfyUI itself is called beside node packs, of which none may have this name."""
+"""The name of ComfyUI itself among node packs, none of which may have it."""
 
 MAX_CHARACTERS = 60
 

@@ -247,14 +247,14 @@ def _host(node: Node, layout: _Layout) -> Node:
     """The use with the input names of the layout; inputs that the file names otherwise are taken by position."""
     saved = {i.name: i for i in node.inputs}
     inputs = []
-    for place, (name, type_, _) in enumerate(layout.inputs):
+    for position, (name, type_, _) in enumerate(layout.inputs):
         found = saved.get(name)
         if (
             found is None
-            and place < len(node.inputs)
-            and node.inputs[place].name not in {n for n, _, _ in layout.inputs}
+            and position < len(node.inputs)
+            and node.inputs[position].name not in {n for n, _, _ in layout.inputs}
         ):
-            found = node.inputs[place]
+            found = node.inputs[position]
         inputs.append(Input(name, type_, found.link if found is not None else None))
     return replace(node, inputs=tuple(inputs), values=(), named=None)
 
@@ -263,21 +263,21 @@ def _subgraph(id_: str, name: str, nodes: Sequence[Node], links: Sequence[Link],
     all_links = {li.id: li for li in links}
     feeds: dict[tuple[int, str], str] = {}
     inputs, outputs = [], []
-    for place, (shown, type_, inner) in enumerate(layout.inputs):
-        id_in = f"i{place}"
-        all_links[id_in] = Link(id_in, SUBGRAPH_INPUT, place, str(inner.node), -1, type_)
+    for position, (shown, type_, inner) in enumerate(layout.inputs):
+        id_in = f"i{position}"
+        all_links[id_in] = Link(id_in, SUBGRAPH_INPUT, position, str(inner.node), -1, type_)
         feeds[inner.node, inner.name] = id_in
         inputs.append(Slot(shown, type_, (id_in,)))
-    for place, (shown, type_, index, slot) in enumerate(layout.outputs):
-        id_out = f"o{place}"
-        all_links[id_out] = Link(id_out, str(index), slot, SUBGRAPH_OUTPUT, place, type_)
+    for position, (shown, type_, index, slot) in enumerate(layout.outputs):
+        id_out = f"o{position}"
+        all_links[id_out] = Link(id_out, str(index), slot, SUBGRAPH_OUTPUT, position, type_)
         outputs.append(Slot(shown, type_, (id_out,)))
     by_target = {(li.target, li.target_slot): li.id for li in links}
     wired = []
     for index, node in enumerate(nodes):
         slots = [
-            i._replace(link=by_target.get((str(index), place)) or feeds.get((index, i.name)))
-            for place, i in enumerate(node.inputs)
+            i._replace(link=by_target.get((str(index), position)) or feeds.get((index, i.name)))
+            for position, i in enumerate(node.inputs)
         ]
         known = {s.name for s in slots}
         slots += [Input(n, "*", link) for (at, n), link in feeds.items() if at == index and n not in known]

@@ -52,7 +52,7 @@ def running_types(nodes: Iterable[RequiredNode]) -> dict[str, list[RequiredNode]
 
 def suggest_naming_pack(workflow: str, name: str = "", note: str = "") -> tuple[Fix, str]:
     """Return the ways to name the node pack of an unknown type. `workflow` is the workflow's file; `name` is the pack's
-    folder where it is known, which may come from a stranger's file."""
+    folder where it is known, and may come from an untrusted file."""
     name = plain_name(name) or "NAME"
     note = f"{note}; URL@REVISION takes that revision" if note else "URL@REVISION takes that revision"
     return (

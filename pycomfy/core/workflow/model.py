@@ -98,7 +98,7 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Subgraph:
-    """A graph used as a node. Its hosts are the nodes whose type is `id`."""
+    """A graph used as a node. Its hosts are the nodes of the type `id`."""
 
     id: str
     name: str
