@@ -87,7 +87,7 @@ def pull(target: _Target, as_json: _Json = False) -> None:
         print_json(result)
         return
     for model in result.fetched:
-        print(model.place)
+        print(model.location)
     for m in result.unpinned:
         print(f"warning: {m.place} cannot be fetched: {m.why} ({render_fixes(m.fix)})", file=sys.stderr)
     print(f"{len(result.fetched)} fetched, {len(result.present)} were here", file=sys.stderr)

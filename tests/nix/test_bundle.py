@@ -128,7 +128,7 @@ def test_models_travel_on_request(workshop: Workshop, root: Root, tmp_path: Path
     assert (tmp_path / "plain/models/loras/fine/x.safetensors").samefile(found)
     found.unlink()
     plain = restore_plain(Workspace(other), RestoreRequest("small", offline=True), tmp_path / "again")
-    assert [(m.place, m.sha256) for m in plain.missing_models] == [(model.place, model.sha256)]
+    assert [(m.place, m.sha256) for m in plain.missing_models] == [(model.location, model.sha256)]
 
 
 def test_a_version_with_a_missing_source_is_not_exported(workshop: Workshop, root: Root, tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_a_model_nobody_tells_of_is_the_managers_of_that_name_with_a_remark(
     commit(tmp_path / "manager", listed)
     update_catalog(home, repository=str(tmp_path / "manager"), docs="not a pin!")
     found = lock_models(Workspace(home), needs, [], tmp_path, EarlierPins())
-    assert [(m.place, m.sha256) for m in found.models] == [("upscale_models/sharp.pth", sha256(LORA))]
+    assert [(m.location, m.sha256) for m in found.models] == [("upscale_models/sharp.pth", sha256(LORA))]
     assert "ComfyUI-Manager's list: https://huggingface.co/org/sharp" in found.notes[0].text
     (tmp_path / "mine").write_bytes(CHECKPOINT)
     add_model(Workspace(home), str(tmp_path / "mine"), "upscale_models/sharp.pth")

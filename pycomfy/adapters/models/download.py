@@ -109,9 +109,9 @@ class _ModelDownload:
         urls = [source_url(s, self.hubs) for s in self.model.sources]
         if not urls:
             raise NotFound(
-                f"the model {self.model.place} has no source: its file was added by hand",
+                f"the model {self.model.location} has no source: its file was added by hand",
                 where=f"SHA-256 {self.model.sha256}",
-                fix=suggest("models add", source=Placeholder("FILE"), place=self.model.place),
+                fix=suggest("models add", source=Placeholder("FILE"), place=self.model.location),
             )
         part = self.store.partial_path(self.model.sha256)
         with translate_disk_full(part), exclusive_lock(part.with_suffix(".lock"), remove=True):
@@ -119,7 +119,7 @@ class _ModelDownload:
                 self._fetch(part, urls)
 
     def _fetch(self, part: Path, urls: Sequence[str]) -> None:
-        expected = ExpectedFile(self.model.place, self.model.sha256, self.model.size, MAX_BYTES)
+        expected = ExpectedFile(self.model.location, self.model.sha256, self.model.size, MAX_BYTES)
         download = ResumableDownload(expected, part, self.client, self.progress)
         problems: list[PycomfyError] = []
         for url in urls:

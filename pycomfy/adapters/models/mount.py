@@ -24,16 +24,16 @@ def make_view(store: ModelStore, models: Sequence[ModelFile]) -> ModelView:
 
     Raises `BadLock` where one model's path is another's folder.
     """
-    blobs = {m.place: store.blob_path(m.sha256) for m in models}
+    blobs = {m.location: store.blob_path(m.sha256) for m in models}
     for path in blobs:
         if any(other.startswith(path + "/") for other in blobs):
             raise BadLock(f"the model {path} is also a folder of models", where="pycomfy.lock", fix="rename one")
-    rows = "".join(f"{m.sha256} {m.place}\n" for m in sorted(models, key=lambda m: m.place))
+    rows = "".join(f"{m.sha256} {m.location}\n" for m in sorted(models, key=lambda m: m.location))
     folder = store.folder / "views" / hashlib.sha256(rows.encode()).hexdigest()
     if not all(_is_linked(folder / path, blob) for path, blob in blobs.items()):
         with new_folder(folder) as temporary:
             for model in models:
-                _link(store, model, temporary / model.place)
+                _link(store, model, temporary / model.location)
     elsewhere = {path: blob.resolve() for path, blob in blobs.items() if not (folder / path).samefile(blob)}
     return ModelView(folder, elsewhere)
 

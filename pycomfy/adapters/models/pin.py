@@ -36,7 +36,7 @@ class EarlierPins:
 
     def find(self, request: RequestedModel) -> ModelFile | None:
         """Return the pin at the same path, if it can be the requested model."""
-        found = (m for m in self.models if m.place == request.place and request.sha256 in (None, m.sha256))
+        found = (m for m in self.models if m.location == request.location and request.sha256 in (None, m.sha256))
         return next(found, None)
 
 
@@ -61,9 +61,9 @@ def pin_models(
     if not requests:
         return PinnedModels()
     hubs = find_hubs(environment)
-    pins: Pins = {r.place: _pin_local(r, store, base) for r in requests if r.path is not None}
+    pins: Pins = {r.location: _pin_local(r, store, base) for r in requests if r.path is not None}
     with operation.step("Pin models", total=len(requests)) as task, hub_client(hubs, environment) as client:
-        jobs = list(_Plan(store, hubs, earlier).list_jobs([r for r in requests if r.place not in pins], pins))
+        jobs = list(_Plan(store, hubs, earlier).list_jobs([r for r in requests if r.location not in pins], pins))
         task.advance(len(pins))
 
         def run(job: _Job) -> Pins:
@@ -79,12 +79,12 @@ def pin_models(
 def _sort_out(requests: Sequence[RequestedModel], pins: Pins, earlier: EarlierPins) -> PinnedModels:
     models, unpinned, notes = [], [], []
     for request in requests:
-        pin, before = pins[request.place], earlier.find(request)
+        pin, before = pins[request.location], earlier.find(request)
         if isinstance(pin, ModelFile):
             models.append(pin)
         elif isinstance(pin, NetworkError) and before is not None:
             models.append(before)
-            notes.append(f"the model {request.place} stays as it was pinned before: {pin.what}")
+            notes.append(f"the model {request.location} stays as it was pinned before: {pin.what}")
         else:
             why = f"{pin.what} ({pin.where})" if pin.where else pin.what
             unpinned.append(UnpinnedModel(request.folder, request.name, why, pin.fixes))
@@ -105,18 +105,18 @@ class _Plan:
         added = self.store.list_added()
         repositories: defaultdict[tuple[str, str], list[tuple[RequestedModel, str]]] = defaultdict(list)
         for request in requests:
-            here = added.get(request.place)
+            here = added.get(request.location)
             # Without more information, a model is the one that was added under its name, with the source of that.
             url = request.url or (here.url if here is not None and request.sha256 in (None, here.sha256) else None)
             try:
                 origin: Origin | None = None if url is None else parse_origin(url, self.hubs)
             except BadInput as e:
-                pins[request.place] = e
+                pins[request.location] = e
                 continue
             kept = self._find_kept(request, origin)
             match origin:
                 case HuggingFaceFile() | CivitaiVersion() if kept is not None:
-                    pins[request.place] = kept
+                    pins[request.location] = kept
                 case HuggingFaceFile(repository, revision, path):
                     repositories[repository, revision].append((request, path))
                 case CivitaiVersion():
@@ -124,7 +124,7 @@ class _Plan:
                 case WebFile() | None:
                     same = here is not None and (origin is None or here.url in (None, origin.url))
                     sha256 = request.sha256 or (here.sha256 if here is not None and same else None)
-                    pins[request.place] = _pin_known(replace(request, sha256=sha256), origin)
+                    pins[request.location] = _pin_known(replace(request, sha256=sha256), origin)
         for (repository, revision), files in repositories.items():
             yield partial(_pin_at_huggingface, repository, revision, files, self.hubs)
 
@@ -148,19 +148,19 @@ def _pin_at_huggingface(
     try:
         found = huggingface.find_files(client, hubs, repository, revision, {path for _, path in files})
     except PycomfyError as e:
-        return {request.place: e for request, _ in files}
+        return {request.location: e for request, _ in files}
     pins: Pins = {}
     for request, path in files:
         file = found[path]
-        pins[request.place] = file if isinstance(file, PycomfyError) else _pin(request, file)
+        pins[request.location] = file if isinstance(file, PycomfyError) else _pin(request, file)
     return pins
 
 
 def _pin_at_civitai(request: RequestedModel, origin: CivitaiVersion, hubs: Hubs, client: Client) -> Pins:
     try:
-        return {request.place: _pin(request, civitai.find_file(client, hubs, origin, request.name, request.sha256))}
+        return {request.location: _pin(request, civitai.find_file(client, hubs, origin, request.name, request.sha256))}
     except PycomfyError as e:
-        return {request.place: e}
+        return {request.location: e}
 
 
 def _pin_known(request: RequestedModel, origin: WebFile | None) -> ModelFile | PycomfyError:
@@ -170,9 +170,9 @@ def _pin_known(request: RequestedModel, origin: WebFile | None) -> ModelFile | P
         sources = () if origin is None else (UrlModel(url=origin.url),)
         return ModelFile(folder=request.folder, name=request.name, sha256=request.sha256, sources=sources)
     if origin is None:
-        add = suggest("models add", source=Placeholder("FILE"), place=request.place)
+        add = suggest("models add", source=Placeholder("FILE"), place=request.location)
         return NotFound("no source is known", fix=("name its url in pycomfy.toml", add))
-    add = suggest("models add", source=origin.url, place=request.place)
+    add = suggest("models add", source=origin.url, place=request.location)
     return NotFound("its server gives no SHA-256", where=origin.url, fix=(add, "name its sha256 in pycomfy.toml"))
 
 

@@ -40,7 +40,7 @@ def environment_from_lock(lock: Lock) -> EnvironmentSpec:
         python=lock.python,
         packages=tuple(_packages(lock)),
         models=tuple(
-            ModelEntry(m.place, m.sha256, tuple(source_url(s, Hubs()) for s in m.sources)) for m in lock.models
+            ModelEntry(m.location, m.sha256, tuple(source_url(s, Hubs()) for s in m.sources)) for m in lock.models
         ),
         platforms=tuple(sorted(lock.platforms)),
         made_at=datetime.fromisoformat(lock.as_of),

@@ -170,7 +170,7 @@ class ModelFile(LockSection):
     sources: tuple[ModelSource, ...] = ()
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Its path below ComfyUI's folder `models`."""
         return f"{self.folder}/{self.name}"
 

@@ -29,7 +29,7 @@ class RequestedModel:
     configured: bool = False
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         return f"{self.folder}/{self.name}"
 
 
@@ -43,7 +43,7 @@ class UnpinnedModel:
     fixes: tuple[str | Fix, ...]
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         return f"{self.folder}/{self.name}" if self.folder else self.name
 
 

@@ -127,7 +127,7 @@ def model_requisite(model: ModelFile) -> Requisite:
     origin = "its source in the lock" if model.sources else "a file that someone added"
     return Requisite(
         "model",
-        f"the model {model.place}",
+        f"the model {model.location}",
         FixedOutput("model", bytes.fromhex(model.sha256), False),
         origin,
         model.size,

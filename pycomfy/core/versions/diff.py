@@ -108,7 +108,7 @@ def diff(old: Snapshot, new: Snapshot) -> Diff:
         _moved(*(_packs(s.lock) for s in (old, new))),
         _per_platform(*(_wheels(s.lock) for s in (old, new))),
         _per_platform(*(_debian(s.lock) for s in (old, new))),
-        _moved(*({m.place: m.sha256[:12] for m in s.lock.models} for s in (old, new))),
+        _moved(*({m.location: m.sha256[:12] for m in s.lock.models} for s in (old, new))),
         tuple(_image(old.images[p], new.images[p]) for p in sorted(old.images) if p in new.images),
     )
 

@@ -181,7 +181,7 @@ def _find_models(workspace: Workspace, stored: RecordedVersion) -> dict[str, Pat
         path = store.find(model.sha256)
         if path is None:
             fix = (suggest("models pull", "downloads it", target=stored.label), suggest("retry", models=False))
-            problems.append(NotFound(f"the model {model.place} is not on this machine", where=stored.label, fix=fix))
+            problems.append(NotFound(f"the model {model.location} is not on this machine", where=stored.label, fix=fix))
         else:
             found[model.sha256] = path
     raise_all(problems)

@@ -95,7 +95,7 @@ def restore_plain(workspace: Workspace, request: RestoreRequest, to: Path) -> Re
         folder=to,
         packs=tuple(pack.name for pack in lock.packs),
         packages=len(wheels),
-        missing_models=tuple(MissingModel(m.place, m.sha256) for m in missing),
+        missing_models=tuple(MissingModel(m.location, m.sha256) for m in missing),
         steps=tuple(SkippedStep(pack.name, shlex.join(step.run)) for pack in lock.packs for step in pack.steps),
     )
 
@@ -142,7 +142,7 @@ def _write_workflow(recorded: RecordedVersion, folder: Path) -> None:
 
 def _link_models(models: Sequence[ModelFile], store: ModelStore, folder: Path) -> None:
     for model in models:
-        link = folder / "models" / model.place
+        link = folder / "models" / model.location
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
         link.symlink_to(store.blob_path(model.sha256))

@@ -101,7 +101,7 @@ def report_missing_models(workspace: Workspace, version: RecordedVersion) -> tup
     missing = tuple(m for m in absent if archive.find(model_requisite(m).output) is None)
     for model in missing:
         operation.report(
-            f"not on this machine: the model {model.place} (SHA-256 {model.sha256})",
+            f"not on this machine: the model {model.location} (SHA-256 {model.sha256})",
             suggest("models status", "shows where it can be fetched", target=version.label),
         )
     return missing

@@ -333,7 +333,7 @@ def _locate_models(
         for model in required:
             at = folders.find(model.folder, model.name)
             if at is None:
-                notes.append(f"the model {model.place}, which the workflow uses, is missing")
+                notes.append(f"the model {model.location}, which the workflow uses, is missing")
             else:
                 found[at[0], model.name] = at[1], model.url
         for one in unknown:

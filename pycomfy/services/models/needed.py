@@ -85,12 +85,12 @@ def pull_models(workspace: Workspace, target: str) -> PullResult:
     needed = _read_target(workspace, target)
     models = _list_models(workspace, needed)
     states = {model.place: model.state for model in models}
-    missing = {pin.sha256: pin for pin in needed.pins if states[pin.place] == "missing"}
+    missing = {pin.sha256: pin for pin in needed.pins if states[pin.location] == "missing"}
     take_models(workspace, needed.pins)
     fetch_models(needed.pins, workspace.models, find_hubs(workspace.environment), workspace.environment)
     return PullResult(
         fetched=tuple(missing.values()),
-        present=tuple(pin for pin in needed.pins if states[pin.place] == "present"),
+        present=tuple(pin for pin in needed.pins if states[pin.location] == "present"),
         unpinned=tuple(model for model in models if model.state == "unpinned"),
     )
 
@@ -104,7 +104,7 @@ def view_models(workspace: Workspace, reference: Reference) -> ModelView | None:
     store = workspace.models
     missing = store.list_missing(lock.models)
     if missing:
-        names = ", ".join(m.place for m in missing[:MAX_NAMED])
+        names = ", ".join(m.location for m in missing[:MAX_NAMED])
         more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
         raise NotFound(
             f"{len(missing)} of the models of {reference} are not here: {names}{more}",

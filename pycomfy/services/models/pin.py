@@ -34,16 +34,16 @@ def lock_models(
     requested, unpinned = list_models(requirements, specs)
     listed = _find_listed(workspace, requested)
     pinned = pin_models(
-        [listed.get(r.place, r) for r in requested], workspace.models, base, earlier, workspace.environment
+        [listed.get(r.location, r) for r in requested], workspace.models, base, earlier, workspace.environment
     )
     notes = [
         Note(f"the model {place} is taken to be the one with that name in ComfyUI-Manager's list: {request.url}")
         for place, request in listed.items()
     ]
     notes += map(Note, pinned.notes)
-    notes += [Note(f"the model {u.place} is not pinned: {u.why}", u.fixes) for u in (*unpinned, *pinned.unpinned)]
+    notes += [Note(f"the model {u.location} is not pinned: {u.why}", u.fixes) for u in (*unpinned, *pinned.unpinned)]
     notes += [
-        Note(f"the model {m.place} is a pickle: code in it runs when it is loaded")
+        Note(f"the model {m.location} is a pickle: code in it runs when it is loaded")
         for m in pinned.models
         if is_pickle(m.name)
     ]
@@ -53,7 +53,7 @@ def lock_models(
 def _find_listed(workspace: Workspace, requested: Sequence[RequestedModel]) -> dict[str, RequestedModel]:
     """The models without any location, by place, with the address in ComfyUI-Manager's list."""
     added = workspace.models.list_added()
-    unlocated = [r for r in requested if not (r.url or r.path or r.sha256 or r.place in added)]
+    unlocated = [r for r in requested if not (r.url or r.path or r.sha256 or r.location in added)]
     if not unlocated:
         return {}
     try:
@@ -61,4 +61,4 @@ def _find_listed(workspace: Workspace, requested: Sequence[RequestedModel]) -> d
             found = [(request, catalog.find_model(request.folder, request.name)) for request in unlocated]
     except (NotFound, BadInput):
         return {}  # the catalog was never fetched, or cannot be read
-    return {request.place: replace(request, url=url) for request, url in found if url is not None}
+    return {request.location: replace(request, url=url) for request, url in found if url is not None}

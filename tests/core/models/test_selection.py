@@ -54,7 +54,7 @@ def test_a_lock_without_models_does_not_mention_them() -> None:
 def test_a_lock_is_the_same_whatever_order_its_models_were_found_in(places: list[str]) -> None:
     text = render_lock(lock(*map(model, places)))
     assert text == render_lock(lock(*map(model, sorted(places))))
-    assert [m.place for m in parse_lock(text).models] == sorted(places)
+    assert [m.location for m in parse_lock(text).models] == sorted(places)
 
 
 def test_models_are_no_part_of_the_environment() -> None:
@@ -114,7 +114,7 @@ def test_pycomfy_toml_adds_models_and_goes_before_the_workflow() -> None:
 def test_a_model_without_a_folder_takes_it_from_pycomfy_toml_or_is_told() -> None:
     needs = [RequiredModel(None, "a.pt", "1"), RequiredModel(None, "b.pt", "2")]
     wanted, unpinned = list_models(needs, [ModelSpec(folder="sams", name="a.pt", url="https://h/a")])
-    assert [w.place for w in wanted] == ["sams/a.pt"]
+    assert [w.location for w in wanted] == ["sams/a.pt"]
     fix = 'name it in pycomfy.toml: [[models]] with folder = "…" and its url'
     assert unpinned == (UnpinnedModel(None, "b.pt", "node 2 does not say which folder it is in", (fix,)),)
 
