@@ -11,7 +11,8 @@ from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.process import run
 from pycomfy.errors import BadInput
 from pycomfy.operation import Cancelled, CancelScope, Operation
-from tests.support.operations import Recorder, Worker, wait_until
+from tests.support.operations import Recorder, Worker
+from tests.support.waiting import HANG, wait_until
 
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 
@@ -22,7 +23,7 @@ def test_one_that_fails_and_one_that_is_cancelled_leave_a_third_alone() -> None:
     def third() -> str:
         with operation.step("Work"):
             waits.set()
-            assert go_on.wait(60)
+            assert go_on.wait(HANG)
             return run([sys.executable, "-c", "print('done')"]).stdout.decode().strip()
 
     def failing() -> None:
@@ -35,15 +36,15 @@ def test_one_that_fails_and_one_that_is_cancelled_leave_a_third_alone() -> None:
         run_concurrently({str(n): lambda: run(SLEEP) for n in range(3)})
 
     undisturbed, cancelled, failed = Worker(third), Worker(slow), Worker(failing)
-    failed.join(60)
+    failed.join(HANG)
     assert isinstance(failed.outcome, BadInput) and not failed.operation.cancel_scope.cancelled
     wait_until(waits.is_set)
     cancelled.operation.cancel_scope.cancel()
-    cancelled.join(60)
+    cancelled.join(HANG)
     assert isinstance(cancelled.outcome, Cancelled)
     assert undisturbed.is_alive() and not undisturbed.operation.cancel_scope.cancelled
     go_on.set()
-    undisturbed.join(60)
+    undisturbed.join(HANG)
     assert undisturbed.outcome == "done"
     assert isinstance(undisturbed.operation.progress, Recorder) and undisturbed.operation.progress.begun == ["Work"]
 
@@ -59,7 +60,7 @@ def test_a_fatal_error_ends_the_programs_of_its_siblings_alone() -> None:
             process.wait()
 
     def fail() -> None:
-        assert started.wait(60)
+        assert started.wait(HANG)
         raise BadInput("no use going on")
 
     mine = Operation()

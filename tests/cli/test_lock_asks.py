@@ -9,7 +9,6 @@ import select
 import struct
 import subprocess
 import termios
-import time
 import zlib
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 from tests.support.catalog_maps import A, B, lists
 from tests.support.cli_projects import Place, refused
 from tests.support.repositories import commit
+from tests.support.waiting import HANG
 
 FILES = Path(__file__).parents[1] / "adapters" / "metadata" / "files"
 
@@ -84,20 +84,19 @@ def on_terminal(place: Place, typed: str, *arguments: str) -> tuple[int, str]:
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C arrives
     ) as started:
         os.close(theirs)
-        shown, until = b"", time.monotonic() + 120
-        while time.monotonic() < until:
-            if select.select([ours], [], [], 0.2)[0]:
-                try:
-                    data = os.read(ours, 1 << 16)
-                except OSError:  # the other end is closed
-                    break
-                shown += data
-                if typed and b"Enter for none" in shown:
-                    os.write(ours, typed.encode())
-                    typed = ""
+        shown = b""
+        while select.select([ours], [], [], HANG)[0]:
+            try:
+                data = os.read(ours, 1 << 16)
+            except OSError:  # the other end is closed
+                break
+            shown += data
+            if typed and b"Enter for none" in shown:
+                os.write(ours, typed.encode())
+                typed = ""
         else:
             started.kill()
-        status = started.wait(60)
+        status = started.wait(HANG)
     os.close(ours)
     return status, shown.decode(errors="replace")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.cli.prompt import find_asker
+from tests.support.waiting import HANG
 
 ROOT = Path(__file__).parents[2]
 ASK = """
@@ -38,7 +39,7 @@ def test_a_candidate_is_chosen_by_its_number(typed: str, answer: str) -> None:
     ) as asked:
         os.close(theirs)
         os.write(ours, typed.encode())
-        out, _ = asked.communicate(timeout=60)
+        out, _ = asked.communicate(timeout=HANG)
         assert out.strip() == f"answer: {answer}"
     shown = os.read(ours, 1 << 16).decode()
     os.close(ours)

@@ -18,6 +18,7 @@ from pycomfy.core.sources.git import GitSource
 from tests.support.cli_projects import Place
 from tests.support.repositories import commit
 from tests.support.service_projects import TREE, make_lock
+from tests.support.waiting import HANG
 
 TOOLS = """
 comfyui-manager==4.3 \
@@ -72,7 +73,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     for step in steps:
         try:
-            subprocess.run(step, check=True, capture_output=True, timeout=120)
+            subprocess.run(step, check=True, capture_output=True, timeout=HANG)
         except (subprocess.SubprocessError, OSError) as e:
             pytest.skip(f"the tools cannot be installed from the Python index here: {e}")
     return python.parent
@@ -124,7 +125,7 @@ def manager(tools: Path, place: Place, tmp_path: Path, *arguments: str) -> str:
 
 
 def run(command: list[str], folder: Path, env: Mapping[str, str]) -> str:
-    done = subprocess.run(command, cwd=folder, env=dict(env), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=folder, env=dict(env), capture_output=True, text=True, timeout=HANG, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

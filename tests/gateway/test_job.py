@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from pycomfy.gateway.events import Failure
 from pycomfy.gateway.job import parse_request
 from pycomfy.gateway.places import Places
+from tests.support.waiting import HANG, wait_until
 
 GATEWAY = Path(__file__).parents[2] / "pycomfy" / "gateway"
 
@@ -47,7 +47,7 @@ class Image:
         process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
         events = [json.loads(line) for line in process.stdout]
-        status = process.wait(10)
+        status = process.wait(HANG)
         process.stdin.close()
         return status, events
 
@@ -152,14 +152,14 @@ def test_a_job_ends_when_its_caller_is_gone(image: Image) -> None:
     process = image.hang()
     assert process.stdin
     process.stdin.close()
-    assert process.wait(10) == 143
+    assert process.wait(HANG) == 143
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_job_ends_on_a_signal(image: Image, number: signal.Signals) -> None:
     process = image.hang()
     process.send_signal(number)
-    assert process.wait(10) == 143
+    assert process.wait(HANG) == 143
 
 
 def test_without_watching_a_job_outlives_its_standard_input(image: Image) -> None:
@@ -187,13 +187,10 @@ def test_health_follows_the_server_that_serve_becomes(image: Image) -> None:
     assert health() == 1
     process = image.start("serve")
     try:
-        deadline = time.monotonic() + 20
-        while health() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert health() == 0
+        wait_until(lambda: health() == 0)
     finally:
         process.terminate()
-    assert process.wait(10) == -signal.SIGTERM
+    assert process.wait(HANG) == -signal.SIGTERM
 
 
 @pytest.mark.parametrize(

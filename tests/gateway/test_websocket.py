@@ -20,7 +20,7 @@ def frame(data: bytes, code: int = 1, *, final: bool = True) -> bytes:
 
 def talk(sent: bytes, use: Callable[[WebSocket], object], accept: str | None = None) -> tuple[object, bytes]:
     """What `use` returns, given a server that sends `sent`; and what the server was sent after the handshake."""
-    heard = bytearray()
+    heard, over = bytearray(), asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -30,6 +30,7 @@ def talk(sent: bytes, use: Callable[[WebSocket], object], accept: str | None = N
         writer.write_eof()
         heard.extend(await reader.read())
         writer.close()
+        over.set()
 
     async def run() -> object:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -39,7 +40,7 @@ def talk(sent: bytes, use: Callable[[WebSocket], object], accept: str | None = N
         finally:
             await socket.close()
             server.close()
-            await asyncio.sleep(0.01)
+            await over.wait()
 
     return asyncio.run(run()), bytes(heard)
 

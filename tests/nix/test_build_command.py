@@ -24,7 +24,7 @@ def build(workshop: Workshop, lock: Lock, *options: str) -> "subprocess.Complete
     arguments = ("build", str(folder), "--locked", "--no-prove", "--no-archive", *options)
     command = [sys.executable, "-m", "pycomfy", *arguments]
     env = {**os.environ, "PYCOMFY_HOME": str(workshop.folder / "home"), "COLUMNS": "300"}
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
 def pack_with(workshop: Workshop, script: str, *steps: tuple[str, ...]) -> Pack:

@@ -6,11 +6,10 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,10 +34,12 @@ from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.versions.recorded_version import find_recorded_version
 from pycomfy.services.workspace import Workspace
 from tests.support.archived_versions import ROOT, make_lock
+from tests.support.command_line import Outcome, call
 from tests.support.data_folders import Built, build_version, new_paths
 from tests.support.moments import NOW
 from tests.support.nix_projects import Workshop
 from tests.support.operations import listening
+from tests.support.sudden_ends import count_moments, kill_at
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,24 +205,23 @@ def test_a_bundle_cannot_replace_what_was_recorded(exported: Exported) -> None:
     assert find_recorded_version(Workspace(exported.other), "small").images["linux/amd64"] == own
 
 
-def test_importing_goes_on_after_any_sudden_end(exported: Exported, empty: NixSettings) -> None:
-    command = [sys.executable, "-m", "pycomfy", "import", str(exported.file)]
-    environment = {**os.environ, "PYCOMFY_HOME": str(exported.other.data)}
-    chance = random.Random(7)
-    for _ in range(6):
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(chance.uniform(0.3, 1.6))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        if VersionsRepository(versions_repository_path(exported.other)).names():  # what is recorded can be had
-            assert archive_action.status(Workspace(exported.other, empty)).missing == ()
-        assert archive_action.verify_archive(Workspace(exported.other, empty)).damage == ()
-    import_bundle(Workspace(exported.other), exported.file)
-    archive_action.collect_garbage(Workspace(exported.other))
-    assert find_archive(exported.other).leftovers() == []
-    assert restore_image(Workspace(exported.other, empty), RestoreRequest("small", offline=True)).same
+def test_importing_goes_on_after_any_sudden_end(exported: Exported, empty: NixSettings, tmp_path: Path) -> None:
+    def command(home: Paths) -> Outcome:
+        return call("import", exported.file, cwd=tmp_path, env={**os.environ, "PYCOMFY_HOME": str(home.data)})
+
+    assert command(new_paths(tmp_path / "first")).status == 0  # so that all modules are imported
+    moments = count_moments(lambda: command(new_paths(tmp_path / "whole")))
+    chance, turns = random.Random(7), 6
+    for turn in range(turns):
+        home = new_paths(tmp_path / str(turn))
+        kill_at(int(moments * (turn + chance.random()) / (turns + 1)), partial(command, home))
+        if VersionsRepository(versions_repository_path(home)).names():  # what is recorded can be had
+            assert archive_action.status(Workspace(home, empty)).missing == ()
+        assert archive_action.verify_archive(Workspace(home, empty)).damage == ()
+        assert command(home).status == 0
+        archive_action.collect_garbage(Workspace(home))
+        assert find_archive(home).leftovers() == []
+    assert restore_image(Workspace(home, empty), RestoreRequest("small", offline=True)).same
 
 
 def test_the_commands_export_and_import(exported: Exported, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def build(workshop: Workshop, lock: Lock, **more: str) -> "subprocess.CompletedP
     (folder / "pycomfy.lock").write_text(render_lock(lock))
     command = [sys.executable, "-m", "pycomfy", "build", str(folder), "--locked", "--no-prove", "--json"]
     env = {**os.environ, "PYCOMFY_HOME": str(workshop.folder / "home"), "COLUMNS": "300", **more}
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
 def test_a_local_wheel_is_built_archived_and_restored_without_its_folder(

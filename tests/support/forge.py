@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from pycomfy.adapters.python.resolver import pin_wheel
 from pycomfy.core.python.wheel_selection import Target
 from tests.support.catalog_maps import CORE, lists
 from tests.support.repositories import commit, git
+from tests.support.waiting import wait_until
 
 GITHUB = "https://github.com/"
 SKY, OTHER_SKY, CAPTION, FRAME = (
@@ -129,6 +129,12 @@ def _comfyui(folder: Path) -> None:
     git(folder, "tag", "v0.3.75")
 
 
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[str]:
     """Serve the repositories below `folder`; the address that stands for GitHub's."""
@@ -146,11 +152,7 @@ def served(folder: Path) -> Iterator[str]:
     ]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
-        until = time.monotonic() + 10
-        while time.monotonic() < until:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            time.sleep(0.1)
+        wait_until(lambda: _answers(port))
         yield f"git://127.0.0.1:{port}/"
     finally:
         os.killpg(server.pid, signal.SIGTERM)

@@ -18,6 +18,7 @@ from pycomfy.adapters.nix.store import copy_paths, fixed_path
 from pycomfy.core.lockfile.schema import Lock, render_lock
 from pycomfy.core.sources.path import PathSource
 from tests.support.nix_projects import WORKFLOW, Workshop
+from tests.support.waiting import HANG
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,7 +115,7 @@ class Machine:
 
 def answer(process: "subprocess.Popen[str]") -> Any:
     """What a command says in the end."""
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=HANG)
     assert process.returncode == 0, out + err
     return json.loads(out)
 

@@ -6,6 +6,7 @@ Three real servers: `hub` and `civitai` answer and redirect to `files`, which is
 import contextlib
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ class Site:
 
     A path's `trouble` is what its next answers are, one each: a status, or "cut" (half of it, then the connection
     ends), "silent" (half of it, as if that were all), "unsized" (of unknown length), "wrong" (other bytes), "whole"
-    (no ranges), "slow" (a late start).
+    (no ranges), "slow" (a late start). Downloads pause after `hold_at` bytes until they are told to go on (`let_go`).
     """
 
     hub: str = ""
@@ -55,7 +56,8 @@ class Site:
     trouble: dict[str, list[int | str]] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
     headers: dict[str, str] = field(default_factory=dict)
-    pace: float = 0.0
+    hold_at: int | None = None
+    let_go: threading.Event = field(default_factory=threading.Event)
     asked: list[Asked] = field(default_factory=list)
 
     def add(self, repository: str, path: str, data: bytes, *, lfs: bool = True) -> str:
@@ -99,7 +101,10 @@ def serve() -> Iterator[Site]:
         site.hub, site.civitai, site.cdn = (
             stack.enter_context(serve_http(_handler(site, name))) for name in ("hub", "civitai", "files")
         )
-        yield site
+        try:
+            yield site
+        finally:
+            site.let_go.set()
 
 
 def _handler(site: Site, name: str) -> type[RequestHandler]:
@@ -187,9 +192,9 @@ def _handler(site: Site, name: str) -> type[RequestHandler]:
                 rest = rest[: len(rest) // 2]
             for i in range(0, len(rest), 1 << 16):
                 self.wfile.write(rest[i : i + (1 << 16)])
-                if site.pace:
+                if site.hold_at is not None and i + (1 << 16) >= site.hold_at:
                     self.wfile.flush()
-                    time.sleep(site.pace)
+                    site.let_go.wait()
 
         def _redirect(self, url: str, status: int) -> None:
             self.answer(status, b"", {"Location": url})

@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
@@ -76,11 +75,3 @@ class Worker(threading.Thread):
                 self.outcome = self.work()
             except BaseException as e:  # noqa: BLE001  (it is what the test looks at)
                 self.outcome = e
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    """Until it holds, however loaded the machine is; a minute is a hang."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -1,10 +1,9 @@
 import multiprocessing
 import os
 import random
-import signal
+import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -21,6 +20,7 @@ from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.errors import HashMismatch, NoSpace, NotFound
 from tests.adapters.nix.test_nar_writer import Tree, build, trees
 from tests.support.properties import examples
+from tests.support.sudden_ends import count_moments, kill_at
 
 quick = settings(max_examples=examples(40))
 
@@ -247,13 +247,12 @@ def test_ten_processes_fill_one_archive(stocked: Path) -> None:
 def test_it_is_readable_after_any_sudden_end_and_the_next_run_finishes(stocked: Path) -> None:
     archive = Archive(stocked / "archive")
     chance = random.Random(5)
-    seen = 0
-    for _ in range(20):
-        process = _start(_fill, stocked)
-        time.sleep(chance.uniform(0, 0.04))
-        if process.pid is not None:
-            os.kill(process.pid, signal.SIGKILL)
-        process.join()
+    moments = count_moments(lambda: _fill(stocked))
+    shutil.rmtree(archive.folder)
+    seen, turns = 0, 20
+    for _ in range(turns):
+        # What all turns do together is less than a whole run, so that none is over before its end.
+        kill_at(chance.randrange(1, moments // turns), lambda: _fill(stocked))
         assert all(d.file == "nix-cache-info" for d in check_archive(archive, nothing))
         assert len(archive.narinfos()) >= seen
         seen = len(archive.narinfos())

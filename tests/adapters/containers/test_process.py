@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.process import Exit, run_container
 from pycomfy.adapters.io import process
 from pycomfy.errors import RunFailed
+from tests.support.waiting import HANG, wait_until
 
 WAIT = "while read ignored; do :; done; "
 
@@ -31,7 +31,7 @@ class Runner:
         self.engine, self.spec = engine, ContainerSpec(image, ("exit 0",), data)
         self.lines: list[bytes] = []
 
-    def run(self, script: str, stdin: bytes = b"", limit: float | None = 60) -> Exit:
+    def run(self, script: str, stdin: bytes = b"", limit: float | None = HANG) -> Exit:
         return run_container(self.engine, replace(self.spec, command=(script,)), stdin, self.lines.append, limit)
 
 
@@ -80,10 +80,13 @@ def test_models_can_be_read_but_not_written(runner: Runner, tmp_path_factory: py
 
 
 def test_a_container_that_takes_too_long_is_ended(runner: Runner) -> None:
-    with pytest.raises(RunFailed, match="did not end within 4 s"):
-        runner.run(f"{WAIT} echo left > /data/left", limit=4)
+    limit = 1
+    while not runner.lines:  # else it did not even begin in that time
+        limit *= 2
+        with pytest.raises(RunFailed, match=f"did not end within {limit} s"):
+            runner.run(f"echo up; {WAIT} echo left > /data/left", limit=limit)
+        assert containers(runner) == set()
     assert (runner.spec.data / "left").exists(), "it had the time to leave by itself"
-    assert containers(runner) == set()
 
 
 def test_an_error_in_the_listener_ends_the_container(runner: Runner) -> None:
@@ -127,10 +130,7 @@ except KeyboardInterrupt:
     us = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": "."})
     assert us.stdout and us.stdout.readline() == b"b'up'\n"
     us.send_signal(getattr(signal, f"SIG{number}"))
-    assert us.wait(30) == status
+    assert us.wait(HANG) == status
     us.stdout.close()
-    deadline = time.monotonic() + 10
-    while containers(runner) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert containers(runner) == set()
+    wait_until(lambda: containers(runner) == set())
     assert (runner.spec.data / "left").exists()

@@ -32,8 +32,9 @@ from pycomfy.adapters.versions.repository import VersionsRepository, versions_re
 from pycomfy.errors import MissingTool
 from pycomfy.operation import Cancelled, Operation
 from tests.support.file_server import Site
-from tests.support.operations import Worker, wait_until
+from tests.support.operations import Worker
 from tests.support.tiny_image import write_layout
+from tests.support.waiting import wait_until
 
 SHA256 = "0" * 64
 

@@ -12,9 +12,9 @@ from pycomfy.adapters.io.temp_dirs import find_leftovers, remove_folder, tempora
 
 ROOT = Path(__file__).parents[3]
 STAY = (
-    "import sys, time\nfrom pathlib import Path\nfrom pycomfy.adapters.io.temp_dirs import temporary_folder\n"
+    "import signal, sys\nfrom pathlib import Path\nfrom pycomfy.adapters.io.temp_dirs import temporary_folder\n"
     "with temporary_folder(Path(sys.argv[1]), 'x-') as folder:\n"
-    "    (folder / 'half').touch()\n    print(folder, flush=True)\n    time.sleep(60)\n"
+    "    (folder / 'half').touch()\n    print(folder, flush=True)\n    signal.pause()\n"
 )
 
 

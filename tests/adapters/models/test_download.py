@@ -1,9 +1,7 @@
-import os
-import signal
+import contextlib
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +22,7 @@ from pycomfy.errors import (
     suggest,
 )
 from tests.support.model_hub import COMMIT, TOKEN, Site, make_bytes, sha256
+from tests.support.waiting import wait_until
 
 DATA = make_bytes("model", 300_000)
 LFS = f"/lfs/{sha256(DATA)}"
@@ -262,33 +261,37 @@ def start(home: Paths, model: ModelFile) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def wait_for_bytes(path: Path, amount: int) -> int:
-    for _ in range(1000):
-        if path.is_file() and path.stat().st_size >= amount:
-            return path.stat().st_size
-        time.sleep(0.01)
-    raise AssertionError("nothing arrives")
-
-
 def test_a_killed_pull_goes_on_where_it_was(site: Site, store: ModelStore, home: Paths) -> None:
     data = make_bytes("long", 4 << 20)
     model = hub_model(site, data)
-    site.pace = 0.05
+    site.hold_at = 2 << 20
     process = start(home, model)
-    have = wait_for_bytes(store.partial_path(model.sha256), 1 << 20)
-    os.kill(process.pid, signal.SIGKILL)
+    part = store.partial_path(model.sha256)
+    wait_until(lambda: part.is_file() and part.stat().st_size >= 1 << 20)
+    have = part.stat().st_size
+    process.kill()
     process.communicate()
-    site.pace = 0.0
+    site.let_go.set()
     fetch(store, model)
     assert read(store, data) == data and left(store) == []
     begins = [int((a.range or "bytes=0-").removeprefix("bytes=").rstrip("-")) for a in site.downloads()]
     assert begins[0] == 0 and begins[1] >= have and len(begins) == 2
 
 
+def has_open(process: "subprocess.Popen[str]", path: Path) -> bool:
+    links = (str(fd.readlink()) for fd in Path(f"/proc/{process.pid}/fd").iterdir())
+    with contextlib.suppress(FileNotFoundError):  # one that was just closed
+        return str(path) in links
+    return False
+
+
 def test_two_pulls_at_once_fetch_it_once(site: Site, store: ModelStore, home: Paths) -> None:
     data = make_bytes("long", 1 << 20)
     model = hub_model(site, data)
-    site.pace = 0.05
+    site.hold_at = 1 << 19
     processes = [start(home, model) for _ in range(3)]
+    lock = store.partial_path(model.sha256).with_suffix(".lock")
+    wait_until(lambda: all(has_open(process, lock) for process in processes))
+    site.let_go.set()
     assert [p.communicate()[0].strip() for p in processes] == ["1", "1", "1"]
     assert read(store, data) == data and len(site.downloads()) == 1 and left(store) == []

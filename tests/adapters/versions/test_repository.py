@@ -1,10 +1,8 @@
 import multiprocessing
 import os
 import random
-import signal
 import subprocess
-import sys
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from pycomfy.errors import BadInput, NotFound
 from tests.support.moments import NOW
 from tests.support.properties import ONE_FIXTURE
 from tests.support.service_projects import built
+from tests.support.sudden_ends import count_moments, kill_at
 
 FILES = {"pycomfy.lock": b"{}\n", "nix/default.nix": b"{ }\n", "nix.txt": b"sorts before nix/", "workflow.json": b"1"}
 
@@ -255,33 +254,24 @@ def test_ten_processes_commit_at_once_and_lose_no_version(library: VersionsRepos
 
 
 def test_killed_at_any_point_it_has_every_version_it_told_of(library: VersionsRepository, tmp_path: Path) -> None:
-    """`told` is what the killed process said was committed."""
-    script = tmp_path / "many.py"
-    script.write_text(
-        "import sys\nfrom pathlib import Path\nfrom tests.adapters.versions.test_repository import commit\n"
-        "from pycomfy.adapters.versions.repository import VersionsRepository\nfor n in range(1000):\n"
-        "    print(commit(VersionsRepository(Path(sys.argv[1])), f'{sys.argv[2]} {n}').version.commit, flush=True)\n"
-    )
-    told: list[str] = []
-    chance = random.Random(5)
-    for turn in range(5):
-        process = subprocess.Popen(
-            [sys.executable, str(script), str(library.path), str(turn)],
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
-        )
-        assert process.stdout is not None
-        told.append(process.stdout.readline().strip())
-        time.sleep(chance.uniform(0, 0.3))
-        os.killpg(process.pid, signal.SIGKILL)
-        told += [line.strip() for line in process.stdout if len(line) == 41]
-        process.wait()
-        process.stdout.close()
+    """`told` are the commits that the killed processes were told of."""
+    told = tmp_path / "told"
+
+    def commit_many(turn: int, count: int) -> None:
+        for number in range(count):
+            made = commit(library, f"{turn} {number}").version.commit
+            with told.open("a") as file:
+                file.write(f"{made}\n")
+
+    few = 3
+    moments = count_moments(lambda: commit_many(0, few))
+    chance, turns = random.Random(5), 8
+    for turn in range(1, turns + 1):
+        kill_at(chance.randrange(1, moments), partial(commit_many, turn, 10 * few))
     commit(library, "after")
     commits = {v.commit for v in library.versions("hello")}
-    assert set(told) <= commits
+    assert len(told.read_text().split()) > few + turns // 2
+    assert set(told.read_text().split()) <= commits
     assert "missing" not in git(library, "fsck", "--strict")
 
 
