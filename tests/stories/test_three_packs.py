@@ -125,7 +125,7 @@ def test_from_nothing_but_a_workflow_to_a_verified_image(user: User, engine: Eng
 
     # 2. ComfyUI wants pydantic 2, a pack wants an older one.
     told = user.refused("lock", "three.json")
-    assert "ComfyUI wants pydantic~=2.0" in told and "pack ComfyUI-Frames wants pydantic<2" in told
+    assert "ComfyUI requires pydantic~=2.0" in told and "pack ComfyUI-Frames requires pydantic<2" in told
     assert user.paste(told).startswith('overrides = ["pydantic==2.')
 
     # 3. It locks; the class that was renamed comes from the commit that last had it.

@@ -6,6 +6,7 @@ the rows, takes longer to import than all that lists the versions.
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.sqlite_file import SqliteFile
 from pycomfy.errors import BadInput, NoSpace, suggest
+from pycomfy.operation import cancel_scope
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 BUSY = 300.0
 """Seconds to wait for another process's transaction. It takes milliseconds, and seconds where thousands of versions are
 indexed anew."""
+
+_MOMENT = 200  # milliseconds
 
 _UNUSABLE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_BUSY")
 _DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
@@ -63,15 +67,33 @@ class Connection(SqliteFile):
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Write in one transaction; nothing of it stays if an exception passes."""
+        """Write in one transaction; nothing of it stays if an exception passes. Raises `Cancelled` if the operation is
+        cancelled while another one writes."""
         with _translate(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
                 yield
             except BaseException:
                 self._connection.rollback()
                 raise
             self._connection.commit()
+
+    def _begin(self) -> None:
+        """Become the only writer. SQLite's own waiting cannot be cancelled, so it waits for moments."""
+        scope, deadline = cancel_scope(), time.monotonic() + BUSY
+        self._connection.execute(f"PRAGMA busy_timeout = {_MOMENT}")
+        try:
+            while True:
+                try:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as e:
+                    if not str(e.sqlite_errorname).startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                        raise
+                    scope.check()
+                else:
+                    return
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {int(BUSY * 1000)}")
 
     def table(self, name: str) -> "Table":
         """Return a table to write, within `writing`."""

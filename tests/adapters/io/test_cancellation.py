@@ -14,6 +14,7 @@ from pycomfy.adapters.containers.arguments import ContainerSpec
 from pycomfy.adapters.containers.engine import find_engine
 from pycomfy.adapters.containers.load import load, read_layout
 from pycomfy.adapters.containers.process import run_container
+from pycomfy.adapters.database.connection import Connection
 from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.concurrency import run_concurrently
@@ -179,6 +180,19 @@ def test_every_room_leaves_its_lock(tmp_path: Path) -> None:
     for lock, wait in waits.items():
         with exclusive_lock(lock):
             cancel(Worker(wait))
+
+
+def test_another_operation_that_writes_the_database_is_not_waited_for(tmp_path: Path) -> None:
+    def write() -> None:
+        with Connection(tmp_path / "db") as connection, connection.writing():
+            pass
+
+    with Connection(tmp_path / "db") as connection:
+        with connection.writing():
+            cancel(Worker(write))
+            waiting = Worker(write)
+        waiting.join(50)
+        assert waiting.outcome is None and not waiting.is_alive()
 
 
 def test_a_temporary_folder_is_not_waited_for(tmp_path: Path) -> None:
