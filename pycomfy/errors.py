@@ -1,29 +1,29 @@
-"""The errors of pycomfy: one root, a subclass per cause that a user can mend.
+"""Define the errors of pycomfy: one root, and a subclass for each cause that a user can fix.
 
     PycomfyError
-    ├── BadInput          a file, argument or setting the user gave is wrong
-    │   ├── BadArgument       a wrong call: an argument that does not go with the others
-    │   ├── BadWorkflow       not JSON, or JSON that is no workflow
-    │   ├── BadConfig         pycomfy.toml says something impossible
-    │   ├── BadLock           pycomfy.lock cannot be read, or is of another version
+    ├── BadInput          a file, argument or setting from the user is wrong
+    │   ├── BadArgument       a wrong call: an argument that does not fit the others
+    │   ├── BadWorkflow       not JSON, or JSON that is not a workflow
+    │   ├── BadConfig         pycomfy.toml is malformed or contradicts itself
+    │   ├── BadLock           pycomfy.lock is malformed, or has another version
     │   └── NotFound          a name, version or file that does not exist
-    ├── Unresolved        what the workflow needs cannot be pinned
-    │   ├── UnknownNode             a node type that no source provides
-    │   ├── AmbiguousNode           a node type that several node packs may be meant by
+    ├── Unresolved        a requirement of the workflow cannot be pinned
+    │   ├── UnknownNode             a node type without a known node pack
+    │   ├── AmbiguousNode           a node type with several possible node packs
     │   ├── UnpinnedPack            a node pack without a commit, or with one that does not exist
     │   ├── NoMatchingDistribution  a Python package without a wheel for the platform
-    │   ├── ResolutionImpossible    requirements that contradict one another
-    │   └── NoDebianPackage         a Debian package that the archive does not have
-    ├── HashMismatch      bytes that are not the ones that were pinned
+    │   ├── ResolutionImpossible    Python requirements that conflict
+    │   └── NoDebianPackage         a Debian package that the mirror does not have
+    ├── HashMismatch      content that differs from the pinned one
     ├── NetworkError      a server that did not answer
-    ├── MissingTool       a program (Nix, Podman, git …) that is not installed, or does not work here
+    ├── MissingTool       a program (Nix, Podman, git …) that is not installed, or does not work
     ├── NoSpace           a full disk
-    ├── BuildFailed       Nix could not build
-    ├── RunFailed         the container or ComfyUI in it failed
+    ├── BuildFailed       a build of Nix failed
+    ├── RunFailed         the container, or ComfyUI in it, failed
     └── ErrorGroup        several of the above, reported together
 
-Every error says what happened, where, and how to mend it. `code` is stable and shared by the CLI's JSON and HTTP.
-Anything that is not a `PycomfyError` is our bug.
+Every error says what happened, where, and how to fix it. `code` is stable, and the same in the JSON of the command line
+and in HTTP. Anything that is not a `PycomfyError` is our bug.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class Placeholder:
-    """A value that only whoever mends the error knows; `name` says what it is: "URL"."""
+    """A value that only the user knows; `name` says what it is: "URL"."""
 
     name: str
 
@@ -46,10 +46,11 @@ Argument = str | int | bool | Placeholder | tuple[str | Placeholder, ...]
 
 @dataclass(frozen=True)
 class Fix:
-    """A way to mend an error, as data: the command line renders it as a command, the web as a button.
+    """A way to fix an error, as data: the command line renders it as a command, the web as a button.
 
-    `action` is a use case by its words ("lock", "archive pull"), or "retry": the same once more, with these
-    `arguments`. Those that are left out are the user's to give. `note` says what it is for, or what comes next.
+    `action` is a use case by its words ("lock", "archive pull"), or "retry" for the same use case with these
+    `arguments`, where False leaves an argument out. Required arguments that are missing are the user's to add. `note`
+    says what the action is for, or what comes next.
     """
 
     action: str
@@ -61,7 +62,7 @@ class Fix:
         return " ".join([self.action, *pairs]) + (f" ({self.note})" if self.note else "")
 
     def as_dict(self) -> dict[str, object]:
-        """The JSON form. A value that is not known yet is an object with the one key `placeholder`."""
+        """Return the JSON form. A `Placeholder` is an object with the one key `placeholder`."""
         return {"action": self.action, "arguments": {k: _json(v) for k, v in self.arguments.items()}, "note": self.note}
 
 
@@ -77,16 +78,16 @@ def _json(value: Argument) -> object:
 
 
 Fixes = str | Fix | Sequence[str | Fix]
-"""What mends an error: advice in words, or what to do as data; several of them are alternatives."""
+"""The fixes of an error: advice in words, or actions as data. Several of them are alternatives."""
 
 
 def list_fixes(fixes: Fixes) -> tuple[str | Fix, ...]:
-    """The alternatives, one by one; empty words are none."""
+    """Return the alternatives, without empty ones."""
     return tuple(f for f in ((fixes,) if isinstance(fixes, str | Fix) else fixes) if f != "")
 
 
 class PycomfyError(Exception):
-    """An error the user can mend: `what` happened, `where`, and the `fixes`, any of which will do."""
+    """An error that the user can fix: `what` happened, `where`, and the `fixes`, one of which is enough."""
 
     code: ClassVar[str] = "error"
 
@@ -98,7 +99,7 @@ class PycomfyError(Exception):
 
     @property
     def fix(self) -> str:
-        """The fixes in words that no face has rendered."""
+        """The fixes as text, not rendered for the command line."""
         return "; or ".join(map(str, self.fixes))
 
     def __str__(self) -> str:
@@ -110,7 +111,7 @@ class PycomfyError(Exception):
         return "\n".join(lines)
 
     def as_dict(self, render: Callable[[str | Fix], str] = str) -> dict[str, object]:
-        """The JSON form shared by `--json` and problem+json. `render` makes the words of a fix."""
+        """Return the JSON form, which the command line and problem+json share. `render` returns the text of a fix."""
         return {
             "code": self.code,
             "message": self.what,
@@ -159,7 +160,7 @@ class UnknownNode(Unresolved):
 
 
 class AmbiguousNode(Unresolved):
-    """`candidates` are the packs that may be meant, as `{url, stars, updated, also}`."""
+    """`candidates` are the possible packs, as `{url, stars, updated, also}`."""
 
     code = "ambiguous-node"
 
@@ -179,7 +180,7 @@ class UnpinnedPack(Unresolved):
 
 
 class NoMatchingDistribution(Unresolved):
-    """`package` is its name, where that is all that is wrong: one with a source can be built."""
+    """`package` is its name if the missing wheel is the only problem: a package with an sdist can be built."""
 
     code = "no-wheel"
 
@@ -221,7 +222,7 @@ class RunFailed(PycomfyError):
 
 
 class ErrorGroup(PycomfyError):
-    """Several errors of one stage, told at once."""
+    """Several errors of one stage, reported at once."""
 
     code = "problems"
 
@@ -237,7 +238,7 @@ class ErrorGroup(PycomfyError):
 
 
 def raise_all(problems: Sequence[PycomfyError]) -> None:
-    """Raise nothing, the one, or all of `problems`."""
+    """Raise the only one of `problems`, or all as an `ErrorGroup`; do nothing if there are none."""
     if len(problems) == 1:
         raise problems[0]
     if problems:

@@ -1,4 +1,4 @@
-"""Carry what belongs to one operation: who hears its progress, what cancels it, and who answers its questions.
+"""Hold what belongs to one operation: its progress, its cancellation, and who answers its questions.
 
 An operation is one use case that somebody started: a command, a request to the server. Many run in one process. The
 current one is a context variable, so that no function hands it on; threads that `adapters.io.concurrency` starts
@@ -18,7 +18,7 @@ from pycomfy.progress import Progress, Silent, Task, Unit
 
 
 class Cancelled(BaseException):
-    """Leave what is being done: its operation was cancelled. No `Exception`, so that nobody takes it for a failure."""
+    """Raised in an operation that was cancelled. Not an `Exception`, so that no handler takes it for a failure."""
 
 
 class CancelScope:
@@ -35,7 +35,8 @@ class CancelScope:
         return self._event.is_set()
 
     def cancel(self) -> None:
-        """End every program and download that the scope's threads wait for; they raise `Cancelled`. From any thread."""
+        """End every program and download that threads of the scope wait for; they raise `Cancelled`. Call it from any
+        thread."""
         with self._lock:
             self._event.set()
             callbacks = list(self._callbacks.values())
@@ -54,8 +55,8 @@ class CancelScope:
 
     @contextlib.contextmanager
     def on_cancel(self, callback: Callable[[], object]) -> Iterator[None]:
-        """While the block runs, `cancel` calls `callback`, which must make the block end soon. In the end, also after
-        an error that the callback caused, raise `Cancelled` if the scope was cancelled."""
+        """Let `cancel` call `callback`, which must end the block soon, while the block runs. If the scope was
+        cancelled, raise `Cancelled` at the end, also in place of an error that the callback caused."""
         key = object()
         with self._lock:
             if self._event.is_set():
@@ -83,8 +84,8 @@ class Option:
 
 @dataclass(frozen=True)
 class Question:
-    """A question to whoever started the operation: which of `options`, or none of them. `subject` is what it is about,
-    `reason` why it cannot be answered without asking."""
+    """A question to whoever started the operation: which of the `options`, or none. `subject` is what it is about,
+    `reason` why it cannot be decided without asking."""
 
     subject: str
     text: str
@@ -93,7 +94,7 @@ class Question:
 
 
 Ask = Callable[[Question], int | None]
-"""Returns the index of the chosen option, None for none of them."""
+"""Return the index of the chosen option, None for none of them."""
 
 
 @dataclass(frozen=True)
@@ -122,18 +123,18 @@ _scope: ContextVar[CancelScope] = ContextVar("cancel_scope", default=_DEFAULT.ca
 
 
 def current() -> Operation:
-    """The operation that runs; a silent one that nobody cancels if none was started."""
+    """Return the running operation; a silent one that is never cancelled if none was started."""
     return _operation.get()
 
 
 def cancel_scope() -> CancelScope:
-    """The innermost scope in which this runs."""
+    """Return the innermost scope in which this runs."""
     return _scope.get()
 
 
 @contextlib.contextmanager
 def open_cancel_scope() -> Iterator[CancelScope]:
-    """A scope within the current one, for threads that have to end together."""
+    """Open a scope within the current one, for threads that have to end together."""
     outer, inner = _scope.get(), CancelScope()
     with outer.on_cancel(inner.cancel):
         token = _scope.set(inner)
@@ -186,5 +187,5 @@ def step(title: str, *, total: int | None = None, unit: Unit = "items") -> Task:
 
 
 def report(text: str, fixes: Fixes = ()) -> None:
-    """Make a remark that stays readable after the steps are over, such as a warning, with what mends it."""
+    """Make a remark that stays readable after the steps are over, such as a warning, with its fixes."""
     current().progress.report(text, fixes)

@@ -1,4 +1,4 @@
-"""How long work tells how far it is, without knowing who listens: actions report, the CLI or a server renders."""
+"""Define how an operation reports its progress, whatever renders it: the command line or a server."""
 
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -9,16 +9,16 @@ Unit = Literal["bytes", "items"]
 
 
 class Task(Protocol):
-    """One running step. Leave it as a context manager: it ends as done, or as failed if an exception passes."""
+    """A running step, as a context manager: it ends as done, or as failed if an exception passes."""
 
     def advance(self, amount: int = 1) -> None:
-        """`amount` more of the unit is done."""
+        """Add `amount` of the unit to what is done."""
 
     def total(self, total: int) -> None:
-        """The amount is known by now."""
+        """Set the total amount, which was not known at the beginning."""
 
     def note(self, text: str) -> None:
-        """What the step is busy with; at the end, its result. One short line."""
+        """Say what the step is doing; at the end, its result. One short line."""
 
     def __enter__(self) -> Self: ...
 
@@ -28,11 +28,13 @@ class Task(Protocol):
 
 
 class Progress(Protocol):
+    """What hears of the steps and remarks of an operation."""
+
     def step(self, title: str, *, total: int | None = None, unit: Unit = "items") -> Task:
         """Begin a step. `title` names it for a person: "Fetch Debian packages"."""
 
     def report(self, text: str, fixes: Fixes = ()) -> None:
-        """A remark that should stay readable after the steps are over, such as a warning, and what mends it."""
+        """Make a remark that stays readable after the steps are over, such as a warning, with its fixes."""
 
 
 class _SilentTask:
@@ -48,7 +50,7 @@ class _SilentTask:
 
 
 class Silent:
-    """Reports to nobody."""
+    """Progress that is not shown."""
 
     def step(self, title: str, *, total: int | None = None, unit: Unit = "items") -> Task:
         return _SilentTask()

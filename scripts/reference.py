@@ -43,14 +43,18 @@ is a line per step. `NO_COLOR` is respected.
 
 ERRORS = """# Errors
 
-Every error says what happened, where, and how to mend it, and pycomfy then leaves with exit status 1. Several problems
-of one kind are told together. With `--json` the error is on standard output too:
+Every error says what happened, where, and how to fix it, and pycomfy exits with status 1. Several problems of one kind
+are reported together. With `--json` the error is on standard output too:
 
 ```json
-{"error": {"code": "not-found", "message": "no such workflow", "where": "portrait.json", "fix": "give a file, …"}}
+{"error": {"code": "not-found", "message": "no such workflow", "where": "portrait.json", "fix": "give a file, …",
+  "fixes": [{"advice": "give a file, …"}]}}
 ```
 
-Codes are stable. Several problems at once have the code `problems` and a list `problems` of such objects.
+Codes are stable. `fix` has the alternatives of `fixes` as text. One that is a command is an object with `action`
+("lock"), `arguments` (by the names of its parameters; `{"placeholder": "URL"}` where only you know the value) and
+`note`; with the action "retry" it is the same command with these arguments, without those that are `false`. Several
+problems at once have the code `problems` and a list `problems` of such objects.
 
 | code | class | what it means |
 |---|---|---|

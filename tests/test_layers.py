@@ -78,9 +78,6 @@ STARTS_PROCESSES = re.compile(
 )
 PROCESS_MODULES = frozenset({"subprocess", "multiprocessing", "pty"})
 
-NAMES_COMMANDS = frozenset((ROOT / "tests" / "layers_to_convert.txt").read_text().split())
-"""Modules that still name a command or a flag in a text: the list may only become shorter."""
-
 
 class Module(NamedTuple):
     path: str
@@ -328,9 +325,7 @@ def test_an_argument_of_another_program_is_no_flag_of_ours() -> None:
 
 
 def test_no_module_below_the_command_line_names_a_command_or_a_flag() -> None:
-    named = {m.path: found for m in modules() if m.layer not in ("cli", "gateway") and (found := named_in(m))}
-    assert [line for path, lines in named.items() if path not in NAMES_COMMANDS for line in lines] == []
-    assert NAMES_COMMANDS - named.keys() == set(), "they are clean: take them off the list"
+    assert [line for m in modules() if m.layer not in ("cli", "gateway") for line in named_in(m)] == []
 
 
 # — fixes as data —
@@ -358,4 +353,17 @@ def test_every_fix_names_a_command_and_parameters_of_it() -> None:
                 wrong.append(f"{at}: there is no command {action}")
             elif action != "retry" and not given <= parameters[action]:
                 wrong.append(f"{at}: {action} has no {', '.join(sorted(map(str, given - parameters[action])))}")
+    assert wrong == []
+
+
+def test_every_bad_argument_is_one_of_a_command() -> None:
+    known = {p.name for command in commands().values() for p in command.params}
+    wrong = []
+    for module in modules():
+        for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)):
+            if dotted(call.func).rpartition(".")[2] != "BadArgument":
+                continue
+            value = next((k.value for k in call.keywords if k.arg == "argument"), None)
+            if isinstance(value, ast.Constant) and value.value not in known:
+                wrong.append(f"{module.path}:{call.lineno} names no parameter of a command")
     assert wrong == []
