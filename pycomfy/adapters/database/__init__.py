@@ -1,1 +1,1 @@
-"""Keep the index of versions, images, sources, builds and runs in SQLite."""
+"""Keep versions, images, sources, builds and runs in SQLite."""

@@ -87,12 +87,12 @@ class BareRepository(GitRunner):
     def read_blobs(self, names: Sequence[str]) -> dict[str, bytes]:
         """Return the bytes of blobs by id, or of files as `COMMIT:PATH`, through one git. What is missing, or not a
         blob, is left out."""
-        wanted = list(dict.fromkeys(n for n in names if "\n" not in n))
-        if not wanted:
+        unique = list(dict.fromkeys(n for n in names if "\n" not in n))
+        if not unique:
             return {}
-        output = self.must("cat-file", "--batch", stdin="".join(f"{n}\n" for n in wanted).encode("utf-8", _ESCAPED))
+        output = self.must("cat-file", "--batch", stdin="".join(f"{n}\n" for n in unique).encode("utf-8", _ESCAPED))
         found, at = {}, 0
-        for name in wanted:
+        for name in unique:
             end = output.index(b"\n", at)
             header = output[at:end].decode("utf-8", _ESCAPED).removeprefix(name).split()
             if header and header[-1] == "missing":

@@ -1,8 +1,8 @@
 """Share versions through another git repository: send them there, and receive what is there."""
 
 import contextlib
-import os
 import re
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -55,8 +55,8 @@ def send(bare: BareRepository, address: GitUrl, refs: Sequence[str]) -> list[Sen
             sent.append(Sent(parts[1].partition(":")[2], words[parts[0]], parts[2]))
     if status != 0 and not any(s.state == "refused" for s in sent):
         raise _explain(address, message)
-    told = {s.ref for s in sent}
-    return [*sent, *(Sent(ref, "same", "") for ref in refs if ref not in told)]
+    reported = {s.ref for s in sent}
+    return [*sent, *(Sent(ref, "same", "") for ref in refs if ref not in reported)]
 
 
 @contextlib.contextmanager
@@ -113,13 +113,17 @@ def _refuse_large(bare: BareRepository, address: GitUrl) -> None:
 
 def _explain(address: GitUrl, message: str) -> PycomfyError:
     lines = [re.sub(r"^(fatal|error|remote): ", "", line).strip() for line in message.splitlines() if line.strip()]
-    said = re.sub(r"\S+://\S+", lambda m: without_password(m[0]), lines[0] if lines else "git failed")
+    text = re.sub(r"\S+://\S+", lambda m: without_password(m[0]), lines[0] if lines else "git failed")
     if re.search(r"not appear to be a git repository|not found|does not exist|No such file", message):
-        fix = f"git init --bare {address.public}" if address.local else "correct the address, or make the repository"
-        return NotFound(f"no git repository: {said}", where=address.public, fix=fix)
+        fix = (
+            f"git init --bare {shlex.quote(address.public)}"
+            if address.local
+            else "correct the address, or make the repository"
+        )
+        return NotFound(f"no git repository: {text}", where=address.public, fix=fix)
     if "dubious ownership" in message:
-        fix = f"git config --global --add safe.directory '{os.fspath(address.url)}'"
-        return NetworkError(said, where=address.public, fix=fix)
+        fix = f"git config --global --add safe.directory {shlex.quote(address.url)}"
+        return NetworkError(text, where=address.public, fix=fix)
     return NetworkError(
-        f"git cannot share with it: {said}", where=address.public, fix="check the network, the address and your rights"
+        f"git cannot share with it: {text}", where=address.public, fix="check the network, the address and your rights"
     )

@@ -247,6 +247,6 @@ def _image(old: BuiltImage, new: BuiltImage) -> ImageChange:
     )
 
 
-def _layers(image: BuiltImage, wanted: set[str]) -> tuple[str, ...]:
+def _layers(image: BuiltImage, chosen: set[str]) -> tuple[str, ...]:
     names = dict(zip(image.diff_ids, image.layer_names, strict=False))
-    return tuple(names.get(d, d.removeprefix("sha256:")[:12]) for d in image.diff_ids if d in wanted)
+    return tuple(names.get(d, d.removeprefix("sha256:")[:12]) for d in image.diff_ids if d in chosen)

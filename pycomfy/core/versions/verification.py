@@ -198,10 +198,10 @@ _OWN_MODULES = re.compile(r"comfy(_\w+)?|nodes|folder_paths|server|execution|lat
 def suggest_fixes(failure: ImportFailure, name: str) -> tuple[str | Fix, ...]:
     """Return how the failed import of the node pack `name` may be fixed."""
     text = f"{failure.message}\n{failure.traceback}"
-    if library := _NO_LIBRARY.search(text):
-        package = debian_package(library[1], ())[0] or "…"
+    if shared := _NO_LIBRARY.search(text):
+        package = debian_package(shared[1], ())[0] or "…"
         return (
-            f'add the Debian package of {library[1]}, at the top of pycomfy.toml: apt = ["{package}"]; and lock again',
+            f'add the Debian package of {shared[1]}, at the top of pycomfy.toml: apt = ["{package}"]; and lock again',
         )
     if module := _NO_MODULE.search(text):
         if _OWN_MODULES.fullmatch(module[1].partition(".")[0]):

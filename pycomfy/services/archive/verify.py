@@ -75,10 +75,10 @@ def verify(workspace: Workspace, request: VerifyRequest) -> VerifyResult:
     files = read_project(workspace, reference)
     check_store(workspace.nix)
     log = workspace.log_file(f"verify-{image.name}")
-    with empty_store(request.store or workspace.paths.data) as place, project_folder(workspace, files) as folder:
+    with empty_store(request.store or workspace.paths.data) as store, project_folder(workspace, files) as folder:
         lock = parse_lock(files[LOCK].decode(errors="replace"), where=f"{LOCK} of {reference}")
         project = Project(folder, lock, image.platform, folder)
-        empty = dataclasses.replace(workspace, nix=dataclasses.replace(workspace.nix, store=place))
+        empty = dataclasses.replace(workspace, nix=dataclasses.replace(workspace.nix, store=store))
         _copy_sources(workspace, empty, lock, image)
         made = realise(empty, project, log=log)
         rebuilt = read_layout(empty.nix.local_path(str(made.oci)))
@@ -127,13 +127,13 @@ def _compare(recorded: ImageRecord, rebuilt: LayoutImage) -> tuple[Difference, .
     return tuple(Difference(what, old, new) for what, old, new in pairs if old != new)
 
 
-def _explain(differences: tuple[Difference, ...], record: ImageRecord, rebuilt: LayoutImage) -> tuple[Difference, ...]:
+def _explain(differences: tuple[Difference, ...], image: ImageRecord, rebuilt: LayoutImage) -> tuple[Difference, ...]:
     """Add what is different in each, if the recorded image is still on this machine."""
     try:
-        recorded = read_layout(record.layout)
+        recorded = read_layout(image.layout)
     except PycomfyError:
-        recorded = None
-    if not differences or recorded is None or recorded.manifest_digest != record.manifest_digest:
+        return differences
+    if not differences or recorded.manifest_digest != image.manifest_digest:
         return differences
     with operation.step("Compare what is different", total=len(differences)) as task:
         explained = []

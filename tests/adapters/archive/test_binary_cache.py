@@ -107,7 +107,7 @@ def test_every_byte_of_every_file_counts() -> None:
 
 
 @pytest.mark.parametrize("executable", [False, True])
-def test_a_file_is_told_from_the_same_with_another_mode(tmp_path: Path, executable: bool) -> None:
+def test_a_file_is_distinguished_from_the_same_with_another_mode(tmp_path: Path, executable: bool) -> None:
     place = tmp_path / "file"
     place.write_bytes(b"x" * 13)
     place.chmod(0o755 if executable else 0o644)
@@ -274,7 +274,7 @@ def tiny(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk_is_said_and_leaves_the_archive_readable(tiny: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_the_archive_readable(tiny: Path, tmp_path: Path) -> None:
     archive = Archive(tiny / "archive")
     first = put(archive, tmp_path, "a", b"a" * 700_000)
     with pytest.raises(NoSpace, match="no space left"):

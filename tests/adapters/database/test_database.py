@@ -73,130 +73,130 @@ def build(version: int = 1, name: str = "hello", layout: str = "/nix/store/x", *
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Any:
+def database(tmp_path: Path) -> Any:
     with Database(tmp_path / "data" / "pycomfy.db") as made:
         yield made
 
 
-def rows(store: Database, sql: str) -> list[dict[str, Any]]:
-    with sqlite3.connect(store.path) as connection:
+def rows(database: Database, sql: str) -> list[dict[str, Any]]:
+    with sqlite3.connect(database.path) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute(sql)]
 
 
-def test_versions_are_listed_newest_first_with_what_changed(store: Database) -> None:
+def test_versions_are_listed_newest_first_with_what_changed(database: Database) -> None:
     first = entry(1)
-    store.index([], [first, entry(1, "b"), entry(2, parent=first.commit, changes=("node 3: a", "b"))])
-    store.record_build(build(2))
-    assert [(v.name, v.version) for v in store.versions()] == [("hello", 2), ("b", 1), ("hello", 1)]
-    assert store.names() == ["b", "hello"]
-    newest = store.versions("hello")[0]
+    database.index([], [first, entry(1, "b"), entry(2, parent=first.commit, changes=("node 3: a", "b"))])
+    database.record_build(build(2))
+    assert [(v.name, v.version) for v in database.versions()] == [("hello", 2), ("b", 1), ("hello", 1)]
+    assert database.names() == ["b", "hello"]
+    newest = database.versions("hello")[0]
     assert (newest.parent, newest.changes, newest.message) == (first.commit, ("node 3: a", "b"), "no. 2")
     assert (newest.comfyui_version, newest.size, newest.created_by) == ("0.3.75", 8_000_000_000, "A <a@x>")
     assert newest.manifest_digest == "sha256:" + "1" * 64
-    assert store.versions("hello")[1].manifest_digest is None
+    assert database.versions("hello")[1].manifest_digest is None
 
 
-def test_a_build_for_another_platform_does_not_change_a_versions_digest(store: Database) -> None:
-    store.index([], [entry(1)])
-    store.record_build(build(1))
-    store.record_build(build(1, digit="2", platform="linux/arm64"))
-    assert store.versions()[0].manifest_digest == "sha256:" + "1" * 64
-    store.record_build(build(1, digit="3"))
-    assert store.versions()[0].manifest_digest == "sha256:" + "3" * 64
+def test_a_build_for_another_platform_does_not_change_a_versions_digest(database: Database) -> None:
+    database.index([], [entry(1)])
+    database.record_build(build(1))
+    database.record_build(build(1, digit="2", platform="linux/arm64"))
+    assert database.versions()[0].manifest_digest == "sha256:" + "1" * 64
+    database.record_build(build(1, digit="3"))
+    assert database.versions()[0].manifest_digest == "sha256:" + "3" * 64
 
 
-def test_the_image_found_is_the_one_built_last(store: Database) -> None:
-    store.index([], [entry(1), entry(2)])
-    assert store.find_image("hello") is None
-    store.record_build(build(1))
-    store.record_build(build(1, digit="2"))
-    store.record_build(build(1, layout="/nix/store/y", built_at="2026-02-02T10:00:00Z"))
-    found = store.find_image("hello")
+def test_the_image_found_is_the_one_built_last(database: Database) -> None:
+    database.index([], [entry(1), entry(2)])
+    assert database.find_image("hello") is None
+    database.record_build(build(1))
+    database.record_build(build(1, digit="2"))
+    database.record_build(build(1, layout="/nix/store/y", built_at="2026-02-02T10:00:00Z"))
+    found = database.find_image("hello")
     assert found is not None
     assert (found.manifest_digest[-1], found.layout, found.version) == ("1", Path("/nix/store/y"), 1)
-    assert store.find_image("hello", 2) is None
-    assert store.find_image("hello", 1, "linux/arm64") is None
-    store.record_build(build(2, platform="linux/arm64"))
-    assert store.find_image("hello") == store.find_image("hello", 2, "linux/arm64")
-    assert store.find_image("hello", platform="linux/amd64") == found
+    assert database.find_image("hello", 2) is None
+    assert database.find_image("hello", 1, "linux/arm64") is None
+    database.record_build(build(2, platform="linux/arm64"))
+    assert database.find_image("hello") == database.find_image("hello", 2, "linux/arm64")
+    assert database.find_image("hello", platform="linux/amd64") == found
 
 
-def test_versions_with_the_same_tree_have_the_same_images(store: Database) -> None:
-    store.index([], [entry(1), entry(2), entry(3, project="hello 1"), entry(1, "other", "hello 1")])
-    store.record_build(build(1, proven=True))
+def test_versions_with_the_same_tree_have_the_same_images(database: Database) -> None:
+    database.index([], [entry(1), entry(2), entry(3, project="hello 1"), entry(1, "other", "hello 1")])
+    database.record_build(build(1, proven=True))
     for name, number in (("hello", 3), ("other", 1)):
-        found = store.find_image(name, number)
+        found = database.find_image(name, number)
         assert found is not None and (found.name, found.version) == (name, number)
-    assert store.find_image("hello", 2) is None
-    digests = {(v.name, v.version): v.manifest_digest is not None for v in store.versions()}
+    assert database.find_image("hello", 2) is None
+    digests = {(v.name, v.version): v.manifest_digest is not None for v in database.versions()}
     assert digests == {("hello", 1): True, ("hello", 2): False, ("hello", 3): True, ("other", 1): True}
-    assert rows(store, "SELECT count(*) AS n FROM custom_nodes WHERE verified_compatible") == [{"n": 6}]
+    assert rows(database, "SELECT count(*) AS n FROM custom_nodes WHERE verified_compatible") == [{"n": 6}]
 
 
-def test_a_branch_that_moved_takes_its_images_along(store: Database) -> None:
+def test_a_branch_that_moved_takes_its_images_along(database: Database) -> None:
     """Renaming a workflow is: its versions are gone, and others with the same trees are there."""
-    store.index([], [entry(1), entry(2)])
-    store.record_build(build(1))
-    image = store.find_image("hello")
+    database.index([], [entry(1), entry(2)])
+    database.record_build(build(1))
+    image = database.find_image("hello")
     assert image is not None
-    store.record_run(image, Run(NOW, "podman", None, 1.0))
-    store.index([("hello", 1), ("hello", 2)], [entry(1, "new", "hello 1"), entry(2, "new", "hello 2")])
-    assert store.names() == ["new"]
-    assert [(r.name, r.version) for r in store.runs()] == [("new", 1)]
+    database.record_run(image, Run(NOW, "podman", None, 1.0))
+    database.index([("hello", 1), ("hello", 2)], [entry(1, "new", "hello 1"), entry(2, "new", "hello 2")])
+    assert database.names() == ["new"]
+    assert [(r.name, r.version) for r in database.runs()] == [("new", 1)]
     assert rows(
-        store,
+        database,
         "SELECT w.name FROM builds b JOIN workflow_versions v ON v.id = b.version_id"
         " JOIN workflows w ON w.id = v.workflow_id",
     ) == [{"name": "new"}]
 
 
-def test_a_number_gets_another_commit(store: Database) -> None:
-    store.index([], [entry(1), entry(2, project="mine")])
-    store.record_build(build(2))
-    store.index([("hello", 2)], [entry(2, project="theirs"), entry(3, project="mine")])
-    found = store.find_image("hello")
+def test_a_number_gets_another_commit(database: Database) -> None:
+    database.index([], [entry(1), entry(2, project="mine")])
+    database.record_build(build(2))
+    database.index([("hello", 2)], [entry(2, project="theirs"), entry(3, project="mine")])
+    found = database.find_image("hello")
     assert found is not None and found.version == 3
-    assert store.commits()["hello"] == {
+    assert database.commits()["hello"] == {
         1: entry(1).commit,
         2: entry(2, project="theirs").commit,
         3: entry(3, project="mine").commit,
     }
 
 
-def test_the_last_version_with_a_tree_takes_its_images_away(store: Database) -> None:
-    store.index([], [entry(1), entry(1, "other")])
-    store.record_build(build(1))
-    store.index([("hello", 1)], [])
+def test_the_last_version_with_a_tree_takes_its_images_away(database: Database) -> None:
+    database.index([], [entry(1), entry(1, "other")])
+    database.record_build(build(1))
+    database.index([("hello", 1)], [])
     for table in ("container_images", "builds"):
-        assert rows(store, f"SELECT count(*) AS n FROM {table}") == [{"n": 0}]
-    assert store.names() == ["other"]
+        assert rows(database, f"SELECT count(*) AS n FROM {table}") == [{"n": 0}]
+    assert database.names() == ["other"]
 
 
-def test_what_the_library_tells_of_an_image_is_recorded_once(store: Database) -> None:
+def test_an_image_of_the_repository_is_recorded_once(database: Database) -> None:
     image = IndexedImage(entry(1).tree, built(proven=True, requirements={"painter": ("pillow>=10",)}), "/there")
-    store.index([], [entry(1)], [image])
-    store.index([], [], [image])
-    store.record_build(build(1, "hello", "/here"))
-    assert rows(store, "SELECT log FROM builds") == [{"log": "/logs/1"}]
-    assert rows(store, "SELECT layout, build_logs FROM container_images") == [
+    database.index([], [entry(1)], [image])
+    database.index([], [], [image])
+    database.record_build(build(1, "hello", "/here"))
+    assert rows(database, "SELECT log FROM builds") == [{"log": "/logs/1"}]
+    assert rows(database, "SELECT layout, build_logs FROM container_images") == [
         {"layout": "/here", "build_logs": "/logs/1"}
     ]
-    assert store.image_keys() == {(entry(1).tree, "linux/amd64", "sha256:" + "1" * 64)}
+    assert database.image_keys() == {(entry(1).tree, "linux/amd64", "sha256:" + "1" * 64)}
 
 
-def test_a_version_has_its_node_packs_its_api_and_every_source(store: Database) -> None:
+def test_a_version_has_its_node_packs_its_api_and_every_source(database: Database) -> None:
     image = IndexedImage(entry(1).tree, built(proven=True, requirements={"painter": ("pillow>=10",)}), "/there")
-    store.index([], [entry(1, inputs_schema='{"type": "object"}')], [image])
-    own, painter = rows(store, "SELECT * FROM custom_nodes ORDER BY name")
+    database.index([], [entry(1, inputs_schema='{"type": "object"}')], [image])
+    own, painter = rows(database, "SELECT * FROM custom_nodes ORDER BY name")
     assert (painter["repository_url"], painter["commit_hash"]) == ("https://x.test/p.git", "d" * 40)
     assert json.loads(painter["node_mappings"]) == ["Draw", "Paint"]
     assert json.loads(painter["python_dependencies"]) == ["pillow>=10"]
     assert painter["verified_compatible"] == 1
     assert (own["commit_hash"], own["source_hash"]) == (None, TREE)
-    (api,) = rows(store, "SELECT method, path, schema FROM api_endpoints")
+    (api,) = rows(database, "SELECT method, path, schema FROM api_endpoints")
     assert (api["method"], api["path"], json.loads(api["schema"])["type"]) == ("POST", "/v1/jobs", "object")
-    listed = rows(store, "SELECT role, name, url, platform FROM sources JOIN version_sources ON id = source_id")
+    listed = rows(database, "SELECT role, name, url, platform FROM sources JOIN version_sources ON id = source_id")
     assert sorted((r["role"], r["platform"]) for r in listed) == [
         ("comfyui", "any"),
         ("debian", "linux/amd64"),
@@ -208,74 +208,74 @@ def test_a_version_has_its_node_packs_its_api_and_every_source(store: Database) 
     assert {r["url"] for r in listed if r["role"] == "debian"} == {"https://x.test/debian/pool/tini.deb"}
 
 
-def test_versions_share_their_sources(store: Database) -> None:
-    store.index([], [entry(number) for number in range(1, 6)])
-    assert rows(store, "SELECT count(*) AS n FROM sources") == [{"n": 5}]
-    assert rows(store, "SELECT count(*) AS n FROM version_sources") == [{"n": 30}]
-    store.index([("hello", n) for n in range(1, 6)], [])
-    assert rows(store, "SELECT count(*) AS n FROM sources") == [{"n": 0}]
+def test_versions_share_their_sources(database: Database) -> None:
+    database.index([], [entry(number) for number in range(1, 6)])
+    assert rows(database, "SELECT count(*) AS n FROM sources") == [{"n": 5}]
+    assert rows(database, "SELECT count(*) AS n FROM version_sources") == [{"n": 30}]
+    database.index([("hello", n) for n in range(1, 6)], [])
+    assert rows(database, "SELECT count(*) AS n FROM sources") == [{"n": 0}]
 
 
-def test_runs_are_kept_with_their_outputs_or_their_error(store: Database) -> None:
-    store.index([], [entry(1)])
-    store.record_build(build())
-    found = store.find_image("hello")
+def test_runs_are_kept_with_their_outputs_or_their_error(database: Database) -> None:
+    database.index([], [entry(1)])
+    database.record_build(build())
+    found = database.find_image("hello")
     assert found is not None
     good = Run(NOW, "podman", "all", 1.5, ({"path": "a.png", "size": 3},), inputs={"title": "grün", "seed": 1 << 63})
     bad = Run(NOW, "docker", None, 0.5, error="no memory")
     for one in (good, bad):
-        store.record_run(found, one)
-    listed = store.runs("hello")
+        database.record_run(found, one)
+    listed = database.runs("hello")
     assert [(r.name, r.version, r.started_at) for r in listed] == [("hello", 1, "2026-02-03T09:30:00Z")] * 2
     for record, one in zip(listed, (bad, good), strict=True):
         assert (record.engine, record.gpus, record.seconds) == (one.engine, one.gpus, one.seconds)
         assert (record.outputs, record.error, record.inputs) == (one.outputs, one.error, one.inputs)
-    assert store.runs("other") == []
+    assert database.runs("other") == []
 
 
-def test_a_failed_write_leaves_nothing_behind(store: Database) -> None:
+def test_a_failed_write_leaves_nothing_behind(database: Database) -> None:
     def entries() -> Iterator[VersionEntry]:
         yield entry(1)
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        store.index([], entries())
+        database.index([], entries())
     with pytest.raises(sqlite3.IntegrityError):
-        store.index([], [entry(1), entry(1)])
-    assert store.versions() == []
-    assert store.names() == []
+        database.index([], [entry(1), entry(1)])
+    assert database.versions() == []
+    assert database.names() == []
 
 
-def test_a_build_of_a_version_that_is_not_indexed_is_refused(store: Database) -> None:
+def test_a_build_of_a_version_that_is_not_indexed_is_refused(database: Database) -> None:
     with pytest.raises(NotFound, match="hello@1"):
-        store.record_build(build())
+        database.record_build(build())
 
 
-def test_a_second_opening_keeps_what_is_there(store: Database) -> None:
-    store.index([], [entry(1)])
-    with Database(store.path) as again:
+def test_a_second_opening_keeps_what_is_there(database: Database) -> None:
+    database.index([], [entry(1)])
+    with Database(database.path) as again:
         assert len(again.versions()) == 1
 
 
-def test_every_migration_is_recorded_once_and_the_database_is_durable(store: Database) -> None:
-    Database(store.path).close()
-    names = [r["name"] for r in rows(store, "SELECT name FROM _sqlite_migrations ORDER BY id")]
+def test_every_migration_is_recorded_once_and_the_database_is_durable(database: Database) -> None:
+    Database(database.path).close()
+    names = [r["name"] for r in rows(database, "SELECT name FROM _sqlite_migrations ORDER BY id")]
     assert names == ["m001_tables"]
-    assert rows(store, "PRAGMA journal_mode") == [{"journal_mode": "wal"}]
-    assert rows(store, "PRAGMA foreign_key_check") == []
-    assert rows(store, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    assert rows(database, "PRAGMA journal_mode") == [{"journal_mode": "wal"}]
+    assert rows(database, "PRAGMA foreign_key_check") == []
+    assert rows(database, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
 
 
-def test_a_record_of_a_newer_pycomfy_is_left_alone(store: Database) -> None:
-    with sqlite3.connect(store.path) as connection:
+def test_a_database_of_a_newer_pycomfy_is_left_alone(database: Database) -> None:
+    with sqlite3.connect(database.path) as connection:
         connection.execute(
             "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('pycomfy', 'm999_later', 'now')"
         )
     with pytest.raises(BadInput, match="newer pycomfy"):
-        Database(store.path)
+        Database(database.path)
 
 
-def test_a_file_that_is_no_record_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"this is no database, whatever its name says" * 100)
     with pytest.raises(BadInput, match="damaged") as caught:
         Database(tmp_path / "x.db")
@@ -284,13 +284,13 @@ def test_a_file_that_is_no_record_is_named(tmp_path: Path) -> None:
 
 def _record_many(path: Path, worker: int, count: int) -> None:
     for number in range(1, count + 1):
-        with Database(path) as store:
+        with Database(path) as database:
             name = f"w{worker}"
-            store.index([], [entry(number, name)])
-            store.record_build(build(number, name))
-            found = store.find_image(name)
+            database.index([], [entry(number, name)])
+            database.record_build(build(number, name))
+            found = database.find_image(name)
             assert found is not None
-            store.record_run(found, Run(NOW, "podman", None, 1.0))
+            database.record_run(found, Run(NOW, "podman", None, 1.0))
 
 
 def test_ten_processes_record_at_once_and_lose_nothing(tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ def test_ten_processes_record_at_once_and_lose_nothing(tmp_path: Path) -> None:
     for process in processes:
         process.join(120)
     assert [p.exitcode for p in processes] == [0] * workers
-    with Database(path) as store:
-        assert len(store.names()) == workers
-        assert [v.version for v in store.versions("w3")] == list(range(count, 0, -1))
-        assert len(store.runs()) == workers * count
+    with Database(path) as database:
+        assert len(database.names()) == workers
+        assert [v.version for v in database.versions("w3")] == list(range(count, 0, -1))
+        assert len(database.runs()) == workers * count

@@ -23,177 +23,178 @@ FILES = {"pycomfy.lock": b"{}\n", "nix/default.nix": b"{ }\n", "nix.txt": b"sort
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> VersionsRepository:
-    return VersionsRepository(tmp_path / "data" / "library.git")
+def repository(tmp_path: Path) -> VersionsRepository:
+    return VersionsRepository(tmp_path / "data" / "versions.git")
 
 
-def git(library: VersionsRepository, *arguments: str) -> str:
+def git(repository: VersionsRepository, *arguments: str) -> str:
     someone = ("-c", "user.name=Someone", "-c", "user.email=someone@example.org")  # a fresh machine has nobody
-    command = ["git", "-C", str(library.path), *someone, *arguments]
+    command = ["git", "-C", str(repository.path), *someone, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def commit(library: VersionsRepository, text: str, name: str = "hello") -> Any:
-    return library.commit(name, {**FILES, "workflow.json": text.encode()}, created_at=NOW, message=text)
+def commit(repository: VersionsRepository, text: str, name: str = "hello") -> Any:
+    return repository.commit(name, {**FILES, "workflow.json": text.encode()}, created_at=NOW, message=text)
 
 
-def test_versions_are_commits_that_git_finds_in_order(library: VersionsRepository) -> None:
+def test_versions_are_commits_that_git_finds_in_order(repository: VersionsRepository) -> None:
     for text in ("one", "two", "three"):
-        assert commit(library, text).new
-    assert [(v.number, v.message) for v in library.versions("hello")] == [(3, "three"), (2, "two"), (1, "one")]
-    assert git(library, "fsck", "--strict", "--full") == ""
-    newest = library.find("hello")
-    assert newest.commit == git(library, "rev-parse", "refs/heads/hello").strip()
-    assert newest.parents == (library.find("hello@2").commit,)
-    assert library.read_files(newest.commit) == {**FILES, "workflow.json": b"three"}
-    modes = {line.split()[0] for line in git(library, "ls-tree", "-r", "hello").splitlines()}
+        assert commit(repository, text).new
+    assert [(v.number, v.message) for v in repository.versions("hello")] == [(3, "three"), (2, "two"), (1, "one")]
+    assert git(repository, "fsck", "--strict", "--full") == ""
+    newest = repository.find("hello")
+    assert newest.commit == git(repository, "rev-parse", "refs/heads/hello").strip()
+    assert newest.parents == (repository.find("hello@2").commit,)
+    assert repository.read_files(newest.commit) == {**FILES, "workflow.json": b"three"}
+    modes = {line.split()[0] for line in git(repository, "ls-tree", "-r", "hello").splitlines()}
     assert modes == {"100644"}
 
 
-def test_the_same_files_make_no_new_version(library: VersionsRepository) -> None:
-    first = commit(library, "one")
-    again = commit(library, "one")
+def test_the_same_files_make_no_new_version(repository: VersionsRepository) -> None:
+    first = commit(repository, "one")
+    again = commit(repository, "one")
     assert (again.new, again.version) == (False, first.version)
-    besides = library.commit(
+    besides = repository.commit(
         "hello", {**FILES, "workflow.json": b"one", "a": b"x"}, created_at=NOW, message="", besides=("a",)
     )
     assert not besides.new
-    assert commit(library, "two").new and commit(library, "one").version.number == 3
+    assert commit(repository, "two").new and commit(repository, "one").version.number == 3
 
 
-def test_a_version_is_found_by_number_tag_and_commit(library: VersionsRepository) -> None:
-    commit(library, "one")
-    first = library.find("hello")
-    commit(library, "two")
-    library.tag("stable", first)
+def test_a_version_is_found_by_number_tag_and_commit(repository: VersionsRepository) -> None:
+    commit(repository, "one")
+    first = repository.find("hello")
+    commit(repository, "two")
+    repository.tag("stable", first)
     for reference in ("hello@1", "hello@stable", f"hello@{first.commit}", f"hello@{first.commit[:9]}"):
-        assert library.find(reference) == first
-    assert library.tags() == {"hello@stable": first.commit}
+        assert repository.find(reference) == first
+    assert repository.tags() == {"hello@stable": first.commit}
     for reference in ("hello@3", "hello@none", f"hello@{'0' * 40}", "other"):
         with pytest.raises(NotFound):
-            library.find(reference)
+            repository.find(reference)
 
 
-def test_a_commit_of_another_workflow_is_none_of_this_one(library: VersionsRepository) -> None:
-    commit(library, "one")
-    other = commit(library, "two", "other").version
+def test_a_commit_of_another_workflow_is_none_of_this_one(repository: VersionsRepository) -> None:
+    commit(repository, "one")
+    other = commit(repository, "two", "other").version
     with pytest.raises(NotFound):
-        library.find(f"hello@{other.commit}")
+        repository.find(f"hello@{other.commit}")
 
 
-def test_a_tag_is_moved_only_by_force(library: VersionsRepository) -> None:
-    first, second = commit(library, "one").version, commit(library, "two").version
-    library.tag("stable", first)
-    library.tag("stable", first)
+def test_a_tag_is_moved_only_by_force(repository: VersionsRepository) -> None:
+    first, second = commit(repository, "one").version, commit(repository, "two").version
+    repository.tag("stable", first)
+    repository.tag("stable", first)
     with pytest.raises(BadInput, match="another version"):
-        library.tag("stable", second)
-    library.tag("stable", second, force=True)
-    assert library.find("hello@stable") == second
-    assert library.untag("hello", "stable") == second.commit
+        repository.tag("stable", second)
+    repository.tag("stable", second, force=True)
+    assert repository.find("hello@stable") == second
+    assert repository.untag("hello", "stable") == second.commit
     with pytest.raises(NotFound):
-        library.untag("hello", "stable")
+        repository.untag("hello", "stable")
 
 
-def test_a_branch_shares_its_history_and_goes_its_own_way(library: VersionsRepository) -> None:
-    first = commit(library, "one").version
-    commit(library, "two")
-    library.branch("fast", first)
-    made = commit(library, "three", "fast").version
+def test_a_branch_shares_its_history_and_goes_its_own_way(repository: VersionsRepository) -> None:
+    first = commit(repository, "one").version
+    commit(repository, "two")
+    repository.branch("fast", first)
+    made = commit(repository, "three", "fast").version
     assert (made.number, made.parents) == (2, (first.commit,))
-    assert library.find("fast@1").commit == first.commit
-    assert len(library.versions("hello")) == 2
+    assert repository.find("fast@1").commit == first.commit
+    assert len(repository.versions("hello")) == 2
     with pytest.raises(BadInput, match="already"):
-        library.branch("fast", first)
+        repository.branch("fast", first)
 
 
-def test_a_renamed_workflow_keeps_versions_and_tags(library: VersionsRepository) -> None:
-    first = commit(library, "one").version
-    library.tag("stable", first)
-    commit(library, "x", "other")
-    library.rename("hello", "greeting")
-    assert library.names() == ["greeting", "other"]
-    assert library.find("greeting@stable").commit == first.commit
+def test_a_renamed_workflow_keeps_versions_and_tags(repository: VersionsRepository) -> None:
+    first = commit(repository, "one").version
+    repository.tag("stable", first)
+    commit(repository, "x", "other")
+    repository.rename("hello", "greeting")
+    assert repository.names() == ["greeting", "other"]
+    assert repository.find("greeting@stable").commit == first.commit
     with pytest.raises(BadInput, match="already"):
-        library.rename("greeting", "other")
+        repository.rename("greeting", "other")
 
 
-def test_versions_that_no_other_workflow_has_are_removed_only_by_force(library: VersionsRepository) -> None:
-    first = commit(library, "one").version
-    library.branch("copy", first)
-    library.add_image(first.tree, built("root"))
-    library.remove("copy")
-    second = commit(library, "two").version
-    library.add_image(second.tree, built("root", "two"))
+def test_versions_that_no_other_workflow_has_are_removed_only_by_force(repository: VersionsRepository) -> None:
+    first = commit(repository, "one").version
+    repository.branch("copy", first)
+    repository.add_image(first.tree, built("root"))
+    repository.remove("copy")
+    second = commit(repository, "two").version
+    repository.add_image(second.tree, built("root", "two"))
     with pytest.raises(BadInput, match="2 versions"):
-        library.remove("hello")
-    library.branch("kept", first)
+        repository.remove("hello")
+    repository.branch("kept", first)
     with pytest.raises(BadInput, match="1 version "):
-        library.remove("hello")
-    assert library.remove("hello", force=True) == second.commit
-    assert library.names() == ["kept"]
-    assert library.images(first.tree) and not library.images(second.tree)
+        repository.remove("hello")
+    assert repository.remove("hello", force=True) == second.commit
+    assert repository.names() == ["kept"]
+    assert repository.images(first.tree) and not repository.images(second.tree)
 
 
-def test_an_image_belongs_to_a_tree(library: VersionsRepository) -> None:
-    first = commit(library, "one").version
+def test_an_image_belongs_to_a_tree(repository: VersionsRepository) -> None:
+    first = commit(repository, "one").version
     image, proven = built("root", "workflow"), built("root", "workflow", proven=True)
-    assert library.add_image(first.tree, image) == image
-    assert library.add_image(first.tree, proven) == proven
-    assert library.add_image(first.tree, image) == proven
+    assert repository.add_image(first.tree, image) == image
+    assert repository.add_image(first.tree, proven) == proven
+    assert repository.add_image(first.tree, image) == proven
     other = built("root", "other")
-    assert library.add_image(first.tree, other) == other
-    assert library.images(first.tree) == {"linux/amd64": other}
-    commit(library, "two")
-    assert library.images(commit(library, "one").version.tree) == {"linux/amd64": other}
+    assert repository.add_image(first.tree, other) == other
+    assert repository.images(first.tree) == {"linux/amd64": other}
+    commit(repository, "two")
+    assert repository.images(commit(repository, "one").version.tree) == {"linux/amd64": other}
 
 
-def test_a_clone_has_the_first_workflow_checked_out(library: VersionsRepository, tmp_path: Path) -> None:
-    commit(library, "one")
-    commit(library, "two", "other")
+def test_a_clone_has_the_first_workflow_checked_out(repository: VersionsRepository, tmp_path: Path) -> None:
+    commit(repository, "one")
+    commit(repository, "two", "other")
     clone = tmp_path / "clone"
-    done = subprocess.run(["git", "clone", "--quiet", str(library.path), str(clone)], capture_output=True, text=True)
+    done = subprocess.run(["git", "clone", "--quiet", str(repository.path), str(clone)], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert (clone / "workflow.json").read_text() == "one"
-    library.rename("hello", "greeting")
-    assert git(library, "rev-parse", "HEAD").strip() == library.find("greeting").commit
+    repository.rename("hello", "greeting")
+    assert git(repository, "rev-parse", "HEAD").strip() == repository.find("greeting").commit
 
 
-def test_an_empty_library_has_nothing_and_is_not_made_by_asking(library: VersionsRepository) -> None:
-    assert (library.names(), library.versions("hello"), library.tags(), library.images("0" * 40)) == ([], [], {}, {})
+def test_an_empty_repository_has_nothing_and_is_not_made_by_asking(repository: VersionsRepository) -> None:
+    assert (repository.names(), repository.versions("hello")) == ([], [])
+    assert (repository.tags(), repository.images("0" * 40)) == ({}, {})
     with pytest.raises(NotFound):
-        library.find("hello")
-    assert not library.path.exists()
+        repository.find("hello")
+    assert not repository.path.exists()
 
 
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../b", ".git/config", "a//b", "a\\b", "a/.GIT/x", ""])
-def test_a_path_that_climbs_or_hides_is_refused(library: VersionsRepository, path: str) -> None:
+def test_a_path_that_climbs_or_hides_is_refused(repository: VersionsRepository, path: str) -> None:
     with pytest.raises(BadInput):
-        library.commit("hello", {path: b""}, created_at=NOW, message="")
-    assert library.names() == []
+        repository.commit("hello", {path: b""}, created_at=NOW, message="")
+    assert repository.names() == []
 
 
-def test_what_is_no_plain_file_is_refused(library: VersionsRepository) -> None:
-    commit(library, "one")
-    blob = git(library, "rev-parse", "hello:workflow.json").strip()
+def test_what_is_no_plain_file_is_refused(repository: VersionsRepository) -> None:
+    commit(repository, "one")
+    blob = git(repository, "rev-parse", "hello:workflow.json").strip()
     tree = subprocess.run(
-        ["git", "-C", str(library.path), "mktree"],
+        ["git", "-C", str(repository.path), "mktree"],
         input=f"120000 blob {blob}\tlink\n",
         check=True,
         capture_output=True,
         text=True,
     ).stdout.strip()
-    made = git(library, "commit-tree", tree, "-m", "x").strip()
+    made = git(repository, "commit-tree", tree, "-m", "x").strip()
     with pytest.raises(BadInput, match="is not a file"):
-        library.read_files(made)
+        repository.read_files(made)
 
 
-def test_messages_and_authors_cannot_break_a_commit(library: VersionsRepository) -> None:
-    made = library.commit(
+def test_messages_and_authors_cannot_break_a_commit(repository: VersionsRepository) -> None:
+    made = repository.commit(
         "hello", FILES, created_at=NOW, message="a\0b\n\nc\udcff ä", author="Eve <e@x>\nparent 0 <>"
     ).version
     assert made.message == "ab\n\nc? ä"
     assert made.author == "Eve <e@xparent 0>"
-    assert git(library, "fsck", "--strict") == ""
+    assert git(repository, "fsck", "--strict") == ""
 
 
 @settings(max_examples=10, suppress_health_check=ONE_FIXTURE)
@@ -208,27 +209,27 @@ def test_messages_and_authors_cannot_break_a_commit(library: VersionsRepository)
     )
 )
 def test_what_is_committed_is_read_back(tmp_path: Path, files: dict[str, bytes]) -> None:
-    library = VersionsRepository(tmp_path / "library.git")
+    repository = VersionsRepository(tmp_path / "versions.git")
     if any(other.startswith(f"{path}/") for path in files for other in files):
         with pytest.raises(BadInput):
-            library.commit("hello", files, created_at=NOW, message="")
+            repository.commit("hello", files, created_at=NOW, message="")
         return
-    version = library.commit("hello", files, created_at=NOW, message="").version
-    assert library.read_files(version.commit) == files
+    version = repository.commit("hello", files, created_at=NOW, message="").version
+    assert repository.read_files(version.commit) == files
     path, data = next(iter(files.items()))
-    assert git(library, "rev-parse", f"hello:{path}").strip() == object_id(b"blob", data)
+    assert git(repository, "rev-parse", f"hello:{path}").strip() == object_id(b"blob", data)
 
 
 def test_settings_of_whoever_calls_do_not_reach_the_library(
-    library: VersionsRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repository: VersionsRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a hook of another repository."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path / "other")], check=True)
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "other/.git"))
     monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(tmp_path / "other/.git/objects"))
     monkeypatch.setenv("GIT_INDEX_FILE", "/nowhere/index")
-    assert commit(library, "one").version.number == 1
-    assert library.read_files(library.find("hello").commit)
+    assert commit(repository, "one").version.number == 1
+    assert repository.read_files(repository.find("hello").commit)
 
 
 def _commit_many(path: Path, worker: int, count: int) -> None:
@@ -238,28 +239,28 @@ def _commit_many(path: Path, worker: int, count: int) -> None:
         VersionsRepository(path).add_image(version.tree, built("root", text))
 
 
-def test_ten_processes_commit_at_once_and_lose_no_version(library: VersionsRepository) -> None:
+def test_ten_processes_commit_at_once_and_lose_no_version(repository: VersionsRepository) -> None:
     workers, count = 10, 3
     spawn = multiprocessing.get_context("fork")
-    processes = [spawn.Process(target=_commit_many, args=(library.path, worker, count)) for worker in range(workers)]
+    processes = [spawn.Process(target=_commit_many, args=(repository.path, worker, count)) for worker in range(workers)]
     for process in processes:
         process.start()
     for process in processes:
         process.join(120)
     assert [p.exitcode for p in processes] == [0] * workers
-    versions = library.versions("hello")
+    versions = repository.versions("hello")
     assert sorted(v.message for v in versions) == sorted(f"{w}-{n}" for w in range(workers) for n in range(count))
-    assert len(library.tips_and_images()[1]) == workers * count
-    assert git(library, "fsck", "--strict") == ""
+    assert len(repository.tips_and_images()[1]) == workers * count
+    assert git(repository, "fsck", "--strict") == ""
 
 
-def test_killed_at_any_point_it_has_every_version_it_told_of(library: VersionsRepository, tmp_path: Path) -> None:
+def test_killed_at_any_point_it_has_every_version_it_told_of(repository: VersionsRepository, tmp_path: Path) -> None:
     """`told` are the commits that the killed processes were told of."""
     told = tmp_path / "told"
 
     def commit_many(turn: int, count: int) -> None:
         for number in range(count):
-            made = commit(library, f"{turn} {number}").version.commit
+            made = commit(repository, f"{turn} {number}").version.commit
             with told.open("a") as file:
                 file.write(f"{made}\n")
 
@@ -268,44 +269,44 @@ def test_killed_at_any_point_it_has_every_version_it_told_of(library: VersionsRe
     chance, turns = random.Random(5), 8
     for turn in range(1, turns + 1):
         kill_at(chance.randrange(1, moments), partial(commit_many, turn, 10 * few))
-    commit(library, "after")
-    commits = {v.commit for v in library.versions("hello")}
+    commit(repository, "after")
+    commits = {v.commit for v in repository.versions("hello")}
     assert len(told.read_text().split()) > few + turns // 2
     assert set(told.read_text().split()) <= commits
-    assert "missing" not in git(library, "fsck", "--strict")
+    assert "missing" not in git(repository, "fsck", "--strict")
 
 
-def test_a_lock_that_a_killed_git_left_is_removed(library: VersionsRepository) -> None:
-    commit(library, "one")
-    lock = library.path / "refs/heads/hello.lock"
+def test_a_lock_that_a_killed_git_left_is_removed(repository: VersionsRepository) -> None:
+    commit(repository, "one")
+    lock = repository.path / "refs/heads/hello.lock"
     lock.touch()
     os.utime(lock, (1, 1))
-    assert commit(library, "two").version.number == 2
+    assert commit(repository, "two").version.number == 2
 
 
-def test_someone_elses_push_meanwhile_is_noticed(library: VersionsRepository) -> None:
-    first, second = commit(library, "one").version, commit(library, "two").version
+def test_someone_elses_push_meanwhile_is_noticed(repository: VersionsRepository) -> None:
+    first, second = commit(repository, "one").version, commit(repository, "two").version
     with pytest.raises(BadInput, match="changed meanwhile"):
-        library.bare.update_refs(("refs/heads/hello", first.commit, first.commit))
-    assert library.find("hello") == second
+        repository.bare.update_refs(("refs/heads/hello", first.commit, first.commit))
+    assert repository.find("hello") == second
 
 
-def test_many_versions_are_packed(library: VersionsRepository) -> None:
-    folder = library.path / "objects" / "17"
-    commit(library, "one")
+def test_many_versions_are_packed(repository: VersionsRepository) -> None:
+    folder = repository.path / "objects" / "17"
+    commit(repository, "one")
     folder.mkdir(exist_ok=True)
     for number in range(3):
         (folder / f"{number:038x}").write_bytes(b"")  # garbage, which git leaves alone
-    library.bare.run("config", "gc.pruneExpire", "now")
-    commit(library, "two")
-    assert [v.message for v in library.versions("hello")] == ["two", "one"]
+    repository.bare.run("config", "gc.pruneExpire", "now")
+    commit(repository, "two")
+    assert [v.message for v in repository.versions("hello")] == ["two", "one"]
 
 
-def test_a_damaged_history_is_not_taken_for_a_missing_workflow(library: VersionsRepository) -> None:
-    first = commit(library, "one").version.commit
-    commit(library, "two")
-    (library.path / "objects" / first[:2] / first[2:]).unlink()
+def test_a_damaged_history_is_not_taken_for_a_missing_workflow(repository: VersionsRepository) -> None:
+    first = commit(repository, "one").version.commit
+    commit(repository, "two")
+    (repository.path / "objects" / first[:2] / first[2:]).unlink()
     with pytest.raises(GitRefused, match=first):
-        library.find("hello")
+        repository.find("hello")
     with pytest.raises(NotFound, match="no workflow"):
-        library.find("other")
+        repository.find("other")

@@ -60,7 +60,7 @@ def test_what_one_side_alone_changed_is_that_sides(git: Any) -> None:
     assert "README.md" not in files_of(merge(BASE, without, BASE, git))
 
 
-def test_a_conflict_is_told_by_node(git: Any) -> None:
+def test_a_conflict_is_described_by_node(git: Any) -> None:
     ours, theirs = make_files("hello", with_steps(30)), make_files("hello", with_steps(40))
     merged = merge(BASE, ours, theirs, git)
     assert merged.conflicts == ("prompt.json", "workflow.json")
@@ -69,7 +69,7 @@ def test_a_conflict_is_told_by_node(git: Any) -> None:
     ]
 
 
-def test_a_conflict_of_pins_is_told_by_pack(git: Any) -> None:
+def test_a_conflict_of_pins_is_described_by_pack(git: Any) -> None:
     ours, theirs = make_files("hello", pack="a"), make_files("hello", pack="b")
     merged = merge(BASE, ours, theirs, git)
     assert merged.conflicts == ("pycomfy.lock",)

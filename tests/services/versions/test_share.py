@@ -1,4 +1,4 @@
-"""Two libraries that share through a third, as two people do."""
+"""Two repositories that share through a third, as two people do."""
 
 import json
 import subprocess
@@ -74,10 +74,10 @@ def test_what_is_there_and_not_here_is_pulled_first(team: Team) -> None:
     assert pull(Workspace(team.bob), team.remote).workflows == {"hello": "merged"}
     made = prompt(team.bob, "hello")
     assert (made["2"]["inputs"]["steps"], made["1"]["inputs"]["image"]) == (30, "b.png")
-    library = VersionsRepository(versions_repository_path(team.bob))
-    newest = library.find("hello")
+    repository = VersionsRepository(versions_repository_path(team.bob))
+    newest = repository.find("hello")
     assert len(newest.parents) == 2 and newest.message == f"merge hello of {team.remote}"
-    files = library.read_files(newest.commit)
+    files = repository.read_files(newest.commit)
     assert parse_lock(files["pycomfy.lock"].decode()).name == "hello"
     assert [v.version for v in log(Workspace(team.bob))] == [3, 2, 1]
     push(Workspace(team.bob), team.remote, ())
@@ -96,7 +96,7 @@ def test_a_version_that_a_merge_brought_is_found_by_its_commit(team: Team) -> No
     assert caught.value.fix.startswith(f"branch new=NEW start=hello@{anns.commit}")
 
 
-def test_conflicts_are_told_by_node_and_settled_by_taking_a_side(team: Team) -> None:
+def test_conflicts_are_described_by_node_and_settled_by_taking_a_side(team: Team) -> None:
     record(team.ann, make_files("hello", with_steps(30)), "ann's")
     record(team.ann, make_files("second"), "also ann's")
     push(Workspace(team.ann), team.remote, ())

@@ -1,4 +1,4 @@
-"""A library and its record, from the first version to the last: what each verb does to both."""
+"""A repository and its database, from the first version to the last: what each verb does to both."""
 
 import json
 import multiprocessing
@@ -76,10 +76,10 @@ def content(home: Paths) -> dict[str, list[str]]:
     return found
 
 
-def test_the_record_says_what_the_library_has(home: Paths) -> None:
+def test_the_database_says_what_the_repository_has(home: Paths) -> None:
     second, first = log(Workspace(home), "hello")
-    library = VersionsRepository(versions_repository_path(home))
-    assert (first.commit, second.commit) == (library.find("hello@1").commit, library.find("hello@2").commit)
+    repository = VersionsRepository(versions_repository_path(home))
+    assert (first.commit, second.commit) == (repository.find("hello@1").commit, repository.find("hello@2").commit)
     assert (first.parent, second.parent) == (None, first.commit)
     assert (first.summary, first.message) == ((), "first")
     assert second.summary == (
@@ -89,7 +89,7 @@ def test_the_record_says_what_the_library_has(home: Paths) -> None:
     assert second.manifest_digest == built("root", "workflow:2").manifest_digest
 
 
-def test_the_record_is_made_anew_from_the_library_alone(home: Paths) -> None:
+def test_the_database_is_filled_anew_from_the_repository_alone(home: Paths) -> None:
     branch(Workspace(home), "fast", "hello@1")
     revert(Workspace(home), "hello@1")
     record(home, make_files("fast", with_steps(5)), "third", built("root", "workflow:3"))
@@ -103,7 +103,7 @@ def test_the_record_is_made_anew_from_the_library_alone(home: Paths) -> None:
     assert content(home) == before
 
 
-def test_a_damaged_record_is_put_aside(home: Paths) -> None:
+def test_a_damaged_database_is_put_aside(home: Paths) -> None:
     before = content(home)
     database_path(home).write_bytes(b"no database at all" * 1000)
     with listening() as heard:
@@ -112,16 +112,16 @@ def test_a_damaged_record_is_put_aside(home: Paths) -> None:
     assert "put aside" in heard.remarks[0]
 
 
-def test_runs_stay_when_the_record_is_made_anew(home: Paths) -> None:
+def test_runs_stay_when_the_database_is_filled_anew(home: Paths) -> None:
     image = find_image(Workspace(home), parse_reference("hello@1"))
-    with Database(database_path(home)) as store:
-        store.record_run(image, Run(datetime.now(UTC), "podman", None, 1.0))
+    with Database(database_path(home)) as database:
+        database.record_run(image, Run(datetime.now(UTC), "podman", None, 1.0))
     reindex(Workspace(home))
-    with Database(database_path(home)) as store:
-        assert [(r.name, r.version) for r in store.runs()] == [("hello", 1)]
+    with Database(database_path(home)) as database:
+        assert [(r.name, r.version) for r in database.runs()] == [("hello", 1)]
 
 
-def test_what_was_committed_but_not_recorded_is_made_up_for(home: Paths) -> None:
+def test_a_version_that_was_committed_but_not_indexed_is_listed(home: Paths) -> None:
     """As after a kill between the two."""
     VersionsRepository(versions_repository_path(home)).commit(
         "hello", make_files("hello", with_steps(40)), created_at=NOW, message="third"
@@ -129,7 +129,7 @@ def test_what_was_committed_but_not_recorded_is_made_up_for(home: Paths) -> None
     assert listed(home, "hello") == ["hello@3", "hello@2", "hello@1"]
 
 
-def test_a_library_that_is_gone_does_not_take_the_record_along(home: Paths, tmp_path: Path) -> None:
+def test_a_repository_that_is_gone_does_not_empty_the_database(home: Paths, tmp_path: Path) -> None:
     versions_repository_path(home).rename(tmp_path / "elsewhere")
     for _ in range(2):
         with pytest.raises(NotFound, match="the versions repository is gone"):
@@ -138,13 +138,13 @@ def test_a_library_that_is_gone_does_not_take_the_record_along(home: Paths, tmp_
     assert len(listed(home)) == 3
 
 
-def test_a_commit_that_is_no_project_is_told_of_and_left_out(home: Paths) -> None:
-    library = VersionsRepository(versions_repository_path(home))
-    library.commit("strange", {"a": b"1"}, created_at=NOW, message="")
+def test_a_commit_that_is_no_project_is_reported_and_left_out(home: Paths) -> None:
+    repository = VersionsRepository(versions_repository_path(home))
+    repository.commit("strange", {"a": b"1"}, created_at=NOW, message="")
     with listening() as heard:
         index(Workspace(home))
     assert "not a project of pycomfy" in heard.remarks[0]
-    library.commit("strange", make_files("strange"), created_at=NOW, message="better")
+    repository.commit("strange", make_files("strange"), created_at=NOW, message="better")
     assert listed(home, "strange") == ["strange@2"]
 
 
