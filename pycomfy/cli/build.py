@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.nix_options import Jobs, Sandbox
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import duration, size
 from pycomfy.cli.shell import render_command
@@ -36,10 +37,8 @@ def build(
     archive: Annotated[
         bool, typer.Option("--archive/--no-archive", help="Keep a copy of every source in the archive.")
     ] = True,
-    jobs: Annotated[
-        int, typer.Option("--jobs", "-j", metavar="N", min=0, help="Layers built at a time; 0: one per core.")
-    ] = 0,
-    sandbox: Annotated[bool, typer.Option(help="Build in Nix's sandbox.")] = True,
+    jobs: Jobs = 0,
+    sandbox: Sandbox = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Build a workflow's image, verify it, and record it as a version.

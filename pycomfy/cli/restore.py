@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.nix_options import Jobs, Sandbox
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import duration, size
 from pycomfy.cli.shell import quote
@@ -33,10 +34,8 @@ def restore(
     platform: Annotated[
         str | None, typer.Option(metavar=PLATFORM_METAVAR, help="The image's, if not this machine's.")
     ] = None,
-    jobs: Annotated[
-        int, typer.Option("--jobs", "-j", metavar="N", min=0, help="Layers built at a time; 0: one a core.")
-    ] = 0,
-    sandbox: Annotated[bool, typer.Option(help="Build in Nix's sandbox.")] = True,
+    jobs: Jobs = 0,
+    sandbox: Sandbox = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Restore a version as image, ComfyUI folder or Nix project.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.nix_options import Jobs, Sandbox
 from pycomfy.cli.progress import duration
 
 if TYPE_CHECKING:
@@ -23,10 +24,8 @@ def verify(
         Path | None,
         typer.Option(metavar="DIR", help="Where the empty store is made: needs 1.6 times the image's size."),
     ] = None,
-    jobs: Annotated[
-        int, typer.Option("--jobs", "-j", metavar="N", min=0, help="Layers built at a time; 0: one a core.")
-    ] = 0,
-    sandbox: Annotated[bool, typer.Option(help="Build in Nix's sandbox.")] = True,
+    jobs: Jobs = 0,
+    sandbox: Sandbox = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Build a version again in an empty store, and compare every digest.

@@ -89,6 +89,14 @@ def test_the_database_says_what_the_repository_has(home: Paths) -> None:
     assert second.manifest_digest == built("root", "workflow:2").manifest_digest
 
 
+def test_a_log_where_nothing_changed_starts_git_once(
+    home: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TRACE", str(tmp_path / "trace"))
+    assert len(log(Workspace(home))) == 3
+    assert (tmp_path / "trace").read_text().count("built-in: git") == 1
+
+
 def test_the_database_is_filled_anew_from_the_repository_alone(home: Paths) -> None:
     branch(Workspace(home), "fast", "hello@1")
     revert(Workspace(home), "hello@1")
