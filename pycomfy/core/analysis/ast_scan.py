@@ -116,9 +116,11 @@ class _Reader:
 
     @cached_property
     def texts(self) -> Mapping[str, tuple[str, ...]]:
+        """The texts that names are set to in the file; computed only where a call needs them."""
         return texts_of(self.tree)
 
     def block(self, body: Sequence[ast.stmt], context: _Context) -> None:
+        """Read the statements of a block; nothing below `MAX_DEPTH` blocks."""
         if context.depth > MAX_DEPTH:
             return
         for statement in body:

@@ -24,6 +24,7 @@ class _Alternative(NamedTuple):
     end: bool = False
 
     def then(self, other: "_Alternative") -> "_Alternative":
+        """Return this alternative followed directly by another one."""
         joined = (*self.pieces[:-1], self.pieces[-1] + other.pieces[0], *other.pieces[1:])
         return _Alternative(joined, self.start or other.start, self.end or other.end)
 
@@ -35,6 +36,7 @@ class Pattern:
     alternatives: tuple[_Alternative, ...]
 
     def matches(self, name: str) -> bool:
+        """Return whether one of the alternatives is in a name."""
         return any(_matches(a, name) for a in self.alternatives)
 
 

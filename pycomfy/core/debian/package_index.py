@@ -24,14 +24,17 @@ class Stanza:
 
     @cached_property
     def fields(self) -> Mapping[str, str]:
+        """The fields by their name in lower case."""
         return {name.lower(): value.strip() for name, value in _FIELD.findall(self.text)}
 
     @property
     def name(self) -> str:
+        """The name of the package; "" if the stanza has none."""
         return self.fields.get("package", "")
 
     @property
     def version(self) -> str:
+        """The version of the package; "" if the stanza has none."""
         return self.fields.get("version", "")
 
     def relations(self, *fields: str) -> tuple[tuple[Relation, ...], ...]:

@@ -40,6 +40,7 @@ class _Closure:
         self._pending: deque[Stanza] = deque()
 
     def run(self) -> None:
+        """Add the dependencies of all packages, direct and indirect ones."""
         while self._pending:
             stanza = self._pending.popleft()
             try:
@@ -62,6 +63,7 @@ class _Closure:
         self.add(group, dependent)
 
     def add(self, group: tuple[Relation, ...], dependent: str) -> None:
+        """Add the first alternative that exists; if none does, that is a problem."""
         found = next((s for r in group if (s := self.index.find(r)) is not None), None)
         if found is None:
             self.problems.append(self._missing(group, dependent))
@@ -82,6 +84,7 @@ class _Closure:
         )
 
     def check_conflicts(self) -> None:
+        """Collect a problem for each pair of chosen packages that exclude each other."""
         for name, stanza in sorted(self.chosen.items()):
             for relation in (r for group in stanza.relations("conflicts", "breaks") for r in group):
                 self.problems += [

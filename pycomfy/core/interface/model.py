@@ -54,6 +54,8 @@ class OutputNode(_Model):
 
 
 class Interface(_Model):
+    """All parameters and outputs of a workflow, in the order for people."""
+
     version: Literal[1] = 1
     parameters: tuple[Parameter, ...] = Field(default=())
     outputs: tuple[OutputNode, ...] = Field(default=())

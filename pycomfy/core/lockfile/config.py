@@ -87,6 +87,7 @@ class IndexSpec(Section):
 
     @property
     def index(self) -> PackageIndex:
+        """The index with a lower-case name and normalised package names."""
         return PackageIndex(self.name.lower(), self.url, normalise(self.packages), self.dated)
 
 

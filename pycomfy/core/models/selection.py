@@ -30,6 +30,7 @@ class RequestedModel:
 
     @property
     def location(self) -> str:
+        """Folder and name, as far as they are known."""
         return f"{self.folder}/{self.name}"
 
 
@@ -44,6 +45,7 @@ class UnpinnedModel:
 
     @property
     def location(self) -> str:
+        """Folder and name, as far as they are known."""
         return f"{self.folder}/{self.name}" if self.folder else self.name
 
 

@@ -83,6 +83,7 @@ class _TypeResolver:
         self.registered = knowledge.registry.get(self.type, ())
 
     def resolve(self) -> ProviderChoice | ProviderQuestion:
+        """Apply the rules in their order."""
         stated = self.stated
         if stated.core and not stated.packs:
             version = stated.versions[0] if stated.versions else self.listed.since or ""

@@ -123,6 +123,7 @@ class _Reader:
     seen: set[tuple[str, bool]] = field(default_factory=set)
 
     def read(self, path: str, *, constraint: bool) -> None:
+        """Read a file and those that it includes; with `constraint` its lines only restrict versions."""
         if (path, constraint) in self.seen:
             return
         self.seen.add((path, constraint))
@@ -139,6 +140,7 @@ class _Reader:
                 self.take(line, where, constraint=constraint)
 
     def take(self, line: str, where: str, *, constraint: bool) -> None:
+        """Add the requirement in a line, or the problem with it."""
         # Without the hashes of a line: the lock has those of the index in any case.
         text = re.sub(r"\s--hash[= ]\S+", "", line).strip()
         if self._take_direct(text, where, constraint=constraint):

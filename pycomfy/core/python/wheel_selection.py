@@ -37,10 +37,12 @@ class Target:
 
     @property
     def machine(self) -> str:
+        """The machine, as in the tags of wheels: "x86_64"."""
         return MACHINES[self.platform]
 
     @property
     def python_full(self) -> str:
+        """The full version of Python: "3.11.2"."""
         return _PATCH[self.python]
 
     @property

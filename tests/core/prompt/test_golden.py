@@ -1,6 +1,6 @@
 """What the real frontend made of the official templates, compared with ours.
 
-Run only when pointed at a folder: `PYCOMFY_GOLDENS=DIR pytest tests/flow/prompt/test_golden.py`. DIR holds
+Run only when pointed at a folder: `PYCOMFY_GOLDENS=DIR pytest tests/core/prompt/test_golden.py`. DIR holds
 `object_info.json` and one folder per set of goldens, each with `golden.json` (name -> prompt) and the workflows
 (`NAME.json`, in subfolders too) it was made from.
 """
