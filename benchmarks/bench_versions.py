@@ -1,4 +1,4 @@
-"""The library with 1,000 versions that differ in the workflow alone: what they cost, and how fast they are listed.
+"""1,000 versions that differ in the workflow alone: what they cost, and how fast they are listed.
 
 `python -m benchmarks.bench_versions [VERSIONS]`. The project is the example's, if it was built here.
 """
@@ -38,8 +38,8 @@ def rows(count: int = 1000) -> list[Row]:
         commit = (time.monotonic() - began) / count
         reindex = _time(lambda: index(Workspace(home)), 1)
         return [
-            Row("a version recorded in the library", commit * 1000, unit="ms"),
-            Row(f"{count} versions, library and record", _size(Path(folder)) / 1e6, goal="under 50 MB", unit="MB"),
+            Row("a version committed", commit * 1000, unit="ms"),
+            Row(f"{count} versions, repository and database", _size(Path(folder)) / 1e6, goal="under 50 MB", unit="MB"),
             Row(f"reindex of {count} versions", reindex),
             Row(f"log of {count} versions", _time(lambda: log(Workspace(home), "bench"), 5), goal="under 0.3 s"),
             Row("the same as a command", _command(home, "log", "bench", "--json"), goal="under 0.3 s"),
@@ -53,19 +53,19 @@ def rows(count: int = 1000) -> list[Row]:
 
 
 def _fill(home: Paths, count: int) -> None:
-    library, files = VersionsRepository(versions_repository_path(home)), _project()
+    repository, files = VersionsRepository(versions_repository_path(home)), _project()
     for number in range(count):
-        version = library.commit(
+        version = repository.commit(
             "bench", _edited(files, number), created_at=datetime.now(UTC), message=f"no. {number}"
         ).version
-        library.add_image(version.tree, _image(number))
+        repository.add_image(version.tree, _image(number))
 
 
 def _project() -> Mapping[str, bytes]:
     """The example's project, else a small one."""
-    library = VersionsRepository(versions_repository_path(find_paths()))
+    repository = VersionsRepository(versions_repository_path(find_paths()))
     try:
-        return library.read_files(library.find("hello").commit)
+        return repository.read_files(repository.find("hello").commit)
     except NotFound:
         return make_files("bench")
 

@@ -38,8 +38,8 @@ def build_version(workshop: Workshop, lock: Lock, home: Paths, *, archive: bool 
     )
     image = read_layout(workshop.settings.local_path(path))
     add_gc_root(workshop.settings, path, layout_link(Workspace(home), image.manifest_digest))
-    library = VersionsRepository(versions_repository_path(home))
-    version, _ = library.commit(lock.name, files, created_at=NOW, message=f"with {len(lock.packs)} packs")
+    versions = VersionsRepository(versions_repository_path(home))
+    version, _ = versions.commit(lock.name, files, created_at=NOW, message=f"with {len(lock.packs)} packs")
     described = BuiltImage(
         platform=host_platform(),
         manifest_digest=image.manifest_digest,
@@ -52,7 +52,7 @@ def build_version(workshop: Workshop, lock: Lock, home: Paths, *, archive: bool 
         layers_built=1,
         layers_reused=0,
     )
-    library.add_image(version.tree, described)
+    versions.add_image(version.tree, described)
     index(Workspace(home))
     if archive:
         fill_version(Workspace(home, workshop.settings), lock, {host_platform()})

@@ -114,10 +114,10 @@ def built(*layers: str, size: int = 1000, **other: Any) -> BuiltImage:
 def record(home: Paths, files: Mapping[str, bytes], message: str = "", image: BuiltImage | None = None) -> Version:
     """A version, recorded as `build` does; its name is the lock's."""
     name = json.loads(files["pycomfy.lock"])["name"]
-    library = VersionsRepository(versions_repository_path(home))
-    version = library.commit(name, files, created_at=NOW, message=message).version
+    versions = VersionsRepository(versions_repository_path(home))
+    version = versions.commit(name, files, created_at=NOW, message=message).version
     if image is not None:
-        library.add_image(version.tree, image)
+        versions.add_image(version.tree, image)
     index(Workspace(home))
     return version
 

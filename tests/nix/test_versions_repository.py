@@ -1,4 +1,4 @@
-"""Any version of the library is built by Nix alone."""
+"""Any version of the versions repository is built by Nix alone."""
 
 import json
 import subprocess
@@ -25,20 +25,20 @@ def nix_build(settings: NixSettings, flake: str, out: Path) -> Path:
     return out.resolve()
 
 
-def test_nix_builds_any_version_from_the_library_alone(workshop: Workshop, root: Root, tmp_path: Path) -> None:
+def test_nix_builds_any_version_from_the_repository_alone(workshop: Workshop, root: Root, tmp_path: Path) -> None:
     home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
-    library = VersionsRepository(versions_repository_path(home))
+    repository = VersionsRepository(versions_repository_path(home))
     digests = {}
     for number, text in ((1, "A = 1\n"), (2, "A = 2\n")):
         wheel = workshop.wheel("one", {"one/__init__.py": b"ONE = 1\n"})
         lock = workshop.lock({"linux/amd64": root}, [wheel], [workshop.pack(f"pack{number}", {"__init__.py": text})])
         content = ProjectContent(lock, WORKFLOW, {"1": {}})
-        library.commit("small", project_files(content, read_toolkit()), created_at=NOW, message=f"no. {number}")
+        repository.commit("small", project_files(content, read_toolkit()), created_at=NOW, message=f"no. {number}")
         project = workshop.project(lock, f"project{number}")
         digests[number] = read_layout(nix_build(workshop.settings, f"path:{project}#oci", tmp_path / "p"))
     for number in (1, 2):
         shown = show(Workspace(home), f"small@{number}")
-        assert shown.flake == f"git+file://{library.path}?ref=small&rev={shown.commit}#oci"
+        assert shown.flake == f"git+file://{repository.path}?ref=small&rev={shown.commit}#oci"
         made = read_layout(nix_build(workshop.settings, shown.flake, tmp_path / f"v{number}"))
         assert made.manifest_digest == digests[number].manifest_digest
         assert json.loads((made.layout / "index.json").read_text())
