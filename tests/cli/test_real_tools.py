@@ -142,6 +142,7 @@ def test_the_manager_restores_what_we_export_and_we_import_what_it_saves(
     done = place.run("import", f"saved.{suffix}", "--json")
     assert done.status == 0, done.err
     assert done.json() | {"packages": 0} == {
+        "schema_version": 1,
         "folder": "saved",
         "format": "manager-snapshot",
         "workflow": False,
