@@ -18,7 +18,8 @@ from pycomfy.core.nix.lock_outputs import source_requisite
 from pycomfy.core.nix.project import ProjectContent, project_files
 from pycomfy.errors import BadConfig, BadLock, PycomfyError
 from pycomfy.services.archive import archive
-from pycomfy.services.archive.bundle import export_bundle, import_bundle
+from pycomfy.services.archive.bundle_export import export_bundle
+from pycomfy.services.archive.bundle_import import import_bundle
 from pycomfy.services.realise import Project, host_platform, supply
 from pycomfy.services.workspace import Workspace
 from tests.cli import conftest as machine

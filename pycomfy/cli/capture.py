@@ -12,7 +12,8 @@ from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.errors import suggest
 
 if TYPE_CHECKING:
-    from pycomfy.services.interchange.capture import CapturedSource, CaptureResult
+    from pycomfy.services.interchange.capture_result import CapturedSource
+from pycomfy.services.interchange.capture_result import CaptureResult
 
 
 def capture(

@@ -13,7 +13,7 @@ from pycomfy.core.interchange.registry import BUNDLE, FORMATS, load_format
 from pycomfy.errors import suggest
 
 if TYPE_CHECKING:
-    from pycomfy.services.archive.bundle import BundleExport
+    from pycomfy.services.archive.bundle_export import BundleExport
     from pycomfy.services.interchange.export_foreign import ForeignExport
 
 

@@ -11,7 +11,7 @@ from pycomfy.core.interchange.registry import BUNDLE, FORMATS, load_format
 from pycomfy.errors import suggest
 
 if TYPE_CHECKING:
-    from pycomfy.services.archive.bundle import BundleImport
+    from pycomfy.services.archive.bundle_import import BundleImport
     from pycomfy.services.interchange.import_foreign import ForeignImport
 
 

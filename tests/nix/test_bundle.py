@@ -27,7 +27,8 @@ from pycomfy.core.bundle.manifest import FileEntry, render_manifest
 from pycomfy.core.lockfile.schema import ModelFile, Root
 from pycomfy.errors import BadInput, HashMismatch, NotFound, PycomfyError
 from pycomfy.services.archive import archive as archive_action
-from pycomfy.services.archive.bundle import export_bundle, import_bundle
+from pycomfy.services.archive.bundle_export import export_bundle
+from pycomfy.services.archive.bundle_import import import_bundle
 from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_plain import restore_plain
 from pycomfy.services.archive.restore_request import RestoreRequest

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,20 +16,19 @@ from pycomfy.adapters.capture.packages import read_packages
 from pycomfy.adapters.capture.packs import PackLocation, find_packs
 from pycomfy.adapters.io.atomic_files import new_folder, translate_disk_full
 from pycomfy.adapters.models.store import ModelStore
-from pycomfy.core.capture.model import Capture, CapturedCode, CapturedManager, CapturedModel, CapturedPython
+from pycomfy.core.capture.model import Capture, CapturedCode, CapturedModel, CapturedPython
 from pycomfy.core.capture.package_plan import plan_packages
 from pycomfy.core.capture.render import render_config, render_notes
 from pycomfy.core.lockfile.config import SUITES, ModelSpec, parse_config
 from pycomfy.core.lockfile.names import COMFYUI, safe_name
-from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.models.selection import list_models
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.versions.snapshot import LOCK, WORKFLOW
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, Placeholder, PycomfyError, raise_all, suggest
+from pycomfy.services.interchange.capture_result import CaptureResult, make_result
 from pycomfy.services.interchange.restored_lock import RestoredLock, open_known_source, read_restored_lock
 from pycomfy.services.lock_request import read_bounded
-from pycomfy.services.results import Note, NoteText, Result
 from pycomfy.services.workspace import Workspace
 
 NOT_CODE = (
@@ -58,57 +57,6 @@ class CaptureRequest:
     add: bool = False
 
 
-@dataclass(frozen=True)
-class CapturedSource:
-    """Where the code of ComfyUI or of a node pack comes from, see `CapturedCode`. `place` is its path in the
-    installation; `patch` and `folder` are paths in the captured folder; `config` is what pycomfy.toml says of it."""
-
-    name: str
-    place: str
-    version: str
-    registry: str
-    url: str | None
-    commit: str | None
-    branch: str | None
-    ahead: int
-    patch: str | None
-    folder: str | None
-    changed: tuple[str, ...]
-    skipped: tuple[str, ...]
-    notes: tuple[str, ...]
-    config: Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class CapturedEnvironment:
-    """A Python environment in the folder `place`. `version` is its own, "" if unknown, `taken` the one that is locked;
-    `packages` are the pins."""
-
-    place: str
-    version: str
-    taken: str
-    packages: tuple[str, ...]
-    accelerator: str | None
-    platforms: tuple[PlatformName, ...]
-
-
-class CaptureResult(Result):
-    """The folder that was written, and what was found. `workflow` says whether there is one in it; `as_of` is when the
-    installation last changed, None if that is not known. `lost` lists what a lock cannot reproduce."""
-
-    folder: Path
-    workflow: bool
-    as_of: str | None
-    comfyui: CapturedSource
-    packs: tuple[CapturedSource, ...]
-    disabled: tuple[str, ...]
-    python: CapturedEnvironment | None
-    models: tuple[CapturedModel, ...]
-    manager: CapturedManager | None
-    lost: tuple[str, ...]
-    notes: tuple[NoteText, ...]
-
-
 def capture(workspace: Workspace, request: CaptureRequest) -> CaptureResult:
     """Write what pins the installation. Raises `NotFound`, `BadInput`, `BadWorkflow`, for all parts at once."""
     root = find_root(request.folder)
@@ -125,56 +73,7 @@ def capture(workspace: Workspace, request: CaptureRequest) -> CaptureResult:
                 _write(out, code.patch_path, code.patch)
         if data is not None:
             (out / WORKFLOW).write_bytes(data)
-    return _make_result(request, found)
-
-
-def _make_result(request: CaptureRequest, found: Capture) -> CaptureResult:
-    python = found.python
-    notes = [*map(Note, found.list_notes())]
-    if python is None:
-        fix = suggest("retry", python=Placeholder("PATH"))
-        notes.append(Note("no Python environment was found in or beside ComfyUI", (fix,)))
-    return CaptureResult(
-        folder=request.to,
-        workflow=request.workflow is not None,
-        as_of=None if found.as_of is None else f"{found.as_of:%Y-%m-%dT%H:%M:%SZ}",
-        comfyui=_describe_source(found.comfyui),
-        packs=tuple(map(_describe_source, found.packs)),
-        disabled=found.disabled,
-        python=None
-        if python is None
-        else CapturedEnvironment(
-            place=python.folder,
-            version=python.version,
-            taken=python.taken,
-            packages=python.plan.pins,
-            accelerator=python.plan.accelerator,
-            platforms=python.plan.platforms,
-        ),
-        models=found.models,
-        manager=found.manager,
-        lost=tuple(found.list_lost()),
-        notes=tuple(notes),
-    )
-
-
-def _describe_source(code: CapturedCode) -> CapturedSource:
-    return CapturedSource(
-        name=code.name,
-        place=code.path,
-        version=code.version,
-        registry=code.registry,
-        url=code.url,
-        commit=code.commit,
-        branch=code.branch,
-        ahead=code.ahead,
-        patch=code.patch_path,
-        folder=code.folder,
-        changed=code.changed,
-        skipped=code.skipped,
-        notes=code.notes,
-        config=code.config_keys,
-    )
+    return make_result(request.to, found, workflow=data is not None)
 
 
 def _name(workflow: Path | None) -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from pycomfy.core.interchange.registry import BUNDLE
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.errors import BadArgument
-from pycomfy.services.archive.bundle import BundleExport, export_bundle
+from pycomfy.services.archive.bundle_export import BundleExport, export_bundle
 from pycomfy.services.interchange.export_foreign import ForeignExport, ForeignExportRequest, export_foreign
 from pycomfy.services.interchange.formats import choose_format
 from pycomfy.services.workspace import Workspace

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pycomfy.core.interchange.registry import BUNDLE
 from pycomfy.errors import BadArgument
-from pycomfy.services.archive.bundle import BundleImport, import_bundle
+from pycomfy.services.archive.bundle_import import BundleImport, import_bundle
 from pycomfy.services.interchange.formats import choose_format
 from pycomfy.services.interchange.import_foreign import (
     ForeignImport,

@@ -20,7 +20,8 @@ from pycomfy.core.sources.path import PathSource, PathSpec
 from pycomfy.core.sources.wheel_tree import WheelSpec, WheelTreeSource
 from pycomfy.errors import BadInput, NotFound
 from pycomfy.services.archive.source_provider import open_source_provider, write_source
-from pycomfy.services.interchange.capture import CapturedSource, CaptureRequest, CaptureResult, capture
+from pycomfy.services.interchange.capture import CaptureRequest, capture
+from pycomfy.services.interchange.capture_result import CapturedSource, CaptureResult
 from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import new_paths
 from tests.support.installations import (
