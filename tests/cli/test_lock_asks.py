@@ -17,7 +17,7 @@ import pytest
 from tests.support.catalog_maps import A, B, lists
 from tests.support.cli_projects import Place, refused
 from tests.support.repositories import commit
-from tests.support.waiting import HANG
+from tests.support.waiting import HANG, wait_until
 
 FILES = Path(__file__).parents[1] / "adapters" / "metadata" / "files"
 
@@ -69,6 +69,12 @@ def ambiguous(place: Place, tmp_path: Path) -> Place:
     return place.project(sources='[comfyui]\npath = "ComfyUI"\n')
 
 
+def reads_standard_input(pid: int) -> bool:
+    """Whether one of its threads is in read(2), which has one of these two numbers, of file 0."""
+    calls = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/syscall")]
+    return any(call[:2] in (["0", "0x0"], ["63", "0x0"]) for call in calls)
+
+
 def on_terminal(place: Place, typed: str, *arguments: str) -> tuple[int, str]:
     """The exit status of `pycomfy` on a terminal of its own, and what stands on it; `typed` answers the question."""
     ours, theirs = pty.openpty()
@@ -92,6 +98,8 @@ def on_terminal(place: Place, typed: str, *arguments: str) -> tuple[int, str]:
                 break
             shown += data
             if typed and b"Enter for none" in shown:
+                # Ctrl-C is lost on a process that has asked already but does not read yet.
+                wait_until(lambda: reads_standard_input(started.pid))
                 os.write(ours, typed.encode())
                 typed = ""
         else:
