@@ -237,9 +237,12 @@ class ErrorGroup(PycomfyError):
         return {**super().as_dict(render), "problems": [p.as_dict(render) for p in self.problems]}
 
 
+def combine(problems: Sequence[PycomfyError]) -> PycomfyError:
+    """Return the only one of `problems`, or all as an `ErrorGroup`. There is at least one."""
+    return problems[0] if len(problems) == 1 else ErrorGroup(problems)
+
+
 def raise_all(problems: Sequence[PycomfyError]) -> None:
-    """Raise the only one of `problems`, or all as an `ErrorGroup`; do nothing if there are none."""
-    if len(problems) == 1:
-        raise problems[0]
+    """Raise the `problems` as one error; do nothing if there are none."""
     if problems:
-        raise ErrorGroup(problems)
+        raise combine(problems)

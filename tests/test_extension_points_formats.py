@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from pycomfy.core.interchange.format import RenderTarget
+from pycomfy.core.interchange.model import ComfyUIRevision, EnvironmentSpec, GitPack, RegistryPack
 from pycomfy.core.interchange.registry import FORMATS
 from tests.cli.conftest import Surroundings, surroundings
 from tests.support.cli_projects import refused
 from tests.support.local_github import CARD_URL, PROMPT, LocalGitHub, make_local_github
+from tests.support.made_up_formats import CRATE, LIST
 
 __all__ = ["surroundings"]  # pytest finds fixtures by the names in a module
 
@@ -27,7 +30,8 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shopping(github: LocalGitHub) -> dict[str, object]:
-    return {"shopping": 1, "base": github.comfyui, "bags": {CARD_URL: github.card}, "pins": ["base==1.0"]}
+    bags = {CARD_URL: {"commit": github.card}}
+    return {"shopping": 1, "title": "p", "base": github.comfyui, "bags": bags, "pins": ["base==1.0"]}
 
 
 def lock(github: LocalGitHub, folder: str) -> bytes:
@@ -42,21 +46,24 @@ def lock(github: LocalGitHub, folder: str) -> bytes:
 
 @pytest.mark.usefixtures("registered")
 def test_a_document_becomes_a_lock_and_comes_back_the_same(github: LocalGitHub) -> None:
-    github.write("mine.json", json.dumps({**shopping(github), "more": 1}))
+    bag = {"commit": github.card, "weight": 3, "colour": "red"}
+    github.write("mine.json", json.dumps({**shopping(github), "more": 1, "bags": {CARD_URL: bag}}))
     github.write("w.json", json.dumps(PROMPT))
     done = github.run("import", "mine.json", "--workflow", "w.json", "--to", "p", "--name", "p", "--json")
     assert done.status == 0, done.err
     told = done.json()
     assert (told["format"], told["packs"], told["packages"]) == ("list", 1, 1)
-    assert told["notes"] == ["unknown keys, ignored: more"]
+    assert told["notes"] == ["unknown keys, ignored: bags.*.colour, more"]
     assert "from a shopping list, mine.json" in (github.work / "p/pycomfy.toml").read_text()
     first = lock(github, "p")
     assert json.loads(first)["packs"][0]["source"]["commit"] == github.card
 
     done = github.run("export", "p/", "--format", "list", "-o", "back.json", "--json")
     assert done.status == 0, done.err
-    assert done.json()["format"] == "list" and done.json()["notes"] == ["for p/pycomfy.lock in back.json"]
-    assert "the workflow" in done.json()["lost"]
+    assert done.json()["format"] == "list" and done.json()["notes"] == []
+    *lost, debian = done.json()["lost"]
+    assert lost == ["the workflow", "the version of Python, 3.11", "the hashes of the Python packages"]
+    assert debian.endswith(" Debian packages")
     assert json.loads((github.work / "back.json").read_text()) == shopping(github)
     done = github.run("import", "back.json", "--workflow", "w.json", "--to", "again", "--name", "p")
     assert done.status == 0 and done.out.startswith("a shopping list\n"), done.err
@@ -66,7 +73,7 @@ def test_a_document_becomes_a_lock_and_comes_back_the_same(github: LocalGitHub) 
 @pytest.mark.usefixtures("registered")
 def test_a_zip_file_brings_its_workflow_and_its_input_files(github: LocalGitHub) -> None:
     members = {
-        "list.toml": f"shopping = 1\nbase = '{github.comfyui}'\n[bags]\n'{CARD_URL}' = '{github.card}'\n",
+        "list.toml": f"shopping = 1\nbase = '{github.comfyui}'\nbags.'{CARD_URL}'.commit = '{github.card}'\n",
         "flow.json": json.dumps(PROMPT),
         "goods/in.png": "a picture",
         "odd.txt": "",
@@ -90,6 +97,19 @@ def test_a_zip_file_brings_its_workflow_and_its_input_files(github: LocalGitHub)
     # comfy-pack's own zip files are recognised beside it.
     assert github.run("export", "p/", "--format", "cpack", "-o", "p.cpack.zip").status == 0
     assert github.run("import", "p.cpack.zip", "--to", "other", "--json").json()["format"] == "cpack"
+
+
+def test_what_a_format_cannot_express_is_lost_in_noun_phrases() -> None:
+    packs = (GitPack("https://h/on"), GitPack("https://h/off", enabled=False), RegistryPack("far", "1.0"))
+    environment = EnvironmentSpec(comfyui=ComfyUIRevision(version="0.3.75"), packs=packs)
+    lost = (
+        "ComfyUI 0.3.75, which is not pinned by a commit",
+        "the disabled node pack https://h/off",
+        "the node pack far 1.0: it has no repository address, only an id of the Comfy registry",
+    )
+    assert LIST.render(environment, RenderTarget("p@1", "list.json")).lost == lost
+    assert CRATE.render(environment, RenderTarget("p@1", "x.crate")).lost == lost
+    assert LIST.render(environment, RenderTarget("p@1", "list.txt")).notes != ()
 
 
 @pytest.mark.usefixtures("registered")

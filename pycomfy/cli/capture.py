@@ -8,7 +8,7 @@ import typer
 from pycomfy.cli.fixes import render, render_note
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
-from pycomfy.core.workflow.untrusted_json import shown
+from pycomfy.core.printable import sanitise
 from pycomfy.errors import suggest
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def capture(
 def _show(result: "CaptureResult") -> None:
     print(f"wrote {result.folder}")
     for source in (result.comfyui, *result.packs):
-        print(f"  {source.name} {shown(_describe(source))}")
+        print(f"  {source.name} {sanitise(_describe(source))}")
     if (python := result.python) is not None:
         accelerator = f", {python.accelerator}" if python.accelerator else ""
         print(f"  {len(python.packages)} Python packages of Python {python.version or '?'}{accelerator}")
@@ -68,11 +68,11 @@ def _show(result: "CaptureResult") -> None:
         models = "1 model" if len(result.models) == 1 else f"{len(result.models)} models"
         print(f"  {models} ({size(sum(m.size for m in result.models))})")
     for name in result.disabled:
-        print(f"  disabled, not captured: {shown(name)}")
+        print(f"  disabled, not captured: {sanitise(name)}")
     for lost in result.lost:
-        print(f"  cannot be reproduced: {shown(lost)}")
+        print(f"  cannot be reproduced: {sanitise(lost)}")
     for note in result.notes:
-        print(f"  note: {shown(render_note(note))}")
+        print(f"  note: {sanitise(render_note(note))}")
     lock = render(suggest("lock", workflow=str(result.folder)))
     if result.workflow:
         print(f"next: {lock}")

@@ -13,7 +13,7 @@ from rich.text import Text
 from pycomfy.cli.fixes import render_fixes
 from pycomfy.core.interface.model import Parameter
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.workflow.untrusted_json import shown
+from pycomfy.core.printable import sanitise
 from pycomfy.services.inspect import InspectResult, NodeEntry
 
 _FORMATS = {"ui-0.4": "editor's format 0.4", "ui-1": "editor's format 1", "api": "API format"}
@@ -24,7 +24,7 @@ def show(result: InspectResult, console: Console) -> None:
     nodes = result.nodes
     running = sum(n.mode == "runs" for n in nodes)
     off = len(nodes) - running
-    head = Text(shown(result.name), style="bold")
+    head = Text(sanitise(result.name), style="bold")
     head.append(f"  {_FORMATS[result.format]}, {_count(running, 'node')}", style="dim")
     if off:
         head.append(f" and {off} switched off", style="dim")
@@ -70,16 +70,16 @@ def _show_packs(nodes: tuple[NodeEntry, ...], console: Console) -> None:
         return
     table = _table(console, "Nodes", "pack", "types")
     for name in sorted(packs, key=lambda n: (n != COMFYUI, n == "", n)):
-        label = Text(shown(name) or "pack not named", style="" if name else "dim italic")
+        label = Text(sanitise(name) or "pack not named", style="" if name else "dim italic")
         known = sorted(versions[name] - {""})
         if len(known) == 1:
-            label.append(f" {shown(known[0][:12])}", style="dim")
+            label.append(f" {sanitise(known[0][:12])}", style="dim")
         elif known:
             label.append(f" {_count(len(known), 'version')}", style="dim")
         types = Text()
         for i, (type_, count) in enumerate(sorted(packs[name].items())):
             types.append(", " if i else "")
-            types.append(shown(type_))
+            types.append(sanitise(type_))
             types.append(f" ×{count}" if count > 1 else "", style="dim")
         table.add_row("", label, types)
     console.print(table)
@@ -91,12 +91,12 @@ def _show_models(result: InspectResult, console: Console) -> None:
     table = _table(console, "Models", "folder", "name", "source")
     for model in sorted(result.models, key=lambda m: (m.folder or "~", m.name)):
         host = _host(model.url or "")
-        source = Text(shown(host or "") or "no URL", style="dim" if host else "dim italic")
-        if model.url and host and model.url == shown(model.url):
+        source = Text(sanitise(host or "") or "no URL", style="dim" if host else "dim italic")
+        if model.url and host and model.url == sanitise(model.url):
             source.stylize(Style(link=model.url))
         source.append("  sha256" if model.sha256 else "", style="green")
-        folder = Text(shown(model.folder or "") or "folder unknown", style="" if model.folder else "yellow")
-        table.add_row("", folder, Text(shown(model.name)), source)
+        folder = Text(sanitise(model.folder or "") or "folder unknown", style="" if model.folder else "yellow")
+        table.add_row("", folder, Text(sanitise(model.name)), source)
     console.print(table)
 
 
@@ -113,7 +113,10 @@ def _show_files(result: InspectResult, console: Console) -> None:
     table = _table(console, "Files it reads", "kind", "name", "node")
     for file in result.files:
         table.add_row(
-            "", file.kind, Text(shown(file.name)), Text(shown(f"node {file.node}, {file.input}"), style="dim")
+            "",
+            file.kind,
+            Text(sanitise(file.name)),
+            Text(sanitise(f"node {file.node}, {file.input}"), style="dim"),
         )
     console.print(table)
 
@@ -126,7 +129,7 @@ def _show_interface(result: InspectResult, console: Console) -> None:
         kinds = [_kind(p) for p in parameters]
         room = console.width - max(len(p.name) for p in parameters) - max(len(k) for k in kinds) - 10
         for parameter, kind in zip(parameters, kinds, strict=True):
-            default = shown(json.dumps(parameter.default, ensure_ascii=False))
+            default = sanitise(json.dumps(parameter.default, ensure_ascii=False))
             if cell_len(default) > room:
                 default = set_cell_size(default, max(room - 1, 8)) + "…"
             table.add_row("", Text(parameter.name), kind, Text(default, style="dim"))
@@ -135,7 +138,10 @@ def _show_interface(result: InspectResult, console: Console) -> None:
         table = _table(console, "Outputs", "name", "kind", "node")
         for output in outputs:
             table.add_row(
-                "", Text(output.name), output.kind, Text(shown(f"node {output.node}, {output.title}"), style="dim")
+                "",
+                Text(output.name),
+                output.kind,
+                Text(sanitise(f"node {output.node}, {output.title}"), style="dim"),
             )
         console.print(table)
 
@@ -159,7 +165,7 @@ def _show_problems(result: InspectResult, console: Console) -> None:
     console.print()
     console.print(Text(_count(len(result.problems), "problem"), style="bold red"))
     for problem in result.problems:
-        console.print(Text.assemble(("  ✗ ", "red"), shown(problem.what)))
+        console.print(Text.assemble(("  ✗ ", "red"), sanitise(problem.what)))
         for label, text in (("where", problem.where), ("fix", render_fixes(problem.fixes))):
             if text:
                 console.print(Text.assemble((f"    {label + ':':<6} ", "dim"), text))

@@ -35,7 +35,7 @@ def show(
 
 def _print(result: "ShowResult") -> None:
     from pycomfy.core.interface.json_schema import describe_type
-    from pycomfy.core.workflow.untrusted_json import shown
+    from pycomfy.core.printable import sanitise
 
     tags = f" ({', '.join(result.tags)})" if result.tags else ""
     pytorch = f", PyTorch for {result.accelerator}" if result.accelerator is not None else ""
@@ -54,7 +54,7 @@ def _print(result: "ShowResult") -> None:
         print(f"  image    {image.platform}, {size(image.size)}, {layers}, {image.manifest_digest}")
         print(f"  proof    {_describe_proof(image)}")
     for parameter in result.inputs or ():
-        default = shown(json.dumps(parameter.default, ensure_ascii=False))
+        default = sanitise(json.dumps(parameter.default, ensure_ascii=False))
         print(f"  input    {parameter.name} ({describe_type(parameter)}): {default}")
     print(f"  Nix      nix build '{result.flake}'")
     if result.message:

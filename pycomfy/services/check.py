@@ -14,14 +14,14 @@ from pycomfy.adapters.database.entries import IndexedImage
 from pycomfy.adapters.database.records import ImageRecord
 from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.lockfile.schema import parse_lock, render_lock
+from pycomfy.core.lockfile.schema import render_lock
 from pycomfy.core.prompt.convert import try_convert
 from pycomfy.core.versions.reference import Reference, parse_reference
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.core.versions.verification import ImportFailure, SourceVerification, Verification
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import NotFound, PycomfyError, suggest
-from pycomfy.services.lock_request import read_bounded
+from pycomfy.services.lock_request import read_lock
 from pycomfy.services.results import Problem, Result
 from pycomfy.services.verification import ask_image, load_recorded, verify_image
 from pycomfy.services.versions.lookup import find_image
@@ -102,7 +102,7 @@ def find_target(workspace: Workspace, target: str) -> Reference:
     if not path.exists() or ("/" not in target and path.is_dir() and target in workspace.versions.names()):
         return parse_reference(target)
     path = path / LOCK if path.is_dir() else path if path.name.endswith(".lock") else path.parent / LOCK
-    lock = parse_lock(read_bounded(path, "lock").decode(errors="replace"), where=str(path))
+    lock = read_lock(path)
     digest = hashlib.sha256(render_lock(lock).encode()).hexdigest()
     with workspace.open_database() as database:
         same = [v.version for v in database.versions(lock.name) if v.lock_sha256 == digest]

@@ -18,7 +18,9 @@ from pycomfy.core.lockfile.git_url import parse_git_url, split_revision
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR
 from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.sources.source_spec import SourceSpec
+from pycomfy.core.validation import explain_error
 from pycomfy.errors import BadConfig, BadInput, NotFound, Placeholder, suggest
 
 MAX_BYTES = 256 << 20
@@ -59,6 +61,11 @@ def read_bounded(file: Path, kind: str) -> bytes:
         if os.fstat(data.fileno()).st_size > MAX_BYTES:
             raise BadInput(f"the {kind} is larger than {MAX_BYTES >> 20} MiB", where=str(file), fix="give another file")
         return data.read()
+
+
+def read_lock(file: Path) -> Lock:
+    """Return the lock in a file that the user named. Raises `NotFound`, `BadInput`, `BadLock`."""
+    return parse_lock(read_bounded(file, "lock").decode(errors="replace"), path=str(file))
 
 
 def read_workflow_json(file: Path) -> bytes:
@@ -137,7 +144,7 @@ def _add_packs(request: LockRequest, config: Config, base: Path) -> dict[str, So
             packs.update(Config.model_validate({"packs": {name: value}}).packs)
         except ValidationError as e:
             raise BadConfig(
-                e.errors()[0]["msg"].removeprefix("Value error, "),
+                "; ".join(dict.fromkeys(map(explain_error, e.errors(include_url=False)))),
                 where=f"the requested node pack {name}",
                 fix=suggest("retry", pack=Placeholder("NAME=URL[@REVISION]")),
             ) from e

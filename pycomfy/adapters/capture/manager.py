@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pycomfy.adapters.capture.files import read_text
 from pycomfy.core.capture.model import CapturedManager
-from pycomfy.core.workflow.loose_json import as_mapping
+from pycomfy.core.loose_json import as_mapping
 
 _FOLDERS = ("user/__manager", "user/default/ComfyUI-Manager", "custom_nodes/ComfyUI-Manager")
 _SETTINGS = ("channel_url", "network_mode", "security_level", "use_uv", "downgrade_blacklist", "skip_migration_check")

@@ -19,7 +19,7 @@ from pycomfy.adapters.containers.engine import (
 )
 from pycomfy.adapters.io.temp_dirs import remove_folder
 from pycomfy.adapters.io.time_limit import TookTooLong, time_limit
-from pycomfy.core.workflow.loose_json import as_mapping
+from pycomfy.core.loose_json import as_mapping
 from pycomfy.errors import MissingTool, PycomfyError
 
 _SECONDS = 10.0

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from pycomfy.core.lockfile.lock_types import Name, Sha256
 from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.validation import describe_errors
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.errors import BadInput, Fixes, Placeholder, suggest
 
@@ -72,9 +73,8 @@ def parse_manifest(data: bytes, *, where: str) -> Manifest:
             raise BadInput(f"the bundle has version {raw['version']}", where=where, fix="update pycomfy")
         manifest = Manifest.model_validate(raw)
     except ValidationError as e:
-        first = e.errors()[0]
-        at = ".".join(str(part) for part in first["loc"])[:200]
-        raise BadInput(f"malformed manifest: {at}: {first['msg']}", where=where, fix=FIX) from e
+        what = "; ".join(describe_errors(e, "the file"))
+        raise BadInput(f"malformed manifest: {what}", where=where, fix=FIX) from e
     except (ValueError, RecursionError) as e:
         raise BadInput("malformed manifest: not JSON", where=where, fix=FIX) from e
     _check_paths(manifest.files, where)

@@ -2,8 +2,8 @@
 
 import yaml
 
+from pycomfy.core.loose_json import as_text
 from pycomfy.core.requirements.model_files import FOLDER_ALIASES
-from pycomfy.core.workflow.loose_json import as_text
 
 PACKS = "custom_nodes"
 _NO_FOLDERS = ("base_path", "is_default")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pycomfy.core.capture.model import Capture, CapturedCode, CapturedModel, CapturedPython
 from pycomfy.core.capture.package_plan import PackagePlan
 from pycomfy.core.lockfile.toml import render_key, render_value
-from pycomfy.core.workflow.untrusted_json import shown
+from pycomfy.core.printable import sanitise
 
 MAX_LISTED = 8
 """Names in one comment."""
@@ -15,7 +15,7 @@ MAX_LISTED = 8
 def render_config(found: Capture, name: str | None = None) -> str:
     """Return a pycomfy.toml that pins what was found, with comments on where each pin comes from. `name` is the
     workflow's."""
-    lines = ["# Written by pycomfy, from the installation in", f"# {shown(found.comfyui.path)}", ""]
+    lines = ["# Written by pycomfy, from the installation in", f"# {sanitise(found.comfyui.path)}", ""]
     lines += [f"name = {render_value(name)}"] if name is not None else []
     lines += _top(found)
     lines += ["", "[comfyui]", *_code(found.comfyui)]
@@ -92,7 +92,7 @@ def _packages(plan: PackagePlan) -> Iterator[str]:
     if plan.lost:
         yield ""
         yield "# Not pinned:"
-        yield from (f"#   {shown(one)}" for one in plan.lost)
+        yield from (f"#   {sanitise(one)}" for one in plan.lost)
     if names:
         yield ""
         yield "# At these versions, whatever is required of them."
@@ -105,14 +105,14 @@ def _code(code: CapturedCode) -> Iterator[str]:
     yield f"# {_summary(code)}"
     if code.changed and code.patch is not None:
         yield f"# Changed: {_list(code.changed)}"
-    yield from (f"# {shown(note)}" for note in code.notes)
+    yield from (f"# {sanitise(note)}" for note in code.notes)
     if code.skipped:
         yield f"# Left out: {_list(code.skipped)}"
     yield from (f"{key} = {render_value(value)}" for key, value in code.config_keys.items())
 
 
 def _model(model: CapturedModel) -> Iterator[str]:
-    yield f"# {model.path if model.path.isprintable() else shown(model.path)} ({model.size / 1e6:.1f} MB)"
+    yield f"# {model.path if model.path.isprintable() else sanitise(model.path)} ({model.size / 1e6:.1f} MB)"
     yield f"folder = {render_value(model.folder)}"
     yield f"name = {render_value(model.name)}"
     if model.url is not None:
@@ -134,13 +134,13 @@ def _summary(code: CapturedCode) -> str:
         parts.append(f"the patch has {commits} that its remote does not have")
     elif code.patch is not None:
         parts.append(f"{len(code.changed)} changed file{'s' if len(code.changed) > 1 else ''}")
-    return shown(f"{code.path}: {', '.join(parts) or 'unchanged'}")
+    return sanitise(f"{code.path}: {', '.join(parts) or 'unchanged'}")
 
 
 def _python(python: CapturedPython) -> str:
     version = python.version or "of an unknown version"
     other = "" if python.version.startswith(python.taken) else f"; an image has {python.taken}"
-    return shown(f"Python {version} in the {python.kind} {python.folder}{other}")
+    return sanitise(f"Python {version} in the {python.kind} {python.folder}{other}")
 
 
 def _manager(found: Capture) -> list[str]:
@@ -152,11 +152,11 @@ def _manager(found: Capture) -> list[str]:
 
 
 def _list(items: Iterable[str]) -> str:
-    all_ = [shown(item) for item in items]
+    all_ = [sanitise(item) for item in items]
     more = f" and {len(all_) - MAX_LISTED} more" if len(all_) > MAX_LISTED else ""
     return ", ".join(all_[:MAX_LISTED]) + more
 
 
 def _plain(text: str) -> str:
     """The text without what Markdown or a terminal would interpret."""
-    return shown(text).replace("`", "'").replace("<", "‹").replace("[", "(").replace("]", ")")
+    return sanitise(text).replace("`", "'").replace("<", "‹").replace("[", "(").replace("]", ")")

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 
+from pydantic import Field
+
 from pycomfy.core.interchange.document import ForeignModel, Text, describe_unknown_keys, render_json, validate
 from pycomfy.core.interchange.format import Document, ForeignFile, Format, RenderedFile, RenderTarget
+from pycomfy.core.interchange.lost import describe_lost_pack, list_lost_of_comfyui
 from pycomfy.core.interchange.model import (
     ComfyUIRevision,
     EnvironmentSpec,
-    FilePack,
     GitPack,
     ModelEntry,
     OtherPack,
@@ -18,7 +20,7 @@ from pycomfy.core.interchange.model import (
 from pycomfy.core.interchange.pip_freeze import parse_freeze, render_freeze
 from pycomfy.core.lockfile.names import repository_name
 from pycomfy.core.lockfile.platforms import MACHINES, find_platform
-from pycomfy.core.workflow.untrusted_json import shown
+from pycomfy.core.printable import sanitise
 
 _DEFINITION, _BUILD = "distribution-definition/0", "comfy-build/1"
 
@@ -32,6 +34,8 @@ class _Model(ForeignModel):
     type: Text
     filename: Text | None = None
     sha256: Text | None = None
+    sizeBytes: object = None  # noqa: N815
+    source: object = None
     sourceUri: Text | None = None  # noqa: N815  (as the file has it)
     blobId: Text | None = None  # noqa: N815
     localPath: Text | None = None  # noqa: N815
@@ -50,9 +54,11 @@ class _Environment(ForeignModel):
     pythonVersion: Text | None = None  # noqa: N815
     os: Text | None = None
     arch: Text | None = None
+    torch: object = None
 
 
 class _Definition(ForeignModel):
+    schema_: object = Field(None, alias="schema")  # `schema` is a method of pydantic's models
     baseComfyVersion: Text | None = None  # noqa: N815
     baseImage: object = None  # noqa: N815
     models: tuple[_Model, ...] = ()
@@ -62,9 +68,12 @@ class _Definition(ForeignModel):
 
 
 class _Build(ForeignModel):
+    schema_: object = Field(alias="schema")
+    id: object = None
     name: Text = ""
     description: Text = ""
-    definition: dict[str, object]
+    syncedRevision: object = None  # noqa: N815
+    definition: _Definition
 
 
 # — reading —
@@ -77,11 +86,13 @@ def _is_definition(document: Document) -> bool:
 
 
 def _parse(file: ForeignFile) -> EnvironmentSpec:
-    name, document = None, file.document
-    if str(document.get("schema")).startswith("comfy-build/"):
-        build = validate(_Build, document, file.where)
-        name, document = build.name or None, build.definition
-    found = validate(_Definition, {k: v for k, v in document.items() if k != "schema"}, file.where)
+    document: _Build | _Definition
+    if str(file.document.get("schema")).startswith("comfy-build/"):
+        document = build = validate(_Build, file.document, file.where)
+        name, found = build.name or None, build.definition
+    else:
+        name, document = None, validate(_Definition, file.document, file.where)
+        found = document
     packages, notes = parse_freeze((found.pipDependencies or "").splitlines())
     machine = found.environment
     platform = find_platform(machine.arch or "") if machine is not None else None
@@ -96,7 +107,7 @@ def _parse(file: ForeignFile) -> EnvironmentSpec:
             for m in found.models
         ),
         platforms=(platform,) if platform is not None and machine is not None and _is_linux(machine.os) else (),
-        notes=(*_notes(found), *describe_unknown_keys(found), *notes),
+        notes=(*_notes(found), *describe_unknown_keys(document), *notes),
     )
 
 
@@ -127,7 +138,8 @@ def _notes(found: _Definition) -> Iterator[str]:
         yield "the base image is left out: an image of pycomfy has its own"
     for model in found.models:
         if model.blobId:
-            yield f"the model {shown(_filename(model))} is in a comfy-cli workspace: it cannot be downloaded from there"
+            name = sanitise(_filename(model))
+            yield f"the model {name} is in a comfy-cli workspace: it cannot be downloaded from there"
 
 
 # — writing —
@@ -167,14 +179,8 @@ def _render_nodes(environment: EnvironmentSpec, lost: list[str]) -> list[dict[st
             case RegistryPack(enabled=True):
                 own = pack.name or pack.id
                 nodes[own] = {"name": own, "id": pack.id, "registryVersion": pack.version}
-            case FilePack():
-                lost.append(f"the node pack {pack.filename}")
-            case OtherPack():
-                lost.append(f"the node pack {pack.name}: {pack.what}")
-            case GitPack():
-                lost.append(f"the disabled node pack {pack.url}")
-            case RegistryPack():
-                lost.append(f"the disabled node pack {pack.id}")
+            case _:
+                lost.append(describe_lost_pack(pack))
     return [nodes[name] for name in sorted(nodes)]
 
 
@@ -195,10 +201,8 @@ def _render_models(environment: EnvironmentSpec, lost: list[str]) -> list[dict[s
 def _render_comfyui(comfyui: ComfyUIRevision | None, lost: list[str]) -> str | None:
     if comfyui is None:
         return None
-    if comfyui.url is not None:
-        lost.append(f"ComfyUI's repository, {comfyui.url}")
+    lost += list_lost_of_comfyui(comfyui, holds_version=True)
     if comfyui.revision is None and comfyui.version is not None:
-        lost.append(f"ComfyUI's source: only its version, {comfyui.version}, is given")
         return _revision(comfyui.version)
     return comfyui.revision
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from pycomfy.core.interchange.comfyui_manager import (
     Snapshot,
     environment_from_snapshot,
-    list_lost_comfyui,
     snapshot_from_environment,
 )
 from pycomfy.core.interchange.document import ForeignModel, Text, describe_unknown_keys, render_json, validate
@@ -22,19 +21,17 @@ from pycomfy.core.interchange.format import (
     RenderTarget,
     ZipLayout,
 )
+from pycomfy.core.interchange.lost import describe_lost_pack, list_lost_of_comfyui
 from pycomfy.core.interchange.model import (
     ComfyUIRevision,
     EnvironmentSpec,
-    FilePack,
     GitPack,
     ModelEntry,
-    OtherPack,
-    RegistryPack,
     is_manager,
 )
 from pycomfy.core.interchange.pip_freeze import parse_freeze, render_freeze
-from pycomfy.core.workflow.loose_json import as_mapping
-from pycomfy.core.workflow.untrusted_json import shown
+from pycomfy.core.loose_json import as_mapping
+from pycomfy.core.printable import sanitise
 
 _SNAPSHOT, _WORKFLOW, _PROMPT, _REQUIREMENTS = (
     "snapshot.json",
@@ -63,6 +60,7 @@ class _Source(ForeignModel):
 class _Model(ForeignModel):
     filename: Text
     sha256: Text | None = None
+    size: object = None
     disabled: bool = False
     source: _Source | None = None
 
@@ -139,7 +137,7 @@ def _models(models: Iterable[_Model]) -> Iterator[ModelEntry]:
 def _disabled(models: Iterable[_Model]) -> Iterator[str]:
     for model in models:
         if model.disabled:
-            yield f"the model {shown(model.filename)} is disabled, and left out"
+            yield f"the model {sanitise(model.filename)} is disabled, and left out"
 
 
 # — writing —
@@ -163,18 +161,14 @@ def _render_new(environment: EnvironmentSpec, target: RenderTarget) -> RenderedF
 
 
 def _render_old(environment: EnvironmentSpec, target: RenderTarget) -> RenderedFile:
-    lost = [*list_lost_comfyui(environment.comfyui)]
+    lost = [*list_lost_of_comfyui(environment.comfyui)]
     nodes = []
     for pack in environment.packs:
         match pack:
             case GitPack():
                 nodes.append({"url": pack.url, "commit_hash": pack.commit or "", "disabled": not pack.enabled})
-            case RegistryPack():
-                lost.append(f"the node pack {pack.id} {pack.version}, which has no repository address")
-            case FilePack():
-                lost.append(f"the node pack {pack.filename}")
-            case OtherPack():
-                lost.append(f"the node pack {pack.name}: {pack.what}")
+            case _:
+                lost.append(describe_lost_pack(pack))
     snapshot = {
         "python": environment.python or _DEFAULT_PYTHON,
         "comfyui": environment.comfyui.revision if environment.comfyui is not None else None,

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pycomfy.core.interchange.document import ForeignModel, Text, describe_unknown_keys, render_json, validate
 from pycomfy.core.interchange.format import Document, ForeignFile, Format, RenderedFile, RenderTarget
+from pycomfy.core.interchange.lost import describe_lost_pack, list_lost_of_comfyui, list_lost_of_file
 from pycomfy.core.interchange.model import (
     ComfyUIRevision,
     EnvironmentSpec,
@@ -20,7 +21,7 @@ from pycomfy.core.interchange.model import (
 )
 from pycomfy.core.interchange.pip_freeze import parse_freeze
 from pycomfy.core.lockfile.names import repository_name
-from pycomfy.core.workflow.untrusted_json import shown
+from pycomfy.core.printable import sanitise
 from pycomfy.errors import BadInput
 
 _ENVELOPE = "comfyui-desktop-2-snapshot"
@@ -48,10 +49,13 @@ class _Node(ForeignModel):
 
 
 class _TorchSource(ForeignModel):
+    kind: object = None
+    backend: object = None
     indexTag: Text | None = None  # noqa: N815
 
 
 class _TorchReference(ForeignModel):
+    stackId: object = None  # noqa: N815
     packages: dict[Text, Text] = Field(default_factory=dict)
     source: _TorchSource = _TorchSource()
 
@@ -59,7 +63,10 @@ class _TorchReference(ForeignModel):
 class _TorchStack(ForeignModel):
     """PyTorch's packages, if ComfyUI Desktop chose them; else `ref` is absent, and they are among the others."""
 
+    kind: object = None
     ref: _TorchReference = _TorchReference()
+    torchVersion: object = None  # noqa: N815
+    observedAt: object = None  # noqa: N815
 
 
 class _Snapshot(ForeignModel):
@@ -77,6 +84,11 @@ class _Snapshot(ForeignModel):
 
 
 class _Envelope(ForeignModel):
+    """The exported file. Only the first snapshot is read."""
+
+    type: object = None
+    version: object = None
+    exportedAt: object = None  # noqa: N815
     installationName: Text | None = None  # noqa: N815
     snapshots: tuple[dict[str, object], ...] = ()
 
@@ -91,11 +103,13 @@ def _is_snapshot(document: Document) -> bool:
 
 def _parse(file: ForeignFile) -> EnvironmentSpec:
     """Read the newest snapshot."""
-    name, notes, document = None, [], file.document
+    notes: list[str] = []
+    name, document = None, file.document
     if document.get("type") == _ENVELOPE:
         envelope = validate(_Envelope, document, file.where)
         if not envelope.snapshots:
             raise BadInput("no snapshot in the file", where=file.where, fix="export one from ComfyUI Desktop again")
+        notes += describe_unknown_keys(envelope)
         name, document = envelope.installationName or None, envelope.snapshots[0]
         if len(envelope.snapshots) > 1:
             notes.append(f"the file has {len(envelope.snapshots)} snapshots: the first, which is the newest, is used")
@@ -143,7 +157,7 @@ def _pack(node: _Node) -> PackEntry:
         case "file":
             return FilePack(folder.removesuffix(".disabled"), enabled=node.enabled)
         case _:
-            return OtherPack(folder, f"its type is {shown(node.type)}, and its source is not given", node.enabled)
+            return OtherPack(folder, f"its type is {sanitise(node.type)}, and its source is not given", node.enabled)
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -184,11 +198,9 @@ def _render(environment: EnvironmentSpec, target: RenderTarget) -> RenderedFile:
 
 def _render_comfyui(comfyui: ComfyUIRevision | None, lost: list[str]) -> dict[str, object]:
     revision = comfyui.revision if comfyui is not None else None
-    if comfyui is not None and comfyui.url is not None:
-        lost.append(f"ComfyUI's repository, {comfyui.url}")
+    lost += list_lost_of_comfyui(comfyui, holds_version=True)
     if comfyui is not None and revision is None and comfyui.version is not None:
         revision = f"v{comfyui.version}"
-        lost.append(f"ComfyUI's source: only its version, {comfyui.version}, is given")
     commit = revision if revision and _COMMIT.fullmatch(revision) else None
     tag = {"baseTag": revision, "commitsAhead": 0} if revision and commit is None else {}
     return {"ref": revision or "", "commit": commit, "releaseTag": "", "variant": "", **tag}
@@ -215,11 +227,10 @@ def _render_pack(pack: PackEntry, lost: list[str]) -> Iterator[dict[str, object]
                 "version": pack.version,
             }
         case FilePack():
-            if pack.url is not None:
-                lost.append(f"the address of {pack.filename}, {pack.url}")
+            lost += list_lost_of_file(pack)
             yield {"id": pack.filename, "type": "file", "dirName": pack.filename, "enabled": pack.enabled}
         case OtherPack():
-            lost.append(f"the node pack {pack.name}: {pack.what}")
+            lost.append(describe_lost_pack(pack))
 
 
 def _render_packages(packages: tuple[Package, ...]) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import Field
 
-from pycomfy.core.interchange.comfyui_manager import list_lost_comfyui
 from pycomfy.core.interchange.document import (
     ForeignModel,
     Text,
@@ -17,18 +16,17 @@ from pycomfy.core.interchange.document import (
     validate,
 )
 from pycomfy.core.interchange.format import Document, ForeignFile, Format, RenderedFile, RenderTarget
+from pycomfy.core.interchange.lost import describe_lost_pack, list_lost_of_comfyui, list_lost_of_file
 from pycomfy.core.interchange.model import (
     ComfyUIRevision,
     EnvironmentSpec,
     FilePack,
     GitPack,
     ModelEntry,
-    OtherPack,
     PackEntry,
-    RegistryPack,
 )
 from pycomfy.core.lockfile.names import repository_name
-from pycomfy.core.workflow.untrusted_json import shown
+from pycomfy.core.printable import sanitise
 
 
 class _Node(ForeignModel):
@@ -88,9 +86,9 @@ def _packs(node: _Node) -> Iterator[PackEntry]:
 def _notes(graph: _Graph) -> Iterator[str]:
     for node in graph.custom_nodes.values():
         if node.warning:
-            yield f"{shown(node.name or node.url)}: {shown(node.warning)}"
-    yield from describe_names("node types without a node pack", map(shown, graph.missing_nodes))
-    files = [shown(file.name) for found in graph.files.values() for file in found]
+            yield f"{sanitise(node.name or node.url)}: {sanitise(node.warning)}"
+    yield from describe_names("node types without a node pack", map(sanitise, graph.missing_nodes))
+    files = [sanitise(file.name) for found in graph.files.values() for file in found]
     yield from describe_names("input files, not imported", files)
 
 
@@ -103,7 +101,7 @@ def _sha256(text: str | None) -> str | None:
 
 
 def _render(environment: EnvironmentSpec, target: RenderTarget) -> RenderedFile:
-    lost = [*list_lost_comfyui(environment.comfyui)]
+    lost = [*list_lost_of_comfyui(environment.comfyui)]
     nodes: dict[str, object] = {}
     for pack in environment.packs:
         match pack:
@@ -117,15 +115,9 @@ def _render(environment: EnvironmentSpec, target: RenderTarget) -> RenderedFile:
                 }
             case FilePack(url=str(url), enabled=True):
                 nodes[url] = {"url": url, "name": pack.filename, "files": [url], "install_type": "copy"}
-                lost.append(f"the hash of {pack.filename}")
-            case OtherPack():
-                lost.append(f"the node pack {pack.name}: {pack.what}")
-            case FilePack():
-                lost.append(f"the node pack {pack.filename}")
-            case GitPack():
-                lost.append(f"the disabled node pack {pack.url}")
-            case RegistryPack():
-                lost.append(f"the node pack {pack.id} {pack.version}, which has no repository address")
+                lost += list_lost_of_file(pack, holds_url=True)
+            case _:
+                lost.append(describe_lost_pack(pack))
     models: dict[str, list[dict[str, str]]] = {}
     for model in environment.models:
         folder, _, name = model.path.partition("/")

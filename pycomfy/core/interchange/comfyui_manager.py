@@ -13,6 +13,7 @@ from pydantic import Field
 
 from pycomfy.core.interchange.document import ForeignModel, Text, describe_unknown_keys, render_json, validate
 from pycomfy.core.interchange.format import Document, ForeignFile, Format, RenderedFile, RenderTarget
+from pycomfy.core.interchange.lost import describe_lost_pack, list_lost_of_comfyui, list_lost_of_file
 from pycomfy.core.interchange.model import (
     ComfyUIRevision,
     EnvironmentSpec,
@@ -47,6 +48,12 @@ class Snapshot(ForeignModel):
     pips: dict[Text, Text] | None = None
 
 
+class _Yaml(ForeignModel):
+    """What the Manager writes to a file in YAML."""
+
+    custom_nodes: Snapshot
+
+
 # — reading —
 
 
@@ -59,20 +66,24 @@ def _is_snapshot(document: Document) -> bool:
 
 
 def _parse(file: ForeignFile) -> EnvironmentSpec:
-    inner = file.document.get("custom_nodes")
-    snapshot = validate(Snapshot, inner if isinstance(inner, Mapping) else file.document, file.where)
-    return environment_from_snapshot(snapshot, file.filename)
+    if isinstance(file.document.get("custom_nodes"), Mapping):
+        found = validate(_Yaml, file.document, file.where)
+        return environment_from_snapshot(found.custom_nodes, file.filename, found)
+    return environment_from_snapshot(validate(Snapshot, file.document, file.where), file.filename)
 
 
-def environment_from_snapshot(snapshot: Snapshot, filename: str) -> EnvironmentSpec:
-    """Return what a snapshot says, which was read from the file `filename`."""
+def environment_from_snapshot(
+    snapshot: Snapshot, filename: str, document: ForeignModel | None = None
+) -> EnvironmentSpec:
+    """Return what a snapshot says, which was read from the file `filename`. `document` is all of the file, if the
+    snapshot is only a part."""
     packages, notes = parse_pips(snapshot.pips or {})
     return EnvironmentSpec(
         comfyui=ComfyUIRevision(snapshot.comfyui) if snapshot.comfyui else None,
         packs=tuple(_packs(snapshot)),
         packages=packages,
         made_at=parse_snapshot_name(filename),
-        notes=(*describe_unknown_keys(snapshot), *notes),
+        notes=(*describe_unknown_keys(document or snapshot), *notes),
     )
 
 
@@ -114,8 +125,7 @@ def _render(environment: EnvironmentSpec, target: RenderTarget) -> RenderedFile:
 
 def snapshot_from_environment(environment: EnvironmentSpec) -> tuple[dict[str, object], tuple[str, ...]]:
     """Return the snapshot as a value, and what of its parts it cannot express."""
-    lost = [*list_lost_comfyui(environment.comfyui), *_lost_packs(environment.packs)]
-    lost += [f"that {p.id} is disabled" for p in environment.packs if isinstance(p, RegistryPack) and not p.enabled]
+    lost = [*list_lost_of_comfyui(environment.comfyui), *_lost_packs(environment.packs)]
     return {
         "comfyui": environment.comfyui.revision if environment.comfyui is not None else None,
         "git_custom_nodes": {
@@ -133,22 +143,13 @@ def snapshot_from_environment(environment: EnvironmentSpec) -> tuple[dict[str, o
     }, tuple(lost)
 
 
-def list_lost_comfyui(comfyui: ComfyUIRevision | None) -> Iterator[str]:
-    """Yield what a format cannot express of ComfyUI that has room for one revision, of ComfyUI's own repository."""
-    if comfyui is None:
-        return
-    if comfyui.revision is None:
-        yield f"ComfyUI{f' {comfyui.version}' if comfyui.version else ''}, which is not pinned by a commit"
-    elif comfyui.url is not None:
-        yield f"ComfyUI's repository, {comfyui.url}"
-
-
 def _lost_packs(packs: Iterable[PackEntry]) -> Iterator[str]:
     for pack in packs:
-        if isinstance(pack, OtherPack):
-            yield f"the node pack {pack.name}: {pack.what}"
-        elif isinstance(pack, FilePack) and pack.url is not None:
-            yield f"the address of {pack.filename}, {pack.url}"
+        match pack:
+            case OtherPack() | RegistryPack(enabled=False):
+                yield describe_lost_pack(pack)
+            case FilePack():
+                yield from list_lost_of_file(pack)
 
 
 MANAGER_SNAPSHOT = Format(

@@ -2,26 +2,28 @@
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from pycomfy.core.workflow.untrusted_json import parse_json, shown
-from pycomfy.errors import BadInput, BadWorkflow, raise_all
+from pycomfy.core.printable import sanitise
+from pycomfy.core.validation import describe_errors
+from pycomfy.core.workflow.untrusted_json import parse_json
+from pycomfy.errors import BadInput, BadWorkflow, combine
 
 MAX_BYTES = 64 << 20
 """Bytes of a file; some hold workflows."""
 
-MAX_YAML = 4 << 20
+MAX_YAML_CHARACTERS = 4 << 20
 """Characters of a file in YAML, which takes a hundred times as long to read as JSON."""
 
-MAX_DEPTH = 100
+MAX_YAML_DEPTH = 100
 """Levels of a file in YAML; JSON has its own limit."""
 
 MAX_LISTED = 20
-"""Errors that are reported of one file, and names in one note."""
+"""Names in one note."""
 
 _FIX = "save it again with the tool that made it"
 
@@ -29,14 +31,16 @@ Text = Annotated[str, StringConstraints(max_length=4000)]
 
 
 class ForeignModel(BaseModel):
-    """A part of another tool's file. Keys that a later version adds are not an error, but are reported."""
+    """A part of another tool's file. Keys that a later version adds are not an error, but are reported; what the tool
+    is known to write and pycomfy has no use for is a field of type `object`."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     @property
     def unknown_keys(self) -> tuple[str, ...]:
-        """The keys that are ignored."""
-        return tuple(sorted(self.model_extra or ()))
+        """The paths of the keys that are ignored, here and in the parts that are `ForeignModel`s: "models.*.size",
+        where `*` is any entry of a list, or any value of an object with keys of the user's."""
+        return tuple(sorted(set(_list_unknown_keys(self, ""))))
 
 
 F = TypeVar("F", bound=ForeignModel)
@@ -67,33 +71,36 @@ def validate(kind: type[F], value: object, where: str) -> F:
     try:
         return kind.model_validate(value)
     except ValidationError as e:
-        raise_all(
-            [
-                BadInput(
-                    f"{shown('.'.join(str(p) for p in error['loc'])) or 'the file'}: {error['msg']}",
-                    where=where,
-                    fix=_FIX,
-                )
-                for error in e.errors(include_url=False)[:MAX_LISTED]
-            ]
-        )
-        raise
+        problems = describe_errors(e, "the file")
+        raise combine([BadInput(what, where=where, fix=_FIX) for what in problems]) from e
 
 
 def describe_unknown_keys(model: ForeignModel) -> tuple[str, ...]:
-    """Return a note on the keys that are ignored; nothing if there are none."""
-    return describe_names("unknown keys, ignored", map(shown, model.unknown_keys))
+    """Return a note on the keys that are ignored, at every level; nothing if there are none."""
+    return describe_names("unknown keys, ignored", map(sanitise, model.unknown_keys))
 
 
 def describe_names(what: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Return a note that lists the first `MAX_LISTED` names; nothing if there are none."""
+    """Return a note that lists the first `MAX_LISTED` names and counts the others; nothing if there are none."""
     listed = list(names)
-    return (f"{what}: {', '.join(listed[:MAX_LISTED])}",) if listed else ()
+    more = f" and {len(listed) - MAX_LISTED} more" if len(listed) > MAX_LISTED else ""
+    return (f"{what}: {', '.join(listed[:MAX_LISTED])}{more}",) if listed else ()
 
 
 def render_json(value: object, *, indent: int = 2) -> bytes:
     """Return a document as JSON, with a newline at its end."""
     return (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode()
+
+
+def _list_unknown_keys(value: object, path: str) -> Iterator[str]:
+    if isinstance(value, ForeignModel):
+        yield from (f"{path}{key}" for key in value.model_extra or ())
+        for name, field in type(value).model_fields.items():
+            yield from _list_unknown_keys(getattr(value, name), f"{path}{field.alias or name}.")
+    elif isinstance(value, tuple | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            if isinstance(inner, ForeignModel | tuple | dict):
+                yield from _list_unknown_keys(inner, f"{path}*.")
 
 
 def _read_toml(text: str, where: str) -> object:
@@ -112,8 +119,8 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not allowed")
         self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise yaml.YAMLError(f"nested more than {MAX_DEPTH} levels deep")
+        if self.depth > MAX_YAML_DEPTH:
+            raise yaml.YAMLError(f"nested more than {MAX_YAML_DEPTH} levels deep")
         try:
             return super().compose_node(parent, index)
         finally:
@@ -127,8 +134,8 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _read_yaml(text: str, where: str) -> object:
-    if len(text) > MAX_YAML:
-        raise _refused(where, f"larger than {MAX_YAML >> 20} MiB")
+    if len(text) > MAX_YAML_CHARACTERS:
+        raise _refused(where, f"larger than {MAX_YAML_CHARACTERS >> 20} MiB")
     try:
         value: object = yaml.load(text, Loader=_Loader)  # noqa: S506  (it is a SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as e:

@@ -15,8 +15,8 @@ from pycomfy.core.interchange.document import (
 )
 from pycomfy.core.interchange.format import Document, ForeignFile, Format, RenderedFile, RenderTarget
 from pycomfy.core.interchange.model import ApiInput, EnvironmentSpec
-from pycomfy.core.workflow.loose_json import as_mapping
-from pycomfy.core.workflow.untrusted_json import shown
+from pycomfy.core.loose_json import as_mapping
+from pycomfy.core.printable import sanitise
 from pycomfy.errors import BadInput, suggest
 
 _FILE_TYPE = "view_comfy"
@@ -45,6 +45,9 @@ class _Field(ForeignModel):
     """A field, or a group of them (always before version 1), whose fields are `inputs`."""
 
     title: Text = ""
+    key: object = None
+    placeholder: object = None
+    helpText: object = None  # noqa: N815
     value: JsonValue = None
     workflowPath: tuple[Text | int, ...] = ()  # noqa: N815  (as the file has it)
     valueType: Text = ""  # noqa: N815
@@ -55,6 +58,8 @@ class _Field(ForeignModel):
 
 class _View(ForeignModel):
     title: Text = ""
+    description: object = None
+    previewImages: object = None  # noqa: N815
     inputs: tuple[_Field, ...] = ()
     advancedInputs: tuple[_Field, ...] = ()  # noqa: N815
 
@@ -107,7 +112,7 @@ def _parse(file: ForeignFile) -> EnvironmentSpec:
 
 
 def _title(title: str) -> str:
-    return shown(title) or "(untitled)"
+    return sanitise(title) or "(untitled)"
 
 
 def _fields(groups: Iterable[_Field]) -> Iterator[_Field]:

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, create_model
 
 from pycomfy.core.interface.model import FILE_TYPES, Interface, Parameter
+from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.convert import Prompt
-from pycomfy.core.workflow.untrusted_json import shown
-from pycomfy.errors import BadInput, PycomfyError, raise_all, suggest
+from pycomfy.errors import BadInput, PycomfyError, combine, suggest
 
 MAX_TEXT = 1_000_000
 
@@ -101,8 +101,7 @@ def check_arguments(interface: Interface, arguments: Mapping[str, object]) -> di
                 _invalid(known[name], error["type"], error["input"]) if name in known else _unknown(interface, name)
             )
             problems.setdefault(name, problem)
-        raise_all(list(problems.values()))
-        raise
+        raise combine(list(problems.values())) from e
     return {str(model_type.model_fields[field].alias): getattr(model, field) for field in model.model_fields_set}
 
 
@@ -125,15 +124,15 @@ def _unknown(interface: Interface, name: str) -> BadInput:
     close = get_close_matches(name, [p.name for p in interface.parameters], 1)
     meant = f"did you mean {close[0]}? " if close else ""
     return BadInput(
-        f"there is no input {shown(name)}",
-        where=f"inputs.{shown(name)}",
+        f"there is no input {sanitise(name)}",
+        where=f"inputs.{sanitise(name)}",
         fix=(f"{meant}the inputs are: {list_inputs(interface)}", suggest("show", "lists them with their defaults")),
     )
 
 
 def _invalid(parameter: Parameter, kind: str, value: object) -> BadInput:
     """`kind` is pydantic's name for what is wrong with `value`."""
-    text = f'"{shown(value)}"' if isinstance(value, str) else shown(json.dumps(value, default=str))
+    text = f'"{sanitise(value)}"' if isinstance(value, str) else sanitise(json.dumps(value, default=str))
     match kind:
         case "greater_than_equal":
             what = f"{text} is less than {parameter.minimum}"
@@ -150,7 +149,7 @@ def _invalid(parameter: Parameter, kind: str, value: object) -> BadInput:
 
 def _hint(parameter: Parameter, value: object) -> str:
     if parameter.choices:
-        choices = [shown(str(c)) for c in parameter.choices]
+        choices = [sanitise(str(c)) for c in parameter.choices]
         close = get_close_matches(str(value)[:200], choices, 3)
         more = ", …" if len(choices) > 20 else ""
         return "give one of: " + ", ".join(dict.fromkeys([*close, *choices[:20]])) + more

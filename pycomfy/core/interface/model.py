@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
+from pycomfy.core.validation import describe_errors
 from pycomfy.errors import BadInput
 
 ParameterType = Literal[
@@ -66,6 +67,5 @@ def parse_interface(text: str, *, where: str = "interface.json") -> Interface:
     try:
         return Interface.model_validate_json(text)
     except ValidationError as e:
-        first = e.errors()[0]
-        at = ".".join(str(p) for p in first["loc"])
-        raise BadInput(f"{at or 'the file'}: {first['msg']}", where=where, fix="build the workflow again") from e
+        what = "; ".join(describe_errors(e, "the interface"))
+        raise BadInput(what, where=where, fix="build the workflow again") from e

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.convert import Prompt, PromptNode
 from pycomfy.core.prompt.links import is_link
 from pycomfy.core.prompt.node_definitions import (
@@ -15,7 +16,6 @@ from pycomfy.core.prompt.node_definitions import (
 from pycomfy.core.prompt.slots import compatible
 from pycomfy.core.requirements.input_files import find_kind
 from pycomfy.core.requirements.model_files import find_models
-from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.errors import BadWorkflow, PycomfyError, UnknownNode
 
 _FRONTEND_INPUTS = frozenset(("IMAGEUPLOAD", "AUDIOUPLOAD", "AUDIO_UI", "PREVIEW_3D", "PREVIEW_3D_ANIMATION"))
@@ -54,7 +54,7 @@ def _node_problems(id_: str, node: PromptNode, prompt: Prompt, definitions: Defi
     spec = definitions.find(node["class_type"])
     if spec is None:
         yield UnknownNode(
-            f'unknown node type "{shown(node["class_type"])}": the server does not have it',
+            f'unknown node type "{sanitise(node["class_type"])}": the server does not have it',
             where=where,
             fix="install the node pack that provides it",
         )
@@ -167,4 +167,4 @@ def find_cycle(prompt: Prompt) -> list[str]:
 
 def _where(id_: str, node: PromptNode) -> str:
     title = node.get("_meta", {}).get("title")
-    return f'node {shown(id_)} "{shown(title if isinstance(title, str) else node["class_type"])}"'
+    return f'node {sanitise(id_)} "{sanitise(title if isinstance(title, str) else node["class_type"])}"'

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -32,7 +31,8 @@ from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.python.alternatives import unknown_choices
 from pycomfy.core.sources.git import GitSpec
 from pycomfy.core.sources.kinds import ComfySpec, PackSpec
-from pycomfy.errors import BadConfig, raise_all
+from pycomfy.core.validation import KEY, describe_errors, explain_error
+from pycomfy.errors import BadConfig, combine
 
 COMFYUI_URL = "https://github.com/comfyanonymous/ComfyUI"
 COMFYUI_REVISION = "v0.3.75"
@@ -40,8 +40,6 @@ COMFYUI_REVISION = "v0.3.75"
 
 SUITES: Mapping[str, str] = {"3.11": "bookworm", "3.13": "trixie"}
 """The Debian suite of each Python."""
-
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 MAX_CHARACTERS = 1_000_000
 
@@ -223,27 +221,15 @@ def parse_config(text: str, where: str = "pycomfy.toml") -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as e:
-        raise_all([_problem(error, where) for error in e.errors(include_url=False)])
-        raise
+        problems = describe_errors(e, "the file", explain=_explain, limit=None)
+        raise combine([BadConfig(what, where=where, fix=Config.fix) for what in problems]) from e
 
 
-def _problem(error: ErrorDetails, where: str) -> BadConfig:
-    """The error for one wrong key."""
-    loc = [part for part in error["loc"] if part != "[key]"]
-    key = ""
-    for part in loc:
-        if isinstance(part, int):
-            key += f"[{part}]"
-            continue
-        bare = part if _BARE_KEY.fullmatch(part) else json.dumps(part, ensure_ascii=False)
-        key += f".{bare}" if key else bare
-    if error["type"] == "extra_forbidden":
-        message = "there is no such key"
-        if len(loc) > 1 and loc[-1] in {field.replace("_", "-") for field in Config.model_fields}:
-            message += " here: it belongs at the top of the file, above the first [section]"
-    elif "[key]" in error["loc"]:
-        message = "a name has only letters, digits and . _ + -, and begins with a letter or digit"
-    else:
-        message = error["msg"].removeprefix("Value error, ")
-        message = message[:1].lower() + message[1:]
-    return BadConfig(f"{key}: {message}" if key else message, where=where, fix=Config.fix)
+def _explain(error: ErrorDetails) -> str:
+    """As `explain_error`, with what people often get wrong in this file."""
+    key = error["loc"][-1] if len(error["loc"]) > 1 else ""
+    if error["type"] == "extra_forbidden" and key in {field.replace("_", "-") for field in Config.model_fields}:
+        return "there is no such key here: it belongs at the top of the file, above the first [section]"
+    if KEY in error["loc"]:
+        return "a name has only letters, digits and . _ + -, and begins with a letter or digit"
+    return explain_error(error)

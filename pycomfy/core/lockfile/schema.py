@@ -1,6 +1,7 @@
 """The lock: everything that an image is made of, pinned by hash. It is the only input of the Nix code."""
 
 import json
+import posixpath
 from collections.abc import Iterable
 from typing import Annotated, Literal, TypeVar
 
@@ -22,9 +23,12 @@ from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.kinds import Source
 from pycomfy.core.sources.lock_source import LockSource
 from pycomfy.core.sources.url import UrlSource
-from pycomfy.errors import BadLock, suggest
+from pycomfy.core.validation import describe_errors
+from pycomfy.errors import BadLock, Fix, suggest
 
 LOCK_VERSION = 1
+
+LOCK_FILE = "pycomfy.lock"
 
 
 class ComfyUI(LockSection):
@@ -212,12 +216,15 @@ def render_lock(lock: Lock) -> str:
     return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def parse_lock(text: str, *, where: str = "pycomfy.lock") -> Lock:
-    """Read a lock; `where` names its file in errors. Raises `BadLock` for anything else, and for a newer version."""
+def parse_lock(text: str, *, where: str = LOCK_FILE, path: str = "") -> Lock:
+    """Read a lock. `where` names it in errors; `path` is its file, if it is one of the user's. Raises `BadLock` for
+    anything else, with all that is wrong with it, and for a newer version."""
+    where = path or where
+    fix = _lock_again(path)
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as e:
-        raise BadLock(f"not JSON: {e}", where=where, fix=suggest("lock")) from e
+        raise BadLock(f"not JSON: {e}", where=where, fix=fix) from e
     if isinstance(data, dict) and isinstance(data.get("version"), int) and data["version"] > LOCK_VERSION:
         raise BadLock(
             f"the lock has version {data['version']}, this pycomfy reads up to {LOCK_VERSION}",
@@ -227,9 +234,15 @@ def parse_lock(text: str, *, where: str = "pycomfy.lock") -> Lock:
     try:
         return Lock.model_validate(data)
     except ValidationError as e:
-        first = e.errors()[0]
-        at = ".".join(str(p) for p in first["loc"])
-        raise BadLock(f"{at}: {first['msg']}", where=where, fix=suggest("lock")) from e
+        raise BadLock("; ".join(describe_errors(e, "the lock")), where=where, fix=fix) from e
+
+
+def _lock_again(path: str) -> Fix:
+    """How to make the lock at `path` again: its workflow is in its folder, unless the lock has a name of its own."""
+    folder, name = posixpath.split(path)
+    if not name:
+        return suggest("lock")
+    return suggest("lock", workflow=folder or ".") if name == LOCK_FILE else suggest("lock", output=path)
 
 
 T = TypeVar("T", Pack, DebianPackage, Wheel)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
+from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.flatten import PRIMITIVE, Placed, flatten, walk
 from pycomfy.core.prompt.frontend_nodes import add_computed_values
 from pycomfy.core.prompt.group_nodes import Groups
@@ -15,7 +16,6 @@ from pycomfy.core.prompt.promoted_widgets import Promoted
 from pycomfy.core.prompt.rounding import rounded
 from pycomfy.core.prompt.widgets import Widget
 from pycomfy.core.workflow.model import Workflow
-from pycomfy.core.workflow.untrusted_json import shown
 from pycomfy.errors import BadWorkflow, PycomfyError, UnknownNode, raise_all
 
 
@@ -224,7 +224,9 @@ def _from_api(workflow: Workflow, definitions: Definitions) -> Conversion:
         if definitions.find(node.type) is None:
             problems.append(
                 _unknown_type(
-                    node.type, f'node {shown(node.id)} "{shown(node.title or node.type)}" of {workflow.where}', {}
+                    node.type,
+                    f'node {sanitise(node.id)} "{sanitise(node.title or node.type)}" of {workflow.where}',
+                    {},
                 )
             )
     return Conversion(prompt, tuple(problems))
@@ -233,17 +235,19 @@ def _from_api(workflow: Workflow, definitions: Definitions) -> Conversion:
 def _unknown(placed: Placed, where: str) -> UnknownNode:
     node = placed.node
     return _unknown_type(
-        node.type, f'node {shown(placed.id)} "{shown(node.title or node.type)}" of {where}', node.properties
+        node.type,
+        f'node {sanitise(placed.id)} "{sanitise(node.title or node.type)}" of {where}',
+        node.properties,
     )
 
 
 def _unknown_type(type_: str, where: str, properties: Mapping[str, object]) -> UnknownNode:
     pack, version = properties.get("cnr_id") or properties.get("aux_id"), properties.get("ver")
-    saved = f" (the workflow was saved with {shown(version)})" if isinstance(version, str) and version else ""
+    saved = f" (the workflow was saved with {sanitise(version)})" if isinstance(version, str) and version else ""
     if pack == "comfy-core":
         fix = f"use a ComfyUI that has this node{saved}"
     elif isinstance(pack, str):
-        fix = f"install the node pack {shown(pack)}{saved}"
+        fix = f"install the node pack {sanitise(pack)}{saved}"
     else:
-        fix = f"install the node pack that provides {shown(type_)}"
-    return UnknownNode(f'unknown node type "{shown(type_)}": the server does not have it', where=where, fix=fix)
+        fix = f"install the node pack that provides {sanitise(type_)}"
+    return UnknownNode(f'unknown node type "{sanitise(type_)}": the server does not have it', where=where, fix=fix)

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from pycomfy.core.loose_json import as_list, as_mapping, as_text
 from pycomfy.core.prompt.flatten import PRIMITIVE, REROUTE
 from pycomfy.core.prompt.node_definitions import Definitions, InputSpec, NodeSpec
 from pycomfy.core.prompt.nodes import guess_spec
 from pycomfy.core.prompt.widgets import make_widgets, restore
 from pycomfy.core.workflow.litegraph import GROUP_PREFIXES, parse_node_body
-from pycomfy.core.workflow.loose_json import as_list, as_mapping, as_text
 from pycomfy.core.workflow.model import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, Graph, Input, Link, Node, Slot, Subgraph
 
 MAX_INNER = 10_000

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pycomfy.core.workflow.loose_json import as_list, as_mapping, as_text
+from pycomfy.core.loose_json import as_list, as_mapping, as_text
 
 # fmt: off
 WIDGET_TYPES = frozenset((

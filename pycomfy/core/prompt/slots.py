@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from pycomfy.core.loose_json import as_mapping
 from pycomfy.core.prompt.node_definitions import AUTOGROW, DYNAMIC_COMBO, MATCH_TYPE, InputSpec, NodeSpec
 from pycomfy.core.prompt.widgets import Widget
-from pycomfy.core.workflow.loose_json import as_mapping
 from pycomfy.core.workflow.model import Input, Node, Subgraph
 
 

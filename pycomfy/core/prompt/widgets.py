@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from pycomfy.core.loose_json import as_list, as_mapping
 from pycomfy.core.prompt.node_definitions import (
     AUTOGROW,
     DYNAMIC_COMBO,
@@ -12,7 +13,6 @@ from pycomfy.core.prompt.node_definitions import (
     NodeSpec,
     parse_input_spec,
 )
-from pycomfy.core.workflow.loose_json import as_list, as_mapping
 from pycomfy.core.workflow.model import Node
 
 MAX_ROWS = 200

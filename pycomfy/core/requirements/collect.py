@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from pycomfy.core.loose_json import as_list, as_mapping, as_text
 from pycomfy.core.prompt.convert import Reading
 from pycomfy.core.prompt.flatten import Placed
 from pycomfy.core.prompt.node_definitions import Definitions, NodeSpec
@@ -16,7 +17,6 @@ from pycomfy.core.requirements.model import (
     WorkflowRequirements,
 )
 from pycomfy.core.requirements.model_files import declared_models, find_models, merge_models
-from pycomfy.core.workflow.loose_json import as_list, as_mapping, as_text
 from pycomfy.core.workflow.model import Mode, Workflow
 
 

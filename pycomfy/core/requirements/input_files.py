@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from pycomfy.core.loose_json import as_list
 from pycomfy.core.prompt.node_definitions import NodeSpec
 from pycomfy.core.requirements.model import InputKind, RequiredFile
-from pycomfy.core.workflow.loose_json import as_list
 
 UPLOADS: Mapping[str, InputKind] = {
     "image_upload": "image",

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from pycomfy.core.interface.model import Interface, parse_interface
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.lockfile.schema import Lock, parse_lock
+from pycomfy.core.lockfile.schema import LOCK_FILE, Lock, parse_lock
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, BadLock, PycomfyError
 
-LOCK, WORKFLOW, PROMPT, INTERFACE = "pycomfy.lock", "workflow.json", "prompt.json", "interface.json"
+LOCK, WORKFLOW, PROMPT, INTERFACE = LOCK_FILE, "workflow.json", "prompt.json", "interface.json"
 
 FILES = (LOCK, WORKFLOW, PROMPT, INTERFACE)
 """The files of a project that say what a version is; the others say how it is built."""

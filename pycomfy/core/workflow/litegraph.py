@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from pycomfy.core.workflow.loose_json import as_list, as_mapping, as_text
+from pycomfy.core.loose_json import as_list, as_mapping, as_text
 from pycomfy.core.workflow.model import Format, Graph, Input, Link, Node, Output, Slot, Subgraph, Values, Workflow
 from pycomfy.errors import BadWorkflow, PycomfyError, raise_all
 

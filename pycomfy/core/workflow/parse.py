@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from pycomfy.core.loose_json import as_mapping, as_text
 from pycomfy.core.workflow.litegraph import parse_ui
-from pycomfy.core.workflow.loose_json import as_mapping, as_text
 from pycomfy.core.workflow.model import ApiNode, Workflow
 from pycomfy.core.workflow.untrusted_json import parse_json
 from pycomfy.errors import BadWorkflow

@@ -32,12 +32,6 @@ def parse_json(data: bytes | str, *, where: str) -> object:
     return value
 
 
-def shown(text: str) -> str:
-    """Return text from a file for a message: one line of at most 200 characters, none of which acts on a terminal."""
-    plain = "".join(c if c.isprintable() else "\ufffd" for c in text[:200])
-    return plain if len(text) <= 200 else plain + "…"
-
-
 def _too_deep(where: str) -> BadWorkflow:
     return BadWorkflow(
         f"nested more than {MAX_DEPTH} levels deep", where=where, fix="save the workflow again from ComfyUI"

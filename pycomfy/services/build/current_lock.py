@@ -20,7 +20,7 @@ def read_or_make_lock(workspace: Workspace, request: LockRequest, workflow: byte
     path = request.file.parent / "pycomfy.lock"
     if path.is_file():
         text = read_bounded(path, "lock").decode(errors="replace")
-        current = parse_lock(text, where=str(path))
+        current = parse_lock(text, path=str(path))
         reason = _explain_outdated(workspace, current, text, workflow, path.parent)
         if reason is None:
             _report_newer_commits(workspace, request, current)

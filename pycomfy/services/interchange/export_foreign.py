@@ -12,12 +12,11 @@ from pycomfy.core.interchange.from_lock import environment_from_lock, list_input
 from pycomfy.core.interchange.model import ApiInput, EnvironmentSpec
 from pycomfy.core.interface.model import parse_interface
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.lockfile.schema import parse_lock
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, NotFound, PycomfyError, suggest
-from pycomfy.services.lock_request import LockRequest, read_bounded, read_config
+from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_lock
 from pycomfy.services.realise import host_platform
 from pycomfy.services.results import Result
 from pycomfy.services.versions.recorded_version import find_recorded_version
@@ -107,7 +106,7 @@ def _read_version(workspace: Workspace, reference: str) -> _Subject:
 def _read_folder(path: Path) -> _Subject:
     """Read a lock that need not have been built; its workflow is the file beside it with the hash that it names."""
     file = path / LOCK if path.is_dir() else path
-    lock = parse_lock(read_bounded(file, "lock").decode(errors="replace"), where=str(file))
+    lock = read_lock(file)
     environment, folder = environment_from_lock(lock), file.parent
     workflow = _find_workflow(folder, lock.workflow.sha256)
     if workflow is not None:

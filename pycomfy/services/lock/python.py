@@ -22,7 +22,7 @@ from pycomfy.core.lockfile.schema import Root, Wheel
 from pycomfy.core.python.alternatives import TargetContext
 from pycomfy.core.python.requirements import RequirementSet
 from pycomfy.core.python.wheel_selection import Target, choose_wheels, undated_wheels
-from pycomfy.errors import BadConfig, BadInput, NotFound, Placeholder, PycomfyError, raise_all, suggest
+from pycomfy.errors import BadConfig, BadInput, NotFound, Placeholder, PycomfyError, combine, raise_all, suggest
 from pycomfy.services.lock.outdated_notes import note_outdated
 from pycomfy.services.lock.python_alternatives import resolve_with_alternatives
 from pycomfy.services.lock.wheel_builder import BuildContext, WheelBuilder
@@ -100,8 +100,7 @@ def resolve_python(workspace: Workspace, request: PythonRequest) -> ResolvedPyth
         try:
             found = run_concurrently({p: partial(_resolve, request, p, builder) for p in platforms}, task.advance)
         except PycomfyError as e:
-            raise_all(_merge_platforms(flatten_errors(e), platforms))
-            raise
+            raise combine(_merge_platforms(flatten_errors(e), platforms)) from e.__cause__
     notes = dict.fromkeys(note for _, of_platform in found.values() for note in of_platform)
     notes |= dict.fromkeys([*(builder.notes[name] for name in sorted(builder.notes)), *builder.note_unused()])
     wheels = {p: found[p][0] for p in platforms}

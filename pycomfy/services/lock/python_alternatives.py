@@ -18,7 +18,7 @@ from pycomfy.core.python.alternatives import (
     select_alternatives,
 )
 from pycomfy.core.python.requirements import RequirementLine, RequirementSet
-from pycomfy.errors import NoMatchingDistribution, PycomfyError, raise_all
+from pycomfy.errors import NoMatchingDistribution, PycomfyError, combine
 from pycomfy.services.lock.python_sdists import SdistResolution, resolve_with_sdists
 from pycomfy.services.lock.wheel_builder import WheelBuilder
 
@@ -41,8 +41,7 @@ def resolve_with_alternatives(
             notes += map(describe_selection, early)
         resolution = resolve_with_sdists(request, builder)
     except PycomfyError as e:
-        raise_all([_suggest_alternative(problem) for problem in flatten_errors(e)])
-        raise
+        raise combine([_suggest_alternative(problem) for problem in flatten_errors(e)]) from e.__cause__
     for _ in ALTERNATIVE_GROUPS:
         names = {canonicalize_name(str(p.get("name"))) for p in resolution.pylock.get("packages", ())}
         selected = select_alternatives(names, context, chosen)
@@ -53,7 +52,7 @@ def resolve_with_alternatives(
         try:
             resolution = resolve_with_sdists(request, builder)
         except PycomfyError as e:
-            raise_all([_suggest_keeping_all(problem, selected) for problem in flatten_errors(e)])
+            raise combine([_suggest_keeping_all(problem, selected) for problem in flatten_errors(e)]) from e.__cause__
     return resolution, list(dict.fromkeys(notes))
 
 

@@ -17,7 +17,7 @@ from pycomfy.core.versions.reference import Reference, parse_reference
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, Fix, NotFound, suggest
 from pycomfy.services.archive.archive import take_models
-from pycomfy.services.lock_request import LockRequest, read_config, read_workflow_json
+from pycomfy.services.lock_request import LockRequest, read_config, read_lock, read_workflow_json
 from pycomfy.services.results import FixText, Result
 from pycomfy.services.versions.lookup import read_project
 from pycomfy.services.workspace import Workspace
@@ -156,7 +156,7 @@ def _read_target(workspace: Workspace, target: str) -> _Target:
         request = LockRequest(path)
         requirements = collect_requirements(parse_workflow(read_workflow_json(request.file), where=target)).models
         lock_path = request.file.parent / "pycomfy.lock"
-        lock = parse_lock(lock_path.read_text(errors="replace"), where=str(lock_path)) if lock_path.is_file() else None
+        lock = read_lock(lock_path) if lock_path.is_file() else None
         return _Target(lock, requirements, read_config(request)[1].models, target)
     try:
         reference = parse_reference(target)

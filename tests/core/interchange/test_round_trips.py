@@ -31,6 +31,7 @@ def there_and_back(name: str, environment: EnvironmentSpec, filename: str = "") 
     else:
         found, read = parse_environment(content, filename or format_.filename)
     assert found == format_
+    assert not [note for note in read.notes if note.startswith("unknown keys")], "what is written is known"
     return read
 
 

@@ -95,6 +95,28 @@ def test_every_wrong_key_is_told_at_once_with_its_path() -> None:
     assert keys == {*expected, 'packs."../up"'}
 
 
+def test_what_is_wrong_is_said_in_plain_words() -> None:
+    told = problems(
+        """
+        python = "3.12"
+        accelerator = 1
+        apt = "ffmpeg"
+        [[index]]
+        [[models]]
+        [wheels.numpy]
+        compiler = "yes"
+        """
+    )
+    assert told == [
+        "python: must be '3.11' or '3.13'",
+        "apt: must be a list",
+        "accelerator: must be a text",
+        "index[0] lacks name, url",
+        "wheels.numpy.compiler: must be true or false",
+        "models[0] lacks folder, name",
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -47,8 +47,8 @@ def test_no_login_is_left_in_a_text(login: str) -> None:
     ("text", "why"),
     [
         ('name = "a"\nurl = "ftp://i.test"', r"index\[0\]\.url: write an http"),
-        ('name = "-a"\nurl = "https://i.test"', r"index\[0\]\.name: string should match"),
-        ('name = "a"\nurl = "https://i.test"\npackages = ["--index"]', r"index\[0\]\.packages\[0\]: string should"),
+        ('name = "-a"\nurl = "https://i.test"', r"index\[0\]\.name: is malformed"),
+        ('name = "a"\nurl = "https://i.test"\npackages = ["--index"]', r"index\[0\]\.packages\[0\]: is malformed"),
         ('name = "a"\nurl = "https://i.test"\ndated = false', r"index\[0\]: dated = false needs packages"),
         ('name = "a"\nurl = "https://i"\n[[index]]\nname = "A"\nurl = "https://j"', "two indexes are called a"),
         (

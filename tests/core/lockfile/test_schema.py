@@ -1,5 +1,6 @@
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from pycomfy.core.lockfile.schema import (
 from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.path import PathSource
 from pycomfy.core.sources.url import UrlSource
+from pycomfy.errors import BadLock, Fix, suggest
 
 TREE = "sha256-" + "A" * 43 + "="
 NAMES = ["a", "B", "c-1", "d_2", "Z", "é".encode().hex()]
@@ -95,3 +97,21 @@ def test_recipes_of_wheels_are_the_same_bytes_in_whatever_order(names: list[str]
 def test_a_lock_of_fetched_wheels_mentions_no_building() -> None:
     text = render_lock(lock())
     assert '"built"' not in text and '"compilers"' not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "fix"),
+    [
+        ("", suggest("lock")),
+        ("pycomfy.lock", suggest("lock", workflow=".")),
+        ("some/folder/pycomfy.lock", suggest("lock", workflow="some/folder")),
+        ("/pycomfy.lock", suggest("lock", workflow="/")),
+        ("locks/other.lock", suggest("lock", output="locks/other.lock")),
+    ],
+)
+def test_a_malformed_lock_is_described_at_once_and_made_again_where_it_is(path: str, fix: Fix) -> None:
+    with pytest.raises(BadLock) as e:
+        parse_lock('{"name": 3, "packs": [{"name": "x"}], "version": 1}', path=path)
+    assert e.value.fixes == (fix,) and e.value.where == (path or "pycomfy.lock")
+    assert e.value.what.split("; ")[0].startswith("the lock lacks ") or "name: must be a text" in e.value.what
+    assert "packs[0] lacks source" in e.value.what and "lacks as_of, workflow, comfyui, platforms" in e.value.what

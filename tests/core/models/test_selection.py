@@ -136,7 +136,7 @@ def test_models_of_pycomfy_toml_are_checked() -> None:
     config = parse_config('[[models]]\nfolder = "vae"\nname = "a/b.safetensors"\nurl = "https://h/x"\n')
     assert config.models[0].name == "a/b.safetensors"
     for wrong, message in {
-        'folder = "vae"': "models[0].name",
+        'folder = "vae"': "models[0] lacks name",
         'folder = "custom_nodes"\nname = "x"': "models[0].folder: models do not go there",
         'folder = "vae"\nname = "x"\nurl = "https://h"\npath = "y"': "give either url or path",
         'folder = "vae"\nname = "x"\nsha256 = "zz"': "models[0].sha256",
