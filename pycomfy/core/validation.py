@@ -77,6 +77,14 @@ def describe_errors(
     return [*problems[:limit], *([f"{more} more problem{'' if more == 1 else 's'}"] if more else [])]
 
 
+def describe_error(error: Exception, document: str) -> str:
+    """Return what is wrong in one line: of a `ValidationError` all that `describe_errors` returns, of another error the
+    first line of its text."""
+    if isinstance(error, ValidationError):
+        return "; ".join(describe_errors(error, document))
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def _describe(errors: Sequence[ErrorDetails], document: str, explain: Callable[[ErrorDetails], str]) -> Iterator[str]:
     missing: dict[tuple[int | str, ...], list[str]] = {}
     for error in errors:

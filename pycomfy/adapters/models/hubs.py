@@ -9,6 +9,7 @@ from pycomfy.adapters.io.credentials import Credentials, Token, find_origin
 from pycomfy.adapters.io.http_client import Client, check_status, make_client, read_body, retry, without_login
 from pycomfy.core.lockfile.schema import ModelSource
 from pycomfy.core.models.model_url import Hubs
+from pycomfy.core.validation import describe_error
 from pycomfy.errors import BadConfig, NetworkError
 
 MAX_BYTES = 32 << 20
@@ -83,8 +84,8 @@ def request(client: Client, hubs: Hubs, url: str, body: Mapping[str, object] | N
 
 def unexpected_answer(url: str, error: Exception) -> NetworkError:
     """Return the error for an answer that is not as the hub's documentation says."""
-    lines = str(error).splitlines() or [type(error).__name__]
-    return NetworkError(f"unexpected answer: {lines[0]}", where=without_login(url), fix="check the endpoint")
+    why = describe_error(error, "the answer")
+    return NetworkError(f"unexpected answer: {why}", where=without_login(url), fix="check the endpoint")
 
 
 def _checked(url: str, name: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from pycomfy.core.lockfile.lock_types import Name, Sha256
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.validation import describe_errors
+from pycomfy.core.validation import describe_error
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.errors import BadInput, Fixes, Placeholder, suggest
 
@@ -73,7 +73,7 @@ def parse_manifest(data: bytes, *, where: str) -> Manifest:
             raise BadInput(f"the bundle has version {raw['version']}", where=where, fix="update pycomfy")
         manifest = Manifest.model_validate(raw)
     except ValidationError as e:
-        what = "; ".join(describe_errors(e, "the file"))
+        what = describe_error(e, "the file")
         raise BadInput(f"malformed manifest: {what}", where=where, fix=FIX) from e
     except (ValueError, RecursionError) as e:
         raise BadInput("malformed manifest: not JSON", where=where, fix=FIX) from e

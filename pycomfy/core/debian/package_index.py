@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from pycomfy.core.debian.relationships import Relation, parse_relations, version_key
 from pycomfy.core.lockfile.schema import DebianPackage
+from pycomfy.core.validation import describe_error
 from pycomfy.errors import NoDebianPackage
 
 _FIELD = re.compile(r"^([!-9;-~]+):[ \t]*(.*(?:\n[ \t].*)*)", re.MULTILINE)
@@ -71,7 +72,7 @@ class Stanza:
 
     def _malformed(self, why: Exception) -> NoDebianPackage:
         return NoDebianPackage(
-            f'the entry of the Debian package "{self.name}" is malformed: {why}',
+            f'the entry of the Debian package "{self.name}" is malformed: {describe_error(why, "the entry")}',
             where="the Packages index of the mirror",
             fix="use another Debian mirror",
         )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
-from pycomfy.core.validation import describe_errors
+from pycomfy.core.validation import describe_error
 from pycomfy.errors import BadInput
 
 ParameterType = Literal[
@@ -67,5 +67,5 @@ def parse_interface(text: str, *, where: str = "interface.json") -> Interface:
     try:
         return Interface.model_validate_json(text)
     except ValidationError as e:
-        what = "; ".join(describe_errors(e, "the interface"))
+        what = describe_error(e, "the interface")
         raise BadInput(what, where=where, fix="build the workflow again") from e

@@ -23,7 +23,7 @@ from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.kinds import Source
 from pycomfy.core.sources.lock_source import LockSource
 from pycomfy.core.sources.url import UrlSource
-from pycomfy.core.validation import describe_errors
+from pycomfy.core.validation import describe_error
 from pycomfy.errors import BadLock, Fix, suggest
 
 LOCK_VERSION = 1
@@ -234,7 +234,7 @@ def parse_lock(text: str, *, where: str = LOCK_FILE, path: str = "") -> Lock:
     try:
         return Lock.model_validate(data)
     except ValidationError as e:
-        raise BadLock("; ".join(describe_errors(e, "the lock")), where=where, fix=fix) from e
+        raise BadLock(describe_error(e, "the lock"), where=where, fix=fix) from e
 
 
 def _lock_again(path: str) -> Fix:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.validation import describe_errors
+from pycomfy.core.validation import describe_error
 from pycomfy.errors import BadInput
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -48,5 +48,5 @@ def parse_image(data: bytes, *, where: str) -> BuiltImage:
     try:
         return BuiltImage.model_validate_json(data)
     except ValidationError as e:
-        what = "; ".join(describe_errors(e, "the file"))
+        what = describe_error(e, "the file")
         raise BadInput(f"malformed description of the image: {what}", where=where, fix="build the version again") from e
