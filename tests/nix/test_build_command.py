@@ -1,30 +1,27 @@
 """`pycomfy build`, with real Nix and without an engine: what it says of libraries and of steps."""
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pycomfy.core.lockfile.schema import Lock, Pack, Root, Step, render_lock
 from tests.nix.test_image import names_in
+from tests.support.command_line import Outcome, call
 from tests.support.elf_files import make_elf
 from tests.support.nix_projects import WORKFLOW, Workshop
 
 
-def build(workshop: Workshop, lock: Lock, *options: str) -> "subprocess.CompletedProcess[str]":
+def build(workshop: Workshop, lock: Lock, *options: str) -> Outcome:
     """Build the lock in a folder with its workflow."""
     folder = workshop.folder / "card"
     folder.mkdir(exist_ok=True)
     (folder / "workflow.json").write_bytes(WORKFLOW)
     (folder / "pycomfy.lock").write_text(render_lock(lock))
     (folder / "pycomfy.toml").write_text('apt = ["ffmpeg"]\n')
-    arguments = ("build", str(folder), "--locked", "--no-prove", "--no-archive", *options)
-    command = [sys.executable, "-m", "pycomfy", *arguments]
+    arguments = ("build", folder, "--locked", "--no-prove", "--no-archive", *options)
     env = {**os.environ, "PYCOMFY_HOME": str(workshop.folder / "home"), "COLUMNS": "300"}
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    return call(*arguments, cwd=workshop.folder, env=env)
 
 
 def pack_with(workshop: Workshop, script: str, *steps: tuple[str, ...]) -> Pack:
@@ -42,11 +39,11 @@ def gui(workshop: Workshop, root: Root) -> Lock:
 
 def test_a_missing_library_is_a_note_and_in_the_json_and_the_image_is_built(workshop: Workshop, gui: Lock) -> None:
     done = build(workshop, gui, "--json")
-    assert done.returncode == 0, done.stderr
-    (missing,) = json.loads(done.stdout)["missing_libraries"]
+    assert done.status == 0, done.err
+    (missing,) = done.json()["missing_libraries"]
     assert (missing["owner"], missing["soname"], missing["package"]) == ("gui 1.0", "libXss.so.1", "libxss1")
     assert missing["line"] == 'apt = ["ffmpeg", "libxss1"]'
-    told = " ".join(done.stderr.split())
+    told = " ".join(done.err.split())
     assert "note: gui 1.0 needs libXss.so.1" in told
     assert 'write at the top of pycomfy.toml, and lock again: apt = ["ffmpeg", "libxss1"]' in told
 
@@ -56,11 +53,11 @@ def test_a_step_runs_in_a_build_and_one_that_fails_shows_its_log(workshop: Works
     works = pack_with(workshop, script, ("python", "install.py", "0"))
     lock = workshop.lock({"linux/amd64": root}, [], [works])
     done = build(workshop, lock, "--json")
-    assert done.returncode == 0, done.stderr
-    members = names_in(Path(json.loads(done.stdout)["oci"]), "pack-stepped")
+    assert done.status == 0, done.err
+    members = names_in(Path(done.json()["oci"]), "pack-stepped")
     assert "opt/ComfyUI/custom_nodes/stepped/made.txt" in members
     fails = Pack(name="stepped", source=works.source, steps=(Step(run=("python", "install.py", "7")),))
     done = build(workshop, lock.model_copy(update={"packs": (fails,)}))
-    assert done.returncode == 1
-    assert "node pack stepped: the step `python install.py 7` ended with status 7" in done.stderr
-    assert "I was here" in done.stderr
+    assert done.status == 1
+    assert "node pack stepped: the step `python install.py 7` ended with status 7" in done.err
+    assert "I was here" in done.err

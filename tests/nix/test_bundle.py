@@ -2,12 +2,10 @@
 
 import dataclasses
 import hashlib
-import json
 import os
 import random
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -34,9 +32,10 @@ from pycomfy.services.archive.restore_plain import restore_plain
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.versions.recorded_version import find_recorded_version
 from pycomfy.services.workspace import Workspace
-from tests.support.archived_versions import ROOT, make_lock
+from tests.support.archived_versions import make_lock
 from tests.support.command_line import Outcome, call
 from tests.support.data_folders import Built, build_version, new_paths
+from tests.support.http_server import serve_folder
 from tests.support.moments import NOW
 from tests.support.nix_projects import Workshop
 from tests.support.operations import listening
@@ -51,12 +50,21 @@ class Exported:
     """Another machine's."""
 
 
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory, settings: NixSettings, root: Root) -> tuple[Built, Path]:
+    """A version, and its bundle, which no test changes."""
+    folder = tmp_path_factory.mktemp("bundle")
+    home, file = new_paths(folder), folder / "small.tar.zst"
+    with serve_folder(folder) as address:
+        workshop = Workshop(folder, settings, address)
+        built = build_version(workshop, make_lock(workshop, root, "bundled"), home)
+        export_bundle(Workspace(home), "small", file)
+    return built, file
+
+
 @pytest.fixture
-def exported(workshop: Workshop, root: Root, tmp_path: Path) -> Exported:
-    home = new_paths(tmp_path)
-    built = build_version(workshop, make_lock(workshop, root, "bundled"), home)
-    file = tmp_path / "small.tar.zst"
-    export_bundle(Workspace(home), "small", file)
+def exported(bundle: tuple[Built, Path], tmp_path: Path) -> Exported:
+    built, file = bundle
     return Exported(built, file, new_paths(tmp_path / "other"))
 
 
@@ -163,7 +171,8 @@ def rewritten(exported: Exported, change: dict[str, bytes | None], **fields: obj
         BundleFile(p, FileEntry(sha256=hashlib.sha256(d).hexdigest(), size=len(d)), d) for p, d in files.items()
     ]
     new = manifest.model_copy(update={"files": {c.path: c.entry for c in contents}, **fields})
-    file = exported.file.with_name("changed.tar.zst")
+    file = exported.other.data.with_name("changed.tar.zst")
+    file.parent.mkdir(exist_ok=True)
     write_bundle(file, render_manifest(new), contents, lambda n: None)
     return file
 
@@ -227,11 +236,9 @@ def test_importing_goes_on_after_any_sudden_end(exported: Exported, empty: NixSe
 
 def test_the_commands_export_and_import(exported: Exported, tmp_path: Path) -> None:
     def pycomfy(home: Paths, *arguments: str) -> object:
-        command = [sys.executable, "-m", "pycomfy", *arguments, "--json"]
-        environment = {**os.environ, "PYCOMFY_HOME": str(home.data)}
-        done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        done = call(*arguments, "--json", cwd=tmp_path, env={**os.environ, "PYCOMFY_HOME": str(home.data)})
+        assert done.status == 0, done.err
+        return done.json()
 
     file = tmp_path / "cli.tar.zst"
     made = pycomfy(exported.other, "import", str(exported.file))

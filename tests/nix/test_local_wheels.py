@@ -1,11 +1,8 @@
 """A wheel from a folder of this machine: built with, archived, and brought back when the folder is gone."""
 
 import hashlib
-import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +18,7 @@ from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
 from tests.nix.test_image import names_in
+from tests.support.command_line import Outcome, call
 from tests.support.nix_projects import WORKFLOW, Workshop
 from tests.support.package_index import serve
 
@@ -35,22 +33,21 @@ def local(workshop: Workshop, root: Root) -> Lock:
     return workshop.lock({"linux/amd64": root}, [wheel], [])
 
 
-def build(workshop: Workshop, lock: Lock, **more: str) -> "subprocess.CompletedProcess[str]":
+def build(workshop: Workshop, lock: Lock, **more: str) -> Outcome:
     folder = workshop.folder / "card"
     folder.mkdir(exist_ok=True)
     (folder / "workflow.json").write_bytes(WORKFLOW)
     (folder / "pycomfy.lock").write_text(render_lock(lock))
-    command = [sys.executable, "-m", "pycomfy", "build", str(folder), "--locked", "--no-prove", "--json"]
     env = {**os.environ, "PYCOMFY_HOME": str(workshop.folder / "home"), "COLUMNS": "300", **more}
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    return call("build", folder, "--locked", "--no-prove", "--json", cwd=workshop.folder, env=env)
 
 
 def test_a_local_wheel_is_built_archived_and_restored_without_its_folder(
     workshop: Workshop, local: Lock, tmp_path: Path
 ) -> None:
     done = build(workshop, local)
-    assert done.returncode == 0, done.stderr
-    made = json.loads(done.stdout)
+    assert done.status == 0, done.err
+    made = done.json()
     assert "opt/venv/lib/python3.11/site-packages/mine.py" in names_in(Path(made["oci"]), "wheels")
     home = Paths(workshop.folder / "home", workshop.folder / "home" / "cache")
     (need,) = wheel_requisites(local, "linux/amd64")
@@ -68,10 +65,10 @@ def test_a_local_wheel_that_is_gone_or_another_is_refused(workshop: Workshop, lo
     data = place.read_bytes()
     place.write_bytes(data + b"\n")
     done = build(workshop, local)
-    assert done.returncode == 1 and json.loads(done.stdout)["error"]["code"] == "hash-mismatch"
+    assert done.status == 1 and done.json()["error"]["code"] == "hash-mismatch"
     place.unlink()
     done = build(workshop, local)
-    assert done.returncode == 1 and json.loads(done.stdout)["error"]["code"] == "not-found"
+    assert done.status == 1 and done.json()["error"]["code"] == "not-found"
 
 
 def test_a_wheel_behind_a_login_needs_no_setting_of_nix(workshop: Workshop, root: Root) -> None:
@@ -84,13 +81,13 @@ def test_a_wheel_behind_a_login_needs_no_setting_of_nix(workshop: Workshop, root
         wheel = Wheel(name="guarded", version="1.0", filename=name, url=url, sha256=sha256, size=len(data))
         lock = workshop.lock({"linux/amd64": root}, [wheel], [])
         done = build(workshop, lock, NETRC=str(workshop.folder / "none"))
-        assert done.returncode == 1 and "401" in done.stderr
+        assert done.status == 1 and "401" in done.err
         netrc = workshop.folder / "netrc"
         netrc.write_text("machine 127.0.0.1 login me password s3cret\n")
         netrc.chmod(0o600)
         done = build(workshop, lock, NETRC=str(netrc))
-        assert done.returncode == 0, done.stderr
-        assert "s3cret" not in done.stderr + done.stdout
+        assert done.status == 0, done.err
+        assert "s3cret" not in done.err + done.out
 
 
 def test_a_damaged_cache_is_not_believed(workshop: Workshop, root: Root) -> None:
@@ -100,5 +97,5 @@ def test_a_damaged_cache_is_not_believed(workshop: Workshop, root: Root) -> None
     data = (workshop.folder / wheel.filename).read_bytes()
     place.write_bytes(bytes([data[0] ^ 1]) + data[1:])
     done = build(workshop, workshop.lock({"linux/amd64": root}, [wheel], []))
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.err
     assert place.read_bytes() == data
