@@ -1,9 +1,11 @@
 """Calling the command line wrongly is told as such, not as a bug."""
 
-import subprocess
-import sys
+import os
+from pathlib import Path
 
 import pytest
+
+from tests.support.command_line import call
 
 
 @pytest.mark.parametrize(
@@ -17,7 +19,7 @@ import pytest
         (["convert", "a.json", "b.json", "--object-info", "i.json"], "-o DIR"),
     ],
 )
-def test_a_wrong_call_is_a_usage_error(arguments: list[str], told: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "pycomfy", *arguments], check=False, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert told in done.stderr and "Traceback" not in done.stderr and done.stdout == ""
+def test_a_wrong_call_is_a_usage_error(arguments: list[str], told: str, tmp_path: Path) -> None:
+    done = call(*arguments, cwd=tmp_path, env=os.environ)
+    assert done.status == 2
+    assert told in done.err and "Traceback" not in done.err and done.out == ""

@@ -1,33 +1,22 @@
 """The commands on versions, as a user calls them: what they print, and how they leave."""
 
-import json
+import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from pycomfy.adapters.io.paths import find_paths
-from pycomfy.cli.main import main
+from tests.support import command_line
+from tests.support.command_line import Outcome
 from tests.support.service_projects import built, make_files, record, with_steps
 
-
-class Answer(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Call = Callable[..., Answer]
+Call = Callable[..., Outcome]
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """pycomfy, in a home with hello@1 and hello@2."""
     monkeypatch.setenv("PYCOMFY_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "200")
@@ -35,14 +24,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     record(find_paths(), make_files("hello"), "first", built("root", "workflow:1"))
     record(find_paths(), make_files("hello", with_steps(30)), "second", built("root", "workflow:2"))
 
-    def run(*arguments: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["pycomfy", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out, err = capsys.readouterr()
-        return Answer(int(caught.value.code or 0), out, err)
-
-    return run
+    return lambda *arguments: command_line.call(*arguments, cwd=tmp_path, env=os.environ)
 
 
 def test_diff_tells_what_changed_and_exits_with_3_if_asked(call: Call) -> None:

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from pycomfy.errors import BadLock, MissingTool, NotFound, RunFailed, UnknownNod
 from pycomfy.services.check import check, find_target
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.workspace import Workspace
+from tests.support.command_line import Outcome, call
 from tests.support.data_folders import new_paths
 from tests.support.service_projects import make_files, record_layout
 from tests.support.tiny_image import write_layout
@@ -139,22 +138,20 @@ def test_comfyui_that_does_not_start_is_a_no(built: Builder) -> None:
 def test_the_exit_status_is_the_verdict(built: Builder, script: str, status: int) -> None:
     home = built(script)
 
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "pycomfy", *arguments]
-        env = {**os.environ, "PYCOMFY_HOME": str(home.data)}
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    def run(*arguments: str) -> Outcome:
+        return call(*arguments, cwd=home.data, env={**os.environ, "PYCOMFY_HOME": str(home.data)})
 
     done = run("check", "pycomfy-check", "--json")
-    told = json.loads(done.stdout)
-    assert done.returncode == status, done.stderr
+    told = done.json()
+    assert done.status == status, done.err
     assert told["compatible"] is (status == 0) and bool(told["problems"]) is bool(status)
     assert [p["name"] for p in told["parts"]] == ["ComfyUI", "painter"]
     people = run("check", "pycomfy-check")
-    assert people.returncode == status
-    assert f"{1 if status == 0 else 0} of 1 node type" in people.stdout
-    assert people.stderr.count("error: ") == bool(status)
+    assert people.status == status
+    assert f"{1 if status == 0 else 0} of 1 node type" in people.out
+    assert people.err.count("error: ") == bool(status)
     mark = "painter (works)" if status == 0 else "painter (does not work)"
-    assert mark in run("show", "pycomfy-check").stdout
+    assert mark in run("show", "pycomfy-check").out
 
 
 def test_a_folder_means_the_version_of_its_lock(tmp_path: Path) -> None:
