@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
 
 if TYPE_CHECKING:
     from pycomfy.services.archive.completeness import MissingSource
 
-CHECK_FAILED = 3
 _MAX_SHOWN = 20
 
 app = typer.Typer(

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.no_versions import print_no_versions
 
 
 def branch(
@@ -35,6 +36,8 @@ def branch(
         found = [begin_branch(workspace, new, start)]
     if as_json:
         print_json(found if new is None else found[0])
+    elif not found:
+        print_no_versions()
     else:
         for entry in found:
             print(entry.label, entry.created_at, entry.commit[:12], sep="\t")

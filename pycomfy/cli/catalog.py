@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.terminal import find_console, print_lines, print_table
+from pycomfy.cli.terminal import find_console, print_rows
 
 if TYPE_CHECKING:
     from pycomfy.services.catalog import Candidate, PackDetails, PackSummary, ResolveResult
@@ -132,23 +132,20 @@ def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _show_packs(packs: list["PackSummary"]) -> None:
-    console = find_console()
-    if console is None:
-        print_lines((pack.url, pack.stars if pack.stars is not None else "-", pack.title) for pack in packs)
-        return
-    from rich.markup import escape
-    from rich.text import Text
-
-    rows = [
-        (
-            escape(pack.url.removeprefix("https://").removeprefix("github.com/")),
-            "" if pack.stars is None else str(pack.stars),
-            pack.updated or "",
-            str(pack.types),
-            Text(pack.title),
-        )
-        for pack in packs
-    ]
-    # A repository is shown in full: `catalog show` and `--prefer` take it.
     titles = ("repository", "stars", "updated", "types", "title")
-    print_table(console, titles, rows, right=("stars", "types"))
+    print_rows(packs, titles, cells=_cells, plain=_plain, right=("stars", "types"))
+
+
+def _plain(pack: "PackSummary") -> tuple[str | int, ...]:
+    return pack.url, pack.stars if pack.stars is not None else "-", pack.title
+
+
+def _cells(pack: "PackSummary") -> tuple[str, ...]:
+    return (
+        # In full: `catalog show` and `--prefer` take it.
+        pack.url.removeprefix("https://").removeprefix("github.com/"),
+        "" if pack.stars is None else str(pack.stars),
+        pack.updated or "",
+        str(pack.types),
+        pack.title,
+    )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration
 from pycomfy.core.lockfile.names import COMFYUI
@@ -11,14 +12,13 @@ from pycomfy.core.lockfile.names import COMFYUI
 if TYPE_CHECKING:
     from pycomfy.services.check import CheckResult
 
-CHECK_FAILED = 3
-
 
 def check(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="NAME[@V]|PATH", help="A version that was built; or a folder, a workflow or a lock, for its newest."
+            metavar="NAME[@V]|PATH",
+            help="A version that was built; or a lock, a workflow or a folder, for its newest.",
         ),
     ],
     engine: Annotated[str | None, typer.Option(metavar="podman|docker", help="The container engine.")] = None,
@@ -30,6 +30,8 @@ def check(
 
     It needs no GPU, and gets no network. Node packs that could not be imported are shown with their tracebacks, and
     what they print while they are loaded. `build` does the same; the result is kept, see `pycomfy show`.
+
+    A workflow goes before a folder of the same name: `portrait/` is the folder.
 
     Examples: `pycomfy check portrait`, `pycomfy check portrait@3 --json`, `pycomfy check ~/portrait`
     """

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.json_output import print_json
-
-DIFFERENT = 3
 
 
 def diff(
@@ -39,4 +38,4 @@ def diff(
             print(f"image {describe_image(image)}")
         if result.empty:
             print(f"{result.old} and {result.new} are made of the same", file=sys.stderr)
-    return DIFFERENT if exit_code and not result.empty else 0
+    return CHECK_FAILED if exit_code and not result.empty else 0

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.fixes import render
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.terminal import find_console
 
 if TYPE_CHECKING:
     from pycomfy.services.doctor.findings import DoctorResult, Finding
-
-CHECK_FAILED = 3
 
 TITLES = {
     "pycomfy": "pycomfy",

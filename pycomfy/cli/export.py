@@ -21,7 +21,7 @@ def export(
     reference: Annotated[
         str,
         typer.Argument(
-            metavar="NAME[@V]", help="A version: by number, tag or commit. With --format also the path of a lock."
+            metavar="NAME[@V]|PATH", help="A version; with --format also the lock in a folder, as in portrait/."
         ),
     ],
     output: Annotated[
@@ -41,7 +41,8 @@ def export(
 
     The one file builds the same image elsewhere without a network.
 
-    With `--format` it is another tool's file, which has no sources and says less: what it leaves out is listed.
+    With `--format` it is another tool's file, which has no sources and says less: what it leaves out is listed. It can
+    be made of a lock that was not built, too: `portrait/` is the lock in that folder.
 
     Examples: `pycomfy export portrait@3 -o portrait.tar.zst`,
     `pycomfy export portrait@3 --format manager-snapshot -o snapshot.json`

@@ -1,16 +1,18 @@
 """`pycomfy log`: the versions that were built."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.no_versions import print_no_versions
 from pycomfy.cli.progress import size
-from pycomfy.cli.terminal import find_console, print_lines, print_table
+from pycomfy.cli.terminal import print_rows, styled
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from collections.abc import Sequence
+
+    from rich.console import Console, RenderableType
 
     from pycomfy.services.versions.log import LogEntry
 
@@ -32,31 +34,28 @@ def log(
     if as_json:
         print_json(versions)
     else:
-        show(versions, find_console())
+        show(versions)
 
 
-def show(versions: "list[LogEntry]", console: "Console | None") -> None:
-    """Print a table on a terminal; elsewhere a line for each version, with tabs between, for other programs."""
+def show(versions: "list[LogEntry]", console: "Console | None" = None) -> None:
+    """Print a table on a terminal; elsewhere a line for each version. Without any, say how to make the first."""
     if not versions:
-        print("no versions yet: `pycomfy build WORKFLOW` makes the first", file=sys.stderr)
+        print_no_versions()
         return
-    if console is None:
-        print_lines(
-            (f"{v.name}@{v.version}", v.created_at, v.comfyui_version, v.manifest_digest or "-") for v in versions
-        )
-        return
-    from rich.markup import escape
-
-    rows = [
-        (
-            f"[bold]{v.name}[/bold]@{v.version}",
-            v.created_at.replace("T", " ").removesuffix("Z"),
-            v.comfyui_version,
-            size(v.size) if v.size is not None else "",
-            (v.manifest_digest or "").removeprefix("sha256:")[:12],
-            escape(v.message),
-        )
-        for v in versions
-    ]
     titles = ("version", "built", "ComfyUI", "size", "image", "message")
-    print_table(console, titles, rows, right=("size",), wrap=("message",))
+    print_rows(versions, titles, cells=_cells, plain=_plain, right=("size",), wrap=("message",), console=console)
+
+
+def _plain(v: "LogEntry") -> tuple[str, ...]:
+    return f"{v.name}@{v.version}", v.created_at, v.comfyui_version, v.manifest_digest or "-"
+
+
+def _cells(v: "LogEntry") -> "Sequence[RenderableType]":
+    return (
+        styled((v.name, "bold"), f"@{v.version}"),
+        v.created_at.replace("T", " ").removesuffix("Z"),
+        v.comfyui_version,
+        size(v.size) if v.size is not None else "",
+        (v.manifest_digest or "").removeprefix("sha256:")[:12],
+        v.message,
+    )

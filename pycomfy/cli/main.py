@@ -2,7 +2,6 @@
 
 import errno
 import os
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -14,14 +13,11 @@ from pycomfy import __version__
 from pycomfy.adapters.io.atomic_files import explain_os_error
 from pycomfy.adapters.io.process import signals_as_exceptions
 from pycomfy.cli.commands import LazyGroup
+from pycomfy.cli.exit_status import INTERRUPTED, OUR_BUG, SIGNALLED, USAGE_ERROR, USER_ERROR
 from pycomfy.cli.progress import DeferredProgress
 from pycomfy.cli.prompt import find_asker
 from pycomfy.errors import BadArgument, BadInput, NoSpace, PycomfyError
 from pycomfy.operation import Cancelled, Operation
-
-USER_ERROR, USAGE_ERROR, OUR_BUG = 1, 2, 70
-SIGNALLED = 128  # and the signal's number
-INTERRUPTED = SIGNALLED + signal.SIGINT
 
 ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """The root of usage errors, as Typer knows it: newer versions of Typer contain a Click of their own."""

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.fixes import render_fixes
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
 from pycomfy.cli.shell import render_command
-from pycomfy.cli.terminal import find_console, print_lines, print_table
+from pycomfy.cli.terminal import print_rows, styled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
     from pycomfy.services.models.needed import NeededModel
     from pycomfy.services.models.stored import StoredModelResult
-
-CHECK_FAILED = 3
 
 app = typer.Typer(
     help="Show, fetch and verify the models that workflows need.",
@@ -26,7 +29,10 @@ app = typer.Typer(
 
 _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 _Target = Annotated[
-    str, typer.Argument(metavar="WORKFLOW|NAME[@N]", help="A workflow's file or folder, or a version that was built.")
+    str,
+    typer.Argument(
+        metavar="NAME[@V]|PATH", help="A version that was built; or a workflow or its folder, as in portrait/."
+    ),
 ]
 
 _COLOURS = {"present": "green", "missing": "red", "unpinned": "yellow", "intact": "green", "damaged": "red"}
@@ -37,14 +43,16 @@ def status(
     target: Annotated[
         str | None,
         typer.Argument(
-            metavar="[WORKFLOW|NAME[@N]]",
-            help="A workflow, or a version; without, everything that is here.",
+            metavar="[NAME[@V]|PATH]",
+            help="A version that was built; or a workflow or its folder; without, everything that is here.",
             show_default=False,
         ),
     ] = None,
     as_json: _Json = False,
 ) -> None:
     """Show which models of a workflow are here, missing, or not pinned.
+
+    A workflow that was built goes before a folder of the same name: `portrait/` is the folder.
 
     Example: `pycomfy models status portrait`
     """
@@ -75,7 +83,8 @@ def status(
 def pull(target: _Target, as_json: _Json = False) -> None:
     """Fetch the models of a workflow that are not here.
 
-    A download that was interrupted is resumed.
+    A download that was interrupted is resumed. A workflow that was built goes before a folder of the same name:
+    `portrait/` is the folder.
 
     Example: `pycomfy models pull portrait`
     """
@@ -159,18 +168,12 @@ def _show_stored(models: list["StoredModelResult"], as_json: bool) -> None:
 
 
 def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """A table on a terminal; elsewhere a line for each, with tabs between, for other programs."""
-    console = find_console()
-    if console is None:
-        print_lines(rows)
-        return
-    from rich.markup import escape
+    print_rows(rows, titles, cells=_cells, plain=tuple, right=("size",), wrap=titles)
 
-    cells = [
-        (f"[{colour}]{first}[/]" if (colour := _COLOURS.get(first)) else first, *map(escape, rest))
-        for first, *rest in rows
-    ]
-    print_table(console, titles, cells, right=("size",), wrap=titles)
+
+def _cells(row: tuple[str, ...]) -> "Sequence[RenderableType]":
+    """The row, with its first cell in the colour of the state that it says."""
+    return styled((row[0], _COLOURS.get(row[0], ""))), *row[1:]
 
 
 def _origin(model: "NeededModel") -> str:

@@ -2,11 +2,14 @@
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
+
+T = TypeVar("T")
 
 _FORCED = {"FORCE_COLOR", "TTY_COMPATIBLE"}
 """With these, rich may treat as a terminal what is not."""
@@ -24,6 +27,32 @@ def find_console(stream: TextIO | None = None) -> "Console | None":
     return console if console.is_terminal else None
 
 
+def print_rows(
+    rows: Iterable[T],
+    titles: Sequence[str],
+    *,
+    cells: "Callable[[T], Sequence[RenderableType]]",
+    plain: Callable[[T], Sequence[object]],
+    right: Collection[str] = (),
+    wrap: Collection[str] = (),
+    console: "Console | None" = None,
+) -> None:
+    """Print rows as a table on a terminal; elsewhere a line for each, with tabs between, for other programs. `cells`
+    returns those of the table, `plain` those of a line. The rest is as for `print_table`."""
+    console = find_console() if console is None else console
+    if console is None:
+        print_lines(map(plain, rows))
+    else:
+        print_table(console, titles, map(cells, rows), right=right, wrap=wrap)
+
+
+def styled(*parts: str | tuple[str, str]) -> "Text":
+    """Return a cell of texts, some of them with a style: ("hello", "bold")."""
+    from rich.text import Text
+
+    return Text.assemble(*parts)
+
+
 def print_table(
     console: "Console",
     titles: Sequence[str],
@@ -32,9 +61,10 @@ def print_table(
     right: Collection[str] = (),
     wrap: Collection[str] = (),
 ) -> None:
-    """Print rows of cells, which may contain rich's markup. The columns `right` are aligned to the right, those in
-    `wrap` may take several lines."""
+    """Print rows of cells: texts, printed as they are, and anything else of rich. The columns `right` are aligned to
+    the right, those in `wrap` may take several lines."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, header_style="dim", pad_edge=False)
     for title in titles:
@@ -46,7 +76,7 @@ def print_table(
             overflow="fold" if wraps else "ellipsis",
         )
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     console.print(table)
 
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.nix_options import Jobs, Sandbox
+from pycomfy.cli.no_versions import print_no_versions
 from pycomfy.cli.progress import duration
 
 if TYPE_CHECKING:
     from pycomfy.services.archive.verify import VerifyResult
-
-CHECK_FAILED = 3
 
 
 def verify(
@@ -52,6 +52,8 @@ def verify(
             _show(result)
     if as_json:
         print_json(results if all_ else results[0])
+    elif not results:
+        print_no_versions()
     if not all(result.equal for result in results):
         raise typer.Exit(CHECK_FAILED)
 

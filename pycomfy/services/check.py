@@ -4,7 +4,6 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pycomfy import operation
 from pycomfy.adapters.containers.engine import Engine
@@ -16,16 +15,17 @@ from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import render_lock
 from pycomfy.core.prompt.convert import try_convert
-from pycomfy.core.versions.reference import Reference, parse_reference
-from pycomfy.core.versions.snapshot import LOCK
+from pycomfy.core.versions.reference import Reference
 from pycomfy.core.versions.verification import ImportFailure, SourceVerification, Verification
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import NotFound, PycomfyError, suggest
 from pycomfy.services.lock_request import read_lock
 from pycomfy.services.results import Problem, Result
 from pycomfy.services.verification import ask_image, load_recorded, verify_image
+from pycomfy.services.versions.indexing import list_indexed
 from pycomfy.services.versions.lookup import find_image
 from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
+from pycomfy.services.versions.target import find_lock, find_target
 from pycomfy.services.workspace import Workspace
 
 
@@ -75,7 +75,7 @@ def check(workspace: Workspace, target: str) -> CheckResult:
     Raises `NotFound` for what was not built, and `RunFailed` if no container can be started at all.
     """
     began = time.monotonic()
-    reference = find_target(workspace, target)
+    reference = find_built_version(workspace, target)
     record = find_image(workspace, reference)
     version = find_recorded_version(workspace, Reference(record.name, record.version))
     verification, problems = _verify(workspace, record, version, workspace.engine)
@@ -95,17 +95,16 @@ def check(workspace: Workspace, target: str) -> CheckResult:
     )
 
 
-def find_target(workspace: Workspace, target: str) -> Reference:
-    """Return the version that `target` means: by its name, or the newest one made of the lock at a path. Raises
-    `NotFound`, `BadInput`, `BadLock`."""
-    path = Path(target)
-    if not path.exists() or ("/" not in target and path.is_dir() and target in workspace.versions.names()):
-        return parse_reference(target)
-    path = path / LOCK if path.is_dir() else path if path.name.endswith(".lock") else path.parent / LOCK
+def find_built_version(workspace: Workspace, target: str) -> Reference:
+    """Return the version that `target` names, or the newest one made of the lock at that path. Raises `NotFound`,
+    `BadInput`, `BadLock`."""
+    found = find_target(workspace, target)
+    if isinstance(found, Reference):
+        return found
+    path = find_lock(found)
     lock = read_lock(path)
     digest = hashlib.sha256(render_lock(lock).encode()).hexdigest()
-    with workspace.open_database() as database:
-        same = [v.version for v in database.versions(lock.name) if v.lock_sha256 == digest]
+    same = [v.version for v in list_indexed(workspace, lock.name) if v.lock_sha256 == digest]
     if not same:
         raise NotFound("no image was built of this lock", where=str(path), fix=suggest("build", workflow=target))
     return Reference(lock.name, max(same))

@@ -123,10 +123,11 @@ def check(shell: Shell, fix: Fix, *, interactive: bool = False) -> None:
 
 
 def fixes_with(name: str) -> Iterator[Fix]:
-    """The name as a positional argument, as one of several, and as the value of an option."""
+    """The name as a positional argument, as one of several, as the value of an option, and in a placeholder."""
     yield suggest("log", name=name)
     yield suggest("push", remote=name, names=(name, "other", name))
     yield suggest("lock", workflow=name, pack=(f"{name}=URL", name), prefer=name, name=name)
+    yield suggest("lock", workflow=name, pack=(Placeholder(f"{name}=URL"), name), node=Placeholder(f"{name}=COMMIT"))
     yield suggest("models add", source=name, place=name)
     yield suggest("import", file=name, to=name, format_=name)
     yield suggest("run", name="portrait", inputs=(f"{name}=1", name), models=name)

@@ -19,7 +19,7 @@ from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.schema import parse_lock, render_lock
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import BadLock, MissingTool, NotFound, RunFailed, UnknownNode
-from pycomfy.services.check import check, find_target
+from pycomfy.services.check import check, find_built_version
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.workspace import Workspace
 from tests.support.command_line import Outcome, call
@@ -160,13 +160,13 @@ def test_a_folder_means_the_version_of_its_lock(tmp_path: Path) -> None:
     lock.parent.mkdir()
     lock.write_bytes(project()["pycomfy.lock"])
     with pytest.raises(NotFound, match="no image was built of this lock"):
-        find_target(Workspace(home), str(lock.parent))
+        find_built_version(Workspace(home), str(lock.parent))
     record_layout(home, project(), read_layout(write_layout(tmp_path / "layout")))
     workflow = lock.with_name("pycomfy-check.json")
     workflow.write_text("{}")
     for target in (lock.parent, lock, workflow):
-        assert find_target(Workspace(home), str(target)) == Reference("pycomfy-check", 1)
-    assert find_target(Workspace(home), "pycomfy-check@1") == Reference("pycomfy-check", 1)
+        assert find_built_version(Workspace(home), str(target)) == Reference("pycomfy-check", 1)
+    assert find_built_version(Workspace(home), "pycomfy-check@1") == Reference("pycomfy-check", 1)
     lock.write_text("{}")
     with pytest.raises(BadLock):
-        find_target(Workspace(home), str(lock))
+        find_built_version(Workspace(home), str(lock))

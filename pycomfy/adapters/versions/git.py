@@ -134,8 +134,12 @@ class BareRepository(GitRunner):
     # — writing —
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """Let one process of pycomfy at a time run the block; create the repository if there is none."""
+    def writing(self, *, create: bool = True) -> Iterator[None]:
+        """Let one process of pycomfy at a time run the block. A repository that is missing is created; without `create`
+        it is not, and the block runs all the same, where it finds nothing to change."""
+        if not create and not self.exists:
+            yield
+            return
         with translate_disk_full(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with exclusive_lock(self.path.with_suffix(".lock")):

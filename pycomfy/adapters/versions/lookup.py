@@ -5,11 +5,10 @@ from collections.abc import Mapping
 
 from pycomfy.adapters.versions.git import BareRepository
 from pycomfy.adapters.versions.version import Version, read_version
-from pycomfy.core.versions.reference import Reference, check_tag, check_workflow_name, parse_reference
+from pycomfy.core.versions.reference import Reference, check_tag, check_workflow_name, parse_reference, unknown_workflow
 from pycomfy.errors import BadInput, NotFound, suggest
 
 HEADS = "refs/heads"
-_MAX_NAMES = 20  # in one error message
 
 
 def find_tip(bare: BareRepository, name: str) -> str | None:
@@ -49,8 +48,7 @@ def find_version(bare: BareRepository, reference: Reference | str) -> Version:
     named = parse_reference(reference) if isinstance(reference, str) else reference
     commits = _list_commits(bare, check_workflow_name(named.name))
     if not commits:
-        known = ", ".join(list(list_tips(bare))[:_MAX_NAMES]) or "none yet"
-        raise NotFound(f'no workflow "{named.name}"', where=str(bare.path), fix=f"there are: {known}")
+        raise unknown_workflow(named.name, list(list_tips(bare)), str(bare.path))
     if named.version is not None:
         return _find_numbered(bare, named, named.version, commits)
     if named.revision is not None:

@@ -136,9 +136,10 @@ class VersionsRepository:
             self.bare.update_refs((ref, version.commit, old or ZERO))
 
     def untag(self, name: str, tag: str) -> str:
-        """Remove a tag; return the commit that it stood for. Raises `NotFound`."""
+        """Remove a tag; return the commit that it stood for. Raises `NotFound` for an unknown workflow or tag."""
         ref = f"refs/tags/{check_workflow_name(name)}/{check_tag(tag)}"
-        with self.bare.writing():
+        with self.bare.writing(create=False):
+            self.find(Reference(name))
             old = self.bare.refs(ref).get(ref)
             if old is None:
                 raise NotFound(f"no tag {name}@{tag}", where=str(self.path), fix=suggest("tag", "lists them"))
@@ -147,7 +148,7 @@ class VersionsRepository:
 
     def rename(self, old: str, new: str) -> None:
         """Rename a workflow, with its tags. Raises `NotFound`, or `BadInput` if there is a `new` already."""
-        with self.bare.writing():
+        with self.bare.writing(create=False):
             tip = self.find(Reference(old)).commit
             self._refuse_existing(new)
             changes = [(_branch(new), tip, ZERO), (_branch(old), ZERO, tip)]
@@ -159,7 +160,7 @@ class VersionsRepository:
     def remove(self, name: str, *, force: bool = False) -> str:
         """Remove a workflow with its tags; return its newest commit. Raises `BadInput` for versions that no other
         workflow has, unless `force`."""
-        with self.bare.writing():
+        with self.bare.writing(create=False):
             tip = self.find(Reference(name)).commit
             others = [_branch(n) for n in self.names() if n != name]
             lost = int(self.bare.must("rev-list", "--count", "--first-parent", tip, "--not", *others))

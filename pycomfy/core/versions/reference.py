@@ -1,12 +1,18 @@
 """Name versions: `NAME`, `NAME@3`, `NAME@tag` or `NAME@commit`; and say which names workflows and tags may have."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pycomfy.errors import BadInput, suggest
+from pycomfy.errors import BadInput, NotFound, suggest
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}"
 _REFERENCE = re.compile(rf"(?P<name>{_NAME})(@((?P<version>[1-9][0-9]{{0,8}})|(?P<revision>{_NAME})))?")
+
+_MAX_NAMES = 20  # in one error message
+
+MAKE_FIRST = suggest("build", "makes the first")
+"""What to do where there are no versions yet."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,14 @@ def parse_reference(text: str) -> Reference:
             fix=("write NAME, NAME@NUMBER, NAME@TAG or NAME@COMMIT", suggest("log", "lists the versions")),
         )
     return Reference(found["name"], int(found["version"]) if found["version"] else None, revision)
+
+
+def unknown_workflow(name: str, known: Sequence[str], where: str) -> NotFound:
+    """Return the error for a workflow without any version; `known` are the names of those that have some."""
+    if not known:
+        return NotFound(f'no workflow "{name}": there are no versions yet', where=where, fix=MAKE_FIRST)
+    names = ", ".join(known[:_MAX_NAMES]) + (", …" if len(known) > _MAX_NAMES else "")
+    return NotFound(f'no workflow "{name}"', where=where, fix=suggest("log", f"lists all: {names}"))
 
 
 def check_workflow_name(name: str) -> str:

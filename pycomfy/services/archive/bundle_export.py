@@ -12,6 +12,7 @@ from pycomfy.core.bundle.manifest import README, FileEntry, Manifest, render_man
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites
 from pycomfy.core.nix.narinfo import CACHE_INFO, NarInfo
+from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import NotFound, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.realise import host_platform
 from pycomfy.services.versions.recorded_version import RecordedVersion, find_recorded_version
@@ -28,7 +29,7 @@ class BundleExport(VersionResult):
     models: int
 
 
-def export_bundle(workspace: Workspace, reference: str, to: Path, *, models: bool = False) -> BundleExport:
+def export_bundle(workspace: Workspace, reference: Reference | str, to: Path, *, models: bool = False) -> BundleExport:
     """Write a version with all its sources, and with `models` its models, to the file `to`. What the archive lacks is
     archived first, from this machine's Nix store. Raises `NotFound` for all that is missing at once."""
     stored = find_recorded_version(workspace, reference)

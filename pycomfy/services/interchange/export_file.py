@@ -5,17 +5,18 @@ from pathlib import Path
 
 from pycomfy.core.interchange.registry import BUNDLE
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.errors import BadArgument
+from pycomfy.errors import BadArgument, BadInput, Placeholder, suggest
 from pycomfy.services.archive.bundle_export import BundleExport, export_bundle
 from pycomfy.services.interchange.export_foreign import ForeignExport, ForeignExportRequest, export_foreign
 from pycomfy.services.interchange.formats import choose_format
+from pycomfy.services.versions.target import find_target
 from pycomfy.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What to export: a version, by `reference`, or for another tool also the path of a lock or of its folder. `models`
-    puts the models into a bundle. `platform` is for other tools' files, as in `ForeignExportRequest`."""
+    """What to export: a version, by `reference`, or for another tool also the path of a lock (see `find_target`).
+    `models` puts the models into a bundle. `platform` is for other tools' files, as in `ForeignExportRequest`."""
 
     reference: str
     to: Path
@@ -34,4 +35,11 @@ def export_file(workspace: Workspace, request: ExportRequest) -> BundleExport | 
         return export_foreign(workspace, ForeignExportRequest(request.reference, request.to, format_, request.platform))
     if request.platform is not None:
         raise BadArgument("a bundle has all platforms that were built", where=BUNDLE, argument="platform")
-    return export_bundle(workspace, request.reference, request.to, models=request.models)
+    target = find_target(workspace, request.reference)
+    if isinstance(target, Path):
+        fixes = (
+            suggest("build", "then export its version", workflow=request.reference),
+            suggest("retry", "for another tool", format_=Placeholder("FORMAT")),
+        )
+        raise BadInput("a bundle is made of a version that was built, not of files", where=str(target), fix=fixes)
+    return export_bundle(workspace, target, request.to, models=request.models)

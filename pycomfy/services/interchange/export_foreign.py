@@ -13,13 +13,14 @@ from pycomfy.core.interchange.model import ApiInput, EnvironmentSpec
 from pycomfy.core.interface.model import parse_interface
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.requirements.collect import collect_requirements
-from pycomfy.core.versions.snapshot import LOCK
+from pycomfy.core.versions.reference import Reference
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, NotFound, PycomfyError, suggest
 from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_lock
 from pycomfy.services.realise import host_platform
 from pycomfy.services.results import Result
 from pycomfy.services.versions.recorded_version import find_recorded_version
+from pycomfy.services.versions.target import find_lock, find_target
 from pycomfy.services.workspace import Workspace
 
 MAX_WORKFLOWS = 200
@@ -28,8 +29,9 @@ MAX_WORKFLOWS = 200
 
 @dataclass(frozen=True)
 class ForeignExportRequest:
-    """What to export: `reference` is a version, or the path of a lock or of its folder. `platform` is the one of the
-    Python packages, by default this machine's; a format that holds those of every platform has all by default."""
+    """What to export: `reference` is a version, or the path of a lock, of its folder or of a workflow beside it (see
+    `find_target`). `platform` is the one of the Python packages, by default this machine's; a format that holds those
+    of every platform has all by default."""
 
     reference: str
     to: Path
@@ -67,7 +69,8 @@ def export_foreign(workspace: Workspace, request: ForeignExportRequest) -> Forei
             raise BadInput("a folder, not a file", where=str(to), fix=fix)
         check_replaceable(to)
     reference = request.reference
-    subject = _read_folder(Path(reference)) if _is_path(reference) else _read_version(workspace, reference)
+    target = find_target(workspace, reference)
+    subject = _read_folder(target) if isinstance(target, Path) else _read_version(workspace, target)
     environment = _for_platform(subject, format_, request.platform)
     rendered = format_.render(environment, RenderTarget(subject.label, to.name))
     lost = [*environment.notes, *format_.list_unsupported(environment)]
@@ -87,12 +90,7 @@ def export_foreign(workspace: Workspace, request: ForeignExportRequest) -> Forei
     )
 
 
-def _is_path(reference: str) -> bool:
-    """Whether a reference is a path: no version's name has a slash in it, or ends in `.lock`."""
-    return "/" in reference or reference.endswith(".lock") or reference in (".", "..")
-
-
-def _read_version(workspace: Workspace, reference: str) -> _Subject:
+def _read_version(workspace: Workspace, reference: Reference) -> _Subject:
     stored = find_recorded_version(workspace, reference)
     environment = environment_from_lock(stored.lock)
     inputs: tuple[ApiInput, ...] = ()
@@ -105,7 +103,7 @@ def _read_version(workspace: Workspace, reference: str) -> _Subject:
 
 def _read_folder(path: Path) -> _Subject:
     """Read a lock that need not have been built; its workflow is the file beside it with the hash that it names."""
-    file = path / LOCK if path.is_dir() else path
+    file = find_lock(path)
     lock = read_lock(file)
     environment, folder = environment_from_lock(lock), file.parent
     workflow = _find_workflow(folder, lock.workflow.sha256)

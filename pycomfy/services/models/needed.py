@@ -9,17 +9,18 @@ from pycomfy.adapters.models.download import pull_models as fetch_models
 from pycomfy.adapters.models.hubs import find_hubs
 from pycomfy.adapters.models.mount import ModelView, make_view
 from pycomfy.core.lockfile.config import ModelSpec
-from pycomfy.core.lockfile.schema import Lock, ModelFile, ModelSource, parse_lock
+from pycomfy.core.lockfile.schema import LOCK_FILE, Lock, ModelFile, ModelSource, parse_lock
 from pycomfy.core.models.selection import UnpinnedModel, is_pickle, list_models
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.requirements.model import RequiredModel
-from pycomfy.core.versions.reference import Reference, parse_reference
+from pycomfy.core.versions.reference import Reference
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import BadInput, Fix, NotFound, suggest
+from pycomfy.errors import Fix, NotFound, suggest
 from pycomfy.services.archive.archive import take_models
 from pycomfy.services.lock_request import LockRequest, read_config, read_lock, read_workflow_json
 from pycomfy.services.results import FixText, Result
 from pycomfy.services.versions.lookup import read_project
+from pycomfy.services.versions.target import find_target
 from pycomfy.services.workspace import Workspace
 
 ModelState = Literal["present", "missing", "unpinned"]
@@ -150,21 +151,15 @@ def _unpinned(model: UnpinnedModel) -> NeededModel:
     )
 
 
-def _read_target(workspace: Workspace, target: str) -> _Target:
-    path = Path(target)
-    if path.exists():
-        request = LockRequest(path)
-        requirements = collect_requirements(parse_workflow(read_workflow_json(request.file), where=target)).models
-        lock_path = request.file.parent / "pycomfy.lock"
-        lock = read_lock(lock_path) if lock_path.is_file() else None
-        return _Target(lock, requirements, read_config(request)[1].models, target)
-    try:
-        reference = parse_reference(target)
-    except BadInput as e:
-        fixes = ("give the workflow's file or folder", suggest("log", "lists the names of versions"))
-        raise NotFound("no such workflow", where=target, fix=fixes) from e
-    lock, workflow = _read_version(workspace, reference)
-    return _Target(lock, collect_requirements(parse_workflow(workflow, where=target)).models)
+def _read_target(workspace: Workspace, text: str) -> _Target:
+    target = find_target(workspace, text)
+    if isinstance(target, Reference):
+        lock, workflow = _read_version(workspace, target)
+        return _Target(lock, collect_requirements(parse_workflow(workflow, where=text)).models)
+    request = LockRequest(target)
+    requirements = collect_requirements(parse_workflow(read_workflow_json(request.file), where=text)).models
+    path = request.file.parent / LOCK_FILE
+    return _Target(read_lock(path) if path.is_file() else None, requirements, read_config(request)[1].models, text)
 
 
 def _read_version(workspace: Workspace, reference: Reference) -> tuple[Lock, bytes]:

@@ -10,6 +10,7 @@ from pycomfy.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from pycomfy.adapters.database.entries import IndexedImage
+    from pycomfy.adapters.database.records import VersionRecord
     from pycomfy.adapters.versions.version import Version
 
 
@@ -22,13 +23,15 @@ class IndexResult:
 
 
 def index(workspace: Workspace) -> IndexResult:
-    """Bring the database up to date with the versions repository. Costs little where nothing changed. A commit that is
-    not a project of pycomfy is reported, and left out.
+    """Bring the database up to date with the versions repository. Costs little where nothing changed, and creates
+    nothing where there is no repository. A commit that is not a project of pycomfy is reported, and left out.
 
     The repository is locked meanwhile, so that of two processes the later one never knows less.
     """
     versions = workspace.versions
-    _check_repository(workspace)
+    if not versions.bare.exists:
+        _refuse_lost_versions(workspace)
+        return IndexResult(0, 0)
     with versions.bare.writing(), workspace.open_database() as database:
         known = database.commits()
         tips, images = versions.tips_and_images()
@@ -51,16 +54,25 @@ def index(workspace: Workspace) -> IndexResult:
     return IndexResult(len(new), len(stale))
 
 
+def list_indexed(workspace: Workspace, name: str | None = None) -> "list[VersionRecord]":
+    """Return every version, or those of one workflow, newest first, as the database has them. Without a database these
+    are none, and none is created."""
+    if not database_path(workspace.paths).exists():
+        return []
+    with workspace.open_database() as database:
+        return database.versions(name)
+
+
 def layout_link(workspace: Workspace, manifest_digest: str) -> Path:
     """Return the link that keeps an image's layout from Nix's garbage collector."""
     return workspace.paths.data / "images" / manifest_digest.replace(":", "-")
 
 
-def _check_repository(workspace: Workspace) -> None:
-    """Raise `NotFound` for a versions repository that was deleted, and not by us: then the database is all that is
+def _refuse_lost_versions(workspace: Workspace) -> None:
+    """Raise `NotFound` if the missing versions repository was deleted, and not by us: then the database is all that is
     left, and must not be emptied."""
     path = database_path(workspace.paths)
-    if workspace.versions.bare.exists or not path.exists():
+    if not path.exists():
         return
     with workspace.open_database() as database:
         known = [commit for rows in database.commits().values() for commit in rows.values() if commit]

@@ -1,18 +1,16 @@
 """`log`: list versions."""
 
-from pycomfy.adapters.database.database import Database, database_path
-from pycomfy.errors import NotFound, suggest
+from pycomfy.core.versions.reference import unknown_workflow
 from pycomfy.services.results import Result
-from pycomfy.services.versions.indexing import index
+from pycomfy.services.versions.indexing import index, list_indexed
 from pycomfy.services.workspace import Workspace
-
-_MAX_NAMES = 20  # in one error message
 
 
 class LogEntry(Result):
-    """A version; `parent` is None for the first. `manifest_digest` and `size` (bytes) are its newest image's, None if
-    none was built. `summary` says what changed from the parent, a line each. `created_at` is UTC, as in
-    2025-12-05T09:30:00Z."""
+    """A version along its workflow's branch, `version` is its number there. One that came in by a merge has no number,
+    and is not listed: the version that merged it says what changed. `parent` is None for the first. `manifest_digest`
+    and `size` (bytes) are its newest image's, None if none was built. `summary` says what changed from the parent, a
+    line each. `created_at` is UTC, as in 2025-12-05T09:30:00Z."""
 
     name: str
     version: int
@@ -28,16 +26,12 @@ class LogEntry(Result):
 
 def log(workspace: Workspace, name: str | None = None) -> list[LogEntry]:
     """Return every version, or one workflow's, newest first. Raises `NotFound` for a workflow without any."""
-    path = database_path(workspace.paths)
     if workspace.versions.bare.exists:
         index(workspace)  # what git pushed into the repository, or an interrupted command did not index
-    elif not path.exists() and name is None:
-        return []
-    with Database(path) as database:
-        versions = database.versions(name)
-        if name is not None and not versions:
-            known = ", ".join(database.names()[:_MAX_NAMES]) or "none yet"
-            raise NotFound(f'no workflow "{name}"', where=str(path), fix=suggest("log", f"lists them all: {known}"))
+    versions = list_indexed(workspace, name)
+    if name is not None and not versions:
+        known = sorted({v.name for v in list_indexed(workspace)})
+        raise unknown_workflow(name, known, str(workspace.versions.path))
     return [
         LogEntry(
             name=v.name,

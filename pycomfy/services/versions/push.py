@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pycomfy import operation
 from pycomfy.adapters.versions.remote import Sent, find_remote, image_refs, send
+from pycomfy.core.versions.reference import MAKE_FIRST, unknown_workflow
 from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all, suggest
 from pycomfy.services.results import Result
 from pycomfy.services.workspace import Workspace
@@ -26,16 +27,10 @@ def push(workspace: Workspace, remote: str, names: Sequence[str]) -> PushResult:
     """
     versions = workspace.versions
     known = versions.names()
-    raise_all(
-        [
-            NotFound(f'no workflow "{name}"', where=str(versions.path), fix=suggest("branch", "lists them"))
-            for name in names
-            if name not in known
-        ]
-    )
+    if not known:
+        raise NotFound("there are no versions to push yet", where=str(versions.path), fix=MAKE_FIRST)
+    raise_all([unknown_workflow(name, known, str(versions.path)) for name in names if name not in known])
     chosen = list(names) or known
-    if not chosen:
-        raise NotFound("there is nothing to push yet", where=str(versions.path), fix=suggest("build", "makes versions"))
     address = find_remote(versions.bare, remote)
     branches = [f"refs/heads/{name}" for name in chosen]
     tags = [ref for name in chosen for ref in versions.bare.refs(f"refs/tags/{name}")]

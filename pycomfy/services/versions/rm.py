@@ -25,5 +25,7 @@ def rm(workspace: Workspace, name: str, *, force: bool = False) -> RemovedWorkfl
 def _digests(workspace: Workspace) -> set[str]:
     """The manifest digest of every image in the database, which is brought up to date first."""
     index(workspace)
+    if not workspace.versions.bare.exists:
+        return set()
     with workspace.open_database() as database:
         return {digest for _, _, digest in database.image_keys()}

@@ -5,7 +5,8 @@ from pycomfy.services.results import Result
 
 
 class VersionResult(Result):
-    """`version` is the number along the branch; None for a version that came in by a merge."""
+    """`version` is the number along the branch; None for a version that came in by a merge: its commit or a tag names
+    it, and the log does not list it."""
 
     name: str
     version: int | None

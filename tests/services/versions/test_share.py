@@ -17,6 +17,7 @@ from pycomfy.services.versions.lookup import find_image, read_project
 from pycomfy.services.versions.pull import pull
 from pycomfy.services.versions.push import push
 from pycomfy.services.versions.rm import rm
+from pycomfy.services.versions.show import show
 from pycomfy.services.versions.tag import tag
 from pycomfy.services.workspace import Workspace
 from tests.support.service_projects import PROMPT, built, make_files, node, record, with_steps
@@ -91,9 +92,22 @@ def test_a_version_that_a_merge_brought_is_found_by_its_commit(team: Team) -> No
     pull(Workspace(team.bob), team.remote)
     found = VersionsRepository(versions_repository_path(team.bob)).find(f"hello@{anns.commit}")
     assert (found.number, found.label) == (None, f"hello@{anns.commit[:12]}")
+    shown = show(Workspace(team.bob), f"hello@{anns.commit}")
+    assert (shown.version, shown.label, shown.message) == (None, found.label, "ann's")
     with pytest.raises(NotFound) as caught:
         find_image(Workspace(team.bob), parse_reference(f"hello@{anns.commit}"))
     assert caught.value.fix.startswith(f"branch new=NEW start=hello@{anns.commit}")
+
+
+def test_the_log_lists_the_versions_along_the_branch_and_not_those_that_a_merge_brought(team: Team) -> None:
+    anns = record(team.ann, make_files("hello", with_steps(30)), "ann's")
+    push(Workspace(team.ann), team.remote, ())
+    record(team.bob, make_files("hello", {**PROMPT, "1": node("LoadImage", image="b.png")}), "bob's")
+    pull(Workspace(team.bob), team.remote)
+    listed = log(Workspace(team.bob))
+    assert [v.version for v in listed] == [3, 2, 1] and anns.commit not in {v.commit for v in listed}
+    assert [v.message.split(" ")[0] for v in listed] == ["merge", "bob's", "first"]
+    assert "node 2 (KSampler): steps 20 → 30" in listed[0].summary, "the merge says what it brought"
 
 
 def test_conflicts_are_described_by_node_and_settled_by_taking_a_side(team: Team) -> None:
