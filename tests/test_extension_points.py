@@ -22,12 +22,9 @@ from pycomfy.services.archive.bundle_export import export_bundle
 from pycomfy.services.archive.bundle_import import import_bundle
 from pycomfy.services.realise import Project, host_platform, supply
 from pycomfy.services.workspace import Workspace
-from tests.cli import conftest as machine
 from tests.support.cli_projects import CARD, Place
 from tests.support.hash_dir_source import HashDirAdapter, HashDirSource, add_to_mirror
 from tests.support.service_projects import record
-
-place, surroundings = machine.place, machine.surroundings
 
 
 @pytest.fixture

@@ -9,12 +9,9 @@ import pytest
 from pycomfy.core.interchange.format import RenderTarget
 from pycomfy.core.interchange.model import ComfyUIRevision, EnvironmentSpec, GitPack, RegistryPack
 from pycomfy.core.interchange.registry import FORMATS
-from tests.cli.conftest import Surroundings, surroundings
-from tests.support.cli_projects import refused
+from tests.support.cli_projects import Surroundings, refused
 from tests.support.local_github import CARD_URL, PROMPT, LocalGitHub, make_local_github
 from tests.support.made_up_formats import CRATE, LIST
-
-__all__ = ["surroundings"]  # pytest finds fixtures by the names in a module
 
 
 @pytest.fixture

@@ -20,8 +20,7 @@ from pycomfy.services.archive.restore_image import RestoredImage
 from pycomfy.services.build.build import BuildResult
 from pycomfy.services.lock.lock import LockResult
 from pycomfy.services.run.run import OutputFile, RunResult
-from tests.cli.conftest import Surroundings, surroundings  # noqa: F401
-from tests.support.cli_projects import Place
+from tests.support.cli_projects import Place, Surroundings
 from tests.support.service_projects import make_files, record
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "python-api.md"
@@ -41,7 +40,7 @@ def test_importing_pycomfy_imports_nothing_else() -> None:
 
 def test_the_examples_of_the_page_run(
     tmp_path: Path,
-    surroundings: Surroundings,  # noqa: F811
+    surroundings: Surroundings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     place = Place.new(tmp_path / "place", surroundings.env).project("HelloCard", "SaveImage")

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Surroundings
-from tests.support.cli_projects import CONFIG, Place, check_refusal, is_root, refused
+from tests.support.cli_projects import CONFIG, Place, Surroundings, check_refusal, is_root, refused
 from tests.support.repositories import commit
 
 # — files that are no workflow —

@@ -19,12 +19,12 @@ from pycomfy.adapters.nix.nar_writer import hash_path
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import add_tree, fixed_path, is_valid
 from pycomfy.errors import NoSpace
-from tests.cli.conftest import Surroundings
 from tests.support.cli_projects import (
     CONFIG,
     PROGRAMS,
     SOURCES,
     Place,
+    Surroundings,
     check_refusal,
     is_root,
     programs,

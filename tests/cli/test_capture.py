@@ -21,8 +21,7 @@ from pycomfy.errors import NotFound
 from pycomfy.services.archive.restore_plain import restore_plain
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
-from tests.cli.conftest import Surroundings
-from tests.support.cli_projects import Place
+from tests.support.cli_projects import Place, Surroundings
 from tests.support.installations import CARD, clone, listing, make_installation, publish
 from tests.support.repositories import git
 from tests.support.service_projects import record

@@ -16,9 +16,9 @@ from pycomfy.cli.doctor import ASCII_MARKS, MARKS, TITLES, render_result, show, 
 from pycomfy.errors import suggest
 from pycomfy.services.doctor.findings import GROUPS, STATES, DoctorResult, Finding, make_result
 from pycomfy.services.doctor.subjects import CIVITAI, ENGINE, GIT, HUGGING_FACE, NIX_SANDBOX, SKOPEO, SUBJECTS, UV
-from tests.services.doctor.test_doctor import snapshot
 from tests.support.any_host import serve_any_host
 from tests.support.cli_projects import Place, programs
+from tests.support.snapshots import snapshot
 
 
 def result(*findings: Finding, offline: bool = False) -> DoctorResult:

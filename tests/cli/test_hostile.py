@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Surroundings
-from tests.support.cli_projects import CARD, Place, refused
+from tests.support.cli_projects import CARD, Place, Surroundings, refused
 from tests.support.command_line import Outcome
 from tests.support.repositories import commit, git
 

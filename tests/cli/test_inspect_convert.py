@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 from pycomfy.cli.convert import convert
 from pycomfy.cli.inspect import inspect
 from pycomfy.errors import BadInput, ErrorGroup, NotFound, UnknownNode
-from tests.core.prompt.test_convert import plain
-from tests.support.graphs import OBJECT_INFO, prompt_of, ui
+from tests.support.graphs import OBJECT_INFO, plain, prompt_of, ui
 from tests.support.graphs import node as make_node
 
 app = typer.Typer()

@@ -1,7 +1,6 @@
 """What `lock` says of sources: what they import and nobody declares, and what installs."""
 
-from tests.cli.conftest import Surroundings
-from tests.support.cli_projects import CARD, CONFIG, Place, refused
+from tests.support.cli_projects import CARD, CONFIG, Place, Surroundings, refused
 
 SOURCES = '[comfyui]\npath = "ComfyUI"\n[packs.card]\npath = "card"\n'
 PACK = {

@@ -12,7 +12,7 @@ from pycomfy.cli.log import log, show
 from pycomfy.errors import NotFound
 from pycomfy.services.versions.log import log as list_versions
 from pycomfy.services.workspace import Workspace
-from tests.adapters.database.test_database import build, entry
+from tests.support.database_entries import build, entry
 from tests.support.service_projects import make_files
 from tests.support.service_projects import record as record_version
 

@@ -12,8 +12,7 @@ import pytest
 from uv import find_uv_bin
 
 from pycomfy.core.interchange.registry import FORMATS, load_format
-from tests.cli.conftest import Surroundings
-from tests.support.cli_projects import Place, refused
+from tests.support.cli_projects import Place, Surroundings, refused
 from tests.support.local_github import CARD_URL, PROMPT, LocalGitHub, make_local_github
 from tests.support.repositories import commit
 from tests.support.service_projects import make_files, record

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Surroundings
-from tests.support.cli_projects import CARD, COMFYUI, SOURCES, Place, refused
+from tests.support.cli_projects import CARD, COMFYUI, SOURCES, Place, Surroundings, refused
 from tests.support.package_index import Index, make_wheel, serve
 from tests.support.repositories import commit
 

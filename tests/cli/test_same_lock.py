@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Surroundings
-from tests.support.cli_projects import COMFYUI, Place
+from tests.support.cli_projects import COMFYUI, Place, Surroundings
 from tests.support.repositories import commit
 
 PACKS = {"one": ("A", "B"), "two": ("C",), "three": ("D", "E"), "four": ("F",)}

@@ -8,9 +8,16 @@ from typing import Any
 import pytest
 
 from pycomfy.core.lockfile.schema import Lock, Root
-from tests.nix.test_sudden_ends import check_tidy, check_whole, versions_and_archive, what_is_recorded
 from tests.support.archived_versions import make_lock
-from tests.support.machines import Machine, answer, write_project
+from tests.support.machines import (
+    Machine,
+    answer,
+    check_tidy,
+    check_whole,
+    versions_and_archive,
+    what_is_recorded,
+    write_project,
+)
 from tests.support.nix_projects import Workshop
 
 pytestmark = [

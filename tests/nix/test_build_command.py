@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from pycomfy.core.lockfile.schema import Lock, Pack, Root, Step, render_lock
-from tests.nix.test_image import names_in
 from tests.support.command_line import Outcome, call
 from tests.support.elf_files import make_elf
-from tests.support.nix_projects import WORKFLOW, Workshop
+from tests.support.nix_projects import WORKFLOW, Workshop, names_in
 
 
 def build(workshop: Workshop, lock: Lock, *options: str) -> Outcome:

@@ -13,17 +13,11 @@ import pytest
 
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io import process
-from pycomfy.adapters.nix.build import BuildTarget, build
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import output_paths
 from pycomfy.core.lockfile.schema import Lock, Root
 from pycomfy.errors import BuildFailed, HashMismatch, NetworkError
-from tests.support.nix_projects import Workshop, evaluate
-
-
-def built(workshop: Workshop, project: Path, platform: str = "linux/amd64", attribute: str = "oci") -> Path:
-    paths = build(workshop.settings, BuildTarget(project, attribute, platform), workshop.folder / "log", lambda e: None)
-    return Path(paths[0])
+from tests.support.nix_projects import Workshop, built, evaluate, names_in
 
 
 def small_lock(workshop: Workshop, root: Root, **more: Root) -> Lock:
@@ -39,12 +33,6 @@ def config_of(oci: Path) -> dict[str, Any]:
     image = read_layout(oci)
     value: dict[str, Any] = json.loads(image.blob(image.config_digest).read_text())
     return value
-
-
-def names_in(oci: Path, layer: str) -> dict[str, tarfile.TarInfo]:
-    image = read_layout(oci)
-    with tarfile.open(image.blob(image.diff_ids[image.layer_names.index(layer)])) as tar:
-        return {entry.name: entry for entry in tar}
 
 
 def test_the_image_has_everything_at_its_place(workshop: Workshop, root: Root) -> None:

@@ -9,9 +9,8 @@ from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import Root
 from pycomfy.services.build.missing_libraries import report_missing_libraries
 from pycomfy.services.workspace import Workspace
-from tests.nix.test_image import built
 from tests.support.elf_files import make_elf
-from tests.support.nix_projects import Workshop
+from tests.support.nix_projects import Workshop, built
 from tests.support.operations import listening
 
 

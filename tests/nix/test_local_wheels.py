@@ -17,9 +17,8 @@ from pycomfy.core.nix.lock_outputs import wheel_requisites
 from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
-from tests.nix.test_image import names_in
 from tests.support.command_line import Outcome, call
-from tests.support.nix_projects import WORKFLOW, Workshop
+from tests.support.nix_projects import WORKFLOW, Workshop, names_in
 from tests.support.package_index import serve
 
 

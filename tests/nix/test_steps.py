@@ -8,8 +8,7 @@ import pytest
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.core.lockfile.schema import Lock, Pack, Root, Step
 from pycomfy.errors import BuildFailed
-from tests.nix.test_image import built, names_in
-from tests.support.nix_projects import Workshop
+from tests.support.nix_projects import Workshop, built, names_in
 
 INSTALL = """
 import json, os, sys, time

@@ -6,10 +6,7 @@ In every other turn the whole machine goes off; in the others pycomfy is killed,
 import os
 import random
 import shutil
-import sqlite3
-import subprocess
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,17 +14,10 @@ from typing import Any
 import pytest
 
 from pycomfy.adapters.archive.binary_cache import find_archive
-from pycomfy.adapters.archive.integrity import check_archive
-from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io.temp_dirs import remove_folder
-from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import Root
-from pycomfy.services.archive import archive
-from pycomfy.services.versions.log import log
-from pycomfy.services.workspace import Workspace
 from tests.support.archived_versions import make_lock
-from tests.support.machines import Machine, timed, write_project
+from tests.support.machines import Machine, check_whole, timed, versions_and_archive, what_is_recorded, write_project
 from tests.support.nix_projects import Workshop
 
 pytestmark = [
@@ -104,52 +94,6 @@ def scene(workshop: Workshop, root: Root, tmp_path: Path) -> Scene:
     with machine.on() as on:
         on.run("build", first, "--no-prove")
     return Scene(machine, second, tmp_path)
-
-
-def what_is_recorded(machine: Machine) -> dict[str, Any]:
-    """Every version with its image, as library and record have it."""
-    library = VersionsRepository(versions_repository_path(machine.home))
-    versions = [version for name in library.names() for version in library.versions(name)]
-    with Database(database_path(machine.home)) as store:
-        record = {f"{v.name}@{v.version}": (v.commit, v.manifest_digest) for v in store.versions()}
-    return {v.label: (v.commit, library.images(v.tree), record.get(v.label)) for v in versions}
-
-
-def check_whole(machine: Machine, recorded: dict[str, Any], when: str) -> None:
-    """The archive and the library are whole, the record opens, and all that was recorded is."""
-    assert check_archive(find_archive(machine.home), lambda amount: None) == [], when
-    command = ["git", "-c", "safe.directory=*", "fsck", "--strict", "--no-dangling", "--no-progress"]
-    done = subprocess.run(
-        command,
-        cwd=versions_repository_path(machine.home),
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert (done.returncode, done.stdout) == (0, b""), when
-    with closing(sqlite3.connect(database_path(machine.home))) as db:
-        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)], when
-        assert db.execute("PRAGMA foreign_key_check").fetchall() == [], when
-    now = what_is_recorded(machine)
-    assert {label: now.get(label) for label in recorded} == recorded, when
-
-
-def check_tidy(machine: Machine) -> None:
-    """Nothing is left of what was ended, once the archive's clean-up ran."""
-    archive.collect_garbage(Workspace(machine.home))
-    assert find_archive(machine.home).leftovers() == []
-    data = machine.home.data
-    made = [p for p in data.rglob("*") if p.name.startswith(".") or p.parent.name in ("projects", "jobs")]
-    assert [str(p.relative_to(data)) for p in made if p.name != ".lock"] == []
-
-
-def versions_and_archive(machine: Machine) -> dict[str, Any]:
-    """What a whole run leaves, but for times and commits."""
-    versions = log(Workspace(machine.home))
-    status = archive.status(Workspace(machine.home, NixSettings(store=machine.root)))
-    assert status.missing == () and status.needed == status.present
-    check_tidy(machine)
-    return {"log": [(v.name, v.version, v.manifest_digest) for v in versions], "needed": status.needed}
 
 
 def test_a_build_goes_on_after_any_sudden_end(scene: Scene) -> None:

@@ -62,3 +62,9 @@ def demo(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 @pytest.fixture(scope="session")
 def made(demo: Demo) -> dict[str, Any]:
     return demo.make()
+
+
+def picture(run: dict[str, Any]) -> Path:
+    (output,) = run["outputs"]
+    assert output["media_type"] == "image/png"
+    return Path(output["path"])

@@ -12,17 +12,11 @@ import pytest
 
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.io import process
-from tests.stories.conftest import ROOT, Demo
+from tests.stories.conftest import ROOT, Demo, picture
 
 pytestmark = pytest.mark.story
 
 VERIFY_NEEDS = 14e9  # bytes of disk: sources and layers once more
-
-
-def picture(run: dict[str, Any]) -> Path:
-    (output,) = run["outputs"]
-    assert output["media_type"] == "image/png"
-    return Path(output["path"])
 
 
 def config(build: dict[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.stories.conftest import ROOT, Demo
-from tests.stories.test_main_job import picture
+from tests.stories.conftest import ROOT, Demo, picture
 
 pytestmark = [
     pytest.mark.story,

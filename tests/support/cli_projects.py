@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from tests.support.command_line import Outcome, call
+from tests.support.debian_archive import Archive
+from tests.support.package_index import Index
 from tests.support.repositories import commit
 
 PROGRAMS = ("git", "nix", "nix-build", "nix-store", "nix-instantiate", "unshare", "sh")
@@ -24,6 +26,15 @@ COMFYUI = {
 CARD = "class Card: pass\nNODE_CLASS_MAPPINGS = {'HelloCard': Card}\n"
 CONFIG = 'as-of = 2025-06-01\nplatforms = ["linux/amd64"]\n'
 SOURCES = '[comfyui]\npath = "ComfyUI"\n[packs.card]\ngit = "card"\n'
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a machine has around it, here small and local: a package index, a Debian archive, a PATH."""
+
+    index: Index
+    archive: Archive
+    env: dict[str, str]
 
 
 @dataclass(frozen=True)

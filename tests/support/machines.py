@@ -5,18 +5,28 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pycomfy.adapters.archive.binary_cache import find_archive
+from pycomfy.adapters.archive.integrity import check_archive
+from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import copy_paths, fixed_path
+from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import Lock, render_lock
 from pycomfy.core.sources.path import PathSource
+from pycomfy.services.archive import archive
+from pycomfy.services.versions.log import log
+from pycomfy.services.workspace import Workspace
 from tests.support.nix_projects import WORKFLOW, Workshop
 from tests.support.waiting import HANG
 
@@ -136,3 +146,49 @@ def timed(machine: Machine, *arguments: str | Path) -> tuple[float, Any]:
     began = time.monotonic()
     said = machine.run(*arguments)
     return time.monotonic() - began, said
+
+
+def what_is_recorded(machine: Machine) -> dict[str, Any]:
+    """Every version with its image, as library and record have it."""
+    library = VersionsRepository(versions_repository_path(machine.home))
+    versions = [version for name in library.names() for version in library.versions(name)]
+    with Database(database_path(machine.home)) as store:
+        record = {f"{v.name}@{v.version}": (v.commit, v.manifest_digest) for v in store.versions()}
+    return {v.label: (v.commit, library.images(v.tree), record.get(v.label)) for v in versions}
+
+
+def check_whole(machine: Machine, recorded: dict[str, Any], when: str) -> None:
+    """The archive and the library are whole, the record opens, and all that was recorded is."""
+    assert check_archive(find_archive(machine.home), lambda amount: None) == [], when
+    command = ["git", "-c", "safe.directory=*", "fsck", "--strict", "--no-dangling", "--no-progress"]
+    done = subprocess.run(
+        command,
+        cwd=versions_repository_path(machine.home),
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert (done.returncode, done.stdout) == (0, b""), when
+    with closing(sqlite3.connect(database_path(machine.home))) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)], when
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == [], when
+    now = what_is_recorded(machine)
+    assert {label: now.get(label) for label in recorded} == recorded, when
+
+
+def check_tidy(machine: Machine) -> None:
+    """Nothing is left of what was ended, once the archive's clean-up ran."""
+    archive.collect_garbage(Workspace(machine.home))
+    assert find_archive(machine.home).leftovers() == []
+    data = machine.home.data
+    made = [p for p in data.rglob("*") if p.name.startswith(".") or p.parent.name in ("projects", "jobs")]
+    assert [str(p.relative_to(data)) for p in made if p.name != ".lock"] == []
+
+
+def versions_and_archive(machine: Machine) -> dict[str, Any]:
+    """What a whole run leaves, but for times and commits."""
+    versions = log(Workspace(machine.home))
+    status = archive.status(Workspace(machine.home, NixSettings(store=machine.root)))
+    assert status.missing == () and status.needed == status.present
+    check_tidy(machine)
+    return {"log": [(v.name, v.version, v.manifest_digest) for v in versions], "needed": status.needed}

@@ -5,13 +5,16 @@ import dataclasses
 import hashlib
 import json
 import subprocess
+import tarfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io.atomic_files import write_folder
 from pycomfy.adapters.nix import nar_writer
+from pycomfy.adapters.nix.build import BuildTarget, build
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import add_tree
@@ -115,6 +118,19 @@ def evaluate(project: Path, expression: str) -> object:
     assert done.returncode == 0, done.stderr
     value: object = json.loads(done.stdout)
     return value
+
+
+def built(workshop: Workshop, project: Path, platform: str = "linux/amd64", attribute: str = "oci") -> Path:
+    """The store path that `nix-build` makes of an attribute of a project."""
+    paths = build(workshop.settings, BuildTarget(project, attribute, platform), workshop.folder / "log", lambda e: None)
+    return Path(paths[0])
+
+
+def names_in(oci: Path, layer: str) -> dict[str, tarfile.TarInfo]:
+    """The entries of a layer of an image, by name."""
+    image = read_layout(oci)
+    with tarfile.open(image.blob(image.diff_ids[image.layer_names.index(layer)])) as tar:
+        return {entry.name: entry for entry in tar}
 
 
 def _b64(data: bytes) -> str:

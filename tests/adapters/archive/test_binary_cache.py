@@ -18,9 +18,9 @@ from pycomfy.adapters.nix.nar_reader import NarHasher, read_digest
 from pycomfy.adapters.nix.nar_writer import write_nar
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.errors import HashMismatch, NoSpace, NotFound
-from tests.adapters.nix.test_nar_writer import Tree, build, trees
 from tests.support.properties import examples
 from tests.support.sudden_ends import count_moments, kill_at
+from tests.support.trees import Tree, build, trees
 
 quick = settings(max_examples=examples(40))
 

@@ -6,7 +6,7 @@ import pytest
 
 from pycomfy.adapters.database.database import Database
 from pycomfy.adapters.database.inspection import DatabaseInspection, inspect_database
-from tests.adapters.database.test_database import entry
+from tests.support.database_entries import entry
 
 
 @pytest.fixture

@@ -15,10 +15,8 @@ from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig
 from pycomfy.core.lockfile.package_indexes import PackageIndex as Own
 from pycomfy.core.python.wheel_selection import choose_wheels, undated_wheels
 from pycomfy.errors import NetworkError, ResolutionImpossible
-from tests.adapters.python.test_resolver import AMD64, AS_OF, alone, index, no_cache, wants
 from tests.support.package_index import Index, make_wheel, serve
-
-__all__ = ["alone", "index"]
+from tests.support.resolution import AMD64, AS_OF, no_cache, wants
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 import os
 import re
-import tempfile
 import tomllib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from pycomfy.adapters.python.resolver import compile_pylock, pin_wheel
 from pycomfy.adapters.python.uv_errors import _unreachable
 from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.python.requirements import RequirementSet, make_requirement_set
+from pycomfy.core.python.requirements import RequirementSet
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
 from pycomfy.errors import (
     BadConfig,
@@ -25,38 +23,7 @@ from pycomfy.errors import (
     suggest,
 )
 from tests.support.package_index import Index, serve
-
-AMD64 = Target("linux/amd64", "3.11")
-ARM64 = Target("linux/arm64", "3.11")
-AS_OF = datetime(2025, 6, 1, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No configuration or cache of this machine."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    (tmp_path / "cache").mkdir()
-    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
-    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_CONFIG_FILE"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    with serve() as index:
-        monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
-        yield index
-
-
-def no_cache() -> Path:
-    """A folder of which nothing is known yet."""
-    return Path(tempfile.mkdtemp(dir=os.environ["UV_CACHE_DIR"]))
-
-
-def wants(origin: str, *lines: str) -> RequirementSet:
-    return make_requirement_set(origin, lines, "requirements.txt")
+from tests.support.resolution import AMD64, ARM64, AS_OF, no_cache, wants
 
 
 def resolve(

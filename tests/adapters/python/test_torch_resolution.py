@@ -14,11 +14,9 @@ from pycomfy.core.lockfile.package_indexes import IndexConfig
 from pycomfy.core.lockfile.package_indexes import PackageIndex as Own
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
 from pycomfy.errors import BadConfig, NoMatchingDistribution
-from tests.adapters.python.test_resolver import AMD64, ARM64, AS_OF, alone, index, no_cache, wants
 from tests.support.any_host import serve_any_host
 from tests.support.package_index import Index, make_wheel, serve
-
-__all__ = ["alone", "index"]
+from tests.support.resolution import AMD64, ARM64, AS_OF, no_cache, wants
 
 TORCH = ("torch", "torchvision")
 X86 = ("cp311-cp311-manylinux_2_28_x86_64",)

@@ -6,8 +6,8 @@ from pycomfy.adapters.versions import remote as module
 from pycomfy.adapters.versions.remote import INCOMING, find_remote, merge_text, received, send
 from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.errors import BadConfig, BadInput, NotFound
-from tests.adapters.versions.test_repository import commit, git
 from tests.support.moments import NOW
+from tests.support.versions_repositories import commit, git
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import random
 import subprocess
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,23 +17,12 @@ from tests.support.moments import NOW
 from tests.support.properties import ONE_FIXTURE
 from tests.support.service_projects import built
 from tests.support.sudden_ends import count_moments, kill_at
-
-FILES = {"pycomfy.lock": b"{}\n", "nix/default.nix": b"{ }\n", "nix.txt": b"sorts before nix/", "workflow.json": b"1"}
+from tests.support.versions_repositories import FILES, commit, git
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> VersionsRepository:
     return VersionsRepository(tmp_path / "data" / "versions.git")
-
-
-def git(repository: VersionsRepository, *arguments: str) -> str:
-    someone = ("-c", "user.name=Someone", "-c", "user.email=someone@example.org")  # a fresh machine has nobody
-    command = ["git", "-C", str(repository.path), *someone, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def commit(repository: VersionsRepository, text: str, name: str = "hello") -> Any:
-    return repository.commit(name, {**FILES, "workflow.json": text.encode()}, created_at=NOW, message=text)
 
 
 def test_versions_are_commits_that_git_finds_in_order(repository: VersionsRepository) -> None:

@@ -11,8 +11,7 @@ from pycomfy.core.interface.select import slug, unique_names
 from pycomfy.core.nix.project import render_json
 from pycomfy.core.prompt.convert import Prompt, convert
 from pycomfy.errors import BadConfig, BadInput, ErrorGroup
-from tests.core.prompt.test_convert import plain
-from tests.support.graphs import OBJECT_INFO, definition, linked, node, parsed, slot, subgraph, ui, widget
+from tests.support.graphs import OBJECT_INFO, definition, linked, node, parsed, plain, slot, subgraph, ui, widget
 
 INFO = {
     **OBJECT_INFO,

@@ -6,8 +6,7 @@ import pytest
 
 from pycomfy.core.interface.validate import find_cycle, find_problems
 from pycomfy.core.prompt.convert import Prompt
-from tests.core.prompt.test_convert import plain
-from tests.support.graphs import OBJECT_INFO, prompt_of
+from tests.support.graphs import OBJECT_INFO, plain, prompt_of
 
 
 def node(type_: str, **inputs: Any) -> Any:

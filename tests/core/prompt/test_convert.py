@@ -16,6 +16,7 @@ from tests.support.graphs import (
     linked,
     node,
     parsed,
+    plain,
     prompt_of,
     slot,
     subgraph,
@@ -24,34 +25,6 @@ from tests.support.graphs import (
 )
 
 SEED = ["INT", {"control_after_generate": True}]
-
-
-def plain() -> dict[str, Any]:
-    return ui(
-        [
-            node(4, "Load", values=("b.ckpt",)),
-            node(6, "Text", linked("texter", 1), values=("a cat",), title="Wish"),
-            node(5, "Blank", values=(640, 480)),
-            node(
-                3,
-                "Sample",
-                linked("model", 2),
-                linked("positive", 3),
-                linked("latent", 4),
-                values=(7, "randomize", 30, "heun"),
-            ),
-            node(8, "Decode", linked("latent", 5)),
-            node(9, "Save", linked("images", 6), values=("cat",)),
-        ],
-        [
-            [1, 4, 1, 6, 1, "TEXTER"],
-            [2, 4, 0, 3, 0, "MODEL"],
-            [3, 6, 0, 3, 1, "COND"],
-            [4, 5, 0, 3, 2, "LATENT"],
-            [5, 3, 0, 8, 0, "LATENT"],
-            [6, 8, 0, 9, 0, "IMAGE"],
-        ],
-    )
 
 
 def test_a_plain_workflow_becomes_its_prompt() -> None:

@@ -27,6 +27,7 @@ from tests.support.moments import NOW
 from tests.support.operations import Recorder
 from tests.support.repositories import commit
 from tests.support.service_projects import built, make_files, record, with_steps
+from tests.support.snapshots import snapshot
 
 NEEDED = pytest.mark.skipif(shutil.which("git") is None, reason="no git here")
 QUICK = tuple(c for c in CHECKS if c.title not in ("Nix", "container engine", "GPU", "disks", "programs"))
@@ -40,16 +41,6 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     (tmp_path / "home").mkdir()
     monkeypatch.setattr(module, "CHECKS", QUICK)
     return Workspace(Paths(tmp_path / "data", tmp_path / "cache"), nix=NixSettings(store=tmp_path / "store"))
-
-
-def snapshot(folder: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Everything below a folder: mode, time of change, and contents."""
-    found = {}
-    for path in sorted([folder, *folder.rglob("*")]):
-        about = path.lstat()
-        data = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b""
-        found[str(path.relative_to(folder))] = (about.st_mode, about.st_mtime_ns, data)
-    return found
 
 
 def examine(workspace: Workspace) -> dict[str, Finding]:

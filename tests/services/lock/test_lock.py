@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from pycomfy.errors import (
     BadConfig,
     BadWorkflow,
     ErrorGroup,
-    NetworkError,
     NotFound,
     Placeholder,
     ResolutionImpossible,
@@ -21,10 +19,11 @@ from pycomfy.errors import (
     Unresolved,
     suggest,
 )
-from pycomfy.services.lock.lock import LockResult, lock
+from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import LockRequest
 from pycomfy.services.workspace import Workspace
-from tests.support.package_index import Index, serve
+from tests.support.locking import run
+from tests.support.package_index import Index
 from tests.support.repositories import commit
 
 NODES = "class Save: pass\nclass Note: pass\nNODE_CLASS_MAPPINGS = {'SaveImage': Save}\n"
@@ -59,35 +58,11 @@ def home(tmp_path: Path) -> Paths:
     return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
-    with serve() as index:
-        monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
-        index.add("base", "1.0")
-        index.add("extra", "1.0")
-        yield index
-
-
 def write_workflow(folder: Path, *types: str) -> None:
     nodes = [{"id": i, "type": type_, "mode": 0} for i, type_ in enumerate(types, start=1)]
     nodes.append({"id": 99, "type": "Note", "mode": 0})
     nodes.append({"id": 98, "type": "NobodyHasThis", "mode": 2})
     (folder / "workflow.json").write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
-
-
-def run(request: LockRequest, home: Paths) -> LockResult:
-    """Lock with the real Debian archive; a machine that cannot reach it skips the test."""
-    try:
-        return lock(Workspace(home), request)
-    except NetworkError as e:
-        pytest.skip(f"no Debian archive: {e.what}")
-
-
-@pytest.fixture(scope="session")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that the tests of this session share, so that Debian's indices are fetched once."""
-    return tmp_path_factory.mktemp("debian")
 
 
 def test_a_lock_has_everything_and_is_written_once(project: Path, index: Index, debian: Path) -> None:

@@ -12,8 +12,8 @@ from pycomfy.errors import AmbiguousNode, BadConfig, ErrorGroup, ResolutionImpos
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import LockRequest
 from pycomfy.services.workspace import Workspace
-from tests.services.lock.test_lock import debian, index, run  # noqa: F401  (fixtures)
 from tests.support.catalog_maps import CORE, A, B, C, lists
+from tests.support.locking import run
 from tests.support.package_index import Index
 from tests.support.repositories import commit
 
@@ -60,8 +60,8 @@ def fill(home: Paths, folder: Path) -> Paths:
 
 def test_from_a_workflow_alone_to_a_lock(
     project: Path,
-    index: Index,  # noqa: F811
-    debian: Path,  # noqa: F811
+    index: Index,
+    debian: Path,
     tmp_path: Path,
 ) -> None:
     home = fill(Paths(tmp_path / "data", debian / "cache"), tmp_path / "manager")
