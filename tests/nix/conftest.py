@@ -9,14 +9,15 @@ from pycomfy.adapters.debian.packages import read_releases
 from pycomfy.adapters.debian.rootfs import make_root, pin_root
 from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.settings import NixSettings, check_store
-from pycomfy.adapters.nix.store import add_tree
+from pycomfy.adapters.nix.store import add_tree, empty_store, fixed_path
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Root
 from pycomfy.errors import NetworkError, PycomfyError
 from tests.support.archived_versions import ArchivedVersions, build_and_lose
 from tests.support.http_server import serve_folder
-from tests.support.nix_projects import Workshop
+from tests.support.nix_projects import Workshop, requisites
+from tests.support.nix_stores import StoreTemplate
 
 
 @pytest.fixture(scope="session")
@@ -71,8 +72,34 @@ def archived_versions(tmp_path_factory: pytest.TempPathFactory, settings: NixSet
         return build_and_lose(Workshop(folder, settings, address), root)
 
 
+@pytest.fixture(scope="session")
+def _root_template(
+    tmp_path_factory: pytest.TempPathFactory, settings: NixSettings, archived_versions: ArchivedVersions, root: Root
+) -> StoreTemplate:
+    layers = requisites(settings, str(archived_versions.versions[0].image.layout))
+    made_of_root = [path for path in layers if path.endswith(("-layer-c-root", "-layer-c-venv"))]
+    assert len(made_of_root) == 2
+    paths = [fixed_path(settings, "debian-root-amd64", root.tree), *made_of_root]
+    return StoreTemplate.make(settings, paths, tmp_path_factory.mktemp("template") / "store")
+
+
 @pytest.fixture
-def lost(archived_versions: ArchivedVersions, tmp_path: Path) -> Iterator[ArchivedVersions]:
-    """Two versions, and nothing that they came from: an empty store, no wheel server, no pack."""
-    with archived_versions.copied(tmp_path) as copy:
-        yield copy
+def empty(tmp_path: Path) -> Iterator[NixSettings]:
+    """An empty store."""
+    with empty_store(tmp_path / "stores") as store:
+        yield NixSettings(store=store)
+
+
+@pytest.fixture
+def root_store(tmp_path: Path, _root_template: StoreTemplate) -> Iterator[NixSettings]:
+    """A store that has the Debian root and the layers that are made of it: for tests of what else an image has, which
+    would be busy with 80 MB otherwise."""
+    with _root_template.copied(tmp_path / "stores") as store:
+        yield store
+
+
+@pytest.fixture
+def lost(archived_versions: ArchivedVersions, root_store: NixSettings, tmp_path: Path) -> ArchivedVersions:
+    """Two versions, and nothing of what is their own: a store with no more than a Debian root, no wheel server, no
+    pack."""
+    return archived_versions.copied(tmp_path, root_store)

@@ -13,7 +13,6 @@ import pytest
 
 from pycomfy.adapters.archive.binary_cache import Archive, find_archive
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.nix.store import copy_paths, empty_store
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.errors import HashMismatch
@@ -42,17 +41,8 @@ def files_of(archive: Archive, lock: Lock, *titles: str) -> set[Path]:
     return {archive.folder / name for info in infos if info is not None for name in (info.file_name, info.nar_name)}
 
 
-@contextlib.contextmanager
-def store_of(settings: NixSettings, path: str, beside: Path) -> Iterator[Path]:
-    """A store that has this one path and keeps it, so that the large one need not be copied again and again."""
-    with empty_store(beside) as store:
-        copy_paths(settings, [path], store)
-        (store / "nix/var/nix/gcroots/kept").symlink_to(path)
-        yield store
-
-
 def test_a_flipped_byte_in_any_file_is_named_by_verify_and_refused_by_restore(
-    lost: ArchivedVersions, settings: NixSettings, tmp_path: Path
+    lost: ArchivedVersions, empty: NixSettings
 ) -> None:
     archive, chance = find_archive(lost.home), random.Random(3)
     whose = dict.fromkeys((archive.folder / "nix-cache-info", *files_of(archive, lost.versions[0].lock)), "small@1")
@@ -60,15 +50,14 @@ def test_a_flipped_byte_in_any_file_is_named_by_verify_and_refused_by_restore(
     assert set(whose) == {p for p in archive.folder.rglob("*") if p.is_file() and p.stat().st_size}
     root = next(need for need in list_requisites(lost.versions[0].lock) if "-debian-root-" in need.path)
     its_own = files_of(archive, lost.versions[0].lock, root.title)
-    with empty_store(tmp_path / "stores") as store, store_of(settings, root.path, tmp_path / "stores") as prepared:
-        for victim, label in sorted(whose.items()):
-            nix = NixSettings(store=store if victim in its_own else prepared)
-            with flipped(victim, chance):
-                damage = archive_action.verify_archive(lost.workspace).damage
-                assert [d.file for d in damage] == [str(victim.relative_to(archive.folder))]
-                with pytest.raises(HashMismatch):
-                    restore_image(Workspace(lost.home, nix), lost.request(label))
-            subprocess.run(nix.command("nix-store", "--gc"), check=True, capture_output=True)
+    for victim, label in sorted(whose.items()):
+        nix = empty if victim in its_own else lost.nix
+        with flipped(victim, chance):
+            damage = archive_action.verify_archive(lost.workspace).damage
+            assert [d.file for d in damage] == [str(victim.relative_to(archive.folder))]
+            with pytest.raises(HashMismatch):
+                restore_image(Workspace(lost.home, nix), lost.request(label))
+        subprocess.run(nix.command("nix-store", "--gc"), check=True, capture_output=True)
 
 
 def test_a_flipped_byte_is_refused_without_nix_too(
@@ -86,7 +75,6 @@ def test_a_flipped_byte_is_refused_without_nix_too(
 def test_the_commands_name_a_flipped_byte_and_refuse_it(lost: ArchivedVersions) -> None:
     archive = find_archive(lost.home)
     assert lost.nix.store is not None
-    (lost.nix.store / "nix").mkdir(parents=True)
     victims = files_of(archive, lost.versions[0].lock, "greeter")
     for victim in (*victims, archive.folder / "nix-cache-info"):
         with flipped(victim, random.Random(4)):

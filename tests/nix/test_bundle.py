@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.nix.store import empty_store, valid_paths
+from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.bundle.manifest import FileEntry, render_manifest
 from pycomfy.core.lockfile.schema import ModelFile, Root
@@ -68,12 +67,6 @@ def exported(bundle: tuple[Built, Path], tmp_path: Path) -> Exported:
     return Exported(built, file, new_paths(tmp_path / "other"))
 
 
-@pytest.fixture
-def empty(tmp_path: Path) -> Iterator[NixSettings]:
-    with empty_store(tmp_path / "stores") as store:
-        yield NixSettings(store=store)
-
-
 def test_a_bundle_is_restored_on_another_machine(exported: Exported, empty: NixSettings) -> None:
     result = import_bundle(Workspace(exported.other), exported.file)
     assert (result.label, result.new) == ("small@1", True)
@@ -94,15 +87,15 @@ def test_the_same_version_is_the_same_file_wherever_it_is_exported(exported: Exp
         assert one.manifest.files == two.manifest.files
 
 
-def test_nix_alone_builds_it(exported: Exported, empty: NixSettings, tmp_path: Path) -> None:
+def test_nix_alone_builds_it(exported: Exported, root_store: NixSettings, tmp_path: Path) -> None:
     folder = tmp_path / "unpacked"
     folder.mkdir()
     subprocess.run(["tar", "--zstd", "-xf", exported.file, "-C", folder], check=True)
-    settings = dataclasses.replace(empty, substituters=(f"file://{folder}/cache",))
+    settings = dataclasses.replace(root_store, substituters=(f"file://{folder}/cache",))
     command = settings.command("nix-build", folder / "project", "-A", "oci", "--no-out-link")
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    image = read_layout(empty.local_path(done.stdout.strip()))
+    image = read_layout(root_store.local_path(done.stdout.strip()))
     assert image.manifest_digest == exported.built.image.manifest_digest
 
 
@@ -215,7 +208,7 @@ def test_a_bundle_cannot_replace_what_was_recorded(exported: Exported) -> None:
     assert find_recorded_version(Workspace(exported.other), "small").images["linux/amd64"] == own
 
 
-def test_importing_goes_on_after_any_sudden_end(exported: Exported, empty: NixSettings, tmp_path: Path) -> None:
+def test_importing_goes_on_after_any_sudden_end(exported: Exported, root_store: NixSettings, tmp_path: Path) -> None:
     def command(home: Paths) -> Outcome:
         return call("import", exported.file, cwd=tmp_path, env={**os.environ, "PYCOMFY_HOME": str(home.data)})
 
@@ -226,12 +219,12 @@ def test_importing_goes_on_after_any_sudden_end(exported: Exported, empty: NixSe
         home = new_paths(tmp_path / str(turn))
         kill_at(int(moments * (turn + chance.random()) / (turns + 1)), partial(command, home))
         if VersionsRepository(versions_repository_path(home)).names():  # what is recorded can be had
-            assert archive_action.status(Workspace(home, empty)).missing == ()
-        assert archive_action.verify_archive(Workspace(home, empty)).damage == ()
+            assert archive_action.status(Workspace(home, root_store)).missing == ()
+        assert archive_action.verify_archive(Workspace(home, root_store)).damage == ()
         assert command(home).status == 0
         archive_action.collect_garbage(Workspace(home))
         assert find_archive(home).leftovers() == []
-    assert restore_image(Workspace(home, empty), RestoreRequest("small", offline=True)).same
+    assert restore_image(Workspace(home, root_store), RestoreRequest("small", offline=True)).same
 
 
 def test_the_commands_export_and_import(exported: Exported, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.nix.store import empty_store
 from pycomfy.core.lockfile.schema import Lock, Root, Wheel, render_lock
 from pycomfy.core.nix.lock_outputs import wheel_requisites
 from pycomfy.services.archive.restore_image import restore_image
@@ -42,7 +41,7 @@ def build(workshop: Workshop, lock: Lock, **more: str) -> Outcome:
 
 
 def test_a_local_wheel_is_built_archived_and_restored_without_its_folder(
-    workshop: Workshop, local: Lock, tmp_path: Path
+    workshop: Workshop, local: Lock, root_store: NixSettings
 ) -> None:
     done = build(workshop, local)
     assert done.status == 0, done.err
@@ -52,10 +51,8 @@ def test_a_local_wheel_is_built_archived_and_restored_without_its_folder(
     (need,) = wheel_requisites(local, "linux/amd64")
     assert find_archive(home).find(need.output) is not None
     shutil.rmtree(workshop.folder / "our wheels")
-    with empty_store(tmp_path / "stores") as store:
-        nix = NixSettings(store=store)
-        restored = restore_image(Workspace(home, nix), RestoreRequest("small", offline=True))
-        assert restored.same and read_layout(restored.oci).manifest_digest == made["manifest_digest"]
+    restored = restore_image(Workspace(home, root_store), RestoreRequest("small", offline=True))
+    assert restored.same and read_layout(restored.oci).manifest_digest == made["manifest_digest"]
 
 
 def test_a_local_wheel_that_is_gone_or_another_is_refused(workshop: Workshop, local: Lock) -> None:

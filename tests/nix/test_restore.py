@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.archive.binary_cache import find_archive
+from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.errors import ErrorGroup, NotFound, PycomfyError
 from pycomfy.services.archive import sync
@@ -19,7 +20,8 @@ from tests.support.archived_versions import ArchivedVersions
 from tests.support.nix_projects import WORKFLOW
 
 
-def test_both_versions_come_back_with_their_digests(lost: ArchivedVersions) -> None:
+def test_both_versions_come_back_with_their_digests(lost: ArchivedVersions, empty: NixSettings) -> None:
+    lost = dataclasses.replace(lost, nix=empty)
     digests = [built.image.manifest_digest for built in lost.versions]
     assert digests[0] != digests[1]
     for number, digest in enumerate(digests, start=1):
@@ -33,8 +35,9 @@ def test_both_versions_come_back_with_their_digests(lost: ArchivedVersions) -> N
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a network namespace")
-def test_the_command_needs_no_network(lost: ArchivedVersions) -> None:
+def test_the_command_needs_no_network(lost: ArchivedVersions, empty: NixSettings) -> None:
     """In a network namespace there is not even a loopback address."""
+    lost = dataclasses.replace(lost, nix=empty)
     assert lost.nix.store is not None
     (lost.nix.store / "nix").mkdir(parents=True)
     done = lost.command("restore", "small@1", "--offline")

@@ -16,7 +16,7 @@ from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.build import BuildTarget, build
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.nix.store import empty_store, output_paths
+from pycomfy.adapters.nix.store import output_paths
 from pycomfy.adapters.python.nix_build import build_recipe
 from pycomfy.core.lockfile.schema import Lock, Root, Wheel, WheelBuild
 from pycomfy.core.nix.lock_outputs import list_requisites
@@ -197,7 +197,7 @@ def test_an_image_for_another_platform_has_what_was_built_here(workshop: Worksho
 
 @pytest.mark.parametrize("left", ["wheel", "ingredients"])
 def test_the_archived_wheel_or_what_it_is_made_of_is_enough(
-    workshop: Workshop, root: Root, tmp_path: Path, left: str
+    workshop: Workshop, root: Root, root_store: NixSettings, tmp_path: Path, left: str
 ) -> None:
     wheel = built_wheel(workshop, root)
     home, lock = new_paths(tmp_path), make_lock(workshop, root, wheel)
@@ -209,8 +209,7 @@ def test_the_archived_wheel_or_what_it_is_made_of_is_enough(
         (archive.folder / narinfo_name(need.path)).unlink()
     for path in (*workshop.folder.glob("*.whl"), *workshop.folder.glob("*.gz"), workshop.folder / "greeter"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with empty_store(tmp_path / "stores") as store:
-        restored = restore_image(Workspace(home, NixSettings(store=store)), RestoreRequest("small", offline=True))
+    restored = restore_image(Workspace(home, root_store), RestoreRequest("small", offline=True))
     assert restored.same and restored.manifest_digest == version.image.manifest_digest
 
 

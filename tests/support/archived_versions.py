@@ -4,14 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.nix.store import empty_store
 from pycomfy.core.lockfile.schema import Lock, Root
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
@@ -33,7 +30,7 @@ def make_lock(workshop: Workshop, root: Root, pack: str) -> Lock:
 
 @dataclass(frozen=True)
 class ArchivedVersions:
-    """Two versions in the data folder `home`, with an archive; `nix` is an empty store."""
+    """Two versions in the data folder `home`, with an archive; `nix` has a store that does not have them."""
 
     home: Paths
     versions: tuple[Built, Built]
@@ -59,13 +56,11 @@ class ArchivedVersions:
             text=True,
         )
 
-    @contextmanager
-    def copied(self, folder: Path) -> Iterator["ArchivedVersions"]:
-        """The same in `folder`, with a store of its own, to do with as one likes."""
+    def copied(self, folder: Path, nix: NixSettings) -> "ArchivedVersions":
+        """The same in `folder` with another store, to do with as one likes."""
         home = new_paths(folder)
         shutil.copytree(self.home.data, home.data, symlinks=True)
-        with empty_store(folder / "stores") as store:
-            yield ArchivedVersions(home, self.versions, NixSettings(store=store))
+        return ArchivedVersions(home, self.versions, nix)
 
 
 def build_and_lose(workshop: Workshop, root: Root) -> ArchivedVersions:

@@ -133,6 +133,12 @@ def names_in(oci: Path, layer: str) -> dict[str, tarfile.TarInfo]:
         return {entry.name: entry for entry in tar}
 
 
+def requisites(settings: NixSettings, path: str) -> list[str]:
+    """A store path, and all that it refers to."""
+    command = settings.command("nix-store", "--query", "--requisites", path)
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
 def _b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
 
