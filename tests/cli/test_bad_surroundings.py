@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import pytest
 
-from pycomfy.adapters.io.paths import find_paths
 from pycomfy.adapters.nix.nar_writer import hash_path
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import add_tree, fixed_path, is_valid
@@ -31,6 +30,7 @@ from tests.support.cli_projects import (
     refused,
 )
 from tests.support.command_line import Outcome
+from tests.support.data_folders import share_downloads
 from tests.support.http_server import RequestHandler, serve_http
 from tests.support.repositories import commit
 from tests.support.waiting import HANG
@@ -48,11 +48,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, surroundings: Surroundings) -
     env |= {k: v for k, v in os.environ.items() if k.startswith(("PYCOMFY_DEBIAN", "SSL_", "HTTP", "NIX_"))}
     env["PATH"] = programs(folder / "bin", [*PROGRAMS, "gpgv"])
     place = Place.new(folder / "place", env).project()
-    # Downloads are kept between runs of the tests, and shared with all others that need them.
-    (place.data / "cache").mkdir(parents=True)
-    for kept in ("sha256", "roots"):
-        (find_paths().cache / kept).mkdir(parents=True, exist_ok=True)
-        (place.data / "cache" / kept).symlink_to(find_paths().cache / kept)
+    share_downloads(place.data / "cache")
     outcome = place.run("lock", ".", "--json")
     if outcome.status != 0 and outcome.json()["error"]["code"] in ("unreachable", "bad-config"):
         pytest.skip(f"no Debian archive: {outcome.told}")

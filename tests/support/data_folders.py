@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy.adapters.containers.load import LayoutImage, read_layout
-from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.io.paths import Paths, find_paths
 from pycomfy.adapters.nix.build import BuildTarget, build
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
@@ -57,6 +57,16 @@ def build_version(workshop: Workshop, lock: Lock, home: Paths, *, archive: bool 
     if archive:
         fill_version(Workspace(home, workshop.settings), lock, {host_platform()})
     return Built(version, image, lock)
+
+
+def share_downloads(cache: Path) -> None:
+    """Let a cache of a test have the downloads of this user's cache, and what was computed of them: Debian's packages,
+    indices and roots. They are kept between runs of the tests."""
+    cache.mkdir(parents=True)
+    for name in ("sha256", "debian", "roots"):
+        kept = find_paths().cache / name
+        kept.mkdir(parents=True, exist_ok=True)
+        (cache / name).symlink_to(kept)
 
 
 def new_paths(folder: Path) -> Paths:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.data_folders import share_downloads
 from tests.support.package_index import Index, serve
 
 
@@ -20,5 +21,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 
 @pytest.fixture(scope="session")
 def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that the tests of this session share, so that Debian's indices are fetched once."""
-    return tmp_path_factory.mktemp("debian")
+    """A folder whose cache the tests of this session share; Debian's indices are even kept for the next one."""
+    folder = tmp_path_factory.mktemp("debian")
+    share_downloads(folder / "cache")
+    return folder
