@@ -13,6 +13,7 @@ from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import LockRequest
 from pycomfy.services.workspace import Workspace
 from tests.support.catalog_maps import CORE, A, B, C, lists
+from tests.support.data_folders import share_downloads
 from tests.support.locking import run
 from tests.support.package_index import Index
 from tests.support.repositories import commit
@@ -94,6 +95,8 @@ def test_from_a_workflow_alone_to_a_lock(
         "Y": "lock",
         "Old": "only-pack",
     }
+    # On another machine, which has seen nothing but Debian yet, it is the same.
+    share_downloads(tmp_path / "other" / "cache")
     other = fill(Paths(tmp_path / "other", tmp_path / "other" / "cache"), tmp_path / "manager")
     elsewhere = LockRequest(project, prefer=("no-such-id", A + ".git"), output=project / "other.lock")
     renewed = run(LockRequest(project, update=("ComfyUI-A",)), home)
