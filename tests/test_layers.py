@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -134,6 +135,34 @@ def test_imports_run_downwards() -> None:
             if package == "pycomfy" and target not in allowed:
                 wrong.append(f"{module.path}:{line} imports {source} {name}")
     assert wrong == []
+
+
+IN_BOTH_DIRECTIONS = {
+    # A lock and a pycomfy.toml consist of sources, which are made of the same types of values.
+    ("lockfile/config.py", "sources"),
+    ("lockfile/schema.py", "sources"),
+    # The files of a project are written from a lock; a source says which store path it has.
+    ("sources/lock_source.py", "nix"),
+}
+"""Imports of the core, from a module to a package, without which its packages would form no cycle."""
+
+
+def test_packages_of_the_core_form_no_cycle() -> None:
+    graph: dict[str, set[str]] = {}
+    found = set()
+    for module in in_layers("core"):
+        path = module.path.removeprefix("core/")
+        own = path.partition("/")[0].removesuffix(".py")
+        for _, source, name in imports(module):
+            if source != "pycomfy.core" and not source.startswith("pycomfy.core."):
+                continue
+            target = source.split(".")[2] if source != "pycomfy.core" else name
+            if (path, target) in IN_BOTH_DIRECTIONS:
+                found.add((path, target))
+            elif target != own:
+                graph.setdefault(own, set()).add(target)
+    tuple(TopologicalSorter(graph).static_order())  # raises CycleError, with the cycle
+    assert found == IN_BOTH_DIRECTIONS
 
 
 def allowed_names(source: str, table: dict[str, frozenset[str] | None]) -> frozenset[str] | None:

@@ -69,11 +69,11 @@ def status(
         return
     _table(
         ("", "model", "size", "from"),
-        [(m.state, m.place + (" (pickle)" if m.pickle else ""), _size(m.size), _origin(m)) for m in models],
+        [(m.state, m.location + (" (pickle)" if m.pickle else ""), _size(m.size), _origin(m)) for m in models],
     )
     for m in models:
         if m.state == "unpinned":
-            print(f"note: {m.place}: {m.why} ({render_fixes(m.fix)})", file=sys.stderr)
+            print(f"note: {m.location}: {m.why} ({render_fixes(m.fix)})", file=sys.stderr)
     if any(m.state == "missing" for m in models):
         command = render_command(("pycomfy", "models", "pull", target))
         print(f"`{command}` fetches what is missing", file=sys.stderr)
@@ -98,7 +98,7 @@ def pull(target: _Target, as_json: _Json = False) -> None:
     for model in result.fetched:
         print(model.location)
     for m in result.unpinned:
-        print(f"warning: {m.place} cannot be fetched: {m.why} ({render_fixes(m.fix)})", file=sys.stderr)
+        print(f"warning: {m.location} cannot be fetched: {m.why} ({render_fixes(m.fix)})", file=sys.stderr)
     print(f"{len(result.fetched)} fetched, {len(result.present)} were here", file=sys.stderr)
 
 

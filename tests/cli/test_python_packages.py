@@ -152,7 +152,9 @@ def test_a_lock_without_an_accelerator_does_not_mention_it(place: Place) -> None
     assert "accelerator" not in place.lock.read_text()
 
 
-def test_of_a_family_one_package_is_locked_and_the_user_may_say_which(place: Place, surroundings: Surroundings) -> None:
+def test_of_alternatives_one_package_is_locked_and_the_user_may_say_which(
+    place: Place, surroundings: Surroundings
+) -> None:
     index = surroundings.index
     for name in ("opencv-python", "opencv-python-headless", "opencv-contrib-python"):
         for version in ("4.8.0", "4.9.0"):
@@ -173,7 +175,7 @@ def test_of_a_family_one_package_is_locked_and_the_user_may_say_which(place: Pla
         assert there == left or (left is None and len(there) == 3)
 
 
-def test_a_family_whose_best_has_no_wheel_for_a_platform_may_be_another(
+def test_alternatives_of_which_the_best_has_no_wheel_for_a_platform_may_be_another(
     place: Place, surroundings: Surroundings
 ) -> None:
     surroundings.index.add("onnxruntime-gpu", "1.0", tags=["cp311-cp311-manylinux_2_17_aarch64"])

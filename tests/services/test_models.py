@@ -64,7 +64,7 @@ def files(*models: ModelFile, name: str = "portrait") -> dict[str, bytes]:
 
 
 def states(home: Paths, target: str = "portrait") -> dict[str, str]:
-    return {s.place: s.state for s in models_status(Workspace(home), target)}
+    return {s.location: s.state for s in models_status(Workspace(home), target)}
 
 
 def test_models_of_a_version_are_fetched_and_added_until_none_is_missing(

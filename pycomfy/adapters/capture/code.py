@@ -75,7 +75,7 @@ def capture_code(
             git = find_git(subject.folder, (subject.folder, *subject.allowed))
             if git is not None:
                 reader = PatchRepository(Path(temporary, "reader"))
-                commit, ahead, found = _read_commit(git, found, reader)
+                commit, unpublished, found = _read_commit(git, found, reader)
                 staging = PatchRepository(Path(temporary, "staging"))
                 options = ComparisonOptions(reader, staging, subject.allowed, subject.skip)
                 changes = find_changes(git, commit, options)
@@ -85,7 +85,7 @@ def capture_code(
                 if found.url is None:
                     raise refused(subject.folder, "it has no remote")
                 patch = make_patch(changes, staging)
-                return replace(found, commit=commit, patch=patch, ahead=ahead), tuple(changes.present)
+                return replace(found, commit=commit, patch=patch, unpublished=unpublished), tuple(changes.present)
             if known is not None:
                 staging = PatchRepository(Path(temporary, "staging"))
                 changes = compare_folders(known.files, subject.folder, staging, subject.skip)
@@ -96,7 +96,7 @@ def capture_code(
         except BadInput as e:
             found = replace(found, notes=(*found.notes, f"captured as a folder: {e.what}"))
     files = changes if changes is not None else walk_code(subject.folder, subject.skip)
-    found = _with_changes(replace(found, url=None, commit=None, ahead=0), files)
+    found = _with_changes(replace(found, url=None, commit=None, unpublished=0), files)
     if changes is None and (added := _added_since(subject.folder, files)):
         more = f" and {len(added) - 5} more" if len(added) > 5 else ""
         note = f"added since it was installed from the Comfy registry: {', '.join(added[:5])}{more}"
@@ -133,11 +133,11 @@ def _read_commit(git: GitFolder, found: CapturedCode, reader: PatchRepository) -
         return head, 0, found
     notes = ("the login in the remote's address is left out: use git's own credentials",) if remote.login else ()
     found = replace(found, url=remote.url, notes=(*found.notes, *notes))
-    commit, ahead = find_published(git, head, remote, reader)
-    if ahead is None:
+    commit, unpublished = find_published(git, head, remote, reader)
+    if unpublished is None:
         note = "it is not known whether the remote has the commit"
         return commit, 0, replace(found, notes=(*found.notes, note))
-    return commit, ahead, found
+    return commit, unpublished, found
 
 
 def _commit_date(reader: PatchRepository, commit: str) -> datetime | None:

@@ -12,7 +12,7 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.errors import NotFound, suggest
 
 if TYPE_CHECKING:
-    from pycomfy.adapters.database.entries import Build, IndexedImage, Run, VersionEntry, VersionPlace
+    from pycomfy.adapters.database.entries import Build, IndexedImage, Run, VersionEntry, VersionKey
     from pycomfy.core.lockfile.platforms import PlatformName
 
 # The newest image of each tree is that of every version with it: equal trees have equal images. One platform speaks
@@ -48,7 +48,7 @@ class Database(Connection):
 
     def index(
         self,
-        stale: "Sequence[VersionPlace]",
+        stale: "Sequence[VersionKey]",
         entries: "Iterable[VersionEntry]",
         images: "Iterable[IndexedImage]" = (),
     ) -> None:

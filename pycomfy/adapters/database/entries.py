@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pycomfy.core.lockfile.schema import Lock
     from pycomfy.core.versions.built_image import BuiltImage
 
-VersionPlace = tuple[str, int]
+VersionKey = tuple[str, int]
 """A workflow's name, and a version's number."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pycomfy.adapters.database.connection import Connection
-from pycomfy.adapters.database.entries import Build, IndexedImage, VersionEntry, VersionPlace
+from pycomfy.adapters.database.entries import Build, IndexedImage, VersionEntry, VersionKey
 from pycomfy.adapters.database.source_rows import SourceRow, list_sources, pack_row
 from pycomfy.core.versions.built_image import BuiltImage
 
@@ -18,13 +18,13 @@ SourceIds = dict[tuple[str, str, str, str], int]
 
 def apply(
     connection: Connection,
-    stale: Sequence[VersionPlace],
+    stale: Sequence[VersionKey],
     entries: Iterable[VersionEntry],
     images: Iterable[IndexedImage],
 ) -> None:
     """Remove the `stale` versions, add `entries` and `images`. Images, builds and runs of a removed version go to
     another one with the same tree, if there is one."""
-    gone = [_find_version(connection, place) for place in stale]
+    gone = [_find_version(connection, key) for key in stale]
     for id_ in gone:
         # Out of the way of the number's new holder.
         connection.change("UPDATE workflow_versions SET number = -id WHERE id = ?", id_)
@@ -64,11 +64,11 @@ def add_build(connection: Connection, build: Build, tree: str) -> int:
     return int(known["id"])
 
 
-def _find_version(connection: Connection, place: VersionPlace) -> int:
+def _find_version(connection: Connection, key: VersionKey) -> int:
     row = connection.one(
         "SELECT v.id FROM workflow_versions v JOIN workflows w ON w.id = v.workflow_id"
         " WHERE w.name = ? AND v.number = ?",
-        *place,
+        *key,
     )
     return int(row["id"]) if row is not None else 0
 

@@ -24,9 +24,9 @@ from pycomfy.adapters.io.download import File, fetch_all, read
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.io.process import run
 from pycomfy.core.debian import base_packages as base
-from pycomfy.core.debian import package_index, relationships, resolver
+from pycomfy.core.debian import debian_index, relationships, resolver
 from pycomfy.core.debian.base_packages import base_packages
-from pycomfy.core.debian.package_index import DebianIndex
+from pycomfy.core.debian.debian_index import DebianIndex
 from pycomfy.core.debian.release import Release, parse_release, signed_text
 from pycomfy.core.debian.resolver import resolve_closure
 from pycomfy.core.lockfile.config import Config
@@ -36,7 +36,7 @@ from pycomfy.errors import ErrorGroup, HashMismatch, NetworkError, NoDebianPacka
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _PACKAGES = TypeAdapter(tuple[DebianPackage, ...])
-_LIBRARY = re.compile(r"(lib|zlib)(?!.*-(dev|doc|dbg|perl|java|common|tools|bin)$)")
+_SHARED_LIBRARY = re.compile(r"(lib|zlib)(?!.*-(dev|doc|dbg|perl|java|common|tools|bin)$)")
 _MAX_RELEASE = 8 << 20
 _MAX_INDEX = 512 << 20
 _OTHER_MIRROR = "use another mirror"
@@ -108,30 +108,30 @@ def choose_packages(
         files = fetch_all([one.file for one in lists], cache=paths.cache, title=title)
         texts = (_read_list(path, one.file) for one, path in zip(lists, files, strict=True))
         index = DebianIndex((one.mirror, text) for one, text in zip(lists, texts, strict=True))
-        libraries = "\n".join(name for name in index.names if _LIBRARY.match(name))
-        write_file(_library_names(config.suite, platform, paths), libraries)
+        shared_libraries = "\n".join(name for name in index.names if _SHARED_LIBRARY.match(name))
+        write_file(_shared_library_names(config.suite, platform, paths), shared_libraries)
         return resolve_closure(index, names)
 
     return compute_once(paths.cache / "debian" / f"{fingerprint(*content)}.json", _PACKAGES, choose)
 
 
-def library_packages(suite: str, platform: PlatformName, paths: Paths) -> frozenset[str]:
-    """Return the names of Debian's packages that may be libraries, as the last package lists here had them; none if
-    none were read."""
+def shared_library_packages(suite: str, platform: PlatformName, paths: Paths) -> frozenset[str]:
+    """Return the names of Debian's packages that may have shared libraries, as the last package lists here had them;
+    none if none were read."""
     try:
-        return frozenset(_library_names(suite, platform, paths).read_text().split())
+        return frozenset(_shared_library_names(suite, platform, paths).read_text().split())
     except (OSError, UnicodeDecodeError):
         return frozenset()
 
 
-def _library_names(suite: str, platform: PlatformName, paths: Paths) -> Path:
+def _shared_library_names(suite: str, platform: PlatformName, paths: Paths) -> Path:
     return paths.cache / "debian" / f"names-{suite}-{platform.removeprefix('linux/')}"
 
 
 @functools.cache
 def _code() -> str:
     """A hash of the rules by which packages are chosen."""
-    return code_fingerprint(base, package_index, relationships, resolver)
+    return code_fingerprint(base, debian_index, relationships, resolver)
 
 
 # — releases —

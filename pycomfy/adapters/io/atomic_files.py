@@ -1,4 +1,4 @@
-"""Write files and folders that are never half there: beside the place where they belong, and then renamed."""
+"""Write files and folders that are never half there: beside the path where they belong, and then renamed."""
 
 import contextlib
 import errno

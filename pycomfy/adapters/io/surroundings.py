@@ -84,8 +84,8 @@ def _temporary(environment: Mapping[str, str]) -> Path | None:
     """Return the folder that Python would take, without trying to write there as `tempfile` does."""
     if tempfile.tempdir is not None:
         return Path(tempfile.tempdir)
-    places = [environment.get(name, "") for name in ("TMPDIR", "TEMP", "TMP")] + ["/tmp", "/var/tmp", "/usr/tmp"]  # noqa: S108
-    for place in filter(None, places):
-        if Path(place).is_dir() and os.access(place, os.W_OK | os.X_OK):
-            return Path(place)
+    folders = [environment.get(name, "") for name in ("TMPDIR", "TEMP", "TMP")] + ["/tmp", "/var/tmp", "/usr/tmp"]  # noqa: S108
+    for folder in filter(None, folders):
+        if Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK):
+            return Path(folder)
     return None

@@ -147,13 +147,13 @@ class ModelStore:
         except ValidationError as e:
             raise BadInput("the list of added models is damaged", where=str(self._names), fix="delete it") from e
 
-    def set_name(self, place: str, stored: StoredModel, url: str | None = None) -> Added | None:
+    def set_name(self, location: str, stored: StoredModel, url: str | None = None) -> Added | None:
         """Remember a model under its path below ComfyUI's `models`; return the one that had this name before, if it is
         another."""
         with exclusive_lock(self._names.with_suffix(".lock")):
             names = dict(self.list_added())
-            before = names.get(place)
-            names[place] = Added(sha256=stored.sha256, size=stored.size, url=url)
+            before = names.get(location)
+            names[location] = Added(sha256=stored.sha256, size=stored.size, url=url)
             rows = {key: value.model_dump(mode="json", exclude_none=True) for key, value in sorted(names.items())}
             write_file(self._names, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
         return before if before is not None and before.sha256 != stored.sha256 else None

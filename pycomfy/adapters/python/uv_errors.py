@@ -134,7 +134,7 @@ def _find_names(stderr: str, request: ResolutionRequest) -> set[str]:
 
 
 def _list_origins(request: ResolutionRequest, names: set[str]) -> str:
-    """Return the requirements of these packages, each with its origin and place."""
+    """Return the requirements of these packages, each with its origin and the line that says it."""
     return "; ".join(
         f"{one.origin} requires {line.text} ({line.where})"
         for one in request.requirement_sets

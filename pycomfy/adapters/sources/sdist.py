@@ -61,9 +61,9 @@ def pin_direct_wheel(direct: DirectReference, paths: Paths) -> tuple[Wheel, Path
 def _pin_git(direct: DirectReference, required_by: str, base: Path, paths: Paths) -> SourcePackage:
     pinned = pin_commit(GitSpec(git=direct.url, rev=direct.revision), SourceContext(base, direct.label, paths))
     repository = GitMirror(direct.url, owner=direct.label, cache=paths.cache / "git")
-    place = f"{direct.subdirectory}/pyproject.toml" if direct.subdirectory else "pyproject.toml"
-    found = read_tree(repository, pinned.source.commit, place.__eq__)
-    requires = build_requires(found.get(place, b"").decode("utf-8", "replace"), direct.label)
+    path = f"{direct.subdirectory}/pyproject.toml" if direct.subdirectory else "pyproject.toml"
+    found = read_tree(repository, pinned.source.commit, path.__eq__)
+    requires = build_requires(found.get(path, b"").decode("utf-8", "replace"), direct.label)
     return SourcePackage(
         direct.label, pinned.source.commit[:12], pinned.source, requires, direct.subdirectory, required_by
     )

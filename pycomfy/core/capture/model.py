@@ -14,9 +14,9 @@ class CapturedCode:
     differ from it; or what a lock says of it, as the `keys` of pycomfy.toml; or else its files, captured as a folder.
 
     `name` is its name in pycomfy.toml, `path` its path in the installation. `version` and `registry` (its id in the
-    Comfy registry) are from its own pyproject.toml. `ahead` counts commits that the remote does not have, `date` is the
-    commit's. `changed` are the paths in the patch, `skipped` what was left out, each with the reason. `steps` are the
-    commands by which a lock builds it.
+    Comfy registry) are from its own pyproject.toml. `unpublished` counts commits after it that the remote does not
+    have; `date` is the commit's. `changed` are the paths in the patch, `skipped` what was left out, each with the
+    reason. `steps` are the commands by which a lock builds it.
     """
 
     name: str
@@ -26,7 +26,7 @@ class CapturedCode:
     keys: Mapping[str, object] = field(default_factory=dict)
     patch: str | None = None
     branch: str | None = None
-    ahead: int = 0
+    unpublished: int = 0
     date: datetime | None = None
     version: str = ""
     registry: str = ""
@@ -60,13 +60,13 @@ class CapturedCode:
 
 @dataclass(frozen=True)
 class CapturedPython:
-    """A Python environment. `version` is its own, "" if unknown, `taken` the nearest one that images have; `kind` and
-    `folder` say what and where it is. `newest` is when its last package was installed."""
+    """A Python environment. `version` is its own, "" if unknown, `image_version` the nearest one that images have;
+    `kind` and `folder` say what and where it is. `newest` is when its last package was installed."""
 
     folder: str
     kind: str
     version: str
-    taken: str
+    image_version: str
     plan: PackagePlan
     newest: datetime | None = None
 

@@ -62,7 +62,7 @@ def _top(found: Capture) -> Iterator[str]:
         yield "# No Python environment was found: packages are resolved as of this date."
         return
     yield f"# {_python(python)}"
-    yield f"python = {render_value(python.taken)}"
+    yield f"python = {render_value(python.image_version)}"
     plan = python.plan
     if plan.platforms:
         yield f"platforms = {render_value(list(plan.platforms))}"
@@ -129,8 +129,8 @@ def _summary(code: CapturedCode) -> str:
         parts.append("a copy of its files")
     elif code.branch:
         parts.append(f"branch {code.branch}")
-    if code.ahead:
-        commits = "1 commit" if code.ahead == 1 else f"{code.ahead} commits"
+    if code.unpublished:
+        commits = "1 commit" if code.unpublished == 1 else f"{code.unpublished} commits"
         parts.append(f"the patch has {commits} that its remote does not have")
     elif code.patch is not None:
         parts.append(f"{len(code.changed)} changed file{'s' if len(code.changed) > 1 else ''}")
@@ -139,7 +139,7 @@ def _summary(code: CapturedCode) -> str:
 
 def _python(python: CapturedPython) -> str:
     version = python.version or "of an unknown version"
-    other = "" if python.version.startswith(python.taken) else f"; an image has {python.taken}"
+    other = "" if python.version.startswith(python.image_version) else f"; an image has {python.image_version}"
     return sanitise(f"Python {version} in the {python.kind} {python.folder}{other}")
 
 

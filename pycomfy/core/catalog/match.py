@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pycomfy.core.catalog.model import COMFY_CORE, Listing
+from pycomfy.core.catalog.model import Listing
+from pycomfy.core.lockfile.names import COMFY_CORE
 
 Reason = Literal["built-in", "preemption", "only-pack", "pattern", "template", "ambiguous", "unknown"]
 

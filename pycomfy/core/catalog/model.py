@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-COMFY_CORE = "comfy-core"
-"""ComfyUI itself in answers about node types; also its id in the registry."""
-
 CORE_URL = "https://github.com/comfyanonymous/ComfyUI"
 
 CORE_IDENTITIES = ("github.com/comfyanonymous/comfyui", "github.com/comfy-org/comfyui")

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from pycomfy.core.debian.base_packages import EXCLUDED
-from pycomfy.core.debian.package_index import DebianIndex, Stanza
+from pycomfy.core.debian.debian_index import DebianIndex, Stanza
 from pycomfy.core.debian.relationships import Relation
 from pycomfy.core.lockfile.schema import DebianPackage
 from pycomfy.errors import NoDebianPackage, PycomfyError, raise_all

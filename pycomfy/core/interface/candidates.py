@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pycomfy.core.prompt.convert import Prompt, Reading
+from pycomfy.core.prompt.convert import Prompt
+from pycomfy.core.prompt.flat_workflow import FlatWorkflow
 from pycomfy.core.prompt.links import is_link
 from pycomfy.core.prompt.node_definitions import Definitions, InputSpec
 from pycomfy.core.workflow.model import Workflow
@@ -40,13 +41,13 @@ def find_candidates(prompt: Prompt, workflow: Workflow, definitions: Definitions
             for name in node["inputs"]:
                 found[id_, name] = _Draft(_title(prompt, id_), [(id_, name)])
     else:
-        reading = Reading(workflow, definitions)
-        titles = {p.id: reading.title(p) for p in reading.placed}
-        for placed in reading.placed:
-            if placed.id not in prompt:
+        flat_workflow = FlatWorkflow(workflow, definitions)
+        titles = {p.id: flat_workflow.title(p) for p in flat_workflow.nodes}
+        for flat in flat_workflow.nodes:
+            if flat.id not in prompt:
                 continue
-            for name, owner in reading.owners(placed).items():
-                found.setdefault(owner, _Draft(titles.get(owner[0], ""))).targets.append((placed.id, name))
+            for name, owner in flat_workflow.owners(flat).items():
+                found.setdefault(owner, _Draft(titles.get(owner[0], ""))).targets.append((flat.id, name))
     candidates = {}
     for owner, draft in found.items():
         targets = [(n, i) for n, i in draft.targets if i in prompt[n]["inputs"] and not is_link(prompt[n]["inputs"][i])]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from pycomfy.core.lockfile.alternatives import unknown_choices
 from pycomfy.core.lockfile.config_types import (
     Accelerator,
     DebianName,
@@ -28,7 +29,6 @@ from pycomfy.core.lockfile.config_types import (
 from pycomfy.core.lockfile.lock_types import ModelFolder, Name, RelativePath, Sha256
 from pycomfy.core.lockfile.package_indexes import VARIABLE, PackageIndex, normalise, strip_logins
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.python.alternatives import unknown_choices
 from pycomfy.core.sources.git import GitSpec
 from pycomfy.core.sources.kinds import ComfySpec, PackSpec
 from pycomfy.core.validation import KEY, describe_errors, explain_error
@@ -124,7 +124,8 @@ class DebianSection(Section):
 
 
 class Config(Section):
-    """All of pycomfy.toml. `as_of` is in UTC; each of `python` and `suite` determines the other."""
+    """All of pycomfy.toml. `as_of` is in UTC; each of `python` and `suite` determines the other. `alternatives` has the
+    key that it was published with."""
 
     fix: ClassVar[str] = "see `pycomfy.toml` in the reference"
 
@@ -139,7 +140,7 @@ class Config(Section):
     accelerator: Accelerator | None = None
     index: Annotated[tuple[IndexSpec, ...], Field(strict=False)] = ()
     find_links: Annotated[tuple[LinksLocation, ...], Field(strict=False, repr=False)] = ()
-    families: dict[PackageName, PackageName] = Field(default_factory=dict)
+    alternatives: dict[PackageName, PackageName] = Field(default_factory=dict, alias="families")
     wheels: dict[PackageName, WheelSection] = Field(default_factory=dict)
     comfyui: ComfySpec = GitSpec.model_validate({"git": COMFYUI_URL, "rev": COMFYUI_REVISION})
     packs: dict[Name, PackSpec] = Field(default_factory=dict)
@@ -193,7 +194,7 @@ class Config(Section):
         names = [spec.name.lower() for spec in self.index]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two indexes are called {twice[0]}")
-        if wrong := unknown_choices(self.families):
+        if wrong := unknown_choices(self.alternatives):
             raise ValueError(wrong[0])
         packages = [name for spec in self.index for name in normalise(spec.packages)]
         if twice := sorted({name for name in packages if packages.count(name) > 1}):
@@ -228,7 +229,7 @@ def parse_config(text: str, where: str = "pycomfy.toml") -> Config:
 def _explain(error: ErrorDetails) -> str:
     """As `explain_error`, with what people often get wrong in this file."""
     key = error["loc"][-1] if len(error["loc"]) > 1 else ""
-    if error["type"] == "extra_forbidden" and key in {field.replace("_", "-") for field in Config.model_fields}:
+    if error["type"] == "extra_forbidden" and key in {field.alias for field in Config.model_fields.values()}:
         return "there is no such key here: it belongs at the top of the file, above the first [section]"
     if KEY in error["loc"]:
         return "a name has only letters, digits and . _ + -, and begins with a letter or digit"

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pycomfy.core.catalog.model import COMFY_CORE
-from pycomfy.core.lockfile.names import COMFYUI
+from pycomfy.core.lockfile.names import COMFY_CORE, COMFYUI
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.nodes.pack_resolution import ProviderChoice
 from pycomfy.core.requirements.model import RequiredNode

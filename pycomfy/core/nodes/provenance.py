@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
-from pycomfy.core.catalog.model import COMFY_CORE, CORE_IDENTITIES, Listing
+from pycomfy.core.catalog.model import CORE_IDENTITIES, Listing
 from pycomfy.core.catalog.repository_url import FORGES, parse_repository_url
+from pycomfy.core.lockfile.names import COMFY_CORE
 from pycomfy.core.nodes.pack_resolution import Knowledge
 from pycomfy.core.requirements.model import Provenance, RequiredNode
 

@@ -32,78 +32,79 @@ node."""
 
 
 @dataclass(eq=False, slots=True)
-class Scope:
-    """One opened graph: the workflow itself, or a subgraph in one of its hosts."""
+class OpenGraph:
+    """A graph that was opened: the workflow itself, or a subgraph at one of its hosts. `saved` is the graph in the
+    file; `prefix` begins the ids of its `nodes` in a prompt."""
 
-    graph: Graph
+    saved: Graph
     prefix: str = ""
-    host: "Placed | None" = None
+    host: "FlatNode | None" = None
     subgraph: Subgraph | None = None
-    nodes: dict[str, "Placed"] = field(default_factory=dict)
+    nodes: dict[str, "FlatNode"] = field(default_factory=dict)
 
     @property
     def links(self) -> Mapping[str, Link]:
         """The links of the graph, by id."""
-        return self.graph.links
+        return self.saved.links
 
 
 @dataclass(eq=False, slots=True)
-class Placed:
-    """A node with its scope. `inner` is the opened subgraph if the node is a host; `silent` if a host above it is
-    off."""
+class FlatNode:
+    """A node of the flat list: `node` as the file has it, with its id in a prompt and the graph that contains it.
+    `inner` is the opened subgraph if the node is a host; it is `silent` if a host above it is off."""
 
     node: Node
     id: str
-    scope: Scope
+    graph: OpenGraph
     silent: bool = False
-    inner: Scope | None = None
+    inner: OpenGraph | None = None
 
 
-def flatten(workflow: Workflow, open_group: Callable[[Node], tuple[Node, Subgraph] | None]) -> Scope:
-    """Open every subgraph, and every group node that `open_group` converts to one; return the outermost scope.
+def flatten(workflow: Workflow, open_group: Callable[[Node], tuple[Node, Subgraph] | None]) -> OpenGraph:
+    """Open every subgraph, and every group node that `open_group` converts to one; return the outermost graph.
 
     Raises `BadWorkflow` if a subgraph contains itself, or for more than `MAX_NODES` nodes or `MAX_NESTING` levels.
     """
-    root = Scope(workflow.graph)
-    waiting: list[tuple[Scope, tuple[str, ...], bool]] = [(root, (), False)]
+    root = OpenGraph(workflow.graph)
+    waiting: list[tuple[OpenGraph, tuple[str, ...], bool]] = [(root, (), False)]
     count = 0
     while waiting:
-        scope, above, silent = waiting.pop()
-        count += len(scope.graph.nodes)
+        graph, above, silent = waiting.pop()
+        count += len(graph.saved.nodes)
         if count > MAX_NODES or len(above) > MAX_NESTING:
             raise BadWorkflow(
                 f"its subgraphs have more than {MAX_NODES} nodes or {MAX_NESTING} levels",
                 where=workflow.where,
                 fix="use fewer copies of nested subgraphs",
             )
-        for node in scope.graph.nodes:
+        for node in graph.saved.nodes:
             subgraph = workflow.subgraphs.get(node.type)
             opened = open_group(node) if subgraph is None and workflow.groups else None
             if opened is not None:
                 node, subgraph = opened
-            placed = Placed(node, scope.prefix + node.id, scope, silent)
-            scope.nodes[node.id] = placed
+            flat = FlatNode(node, graph.prefix + node.id, graph, silent)
+            graph.nodes[node.id] = flat
             if subgraph is None:
                 continue
             if subgraph.id in above:
                 raise BadWorkflow(
                     f'subgraph "{subgraph.name}" contains itself',
-                    where=f"node {placed.id} of {workflow.where}",
+                    where=f"node {flat.id} of {workflow.where}",
                     fix="remove that node in the editor",
                 )
-            placed.inner = Scope(subgraph.graph, placed.id + ":", placed, subgraph)
-            waiting.append((placed.inner, (*above, subgraph.id), silent or not node.runs))
+            flat.inner = OpenGraph(subgraph.graph, flat.id + ":", flat, subgraph)
+            waiting.append((flat.inner, (*above, subgraph.id), silent or not node.runs))
     return root
 
 
-def walk(scope: Scope) -> Iterator[Placed]:
+def walk(graph: OpenGraph) -> Iterator[FlatNode]:
     """Yield every node, each host before its inner nodes, in the order of the file."""
-    stack = [iter(scope.nodes.values())]
+    stack = [iter(graph.nodes.values())]
     while stack:
-        placed = next(stack[-1], None)
-        if placed is None:
+        flat = next(stack[-1], None)
+        if flat is None:
             stack.pop()
             continue
-        yield placed
-        if placed.inner is not None:
-            stack.append(iter(placed.inner.nodes.values()))
+        yield flat
+        if flat.inner is not None:
+            stack.append(iter(flat.inner.nodes.values()))

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from pycomfy.core.loose_json import as_list, as_mapping, as_text
 from pycomfy.core.prompt.flatten import PRIMITIVE, REROUTE
 from pycomfy.core.prompt.node_definitions import Definitions, InputSpec, NodeSpec
-from pycomfy.core.prompt.nodes import guess_spec
-from pycomfy.core.prompt.widgets import make_widgets, restore
+from pycomfy.core.prompt.node_details import guess_spec
+from pycomfy.core.prompt.widgets import make_widgets, restore_widgets
 from pycomfy.core.workflow.litegraph import GROUP_PREFIXES, parse_node_body
 from pycomfy.core.workflow.model import SUBGRAPH_INPUT, SUBGRAPH_OUTPUT, Graph, Input, Link, Node, Slot, Subgraph
 
@@ -37,7 +37,7 @@ class _Layout:
     """Name, type, index of the node, slot."""
 
 
-class Groups:
+class GroupNodes:
     """The group nodes of a workflow, opened with a server's definitions."""
 
     def __init__(self, groups: Mapping[str, Mapping[str, object]], definitions: Definitions) -> None:
@@ -79,7 +79,7 @@ class Groups:
         names = {spec.name: str(i) for i, (spec, _) in enumerate(layout.widgets)}
         named = {names[n]: v for n, v in use.named.items() if n in names} if use.named is not None else None
         use = replace(use, named=named)
-        restored = restore(group_spec, make_widgets(group_spec.inputs), use).values
+        restored = restore_widgets(group_spec, make_widgets(group_spec.inputs), use).values
         values_by_node: dict[int, dict[str, object]] = {}
         for i, (_, inner) in enumerate(layout.widgets):
             if str(i) in restored:
@@ -92,7 +92,7 @@ class Groups:
             elif node.type == PRIMITIVE:
                 result.append(replace(node, values=(values.get("value"),), named=None))
             else:
-                own = restore(spec, make_widgets(spec.inputs), node).values
+                own = restore_widgets(spec, make_widgets(spec.inputs), node).values
                 result.append(replace(node, named={**own, **values}))
         return result
 

@@ -2,41 +2,41 @@
 
 from collections.abc import Mapping
 
-from pycomfy.core.prompt.flatten import Placed
+from pycomfy.core.prompt.flatten import FlatNode
 from pycomfy.core.prompt.link_resolution import Constant
-from pycomfy.core.prompt.nodes import Nodes
+from pycomfy.core.prompt.node_details import NodeDetails
 from pycomfy.core.workflow.model import Input
 
 
-class Promoted:
+class PromotedWidgets:
     """The values of the widgets of hosts, and those that hosts set on inner widgets without a link."""
 
-    def __init__(self, nodes: Nodes) -> None:
-        self._nodes = nodes
+    def __init__(self, nodes: NodeDetails) -> None:
+        self._details = nodes
         self._values: dict[str, dict[int, object]] = {}
         self._set: dict[str, dict[str, Constant]] = {}
 
-    def open(self, host: Placed) -> None:
+    def open(self, host: FlatNode) -> None:
         """Compute the values of `host`. Hosts around it must have been opened before; `walk` has that order."""
         self._value_map(host)
 
-    def value(self, host: Placed, index: int) -> Constant | None:
+    def value(self, host: FlatNode, index: int) -> Constant | None:
         """Return the value of the host's input `index`; None if that is not a promoted widget."""
         values = self._value_map(host)
         if index not in values or host.inner is None or host.inner.subgraph is None:
             return None
         return Constant(values[index], host.id, host.inner.subgraph.inputs[index].name)
 
-    def set_on(self, placed: Placed) -> Mapping[str, Constant]:
+    def set_on(self, flat: FlatNode) -> Mapping[str, Constant]:
         """Return the values that a host sets on this node without a link, by widget name."""
-        return self._set.get(placed.id, {})
+        return self._set.get(flat.id, {})
 
-    def _value_map(self, host: Placed) -> dict[int, object]:
+    def _value_map(self, host: FlatNode) -> dict[int, object]:
         if host.id not in self._values:
             self._values[host.id] = self._compute_values(host)
         return self._values[host.id]
 
-    def _compute_values(self, host: Placed) -> dict[int, object]:
+    def _compute_values(self, host: FlatNode) -> dict[int, object]:
         assert host.inner is not None and host.inner.subgraph is not None  # noqa: S101 - only hosts are opened
         targets: dict[tuple[str, str], int] = {}
         values: dict[int, object] = {}
@@ -59,7 +59,7 @@ class Promoted:
                 values[index] = constant.value
         return values
 
-    def _target(self, host: Placed, link_id: str) -> tuple[Placed, str] | None:
+    def _target(self, host: FlatNode, link_id: str) -> tuple[FlatNode, str] | None:
         """The inner node and the name of its input that a link from the subgraph's inputs feeds."""
         assert host.inner is not None  # noqa: S101 - only hosts are opened
         link = host.inner.links.get(link_id)
@@ -71,17 +71,17 @@ class Promoted:
             target = inner.node.inputs[link.target_slot]
         return None if target is None else (inner, target.name)
 
-    def _inner_value(self, inner: Placed, name: str) -> tuple[object, ...]:
+    def _inner_value(self, inner: FlatNode, name: str) -> tuple[object, ...]:
         """The value of the inner widget in a tuple; empty if that input is not a widget."""
         if inner.inner is not None and inner.inner.subgraph is not None:
             values = self._value_map(inner)
             inputs = inner.inner.subgraph.inputs
             return next(((values[i],) for i in values if inputs[i].name == name), ())
-        if self._nodes.widget(inner, name) is None:
+        if self._details.widget(inner, name) is None:
             return ()
-        return (self._nodes.restored(inner).values[name],)
+        return (self._details.restored(inner).values[name],)
 
-    def _apply_saved(self, host: Placed, values: dict[int, object]) -> None:
+    def _apply_saved(self, host: FlatNode, values: dict[int, object]) -> None:
         """Apply the values that the host saved: one for each promoted widget in the order of the inputs. With None, the
         inner value stays."""
         assert host.inner is not None and host.inner.subgraph is not None  # noqa: S101 - only hosts are opened
@@ -96,7 +96,7 @@ class Promoted:
             if value is not None:
                 values[index] = value
 
-    def _apply_proxies(self, host: Placed, values: dict[int, object], targets: dict[tuple[str, str], int]) -> None:
+    def _apply_proxies(self, host: FlatNode, values: dict[int, object], targets: dict[tuple[str, str], int]) -> None:
         """Apply `proxyWidgets`: the j-th entry names an inner widget, and the j-th saved value of the host is for
         it."""
         assert host.inner is not None and host.inner.subgraph is not None  # noqa: S101 - only hosts are opened

@@ -9,7 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from pycomfy.core.prompt.convert import Prompt, Reading
+from pycomfy.core.prompt.convert import Prompt
+from pycomfy.core.prompt.flat_workflow import FlatWorkflow
 from pycomfy.core.prompt.flatten import PRIMITIVE
 from pycomfy.core.prompt.link_resolution import Constant
 from pycomfy.core.prompt.node_definitions import Definitions
@@ -52,9 +53,9 @@ def expand_texts(
     Choices `{a|b}` depend on `moment.seed`, the node and the input, so that other nodes do not change them.
     """
     definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info)
-    reading = Reading(workflow, definitions) if workflow.format != "api" else None
-    values = _values_by_name(workflow, reading)
-    sources = _text_sources(reading) if reading is not None else {}
+    flat_workflow = FlatWorkflow(workflow, definitions) if workflow.format != "api" else None
+    values = _values_by_name(workflow, flat_workflow)
+    sources = _text_sources(flat_workflow) if flat_workflow is not None else {}
     expanded: Prompt = {}
     for id_, node in prompt.items():
         spec = definitions.find(node["class_type"])
@@ -78,19 +79,19 @@ def expand_texts(
 TextSource = Literal["host", "replacing primitive"]
 
 
-def _text_sources(reading: Reading) -> dict[tuple[str, str], TextSource]:
+def _text_sources(flat_workflow: FlatWorkflow) -> dict[tuple[str, str], TextSource]:
     """Inputs, as (node, name), with a text from another node that the browser handles differently.
 
     A text that the host of a subgraph sets is sent unchanged; a primitive with the property replaces names in its text.
     """
-    replacing = {p.id for p in reading.placed if p.node.type == PRIMITIVE and p.node.properties.get(_REPLACES)}
+    replacing = {p.id for p in flat_workflow.nodes if p.node.type == PRIMITIVE and p.node.properties.get(_REPLACES)}
     sources: dict[tuple[str, str], TextSource] = {}
-    for placed in reading.placed:
-        for name, source in reading.linked_sources(placed).items():
-            if isinstance(source, Constant) and source.id in reading.hosts:
-                sources[placed.id, name] = "host"
+    for flat in flat_workflow.nodes:
+        for name, source in flat_workflow.linked_sources(flat).items():
+            if isinstance(source, Constant) and source.id in flat_workflow.hosts:
+                sources[flat.id, name] = "host"
             elif isinstance(source, Constant) and source.id in replacing:
-                sources[placed.id, name] = "replacing primitive"
+                sources[flat.id, name] = "replacing primitive"
     return sources
 
 
@@ -189,7 +190,7 @@ def format_date(text: str, now: datetime) -> str:
     return _DATE_PART.sub(part, text)
 
 
-def _values_by_name(workflow: Workflow, reading: Reading | None) -> dict[str, Mapping[str, object]]:
+def _values_by_name(workflow: Workflow, flat_workflow: FlatWorkflow | None) -> dict[str, Mapping[str, object]]:
     """The widgets of nodes by the name that texts use: the name for search and replace, else the title.
 
     All widgets, with the values that the editor shows: also linked ones and controls.
@@ -199,14 +200,18 @@ def _values_by_name(workflow: Workflow, reading: Reading | None) -> dict[str, Ma
     for node in workflow.api:
         by_name.setdefault(node.type, node.inputs)
         by_title.setdefault(node.title, node.inputs)
-    if reading is None:
+    if flat_workflow is None:
         return {**by_title, **by_name}
-    for placed in reading.placed:
-        values = reading.displayed_values(placed)
-        name = placed.node.properties.get(_NODE_NAME)
-        if not isinstance(name, str) and placed.node.type not in SAVE_NODES and reading.nodes.spec(placed) is not None:
-            name = placed.node.type
+    for flat in flat_workflow.nodes:
+        values = flat_workflow.displayed_values(flat)
+        name = flat.node.properties.get(_NODE_NAME)
+        if (
+            not isinstance(name, str)
+            and flat.node.type not in SAVE_NODES
+            and flat_workflow.details.spec(flat) is not None
+        ):
+            name = flat.node.type
         if isinstance(name, str):
             by_name.setdefault(name, values)
-        by_title.setdefault(reading.title(placed), values)
+        by_title.setdefault(flat_workflow.title(flat), values)
     return {**by_title, **by_name}

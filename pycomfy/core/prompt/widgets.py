@@ -157,14 +157,14 @@ def _controls(spec: InputSpec, kind: str) -> list[Widget]:
     return []
 
 
-class Restored(NamedTuple):
+class RestoredWidgets(NamedTuple):
     """The widgets of one node with its saved values, and the values. A dynamic combo changes the widgets."""
 
     widgets: tuple[Widget, ...]
     values: Mapping[str, object]
 
 
-def restore(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Restored:
+def restore_widgets(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> RestoredWidgets:
     """Return `widgets` (made from `spec`) with the values that `node` saved, as the frontend restores them on loading.
 
     Values saved by name win over those by position, which shift when a node type gets another input.
@@ -203,7 +203,7 @@ def restore(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Restored:
             # Only now: the widgets after it were saved as if the combo had no inputs.
             values[widget.name] = widget.choices[0]
             _choose(current, at, widget.choices[0], values)
-    return Restored(tuple(current), values)
+    return RestoredWidgets(tuple(current), values)
 
 
 def _choose(widgets: list[Widget], at: int, option: object, values: dict[str, object]) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pycomfy.core.loose_json import as_list, as_mapping, as_text
-from pycomfy.core.prompt.convert import Reading
-from pycomfy.core.prompt.flatten import Placed
+from pycomfy.core.prompt.flat_workflow import FlatWorkflow
+from pycomfy.core.prompt.flatten import FlatNode
 from pycomfy.core.prompt.node_definitions import Definitions, NodeSpec
 from pycomfy.core.requirements.input_files import find_files
 from pycomfy.core.requirements.model import (
@@ -21,7 +21,7 @@ from pycomfy.core.workflow.model import Mode, Workflow
 
 
 @dataclass(frozen=True, slots=True)
-class NodeUse:
+class NodeValues:
     """A node with the values of its inputs, without links."""
 
     id: str
@@ -42,77 +42,79 @@ def collect_requirements(
     `BadWorkflow` if subgraphs cannot be opened.
     """
     definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info or {})
-    uses = tuple(_uses(workflow, definitions))
+    nodes = tuple(_list_nodes(workflow, definitions))
     versions = workflow.extra.get("node_versions")
-    running = [u for u in uses if u.state == "runs"]
+    running = [n for n in nodes if n.state == "runs"]
     return WorkflowRequirements(
         nodes=tuple(
-            RequiredNode(u.id, u.type, u.title, u.state, find_provenance(u.properties, as_mapping(versions)))
-            for u in uses
+            RequiredNode(n.id, n.type, n.title, n.state, find_provenance(n.properties, as_mapping(versions)))
+            for n in nodes
         ),
         models=merge_models(_models(running), declared_models(workflow.models, "")),
         files=tuple(_files(running)),
     )
 
 
-def _models(uses: Iterable[NodeUse]) -> Iterator[RequiredModel]:
-    for use in uses:
-        listed = [m for m in as_list(use.properties.get("models")) if isinstance(m, dict)]
+def _models(nodes: Iterable[NodeValues]) -> Iterator[RequiredModel]:
+    for node in nodes:
+        listed = [m for m in as_list(node.properties.get("models")) if isinstance(m, dict)]
         yield from merge_models(
-            find_models(use.id, use.type, use.inputs, use.spec), declared_models(listed, use.id), keep_declared=True
+            find_models(node.id, node.type, node.inputs, node.spec),
+            declared_models(listed, node.id),
+            keep_declared=True,
         )
 
 
-def _files(uses: Iterable[NodeUse]) -> Iterator[RequiredFile]:
+def _files(nodes: Iterable[NodeValues]) -> Iterator[RequiredFile]:
     seen: set[tuple[str, str]] = set()
-    for use in uses:
-        for file in find_files(use.id, use.type, use.inputs, use.spec):
+    for node in nodes:
+        for file in find_files(node.id, node.type, node.inputs, node.spec):
             if (file.node, file.input) not in seen:
                 seen.add((file.node, file.input))
                 yield file
 
 
-def _uses(workflow: Workflow, definitions: Definitions) -> Iterator[NodeUse]:
+def _list_nodes(workflow: Workflow, definitions: Definitions) -> Iterator[NodeValues]:
     for node in workflow.api:
         spec = definitions.find(node.type)
         title = node.title or (spec.title if spec is not None else node.type)
-        yield NodeUse(node.id, node.type, title, "runs", node.inputs, node.meta, spec)
+        yield NodeValues(node.id, node.type, title, "runs", node.inputs, node.meta, spec)
     if workflow.format == "api":
         return
-    reading = Reading(workflow, definitions)
-    for placed in reading.placed:
-        if reading.nodes.is_virtual(placed):
+    flat_workflow = FlatWorkflow(workflow, definitions)
+    for flat in flat_workflow.nodes:
+        if flat_workflow.details.is_virtual(flat):
             continue
-        yield NodeUse(
-            placed.id,
-            placed.node.type,
-            reading.title(placed),
-            _state(placed),
-            {**reading.constants(placed), **_unnamed_values(placed, reading)},
-            placed.node.properties,
-            reading.nodes.spec(placed),
+        yield NodeValues(
+            flat.id,
+            flat.node.type,
+            flat_workflow.title(flat),
+            _state(flat),
+            {**flat_workflow.constants(flat), **_unnamed_values(flat, flat_workflow)},
+            flat.node.properties,
+            flat_workflow.details.spec(flat),
         )
 
 
-def _unnamed_values(placed: Placed, reading: Reading) -> dict[str, object]:
+def _unnamed_values(flat: FlatNode, flat_workflow: FlatWorkflow) -> dict[str, object]:
     """Values without a name in the file: those of a node of an unknown type that lists only some of its widgets."""
-    values = placed.node.values
-    if reading.nodes.spec(placed) is not None or placed.node.named is not None or not isinstance(values, tuple):
+    values = flat.node.values
+    if flat_workflow.details.spec(flat) is not None or flat.node.named is not None or not isinstance(values, tuple):
         return {}
-    if len(values) == sum(w.saved for w in reading.nodes.restored(placed).widgets):
+    if len(values) == sum(w.saved for w in flat_workflow.details.restored(flat).widgets):
         return {}
     return {f"#{i}": value for i, value in enumerate(values)}
 
 
-def _state(placed: Placed) -> State:
+def _state(flat: FlatNode) -> State:
     """Whether a node runs: it is off if it or a host of its graph is."""
-    at: Placed | None = placed
+    at: FlatNode | None = flat
     while at is not None:
         if at.node.mode == Mode.MUTED:
             return "muted"
         if at.node.mode == Mode.BYPASSED:
             return "bypassed"
-        at = at.scope.host
+        at = at.graph.host
     return "runs"
 
 

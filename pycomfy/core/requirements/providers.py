@@ -3,8 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from pycomfy.core.catalog.model import COMFY_CORE
-from pycomfy.core.lockfile.names import plain_name, repository_name
+from pycomfy.core.lockfile.names import COMFY_CORE, plain_name, repository_name
 from pycomfy.core.lockfile.toml import render_key
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.errors import BadConfig, Fix, Placeholder, PycomfyError, UnknownNode, raise_all, suggest

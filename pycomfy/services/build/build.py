@@ -193,7 +193,7 @@ class _Job:
             return realise(self.workspace, Project(folder, self.lock, self.platform, base), log=self.log)
 
     def find_missing_libraries(self, image: RealisedImage) -> tuple[MissingLibrary, ...]:
-        """The libraries that the image's modules need and it does not have; also reported."""
+        """The shared libraries that the image's modules need and it does not have; also reported."""
         apt = read_config(self.lock_request)[1].apt
         return report_missing_libraries(self.workspace, self.lock, self.platform, image.oci, apt)
 

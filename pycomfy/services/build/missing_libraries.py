@@ -7,7 +7,7 @@ from pathlib import Path
 from pycomfy import operation
 from pycomfy.adapters.containers.layer_libraries import read_libraries
 from pycomfy.adapters.containers.load import read_layout
-from pycomfy.adapters.debian.packages import library_packages
+from pycomfy.adapters.debian.packages import shared_library_packages
 from pycomfy.core.debian.shared_libraries import MissingLibrary, find_missing_libraries
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
@@ -28,7 +28,7 @@ def report_missing_libraries(
     """
     with operation.step("Look for missing libraries") as task:
         layers = read_libraries(read_layout(oci), workspace.paths)
-        packages = library_packages(lock.platforms[platform].root.suite, platform, workspace.paths)
+        packages = shared_library_packages(lock.platforms[platform].root.suite, platform, workspace.paths)
         names = {name for layer in layers for name in layer.names}
         found = find_missing_libraries([library for layer in layers for library in layer.libraries], names, packages)
         line = _render_line(apt, [one.package for one in found if one.package])

@@ -62,9 +62,9 @@ def check_leftovers(examination: Examination) -> Iterator[Finding]:
     """Look for what nobody works in any more."""
     paths = examination.workspace.paths
     found: list[Path] = []
-    for place, pattern in _LEFT:
+    for kind, pattern in _LEFT:
         folder, _, name = pattern.rpartition("/")
-        found += find_leftovers((paths.data if place == "data" else paths.cache) / folder, name, older_than=LEFT_FOR)
+        found += find_leftovers((paths.data if kind == "data" else paths.cache) / folder, name, older_than=LEFT_FOR)
     yield judge_leftovers(found)
 
 

@@ -181,10 +181,10 @@ def _python(tops: Sequence[Path], given: Path | None) -> tuple[CapturedPython | 
     if found is None:
         return None, ()
     packages = read_packages(found)
-    taken, notes = _choose_python(found.version)
+    image_version, notes = _choose_python(found.version)
     plan = plan_packages(packages.installed)
     plan = replace(plan, notes=(*plan.notes, *packages.notes))
-    return CapturedPython(str(found.folder), found.kind, found.version, taken, plan, packages.newest), notes
+    return CapturedPython(str(found.folder), found.kind, found.version, image_version, plan, packages.newest), notes
 
 
 def _choose_python(version: str) -> tuple[str, tuple[str, ...]]:
@@ -193,12 +193,12 @@ def _choose_python(version: str) -> tuple[str, tuple[str, ...]]:
     known = [(int(p.split(".")[0]), int(p.split(".")[1])) for p in SUITES]
     own = tuple(int(p) for p in version.split(".")[:2] if p.isdigit())
     chosen = next((p for p in known if p == own), max(known) if own > max(known) else min(known))
-    taken = f"{chosen[0]}.{chosen[1]}"
+    image_version = f"{chosen[0]}.{chosen[1]}"
     if chosen == own:
-        return taken, ()
+        return image_version, ()
     described = f"Python {version}" if version else "an unknown version of Python"
-    return taken, (
-        f"it has {described}, images have {' or '.join(SUITES)}: {taken} is used, which may have other wheels",
+    return image_version, (
+        f"it has {described}, images have {' or '.join(SUITES)}: {image_version} is used, which may have other wheels",
     )
 
 

@@ -13,7 +13,8 @@ from pycomfy.services.results import Note, NoteText, Result
 @dataclass(frozen=True)
 class CapturedSource:
     """Where the code of ComfyUI or of a node pack comes from, see `CapturedCode`. `place` is its path in the
-    installation; `patch` and `folder` are paths in the captured folder; `config` is what pycomfy.toml says of it."""
+    installation, `ahead` the number of commits that its remote does not have; `patch` and `folder` are paths in the
+    captured folder; `config` is what pycomfy.toml says of it."""
 
     name: str
     place: str
@@ -33,8 +34,8 @@ class CapturedSource:
 
 @dataclass(frozen=True)
 class CapturedEnvironment:
-    """A Python environment in the folder `place`. `version` is its own, "" if unknown, `taken` the one that is locked;
-    `packages` are the pins."""
+    """A Python environment. `place` is its folder, `version` that of its Python, "" if unknown, and `taken` that of an
+    image, which pycomfy.toml sets; `packages` are the pins."""
 
     place: str
     version: str
@@ -80,7 +81,7 @@ def make_result(folder: Path, found: Capture, *, workflow: bool) -> CaptureResul
         else CapturedEnvironment(
             place=python.folder,
             version=python.version,
-            taken=python.taken,
+            taken=python.image_version,
             packages=python.plan.pins,
             accelerator=python.plan.accelerator,
             platforms=python.plan.platforms,
@@ -101,7 +102,7 @@ def _describe_source(code: CapturedCode) -> CapturedSource:
         url=code.url,
         commit=code.commit,
         branch=code.branch,
-        ahead=code.ahead,
+        ahead=code.unpublished,
         patch=code.patch_path,
         folder=code.folder,
         changed=code.changed,

@@ -141,7 +141,7 @@ def _resolve(
     config, workspace = request.config, builder.workspace
     context = TargetContext(frozenset({*base_packages(config.python), *config.apt}), config.accelerator)
     resolution_request = request.for_platform(platform)
-    resolution, notes = resolve_with_alternatives(resolution_request, config.families, context, builder)
+    resolution, notes = resolve_with_alternatives(resolution_request, config.alternatives, context, builder)
     wheels = choose_wheels(resolution.pylock, platform, config.python)
     if undated := [w for w in undated_wheels(resolution.pylock, wheels) if w.name not in resolution.made]:
         names = ", ".join(f"{w.name} {w.version}" for w in undated)

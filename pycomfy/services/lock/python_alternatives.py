@@ -7,9 +7,8 @@ from packaging.utils import canonicalize_name
 
 from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.python.uv_request import ResolutionRequest
+from pycomfy.core.lockfile.alternatives import ALL, ALTERNATIVES, SECTION
 from pycomfy.core.python.alternatives import (
-    ALL,
-    ALTERNATIVE_GROUPS,
     SelectedAlternative,
     TargetContext,
     describe_selection,
@@ -26,15 +25,15 @@ from pycomfy.services.lock.wheel_builder import WheelBuilder
 def resolve_with_alternatives(
     request: ResolutionRequest, chosen: Mapping[str, str], context: TargetContext, builder: WheelBuilder
 ) -> tuple[SdistResolution, list[str]]:
-    """Resolve as `resolve_with_sdists` does, and return also a remark for each group with several required members.
-    `chosen` is the user's choice by group.
+    """Resolve as `resolve_with_sdists` does, and return also a remark wherever several alternatives are
+    required. `chosen` is the user's choice by the name of the alternatives.
 
-    Raises what `resolve_with_sdists` raises, with a fix that keeps another member, or all, where that may help.
+    Raises what `resolve_with_sdists` raises, with a fix that keeps another one, or all, where that may help.
     """
     notes: list[str] = []
     required = {line.name for one in request.requirement_sets for line in one.requirements}
     # The user's choices come first: the packages that they exclude may not exist at all.
-    early = tuple(one for one in select_alternatives(required, context, chosen) if one.group.name in chosen)
+    early = tuple(one for one in select_alternatives(required, context, chosen) if one.alternatives.name in chosen)
     try:
         if early:
             request = _keep_selected(request, early)
@@ -42,7 +41,7 @@ def resolve_with_alternatives(
         resolution = resolve_with_sdists(request, builder)
     except PycomfyError as e:
         raise combine([_suggest_alternative(problem) for problem in flatten_errors(e)]) from e.__cause__
-    for _ in ALTERNATIVE_GROUPS:
+    for _ in ALTERNATIVES:
         names = {canonicalize_name(str(p.get("name"))) for p in resolution.pylock.get("packages", ())}
         selected = select_alternatives(names, context, chosen)
         if not selected:
@@ -57,7 +56,7 @@ def resolve_with_alternatives(
 
 
 def _keep_selected(request: ResolutionRequest, selected: Sequence[SelectedAlternative]) -> ResolutionRequest:
-    """The request with the selected alternatives in place of all of their groups."""
+    """The request with the selected ones in place of all their alternatives."""
     replaced = replace_alternatives(request.requirement_sets, selected, request.target.environment())
     lines = [RequirementLine(one.name, one.name, f"for {' and '.join(one.dropped)}") for one in selected]
     dropped = {name for one in selected for name in one.dropped}
@@ -72,15 +71,15 @@ def _suggest_alternative(problem: PycomfyError) -> PycomfyError:
     """Add to a missing package's fixes another package that installs the same files, and may exist."""
     found = find_alternatives(problem.package) if isinstance(problem, NoMatchingDistribution) else None
     if found is not None:
-        other = f'use another package that installs the same, in pycomfy.toml: [families] {found[0]} = "{found[1]}"'
+        other = f'use another package that installs the same, in pycomfy.toml: [{SECTION}] {found[0]} = "{found[1]}"'
         problem.fixes = (*problem.fixes, other)
     return problem
 
 
 def _suggest_keeping_all(problem: PycomfyError, selected: Sequence[SelectedAlternative]) -> PycomfyError:
     """Add to an error that arose when alternatives were excluded the way to keep them all."""
-    lines = ", ".join(f'{one.group.name} = "{ALL}"' for one in selected)
+    lines = ", ".join(f'{one.alternatives.name} = "{ALL}"' for one in selected)
     names = "; ".join(describe_selection(one).partition(" (")[0] for one in selected)
-    problem.fixes = (*problem.fixes, f"keep all, though they overwrite each other's files: [families] {lines}")
+    problem.fixes = (*problem.fixes, f"keep all, though they overwrite each other's files: [{SECTION}] {lines}")
     problem.where += f"; {names}"
     return problem

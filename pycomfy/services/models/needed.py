@@ -46,7 +46,7 @@ class NeededModel(Result):
     fix: FixText = ()
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """The path below ComfyUI's models folder, as far as it is known."""
         return f"{self.folder}/{self.name}" if self.folder else self.name
 
@@ -75,8 +75,8 @@ class _Target:
 
 
 def models_status(workspace: Workspace, target: str) -> list[NeededModel]:
-    """Return every model of a workflow (a file or folder, or NAME[@N] for a version that was built), by place. Raises
-    `NotFound`, and what reading the workflow and its lock raises."""
+    """Return every model of a workflow (a file or folder, or NAME[@N] for a version that was built), by location.
+    Raises `NotFound`, and what reading the workflow and its lock raises."""
     return _list_models(workspace, _read_target(workspace, target))
 
 
@@ -85,7 +85,7 @@ def pull_models(workspace: Workspace, target: str) -> PullResult:
     for all of them together."""
     needed = _read_target(workspace, target)
     models = _list_models(workspace, needed)
-    states = {model.place: model.state for model in models}
+    states = {model.location: model.state for model in models}
     missing = {pin.sha256: pin for pin in needed.pins if states[pin.location] == "missing"}
     take_models(workspace, needed.pins)
     fetch_models(needed.pins, workspace.models, find_hubs(workspace.environment), workspace.environment)
@@ -127,7 +127,7 @@ def _list_models(workspace: Workspace, target: _Target) -> list[NeededModel]:
         *map(_unpinned, unpinned),
         *(_unpinned(UnpinnedModel(r.folder, r.name, why, (fix,))) for r in unlocked),
     ]
-    return sorted(models, key=lambda model: model.place)
+    return sorted(models, key=lambda model: model.location)
 
 
 def _pinned(workspace: Workspace, pin: ModelFile) -> NeededModel:

@@ -37,8 +37,8 @@ def lock_models(
         [listed.get(r.location, r) for r in requested], workspace.models, base, earlier, workspace.environment
     )
     notes = [
-        Note(f"the model {place} is taken to be the one with that name in ComfyUI-Manager's list: {request.url}")
-        for place, request in listed.items()
+        Note(f"the model {location} is taken to be the one with that name in ComfyUI-Manager's list: {request.url}")
+        for location, request in listed.items()
     ]
     notes += map(Note, pinned.notes)
     notes += [Note(f"the model {u.location} is not pinned: {u.why}", u.fixes) for u in (*unpinned, *pinned.unpinned)]
@@ -51,7 +51,7 @@ def lock_models(
 
 
 def _find_listed(workspace: Workspace, requested: Sequence[RequestedModel]) -> dict[str, RequestedModel]:
-    """The models without any location, by place, with the address in ComfyUI-Manager's list."""
+    """The models without any source, by location, with the address in ComfyUI-Manager's list."""
     added = workspace.models.list_added()
     unlocated = [r for r in requested if not (r.url or r.path or r.sha256 or r.location in added)]
     if not unlocated:

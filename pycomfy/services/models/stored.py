@@ -67,20 +67,20 @@ def verify_models(workspace: Workspace) -> list[StoredModelResult]:
     return verified
 
 
-def add_model(workspace: Workspace, source: str, place: str | None) -> AddResult:
-    """Take a file, or what is at a URL, into the store as `place` (FOLDER/NAME); without one, a file in a folder called
-    `models` has its path below that. Raises `BadInput`, `NotFound`, `NetworkError`."""
+def add_model(workspace: Workspace, source: str, location: str | None) -> AddResult:
+    """Take a file, or what is at a URL, into the store as `location` (FOLDER/NAME); without one, a file in a folder
+    called `models` has its path below that. Raises `BadInput`, `NotFound`, `NetworkError`."""
     store = workspace.models
     url: str | None = None
     if "://" in source:
-        place = _check_place(place or "", source)
-        url, stored = _fetch(workspace, source, place)
+        location = _check_location(location or "", source)
+        url, stored = _fetch(workspace, source, location)
     else:
-        place = _check_place(place or _guess_place(Path(source)), source)
+        location = _check_location(location or _guess_location(Path(source)), source)
         stored = store.add(Path(source))
-    if is_pickle(place):
-        operation.report(f"warning: {place} is a pickle: code in it runs when it is loaded")
-    return _name(store, place, stored, url)
+    if is_pickle(location):
+        operation.report(f"warning: {location} is a pickle: code in it runs when it is loaded")
+    return _name(store, location, stored, url)
 
 
 def add_folder(workspace: Workspace, folder: Path) -> list[AddResult]:
@@ -91,12 +91,12 @@ def add_folder(workspace: Workspace, folder: Path) -> list[AddResult]:
     problems: list[PycomfyError] = []
     for found, path in find_models(folder):
         try:
-            place = _check_place(found, str(path))
+            location = _check_location(found, str(path))
             stored = store.add(path)
         except (BadInput, NotFound) as e:
             problems.append(e)
             continue
-        added.append(_name(store, place, stored))
+        added.append(_name(store, location, stored))
     raise_all(problems)
     if not added:
         fix = "give a folder with checkpoints/, loras/ and so on"
@@ -105,16 +105,16 @@ def add_folder(workspace: Workspace, folder: Path) -> list[AddResult]:
 
 
 def _describe(store: ModelStore, stored: StoredModel) -> StoredModelResult:
-    names = tuple(place for place, added in store.list_added().items() if added.sha256 == stored.sha256)
+    names = tuple(location for location, added in store.list_added().items() if added.sha256 == stored.sha256)
     return StoredModelResult(
         sha256=stored.sha256, size=stored.size, path=stored.path, linked=stored.linked, names=names
     )
 
 
-def _name(store: ModelStore, place: str, stored: StoredModel, url: str | None = None) -> AddResult:
-    before = store.set_name(place, stored, url)
+def _name(store: ModelStore, location: str, stored: StoredModel, url: str | None = None) -> AddResult:
+    before = store.set_name(location, stored, url)
     return AddResult(
-        place=place,
+        place=location,
         sha256=stored.sha256,
         size=stored.size,
         path=stored.path,
@@ -123,29 +123,29 @@ def _name(store: ModelStore, place: str, stored: StoredModel, url: str | None = 
     )
 
 
-def _fetch(workspace: Workspace, source: str, place: str) -> tuple[str, StoredModel]:
+def _fetch(workspace: Workspace, source: str, location: str) -> tuple[str, StoredModel]:
     """Fetch a model from a hub, with the hash that it promises, or from elsewhere, with the hash that it has."""
     store, environment = workspace.models, workspace.environment
     hubs = find_hubs(environment)
     origin = parse_origin(source, hubs)
     if isinstance(origin, WebFile):
         return origin.url, fetch_unknown(origin.url, store, hubs, environment)
-    folder, _, name = place.partition("/")
+    folder, _, name = location.partition("/")
     pinned = pin_models([RequestedModel(folder, name, source)], store, Path(), environment=environment)
     for problem in pinned.unpinned:
-        raise NotFound(problem.why, where=place, fix=problem.fixes)
+        raise NotFound(problem.why, where=location, fix=problem.fixes)
     fetch_models(pinned.models, store, hubs, environment)
     return strip_secrets(source), store.describe(pinned.models[0].sha256)
 
 
-def _guess_place(path: Path) -> str:
+def _guess_location(path: Path) -> str:
     parts = path.absolute().parts
     if "models" not in parts[:-2]:
         return ""
     return "/".join(parts[len(parts) - parts[::-1].index("models") :])
 
 
-def _check_place(text: str, source: str) -> str:
+def _check_location(text: str, source: str) -> str:
     folder, _, name = text.partition("/")
     try:
         return f"{_FOLDER.validate_python(folder)}/{_NAME.validate_python(name)}"

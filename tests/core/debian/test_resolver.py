@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from pycomfy.core.debian.package_index import DebianIndex
+from pycomfy.core.debian.debian_index import DebianIndex
 from pycomfy.core.debian.resolver import resolve_closure
 from pycomfy.errors import ErrorGroup, NoDebianPackage
 

@@ -3,10 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycomfy.core.debian.base_packages import base_packages
+from pycomfy.core.lockfile.alternatives import ALL, ALTERNATIVES
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.python.alternatives import (
-    ALL,
-    ALTERNATIVE_GROUPS,
     TargetContext,
     describe_selection,
     find_alternatives,
@@ -49,7 +48,7 @@ def test_of_onnxruntime_the_one_for_the_accelerator_is_kept(accelerator: str | N
     assert kept("onnxruntime", "onnxruntime-gpu", "onnxruntime-rocm", around=around) == [name]
 
 
-def test_one_of_a_family_alone_is_left_alone() -> None:
+def test_one_of_several_alternatives_alone_is_left_alone() -> None:
     assert kept("opencv-python-headless", "onnxruntime", "numpy") == []
 
 
@@ -58,9 +57,9 @@ def test_the_user_may_choose_another_or_all() -> None:
     assert kept(*both, chosen={"opencv": "OpenCV_Python.headless"}) == ["opencv-python-headless"]
     assert kept(*both, chosen={"opencv": ALL}) == []
     assert kept("opencv-python", chosen={"opencv": "opencv-python-headless"}) == ["opencv-python-headless"]
-    assert parse_config('[families]\nopencv = "opencv-python-headless"\n').families
+    assert parse_config('[families]\nopencv = "opencv-python-headless"\n').alternatives
     for wrong in ('opencv = "numpy"', 'numpy = "all"'):
-        with pytest.raises(BadConfig, match="famil"):
+        with pytest.raises(BadConfig, match="alternative"):
             parse_config(f"[families]\n{wrong}\n")
 
 
@@ -84,7 +83,7 @@ def test_a_package_that_is_missing_has_a_sibling() -> None:
 
 
 names = st.sampled_from(
-    [member.name for family in ALTERNATIVE_GROUPS for member in family.members] + ["numpy", "torch"]
+    [member.name for alternatives in ALTERNATIVES for member in alternatives.members] + ["numpy", "torch"]
 )
 places = st.builds(
     TargetContext,
@@ -94,14 +93,14 @@ places = st.builds(
 
 
 @given(st.sets(names), places)
-def test_of_each_family_one_is_left_that_the_image_can_load_if_any_can(
+def test_of_alternatives_one_is_left_that_the_image_can_load_if_any_can(
     installed: set[str], around: TargetContext
 ) -> None:
     found = select_alternatives(installed, around)
     left = installed.difference(*(one.dropped for one in found)) | {one.name for one in found}
-    for family in ALTERNATIVE_GROUPS:
-        there = [m for m in family.members if m.name in installed]
-        now = [m for m in family.members if m.name in left]
+    for alternatives in ALTERNATIVES:
+        there = [m for m in alternatives.members if m.name in installed]
+        now = [m for m in alternatives.members if m.name in left]
         assert len(now) == min(1, len(there))
         if any(m.debian_packages <= around.debian_packages for m in there):
             assert now[0].debian_packages <= around.debian_packages
@@ -116,6 +115,6 @@ def test_what_is_kept_does_not_depend_on_order(installed: list[str], around: Tar
     assert select_alternatives(installed, around) == select_alternatives(shuffled, around)
 
 
-def test_no_package_is_in_two_families() -> None:
-    every = [member.name for family in ALTERNATIVE_GROUPS for member in family.members]
+def test_no_package_is_among_two_alternatives() -> None:
+    every = [member.name for alternatives in ALTERNATIVES for member in alternatives.members]
     assert len(every) == len(set(every))

@@ -1,12 +1,12 @@
-"""Answer questions about placed nodes: definition, slots, widgets and their values, each computed once."""
+"""Answer questions about flat nodes: definition, slots, widgets and their values, each computed once."""
 
 from collections.abc import Mapping, Sequence
 
-from pycomfy.core.prompt.flatten import SETTERS, VIRTUAL, VIRTUAL_FROM_PACKS, Placed, Scope
+from pycomfy.core.prompt.flatten import SETTERS, VIRTUAL, VIRTUAL_FROM_PACKS, FlatNode, OpenGraph
 from pycomfy.core.prompt.frontend_nodes import CUSTOM_COMBO, add_widgets
 from pycomfy.core.prompt.node_definitions import Definitions, InputSpec, NodeSpec
 from pycomfy.core.prompt.slots import defined_slots, host_slots, node_slots
-from pycomfy.core.prompt.widgets import Restored, Widget, make_widgets, restore
+from pycomfy.core.prompt.widgets import RestoredWidgets, Widget, make_widgets, restore_widgets
 from pycomfy.core.workflow.model import Input, Node
 
 # fmt: off
@@ -32,104 +32,104 @@ FIRST_WIDGETS: Mapping[str, tuple[str, ...]] = {
 """The first widgets of well-known nodes, for old files without a server's definitions."""
 
 
-class Nodes:
-    """The placed nodes of a workflow. The hosts of a subgraph share its nodes, and so the answers about them."""
+class NodeDetails:
+    """The flat nodes of a workflow. The hosts of a subgraph share its nodes, and so the answers about them."""
 
     def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions
         self._widgets: dict[str, list[Widget]] = {}
         self._defined: dict[str, tuple[Input, ...]] = {}
         self._slots: dict[int, tuple[Input, ...]] = {}
-        self._restored: dict[int, Restored] = {}
-        self._setters: dict[int, Mapping[str, Placed]] = {}
+        self._restored: dict[int, RestoredWidgets] = {}
+        self._setters: dict[int, Mapping[str, FlatNode]] = {}
 
-    def spec(self, placed: Placed) -> NodeSpec | None:
+    def spec(self, flat: FlatNode) -> NodeSpec | None:
         """Return the definition of a node; None if its type is unknown."""
-        return self.definitions.find(placed.node.type)
+        return self.definitions.find(flat.node.type)
 
-    def is_virtual(self, placed: Placed) -> bool:
+    def is_virtual(self, flat: FlatNode) -> bool:
         """Return whether a node exists only in the editor: hosts, reroutes, notes, primitives, and nodes of packs'
         JavaScript, such as Set/Get, that the server lacks."""
-        type_ = placed.node.type
-        if placed.inner is not None or type_ in VIRTUAL:
+        type_ = flat.node.type
+        if flat.inner is not None or type_ in VIRTUAL:
             return True
-        return type_ in VIRTUAL_FROM_PACKS and self.spec(placed) is None
+        return type_ in VIRTUAL_FROM_PACKS and self.spec(flat) is None
 
-    def slots(self, placed: Placed) -> tuple[Input, ...]:
+    def slots(self, flat: FlatNode) -> tuple[Input, ...]:
         """Return the input slots of a node."""
-        key = id(placed.node)
+        key = id(flat.node)
         found = self._slots.get(key)
         if found is None:
-            found = self._slots[key] = self._make_slots(placed)
+            found = self._slots[key] = self._make_slots(flat)
         return found
 
-    def _make_slots(self, placed: Placed) -> tuple[Input, ...]:
-        node = placed.node
-        if placed.inner is not None and placed.inner.subgraph is not None:
-            return host_slots(placed.inner.subgraph, node)
-        spec = None if self.is_virtual(placed) else self.spec(placed)
+    def _make_slots(self, flat: FlatNode) -> tuple[Input, ...]:
+        node = flat.node
+        if flat.inner is not None and flat.inner.subgraph is not None:
+            return host_slots(flat.inner.subgraph, node)
+        spec = None if self.is_virtual(flat) else self.spec(flat)
         if spec is None:
             return node.inputs
-        widgets = self.restored(placed).widgets
+        widgets = self.restored(flat).widgets
         if spec.type == CUSTOM_COMBO:
             return node_slots(defined_slots(spec, widgets), node)
         if any(w.parts is not None for w in widgets):
-            values = self.restored(placed).values
+            values = self.restored(flat).values
             chosen = [w._replace(default=values[w.name]) if w.parts is not None else w for w in widgets]
             return node_slots(defined_slots(spec, chosen), node)
         if spec.type not in self._defined:
             self._defined[spec.type] = defined_slots(spec, widgets)
         return node_slots(self._defined[spec.type], node)
 
-    def output_type(self, placed: Placed, slot: int) -> str:
+    def output_type(self, flat: FlatNode, slot: int) -> str:
         """Return the type of an output, by the definition; `*` where it depends on the links."""
-        if placed.inner is not None and placed.inner.subgraph is not None:
-            outputs: Sequence[object] = placed.inner.subgraph.outputs
+        if flat.inner is not None and flat.inner.subgraph is not None:
+            outputs: Sequence[object] = flat.inner.subgraph.outputs
         else:
-            spec = self.spec(placed)
-            outputs = spec.outputs if spec is not None and slot < len(spec.outputs) else placed.node.outputs
+            spec = self.spec(flat)
+            outputs = spec.outputs if spec is not None and slot < len(spec.outputs) else flat.node.outputs
         type_ = getattr(outputs[slot], "type", "*") if slot < len(outputs) else "*"
         return "*" if type_ == "COMFY_MATCHTYPE_V3" else str(type_)
 
-    def restored(self, placed: Placed) -> Restored:
+    def restored(self, flat: FlatNode) -> RestoredWidgets:
         """Return the widgets of a node with the values in the file; guessed ones if its type is unknown."""
-        node = placed.node
+        node = flat.node
         found = self._restored.get(id(node))
         if found is None:
             found = self._restored[id(node)] = self._restore(node)
         return found
 
-    def _restore(self, node: Node) -> Restored:
+    def _restore(self, node: Node) -> RestoredWidgets:
         spec = self.definitions.find(node.type)
         if spec is None:
             guessed = guess_spec(node)
-            return restore(guessed, make_widgets(guessed.inputs), node)
+            return restore_widgets(guessed, make_widgets(guessed.inputs), node)
         if spec.type not in self._widgets:
             self._widgets[spec.type] = make_widgets(spec.inputs)
-        return restore(spec, add_widgets(node, self._widgets[spec.type]), node)
+        return restore_widgets(spec, add_widgets(node, self._widgets[spec.type]), node)
 
-    def widget(self, placed: Placed, name: str) -> Widget | None:
+    def widget(self, flat: FlatNode, name: str) -> Widget | None:
         """Return the widget with this name; None if there is none."""
-        return next((w for w in self.restored(placed).widgets if w.name == name), None)
+        return next((w for w in self.restored(flat).widgets if w.name == name), None)
 
-    def setter(self, getter: Placed) -> Placed | None:
+    def setter(self, getter: FlatNode) -> FlatNode | None:
         """Return the SetNode with the name that a GetNode refers to: in its own graph, else in the graphs around it.
 
         Of several in one graph it is the first: the pack renames the others when it loads them.
         """
         name = _first_value(getter.node)
-        scope: Scope | None = getter.scope if name else None
-        while scope is not None:
-            if id(scope) not in self._setters:
-                self._setters[id(scope)] = {
+        graph: OpenGraph | None = getter.graph if name else None
+        while graph is not None:
+            if id(graph) not in self._setters:
+                self._setters[id(graph)] = {
                     _first_value(p.node): p
-                    for p in reversed(scope.nodes.values())
+                    for p in reversed(graph.nodes.values())
                     if p.node.type in SETTERS and self.is_virtual(p)
                 }
-            found = self._setters[id(scope)].get(name)
+            found = self._setters[id(graph)].get(name)
             if found is not None:
                 return found
-            scope = scope.host.scope if scope.host is not None else None
+            graph = graph.host.graph if graph.host is not None else None
         return None
 
 
