@@ -99,7 +99,7 @@ Ask = Callable[[Question], int | None]
 
 @dataclass(frozen=True)
 class Operation:
-    """One use case that runs. `ask` is None where nobody can be asked."""
+    """One use case that runs. `ask` is None where there is nobody to ask."""
 
     progress: Progress = field(default_factory=Silent)
     cancel_scope: CancelScope = field(default_factory=CancelScope)

@@ -57,7 +57,7 @@ def doctor(
 
     Each finding has a mark, and what is wrong has its fix below it: ✓ in order, • worth knowing, ! does not work or
     will not for long, ✗ a problem, ? could not be found out. Exit 0 if there is no problem, 3 if there is one. Nothing
-    is changed, and nothing is made; servers are asked as other commands ask them.
+    is changed, and nothing is made; servers get the requests that other commands send.
 
     Examples: `pycomfy doctor`, `pycomfy doctor --offline --verbose`, `pycomfy doctor --json`
     """

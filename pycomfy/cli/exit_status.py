@@ -9,7 +9,7 @@ USAGE_ERROR = 2
 """A command or an option that does not exist, or does not fit the others."""
 
 CHECK_FAILED = 3
-"""The command did what it was told, and what it checked is not as it should be, or not equal."""
+"""The command did its work, and what it checked is not as it should be, or not equal."""
 
 OUR_BUG = 70
 

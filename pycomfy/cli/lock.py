@@ -62,7 +62,7 @@ def lock(
 
     It pins ComfyUI, node packs, Python and Debian packages, and models.
 
-    Node packs that pycomfy.toml does not name are looked up. Where several may be meant you are asked; nothing is
+    Node packs that pycomfy.toml does not name are looked up. Where several may be meant, pycomfy asks; nothing is
     guessed. Packs that were found, and models, stay at the lock's commits until `--update`.
 
     `build` locks again after a change to the workflow, to pycomfy.toml or to a pack's folder, but not after a change

@@ -1,4 +1,4 @@
-"""The option `--platform`: what its value may be, and what is said about any other."""
+"""The option `--platform`: its values, and the error for any other."""
 
 from collections.abc import Iterable
 

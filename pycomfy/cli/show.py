@@ -72,7 +72,7 @@ def _describe_packs(images: "tuple[BuiltImage, ...]") -> dict[str, str]:
 
 def _describe_proof(image: "BuiltImage") -> str:
     if image.proven is None:
-        return "none: the image was not asked for its nodes; `pycomfy check` does that"
+        return "none: the image was not started for its nodes; `pycomfy check` does that"
     verdict = "has what the workflow needs" if image.proven else "lacks something that the workflow needs"
     return f"it {verdict}" + (f", checked {_plain_date(image.checked_at)}" if image.checked_at else "")
 

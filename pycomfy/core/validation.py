@@ -91,11 +91,11 @@ def _describe(errors: Sequence[ErrorDetails], document: str, explain: Callable[[
         if error["type"] == "missing":
             missing.setdefault(error["loc"][:-1], []).append(render_location(error["loc"][-1:]))
     for error in errors:
-        at, said = render_location(error["loc"]), ""
+        at = render_location(error["loc"])
         if error["type"] != "missing":
-            said = explain(error)
+            why = explain(error)
             # What a check of the whole says is a sentence of its own.
-            yield f"{at}: {said}" if at else f"{document} {said}" if error["type"] in _WORDS else said
+            yield f"{at}: {why}" if at else f"{document} {why}" if error["type"] in _WORDS else why
         elif keys := missing.pop(error["loc"][:-1], None):
             yield f"{render_location(error['loc'][:-1]) or document} lacks {', '.join(keys)}"
 
@@ -106,8 +106,8 @@ def explain_error(error: ErrorDetails) -> str:
     if words is None:
         message = error["msg"].removeprefix("Value error, ")
         return message[:1].lower() + message[1:]
-    said = words if isinstance(words, str) else words(error.get("ctx", {}))
-    return f"the key {said}" if KEY in error["loc"] else said
+    why = words if isinstance(words, str) else words(error.get("ctx", {}))
+    return f"the key {why}" if KEY in error["loc"] else why
 
 
 def render_location(location: Sequence[int | str]) -> str:

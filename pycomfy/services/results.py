@@ -9,10 +9,13 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, SerializationInfo
 from pycomfy.errors import Fix, PycomfyError
 
 Render = Callable[[str | Fix], str]
+"""Writes a fix as text. How it is written depends on the face, which a result does not know: the command line writes a
+command that can be pasted, HTTP the words of the fix. So the face passes it where it serialises a result, in pydantic's
+context: `result.model_dump(mode="json", context={"render": render})`; without one, a fix is its words."""
 
 
 def _render(info: SerializationInfo) -> Render:
-    """How a fix is written, as the face says in the context of the serialisation."""
+    """The face's way to write a fix, from the context of the serialisation."""
     return info.context["render"] if info.context else str
 
 
@@ -25,7 +28,7 @@ def _dump_error(error: PycomfyError, info: SerializationInfo) -> dict[str, objec
 
 
 FixText = Annotated[tuple[str | Fix, ...], PlainSerializer(_dump_fixes, return_type=str)]
-"""Ways to mend something, serialised as one text."""
+"""Ways to fix something, serialised as one text."""
 
 Problem = Annotated[PycomfyError, PlainSerializer(_dump_error, return_type=dict[str, object])]
 """An error that is part of a result, serialised as `PycomfyError.as_dict` does."""

@@ -47,8 +47,8 @@ def ask_image(workspace: Workspace, engine: Engine, image: str, environment: str
 
 
 def replace_loaded(workspace: Workspace, lock: Lock, preliminary: Path, finished: Path) -> None:
-    """Load the finished image in place of the preliminary one, which had no prompt yet and was loaded to be asked. The
-    engine's name then means the finished image, and no nameless image is left. Both paths are OCI layouts."""
+    """Load the finished image in place of the preliminary one, which had no prompt yet and was loaded for its answer.
+    The engine's name then means the finished image, and no nameless image is left. Both paths are OCI layouts."""
     engine, before, after = workspace.engine, read_layout(preliminary), read_layout(finished)
     load(engine, after, lock.name)
     if before.config_digest != after.config_digest:

@@ -29,7 +29,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class Workspace:
-    """`engine_name` is the container engine that was asked for, None for the one that is there. `environment` are the
+    """`engine_name` is the requested container engine, None for the one that is there. `environment` are the
     variables as they were when the workspace was made; they configure servers, credentials and the engine. `clock`
     returns the time, with its zone. Any number of operations may use one workspace at once."""
 

@@ -74,7 +74,8 @@ class Archive:
         return 0 if info is None else info.nar_size
 
     def check_info(self) -> None:
-        """Raise `HashMismatch` unless `nix-cache-info`, which tells Nix what this folder is, is as it was written."""
+        """Raise `HashMismatch` unless `nix-cache-info`, by which Nix knows what this folder is, is as it was
+        written."""
         if not self.has_info and self.narinfos():
             raise self._damage("archive", f"{_INFO} was changed, or is missing")
 

@@ -182,7 +182,7 @@ def _list_changes(repository: GitMirror, head: str, text: str, *paths: str) -> l
 
 
 class _Sources:
-    """The source at commits, each of which is read once, and which of `types` it has."""
+    """The source at commits, each read once, and which of `types` it has."""
 
     def __init__(self, repository: GitMirror, types: tuple[str, ...], cache: Path) -> None:
         self.repository = repository

@@ -21,7 +21,7 @@ MAX_CANDIDATES = 20
 
 @dataclass
 class Registry:
-    """The registry at `address`. Once it has failed to answer it is not asked again; `remark` is the reason."""
+    """The registry at `address`. Once it has failed to answer, no more requests are sent; `remark` is the reason."""
 
     address: str = ADDRESS
     remark: str | None = None

@@ -19,7 +19,7 @@ _DISPLAY = ("0x03", "0x12")  # PCI classes: display controllers, processing acce
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU as its driver tells. `memory` is in bytes."""
+    """A GPU as its driver reports it. `memory` is in bytes."""
 
     name: str
     memory: int | None = None

@@ -30,7 +30,7 @@ _MAX_TEXT = 200
 class EngineInspection:
     """An engine that is installed. `engine` is None if it does not work, and `error` says why. `storage` is the folder
     of its images, None if that is on another machine. `mapped_users` counts the users that a container may have, None
-    where it is not told. `cgroups` is "v1" or "v2". `overlay_native` is None unless the driver is overlay."""
+    where it is unknown. `cgroups` is "v1" or "v2". `overlay_native` is None unless the driver is overlay."""
 
     kind: Kind
     engine: Engine | None = None
@@ -82,7 +82,7 @@ def _inspect_podman(environment: Mapping[str, str]) -> EngineInspection:
 
 
 def _ask_untouched_podman() -> tuple[dict[str, Any], str | None]:
-    """Ask a Podman that was never used. It makes its folders when it is asked anything: let it make them elsewhere."""
+    """Ask a Podman that was never used. It makes its folders on any call: let it make them elsewhere."""
     folder = Path(tempfile.mkdtemp(prefix="pycomfy-podman-"))
     try:
         flags = [f"--{name}={folder / name}" for name in ("root", "runroot", "tmpdir")]
@@ -107,10 +107,10 @@ def default_storage(environment: Mapping[str, str], user: int) -> Path | None:
 
 def _names_storage(file: Path, user: int) -> bool:
     try:
-        told = as_mapping(tomllib.loads(file.read_text()).get("storage"))
+        storage = as_mapping(tomllib.loads(file.read_text()).get("storage"))
     except (OSError, ValueError):
         return False
-    return bool(told.get("rootless_storage_path") if user else told.get("graphroot"))
+    return bool(storage.get("rootless_storage_path") if user else storage.get("graphroot"))
 
 
 def _inspect_docker(environment: Mapping[str, str]) -> EngineInspection:

@@ -38,8 +38,8 @@ class DamagedDatabase(BadInput):
 
 
 class Connection(SqliteFile):
-    """The database at `path`, which is created and brought up to date if need be. Use it as a context manager, in one
-    thread.
+    """The database at `path`, which is created if it is missing, and brought up to date. Use it as a context manager,
+    in one thread.
 
     Every method raises `NoSpace` for a full disk, `DamagedDatabase`, and `BadInput` for a database of a newer pycomfy.
     """

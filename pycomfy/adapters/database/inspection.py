@@ -1,4 +1,4 @@
-"""Look at the database's file without changing it: whether it is whole, of which version, and what it knows."""
+"""Look at the database's file without changing it: whether it is whole, its version, and what it knows."""
 
 import contextlib
 import shutil
@@ -62,7 +62,7 @@ def _inspect(path: Path, size: int) -> DatabaseInspection:
 def _open(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the database as it lies there.
 
-    SQLite would write beside it even to read, unless it is told that the file does not change; but then it does not
+    SQLite would write beside it even to read, unless it is opened as a file that does not change; but then it does not
     read what is only in the `-wal` file. If there is one, a copy of both is opened."""
     log = path.with_name(f"{path.name}-wal")
     with contextlib.ExitStack() as stack:

@@ -196,7 +196,7 @@ def _find_lists(releases: DebianReleases, architecture: str) -> list[_PackageLis
         index = suite.release.packages(architecture)
         if index is None:
             raise NoDebianPackage(f"no packages for {architecture}", where=suite.folder, fix=_OTHER_MIRROR)
-        # A snapshot does not change, so nothing in it need be asked for by its hash; not all servers would answer.
+        # A snapshot does not change, so files are requested by name; not all its servers have them by hash.
         url = f"{suite.folder}/{index.path if releases.is_snapshot else suite.release.index_path(index)}"
         lists.append(_PackageList(suite.mirror, File(url, index.sha256, f"{suite.name} {index.path}", index.size)))
     return lists

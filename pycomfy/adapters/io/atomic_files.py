@@ -57,7 +57,7 @@ def check_free_space(folder: Path, needed: int, what: str, fix: Fixes = _MORE_SP
 
 
 def explain_os_error(error: OSError, where: Path) -> PycomfyError | None:
-    """Return an error that the user can mend: a full disk, a folder without permission, a path that cannot be written.
+    """Return an error that the user can fix: a full disk, a folder without permission, a path that cannot be written.
     None for any other."""
     named = error.filename2 or error.filename
     path = str(named) if isinstance(named, str | os.PathLike) else str(where)
@@ -73,7 +73,7 @@ def explain_os_error(error: OSError, where: Path) -> PycomfyError | None:
 
 @contextlib.contextmanager
 def translate_disk_full(where: Path) -> Iterator[None]:
-    """Turn an `OSError` that the user can mend into a `PycomfyError`: `NoSpace` for a full disk, which says how much is
+    """Turn an `OSError` that the user can fix into a `PycomfyError`: `NoSpace` for a full disk, which says how much is
     free and where; `BadInput` where nothing can be written."""
     try:
         yield

@@ -10,7 +10,7 @@ MOUNTS = Path("/proc/self/mountinfo")
 NETWORK_KINDS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.glusterfs"}
 )
-"""File systems whose locks or whose renaming of files may not be what SQLite and git rely on."""
+"""File systems with locks, or with a way to rename files, that SQLite and git may not rely on."""
 
 
 @dataclass(frozen=True)

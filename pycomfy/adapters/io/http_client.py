@@ -145,7 +145,7 @@ def describe_failure(url: str, error: Exception) -> NetworkError:
 
 
 def check_status(url: str, response: httpx.Response, login_fix: Fixes = LOGIN_FIX) -> None:
-    """Raise `Retryable` for a status that may pass, `Refusal` for another one that is no success. `login_fix` is what
+    """Raise `Retryable` for a status that may pass, `Refusal` for any other failure. `login_fix` is what
     to do where the server demands a login."""
     status = response.status_code
     if response.is_success:

@@ -25,7 +25,7 @@ INSTALL = {
 
 
 GRACE_PERIOD = 5.0
-"""Seconds that a program gets to end after it was asked to."""
+"""Seconds that a program gets to end after it got the signal."""
 
 
 def missing(program: str) -> MissingTool:

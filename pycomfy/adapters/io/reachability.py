@@ -1,4 +1,4 @@
-"""Whether servers answer: each is asked once, as everything else here asks, but nobody waits long for it."""
+"""Find out whether servers answer: one request each, sent like all others, but without a long wait."""
 
 import json
 import sys
@@ -45,8 +45,8 @@ os._exit(0)
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of asking. `status` is HTTP's, None if there was no answer; then `error` says why, and `fix` what to
-    do. `ahead` is how far the server's clock is before this machine's. `body` is as much as was asked for."""
+    """The outcome of a request. `status` is HTTP's, None if there was no answer; then `error` says why, and `fix` what
+    to do. `ahead` is how far the server's clock is before this machine's. `body` is as much as was to be read."""
 
     url: str
     status: int | None = None
@@ -67,7 +67,7 @@ class Answer:
 
 
 def ask(client: Client, url: str, *, now: datetime, accept: str = "*/*", read: int = 0) -> Answer:
-    """Ask for `url` with GET, and read at most `read` bytes of the body. `now` is the time here, as it is asked."""
+    """Ask for `url` with GET, and read at most `read` bytes of the body. `now` is the time here when it is sent."""
     shown, host = without_login(url), _host(url)
     if not host:
         return Answer(shown, error="not a web address", fix="check the address")
@@ -104,7 +104,7 @@ def _ahead(answer: httpx.Response, now: datetime) -> timedelta | None:
 
 
 def find_proxy(url: str) -> str | None:
-    """Return the proxy through which `url` is asked for, without its login; None if there is none."""
+    """Return the proxy through which `url` is requested, without its login; None if there is none."""
     host, proxies = _host(url), getproxies()
     if not host or proxy_bypass(host):
         return None

@@ -1,4 +1,4 @@
-"""Download a file and check its hash. What has arrived is kept when a connection breaks, and the rest is asked for."""
+"""Download a file and check its hash. What has arrived is kept when a connection breaks, and the rest is requested."""
 
 import contextlib
 import hashlib
@@ -144,7 +144,7 @@ class ResumableDownload:
         self._sent_all = True
 
     def _download(self, url: str, headers: dict[str, str], login_fix: Fixes, out: IO[bytes]) -> None:
-        # A compressed answer would be neither the bytes that were hashed nor the range that is asked for.
+        # A compressed answer would be neither the bytes that were hashed nor the requested range.
         headers = headers | {"Accept-Encoding": "identity"}
         if self.received:
             self._continued = True
@@ -157,7 +157,7 @@ class ResumableDownload:
             if self.received and not self._continues(response):
                 self._restart(out)
                 if response.status_code == 206:
-                    raise Retryable("the server sent another part than the one that was asked for")
+                    raise Retryable("the server sent another part than the requested one")
             self._check_size(url, response)
             for chunk in response.iter_raw():  # as it comes: what has arrived is kept when the connection breaks
                 self._write(url, out, chunk)

@@ -19,7 +19,7 @@ STATUS = Path("/proc/self/status")
 
 @dataclass(frozen=True)
 class Surroundings:
-    """`version` is pycomfy's own. `umask` is None where the system does not tell; `open_files` is the soft and the hard
+    """`version` is pycomfy's own. `umask` is None where the system does not say; `open_files` is the soft and the hard
     limit, -1 for none. `home` is None if neither `HOME` nor the system knows one; `temporary` is None if no folder for
     temporary files can be written."""
 

@@ -1,7 +1,7 @@
 """Temporary folders that are removed even after a sudden end: then by whoever makes the next one.
 
-Whoever works in a folder holds a lock on it, which goes with its process, however that ends: so a folder in use can be
-told from one that is left over.
+Whoever works in a folder holds a lock on it, which goes with its process, however that ends: so a folder in use is
+distinguished from one that is left over.
 """
 
 import contextlib
@@ -65,10 +65,10 @@ def _open_folder(folder: Path) -> Iterator[int]:
         os.close(fd)
 
 
-def find_leftovers(place: Path, pattern: str, *, older_than: float) -> list[Path]:
-    """What a sudden end left in `place`: files and folders of that pattern that nobody works in, and that have not
-    changed for `older_than` seconds, as not everybody holds a lock. Removes nothing."""
-    return sorted(p for p in place.glob(pattern) if _age(p) > older_than and not _is_in_use(p))
+def find_leftovers(folder: Path, pattern: str, *, older_than: float) -> list[Path]:
+    """Return what a sudden end left in `folder`: files and folders of that pattern that are not locked, and have not
+    changed for `older_than` seconds, as not every process holds a lock. Removes nothing."""
+    return sorted(p for p in folder.glob(pattern) if _age(p) > older_than and not _is_in_use(p))
 
 
 def _age(path: Path) -> float:

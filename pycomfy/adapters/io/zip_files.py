@@ -24,7 +24,7 @@ _MALFORMED = (
 @contextlib.contextmanager
 def open_zip(path: Path, refuse: Callable[[str], PycomfyError]) -> Iterator[zipfile.ZipFile]:
     """Open the zip file, to be read in the block. Raises what `refuse` returns, given the reason, for a damaged file or
-    one that is no zip file."""
+    one that is not a zip file."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive

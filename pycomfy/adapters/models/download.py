@@ -1,6 +1,6 @@
 """Fetch models: several at a time, each continued where it was broken off, and each once by however many processes.
 
-What arrives is no model before its SHA-256 is the pinned one.
+A download counts as a model only once its SHA-256 is the pinned one.
 """
 
 import hashlib

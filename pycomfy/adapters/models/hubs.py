@@ -13,7 +13,7 @@ from pycomfy.core.validation import describe_error
 from pycomfy.errors import BadConfig, NetworkError
 
 MAX_BYTES = 32 << 20
-"""Bytes of an answer that is no model."""
+"""Bytes of an answer other than a model."""
 
 _ENDPOINTS = {
     "huggingface": ("PYCOMFY_HF_ENDPOINT", "HF_ENDPOINT"),

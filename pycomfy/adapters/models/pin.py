@@ -28,8 +28,8 @@ _Job = Callable[[Client], Pins]
 
 @dataclass(frozen=True)
 class EarlierPins:
-    """The models of the lock before. What it pinned at `main` stays, unless `renew`; and what a hub cannot be asked for
-    now stays in any case."""
+    """The models of the lock before. What it pinned at `main` stays, unless `renew`; and what a hub does not
+    answer for now stays in any case."""
 
     models: Sequence[ModelFile] = ()
     renew: bool = False
@@ -100,8 +100,8 @@ class _Plan:
     earlier: EarlierPins
 
     def list_jobs(self, requests: Sequence[RequestedModel], pins: Pins) -> Iterator[_Job]:
-        """Yield one job for the files of each Hugging Face revision and one for each of CivitAI's. What need not be
-        asked is added to `pins`."""
+        """Yield one job for the files of each Hugging Face revision and one for each of CivitAI's. What needs no
+        request is added to `pins`."""
         added = self.store.list_added()
         repositories: defaultdict[tuple[str, str], list[tuple[RequestedModel, str]]] = defaultdict(list)
         for request in requests:
@@ -129,7 +129,7 @@ class _Plan:
             yield partial(_pin_at_huggingface, repository, revision, files, self.hubs)
 
     def _find_kept(self, request: RequestedModel, origin: Origin | None) -> ModelFile | None:
-        """Return the pin of the lock before, if it is of the same file: the hub need not be asked again."""
+        """Return the pin of the lock before, if it is of the same file: no request to the hub is needed."""
         before = self.earlier.find(request)
         for source in before.sources if before is not None else ():
             match origin, source:

@@ -45,7 +45,7 @@ class SandboxTrial:
 class NixInspection:
     """`program` is None without Nix, `store_error` None if its store can be used. `mode` is how: "single-user" or
     "daemon"; "" where there is no store yet. `build_users`: whether the group `nixbld` has members. `configuration` are
-    nix.conf's settings by name, as far as Nix tells. `namespaces_error` is "" if builds can make namespaces."""
+    nix.conf's settings by name, as far as Nix prints them. `namespaces_error` is "" if builds can make namespaces."""
 
     program: Program | None
     store: Path = Path(_STORE)
@@ -63,7 +63,7 @@ class NixInspection:
 
 
 def inspect_nix(settings: NixSettings) -> NixInspection:
-    """Return what can be said of Nix, called with `settings`. Nothing is built in its store, and no store is made."""
+    """Return what is known of Nix, called with `settings`. Nothing is built in its store, and no store is made."""
     program = find_program("nix-build")
     store = settings.local_path(_STORE)
     if program is None or program.error:
@@ -75,7 +75,7 @@ def inspect_nix(settings: NixSettings) -> NixInspection:
         mode,
         _store_error(settings) if store.is_dir() else None,
         has_build_users(),
-        SandboxTrial(None, "the daemon builds, and is not asked to") if mode == "daemon" else try_sandbox(settings),
+        SandboxTrial(None, "the daemon builds; that was not tried") if mode == "daemon" else try_sandbox(settings),
         try_namespaces(),
         read_configuration(settings),
     )
@@ -117,7 +117,7 @@ def try_sandbox(settings: NixSettings) -> SandboxTrial:
     errors = [line for line in text.splitlines() if "rror:" in line or "namespace" in line]
     message = re.sub(r"^.*?error:\s*", "", errors[0]) if errors else text.strip()[-300:]
     if "failed with exit code" in text or "failed to produce output path" in text:
-        return SandboxTrial(False, "Nix builds without its sandbox, although it is told to use it")
+        return SandboxTrial(False, "Nix builds without its sandbox, although its settings require it")
     known = re.search(r"namespace|sandbox|clon(e|ing)|unshar|setgroups|mount|pivot|Operation not permitted", text)
     return SandboxTrial(False if known else None, message)
 
@@ -134,7 +134,7 @@ def try_namespaces() -> str:
 
 
 def read_configuration(settings: NixSettings) -> dict[str, str]:
-    """Return the settings of nix.conf, by name; empty where this Nix does not tell."""
+    """Return the settings of nix.conf, by name; empty where this Nix does not print them."""
     if shutil.which("nix") is None:
         return {}
     for words in (("config", "show"), ("show-config",)):  # the newer one first: it has a warning about the older

@@ -105,7 +105,7 @@ class _Search:
         )
 
     def explain(self, missing: Mapping[str, str]) -> NoMatchingDistribution:
-        """Return the error for missing builds, with what there is instead; uv is asked for each of these alone."""
+        """Return the error for missing builds, with what there is instead; uv resolves each of these alone."""
         name = TORCH if TORCH in missing else min(missing)
         version, accelerator, target = missing[name], self.variant.accelerator, self.request.target
         found = self.list_versions(name)

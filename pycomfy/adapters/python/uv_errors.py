@@ -55,7 +55,7 @@ def explain_failure(uv: UvRequest, stderr: str) -> list[PycomfyError]:
 
 
 def _explain_missing_wheel(missing: re.Match[str], stderr: str, uv: UvRequest) -> NoMatchingDistribution:
-    """Return the error for a package without a wheel, with what it has instead: uv is asked for it alone, without the
+    """Return the error for a package without a wheel, with what it has instead: uv resolves it alone, without the
     platform."""
     name, versions = missing[1], missing[2].rstrip(",")
     request = uv.request

@@ -17,7 +17,7 @@ from pycomfy.core.python.requirements import RequirementSet
 from pycomfy.core.python.wheel_selection import Target
 
 OURS = "pycomfy-indexes"
-"""The name of the project that tells uv which packages are in one index alone; it has no other purpose."""
+"""The name of the project in which uv reads which packages are in one index alone; it has no other purpose."""
 
 
 @dataclass(frozen=True)

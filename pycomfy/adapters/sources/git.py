@@ -50,7 +50,7 @@ class GitAdapter(CommitAdapter[GitSpec]):
         return pin_commit(spec, context)
 
     def newer_commit(self, spec: GitSpec, source: GitSource, context: SourceContext) -> str | None:
-        """As of a repository on this machine; another one is not asked."""
+        """As of a repository on this machine; no request is sent to another one."""
         if not parse_git_url(spec.git).local:
             return None
         try:

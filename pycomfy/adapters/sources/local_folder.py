@@ -49,5 +49,5 @@ def _refused(owner: str, path: Path, why: str) -> BadInput:
     return BadInput(
         f"{owner}: the folder cannot become a source: {why}",
         where=str(path),
-        fix="leave it out, or name a git repository (git = …), of which only committed files are taken",
+        fix="leave it out, or name a git repository (git = …): only its committed files are taken",
     )

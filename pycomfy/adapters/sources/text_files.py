@@ -13,14 +13,14 @@ _BYTE_ORDER: Mapping[bytes, str] = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "
 
 
 def is_text(path: str) -> bool:
-    """Return whether resolving reads this file. A name that is no text is nothing that Python imports."""
+    """Return whether resolving reads this file. A name that is not text cannot be imported by Python."""
     if any("\ud800" <= c <= "\udfff" for c in path):
         return False
     return path.endswith((".py", ".txt")) or path in ("pyproject.toml", "node_list.json")
 
 
 def decode_text(data: bytes) -> str:
-    """Return the text, whatever its encoding: requirement files are written by every editor there is. What is no text
+    """Return the text, whatever its encoding: requirement files are written by every editor there is. What is not text
     stays harmless."""
     encoding = next((name for mark, name in _BYTE_ORDER.items() if data.startswith(mark)), "utf-8")
     return data.decode(encoding, errors="replace")

@@ -37,7 +37,7 @@ def describe_missing_modules(
     missing: Sequence[MissingModule], requirements: Sequence[str], unread: Sequence[str]
 ) -> Findings:
     """Describe missing modules. `requirements` are those of pycomfy.toml, to which the missing ones are added; `unread`
-    are wheels with unknown modules, each of which may have the missing ones.
+    are wheels with unknown modules, any of them may have the missing ones.
 
     Imports in functions or under conditions are noted for node packs only: ComfyUI has them for what it can do
     without.

@@ -71,7 +71,7 @@ _RELATION = re.compile(
 
 
 def parse_relations(text: str) -> tuple[tuple[Relation, ...], ...]:
-    """Parse a relationship field: groups of which all must be satisfied, each by any of its alternatives. Raises
+    """Parse a relationship field: groups that must all be satisfied, each by any of its alternatives. Raises
     `ValueError` for a malformed group."""
     groups = []
     for group in filter(None, (g.strip() for g in text.split(","))):

@@ -47,8 +47,8 @@ F = TypeVar("F", bound=ForeignModel)
 
 
 def parse_document(data: bytes, where: str, filename: str | None = None) -> object:
-    """Return the value in `data`; `filename` (default: `where`) tells TOML by its ending. Raises `BadInput` for what is
-    not JSON, YAML or TOML, and for too much of it."""
+    """Return the value in `data`; `filename` (default: `where`) says by its ending whether it is TOML. Raises
+    `BadInput` for what is not JSON, YAML or TOML, and for too much of it."""
     is_toml = (filename or where).endswith(".toml")
     if len(data) > MAX_BYTES:
         raise BadInput(f"larger than {MAX_BYTES >> 20} MiB", where=where, fix="give another file")

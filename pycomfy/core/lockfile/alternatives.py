@@ -1,4 +1,4 @@
-"""List the alternatives: distributions that install the same files, of which an image needs one.
+"""List the alternatives: distributions that install the same files; an image needs one of them.
 
 In pycomfy.toml the section in which a user chooses is called `[families]`, as it was published under that name.
 """
@@ -28,8 +28,8 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Alternatives:
-    """Distributions of which an image needs one, under a name of ours. With `same_versions`, their versions mean the
-    same, so that a constraint on one applies to another."""
+    """Distributions that install the same files, under a name of ours: an image needs one. With `same_versions`, their
+    versions mean the same, so that a constraint on one applies to another."""
 
     name: str
     members: tuple[Alternative, ...]

@@ -14,7 +14,7 @@ from pycomfy.core.lockfile.package_indexes import ACCELERATOR
 from pycomfy.errors import BadConfig
 
 AS_OF = "as-of"
-"""A value of `snapshot`: the date as of which Python packages are taken."""
+"""A value of `snapshot`: the date of the newest Python packages."""
 
 
 def _check_requirement(text: str) -> str:

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection
 
 COMFYUI = "ComfyUI"
-"""The name of ComfyUI itself among node packs, none of which may have it."""
+"""The name of ComfyUI itself among node packs; no pack may have it."""
 
 COMFY_CORE = "comfy-core"
 """ComfyUI itself in answers about node types; also its id in the Comfy registry."""

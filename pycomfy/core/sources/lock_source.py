@@ -1,4 +1,4 @@
-"""A pinned source, as the lock has it: what is asked of every kind, and the two shapes that there are."""
+"""A pinned source, as the lock has it: what every kind must have, and the two shapes that there are."""
 
 import base64
 from abc import abstractmethod

@@ -1,4 +1,4 @@
-"""A source as pycomfy.toml names it, not yet pinned: what is asked of every kind."""
+"""A source as pycomfy.toml names it, not yet pinned: what every kind must have."""
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 

@@ -16,8 +16,9 @@ _Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:
 
 class BuiltImage(BaseModel):
     """An image of a tree, for one platform. `size` is in bytes, `built_at` UTC. `proven` says whether the image was
-    asked for its nodes and has what the workflow needs, None if it was not asked; `compatible` whether each node pack
-    works in it, `checked_at` when it was last asked. `requirements` is what each node pack requires of Python."""
+    started for its nodes and has what the workflow needs, None if it was not started; `compatible` whether each node
+    pack works in it, `checked_at` when it was last started for that. `requirements` is what each node pack requires of
+    Python."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -22,7 +22,7 @@ FILES = (LOCK, WORKFLOW, PROMPT, INTERFACE)
 @dataclass(frozen=True)
 class Snapshot:
     """`label` names the version; `lock_sha256` is of the lock's bytes, if it was read. `prompt` and `interface` are
-    None where the image was not asked for its nodes."""
+    None where the image was not started for its nodes."""
 
     label: str
     lock: Lock

@@ -1,4 +1,4 @@
-"""`restore`: a version's image again, bit for bit; from the archive alone, if need be."""
+"""`restore`: a version's image again, bit for bit; from the archive alone, if necessary."""
 
 import time
 from pathlib import Path

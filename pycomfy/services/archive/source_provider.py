@@ -64,8 +64,8 @@ def open_source_provider(workspace: Workspace, requisites: Sequence[Requisite]) 
 
 
 def write_source(provider: SourceProvider, requisite: Requisite, source: LockSource, to: Path) -> None:
-    """Write the files of `source` into the folder `to`, which is created if need be. Raises `BadInput` if there are
-    files."""
+    """Write the files of `source` into the folder `to`, which is created if it is missing. Raises `BadInput` if there
+    are files."""
     if to.exists() and any(to.iterdir()):
         raise BadInput(
             f"{requisite.title} would overwrite files of another source", where=to.name, fix="restore the image instead"

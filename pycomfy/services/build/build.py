@@ -42,8 +42,8 @@ from pycomfy.services.workspace import Workspace
 class BuildRequest:
     """`workflow` is a file, or a folder with a `workflow.json`. `platform` None means this machine's. With `locked`, a
     lock that is missing or outdated is an error, and is not made anew. `object_info` is a file or a URL with node
-    definitions; without it the built image is asked. With `prove` False it is not asked, and gets no prompt unless the
-    answer is known from before. With `archive`, its sources are archived."""
+    definitions; without it the built image is started for them. With `prove` False it is not started, and gets no
+    prompt unless the answer is known from before. With `archive`, its sources are archived."""
 
     workflow: Path
     platform: PlatformName | None = None
@@ -103,7 +103,7 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
         with job.unload_on_error(preliminary):
             content, verification = job.add_prompt(content, workflow, definitions)
     else:
-        operation.report("note: not verified, and without a prompt: ComfyUI was not asked for its node definitions")
+        operation.report("note: not verified, and without a prompt: the image was not started for its node definitions")
     image = job.realise(content)
     if preliminary is None:
         missing_libraries = job.find_missing_libraries(image)
@@ -164,7 +164,7 @@ class _Job:
         return LockRequest(self.request.workflow)
 
     def find_definitions(self) -> NodeDefinitions | None:
-        """The image's node definitions, if they are given or an image with the same environment was asked before.
+        """The image's node definitions, if they are given or known of an image with the same environment.
 
         An image for another architecture cannot run here; its nodes are taken to be those of this machine's image.
         """
@@ -199,7 +199,7 @@ class _Job:
 
     @contextlib.contextmanager
     def unload_on_error(self, image: RealisedImage | None) -> Iterator[None]:
-        """Where the verification fails, leave nothing of the image that was asked in the engine."""
+        """Where the verification fails, leave nothing of the image that was started in the engine."""
         try:
             yield
         except PycomfyError:

@@ -1,1 +1,1 @@
-"""Look at everything that pycomfy works with, and say what is wrong and what mends it. Changes nothing."""
+"""Look at everything that pycomfy works with, and say what is wrong and what fixes it. Changes nothing."""

@@ -36,7 +36,7 @@ def check_archive(examination: Examination) -> Iterator[Finding]:
 
 
 def _find_here(examination: Examination, missing: Sequence[MissingRequisite]) -> Collection[str]:
-    """Return those paths that are in this machine's Nix store; none if it cannot be asked."""
+    """Return those paths that are in this machine's Nix store; none if that is unknown."""
     nix = examination.nix()
     if not nix.store_exists or nix.store_error is not None:
         return ()

@@ -1,6 +1,6 @@
-"""`doctor`: what is installed, reachable and healthy on this machine, each finding with what mends it.
+"""`doctor`: what is installed, reachable and healthy on this machine, each finding with its fix.
 
-Nothing is changed: folders that do not exist are not made, and what can only be asked by being made, is made in the
+Nothing is changed: folders that do not exist are not made, and what can only be examined by making it, is made in the
 folder for temporary files and removed.
 """
 

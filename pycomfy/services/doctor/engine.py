@@ -57,7 +57,7 @@ def judge_used(candidates: tuple[Kind, ...], used: EngineInspection) -> Finding:
     first = candidates[0]
     why = "it is tried first"
     if len(candidates) == 1:
-        why = "it was asked for"
+        why = "it was requested"
     elif used.kind != first:
         why = f"{NAMES[first]} cannot be used"
     rights = "rootless" if engine.rootless else "with root's rights"
@@ -91,7 +91,7 @@ def judge_runtime(used: EngineInspection) -> Finding:
     """Judge the OCI runtime. Where both versions of cgroups are mixed, crun starts nothing; runc is used instead."""
     engine = used.engine
     facts = {"runtime": used.runtime, "cgroups": used.cgroups, "replaced": engine is not None and bool(engine.runtime)}
-    what = f"{used.runtime or 'not told'}, cgroups {used.cgroups or 'not told'}"
+    what = f"{used.runtime or 'unknown'}, cgroups {used.cgroups or 'unknown'}"
     if engine is not None and engine.runtime:
         return RUNTIME.note(f"{engine.runtime}, as the configured one does not work here", facts=facts)
     if used.kind == "podman" and used.runtime == "crun" and used.cgroups == "v1":
@@ -115,7 +115,7 @@ def judge_storage(used: EngineInspection) -> Finding:
     if used.overlay_native is False:
         what = f"{used.driver}{where}, which compares layers slowly here"
         return STORAGE.note(what, facts=facts)
-    return STORAGE.ok(f"{used.driver or 'not told'}{where}", facts=facts)
+    return STORAGE.ok(f"{used.driver or 'unknown'}{where}", facts=facts)
 
 
 def judge_user_ids(used: EngineInspection) -> Finding:

@@ -1,4 +1,4 @@
-"""What several checks need to know, found out once: whoever asks first does it, the others wait for it."""
+"""What several checks need to know, found out once: the first that needs it does it, the others wait."""
 
 import threading
 from collections.abc import Callable

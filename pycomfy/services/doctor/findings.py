@@ -1,4 +1,4 @@
-"""What looking at the machine found: a finding for each thing that was looked at, with what mends it."""
+"""What looking at the machine found: a finding for each thing that was looked at, with its fix."""
 
 import re
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ GROUPS: tuple[Group, ...] = get_args(Group)
 
 State = Literal["ok", "note", "warning", "problem", "unknown", "skipped"]
 """`note`: something optional is missing, or is worth knowing. `warning`: something does not work, or will not for long.
-`problem`: nothing can be built, run or restored before it is mended. `unknown`: it could not be found out. `skipped`:
-nobody wanted to know."""
+`problem`: nothing can be built, run or restored before it is fixed. `unknown`: it could not be found out. `skipped`:
+it was left out, as requested."""
 STATES: tuple[State, ...] = get_args(State)
 
 MAX_TEXT, MAX_DETAILS, MAX_ITEMS = 300, 3000, 100
@@ -133,7 +133,7 @@ class Subject:
 
 class DoctorResult(Result):
     """All findings, by group. `ok` if there is no problem; `counts` are how many findings have each state. `offline`:
-    no server was asked."""
+    no request was sent."""
 
     ok: bool
     offline: bool

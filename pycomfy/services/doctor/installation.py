@@ -49,8 +49,8 @@ def judge_catalog(origins: tuple[Origin, ...], now: datetime) -> Finding:
     except (ValueError, TypeError):
         return CATALOG.warning("it does not say when it was fetched", fix=_UPDATE)
     days = max(age.days, 0)
-    told = "fetched today" if days == 0 else "1 day old" if days == 1 else f"{days} days old"
+    text = "fetched today" if days == 0 else "1 day old" if days == 1 else f"{days} days old"
     facts = {"fetched_at": f"{fetched:%Y-%m-%dT%H:%M:%SZ}", "days": days, "origins": [o.name for o in origins]}
     if age > OLD_CATALOG:
-        return CATALOG.note(f"{told}: newer node packs are not known", fix=_UPDATE, facts=facts)
-    return CATALOG.ok(told, facts=facts)
+        return CATALOG.note(f"{text}: newer node packs are not known", fix=_UPDATE, facts=facts)
+    return CATALOG.ok(text, facts=facts)

@@ -50,14 +50,14 @@ def judge_umask(about: Surroundings) -> Finding:
     """Judge who may read and change what pycomfy writes."""
     mask = about.umask
     if mask is None:
-        return UMASK.finding("unknown", "this system does not tell it")
-    told, facts = f"{mask:04o}", {"umask": f"{mask:04o}"}
+        return UMASK.finding("unknown", "unknown on this system")
+    text, facts = f"{mask:04o}", {"umask": f"{mask:04o}"}
     if mask & 0o700:
-        return UMASK.problem(f"{told}: pycomfy could not read its own files", fix="umask 0022", facts=facts)
+        return UMASK.problem(f"{text}: pycomfy could not read its own files", fix="umask 0022", facts=facts)
     if not mask & 0o002:
-        what = f"{told}: every user of this machine may change what pycomfy writes"
+        what = f"{text}: every user of this machine may change what pycomfy writes"
         return UMASK.warning(what, fix="umask 0022", facts=facts)
-    return UMASK.ok(told, facts=facts)
+    return UMASK.ok(text, facts=facts)
 
 
 def judge_open_files(about: Surroundings) -> Finding:

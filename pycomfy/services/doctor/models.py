@@ -39,11 +39,11 @@ def judge_models(facts: Mapping[str, object], broken: Sequence[Path], refused: S
     what = f"{count} {'model' if count == 1 else 'models'}"
     if broken:
         targets = [f"{link.name[:16]}… → {link.readlink()}" for link in broken[:MAX_SHOWN]]
-        told = f"{len(broken)} of your own {'files is' if len(broken) == 1 else 'files are'} gone"
+        more = f"{len(broken)} of your own {'files is' if len(broken) == 1 else 'files are'} gone"
         fix = (suggest("models pull", "fetches those that have an address"), "put the files back where they were")
-        return MODELS.warning(f"{what}, {told}", details="\n".join(targets), fix=fix, facts=counted)
+        return MODELS.warning(f"{what}, {more}", details="\n".join(targets), fix=fix, facts=counted)
     if refused:
         details = "\n".join(str(path) for path in refused[:MAX_SHOWN])
-        told = f"{len(refused)} that came with another hash {'is' if len(refused) == 1 else 'are'} kept aside"
-        return MODELS.note(f"{what}, {told}", details=details, fix="look at them, and remove them", facts=counted)
+        more = f"{len(refused)} that came with another hash {'is' if len(refused) == 1 else 'are'} kept aside"
+        return MODELS.note(f"{what}, {more}", details=details, fix="look at them, and remove them", facts=counted)
     return MODELS.ok(what if count else "none yet", facts=counted)

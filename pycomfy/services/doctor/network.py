@@ -1,4 +1,4 @@
-"""The network: every kind of server that pycomfy takes something from is asked once, as pycomfy asks it."""
+"""The network: one request to every kind of server that pycomfy uses, as pycomfy sends it."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -80,10 +80,10 @@ def check_network(examination: Examination) -> Iterator[Finding]:
         for server, answer in zip(servers, answers["web"], strict=True)
         if server.subject == PYTHON_INDEX and (url := find_file_server(server.url, answer.body)) is not None
     ]
-    asked = [*zip(servers, answers["web"], strict=True), *zip(files, _ask_all(files, clock), strict=True)]
-    yield from (judge_answer(server, answer) for server, answer in asked)
+    answered = [*zip(servers, answers["web"], strict=True), *zip(files, _ask_all(files, clock), strict=True)]
+    yield from (judge_answer(server, answer) for server, answer in answered)
     yield judge_answer(Server(GIT_SERVER, COMFYUI_URL), answers["git"][0])
-    yield judge_clock(clock(), [answer.ahead for _, answer in asked if answer.ahead is not None])
+    yield judge_clock(clock(), [answer.ahead for _, answer in answered if answer.ahead is not None])
 
 
 def list_servers(examination: Examination) -> tuple[list[Server], list[Finding]]:
@@ -108,7 +108,7 @@ def list_servers(examination: Examination) -> tuple[list[Server], list[Finding]]
 def _python_servers() -> list[Server]:
     urls = find_indexes(PACKAGE, DEFAULT_INDEXES, cache=False)
     pages = [f"{url.rstrip('/')}/{PACKAGE}/" for url in urls]
-    # One of several indexes need not have everything; the others are asked next.
+    # One of several indexes need not have everything; the others are tried next.
     return [
         Server(PYTHON_INDEX, page, accept=JSON_AND_HTML, read=_MAX_PAGE, missing_is_fine=len(pages) > 1)
         for page in pages
@@ -190,7 +190,7 @@ def _ask(server: Server, unknown_hosts: Mapping[str, str], clock: Callable[[], d
 
 
 def _ask_git(url: str) -> list[Answer]:
-    """Ask with git, of which only whether there was an answer is known."""
+    """Ask with git, which says only whether there was an answer."""
     try:
         ask_git_server(url)
     except PycomfyError as e:
@@ -199,7 +199,7 @@ def _ask_git(url: str) -> list[Answer]:
 
 
 def judge_answer(server: Server, answer: Answer) -> Finding:
-    """Judge an answer. A server that does not answer is no problem of this machine's: what is archived is restored
+    """Judge an answer. A server that does not answer is not a problem of this machine: what is archived is restored
     without it."""
     subject, lost = server.subject, f"Without it, {LOST[server.subject.id]}."
     host = urlsplit(answer.url).hostname or answer.url
@@ -218,9 +218,9 @@ def judge_answer(server: Server, answer: Answer) -> Finding:
 
 
 def skip_network() -> Iterator[Finding]:
-    """Return that no server was asked."""
+    """Return that no request was sent."""
     for subject in (PYTHON_INDEX, DEBIAN, DEBIAN_SECURITY, GIT_SERVER, REGISTRY, HUGGING_FACE, CIVITAI):
-        yield subject.finding("skipped", "not asked")
+        yield subject.finding("skipped", "not tried")
 
 
 def _is_web(url: str) -> bool:

@@ -25,7 +25,7 @@ def check_nix(examination: Examination) -> Iterator[Finding]:
 
 
 def judge_nix(nix: NixInspection) -> Iterator[Finding]:
-    """Judge Nix. Of one that is missing or too old, no more is said."""
+    """Judge Nix. One that is missing or too old is judged no further."""
     program = judge_program(nix)
     yield program
     if program.state == "ok":
@@ -63,7 +63,7 @@ def judge_store(nix: NixInspection) -> Finding:
 
 
 def judge_sandbox(nix: NixInspection) -> Finding:
-    """Judge the sandbox. A daemon is not asked to build something; it does as nix.conf says."""
+    """Judge the sandbox. A daemon builds nothing for this; it does as nix.conf says."""
     trial, configured = nix.sandbox, nix.configuration.get("sandbox", "")
     daemon = nix.mode == "daemon"
     facts = {"works": trial.works, "configured": configured or None, "tried": not daemon}

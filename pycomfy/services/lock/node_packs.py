@@ -89,7 +89,7 @@ def _choose(workspace: Workspace, search: PackSearch, notes: list[str]) -> list[
 
 
 def _ask(question: ProviderQuestion) -> Listing | None:
-    """The pack that the user chooses; None if nobody can be asked, or they choose none."""
+    """The pack that the user chooses; None if there is nobody to ask, or they choose none."""
     ask = operation.current().ask
     if ask is None or not question.candidates:
         return None

@@ -1,4 +1,4 @@
-"""Resolve Python packages of which some have to be built from source: direct references, and those without any wheel.
+"""Resolve Python packages where some have to be built from source: direct references, and those without any wheel.
 
 uv resolves with wheels only. For a package without any it gets its versions as placeholder wheels; the version that it
 chooses is built, and everything is resolved again with the built wheel.
@@ -152,7 +152,7 @@ class _Resolver:
         )
 
     def _resolve(self) -> dict[str, Any] | None:
-        """uv's answer; None if it has to be asked again, with sources that were found now."""
+        """uv's answer; None if it has to run again, with sources that were found now."""
         wheels = [*self.local_wheels.values(), *self._make_placeholders()]
         try:
             return compile_pylock(replace(self.request, local_wheels=wheels), self.builder.workspace.paths.cache)

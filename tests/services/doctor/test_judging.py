@@ -188,7 +188,7 @@ def test_it_is_told_which_engine_is_used_and_why() -> None:
     assert first.what == "Podman 4.9.3, with root's rights" and first.facts["kind"] == "podman"
     assert others[0].what == "Docker 28.2, not used"
     assert "because Podman cannot be used" in judged_engines(BROKEN, DOCKER)[0].details
-    assert "because it was asked for" in judged_engines(DOCKER, only=True)[0].details
+    assert "because it was requested" in judged_engines(DOCKER, only=True)[0].details
     assert {f.state for f in (first, *others)} == {"ok"}
 
 
