@@ -33,42 +33,42 @@ from pycomfy.errors import PycomfyError
 
 def rows() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        home = Paths(Path(folder), Path(folder, "cache"))
+        paths = Paths(Path(folder), Path(folder, "cache"))
         start = time.perf_counter()
-        update_catalog(home)
+        update_catalog(paths)
         update = time.perf_counter() - start
-        packs = all_packs(home)
+        packs = all_packs(paths)
         types = sorted({type_ for _, own in packs.values() for type_ in own})
         chosen = random.Random(1).sample(types, 1000)
         return [
             Row("the catalog fetched and made", update),
-            Row("1,000 node types answered", sorted(ask(home, chosen) for _ in range(5))[2], goal="under 0.5 s"),
-            *_precision(home, packs),
-            *_templates(home),
+            Row("1,000 node types answered", sorted(ask(paths, chosen) for _ in range(5))[2], goal="under 0.5 s"),
+            *_precision(paths, packs),
+            *_templates(paths),
         ]
 
 
-def ask(home: Paths, types: list[str]) -> float:
+def ask(paths: Paths, types: list[str]) -> float:
     start = time.perf_counter()
-    with Catalog(home) as catalog:
+    with Catalog(paths) as catalog:
         for type_, claims in catalog.claims(types).items():
             answer_type(type_, claims)
     return time.perf_counter() - start
 
 
-def all_packs(home: Paths) -> dict[str, tuple[str | None, list[str]]]:
+def all_packs(paths: Paths) -> dict[str, tuple[str | None, list[str]]]:
     """Identity -> registry id and types."""
-    connection = sqlite3.connect(catalog_path(home))
+    connection = sqlite3.connect(catalog_path(paths))
     found = connection.execute("SELECT identity, registry_id, types FROM packs").fetchall()
     connection.close()
     return {identity: (id_, json.loads(types)) for identity, id_, types in found}
 
 
-def _precision(home: Paths, packs: dict[str, tuple[str | None, list[str]]]) -> Iterator[Row]:
+def _precision(paths: Paths, packs: dict[str, tuple[str | None, list[str]]]) -> Iterator[Row]:
     """Every type of every pack with a registry id, as a workflow would have it: with the id, and without."""
     for said in (True, False):
         counts: Counter[str] = Counter()
-        with Catalog(home) as catalog:
+        with Catalog(paths) as catalog:
             for identity, (id_, types) in packs.items():
                 if id_ is None or not types:
                     continue
@@ -102,12 +102,12 @@ def _judge(choice: ProviderChoice, identity: str) -> str:
     return "origin" if choice.reason == "preemption" and choice.type in choice.pack.types else "another"
 
 
-def _templates(home: Paths) -> Iterator[Row]:
+def _templates(paths: Paths) -> Iterator[Row]:
     """A template is ComfyUI's alone if each of its types is said, or listed, to be; whichever ComfyUI has it."""
-    wheel, _ = pin_wheel(TEMPLATES, Target("linux/amd64", "3.11"), home.cache)
-    path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, cache=home.cache)
+    wheel, _ = pin_wheel(TEMPLATES, Target("linux/amd64", "3.11"), paths.cache)
+    path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, cache=paths.cache)
     counts: Counter[str] = Counter()
-    with zipfile.ZipFile(path) as archive, Catalog(home) as catalog:
+    with zipfile.ZipFile(path) as archive, Catalog(paths) as catalog:
         for name in archive.namelist():
             if not name.endswith(".json"):
                 continue

@@ -54,7 +54,7 @@ COPY pack /opt/ComfyUI/custom_nodes/hello-card
 @dataclass(frozen=True)
 class Bench:
     folder: Path
-    home: Paths
+    paths: Paths
     built: BuildResult
     lock: Lock
     engine: Engine
@@ -84,11 +84,11 @@ def prepare(folder: Path) -> Bench:
     for name in ("workflow.json", "pycomfy.toml"):
         shutil.copy(ROOT / "examples/hello" / name, folder)
     make_pack(folder)
-    home = find_paths()
-    pins = lock(Workspace(home), LockRequest(folder, name="bench")).lock
-    built = build(Workspace(home), BuildRequest(folder, archive=False))
-    bench = Bench(folder, home, built, pins, find_engine())
-    supply(Workspace(home, NixSettings()), bench.project)
+    paths = find_paths()
+    pins = lock(Workspace(paths), LockRequest(folder, name="bench")).lock
+    built = build(Workspace(paths), BuildRequest(folder, archive=False))
+    bench = Bench(folder, paths, built, pins, find_engine())
+    supply(Workspace(paths, NixSettings()), bench.project)
     load(bench.engine, read_layout(built.oci), "bench")
     return bench
 
@@ -115,7 +115,7 @@ def cold_build(bench: Bench) -> tuple[float, float]:
         settings = NixSettings(store=place)
         copy_paths(NixSettings(), source_paths(bench.project), place)
         os.sync()
-        seconds = timed(lambda: realise(Workspace(bench.home, settings), bench.project, log=bench.folder / "cold.log"))
+        seconds = timed(lambda: realise(Workspace(bench.paths, settings), bench.project, log=bench.folder / "cold.log"))
         return seconds, disk(place)
 
 
@@ -124,7 +124,7 @@ def warm_build(bench: Bench, changed: Lock, name: str) -> float:
 
     def make() -> None:
         project = Project(emit(bench.folder, changed, name), changed, host_platform(), bench.folder)
-        made = realise(Workspace(bench.home, NixSettings()), project, log=bench.folder / "warm.log")
+        made = realise(Workspace(bench.paths, NixSettings()), project, log=bench.folder / "warm.log")
         load(bench.engine, read_layout(made.oci), "bench")
 
     return timed(make)
@@ -132,7 +132,7 @@ def warm_build(bench: Bench, changed: Lock, name: str) -> float:
 
 def changed_pack(bench: Bench) -> Lock:
     make_pack(bench.folder, f"\n# {secrets.token_hex()}\n")
-    return lock(Workspace(bench.home), LockRequest(bench.folder, name="bench")).lock
+    return lock(Workspace(bench.paths), LockRequest(bench.folder, name="bench")).lock
 
 
 def changed_requirement(bench: Bench) -> Lock:
@@ -207,9 +207,9 @@ def docker(bench: Bench) -> Iterator[Docker]:
 def copy_pack(bench: Bench, context: Path) -> None:
     (pack,) = bench.lock.packs
     assert isinstance(pack.source, GitSource)
-    pins = lock(Workspace(bench.home), LockRequest(bench.folder, name="bench")).lock.packs[0].source
+    pins = lock(Workspace(bench.paths), LockRequest(bench.folder, name="bench")).lock.packs[0].source
     assert isinstance(pins, GitSource)
-    write_tree_of(pins, bench.folder, context / "pack", bench.home)
+    write_tree_of(pins, bench.folder, context / "pack", bench.paths)
 
 
 def first_load(bench: Bench) -> float:

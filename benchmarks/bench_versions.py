@@ -32,28 +32,28 @@ PYCOMFY = Path(sys.executable).with_name("pycomfy")
 def rows(count: int = 1000) -> list[Row]:
     """What `count` versions cost, in time and room."""
     with tempfile.TemporaryDirectory() as folder:
-        home = Paths(Path(folder), Path(folder, "cache"))
+        paths = Paths(Path(folder), Path(folder, "cache"))
         began = time.monotonic()
-        _fill(home, count)
+        _fill(paths, count)
         commit = (time.monotonic() - began) / count
-        reindex = _time(lambda: index(Workspace(home)), 1)
+        reindex = _time(lambda: index(Workspace(paths)), 1)
         return [
             Row("a version committed", commit * 1000, unit="ms"),
             Row(f"{count} versions, repository and database", _size(Path(folder)) / 1e6, goal="under 50 MB", unit="MB"),
             Row(f"reindex of {count} versions", reindex),
-            Row(f"log of {count} versions", _time(lambda: log(Workspace(home), "bench"), 5), goal="under 0.3 s"),
-            Row("the same as a command", _command(home, "log", "bench", "--json"), goal="under 0.3 s"),
+            Row(f"log of {count} versions", _time(lambda: log(Workspace(paths), "bench"), 5), goal="under 0.3 s"),
+            Row("the same as a command", _command(paths, "log", "bench", "--json"), goal="under 0.3 s"),
             Row(
                 "diff of the first and the last",
-                _time(lambda: diff(Workspace(home), "bench@1", "bench"), 5),
+                _time(lambda: diff(Workspace(paths), "bench@1", "bench"), 5),
                 goal="under 0.3 s",
             ),
-            Row("the same as a command", _command(home, "diff", "bench@1", "bench", "--json"), goal="under 0.3 s"),
+            Row("the same as a command", _command(paths, "diff", "bench@1", "bench", "--json"), goal="under 0.3 s"),
         ]
 
 
-def _fill(home: Paths, count: int) -> None:
-    repository, files = VersionsRepository(versions_repository_path(home)), _project()
+def _fill(paths: Paths, count: int) -> None:
+    repository, files = VersionsRepository(versions_repository_path(paths)), _project()
     for number in range(count):
         version = repository.commit(
             "bench", _edited(files, number), created_at=datetime.now(UTC), message=f"no. {number}"
@@ -108,8 +108,8 @@ def _time(action: Callable[[], object], times: int) -> float:
     return min(found)
 
 
-def _command(home: Paths, *arguments: str) -> float:
-    environment = {**os.environ, "PYCOMFY_HOME": str(home.data)}
+def _command(paths: Paths, *arguments: str) -> float:
+    environment = {**os.environ, "PYCOMFY_HOME": str(paths.data)}
     command = [str(PYCOMFY), *arguments]
     return _time(lambda: subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL), 5)
 

@@ -37,9 +37,9 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
 def test_the_command_of_the_page_works(
     command: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    home = new_paths(tmp_path)
-    monkeypatch.setenv("PYCOMFY_HOME", str(home.data))
-    record(home, make_files("hello"), "first")
+    paths = new_paths(tmp_path)
+    monkeypatch.setenv("PYCOMFY_HOME", str(paths.data))
+    record(paths, make_files("hello"), "first")
     command.count("hello")
     assert capsys.readouterr().out == "hello: 1\n"
     command.count("hello", as_json=True)

@@ -246,7 +246,7 @@ def test_a_data_folder_that_is_a_file_is_named(place: Place) -> None:
 
 
 def recorded(place: Place) -> int:
-    """How many versions the record has."""
+    """How many versions the database has."""
     path = place.data / "pycomfy.db"
     if not path.exists():
         return 0

@@ -75,8 +75,8 @@ def test_the_lock_of_a_capture_is_what_is_installed_and_so_is_that_of_a_restored
     assert first["result"]["python"]["packages"] == ["base==1.0", "oldbase==1.0"]
 
     folder = place.root / "restored"
-    home = Paths(place.data, place.data / "cache")
-    restore(place, lock, home, folder)
+    paths = Paths(place.data, place.data / "cache")
+    restore(place, lock, paths, folder)
     second = captured(place, folder, "second")
     again = second["lock"]
     assert (again.comfyui, again.as_of) == (lock.comfyui, lock.as_of)
@@ -105,7 +105,7 @@ def trees(lock: Lock) -> dict[str, str]:
     return {p.name: p.source.tree for p in lock.packs if isinstance(p.source, GitSource | PathSource)}
 
 
-def restore(place: Place, lock: Lock, home: Paths, folder: Path) -> None:
+def restore(place: Place, lock: Lock, paths: Paths, folder: Path) -> None:
     """What `pycomfy restore --to` makes of a version of that lock, from an archive of its sources alone."""
     base = place.work / "first"
     files = {
@@ -113,19 +113,19 @@ def restore(place: Place, lock: Lock, home: Paths, folder: Path) -> None:
         "workflow.json": (base / "workflow.json").read_bytes(),
         "prompt.json": json.dumps({"1": {"class_type": "SaveImage", "inputs": {}}}).encode(),
     }
-    record(home, files)
-    archive = find_archive(home)
+    record(paths, files)
+    archive = find_archive(paths)
     scratch = place.root / "scratch"
     for name, source in [(None, lock.comfyui.source), *((p.name, p.source) for p in lock.packs)]:
         need, tree = source_requisite(lock, name), scratch / (name or "ComfyUI")
         assert isinstance(source, GitSource | PathSource)
-        write_tree_of(source, base, tree, home)
+        write_tree_of(source, base, tree, paths)
         archive.add(need.output, tree, lambda n: None)
     for wheel in wheel_requisites(lock, "linux/amd64"):
         path = scratch / wheel.output.name
         subprocess.run([shutil.which("curl") or "curl", "-sSfo", str(path), wheel.origin], check=True)
         archive.add(wheel.output, path, lambda n: None)
-    restore_plain(Workspace(home), RestoreRequest(lock.name, offline=True), folder)
+    restore_plain(Workspace(paths), RestoreRequest(lock.name, offline=True), folder)
 
 
 def test_what_was_captured_is_shown_to_people(place: Place, root: Path) -> None:

@@ -13,20 +13,20 @@ from tests.support.repositories import commit
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Paths:
-    home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
+def paths(tmp_path: Path) -> Paths:
+    paths = Paths(tmp_path / "home", tmp_path / "home" / "cache")
     packs = {CORE: (["KSampler"],), A: (["X", "Y"], {"title_aux": "Pack [A]"}), B: (["Y"],)}
     commit(tmp_path / "manager", lists(packs, (), {A: {"stars": 7, "last_update": "2025-01-02 03:04:05"}}))
-    update_catalog(home, repository=str(tmp_path / "manager"), docs="not a pin!")
-    return home
+    update_catalog(paths, repository=str(tmp_path / "manager"), docs="not a pin!")
+    return paths
 
 
-def run(home: Paths, *arguments: str) -> Result:
-    return CliRunner().invoke(app, ["catalog", *arguments], env={"PYCOMFY_HOME": str(home.data), "COLUMNS": "200"})
+def run(paths: Paths, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["catalog", *arguments], env={"PYCOMFY_HOME": str(paths.data), "COLUMNS": "200"})
 
 
-def test_resolve_answers_each_type_in_the_order_asked(home: Paths) -> None:
-    answers = json.loads(run(home, "resolve", "Y", "KSampler", "X", "?", "--json").stdout)
+def test_resolve_answers_each_type_in_the_order_asked(paths: Paths) -> None:
+    answers = json.loads(run(paths, "resolve", "Y", "KSampler", "X", "?", "--json").stdout)
     assert [(a["type"], a["answer"], a["reason"]) for a in answers] == [
         ("Y", None, "ambiguous"),
         ("KSampler", "comfy-core", "built-in"),
@@ -37,16 +37,16 @@ def test_resolve_answers_each_type_in_the_order_asked(home: Paths) -> None:
         {"url": A, "stars": 7, "updated": "2025-01-02", "types": 2},
         {"url": B, "stars": None, "updated": None, "types": 1},
     ]
-    told = run(home, "resolve", "Y", "X").stdout
+    told = run(paths, "resolve", "Y", "X").stdout
     assert f"X\t{A}\tonly-pack" in told and "7 stars, updated 2025-01-02" in told
 
 
-def test_search_and_show_find_a_pack(home: Paths) -> None:
-    assert [p["url"] for p in json.loads(run(home, "search", "pack", "--json").stdout)] == [A]
-    assert run(home, "search", "pack").stdout == f"{A}\t7\tPack [A]\n"
-    assert json.loads(run(home, "show", "ann/comfyui-a", "--json").stdout)["types"] == ["X", "Y"]
-    assert "7 stars" in run(home, "show", A + ".git").stdout
-    assert isinstance(run(home, "show", "nobody/nothing").exception, NotFound)
+def test_search_and_show_find_a_pack(paths: Paths) -> None:
+    assert [p["url"] for p in json.loads(run(paths, "search", "pack", "--json").stdout)] == [A]
+    assert run(paths, "search", "pack").stdout == f"{A}\t7\tPack [A]\n"
+    assert json.loads(run(paths, "show", "ann/comfyui-a", "--json").stdout)["types"] == ["X", "Y"]
+    assert "7 stars" in run(paths, "show", A + ".git").stdout
+    assert isinstance(run(paths, "show", "nobody/nothing").exception, NotFound)
 
 
 def test_without_a_catalog_it_is_said_how_to_get_one(tmp_path: Path) -> None:

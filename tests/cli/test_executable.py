@@ -10,7 +10,7 @@ import pytest
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.cli.commands import list_commands
 from tests.support.cli_projects import Place, programs
-from tests.support.service_projects import built, make_files, record, with_steps
+from tests.support.service_projects import make_files, make_image, record, with_steps
 
 PROGRAM = Path(sys.executable).with_name("pycomfy")
 
@@ -62,8 +62,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with hello@1 and hello@2."""
     data = tmp_path_factory.mktemp("recorded") / "data"
     paths = Paths(data, data / "cache")
-    record(paths, make_files("hello"), "first", built("root", "workflow:1"))
-    record(paths, make_files("hello", with_steps(30)), "second", built("root", "workflow:2"))
+    record(paths, make_files("hello"), "first", make_image("root", "workflow:1"))
+    record(paths, make_files("hello", with_steps(30)), "second", make_image("root", "workflow:2"))
     return data
 
 

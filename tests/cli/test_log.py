@@ -20,15 +20,15 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYCOMFY_HOME", str(tmp_path))
 
 
 def record() -> None:
-    with Database(database_path(find_paths())) as store:
-        store.index([], [entry(1), entry(2), entry(3, "other")])
-        store.record_build(build(1, "hello"))
-        store.record_build(build(3, "other"))
+    with Database(database_path(find_paths())) as database:
+        database.index([], [entry(1), entry(2), entry(3, "other")])
+        database.record_build(build(1, "hello"))
+        database.record_build(build(3, "other"))
 
 
 def test_the_json_has_the_contracts_keys_newest_first(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,7 +41,7 @@ def test_the_json_has_the_contracts_keys_newest_first(capsys: pytest.CaptureFixt
 
 
 def test_it_imports_little_so_that_it_is_quick(tmp_path: Path) -> None:
-    """Of a library that is recorded: neither what makes the record's tables, nor the models, nor rich."""
+    """Where the versions are indexed: neither what makes the database's tables, nor the models, nor rich."""
     record_version(Paths(tmp_path, tmp_path / "cache"), make_files("hello"))
     code = (
         "import sys\nfrom pycomfy.cli.main import _run\nsys.argv = ['pycomfy', 'log', '--json']\n_run()\n"
@@ -54,7 +54,7 @@ def test_it_imports_little_so_that_it_is_quick(tmp_path: Path) -> None:
     assert heavy == ""
 
 
-def test_an_empty_record_is_an_empty_list(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_data_folder_is_an_empty_list(capsys: pytest.CaptureFixture[str]) -> None:
     log(as_json=True)
     assert json.loads(capsys.readouterr().out) == []
 

@@ -10,19 +10,19 @@ import pytest
 from pycomfy.adapters.io.paths import find_paths
 from tests.support import command_line
 from tests.support.command_line import Outcome
-from tests.support.service_projects import built, make_files, record, with_steps
+from tests.support.service_projects import make_files, make_image, record, with_steps
 
 Call = Callable[..., Outcome]
 
 
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """pycomfy, in a home with hello@1 and hello@2."""
+    """pycomfy, with a data folder that has hello@1 and hello@2."""
     monkeypatch.setenv("PYCOMFY_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
-    record(find_paths(), make_files("hello"), "first", built("root", "workflow:1"))
-    record(find_paths(), make_files("hello", with_steps(30)), "second", built("root", "workflow:2"))
+    record(find_paths(), make_files("hello"), "first", make_image("root", "workflow:1"))
+    record(find_paths(), make_files("hello", with_steps(30)), "second", make_image("root", "workflow:2"))
 
     return lambda *arguments: command_line.call(*arguments, cwd=tmp_path, env=os.environ)
 
@@ -100,7 +100,9 @@ def test_a_version_is_checked_out_and_reverted_to(call: Call, tmp_path: Path) ->
     assert "already" in call("revert", "hello@1").out
 
 
-def test_a_library_is_pushed_pulled_and_indexed(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_versions_repository_is_pushed_pulled_and_indexed(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "shared")], check=True)
     assert call("push", str(tmp_path / "shared"), "hello").out == "hello\tnew\n"
     monkeypatch.setenv("PYCOMFY_HOME", str(tmp_path / "other"))

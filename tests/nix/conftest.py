@@ -31,14 +31,14 @@ def settings() -> NixSettings:
 
 
 def _root(platform: PlatformName, settings: NixSettings, apt: tuple[str, ...] = ()) -> Root:
-    home = find_paths()  # downloads are kept between runs
+    paths = find_paths()  # downloads are kept between runs
     try:
         config = Config(apt=apt)
-        root = pin_root(config, platform, home, read_releases(config))
+        root = pin_root(config, platform, paths, read_releases(config))
     except NetworkError as e:
         pytest.skip(f"Debian's archive cannot be reached: {e.what}")
     name = f"debian-root-{platform.removeprefix('linux/')}"
-    add_tree(settings, name, root.tree, lambda out: make_root(root, platform, out, home))
+    add_tree(settings, name, root.tree, lambda out: make_root(root, platform, out, paths))
     return root
 
 
@@ -66,7 +66,7 @@ def workshop(tmp_path: Path, settings: NixSettings) -> Iterator[Workshop]:
 
 @pytest.fixture(scope="session")
 def archived_versions(tmp_path_factory: pytest.TempPathFactory, settings: NixSettings, root: Root) -> ArchivedVersions:
-    """Built once; each test has a copy, as `lost`."""
+    """BuiltVersion once; each test has a copy, as `lost`."""
     folder = tmp_path_factory.mktemp("archived")
     with serve_folder(folder) as address:
         return build_and_lose(Workshop(folder, settings, address), root)

@@ -33,27 +33,27 @@ def test_needs_are_what_nix_calls_sources(workshop: Workshop, root: Root, arm_ro
 
 
 def test_status_names_what_is_missing_and_who_needs_it(lost: ArchivedVersions, settings: NixSettings) -> None:
-    archive = find_archive(lost.home)
-    assert archive_action.status(Workspace(lost.home, settings)).missing == ()
+    archive = find_archive(lost.paths)
+    assert archive_action.status(Workspace(lost.paths, settings)).missing == ()
     need = next(n for n in list_requisites(lost.versions[0].lock) if n.title == "greeter")
     info = archive.find(need.output)
     assert info is not None
     archive.nar_of(info).unlink()
-    (missing,) = archive_action.status(Workspace(lost.home, settings)).missing
+    (missing,) = archive_action.status(Workspace(lost.paths, settings)).missing
     assert (missing.title, missing.versions, missing.in_store) == ("greeter", ("small@1",), True)
-    assert archive_action.fill(Workspace(lost.home, settings)).added == 1
-    assert archive_action.status(Workspace(lost.home, settings)).missing == ()
+    assert archive_action.fill(Workspace(lost.paths, settings)).added == 1
+    assert archive_action.status(Workspace(lost.paths, settings)).missing == ()
 
 
 def test_garbage_is_what_no_version_needs(lost: ArchivedVersions) -> None:
-    archive = find_archive(lost.home)
+    archive = find_archive(lost.paths)
     before = len(archive.narinfos())
     assert archive_action.collect_garbage(lost.workspace).paths == 0
-    VersionsRepository(versions_repository_path(lost.home)).remove("small", force=True)
+    VersionsRepository(versions_repository_path(lost.paths)).remove("small", force=True)
     with pytest.raises(NotFound, match="there are no versions"):
         archive_action.collect_garbage(lost.workspace)
     kept = {"pycomfy.lock": render_lock(lost.versions[1].lock).encode()}
-    VersionsRepository(versions_repository_path(lost.home)).commit(
+    VersionsRepository(versions_repository_path(lost.paths)).commit(
         "other", kept, created_at=NOW, message="only the second"
     )
     assert archive_action.collect_garbage(lost.workspace, dry=True).paths == 1
@@ -63,7 +63,7 @@ def test_garbage_is_what_no_version_needs(lost: ArchivedVersions) -> None:
 
 def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: ArchivedVersions, tmp_path: Path) -> None:
     (tmp_path / "style.safetensors").write_bytes(b"weights" * 1000)
-    store = ModelStore(lost.home)
+    store = ModelStore(lost.paths)
     model = store.add(tmp_path / "style.safetensors")
     pins = (
         ModelFile(folder="loras", name="style.safetensors", sha256=model.sha256, size=model.size),
@@ -71,7 +71,7 @@ def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: Arc
     )
     lock = lost.versions[1].lock.model_copy(update={"models": pins})
     files = {"pycomfy.lock": render_lock(lock).encode(), "workflow.json": WORKFLOW}
-    VersionsRepository(versions_repository_path(lost.home)).commit("small", files, created_at=NOW, message="models")
+    VersionsRepository(versions_repository_path(lost.paths)).commit("small", files, created_at=NOW, message="models")
     assert archive_action.fill(lost.workspace).added == 0
     assert archive_action.fill(lost.workspace, models=True).added == 1
     status = archive_action.status(lost.workspace)
@@ -79,7 +79,7 @@ def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: Arc
     assert archive_action.verify_archive(lost.workspace).damage == ()
     # To a team and back, then to a machine that has lost its models.
     sync.push(lost.workspace, f"file://{tmp_path}/team")
-    shutil.rmtree(find_archive(lost.home).folder)
+    shutil.rmtree(find_archive(lost.paths).folder)
     sync.pull(lost.workspace, f"file://{tmp_path}/team")
     assert archive_action.status(lost.workspace).models.present == 0
     sync.pull(lost.workspace, f"file://{tmp_path}/team", models=True)
@@ -92,15 +92,15 @@ def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: Arc
 
 def test_a_restore_that_is_refused_has_taken_no_model_either(lost: ArchivedVersions, tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"weights" * 1000)
-    store = ModelStore(lost.home)
+    store = ModelStore(lost.paths)
     pin = ModelFile(folder="loras", name="x.safetensors", sha256=store.add(tmp_path / "x.safetensors").sha256)
     lock = lost.versions[1].lock.model_copy(update={"models": (pin,)})
-    library = VersionsRepository(versions_repository_path(lost.home))
-    files = library.read_files(lost.versions[1].version.commit)
-    library.commit("small", {**files, "pycomfy.lock": render_lock(lock).encode()}, created_at=NOW, message="models")
+    repository = VersionsRepository(versions_repository_path(lost.paths))
+    files = repository.read_files(lost.versions[1].version.commit)
+    repository.commit("small", {**files, "pycomfy.lock": render_lock(lock).encode()}, created_at=NOW, message="models")
     archive_action.fill(lost.workspace, models=True)
     shutil.rmtree(store.folder)
-    archive = find_archive(lost.home)
+    archive = find_archive(lost.paths)
     info = archive.find(next(n for n in list_requisites(lock) if n.title == "greeter").output)
     assert info is not None
     (archive.folder / info.file_name).unlink()
@@ -111,23 +111,23 @@ def test_a_restore_that_is_refused_has_taken_no_model_either(lost: ArchivedVersi
 
 def test_a_damaged_model_is_refused_and_put_right(lost: ArchivedVersions, tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"weights" * 1000)
-    model = ModelStore(lost.home).add(tmp_path / "x.safetensors")
+    model = ModelStore(lost.paths).add(tmp_path / "x.safetensors")
     pin = ModelFile(folder="loras", name="x.safetensors", sha256=model.sha256)
     lock = lost.versions[1].lock.model_copy(update={"models": (pin,)})
-    VersionsRepository(versions_repository_path(lost.home)).commit(
+    VersionsRepository(versions_repository_path(lost.paths)).commit(
         "small", {"pycomfy.lock": render_lock(lock).encode()}, created_at=NOW, message="models"
     )
     archive_action.fill(lost.workspace, models=True)
-    archive = find_archive(lost.home)
+    archive = find_archive(lost.paths)
     info = archive.find(model_requisite(pin).output)
     assert info is not None
     archive.nar_of(info).chmod(0o644)
     archive.nar_of(info).write_bytes(archive.nar_of(info).read_bytes().replace(b"weights", b"Weights", 1))
-    (lost.home.data / "models").rename(tmp_path / "away")
+    (lost.paths.data / "models").rename(tmp_path / "away")
     with pytest.raises(HashMismatch):
         take_models(lost.workspace, [pin])
-    assert ModelStore(lost.home).find(model.sha256) is None
-    shutil.rmtree(lost.home.data / "models")
-    (tmp_path / "away").rename(lost.home.data / "models")
+    assert ModelStore(lost.paths).find(model.sha256) is None
+    shutil.rmtree(lost.paths.data / "models")
+    (tmp_path / "away").rename(lost.paths.data / "models")
     repaired = archive_action.verify_archive(lost.workspace, repair=True)
     assert (len(repaired.damage), repaired.repaired) == (1, 1)

@@ -44,7 +44,7 @@ def files_of(archive: Archive, lock: Lock, *titles: str) -> set[Path]:
 def test_a_flipped_byte_in_any_file_is_named_by_verify_and_refused_by_restore(
     lost: ArchivedVersions, empty: NixSettings
 ) -> None:
-    archive, chance = find_archive(lost.home), random.Random(3)
+    archive, chance = find_archive(lost.paths), random.Random(3)
     whose = dict.fromkeys((archive.folder / "nix-cache-info", *files_of(archive, lost.versions[0].lock)), "small@1")
     whose |= dict.fromkeys(files_of(archive, lost.versions[1].lock) - whose.keys(), "small@2")
     assert set(whose) == {p for p in archive.folder.rglob("*") if p.is_file() and p.stat().st_size}
@@ -56,7 +56,7 @@ def test_a_flipped_byte_in_any_file_is_named_by_verify_and_refused_by_restore(
             damage = archive_action.verify_archive(lost.workspace).damage
             assert [d.file for d in damage] == [str(victim.relative_to(archive.folder))]
             with pytest.raises(HashMismatch):
-                restore_image(Workspace(lost.home, nix), lost.request(label))
+                restore_image(Workspace(lost.paths, nix), lost.request(label))
         subprocess.run(nix.command("nix-store", "--gc"), check=True, capture_output=True)
 
 
@@ -64,7 +64,7 @@ def test_a_flipped_byte_is_refused_without_nix_too(
     lost: ArchivedVersions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    archive, chance = find_archive(lost.home), random.Random(9)
+    archive, chance = find_archive(lost.paths), random.Random(9)
     for victim in files_of(archive, lost.versions[1].lock, "one 1.0", "greeter", "ComfyUI"):
         with flipped(victim, chance), pytest.raises(HashMismatch):
             restore_plain(lost.workspace, lost.request("small@2"), tmp_path / "plain")
@@ -73,7 +73,7 @@ def test_a_flipped_byte_is_refused_without_nix_too(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a folder over /nix")
 def test_the_commands_name_a_flipped_byte_and_refuse_it(lost: ArchivedVersions) -> None:
-    archive = find_archive(lost.home)
+    archive = find_archive(lost.paths)
     assert lost.nix.store is not None
     victims = files_of(archive, lost.versions[0].lock, "greeter")
     for victim in (*victims, archive.folder / "nix-cache-info"):
@@ -87,30 +87,30 @@ def test_the_commands_name_a_flipped_byte_and_refuse_it(lost: ArchivedVersions) 
 
 
 def test_damage_is_repaired_from_the_store(lost: ArchivedVersions, settings: NixSettings) -> None:
-    archive = find_archive(lost.home)
+    archive = find_archive(lost.paths)
     for victim in (archive.nars()[0], archive.narinfos()[1], archive.folder / "nix-cache-info"):
         victim.chmod(0o644)
         victim.write_bytes(b"x" * victim.stat().st_size)
-    result = archive_action.verify_archive(Workspace(lost.home, settings), repair=True)
+    result = archive_action.verify_archive(Workspace(lost.paths, settings), repair=True)
     assert len(result.damage) == result.repaired == 3
-    assert archive_action.verify_archive(Workspace(lost.home, settings)).damage == ()
-    assert archive_action.status(Workspace(lost.home, settings)).missing == ()
+    assert archive_action.verify_archive(Workspace(lost.paths, settings)).damage == ()
+    assert archive_action.status(Workspace(lost.paths, settings)).missing == ()
 
 
 def test_any_one_damaged_file_is_repaired(lost: ArchivedVersions, settings: NixSettings) -> None:
-    archive = find_archive(lost.home)
+    archive = find_archive(lost.paths)
     chance = random.Random(6)
     for victim in (archive.nars()[-1], archive.folder / "nix-cache-info", *archive.narinfos()):
         with flipped(victim, chance):
-            result = archive_action.verify_archive(Workspace(lost.home, settings), repair=True)
+            result = archive_action.verify_archive(Workspace(lost.paths, settings), repair=True)
             assert (len(result.damage), result.repaired) == (1, 1)
-            assert archive_action.verify_archive(Workspace(lost.home, settings)).damage == ()
-    assert archive_action.status(Workspace(lost.home, settings)).missing == ()
+            assert archive_action.verify_archive(Workspace(lost.paths, settings)).damage == ()
+    assert archive_action.status(Workspace(lost.paths, settings)).missing == ()
 
 
 def test_damage_that_nobody_can_repair_is_counted_and_leaves_nothing_half(lost: ArchivedVersions) -> None:
     """In an empty store there is nothing to repair it from."""
-    archive = find_archive(lost.home)
+    archive = find_archive(lost.paths)
     victim = archive.nars()[0]
     with flipped(victim, random.Random(8)):
         result = archive_action.verify_archive(lost.workspace, repair=True)

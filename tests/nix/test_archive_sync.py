@@ -23,9 +23,9 @@ def test_another_store_takes_it_all_and_gives_it_back(
     lost: ArchivedVersions, workshop: Workshop, tmp_path: Path
 ) -> None:
     pushed = sync.push(lost.workspace, f"file://{tmp_path}/team")
-    assert pushed.pushed == pushed.paths == len(find_archive(lost.home).narinfos())
+    assert pushed.pushed == pushed.paths == len(find_archive(lost.paths).narinfos())
     for url in (f"file://{tmp_path}/team", f"{workshop.address}/team"):
-        shutil.rmtree(find_archive(lost.home).folder)
+        shutil.rmtree(find_archive(lost.paths).folder)
         pulled = sync.pull(lost.workspace, url)
         assert (pulled.pulled, pulled.missing) == (pushed.paths, ())
         assert archive_action.verify_archive(lost.workspace).damage == ()
@@ -38,7 +38,7 @@ def test_a_server_that_is_met_for_the_first_time_gives_all_back(
     sync.push(lost.workspace, f"file://{tmp_path}/team")
     for attempt in range(3):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(attempt)))
-        shutil.rmtree(find_archive(lost.home).folder)
+        shutil.rmtree(find_archive(lost.paths).folder)
         assert sync.pull(lost.workspace, f"{workshop.address}/team").missing == ()
 
 
@@ -46,7 +46,7 @@ def test_what_another_store_lacks_is_said(lost: ArchivedVersions, workshop: Work
     sync.push(lost.workspace, f"file://{tmp_path}/team")
     need = next(n for n in list_requisites(lost.versions[0].lock) if n.title == "one 1.0")
     (tmp_path / "team" / narinfo_name(need.path)).unlink()
-    shutil.rmtree(find_archive(lost.home).folder)
+    shutil.rmtree(find_archive(lost.paths).folder)
     for url in (f"file://{tmp_path}/team", f"{workshop.address}/team"):
         (missing,) = sync.pull(lost.workspace, url).missing
         assert missing.path == need.path
@@ -59,7 +59,7 @@ def test_what_is_no_stores_url_is_refused(lost: ArchivedVersions, url: str) -> N
 
 
 def test_a_store_that_does_not_answer_is_an_error_of_the_users(lost: ArchivedVersions) -> None:
-    shutil.rmtree(find_archive(lost.home).folder)
+    shutil.rmtree(find_archive(lost.paths).folder)
     with pytest.raises(PycomfyError) as caught:
         sync.pull(lost.workspace, "http://127.0.0.1:1/team")
     assert "127.0.0.1" in str(caught.value)
@@ -69,7 +69,7 @@ def test_a_store_that_lies_is_refused(lost: ArchivedVersions, tmp_path: Path) ->
     """Something else under a path's name, with an entry that fits it."""
     team = tmp_path / "team"
     sync.push(lost.workspace, f"file://{team}")
-    shutil.rmtree(find_archive(lost.home).folder)
+    shutil.rmtree(find_archive(lost.paths).folder)
     need = next(n for n in list_requisites(lost.versions[0].lock) if n.title == "one 1.0")
     entry = team / narinfo_name(need.path)
     text = entry.read_text()
@@ -91,4 +91,4 @@ def test_a_store_that_lies_is_refused(lost: ArchivedVersions, tmp_path: Path) ->
     entry.write_text("".join(f"{line}\n" for line in lines if line))
     with pytest.raises(HashMismatch):
         sync.pull(lost.workspace, f"file://{team}")
-    assert find_archive(lost.home).find(need.output) is None
+    assert find_archive(lost.paths).find(need.output) is None

@@ -42,7 +42,7 @@ def machine(workshop: Workshop, root: Root, tmp_path: Path) -> Machine:
     machine.give(workshop, lock)
     with machine.on() as on:
         on.run("build", write_project(tmp_path / "first", workshop, lock), "--no-prove")
-    shutil.rmtree(machine.home.data)
+    shutil.rmtree(machine.paths.data)
     return machine
 
 
@@ -54,7 +54,7 @@ def build_all(machine: Machine, folders: list[Path]) -> list[dict[str, Any]]:
 
 
 def check(machine: Machine, built: list[dict[str, Any]]) -> None:
-    """Library, record and archive have what was built."""
+    """Versions repository, database and archive have what was built."""
     recorded = what_is_recorded(machine)
     assert {f"{b['name']}@{b['version']}": (b["commit"], b["manifest_digest"]) for b in built} == {
         label: record for label, (_, _, record) in recorded.items()

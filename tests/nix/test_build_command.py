@@ -1,4 +1,4 @@
-"""`pycomfy build`, with real Nix and without an engine: what it says of libraries and of steps."""
+"""`pycomfy build`, with real Nix and without an engine: what it says of shared libraries and of steps."""
 
 import os
 from pathlib import Path

@@ -100,7 +100,7 @@ def pack(files: dict[str, str], top: str = "x-1") -> bytes:
 class Bench:
     """A home, an index, and a Debian to build in."""
 
-    home: Paths
+    paths: Paths
     index: Index
     root: Root
     base: Path
@@ -113,7 +113,7 @@ class Bench:
 
     def builder(self) -> WheelBuilder:
         place = BuildContext(self.config, AS_OF, DEFAULT_INDEXES, self.base, self.pin)
-        return WheelBuilder(place, Workspace(self.home, self.nix))
+        return WheelBuilder(place, Workspace(self.paths, self.nix))
 
     def solve(self, *lines: str, where: str = "requirements.txt line 1") -> tuple[SdistResolution, dict[str, Wheel]]:
         """What was found, and the wheels by name."""
@@ -128,7 +128,7 @@ class Bench:
         return pin_root(config, platform, find_paths(), read_releases(config))
 
     def read(self, wheel: Wheel) -> zipfile.ZipFile:
-        return zipfile.ZipFile(self.home.cache / "sha256" / wheel.sha256[:2] / wheel.sha256)
+        return zipfile.ZipFile(self.paths.cache / "sha256" / wheel.sha256[:2] / wheel.sha256)
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ def test_an_old_wheel_that_newer_sources_follow_is_told(bench: Bench) -> None:
 
     def told(*lines: str) -> list[str]:
         found, wheels = bench.solve(*lines)
-        return note_outdated(Workspace(bench.home), bench.question(*lines), found.pylock, list(wheels.values()))
+        return note_outdated(Workspace(bench.paths), bench.question(*lines), found.pylock, list(wheels.values()))
 
     (note,) = told("old", "fine", "base")
     assert "old 1.0 of 2021" in note and "up to 2.0" in note and "[wheels.old]" in note
@@ -340,7 +340,7 @@ def test_what_is_compiled_for_another_kind_of_machine_is_told_before_long(bench:
         "fast",
         list_sdists("fast", (bench.index.url,), Target(AMD, "3.11"), AS_OF)[0],
         "pack x requires fast",
-        bench.home,
+        bench.paths,
     )
     with pytest.raises(NoMatchingDistribution, match="has to be compiled for linux/arm64") as e:
         bench.builder().make(unbuilt, "linux/arm64")
@@ -359,7 +359,7 @@ def test_a_real_package_without_wheels_is_the_same_on_another_cache(
     assert runtime.version == "4.9.3" and runtime.built is not None
     assert [w.name for w in runtime.built.requires] == ["setuptools", "wheel"]
     assert not runtime.built.compiler and found.made == {"antlr4-python3-runtime": runtime}
-    bench.home = Paths(tmp_path / "home2", tmp_path / "cache2")
+    bench.paths = Paths(tmp_path / "home2", tmp_path / "cache2")
     assert bench.solve("omegaconf==2.3.0")[1] == wheels
 
 

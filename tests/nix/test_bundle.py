@@ -33,7 +33,7 @@ from pycomfy.services.versions.recorded_version import find_recorded_version
 from pycomfy.services.workspace import Workspace
 from tests.support.archived_versions import make_lock
 from tests.support.command_line import Outcome, call
-from tests.support.data_folders import Built, build_version, new_paths
+from tests.support.data_folders import BuiltVersion, build_and_record, new_paths
 from tests.support.http_server import serve_folder
 from tests.support.moments import NOW
 from tests.support.nix_projects import Workshop
@@ -43,26 +43,26 @@ from tests.support.sudden_ends import count_moments, kill_at
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    built: Built
+    built: BuiltVersion
     file: Path
     other: Paths
     """Another machine's."""
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory, settings: NixSettings, root: Root) -> tuple[Built, Path]:
+def bundle(tmp_path_factory: pytest.TempPathFactory, settings: NixSettings, root: Root) -> tuple[BuiltVersion, Path]:
     """A version, and its bundle, which no test changes."""
     folder = tmp_path_factory.mktemp("bundle")
-    home, file = new_paths(folder), folder / "small.tar.zst"
+    paths, file = new_paths(folder), folder / "small.tar.zst"
     with serve_folder(folder) as address:
         workshop = Workshop(folder, settings, address)
-        built = build_version(workshop, make_lock(workshop, root, "bundled"), home)
-        export_bundle(Workspace(home), "small", file)
+        built = build_and_record(workshop, make_lock(workshop, root, "bundled"), paths)
+        export_bundle(Workspace(paths), "small", file)
     return built, file
 
 
 @pytest.fixture
-def exported(bundle: tuple[Built, Path], tmp_path: Path) -> Exported:
+def exported(bundle: tuple[BuiltVersion, Path], tmp_path: Path) -> Exported:
     built, file = bundle
     return Exported(built, file, new_paths(tmp_path / "other"))
 
@@ -113,16 +113,16 @@ def test_sources_can_be_copied_into_the_store_by_nix(exported: Exported, empty: 
 
 
 def test_models_travel_on_request(workshop: Workshop, root: Root, tmp_path: Path) -> None:
-    home, other = new_paths(tmp_path), new_paths(tmp_path / "other")
+    paths, other = new_paths(tmp_path), new_paths(tmp_path / "other")
     (tmp_path / "model").write_bytes(b"weights" * 100)
     sha256 = hashlib.sha256(b"weights" * 100).hexdigest()
     model = ModelFile(folder="loras", name="fine/x.safetensors", sha256=sha256)
-    build_version(workshop, make_lock(workshop, root, "m").model_copy(update={"models": (model,)}), home)
+    build_and_record(workshop, make_lock(workshop, root, "m").model_copy(update={"models": (model,)}), paths)
     file = tmp_path / "with.tar.zst"
     with pytest.raises(NotFound, match=r"loras/fine/x\.safetensors is not on this machine"):
-        export_bundle(Workspace(home), "small", file, models=True)
-    ModelStore(home).add(tmp_path / "model")
-    assert export_bundle(Workspace(home), "small", file, models=True).models == 1
+        export_bundle(Workspace(paths), "small", file, models=True)
+    ModelStore(paths).add(tmp_path / "model")
+    assert export_bundle(Workspace(paths), "small", file, models=True).models == 1
     assert import_bundle(Workspace(other), file).models == 1
     found = ModelStore(other).find(sha256)
     assert found is not None and found.read_bytes() == b"weights" * 100
@@ -135,18 +135,18 @@ def test_models_travel_on_request(workshop: Workshop, root: Root, tmp_path: Path
 
 
 def test_a_version_with_a_missing_source_is_not_exported(workshop: Workshop, root: Root, tmp_path: Path) -> None:
-    home = new_paths(tmp_path)
+    paths = new_paths(tmp_path)
     lock = make_lock(workshop, root, "gone")
-    build_version(workshop, lock, home, archive=False)
-    export_bundle(Workspace(home), "small", tmp_path / "x")  # from the store
-    shutil.rmtree(find_archive(home).folder)
+    build_and_record(workshop, lock, paths, archive=False)
+    export_bundle(Workspace(paths), "small", tmp_path / "x")  # from the store
+    shutil.rmtree(find_archive(paths).folder)
     gone = lock.model_copy(update={"packs": (lock.packs[0].model_copy(update={"name": "absent"}),)})
-    files = {**find_recorded_version(Workspace(home), "small").files, "pycomfy.lock": gone.model_dump_json().encode()}
-    VersionsRepository(versions_repository_path(home)).commit(
+    files = {**find_recorded_version(Workspace(paths), "small").files, "pycomfy.lock": gone.model_dump_json().encode()}
+    VersionsRepository(versions_repository_path(paths)).commit(
         "small", files, created_at=NOW, message="a pack that nobody has"
     )
     with pytest.raises(NotFound, match="absent cannot be exported"):
-        export_bundle(Workspace(home), "small", tmp_path / "y")
+        export_bundle(Workspace(paths), "small", tmp_path / "y")
     assert not (tmp_path / "y").exists()
 
 
@@ -209,27 +209,27 @@ def test_a_bundle_cannot_replace_what_was_recorded(exported: Exported) -> None:
 
 
 def test_importing_goes_on_after_any_sudden_end(exported: Exported, root_store: NixSettings, tmp_path: Path) -> None:
-    def command(home: Paths) -> Outcome:
-        return call("import", exported.file, cwd=tmp_path, env={**os.environ, "PYCOMFY_HOME": str(home.data)})
+    def command(paths: Paths) -> Outcome:
+        return call("import", exported.file, cwd=tmp_path, env={**os.environ, "PYCOMFY_HOME": str(paths.data)})
 
     assert command(new_paths(tmp_path / "first")).status == 0  # so that all modules are imported
     moments = count_moments(lambda: command(new_paths(tmp_path / "whole")))
     chance, turns = random.Random(7), 6
     for turn in range(turns):
-        home = new_paths(tmp_path / str(turn))
-        kill_at(int(moments * (turn + chance.random()) / (turns + 1)), partial(command, home))
-        if VersionsRepository(versions_repository_path(home)).names():  # what is recorded can be had
-            assert archive_action.status(Workspace(home, root_store)).missing == ()
-        assert archive_action.verify_archive(Workspace(home, root_store)).damage == ()
-        assert command(home).status == 0
-        archive_action.collect_garbage(Workspace(home))
-        assert find_archive(home).leftovers() == []
-    assert restore_image(Workspace(home, root_store), RestoreRequest("small", offline=True)).same
+        paths = new_paths(tmp_path / str(turn))
+        kill_at(int(moments * (turn + chance.random()) / (turns + 1)), partial(command, paths))
+        if VersionsRepository(versions_repository_path(paths)).names():  # what is recorded can be had
+            assert archive_action.status(Workspace(paths, root_store)).missing == ()
+        assert archive_action.verify_archive(Workspace(paths, root_store)).damage == ()
+        assert command(paths).status == 0
+        archive_action.collect_garbage(Workspace(paths))
+        assert find_archive(paths).leftovers() == []
+    assert restore_image(Workspace(paths, root_store), RestoreRequest("small", offline=True)).same
 
 
 def test_the_commands_export_and_import(exported: Exported, tmp_path: Path) -> None:
-    def pycomfy(home: Paths, *arguments: str) -> object:
-        done = call(*arguments, "--json", cwd=tmp_path, env={**os.environ, "PYCOMFY_HOME": str(home.data)})
+    def pycomfy(paths: Paths, *arguments: str) -> object:
+        done = call(*arguments, "--json", cwd=tmp_path, env={**os.environ, "PYCOMFY_HOME": str(paths.data)})
         assert done.status == 0, done.err
         return done.json()
 

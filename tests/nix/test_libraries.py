@@ -1,4 +1,4 @@
-"""Libraries that modules need and a built image lacks, found in its layers."""
+"""Shared libraries that modules need and a built image lacks, found in its layers."""
 
 from pathlib import Path
 
@@ -28,14 +28,14 @@ def test_a_missing_library_is_named_with_wheel_file_and_package(workshop: Worksh
     ]
     lock = workshop.lock({"linux/amd64": root}, wheels, [])
     oci = built(workshop, workshop.project(lock))
-    home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
+    paths = Paths(tmp_path / "home", tmp_path / "home" / "cache")
     names = find_paths().cache / "debian" / "names-bookworm-amd64"
     if not names.is_file():
         pytest.skip("Debian's names were never read here")
-    (home.cache / "debian").mkdir(parents=True)
-    (home.cache / "debian" / names.name).write_bytes(names.read_bytes())
+    (paths.cache / "debian").mkdir(parents=True)
+    (paths.cache / "debian" / names.name).write_bytes(names.read_bytes())
     with listening() as heard:
-        found = report_missing_libraries(Workspace(home), lock, "linux/amd64", oci, ["ffmpeg"])
+        found = report_missing_libraries(Workspace(paths), lock, "linux/amd64", oci, ["ffmpeg"])
     site = "opt/venv/lib/python3.11/site-packages"
     assert [(f.owner, f.path, f.soname, f.via, f.package, f.known, f.line) for f in found] == [
         ("gui 1.0", f"{site}/cv2/cv2.abi3.so", "libXss.so.1", f"{site}/gui.libs/libinner-1.so.2", "libxss1", True,
@@ -45,14 +45,14 @@ def test_a_missing_library_is_named_with_wheel_file_and_package(workshop: Worksh
     ]  # fmt: skip
     line = 'apt = ["ffmpeg", "libnope7", "libxss1"]'
     assert f"write at the top of pycomfy.toml, and lock again: {line}" in heard.remarks[-1]
-    assert report_missing_libraries(Workspace(home), lock, "linux/amd64", oci, ["ffmpeg"]) == found
-    assert len(list((home.cache / "libraries").rglob("*.json"))) == 5
+    assert report_missing_libraries(Workspace(paths), lock, "linux/amd64", oci, ["ffmpeg"]) == found
+    assert len(list((paths.cache / "libraries").rglob("*.json"))) == 5
 
 
 def test_a_whole_image_says_nothing(workshop: Workshop, root: Root, tmp_path: Path, settings: NixSettings) -> None:
     lock = workshop.lock({"linux/amd64": root}, [workshop.wheel("plain", {"plain.py": b""})], [])
     oci = built(workshop, workshop.project(lock))
-    home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
+    paths = Paths(tmp_path / "home", tmp_path / "home" / "cache")
     with listening() as heard:
-        assert report_missing_libraries(Workspace(home), lock, "linux/amd64", oci, []) == ()
+        assert report_missing_libraries(Workspace(paths), lock, "linux/amd64", oci, []) == ()
     assert heard.remarks == []

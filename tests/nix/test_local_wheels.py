@@ -47,11 +47,11 @@ def test_a_local_wheel_is_built_archived_and_restored_without_its_folder(
     assert done.status == 0, done.err
     made = done.json()
     assert "opt/venv/lib/python3.11/site-packages/mine.py" in names_in(Path(made["oci"]), "wheels")
-    home = Paths(workshop.folder / "home", workshop.folder / "home" / "cache")
+    paths = Paths(workshop.folder / "home", workshop.folder / "home" / "cache")
     (need,) = wheel_requisites(local, "linux/amd64")
-    assert find_archive(home).find(need.output) is not None
+    assert find_archive(paths).find(need.output) is not None
     shutil.rmtree(workshop.folder / "our wheels")
-    restored = restore_image(Workspace(home, root_store), RestoreRequest("small", offline=True))
+    restored = restore_image(Workspace(paths, root_store), RestoreRequest("small", offline=True))
     assert restored.same and read_layout(restored.oci).manifest_digest == made["manifest_digest"]
 
 

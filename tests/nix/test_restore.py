@@ -30,7 +30,7 @@ def test_both_versions_come_back_with_their_digests(lost: ArchivedVersions, empt
     # Its sources are not needed as long as the image is there.
     assert lost.nix.store is not None
     subprocess.run(lost.nix.command("nix-store", "--gc"), check=True, capture_output=True)
-    shutil.rmtree(find_archive(lost.home).folder)
+    shutil.rmtree(find_archive(lost.paths).folder)
     assert restore_image(lost.workspace, lost.request("small@1")).layers_built == 0
 
 
@@ -49,7 +49,7 @@ def test_the_command_needs_no_network(lost: ArchivedVersions, empty: NixSettings
 def test_all_that_cannot_be_restored_is_said_at_once_and_nothing_written(
     lost: ArchivedVersions, tmp_path: Path
 ) -> None:
-    archive = find_archive(lost.home)
+    archive = find_archive(lost.paths)
     needs = {need.title: need for need in list_requisites(lost.versions[0].lock)}
     for title in ("greeter", "two 1.0"):
         info = archive.find(needs[title].output)
@@ -69,7 +69,7 @@ def test_all_that_cannot_be_restored_is_said_at_once_and_nothing_written(
 def test_restore_takes_what_it_lacks_from_another_archive(lost: ArchivedVersions, tmp_path: Path) -> None:
     url = f"file://{tmp_path}/team"
     sync.push(lost.workspace, url)
-    shutil.rmtree(find_archive(lost.home).folder)
+    shutil.rmtree(find_archive(lost.paths).folder)
     request = dataclasses.replace(lost.request("small@2"), offline=False, source=url)
     assert restore_image(lost.workspace, request).same
 

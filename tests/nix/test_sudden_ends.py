@@ -103,7 +103,7 @@ def test_a_build_goes_on_after_any_sudden_end(scene: Scene) -> None:
 
 def test_filling_the_archive_goes_on_after_any_sudden_end(scene: Scene) -> None:
     machine = scene.prepare(("build", scene.second, "--no-prove", "--no-archive"))
-    shutil.rmtree(find_archive(machine.home).folder)
+    shutil.rmtree(find_archive(machine.paths).folder)
     scene.end_and_go_on(machine, ("archive", "fill"), versions_and_archive)
 
 
@@ -118,8 +118,8 @@ def test_a_restore_goes_on_after_any_sudden_end(scene: Scene) -> None:
     built = scene.prepare(("build", scene.second, "--no-prove"))
     # The store is as it was before that build.
     machine = scene.machine.twin(scene.folder / "restoring")
-    shutil.rmtree(machine.home.data)
-    built.home.data.rename(machine.home.data)
+    shutil.rmtree(machine.paths.data)
+    built.paths.data.rename(machine.paths.data)
 
     def restored(on: Machine) -> dict[str, Any]:
         again = on.run("restore", "small@2", "--offline")

@@ -1,4 +1,4 @@
-"""Built again from the archive in an empty store: equal, or it is told what is not."""
+"""BuiltVersion again from the archive in an empty store: equal, or it is told what is not."""
 
 import hashlib
 import json
@@ -20,18 +20,18 @@ from pycomfy.services.versions.indexing import layout_link
 from pycomfy.services.versions.recorded_version import find_recorded_version, list_built
 from pycomfy.services.workspace import Workspace
 from tests.support.archived_versions import make_lock
-from tests.support.data_folders import Built, build_version, new_paths
+from tests.support.data_folders import BuiltVersion, build_and_record, new_paths
 from tests.support.nix_projects import Workshop
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Paths:
+def paths(tmp_path: Path) -> Paths:
     return new_paths(tmp_path)
 
 
 @pytest.fixture
-def built(workshop: Workshop, root: Root, home: Paths) -> Built:
-    return build_version(workshop, make_lock(workshop, root, "to verify"), home)
+def built(workshop: Workshop, root: Root, paths: Paths) -> BuiltVersion:
+    return build_and_record(workshop, make_lock(workshop, root, "to verify"), paths)
 
 
 def _write(layout: Path, data: bytes) -> tuple[str, int]:
@@ -63,21 +63,21 @@ def forge(image: LayoutImage, to: Path, layer: str, old: bytes, new: bytes) -> L
     return read_layout(to)
 
 
-def test_the_same_image_comes_from_the_archive_alone(workshop: Workshop, built: Built, home: Paths) -> None:
+def test_the_same_image_comes_from_the_archive_alone(workshop: Workshop, built: BuiltVersion, paths: Paths) -> None:
     for path in workshop.folder.glob("*.whl"):
         path.unlink()
     shutil.rmtree(workshop.folder / "greeter")
-    result = verify(Workspace(home), VerifyRequest("small@1"))
+    result = verify(Workspace(paths), VerifyRequest("small@1"))
     assert result.differences == () and result.rebuilt == built.image.manifest_digest
     assert (
-        list_built(Workspace(home), "linux/amd64") == ["small@1"] and list_built(Workspace(home), "linux/arm64") == []
+        list_built(Workspace(paths), "linux/amd64") == ["small@1"] and list_built(Workspace(paths), "linux/arm64") == []
     )
 
 
-def test_a_difference_is_explained_down_to_the_byte(built: Built, home: Paths, tmp_path: Path) -> None:
+def test_a_difference_is_explained_down_to_the_byte(built: BuiltVersion, paths: Paths, tmp_path: Path) -> None:
     forged = forge(built.image, tmp_path / "forged", "pack-greeter", b"to verify", b"to falsify"[:9])
-    layout_link(Workspace(home), forged.manifest_digest).symlink_to(forged.layout)
-    stored = find_recorded_version(Workspace(home), "small@1")
+    layout_link(Workspace(paths), forged.manifest_digest).symlink_to(forged.layout)
+    stored = find_recorded_version(Workspace(paths), "small@1")
     lie = stored.images["linux/amd64"].model_copy(
         update={
             "manifest_digest": forged.manifest_digest,
@@ -86,10 +86,10 @@ def test_a_difference_is_explained_down_to_the_byte(built: Built, home: Paths, t
             "built_at": "2030-01-01T00:00:00Z",
         }
     )
-    VersionsRepository(versions_repository_path(home)).add_image(stored.version.tree, lie)
-    for path in home.data.glob("pycomfy.db*"):  # the record is made anew from the library
+    VersionsRepository(versions_repository_path(paths)).add_image(stored.version.tree, lie)
+    for path in paths.data.glob("pycomfy.db*"):  # the database is made anew from the versions repository
         path.unlink()
-    result = verify(Workspace(home), VerifyRequest("small@1"))
+    result = verify(Workspace(paths), VerifyRequest("small@1"))
     layer, config, manifest = result.differences
     assert layer.what == "layer 5 (pack-greeter)"
     place = "opt/ComfyUI/custom_nodes/greeter/text.txt"
@@ -100,8 +100,8 @@ def test_a_difference_is_explained_down_to_the_byte(built: Built, home: Paths, t
         assert "+to verify" in layer.report
 
 
-def test_a_damaged_archive_is_said_before_anything_is_built(built: Built, home: Paths) -> None:
-    entry = find_archive(home).narinfos()[0]
+def test_a_damaged_archive_is_said_before_anything_is_built(built: BuiltVersion, paths: Paths) -> None:
+    entry = find_archive(paths).narinfos()[0]
     entry.write_bytes(b"x")
     with pytest.raises(HashMismatch, match="damaged"):
-        verify(Workspace(home, NixSettings()), VerifyRequest("small@1"))
+        verify(Workspace(paths, NixSettings()), VerifyRequest("small@1"))

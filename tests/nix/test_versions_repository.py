@@ -26,8 +26,8 @@ def nix_build(settings: NixSettings, flake: str, out: Path) -> Path:
 
 
 def test_nix_builds_any_version_from_the_repository_alone(workshop: Workshop, root: Root, tmp_path: Path) -> None:
-    home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
-    repository = VersionsRepository(versions_repository_path(home))
+    paths = Paths(tmp_path / "home", tmp_path / "home" / "cache")
+    repository = VersionsRepository(versions_repository_path(paths))
     digests = {}
     for number, text in ((1, "A = 1\n"), (2, "A = 2\n")):
         wheel = workshop.wheel("one", {"one/__init__.py": b"ONE = 1\n"})
@@ -37,7 +37,7 @@ def test_nix_builds_any_version_from_the_repository_alone(workshop: Workshop, ro
         project = workshop.project(lock, f"project{number}")
         digests[number] = read_layout(nix_build(workshop.settings, f"path:{project}#oci", tmp_path / "p"))
     for number in (1, 2):
-        shown = show(Workspace(home), f"small@{number}")
+        shown = show(Workspace(paths), f"small@{number}")
         assert shown.flake == f"git+file://{repository.path}?ref=small&rev={shown.commit}#oci"
         made = read_layout(nix_build(workshop.settings, shown.flake, tmp_path / f"v{number}"))
         assert made.manifest_digest == digests[number].manifest_digest

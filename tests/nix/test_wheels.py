@@ -28,7 +28,7 @@ from pycomfy.errors import BuildFailed
 from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
-from tests.support.data_folders import build_version, new_paths
+from tests.support.data_folders import build_and_record, new_paths
 from tests.support.nix_projects import Workshop
 
 # A build backend of its own: a wheel whose module says what the build could see of the world.
@@ -72,8 +72,8 @@ def built(
     workshop: Workshop, root: Root, source: UrlSource, requires: tuple[Wheel, ...] = (), name: str = "demo"
 ) -> Path:
     recipe = BuildRecipe(name, "1.0", "linux/amd64", "3.11", WheelBuild(source=source, requires=requires), root)
-    home = Paths(workshop.folder / "home", workshop.folder / "cache")
-    return build_recipe(recipe, home, workshop.settings, workshop.folder / "log", lambda e: None)
+    paths = Paths(workshop.folder / "home", workshop.folder / "cache")
+    return build_recipe(recipe, paths, workshop.settings, workshop.folder / "log", lambda e: None)
 
 
 def attempts(workshop: Workshop, root: Root, **tries: str) -> dict[str, str]:
@@ -200,16 +200,16 @@ def test_the_archived_wheel_or_what_it_is_made_of_is_enough(
     workshop: Workshop, root: Root, root_store: NixSettings, tmp_path: Path, left: str
 ) -> None:
     wheel = built_wheel(workshop, root)
-    home, lock = new_paths(tmp_path), make_lock(workshop, root, wheel)
-    version = build_version(workshop, lock, home)
-    archive = find_archive(home)
+    paths, lock = new_paths(tmp_path), make_lock(workshop, root, wheel)
+    version = build_and_record(workshop, lock, paths)
+    archive = find_archive(paths)
     spare = [n for n in list_requisites(lock) if (n.build_only if left == "wheel" else n.title == "demo 1.0")]
     assert spare and all(archive.has(need.output) for need in spare)
     for need in spare:
         (archive.folder / narinfo_name(need.path)).unlink()
     for path in (*workshop.folder.glob("*.whl"), *workshop.folder.glob("*.gz"), workshop.folder / "greeter"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    restored = restore_image(Workspace(home, root_store), RestoreRequest("small", offline=True))
+    restored = restore_image(Workspace(paths, root_store), RestoreRequest("small", offline=True))
     assert restored.same and restored.manifest_digest == version.image.manifest_digest
 
 

@@ -62,84 +62,84 @@ def built(tmp_path: Path) -> Iterator[Builder]:
             pytest.skip(f"no container engine: {e.what}")
         layout = read_layout(write_layout(tmp_path / "layout", script=script))
         images.append((engine, layout.config_digest.removeprefix("sha256:")))
-        home = new_paths(tmp_path)
-        record_layout(home, project(), layout)
-        return home
+        paths = new_paths(tmp_path)
+        record_layout(paths, project(), layout)
+        return paths
 
     yield make
     for engine, image in images:
         process.run(engine.command("rmi", "--force", image))
 
 
-def recorded(home: Paths) -> Any:
-    """What record and library say of the pack, the record also after it was made anew."""
-    library = VersionsRepository(versions_repository_path(home))
-    (image,) = library.images(library.find("pycomfy-check").tree).values()
-    with Database(database_path(home)) as store:
-        (row,) = store.all("SELECT verified_compatible AS v FROM custom_nodes")
-    database_path(home).rename(home.data / "old.db")
-    index(Workspace(home))
-    with Database(database_path(home)) as store:
-        (again,) = store.all("SELECT verified_compatible AS v FROM custom_nodes")
+def recorded(paths: Paths) -> Any:
+    """What database and versions repository say of the pack, the database also after it was made anew."""
+    repository = VersionsRepository(versions_repository_path(paths))
+    (image,) = repository.images(repository.find("pycomfy-check").tree).values()
+    with Database(database_path(paths)) as database:
+        (row,) = database.all("SELECT verified_compatible AS v FROM custom_nodes")
+    database_path(paths).rename(paths.data / "old.db")
+    index(Workspace(paths))
+    with Database(database_path(paths)) as database:
+        (again,) = database.all("SELECT verified_compatible AS v FROM custom_nodes")
     assert row["v"] == again["v"]
-    (home.data / "old.db").replace(database_path(home))
+    (paths.data / "old.db").replace(database_path(paths))
     return image.proven, image.compatible, row["v"]
 
 
 def test_an_image_that_has_everything_is_recorded_as_compatible(built: Builder) -> None:
-    home = built(answer(remarks=[{"pack": "painter", "text": "UserWarning: old"}]))
-    result = check(Workspace(home), "pycomfy-check")
+    paths = built(answer(remarks=[{"pack": "painter", "text": "UserWarning: old"}]))
+    result = check(Workspace(paths), "pycomfy-check")
     assert result.compatible and (result.name, result.version) == ("pycomfy-check", 1)
     assert result.started and [p.remarks for p in result.parts] == [(), ("UserWarning: old",)]
-    assert recorded(home) == (True, {"painter": True}, 1)
+    assert recorded(paths) == (True, {"painter": True}, 1)
     lock = parse_lock(project()["pycomfy.lock"].decode())
-    kept = read_cached(home.cache, environment_fingerprint(lock, "linux/amd64"))
+    kept = read_cached(paths.cache, environment_fingerprint(lock, "linux/amd64"))
     assert kept is not None and kept.remarks[0].text == "UserWarning: old"
 
 
 def test_a_pack_that_fails_is_named_with_its_traceback_and_recorded(built: Builder) -> None:
     failure = {"pack": "painter", "message": "No module named 'segno'", "traceback": TRACE}
-    home = built(answer("KSampler", import_failures=[failure]))
-    result = check(Workspace(home), "pycomfy-check@1")
+    paths = built(answer("KSampler", import_failures=[failure]))
+    result = check(Workspace(paths), "pycomfy-check@1")
     (problem,) = result.problems
     assert isinstance(problem, RunFailed) and TRACE in problem.where and '["segno"]' in problem.fix
     assert "node 2 (" not in problem.where and "node 2 of the workflow of pycomfy-check@1" in problem.where
-    assert recorded(home) == (False, {"painter": False}, 0)
+    assert recorded(paths) == (False, {"painter": False}, 0)
 
 
 def test_a_pack_that_is_loaded_without_a_type_is_named(built: Builder) -> None:
-    home = built(answer("KSampler", "SaveImage"))
-    result = check(Workspace(home), "pycomfy-check")
+    paths = built(answer("KSampler", "SaveImage"))
+    result = check(Workspace(paths), "pycomfy-check")
     assert [type(p) for p in result.problems] == [UnknownNode, UnknownNode]
     assert "the node pack painter is loaded" in result.problems[1].what
-    assert recorded(home) == (False, {"painter": False}, 0)
+    assert recorded(paths) == (False, {"painter": False}, 0)
 
 
 def test_a_later_check_replaces_what_an_earlier_one_found(built: Builder) -> None:
-    home = built(answer())
-    check(Workspace(home), "pycomfy-check")
-    library = VersionsRepository(versions_repository_path(home))
-    tree = library.find("pycomfy-check").tree
-    (image,) = library.images(tree).values()
+    paths = built(answer())
+    check(Workspace(paths), "pycomfy-check")
+    repository = VersionsRepository(versions_repository_path(paths))
+    tree = repository.find("pycomfy-check").tree
+    (image,) = repository.images(tree).values()
     later = image.model_copy(update={"compatible": {"painter": False}, "checked_at": "2999-01-01T00:00:00Z"})
-    assert library.add_image(tree, later) == later
-    assert library.add_image(tree, image) == later, "and an older one does not"
+    assert repository.add_image(tree, later) == later
+    assert repository.add_image(tree, image) == later, "and an older one does not"
 
 
 def test_comfyui_that_does_not_start_is_a_no(built: Builder) -> None:
-    home = built("echo no module named torch >&2; exit 1\n")
-    result = check(Workspace(home), "pycomfy-check")
+    paths = built("echo no module named torch >&2; exit 1\n")
+    result = check(Workspace(paths), "pycomfy-check")
     assert not result.compatible and not result.started
     assert "no module named torch" in result.problems[0].where
-    assert recorded(home) == (False, {"painter": False}, 0)
+    assert recorded(paths) == (False, {"painter": False}, 0)
 
 
 @pytest.mark.parametrize(("script", "status"), [(answer(), 0), (answer("KSampler"), 3)])
 def test_the_exit_status_is_the_verdict(built: Builder, script: str, status: int) -> None:
-    home = built(script)
+    paths = built(script)
 
     def run(*arguments: str) -> Outcome:
-        return call(*arguments, cwd=home.data, env={**os.environ, "PYCOMFY_HOME": str(home.data)})
+        return call(*arguments, cwd=paths.data, env={**os.environ, "PYCOMFY_HOME": str(paths.data)})
 
     done = run("check", "pycomfy-check", "--json")
     told = done.json()
@@ -155,18 +155,18 @@ def test_the_exit_status_is_the_verdict(built: Builder, script: str, status: int
 
 
 def test_a_folder_means_the_version_of_its_lock(tmp_path: Path) -> None:
-    home = new_paths(tmp_path)
+    paths = new_paths(tmp_path)
     lock = tmp_path / "work" / "pycomfy.lock"
     lock.parent.mkdir()
     lock.write_bytes(project()["pycomfy.lock"])
     with pytest.raises(NotFound, match="no image was built of this lock"):
-        find_built_version(Workspace(home), str(lock.parent))
-    record_layout(home, project(), read_layout(write_layout(tmp_path / "layout")))
+        find_built_version(Workspace(paths), str(lock.parent))
+    record_layout(paths, project(), read_layout(write_layout(tmp_path / "layout")))
     workflow = lock.with_name("pycomfy-check.json")
     workflow.write_text("{}")
     for target in (lock.parent, lock, workflow):
-        assert find_built_version(Workspace(home), str(target)) == Reference("pycomfy-check", 1)
-    assert find_built_version(Workspace(home), "pycomfy-check@1") == Reference("pycomfy-check", 1)
+        assert find_built_version(Workspace(paths), str(target)) == Reference("pycomfy-check", 1)
+    assert find_built_version(Workspace(paths), "pycomfy-check@1") == Reference("pycomfy-check", 1)
     lock.write_text("{}")
     with pytest.raises(BadLock):
-        find_built_version(Workspace(home), str(lock))
+        find_built_version(Workspace(paths), str(lock))

@@ -37,7 +37,7 @@ CHECKPOINT = b"a checkpoint"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Paths:
+def paths(tmp_path: Path) -> Paths:
     return new_paths(tmp_path)
 
 
@@ -63,63 +63,63 @@ def files(*models: ModelFile, name: str = "portrait") -> dict[str, bytes]:
     return {**made, "pycomfy.lock": render_lock(lock.model_copy(update={"models": models})).encode()}
 
 
-def states(home: Paths, target: str = "portrait") -> dict[str, str]:
-    return {s.location: s.state for s in models_status(Workspace(home), target)}
+def states(paths: Paths, target: str = "portrait") -> dict[str, str]:
+    return {s.location: s.state for s in models_status(Workspace(paths), target)}
 
 
 def test_models_of_a_version_are_fetched_and_added_until_none_is_missing(
-    site: Site, home: Paths, tmp_path: Path
+    site: Site, paths: Paths, tmp_path: Path
 ) -> None:
     site.files["/a"] = CHECKPOINT
-    record(home, files(pinned("checkpoints/a.safetensors", CHECKPOINT, f"{site.cdn}/a"), pinned("loras/b.pt", LORA)))
-    assert states(home) == {"checkpoints/a.safetensors": "missing", "loras/b.pt": "missing"}
+    record(paths, files(pinned("checkpoints/a.safetensors", CHECKPOINT, f"{site.cdn}/a"), pinned("loras/b.pt", LORA)))
+    assert states(paths) == {"checkpoints/a.safetensors": "missing", "loras/b.pt": "missing"}
     with pytest.raises(NotFound, match="2 of the models of portrait@1 are not here") as caught:
-        view_models(Workspace(home), Reference("portrait", 1))
+        view_models(Workspace(paths), Reference("portrait", 1))
     assert caught.value.fixes == (suggest("models pull", target="portrait@1"),)
     with pytest.raises(NotFound, match="has no source"):
-        pull_models(Workspace(home), "portrait")
-    assert states(home) == {"checkpoints/a.safetensors": "present", "loras/b.pt": "missing"}
+        pull_models(Workspace(paths), "portrait")
+    assert states(paths) == {"checkpoints/a.safetensors": "present", "loras/b.pt": "missing"}
     (tmp_path / "mine.pt").write_bytes(LORA)
-    added = add_model(Workspace(home), str(tmp_path / "mine.pt"), "loras/b.pt")
+    added = add_model(Workspace(paths), str(tmp_path / "mine.pt"), "loras/b.pt")
     assert (added.place, added.sha256, added.replaced) == ("loras/b.pt", sha256(LORA), None)
-    result = pull_models(Workspace(home), "portrait@1")
+    result = pull_models(Workspace(paths), "portrait@1")
     assert result.fetched == () and [m.name for m in result.present] == ["a.safetensors", "b.pt"]
-    view = view_models(Workspace(home), Reference("portrait", 1))
+    view = view_models(Workspace(paths), Reference("portrait", 1))
     assert view is not None and (view.folder / "loras/b.pt").samefile(tmp_path / "mine.pt")
 
 
-def test_a_version_without_models_needs_none(home: Paths) -> None:
-    record(home, make_files("hello"))
-    assert view_models(Workspace(home), Reference("hello")) is None and states(home, "hello") == {}
+def test_a_version_without_models_needs_none(paths: Paths) -> None:
+    record(paths, make_files("hello"))
+    assert view_models(Workspace(paths), Reference("hello")) is None and states(paths, "hello") == {}
     for unknown in ("nobody", "../x", "hello@7"):
         with pytest.raises(NotFound):
-            models_status(Workspace(home), unknown)
+            models_status(Workspace(paths), unknown)
 
 
-def test_one_models_path_cannot_be_anothers_folder(home: Paths, tmp_path: Path) -> None:
+def test_one_models_path_cannot_be_anothers_folder(paths: Paths, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(LORA)
-    add_model(Workspace(home), str(tmp_path / "a"), "loras/a")
-    record(home, files(pinned("loras/a", LORA), pinned("loras/a/b", LORA)))
+    add_model(Workspace(paths), str(tmp_path / "a"), "loras/a")
+    record(paths, files(pinned("loras/a", LORA), pinned("loras/a/b", LORA)))
     with pytest.raises(BadLock, match="also a folder"):
-        view_models(Workspace(home), Reference("portrait"))
+        view_models(Workspace(paths), Reference("portrait"))
 
 
-def test_a_file_is_called_what_comfyui_calls_it(home: Paths, tmp_path: Path) -> None:
+def test_a_file_is_called_what_comfyui_calls_it(paths: Paths, tmp_path: Path) -> None:
     file = tmp_path / "ComfyUI" / "models" / "loras" / "sub" / "x.safetensors"
     file.parent.mkdir(parents=True)
     file.write_bytes(LORA)
-    assert add_model(Workspace(home), str(file), None).place == "loras/sub/x.safetensors"
+    assert add_model(Workspace(paths), str(file), None).place == "loras/sub/x.safetensors"
     file.write_bytes(CHECKPOINT)
-    assert add_model(Workspace(home), str(file), None).replaced == sha256(LORA)
+    assert add_model(Workspace(paths), str(file), None).replaced == sha256(LORA)
     (tmp_path / "y").write_bytes(LORA)
     for wrong in (None, "x", "../x/y", "custom_nodes/x.py", "loras/../../x", "/loras/x", ""):
         with pytest.raises(BadInput) as caught:
-            add_model(Workspace(home), str(tmp_path / "y"), wrong)
+            add_model(Workspace(paths), str(tmp_path / "y"), wrong)
         (fix,) = caught.value.fixes
         assert isinstance(fix, Fix) and fix.arguments == {"place": Placeholder("FOLDER/NAME")}
 
 
-def test_a_whole_folder_is_added_as_comfyui_has_it(home: Paths, tmp_path: Path) -> None:
+def test_a_whole_folder_is_added_as_comfyui_has_it(paths: Paths, tmp_path: Path) -> None:
     models, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
     for folder in (models / "loras" / "sub", models / "custom_nodes", elsewhere):
         folder.mkdir(parents=True)
@@ -131,7 +131,7 @@ def test_a_whole_folder_is_added_as_comfyui_has_it(home: Paths, tmp_path: Path) 
     (models / "loras" / "sub" / "up").symlink_to(models)
     (models / "vae").mkdir()
     (models / "vae" / "gone.pt").symlink_to("nowhere")
-    added = add_folder(Workspace(home), models)
+    added = add_folder(Workspace(paths), models)
     assert [a.place for a in added] == [
         "checkpoints/b.ckpt",
         "checkpoints/loop/a.safetensors",
@@ -139,30 +139,30 @@ def test_a_whole_folder_is_added_as_comfyui_has_it(home: Paths, tmp_path: Path) 
     ]
     (models / "custom_nodes" / "x.pt").write_bytes(b"x")
     with pytest.raises(BadInput, match=r"custom_nodes/x\.pt"):
-        add_folder(Workspace(home), models)
+        add_folder(Workspace(paths), models)
     with pytest.raises(NotFound, match="no model"):
-        add_folder(Workspace(home), models / "vae")
+        add_folder(Workspace(paths), models / "vae")
 
 
-def test_a_model_is_added_from_an_address_with_the_hash_it_has(site: Site, home: Paths) -> None:
+def test_a_model_is_added_from_an_address_with_the_hash_it_has(site: Site, paths: Paths) -> None:
     site.files["/x.pth"] = LORA
-    added = add_model(Workspace(home), f"{site.cdn}/x.pth?token=secret", "sams/x.pth")
+    added = add_model(Workspace(paths), f"{site.cdn}/x.pth?token=secret", "sams/x.pth")
     assert added.sha256 == sha256(LORA) and not added.linked
-    assert ModelStore(home).list_added()["sams/x.pth"].url == f"{site.cdn}/x.pth"
+    assert ModelStore(paths).list_added()["sams/x.pth"].url == f"{site.cdn}/x.pth"
 
 
 def test_verify_finds_what_changed_and_what_is_gone(
-    home: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, data in (("good", b"good"), ("changed", b"changed"), ("gone", b"gone")):
         (tmp_path / name).write_bytes(data)
         if name == "gone":
             monkeypatch.setattr(store_module, "link", lambda real, path: False)
-        add_model(Workspace(home), str(tmp_path / name), f"loras/{name}")
-    assert all(m.intact for m in verify_models(Workspace(home)))
+        add_model(Workspace(paths), str(tmp_path / name), f"loras/{name}")
+    assert all(m.intact for m in verify_models(Workspace(paths)))
     (tmp_path / "changed").write_bytes(b"CHANGED")
     (tmp_path / "gone").unlink()
-    assert {m.names[0]: m.intact for m in verify_models(Workspace(home))} == {
+    assert {m.names[0]: m.intact for m in verify_models(Workspace(paths))} == {
         "loras/good": True,
         "loras/changed": False,
         "loras/gone": False,
@@ -170,23 +170,23 @@ def test_verify_finds_what_changed_and_what_is_gone(
 
 
 def test_a_model_nobody_tells_of_is_the_managers_of_that_name_with_a_remark(
-    site: Site, home: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: Site, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", site.hub)
     address = site.add("org/sharp", "sharp.pth", LORA).replace(site.hub, "https://huggingface.co")
     entry = {"filename": "sharp.pth", "save_path": "default", "type": "upscale", "url": address}
     listed = {**lists({A: (["X"],)}), MODELS: json.dumps({"models": [entry]}).encode()}
     needs = [RequiredModel("upscale_models", "sharp.pth", "1"), RequiredModel("loras", "other.safetensors", "2")]
-    without = lock_models(Workspace(home), needs, [], tmp_path, EarlierPins())
+    without = lock_models(Workspace(paths), needs, [], tmp_path, EarlierPins())
     assert without.models == () and len(without.notes) == 2
     commit(tmp_path / "manager", listed)
-    update_catalog(home, repository=str(tmp_path / "manager"), docs="not a pin!")
-    found = lock_models(Workspace(home), needs, [], tmp_path, EarlierPins())
+    update_catalog(paths, repository=str(tmp_path / "manager"), docs="not a pin!")
+    found = lock_models(Workspace(paths), needs, [], tmp_path, EarlierPins())
     assert [(m.location, m.sha256) for m in found.models] == [("upscale_models/sharp.pth", sha256(LORA))]
     assert "ComfyUI-Manager's list: https://huggingface.co/org/sharp" in found.notes[0].text
     (tmp_path / "mine").write_bytes(CHECKPOINT)
-    add_model(Workspace(home), str(tmp_path / "mine"), "upscale_models/sharp.pth")
-    mine = lock_models(Workspace(home), needs, [], tmp_path, EarlierPins())
+    add_model(Workspace(paths), str(tmp_path / "mine"), "upscale_models/sharp.pth")
+    mine = lock_models(Workspace(paths), needs, [], tmp_path, EarlierPins())
     assert [m.sha256 for m in mine.models] == [sha256(CHECKPOINT)]
 
 
@@ -194,7 +194,7 @@ Runner = Callable[..., str]
 
 
 @pytest.fixture
-def runner(tmp_path: Path, home: Paths) -> Iterator[Runner]:
+def runner(tmp_path: Path, paths: Paths) -> Iterator[Runner]:
     """Runs a script in a real container, with the models of a lock; what the script wrote to /data/found."""
     try:
         engine = find_engine()
@@ -209,9 +209,9 @@ def runner(tmp_path: Path, home: Paths) -> Iterator[Runner]:
         whole = f"read request\n({script}) > /data/found 2>&1\necho '{output}'\necho '{done}'\n"
         layout = read_layout(write_layout(tmp_path / "layout", script=whole))
         loaded.append((engine, layout.config_digest.removeprefix("sha256:")))
-        record_layout(home, files(*models, name="pycomfy-test"), layout)
+        record_layout(paths, files(*models, name="pycomfy-test"), layout)
         chosen = replace(RunOptions(tmp_path / "out", models="auto"), **options)  # type: ignore[arg-type]
-        (saved,) = run(Workspace(home), RunRequest("pycomfy-test", chosen)).outputs
+        (saved,) = run(Workspace(paths), RunRequest("pycomfy-test", chosen)).outputs
         return saved.path.read_text()
 
     yield start
@@ -223,13 +223,13 @@ READ = 'for f in /models/*/*; do read line < "$f"; echo "$f $line"; done; echo x
 
 
 def test_a_container_sees_the_locked_models_and_cannot_change_them(
-    runner: Runner, home: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a").write_bytes(b"here\n")
     (tmp_path / "other disk").write_bytes(b"elsewhere\n")
-    add_model(Workspace(home), str(tmp_path / "a"), "loras/a")
+    add_model(Workspace(paths), str(tmp_path / "a"), "loras/a")
     monkeypatch.setattr(store_module, "link", lambda real, path: False)
-    assert add_model(Workspace(home), str(tmp_path / "other disk"), "vae/b").linked
+    assert add_model(Workspace(paths), str(tmp_path / "other disk"), "vae/b").linked
     monkeypatch.undo()
     lines = runner(READ, pinned("loras/a", b"here\n"), pinned("vae/b", b"elsewhere\n")).splitlines()
     assert lines[:2] == ["/models/loras/a here", "/models/vae/b elsewhere"]
@@ -247,10 +247,10 @@ def test_a_run_can_do_without_them(runner: Runner) -> None:
 
 
 def test_two_workspaces_have_the_hubs_of_their_own_environments(
-    home: Paths, tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+    paths: Paths, tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYCOMFY_HF_ENDPOINT", "http://127.0.0.1:9")
-    mine = Workspace(home, environment={"PYCOMFY_HF_ENDPOINT": site.hub, "NETRC": str(tmp_path / "none")})
+    mine = Workspace(paths, environment={"PYCOMFY_HF_ENDPOINT": site.hub, "NETRC": str(tmp_path / "none")})
     url = site.add("org/repo", "a.safetensors", CHECKPOINT)
     assert add_model(mine, url, "checkpoints/a.safetensors").sha256 == sha256(CHECKPOINT)
     with pytest.raises((NetworkError, NotFound)):

@@ -87,10 +87,10 @@ def pycomfy(folder: Path, *arguments: object) -> Any:
     return json.loads(done.stdout)
 
 
-def is_as_installed(source: LockSource, folder: Path, tmp_path: Path, home: Paths) -> bool:
+def is_as_installed(source: LockSource, folder: Path, tmp_path: Path, paths: Paths) -> bool:
     """Whether an image gets the very files that git does not ignore in the installation."""
     assert isinstance(source, GitSource)
-    write_tree_of(source, tmp_path, tmp_path / "tree", home)
+    write_tree_of(source, tmp_path, tmp_path / "tree", paths)
     files = {p.relative_to(tmp_path / "tree").as_posix() for p in (tmp_path / "tree").rglob("*") if not p.is_dir()}
     listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     return files == {name for name in listed if name} and all(
@@ -135,7 +135,7 @@ def test_the_lock_is_what_git_the_files_and_python_say(root: Path, tmp_path: Pat
     for name in heads:
         config = root / name / ".git" / "config"
         config.write_text('[core]\nrepositoryformatversion = 0\n[remote "origin"]\nurl = x\n')
-    home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
+    paths = Paths(tmp_path / "home", tmp_path / "home" / "cache")
     for number, name in enumerate(heads):
         (tmp_path / str(number)).mkdir()
-        assert is_as_installed(sources[name], root / name, tmp_path / str(number), home)
+        assert is_as_installed(sources[name], root / name, tmp_path / str(number), paths)

@@ -102,7 +102,7 @@ def test_verify_builds_everything_again_and_tells_equal_from_different(demo: Dem
 
 
 def test_verify_says_which_layer_is_different(demo: Demo, made: dict[str, Any]) -> None:
-    """The small way to a difference: a record that claims another layer."""
+    """The small way to a difference: a database that claims another layer."""
     if shutil.disk_usage(demo.folder).free < VERIFY_NEEDS:
         pytest.skip("too little disk for an empty store")
     database = Path(demo.environment["HOME"], ".local/share/pycomfy/pycomfy.db")

@@ -1,7 +1,7 @@
 """The promise, for real: old versions run again after everything that they came from is gone, without a network.
 
 Gone are: this machine's Nix store (an empty one is mounted in its place), the node pack's repository, the projects,
-every cache, the images in the engine, and the network; and in the end the record, too.
+every cache, the images in the engine, and the network; and in the end the database, too.
 """
 
 import json

@@ -93,13 +93,13 @@ def test_a_picture_given_as_an_input_is_read(layout: LayoutImage, tmp_path: Path
     target = {"node": "1", "input": "image"}
     parameter = {"name": "photo", "type": "image", "targets": [target], "default": "a.png"}
     interface = json.dumps({"version": 1, "parameters": [parameter]}).encode()
-    home = new_paths(tmp_path)
-    record_layout(home, {**make_files("pictures", prompt), "interface.json": interface}, layout)
+    paths = new_paths(tmp_path)
+    record_layout(paths, {**make_files("pictures", prompt), "interface.json": interface}, layout)
     (tmp_path / "my [input] photo.PNG").write_bytes(red_png(32, 16))
     arguments = Arguments({"photo": str(tmp_path / "my [input] photo.PNG")})
     job = JobRequest(timeout=300)
     (output,) = run_version(
-        Workspace(home), RunRequest("pictures", RunOptions(tmp_path / "out"), job, arguments)
+        Workspace(paths), RunRequest("pictures", RunOptions(tmp_path / "out"), job, arguments)
     ).outputs
     made = output.path.read_bytes()
     assert struct.unpack(">II", made[16:24]) == (32, 16)

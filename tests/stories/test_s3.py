@@ -19,7 +19,7 @@ from pycomfy.services.archive import sync
 from pycomfy.services.workspace import Workspace
 from tests.nix.conftest import root, settings, workshop
 from tests.support.archived_versions import make_lock
-from tests.support.data_folders import build_version, new_paths
+from tests.support.data_folders import build_and_record, new_paths
 from tests.support.nix_projects import Workshop
 
 __all__ = ["root", "settings", "workshop"]
@@ -71,15 +71,15 @@ def server() -> Iterator[str]:
 
 
 def there_and_back(url: str, workshop: Workshop, root: Root, folder: Path) -> None:
-    home = new_paths(folder)
-    build_version(workshop, make_lock(workshop, root, "in a bucket"), home)
-    pushed = sync.push(Workspace(home, workshop.settings), url)
-    assert pushed.pushed == pushed.paths == len(find_archive(home).narinfos())
-    for path in (*find_archive(home).narinfos(), *find_archive(home).nars()):
+    paths = new_paths(folder)
+    build_and_record(workshop, make_lock(workshop, root, "in a bucket"), paths)
+    pushed = sync.push(Workspace(paths, workshop.settings), url)
+    assert pushed.pushed == pushed.paths == len(find_archive(paths).narinfos())
+    for path in (*find_archive(paths).narinfos(), *find_archive(paths).nars()):
         path.unlink()
-    pulled = sync.pull(Workspace(home, workshop.settings), url)
+    pulled = sync.pull(Workspace(paths, workshop.settings), url)
     assert (pulled.pulled, pulled.missing) == (pushed.paths, ())
-    assert archive_action.verify_archive(Workspace(home, workshop.settings)).damage == ()
+    assert archive_action.verify_archive(Workspace(paths, workshop.settings)).damage == ()
 
 
 def test_a_bucket_takes_the_archive_and_gives_it_back(

@@ -12,7 +12,7 @@ from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import Lock, Root
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
-from tests.support.data_folders import Built, build_version, new_paths
+from tests.support.data_folders import BuiltVersion, build_and_record, new_paths
 from tests.support.nix_projects import Workshop
 
 ROOT = Path(__file__).parents[2]
@@ -30,15 +30,15 @@ def make_lock(workshop: Workshop, root: Root, pack: str) -> Lock:
 
 @dataclass(frozen=True)
 class ArchivedVersions:
-    """Two versions in the data folder `home`, with an archive; `nix` has a store that does not have them."""
+    """Two versions in the data folder `paths`, with an archive; `nix` has a store that does not have them."""
 
-    home: Paths
-    versions: tuple[Built, Built]
+    paths: Paths
+    versions: tuple[BuiltVersion, BuiltVersion]
     nix: NixSettings
 
     @property
     def workspace(self) -> Workspace:
-        return Workspace(self.home, self.nix)
+        return Workspace(self.paths, self.nix)
 
     def request(self, reference: str) -> RestoreRequest:
         return RestoreRequest(reference, offline=True)
@@ -50,7 +50,7 @@ class ArchivedVersions:
         return subprocess.run(
             ["unshare", "--net", "--mount", "sh", "-c", _CUT_OFF, self.nix.store / "nix", *command],
             cwd=ROOT,
-            env={**os.environ, "PYCOMFY_HOME": str(self.home.data)},
+            env={**os.environ, "PYCOMFY_HOME": str(self.paths.data)},
             check=False,
             capture_output=True,
             text=True,
@@ -58,17 +58,17 @@ class ArchivedVersions:
 
     def copied(self, folder: Path, nix: NixSettings) -> "ArchivedVersions":
         """The same in `folder` with another store, to do with as one likes."""
-        home = new_paths(folder)
-        shutil.copytree(self.home.data, home.data, symlinks=True)
-        return ArchivedVersions(home, self.versions, nix)
+        paths = new_paths(folder)
+        shutil.copytree(self.paths.data, paths.data, symlinks=True)
+        return ArchivedVersions(paths, self.versions, nix)
 
 
 def build_and_lose(workshop: Workshop, root: Root) -> ArchivedVersions:
     """Build both versions, and remove the wheels and the node pack that they were built from."""
-    home = new_paths(workshop.folder)
-    first = build_version(workshop, make_lock(workshop, root, "one"), home)
+    paths = new_paths(workshop.folder)
+    first = build_and_record(workshop, make_lock(workshop, root, "one"), paths)
     shutil.rmtree(workshop.folder / "greeter")
-    second = build_version(workshop, make_lock(workshop, root, "two"), home)
+    second = build_and_record(workshop, make_lock(workshop, root, "two"), paths)
     for path in (*workshop.folder.glob("*.whl"), workshop.folder / "greeter"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return ArchivedVersions(home, (first, second), workshop.settings)
+    return ArchivedVersions(paths, (first, second), workshop.settings)

@@ -39,7 +39,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Place:
-    """A home, a data folder, a folder for temporary files and a working folder; all empty at first."""
+    """A home folder, a data folder, a folder for temporary files and a working folder; all empty at first."""
 
     root: Path
     env: dict[str, str] = field(default_factory=dict)

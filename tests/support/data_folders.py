@@ -1,4 +1,4 @@
-"""A home with versions of a small project, as `pycomfy build` records them, without an engine."""
+"""A data folder with versions of a small project, as `pycomfy build` records them, without an engine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +23,13 @@ from tests.support.nix_projects import WORKFLOW, Workshop
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltVersion:
     version: Version
     image: LayoutImage
     lock: Lock
 
 
-def build_version(workshop: Workshop, lock: Lock, home: Paths, *, archive: bool = True) -> Built:
+def build_and_record(workshop: Workshop, lock: Lock, paths: Paths, *, archive: bool = True) -> BuiltVersion:
     """Build `lock`, and record it as `pycomfy build` does."""
     files = project_files(ProjectContent(lock, WORKFLOW, {"1": {}}), read_toolkit())
     project = workshop.project(lock)
@@ -37,8 +37,8 @@ def build_version(workshop: Workshop, lock: Lock, home: Paths, *, archive: bool 
         workshop.settings, BuildTarget(project, "oci", host_platform()), workshop.folder / "log", lambda e: None
     )
     image = read_layout(workshop.settings.local_path(path))
-    add_gc_root(workshop.settings, path, layout_link(Workspace(home), image.manifest_digest))
-    versions = VersionsRepository(versions_repository_path(home))
+    add_gc_root(workshop.settings, path, layout_link(Workspace(paths), image.manifest_digest))
+    versions = VersionsRepository(versions_repository_path(paths))
     version, _ = versions.commit(lock.name, files, created_at=NOW, message=f"with {len(lock.packs)} packs")
     described = BuiltImage(
         platform=host_platform(),
@@ -53,10 +53,10 @@ def build_version(workshop: Workshop, lock: Lock, home: Paths, *, archive: bool 
         layers_reused=0,
     )
     versions.add_image(version.tree, described)
-    index(Workspace(home))
+    index(Workspace(paths))
     if archive:
-        fill_version(Workspace(home, workshop.settings), lock, {host_platform()})
-    return Built(version, image, lock)
+        fill_version(Workspace(paths, workshop.settings), lock, {host_platform()})
+    return BuiltVersion(version, image, lock)
 
 
 def share_downloads(cache: Path) -> None:

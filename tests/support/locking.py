@@ -11,9 +11,9 @@ from pycomfy.services.lock_request import LockRequest
 from pycomfy.services.workspace import Workspace
 
 
-def run(request: LockRequest, home: Paths) -> LockResult:
+def run(request: LockRequest, paths: Paths) -> LockResult:
     """Lock with the real Debian archive; a machine that cannot reach it skips the test."""
     try:
-        return lock(Workspace(home), request)
+        return lock(Workspace(paths), request)
     except NetworkError as e:
         pytest.skip(f"no Debian archive: {e.what}")

@@ -49,13 +49,13 @@ class Machine:
         return cls(root)
 
     @property
-    def home(self) -> Paths:
+    def paths(self) -> Paths:
         return Paths(self.root / "data", self.root / "data" / "cache")
 
     def twin(self, root: Path) -> "Machine":
         """Another one with the same contents. What is written in place is copied; of the rest, links will do."""
         subprocess.run(["cp", "-al", self.root, root], check=True)
-        data = self.home.data
+        data = self.paths.data
         for place in (self.root / "nix/var/nix/db", *data.glob("*.db*"), *data.glob("library.*"), *data.glob("logs")):
             other = root / place.relative_to(self.root)
             subprocess.run(["rm", "-r", other], check=True)
@@ -90,7 +90,7 @@ class Machine:
         """A command of pycomfy, in a process group of its own. What it starts is in others."""
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("PYCOMFY_", "XDG_"))},
-            "PYCOMFY_HOME": str(self.home.data),
+            "PYCOMFY_HOME": str(self.paths.data),
             "PYTHONPATH": str(ROOT),
             "TMPDIR": str(self.root / "tmp"),
         }
@@ -149,27 +149,27 @@ def timed(machine: Machine, *arguments: str | Path) -> tuple[float, Any]:
 
 
 def what_is_recorded(machine: Machine) -> dict[str, Any]:
-    """Every version with its image, as library and record have it."""
-    library = VersionsRepository(versions_repository_path(machine.home))
-    versions = [version for name in library.names() for version in library.versions(name)]
-    with Database(database_path(machine.home)) as store:
-        record = {f"{v.name}@{v.version}": (v.commit, v.manifest_digest) for v in store.versions()}
-    return {v.label: (v.commit, library.images(v.tree), record.get(v.label)) for v in versions}
+    """Every version with its image, as versions repository and database have it."""
+    repository = VersionsRepository(versions_repository_path(machine.paths))
+    versions = [version for name in repository.names() for version in repository.versions(name)]
+    with Database(database_path(machine.paths)) as database:
+        indexed = {f"{v.name}@{v.version}": (v.commit, v.manifest_digest) for v in database.versions()}
+    return {v.label: (v.commit, repository.images(v.tree), indexed.get(v.label)) for v in versions}
 
 
 def check_whole(machine: Machine, recorded: dict[str, Any], when: str) -> None:
-    """The archive and the library are whole, the record opens, and all that was recorded is."""
-    assert check_archive(find_archive(machine.home), lambda amount: None) == [], when
+    """The archive and the versions repository are whole, the database opens, and has all that was recorded."""
+    assert check_archive(find_archive(machine.paths), lambda amount: None) == [], when
     command = ["git", "-c", "safe.directory=*", "fsck", "--strict", "--no-dangling", "--no-progress"]
     done = subprocess.run(
         command,
-        cwd=versions_repository_path(machine.home),
+        cwd=versions_repository_path(machine.paths),
         check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
     assert (done.returncode, done.stdout) == (0, b""), when
-    with closing(sqlite3.connect(database_path(machine.home))) as db:
+    with closing(sqlite3.connect(database_path(machine.paths))) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)], when
         assert db.execute("PRAGMA foreign_key_check").fetchall() == [], when
     now = what_is_recorded(machine)
@@ -178,17 +178,17 @@ def check_whole(machine: Machine, recorded: dict[str, Any], when: str) -> None:
 
 def check_tidy(machine: Machine) -> None:
     """Nothing is left of what was ended, once the archive's clean-up ran."""
-    archive.collect_garbage(Workspace(machine.home))
-    assert find_archive(machine.home).leftovers() == []
-    data = machine.home.data
+    archive.collect_garbage(Workspace(machine.paths))
+    assert find_archive(machine.paths).leftovers() == []
+    data = machine.paths.data
     made = [p for p in data.rglob("*") if p.name.startswith(".") or p.parent.name in ("projects", "jobs")]
     assert [str(p.relative_to(data)) for p in made if p.name != ".lock"] == []
 
 
 def versions_and_archive(machine: Machine) -> dict[str, Any]:
     """What a whole run leaves, but for times and commits."""
-    versions = log(Workspace(machine.home))
-    status = archive.status(Workspace(machine.home, NixSettings(store=machine.root)))
+    versions = log(Workspace(machine.paths))
+    status = archive.status(Workspace(machine.paths, NixSettings(store=machine.root)))
     assert status.missing == () and status.needed == status.present
     check_tidy(machine)
     return {"log": [(v.name, v.version, v.manifest_digest) for v in versions], "needed": status.needed}

@@ -95,7 +95,7 @@ def describe(image: LayoutImage) -> BuiltImage:
     )
 
 
-def built(*layers: str, size: int = 1000, **other: Any) -> BuiltImage:
+def make_image(*layers: str, size: int = 1000, **other: Any) -> BuiltImage:
     """An image of these layers."""
     digests = tuple(f"sha256:{hashlib.sha256(name.encode()).hexdigest()}" for name in layers)
     digest = f"sha256:{hashlib.sha256(repr(layers).encode()).hexdigest()}"
@@ -111,20 +111,20 @@ def built(*layers: str, size: int = 1000, **other: Any) -> BuiltImage:
     )
 
 
-def record(home: Paths, files: Mapping[str, bytes], message: str = "", image: BuiltImage | None = None) -> Version:
+def record(paths: Paths, files: Mapping[str, bytes], message: str = "", image: BuiltImage | None = None) -> Version:
     """A version, recorded as `build` does; its name is the lock's."""
     name = json.loads(files["pycomfy.lock"])["name"]
-    versions = VersionsRepository(versions_repository_path(home))
+    versions = VersionsRepository(versions_repository_path(paths))
     version = versions.commit(name, files, created_at=NOW, message=message).version
     if image is not None:
         versions.add_image(version.tree, image)
-    index(Workspace(home))
+    index(Workspace(paths))
     return version
 
 
-def record_layout(home: Paths, files: Mapping[str, bytes], image: LayoutImage) -> Version:
+def record_layout(paths: Paths, files: Mapping[str, bytes], image: LayoutImage) -> Version:
     """A version with an image whose layout is here."""
-    version = record(home, files, image=describe(image))
-    with Database(database_path(home)) as store:
-        store.record_build(Build(version.name, version.number or 0, describe(image), image.layout))
+    version = record(paths, files, image=describe(image))
+    with Database(database_path(paths)) as database:
+        database.record_build(Build(version.name, version.number or 0, describe(image), image.layout))
     return version

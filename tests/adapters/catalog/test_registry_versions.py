@@ -38,7 +38,7 @@ def commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Paths:
+def paths(tmp_path: Path) -> Paths:
     return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
@@ -55,34 +55,34 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_a_version_is_the_commit_that_wrote_its_number(commits: list[str], home: Paths, registry: None) -> None:
+def test_a_version_is_the_commit_that_wrote_its_number(commits: list[str], paths: Paths, registry: None) -> None:
     for version, expected in (("1.0.0", commits[0]), ("1.0.1", commits[1])):
-        found = find_registered(RegistrySpec(registry="pack-a", version=version, types=("X",)), "a", home)
+        found = find_registered(RegistrySpec(registry="pack-a", version=version, types=("X",)), "a", paths)
         assert (found.git, found.rev, found.types) == (URL, expected, ("X",))
-    pinned = pin_source(RegistrySpec(registry="pack-a", version="1.0.1"), Path(), "a", home)
+    pinned = pin_source(RegistrySpec(registry="pack-a", version="1.0.1"), Path(), "a", paths)
     assert isinstance(pinned.source, GitSource) and pinned.source.commit == commits[1]
     assert pinned.files["__init__.py"] == "a = 2\n"
 
 
 def test_what_was_found_once_needs_no_registry(
-    commits: list[str], home: Paths, registry: None, monkeypatch: pytest.MonkeyPatch
+    commits: list[str], paths: Paths, registry: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = RegistrySpec(registry="pack-a", version="1.0.1")
-    first = pin_source(spec, Path(), "a", home)
+    first = pin_source(spec, Path(), "a", paths)
     monkeypatch.setenv("PYCOMFY_REGISTRY", "http://127.0.0.1:9")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "url.file:///nowhere/.insteadOf")
-    assert pin_source(spec, Path(), "a", home) == first
+    assert pin_source(spec, Path(), "a", paths) == first
 
 
-def test_a_version_that_no_commit_has_is_a_question(commits: list[str], home: Paths, registry: None) -> None:
+def test_a_version_that_no_commit_has_is_a_question(commits: list[str], paths: Paths, registry: None) -> None:
     with pytest.raises(UnpinnedPack, match=r"no commit .* version 9\.9\.9") as e:
-        find_registered(RegistrySpec(registry="pack-a", version="9.9.9"), "a", home)
+        find_registered(RegistrySpec(registry="pack-a", version="9.9.9"), "a", paths)
     assert e.value.where == "[packs.a]" and "[packs.a] git = " in e.value.fix
 
 
-def test_an_id_that_nobody_knows_is_a_question(home: Paths, registry: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_id_that_nobody_knows_is_a_question(paths: Paths, registry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnpinnedPack, match='unknown node pack "nobody"'):
-        find_registered(RegistrySpec(registry="nobody", version="1.0.0"), "a", home)
+        find_registered(RegistrySpec(registry="nobody", version="1.0.0"), "a", paths)
     monkeypatch.setenv("PYCOMFY_REGISTRY", "http://127.0.0.1:9")
     with pytest.raises(UnpinnedPack, match="did not answer"):
-        find_registered(RegistrySpec(registry="pack-a", version="1.0.0"), "a", home)
+        find_registered(RegistrySpec(registry="pack-a", version="1.0.0"), "a", paths)

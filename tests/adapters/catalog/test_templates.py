@@ -24,24 +24,24 @@ TEMPLATES = "comfyui-workflow-templates-json"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     folder = tmp_path_factory.mktemp("templates")
-    home = Paths(folder, folder / "cache")
+    paths = Paths(folder, folder / "cache")
     try:
-        update_catalog(home, repository=str(folder / "nowhere"))
+        update_catalog(paths, repository=str(folder / "nowhere"))
     except NetworkError as e:
         pytest.skip(f"no Python index: {e.what}")
-    return home
+    return paths
 
 
 @pytest.fixture(scope="module")
-def templates(home: Paths) -> dict[str, dict[str, list[RequiredNode]]]:
+def templates(paths: Paths) -> dict[str, dict[str, list[RequiredNode]]]:
     """File -> the types that run, with their nodes."""
     try:
-        wheel, _ = pin_wheel(TEMPLATES, Target("linux/amd64", "3.11"), home.cache)
+        wheel, _ = pin_wheel(TEMPLATES, Target("linux/amd64", "3.11"), paths.cache)
     except (NetworkError, NotFound) as e:
         pytest.skip(f"no templates: {e.what}")
-    path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, cache=home.cache)
+    path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, cache=paths.cache)
     found: dict[str, dict[str, list[RequiredNode]]] = {}
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
@@ -56,12 +56,12 @@ def templates(home: Paths) -> dict[str, dict[str, list[RequiredNode]]]:
 
 
 def test_official_templates_are_of_comfyui_alone(
-    home: Paths, templates: dict[str, dict[str, list[RequiredNode]]]
+    paths: Paths, templates: dict[str, dict[str, list[RequiredNode]]]
 ) -> None:
     """A type is ComfyUI's if the workflow or the catalog says so, whichever ComfyUI has it. A few templates do use
     other packs, and some nodes are too new for every list: those must be questions, or that pack."""
     alone, taken = 0, {}
-    with Catalog(home) as catalog:
+    with Catalog(paths) as catalog:
         for name, types in templates.items():
             wanted = [UnresolvedType(type_, tuple(nodes)) for type_, nodes in types.items()]
             said = {r: p for w in wanted for r in pack_references(w.nodes) if (p := catalog.find(r)) is not None}

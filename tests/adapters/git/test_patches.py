@@ -17,7 +17,7 @@ FILES = {"__init__.py": "a = 1\nb = 2\n", "crlf.txt": "one\r\ntwo\r\n", "gone.py
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Paths:
+def paths(tmp_path: Path) -> Paths:
     return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
@@ -35,16 +35,16 @@ def changed(folder: Path) -> str:
     return git(folder, "diff", "--cached", "--binary", "--full-index") + "\n"
 
 
-def test_a_patched_commit_is_pinned_and_placed_as_the_changed_folder_is(tmp_path: Path, home: Paths) -> None:
+def test_a_patched_commit_is_pinned_and_placed_as_the_changed_folder_is(tmp_path: Path, paths: Paths) -> None:
     folder = tmp_path / "pack"
     (tmp_path / "patches").mkdir()
     (tmp_path / "patches" / "x.patch").write_text(changed(folder))
     spec = parse_config('[packs.x]\ngit = "pack"\nrev = "main"\npatch = "patches/x.patch"\n').packs["x"]
-    pinned = pin_source(spec, tmp_path, "x", home)
+    pinned = pin_source(spec, tmp_path, "x", paths)
     assert isinstance(pinned.source, GitSource) and pinned.source.patch is not None and pinned.date is not None
     assert pinned.files["__init__.py"] == "a = 1\nb = 3\n" and "gone.py" not in pinned.files
     (tmp_path / "patches" / "x.patch").unlink()  # the lock has it
-    write_tree_of(pinned.source, tmp_path, tmp_path / "out", home)
+    write_tree_of(pinned.source, tmp_path, tmp_path / "out", paths)
     assert nar_writer.hash_path(tmp_path / "out") == pinned.source.tree
     assert (tmp_path / "out" / "crlf.txt").read_bytes() == b"one\r\ntwo\r\n"
     assert os.access(tmp_path / "out" / "new" / "run.sh", os.X_OK)

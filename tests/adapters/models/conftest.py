@@ -25,10 +25,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Paths:
+def paths(tmp_path: Path) -> Paths:
     return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
 @pytest.fixture
-def store(home: Paths) -> ModelStore:
-    return ModelStore(home)
+def store(paths: Paths) -> ModelStore:
+    return ModelStore(paths)

@@ -256,16 +256,16 @@ PROGRAM = textwrap.dedent(
 )
 
 
-def start(home: Paths, model: ModelFile) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", PROGRAM, str(home.data), model.model_dump_json()]
+def start(paths: Paths, model: ModelFile) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", PROGRAM, str(paths.data), model.model_dump_json()]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def test_a_killed_pull_goes_on_where_it_was(site: Site, store: ModelStore, home: Paths) -> None:
+def test_a_killed_pull_goes_on_where_it_was(site: Site, store: ModelStore, paths: Paths) -> None:
     data = make_bytes("long", 4 << 20)
     model = hub_model(site, data)
     site.hold_at = 2 << 20
-    process = start(home, model)
+    process = start(paths, model)
     part = store.partial_path(model.sha256)
     wait_until(lambda: part.is_file() and part.stat().st_size >= 1 << 20)
     have = part.stat().st_size
@@ -285,11 +285,11 @@ def has_open(process: "subprocess.Popen[str]", path: Path) -> bool:
     return False
 
 
-def test_two_pulls_at_once_fetch_it_once(site: Site, store: ModelStore, home: Paths) -> None:
+def test_two_pulls_at_once_fetch_it_once(site: Site, store: ModelStore, paths: Paths) -> None:
     data = make_bytes("long", 1 << 20)
     model = hub_model(site, data)
     site.hold_at = 1 << 19
-    processes = [start(home, model) for _ in range(3)]
+    processes = [start(paths, model) for _ in range(3)]
     lock = store.partial_path(model.sha256).with_suffix(".lock")
     wait_until(lambda: all(has_open(process, lock) for process in processes))
     site.let_go.set()

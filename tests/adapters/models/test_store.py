@@ -58,8 +58,8 @@ def test_a_damaged_cache_costs_time_alone(file: Path, tmp_path: Path) -> None:
         assert HashCache(tmp_path / "hash_cache.json").sha256(file) == sha256(b"model")
 
 
-def test_an_added_file_is_linked_not_copied_and_not_hashed_again(file: Path, home: Paths) -> None:
-    store = ModelStore(home)
+def test_an_added_file_is_linked_not_copied_and_not_hashed_again(file: Path, paths: Paths) -> None:
+    store = ModelStore(paths)
     with listening() as heard:
         stored = store.add(file)
         assert stored.path.samefile(file) and not stored.linked and stored.size == 5
@@ -70,7 +70,7 @@ def test_an_added_file_is_linked_not_copied_and_not_hashed_again(file: Path, hom
 
 
 def test_an_added_file_is_not_hashed_again_however_slow_the_disk_is(
-    file: Path, home: Paths, monkeypatch: pytest.MonkeyPatch
+    file: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(path: Path, text: str) -> None:
         write_file(path, text)
@@ -78,8 +78,8 @@ def test_an_added_file_is_not_hashed_again_however_slow_the_disk_is(
 
     monkeypatch.setattr(hash_cache, "write_file", slowly)
     with listening() as heard:
-        ModelStore(home).add(file)
-        assert ModelStore(home).find(sha256(b"model")) is not None
+        ModelStore(paths).add(file)
+        assert ModelStore(paths).find(sha256(b"model")) is not None
     assert heard.begun == ["Hash a.safetensors"]
 
 

@@ -45,7 +45,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Paths:
+def paths(tmp_path: Path) -> Paths:
     return Paths(tmp_path / "data", tmp_path / "cache")
 
 
@@ -63,45 +63,45 @@ def wheel(server: Server, name: str, *files: str, filler: int = 0) -> Wheel:
     )
 
 
-def test_only_the_list_of_files_is_fetched_and_only_once(server: Server, home: Paths) -> None:
+def test_only_the_list_of_files_is_fetched_and_only_once(server: Server, paths: Paths) -> None:
     wheels = [
         wheel(server, "big", "big/__init__.py", "big/inner/deep.py", "big/_c.cpython-311-x86_64-linux-gnu.so",
               "big-1.0.data/purelib/beside.py", "big-1.0.dist-info/METADATA", filler=3_000_000),
         wheel(server, "many", *(f"many/m{i:05}.py" for i in range(3000))),
     ]  # fmt: skip
-    modules, unread = read_modules(wheels, home)
+    modules, unread = read_modules(wheels, paths)
     assert {"big", "big.inner", "big._c", "beside", "many", "many.m02999"} <= modules
     assert not unread and not {"filler", "big-1"} & modules
     assert server.sent < 1_000_000
     sent = server.sent
-    assert read_modules(wheels, home) == (modules, ()) and server.sent == sent
+    assert read_modules(wheels, paths) == (modules, ()) and server.sent == sent
 
 
 def test_a_small_wheel_of_a_server_without_ranges_is_fetched_whole_and_a_large_one_is_not(
-    server: Server, home: Paths
+    server: Server, paths: Paths
 ) -> None:
     server.ranges = False
     wheels = [wheel(server, "small", "small.py"), wheel(server, "large", "large.py", filler=6_000_000)]
-    assert read_modules(wheels, home) == (frozenset({"small"}), ("large",))
+    assert read_modules(wheels, paths) == (frozenset({"small"}), ("large",))
 
 
-def test_what_is_gone_or_no_wheel_is_told_and_harms_nothing(server: Server, home: Paths) -> None:
+def test_what_is_gone_or_no_wheel_is_told_and_harms_nothing(server: Server, paths: Paths) -> None:
     wheels = [wheel(server, name, f"{name}.py") for name in ("gone", "broken", "good")]
     del server.files[wheels[0].filename]
     server.files[wheels[1].filename] = b"PK\5\6" + b"\xff" * 40
-    assert read_modules(wheels, home) == (frozenset({"good"}), ("gone", "broken"))
+    assert read_modules(wheels, paths) == (frozenset({"good"}), ("gone", "broken"))
 
 
-def test_a_wheel_that_is_on_this_machine_is_not_fetched(server: Server, home: Paths) -> None:
+def test_a_wheel_that_is_on_this_machine_is_not_fetched(server: Server, paths: Paths) -> None:
     made = wheel(server, "here", "here.py")
-    place = home.cache / "sha256" / made.sha256[:2] / made.sha256
+    place = paths.cache / "sha256" / made.sha256[:2] / made.sha256
     place.parent.mkdir(parents=True)
     place.write_bytes(server.files.pop(made.filename))
-    assert read_modules([made], home) == (frozenset({"here"}), ())
+    assert read_modules([made], paths) == (frozenset({"here"}), ())
 
 
-def test_a_wheel_of_a_folder_is_named_by_its_path(server: Server, home: Paths, tmp_path: Path) -> None:
+def test_a_wheel_of_a_folder_is_named_by_its_path(server: Server, paths: Paths, tmp_path: Path) -> None:
     made = wheel(server, "mine", "mine.py")
     (tmp_path / made.filename).write_bytes(server.files.pop(made.filename))
     local = made.model_copy(update={"url": str(tmp_path / made.filename)})
-    assert read_modules([local], home) == (frozenset({"mine"}), ())
+    assert read_modules([local], paths) == (frozenset({"mine"}), ())

@@ -20,12 +20,12 @@ from tests.support.repositories import commit
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Paths:
+def paths(tmp_path: Path) -> Paths:
     return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
-def pin(spec: SourceSpec, base: Path, home: Paths) -> PinnedSource:
-    return pin_source(spec, base, "pack", home)
+def pin(spec: SourceSpec, base: Path, paths: Paths) -> PinnedSource:
+    return pin_source(spec, base, "pack", paths)
 
 
 def listing(folder: Path) -> dict[str, str]:
@@ -49,78 +49,78 @@ def make_folder(folder: Path) -> None:
     (folder / "link").symlink_to("sub/run.sh")
 
 
-def test_git_is_pinned_by_commit_and_tree_and_placed_again(tmp_path: Path, home: Paths) -> None:
+def test_git_is_pinned_by_commit_and_tree_and_placed_again(tmp_path: Path, paths: Paths) -> None:
     make_folder(tmp_path / "base" / "pack")
     made = commit(tmp_path / "base" / "pack", {})
-    pinned = pin(GitSpec(git="pack"), tmp_path / "base", home)
+    pinned = pin(GitSpec(git="pack"), tmp_path / "base", paths)
     assert isinstance(pinned.source, GitSource)
     assert (pinned.source.url, pinned.source.commit, pinned.source.submodules) == ("pack", made, False)
     assert pinned.date == datetime(2025, 11, 30, 12, tzinfo=UTC)
     assert pinned.files == {"__init__.py": "a = 1\n", "requirements.txt": "segno\n"}
-    write_tree_of(pinned.source, tmp_path / "base", tmp_path / "out", home)
+    write_tree_of(pinned.source, tmp_path / "base", tmp_path / "out", paths)
     assert hash_path(tmp_path / "out") == pinned.source.tree
     assert listing(tmp_path / "out")["sub/run.sh"].startswith("x ")
 
 
-def test_git_and_the_same_files_as_a_folder_have_the_same_hash(tmp_path: Path, home: Paths) -> None:
+def test_git_and_the_same_files_as_a_folder_have_the_same_hash(tmp_path: Path, paths: Paths) -> None:
     make_folder(tmp_path / "plain")
     make_folder(tmp_path / "pack")
     commit(tmp_path / "pack", {})
     (tmp_path / "plain" / "__pycache__").mkdir()
     (tmp_path / "plain" / "__pycache__" / "x.pyc").write_bytes(b"")
-    git, path = pin(GitSpec(git="pack"), tmp_path, home).source, pin(PathSpec(path="plain"), tmp_path, home).source
+    git, path = pin(GitSpec(git="pack"), tmp_path, paths).source, pin(PathSpec(path="plain"), tmp_path, paths).source
     assert isinstance(git, GitSource) and isinstance(path, PathSource)
     assert git.tree == path.tree
 
 
-def test_a_second_pin_needs_neither_checkout_nor_repository(tmp_path: Path, home: Paths) -> None:
+def test_a_second_pin_needs_neither_checkout_nor_repository(tmp_path: Path, paths: Paths) -> None:
     make_folder(tmp_path / "pack")
     made = commit(tmp_path / "pack", {})
     spec = GitSpec(git="pack", rev=made)
-    first = pin(spec, tmp_path, home)
+    first = pin(spec, tmp_path, paths)
     (tmp_path / "pack").rename(tmp_path / "gone")
-    assert pin(spec, tmp_path, home) == first
+    assert pin(spec, tmp_path, paths) == first
     assert isinstance(first.source, GitSource)
-    write_tree_of(first.source, tmp_path, tmp_path / "out", home)
+    write_tree_of(first.source, tmp_path, tmp_path / "out", paths)
     assert (tmp_path / "out" / "__init__.py").exists()
 
 
-def test_a_password_stays_out_of_the_lock(tmp_path: Path, home: Paths) -> None:
+def test_a_password_stays_out_of_the_lock(tmp_path: Path, paths: Paths) -> None:
     with pytest.raises(NetworkError) as e:
-        pin(GitSpec(git="https://me:secret@127.0.0.1:9/x/y"), tmp_path, home)
+        pin(GitSpec(git="https://me:secret@127.0.0.1:9/x/y"), tmp_path, paths)
     assert "secret" not in str(e.value)
 
 
-def test_a_folder_is_pinned_as_it_is_and_placed_again(tmp_path: Path, home: Paths) -> None:
+def test_a_folder_is_pinned_as_it_is_and_placed_again(tmp_path: Path, paths: Paths) -> None:
     make_folder(tmp_path / "base" / "pack")
-    pinned = pin(PathSpec(path="pack"), tmp_path / "base", home)
+    pinned = pin(PathSpec(path="pack"), tmp_path / "base", paths)
     assert isinstance(pinned.source, PathSource) and pinned.source.path == "pack" and pinned.date is None
     assert pinned.files["requirements.txt"] == "segno\n"
-    write_tree_of(pinned.source, tmp_path / "base", tmp_path / "out", home)
+    write_tree_of(pinned.source, tmp_path / "base", tmp_path / "out", paths)
     assert listing(tmp_path / "out") == listing(tmp_path / "base" / "pack")
     assert hash_path(tmp_path / "out") == pinned.source.tree
 
 
-def test_a_folder_with_what_no_image_should_have_is_refused(tmp_path: Path, home: Paths) -> None:
+def test_a_folder_with_what_no_image_should_have_is_refused(tmp_path: Path, paths: Paths) -> None:
     make_folder(tmp_path / "pack")
     (tmp_path / "pack" / "out").symlink_to("../outside")
     with pytest.raises(BadInput, match="escapes from the folder"):
-        pin(PathSpec(path="pack"), tmp_path, home)
+        pin(PathSpec(path="pack"), tmp_path, paths)
     (tmp_path / "pack" / "out").unlink()
     os.mkfifo(tmp_path / "pack" / "pipe")
     with pytest.raises(BadInput, match="neither file"):
-        pin(PathSpec(path="pack"), tmp_path, home)
+        pin(PathSpec(path="pack"), tmp_path, paths)
     with pytest.raises(NotFound):
-        pin(PathSpec(path="nowhere"), tmp_path, home)
+        pin(PathSpec(path="nowhere"), tmp_path, paths)
 
 
-def test_nothing_is_left_of_a_tree_that_is_refused(tmp_path: Path, home: Paths) -> None:
+def test_nothing_is_left_of_a_tree_that_is_refused(tmp_path: Path, paths: Paths) -> None:
     make_folder(tmp_path / "pack")
     (tmp_path / "pack" / "out").symlink_to("/etc")
     made = commit(tmp_path / "pack", {})
     source = GitSource(url="pack", commit=made, tree="sha256-" + "A" * 43 + "=")
     with pytest.raises(Unresolved, match="points outside the tree"):
-        write_tree_of(source, tmp_path, tmp_path / "out", home)
+        write_tree_of(source, tmp_path, tmp_path / "out", paths)
     assert not (tmp_path / "out").exists()
 
 
@@ -135,42 +135,42 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
         yield index
 
 
-def test_a_folder_in_a_wheel_is_pinned_by_the_wheels_hash(wheel: Index, tmp_path: Path, home: Paths) -> None:
+def test_a_folder_in_a_wheel_is_pinned_by_the_wheels_hash(wheel: Index, tmp_path: Path, paths: Paths) -> None:
     spec = WheelSpec(wheel="carrier==1.0", folder="lib/_comfyui", exclude=("extra.yaml", "a/b.py"))
-    pinned = pin(spec, tmp_path, home)
+    pinned = pin(spec, tmp_path, paths)
     assert isinstance(pinned.source, WheelTreeSource)
     assert pinned.source.name == "carrier-1.0-py3-none-any.whl" and pinned.source.exclude == ("a/b.py", "extra.yaml")
     assert set(pinned.files) == {"nodes.py"}
     assert pinned.date == datetime(2025, 10, 1, tzinfo=UTC)
 
 
-def test_a_folder_the_wheel_lacks_is_told(wheel: Index, tmp_path: Path, home: Paths) -> None:
+def test_a_folder_the_wheel_lacks_is_told(wheel: Index, tmp_path: Path, paths: Paths) -> None:
     with pytest.raises(NotFound, match="no folder lib/x"):
-        pin(WheelSpec(wheel="carrier==1.0", folder="lib/x"), tmp_path, home)
+        pin(WheelSpec(wheel="carrier==1.0", folder="lib/x"), tmp_path, paths)
     with pytest.raises(NotFound, match=r"no file nope\.py"):
-        pin(WheelSpec(wheel="carrier==1.0", folder="lib/_comfyui", exclude=("nope.py",)), tmp_path, home)
+        pin(WheelSpec(wheel="carrier==1.0", folder="lib/_comfyui", exclude=("nope.py",)), tmp_path, paths)
 
 
-def test_only_a_python_file_is_a_url_source(tmp_path: Path, home: Paths) -> None:
+def test_only_a_python_file_is_a_url_source(tmp_path: Path, paths: Paths) -> None:
     with pytest.raises(BadConfig, match="not a Python file"):
-        pin(UrlSpec(url="https://127.0.0.1:9/pack.zip", sha256="0" * 64), tmp_path, home)
+        pin(UrlSpec(url="https://127.0.0.1:9/pack.zip", sha256="0" * 64), tmp_path, paths)
 
 
-def test_a_folder_is_changed_when_its_files_are(tmp_path: Path, home: Paths) -> None:
+def test_a_folder_is_changed_when_its_files_are(tmp_path: Path, paths: Paths) -> None:
     make_folder(tmp_path / "base" / "pack")
-    source = pin(PathSpec(path="pack"), tmp_path / "base", home).source
-    assert not is_changed(source, tmp_path / "base", "pack", home)
+    source = pin(PathSpec(path="pack"), tmp_path / "base", paths).source
+    assert not is_changed(source, tmp_path / "base", "pack", paths)
     (tmp_path / "base" / "pack" / "__pycache__").mkdir(exist_ok=True)
     (tmp_path / "base" / "pack" / "__pycache__" / "x.pyc").write_bytes(b"")
-    assert not is_changed(source, tmp_path / "base", "pack", home)
+    assert not is_changed(source, tmp_path / "base", "pack", paths)
     (tmp_path / "base" / "pack" / "new.py").write_text("x = 1\n")
-    assert is_changed(source, tmp_path / "base", "pack", home)
+    assert is_changed(source, tmp_path / "base", "pack", paths)
 
 
-def test_a_link_that_leads_to_itself_is_a_link_like_any_other(tmp_path: Path, home: Paths) -> None:
+def test_a_link_that_leads_to_itself_is_a_link_like_any_other(tmp_path: Path, paths: Paths) -> None:
     folder = tmp_path / "pack"
     folder.mkdir()
     (folder / "__init__.py").touch()
     (folder / "loop").symlink_to("loop")
-    source = pin_source(PathSpec(path="pack"), tmp_path, "pack", home).source
+    source = pin_source(PathSpec(path="pack"), tmp_path, "pack", paths).source
     assert isinstance(source, PathSource)

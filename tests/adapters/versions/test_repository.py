@@ -15,7 +15,7 @@ from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.errors import BadInput, NotFound
 from tests.support.moments import NOW
 from tests.support.properties import ONE_FIXTURE
-from tests.support.service_projects import built
+from tests.support.service_projects import make_image
 from tests.support.sudden_ends import count_moments, kill_at
 from tests.support.versions_repositories import FILES, commit, git
 
@@ -108,10 +108,10 @@ def test_a_renamed_workflow_keeps_versions_and_tags(repository: VersionsReposito
 def test_versions_that_no_other_workflow_has_are_removed_only_by_force(repository: VersionsRepository) -> None:
     first = commit(repository, "one").version
     repository.branch("copy", first)
-    repository.add_image(first.tree, built("root"))
+    repository.add_image(first.tree, make_image("root"))
     repository.remove("copy")
     second = commit(repository, "two").version
-    repository.add_image(second.tree, built("root", "two"))
+    repository.add_image(second.tree, make_image("root", "two"))
     with pytest.raises(BadInput, match="2 versions"):
         repository.remove("hello")
     repository.branch("kept", first)
@@ -124,11 +124,11 @@ def test_versions_that_no_other_workflow_has_are_removed_only_by_force(repositor
 
 def test_an_image_belongs_to_a_tree(repository: VersionsRepository) -> None:
     first = commit(repository, "one").version
-    image, proven = built("root", "workflow"), built("root", "workflow", proven=True)
+    image, proven = make_image("root", "workflow"), make_image("root", "workflow", proven=True)
     assert repository.add_image(first.tree, image) == image
     assert repository.add_image(first.tree, proven) == proven
     assert repository.add_image(first.tree, image) == proven
-    other = built("root", "other")
+    other = make_image("root", "other")
     assert repository.add_image(first.tree, other) == other
     assert repository.images(first.tree) == {"linux/amd64": other}
     commit(repository, "two")
@@ -224,7 +224,7 @@ def _commit_many(path: Path, worker: int, count: int) -> None:
     for number in range(count):
         text = f"{worker}-{number}"
         version = commit(VersionsRepository(path), text).version
-        VersionsRepository(path).add_image(version.tree, built("root", text))
+        VersionsRepository(path).add_image(version.tree, make_image("root", text))
 
 
 def test_ten_processes_commit_at_once_and_lose_no_version(repository: VersionsRepository) -> None:

@@ -15,7 +15,7 @@ from pycomfy.core.versions.diff import Change, Diff, Moved, NodeChanges, diff, d
 from pycomfy.core.versions.diff_text import describe_diff, describe_image, summarise
 from pycomfy.core.versions.node_view import NodeView, read_prompt_nodes
 from pycomfy.core.versions.snapshot import Snapshot, read_snapshot
-from tests.support.service_projects import PROMPT, built, make_files, node, with_steps
+from tests.support.service_projects import PROMPT, make_files, make_image, node, with_steps
 
 VALUES = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(0, 1) | st.text(max_size=3)
 NODES = st.builds(
@@ -150,8 +150,8 @@ def test_comfyui_moves_with_its_version_and_source() -> None:
 
 
 def test_images_are_compared_by_their_layers() -> None:
-    old = replace(snapshot(), images={"linux/amd64": built("root", "torch:1", "workflow:1", size=2_000_000_000)})
-    new = replace(snapshot(), images={"linux/amd64": built("root", "torch:1", "workflow:2", size=3_000_000_000)})
+    old = replace(snapshot(), images={"linux/amd64": make_image("root", "torch:1", "workflow:1", size=2_000_000_000)})
+    new = replace(snapshot(), images={"linux/amd64": make_image("root", "torch:1", "workflow:2", size=3_000_000_000)})
     (image,) = diff(old, new).images
     assert (image.shared, image.added, image.removed) == (2, ("workflow",), ("workflow",))
     assert describe_image(image) == "linux/amd64: 2.00 GB → 3.00 GB, 2 layers shared, other: workflow"

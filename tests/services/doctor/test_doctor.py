@@ -26,7 +26,7 @@ from tests.support.catalog_maps import A, lists
 from tests.support.moments import NOW
 from tests.support.operations import Recorder
 from tests.support.repositories import commit
-from tests.support.service_projects import built, make_files, record, with_steps
+from tests.support.service_projects import make_files, make_image, record, with_steps
 from tests.support.snapshots import snapshot
 
 NEEDED = pytest.mark.skipif(shutil.which("git") is None, reason="no git here")
@@ -68,7 +68,7 @@ def test_where_nothing_exists_nothing_is_made_and_all_is_well(workspace: Workspa
 
 @NEEDED
 def test_a_healthy_data_folder_is_in_order_but_for_its_archive(workspace: Workspace) -> None:
-    record(workspace.paths, make_files("card"), image=built("root", "torch"))
+    record(workspace.paths, make_files("card"), image=make_image("root", "torch"))
     record(workspace.paths, make_files("card", with_steps(30)))
     found = examine(workspace)
     assert unhealthy(found) == {"data.archive": "warning"}

@@ -54,7 +54,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Paths:
+def paths(tmp_path: Path) -> Paths:
     return Paths(tmp_path / "home", tmp_path / "home" / "cache")
 
 
@@ -66,8 +66,8 @@ def write_workflow(folder: Path, *types: str) -> None:
 
 
 def test_a_lock_has_everything_and_is_written_once(project: Path, index: Index, debian: Path) -> None:
-    home = Paths(debian, debian / "cache")
-    first = run(LockRequest(project), home)
+    paths = Paths(debian, debian / "cache")
+    first = run(LockRequest(project), paths)
     made = first.lock
     assert (made.name, made.as_of, made.comfyui.version) == ("hello", "2025-06-01T00:00:00Z", "0.3.75")
     assert isinstance(made.comfyui.source, PathSource) and made.comfyui.source.path == "ComfyUI"
@@ -79,24 +79,24 @@ def test_a_lock_has_everything_and_is_written_once(project: Path, index: Index, 
     assert first.changed and parse_lock(first.path.read_text()) == made
     assert str(project) not in first.path.read_text()
     before = first.path.stat()
-    second = run(LockRequest(project), home)
+    second = run(LockRequest(project), paths)
     assert not second.changed and second.path.stat().st_mtime_ns == before.st_mtime_ns
-    elsewhere = run(LockRequest(project / "workflow.json", output=project / "locks" / "x.lock"), home)
+    elsewhere = run(LockRequest(project / "workflow.json", output=project / "locks" / "x.lock"), paths)
     assert isinstance(elsewhere.lock.packs[0].source, GitSource)
     assert elsewhere.lock.packs[0].source.url == "../packs/hello-card"
 
 
-def test_every_unknown_node_is_told_before_anything_is_resolved(project: Path, home: Paths) -> None:
+def test_every_unknown_node_is_told_before_anything_is_resolved(project: Path, paths: Paths) -> None:
     write_workflow(project, "Mystery", "HelloCard", "Riddle")
     with pytest.raises(ErrorGroup) as e:
-        lock(Workspace(home), LockRequest(project))
+        lock(Workspace(paths), LockRequest(project))
     assert [type(p) for p in e.value.problems] == [UnknownNode, UnknownNode]
     assert "node 1 of" in e.value.problems[0].where
     assert not (project / "pycomfy.lock").exists()
 
 
 def test_an_unknown_node_is_mended_by_a_pack_on_the_command_line(
-    project: Path, home: Paths, monkeypatch: pytest.MonkeyPatch
+    project: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_workflow(project, "Mystery")
     commit(
@@ -106,52 +106,52 @@ def test_an_unknown_node_is_mended_by_a_pack_on_the_command_line(
     request = LockRequest(project, packs={"other": "other@main"})
     # It comes as far as that pack's requirements.
     with pytest.raises(Unresolved, match="pack other: the option -e is refused"):
-        lock(Workspace(home), request)
+        lock(Workspace(paths), request)
 
 
-def test_types_and_requirements_can_be_declared_for_a_source(project: Path, index: Index, home: Paths) -> None:
+def test_types_and_requirements_can_be_declared_for_a_source(project: Path, index: Index, paths: Paths) -> None:
     write_workflow(project, "MadeWhileItRuns")
     with (project / "pycomfy.toml").open("a") as config:
         config.write('types = ["MadeWhileItRuns"]\nrequirements = ["instead"]\n')
     with pytest.raises(ResolutionImpossible) as e:
-        lock(Workspace(home), LockRequest(project))
+        lock(Workspace(paths), LockRequest(project))
     assert e.value.where == "pack hello-card requires instead (pycomfy.toml)"
 
 
-def test_what_is_wrong_with_the_question_is_told(project: Path, home: Paths) -> None:
+def test_what_is_wrong_with_the_question_is_told(project: Path, paths: Paths) -> None:
     with pytest.raises(NotFound, match="no such workflow"):
-        lock(Workspace(home), LockRequest(project / "nope.json"))
+        lock(Workspace(paths), LockRequest(project / "nope.json"))
     with pytest.raises(NotFound, match="no such configuration"):
-        lock(Workspace(home), LockRequest(project, config=project / "nope.toml"))
+        lock(Workspace(paths), LockRequest(project, config=project / "nope.toml"))
     with pytest.raises(BadConfig, match="no node pack nope"):
-        lock(Workspace(home), LockRequest(project, nodes={"nope": "0" * 40}))
+        lock(Workspace(paths), LockRequest(project, nodes={"nope": "0" * 40}))
     with pytest.raises(BadConfig, match="is not a commit"):
-        lock(Workspace(home), LockRequest(project, nodes={"hello-card": "main"}))
+        lock(Workspace(paths), LockRequest(project, nodes={"hello-card": "main"}))
     with pytest.raises(BadConfig, match="does not come from git"):
-        lock(Workspace(home), LockRequest(project, nodes={"comfyui": "0" * 40}))
+        lock(Workspace(paths), LockRequest(project, nodes={"comfyui": "0" * 40}))
     with pytest.raises(BadConfig):
-        lock(Workspace(home), LockRequest(project, packs={"../x": "https://h/x"}))
+        lock(Workspace(paths), LockRequest(project, packs={"../x": "https://h/x"}))
     with pytest.raises(BadConfig):
-        lock(Workspace(home), LockRequest(project, packs={"x": "ext::sh"}))
+        lock(Workspace(paths), LockRequest(project, packs={"x": "ext::sh"}))
     (project / "workflow.json").write_text("{")
     with pytest.raises(BadWorkflow):
-        lock(Workspace(home), LockRequest(project))
+        lock(Workspace(paths), LockRequest(project))
 
 
-def test_sources_without_a_date_ask_for_one(project: Path, home: Paths) -> None:
+def test_sources_without_a_date_ask_for_one(project: Path, paths: Paths) -> None:
     write_workflow(project, "SaveImage")
     (project / "pycomfy.toml").write_text('[comfyui]\npath = "ComfyUI"\n')
     with pytest.raises(BadConfig, match="no source has a date") as e:
-        lock(Workspace(home), LockRequest(project))
+        lock(Workspace(paths), LockRequest(project))
     assert suggest("lock", "like 2025-12-05", workflow=str(project), as_of=Placeholder("DATE")) in e.value.fixes
 
 
-def test_all_sources_that_cannot_be_pinned_are_told(project: Path, home: Paths) -> None:
+def test_all_sources_that_cannot_be_pinned_are_told(project: Path, paths: Paths) -> None:
     (project / "pycomfy.toml").write_text(
         '[comfyui]\npath = "gone"\n[packs.a]\ngit = "gone"\n[packs.b]\npath = "gone"\n'
     )
     with pytest.raises(ErrorGroup) as e:
-        lock(Workspace(home), LockRequest(project))
+        lock(Workspace(paths), LockRequest(project))
     assert len(e.value.problems) == 3 and all(isinstance(p, NotFound) for p in e.value.problems)
 
 

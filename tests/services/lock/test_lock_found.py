@@ -52,11 +52,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def fill(home: Paths, folder: Path) -> Paths:
+def fill(paths: Paths, folder: Path) -> Paths:
     packs = {CORE: (["SaveImage"],), A: (["X", "Y"],), B: (["Y", "Z"],), C: (["Old", "New"],)}
     commit(folder, lists(packs))
-    update_catalog(home, repository=str(folder), docs="not a pin!")
-    return home
+    update_catalog(paths, repository=str(folder), docs="not a pin!")
+    return paths
 
 
 def test_from_a_workflow_alone_to_a_lock(
@@ -65,18 +65,18 @@ def test_from_a_workflow_alone_to_a_lock(
     debian: Path,
     tmp_path: Path,
 ) -> None:
-    home = fill(Paths(tmp_path / "data", debian / "cache"), tmp_path / "manager")
+    paths = fill(Paths(tmp_path / "data", debian / "cache"), tmp_path / "manager")
     with pytest.raises(AmbiguousNode) as e:
-        lock(Workspace(home), LockRequest(project))
+        lock(Workspace(paths), LockRequest(project))
     assert "prefer=ann/ComfyUI-A" in e.value.fix and "also has X of this workflow" in e.value.fix
     assert "needed anyway" in e.value.fix
     with pytest.raises(BadConfig, match="several node packs have the node type 'Y': ComfyUI-A and ComfyUI-B"):
-        lock(Workspace(home), LockRequest(project, prefer=("bob/ComfyUI-B",)))
+        lock(Workspace(paths), LockRequest(project, prefer=("bob/ComfyUI-B",)))
     with pytest.raises(ResolutionImpossible, match="extra") as contradiction:
-        lock(Workspace(home), LockRequest(project, prefer=("ann/ComfyUI-A",)))
+        lock(Workspace(paths), LockRequest(project, prefer=("ann/ComfyUI-A",)))
     assert "pack ComfyUI-C requires extra<1" in contradiction.value.where
     (project / "pycomfy.toml").write_text('overrides = ["extra==1.0"]\n' + CONFIG)
-    first = run(LockRequest(project, prefer=("ann/ComfyUI-A",)), home)
+    first = run(LockRequest(project, prefer=("ann/ComfyUI-A",)), paths)
     assert [p.name for p in first.lock.packs] == ["ComfyUI-A", "ComfyUI-C"]
     assert {r.type: (r.source, r.rule) for r in first.reasons} == {
         "SaveImage": ("ComfyUI", "built-in"),
@@ -88,7 +88,7 @@ def test_from_a_workflow_alone_to_a_lock(
 
     # Upstream moves on; the lock does not, until it is asked to.
     newer = commit(tmp_path / "forge" / "ann" / "ComfyUI-A", {"more.py": ""}, date="2025-05-01T00:00:00Z")
-    again = run(LockRequest(project), home)
+    again = run(LockRequest(project), paths)
     assert not again.changed and again.changes == ()
     assert {r.type: r.rule for r in again.reasons if r.rule != "built-in"} == {
         "X": "only-pack",
@@ -99,7 +99,7 @@ def test_from_a_workflow_alone_to_a_lock(
     share_downloads(tmp_path / "other" / "cache")
     other = fill(Paths(tmp_path / "other", tmp_path / "other" / "cache"), tmp_path / "manager")
     elsewhere = LockRequest(project, prefer=("no-such-id", A + ".git"), output=project / "other.lock")
-    renewed = run(LockRequest(project, update=("ComfyUI-A",)), home)
+    renewed = run(LockRequest(project, update=("ComfyUI-A",)), paths)
     (line,) = renewed.changes
     assert renewed.changed and line.startswith("node pack ComfyUI-A: ") and newer[:12] in line
     run(elsewhere, other)
@@ -109,10 +109,10 @@ def test_from_a_workflow_alone_to_a_lock(
 
 
 def test_a_type_that_nobody_has_stops_with_all_others(project: Path, tmp_path: Path) -> None:
-    home = fill(Paths(tmp_path / "data", tmp_path / "data" / "cache"), tmp_path / "manager")
+    paths = fill(Paths(tmp_path / "data", tmp_path / "data" / "cache"), tmp_path / "manager")
     text = (project / "workflow.json").read_text().replace('"X"', '"Nobody has this"')
     (project / "workflow.json").write_text(text)
     with pytest.raises(ErrorGroup) as e:
-        lock(Workspace(home), LockRequest(project))
+        lock(Workspace(paths), LockRequest(project))
     assert {type(p) for p in e.value.problems} == {UnknownNode, AmbiguousNode}
     assert not (project / "pycomfy.lock").exists()

@@ -33,7 +33,7 @@ def code(*types: str) -> str:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """A catalog of three packs, whose repositories are below `forge`. Nobody answers for the registry."""
     forge = tmp_path / "forge"
     commit(forge / "ann" / "ComfyUI-A", {"__init__.py": code("X", "Y")}, date="2025-02-01T00:00:00Z")
@@ -43,7 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{forge}/.insteadOf")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://github.com/")
     monkeypatch.setenv("PYCOMFY_REGISTRY", "http://127.0.0.1:9")
-    home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
+    paths = Paths(tmp_path / "home", tmp_path / "home" / "cache")
     packs = {
         CORE: (["KSampler"],),
         A: (["X", "Y"],),
@@ -52,8 +52,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     }
     listed = [{"reference": A, "files": [A], "install_type": "git-clone", "id": "pack-a"}]
     commit(tmp_path / "manager", lists(packs, listed, {A: {"stars": 7}}))
-    update_catalog(home, repository=str(tmp_path / "manager"), docs="not a pin!")
-    return home
+    update_catalog(paths, repository=str(tmp_path / "manager"), docs="not a pin!")
+    return paths
 
 
 def find(*types: str, packs: Sequence[Provenance] = (), **more: object) -> PackSearch:
@@ -70,30 +70,30 @@ def rev(found: FoundPacks, name: str) -> str | None:
     return spec.rev
 
 
-def test_a_pack_is_found_pinned_and_explained(home: Paths) -> None:
-    found = search_packs(Workspace(home), find("X"))
+def test_a_pack_is_found_pinned_and_explained(paths: Paths) -> None:
+    found = search_packs(Workspace(paths), find("X"))
     assert list(found.specs) == ["ComfyUI-A"] and found.commits == {"ComfyUI-A": "the newest commit"}
     source = found.sources["ComfyUI-A"].source
     assert isinstance(source, GitSource) and source.url == A and source.commit == rev(found, "ComfyUI-A")
     assert [(c.type, c.reason) for c in found.choices] == [("X", "only-pack")]
 
 
-def test_all_questions_are_told_at_once_and_nothing_is_fetched(home: Paths) -> None:
+def test_all_questions_are_told_at_once_and_nothing_is_fetched(paths: Paths) -> None:
     with pytest.raises(ErrorGroup) as e:
-        search_packs(Workspace(home), find("Y", "X", "Nobody's", "KSampler"))
+        search_packs(Workspace(paths), find("Y", "X", "Nobody's", "KSampler"))
     assert [type(p) for p in e.value.problems] == [UnknownNode, UnknownNode, AmbiguousNode]
     assert "also has X of this workflow" in e.value.problems[2].fix
-    assert not any("ComfyUI" in p.name for p in (home.cache / "git").glob("*/ComfyUI*"))
+    assert not any("ComfyUI" in p.name for p in (paths.cache / "git").glob("*/ComfyUI*"))
 
 
-def test_a_preference_settles_a_question(home: Paths) -> None:
+def test_a_preference_settles_a_question(paths: Paths) -> None:
     for name in (A, "ann/comfyui-a", "pack-a"):
-        assert list(search_packs(Workspace(home), find("Y", prefer=(name,))).specs) == ["ComfyUI-A"]
+        assert list(search_packs(Workspace(paths), find("Y", prefer=(name,))).specs) == ["ComfyUI-A"]
     with pytest.raises(AmbiguousNode):
-        search_packs(Workspace(home), find("Y", prefer=("no-such-id",)))
+        search_packs(Workspace(paths), find("Y", prefer=("no-such-id",)))
 
 
-def test_an_answer_settles_it_and_says_how_to_keep_it(home: Paths) -> None:
+def test_an_answer_settles_it_and_says_how_to_keep_it(paths: Paths) -> None:
     asked: list[Question] = []
 
     def ask(question: Question) -> int | None:
@@ -101,28 +101,28 @@ def test_an_answer_settles_it_and_says_how_to_keep_it(home: Paths) -> None:
         return len(question.options) - 1
 
     with Operation(ask=ask).running():
-        found = search_packs(Workspace(home), find("Y"))
+        found = search_packs(Workspace(paths), find("Y"))
     assert [q.subject for q in asked] == ["Y"] and list(found.specs) == ["ComfyUI-B"]
     assert f'prefer = ["{B}"]' in found.notes[0]
 
 
-def test_a_class_that_was_renamed_is_taken_from_the_commit_that_last_had_it(home: Paths) -> None:
-    found = search_packs(Workspace(home), find("Old"))
+def test_a_class_that_was_renamed_is_taken_from_the_commit_that_last_had_it(paths: Paths) -> None:
+    found = search_packs(Workspace(paths), find("Old"))
     assert "lacks Old" in found.commits["ComfyUI-B"]
     assert "'Old'" in found.sources["ComfyUI-B"].files["__init__.py"]
 
 
-def test_a_type_that_no_commit_has_is_an_error_that_names_the_pack(home: Paths) -> None:
+def test_a_type_that_no_commit_has_is_an_error_that_names_the_pack(paths: Paths) -> None:
     with pytest.raises(UnknownNode, match="ComfyUI-B does not have") as e:
-        search_packs(Workspace(home), find("Gone", "Fresh"))
+        search_packs(Workspace(paths), find("Gone", "Fresh"))
     assert e.value.where == "node 1 of w.json"
 
 
-def test_the_workflows_own_commit_is_taken(home: Paths) -> None:
-    newest = search_packs(Workspace(home), find("Fresh"))
-    old = search_packs(Workspace(home), find("Old"))
+def test_the_workflows_own_commit_is_taken(paths: Paths) -> None:
+    newest = search_packs(Workspace(paths), find("Fresh"))
+    old = search_packs(Workspace(paths), find("Old"))
     said = Provenance(None, "bob/ComfyUI-B", rev(old, "ComfyUI-B"))
-    found = search_packs(Workspace(home), find("Y", packs=[said]))
+    found = search_packs(Workspace(paths), find("Y", packs=[said]))
     assert rev(found, "ComfyUI-B") == rev(old, "ComfyUI-B") != rev(newest, "ComfyUI-B")
     assert found.choices[0].reason == "workflow"
 
@@ -140,39 +140,39 @@ def lock_of(found: FoundPacks) -> Lock:
     )
 
 
-def test_a_lock_keeps_commits_and_answers_until_an_update_is_asked(home: Paths, tmp_path: Path) -> None:
-    before = search_packs(Workspace(home), find("Y", prefer=("pack-a",)))
+def test_a_lock_keeps_commits_and_answers_until_an_update_is_asked(paths: Paths, tmp_path: Path) -> None:
+    before = search_packs(Workspace(paths), find("Y", prefer=("pack-a",)))
     after = commit(tmp_path / "forge" / "ann" / "ComfyUI-A", {"new.py": "x = 1\n"})
-    kept = search_packs(Workspace(home), find("Y", policy=UpdatePolicy(lock_of(before))))
+    kept = search_packs(Workspace(paths), find("Y", policy=UpdatePolicy(lock_of(before))))
     assert rev(kept, "ComfyUI-A") == rev(before, "ComfyUI-A") != after
     assert kept.choices[0].reason == "lock" and kept.commits == {"ComfyUI-A": "the lock's commit"}
     wish = find("Y", prefer=("pack-a",), policy=UpdatePolicy(lock_of(before), frozenset({"comfyui-a"})))
-    assert rev(search_packs(Workspace(home), wish), "ComfyUI-A") == after
+    assert rev(search_packs(Workspace(paths), wish), "ComfyUI-A") == after
 
 
-def test_a_pack_that_is_there_at_the_wrong_commit_is_not_taken_twice(home: Paths) -> None:
+def test_a_pack_that_is_there_at_the_wrong_commit_is_not_taken_twice(paths: Paths) -> None:
     taken = {"mine": GitSpec(git="git@github.com:ann/ComfyUI-A.git")}
     with pytest.raises(UnknownNode, match="the node pack mine should have"):
-        search_packs(Workspace(home), find("X", configured=taken))
+        search_packs(Workspace(paths), find("X", configured=taken))
 
 
-def test_two_packs_of_one_name_get_different_folders(home: Paths, tmp_path: Path) -> None:
+def test_two_packs_of_one_name_get_different_folders(paths: Paths, tmp_path: Path) -> None:
     commit(tmp_path / "forge" / "zoe" / "ComfyUI-A", {"__init__.py": code("Other")})
     said = Provenance(None, "zoe/ComfyUI-A")
-    found = search_packs(Workspace(home), find("Other", "X", packs=[said]))
+    found = search_packs(Workspace(paths), find("Other", "X", packs=[said]))
     assert sorted(found.specs) == ["ComfyUI-A", "ComfyUI-A-zoe"]
-    again = search_packs(Workspace(home), find("X", "Other", packs=[Provenance(None, A), said]))
+    again = search_packs(Workspace(paths), find("X", "Other", packs=[Provenance(None, A), said]))
     assert again.specs == found.specs
 
 
-def test_a_fork_of_comfyui_itself_does_not_take_its_name(home: Paths, tmp_path: Path) -> None:
+def test_a_fork_of_comfyui_itself_does_not_take_its_name(paths: Paths, tmp_path: Path) -> None:
     commit(tmp_path / "forge" / "zoe" / "ComfyUI", {"__init__.py": code("Other")})
-    found = search_packs(Workspace(home), find("Other", packs=[Provenance(None, "zoe/ComfyUI")]))
+    found = search_packs(Workspace(paths), find("Other", packs=[Provenance(None, "zoe/ComfyUI")]))
     assert list(found.specs) == ["ComfyUI-zoe"]
 
 
 def test_without_any_catalog_the_workflows_own_address_is_enough(
-    home: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bare = Paths(tmp_path / "bare", tmp_path / "bare" / "cache")
     with serve() as index:
@@ -196,32 +196,32 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, 
         yield address, folder
 
 
-def test_a_pack_of_single_files_is_pinned_file_by_file(home: Paths, tmp_path: Path, web: tuple[str, Path]) -> None:
+def test_a_pack_of_single_files_is_pinned_file_by_file(paths: Paths, tmp_path: Path, web: tuple[str, Path]) -> None:
     address, folder = web
     (folder / "some nodes.py").write_text(code("One", "Two"))
     update = commit(tmp_path / "manager", lists({f"{address}/some%20nodes.py": (["One", "Two", "Three"],)}))
-    update_catalog(home, repository=str(tmp_path / "manager"), docs="not a pin!")
-    found = search_packs(Workspace(home), find("One", "Two"))
+    update_catalog(paths, repository=str(tmp_path / "manager"), docs="not a pin!")
+    found = search_packs(Workspace(paths), find("One", "Two"))
     (spec,) = found.specs.values()
     assert isinstance(spec, UrlSpec) and spec.url.startswith(address) and update
     assert list(found.specs) == ["some-nodes"] and "One" in found.sources["some-nodes"].files["__init__.py"]
     with pytest.raises(UnknownNode, match='node type "Three"'):
-        search_packs(Workspace(home), find("Three"))
+        search_packs(Workspace(paths), find("Three"))
 
 
 def test_a_catalog_that_cannot_be_read_is_made_anew_or_told(
-    home: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (home.data / "catalog.db").write_bytes(b"no database")
+    (paths.data / "catalog.db").write_bytes(b"no database")
     with serve() as index:
         monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
-        found = search_packs(Workspace(home), find("X", packs=[Provenance(None, "ann/ComfyUI-A")]))
+        found = search_packs(Workspace(paths), find("X", packs=[Provenance(None, "ann/ComfyUI-A")]))
     assert list(found.specs) == ["ComfyUI-A"] and any("no catalog" in note for note in found.notes)
 
 
-def test_it_is_the_same_from_another_cache_and_in_another_order(home: Paths, tmp_path: Path) -> None:
-    other = Paths(home.data, tmp_path / "other")
-    first = search_packs(Workspace(home), find("X", "Old", "Y", prefer=("pack-a",)))
+def test_it_is_the_same_from_another_cache_and_in_another_order(paths: Paths, tmp_path: Path) -> None:
+    other = Paths(paths.data, tmp_path / "other")
+    first = search_packs(Workspace(paths), find("X", "Old", "Y", prefer=("pack-a",)))
     second = search_packs(Workspace(other), find("Y", "X", "Old", prefer=("pack-a",)))
     assert first.specs == second.specs and list(first.specs) == list(second.specs)
     assert {n: p.source for n, p in first.sources.items()} == {n: p.source for n, p in second.sources.items()}

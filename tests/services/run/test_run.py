@@ -49,11 +49,11 @@ def built(tmp_path: Path) -> Iterator[Builder]:
             engine = find_engine()
         except MissingTool as e:
             pytest.skip(f"no container engine: {e.what}")
-        home = Paths(tmp_path / "home", tmp_path / "home" / "cache")
+        paths = Paths(tmp_path / "home", tmp_path / "home" / "cache")
         layout = read_layout(write_layout(tmp_path / "layout", script=f"read request\n{script}\n"))
         engines.append((engine, layout.config_digest.removeprefix("sha256:")))
-        record_layout(home, make_files("pycomfy-test"), layout)
-        return home
+        record_layout(paths, make_files("pycomfy-test"), layout)
+        return paths
 
     yield make
     for engine, image in engines:
@@ -69,9 +69,9 @@ def test_outputs_are_saved_and_the_run_is_recorded(built: Builder, tmp_path: Pat
     executing = {"event": "executing", "node": "9", "title": "Save it", "index": 1, "of": 1}
     progress = {"event": "progress", "node": "9", "title": "Save it", "step": 1, "of": 2}
     events = (STARTING, {"event": "log", "line": "hi"}, READY, executing, progress, PICTURE, TEXT, GONE, value, DONE)
-    home = built("echo png > /data/a.png; echo text > /data/t.txt\n" + says(*events))
+    paths = built("echo png > /data/a.png; echo text > /data/t.txt\n" + says(*events))
     with listening() as heard:
-        result = run(Workspace(home), request(tmp_path))
+        result = run(Workspace(paths), request(tmp_path))
     assert [(o.path.relative_to(tmp_path), o.node) for o in result.outputs] == [
         (Path("out/a.png"), "9"),
         (Path("out/Save it-t.txt"), "9"),
@@ -80,82 +80,82 @@ def test_outputs_are_saved_and_the_run_is_recorded(built: Builder, tmp_path: Pat
     assert result.values == (OutputValue(node="9", title="Save it", kind="n", value=3),)
     assert (result.name, result.version, result.device, result.prompt_seconds) == ("pycomfy-test", 1, "cpu", 2.0)
     assert heard.remarks == ["warning: node 9 named an output that does not exist: gone.png"]
-    assert [log.read_text() for log in (home.data / "logs").iterdir()] == ["hi\n"]
-    assert list((home.cache / "jobs").iterdir()) == []
-    with Database(database_path(home)) as store:
-        (recorded,) = store.runs("pycomfy-test")
+    assert [log.read_text() for log in (paths.data / "logs").iterdir()] == ["hi\n"]
+    assert list((paths.cache / "jobs").iterdir()) == []
+    with Database(database_path(paths)) as database:
+        (recorded,) = database.runs("pycomfy-test")
     assert recorded.error is None
     assert [o["path"] for o in recorded.outputs] == [str(o.path) for o in result.outputs]
 
 
 def test_arguments_reach_the_job_with_their_files(tmp_path: Path, built: Builder) -> None:
     script = 'read content < "$(echo /data/input/*)"; echo "$request" > /data/a.png; echo "$content" >> /data/a.png\n'
-    home = built(script + says(STARTING, READY, PICTURE, DONE))
+    paths = built(script + says(STARTING, READY, PICTURE, DONE))
     target = {"node": "1", "input": "image"}
     parameter = {"name": "photo", "type": "image", "targets": [target], "default": "a.png"}
     interface = json.dumps({"version": 1, "parameters": [parameter]}).encode()
     layout = read_layout(tmp_path / "layout")
-    record_layout(home, {**make_files("pycomfy-test"), "interface.json": interface}, layout)
+    record_layout(paths, {**make_files("pycomfy-test"), "interface.json": interface}, layout)
     (tmp_path / "photo.png").write_text("PICTURE")
     asked = replace(request(tmp_path), arguments=Arguments({"photo": str(tmp_path / "photo.png")}))
-    (output,) = run(Workspace(home), asked).outputs
+    (output,) = run(Workspace(paths), asked).outputs
     sent, _, content = output.path.read_text().partition("\n")
     assert content == "PICTURE\n"
     job = json.loads(sent)
     assert job["prompt"]["1"]["inputs"]["image"] == f"{hashlib.sha256(b'PICTURE').hexdigest()[:16]}-photo.png"
     assert job["workflow"] == PROMPT, "as the author saved it"
-    assert list((home.cache / "jobs").iterdir()) == []
-    with Database(database_path(home)) as store:
-        (recorded,) = store.runs("pycomfy-test")
+    assert list((paths.cache / "jobs").iterdir()) == []
+    with Database(database_path(paths)) as database:
+        (recorded,) = database.runs("pycomfy-test")
     assert recorded.version == 2
     assert recorded.inputs == {"photo": job["prompt"]["1"]["inputs"]["image"]}
 
 
 def test_every_error_is_told_and_what_was_made_before_is_saved(built: Builder, tmp_path: Path) -> None:
     errors = [{"event": "error", "type": "T", "message": m, "node": m, "title": m} for m in ("one", "two")]
-    home = built("echo png > /data/a.png\n" + says(STARTING, READY, PICTURE, *errors) + "\nexit 1")
+    paths = built("echo png > /data/a.png\n" + says(STARTING, READY, PICTURE, *errors) + "\nexit 1")
     with pytest.raises(ErrorGroup) as caught:
-        run(Workspace(home), request(tmp_path))
+        run(Workspace(paths), request(tmp_path))
     assert [p.what for p in caught.value.problems] == ["one", "two"]
     assert (tmp_path / "out" / "a.png").exists()
-    with Database(database_path(home)) as store:
-        assert "one" in (store.runs("pycomfy-test")[0].error or "")
+    with Database(database_path(paths)) as database:
+        assert "one" in (database.runs("pycomfy-test")[0].error or "")
 
 
 def test_a_container_that_leaves_without_a_word_is_a_failure(built: Builder, tmp_path: Path) -> None:
-    home = built(says(STARTING) + "\necho 'out of luck' >&2; exit 9")
+    paths = built(says(STARTING) + "\necho 'out of luck' >&2; exit 9")
     with pytest.raises(RunFailed, match="ended with status 9") as caught:
-        run(Workspace(home), request(tmp_path))
+        run(Workspace(paths), request(tmp_path))
     assert "out of luck" in caught.value.where
 
 
 def test_a_hostile_output_is_refused(built: Builder, tmp_path: Path) -> None:
-    home = built(says(STARTING, READY, {**PICTURE, "path": "nothing/here"}, DONE))
+    paths = built(says(STARTING, READY, {**PICTURE, "path": "nothing/here"}, DONE))
     with pytest.raises(RunFailed, match="not a regular file"):
-        run(Workspace(home), request(tmp_path))
+        run(Workspace(paths), request(tmp_path))
 
 
 def test_a_job_that_overruns_is_ended(built: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pycomfy.adapters.containers.job_protocol.OVERTIME", 0.5)
-    home = built("while read ignored; do :; done")
+    paths = built("while read ignored; do :; done")
     with pytest.raises(RunFailed, match="did not end within"):
-        run(Workspace(home), replace(request(tmp_path), job=JobRequest(timeout=0.5)))
+        run(Workspace(paths), replace(request(tmp_path), job=JobRequest(timeout=0.5)))
 
 
 def test_what_is_not_there_is_named(built: Builder, tmp_path: Path) -> None:
-    home = built("exit 0")
+    paths = built("exit 0")
     with pytest.raises(NotFound, match="no version pycomfy-test@2") as caught:
-        run(Workspace(home), RunRequest("pycomfy-test@2", RunOptions(tmp_path)))
+        run(Workspace(paths), RunRequest("pycomfy-test@2", RunOptions(tmp_path)))
     assert "pycomfy-test" in caught.value.fix
     with pytest.raises(BadInput, match="cannot name a version"):
-        run(Workspace(home), RunRequest("../x", RunOptions(tmp_path)))
+        run(Workspace(paths), RunRequest("../x", RunOptions(tmp_path)))
     with pytest.raises(BadInput, match="no such folder"):
-        run(Workspace(home), request(tmp_path, models=tmp_path / "none"))
+        run(Workspace(paths), request(tmp_path, models=tmp_path / "none"))
 
 
 def test_a_layout_that_changed_since_it_was_recorded_is_refused(built: Builder, tmp_path: Path) -> None:
-    home = built(says(DONE) + f"\n# {tmp_path}")
+    paths = built(says(DONE) + f"\n# {tmp_path}")
     (tmp_path / "layout").rename(tmp_path / "old")
     write_layout(tmp_path / "layout", script="exit 0")
     with pytest.raises(HashMismatch):
-        run(Workspace(home), request(tmp_path))
+        run(Workspace(paths), request(tmp_path))

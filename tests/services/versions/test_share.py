@@ -20,7 +20,7 @@ from pycomfy.services.versions.rm import rm
 from pycomfy.services.versions.show import show
 from pycomfy.services.versions.tag import tag
 from pycomfy.services.workspace import Workspace
-from tests.support.service_projects import PROMPT, built, make_files, node, record, with_steps
+from tests.support.service_projects import PROMPT, make_files, make_image, node, record, with_steps
 
 
 class Team(NamedTuple):
@@ -36,15 +36,15 @@ def team(tmp_path: Path) -> Team:
     ann, bob = (Paths(tmp_path / who, tmp_path / who / "cache") for who in ("ann", "bob"))
     remote = tmp_path / "shared.git"
     subprocess.run(["git", "init", "--quiet", "--bare", str(remote)], check=True)
-    record(ann, make_files("hello"), "first", built("root", "workflow:1"))
+    record(ann, make_files("hello"), "first", make_image("root", "workflow:1"))
     tag(Workspace(ann), "stable", "hello@1")
     push(Workspace(ann), str(remote), ())
     pull(Workspace(bob), str(remote))
     return Team(ann, bob, str(remote))
 
 
-def prompt(home: Paths, reference: str) -> Any:
-    return json.loads(read_project(Workspace(home), reference)["prompt.json"])
+def prompt(paths: Paths, reference: str) -> Any:
+    return json.loads(read_project(Workspace(paths), reference)["prompt.json"])
 
 
 def test_versions_tags_and_images_arrive(team: Team) -> None:
