@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,8 @@ _MORE_SPACE = (
 
 RESERVED_BYTES = 1 << 30
 """What stays free on a disk that much is written to."""
+
+_HIDDEN = ".pycomfy-"
 
 _UMASK = os.umask(0)
 os.umask(_UMASK)  # read once: while it is read, files of other threads would get the wrong mode
@@ -104,17 +107,39 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     with translate_disk_full(path):
         check_replaceable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        fd, temporary = _open_unnamed(path.parent)
         try:
             with os.fdopen(fd, "wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
-            use_default_mode(Path(temporary))
-            Path(temporary).replace(path)
+                os.fsync(fd)
+                temporary = temporary or _link(fd, path.parent)
+            use_default_mode(temporary)
+            temporary.replace(path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            if temporary:
+                temporary.unlink(missing_ok=True)
             raise
+
+
+def _open_unnamed(folder: Path) -> tuple[int, Path | None]:
+    """Open a new file in `folder` that has no name, so that nothing of it is left if the process is killed. Where the
+    file system has no such files, it has a hidden name, which is returned too."""
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600), None
+    except OSError as e:
+        if e.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
+            raise
+    fd, name = tempfile.mkstemp(dir=folder, prefix=_HIDDEN)
+    return fd, Path(name)
+
+
+def _link(fd: int, folder: Path) -> Path:
+    """Give the open file without a name a hidden one in `folder`: a link cannot replace a file, a rename can."""
+    path = folder / f"{_HIDDEN}{secrets.token_hex(8)}"
+    # `src_dir_fd` says nothing here, but without it Python would link to the link in /proc.
+    os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
+    return path
 
 
 def use_default_mode(file: Path) -> None:
