@@ -1,6 +1,8 @@
 """Versions, builds and locks for a database."""
 
+import contextlib
 import hashlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +64,12 @@ def built(digit: str = "1", platform: PlatformName = "linux/amd64", **other: Any
 
 def build(version: int = 1, name: str = "hello", layout: str = "/nix/store/x", **image: Any) -> Build:
     return Build(name, version, built(**image), Path(layout), Path("/logs/1"))
+
+
+def make_outdated(path: Path) -> None:
+    """Write a database as the first development version made it, with other columns than today's."""
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE workflows (id INTEGER PRIMARY KEY, name TEXT)")
+        connection.execute("CREATE TABLE workflow_versions (id INTEGER PRIMARY KEY, number INTEGER)")
+        connection.execute("CREATE TABLE _sqlite_migrations (migration_set TEXT, name TEXT, applied_at TEXT)")
+        connection.execute("INSERT INTO _sqlite_migrations VALUES ('pycomfy', 'm001_workflows_and_versions', '2026')")

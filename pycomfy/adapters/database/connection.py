@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pycomfy.adapters.database import migrations
 from pycomfy.adapters.io.atomic_files import translate_disk_full
@@ -33,18 +33,41 @@ _UNUSABLE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_BUSY"
 _DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 
 
-class DamagedDatabase(BadInput):
+MAKE_ANEW = suggest("reindex", "puts the file aside, and makes a new one from the versions repository")
+
+
+class UnusableDatabase(BadInput):
+    """The file cannot be used, but a new one can be made from the versions repository. `state` says why in one
+    word."""
+
+    state: ClassVar[str]
+
+
+class DamagedDatabase(UnusableDatabase):
     """The file is not a SQLite database, or not a whole one."""
+
+    state = "damaged"
+
+
+class OutdatedDatabase(UnusableDatabase):
+    """It was made by a development version of pycomfy, before the first release."""
+
+    state = "outdated"
 
 
 class Connection(SqliteFile):
     """The database at `path`, which is created if it is missing, and brought up to date. Use it as a context manager,
     in one thread.
 
-    Every method raises `NoSpace` for a full disk, `DamagedDatabase`, and `BadInput` for a database of a newer pycomfy.
+    Every method raises `NoSpace` for a full disk, `UnusableDatabase`, and `BadInput` for a database of a newer pycomfy
+    or with a path that is not UTF-8.
     """
 
     def __init__(self, path: Path) -> None:
+        if _storable(str(path)) != str(path):
+            fix = "set PYCOMFY_HOME to a folder with another path"
+            what = "the path of the database is not UTF-8, and it would have to contain paths beside it"
+            raise BadInput(what, where=str(path), fix=fix)
         with _translate(path), translate_disk_full(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # Autocommit: a transaction begins where we say so, and at once as a writer, so that none has to be refused
@@ -63,7 +86,7 @@ class Connection(SqliteFile):
     def all(self, sql: str, *values: object) -> list[dict[str, Any]]:
         """Return every row."""
         with _translate(self.path):
-            return [dict(row) for row in self._connection.execute(sql, values)]
+            return [dict(row) for row in self._connection.execute(sql, tuple(map(_storable, values)))]
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -101,13 +124,13 @@ class Connection(SqliteFile):
 
     def insert(self, table: str, row: Mapping[str, object]) -> int:
         """Add a row, within `writing`; return its id."""
-        id_ = self.table(table).insert(dict(row)).last_pk
+        id_ = self.table(table).insert({name: _storable(value) for name, value in row.items()}).last_pk
         assert isinstance(id_, int)  # noqa: S101  (every table has one)
         return id_
 
     def change(self, sql: str, *values: object) -> None:
         """Change rows, within `writing`."""
-        self._connection.execute(sql, values)
+        self._connection.execute(sql, tuple(map(_storable, values)))
 
     @cached_property
     def _tables(self) -> "Database":
@@ -120,6 +143,9 @@ class Connection(SqliteFile):
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         known, applied = migrations.names(), migrations.applied(self._connection)
+        if migrations.is_outdated(applied):
+            what = "the database was made by a development version of pycomfy, before its first release"
+            raise OutdatedDatabase(what, where=str(self.path), fix=MAKE_ANEW)
         if not applied <= known:
             fixes = ("update pycomfy", suggest("reindex", "makes a new one, once the file is moved away"))
             raise BadInput("the database was made by a newer pycomfy", where=str(self.path), fix=fixes)
@@ -130,6 +156,11 @@ class Connection(SqliteFile):
             self._tables.enable_wal()
             with self.writing():
                 migrations.apply(self._tables)
+
+
+def _storable(value: object) -> object:
+    r"""A text that SQLite accepts: an argument or a path may have bytes that are not UTF-8, which become `\udce9`."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 @contextlib.contextmanager
@@ -146,6 +177,5 @@ def _translate(path: Path) -> Iterator[None]:
             fix = "see that the folder can be written, and that no other program holds the file"
             raise BadInput(f"the database cannot be used: {e}", where=where, fix=fix) from e
         if name.startswith(_DAMAGED):
-            fixed = suggest("reindex", "puts the file aside, and begins a new one")
-            raise DamagedDatabase(f"the database is damaged: {e}", where=where, fix=fixed) from e
+            raise DamagedDatabase(f"the database is damaged: {e}", where=where, fix=MAKE_ANEW) from e
         raise

@@ -30,7 +30,12 @@ class DatabaseInspection:
     @property
     def is_newer(self) -> bool:
         """Whether a newer pycomfy made it."""
-        return not self.applied <= self.known
+        return not self.is_outdated and not self.applied <= self.known
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a development version made it, before the first release."""
+        return migrations.is_outdated(self.applied)
 
 
 def inspect_database(path: Path) -> DatabaseInspection | None:
@@ -53,7 +58,9 @@ def _inspect(path: Path, size: int) -> DatabaseInspection:
             lines = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check({MAX_LINES})")]
             if lines != ["ok"]:
                 return DatabaseInspection(size, tuple(lines), known=known)
-            return DatabaseInspection(size, (), frozenset(migrations.applied(connection)), known, _commits(connection))
+            applied = frozenset(migrations.applied(connection))
+            commits = {} if migrations.is_outdated(applied) else _commits(connection)
+            return DatabaseInspection(size, (), applied, known, commits)
     except sqlite3.DatabaseError as e:
         return DatabaseInspection(size, (str(e),), known=known)
 

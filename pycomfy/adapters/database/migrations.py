@@ -1,7 +1,7 @@
 """The tables, as named steps that are applied once each. Add a step; never change one that was released."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +9,18 @@ if TYPE_CHECKING:
 
 SET = "pycomfy"
 """The name of all steps together, in sqlite-utils' table of what was applied."""
+
+_BEFORE_RELEASE = frozenset(
+    {
+        "m001_workflows_and_versions",
+        "m002_what_a_version_is_made_of",
+        "m003_images_builds_and_runs",
+        "m004_a_version_is_a_commit",
+        "m005_a_run_has_its_inputs",
+    }
+)
+"""Steps of development versions. `m001_tables` replaced them all before the first release, and does not continue them:
+a database that had one of them is made anew."""
 
 _STEPS: list[Callable[["Database"], None]] = []
 
@@ -24,6 +36,11 @@ def applied(connection: sqlite3.Connection) -> set[str]:
         return set()
     rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", [SET])
     return {str(row[0]) for row in rows}
+
+
+def is_outdated(applied: Set[str]) -> bool:
+    """Return whether a database with these steps was made by a development version, before the first release."""
+    return not applied.isdisjoint(_BEFORE_RELEASE)
 
 
 def apply(db: "Database") -> None:

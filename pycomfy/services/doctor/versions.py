@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from pycomfy.adapters.database.connection import MAKE_ANEW
 from pycomfy.adapters.database.database import database_path
 from pycomfy.adapters.database.inspection import DatabaseInspection
 from pycomfy.adapters.io.time_limit import time_limit
@@ -41,8 +42,10 @@ def judge_database(path: Path, database: DatabaseInspection | None) -> Finding:
     facts |= {"size": database.size, "whole": not database.damage, "migrations": len(database.applied)}
     if database.damage:
         what = f"{path.name} is damaged: {database.damage[0]}"
-        fix = suggest("reindex", "makes it anew from the versions repository; the damaged file is put aside")
-        return DATABASE.problem(what, details="\n".join(database.damage), fix=fix, facts=facts)
+        return DATABASE.problem(what, details="\n".join(database.damage), fix=MAKE_ANEW, facts=facts)
+    if database.is_outdated:
+        what = "it was made by a development version of pycomfy, before its first release"
+        return DATABASE.problem(what, fix=MAKE_ANEW, facts=facts)
     if database.is_newer:
         return DATABASE.problem("it was made by a newer pycomfy", fix="update pycomfy", facts=facts)
     if database.applied != database.known:
@@ -84,7 +87,7 @@ def judge_index(database: DatabaseInspection | None, tips: Mapping[str, str] | N
         "behind": behind[:MAX_ITEMS],
         "gone": gone[:MAX_ITEMS],
     }
-    if database is not None and database.damage:
+    if database is not None and (database.damage or database.is_outdated):
         return INDEX.finding("unknown", "the database cannot be read", facts=facts)
     if tips is None and any(commit for rows in known.values() for commit in rows.values()):
         what = f"the versions repository is gone, with {facts['versions']} versions that the database knows"

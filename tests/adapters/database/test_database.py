@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -8,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from pycomfy.adapters.database.connection import OutdatedDatabase
 from pycomfy.adapters.database.database import Database
 from pycomfy.adapters.database.entries import IndexedImage, Run, VersionEntry
 from pycomfy.errors import BadInput, NotFound
-from tests.support.database_entries import TREE, build, built, entry
+from tests.support.database_entries import TREE, build, built, entry, make_outdated
 
 NOW = datetime(2026, 2, 3, 10, 30, tzinfo=timezone(timedelta(hours=1)))
 
@@ -217,6 +219,30 @@ def test_a_database_of_a_newer_pycomfy_is_left_alone(database: Database) -> None
         )
     with pytest.raises(BadInput, match="newer pycomfy"):
         Database(database.path)
+
+
+def test_a_database_of_a_development_version_is_called_so(tmp_path: Path) -> None:
+    make_outdated(tmp_path / "pycomfy.db")
+    with pytest.raises(OutdatedDatabase, match="development version") as caught:
+        Database(tmp_path / "pycomfy.db")
+    assert "newer" not in str(caught.value) and "reindex" in str(caught.value)
+
+
+def test_a_text_that_is_not_utf8_is_recorded_and_finds_nothing(database: Database) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    database.index([], [entry(1)])
+    database.record_build(build(1))
+    image = database.find_image("hello")
+    assert image is not None and database.versions(name) == []
+    database.record_run(image, Run(NOW, "podman", name, 1.0))
+    assert [run.gpus for run in database.runs()] == [r"caf\udce9"]
+
+
+def test_a_path_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    with pytest.raises(BadInput, match="not UTF-8"):
+        Database(folder / "pycomfy.db")
+    assert not folder.exists()
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

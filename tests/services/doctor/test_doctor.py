@@ -23,6 +23,7 @@ from pycomfy.services.doctor.findings import DoctorResult, Finding
 from pycomfy.services.doctor.subjects import GIT, SUBJECTS
 from pycomfy.services.workspace import Workspace
 from tests.support.catalog_maps import A, lists
+from tests.support.database_entries import make_outdated
 from tests.support.moments import NOW
 from tests.support.operations import Recorder
 from tests.support.repositories import commit
@@ -137,6 +138,18 @@ def test_a_damaged_database_is_a_problem_and_what_it_says_of_versions_is_unknown
     path.write_bytes(b"garbage" * 1000)
     found = examine(workspace)
     assert unhealthy(found)["data.database"] == "problem" and unhealthy(found)["data.index"] == "unknown"
+    assert render_all(found["data.database"].fix)[0].startswith("pycomfy reindex")
+
+
+@NEEDED
+def test_a_database_of_a_development_version_is_a_problem_that_a_reindex_ends(workspace: Workspace) -> None:
+    record(workspace.paths, make_files("card"))
+    path = workspace.paths.data / "pycomfy.db"
+    path.unlink()
+    make_outdated(path)
+    found = examine(workspace)
+    assert unhealthy(found)["data.database"] == "problem" and unhealthy(found)["data.index"] == "unknown"
+    assert "development version" in found["data.database"].what
     assert render_all(found["data.database"].fix)[0].startswith("pycomfy reindex")
 
 

@@ -31,6 +31,7 @@ from pycomfy.services.versions.show import show
 from pycomfy.services.versions.tag import list_tags, tag
 from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import new_paths
+from tests.support.database_entries import make_outdated
 from tests.support.moments import NOW
 from tests.support.operations import listening
 from tests.support.service_projects import make_files, make_image, record, with_steps
@@ -111,13 +112,20 @@ def test_the_database_is_filled_anew_from_the_repository_alone(paths: Paths) -> 
     assert content(paths) == before
 
 
-def test_a_damaged_database_is_put_aside(paths: Paths) -> None:
-    before = content(paths)
-    database_path(paths).write_bytes(b"no database at all" * 1000)
+@pytest.mark.parametrize("state", ["damaged", "outdated"])
+def test_a_database_that_cannot_be_used_is_put_aside(paths: Paths, state: str) -> None:
+    before, path = content(paths), database_path(paths)
+    if state == "damaged":
+        path.write_bytes(b"no database at all" * 1000)
+    else:
+        path.unlink()
+        make_outdated(path)
+    old = path.read_bytes()
     with listening() as heard:
         assert reindex(Workspace(paths)).workflows == 2
     assert content(paths) == before
-    assert "put aside" in heard.remarks[0]
+    (aside,) = (p for p in path.parent.glob(f"pycomfy.db.{state}-*") if not p.name.endswith(("-wal", "-shm")))
+    assert aside.read_bytes() == old and "put aside" in heard.remarks[0] and str(aside) in heard.remarks[0]
 
 
 def test_runs_stay_when_the_database_is_filled_anew(paths: Paths) -> None:
