@@ -215,6 +215,28 @@ def test_only_the_command_line_and_the_gateway_print() -> None:
     assert wrong == []
 
 
+PRINTERS = {"print", "input", "Console", "SafeConsole", "from_markup", "render_markup", "echo", "secho", "style"}
+"""What writes on a terminal, or makes text act on it. In `cli` it is called in `cli/terminal.py` only, so that all that
+is printed passes through what makes it safe."""
+
+
+def test_everything_that_is_printed_passes_through_one_module() -> None:
+    wrong = []
+    for module in in_layers("cli"):
+        if module.path == "cli/terminal.py":
+            continue
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.keyword) and node.arg in ("markup", "emoji"):
+                allowed = isinstance(node.value, ast.Constant) and node.value.value is False
+                wrong += [] if allowed else [f"{module.path}:{node.value.lineno} allows {node.arg}"]
+            elif isinstance(node, ast.Call):
+                owner, _, name = dotted(node.func).rpartition(".")
+                prints = name in PRINTERS and owner in ("", "typer", "click", "Text", "rich", "rich.console")
+                if prints or re.search(r"\bstd(out|err)(\.buffer)?\.write", dotted(node.func)):
+                    wrong.append(f"{module.path}:{node.lineno} calls {dotted(node.func)}")
+    assert wrong == []
+
+
 def test_only_adapters_start_processes() -> None:
     wrong = []
     for module in modules():

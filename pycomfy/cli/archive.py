@@ -7,6 +7,7 @@ import typer
 from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
+from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from pycomfy.services.archive.completeness import MissingSource
@@ -43,12 +44,12 @@ def status(as_json: _Json = False) -> None:
     else:
         versions = "1 version" if result.versions == 1 else f"{result.versions} versions"
         models, superfluous = result.models, result.superfluous.size
-        print(f"{result.folder}: {result.present} of {result.needed} sources of {versions}")
-        print(f"  size         {size(result.size)}")
+        print_line(f"{result.folder}: {result.present} of {result.needed} sources of {versions}")
+        print_line(f"  size         {size(result.size)}")
         if models.needed:
-            print(f"  models       {models.present} of {models.needed}; `pycomfy archive fill --models` adds them")
+            print_line(f"  models       {models.present} of {models.needed}; `pycomfy archive fill --models` adds them")
         if superfluous:
-            print(f"  superfluous  {size(superfluous)}; `pycomfy archive gc` removes it")
+            print_line(f"  superfluous  {size(superfluous)}; `pycomfy archive gc` removes it")
         _show_missing(result.missing)
     if result.missing:
         raise typer.Exit(CHECK_FAILED)
@@ -67,9 +68,9 @@ def fill(models: _Models = False, as_json: _Json = False) -> None:
     if as_json:
         print_json(result)
         return
-    print(f"{result.added} added, {size(result.size)}")
+    print_line(f"{result.added} added, {size(result.size)}")
     for source in result.absent[:_MAX_SHOWN]:
-        print(f"  not on this machine: {source.title}, from {source.origin}")
+        print_line(f"  not on this machine: {source.title}, from {source.origin}")
 
 
 @app.command()
@@ -91,9 +92,9 @@ def verify(
         print_json(result)
     else:
         for d in result.damage:
-            print(f"damaged: {d.file}: {d.what}" + (f" ({d.path})" if d.path else ""))
-        print(f"{result.paths} sources, {size(result.read)} read, {len(result.damage)} damaged", end="")
-        print(f", {result.repaired} repaired" if repair else "")
+            print_line(f"damaged: {d.file}: {d.what}" + (f" ({d.path})" if d.path else ""))
+        repaired = f", {result.repaired} repaired" if repair else ""
+        print_line(f"{result.paths} sources, {size(result.read)} read, {len(result.damage)} damaged{repaired}")
     if len(result.damage) > result.repaired:
         raise typer.Exit(CHECK_FAILED)
 
@@ -111,7 +112,7 @@ def push(url: _Url, as_json: _Json = False) -> None:
     if as_json:
         print_json(result)
     else:
-        print(f"{result.pushed} of {result.paths} sources pushed")
+        print_line(f"{result.pushed} of {result.paths} sources pushed")
         _show_missing(result.missing)
 
 
@@ -128,7 +129,7 @@ def pull(url: _Url, models: _Models = False, as_json: _Json = False) -> None:
     if as_json:
         print_json(result)
     else:
-        print(f"{result.pulled} of {result.paths} sources pulled")
+        print_line(f"{result.pulled} of {result.paths} sources pulled")
         _show_missing(result.missing)
 
 
@@ -148,12 +149,12 @@ def gc(
     if as_json:
         print_json(result)
     else:
-        print(f"{result.paths} sources, {size(result.size)}, {'would be ' if dry else ''}removed")
+        print_line(f"{result.paths} sources, {size(result.size)}, {'would be ' if dry else ''}removed")
 
 
 def _show_missing(missing: "tuple[MissingSource, ...]") -> None:
     for m in missing[:_MAX_SHOWN]:
         where = "in this machine's Nix store: `pycomfy archive fill`" if m.in_store else f"from {m.origin}"
-        print(f"missing: {m.title}, for {', '.join(m.versions[:3])}{' …' * (len(m.versions) > 3)}; {where}")
+        print_line(f"missing: {m.title}, for {', '.join(m.versions[:3])}{' …' * (len(m.versions) > 3)}; {where}")
     if len(missing) > _MAX_SHOWN:
-        print(f"  and {len(missing) - _MAX_SHOWN} more")
+        print_line(f"  and {len(missing) - _MAX_SHOWN} more")

@@ -6,6 +6,7 @@ import typer
 
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.no_versions import print_no_versions
+from pycomfy.cli.terminal import print_line
 
 
 def branch(
@@ -40,4 +41,4 @@ def branch(
         print_no_versions()
     else:
         for entry in found:
-            print(entry.label, entry.created_at, entry.commit[:12], sep="\t")
+            print_line(entry.label, entry.created_at, entry.commit[:12], sep="\t")

@@ -10,6 +10,7 @@ from pycomfy.cli.nix_options import Jobs, Sandbox
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import duration, size
 from pycomfy.cli.shell import render_command
+from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from pycomfy.services.build.build import BuildResult
@@ -70,11 +71,11 @@ def build(
 
 def _show(result: "BuildResult") -> None:
     word = "a new version" if result.new else "the same as before"
-    print(f"{result.name}@{result.version}, {word}, in {duration(result.seconds)}")
-    print(f"  digest   {result.manifest_digest}")
+    print_line(f"{result.name}@{result.version}, {word}, in {duration(result.seconds)}")
+    print_line(f"  digest   {result.manifest_digest}")
     built = "1 layer" if result.layers_built == 1 else f"{result.layers_built} layers"
-    print(f"  image    {size(result.size)}, {result.platform}, {built} built, {result.layers_reused} reused")
-    print(f"  layout   {result.oci}")
-    print(f"  commit   {result.commit}")
+    print_line(f"  image    {size(result.size)}, {result.platform}, {built} built, {result.layers_reused} reused")
+    print_line(f"  layout   {result.oci}")
+    print_line(f"  commit   {result.commit}")
     if result.runnable:
-        print(f"  run it   {render_command(('pycomfy', 'run', result.name))}")
+        print_line(f"  run it   {render_command(('pycomfy', 'run', result.name))}")

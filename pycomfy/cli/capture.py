@@ -8,6 +8,7 @@ import typer
 from pycomfy.cli.fixes import render, render_note
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
+from pycomfy.cli.terminal import print_line
 from pycomfy.core.printable import sanitise
 from pycomfy.errors import suggest
 
@@ -58,26 +59,26 @@ def capture(
 
 
 def _show(result: "CaptureResult") -> None:
-    print(f"wrote {result.folder}")
+    print_line(f"wrote {result.folder}")
     for source in (result.comfyui, *result.packs):
-        print(f"  {source.name} {sanitise(_describe(source))}")
+        print_line(f"  {source.name} {sanitise(_describe(source))}")
     if (python := result.python) is not None:
         accelerator = f", {python.accelerator}" if python.accelerator else ""
-        print(f"  {len(python.packages)} Python packages of Python {python.version or '?'}{accelerator}")
+        print_line(f"  {len(python.packages)} Python packages of Python {python.version or '?'}{accelerator}")
     if result.models:
         models = "1 model" if len(result.models) == 1 else f"{len(result.models)} models"
-        print(f"  {models} ({size(sum(m.size for m in result.models))})")
+        print_line(f"  {models} ({size(sum(m.size for m in result.models))})")
     for name in result.disabled:
-        print(f"  disabled, not captured: {sanitise(name)}")
+        print_line(f"  disabled, not captured: {sanitise(name)}")
     for lost in result.lost:
-        print(f"  cannot be reproduced: {sanitise(lost)}")
+        print_line(f"  cannot be reproduced: {sanitise(lost)}")
     for note in result.notes:
-        print(f"  note: {sanitise(render_note(note))}")
+        print_line(f"  note: {sanitise(render_note(note))}")
     lock = render(suggest("lock", workflow=str(result.folder)))
     if result.workflow:
-        print(f"next: {lock}")
+        print_line(f"next: {lock}")
     else:
-        print(f"next: put a workflow into {result.folder} as workflow.json, then: {lock}")
+        print_line(f"next: put a workflow into {result.folder} as workflow.json, then: {lock}")
 
 
 def _describe(source: "CapturedSource") -> str:

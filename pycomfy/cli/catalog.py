@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.terminal import find_console, print_rows
+from pycomfy.cli.terminal import find_console, print_line, print_rows
 
 if TYPE_CHECKING:
     from pycomfy.services.catalog import Candidate, PackDetails, PackSummary, ResolveResult
@@ -35,11 +35,11 @@ def update(as_json: _Json = False) -> None:
     if as_json:
         print_json(result)
         return
-    print(f"{result.packs} node packs with {result.types} node types")
+    print_line(f"{result.packs} node packs with {result.types} node types")
     for origin in result.origins:
-        print(f"  from {origin.name} ({origin.hash[:12]})")
+        print_line(f"  from {origin.name} ({origin.hash[:12]})")
     for remark in result.remarks:
-        print(f"  note: {remark}")
+        print_line(f"  note: {remark}")
 
 
 @app.command()
@@ -78,13 +78,13 @@ def show(
     if as_json:
         print_json(pack)
         return
-    print(pack.url)
+    print_line(pack.url)
     for label, value in (("title", pack.title), ("author", pack.author), ("about", pack.description)):
         if value:
-            print(f"  {label}: {value}")
-    print(f"  {_describe(pack, len(pack.types))}")
+            print_line(f"  {label}: {value}")
+    print_line(f"  {_describe(pack, len(pack.types))}")
     for type_ in pack.types:
-        print(f"  {type_}")
+        print_line(f"  {type_}")
 
 
 @app.command()
@@ -104,11 +104,11 @@ def resolve(
         print_json(answers)
         return
     rows = [(a.type, a.answer or "-", _reason(a)) for a in answers]
-    for answer, line in zip(answers, _align(rows), strict=True):
-        print(line)
+    for answer, row in zip(answers, _align(rows), strict=True):
+        print_line(*row, sep="\t" if find_console() is None else "  ")
         if answer.answer is None:
             for pack in answer.candidates:
-                print(f"  {pack.url}  ({_describe(pack, pack.types)})")
+                print_line(f"  {pack.url}  ({_describe(pack, pack.types)})")
 
 
 def _describe(pack: "PackDetails | Candidate", types: int) -> str:
@@ -121,14 +121,15 @@ def _reason(answer: "ResolveResult") -> str:
     return answer.reason + (f", ComfyUI {answer.comfyui} has it" if answer.comfyui is not None else "")
 
 
-def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """The rows as lines: in columns for a person, with tabs between for a program."""
+def _align(rows: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
+    """The rows with their cells as wide as their column, for a person; as they are for a program."""
     if find_console() is None:
-        return ["\t".join(row) for row in rows]
+        return rows
     from rich.cells import cell_len, set_cell_size
 
     wide = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(set_cell_size(text, n) for text, n in zip(row, wide, strict=True)).rstrip() for row in rows]
+    wide[-1:] = [0] * len(wide[-1:])
+    return [tuple(set_cell_size(text, n) for text, n in zip(row, wide, strict=True)) for row in rows]
 
 
 def _show_packs(packs: list["PackSummary"]) -> None:

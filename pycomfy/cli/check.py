@@ -7,6 +7,7 @@ import typer
 from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration
+from pycomfy.cli.terminal import print_line, print_text
 from pycomfy.core.lockfile.names import COMFYUI
 
 if TYPE_CHECKING:
@@ -51,10 +52,10 @@ def _show(result: "CheckResult") -> None:
 
     label = f"{result.name}@{result.version}"
     if not result.started:
-        print(f"{label} does not start ({duration(result.seconds)})")
+        print_line(f"{label} does not start ({duration(result.seconds)})")
     else:
         verdict = "has what its workflow needs" if result.compatible else "lacks something that its workflow needs"
-        print(f"{label} {verdict} ({duration(result.seconds)})")
+        print_line(f"{label} {verdict} ({duration(result.seconds)})")
         _show_parts(result)
     for problem in result.problems:
         print_error(problem)
@@ -67,15 +68,16 @@ def _show_parts(result: "CheckResult") -> None:
         types = "1 node type" if len(part.types) == 1 else f"{len(part.types)} node types"
         text = f"{count} of {types}" if part.types else "not used by the workflow"
         failed = ", cannot be imported" if part.failure is not None else ""
-        print(f"  {'✓' if part.compatible else '✗'} {part.name:<{width}}  {text}{failed}")
+        print_line(f"  {'✓' if part.compatible else '✗'} {part.name:<{width}}  {text}{failed}")
         if part.failure is not None and part.sufficient:
             _print_indented(part.failure.traceback or part.failure.message)
         for remark in part.remarks if part.failure is None else ():
             _print_indented(f"prints: {remark}")
     for failure in result.failures:
-        print(f"  ✗ {failure.pack}, a module of {COMFYUI}, cannot be imported, and is not needed")
+        print_line(f"  ✗ {failure.pack}, a module of {COMFYUI}, cannot be imported, and is not needed")
         _print_indented(failure.traceback or failure.message)
 
 
 def _print_indented(text: str) -> None:
-    print("".join(f"      {line}\n" for line in text.strip().splitlines()), end="")
+    for line in text.strip().splitlines():
+        print_text(f"      {line}")

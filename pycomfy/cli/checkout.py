@@ -1,12 +1,12 @@
 """`pycomfy checkout`: a version to go on working from."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.terminal import print_line
 
 
 def checkout(
@@ -29,6 +29,6 @@ def checkout(
         print_json(result)
     else:
         for file in result.files:
-            print(file)
+            print_line(file)
     for name, path in result.local_sources.items():
-        print(f"note: {name} comes from {path}, which must be there to lock the workflow anew", file=sys.stderr)
+        print_line(f"note: {name} comes from {path}, which must be there to lock the workflow anew", error=True)

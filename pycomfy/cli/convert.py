@@ -1,12 +1,12 @@
 """`pycomfy convert`: the prompt that ComfyUI's editor would send."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pycomfy.cli.json_output import print_json
+from pycomfy.cli.json_output import print_json, print_json_text
+from pycomfy.cli.terminal import print_line
 
 
 def convert(
@@ -43,11 +43,11 @@ def convert(
     if output is None:
         if len(files) > 1:
             raise typer.BadParameter("several workflows need -o DIR", param_hint="-o")
-        sys.stdout.write(render_prompt(convert_workflow(workspace, files[0], target)))
+        print_json_text(render_prompt(convert_workflow(workspace, files[0], target)).removesuffix("\n"))
         return
     result = convert_files(workspace, files, target, output)
     if as_json:
         print_json(result)
     else:
         for path in result.files:
-            print(path)
+            print_line(path)

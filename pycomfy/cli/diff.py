@@ -1,12 +1,12 @@
 """`pycomfy diff`: what changed between two versions."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.terminal import print_line
 
 
 def diff(
@@ -33,9 +33,9 @@ def diff(
         print_json(result)
     else:
         for line in result.summary:
-            print(line)
+            print_line(line)
         for image in result.images:
-            print(f"image {describe_image(image)}")
+            print_line(f"image {describe_image(image)}")
         if result.empty:
-            print(f"{result.old} and {result.new} are made of the same", file=sys.stderr)
+            print_line(f"{result.old} and {result.new} are made of the same", error=True)
     return CHECK_FAILED if exit_code and not result.empty else 0

@@ -11,7 +11,7 @@ import typer
 from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.fixes import render
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.terminal import find_console
+from pycomfy.cli.terminal import find_console, print_line
 
 if TYPE_CHECKING:
     from pycomfy.services.doctor.findings import DoctorResult, Finding
@@ -78,7 +78,7 @@ def show(result: "DoctorResult", *, verbose: bool = False) -> None:
     lines = list(render_result(result, marks=_find_marks(), verbose=verbose))
     if console is None:
         for line in lines:
-            print(_writable(f"{' ' * line.indent}{line.label}{line.text}"))
+            print_line(f"{' ' * line.indent}{line.label}{line.text}")
         return
     from rich.text import Text
 
@@ -101,12 +101,6 @@ def _wrap(line: Line, margin: str, width: int) -> str:
         break_on_hyphens=False,
     )
     return filled[len(first) :]
-
-
-def _writable(text: str) -> str:
-    """Return the text without what standard output cannot show."""
-    encoding = sys.stdout.encoding or "ascii"
-    return text.encode(encoding, errors="replace").decode(encoding)
 
 
 def _find_marks() -> dict[str, str]:

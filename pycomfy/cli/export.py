@@ -9,6 +9,7 @@ from pycomfy.cli.fixes import render
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import size
+from pycomfy.cli.terminal import print_line
 from pycomfy.core.interchange.registry import BUNDLE, FORMATS, load_format
 from pycomfy.errors import suggest
 
@@ -62,15 +63,15 @@ def export(
 
 
 def _show_bundle(result: "BundleExport") -> None:
-    print(f"{result.label}, {result.sources} sources, {result.models} models")
-    print(f"  bundle   {result.file}, {size(result.size)}")
-    print(f"  import   {render(suggest('import', file=str(result.file)))}")
+    print_line(f"{result.label}, {result.sources} sources, {result.models} models")
+    print_line(f"  bundle   {result.file}, {size(result.size)}")
+    print_line(f"  import   {render(suggest('import', file=str(result.file)))}")
 
 
 def _show_foreign(result: "ForeignExport") -> None:
-    print(f"{result.label} as {load_format(result.format).title}")
-    print(f"  file     {result.file}, {size(result.size)}")
+    print_line(f"{result.label} as {load_format(result.format).title}")
+    print_line(f"  file     {result.file}, {size(result.size)}")
     for lost in result.lost:
-        print(f"  left out: {lost}")
+        print_line(f"  left out: {lost}")
     for note in result.notes:
-        print(f"  note: {note}")
+        print_line(f"  note: {note}")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pycomfy.cli.shell import quote
+from pycomfy.core.printable import printable
 from pycomfy.errors import Argument, Fix, Fixes, Placeholder, list_fixes
 
 if TYPE_CHECKING:
@@ -57,12 +58,7 @@ def _render(fix: str | Fix, separator: str) -> str:
     if isinstance(fix, str):
         return fix
     text = _render_retry(fix.arguments) if fix.action == RETRY else _render_command(fix.action, fix.arguments)
-    return f"{text}{separator}({_printable(fix.note)})" if fix.note else text
-
-
-def _printable(note: str) -> str:
-    """A note may contain names from anywhere. None of them acts on a terminal, and it stays one line."""
-    return "".join(c if c.isprintable() else "�" for c in note)
+    return f"{text}{separator}({printable(fix.note)})" if fix.note else text
 
 
 def _render_command(action: str, arguments: Mapping[str, Argument]) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from pycomfy.cli.fixes import render
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.terminal import print_line
 from pycomfy.core.interchange.registry import BUNDLE, FORMATS, load_format
 from pycomfy.errors import suggest
 
@@ -60,9 +61,9 @@ def import_(
 
 
 def _show_version(result: "BundleImport") -> None:
-    print(f"{result.label}, {'a new version' if result.new else 'which was here already'}")
-    print(f"  sources  {result.sources}, models {result.models}")
-    print(f"  restore  {render(suggest('restore', reference=result.label, offline=True))}")
+    print_line(f"{result.label}, {'a new version' if result.new else 'which was here already'}")
+    print_line(f"  sources  {result.sources}, models {result.models}")
+    print_line(f"  restore  {render(suggest('restore', reference=result.label, offline=True))}")
 
 
 def _show_folder(result: "ForeignImport") -> None:
@@ -70,15 +71,15 @@ def _show_folder(result: "ForeignImport") -> None:
     lock = render(suggest("lock", workflow=str(result.folder)))
     parts = (("pack", result.packs), ("package", result.packages), ("model", result.models), ("input", result.inputs))
     counts = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for noun, count in parts if count)
-    print(load_format(result.format).title)
-    print(f"  wrote    {config}{f': {counts}' if counts else ''}")
+    print_line(load_format(result.format).title)
+    print_line(f"  wrote    {config}{f': {counts}' if counts else ''}")
     if result.workflow:
-        print(f"  workflow {workflow}")
+        print_line(f"  workflow {workflow}")
     if result.files:
-        print(f"  files    {len(result.files)} in {result.folder / 'input'}, for `pycomfy run -i NAME=FILE`")
+        print_line(f"  files    {len(result.files)} in {result.folder / 'input'}, for `pycomfy run -i NAME=FILE`")
     for note in result.notes:
-        print(f"  note: {note}")
+        print_line(f"  note: {note}")
     if result.workflow:
-        print(f"  next     read {config.name}, then: {lock}")
+        print_line(f"  next     read {config.name}, then: {lock}")
     else:
-        print(f"  next     put the workflow into {workflow}, then: {lock}")
+        print_line(f"  next     put the workflow into {workflow}, then: {lock}")

@@ -1,10 +1,12 @@
 """`pycomfy inspect`: what is in a workflow."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.terminal import make_console
 
 
 def inspect(
@@ -32,8 +34,6 @@ def inspect(
     if as_json:
         print_json(result)
     else:
-        from rich.console import Console
-
         from pycomfy.cli.inspect_report import show
 
-        show(result, Console(highlight=False))
+        show(result, make_console(sys.stdout))

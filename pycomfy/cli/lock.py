@@ -11,6 +11,7 @@ from pycomfy.cli.fixes import render_note
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platforms
 from pycomfy.cli.progress import size
+from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from pycomfy.services.lock.lock import LockResult
@@ -121,15 +122,15 @@ def _parse_date(text: str | None) -> datetime | None:
 
 def _show(result: "LockResult") -> None:
     lock = result.lock
-    print(f"{'wrote' if result.changed else 'unchanged'} {result.path}")
-    print(f"  {lock.name}, as of {lock.as_of}, Python {lock.python}{lock.variant}")
-    print(f"  ComfyUI {lock.comfyui.version} from {lock.comfyui.source.describe()}")
+    print_line(f"{'wrote' if result.changed else 'unchanged'} {result.path}")
+    print_line(f"  {lock.name}, as of {lock.as_of}, Python {lock.python}{lock.variant}")
+    print_line(f"  ComfyUI {lock.comfyui.version} from {lock.comfyui.source.describe()}")
     for pack in lock.packs:
         types = f": {', '.join(pack.types)}" if pack.types else ""
-        print(f"  {pack.name} from {pack.source.describe()}{types}")
+        print_line(f"  {pack.name} from {pack.source.describe()}{types}")
     for name, platform in lock.platforms.items():
         wheels, debs = platform.wheels, platform.root.packages
-        print(
+        print_line(
             f"  {name}: {len(wheels)} Python packages ({size(sum(w.size for w in wheels))}), "
             f"{len(debs)} of Debian {platform.root.suite} ({size(sum(d.size for d in debs))})"
         )
@@ -137,21 +138,21 @@ def _show(result: "LockResult") -> None:
         count = "1 model" if len(lock.models) == 1 else f"{len(lock.models)} models"
         known = [m.size for m in lock.models if m.size is not None]
         large = f" ({size(sum(known))})" if len(known) == len(lock.models) else ""
-        print(f"  {count}{large}, not in the image")
+        print_line(f"  {count}{large}, not in the image")
     _show_changes(result.changes)
     for note in result.notes:
-        print(f"  note: {render_note(note)}")
+        print_line(f"  note: {render_note(note)}")
 
 
 def _show_changes(lines: Sequence[str]) -> None:
     for line in lines[:MAX_CHANGES]:
-        print(f"  change: {line}")
+        print_line(f"  change: {line}")
     if len(lines) > MAX_CHANGES:
-        print(f"  and {len(lines) - MAX_CHANGES} more changes")
+        print_line(f"  and {len(lines) - MAX_CHANGES} more changes")
 
 
 def _explain(result: "LockResult") -> None:
     for reason in result.reasons:
-        print(f"  {reason.type}: {reason.source} ({reason.rule}: {reason.evidence})")
+        print_line(f"  {reason.type}: {reason.source} ({reason.rule}: {reason.evidence})")
     for name, commit in {r.source: r.commit for r in result.reasons if r.commit}.items():
-        print(f"  {name}: {commit}")
+        print_line(f"  {name}: {commit}")

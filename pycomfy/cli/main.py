@@ -1,6 +1,7 @@
 """Run the command line: start the command that was called, and turn what happens into output and an exit status."""
 
 import errno
+import io
 import os
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from pycomfy.cli.commands import LazyGroup
 from pycomfy.cli.exit_status import INTERRUPTED, OUR_BUG, SIGNALLED, USAGE_ERROR, USER_ERROR
 from pycomfy.cli.progress import DeferredProgress
 from pycomfy.cli.prompt import find_asker
+from pycomfy.cli.terminal import make_console, print_line, print_text
 from pycomfy.errors import BadArgument, BadInput, NoSpace, PycomfyError
 from pycomfy.operation import Cancelled, Operation
 
@@ -36,7 +38,7 @@ app = typer.Typer(
 
 def _version(value: bool) -> None:
     if value:
-        print(f"pycomfy {__version__}")
+        print_line(f"pycomfy {__version__}")
         raise typer.Exit
 
 
@@ -53,6 +55,7 @@ def main() -> None:
     """Run the command line, and exit: 0 done, 1 an error that the user can fix, 2 usage, 3 a check failed, 70 our
     bug."""
     try:
+        _replace_what_cannot_be_encoded()
         with signals_as_exceptions():
             sys.exit(_run())
     except (typer.Abort, KeyboardInterrupt, Cancelled):
@@ -66,6 +69,13 @@ def main() -> None:
         _flush_output()
 
 
+def _replace_what_cannot_be_encoded() -> None:
+    """Let a terminal or log that is not UTF-8 show `?` for a character that it does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _run() -> int:
     """Return the exit status of the command; errors are printed."""
     try:
@@ -74,13 +84,11 @@ def _run() -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except ClickException as e:
-        e.show()
-        return USAGE_ERROR
+        return _print_usage_error(e)
     except BadArgument as e:
         from pycomfy.cli.fixes import name_option
 
-        typer.BadParameter(e.what, param_hint=name_option(e.argument)).show()
-        return USAGE_ERROR
+        return _print_usage_error(typer.BadParameter(e.what, param_hint=name_option(e.argument)))
     except PycomfyError as e:
         _print_error(e)
         return USER_ERROR
@@ -112,16 +120,21 @@ def _print_error(error: PycomfyError) -> None:
     print_error(error)
 
 
-def _print_bug() -> int:
-    from rich.console import Console  # likewise
+def _print_usage_error(error: Any) -> int:
+    text = io.StringIO()
+    error.show(text)
+    print_text(text.getvalue().removesuffix("\n"), error=True)
+    return USAGE_ERROR
 
-    Console(stderr=True).print_exception()
-    print("\nThis is a bug in pycomfy. Please report it with the lines above.", file=sys.stderr)
+
+def _print_bug() -> int:
+    make_console(sys.stderr).print_exception()
+    print_text("\nThis is a bug in pycomfy. Please report it with the lines above.", error=True)
     return OUR_BUG
 
 
 def _print_interrupted() -> None:
-    print("interrupted: nothing was left half-done", file=sys.stderr)
+    print_line("interrupted: nothing was left half-done", error=True)
 
 
 def _explain_output(error: OSError) -> PycomfyError | None:

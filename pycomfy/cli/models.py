@@ -1,6 +1,5 @@
 """`pycomfy models`: the models that workflows need, and those on this machine."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ from pycomfy.cli.fixes import render_fixes
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
 from pycomfy.cli.shell import render_command
-from pycomfy.cli.terminal import print_rows, styled
+from pycomfy.cli.terminal import print_line, print_rows, styled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,10 +72,10 @@ def status(
     )
     for m in models:
         if m.state == "unpinned":
-            print(f"note: {m.location}: {m.why} ({render_fixes(m.fix)})", file=sys.stderr)
+            print_line(f"note: {m.location}: {m.why} ({render_fixes(m.fix)})", error=True)
     if any(m.state == "missing" for m in models):
         command = render_command(("pycomfy", "models", "pull", target))
-        print(f"`{command}` fetches what is missing", file=sys.stderr)
+        print_line(f"`{command}` fetches what is missing", error=True)
 
 
 @app.command()
@@ -96,10 +95,10 @@ def pull(target: _Target, as_json: _Json = False) -> None:
         print_json(result)
         return
     for model in result.fetched:
-        print(model.location)
+        print_line(model.location)
     for m in result.unpinned:
-        print(f"warning: {m.location} cannot be fetched: {m.why} ({render_fixes(m.fix)})", file=sys.stderr)
-    print(f"{len(result.fetched)} fetched, {len(result.present)} were here", file=sys.stderr)
+        print_line(f"warning: {m.location} cannot be fetched: {m.why} ({render_fixes(m.fix)})", error=True)
+    print_line(f"{len(result.fetched)} fetched, {len(result.present)} were here", error=True)
 
 
 @app.command()
@@ -133,9 +132,9 @@ def add(
         print_json(results)
         return
     for result in results:
-        print(f"{result.place}  {result.sha256}")
+        print_line(f"{result.place}  {result.sha256}")
         if result.replaced is not None:
-            print(f"note: {result.place} was another file before, {result.replaced}", file=sys.stderr)
+            print_line(f"note: {result.place} was another file before, {result.replaced}", error=True)
 
 
 @app.command()
@@ -164,7 +163,7 @@ def _show_stored(models: list["StoredModelResult"], as_json: bool) -> None:
         ("", "SHA-256", "size", "added as"),
         [(words[m.intact], m.sha256, _size(m.size), ", ".join(m.names)) for m in models],
     )
-    print(f"{len(models)} models, {size(sum(m.size for m in models))}", file=sys.stderr)
+    print_line(f"{len(models)} models, {size(sum(m.size for m in models))}", error=True)
 
 
 def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

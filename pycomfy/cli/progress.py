@@ -8,7 +8,8 @@ from typing import Self
 
 from pycomfy import progress as protocol
 from pycomfy.cli.fixes import with_fixes
-from pycomfy.cli.terminal import find_console
+from pycomfy.cli.terminal import find_console, print_line, print_text
+from pycomfy.core.printable import printable, printable_lines
 from pycomfy.errors import Fixes
 
 
@@ -52,11 +53,17 @@ def duration(seconds: float) -> str:
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
+def remark(text: str, fixes: Fixes) -> str:
+    """Return a remark with its fixes, printable. Its further lines are indented, so that none passes for another
+    remark."""
+    return printable_lines(with_fixes(text, fixes)).replace("\n", "\n  ")
+
+
 class Counter:
     """The state of a step, whether it is shown on a terminal or in a log."""
 
     def __init__(self, title: str, total: int | None, unit: protocol.Unit) -> None:
-        self.title, self.unit = title, unit
+        self.title, self.unit = printable(title), unit
         self.limit, self.count, self.text = total, 0, ""
         self.started = time.monotonic()
 
@@ -66,6 +73,10 @@ class Counter:
         if self.limit:
             return f"{show(min(self.count, self.limit))} of {show(self.limit)}"
         return show(self.count) if self.count else ""
+
+    def set_text(self, text: str) -> None:
+        """Note what is being done, in one line."""
+        self.text = printable(text.replace("\n", " "))
 
     def seconds(self) -> float:
         """Return the time since the step began."""
@@ -81,7 +92,7 @@ class Lines:
         return _LineTask(title, total, unit)
 
     def report(self, text: str, fixes: Fixes = ()) -> None:
-        print(with_fixes(text, fixes), file=sys.stderr, flush=True)
+        print_text(remark(text, fixes), error=True)
 
 
 class _LineTask(Counter):
@@ -97,7 +108,7 @@ class _LineTask(Counter):
         self.limit = total
 
     def note(self, text: str) -> None:
-        self.text = text
+        self.set_text(text)
         self._print_sometimes()
 
     def _print_sometimes(self) -> None:
@@ -108,7 +119,7 @@ class _LineTask(Counter):
     def _print(self, mark: str, amount: str) -> None:
         parts = [p for p in (amount, self.text) if p]
         tail = f": {', '.join(parts)}" if parts else ""
-        print(f"{mark} {self.title}{tail} ({duration(self.seconds())})", file=sys.stderr, flush=True)
+        print_line(f"{mark} {self.title}{tail} ({duration(self.seconds())})", error=True)
 
     def __enter__(self) -> Self:
         return self

@@ -6,10 +6,11 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from pycomfy import progress as protocol
-from pycomfy.cli.fixes import with_fixes
-from pycomfy.cli.progress import Counter, duration
+from pycomfy.cli.progress import Counter, duration, remark
+from pycomfy.cli.terminal import styled
 from pycomfy.errors import Fixes
 
 _PAUSE = 0.1
@@ -27,11 +28,11 @@ class Bars:
         self.console = console
         self.display = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[amount]}"),
+            TextColumn("{task.fields[amount]}", markup=False),
             TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[text]}", markup=True),
+            TextColumn("{task.fields[text]}", style="dim", markup=False),
             console=console,
             transient=True,
             auto_refresh=False,
@@ -45,7 +46,7 @@ class Bars:
 
     def report(self, text: str, fixes: Fixes = ()) -> None:
         with self.lock:
-            self.console.print(with_fixes(text, fixes), markup=False)
+            self.console.print(Text(remark(text, fixes)))
 
     def begin(self, title: str, total: int | None) -> TaskID:
         """Add a bar."""
@@ -57,7 +58,7 @@ class Bars:
             self._running += 1
             return self.display.add_task(title, total=total, amount="", text="")
 
-    def end(self, bar: TaskID, line: str) -> None:
+    def end(self, bar: TaskID, line: Text) -> None:
         """Remove a bar, and print a line instead."""
         with self.lock:
             self.display.remove_task(bar)
@@ -89,16 +90,14 @@ class _BarTask(Counter):
         self._show()
 
     def note(self, text: str) -> None:
-        self.text = text
+        self.set_text(text)
         self._show()
 
     def _show(self) -> None:
         if self.id is not None:
             width = max(10, self.bars.console.width - 75)
             text = self.text if len(self.text) <= width else self.text[: width - 1] + "…"
-            self.bars.display.update(
-                self.id, completed=self.count, total=self.limit, amount=self.amount(), text=text.replace("[", r"\[")
-            )
+            self.bars.display.update(self.id, completed=self.count, total=self.limit, amount=self.amount(), text=text)
 
     def __enter__(self) -> Self:
         self.id = self.bars.begin(self.title, self.limit)
@@ -107,8 +106,8 @@ class _BarTask(Counter):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        parts = [p for p in (self.text or self.amount(),) if p]
-        tail = f"  [dim]{parts[0]}[/dim]".replace("\n", " ") if parts else ""
-        mark = "[red]✗[/red]" if kind else "[green]✓[/green]"
+        mark = ("✗", "red") if kind else ("✓", "green")
+        said = self.text or self.amount()
+        tail = "".join(f"  {part}" for part in (said, duration(self.seconds())) if part)
         if self.id is not None:
-            self.bars.end(self.id, f"{mark} {self.title}{tail}  [dim]{duration(self.seconds())}[/dim]")
+            self.bars.end(self.id, styled(mark, f" {self.title}", (tail, "dim")))

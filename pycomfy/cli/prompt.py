@@ -2,6 +2,7 @@
 
 import sys
 
+from pycomfy.cli.terminal import make_console, styled
 from pycomfy.operation import Ask, Question
 
 
@@ -12,13 +13,11 @@ def find_asker() -> Ask | None:
 
 def ask(question: Question) -> int | None:
     """Let the user choose among the options by number; an empty answer chooses none."""
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console(stderr=True, highlight=False)
-    console.print(f"\n[bold]{escape(question.subject)}[/bold]: {escape(question.text)} {escape(question.reason)}")
+    console = make_console(sys.stderr)
+    console.print()
+    console.print(styled((question.subject, "bold"), f": {question.text} {question.reason}"))
     for number, option in enumerate(question.options, start=1):
-        console.print(f"  [bold]{number}[/bold]  {escape(option.label)}  [dim]{escape(option.description)}[/dim]")
+        console.print(styled("  ", (str(number), "bold"), f"  {option.label}  ", (option.description, "dim")))
     while True:
         try:
             answer = console.input(f"1–{len(question.options)}, or Enter for none of them: ").strip()

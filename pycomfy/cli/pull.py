@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.terminal import print_line
 
 
 def pull(
@@ -29,4 +30,4 @@ def pull(
         print_json(result)
     else:
         for name, state in result.workflows.items():
-            print(name, state, sep="\t")
+            print_line(name, state, sep="\t")

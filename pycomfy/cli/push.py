@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.terminal import print_line
 
 
 def push(
@@ -28,4 +29,4 @@ def push(
         print_json(result)
     else:
         for name, state in result.workflows.items():
-            print(name, state, sep="\t")
+            print_line(name, state, sep="\t")

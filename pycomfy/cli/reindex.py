@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.terminal import print_line
 
 
 def reindex(as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False) -> None:
@@ -19,4 +20,4 @@ def reindex(as_json: Annotated[bool, typer.Option("--json", help="Print the resu
     if as_json:
         print_json(result)
     else:
-        print(f"{result.versions} versions of {result.workflows} workflows")
+        print_line(f"{result.versions} versions of {result.workflows} workflows")

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from pycomfy.cli.terminal import print_line
+
 
 def rename(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The workflow.")],
@@ -21,4 +23,4 @@ def rename(
     from pycomfy.services.workspace import Workspace
 
     result = rename_workflow(Workspace.open(), old, new)
-    print(with_fixes(f"{result.old} is {result.label} now", suggest("lock", "renames it in its folder", name=new)))
+    print_line(with_fixes(f"{result.old} is {result.label} now", suggest("lock", "renames it in its folder", name=new)))

@@ -10,6 +10,7 @@ from pycomfy.cli.nix_options import Jobs, Sandbox
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import duration, size
 from pycomfy.cli.shell import quote
+from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from pycomfy.services.archive.restore import RestoredProject
@@ -67,27 +68,27 @@ def _show(result: "RestoredImage | RestoredFolder | RestoredProject") -> None:
     elif isinstance(result, RestoredFolder):
         _show_folder(result)
     else:
-        print(f"{result.version}, its project in {result.project}")
+        print_line(f"{result.version}, its project in {result.project}")
 
 
 def _show_image(result: "RestoredImage") -> None:
     word = "the recorded image, bit for bit" if result.same else "no image of it was recorded to compare with"
-    print(f"{result.label}, restored in {duration(result.seconds)}: {word}")
-    print(f"  digest   {result.manifest_digest}")
-    print(f"  image    {size(result.size)}, {result.platform}, {len(result.diff_ids)} layers")
-    print(f"  layout   {result.oci}")
-    print(f"  run it   pycomfy run {result.label}")
+    print_line(f"{result.label}, restored in {duration(result.seconds)}: {word}")
+    print_line(f"  digest   {result.manifest_digest}")
+    print_line(f"  image    {size(result.size)}, {result.platform}, {len(result.diff_ids)} layers")
+    print_line(f"  layout   {result.oci}")
+    print_line(f"  run it   pycomfy run {result.label}")
 
 
 def _show_folder(result: "RestoredFolder") -> None:
     from pycomfy.services.archive.restore_plain import VENV
 
-    print(f"{result.version}, a ComfyUI folder in {result.folder}")
-    print(f"  node packs  {', '.join(result.packs) or 'none'}")
-    print(f"  packages    {result.packages}")
+    print_line(f"{result.version}, a ComfyUI folder in {result.folder}")
+    print_line(f"  node packs  {', '.join(result.packs) or 'none'}")
+    print_line(f"  packages    {result.packages}")
     for model in result.missing_models:
-        print(f"  missing     models/{model.place} (SHA-256 {model.sha256})")
+        print_line(f"  missing     models/{model.place} (SHA-256 {model.sha256})")
     for step in result.steps:
         command = step.command if step.command.isprintable() else ascii(step.command)
-        print(f"  not run     {command}, in custom_nodes/{step.pack}: a step of its build")
-    print(f"  run it      cd {quote(str(result.folder))} && {VENV}/bin/python main.py")
+        print_line(f"  not run     {command}, in custom_nodes/{step.pack}: a step of its build")
+    print_line(f"  run it      cd {quote(str(result.folder))} && {VENV}/bin/python main.py")

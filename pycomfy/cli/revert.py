@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.terminal import print_line
 
 
 def revert(
@@ -25,6 +26,6 @@ def revert(
     if as_json:
         print_json(result)
     elif result.new:
-        print(f"{result.label} is what {reference} was")
+        print_line(f"{result.label} is what {reference} was")
     else:
-        print(f"{result.label}, the newest, is what {reference} was already")
+        print_line(f"{result.label}, the newest, is what {reference} was already")

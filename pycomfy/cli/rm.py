@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from pycomfy.cli.terminal import print_line
+
 
 def rm(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The workflow.")],
@@ -22,4 +24,4 @@ def rm(
     from pycomfy.services.workspace import Workspace
 
     result = remove(Workspace.open(), name, force=force)
-    print(f"removed {result.name}, its newest version was {result.commit}")
+    print_line(f"removed {result.name}, its newest version was {result.commit}")

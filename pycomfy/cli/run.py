@@ -1,6 +1,5 @@
 """`pycomfy run`: run one job in a version's image."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -8,6 +7,7 @@ import typer
 
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, size
+from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from pycomfy.services.run.run import RunResult
@@ -105,11 +105,11 @@ def _parse_models(text: str) -> Path | Literal["auto"] | None:
 def _show(result: "RunResult") -> None:
     """Print the outputs' paths on stdout, a line each; the summary on stderr."""
     for output in result.outputs:
-        print(output.path)
+        print_line(output.path)
     total = size(sum(o.size for o in result.outputs))
     count = "1 file" if len(result.outputs) == 1 else f"{len(result.outputs)} files"
-    print(
+    print_line(
         f"{count} ({total}) in {duration(result.seconds)}: ComfyUI ready after {duration(result.ready_seconds)}, "
         f"workflow {duration(result.prompt_seconds)} on {result.device}",
-        file=sys.stderr,
+        error=True,
     )

@@ -7,6 +7,7 @@ import typer
 
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
+from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from pycomfy.core.versions.built_image import BuiltImage
@@ -39,29 +40,32 @@ def _print(result: "ShowResult") -> None:
 
     tags = f" ({', '.join(result.tags)})" if result.tags else ""
     pytorch = f", PyTorch for {result.accelerator}" if result.accelerator is not None else ""
-    print(f"{result.label}{tags}")
-    print(f"  commit   {result.commit}")
+    print_line(f"{result.label}{tags}")
+    print_line(f"  commit   {result.commit}")
     if len(result.parents) > 1:
-        print(f"  merge    {' '.join(parent[:12] for parent in result.parents)}")
-    print(f"  author   {result.author}")
-    print(f"  date     {_plain_date(result.created_at)}")
-    print(f"  ComfyUI  {result.comfyui.version}, Python {result.python}{pytorch}, packages as of {result.as_of}")
+        print_line(f"  merge    {' '.join(parent[:12] for parent in result.parents)}")
+    print_line(f"  author   {result.author}")
+    print_line(f"  date     {_plain_date(result.created_at)}")
+    print_line(f"  ComfyUI  {result.comfyui.version}, Python {result.python}{pytorch}, packages as of {result.as_of}")
     if result.packs:
         works = _describe_packs(result.images)
-        print(f"  packs    {', '.join(pack.name + works.get(pack.name, '') for pack in result.packs)}")
+        print_line(f"  packs    {', '.join(pack.name + works.get(pack.name, '') for pack in result.packs)}")
     for image in result.images:
         layers = f"{len(image.diff_ids)} layers"
-        print(f"  image    {image.platform}, {size(image.size)}, {layers}, {image.manifest_digest}")
-        print(f"  proof    {_describe_proof(image)}")
+        print_line(f"  image    {image.platform}, {size(image.size)}, {layers}, {image.manifest_digest}")
+        print_line(f"  proof    {_describe_proof(image)}")
     for parameter in result.inputs or ():
         default = sanitise(json.dumps(parameter.default, ensure_ascii=False))
-        print(f"  input    {parameter.name} ({describe_type(parameter)}): {default}")
-    print(f"  Nix      nix build '{result.flake}'")
+        print_line(f"  input    {parameter.name} ({describe_type(parameter)}): {default}")
+    print_line(f"  Nix      nix build '{result.flake}'")
     if result.message:
-        print("".join(f"\n    {line}" for line in result.message.splitlines()))
+        print_line()
+        for line in result.message.splitlines():
+            print_line(f"    {line}")
     if result.summary:
-        print()
-        print("\n".join(result.summary))
+        print_line()
+        for line in result.summary:
+            print_line(line)
 
 
 def _describe_packs(images: "tuple[BuiltImage, ...]") -> dict[str, str]:

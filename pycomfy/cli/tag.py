@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.terminal import print_line
 
 
 def tag(
@@ -33,12 +34,12 @@ def tag(
             print_json(found)
             return
         for entry in found:
-            print(f"{entry.name}@{entry.tag}", entry.label, entry.commit[:12], sep="\t")
+            print_line(f"{entry.name}@{entry.tag}", entry.label, entry.commit[:12], sep="\t")
     elif reference is None:
         raise typer.BadParameter("say which version: pycomfy tag TAG REF", param_hint="REF")
     elif delete:
         removed = untag(workspace, name, reference)
-        print(f"removed {removed.name}@{removed.tag}, was {removed.commit[:12]}")
+        print_line(f"removed {removed.name}@{removed.tag}, was {removed.commit[:12]}")
     else:
         made = tag_version(workspace, name, reference, force=force)
-        print(f"{made.name}@{made.tag} is {made.label}")
+        print_line(f"{made.name}@{made.tag} is {made.label}")

@@ -1,13 +1,20 @@
-"""Tell a terminal from a file or another program, and print tables on it. Rich is imported for a terminal only."""
+"""Print text and tables: everything that this package prints passes through here, and none of it acts on a terminal.
+
+Rich is imported for a terminal only.
+"""
 
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
+from pycomfy.core.printable import printable, printable_lines
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
+
+    from pycomfy.cli.console import SafeConsole
 
 T = TypeVar("T")
 
@@ -15,16 +22,36 @@ _FORCED = {"FORCE_COLOR", "TTY_COMPATIBLE"}
 """With these, rich may treat as a terminal what is not."""
 
 
-def find_console(stream: TextIO | None = None) -> "Console | None":
+def find_console(stream: TextIO | None = None) -> "SafeConsole | None":
     """Return a console on a stream, by default standard output; None if it is not a terminal. Rich respects `NO_COLOR`
     and `TERM=dumb`."""
     stream = sys.stdout if stream is None else stream
     if not stream.isatty() and not os.environ.keys() & _FORCED:
         return None
-    from rich.console import Console
-
-    console = Console(file=stream, highlight=False)
+    console = make_console(stream)
     return console if console.is_terminal else None
+
+
+def make_console(stream: TextIO) -> "SafeConsole":
+    """Return a console on a stream, for what is laid out with rich whether it is a terminal or not."""
+    from pycomfy.cli.console import SafeConsole
+
+    return SafeConsole(stream)
+
+
+def print_line(*parts: object, sep: str = " ", error: bool = False) -> None:
+    """Print one line on standard output, or with `error` on standard error. A line break within a part, and what else
+    does not print, becomes U+FFFD."""
+    _write(sep.join(printable(str(part)) for part in parts), error=error)
+
+
+def print_text(text: str, *, error: bool = False) -> None:
+    """Print a text of several lines; it ends with a line break, as a line does."""
+    _write(printable_lines(text), error=error)
+
+
+def _write(text: str, *, error: bool) -> None:
+    print(text, file=sys.stderr if error else sys.stdout, flush=error)
 
 
 def print_rows(
@@ -50,7 +77,7 @@ def styled(*parts: str | tuple[str, str]) -> "Text":
     """Return a cell of texts, some of them with a style: ("hello", "bold")."""
     from rich.text import Text
 
-    return Text.assemble(*parts)
+    return Text.assemble(*(printable(p) if isinstance(p, str) else (printable(p[0]), p[1]) for p in parts))
 
 
 def print_table(
@@ -76,11 +103,11 @@ def print_table(
             overflow="fold" if wraps else "ellipsis",
         )
     for row in rows:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+        table.add_row(*(Text(printable(cell)) if isinstance(cell, str) else cell for cell in row))
     console.print(table)
 
 
 def print_lines(rows: Iterable[Sequence[object]]) -> None:
     """Print a line for each row, with tabs between the cells, for another program."""
     for row in rows:
-        print(*row, sep="\t")
+        print_line(*row, sep="\t")

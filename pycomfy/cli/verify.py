@@ -10,6 +10,7 @@ from pycomfy.cli.json_output import print_json
 from pycomfy.cli.nix_options import Jobs, Sandbox
 from pycomfy.cli.no_versions import print_no_versions
 from pycomfy.cli.progress import duration
+from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from pycomfy.services.archive.verify import VerifyResult
@@ -59,14 +60,16 @@ def verify(
 
 
 def _show(result: "VerifyResult") -> None:
-    print(f"{result.name}@{result.version}, built again in an empty store in {duration(result.seconds)}")
-    print(f"  recorded {result.recorded}")
-    print(f"  rebuilt  {result.rebuilt}")
+    print_line(f"{result.name}@{result.version}, built again in an empty store in {duration(result.seconds)}")
+    print_line(f"  recorded {result.recorded}")
+    print_line(f"  rebuilt  {result.rebuilt}")
     if result.equal:
-        print(f"equal: {result.layers} layers, config and manifest")
+        print_line(f"equal: {result.layers} layers, config and manifest")
     for difference in result.differences:
-        print(f"different: {difference.what}\n  recorded {difference.recorded}\n  rebuilt  {difference.rebuilt}")
+        print_line(f"different: {difference.what}")
+        print_line(f"  recorded {difference.recorded}")
+        print_line(f"  rebuilt  {difference.rebuilt}")
         for line in difference.why:
-            print(f"    {line}")
+            print_line(f"    {line}")
         for line in difference.report.splitlines():
-            print(f"      {line}")
+            print_line(f"      {line}")

@@ -1,11 +1,32 @@
-"""Make text of others fit for a message."""
+"""Make text from anywhere safe to print: names, paths, and what workflows, servers and other programs say."""
+
+import unicodedata
 
 MAX_CHARACTERS = 200
 """Characters of one text in a message."""
 
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def printable(text: str) -> str:
+    """Return the text as one line. What acts on a terminal, a line break too, and every other character that does not
+    print, such as half a surrogate pair, becomes U+FFFD. Spaces of all kinds stay."""
+    return text if text.isprintable() else "".join(c if _prints(c) else REPLACEMENT for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return the text, made printable but for its line breaks and tabs."""
+    if text.isprintable():
+        return text
+    return "".join(c if c in "\n\t" or _prints(c) else REPLACEMENT for c in text.replace("\r\n", "\n"))
+
 
 def sanitise(text: str) -> str:
-    """Return one line of at most `MAX_CHARACTERS`, with `…` after it where more was cut off. What acts on a terminal,
-    and every other character that does not print, becomes U+FFFD."""
-    plain = "".join(c if c.isprintable() else "\ufffd" for c in text[:MAX_CHARACTERS])
+    """Return one printable line of at most `MAX_CHARACTERS`, with `…` after it where more was cut off."""
+    plain = printable(text[:MAX_CHARACTERS])
     return plain if len(text) <= MAX_CHARACTERS else plain + "…"
+
+
+def _prints(character: str) -> bool:
+    """Python counts U+0020 alone of all spaces as printable; but a path with another one is still to be copied."""
+    return character.isprintable() or unicodedata.category(character) == "Zs"

@@ -87,7 +87,7 @@ def test_every_group_and_state_can_be_shown() -> None:
 def test_marks_are_such_that_the_output_can_show_them(
     monkeypatch: pytest.MonkeyPatch, encoding: str, mark: str
 ) -> None:
-    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", write_through=True)
     monkeypatch.setattr("sys.stdout", out)
     show(result(GIT.problem("naïve ✓ 模型")))
     assert f"{mark} git".encode(encoding) in out.buffer.getvalue()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pycomfy.core.analysis.missing_modules import MissingModule, line_to_add
 from pycomfy.core.analysis.pack_scan import INSTALL, PRESTART, Effect, Scan, When
 from pycomfy.core.lockfile.names import COMFYUI
+from pycomfy.core.printable import printable
 
 MAX_LISTED = 3
 
@@ -63,7 +64,7 @@ def describe_missing_modules(
             "import",
             m.owner,
             m.import_.how,
-            plain(m.import_.path),
+            printable(m.import_.path),
             m.import_.line,
             m.module,
             line_to_add(requirements, [m]),
@@ -100,7 +101,9 @@ def describe_effects(scans: Mapping[str, Scan], steps: Mapping[str, Sequence[Seq
             fix = _STEP.format(owner) if when == "installed" else ""
             if script is not None:
                 findings.append(Finding("script", owner, when, script, 0, script, fix))
-            findings += [Finding(e.action, owner, e.when, plain(e.path), e.line, plain(e.text), fix) for e in effects]
+            findings += [
+                Finding(e.action, owner, e.when, printable(e.path), e.line, printable(e.text), fix) for e in effects
+            ]
     return Findings(tuple(notes), tuple(findings))
 
 
@@ -137,7 +140,7 @@ _DESCRIPTIONS: tuple[tuple[When, Callable[[str, Sequence[Effect]], str]], ...] =
 def _list_actions(effects: Sequence[Effect]) -> str:
     texts = []
     for action in ("installs", "downloads"):
-        calls = [f"{_location(e.path, e.line)}: {plain(e.text)}" for e in effects if e.action == action]
+        calls = [f"{_location(e.path, e.line)}: {printable(e.text)}" for e in effects if e.action == action]
         if calls:
             texts.append(f"{action} ({_list_some(calls)})")
     return " and ".join(texts)
@@ -149,9 +152,4 @@ def _list_some(texts: Sequence[str]) -> str:
 
 
 def _location(path: str, line: int) -> str:
-    return f"{plain(path)} line {line}"
-
-
-def plain(text: str) -> str:
-    """Return untrusted text without characters that act on a terminal."""
-    return "".join(c if c.isprintable() else "�" for c in text)
+    return f"{printable(path)} line {line}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pycomfy.core.capture.model import Capture, CapturedCode, CapturedModel, CapturedPython
 from pycomfy.core.capture.package_plan import PackagePlan
 from pycomfy.core.lockfile.toml import render_key, render_value
-from pycomfy.core.printable import sanitise
+from pycomfy.core.printable import printable, sanitise
 
 MAX_LISTED = 8
 """Names in one comment."""
@@ -112,7 +112,7 @@ def _code(code: CapturedCode) -> Iterator[str]:
 
 
 def _model(model: CapturedModel) -> Iterator[str]:
-    yield f"# {model.path if model.path.isprintable() else sanitise(model.path)} ({model.size / 1e6:.1f} MB)"
+    yield f"# {printable(model.path)} ({model.size / 1e6:.1f} MB)"
     yield f"folder = {render_value(model.folder)}"
     yield f"name = {render_value(model.name)}"
     if model.url is not None:

@@ -15,6 +15,7 @@ from pydantic import (
     model_serializer,
 )
 
+from pycomfy.core.printable import printable_lines
 from pycomfy.errors import Fix, Fixes, PycomfyError, list_fixes
 from pycomfy.services.results import FixText, Result
 
@@ -162,7 +163,7 @@ def _number_repeated(findings: list[Finding]) -> list[Finding]:
 def clean(text: str, limit: int) -> str:
     """Return the text without what a terminal would obey, and not longer than `limit`."""
     plain = _ANSI.sub("", text[: 4 * limit].replace("\r\n", "\n")).strip()
-    kept = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in plain.expandtabs(4))
+    kept = printable_lines(plain.expandtabs(4))
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
 
 

@@ -1,0 +1,142 @@
+"""Text from anywhere that is printed: it never acts on the terminal, never ends the program, and stays data in JSON."""
+
+import io
+import json
+import os
+import re
+from collections.abc import Callable
+
+import pytest
+
+from pycomfy.cli.console import SafeConsole
+from pycomfy.cli.json_output import print_json_value
+from pycomfy.cli.progress_bars import Bars
+from pycomfy.cli.terminal import print_line
+from tests.support.cli_projects import Place
+from tests.support.command_line import Outcome
+
+TEXTS = {
+    "erases": "a\x1b[2Jb",
+    "title": "a\x1b]0;title\x07b",
+    "eight bit": "a\x9b31mb",
+    "overwrites": "good\rbad",
+    "right to left": "a\u202etxt.exe",
+    "separates lines": "a\u2028b",
+    "deletes": "a\x7fb",
+    "not UTF-8": os.fsdecode(b"caf\xe9"),
+}
+MARKUP = ["Load [/home/x]", "[bold red]x", "[link=https://evil.example]x[/link]", "a\\[/x]", ":smile:"]
+
+RICH = re.compile(r"\x1b\[[0-9;]*m")
+"""The colours that rich adds on a terminal."""
+
+WAYS: dict[str, Callable[[Place, str], Outcome]] = {
+    "an error": lambda place, text: place.run("inspect", text),
+    "an error on a terminal": lambda place, text: place.run("inspect", text, env={"FORCE_COLOR": "1"}),
+    "an error with a fix": lambda place, text: place.run("restore", f"x@{text}"),
+    "a wrong call": lambda place, text: place.run("build", "x", f"--{text}"),
+    "a wrong argument": lambda place, text: place.run("lock", "x", "--platform", text),
+    "an error in JSON": lambda place, text: place.run("inspect", text, "--json"),
+    "paths": lambda place, text: convert_into(place, text),
+    "paths in JSON": lambda place, text: convert_into(place, text, "--json"),
+    "a prompt": lambda place, text: convert_note(place, text),
+    "a list": lambda place, text: status(place, text),
+    "a table on a terminal": lambda place, text: status(place, text, env={"FORCE_COLOR": "1"}),
+    "a report": lambda place, text: inspect(place, text),
+    "a report on a terminal": lambda place, text: inspect(place, text, env={"FORCE_COLOR": "1"}),
+    "a report in JSON": lambda place, text: inspect(place, text, "--json"),
+}
+
+
+def write_workflow(place: Place, text: str) -> None:
+    model = {"name": text, "url": f"https://example.org/{text}", "directory": "loras"}
+    node = {"id": 1, "type": "Note", "title": text, "mode": 0, "properties": {"models": [model]}}
+    place.write("x.json", json.dumps({"version": 0.4, "nodes": [node], "links": []}))
+
+
+def inspect(place: Place, text: str, *more: str, env: dict[str, str] | None = None) -> Outcome:
+    node = {"class_type": text, "inputs": {"ckpt_name": text, "image": text}, "_meta": {"title": text}}
+    place.write("x.json", json.dumps({"1": node, "2": {"class_type": "SaveImage", "inputs": {"images": [text, 0]}}}))
+    return place.run("inspect", "x.json", *more, env=env)
+
+
+def status(place: Place, text: str, env: dict[str, str] | None = None) -> Outcome:
+    write_workflow(place, text)
+    return place.run("models", "status", "x.json", env=env)
+
+
+def convert_into(place: Place, text: str, *more: str) -> Outcome:
+    write_prompt(place, "x")
+    return place.run("convert", "x.json", "--object-info", "info.json", "-o", text, *more)
+
+
+def convert_note(place: Place, text: str) -> Outcome:
+    write_prompt(place, text)
+    return place.run("convert", "x.json", "--object-info", "info.json")
+
+
+def write_prompt(place: Place, text: str) -> None:
+    prompt = {"1": {"class_type": "SaveImage", "inputs": {"filename_prefix": text}}}
+    place.write("x.json", json.dumps(prompt))
+    inputs = {"required": {"filename_prefix": ["STRING", {}]}}
+    info = {"SaveImage": {"input": inputs, "output": [], "name": "SaveImage", "output_node": True}}
+    place.write("info.json", json.dumps(info))
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_no_text_acts_on_the_terminal_or_ends_the_program(
+    place: Place, way: Callable[[Place, str], Outcome], text: str
+) -> None:
+    outcome = way(place, text)
+    printed = RICH.sub("", outcome.out + outcome.err)
+    assert outcome.status in (0, 1, 2), outcome.err
+    assert [c for c in printed if not c.isprintable() and c != "\n"] == []
+
+
+@pytest.mark.parametrize("text", [*TEXTS.values(), "é 漢 🎨", 'a"b\\c\nd'])
+def test_json_has_the_same_data(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    print_json_value({text: text})
+    out = capsys.readouterr().out
+    assert json.loads(out) == {text: text}
+    assert out.rstrip("\n").isprintable()
+
+
+def test_json_stays_readable_in_every_script(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json_value("é 漢 🎨")
+    assert capsys.readouterr().out == '"é 漢 🎨"\n'
+
+
+def test_the_path_in_a_json_error_is_the_one_that_was_given(place: Place) -> None:
+    name = os.fsdecode(b"caf\xe9\x1b")
+    assert name in place.run("inspect", name, "--json").json()["error"]["message"]
+
+
+def test_a_name_with_a_line_break_does_not_look_like_a_line_of_the_program(place: Place) -> None:
+    outcome = place.run("inspect", "x\n  fix:   touch PWN")
+    assert [line for line in outcome.err.splitlines() if line.startswith("  fix:")] == ["  fix:   check the path"]
+
+
+def test_a_path_with_a_space_of_another_kind_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:
+    print_line("Bild\N{NO-BREAK SPACE}1.png")
+    assert capsys.readouterr().out == "Bild\N{NO-BREAK SPACE}1.png\n"
+
+
+def test_a_terminal_of_few_characters_gets_what_it_can_show(place: Place) -> None:
+    outcome = place.run_process("inspect", "漢", "--json", env={"PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"})
+    assert outcome.status == 1 and "there is no file ?" in outcome.err
+    assert "漢" in outcome.json()["error"]["message"] and outcome.out.isascii()
+
+
+@pytest.mark.parametrize("text", [*TEXTS.values(), *MARKUP])
+def test_titles_and_notes_of_steps_are_shown_as_they_are(text: str) -> None:
+    written = io.StringIO()
+    bars = Bars(SafeConsole(written, force_terminal=True, width=100, color_system=None))
+    with bars.step(text) as task:
+        task.note(text)
+        bars.display.refresh()
+    bars.report(text)
+    shown = "".join(c if c.isprintable() else "�" for c in text)
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", line) for line in written.getvalue().splitlines()]
+    assert lines[-2].startswith(f"✓ {shown}  {shown}  ") and lines[-1] == shown
+    assert all(line.isprintable() for line in lines)
