@@ -66,13 +66,13 @@ def all_packs(paths: Paths) -> dict[str, tuple[str | None, list[str]]]:
 
 def _precision(paths: Paths, packs: dict[str, tuple[str | None, list[str]]]) -> Iterator[Row]:
     """Every type of every pack with a registry id, as a workflow would have it: with the id, and without."""
-    for said in (True, False):
+    for stated in (True, False):
         counts: Counter[str] = Counter()
         with Catalog(paths) as catalog:
             for identity, (id_, types) in packs.items():
                 if id_ is None or not types:
                     continue
-                pack = Provenance(id_) if said else None
+                pack = Provenance(id_) if stated else None
                 wanted = [UnresolvedType(t, (RequiredNode("1", t, t, "runs", pack),)) for t in types]
                 found = catalog.find(id_)
                 named = {id_: found} if found is not None else {}
@@ -80,7 +80,7 @@ def _precision(paths: Paths, packs: dict[str, tuple[str | None, list[str]]]) -> 
                 for choice in chosen.choices:
                     counts[_judge(choice, identity)] += 1
                 counts["asked"] += len(chosen.questions)
-        how = "whose workflow names the id" if said else "without a word of the workflow"
+        how = "the workflow states it" if stated else "the workflow states no pack"
         for kind, text in _KINDS.items():
             yield Row(
                 f"types of packs with a registry id, {how}: {text}", 100 * counts[kind] / counts.total(), unit="%"
@@ -88,22 +88,22 @@ def _precision(paths: Paths, packs: dict[str, tuple[str | None, list[str]]]) -> 
 
 
 _KINDS = {
-    "right": "taken from it",
-    "asked": "asked",
+    "right": "taken from this pack",
+    "asked": "a question",
     "origin": "taken from the pack that the map calls its origin",
-    "another": "given to another pack",
+    "another": "taken from another pack",
 }
 
 
 def _judge(choice: ProviderChoice, identity: str) -> str:
-    """A few packs carry copies of another's nodes; the map says whose they are, and that pack lists them too."""
+    """A few packs carry copies of another's nodes; the map says which pack is the origin, and that lists them, too."""
     if choice.pack.identity == identity:
         return "right"
     return "origin" if choice.reason == "preemption" and choice.type in choice.pack.types else "another"
 
 
 def _templates(paths: Paths) -> Iterator[Row]:
-    """A template is ComfyUI's alone if each of its types is said, or listed, to be; whichever ComfyUI has it."""
+    """A template is ComfyUI's alone if each of its types is stated, or listed, to be; whichever ComfyUI has it."""
     wheel, _ = pin_wheel(TEMPLATES, Target("linux/amd64", "3.11"), paths.cache)
     path = download.fetch(wheel.url, wheel.sha256, name=wheel.filename, cache=paths.cache)
     counts: Counter[str] = Counter()
@@ -127,7 +127,7 @@ def _templates(paths: Paths) -> Iterator[Row]:
     yield Row(f"{total} official templates: ComfyUI alone", 100 * alone / total, goal="all", unit="%")
     yield Row("of these, with types that only templates know yet", 100 * counts["newest"] / total, unit="%")
     yield Row(f"{total} official templates: with types of node packs", 100 * counts["packs"] / total, unit="%")
-    yield Row(f"{total} official templates: asked", 100 * counts["asked"] / total, unit="%")
+    yield Row(f"{total} official templates: a question", 100 * counts["asked"] / total, unit="%")
 
 
 def main() -> None:

@@ -64,7 +64,7 @@ class Bench:
         return Project(emit(self.folder, self.lock, "project"), self.lock, host_platform(), self.folder)
 
     def store_path(self, ending: str) -> Path:
-        """Where the store has a source, by the end of its name."""
+        """Where the Nix store has a source, by the end of its name."""
         return next(Path(p) for p in source_paths(self.project) if p.endswith(ending))
 
 
@@ -80,7 +80,7 @@ def timed(action: Callable[[], object]) -> float:
 
 
 def prepare(folder: Path) -> Bench:
-    """The example, locked and built, so that all sources are in the store."""
+    """The example, locked and built, so that all sources are in the Nix store."""
     for name in ("workflow.json", "pycomfy.toml"):
         shutil.copy(ROOT / "examples/hello" / name, folder)
     make_pack(folder)
@@ -110,7 +110,7 @@ def make_pack(folder: Path, change: str = "") -> None:
 
 
 def cold_build(bench: Bench) -> tuple[float, float]:
-    """Seconds for all layers in a store that has only sources, and the bytes of that store after it."""
+    """Seconds for all layers in a Nix store that has only sources, and the bytes of that store after it."""
     with empty_store(bench.folder) as place:
         settings = NixSettings(store=place)
         copy_paths(NixSettings(), source_paths(bench.project), place)
@@ -251,9 +251,9 @@ def rows() -> Iterator[Row]:
             )
             their_requirement = theirs.build()
         yield Row("cold build, everything fetched", cold, their_cold, "at most 0.5")
-        yield Row("the same, and into an empty Podman", cold + loaded, their_cold)
-        yield Row("one file of a node pack changed: built and in Podman", pack, their_pack, "under 3 s")
-        yield Row("one small requirement changed: built and in Podman", requirement, their_requirement)
+        yield Row("the same, and loaded into an empty Podman", cold + loaded, their_cold)
+        yield Row("one file of a node pack changed: built and loaded", pack, their_pack, "under 3 s")
+        yield Row("one small requirement changed: built and loaded", requirement, their_requirement)
         yield Row("disk for sources and layers, GB beside the image's", used / 1e9, size / 1e9, "under 1.7", unit="GB")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -51,9 +51,9 @@ def rows() -> list[Row]:
         cold = min(cold, elsewhere)
         return [
             Row(f"a workflow of {PACKS} packs locked, nothing known", cold.seconds, goal="under 15 s"),
-            Row("of this, work of a core", cold.work),
+            Row("of this, CPU time", cold.work),
             Row("the same, everything known", warm.seconds, goal="under 2 s"),
-            Row("of this, work of a core", warm.work),
+            Row("of this, CPU time", warm.work),
         ]
 
 
@@ -73,7 +73,7 @@ def write_project(work: Path, urls: Mapping[str, str]) -> None:
 
 
 def lock(work: Path, home: Path) -> Spent:
-    """What `pycomfy lock` takes, as a user calls it, in a home and with caches of its own."""
+    """What `pycomfy lock` takes, as a user calls it, in a home folder and with caches of its own."""
     env = {**os.environ, "HOME": str(home), "PYCOMFY_HOME": str(home / "data"), "UV_CACHE_DIR": str(home / "uv")}
     env["PYTHONPATH"] = str(Path(__file__).parents[1])
     home.mkdir(exist_ok=True)

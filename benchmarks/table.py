@@ -12,7 +12,7 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 
 @dataclass(frozen=True)
 class Row:
-    """`goal` is what was asked for, in words; machines are noisy, so it is printed and not asserted."""
+    """`goal` is in words; machines are noisy, so it is printed and not asserted."""
 
     what: str
     ours: float
@@ -29,7 +29,7 @@ class Row:
 
 def render(title: str, rows: Iterable[Row], other: str) -> str:
     """A Markdown table."""
-    lines = [f"## {title}", "", f"| what | pycomfy | {other} | ratio | asked |", "|---|---:|---:|---:|---|"]
+    lines = [f"## {title}", "", f"| what | pycomfy | {other} | ratio | goal |", "|---|---:|---:|---:|---|"]
     lines += [f"| {' | '.join(row.cells())} |" for row in rows]
     return "\n".join([*lines, ""])
 

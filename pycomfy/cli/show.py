@@ -41,23 +41,23 @@ def _print(result: "ShowResult") -> None:
     tags = f" ({', '.join(result.tags)})" if result.tags else ""
     pytorch = f", PyTorch for {result.accelerator}" if result.accelerator is not None else ""
     print_line(f"{result.label}{tags}")
-    print_line(f"  commit   {result.commit}")
+    print_line(f"  commit    {result.commit}")
     if len(result.parents) > 1:
-        print_line(f"  merge    {' '.join(parent[:12] for parent in result.parents)}")
-    print_line(f"  author   {result.author}")
-    print_line(f"  date     {_plain_date(result.created_at)}")
-    print_line(f"  ComfyUI  {result.comfyui.version}, Python {result.python}{pytorch}, packages as of {result.as_of}")
+        print_line(f"  merge     {' '.join(parent[:12] for parent in result.parents)}")
+    print_line(f"  author    {result.author}")
+    print_line(f"  date      {_plain_date(result.created_at)}")
+    print_line(f"  ComfyUI   {result.comfyui.version}, Python {result.python}{pytorch}, packages as of {result.as_of}")
     if result.packs:
         works = _describe_packs(result.images)
-        print_line(f"  packs    {', '.join(pack.name + works.get(pack.name, '') for pack in result.packs)}")
+        print_line(f"  packs     {', '.join(pack.name + works.get(pack.name, '') for pack in result.packs)}")
     for image in result.images:
         layers = f"{len(image.diff_ids)} layers"
-        print_line(f"  image    {image.platform}, {size(image.size)}, {layers}, {image.manifest_digest}")
-        print_line(f"  proof    {_describe_proof(image)}")
+        print_line(f"  image     {image.platform}, {size(image.size)}, {layers}, {image.manifest_digest}")
+        print_line(f"  verified  {_describe_verification(image)}")
     for parameter in result.inputs or ():
         default = sanitise(json.dumps(parameter.default, ensure_ascii=False))
-        print_line(f"  input    {parameter.name} ({describe_type(parameter)}): {default}")
-    print_line(f"  Nix      nix build '{result.flake}'")
+        print_line(f"  input     {parameter.name} ({describe_type(parameter)}): {default}")
+    print_line(f"  Nix       nix build '{result.flake}'")
     if result.message:
         print_line()
         for line in result.message.splitlines():
@@ -74,11 +74,12 @@ def _describe_packs(images: "tuple[BuiltImage, ...]") -> dict[str, str]:
     return {name: " (works)" if works else " (does not work)" for name, works in found.items()}
 
 
-def _describe_proof(image: "BuiltImage") -> str:
+def _describe_verification(image: "BuiltImage") -> str:
     if image.proven is None:
-        return "none: the image was not started for its nodes; `pycomfy check` does that"
-    verdict = "has what the workflow needs" if image.proven else "lacks something that the workflow needs"
-    return f"it {verdict}" + (f", checked {_plain_date(image.checked_at)}" if image.checked_at else "")
+        return "no: the image was not started and asked for its nodes; `pycomfy check` does that"
+    verdict = "yes: it has what" if image.proven else "no: it lacks something that"
+    checked = f", checked {_plain_date(image.checked_at)}" if image.checked_at else ""
+    return f"{verdict} the workflow needs{checked}"
 
 
 def _plain_date(moment: str) -> str:

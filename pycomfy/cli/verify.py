@@ -1,4 +1,4 @@
-"""`pycomfy verify`: prove that a version can be reproduced."""
+"""`pycomfy verify`: build a version again, and compare every digest."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -250,7 +250,7 @@ def test_a_data_folder_on_a_full_disk_gets_no_half_project(place: Place) -> None
         assert not list((place.data / "projects").rglob("next")) and not place.half_written()
 
 
-def test_a_full_nix_store_is_told_and_has_no_half_path(tmp_path: Path) -> None:
+def test_a_full_nix_store_is_reported_and_has_no_half_path(tmp_path: Path) -> None:
     if shutil.which("nix-store") is None:
         pytest.skip("no Nix here")
 

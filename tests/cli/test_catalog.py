@@ -49,7 +49,7 @@ def test_search_and_show_find_a_pack(paths: Paths) -> None:
     assert isinstance(run(paths, "show", "nobody/nothing").exception, NotFound)
 
 
-def test_without_a_catalog_it_is_said_how_to_get_one(tmp_path: Path) -> None:
+def test_without_a_catalog_the_error_has_the_way_to_get_one(tmp_path: Path) -> None:
     empty = Paths(tmp_path / "empty", tmp_path / "cache")
     error = run(empty, "resolve", "X").exception
     assert isinstance(error, NotFound) and error.fixes == (suggest("catalog update"),)

@@ -53,7 +53,7 @@ def test_comments_order_and_inputs_are_no_change(locked: Place) -> None:
     assert not is_stale(locked)
 
 
-def test_what_the_command_line_said_is_no_change(place: Place) -> None:
+def test_what_the_command_line_set_is_no_change(place: Place) -> None:
     place.project()
     assert place.run("lock", ".", "--as-of", "2025-07-01").status == 0
     assert not is_stale(place)

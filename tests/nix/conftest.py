@@ -100,6 +100,6 @@ def root_store(tmp_path: Path, _root_template: StoreTemplate) -> Iterator[NixSet
 
 @pytest.fixture
 def lost(archived_versions: ArchivedVersions, root_store: NixSettings, tmp_path: Path) -> ArchivedVersions:
-    """Two versions, and nothing of what is their own: a store with no more than a Debian root, no wheel server, no
+    """Two versions, and nothing of what is their own: a Nix store with no more than a Debian root, no wheel server, no
     pack."""
     return archived_versions.copied(tmp_path, root_store)

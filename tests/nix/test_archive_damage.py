@@ -1,4 +1,4 @@
-"""A damaged archive: every changed byte is named, refused, and repaired where the store has what it was."""
+"""A damaged archive: every changed byte is named, refused, and repaired where the Nix store has what it was."""
 
 import contextlib
 import json
@@ -86,7 +86,7 @@ def test_the_commands_name_a_flipped_byte_and_refuse_it(lost: ArchivedVersions) 
     assert lost.command("archive", "verify").returncode == 0
 
 
-def test_damage_is_repaired_from_the_store(lost: ArchivedVersions, settings: NixSettings) -> None:
+def test_damage_is_repaired_from_the_nix_store(lost: ArchivedVersions, settings: NixSettings) -> None:
     archive = find_archive(lost.paths)
     for victim in (archive.nars()[0], archive.narinfos()[1], archive.folder / "nix-cache-info"):
         victim.chmod(0o644)

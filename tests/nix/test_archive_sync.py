@@ -19,7 +19,7 @@ from tests.support.archived_versions import ArchivedVersions
 from tests.support.nix_projects import Workshop
 
 
-def test_another_store_takes_it_all_and_gives_it_back(
+def test_another_nix_store_takes_it_all_and_gives_it_back(
     lost: ArchivedVersions, workshop: Workshop, tmp_path: Path
 ) -> None:
     pushed = sync.push(lost.workspace, f"file://{tmp_path}/team")
@@ -42,7 +42,7 @@ def test_a_server_that_is_met_for_the_first_time_gives_all_back(
         assert sync.pull(lost.workspace, f"{workshop.address}/team").missing == ()
 
 
-def test_what_another_store_lacks_is_said(lost: ArchivedVersions, workshop: Workshop, tmp_path: Path) -> None:
+def test_what_another_nix_store_lacks_is_reported(lost: ArchivedVersions, workshop: Workshop, tmp_path: Path) -> None:
     sync.push(lost.workspace, f"file://{tmp_path}/team")
     need = next(n for n in list_requisites(lost.versions[0].lock) if n.title == "one 1.0")
     (tmp_path / "team" / narinfo_name(need.path)).unlink()
@@ -53,19 +53,19 @@ def test_what_another_store_lacks_is_said(lost: ArchivedVersions, workshop: Work
 
 
 @pytest.mark.parametrize("url", ["", "--help", "/tmp/x", "gopher://x", "s3://a b", "file://x\n", "local?root=/tmp"])
-def test_what_is_no_stores_url_is_refused(lost: ArchivedVersions, url: str) -> None:
+def test_what_is_no_url_of_a_nix_store_is_refused(lost: ArchivedVersions, url: str) -> None:
     with pytest.raises(BadInput):
         sync.push(lost.workspace, url)
 
 
-def test_a_store_that_does_not_answer_is_an_error_of_the_users(lost: ArchivedVersions) -> None:
+def test_a_nix_store_that_does_not_answer_is_an_error_of_the_users(lost: ArchivedVersions) -> None:
     shutil.rmtree(find_archive(lost.paths).folder)
     with pytest.raises(PycomfyError) as caught:
         sync.pull(lost.workspace, "http://127.0.0.1:1/team")
     assert "127.0.0.1" in str(caught.value)
 
 
-def test_a_store_that_lies_is_refused(lost: ArchivedVersions, tmp_path: Path) -> None:
+def test_a_nix_store_that_lies_is_refused(lost: ArchivedVersions, tmp_path: Path) -> None:
     """Something else under a path's name, with an entry that fits it."""
     team = tmp_path / "team"
     sync.push(lost.workspace, f"file://{team}")

@@ -36,7 +36,9 @@ def gui(workshop: Workshop, root: Root) -> Lock:
     return workshop.lock({"linux/amd64": root}, [wheel], [])
 
 
-def test_a_missing_library_is_a_note_and_in_the_json_and_the_image_is_built(workshop: Workshop, gui: Lock) -> None:
+def test_a_missing_shared_library_is_a_note_and_in_the_json_and_the_image_is_built(
+    workshop: Workshop, gui: Lock
+) -> None:
     done = build(workshop, gui, "--json")
     assert done.status == 0, done.err
     (missing,) = done.json()["missing_libraries"]

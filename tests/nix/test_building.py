@@ -98,7 +98,7 @@ def pack(files: dict[str, str], top: str = "x-1") -> bytes:
 
 @dataclass
 class Bench:
-    """A home, an index, and a Debian to build in."""
+    """A data folder, an index, and a Debian to build in."""
 
     paths: Paths
     index: Index
@@ -260,7 +260,7 @@ def test_an_old_wheel_that_newer_sources_follow_is_told(bench: Bench) -> None:
     assert "up to 1.5" in told("old<2")[0]
 
 
-def test_a_build_that_fails_tells_who_wants_it_what_it_said_and_what_can_be_done(bench: Bench) -> None:
+def test_a_build_that_fails_shows_who_requires_it_what_it_printed_and_its_fixes(bench: Bench) -> None:
     bench.index.put("only", "only-1.0.tar.gz", pack(pieces("only", "1.0", fails=True)))
     with pytest.raises(NoMatchingDistribution) as e:
         bench.solve("only")
@@ -269,7 +269,7 @@ def test_a_build_that_fails_tells_who_wants_it_what_it_said_and_what_can_be_done
     assert "[wheels.only]" in e.value.fix and 'overrides = ["only==…"]' in e.value.fix
 
 
-def test_a_build_that_imports_what_nobody_said_it_needs_is_mended_by_a_line(bench: Bench) -> None:
+def test_a_build_that_imports_what_it_does_not_declare_is_fixed_by_a_line(bench: Bench) -> None:
     bench.index.put("only", "only-1.0.tar.gz", pack(pieces("only", "1.0", imports=["yaml"])))
     with pytest.raises(NoMatchingDistribution) as e:
         bench.solve("only")

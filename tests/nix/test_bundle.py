@@ -99,7 +99,9 @@ def test_nix_alone_builds_it(exported: Exported, root_store: NixSettings, tmp_pa
     assert image.manifest_digest == exported.built.image.manifest_digest
 
 
-def test_sources_can_be_copied_into_the_store_by_nix(exported: Exported, empty: NixSettings, tmp_path: Path) -> None:
+def test_sources_can_be_copied_into_the_nix_store_by_nix(
+    exported: Exported, empty: NixSettings, tmp_path: Path
+) -> None:
     """The way for users whom Nix does not trust, as docs/reference/bundle.md has it."""
     folder = tmp_path / "unpacked"
     folder.mkdir()

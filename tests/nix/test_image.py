@@ -167,7 +167,7 @@ def test_a_wheel_that_is_gone_is_named_with_its_url(workshop: Workshop, root: Ro
         built(workshop, project)
 
 
-def test_a_local_folder_that_is_not_in_the_store_says_how_it_gets_there(workshop: Workshop, root: Root) -> None:
+def test_a_local_folder_that_is_not_in_the_nix_store_says_how_it_gets_there(workshop: Workshop, root: Root) -> None:
     pack = workshop.pack("there", {"x.py": secrets.token_hex()})
     absent = pack.model_copy(update={"name": "absent"})  # the store path has the name in it
     project = workshop.project(workshop.lock({"linux/amd64": root}, [], [absent]))

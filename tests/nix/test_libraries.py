@@ -14,7 +14,9 @@ from tests.support.nix_projects import Workshop, built
 from tests.support.operations import listening
 
 
-def test_a_missing_library_is_named_with_wheel_file_and_package(workshop: Workshop, root: Root, tmp_path: Path) -> None:
+def test_a_missing_shared_library_is_named_with_wheel_file_and_package(
+    workshop: Workshop, root: Root, tmp_path: Path
+) -> None:
     elf = make_elf(["libc.so.6", "libGL.so.1", "libinner-1.so.2", "libcuda.so.1"], module="cv2")
     wheels = [
         workshop.wheel(

@@ -46,7 +46,7 @@ def test_the_command_needs_no_network(lost: ArchivedVersions, empty: NixSettings
     assert answer["manifest_digest"] == lost.versions[0].image.manifest_digest and answer["same"]
 
 
-def test_all_that_cannot_be_restored_is_said_at_once_and_nothing_written(
+def test_all_that_cannot_be_restored_is_reported_at_once_and_nothing_written(
     lost: ArchivedVersions, tmp_path: Path
 ) -> None:
     archive = find_archive(lost.paths)

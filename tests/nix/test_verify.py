@@ -100,7 +100,7 @@ def test_a_difference_is_explained_down_to_the_byte(built: BuiltVersion, paths: 
         assert "+to verify" in layer.report
 
 
-def test_a_damaged_archive_is_said_before_anything_is_built(built: BuiltVersion, paths: Paths) -> None:
+def test_a_damaged_archive_is_reported_before_anything_is_built(built: BuiltVersion, paths: Paths) -> None:
     entry = find_archive(paths).narinfos()[0]
     entry.write_bytes(b"x")
     with pytest.raises(HashMismatch, match="damaged"):

@@ -128,7 +128,7 @@ def test_a_build_without_a_sandbox_is_refused(workshop: Workshop, root: Root) ->
         built(careless, root, sdist(workshop, pieces(salt=secrets.token_hex(8))))
 
 
-def test_a_failing_build_shows_what_it_said(workshop: Workshop, root: Root) -> None:
+def test_a_failing_build_shows_what_it_printed(workshop: Workshop, root: Root) -> None:
     broken = BACKEND.replace("import json, os", "print('it rains'); import json, os, umbrella")
     with pytest.raises(BuildFailed, match="backend cannot be imported: No module named 'umbrella'") as e:
         built(workshop, root, sdist(workshop, pieces(**{"backend.py": broken})))

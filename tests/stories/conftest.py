@@ -1,4 +1,4 @@
-"""The demo, once a session in a fresh home; every story starts from what it left."""
+"""The demo, once a session in a fresh home folder; every story starts from what it left."""
 
 import json
 import os
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Demo:
-    """`folder` has the workflow, its lock and the outputs; `environment` is that of a user with a fresh home."""
+    """`folder` has the workflow, its lock and the outputs; `environment` is that of a user with a fresh home folder."""
 
     folder: Path
     environment: dict[str, str]

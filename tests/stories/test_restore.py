@@ -148,7 +148,7 @@ def test_old_versions_come_back_and_paint_the_same_pictures(kept: Kept, store: P
     kept.check_that_all_come_back(store, tmp_path / "out")
 
 
-def test_after_the_record_is_lost_too_they_come_back_again(kept: Kept, store: Path, tmp_path: Path) -> None:
+def test_after_the_database_is_lost_too_they_come_back_again(kept: Kept, store: Path, tmp_path: Path) -> None:
     kept.forget_images()
     before = kept.demo.pycomfy("log")
     database = Path(kept.demo.environment["HOME"], ".local/share/pycomfy/pycomfy.db")

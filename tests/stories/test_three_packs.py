@@ -60,7 +60,7 @@ WORKFLOW = {
 
 @dataclass(frozen=True)
 class User:
-    """Somebody with a fresh home, and a folder with one file."""
+    """Somebody with a fresh home folder, and a folder with one file."""
 
     folder: Path
     environment: dict[str, str]

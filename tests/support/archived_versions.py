@@ -30,7 +30,7 @@ def make_lock(workshop: Workshop, root: Root, pack: str) -> Lock:
 
 @dataclass(frozen=True)
 class ArchivedVersions:
-    """Two versions in the data folder `paths`, with an archive; `nix` has a store that does not have them."""
+    """Two versions in the data folder `paths`, with an archive; `nix` has a Nix store that does not have them."""
 
     paths: Paths
     versions: tuple[BuiltVersion, BuiltVersion]

@@ -63,7 +63,7 @@ class Machine:
         return Machine(root)
 
     def give(self, workshop: Workshop, lock: Lock) -> None:
-        """Put a lock's Debian roots into the store: no machine here has a mirror to fetch them from."""
+        """Put a lock's Debian roots into the Nix store: no machine here has a mirror to fetch them from."""
         for platform, parts in lock.platforms.items():
             name = f"debian-root-{platform.removeprefix('linux/')}"
             copy_paths(workshop.settings, [fixed_path(workshop.settings, name, parts.root.tree)], self.root)

@@ -61,7 +61,7 @@ class Workshop:
         )
 
     def pack(self, name: str, files: dict[str, str]) -> Pack:
-        """A node pack, in the store."""
+        """A node pack, in the Nix store."""
         folder = self.folder / name
         for path, text in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import copy_paths, empty_store
 
 DATABASE = Path("nix/var/nix/db")
-"""What a store writes in place; all else it makes anew, and so it may be links."""
+"""What a Nix store writes in place; all else it makes anew, and so it may be links."""
 
 
 @dataclass(frozen=True)

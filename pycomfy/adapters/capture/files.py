@@ -19,8 +19,6 @@ SMALL_MODEL = 1 << 20
 
 _TIDY = "remove what does not belong there"
 
-_TIDY = "remove what does not belong there"
-
 CHUNK = 1 << 20
 MAX_DEPTH = 200
 """Levels of folders."""

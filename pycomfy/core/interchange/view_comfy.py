@@ -156,7 +156,7 @@ def _render(environment: EnvironmentSpec, target: RenderTarget) -> RenderedFile:
         raise BadInput(
             "no workflow in API format, which ViewComfy needs",
             where=target.label,
-            fix=suggest("build", "makes one while it proves the image; then export that version"),
+            fix=suggest("build", "makes one while it verifies the image; then export that version"),
         )
     lost = [
         f"the input {i.name}: ViewComfy has no field for {i.type}"

@@ -15,7 +15,7 @@ _README = "README.md.j2"
 
 @dataclass(frozen=True)
 class Toolkit:
-    """The files that every project contains, by path: the Nix library, the gateway's source, and the templates."""
+    """The files that every project contains, by path: the Nix code, the gateway's source, and the templates."""
 
     nix: Mapping[str, bytes]
     gateway: Mapping[str, bytes]

@@ -58,7 +58,7 @@ def judge_driver(gpus: GpuInspection) -> Finding:
         what = f"{gpus.driver} is too old for CUDA 12.8: ComfyUI may not find the GPU"
         return GPU_DRIVER.warning(what, fix=install, facts=facts)
     if version and version < FULL_DRIVER:
-        what = f"{gpus.driver}, which does for CUDA 12.8 on GPUs before Blackwell"
+        what = f"{gpus.driver}, which is enough for CUDA 12.8 on GPUs before Blackwell"
         return GPU_DRIVER.note(what, fix=install, facts=facts)
     return GPU_DRIVER.ok(gpus.driver or "works", facts=facts)
 

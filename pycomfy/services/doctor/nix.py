@@ -12,7 +12,7 @@ from pycomfy.services.doctor.subjects import NAMESPACES, NIX, NIX_FLAKES, NIX_SA
 
 OLDEST = (2, 8)
 
-_NO_WHEELS = "Packages without a wheel cannot be built; everything else can."
+_NO_SANDBOX = "Packages without a wheel cannot be built, and build steps of node packs cannot run. The rest works."
 _ALLOW = (
     "sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000, and on Ubuntu also "
     "kernel.apparmor_restrict_unprivileged_userns=0"
@@ -70,15 +70,15 @@ def judge_sandbox(nix: NixInspection) -> Finding:
     without = suggest("build", "the same bits", sandbox=False)
     if daemon and configured == "false":
         fix = ("set `sandbox = true` in nix.conf, and restart the daemon", without)
-        return NIX_SANDBOX.warning("switched off in nix.conf", details=_NO_WHEELS, fix=fix, facts=facts)
+        return NIX_SANDBOX.warning("switched off in nix.conf", details=_NO_SANDBOX, fix=fix, facts=facts)
     if daemon:
         return NIX_SANDBOX.ok("switched on in the daemon", facts=facts)
     if trial.works is None:
         what = f"a trial build failed otherwise than it should: {trial.message}"
-        return NIX_SANDBOX.finding("unknown", what, details=_NO_WHEELS, fix=without, facts=facts)
+        return NIX_SANDBOX.finding("unknown", what, details=_NO_SANDBOX, fix=without, facts=facts)
     if not trial.works:
         what = f"does not work: {trial.message}"
-        return NIX_SANDBOX.warning(what, details=_NO_WHEELS, fix=without, facts=facts)
+        return NIX_SANDBOX.warning(what, details=_NO_SANDBOX, fix=without, facts=facts)
     return NIX_SANDBOX.ok("works", facts=facts)
 
 
@@ -87,7 +87,7 @@ def judge_namespaces(nix: NixInspection) -> Finding:
     if not nix.namespaces_error:
         return NAMESPACES.ok("allowed", facts={"allowed": True})
     what = f"the kernel does not allow them: {nix.namespaces_error}"
-    return NAMESPACES.warning(what, details=_NO_WHEELS, fix=_ALLOW, facts={"allowed": False})
+    return NAMESPACES.warning(what, details=_NO_SANDBOX, fix=_ALLOW, facts={"allowed": False})
 
 
 def judge_flakes(nix: NixInspection) -> Finding:

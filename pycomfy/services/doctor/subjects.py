@@ -3,7 +3,7 @@
 from pycomfy.services.doctor.findings import Subject
 
 PYCOMFY = Subject("pycomfy", "pycomfy", "pycomfy")
-FILES = Subject("pycomfy", "pycomfy.files", "Nix library, templates")
+FILES = Subject("pycomfy", "pycomfy.files", "Nix code, templates")
 CATALOG = Subject("pycomfy", "pycomfy.catalog", "catalog of node packs")
 
 PLATFORM = Subject("machine", "machine.platform", "platform")

@@ -52,7 +52,8 @@ def judge_database(path: Path, database: DatabaseInspection | None) -> Finding:
         behind = len(database.known - database.applied)
         what = f"whole, {behind} {'step' if behind == 1 else 'steps'} behind this pycomfy; updated when it is next used"
         return DATABASE.ok(what, facts=facts)
-    return DATABASE.ok(f"whole, {len(database.applied)} migrations", facts=facts)
+    count = len(database.applied)
+    return DATABASE.ok(f"whole, {count} {'migration' if count == 1 else 'migrations'}", facts=facts)
 
 
 def judge_versions(path: Path, tips: Mapping[str, str] | None, damage: Sequence[str]) -> Finding:

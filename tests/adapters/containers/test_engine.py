@@ -70,7 +70,7 @@ def test_runc_replaces_a_configured_runtime_that_is_not_installed(path: Path) ->
     assert find_engine().runtime == "runc"
 
 
-def test_what_is_missing_or_broken_is_said_with_its_fix(path: Path) -> None:
+def test_what_is_missing_or_broken_is_reported_with_its_fix(path: Path) -> None:
     with pytest.raises(MissingTool, match="podman is not installed") as caught:
         find_engine()
     assert "apt-get install podman" in caught.value.fix

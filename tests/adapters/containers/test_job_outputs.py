@@ -84,7 +84,7 @@ def test_whatever_the_name_the_file_lands_in_the_folder(job: Path, target: Path,
     saved.path.unlink()
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(job: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(job: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "full")
 

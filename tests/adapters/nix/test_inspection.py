@@ -46,7 +46,7 @@ def test_a_nix_that_works_is_seen_to_and_nothing_is_left(tmp_path: Path, tempora
 
 
 @real
-def test_a_store_that_does_not_exist_is_not_made(tmp_path: Path) -> None:
+def test_a_nix_store_that_does_not_exist_is_not_made(tmp_path: Path) -> None:
     found = inspect_nix(NixSettings(store=tmp_path / "root"))
     assert not found.store_exists and found.mode == "" and found.store_error is None
     assert not (tmp_path / "root").exists()
@@ -97,7 +97,7 @@ def test_an_older_nix_has_another_word_for_its_configuration(tmp_path: Path, mon
     assert read_configuration(NixSettings())["sandbox"] == "true"
 
 
-def test_a_daemon_is_told_from_a_store_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_is_told_from_a_nix_store_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "nix" / "store").mkdir(parents=True)
     program(tmp_path, "nix-build", "echo nix-build 2.18.1")
     program(tmp_path, "nix-store", "exit 1")
@@ -129,7 +129,9 @@ def test_the_roots_of_the_collector_are_read(tmp_path: Path) -> None:
         "error: creating directory '/nix': Read-only file system",
     ],
 )
-def test_a_store_of_somebody_elses_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+def test_a_nix_store_of_somebody_elses_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
     (tmp_path / "nix" / "store").mkdir(parents=True)
     program(tmp_path, "nix-build", "echo nix-build 2.18.1")
     program(tmp_path, "nix-store", f'echo "{said}" >&2; exit 1')

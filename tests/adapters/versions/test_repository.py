@@ -208,7 +208,7 @@ def test_what_is_committed_is_read_back(tmp_path: Path, files: dict[str, bytes])
     assert git(repository, "rev-parse", f"hello:{path}").strip() == object_id(b"blob", data)
 
 
-def test_settings_of_whoever_calls_do_not_reach_the_library(
+def test_settings_of_whoever_calls_do_not_reach_the_versions_repository(
     repository: VersionsRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a hook of another repository."""

@@ -36,7 +36,7 @@ def test_a_damaged_file_harms_nothing(data: st.DataObject) -> None:
     read_dynamic(raw[: data.draw(st.integers(0, len(raw)))])
 
 
-def test_a_real_module_needs_a_real_library() -> None:
+def test_a_real_module_needs_a_real_shared_library() -> None:
     spec = importlib.util.find_spec("_ssl")
     if spec is None or not str(spec.origin).endswith(".so") or sys.byteorder != "little" or sys.maxsize < 2**32:
         pytest.skip("this Python has no _ssl in a 64-bit ELF file")

@@ -74,7 +74,7 @@ def test_plugins_that_no_module_needs_and_the_driver_are_not_lacking() -> None:
     ]
 
 
-def test_libraries_that_need_one_another_end() -> None:
+def test_shared_libraries_that_need_one_another_end() -> None:
     module = library("a/_a.so", "liba.so", module=True)
     a, b = library("a/liba.so", "libb.so"), library("a/libb.so", "liba.so", "libabsent.so.1")
     assert [name for _, name, _ in lacking(module, a, b)] == ["libabsent.so.1"]
@@ -97,7 +97,7 @@ def test_libraries_that_need_one_another_end() -> None:
         ("libSM.so.6", "libsm6"),
     ],
 )
-def test_a_librarys_package_is_found_by_its_name(soname: str, package: str) -> None:
+def test_a_shared_librarys_package_is_found_by_its_name(soname: str, package: str) -> None:
     assert debian_package(soname, BOOKWORM) == (package, True)
 
 

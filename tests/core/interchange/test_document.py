@@ -96,7 +96,7 @@ def test_packages_of_comfy_pack_do_so_too(snapshot: object, paths: str) -> None:
     assert note.endswith(paths)
 
 
-def test_what_is_wrong_is_said_in_plain_words() -> None:
+def test_what_is_wrong_is_reported_in_plain_words() -> None:
     document = {"git_custom_nodes": {"x": {"hash": 3}}, "file_custom_nodes": [{}], "comfyui": 4}
     with pytest.raises(PycomfyError) as e:
         parse_environment(json.dumps(document).encode(), "x.json")

@@ -95,7 +95,7 @@ def test_every_wrong_key_is_told_at_once_with_its_path() -> None:
     assert keys == {*expected, 'packs."../up"'}
 
 
-def test_what_is_wrong_is_said_in_plain_words() -> None:
+def test_what_is_wrong_is_reported_in_plain_words() -> None:
     told = problems(
         """
         python = "3.12"

@@ -91,7 +91,7 @@ def test_a_recipe_is_known_by_what_goes_into_it_not_by_where_that_came_from() ->
     assert SourcePackage("x", "1", SOURCE, ()).key() != SourcePackage("x", "1", git, ()).key()
 
 
-def test_a_stand_in_is_a_wheel_that_asks_for_nothing() -> None:
+def test_a_placeholder_is_a_wheel_that_requires_nothing() -> None:
     filename, data = make_placeholder_wheel("a-b", "1.0+x", ">=3.8")
     assert filename == "a_b-1.0+x-py3-none-any.whl"
     with zipfile.ZipFile(io.BytesIO(data)) as z:

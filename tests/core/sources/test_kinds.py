@@ -30,7 +30,7 @@ class ZipSource(FileSource):
         return {"zip": self.url}
 
 
-def test_what_is_not_said_of_a_kind_has_an_answer() -> None:
+def test_what_a_kind_does_not_define_has_an_answer() -> None:
     source = ZipSource(url="https://x.test/x.zip", sha256="ab" * 32, name="x.zip")
     assert source.pin == "abababababab of https://x.test/x.zip" and source.origin == source.address == source.url
     assert source.portable == "the zip file https://x.test/x.zip, which only pycomfy knows"

@@ -8,7 +8,7 @@ from pycomfy.services.doctor.findings import GROUPS, MAX_DETAILS, MAX_ITEMS, MAX
 from pycomfy.services.doctor.subjects import CATALOG, CLOCK, GIT, PYTHON_INDEX, SUBJECTS, UV
 
 
-def test_what_is_said_is_bounded_and_printable_whoever_says_it() -> None:
+def test_texts_are_bounded_and_printable_whoever_wrote_them() -> None:
     wild = "\x1b[31mred\x1b[0m \x1b]0;title\x07\u202emirrored\x00\x07 \ud800" + "x" * 100_000
     found = GIT.warning(wild, details=f"a\r\nb\x1b[2J{wild}", fix=wild, facts={"list": [wild] * 500, wild: {"a": wild}})
     text = json.dumps(found.model_dump(mode="json"))

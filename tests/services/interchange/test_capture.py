@@ -527,7 +527,7 @@ def test_what_the_manager_stores_is_in_the_notes(root: Path, paths: Paths) -> No
     assert "security_level = weak" in (to / "NOTES.md").read_text()
 
 
-def test_the_store_gets_models_only_when_it_is_asked_to(root: Path, paths: Paths) -> None:
+def test_the_model_store_gets_models_only_on_request(root: Path, paths: Paths) -> None:
     model = root / "models" / "loras" / "a.safetensors"
     model.parent.mkdir(parents=True)
     model.write_bytes(b"weights")
