@@ -13,8 +13,7 @@ from pycomfy.core.printable import sanitise
 from pycomfy.errors import suggest
 
 if TYPE_CHECKING:
-    from pycomfy.services.interchange.capture_result import CapturedSource
-from pycomfy.services.interchange.capture_result import CaptureResult
+    from pycomfy.services.interchange.capture_result import CapturedSource, CaptureResult
 
 
 def capture(

@@ -31,7 +31,14 @@ class HelpCommand(TyperCommand):
 
 
 class HelpGroup(TyperGroup):
-    """A group of commands whose help is plain text."""
+    """A group of commands, with plain text as help. Its own parameters are flags, such as `--help`."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params = super().get_params(ctx)
+        for flag in params:
+            # Typer imports pydantic to convert None, the default of a flag of its own; False is a bool already.
+            flag.default = flag.default or False
+        return params
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return ["COMMAND [OPTIONS]"]
