@@ -1,4 +1,4 @@
-"""Wrong files, names, requirements and hashes: each is told with what, where and how to mend it, and leaves nothing."""
+"""Wrong files, names, requirements and hashes: each is told with what, where and how to fix it, and leaves nothing."""
 
 import hashlib
 import json

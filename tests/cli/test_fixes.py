@@ -1,4 +1,4 @@
-"""What mends an error can be pasted into a shell, whatever a name contains: a real bash runs it here."""
+"""The fix of an error can be pasted into a shell, whatever a name contains: a real bash runs it here."""
 
 import os
 import subprocess

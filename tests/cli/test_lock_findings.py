@@ -20,7 +20,7 @@ def project(place: Place, **changes: str) -> Place:
     return place
 
 
-def test_what_nobody_declares_and_what_installs_is_told_with_the_line_that_mends_it(place: Place) -> None:
+def test_what_nobody_declares_and_what_installs_is_reported_with_the_line_that_fixes_it(place: Place) -> None:
     place = project(place)
     outcome = place.run("lock", ".")
     assert outcome.status == 0, outcome.err

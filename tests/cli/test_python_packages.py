@@ -31,7 +31,7 @@ def pack(place: Place, name: str, type_: str, *requirements: str) -> str:
     return f'[packs.{name}]\ngit = "{name}"\n'
 
 
-def test_two_packs_that_contradict_are_mended_by_the_line_that_is_proposed(place: Place) -> None:
+def test_two_packs_that_conflict_are_fixed_by_the_line_that_is_proposed(place: Place) -> None:
     place.project("Old", "New", "SaveImage", config=BOTH, sources="")
     sources = (
         '[comfyui]\npath = "ComfyUI"\n' + pack(place, "old", "Old", "oldbase") + pack(place, "new", "New", "newbase")

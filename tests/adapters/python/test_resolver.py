@@ -100,7 +100,7 @@ def test_independent_contradictions_are_settled_together(index: Index) -> None:
     assert line is not None and len(resolve(*asked, overrides=tuple(tomllib.loads(line[0])["overrides"]))) == 2
 
 
-def test_what_no_override_mends_says_so(index: Index) -> None:
+def test_what_no_override_fixes_says_so(index: Index) -> None:
     index.add("x", "1.0")
     index.add("x", "2.0")
     asked = (wants("ComfyUI", "x>=2"), wants("pack a", "x<2", "nowhere"))
