@@ -7,6 +7,7 @@ import contextlib
 import re
 import socket
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -19,6 +20,7 @@ import httpx
 
 from pycomfy import __version__
 from pycomfy.adapters.io.credentials import Credentials
+from pycomfy.core.printable import sanitise
 from pycomfy.errors import BadInput, Fixes, NetworkError, Placeholder, suggest
 from pycomfy.operation import Cancelled, cancel_scope
 
@@ -28,6 +30,8 @@ MAX_PAUSE = 30.0
 CONNECTIONS = 8
 
 LOGIN_FIX = "give access: a login for the host in ~/.netrc, or a proxy in HTTPS_PROXY"
+
+_FIX_ENCODING = "check the address, and the proxy if there is one"
 
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -99,7 +103,7 @@ def make_client(auth: httpx.Auth | None = None) -> Client:
         auth=auth or Credentials(),
         follow_redirects=True,
         timeout=httpx.Timeout(30.0, read=60.0),
-        headers={"User-Agent": f"pycomfy/{__version__}"},
+        headers={"User-Agent": f"pycomfy/{__version__}", "Accept-Encoding": "gzip"},
         limits=httpx.Limits(max_connections=CONNECTIONS),
     )
 
@@ -165,11 +169,32 @@ def check_status(url: str, response: httpx.Response, login_fix: Fixes = LOGIN_FI
 
 def read_body(url: str, response: httpx.Response, limit: int) -> bytes:
     """Return the body, of at most `limit` bytes. Raises `NetworkError` as soon as there are more."""
+    data = read_start(url, response, limit + 1)
+    if len(data) > limit:
+        raise too_long(url, limit)
+    return data
+
+
+def read_start(url: str, response: httpx.Response, size: int) -> bytes:
+    """Return the first `size` bytes of the body; fewer if it has no more.
+
+    No more than that is unpacked: httpx unpacks whatever arrives, and a few kilobytes may become gigabytes. Raises
+    `NetworkError` for an encoding other than gzip, the one that `make_client` accepts.
+    """
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity", "gzip", "x-gzip"):
+        what = f"the server answers in an encoding other than gzip: {sanitise(encoding)}"
+        raise NetworkError(what, where=without_login(url), fix=_FIX_ENCODING)
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16) if "gzip" in encoding else None
     data = bytearray()
-    for chunk in response.iter_bytes():
-        data += chunk
-        if len(data) > limit:
-            raise too_long(url, limit)
+    try:
+        for chunk in response.iter_raw():
+            room = size - len(data)
+            data += chunk[:room] if unpacker is None else unpacker.decompress(chunk, room)
+            if len(data) >= size:
+                break
+    except zlib.error as e:
+        raise NetworkError(f"the answer is malformed: {e}", where=without_login(url), fix=_FIX_ENCODING) from e
     return bytes(data)
 
 

@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from pycomfy.adapters.io.http_client import Client, describe_failure, without_login
+from pycomfy.adapters.io.http_client import Client, describe_failure, read_start, without_login
 from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.time_limit import TookTooLong, time_limit
 from pycomfy.errors import Fixes, PycomfyError
@@ -75,12 +75,8 @@ def ask(client: Client, url: str, *, now: datetime, accept: str = "*/*", read: i
     try:
         with time_limit(SECONDS), client, client.stream("GET", url, headers={"Accept": accept}, timeout=_TIMEOUT) as a:
             took = timedelta(seconds=time.monotonic() - began)
-            body = b""
-            for chunk in a.iter_bytes() if read else ():
-                body += chunk
-                if len(body) >= read:
-                    break
-            return Answer(shown, a.status_code, ahead=_ahead(a, now + took), body=body[:read])
+            body = read_start(url, a, read) if read else b""
+            return Answer(shown, a.status_code, ahead=_ahead(a, now + took), body=body)
     except TookTooLong:
         return Answer(shown, error=f"{host} does not answer within {SECONDS:g} seconds", fix=_NETWORK)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as e:
