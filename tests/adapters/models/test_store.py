@@ -2,6 +2,7 @@ import errno
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,10 +28,13 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system without hard links, or another disk."""
+    """Another disk, where no model can be linked to. A new file still gets its name in its own folder."""
+    link = os.link
 
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EXDEV, "Invalid cross-device link")
+    def refuse(source: str | Path, target: Path, **options: Any) -> None:
+        if not str(source).startswith("/proc/self/fd/"):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        link(source, target, **options)
 
     monkeypatch.setattr(os, "link", refuse)
 
