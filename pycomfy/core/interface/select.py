@@ -1,6 +1,7 @@
 """Select the candidates that become parameters, and name them."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ def select_parameters(graph: Graph, configured: Mapping[str, str], linear: objec
 
 def _configured(graph: Graph, configured: Mapping[str, str]) -> list[Choice]:
     """The inputs of `name = "node.input"`; node ids are the editor's, with `host:inner` inside subgraphs."""
-    by_target = {t: c for c in graph.candidates.values() for t in c.targets}
+    by_target = _by_target(graph)
     choices: list[Choice] = []
     problems: list[PycomfyError] = []
     for name, path in configured.items():
@@ -54,6 +55,11 @@ def _configured(graph: Graph, configured: Mapping[str, str]) -> list[Choice]:
             choices.append((name, candidate))
     raise_all(problems)
     return choices
+
+
+def _by_target(graph: Graph) -> dict[tuple[str, str], Candidate]:
+    """The candidates by each (node, input) that they set."""
+    return {target: candidate for candidate in graph.candidates.values() for target in candidate.targets}
 
 
 def _no_input(graph: Graph, name: str, node: str, input_: str) -> BadConfig:
@@ -84,8 +90,8 @@ def _declared(graph: Graph) -> list[Choice]:
     """The inputs of nodes made to be parameters: ComfyDeploy's `External…`, named by their `input_id`, and those of
     comfy-pack, named by their title."""
     choices = []
+    by_target = _by_target(graph)
     for id_, node in graph.prompt.items():
-        own = [c for o, c in graph.candidates.items() if (id_, o[1]) in c.targets or o[0] == id_]
         if node["class_type"].startswith("ComfyUIDeployExternal"):
             name = node["inputs"].get("input_id")
             value_inputs: tuple[str, ...] = ("default_value", "default_value_url", "input_id")
@@ -94,7 +100,7 @@ def _declared(graph: Graph) -> list[Choice]:
             value_inputs = ("value", "image", "file_path", "file")
         else:
             continue
-        by_input = {i: c for c in own for n, i in c.targets if n == id_}
+        by_input = {i: by_target[id_, i] for i in value_inputs if (id_, i) in by_target}
         candidate = next((by_input[i] for i in value_inputs if i in by_input), None)
         if isinstance(name, str) and name and candidate is not None:
             choices.append((name, candidate))
@@ -156,16 +162,20 @@ def unique_names(requested: Iterable[tuple[str, str]]) -> list[str]:
     requested = list(requested)
     names = [slug(name) for name, _ in requested]
     longer = [slug(f"{title} {name}") for name, title in requested]
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for name, long in zip(names, longer, strict=True):
+        groups[name].append(long)
+    # Titles help only where they differ; three images from three "Load Image" are image, image_2, image_3.
+    titled = {name for name, group in groups.items() if 1 < len(group) == len(set(group))}
     result: list[str] = []
     used: set[str] = set()
-    for i, name in enumerate(names):
-        same = [longer[j] for j, other in enumerate(names) if other == name]
-        # Titles help only where they differ; three images from three "Load Image" are image, image_2, image_3.
-        best = longer[i] if len(same) > 1 and len(set(same)) == len(same) else name
-        candidate, number = best, 2
+    following: defaultdict[str, int] = defaultdict(lambda: 2)
+    for name, long in zip(names, longer, strict=True):
+        best = long if name in titled else name
+        candidate = best
         while candidate in used:
-            candidate = f"{best[:58]}_{number}"
-            number += 1
+            candidate = f"{best[:58]}_{following[best]}"
+            following[best] += 1
         used.add(candidate)
         result.append(candidate)
     return result
