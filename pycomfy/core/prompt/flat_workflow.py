@@ -42,11 +42,14 @@ class FlatWorkflow:
         return inputs
 
     def _source(self, flat: FlatNode, index: int) -> Source:
-        """The source of an input; the number of a primitive is rounded as the widget does."""
+        """The source of an input. A primitive writes into a widget, which rounds numbers; a socket gets nothing."""
         source = self._links.find(flat, index)
         if not isinstance(source, Constant) or source.id in self.hosts:
             return source
-        widget = self.details.widget(flat, self.details.slots(flat)[index].name)
+        slot = self.details.slots(flat)[index]
+        if slot.widget is None and self.details.spec(flat) is not None:
+            return None
+        widget = self.details.widget(flat, slot.name)
         return source._replace(value=rounded(source.value, widget))
 
     def widget_values(self, flat: FlatNode) -> dict[str, object]:
@@ -66,7 +69,7 @@ class FlatWorkflow:
         owners = {w.name: (flat.id, w.name) for w in self.details.restored(flat).widgets if w.sent}
         owners |= {n: (c.id, c.widget) for n, c in self._promoted.set_on(flat).items()}
         for index, slot in enumerate(self.details.slots(flat)):
-            source = self._links.find(flat, index) if slot.link is not None else None
+            source = self._source(flat, index) if slot.link is not None else None
             if isinstance(source, Constant):
                 owners[slot.name] = (source.id, source.widget)
             elif isinstance(source, Linked):

@@ -1,13 +1,14 @@
 """Answer questions about flat nodes: definition, slots, widgets and their values, each computed once."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from pycomfy.core.prompt.flatten import SETTERS, VIRTUAL, VIRTUAL_FROM_PACKS, FlatNode, OpenGraph
 from pycomfy.core.prompt.frontend_nodes import CUSTOM_COMBO, add_widgets
 from pycomfy.core.prompt.node_definitions import Definitions, InputSpec, NodeSpec
-from pycomfy.core.prompt.slots import defined_slots, host_slots, node_slots
+from pycomfy.core.prompt.slots import defined_slots, host_slots, link_slots, node_slots
 from pycomfy.core.prompt.widgets import RestoredWidgets, Widget, make_widgets, restore_widgets
-from pycomfy.core.workflow.model import Input, Node
+from pycomfy.core.workflow.model import Input, Link, Node
 
 # fmt: off
 FIRST_WIDGETS: Mapping[str, tuple[str, ...]] = {
@@ -42,6 +43,7 @@ class NodeDetails:
         self._slots: dict[int, tuple[Input, ...]] = {}
         self._restored: dict[int, RestoredWidgets] = {}
         self._setters: dict[int, Mapping[str, FlatNode]] = {}
+        self._links: dict[int, Mapping[str, Sequence[Link]]] = {}
 
     def spec(self, flat: FlatNode) -> NodeSpec | None:
         """Return the definition of a node; None if its type is unknown."""
@@ -56,12 +58,22 @@ class NodeDetails:
         return type_ in VIRTUAL_FROM_PACKS and self.spec(flat) is None
 
     def slots(self, flat: FlatNode) -> tuple[Input, ...]:
-        """Return the input slots of a node."""
+        """Return the input slots of a node, with the links that the graph's table has for them."""
         key = id(flat.node)
         found = self._slots.get(key)
         if found is None:
-            found = self._slots[key] = self._make_slots(flat)
+            found = self._slots[key] = link_slots(self._make_slots(flat), self._incoming(flat))
         return found
+
+    def _incoming(self, flat: FlatNode) -> Sequence[Link]:
+        """The links to a node, in the order of its graph's table."""
+        saved = flat.graph.saved
+        if id(saved) not in self._links:
+            by_target: defaultdict[str, list[Link]] = defaultdict(list)
+            for link in saved.links.values():
+                by_target[link.target].append(link)
+            self._links[id(saved)] = by_target
+        return self._links[id(saved)].get(flat.node.id, ())
 
     def _make_slots(self, flat: FlatNode) -> tuple[Input, ...]:
         node = flat.node

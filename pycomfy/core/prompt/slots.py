@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pycomfy.core.loose_json import as_mapping
 from pycomfy.core.prompt.node_definitions import AUTOGROW, DYNAMIC_COMBO, MATCH_TYPE, InputSpec, NodeSpec
 from pycomfy.core.prompt.widgets import Widget
-from pycomfy.core.workflow.model import Input, Node, Subgraph
+from pycomfy.core.workflow.model import Input, Link, Node, Subgraph
 
 
 def defined_slots(spec: NodeSpec, widgets: Sequence[Widget]) -> tuple[Input, ...]:
@@ -38,10 +38,27 @@ def _socket(spec: InputSpec) -> Input:
 
 def node_slots(defined: Sequence[Input], node: Node) -> tuple[Input, ...]:
     """Return `defined` with the links of `node`, by name, and then the inputs that only the file has (dynamic ones)."""
-    saved = {i.name: i for i in node.inputs}
+    saved: dict[str, Input] = {}
+    for input_ in node.inputs:
+        # Of several with one name, one that is linked: some files list an input twice.
+        if input_.name not in saved or saved[input_.name].link is None:
+            saved[input_.name] = input_
     names = {d.name for d in defined}
     merged = [d._replace(link=saved[d.name].link) if d.name in saved else d for d in defined]
     return (*merged, *(i for i in node.inputs if i.name not in names))
+
+
+def link_slots(slots: Sequence[Input], incoming: Iterable[Link]) -> tuple[Input, ...]:
+    """Return `slots` with the links of the graph's table, as the editor repairs them: a slot keeps its link only if the
+    table leads it to this node, and a link that no slot names goes to the slot of its number, if that is free."""
+    by_id = {link.id: link for link in incoming}
+    linked = [s if s.link is None or s.link in by_id else s._replace(link=None) for s in slots]
+    named = {s.link for s in linked}
+    for link in by_id.values():
+        at = link.target_slot
+        if link.id not in named and 0 <= at < len(linked) and linked[at].link is None:
+            linked[at] = linked[at]._replace(link=link.id)
+    return tuple(linked)
 
 
 def host_slots(subgraph: Subgraph, node: Node) -> tuple[Input, ...]:

@@ -1,6 +1,7 @@
 """Parse the UI format, versions 0.4 and 1: nodes, links in both forms, subgraph definitions, group nodes."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from pycomfy.core.loose_json import as_list, as_mapping, as_text
 from pycomfy.core.workflow.model import Format, Graph, Input, Link, Node, Output, Slot, Subgraph, Values, Workflow
@@ -61,14 +62,22 @@ def _parse_slots(value: object) -> tuple[Slot, ...]:
 
 def _parse_graph(value: Mapping[str, object], where: str, problems: list[PycomfyError]) -> Graph:
     nodes: dict[str, Node] = {}
+    last = _last_id(value)
     for item in as_list(value.get("nodes")):
         node = _parse_node(item, where, problems)
         if node is None:
             continue
-        if node.id in nodes:
-            problems.append(BadWorkflow(f"two nodes have the id {node.id}", where=where, fix=FIX))
+        if node.id in nodes:  # as the editor does, which then finds no link to it
+            node = replace(node, id=str(last + 1))
+        last = max(last, _slot(node.id) or 0)
         nodes[node.id] = node
     return Graph(tuple(nodes.values()), parse_links(value.get("links")))
+
+
+def _last_id(graph: Mapping[str, object]) -> int:
+    """The highest id that the editor had given to a node of a graph."""
+    saved = _slot(graph.get("last_node_id"))
+    return saved if saved is not None else _slot(as_mapping(graph.get("state")).get("lastNodeId")) or 0
 
 
 def _parse_node(value: object, where: str, problems: list[PycomfyError]) -> Node | None:

@@ -107,8 +107,14 @@ def test_depth_is_bounded() -> None:
 
 def test_every_broken_node_is_told() -> None:
     with pytest.raises(ErrorGroup) as raised:
-        parsed({"nodes": [{"id": 1}, {"type": "A"}, {"id": 2, "type": "B"}, {"id": 2, "type": "B"}]})
+        parsed({"nodes": [{"id": 1}, {"type": "A"}, {"id": 2, "type": "B"}, 3]})
     assert len(raised.value.problems) == 3
+
+
+def test_of_two_nodes_with_one_id_the_second_gets_a_new_one() -> None:
+    nodes = [{"id": 2, "type": "A"}, {"id": 2, "type": "B"}, {"id": 4, "type": "C"}, {"id": 3, "type": "D"}]
+    workflow = parsed({"nodes": nodes, "last_node_id": 2})
+    assert [(n.id, n.type) for n in workflow.graph.nodes] == [("2", "A"), ("3", "B"), ("4", "C"), ("5", "D")]
 
 
 def test_subgraph_definitions_inside_subgraphs_are_found() -> None:
