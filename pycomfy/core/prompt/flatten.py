@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pycomfy.core.prompt import packs
 from pycomfy.core.workflow.model import Graph, Link, Node, Subgraph, Workflow
 from pycomfy.errors import BadWorkflow
 
@@ -19,14 +20,7 @@ GETTERS = frozenset(("GetNode", "easy getNode"))
 PASSING = frozenset((REROUTE, "Reroute (rgthree)", *SETTERS))
 """Editor nodes that pass their first input to their output."""
 
-# fmt: off
-VIRTUAL_FROM_PACKS = SETTERS | GETTERS | frozenset((
-    "Reroute (rgthree)", "Bookmark (rgthree)", "Label (rgthree)", "Node Collector (rgthree)",
-    "Fast Muter (rgthree)", "Fast Bypasser (rgthree)", "Fast Groups Muter (rgthree)",
-    "Fast Groups Bypasser (rgthree)", "Fast Actions Button (rgthree)", "Mute / Bypass Repeater (rgthree)",
-    "Mute / Bypass Relay (rgthree)", "Random Unmuter (rgthree)",
-))
-# fmt: on
+VIRTUAL_FROM_PACKS = SETTERS | GETTERS | packs.EDITOR_ONLY
 """Nodes that packs add to the editor by JavaScript alone. If a server lists one of these names, that is another
 node."""
 
@@ -65,7 +59,8 @@ def flatten(workflow: Workflow, open_group: Callable[[Node], tuple[Node, Subgrap
 
     Raises `BadWorkflow` if a subgraph contains itself, or for more than `MAX_NODES` nodes or `MAX_NESTING` levels.
     """
-    root = OpenGraph(workflow.graph)
+    root = OpenGraph(packs.add_links(workflow.graph))
+    linked: dict[int, Graph] = {}
     waiting: list[tuple[OpenGraph, tuple[str, ...], bool]] = [(root, (), False)]
     count = 0
     while waiting:
@@ -92,7 +87,9 @@ def flatten(workflow: Workflow, open_group: Callable[[Node], tuple[Node, Subgrap
                     where=f"node {flat.id} of {workflow.where}",
                     fix="remove that node in the editor",
                 )
-            flat.inner = OpenGraph(subgraph.graph, flat.id + ":", flat, subgraph)
+            if id(subgraph) not in linked:
+                linked[id(subgraph)] = packs.add_links(subgraph.graph)
+            flat.inner = OpenGraph(linked[id(subgraph)], flat.id + ":", flat, subgraph)
             waiting.append((flat.inner, (*above, subgraph.id), silent or not node.runs))
     return root
 

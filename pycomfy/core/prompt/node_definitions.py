@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pycomfy.core.loose_json import as_list, as_mapping, as_text
+from pycomfy.core.prompt import packs
 
 # fmt: off
 WIDGET_TYPES = frozenset((
@@ -51,7 +52,8 @@ class InputSpec(NamedTuple):
         if self.options.get("forceInput"):
             return False
         widget_type = self.options.get("widgetType")
-        return (widget_type if isinstance(widget_type, str) else self.type) in WIDGET_TYPES
+        kind = widget_type if isinstance(widget_type, str) else self.type
+        return kind in WIDGET_TYPES or kind in packs.WIDGET_TYPES
 
 
 class OutputSpec(NamedTuple):

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from pycomfy.core.prompt import packs
 from pycomfy.core.prompt.flatten import SETTERS, VIRTUAL, VIRTUAL_FROM_PACKS, FlatNode, OpenGraph
 from pycomfy.core.prompt.frontend_nodes import CUSTOM_COMBO, add_widgets
 from pycomfy.core.prompt.node_definitions import Definitions, InputSpec, NodeSpec
@@ -112,6 +113,15 @@ class NodeDetails:
         return found
 
     def _restore(self, node: Node) -> RestoredWidgets:
+        found = self._restore_defined(packs.read_saved(node))
+        own, unsent = packs.own_values(node), packs.unsent(node.type)
+        if not own and not unsent:
+            return found
+        widgets = (w._replace(sent=w.sent and w.name not in unsent) for w in found.widgets)
+        added = (Widget(name, "CUSTOM", value) for name, value in own.items())
+        return RestoredWidgets((*widgets, *added), {**found.values, **own})
+
+    def _restore_defined(self, node: Node) -> RestoredWidgets:
         spec = self.definitions.find(node.type)
         if spec is None:
             guessed = guess_spec(node)

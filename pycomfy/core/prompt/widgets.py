@@ -5,6 +5,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from pycomfy.core.loose_json import as_list, as_mapping
+from pycomfy.core.prompt import packs
 from pycomfy.core.prompt.node_definitions import (
     AUTOGROW,
     DYNAMIC_COMBO,
@@ -13,6 +14,7 @@ from pycomfy.core.prompt.node_definitions import (
     NodeSpec,
     parse_input_spec,
 )
+from pycomfy.core.prompt.packs.rules import SavedValue
 from pycomfy.core.workflow.model import Node
 
 MAX_ROWS = 200
@@ -50,6 +52,7 @@ def make_widgets(inputs: Iterable[InputSpec]) -> list[Widget]:
 def _make(spec: InputSpec) -> list[Widget]:
     kind = spec.options.get("widgetType") or spec.type
     kind = kind if isinstance(kind, str) else spec.type
+    parts = _dependent_parts(spec) if kind == "COMBO" else None
     if kind == DYNAMIC_COMBO:
         return _make_dynamic_combo(spec)
     if kind == DYNAMIC_GROUP:
@@ -62,8 +65,20 @@ def _make(spec: InputSpec) -> list[Widget]:
         sent=kind not in _UNSENT,
         choices=spec.choices or (),
         options=spec.options,
+        parts=parts,
     )
+    if parts:
+        return [widget, *make_widgets(parts.get(str(widget.default), ()))]
     return [*_before(kind), widget, *_after(spec, kind), *_controls(spec, kind)]
+
+
+def _dependent_parts(spec: InputSpec) -> Mapping[str, Sequence[InputSpec]] | None:
+    """The inputs that a pack's combo brings with each choice."""
+    parts = {
+        choice: [s for name, raw in inputs if (s := parse_input_spec(name, raw)) is not None]
+        for choice, inputs in packs.dependent_inputs(spec.options).items()
+    }
+    return parts or None
 
 
 def _before(kind: str) -> list[Widget]:
@@ -177,6 +192,7 @@ def restore_widgets(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Re
         else:
             positional = _without_forced(spec, widgets, node.values)
     current = list(widgets)
+    defined = frozenset(s.name for s in spec.inputs)
     values = {w.name: w.default for w in current}
     position, i = 0, 0
     while i < len(current) and i < MAX_WIDGETS:
@@ -197,7 +213,7 @@ def restore_widgets(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Re
             _choose(current, i - 1, value, values)
         elif widget.rows is not None:
             value = _set_rows(current, i - 1, value, values)
-        values[widget.name] = _patched(node.type, widget, value)
+        values[widget.name] = _patched(node, widget, value, widget.name in defined)
     for at, widget in enumerate(current):
         if widget.parts and values[widget.name] is None:
             # Only now: the widgets after it were saved as if the combo had no inputs.
@@ -214,10 +230,11 @@ def _choose(widgets: list[Widget], at: int, option: object, values: dict[str, ob
     """
     combo = widgets[at]
     prefix = combo.name + "."
-    widgets[at + 1 :] = [w for w in widgets[at + 1 :] if not w.name.startswith(prefix)]
-    for name in [n for n in values if n.startswith(prefix)]:
-        del values[name]
     parts = combo.parts or {}
+    owned = {spec.name for specs in parts.values() for spec in specs}
+    widgets[at + 1 :] = [w for w in widgets[at + 1 :] if not w.name.startswith(prefix) and w.name not in owned]
+    for name in [n for n in values if n.startswith(prefix) or n in owned]:
+        del values[name]
     group = make_widgets(parts.get(option, ()) if isinstance(option, str) else ())
     widgets[at + 1 : at + 1] = group
     values.update((w.name, w.default) for w in group)
@@ -238,11 +255,12 @@ def _set_rows(widgets: list[Widget], at: int, value: object, values: dict[str, o
     return count
 
 
-def _patched(type_: str, widget: Widget, value: object) -> object:
+def _patched(node: Node, widget: Widget, value: object, defined: bool) -> object:
     """The value, with the frontend's own repairs of values saved by old versions, or by hand."""
     if widget.kind == "COMBO" and value is None and widget.choices:
         return widget.choices[0]
-    if type_ in ("KSampler", "KSamplerAdvanced") and widget.name == "sampler_name" and isinstance(value, str):
+    value = packs.read_value(SavedValue(node, widget.name, widget.kind, widget.options, value, defined))
+    if node.type in ("KSampler", "KSamplerAdvanced") and widget.name == "sampler_name" and isinstance(value, str):
         return value.removeprefix("sample_")
     if widget.kind == "STRING" and widget.options.get("multiline") and value is None:
         return ""

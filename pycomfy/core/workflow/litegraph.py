@@ -69,15 +69,15 @@ def _parse_graph(value: Mapping[str, object], where: str, problems: list[Pycomfy
             continue
         if node.id in nodes:  # as the editor does, which then finds no link to it
             node = replace(node, id=str(last + 1))
-        last = max(last, _slot(node.id) or 0)
+        last = max(last, find_slot(node.id) or 0)
         nodes[node.id] = node
-    return Graph(tuple(nodes.values()), parse_links(value.get("links")))
+    return Graph(tuple(nodes.values()), parse_links(value.get("links")), as_mapping(value.get("extra")))
 
 
 def _last_id(graph: Mapping[str, object]) -> int:
     """The highest id that the editor had given to a node of a graph."""
-    saved = _slot(graph.get("last_node_id"))
-    return saved if saved is not None else _slot(as_mapping(graph.get("state")).get("lastNodeId")) or 0
+    saved = find_slot(graph.get("last_node_id"))
+    return saved if saved is not None else find_slot(as_mapping(graph.get("state")).get("lastNodeId")) or 0
 
 
 def _parse_node(value: object, where: str, problems: list[PycomfyError]) -> Node | None:
@@ -151,7 +151,7 @@ def _parse_link(item: object) -> Link | None:
     else:
         return None
     id_, origin, target = find_id(parts[0]), find_id(parts[1]), find_id(parts[3])
-    origin_slot, target_slot = _slot(parts[2]), _slot(parts[4])
+    origin_slot, target_slot = find_slot(parts[2]), find_slot(parts[4])
     if id_ is None or origin is None or target is None or origin_slot is None:
         return None
     return Link(id_, origin, origin_slot, target, -1 if target_slot is None else target_slot, _type(parts[5]))
@@ -168,7 +168,8 @@ def find_id(value: object) -> str | None:
     return None
 
 
-def _slot(value: object) -> int | None:
+def find_slot(value: object) -> int | None:
+    """Return the number of a slot; None for anything but a whole number from 0, or its digits."""
     if type(value) is int:
         return value
     text = find_id(value)

@@ -78,10 +78,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Nodes, and the links between them by id."""
+    """Nodes, and the links between them by id. `extra` is what editor and packs saved beside them."""
 
     nodes: tuple[Node, ...] = ()
     links: Mapping[str, Link] = field(default_factory=dict)
+    extra: Mapping[str, object] = field(default_factory=dict)
 
     def node(self, id_: str) -> Node | None:
         """Return the node with this id; None if there is none."""

@@ -1,0 +1,44 @@
+"""Define what a pack's browser code may change."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pycomfy.core.workflow.model import Graph, Node
+
+RawInput = tuple[str, object]
+"""An input's name, and what a definition would say of it: `[type, options]`."""
+
+
+class SavedValue(NamedTuple):
+    """A value from a file, with the widget that takes it: its node, its own name, type and options. `defined`: whether
+    the definition lists the widget."""
+
+    node: Node
+    name: str
+    type: str
+    options: Mapping[str, object]
+    value: object
+    defined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PackRules:
+    """The rules of one pack.
+
+    `editor_only`: node types that only its scripts know. `widget_types`: input types that are widgets, not sockets.
+    `own_values`, by node type: the names and values of widgets that no definition lists, from the file. `unsent`, by
+    node type: widgets that the scripts leave out of the prompt.
+    `dependent_inputs`: the inputs that a combo brings with each choice, from its options; empty for any other.
+    `read_saved`: the node as today's script reads it, where older ones saved it otherwise. `read_value`: the value that
+    a widget keeps of a saved one. `add_links`: a graph with the links that the scripts make when a prompt is queued.
+    """
+
+    editor_only: frozenset[str] = frozenset()
+    widget_types: frozenset[str] = frozenset()
+    own_values: Mapping[str, Callable[[Node], Mapping[str, object]]] = field(default_factory=dict)
+    unsent: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    dependent_inputs: Callable[[Mapping[str, object]], Mapping[str, Sequence[RawInput]]] | None = None
+    read_saved: Callable[[Node], Node] | None = None
+    read_value: Callable[[SavedValue], object] | None = None
+    add_links: Callable[[Graph], Graph] | None = None

@@ -1,0 +1,113 @@
+"""VideoHelperSuite: widgets of the chosen video format, numbers of its own kind, and values saved by name."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pycomfy.core.loose_json import as_list, as_mapping
+from pycomfy.core.prompt.packs.rules import PackRules, RawInput, SavedValue
+from pycomfy.core.workflow.model import Node
+
+_PREFIX = "VHS_"
+
+# fmt: off
+_OLD_LISTS: Mapping[str, tuple[str | None, ...]] = {
+    "VHS_LoadImages": ("directory", None, "image_load_cap", "skip_first_images", "select_every_nth"),
+    "VHS_LoadImagesPath": ("directory", "image_load_cap", "skip_first_images", "select_every_nth"),
+    "VHS_VideoCombine": ("frame_rate", "loop_count", "filename_prefix", "format", "pingpong", "save_image"),
+    "VHS_LoadVideo": ("video", "force_rate", "force_size", "frame_load_cap", "skip_first_frames", "select_every_nth"),
+    "VHS_LoadVideoPath": (
+        "video", "force_rate", "force_size", "frame_load_cap", "skip_first_frames", "select_every_nth"
+    ),
+}
+# fmt: on
+"""The names of values that were once saved as a list; None is a button."""
+
+
+def _read_saved(node: Node) -> Node:
+    """The node with its values by name. A size that was one text is two numbers today, and one widget has another
+    name."""
+    if not node.type.startswith(_PREFIX) or node.named is not None:
+        return node
+    inputs = tuple(i._replace(name="meta_batch") if i.name == "batch_manager" else i for i in node.inputs)
+    node = replace(node, inputs=inputs)
+    names = _OLD_LISTS.get(node.type, ())
+    if isinstance(node.values, Mapping):
+        values = dict(node.values)
+    elif names and len(node.values) >= len(names):
+        values = {name: value for name, value in zip(names, node.values, strict=False) if name is not None}
+    else:
+        return node
+    if node.type == "VHS_VideoCombine" and "save_image" in values:
+        values.setdefault("save_output", values["save_image"])
+    size = values.get("force_size")
+    if isinstance(size, str):
+        values |= _sizes(size)
+    return replace(node, values=values)
+
+
+def _sizes(text: str) -> dict[str, object]:
+    """The width and height of `force_size`: `512x?`, `Disabled`, `Custom Height` …"""
+    if "x" in text:
+        width, height = text.split("x")[:2]
+        return {"custom_width": _whole(width), "custom_height": _whole(height)}
+    sizes: dict[str, object] = {}
+    if text in ("Disabled", "Custom Height"):
+        sizes["custom_width"] = 0
+    if text in ("Disabled", "Custom Width"):
+        sizes["custom_height"] = 0
+    return sizes
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
+def _dependent_inputs(options: Mapping[str, object]) -> Mapping[str, Sequence[RawInput]]:
+    """The widgets of each format, as `formats` of the combo lists them: `[name, type, options]`."""
+    return {
+        name: [(item[0], item[1:]) for item in as_list(inputs) if isinstance(item, list) and _is_named(item)]
+        for name, inputs in as_mapping(options.get("formats")).items()
+    }
+
+
+def _is_named(item: list[object]) -> bool:
+    return len(item) > 1 and isinstance(item[0], str)
+
+
+def _read_value(saved: SavedValue) -> object:
+    """A number as the pack's own widgets keep it: on a step, and between the bounds."""
+    value, options = saved.value, saved.options
+    if (
+        not saved.node.type.startswith(_PREFIX)
+        or not saved.defined
+        or isinstance(value, bool)
+        or not isinstance(value, int | float)
+    ):
+        return value
+    least, most = _number(options.get("min")), _number(options.get("max"))
+    if saved.type == "FLOAT":
+        unit = _number(options.get("round"))
+        value = math.floor((value + 2**-52) / unit + 0.5) * unit if unit else value
+        value = most if most and value > most else value
+        # As the script has it, with the upper bound.
+        return least if least and most is not None and value < most else value
+    if saved.type == "INT":
+        bounded = most if most and value > most else value
+        bounded = least if least and bounded < least else bounded
+        step, offset = _number(options.get("step")), _number(options.get("mod")) or 0
+        return math.floor((bounded - offset) / step + 0.5) * step + offset if bounded and step else value
+    return value
+
+
+def _number(value: object) -> int | float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 else None
+
+
+RULES = PackRules(
+    widget_types=frozenset(("VHSTIMESTAMP", "VHSPATH", "VHSINT", "VHSFLOAT")),
+    dependent_inputs=_dependent_inputs,
+    read_saved=_read_saved,
+    read_value=_read_value,
+    own_values={"VHS_BatchManager": lambda _: {"count": 0}},
+)
