@@ -36,6 +36,12 @@ FOLDERS_BY_INPUT: Mapping[str, str] = {
 }
 """Inputs of core loaders, and of custom ones that follow them."""
 
+LORA_TAG_NODES = frozenset((
+    "ImpactWildcardEncode", "Power Prompt (rgthree)", "SDXL Power Prompt - Positive (rgthree)", "LoraTagLoader",
+    "easy wildcards",
+))
+"""Nodes that load what `<lora:NAME:STRENGTH>` in their texts names; to others it is a text."""
+
 NO_FILE = frozenset(
     ("", "none", "[none]", "pixel_space", "baked vae", "default", "taesd", "taesdxl", "taesd3", "taef1")
 )
@@ -43,8 +49,9 @@ NO_FILE = frozenset(
 # fmt: on
 
 _MODEL_FILE = re.compile(r"\.(safetensors|sft|ckpt|pt|pth|bin|gguf|onnx|pkl|engine)$", re.IGNORECASE)
-_NUMBERED = re.compile(r"_?\d+$")
+_NUMBERED = re.compile(r"_?\d+(?=_|$)")
 _EMBEDDING = re.compile(r"embedding:([^\s,:()\[\]{}<>|\"']{1,200})")
+_LORA = re.compile(r"<lora:([^:<>\n]{1,200})[:>]")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -56,9 +63,7 @@ def find_models(
 
 
 def _find(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None) -> Iterator[RequiredModel]:
-    for name, value in inputs.items():
-        if not isinstance(value, str):
-            continue
+    for name, value in _texts(inputs):
         folder = _folder(type_, name)
         found = spec.input(name) if spec is not None else None
         is_file = is_model_file(value) and "\n" not in value and "://" not in value
@@ -70,6 +75,18 @@ def _find(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | 
         if "embedding:" in value:
             for embedding in _EMBEDDING.findall(value):
                 yield RequiredModel("embeddings", model_path(embedding.rstrip(".;")), node)
+        if type_ in LORA_TAG_NODES:
+            for lora in _LORA.findall(value):
+                yield RequiredModel("loras", model_path(lora), node)
+
+
+def _texts(inputs: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The texts among the values, with the name of the input, or of the field in a value that is an object."""
+    for name, value in inputs.items():
+        if isinstance(value, str):
+            yield name, value
+        elif isinstance(value, Mapping):
+            yield from _texts(value)
 
 
 def _folder(type_: str, input_: str) -> str | None:
@@ -117,7 +134,8 @@ def declared_models(models: Iterable[Mapping[str, object]], node: str) -> tuple[
 def merge_models(
     used: Iterable[RequiredModel], declared: Iterable[RequiredModel], *, keep_declared: bool = False
 ) -> tuple[RequiredModel, ...]:
-    """Return the `used` models, each once, with URL and hash of the `declared` model with the same file name.
+    """Return the `used` models, each once, with URL and hash of the `declared` model with the same file name. A name
+    with and without a folder is one model.
 
     With `keep_declared`, the declared ones are returned if none is used: the node reads them some other way. Where
     declaration and use name the same file in different folders, the declaration is right.
@@ -143,7 +161,8 @@ def merge_models(
     if keep_declared and not seen:
         for model in by_name.values():
             merged.setdefault((model.folder, model.name), model)
-    return tuple(merged.values())
+    placed = {model.name for model in merged.values() if model.folder is not None}
+    return tuple(m for m in merged.values() if m.folder is not None or m.name not in placed)
 
 
 def _file(name: str) -> str:

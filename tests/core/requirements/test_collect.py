@@ -73,6 +73,45 @@ def test_models_of_custom_loaders() -> None:
     assert found.models == (RequiredModel("loras", "x.safetensors", "1"), RequiredModel(None, "z.gguf", "2"))
 
 
+def test_models_in_values_that_are_objects() -> None:
+    """As in the rows of rgthree's Power Lora Loader."""
+    row = {"on": True, "lora": "ink\\wash.safetensors", "strength": 0.8}
+    nodes = {"1": {"class_type": "Power Lora Loader (rgthree)", "inputs": {"lora_1": row, "model": ["9", 0]}}}
+    assert collect_requirements(parsed(nodes)).models == (RequiredModel("loras", "ink/wash.safetensors", "1"),)
+
+
+def test_models_of_inputs_with_a_number_in_their_name() -> None:
+    inputs = {"lora_1_name": "a.safetensors", "lora_02": "b.safetensors", "clip_name3": "c.safetensors"}
+    found = collect_requirements(parsed({"1": {"class_type": "Stack", "inputs": inputs}})).models
+    assert [(m.folder, m.name) for m in found] == [
+        ("loras", "a.safetensors"),
+        ("loras", "b.safetensors"),
+        ("text_encoders", "c.safetensors"),
+    ]
+
+
+def test_loras_in_texts_of_nodes_that_load_them() -> None:
+    text = "a cat <lora:wild:0.7> <lora:sub\\tame.safetensors:1:LBW=x> <lora:wild:1>"
+    nodes = {
+        "1": {"class_type": "ImpactWildcardEncode", "inputs": {"populated_text": text}},
+        "2": {"class_type": "CLIPTextEncode", "inputs": {"text": text}},
+    }
+    found = collect_requirements(parsed(nodes)).models
+    assert [(m.folder, m.name, m.node) for m in found] == [
+        ("loras", "wild", "1"),
+        ("loras", "sub/tame.safetensors", "1"),
+    ]
+
+
+def test_a_model_is_listed_once_where_some_values_have_no_name() -> None:
+    """Old files list no widgets: the values of a loader are known by name in part only."""
+    values = ("t5.safetensors", "clip_l.safetensors", "flux")
+    assert [(m.folder, m.name) for m in needs(node(1, "DualCLIPLoader", values=values), info={}).models] == [
+        ("text_encoders", "t5.safetensors"),
+        ("text_encoders", "clip_l.safetensors"),
+    ]
+
+
 def test_choices_that_name_no_file() -> None:
     assert needs(node(1, "Custom", values=("None", ""))).models == ()
 
