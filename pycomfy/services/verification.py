@@ -13,6 +13,7 @@ from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.prompt.convert import Prompt, convert
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.requirements.model_files import portable_values
 from pycomfy.core.versions.verification import NodeDefinitions, Verification, verify_nodes
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.errors import HashMismatch, raise_all, suggest
@@ -79,10 +80,14 @@ def verify_image(lock: Lock, workflow: Workflow, answer: NodeDefinitions) -> Ver
 
 
 def make_prompt(verification: Verification, workflow: Workflow, answer: NodeDefinitions) -> Prompt:
-    """Return the workflow's prompt for the ComfyUI that gave the answer. Raises what the verification found missing;
-    failures that the workflow does not depend on are reported as warnings."""
+    """Return the workflow's prompt for the ComfyUI that gave the answer, with the names of models as Linux has them.
+    Raises what the verification found missing; failures that the workflow does not depend on are reported as
+    warnings."""
     raise_all(verification.problems(workflow.where))
-    prompt = convert(workflow, answer.types)
+    definitions = Definitions(answer.types)
+    prompt = convert(workflow, definitions)
+    for node in prompt.values():
+        node["inputs"] = portable_values(node["class_type"], node["inputs"], definitions.find(node["class_type"]))
     for warning in verification.warnings():
         operation.report(f"warning: {warning}")
     return prompt

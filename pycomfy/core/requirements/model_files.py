@@ -99,6 +99,23 @@ def _folder(type_: str, input_: str) -> str | None:
     return found or FOLDERS_BY_INPUT.get(_NUMBERED.sub("", name) + "_name")
 
 
+def portable_values(type_: str, inputs: Mapping[str, object], spec: NodeSpec | None) -> dict[str, object]:
+    """Return the values of one node with `/` in the names of models, as the image has them: a workflow saved on Windows
+    has `\\`, which no server on Linux finds."""
+
+    def portable(name: str, value: object) -> object:
+        if isinstance(value, Mapping):
+            return {key: portable(key, inner) for key, inner in value.items()}
+        if not isinstance(value, str) or "\\" not in value:
+            return value
+        if any(m.name == model_path(value) for m in find_models("", type_, {name: value}, spec)):
+            return model_path(value)
+        value = _EMBEDDING.sub(lambda found: model_path(found[0]), value)
+        return _LORA.sub(lambda found: model_path(found[0]), value) if type_ in LORA_TAG_NODES else value
+
+    return {name: portable(name, value) for name, value in inputs.items()}
+
+
 def is_model_file(name: str) -> bool:
     """Return whether a file name is that of a model, by its ending."""
     return _MODEL_FILE.search(name) is not None

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from pycomfy.core.prompt.node_definitions import parse_node_spec
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.requirements.model import Provenance, RequiredFile, RequiredModel, WorkflowRequirements
+from pycomfy.core.requirements.model_files import portable_values
 from tests.support.graphs import definition, linked, node, parsed, slot, subgraph, ui, widget
 
 INFO = {
@@ -110,6 +112,27 @@ def test_a_model_is_listed_once_where_some_values_have_no_name() -> None:
         ("text_encoders", "t5.safetensors"),
         ("text_encoders", "clip_l.safetensors"),
     ]
+
+
+def test_names_of_models_get_the_separator_that_the_image_has() -> None:
+    """Whatever else has a backslash keeps it."""
+    loader = parse_node_spec(
+        "Loader", {"input": {"required": {"ckpt_name": [["sub/a.ckpt"], {}], "x": ["STRING", {}]}}}
+    )
+    assert portable_values("Loader", {"ckpt_name": "sub\\a.ckpt", "x": "C:\\new"}, loader) == {
+        "ckpt_name": "sub/a.ckpt",
+        "x": "C:\\new",
+    }
+    text = "a\\b embedding:neg\\bad.pt <lora:sub\\x:1>"
+    assert portable_values("CLIPTextEncode", {"text": text, "link": ["1", 0]}, None) == {
+        "text": "a\\b embedding:neg/bad.pt <lora:sub\\x:1>",
+        "link": ["1", 0],
+    }
+    row = {"on": True, "lora": "ink\\wash.safetensors"}
+    assert portable_values("Power Lora Loader (rgthree)", {"lora_1": row}, None) == {
+        "lora_1": {"on": True, "lora": "ink/wash.safetensors"}
+    }
+    assert portable_values("ImpactWildcardEncode", {"text": "<lora:sub\\x:1>"}, None) == {"text": "<lora:sub/x:1>"}
 
 
 def test_choices_that_name_no_file() -> None:
