@@ -78,7 +78,8 @@ def test_a_plain_folder_runs_without_nix(
     lost: ArchivedVersions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    folder = tmp_path / "plain folder"
+    monkeypatch.chdir(tmp_path)
+    folder = Path("plain folder")
     try:
         result = restore_plain(lost.workspace, lost.request("small@2"), folder)
     except NotFound as e:

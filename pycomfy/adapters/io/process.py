@@ -42,12 +42,14 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program to its end and capture its output; the caller judges the exit status.
+    """Run a program to its end and capture its output; the caller judges the exit status. Relative paths in `command`
+    are those of this process, also where the program runs in another folder, `cwd`.
 
     Raises `MissingTool`, and `Cancelled` when the operation is cancelled, after the program has ended. It gets a
     session of its own, so that it ends with all that it started, which would hold its output open.
     """
-    arguments, pipe, scope = [str(c) for c in command], subprocess.PIPE, cancel_scope()
+    arguments = [str(c.absolute() if cwd is not None and isinstance(c, Path) else c) for c in command]
+    pipe, scope = subprocess.PIPE, cancel_scope()
     scope.check()
     try:
         process = subprocess.Popen(

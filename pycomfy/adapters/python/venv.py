@@ -36,15 +36,14 @@ class Venv:
 
     def make(self, python: Path) -> None:
         """Create it. Raises `BuildFailed`, `NoSpace`."""
-        self._uv("venv", "--quiet", "--relocatable", "--no-project", "--python", str(python), str(self.folder))
+        self._uv("venv", "--quiet", "--relocatable", "--no-project", "--python", python, self.folder)
 
     def install(self, wheels: Sequence[Path]) -> None:
         """Install these files and nothing else. Raises `BuildFailed`, `NoSpace`."""
-        python = str(self.folder / "bin" / "python")
-        options = ("--no-index", "--no-deps", "--no-build", "--link-mode", "hardlink", "--python", python)
-        self._uv("pip", "install", "--quiet", *options, *map(str, wheels))
+        options = ("--no-index", "--no-deps", "--no-build", "--link-mode", "hardlink")
+        self._uv("pip", "install", "--quiet", *options, "--python", self.folder / "bin" / "python", *wheels)
 
-    def _uv(self, *command: str) -> None:
+    def _uv(self, *command: str | Path) -> None:
         head = ("pip", "install") if command[0] == "pip" else command[:1]
         rest = command[len(head) :]
         done = run([_uv(), *head, *_OPTIONS, "--cache-dir", self.cache, *rest], cwd=self.folder.parent, env=_env())
