@@ -93,7 +93,8 @@ def check_locked(lock: Lock, platform: PlatformName) -> None:
 
 def supply(workspace: Workspace, project: Project) -> None:
     """Add what Nix cannot make to its store: root filesystems (nothing in a new store can unpack a `.deb`), git trees,
-    local folders and local wheels. Each is checked by its hash; what is there already costs nothing."""
+    local folders and local wheels. Each is checked by its hash; what is there already costs nothing. Trees that are
+    archived are taken from there: the folder or repository that they came from may be gone."""
     lock = project.lock
     check_locked(lock, project.platform)
     for platform in dict.fromkeys((host_platform(), project.platform)):
@@ -102,7 +103,8 @@ def supply(workspace: Workspace, project: Project) -> None:
         add_tree(workspace.nix, name, root.tree, partial(_make_root, workspace, root, platform))
     for name, source in lock.sources.items():
         if isinstance(source, TreeSource):
-            add_tree(workspace.nix, name, source.tree, partial(_make_tree, workspace, source, project.base))
+            make = partial(_take_or_make_tree, workspace, source, project.base)
+            add_tree(workspace.nix, name, source.tree, make)
     _supply_build_inputs(workspace, project)
     _supply_files(workspace, project)
 
@@ -163,6 +165,17 @@ def _supply_build_inputs(workspace: Workspace, project: Project) -> None:
 
 def _make_root(workspace: Workspace, root: Root, platform: PlatformName, out: Path) -> None:
     make_root(root, platform, out, workspace.paths)
+
+
+def _take_or_make_tree(workspace: Workspace, source: TreeSource, base: Path, out: Path) -> None:
+    output = source.fixed_output(out.name)
+    try:
+        if workspace.archive.find(output) is not None:
+            workspace.archive.take(output, out)
+            return
+    except HashMismatch as e:
+        operation.report(f"note: {e.what}: made from its source instead")
+    _make_tree(workspace, source, base, out)
 
 
 def _make_tree(workspace: Workspace, source: TreeSource, base: Path, out: Path) -> None:

@@ -4,15 +4,17 @@ import shutil
 
 import pytest
 
+from pycomfy.adapters.io.paths import Paths
 from tests.support.cli_projects import CONFIG, SOURCES, Place, refused
 from tests.support.repositories import commit
+from tests.support.service_projects import record
 
 BUILD = ("build", ".", "--locked", "--no-prove", "--platform", "linux/arm64")
 """It fails, as arm64 is not locked; before that it sees whether the lock is still what is asked for."""
 
 
-def is_stale(place: Place) -> bool:
-    told = refused(place, *BUILD, code="bad-lock").told
+def is_stale(place: Place, folder: str = ".") -> bool:
+    told = refused(place, BUILD[0], folder, *BUILD[2:], code="bad-lock").told
     stale = "pycomfy.toml was changed after it was locked" in told
     assert stale or "linux/arm64 is not locked" in told
     return stale
@@ -63,6 +65,17 @@ def test_a_lock_from_another_machine_is_taken_as_it_is(locked: Place) -> None:
     shutil.rmtree(locked.data / "cache" / "asked")
     locked.write("pycomfy.toml", 'requirements = ["base"]\n' + CONFIG + SOURCES)
     assert not is_stale(locked)
+
+
+def test_an_untouched_checkout_is_no_change_and_neither_is_what_it_came_from(locked: Place) -> None:
+    names = ("workflow.json", "pycomfy.lock", "pycomfy.toml")
+    record(Paths(locked.data, locked.data / "cache"), {n: (locked.work / n).read_bytes() for n in names}, "one")
+    assert locked.run("checkout", "work", "--to", "out").status == 0
+    checked_out = locked.work / "out" / "pycomfy.toml"
+    assert checked_out.read_bytes() != (locked.work / "pycomfy.toml").read_bytes()
+    assert not is_stale(locked, "out") and not is_stale(locked)
+    checked_out.write_text('requirements = ["base"]\n' + checked_out.read_text())
+    assert is_stale(locked, "out") and not is_stale(locked)
 
 
 def test_a_repository_that_moved_on_is_remarked_on_and_built_as_it_was_locked(locked: Place) -> None:

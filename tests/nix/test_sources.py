@@ -1,6 +1,7 @@
 """Sources of node packs, from the lock to the image: git with a patch, a single file."""
 
 import hashlib
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import Pack, Root
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.sources.git import GitSource
+from pycomfy.core.sources.path import PathSource
 from pycomfy.core.sources.url import UrlSource
 from pycomfy.services.realise import Project, host_platform, realise, supply
 from pycomfy.services.workspace import Workspace
@@ -77,3 +79,18 @@ def test_a_single_file_behind_a_login_needs_no_setting_of_nix(
         supply(Workspace(new_paths(tmp_path), workshop.settings), Project(tmp_path, lock, host_platform(), tmp_path))
     place = workshop.settings.local_path(source.fixed_output("guarded").path)
     assert place.read_bytes() == data
+
+
+def test_a_local_folder_that_is_gone_is_taken_from_the_archive(workshop: Workshop, root: Root, tmp_path: Path) -> None:
+    base, workspace = tmp_path / "project", Workspace(new_paths(tmp_path), workshop.settings)
+    (base / "card").mkdir(parents=True)
+    (base / "card" / "__init__.py").write_text(f"# {tmp_path}\n")
+    spec = parse_config('[packs.card]\npath = "card"\n').packs["card"]
+    source = pin_source(spec, base, "card", workspace.paths).source
+    assert isinstance(source, PathSource)
+    output = source.fixed_output("card")
+    workspace.archive.add(output, base / "card", lambda read: None)
+    shutil.rmtree(base / "card")
+    lock = workshop.lock({"linux/amd64": root}, [], [Pack(name="card", source=source)])
+    supply(workspace, Project(tmp_path, lock, host_platform(), base))
+    assert (workshop.settings.local_path(output.path) / "__init__.py").read_text() == f"# {tmp_path}\n"

@@ -1,7 +1,7 @@
-"""Remember the fingerprint of the pycomfy.toml that a lock was made with, so that a later change is noticed.
+"""Remember the fingerprint of each pycomfy.toml that makes a lock, so that a later change is noticed.
 
-It is kept on this machine, not in the lock: a lock says what is used, not why, and a version that was checked out has
-another pycomfy.toml that makes the same lock.
+They are kept on this machine, not in the lock: a lock says what is used, not why. Several make the same lock: a version
+that was checked out has another pycomfy.toml.
 """
 
 import hashlib
@@ -10,19 +10,24 @@ import re
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.paths import Paths
 
+MAX_FINGERPRINTS = 100
+"""Of one lock. Without one that was dropped, the workflow is locked anew, with the same result."""
+
 
 def save_config_fingerprint(lock: str, fingerprint: str, paths: Paths) -> None:
-    """Remember the fingerprint of the configuration for a lock, which is given as text."""
-    write_file(paths.cache / "asked" / _key(lock), fingerprint)
+    """Remember the fingerprint of a configuration for the lock that it makes, which is given as text."""
+    known = load_config_fingerprints(lock, paths) - {fingerprint}
+    newest = [*sorted(known)[: MAX_FINGERPRINTS - 1], fingerprint]
+    write_file(paths.cache / "asked" / _key(lock), "\n".join(newest))
 
 
-def load_config_fingerprint(lock: str, paths: Paths) -> str | None:
-    """Return the fingerprint that was saved last for this lock; None if it was made on another machine."""
+def load_config_fingerprints(lock: str, paths: Paths) -> frozenset[str]:
+    """Return the fingerprints that were saved for this lock; none if it was made on another machine."""
     try:
-        found = (paths.cache / "asked" / _key(lock)).read_text()
+        lines = (paths.cache / "asked" / _key(lock)).read_text().splitlines()
     except (OSError, UnicodeDecodeError):
-        return None
-    return found if re.fullmatch(r"[0-9a-f]{64}", found) else None
+        return frozenset()
+    return frozenset(lines if all(re.fullmatch(r"[0-9a-f]{64}", line) for line in lines) else ())
 
 
 def _key(lock: str) -> str:

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from pycomfy import operation
-from pycomfy.adapters.sources.config_fingerprint import load_config_fingerprint
+from pycomfy.adapters.sources.config_fingerprint import load_config_fingerprints
 from pycomfy.adapters.sources.pin import is_changed, newer_commit
 from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.versions.checkout_files import CONFIG
@@ -43,8 +43,8 @@ def _explain_outdated(workspace: Workspace, lock: Lock, text: str, workflow: byt
     changed = [name for name, source in lock.sources.items() if is_changed(source, base, name, workspace.paths)]
     if changed:
         return f"the folder of {', '.join(changed)} was changed after it was locked"
-    fingerprint = load_config_fingerprint(text, workspace.paths)
-    if fingerprint not in (None, read_config_fingerprint(base)):
+    known = load_config_fingerprints(text, workspace.paths)
+    if known and read_config_fingerprint(base) not in known:
         return f"{CONFIG} was changed after it was locked"
     return None
 
