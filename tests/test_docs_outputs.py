@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from pycomfy.adapters.nix.inspection import NixInspection, SandboxTrial
 from pycomfy.cli.errors import print_error
 from pycomfy.cli.main import app
-from pycomfy.core.nodes.pack_errors import explain_question
+from pycomfy.core.nodes.pack_errors import Surroundings, explain_question
 from pycomfy.core.nodes.pack_resolution import Knowledge, PackPreferences, UnresolvedType
 from pycomfy.core.nodes.pack_resolver import resolve_packs
 from pycomfy.core.requirements.collect import collect_requirements
@@ -48,7 +48,7 @@ def test_the_tutorial_shows_the_error_of_a_node_type_that_no_pack_provides(capsy
     required = collect_requirements(parse_workflow(WORKFLOW.read_bytes(), where="card.json")).nodes
     nodes = tuple(node for node in required if node.type == "HelloCard")
     outcome = resolve_packs([UnresolvedType("HelloCard", nodes)], Knowledge({}, {}), PackPreferences())
-    print_error(explain_question(outcome.questions[0], "card.json"))
+    print_error(explain_question(outcome.questions[0], "card.json", Surroundings(fresh=True)))
     assert capsys.readouterr().err in shown(TUTORIAL)
 
 

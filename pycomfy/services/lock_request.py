@@ -97,7 +97,7 @@ def read_config(request: LockRequest) -> tuple[Path, Config]:
     if request.config is not None or path.exists():
         config = parse_config(_decode(read_bounded(path, "configuration"), path), where=str(path))
     base = path.parent
-    changes: dict[str, object] = {"packs": _add_packs(request, config, base), "comfyui": config.comfyui}
+    changes: dict[str, object] = {"packs": _add_packs(request, config, base)}
     if COMFYUI.lower() in {name.lower() for name in request.nodes}:
         commit = next(c for name, c in request.nodes.items() if name.lower() == COMFYUI.lower())
         changes["comfyui"] = _with_revision(COMFYUI, config.comfyui, commit)

@@ -104,7 +104,7 @@ def _find_fixes(uv: UvRequest, stderr: str, explanation: str, names: set[str]) -
         return ("correct the name", "name the index that has it: UV_INDEX, or `index` in uv.toml")
     override = find_override(uv, stderr)
     if override is not None:
-        return describe_override(override)
+        return describe_override(override, replaces=bool(request.overrides))
     if own := [o for o in request.overrides if canonicalize_name(Requirement(o).name) in names_in(explanation)]:
         return f"correct `overrides` in pycomfy.toml: {', '.join(own)} cannot be resolved"
     environment = request.target.environment()

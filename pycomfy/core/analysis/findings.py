@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pycomfy.core.analysis.missing_modules import MissingModule, line_to_add
 from pycomfy.core.analysis.pack_scan import INSTALL, PRESTART, Effect, Scan, When
 from pycomfy.core.lockfile.names import COMFYUI
+from pycomfy.core.lockfile.toml import at_top
 from pycomfy.core.printable import printable
 
 MAX_LISTED = 3
@@ -47,7 +48,7 @@ def describe_missing_modules(
     line = line_to_add(requirements, certain)
     notes = [_note(m) for m in certain]
     if certain:
-        notes.append(f"to add the missing packages, write at the top of pycomfy.toml: {line}")
+        notes.append(f"to add the missing packages, write {at_top(line, 'requirements' if requirements else '')}")
         if unread:
             notes.append(
                 f"the modules in {_list_some(sorted(unread))} are not known; one of them may be the missing one"

@@ -18,3 +18,10 @@ def render_key(key: str) -> str:
 def render_list(key: str, texts: Iterable[str]) -> str:
     """Return the line that sets `key` to a list of texts."""
     return f"{render_key(key)} = {render_value(list(texts))}"
+
+
+def at_top(line: str, replaced: str = "", then: str = "") -> str:
+    """Return the advice to write a line at the top of pycomfy.toml, then to do what `then` says. `replaced` is what
+    sets the key there already, such as "[comfyui]": TOML does not allow both."""
+    instead = f", in place of its {replaced}" if replaced else ""
+    return f"at the top of pycomfy.toml{instead}{then}: {line}"

@@ -1,10 +1,11 @@
 """Turn unresolved node types into errors: what is uncertain, which packs are candidates, and how to settle it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from pycomfy.core.catalog.model import CORE_URL, Listing
 from pycomfy.core.lockfile.names import plain_name, repository_name
-from pycomfy.core.lockfile.toml import render_list, render_value
+from pycomfy.core.lockfile.toml import at_top, render_list, render_value
 from pycomfy.core.nodes.pack_resolution import Candidate, ProviderQuestion
 from pycomfy.core.nodes.provenance import COMMIT
 from pycomfy.core.requirements.providers import describe_locations, suggest_naming_pack
@@ -13,30 +14,47 @@ from pycomfy.errors import AmbiguousNode, Fix, PycomfyError, UnknownNode, sugges
 MAX_CANDIDATES = 8
 
 
-def explain_question(question: ProviderQuestion, workflow: str) -> PycomfyError:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an error's fixes depend on besides the question: whether pycomfy.toml has a `[comfyui]`, which packs it
+    prefers, and whether the catalog is `fresh`, fetched for this very search."""
+
+    comfyui: bool = False
+    prefer: tuple[str, ...] = ()
+    fresh: bool = False
+
+
+def explain_question(question: ProviderQuestion, workflow: str, given: Surroundings | None = None) -> PycomfyError:
     """Return the error for a question: `AmbiguousNode` where one of the candidates can be preferred, else
     `UnknownNode`. `workflow` is the workflow's file. At most `MAX_CANDIDATES` candidates are suggested."""
+    given = Surroundings() if given is None else given
     where = describe_locations(question.nodes, workflow)
     unlisted = len(question.candidates) - MAX_CANDIDATES
     more = f" ({unlisted} more candidates are not listed)" if unlisted > 0 else ""
     if question.core is not None:
         what = f'unknown node type "{question.type}": {question.why}{more}'
-        return UnknownNode(what, where=where, fix=(_pin_comfyui(question.core), *_name_packs(question, workflow)))
+        pin = _pin_comfyui(question.core, given)
+        return UnknownNode(what, where=where, fix=(pin, *_name_packs(question, workflow)))
     if not question.candidates:
         what = f'unknown node type "{question.type}": {question.why}'
-        newer = suggest("catalog update", "fetches newer lists of node packs")
-        return UnknownNode(what, where=where, fix=(*suggest_naming_pack(workflow), newer))
+        newer = () if given.fresh else (suggest("catalog update", "fetches newer lists of node packs"),)
+        return UnknownNode(what, where=where, fix=(*suggest_naming_pack(workflow), *newer))
     names = [short_name(c.pack) for c in question.candidates]
     return AmbiguousNode(
         f'ambiguous node type "{question.type}": {question.why}{more}',
         where=where,
         fix=(
             *_prefer_packs(question, workflow),
-            f"at the top of pycomfy.toml, as for the first one: {render_list('prefer', names[:1])}",
+            prefer_line(names[:1], given.prefer, ", as for the first one"),
         ),
         type_=question.type,
         candidates=[_as_dict(c) for c in question.candidates],
     )
+
+
+def prefer_line(names: Iterable[str], before: Sequence[str], then: str = "") -> str:
+    """Return the advice to prefer these packs besides those that were preferred `before`."""
+    return at_top(render_list("prefer", dict.fromkeys([*names, *before])), "prefer" if before else "", then)
 
 
 def short_name(pack: Listing) -> str:
@@ -57,11 +75,11 @@ def describe_candidate(candidate: Candidate) -> str:
     return ", ".join(parts)
 
 
-def _pin_comfyui(version: str) -> str:
+def _pin_comfyui(version: str, given: Surroundings) -> str:
     """`version` is a version, a commit, or "" where neither is known."""
     rev = (version if COMMIT.fullmatch(version) else f"v{version}") if version else "…"
     value = f"{{ git = {render_value(CORE_URL)}, rev = {render_value(rev)} }}"
-    return f"pin a ComfyUI that has it, at the top of pycomfy.toml: comfyui = {value}"
+    return f"pin a ComfyUI that has it, {at_top(f'comfyui = {value}', '[comfyui]' if given.comfyui else '')}"
 
 
 def _name_packs(question: ProviderQuestion, workflow: str) -> Iterator[str | Fix]:

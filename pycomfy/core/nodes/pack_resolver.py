@@ -32,7 +32,8 @@ _EVIDENCE: dict[str, str] = {
 def resolve_packs(
     unresolved: Sequence[UnresolvedType], knowledge: Knowledge, preferences: PackPreferences
 ) -> PackResolution:
-    """Return a choice or a question for every type; the order of `unresolved` does not matter."""
+    """Return a choice or a question for every type; the order of `unresolved` does not matter. One ComfyUI is pinned:
+    all questions about a newer one name the newest."""
     choices: list[ProviderChoice] = []
     questions: list[ProviderQuestion] = []
     for one in sorted(unresolved, key=lambda u: u.type):
@@ -43,6 +44,8 @@ def resolve_packs(
         else:
             questions.append(answer)
     selected = {choice.pack.identity for choice in choices}
+    core = newest(*(question.core for question in questions if question.core)) or ""
+    questions = [replace(question, core=core) if question.core is not None else question for question in questions]
     return PackResolution(tuple(choices), tuple(_mark_selected(question, selected) for question in questions))
 
 

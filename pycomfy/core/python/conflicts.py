@@ -10,7 +10,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from pycomfy.core.lockfile.toml import render_list
+from pycomfy.core.lockfile.toml import at_top, render_list
 from pycomfy.core.python.requirements import RequirementSet
 
 MAX_CANDIDATES = 12
@@ -174,15 +174,16 @@ def _find_origins(name: str, spec: str, requirement_sets: Sequence[RequirementSe
     return list(dict.fromkeys(found))
 
 
-def describe_override(override: Override) -> str:
-    """Return the line for pycomfy.toml, and the origins that accept it."""
-    line = render_list("overrides", override.overrides)
+def describe_override(override: Override, *, replaces: bool = False) -> str:
+    """Return the line for pycomfy.toml, in place of one that it has if it `replaces` that, and the origins that accept
+    it."""
+    line = at_top(render_list("overrides", override.overrides), "overrides" if replaces else "")
     if override.remaining:
-        return f"at the top of pycomfy.toml: {line}: that resolves this conflict, and leaves: {override.remaining}"
+        return f"{line}: that resolves this conflict, and leaves: {override.remaining}"
     parts = [f"fine for {_join(override.accepted_by)}"] if override.accepted_by else []
     if override.rejected_by:
         parts.append(f"not what {_join(override.rejected_by)} requires")
-    return f"at the top of pycomfy.toml: {line}: with it everything resolves ({', '.join(parts)})"
+    return f"{line}: with it everything resolves ({', '.join(parts)})"
 
 
 def _join(names: Sequence[str]) -> str:

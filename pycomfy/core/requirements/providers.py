@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from pycomfy.core.lockfile.names import COMFY_CORE, plain_name, repository_name
-from pycomfy.core.lockfile.toml import render_key
+from pycomfy.core.lockfile.toml import at_top, render_key
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.errors import BadConfig, Fix, Placeholder, PycomfyError, UnknownNode, raise_all, suggest
 
@@ -35,7 +35,7 @@ def match_providers(
         elif providers:
             provided[providers[0]].append(type_)
         else:
-            problems.append(_unknown_node(type_, users[type_], workflow))
+            problems.append(_unknown_node(type_, users[type_], workflow, packs))
     raise_all(problems)
     return {name: tuple(types) for name, types in provided.items()}
 
@@ -49,14 +49,19 @@ def running_types(nodes: Iterable[RequiredNode]) -> dict[str, list[RequiredNode]
     return dict(users)
 
 
-def suggest_naming_pack(workflow: str, name: str = "", note: str = "") -> tuple[Fix, str]:
-    """Return the ways to name the node pack of an unknown type. `workflow` is the workflow's file; `name` is the pack's
-    folder where it is known, and may come from an untrusted file."""
+def suggest_naming_pack(
+    workflow: str, name: str = "", note: str = "", configured: Collection[str] = ()
+) -> tuple[Fix, str, str]:
+    """Return the ways to name the node pack of an unknown type: one in a repository, or in a folder. `workflow` is the
+    workflow's file; `name` is the pack's folder where it is known, and may come from an untrusted file. `configured`
+    are packs that pycomfy.toml may name already."""
     name = plain_name(name) or "NAME"
+    replaced = f"[packs.{render_key(name)}]" if name in configured else ""
     note = f"{note}; URL@REVISION takes that revision" if note else "URL@REVISION takes that revision"
     return (
         suggest("lock", note, workflow=workflow, pack=Placeholder(f"{name}=URL")),
-        f'at the top of pycomfy.toml: packs.{render_key(name)} = {{ git = "URL" }}',
+        at_top(f'packs.{render_key(name)} = {{ git = "URL" }}', replaced),
+        at_top(f'packs.{render_key(name)} = {{ path = "FOLDER" }}', replaced, ", if it is a folder of yours"),
     )
 
 
@@ -67,12 +72,12 @@ def describe_locations(nodes: Sequence[RequiredNode], where: str) -> str:
     return f"{', '.join(shown)}{more} of {where}"
 
 
-def _unknown_node(type_: str, nodes: Sequence[RequiredNode], workflow: str) -> UnknownNode:
+def _unknown_node(type_: str, nodes: Sequence[RequiredNode], workflow: str, configured: Collection[str]) -> UnknownNode:
     stated = next((n.pack for n in nodes if n.pack is not None and n.pack.cnr_id != COMFY_CORE), None)
     source = (stated.aux_id or stated.cnr_id if stated is not None else None) or ""
     hint = f"; according to the workflow it is from {source}" if source else ""
     return UnknownNode(
         f"unknown node type {type_!r}: neither ComfyUI nor a node pack of the lock provides it{hint}",
         where=describe_locations(nodes, workflow),
-        fix=suggest_naming_pack(workflow, repository_name(source)),
+        fix=suggest_naming_pack(workflow, repository_name(source), configured=configured),
     )

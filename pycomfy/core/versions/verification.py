@@ -201,18 +201,25 @@ def suggest_fixes(failure: ImportFailure, name: str) -> tuple[str | Fix, ...]:
     if shared := _NO_LIBRARY.search(text):
         package = debian_package(shared[1], ())[0] or "…"
         return (
-            f'add the Debian package of {shared[1]}, at the top of pycomfy.toml: apt = ["{package}"]; and lock again',
+            f"add the Debian package of {shared[1]}, at the top of pycomfy.toml or to its apt:"
+            f' apt = ["{package}"]; and lock again',
         )
     if module := _NO_MODULE.search(text):
         if _OWN_MODULES.fullmatch(module[1].partition(".")[0]):
             return _pin_other(name)
         package = packages(key(module[1]))[0][0]
-        return (f'add what it needs, at the top of pycomfy.toml: requirements = ["{package}"]; and lock again',)
+        return (
+            "add what it needs, at the top of pycomfy.toml or to its requirements:"
+            f' requirements = ["{package}"]; and lock again',
+        )
     if module := _NO_NAME.search(text):
         if _OWN_MODULES.fullmatch(module[1]):
             return _pin_other(name)
         package = packages(module[1])[0][0]
-        return (f'take another {package}, at the top of pycomfy.toml: overrides = ["{package}==…"]; and lock again',)
+        return (
+            f"take another {package}, at the top of pycomfy.toml or in its overrides:"
+            f' overrides = ["{package}==…"]; and lock again',
+        )
     return (
         _pin_commit(name, "pins another commit of it; the traceback says where it fails"),
         "add what it needs to pycomfy.toml, and lock again",

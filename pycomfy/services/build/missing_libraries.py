@@ -11,7 +11,7 @@ from pycomfy.adapters.debian.packages import shared_library_packages
 from pycomfy.core.debian.shared_libraries import MissingLibrary, find_missing_libraries
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
-from pycomfy.core.lockfile.toml import render_list
+from pycomfy.core.lockfile.toml import at_top, render_list
 from pycomfy.services.workspace import Workspace
 
 MAX_REPORTED = 10
@@ -42,7 +42,8 @@ def report_missing_libraries(
     if len(missing) > MAX_REPORTED:
         operation.report(f"note: and {len(missing) - MAX_REPORTED} more libraries")
     if missing:
-        operation.report(f"  to add what is missing, write at the top of pycomfy.toml, and lock again: {line}")
+        where = at_top(line, "apt" if apt else "", ", and lock again")
+        operation.report(f"  to add what is missing, write {where}")
     return missing
 
 

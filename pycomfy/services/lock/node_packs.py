@@ -14,7 +14,7 @@ from pycomfy.core.catalog.model import Listing
 from pycomfy.core.catalog.repository_url import parse_repository_url
 from pycomfy.core.lockfile.names import COMFYUI, plain_name, unique_name
 from pycomfy.core.lockfile.package_indexes import IndexConfig
-from pycomfy.core.nodes.pack_errors import describe_candidate, explain_question, short_name
+from pycomfy.core.nodes.pack_errors import Surroundings, describe_candidate, explain_question, prefer_line, short_name
 from pycomfy.core.nodes.pack_resolution import Knowledge, PackPreferences, ProviderChoice, ProviderQuestion
 from pycomfy.core.nodes.pack_resolver import list_registry_types, resolve_packs
 from pycomfy.core.nodes.provenance import pack_references
@@ -63,7 +63,7 @@ def search_packs(workspace: Workspace, search: PackSearch) -> FoundPacks:
 
 
 def _choose(workspace: Workspace, search: PackSearch, notes: list[str]) -> list[ProviderChoice]:
-    _fetch_missing_catalog(workspace, notes)
+    given = Surroundings(search.comfyui, tuple(search.prefer), fresh=_fetch_missing_catalog(workspace, notes))
     registry = find_registry(workspace.environment)
     knowledge, prefer = _look_up(workspace, search, registry, notes)
     types = list_registry_types(search.types, knowledge)
@@ -71,14 +71,17 @@ def _choose(workspace: Workspace, search: PackSearch, notes: list[str]) -> list[
     knowledge = Knowledge(knowledge.claims, knowledge.named, registered, search.newer_core)
     preferences = PackPreferences(prefer, frozenset(search.locked_packs()))
     resolution = resolve_packs(search.types, knowledge, preferences)
-    choices, problems = list(resolution.choices), []
+    choices, problems, answers = list(resolution.choices), [], []
     for question in resolution.questions:
         answer = _ask(question)
         if answer is None:
-            problems.append(explain_question(question, search.workflow))
+            problems.append(explain_question(question, search.workflow, given))
         else:
             choices.append(ProviderChoice(question.type, answer, "preference", "you chose this pack"))
-            notes.append(f'to keep this choice, write at the top of pycomfy.toml: prefer = ["{answer.url}"]')
+            answers.append(answer.url)
+    if answers:
+        which = "this choice" if len(answers) == 1 else "these choices"
+        notes.append(f"to keep {which}, write {prefer_line(answers, search.prefer)}")
     if registry.remark is not None:
         notes.append(registry.remark)
     if problems:
@@ -98,17 +101,20 @@ def _ask(question: ProviderQuestion) -> Listing | None:
     return None if chosen is None else question.candidates[chosen].pack
 
 
-def _fetch_missing_catalog(workspace: Workspace, notes: list[str]) -> None:
-    """Fetch the catalog if there is none, or one of another version of pycomfy. Without one, only the addresses in the
-    workflow are known."""
+def _fetch_missing_catalog(workspace: Workspace, notes: list[str]) -> bool:
+    """Fetch the catalog if there is none, or one of another version of pycomfy; return whether it was fetched. Without
+    one, only the addresses in the workflow are known."""
     try:
         workspace.open_catalog().close()
+        return False
     except (NotFound, BadInput):
         try:
             indexes = IndexConfig(environment=workspace.environment)
             notes.extend(update_catalog(workspace.paths, indexes=indexes).remarks)
+            return True
         except PycomfyError as e:
             notes.append(f"there is no catalog of node packs, and none can be fetched: {e.what}")
+            return False
 
 
 def _look_up(

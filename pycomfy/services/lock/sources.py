@@ -85,6 +85,7 @@ def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> Pinn
             request.where,
             prefer=config.prefer,
             configured=config.packs,
+            comfyui="comfyui" in config.model_fields_set,
             newer_core=newer_core(request.nodes, _read_version(sources[COMFYUI].files)),
             before=request.as_of,
             policy=request.policy,

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from pycomfy.core.nodes.pack_errors import explain_question, short_name
+from pycomfy.core.nodes.pack_errors import Surroundings, explain_question, short_name
 from pycomfy.core.nodes.pack_resolution import Candidate, ProviderQuestion
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.errors import AmbiguousNode, Fix, Placeholder, UnknownNode, suggest
@@ -31,6 +31,9 @@ def test_a_type_of_another_comfyui_names_the_version() -> None:
     assert isinstance(error, UnknownNode) and 'rev = "v0.9.0"' in error.fix
     nightly = explain_question(ProviderQuestion("Y", NODES, "why", (), "ab" * 20), "w.json")
     assert f'rev = "{"ab" * 20}"' in nightly.fix
+    assert "at the top of pycomfy.toml: comfyui = {" in error.fix
+    there = explain_question(ProviderQuestion("Y", NODES, "why", (), "0.9.0"), "w.json", Surroundings(comfyui=True))
+    assert "at the top of pycomfy.toml, in place of its [comfyui]: comfyui = {" in there.fix
 
 
 def test_a_type_of_comfyui_that_packs_have_too_is_settled_by_naming_the_pack() -> None:
@@ -49,7 +52,17 @@ def test_an_unknown_type_says_how_to_name_its_pack() -> None:
     error = explain_question(ProviderQuestion("Y", NODES, "no known pack has it"), "w.json")
     assert isinstance(error, UnknownNode)
     assert [f.action for f in error.fixes if isinstance(f, Fix)] == ["lock", "catalog update"]
+    assert 'at the top of pycomfy.toml, if it is a folder of yours: packs.NAME = { path = "FOLDER" }' in error.fixes
+    fresh = explain_question(ProviderQuestion("Y", NODES, "why"), "w.json", Surroundings(fresh=True))
+    assert [f.action for f in fresh.fixes if isinstance(f, Fix)] == ["lock"], "lists that were fetched just now"
     assert isinstance(error.fixes[0], Fix) and error.fixes[0].arguments["pack"] == Placeholder("NAME=URL")
+
+
+def test_a_preference_is_added_to_those_that_are_there() -> None:
+    question = ProviderQuestion("Y", NODES, "2 packs have it", (Candidate(PACKS[A]), Candidate(PACKS[B])))
+    error = explain_question(question, "w.json", Surroundings(prefer=("x/y",)))
+    line = 'in place of its prefer, as for the first one: prefer = ["ann/ComfyUI-A", "x/y"]'
+    assert f"at the top of pycomfy.toml, {line}" in error.fixes
 
 
 def test_many_candidates_are_cut() -> None:

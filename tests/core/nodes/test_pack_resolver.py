@@ -188,3 +188,14 @@ def test_an_unknown_type_of_a_workflow_of_a_newer_comfyui_may_be_its_own() -> No
     wanted = [want("Nobody's"), want("X")]
     (question,) = resolve_packs(wanted, replace(know(*wanted), core="9.0"), PackPreferences()).questions
     assert question.core == "9.0" and "made with ComfyUI 9.0" in question.why
+
+
+def test_one_comfyui_is_proposed_for_all_types_that_a_newer_one_has() -> None:
+    def core(type_: str, version: str | None) -> UnresolvedType:
+        return want(type_, Provenance(cnr_id="comfy-core", version=version))
+
+    def pins(*wanted: UnresolvedType) -> set[str | None]:
+        return {q.core for q in resolve_packs(wanted, Knowledge(), PackPreferences()).questions}
+
+    assert pins(core("N", "0.16.1"), core("O", "0.9.2"), core("P", None)) == {"0.16.1"}
+    assert pins(core("N", "0.16.1"), want("unknown")) == {"0.16.1", None}
