@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
@@ -54,6 +55,7 @@ def parse_direct_reference(text: str, *, from_user: bool) -> DirectReference | N
     Raises `ValueError` for a URL that is refused: one that is malformed, or that an untrusted file must not make this
     machine open. With `from_user` the user wrote it, who may also name local files, and servers without encryption.
     """
+    text = _separate_marker(text)
     try:
         requirement = Requirement(text)
         if requirement.url is None:
@@ -87,6 +89,21 @@ def parse_direct_reference(text: str, *, from_user: bool) -> DirectReference | N
         subdirectory,
         _parse_sha256(options.get("sha256")),
     )
+
+
+def _separate_marker(text: str) -> str:
+    """Return a requirement with a URL so that a space is before the semicolon of its marker: PEP 508 demands it, and pip
+    does not."""
+    if "://" not in text:
+        return text
+    for semicolon in re.finditer(";", text):
+        head, marker = text[: semicolon.start()].rstrip(), text[semicolon.end() :].strip()
+        try:
+            Marker(marker)
+        except InvalidMarker:
+            continue
+        return f"{head} ; {marker}"
+    return text
 
 
 def _parse_egg(text: str) -> tuple[str, set[str]]:

@@ -120,6 +120,24 @@ def test_a_line_may_say_where_on_the_network_a_package_is(line: str, name: str, 
     assert "secret" not in asked.text + repr(asked)
 
 
+@pytest.mark.parametrize("before", ["", " "])
+@pytest.mark.parametrize("after", ["", " "])
+@pytest.mark.parametrize("start", ["", "x @ "])
+@pytest.mark.parametrize("url", ["https://h/a;b/x-1.0-py3-none-any.whl", "git+https://h/x.git#egg=x"])
+def test_the_marker_of_a_url_needs_no_space_as_for_pip(start: str, url: str, before: str, after: str) -> None:
+    line = f"{start}{url}{before};{after}sys_platform == 'win32'"
+    (found,) = parse_requirements("pack x", {"requirements.txt": f"{line}\n"}).requirements
+    assert found.direct_reference is not None
+    assert (found.name, found.direct_reference.marker) == ("x", 'sys_platform == "win32"')
+    assert found.direct_reference.url == url.removeprefix("git+").partition("#")[0]
+
+
+@pytest.mark.parametrize("line", ["https://h/x-1.0-py3-none-any.whl; not a marker", "git+https://h/x; segno"])
+def test_what_follows_a_url_and_is_no_marker_is_refused(line: str) -> None:
+    with pytest.raises(Unresolved):
+        parse_requirements("pack x", {"requirements.txt": f"{line}\n"})
+
+
 def test_only_the_user_may_name_this_machine_s_disk() -> None:
     lines = ["x @ git+file:///h/x@v1", "y @ file:///h/y-1.tar.gz", "http://h/z-1.0-py3-none-any.whl"]
     assert [a.name for a in make_requirement_set("pycomfy.toml", lines, "pycomfy.toml").requirements] == ["x", "y", "z"]
