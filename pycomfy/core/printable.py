@@ -1,5 +1,6 @@
 """Make text from anywhere safe to print: names, paths, and what workflows, servers and other programs say."""
 
+import re
 import unicodedata
 
 MAX_CHARACTERS = 200
@@ -8,17 +9,21 @@ MAX_CHARACTERS = 200
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
+_UNUSUAL = re.compile(r"[^ -~]")
+
+
 def printable(text: str) -> str:
     """Return the text as one line. What acts on a terminal, a line break too, and every other character that does not
     print, such as half a surrogate pair, becomes U+FFFD. Spaces of all kinds stay."""
-    return text if text.isprintable() else "".join(c if _prints(c) else REPLACEMENT for c in text)
+    return text if text.isprintable() else _UNUSUAL.sub(lambda m: m[0] if _prints(m[0]) else REPLACEMENT, text)
 
 
 def printable_lines(text: str) -> str:
     """Return the text, made printable but for its line breaks and tabs."""
     if text.isprintable():
         return text
-    return "".join(c if c in "\n\t" or _prints(c) else REPLACEMENT for c in text.replace("\r\n", "\n"))
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in lines)
 
 
 def sanitise(text: str) -> str:

@@ -54,8 +54,8 @@ def read_saved(node: Node) -> Node:
 def read_value(saved: SavedValue) -> object:
     """Return the value that a widget keeps of a saved one."""
     for rules in RULES:
-        if rules.read_value is not None:
-            saved = saved._replace(value=rules.read_value(saved))
+        value = rules.read_value(saved) if rules.read_value is not None else saved.value
+        saved = saved if value is saved.value else saved._replace(value=value)
     return saved.value
 
 
