@@ -11,6 +11,11 @@ from pycomfy.core.printable import printable
 
 MAX_LISTED = 3
 
+_FIND_OUT = (
+    "read in the documentation of who imports these modules which packages or node packs have them, and add those to "
+    "pycomfy.toml; a package that only has such a name may be anybody's"
+)
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -47,18 +52,19 @@ def describe_missing_modules(
     certain = [m for m in missing if m.certain]
     line = line_to_add(requirements, certain)
     notes = [_note(m) for m in certain]
-    if certain:
+    if line:
         notes.append(f"to add the missing packages, write {at_top(line, 'requirements' if requirements else '')}")
-        if unread:
-            notes.append(
-                f"the modules in {_list_some(sorted(unread))} are not known; one of them may be the missing one"
-            )
+    if unknown := sorted({m.module for m in certain if not m.package}):
+        notes.append(f"{_FIND_OUT}: {_list_some(unknown)}")
+    if certain and unread:
+        notes.append(f"the modules in {_list_some(sorted(unread))} are not known; one of them may be the missing one")
     for owner in sorted({m.owner for m in missing if not m.certain} - {COMFYUI}):
         soft = [m for m in missing if m.owner == owner and not m.certain]
         names = _list_some([f"{m.module} ({_location(m.import_.path, m.import_.line)})" for m in soft])
+        more = line_to_add(requirements, soft) and line_to_add(requirements, [*certain, *soft])
         notes.append(
             f"the node pack {owner} may import modules while it is used that no locked package has: {names}; "
-            f"if you need them: {line_to_add(requirements, [*certain, *soft])}"
+            + (f"if you need them: {more}" if more else "if you need them, add the packages that have them")
         )
     findings = tuple(
         Finding(
@@ -77,9 +83,7 @@ def describe_missing_modules(
 
 def _note(missing: MissingModule) -> str:
     who = COMFYUI if missing.owner == COMFYUI else f"the node pack {missing.owner}"
-    package = f"it is in the package {missing.package}"
-    if not missing.known:
-        package = f"it may be in the package {missing.package}"
+    package = f"it is in the package {missing.package}" if missing.package else "it is unknown which package has it"
     location = _location(missing.import_.path, missing.import_.line)
     return f"{who} imports {missing.module} ({location}), which no locked package has; {package}"
 

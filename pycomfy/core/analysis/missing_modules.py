@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from pycomfy.core.analysis.module_names import NOT_FOR_LINUX, key, packages, standard_library
+from pycomfy.core.analysis.module_names import NOT_FOR_LINUX, key, namesake, packages, standard_library
 from pycomfy.core.analysis.pack_scan import ExternalImport, Scan
 from pycomfy.core.lockfile.toml import render_list
 
@@ -13,13 +13,11 @@ Modules = Callable[[], Collection[str]]
 
 @dataclass(frozen=True)
 class MissingModule:
-    """A module that `owner` imports and nothing provides. `package` probably has it; `known` says whether that is
-    certain, or only derived from the module's name."""
+    """A module that `owner` imports and nothing provides. `package` has it; "" if that is not known."""
 
     owner: str
     module: str
     package: str
-    known: bool
     import_: ExternalImport
 
     @property
@@ -45,9 +43,9 @@ def find_missing_modules(
             top = module.partition(".")[0]
             if import_.how == "guarded" or top in library or top in own or top in NOT_FOR_LINUX:
                 continue
-            names, known = packages(module)
-            if not {*names} & {*wheels}:
-                one = MissingModule(owner, module, names[0], known, import_)
+            names = packages(module)
+            if not {*names, namesake(module)} & {*wheels}:
+                one = MissingModule(owner, module, next(iter(names), ""), import_)
                 old = found.get((owner, module))
                 if old is None or (one.certain, -one.import_.line) > (old.certain, -old.import_.line):
                     found[owner, module] = one
@@ -58,6 +56,9 @@ def find_missing_modules(
 
 
 def line_to_add(requirements: Sequence[str], missing: Sequence[MissingModule]) -> str:
-    """Return the line of pycomfy.toml that adds the packages of `missing` to its `requirements`."""
-    names = [*requirements, *sorted({m.package for m in missing})]
+    """Return the line of pycomfy.toml that adds the packages of `missing` to its `requirements`, or ""."""
+    packages = sorted({m.package for m in missing} - {""})
+    if not packages:
+        return ""
+    names = [*requirements, *packages]
     return render_list("requirements", dict.fromkeys(names))

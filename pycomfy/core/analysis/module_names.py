@@ -112,6 +112,31 @@ _PACKAGES: Mapping[str, str] = MappingProxyType(
 )
 """Module → the packages that have it, the one to suggest first."""
 
+# fmt: off
+_SAME_NAME = frozenset(
+    [
+        "accelerate", "aiohttp", "albumentations", "av", "bitsandbytes", "boto3", "cachetools", "chardet",
+        "color_matcher", "colorama", "controlnet_aux", "cryptography",
+        "ctranslate2", "decord", "deepdiff", "diffusers", "easydict", "einops", "facexlib",
+        "fairscale", "fastapi", "filelock", "flask", "ftfy", "fvcore", "gdown", "gfpgan", "gguf", "gradio", "h5py",
+        "httpx", "huggingface_hub", "imageio", "imageio_ffmpeg", "importlib_metadata", "iopath", "insightface", "jax",
+        "jinja2", "joblib", "jsonschema", "kornia", "lark", "librosa", "lmdb", "loguru", "lpips",
+        "lxml", "markdown", "matplotlib", "mediapipe", "moviepy", "mss", "natsort", "networkx", "ninja", "nltk",
+        "numba", "numexpr", "numpy", "ollama", "omegaconf", "onnx", "open3d", "openai", "optimum", "packaging",
+        "pandas", "peft", "piexif", "pilgram", "pillow_heif", "platformdirs", "plyfile", "pooch",
+        "psutil", "pycocotools", "pydantic", "pydub", "pymatting", "pyparsing", "pyperclip",
+        "pytorch_lightning", "pytz", "realesrgan", "regex", "rembg", "requests", "rich", "safetensors",
+        "scipy", "seaborn", "segment_anything", "segno", "sentencepiece", "setuptools", "shapely", "simpleeval", "six",
+        "sounddevice", "soundfile", "soxr", "spandrel", "spandrel_extra_arches", "sqlalchemy", "sympy", "tabulate",
+        "tensorboard", "tensorflow", "termcolor", "tiktoken", "timm", "tokenizers", "toml", "tomli", "tomlkit",
+        "torch", "torchaudio", "torchdiffeq", "torchmetrics", "torchsde", "torchvision", "tqdm", "transformers",
+        "transparent_background", "trimesh", "triton", "ultralytics", "uvicorn", "vtracer", "watchdog", "wget",
+        "xformers", "xxhash", "yacs", "yapf", "yt_dlp",
+    ]
+)
+# fmt: on
+"""Modules in well-known packages of the same name, written as for Python."""
+
 NOT_FOR_LINUX = frozenset(
     [
         "win32api",
@@ -143,10 +168,18 @@ def key(module: str) -> str:
     return first
 
 
-def packages(module: str) -> tuple[tuple[str, ...], bool]:
-    """Return the packages that may have `module`, a `key`, the one to suggest first; and whether that is known, or only
-    derived from the name."""
+def packages(module: str) -> tuple[str, ...]:
+    """Return the packages that are known to have `module`, a `key`, the one to suggest first; or none.
+
+    A name is never derived from the module's: anybody may register it, and what is in it would run in the image.
+    """
     for name in (module, module.partition(".")[0]):
         if name in _PACKAGES and (name == module or name not in NAMESPACES or name == "mpl_toolkits"):
-            return tuple(_PACKAGES[name].split()), True
-    return (canonicalize_name(module.replace(".", "-")),), False
+            return tuple(_PACKAGES[name].split())
+    return (namesake(module),) if module in _SAME_NAME else ()
+
+
+def namesake(module: str) -> str:
+    """Return the package that is called like `module`. That it has the module is likely only if somebody who knows has
+    chosen it already: it is for comparing, not for proposing."""
+    return str(canonicalize_name(module.replace(".", "-")))

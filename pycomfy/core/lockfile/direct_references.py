@@ -92,7 +92,7 @@ def parse_direct_reference(text: str, *, from_user: bool) -> DirectReference | N
 
 
 def _separate_marker(text: str) -> str:
-    """Return a requirement with a URL so that a space is before the semicolon of its marker: PEP 508 demands it, and pip
+    """Return a requirement with a URL so that a space is before the semicolon of its marker: PEP 508 demands one, pip
     does not."""
     if "://" not in text:
         return text

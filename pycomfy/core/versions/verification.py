@@ -207,22 +207,45 @@ def suggest_fixes(failure: ImportFailure, name: str) -> tuple[str | Fix, ...]:
     if module := _NO_MODULE.search(text):
         if _OWN_MODULES.fullmatch(module[1].partition(".")[0]):
             return _pin_other(name)
-        package = packages(key(module[1]))[0][0]
-        return (
-            "add what it needs, at the top of pycomfy.toml or to its requirements:"
-            f' requirements = ["{package}"]; and lock again',
-        )
+        return _suggest_module(module[1], name)
     if module := _NO_NAME.search(text):
         if _OWN_MODULES.fullmatch(module[1]):
             return _pin_other(name)
-        package = packages(module[1])[0][0]
-        return (
-            f"take another {package}, at the top of pycomfy.toml or in its overrides:"
-            f' overrides = ["{package}==…"]; and lock again',
-        )
+        if known := packages(module[1]):
+            return (_take_another(known[0]),)
     return (
         _pin_commit(name, "pins another commit of it; the traceback says where it fails"),
         "add what it needs to pycomfy.toml, and lock again",
+    )
+
+
+def _suggest_module(module: str, name: str) -> tuple[str | Fix, ...]:
+    """Return what provides a missing module. A package is proposed only if it is known to have the module, never
+    because its name is like the module's: such a name may be anybody's.
+
+    Python names a module inside a package as missing only if the package was found.
+    """
+    known = packages(key(module))
+    if "." in module and key(module) != module:
+        above = module.rpartition(".")[0]
+        other = (_take_another(known[0]),) if known else ()
+        note = f"pins another commit of it: {above} was found, and has no {module.rpartition('.')[2]}"
+        return (*other, _pin_commit(name, note), f"add the node pack that {module} belongs to, if it is not its own")
+    if not known:
+        return (
+            f"find out which package or node pack has the module {module}: its documentation says it; add that to "
+            "pycomfy.toml, and lock again",
+        )
+    return (
+        "add what it needs, at the top of pycomfy.toml or to its requirements:"
+        f' requirements = ["{known[0]}"]; and lock again',
+    )
+
+
+def _take_another(package: str) -> str:
+    return (
+        f"take another {package}, at the top of pycomfy.toml or in its overrides:"
+        f' overrides = ["{package}==…"]; and lock again'
     )
 
 

@@ -36,8 +36,9 @@ def explain_failure(
     tail = "; its last lines:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
     section = f"[wheels.{canonicalize_name(source.name)}]"
     table = f'{section} requires = ["…"], compiler = true, apt = ["…"]'
-    if (missing := next(filter(None, map(_NO_MODULE.search, reversed(lines))), None)) is not None:
-        table = f'perhaps {section} requires = ["{packages(key(missing[1]))[0][0]}"]'
+    missing = next(filter(None, map(_NO_MODULE.search, reversed(lines))), None)
+    if missing is not None and (known := packages(key(missing[1]))):
+        table = f'perhaps {section} requires = ["{known[0]}"]'
     return NoMatchingDistribution(
         f"{source.label} exists as source only for {platform}, and its build fails",
         where=f"{source.required_by or 'the Python requirements'}; the full log is {log}{tail}",

@@ -25,7 +25,7 @@ def test_a_module_is_supplied_by_python_the_pack_comfyui_a_name_or_a_wheels_file
         return frozenset({"odd", "odd.inner"})
 
     found = find_missing_modules(scans, "3.11", wheels, modules)
-    assert [(m.owner, m.module, m.package, m.known) for m in found] == [("p", "segno", "segno", False)]
+    assert [(m.owner, m.module, m.package) for m in found] == [("p", "segno", "segno")]
     assert len(asked) == 1
 
 
@@ -53,7 +53,7 @@ def test_a_module_that_python_left_out_is_missing_there(module: str, left: str) 
     scan = pack(init=f"import {module}\n")
     assert missing(scan, python="3.11") == []
     assert missing(scan, python="3.13") == [module]
-    assert packages("distutils") == (("setuptools",), True)
+    assert packages("distutils") == ("setuptools",)
 
 
 def test_the_standard_library_is_that_of_the_image_not_of_this_python() -> None:
@@ -61,14 +61,23 @@ def test_the_standard_library_is_that_of_the_image_not_of_this_python() -> None:
     assert {"os", "msvcrt"} <= standard_library("3.13") <= sys.stdlib_module_names | {"__main__"}
 
 
-def test_what_supplies_a_module_is_known_or_told_as_a_guess() -> None:
+def test_the_package_of_a_module_is_known_or_none_is_named() -> None:
     assert (
         key("google.protobuf.message") == "google.protobuf" and key("PIL.Image") == "PIL" and key("google") == "google"
     )
-    assert packages("sklearn") == (("scikit-learn",), True)
-    assert packages("my_module") == (("my-module",), False)
-    assert packages("google.nonesuch") == (("google-nonesuch",), False)
-    assert packages("cv2")[0][0] == "opencv-python-headless"
+    assert packages("sklearn") == ("scikit-learn",)
+    assert packages("huggingface_hub") == ("huggingface-hub",)
+    assert packages("my_module") == packages("impact") == packages("google.nonesuch") == ()
+    assert packages("cv2")[0] == "opencv-python-headless"
+
+
+def test_a_locked_package_of_the_same_name_has_the_module_though_none_is_proposed() -> None:
+    scan = pack(init="import my_module, impact\n")
+    (found,) = find_missing_modules({"p": scan}, "3.11", {"my-module"}, frozenset)
+    assert (found.module, found.package) == ("impact", "")
+    told = describe_missing_modules([found], ["x"], [])
+    assert "impact (__init__.py line 1)" in told.notes[0] and "unknown which package" in told.notes[0]
+    assert not any("requirements = " in note for note in told.notes) and told.findings[0].fix == ""
 
 
 def test_the_line_adds_to_what_is_there_and_is_toml() -> None:

@@ -94,7 +94,8 @@ def test_failures_of_what_is_not_needed_are_warnings() -> None:
     ("message", "told"),
     [
         ("No module named 'cv2'", 'requirements = ["opencv-python-headless"]'),
-        ("No module named 'segno.helpers'; 'segno' is not a package", 'requirements = ["segno"]'),
+        ("No module named 'segno.helpers'; 'segno' is not a package", 'overrides = ["segno==…"]'),
+        ("No module named 'google.genai'", 'requirements = ["google-genai"]'),
         ("No module named 'comfy.sd1'", "made for another ComfyUI"),
         ("cannot import name 'x' from 'comfy_extras.nodes' (/opt/…)", "made for another ComfyUI"),
         ("cannot import name 'x' from 'PIL.Image' (/opt/…)", 'overrides = ["pillow==…"]'),
@@ -106,3 +107,17 @@ def test_failures_of_what_is_not_needed_are_warnings() -> None:
 def test_the_fix_is_that_of_the_cause(message: str, told: str) -> None:
     fixes = suggest_fixes(ImportFailure("card", message, ""), "card")
     assert any(told in str(fix) for fix in fixes)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "No module named 'impact.subpack_nodes'",
+        "No module named 'impact'",
+        "No module named 'my_helpers.inner'",
+        "cannot import name 'x' from 'impact' (/opt/…)",
+    ],
+)
+def test_no_package_is_proposed_because_its_name_is_like_a_modules(message: str) -> None:
+    text = "".join(map(str, suggest_fixes(ImportFailure("card", message, ""), "card")))
+    assert text and "requirements = [" not in text and "overrides" not in text
