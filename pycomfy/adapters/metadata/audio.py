@@ -8,7 +8,7 @@ from pycomfy.adapters.metadata.binary_reader import (
     Malformed,
     Reader,
     Texts,
-    add_prefixed,
+    add_comment,
     add_text,
 )
 
@@ -49,7 +49,7 @@ def read_vorbis(data: bytes, texts: Texts) -> None:
         key, _, value = take().partition(b"=")
         add_text(texts, key.decode("utf-8", "replace"), value)
         if key.lower() == b"comment":
-            add_prefixed(texts, value)
+            add_comment(texts, value)
 
 
 def read_ogg(file: Reader, texts: Texts) -> None:

@@ -1,5 +1,6 @@
 """Read a binary file in pieces whose sizes the file itself gives, without trusting them."""
 
+import json
 import struct
 from typing import BinaryIO
 
@@ -57,10 +58,13 @@ class Reader:
 
 
 def add_text(texts: Texts, key: str, value: bytes) -> None:
-    """Add `value` if `key` is "workflow" or "prompt", and it is the first that is not empty."""
+    """Add `value` if `key` is "workflow" or "prompt", and it is the first that is not empty.
+
+    A string of JSON that contains JSON becomes what it contains: VideoHelperSuite wrote prompts so in 2026.
+    """
     key = key.lower()
     if key in ("workflow", "prompt") and value.strip(b" \0") and key not in texts:
-        texts[key] = value.strip(b" \0")
+        texts[key] = _unquote(value.strip(b" \0"))
 
 
 def add_prefixed(texts: Texts, value: bytes) -> None:
@@ -72,8 +76,6 @@ def add_prefixed(texts: Texts, value: bytes) -> None:
 
 def add_object(texts: Texts, value: object) -> None:
     """Add `workflow` and `prompt` of a JSON object; each is a string of JSON, or JSON itself."""
-    import json
-
     if not isinstance(value, dict):
         return
     for key in ("workflow", "prompt"):
@@ -82,3 +84,50 @@ def add_object(texts: Texts, value: object) -> None:
             add_text(texts, key, found.encode(errors="replace"))
         elif isinstance(found, dict):
             add_text(texts, key, json.dumps(found).encode())
+
+
+def add_comment(texts: Texts, text: bytes) -> None:
+    """Add what a comment holds: `workflow:{…}`, an object with `workflow` and `prompt` (VideoHelperSuite writes it into
+    its videos), or a workflow itself. Any other comment is ignored."""
+    text = text.strip(b" \0")
+    if not text.startswith(b"{"):
+        add_prefixed(texts, text)
+        return
+    try:
+        value = json.loads(text)
+        add_object(texts, value)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(value, dict) and not texts:
+        if isinstance(value.get("nodes"), list):
+            add_text(texts, "workflow", text)
+        elif value and all(isinstance(v, dict) and "class_type" in v for v in value.values()):
+            add_text(texts, "prompt", text)
+
+
+class Comments:
+    """The comments in a file that may hold a workflow, at most `MAX_PIECE` bytes of them. They are read when all of the
+    file was: a tag called `workflow` or `prompt` goes before a comment."""
+
+    def __init__(self) -> None:
+        self._values: list[bytes] = []
+        self._left = MAX_PIECE
+
+    def append(self, value: bytes) -> None:
+        self._left -= len(value)
+        if self._left >= 0:
+            self._values.append(value)
+
+    def add_to(self, texts: Texts) -> None:
+        for value in self._values:
+            add_comment(texts, value)
+
+
+def _unquote(value: bytes) -> bytes:
+    if not value.startswith(b'"'):
+        return value
+    try:
+        inner = json.loads(value)
+    except ValueError:
+        return value
+    return inner.encode(errors="replace") if isinstance(inner, str) else value

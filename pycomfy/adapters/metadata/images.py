@@ -1,7 +1,6 @@
 """Find workflows in images: PNG and APNG chunks, EXIF of WebP, JPEG and AVIF, the metadata of SVG."""
 
 import html
-import json
 import re
 import struct
 import zlib
@@ -11,8 +10,7 @@ from pycomfy.adapters.metadata.binary_reader import (
     Malformed,
     Reader,
     Texts,
-    add_object,
-    add_prefixed,
+    add_comment,
     add_text,
 )
 
@@ -22,23 +20,39 @@ _USER_COMMENT = 0x9286
 
 
 def read_png(file: Reader, texts: Texts) -> None:
-    """Read `tEXt`, `zTXt` and `iTXt` chunks, and the private `comf` chunks that ComfyUI writes into APNG."""
-    file.skip(8)
-    while file.remaining() >= 8 and len(texts) < 2:
-        length, kind = struct.unpack(">I4s", file.read(8))
-        if kind == b"IEND":
-            return
-        if kind not in (b"tEXt", b"zTXt", b"iTXt", b"comf"):
-            file.skip(length + 4)
-            continue
-        data = file.read(length)
-        file.skip(4)
-        key, _, value = data.partition(b"\0")
-        if kind == b"zTXt":
-            value = _inflate(value[1:])
-        elif kind == b"iTXt":
-            value = _international(value)
-        add_text(texts, key.decode("latin-1"), _utf8(value) if kind == b"tEXt" else value)
+    """Read `tEXt` and `iTXt` chunks, and the private `comf` chunks that ComfyUI writes into APNG; `zTXt` if there are
+    no others.
+
+    As ComfyUI's editor does it (`getFromPngBuffer` of the frontend 1.58): to the end of the file, also after `IEND`,
+    where some programs append; of several texts of a name the last; an `iTXt` that cannot be inflated is passed over.
+    """
+    found: dict[str, bytes] = {}
+    compressed: dict[str, bytes] = {}
+    try:
+        file.skip(8)
+        while file.remaining() >= 8:
+            length, kind = struct.unpack(">I4s", file.read(8))
+            if kind not in (b"tEXt", b"zTXt", b"iTXt", b"comf"):
+                file.skip(length + 4)
+                continue
+            data = file.read(length)
+            name, _, value = data.partition(b"\0")
+            key = name.decode("latin-1")
+            if key.lower() in ("workflow", "prompt"):
+                key = key if key.islower() else key.upper()
+                if kind == b"zTXt":
+                    compressed[key] = value[1:]
+                elif kind != b"iTXt":
+                    found[key] = _utf8(value)
+                elif (text := _international(value)) is not None:
+                    found[key] = text
+            file.skip(4)
+    finally:
+        # Those with the editor's spelling go first.
+        for key in sorted(found, reverse=True):
+            add_text(texts, key, found[key])
+        for key in sorted(compressed.keys() - texts.keys(), reverse=True):
+            add_text(texts, key, _inflate(compressed[key]))
 
 
 def _utf8(value: bytes) -> bytes:
@@ -50,13 +64,15 @@ def _utf8(value: bytes) -> bytes:
     return value
 
 
-def _international(value: bytes) -> bytes:
-    if len(value) < 2:
-        return b""
-    compressed = value[0] == 1
+def _international(value: bytes) -> bytes | None:
+    """Return the text of an `iTXt` chunk; None if it is malformed."""
     parts = value[2:].split(b"\0", 2)
-    text = parts[2] if len(parts) == 3 else b""
-    return _inflate(text) if compressed else text
+    if len(parts) < 3:
+        return None
+    try:
+        return _inflate(parts[2]) if value[0] == 1 else parts[2]
+    except Malformed:
+        return None
 
 
 def _inflate(data: bytes) -> bytes:
@@ -94,7 +110,7 @@ def read_jpeg(file: Reader, texts: Texts) -> None:
             if data.startswith(b"Exif\0\0"):
                 read_exif(data, texts)
             elif kind == 0xFE:
-                _add_field(texts, data)
+                add_comment(texts, data)
         else:
             file.skip(length - 2)
 
@@ -124,7 +140,7 @@ def read_exif(data: bytes, texts: Texts) -> None:
                 text = data[start : start + length]
                 if tag == _USER_COMMENT:
                     text = _user_comment(text)
-                _add_field(texts, text.rstrip(b"\0"))
+                add_comment(texts, text.rstrip(b"\0"))
 
 
 def _user_comment(data: bytes) -> bytes:
@@ -133,23 +149,6 @@ def _user_comment(data: bytes) -> bytes:
         encoding = "utf-16-le" if body[1:2] == b"\0" else "utf-16-be"
         return body.decode(encoding, "replace").encode(errors="replace")
     return data.removeprefix(b"ASCII\0\0\0")
-
-
-def _add_field(texts: Texts, text: bytes) -> None:
-    """Add a field that is `workflow:{…}`, or JSON that contains a workflow or is one."""
-    if not text.lstrip().startswith(b"{"):
-        add_prefixed(texts, text)
-        return
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return
-    add_object(texts, value)
-    if isinstance(value, dict) and not texts:
-        if isinstance(value.get("nodes"), list):
-            add_text(texts, "workflow", text)
-        elif value and all(isinstance(v, dict) and "class_type" in v for v in value.values()):
-            add_text(texts, "prompt", text)
 
 
 def read_svg(file: Reader, texts: Texts) -> None:
@@ -161,4 +160,4 @@ def read_svg(file: Reader, texts: Texts) -> None:
         end = text.find("]]>" if cdata else "</metadata>", start if cdata else match.start(1))
         if end >= 0:
             body = text[start:end] if cdata else html.unescape(text[match.start(1) : end])
-            _add_field(texts, body.strip().encode(errors="replace"))
+            add_comment(texts, body.strip().encode(errors="replace"))

@@ -4,10 +4,11 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pycomfy.adapters.metadata.binary_reader import MAX_PIECES, Malformed, Reader, Texts, add_prefixed, add_text
+from pycomfy.adapters.metadata.binary_reader import MAX_PIECES, Comments, Malformed, Reader, Texts, add_text
 from pycomfy.adapters.metadata.images import read_exif
 
 MAX_ITEMS = 1_000
+_COMMENT = b"\xa9cmt"
 
 
 class Box(NamedTuple):
@@ -49,19 +50,34 @@ def _meta_contents(file: Reader, box: Box) -> Box:
 
 
 def read_mp4(file: Reader, texts: Texts) -> None:
-    """Read tags in `moov`: `keys` with `ilst` (as ffmpeg writes with `use_metadata_tags`), or iTunes' comment."""
-    for moov in list_boxes(file, 0, file.size):
-        if moov.kind != b"moov":
-            continue
-        udta = _find_box(file, moov, b"udta")
-        for parent in (moov, udta):
-            meta = _find_box(file, parent, b"meta") if parent is not None else None
-            if meta is not None:
-                _read_tags(file, _meta_contents(file, meta), texts)
-        return
+    """Read the tags in `moov`: `keys` with `ilst` (as ffmpeg writes with `use_metadata_tags`), iTunes' comment, or
+    QuickTime's.
+
+    A tag called `workflow` or `prompt` goes before a comment, which has both in VideoHelperSuite's videos before 2026.
+    """
+    comments = Comments()
+    try:
+        for moov in list_boxes(file, 0, file.size):
+            if moov.kind == b"moov":
+                _read_movie(file, moov, texts, comments)
+                return
+    finally:
+        comments.add_to(texts)
 
 
-def _read_tags(file: Reader, meta: Box, texts: Texts) -> None:
+def _read_movie(file: Reader, moov: Box, texts: Texts, comments: Comments) -> None:
+    udta = _find_box(file, moov, b"udta")
+    for parent in (moov, udta):
+        meta = _find_box(file, parent, b"meta") if parent is not None else None
+        if meta is not None:
+            _read_tags(file, _meta_contents(file, meta), texts, comments)
+    quicktime = _find_box(file, udta, _COMMENT) if udta is not None else None
+    if quicktime is not None:
+        # A length in 16 bits, too short for most workflows, and a language: ffmpeg writes all of the text after them.
+        comments.append(_read_box(file, quicktime._replace(start=min(quicktime.start + 4, quicktime.end))))
+
+
+def _read_tags(file: Reader, meta: Box, texts: Texts, comments: Comments) -> None:
     keys_box, list_box = _find_box(file, meta, b"keys"), _find_box(file, meta, b"ilst")
     keys: list[str] = []
     if keys_box is not None:
@@ -71,15 +87,19 @@ def _read_tags(file: Reader, meta: Box, texts: Texts) -> None:
     if list_box is None:
         return
     for item in list_boxes(file, list_box.start, list_box.end):
+        index = int.from_bytes(item.kind, "big")
+        key = keys[index - 1].rsplit(".", 1)[-1] if 0 < index <= len(keys) else ""
+        is_comment = item.kind == _COMMENT or key.lower() == "comment"
+        if not is_comment and key.lower() not in ("workflow", "prompt"):
+            continue
         data = _find_box(file, item, b"data")
         if data is None:
             continue
         value = _read_box(file, data._replace(start=min(data.start + 8, data.end)))
-        index = int.from_bytes(item.kind, "big")
-        if 0 < index <= len(keys):
-            add_text(texts, keys[index - 1].rsplit(".", 1)[-1], value)
-        elif item.kind == b"\xa9cmt":
-            add_prefixed(texts, value)
+        if is_comment:
+            comments.append(value)
+        else:
+            add_text(texts, key, value)
 
 
 def _read_box(file: Reader, box: Box) -> bytes:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from pycomfy.adapters.metadata.binary_reader import (
     MAX_PIECES,
+    Comments,
     Malformed,
     Reader,
     Texts,
     add_object,
-    add_prefixed,
     add_text,
 )
 
@@ -19,35 +19,47 @@ _EBML = 0x1A45DFA3
 
 
 def read_webm(file: Reader, texts: Texts) -> None:
-    """Read `SimpleTag` elements; ffmpeg writes the names in upper case. Tags may come after the clusters."""
-    for kind, start, end in _list_elements(file, 0, file.size):
-        if kind != _SEGMENT:
-            continue
-        for inner, tags_start, tags_end in _list_elements(file, start, end):
-            if inner == _TAGS:
-                _read_tags(file, tags_start, tags_end, texts)
-        return
+    """Read `SimpleTag` elements; ffmpeg writes the names in upper case. Tags may come after the clusters.
+
+    A tag called `workflow` or `prompt` goes before a comment, which has both in VideoHelperSuite's videos before 2026.
+    """
+    comments = Comments()
+    try:
+        for kind, start, end in _list_elements(file, 0, file.size):
+            if kind != _SEGMENT:
+                continue
+            for inner, tags_start, tags_end in _list_elements(file, start, end):
+                if inner == _TAGS:
+                    _read_tags(file, tags_start, tags_end, texts, comments)
+            return
+    finally:
+        comments.add_to(texts)
 
 
-def _read_tags(file: Reader, start: int, end: int, texts: Texts) -> None:
+def _read_tags(file: Reader, start: int, end: int, texts: Texts, comments: Comments) -> None:
     for kind, tag_start, tag_end in _list_elements(file, start, end):
         if kind != _TAG:
             continue
         for inner, simple_start, simple_end in _list_elements(file, tag_start, tag_end):
-            if inner != _SIMPLE:
-                continue
-            name, value = "", b""
-            for part, part_start, part_end in _list_elements(file, simple_start, simple_end):
-                if part in (_NAME, _STRING):
-                    file.seek(part_start)
-                    data = file.read(part_end - part_start)
-                    if part == _NAME:
-                        name = data.decode("utf-8", "replace").strip("\0")
-                    else:
-                        value = data
-            add_text(texts, name, value)
-            if name.lower() == "comment":
-                add_prefixed(texts, value)
+            if inner == _SIMPLE:
+                name, value = _read_tag(file, simple_start, simple_end)
+                if name.lower() == "comment":
+                    comments.append(value)
+                else:
+                    add_text(texts, name, value)
+
+
+def _read_tag(file: Reader, start: int, end: int) -> tuple[str, bytes]:
+    name, value = "", b""
+    for part, part_start, part_end in _list_elements(file, start, end):
+        if part in (_NAME, _STRING):
+            file.seek(part_start)
+            data = file.read(part_end - part_start)
+            if part == _NAME:
+                name = data.decode("utf-8", "replace").strip("\0")
+            else:
+                value = data
+    return name, value
 
 
 def _list_elements(file: Reader, start: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -1,4 +1,6 @@
-"""Workflows inside files. `files/` were made by Pillow and FFmpeg with the metadata calls that ComfyUI makes."""
+"""Workflows inside files. `files/` were made by Pillow and FFmpeg with the metadata calls that ComfyUI makes, and those
+of `vhs*` with the metadata file that VideoHelperSuite gives to FFmpeg: until 2025 a comment, in 2026 two tags, of which
+the prompt was quoted twice."""
 
 import io
 import json
@@ -21,7 +23,8 @@ def test_a_saved_file_holds_its_workflow(path: Path) -> None:
     with path.open("rb") as file:
         workflow = parse_workflow(find_workflow(file, where=path.name), where=path.name)
     assert workflow.format == "ui-0.4"
-    assert workflow.graph.nodes[0].title == "Ein Käse 🧀"
+    title = 'Ein Käse 🧀; #1 = "a\\b"\nzwei' if path.name.startswith("vhs") else "Ein Käse 🧀"
+    assert workflow.graph.nodes[0].title == title
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
@@ -56,6 +59,117 @@ def read_or_refuse(data: bytes) -> None:
 def png(*chunks: tuple[bytes, bytes]) -> bytes:
     body = b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
     return b"\x89PNG\r\n\x1a\n" + body
+
+
+def box(kind: bytes, data: bytes, size: int | None = None) -> bytes:
+    return struct.pack(">I4s", 8 + len(data) if size is None else size, kind) + data
+
+
+def mp4(*tags: bytes) -> bytes:
+    meta = box(b"meta", bytes(4) + box(b"hdlr", bytes(25)) + box(b"ilst", b"".join(tags)))
+    return box(b"ftyp", b"isom" + bytes(4)) + box(b"moov", box(b"udta", meta))
+
+
+def comment(text: bytes, size: int | None = None) -> bytes:
+    return box(b"\xa9cmt", box(b"data", struct.pack(">II", 1, 0) + text, size))
+
+
+def element(id_: bytes, data: bytes, size: int | None = None) -> bytes:
+    return id_ + struct.pack(">Q", 1 << 56 | (len(data) if size is None else size)) + data
+
+
+def webm(*tags: tuple[bytes, bytes], size: int | None = None) -> bytes:
+    simple = b"".join(
+        element(b"\x67\xc8", element(b"\x45\xa3", name) + element(b"\x44\x87", value, size)) for name, value in tags
+    )
+    inner = element(b"\x12\x54\xc3\x67", element(b"\x73\x73", simple))
+    return element(b"\x1a\x45\xdf\xa3", b"") + element(b"\x18\x53\x80\x67", inner)
+
+
+UI, OTHER_UI = b'{"nodes": [{"id": 1, "type": "A"}]}', b'{"nodes": [{"id": 1, "type": "B"}]}'
+PROMPT = b'{"1": {"class_type": "A"}}'
+
+
+def found(data: bytes) -> object:
+    return json.loads(find_workflow(io.BytesIO(data), where="x"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"prompt": "{}", "workflow": %s, "extra": NaN}' % UI,
+        b'{"workflow": "%s"}' % UI.replace(b'"', b'\\"'),
+        b"workflow:%s" % UI,
+        UI,
+    ],
+)
+def test_a_comment_of_a_video_holds_a_workflow(text: bytes) -> None:
+    for data in (mp4(comment(text)), webm((b"COMMENT", text)), webm((b"comment", text + b"\0"))):
+        assert found(data) == json.loads(UI)
+
+
+def test_a_comment_with_only_a_prompt_holds_that() -> None:
+    assert found(mp4(comment(b'{"prompt": "%s"}' % PROMPT.replace(b'"', b'\\"')))) == json.loads(PROMPT)
+    assert found(webm((b"PROMPT", json.dumps(PROMPT.decode()).encode()))) == json.loads(PROMPT)
+
+
+def test_a_tag_of_its_own_goes_before_a_comment() -> None:
+    old = b'{"workflow": %s}' % OTHER_UI
+    assert found(webm((b"COMMENT", old), (b"WORKFLOW", UI))) == json.loads(UI)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        mp4(comment(b"")),
+        mp4(comment(b"made with love")),
+        mp4(comment(b"{not json}")),
+        mp4(comment(b'{"workflow": 3, "prompt": []}')),
+        mp4(comment(b'{"workflow":' * 100_000)),
+        mp4(comment(UI, size=0xFFFFFFFF)),
+        mp4(comment(UI, size=1)),
+        box(b"ftyp", b"qt  ") + box(b"moov", box(b"udta", box(b"\xa9cmt", b"\0"))),
+        webm((b"COMMENT", b'{"prompt": 1}')),
+        webm((b"COMMENT", b"[" * 100_000)),
+        webm((b"COMMENT", UI), size=1 << 50),
+    ],
+)
+def test_a_comment_that_is_hostile_or_another_is_no_workflow_or_one_that_is_complete(data: bytes) -> None:
+    try:
+        assert found(data) == json.loads(UI)
+    except BadWorkflow as e:
+        assert "no workflow in" in e.what
+
+
+def test_comments_that_would_fill_the_memory_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pycomfy.adapters.metadata.binary_reader.MAX_PIECE", 500)
+    many = [(b"COMMENT", b" " * 400)] * 3 + [(b"COMMENT", b'{"workflow": %s}' % UI)]
+    with pytest.raises(BadWorkflow, match="no workflow in this WebM"):
+        found(webm(*many))
+
+
+def test_texts_after_the_end_of_a_png_are_read() -> None:
+    assert found(png((b"IEND", b""), (b"tEXt", b"workflow\0" + UI))) == json.loads(UI)
+    assert found(png((b"tEXt", b"workflow\0" + UI), (b"IEND", b"")) + b"appended by a mail program") == json.loads(UI)
+    assert found(png((b"IEND", b""), (b"tEXt", b"workflow\0" + UI))[:-4]) == json.loads(UI)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        ((b"tEXt", b"workflow\0" + OTHER_UI), (b"tEXt", b"workflow\0" + UI)),
+        ((b"tEXt", b"workflow\0" + OTHER_UI), (b"IEND", b""), (b"iTXt", b"workflow\0\0\0\0\0" + UI)),
+        ((b"iTXt", b"workflow\0\0\0en\0title\0" + OTHER_UI), (b"comf", b"workflow\0" + UI)),
+        ((b"tEXt", b"workflow\0" + UI), (b"iTXt", b"workflow\0\1\0\0\0not zlib")),
+        ((b"tEXt", b"workflow\0" + UI), (b"tEXt", b"Workflow\0" + OTHER_UI)),
+        ((b"tEXt", b"workflow\0" + UI), (b"zTXt", b"workflow\0\0" + zlib.compress(OTHER_UI))),
+        ((b"tEXt", b"workflow\0" + UI), (b"tEXt", b"prompt\0" + PROMPT), (b"tEXt", b"prompt\0" + PROMPT)),
+    ],
+)
+def test_of_several_texts_of_a_png_the_one_counts_that_the_editor_takes(
+    chunks: tuple[tuple[bytes, bytes], ...],
+) -> None:
+    assert found(png(*chunks)) == json.loads(UI)
 
 
 def test_a_compressed_chunk_that_would_fill_the_memory_is_refused() -> None:
