@@ -21,9 +21,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class SourceReading:
-    """Node types by their files, and what the code imports, installs and downloads."""
+    """Node types by their files; whether the code may make more of them while it runs, so that reading it does not tell
+    all; and what it imports, installs and downloads."""
 
     types: Mapping[str, str]
+    makes_types: bool
     scan: Scan
 
 
@@ -36,7 +38,8 @@ def read_pack(files: Mapping[str, str], cache: Path) -> SourceReading:
 
     def read(files: Mapping[str, str]) -> SourceReading:
         trees = Trees(files)
-        return SourceReading(dict(find_node_types(files, trees).types), scan_pack(list(files), trees.tree))
+        found = find_node_types(files, trees)
+        return SourceReading(dict(found.types), bool(found.dynamic), scan_pack(list(files), trees.tree))
 
     return _read_once("pack", read, files, cache)
 
@@ -47,7 +50,8 @@ def read_comfyui(files: Mapping[str, str], cache: Path) -> SourceReading:
     def read(files: Mapping[str, str]) -> SourceReading:
         trees = Trees(files)
         nodes = {path: text for path, text in files.items() if is_node_source(path)}
-        return SourceReading(dict(find_node_types(nodes, trees).types), scan_comfyui(list(files), trees.tree))
+        found = find_node_types(nodes, trees)
+        return SourceReading(dict(found.types), bool(found.dynamic), scan_comfyui(list(files), trees.tree))
 
     return _read_once("comfyui", read, files, cache)
 

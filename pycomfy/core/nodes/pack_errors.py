@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pycomfy.core.catalog.model import CORE_URL, Listing
 from pycomfy.core.lockfile.names import plain_name, repository_name
-from pycomfy.core.lockfile.toml import at_top, render_list, render_value
+from pycomfy.core.lockfile.toml import at_top, render_key, render_list, render_value
 from pycomfy.core.nodes.pack_resolution import Candidate, ProviderQuestion
 from pycomfy.core.nodes.provenance import COMMIT
 from pycomfy.core.requirements.providers import describe_locations, suggest_naming_pack
@@ -35,6 +35,14 @@ def explain_question(question: ProviderQuestion, workflow: str, given: Surroundi
         what = f'unknown node type "{question.type}": {question.why}{more}'
         pin = _pin_comfyui(question.core, given)
         return UnknownNode(what, where=where, fix=(pin, *_name_packs(question, workflow)))
+    if question.makers:
+        what = f'unknown node type "{question.type}": {question.why}{more}'
+        declared = render_list("types", [question.type])
+        lines = [
+            f"if {name} has it, declare it in pycomfy.toml: [packs.{render_key(name)}] {declared}"
+            for name in question.makers
+        ]
+        return UnknownNode(what, where=where, fix=(*lines, *suggest_naming_pack(workflow)))
     if not question.candidates:
         what = f'unknown node type "{question.type}": {question.why}'
         newer = () if given.fresh else (suggest("catalog update", "fetches newer lists of node packs"),)

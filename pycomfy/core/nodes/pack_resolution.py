@@ -1,5 +1,6 @@
 """Define the input and the result of resolving node types to packs."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,7 +9,7 @@ from pycomfy.core.catalog.match import Claims
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.requirements.model import RequiredNode
 
-Reason = Literal["workflow", "preference", "lock", "preemption", "only-pack", "registry", "pattern"]
+Reason = Literal["workflow", "preference", "configured", "lock", "preemption", "only-pack", "registry", "pattern"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +21,42 @@ class UnresolvedType:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPack:
+    """A node pack of pycomfy.toml that makes node types while it runs, so that its source does not tell which it has.
+
+    `pack` is what the catalog lists, or an entry without types for what it does not list. `mentions` are those of the
+    unresolved types that its source has as text.
+    """
+
+    name: str
+    pack: Listing
+    mentions: frozenset[str] = frozenset()
+
+    def is_called(self, name: str) -> bool:
+        """Whether `name`, a registry id or the name of a repository, is this pack's."""
+        own = (self.name, self.pack.registry_id or "", self.pack.repository)
+        return _fold(name) in {_fold(one) for one in own}
+
+
+def _fold(name: str) -> str:
+    """Names that the registry takes for equal become equal."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@dataclass(frozen=True, slots=True)
 class Knowledge:
     """All that the resolver may use.
 
     `claims` and `registry` are by type; `named` maps the registry ids and addresses in the workflow, as written there,
     to packs; unknown ones are missing from it. `core` is the version of ComfyUI that the workflow was made with, where
-    that is newer than the pinned one.
+    that is newer than the pinned one. `makers` are the packs of pycomfy.toml that may have any type.
     """
 
     claims: Mapping[str, Claims] = field(default_factory=dict)
     named: Mapping[str, Listing] = field(default_factory=dict)
     registry: Mapping[str, tuple[Listing, ...]] = field(default_factory=dict)
     core: str | None = None
+    makers: tuple[NamedPack, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +71,14 @@ class PackPreferences:
 @dataclass(frozen=True, slots=True)
 class ProviderChoice:
     """The pack that a type is taken from, by which rule, and the evidence. `versions` are those that the workflow
-    names."""
+    names. `unlisted`: nothing lists the type, so only running the pack proves it."""
 
     type: str
     pack: Listing
     reason: Reason
     evidence: str
     versions: tuple[str, ...] = ()
+    unlisted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +93,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ProviderQuestion:
-    """A type that no rule settles: `why`, and the candidates. `core` is not None where the type is ComfyUI's own
+    """A type that no rule settles: `why`, and the candidates. `makers` are packs of pycomfy.toml that may have it, by
+    their names there, where nothing says which one has. `core` is not None where the type is ComfyUI's own
     according to the workflow or the catalog, so that another ComfyUI has it: the version that the workflow names, or
     ""."""
 
@@ -76,6 +103,7 @@ class ProviderQuestion:
     why: str
     candidates: tuple[Candidate, ...] = ()
     core: str | None = None
+    makers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """Resolve each node type to a pack, by a fixed order of rules; a type that none of them settles is a question.
 
-The order: the provenance that the workflow states for its nodes, the user's preferences, the previous lock, the
-preemptions of ComfyUI-Manager's map, the only pack that lists the type, the registry, a pattern. ComfyUI's own types
-are resolved before, not here.
+The order: the provenance that the workflow states for its nodes, the user's preferences, a pack of pycomfy.toml that
+makes types while it runs and is listed with this one, the previous lock, the preemptions of ComfyUI-Manager's map, the
+only pack that lists the type, the registry, a pattern; and where nothing lists the type, a pack of pycomfy.toml that
+makes types while it runs. ComfyUI's own types, and those that the source of a pack of pycomfy.toml shows, are resolved
+before, not here.
 """
 
 from collections.abc import Collection, Sequence
@@ -103,6 +105,8 @@ class _TypeResolver:
             for pack in possible:
                 if identity == pack.identity or identity in pack.aliases:
                     return self._take(pack, "preference", "you prefer this pack")
+        if (maker := self._find_listed_maker()) is not None:
+            return maker
         locked = [pack for pack in possible if pack.identity in self.preferences.locked]
         if len(locked) == 1:
             choice = self._resolve_by_catalog()
@@ -135,11 +139,47 @@ class _TypeResolver:
             return self._take(listed.pack, "pattern", _EVIDENCE["pattern"])
         if owned:
             return self._ask(f"{len(owned)} known node packs provide it")
+        if self.knowledge.core is None and (maker := self._find_maker()) is not None:
+            return maker
         if listed.candidates:
             return self._ask("no known node pack lists it, only naming patterns match it")
         core = self.knowledge.core
         newer = f", and the workflow was made with ComfyUI {core}, newer than the pinned one" if core else ""
         return self._ask(f"no known node pack provides it{newer}", core)
+
+    def _find_listed_maker(self) -> ProviderChoice | None:
+        """The one pack of pycomfy.toml that may have the type and is listed with it, or is named by the workflow. What
+        the workflow says goes before lists."""
+        stated, listed = self.stated, self.listed
+        if listed.reason == "built-in":
+            return None
+        claims = self.knowledge.claims.get(self.type, Claims())
+        listing = stated.packs or (
+            () if stated.unknown_names else (*claims.preempting, *claims.owners, *self.registered)
+        )
+        identities = {pack.identity for pack in listing}
+        makers = [maker for maker in self.knowledge.makers if maker.pack.identity in identities]
+        evidence = "you named the pack; it makes node types while it runs, and is listed with this one"
+        if not makers and not stated.packs and len(stated.unknown_names) == 1:
+            name = stated.unknown_names[0]
+            makers = [maker for maker in self.knowledge.makers if maker.is_called(name)]
+            evidence = f"you named the pack; it makes node types while it runs, and the workflow names {name}"
+        return self._take(makers[0].pack, "configured", evidence) if len(makers) == 1 else None
+
+    def _find_maker(self) -> ProviderChoice | ProviderQuestion | None:
+        """The pack of pycomfy.toml that may have a type that nothing lists; a question if that may be several."""
+        makers = self.knowledge.makers
+        naming = [maker for maker in makers if self.type in maker.mentions]
+        why = "you named the pack; it makes node types while it runs, and nothing lists this one: building proves it"
+        if len(naming) == 1:
+            why = f"{why}; its source has the name"
+        if len(naming or makers) == 1:
+            return replace(self._take((naming or makers)[0].pack, "configured", why), unlisted=True)
+        if not makers:
+            return None
+        names = tuple(sorted(maker.name for maker in naming or makers))
+        why = f"nothing lists it, and {' and '.join(names)} make node types while they run"
+        return replace(self._ask(why), makers=names)
 
     def _resolve_unknown_id(self, possible: tuple[Listing, ...]) -> ProviderChoice | ProviderQuestion:
         """The workflow names a registry id that could not be looked up: take the one possible pack with that name."""

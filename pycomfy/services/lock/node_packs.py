@@ -1,6 +1,7 @@
 """Find the node packs that a workflow needs and that pycomfy.toml does not name."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from pycomfy.core.catalog.repository_url import parse_repository_url
 from pycomfy.core.lockfile.names import COMFYUI, plain_name, unique_name
 from pycomfy.core.lockfile.package_indexes import IndexConfig
 from pycomfy.core.nodes.pack_errors import Surroundings, describe_candidate, explain_question, prefer_line, short_name
-from pycomfy.core.nodes.pack_resolution import Knowledge, PackPreferences, ProviderChoice, ProviderQuestion
+from pycomfy.core.nodes.pack_resolution import Knowledge, NamedPack, PackPreferences, ProviderChoice, ProviderQuestion
 from pycomfy.core.nodes.pack_resolver import list_registry_types, resolve_packs
 from pycomfy.core.nodes.provenance import pack_references
 from pycomfy.core.sources.source_spec import SourceSpec
@@ -28,12 +29,14 @@ from pycomfy.services.workspace import Workspace
 @dataclass(frozen=True)
 class FoundPacks:
     """The packs that were found, by name, each pinned; why each type is taken from its pack, and each pack at its
-    commit; remarks for the user."""
+    commit; remarks for the user. `assumed` are types that packs of pycomfy.toml may make while they run, by name: the
+    build proves them."""
 
     specs: Mapping[str, SourceSpec] = field(default_factory=dict)
     sources: Mapping[str, PinnedSource] = field(default_factory=dict)
     choices: tuple[ProviderChoice, ...] = ()
     commits: Mapping[str, str] = field(default_factory=dict)
+    assumed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -41,11 +44,15 @@ def search_packs(workspace: Workspace, search: PackSearch) -> FoundPacks:
     """Find and pin a pack for every type. Raises all `AmbiguousNode` and `UnknownNode` at once, before anything is
     fetched; then what pinning raises, and `UnknownNode` for types that a pack turns out not to have."""
     notes: list[str] = []
-    choices = _choose(workspace, search, notes)
-    _check_configured(choices, search)
+    given = Surroundings(search.comfyui, tuple(search.prefer), fresh=_fetch_missing_catalog(workspace, notes))
+    configured = _list_configured(workspace, search)
+    choices = _choose(workspace, search, configured, given, notes)
+    assumed = _assume_types(choices, search, configured)
+    notes += _note_unlisted(choices, assumed)
     packs: dict[str, list[ProviderChoice]] = {}
     for choice in choices:
-        packs.setdefault(choice.pack.identity, []).append(choice)
+        if not any(choice.type in types for types in assumed.values()):
+            packs.setdefault(choice.pack.identity, []).append(choice)
     names = _name_packs([chosen[0].pack for chosen in packs.values()], (COMFYUI, *search.configured))
     jobs = {
         names[identity]: partial(pin_pack, workspace, names[identity], chosen, search)
@@ -58,17 +65,24 @@ def search_packs(workspace: Workspace, search: PackSearch) -> FoundPacks:
         sources={one.name: one.source for one in pinned},
         choices=tuple(choices),
         commits={one.name: one.found.reason for one in pinned},
+        assumed=assumed,
         notes=(*notes, *dict.fromkeys(remark for one in pinned for remark in one.found.remarks)),
     )
 
 
-def _choose(workspace: Workspace, search: PackSearch, notes: list[str]) -> list[ProviderChoice]:
-    given = Surroundings(search.comfyui, tuple(search.prefer), fresh=_fetch_missing_catalog(workspace, notes))
+def _choose(
+    workspace: Workspace,
+    search: PackSearch,
+    configured: Mapping[str, Listing],
+    given: Surroundings,
+    notes: list[str],
+) -> list[ProviderChoice]:
     registry = find_registry(workspace.environment)
     knowledge, prefer = _look_up(workspace, search, registry, notes)
     types = list_registry_types(search.types, knowledge)
     registered = {type_: packs for type_ in types if (packs := registry.packs_with(type_))}
-    knowledge = Knowledge(knowledge.claims, knowledge.named, registered, search.newer_core)
+    makers = tuple(NamedPack(name, configured[name], mentions) for name, mentions in sorted(search.makers.items()))
+    knowledge = Knowledge(knowledge.claims, knowledge.named, registered, search.newer_core, makers)
     preferences = PackPreferences(prefer, frozenset(search.locked_packs()))
     resolution = resolve_packs(search.types, knowledge, preferences)
     choices, problems, answers = list(resolution.choices), [], []
@@ -162,16 +176,36 @@ def _name_packs(packs: Sequence[Listing], taken: Iterable[str]) -> dict[str, str
     return names
 
 
-def _check_configured(choices: Sequence[ProviderChoice], search: PackSearch) -> None:
-    """Raise `UnknownNode` where the chosen pack is configured already, but lacks the type at its commit: a second copy
-    of it would clash."""
-    configured = search.configured.items()
-    by_identity = {find_identity(s.repository_url): name for name, s in configured if s.repository_url is not None}
-    by_id = {s.registry_id.lower(): name for name, s in configured if s.registry_id is not None}
+def _list_configured(workspace: Workspace, search: PackSearch) -> dict[str, Listing]:
+    """Each pack of pycomfy.toml, by name, as the catalog lists it; one without types where that does not know it."""
+    listings: dict[str, Listing] = {}
+    for name, spec in search.configured.items():
+        url, id_ = spec.repository_url, spec.registry_id
+        identity = find_identity(url) if url is not None else None
+        listings[name] = Listing(identity or f"pycomfy.toml/{name}", url or name, registry_id=id_)
+        reference = url if identity is not None else id_
+        if reference is not None:
+            with contextlib.suppress(NotFound, BadInput), workspace.open_catalog() as catalog:
+                listings[name] = catalog.find(reference) or listings[name]
+    return listings
+
+
+def _assume_types(
+    choices: Sequence[ProviderChoice], search: PackSearch, configured: Mapping[str, Listing]
+) -> dict[str, tuple[str, ...]]:
+    """Return the types that packs of pycomfy.toml may make while they run, by the packs' names. Raises `UnknownNode`
+    where the chosen pack is one of pycomfy.toml that makes no types, but lacks the type at its commit: a second copy of
+    it would clash."""
+    by_identity = {pack.identity: name for name, pack in configured.items()}
+    by_id = {pack.registry_id.lower(): name for name, pack in configured.items() if pack.registry_id is not None}
+    assumed: dict[str, tuple[str, ...]] = {}
     problems: list[PycomfyError] = []
     for choice in choices:
         name = by_identity.get(choice.pack.identity) or by_id.get((choice.pack.registry_id or "").lower())
         if name is None:
+            continue
+        if name in search.makers:
+            assumed[name] = (*assumed.get(name, ()), choice.type)
             continue
         node = Placeholder(f"{name}=COMMIT")
         problems.append(
@@ -186,3 +220,13 @@ def _check_configured(choices: Sequence[ProviderChoice], search: PackSearch) -> 
             )
         )
     raise_all(problems)
+    return assumed
+
+
+def _note_unlisted(choices: Sequence[ProviderChoice], assumed: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """Say which types only a build proves: nothing lists them, so that a misspelt name looks the same."""
+    unlisted = {choice.type for choice in choices if choice.reason == "configured" and choice.unlisted}
+    for name, types in sorted(assumed.items()):
+        if found := sorted(unlisted & set(types)):
+            names = ", ".join(f'"{type_}"' for type_ in found)
+            yield f"no list has {names}: taken from {name}, which makes node types while it runs; the build proves it"

@@ -17,16 +17,18 @@ from pycomfy.core.sources.source_spec import SourceSpec
 class PackSearch:
     """What to look for: `types` without a pack, for the workflow in the file `workflow`.
 
-    `prefer` are the user's preferences as they were written, `configured` the packs that pycomfy.toml names, `comfyui`
-    whether it has a `[comfyui]`, `newer_core` the ComfyUI that the workflow was made with if it is newer than the
-    pinned one, `before` the configured date of the lock, if there is one. Packs of the earlier lock keep their commits,
-    except those that `policy` renews.
+    `prefer` are the user's preferences as they were written, `configured` the packs that pycomfy.toml names, `makers`
+    those of them that make node types while they run, each with the types that its source has as text, `comfyui`
+    whether pycomfy.toml has a `[comfyui]`, `newer_core` the ComfyUI that the workflow was made with if it is newer than
+    the pinned one, `before` the configured date of the lock, if there is one. Packs of the earlier lock keep their
+    commits, except those that `policy` renews.
     """
 
     types: Sequence[UnresolvedType]
     workflow: str
     prefer: Sequence[str] = ()
     configured: Mapping[str, SourceSpec] = field(default_factory=dict)
+    makers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     comfyui: bool = False
     newer_core: str | None = None
     before: datetime | None = None

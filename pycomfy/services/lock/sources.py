@@ -85,13 +85,14 @@ def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> Pinn
             request.where,
             prefer=config.prefer,
             configured=config.packs,
+            makers=_find_makers(workspace, config.packs, sources, [one.type for one in unresolved]),
             comfyui="comfyui" in config.model_fields_set,
             newer_core=newer_core(request.nodes, _read_version(sources[COMFYUI].files)),
             before=request.as_of,
             policy=request.policy,
         )
         found = search_packs(workspace, search)
-        config = config.model_copy(update={"packs": {**config.packs, **found.specs}})
+        config = config.model_copy(update={"packs": {**_add_types(config.packs, found.assumed), **found.specs}})
         sources = {**sources, **found.sources}
         types = _pack_types(workspace, config.packs, sources)
     return PinnedCode(config, sources, match_providers(request.nodes, builtin, types, request.where), found)
@@ -112,6 +113,27 @@ def _pack_types(
 ) -> dict[str, set[str]]:
     return {
         name: {*read_pack(sources[name].files, workspace.paths.cache).types, *spec.types}
+        for name, spec in packs.items()
+    }
+
+
+def _find_makers(
+    workspace: Workspace, packs: Mapping[str, SourceSpec], sources: Mapping[str, PinnedSource], types: Sequence[str]
+) -> dict[str, frozenset[str]]:
+    """The packs that make node types while they run, and which of `types` their sources have as text."""
+    makers = {}
+    for name in packs:
+        files = sources[name].files
+        if read_pack(files, workspace.paths.cache).makes_types:
+            code = "\n".join(text for path, text in files.items() if path.endswith(".py"))
+            makers[name] = frozenset(t for t in types if f'"{t}"' in code or f"'{t}'" in code)
+    return makers
+
+
+def _add_types(packs: Mapping[str, SourceSpec], assumed: Mapping[str, tuple[str, ...]]) -> dict[str, SourceSpec]:
+    """The packs, with the types that they are assumed to make while they run."""
+    return {
+        name: spec.model_copy(update={"types": (*spec.types, *assumed[name])}) if name in assumed else spec
         for name, spec in packs.items()
     }
 

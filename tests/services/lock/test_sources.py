@@ -1,0 +1,139 @@
+"""Packs that pycomfy.toml names: what their source shows, and what only running them tells. The repositories, git and
+the catalog are real; only github.com is a folder of the test's."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from pycomfy.adapters.catalog.update import update_catalog
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.core.lockfile.config import Config, parse_config
+from pycomfy.core.lockfile.update_policy import UpdatePolicy
+from pycomfy.core.requirements.model import Provenance, RequiredNode
+from pycomfy.errors import UnknownNode
+from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
+from pycomfy.services.workspace import Workspace
+from tests.support.catalog_maps import CORE, lists
+from tests.support.repositories import commit
+
+GITHUB = "https://github.com/"
+KIT, SUITE, COPY = (GITHUB + name for name in ("ann/ComfyUI-Kit", "bob/suite", "eve/copy"))
+
+MADE = """
+class N: pass
+CONFIG = {"Join": {"class": N}, "Split": {"class": N}}
+def mappings(config):
+    result = {}
+    for name, entry in config.items():
+        result[name] = entry["class"]
+    return result
+NODE_CLASS_MAPPINGS = mappings(CONFIG)
+"""
+"""As ComfyUI-KJNodes does it: the names stand in the source, the mappings are made."""
+
+NAMED = """
+from .names import full
+class Seed:
+    NAME = full("Seed")
+NODE_CLASS_MAPPINGS = {Seed.NAME: Seed}
+"""
+"""As rgthree-comfy does it: no name stands in the source."""
+
+FULL = 'import os\ndef full(name):\n    return os.environ.get("PREFIX", "") + name + " (suite)"\n'
+
+
+def code(*types: str) -> str:
+    return "class N: pass\nNODE_CLASS_MAPPINGS = {" + ", ".join(f"{t!r}: N" for t in types) + "}\n"
+
+
+@pytest.fixture
+def forge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of github.com, with two packs that make their types while they run, and a ComfyUI beside it."""
+    folder = tmp_path / "forge"
+    commit(folder / "ann" / "ComfyUI-Kit", {"__init__.py": MADE})
+    commit(folder / "bob" / "suite", {"__init__.py": NAMED, "names.py": FULL})
+    commit(folder / "eve" / "copy", {"__init__.py": code("Join", "Seed (suite)", "Else")})
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{folder}/.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", GITHUB)
+    monkeypatch.setenv("PYCOMFY_REGISTRY", "http://127.0.0.1:9")
+    (tmp_path / "ComfyUI").mkdir()
+    (tmp_path / "ComfyUI" / "nodes.py").write_text(code("SaveImage"))
+    return folder
+
+
+def pin(
+    forge: Path,
+    packs: Mapping[str, str],
+    types: Mapping[str, Provenance | None],
+    listed: Mapping[str, tuple[list[str]]],
+    top: str = "",
+) -> PinnedCode:
+    """`packs`: name -> its table in pycomfy.toml, `types`: those of the workflow, `listed`: the catalog."""
+    base = forge.parent
+    paths = Paths(base / "data", base / "data" / "cache")
+    commit(base / "manager", lists({CORE: (["SaveImage"],), **listed}))
+    update_catalog(paths, repository=str(base / "manager"), docs="not a pin!")
+    tables = "".join(f"[packs.{name}]\n{table}\n" for name, table in packs.items())
+    config: Config = parse_config(f'{top}\n[comfyui]\npath = "ComfyUI"\n{tables}', where="pycomfy.toml")
+    nodes = [RequiredNode(str(i), t, t, "runs", stated) for i, (t, stated) in enumerate(types.items(), start=1)]
+    return pin_code(Workspace(paths), config, CodeRequest(nodes, "w.json", base, None, UpdatePolicy()))
+
+
+BOTH = {"kit": f'git = "{KIT}"', "suite": f'git = "{SUITE}"'}
+LISTED = {KIT: (["Join", "Split"],), SUITE: (["Seed (suite)"],), COPY: (["Join", "Seed (suite)", "Else"],)}
+
+
+def rules(code: PinnedCode) -> dict[str, str]:
+    return {choice.type: choice.reason for choice in code.found.choices}
+
+
+def test_named_packs_that_make_their_types_are_taken_for_those_that_are_listed_with_them(forge: Path) -> None:
+    found = pin(forge, BOTH, dict.fromkeys(["SaveImage", "Join", "Split", "Seed (suite)"]), LISTED)
+    assert found.provided == {"kit": ("Join", "Split"), "suite": ("Seed (suite)",)}
+    assert set(found.config.packs) == {"kit", "suite"} and set(rules(found).values()) == {"configured"}
+    assert all("makes node types while it runs" in choice.evidence for choice in found.found.choices)
+
+
+def test_without_naming_them_it_is_the_same_answer_with_a_preference(forge: Path) -> None:
+    top = f'prefer = ["{KIT}", "{SUITE}"]'
+    found = pin(forge, {}, dict.fromkeys(["Join", "Seed (suite)"]), LISTED, top)
+    assert found.provided == {"ComfyUI-Kit": ("Join",), "suite": ("Seed (suite)",)}
+
+
+def test_a_type_that_nothing_lists_is_of_the_named_pack_that_has_its_name(forge: Path) -> None:
+    found = pin(forge, BOTH, dict.fromkeys(["Join"]), {})
+    assert found.provided == {"kit": ("Join",), "suite": ()} and "its source has the name" in (
+        found.found.choices[0].evidence
+    )
+    one = pin(forge, {"suite": BOTH["suite"]}, dict.fromkeys(["Seed (suite)"]), {})
+    assert one.provided == {"suite": ("Seed (suite)",)}
+    assert any("Seed (suite)" in note and "suite" in note for note in one.notes)
+
+
+def test_a_type_that_several_named_packs_may_make_is_declared(forge: Path) -> None:
+    with pytest.raises(UnknownNode, match="kit and suite make node types while they run") as e:
+        pin(forge, BOTH, dict.fromkeys(["Seed (suite)"]), {})
+    assert '[packs.suite] types = ["Seed (suite)"]' in e.value.fix
+    declared = {**BOTH, "suite": f'{BOTH["suite"]}\ntypes = ["Seed (suite)"]'}
+    assert pin(forge, declared, dict.fromkeys(["Seed (suite)"]), {}).provided["suite"] == ("Seed (suite)",)
+
+
+def test_what_the_workflow_says_goes_before_a_named_pack(forge: Path) -> None:
+    stated = {"Join": Provenance(None, "eve/copy")}
+    assert pin(forge, BOTH, stated, LISTED).provided == {"copy": ("Join",), "kit": (), "suite": ()}
+    stated = {"Seed (suite)": Provenance("Suite", None), "Split": Provenance("comfyui_kit", None)}
+    assert pin(forge, BOTH, stated, {}).provided == {"kit": ("Split",), "suite": ("Seed (suite)",)}
+    with pytest.raises(UnknownNode, match="which is not known"):
+        pin(forge, BOTH, {"Join": Provenance("other", None)}, {})
+
+
+def test_a_type_that_only_another_pack_has_is_not_taken_from_a_named_one(forge: Path) -> None:
+    found = pin(forge, BOTH, dict.fromkeys(["Split", "Else"]), LISTED)
+    assert found.provided == {"copy": ("Else",), "kit": ("Split",), "suite": ()}
+
+
+def test_a_named_pack_in_a_folder_may_make_types_too(forge: Path) -> None:
+    found = pin(forge, {"mine": 'path = "forge/bob/suite"'}, dict.fromkeys(["Seed (suite)"]), {})
+    assert found.provided == {"mine": ("Seed (suite)",)}
