@@ -3,15 +3,30 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from pycomfy.core.analysis.expressions import dotted, expects_absence, is_main, shown_call, suppresses, texts_of, walk
+from pycomfy.core.analysis.expressions import (
+    catches_failure,
+    dotted,
+    expects_absence,
+    handles_failure,
+    is_conditional,
+    is_main,
+    may_leave,
+    shown_call,
+    suppresses,
+    texts_of,
+    walk,
+)
 
 How = Literal["plain", "conditional", "guarded", "called"]
 """When an import runs: always when the file is imported; if a condition holds; with an ImportError expected; or only in
 a function."""
+
+ALWAYS, CONDITIONAL, HANDLED = range(3)
+"""The doubts about a call: it runs whenever the code around it does; if a condition holds; its failure is handled."""
 
 Action = Literal["installs", "downloads"]
 
@@ -64,23 +79,25 @@ class Import:
 @dataclass(frozen=True, slots=True)
 class Activity:
     """A call that installs or downloads; `text` is the call's source, shortened. `function` contains it; "" at the top
-    of the file."""
+    of the file. `doubt` is that in the function."""
 
     action: Action
     text: str
     line: int
     function: str
+    doubt: int = ALWAYS
 
 
 @dataclass(slots=True)
 class FileReading:
-    """What one file does. `calls` are the plain or dotted names that each function, or the top of the file (""), calls;
+    """What one file does. `calls` are the plain or dotted names that each function, or the top of the file (""), calls,
+    each with the least doubt;
     `aliases` maps the file's names to the dotted names they stand for; `dynamic` says that it imports computed
     names."""
 
     imports: list[Import] = field(default_factory=list)
     activities: list[Activity] = field(default_factory=list)
-    calls: dict[str, set[str]] = field(default_factory=dict)
+    calls: dict[str, dict[str, int]] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)
     dynamic: bool = False
@@ -100,13 +117,17 @@ class _Context:
     how: How = "plain"
     function: str = ""
     depth: int = 0
+    doubt: int = ALWAYS
+    """The doubt about calls, in the function."""
 
-    def deeper(self, how: How | None = None, function: str | None = None) -> "_Context":
+    def deeper(self, how: How | None = None, function: str | None = None, doubt: int = ALWAYS) -> "_Context":
         """Return the context of a nested block, where an import is at least as uncertain as here: in a function inside
         a `try`, it is guarded."""
         if how is None or self.how == "guarded" or (self.how == "called" and how != "guarded"):
             how = self.how
-        return _Context(how, self.function if function is None else function, self.depth + 1)
+        if function is None:
+            return _Context(how, self.function, self.depth + 1, max(doubt, self.doubt))
+        return _Context(how, function, self.depth + 1)
 
 
 class _Reader:
@@ -125,6 +146,8 @@ class _Reader:
             return
         for statement in body:
             self._statement(statement, context)
+            if may_leave(statement):
+                context = replace(context, doubt=max(context.doubt, CONDITIONAL))
 
     def _statement(self, statement: ast.stmt, context: _Context) -> None:
         match statement:
@@ -149,9 +172,10 @@ class _Reader:
                 self.block(statement.body, context.deeper())
             case ast.Try() | ast.TryStar():
                 guarded = any(expects_absence(handler) for handler in statement.handlers)
-                self.block(statement.body, context.deeper("guarded" if guarded else None))
+                doubt = HANDLED if handles_failure(statement) else ALWAYS
+                self.block(statement.body, context.deeper("guarded" if guarded else None, doubt=doubt))
                 for handler in statement.handlers:
-                    self.block(handler.body, context.deeper("guarded" if guarded else "conditional"))
+                    self.block(handler.body, context.deeper("guarded" if guarded else "conditional", doubt=CONDITIONAL))
                 self.block(statement.orelse, context.deeper("guarded" if guarded else None))
                 self.block(statement.finalbody, context.deeper())
             case ast.If(test=test):
@@ -159,7 +183,8 @@ class _Reader:
             case ast.With(items=items) | ast.AsyncWith(items=items):
                 self._expressions([item.context_expr for item in items], context)
                 suppressed = any(suppresses(item.context_expr) for item in items)
-                self.block(statement.body, context.deeper("guarded" if suppressed else None))
+                doubt = HANDLED if suppressed and any(_suppresses_failure(i.context_expr) for i in items) else ALWAYS
+                self.block(statement.body, context.deeper("guarded" if suppressed else None, doubt=doubt))
             case ast.For() | ast.AsyncFor() | ast.While():
                 self._expressions([statement.iter if not isinstance(statement, ast.While) else statement.test], context)
                 self.block(statement.body, context.deeper("conditional"))
@@ -167,7 +192,7 @@ class _Reader:
             case ast.Match(subject=subject, cases=cases):
                 self._expressions([subject], context)
                 for case in cases:
-                    self.block(case.body, context.deeper("conditional"))
+                    self.block(case.body, context.deeper("conditional", doubt=CONDITIONAL))
             case _:
                 self._expressions([statement], context)
 
@@ -178,25 +203,27 @@ class _Reader:
             # Neither is true when the file is imported; what runs when it is a program counts as called.
             self.block(statement.body, context.deeper("called" if is_main(test) else "guarded", "__main__"))
         else:
-            self.block(statement.body, context.deeper("conditional"))
-        self.block(statement.orelse, context.deeper("conditional"))
+            self.block(statement.body, context.deeper("conditional", doubt=CONDITIONAL))
+        self.block(statement.orelse, context.deeper("conditional", doubt=CONDITIONAL))
 
     def _expressions(self, roots: Sequence[ast.AST], context: _Context) -> None:
         """Read the calls in expressions. Those in a lambda count as calls of the block around it."""
         for root in roots:
             for node in walk(root):
                 if isinstance(node, ast.Call):
-                    self._call(node, context)
+                    self._call(node, root, context)
 
-    def _call(self, call: ast.Call, context: _Context) -> None:
+    def _call(self, call: ast.Call, root: ast.AST, context: _Context) -> None:
         name = dotted(call.func)
         first, _, rest = name.partition(".")
         resolved = ".".join(filter(None, (self.reading.aliases.get(first, first), rest)))
-        self.reading.calls.setdefault(context.function, set()).add(name)
+        calls = self.reading.calls.setdefault(context.function, {})
+        calls[name] = min(context.doubt, calls.get(name, HANDLED))
         self._import_by_call(call, resolved, context)
         action = self._find_action(call, resolved)
         if action is not None:
-            self.reading.activities.append(Activity(action, shown_call(call), call.lineno, context.function))
+            doubt = max(context.doubt, CONDITIONAL if is_conditional(call, root) else ALWAYS)
+            self.reading.activities.append(Activity(action, shown_call(call), call.lineno, context.function, doubt))
 
     def _import_by_call(self, call: ast.Call, function: str, context: _Context) -> None:
         if function not in ("importlib.import_module", "__import__", "importlib.util.spec_from_file_location"):
@@ -229,3 +256,7 @@ class _Reader:
                     yield node.value[:1000]
                 elif isinstance(node, ast.Name):
                     yield from self.texts.get(node.id, ())
+
+
+def _suppresses_failure(context: ast.expr) -> bool:
+    return isinstance(context, ast.Call) and catches_failure(context.args)

@@ -1,11 +1,17 @@
 """Read expressions of a syntax tree: what is in them, what they name, and what they mean for an import."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 MAX_SHOWN = 120
 _EXPECTED = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException", "OSError"})
 
+_NOT_FOR_FAILURES = frozenset(
+    {"ImportError", "ModuleNotFoundError", "KeyError", "IndexError", "AttributeError", "NameError", "TypeError"}
+)
+"""What no failed download and no failed program raises; all other names may be those of what does."""
+
+_LEAVING = (ast.Return, ast.Continue, ast.Break)
 _CLOSED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Name, ast.Constant)
 _MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
 """Nodes that only qualify another one, and have no children."""
@@ -59,6 +65,44 @@ def suppresses(context: ast.expr) -> bool:
     if not isinstance(context, ast.Call) or dotted(context.func).rpartition(".")[2] != "suppress":
         return False
     return any(dotted(a).rpartition(".")[2] in _EXPECTED for a in context.args)
+
+
+def handles_failure(statement: ast.Try | ast.TryStar) -> bool:
+    """Return whether a `try` goes on after a failed download or program: a handler catches that and raises nothing."""
+    for handler in statement.handlers:
+        if catches_failure(handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]):
+            return not any(isinstance(inner, ast.Raise) for one in handler.body for inner in ast.walk(one))
+    return False
+
+
+def catches_failure(kinds: Sequence[ast.expr | None]) -> bool:
+    """Return whether one of these exceptions may be that of a failed download or program; None is every exception."""
+    return any(kind is None or dotted(kind).rpartition(".")[2] not in _NOT_FOR_FAILURES for kind in kinds)
+
+
+def may_leave(statement: ast.stmt, depth: int = 5) -> bool:
+    """Return whether what follows the statement may be skipped, because a block in it ends with a `return` or the
+    like. A `raise` does not count: then the import itself fails."""
+    if isinstance(statement, _LEAVING):
+        return True
+    if depth == 0 or isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return False
+    blocks: list[list[ast.stmt]] = [getattr(statement, name, None) or [] for name in ("body", "orelse")]
+    blocks += [handler.body for handler in getattr(statement, "handlers", ())]
+    return any(may_leave(block[-1], depth - 1) for block in blocks if block)
+
+
+def is_conditional(call: ast.Call, root: ast.AST) -> bool:
+    """Return whether an expression decides if a call in it happens: `exists(x) or call()`."""
+    for node in walk(root):
+        parts: list[ast.expr] = []
+        if isinstance(node, ast.BoolOp):
+            parts = node.values[1:]
+        elif isinstance(node, ast.IfExp):
+            parts = [node.body, node.orelse]
+        if any(inner is call for part in parts for inner in walk(part)):
+            return True
+    return False
 
 
 def is_main(test: ast.expr) -> bool:

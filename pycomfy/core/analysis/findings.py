@@ -20,8 +20,9 @@ _FIND_OUT = (
 @dataclass(frozen=True)
 class Finding:
     """One finding in the source of `owner`, a node pack or ComfyUI. `kind` is "import", "installs", "downloads" or
-    "script"; `when` it runs: for an import a `How`, else "imported", "installed" or "started". `line` is 0 for a whole
-    file. `text` is the module, the call's source, or the script; `fix` the line of pycomfy.toml that helps, or ""."""
+    "script"; `when` it runs: for an import a `How`, else "imported", "installed" or "started"; it is `certain` unless a
+    condition decides. `line` is 0 for a whole file. `text` is the module, the call's source, or the script; `fix` the
+    line of pycomfy.toml that helps, or ""."""
 
     kind: str
     owner: str
@@ -30,6 +31,7 @@ class Finding:
     line: int
     text: str
     fix: str = ""
+    certain: bool = True
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def describe_missing_modules(
             m.import_.line,
             m.module,
             line_to_add(requirements, [m]),
+            m.certain,
         )
         for m in missing
     )
@@ -102,12 +105,13 @@ def describe_effects(scans: Mapping[str, Scan], steps: Mapping[str, Sequence[Seq
                 continue
             if script is None and not effects:
                 continue
-            notes.append(describe(owner, effects))
+            notes += describe(owner, effects)
             fix = _STEP.format(owner) if when == "installed" else ""
             if script is not None:
                 findings.append(Finding("script", owner, when, script, 0, script, fix))
             findings += [
-                Finding(e.action, owner, e.when, printable(e.path), e.line, printable(e.text), fix) for e in effects
+                Finding(e.action, owner, e.when, printable(e.path), e.line, printable(e.text), fix, e.certain)
+                for e in effects
             ]
     return Findings(tuple(notes), tuple(findings))
 
@@ -115,27 +119,42 @@ def describe_effects(scans: Mapping[str, Scan], steps: Mapping[str, Sequence[Seq
 _STEP = 'below [packs.{}]: steps = [{{ run = ["python", "install.py"] }}]'
 
 
-def _describe_install(owner: str, effects: Sequence[Effect]) -> str:
+def _describe_install(owner: str, effects: Sequence[Effect]) -> list[str]:
     does = f" It {_list_actions(effects)}." if effects else ""
-    return (
+    return [
         f"the node pack {owner} has an {INSTALL}, which is not run.{does} Add the packages that it installs to "
         f"requirements; if it makes files, run it while the image is built: {_STEP.format(owner)}"
-    )
+    ]
 
 
-def _describe_prestart(owner: str, effects: Sequence[Effect]) -> str:
-    does = f" It {_list_actions(effects)}, which fails: the container has no network." if effects else ""
-    return f"the node pack {owner} has a {PRESTART}, which ComfyUI runs at each start, in the container.{does}"
+def _describe_prestart(owner: str, effects: Sequence[Effect]) -> list[str]:
+    certain, possible = _split(effects)
+    does = f" It {_list_actions(certain)}, which fails: the container has no network." if certain else ""
+    does += f" Under conditions it {_list_actions(possible)}, which would fail." if possible else ""
+    return [f"the node pack {owner} has a {PRESTART}, which ComfyUI runs at each start, in the container.{does}"]
 
 
-def _describe_import(owner: str, effects: Sequence[Effect]) -> str:
-    return (
-        f"while its files are imported, the node pack {owner} {_list_actions(effects)}; this fails in the image, "
-        "which has no network: add packages to requirements, files to models or to a build step"
-    )
+def _describe_import(owner: str, effects: Sequence[Effect]) -> list[str]:
+    certain, possible = _split(effects)
+    notes = []
+    if certain:
+        notes.append(
+            f"while its files are imported, the node pack {owner} {_list_actions(certain)}; this fails in the image, "
+            "which has no network: add packages to requirements, files to models or to a build step"
+        )
+    if possible:
+        notes.append(
+            f"while its files are imported, the node pack {owner} may do this, under conditions: it "
+            f"{_list_actions(possible)}; the image has no network: what is there already is not fetched"
+        )
+    return notes
 
 
-_DESCRIPTIONS: tuple[tuple[When, Callable[[str, Sequence[Effect]], str]], ...] = (
+def _split(effects: Sequence[Effect]) -> tuple[list[Effect], list[Effect]]:
+    return [e for e in effects if e.certain], [e for e in effects if not e.certain]
+
+
+_DESCRIPTIONS: tuple[tuple[When, Callable[[str, Sequence[Effect]], list[str]]], ...] = (
     ("installed", _describe_install),
     ("started", _describe_prestart),
     ("imported", _describe_import),

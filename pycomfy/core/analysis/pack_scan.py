@@ -5,11 +5,11 @@ Only files that ComfyUI imports, directly or indirectly, count: not the tests, s
 
 import ast
 import posixpath
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pycomfy.core.analysis.ast_scan import Action, FileReading, How, Import, read_file
+from pycomfy.core.analysis.ast_scan import ALWAYS, CONDITIONAL, HANDLED, Action, FileReading, How, Import, read_file
 from pycomfy.core.analysis.node_types import is_node_source
 
 INSTALL, PRESTART = "install.py", "prestartup_script.py"
@@ -38,13 +38,15 @@ class ExternalImport:
 
 @dataclass(frozen=True)
 class Effect:
-    """A call that installs or downloads, and when it runs; `text` is its source, shortened."""
+    """A call that installs or downloads, and when it runs; `text` is its source, shortened. If it is not `certain`, it
+    runs under a condition. Where the code goes on after a failure, there is no effect."""
 
     action: Action
     when: When
     path: str
     line: int
     text: str
+    certain: bool = True
 
 
 @dataclass(frozen=True)
@@ -198,20 +200,21 @@ class _Tree:
 
     # — what they do —
 
-    def executed(self, paths: Sequence[str], functions: Sequence[str] = ("",)) -> set[tuple[str, str]]:
+    def executed(self, paths: Sequence[str], functions: Sequence[str] = ("",)) -> dict[tuple[str, str], int]:
         """Return the functions that run when these files do, as (file, function): those called, directly or
-        indirectly."""
-        done: set[tuple[str, str]] = set()
+        indirectly; each with the least doubt that it runs, and that nobody handles its failure."""
+        done: dict[tuple[str, str], int] = {}
         # A file that only a function imports does not run when the pack is imported.
-        waiting = [(p, f) for p in paths for f in functions if self.rank.get(p, 0) != _CALLED]
+        files = [(p, CONDITIONAL if self.rank.get(p, 0) else ALWAYS) for p in paths if self.rank.get(p, 0) != _CALLED]
+        waiting = [((path, function), doubt) for path, doubt in files for function in functions]
         while waiting:
-            at = waiting.pop()
-            if at in done:
+            at, doubt = waiting.pop()
+            if doubt >= done.get(at, HANDLED + 1):
                 continue
-            done.add(at)
+            done[at] = doubt
             path, function = at
-            for name in self.reading(path).calls.get(function, ()):
-                waiting += self._find_called(path, function, name)
+            for name, own in self.reading(path).calls.get(function, {}).items():
+                waiting += ((called, max(doubt, own)) for called in self._find_called(path, function, name))
         return done
 
     def _find_called(self, path: str, function: str, called: str) -> Iterator[tuple[str, str]]:
@@ -232,12 +235,13 @@ class _Tree:
             if target in self.files and name in self.reading(target).functions:
                 yield target, name
 
-    def effects(self, when: When, executed: set[tuple[str, str]]) -> Iterator[Effect]:
-        """Yield the calls in these functions that install or download."""
+    def effects(self, when: When, executed: Mapping[tuple[str, str], int]) -> Iterator[Effect]:
+        """Yield the calls in these functions that install or download, and that do not handle their failure."""
         for path in sorted({path for path, _ in executed}):
-            for activity in self.reading(path).activities:
-                if (path, activity.function) in executed:
-                    yield Effect(activity.action, when, path, activity.line, activity.text)
+            for one in self.reading(path).activities:
+                doubt = max(one.doubt, executed.get((path, one.function), HANDLED))
+                if doubt < HANDLED:
+                    yield Effect(one.action, when, path, one.line, one.text, doubt == ALWAYS)
 
 
 def _key(one: ExternalImport) -> tuple[int, str, int]:

@@ -120,6 +120,15 @@ def test_a_strangers_text_moves_no_cursor() -> None:
     assert note.isprintable() and "pip install" in note
 
 
+def test_what_only_a_condition_downloads_is_not_called_a_failure() -> None:
+    get = "urllib.request.urlretrieve('https://x', 'y')"
+    told = describe_effects({"p": pack(init=f"import urllib.request\nif absent:\n    {get}\n")}, {})
+    assert [f.certain for f in told.findings] == [False]
+    assert "may do this, under conditions" in told.notes[0] and "fails" not in told.notes[0]
+    handled = f"import urllib.request\ntry:\n    {get}\nexcept Exception:\n    pass\n"
+    assert describe_effects({"p": pack(init=handled)}, {}).notes == ()
+
+
 def test_an_install_script_that_a_step_runs_is_not_told() -> None:
     scan = pack(init="", install="import os\nos.system('pip install x')\n")
     (note,) = describe_effects({"p": scan}, {}).notes

@@ -207,6 +207,65 @@ def test_what_runs_while_the_pack_is_imported_is_told_and_what_a_node_does_is_no
     ]
 
 
+def certainty(scan: Scan) -> dict[int, bool]:
+    return {e.line: e.certain for e in scan.effects}
+
+
+def test_a_download_that_is_guarded_is_no_certain_failure() -> None:
+    scan = pack(
+        init="""
+        import os, contextlib
+        from urllib.request import urlretrieve
+        urlretrieve("https://x", "always")
+        if not os.path.exists("a"):
+            urlretrieve("https://x", "a")
+        os.path.exists("b") or urlretrieve("https://x", "b")
+        try:
+            urlretrieve("https://x", "c")
+        except Exception as e:
+            print(e)
+        try:
+            urlretrieve("https://x", "d")
+        except OSError:
+            raise
+        with contextlib.suppress(OSError):
+            urlretrieve("https://x", "e")
+        try:
+            import rare
+        except ImportError:
+            os.system("pip install rare")
+        def early():
+            if os.path.exists("f"):
+                return
+            urlretrieve("https://x", "f")
+        early()
+        def inner():
+            urlretrieve("https://x", "g")
+        try:
+            inner()
+        except Exception:
+            pass
+        for name in ("h", "i"):
+            urlretrieve("https://x", name)
+        """
+    )
+    assert certainty(scan) == {4: True, 6: False, 7: False, 13: True, 21: False, 25: False, 34: True}
+
+
+def test_the_most_certain_way_to_a_download_counts() -> None:
+    twice = "def get():\n    urlretrieve('https://x', 'y')\ntry:\n    get()\nexcept Exception:\n    pass\n{}"
+    head = "from urllib.request import urlretrieve\n"
+    assert certainty(pack(init=head + twice.format(""))) == {}
+    assert certainty(pack(init=head + twice.format("if x:\n    get()\n"))) == {3: False}
+    assert certainty(pack(init=head + twice.format("get()\n"))) == {3: True}
+
+
+def test_a_file_whose_import_is_guarded_downloads_only_perhaps() -> None:
+    fetcher = "import urllib.request\nurllib.request.urlretrieve('https://x', 'y')\n"
+    assert certainty(pack(init="try:\n    from . import a\nexcept Exception:\n    pass\n", a=fetcher)) == {2: False}
+    assert certainty(pack(init="def f():\n    from . import a\n", a=fetcher)) == {}
+
+
 def test_scripts_that_others_run_are_told_apart() -> None:
     scan = pack(
         init="NODE_CLASS_MAPPINGS = {}\n",
