@@ -31,5 +31,5 @@ bench: ## the figures in benchmarks/, beside a Dockerfile's
 	@scripts/setup.sh bench
 	@.venv/bin/python -m benchmarks
 
-clean: ## remove what the demo made here (not $$PYCOMFY_HOME)
+clean: ## remove what the demo made here (not the data folder, PYCOMFY_HOME)
 	rm -rf demo

@@ -7,6 +7,7 @@ import typer
 
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import size
+from pycomfy.cli.shell import render_command
 from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
@@ -24,17 +25,19 @@ def show(
 
     Examples: `pycomfy show hello`, `pycomfy show hello@2 --json`
     """
+    from pycomfy.services.versions.show import flake_options
     from pycomfy.services.versions.show import show as show_version
     from pycomfy.services.workspace import Workspace
 
-    result = show_version(Workspace.open(), reference)
+    workspace = Workspace.open()
+    result = show_version(workspace, reference)
     if as_json:
         print_json(result)
     else:
-        _print(result)
+        _print(result, flake_options(workspace))
 
 
-def _print(result: "ShowResult") -> None:
+def _print(result: "ShowResult", flake_options: tuple[str, ...]) -> None:
     from pycomfy.core.interface.json_schema import describe_type
     from pycomfy.core.printable import sanitise
 
@@ -57,7 +60,7 @@ def _print(result: "ShowResult") -> None:
     for parameter in result.inputs or ():
         default = sanitise(json.dumps(parameter.default, ensure_ascii=False))
         print_line(f"  input     {parameter.name} ({describe_type(parameter)}): {default}")
-    print_line(f"  Nix       nix build '{result.flake}'")
+    print_line(f"  Nix       {render_command(('nix', 'build', *flake_options, result.flake))}")
     if result.message:
         print_line()
         for line in result.message.splitlines():

@@ -1,6 +1,7 @@
 """The commands on versions, as a user calls them: what they print, and how they leave."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +57,29 @@ def test_show_has_the_contracts_keys_and_more(call: Call) -> None:
     assert {key: shown[key] for key in log} == log
     assert shown["flake"].startswith("git+file://")
     text = call("show", "hello@2").out
-    assert "node 2 (KSampler): steps 20 → 30" in text and "nix build 'git+file://" in text
+    assert "node 2 (KSampler): steps 20 → 30" in text
+
+
+@pytest.mark.parametrize(
+    ("features", "command"),
+    [
+        ("flakes nix-command", "nix build 'git+file://"),
+        ("nix-command", "nix build --extra-experimental-features 'nix-command flakes' 'git+file://"),
+        (None, "nix build --extra-experimental-features 'nix-command flakes' 'git+file://"),
+    ],
+    ids=["flakes", "no flakes", "no Nix"],
+)
+def test_show_prints_a_command_that_works_with_this_machines_nix(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, features: str | None, command: str
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(shutil.which("git") or "git")
+    if features is not None:
+        nix = tmp_path / "bin" / "nix"
+        nix.write_text(f"#!/bin/sh\necho 'experimental-features = {features}'\n")
+        nix.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert command in call("show", "hello@2").out
 
 
 def test_tags_branches_and_names(call: Call) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import PlainSerializer
 
+from pycomfy.adapters.nix.inspection import read_configuration
 from pycomfy.core.interface.model import OutputNode, Parameter
 from pycomfy.core.lockfile.schema import ComfyUI, ModelFile, Pack
 from pycomfy.core.versions.built_image import BuiltImage
@@ -58,6 +59,14 @@ class ShowResult(VersionResult):
     changes: Diff | None
     summary: tuple[str, ...]
     flake: str
+
+
+def flake_options(workspace: Workspace) -> tuple[str, ...]:
+    """Return the options that this machine's Nix needs to build from `ShowResult.flake`: none where flakes are switched
+    on."""
+    enabled = read_configuration(workspace.nix).get("experimental-features", "").split()
+    wanted = ("nix-command", "flakes")
+    return () if {*wanted} <= {*enabled} else ("--extra-experimental-features", " ".join(wanted))
 
 
 def show(workspace: Workspace, reference: str) -> ShowResult:

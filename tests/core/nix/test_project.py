@@ -52,6 +52,10 @@ def test_the_readme_does_not_speak_of_local_sources_where_there_are_none() -> No
     assert "no network address" not in text and "sha256 far" not in text
 
 
+def test_the_readme_names_the_option_for_a_podman_that_may_not_set_limits() -> None:
+    assert "add `--ulimit nofile=4096:4096 --ulimit nproc=4096:4096`" in readme(make_lock())
+
+
 def test_a_project_without_definitions_has_no_prompt() -> None:
     files = project_files(ProjectContent(make_lock(), b"{}"), TOOLKIT)
     assert "prompt.json" not in files and "interface.json" not in files
