@@ -8,9 +8,12 @@ import typer
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.nix_options import Jobs, Sandbox
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
-from pycomfy.cli.progress import duration, size
+from pycomfy.cli.progress import count, duration, size
 from pycomfy.cli.shell import render_command
 from pycomfy.cli.terminal import print_line
+
+_MAX_NAMES = 5
+"""Absent models that are named."""
 
 if TYPE_CHECKING:
     from pycomfy.services.build.build import BuildResult
@@ -79,3 +82,8 @@ def _show(result: "BuildResult") -> None:
     print_line(f"  commit   {result.commit}")
     if result.runnable:
         print_line(f"  run it   {render_command(('pycomfy', 'run', result.name))}")
+    if result.absent_models:
+        names = ", ".join(model.location for model in result.absent_models[:_MAX_NAMES])
+        more = ", …" if len(result.absent_models) > _MAX_NAMES else ""
+        status = render_command(("pycomfy", "models", "status", result.name))
+        print_line(f"note: it lacks {count(len(result.absent_models), 'model')}: {names}{more}: `{status}`", error=True)

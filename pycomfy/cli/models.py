@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pycomfy.cli.exit_status import CHECK_FAILED
-from pycomfy.cli.fixes import render_fixes
+from pycomfy.cli.exit_status import CHECK_FAILED, USER_ERROR
+from pycomfy.cli.fixes import with_fixes
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import size
+from pycomfy.cli.progress import count, size
 from pycomfy.cli.shell import render_command
 from pycomfy.cli.terminal import print_line, print_rows, styled
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from pycomfy.services.models.needed import NeededModel
+    from pycomfy.services.models.needed import NeededModel, PullResult
     from pycomfy.services.models.stored import StoredModelResult
 
 app = typer.Typer(
@@ -66,13 +66,16 @@ def status(
     if as_json:
         print_json(models)
         return
+    if not models:
+        print_line(f"{target} needs no models", error=True)
+        return
     _table(
         ("", "model", "size", "from"),
         [(m.state, m.location + (" (pickle)" if m.pickle else ""), _size(m.size), _origin(m)) for m in models],
     )
     for m in models:
         if m.state == "unpinned":
-            print_line(f"note: {m.location}: {m.why} ({render_fixes(m.fix)})", error=True)
+            print_line(with_fixes(f"note: {m.location}: {m.why}", m.fix), error=True)
     if any(m.state == "missing" for m in models):
         command = render_command(("pycomfy", "models", "pull", target))
         print_line(f"`{command}` fetches what is missing", error=True)
@@ -82,8 +85,9 @@ def status(
 def pull(target: _Target, as_json: _Json = False) -> None:
     """Fetch the models of a workflow that are not here.
 
-    A download that was interrupted is resumed. A workflow that was built goes before a folder of the same name:
-    `portrait/` is the folder.
+    A download that was interrupted is resumed. Exit 1 if the lock does not pin all models: those are not fetched.
+
+    A workflow that was built goes before a folder of the same name: `portrait/` is the folder.
 
     Example: `pycomfy models pull portrait`
     """
@@ -93,12 +97,10 @@ def pull(target: _Target, as_json: _Json = False) -> None:
     result = pull_models(Workspace.open(), target)
     if as_json:
         print_json(result)
-        return
-    for model in result.fetched:
-        print_line(model.location)
-    for m in result.unpinned:
-        print_line(f"warning: {m.location} cannot be fetched: {m.why} ({render_fixes(m.fix)})", error=True)
-    print_line(f"{len(result.fetched)} fetched, {len(result.present)} were here", error=True)
+    else:
+        _show_pulled(result)
+    if result.unpinned:
+        raise typer.Exit(USER_ERROR)
 
 
 @app.command()
@@ -154,6 +156,16 @@ def verify(as_json: _Json = False) -> None:
         raise typer.Exit(CHECK_FAILED)
 
 
+def _show_pulled(result: "PullResult") -> None:
+    for model in result.fetched:
+        print_line(model.location)
+    for m in result.unpinned:
+        print_line(with_fixes(f"warning: {m.location} cannot be fetched: {m.why}", m.fix), error=True)
+    unpinned = f", {len(result.unpinned)} missing: not pinned" if result.unpinned else ""
+    nothing = "" if result.fetched else "nothing to fetch: "
+    print_line(f"{nothing}{len(result.fetched)} fetched, {len(result.present)} here already{unpinned}", error=True)
+
+
 def _show_stored(models: list["StoredModelResult"], as_json: bool) -> None:
     if as_json:
         print_json(models)
@@ -163,7 +175,7 @@ def _show_stored(models: list["StoredModelResult"], as_json: bool) -> None:
         ("", "SHA-256", "size", "added as"),
         [(words[m.intact], m.sha256, _size(m.size), ", ".join(m.names)) for m in models],
     )
-    print_line(f"{len(models)} models, {size(sum(m.size for m in models))}", error=True)
+    print_line(f"{count(len(models), 'model')}, {size(sum(m.size for m in models))}", error=True)
 
 
 def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -46,6 +46,11 @@ def size(amount: float) -> str:
     return f"{amount:.2f} GB" if amount < 10 else f"{amount:.1f} GB"
 
 
+def count(number: int, noun: str) -> str:
+    """Return "1 model", or "2 models"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def duration(seconds: float) -> str:
     """Format a time for people: 4.3 s, or 2 min 5 s."""
     if seconds < 60:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from pydantic import ValidationError
 
 from pycomfy.adapters.metadata.detect import find_workflow
+from pycomfy.adapters.versions.lookup import find_workflow_file
 from pycomfy.core.lockfile.config import Config, config_fingerprint, parse_config
 from pycomfy.core.lockfile.git_url import parse_git_url, split_revision
 from pycomfy.core.lockfile.names import COMFYUI
@@ -22,6 +23,7 @@ from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.sources.source_spec import SourceSpec
 from pycomfy.core.validation import explain_error
 from pycomfy.errors import BadConfig, BadInput, NotFound, Placeholder, suggest
+from pycomfy.services.workspace import Workspace
 
 MAX_BYTES = 256 << 20
 
@@ -73,6 +75,22 @@ def read_workflow_json(file: Path) -> bytes:
     `NotFound`, `BadInput`, `BadWorkflow`."""
     with _open(file, "workflow") as data:
         return find_workflow(data, where=str(file))
+
+
+def read_requested_workflow(workspace: Workspace, request: LockRequest) -> bytes:
+    """Return the JSON of the workflow of a request. Raises as `read_workflow_json`; the name of a workflow in place of
+    its file is explained."""
+    try:
+        return read_workflow_json(request.file)
+    except NotFound:
+        name = str(request.workflow)
+        file, built = find_workflow_file(name), name in workspace.versions.names()
+        if file is None and not built:
+            raise
+        fixes = [suggest("retry", "its file", workflow=file)] if file is not None else []
+        if built:
+            fixes.append(suggest("checkout", "then again with DIR", reference=name, to=Placeholder("DIR")))
+        raise NotFound(f'"{name}" is the name of a workflow, not its file', where=name, fix=fixes) from None
 
 
 @contextlib.contextmanager

@@ -6,9 +6,10 @@ import pytest
 
 from pycomfy.cli.build import _show
 from pycomfy.services.build.build import BuildResult
+from pycomfy.services.models.needed import NeededModel
 
 
-def shown(capsys: pytest.CaptureFixture[str], *, runnable: bool = True, layers_built: int = 2) -> str:
+def shown(capsys: pytest.CaptureFixture[str], *, runnable: bool = True, layers_built: int = 2, absent: int = 0) -> str:
     _show(
         BuildResult(
             name="portrait",
@@ -25,12 +26,16 @@ def shown(capsys: pytest.CaptureFixture[str], *, runnable: bool = True, layers_b
             layers_reused=3,
             archived=True,
             missing_libraries=(),
+            absent_models=tuple(
+                NeededModel(folder="loras", name=f"{n}.pt", state="missing", pickle=True) for n in range(absent)
+            ),
             seconds=12.0,
             log=Path("/log"),
             runnable=runnable,
         )
     )
-    return capsys.readouterr().out
+    output = capsys.readouterr()
+    return output.out + output.err
 
 
 def test_an_image_for_this_machine_can_be_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,3 +48,11 @@ def test_an_image_for_another_machine_is_not_offered_to_be_run(capsys: pytest.Ca
 
 def test_one_layer_is_no_layers(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1 layer built, 3 reused" in shown(capsys, layers_built=1)
+
+
+def test_models_that_a_run_lacks_are_noted_with_the_command_that_explains_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "note: it lacks 1 model: loras/0.pt: `pycomfy models status portrait`" in shown(capsys, absent=1)
+    assert "note: it lacks 7 models: loras/0.pt, loras/1.pt" in shown(capsys, absent=7)
+    assert "note" not in shown(capsys)

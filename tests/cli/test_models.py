@@ -53,7 +53,9 @@ def test_models_are_locked_fetched_and_verified(place: Place, site: Site, hubs: 
         ("b.pth", "unpinned", True),
     ]
     pulled = place.run("models", "pull", ".", env=hubs)
-    assert (pulled.status, pulled.out) == (0, "checkpoints/a.ckpt\n") and "sams/b.pth cannot be fetched" in pulled.told
+    assert (pulled.status, pulled.out) == (1, "checkpoints/a.ckpt\n") and "sams/b.pth cannot be fetched" in pulled.told
+    nothing = place.run("models", "pull", ".", env=hubs)
+    assert nothing.status == 1 and "nothing to fetch: 0 fetched, 1 here already, 1 missing: not pinned" in nothing.told
     again = place.run("models", "pull", ".", "--json", env=hubs).json()
     assert [len(again[key]) for key in ("fetched", "present", "unpinned")] == [0, 1, 1]
 
@@ -92,7 +94,8 @@ def test_a_workflow_without_models_has_the_lock_it_always_had(place: Place) -> N
     place.project("SaveImage")
     assert place.run("lock", ".").status == 0
     assert "models" not in place.change_lock()
-    assert place.run("models", "status", ".").out == ""
+    status = place.run("models", "status", ".")
+    assert (status.out, status.err) == ("", ". needs no models\n")
     assert not (place.data / "models").exists()
 
 

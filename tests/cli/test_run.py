@@ -42,7 +42,7 @@ def pictures(tmp_path: Path) -> Place:
 def test_an_unknown_input_is_told_with_those_there_are(pictures: Place) -> None:
     told = refused(pictures, "run", "pictures", "-i", "step=3", code="bad-input").told
     assert "there is no input step" in told and "did you mean steps?" in told
-    assert "image (image), steps (integer, 1 to 100)" in told and "pycomfy show" in told
+    assert "image (image), steps (integer, 1 to 100)" in told and "pycomfy show pictures@1 (lists" in told
 
 
 def test_wrong_values_are_told_together_and_nothing_is_left(pictures: Place) -> None:

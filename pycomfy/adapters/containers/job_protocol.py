@@ -190,8 +190,9 @@ def run_job(engine: Engine, spec: ContainerSpec, request: JobRequest, on_event: 
     return report
 
 
-def explain(error: Error, log: str) -> PycomfyError:
-    """Return the error for a person: which node, and what to do. `log` is the file of ComfyUI's whole log."""
+def explain(error: Error, log: str, version: str) -> PycomfyError:
+    """Return the error for a person: which node, and what to do. `log` is the file of ComfyUI's whole log, `version`
+    what was run: a version's label, or the name of a workflow."""
     what = error.message or error.type
     if error.details and error.details not in what:
         what = f"{what}: {error.details}"
@@ -203,16 +204,14 @@ def explain(error: Error, log: str) -> PycomfyError:
         where = f"node {error.node}{titled}" + (f" ({error.class_type})" if error.class_type else "")
     tail = "\n".join((error.traceback or error.log).strip().splitlines()[-8:])
     fix = _FIXES.get(error.type, f"see ComfyUI's whole log, in {log}")
+    if error.type == "value_not_in_list":
+        fix = (suggest("models status", "if it is a model", target=version), *_OTHER_VALUE)
     return RunFailed(what, where="\n".join(part for part in (where, tail) if part), fix=fix)
 
 
 _MORE_TIME = suggest("retry", timeout=Placeholder("SECONDS"))
+_OTHER_VALUE = (suggest("retry", "if the model is there", models=Placeholder("FOLDER")), "correct the workflow")
 _FIXES: Mapping[str, Fixes] = {
-    "value_not_in_list": (
-        suggest("models status", "if it is a model"),
-        suggest("retry", "if the model is there", models=Placeholder("FOLDER")),
-        "correct the workflow",
-    ),
     "invalid_prompt": "the image has no such node: build it again with the node's pack",
     "missing_node_type": "the image has no such node: build it again with the node's pack",
     "prompt_no_outputs": "add a node that saves or shows something",

@@ -1,7 +1,8 @@
 """Find versions by what users call them: a number along the branch, a tag, a commit."""
 
 import contextlib
-from collections.abc import Mapping
+import os.path
+from collections.abc import Mapping, Sequence
 
 from pycomfy.adapters.versions.git import BareRepository
 from pycomfy.adapters.versions.version import Version, read_version
@@ -48,12 +49,26 @@ def find_version(bare: BareRepository, reference: Reference | str) -> Version:
     named = parse_reference(reference) if isinstance(reference, str) else reference
     commits = _list_commits(bare, check_workflow_name(named.name))
     if not commits:
-        raise unknown_workflow(named.name, list(list_tips(bare)), str(bare.path))
+        raise explain_unknown(named.name, list(list_tips(bare)), bare)
     if named.version is not None:
         return _find_numbered(bare, named, named.version, commits)
     if named.revision is not None:
         return _find_revision(bare, named, named.revision, commits)
     return read_version(bare, named.name, commits[0], len(commits))
+
+
+def explain_unknown(name: str, known: Sequence[str], bare: BareRepository) -> NotFound:
+    """Return the error for a workflow without any version. `known` are the names of those that have some. If the
+    working folder has a workflow with that name, it can be built."""
+    return unknown_workflow(name, known, str(bare.path), find_workflow_file(name))
+
+
+def find_workflow_file(name: str) -> str | None:
+    """Return the file in the working folder that a workflow with that name would be built from, if it is there."""
+    for path in (f"{name}.json", f"{name}/workflow.json"):
+        if os.path.isfile(path):  # noqa: PTH113  (that of Path raises an error for a name that is too long)
+            return path
+    return None
 
 
 def _list_commits(bare: BareRepository, name: str) -> list[str]:

@@ -54,7 +54,7 @@ def send(bare: BareRepository, address: GitUrl, refs: Sequence[str]) -> list[Sen
         if len(parts) == 3 and parts[0] in words:
             sent.append(Sent(parts[1].partition(":")[2], words[parts[0]], parts[2]))
     if status != 0 and not any(s.state == "refused" for s in sent):
-        raise _explain(address, message)
+        raise _explain(address, message, create=True)
     reported = {s.ref for s in sent}
     return [*sent, *(Sent(ref, "same", "") for ref in refs if ref not in reported)]
 
@@ -73,7 +73,7 @@ def received(bare: BareRepository, address: GitUrl) -> Iterator[dict[str, str]]:
             options = ("--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-gc")
             status, _, message = bare.run("fetch", *options, "--", address.url, *specs)
             if status != 0:
-                raise _explain(address, message)
+                raise _explain(address, message, create=False)
             _refuse_large(bare, address)
             yield bare.refs(INCOMING)
         finally:
@@ -111,15 +111,15 @@ def _refuse_large(bare: BareRepository, address: GitUrl) -> None:
         raise BadInput(what, where=address.public, fix="pull from a versions repository of pycomfy")
 
 
-def _explain(address: GitUrl, message: str) -> PycomfyError:
+def _explain(address: GitUrl, message: str, *, create: bool) -> PycomfyError:
+    """The error for git's message; `create`: whether a repository that is missing may be created."""
     lines = [re.sub(r"^(fatal|error|remote): ", "", line).strip() for line in message.splitlines() if line.strip()]
     text = re.sub(r"\S+://\S+", lambda m: without_password(m[0]), lines[0] if lines else "git failed")
     if re.search(r"not appear to be a git repository|not found|does not exist|No such file", message):
-        fix = (
-            f"git init --bare {shlex.quote(address.public)}"
-            if address.local
-            else "correct the address, or make the repository"
-        )
+        fix = "correct the address"
+        if create:
+            init = f"git init --bare {shlex.quote(address.public)}"
+            fix = init if address.local else "correct the address, or make the repository"
         return NotFound(f"no git repository: {text}", where=address.public, fix=fix)
     if "dubious ownership" in message:
         fix = f"git config --global --add safe.directory {shlex.quote(address.url)}"

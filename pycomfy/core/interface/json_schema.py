@@ -86,9 +86,9 @@ def inputs_schema(interface: Interface) -> dict[str, Any]:
     return inputs_model(interface).model_json_schema()
 
 
-def check_arguments(interface: Interface, arguments: Mapping[str, object]) -> dict[str, Any]:
+def check_arguments(interface: Interface, arguments: Mapping[str, object], version: str = "") -> dict[str, Any]:
     """Return the values of `arguments`, converted to the types of their parameters. Raises `BadInput` for all wrong
-    ones at once."""
+    ones at once. `version` is the label of the version that has the interface, for fixes."""
     known = {p.name: p for p in interface.parameters}
     model_type = inputs_model(interface)
     try:
@@ -97,9 +97,10 @@ def check_arguments(interface: Interface, arguments: Mapping[str, object]) -> di
         problems: dict[str, PycomfyError] = {}
         for error in e.errors(include_url=False, include_context=False):
             name = str(error["loc"][0]) if error["loc"] else ""
-            problem = (
-                _invalid(known[name], error["type"], error["input"]) if name in known else _unknown(interface, name)
-            )
+            if name in known:
+                problem = _invalid(known[name], error["type"], error["input"])
+            else:
+                problem = _unknown(interface, name, version)
             problems.setdefault(name, problem)
         raise combine(list(problems.values())) from e
     return {str(model_type.model_fields[field].alias): getattr(model, field) for field in model.model_fields_set}
@@ -120,13 +121,15 @@ def describe_type(parameter: Parameter) -> str:
     return f"{parameter.type}, one of {len(parameter.choices)}" if parameter.choices else parameter.type
 
 
-def _unknown(interface: Interface, name: str) -> BadInput:
+def _unknown(interface: Interface, name: str, version: str) -> BadInput:
     close = get_close_matches(name, [p.name for p in interface.parameters], 1)
     meant = f"did you mean {close[0]}? " if close else ""
+    note = "lists them with their defaults"
+    show = suggest("show", note, reference=version) if version else suggest("show", note)
     return BadInput(
         f"there is no input {sanitise(name)}",
         where=f"inputs.{sanitise(name)}",
-        fix=(f"{meant}the inputs are: {list_inputs(interface)}", suggest("show", "lists them with their defaults")),
+        fix=(f"{meant}the inputs are: {list_inputs(interface)}", show),
     )
 
 

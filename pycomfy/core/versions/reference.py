@@ -50,12 +50,15 @@ def parse_reference(text: str) -> Reference:
     return Reference(found["name"], int(found["version"]) if found["version"] else None, revision)
 
 
-def unknown_workflow(name: str, known: Sequence[str], where: str) -> NotFound:
-    """Return the error for a workflow without any version; `known` are the names of those that have some."""
+def unknown_workflow(name: str, known: Sequence[str], where: str, file: str | None = None) -> NotFound:
+    """Return the error for a workflow without any version; `known` are the names of those that have some, `file` is
+    the file of a workflow with that name, if there is one."""
+    build = () if file is None else (suggest("build", "makes the first version", workflow=file),)
     if not known:
-        return NotFound(f'no workflow "{name}": there are no versions yet', where=where, fix=MAKE_FIRST)
+        what = f'no workflow "{name}": there are no versions yet'
+        return NotFound(what, where=where, fix=build or MAKE_FIRST)
     names = ", ".join(known[:_MAX_NAMES]) + (", …" if len(known) > _MAX_NAMES else "")
-    return NotFound(f'no workflow "{name}"', where=where, fix=suggest("log", f"lists all: {names}"))
+    return NotFound(f'no workflow "{name}"', where=where, fix=(*build, suggest("log", f"lists all: {names}")))
 
 
 def check_workflow_name(name: str) -> str:

@@ -25,7 +25,8 @@ from pycomfy.errors import BadLock, Placeholder, PycomfyError, suggest
 from pycomfy.services.build.current_lock import read_or_make_lock
 from pycomfy.services.build.missing_libraries import report_missing_libraries
 from pycomfy.services.build.record import FinishedBuild, archive_sources, record_build
-from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_workflow_json
+from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_requested_workflow
+from pycomfy.services.models.needed import NeededModel, list_absent
 from pycomfy.services.realise import Project, RealisedImage, check_locked, host_platform, project_folder, realise
 from pycomfy.services.results import Result
 from pycomfy.services.verification import (
@@ -57,7 +58,8 @@ class BuildRequest:
 class BuildResult(Result):
     """What was built. `oci` is the OCI layout, `commit` the version's in the versions repository; `new` says whether
     the version did not exist before, `runnable` whether this machine can run the image, `archived` whether all its
-    sources are in the archive. `missing_libraries` are those that modules in the image need. `size` is in bytes."""
+    sources are in the archive. `missing_libraries` are those that modules in the image need, `absent_models` those that
+    the workflow needs and a run lacks: they are not on this machine, or not pinned. `size` is in bytes."""
 
     name: str
     version: int
@@ -73,6 +75,7 @@ class BuildResult(Result):
     layers_reused: int
     archived: bool
     missing_libraries: tuple[MissingLibrary, ...]
+    absent_models: tuple[NeededModel, ...]
     seconds: float
     log: Path
     runnable: bool
@@ -82,7 +85,7 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
     """Build the workflow's image, and record it as a version if it differs from the newest. Raises `PycomfyError`."""
     began = time.monotonic()
     lock_request = LockRequest(request.workflow)
-    data = read_workflow_json(lock_request.file)
+    data = read_requested_workflow(workspace, lock_request)
     workflow = parse_workflow(data, where=str(lock_request.file))
     check_store(workspace.nix)
     lock = read_or_make_lock(workspace, lock_request, data, only_read=request.locked)
@@ -137,6 +140,7 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
         layers_reused=recorded.built.layers_reused,
         archived=request.archive and archive_sources(workspace, lock, platform),
         missing_libraries=missing_libraries,
+        absent_models=tuple(list_absent(workspace, lock, workflow, read_config(lock_request)[1].models)),
         seconds=recorded.built.seconds,
         log=job.log,
         runnable=platform == host_platform(),

@@ -33,7 +33,7 @@ from pycomfy.errors import BadConfig, Placeholder, PycomfyError, raise_all, sugg
 from pycomfy.services.lock.analysis import find_findings
 from pycomfy.services.lock.python import PythonRequest, read_index_config, resolve_python
 from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
-from pycomfy.services.lock_request import LockRequest, read_config, read_config_fingerprint, read_workflow_json
+from pycomfy.services.lock_request import LockRequest, read_config, read_config_fingerprint, read_requested_workflow
 from pycomfy.services.models.pin import lock_models
 from pycomfy.services.results import Note, NoteText, Result
 from pycomfy.services.workspace import Workspace
@@ -59,7 +59,7 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     Raises `BadWorkflow`, `BadConfig`, `UnknownNode`, and what pinning sources, Python and Debian packages raises.
     """
     file = request.file
-    data = read_workflow_json(file)
+    data = read_requested_workflow(workspace, request)
     requirements = collect_requirements(parse_workflow(data, where=str(file)))
     base, config = read_config(request)
     path = request.output or file.parent / "pycomfy.lock"

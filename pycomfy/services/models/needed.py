@@ -14,8 +14,9 @@ from pycomfy.core.models.selection import UnpinnedModel, is_pickle, list_models
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.core.versions.reference import Reference
+from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import Fix, NotFound, suggest
+from pycomfy.errors import Fix, NotFound, Placeholder, suggest
 from pycomfy.services.archive.archive import take_models
 from pycomfy.services.lock_request import LockRequest, read_config, read_lock, read_workflow_json
 from pycomfy.services.results import FixText, Result
@@ -62,12 +63,13 @@ class PullResult(Result):
 @dataclass(frozen=True)
 class _Target:
     """What a user named: its lock, if it has one, what its workflow needs, and what its pycomfy.toml says. `file` is a
-    workflow or its folder, None for a version."""
+    workflow or its folder, None for a version; `version` the label of a version, None for a file."""
 
     lock: Lock | None
     requirements: Sequence[RequiredModel]
     specs: Sequence[ModelSpec] = ()
     file: str | None = None
+    version: str | None = None
 
     @property
     def pins(self) -> tuple[ModelFile, ...]:
@@ -115,12 +117,20 @@ def view_models(workspace: Workspace, reference: Reference) -> ModelView | None:
     return make_view(store, lock.models)
 
 
+def list_absent(workspace: Workspace, lock: Lock, workflow: Workflow, specs: Sequence[ModelSpec]) -> list[NeededModel]:
+    """Return the models of a version that was just built, those that it cannot be run with: missing, or not pinned."""
+    target = _Target(lock, collect_requirements(workflow).models, specs)
+    return [model for model in _list_models(workspace, target) if model.state != "present"]
+
+
 def _list_models(workspace: Workspace, target: _Target) -> list[NeededModel]:
     requested, unpinned = list_models(target.requirements, target.specs)
     locked = {(pin.folder, pin.name): pin for pin in target.pins}
     why = "there is no lock" if target.lock is None else "the lock does not pin it"
     note = "" if target.lock is None else "says why"
     fix = suggest("lock", note) if target.file is None else suggest("lock", note, workflow=target.file)
+    if target.version is not None:
+        fix = suggest("checkout", "then lock DIR, which says why", reference=target.version, to=Placeholder("DIR"))
     unlocked = [r for r in requested if (r.folder, r.name) not in locked]
     models = [
         *(_pinned(workspace, pin) for pin in locked.values()),
@@ -155,7 +165,7 @@ def _read_target(workspace: Workspace, text: str) -> _Target:
     target = find_target(workspace, text)
     if isinstance(target, Reference):
         lock, workflow = _read_version(workspace, target)
-        return _Target(lock, collect_requirements(parse_workflow(workflow, where=text)).models)
+        return _Target(lock, collect_requirements(parse_workflow(workflow, where=text)).models, version=text)
     request = LockRequest(target)
     requirements = collect_requirements(parse_workflow(read_workflow_json(request.file), where=text)).models
     path = request.file.parent / LOCK_FILE

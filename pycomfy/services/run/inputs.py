@@ -56,17 +56,18 @@ def fill_prompt(workspace: Workspace, reference: Reference, arguments: Arguments
         raise BadInput(f"the inputs of {version.label} are unknown: it was not verified", where=version.label, fix=fix)
     interface = parse_interface(files[INTERFACE].decode(errors="replace"), where=f"{INTERFACE} of {version.label}")
     prompt = _parse_prompt(files[PROMPT], interface, f"{PROMPT} of {version.label}")
-    values = _Reader(interface, folder).read(arguments)
+    values = _Reader(interface, folder, version.label).read(arguments)
     return Filled(values, apply_arguments(prompt, interface, values), _parse_workflow(files.get(WORKFLOW)))
 
 
 class _Reader:
     """Reads arguments one by one, and collects the problems to raise them together."""
 
-    def __init__(self, interface: Interface, folder: Path) -> None:
+    def __init__(self, interface: Interface, folder: Path, version: str) -> None:
         self._interface = interface
         self._known = {p.name: p for p in interface.parameters}
         self._folder = folder
+        self._version = version
         self._values: dict[str, object] = {}
         self._problems: list[PycomfyError] = []
         self._streamed = ""
@@ -81,7 +82,7 @@ class _Reader:
             with self._collecting():
                 self._values[name] = self._from_text(name, text)
         with self._collecting():
-            check_arguments(self._interface, self._values)
+            check_arguments(self._interface, self._values, self._version)
         raise_all(self._problems)
         return self._values
 

@@ -147,7 +147,7 @@ def run_image(workspace: Workspace, engine: Engine, image: LayoutImage, name: st
         with log.open("w", encoding="utf-8") as f, JobProgress(f) as progress:
             report = run_job(engine, spec, request.job, progress)
         outputs = _save(report, data, options.output)
-    raise_all([explain(e, str(log)) for e in report.errors])
+    raise_all([explain(e, str(log), name) for e in report.errors])
     return RunResult(
         name=workflow,
         version=int(version) if version else None,

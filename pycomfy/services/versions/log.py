@@ -1,6 +1,6 @@
 """`log`: list versions."""
 
-from pycomfy.core.versions.reference import unknown_workflow
+from pycomfy.adapters.versions.lookup import explain_unknown
 from pycomfy.services.results import Result
 from pycomfy.services.versions.indexing import index, list_indexed
 from pycomfy.services.workspace import Workspace
@@ -31,7 +31,7 @@ def log(workspace: Workspace, name: str | None = None) -> list[LogEntry]:
     versions = list_indexed(workspace, name)
     if name is not None and not versions:
         known = sorted({v.name for v in list_indexed(workspace)})
-        raise unknown_workflow(name, known, str(workspace.versions.path))
+        raise explain_unknown(name, known, workspace.versions.bare)
     return [
         LogEntry(
             name=v.name,

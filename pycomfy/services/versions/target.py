@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from pycomfy import operation
-from pycomfy.core.versions.reference import Reference, parse_reference, unknown_workflow
+from pycomfy.adapters.versions.lookup import explain_unknown
+from pycomfy.core.versions.reference import Reference, parse_reference
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import BadInput, NotFound, suggest
 from pycomfy.services.workspace import Workspace
@@ -34,7 +35,7 @@ def find_target(workspace: Workspace, text: str) -> Reference | Path:
         return reference
     if path.exists():
         return path
-    raise unknown_workflow(reference.name, names, str(workspace.versions.path))
+    raise explain_unknown(reference.name, names, workspace.versions.bare)
 
 
 def find_lock(path: Path) -> Path:

@@ -75,15 +75,16 @@ def test_an_error_names_the_node_and_what_to_do() -> None:
         title="Load",
         class_type="CheckpointLoaderSimple",
     )
-    told = explain(error, "/logs/1")
+    told = explain(error, "/logs/1", "portrait@1")
     assert told.what == "Value not in list: ckpt_name: 'x' not in []"
     assert told.where == 'node 4 "Load" (CheckpointLoaderSimple)'
+    assert suggest("models status", "if it is a model", target="portrait@1") in told.fixes
     assert suggest("retry", "if the model is there", models=Placeholder("FOLDER")) in told.fixes
 
 
 def test_an_exception_keeps_its_type_and_the_end_of_its_traceback() -> None:
     trace = "".join(f"line {n}\n" for n in range(50))
-    told = explain(Error(event="error", type="ValueError", message="no", node="4", traceback=trace), "/logs/1")
+    told = explain(Error(event="error", type="ValueError", message="no", node="4", traceback=trace), "/logs/1", "w")
     assert told.what == "ValueError: no"
     assert told.where.endswith("line 49")
     assert "line 0\n" not in told.where

@@ -56,6 +56,12 @@ def test_a_repository_that_is_not_there_is_named_with_how_to_make_it(
     with pytest.raises(NotFound) as caught:
         send(repository.bare, find_remote(repository.bare, str(tmp_path / "none")), ["refs/heads/hello"])
     assert caught.value.fix == f"git init --bare {tmp_path / 'none'}"
+    with (
+        pytest.raises(NotFound) as pulled,
+        received(repository.bare, find_remote(repository.bare, str(tmp_path / "none"))),
+    ):
+        pass
+    assert pulled.value.fix == "correct the address"
 
 
 def test_a_file_too_large_to_be_of_a_workflow_is_refused(

@@ -1,13 +1,17 @@
 """What a text names: a version or a path, by one rule for every command that takes either."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from pycomfy.core.versions.reference import MAKE_FIRST, Reference
-from pycomfy.errors import BadInput, NotFound, suggest
+from pycomfy.errors import BadInput, Fix, NotFound, Placeholder, suggest
 from pycomfy.services.interchange.export_file import ExportRequest, export_file
+from pycomfy.services.lock_request import LockRequest, read_requested_workflow
 from pycomfy.services.models.needed import models_status
+from pycomfy.services.versions.log import log
+from pycomfy.services.versions.lookup import find_image
 from pycomfy.services.versions.target import find_lock, find_target
 from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import new_paths
@@ -96,3 +100,32 @@ def test_the_models_are_those_of_the_version_or_of_the_folder(workspace: Workspa
     assert models_status(workspace, "hello") == []
     with pytest.raises(BadInput, match="the lock lacks"):
         models_status(workspace, "hello/")
+
+
+def test_an_unknown_name_with_a_file_of_that_name_is_built_first(workspace: Workspace) -> None:
+    Path("card.json").write_text("{}")
+    for action in (
+        lambda: find_target(workspace, "card@1"),
+        lambda: find_image(workspace, Reference("card")),
+        lambda: log(workspace, "card"),
+    ):
+        with pytest.raises(NotFound, match='no workflow "card"') as caught:
+            action()
+        assert caught.value.fixes[0] == suggest("build", "makes the first version", workflow="card.json")
+    with pytest.raises(NotFound) as other:
+        find_image(workspace, Reference("other"))
+    assert [f.action for f in other.value.fixes if isinstance(f, Fix)] == ["log"]
+
+
+def test_a_name_in_place_of_a_file_is_explained(workspace: Workspace) -> None:
+    Path("card.json").write_text("{}")
+    with pytest.raises(NotFound, match='"card" is the name of a workflow, not its file') as caught:
+        read_requested_workflow(workspace, LockRequest(Path("card")))
+    assert caught.value.fixes == (suggest("retry", "its file", workflow="card.json"),)
+    shutil.rmtree("hello")
+    with pytest.raises(NotFound, match='"hello" is the name of a workflow') as built:
+        read_requested_workflow(workspace, LockRequest(Path("hello")))
+    checkout = suggest("checkout", "then again with DIR", reference="hello", to=Placeholder("DIR"))
+    assert built.value.fixes == (checkout,)
+    with pytest.raises(NotFound, match="no such workflow"):
+        read_requested_workflow(workspace, LockRequest(Path("nothing")))
