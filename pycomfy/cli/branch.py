@@ -1,12 +1,19 @@
 """`pycomfy branch`: workflows are branches."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.no_versions import print_no_versions
-from pycomfy.cli.terminal import print_line
+from pycomfy.cli.terminal import print_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from pycomfy.services.versions.branch import BranchEntry
 
 
 def branch(
@@ -40,5 +47,14 @@ def branch(
     elif not found:
         print_no_versions()
     else:
-        for entry in found:
-            print_line(entry.label, entry.created_at, entry.commit[:12], sep="\t")
+        show(found)
+
+
+def show(branches: "Sequence[BranchEntry]", console: "Console | None" = None) -> None:
+    """Print a table on a terminal; elsewhere a line for each workflow."""
+    titles = ("version", "built", "commit")
+    print_rows(branches, titles, cells=_cells, plain=lambda b: (b.label, b.created_at, b.commit[:12]), console=console)
+
+
+def _cells(branch: "BranchEntry") -> tuple[str, ...]:
+    return branch.label, branch.created_at.replace("T", " ").removesuffix("Z"), branch.commit[:12]

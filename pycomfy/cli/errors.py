@@ -11,6 +11,9 @@ from pycomfy.cli.terminal import make_console
 from pycomfy.core.printable import printable_lines
 from pycomfy.errors import ErrorGroup, PycomfyError
 
+SCHEMA_VERSION = 1
+"""Counts the times that a published key of an error was changed or removed, from 1, as that of results does."""
+
 
 def print_error(error: PycomfyError) -> None:
     """Print what happened, where, and each way to fix it; of a group each error."""
@@ -28,4 +31,4 @@ def print_error(error: PycomfyError) -> None:
 def print_json_error(error: PycomfyError) -> None:
     """Print the error as JSON; nothing if it cannot be written, as there is also the text for a person."""
     with contextlib.suppress(OSError):
-        print_json_value({"error": error.as_dict(render)})
+        print_json_value({"schema_version": SCHEMA_VERSION, "error": error.as_dict(render)})

@@ -29,7 +29,7 @@ def show(result: InspectResult, console: Console) -> None:
     if off:
         head.append(f" and {off} switched off", style="dim")
     console.print(head)
-    _show_packs(nodes, console)
+    _show_packs(result, console)
     _show_models(result, console)
     _show_files(result, console)
     _show_interface(result, console)
@@ -51,6 +51,17 @@ def _table(console: Console, title: str, *columns: str) -> Table:
     return table
 
 
+def _print_table(console: Console, table: Table) -> None:
+    """Print it; elsewhere than on a terminal without the blanks at the ends of lines."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        console.print(Text(line.rstrip()), soft_wrap=True)
+
+
 def _pack_name(node: NodeEntry) -> tuple[str, str]:
     if node.pack is None:
         return "", ""
@@ -58,19 +69,23 @@ def _pack_name(node: NodeEntry) -> tuple[str, str]:
     return (COMFYUI if name == "comfy-core" else name), node.pack.version or ""
 
 
-def _show_packs(nodes: tuple[NodeEntry, ...], console: Console) -> None:
+def _show_packs(result: InspectResult, console: Console) -> None:
     packs: dict[str, Counter[str]] = {}
     versions: dict[str, set[str]] = {}
-    for node in nodes:
+    for node in result.nodes:
         if node.mode == "runs":
             name, version = _pack_name(node)
             packs.setdefault(name, Counter())[node.type] += 1
             versions.setdefault(name, set()).add(version)
     if not packs:
         return
-    table = _table(console, "Nodes", "pack", "types")
+    names_packs = result.format != "api"
+    title = "Nodes" if names_packs else "Nodes (API format does not name their packs)"
+    table = _table(console, title, "pack", "types")
     for name in sorted(packs, key=lambda n: (n != COMFYUI, n == "", n)):
-        label = Text(sanitise(name) or "pack not named", style="" if name else "dim italic")
+        label = Text(
+            sanitise(name) or ("pack not named" if names_packs else "types"), style="" if name else "dim italic"
+        )
         known = sorted(versions[name] - {""})
         if len(known) == 1:
             label.append(f" {sanitise(known[0][:12])}", style="dim")
@@ -82,7 +97,7 @@ def _show_packs(nodes: tuple[NodeEntry, ...], console: Console) -> None:
             types.append(sanitise(type_))
             types.append(f" ×{count}" if count > 1 else "", style="dim")
         table.add_row("", label, types)
-    console.print(table)
+    _print_table(console, table)
 
 
 def _show_models(result: InspectResult, console: Console) -> None:
@@ -97,7 +112,7 @@ def _show_models(result: InspectResult, console: Console) -> None:
         source.append("  sha256" if model.sha256 else "", style="green")
         folder = Text(sanitise(model.folder or "") or "folder unknown", style="" if model.folder else "yellow")
         table.add_row("", folder, Text(sanitise(model.name)), source)
-    console.print(table)
+    _print_table(console, table)
 
 
 def _host(url: str) -> str | None:
@@ -118,11 +133,15 @@ def _show_files(result: InspectResult, console: Console) -> None:
             Text(sanitise(file.name)),
             Text(sanitise(f"node {file.node}, {file.input}"), style="dim"),
         )
-    console.print(table)
+    _print_table(console, table)
 
 
 def _show_interface(result: InspectResult, console: Console) -> None:
     parameters, outputs = result.inputs, result.outputs
+    if not (result.exact or (parameters and outputs)):
+        console.print()
+        missing = "Outputs" if parameters else "Inputs" if outputs else "Inputs and outputs"
+        console.print(Text(f"{missing}: none are known from the file alone; --object-info shows them", style="dim"))
     if parameters:
         title = "Inputs" if result.exact else "Inputs (from the file alone; --object-info makes them exact)"
         table = _table(console, title, "name", "type", "default")
@@ -133,7 +152,7 @@ def _show_interface(result: InspectResult, console: Console) -> None:
             if cell_len(default) > room:
                 default = set_cell_size(default, max(room - 1, 8)) + "…"
             table.add_row("", Text(parameter.name), kind, Text(default, style="dim"))
-        console.print(table)
+        _print_table(console, table)
     if outputs:
         table = _table(console, "Outputs", "name", "kind", "node")
         for output in outputs:
@@ -143,7 +162,7 @@ def _show_interface(result: InspectResult, console: Console) -> None:
                 output.kind,
                 Text(sanitise(f"node {output.node}, {output.title}"), style="dim"),
             )
-        console.print(table)
+        _print_table(console, table)
 
 
 def _kind(parameter: Parameter) -> Text:
@@ -165,7 +184,7 @@ def _show_problems(result: InspectResult, console: Console) -> None:
     console.print()
     console.print(Text(_count(len(result.problems), "problem"), style="bold red"))
     for problem in result.problems:
-        console.print(Text.assemble(("  ✗ ", "red"), sanitise(problem.what)))
+        console.print(Text.assemble(("  ✗ ", "red"), sanitise(problem.what)), soft_wrap=True)
         for label, text in (("where", problem.where), ("fix", render_fixes(problem.fixes))):
             if text:
-                console.print(Text.assemble((f"    {label + ':':<6} ", "dim"), text))
+                console.print(Text.assemble((f"    {label + ':':<6} ", "dim"), text), soft_wrap=True)

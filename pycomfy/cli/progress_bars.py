@@ -46,7 +46,7 @@ class Bars:
 
     def report(self, text: str, fixes: Fixes = ()) -> None:
         with self.lock:
-            self.console.print(Text(remark(text, fixes)))
+            self.console.print(Text(remark(text, fixes)), soft_wrap=True)
 
     def begin(self, title: str, total: int | None) -> TaskID:
         """Add a bar."""

@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
+from pycomfy.cli.fixes import with_fixes
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.terminal import print_line
+from pycomfy.cli.terminal import print_line, print_rows
+from pycomfy.errors import Placeholder, suggest
 
 
 def tag(
@@ -15,7 +17,7 @@ def tag(
     ] = None,
     delete: Annotated[bool, typer.Option("-d", "--delete", help="Remove the tag from the workflow REF.")] = False,
     force: Annotated[bool, typer.Option("-f", "--force", help="Move the tag if another version has it.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result, or the list, as JSON.")] = False,
 ) -> None:
     """Give a version a name, or list all tags.
 
@@ -33,13 +35,23 @@ def tag(
         if as_json:
             print_json(found)
             return
-        for entry in found:
-            print_line(f"{entry.name}@{entry.tag}", entry.label, entry.commit[:12], sep="\t")
+        if not found:
+            fix = suggest("tag", name=Placeholder("TAG"), reference=Placeholder("REF"))
+            print_line(with_fixes("no tags yet", fix), error=True)
+            return
+        rows = [(f"{entry.name}@{entry.tag}", entry.label, entry.commit[:12]) for entry in found]
+        print_rows(rows, ("tag", "version", "commit"), cells=tuple, plain=tuple)
     elif reference is None:
         raise typer.BadParameter("say which version: pycomfy tag TAG REF", param_hint="REF")
     elif delete:
         removed = untag(workspace, name, reference)
-        print_line(f"removed {removed.name}@{removed.tag}, was {removed.commit[:12]}")
+        if as_json:
+            print_json(removed)
+        else:
+            print_line(f"removed {removed.name}@{removed.tag}, was {removed.commit[:12]}")
     else:
         made = tag_version(workspace, name, reference, force=force)
-        print_line(f"{made.name}@{made.tag} is {made.label}")
+        if as_json:
+            print_json(made)
+        else:
+            print_line(f"{made.name}@{made.tag} is {made.label}")

@@ -153,3 +153,13 @@ def test_inspect_lists_what_is_wrong_with_the_configuration(cat: str, info: str,
     assert {p["code"] for p in answer["problems"]} == {"bad-config"}
     assert len(answer["problems"]) == max(text.count(" = "), 1)
     assert answer["inputs"] == before["inputs"]
+
+
+def test_what_api_format_does_not_say_is_told_and_lines_have_no_blanks_at_their_ends(tmp_path: Path) -> None:
+    path = tmp_path / "api.json"
+    path.write_text(json.dumps({"1": {"class_type": "KSampler", "inputs": {}}}))
+    told = run("inspect", str(path))
+    assert "Nodes (API format does not name their packs)\n   types  KSampler\n" in told
+    assert "pack not named" not in told
+    assert "Inputs and outputs: none are known from the file alone; --object-info shows them\n" in told
+    assert all(line == line.rstrip() for line in told.splitlines())

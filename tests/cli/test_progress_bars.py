@@ -60,3 +60,10 @@ def test_a_step_that_fails_is_marked() -> None:
         raise ValueError("no")
     (line,) = screen(written.getvalue())
     assert line.startswith("✗ Try")
+
+
+def test_a_remark_is_not_broken_for_a_terminal_breaks_it_so_that_it_can_be_copied() -> None:
+    written, path = io.StringIO(), f"/a/{'b' * 70}/c d"
+    shown = progress_bars.Bars(Console(file=written, force_terminal=True, width=40, color_system=None))
+    shown.report(f"note: see {path}")
+    assert f"note: see {path}\n" in written.getvalue()

@@ -1,5 +1,6 @@
 """The commands on versions, as a user calls them: what they print, and how they leave."""
 
+import io
 import os
 import shutil
 import subprocess
@@ -7,8 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from pycomfy.adapters.io.paths import find_paths
+from pycomfy.cli.branch import show as show_branches
+from pycomfy.services.versions.branch import list_branches
+from pycomfy.services.workspace import Workspace
 from tests.support import command_line
 from tests.support.command_line import Outcome
 from tests.support.service_projects import make_files, make_image, record, with_steps
@@ -91,6 +96,30 @@ def test_tags_branches_and_names(call: Call) -> None:
     assert call("tag", "-d", "stable", "hello").out.startswith("removed hello@stable")
     assert call("tag").out == ""
     assert call("rm", "faster").status == 0
+
+
+def test_a_tag_that_is_made_or_removed_is_json_on_request(call: Call) -> None:
+    assert call("tag").err.startswith("no tags yet: pycomfy tag TAG REF")
+    made = call("tag", "stable", "hello@1", "--json").json()
+    assert (made["name"], made["tag"], made["version"], made["schema_version"]) == ("hello", "stable", 1, 1)
+    removed = call("tag", "-d", "stable", "hello", "--json").json()
+    assert (removed["tag"], removed["commit"]) == ("stable", made["commit"])
+
+
+def test_workflows_are_a_table_on_a_terminal_and_lines_elsewhere(call: Call) -> None:
+    label, built, commit = call("branch").out.rstrip("\n").split("\t")
+    assert label == "hello@2" and built.endswith("Z")
+    written = io.StringIO()
+    show_branches(list_branches(Workspace.open()), Console(file=written, width=100))
+    assert [line.split() for line in written.getvalue().splitlines()] == [
+        ["version", "built", "commit"],
+        ["hello@2", *built.removesuffix("Z").split("T"), commit],
+    ]
+
+
+def test_an_error_in_json_has_the_version_of_its_form(call: Call) -> None:
+    answer = call("show", "nothing", "--json").json()
+    assert answer["schema_version"] == 1 and answer["error"]["code"] == "not-found"
 
 
 def test_what_is_missing_in_a_call_is_a_usage_error(call: Call) -> None:

@@ -98,7 +98,9 @@ def open_bundle(path: Path, advance: Callable[[int], object]) -> Iterator[Bundle
         try:
             yield BundleReader(stream, str(path))
         except zstandard.ZstdError as e:
-            raise BadInput(f"cannot be decompressed: {e}", where=str(path), fix=FIX) from e
+            raise BadInput(
+                f"not a bundle, or a damaged one: it cannot be decompressed: {e}", where=str(path), fix=FIX
+            ) from e
 
 
 class _Counted:

@@ -141,7 +141,7 @@ def _read_yaml(text: str, where: str) -> object:
     except (yaml.YAMLError, ValueError, RecursionError) as e:
         raise _refused(where, f"neither JSON nor YAML: {' '.join(str(e).split())[:200]}") from e
     if not isinstance(value, Mapping):
-        raise _refused(where, "neither JSON, YAML nor TOML")
+        raise _refused(where, "neither a bundle of pycomfy nor JSON, YAML or TOML")
     return value
 
 

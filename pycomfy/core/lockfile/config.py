@@ -127,7 +127,7 @@ class Config(Section):
     """All of pycomfy.toml. `as_of` is in UTC; each of `python` and `suite` determines the other. `alternatives` has the
     key that it was published with."""
 
-    fix: ClassVar[str] = "see `pycomfy.toml` in the reference"
+    fix: ClassVar[str] = "docs/reference/pycomfy-toml.md lists every key"
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     as_of: Moment | None = None
