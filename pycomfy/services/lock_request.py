@@ -22,6 +22,7 @@ from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.sources.source_spec import SourceSpec
 from pycomfy.core.validation import explain_error
+from pycomfy.core.workflow.parse import extract_workflow
 from pycomfy.errors import BadConfig, BadInput, NotFound, Placeholder, suggest
 from pycomfy.services.workspace import Workspace
 
@@ -71,10 +72,10 @@ def read_lock(file: Path) -> Lock:
 
 
 def read_workflow_json(file: Path) -> bytes:
-    """Return the JSON of a workflow's file: its bytes, or what ComfyUI saved in a picture, sound or video. Raises
-    `NotFound`, `BadInput`, `BadWorkflow`."""
+    """Return the JSON of a workflow's file: its bytes, or what ComfyUI saved in a picture, sound or video, without what
+    another program wraps around it. Raises `NotFound`, `BadInput`, `BadWorkflow`."""
     with _open(file, "workflow") as data:
-        return find_workflow(data, where=str(file))
+        return extract_workflow(find_workflow(data, where=str(file)), where=str(file))
 
 
 def read_requested_workflow(workspace: Workspace, request: LockRequest) -> bytes:
