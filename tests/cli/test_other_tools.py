@@ -205,6 +205,11 @@ def test_what_cannot_be_imported_is_refused_and_leaves_nothing(place: Place) -> 
     check("w.json", json.dumps(PROMPT))
     check("x.json", "{")
     check("x.zip", b"PK\x03\x04")
+    bundle = refused(place, "import", place.write("x.tar.zst", "no bundle"), code="bad-input")
+    assert "neither a bundle of pycomfy nor JSON, YAML or TOML" in bundle.told
+    bundle = refused(place, "import", place.write("x.tar.zst", b"\x28\xb5\x2f\xfd no bundle"), code="bad-input")
+    assert "not a bundle, or a damaged one" in bundle.told
+    (place.work / "x.tar.zst").unlink()
     check("y.json", json.dumps({"git_custom_nodes": {}}), "--format", "pylock")
     refused(place, "import", "none.json", code="not-found")
     refused(place, "import", "/dev/zero", code="bad-input", process=True)
