@@ -160,19 +160,29 @@ class UnknownNode(Unresolved):
 
 
 class AmbiguousNode(Unresolved):
-    """`candidates` are the possible packs, as `{url, stars, updated, also}`."""
+    """`types` are all types that it is about, `type` is the first of them; `candidates` are the possible packs, as
+    `{url, stars, updated, also}`."""
 
     code = "ambiguous-node"
 
     def __init__(
-        self, what: str, *, where: str = "", fix: Fixes = (), type_: str, candidates: Sequence[Mapping[str, object]]
+        self,
+        what: str,
+        *,
+        where: str = "",
+        fix: Fixes = (),
+        type_: str,
+        types: Sequence[str] = (),
+        candidates: Sequence[Mapping[str, object]],
     ) -> None:
         super().__init__(what, where=where, fix=fix)
         self.type = type_
+        self.types = tuple(types) or (type_,)
         self.candidates = tuple(candidates)
 
     def as_dict(self, render: Callable[[str | Fix], str] = str) -> dict[str, object]:
-        return {**super().as_dict(render), "type": self.type, "candidates": [dict(c) for c in self.candidates]}
+        own = {"type": self.type, "types": list(self.types)}
+        return {**super().as_dict(render), **own, "candidates": [dict(c) for c in self.candidates]}
 
 
 class UnpinnedPack(Unresolved):

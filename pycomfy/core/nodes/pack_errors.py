@@ -1,6 +1,6 @@
 """Turn unresolved node types into errors: what is uncertain, which packs are candidates, and how to settle it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pycomfy.core.catalog.model import CORE_URL, Listing
@@ -28,7 +28,8 @@ def explain_question(question: ProviderQuestion, workflow: str, given: Surroundi
     """Return the error for a question: `AmbiguousNode` where one of the candidates can be preferred, else
     `UnknownNode`. `workflow` is the workflow's file. At most `MAX_CANDIDATES` candidates are suggested."""
     given = Surroundings() if given is None else given
-    where = describe_locations(question.nodes, workflow)
+    where = describe_locations(question.all_nodes, workflow)
+    types = _quote_types(question)
     unlisted = len(question.candidates) - MAX_CANDIDATES
     more = f" ({unlisted} more candidates are not listed)" if unlisted > 0 else ""
     if question.core is not None:
@@ -44,18 +45,19 @@ def explain_question(question: ProviderQuestion, workflow: str, given: Surroundi
         ]
         return UnknownNode(what, where=where, fix=(*lines, *suggest_naming_pack(workflow)))
     if not question.candidates:
-        what = f'unknown node type "{question.type}": {question.why}'
+        what = f"unknown node {types}: {question.why}"
         newer = () if given.fresh else (suggest("catalog update", "fetches newer lists of node packs"),)
         return UnknownNode(what, where=where, fix=(*suggest_naming_pack(workflow), *newer))
     names = [short_name(c.pack) for c in question.candidates]
     return AmbiguousNode(
-        f'ambiguous node type "{question.type}": {question.why}{more}',
+        f"ambiguous node {types}: {question.why}{more}",
         where=where,
         fix=(
             *_prefer_packs(question, workflow),
             prefer_line(names[:1], given.prefer, ", as for the first one"),
         ),
         type_=question.type,
+        types=question.types,
         candidates=[_as_dict(c) for c in question.candidates],
     )
 
@@ -70,16 +72,22 @@ def short_name(pack: Listing) -> str:
     return pack.url.removeprefix("https://github.com/").removesuffix(".git")
 
 
-def describe_candidate(candidate: Candidate) -> str:
-    """Return stars, last update, and what else of the workflow the pack provides."""
+def describe_candidate(candidate: Candidate, types: Collection[str] = ()) -> str:
+    """Return stars, last update, how many of the `types` in question the pack settles, and what else of the workflow
+    it provides."""
     pack = candidate.pack
     parts = ["stars unknown" if pack.stars is None else f"{pack.stars} star{'s' if pack.stars != 1 else ''}"]
     if pack.updated:
         parts.append(f"updated {pack.updated}")
     if candidate.already_selected:
         parts.append("needed anyway")
-    if candidate.also_provides:
-        parts.append(f"also has {_list_some(candidate.also_provides)} of this workflow")
+    if len(types) > 1:
+        settled = [type_ for type_ in types if type_ in candidate.settles]
+        missing = [type_ for type_ in types if type_ not in candidate.settles]
+        has = f"all {len(types)}" if not missing else f"{len(settled)} of the {len(types)}"
+        parts.append(f"has {has} types" + (f", not {list_types(missing)}" if missing else ""))
+    if also := [type_ for type_ in candidate.also_provides if type_ not in types]:
+        parts.append(f"also has {list_types(also)} of this workflow")
     return ", ".join(parts)
 
 
@@ -103,10 +111,17 @@ def _name_packs(question: ProviderQuestion, workflow: str) -> Iterator[str | Fix
 
 def _prefer_packs(question: ProviderQuestion, workflow: str) -> Iterator[Fix]:
     for candidate in question.candidates[:MAX_CANDIDATES]:
-        yield suggest("lock", describe_candidate(candidate), workflow=workflow, prefer=short_name(candidate.pack))
+        note = describe_candidate(candidate, question.types)
+        yield suggest("lock", note, workflow=workflow, prefer=short_name(candidate.pack))
 
 
-def _list_some(types: Iterable[str]) -> str:
+def _quote_types(question: ProviderQuestion) -> str:
+    quoted = [f'"{type_}"' for type_ in question.types]
+    return f"type{'s' if len(quoted) > 1 else ''} {list_types(quoted)}"
+
+
+def list_types(types: Iterable[str]) -> str:
+    """Return the first four of them, and how many more there are."""
     names = list(types)
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 

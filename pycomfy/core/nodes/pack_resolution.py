@@ -9,7 +9,9 @@ from pycomfy.core.catalog.match import Claims
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.requirements.model import RequiredNode
 
-Reason = Literal["workflow", "preference", "configured", "lock", "preemption", "only-pack", "registry", "pattern"]
+Reason = Literal[
+    "workflow", "preference", "configured", "lock", "preemption", "only-pack", "registry", "pattern", "together"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +86,22 @@ class ProviderChoice:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A pack that may provide a type. `also_provides` are other types of this workflow that it has too. One that is
-    `already_selected` is taken for another type anyway; a second pack with the type in question would clash with it."""
+    `already_selected` is taken for another type anyway; a second pack with the type in question would clash with it.
+    It is `listed` if a list or the workflow names it for the type, and not only a pattern of names. `settles` are all
+    types in question that choosing it settles."""
 
     pack: Listing
     also_provides: tuple[str, ...] = ()
     already_selected: bool = False
+    listed: bool = True
+    settles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderQuestion:
-    """A type that no rule settles: `why`, and the candidates. `makers` are packs of pycomfy.toml that may have it, by
-    their names there, where nothing says which one has. `core` is not None where the type is ComfyUI's own
+    """A type that no rule settles: `why`, and the candidates. `unknown_names` are the packs that the workflow names for
+    it and nothing knows. `others` are questions that the same pack settles. `makers` are packs of pycomfy.toml that may
+    have it, by their names there, where nothing says which one has. `core` is not None where the type is ComfyUI's own
     according to the workflow or the catalog, so that another ComfyUI has it: the version that the workflow names, or
     ""."""
 
@@ -104,6 +111,18 @@ class ProviderQuestion:
     candidates: tuple[Candidate, ...] = ()
     core: str | None = None
     makers: tuple[str, ...] = ()
+    unknown_names: tuple[str, ...] = ()
+    others: tuple["ProviderQuestion", ...] = ()
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """All types that it is about."""
+        return (self.type, *(question.type for question in self.others))
+
+    @property
+    def all_nodes(self) -> tuple[RequiredNode, ...]:
+        """The nodes of all types that it is about."""
+        return (*self.nodes, *(node for question in self.others for node in question.nodes))
 
 
 @dataclass(frozen=True, slots=True)

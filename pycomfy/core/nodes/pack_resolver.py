@@ -3,11 +3,11 @@
 The order: the provenance that the workflow states for its nodes, the user's preferences, a pack of pycomfy.toml that
 makes types while it runs and is listed with this one, the previous lock, the preemptions of ComfyUI-Manager's map, the
 only pack that lists the type, the registry, a pattern; and where nothing lists the type, a pack of pycomfy.toml that
-makes types while it runs. ComfyUI's own types, and those that the source of a pack of pycomfy.toml shows, are resolved
-before, not here.
+makes types while it runs. Of several candidates, one that another type needs anyway is taken. ComfyUI's own types, and
+those that the source of a pack of pycomfy.toml shows, are resolved before, not here.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from pycomfy.core.catalog.match import Answer, Claims, answer_type, rank
@@ -37,15 +37,23 @@ def resolve_packs(
     """Return a choice or a question for every type; the order of `unresolved` does not matter. One ComfyUI is pinned:
     all questions about a newer one name the newest."""
     choices: list[ProviderChoice] = []
-    questions: list[ProviderQuestion] = []
+    asked: list[tuple[_TypeResolver, ProviderQuestion]] = []
     for one in sorted(unresolved, key=lambda u: u.type):
         others = tuple(u.type for u in unresolved if u.type != one.type)
-        answer = _TypeResolver(one, knowledge, preferences, others).resolve()
+        resolver = _TypeResolver(one, knowledge, preferences, others)
+        answer = resolver.resolve()
         if isinstance(answer, ProviderChoice):
             choices.append(answer)
         else:
-            questions.append(answer)
+            asked.append((resolver, answer))
     selected = {choice.pack.identity for choice in choices}
+    needed = {choice.pack.identity: choice.type for choice in reversed(choices)}
+    questions: list[ProviderQuestion] = []
+    for resolver, question in asked:
+        choice = resolver.take_needed(question, needed)
+        choices.extend([choice] if choice is not None else [])
+        questions.extend([question] if choice is None else [])
+    choices.sort(key=lambda c: c.type)
     core = newest(*(question.core for question in questions if question.core)) or ""
     questions = [replace(question, core=core) if question.core is not None else question for question in questions]
     return PackResolution(tuple(choices), tuple(_mark_selected(question, selected) for question in questions))
@@ -193,14 +201,34 @@ class _TypeResolver:
             f"according to the workflow it is from {' and '.join(self.stated.unknown_names)}, which is not known"
         )
 
+    def take_needed(self, question: ProviderQuestion, needed: Mapping[str, str]) -> ProviderChoice | None:
+        """The one candidate that is `needed` (identity -> type) for another type anyway: a second pack with the type
+        would clash with it. None where the workflow names a pack that is unknown, for it may be that one."""
+        if question.core is not None or question.makers or question.unknown_names:
+            return None
+        stated = {pack.identity for pack in self.stated.packs}
+        found = [
+            candidate.pack
+            for candidate in question.candidates
+            if candidate.listed and candidate.pack.identity in needed and candidate.pack.identity in (stated or needed)
+        ]
+        if len(found) != 1:
+            return None
+        evidence = f'"{needed[found[0].identity]}" needs this pack anyway, and a second pack with the type would clash'
+        return self._take(found[0], "together", evidence)
+
     def _take(self, pack: Listing, reason: Reason, evidence: str) -> ProviderChoice:
         own = self.stated.versions if reason == "workflow" else ()
         return ProviderChoice(self.type, pack, reason, evidence, own)
 
     def _ask(self, why: str, core: str | None = None) -> ProviderQuestion:
         packs = rank([*self.stated.packs, *self.listed.candidates, *self.registered])
-        candidates = [Candidate(pack, self._other_types(pack)) for pack in packs]
-        return ProviderQuestion(self.type, self.nodes, why, tuple(candidates), core)
+        claims = self.knowledge.claims.get(self.type, Claims())
+        listing = (*self.stated.packs, *claims.owners, *claims.preempting, *self.registered)
+        listed = {pack.identity for pack in listing}
+        candidates = [Candidate(p, self._other_types(p), listed=p.identity in listed) for p in packs]
+        unknown = self.stated.unknown_names
+        return ProviderQuestion(self.type, self.nodes, why, tuple(candidates), core, unknown_names=unknown)
 
     def _other_types(self, pack: Listing) -> tuple[str, ...]:
         return tuple(sorted(set(self.others) & set(pack.types)))

@@ -15,8 +15,23 @@ from pycomfy.core.catalog.model import Listing
 from pycomfy.core.catalog.repository_url import parse_repository_url
 from pycomfy.core.lockfile.names import COMFYUI, plain_name, unique_name
 from pycomfy.core.lockfile.package_indexes import IndexConfig
-from pycomfy.core.nodes.pack_errors import Surroundings, describe_candidate, explain_question, prefer_line, short_name
-from pycomfy.core.nodes.pack_resolution import Knowledge, NamedPack, PackPreferences, ProviderChoice, ProviderQuestion
+from pycomfy.core.nodes.pack_errors import (
+    Surroundings,
+    describe_candidate,
+    explain_question,
+    list_types,
+    prefer_line,
+    short_name,
+)
+from pycomfy.core.nodes.pack_questions import group_questions, settles
+from pycomfy.core.nodes.pack_resolution import (
+    Knowledge,
+    NamedPack,
+    PackPreferences,
+    PackResolution,
+    ProviderChoice,
+    ProviderQuestion,
+)
 from pycomfy.core.nodes.pack_resolver import list_registry_types, resolve_packs
 from pycomfy.core.nodes.provenance import pack_references
 from pycomfy.core.sources.source_spec import SourceSpec
@@ -85,14 +100,8 @@ def _choose(
     knowledge = Knowledge(knowledge.claims, knowledge.named, registered, search.newer_core, makers)
     preferences = PackPreferences(prefer, frozenset(search.locked_packs()))
     resolution = resolve_packs(search.types, knowledge, preferences)
-    choices, problems, answers = list(resolution.choices), [], []
-    for question in resolution.questions:
-        answer = _ask(question)
-        if answer is None:
-            problems.append(explain_question(question, search.workflow, given))
-        else:
-            choices.append(ProviderChoice(question.type, answer, "preference", "you chose this pack"))
-            answers.append(answer.url)
+    choices, answers, questions = _ask_all(resolution)
+    problems = [explain_question(question, search.workflow, given) for question in group_questions(questions)]
     if answers:
         which = "this choice" if len(answers) == 1 else "these choices"
         notes.append(f"to keep {which}, write {prefer_line(answers, search.prefer)}")
@@ -105,14 +114,39 @@ def _choose(
     return choices
 
 
+def _ask_all(resolution: PackResolution) -> tuple[list[ProviderChoice], list[str], list[ProviderQuestion]]:
+    """All choices with those of the user, the addresses of the packs that they chose, and the questions that they did
+    not answer. Each answer settles all types that the pack is listed with, so that nothing is asked twice."""
+    choices, answers = list(resolution.choices), []
+    remaining, unanswered = list(resolution.questions), []
+    while remaining:
+        # The largest first: its answer may settle others.
+        group = max(group_questions(remaining), key=lambda question: len(question.types))
+        pack = _ask(group)
+        if pack is None:
+            unanswered += [question for question in remaining if question.type in group.types]
+            remaining = [question for question in remaining if question.type not in group.types]
+            continue
+        answers.append(pack.url)
+        settled = [question for question in remaining if settles(pack, question)] or [
+            question
+            for question in remaining
+            if question.type in group.types and pack.identity in {c.pack.identity for c in question.candidates}
+        ]
+        choices += [ProviderChoice(q.type, pack, "preference", "you chose this pack") for q in settled]
+        remaining = [question for question in remaining if question not in settled]
+    return choices, answers, unanswered
+
+
 def _ask(question: ProviderQuestion) -> Listing | None:
     """The pack that the user chooses; None if there is nobody to ask, or they choose none."""
     ask = operation.current().ask
-    if ask is None or not question.candidates:
+    candidates = question.candidates
+    if ask is None or not candidates:
         return None
-    options = tuple(operation.Option(short_name(c.pack), describe_candidate(c)) for c in question.candidates)
-    chosen = ask(operation.Question(question.type, "which node pack?", question.why, options))
-    return None if chosen is None else question.candidates[chosen].pack
+    options = tuple(operation.Option(short_name(c.pack), describe_candidate(c, question.types)) for c in candidates)
+    chosen = ask(operation.Question(list_types(question.types), "which node pack?", question.why, options))
+    return None if chosen is None else candidates[chosen].pack
 
 
 def _fetch_missing_catalog(workspace: Workspace, notes: list[str]) -> bool:

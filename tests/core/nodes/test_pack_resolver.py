@@ -169,10 +169,23 @@ def test_candidates_say_what_else_they_would_supply() -> None:
     assert {c.pack.url: c.also_provides for c in question.candidates} == {A: ("X", "Z"), B: ("W", "Z")}
 
 
-def test_a_pack_that_is_needed_anyway_comes_first() -> None:
+def test_a_pack_that_is_needed_anyway_wins() -> None:
     wanted = [want("Y"), want("X")]
+    resolution = resolve_packs(wanted, know(*wanted), PackPreferences())
+    assert not resolution.questions and [picked(c) for c in resolution.choices] == [(A, "only-pack"), (A, "together")]
+    assert '"X" needs this pack anyway' in resolution.choices[1].evidence
+
+
+def test_where_the_workflow_names_an_unknown_pack_the_needed_one_only_comes_first() -> None:
+    wanted = [want("Y", Provenance("somebody-elses")), want("X")]
     (question,) = resolve_packs(wanted, know(*wanted), PackPreferences()).questions
     assert [(c.pack.url, c.already_selected) for c in question.candidates] == [(A, True), (B, False)]
+
+
+def test_two_packs_that_are_needed_anyway_are_a_question() -> None:
+    wanted = [want("Y"), want("X"), want("W")]
+    (question,) = resolve_packs(wanted, know(*wanted), PackPreferences()).questions
+    assert question.type == "Y" and all(c.already_selected for c in question.candidates)
 
 
 @given(st.permutations(["X", "Y", "Z", "W", "KSampler", "New (cc)", "Nobody's"]), st.randoms())

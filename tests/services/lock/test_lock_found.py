@@ -66,10 +66,15 @@ def test_from_a_workflow_alone_to_a_lock(
     tmp_path: Path,
 ) -> None:
     paths = fill(Paths(tmp_path / "data", debian / "cache"), tmp_path / "manager")
+    text = (project / "workflow.json").read_text()
+    (project / "workflow.json").write_text(text.replace('"X"', '"SaveImage"'))
     with pytest.raises(AmbiguousNode) as e:
         lock(Workspace(paths), LockRequest(project))
-    assert "prefer=ann/ComfyUI-A" in e.value.fix and "also has X of this workflow" in e.value.fix
-    assert "needed anyway" in e.value.fix
+    assert "prefer=ann/ComfyUI-A" in e.value.fix and "prefer=bob/ComfyUI-B" in e.value.fix
+    (project / "workflow.json").write_text(text)
+    with pytest.raises(ResolutionImpossible, match="extra"):
+        # A is needed for X anyway, so that Y is no question.
+        lock(Workspace(paths), LockRequest(project))
     with pytest.raises(BadConfig, match="several node packs have the node type 'Y': ComfyUI-A and ComfyUI-B"):
         lock(Workspace(paths), LockRequest(project, prefer=("bob/ComfyUI-B",)))
     with pytest.raises(ResolutionImpossible, match="extra") as contradiction:

@@ -80,9 +80,8 @@ def test_a_pack_is_found_pinned_and_explained(paths: Paths) -> None:
 
 def test_all_questions_are_told_at_once_and_nothing_is_fetched(paths: Paths) -> None:
     with pytest.raises(ErrorGroup) as e:
-        search_packs(Workspace(paths), find("Y", "X", "Nobody's", "KSampler"))
+        search_packs(Workspace(paths), find("Y", "Nobody's", "KSampler"))
     assert [type(p) for p in e.value.problems] == [UnknownNode, UnknownNode, AmbiguousNode]
-    assert "also has X of this workflow" in e.value.problems[2].fix
     assert not any("ComfyUI" in p.name for p in (paths.cache / "git").glob("*/ComfyUI*"))
 
 
@@ -104,6 +103,39 @@ def test_an_answer_settles_it_and_says_how_to_keep_it(paths: Paths) -> None:
         found = search_packs(Workspace(paths), find("Y"))
     assert [q.subject for q in asked] == ["Y"] and list(found.specs) == ["ComfyUI-B"]
     assert f'prefer = ["{B}"]' in found.notes[0]
+
+
+def test_a_pack_that_another_type_needs_is_taken_without_a_question(paths: Paths) -> None:
+    found = search_packs(Workspace(paths), find("Y", "X"))
+    assert list(found.specs) == ["ComfyUI-A"]
+    assert [(c.type, c.reason) for c in found.choices] == [("X", "only-pack"), ("Y", "together")]
+    stated = [Provenance("somebody-elses"), None]
+    with pytest.raises(AmbiguousNode, match="which is not known") as e:
+        search_packs(Workspace(paths), find("Y", "X", packs=stated))  # type: ignore[arg-type]
+    assert "needed anyway" in e.value.fix and "also has X of this workflow" in e.value.fix
+
+
+def test_one_answer_settles_all_types_of_a_pack(paths: Paths, tmp_path: Path) -> None:
+    both = ["P", "Q", "R"]
+    commit(tmp_path / "forge" / "ann" / "ComfyUI-A", {"__init__.py": code(*both, "Own")})
+    commit(tmp_path / "manager", lists({A: ([*both, "S"],), B: (["P", "Q"],), C: (["S"],)}, (), {B: {"stars": 9}}))
+    update_catalog(paths, repository=str(tmp_path / "manager"), docs="not a pin!")
+    with pytest.raises(AmbiguousNode) as e:
+        search_packs(Workspace(paths), find("P", "Q"))
+    assert e.value.what.startswith('ambiguous node types "P", "Q": 2 known node packs provide')
+    assert "node 1 of w.json" not in e.value.where and e.value.where == "node 1, node 2 of w.json"
+    assert e.value.as_dict()["types"] == ["P", "Q"] and e.value.as_dict()["type"] == "P"
+    assert "has all 2 types" in e.value.fix
+    asked: list[Question] = []
+
+    def ask(question: Question) -> int | None:
+        asked.append(question)
+        return [option.label for option in question.options].index("ann/ComfyUI-A")
+
+    with Operation(ask=ask).running():
+        found = search_packs(Workspace(paths), find("P", "Q"))
+    assert [q.subject for q in asked] == ["P, Q"] and list(found.specs) == ["ComfyUI-A"]
+    assert found.notes[0].count(A) == 1 and {c.reason for c in found.choices} == {"preference"}
 
 
 def test_a_class_that_was_renamed_is_taken_from_the_commit_that_last_had_it(paths: Paths) -> None:
