@@ -1,7 +1,7 @@
 """Convert a workflow, which people edit, to a prompt, which servers run: the frontend's `graphToPrompt` in Python."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 
 from pycomfy.core.printable import sanitise
@@ -28,10 +28,12 @@ Prompt = dict[str, PromptNode]
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """A prompt, and the problems that prevent it from running. Nodes of unknown types have links, but no values."""
+    """A prompt, and the problems that prevent it from running. Nodes of unknown types have links, but no values.
+    `left_out` are nodes of unknown types that nothing can be linked to, by id: they are taken for notes."""
 
     prompt: Prompt
     problems: tuple[PycomfyError, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def convert(workflow: Workflow, object_info: Mapping[str, object] | Definitions) -> Prompt:
@@ -56,8 +58,12 @@ def try_convert(workflow: Workflow, object_info: Mapping[str, object] | Definiti
     flat_workflow = FlatWorkflow(workflow, definitions)
     prompt: Prompt = {}
     problems: list[PycomfyError] = []
+    left_out: dict[str, str] = {}
     for flat in flat_workflow.nodes:
         if flat_workflow.details.is_virtual(flat) or not flat.node.runs or _is_silenced(flat, flat_workflow.details):
+            continue
+        if flat_workflow.details.is_apart(flat):
+            left_out[flat.id] = flat.node.type
             continue
         if flat_workflow.details.spec(flat) is None:
             problems.append(_unknown(flat, workflow.where))
@@ -72,7 +78,13 @@ def try_convert(workflow: Workflow, object_info: Mapping[str, object] | Definiti
             "_meta": {"title": flat_workflow.title(flat)},
         }
     _drop_dangling(prompt)
-    return Conversion(prompt, tuple(problems))
+    return Conversion(prompt, tuple(problems), left_out)
+
+
+def describe_left_out(id_: str, type_: str) -> str:
+    """Return the remark on a node that was left out."""
+    node = f"node {sanitise(id_)} ({sanitise(type_)})"
+    return f"{node} is left out: ComfyUI lacks its type, and nothing can be linked to it"
 
 
 def _is_silenced(flat: FlatNode, nodes: NodeDetails) -> bool:

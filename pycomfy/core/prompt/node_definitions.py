@@ -90,6 +90,11 @@ class Definitions:
     def __iter__(self) -> Iterator[str]:
         return iter(self._raw)
 
+    @property
+    def known(self) -> bool:
+        """Whether there is any definition: without a server nobody knows which types exist."""
+        return bool(self._raw)
+
     def find(self, type_: str) -> NodeSpec | None:
         """Return a node type; None if the server does not have it."""
         if type_ not in self._read:

@@ -58,6 +58,16 @@ class NodeDetails:
             return True
         return type_ in VIRTUAL_FROM_PACKS and self.spec(flat) is None
 
+    def is_apart(self, flat: FlatNode) -> bool:
+        """Return whether nothing can come in or go out of a node whose type the server lacks: it has no sockets and no
+        links, as notes, bookmarks and labels of packs. Without definitions nobody knows."""
+        node = flat.node
+        if node.inputs or node.outputs or not self.definitions.known or self.spec(flat) is not None:
+            return False
+        if flat.inner is not None or node.type in VIRTUAL or node.type in VIRTUAL_FROM_PACKS:
+            return False
+        return not self._incoming(flat) and all(link.origin != node.id for link in flat.graph.links.values())
+
     def slots(self, flat: FlatNode) -> tuple[Input, ...]:
         """Return the input slots of a node, with the links that the graph's table has for them."""
         key = id(flat.node)

@@ -89,7 +89,7 @@ def _list_nodes(workflow: Workflow, definitions: Definitions) -> Iterator[NodeVa
             flat.id,
             flat.node.type,
             flat_workflow.title(flat),
-            _state(flat),
+            _state(flat, flat_workflow),
             {**flat_workflow.constants(flat), **_unnamed_values(flat, flat_workflow)},
             flat.node.properties,
             flat_workflow.details.spec(flat),
@@ -106,7 +106,7 @@ def _unnamed_values(flat: FlatNode, flat_workflow: FlatWorkflow) -> dict[str, ob
     return {f"#{i}": value for i, value in enumerate(values)}
 
 
-def _state(flat: FlatNode) -> State:
+def _state(flat: FlatNode, flat_workflow: FlatWorkflow) -> State:
     """Whether a node runs: it is off if it or a host of its graph is."""
     at: FlatNode | None = flat
     while at is not None:
@@ -115,7 +115,7 @@ def _state(flat: FlatNode) -> State:
         if at.node.mode == Mode.BYPASSED:
             return "bypassed"
         at = at.graph.host
-    return "runs"
+    return "left-out" if flat_workflow.details.is_apart(flat) else "runs"
 
 
 def find_provenance(properties: Mapping[str, object], versions: Mapping[str, object]) -> Provenance | None:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["runs", "muted", "bypassed"]
+State = Literal["runs", "muted", "bypassed", "left-out"]
+"""Whether a node runs. One that is left out has a type that the server lacks, and nothing can be linked to it."""
+
 InputKind = Literal["image", "video", "audio", "3d", "file"]
 
 

@@ -564,8 +564,8 @@ class TestUnknown:
     def test_every_unknown_type_is_told_with_its_pack(self) -> None:
         workflow = ui(
             [
-                node(1, "Foo", properties={"cnr_id": "foo-pack", "ver": "1.2"}),
-                node(2, "Bar", properties={"aux_id": "me/bar"}),
+                node(1, "Foo", outputs=["X"], properties={"cnr_id": "foo-pack", "ver": "1.2"}),
+                node(2, "Bar", outputs=["X"], properties={"aux_id": "me/bar"}),
             ],
             [],
         )
@@ -593,3 +593,21 @@ def test_an_api_workflow_is_its_own_prompt() -> None:
     prompt = prompt_of(plain())
     again = convert(parse_workflow(json.dumps(prompt), where="api.json"), OBJECT_INFO)
     assert again == prompt
+
+
+def test_a_node_of_an_unknown_type_that_nothing_can_be_linked_to_is_left_out() -> None:
+    """As bookmarks and notes that packs add to the editor; one with a socket may do something."""
+    workflow = plain()
+    workflow["nodes"] += [node(40, "Bookmark of a pack", values=("1", 1.5)), node(41, "Muted note", mode=2)]
+    conversion = try_convert(parsed(workflow), OBJECT_INFO)
+    assert (conversion.problems, conversion.left_out) == ((), {"40": "Bookmark of a pack"})
+    assert conversion.prompt == prompt_of(plain())
+    for socketed in (node(42, "Unknown", linked("in", None)), node(42, "Unknown", outputs=["X"])):
+        with pytest.raises(UnknownNode):
+            convert(parsed(ui([socketed], [])), OBJECT_INFO)
+
+
+def test_a_node_that_only_the_table_links_to_is_not_left_out() -> None:
+    workflow = ui([node(1, "Load", values=("b.ckpt",), outputs=["M", "T"]), node(2, "Unknown")], [[1, 1, 0, 2, 0, "M"]])
+    with pytest.raises(UnknownNode):
+        convert(parsed(workflow), OBJECT_INFO)

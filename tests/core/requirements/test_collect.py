@@ -26,16 +26,18 @@ def needs(*nodes: dict[str, Any], info: Any = INFO, **more: Any) -> WorkflowRequ
 
 def test_states_and_provenance() -> None:
     found = needs(
-        node(1, "A", properties={"cnr_id": "comfy-core", "ver": "v0.3.64"}),
+        node(1, "A", outputs=["X"], properties={"cnr_id": "comfy-core", "ver": "v0.3.64"}),
         node(2, "B", mode=2, properties={"aux_id": "me/b", "ver": "unknown"}),
         node(3, "C", mode=4, properties={"cnr_id": "c"}),
         node(4, "Note"),
+        node(5, "Bookmark of a pack", properties={"cnr_id": "d"}),
         extra={"node_versions": {"c": "9.9"}},
     )
     assert [(n.type, n.state, n.pack) for n in found.nodes] == [
         ("A", "runs", Provenance("comfy-core", None, "0.3.64")),
         ("B", "muted", Provenance(None, "me/b", None)),
         ("C", "bypassed", Provenance("c", None, "9.9")),
+        ("Bookmark of a pack", "left-out", Provenance("d", None, None)),
     ]
     assert found.types == ("A",)
 
