@@ -54,9 +54,9 @@ def _node_problems(id_: str, node: PromptNode, prompt: Prompt, definitions: Defi
     spec = definitions.find(node["class_type"])
     if spec is None:
         yield UnknownNode(
-            f'unknown node type "{sanitise(node["class_type"])}": the server does not have it',
+            f'unknown node type "{sanitise(node["class_type"])}": the definitions lack it',
             where=where,
-            fix="install the node pack that provides it",
+            fix="use the definitions of a ComfyUI that has it: a newer one, or one with the node's pack",
         )
     known = {i.name: i for i in spec.inputs} if spec is not None else {}
     for name, value in node["inputs"].items():

@@ -145,5 +145,5 @@ def _unknown_type(type_: str, where: str, properties: Mapping[str, object]) -> U
     elif isinstance(pack, str):
         fix = f"install the node pack {sanitise(pack)}{saved}"
     else:
-        fix = f"install the node pack that provides {sanitise(type_)}"
-    return UnknownNode(f'unknown node type "{sanitise(type_)}": the server does not have it', where=where, fix=fix)
+        fix = "use the definitions of a ComfyUI that has it: a newer one, or one with the node's pack"
+    return UnknownNode(f'unknown node type "{sanitise(type_)}": the definitions lack it', where=where, fix=fix)
