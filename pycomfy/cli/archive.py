@@ -6,7 +6,7 @@ import typer
 
 from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import size
+from pycomfy.cli.progress import count, size
 from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ def status(as_json: _Json = False) -> None:
     if as_json:
         print_json(result)
     else:
-        versions = "1 version" if result.versions == 1 else f"{result.versions} versions"
+        versions = count(result.versions, "version")
         models, superfluous = result.models, result.superfluous.size
         print_line(f"{result.folder}: {result.present} of {result.needed} sources of {versions}")
         print_line(f"  size         {size(result.size)}")
         if models.needed:
             print_line(f"  models       {models.present} of {models.needed}; `pycomfy archive fill --models` adds them")
         if superfluous:
-            print_line(f"  superfluous  {size(superfluous)}; `pycomfy archive gc` removes it")
+            print_line(f"  not needed   {size(superfluous)}; `pycomfy archive gc` removes it")
         _show_missing(result.missing)
     if result.missing:
         raise typer.Exit(CHECK_FAILED)
@@ -94,7 +94,7 @@ def verify(
         for d in result.damage:
             print_line(f"damaged: {d.file}: {d.what}" + (f" ({d.path})" if d.path else ""))
         repaired = f", {result.repaired} repaired" if repair else ""
-        print_line(f"{result.paths} sources, {size(result.read)} read, {len(result.damage)} damaged{repaired}")
+        print_line(f"{count(result.paths, 'source')}, {size(result.read)} read, {len(result.damage)} damaged{repaired}")
     if len(result.damage) > result.repaired:
         raise typer.Exit(CHECK_FAILED)
 
@@ -149,7 +149,7 @@ def gc(
     if as_json:
         print_json(result)
     else:
-        print_line(f"{result.paths} sources, {size(result.size)}, {'would be ' if dry else ''}removed")
+        print_line(f"{count(result.paths, 'source')}, {size(result.size)}, {'would be ' if dry else ''}removed")
 
 
 def _show_missing(missing: "tuple[MissingSource, ...]") -> None:

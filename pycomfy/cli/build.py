@@ -76,7 +76,7 @@ def _show(result: "BuildResult") -> None:
     word = "a new version" if result.new else "the same as before"
     print_line(f"{result.name}@{result.version}, {word}, in {duration(result.seconds)}")
     print_line(f"  digest   {result.manifest_digest}")
-    built = "1 layer" if result.layers_built == 1 else f"{result.layers_built} layers"
+    built = count(result.layers_built, "layer")
     print_line(f"  image    {size(result.size)}, {result.platform}, {built} built, {result.layers_reused} reused")
     print_line(f"  layout   {result.oci}")
     print_line(f"  commit   {result.commit}")

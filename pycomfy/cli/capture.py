@@ -7,7 +7,7 @@ import typer
 
 from pycomfy.cli.fixes import render, render_note
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import size
+from pycomfy.cli.progress import count, size
 from pycomfy.cli.terminal import print_line
 from pycomfy.core.printable import sanitise
 from pycomfy.errors import suggest
@@ -65,7 +65,7 @@ def _show(result: "CaptureResult") -> None:
         accelerator = f", {python.accelerator}" if python.accelerator else ""
         print_line(f"  {len(python.packages)} Python packages of Python {python.version or '?'}{accelerator}")
     if result.models:
-        models = "1 model" if len(result.models) == 1 else f"{len(result.models)} models"
+        models = count(len(result.models), "model")
         print_line(f"  {models} ({size(sum(m.size for m in result.models))})")
     for name in result.disabled:
         print_line(f"  disabled, not captured: {sanitise(name)}")
@@ -85,6 +85,6 @@ def _describe(source: "CapturedSource") -> str:
         return f"as a folder: {source.folder}"
     if source.commit is None:
         return f"from {next(iter(source.config.values()))}"
-    files = "1 file" if len(source.changed) == 1 else f"{len(source.changed)} files"
+    files = count(len(source.changed), "file")
     changed = f", {files} changed: {source.patch}" if source.patch is not None else ""
     return f"from {source.url} at {source.commit[:10]}{changed}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.progress import count
 from pycomfy.cli.terminal import find_console, print_line, print_rows
 
 if TYPE_CHECKING:
@@ -113,12 +114,12 @@ def resolve(
 
 def _describe(pack: "PackDetails | Candidate", types: int) -> str:
     """Stars, last update and the number of types, in a few words."""
-    stars = f"{pack.stars} stars" if pack.stars is not None else "stars unknown"
-    return ", ".join([stars, *([f"updated {pack.updated}"] if pack.updated else []), f"{types} node types"])
+    stars = count(pack.stars, "star") if pack.stars is not None else "stars unknown"
+    return ", ".join([stars, *([f"updated {pack.updated}"] if pack.updated else []), f"{count(types, 'node type')}"])
 
 
 def _reason(answer: "ResolveResult") -> str:
-    return answer.reason + (f", ComfyUI {answer.comfyui} has it" if answer.comfyui is not None else "")
+    return answer.reason + (f", known from ComfyUI {answer.comfyui} on" if answer.comfyui is not None else "")
 
 
 def _align(rows: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:

@@ -8,7 +8,7 @@ import typer
 from pycomfy.cli.fixes import render
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
-from pycomfy.cli.progress import size
+from pycomfy.cli.progress import count, size
 from pycomfy.cli.terminal import print_line
 from pycomfy.core.interchange.registry import BUNDLE, FORMATS, load_format
 from pycomfy.errors import suggest
@@ -63,7 +63,7 @@ def export(
 
 
 def _show_bundle(result: "BundleExport") -> None:
-    print_line(f"{result.label}, {result.sources} sources, {result.models} models")
+    print_line(f"{result.label}, {count(result.sources, 'source')}, {count(result.models, 'model')}")
     print_line(f"  bundle   {result.file}, {size(result.size)}")
     print_line(f"  import   {render(suggest('import', file=str(result.file)))}")
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
+from pycomfy.cli.progress import count
 from pycomfy.cli.terminal import print_line
 
 
@@ -20,4 +21,4 @@ def reindex(as_json: Annotated[bool, typer.Option("--json", help="Print the resu
     if as_json:
         print_json(result)
     else:
-        print_line(f"{result.versions} versions of {result.workflows} workflows")
+        print_line(f"{count(result.versions, 'version')} of {count(result.workflows, 'workflow')}")

@@ -8,7 +8,7 @@ import typer
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.nix_options import Jobs, Sandbox
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
-from pycomfy.cli.progress import duration, size
+from pycomfy.cli.progress import count, duration, size
 from pycomfy.cli.shell import quote
 from pycomfy.cli.terminal import print_line
 
@@ -75,7 +75,7 @@ def _show_image(result: "RestoredImage") -> None:
     word = "the recorded image, bit for bit" if result.same else "no image of it was recorded to compare with"
     print_line(f"{result.label}, restored in {duration(result.seconds)}: {word}")
     print_line(f"  digest   {result.manifest_digest}")
-    print_line(f"  image    {size(result.size)}, {result.platform}, {len(result.diff_ids)} layers")
+    print_line(f"  image    {size(result.size)}, {result.platform}, {count(len(result.diff_ids), 'layer')}")
     print_line(f"  layout   {result.oci}")
     print_line(f"  run it   pycomfy run {result.label}")
 

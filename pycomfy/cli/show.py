@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pycomfy.cli.json_output import print_json
-from pycomfy.cli.progress import size
+from pycomfy.cli.progress import count, size
 from pycomfy.cli.shell import render_command
 from pycomfy.cli.terminal import print_line
 
@@ -54,7 +54,7 @@ def _print(result: "ShowResult", flake_options: tuple[str, ...]) -> None:
         works = _describe_packs(result.images)
         print_line(f"  packs     {', '.join(pack.name + works.get(pack.name, '') for pack in result.packs)}")
     for image in result.images:
-        layers = f"{len(image.diff_ids)} layers"
+        layers = count(len(image.diff_ids), "layer")
         print_line(f"  image     {image.platform}, {size(image.size)}, {layers}, {image.manifest_digest}")
         print_line(f"  verified  {_describe_verification(image)}")
     for parameter in result.inputs or ():

@@ -9,7 +9,7 @@ from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.nix_options import Jobs, Sandbox
 from pycomfy.cli.no_versions import print_no_versions
-from pycomfy.cli.progress import duration
+from pycomfy.cli.progress import count, duration
 from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _show(result: "VerifyResult") -> None:
     print_line(f"  recorded {result.recorded}")
     print_line(f"  rebuilt  {result.rebuilt}")
     if result.equal:
-        print_line(f"equal: {result.layers} layers, config and manifest")
+        print_line(f"equal: {count(result.layers, 'layer')}, config and manifest")
     for difference in result.differences:
         print_line(f"different: {difference.what}")
         print_line(f"  recorded {difference.recorded}")

@@ -72,11 +72,12 @@ def project_folder(workspace: Workspace, files: Mapping[str, bytes]) -> Iterator
         yield folder
 
 
-def realise(workspace: Workspace, project: Project, *, log: Path) -> RealisedImage:
-    """Build the project's image. Raises what `nix.build.build` and `nix.store.add_tree` raise."""
+def realise(workspace: Workspace, project: Project, *, log: Path, title: str = "Build layers") -> RealisedImage:
+    """Build the project's image; `title` is that of the step. Raises what `nix.build.build` and `nix.store.add_tree`
+    raise."""
     supply(workspace, project)
     _fetch(workspace, project, log)
-    return _build(workspace, project, log)
+    return _build(workspace, project, log, title)
 
 
 def check_locked(lock: Lock, platform: PlatformName) -> None:
@@ -195,11 +196,11 @@ def _fetch(workspace: Workspace, project: Project, log: Path) -> None:
         nix_build(jobs, target, log, lambda e: task.advance(e.amount) if e.kind == "bytes" else None)
 
 
-def _build(workspace: Workspace, project: Project, log: Path) -> RealisedImage:
+def _build(workspace: Workspace, project: Project, log: Path, title: str) -> RealisedImage:
     target = BuildTarget(project.folder, "oci", project.platform)
     missing = [derivation_name(path) for path in missing_paths(workspace.nix, target)]
     layers = [name for name in missing if name.startswith("layer-")]
-    with operation.step("Build layers", total=len(layers) or None) as task:
+    with operation.step(title, total=len(layers) or None) as task:
         paths = nix_build(workspace.nix, target, log, _LayerProgress(task))
         task.note(f"{len(layers)} built" if layers else "nothing to build")
     return RealisedImage(Path(paths[0]), frozenset(_layer_name(name) for name in layers))

@@ -38,6 +38,7 @@ def test_resolve_answers_each_type_in_the_order_asked(paths: Paths) -> None:
         {"url": B, "stars": None, "updated": None, "types": 1},
     ]
     told = run(paths, "resolve", "Y", "X").stdout
+    assert "1 node type)" in told and "2 node types)" in told
     assert f"X\t{A}\tonly-pack" in told and "7 stars, updated 2025-01-02" in told
 
 

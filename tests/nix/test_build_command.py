@@ -46,7 +46,7 @@ def test_a_missing_shared_library_is_a_note_and_in_the_json_and_the_image_is_bui
     assert missing["line"] == 'apt = ["ffmpeg", "libxss1"]'
     told = " ".join(done.err.split())
     assert "note: gui 1.0 needs libXss.so.1" in told
-    assert 'write at the top of pycomfy.toml, and lock again: apt = ["ffmpeg", "libxss1"]' in told
+    assert 'write at the top of pycomfy.toml, in place of its apt, and lock again: apt = ["ffmpeg", "libxss1"]' in told
 
 
 def test_a_step_runs_in_a_build_and_one_that_fails_shows_its_log(workshop: Workshop, root: Root) -> None:

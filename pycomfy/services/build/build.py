@@ -97,7 +97,7 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
     definitions = job.find_definitions()
     if definitions is None and request.prove:
         _ = workspace.engine  # raises before anything is built if there is none
-        preliminary = job.realise(ProjectContent(lock, data))
+        preliminary = job.realise(ProjectContent(lock, data), "Build layers")
         missing_libraries = job.find_missing_libraries(preliminary)
         definitions = fetch_definitions(workspace, lock, platform, preliminary.oci)
     content = ProjectContent(lock, data, config=_read_config_file(lock_request))
@@ -107,7 +107,7 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
             content, verification = job.add_prompt(content, workflow, definitions)
     else:
         operation.report("note: not verified, and without a prompt: the image was not started for its node definitions")
-    image = job.realise(content)
+    image = job.realise(content, "Build layers" if preliminary is None else "Add the prompt to the image")
     if preliminary is None:
         missing_libraries = job.find_missing_libraries(image)
     else:
@@ -190,11 +190,12 @@ class _Job:
                 )
         return found
 
-    def realise(self, content: ProjectContent) -> RealisedImage:
-        """Emit the project and build its image."""
+    def realise(self, content: ProjectContent, title: str) -> RealisedImage:
+        """Emit the project and build its image, in a step with that title."""
         base = self.lock_request.file.parent
         with project_folder(self.workspace, project_files(content, self.toolkit)) as folder:
-            return realise(self.workspace, Project(folder, self.lock, self.platform, base), log=self.log)
+            project = Project(folder, self.lock, self.platform, base)
+            return realise(self.workspace, project, log=self.log, title=title)
 
     def find_missing_libraries(self, image: RealisedImage) -> tuple[MissingLibrary, ...]:
         """The shared libraries that the image's modules need and it does not have; also reported."""
