@@ -23,11 +23,14 @@ def show(result: InspectResult, console: Console) -> None:
     """Print everything of interest, briefly; what is empty is left out."""
     nodes = result.nodes
     running = sum(n.mode == "runs" for n in nodes)
-    off = len(nodes) - running
+    left_out = sum(n.mode == "left-out" for n in nodes)
+    off = len(nodes) - running - left_out
     head = Text(sanitise(result.name), style="bold")
     head.append(f"  {_FORMATS[result.format]}, {_count(running, 'node')}", style="dim")
     if off:
         head.append(f" and {off} switched off", style="dim")
+    if left_out:
+        head.append(f", {left_out} left out (ComfyUI lacks the type, and nothing can be linked to it)", style="dim")
     console.print(head)
     _show_packs(result, console)
     _show_models(result, console)

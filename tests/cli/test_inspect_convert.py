@@ -56,7 +56,7 @@ def test_convert_several_into_a_folder(cat: str, info: str, tmp_path: Path) -> N
 
 def test_convert_writes_all_or_nothing(cat: str, info: str, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
-    bad.write_text(json.dumps(ui([make_node(1, "Nope"), make_node(2, "Neither")], [])))
+    bad.write_text(json.dumps(ui([make_node(1, "Nope", outputs=["X"]), make_node(2, "Neither", outputs=["X"])], [])))
     with pytest.raises(ErrorGroup):
         run("convert", cat, str(bad), "--object-info", info, "-o", str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
@@ -86,7 +86,7 @@ def test_definitions_that_are_not_there(cat: str) -> None:
 
 def test_unknown_nodes(tmp_path: Path, info: str) -> None:
     path = tmp_path / "x.json"
-    path.write_text(json.dumps(ui([make_node(1, "Nope")], [])))
+    path.write_text(json.dumps(ui([make_node(1, "Nope", outputs=["X"])], [])))
     with pytest.raises(UnknownNode):
         run("convert", str(path), "--object-info", info)
     result = json.loads(run("inspect", str(path), "--object-info", info, "--json"))
@@ -127,7 +127,9 @@ def test_inspect_tells_problems_and_is_no_failure(tmp_path: Path, info: str) -> 
 
 def test_markup_and_escapes_in_a_workflow_do_nothing(tmp_path: Path, info: str) -> None:
     path = tmp_path / "[bold]x[oops].json"
-    path.write_text(json.dumps(ui([make_node(1, "[red]Type[/nope]\x1b[2J", title="[/]\x1b]0;x\x07")], [])))
+    path.write_text(
+        json.dumps(ui([make_node(1, "[red]Type[/nope]\x1b[2J", outputs=["X"], title="[/]\x1b]0;x\x07")], []))
+    )
     text = run("inspect", str(path), "--object-info", info)
     assert "[red]Type[/nope]" in text
     assert "\x1b" not in text
