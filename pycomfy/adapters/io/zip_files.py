@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from pycomfy.errors import PycomfyError
 
@@ -22,9 +23,9 @@ _MALFORMED = (
 
 
 @contextlib.contextmanager
-def open_zip(path: Path, refuse: Callable[[str], PycomfyError]) -> Iterator[zipfile.ZipFile]:
-    """Open the zip file, to be read in the block. Raises what `refuse` returns, given the reason, for a damaged file or
-    one that is not a zip file."""
+def open_zip(path: Path | BinaryIO, refuse: Callable[[str], PycomfyError]) -> Iterator[zipfile.ZipFile]:
+    """Open the zip file at a path, or in an open file, to be read in the block. Raises what `refuse` returns, given the
+    reason, for a damaged file or one that is not a zip file."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive

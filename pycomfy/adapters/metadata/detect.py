@@ -8,6 +8,8 @@ from pycomfy.adapters.metadata.binary_reader import Malformed, Reader, Texts
 from pycomfy.adapters.metadata.images import read_jpeg, read_png, read_svg, read_webp
 from pycomfy.adapters.metadata.isobmff import read_avif, read_mp4
 from pycomfy.adapters.metadata.matroska_gltf import read_glb, read_safetensors, read_webm
+from pycomfy.adapters.metadata.zip_workflow import find_in_zip
+from pycomfy.core.workflow.markdown import find_in_markdown, has_fence
 from pycomfy.core.workflow.untrusted_json import MAX_BYTES
 from pycomfy.errors import BadWorkflow
 
@@ -16,11 +18,21 @@ Parser = Callable[[Reader, Texts], None]
 
 def find_workflow(file: BinaryIO, *, where: str) -> bytes:
     """Return the JSON in `file`: the file itself, or what ComfyUI saved inside; the editor's format if there is one,
-    else the prompt.
+    else the prompt. In a zip file and in the fenced blocks of a Markdown text there may be one workflow.
 
     `file` must be seekable. Raises `BadWorkflow` if there is no workflow, the file is malformed before it, or the
     format is unknown.
     """
+    reader = Reader(file)
+    head = reader.read(min(64, reader.size))
+    reader.seek(0)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return find_in_zip(file, lambda inner, name: _find(inner, where=name), where=where)
+    return _find(file, where=where)
+
+
+def _find(file: BinaryIO, *, where: str) -> bytes:
+    """Return the JSON in a file that is no zip file."""
     reader = Reader(file)
     head = reader.read(min(64, reader.size))
     reader.seek(0)
@@ -34,7 +46,7 @@ def find_workflow(file: BinaryIO, *, where: str) -> bytes:
             )
         if reader.size > MAX_BYTES:
             raise BadWorkflow(f"larger than {MAX_BYTES >> 20} MiB", where=where, fix="give a workflow")
-        return file.read()
+        return _find_in_text(file.read(), where)
     name, parse = parser
     texts: Texts = {}
     malformed = False
@@ -43,6 +55,12 @@ def find_workflow(file: BinaryIO, *, where: str) -> bytes:
     except Malformed:
         malformed = True
     found = texts.get("workflow", texts.get("prompt"))
+    if found is None and parse is read_svg and reader.size <= MAX_BYTES:
+        reader.seek(0)
+        data = file.read()
+        # A Markdown text may begin with a comment, too.
+        if b"<svg" not in data:
+            return _find_in_text(data, where)
     if found is None:
         raise BadWorkflow(
             f"a malformed {name} file, with no workflow in what can be read"
@@ -52,6 +70,17 @@ def find_workflow(file: BinaryIO, *, where: str) -> bytes:
             fix="give the file as ComfyUI saved it: programs and sites that convert images drop the workflow",
         )
     return found
+
+
+def _find_in_text(data: bytes, where: str) -> bytes:
+    """Return the JSON in a text: all of it, unless it is Markdown with fenced blocks."""
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[", b'"')):
+        return data
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data
+    return find_in_markdown(text, where=where) if has_fence(text) else data
 
 
 def _parser(head: bytes) -> tuple[str, Parser] | None:

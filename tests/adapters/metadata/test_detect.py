@@ -6,6 +6,7 @@ import io
 import json
 import random
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -183,13 +184,102 @@ def test_only_a_prompt_is_taken_as_such() -> None:
     assert find_workflow(io.BytesIO(png((b"tEXt", b"prompt\0" + prompt))), where="x") == prompt
 
 
+def zipped(*members: tuple[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        (("read me.txt", b"hello"), ("flow/portrait.json", UI)),
+        (("portrait.json", UI), ("package.json", b'{"name": "x"}'), ("broken.json", b"{")),
+        (("workflow_api.json", PROMPT), ("workflow.json", UI), ("snapshot.json", b'{"python": "3.11"}')),
+        (("a.json", UI), ("a (API).json", b'{"7": {"class_type": "Edited"}}')),
+        (("prompts/x.json", PROMPT), ("a.json", UI)),
+        (("a.json", UI), ("copy of a.json", UI), ("__MACOSX/._a.json", OTHER_UI), (".a.json", OTHER_UI)),
+        (("snapshot.json", b"{}"), ("workflow.json", UI), ("input/other.json", OTHER_UI)),
+        (("workflow.json", UI), ("picture.png", png((b"tEXt", b"workflow\0" + OTHER_UI)))),
+        (("picture.png", png((b"tEXt", b"workflow\0" + UI))), ("other.jpg", b"\xff\xd8\xff")),
+        (("README.md", b"```json\n" + UI + b"\n```\n"),),
+        (("request.json", b'{"input": {"workflow": {"1": {"class_type": "A"}}}}'), ("a.json", UI)),
+    ],
+    ids=lambda members: "+".join(name for name, _ in members),
+)
+def test_a_zip_file_with_one_workflow_is_that(members: tuple[tuple[str, bytes], ...]) -> None:
+    assert found(zipped(*members)) == json.loads(UI)
+
+
+def test_a_zip_file_with_several_workflows_names_them() -> None:
+    with pytest.raises(BadWorkflow, match=r"2 different workflows: a\.json, b/c\.json"):
+        found(zipped(("a.json", UI), ("b/c.json", OTHER_UI)))
+    pictures = [png((b"tEXt", b"workflow\0" + text)) for text in (UI, OTHER_UI)]
+    with pytest.raises(BadWorkflow, match=r"2 different workflows: a\.png, b\.png"):
+        found(zipped(("a.png", pictures[0]), ("b.png", pictures[1])))
+
+
+def test_a_malformed_workflow_in_a_zip_file_is_named() -> None:
+    with pytest.raises(BadWorkflow, match="not JSON") as raised:
+        found(zipped(("a.json", UI[:-1])))
+    assert raised.value.where == "a.json in x"
+
+
+def test_a_zip_file_that_would_fill_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadWorkflow, match="too large"):
+        found(zipped(("a.json", b" " * (80 << 20))))
+    monkeypatch.setattr("pycomfy.adapters.metadata.zip_workflow.MAX_MEMBERS", 10)
+    with pytest.raises(BadWorkflow, match="more than 10 files"):
+        found(zipped(*((f"{n}.txt", b"") for n in range(11))))
+    monkeypatch.setattr("pycomfy.adapters.metadata.zip_workflow.MAX_DIRECTORY", 100)
+    with pytest.raises(BadWorkflow, match="more than 10 files"):
+        found(zipped(*((f"{n}.txt", b"") for n in range(9))))
+
+
+def test_a_damaged_zip_file_is_a_workflow_or_an_error_of_ours() -> None:
+    data, chance = zipped(("a.json", UI), ("b.png", png((b"IEND", b"")))), random.Random(1)
+    for _ in range(300):
+        damaged = bytearray(data)
+        for _ in range(chance.randint(1, 4)):
+            damaged[chance.randrange(4, len(damaged))] = chance.randrange(256)
+        read_or_refuse(bytes(damaged))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Portrait\n\n```json\n%s\n```\n\n```sh\nls\n```\n",
+        "<!-- made by hand -->\n~~~\n%s\n~~~\n",
+        "1. Load this:\n\n   ````json\n   %s\n   ````\n```\nnot closed",
+        "\ufeff> quoted\r\n```JSON title=x\r\n%s\r\n```\r\nthe same again\r\n```\r\n%s\r\n```",
+        "```json\n{not json}\n```\n```json\n%s\n```\n```json\n" + PROMPT.decode() + "\n```",
+        "text\n```\n%s",
+    ],
+)
+def test_a_markdown_text_with_one_workflow_is_that(text: str) -> None:
+    assert found(text.replace("%s", UI.decode()).encode()) == json.loads(UI)
+
+
+def test_a_markdown_text_with_several_workflows_names_their_lines() -> None:
+    text = b"```\n%s\n```\n\n```\n%s\n```\n" % (UI, OTHER_UI)
+    with pytest.raises(BadWorkflow, match="2 different workflows: line 2, line 6"):
+        found(text)
+
+
 @pytest.mark.parametrize(
     ("data", "what"),
     [
         (png((b"tEXt", b"Title\0cat"), (b"IEND", b"")), "no workflow in this PNG"),
         (png((b"tEXt", b"Title\0cat"))[:-8], "malformed PNG"),
         (b"\x7fELF\x02\x01\x01", "not a file format"),
-        (b"PK\x03\x04", "not a file format"),
+        (b"PK\x03\x04", "the zip file cannot be read"),
+        (zipped(), "no workflow in this zip file"),
+        (zipped(("a.json", b"{}"), ("b.png", b"not one"), ("c.txt", UI)), "no workflow in this zip file"),
+        (zipped(("snapshot.json", b"{}"), ("input/a.json", UI)), "no workflow in this zip file"),
+        (b"# A workflow\n\n```sh\nls\n```\n", "no workflow in this Markdown"),
+        (b"<!-- A workflow -->\n\n```sh\nls\n```\n", "no workflow in this Markdown"),
     ],
 )
 def test_files_without_a_workflow_say_so(data: bytes, what: str) -> None:
