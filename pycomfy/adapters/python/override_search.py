@@ -55,15 +55,20 @@ def find_override(uv: UvRequest, stderr: str) -> Override | None:
 
 
 def _pin_override(
-    uv: UvRequest, answer: bytes, chosen: Sequence[str], constraints: Sequence[Constraint]
+    uv: UvRequest, answer: UvOutcome, chosen: Sequence[str], constraints: Sequence[Constraint]
 ) -> list[Override]:
     """Return the overrides with the exact versions that uv chose, if uv has an answer with these too."""
-    versions = {p.get("name"): str(p.get("version")) for p in tomllib.loads(answer.decode())["packages"]}
+    versions = {str(p.get("name")): str(p.get("version")) for p in _packages(answer)}
     names = [canonicalize_name(Requirement(text).name) for text in chosen]
     exact = [text for name in names if name in versions and (text := pin(name, versions[name])) is not None]
-    if len(exact) != len(chosen) or (exact != list(chosen) and isinstance(_try(uv, exact), str)):
+    if len(exact) != len(chosen) or (exact != list(chosen) and isinstance(answer := _try(uv, exact), str)):
         return []
-    return [evaluate_override(exact, constraints, uv.request.overrides)]
+    versions = {canonicalize_name(str(p.get("name"))): str(p.get("version")) for p in _packages(answer)}
+    return [evaluate_override(exact, constraints, uv.request.overrides, versions)]
+
+
+def _packages(answer: UvOutcome) -> list[dict[str, object]]:
+    return list(tomllib.loads(answer.decode())["packages"]) if isinstance(answer, bytes) else []
 
 
 def _try(uv: UvRequest, overrides: list[str]) -> UvOutcome:

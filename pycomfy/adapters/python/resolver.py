@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from pycomfy.adapters.python.torch_resolution import resolve_for_variant
-from pycomfy.adapters.python.uv_errors import explain_failure, find_failure
-from pycomfy.adapters.python.uv_request import ResolutionRequest, explain, resolve, resolve_single
+from pycomfy.adapters.python.uv_errors import explain_failure, find_failure, find_hidden_conflict
+from pycomfy.adapters.python.uv_process import UvOutcome
+from pycomfy.adapters.python.uv_request import ResolutionRequest, UvRequest, explain, resolve, resolve_single
 from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig
 from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.core.python.torch_variants import find_variant
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
-from pycomfy.errors import BadConfig, NotFound, raise_all
+from pycomfy.errors import BadConfig, NotFound, ResolutionImpossible, raise_all
 
 
 def compile_pylock(request: ResolutionRequest, cache: Path) -> dict[str, Any]:
@@ -32,15 +33,26 @@ def compile_pylock(request: ResolutionRequest, cache: Path) -> dict[str, Any]:
     """
     known = cache if request.as_of < datetime.now(UTC) else None
     with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
-        variant = find_variant(request.index_config, request.target.platform)
-        if variant is None:
-            outcome, uv = resolve(request, Path(folder), known)
-        else:
-            outcome, uv = resolve_for_variant(request, variant, Path(folder), known)
+        outcome, uv = _resolve(request, Path(folder), known)
         if isinstance(outcome, bytes):
             return tomllib.loads(outcome.decode())
         raise_all(explain_failure(uv, outcome))
         raise AssertionError("an explanation is never empty")
+
+
+def explain_conflict(request: ResolutionRequest, cache: Path) -> ResolutionImpossible | None:
+    """Return the conflict that hides behind a missing wheel: every package that uv names as one without wheels has
+    usable ones in the versions that it is required in, and they do not fit the rest. None if a wheel is missing."""
+    with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
+        outcome, uv = _resolve(request, Path(folder), cache)
+        return find_hidden_conflict(uv, outcome) if isinstance(outcome, str) else None
+
+
+def _resolve(request: ResolutionRequest, folder: Path, cache: Path | None) -> tuple[UvOutcome, UvRequest]:
+    variant = find_variant(request.index_config, request.target.platform)
+    if variant is None:
+        return resolve(request, folder, cache)
+    return resolve_for_variant(request, variant, folder, cache)
 
 
 def pin_wheel(

@@ -13,7 +13,15 @@ from pycomfy.adapters.python.override_search import find_override
 from pycomfy.adapters.python.uv_process import make_environment, run_uv
 from pycomfy.adapters.python.uv_request import ResolutionRequest, UvRequest, explain, names_in, options
 from pycomfy.core.lockfile.package_indexes import strip_logins
-from pycomfy.core.python.conflicts import Constraint, describe_override, find_constraints, name_origins
+from pycomfy.core.python.conflicts import (
+    Constraint,
+    conclusion,
+    describe_override,
+    describe_pin,
+    find_constraints,
+    find_labelled,
+    name_origins,
+)
 from pycomfy.errors import (
     BadConfig,
     Fixes,
@@ -32,6 +40,8 @@ _WITHOUT_WHEEL = re.compile(
 )
 
 MAX_PROBLEMS = 20
+MAX_EXPLANATION = 700
+"""A longer explanation of uv is shortened to its conclusion."""
 
 
 def explain_failure(uv: UvRequest, stderr: str) -> list[PycomfyError]:
@@ -52,6 +62,39 @@ def explain_failure(uv: UvRequest, stderr: str) -> list[PycomfyError]:
             return list(without.values())
         stderr = outcome
     return list(without.values()) if _unreachable(stderr) else [*without.values(), _explain_conflict(uv, stderr)]
+
+
+def find_hidden_conflict(uv: UvRequest, stderr: str) -> ResolutionImpossible | None:
+    """Return the conflict that is the cause where uv names packages without wheels; None if a wheel is missing.
+
+    uv names every version without a usable wheel that it passed over, though others of the package have wheels and
+    fail for another reason.
+    """
+    names = {match[1] for match in _WITHOUT_WHEEL.finditer(stderr)}
+    if not names or find_failure(stderr) or not all(_has_wheels(uv, name, stderr) for name in names):
+        return None
+    return _explain_conflict(uv, stderr)
+
+
+def _has_wheels(uv: UvRequest, name: str, stderr: str) -> bool:
+    """Return whether a package has a usable wheel for everybody who requires it: with the requirements of all origins,
+    and with each dependency on it in uv's explanation."""
+    environment = uv.request.target.environment()
+    constraints = [
+        c for c in find_constraints(uv.request.requirement_sets, explain(stderr), environment) if c.name == name
+    ]
+    origins = {one.origin for one in uv.request.requirement_sets}
+    own = [str(c.versions) for c in constraints if c.origin in origins]
+    others = dict.fromkeys(str(c.versions) for c in constraints if c.origin not in origins)
+    (uv.folder / "required.in").write_text("".join(f"{name}{versions}\n" for versions in own) or f"{name}\n")
+    files = [a for a in uv.arguments if a.endswith(".in") and not a.startswith("-")]
+    arguments = [a for a in uv.arguments if a not in files]
+    for versions in others or ("",):
+        (uv.folder / "depended.in").write_text(f"{name}{versions}\n")
+        outcome = run_uv([*arguments, "--no-deps", "required.in", "depended.in"], uv.folder, uv.environment)
+        if isinstance(outcome, str):
+            return False
+    return True
 
 
 def _explain_missing_wheel(missing: re.Match[str], stderr: str, uv: UvRequest) -> NoMatchingDistribution:
@@ -77,13 +120,18 @@ def _explain_missing_wheel(missing: re.Match[str], stderr: str, uv: UvRequest) -
     )
 
 
-def _explain_conflict(uv: UvRequest, stderr: str) -> PycomfyError:
+def _explain_conflict(uv: UvRequest, stderr: str) -> ResolutionImpossible:
     request = uv.request
     explanation = explain(stderr)
     names = _find_names(stderr, request)
+    if len(explanation) > MAX_EXPLANATION:
+        # Of a long chain the end says it; what it passed over on the way is no reason.
+        names &= names_in(conclusion(explanation))
     return ResolutionImpossible(
         f"the requirements conflict on {request.target.platform}: "
-        + name_origins(explanation, request.requirement_sets),
+        + name_origins(
+            conclusion(explanation) if len(explanation) > MAX_EXPLANATION else explanation, request.requirement_sets
+        ),
         where=_list_origins(request, names) or "the Python requirements",
         fix=_find_fixes(uv, stderr, explanation, names),
     )
@@ -102,6 +150,12 @@ def _find_fixes(uv: UvRequest, stderr: str, explanation: str, names: set[str]) -
         return (f"{newer}, set a later date in pycomfy.toml: as-of", suggest("lock", newer, as_of=Placeholder("DATE")))
     if "not found in the package registry" in stderr:
         return ("correct the name", "name the index that has it: UV_INDEX, or `index` in uv.toml")
+    if labelled := find_labelled(explanation):
+        name, version, accelerator = labelled
+        return (
+            f'for the builds of PyTorch for {accelerator}, at the top of pycomfy.toml: accelerator = "{accelerator}"',
+            f"for the build of another accelerator, {describe_pin(name, version, bool(request.overrides))}",
+        )
     override = find_override(uv, stderr)
     if override is not None:
         return describe_override(override, replaces=bool(request.overrides))

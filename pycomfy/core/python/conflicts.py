@@ -4,16 +4,20 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from pycomfy.core.lockfile.package_indexes import ACCELERATOR
 from pycomfy.core.lockfile.toml import at_top, render_list
 from pycomfy.core.python.requirements import RequirementSet
 
 MAX_CANDIDATES = 12
+MAX_SPECIFIC = 4
+"""After so many of a package's constraints, any version of it is tried."""
 
 _NAME = r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"
 _VERSIONS = r"(?:(?:[<>=!~]=?|===)[^\s,]+(?:,(?=[<>=!~]))?)*"
@@ -21,6 +25,12 @@ _DEPENDS = re.compile(
     rf"\b(?P<who>(?:all versions of )?{_NAME}{_VERSIONS}) depends? on (?P<name>{_NAME})(?:\[[^\]]*\])?"
     rf"(?P<spec>{_VERSIONS})"
 )
+_CONCLUSION = re.compile(
+    r"(?:^Because |we can conclude that )(?P<fact>(?:(?!we can conclude that |\.? And because ).)+)"
+    r"\.? And because (?P<why>(?:(?!we can conclude that ).)+)"
+    r", we can conclude that your requirements are unsatisfiable$"
+)
+_LABELLED = re.compile(rf"\b({_NAME})===?([0-9][0-9a-z.!]*)\+([a-z0-9.]+?)\b(?![.\w])")
 _ONE = rf"{_NAME}(?:\[[^\]]*\])?{_VERSIONS}"
 _REQUIRE = re.compile(
     rf"\byou require (?P<first>{_ONE})(?: and (?P<second>{_ONE})(?! depends?\b| ha[sv]e?\b| (?:is|are)\b))?"
@@ -90,30 +100,62 @@ def list_override_candidates(constraints: Sequence[Constraint], overridden: Iter
 
     def allowed(name: str) -> list[str]:
         # Those of most origins first; of equal ones the newer versions.
-        def key(versions: str) -> tuple[int, bool, bool, str]:
-            return -counts[name][versions], versions[:1] != ">", versions[:1] not in ("=", "~"), versions
+        def key(versions: str) -> tuple[int, bool, bool]:
+            return -counts[name][versions], versions[:1] != ">", versions[:1] not in ("=", "~")
 
-        versions = sorted(counts[name], key=key)
+        versions = sorted(sorted(counts[name], key=_newest, reverse=True), key=key)
         return [f"{name}{v}" for v in versions if v]
 
     contested = [name for name in names if len(counts[name]) > 1]
-    candidates = [text for name in contested for text in allowed(name)]
+    candidates: list[str] = []
+    for name in contested:
+        specific = allowed(name)
+        candidates += [*specific[:MAX_SPECIFIC], name, *specific[MAX_SPECIFIC:]]
     candidates += [name for name in names if set(counts[name]) != {""}]
     candidates += [text for name in names for text in allowed(name)]
     return list(dict.fromkeys(candidates))[:MAX_CANDIDATES]
 
 
+def _newest(versions: str) -> tuple[Version, str]:
+    """The newest version that a specifier names, to sort by."""
+    named = [v for one in SpecifierSet(versions) if (v := _version(one.version.removesuffix(".*"))) is not None]
+    return max(named, default=Version("0")), versions
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
 def evaluate_override(
-    overrides: Sequence[str], constraints: Iterable[Constraint], existing: Sequence[str] = ()
+    overrides: Sequence[str],
+    constraints: Iterable[Constraint],
+    existing: Sequence[str] = (),
+    resolved: Mapping[str, str] = MappingProxyType({}),
 ) -> Override:
-    """Return which origins accept exact overrides, each `name==version`, added to the `existing` ones."""
+    """Return which origins accept exact overrides, each `name==version`, added to the `existing` ones.
+
+    `resolved` are the versions of all packages with them: what other versions of these depend on does not matter.
+    """
     versions: dict[str, Version] = {
         canonicalize_name(p.name): Version(next(iter(p.specifier)).version) for p in map(Requirement, overrides)
     }
-    concerned = [c for c in constraints if c.name in versions]
+    concerned = [c for c in constraints if c.name in versions and _is_resolved(c.origin, resolved)]
     rejected_by = dict.fromkeys(c.origin for c in concerned if not c.accepts(versions[c.name]))
     accepted_by = dict.fromkeys(c.origin for c in concerned if c.origin not in rejected_by)
     return Override((*existing, *overrides), tuple(accepted_by), tuple(rejected_by))
+
+
+def _is_resolved(origin: str, resolved: Mapping[str, str]) -> bool:
+    """Return whether an origin may be among the resolved packages: "x>=2" is not with x 1."""
+    try:
+        package = Requirement(origin)
+    except InvalidRequirement:
+        return True
+    version = _version(resolved.get(canonicalize_name(package.name), ""))
+    return version is None or package.specifier.contains(version, prereleases=True)
 
 
 def best_override(overrides: Iterable[Override]) -> Override | None:
@@ -137,6 +179,30 @@ def pin(name: str, version: str) -> str | None:
         return f"{name}=={Version(version).public}"
     except InvalidVersion:
         return None
+
+
+def conclusion(explanation: str) -> str:
+    """Return the last step of the resolver's explanation: the fact that it derived, and the requirements that do not go
+    with it. All of the explanation, if it has another form."""
+    found = _CONCLUSION.search(explanation)
+    if found is None:
+        return explanation
+    fact = re.sub(r"one of: (.*)", lambda m: " or ".join(m[1].split()), found["fact"])
+    return f"{fact}, and {found['why']}"
+
+
+def find_labelled(explanation: str) -> tuple[str, str, str] | None:
+    """Return a required build of PyTorch's for an accelerator that no index has: its name, its version without the
+    label, and the accelerator: "torch", "2.5.1", "cu121"."""
+    for match in _LABELLED.finditer(explanation):
+        if ACCELERATOR.fullmatch(match[3]):
+            return match[1], match[2], match[3]
+    return None
+
+
+def describe_pin(name: str, version: str, replaces: bool) -> str:
+    """Return the line for pycomfy.toml that takes this version whatever anyone requires."""
+    return at_top(render_list("overrides", [f"{name}=={version}"]), "overrides" if replaces else "")
 
 
 def name_origins(explanation: str, requirement_sets: Sequence[RequirementSet]) -> str:

@@ -14,7 +14,7 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
 from pycomfy.adapters.io.concurrency import flatten_errors
-from pycomfy.adapters.python.resolver import compile_pylock
+from pycomfy.adapters.python.resolver import compile_pylock, explain_conflict
 from pycomfy.adapters.python.simple_index import Sdist, find_indexes, list_sdists
 from pycomfy.adapters.python.uv_request import LocalWheel, ResolutionRequest
 from pycomfy.adapters.sources.sdist import pin_direct, pin_direct_wheel, pin_sdist
@@ -154,8 +154,9 @@ class _Resolver:
     def _resolve(self) -> dict[str, Any] | None:
         """uv's answer; None if it has to run again, with sources that were found now."""
         wheels = [*self.local_wheels.values(), *self._make_placeholders()]
+        request = replace(self.request, local_wheels=wheels)
         try:
-            return compile_pylock(replace(self.request, local_wheels=wheels), self.builder.workspace.paths.cache)
+            return compile_pylock(request, self.builder.workspace.paths.cache)
         except PycomfyError as e:
             problems = flatten_errors(e)
             missing = [
@@ -165,9 +166,14 @@ class _Resolver:
                 self.reasons[problem.package] = problem
                 self._find_sdists(problem.package)
             # Asking again cannot help a package that has neither wheel nor source.
-            if not missing or not any(self.sdists[p.package] for p in missing):
-                raise
-            raise_all([p for p in missing if not self.sdists[p.package]])
+            helpless = [p for p in missing if not self.sdists[p.package]]
+            if not missing or helpless:
+                named = any(isinstance(p, NoMatchingDistribution) and p.package for p in problems)
+                if named and (conflict := explain_conflict(request, self.builder.workspace.paths.cache)) is not None:
+                    raise conflict from e
+                if not missing or len(helpless) == len(missing):
+                    raise
+                raise_all(helpless)
             return None
 
     def _find_sdists(self, name: str, *, even_with_wheels: bool = False) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.python.resolver import compile_pylock, pin_wheel
+from pycomfy.adapters.python.resolver import compile_pylock, explain_conflict, pin_wheel
 from pycomfy.adapters.python.uv_errors import _unreachable
 from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.core.lockfile.platforms import PlatformName
@@ -128,6 +128,41 @@ def test_all_packages_without_wheels_are_told_with_what_there_is(index: Index) -
     assert set(told) == {"source", "windows"} and all(isinstance(p, NoMatchingDistribution) for p in told.values())
     assert "source only" in told["source"].what and told["source"].where.startswith("ComfyUI requires source==1.0")
     assert "win_amd64" in told["windows"].what and "pack a requires windows==1.0" in told["windows"].where
+
+
+def test_a_conflict_behind_a_missing_wheel_is_explained_as_a_conflict(index: Index) -> None:
+    """A version of `top` has no wheel; all others have, and want another `base` than the pack."""
+    for version in ("1.0", "2.0", "3.0"):
+        index.add("base", version)
+    index.add("top", "1.0", needs=["base>=2"])
+    index.add("top", "1.1", tags=["cp311-cp311-win_amd64"])
+    index.add("top", "1.2", needs=["base>=3"])
+    request = ResolutionRequest((wants("ComfyUI", "top>=1"), wants("pack a", "base==1.0")), AMD64, AS_OF)
+    with pytest.raises(NoMatchingDistribution, match=r"top==1\.1"):
+        compile_pylock(request, no_cache())
+    conflict = explain_conflict(request, no_cache())
+    assert conflict is not None
+    assert "ComfyUI requires top>=1" in conflict.where and "pack a requires base==1.0" in conflict.where
+    assert 'overrides = ["base==3.0"]' in conflict.fix and "not what pack a requires" in conflict.fix
+
+
+def test_a_missing_wheel_that_is_the_cause_is_no_conflict(index: Index) -> None:
+    index.add("windows", "1.0", tags=["cp311-cp311-win_amd64"])
+    index.add("windows", "2.0")
+    index.add("top", "1.0", needs=["windows==1.0"])
+    for lines in (["windows==1.0"], ["top"], ["windows<2"]):
+        request = ResolutionRequest((wants("ComfyUI", *lines),), AMD64, AS_OF)
+        with pytest.raises(NoMatchingDistribution):
+            compile_pylock(request, no_cache())
+        assert explain_conflict(request, no_cache()) is None
+    assert explain_conflict(ResolutionRequest((wants("ComfyUI", "windows"),), AMD64, AS_OF), no_cache()) is None
+
+
+def test_a_build_for_an_accelerator_points_to_the_setting(index: Index) -> None:
+    index.add("torch", "2.5.1")
+    with pytest.raises(ResolutionImpossible) as e:
+        resolve(wants("pack a", "torch==2.5.1+cu121"))
+    assert 'accelerator = "cu121"' in e.value.fix and 'overrides = ["torch==2.5.1"]' in str(e.value.fixes)
 
 
 def test_nothing_is_built(index: Index, tmp_path: Path) -> None:

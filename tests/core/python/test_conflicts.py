@@ -1,12 +1,15 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
 from pycomfy.core.python.conflicts import (
     best_override,
+    conclusion,
     describe_override,
     evaluate_override,
     find_constraints,
+    find_labelled,
     list_override_candidates,
     name_origins,
     pin,
@@ -56,6 +59,46 @@ def test_the_override_that_fewest_reject_is_the_best() -> None:
         chosen
     ) and "not what a requires" in describe_override(chosen)
     assert best_override([]) is None
+
+
+def test_what_versions_depend_on_that_are_not_taken_does_not_matter() -> None:
+    said = "Because top==1.0 depends on x<2 and top>=2 depends on x>=2, we can conclude"
+    constraints = find_constraints([wants("a", "x<2")], said, LINUX)
+    found = evaluate_override(["x==2.5"], constraints, (), {"top": "2.1", "x": "2.5"})
+    assert (found.accepted_by, found.rejected_by) == (("top>=2",), ("a",))
+
+
+def test_of_equal_constraints_the_newer_comes_first_and_any_version_soon() -> None:
+    said = "".join(f"top=={i}.0 depends on x=={i}.0 and " for i in (2, 9, 10, 1, 3, 4))
+    candidates = list_override_candidates(find_constraints([], said, LINUX))
+    assert candidates[:6] == ["x==10.0", "x==9.0", "x==4.0", "x==3.0", "x", "x==2.0"]
+
+
+@pytest.mark.parametrize(
+    ("said", "end"),
+    [
+        (
+            "Because a has no usable wheels and b==1 depends on c>=2, we can conclude that b depends on one of: c>=2 "
+            "c>=3 And because you require b and c<2, we can conclude that your requirements are unsatisfiable",
+            "b depends on c>=2 or c>=3, and you require b and c<2",
+        ),
+        (
+            "Because a has no usable wheels, we can conclude that a<2 cannot be used. And because b depends on c>=2, "
+            "we can conclude that all versions of b depend on c>=2. And because you require b and c<2, we can conclude "
+            "that your requirements are unsatisfiable",
+            "all versions of b depend on c>=2, and you require b and c<2",
+        ),
+        ("Because you require x>=2 and x<2, something", "Because you require x>=2 and x<2, something"),
+    ],
+)
+def test_a_long_explanation_ends_with_its_reason(said: str, end: str) -> None:
+    assert conclusion(said) == end
+
+
+def test_a_build_for_an_accelerator_is_seen() -> None:
+    said = "Because there is no version of torch==2.5.1+cu121 and you require torch==2.5.1+cu121, we can"
+    assert find_labelled(said) == ("torch", "2.5.1", "cu121")
+    assert find_labelled("you require x==1.0+local and y==2.0+cpu.post") is None
 
 
 def test_a_pin_has_no_label_of_a_variant() -> None:
