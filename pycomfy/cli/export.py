@@ -26,7 +26,13 @@ def export(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write, as portrait.tar.zst.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The file to write, as portrait.tar.zst. One that is there is replaced.",
+        ),
     ],
     format_: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help=f"Another tool's: {', '.join(FORMATS)}.")

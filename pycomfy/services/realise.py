@@ -20,7 +20,7 @@ from pycomfy.adapters.nix.internal_json import Event, derivation_name
 from pycomfy.adapters.nix.store import add_file, add_tree, valid_paths
 from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.lockfile.platforms import PlatformName, find_platform
-from pycomfy.core.lockfile.schema import Lock, Root
+from pycomfy.core.lockfile.schema import Lock, Root, Wheel
 from pycomfy.core.nix.lock_outputs import wheel_requisites
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.build_recipe import source_name
@@ -117,7 +117,7 @@ def _supply_files(workspace: Workspace, project: Project) -> None:
     every_wheel = [*wheels, *inputs]
     for wheel in every_wheel:
         if wheel.is_local:
-            add_file(workspace.nix, wheel.filename, wheel.sha256, project.base / wheel.url)
+            _add_local_wheel(workspace, wheel, project.base / wheel.url)
     files = [
         File(w.url, w.sha256, w.filename, w.size or None) for w in every_wheel if not w.is_local and w.built is None
     ]
@@ -143,6 +143,17 @@ def _supply_files(workspace: Workspace, project: Project) -> None:
             add_file(workspace.nix, file.name, file.sha256, fetch_all([file], cache=workspace.paths.cache)[0])
 
 
+def _add_local_wheel(workspace: Workspace, wheel: Wheel, file: Path) -> None:
+    """Add a wheel of a local folder; from the archive if it is gone from there."""
+    output = FixedOutput(wheel.filename, bytes.fromhex(wheel.sha256), recursive=False)
+    if file.is_file() or valid_paths(workspace.nix, [output.path]) or not workspace.archive.has(output):
+        add_file(workspace.nix, wheel.filename, wheel.sha256, file)
+        return
+    with temporary_folder(workspace.paths.cache / "projects", "wheel-") as folder:
+        workspace.archive.take(output, folder / wheel.filename)
+        add_file(workspace.nix, wheel.filename, wheel.sha256, folder / wheel.filename)
+
+
 def _supply_build_inputs(workspace: Workspace, project: Project) -> None:
     """Add what wheels are built from and Nix cannot make: the trees of git repositories, root filesystems with
     compilers. Wheels that are in the store already need none of it."""
@@ -156,7 +167,7 @@ def _supply_build_inputs(workspace: Workspace, project: Project) -> None:
         for recipe in (recipe for path, recipe in built.items() if recipe is not None and path not in present):
             source = recipe.source
             if isinstance(source, TreeSource):
-                make = partial(_make_tree, workspace, source, project.base)
+                make = partial(_take_or_make_tree, workspace, source, project.base)
                 add_tree(workspace.nix, source_name(source), source.tree, make)
             if recipe.compiler and pins.compilers is not None:
                 name = f"debian-compilers-{platform.removeprefix('linux/')}"

@@ -13,6 +13,7 @@ from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import Pack, Root
 from pycomfy.core.nix.lock_outputs import list_requisites
+from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.path import PathSource
 from pycomfy.core.sources.url import UrlSource
@@ -81,7 +82,9 @@ def test_a_single_file_behind_a_login_needs_no_setting_of_nix(
     assert place.read_bytes() == data
 
 
-def test_a_local_folder_that_is_gone_is_taken_from_the_archive(workshop: Workshop, root: Root, tmp_path: Path) -> None:
+def test_a_local_folder_and_a_local_wheel_that_are_gone_are_taken_from_the_archive(
+    workshop: Workshop, root: Root, tmp_path: Path
+) -> None:
     base, workspace = tmp_path / "project", Workspace(new_paths(tmp_path), workshop.settings)
     (base / "card").mkdir(parents=True)
     (base / "card" / "__init__.py").write_text(f"# {tmp_path}\n")
@@ -91,6 +94,11 @@ def test_a_local_folder_that_is_gone_is_taken_from_the_archive(workshop: Worksho
     output = source.fixed_output("card")
     workspace.archive.add(output, base / "card", lambda read: None)
     shutil.rmtree(base / "card")
-    lock = workshop.lock({"linux/amd64": root}, [], [Pack(name="card", source=source)])
+    wheel = workshop.wheel("own", {"own.py": f"# {tmp_path}\n".encode()})
+    wheel = wheel.model_copy(update={"url": wheel.filename})
+    file = FixedOutput(wheel.filename, bytes.fromhex(wheel.sha256), recursive=False)
+    workspace.archive.add(file, workshop.folder / wheel.filename, lambda read: None)
+    lock = workshop.lock({"linux/amd64": root}, [wheel], [Pack(name="card", source=source)])
     supply(workspace, Project(tmp_path, lock, host_platform(), base))
+    assert workshop.settings.local_path(file.path).is_file()
     assert (workshop.settings.local_path(output.path) / "__init__.py").read_text() == f"# {tmp_path}\n"
