@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pycomfy.cli.errors import print_error
+from pycomfy.cli.exit_status import USER_ERROR
 from pycomfy.cli.json_output import print_json, print_json_text
 from pycomfy.cli.terminal import print_line
 
@@ -30,7 +32,8 @@ def convert(
 ) -> None:
     """Convert workflows from the editor's format to the API's.
 
-    One file goes to standard output, several into a folder.
+    One file goes to standard output, several into a folder. Of several, those are written that can be converted; exit 1
+    if there are others, with what is wrong with each.
 
     Examples: `pycomfy convert portrait.json --object-info http://127.0.0.1:8188`,
     `pycomfy convert *.json --object-info object_info.json -o prompts/`
@@ -51,3 +54,8 @@ def convert(
     else:
         for path in result.files:
             print_line(path)
+    if result.failed:
+        for problem in result.problems:
+            print_error(problem)
+        print_line(f"{len(result.failed)} of {len(files)} workflows were not converted", error=True)
+        raise typer.Exit(USER_ERROR)

@@ -8,13 +8,14 @@ from typing import Literal
 
 from pycomfy import operation
 from pycomfy.adapters.io.atomic_files import write_file
+from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.metadata.load import name_of, read_workflow
 from pycomfy.adapters.metadata.object_info import read_definitions
 from pycomfy.core.prompt.convert import Prompt, describe_left_out, try_convert
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.prompt.text_expansion import Moment, expand_texts
 from pycomfy.errors import BadInput, PycomfyError, raise_all
-from pycomfy.services.results import Result
+from pycomfy.services.results import Problem, Result
 from pycomfy.services.workspace import Workspace
 
 
@@ -28,11 +29,13 @@ class ConversionTarget:
 
 
 class ConvertResult(Result):
-    """The files that were written. `version` is that of this result's form, from before results had a
-    `schema_version`."""
+    """The files that were written. `failed` are the sources that were not converted, `problems` why. `version` is that
+    of this result's form, from before results had a `schema_version`."""
 
     version: Literal[1] = 1
     files: tuple[Path, ...]
+    failed: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def convert(workspace: Workspace, source: str, target: ConversionTarget) -> Prompt:
@@ -43,24 +46,26 @@ def convert(workspace: Workspace, source: str, target: ConversionTarget) -> Prom
 def convert_files(
     workspace: Workspace, sources: Sequence[str], target: ConversionTarget, folder: Path
 ) -> ConvertResult:
-    """Write one `NAME.json` for each workflow into `folder`, all or none. Raises every problem of every workflow."""
+    """Write one `NAME.json` for each workflow that can be converted into `folder`. Raises every problem of every
+    workflow if none can."""
     definitions = Definitions(read_definitions(target.object_info))
-    prompts: dict[str, Prompt] = {}
+    files: dict[str, Path] = {}
+    failed: list[str] = []
     problems: list[PycomfyError] = []
     for source in sources:
         name = name_of(source)
-        if name in prompts:
-            problems.append(BadInput(f"two workflows are called {name}", where=source, fix="rename one of the files"))
-            continue
         try:
-            prompts[name] = _convert(workspace, source, definitions, target.seed)
+            if name in files:
+                raise BadInput(f"two workflows are called {name}", where=source, fix="rename one of the files")
+            prompt = _convert(workspace, source, definitions, target.seed)
+            write_file(folder / f"{name}.json", render_prompt(prompt))
+            files[name] = folder / f"{name}.json"
         except PycomfyError as e:
-            problems.append(e)
-    raise_all(problems)
-    files = {folder / f"{name}.json": prompt for name, prompt in prompts.items()}
-    for path, prompt in files.items():
-        write_file(path, render_prompt(prompt))
-    return ConvertResult(files=tuple(files))
+            failed.append(source)
+            problems += flatten_errors(e)
+    if not files:
+        raise_all(problems)
+    return ConvertResult(files=tuple(files.values()), failed=tuple(failed), problems=tuple(problems))
 
 
 def render_prompt(prompt: Prompt) -> str:

@@ -54,11 +54,34 @@ def test_convert_several_into_a_folder(cat: str, info: str, tmp_path: Path) -> N
     assert json.loads((out / "dog.json").read_text()) == prompt_of(plain())
 
 
-def test_convert_writes_all_or_nothing(cat: str, info: str, tmp_path: Path) -> None:
+def test_convert_writes_what_converts_and_reports_the_rest(cat: str, info: str, tmp_path: Path) -> None:
+    bad, dog = tmp_path / "bad.json", tmp_path / "dog.json"
+    bad.write_text(json.dumps(ui([make_node(1, "Nope", outputs=["X"]), make_node(2, "Neither", outputs=["X"])], [])))
+    dog.write_text(json.dumps(plain()))
+    out = tmp_path / "out"
+    arguments = ["convert", cat, str(bad), str(tmp_path / "none.json"), str(dog), "--object-info", info, "-o", str(out)]
+
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert result.stdout.split() == [str(out / "cat.json"), str(out / "dog.json")]
+    for said in ("Nope", "Neither", "there is no file", "2 of 4 workflows were not converted"):
+        assert said in result.stderr
+    assert sorted(p.name for p in out.iterdir()) == ["cat.json", "dog.json"]
+    assert json.loads((out / "dog.json").read_text()) == prompt_of(plain())
+
+    result = CliRunner().invoke(app, [*arguments, "--json"])
+    assert result.exit_code == 1
+    value = json.loads(result.stdout)
+    assert value["files"] == [str(out / "cat.json"), str(out / "dog.json")]
+    assert value["failed"] == [str(bad), str(tmp_path / "none.json")]
+    assert [p["code"] for p in value["problems"]] == ["unknown-node", "unknown-node", "not-found"]
+
+
+def test_convert_of_which_nothing_converts_is_an_error(info: str, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text(json.dumps(ui([make_node(1, "Nope", outputs=["X"]), make_node(2, "Neither", outputs=["X"])], [])))
     with pytest.raises(ErrorGroup):
-        run("convert", cat, str(bad), "--object-info", info, "-o", str(tmp_path / "out"))
+        run("convert", str(bad), str(tmp_path / "none.json"), "--object-info", info, "-o", str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
@@ -67,8 +90,10 @@ def test_convert_several_without_a_folder_is_a_usage_error(cat: str, info: str) 
 
 
 def test_two_workflows_of_one_name(cat: str, info: str, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="two workflows"):
-        run("convert", cat, cat, "--object-info", info, "-o", str(tmp_path / "out"))
+    result = CliRunner().invoke(app, ["convert", cat, cat, "--object-info", info, "-o", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "two workflows are called cat" in result.stderr
+    assert json.loads((tmp_path / "out/cat.json").read_text()) == prompt_of(plain())
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', "{"])

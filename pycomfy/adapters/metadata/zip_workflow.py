@@ -127,9 +127,9 @@ def _directory_size(file: BinaryIO) -> int:
     found = [0]
     for match in re.finditer(rb"PK\x05\x06", tail):
         at = match.start()
-        if at + 22 <= len(tail):
-            found += struct.unpack_from("<I", tail, at + 12)
         # An end for large files, and a pointer of 20 bytes to it, may be before the end, with the size in 64 bits.
-        if at >= 76 and tail[at - 20 : at - 16] == b"PK\6\7":
-            found[-1:] = struct.unpack_from("<Q", tail, at - 36)
+        if at >= 76 and tail[at - 76 : at - 72] == b"PK\6\6" and tail[at - 20 : at - 16] == b"PK\6\7":
+            found += struct.unpack_from("<Q", tail, at - 36)
+        elif at + 22 <= len(tail):
+            found += struct.unpack_from("<I", tail, at + 12)
     return max(found)
