@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from pycomfy.cli.errors import print_error
 from pycomfy.cli.exit_status import USER_ERROR
 from pycomfy.cli.json_output import print_json, print_json_text
 from pycomfy.cli.terminal import print_line
@@ -38,6 +37,7 @@ def convert(
     Examples: `pycomfy convert portrait.json --object-info http://127.0.0.1:8188`,
     `pycomfy convert *.json --object-info object_info.json -o prompts/`
     """
+    from pycomfy.cli.errors import print_error
     from pycomfy.services.convert import ConversionTarget, convert_files, render_prompt
     from pycomfy.services.convert import convert as convert_workflow
     from pycomfy.services.workspace import Workspace
