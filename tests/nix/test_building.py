@@ -260,6 +260,26 @@ def test_an_old_wheel_that_newer_sources_follow_is_told(bench: Bench) -> None:
     assert "up to 1.5" in told("old<2")[0]
 
 
+def test_an_old_wheel_is_told_that_newer_ones_require_a_source_for(bench: Bench) -> None:
+    bench.index.add("old", "1.0", uploaded="2021-01-01T00:00:00Z")
+    bench.index.add("old", "2.0", needs=["filter"], uploaded="2023-01-01T00:00:00Z")
+    bench.index.put("filter", "filter-1.4.tar.gz", pack(pieces("filter", "1.4")), "2022-01-01T00:00:00Z")
+    bench.index.add("held", "1.0", uploaded="2021-01-01T00:00:00Z")
+    bench.index.add("held", "2.0", needs=["base>7"], uploaded="2023-01-01T00:00:00Z")
+
+    def told(*lines: str) -> list[str]:
+        found, wheels = bench.solve(*lines)
+        locked = list(wheels.values())
+        return note_outdated(Workspace(bench.paths), bench.question(*lines), found.pylock, locked, found.made)
+
+    (note,) = told("old", "held", "base")
+    assert "old 1.0 of 2021" in note and "up to 2.0, require filter" in note and note.endswith(": [wheels.filter]")
+    assert told("old<2") == told("old==1.0") == []
+    bench.config = parse_config("[wheels.filter]\n")
+    _, wheels = bench.solve("old")
+    assert wheels["old"].version == "2.0" and wheels["filter"].built is not None
+
+
 def test_a_build_that_fails_shows_who_requires_it_what_it_printed_and_its_fixes(bench: Bench) -> None:
     bench.index.put("only", "only-1.0.tar.gz", pack(pieces("only", "1.0", fails=True)))
     with pytest.raises(NoMatchingDistribution) as e:

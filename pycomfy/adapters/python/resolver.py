@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from pycomfy.adapters.python.torch_resolution import resolve_for_variant
-from pycomfy.adapters.python.uv_errors import explain_failure, find_failure, find_hidden_conflict
+from pycomfy.adapters.python.uv_errors import explain_failure, find_failure, find_hidden_conflict, find_lacking
 from pycomfy.adapters.python.uv_process import UvOutcome
 from pycomfy.adapters.python.uv_request import ResolutionRequest, UvRequest, explain, resolve, resolve_single
 from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig
@@ -46,6 +48,22 @@ def explain_conflict(request: ResolutionRequest, cache: Path) -> ResolutionImpos
     with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
         outcome, uv = _resolve(request, Path(folder), cache)
         return find_hidden_conflict(uv, outcome) if isinstance(outcome, str) else None
+
+
+def newest_versions(request: ResolutionRequest, cache: Path) -> dict[str, str]:
+    """Return the newest version with a wheel of each required package, whatever it depends on; none if one package has
+    none."""
+    with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
+        outcome, _ = resolve(request, Path(folder), cache, "--no-deps")
+    packages = tomllib.loads(outcome.decode())["packages"] if isinstance(outcome, bytes) else []
+    return {canonicalize_name(str(p.get("name"))): str(p.get("version")) for p in packages}
+
+
+def lacking_packages(request: ResolutionRequest, cache: Path) -> frozenset[str]:
+    """Return the packages without wheels that alone keep a request from being resolved."""
+    with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
+        outcome, uv = resolve(request, Path(folder), cache)
+        return find_lacking(uv, outcome) if isinstance(outcome, str) else frozenset()
 
 
 def _resolve(request: ResolutionRequest, folder: Path, cache: Path | None) -> tuple[UvOutcome, UvRequest]:

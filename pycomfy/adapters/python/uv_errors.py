@@ -76,6 +76,20 @@ def find_hidden_conflict(uv: UvRequest, stderr: str) -> ResolutionImpossible | N
     return _explain_conflict(uv, stderr)
 
 
+def find_lacking(uv: UvRequest, stderr: str) -> frozenset[str]:
+    """Return the packages without wheels that alone keep uv from an answer; none if there are other reasons."""
+    lacking: set[str] = set()
+    outcome: bytes | str = stderr
+    while isinstance(outcome, str):
+        found = {match[1] for match in _WITHOUT_WHEEL.finditer(outcome)} - lacking
+        if not found or find_failure(outcome) or len(lacking) > MAX_PROBLEMS:
+            return frozenset()
+        lacking |= found
+        (uv.folder / "left-out").write_text("".join(name + "\n" for name in sorted({*lacking, *uv.request.excludes})))
+        outcome = uv.run("--excludes=left-out")
+    return frozenset(lacking)
+
+
 def _has_wheels(uv: UvRequest, name: str, stderr: str) -> bool:
     """Return whether a package has a usable wheel for everybody who requires it: with the requirements of all origins,
     and with each dependency on it in uv's explanation."""

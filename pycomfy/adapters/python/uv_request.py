@@ -77,19 +77,19 @@ def options(target: Target) -> list[str]:
     ]
 
 
-def resolve(request: ResolutionRequest, folder: Path, cache: Path | None) -> tuple[UvOutcome, UvRequest]:
-    """Return uv's outcome, and the request that had it. If indexes have no answer, the folders of wheels that the
-    environment names are used too."""
+def resolve(request: ResolutionRequest, folder: Path, cache: Path | None, *more: str) -> tuple[UvOutcome, UvRequest]:
+    """Return uv's outcome with `more` arguments, and the request that had it. If indexes have no answer, the folders of
+    wheels that the environment names are used too."""
     config = request.index_config
-    first = _resolve(request, folder / "question", cache, make_environment(config))
+    first = _resolve(request, folder / "question", cache, make_environment(config), more)
     if isinstance(first[0], str) and (links := environment_links(config)):
-        second = _resolve(request, folder / "again", cache, make_environment(config, links=links))
+        second = _resolve(request, folder / "again", cache, make_environment(config, links=links), more)
         return second if isinstance(second[0], bytes) else first
     return first
 
 
 def _resolve(
-    request: ResolutionRequest, folder: Path, cache: Path | None, environment: dict[str, str]
+    request: ResolutionRequest, folder: Path, cache: Path | None, environment: dict[str, str], more: Sequence[str]
 ) -> tuple[UvOutcome, UvRequest]:
     """Return uv's outcome. uv takes a package from its own index alone only if it is required by name: so a dependency
     is required by name as well, once it is seen in an outcome."""
@@ -98,7 +98,7 @@ def _resolve(
     named = _required_names(request) & reserved
     while True:
         uv = _write(request, folder, named, environment)
-        outcome = query_uv(uv.arguments, folder, environment, cache)
+        outcome = query_uv([*uv.arguments, *more], folder, environment, cache)
         seen = names_in(outcome if isinstance(outcome, str) else outcome.decode()) & reserved
         if seen <= named:
             return outcome, uv

@@ -1,8 +1,12 @@
-"""Note packages that are old because their newer versions exist as source only, which pip would build unasked."""
+"""Note packages that are old because newer versions, or what these require, exist as source only.
+
+pip would build them unasked.
+"""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,9 +18,11 @@ from packaging.version import Version
 
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.concurrency import run_concurrently
+from pycomfy.adapters.python.resolver import lacking_packages, newest_versions
 from pycomfy.adapters.python.simple_index import find_indexes, list_sdists
 from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.core.lockfile.schema import Wheel
+from pycomfy.core.python.requirements import make_requirement_set
 from pycomfy.errors import NetworkError
 from pycomfy.services.workspace import Workspace
 
@@ -25,9 +31,14 @@ OLD = timedelta(days=365)
 
 
 def note_outdated(
-    workspace: Workspace, request: ResolutionRequest, pylock: Mapping[str, Any], wheels: Sequence[Wheel]
+    workspace: Workspace,
+    request: ResolutionRequest,
+    pylock: Mapping[str, Any],
+    wheels: Sequence[Wheel],
+    made: Collection[str] = (),
 ) -> list[str]:
-    """Return a remark for each package that is required by name and has a newer version that could be built."""
+    """Return a remark for each package that is required by name and has a newer version that could be built, or whose
+    dependency could be. `made` are the packages that were built for this lock."""
     required = {a.name for one in request.requirement_sets for a in one.requirements if a.direct_reference is None}
     uploads = dict(_uploads(pylock))
     old = {
@@ -43,12 +54,72 @@ def note_outdated(
     newer = run_concurrently(
         {name: partial(_find_newer_source, workspace, request, old[name], indexes[name]) for name in old}
     )
-    return [
-        f"{name} {old[name].version} of {uploads[name]:%Y} is taken, because newer ones, up to {version}, exist as "
-        f"source only; to have them built, add to pycomfy.toml: [wheels.{name}]"
-        for name, version in sorted(newer.items())
+    notes = {
+        name: f"{name} {old[name].version} of {uploads[name]:%Y} is taken, because newer ones, up to {version}, exist "
+        f"as source only; to have them built, add to pycomfy.toml: [wheels.{name}]"
+        for name, version in newer.items()
         if version
+    }
+    blocked = _find_blocked(workspace, request, {name: w for name, w in old.items() if not newer[name]}, usual, made)
+    for name, (version, lacking) in blocked.items():
+        needs = " and ".join(lacking)
+        tables = " and ".join(f"[wheels.{one}]" for one in lacking)
+        exists = "exists" if len(lacking) == 1 else "exist"
+        notes[name] = (
+            f"{name} {old[name].version} of {uploads[name]:%Y} is taken, because newer ones, up to {version}, require "
+            f"{needs}, which {exists} as source only; to have that built, add to pycomfy.toml: {tables}"
+        )
+    return [notes[name] for name in sorted(notes)]
+
+
+def _find_blocked(
+    workspace: Workspace,
+    request: ResolutionRequest,
+    old: Mapping[str, Wheel],
+    indexes: Sequence[str],
+    made: Collection[str],
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Those of the packages that have a newer version with a wheel that is not taken only because packages without
+    wheels are required by it: that version, and these packages. The answer for a date does not change, so it is
+    cached."""
+    if not old:
+        return {}
+    lines = [f"{name}{_find_accepted(request, name)}" for name in sorted(old)]
+    data = [
+        [w.filename for _, w in sorted(old.items())],
+        [one.text for s in request.requirement_sets for one in (*s.requirements, *s.constraints)],
+        [*request.overrides, *sorted(made), request.as_of.isoformat(), request.target.platform, request.target.python],
+        [request.index_config.accelerator, *indexes],
     ]
+    known = workspace.paths.cache / "blocked" / f"{hashlib.sha256(json.dumps(data).encode()).hexdigest()}.json"
+    try:
+        return {name: (version, tuple(lacking)) for name, (version, lacking) in json.loads(known.read_bytes()).items()}
+    except (OSError, ValueError):
+        pass
+    cache = workspace.paths.cache
+    alone = replace(request, requirement_sets=[make_requirement_set("pycomfy", lines, "")], overrides=())
+    newest = newest_versions(alone, cache)
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for name, wheel in sorted(old.items()):
+        if name not in newest or Version(newest[name]) <= Version(wheel.version):
+            continue
+        pinned = make_requirement_set("pycomfy", [f"{name}=={newest[name]}"], "")
+        excludes = tuple(sorted({*request.excludes, *made}))
+        wished = replace(request, requirement_sets=[*request.requirement_sets, pinned], excludes=excludes)
+        lacking = lacking_packages(wished, cache)
+        try:
+            buildable = [_has_source(one, request) for one in sorted(lacking)]
+        except NetworkError:
+            return {}
+        if lacking and all(buildable):
+            found[name] = newest[name], tuple(sorted(lacking))
+    write_file(known, json.dumps(found))
+    return found
+
+
+def _has_source(name: str, request: ResolutionRequest) -> bool:
+    indexes = find_indexes(name, request.index_config)
+    return bool(list_sdists(name, indexes, request.target, request.as_of))
 
 
 def _uploads(pylock: Mapping[str, Any]) -> Iterator[tuple[str, datetime]]:

@@ -146,7 +146,7 @@ def _resolve(
     if undated := [w for w in undated_wheels(resolution.pylock, wheels) if w.name not in resolution.made]:
         names = ", ".join(f"{w.name} {w.version}" for w in undated)
         notes.append(f"the upload date of these packages is unknown, so they are taken whatever the date: {names}")
-    notes += note_outdated(workspace, resolution_request, resolution.pylock, wheels)
+    notes += note_outdated(workspace, resolution_request, resolution.pylock, wheels, resolution.made)
     return tuple(resolution.find_made(w) or _locate(workspace, w, request) for w in wheels), notes
 
 
