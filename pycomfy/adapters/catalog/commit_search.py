@@ -97,7 +97,9 @@ def _find_first(repository: GitMirror, query: CommitQuery, remarks: list[str]) -
     for version in query.versions:
         commit = find_version(repository, version)
         if commit is None:
-            remarks.append(f"{repository.owner}: no commit is known as version {version}, which the workflow names")
+            remarks.append(
+                f"{repository.owner}: no commit is known as version {version}, which the workflow names; it is not used"
+            )
         elif commit == version:
             found.append((commit, "the workflow's commit"))
         else:

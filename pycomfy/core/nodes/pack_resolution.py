@@ -37,11 +37,11 @@ class NamedPack:
     def is_called(self, name: str) -> bool:
         """Whether `name`, a registry id or the name of a repository, is this pack's."""
         own = (self.name, self.pack.registry_id or "", self.pack.repository)
-        return _fold(name) in {_fold(one) for one in own}
+        return fold_name(name) in {fold_name(one) for one in own}
 
 
-def _fold(name: str) -> str:
-    """Names that the registry takes for equal become equal."""
+def fold_name(name: str) -> str:
+    """Return a name so that those that the registry takes for equal become equal."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -72,14 +72,16 @@ class PackPreferences:
 
 @dataclass(frozen=True, slots=True)
 class ProviderChoice:
-    """The pack that a type is taken from, by which rule, and the evidence. `versions` are those that the workflow
-    names. `unlisted`: nothing lists the type, so only running the pack proves it."""
+    """The pack that a type is taken from, by which rule, and the evidence. `versions` are those that the workflow names
+    of it, `unused` those that it names of a pack that is unknown. `unlisted`: nothing lists the type, so only running
+    the pack proves it."""
 
     type: str
     pack: Listing
     reason: Reason
     evidence: str
     versions: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
     unlisted: bool = False
 
 
@@ -88,13 +90,16 @@ class Candidate:
     """A pack that may provide a type. `also_provides` are other types of this workflow that it has too. One that is
     `already_selected` is taken for another type anyway; a second pack with the type in question would clash with it.
     It is `listed` if a list or the workflow names it for the type, and not only a pattern of names. `settles` are all
-    types in question that choosing it settles."""
+    types in question that choosing it settles. `versions` are those that the workflow names of it, `unused` those that
+    it names of a pack that is unknown."""
 
     pack: Listing
     also_provides: tuple[str, ...] = ()
     already_selected: bool = False
     listed: bool = True
     settles: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

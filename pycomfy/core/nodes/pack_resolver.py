@@ -21,6 +21,7 @@ from pycomfy.core.nodes.pack_resolution import (
     ProviderQuestion,
     Reason,
     UnresolvedType,
+    fold_name,
 )
 from pycomfy.core.nodes.provenance import StatedProvenance, newest, read_provenance
 
@@ -191,8 +192,8 @@ class _TypeResolver:
 
     def _resolve_unknown_id(self, possible: tuple[Listing, ...]) -> ProviderChoice | ProviderQuestion:
         """The workflow names a registry id that could not be looked up: take the one possible pack with that name."""
-        names = {name.lower() for name in self.stated.unknown_names}
-        called = [p for p in possible if p.repository.lower() in names or (p.registry_id or "").lower() in names]
+        names = {fold_name(name) for name in self.stated.unknown_names}
+        called = [p for p in possible if names & {fold_name(p.repository), fold_name(p.registry_id or "")}]
         if len(called) == 1 and len(names) == 1:
             name = self.stated.unknown_names[0]
             why = f"the workflow names {name}, and only one pack with that name provides the type"
@@ -218,17 +219,25 @@ class _TypeResolver:
         return self._take(found[0], "together", evidence)
 
     def _take(self, pack: Listing, reason: Reason, evidence: str) -> ProviderChoice:
-        own = self.stated.versions if reason == "workflow" else ()
-        return ProviderChoice(self.type, pack, reason, evidence, own)
+        versions = self.stated.versions_of(pack)
+        return ProviderChoice(self.type, pack, reason, evidence, versions, self._unused_versions(versions))
 
     def _ask(self, why: str, core: str | None = None) -> ProviderQuestion:
         packs = rank([*self.stated.packs, *self.listed.candidates, *self.registered])
         claims = self.knowledge.claims.get(self.type, Claims())
         listing = (*self.stated.packs, *claims.owners, *claims.preempting, *self.registered)
         listed = {pack.identity for pack in listing}
-        candidates = [Candidate(p, self._other_types(p), listed=p.identity in listed) for p in packs]
+        candidates = []
+        for pack in packs:
+            versions = self.stated.versions_of(pack)
+            unused = self._unused_versions(versions)
+            found = Candidate(pack, self._other_types(pack), listed=pack.identity in listed)
+            candidates.append(replace(found, versions=versions, unused=unused))
         unknown = self.stated.unknown_names
         return ProviderQuestion(self.type, self.nodes, why, tuple(candidates), core, unknown_names=unknown)
+
+    def _unused_versions(self, versions: tuple[str, ...]) -> tuple[str, ...]:
+        return () if versions or self.stated.packs else self.stated.unknown_versions
 
     def _other_types(self, pack: Listing) -> tuple[str, ...]:
         return tuple(sorted(set(self.others) & set(pack.types)))

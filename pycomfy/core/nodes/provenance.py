@@ -1,15 +1,15 @@
 """Read the provenance of nodes: what a workflow itself says about their packs."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from packaging.version import InvalidVersion, Version
 
 from pycomfy.core.catalog.model import CORE_IDENTITIES, Listing
 from pycomfy.core.catalog.repository_url import FORGES, parse_repository_url
 from pycomfy.core.lockfile.names import COMFY_CORE
-from pycomfy.core.nodes.pack_resolution import Knowledge
+from pycomfy.core.nodes.pack_resolution import Knowledge, fold_name
 from pycomfy.core.requirements.model import Provenance, RequiredNode
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -18,12 +18,22 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 @dataclass(frozen=True, slots=True)
 class StatedProvenance:
     """What all nodes of one type state. `packs` are distinct; `unknown_names` are ids and addresses without a known
-    pack; `core` says that they are ComfyUI's own."""
+    pack; `core` says that they are ComfyUI's own. `by_pack` are the versions of each pack, by its identity;
+    `unknown_versions` those of unknown packs."""
 
     packs: tuple[Listing, ...] = ()
     versions: tuple[str, ...] = ()
     unknown_names: tuple[str, ...] = ()
     core: bool = False
+    by_pack: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unknown_versions: tuple[str, ...] = ()
+
+    def versions_of(self, pack: Listing) -> tuple[str, ...]:
+        """Return the versions of `pack` that are stated, also where it is unknown, but has the name."""
+        if pack.identity in self.by_pack or self.packs:
+            return self.by_pack.get(pack.identity, ())
+        own = {fold_name(pack.repository), fold_name(pack.registry_id or "")}
+        return self.unknown_versions if {fold_name(name) for name in self.unknown_names} <= own else ()
 
 
 def pack_references(nodes: Iterable[RequiredNode]) -> tuple[str, ...]:
@@ -37,7 +47,9 @@ def read_provenance(nodes: Iterable[RequiredNode], knowledge: Knowledge) -> Stat
     id."""
     packs: dict[str, Listing] = {}
     versions: dict[str, None] = {}
+    by_pack: dict[str, tuple[str, ...]] = {}
     unknown: dict[str, None] = {}
+    unknown_versions: dict[str, None] = {}
     core = False
     for node in nodes:
         stated = node.pack
@@ -52,12 +64,22 @@ def read_provenance(nodes: Iterable[RequiredNode], knowledge: Knowledge) -> Stat
             address = parse_repository_url(stated.aux_id) if stated.aux_id is not None else None
             names = (stated.cnr_id, address.url if address is not None else None)
             unknown.update(dict.fromkeys(name for name in names if name is not None))
+            unknown_versions.update({stated.version: None} if stated.version is not None else {})
             continue
         packs[pack.identity] = pack
-        versions.update({stated.version: None} if stated.version is not None else {})
+        if stated.version is not None:
+            versions[stated.version] = None
+            by_pack[pack.identity] = (*by_pack.get(pack.identity, ()), stated.version)
     if any(identity in CORE_IDENTITIES for identity in packs):
         packs, core = {i: p for i, p in packs.items() if not p.is_core}, True
-    return StatedProvenance(tuple(packs.values()), sort_versions(versions), tuple(unknown), core)
+    return StatedProvenance(
+        tuple(packs.values()),
+        sort_versions(versions),
+        tuple(unknown),
+        core,
+        {identity: sort_versions(found) for identity, found in by_pack.items()},
+        sort_versions(unknown_versions),
+    )
 
 
 def newer_core(nodes: Iterable[RequiredNode], pinned: str) -> str | None:

@@ -118,11 +118,16 @@ def _state(flat: FlatNode, flat_workflow: FlatWorkflow) -> State:
     return "left-out" if flat_workflow.details.is_apart(flat) else "runs"
 
 
+def _version(value: object) -> str:
+    """Return a version as text; some files have 1.1 as a number."""
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else as_text(value)
+
+
 def find_provenance(properties: Mapping[str, object], versions: Mapping[str, object]) -> Provenance | None:
     """Return what a node states about its pack; `versions` is the older `extra.node_versions`, by registry id."""
     cnr_id, aux_id = as_text(properties.get("cnr_id")) or None, as_text(properties.get("aux_id")) or None
     if cnr_id is None and aux_id is None:
         return None
-    version = as_text(properties.get("ver")) or (as_text(versions.get(cnr_id)) if cnr_id is not None else "")
+    version = _version(properties.get("ver")) or (_version(versions.get(cnr_id)) if cnr_id is not None else "")
     version = version.removeprefix("v")
     return Provenance(cnr_id, aux_id, None if version in ("", "unknown", "nightly") else version)

@@ -63,7 +63,7 @@ def search_packs(workspace: Workspace, search: PackSearch) -> FoundPacks:
     configured = _list_configured(workspace, search)
     choices = _choose(workspace, search, configured, given, notes)
     assumed = _assume_types(choices, search, configured)
-    notes += _note_unlisted(choices, assumed)
+    notes += [*_note_unlisted(choices, assumed), *_note_versions(choices)]
     packs: dict[str, list[ProviderChoice]] = {}
     for choice in choices:
         if not any(choice.type in types for types in assumed.values()):
@@ -133,7 +133,12 @@ def _ask_all(resolution: PackResolution) -> tuple[list[ProviderChoice], list[str
             for question in remaining
             if question.type in group.types and pack.identity in {c.pack.identity for c in question.candidates}
         ]
-        choices += [ProviderChoice(q.type, pack, "preference", "you chose this pack") for q in settled]
+        for question in settled:
+            candidate = next(c for c in question.candidates if c.pack.identity == pack.identity)
+            evidence = "you chose this pack"
+            choices.append(
+                ProviderChoice(question.type, pack, "preference", evidence, candidate.versions, candidate.unused)
+            )
         remaining = [question for question in remaining if question not in settled]
     return choices, answers, unanswered
 
@@ -264,3 +269,14 @@ def _note_unlisted(choices: Sequence[ProviderChoice], assumed: Mapping[str, tupl
         if found := sorted(unlisted & set(types)):
             names = ", ".join(f'"{type_}"' for type_ in found)
             yield f"no list has {names}: taken from {name}, which makes node types while it runs; the build proves it"
+
+
+def _note_versions(choices: Sequence[ProviderChoice]) -> Iterator[str]:
+    """Say which versions are not used, because the workflow names them of a pack that is not known."""
+    for choice in choices:
+        if choice.unused:
+            named = " and ".join(choice.unused)
+            yield (
+                f'the workflow names version {named} of the unknown pack that has "{choice.type}"; it is not used for'
+                f" {short_name(choice.pack)}, which may be another one"
+            )

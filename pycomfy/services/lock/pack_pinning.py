@@ -19,7 +19,7 @@ from pycomfy.core.nodes.provenance import sort_versions
 from pycomfy.core.sources.git import GitSpec
 from pycomfy.core.sources.source_spec import SourceSpec
 from pycomfy.core.sources.url import UrlSpec
-from pycomfy.errors import Placeholder, UnknownNode, raise_all, suggest
+from pycomfy.errors import Placeholder, UnknownNode, UnpinnedPack, raise_all, suggest
 from pycomfy.services.lock.pack_search import PackSearch
 from pycomfy.services.workspace import Workspace
 
@@ -50,7 +50,17 @@ def pin_pack(
         found = replace(found, reason=found.reason.replace("the workflow's commit", "the lock's commit"))
     else:
         versions = sort_versions(v for c in choices for v in c.versions)
-        found = find_commit(repository, CommitQuery(versions, search.before, types), workspace.paths.cache)
+        try:
+            found = find_commit(repository, CommitQuery(versions, search.before, types), workspace.paths.cache)
+        except UnpinnedPack as e:
+            if not versions:
+                raise
+            named = f"; the workflow names version {' and '.join(versions)} of it"
+            note = "at a commit that it has; without one, the newest"
+            pack_at = Placeholder(f"{name}={pack.url}[@COMMIT]")
+            raise UnpinnedPack(
+                f"{e.what}{named}", where=e.where, fix=suggest("lock", note, workflow=search.workflow, pack=pack_at)
+            ) from e
     raise_all([_explain_missing(name, c, found.reason, search) for c in choices if c.type in found.missing])
     spec = GitSpec.model_validate({"git": pack.url, "rev": found.commit, "types": found.dynamic})
     return [PinnedPack(name, spec, pin_source(spec, Path(), name, workspace.paths), found)]

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,16 +15,20 @@ from pycomfy.adapters.sources.adapter import PinnedSource
 from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.names import COMFYUI
+from pycomfy.core.lockfile.toml import render_key
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
 from pycomfy.core.nodes.pack_resolution import UnresolvedType
 from pycomfy.core.nodes.provenance import newer_core
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import match_providers, running_types
+from pycomfy.core.sources.git import GitSpec
 from pycomfy.core.sources.source_spec import SourceSpec
 from pycomfy.services.lock.node_packs import FoundPacks, search_packs
 from pycomfy.services.lock.pack_search import PackSearch
 from pycomfy.services.lock.python import read_index_config
 from pycomfy.services.workspace import Workspace
+
+ABBREVIATED_COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class PinnedCode:
     sources: Mapping[str, PinnedSource]
     provided: Mapping[str, tuple[str, ...]]
     found: FoundPacks
+    other_versions: tuple[str, ...] = ()
+    """Remarks on packs that are not at the version that the workflow names."""
 
     @property
     def comfyui_version(self) -> str:
@@ -63,7 +69,7 @@ class PinnedCode:
             for name, types in self.provided.items()
             if not types
         )
-        return (*self.found.notes, *unused)
+        return (*self.found.notes, *self.other_versions, *unused)
 
 
 def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> PinnedCode:
@@ -95,7 +101,9 @@ def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> Pinn
         config = config.model_copy(update={"packs": {**_add_types(config.packs, found.assumed), **found.specs}})
         sources = {**sources, **found.sources}
         types = _pack_types(workspace, config.packs, sources)
-    return PinnedCode(config, sources, match_providers(request.nodes, builtin, types, request.where), found)
+    provided = match_providers(request.nodes, builtin, types, request.where)
+    other = tuple(_find_other_versions(request.nodes, config.packs, sources, provided, found))
+    return PinnedCode(config, sources, provided, found, other)
 
 
 def _pin_sources(workspace: Workspace, config: Config, base: Path) -> dict[str, PinnedSource]:
@@ -136,6 +144,36 @@ def _add_types(packs: Mapping[str, SourceSpec], assumed: Mapping[str, tuple[str,
         name: spec.model_copy(update={"types": (*spec.types, *assumed[name])}) if name in assumed else spec
         for name, spec in packs.items()
     }
+
+
+def _find_other_versions(
+    nodes: Sequence[RequiredNode],
+    packs: Mapping[str, SourceSpec],
+    sources: Mapping[str, PinnedSource],
+    provided: Mapping[str, tuple[str, ...]],
+    found: FoundPacks,
+) -> Iterator[str]:
+    """Say where the workflow names another version of a pack than the newest commit that is taken, because
+    pycomfy.toml names its repository without a revision."""
+    owners = {type_: name for name, types in provided.items() for type_ in types}
+    told: set[tuple[str, str]] = set()
+    for node in nodes:
+        name, stated = owners.get(node.type), node.pack
+        if name is None or name in found.specs or stated is None or stated.version is None:
+            continue
+        spec, pinned, version = packs[name], sources[name], stated.version
+        repository = pinned.source.repository
+        if not isinstance(spec, GitSpec) or spec.rev is not None or repository is None or (name, version) in told:
+            continue
+        if repository.commit.startswith(version) or _read_version(pinned.files) == version:
+            continue
+        told.add((name, version))
+        by_id = f'registry = "{stated.cnr_id}", version = "{version}"' if stated.cnr_id else "the commit as rev"
+        how = f'rev = "{version}"' if ABBREVIATED_COMMIT.fullmatch(version) else by_id
+        yield (
+            f"the workflow names version {version} of {name}, but [packs.{render_key(name)}] no revision, so the newest"
+            f" commit is taken; to take that version, write {how}"
+        )
 
 
 def _read_version(files: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from pycomfy.core.requirements.model import Provenance, RequiredNode
 from pycomfy.core.sources.git import GitSource, GitSpec
 from pycomfy.core.sources.path import PathSource
 from pycomfy.core.sources.url import UrlSpec
-from pycomfy.errors import AmbiguousNode, ErrorGroup, UnknownNode
+from pycomfy.errors import AmbiguousNode, ErrorGroup, UnknownNode, UnpinnedPack
 from pycomfy.operation import Operation, Question
 from pycomfy.services.lock.node_packs import FoundPacks, search_packs
 from pycomfy.services.lock.pack_search import PackSearch
@@ -25,7 +25,7 @@ from pycomfy.services.workspace import Workspace
 from tests.support.catalog_maps import CORE, A, B, C, lists
 from tests.support.http_server import serve_folder
 from tests.support.package_index import serve
-from tests.support.repositories import commit
+from tests.support.repositories import commit, git
 
 
 def code(*types: str) -> str:
@@ -157,6 +157,54 @@ def test_the_workflows_own_commit_is_taken(paths: Paths) -> None:
     found = search_packs(Workspace(paths), find("Y", packs=[said]))
     assert rev(found, "ComfyUI-B") == rev(old, "ComfyUI-B") != rev(newest, "ComfyUI-B")
     assert found.choices[0].reason == "workflow"
+
+
+@pytest.fixture
+def versions(paths: Paths, tmp_path: Path) -> list[str]:
+    """Three commits of B: 1.0.0 by its pyproject.toml, 1.1.0 by a tag, and the newest. The catalog knows no id of it,
+    and the registry does not answer."""
+    folder = tmp_path / "forge" / "bob" / "ComfyUI-B"
+    project = '[project]\nname = "comfyui-b"\nversion = "1.0.0"\n'
+    commits = [commit(folder, {"pyproject.toml": project}, date="2025-04-01T00:00:00Z")]
+    commits += [commit(folder, {"a.py": "", "pyproject.toml": ""}, date="2025-05-01T00:00:00Z")]
+    git(folder, "tag", "v1.1.0")
+    return [*commits, commit(folder, {"b.py": ""}, date="2025-06-01T00:00:00Z")]
+
+
+def test_a_version_beside_an_unknown_id_is_taken(paths: Paths, versions: list[str]) -> None:
+    stated = (("1.0.0", 0), ("1.1.0", 1), (versions[0], 0), (versions[1][:9], 1), (None, 2))
+    for id_ in ("comfyui-b", "ComfyUI_B"):
+        for version, place in stated:
+            found = search_packs(Workspace(paths), find("Fresh", packs=[Provenance(id_, None, version)]))
+            assert rev(found, "ComfyUI-B") == versions[place], (id_, version)
+            assert found.choices[0].reason == "workflow" and "unknown" not in str(found.notes)
+
+
+def test_a_version_that_no_commit_has_is_told(paths: Paths, versions: list[str]) -> None:
+    found = search_packs(Workspace(paths), find("Fresh", packs=[Provenance("comfyui-b", None, "9.9.9")]))
+    assert rev(found, "ComfyUI-B") == versions[2] and any("9.9.9" in note for note in found.notes)
+
+
+def test_a_commit_that_the_pack_does_not_have_is_asked_for(paths: Paths) -> None:
+    with pytest.raises(UnpinnedPack, match="the workflow names version 0123") as e:
+        search_packs(Workspace(paths), find("Fresh", packs=[Provenance("comfyui-b", None, "0123456789" * 4)]))
+    assert "pack=ComfyUI-B=https://github.com/bob/ComfyUI-B" in e.value.fix
+
+
+def test_a_version_of_an_unknown_pack_is_told_where_another_one_is_taken(paths: Paths, versions: list[str]) -> None:
+    stated = [Provenance("somebody-elses", None, "1.0.0")]
+    found = search_packs(Workspace(paths), find("Fresh", packs=stated, prefer=(B,)))
+    assert rev(found, "ComfyUI-B") == versions[2]
+    assert any("names version 1.0.0 of the unknown pack" in note for note in found.notes)
+
+
+def test_an_answer_takes_the_version_that_the_workflow_names(paths: Paths, tmp_path: Path, versions: list[str]) -> None:
+    listed = {B: (["Fresh"],), "https://github.com/eve/ComfyUI-B": (["Fresh"],)}
+    commit(tmp_path / "manager", lists(listed, (), {B: {"stars": 9}}))
+    update_catalog(paths, repository=str(tmp_path / "manager"), docs="not a pin!")
+    with Operation(ask=lambda question: 0).running():
+        found = search_packs(Workspace(paths), find("Fresh", packs=[Provenance("comfyui-b", None, "1.1.0")]))
+    assert found.choices[0].reason == "preference" and rev(found, "ComfyUI-B") == versions[1]
 
 
 def lock_of(found: FoundPacks) -> Lock:

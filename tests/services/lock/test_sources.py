@@ -137,3 +137,18 @@ def test_a_type_that_only_another_pack_has_is_not_taken_from_a_named_one(forge: 
 def test_a_named_pack_in_a_folder_may_make_types_too(forge: Path) -> None:
     found = pin(forge, {"mine": 'path = "forge/bob/suite"'}, dict.fromkeys(["Seed (suite)"]), {})
     assert found.provided == {"mine": ("Seed (suite)",)}
+
+
+def test_a_version_that_the_workflow_names_of_a_named_pack_is_told(forge: Path) -> None:
+    old = commit(forge / "eve" / "copy", {"pyproject.toml": '[project]\nversion = "1.0.0"\n'})
+    new = commit(forge / "eve" / "copy", {"pyproject.toml": '[project]\nversion = "2.0.0"\n'})
+
+    def notes(version: str, more: str = "") -> str:
+        stated = {"Else": Provenance("copy", None, version)}
+        found = pin(forge, {"copy": f'git = "{COPY}"\n{more}'}, stated, LISTED)
+        return "\n".join(found.notes)
+
+    for version in ("2.0.0", new, new[:8]):
+        assert not notes(version)
+    assert 'registry = "copy", version = "1.0.0"' in notes("1.0.0") and f'rev = "{old}"' in notes(old)
+    assert not notes("1.0.0", f'rev = "{new}"')
