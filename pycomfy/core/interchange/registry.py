@@ -21,6 +21,7 @@ FORMATS: dict[str, str] = {
     "manager-snapshot": "pycomfy.core.interchange.comfyui_manager:MANAGER_SNAPSHOT",
     "cpack-0.3": "pycomfy.core.interchange.comfy_pack:OLD_CPACK",
     "comfyui-json": "pycomfy.core.interchange.comfyui_json:COMFYUI_JSON",
+    "cm-cli-deps": "pycomfy.core.interchange.cm_cli:CM_CLI_DEPS",
 }
 """Every format by its name, as `module:object`. A file has the first that recognises it: comfy-pack's snapshot, for
 one, is also a valid one of ComfyUI-Manager."""

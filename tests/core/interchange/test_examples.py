@@ -166,6 +166,22 @@ def test_a_dependency_graph() -> None:
     )
 
 
+def test_the_dependencies_of_a_workflow_that_cm_cli_lists() -> None:
+    script = "https://raw.githubusercontent.com/x/y/main/n.py"
+    value = {
+        "custom_nodes": {
+            PACK: {"state": "disabled", "hash": "-"},
+            f"{PACK}2": {"state": "installed", "hash": A},
+            script: {"state": "not-installed", "hash": "-"},
+        },
+        "unknown_nodes": ["Odd", "Odder"],
+    }
+    format_, environment = read(value)
+    assert (format_, environment.comfyui) == ("cm-cli-deps", None)
+    assert environment.packs == (GitPack(PACK), GitPack(f"{PACK}2", A), FilePack("n.py", script))
+    assert environment.notes == ("node types without a node pack: Odd, Odder",)
+
+
 def test_a_distribution_definition_alone_and_in_its_build() -> None:
     definition = {
         "schema": "distribution-definition/0",

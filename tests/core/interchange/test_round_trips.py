@@ -93,6 +93,14 @@ def test_a_dependency_graph(environment: EnvironmentSpec) -> None:
 
 
 @given(environments)
+def test_the_dependencies_of_cm_cli(environment: EnvironmentSpec) -> None:
+    packs = [unnamed(p) for p in environment.packs if isinstance(p, GitPack) and p.enabled]
+    found = there_and_back("cm-cli-deps", environment)
+    assert [p for p in found.packs if isinstance(p, GitPack)] == packs
+    assert len(found.packs) + len(render("cm-cli-deps", environment).lost) >= len(environment.packs)
+
+
+@given(environments)
 def test_a_distribution_definition(environment: EnvironmentSpec) -> None:
     environment = replace(environment, platforms=("linux/arm64",))
     found = there_and_back("comfy-cli", environment)
