@@ -47,8 +47,8 @@ Every error says what happened, where, and how to fix it, and pycomfy exits with
 are reported together. With `--json` the error is on standard output too:
 
 ```json
-{"schema_version": 1, "error": {"code": "not-found", "message": "no such workflow", "where": "portrait.json",
-  "fix": "give a file, …", "fixes": [{"advice": "give a file, …"}]}}
+{"error": {"code": "not-found", "message": "no such workflow", "where": "portrait.json", "fix": "give a file, …",
+  "fixes": [{"advice": "give a file, …"}]}, "schema_version": 1}
 ```
 
 Codes are stable. `fix` has the alternatives of `fixes` as text. One that is a command is an object with `action`

@@ -31,4 +31,4 @@ def print_error(error: PycomfyError) -> None:
 def print_json_error(error: PycomfyError) -> None:
     """Print the error as JSON; nothing if it cannot be written, as there is also the text for a person."""
     with contextlib.suppress(OSError):
-        print_json_value({"schema_version": SCHEMA_VERSION, "error": error.as_dict(render)})
+        print_json_value({"error": error.as_dict(render), "schema_version": SCHEMA_VERSION})
