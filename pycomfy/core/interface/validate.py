@@ -12,6 +12,7 @@ from pycomfy.core.prompt.node_definitions import (
     MATCH_TYPE,
     Definitions,
     InputSpec,
+    NodeSpec,
 )
 from pycomfy.core.prompt.slots import compatible
 from pycomfy.core.requirements.input_files import find_kind
@@ -43,10 +44,55 @@ def find_problems(prompt: Prompt, object_info: Mapping[str, object] | Definition
         )
     specs = [definitions.find(n["class_type"]) for n in prompt.values()]
     if not any(s is not None and s.output_node for s in specs) and all(s is not None for s in specs):
-        problems.append(
-            BadWorkflow("nothing is saved: no output node", where="the workflow", fix="add a node such as SaveImage")
-        )
+        problems.append(_no_output())
     return tuple(problems)
+
+
+def find_refusal(prompt: Prompt, definitions: Definitions) -> tuple[PycomfyError, ...]:
+    """Return why a server will refuse the prompt, as ComfyUI's `validate_prompt` does: nothing would be saved, or every
+    output needs a node with something wrong. Empty if it will run, perhaps without some outputs.
+
+    A pack may check values of its nodes by code of its own, and then takes what a definition forbids: of those nodes
+    only a missing input counts.
+    """
+    outputs = [id_ for id_, node in prompt.items() if (s := definitions.find(node["class_type"])) and s.output_node]
+    if not outputs:
+        return (_no_output(),)
+    problems: dict[str, tuple[PycomfyError, ...]] = {}
+    for output in outputs:
+        needed = [id_ for id_ in _needed(prompt, output) if id_ in prompt]
+        for id_ in needed:
+            if id_ not in problems:
+                problems[id_] = tuple(_refused(id_, prompt, definitions))
+        if not any(problems[id_] for id_ in needed):
+            return ()
+    return tuple(problem for found in problems.values() for problem in found)
+
+
+def _needed(prompt: Prompt, output: str) -> Iterator[str]:
+    """The nodes that an output needs, itself first."""
+    waiting, seen = [output], {output}
+    while waiting:
+        id_ = waiting.pop()
+        yield id_
+        links = [v for v in prompt[id_]["inputs"].values() if is_link(v)] if id_ in prompt else []
+        for link in links:
+            origin = str(link[0])  # type: ignore[index]
+            if origin not in seen:
+                seen.add(origin)
+                waiting.append(origin)
+
+
+def _refused(id_: str, prompt: Prompt, definitions: Definitions) -> Iterator[PycomfyError]:
+    node = prompt[id_]
+    spec = definitions.find(node["class_type"])
+    if spec is not None and spec.module.startswith("custom_nodes"):
+        return _missing_inputs(id_, node, spec)
+    return _node_problems(id_, node, prompt, definitions)
+
+
+def _no_output() -> BadWorkflow:
+    return BadWorkflow("nothing is saved: no output node", where="the workflow", fix="add a node such as SaveImage")
 
 
 def _node_problems(id_: str, node: PromptNode, prompt: Prompt, definitions: Definitions) -> Iterator[PycomfyError]:
@@ -62,18 +108,27 @@ def _node_problems(id_: str, node: PromptNode, prompt: Prompt, definitions: Defi
     for name, value in node["inputs"].items():
         if is_link(value) and isinstance(value, list):
             yield from _link_problems(value, known.get(name), f"input {name} of {where}", prompt, definitions)
-    for input_ in known.values():
-        if input_.type in _FRONTEND_INPUTS or input_.type in _DYNAMIC:
-            continue
-        if input_.name not in node["inputs"]:
-            if not input_.optional:
-                yield BadWorkflow(
-                    f'the required input "{input_.name}" ({input_.type}) is not connected',
-                    where=where,
-                    fix="connect it in the editor",
-                )
-        elif not is_link(node["inputs"][input_.name]):
+    if spec is None:
+        return
+    yield from _missing_inputs(id_, node, spec)
+    for input_ in _checked(spec):
+        if input_.name in node["inputs"] and not is_link(node["inputs"][input_.name]):
             yield from _value_problems(id_, node, input_, definitions)
+
+
+def _checked(spec: NodeSpec) -> Iterator[InputSpec]:
+    """The inputs that a server checks one by one."""
+    return (i for i in spec.inputs if i.type not in _FRONTEND_INPUTS and i.type not in _DYNAMIC)
+
+
+def _missing_inputs(id_: str, node: PromptNode, spec: NodeSpec) -> Iterator[PycomfyError]:
+    for input_ in _checked(spec):
+        if input_.name not in node["inputs"] and not input_.optional:
+            yield BadWorkflow(
+                f'the required input "{input_.name}" ({input_.type}) is not connected',
+                where=_where(id_, node),
+                fix="connect it in the editor",
+            )
 
 
 def _link_problems(

@@ -13,6 +13,7 @@ from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import check_store
 from pycomfy.core.debian.shared_libraries import MissingLibrary
 from pycomfy.core.interface.build import make_interface
+from pycomfy.core.interface.validate import find_refusal
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.nix.project import ProjectContent, Toolkit, project_files
@@ -21,7 +22,7 @@ from pycomfy.core.versions.checkout_files import CONFIG
 from pycomfy.core.versions.verification import NodeDefinitions, Verification
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import BadLock, Placeholder, PycomfyError, suggest
+from pycomfy.errors import BadLock, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.build.current_lock import read_or_make_lock
 from pycomfy.services.build.missing_libraries import report_missing_libraries
 from pycomfy.services.build.record import FinishedBuild, archive_sources, record_build
@@ -218,6 +219,7 @@ class _Job:
         """The project with its prompt and interface. Raises what the image lacks for its workflow."""
         verification = verify_image(self.lock, workflow, definitions)
         prompt = make_prompt(verification, workflow, definitions)
+        raise_all(find_refusal(prompt, Definitions(definitions.types)))
         names = read_config(self.lock_request)[1].inputs
         interface = make_interface(prompt, workflow, Definitions(definitions.types), names)
         return replace(content, prompt=dict(prompt), interface=interface.model_dump(mode="json")), verification

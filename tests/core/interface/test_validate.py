@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from pycomfy.core.interface.validate import find_cycle, find_problems
+from pycomfy.core.interface.validate import find_cycle, find_problems, find_refusal
 from pycomfy.core.prompt.convert import Prompt
-from tests.support.graphs import OBJECT_INFO, plain, prompt_of
+from pycomfy.core.prompt.node_definitions import Definitions
+from tests.support.graphs import OBJECT_INFO, definition, plain, prompt_of
 
 
 def node(type_: str, **inputs: Any) -> Any:
@@ -65,3 +66,34 @@ def test_long_chains_and_cycles_are_found_without_recursion() -> None:
     assert find_cycle(prompt) == []
     prompt[str(count)] = node("Blur", image=["0", 0], radius=1)
     assert len(find_cycle(prompt)) == count + 1
+
+
+BLUR = definition({"image": ["IMAGE"], "radius": ["INT", {"max": 100}]}, outputs=["IMAGE"])
+PACK = {**OBJECT_INFO, "Blur": BLUR, "Checked": {**BLUR, "python_module": "custom_nodes.pack"}}
+
+
+def refusal(prompt: Prompt) -> list[str]:
+    return [problem.what for problem in find_refusal(prompt, Definitions(PACK))]
+
+
+def test_a_prompt_is_refused_if_every_output_needs_something_wrong() -> None:
+    wrong: Prompt = {**GOOD, "9": node("Save", prefix="")}
+    assert refusal(GOOD) == []
+    assert refusal(wrong) == ['the required input "images" (IMAGE) is not connected']
+    assert refusal({**wrong, "8": node("Save", images=["1", 0], prefix="b")}) == [], "the other one is saved"
+
+
+def test_what_no_output_needs_does_not_matter() -> None:
+    assert refusal({**GOOD, "2": node("Blur", radius=1)}) == []
+
+
+def test_a_value_out_of_range_is_refused_unless_a_pack_may_check_it_by_itself() -> None:
+    def blurred(type_: str) -> Prompt:
+        return {**GOOD, "2": node(type_, image=["1", 0], radius=101), "9": node("Save", images=["2", 0], prefix="a")}
+
+    assert refusal(blurred("Blur")) and not refusal(blurred("Checked"))
+    assert refusal({**blurred("Checked"), "2": node("Checked", radius=1)}), "without its picture it cannot run"
+
+
+def test_a_prompt_that_saves_nothing_is_refused() -> None:
+    assert refusal({"1": node("Photo", photo="x.png")}) == ["nothing is saved: no output node"]
