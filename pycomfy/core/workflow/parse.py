@@ -14,8 +14,11 @@ from pycomfy.errors import BadWorkflow, Fixes, raise_all, suggest
 
 FIX = 'save it from ComfyUI ("Save" or "Export (API)") and give that file'
 
+MAX_LISTED = 20
+"""Nodes without a type that are named."""
+
 _UNCHANGED = ("", "workflow", "prompt", "output", "extra_data.extra_pnginfo.workflow", "extra_pnginfo.workflow")
-_SECRET = re.compile("key|token|secret|credential|passw", re.IGNORECASE)
+_PRIVATE = re.compile("key|token|secret|credential|passw|image", re.IGNORECASE)
 _PACK_LISTS = ("custom_nodes", "git_custom_nodes", "cnr_custom_nodes")
 
 
@@ -40,7 +43,7 @@ def extract_workflow(data: bytes, *, where: str) -> bytes:
     wrapper = as_mapping(value)
     is_queued = isinstance(wrapper.get("prompt"), list)
     keys = () if found.graph is value else (*wrapper, *as_mapping(wrapper.get("extra_data")))
-    if found.name in _UNCHANGED and not is_queued and not any(map(_SECRET.search, keys)):
+    if found.name in _UNCHANGED and not is_queued and not any(map(_PRIVATE.search, keys)):
         return data
     return json.dumps(found.graph).encode()
 
@@ -65,7 +68,10 @@ def _describe_other(value: Mapping[str, object], where: str) -> tuple[str, Fixes
 
 
 def _parse_api(value: Mapping[str, object], where: str) -> Workflow:
-    raise_all([BadWorkflow(what, where=where, fix=FIX) for what in _list_untyped(value)])
+    untyped = list(_list_untyped(value))
+    if len(untyped) > MAX_LISTED:
+        untyped[MAX_LISTED:] = [f"{len(untyped) - MAX_LISTED} more nodes have no class_type"]
+    raise_all([BadWorkflow(what, where=where, fix=FIX) for what in untyped])
     nodes = []
     for id_, node in value.items():
         assert isinstance(node, dict)  # noqa: S101 - those that are not are listed above

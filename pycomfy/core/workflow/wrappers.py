@@ -7,6 +7,7 @@ Read are, each also with JSON in strings where the program takes them:
   comfyui-api (`prompt`), ComfyDeploy (`workflow`, `workflow_api`).
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -64,14 +65,17 @@ def list_candidates(value: object, where: str) -> list[Candidate]:
 def choose(candidates: Sequence[Candidate], where: str) -> Candidate | None:
     """Return the one workflow: in the editor's format, which contains more, if it is there in both. None if there is
     none. Raises `BadWorkflow` that names them if there are several different ones."""
-    distinct: list[Candidate] = []
+    by_text: dict[str, Candidate] = {}
     for candidate in candidates:
-        if all(candidate.graph != other.graph for other in distinct):
-            distinct.append(candidate)
+        by_text.setdefault(json.dumps(candidate.graph, sort_keys=True) if len(candidates) > 1 else "", candidate)
+    distinct = list(by_text.values())
     editors = [c for c in distinct if is_ui(c.graph)]
     if len(editors) == 1:
-        chosen = editors[0]
-        distinct = [c for c in distinct if c is chosen or not (c.group == chosen.group or _is_prompt_of(c, chosen))]
+        (chosen,) = editors
+        types = _list_types(chosen.graph)
+        distinct = [
+            c for c in distinct if c is chosen or not (c.group == chosen.group or _is_prompt_of(c.graph, types))
+        ]
     if len(distinct) > 1:
         names = [sanitise(c.name)[:100] for c in distinct[:MAX_LISTED]]
         more = f" and {len(distinct) - MAX_LISTED} more" if len(distinct) > MAX_LISTED else ""
@@ -83,14 +87,17 @@ def choose(candidates: Sequence[Candidate], where: str) -> Candidate | None:
     return distinct[0] if distinct else None
 
 
-def _is_prompt_of(prompt: Candidate, editor: Candidate) -> bool:
-    """Return whether a workflow in API format may be the prompt of one in the editor's: its nodes are among the
-    others. Nodes in subgraphs have the ids of the nodes that they are in before their own: "5:3"."""
-    nodes = as_list(editor.graph.get("nodes"))
-    types = {str(as_mapping(n).get("id")): as_mapping(n).get("type") for n in nodes}
+def _list_types(editor: Mapping[str, object]) -> dict[str, object]:
+    """Return the types of the nodes of a workflow in the editor's format, by id."""
+    return {str(as_mapping(n).get("id")): as_mapping(n).get("type") for n in as_list(editor.get("nodes"))}
+
+
+def _is_prompt_of(prompt: Mapping[str, object], types: Mapping[str, object]) -> bool:
+    """Return whether a workflow in API format may be the prompt of one with nodes of these types, by id: its nodes are
+    among them. Nodes in subgraphs have the ids of the nodes that they are in before their own: "5:3"."""
     return all(
         id_.partition(":")[0] in types if ":" in id_ else types.get(id_) == as_mapping(node).get("class_type")
-        for id_, node in prompt.graph.items()
+        for id_, node in prompt.items()
     )
 
 

@@ -135,6 +135,20 @@ def test_every_node_without_a_type_is_named() -> None:
     assert [p.what for p in raised.value.problems] == ["node 2 has no class_type", "node 3 has no class_type"]
 
 
+def test_an_error_about_many_nodes_is_short() -> None:
+    with pytest.raises(ErrorGroup) as raised:
+        parsed({**API, **{str(n): {} for n in range(2, 50)}})
+    assert raised.value.problems[-1].what == "28 more nodes have no class_type"
+
+
+def test_many_workflows_take_no_quadratic_time() -> None:
+    many = {str(n): {"prompt": [n, "x", {"1": {"class_type": f"A{n}"}}, {}, []]} for n in range(50_000)}
+    with pytest.raises(BadWorkflow, match="50000 different workflows"):
+        parsed(many)
+    with pytest.raises(BadWorkflow, match="50001 different workflows"):
+        parsed({**many, "x": {"prompt": [1, "x", OTHER, {"extra_pnginfo": {"workflow": UI}}, []]}} | {"0": many["0"]})
+
+
 def test_a_list_of_node_packs_is_named_and_can_be_imported() -> None:
     with pytest.raises(BadWorkflow, match="a list of node packs, without a workflow") as raised:
         parsed({"custom_nodes": {"https://example.com/a": {"state": "installed", "hash": "-"}}, "unknown_nodes": []})
@@ -152,6 +166,7 @@ def test_a_workflow_with_nothing_but_itself_is_kept_as_it_is(value: Any) -> None
     [
         {"input": {"workflow": API, "api_key_comfy_org": "secret"}},
         {"workflow": API, "api_key_comfy_org": "secret"},
+        {"workflow": API, "images": [{"name": "a.png", "image": "secret"}]},
         {"prompt": API, "extra_data": {"auth_token_comfy_org": "secret"}},
         {"prompt": [3, "abc", API, {"auth_token_comfy_org": "secret"}, ["1"]]},
         {"abc": {"prompt": [3, "abc", API, {"auth_token_comfy_org": "secret"}, ["1"]]}},
