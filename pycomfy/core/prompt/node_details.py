@@ -60,8 +60,11 @@ class NodeDetails:
 
     def is_apart(self, flat: FlatNode) -> bool:
         """Return whether nothing can come in or go out of a node whose type the server lacks: it has no sockets and no
-        links, as notes, bookmarks and labels of packs. Without definitions nobody knows."""
+        links, as notes, bookmarks and labels of packs. One that names its pack was a server's node when it was saved.
+        Without definitions nobody knows."""
         node = flat.node
+        if node.properties.get("cnr_id") or node.properties.get("aux_id"):
+            return False
         if node.inputs or node.outputs or not self.definitions.known or self.spec(flat) is not None:
             return False
         if flat.inner is not None or node.type in VIRTUAL or node.type in VIRTUAL_FROM_PACKS:

@@ -30,16 +30,18 @@ def test_states_and_provenance() -> None:
         node(2, "B", mode=2, properties={"aux_id": "me/b", "ver": "unknown"}),
         node(3, "C", mode=4, properties={"cnr_id": "c"}),
         node(4, "Note"),
-        node(5, "Bookmark of a pack", properties={"cnr_id": "d"}),
+        node(5, "Bookmark of a pack"),
+        node(6, "Of a pack", properties={"cnr_id": "d"}),
         extra={"node_versions": {"c": "9.9"}},
     )
     assert [(n.type, n.state, n.pack) for n in found.nodes] == [
         ("A", "runs", Provenance("comfy-core", None, "0.3.64")),
         ("B", "muted", Provenance(None, "me/b", None)),
         ("C", "bypassed", Provenance("c", None, "9.9")),
-        ("Bookmark of a pack", "left-out", Provenance("d", None, None)),
+        ("Bookmark of a pack", "left-out", None),
+        ("Of a pack", "runs", Provenance("d", None, None)),
     ]
-    assert found.types == ("A",)
+    assert found.types == ("A", "Of a pack")
 
 
 def test_nodes_in_a_host_that_is_off_are_off() -> None:
