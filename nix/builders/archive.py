@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inflate import inflate
-from member import CHUNK, Chunk, Member, Refused, safe_path
+from member import CHUNK, Chunk, Member, Misrecorded, Refused, safe_path
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, …, lengths of the name and of the extra field
 
@@ -70,7 +70,9 @@ class Zipped:
                 yield chunk
         except Refused as e:
             raise Refused(f"{self.archive.owner}: {self.info.filename}: {e}") from e
-        if h.hexdigest() != self.sha256 if self.sha256 is not None else crc != self.info.CRC:
+        if self.sha256 is not None and h.hexdigest() != self.sha256:
+            raise Misrecorded(self.archive.owner, f"the bytes of {self.info.filename} are not the recorded ones")
+        if self.sha256 is None and crc != self.info.CRC:
             raise Refused(f"{self.archive.owner}: the bytes of {self.info.filename} are not the recorded ones")
 
     def _raw(self) -> Iterator[Chunk]:

@@ -22,7 +22,7 @@ from derivation import output, specification
 from enclosure import check_sandbox, run_inside
 from member import Member, Refused, arrange, safe_path, tree
 from rewrap import rewrap
-from wheel import Venv, install
+from wheel import Venv, despite_records, install
 
 SECONDS = 2 * 60 * 60
 """A build that takes longer than all sane ones is ended."""
@@ -108,7 +108,11 @@ def place_source(kind: str, path: Path, to: Path) -> None:
 def place_packages(wheels: list[Path], python: str, place: Path) -> None:
     """Install the packages of the build into a virtual environment of its own."""
     venv = Venv(_VENV, python)
-    write(arrange(member for wheel in wheels for member in install(wheel, wheel.name, venv)), place)
+
+    def fill(misrecorded: frozenset[str]) -> None:
+        write(arrange(m for w in wheels for m in install(w, w.name, venv, misrecorded=w.name in misrecorded)), place)
+
+    despite_records(fill)
     top = place / _VENV
     (top / "bin").mkdir(parents=True, exist_ok=True)
     (top / "pyvenv.cfg").write_text(f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {python}\n")

@@ -26,17 +26,21 @@ from archive import Archive, folder
 from bytecode import with_bytecode
 from derivation import output, specification
 from member import Member, OnDisk, Refused, Text, arrange, safe_path, tree
-from wheel import Venv, install
+from wheel import Venv, despite_records, install
 
 _EPOCH = 1  # as in the Nix store; some tools take 0 for "no time"
 _WRITE_BUFFER = 1 << 20
 
 
-def members(item: dict[str, Any], venv: Venv) -> Iterator[Member]:
-    """What one input of the specification brings."""
+MISRECORDED = "misrecorded.json"
+"""In the output, if there are any: the owners of the wheels whose RECORD is wrong."""
+
+
+def members(item: dict[str, Any], venv: Venv, misrecorded: frozenset[str] = frozenset()) -> Iterator[Member]:
+    """What one input of the specification brings. `misrecorded` are the owners of wheels whose RECORD is wrong."""
     owner, kind = item["owner"], item["kind"]
     if kind == "wheel":
-        yield from install(Path(item["path"]), owner, venv)
+        yield from install(Path(item["path"]), owner, venv, misrecorded=owner in misrecorded)
     elif kind == "tree":
         yield from tree(Path(item["path"]), item["prefix"], owner)
     elif kind == "zip":
@@ -100,13 +104,19 @@ def main() -> None:
     spec, out = specification(), output()
     venv = Venv(**spec["venv"])
     gc.disable()  # compiling makes millions of objects and no circles: a fifth of its time
-    inputs = (member for item in spec["inputs"] for member in members(item, venv))
-    try:
+
+    def make(misrecorded: frozenset[str]) -> dict[str, Any]:
+        inputs = (member for item in spec["inputs"] for member in members(item, venv, misrecorded))
         placed = arrange(with_bytecode(inputs))
-        out.mkdir()
-        made = write_layer(placed, out)
+        out.mkdir(exist_ok=True)
+        return write_layer(placed, out)
+
+    try:
+        made, misrecorded = despite_records(make)
     except Refused as e:
         sys.exit(f"pycomfy: layer {spec['name']}: {e}")
+    if misrecorded:
+        (out / MISRECORDED).write_text(json.dumps(sorted(misrecorded)) + "\n")
     (out / "layer.json").write_text(json.dumps({"name": spec["name"], **made}, indent=0, sort_keys=True) + "\n")
 
 

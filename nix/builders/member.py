@@ -18,6 +18,14 @@ class Refused(Exception):
     """An input that must not become part of an image; the message says which and why."""
 
 
+class Misrecorded(Refused):
+    """The RECORD of the wheel `owner` does not describe its files."""
+
+    def __init__(self, owner: str, why: str) -> None:
+        super().__init__(f"{owner}: {why}")
+        self.owner = owner
+
+
 class Content(Protocol):
     """The bytes of a file. A chunk may be overwritten by the next one: use it at once."""
 

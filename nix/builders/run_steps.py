@@ -11,6 +11,7 @@ An INPUT is one of `layer.py`'s; `around` is all that the image has besides the 
 import os
 import posixpath
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from derivation import output, specification
 from enclosure import check_sandbox, run_inside
 from layer import members
 from member import Member, Refused, arrange, tree
-from wheel import Venv
+from wheel import Venv, despite_records
 
 SECONDS = 60 * 60
 """A step that takes longer is ended."""
@@ -37,8 +38,13 @@ def main() -> None:
         place = Path.cwd() / "place"
         venv = Venv(**spec["venv"])
         inputs = [*spec["around"], spec["pack"]]
-        place.mkdir()
-        write(arrange(member for item in inputs for member in members(item, venv)), place)
+
+        def fill(misrecorded: frozenset[str]) -> None:
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            write(arrange(member for item in inputs for member in members(item, venv, misrecorded)), place)
+
+        despite_records(fill)
         for step in spec["steps"]:
             run(step["run"], Path(spec["root"]), place, spec["prefix"])
         out.mkdir()

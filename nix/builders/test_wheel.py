@@ -7,8 +7,8 @@ import unittest
 import zipfile
 from pathlib import Path
 
-from member import Refused, arrange, read
-from wheel import Venv, install
+from member import Misrecorded, Refused, arrange, read
+from wheel import Venv, despite_records, install
 
 VENV = Venv("opt/venv", "3.11")
 SITE = "opt/venv/lib/python3.11/site-packages"
@@ -89,17 +89,54 @@ class WheelTest(unittest.TestCase):
             self.assertEqual(rows.pop(place), f"sha256={digest}")
         self.assertEqual(rows, {})
 
-    def test_bytes_that_record_does_not_promise_are_refused_by_name(self) -> None:
-        wheel = make_wheel(self.folder, {"demo.py": b"evil"}, record={"demo.py": b"good"})
-        with self.assertRaisesRegex(Refused, r"demo 1\.0: the bytes of demo\.py"):
+    def test_bytes_that_record_does_not_promise_are_found_by_name(self) -> None:
+        wheel = make_wheel(self.folder, {"demo.py": b"other"}, record={"demo.py": b"good"})
+        with self.assertRaisesRegex(Misrecorded, r"demo 1\.0: the bytes of demo\.py"):
             self.installed(wheel)
+        self.assert_installed_as_pip_does(wheel, "demo.py", b"other")
 
-    def test_a_file_that_record_does_not_list_is_refused(self) -> None:
+    def test_a_file_that_record_does_not_list_is_found(self) -> None:
         wheel = make_wheel(self.folder, {"demo.py": b"1"})
         with zipfile.ZipFile(wheel, "a") as z:
-            z.writestr("smuggled.pth", b"import os")
-        with self.assertRaisesRegex(Refused, r"smuggled\.pth is not listed"):
+            z.writestr("more.py", b"2")
+        with self.assertRaisesRegex(Misrecorded, r"more\.py is not listed"):
             self.installed(wheel)
+        self.assert_installed_as_pip_does(wheel, "more.py", b"2")
+
+    def test_a_record_that_cannot_be_read_is_found(self) -> None:
+        for record in (b"demo.py,md5=abc,1\n", b"demo.py\n", b"\xff,sha256=x,1\n", b"demo.py,sha256=a,1\n"):
+            with self.subTest(record):
+                wheel = self.folder / "demo-1.0-py3-none-any.whl"
+                with zipfile.ZipFile(wheel, "w") as z:
+                    for name in ("WHEEL", "METADATA"):
+                        z.writestr(f"demo-1.0.dist-info/{name}", b"")
+                    z.writestr("demo.py", b"1")
+                    z.writestr("demo-1.0.dist-info/RECORD", record)
+                with self.assertRaises(Misrecorded):
+                    self.installed(wheel)
+                self.assert_installed_as_pip_does(wheel, "demo.py", b"1")
+
+    def assert_installed_as_pip_does(self, wheel: Path, name: str, data: bytes) -> None:
+        """The wheel is installed with the file, and an installed RECORD that is right."""
+
+        def attempt(misrecorded: frozenset[str]) -> dict[str, bytes]:
+            members = install(wheel, "demo 1.0", VENV, misrecorded="demo 1.0" in misrecorded)
+            return {m.path: read(m.content) for m in members if m.content is not None}
+
+        installed, misrecorded = despite_records(attempt)
+        self.assertEqual((installed[f"{SITE}/{name}"], misrecorded), (data, {"demo 1.0"}))
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        self.assertIn(f"{name},sha256={digest},{len(data)}", installed[f"{SITE}/demo-1.0.dist-info/RECORD"].decode())
+
+    def test_a_damaged_zip_is_refused_whatever_its_record(self) -> None:
+        wheel = make_wheel(self.folder, {"demo.py": b"unique bytes"}, record={"demo.py": b"good"})
+        with zipfile.ZipFile(wheel) as z, zipfile.ZipFile(self.folder / "stored.whl", "w") as stored:
+            for info in z.infolist():
+                stored.writestr(info.filename, z.read(info))
+        data = (self.folder / "stored.whl").read_bytes()
+        (self.folder / "stored.whl").write_bytes(data.replace(b"unique bytes", b"broken bytes"))
+        with self.assertRaisesRegex(Refused, r"the bytes of demo\.py"):
+            self.assert_installed_as_pip_does(self.folder / "stored.whl", "demo.py", b"")
 
     def test_paths_that_leave_the_environment_are_refused(self) -> None:
         for path in ("../evil.py", "/etc/passwd", "demo-1.0.data/scripts/../../../x", "a\\b"):

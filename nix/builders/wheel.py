@@ -1,4 +1,8 @@
-"""A wheel as an installer would spread it over a virtual environment (PEP 427, entry points, RECORD)."""
+"""A wheel as an installer would spread it over a virtual environment (PEP 427, entry points, RECORD).
+
+The wheel itself is checked by its own hash before this. Its RECORD gives the hashes of its files, so that each is read
+once; a wheel whose RECORD is wrong is read twice, as pip installs it too.
+"""
 
 import base64
 import configparser
@@ -6,12 +10,13 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from archive import Archive
-from member import Content, Member, Refused, Text, read
+from member import Content, Member, Misrecorded, Refused, Text, digest, read
 
 _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _SCRIPT = """\
@@ -43,17 +48,34 @@ class Venv:
         return f"/{self.prefix}/bin/python"
 
 
-def install(path: Path, owner: str, venv: Venv) -> Iterator[Member]:
-    """The wheel's files at their final places, its scripts and an installed RECORD. Every file is checked by RECORD."""
+T = TypeVar("T")
+
+
+def despite_records(attempt: Callable[[frozenset[str]], T]) -> tuple[T, frozenset[str]]:
+    """What `attempt` makes, and the owners of the wheels whose RECORD is wrong. It gets those that are known, and is
+    repeated when another one turns out to be."""
+    misrecorded: frozenset[str] = frozenset()
+    while True:
+        try:
+            return attempt(misrecorded), misrecorded
+        except Misrecorded as e:
+            if e.owner in misrecorded:
+                raise
+            misrecorded |= {e.owner}
+
+
+def install(path: Path, owner: str, venv: Venv, *, misrecorded: bool = False) -> Iterator[Member]:
+    """The wheel's files at their final places, its scripts and an installed RECORD. Every file is checked by RECORD,
+    and `Misrecorded` is raised if it is wrong; if it is known to be `misrecorded`, the files are hashed instead."""
     archive = Archive(path, owner)
     info = _dist_info(archive)
-    hashes = _record(archive, info)
+    hashes = {n: digest(archive.content(n)) for n in archive.files} if misrecorded else _record(archive, info)
     record: list[tuple[str, str, str]] = []
     for name in archive.files:
         if name.startswith(f"{info}/") and name[len(info) + 1 :] in _UNRECORDED:
             continue
         if name not in hashes:
-            raise Refused(f"{owner}: {name} is not listed in RECORD")
+            raise Misrecorded(owner, f"{name} is not listed in RECORD")
         content: Content = archive.content(name, hashes[name])
         place, mode = _place(name, info, venv, owner), archive.mode(name)
         if "/scripts/" in name and place.startswith(f"{venv.prefix}/bin/"):
@@ -88,16 +110,19 @@ def _dist_info(archive: Archive) -> str:
 
 def _record(archive: Archive, info: str) -> dict[str, str]:
     """The SHA-256 of every listed file, in hexadecimal."""
-    text = read(archive.content(f"{info}/RECORD")).decode("utf-8", "strict")
+    data = read(archive.content(f"{info}/RECORD"))
     hashes: dict[str, str] = {}
-    for row in csv.reader(io.StringIO(text)):
-        if len(row) != 3:
-            raise Refused(f"{archive.owner}: RECORD has a row of {len(row)} columns")
-        name, _, encoded = row[0], *row[1].partition("sha256=")[::2]
-        if name in archive.files and row[1]:
-            if not row[1].startswith("sha256="):
-                raise Refused(f"{archive.owner}: RECORD gives no SHA-256 for {name}")
-            hashes[name] = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).hex()
+    try:
+        for row in csv.reader(io.StringIO(data.decode())):
+            if len(row) != 3:
+                raise Misrecorded(archive.owner, f"RECORD has a row of {len(row)} columns")
+            name, _, encoded = row[0], *row[1].partition("sha256=")[::2]
+            if name in archive.files and row[1]:
+                if not row[1].startswith("sha256="):
+                    raise Misrecorded(archive.owner, f"RECORD gives no SHA-256 for {name}")
+                hashes[name] = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).hex()
+    except (csv.Error, ValueError) as e:
+        raise Misrecorded(archive.owner, f"RECORD cannot be read: {e}") from e
     return hashes
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pycomfy.adapters.containers.layer_wheels import read_misrecorded
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io import process
 from pycomfy.adapters.nix.settings import NixSettings
@@ -142,12 +143,17 @@ def test_wheels_that_contradict_one_another_are_refused_by_name(workshop: Worksh
     assert "layer-a-wheels" in caught.value.where
 
 
-def test_a_wheel_with_unrecorded_files_is_refused_by_name(workshop: Workshop, root: Root) -> None:
-    project = workshop.project(
-        workshop.lock({"linux/amd64": root}, [workshop.wheel("bad", {"x.py": b""}, record=False)], [])
-    )
-    with pytest.raises(BuildFailed, match=r"bad 1\.0: x\.py is not listed in RECORD"):
-        built(workshop, project)
+def test_a_wheel_with_a_wrong_record_is_installed_like_one_with_a_right_record(workshop: Workshop, root: Root) -> None:
+    """What pip installs is installed; who wrote the RECORD makes no difference in the image."""
+    images = []
+    for record in (True, False):
+        wheels = [workshop.wheel("odd", {"x.py": b"y = 1\n"}, record=record), workshop.wheel("fine", {"z.py": b""})]
+        project = workshop.project(workshop.lock({"linux/amd64": root}, wheels, []))
+        images.append(read_layout(built(workshop, project)))
+    right, wrong = images
+    wheels_of = [[d for n, d in zip(i.layer_names, i.diff_ids, strict=True) if "wheels" in n] for i in images]
+    assert wheels_of[0] == wheels_of[1] != []
+    assert (read_misrecorded(right), read_misrecorded(wrong)) == ((), ("odd 1.0",))
 
 
 def test_a_wheel_that_was_changed_upstream_is_refused_with_both_hashes(workshop: Workshop, root: Root) -> None:

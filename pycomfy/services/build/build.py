@@ -24,7 +24,7 @@ from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadLock, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.build.current_lock import read_or_make_lock
-from pycomfy.services.build.missing_libraries import report_missing_libraries
+from pycomfy.services.build.missing_libraries import report_misrecorded, report_missing_libraries
 from pycomfy.services.build.record import FinishedBuild, archive_sources, record_build
 from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_requested_workflow
 from pycomfy.services.models.needed import NeededModel, list_absent
@@ -200,6 +200,7 @@ class _Job:
 
     def find_missing_libraries(self, image: RealisedImage) -> tuple[MissingLibrary, ...]:
         """The shared libraries that the image's modules need and it does not have; also reported."""
+        report_misrecorded(image.oci)
         apt = read_config(self.lock_request)[1].apt
         return report_missing_libraries(self.workspace, self.lock, self.platform, image.oci, apt)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pycomfy import operation
 from pycomfy.adapters.containers.layer_libraries import read_libraries
+from pycomfy.adapters.containers.layer_wheels import read_misrecorded
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.debian.packages import shared_library_packages
 from pycomfy.core.debian.shared_libraries import MissingLibrary, find_missing_libraries
@@ -15,6 +16,15 @@ from pycomfy.core.lockfile.toml import at_top, render_list
 from pycomfy.services.workspace import Workspace
 
 MAX_REPORTED = 10
+
+
+def report_misrecorded(oci: Path) -> None:
+    """Report the wheels whose list of files is wrong: they are installed all the same, as pip does."""
+    if found := read_misrecorded(read_layout(oci)):
+        operation.report(
+            f"note: the RECORD of {', '.join(found)} does not describe its files; they are installed as pip would do "
+            "it, since the wheel itself has the hash of the lock"
+        )
 
 
 def report_missing_libraries(
