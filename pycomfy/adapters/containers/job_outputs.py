@@ -17,6 +17,10 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.E
 """The errors of file systems without hard links."""
 
 
+_MAX_BYTES = 200
+"""Bytes of one part of an output's path."""
+
+
 @dataclass(frozen=True)
 class SavedFile:
     """A file in the user's folder; `size` in bytes."""
@@ -85,6 +89,8 @@ def _rename(temporary: Path, target: Path) -> Path:
 
 
 def _harmless(part: str) -> str:
-    """Return a file name without control characters that no program takes for an option or a hidden file."""
+    """Return a file name without control characters that no program takes for an option or a hidden file. Of a long one
+    the end is kept, with what makes it a picture: a file system takes 255 bytes, some of them for a number."""
     printable = re.sub(r"[\x00-\x1f\x7f/\\]", "_", part).strip()
-    return re.sub(r"^[.-]+", "_", printable)[-200:] or "_"
+    short = printable.encode(errors="replace")[-_MAX_BYTES:].decode(errors="ignore")
+    return re.sub(r"^[.-]+", "_", short) or "_"

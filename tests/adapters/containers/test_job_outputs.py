@@ -84,6 +84,13 @@ def test_whatever_the_name_the_file_lands_in_the_folder(job: Path, target: Path,
     saved.path.unlink()
 
 
+@pytest.mark.parametrize("name", ["漢" * 200 + ".png", "renders\\hello_00001_.png", "x" * 300 + ".png"])
+def test_a_long_or_foreign_name_is_saved_as_the_picture_it_is(job: Path, target: Path, name: str) -> None:
+    for number in ("", "-2"):
+        saved = save_result(job, "output/a.png", target, name).path
+        assert saved.suffix == ".png" and saved.stem.endswith(number) and len(os.fsencode(saved.name)) < 256
+
+
 def test_a_full_disk_is_reported_and_leaves_nothing(job: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "full")
