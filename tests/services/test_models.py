@@ -190,6 +190,16 @@ def test_a_model_nobody_tells_of_is_the_managers_of_that_name_with_a_remark(
     assert [m.sha256 for m in mine.models] == [sha256(CHECKPOINT)]
 
 
+def test_an_embedding_is_the_added_file_with_its_stem(paths: Paths, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_bytes(LORA)
+    for name in ("EasyNeg.safetensors", "neg/two.pt", "neg/two.safetensors"):
+        add_model(Workspace(paths), str(tmp_path / "mine"), f"embeddings/{name}")
+    needs = [RequiredModel("embeddings", name, "1") for name in ("EasyNeg", "neg/two", "other")]
+    found = lock_models(Workspace(paths), needs, [], tmp_path, EarlierPins())
+    assert [m.location for m in found.models] == ["embeddings/EasyNeg.safetensors"]
+    assert len(found.notes) == 2, "two files have the other one's stem, and nobody knows the third"
+
+
 Runner = Callable[..., str]
 
 

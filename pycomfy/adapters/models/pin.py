@@ -12,7 +12,7 @@ from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.http_client import Client
 from pycomfy.adapters.models import civitai, huggingface
 from pycomfy.adapters.models.hubs import HubFile, find_hubs, hub_client
-from pycomfy.adapters.models.store import ModelStore
+from pycomfy.adapters.models.store import Added, ModelStore
 from pycomfy.core.lockfile.schema import CivitaiModel, HuggingFaceModel, ModelFile, UrlModel
 from pycomfy.core.models.model_url import CivitaiVersion, Hubs, HuggingFaceFile, Origin, WebFile, parse_origin
 from pycomfy.core.models.selection import RequestedModel, UnpinnedModel
@@ -73,18 +73,23 @@ def pin_models(
 
         for found in run_concurrently({str(n): partial(run, job) for n, job in enumerate(jobs)}, at_once=JOBS).values():
             pins |= found
-    return _sort_out(requests, pins, earlier)
+    return _sort_out(requests, pins, earlier, store.list_added())
 
 
-def _sort_out(requests: Sequence[RequestedModel], pins: Pins, earlier: EarlierPins) -> PinnedModels:
+def _sort_out(
+    requests: Sequence[RequestedModel], pins: Pins, earlier: EarlierPins, added: Mapping[str, Added]
+) -> PinnedModels:
     models, unpinned, notes = [], [], []
     for request in requests:
-        pin, before = pins[request.location], earlier.find(request)
+        pin, before, here = pins[request.location], earlier.find(request), added.get(request.location)
         if isinstance(pin, ModelFile):
             models.append(pin)
         elif isinstance(pin, NetworkError) and before is not None:
             models.append(before)
             notes.append(f"the model {request.location} stays as it was pinned before: {pin.what}")
+        elif isinstance(pin, NetworkError) and here is not None and request.sha256 in (None, here.sha256):
+            models.append(ModelFile(folder=request.folder, name=request.name, sha256=here.sha256))
+            notes.append(f"the model {request.location} is the file that you added, without a source: {pin.what}")
         else:
             why = f"{pin.what} ({pin.where})" if pin.where else pin.what
             unpinned.append(UnpinnedModel(request.folder, request.name, why, pin.fixes))

@@ -1,8 +1,8 @@
 """Select the models that a lock should have: those of the workflow, with what pycomfy.toml says about them."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -10,6 +10,8 @@ from pycomfy.core.lockfile.config import ModelSpec
 from pycomfy.core.lockfile.lock_types import ModelFolder, RelativePath
 from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.errors import Fix
+
+EMBEDDINGS = "embeddings"
 
 _PICKLE = re.compile(r"\.(ckpt|pt|pth|bin|pkl)$", re.IGNORECASE)
 _FOLDER: TypeAdapter[str] = TypeAdapter(ModelFolder)
@@ -74,6 +76,22 @@ def list_models(
             before = requested.get((folder, model.name))
             requested[folder, model.name] = found if before is None else _merge(before, found)
     return tuple(requested[key] for key in sorted(requested)), tuple(dict.fromkeys(unpinned))
+
+
+def name_embeddings(required: Iterable[RequiredModel], added: Collection[str]) -> tuple[RequiredModel, ...]:
+    """Return the models with the file name of each embedding whose name in a prompt has no ending, as ComfyUI finds it:
+    of the files that the user added (paths below ComfyUI's `models`) the one with that stem, if it is the only one."""
+    files: dict[str, set[str]] = {}
+    for location in added:
+        folder, _, name = location.partition("/")
+        if folder == EMBEDDINGS:
+            files.setdefault(name.rsplit(".", 1)[0], set()).add(name)
+    return tuple(
+        replace(model, name=next(iter(names)))
+        if model.folder == EMBEDDINGS and len(names := files.get(model.name, set())) == 1
+        else model
+        for model in required
+    )
 
 
 def is_pickle(name: str) -> bool:

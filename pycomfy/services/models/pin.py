@@ -7,7 +7,7 @@ from pathlib import Path
 from pycomfy.adapters.models.pin import EarlierPins, pin_models
 from pycomfy.core.lockfile.config import ModelSpec
 from pycomfy.core.lockfile.schema import ModelFile
-from pycomfy.core.models.selection import RequestedModel, is_pickle, list_models
+from pycomfy.core.models.selection import RequestedModel, is_pickle, list_models, name_embeddings
 from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.errors import BadInput, NotFound
 from pycomfy.services.results import Note
@@ -31,7 +31,8 @@ def lock_models(
 ) -> LockedModels:
     """Pin the models of a lock. Paths of pycomfy.toml are relative to `base`. A model that cannot be pinned is a note,
     as an image can be built without models."""
-    requested, unpinned = list_models(requirements, specs)
+    added = workspace.models.list_added()
+    requested, unpinned = list_models(name_embeddings(requirements, added), specs)
     listed = _find_listed(workspace, requested)
     pinned = pin_models(
         [listed.get(r.location, r) for r in requested], workspace.models, base, earlier, workspace.environment

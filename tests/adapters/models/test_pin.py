@@ -136,6 +136,20 @@ def test_what_was_added_under_the_name_is_taken_where_nothing_else_pins(
     assert pin(store, want(url)).models == ()
 
 
+def test_what_was_added_under_the_name_is_taken_where_the_hub_does_not_answer(
+    site: Site, store: ModelStore, tmp_path: Path
+) -> None:
+    url = site.add("org/repo", "a.safetensors", b"model")
+    site.repositories.clear()
+    (tmp_path / "x").write_bytes(b"mine")
+    stored = store.add(tmp_path / "x")
+    store.set_name("checkpoints/a.safetensors", stored)
+    pinned = pin(store, want(url))
+    assert [(m.sha256, m.sources) for m in pinned.models] == [(stored.sha256, ())]
+    assert "the file that you added" in pinned.notes[0]
+    assert pin(store, want(url, sha256=sha256(b"model"))).models == (), "another file"
+
+
 def test_a_local_file_of_pycomfy_toml_must_be_there_and_be_the_one(store: ModelStore, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"mine")
     wanted = RequestedModel("vae", "x.safetensors", path="x", configured=True)
