@@ -29,11 +29,12 @@ _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,60}")
 @dataclass(frozen=True)
 class CommitQuery:
     """What to find: a commit of one of `versions` (numbers or commits, best first), made before `before`, that has
-    `types`."""
+    `types`. `listed` are those that a list of the pack's types of today has."""
 
     versions: tuple[str, ...] = ()
     before: datetime | None = None
     types: tuple[str, ...] = ()
+    listed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -51,21 +52,27 @@ class FoundCommit:
 def find_commit(repository: GitMirror, query: CommitQuery, cache: Path) -> FoundCommit:
     """Return the commit that fits `query` best. What is read on the way is kept in `cache`.
 
+    A type is dropped where the source shows that it defines the type no more. A source that makes types while it runs
+    does not show that, so types that are listed today, and names that stand in it, are taken for types that it makes;
+    and nothing but a commit that made types as well, and defined the missing ones, is taken instead.
+
     Raises `UnpinnedPack`, `NotFound`, `NetworkError`.
     """
     remarks: list[str] = []
     commit, reason = _find_first(repository, query, remarks)
     sources = _Sources(repository, query.types, cache)
     missing = sources.missing(commit)
-    dynamic = tuple(t for t in missing if sources.may_make(commit, t))
+    makes = sources.makes_types(commit)
+    dynamic = tuple(t for t in missing if sources.may_make(commit, t) or (makes and t in query.listed))
     if len(dynamic) < len(missing):
         other = _find_last_with_all(repository, commit, sources, [t for t in missing if t not in dynamic])
         if other is not None:
             names = ", ".join(t for t in missing if t not in dynamic)
+            remarks.append(f"{repository.owner}: {reason} lacks {names}; the last commit with it is taken")
             reason = f"{reason} lacks {names}; this is the last commit with it"
             return FoundCommit(other, reason, (), sources.missing(other), tuple(remarks))
-        # Nowhere in the history as text: the name is put together when the pack runs, or is of another pack.
-        if sources.makes_types(commit):
+        # Nowhere in the history: the name is put together when the pack runs, or is of another pack.
+        if makes:
             dynamic = missing
     return FoundCommit(commit, reason, tuple(t for t in missing if t not in dynamic), dynamic, tuple(remarks))
 
@@ -222,13 +229,18 @@ def _is_source(path: str) -> bool:
 
 def _find_last_with_all(repository: GitMirror, start: str, sources: _Sources, missing: list[str]) -> str | None:
     """Return the newest commit up to `start`, else up to the default branch, that has all types; None if there is none
-    among those where a type of `missing` came or went."""
+    among those where a type of `missing` came or went. Its source must define those of `missing`: the mere text may be
+    a remark, or a file that never was a node."""
     repository.fetch_history()
+    makes = sources.makes_types(start)
     for commit in _list_candidates(repository, start, missing):
         if sources.trees >= MAX_TREES:
             return None
         try:
-            if all(sources.may_make(commit, type_) for type_ in sources.missing(commit)):
+            lacking = sources.missing(commit)
+            if makes and not sources.makes_types(commit):
+                continue
+            if not set(missing) & set(lacking) and all(sources.may_make(commit, type_) for type_ in lacking):
                 return commit
         except PycomfyError:
             # A tree that is refused cannot be pinned either.

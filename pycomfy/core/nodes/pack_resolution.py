@@ -105,10 +105,10 @@ class Candidate:
 @dataclass(frozen=True, slots=True)
 class ProviderQuestion:
     """A type that no rule settles: `why`, and the candidates. `unknown_names` are the packs that the workflow names for
-    it and nothing knows. `others` are questions that the same pack settles. `makers` are packs of pycomfy.toml that may
-    have it, by their names there, where nothing says which one has. `core` is not None where the type is ComfyUI's own
-    according to the workflow or the catalog, so that another ComfyUI has it: the version that the workflow names, or
-    ""."""
+    it and nothing knows. It is `unlisted` if no list and no pattern of names knows the type. `others` are questions
+    that the same pack settles. `makers` are packs of pycomfy.toml that may have it, by their names there, where nothing
+    says which one has. `core` is not None where the type is ComfyUI's own according to the workflow or the catalog, so
+    that another ComfyUI has it: the version that the workflow names, or ""."""
 
     type: str
     nodes: tuple[RequiredNode, ...]
@@ -118,6 +118,7 @@ class ProviderQuestion:
     makers: tuple[str, ...] = ()
     unknown_names: tuple[str, ...] = ()
     others: tuple["ProviderQuestion", ...] = ()
+    unlisted: bool = False
 
     @property
     def types(self) -> tuple[str, ...]:

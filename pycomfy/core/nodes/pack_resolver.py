@@ -154,7 +154,7 @@ class _TypeResolver:
             return self._ask("no known node pack lists it, only naming patterns match it")
         core = self.knowledge.core
         newer = f", and the workflow was made with ComfyUI {core}, newer than the pinned one" if core else ""
-        return self._ask(f"no known node pack provides it{newer}", core)
+        return replace(self._ask(f"no known node pack provides it{newer}", core), unlisted=True)
 
     def _find_listed_maker(self) -> ProviderChoice | None:
         """The one pack of pycomfy.toml that may have the type and is listed with it, or is named by the workflow. What

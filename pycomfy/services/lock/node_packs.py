@@ -35,7 +35,8 @@ from pycomfy.core.nodes.pack_resolution import (
 from pycomfy.core.nodes.pack_resolver import list_registry_types, resolve_packs
 from pycomfy.core.nodes.provenance import pack_references
 from pycomfy.core.sources.source_spec import SourceSpec
-from pycomfy.errors import BadInput, NotFound, Placeholder, PycomfyError, UnknownNode, raise_all, suggest
+from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
+from pycomfy.services.lock.dropped_types import find_unlisted, is_searchable, move_configured
 from pycomfy.services.lock.pack_pinning import pin_pack
 from pycomfy.services.lock.pack_search import PackSearch, find_identity
 from pycomfy.services.workspace import Workspace
@@ -57,16 +58,20 @@ class FoundPacks:
 
 def search_packs(workspace: Workspace, search: PackSearch) -> FoundPacks:
     """Find and pin a pack for every type. Raises all `AmbiguousNode` and `UnknownNode` at once, before anything is
-    fetched; then what pinning raises, and `UnknownNode` for types that a pack turns out not to have."""
+    fetched (but histories, where types that nothing lists are all that is left); then what pinning raises, and
+    `UnknownNode` for types that a pack turns out not to have."""
     notes: list[str] = []
     given = Surroundings(search.comfyui, tuple(search.prefer), fresh=_fetch_missing_catalog(workspace, notes))
     configured = _list_configured(workspace, search)
     choices = _choose(workspace, search, configured, given, notes)
-    assumed = _assume_types(choices, search, configured)
+    assumed, lacking = _assign_configured(choices, search, configured)
+    moved = move_configured(workspace, search, lacking)
+    raise_all(moved.problems)
+    settled = {*(t for types in assumed.values() for t in types), *(c.type for own in lacking.values() for c in own)}
     notes += [*_note_unlisted(choices, assumed), *_note_versions(choices)]
     packs: dict[str, list[ProviderChoice]] = {}
     for choice in choices:
-        if not any(choice.type in types for types in assumed.values()):
+        if choice.type not in settled:
             packs.setdefault(choice.pack.identity, []).append(choice)
     names = _name_packs([chosen[0].pack for chosen in packs.values()], (COMFYUI, *search.configured))
     jobs = {
@@ -75,6 +80,7 @@ def search_packs(workspace: Workspace, search: PackSearch) -> FoundPacks:
     }
     with operation.step("Find and pin node packs", total=len(jobs)) as task:
         pinned = [one for found in run_concurrently(jobs, task.advance).values() for one in found]
+    pinned += moved.moved
     return FoundPacks(
         specs={one.name: one.spec for one in pinned},
         sources={one.name: one.source for one in pinned},
@@ -101,6 +107,9 @@ def _choose(
     preferences = PackPreferences(prefer, frozenset(search.locked_packs()))
     resolution = resolve_packs(search.types, knowledge, preferences)
     choices, answers, questions = _ask_all(resolution)
+    if all(is_searchable(question, configured) for question in questions):
+        found, questions = find_unlisted(workspace, search, configured, choices, questions)
+        choices += found
     problems = [explain_question(question, search.workflow, given) for question in group_questions(questions)]
     if answers:
         which = "this choice" if len(answers) == 1 else "these choices"
@@ -229,37 +238,22 @@ def _list_configured(workspace: Workspace, search: PackSearch) -> dict[str, List
     return listings
 
 
-def _assume_types(
+def _assign_configured(
     choices: Sequence[ProviderChoice], search: PackSearch, configured: Mapping[str, Listing]
-) -> dict[str, tuple[str, ...]]:
-    """Return the types that packs of pycomfy.toml may make while they run, by the packs' names. Raises `UnknownNode`
-    where the chosen pack is one of pycomfy.toml that makes no types, but lacks the type at its commit: a second copy of
-    it would clash."""
+) -> tuple[dict[str, tuple[str, ...]], dict[str, list[ProviderChoice]]]:
+    """Return the types that packs of pycomfy.toml may make while they run, and the choices of such packs that make no
+    types and lack this one at their commits, both by the packs' names. A second copy of a pack would clash with it."""
     by_identity = {pack.identity: name for name, pack in configured.items()}
     by_id = {pack.registry_id.lower(): name for name, pack in configured.items() if pack.registry_id is not None}
     assumed: dict[str, tuple[str, ...]] = {}
-    problems: list[PycomfyError] = []
+    lacking: dict[str, list[ProviderChoice]] = {}
     for choice in choices:
         name = by_identity.get(choice.pack.identity) or by_id.get((choice.pack.registry_id or "").lower())
-        if name is None:
-            continue
-        if name in search.makers:
+        if name is not None and name in search.makers:
             assumed[name] = (*assumed.get(name, ()), choice.type)
-            continue
-        node = Placeholder(f"{name}=COMMIT")
-        problems.append(
-            UnknownNode(
-                f'the node pack {name} should have the node type "{choice.type}" ({choice.evidence}), but at its commit'
-                " it does not",
-                where=search.describe_nodes(choice.type),
-                fix=(
-                    suggest("lock", "pins a commit that has it", workflow=search.workflow, node=node),
-                    f"if it creates the type while it runs, declare that in pycomfy.toml: [packs.{name}] types = […]",
-                ),
-            )
-        )
-    raise_all(problems)
-    return assumed
+        elif name is not None:
+            lacking.setdefault(name, []).append(choice)
+    return assumed, lacking
 
 
 def _note_unlisted(choices: Sequence[ProviderChoice], assumed: Mapping[str, tuple[str, ...]]) -> Iterator[str]:

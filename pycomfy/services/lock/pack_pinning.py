@@ -42,16 +42,31 @@ def pin_pack(
     pack = choices[0].pack
     if pack.files:
         return _pin_files(workspace, name, choices, search)
+    found = find_pack_commit(workspace, name, choices, search)
+    raise_all([_explain_missing(name, c, found.reason, search) for c in choices if c.type in found.missing])
+    spec = GitSpec.model_validate({"git": pack.url, "rev": found.commit, "types": found.dynamic})
+    return [PinnedPack(name, spec, pin_source(spec, Path(), name, workspace.paths), found)]
+
+
+def find_pack_commit(
+    workspace: Workspace, name: str, choices: Sequence[ProviderChoice], search: PackSearch
+) -> FoundCommit:
+    """Return the commit of the pack of `choices` that is to be pinned: that of the lock, else of a version that the
+    workflow names, else by date, each with the types if there is one."""
+    pack = choices[0].pack
     repository = GitMirror(pack.url, owner=name, cache=workspace.paths.cache / "git")
     types = tuple(sorted(c.type for c in choices))
+    listed = frozenset(pack.types)
     locked = search.locked_commit(pack.identity)
     if locked is not None:
-        found = find_commit(repository, CommitQuery((locked,), None, types), workspace.paths.cache)
-        found = replace(found, reason=found.reason.replace("the workflow's commit", "the lock's commit"))
+        found = find_commit(repository, CommitQuery((locked,), None, types, listed), workspace.paths.cache)
+        stated, kept = "the workflow's commit", "the lock's commit"
+        remarks = tuple(remark.replace(stated, kept) for remark in found.remarks)
+        found = replace(found, reason=found.reason.replace(stated, kept), remarks=remarks)
     else:
         versions = sort_versions(v for c in choices for v in c.versions)
         try:
-            found = find_commit(repository, CommitQuery(versions, search.before, types), workspace.paths.cache)
+            found = find_commit(repository, CommitQuery(versions, search.before, types, listed), workspace.paths.cache)
         except UnpinnedPack as e:
             if not versions:
                 raise
@@ -61,9 +76,7 @@ def pin_pack(
             raise UnpinnedPack(
                 f"{e.what}{named}", where=e.where, fix=suggest("lock", note, workflow=search.workflow, pack=pack_at)
             ) from e
-    raise_all([_explain_missing(name, c, found.reason, search) for c in choices if c.type in found.missing])
-    spec = GitSpec.model_validate({"git": pack.url, "rev": found.commit, "types": found.dynamic})
-    return [PinnedPack(name, spec, pin_source(spec, Path(), name, workspace.paths), found)]
+    return found
 
 
 def _pin_files(

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
+from pycomfy.adapters.sources.adapter import PinnedSource
 from pycomfy.core.catalog.repository_url import parse_repository_url
 from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.lockfile.schema import Pack
@@ -18,7 +20,8 @@ class PackSearch:
     """What to look for: `types` without a pack, for the workflow in the file `workflow`.
 
     `prefer` are the user's preferences as they were written, `configured` the packs that pycomfy.toml names, `makers`
-    those of them that make node types while they run, each with the types that its source has as text, `comfyui`
+    those of them that make node types while they run, each with the types that its source has as text; `sources` are
+    theirs, `provided` the types that the workflow takes from each, `base` the folder of relative paths; `comfyui`
     whether pycomfy.toml has a `[comfyui]`, `newer_core` the ComfyUI that the workflow was made with if it is newer than
     the pinned one, `before` the configured date of the lock, if there is one. Packs of the earlier lock keep their
     commits, except those that `policy` renews.
@@ -29,6 +32,9 @@ class PackSearch:
     prefer: Sequence[str] = ()
     configured: Mapping[str, SourceSpec] = field(default_factory=dict)
     makers: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    sources: Mapping[str, PinnedSource] = field(default_factory=dict)
+    provided: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    base: Path = Path()
     comfyui: bool = False
     newer_core: str | None = None
     before: datetime | None = None

@@ -151,3 +151,40 @@ def test_the_address_of_a_file_of_a_branch_becomes_one_of_a_commit(
         pinned, date = pin_file_address(url, "r", tmp_path / "cache")
         assert pinned == f"https://raw.githubusercontent.com/o/r/{made}/a.py" and date is not None
     assert pin_file_address("https://h/a.py", "r", tmp_path / "cache") == ("https://h/a.py", None)
+
+
+MAKES = "import os\nclass N: pass\nNODE_CLASS_MAPPINGS = {os.environ.get('P', '') + n: N for n in ['Made']}\n"
+
+
+def partly(*types: str) -> str:
+    """A pack that defines `types`, and makes more while it runs."""
+    return code(*types) + "import os\nfor name in os.environ:\n    NODE_CLASS_MAPPINGS[name] = N\n"
+
+
+def test_a_text_in_the_history_is_no_definition(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    for types in (code("New"), MAKES):
+        commit(folder, {"__init__.py": types, "tool.py": "NAMES = ['Seed (suite)']\n"})
+        newest = commit(folder, {"tool.py": "NAMES = []\n"})
+        found = find(repository(folder, tmp_path), CommitQuery(types=("Seed (suite)",)))
+        makes = types == MAKES
+        assert found.commit == newest and not found.remarks
+        assert (found.missing, found.dynamic) == (((), ("Seed (suite)",)) if makes else (("Seed (suite)",), ()))
+
+
+def test_a_type_that_is_made_now_is_not_taken_from_the_commit_that_defined_it(tmp_path: Path) -> None:
+    folder = tmp_path / "became"
+    commit(folder, {"__init__.py": code("Seed (suite)")})
+    newest = commit(folder, {"__init__.py": MAKES})
+    assert find(repository(folder, tmp_path), CommitQuery(types=("Seed (suite)",))).commit == newest
+
+
+def test_a_pack_that_makes_types_drops_others_unless_they_are_listed(tmp_path: Path) -> None:
+    folder = tmp_path / "drops"
+    old = commit(folder, {"__init__.py": partly("Old", "Kept")})
+    newest = commit(folder, {"__init__.py": partly("Kept")})
+    repo = repository(folder, tmp_path)
+    found = find(repo, CommitQuery(types=("Old", "Kept")))
+    assert found.commit == old and not found.missing and "lacks Old; the last commit with it" in found.remarks[0]
+    listed = find(repo, CommitQuery(types=("Old",), listed=frozenset({"Old"})))
+    assert (listed.commit, listed.dynamic) == (newest, ("Old",))

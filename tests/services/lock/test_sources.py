@@ -152,3 +152,61 @@ def test_a_version_that_the_workflow_names_of_a_named_pack_is_told(forge: Path) 
         assert not notes(version)
     assert 'registry = "copy", version = "1.0.0"' in notes("1.0.0") and f'rev = "{old}"' in notes(old)
     assert not notes("1.0.0", f'rev = "{new}"')
+
+
+@pytest.fixture
+def adapter(forge: Path) -> list[str]:
+    """The commits of a pack that dropped the type Apply, and was renamed there since."""
+    folder = forge / "cat" / "Adapter_plus"
+    return [
+        commit(folder, {"__init__.py": code("Apply", "Load")}, date="2025-01-01T00:00:00Z"),
+        commit(folder, {"README": "more"}, date="2025-02-01T00:00:00Z"),
+        commit(folder, {"__init__.py": code("Advanced", "Load"), "old.py": "# Apply\n"}, date="2025-03-01T00:00:00Z"),
+    ]
+
+
+ADAPTER = GITHUB + "cat/Adapter_plus"
+
+
+def taken(found: PinnedCode, name: str) -> str | None:
+    repository = found.sources[name].source.repository
+    return repository.commit if repository is not None else None
+
+
+def test_a_type_that_a_named_pack_dropped_is_taken_from_its_history(forge: Path, adapter: list[str]) -> None:
+    packs = {"Adapter_plus": f'git = "{ADAPTER}"'}
+    for stated in (None, Provenance("adapter-plus", None), Provenance(None, "cat/Adapter_plus")):
+        for listed in ({}, {ADAPTER: (["Advanced", "Load"],)}, {ADAPTER: (["Advanced", "Load", "Apply"],)}):
+            found = pin(forge, packs, {"Apply": stated, "Load": None}, listed)
+            assert found.provided == {"Adapter_plus": ("Apply", "Load")}
+            assert taken(found, "Adapter_plus") == adapter[1]
+            assert any("the newest commit lacks Apply; the last commit with it is taken" in n for n in found.notes)
+
+
+def test_a_type_that_a_needed_pack_dropped_is_taken_from_its_history(forge: Path, adapter: list[str]) -> None:
+    found = pin(forge, {}, dict.fromkeys(["Apply", "Load"]), {ADAPTER: (["Advanced", "Load"],)})
+    assert found.provided == {"Adapter_plus": ("Apply", "Load")} and taken(found, "Adapter_plus") == adapter[1]
+    assert rules(found) == {"Load": "only-pack", "Apply": "together"}
+    # With a type that only came when it was dropped, no commit has all.
+    with pytest.raises(UnknownNode, match="no known node pack provides it"):
+        pin(forge, {}, dict.fromkeys(["Apply", "Advanced"]), {ADAPTER: (["Advanced", "Load"],)})
+
+
+def test_a_revision_that_you_name_is_kept_and_the_commit_with_the_type_is_proposed(
+    forge: Path, adapter: list[str]
+) -> None:
+    packs = {"Adapter_plus": f'git = "{ADAPTER}"\nrev = "{adapter[2]}"'}
+    with pytest.raises(UnknownNode, match="at its commit it does not") as e:
+        pin(forge, packs, dict.fromkeys(["Apply", "Load"]), {})
+    assert f"node=Adapter_plus={adapter[1]}" in e.value.fix
+    packs = {"Adapter_plus": f'git = "{ADAPTER}"\nrev = "{adapter[1]}"'}
+    assert pin(forge, packs, dict.fromkeys(["Apply", "Load"]), {}).provided == {"Adapter_plus": ("Apply", "Load")}
+
+
+def test_a_type_that_a_pack_never_had_is_not_proposed_from_it(forge: Path, adapter: list[str]) -> None:
+    packs = {"Adapter_plus": f'git = "{ADAPTER}"'}
+    with pytest.raises(UnknownNode, match="no commit of its history defines it") as e:
+        pin(forge, packs, {"Never": Provenance(None, "cat/Adapter_plus")}, {})
+    assert "node=" not in e.value.fix
+    with pytest.raises(UnknownNode, match="no known node pack provides it"):
+        pin(forge, packs, dict.fromkeys(["Never", "Load"]), {})
