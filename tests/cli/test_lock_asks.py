@@ -141,5 +141,5 @@ def test_nobody_is_asked_without_a_terminal_or_by_a_program(ambiguous: Place) ->
     assert "which node pack?" not in refusal.err
     status, shown = on_terminal(ambiguous, "", "lock", ".", "--json")
     assert status == 1 and "which node pack?" not in shown
-    assert json.loads(shown[shown.index('{"schema_version"') :].splitlines()[0])["error"]["code"] == "ambiguous-node"
+    assert json.loads(shown[shown.index('{"error"') :].splitlines()[0])["error"]["code"] == "ambiguous-node"
     assert ambiguous.run("lock", ".", "--prefer", "bob/ComfyUI-B").status == 0
