@@ -96,7 +96,8 @@ let
     kind = "wheel";
     owner = "${w.name} ${w.version}";
     path = wheels.wheel w;
-  };
+  }
+  // (if (w.exclude or [ ]) == [ ] then { } else { inherit (w) exclude; });
 in
 {
   # lock, what it pins for the platform, its root and the project's files -> [ { name, comment, drv } ]

@@ -5,7 +5,7 @@ A layer's bytes depend on its contents alone: members are sorted, owners and mod
 The specification is
 `{"name", "venv": {"prefix", "python"}, "inputs": [INPUT…]}`, an INPUT being one of
 
-    {"kind": "wheel", "path", "owner"}
+    {"kind": "wheel", "path", "owner", "exclude": […]}, the last only if files of the wheel are left out
     {"kind": "tree", "path", "owner", "prefix"}
     {"kind": "zip", "path", "owner", "prefix", "folder", "exclude": […]}
     {"kind": "file", "path", "owner", "to"}
@@ -40,7 +40,9 @@ def members(item: dict[str, Any], venv: Venv, misrecorded: frozenset[str] = froz
     """What one input of the specification brings. `misrecorded` are the owners of wheels whose RECORD is wrong."""
     owner, kind = item["owner"], item["kind"]
     if kind == "wheel":
-        yield from install(Path(item["path"]), owner, venv, misrecorded=owner in misrecorded)
+        yield from install(
+            Path(item["path"]), owner, venv, misrecorded=owner in misrecorded, exclude=item.get("exclude", ())
+        )
     elif kind == "tree":
         yield from tree(Path(item["path"]), item["prefix"], owner)
     elif kind == "zip":

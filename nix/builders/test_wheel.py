@@ -147,6 +147,16 @@ class WheelTest(unittest.TestCase):
         with self.assertRaisesRegex(Refused, "no such install scheme"):
             self.installed(make_wheel(self.folder, {"demo-1.0.data/system/x": b""}))
 
+    def test_excluded_files_are_left_out_of_the_environment_and_its_record(self) -> None:
+        wheel = make_wheel(self.folder, {"demo.py": b"1", "tests/__init__.py": b"2"})
+        found = {m.path: m for m in install(wheel, "demo 1.0", VENV, exclude=["tests/__init__.py"])}
+        self.assertNotIn(f"{SITE}/tests/__init__.py", found)
+        record = found[f"{SITE}/demo-1.0.dist-info/RECORD"].content
+        assert record is not None
+        self.assertNotIn("tests", read(record).decode())
+        with self.assertRaisesRegex(Refused, "nothing to exclude at no.py"):
+            list(install(wheel, "demo 1.0", VENV, exclude=["no.py"]))
+
     def test_two_wheels_may_share_equal_files_and_no_others(self) -> None:
         one = make_wheel(self.folder, {"ns/__init__.py": b"", "ns/a.py": b"1"}, "one")
         two = make_wheel(self.folder, {"ns/__init__.py": b"", "ns/b.py": b"2"}, "two")

@@ -10,7 +10,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -64,10 +64,16 @@ def despite_records(attempt: Callable[[frozenset[str]], T]) -> tuple[T, frozense
             misrecorded |= {e.owner}
 
 
-def install(path: Path, owner: str, venv: Venv, *, misrecorded: bool = False) -> Iterator[Member]:
+def install(
+    path: Path, owner: str, venv: Venv, *, misrecorded: bool = False, exclude: Iterable[str] = ()
+) -> Iterator[Member]:
     """The wheel's files at their final places, its scripts and an installed RECORD. Every file is checked by RECORD,
-    and `Misrecorded` is raised if it is wrong; if it is known to be `misrecorded`, the files are hashed instead."""
+    and `Misrecorded` is raised if it is wrong; if it is known to be `misrecorded`, the files are hashed instead.
+    The files `exclude` names are left out: another wheel's are kept at their place."""
     archive = Archive(path, owner)
+    for name in exclude:
+        if archive.files.pop(name, None) is None:
+            raise Refused(f"{owner}: nothing to exclude at {name}")
     info = _dist_info(archive)
     hashes = {n: digest(archive.content(n)) for n in archive.files} if misrecorded else _record(archive, info)
     record: list[tuple[str, str, str]] = []

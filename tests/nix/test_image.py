@@ -143,6 +143,15 @@ def test_wheels_that_contradict_one_another_are_refused_by_name(workshop: Worksh
     assert "layer-a-wheels" in caught.value.where
 
 
+def test_a_file_that_is_excluded_leaves_its_place_to_another_wheel(workshop: Workshop, root: Root) -> None:
+    one = workshop.wheel("keeps", {"tests/__init__.py": b"1"})
+    two = workshop.wheel("leaves", {"tests/__init__.py": b"2", "y.py": b""})
+    wheels = [one, two.model_copy(update={"exclude": ("tests/__init__.py",)})]
+    oci = built(workshop, workshop.project(workshop.lock({"linux/amd64": root}, wheels, [])))
+    site = "opt/venv/lib/python3.11/site-packages"
+    assert {f"{site}/tests/__init__.py", f"{site}/y.py"} <= set(names_in(oci, "wheels"))
+
+
 def test_a_wheel_with_a_wrong_record_is_installed_like_one_with_a_right_record(workshop: Workshop, root: Root) -> None:
     """What pip installs is installed; who wrote the RECORD makes no difference in the image."""
     images = []

@@ -1,4 +1,4 @@
-"""List the modules of wheels, by their lists of files; of a remote wheel only that list is fetched."""
+"""List the files and modules of wheels, by their lists of files; of a remote wheel only that list is fetched."""
 
 import contextlib
 import io
@@ -19,6 +19,7 @@ from pycomfy.adapters.io.http_client import Client, check_status, local_path, ma
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.core.nix.store_path import FixedOutput
+from pycomfy.core.python.wheel_clashes import WheelFile
 from pycomfy.errors import PycomfyError
 
 JOBS = 8
@@ -50,6 +51,38 @@ def _modules_of(wheel: Wheel, paths: Paths, client: Client) -> frozenset[str] | 
         return None
     write_file(known, json.dumps(sorted(modules)))
     return modules
+
+
+def read_files(wheels: Sequence[Wheel], paths: Paths) -> dict[str, tuple[WheelFile, ...] | None]:
+    """Return the files of each wheel that an installer would put beside those of others, by the wheel's name; None for
+    one whose files could not be listed."""
+    with make_client() as client:
+        jobs = {wheel.name: partial(_files_of, wheel, paths, client) for wheel in wheels}
+        return run_concurrently(jobs, at_once=JOBS)
+
+
+def _files_of(wheel: Wheel, paths: Paths, client: Client) -> tuple[WheelFile, ...] | None:
+    try:
+        with _open(wheel, paths, client) as file, zipfile.ZipFile(file) as archive:
+            return tuple(_files(archive.infolist()[:MAX_MODULES]))
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, PycomfyError, httpx.HTTPError):
+        return None
+
+
+def _files(infos: Sequence[zipfile.ZipInfo]) -> Iterator[WheelFile]:
+    """Yield all but what belongs to the wheel alone, and bytecode, which no image has from a wheel."""
+    for info in infos:
+        top, _, rest = info.filename.partition("/")
+        place = info.filename
+        if top.endswith(".data"):
+            scheme, _, place = rest.partition("/")
+            place = {"scripts": f"../../../bin/{place}", "data": f"../../../{place}"}.get(scheme, place)
+            if scheme == "headers":
+                continue
+        if info.is_dir() or top.endswith(".dist-info") or "/__pycache__/" in place:
+            continue
+        executable = bool((info.external_attr >> 16) & 0o111) or place.startswith("../../../bin/")
+        yield WheelFile(info.filename, place, info.CRC, info.file_size, executable)
 
 
 def _modules(files: Sequence[str]) -> Iterator[str]:

@@ -142,6 +142,7 @@ class Config(Section):
     find_links: Annotated[tuple[LinksLocation, ...], Field(strict=False, repr=False)] = ()
     alternatives: dict[PackageName, PackageName] = Field(default_factory=dict, alias="families")
     wheels: dict[PackageName, WheelSection] = Field(default_factory=dict)
+    preferred_wheels: Annotated[tuple[PackageName, ...], Field(strict=False, alias="wheels.prefer")] = ()
     comfyui: ComfySpec = GitSpec.model_validate({"git": COMFYUI_URL, "rev": COMFYUI_REVISION})
     packs: dict[Name, PackSpec] = Field(default_factory=dict)
     prefer: Annotated[tuple[PackReference, ...], Field(strict=False)] = ()
@@ -162,6 +163,16 @@ class Config(Section):
         if python is None and suite in SUITES.values():
             return {**data, "python": next(p for p, s in SUITES.items() if s == suite)}
         return data
+
+    @model_validator(mode="before")
+    @classmethod
+    def _separate_preferred_wheels(cls, data: Any) -> Any:
+        """Take the list `prefer` out of the table `wheels`, where all else are packages."""
+        wheels = data.get("wheels") if isinstance(data, dict) else None
+        if not isinstance(wheels, dict) or not isinstance(wheels.get("prefer"), list):
+            return data
+        others = {name: section for name, section in wheels.items() if name != "prefer"}
+        return {**data, "wheels": others, "wheels.prefer": wheels["prefer"]}
 
     @model_validator(mode="after")
     def _check(self) -> "Config":

@@ -79,10 +79,11 @@ class Wheel(LockSection):
     """One wheel. `filename` is a file name as in PEP 427; `name` and `version` are normalised.
 
     `built` says how it was built where no index has it; `url` is then the address of its source. Otherwise `url` may be
-    a path, absolute or relative to the lock, of a wheel on this disk, which pycomfy puts into the Nix store.
+    a path, absolute or relative to the lock, of a wheel on this disk, which pycomfy puts into the Nix store. `exclude`
+    are files of the wheel that the image does not get, because another wheel's are kept at their place.
     """
 
-    optional = frozenset({"built"})
+    optional = frozenset({"built", "exclude"})
     name: Name
     version: str
     filename: FileName
@@ -90,6 +91,7 @@ class Wheel(LockSection):
     sha256: Sha256
     size: int
     built: "WheelBuild | None" = None
+    exclude: tuple[str, ...] = ()
 
     @property
     def is_local(self) -> bool:

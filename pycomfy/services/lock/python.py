@@ -26,6 +26,7 @@ from pycomfy.errors import BadConfig, BadInput, NotFound, Placeholder, PycomfyEr
 from pycomfy.services.lock.outdated_notes import note_outdated
 from pycomfy.services.lock.python_alternatives import resolve_with_alternatives
 from pycomfy.services.lock.wheel_builder import BuildContext, WheelBuilder
+from pycomfy.services.lock.wheel_clashes import settle_wheels
 from pycomfy.services.workspace import Workspace
 
 
@@ -147,7 +148,9 @@ def _resolve(
         names = ", ".join(f"{w.name} {w.version}" for w in undated)
         notes.append(f"the upload date of these packages is unknown, so they are taken whatever the date: {names}")
     notes += note_outdated(workspace, resolution_request, resolution.pylock, wheels, resolution.made)
-    return tuple(resolution.find_made(w) or _locate(workspace, w, request) for w in wheels), notes
+    located = [resolution.find_made(w) or _locate(workspace, w, request) for w in wheels]
+    settled, more = settle_wheels(workspace, config, located)
+    return settled, [*notes, *more]
 
 
 def _locate(workspace: Workspace, wheel: Wheel, request: PythonRequest) -> Wheel:

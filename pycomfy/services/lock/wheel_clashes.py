@@ -1,0 +1,76 @@
+"""Settle at lock what would forbid the image: files that two wheels install with different contents."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from pycomfy.adapters.io.atomic_files import write_file
+from pycomfy.adapters.python.wheel_contents import read_files
+from pycomfy.core.lockfile.config import Config
+from pycomfy.core.lockfile.schema import Wheel
+from pycomfy.core.lockfile.toml import render_list
+from pycomfy.core.python.wheel_clashes import Clash, Settled, group_by_wheels, settle_clashes
+from pycomfy.errors import ResolutionImpossible, raise_all
+from pycomfy.services.workspace import Workspace
+
+MAX_LISTED = 3
+
+
+def settle_wheels(workspace: Workspace, config: Config, wheels: Sequence[Wheel]) -> tuple[tuple[Wheel, ...], list[str]]:
+    """Return the wheels, each with the files that are left out of it, and remarks for the user.
+
+    A wheel that cannot be read now is passed over: then building the image tells of it. Raises `ResolutionImpossible`
+    for all wheels with clashing files that the configuration does not settle.
+    """
+    settled = _settle_once(workspace, config.preferred_wheels, wheels)
+    raise_all([_explain(names, places) for names, places in group_by_wheels(settled.open).items()])
+    notes = [
+        f"{_join(names)} install different files at {_list(places)}, which nobody imports; those of {names[0]} are kept"
+        for names, places in group_by_wheels(settled.clashes).items()
+    ]
+    excluded = [
+        wheel.model_copy(update={"exclude": settled.excludes[wheel.name]}) if wheel.name in settled.excludes else wheel
+        for wheel in wheels
+    ]
+    return tuple(excluded), notes
+
+
+def _explain(names: tuple[str, ...], places: Sequence[str]) -> ResolutionImpossible:
+    return ResolutionImpossible(
+        f"{_join(names)} install different files at {_list(places)}",
+        where="the Python packages",
+        fix=tuple(
+            f"if those of {name} are to be kept, below [wheels] in pycomfy.toml: {render_list('prefer', [name])}"
+            for name in names
+        ),
+    )
+
+
+def _settle_once(workspace: Workspace, preferred: Sequence[str], wheels: Sequence[Wheel]) -> Settled:
+    """What wheels contain never changes, so the result is cached, if all could be read."""
+    data = [sorted((wheel.name, wheel.sha256) for wheel in wheels), list(preferred)]
+    known = workspace.paths.cache / "clashes" / f"{hashlib.sha256(json.dumps(data).encode()).hexdigest()}.json"
+    try:
+        excludes, strays, unsettled = json.loads(known.read_bytes())
+        return Settled(
+            {name: tuple(paths) for name, paths in excludes.items()},
+            tuple(Clash(place, tuple(names), True) for place, names in strays),
+            tuple(Clash(place, tuple(names), False) for place, names in unsettled),
+        )
+    except (OSError, ValueError, TypeError):
+        pass
+    files = read_files(wheels, workspace.paths)
+    settled = settle_clashes({name: found for name, found in files.items() if found is not None}, preferred)
+    if None not in files.values():
+        clashes = [[[c.place, c.wheels] for c in some] for some in (settled.clashes, settled.open)]
+        write_file(known, json.dumps([dict(settled.excludes), *clashes]))
+    return settled
+
+
+def _join(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _list(places: Sequence[str]) -> str:
+    more = f" and {len(places) - MAX_LISTED} more" if len(places) > MAX_LISTED else ""
+    return ", ".join(places[:MAX_LISTED]) + more
