@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from pycomfy.adapters.containers.arguments import ContainerSpec
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.process import ContainerTimeout, run_container
-from pycomfy.core.lockfile.lock_types import RelativePath, Sha256
+from pycomfy.core.lockfile.lock_types import Sha256, stays_below
 from pycomfy.errors import Fixes, Placeholder, PycomfyError, RunFailed, suggest
 
 OVERTIME = 120.0
@@ -63,6 +63,13 @@ class Advance(_Event):
     of: float
 
 
+JobPath = Annotated[
+    str, StringConstraints(pattern=r"^[^/\x00]+(/[^/\x00]+)*$", max_length=4096), AfterValidator(stays_below)
+]
+"""A path below the job's folder, as a node named the file: a prefix of a workflow from Windows has backslashes, a title
+may have anything. Whoever opens it checks that it is a file there."""
+
+
 class Output(_Event):
     """A file below /data. `path` is None if a node named it and it does not exist. `node` is None if the file is in the
     output folder and no node named it."""
@@ -74,7 +81,7 @@ class Output(_Event):
     file: str
     subfolder: str = ""
     type: str
-    path: RelativePath | None
+    path: JobPath | None
     media_type: str
     sha256: Sha256 | None = None
     size: int | None = None

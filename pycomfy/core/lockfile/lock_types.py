@@ -26,7 +26,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
 
 
-def _stays_below(path: str) -> str:
+def stays_below(path: str) -> str:
+    """Return a path that has no `.` or `..` among its parts; a `ValueError` for any other."""
     if any(part in (".", "..") for part in path.split("/")):
         raise ValueError("the path has a part `.` or `..`")
     return path
@@ -34,7 +35,7 @@ def _stays_below(path: str) -> str:
 
 # A path below a root: relative, no empty, `.` or `..` part, no control character, no backslash.
 RelativePath = Annotated[
-    str, StringConstraints(pattern=r"^[^/\x00-\x1f\\]+(/[^/\x00-\x1f\\]+)*$"), AfterValidator(_stays_below)
+    str, StringConstraints(pattern=r"^[^/\x00-\x1f\\]+(/[^/\x00-\x1f\\]+)*$"), AfterValidator(stays_below)
 ]
 
 

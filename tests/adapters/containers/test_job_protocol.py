@@ -21,6 +21,21 @@ def test_an_event_of_a_later_image_is_ignored_and_more_keys_too() -> None:
     assert parse_event(b'{"event": "ready", "seconds": 1, "new": 2}') is not None
 
 
+@pytest.mark.parametrize("path", ["output/renders\\hello_00001_.png", "output/a\tb.png", "results/漢/x.png"])
+def test_an_output_may_have_any_name_below_the_job_s_folder(path: str) -> None:
+    event = {
+        "event": "output",
+        "node": "1",
+        "kind": "k",
+        "file": "f",
+        "type": "output",
+        "media_type": "m",
+        "path": path,
+    }
+    parsed = parse_event(json.dumps(event).encode())
+    assert isinstance(parsed, Output) and parsed.path == path
+
+
 @pytest.mark.parametrize(
     "line",
     [
