@@ -39,6 +39,11 @@ class Pattern:
         """Return whether one of the alternatives is in a name."""
         return any(_matches(a, name) for a in self.alternatives)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The literal text of each alternative."""
+        return tuple("".join(alternative.pieces) for alternative in self.alternatives)
+
 
 def parse_pattern(text: str) -> Pattern | None:
     """Return the pattern; None for one that is not supported, or that has too few literal characters."""

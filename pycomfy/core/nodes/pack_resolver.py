@@ -10,7 +10,7 @@ those that the source of a pack of pycomfy.toml shows, are resolved before, not 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from pycomfy.core.catalog.match import Answer, Claims, answer_type, rank
+from pycomfy.core.catalog.match import Answer, Claims, answer_type, is_original, is_signing, is_weak, rank
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.nodes.pack_resolution import (
     Candidate,
@@ -30,6 +30,11 @@ _EVIDENCE: dict[str, str] = {
     "only-pack": "no other pack of the catalog lists the type",
     "pattern": "the type matches the naming pattern of this pack, and of no other",
 }
+
+_WEAK = (
+    "only one known node pack provides it, but the name is a plain word that anybody may use, and the pack has few"
+    " stars and nothing else of this workflow"
+)
 
 
 def resolve_packs(
@@ -133,13 +138,19 @@ class _TypeResolver:
         if listed.reason == "built-in":
             version = newest(self.knowledge.core, listed.since) or ""
             return self._ask(f"it is ComfyUI's own, but {_lacks(version)}", version)
-        if listed.pack is not None and listed.reason in ("preemption", "only-pack"):
-            return self._take(listed.pack, listed.reason, _EVIDENCE[listed.reason])
         owned = self.knowledge.claims.get(self.type, Claims()).owners
+        if listed.pack is not None and listed.reason in ("preemption", "only-pack"):
+            if listed.reason == "only-pack" and is_weak(self.type, listed.pack, self.others):
+                return self._ask(_WEAK)
+            return self._take(listed.pack, listed.reason, _EVIDENCE[listed.reason])
+        if (signing := self._find_signing(owned)) is not None:
+            return signing
         if listed.reason == "template":
             other = ", but node packs may provide it too" if self.registered or listed.candidates else ""
             why = f"no list has it yet, and official templates use it as a type of ComfyUI {listed.since}{other}"
             return self._ask(why, newest(self.knowledge.core, listed.since))
+        if not owned and len(self.registered) == 1 and is_weak(self.type, self.registered[0], self.others):
+            return self._ask(_WEAK)
         if not owned and len(self.registered) == 1:
             return self._take(self.registered[0], "registry", "only this pack of the Comfy registry provides the type")
         if not owned and self.registered:
@@ -155,6 +166,16 @@ class _TypeResolver:
         core = self.knowledge.core
         newer = f", and the workflow was made with ComfyUI {core}, newer than the pinned one" if core else ""
         return replace(self._ask(f"no known node pack provides it{newer}", core), unlisted=True)
+
+    def _find_signing(self, owned: Sequence[Listing]) -> ProviderChoice | None:
+        """The pack that signs the type, where other packs are listed with it and all have fewer stars."""
+        pack, others = self.listed.pack, (*owned, *self.registered)
+        if pack is None or self.listed.reason != "pattern" or not is_signing(pack) or not is_original(pack, others):
+            return None
+        if not others or pack.identity in {other.identity for other in others}:
+            return None
+        evidence = "the type is signed with the name of this pack, and all that list it have fewer stars"
+        return self._take(pack, "pattern", evidence)
 
     def _find_listed_maker(self) -> ProviderChoice | None:
         """The one pack of pycomfy.toml that may have the type and is listed with it, or is named by the workflow. What

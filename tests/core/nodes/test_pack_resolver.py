@@ -169,6 +169,35 @@ def test_candidates_say_what_else_they_would_supply() -> None:
     assert {c.pack.url: c.also_provides for c in question.candidates} == {A: ("X", "Z"), B: ("W", "Z")}
 
 
+def test_a_plain_word_is_no_answer_by_being_listed_once() -> None:
+    few = Listing("github.com/eve/math", "https://github.com/eve/math", stars=2, types=("Multiply", "EveTool"))
+    claims = {"Multiply": Claims((few,)), "EveTool": Claims((few,))}
+    (question,) = resolve_packs([want("Multiply")], Knowledge(claims), PackPreferences()).questions
+    assert "a plain word that anybody may use" in question.why and [c.pack for c in question.candidates] == [few]
+    for wishes in (PackPreferences((few.identity,)), PackPreferences((), frozenset({few.identity}))):
+        assert not resolve_packs([want("Multiply")], Knowledge(claims), wishes).questions
+    both = resolve_packs([want("Multiply"), want("EveTool")], Knowledge(claims), PackPreferences())
+    assert [picked(c) for c in both.choices] == [(few.url, "only-pack")] * 2
+    known = {"Multiply": Claims((replace(few, stars=300),))}
+    assert not resolve_packs([want("Multiply")], Knowledge(known), PackPreferences()).questions
+    registered = Knowledge(registry={"Multiply": (few,)})
+    assert resolve_packs([want("Multiply")], registered, PackPreferences()).questions
+
+
+def test_a_signed_type_is_of_its_pack_though_copies_list_it() -> None:
+    suite = Listing("github.com/ann/suite", "https://github.com/ann/suite", stars=900, pattern=r" \(suite\)$")
+    copies = [Listing(f"github.com/{n}/x", f"https://github.com/{n}/x", stars=29) for n in ("eve", "bob")]
+    for owners, registry in ((copies[:1], []), (copies, []), ([], copies[:1])):
+        known = Knowledge(
+            {"Seed (suite)": Claims(tuple(owners), (), (suite,))}, registry={"Seed (suite)": tuple(registry)}
+        )
+        (choice,) = resolve_packs([want("Seed (suite)")], known, PackPreferences()).choices
+        assert picked(choice) == (suite.url, "pattern") and "signed with the name" in choice.evidence
+    stars = replace(copies[0], stars=901)
+    known = Knowledge({"Seed (suite)": Claims((stars, copies[1]), (), (suite,))})
+    assert resolve_packs([want("Seed (suite)")], known, PackPreferences()).questions
+
+
 def test_a_pack_that_is_needed_anyway_wins() -> None:
     wanted = [want("Y"), want("X")]
     resolution = resolve_packs(wanted, know(*wanted), PackPreferences())
