@@ -227,14 +227,16 @@ def _name_packs(packs: Sequence[Listing], taken: Iterable[str]) -> dict[str, str
 def _list_configured(workspace: Workspace, search: PackSearch) -> dict[str, Listing]:
     """Each pack of pycomfy.toml, by name, as the catalog lists it; one without types where that does not know it."""
     listings: dict[str, Listing] = {}
+    references: dict[str, str] = {}
     for name, spec in search.configured.items():
         url, id_ = spec.repository_url, spec.registry_id
         identity = find_identity(url) if url is not None else None
         listings[name] = Listing(identity or f"pycomfy.toml/{name}", url or name, registry_id=id_)
-        reference = url if identity is not None else id_
-        if reference is not None:
-            with contextlib.suppress(NotFound, BadInput), workspace.open_catalog() as catalog:
-                listings[name] = catalog.find(reference) or listings[name]
+        if (reference := url if identity is not None else id_) is not None:
+            references[name] = reference
+    with contextlib.suppress(NotFound, BadInput), workspace.open_catalog() as catalog:
+        for name, reference in references.items():
+            listings[name] = catalog.find(reference) or listings[name]
     return listings
 
 

@@ -44,8 +44,36 @@ def pin_pack(
         return _pin_files(workspace, name, choices, search)
     found = find_pack_commit(workspace, name, choices, search)
     raise_all([_explain_missing(name, c, found.reason, search) for c in choices if c.type in found.missing])
+    _check_version(workspace, name, choices, search, found)
     spec = GitSpec.model_validate({"git": pack.url, "rev": found.commit, "types": found.dynamic})
     return [PinnedPack(name, spec, pin_source(spec, Path(), name, workspace.paths), found)]
+
+
+def _check_version(
+    workspace: Workspace, name: str, choices: Sequence[ProviderChoice], search: PackSearch, found: FoundCommit
+) -> None:
+    """Raise `UnknownNode` where types that are only taken from this pack because others need it anyway would move it
+    from the version that the workflow names: at that version they may be another pack's."""
+    own = [choice for choice in choices if choice.reason != "together"]
+    together = [choice for choice in choices if choice.reason == "together"]
+    if not together or not any(choice.versions for choice in own):
+        return
+    if find_pack_commit(workspace, name, own, search).commit == found.commit:
+        return
+    url = choices[0].pack.url
+    other = suggest("lock", "if another pack provides it", workflow=search.workflow, prefer=Placeholder("PACK"))
+    moved = f"{name}={url}@{found.commit}"
+    raise_all(
+        [
+            UnknownNode(
+                f'the node pack {name} is needed anyway and is listed with the node type "{choice.type}", but the'
+                " version of it that the workflow names does not have that",
+                where=search.describe_nodes(choice.type),
+                fix=(other, suggest("lock", "takes a commit that has it", workflow=search.workflow, pack=moved)),
+            )
+            for choice in together
+        ]
+    )
 
 
 def find_pack_commit(

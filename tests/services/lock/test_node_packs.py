@@ -191,6 +191,24 @@ def test_a_commit_that_the_pack_does_not_have_is_asked_for(paths: Paths) -> None
     assert "pack=ComfyUI-B=https://github.com/bob/ComfyUI-B" in e.value.fix
 
 
+def test_a_pack_is_not_moved_from_the_version_that_the_workflow_names_for_a_type_that_may_be_anothers(
+    paths: Paths, tmp_path: Path
+) -> None:
+    folder = tmp_path / "forge" / "ann" / "ComfyUI-A"
+    old = commit(folder, {"a.py": ""}, date="2025-03-01T00:00:00Z")
+    new = commit(folder, {"__init__.py": code("X", "Y", "New")}, date="2025-04-01T00:00:00Z")
+    commit(tmp_path / "forge" / "bob" / "ComfyUI-B", {"__init__.py": code("New")})
+    commit(tmp_path / "manager", lists({A: (["X", "Y", "New"],), B: (["New"],)}))
+    update_catalog(paths, repository=str(tmp_path / "manager"), docs="not a pin!")
+    stated = [Provenance(None, "ann/ComfyUI-A", old)]
+    with pytest.raises(UnknownNode, match="the version of it that the workflow names does not have that") as e:
+        search_packs(Workspace(paths), find("X", "New", packs=stated))
+    assert "prefer=PACK" in e.value.fix and f"pack=ComfyUI-A={A}@{new}" in e.value.fix
+    found = search_packs(Workspace(paths), find("X", "New", packs=stated, prefer=(B,)))
+    assert rev(found, "ComfyUI-A") == old and "ComfyUI-B" in found.specs
+    assert rev(search_packs(Workspace(paths), find("X", "Y", packs=stated)), "ComfyUI-A") == old
+
+
 def test_a_version_of_an_unknown_pack_is_told_where_another_one_is_taken(paths: Paths, versions: list[str]) -> None:
     stated = [Provenance("somebody-elses", None, "1.0.0")]
     found = search_packs(Workspace(paths), find("Fresh", packs=stated, prefer=(B,)))
