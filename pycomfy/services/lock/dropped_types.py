@@ -31,7 +31,7 @@ def is_searchable(question: ProviderQuestion, configured: Mapping[str, Listing])
     pycomfy.toml."""
     if question.unknown_names:
         return not question.candidates and bool(_list_possible(question, configured))
-    return question.unlisted
+    return question.unlisted or bool(question.makers)
 
 
 def _list_possible(question: ProviderQuestion, configured: Mapping[str, Listing]) -> list[str]:
@@ -70,7 +70,7 @@ def find_unlisted(
             found.append(answers[0])
         elif answers:
             packs = " and ".join(sorted(choice.pack.url for choice in answers))
-            left.append(replace(question, why=f"{question.why}; the histories of {packs} have it"))
+            left.append(replace(question, why=f"no list has it, and the histories of {packs} have it", makers=()))
         else:
             left.append(question)
     return found, left

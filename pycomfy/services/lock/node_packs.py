@@ -108,8 +108,15 @@ def _choose(
     resolution = resolve_packs(search.types, knowledge, preferences)
     choices, answers, questions = _ask_all(resolution)
     if all(is_searchable(question, configured) for question in questions):
-        found, questions = find_unlisted(workspace, search, configured, choices, questions)
-        choices += found
+        # That a pack makes types while it runs says less than a history that defines the type.
+        guesses = {c.type: c for c in choices if c.unlisted and not any(c.type in m for m in search.makers.values())}
+        sure = [choice for choice in choices if choice.type not in guesses]
+        nodes = {one.type: one.nodes for one in search.types}
+        open_ = [ProviderQuestion(t, nodes[t], guess.evidence, unlisted=True) for t, guess in guesses.items()]
+        found, left = find_unlisted(workspace, search, configured, sure, [*questions, *open_])
+        kept = [guesses[question.type] for question in left if question in open_]
+        questions = [question for question in left if question not in open_]
+        choices = [*sure, *found, *kept]
     problems = [explain_question(question, search.workflow, given) for question in group_questions(questions)]
     if answers:
         which = "this choice" if len(answers) == 1 else "these choices"

@@ -210,3 +210,17 @@ def test_a_type_that_a_pack_never_had_is_not_proposed_from_it(forge: Path, adapt
     assert "node=" not in e.value.fix
     with pytest.raises(UnknownNode, match="no known node pack provides it"):
         pin(forge, packs, dict.fromkeys(["Never", "Load"]), {})
+
+
+def test_a_history_goes_before_a_named_pack_that_only_may_make_the_type(forge: Path, adapter: list[str]) -> None:
+    packs = {**BOTH, "Adapter_plus": f'git = "{ADAPTER}"'}
+    for named in (packs, {name: packs[name] for name in ("suite", "Adapter_plus")}):
+        found = pin(forge, named, dict.fromkeys(["Apply", "Load"]), {})
+        assert found.provided["Adapter_plus"] == ("Apply", "Load") and taken(found, "Adapter_plus") == adapter[1]
+    found = pin(forge, {"suite": BOTH["suite"]}, dict.fromkeys(["Apply", "Load"]), {ADAPTER: (["Load"],)})
+    assert found.provided == {"Adapter_plus": ("Apply", "Load"), "suite": ()}
+    commit(forge / "bob" / "more", {"__init__.py": code("Apply", "Own")})
+    both = {**packs, "more": f'git = "{GITHUB}bob/more"'}
+    commit(forge / "bob" / "more", {"__init__.py": code("Own")})
+    with pytest.raises(UnknownNode, match=r"the histories of .*more and .*Adapter_plus have it"):
+        pin(forge, both, dict.fromkeys(["Apply", "Load"]), {})
