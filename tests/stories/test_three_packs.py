@@ -90,7 +90,7 @@ class User:
 
     def paste(self, told: str) -> str:
         """Write the line that a message proposes into pycomfy.toml, as it stands there."""
-        (line,) = re.findall(r"pycomfy\.toml(?:, [^:]*)?: (\w+ = \[[^]]*\])", told)
+        (line,) = re.findall(r"pycomfy\.toml[^:=]*: (\w+ = \[[^]]*\])", told)
         with (self.folder / "pycomfy.toml").open("a") as f:
             f.write(line + "\n")
         tomllib.loads((self.folder / "pycomfy.toml").read_text())
