@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pycomfy.cli.errors import print_error
 from pycomfy.cli.fixes import find_command, render, render_all, render_fixes, render_note, with_fixes
+from pycomfy.core.printable import printable
 from pycomfy.errors import Argument, BadInput, Fix, Placeholder, suggest
 from pycomfy.services.results import Note
 
@@ -162,8 +163,9 @@ def test_whatever_a_name_contains(shell: Shell, name: str, other: str) -> None:
 @given(NAMES, NAMES)
 def test_nothing_in_a_rendered_fix_acts_on_a_terminal(name: str, note: str) -> None:
     fix = suggest("lock", note, workflow=name, pack=Placeholder(name))
-    assert render(fix).isprintable() and render_fixes((fix, fix)).isprintable()
-    assert all(line.isprintable() for text in render_all(fix) for line in text.split("\n"))
+    lines = [line for text in render_all(fix) for line in text.split("\n")]
+    for line in (render(fix), render_fixes((fix, fix)), *lines):
+        assert printable(line) == line
     assert all(len(text.split("\n")) == (2 if note else 1) for text in render_all(fix))
 
 

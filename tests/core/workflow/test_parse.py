@@ -142,10 +142,10 @@ def test_an_error_about_many_nodes_is_short() -> None:
 
 
 def test_many_workflows_take_no_quadratic_time() -> None:
-    many = {str(n): {"prompt": [n, "x", {"1": {"class_type": f"A{n}"}}, {}, []]} for n in range(50_000)}
-    with pytest.raises(BadWorkflow, match="50000 different workflows"):
+    many = {str(n): {"prompt": [n, "x", {"1": {"class_type": f"A{n}"}}, {}, []]} for n in range(5_000)}
+    with pytest.raises(BadWorkflow, match="5000 different workflows"):
         parsed(many)
-    with pytest.raises(BadWorkflow, match="50001 different workflows"):
+    with pytest.raises(BadWorkflow, match="5001 different workflows"):
         parsed({**many, "x": {"prompt": [1, "x", OTHER, {"extra_pnginfo": {"workflow": UI}}, []]}} | {"0": many["0"]})
 
 
