@@ -49,6 +49,8 @@ class _FileHandler(SimpleHTTPRequestHandler):
 
 
 class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # of five, as the standard library has it, a sixth client waits for its next try
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that leaves in the middle is no error here. `sys.stderr` may be a command's at that moment."""
         if not isinstance(sys.exception(), ConnectionError | ssl.SSLError):
@@ -63,7 +65,8 @@ def serve_http(handler: Callable[..., Any], *, certificate: Path | None = None) 
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
-            server.socket = context.wrap_socket(server.socket, server_side=True)
+            # The handshake is each connection's own, in its thread: else one slow client keeps all others waiting.
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         # Who waits for the end of the server waits for as long as it sleeps.
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()

@@ -3,8 +3,8 @@
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -130,14 +130,10 @@ def test_ssh_with_a_key_is_used_and_without_it_the_refusal_is_told(
 
 def test_many_repositories_are_fetched_at_once(server: GitServer, tmp_path: Path) -> None:
     heads = {f"p{n}": commit(server.folder / f"p{n}", {"a.py": f"n = {n}\n"}) for n in range(6)}
-    found: dict[str, str] = {}
 
-    def fetch(name: str) -> None:
-        found[name] = GitMirror(server.with_login(name), owner=name, cache=tmp_path / "cache").resolve()
+    def fetch(name: str) -> tuple[str, str]:
+        return name, GitMirror(server.with_login(name), owner=name, cache=tmp_path / "cache").resolve()
 
-    threads = [threading.Thread(target=fetch, args=(name,)) for name in [*heads, *heads]]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == heads and server.seen == []
+    with ThreadPoolExecutor(max_workers=2 * len(heads)) as pool:
+        found = list(pool.map(fetch, [*heads, *heads]))
+    assert found == [*heads.items(), *heads.items()] and server.seen == []
