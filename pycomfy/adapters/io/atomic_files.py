@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -136,7 +135,7 @@ def _open_unnamed(folder: Path) -> tuple[int, Path | None]:
 
 def _link(fd: int, folder: Path) -> Path:
     """Give the open file without a name a hidden one in `folder`: a link cannot replace a file, a rename can."""
-    path = folder / f"{_HIDDEN}{secrets.token_hex(8)}"
+    path = folder / f"{_HIDDEN}{os.urandom(8).hex()}"
     # `src_dir_fd` says nothing here, but without it Python would link to the link in /proc.
     os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
     return path
