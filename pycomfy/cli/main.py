@@ -1,7 +1,6 @@
 """Run the command line: start the command that was called, and turn what happens into output and an exit status."""
 
 import errno
-import gc
 import io
 import os
 import sys
@@ -55,9 +54,6 @@ def _root(
 def main() -> None:
     """Run the command line, and exit: 0 done, 1 an error that the user can fix, 2 usage, 3 a check failed, 70 our
     bug."""
-    # A command makes many objects and keeps most of them: looking for garbage after every 700, as Python does, takes a
-    # third of the time of a large workflow.
-    gc.set_threshold(200_000, 30, 30)
     try:
         _replace_what_cannot_be_encoded()
         with signals_as_exceptions():
