@@ -12,8 +12,9 @@ demo: setup ## a workflow becomes an image, and the image a picture (the first t
 	@scripts/demo.sh
 
 test: setup ## the fast tests
-	@PYTEST_DEBUG_TEMPROOT=$$(.venv/bin/python -m tests.support.memory_folder) .venv/bin/pytest -m 'not story' \
-		-n auto --dist loadfile --durations=10 -o tmp_path_retention_policy=failed
+	@folder=$$(mktemp -d -p "$$(.venv/bin/python -m tests.support.memory_folder)" pycomfy-tests.XXXXXX) && \
+	PYTEST_DEBUG_TEMPROOT="$$folder" .venv/bin/pytest -m 'not story' -n auto --dist loadfile --durations=10 \
+		-o tmp_path_retention_policy=failed && rm -rf "$$folder"
 
 story: ## the end-to-end tests: real Nix, real containers, real ComfyUI, a real browser
 	@scripts/setup.sh story

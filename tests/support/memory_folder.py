@@ -1,6 +1,8 @@
 """Where the fast tests write: in memory where there is room, as they write and sync many small files.
 
-`make test` asks for it; the stories, which make images of 8 GB, stay on the disk.
+`make test` asks for it, and makes a folder there with a new name each time: what tests take for new, such as a wheel
+that has the name of its folder in it, must be new to Nix's store. The stories, which make images of 8 GB, stay on the
+disk.
 """
 
 import os
