@@ -12,7 +12,7 @@ demo: setup ## a workflow becomes an image, and the image a picture (the first t
 	@scripts/demo.sh
 
 test: setup ## the fast tests
-	@folder="$$(.venv/bin/python -m tests.support.memory_folder)/pycomfy-tests-$$(date +%s)-$$$$" && mkdir "$$folder" && \
+	@folder="$$(.venv/bin/python -m tests.support.memory_folder)/t$$(date +%s)" && mkdir "$$folder" && \
 	PYTEST_DEBUG_TEMPROOT="$$folder" .venv/bin/pytest -m 'not story' -n auto --dist loadfile --durations=10 \
 		-o tmp_path_retention_policy=failed && rm -rf "$$folder"
 
