@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pycomfy.cli.fixes import render_fixes
+from pycomfy.cli.progress import count
 from pycomfy.core.interface.model import Parameter
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.printable import sanitise
@@ -26,7 +27,7 @@ def show(result: InspectResult, console: Console) -> None:
     left_out = sum(n.mode == "left-out" for n in nodes)
     off = len(nodes) - running - left_out
     head = Text(sanitise(result.name), style="bold")
-    head.append(f"  {_FORMATS[result.format]}, {_count(running, 'node')}", style="dim")
+    head.append(f"  {_FORMATS[result.format]}, {count(running, 'node')}", style="dim")
     if off:
         head.append(f" and {off} switched off", style="dim")
     if left_out:
@@ -37,10 +38,6 @@ def show(result: InspectResult, console: Console) -> None:
     _show_files(result, console)
     _show_interface(result, console)
     _show_problems(result, console)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _table(console: Console, title: str, *columns: str) -> Table:
@@ -93,12 +90,12 @@ def _show_packs(result: InspectResult, console: Console) -> None:
         if len(known) == 1:
             label.append(f" {sanitise(known[0][:12])}", style="dim")
         elif known:
-            label.append(f" {_count(len(known), 'version')}", style="dim")
+            label.append(f" {count(len(known), 'version')}", style="dim")
         types = Text()
-        for i, (type_, count) in enumerate(sorted(packs[name].items())):
+        for i, (type_, uses) in enumerate(sorted(packs[name].items())):
             types.append(", " if i else "")
             types.append(sanitise(type_))
-            types.append(f" ×{count}" if count > 1 else "", style="dim")
+            types.append(f" ×{uses}" if uses > 1 else "", style="dim")
         table.add_row("", label, types)
     _print_table(console, table)
 
@@ -185,7 +182,7 @@ def _show_problems(result: InspectResult, console: Console) -> None:
             console.print(Text("Nothing is wrong with the graph.", style="green"))
         return
     console.print()
-    console.print(Text(_count(len(result.problems), "problem"), style="bold red"))
+    console.print(Text(count(len(result.problems), "problem"), style="bold red"))
     for problem in result.problems:
         console.print(Text.assemble(("  ✗ ", "red"), sanitise(problem.what)), soft_wrap=True)
         for label, text in (("where", problem.where), ("fix", render_fixes(problem.fixes))):

@@ -11,7 +11,8 @@ from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.metadata.load import name_of, read_workflow
 from pycomfy.adapters.metadata.object_info import read_definitions
-from pycomfy.core.prompt.convert import Prompt, describe_left_out, try_convert
+from pycomfy.core.prompt.convert import Prompt
+from pycomfy.core.prompt.convert import convert as convert_workflow
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.prompt.text_expansion import Moment, expand_texts
 from pycomfy.errors import BadInput, PycomfyError, raise_all
@@ -75,11 +76,7 @@ def render_prompt(prompt: Prompt) -> str:
 
 def _convert(workspace: Workspace, source: str, definitions: Definitions, seed: int | None) -> Prompt:
     workflow = read_workflow(source)
-    conversion = try_convert(workflow, definitions)
-    raise_all(conversion.problems)
-    for id_, type_ in conversion.left_out.items():
-        operation.report(describe_left_out(id_, type_))
-    prompt = conversion.prompt
+    prompt = convert_workflow(workflow, definitions, operation.report)
     if seed is None:
         return prompt
     # The editor fills in dates in the user's time zone.

@@ -10,7 +10,7 @@ from pycomfy.adapters.containers.node_definitions import fetch_node_definitions,
 from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
-from pycomfy.core.prompt.convert import Prompt, describe_left_out, try_convert
+from pycomfy.core.prompt.convert import Prompt, convert
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.requirements.model_files import portable_values
@@ -85,11 +85,7 @@ def make_prompt(verification: Verification, workflow: Workflow, answer: NodeDefi
     warnings."""
     raise_all(verification.problems(workflow.where))
     definitions = Definitions(answer.types)
-    conversion = try_convert(workflow, definitions)
-    raise_all(conversion.problems)
-    for id_, type_ in conversion.left_out.items():
-        operation.report(describe_left_out(id_, type_))
-    prompt = conversion.prompt
+    prompt = convert(workflow, definitions, operation.report)
     for node in prompt.values():
         node["inputs"] = portable_values(node["class_type"], node["inputs"], definitions.find(node["class_type"]))
     for warning in verification.warnings():

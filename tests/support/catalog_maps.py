@@ -13,6 +13,11 @@ CORE = "https://github.com/comfyanonymous/ComfyUI"
 A, B, C = (f"https://github.com/{owner}/ComfyUI-{name}" for owner, name in (("ann", "A"), ("bob", "B"), ("cid", "C")))
 
 
+def code(*types: str) -> str:
+    """The source of a pack with these node types."""
+    return "class N: pass\nNODE_CLASS_MAPPINGS = {" + ", ".join(f"{t!r}: N" for t in types) + "}\n"
+
+
 def lists(
     packs: Mapping[str, Sequence[Any]],
     listed: Sequence[Mapping[str, object]] = (),

@@ -1,12 +1,11 @@
 """Search overrides that resolve a conflict of requirements: each is tried before it is proposed."""
 
-import tomllib
 from collections.abc import Sequence
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pycomfy.adapters.python.uv_process import UvOutcome
+from pycomfy.adapters.python.uv_process import UvOutcome, read_versions
 from pycomfy.adapters.python.uv_request import UvRequest, explain, names_in
 from pycomfy.core.python.conflicts import (
     Constraint,
@@ -58,17 +57,12 @@ def _pin_override(
     uv: UvRequest, answer: UvOutcome, chosen: Sequence[str], constraints: Sequence[Constraint]
 ) -> list[Override]:
     """Return the overrides with the exact versions that uv chose, if uv has an answer with these too."""
-    versions = {str(p.get("name")): str(p.get("version")) for p in _packages(answer)}
+    versions = read_versions(answer)
     names = [canonicalize_name(Requirement(text).name) for text in chosen]
     exact = [text for name in names if name in versions and (text := pin(name, versions[name])) is not None]
     if len(exact) != len(chosen) or (exact != list(chosen) and isinstance(answer := _try(uv, exact), str)):
         return []
-    versions = {canonicalize_name(str(p.get("name"))): str(p.get("version")) for p in _packages(answer)}
-    return [evaluate_override(exact, constraints, uv.request.overrides, versions)]
-
-
-def _packages(answer: UvOutcome) -> list[dict[str, object]]:
-    return list(tomllib.loads(answer.decode())["packages"]) if isinstance(answer, bytes) else []
+    return [evaluate_override(exact, constraints, uv.request.overrides, read_versions(answer))]
 
 
 def _try(uv: UvRequest, overrides: list[str]) -> UvOutcome:

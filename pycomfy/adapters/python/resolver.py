@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from packaging.utils import canonicalize_name
-
 from pycomfy.adapters.python.torch_resolution import resolve_for_variant
 from pycomfy.adapters.python.uv_errors import explain_failure, find_failure, find_hidden_conflict, find_lacking
-from pycomfy.adapters.python.uv_process import UvOutcome
+from pycomfy.adapters.python.uv_process import UvOutcome, read_versions
 from pycomfy.adapters.python.uv_request import ResolutionRequest, UvRequest, explain, resolve, resolve_single
 from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig
 from pycomfy.core.lockfile.schema import Wheel
@@ -55,8 +53,7 @@ def newest_versions(request: ResolutionRequest, cache: Path) -> dict[str, str]:
     none."""
     with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
         outcome, _ = resolve(request, Path(folder), cache, "--no-deps")
-    packages = tomllib.loads(outcome.decode())["packages"] if isinstance(outcome, bytes) else []
-    return {canonicalize_name(str(p.get("name"))): str(p.get("version")) for p in packages}
+    return read_versions(outcome)
 
 
 def lacking_packages(request: ResolutionRequest, cache: Path) -> frozenset[str]:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
 from pycomfy.adapters.io.atomic_files import write_file
@@ -119,6 +120,12 @@ def query_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, s
     if isinstance(outcome, bytes):
         write_file(known, outcome)
     return outcome
+
+
+def read_versions(outcome: UvOutcome) -> dict[str, str]:
+    """Return the version of each package that uv chose, by its normalised name; nothing if it has no answer."""
+    packages = tomllib.loads(outcome.decode())["packages"] if isinstance(outcome, bytes) else []
+    return {canonicalize_name(str(p.get("name"))): str(p.get("version")) for p in packages}
 
 
 def find_uv() -> Path | None:

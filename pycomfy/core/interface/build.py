@@ -7,6 +7,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from pycomfy.core.interface.candidates import Candidate, find_candidates
 from pycomfy.core.interface.model import Interface, OutputKind, OutputNode, Parameter, ParameterType, Target
 from pycomfy.core.interface.select import Graph, select_parameters, unique_names
+from pycomfy.core.loose_json import as_number
 from pycomfy.core.prompt.convert import Prompt
 from pycomfy.core.prompt.node_definitions import Definitions, NodeSpec
 from pycomfy.core.requirements.input_files import find_kind
@@ -48,9 +49,9 @@ def _parameter(name: str, candidate: Candidate, definitions: Definitions) -> Par
         type=type_,
         targets=tuple(Target(node=n, input=i) for n, i in candidate.targets),
         default=_json(candidate.value),
-        minimum=_number(options.get("min")) if numeric else None,
-        maximum=_number(options.get("max")) if numeric else None,
-        step=_number(options.get("step")) if numeric else None,
+        minimum=as_number(options.get("min")) if numeric else None,
+        maximum=as_number(options.get("max")) if numeric else None,
+        step=as_number(options.get("step")) if numeric else None,
         choices=_choices(spec.choices or ()) if type_ == "choice" and spec is not None else (),
         multiline=type_ == "text" and options.get("multiline") is True,
         title=f"{candidate.owner_title}: {candidate.owner[1]}",
@@ -77,13 +78,6 @@ def _type(candidate: Candidate, definitions: Definitions) -> ParameterType:
 
 def _choices(values: Sequence[object]) -> tuple[str | int | float | bool, ...]:
     return tuple(v for v in values[:MAX_CHOICES] if isinstance(v, (str, int, float, bool)))
-
-
-def _number(value: object) -> int | float | None:
-    """A finite bound. ComfyUI's "no bound" is infinite, which JSON cannot express and no user needs to know."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return value if -1e300 < value < 1e300 else None
 
 
 def _json(value: object) -> JsonValue:

@@ -1,6 +1,6 @@
 """Convert a workflow, which people edit, to a prompt, which servers run: the frontend's `graphToPrompt` in Python."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 
@@ -36,13 +36,20 @@ class Conversion:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def convert(workflow: Workflow, object_info: Mapping[str, object] | Definitions) -> Prompt:
+def convert(
+    workflow: Workflow,
+    object_info: Mapping[str, object] | Definitions,
+    remark: Callable[[str], object] = lambda text: None,
+) -> Prompt:
     """Return the prompt of `workflow` for a server with these definitions.
 
     Raises `UnknownNode` for node types that the server lacks, all at once, and `BadWorkflow` for links in a cycle.
     """
     conversion = try_convert(workflow, object_info)
     raise_all(conversion.problems)
+    for id_, type_ in conversion.left_out.items():
+        node = f"node {sanitise(id_)} ({sanitise(type_)})"
+        remark(f"{node} is left out: ComfyUI lacks its type, and nothing can be linked to it")
     return conversion.prompt
 
 
@@ -79,12 +86,6 @@ def try_convert(workflow: Workflow, object_info: Mapping[str, object] | Definiti
         }
     _drop_dangling(prompt)
     return Conversion(prompt, tuple(problems), left_out)
-
-
-def describe_left_out(id_: str, type_: str) -> str:
-    """Return the remark on a node that was left out."""
-    node = f"node {sanitise(id_)} ({sanitise(type_)})"
-    return f"{node} is left out: ComfyUI lacks its type, and nothing can be linked to it"
 
 
 def _is_silenced(flat: FlatNode, nodes: NodeDetails) -> bool:

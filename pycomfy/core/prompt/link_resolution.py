@@ -89,7 +89,7 @@ class LinkResolver:
         flat, node = at.flat, at.flat.node
         if node.type == PRIMITIVE and self._details.is_virtual(flat):
             # It writes into the linked widgets, whatever its mode.
-            values = node.values if isinstance(node.values, tuple) else tuple(node.values.values())
+            values = node.listed_values
             return Constant(values[0], flat.id, "value") if values else None
         if node.mode == Mode.MUTED:
             return None

@@ -45,6 +45,7 @@ class NodeDetails:
         self._restored: dict[int, RestoredWidgets] = {}
         self._setters: dict[int, Mapping[str, FlatNode]] = {}
         self._links: dict[int, Mapping[str, Sequence[Link]]] = {}
+        self._linked: dict[int, frozenset[str]] = {}
 
     def spec(self, flat: FlatNode) -> NodeSpec | None:
         """Return the definition of a node; None if its type is unknown."""
@@ -69,7 +70,14 @@ class NodeDetails:
             return False
         if flat.inner is not None or node.type in VIRTUAL or node.type in VIRTUAL_FROM_PACKS:
             return False
-        return not self._incoming(flat) and all(link.origin != node.id for link in flat.graph.links.values())
+        return not self._incoming(flat) and node.id not in self._origins(flat)
+
+    def _origins(self, flat: FlatNode) -> frozenset[str]:
+        """The nodes of a node's graph that links come from."""
+        saved = flat.graph.saved
+        if id(saved) not in self._linked:
+            self._linked[id(saved)] = frozenset(link.origin for link in saved.links.values())
+        return self._linked[id(saved)]
 
     def slots(self, flat: FlatNode) -> tuple[Input, ...]:
         """Return the input slots of a node, with the links that the graph's table has for them."""
@@ -186,5 +194,4 @@ def _guess_type(input_: Input) -> str:
 
 
 def _first_value(node: Node) -> str:
-    values = tuple(node.values.values()) if isinstance(node.values, Mapping) else node.values
-    return str(values[0]) if values else ""
+    return str(node.listed_values[0]) if node.listed_values else ""

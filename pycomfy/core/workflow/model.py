@@ -71,6 +71,11 @@ class Node:
     properties: Mapping[str, object] = field(default_factory=dict)
 
     @property
+    def listed_values(self) -> tuple[object, ...]:
+        """The values in the order of the file, also those that it has by name."""
+        return self.values if isinstance(self.values, tuple) else tuple(self.values.values())
+
+    @property
     def runs(self) -> bool:
         """Whether it is neither muted nor bypassed."""
         return self.mode not in (Mode.MUTED, Mode.BYPASSED)

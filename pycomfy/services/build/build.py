@@ -220,7 +220,8 @@ class _Job:
         """The project with its prompt and interface. Raises what the image lacks for its workflow."""
         verification = verify_image(self.lock, workflow, definitions)
         prompt = make_prompt(verification, workflow, definitions)
-        raise_all(find_refusal(prompt, Definitions(definitions.types)))
+        known = Definitions(definitions.types)
+        raise_all(find_refusal(prompt, known))
         names = read_config(self.lock_request)[1].inputs
-        interface = make_interface(prompt, workflow, Definitions(definitions.types), names)
+        interface = make_interface(prompt, workflow, known, names)
         return replace(content, prompt=dict(prompt), interface=interface.model_dump(mode="json")), verification

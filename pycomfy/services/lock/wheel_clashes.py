@@ -1,19 +1,23 @@
 """Settle at lock what would forbid the image: files that two wheels install with different contents."""
 
-import hashlib
-import json
+import contextlib
 from collections.abc import Sequence
 
+from pydantic import TypeAdapter
+
 from pycomfy.adapters.io.atomic_files import write_file
+from pycomfy.adapters.io.computed import fingerprint
 from pycomfy.adapters.python.wheel_contents import read_files
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.core.lockfile.toml import render_list
-from pycomfy.core.python.wheel_clashes import Clash, Settled, group_by_wheels, settle_clashes
+from pycomfy.core.python.wheel_clashes import Settled, group_by_wheels, settle_clashes
 from pycomfy.errors import ResolutionImpossible, raise_all
 from pycomfy.services.workspace import Workspace
 
 MAX_LISTED = 3
+
+_SETTLED: TypeAdapter[Settled] = TypeAdapter(Settled)
 
 
 def settle_wheels(workspace: Workspace, config: Config, wheels: Sequence[Wheel]) -> tuple[tuple[Wheel, ...], list[str]]:
@@ -48,22 +52,14 @@ def _explain(names: tuple[str, ...], places: Sequence[str]) -> ResolutionImpossi
 
 def _settle_once(workspace: Workspace, preferred: Sequence[str], wheels: Sequence[Wheel]) -> Settled:
     """What wheels contain never changes, so the result is cached, if all could be read."""
-    data = [sorted((wheel.name, wheel.sha256) for wheel in wheels), list(preferred)]
-    known = workspace.paths.cache / "clashes" / f"{hashlib.sha256(json.dumps(data).encode()).hexdigest()}.json"
-    try:
-        excludes, strays, unsettled = json.loads(known.read_bytes())
-        return Settled(
-            {name: tuple(paths) for name, paths in excludes.items()},
-            tuple(Clash(place, tuple(names), True) for place, names in strays),
-            tuple(Clash(place, tuple(names), False) for place, names in unsettled),
-        )
-    except (OSError, ValueError, TypeError):
-        pass
+    contents = sorted((wheel.name, wheel.sha256) for wheel in wheels)
+    known = workspace.paths.cache / "clashes" / f"{fingerprint(contents, list(preferred))}.json"
+    with contextlib.suppress(OSError, ValueError):
+        return _SETTLED.validate_json(known.read_bytes())
     files = read_files(wheels, workspace.paths)
     settled = settle_clashes({name: found for name, found in files.items() if found is not None}, preferred)
     if None not in files.values():
-        clashes = [[[c.place, c.wheels] for c in some] for some in (settled.clashes, settled.open)]
-        write_file(known, json.dumps([dict(settled.excludes), *clashes]))
+        write_file(known, _SETTLED.dump_json(settled))
     return settled
 
 

@@ -1,5 +1,4 @@
 import multiprocessing
-import os
 import random
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from pycomfy.adapters.nix.nar_reader import NarHasher, read_digest
 from pycomfy.adapters.nix.nar_writer import write_nar
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.errors import HashMismatch, NoSpace, NotFound
+from tests.support.memory_folder import find_temporary_folder
 from tests.support.properties import examples
 from tests.support.sudden_ends import count_moments, kill_at
 from tests.support.trees import Tree, build, trees
@@ -25,7 +25,7 @@ from tests.support.trees import Tree, build, trees
 quick = settings(max_examples=examples(40))
 
 
-MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112  where bringing files to the disk costs nothing
+MEMORY = find_temporary_folder()
 
 
 def nothing(amount: int) -> None: ...

@@ -6,11 +6,8 @@ import pytest
 from pycomfy.adapters.catalog.commit_search import CommitQuery, FoundCommit, find_commit, pin_file_address
 from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.errors import UnpinnedPack
+from tests.support.catalog_maps import code
 from tests.support.repositories import commit, git
-
-
-def code(*types: str) -> str:
-    return "class N: pass\nNODE_CLASS_MAPPINGS = {" + ", ".join(f"{t!r}: N" for t in types) + "}\n"
 
 
 def project(version: str) -> str:

@@ -12,17 +12,13 @@ from pycomfy.errors import AmbiguousNode, BadConfig, ErrorGroup, ResolutionImpos
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import LockRequest
 from pycomfy.services.workspace import Workspace
-from tests.support.catalog_maps import CORE, A, B, C, lists
+from tests.support.catalog_maps import CORE, A, B, C, code, lists
 from tests.support.data_folders import share_downloads
 from tests.support.locking import run
 from tests.support.package_index import Index
 from tests.support.repositories import commit
 
 CONFIG = 'as-of = 2025-06-01\nplatforms = ["linux/amd64"]\n[comfyui]\npath = "ComfyUI"\n'
-
-
-def code(*types: str) -> str:
-    return "class N: pass\nNODE_CLASS_MAPPINGS = {" + ", ".join(f"{t!r}: N" for t in types) + "}\n"
 
 
 @pytest.fixture

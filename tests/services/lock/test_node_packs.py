@@ -22,14 +22,10 @@ from pycomfy.operation import Operation, Question
 from pycomfy.services.lock.node_packs import FoundPacks, search_packs
 from pycomfy.services.lock.pack_search import PackSearch
 from pycomfy.services.workspace import Workspace
-from tests.support.catalog_maps import CORE, A, B, C, lists
+from tests.support.catalog_maps import CORE, A, B, C, code, lists
 from tests.support.http_server import serve_folder
 from tests.support.package_index import serve
 from tests.support.repositories import commit, git
-
-
-def code(*types: str) -> str:
-    return "class N: pass\nNODE_CLASS_MAPPINGS = {" + ", ".join(f"{t!r}: N" for t in types) + "}\n"
 
 
 @pytest.fixture

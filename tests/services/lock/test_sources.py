@@ -14,7 +14,7 @@ from pycomfy.core.requirements.model import Provenance, RequiredNode
 from pycomfy.errors import UnknownNode
 from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
 from pycomfy.services.workspace import Workspace
-from tests.support.catalog_maps import CORE, lists
+from tests.support.catalog_maps import CORE, code, lists
 from tests.support.repositories import commit
 
 GITHUB = "https://github.com/"
@@ -41,10 +41,6 @@ NODE_CLASS_MAPPINGS = {Seed.NAME: Seed}
 """As rgthree-comfy does it: no name stands in the source."""
 
 FULL = 'import os\ndef full(name):\n    return os.environ.get("PREFIX", "") + name + " (suite)"\n'
-
-
-def code(*types: str) -> str:
-    return "class N: pass\nNODE_CLASS_MAPPINGS = {" + ", ".join(f"{t!r}: N" for t in types) + "}\n"
 
 
 @pytest.fixture

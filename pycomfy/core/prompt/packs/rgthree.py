@@ -12,7 +12,7 @@ _HEADER, _ADD = "PowerLoraLoaderHeaderWidget", "➕ Add Lora"
 def _power_lora_loader(node: Node) -> Mapping[str, object]:
     """The rows of a Power Lora Loader: every saved value with a `lora`, numbered anew. Its header and its button are
     sent, too. A second strength, for CLIP, counts only if the node shows it."""
-    rows = [dict(value) for value in _saved(node) if isinstance(value, Mapping) and "lora" in value]
+    rows = [dict(value) for value in node.listed_values if isinstance(value, Mapping) and "lora" in value]
     for row in rows:
         second = row.pop("strengthTwo", None)
         if node.properties.get("Show Strengths") == "Separate Model & Clip":
@@ -22,27 +22,23 @@ def _power_lora_loader(node: Node) -> Mapping[str, object]:
 
 def _image_comparer(node: Node) -> Mapping[str, object]:
     """The pictures that were compared last, as the editor shows them."""
-    saved = next(iter(_saved(node)), None)
+    saved = next(iter(node.listed_values), None)
     images = saved if isinstance(saved, list) else as_list(as_mapping(saved).get("images"))
     return {"rgthree_comparer": {"images": images}}
 
 
 def _power_primitive(node: Node) -> Mapping[str, object]:
     """The type, and the value as one of that type."""
-    saved = (*_saved(node), "STRING", "")
+    saved = (*node.listed_values, "STRING", "")
     type_ = "BOOLEAN" if saved[0] == "BOOL" else saved[0]
     return {"type": type_, "value": saved[1]}
 
 
 def _power_puter(node: Node) -> Mapping[str, object]:
     """The types of the outputs, and the code."""
-    saved = (*_saved(node), {"outputs": ["STRING"]}, "")
+    saved = (*node.listed_values, {"outputs": ["STRING"]}, "")
     outputs = {"outputs": [saved[0]]} if isinstance(saved[0], str) else saved[0]
     return {"outputs": outputs, "code": saved[1]}
-
-
-def _saved(node: Node) -> tuple[object, ...]:
-    return tuple(node.values.values()) if isinstance(node.values, Mapping) else node.values
 
 
 # fmt: off

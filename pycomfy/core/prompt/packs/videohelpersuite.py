@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pycomfy.core.loose_json import as_list, as_mapping
+from pycomfy.core.loose_json import as_list, as_mapping, as_number
 from pycomfy.core.prompt.packs.rules import PackRules, RawInput, SavedValue
+from pycomfy.core.workflow.litegraph import find_slot
 from pycomfy.core.workflow.model import Node
 
 _PREFIX = "VHS_"
@@ -50,17 +51,13 @@ def _sizes(text: str) -> dict[str, object]:
     """The width and height of `force_size`: `512x?`, `Disabled`, `Custom Height` …"""
     if "x" in text:
         width, height = text.split("x")[:2]
-        return {"custom_width": _whole(width), "custom_height": _whole(height)}
+        return {"custom_width": find_slot(width) or 0, "custom_height": find_slot(height) or 0}
     sizes: dict[str, object] = {}
     if text in ("Disabled", "Custom Height"):
         sizes["custom_width"] = 0
     if text in ("Disabled", "Custom Width"):
         sizes["custom_height"] = 0
     return sizes
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def _dependent_inputs(options: Mapping[str, object]) -> Mapping[str, Sequence[RawInput]]:
@@ -78,16 +75,13 @@ def _is_named(item: list[object]) -> bool:
 def _read_value(saved: SavedValue) -> object:
     """A number as the pack's own widgets keep it: on a step, and between the bounds."""
     value, options = saved.value, saved.options
-    if (
-        not saved.node.type.startswith(_PREFIX)
-        or not saved.defined
-        or isinstance(value, bool)
-        or not isinstance(value, int | float)
-    ):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return value
-    least, most = _number(options.get("min")), _number(options.get("max"))
+    if not (saved.defined and saved.node.type.startswith(_PREFIX)):
+        return value
+    least, most = as_number(options.get("min")), as_number(options.get("max"))
     if saved.type == "FLOAT":
-        unit = _number(options.get("round"))
+        unit = as_number(options.get("round"))
         value = math.floor((value + 2**-52) / unit + 0.5) * unit if unit else value
         value = most if most and value > most else value
         # As the script has it, with the upper bound.
@@ -95,13 +89,9 @@ def _read_value(saved: SavedValue) -> object:
     if saved.type == "INT":
         bounded = most if most and value > most else value
         bounded = least if least and bounded < least else bounded
-        step, offset = _number(options.get("step")), _number(options.get("mod")) or 0
+        step, offset = as_number(options.get("step")), as_number(options.get("mod")) or 0
         return math.floor((bounded - offset) / step + 0.5) * step + offset if bounded and step else value
     return value
-
-
-def _number(value: object) -> int | float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 else None
 
 
 RULES = PackRules(
