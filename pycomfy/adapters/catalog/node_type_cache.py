@@ -3,7 +3,7 @@
 import functools
 import gc
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,8 +13,10 @@ from pydantic import TypeAdapter
 from pycomfy.adapters.io.computed import code_fingerprint, compute_once
 from pycomfy.core import analysis
 from pycomfy.core.analysis.evaluator_values import Trees
+from pycomfy.core.analysis.model_inputs import find_model_inputs
 from pycomfy.core.analysis.node_types import NODE_LIST, NodeTypes, find_node_types, is_node_source
 from pycomfy.core.analysis.pack_scan import Scan, scan_comfyui, scan_pack
+from pycomfy.core.requirements.model_files import ModelInputs
 
 T = TypeVar("T")
 
@@ -31,6 +33,7 @@ class SourceReading:
 
 _READING = TypeAdapter(SourceReading)
 _TYPES = TypeAdapter(NodeTypes)
+_MODEL_INPUTS: TypeAdapter[ModelInputs] = TypeAdapter(ModelInputs)
 
 
 def read_pack(files: Mapping[str, str], cache: Path) -> SourceReading:
@@ -61,6 +64,14 @@ def read_types(files: Mapping[str, str], cache: Path) -> NodeTypes:
     files = _sources(files)
     known = cache / "types" / f"{_fingerprint(files)}.json"
     return compute_once(known, _TYPES, lambda: _without_collection(find_node_types, files))
+
+
+def read_model_inputs(files: Mapping[str, str], types: Collection[str], cache: Path) -> ModelInputs:
+    """Read which inputs of these node types name model files. The result is kept in `cache`, by a hash of the files."""
+    files = _sources(files)
+    wanted = hashlib.sha256("\0".join(sorted(types)).encode(errors="surrogatepass")).hexdigest()[:16]
+    known = cache / "model-inputs" / f"{_fingerprint(files)}-{wanted}.json"
+    return compute_once(known, _MODEL_INPUTS, lambda: _without_collection(lambda f: find_model_inputs(f, types), files))
 
 
 def _read_once(

@@ -16,6 +16,7 @@ from pycomfy.core.analysis.evaluator_values import (
     Class,
     Dict,
     Function,
+    ModelFiles,
     Module,
     Trees,
     Value,
@@ -24,6 +25,9 @@ from pycomfy.core.analysis.evaluator_values import (
     merge,
     statements,
 )
+
+LISTS_MODELS = "get_filename_list"
+"""The function of ComfyUI's `folder_paths` that lists the files in a model folder."""
 
 
 class SourceEvaluator:
@@ -56,14 +60,19 @@ class SourceEvaluator:
 
     def result(self, function: Function) -> Value:
         """Return the value of a function without arguments: that of the first `return` that is known."""
-        names: dict[str, object] = {}
-        self._run(function.body.body, function.module, names)
+        names = self.names(function)
         for statement in statements(function.body.body):
             if isinstance(statement, ast.Return) and statement.value is not None:
                 value = self.evaluate(statement.value, function.module, names)
                 if value is not UNKNOWN:
                     return value
         return UNKNOWN
+
+    def names(self, function: Function) -> dict[str, object]:
+        """Return the local names of a function that is called without arguments."""
+        names: dict[str, object] = {}
+        self._run(function.body.body, function.module, names)
+        return names
 
     def attribute(self, class_: Class, name: str) -> Value:
         """Return a class attribute or method, looked up through the bases that are in the files."""
@@ -155,7 +164,10 @@ class SourceEvaluator:
         for node in nodes:
             if isinstance(node, ast.Starred):
                 value = self.evaluate(node.value, module, local)
-                items.extend(value if isinstance(value, list) else [UNKNOWN])
+                # Names of files among others: what stands for them is the folder.
+                items.extend(
+                    value if isinstance(value, list) else [value if isinstance(value, ModelFiles) else UNKNOWN]
+                )
             else:
                 items.append(self.evaluate(node, module, local))
             if len(items) > MAX_ITEMS:
@@ -174,7 +186,12 @@ class SourceEvaluator:
         module: Module,
         local: dict[str, object],
     ) -> Value:
-        """The value of a comprehension over one known list, without conditions."""
+        """The value of a comprehension over one known list, without conditions; some names of files are files."""
+        first = node.generators[0]
+        if isinstance(node, ast.ListComp) and isinstance(node.elt, ast.Name) and isinstance(first.target, ast.Name):
+            listed = self.evaluate(first.iter, module, local)
+            if isinstance(listed, ModelFiles):
+                return listed if node.elt.id == first.target.id and len(node.generators) == 1 else UNKNOWN
         if len(node.generators) != 1 or node.generators[0].ifs:
             return Dict(partial=True) if isinstance(node, ast.DictComp) else UNKNOWN
         generator = node.generators[0]
@@ -198,8 +215,8 @@ class SourceEvaluator:
         return result if isinstance(node, ast.DictComp) else items
 
     def _call(self, node: ast.Call, module: Module, local: dict[str, object]) -> Value:
-        """The value of `dict(…)`, `list(…)`, `X.items()`, `X.copy()`, and of functions of the files without
-        arguments."""
+        """The value of `dict(…)`, `list(…)`, `X.items()`, `X.copy()`, `folder_paths.get_filename_list(…)`, and of
+        functions of the files without arguments."""
         func = node.func
         if isinstance(func, ast.Name) and func.id == "dict":
             result = Dict()
@@ -214,7 +231,12 @@ class SourceEvaluator:
             return result
         if isinstance(func, ast.Name) and func.id in ("list", "tuple", "set", "sorted") and len(node.args) == 1:
             value = self.evaluate(node.args[0], module, local)
-            return list(value.items) if isinstance(value, Dict) else value if isinstance(value, list) else UNKNOWN
+            if isinstance(value, Dict):
+                return list(value.items)
+            return value if isinstance(value, (list, ModelFiles)) else UNKNOWN
+        if isinstance(func, ast.Attribute) and func.attr == LISTS_MODELS and len(node.args) == 1:
+            folder = self.evaluate(node.args[0], module, local)
+            return ModelFiles(folder) if isinstance(folder, str) else UNKNOWN
         if isinstance(func, ast.Attribute) and not node.args:
             owner = self.evaluate(func.value, module, local)
             if isinstance(owner, Dict):

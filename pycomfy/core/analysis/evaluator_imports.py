@@ -40,8 +40,8 @@ def _folder(statement: ast.ImportFrom, path: str) -> str:
 
 
 def _find(folder: str, load: Load) -> Module | None:
-    for path in (f"{folder}.py", posixpath.normpath(f"{folder}/__init__.py")):
-        found = load(path)
+    for path in (f"{folder}.py", f"{folder}/__init__.py"):
+        found = load(posixpath.normpath(path))
         if found is not None:
             return found
     return None

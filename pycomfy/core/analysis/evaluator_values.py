@@ -35,6 +35,13 @@ class Function:
     body: ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The names of the files in one of ComfyUI's model folders, and perhaps others; only a server knows them."""
+
+    folder: str
+
+
 @dataclass(eq=False, slots=True)
 class Dict:
     """A dict; `partial` if it may have further items."""
@@ -54,7 +61,7 @@ class Module:
 
 
 Value = object
-"""str, int, list (a list, tuple or set), Dict, Class, Function, Module or UNKNOWN."""
+"""str, int, list (a list, tuple or set), Dict, ModelFiles, Class, Function, Module or UNKNOWN."""
 
 
 def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
@@ -122,7 +129,11 @@ def merge(into: Dict, value: Value) -> None:
 
 
 def concatenate(left: Value, right: Value) -> Value:
-    """Return the union of dicts, or the concatenation of lists or texts; else UNKNOWN."""
+    """Return the union of dicts, or the concatenation of lists or texts; else UNKNOWN. `["None"] + files` are files."""
+    if isinstance(left, ModelFiles) and (isinstance(right, list) or left == right):
+        return left
+    if isinstance(right, ModelFiles) and isinstance(left, list):
+        return right
     if isinstance(left, Dict):
         union = Dict(dict(left.items), left.partial)
         merge(union, right)

@@ -33,41 +33,48 @@ def class_types(files: Mapping[str, str]) -> dict[str, str]:
 def find_node_types(files: Mapping[str, str], trees: Trees | None = None) -> NodeTypes:
     """As `class_types`, with the files that may define more when they run. `trees` are the files' syntax trees, if
     others use them too."""
-    sources = SourceEvaluator(files, trees)
+    return find_node_classes(files, SourceEvaluator(files, trees))[0]
+
+
+def find_node_classes(files: Mapping[str, str], sources: SourceEvaluator) -> tuple[NodeTypes, dict[str, Class]]:
+    """As `find_node_types`, and the classes of those types that have one in the files. `sources` reads these files."""
     pack = "__init__.py" in files
     types: dict[str, str] = {}
+    classes: dict[str, Class] = {}
     dynamic: list[str] = []
     # A pack's `__init__.py` defines what it provides. Where that takes running code, the mappings of all files count.
     if pack:
         entry = sources.module("__init__.py")
-        if entry is not None and _read(entry, sources, types) and types:
-            return NodeTypes(_bounded(types))
+        if entry is not None and _read(entry, sources, types, classes) and types:
+            return NodeTypes(_bounded(types)), classes
         dynamic.append("__init__.py")
     for path in sorted(files):
         if not path.endswith(".py") or path == "__init__.py":
             continue
         module = sources.module(path)
-        if module is not None and not _read(module, sources, types):
+        if module is not None and not _read(module, sources, types, classes):
             dynamic.append(path)
     for type_ in _listed(files.get(NODE_LIST, "")):
         types.setdefault(type_, NODE_LIST)
-    return NodeTypes(_bounded(types), tuple(dynamic))
+    return NodeTypes(_bounded(types), tuple(dynamic)), classes
 
 
 def _bounded(types: dict[str, str]) -> dict[str, str]:
     return dict(list(types.items())[:MAX_TYPES])
 
 
-def _read(module: Module, sources: SourceEvaluator, types: dict[str, str]) -> bool:
+def _read(module: Module, sources: SourceEvaluator, types: dict[str, str], classes: dict[str, Class]) -> bool:
     """Add the types of one file; return whether these are all. `NODE_CLASS_MAPPINGS` wins over an entry point."""
     mappings = module.names.get(MAPPINGS)
     if isinstance(mappings, Dict) and (mappings.items or mappings.partial):
         for type_, value in mappings.items.items():
+            if isinstance(value, Class):
+                classes.setdefault(type_, value)
             types.setdefault(type_, value.module.path if isinstance(value, Class) else module.path)
         return not mappings.partial
     complete = mappings is not UNKNOWN
     for class_ in [v for v in module.names.values() if isinstance(v, Class) and v.module is module]:
-        method = _own_method(class_, "get_node_list")
+        method = find_method(class_, "get_node_list")
         if method is None:
             continue
         listed = sources.result(method)
@@ -75,13 +82,15 @@ def _read(module: Module, sources: SourceEvaluator, types: dict[str, str]) -> bo
         for item in listed if isinstance(listed, list) else ():
             found = node_id(item, sources) if isinstance(item, Class) else None
             if isinstance(item, Class) and found is not None:
+                classes.setdefault(found, item)
                 types.setdefault(found, item.module.path)
             else:
                 complete = False
     return complete
 
 
-def _own_method(class_: Class, name: str) -> Function | None:
+def find_method(class_: Class, name: str) -> Function | None:
+    """Return the method that a class itself defines, not one that it inherits; None if it has none."""
     for statement in statements(class_.body.body):
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) and statement.name == name:
             return Function(class_.module, statement)
@@ -91,7 +100,7 @@ def _own_method(class_: Class, name: str) -> Function | None:
 def node_id(class_: Class, sources: SourceEvaluator) -> str | None:
     """Return the `node_id` of a V3 node class: from its schema, else from a class attribute; both may be inherited."""
     for part in sources.lineage(class_):
-        method = _own_method(part, "define_schema")
+        method = find_method(part, "define_schema")
         if method is None:
             continue
         for expression in _id_expressions(method.body):

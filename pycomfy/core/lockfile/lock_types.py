@@ -8,6 +8,8 @@ from pydantic import (
     ConfigDict,
     SerializerFunctionWrapHandler,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     model_serializer,
 )
 
@@ -50,6 +52,28 @@ _NO_MODEL_FOLDERS = frozenset({"custom_nodes", "base_path", "is_default"})
 
 ModelFolder = Annotated[RelativePath, AfterValidator(_holds_models)]
 """A folder below ComfyUI's `models`."""
+
+_FOLDER: TypeAdapter[str] = TypeAdapter(ModelFolder)
+_PATH: TypeAdapter[str] = TypeAdapter(RelativePath)
+_MAX_PATH = 500
+
+
+def is_model_folder(text: str) -> bool:
+    """Return whether models can be in a folder of this name below ComfyUI's `models`."""
+    return _is(_FOLDER, text)
+
+
+def is_model_path(text: str) -> bool:
+    """Return whether a model can have this name below its folder."""
+    return _is(_PATH, text)
+
+
+def _is(kind: TypeAdapter[str], text: str) -> bool:
+    try:
+        kind.validate_python(text)
+    except ValidationError:
+        return False
+    return len(text) <= _MAX_PATH
 
 
 class LockSection(BaseModel):

@@ -188,7 +188,7 @@ class WorkflowPin(LockSection):
 
 
 class Lock(LockSection):
-    optional = frozenset({"models", "accelerator"})
+    optional = frozenset({"models", "model_inputs", "accelerator"})
     version: Literal[1] = 1
     name: Name
     as_of: str
@@ -198,6 +198,7 @@ class Lock(LockSection):
     packs: tuple[Pack, ...] = ()
     platforms: dict[PlatformName, Platform]
     models: tuple[ModelFile, ...] = ()
+    model_inputs: dict[str, dict[str, ModelFolder | None]] = Field(default_factory=dict)
     accelerator: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.]{1,20}$")] | None = None
 
     @property

@@ -4,18 +4,14 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pydantic import TypeAdapter, ValidationError
-
 from pycomfy.core.lockfile.config import ModelSpec
-from pycomfy.core.lockfile.lock_types import ModelFolder, RelativePath
+from pycomfy.core.lockfile.lock_types import is_model_folder, is_model_path
 from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.errors import Fix
 
 EMBEDDINGS = "embeddings"
 
 _PICKLE = re.compile(r"\.(ckpt|pt|pth|bin|pkl)$", re.IGNORECASE)
-_FOLDER: TypeAdapter[str] = TypeAdapter(ModelFolder)
-_NAME: TypeAdapter[str] = TypeAdapter(RelativePath)
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ def list_models(
             fix = 'name it in pycomfy.toml: [[models]] with folder = "…" and its url'
             why = f"node {model.node} does not say which folder it is in"
             unpinned.append(UnpinnedModel(None, model.name, why, (fix,)))
-        elif not (_is(_FOLDER, folder) and _is(_NAME, model.name)):
+        elif not (is_model_folder(folder) and is_model_path(model.name)):
             unpinned.append(
                 UnpinnedModel(folder, model.name, "that is not a path for a model", ("correct the workflow",))
             )
@@ -106,11 +102,3 @@ def _merge(first: RequestedModel, second: RequestedModel) -> RequestedModel:
     return RequestedModel(
         first.folder, first.name, first.url or second.url, first.sha256 or second.sha256, None, first.configured
     )
-
-
-def _is(kind: TypeAdapter[str], text: str) -> bool:
-    try:
-        kind.validate_python(text)
-    except ValidationError:
-        return False
-    return len(text) <= 500

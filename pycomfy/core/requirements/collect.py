@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from pycomfy.core.lockfile.lock_types import is_model_folder
 from pycomfy.core.loose_json import as_list, as_mapping, as_text
 from pycomfy.core.prompt.flat_workflow import FlatWorkflow
 from pycomfy.core.prompt.flatten import FlatNode
@@ -16,7 +18,16 @@ from pycomfy.core.requirements.model import (
     State,
     WorkflowRequirements,
 )
-from pycomfy.core.requirements.model_files import declared_models, find_models, merge_models
+from pycomfy.core.requirements.model_files import (
+    FOLDER_ALIASES,
+    ModelInputs,
+    declared_models,
+    find_models,
+    folder_by_name,
+    is_model_file,
+    merge_models,
+    texts_of,
+)
 from pycomfy.core.workflow.model import Mode, Workflow
 
 
@@ -34,9 +45,12 @@ class NodeValues:
 
 
 def collect_requirements(
-    workflow: Workflow, object_info: Mapping[str, object] | Definitions | None = None
+    workflow: Workflow,
+    object_info: Mapping[str, object] | Definitions | None = None,
+    model_inputs: ModelInputs = MappingProxyType({}),
 ) -> WorkflowRequirements:
-    """Return every node, model file and input file of the workflow.
+    """Return every node, model file and input file of the workflow. `model_inputs` are the model folders of inputs, as
+    the source of node packs has them.
 
     Nodes that cannot run are listed with their state; models and files are those of nodes that can. Raises
     `BadWorkflow` if subgraphs cannot be opened.
@@ -50,16 +64,36 @@ def collect_requirements(
             RequiredNode(n.id, n.type, n.title, n.state, find_provenance(n.properties, as_mapping(versions)))
             for n in nodes
         ),
-        models=merge_models(_models(running), declared_models(workflow.models, "")),
+        models=merge_models(_models(running, model_inputs), declared_models(workflow.models, "")),
         files=tuple(_files(running)),
     )
 
 
-def _models(nodes: Iterable[NodeValues]) -> Iterator[RequiredModel]:
+def list_model_inputs(workflow: Workflow, found: ModelInputs) -> dict[str, dict[str, str | None]]:
+    """Return those of the `found` inputs that name a model file in the workflow, and whose names alone tell another
+    folder, or none."""
+    used: dict[str, dict[str, str | None]] = {}
+    for node in _list_nodes(workflow, Definitions({})):
+        known = {
+            name: FOLDER_ALIASES.get(folder, folder) if folder is not None else None
+            for name, folder in found.get(node.type, {}).items()
+            if folder is None or is_model_folder(folder)
+        }
+        names = {name for name, value in texts_of(node.inputs) if is_model_file(value)}
+        # A value whose name the file does not have can be that of any input.
+        unnamed = any(name.startswith("#") for name in names)
+        for name, folder in known.items():
+            told = folder is not None and folder == folder_by_name(node.type, name)
+            if node.state == "runs" and (unnamed or (name in names and not told)):
+                used.setdefault(node.type, {})[name] = folder
+    return used
+
+
+def _models(nodes: Iterable[NodeValues], model_inputs: ModelInputs) -> Iterator[RequiredModel]:
     for node in nodes:
         listed = [m for m in as_list(node.properties.get("models")) if isinstance(m, dict)]
         yield from merge_models(
-            find_models(node.id, node.type, node.inputs, node.spec),
+            find_models(node.id, node.type, node.inputs, node.spec, model_inputs),
             declared_models(listed, node.id),
             keep_declared=True,
         )

@@ -2,12 +2,22 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from pycomfy.core.prompt.node_definitions import NodeSpec
 from pycomfy.core.requirements.model import RequiredModel
 
-FOLDER_ALIASES = {"unet": "diffusion_models", "clip": "text_encoders", "t2i_adapter": "controlnet"}
-"""Older names of model folders."""
+ModelInputs = Mapping[str, Mapping[str, str | None]]
+"""For node types, the model folders of inputs; None for an input whose names are no files in a model folder."""
+
+FOLDER_ALIASES = {
+    "unet": "diffusion_models",
+    "clip": "text_encoders",
+    "t2i_adapter": "controlnet",
+    "unet_gguf": "diffusion_models",
+    "clip_gguf": "text_encoders",
+}
+"""Older names of model folders, and those that packs give to folders of ComfyUI for other kinds of files."""
 
 # fmt: off
 FOLDERS_BY_NODE: Mapping[str, Mapping[str, str]] = {
@@ -56,20 +66,29 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def find_models(
-    node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None
+    node: str,
+    type_: str,
+    inputs: Mapping[str, object],
+    spec: NodeSpec | None,
+    known: ModelInputs = MappingProxyType({}),
 ) -> tuple[RequiredModel, ...]:
-    """Return the models named by the values of one node."""
-    return tuple(_find(node, type_, inputs, spec))
+    """Return the models named by the values of one node. What is `known` from a pack's source wins over what the names
+    of inputs tell."""
+    return tuple(_find(node, type_, inputs, spec, known.get(type_, {})))
 
 
-def _find(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None) -> Iterator[RequiredModel]:
-    for name, value in _texts(inputs):
-        folder = _folder(type_, name)
+def _find(
+    node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | None, known: Mapping[str, str | None]
+) -> Iterator[RequiredModel]:
+    for name, value in texts_of(inputs):
+        folder = _known_folder(known, name) or folder_by_name(type_, name)
         found = spec.input(name) if spec is not None else None
         is_file = is_model_file(value) and "\n" not in value and "://" not in value
         # Loaders have choices. A string is a model only if it looks like one; free text never is.
         is_combo = found is not None and found.type == "COMBO"
         is_other = found is not None and not is_combo and folder is None
+        if name in known and known[name] is None:
+            is_file = is_combo = False
         if (is_file and not is_other) or (is_combo and folder is not None and value.lower() not in NO_FILE):
             yield RequiredModel(folder, model_path(value), node)
         if "embedding:" in value:
@@ -80,17 +99,24 @@ def _find(node: str, type_: str, inputs: Mapping[str, object], spec: NodeSpec | 
                 yield RequiredModel("loras", model_path(lora), node)
 
 
-def _texts(inputs: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """The texts among the values, with the name of the input, or of the field in a value that is an object."""
+def texts_of(inputs: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield the texts among the values, with the name of the input, or of the field in a value that is an object."""
     for name, value in inputs.items():
         if isinstance(value, str):
             yield name, value
         elif isinstance(value, Mapping):
-            yield from _texts(value)
+            yield from texts_of(value)
 
 
-def _folder(type_: str, input_: str) -> str | None:
-    """The model folder of an input; `lora_name_2` and `lora_02` are treated like `lora_name`."""
+def _known_folder(known: Mapping[str, str | None], name: str) -> str | None:
+    """The folder of an input, or of a value whose name the file does not have (`#3`), if all inputs have the same."""
+    folders = set(known.values())
+    return folders.pop() if name.startswith("#") and len(folders) == 1 else known.get(name)
+
+
+def folder_by_name(type_: str, input_: str) -> str | None:
+    """Return the model folder that an input's name tells, None for other names. `lora_name_2` and `lora_02` are
+    treated like `lora_name`."""
     by_node = FOLDERS_BY_NODE.get(type_, {})
     if input_ in by_node:
         return by_node[input_]

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from pycomfy.adapters.catalog.node_type_cache import read_model_inputs
 from pycomfy.adapters.debian.packages import read_releases
 from pycomfy.adapters.debian.rootfs import pin_root
 from pycomfy.adapters.io.atomic_files import check_replaceable, translate_disk_full, write_file
@@ -22,7 +23,7 @@ from pycomfy.core.lockfile.schema import ComfyUI, Lock, Pack, Platform, Root, St
 from pycomfy.core.lockfile.update_policy import MODELS, UpdatePolicy
 from pycomfy.core.nodes.pack_explain import Reason, explain_choices
 from pycomfy.core.python.requirements import RequirementSet, make_requirement_set, parse_requirements
-from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.requirements.collect import collect_requirements, list_model_inputs
 from pycomfy.core.sources.lock_source import LockSource
 from pycomfy.core.versions.diff import diff
 from pycomfy.core.versions.diff_text import describe_diff
@@ -60,7 +61,8 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     """
     file = request.file
     data = read_requested_workflow(workspace, request)
-    requirements = collect_requirements(parse_workflow(data, where=str(file)))
+    workflow = parse_workflow(data, where=str(file))
+    requirements = collect_requirements(workflow)
     base, config = read_config(request)
     path = request.output or file.parent / "pycomfy.lock"
     with translate_disk_full(path):
@@ -73,8 +75,21 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     code = pin_code(workspace, policy.apply(config), code_request)
     notes = [*map(Note, code.notes)]
     earlier = EarlierPins(before.models if before is not None else (), policy.renews(MODELS))
+    model_inputs = _find_model_inputs(workspace, workflow, code)
+    if model_inputs:
+        requirements = collect_requirements(workflow, None, model_inputs)
     models = lock_models(workspace, requirements.models, config.models, base, earlier)
     notes += models.notes
+    notes += [
+        Note(
+            f"nodes of the type {type_} fetch the files that {name} names by themselves, into no folder of ComfyUI's "
+            "models: the image has none of them, and a container has no network",
+            (suggest("run", "lets them", name=Placeholder("NAME"), network="bridge"),),
+        )
+        for type_, inputs in model_inputs.items()
+        for name, folder in inputs.items()
+        if folder is None
+    ]
     as_of = _find_as_of(workspace, request, code, notes)
     config = _set_snapshot(code.config, as_of)
     pin_more = partial(_pin_root_with, workspace, config, policy)
@@ -98,6 +113,7 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
             for p in config.platforms
         },
         models=models.models,
+        model_inputs=model_inputs,
         accelerator=config.accelerator,
     )
     changed = _write(result, path, before, notes)
@@ -148,6 +164,15 @@ def _pin_root_with(
     if platform in kept:
         return kept[platform]
     return pin_root(extended, platform, workspace.paths, read_releases(extended, workspace.environment))
+
+
+def _find_model_inputs(workspace: Workspace, workflow: Workflow, code: PinnedCode) -> dict[str, dict[str, str | None]]:
+    """The inputs of the workflow that name model files, where the packs' source says more than their names do."""
+    found: dict[str, Mapping[str, str | None]] = {}
+    for name, types in code.provided.items():
+        if types:
+            found.update(read_model_inputs(code.sources[name].files, types, workspace.paths.cache))
+    return list_model_inputs(workflow, found)
 
 
 def _collect_requirements(code: PinnedCode) -> list[RequirementSet]:

@@ -119,7 +119,7 @@ def view_models(workspace: Workspace, reference: Reference) -> ModelView | None:
 
 def list_absent(workspace: Workspace, lock: Lock, workflow: Workflow, specs: Sequence[ModelSpec]) -> list[NeededModel]:
     """Return the models of a version that was just built, those that it cannot be run with: missing, or not pinned."""
-    target = _Target(lock, collect_requirements(workflow).models, specs)
+    target = _Target(lock, collect_requirements(workflow, None, lock.model_inputs).models, specs)
     return [model for model in _list_models(workspace, target) if model.state != "present"]
 
 
@@ -165,11 +165,14 @@ def _read_target(workspace: Workspace, text: str) -> _Target:
     target = find_target(workspace, text)
     if isinstance(target, Reference):
         lock, workflow = _read_version(workspace, target)
-        return _Target(lock, collect_requirements(parse_workflow(workflow, where=text)).models, version=text)
+        requirements = collect_requirements(parse_workflow(workflow, where=text), None, lock.model_inputs)
+        return _Target(lock, requirements.models, version=text)
     request = LockRequest(target)
-    requirements = collect_requirements(parse_workflow(read_workflow_json(request.file), where=text)).models
     path = request.file.parent / LOCK_FILE
-    return _Target(read_lock(path) if path.is_file() else None, requirements, read_config(request)[1].models, text)
+    found = read_lock(path) if path.is_file() else None
+    known = found.model_inputs if found is not None else {}
+    requirements = collect_requirements(parse_workflow(read_workflow_json(request.file), where=text), None, known)
+    return _Target(found, requirements.models, read_config(request)[1].models, text)
 
 
 def _read_version(workspace: Workspace, reference: Reference) -> tuple[Lock, bytes]:

@@ -134,3 +134,13 @@ def test_hostile_source_ends(source: str) -> None:
 @given(st.text(max_size=100), st.binary(max_size=50))
 def test_any_text_is_read_without_an_exception(source: str, data: bytes) -> None:
     class_types({"__init__.py": source, "a.py": data.decode("latin-1"), "node_list.json": source})
+
+
+def test_a_module_imported_from_the_folder_of_a_pack_is_read() -> None:
+    files = {
+        "__init__.py": "from . import nodes, more\nNODE_CLASS_MAPPINGS = {**nodes.OWN, **more.OWN}",
+        "nodes.py": "class A: pass\nOWN = {'A': A}",
+        "more/__init__.py": "from . import inner\nOWN = inner.OWN",
+        "more/inner.py": "class B: pass\nOWN = {'B': B}",
+    }
+    assert class_types(files) == {"A": "nodes.py", "B": "more/inner.py"}

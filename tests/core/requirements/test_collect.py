@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from pycomfy.core.prompt.node_definitions import parse_node_spec
-from pycomfy.core.requirements.collect import collect_requirements
+from pycomfy.core.requirements.collect import collect_requirements, list_model_inputs
 from pycomfy.core.requirements.model import Provenance, RequiredFile, RequiredModel, WorkflowRequirements
-from pycomfy.core.requirements.model_files import portable_values
+from pycomfy.core.requirements.model_files import ModelInputs, portable_values
 from tests.support.graphs import definition, linked, node, parsed, slot, subgraph, ui, widget
 
 INFO = {
@@ -182,3 +182,46 @@ def test_linked_values_name_nothing() -> None:
 def test_a_node_of_an_unknown_type_that_lists_some_of_its_widgets_hides_no_model() -> None:
     found = needs(node(1, "New", widget("device"), values=("a.safetensors", "b.ckpt", "cpu")), info={})
     assert [m.name for m in found.models] == ["a.safetensors", "b.ckpt"]
+
+
+def test_what_a_pack_s_source_says_of_an_input_wins_over_its_name() -> None:
+    nodes = [
+        node(1, "RIFE VFI", values={"ckpt_name": "rife47.pth"}),
+        node(2, "Loader", values={"model_name": "sub\\a.safetensors", "lora_name": "b.safetensors", "mode": "x"}),
+    ]
+    known: ModelInputs = {
+        "RIFE VFI": {"ckpt_name": None},
+        "Loader": {"model_name": "diffusion_models", "lora_name": "loras"},
+    }
+    assert [(m.folder, m.name) for m in needs(*nodes, info=None).models] == [
+        ("checkpoints", "rife47.pth"),
+        (None, "sub/a.safetensors"),
+        ("loras", "b.safetensors"),
+    ]
+    found = collect_requirements(parsed(ui(nodes, [])), None, known).models
+    assert [(m.folder, m.name) for m in found] == [
+        ("diffusion_models", "sub/a.safetensors"),
+        ("loras", "b.safetensors"),
+    ]
+
+
+def test_a_value_without_a_name_is_in_the_only_folder_of_its_node() -> None:
+    nodes = [node(1, "Two", values=("a.pt", 3)), node(2, "One", values=("b.pt", 4))]
+    known: ModelInputs = {"Two": {"x": "loras", "y": "vae"}, "One": {"x": "loras", "y": "loras"}}
+    found = collect_requirements(parsed(ui(nodes, [])), None, known).models
+    assert [(m.folder, m.name) for m in found] == [(None, "a.pt"), ("loras", "b.pt")]
+
+
+def test_a_lock_keeps_only_what_the_names_of_inputs_do_not_tell() -> None:
+    nodes = [
+        node(1, "A", values={"ckpt_name": "a.pt", "model_name": "b.pt", "other": "text"}),
+        node(2, "Off", values={"model_name": "b.pt"}, mode=2),
+    ]
+    known: ModelInputs = {
+        "A": {"ckpt_name": "checkpoints", "model_name": "unet_gguf", "other": "loras", "unused": "vae"},
+        "Off": {"model_name": "vae"},
+        "Elsewhere": {"model_name": "vae"},
+    }
+    assert list_model_inputs(parsed(ui(nodes, [])), known) == {"A": {"model_name": "diffusion_models"}}
+    hostile: ModelInputs = {"A": {"model_name": "../../custom_nodes"}}
+    assert list_model_inputs(parsed(ui(nodes, [])), hostile) == {}

@@ -21,6 +21,7 @@ from pycomfy.errors import (
 )
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import LockRequest
+from pycomfy.services.models.needed import models_status
 from pycomfy.services.workspace import Workspace
 from tests.support.locking import run
 from tests.support.package_index import Index
@@ -167,3 +168,33 @@ def test_without_a_date_packages_are_as_of_the_newest_source(project: Path, inde
     assert any("mein-bild" in note.text for note in result.notes)
     late = LockRequest(project, as_of=datetime(2999, 1, 1, tzinfo=UTC))
     assert any("as-of is in the future" in note.text for note in run(late, Paths(debian, debian / "cache")).notes)
+
+
+LOADER = """
+import folder_paths
+class Loader:
+    @classmethod
+    def INPUT_TYPES(s):
+        files = folder_paths.get_filename_list("upscale_models")
+        return {"required": {"model_name": (files,), "ckpt_name": (["a.pth"],)}}
+NODE_CLASS_MAPPINGS = {"Loader": Loader}
+"""
+
+
+def test_model_folders_come_from_the_source_of_the_pack(project: Path, index: Index, debian: Path) -> None:
+    commit(project / "packs" / "loader", {"__init__.py": LOADER})
+    config = (project / "pycomfy.toml").read_text() + '[packs.loader]\ngit = "packs/loader"\n'
+    (project / "pycomfy.toml").write_text(config)
+    values = {"model_name": "4x.pth", "ckpt_name": "a.pth"}
+    nodes = [{"id": 1, "type": "HelloCard"}, {"id": 2, "type": "Loader", "widgets_values": values}]
+    (project / "workflow.json").write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
+    paths = Paths(debian, debian / "cache")
+    made = run(LockRequest(project), paths)
+    assert made.lock.model_inputs == {"Loader": {"ckpt_name": None, "model_name": "upscale_models"}}
+    told = [note.text for note in made.notes if "4x.pth" in note.text or "ckpt_name" in note.text]
+    assert [t.partition(":")[0] for t in told] == [
+        "the model upscale_models/4x.pth is not pinned",
+        "nodes of the type Loader fetch the files that ckpt_name names by themselves, into no folder of ComfyUI's "
+        "models",
+    ]
+    assert [m.location for m in models_status(Workspace.open(debian), str(project))] == ["upscale_models/4x.pth"]
