@@ -56,6 +56,7 @@ class Site:
     trouble: dict[str, list[int | str]] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
     headers: dict[str, str] = field(default_factory=dict)
+    by_hash: bytes | None = None
     hold_at: int | None = None
     let_go: threading.Event = field(default_factory=threading.Event)
     asked: list[Asked] = field(default_factory=list)
@@ -146,6 +147,14 @@ def _handler(site: Site, name: str) -> type[RequestHandler]:
             parts = urlsplit(self.path)
             if parts.path in site.gated and self.headers.get("Authorization") != f"Bearer {TOKEN}":
                 self.answer(401 if self.headers.get("Authorization") is None else 403, b"{}")
+            elif parts.path.startswith("/api/v1/model-versions/by-hash/"):
+                if site.by_hash is not None:
+                    self.answer(200, site.by_hash)
+                    return
+                wanted = parts.path.rsplit("/", 1)[-1]
+                same = (v for v in site.versions.values() if f'"{wanted}"' in json.dumps(v))
+                version = next(same, None)
+                self.answer(404 if version is None else 200, json.dumps(version or {}).encode())
             elif parts.path.startswith("/api/v1/model-versions/"):
                 found = site.versions.get(int(parts.path.rsplit("/", 1)[-1]))
                 self.answer(200 if found else 404, json.dumps(found or {}).encode())

@@ -1,13 +1,14 @@
 """Ask CivitAI's API for the files of a model version, with their hashes.
 
-Documented at developer.civitai.com: `GET /api/v1/model-versions/ID`; its `sizeKB` is rounded, so sizes are not used.
+Documented at developer.civitai.com: `GET /api/v1/model-versions/ID`, and `…/by-hash/SHA256`; its `sizeKB` is rounded,
+so sizes are not used.
 """
 
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
-from pycomfy.adapters.io.http_client import Client
+from pycomfy.adapters.io.http_client import Client, Refusal
 from pycomfy.adapters.models.hubs import HubFile, request, unexpected_answer
 from pycomfy.core.lockfile.schema import CivitaiModel
 from pycomfy.core.models.model_url import CivitaiVersion, Hubs, strip_secrets
@@ -36,6 +37,7 @@ class _File(BaseModel):
 
 
 class _Version(BaseModel):
+    id: int = 0
     files: list[_File] = []
 
 
@@ -56,6 +58,21 @@ def find_file(client: Client, hubs: Hubs, origin: CivitaiVersion, name: str, sha
     except ValidationError as e:
         raise unexpected_answer(url, e) from e
     return HubFile(source, file.sha256)
+
+
+def find_by_hash(client: Client, hubs: Hubs, sha256: str) -> HubFile | None:
+    """Return the file with this hash, None if CivitAI has none. Raises `NetworkError`."""
+    url = f"{hubs.civitai}/api/v1/model-versions/by-hash/{sha256.upper()}"
+    try:
+        version = _Version.model_validate_json(request(client, hubs, url))
+        same = [file for file in version.files if file.sha256 == sha256]
+        return HubFile(CivitaiModel(version=version.id, query=same[0].query), sha256) if same else None
+    except Refusal as e:
+        if e.status in (404, 410):
+            return None
+        raise
+    except ValidationError as e:
+        raise unexpected_answer(url, e) from e
 
 
 def _choose(files: list[_File], origin: CivitaiVersion, name: str, sha256: str | None) -> _File | None:

@@ -126,6 +126,12 @@ class _Plan:
                     repositories[repository, revision].append((request, path))
                 case CivitaiVersion():
                     yield partial(_pin_at_civitai, request, origin, self.hubs)
+                case None if request.sha256 is not None:
+                    before = self.earlier.find(request)
+                    if before is not None and before.sources and not self.earlier.renew:
+                        pins[request.location] = before
+                    else:
+                        yield partial(_pin_by_hash, request, request.sha256, self.hubs)
                 case WebFile() | None:
                     same = here is not None and (origin is None or here.url in (None, origin.url))
                     sha256 = request.sha256 or (here.sha256 if here is not None and same else None)
@@ -166,6 +172,16 @@ def _pin_at_civitai(request: RequestedModel, origin: CivitaiVersion, hubs: Hubs,
         return {request.location: _pin(request, civitai.find_file(client, hubs, origin, request.name, request.sha256))}
     except PycomfyError as e:
         return {request.location: e}
+
+
+def _pin_by_hash(request: RequestedModel, sha256: str, hubs: Hubs, client: Client) -> Pins:
+    """Pin a model without an address, of which the hash is known. Where CivitAI does not answer, or does not have it,
+    it is the file that the user has."""
+    try:
+        file = civitai.find_by_hash(client, hubs, sha256)
+    except NetworkError:
+        file = None
+    return {request.location: _pin(request, file) if file is not None else _pin_known(request, None)}
 
 
 def _pin_known(request: RequestedModel, origin: WebFile | None) -> ModelFile | PycomfyError:

@@ -107,6 +107,27 @@ def test_civitai_is_asked_by_version_and_the_file_is_chosen_by_hash_query_name_o
     assert "404" in pin(store, want(url.replace("/7", "/8"))).unpinned[0].why
 
 
+def test_a_model_without_an_address_is_found_at_civitai_by_its_hash(site: Site, store: ModelStore) -> None:
+    site.version(7, ("a", b"a", ""), ("b", b"b", "type=VAE"))
+    wanted = want(sha256=sha256(b"b"))
+    found = pin(store, wanted).models
+    source = CivitaiModel(version=7, query="type=VAE")
+    assert found == (ModelFile(folder="checkpoints", name="a.safetensors", sha256=sha256(b"b"), sources=(source,)),)
+    site.asked.clear()
+    assert pin(store, wanted, before=found).models == found and site.asked == []
+    site.versions.clear()
+    (alone,) = pin(store, wanted).models
+    assert (alone.sha256, alone.sources) == (sha256(b"b"), ())
+
+
+@pytest.mark.parametrize("answer", [b"{}", b"[]", b'{"id": -1, "files": [{"hashes": {"SHA256": "%s"}}]}', b"\xff"])
+def test_an_odd_answer_to_a_hash_finds_nothing(site: Site, store: ModelStore, answer: bytes) -> None:
+    wanted = want(sha256=sha256(b"b"))
+    site.by_hash = answer.replace(b"%s", sha256(b"b").encode())
+    (model,) = pin(store, wanted).models
+    assert model.sources == () and len(site.asked) == 1
+
+
 def test_another_server_pins_nothing_without_a_hash(site: Site, store: ModelStore) -> None:
     url = "https://me:pw@files.example/x.pth?key=secret&v=2"
     pinned = pin(
