@@ -19,6 +19,7 @@ from typing import Any
 from .events import Emit, Event, Failure, Printer, error
 from .follow import Follower, about
 from .gpu import has_gpu
+from .installation import prepare
 from .outputs import Collector
 from .places import Places
 from .server import Refused, Server, running
@@ -171,6 +172,7 @@ async def _work(places: Places, request: Request, emit: Emit) -> Event:
     started = time.monotonic()
     cpu = not has_gpu()
     emit({"event": "starting", "device": "cpu" if cpu else "cuda"})
+    places = await asyncio.to_thread(prepare, places)
     async with running(places, cpu=cpu, on_line=lambda line: emit({"event": "log", "line": line})) as server:
         death = asyncio.create_task(server.process.wait())
         try:

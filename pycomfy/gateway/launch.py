@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from .places import Places
 
 RESERVED = frozenset({"base_path", "is_default"})
 """Keys of ComfyUI's model path file that are no model folders."""
+
+_MODEL_FOLDER = re.compile(r"""folder_names_and_paths\[["']([^"']+)["']\]|models_dir, ["']([^"']+)["']""")
 
 
 def plan_command(places: Places, *, listen: str, cpu: bool, model_paths: Path) -> list[str]:
@@ -27,7 +30,7 @@ def plan_command(places: Places, *, listen: str, cpu: bool, model_paths: Path) -
         "--temp-directory": str(places.temp),
         "--user-directory": str(data / "user"),
         "--extra-model-paths-config": str(model_paths),
-        # The default is inside the source tree, which is read-only.
+        # The default is inside ComfyUI's folder, which is gone with the container.
         "--database-url": f"sqlite:///{data / 'user' / 'comfyui.db'}",
         **({"--cpu": None} if cpu else {}),
     }
@@ -54,15 +57,19 @@ def plan_environment(places: Places, given: Mapping[str, str]) -> dict[str, str]
 
 
 def plan_model_paths(places: Places) -> dict[str, dict[str, object]]:
-    """ComfyUI's model path file: /data/models comes first, for packs that download, then the mounted /models."""
-    data, mounted = places.data / "models", places.models
-    own = {*_folders(places.comfyui / "models"), *_folders(data), *_folders(mounted)}
-    plan: dict[str, dict[str, object]] = {
-        "data": {"base_path": str(data), "is_default": True, **{name: name for name in sorted(own)}}
-    }
-    if mounted.is_dir():
-        plan["models"] = {"base_path": str(mounted), **{name: name for name in _folders(mounted)}}
-    return plan
+    """ComfyUI's model path file, for a ComfyUI that `installation.prepare` made: the folders of its `models` that it
+    does not know already. A folder that it found twice, it would list twice."""
+    models = places.comfyui / "models"
+    names = [name for name in _folders(models) if name not in _known(places)]
+    return {"models": {"base_path": str(models), **{name: name for name in names}}} if names else {}
+
+
+def _known(places: Places) -> set[str]:
+    try:
+        text = (places.comfyui / "folder_paths.py").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return set()
+    return {name for pair in _MODEL_FOLDER.findall(text) for name in pair if name}
 
 
 def write_model_paths(places: Places) -> Path:

@@ -7,6 +7,7 @@ import sys
 
 from .events import Failure
 from .gpu import has_gpu
+from .installation import prepare
 from .log import LINE_LIMIT
 from .places import Places
 from .remarks import find_remarks
@@ -24,6 +25,7 @@ async def _ask(places: Places) -> dict[str, object]:
         if len(lines) < MOST_LINES:
             lines.append(line[:LINE_LIMIT])
 
+    places = prepare(places)
     async with running(places, cpu=not has_gpu(), on_line=show) as server:
         await server.wait_until_ready()
         try:

@@ -119,8 +119,8 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def running(places: Places, *, cpu: bool, on_line: Callable[[str], None]) -> AsyncIterator[Server]:
-    """Start ComfyUI for this process alone, on the loopback interface; it is stopped whatever happens inside."""
-    places.prepare()
+    """Start the ComfyUI that `prepare` made for this process alone, on the loopback interface; it is stopped whatever
+    happens inside."""
     command = plan_command(places, listen="127.0.0.1", cpu=cpu, model_paths=write_model_paths(places))
     server = Server(await _spawn(command, places), Api(places.port), on_line)
     try:
@@ -132,7 +132,7 @@ async def running(places: Places, *, cpu: bool, on_line: Callable[[str], None]) 
 async def _spawn(command: Sequence[str], places: Places) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *command,
-        cwd=places.data,
+        cwd=places.comfyui,
         env=plan_environment(places, os.environ),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

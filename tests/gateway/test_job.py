@@ -67,7 +67,7 @@ class Image:
 def image(tmp_path: Path) -> Iterator[Image]:
     made = Image(tmp_path)
     yield made
-    found = subprocess.run(["pgrep", "-f", str(tmp_path / "ComfyUI")], capture_output=True, text=True, check=False)
+    found = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False)
     assert found.stdout == "", "a ComfyUI was left behind"
 
 

@@ -1,7 +1,7 @@
 import itertools
 from pathlib import Path
 
-from pycomfy.gateway.launch import plan_command, plan_environment, plan_model_paths
+from pycomfy.gateway.launch import plan_command, plan_environment
 from pycomfy.gateway.places import Places
 
 
@@ -25,18 +25,3 @@ def test_a_home_nobody_can_write_to_is_replaced() -> None:
     places = Places()
     assert plan_environment(places, {"HOME": "/", "PATH": "/bin"})["HOME"] == "/data/user"
     assert plan_environment(places, {"HOME": "/data"})["HOME"] == "/data"
-
-
-def test_mounted_models_are_searched_and_downloads_go_to_data(tmp_path: Path) -> None:
-    places = Places(comfyui=tmp_path / "c", data=tmp_path / "d", models=tmp_path / "m")
-    for folder in ("c/models/loras", "m/checkpoints", "m/base_path", "m/.hidden", "m/odd name"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "m/file.txt").touch()
-    plan = plan_model_paths(places)
-    assert plan["models"] == {
-        "base_path": str(tmp_path / "m"),
-        "checkpoints": "checkpoints",
-        "odd name": "odd name",
-    }
-    assert plan["data"]["is_default"] is True
-    assert set(plan["data"]) == {"base_path", "is_default", "checkpoints", "loras", "odd name"}
