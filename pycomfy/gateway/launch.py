@@ -11,6 +11,8 @@ from .places import Places
 RESERVED = frozenset({"base_path", "is_default"})
 """Keys of ComfyUI's model path file that are no model folders."""
 
+LINE_BY_LINE = Path(__file__).with_name("line_by_line.py")
+
 _MODEL_FOLDER = re.compile(r"""folder_names_and_paths\[["']([^"']+)["']\]|models_dir, ["']([^"']+)["']""")
 
 
@@ -34,7 +36,7 @@ def plan_command(places: Places, *, listen: str, cpu: bool, model_paths: Path) -
         "--database-url": f"sqlite:///{data / 'user' / 'comfyui.db'}",
         **({"--cpu": None} if cpu else {}),
     }
-    command = [str(places.python), "-B", str(places.comfyui / "main.py")]
+    command = [str(places.python), "-B", str(LINE_BY_LINE), str(places.comfyui / "main.py")]
     for flag, value in wanted.items():
         if not known or f'"{flag}"' in known or f"'{flag}'" in known:
             command += [flag] if value is None else [flag, value]

@@ -122,12 +122,19 @@ def _verify(
     with operation.step(f"Load {version.label} into {engine.kind}") as task:
         identity = load_recorded(engine, layout, record.name, task)
     try:
-        answer = ask_image(workspace, engine, identity, environment_fingerprint(version.lock, record.platform))
+        answer = ask_image(workspace, engine, identity, _fingerprint(version, record.platform))
     except DidNotStart as e:
         return None, (e,)
     verification = verify_image(version.lock, workflow, answer)
     # The lock's own types are not all: the editor may put in others.
     return verification, tuple(verification.problems(where)) or try_convert(workflow, answer.types).problems
+
+
+def _fingerprint(version: RecordedVersion, platform: PlatformName) -> str:
+    """The fingerprint of the version's environment, with its own gateway, which may be an older one."""
+    folder = "gateway/"
+    gateway = {path.removeprefix(folder): data for path, data in version.files.items() if path.startswith(folder)}
+    return environment_fingerprint(version.lock, platform, gateway)
 
 
 def _make_part(part: SourceVerification) -> PartResult:

@@ -7,6 +7,7 @@ from pycomfy import operation
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import LayoutImage, find_loaded, forget, load, read_layout
 from pycomfy.adapters.containers.node_definitions import fetch_node_definitions, read_cached, write_cached
+from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
@@ -23,7 +24,7 @@ from pycomfy.services.workspace import Workspace
 
 def read_cached_definitions(workspace: Workspace, lock: Lock, platform: PlatformName) -> NodeDefinitions | None:
     """Return what an image with the same ComfyUI, node packs and packages answered before, if one did."""
-    return read_cached(workspace.paths.cache, environment_fingerprint(lock, platform))
+    return read_cached(workspace.paths.cache, environment_fingerprint(lock, platform, read_toolkit().gateway))
 
 
 def fetch_definitions(workspace: Workspace, lock: Lock, platform: PlatformName, oci: Path) -> NodeDefinitions:
@@ -33,12 +34,12 @@ def fetch_definitions(workspace: Workspace, lock: Lock, platform: PlatformName, 
     with operation.step(f"Load the image into {engine.kind}") as task:
         task.note(f"{layout.size / 1e9:.2f} GB")
         image = load(engine, layout, lock.name)
-    return ask_image(workspace, engine, image, environment_fingerprint(lock, platform))
+    return ask_image(workspace, engine, image, environment_fingerprint(lock, platform, read_toolkit().gateway))
 
 
 def ask_image(workspace: Workspace, engine: Engine, image: str, environment: str) -> NodeDefinitions:
     """Start the loaded image without a GPU, and return its node definitions, which are kept under `environment`, the
-    fingerprint of ComfyUI, node packs and packages. Raises `DidNotStart`."""
+    fingerprint of ComfyUI, node packs, packages and gateway. Raises `DidNotStart`."""
     with operation.step("Start ComfyUI in the image") as task:
         with tempfile.TemporaryDirectory(prefix="pycomfy-") as folder:
             definitions = fetch_node_definitions(engine, image, Path(folder))

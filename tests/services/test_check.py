@@ -93,7 +93,7 @@ def test_an_image_that_has_everything_is_recorded_as_compatible(built: Builder) 
     assert result.started and [p.remarks for p in result.parts] == [(), ("UserWarning: old",)]
     assert recorded(paths) == (True, {"painter": True}, 1)
     lock = parse_lock(project()["pycomfy.lock"].decode())
-    kept = read_cached(paths.cache, environment_fingerprint(lock, "linux/amd64"))
+    kept = read_cached(paths.cache, environment_fingerprint(lock, "linux/amd64", {}))
     assert kept is not None and kept.remarks[0].text == "UserWarning: old"
 
 

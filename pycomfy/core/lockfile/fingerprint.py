@@ -1,13 +1,15 @@
 """Fingerprint the environment that ComfyUI runs in: the lock without the workflow and its models."""
 
 import hashlib
+from collections.abc import Mapping
 
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock, WorkflowPin, render_lock
 
 
-def environment_fingerprint(lock: Lock, platform: PlatformName) -> str:
-    """Return the SHA-256 of everything in the lock that one platform's ComfyUI is made of.
+def environment_fingerprint(lock: Lock, platform: PlatformName, gateway: Mapping[str, bytes]) -> str:
+    """Return the SHA-256 of everything in the lock that one platform's ComfyUI is made of, and of the files of the
+    gateway, which starts it.
 
     Workflows with the same hash have the same node definitions, so these are read once for all of them.
     """
@@ -20,4 +22,7 @@ def environment_fingerprint(lock: Lock, platform: PlatformName) -> str:
             "platforms": {platform: lock.platforms[platform]},
         }
     )
-    return hashlib.sha256(render_lock(bare).encode()).hexdigest()
+    digest = hashlib.sha256(render_lock(bare).encode())
+    for path, data in sorted(gateway.items()):
+        digest.update(f"\n{path} {hashlib.sha256(data).hexdigest()}".encode())
+    return digest.hexdigest()

@@ -58,7 +58,21 @@ def test_a_lock_is_the_same_whatever_order_its_models_were_found_in(places: list
 
 
 def test_models_are_no_part_of_the_environment() -> None:
-    assert environment_fingerprint(lock(), "linux/amd64") == environment_fingerprint(lock(model()), "linux/amd64")
+    assert environment_fingerprint(lock(), "linux/amd64", {}) == environment_fingerprint(
+        lock(model()), "linux/amd64", {}
+    )
+
+
+def test_the_gateway_is_part_of_the_environment() -> None:
+    """Another one may load node packs that failed before."""
+    kinds: tuple[dict[str, bytes], ...] = (
+        {},
+        {"a.py": b"1"},
+        {"a.py": b"2"},
+        {"b.py": b"2"},
+        {"a.py": b"2", "b.py": b"2"},
+    )
+    assert len({environment_fingerprint(lock(), "linux/amd64", gateway) for gateway in kinds}) == len(kinds)
 
 
 @pytest.mark.parametrize(
