@@ -1,6 +1,7 @@
 """Search overrides that resolve a conflict of requirements: each is tried before it is proposed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -69,4 +70,4 @@ def _try(uv: UvRequest, overrides: list[str]) -> UvOutcome:
     lines = (*uv.request.overrides, *overrides)
     (uv.folder / "tried").write_text("".join(text + "\n" for text in lines))
     arguments = tuple(a for a in uv.arguments if not a.startswith("--overrides="))
-    return UvRequest(uv.request, uv.folder, arguments, uv.environment).run("--overrides=tried")
+    return replace(uv, arguments=arguments).run("--overrides=tried")

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full
 from pycomfy.adapters.python.override_search import find_override
-from pycomfy.adapters.python.uv_process import make_environment, run_uv
+from pycomfy.adapters.python.uv_process import make_environment, query_uv, run_uv
 from pycomfy.adapters.python.uv_request import ResolutionRequest, UvRequest, explain, names_in, options
 from pycomfy.core.lockfile.package_indexes import strip_logins
 from pycomfy.core.python.conflicts import (
@@ -118,7 +118,8 @@ def _explain_missing_wheel(missing: re.Match[str], stderr: str, uv: UvRequest) -
     request = uv.request
     (uv.folder / "other.in").write_text(f"{name}{versions}\n")
     arguments = [o for o in options(request.target) if not o.startswith("--python-platform")]
-    outcome = run_uv([*arguments, "--universal", "--no-deps", "other.in"], uv.folder, uv.environment)
+    arguments += [a for a in uv.arguments if a.startswith("--exclude-newer")]
+    outcome = query_uv([*arguments, "--universal", "--no-deps", "other.in"], uv.folder, uv.environment, uv.cache)
     instead = "it exists as source only, which would have to be built"
     if isinstance(outcome, bytes):
         packages = tomllib.loads(outcome.decode()).get("packages", [])

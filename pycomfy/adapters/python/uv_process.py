@@ -39,6 +39,12 @@ _CHOOSES = ("UV_INDEX_STRATEGY",)
 
 DAY = 24 * 60 * 60
 
+_NO_WHEELS = re.compile(r"\b(?:has|have)\s+no\s+(?:usable\s+)?wheels\b")
+_TEMPORARY = re.compile(
+    r"not found in the\s+(?:package registry|cache)|Failed to fetch|error sending request|Request failed|could not be"
+    r"\s+queried|network was disabled|missing an upload date|Received some unexpected|No space"
+)
+
 UvOutcome = bytes | str
 """uv's answer in bytes; or as text, why it has none."""
 
@@ -105,21 +111,44 @@ def with_login(url: str, index_config: IndexConfig) -> str | None:
 
 
 def query_uv(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], cache: Path | None) -> UvOutcome:
-    """Run uv as `run_uv` does, but take today's answer to the same request to the same indexes from the cache."""
+    """Run uv as `run_uv` does, but take today's outcome of the same request to the same indexes from the cache: an
+    answer, or that packages have no wheels, which is how a lock learns what has to be built."""
     if cache is None:
         return run_uv(arguments, folder, environment)
-    known = cache / "resolved" / f"{_fingerprint(arguments, folder, environment)}.toml"
+    name = _fingerprint(arguments, folder, environment)
+    answered, lacking = cache / "resolved" / f"{name}.toml", cache / "resolved" / f"{name}.lacking"
     try:
-        if 0 <= time.time() - known.stat().st_mtime < DAY:
-            answer = known.read_bytes()
+        if _is_of_today(answered):
+            answer = answered.read_bytes()
             tomllib.loads(answer.decode())
             return answer
+        if _is_of_today(lacking):
+            return lacking.read_text()
     except (OSError, ValueError):
         pass
     outcome = run_uv(arguments, folder, environment)
     if isinstance(outcome, bytes):
-        write_file(known, outcome)
+        write_file(answered, outcome)
+    elif _lacks_wheels(outcome, arguments):
+        write_file(lacking, outcome)
     return outcome
+
+
+def _is_of_today(file: Path) -> bool:
+    """Return whether the file exists and is less than a day old."""
+    try:
+        return 0 <= time.time() - file.stat().st_mtime < DAY
+    except FileNotFoundError:
+        return False
+
+
+def _lacks_wheels(stderr: str, arguments: Sequence[str]) -> bool:
+    """Return whether uv looked everywhere, and packages have no wheels: that of a date does not change. Whatever may be
+    otherwise in a minute is not kept: an index that did not answer, a package that it does not know, files without a
+    date."""
+    dated = any(a.startswith("--exclude-newer=") for a in arguments)
+    dated = dated and not any(a.startswith("--exclude-newer-package=") for a in arguments)
+    return dated and _NO_WHEELS.search(stderr) is not None and _TEMPORARY.search(stderr) is None
 
 
 def read_versions(outcome: UvOutcome) -> dict[str, str]:

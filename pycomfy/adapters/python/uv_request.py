@@ -3,14 +3,14 @@
 import re
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pycomfy.adapters.python.uv_process import UvOutcome, environment_links, make_environment, query_uv, run_uv
+from pycomfy.adapters.python.uv_process import UvOutcome, environment_links, make_environment, query_uv
 from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig, strip_logins
 from pycomfy.core.lockfile.toml import render_list, render_value
 from pycomfy.core.python.requirements import RequirementSet
@@ -51,16 +51,17 @@ class ResolutionRequest:
 
 @dataclass(frozen=True)
 class UvRequest:
-    """A request as uv gets it: its `arguments`, and the files they name in `folder`."""
+    """A request as uv gets it: its `arguments`, and the files they name in `folder`. Outcomes are kept in `cache`."""
 
     request: ResolutionRequest
     folder: Path
     arguments: tuple[str, ...]
     environment: dict[str, str] = field(repr=False)
+    cache: Path | None = None
 
     def run(self, *more: str) -> UvOutcome:
         """Run uv with `more` arguments and return its outcome."""
-        return run_uv([*self.arguments, *more], self.folder, self.environment)
+        return query_uv([*self.arguments, *more], self.folder, self.environment, self.cache)
 
 
 def options(target: Target) -> list[str]:
@@ -97,7 +98,7 @@ def _resolve(
     reserved = set(request.index_config.reserved)
     named = _required_names(request) & reserved
     while True:
-        uv = _write(request, folder, named, environment)
+        uv = replace(_write(request, folder, named, environment), cache=cache)
         outcome = query_uv([*uv.arguments, *more], folder, environment, cache)
         seen = names_in(outcome if isinstance(outcome, str) else outcome.decode()) & reserved
         if seen <= named:

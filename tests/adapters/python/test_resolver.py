@@ -1,13 +1,16 @@
 import os
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from pycomfy.adapters.python import uv_process
 from pycomfy.adapters.python.resolver import compile_pylock, explain_conflict, pin_wheel
 from pycomfy.adapters.python.uv_errors import _unreachable
+from pycomfy.adapters.python.uv_process import UvOutcome
 from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.python.requirements import RequirementSet
@@ -19,6 +22,7 @@ from pycomfy.errors import (
     NoMatchingDistribution,
     NotFound,
     Placeholder,
+    PycomfyError,
     ResolutionImpossible,
     suggest,
 )
@@ -254,6 +258,59 @@ def test_the_same_question_is_asked_once_a_day(index: Index, tmp_path: Path, mon
     os.utime(answer, (0, 0))
     with pytest.raises(ResolutionImpossible):
         ask("x")
+
+
+def count_runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The arguments of each run of uv from now on."""
+    runs: list[tuple[str, ...]] = []
+
+    def run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> UvOutcome:
+        runs.append(tuple(arguments))
+        return run_uv(arguments, folder, environment)
+
+    run_uv = uv_process.run_uv
+    monkeypatch.setattr(uv_process, "run_uv", run)
+    return runs
+
+
+def test_that_a_package_has_no_wheel_is_asked_once_a_day(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is how a lock learns what has to be built, so that each lock of the same sources would ask again."""
+
+    def ask() -> NoMatchingDistribution:
+        with pytest.raises(NoMatchingDistribution) as e:
+            compile_pylock(ResolutionRequest([wants("ComfyUI", "x")], AMD64, AS_OF), tmp_path / "answers")
+        return e.value
+
+    index.add("x", "1.0", tags=["cp311-cp311-win_amd64"])
+    runs = count_runs(monkeypatch)
+    first, asked = ask(), len(runs)
+    second = ask()
+    assert asked > 0 and len(runs) == asked
+    assert (second.what, second.where, second.package) == (first.what, first.where, "x")
+    for kept in (tmp_path / "answers" / "resolved").iterdir():
+        os.utime(kept, (0, 0))
+    ask()
+    assert len(runs) == 2 * asked
+
+
+@pytest.mark.parametrize("undated", [(), ("x",)])
+def test_what_may_be_otherwise_in_a_minute_is_asked_again(
+    undated: tuple[str, ...], index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package that the index does not know, or whose date does not matter, may be uploaded now."""
+    if undated:
+        index.add("x", "1.0", tags=["cp311-cp311-win_amd64"])
+
+    def ask() -> dict[str, object]:
+        request = ResolutionRequest([wants("ComfyUI", "x")], AMD64, AS_OF, undated=undated)
+        return compile_pylock(request, tmp_path / "answers")
+
+    with pytest.raises(PycomfyError):
+        ask()
+    index.add("x", "1.0")
+    assert ask()["packages"]
 
 
 def test_an_answer_as_of_the_future_is_not_kept(index: Index, tmp_path: Path) -> None:
