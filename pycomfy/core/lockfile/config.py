@@ -123,6 +123,14 @@ class DebianSection(Section):
         return all(self.snapshot_id in url for url in archives)
 
 
+class AcceptSection(Section):
+    """What the user acknowledges: types of `editor_only` nodes, which no node pack provides."""
+
+    editor_only: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=1000)], ...], Field(strict=False)
+    ] = ()
+
+
 class Config(Section):
     """All of pycomfy.toml. `as_of` is in UTC; each of `python` and `suite` determines the other. `alternatives` has the
     key that it was published with."""
@@ -149,6 +157,7 @@ class Config(Section):
     inputs: dict[InputName, str] = Field(default_factory=dict)
     models: Annotated[tuple[ModelSpec, ...], Field(strict=False)] = ()
     debian: DebianSection = DebianSection()
+    accept: AcceptSection = AcceptSection()
 
     @model_validator(mode="before")
     @classmethod

@@ -63,10 +63,12 @@ class NodeDetails:
         """Return whether nothing can come in or go out of a node whose type the server lacks: it has no sockets and no
         links, as notes, bookmarks and labels of packs. One that names its pack was a server's node when it was saved.
         Without definitions nobody knows."""
+        return self.definitions.known and self.spec(flat) is None and self.is_unlinkable(flat)
+
+    def is_unlinkable(self, flat: FlatNode) -> bool:
+        """Return whether a node has no sockets and no links, names no pack, and is none of the editor's own."""
         node = flat.node
-        if node.properties.get("cnr_id") or node.properties.get("aux_id"):
-            return False
-        if node.inputs or node.outputs or not self.definitions.known or self.spec(flat) is not None:
+        if node.properties.get("cnr_id") or node.properties.get("aux_id") or node.inputs or node.outputs:
             return False
         if flat.inner is not None or node.type in VIRTUAL or node.type in VIRTUAL_FROM_PACKS:
             return False

@@ -42,6 +42,7 @@ class NodeValues:
     inputs: Mapping[str, object]
     properties: Mapping[str, object]
     spec: NodeSpec | None
+    apart: bool = False
 
 
 def collect_requirements(
@@ -61,7 +62,7 @@ def collect_requirements(
     running = [n for n in nodes if n.state == "runs"]
     return WorkflowRequirements(
         nodes=tuple(
-            RequiredNode(n.id, n.type, n.title, n.state, find_provenance(n.properties, as_mapping(versions)))
+            RequiredNode(n.id, n.type, n.title, n.state, find_provenance(n.properties, as_mapping(versions)), n.apart)
             for n in nodes
         ),
         models=merge_models(_models(running, model_inputs), declared_models(workflow.models, "")),
@@ -127,6 +128,7 @@ def _list_nodes(workflow: Workflow, definitions: Definitions) -> Iterator[NodeVa
             {**flat_workflow.constants(flat), **_unnamed_values(flat, flat_workflow)},
             flat.node.properties,
             flat_workflow.details.spec(flat),
+            flat_workflow.details.is_unlinkable(flat),
         )
 
 

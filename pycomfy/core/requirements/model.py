@@ -22,13 +22,15 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class RequiredNode:
-    """A node; `title` is the type where the user gave no title."""
+    """A node; `title` is the type where the user gave no title. It is `apart` if nothing can come in or go out of it
+    and it names no pack: if nothing provides its type, it exists in the editor only."""
 
     id: str
     type: str
     title: str
     state: State
     pack: Provenance | None = None
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from pycomfy.core.nix.project import ProjectContent, Toolkit, project_files
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.versions.checkout_files import CONFIG
 from pycomfy.core.versions.verification import NodeDefinitions, Verification
+from pycomfy.core.workflow.editor_only import make_notes
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadLock, Placeholder, PycomfyError, raise_all, suggest
@@ -218,10 +219,11 @@ class _Job:
         self, content: ProjectContent, workflow: Workflow, definitions: NodeDefinitions
     ) -> tuple[ProjectContent, Verification]:
         """The project with its prompt and interface. Raises what the image lacks for its workflow."""
+        config = read_config(self.lock_request)[1]
+        workflow = make_notes(workflow, set(config.accept.editor_only) - definitions.types.keys())
         verification = verify_image(self.lock, workflow, definitions)
         prompt = make_prompt(verification, workflow, definitions)
         known = Definitions(definitions.types)
         raise_all(find_refusal(prompt, known))
-        names = read_config(self.lock_request)[1].inputs
-        interface = make_interface(prompt, workflow, known, names)
+        interface = make_interface(prompt, workflow, known, config.inputs)
         return replace(content, prompt=dict(prompt), interface=interface.model_dump(mode="json")), verification

@@ -124,7 +124,7 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
         changed=changed,
         notes=tuple(notes),
         findings=analysis.findings,
-        reasons=explain_choices(result, requirements.nodes, code.found.choices, code.found.commits),
+        reasons=explain_choices(result, code.nodes, code.found.choices, code.found.commits),
         changes=_describe_changes(before, result),
         lock=result,
     )

@@ -106,6 +106,7 @@ def _choose(
     knowledge = Knowledge(knowledge.claims, knowledge.named, registered, search.newer_core, makers)
     preferences = PackPreferences(prefer, frozenset(search.locked_packs()))
     resolution = resolve_packs(search.types, knowledge, preferences)
+    resolution = _leave_out_apart(resolution, search, configured)
     choices, answers, questions = _ask_all(resolution)
     if all(is_searchable(question, configured) for question in questions):
         # That a pack makes types while it runs says less than a history that defines the type.
@@ -128,6 +129,22 @@ def _choose(
             operation.report(f"note: {note}")
     raise_all(problems)
     return choices
+
+
+def _leave_out_apart(
+    resolution: PackResolution, search: PackSearch, configured: Mapping[str, Listing]
+) -> PackResolution:
+    """The resolution without nodes that nothing can be linked to, such as bookmarks, except where lists are certain:
+    most exist in the editor only, so that they are no reason to ask for a pack. The source of a pack of pycomfy.toml
+    would have shown the type."""
+    named = {pack.identity for pack in configured.values()}
+    listed = ("preference", "preemption", "only-pack", "registry", "lock", "together")
+    choices = tuple(
+        choice
+        for choice in resolution.choices
+        if choice.type not in search.apart or (choice.reason in listed and choice.pack.identity not in named)
+    )
+    return PackResolution(choices, tuple(q for q in resolution.questions if q.type not in search.apart))
 
 
 def _ask_all(resolution: PackResolution) -> tuple[list[ProviderChoice], list[str], list[ProviderQuestion]]:

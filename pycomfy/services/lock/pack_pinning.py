@@ -38,15 +38,34 @@ def pin_pack(
     workspace: Workspace, name: str, choices: Sequence[ProviderChoice], search: PackSearch
 ) -> list[PinnedPack]:
     """Pin the pack of `choices`, which all name the same one; several packs if it is single files. Raises
-    `UnknownNode` for every type that it turns out not to have, and what pinning raises."""
+    `UnknownNode` for every type that it turns out not to have, and what pinning raises. Nothing is pinned for nodes
+    that nothing can be linked to, if the pack does not define their types."""
     pack = choices[0].pack
     if pack.files:
         return _pin_files(workspace, name, choices, search)
+    choices = _leave_out_apart(workspace, name, choices, search)
+    if not choices:
+        return []
     found = find_pack_commit(workspace, name, choices, search)
     raise_all([_explain_missing(name, c, found.reason, search) for c in choices if c.type in found.missing])
     _check_version(workspace, name, choices, search, found)
     spec = GitSpec.model_validate({"git": pack.url, "rev": found.commit, "types": found.dynamic})
     return [PinnedPack(name, spec, pin_source(spec, Path(), name, workspace.paths), found)]
+
+
+def _leave_out_apart(
+    workspace: Workspace, name: str, choices: Sequence[ProviderChoice], search: PackSearch
+) -> list[ProviderChoice]:
+    """The choices without those types of nodes that nothing can be linked to, unless the pack defines all of them at
+    the commit that it would have anyway: lists have the types of editors' scripts, too."""
+    needed = [choice for choice in choices if choice.type not in search.apart]
+    if len(needed) == len(choices):
+        return needed
+    found = find_pack_commit(workspace, name, choices, search)
+    if search.apart & {*found.missing, *found.dynamic}:
+        return needed
+    same = not needed or find_pack_commit(workspace, name, needed, search).commit == found.commit
+    return list(choices) if same else needed
 
 
 def _check_version(

@@ -40,6 +40,11 @@ class PackSearch:
     before: datetime | None = None
     policy: UpdatePolicy = field(default_factory=UpdatePolicy)
 
+    @property
+    def apart(self) -> frozenset[str]:
+        """The types whose nodes nothing can be linked to: those that nobody defines exist in the editor only."""
+        return frozenset(one.type for one in self.types if all(node.apart for node in one.nodes))
+
     def locked_packs(self) -> dict[str, Pack]:
         """The packs of the earlier lock that come from git, by identity."""
         packs = self.policy.lock.packs if self.policy.lock is not None else ()

@@ -2,8 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,9 @@ from pycomfy.services.lock.node_packs import FoundPacks, search_packs
 from pycomfy.services.lock.pack_search import PackSearch
 from pycomfy.services.lock.python import read_index_config
 from pycomfy.services.workspace import Workspace
+
+MAX_SHOWN = 5
+"""Nodes that one remark names."""
 
 ABBREVIATED_COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
@@ -55,6 +58,10 @@ class PinnedCode:
     found: FoundPacks
     other_versions: tuple[str, ...] = ()
     """Remarks on packs that are not at the version that the workflow names."""
+    nodes: tuple[RequiredNode, ...] = ()
+    """The nodes of the workflow; those that exist in the editor only are left out."""
+    left_out: tuple[str, ...] = ()
+    """Remarks on these."""
 
     @property
     def comfyui_version(self) -> str:
@@ -69,7 +76,7 @@ class PinnedCode:
             for name, types in self.provided.items()
             if not types
         )
-        return (*self.found.notes, *self.other_versions, *unused)
+        return (*self.found.notes, *self.left_out, *self.other_versions, *unused)
 
 
 def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> PinnedCode:
@@ -82,7 +89,8 @@ def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> Pinn
     builtin = {*read_comfyui(sources[COMFYUI].files, workspace.paths.cache).types, *config.comfyui.types}
     types = _pack_types(workspace, config.packs, sources)
     known = {*builtin, *(type_ for own in types.values() for type_ in own)}
-    running = running_types(request.nodes)
+    nodes, accepted = _leave_out_accepted(request.nodes, config.accept.editor_only, known)
+    running = running_types(nodes)
     unresolved = [UnresolvedType(type_, tuple(nodes)) for type_, nodes in running.items() if type_ not in known]
     found = FoundPacks()
     if unresolved:
@@ -96,7 +104,7 @@ def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> Pinn
             provided={name: tuple(sorted((own & running.keys()) - builtin)) for name, own in types.items()},
             base=request.base,
             comfyui="comfyui" in config.model_fields_set,
-            newer_core=newer_core(request.nodes, _read_version(sources[COMFYUI].files)),
+            newer_core=newer_core(nodes, _read_version(sources[COMFYUI].files)),
             before=request.as_of,
             policy=request.policy,
         )
@@ -104,9 +112,45 @@ def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> Pinn
         config = config.model_copy(update={"packs": {**_add_types(config.packs, found.assumed), **found.specs}})
         sources = {**sources, **found.sources}
         types = _pack_types(workspace, config.packs, sources)
-    provided = match_providers(request.nodes, builtin, types, request.where)
-    other = tuple(_find_other_versions(request.nodes, config.packs, sources, provided, found))
-    return PinnedCode(config, sources, provided, found, other)
+    nodes, apart = _leave_out_apart(nodes, {*builtin, *(type_ for own in types.values() for type_ in own)})
+    provided = match_providers(nodes, builtin, types, request.where)
+    other = tuple(_find_other_versions(nodes, config.packs, sources, provided, found))
+    return PinnedCode(config, sources, provided, found, other, nodes, (*accepted, *apart))
+
+
+def _leave_out_accepted(
+    nodes: Sequence[RequiredNode], accepted: Sequence[str], known: Collection[str]
+) -> tuple[tuple[RequiredNode, ...], list[str]]:
+    """The nodes with those left out that pycomfy.toml says exist in the editor only, and remarks on entries that are
+    wrong: a type that ComfyUI or a pack has runs."""
+    notes = [
+        f"editor-only in pycomfy.toml names {type_}, but {why}"
+        for type_ in dict.fromkeys(accepted)
+        if (why := "ComfyUI or a node pack of pycomfy.toml has it" * (type_ in known))
+        or (why := "no node is of this type" * all(node.type != type_ for node in nodes))
+    ]
+    left = {type_ for type_ in accepted if type_ not in known}
+    return tuple(_leave_out(node) if node.type in left else node for node in nodes), notes
+
+
+def _leave_out_apart(
+    nodes: Sequence[RequiredNode], known: Collection[str]
+) -> tuple[tuple[RequiredNode, ...], list[str]]:
+    """The nodes with those left out that nothing can be linked to, and that nothing provides; and a remark on them."""
+    left = [node for node in nodes if node.apart and node.state == "runs" and node.type not in known]
+    if not left:
+        return tuple(nodes), []
+    shown = [f"{node.id} ({node.type})" for node in left[:MAX_SHOWN]]
+    more = f" and {len(left) - MAX_SHOWN} more" if len(left) > MAX_SHOWN else ""
+    note = (
+        f"left out, because nothing can be linked to them and no pack is known to define their types: node "
+        f"{', '.join(shown)}{more}; if one does something in ComfyUI, name its pack in pycomfy.toml"
+    )
+    return tuple(_leave_out(node) if node in left else node for node in nodes), [note]
+
+
+def _leave_out(node: RequiredNode) -> RequiredNode:
+    return replace(node, state="left-out") if node.state == "runs" else node
 
 
 def _pin_sources(workspace: Workspace, config: Config, base: Path) -> dict[str, PinnedSource]:

@@ -11,7 +11,7 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.lockfile.config import Config, parse_config
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
 from pycomfy.core.requirements.model import Provenance, RequiredNode
-from pycomfy.errors import UnknownNode
+from pycomfy.errors import AmbiguousNode, ErrorGroup, UnknownNode
 from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
 from pycomfy.services.workspace import Workspace
 from tests.support.catalog_maps import CORE, code, lists
@@ -62,18 +62,21 @@ def forge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def pin(
     forge: Path,
     packs: Mapping[str, str],
-    types: Mapping[str, Provenance | None],
+    types: Mapping[str, Provenance | None] | list[RequiredNode],
     listed: Mapping[str, tuple[list[str]]],
     top: str = "",
 ) -> PinnedCode:
-    """`packs`: name -> its table in pycomfy.toml, `types`: those of the workflow, `listed`: the catalog."""
+    """`packs`: name -> its table in pycomfy.toml, `types`: the workflow's or its nodes, `listed`: the catalog."""
     base = forge.parent
     paths = Paths(base / "data", base / "data" / "cache")
     commit(base / "manager", lists({CORE: (["SaveImage"],), **listed}))
     update_catalog(paths, repository=str(base / "manager"), docs="not a pin!")
     tables = "".join(f"[packs.{name}]\n{table}\n" for name, table in packs.items())
     config: Config = parse_config(f'{top}\n[comfyui]\npath = "ComfyUI"\n{tables}', where="pycomfy.toml")
-    nodes = [RequiredNode(str(i), t, t, "runs", stated) for i, (t, stated) in enumerate(types.items(), start=1)]
+    if isinstance(types, list):
+        nodes = types
+    else:
+        nodes = [RequiredNode(str(i), t, t, "runs", stated) for i, (t, stated) in enumerate(types.items(), start=1)]
     return pin_code(Workspace(paths), config, CodeRequest(nodes, "w.json", base, None, UpdatePolicy()))
 
 
@@ -220,3 +223,45 @@ def test_a_history_goes_before_a_named_pack_that_only_may_make_the_type(forge: P
     commit(forge / "bob" / "more", {"__init__.py": code("Own")})
     with pytest.raises(UnknownNode, match=r"the histories of .*more and .*Adapter_plus have it"):
         pin(forge, both, dict.fromkeys(["Apply", "Load"]), {})
+
+
+def left(*types: str, apart: bool = True) -> list[RequiredNode]:
+    """Nodes that nothing can be linked to."""
+    return [RequiredNode(str(i), type_, type_, "runs", None, apart) for i, type_ in enumerate(types, start=1)]
+
+
+def test_nodes_that_nothing_can_be_linked_to_are_no_reason_to_ask(forge: Path) -> None:
+    types = ["SaveImage", "Join", "Note Plus (suite)", "Bookmark"]
+    found = pin(forge, {}, left(*types), {KIT: (["Join"],), COPY: (["Join"],)})
+    assert [node.type for node in found.nodes if node.state == "left-out"] == types[1:]
+    (note,) = found.left_out
+    assert "node 2 (Join), 3 (Note Plus (suite)), 4 (Bookmark)" in note and "name its pack" in note
+    assert found.config.packs == {} and found.provided == {}
+    with pytest.raises(ErrorGroup) as e:
+        pin(forge, {}, left(*types, apart=False), {KIT: (["Join"],), COPY: (["Join"],)})
+    assert {type(p) for p in e.value.problems} == {AmbiguousNode, UnknownNode}
+
+
+def test_such_a_node_is_kept_where_its_pack_is_certain_and_defines_it(forge: Path) -> None:
+    found = pin(forge, {}, left("Else"), {COPY: (["Else"],)})
+    assert found.provided == {"copy": ("Else",)} and found.left_out == ()
+    named = pin(forge, {"copy": f'git = "{COPY}"'}, left("Else"), {})
+    assert named.provided == {"copy": ("Else",)}
+
+
+def test_such_a_node_is_left_out_where_lists_have_the_type_of_an_editors_script(forge: Path) -> None:
+    found = pin(forge, {}, left("Bookmark"), {COPY: (["Bookmark", "Else"],)})
+    assert found.config.packs == {} and "Bookmark" in found.left_out[0]
+    with_other = [*left("Bookmark"), RequiredNode("9", "Else", "Else", "runs")]
+    assert pin(forge, {}, with_other, {COPY: (["Bookmark", "Else"],)}).provided == {"copy": ("Else",)}
+    # A named pack that makes types while it runs may have it, but the build would refuse what it lacks.
+    named = pin(forge, BOTH, left("Join", "Seed (suite)"), LISTED)
+    assert named.provided == {"kit": (), "suite": ()} and len(named.left_out) == 1
+
+
+def test_types_that_the_user_says_are_the_editors_are_left_out(forge: Path) -> None:
+    top = '[accept]\neditor-only = ["Repeater", "SaveImage", "Gone"]'
+    found = pin(forge, {}, left("SaveImage", "Repeater", apart=False), {}, top)
+    assert [node.state for node in found.nodes] == ["runs", "left-out"]
+    assert len(found.left_out) == 2
+    assert "SaveImage, but ComfyUI or a node pack" in found.left_out[0] and "Gone, but no node" in found.left_out[1]
