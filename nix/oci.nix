@@ -34,7 +34,19 @@ rec {
         "PYTHONDONTWRITEBYTECODE=1"
         "NVIDIA_VISIBLE_DEVICES=all"
         "NVIDIA_DRIVER_CAPABILITIES=compute,utility,video"
-      ];
+      ]
+      # Debian makes the links cc and c++ in installation scripts, which do not run. Inductor's own folder has the name of
+      # the user, who need not have one.
+      ++ (
+        if lock.compiler or false then
+          [
+            "CC=gcc"
+            "CXX=g++"
+            "TORCHINDUCTOR_CACHE_DIR=/tmp/torchinductor"
+          ]
+        else
+          [ ]
+      );
       # Not in OCI's list, but Docker reads it from the same place.
       Healthcheck = {
         Test = [ "CMD" ] ++ gateway ++ [ "health" ];

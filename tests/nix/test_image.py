@@ -205,6 +205,17 @@ def test_the_flake_builds_the_same_image_without_fetching_nixpkgs(workshop: Work
     assert json.loads(done.stdout)[0]["outputs"]["out"] == str(expected)
 
 
+def test_only_an_image_with_a_compiler_names_it_in_its_environment(workshop: Workshop, root: Root) -> None:
+    lock = small_lock(workshop, root)
+    project = workshop.project(lock.model_copy(update={"compiler": True}))
+    expression = '(import {}/nix/oci.nix {{ runPython = null; }}).config {{ lock = {}; lockHash = ""; }}'
+    locks = [f"builtins.fromJSON (builtins.readFile {project}/pycomfy.lock)"]
+    locks.append(f'builtins.removeAttrs ({locks[0]}) [ "compiler" ]')
+    found = [evaluate(project, f"({expression.format(project, text)}).Env") for text in locks]
+    assert isinstance(found[0], list) and isinstance(found[1], list)
+    assert {*found[0]} - {*found[1]} == {"CC=gcc", "CXX=g++", "TORCHINDUCTOR_CACHE_DIR=/tmp/torchinductor"}
+
+
 def test_docker_tools_get_the_same_layers_and_config(workshop: Workshop, root: Root) -> None:
     """nixpkgs cannot be reached everywhere, so a stand-in records what it is asked for; its base image is real."""
     project = workshop.project(small_lock(workshop, root))

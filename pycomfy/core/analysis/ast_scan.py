@@ -99,6 +99,8 @@ class FileReading:
     activities: list[Activity] = field(default_factory=list)
     calls: dict[str, dict[str, int]] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
+    compiles: list[int] = field(default_factory=list)
+    """The lines that name `torch.compile`: as a call, a decorator or an argument."""
     aliases: dict[str, str] = field(default_factory=dict)
     dynamic: bool = False
 
@@ -212,6 +214,8 @@ class _Reader:
             for node in walk(root):
                 if isinstance(node, ast.Call):
                     self._call(node, root, context)
+                elif isinstance(node, ast.Attribute) and node.attr == "compile" and dotted(node) == "torch.compile":
+                    self.reading.compiles.append(node.lineno)
 
     def _call(self, call: ast.Call, root: ast.AST, context: _Context) -> None:
         name = dotted(call.func)

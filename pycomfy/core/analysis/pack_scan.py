@@ -15,6 +15,9 @@ from pycomfy.core.analysis.node_types import is_node_source
 INSTALL, PRESTART = "install.py", "prestartup_script.py"
 MAX_FOUND = 2000
 
+TORCH_COMPILE, TRITON = "torch.compile", "triton"
+"""What compiles C code while nodes run: Triton compiles the launcher of each kernel, torch.compile uses Triton."""
+
 When = Literal["imported", "installed", "started"]
 """When something runs: while the pack is imported; in install.py, which is not run; in prestartup_script.py, at each
 start of ComfyUI."""
@@ -50,14 +53,26 @@ class Effect:
 
 
 @dataclass(frozen=True)
+class Compilation:
+    """A place in the tree that compiles C code when its nodes run: `what` is "torch.compile" or "triton". `importers`
+    are the files that import the file at `path`, directly or indirectly, and this file itself."""
+
+    what: str
+    path: str
+    line: int
+    importers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Scan:
     """`own_names` are the names that an import can find in the tree itself; `scripts` are those of install.py and
-    prestartup_script.py that exist."""
+    prestartup_script.py that exist; `compilations` the first place in each file that compiles."""
 
     imports: tuple[ExternalImport, ...] = ()
     effects: tuple[Effect, ...] = ()
     own_names: frozenset[str] = frozenset()
     scripts: tuple[str, ...] = ()
+    compilations: tuple[Compilation, ...] = ()
 
 
 def scan_pack(paths: Sequence[str], parse: Parse) -> Scan:
@@ -79,7 +94,7 @@ def scan_pack(paths: Sequence[str], parse: Parse) -> Scan:
         # ComfyUI ignores errors in it, so its imports are never certain.
         tree.add(PRESTART, _CALLED)
         tree.follow()
-    return Scan(tree.external_imports(), _distinct(found), tree.names(), scripts)
+    return Scan(tree.external_imports(), _distinct(found), tree.names(), scripts, tree.compilations())
 
 
 def scan_comfyui(paths: Sequence[str], parse: Parse) -> Scan:
@@ -217,6 +232,24 @@ class _Tree:
                 waiting += ((called, max(doubt, own)) for called in self._find_called(path, function, name))
         return done
 
+    def compilations(self) -> tuple[Compilation, ...]:
+        """Return the first place in each imported file that compiles, with the files that import it."""
+        importers: dict[str, set[str]] = {}
+        found: list[tuple[str, str, int]] = []
+        for path in sorted(self.rank):
+            reading = self.reading(path)
+            for one in reading.imports:
+                for target in self.targets(path, one):
+                    importers.setdefault(target, set()).add(path)
+            triton = [one.line for one in reading.imports if not one.level and one.module.partition(".")[0] == TRITON]
+            if reading.compiles:
+                found.append((TORCH_COMPILE, path, min(reading.compiles)))
+            elif triton and TRITON not in self.names():
+                found.append((TRITON, path, min(triton)))
+        return tuple(
+            Compilation(what, path, line, tuple(sorted(_closure(path, importers)))) for what, path, line in found
+        )[:MAX_FOUND]
+
     def _find_called(self, path: str, function: str, called: str) -> Iterator[tuple[str, str]]:
         reading = self.reading(path)
         for name in (f"{function}.{called}", called):
@@ -242,6 +275,16 @@ class _Tree:
                 doubt = max(one.doubt, executed.get((path, one.function), HANDLED))
                 if doubt < HANDLED:
                     yield Effect(one.action, when, path, one.line, one.text, doubt == ALWAYS)
+
+
+def _closure(start: str, successors: Mapping[str, set[str]]) -> set[str]:
+    """Everything that is reached from `start`, with it."""
+    done, waiting = {start}, [start]
+    while waiting:
+        new = successors.get(waiting.pop(), set()) - done
+        done |= new
+        waiting += new
+    return done
 
 
 def _key(one: ExternalImport) -> tuple[int, str, int]:

@@ -52,3 +52,9 @@ EXCLUDED: Mapping[str, str] = MappingProxyType(
 def base_packages(python: str) -> tuple[str, ...]:
     """Return the names of the packages that an image starts from, sorted."""
     return tuple(sorted([*BASE_PACKAGES, f"python{python}"]))
+
+
+def compiler_packages(python: str) -> tuple[str, ...]:
+    """Return the names of the packages that an image gets if something in it compiles while it runs: Triton calls gcc,
+    inductor g++ and openssl, which hashes its headers, and both include Python.h."""
+    return ("g++", "gcc", "libc6-dev", f"libpython{python}-dev", "openssl")

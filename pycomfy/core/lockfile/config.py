@@ -89,6 +89,13 @@ class IndexSpec(Section):
         return PackageIndex(self.name.lower(), self.url, normalise(self.packages), self.dated)
 
 
+class ImageSection(Section):
+    """What the image has. `compiler` are a C compiler and Python's headers, which Triton needs while it runs; None
+    decides by what the workflow uses."""
+
+    compiler: bool | None = None
+
+
 class WheelSection(Section):
     """A Python package that is built from its source, even where there are wheels.
 
@@ -158,6 +165,7 @@ class Config(Section):
     models: Annotated[tuple[ModelSpec, ...], Field(strict=False)] = ()
     debian: DebianSection = DebianSection()
     accept: AcceptSection = AcceptSection()
+    image: ImageSection = ImageSection()
 
     @model_validator(mode="before")
     @classmethod

@@ -188,7 +188,9 @@ class WorkflowPin(LockSection):
 
 
 class Lock(LockSection):
-    optional = frozenset({"models", "model_inputs", "accelerator"})
+    """`compiler`: the image has a C compiler and Python's headers for what compiles while it runs."""
+
+    optional = frozenset({"models", "model_inputs", "accelerator", "compiler"})
     version: Literal[1] = 1
     name: Name
     as_of: str
@@ -200,6 +202,7 @@ class Lock(LockSection):
     models: tuple[ModelFile, ...] = ()
     model_inputs: dict[str, dict[str, ModelFolder | None]] = Field(default_factory=dict)
     accelerator: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.]{1,20}$")] | None = None
+    compiler: bool = False
 
     @property
     def sources(self) -> dict[str, LockSource]:

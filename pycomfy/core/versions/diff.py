@@ -203,6 +203,7 @@ def _settings(lock: Lock) -> dict[str, str]:
         "as-of": lock.as_of,
         "python": lock.python,
         "accelerator": lock.accelerator or "none",
+        "compiler": "in the image" if lock.compiler else "none",
         "debian": ", ".join(suites),
         "platforms": ", ".join(sorted(lock.platforms)),
     }

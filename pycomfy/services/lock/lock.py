@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from pycomfy.adapters.catalog.node_type_cache import read_model_inputs
-from pycomfy.adapters.debian.packages import read_releases
+from pycomfy.adapters.debian.packages import DebianReleases, choose_packages, read_releases
 from pycomfy.adapters.debian.rootfs import pin_root
 from pycomfy.adapters.io.atomic_files import check_replaceable, translate_disk_full, write_file
 from pycomfy.adapters.io.concurrency import flatten_errors, run_concurrently
@@ -30,8 +30,9 @@ from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.core.versions.snapshot import Snapshot
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import BadConfig, Placeholder, PycomfyError, raise_all, suggest
+from pycomfy.errors import BadConfig, NetworkError, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.lock.analysis import find_findings
+from pycomfy.services.lock.compiler import plan_compiler
 from pycomfy.services.lock.python import PythonRequest, read_index_config, resolve_python
 from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
 from pycomfy.services.lock_request import LockRequest, read_config, read_config_fingerprint, read_requested_workflow
@@ -91,15 +92,21 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
         if folder is None
     ]
     as_of = _find_as_of(workspace, request, code, notes)
-    config = _set_snapshot(code.config, as_of)
+    plain = _set_snapshot(code.config, as_of)
+    requirement_sets = _collect_requirements(code)
+    compiler = plan_compiler(workspace, plain, code, requirements.nodes, requirement_sets)
+    config = compiler.extend(plain)
+    requirement_sets += compiler.requirement_sets
     pin_more = partial(_pin_root_with, workspace, config, policy)
     indexes = read_index_config(config, base, workspace.environment)
-    python_request = PythonRequest(config, _collect_requirements(code), indexes, as_of, base, path.parent, pin_more)
+    python_request = PythonRequest(config, requirement_sets, indexes, as_of, base, path.parent, pin_more)
     python = resolve_python(workspace, python_request)
     notes += map(Note, python.notes)
     analysis = find_findings(workspace, config, code.sources, python.wheels)
     notes += map(Note, analysis.notes)
-    roots = _pin_roots(workspace, config, policy)
+    releases = cache(partial(read_releases, config, workspace.environment))
+    roots = _pin_roots(workspace, config, policy, releases)
+    notes += map(Note, compiler.note(_find_size(workspace, plain, roots, releases) if compiler.packages else 0))
 
     result = Lock(
         name=_find_name(request, config, notes),
@@ -115,6 +122,7 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
         models=models.models,
         model_inputs=model_inputs,
         accelerator=config.accelerator,
+        compiler=bool(compiler.packages),
     )
     changed = _write(result, path, before, notes)
     if request.config is None:
@@ -143,16 +151,31 @@ def _make_packs(code: PinnedCode, base: Path, folder: Path) -> Iterator[Pack]:
 # — pinning —
 
 
-def _pin_roots(workspace: Workspace, config: Config, policy: UpdatePolicy) -> Mapping[PlatformName, Root]:
+def _pin_roots(
+    workspace: Workspace, config: Config, policy: UpdatePolicy, read: Callable[[], DebianReleases]
+) -> Mapping[PlatformName, Root]:
     """The root filesystem of each platform: the earlier lock's where the policy keeps it, the others all from the same
     Debian releases."""
     kept = policy.roots(config)
     new = [p for p in config.platforms if p not in kept]
     if not new:
         return kept
-    releases = read_releases(config, workspace.environment)
+    releases = read()
     pinned = run_concurrently({p: partial(pin_root, config, p, workspace.paths, releases) for p in new})
     return {**kept, **{p: pinned[p] for p in new}}
+
+
+def _find_size(
+    workspace: Workspace, config: Config, roots: Mapping[PlatformName, Root], read: Callable[[], DebianReleases]
+) -> int:
+    """The bytes of those packages that `roots` have beyond those of `config`, for the platform with most; 0 if Debian
+    cannot be read now."""
+    try:
+        releases = read()
+        plain = {p: {one.name for one in choose_packages(config, p, workspace.paths, releases)} for p in roots}
+    except NetworkError:
+        return 0
+    return max(sum(one.size for one in root.packages if one.name not in plain[p]) for p, root in roots.items())
 
 
 def _pin_root_with(
