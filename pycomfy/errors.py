@@ -6,7 +6,8 @@
     │   ├── BadWorkflow       not JSON, or JSON that is not a workflow
     │   ├── BadConfig         pycomfy.toml is malformed or contradicts itself
     │   ├── BadLock           pycomfy.lock is malformed, or has another version
-    │   └── NotFound          a name, version or file that does not exist
+    │   ├── NotFound          a name, version or file that does not exist
+    │   └── LostInput         a saved value or link that has no place in the prompt
     ├── Unresolved        a requirement of the workflow cannot be pinned
     │   ├── UnknownNode             a node type without a known node pack
     │   ├── AmbiguousNode           a node type with several possible node packs
@@ -149,6 +150,10 @@ class BadLock(BadInput):
 
 class NotFound(BadInput):
     code = "not-found"
+
+
+class LostInput(BadInput):
+    code = "lost-value"
 
 
 class Unresolved(PycomfyError):

@@ -176,8 +176,13 @@ def _kind(parameter: Parameter) -> Text:
 
 
 def _show_problems(result: InspectResult, console: Console) -> None:
+    if result.lost:
+        console.print()
+        console.print(Text(f"{count(len(result.lost), 'value')} without a place in the prompt", style="bold"))
+        for lost in result.lost:
+            console.print(Text(f"  {lost}"), soft_wrap=True)
     if not result.problems:
-        if result.exact:
+        if result.exact and not result.lost:
             console.print()
             console.print(Text("Nothing is wrong with the graph.", style="green"))
         return

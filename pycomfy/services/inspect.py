@@ -12,6 +12,7 @@ from pycomfy.core.interface.build import make_interface
 from pycomfy.core.interface.model import OutputNode, Parameter
 from pycomfy.core.interface.validate import find_problems
 from pycomfy.core.prompt.convert import try_convert
+from pycomfy.core.prompt.lost_values import LostValue
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.requirements.model import Provenance, RequiredFile, RequiredModel, RequiredNode, State
@@ -33,8 +34,9 @@ class NodeEntry:
 
 class InspectResult(Result):
     """What is in a workflow. `types` are the node types that can run. `inputs` and `outputs` are its interface: `exact`
-    with node definitions, a guess from the file alone without. `version` is that of this result's form, from before
-    results had a `schema_version`."""
+    with node definitions, a guess from the file alone without. `lost` are values and links without a place in the
+    prompt, which is known with node definitions. `version` is that of this result's form, from before results had a
+    `schema_version`."""
 
     version: Literal[1] = 1
     name: str
@@ -47,6 +49,7 @@ class InspectResult(Result):
     inputs: tuple[Parameter, ...]
     outputs: tuple[OutputNode, ...]
     problems: tuple[Problem, ...]
+    lost: tuple[LostValue, ...] = ()
 
 
 def inspect(source: str, object_info: str | None = None) -> InspectResult:
@@ -87,6 +90,7 @@ def inspect(source: str, object_info: str | None = None) -> InspectResult:
         inputs=interface.parameters,
         outputs=interface.outputs,
         problems=problems,
+        lost=conversion.lost if object_info is not None else (),
     )
 
 

@@ -1,6 +1,7 @@
 """Verify that an image has what its workflow needs: start its own ComfyUI, and ask it for its nodes."""
 
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pycomfy import operation
@@ -12,6 +13,7 @@ from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.prompt.convert import Prompt, convert
+from pycomfy.core.prompt.lost_values import LostValue
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.requirements.model_files import portable_values
@@ -80,13 +82,18 @@ def verify_image(lock: Lock, workflow: Workflow, answer: NodeDefinitions) -> Ver
     return verify_nodes(lock, collect_requirements(workflow, Definitions(answer.types)).nodes, answer)
 
 
-def make_prompt(verification: Verification, workflow: Workflow, answer: NodeDefinitions) -> Prompt:
+def make_prompt(
+    verification: Verification,
+    workflow: Workflow,
+    answer: NodeDefinitions,
+    judge: Callable[[Sequence[LostValue]], object],
+) -> Prompt:
     """Return the workflow's prompt for the ComfyUI that gave the answer, with the names of models as Linux has them.
-    Raises what the verification found missing; failures that the workflow does not depend on are reported as
-    warnings."""
+    Raises what the verification found missing, and what `judge` raises about values that have no place in it; failures
+    that the workflow does not depend on are reported as warnings."""
     raise_all(verification.problems(workflow.where))
     definitions = Definitions(answer.types)
-    prompt = convert(workflow, definitions, operation.report)
+    prompt = convert(workflow, definitions, operation.report, judge)
     for node in prompt.values():
         node["inputs"] = portable_values(node["class_type"], node["inputs"], definitions.find(node["class_type"]))
     for warning in verification.warnings():

@@ -44,6 +44,17 @@ def test_convert_prints_the_prompt_and_nothing_else(cat: str, info: str) -> None
     assert json.loads(run("convert", cat, "--object-info", info)) == prompt_of(plain())
 
 
+def test_inspect_lists_values_without_a_place_in_the_prompt(info: str, tmp_path: Path) -> None:
+    file = tmp_path / "old.json"
+    file.write_text(json.dumps(ui([make_node(3, "Blank", values=(640, 480, 7))], [])))
+    (lost,) = json.loads(run("inspect", str(file), "--object-info", info, "--json"))["lost"]
+    assert (lost["place"], lost["node"], lost["type"], lost["value"]) == ("3[2]", "3", "Blank", 7)
+    assert "3[2] (Blank): the saved value 7 has no place in the prompt" in run(
+        "inspect", str(file), "--object-info", info
+    )
+    assert json.loads(run("inspect", str(file), "--json"))["lost"] == []
+
+
 def test_convert_several_into_a_folder(cat: str, info: str, tmp_path: Path) -> None:
     folder = tmp_path / "dog"
     folder.mkdir()

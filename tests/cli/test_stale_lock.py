@@ -1,11 +1,18 @@
 """A pycomfy.toml that says something else than when it was locked: `build` notices."""
 
+import json
 import shutil
 
 import pytest
 
+from pycomfy.adapters.containers.node_definitions import write_cached
 from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.nix.resources import read_toolkit
+from pycomfy.core.lockfile.fingerprint import environment_fingerprint
+from pycomfy.core.lockfile.schema import parse_lock
+from pycomfy.core.versions.verification import NodeDefinitions
 from tests.support.cli_projects import CONFIG, SOURCES, Place, refused
+from tests.support.graphs import definition, node, ui
 from tests.support.repositories import commit
 from tests.support.service_projects import record
 
@@ -48,9 +55,11 @@ def test_a_change_is_noticed_until_it_is_locked_or_taken_back(locked: Place, tex
     assert not is_stale(locked), "also where the lock has the same bytes"
 
 
-def test_comments_order_and_inputs_are_no_change(locked: Place) -> None:
+def test_comments_order_inputs_and_lost_values_are_no_change(locked: Place) -> None:
     first, second = CONFIG.strip().splitlines()
-    text = f"# what it is about\n{second}\n{first}\n{SOURCES}\n[inputs]\ntitle = '1.text'\n"
+    text = (
+        f"# what it is about\n{second}\n{first}\n{SOURCES}\n[inputs]\ntitle = '1.text'\n[accept]\nlost-values = ['1']\n"
+    )
     locked.write("pycomfy.toml", text)
     assert not is_stale(locked)
 
@@ -85,3 +94,16 @@ def test_a_repository_that_moved_on_is_remarked_on_and_built_as_it_was_locked(lo
     assert f"card is built as it was locked, but is at {newer[:12]} by now" in told
     assert locked.run("lock", ".").status == 0
     assert "by now" not in refused(locked, *BUILD, code="bad-lock").told
+
+
+def test_a_lock_tells_of_values_without_a_place_where_the_definitions_are_known(locked: Place) -> None:
+    workflow = ui([node(1, "HelloCard", values=("a", "b"))], [])
+    locked.write("workflow.json", json.dumps(workflow))
+    done = locked.run("lock", ".")
+    assert done.status == 0 and "no place in the prompt" not in done.told
+    types = {"HelloCard": definition({"title": ["STRING", {}]})}
+    key = environment_fingerprint(parse_lock(locked.lock.read_text()), "linux/amd64", read_toolkit().gateway)
+    write_cached(locked.data / "cache", key, NodeDefinitions("0.3.75", types, ()))
+    done = locked.run("lock", ".")
+    assert done.status == 0
+    assert 'note: 1[1] (HelloCard): the saved value "b" has no place in the prompt' in done.told

@@ -1,26 +1,52 @@
 """`pycomfy build`, with real Nix and without an engine: what it says of shared libraries and of steps."""
 
+import hashlib
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from pycomfy.core.lockfile.schema import Lock, Pack, Root, Step, render_lock
+from pycomfy.core.lockfile.schema import Lock, Pack, Root, Step, WorkflowPin, render_lock
 from tests.support.command_line import Outcome, call
 from tests.support.elf_files import make_elf
+from tests.support.graphs import definition, node, ui
 from tests.support.nix_projects import WORKFLOW, Workshop, names_in
 
 
-def build(workshop: Workshop, lock: Lock, *options: str) -> Outcome:
+def build(
+    workshop: Workshop, lock: Lock, *options: str, workflow: bytes = WORKFLOW, config: str = 'apt = ["ffmpeg"]'
+) -> Outcome:
     """Build the lock in a folder with its workflow."""
     folder = workshop.folder / "card"
     folder.mkdir(exist_ok=True)
-    (folder / "workflow.json").write_bytes(WORKFLOW)
+    (folder / "workflow.json").write_bytes(workflow)
     (folder / "pycomfy.lock").write_text(render_lock(lock))
-    (folder / "pycomfy.toml").write_text('apt = ["ffmpeg"]\n')
+    (folder / "pycomfy.toml").write_text(f"{config}\n")
     arguments = ("build", folder, "--locked", "--no-prove", "--no-archive", *options)
     env = {**os.environ, "PYCOMFY_HOME": str(workshop.folder / "home"), "COLUMNS": "300"}
     return call(*arguments, cwd=workshop.folder, env=env)
+
+
+def test_a_value_without_a_place_in_the_prompt_forbids_the_image_until_it_is_acknowledged(
+    workshop: Workshop, root: Root
+) -> None:
+    workflow = json.dumps(ui([node(1, "Save", values=("out", "h264", 19))], [])).encode()
+    info = workshop.folder / "info.json"
+    info.write_text(json.dumps({"Save": definition({"prefix": ["STRING", {}]}, python_module="nodes")}))
+    lock = workshop.lock({"linux/amd64": root}, [], []).model_copy(
+        update={"workflow": WorkflowPin(sha256=hashlib.sha256(workflow).hexdigest())}
+    )
+    refused = build(workshop, lock, "--object-info", str(info), workflow=workflow)
+    assert refused.status == 1
+    assert '1[1] (Save): the saved value "h264" has no place in the prompt' in refused.err
+    line = '[accept] lost-values = ["1[1]", "1[2]"]'
+    assert f"acknowledge it in pycomfy.toml: {line}" in " ".join(refused.err.split())
+    config = line.replace("] ", "]\n").replace('"1[2]"]', '"1[2]", "7"]')
+    done = build(workshop, lock, "--object-info", str(info), workflow=workflow, config=config)
+    assert done.status == 0, done.err
+    assert "note: 1[2] (Save): the saved value 19 has no place in the prompt" in done.err
+    assert "note: lost-values in pycomfy.toml names 7, but nothing is lost there" in done.err
 
 
 def pack_with(workshop: Workshop, script: str, *steps: tuple[str, ...]) -> Pack:

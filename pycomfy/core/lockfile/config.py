@@ -131,9 +131,13 @@ class DebianSection(Section):
 
 
 class AcceptSection(Section):
-    """What the user acknowledges: types of `editor_only` nodes, which no node pack provides."""
+    """What the user acknowledges: types of `editor_only` nodes, which no node pack provides, and `lost_values`, which
+    have no place in the prompt: `NODE.NAME`, `NODE[POSITION]`, or `NODE` for all of a node."""
 
     editor_only: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=1000)], ...], Field(strict=False)
+    ] = ()
+    lost_values: Annotated[
         tuple[Annotated[str, StringConstraints(min_length=1, max_length=1000)], ...], Field(strict=False)
     ] = ()
 
@@ -230,9 +234,11 @@ class Config(Section):
 
 
 def config_fingerprint(config: Config) -> str:
-    """Return the SHA-256 of the decisions, which does not depend on comments and order. The names of inputs, which
-    every build reads again, are not included."""
-    decisions = config.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"inputs"})
+    """Return the SHA-256 of the decisions, which does not depend on comments and order. The names of inputs and the
+    lost values, which every build reads again, are not included."""
+    accept = config.accept.model_copy(update={"lost_values": ()})
+    config = config.model_copy(update={"accept": accept, "inputs": {}})
+    decisions = config.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
 
 

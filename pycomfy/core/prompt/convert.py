@@ -1,6 +1,6 @@
 """Convert a workflow, which people edit, to a prompt, which servers run: the frontend's `graphToPrompt` in Python."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 
@@ -8,6 +8,7 @@ from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.flat_workflow import FlatWorkflow
 from pycomfy.core.prompt.flatten import FlatNode
 from pycomfy.core.prompt.links import is_link
+from pycomfy.core.prompt.lost_values import LostValue, find_lost
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.prompt.node_details import NodeDetails
 from pycomfy.core.workflow.model import Workflow
@@ -29,19 +30,23 @@ Prompt = dict[str, PromptNode]
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """A prompt, and the problems that prevent it from running. Nodes of unknown types have links, but no values.
-    `left_out` are nodes of unknown types that nothing can be linked to, by id: they are taken for notes."""
+    `left_out` are nodes of unknown types that nothing can be linked to, by id: they are taken for notes. `lost` is what
+    the file has and the prompt does not, though nobody turned it off."""
 
     prompt: Prompt
     problems: tuple[PycomfyError, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    lost: tuple[LostValue, ...] = ()
 
 
 def convert(
     workflow: Workflow,
     object_info: Mapping[str, object] | Definitions,
     remark: Callable[[str], object] = lambda text: None,
+    judge: Callable[[Sequence[LostValue]], object] | None = None,
 ) -> Prompt:
-    """Return the prompt of `workflow` for a server with these definitions.
+    """Return the prompt of `workflow` for a server with these definitions. `judge` gets what has no place in it, and
+    may raise; without one it is remarked on.
 
     Raises `UnknownNode` for node types that the server lacks, all at once, and `BadWorkflow` for links in a cycle.
     """
@@ -50,6 +55,11 @@ def convert(
     for id_, type_ in conversion.left_out.items():
         node = f"node {sanitise(id_)} ({sanitise(type_)})"
         remark(f"{node} is left out: ComfyUI lacks its type, and nothing can be linked to it")
+    if judge is not None:
+        judge(conversion.lost)
+    else:
+        for lost in conversion.lost:
+            remark(f"warning: {lost}")
     return conversion.prompt
 
 
@@ -85,7 +95,7 @@ def try_convert(workflow: Workflow, object_info: Mapping[str, object] | Definiti
             "_meta": {"title": flat_workflow.title(flat)},
         }
     _drop_dangling(prompt)
-    return Conversion(prompt, tuple(problems), left_out)
+    return Conversion(prompt, tuple(problems), left_out, tuple(find_lost(flat_workflow, prompt)))
 
 
 def _is_silenced(flat: FlatNode, nodes: NodeDetails) -> bool:

@@ -1,9 +1,12 @@
 """Make a workflow flat: every node in one list, with the values and links of its inputs as in a prompt."""
 
+from collections.abc import Iterator, Mapping
+
+from pycomfy.core.prompt import packs
 from pycomfy.core.prompt.flatten import PRIMITIVE, FlatNode, flatten, walk
-from pycomfy.core.prompt.frontend_nodes import add_computed_values
+from pycomfy.core.prompt.frontend_nodes import add_computed_values, is_shown
 from pycomfy.core.prompt.group_nodes import GroupNodes
-from pycomfy.core.prompt.link_resolution import Constant, Linked, LinkResolver, Source
+from pycomfy.core.prompt.link_resolution import Broken, Constant, Linked, LinkResolver, Source
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.prompt.node_details import NodeDetails
 from pycomfy.core.prompt.promoted_widgets import PromotedWidgets
@@ -33,7 +36,7 @@ class FlatWorkflow:
         for index, slot in enumerate(self.details.slots(flat)):
             if slot.link is None:
                 continue
-            source = self._source(flat, index)
+            source = self.source(flat, index)
             if isinstance(source, Linked):
                 inputs[slot.name] = [source.id, source.slot]
             elif isinstance(source, Constant):
@@ -41,16 +44,35 @@ class FlatWorkflow:
         add_computed_values(flat.node.type, self.details.restored(flat).widgets, inputs)
         return inputs
 
-    def _source(self, flat: FlatNode, index: int) -> Source:
-        """The source of an input. A primitive writes into a widget, which rounds numbers; a socket gets nothing."""
+    def source(self, flat: FlatNode, index: int) -> Source:
+        """Return the source of an input. A primitive writes into a widget, which rounds numbers; a socket gets nothing.
+        Raises `BadWorkflow` for links in a cycle."""
         source = self._links.find(flat, index)
         if not isinstance(source, Constant) or source.id in self.hosts:
             return source
         slot = self.details.slots(flat)[index]
         if slot.widget is None and self.details.spec(flat) is not None:
-            return None
+            return Broken(f"the value of primitive {source.id} needs a widget")
         widget = self.details.widget(flat, slot.name)
         return source._replace(value=rounded(source.value, widget))
+
+    def left_values(self, flat: FlatNode) -> Mapping[str, object]:
+        """Return the saved values of a node that no widget takes, by name, or by position: `[5]`. Those of a host are
+        for the widgets that it promotes."""
+        if flat.inner is not None:
+            return self._promoted.left(flat)
+        type_ = flat.node.type
+        shown = packs.shown(type_)
+        left = self.details.restored(flat).left if "*" not in shown else {}
+        return {n: value for n, value in left.items() if n not in shown and not is_shown(type_, n, value)}
+
+    def unknown_promotions(self, flat: FlatNode) -> Iterator[Constant]:
+        """Yield the values that a host sets on widgets that this node lacks."""
+        if flat.inner is not None and flat.inner.subgraph is not None:
+            names = {slot.name for slot in flat.inner.subgraph.inputs}
+        else:
+            names = {w.name for w in self.details.restored(flat).widgets}
+        yield from (c for name, c in self._promoted.set_on(flat).items() if name not in names)
 
     def widget_values(self, flat: FlatNode) -> dict[str, object]:
         """Return the node's own values, as if nothing were linked to it."""
@@ -69,7 +91,7 @@ class FlatWorkflow:
         owners = {w.name: (flat.id, w.name) for w in self.details.restored(flat).widgets if w.sent}
         owners |= {n: (c.id, c.widget) for n, c in self._promoted.set_on(flat).items()}
         for index, slot in enumerate(self.details.slots(flat)):
-            source = self._source(flat, index) if slot.link is not None else None
+            source = self.source(flat, index) if slot.link is not None else None
             if isinstance(source, Constant):
                 owners[slot.name] = (source.id, source.widget)
             elif isinstance(source, Linked):
@@ -93,10 +115,10 @@ class FlatWorkflow:
             if slot.link is None:
                 continue
             try:
-                source = self._source(flat, index)
+                source = self.source(flat, index)
             except BadWorkflow:
                 continue
-            if source is not None:
+            if isinstance(source, Linked | Constant):
                 found[slot.name] = source
         return found
 

@@ -1,5 +1,6 @@
 """Handle nodes with widgets that the frontend's own scripts make, and that no definition lists."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from pycomfy.core.prompt.widgets import Widget
@@ -10,6 +11,14 @@ BRANCH_NAMES = "COMFY_BRANCH_INPUT_NAMES"
 MAX_OPTIONS = 1_000
 
 _BRANCHES = "autogrow."
+_SHOWING = frozenset(("PreviewAny",))
+_SHOWN = re.compile(r"(Status|Price|Time elapsed|Task ID|Result URL|Estimated[a-z ]*|width): |(/api)?/view\?filename=")
+
+
+def is_shown(type_: str, name: str, value: object) -> bool:
+    """Return whether a saved value without a widget is what the editor showed while a node ran: a preview, or the text
+    of its progress."""
+    return type_ in _SHOWING or name.startswith("$$") or (isinstance(value, str) and bool(_SHOWN.match(value)))
 
 
 def add_widgets(node: Node, widgets: Sequence[Widget]) -> list[Widget]:

@@ -55,8 +55,8 @@ class GroupNodes:
         links = _parse_links(group, len(nodes))
         specs = [self._spec(n, i, links) for i, n in enumerate(nodes)]
         layout = _lay_out(nodes, specs, links, group)
-        nodes = self._with_values(nodes, specs, layout, node)
-        return _host(node, layout), _subgraph(f"workflow>{name}", name, nodes, links, layout)
+        nodes, left = self._with_values(nodes, specs, layout, node)
+        return _host(node, layout, left), _subgraph(f"workflow>{name}", name, nodes, links, layout)
 
     def _spec(self, node: Node, index: int, links: Sequence[Link]) -> NodeSpec | None:
         """The definition that the frontend makes for a node inside; None for nodes that show nothing outside."""
@@ -72,14 +72,15 @@ class GroupNodes:
 
     def _with_values(
         self, nodes: Sequence[Node], specs: Sequence[NodeSpec | None], layout: _Layout, use: Node
-    ) -> list[Node]:
-        """The inner nodes with the values that the file has for this use of the group."""
+    ) -> tuple[list[Node], Mapping[str, object]]:
+        """The inner nodes with the values that the file has for this use of the group, and those that none takes."""
         shown = [_renamed(spec, str(i)) for i, (spec, _) in enumerate(layout.widgets)]
         group_spec = NodeSpec(use.type, tuple(shown), (), use.type, output_node=False)
         names = {spec.name: str(i) for i, (spec, _) in enumerate(layout.widgets)}
         named = {names[n]: v for n, v in use.named.items() if n in names} if use.named is not None else None
         use = replace(use, named=named)
-        restored = restore_widgets(group_spec, make_widgets(group_spec.inputs), use).values
+        found = restore_widgets(group_spec, make_widgets(group_spec.inputs), use)
+        restored = found.values
         values_by_node: dict[int, dict[str, object]] = {}
         for i, (_, inner) in enumerate(layout.widgets):
             if str(i) in restored:
@@ -92,12 +93,17 @@ class GroupNodes:
             elif node.type == PRIMITIVE:
                 result.append(replace(node, values=(values.get("value"),), named=None))
             else:
-                own = restore_widgets(spec, make_widgets(spec.inputs), node).values
-                result.append(replace(node, named={**own, **values}))
-        return result
+                own = restore_widgets(spec, make_widgets(spec.inputs), node)
+                result.append(replace(node, named={**own.left, **own.values, **values}))
+        return result, {**found.left, **_unnamed(use, names)}
 
 
 _CONTROLLED = frozenset(("INT", "COMBO"))
+
+
+def _unnamed(use: Node, names: Mapping[str, str]) -> Mapping[str, object]:
+    """The values that a use of a group has by names that the group lacks."""
+    return {n: v for n, v in (use.named or {}).items() if n not in names}
 
 
 def _renamed(spec: InputSpec, name: str) -> InputSpec:
@@ -243,8 +249,9 @@ def _external(group: Mapping[str, object]) -> set[tuple[int, int]]:
     }
 
 
-def _host(node: Node, layout: _Layout) -> Node:
-    """The use with the input names of the layout; inputs that the file names otherwise are taken by position."""
+def _host(node: Node, layout: _Layout, left: Mapping[str, object]) -> Node:
+    """The use with the input names of the layout; inputs that the file names otherwise are taken by position. Of its
+    values it has those that were `left`."""
     saved = {i.name: i for i in node.inputs}
     inputs = []
     for position, (name, type_, _) in enumerate(layout.inputs):
@@ -256,7 +263,7 @@ def _host(node: Node, layout: _Layout) -> Node:
         ):
             found = node.inputs[position]
         inputs.append(Input(name, type_, found.link if found is not None else None))
-    return replace(node, inputs=tuple(inputs), values=(), named=None)
+    return replace(node, inputs=tuple(inputs), values=left, named=None)
 
 
 def _subgraph(id_: str, name: str, nodes: Sequence[Node], links: Sequence[Link], layout: _Layout) -> Subgraph:

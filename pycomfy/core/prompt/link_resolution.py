@@ -25,7 +25,14 @@ class Constant(NamedTuple):
     widget: str
 
 
-Source = Linked | Constant | None
+class Broken(NamedTuple):
+    """The end of a link that leads nowhere, though nobody muted or bypassed anything: `why`. A widget keeps its own
+    value."""
+
+    why: str
+
+
+Source = Linked | Constant | Broken | None
 """None: nothing is linked, and a widget keeps its own value."""
 
 
@@ -75,15 +82,17 @@ class LinkResolver:
                 return self._follow(flat.graph, link, type_)
             host = flat.graph.host
             if host is None or not 0 <= link.origin_slot < len(self._details.slots(host)):
-                return None
+                return Broken(f"the subgraph has no input {link.origin_slot}")
             if self._details.slots(host)[link.origin_slot].link is None:
                 return self._promoted(host, link.origin_slot)
             flat, index = host, link.origin_slot
             type_ = self._details.slots(host)[index].type
 
-    def _follow(self, graph: OpenGraph, link: Link, type_: str) -> _Output | None:
+    def _follow(self, graph: OpenGraph, link: Link, type_: str) -> _Output | Broken:
         origin = graph.nodes.get(link.origin)
-        return None if origin is None or link.origin_slot < 0 else _Output(origin, link.origin_slot, type_)
+        if origin is None or link.origin_slot < 0:
+            return Broken(f"there is no node {graph.prefix}{link.origin}")
+        return _Output(origin, link.origin_slot, type_)
 
     def _from_output(self, at: _Output) -> _Output | Source:
         flat, node = at.flat, at.flat.node
@@ -106,12 +115,12 @@ class LinkResolver:
         links = outputs[at.slot].links if at.slot < len(outputs) else ()
         link = next((inner.links[i] for i in links if i in inner.links), None)
         if link is None:
-            return None
+            return None if at.slot < len(outputs) else Broken(f"the subgraph of node {host.id} has no output {at.slot}")
         if link.origin != SUBGRAPH_INPUT:
             return self._follow(inner, link, at.type)
         # The subgraph passes one of its inputs to this output.
         if not 0 <= link.origin_slot < len(self._details.slots(host)):
-            return None
+            return Broken(f"the subgraph of node {host.id} has no input {link.origin_slot}")
         return self._from_input(host, link.origin_slot, at.type)
 
     def _through_virtual(self, at: _Output) -> _Output | Source:
@@ -121,5 +130,7 @@ class LinkResolver:
         if flat.node.type in GETTERS:
             # The input of the setter; its own mode does not matter.
             setter = self._details.setter(flat)
-            return self._from_input(setter, 0, at.type) if setter is not None and self._details.slots(setter) else None
-        return None
+            if setter is None:
+                return Broken(f"no node sets what node {flat.id} gets")
+            return self._from_input(setter, 0, at.type) if self._details.slots(setter) else None
+        return Broken(f"node {flat.id} exists in the editor only, and passes nothing on")

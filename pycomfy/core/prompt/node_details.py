@@ -1,7 +1,7 @@
 """Answer questions about flat nodes: definition, slots, widgets and their values, each computed once."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pycomfy.core.prompt import packs
 from pycomfy.core.prompt.flatten import SETTERS, VIRTUAL, VIRTUAL_FROM_PACKS, FlatNode, OpenGraph
@@ -89,6 +89,22 @@ class NodeDetails:
             found = self._slots[key] = link_slots(self._make_slots(flat), self._incoming(flat))
         return found
 
+    def unplaced(self, flat: FlatNode) -> Iterator[tuple[str, Link | None]]:
+        """Yield the links to a node that no slot takes, with the names of the inputs that they should be linked to, or
+        their numbers: `inputs[2]`. None stands for a link that its graph's table lacks."""
+        slots, saved = self.slots(flat), flat.node.inputs
+        incoming = {link.id: link for link in self._incoming(flat)}
+        taken = {slot.link for slot in slots}
+        linked = {slot.name for slot in slots if slot.link is not None}
+        for link in incoming.values():
+            at = link.target_slot
+            name = saved[at].name if 0 <= at < len(saved) else f"inputs[{at}]"
+            if link.id not in taken and name not in linked:
+                yield name, link
+        for input_ in saved:
+            if input_.link is not None and input_.link not in incoming and input_.name not in linked:
+                yield input_.name, None
+
     def _incoming(self, flat: FlatNode) -> Sequence[Link]:
         """The links to a node, in the order of its graph's table."""
         saved = flat.graph.saved
@@ -142,13 +158,13 @@ class NodeDetails:
             return found
         widgets = (w._replace(sent=w.sent and w.name not in unsent) for w in found.widgets)
         added = (Widget(name, "CUSTOM", value) for name, value in own.items())
-        return RestoredWidgets((*widgets, *added), {**found.values, **own})
+        return RestoredWidgets((*widgets, *added), {**found.values, **own}, {} if own else found.left)
 
     def _restore_defined(self, node: Node) -> RestoredWidgets:
         spec = self.definitions.find(node.type)
         if spec is None:
             guessed = guess_spec(node)
-            return restore_widgets(guessed, make_widgets(guessed.inputs), node)
+            return restore_widgets(guessed, make_widgets(guessed.inputs), node)._replace(left={})
         if spec.type not in self._widgets:
             self._widgets[spec.type] = make_widgets(spec.inputs)
         return restore_widgets(spec, add_widgets(node, self._widgets[spec.type]), node)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from pycomfy.core.loose_json import as_list
 from pycomfy.core.prompt.flatten import FlatNode
 from pycomfy.core.prompt.link_resolution import Constant
 from pycomfy.core.prompt.node_details import NodeDetails
@@ -30,6 +31,18 @@ class PromotedWidgets:
     def set_on(self, flat: FlatNode) -> Mapping[str, Constant]:
         """Return the values that a host sets on this node without a link, by widget name."""
         return self._set.get(flat.id, {})
+
+    def left(self, host: FlatNode) -> Mapping[str, object]:
+        """Return the saved values of a host that no promoted widget takes, by name, or by position: `[5]`."""
+        assert host.inner is not None and host.inner.subgraph is not None  # noqa: S101 - only hosts are opened
+        promoted = {host.inner.subgraph.inputs[i].name for i in self._value_map(host)}
+        proxies = [p for p in as_list(host.node.properties.get("proxyWidgets")) if isinstance(p, list) and len(p) > 1]
+        saved = host.node.named if host.node.named is not None else host.node.values
+        if isinstance(saved, tuple):
+            taken = max(len(promoted), len(proxies))
+            return {f"[{at}]": value for at, value in enumerate(saved) if at >= taken and value is not None}
+        known = promoted | {str(proxy[1]) for proxy in proxies}
+        return {name: value for name, value in saved.items() if name not in known and value is not None}
 
     def _value_map(self, host: FlatNode) -> dict[int, object]:
         if host.id not in self._values:

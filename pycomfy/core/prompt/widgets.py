@@ -23,6 +23,11 @@ MAX_WIDGETS = 10_000
 
 _UNSAVED = frozenset(("AUDIO_UI", "IMAGECOMPARE", "RESOLUTION_PREVIEW", "CAMERA_INFO_STATE", "CAMERA_ANGLE_VIEW"))
 _UNSENT = _UNSAVED | {"IMAGEUPLOAD", "AUDIOUPLOAD", "BOUNDING_BOX_PREVIEW"}
+_EDITOR_NAMES = frozenset(
+    ("control_after_generate", "control_filter_list", "fixed", "increment", "decrement", "randomize")
+)
+"""Names of controls: a definition may name one by its first state."""
+_NOTHING: tuple[object, ...] = (None, "", [], {})
 _EMPTY: Mapping[str, object] = {"INT": 0, "FLOAT": 0, "BOOLEAN": False}
 
 
@@ -173,10 +178,12 @@ def _controls(spec: InputSpec, kind: str) -> list[Widget]:
 
 
 class RestoredWidgets(NamedTuple):
-    """The widgets of one node with its saved values, and the values. A dynamic combo changes the widgets."""
+    """The widgets of one node with its saved values, and the values. A dynamic combo changes the widgets. `left` are
+    the saved values that no widget takes, by name, or by position: `[5]`."""
 
     widgets: tuple[Widget, ...]
     values: Mapping[str, object]
+    left: Mapping[str, object] = {}
 
 
 def restore_widgets(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> RestoredWidgets:
@@ -185,12 +192,12 @@ def restore_widgets(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Re
     Values saved by name win over those by position, which shift when a node type gets another input.
     """
     named: Mapping[str, object] | None = node.named
-    positional: Sequence[object] = ()
+    positional: Sequence[tuple[int, object]] = ()
     if named is None:
         if isinstance(node.values, Mapping):
             named = node.values
         else:
-            positional = _without_forced(spec, widgets, node.values)
+            positional = _without_forced(spec, widgets, [*enumerate(node.values)])
     current = list(widgets)
     defined = frozenset(s.name for s in spec.inputs)
     values = {w.name: w.default for w in current}
@@ -205,7 +212,7 @@ def restore_widgets(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Re
                 continue
             value = named[widget.name]
         elif position < len(positional):
-            value = positional[position]
+            value = positional[position][1]
         else:
             break
         position += 1
@@ -219,7 +226,14 @@ def restore_widgets(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Re
             # Only now: the widgets after it were saved as if the combo had no inputs.
             values[widget.name] = widget.choices[0]
             _choose(current, at, widget.choices[0], values)
-    return RestoredWidgets(tuple(current), values)
+    left = {f"[{at}]": value for at, value in positional[position:]} if named is None else named
+    return RestoredWidgets(tuple(current), values, _without_known(current, left))
+
+
+def _without_known(widgets: Iterable[Widget], left: Mapping[str, object]) -> Mapping[str, object]:
+    """The values that no widget took, without empty ones and those that the editor saves for itself."""
+    known = {w.name for w in widgets} | _EDITOR_NAMES
+    return {name: value for name, value in left.items() if value not in _NOTHING and name not in known}
 
 
 def _choose(widgets: list[Widget], at: int, option: object, values: dict[str, object]) -> None:
@@ -267,8 +281,11 @@ def _patched(node: Node, widget: Widget, value: object, defined: bool) -> object
     return value
 
 
-def _without_forced(spec: NodeSpec, widgets: Sequence[Widget], values: Sequence[object]) -> Sequence[object]:
-    """The values without those of `forceInput` inputs, which old frontends saved too, as their number shows."""
+def _without_forced(
+    spec: NodeSpec, widgets: Sequence[Widget], values: Sequence[tuple[int, object]]
+) -> Sequence[tuple[int, object]]:
+    """The values, with their positions in the file, without those of `forceInput` inputs, which old frontends saved
+    too, as their number shows."""
     kinds = {w.name: w.saved for w in widgets}
     if any(s.type == DYNAMIC_GROUP for s in spec.inputs):
         return values

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from pycomfy import operation
@@ -25,6 +26,7 @@ from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadLock, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.build.current_lock import read_or_make_lock
+from pycomfy.services.build.lost_values import judge_lost
 from pycomfy.services.build.missing_libraries import report_misrecorded, report_missing_libraries
 from pycomfy.services.build.record import FinishedBuild, archive_sources, record_build
 from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_requested_workflow
@@ -222,7 +224,8 @@ class _Job:
         config = read_config(self.lock_request)[1]
         workflow = make_notes(workflow, set(config.accept.editor_only) - definitions.types.keys())
         verification = verify_image(self.lock, workflow, definitions)
-        prompt = make_prompt(verification, workflow, definitions)
+        judge = partial(judge_lost, accepted=config.accept.lost_values, where=workflow.where)
+        prompt = make_prompt(verification, workflow, definitions, judge)
         known = Definitions(definitions.types)
         raise_all(find_refusal(prompt, known))
         interface = make_interface(prompt, workflow, known, config.inputs)

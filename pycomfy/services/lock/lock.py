@@ -22,12 +22,14 @@ from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import ComfyUI, Lock, Pack, Platform, Root, Step, WorkflowPin, parse_lock, render_lock
 from pycomfy.core.lockfile.update_policy import MODELS, UpdatePolicy
 from pycomfy.core.nodes.pack_explain import Reason, explain_choices
+from pycomfy.core.prompt.convert import try_convert
 from pycomfy.core.python.requirements import RequirementSet, make_requirement_set, parse_requirements
 from pycomfy.core.requirements.collect import collect_requirements, list_model_inputs
 from pycomfy.core.sources.lock_source import LockSource
 from pycomfy.core.versions.diff import diff
 from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.core.versions.snapshot import Snapshot
+from pycomfy.core.workflow.editor_only import make_notes
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadConfig, NetworkError, Placeholder, PycomfyError, raise_all, suggest
@@ -38,6 +40,7 @@ from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
 from pycomfy.services.lock_request import LockRequest, read_config, read_config_fingerprint, read_requested_workflow
 from pycomfy.services.models.pin import lock_models
 from pycomfy.services.results import Note, NoteText, Result
+from pycomfy.services.verification import read_cached_definitions
 from pycomfy.services.workspace import Workspace
 
 
@@ -124,6 +127,7 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
         accelerator=config.accelerator,
         compiler=bool(compiler.packages),
     )
+    notes += _find_lost(workspace, result, workflow, config)
     changed = _write(result, path, before, notes)
     if request.config is None:
         save_config_fingerprint(render_lock(result), read_config_fingerprint(file.parent), workspace.paths)
@@ -136,6 +140,16 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
         changes=_describe_changes(before, result),
         lock=result,
     )
+
+
+def _find_lost(workspace: Workspace, lock: Lock, workflow: Workflow, config: Config) -> Iterator[Note]:
+    """Remark on the workflow's values that have no place in its prompt, where the node definitions of an image with the
+    same environment are known."""
+    known = (read_cached_definitions(workspace, lock, platform) for platform in lock.platforms)
+    definitions = next((found for found in known if found is not None), None)
+    if definitions is not None:
+        workflow = make_notes(workflow, set(config.accept.editor_only) - definitions.types.keys())
+        yield from (Note(str(lost)) for lost in try_convert(workflow, definitions.types).lost)
 
 
 def _make_packs(code: PinnedCode, base: Path, folder: Path) -> Iterator[Pack]:

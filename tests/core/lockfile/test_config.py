@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.core.lockfile.config import COMFYUI_URL, Config, parse_config
+from pycomfy.core.lockfile.config import COMFYUI_URL, Config, config_fingerprint, parse_config
 from pycomfy.core.sources.git import GitSpec
 from pycomfy.core.sources.path import PathSpec
 from pycomfy.core.sources.url import UrlSpec
@@ -204,3 +204,10 @@ def test_a_line_pasted_at_the_wrong_place_is_told_where_it_belongs() -> None:
 def test_a_pack_pasted_at_the_top_goes_with_one_in_a_section() -> None:
     config = parse_config('packs.a = { git = "https://x.test/a" }\n[packs.b]\npath = "b"\n')
     assert list(config.packs) == ["a", "b"]
+
+
+def test_acknowledged_lost_values_do_not_change_the_fingerprint() -> None:
+    config = parse_config('[accept]\nlost-values = ["12.crf", "12[5]"]')
+    assert config.accept.lost_values == ("12.crf", "12[5]")
+    assert config_fingerprint(config) == config_fingerprint(Config())
+    assert problems("[accept]\nlost-values = [12]")

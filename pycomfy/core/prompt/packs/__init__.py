@@ -6,11 +6,11 @@ rule is proven against the pack's own scripts in ComfyUI's editor (`tests/core/p
 
 from collections.abc import Mapping, Sequence
 
-from pycomfy.core.prompt.packs import rgthree, use_everywhere, videohelpersuite
+from pycomfy.core.prompt.packs import custom_scripts, rgthree, use_everywhere, videohelpersuite
 from pycomfy.core.prompt.packs.rules import PackRules, RawInput, SavedValue
 from pycomfy.core.workflow.model import Graph, Node
 
-RULES: tuple[PackRules, ...] = (rgthree.RULES, use_everywhere.RULES, videohelpersuite.RULES)
+RULES: tuple[PackRules, ...] = (custom_scripts.RULES, rgthree.RULES, use_everywhere.RULES, videohelpersuite.RULES)
 """The rules of all packs."""
 
 EDITOR_ONLY: frozenset[str] = frozenset().union(*(rules.editor_only for rules in RULES))
@@ -21,6 +21,7 @@ WIDGET_TYPES: frozenset[str] = frozenset().union(*(rules.widget_types for rules 
 """Input types that scripts of packs make widgets."""
 
 _UNSENT = {type_: names for rules in RULES for type_, names in rules.unsent.items()}
+_SHOWN = {type_: names for rules in RULES for type_, names in rules.shown.items()}
 _OWN_VALUES = {type_: make for rules in RULES for type_, make in rules.own_values.items()}
 
 
@@ -28,6 +29,12 @@ def own_values(node: Node) -> Mapping[str, object]:
     """Return the widgets of a node that no definition lists, with their values; empty for most nodes."""
     make = _OWN_VALUES.get(node.type)
     return make(node) if make is not None else {}
+
+
+def shown(type_: str) -> frozenset[str]:
+    """Return the saved values of a node type that only the editor shows, by name; `*` stands for all that no widget
+    takes."""
+    return _SHOWN.get(type_, frozenset())
 
 
 def unsent(type_: str) -> frozenset[str]:

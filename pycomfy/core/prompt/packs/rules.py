@@ -28,7 +28,8 @@ class PackRules:
 
     `editor_only`: node types that only its scripts know. `widget_types`: input types that are widgets, not sockets.
     `own_values`, by node type: the names and values of widgets that no definition lists, from the file. `unsent`, by
-    node type: widgets that the scripts leave out of the prompt.
+    node type: widgets that the scripts leave out of the prompt. `shown`, by node type: saved values that only the
+    editor shows, such as a preview; `*` stands for all that no widget takes.
     `dependent_inputs`: the inputs that a combo brings with each choice, from its options; empty for any other.
     `read_saved`: the node as today's script reads it, where older ones saved it otherwise. `read_value`: the value that
     a widget keeps of a saved one. `add_links`: a graph with the links that the scripts make when a prompt is queued.
@@ -38,6 +39,7 @@ class PackRules:
     widget_types: frozenset[str] = frozenset()
     own_values: Mapping[str, Callable[[Node], Mapping[str, object]]] = field(default_factory=dict)
     unsent: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    shown: Mapping[str, frozenset[str]] = field(default_factory=dict)
     dependent_inputs: Callable[[Mapping[str, object]], Mapping[str, Sequence[RawInput]]] | None = None
     read_saved: Callable[[Node], Node] | None = None
     read_value: Callable[[SavedValue], object] | None = None

@@ -94,7 +94,15 @@ def _read_value(saved: SavedValue) -> object:
     return value
 
 
+_SHOWING = (
+    *("VHS_VideoCombine", "VHS_LoadVideo", "VHS_LoadVideoPath", "VHS_LoadVideoFFmpeg", "VHS_LoadVideoFFmpegPath"),
+    *("VHS_LoadImages", "VHS_LoadImagesPath", "VHS_LoadImagePath", "VHS_LoadAudio", "VHS_LoadAudioUpload"),
+)
+_SHOWN = frozenset(("videopreview", "choose video to upload", "force_size", "save_image", "batch_manager"))
+"""The preview, the button, and names of before, which `_read_saved` translates."""
+
 RULES = PackRules(
+    shown=dict.fromkeys(_SHOWING, _SHOWN),
     widget_types=frozenset(("VHSTIMESTAMP", "VHSPATH", "VHSINT", "VHSFLOAT")),
     dependent_inputs=_dependent_inputs,
     read_saved=_read_saved,
