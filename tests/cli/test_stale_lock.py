@@ -106,4 +106,4 @@ def test_a_lock_tells_of_values_without_a_place_where_the_definitions_are_known(
     write_cached(locked.data / "cache", key, NodeDefinitions("0.3.75", types, ()))
     done = locked.run("lock", ".")
     assert done.status == 0
-    assert "1[1] (HelloCard): the saved value \"b\" has no place in the prompt" in " ".join(done.out.split())
+    assert '1[1] (HelloCard): the saved value "b" has no place in the prompt' in " ".join(done.out.split())
