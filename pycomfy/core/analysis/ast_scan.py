@@ -20,6 +20,7 @@ from pycomfy.core.analysis.expressions import (
     texts_of,
     walk,
 )
+from pycomfy.core.analysis.system_uses import PROGRAMS, is_system_font
 
 How = Literal["plain", "conditional", "guarded", "called"]
 """When an import runs: always when the file is imported; if a condition holds; with an ImportError expected; or only in
@@ -59,6 +60,9 @@ _FETCHES = frozenset(
 _FETCHING_NAMES = frozenset({"hf_hub_download", "snapshot_download", "urlretrieve", "load_file_from_url"})
 """Names that mean a download wherever they are imported from: nothing else is called so."""
 
+_WEIGHTS = re.compile(r"https?://[^\s\"']{4,500}|[\w.-]{1,96}/[\w.-]{1,96}")
+"""An address, or a repository at Hugging Face."""
+
 # The words of a command line: `pip install`, `python -m pip install`, `uv pip install`, `apt-get install`.
 _INSTALL_WORDS = re.compile(r"\b(pip3?|uv|conda|mamba|apt|apt-get|npm)\b.*?\b(install|add|sync|ci)\b", re.DOTALL)
 _FETCH_WORDS = re.compile(r"\b(git)\b.*?\b(clone|pull|fetch|submodule)\b|\b(wget|curl|aria2c)\b", re.DOTALL)
@@ -88,6 +92,19 @@ class Activity:
     doubt: int = ALWAYS
 
 
+UseKind = Literal["program", "font", "weights"]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a call uses that is in no Python package: a "program" or "font" of the system by its name, or "weights" that
+    it downloads, by their address or repository."""
+
+    kind: UseKind
+    name: str
+    line: int
+
+
 @dataclass(slots=True)
 class FileReading:
     """What one file does. `calls` are the plain or dotted names that each function, or the top of the file (""), calls,
@@ -97,6 +114,7 @@ class FileReading:
 
     imports: list[Import] = field(default_factory=list)
     activities: list[Activity] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
     calls: dict[str, dict[str, int]] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
     compiles: list[int] = field(default_factory=list)
@@ -224,6 +242,8 @@ class _Reader:
         calls = self.reading.calls.setdefault(context.function, {})
         calls[name] = min(context.doubt, calls.get(name, HANDLED))
         self._import_by_call(call, resolved, context)
+        if context.doubt < HANDLED:
+            self.reading.uses += self._find_uses(call, resolved)
         action = self._find_action(call, resolved)
         if action is not None:
             doubt = max(context.doubt, CONDITIONAL if is_conditional(call, root) else ALWAYS)
@@ -251,6 +271,25 @@ class _Reader:
             if _FETCH_WORDS.search(words):
                 return "downloads"
         return None
+
+    def _find_uses(self, call: ast.Call, function: str) -> Iterator[Use]:
+        if function in _STARTS:
+            first = next(self._words(call), "").split(None, 1)
+            if first and first[0] in PROGRAMS:
+                yield Use("program", first[0], call.lineno)
+        elif function.endswith("ImageFont.truetype"):
+            path = call.args[0] if call.args else None
+            if isinstance(path, ast.Constant) and isinstance(path.value, str) and is_system_font(path.value):
+                yield Use("font", path.value, call.lineno)
+        elif function.rpartition(".")[2] in _FETCHING_NAMES:
+            words = [*self._words(call), *self._keyword_words(call)]
+            # A list of addresses may be anywhere in the file, and a call takes one of them.
+            yield from (Use("weights", word, call.lineno) for word in dict.fromkeys(words) if _WEIGHTS.fullmatch(word))
+
+    def _keyword_words(self, call: ast.Call) -> Iterator[str]:
+        for keyword in call.keywords:
+            if keyword.arg in ("repo_id", "url"):
+                yield from self._words(ast.Call(call.func, [keyword.value], []))
 
     def _words(self, call: ast.Call) -> Iterator[str]:
         """The texts in a call's arguments, and those that the names in them are set to anywhere in the file."""

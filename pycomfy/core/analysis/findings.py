@@ -1,12 +1,13 @@
 """Describe the result of a scan: what is missing, with the line that adds it, and which scripts do not run."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pycomfy.core.analysis.missing_modules import MissingModule, line_to_add
-from pycomfy.core.analysis.pack_scan import INSTALL, PRESTART, Effect, Scan, When
+from pycomfy.core.analysis.pack_scan import INSTALL, PRESTART, Effect, Scan, SystemUse, When
+from pycomfy.core.analysis.system_uses import GITPYTHON, PROGRAMS, font_package
 from pycomfy.core.lockfile.names import COMFYUI
-from pycomfy.core.lockfile.toml import at_top
+from pycomfy.core.lockfile.toml import at_top, render_list
 from pycomfy.core.printable import printable
 
 MAX_LISTED = 3
@@ -19,10 +20,11 @@ _FIND_OUT = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding in the source of `owner`, a node pack or ComfyUI. `kind` is "import", "installs", "downloads" or
-    "script"; `when` it runs: for an import a `How`, else "imported", "installed" or "started"; it is `certain` unless a
-    condition decides. `line` is 0 for a whole file. `text` is the module, the call's source, or the script; `fix` the
-    line of pycomfy.toml that helps, or ""."""
+    """One finding in the source of `owner`, a node pack or ComfyUI. `kind` is "import", "installs", "downloads",
+    "script", "program", "font" or "weights"; `when` it runs: for an import a `How`, else "imported", "installed",
+    "started" or "used"; it is `certain` unless a condition decides. `line` is 0 for a whole file. `text` is the module,
+    the call's source, the script, the name of the program or font, or the address or repository of the weights; `fix`
+    the line of pycomfy.toml that helps, or ""."""
 
     kind: str
     owner: str
@@ -114,6 +116,51 @@ def describe_effects(scans: Mapping[str, Scan], steps: Mapping[str, Sequence[Seq
                 for e in effects
             ]
     return Findings(tuple(notes), tuple(findings))
+
+
+def describe_uses(scans: Mapping[str, Scan], apt: Sequence[str], wheels: Collection[str]) -> Findings:
+    """Describe the programs and fonts of the system that packs use, which no package in `apt`, that of pycomfy.toml,
+    has; and the weights that they download while their nodes run. `wheels` are the names of the locked packages."""
+    notes: list[str] = []
+    findings: list[Finding] = []
+    lacking: dict[str, list[str]] = {}
+    for owner, scan in sorted(scans.items()):
+        imported = _git_imports(scan) if GITPYTHON in wheels else ()
+        uses = {(use.kind, use.name): use for use in (*scan.uses, *imported)}.values()
+        for use in uses:
+            package = "" if use.kind == "weights" else _system_package(use)
+            if package in apt:
+                continue
+            fix = render_list("apt", dict.fromkeys([*apt, package])) if package else ""
+            findings.append(
+                Finding(use.kind, owner, "used", printable(use.path), use.line, printable(use.name), fix, certain=False)
+            )
+            if package:
+                lacking.setdefault(package, []).append(f"{owner}: {use.name}, {_location(use.path, use.line)}")
+        weights = [printable(use.name) for use in uses if use.kind == "weights"]
+        if weights:
+            notes.append(
+                f"nodes of the pack {owner} may download weights while they run: {_list_some(weights)}; a container "
+                "has no network, so provide what you need as a model, or run with a network"
+            )
+    if lacking:
+        users = "; ".join(f"{package} ({_list_some(places)})" for package, places in sorted(lacking.items()))
+        line = render_list("apt", dict.fromkeys([*apt, *sorted(lacking)]))
+        notes.append(
+            f"node packs use programs or fonts that are in Debian packages which the image does not have: {users}; for "
+            f"what you need of them, write {at_top(line, 'apt' if apt else '')}"
+        )
+    return Findings(tuple(notes), tuple(findings))
+
+
+def _git_imports(scan: Scan) -> Iterator[SystemUse]:
+    for one in scan.imports:
+        if one.module.partition(".")[0] == "git" and one.how != "guarded":
+            yield SystemUse("program", "git", one.path, one.line)
+
+
+def _system_package(use: SystemUse) -> str:
+    return PROGRAMS.get(use.name, "") if use.kind == "program" else font_package(use.name) or ""
 
 
 _STEP = 'below [packs.{}]: steps = [{{ run = ["python", "install.py"] }}]'

@@ -9,7 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pycomfy.core.analysis.ast_scan import ALWAYS, CONDITIONAL, HANDLED, Action, FileReading, How, Import, read_file
+from pycomfy.core.analysis.ast_scan import (
+    ALWAYS,
+    CONDITIONAL,
+    HANDLED,
+    Action,
+    FileReading,
+    How,
+    Import,
+    UseKind,
+    read_file,
+)
 from pycomfy.core.analysis.node_types import is_node_source
 
 INSTALL, PRESTART = "install.py", "prestartup_script.py"
@@ -64,6 +74,17 @@ class Compilation:
 
 
 @dataclass(frozen=True)
+class SystemUse:
+    """What the code uses while it is imported or its nodes run, each thing once, where it is used first. `kind` and
+    `name` as in `ast_scan.Use`."""
+
+    kind: UseKind
+    name: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
 class Scan:
     """`own_names` are the names that an import can find in the tree itself; `scripts` are those of install.py and
     prestartup_script.py that exist; `compilations` the first place in each file that compiles."""
@@ -73,6 +94,7 @@ class Scan:
     own_names: frozenset[str] = frozenset()
     scripts: tuple[str, ...] = ()
     compilations: tuple[Compilation, ...] = ()
+    uses: tuple[SystemUse, ...] = ()
 
 
 def scan_pack(paths: Sequence[str], parse: Parse) -> Scan:
@@ -94,7 +116,10 @@ def scan_pack(paths: Sequence[str], parse: Parse) -> Scan:
         # ComfyUI ignores errors in it, so its imports are never certain.
         tree.add(PRESTART, _CALLED)
         tree.follow()
-    return Scan(tree.external_imports(), _distinct(found), tree.names(), scripts, tree.compilations())
+    effects = _distinct(found)
+    told = {(effect.path, effect.line) for effect in effects}
+    uses = tuple(use for use in tree.uses() if (use.path, use.line) not in told)
+    return Scan(tree.external_imports(), effects, tree.names(), scripts, tree.compilations(), uses)
 
 
 def scan_comfyui(paths: Sequence[str], parse: Parse) -> Scan:
@@ -212,6 +237,14 @@ class _Tree:
                     if old is None or _key(new) < _key(old):
                         best[module] = new
         return tuple(best[module] for module in sorted(best))[:MAX_FOUND]
+
+    def uses(self) -> Iterator[SystemUse]:
+        """Yield what the files use that is in no Python package."""
+        found: dict[tuple[UseKind, str], SystemUse] = {}
+        for path in sorted(self.rank):
+            for use in self.reading(path).uses:
+                found.setdefault((use.kind, use.name), SystemUse(use.kind, use.name, path, use.line))
+        yield from list(found.values())[:MAX_FOUND]
 
     # — what they do —
 
