@@ -59,6 +59,8 @@ def _show(result: "CheckResult") -> None:
         _show_parts(result)
     for problem in result.problems:
         print_error(problem)
+    if result.problems and result.started:
+        print_line(f"all that ComfyUI printed: {result.log}")
 
 
 def _show_parts(result: "CheckResult") -> None:

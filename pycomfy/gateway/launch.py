@@ -52,6 +52,8 @@ def plan_environment(places: Places, given: Mapping[str, str]) -> dict[str, str]
         "XDG_CACHE_HOME": str(home / ".cache"),
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "DO_NOT_TRACK": "1",
+        # A crash of native code says in which Python code, and so in which node pack.
+        "PYTHONFAULTHANDLER": "1",
     }
     # The engine sets HOME to / where the user is unknown; nobody can write there.
     kept = {k: v for k, v in given.items() if not (k == "HOME" and v in ("", "/"))}

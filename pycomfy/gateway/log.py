@@ -58,8 +58,10 @@ class Log:
 
     def _fail(self, path: str, message: str, trace: str) -> None:
         name = path.rstrip("/").rsplit("/", 1)[-1]
-        # The summary table repeats what was told in full before.
-        self._failures.setdefault(name, ImportFailure(name, message, trace))
+        before = self._failures.get(name)
+        # A traceback says more than an earlier message, such as that of a start script; the summary table repeats.
+        if before is None or (trace and not before.traceback):
+            self._failures[name] = ImportFailure(name, message, trace)
 
 
 def is_failure(line: str) -> bool:

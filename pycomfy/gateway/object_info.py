@@ -11,7 +11,7 @@ from .installation import prepare
 from .log import LINE_LIMIT
 from .places import Places
 from .remarks import find_remarks
-from .server import Refused, running
+from .server import Refused, Server, running
 
 MOST_LINES = 20_000
 """Lines of ComfyUI's log that are searched for remarks; a pack that prints more than that says nothing with it."""
@@ -27,19 +27,22 @@ async def _ask(places: Places) -> dict[str, object]:
 
     places = prepare(places)
     async with running(places, cpu=not has_gpu(), on_line=show) as server:
-        await server.wait_until_ready()
         try:
-            types = await server.api.get("/object_info", timeout=300)
-        except OSError:
-            raise await server.death("while it listed its nodes") from None
+            await server.wait_until_ready()
+            answer = await _list_nodes(server)
+        except (Failure, Refused) as e:
+            answer = {"error": str(e)}
         failures = [f.as_dict() for f in server.log.failures]
-        system = (await server.api.get("/system_stats")).get("system", {})
-        return {
-            "comfyui_version": system.get("comfyui_version"),
-            "object_info": types,
-            "import_failures": failures,
-            "remarks": find_remarks(lines, _packs(places)),
-        }
+        return {**answer, "import_failures": failures, "remarks": find_remarks(lines, _packs(places))}
+
+
+async def _list_nodes(server: Server) -> dict[str, object]:
+    try:
+        types = await server.api.get("/object_info", timeout=300)
+    except OSError:
+        raise await server.death("while it listed its nodes") from None
+    system = (await server.api.get("/system_stats")).get("system", {})
+    return {"comfyui_version": system.get("comfyui_version"), "object_info": types}
 
 
 def _packs(places: Places) -> list[str]:
@@ -49,16 +52,17 @@ def _packs(places: Places) -> list[str]:
 
 def run(places: Places) -> int:
     """`{"comfyui_version", "object_info": {type: …}, "import_failures": [{pack, message, traceback}], "remarks":
-    [{pack, text}]}` on standard output, ComfyUI's log on standard error. Exit status 1 if ComfyUI could not be started
-    or asked."""
+    [{pack, text}]}` on standard output, ComfyUI's log on standard error. If ComfyUI could not be started or asked, the
+    exit status is 1, and the object has `error` in place of the first two."""
     out = os.dup(1)
     os.dup2(2, 1)
     try:
         answer = asyncio.run(_ask(places))
-    except (Failure, Refused) as e:
-        print(f"object-info: {e}", file=sys.stderr)
-        return 1
+    except Failure as e:
+        answer = {"error": str(e), "import_failures": [], "remarks": []}
+    if "error" in answer:
+        print(f"object-info: {answer['error']}", file=sys.stderr)
     with os.fdopen(out, "w", encoding="utf-8") as f:
         json.dump(answer, f)
         f.write("\n")
-    return 0
+    return 1 if "error" in answer else 0

@@ -4,11 +4,12 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pycomfy import operation
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import LayoutImage
-from pycomfy.adapters.containers.node_definitions import DidNotStart
+from pycomfy.adapters.containers.node_definitions import DidNotStart, log_path
 from pycomfy.adapters.database.entries import IndexedImage
 from pycomfy.adapters.database.records import ImageRecord
 from pycomfy.core.lockfile.fingerprint import environment_fingerprint
@@ -53,7 +54,7 @@ class PartResult:
 class CheckResult(Result):
     """Whether an image is `compatible` with its workflow; `problems` say why not. Without `started`, ComfyUI did not
     start, and nothing else is known. `node_types` is the number of types that the image has; `failures` are those of
-    modules that are not `parts`."""
+    modules that are not `parts`. `log` is the file with all that ComfyUI printed."""
 
     name: str
     version: int
@@ -66,6 +67,7 @@ class CheckResult(Result):
     failures: tuple[ImportFailure, ...]
     problems: tuple[Problem, ...]
     seconds: float
+    log: Path
 
 
 def check(workspace: Workspace, target: str) -> CheckResult:
@@ -92,6 +94,7 @@ def check(workspace: Workspace, target: str) -> CheckResult:
         failures=verification.failures if verification is not None else (),
         problems=problems,
         seconds=round(time.monotonic() - began, 3),
+        log=log_path(workspace.paths.cache, _fingerprint(version, record.platform)),
     )
 
 

@@ -7,7 +7,12 @@ from pathlib import Path
 from pycomfy import operation
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.load import LayoutImage, find_loaded, forget, load, read_layout
-from pycomfy.adapters.containers.node_definitions import fetch_node_definitions, read_cached, write_cached
+from pycomfy.adapters.containers.node_definitions import (
+    fetch_node_definitions,
+    log_path,
+    read_cached,
+    write_cached,
+)
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.platforms import PlatformName
@@ -44,7 +49,8 @@ def ask_image(workspace: Workspace, engine: Engine, image: str, environment: str
     fingerprint of ComfyUI, node packs, packages and gateway. Raises `DidNotStart`."""
     with operation.step("Start ComfyUI in the image") as task:
         with tempfile.TemporaryDirectory(prefix="pycomfy-") as folder:
-            definitions = fetch_node_definitions(engine, image, Path(folder))
+            log = log_path(workspace.paths.cache, environment)
+            definitions = fetch_node_definitions(engine, image, Path(folder), log)
         task.note(f"{len(definitions.types)} node types")
     write_cached(workspace.paths.cache, environment, definitions)
     return definitions
@@ -91,11 +97,23 @@ def make_prompt(
     """Return the workflow's prompt for the ComfyUI that gave the answer, with the names of models as Linux has them.
     Raises what the verification found missing, and what `judge` raises about values that have no place in it; failures
     that the workflow does not depend on are reported as warnings."""
-    raise_all(verification.problems(workflow.where))
+    problems = verification.problems(workflow.where)
+    for warning in verification.warnings():
+        operation.report(f"warning: {warning}")
+    if problems:
+        _report_more(verification, answer)
+    raise_all(problems)
     definitions = Definitions(answer.types)
     prompt = convert(workflow, definitions, operation.report, judge)
     for node in prompt.values():
         node["inputs"] = portable_values(node["class_type"], node["inputs"], definitions.find(node["class_type"]))
-    for warning in verification.warnings():
-        operation.report(f"warning: {warning}")
     return prompt
+
+
+def _report_more(verification: Verification, answer: NodeDefinitions) -> None:
+    """Report what helps with several problems at once."""
+    lines = verification.what_to_add
+    if lines and len([part for part in verification.parts if not part.provides]) > 1:
+        operation.report(f"note: what these node packs lack, together, for pycomfy.toml: {'; '.join(lines)}")
+    if answer.log:
+        operation.report(f"note: all that ComfyUI printed is in {answer.log}")

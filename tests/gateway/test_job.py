@@ -180,6 +180,16 @@ def test_object_info_is_the_answer_with_import_failures_and_remarks(image: Image
     assert answer["remarks"] == [{"pack": "talkative", "text": text}]
 
 
+def test_object_info_of_a_comfyui_that_dies_has_the_failures_before_it(image: Image) -> None:
+    (image.root / "ComfyUI" / "mode").write_text("dies")
+    done = subprocess.run([*image.command, "object-info"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    answer = json.loads(done.stdout)
+    assert done.returncode == 1 and "object_info" not in answer
+    assert answer["error"] == "ComfyUI exited with status 1 while it started"
+    assert [f["pack"] for f in answer["import_failures"]] == ["broken"]
+    assert b"cannot start: a module is missing" in done.stderr
+
+
 def test_health_follows_the_server_that_serve_becomes(image: Image) -> None:
     def health() -> int:
         return subprocess.run([*image.command, "health"], check=False).returncode

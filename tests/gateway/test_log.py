@@ -63,3 +63,15 @@ def test_lines_are_the_same_however_the_bytes_are_cut(lines: list[str], size: in
 
 def test_a_progress_bar_is_lines_too() -> None:
     assert list(Lines().feed(b"10%\r20%\r\ndone\nrest")) == ["10%", "20%", "done"]
+
+
+def test_a_traceback_comes_before_what_a_start_script_said() -> None:
+    log = Log()
+    lines = """Failed to execute startup-script: /opt/ComfyUI/custom_nodes/early/prestartup_script.py / no pip
+Traceback (most recent call last):
+ImportError: Bad git executable.
+Cannot import /opt/ComfyUI/custom_nodes/early module for custom nodes: Bad git executable."""
+    for line in lines.splitlines():
+        log.add(line)
+    (failure,) = log.failures
+    assert failure.message == "Bad git executable." and failure.traceback.endswith("Bad git executable.")

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pycomfy.adapters.containers.node_definitions import write_cached
+from pycomfy.adapters.io.paths import find_paths
+from pycomfy.adapters.nix.resources import read_toolkit
+from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.schema import Lock, Pack, Root, Step, WorkflowPin, render_lock
+from pycomfy.core.versions.verification import NodeDefinitions
 from tests.support.command_line import Outcome, call
 from tests.support.elf_files import make_elf
 from tests.support.graphs import definition, node, ui
@@ -88,3 +93,20 @@ def test_a_step_runs_in_a_build_and_one_that_fails_shows_its_log(workshop: Works
     assert done.status == 1
     assert "node pack stepped: the step `python install.py 7` ended with status 7" in done.err
     assert "I was here" in done.err
+
+
+def test_without_proof_an_earlier_answer_refuses_nothing(workshop: Workshop, root: Root) -> None:
+    """And where it has every node, it gives the image its prompt."""
+    workflow = b'{"1": {"class_type": "Save", "inputs": {}}}'
+    lock = workshop.lock({"linux/amd64": root}, [], []).model_copy(
+        update={"workflow": WorkflowPin(sha256=hashlib.sha256(workflow).hexdigest())}
+    )
+    paths = find_paths({"PYCOMFY_HOME": str(workshop.folder / "home")})
+    key = environment_fingerprint(lock, "linux/amd64", read_toolkit().gateway)
+    save = definition({}, python_module="nodes", output_node=True)
+    for found in ({}, {"Save": save}):
+        write_cached(paths.cache, key, NodeDefinitions("0.3.75", found, ()))
+        done = build(workshop, lock, "--json", workflow=workflow)
+        assert done.status == 0, done.err
+        assert ("not verified, and without a prompt" in done.err) is (not found)
+        assert ("opt/pycomfy/prompt.json" in names_in(Path(done.json()["oci"]), "workflow")) is bool(found)

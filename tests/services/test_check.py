@@ -18,6 +18,7 @@ from pycomfy.adapters.versions.repository import VersionsRepository, versions_re
 from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.schema import parse_lock, render_lock
 from pycomfy.core.versions.reference import Reference
+from pycomfy.core.versions.verification import NodeDefinitions
 from pycomfy.errors import BadLock, MissingTool, NotFound, RunFailed, UnknownNode
 from pycomfy.services.check import check, find_built_version
 from pycomfy.services.versions.indexing import index
@@ -71,6 +72,11 @@ def built(tmp_path: Path) -> Iterator[Builder]:
         process.run(engine.command("rmi", "--force", image))
 
 
+def read_cached_answer(paths: Paths) -> NodeDefinitions | None:
+    lock = parse_lock(project()["pycomfy.lock"].decode())
+    return read_cached(paths.cache, environment_fingerprint(lock, "linux/amd64", {}))
+
+
 def recorded(paths: Paths) -> Any:
     """What database and versions repository say of the pack, the database also after it was made anew."""
     repository = VersionsRepository(versions_repository_path(paths))
@@ -92,9 +98,30 @@ def test_an_image_that_has_everything_is_recorded_as_compatible(built: Builder) 
     assert result.compatible and (result.name, result.version) == ("pycomfy-check", 1)
     assert result.started and [p.remarks for p in result.parts] == [(), ("UserWarning: old",)]
     assert recorded(paths) == (True, {"painter": True}, 1)
-    lock = parse_lock(project()["pycomfy.lock"].decode())
-    kept = read_cached(paths.cache, environment_fingerprint(lock, "linux/amd64", {}))
+    kept = read_cached_answer(paths)
     assert kept is not None and kept.remarks[0].text == "UserWarning: old"
+
+
+def test_all_that_comfyui_printed_is_kept(built: Builder) -> None:
+    lines = [f"line {number}" for number in range(200)]
+    paths = built("".join(f"echo {line} >&2\n" for line in lines) + answer("KSampler"))
+    result = check(Workspace(paths), "pycomfy-check")
+    assert result.log.read_text().splitlines() == [*lines, "loading"]
+    kept = read_cached_answer(paths)
+    assert kept is not None and kept.log == str(result.log)
+
+
+def test_a_comfyui_that_dies_is_told_with_every_pack_that_failed_before(built: Builder) -> None:
+    missing = {"painter": "cv2", "writer": "segno", "odd": "unheard_of"}
+    failures = [{"pack": p, "message": f"No module named {m!r}", "traceback": ""} for p, m in missing.items()]
+    died = json.dumps({"error": "ComfyUI was ended by signal 11", "import_failures": failures}).replace("'", "\\u0027")
+    paths = built(f"echo Fatal Python error >&2\nprintf '%s\\n' '{died}'\nexit 1\n")
+    result = check(Workspace(paths), "pycomfy-check")
+    (problem,) = result.problems
+    assert problem.what == "ComfyUI did not start in the built image: ComfyUI was ended by signal 11"
+    assert "Fatal Python error" in problem.where and str(result.log) in problem.where
+    assert all(f"{pack} cannot be imported: No module named '{m}'" in problem.where for pack, m in missing.items())
+    assert 'requirements = ["opencv-python-headless", "segno"]' in problem.fix
 
 
 def test_a_pack_that_fails_is_named_with_its_traceback_and_recorded(built: Builder) -> None:

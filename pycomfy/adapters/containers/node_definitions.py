@@ -1,5 +1,6 @@
 """Get node definitions from the ComfyUI inside a built image, and keep them by what the image is made of."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -7,12 +8,19 @@ from typing import Any
 
 from pycomfy.adapters.containers.arguments import ContainerSpec
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.process import run_container
+from pycomfy.adapters.containers.process import Exit, run_container
 from pycomfy.adapters.io.atomic_files import write_file
-from pycomfy.core.versions.verification import ImportFailure, NodeDefinitions, Remark
+from pycomfy.core.lockfile.names import COMFYUI
+from pycomfy.core.versions.verification import (
+    ImportFailure,
+    NodeDefinitions,
+    Remark,
+    what_to_add,
+)
 from pycomfy.errors import RunFailed
 
 _LIMIT = 600.0  # seconds; ComfyUI starts in 10 s on two cores, and in minutes with a hundred packs
+MAX_LOG = 64 << 20
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
@@ -20,23 +28,48 @@ class DidNotStart(RunFailed):
     """The container started, and ComfyUI in it did not: the image is wrong, not the engine."""
 
 
-def fetch_node_definitions(engine: Engine, image_id: str, data: Path) -> NodeDefinitions:
-    """Start ComfyUI in the image, without network and GPU, and return its nodes. `data` is an empty folder.
+def fetch_node_definitions(engine: Engine, image_id: str, data: Path, log: Path) -> NodeDefinitions:
+    """Start ComfyUI in the image, without network and GPU, and return its nodes. `data` is an empty folder; what
+    ComfyUI prints is written to `log`, at most 64 MiB of it.
 
-    Raises `DidNotStart` with the end of ComfyUI's log, and `RunFailed` if the engine cannot start the container or it
-    does not end within 10 minutes.
+    Raises `DidNotStart` with the end of that, and `RunFailed` if the engine cannot start the container or it does not
+    end within 10 minutes.
     """
     lines: list[bytes] = []
-    exit_ = run_container(engine, ContainerSpec(image_id, ("object-info",), data), b"", lines.append, _LIMIT)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as file:
+
+        def keep(line: bytes) -> None:
+            if file.tell() + len(line) < MAX_LOG:
+                file.write(line + b"\n")
+
+        spec = ContainerSpec(image_id, ("object-info",), data)
+        exit_ = run_container(engine, spec, b"", lines.append, _LIMIT, on_error=keep)
+    last = lines[-1] if lines else b""
     try:
-        return parse_answer(json.loads(lines[-1] if exit_.status == 0 and lines else b""))
+        return dataclasses.replace(parse_answer(json.loads(last if exit_.status == 0 else b"")), log=str(log))
     except (ValueError, RecursionError, KeyError, TypeError) as e:
-        raise DidNotStart(
-            f"ComfyUI did not start in the built image (exit status {exit_.status})",
-            where=exit_.errors[-2000:],
-            fix="see what is missing in the lines above: often a requirement that no pack declares; "
+        raise _did_not_start(exit_, last, log) from e
+
+
+def _did_not_start(exit_: Exit, last: bytes, log: Path) -> DidNotStart:
+    """The error for an image that gave no answer; `last` is the last line of its standard output."""
+    try:
+        answer = json.loads(last)
+        why, failures = f": {answer['error']}", _parse_failures(answer)
+    except (ValueError, RecursionError, KeyError, TypeError):
+        why, failures = f" (exit status {exit_.status})", ()
+    tail = (ImportFailure(COMFYUI, exit_.errors, ""),)
+    packs = [f"{f.pack} cannot be imported: {f.message}" for f in failures]
+    return DidNotStart(
+        f"ComfyUI did not start in the built image{why}",
+        where="\n".join((exit_.errors[-2000:], *packs, f"all that it printed: {log}")),
+        fix=(
+            *(f"write into pycomfy.toml, and lock again: {line}" for line in what_to_add(failures or tail)),
+            "see what is missing in the lines above: often a requirement that no pack declares; "
             'add it to pycomfy.toml, `requirements = ["NAME"]`, and lock again',
-        ) from e
+        ),
+    )
 
 
 def parse_answer(answer: dict[str, Any]) -> NodeDefinitions:
@@ -44,16 +77,26 @@ def parse_answer(answer: dict[str, Any]) -> NodeDefinitions:
     `TypeError` for any other."""
     if not isinstance(answer["object_info"], dict):
         raise ValueError("no node definitions")
-    failures = tuple(ImportFailure(f["pack"], f["message"], f["traceback"]) for f in answer["import_failures"])
     # Older images have no remarks.
     remarks = tuple(Remark(r["pack"], r["text"]) for r in answer.get("remarks", ()))
-    return NodeDefinitions(str(answer.get("comfyui_version")), answer["object_info"], failures, remarks)
+    return NodeDefinitions(str(answer.get("comfyui_version")), answer["object_info"], _parse_failures(answer), remarks)
+
+
+def _parse_failures(answer: dict[str, Any]) -> tuple[ImportFailure, ...]:
+    return tuple(ImportFailure(f["pack"], f["message"], f["traceback"]) for f in answer["import_failures"])
+
+
+def log_path(cache: Path, key: str) -> Path:
+    """Return where the log of the ComfyUI is kept whose answer is kept under `key`."""
+    return _cache_path(cache, key).with_suffix(".log")
 
 
 def read_cached(cache: Path, key: str) -> NodeDefinitions | None:
     """Return the definitions kept under `key`, a hash of all they depend on; None if there are no intact ones."""
+    log = log_path(cache, key)
     try:
-        return parse_answer(json.loads(_cache_path(cache, key).read_bytes()))
+        found = parse_answer(json.loads(_cache_path(cache, key).read_bytes()))
+        return dataclasses.replace(found, log=str(log) if log.exists() else "")
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

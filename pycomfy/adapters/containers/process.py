@@ -43,9 +43,11 @@ def run_container(
     request: bytes,
     on_line: Callable[[bytes], None],
     limit: float | None = None,
+    *,
+    on_error: Callable[[bytes], None] = lambda line: None,
 ) -> Exit:
     """Start a container, write `request` to its standard input and keep that open, pass every line of its standard
-    output to `on_line`, and return how it ended.
+    output to `on_line` and of its standard error to `on_error`, and return how it ended.
 
     It is stopped and removed before this returns or raises, also on Ctrl-C, SIGTERM and SIGHUP, and when the operation
     is cancelled. Raises `RunFailed` if the engine cannot start it, `ContainerTimeout` after `limit` seconds.
@@ -57,7 +59,7 @@ def run_container(
     with process.signals_as_exceptions():
         started = _start(command)
         try:
-            errors = _exchange(started, request, on_line, limit)
+            errors = _exchange(started, request, (on_line, on_error), limit)
             with cancel_scope().on_cancel(started.kill):
                 status = started.wait()
         except BaseException:
@@ -103,13 +105,22 @@ class _Lines:
 
 
 def _exchange(
-    started: subprocess.Popen[bytes], request: bytes, on_line: Callable[[bytes], None], limit: float | None
+    started: subprocess.Popen[bytes],
+    request: bytes,
+    takers: tuple[Callable[[bytes], None], Callable[[bytes], None]],
+    limit: float | None,
 ) -> str:
     """Write and read until both outputs end; return the last lines of standard error."""
     stdin, stdout, stderr = _pipe(started.stdin), _pipe(started.stdout), _pipe(started.stderr)
     deadline = None if limit is None else time.monotonic() + limit
     errors: deque[bytes] = deque(maxlen=60)
-    sinks = {stdout: _Lines(on_line), stderr: _Lines(errors.append)}
+    on_line, on_error = takers
+
+    def keep(line: bytes) -> None:
+        errors.append(line)
+        on_error(line)
+
+    sinks = {stdout: _Lines(on_line), stderr: _Lines(keep)}
     rest = memoryview(request)
     with selectors.DefaultSelector() as selector, _wake_on_cancel() as wake:
         os.set_blocking(stdin.fileno(), False)

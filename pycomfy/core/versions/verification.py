@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pycomfy.core.analysis.module_names import key, packages
+from pycomfy.core.analysis.system_uses import missing_package
 from pycomfy.core.debian.shared_libraries import debian_package
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.schema import Lock
+from pycomfy.core.lockfile.toml import render_list
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import describe_locations, running_types
 from pycomfy.errors import Fix, Placeholder, PycomfyError, RunFailed, UnknownNode, suggest
@@ -35,12 +37,14 @@ class Remark:
 
 @dataclass(frozen=True)
 class NodeDefinitions:
-    """What an image answers. `types` is its `/object_info`: node type → definition."""
+    """What an image answers. `types` is its `/object_info`: node type → definition. `log` is the file with all that
+    ComfyUI printed, "" if there is none."""
 
     comfyui_version: str
     types: dict[str, Any]
     failures: tuple[ImportFailure, ...]
     remarks: tuple[Remark, ...] = ()
+    log: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,11 @@ class Verification:
     def passed(self) -> bool:
         """Whether the image has what the workflow needs."""
         return all(part.provides for part in self.parts)
+
+    @property
+    def what_to_add(self) -> list[str]:
+        """Return the lines of pycomfy.toml that add all that needed node packs were found to lack."""
+        return what_to_add(p.failure for p in self.parts if p.failure is not None and p.lacking)
 
     @property
     def compatible(self) -> dict[str, bool]:
@@ -131,6 +140,28 @@ def verify_nodes(lock: Lock, nodes: Iterable[RequiredNode], answer: NodeDefiniti
     return Verification(tuple(map(part, names)), len(answer.types), using, rest)
 
 
+def what_to_add(failures: Iterable[ImportFailure]) -> list[str]:
+    """Return the lines of pycomfy.toml with all Python and Debian packages that failed imports lack, as far as these
+    name what is known to be in a package."""
+    lacking = {_find_package(f"{failure.message}\n{failure.traceback}") for failure in failures}
+    found = {kind: sorted(package for one, package in lacking if one == kind) for kind in ("requirements", "apt")}
+    return [render_list(kind, packages_) for kind, packages_ in found.items() if packages_]
+
+
+def _find_package(text: str) -> tuple[str, str]:
+    """The key of pycomfy.toml and the package that provides what an error names; two empty texts if none is known."""
+    if shared := _NO_LIBRARY.search(text):
+        package = debian_package(shared[1], ())[0]
+        return ("apt", package) if package else ("", "")
+    if system := missing_package(text):
+        return "apt", system[1]
+    module = _NO_MODULE.search(text)
+    if module is None or ("." in module[1] and key(module[1]) != module[1]):
+        return "", ""
+    known = packages(key(module[1]))
+    return ("requirements", known[0]) if known else ("", "")
+
+
 def last_line(text: str) -> str:
     """Return the last line, which in a traceback says what happened."""
     return text.strip().rsplit("\n", 1)[-1].strip()
@@ -169,7 +200,11 @@ def _problems(part: SourceVerification, verification: Verification, where: str) 
         yield UnknownNode(
             f"the node pack {part.name} is loaded, but does not have the node type{plural} {types}",
             where=_below(users, "\n".join(part.remarks)),
-            fix=("see what it printed above, if anything", _pin_commit(part.name, "pins a commit that has it")),
+            fix=(
+                *find_fixes("\n".join(part.remarks), part.name),
+                "see what it printed above, if anything",
+                _pin_commit(part.name, "pins a commit that has it"),
+            ),
         )
     for type_, other in part.others.items():
         yield UnknownNode(
@@ -197,13 +232,19 @@ _OWN_MODULES = re.compile(r"comfy(_\w+)?|nodes|folder_paths|server|execution|lat
 
 def suggest_fixes(failure: ImportFailure, name: str) -> tuple[str | Fix, ...]:
     """Return how the failed import of the node pack `name` may be fixed."""
-    text = f"{failure.message}\n{failure.traceback}"
+    return find_fixes(f"{failure.message}\n{failure.traceback}", name) or (
+        _pin_commit(name, "pins another commit of it; the traceback says where it fails"),
+        "add what it needs to pycomfy.toml, and lock again",
+    )
+
+
+def find_fixes(text: str, name: str) -> tuple[str | Fix, ...]:
+    """Return how to fix what a message or traceback of the node pack `name` says to be missing; empty if it names
+    nothing that is known."""
     if shared := _NO_LIBRARY.search(text):
-        package = debian_package(shared[1], ())[0] or "…"
-        return (
-            f"add the Debian package of {shared[1]}, at the top of pycomfy.toml or to its apt:"
-            f' apt = ["{package}"]; and lock again',
-        )
+        return (_add_debian(f"the Debian package of {shared[1]}", debian_package(shared[1], ())[0] or "…"),)
+    if lacking := missing_package(text):
+        return (_add_debian(f"the Debian package with {lacking[0]}", lacking[1]),)
     if module := _NO_MODULE.search(text):
         if _OWN_MODULES.fullmatch(module[1].partition(".")[0]):
             return _pin_other(name)
@@ -213,10 +254,11 @@ def suggest_fixes(failure: ImportFailure, name: str) -> tuple[str | Fix, ...]:
             return _pin_other(name)
         if known := packages(module[1]):
             return (_take_another(known[0]),)
-    return (
-        _pin_commit(name, "pins another commit of it; the traceback says where it fails"),
-        "add what it needs to pycomfy.toml, and lock again",
-    )
+    return ()
+
+
+def _add_debian(what: str, package: str) -> str:
+    return f'add {what}, at the top of pycomfy.toml or to its apt: apt = ["{package}"]; and lock again'
 
 
 def _suggest_module(module: str, name: str) -> tuple[str | Fix, ...]:

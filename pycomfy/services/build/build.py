@@ -48,7 +48,7 @@ class BuildRequest:
     """`workflow` is a file, or a folder with a `workflow.json`. `platform` None means this machine's. With `locked`, a
     lock that is missing or outdated is an error, and is not made anew. `object_info` is a file or a URL with node
     definitions; without it the built image is started for them. With `prove` False it is not started, and gets no
-    prompt unless the answer is known from before. With `archive`, its sources are archived."""
+    prompt unless the answer is known from before and has every node. With `archive`, its sources are archived."""
 
     workflow: Path
     platform: PlatformName | None = None
@@ -98,7 +98,7 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
     job = _Job(workspace, request, lock, platform, workspace.log_file(lock.name))
 
     preliminary: RealisedImage | None = None
-    definitions = job.find_definitions()
+    definitions = job.drop_incomplete(job.find_definitions(), workflow)
     if definitions is None and request.prove:
         _ = workspace.engine  # raises before anything is built if there is none
         preliminary = job.realise(ProjectContent(lock, data), "Build layers")
@@ -193,6 +193,15 @@ class _Job:
                     ),
                 )
         return found
+
+    def drop_incomplete(self, definitions: NodeDefinitions | None, workflow: Workflow) -> NodeDefinitions | None:
+        """The definitions; but none where the build is not to be verified, and an earlier image with the same
+        environment lacked something: that would refuse it."""
+        if definitions is None or self.request.prove or self.request.object_info is not None:
+            return definitions
+        accepted = read_config(self.lock_request)[1].accept.editor_only
+        workflow = make_notes(workflow, set(accepted) - definitions.types.keys())
+        return definitions if verify_image(self.lock, workflow, definitions).passed else None
 
     def realise(self, content: ProjectContent, title: str) -> RealisedImage:
         """Emit the project and build its image, in a step with that title."""

@@ -121,3 +121,20 @@ def test_the_fix_is_that_of_the_cause(message: str, told: str) -> None:
 def test_no_package_is_proposed_because_its_name_is_like_a_modules(message: str) -> None:
     text = "".join(map(str, suggest_fixes(ImportFailure("card", message, ""), "card")))
     assert text and "requirements = [" not in text and "overrides" not in text
+
+
+def test_what_several_packs_lack_is_one_line_of_each_kind() -> None:
+    messages = ("No module named 'segno'", "No module named 'cv2'", "Bad git executable.", "No module named 'unheard'")
+    names = [f"pack{number}" for number in range(len(messages))]
+    failures = tuple(ImportFailure(name, message, "") for name, message in zip(names, messages, strict=True))
+    made = proof(lock(**{name: (name.title(),) for name in names}), *map(str.title, names), failures=failures)
+    assert len(made.problems("w.json")) == 4
+    assert made.what_to_add == ['requirements = ["opencv-python-headless", "segno"]', 'apt = ["git"]']
+
+
+def test_a_program_that_is_missing_is_fixed_by_its_debian_package() -> None:
+    failure = ImportFailure("card", "[Errno 2] No such file or directory: 'git'", "")
+    assert suggest_fixes(failure, "card") == (
+        "add the Debian package with the program git, at the top of pycomfy.toml or to its apt:"
+        ' apt = ["git"]; and lock again',
+    )
