@@ -74,6 +74,19 @@ class WheelTest(unittest.TestCase):
         self.assertIn("from demo.cli import App", text)
         self.assertIn("sys.exit(App.run())", text)
 
+    def test_a_script_of_an_entry_point_can_be_excluded_under_the_name_that_a_file_would_have(self) -> None:
+        entry = b"[console_scripts]\ndemo = demo.cli:run\nmore = demo.cli:more\n"
+        wheel = make_wheel(self.folder, {"demo-1.0.dist-info/entry_points.txt": entry})
+        made = {m.path: m for m in install(wheel, "demo 1.0", VENV, exclude=["demo-1.0.data/scripts/demo"])}
+        self.assertIn("opt/venv/bin/more", made)
+        self.assertNotIn("opt/venv/bin/demo", made)
+        record = made[f"{SITE}/demo-1.0.dist-info/RECORD"].content
+        assert record is not None
+        self.assertNotIn(b"bin/demo", read(record))
+        for name in ("demo-1.0.data/scripts/other", "bin/demo", "demo-1.0.data/data/bin/more"):
+            with self.assertRaisesRegex(Refused, f"nothing to exclude at {name}"):
+                list(install(wheel, "demo 1.0", VENV, exclude=[name]))
+
     def test_installed_record_lists_every_file_with_its_installed_hash(self) -> None:
         files = {"demo.py": b"1", "demo-1.0.data/scripts/old": b"#!python\n"}
         installed = self.installed(make_wheel(self.folder, files))

@@ -69,12 +69,17 @@ def install(
 ) -> Iterator[Member]:
     """The wheel's files at their final places, its scripts and an installed RECORD. Every file is checked by RECORD,
     and `Misrecorded` is raised if it is wrong; if it is known to be `misrecorded`, the files are hashed instead.
-    The files `exclude` names are left out: another wheel's are kept at their place."""
+    The files `exclude` names are left out: another wheel's are kept at their place. A script of an entry point is named
+    as if it were a file of the wheel's scripts."""
     archive = Archive(path, owner)
-    for name in exclude:
-        if archive.files.pop(name, None) is None:
-            raise Refused(f"{owner}: nothing to exclude at {name}")
+    absent = [name for name in exclude if archive.files.pop(name, None) is None]
     info = _dist_info(archive)
+    entry_points = [*_entry_points(archive, info, venv)]
+    for name in absent:
+        kept = [made for made in entry_points if made[0] != _place(name, info, venv, owner)]
+        if "/scripts/" not in name or len(kept) == len(entry_points):
+            raise Refused(f"{owner}: nothing to exclude at {name}")
+        entry_points = kept
     hashes = {n: digest(archive.content(n)) for n in archive.files} if misrecorded else _record(archive, info)
     record: list[tuple[str, str, str]] = []
     for name in archive.files:
@@ -91,7 +96,7 @@ def install(
             record.append((_relative(place, venv), f"sha256={_b64(bytes.fromhex(hashes[name]))}", str(content.size)))
         yield Member(place, owner, content, mode=mode)
     generated = [
-        *_entry_points(archive, info, venv),
+        *entry_points,
         (f"{venv.site_packages}/{info}/INSTALLER", Text(b"pycomfy\n"), 0o644),
     ]
     for place, content, mode in generated:

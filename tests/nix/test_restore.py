@@ -90,7 +90,8 @@ def test_a_plain_folder_runs_without_nix(
     assert result.packages == 2
     moved = tmp_path / "moved"
     folder.rename(moved)
-    python = [str(moved / ".venv/bin/python"), "-c", "import one, two; print(one.x + two.y)"]
-    assert subprocess.run(python, check=True, capture_output=True, text=True).stdout == "3\n"
+    python = [str(moved / ".venv/bin/python"), "-c", "import one, two, tests; print(one.x + two.y, tests.z)"]
+    done = subprocess.run(python, check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout == "3 1\n"
     with pytest.raises(PycomfyError, match="not an empty folder"):
         restore_plain(lost.workspace, lost.request("small@2"), moved)

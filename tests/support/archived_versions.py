@@ -21,8 +21,12 @@ _CUT_OFF = 'mount --bind "$0" /nix && exec "$@"'
 
 
 def make_lock(workshop: Workshop, root: Root, pack: str) -> Lock:
-    """A lock with two wheels, and the node pack "greeter" with the text `pack` in it."""
-    wheels = [workshop.wheel("one", {"one/__init__.py": b"x = 1\n"}), workshop.wheel("two", {"two.py": b"y = 2\n"})]
+    """A lock with two wheels, which install a stray file at one place, and the node pack "greeter" with the text `pack`
+    in it."""
+    stray = "tests/__init__.py"
+    one = workshop.wheel("one", {"one/__init__.py": b"x = 1\n", stray: b"z = 1\n"})
+    two = workshop.wheel("two", {"two.py": b"y = 2\n", stray: b"z = 2\n"})
+    wheels = [one, two.model_copy(update={"exclude": (stray,)})]
     # Nobody else has this pack, nor a layer with it.
     source = {"__init__.py": PACK, "text.txt": pack, "run.sh": "#!/bin/sh\n"}
     return workshop.lock({"linux/amd64": root}, wheels, [workshop.pack("greeter", source)])

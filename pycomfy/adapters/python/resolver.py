@@ -56,6 +56,12 @@ def newest_versions(request: ResolutionRequest, cache: Path) -> dict[str, str]:
     return read_versions(outcome)
 
 
+def can_be_resolved(request: ResolutionRequest, cache: Path) -> bool:
+    """Return whether there is an answer to a request."""
+    with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
+        return isinstance(resolve(request, Path(folder), cache)[0], bytes)
+
+
 def lacking_packages(request: ResolutionRequest, cache: Path) -> frozenset[str]:
     """Return the packages without wheels that alone keep a request from being resolved."""
     with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:

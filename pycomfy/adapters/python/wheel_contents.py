@@ -6,6 +6,7 @@ import json
 import posixpath
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from pycomfy.adapters.io.http_client import Client, check_status, local_path, ma
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.core.nix.store_path import FixedOutput
-from pycomfy.core.python.wheel_clashes import WheelFile
+from pycomfy.core.python.wheel_clashes import COMMANDS, WheelFile, read_entry_points
 from pycomfy.errors import PycomfyError
 
 JOBS = 8
@@ -64,8 +65,18 @@ def read_files(wheels: Sequence[Wheel], paths: Paths) -> dict[str, tuple[WheelFi
 def _files_of(wheel: Wheel, paths: Paths, client: Client) -> tuple[WheelFile, ...] | None:
     try:
         with _open(wheel, paths, client) as file, zipfile.ZipFile(file) as archive:
-            return tuple(_files(archive.infolist()[:MAX_MODULES]))
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, PycomfyError, httpx.HTTPError):
+            infos = archive.infolist()[:MAX_MODULES]
+            return (*_files(infos), *_commands(wheel, archive, infos, client))
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        NotImplementedError,
+        ValueError,
+        struct.error,
+        zlib.error,
+        PycomfyError,
+        httpx.HTTPError,
+    ):
         return None
 
 
@@ -76,13 +87,47 @@ def _files(infos: Sequence[zipfile.ZipInfo]) -> Iterator[WheelFile]:
         place = info.filename
         if top.endswith(".data"):
             scheme, _, place = rest.partition("/")
-            place = {"scripts": f"../../../bin/{place}", "data": f"../../../{place}"}.get(scheme, place)
+            place = {"scripts": COMMANDS + place, "data": f"../../../{place}"}.get(scheme, place)
             if scheme == "headers":
                 continue
         if info.is_dir() or top.endswith(".dist-info") or "/__pycache__/" in place:
             continue
-        executable = bool((info.external_attr >> 16) & 0o111) or place.startswith("../../../bin/")
+        executable = bool((info.external_attr >> 16) & 0o111) or place.startswith(COMMANDS)
         yield WheelFile(info.filename, place, info.CRC, info.file_size, executable)
+
+
+def _commands(
+    wheel: Wheel, archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo], client: Client
+) -> Iterator[WheelFile]:
+    """Yield the commands that an installer writes for the wheel's entry points."""
+    for info in infos:
+        folder, _, name = info.filename.rpartition("/")
+        if name != "entry_points.txt" or "/" in folder or not folder.endswith(".dist-info"):
+            continue
+        text = _read_text(wheel, archive, info, client)
+        for command, target in read_entry_points(text).items():
+            path = f"{folder.removesuffix('.dist-info')}.data/scripts/{command}"
+            yield WheelFile(
+                path, COMMANDS + command, zlib.crc32(target.encode()), len(target), executable=True, made=True
+            )
+
+
+def _read_text(wheel: Wheel, archive: zipfile.ZipFile, info: zipfile.ZipInfo, client: Client) -> str:
+    """Return the text of a file of a wheel, which may lie before the end that was fetched; `zipfile` then gives it a
+    negative offset, from where that end begins."""
+    if info.file_size > _TAIL:
+        return ""
+    if info.header_offset >= 0:
+        return archive.read(info).decode(errors="replace")
+    there = archive.fp.seek(0, io.SEEK_END) if archive.fp is not None else 0
+    start = wheel.size - there + info.header_offset
+    data = _fetch(wheel.url, f"bytes={start}-{start + info.compress_size + _TAIL}", client)
+    name_size, extra_size = struct.unpack_from("<26xHH", data)
+    begin = 30 + name_size + extra_size
+    content = data[begin : begin + info.compress_size]
+    if info.compress_type == zipfile.ZIP_DEFLATED:
+        content = zlib.decompress(content, wbits=-15, bufsize=info.file_size)
+    return content.decode(errors="replace") if zlib.crc32(content) == info.CRC else ""
 
 
 def _modules(files: Sequence[str]) -> Iterator[str]:

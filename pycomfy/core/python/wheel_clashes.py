@@ -4,6 +4,8 @@ An installer would let the last wheel overwrite the others. In an image that wou
 imports are settled, everything else is the user's decision.
 """
 
+import configparser
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,15 +15,24 @@ _STRAY_FILES = (
 )  # fmt: skip
 
 
+COMMANDS = "../../../bin/"
+"""The folder of commands, from site-packages."""
+
+
 @dataclass(frozen=True)
 class WheelFile:
-    """A file of a wheel: its `path` in it, its `place` below site-packages, and what tells it from another one."""
+    """A file of a wheel: its `path` in it, its `place` below site-packages, and what tells it from another one.
+
+    One that is `made` is a command that an installer writes for an entry point; its path is what it would have in the
+    wheel.
+    """
 
     path: str
     place: str
     crc: int
     size: int
     executable: bool
+    made: bool = False
 
     @property
     def content(self) -> tuple[int, int, bool]:
@@ -30,7 +41,8 @@ class WheelFile:
 
 @dataclass(frozen=True)
 class Clash:
-    """Wheels that install different files at one place; `stray` if nobody imports it."""
+    """Wheels that install different files at one place; `stray` if nobody imports it, or all are commands that an
+    installer writes: nodes import packages, they do not call these."""
 
     place: str
     wheels: tuple[str, ...]
@@ -40,11 +52,12 @@ class Clash:
 @dataclass(frozen=True)
 class Settled:
     """`excludes` are the paths that are left out of each wheel, `clashes` those that were settled as strays, `open`
-    those that nobody settled."""
+    those that nobody settled; `empty` are the wheels that install nothing but strays."""
 
     excludes: Mapping[str, tuple[str, ...]]
     clashes: tuple[Clash, ...] = ()
     open: tuple[Clash, ...] = ()
+    empty: tuple[str, ...] = ()
 
 
 def is_stray(place: str) -> bool:
@@ -66,7 +79,7 @@ def settle_clashes(files: Mapping[str, Sequence[WheelFile]], preferred: Sequence
     for place, owners in sorted(places.items()):
         if len({file.content for file in owners.values()}) < 2:
             continue
-        clash = Clash(place, tuple(owners), is_stray(place))
+        clash = Clash(place, tuple(owners), is_stray(place) or all(file.made for file in owners.values()))
         winner = next((name for name in preferred if name in owners), None)
         if winner is None and not clash.stray:
             unsettled.append(clash)
@@ -77,7 +90,25 @@ def settle_clashes(files: Mapping[str, Sequence[WheelFile]], preferred: Sequence
         for name, file in owners.items():
             if file.content != owners[winner].content:
                 excludes.setdefault(name, []).append(file.path)
-    return Settled({name: tuple(sorted(paths)) for name, paths in excludes.items()}, tuple(strays), tuple(unsettled))
+    return Settled(
+        {name: tuple(sorted(paths)) for name, paths in excludes.items()},
+        tuple(strays),
+        tuple(unsettled),
+        tuple(name for name in sorted(files) if all(is_stray(file.place) for file in files[name])),
+    )
+
+
+def read_entry_points(text: str) -> dict[str, str]:
+    """Return the commands that an installer writes for an `entry_points.txt`, each with what it calls: `a.b:c`. None if
+    it cannot be read: building the image tells of it."""
+    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return {}
+    sections = [group for group in ("console_scripts", "gui_scripts") if parser.has_section(group)]
+    return {name: re.sub(r"\s+|\[.*", "", value) for group in sections for name, value in parser.items(group) if value}
 
 
 def group_by_wheels(clashes: Sequence[Clash]) -> dict[tuple[str, ...], list[str]]:

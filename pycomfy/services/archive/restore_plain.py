@@ -3,7 +3,7 @@
 import shlex
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from pycomfy import operation
 from pycomfy.adapters.io.atomic_files import new_folder, translate_disk_full
 from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.python.venv import Venv, find_python
+from pycomfy.adapters.python.wheel_trim import write_without
 from pycomfy.core.lockfile.schema import ModelFile
 from pycomfy.core.nix.lock_outputs import Requisite, source_requisite, wheel_requisites
 from pycomfy.core.versions.snapshot import LOCK
@@ -88,7 +89,8 @@ def restore_plain(workspace: Workspace, request: RestoreRequest, to: Path) -> Re
                 task.advance()
         _write_workflow(recorded, folder)
         _link_models([m for m in lock.models if m not in missing], workspace.models, folder)
-        _install(provider, wheels, python, folder)
+        excludes = [wheel.exclude for wheel in lock.platforms[platform].wheels]
+        _install(_Lender(provider, wheels, excludes), python, folder)
     return RestoredFolder(
         version=recorded.label,
         commit=recorded.version.commit,
@@ -148,8 +150,26 @@ def _link_models(models: Sequence[ModelFile], store: ModelStore, folder: Path) -
         link.symlink_to(store.blob_path(model.sha256))
 
 
-def _install(provider: SourceProvider, wheels: Sequence[Requisite], python: Path, folder: Path) -> None:
-    sizes = [wheel.size or 0 for wheel in wheels]
+@dataclass(frozen=True)
+class _Lender:
+    """Lends the files of `wheels`, each without what the lock excludes from it."""
+
+    provider: SourceProvider
+    wheels: Sequence[Requisite]
+    excludes: Sequence[Collection[str]]
+
+    def lend(self, number: int, folder: Path) -> Path:
+        file = self.provider.lend(self.wheels[number], folder)
+        if not self.excludes[number]:
+            return file
+        trimmed = folder / "trimmed" / file.name
+        trimmed.parent.mkdir(exist_ok=True)
+        write_without(file, self.excludes[number], trimmed)
+        return trimmed
+
+
+def _install(lender: _Lender, python: Path, folder: Path) -> None:
+    sizes = [wheel.size or 0 for wheel in lender.wheels]
     with (
         operation.step("Install the wheels", total=sum(sizes), unit="bytes") as task,
         tempfile.TemporaryDirectory(dir=folder, prefix=".uv-") as temporary,
@@ -160,7 +180,7 @@ def _install(provider: SourceProvider, wheels: Sequence[Requisite], python: Path
         venv.make(python)
         for batch in batches(sizes, _BATCH_BYTES):
             with tempfile.TemporaryDirectory(dir=temporary) as lent:
-                venv.install([provider.lend(wheels[i], Path(lent)) for i in batch])
+                venv.install([lender.lend(i, Path(lent)) for i in batch])
             # Installed files are links to it, and nothing is installed twice.
             shutil.rmtree(cache, ignore_errors=True)
             task.advance(sum(sizes[i] for i in batch))

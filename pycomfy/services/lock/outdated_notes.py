@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -18,16 +20,20 @@ from packaging.version import Version
 
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.concurrency import run_concurrently
-from pycomfy.adapters.python.resolver import lacking_packages, newest_versions
+from pycomfy.adapters.python.resolver import can_be_resolved, lacking_packages, newest_versions
 from pycomfy.adapters.python.simple_index import find_indexes, list_sdists
-from pycomfy.adapters.python.uv_request import ResolutionRequest
+from pycomfy.adapters.python.uv_request import LocalWheel, ResolutionRequest
 from pycomfy.core.lockfile.schema import Wheel
+from pycomfy.core.python.build_recipe import make_placeholder_wheel
 from pycomfy.core.python.requirements import make_requirement_set
 from pycomfy.errors import NetworkError
 from pycomfy.services.workspace import Workspace
 
 OLD = timedelta(days=365)
 """Only a version this old is checked: a source that was uploaded yesterday may get its wheels tomorrow."""
+
+JOBS = 4
+"""How many answers of uv and indexes are waited for at once."""
 
 
 def note_outdated(
@@ -36,15 +42,18 @@ def note_outdated(
     pylock: Mapping[str, Any],
     wheels: Sequence[Wheel],
     made: Collection[str] = (),
+    empty: Collection[str] = (),
 ) -> list[str]:
-    """Return a remark for each package that is required by name and has a newer version that could be built, or whose
-    dependency could be. `made` are the packages that were built for this lock."""
-    required = {a.name for one in request.requirement_sets for a in one.requirements if a.direct_reference is None}
+    """Return a remark for each package that is old or `empty`, and has a newer version that could be built, or whose
+    dependency could be; of dependencies that nobody requires by name, too, where everything that requires them takes
+    the newer version. `made` are the packages that were built for this lock."""
     uploads = dict(_uploads(pylock))
     old = {
         w.name: w
         for w in wheels
-        if w.name in required and w.built is None and (when := uploads.get(w.name)) and request.as_of - when > OLD
+        if w.built is None
+        and w.name not in made
+        and (w.name in empty or ((when := uploads.get(w.name)) and request.as_of - when > OLD))
     }
     if not old:
         return []
@@ -52,24 +61,55 @@ def note_outdated(
     usual, reserved = find_indexes("", config), config.reserved
     indexes = {name: (config.address(reserved[name]),) if name in reserved else usual for name in old}
     newer = run_concurrently(
-        {name: partial(_find_newer_source, workspace, request, old[name], indexes[name]) for name in old}
+        {name: partial(_find_newer_source, workspace, request, old[name], indexes[name]) for name in old}, at_once=JOBS
     )
-    notes = {
-        name: f"{name} {old[name].version} of {uploads[name]:%Y} is taken, because newer ones, up to {version}, exist "
-        f"as source only; to have them built, add to pycomfy.toml: [wheels.{name}]"
-        for name, version in newer.items()
-        if version
-    }
+    required = _required_names(request)
+    refused = _find_refused(workspace, request, {n: v for n, v in newer.items() if v and n not in required})
     blocked = _find_blocked(workspace, request, {name: w for name, w in old.items() if not newer[name]}, usual, made)
-    for name, (version, lacking) in blocked.items():
+    notes: dict[str, str] = {}
+    for name in {n for n, version in newer.items() if version} - refused | blocked.keys():
+        year = f" of {uploads[name]:%Y}" if name in uploads else ""
+        is_empty = ", a wheel without any module," if name in empty else ""
+        head = f"{name} {old[name].version}{year}{is_empty} is taken, because newer ones, up to"
+        if name not in blocked:
+            notes[name] = (
+                f"{head} {newer[name]}, exist as source only; to have them built, add to pycomfy.toml: [wheels.{name}]"
+            )
+            continue
+        version, lacking = blocked[name]
         needs = " and ".join(lacking)
         tables = " and ".join(f"[wheels.{one}]" for one in lacking)
         exists = "exists" if len(lacking) == 1 else "exist"
         notes[name] = (
-            f"{name} {old[name].version} of {uploads[name]:%Y} is taken, because newer ones, up to {version}, require "
-            f"{needs}, which {exists} as source only; to have that built, add to pycomfy.toml: {tables}"
+            f"{head} {version}, require {needs}, which {exists} as source only; to have that built, add to "
+            f"pycomfy.toml: {tables}"
         )
     return [notes[name] for name in sorted(notes)]
+
+
+def _required_names(request: ResolutionRequest) -> set[str]:
+    return {a.name for one in request.requirement_sets for a in one.requirements if a.direct_reference is None}
+
+
+def _find_refused(workspace: Workspace, request: ResolutionRequest, newer: Mapping[str, str]) -> set[str]:
+    """Return those of the dependencies whose newer version something else does not take: it is resolved with a
+    placeholder wheel in place of what would be built. The answer for a date does not change, so uv's is cached."""
+
+    def is_taken(name: str, version: str, folder: Path) -> bool:
+        filename, data = make_placeholder_wheel(name, version, "")
+        (folder / filename).write_bytes(data)
+        pinned = make_requirement_set("pycomfy", [f"{name}=={version}"], "")
+        wished = replace(
+            request,
+            requirement_sets=[*request.requirement_sets, pinned],
+            local_wheels=[*request.local_wheels, LocalWheel(filename, folder / filename)],
+        )
+        return can_be_resolved(wished, workspace.paths.cache)
+
+    with TemporaryDirectory(prefix="pycomfy-wheels-") as folder:
+        jobs = {name: partial(is_taken, name, version, Path(folder)) for name, version in newer.items()}
+        taken = run_concurrently(jobs, at_once=JOBS)
+    return {name for name in newer if not taken[name]}
 
 
 def _find_blocked(
@@ -84,7 +124,6 @@ def _find_blocked(
     cached."""
     if not old:
         return {}
-    lines = [f"{name}{_find_accepted(request, name)}" for name in sorted(old)]
     data = [
         [w.filename for _, w in sorted(old.items())],
         [one.text for s in request.requirement_sets for one in (*s.requirements, *s.constraints)],
@@ -97,16 +136,22 @@ def _find_blocked(
     except (OSError, ValueError):
         pass
     cache = workspace.paths.cache
-    alone = replace(request, requirement_sets=[make_requirement_set("pycomfy", lines, "")], overrides=())
-    newest = newest_versions(alone, cache)
-    found: dict[str, tuple[str, tuple[str, ...]]] = {}
-    for name, wheel in sorted(old.items()):
-        if name not in newest or Version(newest[name]) <= Version(wheel.version):
-            continue
+    required = _required_names(request)
+    newest: dict[str, str] = {}
+    for names in (old.keys() & required, old.keys() - required):
+        lines = [f"{name}{_find_accepted(request, name)}" for name in sorted(names)]
+        alone = replace(request, requirement_sets=[make_requirement_set("pycomfy", lines, "")], overrides=())
+        newest |= newest_versions(alone, cache) if lines else {}
+    newer = [n for n, w in sorted(old.items()) if n in newest and Version(newest[n]) > Version(w.version)]
+
+    def find_lacking(name: str) -> frozenset[str]:
         pinned = make_requirement_set("pycomfy", [f"{name}=={newest[name]}"], "")
         excludes = tuple(sorted({*request.excludes, *made}))
         wished = replace(request, requirement_sets=[*request.requirement_sets, pinned], excludes=excludes)
-        lacking = lacking_packages(wished, cache)
+        return lacking_packages(wished, cache)
+
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for name, lacking in run_concurrently({name: partial(find_lacking, name) for name in newer}, at_once=JOBS).items():
         try:
             buildable = [_has_source(one, request) for one in sorted(lacking)]
         except NetworkError:

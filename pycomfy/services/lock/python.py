@@ -147,10 +147,11 @@ def _resolve(
     if undated := [w for w in undated_wheels(resolution.pylock, wheels) if w.name not in resolution.made]:
         names = ", ".join(f"{w.name} {w.version}" for w in undated)
         notes.append(f"the upload date of these packages is unknown, so they are taken whatever the date: {names}")
-    notes += note_outdated(workspace, resolution_request, resolution.pylock, wheels, resolution.made)
     located = [resolution.find_made(w) or _locate(workspace, w, request) for w in wheels]
-    settled, more = settle_wheels(workspace, config, located)
-    return settled, [*notes, *more]
+    settled = settle_wheels(workspace, config, located)
+    made, pylock = resolution.made, resolution.pylock
+    notes += note_outdated(workspace, resolution_request, pylock, wheels, made, settled.empty)
+    return settled.wheels, [*notes, *settled.notes]
 
 
 def _locate(workspace: Workspace, wheel: Wheel, request: PythonRequest) -> Wheel:
