@@ -41,6 +41,8 @@ CORE_STANDARD_LIBRARY: dict[str, frozenset[str] | None] = {
     ),
     **dict.fromkeys(("functools", "hashlib", "itertools", "json", "math", "re", "shlex", "struct"), EVERYTHING),
     **dict.fromkeys(("textwrap", "tomllib", "types", "typing", "unicodedata", "urllib.parse"), EVERYTHING),
+    # Of a text: `read` would open a file.
+    "configparser": frozenset({"ConfigParser", "Error"}),
     # Values only: `now` and `today` ask the clock.
     "datetime": frozenset({"UTC", "date", "datetime", "timedelta"}),
     # Headers of package metadata, dates of a Release file.
