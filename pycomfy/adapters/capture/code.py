@@ -23,9 +23,9 @@ from pycomfy.adapters.capture.git_dir import (
 from pycomfy.adapters.capture.working_tree import (
     ComparisonOptions,
     WorkingTreeChanges,
+    add_ignored,
     compare_folders,
     find_changes,
-    find_ignored_models,
     make_patch,
     walk_code,
 )
@@ -80,7 +80,7 @@ def capture_code(
                 options = ComparisonOptions(reader, staging, subject.allowed, subject.skip)
                 changes = find_changes(git, commit, options)
                 if not subject.skip:
-                    changes.skipped += find_ignored_models(git, commit, options)
+                    add_ignored(git, commit, options, changes)
                 found = _with_changes(found, changes)
                 if found.url is None:
                     raise refused(subject.folder, "it has no remote")

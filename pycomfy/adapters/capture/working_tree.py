@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pycomfy.adapters.capture.files import CHUNK, Blob, Files, hash_entry, list_files, why_skipped
+from pycomfy.adapters.capture.files import CHUNK, Blob, Files, hash_entry, list_files, read_text, why_skipped
 from pycomfy.adapters.capture.git_dir import GitFolder, borrow, find_git, read_head, read_settings, refused
 from pycomfy.adapters.git.checkout import FILE, GROUP_FILE, LINK, MAX_FILES, PROGRAM, SUBMODULE, Entry, parse_entries
 from pycomfy.adapters.git.lfs import parse_pointer
 from pycomfy.adapters.git.patches import PatchRepository
+from pycomfy.core.capture.ignored_files import MAX_FILES as MAX_SETTINGS_FILES
+from pycomfy.core.capture.ignored_files import is_settings, may_be_secret
 from pycomfy.errors import BadInput
 
 MAX_CHANGED = 16 << 20
@@ -213,16 +215,28 @@ def _why_same(old: bytes, path: Path, about: os.stat_result) -> str:
     return _LINE_ENDINGS if plain else ""
 
 
-def find_ignored_models(git: GitFolder, commit: str, options: ComparisonOptions) -> list[str]:
-    """Return models in the working copy that `.gitignore` names, with the reason why they are left out: a node pack may
-    have downloaded them there."""
+def add_ignored(git: GitFolder, commit: str, options: ComparisonOptions, changes: WorkingTreeChanges) -> None:
+    """Add what a node pack works with and `.gitignore` names: small files with settings. Models, which the pack may
+    have downloaded there, and what looks like a secret are left out, and listed as that."""
     files = Files(git.folder)
-    hidden = []
+    added: list[str] = []
     for path in _untracked(git, commit, options, "--ignored"):
         about = files.lstat(path.rstrip("/"))
-        if about is not None and stat.S_ISREG(about.st_mode) and (why := why_skipped(path, about, files)) is not None:
-            hidden.append(f"{path}: {why}")
-    return hidden
+        if about is None or not stat.S_ISREG(about.st_mode):
+            continue
+        if (why := why_skipped(path, about, files)) is not None:
+            changes.skipped.append(f"{path}: {why}")
+        elif is_settings(path, about.st_size):
+            if may_be_secret(path, read_text(git.folder / path)):
+                changes.skipped.append(f"{path}: git ignores it, and it may hold a secret")
+            elif len(added) >= MAX_SETTINGS_FILES:
+                changes.skipped.append(f"{path}: git ignores it, and more than {MAX_SETTINGS_FILES} such files")
+            else:
+                _add_untracked(path, files, options.staging, changes, "")
+                added.append(path)
+    if added:
+        more = f" and {len(added) - 5} more" if len(added) > 5 else ""
+        changes.notes.append(f"settings that git ignores are captured: {', '.join(added[:5])}{more}")
 
 
 def _untracked(git: GitFolder, commit: str, options: ComparisonOptions, *more: str) -> Iterator[str]:

@@ -249,6 +249,33 @@ def test_models_that_a_pack_fetched_into_itself_are_named(root: Path, tmp_path: 
     assert "weights/big.pth" in (to / "NOTES.md").read_text()
 
 
+def test_settings_that_git_ignores_are_captured_and_secrets_are_not(root: Path, tmp_path: Path, paths: Paths) -> None:
+    files = {"__init__.py": CARD, ".gitignore": "*.json\n*.ini\nlogs/\nstyles/\n.env\n"}
+    place = clone(publish(tmp_path / "upstream" / "x", files)[0], root / "custom_nodes" / "x")
+    ignored = {
+        "settings.json": '{"theme": "dark"}',
+        "styles/mine.csv": "a,b",
+        "config.ini": "api_key = 0123456789abcdef",
+        "token.json": "{}",
+        ".env": "A=1",
+        "logs/x.txt": "log",
+        "big.json": " " * 70_000,
+        "picture.json.png": "x",
+    }
+    for path, text in ignored.items():
+        (place / path).parent.mkdir(exist_ok=True)
+        (place / path).write_text(text)
+    found, to = take(root, paths)
+    made = pack(found, "x")
+    assert made.patch is not None and set(made.changed) == {"settings.json", "styles/mine.csv", "picture.json.png"}
+    secrets = ("config.ini", "token.json")
+    assert made.skipped == tuple(f"{path}: git ignores it, and it may hold a secret" for path in secrets)
+    assert "0123456789abcdef" not in made.patch
+    assert "settings that git ignores are captured: settings.json, styles/mine.csv" in (to / "NOTES.md").read_text()
+    _, pinned = pinned_tree(made, to, paths)
+    assert pinned["settings.json"] == b'{"theme": "dark"}'
+
+
 def test_submodules_are_part_of_the_code(root: Path, tmp_path: Path, paths: Paths) -> None:
     publish(tmp_path / "upstream" / "inner", {"a.py": "a = 1\n"})
     outer = tmp_path / "upstream" / "outer.work"
