@@ -62,8 +62,9 @@ def describe_missing_modules(
         notes.append(f"{_FIND_OUT}: {_list_some(unknown)}")
     if certain and unread:
         notes.append(f"the modules in {_list_some(sorted(unread))} are not known; one of them may be the missing one")
-    for owner in sorted({m.owner for m in missing if not m.certain} - {COMFYUI}):
-        soft = [m for m in missing if m.owner == owner and not m.certain]
+    possible = [m for m in missing if not m.certain and not m.perhaps_own]
+    for owner in sorted({m.owner for m in possible} - {COMFYUI}):
+        soft = [m for m in possible if m.owner == owner]
         names = _list_some([f"{m.module} ({_location(m.import_.path, m.import_.line)})" for m in soft])
         more = line_to_add(requirements, soft) and line_to_add(requirements, [*certain, *soft])
         notes.append(

@@ -13,12 +13,14 @@ Modules = Callable[[], Collection[str]]
 
 @dataclass(frozen=True)
 class MissingModule:
-    """A module that `owner` imports and nothing provides. `package` has it; "" if that is not known."""
+    """A module that `owner` imports and nothing provides. `package` has it; "" if that is not known. `perhaps_own`:
+    the owner has files that were not read, and one of them may be the module."""
 
     owner: str
     module: str
     package: str
     import_: ExternalImport
+    perhaps_own: bool = False
 
     @property
     def certain(self) -> bool:
@@ -32,7 +34,8 @@ def find_missing_modules(
     """Return the modules that no tree, no wheel and not the standard library has. `wheels` are the names of the locked
     packages; `modules` is called only where these do not decide.
 
-    A guarded import is left out: its code handles the missing module.
+    Left out are guarded imports, as their code handles the missing module, and those of other node packs that run only
+    under conditions, as a pack uses them where they are installed.
     """
     own = frozenset().union(*(scan.own_names for scan in scans.values()))
     library = standard_library(python)
@@ -44,8 +47,10 @@ def find_missing_modules(
             if import_.how == "guarded" or top in library or top in own or top in NOT_FOR_LINUX:
                 continue
             names = packages(module)
+            if not names and import_.how != "plain" and is_pack_folder(top):
+                continue
             if not {*names, namesake(module)} & {*wheels}:
-                one = MissingModule(owner, module, next(iter(names), ""), import_)
+                one = MissingModule(owner, module, next(iter(names), ""), import_, scan.partial)
                 old = found.get((owner, module))
                 if old is None or (one.certain, -one.import_.line) > (old.certain, -old.import_.line):
                     found[owner, module] = one
@@ -53,6 +58,12 @@ def find_missing_modules(
         return ()
     present = modules()
     return tuple(m for _, m in sorted(found.items()) if m.module not in present)
+
+
+def is_pack_folder(module: str) -> bool:
+    """Return whether a module's name is that of a node pack's folder: `ComfyUI-Advanced-ControlNet`, which no package
+    can have, or `ComfyUI_ADV_CLIP_emb`."""
+    return not module.isidentifier() or module.lower().startswith("comfyui_")
 
 
 def line_to_add(requirements: Sequence[str], missing: Sequence[MissingModule]) -> str:

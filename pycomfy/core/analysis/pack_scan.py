@@ -87,7 +87,8 @@ class SystemUse:
 @dataclass(frozen=True)
 class Scan:
     """`own_names` are the names that an import can find in the tree itself; `scripts` are those of install.py and
-    prestartup_script.py that exist; `compilations` the first place in each file that compiles."""
+    prestartup_script.py that exist; `compilations` the first place in each file that compiles. It is
+    `partial` if the tree has files that nobody read."""
 
     imports: tuple[ExternalImport, ...] = ()
     effects: tuple[Effect, ...] = ()
@@ -95,6 +96,7 @@ class Scan:
     scripts: tuple[str, ...] = ()
     compilations: tuple[Compilation, ...] = ()
     uses: tuple[SystemUse, ...] = ()
+    partial: bool = False
 
 
 def scan_pack(paths: Sequence[str], parse: Parse) -> Scan:
@@ -341,6 +343,7 @@ def _module_name(path: str) -> str:
 
 
 def soften(scan: Scan) -> Scan:
-    """Return the scan with no certain import, for a tree with unreadable files, such as one with submodules."""
+    """Return the scan with no certain import, for a tree with files that nobody read, such as one with submodules: they
+    may have what it imports."""
     imports = tuple(replace(i, how="conditional") if i.how == "plain" else i for i in scan.imports)
-    return replace(scan, imports=imports)
+    return replace(scan, imports=imports, partial=True)

@@ -71,12 +71,10 @@ class PinnedCode:
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks for the user."""
-        unused = (
-            f"the node pack {name} provides nothing to this workflow"
-            for name, types in self.provided.items()
-            if not types
-        )
-        return (*self.found.notes, *self.left_out, *self.other_versions, *unused)
+        unused = [name for name, types in self.provided.items() if not types]
+        names = f"packs {', '.join(unused)} provide" if len(unused) > 1 else f"pack {''.join(unused)} provides"
+        note = (f"the node {names} nothing to this workflow",) if unused else ()
+        return (*self.found.notes, *self.left_out, *self.other_versions, *note)
 
 
 def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> PinnedCode:

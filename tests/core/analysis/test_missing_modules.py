@@ -134,3 +134,17 @@ def test_an_install_script_that_a_step_runs_is_not_told() -> None:
     (note,) = describe_effects({"p": scan}, {}).notes
     assert "install.py line 2" in note and 'steps = [{ run = ["python", "install.py"] }]' in note
     assert describe_effects({"p": scan}, {"p": [["python", "install.py"]]}).notes == ()
+
+
+def test_imports_of_other_node_packs_are_not_missing_packages() -> None:
+    source = (
+        "import importlib\ndef f():\n    importlib.import_module('ComfyUI-Other.x')\n    import ComfyUI_ADV_x.nodes\n"
+    )
+    assert missing(pack(init=source)) == []
+    assert missing(pack(init="import ComfyUI_ADV_x.nodes\n")) == ["ComfyUI_ADV_x"]
+
+
+def test_no_package_is_proposed_for_what_a_submodule_may_have() -> None:
+    scan = soften(pack(init="import segno\ndef f():\n    import gfpgan\n"))
+    told = describe_missing_modules(find_missing_modules({"p": scan}, "3.11", (), frozenset), [], [])
+    assert told.notes == () and [(f.text, f.certain) for f in told.findings] == [("gfpgan", False), ("segno", False)]
