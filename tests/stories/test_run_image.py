@@ -124,3 +124,19 @@ def test_the_image_lists_its_own_nodes(engine: Engine, layout: LayoutImage, tmp_
     answer = json.loads(lines[-1])
     assert answer["import_failures"] == []
     assert "KSampler" in answer["object_info"]
+
+
+def test_each_model_is_in_comfyuis_lists_once(engine: Engine, layout: LayoutImage, tmp_path: Path) -> None:
+    """The gateway links it into ComfyUI's own folder, and some lists do not leave out what is found twice."""
+    for path in ("checkpoints/a.safetensors", "loras/deep/b.safetensors", "diffusers/c/model_index.json"):
+        (tmp_path / "models" / path).parent.mkdir(parents=True)
+        (tmp_path / "models" / path).write_text("x")
+    (tmp_path / "data").mkdir()
+    lines: list[bytes] = []
+    image = load(engine, layout, "pycomfy-story")
+    spec = ContainerSpec(image, ("object-info",), tmp_path / "data", models=tmp_path / "models")
+    assert run_container(engine, spec, b"", lines.append, 300).status == 0
+    types = json.loads(lines[-1])["object_info"]
+    inputs = {"CheckpointLoaderSimple": "ckpt_name", "LoraLoader": "lora_name", "DiffusersLoader": "model_path"}
+    listed = [types[type_]["input"]["required"][name][0] for type_, name in inputs.items()]
+    assert listed == [["a.safetensors"], ["deep/b.safetensors"], ["c"]]

@@ -179,6 +179,15 @@ def test_from_nothing_but_a_workflow_to_a_verified_image(user: User, engine: Eng
     assert {pixels[y][x] for x, y in ((1, 0), (63, 47), (3, 24), (60, 24), (30, 3), (30, 44))} == {(0, 0, 0)}
     assert pixels[4][4] != (0, 0, 0) and pixels[0][0] == (255, 255, 255), "the frame, and segno's mark in its corner"
 
+    # 8. One of the packs writes beside its code and into ComfyUI's folder, and lists ComfyUI's `models`: it finds what
+    # is mounted, can write beside it, and nothing of that is kept.
+    (user.folder / "models" / "skies").mkdir(parents=True)
+    (user.folder / "models" / "skies" / "night.json").write_text("[0, 0, 100]")
+    for _ in range(2):
+        (output,) = user.json("run", "three", "--models", "models", "--output", "night")["outputs"]
+        assert read_png(Path(user.folder, output["path"]).read_bytes())[24][40] == (0, 0, 100)
+    assert [path.name for path in (user.folder / "models" / "skies").iterdir()] == ["night.json"]
+
 
 def read_png(data: bytes) -> list[list[tuple[int, int, int]]]:
     """Rows of pixels of an RGB picture of 8 bits."""

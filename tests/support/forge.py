@@ -23,7 +23,21 @@ SKY, OTHER_SKY, CAPTION, FRAME = (
 )
 
 PAINT = """
+import json
+import os
+
+import folder_paths
 import torch
+
+# As packs do in an ordinary installation: settings beside the code, scripts in ComfyUI's own folder.
+HERE = os.path.dirname(os.path.realpath(__file__))
+SKIES = os.path.join(folder_paths.models_dir, "skies")
+with open(os.path.join(HERE, "settings.json"), "w") as f:
+    json.dump({"clouds": True}, f)
+SCRIPTS = os.path.join(folder_paths.base_path, "web", "extensions", "skies")
+os.makedirs(SCRIPTS, exist_ok=True)
+with open(os.path.join(SCRIPTS, "skies.js"), "w") as f:
+    f.write("// clouds")
 
 
 class PaintSky:
@@ -37,6 +51,13 @@ class PaintSky:
         return {"required": names}
 
     def paint(self, width, height, red, green, blue):
+        os.makedirs(SKIES, exist_ok=True)
+        for name in sorted(os.listdir(SKIES)):
+            # A sky that somebody has in their folder of models.
+            with open(os.path.join(SKIES, name)) as f:
+                red, green, blue = json.load(f)
+        with open(os.path.join(SKIES, "fetched.json"), "w") as f:
+            json.dump([1, 2, 3], f)
         return (torch.tensor([red, green, blue]).div(255).expand(1, height, width, 3).clone(),)
 
 
