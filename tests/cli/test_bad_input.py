@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.cli_projects import CONFIG, Place, Surroundings, check_refusal, is_root, refused
 from tests.support.repositories import commit
+from tests.support.saved_nodes import saved_node
 
 # — files that are no workflow —
 
@@ -86,8 +87,8 @@ def test_an_unreadable_workflow_is_told_as_such(place: Place) -> None:
 def test_all_unknown_nodes_are_told_at_once_with_id_title_and_fix(place: Place) -> None:
     place.project()
     nodes = [
-        {"id": 7, "type": "Mystery", "title": "My mystery", "mode": 0},
-        {"id": 8, "type": "Riddle", "mode": 0},
+        {**saved_node(7, "Mystery"), "title": "My mystery"},
+        saved_node(8, "Riddle"),
     ]
     place.write("workflow.json", json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
     outcome = refused(place, "lock", ".", code="unknown-node")

@@ -40,6 +40,7 @@ from pycomfy.services.workspace import Workspace
 from tests.support.operations import Recorder
 from tests.support.package_index import Index, serve
 from tests.support.repositories import commit
+from tests.support.saved_nodes import saved_nodes
 
 AS_OF = datetime(2025, 6, 1, tzinfo=UTC)
 AMD: PlatformName = "linux/amd64"
@@ -402,7 +403,7 @@ def test_a_workflow_whose_pack_wants_a_git_repository_is_locked(
             (folder / name / path).write_text(text)
     top = 'as-of = 2025-06-01\nplatforms = ["linux/amd64"]\n'
     (folder / "pycomfy.toml").write_text(f'{top}[comfyui]\npath = "ComfyUI"\n[packs.greeter]\npath = "greeter"\n')
-    nodes = [{"id": i, "type": t, "mode": 0} for i, t in enumerate(("X", "SaveImage"), start=1)]
+    nodes = saved_nodes(("X", "SaveImage"))
     (folder / "workflow.json").write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
     try:
         locked = lock(Workspace(Paths(tmp_path / "data", find_paths().cache)), LockRequest(folder))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.repositories import commit
+from tests.support.saved_nodes import saved_nodes
 
 pytestmark = pytest.mark.story
 
@@ -38,7 +39,7 @@ def make(folder: Path, shuffle: random.Random) -> None:
     platforms = f"platforms = {json.dumps(mixed(['linux/amd64', 'linux/arm64']))}\n"
     (folder / "pycomfy.toml").write_text(head + platforms + "".join(mixed(blocks)))
     types = mixed(["KSampler", "CLIPTextEncode", "SaveImage", *(type_ for type_, _ in PACKS.values())])
-    nodes = [{"id": i, "type": type_, "mode": 0} for i, type_ in enumerate(types, start=1)]
+    nodes = saved_nodes(types)
     (folder / "workflow.json").write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
 
 

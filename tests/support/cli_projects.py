@@ -15,6 +15,7 @@ from tests.support.command_line import Outcome, call
 from tests.support.debian_archive import Archive
 from tests.support.package_index import Index
 from tests.support.repositories import commit
+from tests.support.saved_nodes import saved_nodes
 
 PROGRAMS = ("git", "nix", "nix-build", "nix-store", "nix-instantiate", "unshare", "sh")
 COMFYUI = {
@@ -125,7 +126,7 @@ class Place:
         return self
 
     def workflow(self, *types: str) -> Path:
-        nodes = [{"id": i, "type": type_, "mode": 0} for i, type_ in enumerate(types, start=1)]
+        nodes = saved_nodes(types)
         return self.write("workflow.json", json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
 
     def change_lock(self, change: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pycomfy.adapters.io.computed import code_fingerprint, compute_once
 from pycomfy.core import analysis
 from pycomfy.core.analysis.evaluator_values import Trees
 from pycomfy.core.analysis.model_inputs import find_model_inputs
+from pycomfy.core.analysis.node_shapes import NodeShape, find_shapes
 from pycomfy.core.analysis.node_types import NODE_LIST, NodeTypes, find_node_types, is_node_source
 from pycomfy.core.analysis.pack_scan import Scan, scan_comfyui, scan_pack
 from pycomfy.core.requirements.model_files import ModelInputs
@@ -33,6 +34,7 @@ class SourceReading:
 
 _READING = TypeAdapter(SourceReading)
 _TYPES = TypeAdapter(NodeTypes)
+_SHAPES = TypeAdapter(dict[str, NodeShape])
 _MODEL_INPUTS: TypeAdapter[ModelInputs] = TypeAdapter(ModelInputs)
 
 
@@ -72,6 +74,14 @@ def read_model_inputs(files: Mapping[str, str], types: Collection[str], cache: P
     wanted = hashlib.sha256("\0".join(sorted(types)).encode(errors="surrogatepass")).hexdigest()[:16]
     known = cache / "model-inputs" / f"{_fingerprint(files)}-{wanted}.json"
     return compute_once(known, _MODEL_INPUTS, lambda: _without_collection(lambda f: find_model_inputs(f, types), files))
+
+
+def read_shapes(files: Mapping[str, str], types: Collection[str], cache: Path) -> dict[str, NodeShape]:
+    """Read the inputs and outputs of these node types. The result is kept in `cache`, by a hash of the files."""
+    files = _sources(files)
+    wanted = hashlib.sha256("\0".join(sorted(types)).encode(errors="surrogatepass")).hexdigest()[:16]
+    known = cache / "shapes" / f"{_fingerprint(files)}-{wanted}.json"
+    return compute_once(known, _SHAPES, lambda: _without_collection(lambda f: find_shapes(f, types), files))
 
 
 def _read_once(

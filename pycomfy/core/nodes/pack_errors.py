@@ -79,6 +79,12 @@ def describe_candidate(candidate: Candidate, types: Collection[str] = ()) -> str
     parts = ["stars unknown" if pack.stars is None else f"{pack.stars} star{'s' if pack.stars != 1 else ''}"]
     if pack.updated:
         parts.append(f"updated {pack.updated}")
+    if candidate.made:
+        parts.append(f"has it since {candidate.made}")
+    if candidate.problems:
+        parts.append(f"does not fit: {candidate.problems[0]}")
+    elif candidate.saved:
+        parts.append(f"fits {candidate.fitting} of {candidate.saved} inputs and outputs")
     if candidate.already_selected:
         parts.append("needed anyway")
     if len(types) > 1:
@@ -128,4 +134,13 @@ def list_types(types: Iterable[str]) -> str:
 
 def _as_dict(candidate: Candidate) -> dict[str, object]:
     pack = candidate.pack
-    return {"url": pack.url, "stars": pack.stars, "updated": pack.updated, "also": list(candidate.also_provides)}
+    known: dict[str, object] = {
+        "url": pack.url,
+        "stars": pack.stars,
+        "updated": pack.updated,
+        "also": list(candidate.also_provides),
+    }
+    if not candidate.saved:
+        return known
+    evidence = {"fitting": candidate.fitting, "saved": candidate.saved, "problems": list(candidate.problems)}
+    return {**known, **evidence, "made": candidate.made}

@@ -60,7 +60,18 @@ def _merge(questions: Sequence[ProviderQuestion], everything: Sequence[ProviderQ
         settled = tuple(q.type for q in everything if settles(candidate.pack, q))
         also = {type_ for q in questions for c in q.candidates if c.pack == candidate.pack for type_ in c.also_provides}
         also |= {q.type for q in questions if settles(candidate.pack, q)}
-        merged.append(replace(candidate, also_provides=tuple(sorted(also - {first.type})), settles=settled))
+        own = [c for q in questions for c in q.candidates if c.pack.identity == candidate.pack.identity]
+        merged.append(
+            replace(
+                candidate,
+                also_provides=tuple(sorted(also - {first.type})),
+                settles=settled,
+                fitting=sum(c.fitting for c in own),
+                saved=sum(c.saved for c in own),
+                problems=tuple(dict.fromkeys(problem for c in own for problem in c.problems)),
+                made=min((c.made for c in own if c.made is not None), default=None),
+            )
+        )
     types = {q.type for q in questions}
 
     def order(candidate: Candidate) -> tuple[bool, int, int, str]:

@@ -10,7 +10,16 @@ from pycomfy.core.catalog.model import Listing
 from pycomfy.core.requirements.model import RequiredNode
 
 Reason = Literal[
-    "workflow", "preference", "configured", "lock", "preemption", "only-pack", "registry", "pattern", "together"
+    "workflow",
+    "preference",
+    "configured",
+    "lock",
+    "preemption",
+    "only-pack",
+    "registry",
+    "pattern",
+    "shape",
+    "together",
 ]
 
 
@@ -91,7 +100,8 @@ class Candidate:
     `already_selected` is taken for another type anyway; a second pack with the type in question would clash with it.
     It is `listed` if a list or the workflow names it for the type, and not only a pattern of names. `settles` are all
     types in question that choosing it settles. `versions` are those that the workflow names of it, `unused` those that
-    it names of a pack that is unknown."""
+    it names of a pack that is unknown. `fitting` of the `saved` inputs and outputs are in its definitions, where these
+    were read; `problems` contradict the saved nodes. `made` is the date of its first commit with the type."""
 
     pack: Listing
     also_provides: tuple[str, ...] = ()
@@ -100,6 +110,10 @@ class Candidate:
     settles: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    fitting: int = 0
+    saved: int = 0
+    problems: tuple[str, ...] = ()
+    made: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

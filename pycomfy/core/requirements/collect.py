@@ -8,6 +8,7 @@ from pycomfy.core.lockfile.lock_types import is_model_folder
 from pycomfy.core.loose_json import as_list, as_mapping, as_text
 from pycomfy.core.prompt.flat_workflow import FlatWorkflow
 from pycomfy.core.prompt.flatten import FlatNode
+from pycomfy.core.prompt.links import is_link
 from pycomfy.core.prompt.node_definitions import Definitions, NodeSpec
 from pycomfy.core.requirements.input_files import find_files
 from pycomfy.core.requirements.model import (
@@ -28,7 +29,7 @@ from pycomfy.core.requirements.model_files import (
     merge_models,
     texts_of,
 )
-from pycomfy.core.workflow.model import Mode, Workflow
+from pycomfy.core.workflow.model import Input, Mode, Output, Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class NodeValues:
     properties: Mapping[str, object]
     spec: NodeSpec | None
     apart: bool = False
+    saved: tuple[tuple[Input, ...], tuple[Output, ...]] = ((), ())
 
 
 def collect_requirements(
@@ -62,7 +64,9 @@ def collect_requirements(
     running = [n for n in nodes if n.state == "runs"]
     return WorkflowRequirements(
         nodes=tuple(
-            RequiredNode(n.id, n.type, n.title, n.state, find_provenance(n.properties, as_mapping(versions)), n.apart)
+            RequiredNode(
+                n.id, n.type, n.title, n.state, find_provenance(n.properties, as_mapping(versions)), n.apart, *n.saved
+            )
             for n in nodes
         ),
         models=merge_models(_models(running, model_inputs), declared_models(workflow.models, "")),
@@ -113,7 +117,8 @@ def _list_nodes(workflow: Workflow, definitions: Definitions) -> Iterator[NodeVa
     for node in workflow.api:
         spec = definitions.find(node.type)
         title = node.title or (spec.title if spec is not None else node.type)
-        yield NodeValues(node.id, node.type, title, "runs", node.inputs, node.meta, spec)
+        inputs = tuple(Input(name, "*", None, None if is_link(value) else name) for name, value in node.inputs.items())
+        yield NodeValues(node.id, node.type, title, "runs", node.inputs, node.meta, spec, saved=(inputs, ()))
     if workflow.format == "api":
         return
     flat_workflow = FlatWorkflow(workflow, definitions)
@@ -129,6 +134,7 @@ def _list_nodes(workflow: Workflow, definitions: Definitions) -> Iterator[NodeVa
             flat.node.properties,
             flat_workflow.details.spec(flat),
             flat_workflow.details.is_unlinkable(flat),
+            (flat.node.inputs, flat.node.outputs),
         )
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from pycomfy.core.workflow.model import Input, Output
+
 State = Literal["runs", "muted", "bypassed", "left-out"]
 """Whether a node runs. One that is left out has a type that the server lacks, and nothing can be linked to it."""
 
@@ -23,7 +25,8 @@ class Provenance:
 @dataclass(frozen=True, slots=True)
 class RequiredNode:
     """A node; `title` is the type where the user gave no title. It is `apart` if nothing can come in or go out of it
-    and it names no pack: if nothing provides its type, it exists in the editor only."""
+    and it names no pack: if nothing provides its type, it exists in the editor only. `inputs` and `outputs` are those
+    that were saved."""
 
     id: str
     type: str
@@ -31,6 +34,8 @@ class RequiredNode:
     state: State
     pack: Provenance | None = None
     apart: bool = False
+    inputs: tuple[Input, ...] = ()
+    outputs: tuple[Output, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from pycomfy.core.sources.lock_source import LockSource
 from pycomfy.core.versions.diff import diff
 from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.core.versions.snapshot import Snapshot
+from pycomfy.core.workflow.dating import latest_date
 from pycomfy.core.workflow.editor_only import make_notes
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
@@ -75,7 +76,7 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     policy = UpdatePolicy(before, frozenset(name.lower() for name in request.update))
     policy.check(config, str(path))
 
-    code_request = CodeRequest(requirements.nodes, str(file), base, config.as_of, policy)
+    code_request = CodeRequest(requirements.nodes, str(file), base, config.as_of, policy, latest_date(workflow))
     code = pin_code(workspace, policy.apply(config), code_request)
     notes = [*map(Note, code.notes)]
     earlier = EarlierPins(before.models if before is not None else (), policy.renews(MODELS))

@@ -33,10 +33,12 @@ from pycomfy.core.nodes.pack_resolution import (
     ProviderQuestion,
 )
 from pycomfy.core.nodes.pack_resolver import list_registry_types, resolve_packs
+from pycomfy.core.nodes.pack_shapes import weigh
 from pycomfy.core.nodes.provenance import pack_references
 from pycomfy.core.sources.source_spec import SourceSpec
 from pycomfy.errors import BadInput, NotFound, PycomfyError, raise_all
 from pycomfy.services.lock.dropped_types import find_unlisted, is_searchable, move_configured
+from pycomfy.services.lock.pack_evidence import read_evidence
 from pycomfy.services.lock.pack_pinning import pin_pack
 from pycomfy.services.lock.pack_search import PackSearch, find_identity
 from pycomfy.services.workspace import Workspace
@@ -107,6 +109,9 @@ def _choose(
     preferences = PackPreferences(prefer, frozenset(search.locked_packs()))
     resolution = resolve_packs(search.types, knowledge, preferences)
     resolution = _leave_out_apart(resolution, search, configured)
+    resolution = weigh(
+        resolution, read_evidence(workspace, search, resolution), {one.type: one.nodes for one in search.types}
+    )
     choices, answers, questions = _ask_all(resolution)
     if all(is_searchable(question, configured) for question in questions):
         # That a pack makes types while it runs says less than a history that defines the type.

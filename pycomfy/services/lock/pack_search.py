@@ -23,7 +23,8 @@ class PackSearch:
     those of them that make node types while they run, each with the types that its source has as text; `sources` are
     theirs, `provided` the types that the workflow takes from each, `base` the folder of relative paths; `comfyui`
     whether pycomfy.toml has a `[comfyui]`, `newer_core` the ComfyUI that the workflow was made with if it is newer than
-    the pinned one, `before` the configured date of the lock, if there is one. Packs of the earlier lock keep their
+    the pinned one, `before` the configured date of the lock, if there is one, `edited` when the file was made at the
+    latest, if that is known. Packs of the earlier lock keep their
     commits, except those that `policy` renews.
     """
 
@@ -38,6 +39,7 @@ class PackSearch:
     comfyui: bool = False
     newer_core: str | None = None
     before: datetime | None = None
+    edited: datetime | None = None
     policy: UpdatePolicy = field(default_factory=UpdatePolicy)
 
     @property

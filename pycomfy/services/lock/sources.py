@@ -37,14 +37,15 @@ ABBREVIATED_COMMIT = re.compile(r"[0-9a-f]{7,40}")
 @dataclass(frozen=True)
 class CodeRequest:
     """What code is needed for: the nodes of the workflow at `where`. Relative paths are relative to `base`; `as_of` is
-    the configured date, if there is one. Packs of the earlier lock keep their commits, except those that `policy`
-    renews."""
+    the configured date, if there is one; `edited` is when the file was made at the latest, if that is known. Packs of
+    the earlier lock keep their commits, except those that `policy` renews."""
 
     nodes: Sequence[RequiredNode]
     where: str
     base: Path
     as_of: datetime | None
     policy: UpdatePolicy
+    edited: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> Pinn
             comfyui="comfyui" in config.model_fields_set,
             newer_core=newer_core(nodes, _read_version(sources[COMFYUI].files)),
             before=request.as_of,
+            edited=request.edited,
             policy=request.policy,
         )
         found = search_packs(workspace, search)

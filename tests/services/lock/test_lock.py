@@ -26,6 +26,7 @@ from pycomfy.services.workspace import Workspace
 from tests.support.locking import run
 from tests.support.package_index import Index
 from tests.support.repositories import commit
+from tests.support.saved_nodes import saved_nodes
 
 NODES = "class Save: pass\nclass Note: pass\nNODE_CLASS_MAPPINGS = {'SaveImage': Save}\n"
 CARD = "class Card: pass\nNODE_CLASS_MAPPINGS = {'HelloCard': Card}\n"
@@ -60,7 +61,7 @@ def paths(tmp_path: Path) -> Paths:
 
 
 def write_workflow(folder: Path, *types: str) -> None:
-    nodes = [{"id": i, "type": type_, "mode": 0} for i, type_ in enumerate(types, start=1)]
+    nodes = saved_nodes(types)
     nodes.append({"id": 99, "type": "Note", "mode": 0})
     nodes.append({"id": 98, "type": "NobodyHasThis", "mode": 2})
     (folder / "workflow.json").write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))

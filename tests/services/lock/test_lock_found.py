@@ -17,6 +17,7 @@ from tests.support.data_folders import share_downloads
 from tests.support.locking import run
 from tests.support.package_index import Index
 from tests.support.repositories import commit
+from tests.support.saved_nodes import saved_nodes
 
 CONFIG = 'as-of = 2025-06-01\nplatforms = ["linux/amd64"]\n[comfyui]\npath = "ComfyUI"\n'
 
@@ -43,7 +44,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "ComfyUI" / "requirements.txt").write_text("base>=1\nextra>=1\n")
     (folder / "pycomfy.toml").write_text(CONFIG)
     types = ("SaveImage", "X", "Y", "Old")
-    nodes = [{"id": i, "type": t, "mode": 0} for i, t in enumerate(types, start=1)]
+    nodes = saved_nodes(types)
     (folder / "workflow.json").write_text(json.dumps({"version": 0.4, "nodes": nodes, "links": []}))
     return folder
 
