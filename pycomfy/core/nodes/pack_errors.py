@@ -32,6 +32,15 @@ def explain_question(question: ProviderQuestion, workflow: str, given: Surroundi
     types = _quote_types(question)
     unlisted = len(question.candidates) - MAX_CANDIDATES
     more = f" ({unlisted} more candidates are not listed)" if unlisted > 0 else ""
+    if question.replaced_by is not None:
+        return UnknownNode(
+            f'unknown node type "{question.type}": {question.why}',
+            where=where,
+            fix=(
+                "open the workflow in that ComfyUI's editor, let it replace the node, and save it",
+                _pin_comfyui("", given),
+            ),
+        )
     if question.core is not None:
         what = f'unknown node type "{question.type}": {question.why}{more}'
         pin = _pin_comfyui(question.core, given)

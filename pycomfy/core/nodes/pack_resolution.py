@@ -60,7 +60,8 @@ class Knowledge:
 
     `claims` and `registry` are by type; `named` maps the registry ids and addresses in the workflow, as written there,
     to packs; unknown ones are missing from it. `core` is the version of ComfyUI that the workflow was made with, where
-    that is newer than the pinned one. `makers` are the packs of pycomfy.toml that may have any type.
+    that is newer than the pinned one. `makers` are the packs of pycomfy.toml that may have any type; `replaced` are
+    former types of ComfyUI's, each with the one of the pinned ComfyUI that took its place.
     """
 
     claims: Mapping[str, Claims] = field(default_factory=dict)
@@ -68,6 +69,7 @@ class Knowledge:
     registry: Mapping[str, tuple[Listing, ...]] = field(default_factory=dict)
     core: str | None = None
     makers: tuple[NamedPack, ...] = ()
+    replaced: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ class ProviderQuestion:
     it and nothing knows. It is `unlisted` if no list and no pattern of names knows the type. `others` are questions
     that the same pack settles. `makers` are packs of pycomfy.toml that may have it, by their names there, where nothing
     says which one has. `core` is not None where the type is ComfyUI's own according to the workflow or the catalog, so
-    that another ComfyUI has it: the version that the workflow names, or ""."""
+    that another ComfyUI has it: the version that the workflow names, or "". `replaced_by` is the type of the pinned
+    ComfyUI that took its place."""
 
     type: str
     nodes: tuple[RequiredNode, ...]
@@ -133,6 +136,7 @@ class ProviderQuestion:
     unknown_names: tuple[str, ...] = ()
     others: tuple["ProviderQuestion", ...] = ()
     unlisted: bool = False
+    replaced_by: str | None = None
 
     @property
     def types(self) -> tuple[str, ...]:

@@ -104,6 +104,9 @@ class _TypeResolver:
     def resolve(self) -> ProviderChoice | ProviderQuestion:
         """Apply the rules in their order."""
         stated = self.stated
+        if (new := self.knowledge.replaced.get(self.type)) is not None and not (stated.packs or stated.unknown_names):
+            why = f'ComfyUI replaced it by "{new}", which the pinned ComfyUI has'
+            return replace(self._ask(why, ""), replaced_by=new, candidates=())
         if stated.core and not stated.packs:
             version = stated.versions[0] if stated.versions else self.listed.since or ""
             return self._ask(f"it is ComfyUI's own according to the workflow, but {_lacks(version)}", version)

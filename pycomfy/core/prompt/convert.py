@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 
+from pycomfy.core.nodes.core_replacements import replaced_by
 from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.flat_workflow import FlatWorkflow
 from pycomfy.core.prompt.flatten import FlatNode
@@ -83,7 +84,7 @@ def try_convert(workflow: Workflow, object_info: Mapping[str, object] | Definiti
             left_out[flat.id] = flat.node.type
             continue
         if flat_workflow.details.spec(flat) is None:
-            problems.append(_unknown(flat, workflow.where))
+            problems.append(_unknown(flat, workflow.where, definitions))
         try:
             inputs = flat_workflow.inputs(flat)
         except BadWorkflow as e:
@@ -134,21 +135,30 @@ def _from_api(workflow: Workflow, definitions: Definitions) -> Conversion:
                     node.type,
                     f'node {sanitise(node.id)} "{sanitise(node.title or node.type)}" of {workflow.where}',
                     {},
+                    definitions,
                 )
             )
     return Conversion(prompt, tuple(problems))
 
 
-def _unknown(flat: FlatNode, where: str) -> UnknownNode:
+def _unknown(flat: FlatNode, where: str, definitions: Definitions) -> UnknownNode:
     node = flat.node
     return _unknown_type(
         node.type,
         f'node {sanitise(flat.id)} "{sanitise(node.title or node.type)}" of {where}',
         node.properties,
+        definitions,
     )
 
 
-def _unknown_type(type_: str, where: str, properties: Mapping[str, object]) -> UnknownNode:
+def _unknown_type(type_: str, where: str, properties: Mapping[str, object], definitions: Definitions) -> UnknownNode:
+    new = replaced_by(type_, frozenset(definitions))
+    if new is not None and properties.get("cnr_id") in (None, "comfy-core") and not properties.get("aux_id"):
+        return UnknownNode(
+            f'unknown node type "{sanitise(type_)}": ComfyUI replaced it by "{new}"',
+            where=where,
+            fix=f"open the workflow in ComfyUI's editor, let it replace the node by {new}, and save it",
+        )
     pack, version = properties.get("cnr_id") or properties.get("aux_id"), properties.get("ver")
     saved = f" (the workflow was saved with {sanitise(version)})" if isinstance(version, str) and version else ""
     if pack == "comfy-core":

@@ -105,7 +105,7 @@ def _choose(
     types = list_registry_types(search.types, knowledge)
     registered = {type_: packs for type_ in types if (packs := registry.packs_with(type_))}
     makers = tuple(NamedPack(name, configured[name], mentions) for name, mentions in sorted(search.makers.items()))
-    knowledge = Knowledge(knowledge.claims, knowledge.named, registered, search.newer_core, makers)
+    knowledge = Knowledge(knowledge.claims, knowledge.named, registered, search.newer_core, makers, search.replaced)
     preferences = PackPreferences(prefer, frozenset(search.locked_packs()))
     resolution = resolve_packs(search.types, knowledge, preferences)
     resolution = _leave_out_apart(resolution, search, configured)

@@ -24,8 +24,8 @@ class PackSearch:
     theirs, `provided` the types that the workflow takes from each, `base` the folder of relative paths; `comfyui`
     whether pycomfy.toml has a `[comfyui]`, `newer_core` the ComfyUI that the workflow was made with if it is newer than
     the pinned one, `before` the configured date of the lock, if there is one, `edited` when the file was made at the
-    latest, if that is known. Packs of the earlier lock keep their
-    commits, except those that `policy` renews.
+    latest, if that is known, `replaced` former types of ComfyUI's, each with the new one. Packs of the earlier lock
+    keep their commits, except those that `policy` renews.
     """
 
     types: Sequence[UnresolvedType]
@@ -40,6 +40,7 @@ class PackSearch:
     newer_core: str | None = None
     before: datetime | None = None
     edited: datetime | None = None
+    replaced: Mapping[str, str] = field(default_factory=dict)
     policy: UpdatePolicy = field(default_factory=UpdatePolicy)
 
     @property

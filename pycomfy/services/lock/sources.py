@@ -17,6 +17,7 @@ from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.toml import render_key
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
+from pycomfy.core.nodes.core_replacements import find_replacements
 from pycomfy.core.nodes.pack_resolution import UnresolvedType
 from pycomfy.core.nodes.provenance import newer_core
 from pycomfy.core.requirements.model import RequiredNode
@@ -106,6 +107,7 @@ def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> Pinn
             newer_core=newer_core(nodes, _read_version(sources[COMFYUI].files)),
             before=request.as_of,
             edited=request.edited,
+            replaced=find_replacements(sources[COMFYUI].files, builtin),
             policy=request.policy,
         )
         found = search_packs(workspace, search)

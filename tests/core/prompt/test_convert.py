@@ -611,3 +611,10 @@ def test_a_node_that_only_the_table_links_to_is_not_left_out() -> None:
     workflow = ui([node(1, "Load", values=("b.ckpt",), outputs=["M", "T"]), node(2, "Unknown")], [[1, 1, 0, 2, 0, "M"]])
     with pytest.raises(UnknownNode):
         convert(parsed(workflow), OBJECT_INFO)
+
+
+def test_a_former_type_of_comfyuis_is_told_with_the_one_that_replaced_it() -> None:
+    node = {"id": 1, "type": "T2IAdapterLoader", "outputs": [{"name": "x", "type": "X"}]}
+    graph = parse_workflow(json.dumps({"version": 0.4, "nodes": [node], "links": []}).encode(), where="w")
+    (problem,) = try_convert(graph, {"ControlNetLoader": {"input": {}}}).problems
+    assert 'ComfyUI replaced it by "ControlNetLoader"' in problem.what

@@ -11,7 +11,7 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.lockfile.config import Config, parse_config
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
 from pycomfy.core.requirements.model import Provenance, RequiredNode
-from pycomfy.errors import AmbiguousNode, ErrorGroup, UnknownNode
+from pycomfy.errors import AmbiguousNode, ErrorGroup, PycomfyError, UnknownNode
 from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
 from pycomfy.services.workspace import Workspace
 from tests.support.catalog_maps import CORE, code, lists
@@ -265,3 +265,24 @@ def test_types_that_the_user_says_are_the_editors_are_left_out(forge: Path) -> N
     assert [node.state for node in found.nodes] == ["runs", "left-out"]
     assert len(found.left_out) == 2
     assert "SaveImage, but ComfyUI or a node pack" in found.left_out[0] and "Gone, but no node" in found.left_out[1]
+
+
+def test_a_former_type_of_comfyuis_is_no_question_about_packs(forge: Path) -> None:
+    (forge.parent / "ComfyUI" / "nodes.py").write_text(code("SaveImage", "ControlNetLoader"))
+    listed = {KIT: (["T2IAdapterLoader"],), COPY: (["T2IAdapterLoader"],)}
+    with pytest.raises(UnknownNode, match='ComfyUI replaced it by "ControlNetLoader"') as e:
+        pin(forge, {}, dict.fromkeys(["T2IAdapterLoader"]), listed)
+    assert "let it replace the node" in e.value.fix and "prefer" not in e.value.fix
+    stated = {"T2IAdapterLoader": Provenance(None, "eve/copy")}
+    assert isinstance(pin_error(forge, stated, listed), UnknownNode)
+    (forge.parent / "ComfyUI" / "nodes.py").write_text(code("SaveImage", "ControlNetLoader", "T2IAdapterLoader"))
+    assert pin(forge, {}, dict.fromkeys(["T2IAdapterLoader"]), listed).provided == {}
+
+
+def pin_error(
+    forge: Path, types: Mapping[str, Provenance | None], listed: Mapping[str, tuple[list[str]]]
+) -> PycomfyError:
+    with pytest.raises(PycomfyError) as e:
+        pin(forge, {}, types, listed)
+    assert "replaced it" not in e.value.what
+    return e.value
