@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 
-from pycomfy.core.nodes.core_replacements import replaced_by
 from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.flat_workflow import FlatWorkflow
 from pycomfy.core.prompt.flatten import FlatNode
@@ -12,6 +11,7 @@ from pycomfy.core.prompt.links import is_link
 from pycomfy.core.prompt.lost_values import LostValue, find_lost
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.prompt.node_details import NodeDetails
+from pycomfy.core.workflow.core_replacements import replaced_by
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.errors import BadWorkflow, PycomfyError, UnknownNode, raise_all
 

@@ -17,13 +17,13 @@ from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.toml import render_key
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
-from pycomfy.core.nodes.core_replacements import find_replacements
 from pycomfy.core.nodes.pack_resolution import UnresolvedType
 from pycomfy.core.nodes.provenance import newer_core
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import match_providers, running_types
 from pycomfy.core.sources.git import GitSpec
 from pycomfy.core.sources.source_spec import SourceSpec
+from pycomfy.core.workflow.core_replacements import find_replacements
 from pycomfy.services.lock.node_packs import FoundPacks, search_packs
 from pycomfy.services.lock.pack_search import PackSearch
 from pycomfy.services.lock.python import read_index_config

@@ -1,4 +1,4 @@
-from pycomfy.core.nodes.core_replacements import KNOWN, find_replacements, replaced_by
+from pycomfy.core.workflow.core_replacements import KNOWN, find_replacements, replaced_by
 
 SOURCE = """
 from comfy_api.latest import node_replace
