@@ -34,6 +34,13 @@ def render(title: str, rows: Iterable[Row], other: str) -> str:
     return "\n".join([*lines, ""])
 
 
+def put_section(title: str, text: str) -> None:
+    """Write a section of RESULTS.md, in place of the one with this title, and leave all others."""
+    before, *sections = RESULTS.read_text().split("\n## ")
+    others = [section for section in sections if section.splitlines()[0] != title]
+    RESULTS.write_text("\n## ".join([before, *others, f"{title}\n\n{text.rstrip()}\n"]))
+
+
 def machine() -> str:
     """What it ran on, and when."""
     return f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}"
