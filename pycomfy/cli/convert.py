@@ -13,9 +13,17 @@ from pycomfy.cli.terminal import print_line
 def convert(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Workflows: paths, URLs, or - for stdin.")],
     object_info: Annotated[
-        str,
+        str | None,
         typer.Option("--object-info", metavar="JSON|URL", help="A saved /object_info, or a running ComfyUI's address."),
-    ],
+    ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            "--with",
+            metavar="NAME[@V]",
+            help="A version that was built: its nodes, and its editor where its packs have code for it.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write one NAME.json per workflow here.")
     ] = None,
@@ -35,14 +43,16 @@ def convert(
     if there are others, with what is wrong with each.
 
     Examples: `pycomfy convert portrait.json --object-info http://127.0.0.1:8188`,
-    `pycomfy convert *.json --object-info object_info.json -o prompts/`
+    `pycomfy convert *.json --with portrait -o prompts/`
     """
     from pycomfy.cli.errors import print_error
     from pycomfy.services.convert import ConversionTarget, convert_files, render_prompt
     from pycomfy.services.convert import convert as convert_workflow
     from pycomfy.services.workspace import Workspace
 
-    workspace, target = Workspace.open(), ConversionTarget(object_info, seed)
+    if (object_info is None) == (version is None):
+        raise typer.BadParameter("give one of both", param_hint="--object-info, --with")
+    workspace, target = Workspace.open(), ConversionTarget(object_info, version, seed)
     if output is None:
         if len(files) > 1:
             raise typer.BadParameter("several workflows need -o DIR", param_hint="-o")

@@ -37,11 +37,18 @@ def read_cached_definitions(workspace: Workspace, lock: Lock, platform: Platform
 def fetch_definitions(workspace: Workspace, lock: Lock, platform: PlatformName, oci: Path) -> NodeDefinitions:
     """Start the image and return its node definitions, which are kept for every image with the same environment. Raises
     `DidNotStart`."""
+    image = load_built(workspace, lock, oci)
+    return ask_image(
+        workspace, workspace.engine, image, environment_fingerprint(lock, platform, read_toolkit().gateway)
+    )
+
+
+def load_built(workspace: Workspace, lock: Lock, oci: Path) -> str:
+    """Load an image that was just built, and return its id in the engine."""
     engine, layout = workspace.engine, read_layout(oci)
     with operation.step(f"Load the image into {engine.kind}") as task:
         task.note(f"{layout.size / 1e9:.2f} GB")
-        image = load(engine, layout, lock.name)
-    return ask_image(workspace, engine, image, environment_fingerprint(lock, platform, read_toolkit().gateway))
+        return load(engine, layout, lock.name)
 
 
 def ask_image(workspace: Workspace, engine: Engine, image: str, environment: str) -> NodeDefinitions:

@@ -44,6 +44,11 @@ def test_convert_prints_the_prompt_and_nothing_else(cat: str, info: str) -> None
     assert json.loads(run("convert", cat, "--object-info", info)) == prompt_of(plain())
 
 
+def test_convert_wants_one_server(cat: str, info: str) -> None:
+    for wrong in ([cat], [cat, "--object-info", info, "--with", "x"]):
+        assert CliRunner().invoke(app, ["convert", *wrong]).exit_code == 2
+
+
 def test_inspect_lists_values_without_a_place_in_the_prompt(info: str, tmp_path: Path) -> None:
     file = tmp_path / "old.json"
     file.write_text(json.dumps(ui([make_node(3, "Blank", values=(640, 480, 7))], [])))

@@ -25,7 +25,8 @@ class ContainerSpec:
     """What runs, and what it may see. `image` is an image's id, `command` what follows its entrypoint. `data` is
     mounted at /data and writable, `models` at /models and read-only, as is each of `model_files` (by its path below
     /models, where a file must exist already). `gpus` is "all", or device numbers or UUIDs with commas between;
-    `network` is "none" or the engine's name of one."""
+    `network` is "none" or the engine's name of one. `mounts` are more folders by their path in the container, which are
+    read-only; with `program` that runs in place of the image's entrypoint."""
 
     image: str
     command: tuple[str, ...]
@@ -34,6 +35,8 @@ class ContainerSpec:
     gpus: str | None = None
     network: str = "none"
     model_files: Mapping[str, Path] = field(default_factory=dict)
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+    program: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
     if not _NETWORK.fullmatch(spec.network):
         raise BadInput(f'"{spec.network}" is not a network', where="network", fix='use "none", "bridge" or a name')
     devices = plan_gpus(engine, spec.gpus) if spec.gpus else []
-    shared = spec.models is not None or bool(spec.gpus)
+    shared = spec.models is not None or bool(spec.gpus) or bool(spec.mounts)
     return engine.command(
         "run",
         f"--name={name}",
@@ -91,7 +94,9 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
         f"--volume={_mountable(spec.data)}:/data:rw{',Z' if engine.selinux and not shared else ''}",
         *([f"--volume={_mountable(spec.models)}:/models:ro"] if spec.models is not None else []),
         *(f"--volume={_mountable(file)}:{_mountable(Path('/models', at))}:ro" for at, file in spec.model_files.items()),
+        *(f"--volume={_mountable(folder)}:{_mountable(Path(at))}:ro" for at, folder in spec.mounts.items()),
         *devices,
+        *([f"--entrypoint={spec.program}"] if spec.program is not None else []),
         spec.image,
         *spec.command,
     )

@@ -7,7 +7,7 @@ import lzma
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -93,14 +93,22 @@ def read_releases(config: Config, environment: Mapping[str, str] = os.environ) -
 def choose_packages(
     config: Config, platform: PlatformName, paths: Paths, releases: DebianReleases
 ) -> tuple[DebianPackage, ...]:
-    """Return the newest version of the packages that an image of `config` needs, and of all they depend on.
+    """Return the newest version of the packages that an image of `config` needs, and of all they depend on. Raises as
+    `choose_with_dependencies`."""
+    names = [*base_packages(config.python), *config.apt]
+    return choose_with_dependencies(names, config.suite, platform, paths, releases)
+
+
+def choose_with_dependencies(
+    names: Sequence[str], suite: str, platform: PlatformName, paths: Paths, releases: DebianReleases
+) -> tuple[DebianPackage, ...]:
+    """Return the newest version of these packages, and of all they depend on.
 
     Equal package lists have equal answers, so each is computed once. Raises `NoDebianPackage` for all packages missing,
     `NetworkError`, `HashMismatch`, `NoSpace`.
     """
     architecture = platform.removeprefix("linux/")
     lists = _find_lists(releases, architecture)
-    names = [*base_packages(config.python), *config.apt]
     content = [(one.mirror, one.file.sha256) for one in lists], sorted({*names}), _code()
 
     def choose() -> tuple[DebianPackage, ...]:
@@ -109,7 +117,7 @@ def choose_packages(
         texts = (_read_list(path, one.file) for one, path in zip(lists, files, strict=True))
         index = DebianIndex((one.mirror, text) for one, text in zip(lists, texts, strict=True))
         shared_libraries = "\n".join(name for name in index.names if _SHARED_LIBRARY.match(name))
-        write_file(_shared_library_names(config.suite, platform, paths), shared_libraries)
+        write_file(_shared_library_names(suite, platform, paths), shared_libraries)
         return resolve_closure(index, names)
 
     return compute_once(paths.cache / "debian" / f"{fingerprint(*content)}.json", _PACKAGES, choose)

@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from pycomfy import operation
-from pycomfy.adapters.debian.packages import DebianReleases, choose_packages
-from pycomfy.adapters.io.atomic_files import says_disk_is_full
+from pycomfy.adapters.debian.packages import DebianReleases, choose_packages, choose_with_dependencies
+from pycomfy.adapters.io.atomic_files import new_folder, says_disk_is_full
 from pycomfy.adapters.io.computed import compute_once, fingerprint
 from pycomfy.adapters.io.download import File, fetch_all
 from pycomfy.adapters.io.paths import Paths
@@ -20,10 +20,11 @@ from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.nix.nar_writer import hash_path
 from pycomfy.adapters.nix.resources import nix_folder
+from pycomfy.core.debian.base_packages import BROWSER_PACKAGES
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.lock_types import TreeHash
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.lockfile.schema import DebianPackage, Root
+from pycomfy.core.lockfile.schema import DebianPackage, DebianPackages, Root
 from pycomfy.errors import MissingTool, NoDebianPackage, NoSpace
 
 _TREE: TypeAdapter[str] = TypeAdapter(TreeHash)
@@ -38,6 +39,25 @@ def pin_root(config: Config, platform: PlatformName, paths: Paths, releases: Deb
     packages = choose_packages(config, platform, paths, releases)
     tree = _hash_tree(packages, releases.urls, platform, paths)
     return Root(suite=config.suite, archives=releases.urls, packages=packages, tree=tree)
+
+
+def pin_browser(config: Config, platform: PlatformName, paths: Paths, releases: DebianReleases) -> DebianPackages:
+    """Pin the packages of the browser that shows ComfyUI's editor. None of them is fetched. Raises as `pin_root`."""
+    packages = choose_with_dependencies(BROWSER_PACKAGES, config.suite, platform, paths, releases)
+    return DebianPackages(suite=config.suite, archives=releases.urls, packages=packages)
+
+
+def make_browser(browser: DebianPackages, platform: PlatformName, paths: Paths) -> Path:
+    """Return the folder of an unpacked browser, which is kept in the cache. Raises as `make_root`."""
+    unpacker = hashlib.sha256(_unpacker().read_bytes()).hexdigest()
+    key = fingerprint(platform, sorted((p.name, p.sha256) for p in browser.packages), unpacker)
+    folder = paths.cache / "browsers" / key
+    if not folder.is_dir():
+        files = _fetch(browser.packages, browser.archives, paths)
+        with new_folder(folder) as new:
+            new.rmdir()
+            _unpack(browser.packages, files, platform, new)
+    return folder
 
 
 def make_root(root: Root, platform: PlatformName, out: Path, paths: Paths) -> None:

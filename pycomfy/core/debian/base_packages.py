@@ -49,6 +49,10 @@ EXCLUDED: Mapping[str, str] = MappingProxyType(
 """Dependencies that are not followed, and why: most are for maintainer scripts, which never run."""
 
 
+BROWSER_PACKAGES = ("base-files", "base-passwd", "chromium-headless-shell", "fonts-dejavu-core")
+"""The packages of the browser that shows ComfyUI's editor: Debian's skeleton, a Chromium without a window, a font."""
+
+
 def base_packages(python: str) -> tuple[str, ...]:
     """Return the names of the packages that an image starts from, sorted."""
     return tuple(sorted([*BASE_PACKAGES, f"python{python}"]))

@@ -142,6 +142,13 @@ class AcceptSection(Section):
     ] = ()
 
 
+class EditorSection(Section):
+    """Who makes the image's prompt. ComfyUI's own editor, in a browser, does where packs of the workflow have code for
+    it ("auto"), "always" or "never"; otherwise pycomfy's conversion."""
+
+    use: Literal["auto", "always", "never"] = "auto"
+
+
 class Config(Section):
     """All of pycomfy.toml. `as_of` is in UTC; each of `python` and `suite` determines the other. `alternatives` has the
     key that it was published with."""
@@ -170,6 +177,7 @@ class Config(Section):
     debian: DebianSection = DebianSection()
     accept: AcceptSection = AcceptSection()
     image: ImageSection = ImageSection()
+    editor: EditorSection = EditorSection()
 
     @model_validator(mode="before")
     @classmethod

@@ -19,7 +19,7 @@ def environment_fingerprint(lock: Lock, platform: PlatformName, gateway: Mapping
             "workflow": WorkflowPin(sha256="0" * 64),
             "models": (),
             "packs": tuple(p.model_copy(update={"types": ()}) for p in lock.packs),
-            "platforms": {platform: lock.platforms[platform]},
+            "platforms": {platform: lock.platforms[platform].model_copy(update={"browser": None})},
         }
     )
     digest = hashlib.sha256(render_lock(bare).encode())

@@ -66,12 +66,17 @@ class DebianPackage(LockSection):
     size: int
 
 
-class Root(LockSection):
-    """The Debian root filesystem. `tree` is the hash of the unpacked tree, so it does not matter who unpacks it."""
+class DebianPackages(LockSection):
+    """Packages of a Debian suite with all that they depend on."""
 
     suite: str
     archives: tuple[str, ...]
     packages: tuple[DebianPackage, ...]
+
+
+class Root(DebianPackages):
+    """The Debian root filesystem. `tree` is the hash of the unpacked tree, so it does not matter who unpacks it."""
+
     tree: TreeHash
 
 
@@ -115,12 +120,14 @@ class WheelBuild(LockSection):
 
 class Platform(LockSection):
     """What an image for a platform is made of. `compilers` is the Debian root filesystem for building wheels that need
-    a compiler; no image contains it."""
+    a compiler, `browser` are the packages of the browser in which ComfyUI's editor makes the prompt; no image contains
+    them. The browser has no hash of its tree: only a build that needs it unpacks it."""
 
-    optional = frozenset({"compilers"})
+    optional = frozenset({"compilers", "browser"})
     root: Root
     wheels: tuple[Wheel, ...]
     compilers: Root | None = None
+    browser: DebianPackages | None = None
 
 
 # A Hugging Face repository: `owner/name`, with `datasets/` or `spaces/` in front of it if it is one of these.
@@ -269,6 +276,7 @@ def _sorted(lock: Lock) -> Lock:
                         "wheels": tuple(_sorted_recipe(w) for w in _by_name(p.wheels)),
                         "root": _sorted_root(p.root),
                         "compilers": _sorted_root(p.compilers) if p.compilers is not None else None,
+                        "browser": _sorted_root(p.browser) if p.browser is not None else None,
                     }
                 )
                 for name, p in lock.platforms.items()
@@ -277,7 +285,10 @@ def _sorted(lock: Lock) -> Lock:
     )
 
 
-def _sorted_root(root: Root) -> Root:
+Packages = TypeVar("Packages", DebianPackages, Root)
+
+
+def _sorted_root(root: Packages) -> Packages:
     return root.model_copy(update={"packages": _by_name(root.packages)})
 
 

@@ -1,13 +1,16 @@
 """Decide what a new lock keeps of the previous lock, when only parts are to be updated."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.lockfile.schema import Lock, Root
+from pycomfy.core.lockfile.schema import DebianPackages, Lock, Root
 from pycomfy.errors import BadConfig, NotFound, PycomfyError, raise_all, suggest
+
+T = TypeVar("T", bound=DebianPackages)
 
 ALL, COMFYUI, BASE, PYTHON, MODELS = "all", "comfyui", "base", "python", "models"
 PARTS = (ALL, COMFYUI, BASE, PYTHON, MODELS)
@@ -61,14 +64,27 @@ class UpdatePolicy:
     def roots(self, config: Config, *, compilers: bool = False) -> Mapping[PlatformName, Root]:
         """Return the Debian root filesystems to keep, or with `compilers` those in which wheels were built: those with
         the configured suite and snapshot, and with every configured package."""
-        if self.lock is None or not self.names or self.renews(BASE):
+        if self.lock is None:
             return {}
         roots = {p: parts.compilers if compilers else parts.root for p, parts in self.lock.platforms.items()}
+        return self._kept(config, roots, config.apt)
+
+    def browsers(self, config: Config, packages: Collection[str]) -> Mapping[PlatformName, DebianPackages]:
+        """Return the browsers to keep: those of the configured suite and snapshot that have `packages`."""
+        if self.lock is None:
+            return {}
+        return self._kept(config, {p: parts.browser for p, parts in self.lock.platforms.items()}, packages)
+
+    def _kept(
+        self, config: Config, pins: Mapping[PlatformName, T | None], packages: Collection[str]
+    ) -> Mapping[PlatformName, T]:
+        if not self.names or self.renews(BASE):
+            return {}
         return {
-            platform: root
-            for platform, root in roots.items()
-            if root is not None
-            and root.suite == config.suite
-            and set(config.apt) <= {p.name for p in root.packages}
-            and config.debian.matches_snapshot(root.archives)
+            platform: pin
+            for platform, pin in pins.items()
+            if pin is not None
+            and pin.suite == config.suite
+            and set(packages) <= {p.name for p in pin.packages}
+            and config.debian.matches_snapshot(pin.archives)
         }

@@ -32,6 +32,11 @@ def parse_workflow(data: bytes | str, *, where: str) -> Workflow:
     return parse_ui(found, where) if is_ui(found) else _parse_api(found, where)
 
 
+def find_graph(data: bytes, *, where: str) -> Mapping[str, object]:
+    """Return the workflow in `data` as JSON has it, without what is wrapped around it. Raises `BadWorkflow`."""
+    return _find(parse_json(data, where=where), where).graph
+
+
 def extract_workflow(data: bytes, *, where: str) -> bytes:
     """Return the workflow in `data` as bytes of JSON, to be kept: `data` itself, or the workflow without its wrapper.
 

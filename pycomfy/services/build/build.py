@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from pycomfy import operation
@@ -18,23 +17,27 @@ from pycomfy.core.interface.validate import find_refusal
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.nix.project import ProjectContent, Toolkit, project_files
+from pycomfy.core.prompt.convert import Prompt
+from pycomfy.core.prompt.lost_values import LostValue
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.versions.checkout_files import CONFIG
 from pycomfy.core.versions.verification import NodeDefinitions, Verification
 from pycomfy.core.workflow.editor_only import make_notes
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import BadLock, Placeholder, PycomfyError, raise_all, suggest
+from pycomfy.errors import BadLock, Placeholder, PycomfyError, RunFailed, raise_all, suggest
 from pycomfy.services.build.current_lock import read_or_make_lock
 from pycomfy.services.build.lost_values import judge_lost
 from pycomfy.services.build.missing_libraries import report_misrecorded, report_missing_libraries
 from pycomfy.services.build.record import FinishedBuild, archive_sources, record_build
+from pycomfy.services.editor import OWN_CONVERSION, Editor, EditorWorkflow
 from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_requested_workflow
 from pycomfy.services.models.needed import NeededModel, list_absent
 from pycomfy.services.realise import Project, RealisedImage, check_locked, host_platform, project_folder, realise
 from pycomfy.services.results import Result
 from pycomfy.services.verification import (
     fetch_definitions,
+    load_built,
     make_prompt,
     read_cached_definitions,
     replace_loaded,
@@ -97,26 +100,25 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
     check_locked(lock, platform)
     job = _Job(workspace, request, lock, platform, workspace.log_file(lock.name))
 
-    preliminary: RealisedImage | None = None
+    preliminary = _Preliminary(job, data)
     definitions = job.drop_incomplete(job.find_definitions(), workflow)
     if definitions is None and request.prove:
-        _ = workspace.engine  # raises before anything is built if there is none
-        preliminary = job.realise(ProjectContent(lock, data), "Build layers")
-        missing_libraries = job.find_missing_libraries(preliminary)
-        definitions = fetch_definitions(workspace, lock, platform, preliminary.oci)
+        definitions = fetch_definitions(workspace, lock, platform, preliminary.realise().oci)
     content = ProjectContent(lock, data, config=_read_config_file(lock_request))
     verification: Verification | None = None
     if definitions is not None:
-        with job.unload_on_error(preliminary):
-            content, verification = job.add_prompt(content, workflow, definitions)
+        with preliminary.unload_on_error():
+            content, verification = job.add_prompt(content, workflow, definitions, preliminary)
     else:
         operation.report("note: not verified, and without a prompt: the image was not started for its node definitions")
-    image = job.realise(content, "Build layers" if preliminary is None else "Add the prompt to the image")
-    if preliminary is None:
+    before = preliminary.image
+    image = job.realise(content, "Build layers" if before is None else "Add the prompt to the image")
+    if before is None:
         missing_libraries = job.find_missing_libraries(image)
     else:
-        replace_loaded(workspace, lock, preliminary.oci, image.oci)
-    layers_built = len(image.built | (preliminary.built if preliminary else frozenset()))
+        missing_libraries = preliminary.missing_libraries
+        replace_loaded(workspace, lock, before.oci, image.oci)
+    layers_built = len(image.built | (before.built if before else frozenset()))
     finished = FinishedBuild(
         lock,
         project_files(content, job.toolkit),
@@ -216,26 +218,81 @@ class _Job:
         apt = read_config(self.lock_request)[1].apt
         return report_missing_libraries(self.workspace, self.lock, self.platform, image.oci, apt)
 
+    def add_prompt(
+        self, content: ProjectContent, workflow: Workflow, definitions: NodeDefinitions, preliminary: "_Preliminary"
+    ) -> tuple[ProjectContent, Verification]:
+        """The project with its prompt and interface. Raises what the image lacks for its workflow, and why its editor
+        made no prompt where it should."""
+        config = read_config(self.lock_request)[1]
+        workflow = make_notes(workflow, set(config.accept.editor_only) - definitions.types.keys())
+        verification = verify_image(self.lock, workflow, definitions)
+        known = Definitions(definitions.types)
+        lost: list[LostValue] = []
+        ours = make_prompt(verification, workflow, definitions, lost.extend)
+        prompt = self._ask_editor(EditorWorkflow(workflow, content.workflow, ours), known, preliminary)
+        if prompt is None:
+            judge_lost(lost, config.accept.lost_values, workflow.where)
+            prompt = ours
+        raise_all(find_refusal(prompt, known))
+        interface = make_interface(prompt, workflow, known, config.inputs)
+        return replace(content, prompt=dict(prompt), interface=interface.model_dump(mode="json")), verification
+
+    def _ask_editor(self, one: EditorWorkflow, definitions: Definitions, preliminary: "_Preliminary") -> Prompt | None:
+        """The prompt that the editor sends; None where the lock has no browser for it, or no image is started."""
+        # An image for another architecture cannot run here; its editor is taken to be that of this machine's.
+        host = host_platform()
+        image = preliminary.load if self.request.prove and self.platform == host else lambda: None
+        editor = Editor(self.workspace, self.lock, host, self.toolkit.gateway, image)
+        if not editor.is_pinned or self.request.object_info is not None or one.workflow.format == "api":
+            return None
+        prompt = editor.make_prompts([one], definitions)[0]
+        if isinstance(prompt, RunFailed):
+            raise prompt
+        if prompt is None and self.request.prove:
+            raise BadLock(
+                f"an image for {self.platform} cannot be started here, so its editor was not asked for the prompt yet",
+                where="the workflow's prompt",
+                fix=(
+                    suggest("build", "first", workflow=str(self.request.workflow), platform=host),
+                    suggest("retry", prove=False),
+                    OWN_CONVERSION,
+                ),
+            )
+        if prompt is None:
+            operation.report(
+                "note: the prompt is pycomfy's own: the image was not started to ask ComfyUI's editor, for which its"
+                " node packs have code"
+            )
+        return prompt
+
+
+@dataclass
+class _Preliminary:
+    """The image without a prompt, which is built when something has to be asked of it. `workflow` is JSON."""
+
+    job: _Job
+    workflow: bytes
+    image: RealisedImage | None = None
+    missing_libraries: tuple[MissingLibrary, ...] = ()
+
+    def realise(self) -> RealisedImage:
+        """The image, built. Raises before anything is built if there is no container engine."""
+        if self.image is None:
+            _ = self.job.workspace.engine
+            self.image = self.job.realise(ProjectContent(self.job.lock, self.workflow), "Build layers")
+            self.missing_libraries = self.job.find_missing_libraries(self.image)
+        return self.image
+
+    def load(self) -> str:
+        """The id of the image in the engine."""
+        return load_built(self.job.workspace, self.job.lock, self.realise().oci)
+
     @contextlib.contextmanager
-    def unload_on_error(self, image: RealisedImage | None) -> Iterator[None]:
+    def unload_on_error(self) -> Iterator[None]:
         """Where the verification fails, leave nothing of the image that was started in the engine."""
         try:
             yield
         except PycomfyError:
-            if image is not None:
-                forget(self.workspace.engine, read_layout(image.oci))
+            if self.image is not None:
+                forget(self.job.workspace.engine, read_layout(self.image.oci))
             raise
-
-    def add_prompt(
-        self, content: ProjectContent, workflow: Workflow, definitions: NodeDefinitions
-    ) -> tuple[ProjectContent, Verification]:
-        """The project with its prompt and interface. Raises what the image lacks for its workflow."""
-        config = read_config(self.lock_request)[1]
-        workflow = make_notes(workflow, set(config.accept.editor_only) - definitions.types.keys())
-        verification = verify_image(self.lock, workflow, definitions)
-        judge = partial(judge_lost, accepted=config.accept.lost_values, where=workflow.where)
-        prompt = make_prompt(verification, workflow, definitions, judge)
-        known = Definitions(definitions.types)
-        raise_all(find_refusal(prompt, known))
-        interface = make_interface(prompt, workflow, known, config.inputs)
-        return replace(content, prompt=dict(prompt), interface=interface.model_dump(mode="json")), verification

@@ -35,6 +35,7 @@ from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadConfig, NetworkError, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.lock.analysis import find_findings
+from pycomfy.services.lock.browser import BrowserRequest, pin_browsers
 from pycomfy.services.lock.compiler import plan_compiler
 from pycomfy.services.lock.python import PythonRequest, read_index_config, resolve_python
 from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
@@ -111,6 +112,9 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     releases = cache(partial(read_releases, config, workspace.environment))
     roots = _pin_roots(workspace, config, policy, releases)
     notes += map(Note, compiler.note(_find_size(workspace, plain, roots, releases) if compiler.packages else 0))
+    packs = {name: code.sources[name].files for name, types in code.provided.items() if types}
+    browsers = pin_browsers(workspace, BrowserRequest(config, policy, packs, roots), releases)
+    notes += map(Note, browsers.notes)
 
     result = Lock(
         name=_find_name(request, config, notes),
@@ -120,7 +124,9 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
         comfyui=ComfyUI(version=code.comfyui_version, source=_rebase(code.sources[COMFYUI].source, base, path.parent)),
         packs=tuple(_make_packs(code, base, path.parent)),
         platforms={
-            p: Platform(root=roots[p], wheels=python.wheels[p], compilers=python.compilers.get(p))
+            p: Platform(
+                root=roots[p], wheels=python.wheels[p], compilers=python.compilers.get(p), browser=browsers.pins.get(p)
+            )
             for p in config.platforms
         },
         models=models.models,

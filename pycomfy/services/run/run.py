@@ -24,7 +24,7 @@ from pycomfy.services.results import Result
 from pycomfy.services.run.inputs import Arguments, fill_prompt
 from pycomfy.services.run.job_progress import JobProgress
 from pycomfy.services.verification import load_recorded
-from pycomfy.services.versions.lookup import find_image
+from pycomfy.services.versions.lookup import find_image, layout_of
 from pycomfy.services.workspace import Workspace
 
 
@@ -109,9 +109,7 @@ def _run(workspace: Workspace, request: RunRequest, record: ImageRecord, values:
     if request.options.models == "auto":
         found = view_models(workspace, Reference(record.name, record.version))
         request = replace(request, options=replace(request.options, models=found))
-    image = LayoutImage(
-        record.layout, record.manifest_digest, record.config_digest, (), record.diff_ids, record.platform, record.size
-    )
+    image = layout_of(record)
     started_at, began = workspace.clock(), time.monotonic()
     try:
         result = run_image(workspace, engine, image, f"{record.name}@{record.version}", request)

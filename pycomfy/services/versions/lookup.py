@@ -1,5 +1,6 @@
 """Look up versions by reference: their projects in the versions repository, their images in the database."""
 
+from pycomfy.adapters.containers.load import LayoutImage
 from pycomfy.adapters.database.records import ImageRecord
 from pycomfy.core.versions.reference import Reference
 from pycomfy.errors import NotFound, Placeholder, suggest
@@ -12,6 +13,13 @@ def read_project(workspace: Workspace, reference: Reference | str) -> dict[str, 
     """Return every file of a version's project, by path. Raises `NotFound`, or `BadInput` for a malformed reference."""
     versions = workspace.versions
     return versions.read_files(versions.find(reference).commit)
+
+
+def layout_of(record: ImageRecord) -> LayoutImage:
+    """Return a recorded image as one of an OCI layout, which is not read."""
+    return LayoutImage(
+        record.layout, record.manifest_digest, record.config_digest, (), record.diff_ids, record.platform, record.size
+    )
 
 
 def find_image(workspace: Workspace, reference: Reference) -> ImageRecord:

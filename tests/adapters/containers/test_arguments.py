@@ -50,6 +50,16 @@ def test_a_model_from_elsewhere_is_mounted_over_its_place() -> None:
             plan(PODMAN, replace(SPEC, models=Path("/m"), model_files=wrong))
 
 
+def test_more_folders_are_mounted_read_only_and_another_program_runs() -> None:
+    spec = replace(SPEC, mounts={"/opt/editor": Path("/our/driver")}, program="/usr/bin/tini")
+    command = plan(PODMAN, spec)
+    assert "--volume=/our/driver:/opt/editor:ro" in command
+    assert command[-3:] == ["--entrypoint=/usr/bin/tini", "abc", "job"]
+    assert "--network=none" in command and "--read-only" in command
+    with pytest.raises(BadInput):
+        plan(PODMAN, replace(SPEC, mounts={"/opt/editor": Path("/x:y")}))
+
+
 def test_labels_are_kept_only_where_something_of_the_user_is_mounted() -> None:
     strict = replace(PODMAN, selinux=True)
     assert "--volume=/jobs/1:/data:rw,Z" in plan(strict)

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.schema import (
     ComfyUI,
     DebianPackage,
+    DebianPackages,
     Lock,
     Pack,
     Platform,
@@ -94,9 +96,22 @@ def test_recipes_of_wheels_are_the_same_bytes_in_whatever_order(names: list[str]
     assert text == render_lock(made(NAMES)) and render_lock(parse_lock(text)) == text
 
 
+def test_the_browser_is_no_part_of_the_environment() -> None:
+    """The node definitions of an image do not depend on the browser in which its editor was asked."""
+    plain = lock()
+    pins = plain.platforms["linux/amd64"]
+    browser = DebianPackages(suite="bookworm", archives=("https://x.test",), packages=pins.root.packages)
+    changed = plain.model_copy(
+        update={"platforms": {**plain.platforms, "linux/amd64": pins.model_copy(update={"browser": browser})}}
+    )
+    assert parse_lock(render_lock(changed)).platforms["linux/amd64"].browser is not None
+    assert render_lock(changed) != render_lock(plain)
+    assert environment_fingerprint(changed, "linux/amd64", {}) == environment_fingerprint(plain, "linux/amd64", {})
+
+
 def test_a_lock_of_fetched_wheels_mentions_no_building() -> None:
     text = render_lock(lock())
-    assert '"built"' not in text and '"compilers"' not in text
+    assert '"built"' not in text and '"compilers"' not in text and '"browser"' not in text
 
 
 @pytest.mark.parametrize(

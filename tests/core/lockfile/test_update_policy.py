@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pycomfy.core.lockfile.config import Config, parse_config
-from pycomfy.core.lockfile.schema import ComfyUI, DebianPackage, Lock, Pack, Platform, Root, WorkflowPin
+from pycomfy.core.lockfile.schema import ComfyUI, DebianPackage, DebianPackages, Lock, Pack, Platform, Root, WorkflowPin
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
 from pycomfy.core.sources.git import GitSource, GitSpec
 from pycomfy.errors import BadConfig, NotFound
@@ -75,6 +75,20 @@ def test_the_userland_stays_unless_it_lacks_what_is_asked_for() -> None:
     assert UpdatePolicy(lock(), frozenset({"a"})).roots(config.model_copy(update={"apt": ("git", "ffmpeg")})) == {}
     of_a_day = parse_config(CONFIG + "[debian]\nsnapshot = 2025-06-01\n")
     assert UpdatePolicy(lock(), frozenset({"a"})).roots(of_a_day) == {}
+
+
+def test_the_browser_stays_unless_the_userland_is_renewed_or_it_lacks_a_package() -> None:
+    config = Config()
+    made = lock()
+    pins = made.platforms["linux/amd64"]
+    browser = DebianPackages(suite="bookworm", archives=pins.root.archives, packages=pins.root.packages)
+    made = made.model_copy(update={"platforms": {"linux/amd64": pins.model_copy(update={"browser": browser})}})
+    names = [p.name for p in browser.packages]
+    assert UpdatePolicy(made, frozenset({"a"})).browsers(config, names) == {"linux/amd64": browser}
+    assert UpdatePolicy(made).browsers(config, names) == {}
+    assert UpdatePolicy(made, frozenset({"base"})).browsers(config, names) == {}
+    assert UpdatePolicy(made, frozenset({"a"})).browsers(config, ["chromium"]) == {}
+    assert UpdatePolicy(lock(), frozenset({"a"})).browsers(config, names) == {}
 
 
 def test_names_that_stand_for_nothing_are_told() -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -86,6 +87,23 @@ def test_a_lock_has_everything_and_is_written_once(project: Path, index: Index, 
     elsewhere = run(LockRequest(project / "workflow.json", output=project / "locks" / "x.lock"), paths)
     assert isinstance(elsewhere.lock.packs[0].source, GitSource)
     assert elsewhere.lock.packs[0].source.url == "../packs/hello-card"
+
+
+def test_code_for_the_editor_pins_a_browser_of_which_nothing_is_fetched(
+    project: Path, index: Index, debian: Path
+) -> None:
+    paths = Paths(debian, debian / "cache")
+    plain = run(LockRequest(project), paths).lock
+    assert plain.platforms["linux/amd64"].browser is None
+    commit(project / "packs" / "hello-card", {"__init__.py": CARD + '\nWEB_DIRECTORY = "./web"\n'})
+    made = run(LockRequest(project), paths)
+    browser = made.lock.platforms["linux/amd64"].browser
+    assert browser is not None and "chromium-headless-shell" in {p.name for p in browser.packages}
+    (note,) = (note.text for note in made.notes if "hello-card has code for the editor" in note.text)
+    assert re.search(r"Debian packages of \d+ MB, fetched by the first build that asks", note)
+    assert not (paths.cache / "browsers").exists()
+    (project / "pycomfy.toml").write_text(CONFIG + '\n[editor]\nuse = "never"\n')
+    assert run(LockRequest(project), paths).lock.platforms["linux/amd64"].browser is None
 
 
 def test_every_unknown_node_is_told_before_anything_is_resolved(project: Path, paths: Paths) -> None:

@@ -1,0 +1,1 @@
+"""ComfyUI's own editor, in a browser beside an image."""
