@@ -62,7 +62,7 @@ class FlatWorkflow:
         if flat.inner is not None:
             return self._promoted.left(flat)
         type_ = flat.node.type
-        shown = packs.shown(type_)
+        shown = packs.widgets(type_).shown
         left = self.details.restored(flat).left if "*" not in shown else {}
         return {n: value for n, value in left.items() if n not in shown and not is_shown(type_, n, value)}
 
@@ -81,8 +81,7 @@ class FlatWorkflow:
         return {
             w.name: _wrap(values[w.name], w)
             for w in restored.widgets
-            # A combo without choices has no value.
-            if w.sent and not (w.kind == "COMBO" and not w.choices and values[w.name] is None)
+            if w.sent and not (w.name in restored.unset and values[w.name] is None)
         }
 
     def owners(self, flat: FlatNode) -> dict[str, tuple[str, str]]:

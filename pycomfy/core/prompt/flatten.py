@@ -12,7 +12,7 @@ MAX_NESTING = 64
 
 REROUTE, PRIMITIVE = "Reroute", "PrimitiveNode"
 
-VIRTUAL = frozenset((REROUTE, PRIMITIVE, "Note", "MarkdownNote"))
+VIRTUAL = frozenset((REROUTE, PRIMITIVE, "Note", "MarkdownNote")) | packs.VIRTUAL
 """Nodes that exist only in the editor."""
 
 SETTERS = frozenset(("SetNode", "easy setNode"))

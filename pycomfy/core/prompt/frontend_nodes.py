@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from pycomfy.core.prompt import packs
 from pycomfy.core.prompt.widgets import Widget
 from pycomfy.core.workflow.model import Node
 
@@ -23,9 +24,12 @@ def is_shown(type_: str, name: str, value: object) -> bool:
 
 def add_widgets(node: Node, widgets: Sequence[Widget]) -> list[Widget]:
     """Return the widgets of a node's definition with those that scripts add: the choices that a user wrote into a
-    CustomCombo."""
+    CustomCombo, and what scripts of packs add."""
     if node.type != CUSTOM_COMBO or len(widgets) != 1:
-        return list(widgets)
+        rules = packs.widgets(node.type)
+        kept = [w for w in widgets if w.name not in rules.removed]
+        added = (Widget(name, "CUSTOM", value, options={"socketless": True}) for name, value in rules.added.items())
+        return [*kept, *added]
     if node.named is not None or isinstance(node.values, Mapping):
         saved = node.named if node.named is not None else node.values
         count = sum(1 for name in saved if isinstance(name, str) and name.startswith("option"))

@@ -129,6 +129,9 @@ def _parse_inputs(value: object, *, optional: bool) -> dict[str, InputSpec]:
     specs = {}
     for name, raw in as_mapping(value).items():
         spec = parse_input_spec(name, raw, optional=optional)
+        if spec is not None and optional and spec.options.get("defaultInput"):
+            # As the frontend reads this old word; for required inputs it means nothing any more.
+            spec = spec._replace(options={**spec.options, "forceInput": True})
         if spec is not None:
             specs[name] = spec
     return specs

@@ -153,12 +153,14 @@ class NodeDetails:
 
     def _restore(self, node: Node) -> RestoredWidgets:
         found = self._restore_defined(packs.read_saved(node))
-        own, unsent = packs.own_values(node), packs.unsent(node.type)
-        if not own and not unsent:
+        own, rules = packs.own_values(node), packs.widgets(node.type)
+        if not (own or rules.unsent or rules.fixed):
             return found
-        widgets = (w._replace(sent=w.sent and w.name not in unsent) for w in found.widgets)
+        widgets = (w._replace(sent=w.sent and w.name not in rules.unsent) for w in found.widgets)
         added = (Widget(name, "CUSTOM", value) for name, value in own.items())
-        return RestoredWidgets((*widgets, *added), {**found.values, **own}, {} if own else found.left)
+        return RestoredWidgets(
+            (*widgets, *added), {**found.values, **own, **rules.fixed}, {} if own else found.left, found.unset
+        )
 
     def _restore_defined(self, node: Node) -> RestoredWidgets:
         spec = self.definitions.find(node.type)

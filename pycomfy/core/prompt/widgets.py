@@ -159,7 +159,7 @@ def _default(spec: InputSpec, kind: str) -> object:
         return default
     if kind == "CURVE":
         return {"points": [[0, 0], [1, 1]], "interpolation": "monotone_cubic"}
-    return _EMPTY.get(kind, "")
+    return packs.WIDGET_TYPES[kind] if kind in packs.WIDGET_TYPES else _EMPTY.get(kind, "")
 
 
 def _controls(spec: InputSpec, kind: str) -> list[Widget]:
@@ -179,11 +179,13 @@ def _controls(spec: InputSpec, kind: str) -> list[Widget]:
 
 class RestoredWidgets(NamedTuple):
     """The widgets of one node with its saved values, and the values. A dynamic combo changes the widgets. `left` are
-    the saved values that no widget takes, by name, or by position: `[5]`."""
+    the saved values that no widget takes, by name, or by position: `[5]`; `unset` are combos without choices and
+    without a saved value."""
 
     widgets: tuple[Widget, ...]
     values: Mapping[str, object]
     left: Mapping[str, object] = {}
+    unset: frozenset[str] = frozenset()
 
 
 def restore_widgets(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> RestoredWidgets:
@@ -201,6 +203,7 @@ def restore_widgets(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Re
     current = list(widgets)
     defined = frozenset(s.name for s in spec.inputs)
     values = {w.name: w.default for w in current}
+    unset = {w.name for w in current if w.kind == "COMBO" and not w.choices and w.default is None}
     position, i = 0, 0
     while i < len(current) and i < MAX_WIDGETS:
         widget = current[i]
@@ -220,6 +223,7 @@ def restore_widgets(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Re
             _choose(current, i - 1, value, values)
         elif widget.rows is not None:
             value = _set_rows(current, i - 1, value, values)
+        unset.discard(widget.name)
         values[widget.name] = _patched(node, widget, value, widget.name in defined)
     for at, widget in enumerate(current):
         if widget.parts and values[widget.name] is None:
@@ -227,7 +231,7 @@ def restore_widgets(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Re
             values[widget.name] = widget.choices[0]
             _choose(current, at, widget.choices[0], values)
     left = {f"[{at}]": value for at, value in positional[position:]} if named is None else named
-    return RestoredWidgets(tuple(current), values, _without_known(current, left))
+    return RestoredWidgets(tuple(current), values, _without_known(current, left), frozenset(unset))
 
 
 def _without_known(widgets: Iterable[Widget], left: Mapping[str, object]) -> Mapping[str, object]:

@@ -12,7 +12,7 @@ from pycomfy.core.prompt.node_definitions import Definitions
 from tests.stories.frontend.chromium import Page, browsing, find_chromium
 from tests.stories.frontend.comfyui import ComfyUI, serving
 
-PACKS = {"editor_nodes": Path(__file__).parent / "packs" / "editor_nodes"}
+PACKS = {path.name: path for path in (Path(__file__).parent / "packs").iterdir() if path.is_dir()}
 LIST_TEMPLATES = (
     "from comfyui_workflow_templates import iter_templates as i; print(*(t.template_id for t in i()), sep='\\n')"
 )

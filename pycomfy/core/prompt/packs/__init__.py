@@ -6,22 +6,43 @@ rule is proven against the pack's own scripts in ComfyUI's editor (`tests/core/p
 
 from collections.abc import Mapping, Sequence
 
-from pycomfy.core.prompt.packs import custom_scripts, rgthree, use_everywhere, videohelpersuite
-from pycomfy.core.prompt.packs.rules import PackRules, RawInput, SavedValue
+from pycomfy.core.prompt.packs import (
+    comfy_mtb,
+    custom_scripts,
+    easy_use,
+    impact,
+    rgthree,
+    tinyterra,
+    use_everywhere,
+    videohelpersuite,
+)
+from pycomfy.core.prompt.packs.rules import PackRules, RawInput, SavedValue, WidgetRules
 from pycomfy.core.workflow.model import Graph, Node
 
-RULES: tuple[PackRules, ...] = (custom_scripts.RULES, rgthree.RULES, use_everywhere.RULES, videohelpersuite.RULES)
+RULES: tuple[PackRules, ...] = (
+    comfy_mtb.RULES,
+    custom_scripts.RULES,
+    easy_use.RULES,
+    impact.RULES,
+    rgthree.RULES,
+    tinyterra.RULES,
+    use_everywhere.RULES,
+    videohelpersuite.RULES,
+)
 """The rules of all packs."""
 
 EDITOR_ONLY: frozenset[str] = frozenset().union(*(rules.editor_only for rules in RULES))
 """Nodes that packs add to the editor by JavaScript alone. If a server lists one of these names, that is another
 node."""
 
-WIDGET_TYPES: frozenset[str] = frozenset().union(*(rules.widget_types for rules in RULES))
-"""Input types that scripts of packs make widgets."""
+VIRTUAL: frozenset[str] = frozenset().union(*(rules.virtual for rules in RULES))
+"""Nodes that a server lists, and the editor never sends."""
 
-_UNSENT = {type_: names for rules in RULES for type_, names in rules.unsent.items()}
-_SHOWN = {type_: names for rules in RULES for type_, names in rules.shown.items()}
+WIDGET_TYPES: Mapping[str, object] = {type_: value for rules in RULES for type_, value in rules.widget_types.items()}
+"""Input types that scripts of packs make widgets, with their defaults."""
+
+_NO_RULES = WidgetRules()
+_WIDGETS = {type_: widgets for rules in RULES for type_, widgets in rules.widgets.items()}
 _OWN_VALUES = {type_: make for rules in RULES for type_, make in rules.own_values.items()}
 
 
@@ -31,15 +52,9 @@ def own_values(node: Node) -> Mapping[str, object]:
     return make(node) if make is not None else {}
 
 
-def shown(type_: str) -> frozenset[str]:
-    """Return the saved values of a node type that only the editor shows, by name; `*` stands for all that no widget
-    takes."""
-    return _SHOWN.get(type_, frozenset())
-
-
-def unsent(type_: str) -> frozenset[str]:
-    """Return the widgets of a node type that scripts leave out of the prompt."""
-    return _UNSENT.get(type_, frozenset())
+def widgets(type_: str) -> WidgetRules:
+    """Return what scripts do to the widgets of a node type; nothing for most."""
+    return _WIDGETS.get(type_, _NO_RULES)
 
 
 def dependent_inputs(options: Mapping[str, object]) -> Mapping[str, Sequence[RawInput]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from pycomfy.core.loose_json import as_list, as_mapping
-from pycomfy.core.prompt.packs.rules import PackRules
+from pycomfy.core.prompt.packs.rules import PackRules, WidgetRules
 from pycomfy.core.workflow.model import Node
 
 _HEADER, _ADD = "PowerLoraLoaderHeaderWidget", "➕ Add Lora"
@@ -17,7 +17,8 @@ def _power_lora_loader(node: Node) -> Mapping[str, object]:
         second = row.pop("strengthTwo", None)
         if node.properties.get("Show Strengths") == "Separate Model & Clip":
             row["strengthTwo"] = 1 if second is None else second
-    return {_HEADER: {}, **{f"lora_{i}": row for i, row in enumerate(rows, 1)}, _ADD: ""}
+    header = {} if rows else {"type": _HEADER} if {"type": _HEADER} in node.listed_values else {}
+    return {_HEADER: header, **{f"lora_{i}": row for i, row in enumerate(rows, 1)}, _ADD: ""}
 
 
 def _image_comparer(node: Node) -> Mapping[str, object]:
@@ -53,6 +54,9 @@ _EDITOR_ONLY = frozenset((
 _INSERTING = frozenset(("insert_lora", "insert_embedding", "insert_saved"))
 """Menus of the prompt nodes that write into the text."""
 
+_SIZES = frozenset(("target_width", "target_height", "crop_width", "crop_height"))
+"""Sockets only, in the editor."""
+
 RULES = PackRules(
     editor_only=_EDITOR_ONLY,
     own_values={
@@ -61,11 +65,13 @@ RULES = PackRules(
         "Power Puter (rgthree)": _power_puter,
         "Image Comparer (rgthree)": _image_comparer,
         "Display Any (rgthree)": lambda _: {"output": ""},
+        "Display Int (rgthree)": lambda _: {"output": ""},
     },
-    unsent={
-        "Power Prompt (rgthree)": _INSERTING,
-        "Power Prompt - Simple (rgthree)": _INSERTING,
-        "SDXL Power Prompt - Positive (rgthree)": _INSERTING,
-        "SDXL Power Prompt - Simple / Negative (rgthree)": _INSERTING,
+    widgets={
+        "Seed (rgthree)": WidgetRules(shown=frozenset("*")),
+        "Power Prompt (rgthree)": WidgetRules(unsent=_INSERTING),
+        "Power Prompt - Simple (rgthree)": WidgetRules(unsent=_INSERTING),
+        "SDXL Power Prompt - Positive (rgthree)": WidgetRules(unsent=_INSERTING, removed=_SIZES),
+        "SDXL Power Prompt - Simple / Negative (rgthree)": WidgetRules(unsent=_INSERTING, removed=_SIZES),
     },
 )

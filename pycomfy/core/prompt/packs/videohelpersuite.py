@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pycomfy.core.loose_json import as_list, as_mapping, as_number
-from pycomfy.core.prompt.packs.rules import PackRules, RawInput, SavedValue
+from pycomfy.core.prompt.packs.rules import PackRules, RawInput, SavedValue, WidgetRules
 from pycomfy.core.workflow.litegraph import find_slot
 from pycomfy.core.workflow.model import Node
 
@@ -98,14 +98,22 @@ _SHOWING = (
     *("VHS_VideoCombine", "VHS_LoadVideo", "VHS_LoadVideoPath", "VHS_LoadVideoFFmpeg", "VHS_LoadVideoFFmpegPath"),
     *("VHS_LoadImages", "VHS_LoadImagesPath", "VHS_LoadImagePath", "VHS_LoadAudio", "VHS_LoadAudioUpload"),
 )
-_SHOWN = frozenset(("videopreview", "choose video to upload", "force_size", "save_image", "batch_manager"))
-"""The preview, the button, and names of before, which `_read_saved` translates."""
+_SHOWN = frozenset(
+    (
+        *("videopreview", "choose video to upload", "choose folder to upload", "choose audio to upload"),
+        *("audiopreview", "force_size", "save_image", "batch_manager"),
+    )
+)
+"""Previews, buttons, and names of before, which `_read_saved` translates."""
 
 RULES = PackRules(
-    shown=dict.fromkeys(_SHOWING, _SHOWN),
-    widget_types=frozenset(("VHSTIMESTAMP", "VHSPATH", "VHSINT", "VHSFLOAT")),
+    virtual=frozenset(("VHS_SelectLatest",)),
+    widget_types=dict.fromkeys(("VHSTIMESTAMP", "VHSPATH", "VHSINT", "VHSFLOAT"), ""),
+    widgets={
+        **dict.fromkeys(_SHOWING, WidgetRules(shown=_SHOWN)),
+        "VHS_BatchManager": WidgetRules(added={"count": 0}),
+    },
     dependent_inputs=_dependent_inputs,
     read_saved=_read_saved,
     read_value=_read_value,
-    own_values={"VHS_BatchManager": lambda _: {"count": 0}},
 )

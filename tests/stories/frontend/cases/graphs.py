@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from tests.stories.frontend.cases.getters import GETTERS
 from tests.stories.frontend.cases.groups import GROUPS
 from tests.stories.frontend.cases.pieces import photo, primitive, promoted, save
+from tests.stories.frontend.cases.widgets import WIDGETS
 from tests.support.graphs import Json, linked, node, ui, widget
 
 
@@ -61,6 +62,7 @@ def between_steps() -> Json:
 GRAPHS: Mapping[str, Json] = {
     **GROUPS,
     **GETTERS,
+    **WIDGETS,
     "reroute of a bypassed node": rerouted(),
     "numbers between steps": between_steps(),
     "promoted widget": promoted(6),
