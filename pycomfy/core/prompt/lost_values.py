@@ -4,8 +4,9 @@ What the editor's own rules drop is not lost: controls of seeds, buttons, previe
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.flat_workflow import FlatWorkflow
@@ -27,6 +28,10 @@ class LostValue:
     type: str
     value: object
     why: str
+
+    def is_in(self, prompt: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Return whether another prompt, as the editor made it, has an input of that name."""
+        return self.place.removeprefix(f"{self.node}.") in prompt.get(self.node, {}).get("inputs", {})
 
     def __str__(self) -> str:
         saved = "the link" if self.value is None else f"the saved value {_shorten(self.value)}"

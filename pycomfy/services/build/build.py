@@ -230,9 +230,10 @@ class _Job:
         lost: list[LostValue] = []
         ours = make_prompt(verification, workflow, definitions, lost.extend)
         prompt = self._ask_editor(EditorWorkflow(workflow, content.workflow, ours), known, preliminary)
-        if prompt is None:
-            judge_lost(lost, config.accept.lost_values, workflow.where)
-            prompt = ours
+        if prompt is not None:
+            lost = [one for one in lost if not one.is_in(prompt)]
+        judge_lost(lost, config.accept.lost_values, workflow.where, refuse=prompt is None)
+        prompt = ours if prompt is None else prompt
         raise_all(find_refusal(prompt, known))
         interface = make_interface(prompt, workflow, known, config.inputs)
         return replace(content, prompt=dict(prompt), interface=interface.model_dump(mode="json")), verification

@@ -152,6 +152,12 @@ def test_the_last_problem_has_the_line_that_acknowledges_all_beside_what_was_ack
     assert 'pycomfy.toml: [accept] lost-values = ["2.a", "1[2]", "2.b"]' in last.fix
 
 
+def test_what_another_prompt_has_is_not_lost_there() -> None:
+    named, placed = lost(ui([node(1, "Blank", values={"a": 1}), node(2, "Blank", values=(1, 2, 3))], []))
+    prompt = {"1": {"class_type": "Blank", "inputs": {"a": 1}}, "2": {"class_type": "Blank", "inputs": {}}}
+    assert (named.is_in(prompt), placed.is_in(prompt), named.is_in({})) == (True, False, False)
+
+
 def test_what_is_acknowledged_by_place_or_by_node_is_no_problem() -> None:
     found = lost(ui([node(1, "Blank", values=(1, 2, 3)), node(2, "Blank", values={"a": 1, "b": 2})], []))
     assert refuse_lost(found, ("1[2]", "2"), "here.json") == ()
