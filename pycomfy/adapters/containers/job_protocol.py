@@ -11,6 +11,7 @@ from pycomfy.adapters.containers.arguments import ContainerSpec
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.process import ContainerTimeout, run_container
 from pycomfy.core.lockfile.lock_types import Sha256, stays_below
+from pycomfy.core.versions.verification import ImportFailure, what_to_add
 from pycomfy.errors import Fixes, Placeholder, PycomfyError, RunFailed, suggest
 
 OVERTIME = 120.0
@@ -210,7 +211,10 @@ def explain(error: Error, log: str, version: str) -> PycomfyError:
         titled = f' "{error.title}"' if error.title and error.title != error.class_type else ""
         where = f"node {error.node}{titled}" + (f" ({error.class_type})" if error.class_type else "")
     tail = "\n".join((error.traceback or error.log).strip().splitlines()[-8:])
-    fix = _FIXES.get(error.type, f"see ComfyUI's whole log, in {log}")
+    see_log = f"see ComfyUI's whole log, in {log}"
+    fix = _FIXES.get(error.type, see_log)
+    if lacking := what_to_add([ImportFailure("", error.message, error.traceback)]):
+        fix = (*(f"write into pycomfy.toml, and lock and build again: {line}" for line in lacking), see_log)
     if error.type == "value_not_in_list":
         fix = (suggest("models status", "if it is a model", target=version), *_OTHER_VALUE)
     return RunFailed(what, where="\n".join(part for part in (where, tail) if part), fix=fix)

@@ -104,3 +104,17 @@ def test_an_exception_keeps_its_type_and_the_end_of_its_traceback() -> None:
     assert told.where.endswith("line 49")
     assert "line 0\n" not in told.where
     assert "/logs/1" in told.fix
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("[Errno 2] No such file or directory: 'git'", 'apt = ["git"]'),
+        ("No module named 'cv2'", 'requirements = ["opencv-python-headless"]'),
+        ("libXss.so.1: cannot open shared object file: No such file or directory", 'apt = ["libxss1"]'),
+    ],
+)
+def test_what_a_node_lacks_when_it_runs_is_told_with_the_line_that_adds_it(message: str, line: str) -> None:
+    told = explain(Error(event="error", type="Exception", message=message, node="4"), "/logs/1", "w")
+    assert f"write into pycomfy.toml, and lock and build again: {line}" in told.fix
+    assert "/logs/1" in told.fix
