@@ -4,7 +4,7 @@ Sections of RESULTS.md that others write are kept.
 """
 
 from benchmarks import bench_catalog, bench_image, bench_lock, bench_versions
-from benchmarks.table import RESULTS, machine, read_section, render
+from benchmarks.table import RESULTS, machine, render
 
 
 def main() -> None:
@@ -13,7 +13,6 @@ def main() -> None:
         render("Locking", bench_lock.rows(), "–"),
         render("Choosing node packs", bench_catalog.rows(), "–"),
         render("Versions", bench_versions.rows(), "–"),
-        read_section("Community corpus"),  # made by `python -m benchmarks.corpus --save`
     ]
     _, *sections = RESULTS.read_text().split("\n## ")
     titles = [table.splitlines()[0].removeprefix("## ") for table in tables]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.table import replace_section
+from benchmarks.table import put_section
 from pycomfy.adapters.catalog.database import Catalog, catalog_path
 from pycomfy.adapters.catalog.fetch import TEMPLATES
 from pycomfy.adapters.io import download
@@ -159,7 +159,7 @@ def render(found: Mapping[str, Count], known: frozenset[str]) -> str:
     """Return the table as Markdown, with the sums at the end."""
     total = Count(sum((count.counts for count in found.values()), Counter()))
     rows = [*((name.replace("+", "/"), count) for name, count in found.items()), ("all", total)]
-    lines = [f"## {TITLE}", "", f"| source | {' | '.join(COLUMNS)} |", f"|---|{'---:|' * len(COLUMNS)}"]
+    lines = [f"| source | {' | '.join(COLUMNS)} |", f"|---|{'---:|' * len(COLUMNS)}"]
     lines += [f"| {name} | {' | '.join(count.cells(known))} |" for name, count in rows]
     return "\n".join([*lines, ""])
 
@@ -204,7 +204,7 @@ def main() -> None:
         print(*count.different, sep="\n")
     print(text)
     if given.save:
-        replace_section(TITLE, text)
+        put_section(TITLE, text)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,17 +44,3 @@ def put_section(title: str, text: str) -> None:
 def machine() -> str:
     """What it ran on, and when."""
     return f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}"
-
-
-def replace_section(title: str, text: str) -> None:
-    """Put a section into RESULTS.md, in place of one of that title, or at the end."""
-    before = RESULTS.read_text()
-    old = read_section(title)
-    RESULTS.write_text(before.replace(old, text) if old else f"{before.rstrip()}\n\n{text}")
-
-
-def read_section(title: str) -> str:
-    """Return the section of that title in RESULTS.md; "" if there is none."""
-    text = RESULTS.read_text() if RESULTS.is_file() else ""
-    found = re.search(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
-    return found[0] if found else ""

@@ -13,7 +13,10 @@ MAX_OPTIONS = 1_000
 
 _BRANCHES = "autogrow."
 _SHOWING = frozenset(("PreviewAny",))
-_SHOWN = re.compile(r"(Status|Price|Time elapsed|Task ID|Result URL|Estimated[a-z ]*|width): |(/api)?/view\?filename=")
+_SHOWN = re.compile(
+    r"(Status|Task ID): \S+($|\n)|(Price|Cost): \$|Time elapsed: \d|Result URL: http|width: \d+, height: \d+"
+    r"|(/api)?/view\?filename="
+)
 
 
 def is_shown(type_: str, name: str, value: object) -> bool:
