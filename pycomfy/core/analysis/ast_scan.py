@@ -20,7 +20,7 @@ from pycomfy.core.analysis.expressions import (
     texts_of,
     walk,
 )
-from pycomfy.core.analysis.system_uses import PROGRAMS, is_system_font
+from pycomfy.core.analysis.system_uses import PROGRAMS, is_font_folder, is_system_font
 
 How = Literal["plain", "conditional", "guarded", "called"]
 """When an import runs: always when the file is imported; if a condition holds; with an ImportError expected; or only in
@@ -35,6 +35,7 @@ MAX_DEPTH = 200
 
 _RUNNERS = ("run", "call", "check_call", "check_output", "Popen", "getoutput", "getstatusoutput")
 _STARTS = frozenset({*(f"subprocess.{name}" for name in _RUNNERS), "os.system", "os.popen", "os.execvp", "os.spawnvp"})
+_LISTS = frozenset({"os.listdir", "os.scandir", "os.walk"})
 _INSTALLS = frozenset({"pip.main", "pip._internal.main", "pip._internal.cli.main.main"})
 _FETCHES = frozenset(
     {
@@ -281,6 +282,8 @@ class _Reader:
             path = call.args[0] if call.args else None
             if isinstance(path, ast.Constant) and isinstance(path.value, str) and is_system_font(path.value):
                 yield Use("font", path.value, call.lineno)
+        elif function in _LISTS:
+            yield from (Use("font", path, call.lineno) for path in {*self._words(call)} if is_font_folder(path))
         elif function.rpartition(".")[2] in _FETCHING_NAMES:
             words = [*self._words(call), *self._keyword_words(call)]
             # A list of addresses may be anywhere in the file, and a call takes one of them.

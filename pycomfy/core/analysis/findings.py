@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pycomfy.core.analysis.missing_modules import MissingModule, line_to_add
 from pycomfy.core.analysis.pack_scan import INSTALL, PRESTART, Effect, Scan, SystemUse, When
-from pycomfy.core.analysis.system_uses import GITPYTHON, PROGRAMS, font_package
+from pycomfy.core.analysis.system_uses import GITPYTHON, PROGRAMS, font_package, is_font_folder
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.toml import at_top, render_list
 from pycomfy.core.printable import printable
@@ -130,7 +130,7 @@ def describe_uses(scans: Mapping[str, Scan], apt: Sequence[str], wheels: Collect
         uses = {(use.kind, use.name): use for use in (*scan.uses, *imported)}.values()
         for use in uses:
             package = "" if use.kind == "weights" else _system_package(use)
-            if package in apt:
+            if package in apt or (is_font_folder(use.name) and any(name.startswith("fonts-") for name in apt)):
                 continue
             fix = render_list("apt", dict.fromkeys([*apt, package])) if package else ""
             findings.append(

@@ -51,12 +51,14 @@ _FONTS = (
     (r"wqy-zenhei\.ttc", "fonts-wqy-zenhei"),
     (r"wqy-microhei\.ttc", "fonts-wqy-microhei"),
 )
+_FONT_FOLDER = re.compile(r"/usr/share/fonts(?:/truetype)?/?")
 _FONT_FILE = re.compile(r"[^\"'\n]+\.(ttf|otf|ttc)", re.IGNORECASE)
 _NO_PROGRAM = re.compile(
     r"No such file or directory: '([\w.+-]+)'|(?:^|\s)(?:\S*/)?(?:sh: \d+: )?([\w.+-]+): not found"
 )
 _BAD_GIT = re.compile(r"Bad git executable|Failed to initialize: .*git executable")
 _NO_FONT = re.compile(r"cannot open resource|unknown file format")
+_NO_FONT_FOLDER = re.compile(rf"No such file or directory: '{_FONT_FOLDER.pattern}'")
 _TRUETYPE = re.compile(r"""truetype\([^"'\n]*["']([^"'\n]+)["']""")
 
 GITPYTHON = "gitpython"
@@ -64,7 +66,10 @@ GITPYTHON = "gitpython"
 
 
 def font_package(path: str) -> str | None:
-    """Return the Debian package of a font, by its file's name; None if no known package has it."""
+    """Return the Debian package of a font, by its file's name, or one for the folder with all fonts; None if no known
+    package has it."""
+    if is_font_folder(path):
+        return "fonts-dejavu-core"
     name = path.replace("\\", "/").rpartition("/")[2]
     return next((package for pattern, package in _FONTS if re.fullmatch(pattern, name)), None)
 
@@ -76,6 +81,11 @@ def is_system_font(path: str) -> bool:
     return bool(_FONT_FILE.fullmatch(path)) and (bare or path.startswith("/usr/share/fonts/"))
 
 
+def is_font_folder(path: str) -> bool:
+    """Whether a path is that of the system's fonts, which an image without any does not have."""
+    return _FONT_FOLDER.fullmatch(path) is not None
+
+
 def missing_package(text: str) -> tuple[str, str] | None:
     """Return what an error's message or traceback says to be missing of the system, and the Debian package that has it:
     ("the program git", "git"). None if it says no such thing, or no known package has it."""
@@ -85,6 +95,8 @@ def missing_package(text: str) -> tuple[str, str] | None:
         name = found[1] or found[2]
         if name in PROGRAMS:
             return f"the program {name}", PROGRAMS[name]
+    if _NO_FONT_FOLDER.search(text):
+        return "fonts for all programs", "fonts-dejavu-core"
     if _NO_FONT.search(text):
         for font in _TRUETYPE.findall(text)[::-1]:
             if package := font_package(font):

@@ -56,6 +56,22 @@ def test_fonts_that_the_system_must_have_are_found_and_those_of_the_pack_are_not
     ]
 
 
+def test_the_folder_of_the_systems_fonts_needs_any_package_of_fonts() -> None:
+    scan = pack(
+        init="""
+        import os, platform
+        def fonts():
+            folder = os.environ.get("FONTS")
+            if platform.system() == "Linux":
+                folder = "/usr/share/fonts/truetype"
+            return os.listdir(folder), os.listdir("/usr/share/doc")
+        """
+    )
+    assert used(scan) == [("font", "/usr/share/fonts/truetype", 7)]
+    assert describe_uses({"p": scan}, ("git",), ()).findings[0].fix == 'apt = ["git", "fonts-dejavu-core"]'
+    assert describe_uses({"p": scan}, ("fonts-liberation",), ()).findings == ()
+
+
 def test_weights_that_a_node_fetches_while_it_runs_are_found() -> None:
     scan = pack(
         init="""
@@ -103,6 +119,10 @@ def test_the_package_gitpython_needs_the_program() -> None:
         ("/bin/sh: 1: git: not found", ("the program git", "git")),
         ("FileNotFoundError: [Errno 2] No such file or directory: 'settings.json'", None),
         ("models: not found", None),
+        (
+            "FileNotFoundError: [Errno 2] No such file or directory: '/usr/share/fonts/truetype'",
+            ("fonts for all programs", "fonts-dejavu-core"),
+        ),
         (
             'f = ImageFont.truetype("DejaVuSans.ttf", 9)\n  raise\nOSError: cannot open resource',
             ("the font DejaVuSans.ttf", "fonts-dejavu-core"),
