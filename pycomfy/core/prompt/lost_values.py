@@ -52,7 +52,10 @@ def refuse_lost(lost: Sequence[LostValue], accepted: Collection[str], where: str
     unused = list_unused(lost, accepted)
     entries = [entry for entry in accepted if entry not in unused] + [one.place for one in refused]
     line = ", ".join(json.dumps(entry, ensure_ascii=False) for entry in dict.fromkeys(entries))
-    fix = f"check what it does without them, and acknowledge it in pycomfy.toml: [accept] lost-values = [{line}]"
+    fix = (
+        "pin versions that have a place for it",
+        f"acknowledge what is lost in pycomfy.toml: [accept] lost-values = [{line}]",
+    )
     *others, last = refused
     return (*(LostInput(str(one), where=where) for one in others), LostInput(str(last), where=where, fix=fix))
 

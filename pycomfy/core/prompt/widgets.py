@@ -231,12 +231,19 @@ def restore_widgets(spec: NodeSpec, widgets: Sequence[Widget], node: Node) -> Re
             values[widget.name] = widget.choices[0]
             _choose(current, at, widget.choices[0], values)
     left = {f"[{at}]": value for at, value in positional[position:]} if named is None else named
-    return RestoredWidgets(tuple(current), values, _without_known(current, left), frozenset(unset))
+    return RestoredWidgets(tuple(current), values, _without_known(current, values, left), frozenset(unset))
 
 
-def _without_known(widgets: Iterable[Widget], left: Mapping[str, object]) -> Mapping[str, object]:
-    """The values that no widget took, without empty ones and those that the editor saves for itself."""
-    known = {w.name for w in widgets} | _EDITOR_NAMES
+def _without_known(
+    widgets: Iterable[Widget], values: Mapping[str, object], left: Mapping[str, object]
+) -> Mapping[str, object]:
+    """The values that no widget took, without empty ones, those that the editor saves for itself, and those of other
+    choices of a combo than the chosen one."""
+    known = {*_EDITOR_NAMES}
+    for widget in widgets:
+        known.add(widget.name)
+        if widget.parts and values[widget.name] in widget.choices:
+            known |= {spec.name for specs in widget.parts.values() for spec in specs}
     return {name: value for name, value in left.items() if value not in _NOTHING and name not in known}
 
 

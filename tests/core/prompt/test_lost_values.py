@@ -12,6 +12,7 @@ INFO = {
     **OBJECT_INFO,
     "Sum": definition({"a": ["INT", {}], "b": ["INT", {"forceInput": True}]}, outputs=["INT"], python_module="nodes"),
     "Player": definition({"audio": [["a.wav"], {"audio_upload": True}]}),
+    "Encode": definition({"format": [["gif", "mp4"], {"formats": {"mp4": [["crf", "INT", {"default": 19}]]}}]}),
     "PreviewAny": definition({"source": ["*"]}, python_module="comfy_extras.nodes_preview_any"),
     "ShowText|pysssss": definition({"text": ["STRING", {"forceInput": True}]}),
 }
@@ -35,9 +36,10 @@ def saved(type_: str, values: object, **more: Any) -> Json:
         (saved("Blank", (1, 2, 3, "more")), [("1[2]", 3), ("1[3]", "more")]),
         (saved("Blank", {"width": 1, "depth": 3}), [("1.depth", 3)]),
         (saved("Blank", (1, 2), widgets_values_named={"width": 1, "depth": 3}), [("1.depth", 3)]),
+        (saved("Encode", {"format": "webm", "crf": 3}), [("1.crf", 3)]),
         (saved("Sum", (1, 2, 3)), [("1[1]", 2), ("1[2]", 3)]),
     ],
-    ids=["by position", "by name", "by name beside a list", "more than widgets and forced inputs"],
+    ids=["by position", "by name", "by name beside a list", "of no choice", "more than widgets and forced inputs"],
 )
 def test_a_value_without_a_widget_is_lost(workflow: Json, expected: list[tuple[str, object]]) -> None:
     assert [(one.place, one.value) for one in lost(workflow)] == expected
@@ -53,6 +55,8 @@ def test_a_value_without_a_widget_is_lost(workflow: Json, expected: list[tuple[s
         saved("Sum", (1, 2)),
         saved("Blank", (1, 2, None, "")),
         saved("Sample", {"seed": 7, "fixed": "fixed", "control_after_generate": "fixed", "$$preview": "a"}),
+        saved("Encode", {"format": "mp4", "crf": 3}),
+        saved("Encode", {"format": "gif", "crf": 3}),
         saved("PreviewAny", ("shown",)),
         saved("ShowText|pysssss", ("shown", ["shown"])),
         saved("Blank", (1, 2, "Status: Completed\nPrice: $0.1")),
