@@ -81,28 +81,32 @@ class CheckoutResult(NamedTuple):
     lfs: bool = False
 
 
-def write_tree(repository: GitMirror, commit: str, out: Path, *, lfs: bool = True) -> CheckoutResult:
+def write_tree(
+    repository: GitMirror, commit: str, out: Path, *, lfs: bool = True, submodules: bool = True
+) -> CheckoutResult:
     """Write the files of `commit` into the empty folder `out`, with `lfs` large files instead of their pointers.
+    Without `submodules`, their folders stay empty.
 
     Links and executable bits are kept. Raises `Unresolved` for links and submodules that point outside the tree, and
     raises as `fetch_large`.
     """
     with translate_disk_full(out):
-        written = _write(repository, commit, out, _Options(lfs))
+        written = _write(repository, commit, out, _Options(lfs, submodules))
     _check_links(repository, out)
     return written
 
 
 class _Options(NamedTuple):
-    """Whether large files are fetched; how deeply nested a submodule is."""
+    """Whether large files and submodules are fetched; how deeply nested a submodule is."""
 
     lfs: bool
+    submodules: bool = True
     depth: int = 0
 
 
 def _write(repository: GitMirror, commit: str, out: Path, options: _Options) -> CheckoutResult:
     entries = list_entries(repository, commit)
-    submodules = _read_submodules(repository, entries)
+    submodules = _read_submodules(repository, entries) if options.submodules else {}
     filled, large = False, False
     pointers: list[Pointer] = []
     with repository.objects() as objects:
@@ -206,9 +210,10 @@ def _write_submodule(repository: GitMirror, url: str, entry: Entry, to: Path, op
         inner.fetch(entry.object)
     except PycomfyError as e:
         # The cause is the submodule's, but the fix has to be made in the pack.
-        e.what, e.fixes = f"{e.what} (its submodule {entry.path})", (_WITHOUT, *e.fixes)
+        alone = f"leave its submodules out, below [packs.{repository.owner}] in pycomfy.toml: submodules = false"
+        e.what, e.fixes = f"{e.what} (its submodule {entry.path})", (alone, _WITHOUT, *e.fixes)
         raise
-    return _write(inner, entry.object, to, _Options(options.lfs, options.depth + 1))
+    return _write(inner, entry.object, to, _Options(options.lfs, depth=options.depth + 1))
 
 
 def _check_extent(repository: GitMirror, objects: GitObjects, commit: str) -> None:

@@ -36,7 +36,7 @@ class CommitAdapter(TreeAdapter[Spec, GitSource]):
     def materialise(self, source: GitSource, out: Path, context: SourceContext) -> None:
         repository = _mirror(source.url, context)
         repository.fetch(source.commit)
-        write_tree(repository, source.commit, out, lfs=source.lfs)
+        write_tree(repository, source.commit, out, lfs=source.lfs, submodules=source.submodules)
         if source.patch is not None:
             apply_patch(source.patch, out, context.owner)
 
@@ -66,11 +66,11 @@ def pin_commit(spec: GitSpec, context: SourceContext) -> PinnedCommit:
     commit = repository.resolve(spec.rev)
     patch = read_patch(context.base / spec.patch, context.owner) if spec.patch is not None else None
     if patch is None:
-        tree, found = _hash_commit(repository, commit, context.paths, lfs=spec.lfs)
+        tree, found = _hash_commit(repository, commit, context.paths, spec)
         files = {path: decode_text(data) for path, data in read_tree(repository, commit, is_text).items()}
     else:
         with scratch_folder(context.paths) as folder:
-            found = write_tree(repository, commit, folder, lfs=spec.lfs)
+            found = write_tree(repository, commit, folder, lfs=spec.lfs, submodules=spec.submodules)
             apply_patch(patch, folder, repository.owner)
             tree = nar_writer.hash_path(folder)
             files = read_texts(folder)
@@ -95,16 +95,17 @@ def _mirror(url: str, context: SourceContext) -> GitMirror:
     return GitMirror(join_address(url, context.base), owner=context.owner, cache=context.paths.cache / "git")
 
 
-def _hash_commit(repository: GitMirror, commit: str, paths: Paths, *, lfs: bool) -> tuple[str, CheckoutResult]:
+def _hash_commit(repository: GitMirror, commit: str, paths: Paths, spec: GitSpec) -> tuple[str, CheckoutResult]:
     """The hash of a commit's tree, and what is in it. A commit never changes, so it is hashed once."""
-    known = paths.cache / "trees" / f"{commit}{'' if lfs else '-pointers'}.json"
+    without = ("" if spec.lfs else "-pointers") + ("" if spec.submodules else "-alone")
+    known = paths.cache / "trees" / f"{commit}{without}.json"
     try:
         value = json.loads(known.read_bytes())
         return str(value["tree"]), CheckoutResult(bool(value["submodules"]), bool(value["lfs"]))
     except (OSError, ValueError, TypeError, KeyError):
         pass
     with scratch_folder(paths) as folder:
-        found = write_tree(repository, commit, folder, lfs=lfs)
+        found = write_tree(repository, commit, folder, lfs=spec.lfs, submodules=spec.submodules)
         tree = nar_writer.hash_path(folder)
     write_file(known, json.dumps({"tree": tree, **found._asdict()}))
     return tree, found

@@ -23,7 +23,8 @@ MAX_PATCH = 1 << 20
 
 class GitSpec(SourceSpec):
     """A git repository: a URL, or a path relative to pycomfy.toml. `rev`: branch, tag or commit; `patch`: the path of
-    a patch that is applied to its files. Without `lfs`, pointers stay where large files should be."""
+    a patch that is applied to its files. Without `lfs`, pointers stay where large files should be; without
+    `submodules`, their folders stay empty."""
 
     key: ClassVar[str] = "git"
     for_comfyui: ClassVar[bool] = True
@@ -32,6 +33,7 @@ class GitSpec(SourceSpec):
     rev: Revision | None = None
     patch: LocalPath | None = None
     lfs: bool = True
+    submodules: bool = True
 
     @property
     def repository_url(self) -> str | None:
@@ -108,6 +110,8 @@ class GitSource(TreeSource):
             keys["patch"] = _patch_path(name)
         if isinstance(given, GitSpec) and not given.lfs:
             keys["lfs"] = False
+        if isinstance(given, GitSpec) and not given.submodules:
+            keys["submodules"] = False
         return keys
 
     def config_files(self, name: str) -> dict[str, bytes]:

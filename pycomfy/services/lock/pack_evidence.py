@@ -50,7 +50,16 @@ def read_evidence(
         return {}
     with operation.step("Compare candidates with the saved nodes", total=len(jobs)) as task:
         found = run_concurrently(jobs, task.advance)
-    return {(identity, type_): evidence for identity, by_type in found.items() for type_, evidence in by_type.items()}
+    if unread := sorted(packs[identity][0].repository for identity, by_type in found.items() if by_type is None):
+        operation.report(
+            f"note: the sources of {', '.join(unread)} cannot be read, to compare them with the saved nodes"
+        )
+    return {
+        (identity, type_): evidence
+        for identity, by_type in found.items()
+        if by_type is not None
+        for type_, evidence in by_type.items()
+    }
 
 
 def _read_pack(
@@ -59,8 +68,9 @@ def _read_pack(
     pack: Listing,
     types: Mapping[str, bool],
     nodes: Mapping[str, tuple[RequiredNode, ...]],
-) -> dict[str, Evidence]:
-    """What a pack's source says about each of the types; since when it has those that are asked about (True)."""
+) -> dict[str, Evidence] | None:
+    """What a pack's source says about each of the types; since when it has those that are asked about (True). None if
+    it cannot be read."""
     try:
         repository = GitMirror(pack.url, owner=pack.repository, cache=workspace.paths.cache / "git")
         definitions = read_pack_definitions(repository, tuple(sorted(types)), workspace.paths.cache)
@@ -69,9 +79,8 @@ def _read_pack(
             for type_, dated in types.items()
             if type_ in definitions.shapes
         }
-    except PycomfyError as e:
-        operation.report(f"note: {pack.repository} cannot be compared with the saved nodes: {e.what}")
-        return {}
+    except PycomfyError:
+        return None
 
 
 def _judge(

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -6,6 +7,9 @@ import pytest
 
 from pycomfy.adapters.git.checkout import list_entries, read_tree, write_tree
 from pycomfy.adapters.git.mirror import GitMirror
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.sources.pin import pin_source, write_tree_of
+from pycomfy.core.sources.git import GitSource, GitSpec
 from pycomfy.errors import PycomfyError, Unresolved
 from tests.support.repositories import commit, git
 
@@ -128,6 +132,33 @@ def test_submodules_are_part_of_the_tree(tmp_path: Path) -> None:
     assert write_tree(repository, repository.resolve(), tmp_path / "out") == (True, False)
     assert (tmp_path / "out/lib/inner/inner.py").read_text() == "1"
     assert not list((tmp_path / "out").rglob(".git"))
+    (tmp_path / "alone").mkdir()
+    assert write_tree(repository, repository.resolve(), tmp_path / "alone", submodules=False) == (False, False)
+    assert list((tmp_path / "alone/lib/inner").iterdir()) == []
+
+
+def test_a_pack_is_pinned_without_its_submodules(tmp_path: Path) -> None:
+    commit(tmp_path / "inner", {"inner.py": "1"})
+    commit(tmp_path / "pack", {"a.py": ""})
+    git(tmp_path / "pack", "submodule", "--quiet", "add", "../inner", "lib/inner")
+    commit(tmp_path / "pack", {})
+    paths = Paths(tmp_path / "home", tmp_path / "home" / "cache")
+    whole = pin_source(GitSpec(git=str(tmp_path / "pack")), tmp_path, "pack", paths)
+    shutil.rmtree(tmp_path / "inner")
+    shutil.rmtree(paths.cache)
+    with pytest.raises(PycomfyError, match="its submodule lib/inner") as e:
+        pin_source(GitSpec(git=str(tmp_path / "pack")), tmp_path, "pack", paths)
+    assert "submodules = false" in e.value.fix
+    alone = pin_source(GitSpec(git=str(tmp_path / "pack"), submodules=False), tmp_path, "pack", paths)
+    assert isinstance(alone.source, GitSource) and isinstance(whole.source, GitSource)
+    assert whole.source.submodules and not alone.source.submodules and alone.source.tree != whole.source.tree
+    write_tree_of(alone.source, tmp_path, tmp_path / "out" / "pack", paths)
+    assert sorted(path.name for path in (tmp_path / "out" / "pack").rglob("*")) == [
+        ".gitmodules",
+        "a.py",
+        "inner",
+        "lib",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ git = "https://x.test/p"
 requirements = ["scipy"]
 types = ["Made \\"up\\""]
 lfs = false
+submodules = false
 
 [inputs]
 steps = "2.steps"
