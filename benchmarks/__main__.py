@@ -10,7 +10,7 @@ from benchmarks.table import RESULTS, machine, render
 def main() -> None:
     tables = [
         render("The image", bench_image.rows(), "Dockerfile"),
-        render("Locking", bench_lock.rows(), "–"),
+        render("Locking", bench_lock.rows(), "the first lock"),
         render("Choosing node packs", bench_catalog.rows(), "–"),
         render("Versions", bench_versions.rows(), "–"),
     ]
