@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from pycomfy.core.analysis.expressions import (
+    asks_for_module,
     catches_failure,
     dotted,
     expects_absence,
@@ -84,13 +85,15 @@ class Import:
 @dataclass(frozen=True, slots=True)
 class Activity:
     """A call that installs or downloads; `text` is the call's source, shortened. `function` contains it; "" at the top
-    of the file. `doubt` is that in the function."""
+    of the file. `doubt` is that in the function. `unless` are the modules that it runs for the want of: where all are
+    there, it does not run."""
 
     action: Action
     text: str
     line: int
     function: str
     doubt: int = ALWAYS
+    unless: tuple[str, ...] = ()
 
 
 UseKind = Literal["program", "font", "weights"]
@@ -140,6 +143,8 @@ class _Context:
     depth: int = 0
     doubt: int = ALWAYS
     """The doubt about calls, in the function."""
+    unless: tuple[str, ...] = ()
+    """The modules whose absence is handled here, in the function."""
 
     def deeper(self, how: How | None = None, function: str | None = None, doubt: int = ALWAYS) -> "_Context":
         """Return the context of a nested block, where an import is at least as uncertain as here: in a function inside
@@ -147,7 +152,7 @@ class _Context:
         if how is None or self.how == "guarded" or (self.how == "called" and how != "guarded"):
             how = self.how
         if function is None:
-            return _Context(how, self.function, self.depth + 1, max(doubt, self.doubt))
+            return _Context(how, self.function, self.depth + 1, max(doubt, self.doubt), self.unless)
         return _Context(how, function, self.depth + 1)
 
 
@@ -196,7 +201,8 @@ class _Reader:
                 doubt = HANDLED if handles_failure(statement) else ALWAYS
                 self.block(statement.body, context.deeper("guarded" if guarded else None, doubt=doubt))
                 for handler in statement.handlers:
-                    self.block(handler.body, context.deeper("guarded" if guarded else "conditional", doubt=CONDITIONAL))
+                    inside = context.deeper("guarded" if guarded else "conditional", doubt=CONDITIONAL)
+                    self.block(handler.body, replace(inside, unless=_tried(statement, handler) or inside.unless))
                 self.block(statement.orelse, context.deeper("guarded" if guarded else None))
                 self.block(statement.finalbody, context.deeper())
             case ast.If(test=test):
@@ -220,7 +226,9 @@ class _Reader:
     def _if(self, statement: ast.If, test: ast.expr, context: _Context) -> None:
         self._expressions([test], context)
         name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
-        if name == "TYPE_CHECKING" or is_main(test):
+        if asks_for_module(test):
+            self.block(statement.body, context.deeper("guarded", doubt=CONDITIONAL))
+        elif name == "TYPE_CHECKING" or is_main(test):
             # Neither is true when the file is imported; what runs when it is a program counts as called.
             self.block(statement.body, context.deeper("called" if is_main(test) else "guarded", "__main__"))
         else:
@@ -248,7 +256,9 @@ class _Reader:
         action = self._find_action(call, resolved)
         if action is not None:
             doubt = max(context.doubt, CONDITIONAL if is_conditional(call, root) else ALWAYS)
-            self.reading.activities.append(Activity(action, shown_call(call), call.lineno, context.function, doubt))
+            self.reading.activities.append(
+                Activity(action, shown_call(call), call.lineno, context.function, doubt, context.unless)
+            )
 
     def _import_by_call(self, call: ast.Call, function: str, context: _Context) -> None:
         if function not in ("importlib.import_module", "__import__", "importlib.util.spec_from_file_location"):
@@ -302,6 +312,19 @@ class _Reader:
                     yield node.value[:1000]
                 elif isinstance(node, ast.Name):
                     yield from self.texts.get(node.id, ())
+
+
+def _tried(statement: ast.Try | ast.TryStar, handler: ast.ExceptHandler) -> tuple[str, ...]:
+    """The modules that a `try` only imports, where `handler` handles that one is missing."""
+    modules: list[str] = []
+    for one in statement.body:
+        if isinstance(one, ast.Import):
+            modules += [alias.name for alias in one.names]
+        elif isinstance(one, ast.ImportFrom) and one.module and not one.level:
+            modules.append(one.module)
+        else:
+            return ()
+    return tuple(modules) if expects_absence(handler) else ()
 
 
 def _suppresses_failure(context: ast.expr) -> bool:

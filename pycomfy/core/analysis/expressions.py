@@ -1,6 +1,7 @@
 """Read expressions of a syntax tree: what is in them, what they name, and what they mean for an import."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 MAX_SHOWN = 120
@@ -58,6 +59,19 @@ def expects_absence(handler: ast.ExceptHandler) -> bool:
     """Return whether a handler catches what a missing module, or a missing shared library of it, raises."""
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     return any(kind is None or dotted(kind).rpartition(".")[2] in _EXPECTED for kind in kinds)
+
+
+def asks_for_module(test: ast.expr) -> bool:
+    """Return whether a condition is whether a module is there: `find_spec("x")`, `is_x_available()`, `HAS_X`."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return any(asks_for_module(value) for value in test.values)
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.IsNot | ast.NotEq):
+        return asks_for_module(test.left)
+    if isinstance(test, ast.Call):
+        name = dotted(test.func).rpartition(".")[2]
+        return name == "find_spec" or re.fullmatch(r"(is|has|have)_\w+_(available|installed)", name) is not None
+    name = dotted(test).rpartition(".")[2]
+    return re.fullmatch(r"_?(HAS|HAVE)_\w+|\w+_(AVAILABLE|INSTALLED)", name) is not None
 
 
 def suppresses(context: ast.expr) -> bool:

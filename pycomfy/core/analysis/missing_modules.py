@@ -1,7 +1,7 @@
 """Find modules that source trees import and nothing in their image provides."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pycomfy.core.analysis.module_names import NOT_FOR_LINUX, key, namesake, packages, standard_library
 from pycomfy.core.analysis.pack_scan import ExternalImport, Scan
@@ -58,6 +58,25 @@ def find_missing_modules(
         return ()
     present = modules()
     return tuple(m for _, m in sorted(found.items()) if m.module not in present)
+
+
+def without_needless(scans: Mapping[str, Scan], python: str, wheels: Collection[str]) -> dict[str, Scan]:
+    """Return the scans without what is only installed where a module is missing that the image has: in the tree, the
+    standard library, or the locked packages, whose names are `wheels`."""
+    library = standard_library(python)
+
+    def has(module: str, scan: Scan) -> bool:
+        module = key(module)
+        top = module.partition(".")[0]
+        known = {*packages(module), namesake(module)} & {*wheels}
+        return bool(known) or top in library or top in scan.own_names
+
+    return {
+        owner: replace(
+            scan, effects=tuple(e for e in scan.effects if not e.unless or not all(has(m, scan) for m in e.unless))
+        )
+        for owner, scan in scans.items()
+    }
 
 
 def is_pack_folder(module: str) -> bool:

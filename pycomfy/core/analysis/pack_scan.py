@@ -52,7 +52,8 @@ class ExternalImport:
 @dataclass(frozen=True)
 class Effect:
     """A call that installs or downloads, and when it runs; `text` is its source, shortened. If it is not `certain`, it
-    runs under a condition. Where the code goes on after a failure, there is no effect."""
+    runs under a condition. Where the code goes on after a failure, there is no effect. It does not run where all
+    modules in `unless` are there."""
 
     action: Action
     when: When
@@ -60,6 +61,7 @@ class Effect:
     line: int
     text: str
     certain: bool = True
+    unless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -309,7 +311,7 @@ class _Tree:
             for one in self.reading(path).activities:
                 doubt = max(one.doubt, executed.get((path, one.function), HANDLED))
                 if doubt < HANDLED:
-                    yield Effect(one.action, when, path, one.line, one.text, doubt == ALWAYS)
+                    yield Effect(one.action, when, path, one.line, one.text, doubt == ALWAYS, one.unless)
 
 
 def _closure(start: str, successors: Mapping[str, set[str]]) -> set[str]:

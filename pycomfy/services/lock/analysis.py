@@ -6,7 +6,7 @@ from pycomfy.adapters.catalog.node_type_cache import read_comfyui, read_pack
 from pycomfy.adapters.python.wheel_contents import read_modules
 from pycomfy.adapters.sources.adapter import PinnedSource
 from pycomfy.core.analysis.findings import Findings, describe_effects, describe_missing_modules, describe_uses
-from pycomfy.core.analysis.missing_modules import MissingModule, find_missing_modules
+from pycomfy.core.analysis.missing_modules import MissingModule, find_missing_modules, without_needless
 from pycomfy.core.analysis.pack_scan import Scan, soften
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.names import COMFYUI
@@ -33,8 +33,9 @@ def find_findings(
             missing.setdefault((one.owner, one.module), one)
     undeclared = describe_missing_modules([m for _, m in sorted(missing.items())], config.requirements, sorted(unread))
     packs = {name: scan for name, scan in scans.items() if name != COMFYUI}
-    effects = describe_effects(packs, {name: [step.run for step in spec.steps] for name, spec in config.packs.items()})
     names = {wheel.name for platform in wheels.values() for wheel in platform}
+    needed = without_needless(packs, config.python, names)
+    effects = describe_effects(needed, {name: [step.run for step in spec.steps] for name, spec in config.packs.items()})
     parts = (undeclared, effects, describe_uses(packs, config.apt, names))
     return Findings(tuple(n for p in parts for n in p.notes), tuple(f for p in parts for f in p.findings))
 

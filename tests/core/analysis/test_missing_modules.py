@@ -4,7 +4,7 @@ import tomllib
 import pytest
 
 from pycomfy.core.analysis.findings import describe_effects, describe_missing_modules
-from pycomfy.core.analysis.missing_modules import find_missing_modules, line_to_add
+from pycomfy.core.analysis.missing_modules import find_missing_modules, line_to_add, without_needless
 from pycomfy.core.analysis.module_names import key, packages, standard_library
 from pycomfy.core.analysis.pack_scan import Scan, soften
 from tests.support.source_files import comfyui, pack
@@ -148,3 +148,29 @@ def test_no_package_is_proposed_for_what_a_submodule_may_have() -> None:
     scan = soften(pack(init="import segno\ndef f():\n    import gfpgan\n"))
     told = describe_missing_modules(find_missing_modules({"p": scan}, "3.11", (), frozenset), [], [])
     assert told.notes == () and [(f.text, f.certain) for f in told.findings] == [("gfpgan", False), ("segno", False)]
+
+
+def test_what_is_installed_only_for_want_of_a_module_that_is_there_is_left_out() -> None:
+    scan = pack(
+        init="""
+        try:
+            import matplotlib.pyplot as plt
+            from PIL import Image
+        except ImportError:
+            import pip
+            pip.main(["install", "matplotlib"])
+        try:
+            import numpy
+            setup()
+        except ImportError:
+            pip.main(["install", "numpy"])
+        """
+    )
+
+    def told(*wheels: str) -> list[str]:
+        return [effect.text for effect in without_needless({"p": scan}, "3.11", wheels)["p"].effects]
+
+    both = ["pip.main(['install', 'matplotlib'])", "pip.main(['install', 'numpy'])"]
+    assert told() == both and told("matplotlib") == both
+    # What else the second one tries may fail for another reason.
+    assert told("matplotlib", "pillow", "numpy") == both[1:]

@@ -315,3 +315,29 @@ def test_any_tree_is_scanned_and_the_order_of_its_files_says_nothing(files: dict
 def test_a_deep_tree_ends() -> None:
     text = "".join(" " * i + "if x:\n" for i in range(90)) + " " * 90 + "import deep\n"
     assert how(pack(init=text + "y = " + "(" * 80 + "1" + ")" * 80)) == {"deep": "conditional"}
+
+
+def test_an_import_under_the_question_whether_its_module_is_there_is_guarded() -> None:
+    scan = pack(
+        init="""
+        import importlib.util
+        if is_flash_attn_2_available():
+            import flash_attn
+        if importlib.util.find_spec("xformers") is not None and sys.platform:
+            import xformers
+        if HAS_SAGE:
+            import sageattention
+        if importlib.util.find_spec("bitsandbytes") is None:
+            import instead
+        if available:
+            import conditional
+        """
+    )
+    assert how(scan) == {
+        "importlib.util": "plain",
+        "flash_attn": "guarded",
+        "xformers": "guarded",
+        "sageattention": "guarded",
+        "instead": "conditional",
+        "conditional": "conditional",
+    }
