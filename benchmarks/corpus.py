@@ -58,8 +58,8 @@ REPOSITORIES = (
 
 @dataclass
 class Count:
-    """What was counted of one source. Only files whose types the definitions have are converted; only those that the
-    editor made a prompt of are compared. `missing` says which columns nothing is known for."""
+    """What was counted of one source. Only files whose types the definitions have are converted; only those of
+    them that the editor made a prompt of are compared. `different` says what is wrong with which file."""
 
     counts: Counter[str] = field(default_factory=Counter)
     different: list[str] = field(default_factory=list)
@@ -118,7 +118,7 @@ def _measure_file(file: Path, name: str, judges: Judges, count: Count) -> None:
     if judges.definitions is not None:
         conversion = try_convert(workflow, judges.definitions)
         count.counts["converted"] += not conversion.problems
-        theirs = judges.prompts.get(name)
+        theirs = judges.prompts.get(name) if not conversion.problems else None
         if theirs is not None and comparable(conversion.prompt) == comparable(theirs):
             count.counts["equal to the editor"] += 1
         elif theirs is not None:
@@ -128,10 +128,19 @@ def _measure_file(file: Path, name: str, judges: Judges, count: Count) -> None:
 
 
 def comparable(prompt: Prompt | Mapping[str, Any]) -> dict[str, Any]:
-    """Return classes and inputs, with numbers as JavaScript has them: 8.0 is 8."""
-    read = {id_: (node.get("class_type"), node["inputs"]) for id_, node in prompt.items()}
+    """Return classes and inputs, with numbers as JavaScript has them: 8.0 is 8. What only the editor knows is left out:
+    players, previews, buttons, which have no value, and nodes that it could not make."""
+    read = {
+        id_: (node.get("class_type"), {k: v for k, v in node["inputs"].items() if v is not None and not _is_shown(k)})
+        for id_, node in prompt.items()
+        if node.get("class_type") is not None
+    }
     as_json: dict[str, Any] = json.loads(json.dumps(read), parse_float=lambda t: _whole(float(t)))
     return as_json
+
+
+def _is_shown(name: str) -> bool:
+    return name in ("audioUI", "refresh") or name.startswith("preview")
 
 
 def _whole(number: float) -> float:

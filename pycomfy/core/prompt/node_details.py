@@ -7,7 +7,7 @@ from pycomfy.core.prompt import packs
 from pycomfy.core.prompt.flatten import SETTERS, VIRTUAL, VIRTUAL_FROM_PACKS, FlatNode, OpenGraph
 from pycomfy.core.prompt.frontend_nodes import CUSTOM_COMBO, add_widgets
 from pycomfy.core.prompt.node_definitions import Definitions, InputSpec, NodeSpec
-from pycomfy.core.prompt.slots import defined_slots, host_slots, link_slots, node_slots
+from pycomfy.core.prompt.slots import defined_slots, dropped_links, host_slots, link_slots, node_slots
 from pycomfy.core.prompt.widgets import RestoredWidgets, Widget, make_widgets, restore_widgets
 from pycomfy.core.workflow.model import Input, Link, Node
 
@@ -86,7 +86,10 @@ class NodeDetails:
         key = id(flat.node)
         found = self._slots.get(key)
         if found is None:
-            found = self._slots[key] = link_slots(self._make_slots(flat), self._incoming(flat))
+            made = self._make_slots(flat)
+            dropped = dropped_links(made, flat.node) if flat.inner is None else ()
+            incoming = [link for link in self._incoming(flat) if link.id not in dropped]
+            found = self._slots[key] = link_slots(made, incoming)
         return found
 
     def unplaced(self, flat: FlatNode) -> Iterator[tuple[str, Link | None]]:

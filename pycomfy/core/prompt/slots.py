@@ -37,7 +37,8 @@ def _socket(spec: InputSpec) -> Input:
 
 
 def node_slots(defined: Sequence[Input], node: Node) -> tuple[Input, ...]:
-    """Return `defined` with the links of `node`, by name, and then the inputs that only the file has (dynamic ones)."""
+    """Return `defined` with the links of `node`, by name, and then the inputs that only the file has (dynamic ones).
+    Those that the file has for widgets which are gone are left out."""
     saved: dict[str, Input] = {}
     for input_ in node.inputs:
         # Of several with one name, one that is linked: some files list an input twice.
@@ -45,7 +46,13 @@ def node_slots(defined: Sequence[Input], node: Node) -> tuple[Input, ...]:
             saved[input_.name] = input_
     names = {d.name for d in defined}
     merged = [d._replace(link=saved[d.name].link) if d.name in saved else d for d in defined]
-    return (*merged, *(i for i in node.inputs if i.name not in names))
+    return (*merged, *(i for i in node.inputs if i.name not in names and i.widget in (None, *names)))
+
+
+def dropped_links(slots: Iterable[Input], node: Node) -> frozenset[str]:
+    """Return the links of inputs that the file has and `slots` lack."""
+    names = {slot.name for slot in slots}
+    return frozenset(i.link for i in node.inputs if i.link is not None and i.name not in names)
 
 
 def link_slots(slots: Sequence[Input], incoming: Iterable[Link]) -> tuple[Input, ...]:

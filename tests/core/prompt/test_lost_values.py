@@ -6,7 +6,20 @@ import pytest
 
 from pycomfy.core.prompt.convert import convert, try_convert
 from pycomfy.core.prompt.lost_values import LostValue, list_unused, refuse_lost
-from tests.support.graphs import OBJECT_INFO, Json, chain, definition, linked, node, parsed, plain, slot, subgraph, ui
+from tests.support.graphs import (
+    OBJECT_INFO,
+    Json,
+    chain,
+    definition,
+    linked,
+    node,
+    parsed,
+    plain,
+    slot,
+    subgraph,
+    ui,
+    widget,
+)
 
 INFO = {
     **OBJECT_INFO,
@@ -77,6 +90,10 @@ def test_a_link_to_an_input_that_the_node_lacks_is_lost() -> None:
     assert places(ui(two, [[1, 1, 0, 2, 0, "LATENT"], [2, 1, 0, 2, 7, "LATENT"]])) == ["2.inputs[7]"]
     newer = [node(1, "Blank"), node(2, "Sum", linked("new", 1))]
     assert places(ui(newer, [[1, 1, 0, 2, 0, "LATENT"]])) == ["2.new"]
+    renamed = [node(1, "Blank"), node(2, "Blank", widget("depth", 1))]
+    workflow = ui(renamed, [[1, 1, 0, 2, 0, "INT"]])
+    assert places(workflow) == ["2.depth"]
+    assert try_convert(parsed(workflow), INFO).prompt["2"]["inputs"] == {"width": 512, "height": 512}
 
 
 def test_a_link_that_another_replaced_is_not_lost() -> None:
