@@ -54,6 +54,17 @@ def find_override(uv: UvRequest, stderr: str) -> Override | None:
     return Override((*request.overrides, *chosen), remaining=explain(explanation)) if chosen else None
 
 
+def try_versions(uv: UvRequest, name: str, versions: Sequence[str]) -> Override | None:
+    """Return the override of a package by the first of these versions with which uv has an answer, if any has."""
+    for version in versions:
+        text = pin(name, version)
+        if text is None or not isinstance(outcome := _try(uv, [text]), bytes):
+            continue
+        constraints = find_constraints(uv.request.requirement_sets, name, uv.request.target.environment())
+        return evaluate_override([text], constraints, uv.request.overrides, read_versions(outcome))
+    return None
+
+
 def _pin_override(
     uv: UvRequest, answer: UvOutcome, chosen: Sequence[str], constraints: Sequence[Constraint]
 ) -> list[Override]:

@@ -24,6 +24,7 @@ from packaging.version import InvalidVersion, Version
 from pycomfy.adapters.io.http_client import check_status, local_path, make_client, read_body, retry
 from pycomfy.adapters.python.uv_process import make_environment, run_uv
 from pycomfy.core.lockfile.package_indexes import IndexConfig, strip_logins
+from pycomfy.core.python.index_files import IndexFile
 from pycomfy.core.python.wheel_selection import Target, rank_tags
 from pycomfy.errors import NetworkError
 
@@ -82,6 +83,18 @@ def list_sdists(name: str, indexes: Sequence[str], target: Target, as_of: dateti
         if files:
             return choose_sdists(canonicalize_name(name), files, target, as_of)
     return []
+
+
+def list_files(name: str, indexes: Sequence[str], as_of: datetime | None) -> list[IndexFile]:
+    """Return the files of `name` that were uploaded before `as_of`, without those that were withdrawn, as the first
+    index has them that knows the package. Raises `NetworkError`."""
+    files = next((found for index in indexes if (found := _read_page(index, name))), [])
+    dated = any(file.uploaded is not None for file in files) and as_of is not None
+    return [
+        IndexFile(file.filename, file.requires_python)
+        for file in files
+        if not file.yanked and not (dated and (file.uploaded is None or as_of is None or file.uploaded >= as_of))
+    ]
 
 
 def choose_sdists(name: str, files: Sequence[ListedFile], target: Target, as_of: datetime | None) -> list[Sdist]:

@@ -1,18 +1,21 @@
 """Explain why uv has no answer: what is missing, which requirements conflict, and what to do about it."""
 
 import re
-import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full
-from pycomfy.adapters.python.override_search import find_override
-from pycomfy.adapters.python.uv_process import make_environment, query_uv, run_uv
-from pycomfy.adapters.python.uv_request import ResolutionRequest, UvRequest, explain, names_in, options
+from pycomfy.adapters.python.override_search import find_override, try_versions
+from pycomfy.adapters.python.simple_index import find_indexes, list_files
+from pycomfy.adapters.python.uv_process import make_environment, run_uv
+from pycomfy.adapters.python.uv_request import ResolutionRequest, UvRequest, explain, names_in
+from pycomfy.core.lockfile.config import SUITES
 from pycomfy.core.lockfile.package_indexes import strip_logins
+from pycomfy.core.lockfile.toml import render_list
 from pycomfy.core.python.conflicts import (
     Constraint,
     conclusion,
@@ -22,6 +25,7 @@ from pycomfy.core.python.conflicts import (
     find_labelled,
     name_origins,
 )
+from pycomfy.core.python.index_files import Available, describe_available
 from pycomfy.errors import (
     BadConfig,
     Fixes,
@@ -53,15 +57,17 @@ def explain_failure(uv: UvRequest, stderr: str) -> list[PycomfyError]:
             mirror = "name a mirror of PyTorch's index in pycomfy.toml, as an [[index]] with {accelerator}"
             failure.fixes = (*failure.fixes, mirror)
         return [failure]
-    without: dict[str, NoMatchingDistribution] = {}
+    without: dict[str, tuple[str, NoMatchingDistribution]] = {}
     while (missing := _WITHOUT_WHEEL.search(stderr)) and missing[1] not in without and len(without) < MAX_PROBLEMS:
-        without[missing[1]] = _explain_missing_wheel(missing, stderr, uv)
+        without[missing[1]] = missing[2].rstrip(","), _explain_missing_wheel(missing, stderr, uv)
         (uv.folder / "left-out").write_text("".join(name + "\n" for name in without))
         outcome = uv.run("--excludes=left-out")
         if isinstance(outcome, bytes):
-            return list(without.values())
+            _add_overrides(uv, without)
+            return [error for _, error in without.values()]
         stderr = outcome
-    return list(without.values()) if _unreachable(stderr) else [*without.values(), _explain_conflict(uv, stderr)]
+    errors: list[PycomfyError] = [error for _, error in without.values()]
+    return errors if _unreachable(stderr) else [*errors, _explain_conflict(uv, stderr)]
 
 
 def find_hidden_conflict(uv: UvRequest, stderr: str) -> ResolutionImpossible | None:
@@ -112,27 +118,51 @@ def _has_wheels(uv: UvRequest, name: str, stderr: str) -> bool:
 
 
 def _explain_missing_wheel(missing: re.Match[str], stderr: str, uv: UvRequest) -> NoMatchingDistribution:
-    """Return the error for a package without a wheel, with what it has instead: uv resolves it alone, without the
-    platform."""
-    name, versions = missing[1], missing[2].rstrip(",")
-    request = uv.request
-    (uv.folder / "other.in").write_text(f"{name}{versions}\n")
-    arguments = [o for o in options(request.target) if not o.startswith("--python-platform")]
-    arguments += [a for a in uv.arguments if a.startswith("--exclude-newer")]
-    outcome = query_uv([*arguments, "--universal", "--no-deps", "other.in"], uv.folder, uv.environment, uv.cache)
-    instead = "it exists as source only, which would have to be built"
-    if isinstance(outcome, bytes):
-        packages = tomllib.loads(outcome.decode()).get("packages", [])
-        urls = [str(w.get("url", "")) for p in packages for w in p.get("wheels", [])]
-        platforms = sorted({u.removesuffix(".whl").rsplit("-", 1)[-1] for u in urls})
-        instead = f"there are wheels for {', '.join(platforms)}"
+    """Return the error for a package without a wheel, with what the index has instead."""
+    name, versions, request = missing[1], missing[2].rstrip(","), uv.request
+    platform, python = request.target.platform, request.target.python
+    available = _find_available(name, versions, uv)
     origins = _list_origins(request, {name} | _find_names(stderr, request))
+    fixes = [f'where that Python will do, at the top of pycomfy.toml: python = "{p}"' for p in available.pythons]
+    if available.platforms:
+        fixes.append(f"leave the platform out, in pycomfy.toml: {render_list('platforms', available.platforms)}")
+    if not available.usable:
+        fixes.append(f"leave out what requires it: no version of {name} has a wheel for this platform and Python")
+    else:
+        oldest, newest = available.usable[0], available.usable[-1]
+        which = f"{oldest} to {newest}" if oldest != newest else f"{newest}"
+        fixes.append(f'take a version that has one ({which}), in pycomfy.toml: overrides = ["{name}==…"]')
     return NoMatchingDistribution(
-        f"{name}{versions} has no wheel for {request.target.platform}, Python {request.target.python}; {instead}",
-        where=origins or f"the Python packages for {request.target.platform}",
-        fix=(f'require a version with wheels in pycomfy.toml: requirements = ["{name}…"]', "drop the platform"),
+        f"{name}{versions} has no wheel for {platform}, Python {python}; {available.text}",
+        where=origins or f"the Python packages for {platform}",
+        fix=tuple(fixes),
         package=name,
     )
+
+
+def _find_available(name: str, versions: str, uv: UvRequest) -> Available:
+    request, config = uv.request, uv.request.index_config
+    dated = name not in request.undated and (name not in config.reserved or config.reserved[name].dated)
+    try:
+        files = list_files(name, find_indexes(name, config), request.as_of if dated else None)
+    except NetworkError:
+        return Available("what there is of it is unknown, as the index does not answer now")
+    return describe_available(name, versions, files, request.target, SUITES)
+
+
+def _add_overrides(uv: UvRequest, missing: dict[str, tuple[str, NoMatchingDistribution]]) -> None:
+    """Add to the errors, which have the required versions, the versions to take instead: each was tried, with the other
+    missing packages left out. What exists as source will be built, so nothing has to be tried for it."""
+    for name, (versions, error) in missing.items():
+        others = sorted({*missing, *uv.request.excludes} - {name})
+        (uv.folder / "others").write_text("".join(other + "\n" for other in others))
+        arguments = (*(a for a in uv.arguments if not a.startswith("--excludes=")), "--excludes=others")
+        available = _find_available(name, versions, uv)
+        candidates = [] if available.source else [str(v) for v in available.nearest(versions)]
+        found = try_versions(replace(uv, arguments=arguments), name, candidates)
+        if found is not None:
+            line = describe_override(found, replaces=bool(uv.request.overrides))
+            error.fixes = (line, *(fix for fix in error.fixes if f"{name}==…" not in str(fix)))
 
 
 def _explain_conflict(uv: UvRequest, stderr: str) -> ResolutionImpossible:

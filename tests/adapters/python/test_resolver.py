@@ -134,6 +134,29 @@ def test_all_packages_without_wheels_are_told_with_what_there_is(index: Index) -
     assert "win_amd64" in told["windows"].what and "pack a requires windows==1.0" in told["windows"].where
 
 
+def test_a_version_for_other_pythons_is_reported_with_a_version_that_was_tried(index: Index) -> None:
+    index.add("base", "2.0")
+    index.add("old", "1.0", tags=["cp38-cp38-manylinux2014_x86_64", "cp39-cp39-manylinux2014_x86_64"])
+    index.add("old", "2.0", tags=["cp311-cp311-manylinux2014_x86_64"], needs=["base<2"])
+    index.add("old", "3.0", tags=["cp311-cp311-manylinux2014_x86_64"])
+    index.add("gone", "1.0", tags=["cp313-cp313-manylinux2014_x86_64"])
+    with pytest.raises(ErrorGroup) as e:
+        resolve(wants("pack a", "old==1.0", "gone"), wants("ComfyUI", "base>=2"))
+    told = {p.what.split(" ")[0].split("=")[0]: p for p in e.value.problems}
+    assert told["old"].what.endswith("its wheels are for Python 3.8, Python 3.9")
+    assert 'overrides = ["old==3.0"]: with it everything resolves' in str(told["old"].fixes[0])
+    assert "==…" not in str(told["old"].fixes)
+    assert told["gone"].what.endswith("its wheels are for Python 3.13")
+    assert 'python = "3.13"' in str(told["gone"].fixes[0]) and "no version of gone" in str(told["gone"].fixes)
+
+
+def test_a_version_for_another_platform_of_ours_leaves_the_platform_to_the_user(index: Index) -> None:
+    index.add("arm", "1.0", tags=["cp311-cp311-manylinux2014_aarch64"])
+    with pytest.raises(NoMatchingDistribution, match="wheels for manylinux2014_aarch64") as e:
+        resolve(wants("pack a", "arm"))
+    assert 'platforms = ["linux/arm64"]' in str(e.value.fixes[0])
+
+
 def test_a_conflict_behind_a_missing_wheel_is_explained_as_a_conflict(index: Index) -> None:
     """A version of `top` has no wheel; all others have, and want another `base` than the pack."""
     for version in ("1.0", "2.0", "3.0"):
