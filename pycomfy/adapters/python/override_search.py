@@ -1,7 +1,9 @@
 """Search overrides that resolve a conflict of requirements: each is tried before it is proposed."""
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -12,11 +14,15 @@ from pycomfy.core.python.conflicts import (
     Constraint,
     Override,
     best_override,
+    conclusion,
     evaluate_override,
     find_constraints,
     list_override_candidates,
     pin,
 )
+
+_NEWER = "--exclude-newer="
+MAX_DATES = 8
 
 MAX_TRIES = 16
 MAX_ROUNDS = 4
@@ -52,6 +58,47 @@ def find_override(uv: UvRequest, stderr: str) -> Override | None:
         chosen.append(next_conflict[0])
         explanation = next_conflict[1]
     return Override((*request.overrides, *chosen), remaining=explain(explanation)) if chosen else None
+
+
+def find_date(uv: UvRequest, explanation: str) -> tuple[str, bool] | None:
+    """Return the first day as of which there is what is required, where the request's date is too early, and whether uv
+    has an answer as of that day. None if there is no such day. `explanation` is uv's for the request's date."""
+    undated = replace(uv, arguments=tuple(a for a in uv.arguments if not a.startswith(_NEWER)))
+    constraints: dict[Constraint, None] = {}
+    day = ""
+    for _ in range(MAX_DATES):
+        sets, environment = uv.request.requirement_sets, uv.request.target.environment()
+        whole = explain(explanation)
+        later = None
+        # Of a long explanation the end says it; in its middle are versions that contradict one another.
+        for text in (whole, conclusion(whole)):
+            own = dict.fromkeys(find_constraints(sets, text, environment))
+            if (later := _first_day(undated, [*constraints, *own])) is not None:
+                constraints |= own
+                break
+        if later is None or later <= day:
+            return None
+        day = later
+        outcome = replace(undated, arguments=(*undated.arguments, f"{_NEWER}{day}T00:00:00Z")).run()
+        if isinstance(outcome, bytes) or "`exclude-newer`" not in outcome:
+            return day, isinstance(outcome, bytes)
+        explanation = outcome
+    return None
+
+
+def _first_day(undated: UvRequest, constraints: Sequence[Constraint]) -> str | None:
+    """The day after the upload of the oldest versions that satisfy the constraints; None if some have none."""
+    (undated.folder / "dated.in").write_text("".join(f"{c.name}{c.versions}\n" for c in constraints))
+    own = tuple(a for a in undated.arguments if a.startswith("-") or not a.endswith(".in"))
+    found = (
+        replace(undated, arguments=(*own, "dated.in")).run("--no-deps", "--resolution=lowest") if constraints else ""
+    )
+    uploads = [
+        min(times)
+        for package in (tomllib.loads(found.decode())["packages"] if isinstance(found, bytes) else ())
+        if (times := [t for w in package.get("wheels", ()) if isinstance(t := w.get("upload-time"), datetime)])
+    ]
+    return f"{(max(uploads).astimezone(UTC) + timedelta(days=1)).date()}" if uploads else None
 
 
 def try_versions(uv: UvRequest, name: str, versions: Sequence[str]) -> Override | None:

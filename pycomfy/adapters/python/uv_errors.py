@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full
-from pycomfy.adapters.python.override_search import find_override, try_versions
+from pycomfy.adapters.python.override_search import find_date, find_override, try_versions
 from pycomfy.adapters.python.simple_index import find_indexes, list_files
 from pycomfy.adapters.python.uv_process import make_environment, run_uv
 from pycomfy.adapters.python.uv_request import ResolutionRequest, UvRequest, explain, names_in
@@ -191,6 +191,11 @@ def _find_fixes(uv: UvRequest, stderr: str, explanation: str, names: set[str]) -
             f'that has packages = ["{name}"]: dated = false'
         )
     if "`exclude-newer`" in stderr:
+        if (found := find_date(uv, stderr)) is not None:
+            day, resolves = found
+            also = ", and with it everything resolves" if resolves else ""
+            why = f"what is required was uploaded after the date of this lock{also}"
+            return (f"at the top of pycomfy.toml: as-of = {day}: {why}", suggest("retry", why, as_of=day))
         newer = "if a newer package is needed"
         return (f"{newer}, set a later date in pycomfy.toml: as-of", suggest("lock", newer, as_of=Placeholder("DATE")))
     if "not found in the package registry" in stderr:

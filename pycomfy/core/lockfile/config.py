@@ -41,6 +41,12 @@ COMFYUI_REVISION = "v0.3.75"
 SUITES: Mapping[str, str] = {"3.11": "bookworm", "3.13": "trixie"}
 """The Debian suite of each Python."""
 
+NO_PYTHON_312 = (
+    'no release of Debian has Python 3.12; take "3.11", for which there are wheels of nearly everything that has them '
+    "for 3.12"
+)
+"""Nor has PyPI or npm a CPython 3.12 for Linux: what is there fetches one from elsewhere when it is installed."""
+
 MAX_CHARACTERS = 1_000_000
 
 InputName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
@@ -273,6 +279,8 @@ def _explain(error: ErrorDetails) -> str:
     key = error["loc"][-1] if len(error["loc"]) > 1 else ""
     if error["type"] == "extra_forbidden" and key in {field.alias for field in Config.model_fields.values()}:
         return "there is no such key here: it belongs at the top of the file, above the first [section]"
+    if error["loc"] == ("python",) and error["input"] == "3.12":
+        return f"{explain_error(error)}: {NO_PYTHON_312}"
     if KEY in error["loc"]:
         return "a name has only letters, digits and . _ + -, and begins with a letter or digit"
     return explain_error(error)

@@ -21,10 +21,8 @@ from pycomfy.errors import (
     NetworkError,
     NoMatchingDistribution,
     NotFound,
-    Placeholder,
     PycomfyError,
     ResolutionImpossible,
-    suggest,
 )
 from tests.support.package_index import Index, serve
 from tests.support.resolution import AMD64, ARM64, AS_OF, no_cache, wants
@@ -53,7 +51,21 @@ def test_packages_uploaded_on_or_after_the_date_do_not_exist(index: Index) -> No
     assert resolve(wants("ComfyUI", "x")) == ["x 1.0"]
     with pytest.raises(ResolutionImpossible) as e:
         resolve(wants("ComfyUI", "x>=2"))
-    assert e.value.fixes[-1] == suggest("lock", "if a newer package is needed", as_of=Placeholder("DATE"))
+    assert "as-of = 2025-06-02: what is required was uploaded after the date of this lock" in str(e.value.fixes[0])
+    assert resolve(wants("ComfyUI", "x>=2"), as_of=datetime(2025, 6, 2, tzinfo=UTC)) == ["x 2.0"]
+
+
+def test_a_date_that_is_proposed_has_all_that_is_required(index: Index) -> None:
+    index.add("x", "1.0", uploaded="2025-05-01T00:00:00Z")
+    index.add("y", "1.0", uploaded="2025-05-01T00:00:00Z")
+    index.add("x", "2.0", uploaded="2025-07-01T12:00:00Z", needs=["y>=2"])
+    index.add("y", "2.0", uploaded="2025-08-01T12:00:00Z")
+    with pytest.raises(ResolutionImpossible) as e:
+        resolve(wants("ComfyUI", "x>=2"))
+    assert "as-of = 2025-08-02" in str(e.value.fixes[0]) and "everything resolves" in str(e.value.fixes[0])
+    with pytest.raises(ResolutionImpossible) as e:
+        resolve(wants("ComfyUI", "x>=3"))
+    assert "as-of" not in str(e.value.fixes)
 
 
 def test_each_platform_gets_its_own_wheels(index: Index) -> None:

@@ -108,7 +108,8 @@ def test_what_is_wrong_is_reported_in_plain_words() -> None:
         """
     )
     assert told == [
-        "python: must be '3.11' or '3.13'",
+        "python: must be '3.11' or '3.13': no release of Debian has Python 3.12; take \"3.11\", for which there are "
+        "wheels of nearly everything that has them for 3.12",
         "apt: must be a list",
         "accelerator: must be a text",
         "index[0] lacks name, url",
