@@ -39,7 +39,11 @@ def read_evidence(
     for question in filter(is_weighable, resolution.questions):
         for candidate in [c for c in question.candidates if c.listed and not c.pack.files][:MAX_CANDIDATES]:
             packs.setdefault(candidate.pack.identity, (candidate.pack, {}))[1][question.type] = True
+    locked = search.locked_packs()
     for choice in filter(is_checkable, resolution.choices):
+        # What the earlier lock has was compared then; its commit needs no network.
+        if choice.pack.identity in locked:
+            continue
         if any(node.inputs or node.outputs for node in nodes[choice.type]):
             packs.setdefault(choice.pack.identity, (choice.pack, {}))[1][choice.type] = False
     jobs = {

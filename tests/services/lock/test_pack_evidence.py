@@ -1,5 +1,6 @@
 """Candidates are told apart by their own source: catalog, repositories and git are real; github.com is a folder."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ import pytest
 
 from pycomfy.adapters.catalog.update import update_catalog
 from pycomfy.adapters.io.paths import Paths
+from pycomfy.core.lockfile.update_policy import UpdatePolicy
 from pycomfy.core.nodes.pack_resolution import UnresolvedType
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.workflow.model import Input, Output
@@ -16,6 +18,7 @@ from pycomfy.errors import AmbiguousNode
 from pycomfy.services.lock.node_packs import FoundPacks, search_packs
 from pycomfy.services.lock.pack_search import PackSearch
 from pycomfy.services.workspace import Workspace
+from tests.services.lock.test_node_packs import lock_of
 from tests.support.catalog_maps import CORE, lists
 from tests.support.repositories import commit
 
@@ -153,6 +156,15 @@ def test_a_pack_that_has_the_type_since_later_is_not_it(forge: Path, limit: str)
     assert list(found.specs) == ["ComfyMath"] and "since 2025-03-01 only" in found.choices[0].evidence
     with pytest.raises(AmbiguousNode, match="since 2025-03-01 only"):
         find(forge, {COPY: 5}, SAVED, **{limit: datetime(2025, 1, 1, tzinfo=UTC)})
+
+
+def test_what_is_locked_is_not_compared_again(forge: Path) -> None:
+    put(forge, MATH, INTS)
+    before = find(forge, {MATH: 500}, SAVED)
+    shutil.rmtree(forge / "ann" / "ComfyMath")
+    put(forge, MATH, MASKS, date="2025-03-01T00:00:00Z")
+    kept = find(forge, {MATH: 500}, SAVED, policy=UpdatePolicy(lock_of(before)))
+    assert kept.specs == before.specs and kept.choices[0].reason == "only-pack"
 
 
 def test_a_repository_that_cannot_be_read_is_no_evidence(forge: Path) -> None:
