@@ -66,12 +66,12 @@ def follow_models(places: Places) -> None:
         return
     try:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-        times = _folder_times(places.models)
+        times: dict[Path, int] = {}
         while os.getppid() == parent:
-            time.sleep(FOLLOW_INTERVAL)
-            if any(_time(folder) != known for folder, known in times.items()):
-                times = _folder_times(places.models)
+            if not times or any(_time(folder) != known for folder, known in times.items()):
+                times = _folder_times(places.models)  # before the links: what is added meanwhile changes them
                 link_models(places)
+            time.sleep(FOLLOW_INTERVAL)
     finally:
         os._exit(0)
 

@@ -15,6 +15,7 @@ from pycomfy.gateway.installation import prepare
 from pycomfy.gateway.launch import plan_model_paths
 from pycomfy.gateway.model_links import link_models
 from pycomfy.gateway.places import Places
+from tests.support.waiting import wait_until
 
 PACK = "comfyui/custom_nodes/painter"
 BIG = b"x" * (installation.MAX_OTHER + 1)
@@ -156,6 +157,41 @@ def test_links_to_models_that_are_gone_are_removed(tmp_path: Path) -> None:
     (tmp_path / "models/loras/c.pt").write_text("c")
     link_models(places)
     assert {path.name for path in (places.data / "models/loras").iterdir()} == {"b.pt", "c.pt"}
+
+
+FOLLOW = """
+import os
+import sys
+import time
+from pathlib import Path
+from pycomfy.gateway import model_links
+from pycomfy.gateway.places import Places
+
+root = Path(sys.argv[1])
+os.path.ismount = lambda path: True
+model_links.FOLLOW_INTERVAL = 0.02
+model_links.follow_models(Places(comfyui=root / "comfyui", data=root / "data", models=root / "models"))
+print("parent", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_model_that_comes_while_comfyui_serves_is_linked(tmp_path: Path) -> None:
+    places = make(tmp_path, {"comfyui/main.py": "", "models/loras/a.pt": "a"})
+    prepare(places)
+    parent = subprocess.Popen([sys.executable, "-c", FOLLOW, str(tmp_path)], stdout=subprocess.PIPE)
+    try:
+        assert parent.stdout is not None and parent.stdout.readline() == b"parent\n"
+        (tmp_path / "models/new").mkdir()
+        (tmp_path / "models/new/b.pt").write_text("b")
+        (tmp_path / "models/loras/c.pt").write_text("c")
+        linked = [places.data / "models" / path for path in ("new/b.pt", "loras/c.pt")]
+        wait_until(lambda: all(path.exists() for path in linked))
+    finally:
+        parent.kill()
+    # The end of the pipe: nobody holds it any more, so the other process has ended, too.
+    assert parent.stdout.read() == b""
+    parent.wait()
 
 
 def test_only_folders_that_comfyui_does_not_know_are_in_the_path_file(tmp_path: Path) -> None:
