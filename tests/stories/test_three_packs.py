@@ -120,7 +120,10 @@ def test_from_nothing_but_a_workflow_to_a_verified_image(user: User, engine: Eng
     # 1. Two packs have PaintSky.
     told = user.refused("lock", "three.json")
     assert '"PaintSky": 2 known node packs provide it' in told and "node 1 of three.json" in told
-    assert "ann/ComfyUI-Skies (140 stars, updated 2025-11-01)" in told and "bob/sky-nodes (12 stars)" in told
+    assert (
+        "ann/ComfyUI-Skies (140 stars, updated 2025-11-01, fits 1 of 1 inputs and outputs)" in told
+        and "bob/sky-nodes (12 stars, fits 1 of 1 inputs and outputs)" in told
+    )
     assert user.paste(told) == 'prefer = ["ann/ComfyUI-Skies"]'
 
     # 2. ComfyUI wants pydantic 2, a pack wants an older one.
