@@ -35,11 +35,15 @@ from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.requirements.providers import running_types
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.errors import PycomfyError
+from tests.support.prompt_comparison import comparable, without_ids
 
 MEDIA = frozenset((".png", ".webp", ".jpg", ".gif", ".mp4", ".webm", ".mov", ".flac"))
 TITLE = "Community corpus"
 COLUMNS = ("files", "read", "converted", "equal to the editor", "locked without a question", "asked", "wrong")
 _PACKS = "custom_nodes."
+_EXPLANATION = """Files of public repositories that say that they have a workflow. Converted are those that have node
+types of the given definitions only; compared with the editor are those of them that it loaded. Locked means that each
+node type's pack is chosen; wrong, that the definitions name another one. Made by `python -m benchmarks.corpus`."""
 
 # fmt: off
 REPOSITORIES = (
@@ -119,7 +123,7 @@ def _measure_file(file: Path, name: str, judges: Judges, count: Count) -> None:
         conversion = try_convert(workflow, judges.definitions)
         count.counts["converted"] += not conversion.problems
         theirs = judges.prompts.get(name) if not conversion.problems else None
-        if theirs is not None and comparable(conversion.prompt) == comparable(theirs):
+        if theirs is not None and is_equal(conversion.prompt, theirs):
             count.counts["equal to the editor"] += 1
         elif theirs is not None:
             count.different.append(f"{name}: another prompt than the editor's")
@@ -127,20 +131,23 @@ def _measure_file(file: Path, name: str, judges: Judges, count: Count) -> None:
         count.counts[_choose(workflow, judges.catalog, judges.definitions, name, count)] += 1
 
 
-def comparable(prompt: Prompt | Mapping[str, Any]) -> dict[str, Any]:
-    """Return classes and inputs, with numbers as JavaScript has them: 8.0 is 8. What only the editor knows is left out:
-    players, previews, buttons, which have no value, and nodes that it could not make."""
+def is_equal(ours: Prompt, theirs: Mapping[str, Any]) -> bool:
+    """Return whether two prompts do the same: ids may differ, as the editor gives nodes of subgraphs new ones. What
+    only the editor knows is left out: players, previews, buttons, which have no value, and nodes that it could not
+    make."""
+    first, second = _as_sent(ours), _as_sent(theirs)
+    return comparable(first) == comparable(second) or without_ids(first) == without_ids(second)
+
+
+def _as_sent(prompt: Prompt | Mapping[str, Any]) -> dict[str, Any]:
+    """The prompt with numbers as JavaScript has them: 8.0 is 8."""
     read = {
-        id_: (node.get("class_type"), {k: v for k, v in node["inputs"].items() if v is not None and not _is_shown(k)})
+        id_: {"class_type": node["class_type"], "inputs": {k: v for k, v in node["inputs"].items() if v is not None}}
         for id_, node in prompt.items()
         if node.get("class_type") is not None
     }
     as_json: dict[str, Any] = json.loads(json.dumps(read), parse_float=lambda t: _whole(float(t)))
     return as_json
-
-
-def _is_shown(name: str) -> bool:
-    return name in ("audioUI", "refresh") or name.startswith("preview")
 
 
 def _whole(number: float) -> float:
@@ -170,7 +177,7 @@ def render(found: Mapping[str, Count], known: frozenset[str]) -> str:
     rows = [*((name.replace("+", "/"), count) for name, count in found.items()), ("all", total)]
     lines = [f"| source | {' | '.join(COLUMNS)} |", f"|---|{'---:|' * len(COLUMNS)}"]
     lines += [f"| {name} | {' | '.join(count.cells(known))} |" for name, count in rows]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", _EXPLANATION, ""])
 
 
 def fetch(folder: Path, paths: Paths) -> None:

@@ -284,7 +284,7 @@ def _patched(node: Node, widget: Widget, value: object, defined: bool) -> object
     """The value, with the frontend's own repairs of values saved by old versions, or by hand."""
     if widget.kind == "COMBO" and value is None and widget.choices:
         return widget.choices[0]
-    value = packs.read_value(SavedValue(node, widget.name, widget.kind, widget.options, value, defined))
+    value = packs.read_value(SavedValue(node, widget.name, widget.kind, widget.options, value, defined, widget.choices))
     if node.type in ("KSampler", "KSamplerAdvanced") and widget.name == "sampler_name" and isinstance(value, str):
         return value.removeprefix("sample_")
     if widget.kind == "STRING" and widget.options.get("multiline") and value is None:

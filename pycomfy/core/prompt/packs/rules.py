@@ -12,7 +12,7 @@ RawInput = tuple[str, object]
 
 class SavedValue(NamedTuple):
     """A value from a file, with the widget that takes it: its node, its own name, type and options. `defined`: whether
-    the definition lists the widget."""
+    the definition lists the widget. `choices` are those of a combo."""
 
     node: Node
     name: str
@@ -20,6 +20,7 @@ class SavedValue(NamedTuple):
     options: Mapping[str, object]
     value: object
     defined: bool
+    choices: Sequence[object] = ()
 
 
 @dataclass(frozen=True, slots=True)
