@@ -157,12 +157,16 @@ class NodeDetails:
     def _restore(self, node: Node) -> RestoredWidgets:
         found = self._restore_defined(packs.read_saved(node))
         own, rules = packs.own_values(node), packs.widgets(node.type)
-        if not (own or rules.unsent or rules.fixed):
+        settled = packs.settle(node.type, {w.name: w.options for w in found.widgets}, found.values)
+        if not (own or rules.unsent or rules.fixed or settled):
             return found
         widgets = (w._replace(sent=w.sent and w.name not in rules.unsent) for w in found.widgets)
         added = (Widget(name, "CUSTOM", value) for name, value in own.items())
         return RestoredWidgets(
-            (*widgets, *added), {**found.values, **own, **rules.fixed}, {} if own else found.left, found.unset
+            (*widgets, *added),
+            {**found.values, **own, **settled, **rules.fixed},
+            {} if own else found.left,
+            found.unset,
         )
 
     def _restore_defined(self, node: Node) -> RestoredWidgets:

@@ -81,6 +81,16 @@ def read_value(saved: SavedValue) -> object:
     return saved.value
 
 
+def settle(
+    type_: str, options: Mapping[str, Mapping[str, object]], values: Mapping[str, object]
+) -> Mapping[str, object]:
+    """Return the values of a node that depend on others; empty for most nodes."""
+    found: dict[str, object] = {}
+    for rules in RULES:
+        found |= rules.settle(type_, options, values) if rules.settle is not None else {}
+    return found
+
+
 def add_links(graph: Graph) -> Graph:
     """Return a graph with the links that packs make when a prompt is queued."""
     for rules in RULES:

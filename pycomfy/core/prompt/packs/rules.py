@@ -48,7 +48,8 @@ class PackRules:
     `own_values`, by node type: the names and values of widgets that no definition lists, from the file.
     `dependent_inputs`: the inputs that a combo brings with each choice, from its options; empty for any other.
     `read_saved`: the node as today's script reads it, where older ones saved it otherwise. `read_value`: the value that
-    a widget keeps of a saved one. `add_links`: a graph with the links that the scripts make when a prompt is queued.
+    a widget keeps of a saved one. `settle`: values that depend on others of the node, by its type, the options of its
+    widgets and all values. `add_links`: a graph with the links that the scripts make when a prompt is queued.
     """
 
     editor_only: frozenset[str] = frozenset()
@@ -59,4 +60,7 @@ class PackRules:
     dependent_inputs: Callable[[Mapping[str, object]], Mapping[str, Sequence[RawInput]]] | None = None
     read_saved: Callable[[Node], Node] | None = None
     read_value: Callable[[SavedValue], object] | None = None
+    settle: Callable[[str, Mapping[str, Mapping[str, object]], Mapping[str, object]], Mapping[str, object]] | None = (
+        None
+    )
     add_links: Callable[[Graph], Graph] | None = None

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pycomfy.core.loose_json import as_list, as_mapping, as_number
+from pycomfy.core.loose_json import as_list, as_mapping, as_number, as_text
 from pycomfy.core.prompt.packs.rules import PackRules, RawInput, SavedValue, WidgetRules
 from pycomfy.core.workflow.litegraph import find_slot
 from pycomfy.core.workflow.model import Node
@@ -106,6 +106,47 @@ _SHOWN = frozenset(
 )
 """Previews, buttons, and names of before, which `_read_saved` translates."""
 
+
+def _settle(
+    type_: str, options: Mapping[str, Mapping[str, object]], values: Mapping[str, object]
+) -> Mapping[str, object]:
+    """Sizes, rate and number of frames as the format of a loader has them. They are read for the default format, and
+    then for the saved one: what its predecessor had by default becomes its own."""
+    formats = as_mapping(options.get("format", {}).get("formats")) if type_.startswith(f"{_PREFIX}Load") else {}
+    first, last = as_text(options.get("format", {}).get("default")), as_text(values.get("format"))
+    if not as_mapping(formats.get(last)):
+        return {}
+    settled = {name: values[name] for name in _LAID_OUT if name in values}
+    before: Mapping[str, object] = {}
+    for name in dict.fromkeys((first, last)):
+        layout = _lay_out(as_mapping(formats.get(name)))
+        for widget, value in settled.items():
+            step, offset, default = layout.get(widget, (None, 0, None))
+            if widget in before and value == before[widget] and default is not None:
+                value = default
+            if step and isinstance(value, int) and value:
+                value = math.floor((value - offset) / step + 0.5) * step + offset
+            settled[widget] = value
+        before = {widget: default for widget, (_, _, default) in layout.items()}
+    return settled
+
+
+_LAID_OUT = ("custom_width", "custom_height", "force_rate", "frame_load_cap")
+
+
+def _lay_out(layout: Mapping[str, object]) -> Mapping[str, tuple[int | None, int, object]]:
+    """The step, offset and default of each widget that a format lays out."""
+    found: dict[str, tuple[int | None, int, object]] = {}
+    size, frames = ([n for n in as_list(layout.get(key)) if type(n) is int] for key in ("dim", "frames"))
+    if len(size) == 4:
+        found["custom_width"], found["custom_height"] = (size[0], size[1], size[2]), (size[0], size[1], size[3])
+    if len(frames) == 2:
+        found["frame_load_cap"] = (frames[0], frames[1], None)
+    if layout.get("target_rate") is not None:
+        found["force_rate"] = (None, 0, layout["target_rate"])
+    return found
+
+
 RULES = PackRules(
     virtual=frozenset(("VHS_SelectLatest",)),
     widget_types=dict.fromkeys(("VHSTIMESTAMP", "VHSPATH", "VHSINT", "VHSFLOAT"), ""),
@@ -116,4 +157,5 @@ RULES = PackRules(
     dependent_inputs=_dependent_inputs,
     read_saved=_read_saved,
     read_value=_read_value,
+    settle=_settle,
 )
