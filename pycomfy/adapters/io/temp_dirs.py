@@ -43,7 +43,8 @@ def remove_unused(path: Path) -> None:
     if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
         return
-    with _open_folder(path) as fd:
+    # Another process may remove it at the same time.
+    with contextlib.suppress(FileNotFoundError), _open_folder(path) as fd:
         if try_lock(fd, fcntl.LOCK_EX):
             remove_folder(path)
 

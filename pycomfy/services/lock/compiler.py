@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.adapters.catalog.node_type_cache import read_pack
+from pycomfy.core.analysis.class_files import find_class_files
 from pycomfy.core.debian.base_packages import compiler_packages
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.names import COMFYUI
@@ -105,8 +106,13 @@ def _find_code(workspace: Workspace, code: PinnedCode) -> Iterator[str]:
         if name == COMFYUI or not types:
             continue
         reading = read_pack(code.sources[name].files, workspace.paths.cache)
-        files = {reading.types.get(type_, "") for type_ in types}
+        if not reading.scan.compilations:
+            continue
+        sources = code.sources[name].files
+        known = {type_: reading.types.get(type_, "") for type_ in types}
+        found = [{file} if file else find_class_files(sources, type_) for type_, file in known.items()]
+        files = {*chain.from_iterable(found)}
         for one in reading.scan.compilations:
-            if "" in files or files & {*one.importers}:
+            if not all(found) or files & {*one.importers}:
                 yield f"{one.what} in the node pack {name} ({printable(one.path)} line {one.line})"
                 break
