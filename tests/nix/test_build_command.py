@@ -54,6 +54,21 @@ def test_a_value_without_a_place_in_the_prompt_forbids_the_image_until_it_is_ack
     assert "note: lost-values in pycomfy.toml names 7, but nothing is lost there" in done.err
 
 
+def test_a_type_that_the_user_says_is_the_editors_is_not_sent(workshop: Workshop, root: Root) -> None:
+    repeater = node(2, "Repeater", inputs=[{"name": "a", "type": "*", "link": None}], outputs=["*"])
+    workflow = json.dumps(ui([node(1, "Save", values=("out",)), repeater], [])).encode()
+    info = workshop.folder / "info.json"
+    info.write_text(json.dumps({"Save": definition({"prefix": ["STRING", {}]}, python_module="nodes")}))
+    lock = workshop.lock({"linux/amd64": root}, [], []).model_copy(
+        update={"workflow": WorkflowPin(sha256=hashlib.sha256(workflow).hexdigest())}
+    )
+    refused = build(workshop, lock, "--object-info", str(info), workflow=workflow)
+    assert refused.status == 1 and "Repeater" in refused.err
+    config = '[accept]\neditor-only = ["Repeater"]'
+    done = build(workshop, lock, "--object-info", str(info), workflow=workflow, config=config)
+    assert done.status == 0, done.err
+
+
 def pack_with(workshop: Workshop, script: str, *steps: tuple[str, ...]) -> Pack:
     """A pack beside the folder with the lock."""
     plain = workshop.pack("stepped", {"__init__.py": "", "install.py": script})
