@@ -37,6 +37,7 @@ def main() -> None:
         ordinary, ours = Ordinary(work / "ordinary", options.day, git), Ours(work, options.day, git)
         theirs = kept(work / "ordinary.json", lambda: make_ordinary(ordinary, packs))
         image = kept(work / "image.json", lambda: make_image(ours, packs))
+        shutil.rmtree(ours.output, ignore_errors=True)
         files = ours.run()
     put_section(TITLE, "\n".join([*table(packs, theirs, image, options.day), "", *run_lines(files)]))
 
@@ -66,14 +67,19 @@ def table(packs: Sequence[Pack], ordinary: Outcome, image: Outcome, day: str) ->
     both = [p for p in packs if ordinary.imported(p.name) and image.imported(p.name)]
     only = [p for p in packs if ordinary.imported(p.name) and not image.imported(p.name)]
     equal = [p for p in both if ordinary.types.get(p.name) == image.types.get(p.name)]
-    yield f"`python -m benchmarks.packs`: {machine()}. Each pack at its newest commit before {day}, ComfyUI 0.3.75 and"
-    yield "Python packages of that day on both sides; all packs in one installation, and in one image."
+    yield f"`python -m benchmarks.packs`: {machine()}."
     yield ""
-    yield f"Of {len(packs)} packs {len(both) + len(only)} import in the ordinary installation. Of these, {len(both)}"
-    yield f"import in the image, {len(equal)} with the same node types."
+    yield f"Each pack is at its newest commit before {day}, with ComfyUI 0.3.75 and Python packages of that day, on"
+    yield "both sides. All packs are in one installation, and in one image. The ordinary installation is made as"
+    yield "ComfyUI-Manager does: requirements by uv, a line at a time, then `install.py`; it runs as its user. The"
+    yield "image's pycomfy.toml has the lines that `lock` and `build` named (`benchmarks/packs/pycomfy.toml`). When they"
+    yield "were asked, neither had a network."
     yield ""
-    yield "| pack | commit | ordinary installation | image |"
-    yield "|---|---|---|---|"
+    yield f"Of {len(packs)} packs, {len(both) + len(only)} import in the ordinary installation. Of these,"
+    yield f"{len(both)} import in the image, {len(equal)} of them with the same node types."
+    yield ""
+    yield "| pack | commit | node types in the ordinary installation | in the image |"
+    yield "|---|---|---:|---:|"
     for pack in packs:
         star = "\\*" if pack.left_out else ""
         cells = (ordinary.cell(pack.name), image.cell(pack.name, ordinary))
@@ -83,9 +89,9 @@ def table(packs: Sequence[Pack], ordinary: Outcome, image: Outcome, day: str) ->
 
 
 def run_lines(files: Mapping[str, int]) -> Iterator[str]:
-    made = ", ".join(f"`{name}` ({size / 1000:.0f} kB)" for name, size in files.items())
-    yield "The workflow beside the benchmark has nodes of nine of them. Run in the image on the CPU, it makes"
-    yield f"{made}."
+    yield "`benchmarks/packs/workflow.json` has nodes of nine of them. Run in the image on the CPU, it makes:"
+    yield ""
+    yield from (f"- `{name}`, {size:,} bytes" for name, size in files.items())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from benchmarks.packs.outcome import Outcome
 from benchmarks.packs.served import Pack
-from pycomfy.adapters.containers.engine import find_engine
 from pycomfy.services.lock_request import read_lock
 from pycomfy.services.realise import host_platform
 from pycomfy.services.verification import read_cached_definitions
@@ -22,8 +21,7 @@ CONFIG = Path(__file__).with_name("pycomfy.toml")
 
 @dataclass(frozen=True)
 class Ours:
-    """`folder` gets the project, pycomfy's data and the outputs; what is built stays in Nix's store and in the engine
-    until `remove`."""
+    """`folder` gets the project, pycomfy's data and the outputs; what is built is in Nix's store and in the engine."""
 
     folder: Path
     day: str
@@ -32,6 +30,10 @@ class Ours:
     @property
     def project(self) -> Path:
         return self.folder / NAME
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "output"
 
     def build(self, packs: Sequence[Pack]) -> None:
         """Lock and build: what `lock` remarks is on standard error."""
@@ -52,14 +54,8 @@ class Ours:
 
     def run(self) -> Mapping[str, int]:
         """Run the workflow on the CPU; returns the sizes of the files that it made, by name."""
-        output = self.folder / "output"
-        self._pycomfy("run", NAME, "--output", str(output), "--json")
-        return {path.name: path.stat().st_size for path in sorted(output.iterdir()) if path.is_file()}
-
-    def remove(self) -> None:
-        """Forget the version, and what the engine has of it; `nix-store --gc` frees the rest."""
-        self._pycomfy("rm", NAME, "--force")
-        subprocess.run(find_engine().command("rmi", f"localhost/pycomfy/{NAME}"), check=True, stdout=sys.stderr)
+        self._pycomfy("run", NAME, "--output", str(self.output))
+        return {path.name: path.stat().st_size for path in sorted(self.output.iterdir())}
 
     def _pycomfy(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "pycomfy", *arguments]

@@ -36,7 +36,7 @@ class Outcome:
             return re.sub(r" \(/\S+\)", "", f"fails: {self.failures[pack]}").replace("|", "\\|")
         mine = self.types.get(pack, frozenset())
         lacking = sorted(other.types.get(pack, frozenset()) - mine) if other else []
-        return f"{len(mine)} types" + (f", not {', '.join(lacking)}" if lacking else "")
+        return f"{len(mine)}" + (f", not {', '.join(lacking)}" if lacking else "")
 
 
 def read_log(log: str) -> Mapping[str, str]:

@@ -163,7 +163,7 @@ class VersionsRepository:
         with self.bare.writing(create=False):
             tip = self.find(Reference(name)).commit
             others = [_branch(n) for n in self.names() if n != name]
-            lost = int(self.bare.must("rev-list", "--count", "--first-parent", tip, "--not", *others))
+            lost = int(self.bare.must("rev-list", "--count", "--first-parent", tip, "--not", *others, "--"))
             if lost and not force:
                 what = f"{name} has {lost} {'version' if lost == 1 else 'versions'} that no other workflow has"
                 fixes = ("export or push them first", suggest("retry", "loses them", force=True))

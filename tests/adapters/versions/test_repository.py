@@ -38,6 +38,15 @@ def test_versions_are_commits_that_git_finds_in_order(repository: VersionsReposi
     assert modes == {"100644"}
 
 
+def test_its_folder_may_be_reached_through_a_link(repository: VersionsRepository, tmp_path: Path) -> None:
+    commit(repository, "one")
+    commit(repository, "other", name="other")
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    linked = VersionsRepository(tmp_path / "link" / "versions.git")
+    assert [v.message for v in linked.versions("hello")] == ["one"] and linked.find("hello@1").message == "one"
+    assert linked.remove("hello", force=True) and set(linked.names()) == {"other"}
+
+
 def test_the_same_files_make_no_new_version(repository: VersionsRepository) -> None:
     first = commit(repository, "one")
     again = commit(repository, "one")
