@@ -205,6 +205,26 @@ def test_the_flake_builds_the_same_image_without_fetching_nixpkgs(workshop: Work
     assert json.loads(done.stdout)[0]["outputs"]["out"] == str(expected)
 
 
+def test_a_command_of_two_wheels_is_that_of_the_one_that_keeps_it(workshop: Workshop, root: Root) -> None:
+    entry = "[console_scripts]\nboth = {0}:run\nonly-{0} = {0}:run\n"
+    wheels = [
+        workshop.wheel(n, {f"{n}.py": b"", f"{n}-1.0.dist-info/entry_points.txt": entry.format(n).encode()})
+        for n in ("one", "two")
+    ]
+    lock = workshop.lock({"linux/amd64": root}, wheels, [])
+    with pytest.raises(BuildFailed):
+        built(workshop, workshop.project(lock))
+    exclude = ("one-1.0.data/scripts/both",)
+    lock = workshop.lock({"linux/amd64": root}, [wheels[0].model_copy(update={"exclude": exclude}), wheels[1]], [])
+    oci = built(workshop, workshop.project(lock, "settled"))
+    image = read_layout(oci)
+    with tarfile.open(image.blob(image.diff_ids[image.layer_names.index("wheels")])) as tar:
+        scripts = {Path(entry.name).name: entry for entry in tar if entry.name.startswith("opt/venv/bin/")}
+        both = tar.extractfile(scripts.pop("both"))
+        assert both is not None and b"from two import run" in both.read()
+        assert scripts.keys() == {"only-one", "only-two"}
+
+
 def test_only_an_image_with_a_compiler_names_it_in_its_environment(workshop: Workshop, root: Root) -> None:
     lock = small_lock(workshop, root)
     project = workshop.project(lock.model_copy(update={"compiler": True}))
