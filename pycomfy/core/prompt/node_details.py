@@ -7,7 +7,7 @@ from pycomfy.core.prompt import packs
 from pycomfy.core.prompt.flatten import SETTERS, VIRTUAL, VIRTUAL_FROM_PACKS, FlatNode, OpenGraph
 from pycomfy.core.prompt.frontend_nodes import CUSTOM_COMBO, add_widgets
 from pycomfy.core.prompt.node_definitions import Definitions, InputSpec, NodeSpec
-from pycomfy.core.prompt.slots import defined_slots, dropped_links, host_slots, link_slots, node_slots
+from pycomfy.core.prompt.slots import defined_slots, host_slots, link_slots, node_slots
 from pycomfy.core.prompt.widgets import RestoredWidgets, Widget, make_widgets, restore_widgets
 from pycomfy.core.workflow.model import Input, Link, Node
 
@@ -86,26 +86,26 @@ class NodeDetails:
         key = id(flat.node)
         found = self._slots.get(key)
         if found is None:
-            made = self._make_slots(flat)
-            dropped = dropped_links(made, flat.node) if flat.inner is None else ()
-            incoming = [link for link in self._incoming(flat) if link.id not in dropped]
-            found = self._slots[key] = link_slots(made, incoming)
+            saved = flat.node.inputs if flat.inner is None else ()
+            found = self._slots[key] = link_slots(self._make_slots(flat), self._incoming(flat), saved)
         return found
 
     def unplaced(self, flat: FlatNode) -> Iterator[tuple[str, Link | None]]:
         """Yield the links to a node that no slot takes, with the names of the inputs that they should be linked to, or
         their numbers: `inputs[2]`. None stands for a link that its graph's table lacks."""
-        slots, saved = self.slots(flat), flat.node.inputs
-        incoming = {link.id: link for link in self._incoming(flat)}
-        taken = {slot.link for slot in slots}
-        linked = {slot.name for slot in slots if slot.link is not None}
-        for link in incoming.values():
+        saved, incoming = flat.node.inputs, self._incoming(flat)
+        linked = {slot.link: slot.name for slot in self.slots(flat) if slot.link is not None}
+        for link in incoming:
+            if link.id in linked:
+                continue
             at = link.target_slot
             name = saved[at].name if 0 <= at < len(saved) else f"inputs[{at}]"
-            if link.id not in taken and name not in linked:
+            if name not in linked.values():
                 yield name, link
         for input_ in saved:
-            if input_.link is not None and input_.link not in incoming and input_.name not in linked:
+            if input_.link is None or input_.link in linked or input_.name in linked.values():
+                continue
+            if all(input_.link != link.id for link in incoming):
                 yield input_.name, None
 
     def _incoming(self, flat: FlatNode) -> Sequence[Link]:
@@ -157,7 +157,8 @@ class NodeDetails:
     def _restore(self, node: Node) -> RestoredWidgets:
         found = self._restore_defined(packs.read_saved(node))
         own, rules = packs.own_values(node), packs.widgets(node.type)
-        settled = packs.settle(node.type, {w.name: w.options for w in found.widgets}, found.values)
+        settle = packs.settling(node.type)
+        settled = settle({w.name: w.options for w in found.widgets}, found.values) if settle is not None else {}
         if not (own or rules.unsent or rules.fixed or settled):
             return found
         widgets = (w._replace(sent=w.sent and w.name not in rules.unsent) for w in found.widgets)

@@ -49,21 +49,18 @@ def node_slots(defined: Sequence[Input], node: Node) -> tuple[Input, ...]:
     return (*merged, *(i for i in node.inputs if i.name not in names and i.widget in (None, *names)))
 
 
-def dropped_links(slots: Iterable[Input], node: Node) -> frozenset[str]:
-    """Return the links of inputs that the file has and `slots` lack."""
-    names = {slot.name for slot in slots}
-    return frozenset(i.link for i in node.inputs if i.link is not None and i.name not in names)
-
-
-def link_slots(slots: Sequence[Input], incoming: Iterable[Link]) -> tuple[Input, ...]:
+def link_slots(slots: Sequence[Input], incoming: Iterable[Link], saved: Sequence[Input] = ()) -> tuple[Input, ...]:
     """Return `slots` with the links of the graph's table, as the editor repairs them: a slot keeps its link only if the
-    table leads it to this node, and a link that no slot names goes to the slot of its number, if that is free."""
+    table leads it to this node, and a link that no slot names goes to the slot of its number, if that is free. One that
+    the file names for an input which is gone is left out; `saved` are the file's inputs."""
     by_id = {link.id: link for link in incoming}
     linked = [s if s.link is None or s.link in by_id else s._replace(link=None) for s in slots]
     named = {s.link for s in linked}
     for link in by_id.values():
         at = link.target_slot
-        if link.id not in named and 0 <= at < len(linked) and linked[at].link is None:
+        if link.id in named or not 0 <= at < len(linked) or linked[at].link is not None:
+            continue
+        if not any(i.link == link.id and all(i.name != slot.name for slot in slots) for i in saved):
             linked[at] = linked[at]._replace(link=link.id)
     return tuple(linked)
 

@@ -239,12 +239,14 @@ def _without_known(
 ) -> Mapping[str, object]:
     """The values that no widget took, without empty ones, those that the editor saves for itself, and those of other
     choices of a combo than the chosen one."""
-    known = {*_EDITOR_NAMES}
+    found = {n: v for n, v in left.items() if n not in values and n not in _EDITOR_NAMES and v not in _NOTHING}
+    if not found:
+        return found
+    known: set[str] = set()
     for widget in widgets:
-        known.add(widget.name)
         if widget.parts and values[widget.name] in widget.choices:
             known |= {spec.name for specs in widget.parts.values() for spec in specs}
-    return {name: value for name, value in left.items() if value not in _NOTHING and name not in known}
+    return {name: value for name, value in found.items() if name not in known}
 
 
 def _choose(widgets: list[Widget], at: int, option: object, values: dict[str, object]) -> None:

@@ -16,7 +16,7 @@ from pycomfy.core.prompt.packs import (
     use_everywhere,
     videohelpersuite,
 )
-from pycomfy.core.prompt.packs.rules import PackRules, RawInput, SavedValue, WidgetRules
+from pycomfy.core.prompt.packs.rules import PackRules, RawInput, SavedValue, Settle, WidgetRules
 from pycomfy.core.workflow.model import Graph, Node
 
 RULES: tuple[PackRules, ...] = (
@@ -43,6 +43,7 @@ WIDGET_TYPES: Mapping[str, object] = {type_: value for rules in RULES for type_,
 
 _NO_RULES = WidgetRules()
 _WIDGETS = {type_: widgets for rules in RULES for type_, widgets in rules.widgets.items()}
+_SETTLE = {type_: settle for rules in RULES for type_, settle in rules.settle.items()}
 _OWN_VALUES = {type_: make for rules in RULES for type_, make in rules.own_values.items()}
 
 
@@ -81,14 +82,9 @@ def read_value(saved: SavedValue) -> object:
     return saved.value
 
 
-def settle(
-    type_: str, options: Mapping[str, Mapping[str, object]], values: Mapping[str, object]
-) -> Mapping[str, object]:
-    """Return the values of a node that depend on others; empty for most nodes."""
-    found: dict[str, object] = {}
-    for rules in RULES:
-        found |= rules.settle(type_, options, values) if rules.settle is not None else {}
-    return found
+def settling(type_: str) -> Settle | None:
+    """Return what makes the values of a node type that depend on others; None for most types."""
+    return _SETTLE.get(type_)
 
 
 def add_links(graph: Graph) -> Graph:

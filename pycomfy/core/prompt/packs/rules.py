@@ -10,6 +10,10 @@ RawInput = tuple[str, object]
 """An input's name, and what a definition would say of it: `[type, options]`."""
 
 
+Settle = Callable[[Mapping[str, Mapping[str, object]], Mapping[str, object]], Mapping[str, object]]
+"""Returns values that depend on others of a node, from the options of its widgets and all values, by name."""
+
+
 class SavedValue(NamedTuple):
     """A value from a file, with the widget that takes it: its node, its own name, type and options. `defined`: whether
     the definition lists the widget. `choices` are those of a combo."""
@@ -48,8 +52,8 @@ class PackRules:
     `own_values`, by node type: the names and values of widgets that no definition lists, from the file.
     `dependent_inputs`: the inputs that a combo brings with each choice, from its options; empty for any other.
     `read_saved`: the node as today's script reads it, where older ones saved it otherwise. `read_value`: the value that
-    a widget keeps of a saved one. `settle`: values that depend on others of the node, by its type, the options of its
-    widgets and all values. `add_links`: a graph with the links that the scripts make when a prompt is queued.
+    a widget keeps of a saved one. `settle`, by node type: values that depend on others of the
+    node. `add_links`: a graph with the links that the scripts make when a prompt is queued.
     """
 
     editor_only: frozenset[str] = frozenset()
@@ -60,7 +64,6 @@ class PackRules:
     dependent_inputs: Callable[[Mapping[str, object]], Mapping[str, Sequence[RawInput]]] | None = None
     read_saved: Callable[[Node], Node] | None = None
     read_value: Callable[[SavedValue], object] | None = None
-    settle: Callable[[str, Mapping[str, Mapping[str, object]], Mapping[str, object]], Mapping[str, object]] | None = (
-        None
-    )
+    settle: Mapping[str, Settle] = field(default_factory=dict)
+
     add_links: Callable[[Graph], Graph] | None = None

@@ -94,8 +94,9 @@ def _read_value(saved: SavedValue) -> object:
     return value
 
 
+_LOADERS = ("VHS_LoadVideo", "VHS_LoadVideoPath", "VHS_LoadVideoFFmpeg", "VHS_LoadVideoFFmpegPath")
 _SHOWING = (
-    *("VHS_VideoCombine", "VHS_LoadVideo", "VHS_LoadVideoPath", "VHS_LoadVideoFFmpeg", "VHS_LoadVideoFFmpegPath"),
+    *("VHS_VideoCombine", *_LOADERS),
     *("VHS_LoadImages", "VHS_LoadImagesPath", "VHS_LoadImagePath", "VHS_LoadAudio", "VHS_LoadAudioUpload"),
 )
 _SHOWN = frozenset(
@@ -107,12 +108,10 @@ _SHOWN = frozenset(
 """Previews, buttons, and names of before, which `_read_saved` translates."""
 
 
-def _settle(
-    type_: str, options: Mapping[str, Mapping[str, object]], values: Mapping[str, object]
-) -> Mapping[str, object]:
+def _settle(options: Mapping[str, Mapping[str, object]], values: Mapping[str, object]) -> Mapping[str, object]:
     """Sizes, rate and number of frames as the format of a loader has them. They are read for the default format, and
     then for the saved one: what its predecessor had by default becomes its own."""
-    formats = as_mapping(options.get("format", {}).get("formats")) if type_.startswith(f"{_PREFIX}Load") else {}
+    formats = as_mapping(options.get("format", {}).get("formats"))
     first, last = as_text(options.get("format", {}).get("default")), as_text(values.get("format"))
     if not as_mapping(formats.get(last)):
         return {}
@@ -157,5 +156,5 @@ RULES = PackRules(
     dependent_inputs=_dependent_inputs,
     read_saved=_read_saved,
     read_value=_read_value,
-    settle=_settle,
+    settle=dict.fromkeys(_LOADERS, _settle),
 )
