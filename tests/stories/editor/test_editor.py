@@ -41,6 +41,14 @@ def _workflow(**properties: object) -> dict[str, Any]:
     return {"version": 0.4, "last_node_id": 2, "last_link_id": 0, "nodes": nodes, "links": []}
 
 
+READ_PROMPT = """
+import sys
+from pycomfy.services.versions.lookup import read_project
+from pycomfy.services.workspace import Workspace
+sys.stdout.buffer.write(read_project(Workspace.open(), sys.argv[1])["prompt.json"])
+"""
+
+
 @dataclass(frozen=True)
 class Project:
     """A workflow, locked for this machine; with the environment of a user with a fresh home folder."""
@@ -58,10 +66,8 @@ class Project:
         return done
 
     def prompt(self, reference: str) -> Any:
-        to = self.folder / "checked-out"
-        shutil.rmtree(to, ignore_errors=True)
-        self.run("checkout", reference, str(to))
-        return json.loads((to / "prompt.json").read_text())
+        command = [str(ROOT / ".venv/bin/python"), "-c", READ_PROMPT, reference]
+        return json.loads(subprocess.run(command, env=self.environment, check=True, capture_output=True).stdout)
 
 
 @pytest.fixture(scope="module")
