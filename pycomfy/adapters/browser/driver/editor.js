@@ -2,9 +2,10 @@
 // Dice and clock are fixed, so that the same workflow gives the same bytes: a value that differs between two moments is
 // one that the editor draws or tells the time with. Nothing is sent: the request is taken from the editor's hands.
 async (workflow, moments) => {
-  const { api } = await import("/scripts/api.js");
   const app = window.app;
-  const kept = [api.queuePrompt, Math.random, Date];
+  // Packs change what is queued at every step, so it is taken from the last one: the request.
+  const { fetch, Date } = globalThis;
+  const { random } = Math;
   // The editor may greet its user with templates; what it opens after that is about this workflow.
   const DIALOGS = "[role=dialog], .comfy-modal";
   const shown = new Set(document.querySelectorAll(DIALOGS));
@@ -47,16 +48,18 @@ async (workflow, moments) => {
       }
     }
     try {
-      api.queuePrompt = async (_, { output }) => {
-        sent ??= JSON.parse(JSON.stringify(output));
-        return { prompt_id: "x", number: 0, node_errors: {} };
+      globalThis.fetch = async (resource, options) => {
+        const url = new URL(resource?.url ?? resource, location.href);
+        if (options?.method !== "POST" || !url.pathname.endsWith("/prompt")) return fetch(resource, options);
+        sent ??= JSON.parse(options.body).prompt;
+        return Response.json({ prompt_id: "x", number: 0, node_errors: {} });
       };
       Math.random = () => (state = (state * 48271) % 2147483647) / 2147483647;
       globalThis.Date = Fixed;
       await load();
       await app.queuePrompt(0, 1);
     } finally {
-      [api.queuePrompt, Math.random, globalThis.Date] = kept;
+      [globalThis.fetch, Math.random, globalThis.Date] = [fetch, random, Date];
     }
     return sent;
   };
