@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -67,6 +68,34 @@ def test_a_fatal_error_ends_the_programs_of_its_siblings_alone() -> None:
     with mine.running(), pytest.raises(BadInput):
         run_concurrently({"sleeps": sleep, "fails": fail}, fatal=(BadInput,))
     assert not mine.cancel_scope.cancelled
+
+
+def test_an_interruption_while_jobs_are_started_ends_those_that_run() -> None:
+    """As Ctrl-C does, which can come at any moment: it raises in the thread that starts them."""
+    waits, ended = threading.Event(), threading.Event()
+
+    def job() -> None:
+        waits.set()
+        try:
+            operation.cancel_scope().wait(HANG)
+        except Cancelled:
+            ended.set()
+
+    class Interrupted(Mapping[str, Callable[[], None]]):
+        def __iter__(self) -> Iterator[str]:
+            yield "first"
+            wait_until(waits.is_set)
+            raise KeyboardInterrupt
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, name: str) -> Callable[[], None]:
+            return job
+
+    with Operation().running(), pytest.raises(KeyboardInterrupt):
+        run_concurrently(Interrupted())
+    assert ended.is_set()
 
 
 def test_what_begins_after_the_cancellation_does_not_run() -> None:

@@ -26,12 +26,13 @@ def run_concurrently(
     if not jobs:
         return {}
     with open_cancel_scope() as scope, ThreadPoolExecutor(max_workers=min(at_once, len(jobs))) as pool:
-        # Each thread has a copy of this context, and in it the operation and the scope.
-        futures: dict[Future[T], str] = {
-            pool.submit(contextvars.copy_context().run, job): name for name, job in jobs.items()
-        }
+        futures: dict[Future[T], str] = {}
         problems: dict[str, PycomfyError] = {}
         try:
+            # An interruption can come while jobs are started, too. Each thread has a copy of this context, and in it
+            # the operation and the scope.
+            for name, job in jobs.items():
+                futures[pool.submit(contextvars.copy_context().run, job)] = name
             for future in as_completed(futures):
                 error = future.exception()
                 if isinstance(error, PycomfyError) and not isinstance(error, fatal):
