@@ -1,6 +1,8 @@
 """Workflows and definitions of our own, with the prompts that real frontends made of them in a browser.
 
 `frontend_cases.json` says which frontend made which: 1.58.1, or 1.27.10 (group nodes, which later frontends rewrite).
+The header of rgthree's Power Lora Loader is as the page sends it: the DevTools protocol, by which these were recorded,
+shows it as an empty object.
 """
 
 import json

@@ -17,8 +17,7 @@ def _power_lora_loader(node: Node) -> Mapping[str, object]:
         second = row.pop("strengthTwo", None)
         if node.properties.get("Show Strengths") == "Separate Model & Clip":
             row["strengthTwo"] = 1 if second is None else second
-    header = {} if rows else {"type": _HEADER} if {"type": _HEADER} in node.listed_values else {}
-    return {_HEADER: header, **{f"lora_{i}": row for i, row in enumerate(rows, 1)}, _ADD: ""}
+    return {_HEADER: {"type": _HEADER}, **{f"lora_{i}": row for i, row in enumerate(rows, 1)}, _ADD: ""}
 
 
 def _image_comparer(node: Node) -> Mapping[str, object]:
