@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, Self
 from pycomfy.adapters.nix import nar_writer
 from pycomfy.adapters.sources.adapter import PinnedSource, SourceContext, TreeAdapter
 from pycomfy.adapters.sources.local_folder import copy_code
-from pycomfy.adapters.sources.text_files import read_texts, scratch_folder
+from pycomfy.adapters.sources.text_files import Selection, read_texts, scratch_folder
 from pycomfy.core.lockfile.config_types import LocalPath
 from pycomfy.core.lockfile.lock_types import TreeHash
 from pycomfy.core.sources.lock_source import TreeSource
@@ -61,7 +61,7 @@ class HashDirAdapter(TreeAdapter[HashDirSpec, HashDirSource]):
             copy_code(folder_in_mirror(context.base / spec.mirror, spec.hash_dir), folder, context.owner)
             if nar_writer.hash_path(folder) != spec.hash_dir:
                 raise HashMismatch(f"{context.owner} is another folder", where=spec.mirror, fix="mirror it again")
-            return PinnedSource(HashDirSource(mirror=spec.mirror, tree=spec.hash_dir), read_texts(folder))
+            return PinnedSource(HashDirSource(mirror=spec.mirror, tree=spec.hash_dir), read_texts(folder, Selection()))
 
     def materialise(self, source: HashDirSource, out: Path, context: SourceContext) -> None:
         copy_code(folder_in_mirror(context.base / source.mirror, source.tree), out, context.owner)

@@ -16,7 +16,7 @@ from pycomfy.core.sources.source_spec import SourceSpec
 @dataclass(frozen=True)
 class PinnedSource:
     """A pinned source. `files` are the texts that resolving reads (Python, requirements), by path below its folder;
-    with `has_more_files` its tree has texts besides, which nobody read.
+    with `has_more_files` its tree has texts besides, which nobody read. Without `scripts` there is no JavaScript in it.
 
     `date` is when the code was made, if that is known: a commit's date, a wheel's upload.
     """
@@ -25,6 +25,7 @@ class PinnedSource:
     files: Mapping[str, str]
     date: datetime | None = None
     has_more_files: bool = False
+    scripts: bool = True
 
 
 @dataclass(frozen=True)

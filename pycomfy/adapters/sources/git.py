@@ -12,7 +12,7 @@ from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix import nar_writer
 from pycomfy.adapters.sources.adapter import PinnedSource, SourceContext, TreeAdapter
-from pycomfy.adapters.sources.text_files import decode_text, is_text, read_texts, scratch_folder
+from pycomfy.adapters.sources.text_files import Selection, decode_text, read_texts, scratch_folder
 from pycomfy.core.lockfile.git_url import parse_git_url
 from pycomfy.core.sources.git import GitSource, GitSpec
 from pycomfy.core.sources.source_spec import SourceSpec
@@ -65,15 +65,16 @@ def pin_commit(spec: GitSpec, context: SourceContext) -> PinnedCommit:
     repository = _mirror(spec.git, context)
     commit = repository.resolve(spec.rev)
     patch = read_patch(context.base / spec.patch, context.owner) if spec.patch is not None else None
+    selection = Selection()
     if patch is None:
         tree, found = _hash_commit(repository, commit, context.paths, spec)
-        files = {path: decode_text(data) for path, data in read_tree(repository, commit, is_text).items()}
+        files = {path: decode_text(data) for path, data in read_tree(repository, commit, selection).items()}
     else:
         with scratch_folder(context.paths) as folder:
             found = write_tree(repository, commit, folder, lfs=spec.lfs, submodules=spec.submodules)
             apply_patch(patch, folder, repository.owner)
             tree = nar_writer.hash_path(folder)
-            files = read_texts(folder)
+            files = read_texts(folder, selection)
     source = GitSource(
         url=parse_git_url(spec.git).public,
         commit=commit,
@@ -82,7 +83,13 @@ def pin_commit(spec: GitSpec, context: SourceContext) -> PinnedCommit:
         lfs=found.lfs,
         patch=patch,
     )
-    return PinnedCommit(source, files, repository.commit_date(commit), has_more_files=found.submodules)
+    return PinnedCommit(
+        source,
+        files,
+        repository.commit_date(commit),
+        has_more_files=found.submodules,
+        scripts=selection.scripts or found.submodules,
+    )
 
 
 def join_address(url: str, base: Path) -> str:

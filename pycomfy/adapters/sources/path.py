@@ -5,7 +5,7 @@ from pathlib import Path
 from pycomfy.adapters.nix import nar_writer
 from pycomfy.adapters.sources.adapter import PinnedSource, SourceContext, TreeAdapter
 from pycomfy.adapters.sources.local_folder import copy_code
-from pycomfy.adapters.sources.text_files import read_texts, scratch_folder
+from pycomfy.adapters.sources.text_files import Selection, read_texts, scratch_folder
 from pycomfy.core.sources.path import PathSource, PathSpec
 
 
@@ -19,8 +19,9 @@ class PathAdapter(TreeAdapter[PathSpec, PathSource]):
         with scratch_folder(context.paths) as folder:
             copy_code(context.base / spec.path, folder, context.owner)
             tree = nar_writer.hash_path(folder)
-            files = read_texts(folder)
-        return PinnedSource(PathSource(path=spec.path, tree=tree), files)
+            selection = Selection()
+            files = read_texts(folder, selection)
+        return PinnedSource(PathSource(path=spec.path, tree=tree), files, scripts=selection.scripts)
 
     def materialise(self, source: PathSource, out: Path, context: SourceContext) -> None:
         copy_code(context.base / source.path, out, context.owner)

@@ -19,6 +19,17 @@ def is_text(path: str) -> bool:
     return path.endswith((".py", ".txt")) or path in ("pyproject.toml", "node_list.json")
 
 
+class Selection:
+    """Selects the texts of a tree by their paths, and notices `scripts`: whether there is any JavaScript."""
+
+    def __init__(self) -> None:
+        self.scripts = False
+
+    def __call__(self, path: str) -> bool:
+        self.scripts = self.scripts or path.endswith((".js", ".mjs"))
+        return is_text(path)
+
+
 def decode_text(data: bytes) -> str:
     """Return the text, whatever its encoding: requirement files are written by every editor there is. What is not text
     stays harmless."""
@@ -26,15 +37,15 @@ def decode_text(data: bytes) -> str:
     return data.decode(encoding, errors="replace")
 
 
-def read_texts(folder: Path) -> dict[str, str]:
+def read_texts(folder: Path, selection: Selection) -> dict[str, str]:
     """Return the texts of a folder, by path below it."""
-    return dict(_read_texts(folder))
+    return dict(_read_texts(folder, selection))
 
 
-def _read_texts(folder: Path) -> Iterator[tuple[str, str]]:
+def _read_texts(folder: Path, selection: Selection) -> Iterator[tuple[str, str]]:
     for path in walk_code(folder):
         name = path.relative_to(folder).as_posix()
-        if is_text(name) and path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_TEXT:
+        if selection(name) and path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_TEXT:
             yield name, decode_text(path.read_bytes())
 
 

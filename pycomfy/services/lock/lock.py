@@ -112,7 +112,11 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     releases = cache(partial(read_releases, config, workspace.environment))
     roots = _pin_roots(workspace, config, policy, releases)
     notes += map(Note, compiler.note(_find_size(workspace, plain, roots, releases) if compiler.packages else 0))
-    packs = {name: code.sources[name].files for name, types in code.provided.items() if types}
+    packs = {
+        name: code.sources[name].files
+        for name, types in code.provided.items()
+        if types and code.sources[name].scripts  # some packs have only help texts in their web folder
+    }
     browsers = pin_browsers(workspace, BrowserRequest(config, policy, packs, roots), releases)
     notes += map(Note, browsers.notes)
 

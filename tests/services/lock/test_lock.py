@@ -93,9 +93,12 @@ def test_code_for_the_editor_pins_a_browser_of_which_nothing_is_fetched(
     project: Path, index: Index, debian: Path
 ) -> None:
     paths = Paths(debian, debian / "cache")
-    plain = run(LockRequest(project), paths).lock
-    assert plain.platforms["linux/amd64"].browser is None
-    commit(project / "packs" / "hello-card", {"__init__.py": CARD + '\nWEB_DIRECTORY = "./web"\n'})
+    files = {"__init__.py": CARD + '\nWEB_DIRECTORY = "./web"\n', "web/docs/card.md": "# Help"}
+    for harmless in ({"web/card.js": ""}, {**files, "web/card.js": None}):
+        commit(project / "packs" / "hello-card", harmless)
+        plain = run(LockRequest(project), paths).lock
+        assert plain.platforms["linux/amd64"].browser is None
+    commit(project / "packs" / "hello-card", {**files, "web/card.js": ""})
     made = run(LockRequest(project), paths)
     browser = made.lock.platforms["linux/amd64"].browser
     assert browser is not None and "chromium-headless-shell" in {p.name for p in browser.packages}
