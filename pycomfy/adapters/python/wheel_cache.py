@@ -11,7 +11,7 @@ from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.download import keep_file, kept_path
 from pycomfy.adapters.nix.resources import nix_folder
 from pycomfy.core.lockfile.schema import Wheel
-from pycomfy.core.python.build_recipe import BuildRecipe, SourcePackage
+from pycomfy.core.python.build_recipe import BuildRecipe, SourcePackage, is_universal
 
 _BUILDERS = ("archive", "build_wheel", "enclosure", "git_tree", "hooks", "inflate", "member", "rewrap", "wheel")
 """The builders that the bytes of a wheel depend on, besides its recipe."""
@@ -41,21 +41,19 @@ class WheelCache:
         self.cache = cache
 
     def find(self, recipe: BuildRecipe) -> BuiltWheel | None:
-        """Return the wheel of a recipe if it was built before; None otherwise."""
-        try:
-            value = json.loads(self._path(recipe).read_bytes())
-            wheel = _describe(recipe, str(value["filename"]), str(value["sha256"]), int(value["size"]))
-            file = kept_path(wheel.sha256, self.cache)
-            return BuiltWheel(wheel, file, value["fallback"] is True) if file.stat().st_size == wheel.size else None
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
+        """Return the wheel of a recipe if it was built before; None otherwise. A wheel without anything compiled is
+        found, too, if it was built in a root filesystem with other packages."""
+        exact, universal = self._paths(recipe)
+        return _read(exact, recipe, self.cache) or _read(universal, recipe, self.cache)
 
     def keep(self, recipe: BuildRecipe, built: Path, *, fallback: bool = False) -> BuiltWheel:
         """Keep the wheel that a recipe made. Raises `NoSpace`."""
         file, sha256 = keep_file(built, self.cache)
         wheel = _describe(recipe, built.name, sha256, file.stat().st_size)
         value = {"filename": wheel.filename, "sha256": sha256, "size": wheel.size, "fallback": fallback}
-        write_file(self._path(recipe), json.dumps(value))
+        exact, universal = self._paths(recipe)
+        for path in (exact, universal) if is_universal(wheel) and not fallback else (exact,):
+            write_file(path, json.dumps(value))
         return BuiltWheel(wheel, file, fallback)
 
     def read_hints(self, source: SourcePackage, python: str) -> BuildHints:
@@ -71,14 +69,25 @@ class WheelCache:
         value = {"requires": hints.requires, "compiler": hints.compiler}
         write_file(self._hints_path(source, python), json.dumps(value))
 
-    def _path(self, recipe: BuildRecipe) -> Path:
+    def _paths(self, recipe: BuildRecipe) -> tuple[Path, Path]:
         builders = hashlib.sha256()
         for name in _BUILDERS:
             builders.update((nix_folder() / "builders" / f"{name}.py").read_bytes())
-        return self.cache / "wheels" / f"{recipe.key(builders.hexdigest())}.json"
+        programs, folder = builders.hexdigest(), self.cache / "wheels"
+        return folder / f"{recipe.key(programs)}.json", folder / f"{recipe.key(programs, universal=True)}.json"
 
     def _hints_path(self, source: SourcePackage, python: str) -> Path:
         return self.cache / "wheels" / f"{source.key()}.{python}.hints.json"
+
+
+def _read(memo: Path, recipe: BuildRecipe, cache: Path) -> BuiltWheel | None:
+    try:
+        value = json.loads(memo.read_bytes())
+        wheel = _describe(recipe, str(value["filename"]), str(value["sha256"]), int(value["size"]))
+        file = kept_path(wheel.sha256, cache)
+        return BuiltWheel(wheel, file, value["fallback"] is True) if file.stat().st_size == wheel.size else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _describe(recipe: BuildRecipe, filename: str, sha256: str, size: int) -> Wheel:

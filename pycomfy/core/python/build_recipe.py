@@ -155,10 +155,12 @@ class BuildRecipe:
         }
         return json.dumps(data, sort_keys=True)
 
-    def key(self, builders: str) -> str:
+    def key(self, builders: str, *, universal: bool = False) -> str:
         """Return a key for all that the wheel depends on; `builders` is the hash of the programs that build. The
-        contents count, not their addresses."""
+        contents count, not their addresses. Of the root filesystem, a `universal` wheel depends on Python alone: it
+        has nothing compiled."""
         root = self.compilers if self.compilers is not None and self.build.compiler else self.root
+        python = [(p.name, p.sha256) for p in root.packages if "python3" in p.name]
         data = [
             self.name,
             self.platform,
@@ -166,7 +168,7 @@ class BuildRecipe:
             self.build.source.content_hash,
             self.build.subdirectory,
             sorted((w.filename, w.sha256) for w in self.build.requires),
-            root.tree,
+            [*sorted(python), self.build.compiler] if universal else root.tree,
             builders,
         ]
         return hashlib.sha256(json.dumps(data).encode()).hexdigest()

@@ -1,9 +1,11 @@
 """What was built is found again by what it was made of; damage in the cache is no wheel."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from pycomfy.adapters.python.wheel_cache import BuildHints, WheelCache
-from pycomfy.core.lockfile.schema import Root, WheelBuild
+from pycomfy.core.lockfile.schema import DebianPackage, Root, WheelBuild
 from pycomfy.core.python.build_recipe import BuildRecipe, SourcePackage
 from pycomfy.core.sources.url import UrlSource
 
@@ -24,16 +26,38 @@ def test_a_wheel_is_found_by_its_recipe(tmp_path: Path) -> None:
     assert known.find(other) is None
 
 
+def test_more_debian_packages_build_no_wheel_again_that_has_nothing_compiled(tmp_path: Path) -> None:
+    def root(*packages: tuple[str, str]) -> Root:
+        listed = tuple(
+            DebianPackage(name=n, version="1", archive=0, path=f"{n}.deb", sha256=h * 64, size=1) for n, h in packages
+        )
+        tree = f"sha256-{''.join(h for _, h in packages):A<43}="
+        return Root(suite="bookworm", archives=("https://h",), packages=listed, tree=tree)
+
+    known = WheelCache(tmp_path / "cache")
+    before = replace(RECIPE, root=root(("python3.11", "a")))
+    more = replace(RECIPE, root=root(("python3.11", "a"), ("ffmpeg", "b")))
+    for name in ("x-1.0-py3-none-any.whl", "x-1.0-cp311-cp311-linux_x86_64.whl"):
+        (tmp_path / name).write_bytes(b"wheel")
+        made = known.keep(before, tmp_path / name)
+        found = known.find(more)
+        assert (found == made) is name.endswith("any.whl")
+        assert known.find(replace(RECIPE, root=root(("python3.11", "c")))) is None
+        shutil.rmtree(tmp_path / "cache")
+
+
 def test_damage_is_as_if_nothing_was_built(tmp_path: Path) -> None:
     known = WheelCache(tmp_path / "cache")
     (tmp_path / "x-1.0-py3-none-any.whl").write_bytes(b"wheel")
     made = known.keep(RECIPE, tmp_path / "x-1.0-py3-none-any.whl")
-    (memo,) = (tmp_path / "cache" / "wheels").iterdir()
-    text = memo.read_text()
+    memos = list((tmp_path / "cache" / "wheels").iterdir())
+    text = memos[0].read_text()
     for damaged in ("", "[]", "{}", text.replace("x-1.0", "../x"), text.replace(": 5", ': "five"'), text[:-9]):
-        memo.write_text(damaged)
+        for memo in memos:
+            memo.write_text(damaged)
         assert known.find(RECIPE) is None, damaged
-    memo.write_text(text)
+    memos[0].write_text(text)
+    assert known.find(RECIPE) == made
     made.file.chmod(0o644)
     made.file.write_bytes(b"less")
     assert known.find(RECIPE) is None
