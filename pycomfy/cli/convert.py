@@ -39,6 +39,8 @@ def convert(
 ) -> None:
     """Convert workflows from the editor's format to the API's.
 
+    It needs the definitions of the nodes: `--object-info` or `--with`.
+
     One file goes to standard output, several into a folder. Of several, those are written that can be converted; exit 1
     if there are others, with what is wrong with each.
 
@@ -51,7 +53,8 @@ def convert(
     from pycomfy.services.workspace import Workspace
 
     if (object_info is None) == (version is None):
-        raise typer.BadParameter("give one of both", param_hint="--object-info, --with")
+        which = "one is needed, for the definitions of the nodes" if version is None else "give one, not both"
+        raise typer.BadParameter(which, param_hint="--object-info, --with")
     workspace, target = Workspace.open(), ConversionTarget(object_info, version, seed)
     if output is None:
         if len(files) > 1:

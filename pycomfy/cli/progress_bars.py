@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pycomfy import progress as protocol
 from pycomfy.cli.progress import Counter, duration, remark
-from pycomfy.cli.terminal import styled
+from pycomfy.cli.terminal import mark_label, styled
 from pycomfy.errors import Fixes
 
 _PAUSE = 0.1
@@ -46,7 +46,7 @@ class Bars:
 
     def report(self, text: str, fixes: Fixes = ()) -> None:
         with self.lock:
-            self.console.print(Text(remark(text, fixes)), soft_wrap=True)
+            self.console.print(mark_label(remark(text, fixes)), soft_wrap=True)
 
     def begin(self, title: str, total: int | None) -> TaskID:
         """Add a bar."""

@@ -4,6 +4,7 @@ Rich is imported for a terminal only.
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO, TypeVar
@@ -20,6 +21,10 @@ T = TypeVar("T")
 
 _FORCED = {"FORCE_COLOR", "TTY_COMPATIBLE"}
 """With these, rich may treat as a terminal what is not."""
+
+_LABEL = re.compile(r"(?P<indent> *)(?P<label>note|warning): ")
+_STYLES = {"note": "cyan", "warning": "bold yellow"}
+"""Styles of labels on a terminal, so that remarks can be told apart where each takes several lines."""
 
 
 def find_console(stream: TextIO | None = None) -> "SafeConsole | None":
@@ -41,8 +46,13 @@ def make_console(stream: TextIO) -> "SafeConsole":
 
 def print_line(*parts: object, sep: str = " ", error: bool = False) -> None:
     """Print one line on standard output, or with `error` on standard error. A line break within a part, and what else
-    does not print, becomes U+FFFD."""
-    _write(sep.join(printable(str(part)) for part in parts), error=error)
+    does not print, becomes U+FFFD. The label of a remark is coloured on a terminal."""
+    line = sep.join(printable(str(part)) for part in parts)
+    console = find_console(sys.stderr if error else sys.stdout) if _LABEL.match(line) else None
+    if console is None:
+        _write(line, error=error)
+    else:
+        console.print(mark_label(line), soft_wrap=True)
 
 
 def print_text(text: str, *, error: bool = False) -> None:
@@ -52,6 +62,16 @@ def print_text(text: str, *, error: bool = False) -> None:
 
 def _write(text: str, *, error: bool) -> None:
     print(text, file=sys.stderr if error else sys.stdout, flush=error)
+
+
+def mark_label(remark: str) -> "Text":
+    """Return a remark with its label, `note:` or `warning:`, in the label's style."""
+    from rich.text import Text
+
+    text = Text(remark)
+    if match := _LABEL.match(remark):
+        text.stylize(_STYLES[match["label"]], match.end("indent"), match.end("label") + 1)
+    return text
 
 
 def print_rows(

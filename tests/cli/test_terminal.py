@@ -7,7 +7,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from pycomfy.cli.terminal import find_console, print_lines, print_table
+from pycomfy.cli.terminal import find_console, print_line, print_lines, print_table
 
 
 class Terminal(io.StringIO):
@@ -47,3 +47,23 @@ def test_a_long_cell_is_folded_where_it_may_be_and_cut_where_not() -> None:
 def test_lines_have_tabs_between_cells(capsys: pytest.CaptureFixture[str]) -> None:
     print_lines([("a", 1), ("b c", "-")])
     assert capsys.readouterr().out == "a\t1\nb c\t-\n"
+
+
+def test_the_label_of_a_remark_is_coloured_on_a_terminal_and_nothing_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    for line in ("  note: a [red]b[/red]", "warning: c", "wrote note: d", f"note: {'long ' * 40}"):
+        print_line(line)
+    marked, warning, plain, long = terminal.getvalue().splitlines()
+    assert marked == "  \x1b[36mnote:\x1b[0m a [red]b[/red]" and plain == "wrote note: d"
+    assert warning == "\x1b[1;33mwarning:\x1b[0m c"
+    assert long.endswith("long long "), "a remark has no line breaks of ours, so that what is in it can be pasted"
+
+
+def test_a_remark_is_plain_where_it_is_read_by_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    print_line("  note: a")
+    print_line("warning: b", error=True)
+    assert capsys.readouterr() == ("  note: a\n", "warning: b\n")
