@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from pycomfy.core.loose_json import as_mapping, as_text
 
-_ASSIGNED = re.compile(r"^[^#\n]*?\bWEB_DIRECTORY\b\s*(?::[^=\n]+)?=(?!=)\s*(?!None\b)\S", re.MULTILINE)
+_ASSIGNED = re.compile(r"^[^#\n]*?\bWEB_DIRECTORY\b\s*(?::[^=\n]{1,200})?=(?!=)\s*(?!None\b)\S", re.MULTILINE)
 _IMPORTED = re.compile(r"^[ \t]*(from|import)\b[^#\n]*\bWEB_DIRECTORY\b", re.MULTILINE)
 _OLD_WAYS = re.compile(r"\bEXTENSION_WEB_DIRS\b|[\"']/?web/extensions|[\"']web[\"'],\s*[\"']extensions[\"']")
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+_CLASS = re.compile(r"^[ \t\f]*class[ \t]+(\w+)", re.MULTILINE)
+
 
 def find_class_files(files: Mapping[str, str], type_: str) -> frozenset[str]:
     """Return the files that define the class of a node type: the one that a table of the pack gives for it, as in
@@ -10,5 +12,6 @@ def find_class_files(files: Mapping[str, str], type_: str) -> frozenset[str]:
     sources = {path: text for path, text in files.items() if path.endswith(".py")}
     entry = re.compile(rf"""["']{re.escape(type_)}["']\s*:\s*(?:\{{\s*["']class["']\s*:\s*)?(?:\w+\.)*([A-Za-z_]\w*)""")
     names = {match[1] for text in sources.values() for match in entry.finditer(text)} | {type_}
-    classes = [re.compile(rf"^\s*class\s+{re.escape(name)}\b", re.MULTILINE) for name in sorted(names)]
-    return frozenset(path for path, text in sources.items() if any(one.search(text) for one in classes))
+    return frozenset(
+        path for path, text in sources.items() if any(match[1] in names for match in _CLASS.finditer(text))
+    )

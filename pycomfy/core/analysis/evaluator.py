@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pycomfy.core.analysis.evaluator_imports import bind_import
 from pycomfy.core.analysis.evaluator_values import (
+    ITEMS_PER_STEP,
     MAX_DEPTH,
     MAX_ITEMS,
     MAX_STEPS,
@@ -120,7 +121,10 @@ class SourceEvaluator:
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
                 return self._items(items, module, local)
             case ast.BinOp(left=left, op=ast.Add() | ast.BitOr(), right=right):
-                return concatenate(self.evaluate(left, module, local), self.evaluate(right, module, local))
+                one, other = self.evaluate(left, module, local), self.evaluate(right, module, local)
+                self._charge(one)
+                self._charge(other)
+                return concatenate(one, other)
             case ast.JoinedStr(values=parts):
                 return self._text(parts, module, local)
             case ast.Subscript(value=owner, slice=key):
@@ -150,7 +154,9 @@ class SourceEvaluator:
         result = Dict()
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
-                merge(result, self.evaluate(value, module, local))
+                merged = self.evaluate(value, module, local)
+                self._charge(merged)
+                merge(result, merged)
                 continue
             name = self.evaluate(key, module, local)
             if isinstance(name, str) and len(result.items) < MAX_ITEMS:
@@ -240,14 +246,31 @@ class SourceEvaluator:
         if isinstance(func, ast.Attribute) and not node.args:
             owner = self.evaluate(func.value, module, local)
             if isinstance(owner, Dict):
-                views = {"items": [[k, v] for k, v in owner.items.items()], "values": list(owner.items.values())}
-                views["keys"] = list(owner.items)
-                return owner if func.attr == "copy" else views.get(func.attr, UNKNOWN)
+                return self._view(owner, func.attr)
         if not node.args and not node.keywords:
             called = self.evaluate(func, module, local)
             if isinstance(called, Function):
                 return self.result(called)
         return UNKNOWN
+
+    def _view(self, owner: Dict, method: str) -> Value:
+        self._charge(owner)
+        match method:
+            case "copy":
+                return owner
+            case "items":
+                return [[key, value] for key, value in owner.items.items()]
+            case "keys":
+                return list(owner.items)
+            case "values":
+                return list(owner.items.values())
+            case _:
+                return UNKNOWN
+
+    def _charge(self, value: Value) -> None:
+        """Count what it takes to copy a value."""
+        size = len(value.items) if isinstance(value, Dict) else len(value) if isinstance(value, list) else 0
+        self._steps -= size // ITEMS_PER_STEP
 
     def _run(self, body: Sequence[ast.stmt], module: Module, names: dict[str, object]) -> None:
         """Bind what the statements bind, in order, in both branches of every condition."""

@@ -9,6 +9,9 @@ MAX_SOURCE = 4_000_000
 MAX_DEPTH = 60
 MAX_STEPS = 400_000
 MAX_ITEMS = 20_000
+ITEMS_PER_STEP = 20
+"""Items that one step copies."""
+
 MAX_TEXT = 2_000
 
 

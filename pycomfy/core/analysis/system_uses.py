@@ -59,7 +59,7 @@ _NO_PROGRAM = re.compile(
 _BAD_GIT = re.compile(r"Bad git executable|Failed to initialize: .*git executable")
 _NO_FONT = re.compile(r"cannot open resource|unknown file format")
 _NO_FONT_FOLDER = re.compile(rf"No such file or directory: '{_FONT_FOLDER.pattern}'")
-_TRUETYPE = re.compile(r"""truetype\([^"'\n]*["']([^"'\n]+)["']""")
+_TRUETYPE = re.compile(r"""truetype\([^"'\n]{0,100}["']([^"'\n]+)["']""")
 
 GITPYTHON = "gitpython"
 """A package with the module `git`, which fails while it is imported if the program git is missing."""

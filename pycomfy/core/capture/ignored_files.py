@@ -16,8 +16,19 @@ _SECRET_NAME = re.compile(
     r"token(?!iz)|secret|passw|credential|cookie|(^|[._-])env($|[._-])|(^|[^a-z])keys?($|[^a-z])", re.I
 )
 _SECRET = re.compile(
-    r"""(?ix) ["']? [\w.-]* (api[_-]?key | access[_-]?key | token | secret | passw(or)?d | authorization) ["']?
-    \s* [:=] \s* ["']? [^\s"'{}\[\],]{8,} | \b(sk|hf|ghp|gho|github_pat|glpat|xox[bp])[-_][A-Za-z0-9_-]{16,}"""
+    r"""(?ix)
+    # A name that tells, and a value. Nothing here is repeated without a bound beside what it may overlap with.
+      ( (api|access|account|app|auth|client|private|secret|subscription)[_-]?key | token(?!iz) | secret | credential )
+        [\w.-]{0,40} ["']? \s* [:=] \s* ["']? [^\s"'{}\[\],]{8,}
+    | ( passw(or)?d | passphrase | pwd ) [\w.-]{0,40} ["']? \s* [:=] \s* (?!null|none|true|false) ["']? [^\s"'{}\[\],]{3,}
+    | authorization ["']? \s* [:=] \s* ["']? (\w{1,20}[ ])? [^\s"'{}\[\],]{8,}
+    | (?<![a-z])key ["']? \s* [:=] \s* ["']? (?=[\w-]*\d)[\w-]{16,}
+    # What is a secret by its form.
+    | \b (sk|hf|r8|ghp|gho|github_pat|glpat|xox[bp]) [-_] [A-Za-z0-9_-]{16,}
+    | \b AIza [\w-]{30} | \b AKIA [0-9A-Z]{16} | \b eyJ [\w-]{10,300} [.] eyJ
+    | -----BEGIN[ ] [A-Z ]{0,40} PRIVATE[ ]KEY
+    | :// [^\s/:@"']{0,100} : [^\s/:@"']{1,100} @
+    """
 )
 
 

@@ -40,3 +40,9 @@ def test_a_folder_that_the_editor_loads_is_code_for_it(files: dict[str, str]) ->
 )
 def test_other_packs_have_none(files: dict[str, str]) -> None:
     assert not has_browser_code(files)
+
+
+def test_a_hostile_source_is_read_in_time() -> None:
+    """These took hours: each name was followed to the end of its line."""
+    has_browser_code({"__init__.py": "WEB_DIRECTORY:" * 200_000})
+    has_browser_code({"__init__.py": "import * " + "WEB_DIRECTORY " * 200_000, "a.py": "\n" * 2_000_000})

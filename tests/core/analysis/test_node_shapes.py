@@ -113,3 +113,10 @@ def test_what_scripts_and_open_nodes_may_add_is_unknown() -> None:
 def test_types_are_compared_as_the_editor_does() -> None:
     assert is_compatible("image", "IMAGE") and is_compatible("INT,FLOAT", "FLOAT") and is_compatible("*", "X")
     assert is_compatible("STRING", "COMBO") and not is_compatible("INT", "FLOAT")
+
+
+def test_copies_of_large_tables_are_bounded_work() -> None:
+    """A short file took minutes: each line copied a table."""
+    table = "d = {" + ",".join(f"'k{i}': 1" for i in range(20_000)) + "}\n"
+    for line in ("x = d.keys()", "x = d.items()", "x = {**d}", "x = d + d", "x = d | d"):
+        assert find_shapes({"__init__.py": table + f"{line}\n" * 20_000}, ["X"]) == {}

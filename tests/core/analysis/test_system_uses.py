@@ -133,3 +133,8 @@ def test_the_package_gitpython_needs_the_program() -> None:
 )
 def test_an_error_says_which_package_is_missing(text: str, expected: tuple[str, str] | None) -> None:
     assert missing_package(text) == expected
+
+
+def test_a_hostile_error_is_read_in_time() -> None:
+    """It took hours: each call was followed to the end of its line."""
+    assert missing_package("cannot open resource " + "truetype(" * 200_000) is None

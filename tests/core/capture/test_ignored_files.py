@@ -34,6 +34,20 @@ def test_small_texts_outside_of_caches_are_settings(path: str, size: int, expect
         ("config.json", '{"api_key": ""}', False),
         ("config.json", '{"apiKey": "your"}', False),
         ("notes.txt", "use hf_abcdefghijklmnopqrstuv here", True),
+        ("config.ini", "password: hunter2", True),
+        ("config.json", '{"Authorization": "Bearer abcdefghijkl"}', True),
+        ("config.json", '{"secret_key": "abcdefghijkl"}', True),
+        ("config.json", '{"api_key_openai": "abcdefghijkl"}', True),
+        ("config.json", '{"appKey": "abcdefghijkl"}', True),
+        ("config.ini", "[baidu]\nkey = 0123456789abcdef", True),
+        ("config.json", '{"proxy": "http://me:word@host:80/"}', True),
+        ("config.txt", "AIzaSyA1234567890abcdefghijklmnopqrstuv", True),
+        ("config.txt", "-----BEGIN RSA PRIVATE KEY-----", True),
+        ("config.json", '{"tokenizer_name": "openai/clip-vit-large"}', False),
+        ("config.json", '{"password": null, "pwd": ""}', False),
+        ("config.json", '{"url": "http://127.0.0.1:8188/a:b@c"}', False),
+        ("keymap.json", '{"key": "ControlShiftBackspace"}', False),
+        ("styles.txt", "a torch bearer carrying the secret: key to a basic composition", False),
         ("tokenizer.json", '{"tokens": 3}', False),
         ("hotkeys.json", '{"ctrl": "copy"}', False),
         ("monkey.csv", "a,b", False),
@@ -42,3 +56,9 @@ def test_small_texts_outside_of_caches_are_settings(path: str, size: int, expect
 )
 def test_what_looks_like_a_secret_is_one(path: str, text: str, expected: bool) -> None:
     assert may_be_secret(path, text) is expected
+
+
+def test_a_long_text_takes_no_longer_for_each_of_its_characters() -> None:
+    """64 KiB of base64 took three minutes."""
+    for text in ("a", "token", "token ", "token:", "key=", "key='a-", "://a:", "eyJ", "password=\"", "authorization: a "):
+        may_be_secret("a.json", (text * MAX_SETTINGS)[:MAX_SETTINGS])
