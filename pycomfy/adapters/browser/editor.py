@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pycomfy.adapters.containers.arguments import ContainerSpec
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.process import ContainerTimeout, run_container
+from pycomfy.adapters.containers.process import ContainerTimeout, LineTooLong, run_container
 from pycomfy.adapters.io.atomic_files import write_file
+from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.editor_prompt import MOMENTS, BadAnswer, EditorAnswer, parse_answer, render_answer
 
 DRIVER = Path(__file__).parent / "driver"
@@ -56,10 +57,10 @@ def ask_editor(
             exit_ = run_container(engine, spec, request, take, limit, on_error=write)
             if exit_.status:
                 ended = exit_.errors.rsplit("\n", 1)[-1] or ended
-        except ContainerTimeout as e:
+        except (ContainerTimeout, LineTooLong) as e:
             ended = e.what
     answers = [_read(line) for line in lines]
-    answers += [BadAnswer(ended) for _ in workflows[len(lines) :]]
+    answers += [BadAnswer(sanitise(ended)) for _ in workflows[len(lines) :]]
     if not any(isinstance(answer, BadAnswer) for answer in answers):
         log.unlink()
     return answers
@@ -74,9 +75,9 @@ def _read(line: bytes) -> EditorAnswer | BadAnswer:
 
 def answer_key(environment: str, browser: Sequence[str], workflow: object) -> str:
     """Return a hash of all that an answer depends on: the fingerprint of the image's environment, the hashes of the
-    browser's packages, the driver, and the workflow."""
+    browser's packages, the driver, and the workflow with the order of its keys, which scripts see."""
     parts = [environment, sorted(browser), _driver_fingerprint(), list(MOMENTS), workflow]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def read_kept(cache: Path, key: str) -> EditorAnswer | None:

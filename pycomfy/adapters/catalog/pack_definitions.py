@@ -1,7 +1,7 @@
 """Read how packs' repositories define a node type: now, and at each commit that changed it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,14 +9,30 @@ from pathlib import Path
 from pycomfy.adapters.catalog.node_type_cache import read_shapes, read_types
 from pycomfy.adapters.git.checkout import read_tree
 from pycomfy.adapters.git.mirror import GitMirror
+from pycomfy.adapters.io.process import Limit
 from pycomfy.core.analysis.evaluator_values import MAX_SOURCE
 from pycomfy.core.analysis.node_shapes import NodeShape, find_shapes
 
 MAX_BLOBS = 600
 """Versions of files that are read."""
 
+MAX_BYTES = 64 << 20
+"""Bytes of all of them."""
+
+MAX_PATHS = 300
+"""Files whose versions are read."""
+
+HISTORY_LIMIT = Limit(seconds=300)
+"""For reading a history: each commit of it may have a tree that no machine can list."""
+
 MAX_DEFINITIONS = 60
 """Different definitions of a class that are compared."""
+
+
+_CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
+_NEXT = re.compile(r"^[^\s#)]", re.MULTILINE)
+_CHANGE = re.compile(r"^:(\d+) (\d+) ([0-9a-f]{40}) ([0-9a-f]{40}) ", re.MULTILINE)
+_FILE_MODES = frozenset({"100644", "100664", "100755"})
 
 
 @dataclass(frozen=True)
@@ -42,17 +58,25 @@ def earlier_shapes(definitions: PackDefinitions, type_: str) -> list[NodeShape] 
     """Return the shapes of all definitions that a type ever had, newest first; None if these cannot all be read. Only
     the class itself is read, so what it takes from elsewhere is unknown in them."""
     shape, repository = definitions.shapes.get(type_), definitions.repository
-    if shape is None:
+    if shape is None or not _is_searchable(type_) or type_ not in definitions.files:
         return None
     repository.fetch_history()
-    paths = {path for text in (f"class {shape.class_name}", type_) for path in _list_paths(definitions, f"-S{text}")}
-    texts = _read_versions(definitions, sorted({*paths, definitions.files[type_]}))
+    paths = {definitions.files[type_]}
+    for text in (f"class {shape.class_name}", type_):
+        changed = _list_paths(definitions, text)
+        if changed is None:
+            return None
+        paths |= changed
+    texts = _read_versions(definitions, sorted(paths))
     if texts is None:
         return None
     mapped = re.compile(rf"""["']{re.escape(type_)}["']\s*:\s*(?:\w+\.)*([A-Za-z_]\w*)""")
     names = dict.fromkeys([shape.class_name, *(name for text in texts for name in mapped.findall(text))])
-    cut = ((name, _cut_class(text, name)) for name in names for text in texts)
-    sources = list(dict.fromkeys((name, source) for name, source in cut if source))
+    by_name: dict[str, dict[str, None]] = {name: {} for name in names}
+    for text in texts:
+        for name, source in _cut_classes(text, names):
+            by_name[name][source] = None
+    sources = [(name, source) for name, found in by_name.items() for source in found]
     if len(sources) > MAX_DEFINITIONS:
         return None
     shapes: list[NodeShape] = []
@@ -62,34 +86,70 @@ def earlier_shapes(definitions: PackDefinitions, type_: str) -> list[NodeShape] 
     return shapes
 
 
-def _list_paths(definitions: PackDefinitions, *arguments: str) -> set[str]:
-    """The Python files that the commits that git's `arguments` choose have changed."""
+def _is_searchable(text: str) -> bool:
+    """Whether git can be given a text to search for."""
+    try:
+        return bool(text) and b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def _list_paths(definitions: PackDefinitions, text: str) -> set[str] | None:
+    """The Python files whose number of occurrences of a text some commit changed; None if they cannot be listed."""
     done = definitions.repository.git(
-        "log", "--name-only", "-z", "--format=", "--no-ext-diff", "--no-textconv", *arguments, definitions.commit, "--"
+        "log",
+        "--name-only",
+        "-z",
+        "--format=",
+        "--no-ext-diff",
+        "--no-textconv",
+        f"-S{text}",
+        definitions.commit,
+        "--",
+        "*.py",
+        limit=HISTORY_LIMIT,
     )
-    found = done.output.decode(errors="replace").split("\0")
-    return {path.strip("\n") for path in found if path.strip("\n").endswith(".py")}
+    found = {path.strip("\n") for path in done.output.decode(errors="replace").split("\0")}
+    return {path for path in found if path.endswith(".py")} if done.status == 0 else None
 
 
 def _read_versions(definitions: PackDefinitions, paths: Sequence[str]) -> list[str] | None:
     """All versions of these files, the newest of each first; None if there are too many."""
     repository = definitions.repository
+    if len(paths) > MAX_PATHS:
+        return None
     arguments = ("--raw", "--no-abbrev", "--format=", "--no-renames", definitions.commit, "--")
-    done = repository.git("log", *arguments, *(f":(literal){path}" for path in paths))
-    found = re.findall(r"^:\d+ \d+ ([0-9a-f]{40}) ([0-9a-f]{40}) ", done.output.decode(errors="replace"), re.MULTILINE)
-    blobs = list(dict.fromkeys(b for old, new in found for b in (new, old) if b.strip("0")))
-    if done.status != 0 or not blobs or len(blobs) > MAX_BLOBS:
+    done = repository.git("log", *arguments, *(f":(literal){path}" for path in paths), limit=HISTORY_LIMIT)
+    changes = _CHANGE.findall(done.output.decode(errors="replace"))
+    blobs = list(
+        dict.fromkeys(
+            blob
+            for old_mode, new_mode, old, new in changes
+            for mode, blob in ((new_mode, new), (old_mode, old))
+            if mode in _FILE_MODES
+        )
+    )
+    if done.status != 0 or not blobs or len(blobs) > MAX_BLOBS or _size(repository, blobs) > MAX_BYTES:
         return None
     with repository.objects() as objects:
         return [objects.read(blob)[:MAX_SOURCE].decode("utf-8-sig", errors="replace") for blob in blobs]
 
 
+def _size(repository: GitMirror, blobs: Sequence[str]) -> int:
+    """The bytes of all these objects."""
+    done = repository.git("cat-file", "--batch-check=%(objectsize)", stdin="\n".join([*blobs, ""]).encode())
+    sizes = done.output.split()
+    return sum(map(int, sizes)) if len(sizes) == len(blobs) and all(map(bytes.isdigit, sizes)) else MAX_BYTES + 1
+
+
 def first_commit_date(definitions: PackDefinitions, type_: str) -> datetime | None:
     """Return when the first commit with a type's name was made; None if that is not known."""
     repository = definitions.repository
+    if not _is_searchable(type_):
+        return None
     repository.fetch_history()
     arguments = ("--format=%ct", "--no-ext-diff", "--no-textconv", f"-S{type_}", definitions.commit)
-    done = repository.git("log", *arguments, "--", "*.py", "node_list.json")
+    done = repository.git("log", *arguments, "--", "*.py", "node_list.json", limit=HISTORY_LIMIT)
     times = [int(line) for line in done.output.decode(errors="replace").split() if line.isdigit()]
     try:
         return datetime.fromtimestamp(min(times), tz=UTC) if done.status == 0 and times else None
@@ -97,7 +157,12 @@ def first_commit_date(definitions: PackDefinitions, type_: str) -> datetime | No
         return None
 
 
-def _cut_class(text: str, name: str) -> str:
-    """The source of a class at the top of a file; "" if there is none."""
-    match = re.search(rf"^class {re.escape(name)}\b.*?(?=^[^\s#)]|\Z)", text, re.MULTILINE | re.DOTALL)
-    return match[0] if match is not None else ""
+def _cut_classes(text: str, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The sources of those classes at the top of a file that have these names, of each the first."""
+    seen: set[str] = set()
+    for match in _CLASS.finditer(text):
+        name = match[1]
+        if name in names and name not in seen:
+            seen.add(name)
+            following = _NEXT.search(text, match.end())
+            yield name, text[match.start() : following.start() if following is not None else len(text)]

@@ -25,6 +25,10 @@ GRACE_PERIOD = 20.0
 """Seconds that a container gets to end once its standard input has ended."""
 
 
+MAX_ERROR = 64 << 10
+"""Bytes that are kept of a line of standard error: its end."""
+
+
 @dataclass(frozen=True)
 class Exit:
     """How a container ended: its exit status, and the last lines of standard error."""
@@ -35,6 +39,10 @@ class Exit:
 
 class ContainerTimeout(RunFailed):
     """The container did not end in time."""
+
+
+class LineTooLong(RunFailed):
+    """The container wrote a line of more than `MAX_LINE` bytes."""
 
 
 def run_container(
@@ -97,7 +105,7 @@ class _Lines:
         for line in lines:
             self.take(bytes(line))
         if len(self.rest) > MAX_LINE:
-            raise RunFailed(
+            raise LineTooLong(
                 f"the container wrote a line of more than {MAX_LINE >> 20} MiB",
                 where="standard output",
                 fix="run it again",
@@ -117,7 +125,7 @@ def _exchange(
     on_line, on_error = takers
 
     def keep(line: bytes) -> None:
-        errors.append(line)
+        errors.append(line[-MAX_ERROR:])
         on_error(line)
 
     sinks = {stdout: _Lines(on_line), stderr: _Lines(keep)}

@@ -1,5 +1,6 @@
 """Pin a Debian root filesystem, and make it: fetch its packages and unpack them."""
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter
 
 from pycomfy import operation
 from pycomfy.adapters.debian.packages import DebianReleases, choose_packages, choose_with_dependencies
-from pycomfy.adapters.io.atomic_files import new_folder, says_disk_is_full
+from pycomfy.adapters.io.atomic_files import says_disk_is_full
 from pycomfy.adapters.io.computed import compute_once, fingerprint
 from pycomfy.adapters.io.download import File, fetch_all
 from pycomfy.adapters.io.paths import Paths
@@ -25,7 +26,7 @@ from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.lock_types import TreeHash
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import DebianPackage, DebianPackages, Root
-from pycomfy.errors import MissingTool, NoDebianPackage, NoSpace
+from pycomfy.errors import BadInput, MissingTool, NoDebianPackage, NoSpace
 
 _TREE: TypeAdapter[str] = TypeAdapter(TreeHash)
 
@@ -54,9 +55,15 @@ def make_browser(browser: DebianPackages, platform: PlatformName, paths: Paths) 
     folder = paths.cache / "browsers" / key
     if not folder.is_dir():
         files = _fetch(browser.packages, browser.archives, paths)
-        with new_folder(folder) as new:
-            new.rmdir()
+        with temporary_folder(folder.parent, "new-") as temporary:
+            new = temporary / "browser"
             _unpack(browser.packages, files, platform, new)
+            new.chmod(0o755)
+            # Another process may have been faster; its folder may be mounted by now.
+            with contextlib.suppress(OSError):
+                new.rename(folder)
+    if not folder.is_dir():
+        raise BadInput("the browser's folder cannot be written", where=str(folder), fix="see who owns the cache")
     return folder
 
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from pycomfy.adapters.git.environment import find_login, login_environment, login_settings
 from pycomfy.adapters.git.runner import GitResult, GitRunner, find_reason
 from pycomfy.adapters.io.file_locks import exclusive_lock
-from pycomfy.adapters.io.process import run
+from pycomfy.adapters.io.process import Limit, run
 from pycomfy.core.lockfile.git_url import GitUrl, parse_git_url
 from pycomfy.errors import NetworkError, NotFound, PycomfyError, UnpinnedPack, Unresolved, suggest
 
@@ -116,12 +116,12 @@ class GitMirror:
             except (OverflowError, ValueError, OSError):
                 return None
 
-    def git(self, *arguments: str, stdin: bytes | None = None) -> GitResult:
-        """Run a git command on the mirror; the caller judges the exit status."""
+    def git(self, *arguments: str, stdin: bytes | None = None, limit: Limit | None = None) -> GitResult:
+        """Run a git command on the mirror; the caller judges the exit status, which is 124 past the limit's time."""
         if not (self.mirror / "HEAD").exists():
             with self._locked():
                 pass
-        return self._runner.run(*arguments, stdin=stdin)
+        return self._runner.run(*arguments, stdin=stdin, limit=limit)
 
     @contextlib.contextmanager
     def objects(self) -> Iterator[GitObjects]:

@@ -6,13 +6,14 @@ Nothing of the repository is run: no hooks, no filters, no helper programs; git 
 import contextlib
 import os
 import re
+import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pycomfy.adapters.git.environment import git_environment, load_gitpython
 from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full, translate_disk_full
-from pycomfy.adapters.io.process import run
+from pycomfy.adapters.io.process import Limit, run
 from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.errors import BadInput
 
@@ -88,9 +89,10 @@ class GitRunner:
         stdin: bytes | None = None,
         cwd: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        limit: Limit | None = None,
     ) -> GitResult:
-        """Run a git command to its end; the caller judges the exit status. It runs in the folder `cwd`, by default in
-        the repository, or beside it before it exists.
+        """Run a git command to its end; the caller judges the exit status, which is 124 past the limit's time. It runs
+        in the folder `cwd`, by default in the repository, or beside it before it exists.
 
         Raises `NoSpace` for a full disk, `MissingTool` without git, and `Cancelled`; then git is ended first.
         """
@@ -98,7 +100,12 @@ class GitRunner:
         command = ["git", "--no-pager", *options, *arguments]
         folder = cwd or (self.path if self.path.is_dir() else self.path.parent)
         with translate_disk_full(self.path):
-            done = run(command, cwd=folder, env=self._variables() | dict(environment or {}), stdin=stdin)
+            try:
+                done = run(
+                    command, cwd=folder, env=self._variables() | dict(environment or {}), stdin=stdin, limit=limit
+                )
+            except subprocess.TimeoutExpired:
+                return GitResult(124, b"", "it took too long")
         message = done.stderr.decode(errors="replace").strip()
         if done.returncode != 0 and says_disk_is_full(message):
             raise no_space(self.path)

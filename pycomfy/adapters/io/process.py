@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -35,18 +37,28 @@ def missing(program: str) -> MissingTool:
     )
 
 
+@dataclass(frozen=True)
+class Limit:
+    """What a program may take that reads hostile data: time, and bytes of memory."""
+
+    seconds: float
+    memory: int = 4 << 30
+
+
 def run(
     command: Sequence[str | Path],
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
+    limit: "Limit | None" = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program to its end and capture its output; the caller judges the exit status. Relative paths in `command`
     are those of this process, also where the program runs in another folder, `cwd`.
 
-    Raises `MissingTool`, and `Cancelled` when the operation is cancelled, after the program has ended. It gets a
-    session of its own, so that it ends with all that it started, which would hold its output open.
+    Raises `MissingTool`, `TimeoutExpired` of `subprocess` past the limit's time, and `Cancelled` when the operation is
+    cancelled, after the program has ended; one that needs more memory than the limit fails. It gets a session of its
+    own, so that it ends with all that it started, which would hold its output open.
     """
     arguments = [str(c.absolute() if cwd is not None and isinstance(c, Path) else c) for c in command]
     pipe, scope = subprocess.PIPE, cancel_scope()
@@ -62,7 +74,11 @@ def run(
     with process:
         try:
             with scope.on_cancel(partial(terminate, process)):
-                output, errors = process.communicate(stdin or b"")
+                if limit is not None:
+                    # One that has ended already needs none.
+                    with contextlib.suppress(ProcessLookupError):
+                        resource.prlimit(process.pid, resource.RLIMIT_DATA, (limit.memory, limit.memory))
+                output, errors = process.communicate(stdin or b"", None if limit is None else limit.seconds)
         except BaseException:
             _end(process)
             raise

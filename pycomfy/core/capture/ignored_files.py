@@ -20,7 +20,8 @@ _SECRET = re.compile(
     # A name that tells, and a value. Nothing here is repeated without a bound beside what it may overlap with.
       ( (api|access|account|app|auth|client|private|secret|subscription)[_-]?key | token(?!iz) | secret | credential )
         [\w.-]{0,40} ["']? \s* [:=] \s* ["']? [^\s"'{}\[\],]{8,}
-    | ( passw(or)?d | passphrase | pwd ) [\w.-]{0,40} ["']? \s* [:=] \s* (?!null|none|true|false) ["']? [^\s"'{}\[\],]{3,}
+    | ( passw(or)?d | passphrase | pwd ) [\w.-]{0,40} ["']? \s* [:=] \s* (?!null|none|true|false)
+        ["']? [^\s"'{}\[\],]{3,}
     | authorization ["']? \s* [:=] \s* ["']? (\w{1,20}[ ])? [^\s"'{}\[\],]{8,}
     | (?<![a-z])key ["']? \s* [:=] \s* ["']? (?=[\w-]*\d)[\w-]{16,}
     # What is a secret by its form.

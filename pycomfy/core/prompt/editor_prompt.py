@@ -16,6 +16,7 @@ from pycomfy.core.prompt.convert import Prompt, PromptNode
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.prompt.text_expansion import Moment, expand_texts
 from pycomfy.core.workflow.model import Workflow
+from pycomfy.core.workflow.untrusted_json import MAX_DEPTH, is_deeper_than
 
 MAX_NODES = 100_000
 MAX_NAME = 1000
@@ -54,8 +55,9 @@ class EditorAnswer:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The image's `prompt`. `differences` say where the editor's differs from pycomfy's, a line each; `drawn` which
-    values the editor sends anew each time, so that the image has pycomfy's."""
+    """The image's `prompt`. `differences` say where the editor's differs from pycomfy's, a line each: those in nodes
+    come first, so that many in inputs cannot hide one. `drawn` says which values the editor sends anew each time, so
+    that the image has pycomfy's."""
 
     prompt: Prompt
     differences: tuple[str, ...] = ()
@@ -69,11 +71,14 @@ def parse_answer(data: bytes) -> EditorAnswer:
     """Read an answer. Raises `BadAnswer` for any other text; its message says what the page or the browser said."""
     try:
         answer = json.loads(data, parse_constant=_refuse)
-        json.dumps(answer, ensure_ascii=False).encode()
+        # A number may be too large, and half of a surrogate pair cannot be written.
+        json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as e:
         raise BadAnswer(f"the answer is not JSON: {sanitise(str(e))}") from e
     if not isinstance(answer, dict):
         raise BadAnswer("the answer is not an object")
+    if is_deeper_than(answer, MAX_DEPTH):
+        raise BadAnswer(f"the answer is nested more than {MAX_DEPTH} levels deep")
     if "error" in answer:
         raise BadAnswer(sanitise(str(answer["error"])))
     told = _texts(answer.get("errors"))
@@ -143,12 +148,13 @@ def judge(ours: Prompt, answer: EditorAnswer, workflow: Workflow, definitions: D
     first, *others = answer.prompts
     expanded = expand_texts(ours, workflow, definitions, _moment(0))
     prompt: Prompt = {}
+    nodes: list[str] = []
     differences: list[str] = []
     drawn: list[str] = []
     for id_, node in first.items():
         mine, texts = ours.get(id_), expanded.get(id_)
         if mine is None or texts is None or mine["class_type"] != node["class_type"]:
-            differences.append(_missing(id_, node, mine))
+            nodes.append(_missing(id_, node, mine))
             prompt[id_] = node
             continue
         inputs: dict[str, object] = {}
@@ -178,7 +184,8 @@ def judge(ours: Prompt, answer: EditorAnswer, workflow: Workflow, definitions: D
         prompt[id_] = _with_inputs(mine, inputs)
     for id_, node in ours.items():
         if id_ not in first:
-            differences.append(f"{_label(id_, node)}: the editor sends no such node, pycomfy would have")
+            nodes.append(f"{_label(id_, node)}: the editor sends no such node, pycomfy would have")
+    differences = nodes + differences
     if not differences and prompt == ours:
         return Judgement(ours, (), tuple(drawn))
     if any(other.keys() != first.keys() for other in others):

@@ -27,7 +27,7 @@ def parse_json(data: bytes | str, *, where: str) -> object:
         raise _too_deep(where) from e
     except ValueError as e:
         raise BadWorkflow(f"not JSON: {e}", where=where, fix=FIX) from e
-    if _deeper_than(value, MAX_DEPTH):
+    if is_deeper_than(value, MAX_DEPTH):
         raise _too_deep(where)
     return value
 
@@ -54,7 +54,7 @@ def _without_lone_surrogates(value: object) -> object:
     return value
 
 
-def _deeper_than(value: object, limit: int) -> bool:
+def is_deeper_than(value: object, limit: int) -> bool:
     """Return whether the value has more than `limit` levels, without recursion, which would fail on such values."""
     level = [value]
     for _ in range(limit):

@@ -31,8 +31,10 @@ def test_the_key_has_all_that_an_answer_depends_on() -> None:
         answer_key("another", ["a", "b"], {"nodes": []}),
         answer_key("environment", ["a", "c"], {"nodes": []}),
         answer_key("environment", ["a", "b"], {"nodes": [1]}),
+        answer_key("environment", ["a", "b"], {"nodes": [], "extra": {}}),
+        answer_key("environment", ["a", "b"], {"extra": {}, "nodes": []}),  # scripts see the order
     ]
-    assert len({KEY, *others}) == 4
+    assert len({KEY, *others}) == 6
 
 
 def test_what_is_mounted_needs_nothing_of_pycomfy() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from pycomfy.adapters.containers.arguments import ContainerSpec
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.process import Exit, run_container
+from pycomfy.adapters.containers.process import MAX_ERROR, Exit, LineTooLong, run_container
 from pycomfy.adapters.io import process
 from pycomfy.errors import RunFailed
 from tests.support.waiting import HANG, wait_until
@@ -49,6 +49,15 @@ def test_a_large_request_and_a_large_answer_do_not_block_one_another(runner: Run
     line = b"x" * 300_000 + b"\n"
     assert runner.run("read a; echo $a; read b; echo $b", line * 2).status == 0
     assert runner.lines == [line.rstrip()] * 2
+
+
+def test_what_is_kept_of_a_flood_is_bounded(runner: Runner) -> None:
+    """Sixty lines of 16 MiB each were kept."""
+    grow = "x=0123456789abcdef; while [ ${#x} -lt 16777216 ]; do x=$x$x; done; "
+    ended = runner.run(grow + "for i in 1 2 3; do printf '%s\\n' $x >&2; done; echo last >&2; exit 1")
+    assert ended.errors.endswith("last") and len(ended.errors) < 4 * (MAX_ERROR + 1)
+    with pytest.raises(LineTooLong, match="a line of more than 16 MiB"):
+        runner.run(grow + "printf '%s' $x; printf '%s' $x")
 
 
 def test_a_container_can_write_to_data_and_tmp_and_nowhere_else(runner: Runner) -> None:

@@ -3,17 +3,18 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pycomfy.adapters.debian import packages
+from pycomfy.adapters.debian import packages, rootfs
 from pycomfy.adapters.debian.mirrors import MAIN, SECURITY, SNAPSHOT
 from pycomfy.adapters.debian.packages import read_releases
-from pycomfy.adapters.debian.rootfs import make_root, pin_root
+from pycomfy.adapters.debian.rootfs import make_browser, make_root, pin_root
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.nar_writer import hash_path
 from pycomfy.core.lockfile.config import Config
-from pycomfy.core.lockfile.schema import Root
+from pycomfy.core.lockfile.schema import DebianPackages, Root
 from pycomfy.errors import BadConfig, ErrorGroup, HashMismatch, NetworkError, NoDebianPackage
 from tests.support.debian_archive import Archive, new_archive, new_key
 from tests.support.operations import listening
@@ -61,6 +62,29 @@ def test_the_hash_in_the_lock_is_that_of_the_tree_that_is_made(archive: Archive,
     assert hash_path(tmp_path / "out") == root.tree
     assert (root.suite, root.archives) == ("bookworm", (archive.folder.as_uri(),) * 2)
     assert said == []
+
+
+@needs_tools
+def test_a_browser_that_another_process_made_meanwhile_stays_and_what_was_left_half_made_goes(
+    archive: Archive, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was replaced and removed, while a container could have it mounted."""
+    root, _ = pin(paths)
+    browser = DebianPackages(suite=root.suite, archives=root.archives, packages=root.packages)
+    (paths.cache / "browsers" / "new-killed" / "browser").mkdir(parents=True)
+    unpack, made = rootfs._unpack, list[tuple[Path, int]]()
+
+    def slowly(*arguments: Any) -> None:
+        unpack(*arguments)
+        monkeypatch.setattr(rootfs, "_unpack", unpack)
+        if not made:
+            folder = make_browser(browser, "linux/amd64", paths)
+            made.append((folder, folder.stat().st_ino))
+
+    monkeypatch.setattr(rootfs, "_unpack", slowly)
+    folder = make_browser(browser, "linux/amd64", paths)
+    assert made == [(folder, folder.stat().st_ino)]
+    assert list((paths.cache / "browsers").iterdir()) == [folder] and any(folder.iterdir())
 
 
 @needs_tools

@@ -60,5 +60,16 @@ def test_what_looks_like_a_secret_is_one(path: str, text: str, expected: bool) -
 
 def test_a_long_text_takes_no_longer_for_each_of_its_characters() -> None:
     """64 KiB of base64 took three minutes."""
-    for text in ("a", "token", "token ", "token:", "key=", "key='a-", "://a:", "eyJ", "password=\"", "authorization: a "):
+    for text in (
+        "a",
+        "token",
+        "token ",
+        "token:",
+        "key=",
+        "key='a-",
+        "://a:",
+        "eyJ",
+        'password="',
+        "authorization: a ",
+    ):
         may_be_secret("a.json", (text * MAX_SETTINGS)[:MAX_SETTINGS])

@@ -82,8 +82,8 @@ def test_what_the_editor_leaves_out_is_left_out_and_told() -> None:
     result = judged(theirs)
     assert list(result.prompt) == ["1"] and "seed" not in result.prompt["1"]["inputs"]
     assert result.differences == (
-        "node 1 (Rows): the editor sends no seed, pycomfy would have sent 7",
         "node 2 (SaveImage): the editor sends no such node, pycomfy would have",
+        "node 1 (Rows): the editor sends no seed, pycomfy would have sent 7",
     )
 
 
@@ -95,6 +95,12 @@ def test_a_node_that_only_the_editor_sends_is_told() -> None:
         "node 2 (Rows): the editor sends this type, pycomfy would have sent SaveImage",
         "node 9 (Rows): the editor sends this node, pycomfy would not have",
     )
+
+
+def test_a_node_that_a_script_adds_is_not_hidden_by_many_other_differences() -> None:
+    result = judged({**sent(**{f"x{i}": i for i in range(500)}), "9": {"class_type": "Rows", "inputs": {}}})
+    assert result.differences[0] == "node 9 (Rows): the editor sends this node, pycomfy would not have"
+    assert len(result.differences) == 501
 
 
 def test_what_is_drawn_anew_each_time_stays_as_it_was_saved() -> None:
@@ -135,6 +141,8 @@ def test_inputs_of_players_and_buttons_are_no_differences() -> None:
         (b"[]", "not an object"),
         (b'{"prompts": [NaN, NaN, NaN]}', "NaN"),
         (b'{"error": "the browser ended\\u001b[2J"}', "the browser ended\N{REPLACEMENT CHARACTER}"),
+        (b'{"prompts": [1e999]}', "not JSON"),
+        (b'{"prompts": [%s1%s]}' % (b"[" * 300, b"]" * 300), "nested more than 200 levels deep"),
         (b'{"prompts": []}', "one prompt for each moment"),
         (b'{"prompts": [null, null, null], "errors": [1, "TypeError: x"]}', "it sent nothing: TypeError: x"),
         (b'{"prompts": [1, 2, 3]}', "not an object of nodes"),
