@@ -135,7 +135,7 @@ def _align(rows: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
 
 def _show_packs(packs: list["PackSummary"]) -> None:
     titles = ("repository", "stars", "updated", "types", "title")
-    print_rows(packs, titles, cells=_cells, plain=_plain, right=("stars", "types"))
+    print_rows(packs, titles, cells=_cells, plain=_plain, right=("stars", "types"), whole=("repository",))
 
 
 def _plain(pack: "PackSummary") -> tuple[str | int, ...]:

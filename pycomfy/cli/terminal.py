@@ -22,6 +22,12 @@ T = TypeVar("T")
 _FORCED = {"FORCE_COLOR", "TTY_COMPATIBLE"}
 """With these, rich may treat as a terminal what is not."""
 
+_GAP = 2
+"""Spaces between two columns of a table."""
+
+_SHORT = 12
+"""Columns of a terminal up to which the texts of a table's column are short."""
+
 _LABEL = re.compile(r"(?P<indent> *)(?P<label>note|warning): ")
 _STYLES = {"note": "cyan", "warning": "bold yellow"}
 """Styles of labels on a terminal, so that remarks can be told apart where each takes several lines."""
@@ -82,6 +88,7 @@ def print_rows(
     plain: Callable[[T], Sequence[object]],
     right: Collection[str] = (),
     wrap: Collection[str] = (),
+    whole: Collection[str] = (),
     console: "Console | None" = None,
 ) -> None:
     """Print rows as a table on a terminal; elsewhere a line for each, with tabs between, for other programs. `cells`
@@ -90,7 +97,7 @@ def print_rows(
     if console is None:
         print_lines(map(plain, rows))
     else:
-        print_table(console, titles, map(cells, rows), right=right, wrap=wrap)
+        print_table(console, titles, map(cells, rows), right=right, wrap=wrap, whole=whole)
 
 
 def styled(*parts: str | tuple[str, str]) -> "Text":
@@ -107,24 +114,46 @@ def print_table(
     *,
     right: Collection[str] = (),
     wrap: Collection[str] = (),
+    whole: Collection[str] = (),
 ) -> None:
     """Print rows of cells: texts, printed as they are, and anything else of rich. The columns `right` are aligned to
-    the right, those in `wrap` may take several lines."""
+    the right, those in `wrap` may take several lines. Where the terminal is too narrow, the widest columns get less, so
+    that short texts such as dates and sizes stay whole; those in `whole`, which are copied from there, last."""
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for title in titles:
+    rows = list(rows)
+    needed = [max(map(cell_len, map(str, column))) for column in zip(titles, *rows, strict=True)]
+    widths = _fit(needed, console.width - _GAP * (len(titles) - 1), [title in whole for title in titles])
+    for title, width in zip(titles, widths, strict=True):
         wraps = title in wrap
         table.add_column(
             title,
             justify="right" if title in right else "left",
             no_wrap=not wraps,
             overflow="fold" if wraps else "ellipsis",
+            width=width,
         )
     for row in rows:
         table.add_row(*(Text(printable(cell)) if isinstance(cell, str) else cell for cell in row))
     console.print(table)
+
+
+def _fit(needed: Sequence[int], available: int, whole: Sequence[bool]) -> list[int]:
+    """Return widths of at least 1 for columns that need so much. Short ones get what they need; the others share what
+    is left of `available`, the narrow ones first. Those that are to be `whole` get all but `_SHORT` for each other."""
+    widths = list(needed)
+    order = sorted(range(len(needed)), key=lambda at: (needed[at] > _SHORT, not whole[at], needed[at]))
+    left = available
+    for done, at in enumerate(order):
+        others = len(order) - done - 1
+        share = left - _SHORT * others if whole[at] else left // (others + 1)
+        if needed[at] > _SHORT:
+            widths[at] = max(1, min(needed[at], share))
+        left -= widths[at]
+    return widths
 
 
 def print_lines(rows: Iterable[Sequence[object]]) -> None:

@@ -44,6 +44,17 @@ def test_a_long_cell_is_folded_where_it_may_be_and_cut_where_not() -> None:
     assert "…" in captured.get() and all(len(line) <= 30 for line in captured.get().splitlines())
 
 
+def test_dates_and_sizes_are_whole_on_a_narrow_terminal() -> None:
+    console = Console(file=io.StringIO(), width=40, force_terminal=True, color_system=None)
+    with console.capture() as captured:
+        print_table(console, ("repository", "updated", "title"), [("a" * 50, "2025-11-28", "b" * 50)])
+    titles, row = captured.get().splitlines()
+    assert "updated" in titles and "2025-11-28" in row and len(row.rstrip()) <= 40 and row.count("…") == 2
+    with console.capture() as captured:
+        print_table(console, ("repository", "stars", "title"), [("a" * 18, "7", "b" * 50)], whole=("repository",))
+    assert "a" * 18 in captured.get(), "it is copied from there"
+
+
 def test_lines_have_tabs_between_cells(capsys: pytest.CaptureFixture[str]) -> None:
     print_lines([("a", 1), ("b c", "-")])
     assert capsys.readouterr().out == "a\t1\nb c\t-\n"
