@@ -59,6 +59,8 @@ CORE_STANDARD_LIBRARY: dict[str, frozenset[str] | None] = {
     "random": frozenset({"Random"}),
     # A fact about the language, not about the process.
     "sys": frozenset({"stdlib_module_names"}),
+    # Python's parser is not for several threads.
+    "threading": frozenset({"Lock"}),
     # What the parser says of other people's source goes nowhere.
     "warnings": frozenset({"catch_warnings", "simplefilter"}),
 }

@@ -10,8 +10,8 @@ from pycomfy.adapters.catalog.node_type_cache import read_shapes, read_types
 from pycomfy.adapters.git.checkout import read_tree
 from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io.process import Limit
-from pycomfy.core.analysis.evaluator_values import MAX_SOURCE
 from pycomfy.core.analysis.node_shapes import NodeShape, find_shapes
+from pycomfy.core.python_syntax import MAX_SOURCE
 
 MAX_BLOBS = 600
 """Versions of files that are read."""

@@ -1,11 +1,11 @@
 """Define the values of evaluated source, as far as they can be known without running anything."""
 
 import ast
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-MAX_SOURCE = 4_000_000
+from pycomfy.core.python_syntax import parse_source
+
 MAX_DEPTH = 60
 MAX_STEPS = 400_000
 MAX_ITEMS = 20_000
@@ -80,18 +80,6 @@ def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             for name in ("orelse", "finalbody"):
                 blocks.extend(getattr(statement, name, ()))
             waiting.extend(reversed(blocks))
-
-
-def parse_source(source: str) -> ast.Module | None:
-    """Return the syntax tree of a file; None if it is not Python, or too large. Warnings of the parser are dropped."""
-    if len(source) > MAX_SOURCE:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 class Trees:

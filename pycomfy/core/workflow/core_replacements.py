@@ -8,6 +8,8 @@ import ast
 import re
 from collections.abc import Collection, Mapping
 
+from pycomfy.core.python_syntax import parse_source
+
 KNOWN: Mapping[str, str] = {
     "ConditioningAverage ": "ConditioningAverage",
     "ImageBatch": "BatchImagesNode",
@@ -41,12 +43,9 @@ def replaced_by(type_: str, types: Collection[str]) -> str | None:
 
 
 def _read(text: str) -> dict[str, str]:
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
-    found = {}
-    for node in ast.walk(tree):
+    tree = parse_source(text)
+    found: dict[str, str] = {}
+    for node in ast.walk(tree) if tree is not None else ():
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

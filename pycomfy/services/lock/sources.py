@@ -145,7 +145,7 @@ def _leave_out_apart(
     shown = [f"{node.id} ({node.type})" for node in left[:MAX_SHOWN]]
     more = f" and {len(left) - MAX_SHOWN} more" if len(left) > MAX_SHOWN else ""
     note = (
-        f"left out, because nothing can be linked to them and no pack is known to define their types: node "
+        f"left out, because nothing can be linked to them and no pack is certain to define their types: node "
         f"{', '.join(shown)}{more}; if one does something in ComfyUI, name its pack in pycomfy.toml"
     )
     return tuple(_leave_out(node) if node in left else node for node in nodes), [note]
