@@ -51,6 +51,7 @@
               typer
               uv
               uvicorn
+              zstandard
               ;
           };
           # nixpkgs' versions, not those of uv.lock.
