@@ -47,7 +47,8 @@ def build(
 ) -> None:
     """Build a workflow's image, verify it, and record it as a version.
 
-    Nix builds it. Locks first if there is no lock.
+    Nix builds it. Locks first if the lock is missing or outdated. Where node packs have code for ComfyUI's editor, the
+    editor itself is asked for the prompt, in a browser beside the image.
 
     Examples: `pycomfy build portrait.json`, `pycomfy build portrait/ --platform linux/arm64`
     """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    name: Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow that was built, or one of its versions.")],
+    name: Annotated[str, typer.Argument(metavar="NAME[@V]", help="A workflow that was built, or one of its versions.")],
     inputs: Annotated[
         list[str] | None,
         typer.Option(

@@ -77,7 +77,7 @@ class _Target:
 
 
 def models_status(workspace: Workspace, target: str) -> list[NeededModel]:
-    """Return every model of a workflow (a file or folder, or NAME[@N] for a version that was built), by location.
+    """Return every model of a workflow (a file or folder, or NAME[@V] for a version that was built), by location.
     Raises `NotFound`, and what reading the workflow and its lock raises."""
     return _list_models(workspace, _read_target(workspace, target))
 
