@@ -3,7 +3,9 @@
 import contextlib
 import io
 import json
+import lzma
 import posixpath
+import re
 import struct
 import zipfile
 import zlib
@@ -27,6 +29,7 @@ JOBS = 8
 MAX_MODULES = 200_000
 _TAIL = 64 << 10
 _END = struct.Struct("<12xII")  # of the end record: the size of the list of files, and where it begins
+_COMMAND = re.compile(r"\w[\w.+-]*")
 _MAX_LIST = 64 << 20
 _SMALL = 4 << 20
 
@@ -69,9 +72,11 @@ def _files_of(wheel: Wheel, paths: Paths, client: Client) -> tuple[WheelFile, ..
             return (*_files(infos), *_commands(wheel, archive, infos, client))
     except (
         OSError,
+        EOFError,
         zipfile.BadZipFile,
-        NotImplementedError,
+        RuntimeError,  # zipfile's for an encrypted file; and NotImplementedError, which it is of too
         ValueError,
+        lzma.LZMAError,
         struct.error,
         zlib.error,
         PycomfyError,
@@ -106,6 +111,8 @@ def _commands(
             continue
         text = _read_text(wheel, archive, info, client)
         for command, target in read_entry_points(text).items():
+            if not _COMMAND.fullmatch(command):
+                continue  # building the image refuses it
             path = f"{folder.removesuffix('.dist-info')}.data/scripts/{command}"
             yield WheelFile(
                 path, COMMANDS + command, zlib.crc32(target.encode()), len(target), executable=True, made=True
@@ -115,7 +122,7 @@ def _commands(
 def _read_text(wheel: Wheel, archive: zipfile.ZipFile, info: zipfile.ZipInfo, client: Client) -> str:
     """Return the text of a file of a wheel, which may lie before the end that was fetched; `zipfile` then gives it a
     negative offset, from where that end begins."""
-    if info.file_size > _TAIL:
+    if max(info.file_size, info.compress_size) > _TAIL:
         return ""
     if info.header_offset >= 0:
         return archive.read(info).decode(errors="replace")
@@ -126,7 +133,7 @@ def _read_text(wheel: Wheel, archive: zipfile.ZipFile, info: zipfile.ZipInfo, cl
     begin = 30 + name_size + extra_size
     content = data[begin : begin + info.compress_size]
     if info.compress_type == zipfile.ZIP_DEFLATED:
-        content = zlib.decompress(content, wbits=-15, bufsize=info.file_size)
+        content = zlib.decompressobj(wbits=-15).decompress(content, info.file_size + 1)
     return content.decode(errors="replace") if zlib.crc32(content) == info.CRC else ""
 
 

@@ -1,6 +1,7 @@
 """What wheels have, asked of a server that sends parts of files, and of one that does not."""
 
 import io
+import secrets
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.python.wheel_contents import read_modules
+from pycomfy.adapters.python.wheel_contents import read_files, read_modules
 from pycomfy.core.lockfile.schema import Wheel
+from pycomfy.core.python.wheel_clashes import COMMANDS
 from tests.support.debian_archive import sha256
 from tests.support.http_server import RequestHandler, serve_http
 
@@ -105,3 +107,52 @@ def test_a_wheel_of_a_folder_is_named_by_its_path(server: Server, paths: Paths, 
     (tmp_path / made.filename).write_bytes(server.files.pop(made.filename))
     local = made.model_copy(update={"url": str(tmp_path / made.filename)})
     assert read_modules([local], paths) == (frozenset({"mine"}), ())
+
+
+def with_entry_points(server: Server, name: str, text: str, compression: int = zipfile.ZIP_DEFLATED) -> Wheel:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", compression) as archive:
+        archive.writestr(f"{name}.py", "")
+        archive.writestr(f"{name}-1.0.dist-info/entry_points.txt", text)
+        archive.writestr("filler.bin", secrets.token_bytes(200_000), zipfile.ZIP_STORED)
+    data = made.getvalue()
+    filename = f"{name}-1.0-py3-none-any.whl"
+    server.files[filename] = data
+    return Wheel(
+        name=name, version="1.0", filename=filename, url=f"{server.url}/{filename}", sha256=sha256(data), size=len(data)
+    )
+
+
+def test_commands_with_names_that_are_none_are_passed_over(server: Server, paths: Paths) -> None:
+    text = "[console_scripts]\ngood = a:b\n../../lib/x = a:b\n.. = a:b\na/b = a:b\n\x1b[2J = a:b\n"
+    files = read_files([with_entry_points(server, "a", text)], paths)["a"]
+    assert files is not None
+    assert [f.place for f in files if f.made] == [COMMANDS + "good"]
+
+
+def test_a_wheel_that_cannot_be_unpacked_is_passed_over(server: Server, paths: Paths, tmp_path: Path) -> None:
+    """An encrypted list of commands, and a damaged one by LZMA, ended the lock with an exception."""
+    encrypted = with_entry_points(server, "a", "[console_scripts]\nx = a:b\n")
+    damaged = with_entry_points(server, "b", "[console_scripts]\nx = a:b\n", zipfile.ZIP_LZMA)
+    local = []
+    for one in (encrypted, damaged):
+        data = bytearray(server.files.pop(one.filename))
+        entry = data.index(b"entry_points.txt")
+        if one is encrypted:
+            for header, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+                data[data.rindex(header, 0, data.rindex(b"entry_points.txt") if at == 8 else entry) + at] |= 1
+        else:
+            data[entry + 16 + 9 : entry + 16 + 30] = b"\xff" * 21
+        (tmp_path / one.filename).write_bytes(data)
+        local.append(one.model_copy(update={"url": str(tmp_path / one.filename)}))
+    assert read_files(local, paths) == {"a": None, "b": None}
+
+
+def test_a_list_of_commands_that_unpacks_to_more_than_it_says_is_none(server: Server, paths: Paths) -> None:
+    made = with_entry_points(server, "a", "[console_scripts]\nx = a:b\n" + "#" * 60_000)
+    data = bytearray(server.files[made.filename])
+    at = data.rindex(b"PK\1\2", 0, data.rindex(b"entry_points.txt")) + 24
+    data[at : at + 4] = (30).to_bytes(4, "little")
+    server.files[made.filename] = bytes(data)
+    files = read_files([made], paths)["a"]
+    assert files is not None and not [f for f in files if f.made]
