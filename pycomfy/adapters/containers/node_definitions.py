@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pycomfy.core.versions.verification import (
     Remark,
     what_to_add,
 )
+from pycomfy.core.workflow.untrusted_json import MAX_DEPTH, is_deeper_than
 from pycomfy.errors import RunFailed
 
 _LIMIT = 600.0  # seconds; ComfyUI starts in 10 s on two cores, and in minutes with a hundred packs
@@ -35,7 +37,7 @@ def fetch_node_definitions(engine: Engine, image_id: str, data: Path, log: Path)
     Raises `DidNotStart` with the end of that, and `RunFailed` if the engine cannot start the container or it does not
     end within 10 minutes.
     """
-    lines: list[bytes] = []
+    lines: deque[bytes] = deque(maxlen=1)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
 
@@ -75,15 +77,17 @@ def _did_not_start(exit_: Exit, last: bytes, log: Path) -> DidNotStart:
 def parse_answer(answer: dict[str, Any]) -> NodeDefinitions:
     """Parse the JSON that the image's `object-info` prints, which the cache has too. Raises `ValueError`, `KeyError` or
     `TypeError` for any other."""
-    if not isinstance(answer["object_info"], dict):
+    if not isinstance(answer["object_info"], dict) or is_deeper_than(answer, MAX_DEPTH):
         raise ValueError("no node definitions")
     # Older images have no remarks.
-    remarks = tuple(Remark(r["pack"], r["text"]) for r in answer.get("remarks", ()))
+    remarks = tuple(Remark(str(r["pack"]), str(r["text"])) for r in answer.get("remarks", ()))
     return NodeDefinitions(str(answer.get("comfyui_version")), answer["object_info"], _parse_failures(answer), remarks)
 
 
 def _parse_failures(answer: dict[str, Any]) -> tuple[ImportFailure, ...]:
-    return tuple(ImportFailure(f["pack"], f["message"], f["traceback"]) for f in answer["import_failures"])
+    return tuple(
+        ImportFailure(str(f["pack"]), str(f["message"]), str(f["traceback"])) for f in answer["import_failures"]
+    )
 
 
 def log_path(cache: Path, key: str) -> Path:

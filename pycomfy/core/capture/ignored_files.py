@@ -43,4 +43,5 @@ def is_settings(path: str, size: int) -> bool:
 
 def may_be_secret(path: str, text: str) -> bool:
     """Whether a file's name or text looks like a key, a password or the like."""
+    text = text.replace("\0", "")  # of UTF-16
     return bool(_SECRET_NAME.search(path.rpartition("/")[2]) or _SECRET.search(text))

@@ -42,6 +42,7 @@ def test_small_texts_outside_of_caches_are_settings(path: str, size: int, expect
         ("config.ini", "[baidu]\nkey = 0123456789abcdef", True),
         ("config.json", '{"proxy": "http://me:word@host:80/"}', True),
         ("config.txt", "AIzaSyA1234567890abcdefghijklmnopqrstuv", True),
+        ("config.ini", "password = hunter2".encode("utf-16").decode(errors="replace"), True),
         ("config.txt", "-----BEGIN RSA PRIVATE KEY-----", True),
         ("config.json", '{"tokenizer_name": "openai/clip-vit-large"}', False),
         ("config.json", '{"password": null, "pwd": ""}', False),
