@@ -90,6 +90,17 @@ def test_a_size_that_the_lock_does_not_have_is_the_files_own(place: Place) -> No
     assert (model["state"], model["size"]) == ("present", len(LORA))
 
 
+def test_an_embedding_without_an_ending_is_the_locked_file_with_its_stem(place: Place) -> None:
+    place.project("SaveImage")
+    node = {"id": 1, "type": "SaveImage", "mode": 0, "widgets_values": ["(embedding:Neg:1.2)"]}
+    place.write("workflow.json", json.dumps({"version": 0.4, "nodes": [node], "links": []}))
+    place.write("mine", "an embedding")
+    place.run("models", "add", "mine", "--as", "embeddings/Neg.pt")
+    assert place.run("lock", ".").status == 0
+    status = place.run("models", "status", ".", "--json").json()
+    assert [(m["name"], m["state"]) for m in status] == [("Neg.pt", "present")]
+
+
 def test_a_workflow_without_models_has_the_lock_it_always_had(place: Place) -> None:
     place.project("SaveImage")
     assert place.run("lock", ".").status == 0

@@ -76,7 +76,8 @@ def list_models(
 
 def name_embeddings(required: Iterable[RequiredModel], added: Collection[str]) -> tuple[RequiredModel, ...]:
     """Return the models with the file name of each embedding whose name in a prompt has no ending, as ComfyUI finds it:
-    of the files that the user added (paths below ComfyUI's `models`) the one with that stem, if it is the only one."""
+    of the files that are there (`added`, paths below ComfyUI's `models`) the one with that stem, if it is the only
+    one."""
     files: dict[str, set[str]] = {}
     for location in added:
         folder, _, name = location.partition("/")

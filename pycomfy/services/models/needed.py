@@ -10,7 +10,7 @@ from pycomfy.adapters.models.hubs import find_hubs
 from pycomfy.adapters.models.mount import ModelView, make_view
 from pycomfy.core.lockfile.config import ModelSpec
 from pycomfy.core.lockfile.schema import LOCK_FILE, Lock, ModelFile, ModelSource, parse_lock
-from pycomfy.core.models.selection import UnpinnedModel, is_pickle, list_models
+from pycomfy.core.models.selection import UnpinnedModel, is_pickle, list_models, name_embeddings
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.requirements.model import RequiredModel
 from pycomfy.core.versions.reference import Reference
@@ -124,7 +124,8 @@ def list_absent(workspace: Workspace, lock: Lock, workflow: Workflow, specs: Seq
 
 
 def _list_models(workspace: Workspace, target: _Target) -> list[NeededModel]:
-    requested, unpinned = list_models(target.requirements, target.specs)
+    required = name_embeddings(target.requirements, {pin.location for pin in target.pins})
+    requested, unpinned = list_models(required, target.specs)
     locked = {(pin.folder, pin.name): pin for pin in target.pins}
     why = "there is no lock" if target.lock is None else "the lock does not pin it"
     note = "" if target.lock is None else "says why"
