@@ -1,5 +1,6 @@
 """Describe what a package index has of a package for a target: for messages where no usable wheel exists."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,10 @@ from pycomfy.core.lockfile.platforms import MACHINES, PlatformName
 from pycomfy.core.python.wheel_selection import Target, rank_tags
 
 MAX_LISTED = 8
+MAX_FILENAME = 300
+"""Characters of a file's name: each of its three sets of tags is combined with the others."""
+
+_CPYTHON = re.compile(r"(cp|py)[0-9]{1,4}")
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ def _describe(own: Sequence[tuple[frozenset[Tag], IndexFile]], has_source: bool,
 
 def _pythons(interpreters: Iterable[str]) -> list[str]:
     """The interpreters' names, with CPython's as versions and in their order."""
-    found = sorted({(int(i[3:] or 0), i) for i in interpreters if i[:2] in ("cp", "py") and i[2:].isdigit()})
+    found = sorted({(int(i[3:] or 0), i) for i in interpreters if _CPYTHON.fullmatch(i)})
     texts = [f"Python {i[2]}.{i[3:]}" if i[3:] else f"Python {i[2]}" for _, i in found]
     return list(dict.fromkeys(texts)) or ["other interpreters"]
 
@@ -128,6 +133,8 @@ def _is_version(text: str) -> bool:
 
 
 def _parse_wheel(name: str, file: IndexFile) -> tuple[Version, frozenset[Tag]] | None:
+    if len(file.filename) > MAX_FILENAME:
+        return None
     try:
         package, version, _, tags = parse_wheel_filename(file.filename)
     except (InvalidWheelFilename, InvalidVersion):

@@ -15,6 +15,8 @@ _TEXTS: Mapping[str, str] = {
 _LISTS = frozenset(("EASY_PROMPT_STYLES", "EASY_COMBO"))
 _HEADERS, _ROWS = ("列1", "列2", "列3"), (("", "", ""), ("", "", ""))
 _LEAST_WIDTH = 3
+_MAX_CHARACTERS = 1 << 20
+"""Characters of a table that is written: a short file can say that a million rows have a million columns."""
 
 
 def _read_value(saved: SavedValue) -> object:
@@ -36,7 +38,11 @@ def _read_table(value: object) -> str:
         return markdown
     if not table.get("headers"):
         return value if isinstance(value, str) and "|" in value else _render_table(_HEADERS, _ROWS)
-    return _render_table(as_list(table["headers"]), [as_list(row) for row in as_list(table.get("rows"))])
+    headers, rows = as_list(table["headers"]), [as_list(row) for row in as_list(table.get("rows"))]
+    widest = max((len(str(cell)) for row in (headers, *rows) for cell in row), default=0)
+    if len(headers) * (len(rows) + 2) * (widest + _LEAST_WIDTH) > _MAX_CHARACTERS:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _render_table(headers, rows)
 
 
 def _render_table(headers: Sequence[object], rows: Sequence[Sequence[object]]) -> str:

@@ -82,7 +82,7 @@ def _read_value(saved: SavedValue) -> object:
     least, most = as_number(options.get("min")), as_number(options.get("max"))
     if saved.type == "FLOAT":
         unit = as_number(options.get("round"))
-        value = math.floor((value + 2**-52) / unit + 0.5) * unit if unit else value
+        value = _to_step(value, unit, shift=2**-52) if unit else value
         value = most if most and value > most else value
         # As the script has it, with the upper bound.
         return least if least and most is not None and value < most else value
@@ -90,8 +90,16 @@ def _read_value(saved: SavedValue) -> object:
         bounded = most if most and value > most else value
         bounded = least if least and bounded < least else bounded
         step, offset = as_number(options.get("step")), as_number(options.get("mod")) or 0
-        return math.floor((bounded - offset) / step + 0.5) * step + offset if bounded and step else value
+        return _to_step(bounded, step, offset) if bounded and step else value
     return value
+
+
+def _to_step(value: float, step: float, offset: float = 0, shift: float = 0) -> float:
+    """The nearest number on a step; one that has no such neighbour, as infinity, itself."""
+    try:
+        return math.floor((value + shift - offset) / step + 0.5) * step + offset
+    except (OverflowError, ValueError):
+        return value
 
 
 _LOADERS = ("VHS_LoadVideo", "VHS_LoadVideoPath", "VHS_LoadVideoFFmpeg", "VHS_LoadVideoFFmpegPath")
@@ -124,7 +132,7 @@ def _settle(options: Mapping[str, Mapping[str, object]], values: Mapping[str, ob
             if widget in before and value == before[widget] and default is not None:
                 value = default
             if step and isinstance(value, int) and value:
-                value = math.floor((value - offset) / step + 0.5) * step + offset
+                value = _to_step(value, step, offset)
             settled[widget] = value
         before = {widget: default for widget, (_, _, default) in layout.items()}
     return settled

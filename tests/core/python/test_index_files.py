@@ -1,0 +1,12 @@
+"""Names of files on an index that is hostile."""
+
+from pycomfy.core.python.index_files import IndexFile, describe_available
+from pycomfy.core.python.wheel_selection import Target
+
+
+def test_names_that_mean_nothing_or_too_much_are_passed_over() -> None:
+    """Many tags in one name filled the memory."""
+    many = ".".join(f"t{i}" for i in range(500))
+    names = ["demo-1.0-py3\N{ARABIC-INDIC DIGIT THREE}-none-any.whl", f"demo-1.0-{many}-{many}-{many}.whl"]
+    found = describe_available("demo", "", [IndexFile(name) for name in names], Target("linux/amd64", "3.11"))
+    assert found.text == "its wheels are for other interpreters" and not found.usable
