@@ -37,7 +37,8 @@ class LockRequest:
     `packs` (name -> URL or URL@REVISION) and `nodes` (name -> commit; also of "ComfyUI") add to or replace what
     pycomfy.toml says; `prefer` are packs to choose where several may be meant, before those of pycomfy.toml. With
     `update`, only that part of the lock is renewed: packs by name, or what `update_policy.PARTS` lists. `output` is the
-    lock's file, by default pycomfy.lock beside the workflow.
+    lock's file, by default pycomfy.lock beside the workflow. `requirements` and `overrides` are added to those of
+    pycomfy.toml.
     """
 
     workflow: Path
@@ -51,6 +52,8 @@ class LockRequest:
     prefer: tuple[str, ...] = ()
     update: tuple[str, ...] = ()
     output: Path | None = None
+    requirements: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
 
     @property
     def file(self) -> Path:
@@ -121,6 +124,8 @@ def read_config(request: LockRequest) -> tuple[Path, Config]:
         commit = next(c for name, c in request.nodes.items() if name.lower() == COMFYUI.lower())
         changes["comfyui"] = _with_revision(COMFYUI, config.comfyui, commit)
     changes["prefer"] = (*request.prefer, *config.prefer)
+    changes["requirements"] = (*config.requirements, *request.requirements)
+    changes["overrides"] = (*config.overrides, *request.overrides)
     if request.as_of is not None:
         changes["as_of"] = request.as_of.astimezone(UTC).replace(microsecond=0)
     if request.accelerator is not None:

@@ -90,10 +90,13 @@ class User:
 
     def paste(self, told: str) -> str:
         """Write the line that a message proposes into pycomfy.toml, as it stands there."""
-        (line,) = re.findall(r"pycomfy\.toml[^:=]*: (\w+ = \[[^]]*\])", told)
-        with (self.folder / "pycomfy.toml").open("a") as f:
-            f.write(line + "\n")
-        tomllib.loads((self.folder / "pycomfy.toml").read_text())
+        ((instead, line),) = re.findall(r"pycomfy\.toml([^:=]*): (\w+ = \[[^]]*\])", told)
+        path = self.folder / "pycomfy.toml"
+        lines = path.read_text().splitlines() if path.exists() else []
+        if "in place of" in instead:
+            lines = [old for old in lines if old.split(" = ")[0] != line.split(" = ")[0]]
+        path.write_text("\n".join([*lines, line, ""]))
+        tomllib.loads(path.read_text())
         return str(line)
 
 
@@ -144,12 +147,18 @@ def test_from_nothing_but_a_workflow_to_a_verified_image(user: User, engine: Eng
     renaming = git(forge, "log", "--format=%H", "-S", "DrawCaption", "--", "__init__.py")
     assert sources["ComfyUI-Captions"]["commit"] == git(forge, "rev-parse", f"{renaming}^")
 
-    # 4. Who does not listen hears it from the image: it is started, and refused.
-    told = user.refused("build", "three.json", "--no-archive")
-    assert "the node pack ComfyUI-Frames cannot be imported: No module named 'segno'" in told
-    assert 'node type "AddFrame": node 3 of three.json' in told and "Traceback (most recent call last)" in told
+    # 4. Who does not listen hears it from the image: it is started, and refused. One pack lacks a package, and another
+    # one is of a time with an older one. Both are told with what was tried, and helps.
+    told = " ".join(user.run("build", "three.json", "--no-archive", status=1).stderr.split())
+    assert told.count("error: ") == 2
+    captions, frames = told[told.index("error: ") :].split("error: ")[1:]
+    assert "the node pack ComfyUI-Captions cannot be imported: cannot import name 'LegacyVersion'" in captions
+    assert "the node pack ComfyUI-Frames cannot be imported: No module named 'segno'" in frames
+    assert 'node type "AddFrame": node 3 of three.json' in frames and "Traceback (most recent call last)" in frames
     assert "no workflow" in " ".join(user.run("show", "three", status=1).stderr.split()), "nothing was recorded"
-    assert user.paste(told) == 'requirements = ["segno"]'
+    assert user.paste(frames) == 'requirements = ["segno"]'
+    assert re.fullmatch(r'overrides = \["pydantic==2[0-9.]*", "packaging==21.3"\]', user.paste(captions))
+    assert "this was tried" in captions and "this was tried" in frames
 
     # 5. `build` sees that more is asked for than was locked, and the image has every node.
     built = user.run("build", "three.json", "--no-archive")

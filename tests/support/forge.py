@@ -65,6 +65,10 @@ NODE_CLASS_MAPPINGS = {"PaintSky": PaintSky}
 """
 
 WRITE = '''
+# As it was when the pack was made; packaging has it no more.
+from packaging.version import LegacyVersion
+
+
 class WriteCaption:
     """Turns the left half into its negative, so that the pixels show that it was here."""
 
@@ -115,7 +119,7 @@ def make_forge(folder: Path) -> None:
     place = {url: folder / url.removeprefix(GITHUB) for url in (SKY, OTHER_SKY, CAPTION, FRAME)}
     commit(place[SKY], {"__init__.py": PAINT}, date="2025-11-01T00:00:00Z")
     commit(place[OTHER_SKY], {"__init__.py": PAINT.replace("torch.tensor", "1 -")}, date="2025-11-01T00:00:00Z")
-    commit(place[CAPTION], {"__init__.py": WRITE}, date="2025-11-10T00:00:00Z")
+    commit(place[CAPTION], {"__init__.py": WRITE}, date="2022-06-01T00:00:00Z")
     renamed = WRITE.replace("WriteCaption", "DrawCaption")
     commit(place[CAPTION], {"__init__.py": renamed}, date="2025-11-20T00:00:00Z")
     commit(place[CAPTION], {"README.md": "More to come.\n"}, date="2025-11-21T00:00:00Z")

@@ -23,6 +23,8 @@ from pycomfy.errors import RunFailed
 
 _LIMIT = 600.0  # seconds; ComfyUI starts in 10 s on two cores, and in minutes with a hundred packs
 MAX_LOG = 64 << 20
+_PACKAGES = "/opt/packages"
+_GATEWAY = ("/opt/venv/bin/python", "-B", "/opt/pycomfy/gateway")
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
@@ -30,9 +32,12 @@ class DidNotStart(RunFailed):
     """The container started, and ComfyUI in it did not: the image is wrong, not the engine."""
 
 
-def fetch_node_definitions(engine: Engine, image_id: str, data: Path, log: Path) -> NodeDefinitions:
+def fetch_node_definitions(
+    engine: Engine, image_id: str, data: Path, log: Path, packages: Path | None = None
+) -> NodeDefinitions:
     """Start ComfyUI in the image, without network and GPU, and return its nodes. `data` is an empty folder; what
-    ComfyUI prints is written to `log`, at most 64 MiB of it.
+    ComfyUI prints is written to `log`, at most 64 MiB of it. The Python packages in the folder `packages` go before
+    those of the image.
 
     Raises `DidNotStart` with the end of that, and `RunFailed` if the engine cannot start the container or it does not
     end within 10 minutes.
@@ -46,6 +51,9 @@ def fetch_node_definitions(engine: Engine, image_id: str, data: Path, log: Path)
                 file.write(line + b"\n")
 
         spec = ContainerSpec(image_id, ("object-info",), data)
+        if packages is not None:
+            command = (f"PYTHONPATH={_PACKAGES}", *_GATEWAY, "object-info")
+            spec = ContainerSpec(image_id, command, data, mounts={_PACKAGES: packages}, program="/usr/bin/env")
         exit_ = run_container(engine, spec, b"", lines.append, _LIMIT, on_error=keep)
     last = lines[-1] if lines else b""
     try:

@@ -1,6 +1,7 @@
 """Create virtual environments outside of any image, with uv, from local wheels, without network or index."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from uv import find_uv_bin
 
 from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full
 from pycomfy.adapters.io.process import missing, run
+from pycomfy.core.python.wheel_selection import Target
 from pycomfy.errors import BuildFailed, NotFound, PycomfyError
 
 _OPTIONS = ("--offline", "--no-config", "--no-python-downloads", "--no-progress")
@@ -49,6 +51,18 @@ class Venv:
         done = run([_uv(), *head, *_OPTIONS, "--cache-dir", self.cache, *rest], cwd=self.folder.parent, env=_env())
         if done.returncode != 0:
             raise _failure(done.stderr.decode(errors="replace"), self.folder)
+
+
+def unpack_wheels(wheels: Sequence[Path], folder: Path, target: Target, cache: Path) -> None:
+    """Unpack wheels for `target` into the new folder, as they are below `site-packages`; no code of them runs. uv's
+    `cache` is on the same disk. Raises `BuildFailed`, `NoSpace`."""
+    fitting: tuple[str, ...] = ("--python-version", target.python_full, "--python-platform", target.uv_platform)
+    more = ("--no-index", "--no-deps", "--no-build", "--link-mode", "hardlink", "--python", sys.executable)
+    places: tuple[str | Path, ...] = ("--cache-dir", cache, "--target", folder)
+    command = [_uv(), "pip", "install", "--quiet", *_OPTIONS, *places, *fitting, *more, *wheels]
+    done = run(command, cwd=folder.parent, env=_env())
+    if done.returncode != 0:
+        raise _failure(done.stderr.decode(errors="replace"), folder)
 
 
 def _failure(text: str, folder: Path) -> PycomfyError:

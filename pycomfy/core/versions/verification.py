@@ -1,11 +1,11 @@
 """Judge an image: compare what its own ComfyUI answered with the lock and with what the workflow needs."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pycomfy.core.analysis.module_names import key, packages
+from pycomfy.core.analysis.module_names import key, namesake, packages
 from pycomfy.core.analysis.system_uses import missing_package
 from pycomfy.core.debian.shared_libraries import debian_package
 from pycomfy.core.lockfile.names import COMFYUI
@@ -50,7 +50,8 @@ class NodeDefinitions:
 @dataclass(frozen=True)
 class SourceVerification:
     """ComfyUI, or a node pack. `types` are those that the workflow needs from it, by the lock. Of them, the image lacks
-    `lacking`, and takes `others` from other packs: type → pack."""
+    `lacking`, and takes `others` from other packs: type → pack. `remedy` is a change of pycomfy.toml that was tried:
+    with it, the pack can be imported."""
 
     name: str
     types: tuple[str, ...]
@@ -58,6 +59,7 @@ class SourceVerification:
     others: Mapping[str, str] = field(default_factory=dict)
     failure: ImportFailure | None = None
     remarks: tuple[str, ...] = ()
+    remedy: str = ""
 
     @property
     def works(self) -> bool:
@@ -89,6 +91,10 @@ class Verification:
     def what_to_add(self) -> list[str]:
         """Return the lines of pycomfy.toml that add all that needed node packs were found to lack."""
         return what_to_add(p.failure for p in self.parts if p.failure is not None and p.lacking)
+
+    def with_remedies(self, remedies: Mapping[str, str]) -> "Verification":
+        """Return it with the remedies of packs, by name."""
+        return replace(self, parts=tuple(replace(p, remedy=remedies.get(p.name, "")) for p in self.parts))
 
     @property
     def compatible(self) -> dict[str, bool]:
@@ -185,7 +191,7 @@ def _problems(part: SourceVerification, verification: Verification, where: str) 
         yield RunFailed(
             f"the node pack {part.name} cannot be imported: {part.failure.message}",
             where=_below(f"node type{plural} {types}: {users}", part.failure.traceback),
-            fix=suggest_fixes(part.failure, part.name),
+            fix=(part.remedy,) if part.remedy else suggest_fixes(part.failure, part.name),
         )
     elif part.lacking and part.name == COMFYUI:
         yield UnknownNode(
@@ -226,6 +232,7 @@ def _pin_commit(name: str, note: str) -> Fix:
 
 _NO_MODULE = re.compile(r"No module named '([A-Za-z_][\w.]*)'")
 _NO_NAME = re.compile(r"cannot import name '[^']+' from (?:partially initialized module )?'([A-Za-z_]\w*)")
+_NO_ATTRIBUTE = re.compile(r"module '([A-Za-z_]\w*)[\w.]*' has no attribute '")
 _NO_LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
 _OWN_MODULES = re.compile(r"comfy(_\w+)?|nodes|folder_paths|server|execution|latent_preview|node_helpers")
 
@@ -236,6 +243,30 @@ def suggest_fixes(failure: ImportFailure, name: str) -> tuple[str | Fix, ...]:
         _pin_commit(name, "pins another commit of it; the traceback says where it fails"),
         "add what it needs to pycomfy.toml, and lock again",
     )
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A Python package that may keep a pack from being imported: it is `missing`, or has another version than the pack
+    was written for."""
+
+    package: str
+    missing: bool
+
+
+def find_suspect(failure: ImportFailure, wheels: Collection[str]) -> Suspect | None:
+    """Return the package that a failed import points at; None if it points at none that is known. `wheels` are the
+    names of the locked packages."""
+    text = f"{failure.message}\n{failure.traceback}"
+    missing, wrong = _NO_MODULE.search(text), _NO_NAME.search(text) or _NO_ATTRIBUTE.search(text)
+    module = missing[1] if missing is not None else wrong[1] if wrong is not None else ""
+    if not module or _OWN_MODULES.fullmatch(module.partition(".")[0]):
+        return None
+    known = packages(key(module))
+    locked = sorted({*known, namesake(key(module))} & {*wheels})
+    if locked:
+        return Suspect(locked[0], missing=False)
+    return Suspect(known[0], missing=True) if missing is not None and known else None
 
 
 def find_fixes(text: str, name: str) -> tuple[str | Fix, ...]:

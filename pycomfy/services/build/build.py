@@ -30,6 +30,7 @@ from pycomfy.services.build.current_lock import read_or_make_lock
 from pycomfy.services.build.lost_values import judge_lost
 from pycomfy.services.build.missing_libraries import report_misrecorded, report_missing_libraries
 from pycomfy.services.build.record import FinishedBuild, archive_sources, record_build
+from pycomfy.services.build.remedies import Trial
 from pycomfy.services.editor import OWN_CONVERSION, Editor, EditorWorkflow
 from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_requested_workflow
 from pycomfy.services.models.needed import NeededModel, list_absent
@@ -226,6 +227,11 @@ class _Job:
         config = read_config(self.lock_request)[1]
         workflow = make_notes(workflow, set(config.accept.editor_only) - definitions.types.keys())
         verification = verify_image(self.lock, workflow, definitions)
+        if not verification.passed and self.request.prove and self.request.object_info is None:
+            trial = Trial(
+                self.workspace, self.lock_request, self.lock, self.platform, workflow, definitions, preliminary.load
+            )
+            verification = verification.with_remedies(trial.find_remedies(verification))
         known = Definitions(definitions.types)
         lost: list[LostValue] = []
         ours = make_prompt(verification, workflow, definitions, lost.extend)

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.io.process import run
-from pycomfy.adapters.python.venv import Venv
+from pycomfy.adapters.python.venv import Venv, unpack_wheels
+from pycomfy.core.python.wheel_selection import Target
+from pycomfy.errors import BuildFailed
 from tests.support.package_index import make_wheel
 
 
@@ -29,3 +31,12 @@ def test_a_program_in_another_folder_gets_paths_as_they_are_here(
     (tmp_path / "there").mkdir()
     done = run(["printf", "%s %s", Path("a"), "b"], cwd=tmp_path / "there")
     assert done.stdout.decode() == f"{tmp_path / 'a'} b"
+
+
+def test_wheels_are_unpacked_for_another_python_without_running_anything(tmp_path: Path) -> None:
+    wheel = tmp_path / "one-1.0-cp313-cp313-manylinux_2_17_aarch64.whl"
+    wheel.write_bytes(make_wheel("one", "1.0", [], [("one/__init__.py", "x = 1\n"), ("one.pth", "import one")]))
+    unpack_wheels([wheel], tmp_path / "packages", Target("linux/arm64", "3.13"), tmp_path / "cache")
+    assert (tmp_path / "packages" / "one" / "__init__.py").read_text() == "x = 1\n"
+    with pytest.raises(BuildFailed):
+        unpack_wheels([wheel], tmp_path / "other", Target("linux/amd64", "3.11"), tmp_path / "cache")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from pycomfy.core.versions.verification import (
     ImportFailure,
     NodeDefinitions,
     Remark,
+    Suspect,
     Verification,
+    find_suspect,
     suggest_fixes,
     verify_nodes,
 )
@@ -138,3 +141,27 @@ def test_a_program_that_is_missing_is_fixed_by_its_debian_package() -> None:
         "add the Debian package with the program git, at the top of pycomfy.toml or to its apt:"
         ' apt = ["git"]; and lock again',
     )
+
+
+@pytest.mark.parametrize(
+    ("message", "wheels", "found"),
+    [
+        ("No module named 'segno'", (), Suspect("segno", missing=True)),
+        ("No module named 'somebodys'", (), None),
+        ("No module named 'transformers.old'", ("transformers",), Suspect("transformers", missing=False)),
+        ("cannot import name 'x' from 'cv2.y' (/a/b.py)", ("opencv-python",), Suspect("opencv-python", missing=False)),
+        ("cannot import name 'x' from 'somebodys'", ("somebodys",), Suspect("somebodys", missing=False)),
+        ("cannot import name 'x' from 'transformers'", (), None),
+        ("module 'numpy' has no attribute 'bool8'", ("numpy",), Suspect("numpy", missing=False)),
+        ("cannot import name 'x' from 'comfy.utils'", ("comfy",), None),
+        ("[Errno 2] No such file or directory", ("numpy",), None),
+    ],
+)
+def test_a_failed_import_points_at_a_package(message: str, wheels: tuple[str, ...], found: Suspect | None) -> None:
+    assert find_suspect(ImportFailure("card", message, ""), wheels) == found
+
+
+def test_what_was_tried_is_told_in_place_of_what_may_help() -> None:
+    made = proof(lock(card=("A",), other=("B",)), "A", "B", failures=(FAILED, replace(FAILED, pack="other")))
+    first, second = made.with_remedies({"card": "that line"}).problems("w.json")
+    assert first.fixes == ("that line",) and second.fixes == made.problems("w.json")[1].fixes
