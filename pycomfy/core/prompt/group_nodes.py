@@ -82,9 +82,12 @@ class GroupNodes:
         found = restore_widgets(group_spec, make_widgets(group_spec.inputs), use)
         restored = found.values
         values_by_node: dict[int, dict[str, object]] = {}
+        unset: dict[int, set[str]] = {}
         for i, (_, inner) in enumerate(layout.widgets):
             if str(i) in restored:
                 values_by_node.setdefault(inner.node, {})[inner.name] = restored[str(i)]
+            if str(i) in found.unset:
+                unset.setdefault(inner.node, set()).add(inner.name)
         result = []
         for index, (node, spec) in enumerate(zip(nodes, specs, strict=True)):
             values = values_by_node.get(index, {})
@@ -94,7 +97,9 @@ class GroupNodes:
                 result.append(replace(node, values=(values.get("value"),), named=None))
             else:
                 own = restore_widgets(spec, make_widgets(spec.inputs), node)
-                result.append(replace(node, named={**own.left, **own.values, **values}))
+                without = unset.get(index, set()) | (own.unset - values.keys())
+                known = {n: v for n, v in {**own.left, **own.values, **values}.items() if n not in without}
+                result.append(replace(node, named=known))
         return result, {**found.left, **_unnamed(use, names)}
 
 

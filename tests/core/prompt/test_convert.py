@@ -559,6 +559,11 @@ class TestGroups:
         assert values["7:1"]["text"] == ""
         assert values["7:3"]["steps"] == 20
 
+    def test_a_combo_without_choices_and_values_is_not_sent_in_a_group_either(self) -> None:
+        empty = definition({"file": [[]]}, outputs=["MODEL", "TEXTER"])
+        made = convert(parsed(self.grouped()), {**OBJECT_INFO, "Load": empty})
+        assert made["7:0"]["inputs"] == {}
+
 
 class TestUnknown:
     def test_every_unknown_type_is_told_with_its_pack(self) -> None:
