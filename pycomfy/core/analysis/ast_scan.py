@@ -66,8 +66,9 @@ _WEIGHTS = re.compile(r"https?://[^\s\"']{4,500}|[\w.-]{1,96}/[\w.-]{1,96}")
 """An address, or a repository at Hugging Face."""
 
 # The words of a command line: `pip install`, `python -m pip install`, `uv pip install`, `apt-get install`.
-_INSTALL_WORDS = re.compile(r"\b(pip3?|uv|conda|mamba|apt|apt-get|npm)\b.*?\b(install|add|sync|ci)\b", re.DOTALL)
-_FETCH_WORDS = re.compile(r"\b(git)\b.*?\b(clone|pull|fetch|submodule)\b|\b(wget|curl|aria2c)\b", re.DOTALL)
+_INSTALLER, _INSTALLING = re.compile(r"\b(pip3?|uv|conda|mamba|apt|npm)\b"), re.compile(r"\b(install|add|sync|ci)\b")
+_GIT, _FETCHING = re.compile(r"\bgit\b"), re.compile(r"\b(clone|pull|fetch|submodule)\b")
+_FETCHER = re.compile(r"\b(wget|curl|aria2c)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,8 @@ class _Reader:
     def __init__(self, tree: ast.Module) -> None:
         self.reading = FileReading()
         self.tree = tree
+        self.actions: dict[tuple[tuple[bool, str], ...], Action | None] = {}
+        self.weights: set[str] = set()
 
     @cached_property
     def texts(self) -> Mapping[str, tuple[str, ...]]:
@@ -276,11 +279,11 @@ class _Reader:
         if function in _FETCHES or function.rpartition(".")[2] in _FETCHING_NAMES:
             return "downloads"
         if function in _STARTS:
-            words = " ".join(self._words(call))
-            if _INSTALL_WORDS.search(words):
-                return "installs"
-            if _FETCH_WORDS.search(words):
-                return "downloads"
+            # The same call may be there a thousand times, with a name that has many long texts.
+            mentioned = tuple(self._mentioned(call))
+            if mentioned not in self.actions:
+                self.actions[mentioned] = _judge_words(" ".join(self._words(call)))
+            return self.actions[mentioned]
         return None
 
     def _find_uses(self, call: ast.Call, function: str) -> Iterator[Use]:
@@ -297,7 +300,9 @@ class _Reader:
         elif function.rpartition(".")[2] in _FETCHING_NAMES:
             words = [*self._words(call), *self._keyword_words(call)]
             # A list of addresses may be anywhere in the file, and a call takes one of them.
-            yield from (Use("weights", word, call.lineno) for word in dict.fromkeys(words) if _WEIGHTS.fullmatch(word))
+            new = [word for word in dict.fromkeys(words) if word not in self.weights and _WEIGHTS.fullmatch(word)]
+            self.weights.update(new)
+            yield from (Use("weights", word, call.lineno) for word in new)
 
     def _keyword_words(self, call: ast.Call) -> Iterator[str]:
         for keyword in call.keywords:
@@ -306,12 +311,36 @@ class _Reader:
 
     def _words(self, call: ast.Call) -> Iterator[str]:
         """The texts in a call's arguments, and those that the names in them are set to anywhere in the file."""
+        for is_name, text in self._mentioned(call):
+            if is_name:
+                yield from self.texts.get(text, ())
+            else:
+                yield text
+
+    def _mentioned(self, call: ast.Call) -> Iterator[tuple[bool, str]]:
+        """The names (True) and texts (False) in a call's arguments."""
         for argument in call.args:
             for node in walk(argument):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    yield node.value[:1000]
+                    yield False, node.value[:1000]
                 elif isinstance(node, ast.Name):
-                    yield from self.texts.get(node.id, ())
+                    yield True, node.id
+
+
+def _judge_words(words: str) -> Action | None:
+    """What a command line with these words does."""
+    if _is_followed(words, _INSTALLER, _INSTALLING):
+        return "installs"
+    if _FETCHER.search(words) or _is_followed(words, _GIT, _FETCHING):
+        return "downloads"
+    return None
+
+
+def _is_followed(words: str, program: re.Pattern[str], command: re.Pattern[str]) -> bool:
+    """Whether a program is named, and a command after it. One pattern for both would look for the command once more
+    behind each program."""
+    found = program.search(words)
+    return found is not None and command.search(words, found.end()) is not None
 
 
 def _tried(statement: ast.Try | ast.TryStar, handler: ast.ExceptHandler) -> tuple[str, ...]:

@@ -341,3 +341,14 @@ def test_an_import_under_the_question_whether_its_module_is_there_is_guarded() -
         "instead": "conditional",
         "conditional": "conditional",
     }
+
+
+def test_a_hostile_source_is_scanned_in_time() -> None:
+    """A file of 160 kB took a minute, and each further call another: `pip` was looked for behind each `pip`."""
+    texts = "".join(f"x = '{'pip git ' * 120}{i}'\n" for i in range(200))
+    weights = "".join(f"y = 'a{i}/b'\n" for i in range(2000))
+    scan = pack(
+        init="import subprocess\n" + texts + weights + "subprocess.run(x)\n" * 3000 + "hf_hub_download(y)\n" * 3000
+    )
+    assert scan.effects and len(scan.uses) <= 200
+    assert [effect.action for effect in scan.effects] == ["downloads"] * len(scan.effects)
