@@ -54,10 +54,10 @@ def make_browser(browser: DebianPackages, platform: PlatformName, paths: Paths) 
     key = fingerprint(platform, sorted((p.name, p.sha256) for p in browser.packages), unpacker)
     folder = paths.cache / "browsers" / key
     if not folder.is_dir():
-        files = _fetch(browser.packages, browser.archives, paths)
+        files = _fetch(browser.packages, browser.archives, paths, "Fetch the browser")
         with temporary_folder(folder.parent, "new-") as temporary:
             new = temporary / "browser"
-            _unpack(browser.packages, files, platform, new)
+            _unpack(browser.packages, files, new, "Unpack the browser")
             new.chmod(0o755)
             # Another process may have been faster; its folder may be mounted by now.
             with contextlib.suppress(OSError):
@@ -72,12 +72,14 @@ def make_root(root: Root, platform: PlatformName, out: Path, paths: Paths) -> No
 
     The tree is not hashed: whoever puts it into a store compares. Raises `NetworkError`, `HashMismatch`, `NoSpace`.
     """
-    _unpack(root.packages, _fetch(root.packages, root.archives, paths), platform, out)
+    _unpack(root.packages, _fetch(root.packages, root.archives, paths), out, f"Unpack Debian ({platform})")
 
 
-def _fetch(packages: Sequence[DebianPackage], urls: Sequence[str], paths: Paths) -> list[Path]:
+def _fetch(
+    packages: Sequence[DebianPackage], urls: Sequence[str], paths: Paths, title: str = "Fetch Debian packages"
+) -> list[Path]:
     files = [File(f"{urls[p.archive]}/{p.path}", p.sha256, p.name, p.size) for p in packages]
-    return fetch_all(files, cache=paths.cache, title="Fetch Debian packages")
+    return fetch_all(files, cache=paths.cache, title=title)
 
 
 def _hash_tree(packages: Sequence[DebianPackage], urls: Sequence[str], platform: PlatformName, paths: Paths) -> str:
@@ -87,7 +89,7 @@ def _hash_tree(packages: Sequence[DebianPackage], urls: Sequence[str], platform:
     def make() -> str:
         files = _fetch(packages, urls, paths)
         with temporary_folder(paths.cache, "root-") as folder:
-            _unpack(packages, files, platform, folder / "root")
+            _unpack(packages, files, folder / "root", f"Unpack Debian ({platform})")
             return hash_path(folder / "root")
 
     return compute_once(paths.cache / "roots" / f"{fingerprint(*content)}.json", _TREE, make)
@@ -97,9 +99,9 @@ def _unpacker() -> Path:
     return nix_folder() / "builders" / "root.py"
 
 
-def _unpack(packages: Sequence[DebianPackage], files: Sequence[Path], platform: PlatformName, out: Path) -> None:
+def _unpack(packages: Sequence[DebianPackage], files: Sequence[Path], out: Path, title: str) -> None:
     debs = [{"name": p.name, "path": str(file)} for p, file in zip(packages, files, strict=True)]
-    with operation.step(f"Unpack Debian ({platform})"), tempfile.NamedTemporaryFile("w", suffix=".json") as spec:
+    with operation.step(title), tempfile.NamedTemporaryFile("w", suffix=".json") as spec:
         json.dump({"debs": debs}, spec)
         spec.flush()
         try:
