@@ -25,7 +25,7 @@ from pycomfy.services.workspace import Workspace
 MAX_REPORTED = 20
 """Differences that are reported for one workflow."""
 
-OWN_CONVERSION = 'to use pycomfy\'s own conversion, write in pycomfy.toml [editor] use = "never", and lock again'
+OWN_CONVERSION = 'to use pycomfy\'s own conversion, below [editor] in pycomfy.toml: use = "never"'
 
 
 @dataclass(frozen=True)

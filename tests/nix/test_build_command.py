@@ -45,9 +45,9 @@ def test_a_value_without_a_place_in_the_prompt_forbids_the_image_until_it_is_ack
     refused = build(workshop, lock, "--object-info", str(info), workflow=workflow)
     assert refused.status == 1
     assert '1[1] (Save): the saved value "h264" has no place in the prompt' in refused.err
-    line = '[accept] lost-values = ["1[1]", "1[2]"]'
-    assert f"acknowledge what is lost in pycomfy.toml: {line}" in " ".join(refused.err.split())
-    config = line.replace("] ", "]\n").replace('"1[2]"]', '"1[2]", "7"]')
+    line = 'lost-values = ["1[1]", "1[2]"]'
+    assert f"acknowledge what is lost, below [accept] in pycomfy.toml: {line}" in " ".join(refused.err.split())
+    config = f"[accept]\n{line}".replace('"1[2]"]', '"1[2]", "7"]')
     done = build(workshop, lock, "--object-info", str(info), workflow=workflow, config=config)
     assert done.status == 0, done.err
     assert "note: 1[2] (Save): the saved value 19 has no place in the prompt" in done.err

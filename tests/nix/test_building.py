@@ -344,7 +344,7 @@ def test_a_wheel_for_every_platform_that_does_without_a_compiler_is_told(bench: 
         builder = bench.builder()
         found = resolve_with_sdists(bench.question("slow"), builder)
         assert found.made["slow"].built is not None and not found.made["slow"].built.compiler
-        assert "[wheels.slow] compiler = true" in builder.notes["slow"]
+        assert "below [wheels.slow] in pycomfy.toml: compiler = true" in builder.notes["slow"]
 
 
 def test_a_wheel_file_is_kept_by_its_hash(tmp_path: Path) -> None:

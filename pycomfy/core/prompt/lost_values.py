@@ -54,7 +54,7 @@ def refuse_lost(lost: Sequence[LostValue], accepted: Collection[str], where: str
     line = ", ".join(json.dumps(entry, ensure_ascii=False) for entry in dict.fromkeys(entries))
     fix = (
         "pin versions that have a place for it",
-        f"acknowledge what is lost in pycomfy.toml: [accept] lost-values = [{line}]",
+        f"acknowledge what is lost, below [accept] in pycomfy.toml: lost-values = [{line}]",
     )
     *others, last = refused
     return (*(LostInput(str(one), where=where) for one in others), LostInput(str(last), where=where, fix=fix))

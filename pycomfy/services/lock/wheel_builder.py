@@ -94,8 +94,8 @@ class WheelBuilder:
             self.names |= {name, canonicalize_name(made.wheel.name)}
             if made.fallback:
                 self.notes[name] = (
-                    f"{source.label} was built without a compiler, which it looks for; to build it with one, add to "
-                    f"pycomfy.toml: [wheels.{name}] compiler = true"
+                    f"{source.label} was built without a compiler, which it looks for; to build it with one, "
+                    f"below [wheels.{name}] in pycomfy.toml: compiler = true"
                 )
             if platform == host:
                 return made.wheel, made.file

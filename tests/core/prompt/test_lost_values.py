@@ -170,7 +170,7 @@ def test_the_last_problem_has_the_line_that_acknowledges_all_beside_what_was_ack
     found = lost(ui([node(1, "Blank", values=(1, 2, 3)), node(2, "Blank", values={"a": 1, "b": 2})], []))
     first, last = refuse_lost(found, ("2.a", "gone"), "here.json")
     assert first.fixes == ()
-    assert 'pycomfy.toml: [accept] lost-values = ["2.a", "1[2]", "2.b"]' in last.fix
+    assert 'below [accept] in pycomfy.toml: lost-values = ["2.a", "1[2]", "2.b"]' in last.fix
 
 
 def test_what_another_prompt_has_is_not_lost_there() -> None:
