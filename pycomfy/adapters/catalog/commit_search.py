@@ -53,8 +53,9 @@ def find_commit(repository: GitMirror, query: CommitQuery, cache: Path) -> Found
     """Return the commit that fits `query` best. What is read on the way is kept in `cache`.
 
     A type is dropped where the source shows that it defines the type no more. A source that makes types while it runs
-    does not show that, so types that are listed today, and names that stand in it, are taken for types that it makes;
-    and nothing but a commit that made types as well, and defined the missing ones, is taken instead.
+    does not show that, so types that are listed today, and names that stand in it, are taken for types that it makes
+    (but not a type of which it has not even the words, if the newest source simply defines it); and nothing but a
+    commit that made types as well, and defined the missing ones, is taken instead.
 
     Raises `UnpinnedPack`, `NotFound`, `NetworkError`.
     """
@@ -63,7 +64,9 @@ def find_commit(repository: GitMirror, query: CommitQuery, cache: Path) -> Found
     sources = _Sources(repository, query.types, cache)
     missing = sources.missing(commit)
     makes = sources.makes_types(commit)
-    dynamic = tuple(t for t in missing if sources.may_make(commit, t) or (makes and t in query.listed))
+    dynamic = tuple(
+        t for t in missing if sources.may_make(commit, t) or (t in query.listed and sources.may_put_together(commit, t))
+    )
     if len(dynamic) < len(missing):
         other = _find_last_with_all(repository, commit, sources, [t for t in missing if t not in dynamic])
         if other is not None:
@@ -209,6 +212,15 @@ class _Sources:
     def may_make(self, commit: str, type_: str) -> bool:
         """Return whether it has such files and names the type somewhere."""
         return self.makes_types(commit) and type_ in self._read(commit)[2]
+
+    def may_put_together(self, commit: str, type_: str) -> bool:
+        """Return whether it has such files, and the words of the type or no later source that defines it."""
+        if not self.makes_types(commit):
+            return False
+        text = self._read(commit)[2]
+        if all(word in text for word in re.findall(r"\w+", type_)):
+            return True
+        return type_ in self.missing(self.repository.resolve())
 
     @property
     def trees(self) -> int:

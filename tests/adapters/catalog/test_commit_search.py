@@ -185,3 +185,15 @@ def test_a_pack_that_makes_types_drops_others_unless_they_are_listed(tmp_path: P
     assert found.commit == old and not found.missing and "lacks Old; the last commit with it" in found.remarks[0]
     listed = find(repo, CommitQuery(types=("Old",), listed=frozenset({"Old"})))
     assert (listed.commit, listed.dynamic) == (newest, ("Old",))
+
+
+def test_a_type_that_came_after_the_named_commit_is_not_made_by_it(tmp_path: Path) -> None:
+    folder = tmp_path / "later"
+    early = commit(folder, {"__init__.py": partly("Kept") + "SUFFIX = ' (suite)'\nNAMES = ['Seed']\n"})
+    newest = commit(folder, {"__init__.py": partly("Kept", "Later", "Seed (suite)")})
+    repo = repository(folder, tmp_path)
+    listed = frozenset({"Kept", "Later", "Seed (suite)"})
+    found = find(repo, CommitQuery((early,), types=("Kept", "Later"), listed=listed))
+    assert (found.commit, found.dynamic) == (newest, ()) and "commit lacks Later" in found.remarks[0]
+    words = find(repo, CommitQuery((early,), types=("Kept", "Seed (suite)"), listed=listed))
+    assert (words.commit, words.dynamic) == (early, ("Seed (suite)",)), "it may put the name together"
