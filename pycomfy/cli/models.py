@@ -73,9 +73,11 @@ def status(
         ("", "model", "size", "from"),
         [(m.state, m.location + (" (pickle)" if m.pickle else ""), _size(m.size), _origin(m)) for m in models],
     )
-    for m in models:
-        if m.state == "unpinned":
-            print_line(with_fixes(f"note: {m.location}: {m.why}", m.fix), error=True)
+    unpinned = [m for m in models if m.state == "unpinned"]
+    for at, m in enumerate(unpinned):
+        # A fix of several in a row is shown once, with the last.
+        is_last = at + 1 == len(unpinned) or unpinned[at + 1].fix != m.fix
+        print_line(with_fixes(f"note: {m.location}: {m.why}", m.fix if is_last else ()), error=True)
     if any(m.state == "missing" for m in models):
         command = render_command(("pycomfy", "models", "pull", target))
         print_line(f"`{command}` fetches what is missing", error=True)

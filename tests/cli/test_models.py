@@ -29,6 +29,17 @@ def workflow(place: Place, *models: dict[str, str]) -> None:
     place.write("workflow.json", json.dumps({"version": 0.4, "nodes": [node], "links": []}))
 
 
+def test_the_same_fix_of_several_models_is_shown_once(place: Place) -> None:
+    place.project("SaveImage")
+    workflow(place, {"name": "a.pt", "directory": "sams", "url": ""}, {"name": "b.pt", "directory": "sams", "url": ""})
+    told = place.run("models", "status", ".").err.splitlines()
+    assert [line.partition(": pycomfy lock")[0] for line in told] == [
+        "note: sams/a.pt: there is no lock",
+        "note: sams/b.pt: there is no lock",
+    ]
+    assert [": pycomfy lock" in line for line in told] == [False, True]
+
+
 def test_models_are_locked_fetched_and_verified(place: Place, site: Site, hubs: dict[str, str]) -> None:
     place.project("SaveImage")
     url = site.add("org/repo", "a.ckpt", CHECKPOINT)
