@@ -32,6 +32,9 @@ MAX_OTHER = 64 << 10
 _CODE = re.compile(r"\.(py|pyi|js|mjs|css|html?)$", re.I)
 _SETTINGS = re.compile(r"\.(json5?|jsonc|ya?ml|toml|ini|cfg|conf|txt|csv|tsv|md|xml|sql|db|sqlite3?)$|^\.env", re.I)
 _SERVED = re.compile(r"web|js$|javascript$|dist$", re.I)
+_LIBRARY = re.compile(r"\.so(\.\d+)*$")
+"""Shared libraries are links: `/tmp` may be mounted so that nothing in it can be executed, as Docker does it."""
+
 _BYTECODE = "__pycache__"
 
 
@@ -84,6 +87,8 @@ def _copy(entry: "os.DirEntry[str]", to: Path, root: Path, *, served: bool) -> N
 
 
 def _limit(name: str) -> int:
+    if _LIBRARY.search(name):
+        return -1
     return MAX_CODE if _CODE.search(name) else MAX_SETTINGS if _SETTINGS.search(name) else MAX_OTHER
 
 

@@ -54,11 +54,12 @@ def test_a_pack_writes_beside_its_code_and_the_image_stays(tmp_path: Path) -> No
     assert (places.data / "output/picture.png").read_text() == "seen"
 
 
-def test_large_files_are_links_and_what_browsers_get_is_not(tmp_path: Path) -> None:
-    names = ("weights.bin", "web/logo.png", "js/deep/logo.png", "big.json", "big.js", "small.bin")
-    own = prepare(make(tmp_path, {f"{PACK}/{name}": BIG if name != "small.bin" else b"x" for name in names}))
+def test_large_files_and_libraries_are_links_and_what_browsers_get_is_not(tmp_path: Path) -> None:
+    small = ("small.bin", "fast.cpython-311-x86_64-linux-gnu.so", "lib/libfast.so.1")
+    names = ("weights.bin", "web/logo.png", "js/deep/logo.png", "big.json", "big.js", *small)
+    own = prepare(make(tmp_path, {f"{PACK}/{name}": b"x" if name in small else BIG for name in names}))
     pack = own.comfyui / "custom_nodes/painter"
-    assert [name for name in names if (pack / name).is_symlink()] == ["weights.bin"]
+    assert [name for name in names if (pack / name).is_symlink()] == ["weights.bin", *small[1:]]
     assert all((pack / name).read_bytes() for name in names)
 
 
