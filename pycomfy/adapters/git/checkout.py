@@ -210,7 +210,8 @@ def _write_submodule(repository: GitMirror, url: str, entry: Entry, to: Path, op
         inner.fetch(entry.object)
     except PycomfyError as e:
         # The cause is the submodule's, but the fix has to be made in the pack.
-        alone = f"leave its submodules out, below [packs.{repository.owner}] in pycomfy.toml: submodules = false"
+        beside = f'below [packs.{repository.owner}] in pycomfy.toml, beside git = "{repository.address.public}"'
+        alone = f"leave its submodules out, {beside}: submodules = false"
         e.what, e.fixes = f"{e.what} (its submodule {entry.path})", (alone, _WITHOUT, *e.fixes)
         raise
     return _write(inner, entry.object, to, _Options(options.lfs, depth=options.depth + 1))

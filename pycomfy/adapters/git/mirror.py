@@ -27,8 +27,10 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 _SETTINGS = (
     ("http.lowSpeedLimit", "1000"),
-    ("http.lowSpeedTime", "60"),
-)  # give up below so many bytes a second, for so many seconds
+    ("http.lowSpeedTime", "60"),  # give up below so many bytes a second, for so many seconds
+    # Whatever comes is kept as a whole pack or not at all: a fetch that fails leaves no commit without its files.
+    ("fetch.unpackLimit", "1"),
+)
 
 _FETCH = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules", "--force")
 
@@ -125,9 +127,19 @@ class GitMirror:
 
     @contextlib.contextmanager
     def objects(self) -> Iterator[GitObjects]:
-        """Open the mirror for reading many objects. One thread at a time."""
+        """Open the mirror for reading many objects. One thread at a time. Raises `NetworkError` for one that a fetch
+        did not bring."""
         with self._runner.open_repo() as repo:
-            yield GitObjects(repo)
+            try:
+                yield GitObjects(repo)
+            except ValueError as e:
+                if "could not be resolved" not in str(e):
+                    raise
+                raise NetworkError(
+                    f"{self.owner}: the copy of its git repository is not complete",
+                    where=str(self.mirror),
+                    fix="remove this folder: it is fetched again",
+                ) from e
 
     def _unpinned(self, why: str) -> UnpinnedPack:
         return UnpinnedPack(

@@ -94,13 +94,20 @@ def _note(missing: MissingModule) -> str:
     return f"{who} imports {missing.module} ({location}), which no locked package has; {package}"
 
 
-def describe_effects(scans: Mapping[str, Scan], steps: Mapping[str, Sequence[Sequence[str]]]) -> Findings:
+def describe_effects(
+    scans: Mapping[str, Scan],
+    steps: Mapping[str, Sequence[Sequence[str]]],
+    repositories: Mapping[str, str] | None = None,
+) -> Findings:
     """Describe what packs install, download and run. `steps` are the commands of each pack's build steps: an install.py
-    that one of them runs is left out."""
+    that one of them runs is left out. `repositories` are the addresses of packs without a section in pycomfy.toml,
+    which needs it, too."""
     notes: list[str] = []
     findings: list[Finding] = []
     for owner, scan in sorted(scans.items()):
         runs = any(INSTALL in command for command in steps.get(owner, ()))
+        repository = (repositories or {}).get(owner)
+        step = _STEP.format(owner, f', beside git = "{repository}"' if repository else "")
         for when, describe in _DESCRIPTIONS:
             effects = [e for e in scan.effects if e.when == when]
             script = {"installed": INSTALL, "started": PRESTART}.get(when)
@@ -108,8 +115,8 @@ def describe_effects(scans: Mapping[str, Scan], steps: Mapping[str, Sequence[Seq
                 continue
             if script is None and not effects:
                 continue
-            notes += describe(owner, effects)
-            fix = _STEP.format(owner) if when == "installed" else ""
+            notes += describe(owner, effects, step)
+            fix = step if when == "installed" else ""
             if script is not None:
                 findings.append(Finding("script", owner, when, script, 0, script, fix))
             findings += [
@@ -164,25 +171,25 @@ def _system_package(use: SystemUse) -> str:
     return PROGRAMS.get(use.name, "") if use.kind == "program" else font_package(use.name) or ""
 
 
-_STEP = 'below [packs.{}]: steps = [{{ run = ["python", "install.py"] }}]'
+_STEP = 'below [packs.{}] in pycomfy.toml{}: steps = [{{ run = ["python", "install.py"] }}]'
 
 
-def _describe_install(owner: str, effects: Sequence[Effect]) -> list[str]:
+def _describe_install(owner: str, effects: Sequence[Effect], step: str) -> list[str]:
     does = f" It {_list_actions(effects)}." if effects else ""
     return [
         f"the node pack {owner} has an {INSTALL}, which is not run.{does} Add the packages that it installs to "
-        f"requirements; if it makes files, run it while the image is built: {_STEP.format(owner)}"
+        f"requirements; if it makes files, run it while the image is built: {step}"
     ]
 
 
-def _describe_prestart(owner: str, effects: Sequence[Effect]) -> list[str]:
+def _describe_prestart(owner: str, effects: Sequence[Effect], _: str) -> list[str]:
     certain, possible = _split(effects)
     does = f" It {_list_actions(certain)}, which fails: the container has no network." if certain else ""
     does += f" Under conditions it {_list_actions(possible)}, which would fail." if possible else ""
     return [f"the node pack {owner} has a {PRESTART}, which ComfyUI runs at each start, in the container.{does}"]
 
 
-def _describe_import(owner: str, effects: Sequence[Effect]) -> list[str]:
+def _describe_import(owner: str, effects: Sequence[Effect], _: str) -> list[str]:
     certain, possible = _split(effects)
     notes = []
     if certain:
@@ -202,7 +209,7 @@ def _split(effects: Sequence[Effect]) -> tuple[list[Effect], list[Effect]]:
     return [e for e in effects if e.certain], [e for e in effects if not e.certain]
 
 
-_DESCRIPTIONS: tuple[tuple[When, Callable[[str, Sequence[Effect]], list[str]]], ...] = (
+_DESCRIPTIONS: tuple[tuple[When, Callable[[str, Sequence[Effect], str], list[str]]], ...] = (
     ("installed", _describe_install),
     ("started", _describe_prestart),
     ("imported", _describe_import),

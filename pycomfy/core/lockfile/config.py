@@ -204,8 +204,8 @@ class Config(Section):
     def _separate_preferred_wheels(cls, data: Any) -> Any:
         """Take the list `prefer` out of the table `wheels`, where all else are packages."""
         wheels = data.get("wheels") if isinstance(data, dict) else None
-        if not isinstance(wheels, dict) or not isinstance(wheels.get("prefer"), list):
-            return data
+        if not isinstance(wheels, dict) or "prefer" not in wheels or isinstance(wheels["prefer"], dict):
+            return data  # a table is of the package with that name
         others = {name: section for name, section in wheels.items() if name != "prefer"}
         return {**data, "wheels": others, "wheels.prefer": wheels["prefer"]}
 

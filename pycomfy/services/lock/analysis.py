@@ -1,6 +1,6 @@
 """Find what a lock cannot pin in the sources: modules that no requirement declares, and code that installs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pycomfy.adapters.catalog.node_type_cache import read_comfyui, read_pack
 from pycomfy.adapters.python.wheel_contents import read_modules
@@ -12,6 +12,7 @@ from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Wheel
+from pycomfy.core.sources.git import GitSource
 from pycomfy.services.workspace import Workspace
 
 
@@ -20,9 +21,10 @@ def find_findings(
     config: Config,
     sources: Mapping[str, PinnedSource],
     wheels: Mapping[PlatformName, Sequence[Wheel]],
+    named: Collection[str],
 ) -> Findings:
-    """Scan ComfyUI and every node pack. No code of them is run; each tree is parsed once, for this and for its node
-    types."""
+    """Scan ComfyUI and every node pack; pycomfy.toml has sections of those that are `named`. No code of them is run;
+    each tree is parsed once, for this and for its node types."""
     scans = {name: _scan(workspace, name, pinned) for name, pinned in sources.items()}
     missing: dict[tuple[str, str], MissingModule] = {}
     unread: set[str] = set()
@@ -35,7 +37,9 @@ def find_findings(
     packs = {name: scan for name, scan in scans.items() if name != COMFYUI}
     names = {wheel.name for platform in wheels.values() for wheel in platform}
     needed = without_needless(packs, config.python, names)
-    effects = describe_effects(needed, {name: [step.run for step in spec.steps] for name, spec in config.packs.items()})
+    steps = {name: [step.run for step in spec.steps] for name, spec in config.packs.items()}
+    listed = {n: s.source.url for n, s in sources.items() if isinstance(s.source, GitSource) and n not in named}
+    effects = describe_effects(needed, steps, listed)
     parts = (undeclared, effects, describe_uses(packs, config.apt, names))
     return Findings(tuple(n for p in parts for n in p.notes), tuple(f for p in parts for f in p.findings))
 

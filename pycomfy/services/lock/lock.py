@@ -70,6 +70,7 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     workflow = parse_workflow(data, where=str(file))
     requirements = collect_requirements(workflow)
     base, config = read_config(request)
+    named = frozenset(config.packs)
     path = request.output or file.parent / "pycomfy.lock"
     with translate_disk_full(path):
         check_replaceable(path)
@@ -107,7 +108,7 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     python_request = PythonRequest(config, requirement_sets, indexes, as_of, base, path.parent, pin_more)
     python = resolve_python(workspace, python_request)
     notes += map(Note, python.notes)
-    analysis = find_findings(workspace, config, code.sources, python.wheels)
+    analysis = find_findings(workspace, config, code.sources, python.wheels, named)
     notes += map(Note, analysis.notes)
     releases = cache(partial(read_releases, config, workspace.environment))
     roots = _pin_roots(workspace, config, policy, releases)

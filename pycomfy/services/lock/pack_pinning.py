@@ -19,7 +19,7 @@ from pycomfy.core.nodes.provenance import sort_versions
 from pycomfy.core.sources.git import GitSpec
 from pycomfy.core.sources.source_spec import SourceSpec
 from pycomfy.core.sources.url import UrlSpec
-from pycomfy.errors import Placeholder, UnknownNode, UnpinnedPack, raise_all, suggest
+from pycomfy.errors import NotFound, Placeholder, UnknownNode, UnpinnedPack, raise_all, suggest
 from pycomfy.services.lock.pack_search import PackSearch
 from pycomfy.services.workspace import Workspace
 
@@ -122,6 +122,14 @@ def find_pack_commit(
             pack_at = Placeholder(f"{name}={pack.url}[@COMMIT]")
             raise UnpinnedPack(
                 f"{e.what}{named}", where=e.where, fix=suggest("lock", note, workflow=search.workflow, pack=pack_at)
+            ) from e
+        except NotFound as e:
+            # The address is that of a list, or of the workflow: it cannot be corrected there.
+            pack_at = Placeholder(f"{name}=URL")
+            raise NotFound(
+                e.what,
+                where=e.where,
+                fix=suggest("lock", "at the address that it has now", workflow=search.workflow, pack=pack_at),
             ) from e
     return found
 

@@ -148,7 +148,7 @@ def test_a_pack_is_pinned_without_its_submodules(tmp_path: Path) -> None:
     shutil.rmtree(paths.cache)
     with pytest.raises(PycomfyError, match="its submodule lib/inner") as e:
         pin_source(GitSpec(git=str(tmp_path / "pack")), tmp_path, "pack", paths)
-    assert "submodules = false" in e.value.fix
+    assert "submodules = false" in e.value.fix and 'beside git = "' in e.value.fix
     alone = pin_source(GitSpec(git=str(tmp_path / "pack"), submodules=False), tmp_path, "pack", paths)
     assert isinstance(alone.source, GitSource) and isinstance(whole.source, GitSource)
     assert whole.source.submodules and not alone.source.submodules and alone.source.tree != whole.source.tree

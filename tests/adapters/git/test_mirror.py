@@ -136,3 +136,26 @@ def test_hooks_and_variables_around_pycomfy_do_not_matter(
 def test_the_mirror_is_one_for_all_spellings_of_a_url(tmp_path: Path) -> None:
     spellings = ["https://github.com/Owner/Repo", "https://github.com/owner/repo.git/", "git@github.com:owner/Repo.git"]
     assert len({open_repository(s, tmp_path).mirror for s in spellings}) == 1
+
+
+def test_a_fetch_that_fails_leaves_no_commit_without_its_files(pack: Path, tmp_path: Path) -> None:
+    made = commit(pack, {"deep/inner/a.py": "1"})
+    tree = git(pack, "rev-parse", f"{made}:deep/inner")
+    lost = pack / ".git" / "objects" / tree[:2] / tree[2:]
+    lost.rename(tmp_path / "lost")
+    mirror = GitMirror(str(pack), owner="pack", cache=tmp_path / "cache")
+    for _ in range(2):
+        with pytest.raises(NetworkError):
+            mirror.resolve(made)
+    (tmp_path / "lost").rename(lost)
+    assert mirror.resolve(made) == made
+    with mirror.objects() as objects:
+        assert objects.read(tree)
+
+
+def test_a_mirror_that_lacks_an_object_says_so(pack: Path, tmp_path: Path) -> None:
+    mirror = GitMirror(str(pack), owner="pack", cache=tmp_path / "cache")
+    mirror.resolve()
+    with pytest.raises(NetworkError, match="not complete") as e, mirror.objects() as objects:
+        objects.read("0" * 39 + "1")
+    assert e.value.where == str(mirror.mirror)

@@ -194,6 +194,13 @@ def to_value(value: object) -> str:
     return "nan" if value is None else str(value)
 
 
+def test_preferred_wheels_are_a_list_and_a_table_is_a_packages() -> None:
+    with pytest.raises(BadConfig, match=r"wheels\.prefer\W*: must be a list"):
+        parse_config('wheels.prefer = "color-matcher"\n')
+    config = parse_config('[wheels.prefer]\nrequires = ["x"]\n')
+    assert config.preferred_wheels == () and list(config.wheels) == ["prefer"]
+
+
 def test_a_line_pasted_at_the_wrong_place_is_told_where_it_belongs() -> None:
     with pytest.raises(BadConfig, match=r"comfyui\.prefer: there is no such key here: it belongs at the top"):
         parse_config('[comfyui]\ngit = "https://x.test/y"\nprefer = ["a/b"]\n')

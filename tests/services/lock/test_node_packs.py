@@ -17,7 +17,7 @@ from pycomfy.core.requirements.model import Provenance, RequiredNode
 from pycomfy.core.sources.git import GitSource, GitSpec
 from pycomfy.core.sources.path import PathSource
 from pycomfy.core.sources.url import UrlSpec
-from pycomfy.errors import AmbiguousNode, ErrorGroup, UnknownNode, UnpinnedPack
+from pycomfy.errors import AmbiguousNode, ErrorGroup, NotFound, UnknownNode, UnpinnedPack
 from pycomfy.operation import Operation, Question
 from pycomfy.services.lock.node_packs import FoundPacks, search_packs
 from pycomfy.services.lock.pack_search import PackSearch
@@ -185,6 +185,13 @@ def test_a_commit_that_the_pack_does_not_have_is_asked_for(paths: Paths) -> None
     with pytest.raises(UnpinnedPack, match="the workflow names version 0123") as e:
         search_packs(Workspace(paths), find("Fresh", packs=[Provenance("comfyui-b", None, "0123456789" * 4)]))
     assert "pack=ComfyUI-B=https://github.com/bob/ComfyUI-B" in e.value.fix
+
+
+def test_a_listed_repository_that_is_gone_is_asked_for(paths: Paths, tmp_path: Path) -> None:
+    (tmp_path / "forge" / "bob" / "ComfyUI-B").rename(tmp_path / "away")
+    with pytest.raises(NotFound) as e:
+        search_packs(Workspace(paths), find("Fresh", packs=[Provenance("comfyui-b", None, None)]))
+    assert "pack=ComfyUI-B=URL" in e.value.fix and "the address that it has now" in e.value.fix
 
 
 def test_a_pack_is_not_moved_from_the_version_that_the_workflow_names_for_a_type_that_may_be_anothers(
