@@ -68,7 +68,8 @@ def describe_missing_modules(
         names = _list_some([f"{m.module} ({_location(m.import_.path, m.import_.line)})" for m in soft])
         more = line_to_add(requirements, soft) and line_to_add(requirements, [*certain, *soft])
         notes.append(
-            f"the node pack {owner} may import modules while it is used that no locked package has: {names}; "
+            f"the node pack {owner} may import modules, under conditions or while it is used, that no locked package "
+            f"has: {names}; "
             + (f"if you need them: {more}" if more else "if you need them, add the packages that have them")
         )
     findings = tuple(
@@ -97,17 +98,17 @@ def _note(missing: MissingModule) -> str:
 def describe_effects(
     scans: Mapping[str, Scan],
     steps: Mapping[str, Sequence[Sequence[str]]],
-    repositories: Mapping[str, str] | None = None,
+    unnamed: Mapping[str, str] | None = None,
 ) -> Findings:
     """Describe what packs install, download and run. `steps` are the commands of each pack's build steps: an install.py
-    that one of them runs is left out. `repositories` are the addresses of packs without a section in pycomfy.toml,
-    which needs it, too."""
+    that one of them runs is left out. `unnamed` are packs without a section in pycomfy.toml, with the keys for their
+    source, which a section needs, too."""
     notes: list[str] = []
     findings: list[Finding] = []
     for owner, scan in sorted(scans.items()):
         runs = any(INSTALL in command for command in steps.get(owner, ()))
-        repository = (repositories or {}).get(owner)
-        step = _STEP.format(owner, f', beside git = "{repository}"' if repository else "")
+        source = (unnamed or {}).get(owner)
+        step = _STEP.format(owner, f", beside {source}" if source else "")
         for when, describe in _DESCRIPTIONS:
             effects = [e for e in scan.effects if e.when == when]
             script = {"installed": INSTALL, "started": PRESTART}.get(when)

@@ -38,8 +38,12 @@ def find_findings(
     names = {wheel.name for platform in wheels.values() for wheel in platform}
     needed = without_needless(packs, config.python, names)
     steps = {name: [step.run for step in spec.steps] for name, spec in config.packs.items()}
-    listed = {n: s.source.url for n, s in sources.items() if isinstance(s.source, GitSource) and n not in named}
-    effects = describe_effects(needed, steps, listed)
+    unnamed = {
+        name: f'git = "{pinned.source.url}" and rev = "{pinned.source.commit}"'
+        for name, pinned in sources.items()
+        if isinstance(pinned.source, GitSource) and name not in named
+    }
+    effects = describe_effects(needed, steps, unnamed)
     parts = (undeclared, effects, describe_uses(packs, config.apt, names))
     return Findings(tuple(n for p in parts for n in p.notes), tuple(f for p in parts for f in p.findings))
 

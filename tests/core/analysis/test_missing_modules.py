@@ -134,7 +134,7 @@ def test_an_install_script_that_a_step_runs_is_not_told() -> None:
     (note,) = describe_effects({"p": scan}, {}).notes
     assert "install.py line 2" in note and 'steps = [{ run = ["python", "install.py"] }]' in note
     assert describe_effects({"p": scan}, {"p": [["python", "install.py"]]}).notes == ()
-    (found,) = describe_effects({"p": scan}, {}, {"p": "https://host/p"}).notes
+    (found,) = describe_effects({"p": scan}, {}, {"p": 'git = "https://host/p"'}).notes
     assert 'below [packs.p] in pycomfy.toml, beside git = "https://host/p": steps' in found, "it has no section yet"
 
 
