@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from rich.cells import cell_len, set_cell_size
@@ -19,6 +20,9 @@ from pycomfy.services.inspect import InspectResult, NodeEntry
 
 _FORMATS = {"ui-0.4": "editor's format 0.4", "ui-1": "editor's format 1", "api": "API format"}
 
+MAX_WIDTH = 1000
+"""Of lines for other programs."""
+
 
 def show(result: InspectResult, console: Console) -> None:
     """Print everything of interest, briefly; what is empty is left out."""
@@ -32,7 +36,7 @@ def show(result: InspectResult, console: Console) -> None:
         head.append(f" and {off} switched off", style="dim")
     if left_out:
         head.append(f", {left_out} left out (ComfyUI lacks the type, and nothing can be linked to it)", style="dim")
-    console.print(head)
+    console.print(head, soft_wrap=not console.is_terminal)
     _show_packs(result, console)
     _show_models(result, console)
     _show_files(result, console)
@@ -40,24 +44,29 @@ def show(result: InspectResult, console: Console) -> None:
     _show_problems(result, console)
 
 
-def _table(console: Console, title: str, *columns: str) -> Table:
+def _table(console: Console, title: str, *columns: str, long: Collection[str] = ("types", "source", "node")) -> Table:
+    """A table with a title; the columns in `long` take several lines where it is too wide."""
     console.print()
     console.print(Text(title, style="bold cyan"))
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(width=1)
     for column in columns:
-        long = column in ("types", "source", "node")
-        table.add_column(column, overflow="fold" if long else "ellipsis", no_wrap=not long)
+        folds = column in long
+        table.add_column(column, overflow="fold" if folds else "ellipsis", no_wrap=not folds)
     return table
 
 
-def _print_table(console: Console, table: Table) -> None:
-    """Print it; elsewhere than on a terminal without the blanks at the ends of lines."""
+def _print_table(console: Console, table: Table, *, whole: bool = False) -> None:
+    """Print it; elsewhere than on a terminal without the blanks at the ends of lines, and, if `whole`, each row in one
+    line."""
     if console.is_terminal:
         console.print(table)
         return
+    width = console.width
+    console.width = MAX_WIDTH if whole else width
     with console.capture() as capture:
         console.print(table)
+    console.width = width
     for line in capture.get().splitlines():
         console.print(Text(line.rstrip()), soft_wrap=True)
 
@@ -103,7 +112,7 @@ def _show_packs(result: InspectResult, console: Console) -> None:
 def _show_models(result: InspectResult, console: Console) -> None:
     if not result.models:
         return
-    table = _table(console, "Models", "folder", "name", "source")
+    table = _table(console, "Models", "folder", "name", "source", long=("name",))
     for model in sorted(result.models, key=lambda m: (m.folder or "~", m.name)):
         host = _host(model.url or "")
         source = Text(sanitise(host or "") or "no URL", style="dim" if host else "dim italic")
@@ -112,7 +121,7 @@ def _show_models(result: InspectResult, console: Console) -> None:
         source.append("  sha256" if model.sha256 else "", style="green")
         folder = Text(sanitise(model.folder or "") or "folder unknown", style="" if model.folder else "yellow")
         table.add_row("", folder, Text(sanitise(model.name)), source)
-    _print_table(console, table)
+    _print_table(console, table, whole=True)
 
 
 def _host(url: str) -> str | None:

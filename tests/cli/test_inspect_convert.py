@@ -206,3 +206,10 @@ def test_what_api_format_does_not_say_is_told_and_lines_have_no_blanks_at_their_
     assert "pack not named" not in told
     assert "Inputs and outputs: none are known from the file alone; --object-info shows them\n" in told
     assert all(line == line.rstrip() for line in told.splitlines())
+
+
+def test_models_with_long_names_are_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "api.json"
+    name = "a_name_as_people_give_them_to_files " * 3 + ".safetensors"
+    path.write_text(json.dumps({"1": {"class_type": "VAELoader", "inputs": {"vae_name": name}}}))
+    assert f"   vae  {name}  no URL\n" in run("inspect", str(path))
