@@ -19,6 +19,7 @@ from pycomfy.core.lockfile.toml import render_key
 from pycomfy.core.lockfile.update_policy import UpdatePolicy
 from pycomfy.core.nodes.pack_resolution import UnresolvedType
 from pycomfy.core.nodes.provenance import newer_core
+from pycomfy.core.printable import printable
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.requirements.providers import match_providers, running_types
 from pycomfy.core.sources.git import GitSpec
@@ -116,7 +117,10 @@ def pin_code(workspace: Workspace, config: Config, request: CodeRequest) -> Pinn
         types = _pack_types(workspace, config.packs, sources)
     nodes, apart = _leave_out_apart(nodes, {*builtin, *(type_ for own in types.values() for type_ in own)})
     provided = match_providers(nodes, builtin, types, request.where)
-    other = tuple(_find_other_versions(nodes, config.packs, sources, provided, found))
+    other = (
+        *_find_other_versions(nodes, config.packs, sources, provided, found),
+        *_find_kept_versions(nodes, sources, provided, found, request.policy),
+    )
     return PinnedCode(config, sources, provided, found, other, nodes, (*accepted, *apart))
 
 
@@ -222,6 +226,32 @@ def _find_other_versions(
         yield (
             f"the workflow names version {version} of {name}, but [packs.{render_key(name)}] no revision, so the newest"
             f" commit is taken; to take that version, write {how}"
+        )
+
+
+def _find_kept_versions(
+    nodes: Sequence[RequiredNode],
+    sources: Mapping[str, PinnedSource],
+    provided: Mapping[str, tuple[str, ...]],
+    found: FoundPacks,
+    policy: UpdatePolicy,
+) -> Iterator[str]:
+    """Say where a pack stays at the commit of the earlier lock, although the workflow names another version of it."""
+    before = policy.lock.sources if policy.lock is not None else {}
+    for name in found.specs:
+        pinned = sources[name]
+        repository, own = pinned.source.repository, _read_version(pinned.files)
+        if repository is None or before.get(name) != pinned.source:
+            continue
+        stated = {n.pack.version: None for n in nodes if n.type in provided[name] and n.pack is not None}
+        named = [version for version in stated if version is not None]
+        # Without a version of its own, a pack may be at the one that is named.
+        comparable = [v for v in named if ABBREVIATED_COMMIT.fullmatch(v) or own != "unknown"]
+        if not comparable or any(repository.commit.startswith(v) or v == own for v in named):
+            continue
+        yield (
+            f"the workflow names version {printable(comparable[0])} of {name}, but the lock has another commit of it,"
+            f" {repository.commit[:10]}, which stays until {name} is updated"
         )
 
 

@@ -97,6 +97,19 @@ def test_from_a_workflow_alone_to_a_lock(
         "Y": "lock",
         "Old": "only-pack",
     }
+    # Nor does it for a workflow that names another commit now; but that is told.
+    held = again.lock.packs[0].source
+    assert isinstance(held, GitSource)
+    for stated, told in ((newer, True), (held.commit, False), (held.commit[:9], False), ("1.0.0", False)):
+        (project / "workflow.json").write_text(
+            text.replace('"X"', f'"X", "properties": {{"ver": "{stated}", "cnr_id": "a"}}')
+        )
+        kept = run(LockRequest(project), paths)
+        assert kept.lock.packs == again.lock.packs
+        notes = [n.text for n in kept.notes if "which stays until ComfyUI-A is updated" in n.text]
+        assert [newer in note for note in notes] == [True] * told
+    (project / "workflow.json").write_text(text)
+    run(LockRequest(project), paths)
     # On another machine, which has seen nothing but Debian yet, it is the same.
     share_downloads(tmp_path / "other" / "cache")
     other = fill(Paths(tmp_path / "other", tmp_path / "other" / "cache"), tmp_path / "manager")
