@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pycomfy.core.analysis.findings import Finding
 from pycomfy.core.analysis.module_names import key, namesake, packages
 from pycomfy.core.analysis.system_uses import missing_package
 from pycomfy.core.debian.shared_libraries import debian_package
@@ -267,6 +268,17 @@ def find_suspect(failure: ImportFailure, wheels: Collection[str]) -> Suspect | N
     if locked:
         return Suspect(locked[0], missing=False)
     return Suspect(known[0], missing=True) if missing is not None and known else None
+
+
+def suspect_missing(findings: Iterable[Finding]) -> dict[str, Suspect]:
+    """Return for each pack the first package that it imports, by the `findings` of its lock, and that no locked package
+    has. Some packs hide that an import failed, and fail later for want of a name."""
+    missing: dict[str, Suspect] = {}
+    for finding in findings:
+        known = packages(key(finding.text)) if finding.kind == "import" else ()
+        if known:
+            missing.setdefault(finding.owner, Suspect(known[0], missing=True))
+    return missing
 
 
 def find_fixes(text: str, name: str) -> tuple[str | Fix, ...]:

@@ -17,15 +17,17 @@ from pycomfy.adapters.python.venv import unpack_wheels
 from pycomfy.adapters.sources.git import join_address
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.lockfile.schema import Lock, Wheel
+from pycomfy.core.lockfile.schema import LOCK_FILE, Lock, Wheel, render_lock
 from pycomfy.core.lockfile.toml import at_top, render_list
 from pycomfy.core.python.requirements import make_requirement_set
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
 from pycomfy.core.sources.git import GitSource
-from pycomfy.core.versions.verification import NodeDefinitions, Suspect, Verification, find_suspect
+from pycomfy.core.versions.checkout_files import CONFIG
+from pycomfy.core.versions.verification import NodeDefinitions, Suspect, Verification, find_suspect, suspect_missing
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.errors import PycomfyError
 from pycomfy.operation import Operation
+from pycomfy.services.lock.lock import LockResult
 from pycomfy.services.lock.lock import lock as make_lock
 from pycomfy.services.lock.python import read_index_config
 from pycomfy.services.lock_request import LockRequest, read_config
@@ -56,10 +58,13 @@ class Trial:
         """Return, by pack, the change of pycomfy.toml with which the image can import it, and all that it could import
         before. Only packs that the workflow needs are tried; where nothing helped, there is nothing."""
         names = {wheel.name for wheel in self.lock.platforms[self.platform].wheels}
-        suspects: dict[str, Suspect] = {}
-        for part in verification.parts:
-            if part.lacking and part.failure is not None and (found := find_suspect(part.failure, names)) is not None:
-                suspects[part.name] = found
+        failed = {p.name: p.failure for p in verification.parts if p.lacking and p.failure is not None}
+        found = {name: find_suspect(failure, names) for name, failure in failed.items()}
+        if not all(found.values()):
+            # Some packs hide that an import failed, and fail later for want of a name.
+            missing = self._find_missing()
+            found = {name: suspect or missing.get(name) for name, suspect in found.items()}
+        suspects = {name: suspect for name, suspect in found.items() if suspect is not None}
         remedies: dict[str, str] = {}
         for name, suspect in list(suspects.items())[:MAX_TRIED]:
             try:
@@ -69,6 +74,23 @@ class Trial:
             if remedy is not None:
                 remedies[name] = remedy
         return remedies
+
+    def _find_missing(self) -> dict[str, Suspect]:
+        """For each pack the first package that it imports, and that nothing of the lock has."""
+        with tempfile.TemporaryDirectory(prefix="pycomfy-") as folder:
+            try:
+                findings = self._lock(self.request, Path(folder)).findings
+            except PycomfyError:
+                return {}
+        return suspect_missing(findings)
+
+    def _lock(self, request: LockRequest, folder: Path) -> LockResult:
+        """Lock the workflow again into a file of the folder, in silence; packs that were found stay as they are."""
+        config, output = self.request.file.parent / CONFIG, folder / LOCK_FILE
+        output.write_text(render_lock(self.lock))
+        request = replace(request, config=config if config.exists() else None, output=output)
+        with Operation(cancel_scope=operation.cancel_scope()).running():
+            return make_lock(self.workspace, request)
 
     def _try(self, pack: str, suspect: Suspect) -> str | None:
         base, config = read_config(self.request)
@@ -80,16 +102,13 @@ class Trial:
             tempfile.TemporaryDirectory(prefix="pycomfy-") as temporary,
         ):
             folder = Path(temporary)
-            request = replace(change, config=base / "pycomfy.toml" if (base / "pycomfy.toml").exists() else None)
-            with Operation(cancel_scope=operation.cancel_scope()).running():
-                locked = make_lock(self.workspace, replace(request, output=folder / "pycomfy.lock")).lock
-            if not self._works(pack, locked, folder):
+            if not self._works(pack, self._lock(change, folder).lock, folder):
                 task.note("does not help")
                 return None
             task.note("helps")
-        kept, key = (config.requirements, "requirements") if suspect.missing else (config.overrides, "overrides")
+        kept, table = (config.requirements, "requirements") if suspect.missing else (config.overrides, "overrides")
         added = change.requirements if suspect.missing else change.overrides
-        line = at_top(render_list(key, [*kept, *added]), f"{key}" if kept else "")
+        line = at_top(render_list(table, [*kept, *added]), table if kept else "")
         return f"{line}: this was tried, and {pack} can be imported with it"
 
     def _change(self, pack: str, suspect: Suspect, config: Config, base: Path) -> LockRequest | None:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from pycomfy.core.analysis.findings import Finding
 from pycomfy.core.lockfile.schema import Lock, Pack
 from pycomfy.core.requirements.model import RequiredNode
 from pycomfy.core.sources.path import PathSource
@@ -14,6 +15,7 @@ from pycomfy.core.versions.verification import (
     Verification,
     find_suspect,
     suggest_fixes,
+    suspect_missing,
     verify_nodes,
 )
 from pycomfy.errors import RunFailed, UnknownNode
@@ -159,6 +161,16 @@ def test_a_program_that_is_missing_is_fixed_by_its_debian_package() -> None:
 )
 def test_a_failed_import_points_at_a_package(message: str, wheels: tuple[str, ...], found: Suspect | None) -> None:
     assert find_suspect(ImportFailure("card", message, ""), wheels) == found
+
+
+def test_what_a_pack_imports_and_nothing_has_may_be_what_it_lacks() -> None:
+    found = [
+        Finding("downloads", "a", "imported", "__init__.py", 1, "segno"),
+        Finding("import", "a", "conditional", "__init__.py", 2, "somebodys", certain=False),
+        Finding("import", "a", "conditional", "__init__.py", 3, "matplotlib", certain=False),
+        Finding("import", "a", "conditional", "__init__.py", 4, "segno", certain=False),
+    ]
+    assert suspect_missing(found) == {"a": Suspect("matplotlib", missing=True)}
 
 
 def test_what_was_tried_is_told_in_place_of_what_may_help() -> None:
