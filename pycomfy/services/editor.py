@@ -16,7 +16,7 @@ from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.prompt.convert import Prompt
 from pycomfy.core.prompt.editor_prompt import BadAnswer, EditorAnswer, judge
 from pycomfy.core.prompt.node_definitions import Definitions
-from pycomfy.core.requirements.model_files import portable_values
+from pycomfy.core.requirements.model_files import portable_prompt
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import find_graph
 from pycomfy.errors import NetworkError, RunFailed, suggest
@@ -105,7 +105,7 @@ def _failure(answer: BadAnswer, log: str) -> RunFailed:
 
 
 def _take(one: EditorWorkflow, answer: EditorAnswer, definitions: Definitions) -> Prompt:
-    portable = EditorAnswer(tuple(_portable(prompt, definitions) for prompt in answer.prompts))
+    portable = EditorAnswer(tuple(portable_prompt(prompt, definitions) for prompt in answer.prompts))
     judgement = judge(one.ours, portable, one.workflow, definitions)
     for text in judgement.differences[:MAX_REPORTED]:
         operation.report(f"note: {text}")
@@ -117,13 +117,3 @@ def _take(one: EditorWorkflow, answer: EditorAnswer, definitions: Definitions) -
             + "; ".join(judgement.drawn[:MAX_REPORTED])
         )
     return judgement.prompt
-
-
-def _portable(prompt: Prompt, definitions: Definitions) -> Prompt:
-    return {
-        id_: {
-            **node,
-            "inputs": portable_values(node["class_type"], node["inputs"], definitions.find(node["class_type"])),
-        }
-        for id_, node in prompt.items()
-    }

@@ -21,7 +21,7 @@ from pycomfy.core.prompt.convert import Prompt, convert
 from pycomfy.core.prompt.lost_values import LostValue
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.requirements.collect import collect_requirements
-from pycomfy.core.requirements.model_files import portable_values
+from pycomfy.core.requirements.model_files import portable_prompt
 from pycomfy.core.versions.verification import NodeDefinitions, Verification, verify_nodes
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.errors import HashMismatch, raise_all, suggest
@@ -111,10 +111,7 @@ def make_prompt(
         _report_more(verification, answer)
     raise_all(problems)
     definitions = Definitions(answer.types)
-    prompt = convert(workflow, definitions, operation.report, judge)
-    for node in prompt.values():
-        node["inputs"] = portable_values(node["class_type"], node["inputs"], definitions.find(node["class_type"]))
-    return prompt
+    return portable_prompt(convert(workflow, definitions, operation.report, judge), definitions)
 
 
 def _report_more(verification: Verification, answer: NodeDefinitions) -> None:

@@ -5,10 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 
 from pycomfy.core.analysis.evaluator import SourceEvaluator
 from pycomfy.core.analysis.evaluator_values import Class, Dict, Function, ModelFiles, Value
-from pycomfy.core.analysis.node_types import find_method, find_node_classes
+from pycomfy.core.analysis.node_types import SCHEMA, find_definition, find_node_classes
 from pycomfy.core.requirements.model_files import ModelInputs
-
-_LEGACY, _SCHEMA = "INPUT_TYPES", "define_schema"
 
 
 def find_model_inputs(files: Mapping[str, str], types: Collection[str]) -> ModelInputs:
@@ -36,19 +34,15 @@ def _inputs(class_: Class, sources: SourceEvaluator) -> Iterator[tuple[str, str 
 def _choices(class_: Class, sources: SourceEvaluator) -> Iterator[tuple[str, Value]]:
     """The inputs of a class and what they may be: `{"required": {NAME: (CHOICES, …)}}`, or `Combo.Input(NAME, CHOICES)`
     in a schema."""
-    for part in sources.lineage(class_):
-        method = find_method(part, _LEGACY)
-        if method is not None:
-            groups = sources.result(method)
-            for inputs in groups.items.values() if isinstance(groups, Dict) else ():
-                for name, definition in inputs.items.items() if isinstance(inputs, Dict) else ():
-                    if isinstance(definition, list) and definition:
-                        yield name, definition[0]
-            return
-        schema = find_method(part, _SCHEMA)
-        if schema is not None:
-            yield from _schema_choices(schema, sources)
-            return
+    method = find_definition(class_, sources)
+    if method is not None and method.body.name == SCHEMA:
+        yield from _schema_choices(method, sources)
+    elif method is not None:
+        groups = sources.result(method)
+        for inputs in groups.items.values() if isinstance(groups, Dict) else ():
+            for name, definition in inputs.items.items() if isinstance(inputs, Dict) else ():
+                if isinstance(definition, list) and definition:
+                    yield name, definition[0]
 
 
 def _schema_choices(schema: Function, sources: SourceEvaluator) -> Iterator[tuple[str, Value]]:

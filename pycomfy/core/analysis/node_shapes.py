@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from pycomfy.core.analysis.evaluator import SourceEvaluator
 from pycomfy.core.analysis.evaluator_values import Class, Dict, Function, ModelFiles, Value
-from pycomfy.core.analysis.node_types import find_method, find_node_classes
+from pycomfy.core.analysis.node_types import SCHEMA, find_definition, find_node_classes
 from pycomfy.core.workflow.model import Input, Output
 
 ANY = "*"
@@ -14,7 +14,6 @@ ANY = "*"
 
 COMBO = "COMBO"
 
-_LEGACY, _SCHEMA = "INPUT_TYPES", "define_schema"
 _V3_TYPES = {name.upper().replace("_", ""): name for name in ("CLIP_VISION", "CONTROL_NET", "STYLE_MODEL")}
 _PLAIN = frozenset(
     ("INT", "FLOAT", "STRING", "BOOLEAN", COMBO, "IMAGE", "MASK", "LATENT", "CONDITIONING", "CLIP", "VAE", "MODEL")
@@ -104,14 +103,10 @@ def is_compatible(saved: str, defined: str) -> bool:
 
 
 def _shape(class_: Class, sources: SourceEvaluator) -> NodeShape:
-    for part in sources.lineage(class_):
-        method = find_method(part, _LEGACY)
-        if method is not None:
-            return _legacy_shape(class_, method, sources)
-        schema = find_method(part, _SCHEMA)
-        if schema is not None:
-            return _schema_shape(schema)
-    return NodeShape()
+    method = find_definition(class_, sources)
+    if method is None:
+        return NodeShape()
+    return _schema_shape(method) if method.body.name == SCHEMA else _legacy_shape(class_, method, sources)
 
 
 def _legacy_shape(class_: Class, method: Function, sources: SourceEvaluator) -> NodeShape:

@@ -11,6 +11,9 @@ from pycomfy.core.analysis.evaluator_values import UNKNOWN, Class, Dict, Functio
 
 MAPPINGS = "NODE_CLASS_MAPPINGS"
 NODE_LIST = "node_list.json"
+LEGACY, SCHEMA = "INPUT_TYPES", "define_schema"
+"""The methods in which a node class defines its inputs, before V3 and since."""
+
 MAX_TYPES = 20_000
 
 
@@ -97,10 +100,20 @@ def find_method(class_: Class, name: str) -> Function | None:
     return None
 
 
+def find_definition(class_: Class, sources: SourceEvaluator) -> Function | None:
+    """Return the method in which a node class, or the first of its bases that does, defines its inputs: `INPUT_TYPES`,
+    or the `define_schema` of V3; None if no base in the files does."""
+    for part in sources.lineage(class_):
+        method = find_method(part, LEGACY) or find_method(part, SCHEMA)
+        if method is not None:
+            return method
+    return None
+
+
 def node_id(class_: Class, sources: SourceEvaluator) -> str | None:
     """Return the `node_id` of a V3 node class: from its schema, else from a class attribute; both may be inherited."""
     for part in sources.lineage(class_):
-        method = find_method(part, "define_schema")
+        method = find_method(part, SCHEMA)
         if method is None:
             continue
         for expression in _id_expressions(method.body):

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from pycomfy.core.prompt.node_definitions import NodeSpec
+from pycomfy.core.prompt.convert import Prompt
+from pycomfy.core.prompt.node_definitions import Definitions, NodeSpec
 from pycomfy.core.requirements.model import RequiredModel
 
 ModelInputs = Mapping[str, Mapping[str, str | None]]
@@ -140,6 +141,17 @@ def portable_values(type_: str, inputs: Mapping[str, object], spec: NodeSpec | N
         return _LORA.sub(lambda found: model_path(found[0]), value) if type_ in LORA_TAG_NODES else value
 
     return {name: portable(name, value) for name, value in inputs.items()}
+
+
+def portable_prompt(prompt: Prompt, definitions: Definitions) -> Prompt:
+    """Return a prompt with the values of its nodes as `portable_values` has them."""
+    return {
+        id_: {
+            **node,
+            "inputs": portable_values(node["class_type"], node["inputs"], definitions.find(node["class_type"])),
+        }
+        for id_, node in prompt.items()
+    }
 
 
 def is_model_file(name: str) -> bool:

@@ -33,6 +33,9 @@ from pycomfy.services.workspace import Workspace
 MAX_SHOWN = 5
 """Nodes that one remark names."""
 
+UNKNOWN = "unknown"
+"""The version of a source whose files have none."""
+
 ABBREVIATED_COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
@@ -218,7 +221,7 @@ def _find_other_versions(
         repository = pinned.source.repository
         if not isinstance(spec, GitSpec) or spec.rev is not None or repository is None or (name, version) in told:
             continue
-        if repository.commit.startswith(version) or _read_version(pinned.files) == version:
+        if _is_at(pinned, version):
             continue
         told.add((name, version))
         by_id = f'registry = "{stated.cnr_id}", version = "{version}"' if stated.cnr_id else "the commit as rev"
@@ -240,19 +243,27 @@ def _find_kept_versions(
     before = policy.lock.sources if policy.lock is not None else {}
     for name in found.specs:
         pinned = sources[name]
-        repository, own = pinned.source.repository, _read_version(pinned.files)
+        repository = pinned.source.repository
         if repository is None or before.get(name) != pinned.source:
             continue
         stated = {n.pack.version: None for n in nodes if n.type in provided[name] and n.pack is not None}
         named = [version for version in stated if version is not None]
         # Without a version of its own, a pack may be at the one that is named.
-        comparable = [v for v in named if ABBREVIATED_COMMIT.fullmatch(v) or own != "unknown"]
-        if not comparable or any(repository.commit.startswith(v) or v == own for v in named):
+        known = _read_version(pinned.files) != UNKNOWN
+        comparable = [v for v in named if ABBREVIATED_COMMIT.fullmatch(v) or known]
+        if not comparable or any(_is_at(pinned, version) for version in named):
             continue
         yield (
             f"the workflow names version {printable(comparable[0])} of {name}, but the lock has another commit of it,"
             f" {repository.commit[:10]}, which stays until {name} is updated"
         )
+
+
+def _is_at(pinned: PinnedSource, version: str) -> bool:
+    """Whether a source is at that commit, which may be abbreviated, or at that version by its own files."""
+    repository = pinned.source.repository
+    at = repository is not None and repository.commit.startswith(version)
+    return at or _read_version(pinned.files) == version
 
 
 def _read_version(files: Mapping[str, str]) -> str:
@@ -264,4 +275,4 @@ def _read_version(files: Mapping[str, str]) -> str:
     try:
         return str(tomllib.loads(files.get("pyproject.toml", ""))["project"]["version"])[:50]
     except (ValueError, RecursionError, KeyError, TypeError):
-        return "unknown"
+        return UNKNOWN
