@@ -118,3 +118,9 @@ def test_the_image_is_described_with_all_its_variables_and_labels() -> None:
         r'^ +"([a-z.0-9]+)" =', config, re.MULTILINE
     )
     assert len(named) > 10 and [name for name in named if f"`{name}`" not in text] == []
+
+
+def test_every_test_that_security_names_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "security.md").read_text())
+    missing = [f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / file).read_text()]
+    assert named and missing == []
