@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test story lint format bench clean
+.PHONY: help setup demo test story lint format bench fuzz clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ format: setup ## put the style right
 bench: ## the figures in benchmarks/, beside a Dockerfile's
 	@scripts/setup.sh bench
 	@.venv/bin/python -m benchmarks
+
+fuzz: ## hostile inputs for a minute each, or as MINUTES=5 TARGET="lock bundle" say; faults are kept in tests/fuzz/faults
+	@scripts/setup.sh fuzz
+	@.venv/bin/python -m tests.fuzz --minutes $(or $(MINUTES),1) $(TARGET)
 
 clean: ## remove what the demo made here (not the data folder, PYCOMFY_HOME)
 	rm -rf demo

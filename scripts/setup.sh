@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what pycomfy needs here: Debian packages where apt may, and the Python environment in .venv.
-# usage: setup.sh [run|story|bench]
+# usage: setup.sh [run|story|bench|fuzz]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -52,4 +52,7 @@ if [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$uv_version" ];
     python3 -m venv --clear .venv
     .venv/bin/pip install --quiet --disable-pip-version-check "uv==$uv_version" 2>&1 | { grep -v '^WARNING' || true; }
 fi
-.venv/bin/uv sync --locked --quiet
+# The fuzzer is large: it stays out, and where it is, unless it is asked for.
+groups=(--inexact)
+[ "${1:-run}" = fuzz ] && groups=(--group fuzz)
+.venv/bin/uv sync --locked --quiet "${groups[@]}"
