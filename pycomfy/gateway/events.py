@@ -1,12 +1,16 @@
 """What a job tells its caller: one JSON object a line, on standard output."""
 
 import json
+import math
 import os
 import threading
 from collections.abc import Callable
 
 Event = dict[str, object]
 Emit = Callable[[Event], None]
+
+MAX_TEXT = 64 << 10
+"""Characters of one text in an event; of a longer one, the first."""
 
 
 class Failure(Exception):
@@ -30,10 +34,27 @@ class Printer:
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
-        data = memoryview(json.dumps(event).encode() + b"\n")
+        data = memoryview(_encode(event) + b"\n")
         with self._lock:
             try:
                 while data:
                     data = data[os.write(self._fd, data) :]
             except (BrokenPipeError, ConnectionResetError):
                 return
+
+
+def _encode(event: Event) -> bytes:
+    cut = {k: v[:MAX_TEXT] if isinstance(v, str) else v for k, v in event.items()}
+    try:
+        return json.dumps(cut, allow_nan=False).encode()
+    except ValueError:
+        return json.dumps(_finite(cut)).encode()
+
+
+def _finite(value: object) -> object:
+    """`value`, with null for the numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

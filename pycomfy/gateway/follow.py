@@ -12,12 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .events import Emit, Event
+from .events import Emit, Event, Failure, error
 from .outputs import Collector
 from .server import Api, Refused
 from .websocket import WebSocket
 
 PROGRESS_INTERVAL = 0.1
+MAX_STEPS = 2**53
+MAX_REFUSALS = 20
+"""Answers without a history, one after another, once ComfyUI said that the prompt is over."""
+
+MAX_TITLE = 1000
 ENDS = frozenset({"execution_success", "execution_error", "execution_interrupted"})
 PREVIEW_IMAGE = 1
 IMAGE_SUFFIXES = {1: ".jpg", 2: ".png"}
@@ -34,14 +39,17 @@ class Follower:
     emit: Emit
     collector: Collector
     sent: list[Event] = field(default_factory=list)
+    returned: dict[str, Any] = field(default_factory=dict)
+    """What each node that is done returned, for a prompt that does not get into the history."""
+
     _node: str | None = None
     _begun: set[str] = field(default_factory=set)
     _told: dict[str, tuple[float, float, float]] = field(default_factory=dict)
 
     async def until_done(self, api: Api, socket: WebSocket) -> dict[str, Any]:
-        """Its entry in the history, once there is one."""
+        """Its entry in the history, once there is one. Raises `Failure` if ComfyUI cannot give the history."""
         listener = asyncio.create_task(self._listen(socket))
-        pause = 0.05
+        pause, refusals = 0.05, 0
         try:
             while True:
                 # While the socket works it wakes us; without it we ask more and more rarely.
@@ -50,10 +58,15 @@ class Follower:
                     pause = min(pause * 1.5, 1.0)
                 else:
                     await asyncio.wait({listener}, timeout=5)
-                with contextlib.suppress(OSError, Refused):
-                    history = await api.get(f"/history/{self.prompt_id}")
-                    if isinstance(history, dict) and self.prompt_id in history:
-                        return dict(history[self.prompt_id])
+                with contextlib.suppress(OSError):
+                    history = await _ask_history(api, self.prompt_id)
+                    entry = history.get(self.prompt_id) if history is not None else None
+                    if isinstance(entry, dict):
+                        return entry
+                    # Such as a value in it that is no JSON: it will not get better.
+                    refusals = 0 if history is not None else refusals + listener.done()
+                    if refusals > MAX_REFUSALS:
+                        raise Failure(error("no-history", "ComfyUI cannot tell what the nodes returned"))
         finally:
             listener.cancel()
 
@@ -71,7 +84,7 @@ class Follower:
         """Tell of one message; true if it was the last."""
         try:
             message = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         kind, data = message.get("type"), message.get("data")
         if not isinstance(data, dict) or data.get("prompt_id", self.prompt_id) != self.prompt_id:
@@ -81,6 +94,8 @@ class Follower:
             if node is None:
                 return True
             self._begin(str(node))
+        elif kind == "executed":
+            self.returned[str(data.get("display_node") or data.get("node"))] = data.get("output")
         elif kind == "progress":
             self._progress(str(data.get("node") or self._node), data.get("value"), data.get("max"))
         elif kind == "progress_state":
@@ -98,6 +113,8 @@ class Follower:
 
     def _progress(self, node: str, step: Any, of: Any) -> None:
         if not isinstance(step, int | float) or not isinstance(of, int | float) or of <= 1:
+            return
+        if not 0 <= step <= of <= MAX_STEPS:  # NaN neither
             return
         last_step, last_of, at = self._told.get(node, (-1.0, -1.0, 0.0))
         now = time.monotonic()
@@ -127,4 +144,13 @@ def about(prompt: Mapping[str, Any], node: str) -> Event:
     meta = entry.get("_meta")
     kind = str(entry.get("class_type") or "")
     title = meta.get("title") if isinstance(meta, dict) else None
-    return {"node": node, "title": str(title or kind or node), "class_type": kind}
+    return {"node": node, "title": str(title or kind or node)[:MAX_TITLE], "class_type": kind[:MAX_TITLE]}
+
+
+async def _ask_history(api: Api, prompt_id: str) -> dict[str, Any] | None:
+    """The history, as far as it is about the prompt; None if the answer is none."""
+    try:
+        history = await api.get(f"/history/{prompt_id}")
+    except Refused:
+        return None
+    return history if isinstance(history, dict) else None

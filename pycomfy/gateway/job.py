@@ -20,6 +20,7 @@ from .events import Emit, Event, Failure, Printer, error
 from .follow import Follower, about
 from .gpu import has_gpu
 from .installation import prepare
+from .kernel import files_being_written
 from .outputs import Collector
 from .places import Places
 from .server import Refused, Server, running
@@ -105,15 +106,21 @@ async def execute(server: Server, request: Request, places: Places, emit: Emit) 
         follower = Follower(prompt_id, request.prompt, emit, collector)
         await _submit(server, request, client, prompt_id)
         entry = await follower.until_done(server.api, socket)
+    except BaseException:
+        # A timeout, a death: nodes that were done before are told of.
+        for event in (*follower.sent, *collector.collect_named(follower.returned)):
+            emit(event)
+        raise
     finally:
         await socket.close()
     returned = entry.get("outputs")
-    count = 0
+    count, lost = 0, False
     for event in (*follower.sent, *collector.collect(returned if isinstance(returned, dict) else {})):
         emit(event)
         count += event["event"] == "output"
+        lost = lost or event["event"] == "error"
     problems = list(_problems(entry, request.prompt))
-    if problems:
+    if problems or lost:
         raise Failure(*problems)
     return count
 
@@ -194,6 +201,10 @@ async def _work(places: Places, request: Request, emit: Emit) -> Event:
                 raise Failure(error("lost", f"ComfyUI does not answer any more: {e}", log=server.tail())) from e
             finally:
                 job.cancel()
+        except BaseException:
+            for path in files_being_written(places.output.resolve()):
+                emit({"event": "unfinished", "path": str(path.relative_to(places.data.resolve()))})
+            raise
         finally:
             death.cancel()
     return {"event": "done", "outputs": count, "seconds": round(time.monotonic() - started, 3)}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .events import Event
+from .events import Event, error
 from .places import Places
 
 VALUE_LIMIT = 16 * 1024
@@ -71,16 +71,24 @@ class Collector:
 
     def collect(self, outputs: Mapping[str, Any]) -> Iterator[Event]:
         """Every output of every node, then the files in the output folder that no node spoke of."""
-        for node, returned in outputs.items():
-            if isinstance(returned, dict):
-                for kind, values in returned.items():
-                    for index, value in enumerate(values if isinstance(values, list) else [values]):
-                        yield from self._one(node, kind, index, value)
+        yield from self.collect_named(outputs)
         for path in _files(self.places.output):
             if path not in self._already and path not in self._seen:
                 subfolder = str(path.parent.relative_to(self.places.output.resolve()))
                 about = {"file": path.name, "subfolder": "" if subfolder == "." else subfolder, "type": "output"}
                 yield self._file(None, "files", path, about)
+
+    def collect_named(self, outputs: Mapping[str, Any]) -> Iterator[Event]:
+        """Every output of every node. One that cannot be read or kept is an `error` event; the others still come."""
+        for node, returned in outputs.items():
+            if isinstance(returned, dict):
+                for kind, values in returned.items():
+                    for index, value in enumerate(values if isinstance(values, list) else [values]):
+                        try:
+                            yield from self._one(node, str(kind), index, value)
+                        except (OSError, ValueError, RecursionError) as e:
+                            about = {"node": node, "title": self.titles.get(node)}
+                            yield error("output-lost", f"what the node returned cannot be kept: {e}", **about)
 
     def keep(self, node: str, kind: str, index: int, name: str, data: bytes) -> Event:
         """Store `data` as a result file, and return its event."""
@@ -140,8 +148,11 @@ def _inside(base: Path, subfolder: str, name: str) -> Path | None:
     if "\0" in subfolder + name:
         return None
     root = base.resolve()
-    path = Path(os.path.realpath(root / subfolder / name))  # unlike resolve(), at ease with a loop of links
-    return path if path.is_relative_to(root) and path.is_file() else None
+    try:
+        path = Path(os.path.realpath(root / subfolder / name))  # unlike resolve(), at ease with a loop of links
+        return path if path.is_relative_to(root) and path.is_file() else None
+    except (OSError, ValueError):  # a name that no file can have
+        return None
 
 
 def _files(folder: Path) -> list[Path]:
@@ -150,7 +161,7 @@ def _files(folder: Path) -> list[Path]:
     for parent, _, names in os.walk(folder.resolve()):
         for name in names:
             path = Path(parent, name)
-            if not name.startswith(".") and stat.S_ISREG(path.lstat().st_mode):
+            if stat.S_ISREG(path.lstat().st_mode):
                 found.append(path)
     return sorted(found)
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from .events import Failure, error
+from .kernel import count_memory_kills, end_first
 from .launch import plan_command, plan_environment, write_model_paths
 from .log import Lines, Log
 from .places import Places
@@ -86,6 +87,9 @@ class Server:
         code = await self.process.wait()
         # What it printed last may still be in the pipe; a grandchild may hold the pipe open for ever.
         await asyncio.wait({self._reader}, timeout=2)
+        if code == -signal.SIGKILL and count_memory_kills():
+            what = f"the container's memory was used up, and ComfyUI was killed {when}"
+            return Failure(error("out-of-memory", what, exit_code=code, log=self.tail()))
         return Failure(error("comfyui-exited", f"ComfyUI {_ended(code)} {when}", exit_code=code, log=self.tail()))
 
     def tail(self) -> str:
@@ -130,7 +134,7 @@ async def running(places: Places, *, cpu: bool, on_line: Callable[[str], None]) 
 
 
 async def _spawn(command: Sequence[str], places: Places) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         *command,
         cwd=places.comfyui,
         env=plan_environment(places, os.environ),
@@ -139,12 +143,14 @@ async def _spawn(command: Sequence[str], places: Places) -> asyncio.subprocess.P
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
     )
+    end_first(process.pid)
+    return process
 
 
 def _parse(data: bytes) -> Any:
     try:
         return json.loads(data) if data else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return data.decode("utf-8", "replace")
 
 

@@ -115,6 +115,7 @@ def test_a_job_tells_everything_from_start_to_outputs(image: Image) -> None:
         ("Half", "value_not_in_list", "Value not in list"),
         ("Raise", "ValueError", "no"),
         ("Exit", "comfyui-exited", "ComfyUI exited with status 7 while it ran the prompt"),
+        ("Deep", "no-history", "ComfyUI cannot tell what the nodes returned"),
         ("Kill", "comfyui-exited", "ComfyUI was killed (out of memory?) while it ran the prompt"),
     ],
 )
@@ -135,6 +136,29 @@ def test_a_comfyui_that_dies_while_it_starts_is_quoted(image: Image) -> None:
     assert status == 1
     assert error["message"] == "ComfyUI exited with status 1 while it started"
     assert "cannot start: a module is missing" in error["log"]
+
+
+def test_a_job_that_is_ended_halfway_tells_what_is_done_and_what_is_not(image: Image) -> None:
+    process = image.start("job")
+    assert process.stdin and process.stdout
+    process.stdin.write(json.dumps(prompt("Halfway")).encode() + b"\n")
+    process.stdin.flush()
+    events = []
+    for line in process.stdout:
+        events.append(json.loads(line))
+        if events[-1]["event"] == "executing" and events[-1]["node"] == "2":
+            process.send_signal(signal.SIGTERM)
+    assert process.wait(HANG) == 143
+    process.stdin.close()
+    outputs = [(e["node"], e["kind"], e["path"]) for e in events if e["event"] == "output"]
+    assert outputs == [("1", "text", "results/1/text_00000.txt"), ("1", "images", "output/done.png")]
+    assert [e["path"] for e in events if e["event"] == "unfinished"] == ["output/half.mp4"]
+
+
+def test_progress_that_is_no_number_is_not_told(image: Image) -> None:
+    status, events = image.job(prompt("Unlimited"))
+    assert status == 0
+    assert [(e["step"], e["of"]) for e in events if e["event"] == "progress"] == [(0, 2), (2, 2)]
 
 
 def test_outputs_come_through_when_the_websocket_drops(image: Image) -> None:

@@ -78,6 +78,8 @@ def test_files_nobody_named_are_outputs_and_old_ones_are_not(places: Places) -> 
         named("passwd", "/etc"),
         named("passwd", "../../../etc", "temp"),
         named("x\0y"),
+        named("x" * 5000),
+        named("\ud800"),
         named("link"),
         named("loop"),
         named("gone.png"),
@@ -107,6 +109,15 @@ def test_whatever_a_node_returns_is_collected(places: Places, returned: dict[str
         assert event["event"] in ("output", "value")
         if event.get("path"):
             assert (places.data / event["path"]).is_file()
+
+
+def test_what_cannot_be_kept_is_told_and_takes_nothing_else_along(places: Places) -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    events = collect(places, {"7": {"deep": [deep], "text": ["kept"]}})
+    assert [e["event"] for e in events] == ["error", "output"]
+    assert (events[0]["type"], events[0]["node"]) == ("output-lost", "7")
 
 
 def test_media_types_do_not_depend_on_the_machine() -> None:

@@ -25,6 +25,7 @@ given = parser.parse_args()
 output, temp = Path(given.output_directory), Path(given.temp_directory) / "temp"
 mode = (Path(__file__).parent / "mode").read_text() if (Path(__file__).parent / "mode").exists() else ""
 history: dict[str, object] = {}
+unanswerable = object()
 sockets: list[asyncio.StreamWriter] = []
 
 print("Traceback (most recent call last):\n  File ...\nImportError: no\n", flush=True)
@@ -44,6 +45,10 @@ def tell(kind: str, **data: object) -> None:
         socket.write(frame(json.dumps({"type": kind, "data": data}).encode()))
 
 
+def named(name: str) -> dict[str, str]:
+    return {"filename": name, "subfolder": "", "type": "output"}
+
+
 async def work(number: str, prompt: dict[str, dict[str, object]]) -> None:
     node, kind = next((n, str(p["class_type"])) for n, p in prompt.items())
     tell("executing", node=node, prompt_id=number)
@@ -55,6 +60,22 @@ async def work(number: str, prompt: dict[str, dict[str, object]]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "Hang":
         await asyncio.sleep(600)
+    if kind == "Halfway":  # one node is done, another is writing
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "done.png").write_bytes(b"png")
+        tell("executed", node=node, output={"text": ["hello"], "images": [named("done.png")]}, prompt_id=number)
+        with (output / "half.mp4").open("wb") as half:
+            half.write(b"begun")
+            half.flush()
+            tell("executing", node="2", prompt_id=number)
+            await asyncio.sleep(600)
+    if kind == "Deep":
+        history[number] = unanswerable
+        tell("executing", node=None, prompt_id=number)
+        return
+    if kind == "Unlimited":
+        for step, of in ((float("inf"), float("inf")), (float("nan"), 2), (-1, 2), (1, 10**400), (3, 2)):
+            tell("progress", node=node, value=step, max=of, prompt_id=number)
     if kind == "Drop":
         for socket in sockets:
             socket.close()
@@ -114,7 +135,8 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             tasks.add(asyncio.create_task(work(body["prompt_id"], body["prompt"])))
     elif path.startswith("/history/"):
         number = path.rsplit("/", 1)[1]
-        reply = {number: history[number]} if number in history else {}
+        status = 500 if history.get(number) is unanswerable else 200
+        reply = {number: history[number]} if number in history and status == 200 else {}
     elif path == "/object_info":
         reply = {"Exit": {}}
     elif path == "/system_stats":

@@ -1,0 +1,50 @@
+"""What the kernel says of this container: processes that it killed, and files that are being written."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_CGROUP = Path("/sys/fs/cgroup")
+_PROC = Path("/proc")
+
+
+def count_memory_kills(cgroup: Path = _CGROUP) -> int:
+    """How many processes were killed because the container's memory was used up; 0 where the kernel does not say."""
+    for name in ("memory.events", "memory/memory.oom_control"):  # cgroups of version 2 and 1
+        with contextlib.suppress(OSError, ValueError):
+            for line in (cgroup / name).read_text().splitlines():
+                key, _, number = line.partition(" ")
+                if key == "oom_kill":
+                    return int(number)
+    return 0
+
+
+def end_first(process: int) -> None:
+    """Let the kernel kill this process before us where memory is used up: we have to tell of it."""
+    with contextlib.suppress(OSError):
+        (_PROC / str(process) / "oom_score_adj").write_text("500")
+
+
+def files_being_written(folder: Path) -> list[Path]:
+    """The files below `folder`, which is absolute, that a process has open for writing, sorted."""
+    return sorted({path for path in _open_for_writing() if path.is_relative_to(folder) and path.is_file()})
+
+
+def _open_for_writing() -> Iterator[Path]:
+    for process in _PROC.glob("[0-9]*"):
+        # Processes and their files go while we look.
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(process / "fd"):
+                with contextlib.suppress(OSError, ValueError):
+                    if _flags(process / "fdinfo" / entry.name) & os.O_ACCMODE != os.O_RDONLY:
+                        yield Path(entry.path).readlink()
+
+
+def _flags(about: Path) -> int:
+    """The flags of open(2). See proc(5)."""
+    for line in about.read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key == "flags":
+            return int(value, 8)
+    return os.O_RDONLY
