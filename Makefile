@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test story lint format bench fuzz clean
+.PHONY: help setup demo test story lint format bench fuzz mutants clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ bench: ## the figures in benchmarks/, beside a Dockerfile's
 fuzz: ## hostile inputs for a minute each, or as MINUTES=5 TARGET="lock bundle" say; faults are kept in tests/fuzz/faults
 	@scripts/setup.sh fuzz
 	@.venv/bin/python -m tests.fuzz --minutes $(or $(MINUTES),1) $(TARGET)
+
+mutants: setup ## break the code in small ways, and tell what no test noticed (MUTANTS="MODULE … --number N --seed S")
+	@.venv/bin/uv sync --locked --quiet --group mutants
+	@.venv/bin/python -m tests.support.mutants $(MUTANTS)
 
 clean: ## remove what the demo made here (not the data folder, PYCOMFY_HOME)
 	rm -rf demo
