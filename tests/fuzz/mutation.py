@@ -98,6 +98,14 @@ HOSTILE_TEXTS = (
     "x==1; python_version<'3'",
     "x @ file:///x",
     "x[a,b]>=1,<0",
+    "-r more.txt",
+    "-e .",
+    "--extra-index-url https://x.test/simple",
+    "./local/package",
+    "b @ https://x.test/b-1.0-py3-none-any.whl#sha256=0000",
+    "HTTP/1.1 302 Found",
+    "HTTP/1.1 503 Busy",
+    "HTTP/1.1 206 Partial Content",
 )
 
 HOSTILE_NUMBERS: tuple[int | float, ...] = (

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ _MALFORMED = (
     NotImplementedError,  # an unknown compression
     RuntimeError,  # encrypted
     ValueError,
+    IndexError,  # a member without a name
+    struct.error,
 )
 
 

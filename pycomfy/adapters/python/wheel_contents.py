@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import lzma
 import posixpath
 import re
 import struct
@@ -18,12 +17,21 @@ import httpx
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.download import kept_path
-from pycomfy.adapters.io.http_client import Client, check_status, local_path, make_client, read_body, retry
+from pycomfy.adapters.io.http_client import (
+    Client,
+    check_status,
+    local_path,
+    make_client,
+    read_body,
+    retry,
+    without_login,
+)
 from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.io.zip_files import open_zip
 from pycomfy.core.lockfile.schema import Wheel
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.wheel_clashes import COMMANDS, WheelFile, read_entry_points
-from pycomfy.errors import PycomfyError
+from pycomfy.errors import BadInput, PycomfyError
 
 JOBS = 8
 MAX_MODULES = 200_000
@@ -32,6 +40,7 @@ _END = struct.Struct("<12xII")  # of the end record: the size of the list of fil
 _COMMAND = re.compile(r"\w[\w.+-]*")
 _MAX_LIST = 64 << 20
 _SMALL = 4 << 20
+_FIX = "name another wheel"
 
 
 def read_modules(wheels: Sequence[Wheel], paths: Paths) -> tuple[frozenset[str], tuple[str, ...]]:
@@ -49,9 +58,9 @@ def _modules_of(wheel: Wheel, paths: Paths, client: Client) -> frozenset[str] | 
     with contextlib.suppress(OSError, ValueError):
         return frozenset(map(str, json.loads(known.read_bytes())))
     try:
-        with _open(wheel, paths, client) as file, zipfile.ZipFile(file) as archive:
+        with _open(wheel, paths, client) as archive:
             modules = frozenset(_modules(archive.namelist()))
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, PycomfyError, httpx.HTTPError):
+    except (OSError, PycomfyError, httpx.HTTPError):
         return None
     write_file(known, json.dumps(sorted(modules)))
     return modules
@@ -67,21 +76,10 @@ def read_files(wheels: Sequence[Wheel], paths: Paths) -> dict[str, tuple[WheelFi
 
 def _files_of(wheel: Wheel, paths: Paths, client: Client) -> tuple[WheelFile, ...] | None:
     try:
-        with _open(wheel, paths, client) as file, zipfile.ZipFile(file) as archive:
+        with _open(wheel, paths, client) as archive:
             infos = archive.infolist()[:MAX_MODULES]
             return (*_files(infos), *_commands(wheel, archive, infos, client))
-    except (
-        OSError,
-        EOFError,
-        zipfile.BadZipFile,
-        RuntimeError,  # zipfile's for an encrypted file; and NotImplementedError, which it is of too
-        ValueError,
-        lzma.LZMAError,
-        struct.error,
-        zlib.error,
-        PycomfyError,
-        httpx.HTTPError,
-    ):
+    except (OSError, PycomfyError, httpx.HTTPError):
         return None
 
 
@@ -154,8 +152,12 @@ def _modules(files: Sequence[str]) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _open(wheel: Wheel, paths: Paths, client: Client) -> Iterator[io.BufferedIOBase | io.RawIOBase]:
+def _open(wheel: Wheel, paths: Paths, client: Client) -> Iterator[zipfile.ZipFile]:
     """Open the wheel, on this machine if it is there."""
+
+    def refuse(why: str) -> BadInput:
+        return BadInput(f"not a wheel: {why}", where=wheel.filename, fix=_FIX)
+
     kept = [
         kept_path(wheel.sha256, paths.cache),
         Path(FixedOutput(wheel.filename, bytes.fromhex(wheel.sha256), recursive=False).path),
@@ -163,10 +165,11 @@ def _open(wheel: Wheel, paths: Paths, client: Client) -> Iterator[io.BufferedIOB
     local = Path(wheel.url) if wheel.is_local else local_path(wheel.url)
     for path in [*kept, *([local] if local else [])]:
         if path.is_file():
-            with path.open("rb") as f:
-                yield f
+            with open_zip(path, refuse) as archive:
+                yield archive
             return
-    yield io.BytesIO(_fetch_end(wheel.url, client))
+    with open_zip(io.BytesIO(_fetch_end(wheel.url, client)), refuse) as archive:
+        yield archive
 
 
 def _fetch_end(url: str, client: Client) -> bytes:
@@ -180,7 +183,7 @@ def _fetch_end(url: str, client: Client) -> bytes:
         return tail
     size, start = _END.unpack_from(tail, end)
     if size == 0xFFFFFFFF or start == 0xFFFFFFFF or size > _MAX_LIST:
-        raise ValueError("the list of files is longer than any wheel's")
+        raise BadInput("the list of files is longer than any wheel's", where=without_login(url), fix=_FIX)
     if size + (len(tail) - end) > len(tail):
         tail = _fetch(url, f"bytes={start}-", client)
     return tail
