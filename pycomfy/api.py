@@ -65,9 +65,9 @@ class Workspace(services.Workspace):
         accelerator: str | None = None,
         output: AnyPath | None = None,
     ) -> "LockResult":
-        """Pin everything that a workflow needs, in a pycomfy.lock beside it, or in the file `output`.
+        """Pin everything that a workflow needs, in the lock beside it, or in the file `output`.
 
-        `workflow` is a file, or a folder with a workflow.json. `packs` are additional node packs (name → URL or
+        `workflow` is a file, or a folder with one workflow. `packs` are additional node packs (name → URL or
         URL@REVISION), `nodes` commits (name → commit). `prefer` are packs to choose where several may be meant. With
         `update`, only these parts of an existing lock are renewed.
         """

@@ -1,14 +1,15 @@
 """`pycomfy build`: make an image of a workflow."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pycomfy.cli.json_output import print_json
 from pycomfy.cli.nix_options import Jobs, Sandbox
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
 from pycomfy.cli.progress import count, duration, size
+from pycomfy.cli.several import for_each
 from pycomfy.cli.shell import render_command
 from pycomfy.cli.terminal import print_line
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 def build(
     workflow: Annotated[
-        Path,
-        typer.Argument(metavar="WORKFLOW", help="Its file, a picture it made, or a folder with a workflow.json."),
+        list[Path],
+        typer.Argument(metavar="WORKFLOW", help="Its file, a picture it made, or a folder with one. Repeatable."),
     ],
     platform: Annotated[
         str | None, typer.Option(metavar=PLATFORM_METAVAR, help="The image's platform; default: this machine's.")
@@ -58,7 +59,7 @@ def build(
     from pycomfy.services.workspace import Workspace
 
     request = BuildRequest(
-        workflow,
+        workflow[0],
         platform=parse_platform(platform),
         locked=locked,
         prove=prove,
@@ -66,11 +67,8 @@ def build(
         message=message,
         archive=archive,
     )
-    result = build_image(Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs), engine=engine), request)
-    if as_json:
-        print_json(result)
-    else:
-        _show(result)
+    workspace = Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs), engine=engine)
+    for_each(workflow, lambda one: build_image(workspace, replace(request, workflow=one)), _show, as_json=as_json)
 
 
 def _show(result: "BuildResult") -> None:

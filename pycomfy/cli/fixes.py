@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pycomfy.cli.shell import quote
+from pycomfy.cli.shell import quote, render_command
 from pycomfy.core.printable import printable
 from pycomfy.errors import Argument, Fix, Fixes, Placeholder, list_fixes
 
@@ -74,6 +75,8 @@ def _render_retry(arguments: Mapping[str, Argument]) -> str:
     as `build` when it locks, the command that has them; in words if there is none: an error must be shown in any
     case."""
     command = _find_called()
+    if command is not None and (line := _render_replaced(command, arguments)) is not None:
+        return line
     if command is None or not _accepts(command, arguments):
         action = _find_accepting(arguments)
         if action is None:
@@ -85,6 +88,24 @@ def _render_retry(arguments: Mapping[str, Argument]) -> str:
     parts += ["with", *_words(command, add, required=False)] if add else []
     parts += ["without", *(_option_name(command, p.name) for p in omit)] if omit else []
     return " ".join(parts)
+
+
+def _render_replaced(command: Any, arguments: Mapping[str, Argument]) -> str | None:
+    """The command line that was called, with another value for its positional argument; None where that is not all.
+    What is `workflow` for services, some commands call by another name."""
+    positional = [p.name for p in command.params if p.param_type_name == "argument"]
+    (name, value), *others = arguments.items()
+    if others or len(positional) != 1 or name not in (*positional, "workflow") or not isinstance(value, str):
+        return None
+    words = sys.argv[1:]
+    start = words.index(command.name.split()[-1]) + 1
+    given = command.make_context(command.name, words[start:], resilient_parsing=True).params.get(positional[0])
+    old = given if isinstance(given, list | tuple) else [given]
+    at = [n for n in range(start, len(words)) if len(old) == 1 and Path(words[n]) == Path(str(old[0]))]
+    if len(at) != 1 or value.startswith("-"):
+        return None
+    words[at[0]] = value
+    return render_command(("pycomfy", *words))
 
 
 def _find_called() -> Any:

@@ -1,6 +1,7 @@
 """`pycomfy lock`: pin everything a workflow needs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pycomfy.cli.fixes import render_note
-from pycomfy.cli.json_output import print_json
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platforms
 from pycomfy.cli.progress import size
+from pycomfy.cli.several import for_each
 from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ MAX_CHANGES = 40
 
 def lock(
     workflow: Annotated[
-        Path,
-        typer.Argument(metavar="WORKFLOW", help="Its file, a picture it made, or a folder with a workflow.json."),
+        list[Path],
+        typer.Argument(metavar="WORKFLOW", help="Its file, a picture it made, or a folder with one. Repeatable."),
     ],
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Its name; default: that of its file.")] = None,
     config: Annotated[
@@ -61,7 +62,8 @@ def lock(
 ) -> None:
     """Pin everything a workflow needs by hash, in `pycomfy.lock`.
 
-    It pins ComfyUI, node packs, Python and Debian packages, and models.
+    It pins ComfyUI, node packs, Python and Debian packages, and models. In a folder with several workflows, the lock of
+    NAME.json is NAME.lock.
 
     Node packs that pycomfy.toml does not name are looked up. Where several may be meant, pycomfy asks; nothing is
     guessed. Packs that were found, and models, stay at the lock's commits until `--update`.
@@ -76,8 +78,10 @@ def lock(
     from pycomfy.services.lock_request import LockRequest
     from pycomfy.services.workspace import Workspace
 
+    if output is not None and len(workflow) > 1:
+        raise typer.BadParameter("this is the lock of one workflow", param_hint="--output")
     request = LockRequest(
-        workflow,
+        workflow[0],
         name=name,
         config=config,
         packs=_parse_pairs(pack, "--pack", "NAME=URL"),
@@ -89,13 +93,14 @@ def lock(
         update=tuple(update or ()),
         output=output,
     )
-    result = lock_workflow(Workspace.open(), request)
-    if as_json:
-        print_json(result)
-    else:
+    workspace = Workspace.open()
+
+    def show(result: "LockResult") -> None:
         _show(result)
         if explain:
             _explain(result)
+
+    for_each(workflow, lambda one: lock_workflow(workspace, replace(request, workflow=one)), show, as_json=as_json)
 
 
 def _parse_pairs(values: list[str] | None, option: str, form: str) -> dict[str, str]:

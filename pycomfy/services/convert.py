@@ -27,6 +27,7 @@ from pycomfy.services.results import Problem, Result
 from pycomfy.services.verification import ask_image, load_recorded
 from pycomfy.services.versions.lookup import find_image, layout_of
 from pycomfy.services.versions.recorded_version import find_recorded_version
+from pycomfy.services.workflow_folder import find_source
 from pycomfy.services.workspace import Workspace
 
 
@@ -99,7 +100,7 @@ def _convert_all(
     workflows: dict[str, Workflow] = {}
     for name, source in sources.items():
         try:
-            data = read_workflow_bytes(source)
+            data = read_workflow_bytes(find_source(source))
             workflow = workflows[name] = parse_workflow(data, where=where_of(source))
             by_editor = server.editor is not None and workflow.format != "api"
             ignore_lost = (lambda lost: None) if by_editor else None

@@ -19,6 +19,7 @@ from pycomfy.core.requirements.model import Provenance, RequiredFile, RequiredMo
 from pycomfy.errors import PycomfyError, UnknownNode
 from pycomfy.services.lock_request import LockRequest, read_config
 from pycomfy.services.results import Problem, Result
+from pycomfy.services.workflow_folder import find_source
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def inspect(source: str, object_info: str | None = None) -> InspectResult:
 
     A workflow that would not run is not an error here: what is wrong is listed in `problems`.
     """
-    workflow = read_workflow(source)
+    workflow = read_workflow(find_source(source))
     definitions = Definitions(read_definitions(object_info) if object_info is not None else {})
     conversion = try_convert(workflow, definitions)
     problems: tuple[PycomfyError, ...] = ()

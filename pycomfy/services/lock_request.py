@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,16 +15,21 @@ from pydantic import ValidationError
 
 from pycomfy.adapters.metadata.detect import find_workflow
 from pycomfy.adapters.versions.lookup import find_workflow_file
-from pycomfy.core.lockfile.config import Config, config_fingerprint, parse_config
+from pycomfy.core.lockfile.config import Config, config_fingerprint, load_config, parse_config
 from pycomfy.core.lockfile.git_url import parse_git_url, split_revision
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.package_indexes import ACCELERATOR
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock, parse_lock
+from pycomfy.core.lockfile.toml import render_document
+from pycomfy.core.lockfile.workflow_folder import WorkflowFolder
+from pycomfy.core.lockfile.workflow_names import CONFIG_FILE, SECTIONS
+from pycomfy.core.lockfile.workflow_sections import explain_unknown_sections, merge_section
 from pycomfy.core.sources.source_spec import SourceSpec
 from pycomfy.core.validation import explain_error
 from pycomfy.core.workflow.parse import extract_workflow
 from pycomfy.errors import BadConfig, BadInput, NotFound, Placeholder, suggest
+from pycomfy.services.workflow_folder import find_in_folder, find_lock_file, read_workflow_folder
 from pycomfy.services.workspace import Workspace
 
 MAX_BYTES = 256 << 20
@@ -31,13 +37,14 @@ MAX_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class LockRequest:
-    """What to lock. `workflow` is a file (JSON, or a picture with the workflow in it), or a folder with a
-    `workflow.json`.
+    """What to lock. `workflow` is a file (JSON, or a picture with the workflow in it), or a folder that stands for one
+    workflow (see `find_in_folder`).
 
     `packs` (name -> URL or URL@REVISION) and `nodes` (name -> commit; also of "ComfyUI") add to or replace what
     pycomfy.toml says; `prefer` are packs to choose where several may be meant, before those of pycomfy.toml. With
     `update`, only that part of the lock is renewed: packs by name, or what `update_policy.PARTS` lists. `output` is the
-    lock's file, by default pycomfy.lock beside the workflow. `requirements` and `overrides` are added to those of
+    lock's file, by default the one that the workflow has in its folder (see `core.lockfile.workflow_folder`).
+    `requirements` and `overrides` are added to those of
     pycomfy.toml.
     """
 
@@ -55,10 +62,30 @@ class LockRequest:
     requirements: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
 
-    @property
+    @cached_property
+    def folder(self) -> WorkflowFolder:
+        """What is beside the workflow."""
+        return read_workflow_folder(self.workflow if self.workflow.is_dir() else self.workflow.parent)
+
+    @cached_property
     def file(self) -> Path:
-        """The file of the workflow."""
-        return self.workflow / "workflow.json" if self.workflow.is_dir() else self.workflow
+        """The file of the workflow. Raises `BadInput` if a folder has several."""
+        return find_in_folder(self.workflow, self.folder) if self.workflow.is_dir() else self.workflow
+
+    @cached_property
+    def lock_file(self) -> Path:
+        """The file of the lock. Raises `BadInput` as `find_lock_file`."""
+        return self.output or find_lock_file(self.file, self.folder)
+
+    @property
+    def config_file(self) -> Path:
+        """The file of the configuration; it need not exist."""
+        return self.config or self.file.parent / CONFIG_FILE
+
+    @property
+    def is_main(self) -> bool:
+        """Whether the name at the top of the configuration is this workflow's: it is that of the folder's one."""
+        return self.file.name == self.folder.main or self.config_file.parent != self.file.parent
 
 
 def read_bounded(file: Path, kind: str) -> bytes:
@@ -114,10 +141,8 @@ def _open(file: Path, kind: str) -> Iterator[BinaryIO]:
 def read_config(request: LockRequest) -> tuple[Path, Config]:
     """Return the folder that relative paths are relative to, and pycomfy.toml with the request's additions. Raises
     `NotFound`, `BadInput`, `BadConfig`."""
-    path = request.config or request.file.parent / "pycomfy.toml"
-    config = Config()
-    if request.config is not None or path.exists():
-        config = parse_config(_decode(read_bounded(path, "configuration"), path), where=str(path))
+    path = request.config_file
+    config = _parse_config(request, _read_config_text(request) or "")
     base = path.parent
     changes: dict[str, object] = {"packs": _add_packs(request, config, base)}
     if COMFYUI.lower() in {name.lower() for name in request.nodes}:
@@ -141,11 +166,35 @@ def read_config(request: LockRequest) -> tuple[Path, Config]:
     return base, config.model_copy(update=changes)
 
 
-def read_config_fingerprint(folder: Path) -> str:
-    """Return the fingerprint of the pycomfy.toml in `folder`; without one, that of an empty one."""
-    path = folder / "pycomfy.toml"
-    text = _decode(read_bounded(path, "configuration"), path) if path.exists() else ""
-    return config_fingerprint(parse_config(text, where=str(path)))
+def read_config_fingerprint(request: LockRequest) -> str:
+    """Return the fingerprint of what pycomfy.toml says for a workflow; without one, that of an empty one."""
+    return config_fingerprint(_parse_config(request, _read_config_text(request) or ""))
+
+
+def read_own_config(request: LockRequest) -> bytes | None:
+    """Return pycomfy.toml, without what it says of other workflows than this one; None without one."""
+    text = _read_config_text(request)
+    if text is not None and SECTIONS in (data := load_config(text, str(request.config_file))):
+        text = render_document(merge_section(data, request.file.name, main=request.is_main))
+    return None if text is None else text.encode()
+
+
+def list_unknown_sections(request: LockRequest) -> list[str]:
+    """Return a remark for each table of pycomfy.toml about a workflow that is not there."""
+    sections = load_config(_read_config_text(request) or "", str(request.config_file)).get(SECTIONS, {})
+    return explain_unknown_sections(sections, [request.file.name, *request.folder.files])
+
+
+def _parse_config(request: LockRequest, text: str) -> Config:
+    return parse_config(text, str(request.config_file), request.file.name, main=request.is_main)
+
+
+def _read_config_text(request: LockRequest) -> str | None:
+    """Return the text of pycomfy.toml; None without one, which is an error where the caller named it."""
+    path = request.config_file
+    if request.config is None and not path.exists():
+        return None
+    return _decode(read_bounded(path, "configuration"), path)
 
 
 def _decode(data: bytes, path: Path) -> str:

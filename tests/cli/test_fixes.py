@@ -112,6 +112,8 @@ def understood(action: str, words: list[str]) -> dict[str, Any]:
 def same(given: Argument, got: object) -> bool:
     if isinstance(got, Path):
         return got == Path(str(given))
+    if isinstance(got, list) and got and isinstance(got[0], Path):
+        return len(got) == 1 and same(given, got[0])
     if isinstance(got, list | tuple):
         return [str(one) for one in got] == [str(one) for one in (given if isinstance(given, tuple) else (given,))]
     return got == given
@@ -223,6 +225,9 @@ def test_a_fix_reads_like_this(fix: str | Fix, line: str) -> None:
         (["build", "w"], {"offline": False, "to": "x"}, "pycomfy restore 'NAME[@V]' --to x"),
         (["nope"], {"dry": True}, "pycomfy archive gc --dry-run"),
         (["build", "w"], {"nope": "x"}, "again with nope=x"),
+        (["build", "w", "--locked"], {"workflow": "w/a b.json"}, "pycomfy build 'w/a b.json' --locked"),
+        (["--json", "models", "status", "./w/"], {"workflow": "w/a"}, "pycomfy --json models status w/a"),
+        (["lock", "w", "x"], {"workflow": "w/a"}, "again with w/a"),
         ([], {"prefer": "-x"}, "pycomfy lock WORKFLOW --prefer -x"),
     ],
 )

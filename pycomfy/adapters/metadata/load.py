@@ -38,8 +38,6 @@ def read_workflow_bytes(source: str) -> bytes:
     if is_url(source):
         return find_workflow(io.BytesIO(_download(source)), where=where_of(source))
     path = Path(source)
-    if path.is_dir():
-        path = path / "workflow.json"
     try:
         with path.open("rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -29,6 +29,9 @@ from pycomfy.core.lockfile.config_types import (
 from pycomfy.core.lockfile.lock_types import ModelFolder, Name, RelativePath, Sha256
 from pycomfy.core.lockfile.package_indexes import VARIABLE, PackageIndex, normalise, strip_logins
 from pycomfy.core.lockfile.platforms import PlatformName
+from pycomfy.core.lockfile.workflow_names import SECTIONS
+from pycomfy.core.lockfile.workflow_sections import merge_section
+from pycomfy.core.loose_json import as_mapping
 from pycomfy.core.sources.git import GitSpec
 from pycomfy.core.sources.kinds import ComfySpec, PackSpec
 from pycomfy.core.validation import KEY, describe_errors, explain_error
@@ -256,8 +259,19 @@ def config_fingerprint(config: Config) -> str:
     return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
 
 
-def parse_config(text: str, where: str = "pycomfy.toml") -> Config:
-    """Parse pycomfy.toml. Raises `BadConfig` for every wrong key at once; `where` names the file."""
+def parse_config(text: str, where: str = "pycomfy.toml", file: str | None = None, *, main: bool = True) -> Config:
+    """Parse pycomfy.toml, as it is for the workflow in `file`, by default without what is of single workflows (see
+    `merge_section`). Raises `BadConfig` for every wrong key at once; `where` names the file."""
+    data = merge_section(load_config(text, where), file, main=main)
+    try:
+        return Config.model_validate(data)
+    except ValidationError as e:
+        problems = describe_errors(e, "the file", explain=_explain, limit=None)
+        raise combine([BadConfig(what, where=where, fix=Config.fix) for what in problems]) from e
+
+
+def load_config(text: str, where: str) -> dict[str, Any]:
+    """Return pycomfy.toml as TOML has it, with tables below `workflows` if it has that. Raises `BadConfig`."""
     if len(text) > MAX_CHARACTERS:
         raise BadConfig(f"the file is larger than {MAX_CHARACTERS} characters", where=where, fix=Config.fix)
     try:
@@ -267,11 +281,12 @@ def parse_config(text: str, where: str = "pycomfy.toml") -> Config:
         twice = why.startswith("Cannot overwrite")
         fix = "merge the two entries of that key into one" if twice else "correct the syntax at that position"
         raise BadConfig(f"not TOML: {why}", where=where, fix=fix) from e
-    try:
-        return Config.model_validate(data)
-    except ValidationError as e:
-        problems = describe_errors(e, "the file", explain=_explain, limit=None)
-        raise combine([BadConfig(what, where=where, fix=Config.fix) for what in problems]) from e
+    sections = data.get(SECTIONS, {})
+    tables = {f"{SECTIONS}.{name}": one for name, one in as_mapping(sections).items()}
+    wrong = [key for key, one in {SECTIONS: sections, **tables}.items() if not isinstance(one, dict)]
+    if wrong:
+        raise combine([BadConfig(f"{key} must have keys and values", where=where, fix=Config.fix) for key in wrong])
+    return data
 
 
 def _explain(error: ErrorDetails) -> str:

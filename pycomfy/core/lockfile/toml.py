@@ -1,6 +1,6 @@
 """Write TOML, for pycomfy.toml and for messages that say what to write into it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import tomlkit
 
@@ -25,3 +25,12 @@ def at_top(line: str, replaced: str = "", then: str = "") -> str:
     sets the key there already, such as "[comfyui]": TOML does not allow both."""
     instead = f", in place of its {replaced}" if replaced else ""
     return f"at the top of pycomfy.toml{instead}{then}: {line}"
+
+
+def render_document(values: Mapping[str, object]) -> str:
+    """Return a whole document. In TOML, keys of the top level come before the first table."""
+    return tomlkit.dumps(dict(sorted(values.items(), key=lambda item: _is_table(item[1]))))
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list | tuple) and any(isinstance(v, dict) for v in value))

@@ -5,29 +5,27 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import tomlkit
-
 from pycomfy.core.lockfile.config import SUITES, Config, parse_config
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.schema import Lock, render_lock
+from pycomfy.core.lockfile.toml import render_document
+from pycomfy.core.lockfile.workflow_names import CONFIG_FILE
 from pycomfy.core.sources.lock_source import LockSource
 from pycomfy.core.sources.source_spec import SourceSpec
 from pycomfy.core.versions.snapshot import LOCK, WORKFLOW, Snapshot
 from pycomfy.errors import PycomfyError
-
-CONFIG = "pycomfy.toml"
 
 
 def working_files(name: str, snapshot: Snapshot, files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the files by path, for the workflow's name `name`. `files` is the version's project, `snapshot` what it
     says."""
     lock = snapshot.lock.model_copy(update={"name": name})
-    given = _read_config(files.get(CONFIG))
+    given = _read_config(files.get(CONFIG_FILE))
     named = [source.config_files(name) for name, source in lock.sources.items()]
     return {
         WORKFLOW: files[WORKFLOW],
         LOCK: render_lock(lock).encode(),
-        CONFIG: _render(lock, given).encode(),
+        CONFIG_FILE: _render(lock, given).encode(),
         **{path: data for one in named for path, data in one.items()},
     }
 
@@ -65,12 +63,7 @@ def _render(lock: Lock, given: Config) -> str:
         }
         for pack in lock.packs
     }
-    # In TOML, keys of the top level come before the first table.
-    return tomlkit.dumps(dict(sorted(keys.items(), key=lambda item: _is_table(item[1]))))
-
-
-def _is_table(value: object) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list | tuple) and any(isinstance(v, dict) for v in value))
+    return render_document(keys)
 
 
 def source_keys(name: str, source: LockSource, given: SourceSpec | None = None) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from pycomfy.core.nix.project import ProjectContent, Toolkit, project_files
 from pycomfy.core.prompt.convert import Prompt
 from pycomfy.core.prompt.lost_values import LostValue
 from pycomfy.core.prompt.node_definitions import Definitions
-from pycomfy.core.versions.checkout_files import CONFIG
 from pycomfy.core.versions.verification import NodeDefinitions, Verification
 from pycomfy.core.workflow.editor_only import make_notes
 from pycomfy.core.workflow.model import Workflow
@@ -32,7 +31,7 @@ from pycomfy.services.build.missing_libraries import report_misrecorded, report_
 from pycomfy.services.build.record import FinishedBuild, archive_sources, record_build
 from pycomfy.services.build.remedies import Trial
 from pycomfy.services.editor import OWN_CONVERSION, Editor, EditorWorkflow
-from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_requested_workflow
+from pycomfy.services.lock_request import LockRequest, read_config, read_own_config, read_requested_workflow
 from pycomfy.services.models.needed import NeededModel, list_absent
 from pycomfy.services.realise import Project, RealisedImage, check_locked, host_platform, project_folder, realise
 from pycomfy.services.results import Result
@@ -49,7 +48,7 @@ from pycomfy.services.workspace import Workspace
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """`workflow` is a file, or a folder with a `workflow.json`. `platform` None means this machine's. With `locked`, a
+    """`workflow` is as for `LockRequest`. `platform` None means this machine's. With `locked`, a
     lock that is missing or outdated is an error, and is not made anew. `object_info` is a file or a URL with node
     definitions; without it the built image is started for them. With `prove` False it is not started, and gets no
     prompt unless the answer is known from before and has every node. With `archive`, its sources are archived."""
@@ -105,7 +104,7 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
     definitions = job.drop_incomplete(job.find_definitions(), workflow)
     if definitions is None and request.prove:
         definitions = fetch_definitions(workspace, lock, platform, preliminary.realise().oci)
-    content = ProjectContent(lock, data, config=_read_config_file(lock_request))
+    content = ProjectContent(lock, data, config=read_own_config(lock_request))
     verification: Verification | None = None
     if definitions is not None:
         with preliminary.unload_on_error():
@@ -152,11 +151,6 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
         log=job.log,
         runnable=platform == host_platform(),
     )
-
-
-def _read_config_file(request: LockRequest) -> bytes | None:
-    path = request.config or request.file.parent / CONFIG
-    return read_bounded(path, "configuration") if path.exists() else None
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,12 @@
 """Find the lock of a workflow that is to be built, and make a new one where it is missing or outdated."""
 
 import hashlib
-from pathlib import Path
 
 from pycomfy import operation
 from pycomfy.adapters.sources.config_fingerprint import load_config_fingerprints
 from pycomfy.adapters.sources.pin import is_changed, newer_commit
 from pycomfy.core.lockfile.schema import Lock, parse_lock
-from pycomfy.core.versions.checkout_files import CONFIG
+from pycomfy.core.lockfile.workflow_names import CONFIG_FILE
 from pycomfy.errors import BadLock, suggest
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_config_fingerprint
@@ -15,13 +14,13 @@ from pycomfy.services.workspace import Workspace
 
 
 def read_or_make_lock(workspace: Workspace, request: LockRequest, workflow: bytes, *, only_read: bool) -> Lock:
-    """Return the lock beside the workflow; one that is missing or outdated is made anew, or with `only_read` raised as
+    """Return the lock of the workflow; one that is missing or outdated is made anew, or with `only_read` raised as
     `BadLock`. `workflow` is the workflow's JSON."""
-    path = request.file.parent / "pycomfy.lock"
+    path = request.lock_file
     if path.is_file():
         text = read_bounded(path, "lock").decode(errors="replace")
         current = parse_lock(text, path=str(path))
-        reason = _explain_outdated(workspace, current, text, workflow, path.parent)
+        reason = _explain_outdated(workspace, request, current, text, workflow)
         if reason is None:
             _report_newer_commits(workspace, request, current)
             return current
@@ -36,16 +35,17 @@ def read_or_make_lock(workspace: Workspace, request: LockRequest, workflow: byte
     return made.lock
 
 
-def _explain_outdated(workspace: Workspace, lock: Lock, text: str, workflow: bytes, base: Path) -> str | None:
+def _explain_outdated(workspace: Workspace, request: LockRequest, lock: Lock, text: str, workflow: bytes) -> str | None:
     """What was changed since it was locked; None if nothing was. `text` is the lock's file."""
     if lock.workflow.sha256 != hashlib.sha256(workflow).hexdigest():
         return "the lock was made for another state of the workflow"
+    base = request.lock_file.parent
     changed = [name for name, source in lock.sources.items() if is_changed(source, base, name, workspace.paths)]
     if changed:
         return f"the folder of {', '.join(changed)} was changed after it was locked"
     known = load_config_fingerprints(text, workspace.paths)
-    if known and read_config_fingerprint(base) not in known:
-        return f"{CONFIG} was changed after it was locked"
+    if known and read_config_fingerprint(request) not in known:
+        return f"{CONFIG_FILE} was changed after it was locked"
     return None
 
 

@@ -12,8 +12,8 @@ from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.adapters.versions.version import Version
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock
+from pycomfy.core.lockfile.workflow_names import CONFIG_FILE
 from pycomfy.core.versions.built_image import BuiltImage
-from pycomfy.core.versions.checkout_files import CONFIG
 from pycomfy.core.versions.diff import diff
 from pycomfy.core.versions.diff_text import summarise
 from pycomfy.core.versions.snapshot import FILES, read_snapshot
@@ -62,7 +62,7 @@ def record_build(workspace: Workspace, build: FinishedBuild) -> RecordedBuild:
     index(workspace)
     message = build.message or _summarise(versions, build.lock.name, build.files)
     version, new = versions.commit(
-        build.lock.name, build.files, message=message, created_at=workspace.clock(), besides=(CONFIG,)
+        build.lock.name, build.files, message=message, created_at=workspace.clock(), besides=(CONFIG_FILE,)
     )
     built = _describe(workspace, build, image)
     versions.add_image(version.tree, built)

@@ -22,7 +22,6 @@ from pycomfy.core.lockfile.toml import at_top, render_list
 from pycomfy.core.python.requirements import make_requirement_set
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
 from pycomfy.core.sources.git import GitSource
-from pycomfy.core.versions.checkout_files import CONFIG
 from pycomfy.core.versions.verification import NodeDefinitions, Suspect, Verification, find_suspect, suspect_missing
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.errors import PycomfyError
@@ -86,7 +85,7 @@ class Trial:
 
     def _lock(self, request: LockRequest, folder: Path) -> LockResult:
         """Lock the workflow again into a file of the folder, in silence; packs that were found stay as they are."""
-        config, output = self.request.file.parent / CONFIG, folder / LOCK_FILE
+        config, output = self.request.config_file, folder / LOCK_FILE
         output.write_text(render_lock(self.lock))
         request = replace(request, config=config if config.exists() else None, output=output)
         with Operation(cancel_scope=operation.cancel_scope()).running():

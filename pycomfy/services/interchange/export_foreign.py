@@ -106,17 +106,18 @@ def _read_folder(path: Path) -> _Subject:
     file = find_lock(path)
     lock = read_lock(file)
     environment, folder = environment_from_lock(lock), file.parent
-    workflow = _find_workflow(folder, lock.workflow.sha256)
-    if workflow is not None:
+    found = _find_workflow(folder, lock.workflow.sha256)
+    if found is not None:
+        path, workflow = found
         api = parse_workflow(workflow, where=str(folder)).format == "api"
-        _, config = read_config(LockRequest(folder / "workflow.json"))
+        _, config = read_config(LockRequest(path))
         targets = ((name, *target.partition(".")[::2]) for name, target in config.inputs.items())
         inputs = tuple(ApiInput(name, node, input_) for name, node, input_ in targets)
         environment = replace(environment, workflow=workflow, prompt=workflow if api else None, inputs=inputs)
     return _Subject(str(file), environment, folder)
 
 
-def _find_workflow(folder: Path, sha256: str) -> bytes | None:
+def _find_workflow(folder: Path, sha256: str) -> tuple[Path, bytes] | None:
     others = sorted(folder.glob("*.json"))[:MAX_WORKFLOWS]
     for file in (folder / "workflow.json", *others):
         try:
@@ -124,7 +125,7 @@ def _find_workflow(folder: Path, sha256: str) -> bytes | None:
         except (NotFound, BadInput):
             continue
         if hashlib.sha256(data).hexdigest() == sha256:
-            return data
+            return file, data
     return None
 
 

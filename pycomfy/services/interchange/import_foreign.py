@@ -12,13 +12,12 @@ from pycomfy.core.interchange.model import EnvironmentSpec
 from pycomfy.core.interchange.parse import list_zip_layouts, parse_environment, parse_members
 from pycomfy.core.interchange.to_config import render_config
 from pycomfy.core.lockfile.config import parse_config
+from pycomfy.core.lockfile.workflow_names import CONFIG_FILE, WORKFLOW_FILE
 from pycomfy.core.printable import sanitise
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadInput, BadWorkflow, Placeholder, PycomfyError, suggest
 from pycomfy.services.lock_request import read_bounded
 from pycomfy.services.results import Result
-
-CONFIG, WORKFLOW = "pycomfy.toml", "workflow.json"
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,10 @@ def import_foreign(request: ForeignImportRequest) -> ForeignImport:
         environment, workflow = _choose_workflow(request, environment)
         environment = replace(environment, name=request.name or environment.name)
         rendered = render_config(environment, f"{format_.title}, {request.file.name}")
-        config = parse_config(rendered.text, where=str(folder / CONFIG))
-        (new / CONFIG).write_text(rendered.text)
+        config = parse_config(rendered.text, where=str(folder / CONFIG_FILE))
+        (new / CONFIG_FILE).write_text(rendered.text)
         if workflow is not None:
-            (new / WORKFLOW).write_bytes(workflow)
+            (new / WORKFLOW_FILE).write_bytes(workflow)
     return ForeignImport(
         folder=folder,
         format=format_.name,

@@ -20,7 +20,9 @@ from pycomfy.core.lockfile.config_types import AS_OF
 from pycomfy.core.lockfile.names import COMFYUI, safe_name
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import ComfyUI, Lock, Pack, Platform, Root, Step, WorkflowPin, parse_lock, render_lock
+from pycomfy.core.lockfile.toml import render_key
 from pycomfy.core.lockfile.update_policy import MODELS, UpdatePolicy
+from pycomfy.core.lockfile.workflow_names import CONFIG_FILE, SECTIONS, section_name
 from pycomfy.core.nodes.pack_explain import Reason, explain_choices
 from pycomfy.core.prompt.convert import try_convert
 from pycomfy.core.python.requirements import RequirementSet, make_requirement_set, parse_requirements
@@ -33,16 +35,23 @@ from pycomfy.core.workflow.dating import latest_date
 from pycomfy.core.workflow.editor_only import make_notes
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import BadConfig, NetworkError, Placeholder, PycomfyError, raise_all, suggest
+from pycomfy.errors import BadConfig, BadInput, NetworkError, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.lock.analysis import find_findings
 from pycomfy.services.lock.browser import BrowserRequest, pin_browsers
 from pycomfy.services.lock.compiler import plan_compiler
 from pycomfy.services.lock.python import PythonRequest, read_index_config, resolve_python
 from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
-from pycomfy.services.lock_request import LockRequest, read_config, read_config_fingerprint, read_requested_workflow
+from pycomfy.services.lock_request import (
+    LockRequest,
+    list_unknown_sections,
+    read_config,
+    read_config_fingerprint,
+    read_requested_workflow,
+)
 from pycomfy.services.models.pin import lock_models
 from pycomfy.services.results import Note, NoteText, Result
 from pycomfy.services.verification import read_cached_definitions
+from pycomfy.services.workflow_folder import is_replaceable
 from pycomfy.services.workspace import Workspace
 
 
@@ -71,16 +80,19 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     requirements = collect_requirements(workflow)
     base, config = read_config(request)
     named = frozenset(config.packs)
-    path = request.output or file.parent / "pycomfy.lock"
+    path = request.lock_file
     with translate_disk_full(path):
         check_replaceable(path)
+    if not is_replaceable(path):
+        fix = ("give the workflow's file another name", suggest("lock", output=Placeholder("FILE")))
+        raise BadInput("this is the lock of another program: it is not replaced", where=str(path), fix=fix)
     before = _read_lock(path)
     policy = UpdatePolicy(before, frozenset(name.lower() for name in request.update))
     policy.check(config, str(path))
 
     code_request = CodeRequest(requirements.nodes, str(file), base, config.as_of, policy, latest_date(workflow))
     code = pin_code(workspace, policy.apply(config), code_request)
-    notes = [*map(Note, code.notes)]
+    notes = [*map(Note, list_unknown_sections(request)), *map(Note, code.notes)]
     earlier = EarlierPins(before.models if before is not None else (), policy.renews(MODELS))
     model_inputs = _find_model_inputs(workspace, workflow, code)
     if model_inputs:
@@ -142,7 +154,7 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     notes += _find_lost(workspace, result, workflow, config)
     changed = _write(result, path, before, notes)
     if request.config is None:
-        save_config_fingerprint(render_lock(result), read_config_fingerprint(file.parent), workspace.paths)
+        save_config_fingerprint(render_lock(result), read_config_fingerprint(request), workspace.paths)
     return LockResult(
         path=path,
         changed=changed,
@@ -283,11 +295,18 @@ def _read_lock(path: Path) -> Lock | None:
 
 
 def _find_name(request: LockRequest, config: Config, notes: list[Note]) -> str:
-    """The workflow's name: the requested one, else the configured one, else that of its file or folder."""
-    file, raw = request.file, request.name or config.name
-    if raw is None:
-        raw = file.absolute().parent.name if file.name == "workflow.json" else file.stem
+    """The workflow's name: the requested one, else the configured one, else that of its file or folder. Raises
+    `BadConfig` if another workflow of the folder has the same."""
+    raw = request.name or config.name or request.folder.name_of(request.file.name)
     name = safe_name(raw)
+    other = request.folder.namesake_of(request.file.name, name) if request.name is None else None
+    if other is not None:
+        table = f"[{SECTIONS}.{render_key(section_name(request.file.name))}]"
+        raise BadConfig(
+            f"{request.file.name} and {other} would both be called {name}, and be versions of one workflow",
+            where=str(request.config_file),
+            fix=(f'name it in {CONFIG_FILE}: {table} name = "{name}-2"', suggest("retry", name=Placeholder("NAME"))),
+        )
     if name != raw:
         notes.append(Note(f"the workflow is called {name}: git and registries do not accept {raw!r}"))
     return name

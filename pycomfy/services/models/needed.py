@@ -9,7 +9,7 @@ from pycomfy.adapters.models.download import pull_models as fetch_models
 from pycomfy.adapters.models.hubs import find_hubs
 from pycomfy.adapters.models.mount import ModelView, make_view
 from pycomfy.core.lockfile.config import ModelSpec
-from pycomfy.core.lockfile.schema import LOCK_FILE, Lock, ModelFile, ModelSource, parse_lock
+from pycomfy.core.lockfile.schema import Lock, ModelFile, ModelSource, parse_lock
 from pycomfy.core.models.selection import UnpinnedModel, is_pickle, list_models, name_embeddings
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.requirements.model import RequiredModel
@@ -169,7 +169,7 @@ def _read_target(workspace: Workspace, text: str) -> _Target:
         requirements = collect_requirements(parse_workflow(workflow, where=text), None, lock.model_inputs)
         return _Target(lock, requirements.models, version=text)
     request = LockRequest(target)
-    path = request.file.parent / LOCK_FILE
+    path = request.lock_file
     found = read_lock(path) if path.is_file() else None
     known = found.model_inputs if found is not None else {}
     requirements = collect_requirements(parse_workflow(read_workflow_json(request.file), where=text), None, known)

@@ -5,9 +5,9 @@ from pathlib import Path
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.sources.config_fingerprint import save_config_fingerprint
 from pycomfy.core.versions.checkout_files import local_sources, working_files
-from pycomfy.core.versions.snapshot import LOCK
+from pycomfy.core.versions.snapshot import LOCK, WORKFLOW
 from pycomfy.errors import BadInput, suggest
-from pycomfy.services.lock_request import read_config_fingerprint
+from pycomfy.services.lock_request import LockRequest, read_config_fingerprint
 from pycomfy.services.versions.diff import read_version
 from pycomfy.services.versions.version_result import VersionResult
 from pycomfy.services.workspace import Workspace
@@ -40,7 +40,7 @@ def checkout(workspace: Workspace, reference: str, to: Path, *, force: bool = Fa
     for name, data in files.items():
         write_file(to / name, data)
     # Unchanged, it is built from its lock, also where that was made with another pycomfy.toml.
-    save_config_fingerprint(files[LOCK].decode(), read_config_fingerprint(to), workspace.paths)
+    save_config_fingerprint(files[LOCK].decode(), read_config_fingerprint(LockRequest(to / WORKFLOW)), workspace.paths)
     return CheckoutResult(
         name=version.name,
         version=version.number,

@@ -5,8 +5,8 @@ from pathlib import Path
 from pycomfy import operation
 from pycomfy.adapters.versions.lookup import explain_unknown
 from pycomfy.core.versions.reference import Reference, parse_reference
-from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import BadInput, NotFound, suggest
+from pycomfy.services.lock_request import LockRequest
 from pycomfy.services.workspace import Workspace
 
 
@@ -39,10 +39,9 @@ def find_target(workspace: Workspace, text: str) -> Reference | Path:
 
 
 def find_lock(path: Path) -> Path:
-    """Return the lock at a path: that file itself, the one in a folder, or the one beside a workflow. Raises `NotFound`
-    if there is nothing at that path; the lock need not exist."""
-    if path.is_dir():
-        return path / LOCK
+    """Return the lock at a path: that file itself, or the one of a workflow or of the workflow that a folder stands
+    for. Raises `NotFound` if there is nothing at that path, `BadInput` if a folder has several workflows; the lock need
+    not exist."""
     if not path.exists():
         raise NotFound("no such file or folder", where=str(path), fix="check the path")
-    return path if path.name.endswith(".lock") else path.parent / LOCK
+    return path if path.name.endswith(".lock") and path.is_file() else LockRequest(path).lock_file

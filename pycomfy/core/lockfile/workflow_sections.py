@@ -1,0 +1,38 @@
+"""Take what `[workflows.NAME]` in pycomfy.toml says into what the file says of every workflow beside it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pycomfy.core.lockfile.workflow_names import CONFIG_FILE, SECTIONS, is_candidate, section_name
+from pycomfy.core.loose_json import as_mapping
+
+
+def merge_section(data: Mapping[str, Any], file: str | None, *, main: bool) -> dict[str, Any]:
+    """Return what pycomfy.toml says for the workflow in `file`: tables of `[workflows.NAME]` are merged into those of
+    the same name, everything else in it replaces. The name at the top is that of the folder's `main` workflow alone."""
+    kept = {key: value for key, value in data.items() if key != SECTIONS and (main or key != "name")}
+    return kept if file is None else _merge(kept, as_mapping(as_mapping(data.get(SECTIONS)).get(section_name(file))))
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merge(below[key], value) if isinstance(value, Mapping) and isinstance(below.get(key), Mapping) else value
+        for key, value in above.items()
+    }
+    return {**below, **both}
+
+
+def explain_unknown_sections(sections: Iterable[str], files: Sequence[str]) -> list[str]:
+    """Return a text for each table `[workflows.NAME]` without such a workflow among `files`, those of the folder."""
+    names = {section_name(file): None for file in files if is_candidate(file)}
+    return [
+        f"[{SECTIONS}.{name}] in {CONFIG_FILE} does nothing: there is no such workflow{_near(name, [*names])}"
+        for name in sections
+        if name not in names
+    ]
+
+
+def _near(name: str, names: Sequence[str]) -> str:
+    near = get_close_matches(name, names, 3)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
