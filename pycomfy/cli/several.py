@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.cli.json_output import print_json
-from pycomfy.errors import PycomfyError, raise_all
-from pycomfy.services.results import Result
+from pycomfy.errors import PycomfyError, combine
 
-R = TypeVar("R", bound=Result)
+if TYPE_CHECKING:
+    from pycomfy.services.results import Result
+
+R = TypeVar("R", bound="Result")
 
 
 def for_each(workflows: Sequence[Path], do: Callable[[Path], R], show: Callable[[R], None], *, as_json: bool) -> None:
@@ -21,10 +22,13 @@ def for_each(workflows: Sequence[Path], do: Callable[[Path], R], show: Callable[
         try:
             results.append(do(workflow))
         except PycomfyError as e:
-            problems += flatten_errors(e)
+            problems.append(e)
             continue
         if not as_json:
             show(results[-1])
-    raise_all(problems)
+    if problems:
+        from pycomfy.adapters.io.concurrency import flatten_errors
+
+        raise combine([one for problem in problems for one in flatten_errors(problem)])
     if as_json:
         print_json(results if len(workflows) > 1 else results[0])

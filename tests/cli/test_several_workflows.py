@@ -120,4 +120,9 @@ def test_inputs_of_one_workflow_are_named_in_its_section(folder: Place) -> None:
     folder.write("pycomfy.toml", '[inputs]\nfirst = "1.text"\n[workflows.card.inputs]\nsecond = "1.more"\n')
     names = [i["name"] for i in folder.run("inspect", "card.json", "--json").json()["inputs"]]
     assert names == ["first", "second"]
-    put(folder, "plain.json", "SaveImage")
+    (folder.work / "plain.json").unlink()
+    assert [i["name"] for i in folder.run("inspect", ".", "--json").json()["inputs"]] == names, "the only one there"
+    (folder.work / "copy").mkdir()
+    (folder.work / "card.json").rename(folder.work / "copy" / "card.json")
+    done = folder.run("convert", "copy", "--object-info", folder.write("info.json", "{}"))
+    assert done.status == 1 and "SaveImage" in done.err, "it was found, and read"

@@ -43,6 +43,7 @@ def test_each_workflow_of_a_folder_has_its_own_versions(workshop: Workshop, root
     run("checkout", "plain", "--to", "copy")
     text = (folder / "copy" / "pycomfy.toml").read_text()
     assert 'name = "plain"' in text and 'accelerator = "cpu"' in text and "workflows" not in text
-    assert sorted(path.name for path in (folder / "copy").iterdir()) == ["pycomfy.lock", "pycomfy.toml", "workflow.json"]
+    files = sorted(path.name for path in (folder / "copy").iterdir())
+    assert files == ["pycomfy.lock", "pycomfy.toml", "workflow.json"]
     third = run("build", "copy", *options).json()
     assert (third["name"], third["version"], third["new"]) == ("plain", 2, False)

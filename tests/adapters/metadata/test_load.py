@@ -22,10 +22,9 @@ def server(tmp_path: Path) -> Iterator[str]:
         yield address
 
 
-def test_a_file_and_a_folder(tmp_path: Path) -> None:
+def test_a_file(tmp_path: Path) -> None:
     (tmp_path / "workflow.json").write_bytes(TEXT)
     assert read_workflow(str(tmp_path / "workflow.json")).graph.nodes[0].type == "A"
-    assert read_workflow_bytes(str(tmp_path)) == TEXT
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
