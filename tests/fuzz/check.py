@@ -8,9 +8,10 @@ import shutil
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -63,6 +64,7 @@ class _Outside(BaseException):
 
 def check(target: Target, data: bytes, folder: Path) -> Fault | None:
     """Return what is wrong with what the target makes of the input, or None. `folder` is made, and gone afterwards."""
+    _prepare(target.seeds)
     folder.mkdir()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     try:
@@ -80,6 +82,11 @@ def check(target: Target, data: bytes, folder: Path) -> Fault | None:
         shutil.rmtree(folder, ignore_errors=True)
     more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     return Fault("memory", f"{more >> 20} MiB more memory") if more > MAX_MEMORY else None
+
+
+@cache
+def _prepare(seeds: Callable[[], object]) -> None:
+    seeds()
 
 
 def _describe_unprintable(error: PycomfyError) -> str:

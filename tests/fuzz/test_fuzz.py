@@ -40,7 +40,7 @@ def test_what_once_did_harm_does_none_now(target: Target, tmp_path: Path) -> Non
 def test_hostile_input_ends_in_a_result_or_an_error_of_ours(target: Target, tmp_path: Path) -> None:
     random = Random(target.name)
     seeds = target.seeds()
-    for _ in range(properties.examples(200)):
+    for _ in range(properties.examples(target.examples)):
         data = mutate(random.choice(seeds), target.format, random)
         fault = outcome(target, data, tmp_path)
         assert fault is None, f"{data!r}: {fault.text}"

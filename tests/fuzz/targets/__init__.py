@@ -1,6 +1,8 @@
 """List the targets. A new one is a function and a line in its module's `TARGETS`."""
 
 from tests.fuzz.target import Target
-from tests.fuzz.targets import code, indexes, projects, workflows
+from tests.fuzz.targets import code, indexes, projects, records, workflows
 
-TARGETS: dict[str, Target] = {t.name: t for module in (workflows, projects, indexes, code) for t in module.TARGETS}
+_MODULES = (workflows, projects, indexes, code, records)
+
+TARGETS: dict[str, Target] = {t.name: t for module in _MODULES for t in module.TARGETS}
