@@ -179,7 +179,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _check_inside(event: str, path: Any) -> None:
     text = os.fsdecode(path)
-    if text in ("/dev/null", ":memory:"):
+    if text in ("/dev/null", ":memory:") or (event == "os.mkdir" and os.path.isdir(text)):  # noqa: PTH112
         return
     parent = str(Path(text).absolute().parent.resolve())
     if not any(parent == str(folder) or parent.startswith(f"{folder}/") for folder in _allowed):
