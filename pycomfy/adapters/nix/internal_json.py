@@ -43,13 +43,16 @@ class LogReader:
     _received: dict[int, int] = field(default_factory=dict)
 
     def read(self, line: str) -> tuple[list[Event], str]:
-        """Return the events in `line`, and its text for the log file, "" if it has none."""
+        """Return the events in `line`, and its text for the log file, "" if it has none. A line that is not as Nix
+        writes them is a text: what a build runs may write anything."""
         if not line.startswith("@nix "):
             return [], line
         try:
-            data = json.loads(line[5:])
-        except ValueError:
-            return [], line
+            return self._read(json.loads(line[5:]))
+        except (ValueError, RecursionError, LookupError, TypeError, AttributeError, OverflowError):
+            return [], _plain(line)
+
+    def _read(self, data: dict[str, Any]) -> tuple[list[Event], str]:
         action = data.get("action")
         if action == "msg":
             return [], self._message(data)
