@@ -170,6 +170,155 @@ class WheelTest(unittest.TestCase):
         with self.assertRaisesRegex(Refused, "nothing to exclude at no.py"):
             list(install(wheel, "demo 1.0", VENV, exclude=["no.py"]))
 
+    def write(self, files: dict[str, bytes]) -> Path:
+        """A wheel of exactly these files."""
+        wheel = self.folder / "exact-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as z:
+            for name, data in files.items():
+                z.writestr(name, data)
+        return wheel
+
+    def refuse(self, wheel: Path, message: str, kind: type[Refused] = Refused) -> None:
+        with self.assertRaises(Refused) as caught:
+            self.installed(wheel)
+        self.assertEqual((type(caught.exception), str(caught.exception)), (kind, f"demo 1.0: {message}"))
+
+    def test_the_dist_info_is_installed_whole_but_for_what_only_a_wheel_has(self) -> None:
+        info = "demo-1.0.dist-info"
+        files = {
+            f"{info}/METADATA": b"Name: demo\nVersion: 1.0\nRequires-Dist: x\n",
+            f"{info}/WHEEL": b"Wheel-Version: 1.0\n",
+            f"{info}/entry_points.txt": b"[plugins]\na = b:c\n",
+            f"{info}/licenses/LICENSE": b"MIT",
+            f"{info}/licenses/RECORD": b"another one",
+            "demo/RECORD": b"of the package",
+        }
+        unlisted = {f"{info}/RECORD.jws": b"{}", f"{info}/RECORD.p7s": b"p"}
+        found = self.installed(make_wheel(self.folder, {**files, **unlisted}))
+        record = found.pop(f"{SITE}/{info}/RECORD")
+        self.assertEqual(found.pop(f"{SITE}/{info}/INSTALLER"), b"pycomfy\n")
+        self.assertEqual(found, {f"{SITE}/{name}": data for name, data in files.items()})
+        self.assertIn(f"{info}/RECORD,,", record.decode().splitlines())
+
+    def test_a_wheel_has_one_dist_info(self) -> None:
+        whole = {f"{n}-1.0.dist-info/{f}": b"" for n in ("demo", "other") for f in ("WHEEL", "METADATA", "RECORD")}
+        self.refuse(self.write(whole), "a wheel has one .dist-info folder, this has 2")
+        self.refuse(self.write({"a.py": b""}), "a wheel has one .dist-info folder, this has 0")
+        for lacking in ("WHEEL", "METADATA", "RECORD"):
+            files = {n: d for n, d in whole.items() if n.startswith("demo") and not n.endswith(lacking)}
+            self.refuse(self.write(files), f"demo-1.0.dist-info/{lacking} is missing")
+
+    def test_each_fault_of_a_record_is_told(self) -> None:
+        for row, message in (
+            (b"a.py,sha256=x", "RECORD has a row of 2 columns"),
+            (b"a.py,sha256=x,1,2", "RECORD has a row of 4 columns"),
+            (b"a.py,md5=abc,1", "RECORD gives no SHA-256 for a.py"),
+            (b"a.py,sha256=a,1", "RECORD cannot be read: Invalid base64-encoded string"),
+            (b"x,,\nb\0,,\n\xff", "RECORD cannot be read: 'utf-8' codec can't decode byte 0xff"),
+            (b'x,"\r",\n"' + b"y" * 140_000, "RECORD cannot be read: field larger than field limit (131072)"),
+            (b"a.py,,", "a.py is not listed in RECORD"),
+        ):
+            files = {"a.py": b"", **{f"demo-1.0.dist-info/{f}": b"" for f in ("WHEEL", "METADATA")}}
+            files["demo-1.0.dist-info/RECORD"] = row
+            with self.subTest(row[:20]), self.assertRaises(Misrecorded) as caught:
+                self.installed(self.write(files))
+            self.assertIn(f"demo 1.0: {message}", str(caught.exception))
+            self.assertEqual(caught.exception.owner, "demo 1.0")
+
+    def test_a_record_may_list_what_is_not_in_the_wheel(self) -> None:
+        wheel = make_wheel(self.folder, {"a.py": b"1"}, record={"gone.py": b"2"})
+        self.assertIn(f"{SITE}/a.py", self.installed(wheel))
+        self.assertNotIn(b"gone", self.installed(wheel)[f"{SITE}/demo-1.0.dist-info/RECORD"])
+
+    def test_a_wheel_that_stays_misrecorded_ends_the_attempts(self) -> None:
+        def attempt(known: frozenset[str]) -> None:
+            raise Misrecorded("a" if "a" not in known else "b", "wrong")
+
+        with self.assertRaises(Misrecorded) as caught:
+            despite_records(attempt)
+        self.assertEqual(caught.exception.owner, "b")
+
+    def test_modes_are_the_wheels_and_scripts_are_programs(self) -> None:
+        wheel = make_wheel(self.folder, {"a.py": b"", "demo-1.0.data/scripts/run": b"#!/bin/sh\n"})
+        with zipfile.ZipFile(wheel) as z, zipfile.ZipFile(self.folder / "modes.whl", "w") as out:
+            for info in z.infolist():
+                info.external_attr = (0o755 if info.filename == "a.py" else 0o644) << 16
+                out.writestr(info, z.read(info.filename))
+        modes = {m.path.removeprefix(SITE + "/"): m.mode for m in install(self.folder / "modes.whl", "demo 1.0", VENV)}
+        self.assertEqual(
+            modes,
+            {
+                "a.py": 0o755,
+                "opt/venv/bin/run": 0o755,
+                **{f"demo-1.0.dist-info/{name}": 0o644 for name in ("WHEEL", "METADATA", "INSTALLER", "RECORD")},
+            },
+        )
+
+    def test_the_installed_record_is_sorted_and_has_the_size_of_what_is_there(self) -> None:
+        files = {"z.py": b"123", "a.py": b"", "demo-1.0.data/scripts/old": b"#!python3 -u\nx\n"}
+        found = self.installed(make_wheel(self.folder, files))
+        self.assertEqual(found["opt/venv/bin/old"], b"#!/opt/venv/bin/python\nx\n")
+        rows = found[f"{SITE}/demo-1.0.dist-info/RECORD"].decode().splitlines()
+        self.assertEqual(rows, sorted(rows))
+        sizes = {row.split(",")[0]: row.split(",")[2] for row in rows}
+        self.assertEqual((sizes["z.py"], sizes["a.py"]), ("3", "0"))
+        self.assertEqual(sizes["../../../bin/old"], str(len(found["opt/venv/bin/old"])))
+
+    def test_only_the_wheels_own_data_folder_is_spread(self) -> None:
+        files = {
+            "other-1.0.data/scripts/run": b"#!python\n",
+            "demo-1.0.data/platlib/lib/scripts/x.py": b"#!python\n",
+            "demo-1.0.data/data/scripts/y": b"#!python\n",
+            "demo/scripts/z": b"#!python\n",
+        }
+        found = self.installed(make_wheel(self.folder, files))
+        for place in (
+            f"{SITE}/other-1.0.data/scripts/run",
+            f"{SITE}/lib/scripts/x.py",
+            "opt/venv/scripts/y",
+            f"{SITE}/demo/scripts/z",
+        ):
+            self.assertEqual(found[place], b"#!python\n")
+
+    def test_a_scheme_alone_is_refused(self) -> None:
+        self.refuse(
+            make_wheel(self.folder, {"demo-1.0.data/purelib": b""}),
+            "demo-1.0.data/purelib: there is no such install scheme",
+        )
+
+    def points(self, text: bytes) -> dict[str, bytes]:
+        return self.installed(make_wheel(self.folder, {"demo-1.0.dist-info/entry_points.txt": text}))
+
+    def test_what_is_no_entry_point_is_refused(self) -> None:
+        for text, message in (
+            ("[console_scripts]\na = b", "entry_points.txt: a = b is no script"),
+            ("[console_scripts]\na = b:c d", "entry_points.txt: a = b:c d is no script"),
+            ("[console_scripts]\na = b:0x-1", "entry_points.txt: a = b:0x-1 is no script"),
+            ("[gui_scripts]\na = b; import os:c", "entry_points.txt: a = b; import os:c is no script"),
+            ("[console_scripts]\n../a = b:c", "entry_points.txt: ../a = b:c is no script"),
+            ("[console_scripts]\n.a = b:c", "entry_points.txt: .a = b:c is no script"),
+        ):
+            with self.subTest(text), self.assertRaises(Refused) as caught:
+                self.points(text.encode())
+            self.assertEqual(str(caught.exception), f"demo 1.0: {message}")
+        for data, why in ((b"a = b:c", "File contains no section headers"), (b"[x]\n\xff = y", "'utf-8' codec")):
+            with self.subTest(data), self.assertRaisesRegex(Refused, f"^demo 1.0: entry_points.txt: {why}"):
+                self.points(data)
+
+    def test_entry_points_are_read_as_installers_do(self) -> None:
+        found = self.points(
+            b"[console_scripts]\nDemo-2 = a.b : C.d\nlast = first:one\nlast = second:two\n"
+            b"[gui_scripts]\ndemo.gui = g:h\n[other]\nnot = a script"
+        )
+        scripts = {
+            p.removeprefix("opt/venv/bin/"): d.decode() for p, d in found.items() if p.startswith("opt/venv/bin")
+        }
+        self.assertEqual(sorted(scripts), ["Demo-2", "demo.gui", "last"])
+        self.assertIn("from a.b import C\n", scripts["Demo-2"])
+        self.assertIn("sys.exit(C.d())", scripts["Demo-2"])
+        self.assertIn("from second import two", scripts["last"])
+        self.assertEqual(self.points(b"[plugins]\na = %(b)s:c\n").keys(), self.points(b"").keys())
+
     def test_two_wheels_may_share_equal_files_and_no_others(self) -> None:
         one = make_wheel(self.folder, {"ns/__init__.py": b"", "ns/a.py": b"1"}, "one")
         two = make_wheel(self.folder, {"ns/__init__.py": b"", "ns/b.py": b"2"}, "two")

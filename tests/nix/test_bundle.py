@@ -38,7 +38,7 @@ from tests.support.http_server import serve_folder
 from tests.support.moments import NOW
 from tests.support.nix_projects import Workshop
 from tests.support.operations import listening
-from tests.support.sudden_ends import count_moments, kill_at
+from tests.support.sudden_ends import kill_before, list_steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,17 +215,21 @@ def test_importing_goes_on_after_any_sudden_end(exported: Exported, root_store: 
         return call("import", exported.file, cwd=tmp_path, env={**os.environ, "PYCOMFY_HOME": str(paths.data)})
 
     assert command(new_paths(tmp_path / "first")).status == 0  # so that all modules are imported
-    moments = count_moments(lambda: command(new_paths(tmp_path / "whole")))
-    chance, turns = random.Random(7), 6
+    steps = list_steps(lambda: command(new_paths(tmp_path / "whole")))
+    assert {"posix.replace", "posix.fsync", "Connection.execute", "_posixsubprocess.fork_exec"} <= set(steps)
+    chance, turns, states = random.Random(7), 8, set()
     for turn in range(turns):
         paths = new_paths(tmp_path / str(turn))
-        kill_at(int(moments * (turn + chance.random()) / (turns + 1)), partial(command, paths))
-        if VersionsRepository(versions_repository_path(paths)).names():  # what is recorded can be had
+        kill_before(int(len(steps) * (turn + chance.random()) / (turns + 1)), partial(command, paths))
+        recorded = bool(VersionsRepository(versions_repository_path(paths)).names())
+        states.add((recorded, bool(find_archive(paths).narinfos())))
+        if recorded:  # what is recorded can be had
             assert archive_action.status(Workspace(paths, root_store)).missing == ()
         assert archive_action.verify_archive(Workspace(paths, root_store)).damage == ()
         assert command(paths).status == 0
         archive_action.collect_garbage(Workspace(paths))
         assert find_archive(paths).leftovers() == []
+    assert states == {(False, False), (False, True), (True, True)}  # it was stopped before, amid and after the copying
     assert restore_image(Workspace(paths, root_store), RestoreRequest("small", offline=True)).same
 
 

@@ -19,7 +19,7 @@ from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.errors import HashMismatch, NoSpace, NotFound
 from tests.support.memory_folder import find_temporary_folder
 from tests.support.properties import examples
-from tests.support.sudden_ends import count_moments, kill_at
+from tests.support.sudden_ends import kill_before, list_steps
 from tests.support.trees import Tree, build, trees
 
 quick = settings(max_examples=examples(40))
@@ -244,22 +244,26 @@ def test_ten_processes_fill_one_archive(stocked: Path) -> None:
     assert check_archive(archive, nothing) == [] and len(archive.narinfos()) == len(archive.nars()) == 30
 
 
-def test_it_is_readable_after_any_sudden_end_and_the_next_run_finishes(stocked: Path) -> None:
-    archive = Archive(stocked / "archive")
-    chance = random.Random(5)
-    moments = count_moments(lambda: _fill(stocked))
-    shutil.rmtree(archive.folder)
-    seen, turns = 0, 20
-    for _ in range(turns):
-        # What all turns do together is less than a whole run, so that none is over before its end.
-        kill_at(chance.randrange(1, moments // turns), lambda: _fill(stocked))
-        assert all(d.file == "nix-cache-info" for d in check_archive(archive, nothing))
-        assert len(archive.narinfos()) >= seen
-        seen = len(archive.narinfos())
-    _fill(stocked)
-    _collect(stocked)
-    assert check_archive(archive, nothing) == [] and archive.leftovers() == []
-    assert len(archive.narinfos()) == 30
+def test_it_is_readable_after_any_sudden_end_and_the_next_run_finishes(tmp_path: Path) -> None:
+    """Killed before every single step that changes files, of an archive that gets two files."""
+    (tmp_path / "store").mkdir()
+    for i in range(2):
+        (tmp_path / "store" / str(i)).write_bytes(random.Random(i).randbytes(2000))
+    archive = Archive(tmp_path / "archive")
+    steps = list_steps(lambda: _fill(tmp_path))
+    assert {"BufferedWriter.write", "posix.fsync", "posix.mkdir", "posix.replace"} <= set(steps)
+    found, leftovers = set(), 0
+    for step in range(len(steps)):
+        shutil.rmtree(archive.folder)
+        kill_before(step, lambda: _fill(tmp_path))
+        assert all(d.file == "nix-cache-info" for d in check_archive(archive, nothing)), steps[step]
+        found.add(len(archive.narinfos()))
+        leftovers += bool(archive.leftovers())
+        _fill(tmp_path)
+        _collect(tmp_path)
+        assert check_archive(archive, nothing) == [] and archive.leftovers() == [], steps[step]
+        assert len(archive.narinfos()) == 2
+    assert found == {0, 1, 2} and leftovers > len(steps) // 4
 
 
 @pytest.fixture
