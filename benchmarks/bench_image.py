@@ -23,9 +23,10 @@ from pycomfy.adapters.containers.engine import Engine, find_engine
 from pycomfy.adapters.containers.load import load, read_layout
 from pycomfy.adapters.io.atomic_files import write_folder
 from pycomfy.adapters.io.paths import Paths, find_paths
+from pycomfy.adapters.nix.build import evaluate
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.nix.store import copy_paths, empty_store, output_paths
+from pycomfy.adapters.nix.store import copy_paths, empty_store
 from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.lockfile.schema import Lock
 from pycomfy.core.nix.project import ProjectContent, project_files
@@ -70,7 +71,7 @@ class Bench:
 
 def source_paths(project: Project) -> list[str]:
     """The store paths of everything the image is made from."""
-    return output_paths(NixSettings(), project.folder, "sources", project.platform)
+    return [*evaluate(NixSettings(), project.target("sources")).outputs]
 
 
 def timed(action: Callable[[], object]) -> float:

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import platform as machine
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,32 +14,39 @@ from pycomfy.adapters.io.atomic_files import write_folder
 from pycomfy.adapters.io.credentials import has_login
 from pycomfy.adapters.io.download import File, fetch_all, is_kept
 from pycomfy.adapters.io.temp_dirs import temporary_folder
-from pycomfy.adapters.nix.build import BuildTarget, missing_paths
+from pycomfy.adapters.nix.build import BuildPlan, BuildTarget, evaluate, missing_paths
 from pycomfy.adapters.nix.build import build as nix_build
-from pycomfy.adapters.nix.internal_json import Event, derivation_name
+from pycomfy.adapters.nix.internal_json import DISTRUST, Event, derivation_name
 from pycomfy.adapters.nix.store import add_file, add_tree, valid_paths
 from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.lockfile.platforms import PlatformName, find_platform
 from pycomfy.core.lockfile.schema import Lock, Root, Wheel
-from pycomfy.core.nix.lock_outputs import wheel_requisites
+from pycomfy.core.nix.derivation import find_reaching_out
+from pycomfy.core.nix.lock_outputs import list_requisites, wheel_requisites
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.build_recipe import source_name
 from pycomfy.core.sources.lock_source import FileSource, TreeSource
-from pycomfy.errors import BadLock, HashMismatch, MissingTool, suggest
+from pycomfy.errors import BadLock, BuildFailed, HashMismatch, MissingTool, NotFound, Placeholder, raise_all, suggest
 from pycomfy.progress import Task
 from pycomfy.services.workspace import Workspace
 
 _FETCH_JOBS = 8  # downloads at a time
+_MAX_PROBLEMS = 20  # in one error
 
 
 @dataclass(frozen=True)
 class Project:
-    """An emitted project. Relative paths and URLs in its lock are below `base`."""
+    """An emitted project. Relative paths and URLs in its lock are below `base`. If `offline`, nothing is fetched."""
 
     folder: Path
     lock: Lock
     platform: PlatformName
     base: Path
+    offline: bool = False
+
+    def target(self, attribute: str) -> BuildTarget:
+        """Return an attribute of the project, as Nix gets it."""
+        return BuildTarget(self.folder, attribute, self.platform)
 
 
 @dataclass(frozen=True)
@@ -74,10 +81,16 @@ def project_folder(workspace: Workspace, files: Mapping[str, bytes]) -> Iterator
 
 def realise(workspace: Workspace, project: Project, *, log: Path, title: str = "Build layers") -> RealisedImage:
     """Build the project's image; `title` is that of the step. Raises what `nix.build.build` and `nix.store.add_tree`
-    raise."""
+    raise.
+
+    The project's Nix code may be anybody's. What it wants to be run is looked at before: it runs in the sandbox without
+    a network, and Nix fetches what the lock pins and nothing else.
+    """
     supply(workspace, project)
-    _fetch(workspace, project, log)
-    return _build(workspace, project, log, title)
+    sources, image = (evaluate(workspace.nix, project.target(name)) for name in ("sources", "oci"))
+    _build_wheels(workspace, project, sources, log)
+    _fetch(workspace, project, sources, log)
+    return _build(workspace, project, image, log, title)
 
 
 def check_locked(lock: Lock, platform: PlatformName) -> None:
@@ -194,9 +207,62 @@ def _make_tree(workspace: Workspace, source: TreeSource, base: Path, out: Path) 
     write_tree_of(source, base, out, workspace.paths)
 
 
-def _fetch(workspace: Workspace, project: Project, log: Path) -> None:
-    target = BuildTarget(project.folder, "sources", project.platform)
-    missing = {derivation_name(path) for path in missing_paths(workspace.nix, target)}
+def _build_wheels(workspace: Workspace, project: Project, plan: BuildPlan, log: Path) -> None:
+    """Build the wheels that no index has, and add them to the store. Without this Nix would copy each by a step that is
+    fixed by the wheel's hash, and so has the network."""
+    platforms = {host_platform(), project.platform}
+    wheels = {
+        requisite.path: wheel
+        for platform in platforms
+        for wheel, requisite in zip(
+            project.lock.platforms[platform].wheels, wheel_requisites(project.lock, platform), strict=True
+        )
+        if wheel.built is not None
+    }
+    planned = {output: d for d in plan.derivations.values() for output in d.outputs if output in wheels}
+    present = set(valid_paths(workspace.nix, list(planned)))
+    for path, derivation in planned.items():
+        if path in present:
+            continue
+        wheel = wheels[path]
+        # The other input is the interpreter, which is fixed by its hash.
+        for step in (name for name in derivation.inputs if not plan.derivations[name].fixed):
+            part = plan.part(step)
+            _check(project, part, missing_paths(workspace.nix, part))
+            with operation.step("Build wheels") as task:
+                task.note(f"{wheel.name} {wheel.version}")
+                made, *_ = nix_build(workspace.nix, part, log, lambda event: None)
+            _add_built_wheel(workspace, wheel, workspace.nix.local_path(made) / wheel.filename)
+
+
+def _add_built_wheel(workspace: Workspace, wheel: Wheel, file: Path) -> None:
+    try:
+        if file.is_symlink():
+            raise NotFound(f"{wheel.filename} is a link", where=str(file))
+        add_file(workspace.nix, wheel.filename, wheel.sha256, file)
+    except (NotFound, HashMismatch) as e:
+        raise HashMismatch(
+            f"{wheel.name} {wheel.version}, built again from its source, is not the wheel that was locked: its build "
+            "is not reproducible",
+            where=e.where,
+            fix=(suggest("archive pull", "from an archive that has it", url=Placeholder("URL")), suggest("lock")),
+        ) from e
+
+
+def _check(project: Project, plan: BuildPlan, missing: Iterable[str]) -> None:
+    """Raise `BuildFailed` if a derivation among the `missing` ones would fetch what it may not. Those that are not
+    missing are not run."""
+    pinned = {requisite.path for requisite in list_requisites(project.lock)}
+    steps = [plan.derivations[path] for path in missing if path in plan.derivations]
+    problems = find_reaching_out(steps, pinned, offline=project.offline)
+    what = "the project's Nix code wants to {}; nothing was built"
+    raise_all([BuildFailed(what.format(p), where=plan.tops[0], fix=DISTRUST) for p in problems[:_MAX_PROBLEMS]])
+
+
+def _fetch(workspace: Workspace, project: Project, plan: BuildPlan, log: Path) -> None:
+    paths = missing_paths(workspace.nix, plan)
+    _check(project, plan, paths)
+    missing = {derivation_name(path) for path in paths}
     wheels = [w for w in project.lock.platforms[project.platform].wheels if w.filename in missing]
     if not missing:
         return
@@ -204,17 +270,18 @@ def _fetch(workspace: Workspace, project: Project, log: Path) -> None:
     with operation.step("Fetch packages", total=total, unit="bytes") as task:
         task.note(f"{len(wheels)} wheels")
         jobs = dataclasses.replace(workspace.nix, jobs=_FETCH_JOBS)
-        nix_build(jobs, target, log, lambda e: task.advance(e.amount) if e.kind == "bytes" else None)
+        nix_build(jobs, plan, log, lambda e: task.advance(e.amount) if e.kind == "bytes" else None)
 
 
-def _build(workspace: Workspace, project: Project, log: Path, title: str) -> RealisedImage:
-    target = BuildTarget(project.folder, "oci", project.platform)
-    missing = [derivation_name(path) for path in missing_paths(workspace.nix, target)]
+def _build(workspace: Workspace, project: Project, plan: BuildPlan, log: Path, title: str) -> RealisedImage:
+    paths = missing_paths(workspace.nix, plan)
+    _check(project, plan, paths)
+    missing = [derivation_name(path) for path in paths]
     layers = [name for name in missing if name.startswith("layer-")]
     with operation.step(title, total=len(layers) or None) as task:
-        paths = nix_build(workspace.nix, target, log, _LayerProgress(task))
+        made = nix_build(workspace.nix, plan, log, _LayerProgress(task))
         task.note(f"{len(layers)} built" if layers else "nothing to build")
-    return RealisedImage(Path(paths[0]), frozenset(_layer_name(name) for name in layers))
+    return RealisedImage(Path(made[0]), frozenset(_layer_name(name) for name in layers))
 
 
 def _layer_name(derivation: str) -> str:

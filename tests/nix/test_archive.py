@@ -7,8 +7,8 @@ import pytest
 
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.models.store import ModelStore
+from pycomfy.adapters.nix.build import BuildTarget, evaluate
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.nix.store import output_paths
 from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
 from pycomfy.core.lockfile.schema import ModelFile, Root, render_lock
 from pycomfy.core.nix.lock_outputs import list_requisites, model_requisite
@@ -28,7 +28,7 @@ def test_needs_are_what_nix_calls_sources(workshop: Workshop, root: Root, arm_ro
     wheels = [workshop.wheel("one", {"one.py": b""})]
     packs = [workshop.pack("greeter", {"__init__.py": PACK})]
     lock = workshop.lock({"linux/amd64": root, "linux/arm64": arm_root}, wheels, packs)
-    paths = output_paths(workshop.settings, workshop.project(lock), "sources", "linux/arm64")
+    paths = evaluate(workshop.settings, BuildTarget(workshop.project(lock), "sources", "linux/arm64")).outputs
     assert {need.path for need in list_requisites(lock)} == set(paths)
 
 

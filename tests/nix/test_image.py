@@ -14,11 +14,11 @@ import pytest
 from pycomfy.adapters.containers.layer_wheels import read_misrecorded
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io import process
+from pycomfy.adapters.nix.build import BuildTarget, evaluate
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.nix.store import output_paths
 from pycomfy.core.lockfile.schema import Lock, Root
 from pycomfy.errors import BuildFailed, HashMismatch, NetworkError
-from tests.support.nix_projects import Workshop, built, evaluate, names_in
+from tests.support.nix_projects import Workshop, built, evaluate_expression, names_in
 
 
 def small_lock(workshop: Workshop, root: Root, **more: Root) -> Lock:
@@ -231,7 +231,7 @@ def test_only_an_image_with_a_compiler_names_it_in_its_environment(workshop: Wor
     expression = '(import {}/nix/oci.nix {{ runPython = null; }}).config {{ lock = {}; lockHash = ""; }}'
     locks = [f"builtins.fromJSON (builtins.readFile {project}/pycomfy.lock)"]
     locks.append(f'builtins.removeAttrs ({locks[0]}) [ "compiler" ]')
-    found = [evaluate(project, f"({expression.format(project, text)}).Env") for text in locks]
+    found = [evaluate_expression(project, f"({expression.format(project, text)}).Env") for text in locks]
     assert isinstance(found[0], list) and isinstance(found[1], list)
     assert {*found[0]} - {*found[1]} == {"CC=gcc", "CXX=g++", "TORCHINDUCTOR_CACHE_DIR=/tmp/torchinductor"}
 
@@ -240,7 +240,7 @@ def test_docker_tools_get_the_same_layers_and_config(workshop: Workshop, root: R
     """nixpkgs cannot be reached everywhere, so a stand-in records what it is asked for; its base image is real."""
     project = workshop.project(small_lock(workshop, root))
     stand_in = "{ dockerTools.streamLayeredImage = arguments: arguments; }"
-    asked = evaluate(project, f'removeAttrs (project {{ pkgs = {stand_in}; }}).image [ "fromImage" ]')
+    asked = evaluate_expression(project, f'removeAttrs (project {{ pkgs = {stand_in}; }}).image [ "fromImage" ]')
     assert isinstance(asked, dict)
     oci = built(workshop, project)
     assert asked["config"] == config_of(oci)["config"]
@@ -274,7 +274,7 @@ def test_docker_tools_get_the_same_layers_and_config(workshop: Workshop, root: R
 
 def test_sources_are_everything_that_is_fetched(workshop: Workshop, root: Root, arm_root: Root) -> None:
     lock = small_lock(workshop, root, arm=arm_root)
-    paths = output_paths(workshop.settings, workshop.project(lock), "sources", "linux/arm64")
+    paths = evaluate(workshop.settings, BuildTarget(workshop.project(lock), "sources", "linux/arm64")).outputs
     names = {path.split("-", 1)[1] for path in paths}
     wheels = {w.filename for w in lock.platforms["linux/arm64"].wheels}
     comfyui = "comfy-1.0-py3-none-any.whl"

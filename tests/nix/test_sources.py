@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.containers.load import read_layout
-from pycomfy.adapters.nix.store import fixed_path, output_paths
+from pycomfy.adapters.nix.build import BuildTarget, evaluate
+from pycomfy.adapters.nix.store import fixed_path
 from pycomfy.adapters.sources.pin import pin_source
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import Pack, Root
@@ -45,7 +46,7 @@ def test_an_image_has_the_patched_files_though_the_patch_is_only_in_the_lock(
     assert "greeter" in " ".join(read_layout(made.oci).layer_names)
     place = workshop.settings.local_path(fixed_path(workshop.settings, "greeter", source.tree))
     assert (place / "__init__.py").read_text().endswith("# patched\n")
-    paths = output_paths(workshop.settings, folder, "sources", host_platform())
+    paths = evaluate(workshop.settings, BuildTarget(folder, "sources", host_platform())).outputs
     assert {need.path for need in list_requisites(lock)} == set(paths)
     assert "with the patch that the lock has" in (folder / "README.md").read_text()
 

@@ -14,9 +14,8 @@ import pytest
 from pycomfy.adapters.archive.binary_cache import find_archive
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.nix.build import BuildTarget, build
+from pycomfy.adapters.nix.build import BuildTarget, build, evaluate
 from pycomfy.adapters.nix.settings import NixSettings
-from pycomfy.adapters.nix.store import output_paths
 from pycomfy.adapters.python.nix_build import build_recipe
 from pycomfy.core.lockfile.schema import Lock, Root, Wheel, WheelBuild
 from pycomfy.core.nix.lock_outputs import list_requisites
@@ -174,8 +173,8 @@ def test_needs_are_what_nix_calls_ingredients(workshop: Workshop, root: Root, ot
     lock = workshop.lock({"linux/amd64": root}, [wheel, compiled], [])
     lock.platforms["linux/amd64"] = lock.platforms["linux/amd64"].model_copy(update={"compilers": other_root})
     project = workshop.project(lock)
-    named = [*output_paths(workshop.settings, project, "sources", "linux/amd64")]
-    named += output_paths(workshop.settings, project, "ingredients", "linux/amd64")
+    named = [*evaluate(workshop.settings, BuildTarget(project, "sources", "linux/amd64")).outputs]
+    named += evaluate(workshop.settings, BuildTarget(project, "ingredients", "linux/amd64")).outputs
     needs = list_requisites(lock)
     assert {need.path for need in needs} == set(named)
     assert {need.path for need in needs if need.build_only} == {p for need in needs for p in need.built_from}
@@ -191,7 +190,8 @@ def test_an_image_for_another_platform_has_what_was_built_here(workshop: Worksho
     pins = lock.platforms["linux/arm64"].model_copy(update={"wheels": (elsewhere,)})
     lock = lock.model_copy(update={"platforms": {**lock.platforms, "linux/arm64": pins}})
     target = BuildTarget(workshop.project(lock), "oci", "linux/arm64")
-    (oci,) = build(workshop.settings, target, workshop.folder / "log", lambda e: None)
+    plan = evaluate(workshop.settings, target)
+    (oci,) = build(workshop.settings, plan, workshop.folder / "log", lambda e: None)
     assert read_layout(workshop.settings.local_path(oci)).platform == "linux/arm64"
 
 
@@ -216,5 +216,6 @@ def test_the_archived_wheel_or_what_it_is_made_of_is_enough(
 def test_a_wheel_that_comes_out_otherwise_is_refused(workshop: Workshop, root: Root) -> None:
     wheel = built_wheel(workshop, root).model_copy(update={"sha256": "1" * 64})
     project = workshop.project(make_lock(workshop, root, wheel))
+    plan = evaluate(workshop.settings, BuildTarget(project, "oci", "linux/amd64"))
     with pytest.raises(BuildFailed, match=r"demo 1.0, built again from its source, is not the wheel .*archive"):
-        build(workshop.settings, BuildTarget(project, "oci", "linux/amd64"), workshop.folder / "log", lambda e: None)
+        build(workshop.settings, plan, workshop.folder / "log", lambda e: None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pycomfy.adapters.containers.load import LayoutImage, read_layout
 from pycomfy.adapters.io.paths import Paths, find_paths
-from pycomfy.adapters.nix.build import BuildTarget, build
+from pycomfy.adapters.nix.build import BuildTarget, build, evaluate
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import add_gc_root
@@ -33,9 +33,8 @@ def build_and_record(workshop: Workshop, lock: Lock, paths: Paths, *, archive: b
     """Build `lock`, and record it as `pycomfy build` does."""
     files = project_files(ProjectContent(lock, WORKFLOW, {"1": {}}), read_toolkit())
     project = workshop.project(lock)
-    (path,) = build(
-        workshop.settings, BuildTarget(project, "oci", host_platform()), workshop.folder / "log", lambda e: None
-    )
+    plan = evaluate(workshop.settings, BuildTarget(project, "oci", host_platform()))
+    (path,) = build(workshop.settings, plan, workshop.folder / "log", lambda e: None)
     image = read_layout(workshop.settings.local_path(path))
     add_gc_root(workshop.settings, path, layout_link(Workspace(paths), image.manifest_digest))
     versions = VersionsRepository(versions_repository_path(paths))

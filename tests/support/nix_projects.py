@@ -14,7 +14,7 @@ from pathlib import Path
 from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io.atomic_files import write_folder
 from pycomfy.adapters.nix import nar_writer
-from pycomfy.adapters.nix.build import BuildTarget, build
+from pycomfy.adapters.nix.build import BuildTarget, build, evaluate
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.adapters.nix.store import add_tree
@@ -109,7 +109,7 @@ class Workshop:
         return dataclasses.replace(self, settings=settings)
 
 
-def evaluate(project: Path, expression: str) -> object:
+def evaluate_expression(project: Path, expression: str) -> object:
     """The JSON of a Nix expression in which `project` is the project's `default.nix`."""
     text = f"let project = import {project}/default.nix; in {expression}"
     done = subprocess.run(
@@ -122,7 +122,8 @@ def evaluate(project: Path, expression: str) -> object:
 
 def built(workshop: Workshop, project: Path, platform: str = "linux/amd64", attribute: str = "oci") -> Path:
     """The store path that `nix-build` makes of an attribute of a project."""
-    paths = build(workshop.settings, BuildTarget(project, attribute, platform), workshop.folder / "log", lambda e: None)
+    plan = evaluate(workshop.settings, BuildTarget(project, attribute, platform))
+    paths = build(workshop.settings, plan, workshop.folder / "log", lambda e: None)
     return Path(paths[0])
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import says_disk_is_full
 from pycomfy.adapters.io.http_client import without_login
-from pycomfy.adapters.io.process import run
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.package_indexes import strip_logins
 from pycomfy.errors import BadInput, BuildFailed, HashMismatch, NetworkError, NoSpace, NotFound, PycomfyError, suggest
@@ -70,11 +69,12 @@ def copy_between(settings: NixSettings, source: str, to: str, paths: Sequence[st
 def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> None:
     if not paths:
         return
-    command = settings.command("nix", *_FEATURES, "copy", "--no-check-sigs", *where, *paths)
+    arguments = (*_FEATURES, "copy", "--no-check-sigs", *where, *paths)
     # Nix remembers for hours what a server had and had not, so what was pushed meanwhile would not be found. And two
     # that ask a server for the first time fail at that database ("constraint failed"): each starts with none.
+    # All variables: nothing is evaluated or built, and a store's login may be in any.
     with tempfile.TemporaryDirectory(prefix="pycomfy-") as cache:
-        result = run(command, env={**os.environ, "XDG_CACHE_HOME": cache})
+        result = settings.run("nix", *arguments, environment={**os.environ, "XDG_CACHE_HOME": cache})
     if result.returncode != 0:
         raise _failure(result.stderr.decode(errors="replace"), where[-1] if "--to" in where else where[1])
 

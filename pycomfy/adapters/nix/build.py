@@ -1,41 +1,90 @@
-"""Build with Nix: progress while it runs, the whole log in a file, an error that names the cause when it fails."""
+"""Evaluate and build with Nix: progress while it runs, the whole log in a file, an error that names the cause."""
 
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import translate_disk_full
-from pycomfy.adapters.io.process import run, terminate
-from pycomfy.adapters.nix.internal_json import Event, LogReader, explain_failure
-from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.io.process import Limit, terminate
+from pycomfy.adapters.nix.internal_json import DISTRUST, Event, LogReader, explain_evaluation, explain_failure
+from pycomfy.adapters.nix.settings import NixSettings, evaluation_options, nix_environment
+from pycomfy.core.nix.derivation import Derivation, parse_derivation
+from pycomfy.errors import BuildFailed
 from pycomfy.operation import cancel_scope
 
 _GRACE_PERIOD = 10.0  # seconds Nix gets to stop its builders and unlock the store
+_LIMIT = Limit(seconds=600)  # of an evaluation: code of pycomfy's takes about one, and half a gigabyte
 
 
 @dataclass(frozen=True)
 class BuildTarget:
-    """An attribute of a project's `default.nix`, for a platform."""
+    """An attribute of a Nix file in the folder `project`, for a platform. `file` "." is its `default.nix`."""
 
     project: Path
     attribute: str
     platform: str
-
-    def arguments(self) -> list[str]:
-        return [str(self.project), "--attr", self.attribute, "--argstr", "platform", self.platform, "--no-out-link"]
+    file: str = "."
 
 
-def build(settings: NixSettings, target: BuildTarget, log: Path, on_event: Callable[[Event], None]) -> list[str]:
-    """Build `target` and return its store paths. The log is appended to the file `log`.
+@dataclass(frozen=True)
+class BuildPlan:
+    """What evaluating a target made: `derivations` by the paths of their files, with all that they need; `tops` are the
+    paths of those that the target names."""
 
-    Raises `BuildFailed`, `HashMismatch`, `NetworkError` or `NoSpace`. When interrupted or cancelled, Nix is stopped
-    first; a path is in the store whole or not at all, so that nothing half-written stays.
+    tops: tuple[str, ...]
+    derivations: Mapping[str, Derivation]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The store paths that building makes, or that are there already."""
+        return tuple(path for top in self.tops for path in self.derivations[top].outputs)
+
+    def part(self, top: str) -> "BuildPlan":
+        """Return the plan of one of the derivations alone."""
+        return BuildPlan((top,), self.derivations)
+
+
+def evaluate(settings: NixSettings, target: BuildTarget) -> BuildPlan:
+    """Evaluate `target`. Its code may be anybody's: it reads nothing outside of the project, no variable, no network,
+    and what it wants to be run can be looked at before that is done.
+
+    Raises `BuildFailed` for code that tries more, that is wrong, or that does not end.
     """
-    command = settings.command("nix-build", *target.arguments(), "--log-format", "internal-json", "-v")
+    project = Path(os.path.realpath(target.project))
+    arguments = ["--attr", target.attribute, "--argstr", "platform", target.platform]
+    try:
+        options = evaluation_options(project)
+        done = settings.run("nix-instantiate", *options, project / target.file, *arguments, limit=_LIMIT)
+    except subprocess.TimeoutExpired as e:
+        what = f"Nix cannot evaluate {target.attribute}: it does not end"
+        raise BuildFailed(what, where=str(project), fix=DISTRUST) from e
+    if done.returncode != 0:
+        raise explain_evaluation(target.attribute, done.stderr.decode(errors="replace"))
+    tops = tuple(done.stdout.decode().split())
+    listed = settings.run("nix-store", "--query", "--requisites", *tops)
+    paths = [path for path in listed.stdout.decode().split() if path.endswith(".drv")]
+    if listed.returncode != 0 or not set(tops) <= set(paths):
+        message = listed.stderr.decode(errors="replace").strip()
+        raise BuildFailed(f"Nix cannot evaluate {target.attribute}", where=message, fix="see Nix's message above")
+    try:
+        derivations = {path: parse_derivation(settings.local_path(path).read_bytes()) for path in paths}
+    except (OSError, ValueError) as e:
+        raise BuildFailed(f"a derivation of {target.attribute} cannot be read", where=str(e), fix=DISTRUST) from e
+    return BuildPlan(tops, derivations)
+
+
+def build(settings: NixSettings, plan: BuildPlan, log: Path, on_event: Callable[[Event], None]) -> list[str]:
+    """Build what is planned and return its store paths. The log is appended to the file `log`.
+
+    Raises `MissingTool` where the sandbox cannot be made, `BuildFailed`, `HashMismatch`, `NetworkError` or `NoSpace`.
+    When interrupted or cancelled, Nix is stopped first; a path is in the store whole or not at all, so that nothing
+    half-written stays.
+    """
+    command = settings.command("nix-store", "--realise", *plan.tops, "--log-format", "internal-json", "-v")
     reader = LogReader()
     with translate_disk_full(log):
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -44,6 +93,7 @@ def build(settings: NixSettings, target: BuildTarget, log: Path, on_event: Calla
             # A session of its own: Ctrl-C reaches us alone, and we stop Nix in order.
             process = subprocess.Popen(
                 command,
+                env=nix_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -68,15 +118,14 @@ def build(settings: NixSettings, target: BuildTarget, log: Path, on_event: Calla
     return paths
 
 
-def missing_paths(settings: NixSettings, target: BuildTarget) -> list[str]:
-    """Return the paths of the derivations that building `target` would build or fetch."""
-    command = settings.command("nix-build", *target.arguments(), "--dry-run")
-    result = run(command)
+def missing_paths(settings: NixSettings, plan: BuildPlan) -> list[str]:
+    """Return the paths of the derivations that building would build, and the store paths that it would fetch."""
+    result = settings.run("nix-store", "--realise", "--dry-run", *plan.tops)
     text = result.stderr.decode(errors="replace")
     if result.returncode != 0:
         reader = LogReader()
         reader.errors.append(text.strip())
-        raise explain_failure(reader, "the output of `nix-build --dry-run`", settings.store)
+        raise explain_failure(reader, "the output of `nix-store --realise --dry-run`", settings.store)
     return [line.strip() for line in text.splitlines() if line.startswith("  /nix/store/")]
 
 

@@ -14,7 +14,13 @@ from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.programs import Program, find_program
 from pycomfy.adapters.io.temp_dirs import remove_folder
 from pycomfy.adapters.nix.resources import nix_folder
-from pycomfy.adapters.nix.settings import NixSettings, check_store, has_build_users
+from pycomfy.adapters.nix.settings import (
+    NixSettings,
+    check_store,
+    evaluation_options,
+    has_build_users,
+    nix_environment,
+)
 from pycomfy.errors import MissingTool
 
 DAEMON_SOCKET = "/nix/var/nix/daemon-socket/socket"
@@ -107,8 +113,8 @@ def try_sandbox(settings: NixSettings) -> SandboxTrial:
     try:
         alone = NixSettings(sandbox=True, jobs=1, store=folder / "store")
         expression = _EXPRESSION % json.dumps(os.path.realpath(sys.executable)).replace("${", "\\${")
-        options = ("--no-out-link", "--option", "sandbox-fallback", "false", "--expr", expression)
-        done = run(alone.command("nix-build", *options), env={**os.environ, "XDG_CACHE_HOME": str(folder)})
+        options = (*evaluation_options(), "--no-out-link", "--expr", expression)
+        done = alone.run("nix-build", *options, environment={"XDG_CACHE_HOME": str(folder)})
     finally:
         remove_folder(folder)
     text = done.stderr.decode(errors="replace")
@@ -138,7 +144,7 @@ def read_configuration(settings: NixSettings) -> dict[str, str]:
     if shutil.which("nix") is None:
         return {}
     for words in (("config", "show"), ("show-config",)):  # the newer one first: it has a warning about the older
-        done = run(["nix", *_FEATURES, *words])
+        done = run(["nix", *_FEATURES, *words], env=nix_environment())
         if done.returncode == 0:
             lines = done.stdout.decode(errors="replace").splitlines()
             return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pycomfy.adapters.io.atomic_files import free_space, says_disk_is_full
-from pycomfy.errors import BuildFailed, HashMismatch, NetworkError, NoSpace, Placeholder, PycomfyError, suggest
+from pycomfy.errors import (
+    BuildFailed,
+    HashMismatch,
+    MissingTool,
+    NetworkError,
+    NoSpace,
+    Placeholder,
+    PycomfyError,
+    suggest,
+)
 
 _FILE_TRANSFER, _COPY_PATH, _BUILD = 101, 100, 105  # ActivityType, nix/logging.hh
 _BUILD_LOG_LINE, _PROGRESS = 101, 105  # ResultType
@@ -22,6 +31,18 @@ _MISMATCH = re.compile(r"hash mismatch in fixed-output derivation '([^']+)'")
 _SPECIFIED = re.compile(r"specified:\s+(\S+)\s+got:\s+(\S+)")
 _DOWNLOAD = re.compile(r"unable to download '([^']+)': (.+)")
 _OWN = re.compile(r"(?:^|error: )pycomfy(?:\.lock)?: ")
+_FORBIDDEN = re.compile(r"access to (?:\w+ )?(path|URI) '([^']*)' is forbidden in (?:restricted|pure)")
+_IMPORTED = re.compile(r"allow-import-from-derivation' is disabled")
+_NO_SANDBOX = re.compile(
+    r"cloning builder process|unable to start build process|does not support the kernel namespaces|"
+    r"unable to (?:set up|create) .*namespace"
+)
+
+DISTRUST = (
+    "do not use this project, unless you trust whoever made it and know why it does that: code that pycomfy writes "
+    "never does"
+)
+"""What to do about Nix code that does what pycomfy's never does."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +152,16 @@ def explain_failure(reader: LogReader, log: str, store: Path | None = None) -> P
     output = "\n".join((text, *tail))
     if says_disk_is_full(output):
         return no_space_in_store(store)
+    if match := _NO_SANDBOX.search(output):
+        message = next(line for line in output.splitlines() if match[0] in line)
+        return MissingTool(
+            "Nix cannot make its sandbox on this machine, so nothing was built",
+            where=f"{message.removeprefix('error: ').strip()[:500]}; the full log is {log}",
+            fix=(
+                suggest("doctor", "says what is missing"),
+                suggest("retry", "if you trust what is built", sandbox=False),
+            ),
+        )
     if match := _MISMATCH.search(output):
         hashes = _SPECIFIED.search(output)
         both = f": locked {hashes[1]}, got {hashes[2]}" if hashes else ""
@@ -155,3 +186,22 @@ def explain_failure(reader: LogReader, log: str, store: Path | None = None) -> P
     where = f"{failed or 'evaluation'}, the full log is {log}" + (f"; its last lines:\n{last}" if last else "")
     detail = "" if own or failed else f" ({text.splitlines()[0]})" if text else ""
     return BuildFailed(f"{what}{detail}", where=where, fix="see the message above, and the whole log")
+
+
+def explain_evaluation(attribute: str, text: str) -> PycomfyError:
+    """Return why `attribute` could not be evaluated; `text` is what Nix printed."""
+    text = _plain(text).strip()
+    where = text[-1000:]
+    if match := _FORBIDDEN.search(text):
+        does = "read" if match[1] == "path" else "fetch"
+        what = f"the project's Nix code tried to {does} {match[2]}, which is not part of the project; it was stopped"
+        return BuildFailed(what, where=where, fix=DISTRUST)
+    if _IMPORTED.search(text):
+        what = "the project's Nix code tried to run a build while it was evaluated; it was stopped"
+        return BuildFailed(what, where=where, fix=DISTRUST)
+    own = [line.split("pycomfy", 1)[1].lstrip(": ") for line in text.splitlines() if _OWN.search(line)]
+    if own:
+        return BuildFailed(own[0], where=f"evaluating {attribute}", fix="see the message above")
+    errors = [line for line in text.splitlines() if "error:" in line] or text.splitlines()
+    detail = f" ({errors[0].removeprefix('error:').strip()})" if errors else ""
+    return BuildFailed(f"Nix cannot evaluate {attribute}{detail}", where=where, fix="see Nix's message above")

@@ -4,16 +4,40 @@ import grp
 import os
 import re
 import shutil
+import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.io.process import missing, run
+from pycomfy.adapters.io.process import Limit, missing, run
 from pycomfy.errors import MissingTool
 
 _REFUSED = re.compile("ermission denied|not permitted|ead-only file system|cannot connect to|creating directory")
 
 MAX_LOG = 256 << 20
 """Bytes that one build may print."""
+
+# What Nix needs to find its store, its settings, certificates and a proxy, and no secret: a build may be told any
+# variable of Nix's process. NIX_PATH is not among them.
+_KEPT = re.compile(
+    r"HOME|USER|LOGNAME|PATH|TMPDIR|TMP|TEMP|TEMPDIR|XDG_\w+"
+    r"|NIX_(REMOTE|SSL_CERT_FILE|STORE|STORE_DIR|STATE_DIR|LOG_DIR|DATA_DIR|LOCALSTATE_DIR|CONF_DIR|USER_CONF_FILES"
+    r"|CONFIG|DAEMON_SOCKET_PATH|SSHOPTS|IGNORE_SYMLINK_STORE)"
+    r"|SSL_CERT_(FILE|DIR)|CURL_CA_BUNDLE|SSH_AUTH_SOCK|(?i:(all|ftp|https?|no)_proxy)"
+)
+
+_EVALUATION = {
+    # Nothing is read but what `-I` names, `getEnv` returns "", and no URI is fetched.
+    "restrict-eval": "true",
+    "allowed-uris": "",
+    "nix-path": "",
+    "pure-eval": "false",
+    # Nothing is built, nor run, while evaluating.
+    "allow-import-from-derivation": "false",
+    "allow-unsafe-native-code-during-evaluation": "false",
+    # `getFlake` fetches whatever is restricted.
+    "experimental-features": "",
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +53,10 @@ class NixSettings:
         """Return the options that every Nix command gets."""
         pairs = {
             "sandbox": "true" if self.sandbox else "false",
+            # Where it cannot be made, Nix would build without it, and say nothing.
+            "sandbox-fallback": "false",
+            # Nothing of this machine is in it, whatever nix.conf says.
+            "sandbox-paths": "",
             # Only those that were named: each miss costs seconds.
             "substituters": " ".join(self.substituters),
             "max-jobs": str(self.jobs or os.cpu_count() or 1),
@@ -39,8 +67,7 @@ class NixSettings:
         }
         if os.geteuid() == 0 and not has_build_users():
             pairs["build-users-group"] = ""
-        options = [part for name, value in pairs.items() for part in ("--option", name, value)]
-        return [*options, *(["--store", str(self.store)] if self.store else [])]
+        return [*_as_options(pairs), *(["--store", str(self.store)] if self.store else [])]
 
     def local_path(self, path: str) -> Path:
         """Return where the files of a store path are on this machine."""
@@ -53,6 +80,34 @@ class NixSettings:
             raise missing("nix")
         return [found, *self.options(), *map(str, arguments)]
 
+    def run(
+        self,
+        program: str,
+        *arguments: str | Path,
+        environment: Mapping[str, str] | None = None,
+        limit: Limit | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run such a program to its end, without the user's variables but with those in `environment`. Raises as
+        `process.run`."""
+        variables = {**nix_environment(), **(environment or {})}
+        return run(self.command(program, *arguments), env=variables, limit=limit)
+
+
+def evaluation_options(folder: Path | None = None) -> list[str]:
+    """Return the options with which expressions are evaluated: nothing is read outside of `folder`, or nothing at all,
+    nor is anything fetched, built or run. They count before the user's nix.conf and NIX_CONFIG."""
+    search = [] if folder is None else ["-I", f"project={os.path.realpath(folder)}"]
+    return [*_as_options(_EVALUATION), *search]
+
+
+def nix_environment() -> dict[str, str]:
+    """Return the variables that Nix is started with."""
+    return {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
+
+
+def _as_options(settings: Mapping[str, str]) -> list[str]:
+    return [part for name, value in settings.items() for part in ("--option", name, value)]
+
 
 def has_build_users() -> bool:
     """Whether the group that Nix's builds run as has members."""
@@ -64,7 +119,7 @@ def has_build_users() -> bool:
 
 def check_store(settings: NixSettings) -> None:
     """Raise `MissingTool`, with what to do, unless the store can be written."""
-    result = run(settings.command("nix-store", "--query", "--hash", "/nix/store/00000000000000000000000000000000-x"))
+    result = settings.run("nix-store", "--query", "--hash", "/nix/store/00000000000000000000000000000000-x")
     text = result.stderr.decode(errors="replace")
     if _REFUSED.search(text):
         raise MissingTool(

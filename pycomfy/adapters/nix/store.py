@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import says_disk_is_full, translate_disk_full
-from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.nix.internal_json import no_space_in_store
 from pycomfy.adapters.nix.settings import NixSettings
@@ -24,7 +23,7 @@ def fixed_path(settings: NixSettings, name: str, tree: TreeHash) -> str:
 
 def is_valid(settings: NixSettings, path: str) -> bool:
     """Return whether the store has `path`."""
-    return run(settings.command("nix-store", "--check-validity", path)).returncode == 0
+    return settings.run("nix-store", "--check-validity", path).returncode == 0
 
 
 def valid_paths(settings: NixSettings, paths: Sequence[str]) -> list[str]:
@@ -51,7 +50,7 @@ def add_tree(settings: NixSettings, name: str, tree: TreeHash, make: Callable[[P
             made = _query(settings, "--add-fixed", "--recursive", "sha256", folder / name)
         except NoSpace:
             # Nix leaves what it had written: invalid, but on a full disk.
-            run(settings.command("nix-store", "--delete", path))
+            settings.run("nix-store", "--delete", path)
             raise
     if made != path:
         raise HashMismatch(
@@ -80,16 +79,6 @@ def add_file(settings: NixSettings, name: str, sha256: str, file: Path) -> str:
     return path
 
 
-def output_paths(settings: NixSettings, project: Path, attribute: str, platform: str) -> list[str]:
-    """Return the store paths that an attribute of a project's `default.nix` has, built or not."""
-    command = settings.command("nix-instantiate", project, "--attr", attribute, "--argstr", "platform", platform)
-    result = run(command)
-    if result.returncode != 0:
-        message = result.stderr.decode(errors="replace").strip()
-        raise BuildFailed(f"Nix cannot evaluate {attribute}", where=message, fix="see Nix's message above")
-    return _query(settings, "--query", "--outputs", *result.stdout.decode().split()).split()
-
-
 def add_gc_root(settings: NixSettings, path: str, link: Path) -> None:
     """Make `link` a link to `path`, so that the garbage collector keeps it."""
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -101,8 +90,7 @@ def copy_paths(settings: NixSettings, paths: Sequence[str], to: Path) -> int:
     valid = valid_paths(settings, paths)
     if valid:
         features = ("--extra-experimental-features", "nix-command")
-        command = settings.command("nix", *features, "copy", "--no-check-sigs", "--to", to, *valid)
-        result = run(command)
+        result = settings.run("nix", *features, "copy", "--no-check-sigs", "--to", to, *valid)
         if result.returncode != 0:
             raise _failure("nix copy", result.stderr.decode(errors="replace"), to)
     return len(valid)
@@ -122,7 +110,7 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 def _query(settings: NixSettings, *arguments: str | Path) -> str:
-    result = run(settings.command("nix-store", *arguments))
+    result = settings.run("nix-store", *arguments)
     if result.returncode == 0:
         return result.stdout.decode().strip()
     raise _failure(f"nix-store {arguments[0]}", result.stderr.decode(errors="replace"), settings.store)

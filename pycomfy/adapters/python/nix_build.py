@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.temp_dirs import temporary_folder
-from pycomfy.adapters.nix.build import BuildTarget, build
+from pycomfy.adapters.nix.build import BuildTarget, build, evaluate
 from pycomfy.adapters.nix.internal_json import Event
 from pycomfy.adapters.nix.resources import nix_folder
-from pycomfy.adapters.nix.settings import NixSettings
+from pycomfy.adapters.nix.settings import NixSettings, evaluation_options
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.python.build_recipe import BuildRecipe
 from pycomfy.errors import BuildFailed
@@ -27,7 +26,7 @@ def can_build(settings: NixSettings, platform: PlatformName) -> bool:
     """Return whether this machine's Nix can run programs of `platform`: directly, emulated, or on another machine."""
     # Nix checks the system first, and only then the builder, which does not exist.
     text = f'derivation {{ name = "nothing"; system = "{_SYSTEMS[platform]}"; builder = "/nothing"; }}'
-    done = run(settings.command("nix-build", "--no-out-link", "--expr", text))
+    done = settings.run("nix-build", *evaluation_options(), "--no-out-link", "--expr", text)
     return b"required to build" not in done.stderr
 
 
@@ -38,7 +37,8 @@ def build_recipe(
     with temporary_folder(paths.cache / "projects", "wheel-") as folder:
         shutil.copytree(nix_folder(), folder / "nix", ignore=shutil.ignore_patterns("__pycache__", "test_*"))
         (folder / "recipe.json").write_text(recipe.render())
-        (made,) = build(settings, BuildTarget(folder / "nix" / "recipe.nix", "wheel", recipe.platform), log, on_event)
+        target = BuildTarget(folder, "wheel", recipe.platform, file="nix/recipe.nix")
+        (made,) = build(settings, evaluate(settings, target), log, on_event)
     wheels = list(settings.local_path(made).iterdir())
     # The builder is ours, but untrusted code ran in it.
     if len(wheels) != 1 or not _WHEEL.fullmatch(wheels[0].name) or wheels[0].is_symlink() or not wheels[0].is_file():

@@ -4,8 +4,9 @@ import time
 from pathlib import Path
 
 from pycomfy.adapters.containers.load import read_layout
+from pycomfy.adapters.nix.build import evaluate
 from pycomfy.adapters.nix.settings import check_store
-from pycomfy.adapters.nix.store import add_gc_root, output_paths, valid_paths
+from pycomfy.adapters.nix.store import add_gc_root, valid_paths
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.errors import BadLock, HashMismatch, suggest
@@ -50,7 +51,7 @@ def restore_image(workspace: Workspace, request: RestoreRequest) -> RestoredImag
     report_missing_models(workspace, recorded)
     log = workspace.log_file(f"restore-{recorded.label}")
     with project_folder(workspace, recorded.files) as folder:
-        project = Project(folder, recorded.lock, platform, folder)
+        project = Project(folder, recorded.lock, platform, folder, offline=request.offline)
         made = _find_built(workspace, project)
         if made is None:
             requisites = list_requisites(recorded.lock, {host_platform(), platform})
@@ -102,5 +103,5 @@ def _choose_platform(request: RestoreRequest, recorded: RecordedVersion) -> Plat
 
 def _find_built(workspace: Workspace, project: Project) -> RealisedImage | None:
     """Return the image if it is still in the Nix store; then its sources are not needed."""
-    (path,) = output_paths(workspace.nix, project.folder, "oci", project.platform)
+    (path,) = evaluate(workspace.nix, project.target("oci")).outputs
     return RealisedImage(Path(path), frozenset()) if valid_paths(workspace.nix, [path]) else None

@@ -26,7 +26,7 @@ from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.models.download import fetch_unknown
 from pycomfy.adapters.models.hubs import find_hubs
 from pycomfy.adapters.models.store import ModelStore
-from pycomfy.adapters.nix.build import BuildTarget, build
+from pycomfy.adapters.nix.build import BuildTarget, build, evaluate
 from pycomfy.adapters.nix.nar_writer import hash_path
 from pycomfy.adapters.nix.settings import NixSettings, check_store
 from pycomfy.adapters.versions.repository import VersionsRepository, versions_repository_path
@@ -242,8 +242,8 @@ def test_a_build_of_nix_is_stopped(site: Site, tmp_path: Path) -> None:
         }}; }}
         """
     )
-    target = BuildTarget(project, "slow", "linux/amd64")
-    worker = Worker(lambda: build(settings, target, tmp_path / "log", lambda event: None))
+    plan = evaluate(settings, BuildTarget(tmp_path, "slow", "linux/amd64"))
+    worker = Worker(lambda: build(settings, plan, tmp_path / "log", lambda event: None))
     wait_until(lambda: worker.outcome or site.hanging.is_set())
     cancel(worker)
 
