@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.adapters.python.uv_process import UvOutcome, read_versions
-from pycomfy.adapters.python.uv_request import UvRequest, explain, names_in
+from pycomfy.adapters.python.uv_request import UvRequest, explain, names_in, split_overrides
 from pycomfy.core.python.conflicts import (
     Constraint,
     Override,
@@ -42,6 +42,8 @@ def find_override(uv: UvRequest, stderr: str) -> Override | None:
         constraints = find_constraints(request.requirement_sets, explain(explanation), request.target.environment())
         all_constraints.update(dict.fromkeys(constraints))
         overridden = [canonicalize_name(Requirement(text).name) for text in (*request.overrides, *chosen)]
+        # Overridden, a package loses its index.
+        overridden += map(canonicalize_name, request.index_config.reserved)
         found: list[Override] = []
         next_conflict: tuple[str, str] | None = None
         for candidate in list_override_candidates(constraints, overridden)[: MAX_TRIES - tries]:
@@ -103,6 +105,8 @@ def _first_day(undated: UvRequest, constraints: Sequence[Constraint]) -> str | N
 
 def try_versions(uv: UvRequest, name: str, versions: Sequence[str]) -> Override | None:
     """Return the override of a package by the first of these versions with which uv has an answer, if any has."""
+    if name in uv.request.index_config.reserved:
+        return None
     for version in versions:
         text = pin(name, version)
         if text is None or not isinstance(outcome := _try(uv, [text]), bytes):
@@ -125,7 +129,7 @@ def _pin_override(
 
 
 def _try(uv: UvRequest, overrides: list[str]) -> UvOutcome:
-    lines = (*uv.request.overrides, *overrides)
+    lines = (*split_overrides(uv.request)[0], *overrides)
     (uv.folder / "tried").write_text("".join(text + "\n" for text in lines))
-    arguments = tuple(a for a in uv.arguments if not a.startswith("--overrides="))
+    arguments = tuple(a for a in uv.arguments if a != "--overrides=overrides")
     return replace(uv, arguments=arguments).run("--overrides=tried")

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,14 +10,18 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pycomfy.adapters.python.uv_process import UvOutcome, environment_links, make_environment, query_uv
+from pycomfy.adapters.python.uv_process import UvOutcome, environment_links, make_environment, query_uv, read_versions
 from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig, strip_logins
 from pycomfy.core.lockfile.toml import render_list, render_value
+from pycomfy.core.python.build_recipe import make_placeholder_wheel
 from pycomfy.core.python.requirements import RequirementSet
 from pycomfy.core.python.wheel_selection import Target
 
 OURS = "pycomfy-indexes"
 """The name of the project in which uv reads which packages are in one index alone; it has no other purpose."""
+
+PLACEHOLDERS = "elsewhere"
+"""The folder of the wheels that keep uv from asking any index for a package."""
 
 
 @dataclass(frozen=True)
@@ -92,18 +96,36 @@ def resolve(request: ResolutionRequest, folder: Path, cache: Path | None, *more:
 def _resolve(
     request: ResolutionRequest, folder: Path, cache: Path | None, environment: dict[str, str], more: Sequence[str]
 ) -> tuple[UvOutcome, UvRequest]:
-    """Return uv's outcome. uv takes a package from its own index alone only if it is required by name: so a dependency
-    is required by name as well, once it is seen in an outcome."""
+    """Return uv's outcome. uv takes a package from its own index alone only if it is required by name, and would ask
+    every index for the dependency of another package. So uv gets a placeholder, on this disk, for each package that has
+    its own index; where an outcome has one, the package is required by name."""
     folder.mkdir()
     reserved = set(request.index_config.reserved)
-    named = _required_names(request) & reserved
+    required = _required_names(request) & reserved
+
+    def ask(named: Set[str], optional: Mapping[str, str]) -> tuple[UvOutcome, UvRequest]:
+        uv = replace(_write(request, folder, named, environment, optional), cache=cache)
+        return query_uv([*uv.arguments, *more], folder, environment, cache), uv
+
+    named = required
     while True:
-        uv = replace(_write(request, folder, named, environment), cache=cache)
-        outcome = query_uv([*uv.arguments, *more], folder, environment, cache)
-        seen = names_in(outcome if isinstance(outcome, str) else outcome.decode()) & reserved
+        outcome, uv = ask(named, {})
+        seen = (names_in(outcome) if isinstance(outcome, str) else set(read_versions(outcome))) & reserved
         if seen <= named:
-            return outcome, uv
-        named |= seen
+            break
+        named = named | seen
+    if isinstance(outcome, str):
+        return outcome, uv
+    # Overriding dropped the markers, and what is required by name is never left out: is it required by anybody?
+    versions = {name: version for name, version in read_versions(outcome).items() if name in named}
+    kept = required
+    while rest := {name: version for name, version in versions.items() if name not in kept}:
+        found, uv = ask(kept, rest)
+        needed = rest.keys() & (read_versions(found).keys() if isinstance(found, bytes) else rest)
+        if not needed:
+            return found, uv
+        kept = kept | needed
+    return (outcome, uv) if kept == required else ask(kept, {})
 
 
 def names_in(text: str) -> set[str]:
@@ -133,24 +155,36 @@ def _required_names(request: ResolutionRequest) -> set[str]:
     return {name for name, marker in required if marker is None or marker.evaluate(environment)}
 
 
-def _write(request: ResolutionRequest, folder: Path, named: Iterable[str], environment: dict[str, str]) -> UvRequest:
-    """Write a file for each origin, and one that says which packages are in which index alone."""
+def _write(
+    request: ResolutionRequest,
+    folder: Path,
+    named: Set[str],
+    environment: dict[str, str],
+    optional: Mapping[str, str],
+) -> UvRequest:
+    """Write a file for each origin, and one that says which packages are in which index alone: those that are `named`.
+    For all others that have an index of their own there are placeholders; for an `optional` one, of its version."""
+    reserved = request.index_config.reserved
+    elsewhere = reserved.keys() - named
     arguments = [*options(request.target), f"--exclude-newer={request.as_of.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"]
     for number, one in enumerate(request.requirement_sets):
         # uv would fetch a direct reference and run its code: it is resolved before uv runs.
-        lines = (line.text for line in one.requirements if line.direct_reference is None)
-        arguments.append(_write_lines(folder / f"{number}.in", lines))
+        lines = [line for line in one.requirements if line.direct_reference is None]
+        # Those that are not required on this platform would be, by their placeholders.
+        required = (line.text for line in lines if line.name not in elsewhere)
+        arguments.append(_write_lines(folder / f"{number}.in", required))
         if one.constraints:
             file = _write_lines(folder / f"{number}.constraints", (line.text for line in one.constraints))
             arguments.append(f"--constraints={file}")
-    for name in ("overrides", "constraints", "excludes"):
-        if texts := getattr(request, name):
+    overrides, own = split_overrides(request)
+    for name, texts in (("overrides", overrides), ("constraints", request.constraints), ("excludes", request.excludes)):
+        if texts:
             arguments.append(f"--{name}={_write_lines(folder / name, texts)}")
     arguments += _provide_wheels(request.local_wheels, folder, environment)
-    reserved = request.index_config.reserved
+    arguments += _provide_placeholders(elsewhere, optional, folder)
     undated = {*request.undated, *(name for name, index in reserved.items() if not index.dated)}
     arguments += [f"--exclude-newer-package={name}=false" for name in sorted(undated)]
-    arguments += _index_arguments(request.index_config, sorted(set(named) & set(reserved)), folder)
+    arguments += _index_arguments(request.index_config, sorted(named), folder, own)
     return UvRequest(request, folder, tuple(arguments), environment)
 
 
@@ -164,15 +198,45 @@ def resolve_single(
     return query_uv(arguments, folder, make_environment(index_config), cache)
 
 
-def _index_arguments(index_config: IndexConfig, named: Sequence[str], folder: Path) -> list[str]:
+def split_overrides(request: ResolutionRequest) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the overrides of a request, and apart from them, by name, those of packages that have an index of their
+    own. An override would lose the index: these are requirements beside all others."""
+    names = {text: canonicalize_name(Requirement(text).name) for text in request.overrides}
+    reserved = request.index_config.reserved
+    own = {str(name): text for text, name in names.items() if name in reserved}
+    return tuple(text for text, name in names.items() if name not in reserved), own
+
+
+def _provide_placeholders(names: Collection[str], optional: Mapping[str, str], folder: Path) -> list[str]:
+    """Write an empty wheel for each of the packages, and return the arguments with which uv takes that, and asks no
+    index for it."""
+    shutil.rmtree(folder / PLACEHOLDERS, ignore_errors=True)
+    if not names:
+        return []
+    (folder / PLACEHOLDERS).mkdir()
+    lines: dict[str, list[str]] = {"overrides": [], "constraints": []}
+    for name in sorted(names):
+        filename, data = make_placeholder_wheel(name, optional.get(name, "0"), "")
+        (folder / PLACEHOLDERS / filename).write_bytes(data)
+        # A constraint keeps the markers and versions of whoever requires it.
+        kind = "constraints" if name in optional else "overrides"
+        lines[kind].append(f"{name} @ ./{PLACEHOLDERS}/{filename}")
+    return [
+        f"--{kind}={_write_lines(folder / f'{PLACEHOLDERS}.{kind}', texts)}" for kind, texts in lines.items() if texts
+    ]
+
+
+def _index_arguments(
+    index_config: IndexConfig, named: Sequence[str], folder: Path, texts: Mapping[str, str] | None = None
+) -> list[str]:
     """Return the arguments that say where packages are, and which of the required ones, `named`, are in one index
-    alone."""
+    alone; `texts` are their requirements, where these say more than the name."""
     arguments = []
     if index_config.accelerator is not None and not index_config.has_torch:
         arguments.append(f"--torch-backend={index_config.accelerator}")
     if index_config.reserved:
         (folder / "indexes").mkdir(exist_ok=True)
-        (folder / "indexes" / "pyproject.toml").write_text(_render_project(index_config, named))
+        (folder / "indexes" / "pyproject.toml").write_text(_render_project(index_config, named, texts or {}))
         arguments.append("indexes/pyproject.toml")
     return arguments
 
@@ -191,8 +255,9 @@ def _provide_wheels(wheels: Sequence[LocalWheel], folder: Path, environment: dic
     return [*(f"--find-links={link}" for link in ("given", *links)), file]
 
 
-def _render_project(index_config: IndexConfig, named: Sequence[str]) -> str:
-    lines = ["[project]", f"name = {render_value(OURS)}", 'version = "0"', render_list("dependencies", named)]
+def _render_project(index_config: IndexConfig, named: Sequence[str], texts: Mapping[str, str]) -> str:
+    required = [texts.get(name, name) for name in named]
+    lines = ["[project]", f"name = {render_value(OURS)}", 'version = "0"', render_list("dependencies", required)]
     for index in index_config.indexes:
         if index.packages:
             lines += [

@@ -67,7 +67,65 @@ def test_a_package_named_for_an_index_comes_from_there_alone(index: Index, other
     for line in ("ours", "lib"):
         assert f"ours 1.0 {host(other)}" in ask(line, "x", index_config=index_config)
     assert f"x 1.0 {host(index)}" in ask("ours", "x", index_config=index_config)
-    assert "ours" not in index.asked[-20:] or "ours" in other.asked
+    assert "ours" not in index.asked and {"lib", "x"} <= set(index.asked)
+    assert set(other.asked) == {"ours"}
+
+
+def test_what_a_package_of_ones_own_brings_along_is_private_too(index: Index, other: Index) -> None:
+    index.add("lib", "1.0", needs=["ours>=1"])
+    other.add("ours", "2.0", needs=["secret-core>=1", "x"])
+    other.add("secret-core", "1.5")
+    index.add("x", "1.0")
+    index_config = IndexConfig((Own("company", other.url, ("ours", "secret-core", "unused")),))
+    assert sorted(ask("lib", index_config=index_config)) == [
+        f"lib 1.0 {host(index)}",
+        f"ours 2.0 {host(other)}",
+        f"secret-core 1.5 {host(other)}",
+        f"x 1.0 {host(index)}",
+    ]
+    assert set(index.asked) == {"lib", "x"} and set(other.asked) == {"ours", "secret-core"}
+
+
+def test_a_private_package_that_no_platform_of_ours_needs_is_not_installed(index: Index, other: Index) -> None:
+    index.add("lib", "1.0", needs=["ours; sys_platform == 'win32'"])
+    index.add("ours", "9.0")
+    other.add("ours", "1.0")
+    index_config = IndexConfig((Own("company", other.url, ("ours",)),))
+    assert ask("lib", index_config=index_config) == [f"lib 1.0 {host(index)}"]
+    assert "ours" not in index.asked
+
+
+def test_an_override_of_a_private_package_stays_with_its_index(index: Index, other: Index) -> None:
+    index.add("lib", "1.0", needs=["ours"])
+    index.add("ours", "1.0")
+    other.add("ours", "1.0")
+    other.add("ours", "2.0")
+    index_config = IndexConfig((Own("company", other.url, ("ours",)),))
+    question = ResolutionRequest(
+        [wants("pack a", "lib")], AMD64, AS_OF, overrides=["ours==1.0"], index_config=index_config
+    )
+    wheels = choose_wheels(compile_pylock(question, no_cache()), "linux/amd64", "3.11")
+    assert [(w.version, w.url.split("/")[2]) for w in wheels if w.name == "ours"] == [("1.0", host(other))]
+    assert "ours" not in index.asked
+
+
+def test_a_conflict_over_a_private_package_asks_no_other_index_for_it(index: Index, other: Index) -> None:
+    index.add("lib", "1.0", needs=["ours>=2"])
+    index.add("ours", "2.0")
+    other.add("ours", "1.0")
+    index_config = IndexConfig((Own("company", other.url, ("ours",)),))
+    with pytest.raises(ResolutionImpossible, match="ours"):
+        ask("lib", "ours<2", index_config=index_config)
+    assert "ours" not in index.asked
+
+
+def test_what_an_index_without_packages_has_no_later_one_is_asked_for(index: Index, other: Index) -> None:
+    index.add("ours", "9.0")
+    index.add("lib", "1.0", needs=["ours"])
+    other.add("ours", "1.0")
+    config = IndexConfig((Own("ours", other.url),))
+    assert f"ours 1.0 {host(other)}" in ask("lib", index_config=config)
+    assert index.asked == ["lib"]
 
 
 def test_an_index_is_not_asked_for_what_no_platform_of_ours_needs(index: Index, other: Index) -> None:
