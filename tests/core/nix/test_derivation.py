@@ -33,7 +33,7 @@ def test_a_derivation_is_read() -> None:
     [b"", b"Derive", b"Derive(", b"Derive([],[])", b'DrvWithVersion("xp-dyn-drv",[])', b"Derive(__import__('os'))"],
 )
 def test_another_form_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="a derivation of an unknown kind|a malformed derivation|unpack|malformed"):
+    with pytest.raises(ValueError, match=r"unknown kind|malformed|unpack"):
         parse_derivation(data)
 
 
