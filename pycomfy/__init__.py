@@ -1,7 +1,6 @@
 """Turn a ComfyUI workflow into a pinned, bit-reproducible CUDA OCI image, and keep every version restorable."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as in `typing`, whose import takes time: Ctrl-C would end in its traceback
 if TYPE_CHECKING:
     from pycomfy.api import Workspace
 

@@ -18,7 +18,7 @@ from pycomfy.cli.exit_status import INTERRUPTED, OUR_BUG, SIGNALLED, USAGE_ERROR
 from pycomfy.cli.progress import DeferredProgress
 from pycomfy.cli.prompt import find_asker
 from pycomfy.cli.terminal import make_console, print_line, print_text
-from pycomfy.errors import BadArgument, BadInput, NoSpace, PycomfyError
+from pycomfy.errors import BadArgument, BadInput, NoSpace, NotFound, PycomfyError
 from pycomfy.operation import Cancelled, Operation
 
 ClickException: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -97,7 +97,7 @@ def _run() -> int:
         _drop_output()
         return 0
     except OSError as e:
-        explained = explain_os_error(e, Path(tempfile.gettempdir())) if e.filename else _explain_output(e)
+        explained = _explain(e)
         if explained is None:
             return _print_bug()
         _print_error(explained)
@@ -135,6 +135,21 @@ def _print_bug() -> int:
 
 def _print_interrupted() -> None:
     print_line("interrupted: nothing was left half-done", error=True)
+
+
+def _explain(error: OSError) -> PycomfyError | None:
+    """The error for something that no program can help; None for what is a bug of ours."""
+    if isinstance(error, FileNotFoundError) and not _has_working_folder():
+        fix = "change to a folder that is there, such as: cd"
+        return NotFound("the working folder was deleted", where="the folder in which pycomfy was called", fix=fix)
+    return explain_os_error(error, Path(tempfile.gettempdir())) if error.filename else _explain_output(error)
+
+
+def _has_working_folder() -> bool:
+    try:
+        return bool(Path.cwd())
+    except FileNotFoundError:
+        return False
 
 
 def _explain_output(error: OSError) -> PycomfyError | None:

@@ -112,13 +112,13 @@ def _signal_all(process: "subprocess.Popen[Any]", number: signal.Signals) -> Non
 
 @contextlib.contextmanager
 def signals_as_exceptions() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack, as Ctrl-C does. One that is ignored, as under nohup, stays ignored.
+    """Let Ctrl-C, SIGTERM and SIGHUP unwind the stack. One that is ignored, as under nohup, stays ignored.
     Does nothing outside the main thread."""
 
     def unwind(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
-    numbers = (signal.SIGTERM, signal.SIGHUP)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     with handling(unwind, *(n for n in numbers if signal.getsignal(n) is not signal.SIG_IGN)):
         yield
 
