@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
@@ -9,6 +10,7 @@ import json
 import lzma
 import os
 import random
+import re
 import subprocess
 import sys
 import tarfile
@@ -16,8 +18,10 @@ import tempfile
 import unittest
 from pathlib import Path
 from typing import Union
+from unittest import mock
 
 import root
+import zstandard
 
 Item = tuple[str, Union[bytes, str, tarfile.TarInfo, None]]  # noqa: UP007  (Python 3.9 evaluates it)
 """A path with a file's content, a link's target, None for a folder, or a header."""
@@ -49,16 +53,20 @@ def ar_bytes(members: list[tuple[str, bytes]]) -> bytes:
 
 
 def deb_bytes(items: list[Item], control: str, suffix: str = ".xz") -> bytes:
-    def pack(data: bytes) -> bytes:
-        return lzma.compress(data) if suffix == ".xz" else gzip.compress(data) if suffix == ".gz" else data
-
     return ar_bytes(
         [
             ("debian-binary", b"2.0\n"),
-            ("control.tar" + suffix, pack(tar_bytes([("./control", control.encode())]))),
-            ("data.tar" + suffix, pack(tar_bytes(items))),
+            ("control.tar" + suffix, pack(tar_bytes([("./control", control.encode())]), suffix)),
+            ("data.tar" + suffix, pack(tar_bytes(items), suffix)),
         ]
     )
+
+
+def pack(data: bytes, suffix: str) -> bytes:
+    if suffix == ".zst":
+        return zstandard.compress(data)
+    plain = {"": bytes, ".xz": lzma.compress, ".gz": gzip.compress, ".bz2": bz2.compress}
+    return plain[suffix](data)
 
 
 BASE: list[Item] = [
@@ -125,6 +133,51 @@ class Layout(Case):
         self.assertEqual(sorted(p.name for p in (out / "usr/share/doc").rglob("*")), ["a", "a2", "copyright"])
         self.assertEqual(sorted(p.name for p in (out / "usr/share").iterdir()), ["base-passwd", "doc", "manual"])
 
+    def test_a_link_of_the_merge_may_be_absolute_and_no_other_is_one(self) -> None:
+        self.assertEqual(
+            listing(self.unpack(self.deb("a", [("./bin", "/usr/bin"), ("./usr/bin/b", b"b")]))),
+            listing(self.unpack(self.deb("a", [("./usr/bin/b", b"b")]))),
+        )
+        self.refuse("lies below /usr/lib, a link of a$", self.deb("a", [("./lib", "usr/lib64")]))
+        out = self.unpack(self.deb("a", [("./opt", "usr/opt"), ("./usr/sbin/x", b"x"), ("./srv/bin", "usr/bin")]))
+        self.assertEqual([str((out / name).readlink()) for name in ("opt", "srv/bin")], ["usr/opt", "usr/bin"])
+
+    def test_what_an_image_has_no_use_for_is_dropped_and_no_more(self) -> None:
+        kept = [
+            "doc/a/copyright.gz", "doc/a/copyright.xz", "doc/b", "info.txt", "manx/x", "gnome/x", "perl5/x", "zsh.txt",
+        ]  # fmt: skip
+        dropped = [
+            "doc/a/copyright.html", "doc/a/sub/copyright", "doc/loose", "doc/a/copyright.gz.asc", "info/x", "lintian/x",
+            "gnome/help/x", "perl5/debconf/x", "zsh/x", "bug/x",
+        ]  # fmt: skip
+        items: list[Item] = [
+            *((f"./usr/share/{name}", "a" if name == "doc/b" else b"x") for name in [*kept, *dropped]),
+            ("./usr/share/doc/a", None),
+            ("./usr/share/doc/empty/copyright", None),
+            ("./usr/share/doc", None),
+        ]
+        share = self.unpack(self.deb("a", items)) / "usr/share"
+        found = {str(p.relative_to(share)) for p in share.rglob("*") if not p.is_dir() or p.is_symlink()}
+        self.assertEqual(found - {"base-passwd/passwd.master", "base-passwd/group.master"}, set(kept))
+        self.assertFalse((share / "doc/empty").exists())
+
+    def test_names_are_looked_up_as_the_package_says_if_nothing_else_does(self) -> None:
+        models: list[Item] = [
+            ("./usr/share/libc-bin/nsswitch.conf", b"c"),
+            ("./usr/share/base-files/nsswitch.conf", b"b"),
+        ]
+        for items, found in (
+            (models, b"b"),
+            (models[:1], b"c"),
+            ([*models, ("./etc/nsswitch.conf", b"own")], b"own"),
+        ):
+            self.assertEqual((self.unpack(self.deb("a", items)) / "etc/nsswitch.conf").read_bytes(), found)
+        self.assertFalse((self.unpack() / "etc/nsswitch.conf").exists())
+
+    def test_there_are_no_certificates_where_nobody_ships_any(self) -> None:
+        out = self.unpack(self.deb("a", [("./usr/share/ca-certificates/README", b"x"), ("./srv/x.crt", b"y")]))
+        self.assertFalse((out / "etc/ssl").exists() or (out / "usr/lib/ssl").exists())
+
     def test_a_hard_link_becomes_a_file_even_if_its_target_is_dropped(self) -> None:
         link = tarfile.TarInfo("./usr/bin/b")
         link.type, link.linkname = tarfile.LNKTYPE, "./usr/share/man/a"
@@ -135,7 +188,7 @@ class Layout(Case):
     def test_the_user_is_there(self) -> None:
         out = self.unpack()
         self.assertIn("comfy:*:1000:1000:comfy:/data:/usr/sbin/nologin\n", (out / "etc/passwd").read_text())
-        self.assertTrue((out / "etc/group").read_text().endswith("comfy:*:1000:\n"))
+        self.assertEqual((out / "etc/group").read_text(), "root:*:0:\ncomfy:*:1000:\n")
 
     def test_certificates_are_one_file_in_the_order_of_their_names(self) -> None:
         items: list[Item] = [
@@ -159,9 +212,11 @@ class Layout(Case):
         self.assertEqual((out / "var/lib/dpkg/info/a:amd64.list").read_text(), "/.\n/usr/lib/a\n")
 
     def test_every_compression_gives_the_same_tree(self) -> None:
-        trees = [listing(self.unpack(self.deb("a", [("./usr/bin/b", b"#!b")], suffix=s))) for s in (".xz", ".gz", "")]
-        self.assertEqual(trees[0], trees[1])
-        self.assertEqual(trees[0], trees[2])
+        items: list[Item] = [("./usr/bin/b", b"#!b")]
+        first, *others = (
+            listing(self.unpack(self.deb("a", items, suffix=suffix))) for suffix in ("", ".xz", ".gz", ".bz2", ".zst")
+        )
+        self.assertEqual(others, [first] * 4)
 
 
 class Conflicts(Case):
@@ -197,6 +252,16 @@ class Conflicts(Case):
         self.refuse("/etc/d/x .b. lies below /etc/d, a link of a", a, self.deb("b", [("./etc/d/x", b"1")]))
         self.refuse("lies below", self.deb("c", [("./etc/d", "/tmp"), ("./etc/d/x", b"1")]))
 
+    def test_a_folder_gives_way_to_nothing(self) -> None:
+        for one, two in ((None, b"x"), (b"x", None)):
+            a = self.deb("a", [("./etc/x", one)], "Replaces: b\n")
+            self.refuse("^/etc/x: shipped by a and by b, with different content$", a, self.deb("b", [("./etc/x", two)]))
+
+    def test_a_file_and_a_program_are_different(self) -> None:
+        program = tarfile.TarInfo("./etc/x")
+        program.mode = 0o755
+        self.refuse("shipped by a and by b", self.deb("a", [("x", program)]), self.deb("b", [("./etc/x", b"")]))
+
     def test_a_package_given_twice_is_refused(self) -> None:
         a = self.deb("a", [])
         self.refuse("given twice", a, a)
@@ -213,16 +278,28 @@ class Hostile(Case):
             info.type = kind
             self.refuse("neither file, link nor folder", self.deb("a", [("x", info)]))
 
+    def test_a_sparse_file_is_refused(self) -> None:
+        info = tarfile.TarInfo("./etc/x")
+        info.type = tarfile.GNUTYPE_SPARSE
+        self.refuse("^a: ./etc/x is neither file, link nor folder$", self.deb("a", [("x", info)]))
+
     def test_a_hard_link_to_nothing_is_refused(self) -> None:
-        for target in ("./etc/none", "../../etc/passwd", "/etc/passwd"):
+        for target, message in (
+            ("./etc/none", "./etc/x is a hard link to ./etc/none, which is no file before it"),
+            ("./etc", "./etc/x is a hard link to ./etc, which is no file before it"),
+            ("./etc/link", "./etc/x is a hard link to ./etc/link, which is no file before it"),
+            ("../../etc/passwd", "../../etc/passwd would leave the tree"),
+            ("/etc/passwd", "/etc/passwd would leave the tree"),
+        ):
             info = tarfile.TarInfo("./etc/x")
             info.type, info.linkname = tarfile.LNKTYPE, target
-            self.refuse("a: ", self.deb("a", [("x", info)]))
+            items: list[Item] = [("./etc", None), ("./etc/link", "x"), ("x", info), ("./etc/none", b"later")]
+            self.refuse(f"^a: {re.escape(message)}$", self.deb("a", items))
 
     def test_a_path_shipped_twice_is_refused(self) -> None:
         self.refuse("twice", self.deb("a", [("./bin/x", b"1"), ("./usr/bin/x", b"2")]))
 
-    def test_damage_is_told_and_names_the_package(self) -> None:
+    def test_any_damage_is_told_and_names_the_package(self) -> None:
         name, path = self.deb("a", [("./etc/x", os.urandom(5000))])
         whole = path.read_bytes()
         damaged = [b"", b"PK\3\4", whole[:100], whole[:-3000], whole[:-2000] + os.urandom(2000), whole[:8] + b"x" * 60]
@@ -230,19 +307,85 @@ class Hostile(Case):
             path.write_bytes(data)
             self.refuse("^a: ", (name, path))
 
+    def refuse_exactly(self, members: list[tuple[str, bytes]], message: str) -> None:
+        """Refuse a .deb of these members; PATH in the message stands for the file."""
+        self.refuse_bytes(ar_bytes([("debian-binary", b"2.0\n"), *members]), message)
+
+    def refuse_bytes(self, data: bytes, message: str) -> None:
+        path = self.folder / "a.deb"
+        path.write_bytes(data)
+        self.refuse(f"^a: {message.replace('PATH', re.escape(str(path)))}", ("a", path))
+
+    def test_what_is_no_ar_archive_is_no_package(self) -> None:
+        self.refuse_bytes(b"", "PATH is no .deb$")
+        self.refuse_bytes(b"PK\3\4" + b"x" * 60, "PATH is no .deb$")
+
+    def test_a_damaged_ar_archive_is_refused(self) -> None:
+        whole = deb_bytes([], "Package: a\n")
+        size = len("!<arch>\n") + 48
+        for data in (
+            whole[:-1],  # ends early
+            whole[:size] + b"-4        " + whole[size + 10 :],
+            whole[:size] + b"4x        " + whole[size + 10 :],
+            whole[:8] + b"\xff" + whole[9:],
+            whole[: size + 10] + b"xx" + whole[size + 12 :],  # each header ends in the same two bytes
+            whole[: size - 10],
+        ):
+            with self.subTest(data):
+                self.refuse_bytes(data, "PATH is a damaged .deb$")
+
+    def test_each_kind_of_damage_in_a_member_is_told(self) -> None:
+        tar = tar_bytes([("./etc/x", bytes(100_000))])
+        gz = gzip.compress(tar)
+        for suffix, data in {
+            ".xz": b"no xz",
+            ".gz": b"no gzip",
+            ".bz2": b"no bzip2",
+            "": b"no tar" * 1000,
+        }.items():
+            self.refuse_exactly([("data.tar" + suffix, data)], f"data.tar{suffix} of PATH is damaged: ")
+        for damaged in (gz[:-20], gz[:20] + b"\xff" * 20 + gz[40:]):  # ends early; what is no deflate
+            self.refuse_exactly([("control.tar.gz", damaged)], "control.tar.gz of PATH is damaged: ")
+        self.refuse_exactly([("data.tar", tar[:5000])], "data.tar of PATH is damaged: ")
+
+    def test_an_unknown_compression_is_refused(self) -> None:
+        for member in ("data.tar.lz4", "control.tar.Z"):
+            self.refuse_exactly([(member, b"")], f"{member} is compressed in an unknown way$")
+
+    def test_a_package_without_control_or_without_data_is_refused(self) -> None:
+        control = ("control.tar", tar_bytes([("./control", b"Package: a\n")]))
+        data = ("data.tar", tar_bytes([]))
+        message = "PATH has no control or no data archive$"
+        self.refuse_exactly([control], message)
+        self.refuse_exactly([data], message)
+        self.refuse_exactly([("control.tar", tar_bytes([("./md5sums", b""), ("./control", None)])), data], message)
+
+    def test_a_control_file_is_one_stanza(self) -> None:
+        data = ("data.tar", tar_bytes([]))
+        for control in (b"Version: 1\n", b" Package: a\nVersion: 1\n\nPackage: b\n"):
+            members = [("control.tar", tar_bytes([("./control", control)])), data]
+            self.refuse_exactly(members, "its control file is no single stanza$")
+        plain = ("control.tar", tar_bytes([("control", b"\nPackage: a\nVersion: 1\n\n")]))
+        path = self.folder / "a.deb"
+        path.write_bytes(ar_bytes([plain, data]))
+        self.assertEqual(root.read_deb("a", path), root.Deb("a", "Package: a\nVersion: 1", {}))
+
     def test_a_bomb_is_refused(self) -> None:
         limit, root.LARGEST_DEB = root.LARGEST_DEB, 100_000
         self.addCleanup(setattr, root, "LARGEST_DEB", limit)
         self.refuse("unpacks to more", self.deb("a", [("./etc/x", bytes(1_000_000))]))
 
     def test_zstd_without_a_module_says_what_to_do(self) -> None:
-        if any(_has(m) for m in ("zstandard", "compression.zstd")):
-            self.skipTest("this Python reads zstd")
-        self.refuse("zstd.*Python 3.14", self.deb("a", [], suffix=".zst"))
+        deb = self.deb("a", [], suffix=".zst")
+        with mock.patch.dict(sys.modules, {"compression": None, "zstandard": None}):
+            self.refuse("^a: packed with zstd, .*Python 3.14", deb)
 
     def test_a_root_without_base_packages_is_refused(self) -> None:
-        with self.assertRaisesRegex(root.Refused, "base-passwd"):
-            self.unpack(base=[("./usr/lib/os-release", b"x")])
+        for lacking in ("usr/lib/os-release", *(f"usr/share/base-passwd/{n}.master" for n in ("passwd", "group"))):
+            for instead in ([], [(f"./{lacking}", "x")]):
+                base = [item for item in BASE if item[0] != f"./{lacking}"]
+                with self.assertRaisesRegex(root.Refused, f"^/{lacking}: no package ships it; a root needs base-files"):
+                    self.unpack(base=[*base, *instead])
 
 
 class CommandLine(Case):
@@ -286,6 +429,79 @@ class CommandLine(Case):
         self.assertIn("the lock says 0000", done.stderr)
         self.assertFalse((self.folder / "out2").exists())
 
+    def pinned(self, **changes: object) -> str:
+        path = self.deb("base", BASE)[1]
+        package = {
+            "name": "base",
+            "archive": 0,
+            "path": "base.deb",
+            "sha256": _sha256(path),
+            "size": 1 << 20,
+            **changes,
+        }
+        part = {"archives": [f"{self.folder.as_uri()}//"], "packages": [package]}
+        return json.dumps({"platforms": {"linux/amd64": {"root": part}}})
+
+    def refuse_lock(self, text: str, message: str, platform: str = "linux/amd64") -> None:
+        lock = self.folder / "pycomfy.lock"
+        lock.write_text(text)
+        with self.assertRaisesRegex(root.Refused, message):
+            root.unpack_lock(lock, platform, self.folder / "never")
+        self.assertFalse((self.folder / "never").exists())
+
+    def test_what_a_lock_does_not_pin_is_not_unpacked(self) -> None:
+        lock = self.folder / "pycomfy.lock"
+        lock.write_text(self.pinned())
+        root.unpack_lock(lock, "linux/amd64", self.folder / "out")
+        self.assertTrue((self.folder / "out/etc/passwd").is_file())
+        self.refuse_lock(self.pinned(), f"^{lock} is no lock for linux/arm64: KeyError", "linux/arm64")
+        self.refuse_lock("{", f"^{lock} is no lock for linux/amd64: JSONDecodeError")
+        self.refuse_lock("[]", f"^{lock} is no lock for linux/amd64: TypeError")
+        self.refuse_lock(self.pinned(archive=1), "is no lock for linux/amd64: IndexError")
+        self.refuse_lock(self.pinned(path="none.deb"), "^base: file://.*/none.deb: .*No such file")
+        self.refuse_lock(
+            self.pinned(sha256="0" * 64), f"has SHA-256 {_sha256(self.folder / 'base.deb')}, the lock says 00"
+        )
+        size = (self.folder / "base.deb").stat().st_size
+        lock.write_text(self.pinned(size=size))
+        root.unpack_lock(lock, "linux/amd64", self.folder / "exact")
+        with (self.folder / "base.deb").open("ab") as file:  # no more is read than a byte too many
+            file.write(bytes(1 << 20))
+        pinned = root.Pinned("base", (self.folder / "base.deb").as_uri(), "0" * 64, size)
+        with mock.patch.object(root.hashlib, "sha256", wraps=hashlib.sha256) as hashed:
+            self.assertRaises(root.Refused, root.fetch, pinned, self.folder)
+        self.assertEqual(len(hashed.call_args.args[0]), size + 1)
+
+    def test_only_web_addresses_and_files_are_fetched(self) -> None:
+        for url in ("ftp://h/x", "data:,x", "/etc/passwd", ""):
+            with self.assertRaisesRegex(root.Refused, f"^base: {url} is no web address$"):
+                root.fetch(root.Pinned("base", url, "0" * 64, 1), self.folder)
+
+    def test_a_list_of_packages_is_checked(self) -> None:
+        spec = self.folder / "spec.json"
+        for text in ("{", "[]", "{}", '{"debs": [{}]}', '{"debs": [{"name": "a", "path": 1}]}'):
+            spec.write_text(text)
+            with self.assertRaisesRegex(root.Refused, f"^{spec} is no list of packages: "):
+                root.read_spec(spec)
+
+    def test_each_wrong_use_gets_the_usage(self) -> None:
+        spec, out = str(self.spec()), str(self.folder / "never")
+        lock = ["--lock", spec, "--platform", "linux/amd64"]
+        for arguments in (
+            [], [spec], [spec, out, "more"], lock[:3], lock, [*lock, out, "more"], [*lock, "--compilers"],
+            [*lock, "--compilers", out, "more"], ["--lock", spec, "linux/amd64", out], [*lock, out, "--compilers"],
+        ):  # fmt: skip
+            done = self.run_it(*arguments)
+            self.assertEqual((done.returncode, done.stderr.strip()), (1, (root.__doc__ or "").strip()), arguments)
+        self.assertFalse((self.folder / "never").exists())
+
+    def test_a_failure_is_one_line(self) -> None:
+        spec = str(self.spec())
+        self.assertRegex(self.run_it(str(self.folder / "none"), "out").stderr, r"^\[Errno 2\] .*\n$")
+        self.assertRegex(self.run_it(spec, str(self.folder)).stderr, r"^\[Errno 17\] .*\n$")
+        (self.folder / "bad.json").write_text("[]")
+        self.assertRegex(self.run_it(str(self.folder / "bad.json"), "out").stderr, r"bad.json is no list of .*\n$")
+
     def test_wrong_use_is_told_without_a_traceback(self) -> None:
         (self.folder / "bad.json").write_text("[]")
         for arguments in ([], ["a"], ["nonesuch", "out"], [str(self.folder / "bad.json"), "out"], ["--lock", "x"]):
@@ -305,14 +521,6 @@ def listing(folder: Path) -> dict[str, object]:
         else:
             found[str(path.relative_to(folder))] = None
     return found
-
-
-def _has(module: str) -> bool:
-    try:
-        __import__(module)
-    except ImportError:
-        return False
-    return True
 
 
 def _sha256(path: Path) -> str:

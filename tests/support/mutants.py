@@ -162,14 +162,16 @@ def _is_python(text: str) -> bool:
 
 
 def _annotations(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where types stand, which no program runs. Lines and columns are as the parser of Cosmic Ray counts them."""
+    """Where types stand, which no program runs, and what a `dataclass` forbids, which no program does. Lines and columns
+    are as the parser of Cosmic Ray counts them."""
     text = source.splitlines()
 
     def at(line: int, column: int) -> tuple[int, int]:
         return line, len(text[line - 1].encode()[:column].decode())
 
     for node in ast.walk(ast.parse(source)):
-        for found in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+        declared = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "dataclass"
+        for found in (getattr(node, "annotation", None), getattr(node, "returns", None), node if declared else None):
             if isinstance(found, ast.expr) and found.end_lineno is not None and found.end_col_offset is not None:
                 yield at(found.lineno, found.col_offset), at(found.end_lineno, found.end_col_offset)
 
