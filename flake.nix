@@ -91,9 +91,10 @@
 
       checks = forSystems (pkgs: {
         package = cli pkgs;
-        # The builders need nothing but Python.
+        # The builders need nothing but Python; their tests pack one package with zstandard.
         builders =
-          pkgs.runCommand "pycomfy-builders-tests" { nativeBuildInputs = [ pkgs.python311 ]; }
+          pkgs.runCommand "pycomfy-builders-tests"
+            { nativeBuildInputs = [ (pkgs.python311.withPackages (p: [ p.zstandard ])) ]; }
             ''
               cp -r ${./nix/builders} builders
               cd builders
