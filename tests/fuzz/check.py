@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -63,12 +64,15 @@ class _Outside(BaseException):
 
 
 def check(target: Target, data: bytes, folder: Path) -> Fault | None:
-    """Return what is wrong with what the target makes of the input, or None. `folder` is made, and gone afterwards."""
+    """Return what is wrong with what the target makes of the input, or None. `folder` is made, and gone afterwards, as
+    is a folder beside it for what is temporary."""
     _prepare(target.seeds)
-    folder.mkdir()
+    temporary = folder.with_name(f"{folder.name}-temporary")
+    for made in (folder, temporary):
+        made.mkdir()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     try:
-        with _limited_time(), _confined(folder):
+        with _limited_time(), _confined(folder, temporary):
             target.run(data, folder)
     except PycomfyError as e:
         problem = _describe_unprintable(e)
@@ -79,7 +83,11 @@ def check(target: Target, data: bytes, folder: Path) -> Fault | None:
     except BaseException as e:  # noqa: BLE001 - that is what is looked for
         return Fault(f"{type(e).__name__}: {_origin(e)}", _shown(e))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        left = sorted(path.name for path in temporary.iterdir())
+        for made in (folder, temporary):
+            shutil.rmtree(made, ignore_errors=True)
+    if left:
+        return Fault("left temporary files", f"left in the folder for temporary files: {left}")
     more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     return Fault("memory", f"{more >> 20} MiB more memory") if more > MAX_MEMORY else None
 
@@ -141,18 +149,22 @@ _allowed: list[Path] = []
 
 
 @contextmanager
-def _confined(folder: Path) -> Iterator[None]:
-    """Raise `_Outside` where Python code changes a file outside the folder, or connects to anything."""
+def _confined(folder: Path, temporary: Path) -> Iterator[None]:
+    """Raise `_Outside` where Python code changes a file outside the two folders, or connects to anything but this
+    machine."""
     if not _confined_before:
         sys.addaudithook(_audit)
         _confined_before.append(True)
-    here = Path.cwd()
+    here, usual, variable = Path.cwd(), tempfile.tempdir, os.environ.get("TMPDIR")
     os.chdir(folder)
-    _allowed.append(folder.resolve())
+    tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
+    _allowed.extend((folder.resolve(), temporary.resolve()))
     try:
         yield
     finally:
-        _allowed.pop()
+        _allowed.clear()
+        tempfile.tempdir = usual
+        os.environ.pop("TMPDIR") if variable is None else os.environ.update(TMPDIR=variable)
         os.chdir(here)
 
 

@@ -22,6 +22,8 @@ import zstandard
 from pycomfy.adapters.archive.integrity import check_archive
 from pycomfy.adapters.bundle.ustar import make_header, read_header
 from pycomfy.adapters.database.database import database_path
+from pycomfy.adapters.git.checkout import read_tree, write_tree
+from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.nar_reader import unpack_nar
 from pycomfy.adapters.nix.nar_writer import hash_path, write_nar
@@ -38,6 +40,7 @@ from pycomfy.services.versions.branch import list_branches
 from pycomfy.services.versions.checkout import checkout
 from pycomfy.services.versions.diff import diff
 from pycomfy.services.versions.log import log
+from pycomfy.services.versions.pull import pull
 from pycomfy.services.versions.reindex import reindex
 from pycomfy.services.versions.show import show
 from pycomfy.services.versions.tag import list_tags
@@ -335,6 +338,60 @@ def run_repository(data: bytes, folder: Path) -> None:
         assert workspace.versions.read_files(workspace.versions.find(KEPT).commit) == _expected(), CHANGED
 
 
+def run_pull(data: bytes, folder: Path) -> None:
+    """The repository of somebody else, who may have put anything there."""
+    try:
+        seed = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    workspace, other = _workspace(folder), folder / "other"
+    shutil.copytree(_home(), other)
+    theirs = Workspace(Paths(other, other / "cache")).versions.path
+    _write_refs(seed if isinstance(seed, dict) else {}, theirs)
+    try:
+        pull(workspace, str(theirs))
+        for entry in log(workspace)[:5]:
+            with suppress(PycomfyError):
+                show(workspace, f"{entry.name}@{entry.version}")
+    finally:
+        _check_kept(workspace)
+
+
+# — repositories of code —
+
+
+def tree_seeds() -> Sequence[bytes]:
+    someone = "A <a@x.test> 1764900000 +0100"
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n"
+    files = {
+        "__init__.py": "NODE_CLASS_MAPPINGS = {}\n",
+        "run.sh": ["100755", "#!/bin/sh\n"],
+        "link": ["120000", "__init__.py"],
+        "a": {"b": {"c.txt": "text"}},
+        "big.bin": pointer,
+        ".gitmodules": '[submodule "s"]\n\tpath = s\n\turl = ../s\n',
+    }
+    return [json.dumps({"files": files, "author": someone, "committer": someone, "message": "x", "more": []}).encode()]
+
+
+def run_tree(data: bytes, folder: Path) -> None:
+    """A commit of a node pack's repository, written to a folder as git would check it out."""
+    try:
+        seed = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    remote = folder / "remote.git"
+    shutil.copytree(Workspace(Paths(_home(), _home() / "cache")).versions.path, remote)
+    commit = _write_commit(seed, "", remote)
+    (remote / "refs" / "heads" / "main").write_text(f"{commit}\n")
+    mirror, out = GitMirror(str(remote), owner="pack", cache=folder / "cache"), folder / "out"
+    out.mkdir()
+    mirror.fetch(mirror.resolve("main"))
+    mirror.commit_date(commit)
+    read_tree(mirror, commit, lambda path: path.endswith(".py"))
+    write_tree(mirror, commit, out)
+
+
 # — the database —
 
 
@@ -417,5 +474,7 @@ TARGETS = (
     Target("nar", run_nar, nar_seeds),
     Target("narinfo", run_narinfo, narinfo_seeds, LINES, examples=10),
     Target("repository", run_repository, repository_seeds, JSON, examples=10),
+    Target("pull", run_pull, repository_seeds, JSON, examples=10),
+    Target("git-tree", run_tree, tree_seeds, JSON, examples=10),
     Target("database", run_database, database_seeds, DATABASE, examples=10),
 )
