@@ -58,7 +58,9 @@ class BareRepository(GitRunner):
         """Return the object of every ref below `prefixes`, by full name, sorted."""
         if not self.exists:
             return {}
-        lines = self.must("for-each-ref", "--format=%(objectname) %(refname)", *prefixes).decode().splitlines()
+        output = self.must("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
+        # Not every ref has a name in UTF-8, and some have other line breaks in it.
+        lines = output.decode("utf-8", _ESCAPED).split("\n")[:-1]
         return {name: object_ for object_, name in (line.split(" ", 1) for line in lines)}
 
     def list_tree(self, commit: str) -> list[Entry]:
@@ -110,7 +112,11 @@ class BareRepository(GitRunner):
         if not names:
             return {}
         command = ("cat-file", "--batch-check=%(objectname) %(objecttype)")
-        lines = self.must(*command, stdin="\n".join(names).encode("utf-8", _ESCAPED)).decode().splitlines()
+        lines = (
+            self.must(*command, stdin="\n".join(names).encode("utf-8", _ESCAPED))
+            .decode("utf-8", _ESCAPED)
+            .split("\n")[:-1]
+        )
         return {name: line.split()[0] for name, line in zip(names, lines, strict=True) if line.endswith(" blob")}
 
     def is_ancestor(self, commit: str, of: str) -> bool:
@@ -153,7 +159,7 @@ class BareRepository(GitRunner):
         lines = "".join(
             f"delete {ref} {old}\n" if new == ZERO else f"update {ref} {new} {old}\n" for ref, new, old in changes
         )
-        script = f"start\n{lines}commit\n".encode()
+        script = f"start\n{lines}commit\n".encode("utf-8", _ESCAPED)
         until = time.monotonic() + 2 * _STALE
         while True:
             status, _, message = self.run("update-ref", "--stdin", stdin=script)

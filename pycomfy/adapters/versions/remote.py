@@ -79,7 +79,7 @@ def received(bare: BareRepository, address: GitUrl) -> Iterator[dict[str, str]]:
         finally:
             with shield():
                 gone = "".join(f"delete {ref}\n" for ref in bare.refs(INCOMING))
-                bare.run("update-ref", "--stdin", stdin=gone.encode())
+                bare.run("update-ref", "--stdin", stdin=gone.encode("utf-8", "surrogateescape"))
 
 
 def merge_text(
