@@ -21,12 +21,22 @@ def log(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Only this workflow's versions.", show_default=False)
     ] = None,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="List runs instead: inputs, outputs and whether they are there, errors.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
-    """List the versions that were built, newest first.
+    """List the versions that were built, or the runs, newest first.
 
-    Example: `pycomfy log hello`
+    `pycomfy run NAME --again RUN` runs one again.
+
+    Examples: `pycomfy log hello`, `pycomfy log hello --runs`
     """
+    if runs:
+        from pycomfy.cli.runs import show_runs
+
+        show_runs(name, as_json=as_json)
+        return
     from pycomfy.services.versions.log import log as list_versions
     from pycomfy.services.workspace import Workspace
 

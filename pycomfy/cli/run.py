@@ -1,5 +1,6 @@
 """`pycomfy run`: run one job in a version's image."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -7,6 +8,7 @@ import typer
 
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import duration, size
+from pycomfy.cli.runs import describe_value
 from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
@@ -55,6 +57,14 @@ def run(
     timeout: Annotated[
         float | None, typer.Option(min=1, metavar="SECONDS", help="End the job after this long.")
     ] = None,
+    again: Annotated[
+        int | None,
+        typer.Option(
+            metavar="RUN",
+            help="Run this one again, of those that `pycomfy log NAME --runs` lists: its version, inputs and GPUs. -i "
+            "and --gpus override them.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run a workflow's image once, and save every output.
@@ -66,7 +76,7 @@ def run(
 
     Examples: `pycomfy run hello -o pictures`, `pycomfy run hello@2 --gpus all --models ~/models`,
     `pycomfy run hello -i title="Good morning" -i seed=8`, `pycomfy run portrait -i image=photo.png -i text=@text.txt`,
-    `pycomfy run portrait --inputs values.json -i seed=9`
+    `pycomfy run portrait --inputs values.json -i seed=9`, `pycomfy run portrait --again 12 -i seed=10`
     """
     from pycomfy.adapters.containers.job_protocol import JobRequest
     from pycomfy.services.run.inputs import Arguments
@@ -74,10 +84,15 @@ def run(
     from pycomfy.services.run.run import run as run_job
     from pycomfy.services.workspace import Workspace
 
+    workspace = Workspace.open(engine=engine)
     options = RunOptions(output, _parse_models(models), gpus, network)
     arguments = Arguments(_parse_inputs(inputs), inputs_file)
     request = RunRequest(name, options, JobRequest(timeout=timeout), arguments)
-    result = run_job(Workspace.open(engine=engine), request)
+    if again is not None:
+        from pycomfy.services.run.run import like_run
+
+        request = like_run(workspace, request, again)
+    result = run_job(workspace, request)
     if as_json:
         print_json(result)
     else:
@@ -103,9 +118,11 @@ def _parse_models(text: str) -> Path | Literal["auto"] | None:
 
 
 def _show(result: "RunResult") -> None:
-    """Print the outputs' paths on stdout, a line each; the summary on stderr."""
+    """Print the outputs' paths on stdout, a line each; what nodes returned besides files, and the summary on stderr."""
     for output in result.outputs:
         print_line(output.path)
+    for value in result.values:
+        print_line(describe_value(asdict(value)), error=True)
     total = size(sum(o.size for o in result.outputs))
     count = "1 file" if len(result.outputs) == 1 else f"{len(result.outputs)} files"
     print_line(

@@ -134,6 +134,9 @@ class Database(Connection):
                     "outputs": json.dumps([dict(o) for o in run.outputs]),
                     "error": run.error,
                     "inputs": json.dumps(dict(run.inputs), ensure_ascii=False),
+                    "input_files": json.dumps(dict(run.files)),
+                    "node_values": json.dumps([dict(value) for value in run.values]),
+                    "device": run.device,
                 },
             )
 
@@ -191,4 +194,7 @@ def _run(row: Mapping[str, Any]) -> RunRecord:
         outputs=tuple(json.loads(row["outputs"])),
         error=row["error"],
         inputs=json.loads(row["inputs"]),
+        files=json.loads(row["input_files"]),
+        values=tuple(json.loads(row["node_values"])),
+        device=row["device"],
     )

@@ -55,8 +55,9 @@ class Build:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that ended, after `seconds`. `inputs` are the values that were given; `error` says why it failed, None if
-    it did not."""
+    """A run that ended, after `seconds`. `inputs` are the values that were given; of those that are files, `files` has
+    the paths, None for standard input. `values` are what nodes returned besides files; `device` is what ComfyUI ran
+    on, None where that is not known. `error` says why it failed, None if it did not."""
 
     started_at: datetime
     engine: str
@@ -65,3 +66,6 @@ class Run:
     outputs: tuple[Mapping[str, object], ...] = ()
     error: str | None = None
     inputs: Mapping[str, object] = field(default_factory=dict)
+    files: Mapping[str, str | None] = field(default_factory=dict)
+    values: tuple[Mapping[str, object], ...] = ()
+    device: str | None = None

@@ -174,3 +174,9 @@ def m001_tables(db: "Database") -> None:
     for statement in _TABLES.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+@_step
+def m003_a_run_has_its_values_device_and_input_files(db: "Database") -> None:
+    for column in ("node_values TEXT NOT NULL DEFAULT '[]'", "device TEXT", "input_files TEXT NOT NULL DEFAULT '{}'"):
+        db.execute(f"ALTER TABLE runs ADD COLUMN {column}")

@@ -57,3 +57,6 @@ class RunRecord:
     outputs: tuple[Mapping[str, object], ...]
     error: str | None
     inputs: Mapping[str, object]
+    files: Mapping[str, str | None]
+    values: tuple[Mapping[str, object], ...]
+    device: str | None

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,9 +36,11 @@ class Arguments:
 
 @dataclass(frozen=True)
 class Filled:
-    """A version's prompt with the arguments in it, their values, and its workflow, which ComfyUI embeds in outputs."""
+    """A version's prompt with the arguments in it, their values, and its workflow, which ComfyUI embeds in outputs. Of
+    values that are files, `files` has the absolute paths, None for standard input."""
 
     values: Mapping[str, object]
+    files: Mapping[str, str | None]
     prompt: dict[str, Any]
     workflow: dict[str, Any] | None
 
@@ -56,8 +59,11 @@ def fill_prompt(workspace: Workspace, reference: Reference, arguments: Arguments
         raise BadInput(f"the inputs of {version.label} are unknown: it was not verified", where=version.label, fix=fix)
     interface = parse_interface(files[INTERFACE].decode(errors="replace"), where=f"{INTERFACE} of {version.label}")
     prompt = _parse_prompt(files[PROMPT], interface, f"{PROMPT} of {version.label}")
-    values = _Reader(interface, folder, version.label).read(arguments)
-    return Filled(values, apply_arguments(prompt, interface, values), _parse_workflow(files.get(WORKFLOW)))
+    reader = _Reader(interface, folder, version.label)
+    values = reader.read(arguments)
+    return Filled(
+        values, reader.files, apply_arguments(prompt, interface, values), _parse_workflow(files.get(WORKFLOW))
+    )
 
 
 class _Reader:
@@ -69,6 +75,7 @@ class _Reader:
         self._folder = folder
         self._version = version
         self._values: dict[str, object] = {}
+        self.files: dict[str, str | None] = {}
         self._problems: list[PycomfyError] = []
         self._streamed = ""
 
@@ -137,6 +144,7 @@ class _Reader:
         # ComfyUI lists 3D files of one folder only.
         folder = "3d" if parameter.type == "3d" else "."
         name = copy_input(self._use_stream_once(source, where), self._folder / folder, where)
+        self.files[parameter.name] = None if source == STREAM else os.path.abspath(source)  # noqa: PTH100
         return Path(folder, name).as_posix()
 
     def _use_stream_once(self, source: str, where: str) -> str:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from pycomfy.core.versions.reference import Reference, parse_reference
 from pycomfy.errors import BadInput, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.models.needed import view_models
 from pycomfy.services.results import Result
+from pycomfy.services.run.history import Given, find_run, record_run, repeat
 from pycomfy.services.run.inputs import Arguments, fill_prompt
 from pycomfy.services.run.job_progress import JobProgress
 from pycomfy.services.verification import load_recorded
@@ -95,16 +96,27 @@ def run(workspace: Workspace, request: RunRequest) -> RunResult:
     arguments, and `RunFailed` with every error that ComfyUI reported; outputs it made before are saved even then."""
     record = find_image(workspace, parse_reference(request.reference))
     if not request.arguments:
-        return _run(workspace, request, record, {})
+        return _run(workspace, request, record, Given())
     with _job_folder(workspace) as folder:
         inputs = folder / "input"
         filled = fill_prompt(workspace, Reference(record.name, record.version), request.arguments, inputs)
         job = replace(request.job, prompt=filled.prompt, workflow=filled.workflow)
         request = replace(request, job=job, inputs=inputs if inputs.exists() else None)
-        return _run(workspace, request, record, filled.values)
+        return _run(workspace, request, record, Given(filled.values, filled.files))
 
 
-def _run(workspace: Workspace, request: RunRequest, record: ImageRecord, values: Mapping[str, object]) -> RunResult:
+def like_run(workspace: Workspace, request: RunRequest, number: int) -> RunRequest:
+    """Return the request for a run like an earlier one: of its version, unless the request names another, with its
+    inputs, which those of the request override, and on its GPUs. Raises `NotFound`, `BadInput`."""
+    reference = parse_reference(request.reference)
+    entry = find_run(workspace, reference.name, number)
+    reference, values = repeat(entry, reference, {*request.arguments.texts, *request.arguments.values})
+    arguments = replace(request.arguments, values={**values, **request.arguments.values})
+    options = replace(request.options, gpus=request.options.gpus or entry.gpus)
+    return replace(request, reference=str(reference), arguments=arguments, options=options)
+
+
+def _run(workspace: Workspace, request: RunRequest, record: ImageRecord, given: Given) -> RunResult:
     engine = workspace.engine
     if request.options.models == "auto":
         found = view_models(workspace, Reference(record.name, record.version))
@@ -114,16 +126,15 @@ def _run(workspace: Workspace, request: RunRequest, record: ImageRecord, values:
     try:
         result = run_image(workspace, engine, image, f"{record.name}@{record.version}", request)
     except PycomfyError as e:
-        failed = Run(
-            started_at, engine.kind, request.options.gpus, time.monotonic() - began, error=str(e), inputs=values
-        )
-        with workspace.open_database() as database:
-            database.record_run(record, failed)
+        failed = Run(started_at, engine.kind, request.options.gpus, time.monotonic() - began, error=str(e))
+        record_run(workspace, record, failed, given)
         raise
-    outputs = tuple({**asdict(output), "path": str(output.path)} for output in result.outputs)
-    done = Run(started_at, engine.kind, request.options.gpus, result.seconds, outputs, inputs=values)
-    with workspace.open_database() as database:
-        database.record_run(record, done)
+    outputs = tuple({**asdict(output), "path": str(output.path.absolute())} for output in result.outputs)
+    values = tuple(map(asdict, result.values))
+    done = Run(
+        started_at, engine.kind, request.options.gpus, result.seconds, outputs, values=values, device=result.device
+    )
+    record_run(workspace, record, done, given)
     return result
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pycomfy.adapters.database import migrations
 from pycomfy.adapters.database.connection import OutdatedDatabase
 from pycomfy.adapters.database.database import Database
 from pycomfy.adapters.database.entries import IndexedImage, Run, VersionEntry
@@ -206,7 +207,7 @@ def test_a_second_opening_keeps_what_is_there(database: Database) -> None:
 def test_every_migration_is_recorded_once_and_the_database_is_durable(database: Database) -> None:
     Database(database.path).close()
     names = [r["name"] for r in rows(database, "SELECT name FROM _sqlite_migrations ORDER BY id")]
-    assert names == ["m001_tables"]
+    assert names[0] == "m001_tables" and len(names) == len(set(names)) and set(names) == migrations.names()
     assert rows(database, "PRAGMA journal_mode") == [{"journal_mode": "wal"}]
     assert rows(database, "PRAGMA foreign_key_check") == []
     assert rows(database, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
