@@ -26,9 +26,9 @@ def log(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
-    """List the versions that were built, or the runs, newest first.
+    """List the versions that were built, newest first.
 
-    `pycomfy run NAME --again RUN` runs one again.
+    With `--runs`, it lists the runs on this machine; `pycomfy run NAME --again RUN` runs one again.
 
     Examples: `pycomfy log hello`, `pycomfy log hello --runs`
     """
