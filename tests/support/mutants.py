@@ -162,8 +162,10 @@ def _is_python(text: str) -> bool:
 
 
 def _annotations(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where types stand, which no program runs, and what a `dataclass` forbids, which no program does. Lines and columns
-    are as the parser of Cosmic Ray counts them."""
+    """Where types stand, which no program runs, and what a `dataclass` forbids, which no program does.
+
+    Lines and columns are as the parser of Cosmic Ray counts them.
+    """
     text = source.splitlines()
 
     def at(line: int, column: int) -> tuple[int, int]:

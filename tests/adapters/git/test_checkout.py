@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.git.checkout import list_entries, read_tree, write_tree
+from pycomfy.adapters.git import checkout as module
+from pycomfy.adapters.git.checkout import Entry, list_entries, read_tree, write_tree
+from pycomfy.adapters.git.lfs import MAX_POINTER
 from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.sources.pin import pin_source, write_tree_of
@@ -228,3 +230,259 @@ def test_read_tree_reads_only_what_is_wanted(tmp_path: Path) -> None:
     head = repository.resolve()
     assert read_tree(repository, head, lambda p: p.endswith(".py")) == {"a.py": b"a", "sub/b.py": b"b"}
     assert [e.path for e in list_entries(repository, head)] == ["a.py", "sub/b.py", "weights.bin"]
+
+
+# — objects planted in the mirror: of trees that git would not make, and of repositories that are nowhere —
+
+Content = tuple[str, str, bytes | str]
+"""A mode, a name, and a file's bytes or another object's name."""
+
+
+class Planted:
+    """A mirror with objects that were never fetched."""
+
+    def __init__(self, folder: Path, url: str = "https://h.test/owner/pack") -> None:
+        self.mirror = GitMirror(url, owner="pack", cache=folder / "cache")
+        self.out = folder / "out"
+        self.folder = folder
+
+    def object(self, kind: str, data: bytes) -> str:
+        done = self.mirror.git("hash-object", "-w", "-t", kind, "--literally", "--stdin", stdin=data)
+        assert done.status == 0, done.message
+        return done.output.decode().strip()
+
+    def tree(self, *entries: Content) -> str:
+        data = b""
+        for mode, name, content in entries:
+            object_ = self.object("blob", content) if isinstance(content, bytes) else content
+            data += f"{mode} {name}\0".encode() + bytes.fromhex(object_)
+        return self.object("tree", data)
+
+    def commit(self, tree: str) -> str:
+        who = "x <x> 0 +0000"
+        return self.object("commit", f"tree {tree}\nauthor {who}\ncommitter {who}\n\nx\n".encode())
+
+    def refuse(self, commit: str, why: str) -> None:
+        with pytest.raises(Unresolved) as e:
+            self.write(commit)
+        assert e.value.what.partition(": fatal: ")[0] == f"pack: the git repository is refused: {why}"
+        assert (e.value.where, "copy the files" in e.value.fix) == (self.mirror.address.public, True)
+
+    def write(self, commit: str, **options: bool) -> module.CheckoutResult:
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.out.mkdir()
+        return write_tree(self.mirror, commit, self.out, **options)
+
+    def submodules(self, path: str, url: str, commit: str, *more: Content) -> str:
+        """A commit with a submodule."""
+        modules = f'[submodule "s"]\n\tpath = {path}\n\turl = {url}\n'.encode()
+        return self.commit(self.tree(("100644", ".gitmodules", modules), *more, ("160000", path, commit)))
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> Planted:
+    return Planted(tmp_path)
+
+
+def test_what_is_no_commit_is_refused(planted: Planted) -> None:
+    blob = planted.object("blob", b"x")
+    planted.refuse(blob, f"commit {blob} has no tree")
+
+
+def test_a_tree_that_cannot_be_read_is_refused(planted: Planted) -> None:
+    endless = planted.object("tree", b"100644 a")
+    planted.refuse(planted.commit(endless), f"the object {endless} is not a tree")
+    cut = planted.commit(planted.object("tree", b"100644 a\0" + b"x" * 19))
+    planted.refuse(cut, f"commit {cut} cannot be listed")
+
+
+def test_old_modes_of_files_and_folders_are_read(planted: Planted) -> None:
+    inner = planted.tree(("100664", "b", b"1"), ("100755", "run", b"2"))
+    planted.write(planted.commit(planted.tree(("40000", "new", inner), ("040000", "old", inner))))
+    for folder in ("new", "old"):
+        modes = {p.name: p.stat().st_mode & 0o777 for p in (planted.out / folder).iterdir()}
+        assert modes == {"b": 0o644, "run": 0o755}
+
+
+def test_the_number_of_files_is_limited_before_they_are_listed(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a folder that occurs often holds them, and where there are only folders."""
+    monkeypatch.setattr(module, "MAX_FILES", 12)
+    leaf = planted.tree(*(("100644", f"{n}", b"") for n in range(3)))
+    four = planted.tree(*(("40000", f"{n}", leaf) for n in range(4)))
+    assert len(list_entries(planted.mirror, planted.commit(four))) == 12
+    monkeypatch.setattr(module, "MAX_FILES", 11)
+    planted.refuse(planted.commit(four), "it has more than 11 files")
+    folders = planted.object("tree", b"")
+    for _ in range(11):
+        folders = planted.tree(("40000", "f", folders))
+    planted.refuse(planted.commit(folders), "it has more than 11 files")
+    assert list_entries(planted.mirror, planted.commit(planted.tree(("40000", "f", leaf), ("100644", "x", b"")))) != ()
+
+
+def test_the_depth_of_folders_is_limited(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_DEPTH", 5)
+    tree, side = planted.tree(("100644", "a", b"")), planted.tree(("100644", "b", b""))
+    for _ in range(4):
+        tree = planted.tree(("40000", "f", tree), ("40000", "side", side))
+    assert len(list_entries(planted.mirror, planted.commit(tree))) == 5
+    planted.refuse(planted.commit(planted.tree(("40000", "f", tree))), "it has more than 5 nested folders")
+
+
+def test_the_size_of_files_is_limited(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BYTES", 1 << 30)
+    entries = [Entry("a", "100644", "0" * 40, 1 << 29), Entry("b", "100755", "0" * 40, 1 << 29)]
+    module._check_entries(planted.mirror, entries)
+    with pytest.raises(Unresolved, match=f"it has more than {module.MAX_FILES} files or 1 GiB"):
+        module._check_entries(planted.mirror, [*entries, Entry("c", "100644", "0" * 40, 1)])
+    monkeypatch.setattr(module, "MAX_FILES", 1)
+    with pytest.raises(Unresolved, match="it has more than 1 files or 1 GiB"):
+        module._check_entries(planted.mirror, entries)
+
+
+def test_entries_that_cannot_be_written_are_refused(planted: Planted) -> None:
+    def entry(path: str, mode: str = "100644", size: int = 0) -> Entry:
+        return Entry(path, mode, "0" * 40, size)
+
+    long = "/".join(["x" * 99] * 20)
+    for entries, why in (
+        ([entry(f"{long}/y")], f"the path {long[:100]!r}… is too long"),
+        ([entry("a", "100600")], "a is neither file nor link"),
+        ([entry("a", "120000", 4001)], "the link a is too long"),
+        ([entry("a"), entry("a/b/c")], "a/b/c is in a folder that is a file or link as well"),
+        ([entry("a/b", "120000"), entry("a/b/c")], "a/b/c is in a folder that is a file or link as well"),
+        ([entry("a"), entry("a")], "it has two files of the same name"),
+        ([entry("b/.git/c")], "it has a file named 'b/.git/c'"),
+        ([entry("x" * 300)], f"it has a file named {'x' * 200!r}"),
+    ):
+        with pytest.raises(Unresolved) as e:
+            module._check_entries(planted.mirror, entries)
+        assert e.value.what == f"pack: the git repository is refused: {why}"
+    module._check_entries(planted.mirror, [entry(f"{long}/"[:1999].rstrip("/"))])
+    module._check_entries(
+        planted.mirror, [entry("a", "120000", 4000), entry("b", size=4001), entry("c/d"), entry("c/e")]
+    )
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "a b", "~", "git", "a.git", ".gitx", "...", "ü", "git~2", "a:b"])
+def test_other_names_are_taken(planted: Planted, name: str) -> None:
+    planted.write(planted.commit(planted.tree(("100644", name, b"1"))))
+    assert [p.name for p in planted.out.iterdir()] == [name]
+
+
+def test_only_small_files_are_read(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TEXT", 10)
+    made = planted.commit(
+        planted.tree(("100755", "a.py", b"x" * 10), ("100644", "b.py", b"x" * 11), ("120000", "c.py", b"a.py"))
+    )
+    assert read_tree(planted.mirror, made, lambda p: True) == {"a.py": b"x" * 10}
+
+
+def test_submodules_are_nested_no_deeper_than_the_limit(tmp_path: Path, planted: Planted) -> None:
+    limit = module.MAX_SUBMODULE_DEPTH
+    assert limit == 4
+    inner, made = Planted(tmp_path, "https://h.test/owner/0"), ""
+    made = inner.commit(inner.tree(("100644", "innermost", b"1")))
+    for depth in range(1, limit + 2):
+        outer = planted if depth == limit else Planted(tmp_path, f"https://h.test/owner/{depth}")
+        made = outer.submodules("s", "../pack" if depth == limit + 1 else f"https://h.test/owner/{depth - 1}", made)
+        if depth == limit:
+            assert planted.write(made) == (True, False)
+            assert (planted.out / "/".join("s" * limit) / "innermost").read_text() == "1"
+    with pytest.raises(Unresolved, match=f"is refused: submodule s is nested more than {limit} deep") as e:
+        outer.write(made)
+    assert e.value.where == "https://h.test/owner/1"
+
+
+def test_a_relative_submodule_is_beside_its_repository(tmp_path: Path, planted: Planted) -> None:
+    for url, address in (
+        ("../other", "https://h.test/owner/other"),
+        ("../../someone/other.git", "https://h.test/someone/other.git"),
+        ("./inner", "https://h.test/owner/pack/inner"),
+    ):
+        inner = Planted(tmp_path, address)
+        made = inner.commit(inner.tree(("100644", "a", url.encode())))
+        planted.write(planted.submodules("s", url, made))
+        assert (planted.out / "s" / "a").read_text() == url
+
+
+def test_a_submodule_of_an_ssh_address_is_beside_it(tmp_path: Path) -> None:
+    outer, inner = Planted(tmp_path, "git@h.test:owner/repo"), Planted(tmp_path, "git@h.test:owner/other")
+    outer.write(outer.submodules("s", "../other", inner.commit(inner.tree(("100644", "a", b"1")))))
+    assert (outer.out / "s" / "a").read_text() == "1"
+
+
+def test_only_submodules_that_are_named_with_path_and_address_are_filled(tmp_path: Path, planted: Planted) -> None:
+    inner = Planted(tmp_path, "https://h.test/owner/inner")
+    made = inner.commit(inner.tree(("100644", "a", b"1")))
+    modules = b"".join(
+        f'[submodule "{name}"]\n{text}'.encode()
+        for name, text in {
+            "s.path": "path = s\nurl = ../inner\n",
+            "no.url": "path = t\n",
+            "no.path": "url = ../inner\n",
+            "elsewhere": "path = u/v\nurl = ../none\n",
+        }.items()
+    )
+    tree = planted.tree(("100644", ".gitmodules", modules), ("160000", "s", made), ("160000", "t", made))
+    assert planted.write(planted.commit(tree)) == (True, False)
+    assert sorted(str(p.relative_to(planted.out)) for p in planted.out.rglob("*")) == [".gitmodules", "s", "s/a", "t"]
+    assert planted.write(planted.commit(tree), submodules=False) == (False, False)
+    assert sorted(p.name for p in planted.out.rglob("*")) == [".gitmodules", "s", "t"]
+
+
+def test_a_list_of_submodules_that_cannot_be_read_is_refused(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    def listed(content: bytes, mode: str = "100644") -> str:
+        return planted.commit(planted.tree((mode, ".gitmodules", content), ("160000", "s", "1" * 40)))
+
+    broken = listed(b"[submodule")
+    planted.out.mkdir()
+    with pytest.raises(Unresolved, match=r"is refused: \.gitmodules cannot be read: .*bad config line"):
+        write_tree(planted.mirror, broken, planted.out)
+    monkeypatch.setattr(module, "MAX_TEXT", 10)
+    planted.refuse(listed(b"#" * 11), ".gitmodules is too large")
+    planted.write(listed(b"#" * 10))
+    planted.write(listed(b"a-long-link", "120000"))
+    assert list((planted.out / "s").iterdir()) == []
+
+
+def test_large_files_of_submodules_are_left_where_those_of_the_pack_are(tmp_path: Path, planted: Planted) -> None:
+    sha256 = "a" * 64
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize 5\n".encode()
+    inner = Planted(tmp_path, "https://h.test/owner/inner")
+    made = inner.commit(inner.tree(("100644", ".gitattributes", b"* filter=lfs\n"), ("100644", "a", pointer)))
+    assert planted.write(planted.submodules("s", "../inner", made), lfs=False) == (True, False)
+    assert (planted.out / "s" / "a").read_bytes() == pointer
+
+
+def test_large_files_are_limited_and_keep_their_modes(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pointer(sha256: str) -> bytes:
+        return f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {1 << 29}\n".encode()
+
+    one, two = "a" * 64, "b" * 64
+    attributes: Content = ("100644", ".gitattributes", b"* filter=lfs\n")
+    both: list[Content] = [("100755", "p", pointer(one)), ("100644", "q", pointer(two))]
+    made = planted.commit(planted.tree(attributes, *both))
+    files = {sha256: planted.folder / sha256 for sha256 in (one, two)}
+    for path in files.values():
+        path.write_text(path.name)
+    monkeypatch.setattr(module, "fetch_large", lambda repository, pointers: files)
+    monkeypatch.setattr(module, "MAX_BYTES", 1 << 30)
+    assert planted.write(made) == (False, True)
+    found = {p.name: (p.read_text(), p.stat().st_mode & 0o777) for p in planted.out.iterdir() if p.name in "pq"}
+    assert found == {"p": (one, 0o755), "q": (two, 0o644)}
+    monkeypatch.setattr(module, "MAX_BYTES", (1 << 30) - 1)
+    planted.refuse(made, "its large files (LFS) have more than 0 GiB")
+    # Without a word about LFS, what looks like a pointer is a text; so it is where nobody would read that word.
+    text = planted.commit(planted.tree(*both))
+    assert planted.write(text) == (False, False) and (planted.out / "p").read_bytes() == pointer(one)
+    monkeypatch.setattr(module, "MAX_TEXT", 10)
+    assert planted.write(made) == (False, False)
+
+
+def test_a_file_is_no_pointer_if_it_is_longer_than_one_can_be(planted: Planted) -> None:
+    text = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 5\n"
+    long = text + b"x" * (MAX_POINTER + 1 - len(text))
+    made = planted.commit(planted.tree(("100644", ".gitattributes", b"* filter=lfs\n"), ("100644", "a", long)))
+    assert planted.write(made) == (False, False)
