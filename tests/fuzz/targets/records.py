@@ -21,7 +21,7 @@ import zstandard
 
 from pycomfy.adapters.archive.integrity import check_archive
 from pycomfy.adapters.bundle.ustar import make_header, read_header
-from pycomfy.adapters.database.database import database_path
+from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.git.checkout import read_tree, write_tree
 from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io.paths import Paths
@@ -52,8 +52,6 @@ from tests.support.service_projects import make_files, make_image, make_lock, re
 KEPT = "kept"
 """The name of the workflow that is there already."""
 
-CHANGED = "the files of the version that was there are others"
-
 
 @cache
 def _home() -> Path:
@@ -76,14 +74,23 @@ def _workspace(folder: Path) -> Workspace:
 
 @cache
 def _expected() -> dict[str, bytes]:
-    return dict(Workspace(Paths(_home(), _home() / "cache")).versions.read_files(KEPT))
+    """All of the versions repository that makes the version what it is, by path."""
+    repository = Workspace(Paths(_home(), _home() / "cache")).versions.path
+    paths = [repository / "refs" / "heads" / KEPT, *(repository / "objects").rglob("*")]
+    return {str(path.relative_to(repository)): path.read_bytes() for path in paths if path.is_file()}
 
 
-def _check_kept(workspace: Workspace) -> None:
-    """The version that was there is listed, and has its files."""
+def _check_files(workspace: Workspace) -> None:
+    """The version that was there is in the versions repository as it was: git itself is not asked, which takes long."""
+    repository = workspace.versions.path
+    changed = [path for path, data in _expected().items() if (repository / path).read_bytes() != data]
+    assert not changed, f"changed in the versions repository: {changed}"
+
+
+def _check_listed(workspace: Workspace) -> None:
+    """The version that was there is listed."""
     listed = [entry.version for entry in log(workspace) if entry.name == KEPT]
     assert listed == [2, 1], f"the log lists the versions {listed} of the workflow that was there"
-    assert workspace.versions.read_files(workspace.versions.find(KEPT).commit) == _expected(), CHANGED
 
 
 # — bundles —
@@ -195,8 +202,9 @@ def run_bundle(data: bytes, folder: Path) -> None:
         show(workspace, find)
         checkout(workspace, find, folder / "out")
         assert verify_archive(workspace).damage == (), "the archive is whole"
+        _check_listed(workspace)
     finally:
-        _check_kept(workspace)
+        _check_files(workspace)
         assert {p.name for p in folder.iterdir()} <= {"home", "x.tar.zst", "out"}, "nothing is beside the data folder"
 
 
@@ -335,7 +343,7 @@ def run_repository(data: bytes, folder: Path) -> None:
         list_tags(workspace)
         reindex(workspace)
     finally:
-        assert workspace.versions.read_files(workspace.versions.find(KEPT).commit) == _expected(), CHANGED
+        _check_files(workspace)
 
 
 def run_pull(data: bytes, folder: Path) -> None:
@@ -353,8 +361,9 @@ def run_pull(data: bytes, folder: Path) -> None:
         for entry in log(workspace)[:5]:
             with suppress(PycomfyError):
                 show(workspace, f"{entry.name}@{entry.version}")
+        _check_listed(workspace)
     finally:
-        _check_kept(workspace)
+        _check_files(workspace)
 
 
 # — repositories of code —
@@ -448,25 +457,41 @@ def database_seeds() -> Sequence[bytes]:
 DATABASE = Format("database", decode_database, encode_database)
 
 
-def run_database(data: bytes, folder: Path) -> None:
-    """A database with any rows, or a damaged one: `reindex` makes it good, and loses no version."""
-    workspace = _workspace(folder)
-    path = database_path(workspace.paths)
+def _put_database(data: bytes, folder: Path) -> Path:
+    path = database_path(Paths(folder, folder / "cache"))
     for old in path.parent.glob(f"{path.name}*"):
         old.unlink()
     path.write_bytes(data)
+    return path
 
-    def runs() -> None:
-        with workspace.open_database() as database:
-            database.runs()
-            database.find_image(KEPT)
-            database.image_keys()
 
-    for use in (lambda: log(workspace), lambda: show(workspace, f"{KEPT}@1"), lambda: list_branches(workspace), runs):
+def run_database(data: bytes, folder: Path) -> None:
+    """A database with any rows, or a damaged one."""
+    with Database(_put_database(data, folder)) as database:
+        for use in (
+            database.commits,
+            database.versions,
+            database.names,
+            database.trees,
+            database.runs,
+            database.image_keys,
+            lambda: database.find_image(KEPT),
+            lambda: database.find_image(KEPT, 1),
+        ):
+            with suppress(PycomfyError):
+                use()
+
+
+def run_reindex(data: bytes, folder: Path) -> None:
+    """Such a database in the data folder: `reindex` makes it good, and loses no version."""
+    workspace = _workspace(folder)
+    _put_database(data, workspace.paths.data)
+    for use in (lambda: log(workspace), lambda: list_branches(workspace)):
         with suppress(PycomfyError):
             use()
     reindex(workspace)
-    _check_kept(workspace)
+    _check_listed(workspace)
+    _check_files(workspace)
 
 
 TARGETS = (
@@ -476,5 +501,6 @@ TARGETS = (
     Target("repository", run_repository, repository_seeds, JSON, examples=10),
     Target("pull", run_pull, repository_seeds, JSON, examples=10),
     Target("git-tree", run_tree, tree_seeds, JSON, examples=10),
-    Target("database", run_database, database_seeds, DATABASE, examples=10),
+    Target("database", run_database, database_seeds, DATABASE),
+    Target("reindex", run_reindex, database_seeds, DATABASE, examples=10),
 )
