@@ -241,3 +241,137 @@ def test_one_comfyui_is_proposed_for_all_types_that_a_newer_one_has() -> None:
 
     assert pins(core("N", "0.16.1"), core("O", "0.9.2"), core("P", None)) == {"0.16.1"}
     assert pins(core("N", "0.16.1"), want("unknown")) == {"0.16.1", None}
+
+
+def test_two_packs_of_the_registry_are_a_question_though_a_pattern_matches_too() -> None:
+    second = Listing("github.com/bob/else", "https://github.com/bob/else")
+    answer = settle(want("New (cc)"), registry={"New (cc)": [ELSE, second]})
+    assert isinstance(answer, ProviderQuestion) and answer.why == "several packs of the Comfy registry provide it"
+    assert {c.pack.url: c.listed for c in answer.candidates} == {ELSE.url: True, second.url: True, C: False}
+
+
+def test_the_registry_is_not_asked_for_what_a_preemption_gives() -> None:
+    claims = {"T": Claims(preempting=(ELSE,)), "U": Claims(patterns=(ELSE,))}
+    assert list_registry_types([want("V"), want("U"), want("T")], Knowledge(claims)) == ("U", "V")
+
+
+def test_a_former_type_of_comfyui_s_is_told_with_its_successor_unless_the_workflow_names_a_pack() -> None:
+    known = replace(know(want("X")), replaced={"X": "NewX"})
+    (question,) = resolve_packs([want("X")], known, PackPreferences((ID_A,))).questions
+    assert (question.replaced_by, question.core, question.candidates) == ("NewX", "", ())
+    assert question.why == 'ComfyUI replaced it by "NewX", which the pinned ComfyUI has'
+    named = replace(known, named={"pack-b": PACKS[B]})
+    (choice,) = resolve_packs([want("X", Provenance("pack-b"))], named, PackPreferences()).choices
+    assert picked(choice) == (B, "workflow")
+    (question,) = resolve_packs([want("X", Provenance("unknown"))], known, PackPreferences()).questions
+    assert question.replaced_by is None and "which is not known" in question.why
+
+
+def test_nodes_of_comfyui_and_of_a_pack_by_the_workflow_are_no_question_about_comfyui() -> None:
+    stated = (Provenance("comfy-core"), Provenance("pack-b"))
+    answer = settle(want("X", *stated), named={"pack-b": PACKS[B]})
+    assert isinstance(answer, ProviderQuestion) and answer.core is None
+    assert answer.why == "the workflow states different packs for its nodes"
+    assert picked(settle(want("X", *stated), PackPreferences((ID_B,)), named={"pack-b": PACKS[B]})) == (B, "preference")
+
+
+def test_a_type_of_comfyui_without_a_known_version_says_no_version() -> None:
+    answer = settle(want("Upscale"))
+    assert isinstance(answer, ProviderQuestion) and answer.core == ""
+    assert answer.why == "it is ComfyUI's own, but the ComfyUI that is pinned lacks it"
+    answer = settle(want("N", Provenance("comfy-core", None, "1.2")))
+    assert isinstance(answer, ProviderQuestion) and answer.why.endswith("is pinned lacks it; ComfyUI 1.2 has it")
+    (question,) = resolve_packs(
+        [want("N", Provenance("comfy-core"))], Knowledge({"N": Claims(since="1.3")}), PackPreferences()
+    ).questions
+    assert question.core == "1.3"
+
+
+@pytest.mark.parametrize("known", [{"types": ("Y",)}, {"registry_id": "else"}])
+def test_a_pack_that_the_workflow_names_is_known_by_its_types_or_its_registry_id(known: dict[str, Any]) -> None:
+    pack = replace(ELSE, registry_id=None, types=())
+    for listing, evidence in (
+        (replace(pack, **known), "the workflow says so"),
+        (pack, "the workflow says so; the catalog does not know this pack"),
+    ):
+        answer = settle(want("X", Provenance("p")), named={"p": listing})
+        assert isinstance(answer, ProviderChoice) and answer.evidence == evidence
+
+
+def test_a_template_s_type_says_that_packs_may_provide_it_only_where_some_may() -> None:
+    def why(claims: Claims, *registered: Listing) -> str:
+        known = Knowledge({"N": claims}, registry={"N": registered})
+        (question,) = resolve_packs([want("N")], known, PackPreferences()).questions
+        return question.why
+
+    assert "may provide it too" not in why(Claims(since="1.0"))
+    assert "may provide it too" in why(Claims(since="1.0", patterns=(ELSE,)))
+    assert "may provide it too" in why(Claims(since="1.0"), ELSE)
+
+
+def test_what_nothing_lists_is_told_as_such_and_what_patterns_match_as_that() -> None:
+    answer = settle(want("Nobody's"))
+    assert isinstance(answer, ProviderQuestion) and answer.unlisted and answer.core is None
+    assert answer.why == "no known node pack provides it"
+    patterns = Claims(patterns=(ELSE, PACKS[C]))
+    (question,) = resolve_packs([want("N")], Knowledge({"N": patterns}), PackPreferences()).questions
+    assert question.why == "no known node pack lists it, only naming patterns match it" and not question.unlisted
+    assert [c.listed for c in question.candidates] == [False, False]
+    (question,) = resolve_packs([want("N")], Knowledge({"N": patterns}, core="9"), PackPreferences()).questions
+    assert question.why == "no known node pack lists it, only naming patterns match it" and question.core is None
+
+
+def test_a_pattern_proves_nothing_where_a_pack_of_more_stars_is_listed_or_in_the_registry() -> None:
+    suite = Listing("github.com/ann/suite", "https://github.com/ann/suite", stars=10, pattern=r" \(suite\)$")
+    famous = Listing("github.com/eve/x", "https://github.com/eve/x", stars=500)
+    for registry, owners in (((famous,), ()), ((), (famous,))):
+        known = Knowledge({"Seed (suite)": Claims(owners, (), (suite,))}, registry={"Seed (suite)": registry})
+        (choice,) = resolve_packs([want("Seed (suite)")], known, PackPreferences()).choices
+        assert choice.pack == famous
+    alone = Knowledge({"Seed (suite)": Claims((), (), (suite,))})
+    (choice,) = resolve_packs([want("Seed (suite)")], alone, PackPreferences()).choices
+    assert choice.evidence == "the type matches the naming pattern of this pack, and of no other"
+    itself = Knowledge({"Seed (suite)": Claims((), (), (suite,))}, registry={"Seed (suite)": (suite,)})
+    assert picked(resolve_packs([want("Seed (suite)")], itself, PackPreferences()).choices[0]) == (
+        suite.url,
+        "registry",
+    )
+
+
+def test_two_unknown_ids_are_a_question_though_one_candidate_is_called_so() -> None:
+    answer = settle(want("X", Provenance("comfyui-a"), Provenance("other")))
+    assert isinstance(answer, ProviderQuestion)
+    assert answer.why == "according to the workflow it is from comfyui-a and other, which is not known"
+
+
+def test_a_needed_pack_is_not_taken_for_a_type_of_comfyui_s_nor_where_only_a_pattern_matches() -> None:
+    wanted = [want("X"), want("Upscale")]
+    (question,) = resolve_packs(wanted, know(*wanted), PackPreferences()).questions
+    assert question.type == "Upscale" and [c.already_selected for c in question.candidates] == [True]
+    claims = {"X": Claims((PACKS[A],)), "N": Claims(patterns=(PACKS[A], PACKS[C]))}
+    (question,) = resolve_packs([want("X"), want("N")], Knowledge(claims), PackPreferences()).questions
+    assert question.type == "N"
+
+
+def test_a_needed_pack_is_not_taken_where_the_workflow_names_two_others() -> None:
+    named = {"pack-b": PACKS[B], "else": ELSE}
+    wanted = [want("Y", Provenance("pack-b"), Provenance("else")), want("X")]
+    (question,) = resolve_packs(wanted, know(*wanted, named=named), PackPreferences()).questions
+    assert question.type == "Y" and {c.pack.url for c in question.candidates} == {A, B, ELSE.url}
+    wanted = [want("Y", Provenance("pack-b"), Provenance("else")), want("W")]
+    assert picked(resolve_packs(wanted, know(*wanted, named=named), PackPreferences()).choices[1]) == (B, "together")
+
+
+def test_the_versions_of_an_unknown_pack_are_unused_for_another() -> None:
+    answer = settle(want("X", Provenance("comfyui-a", None, "1.0")))
+    assert isinstance(answer, ProviderChoice) and (answer.versions, answer.unused) == (("1.0",), ())
+    answer = settle(want("X", Provenance("other", None, "1.0")), PackPreferences((ID_A,)))
+    assert isinstance(answer, ProviderChoice) and (answer.versions, answer.unused) == ((), ("1.0",))
+    question = settle(want("Y", Provenance("other", None, "1.0")))
+    assert isinstance(question, ProviderQuestion)
+    assert [(c.versions, c.unused) for c in question.candidates] == [((), ("1.0",))] * 2
+    stated = (Provenance("pack-b", None, "2.0"), Provenance("else"), Provenance("other", None, "1.0"))
+    question = settle(want("X", *stated), named={"pack-b": PACKS[B], "else": ELSE})
+    assert isinstance(question, ProviderQuestion)
+    versions = {c.pack.url: (c.versions, c.unused) for c in question.candidates}
+    assert versions == {A: ((), ()), B: (("2.0",), ()), ELSE.url: ((), ())}
