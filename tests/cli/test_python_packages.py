@@ -139,7 +139,7 @@ def test_an_accelerator_is_chosen_in_the_file_or_by_the_command_and_told(place: 
         assert place.change_lock()["accelerator"] == "cu128" and "torch 2.9.1+cu128" in locked(place)
         place.write("pycomfy.toml", 'accelerator = "cpu"\n' + (place.work / "pycomfy.toml").read_text())
         outcome = place.run("lock", "workflow.json")
-        assert "change: accelerator: cu128 → cpu" in outcome.out or "accelerator" in outcome.out
+        assert "change: accelerator: cu128 → cpu" in outcome.out
         assert "torch 2.9.1+cpu" in locked(place)
         refused(place, "lock", "workflow.json", "--accelerator", "gpu", code="bad-config")
         missing = refused(place, "lock", "workflow.json", "--accelerator", "cu126", code="no-solution")

@@ -46,12 +46,11 @@ def test_a_small_file_that_is_not_in_lfs_is_hashed(site: Site, store: ModelStore
 
 def test_a_file_that_is_not_there_is_told_and_the_others_are_pinned(site: Site, store: ModelStore) -> None:
     url = site.add("org/repo", "a.safetensors", b"model")
-    pinned = pin(
-        store, want(url), want(url.replace("/a.", "/b."), "b.safetensors"), want(f"{site.hub}/no/x/resolve/1/y")
-    )
-    assert [m.name for m in pinned.models] == ["a.safetensors"] or len(pinned.models) == 0
-    whys = " ".join(u.why for u in pinned.unpinned)
-    assert "no file b.safetensors" in whys
+    gone = f"{site.hub}/no/x/resolve/1/y"
+    pinned = pin(store, want(url), want(url.replace("/a.", "/b."), "b.safetensors"), want(gone, "y"))
+    assert [m.name for m in pinned.models] == ["a.safetensors"]
+    assert [u.name for u in pinned.unpinned] == ["b.safetensors", "y"]
+    assert "no file b.safetensors" in pinned.unpinned[0].why and "HTTP 404" in pinned.unpinned[1].why
 
 
 def test_a_hash_that_the_workflow_gives_must_be_the_hubs(site: Site, store: ModelStore) -> None:

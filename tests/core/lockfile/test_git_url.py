@@ -81,7 +81,7 @@ def test_case_matters_only_where_the_forge_says_so(owner: str, repo: str) -> Non
     assert same("github.com") and not same("git.example.org")
 
 
-@given(st.text(max_size=80))
+@given(st.text(max_size=80) | st.text("ab:/@?#%.-~\n\0", max_size=40).map(lambda t: f"https://git.example.org/{t}"))
 def test_any_text_is_an_address_or_a_bad_config(text: str) -> None:
     try:
         address = parse_git_url(text)

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.core.lockfile.schema import parse_lock
+from pycomfy.core.lockfile.schema import Lock, ModelFile, Pack, Step, Wheel, parse_lock
 from pycomfy.core.sources.path import PathSource
-from pycomfy.core.versions.diff import Change, Diff, Moved, NodeChanges, diff, diff_nodes
+from pycomfy.core.versions.diff import Change, Diff, ImageChange, Moved, NodeChanges, Retyped, diff, diff_nodes
 from pycomfy.core.versions.diff_text import describe_diff, describe_image, summarise
 from pycomfy.core.versions.node_view import NodeView, read_prompt_nodes
 from pycomfy.core.versions.snapshot import Snapshot, read_snapshot
@@ -217,3 +217,204 @@ def test_the_pin_of_the_workflow_alone_is_no_change_of_the_lock() -> None:
     old, new = snapshot(), snapshot(with_steps(21))
     assert parse_lock(make_files("hello")["pycomfy.lock"].decode()).workflow != new.lock.workflow
     assert diff(old, new).settings == ()
+
+
+def relocked(snapshot: Snapshot, **changes: Any) -> Snapshot:
+    """The same version with another lock."""
+    return replace(snapshot, lock=snapshot.lock.model_copy(update=changes))
+
+
+def on_platforms(wheels: Mapping[str, list[tuple[str, str]]]) -> Lock:
+    """A lock with these packages: platform -> name and version."""
+    lock = snapshot().lock
+    (parts,) = lock.platforms.values()
+
+    def make(name: str, version: str) -> Wheel:
+        return parts.wheels[0].model_copy(update={"name": name, "version": version})
+
+    platforms = {p: parts.model_copy(update={"wheels": tuple(make(*w) for w in ws)}) for p, ws in wheels.items()}
+    return lock.model_copy(update={"platforms": platforms})
+
+
+def moved_packages(old: Mapping[str, list[tuple[str, str]]], new: Mapping[str, list[tuple[str, str]]]) -> list[Any]:
+    before, after = (replace(snapshot(), lock=on_platforms(wheels)) for wheels in (old, new))
+    file = " (bbbbbbbbbbbb)"
+    return [
+        (m.name, m.old and m.old.removesuffix(file), m.new and m.new.removesuffix(file), m.platforms)
+        for m in diff(before, after).packages
+    ]
+
+
+def test_the_settings_of_a_lock_are_told_by_their_names() -> None:
+    old = snapshot()
+    (parts,) = old.lock.platforms.values()
+    other = parts.model_copy(update={"root": parts.root.model_copy(update={"suite": "trixie"})})
+    new = relocked(
+        old,
+        name="other",
+        as_of="2026-01-01T00:00:00Z",
+        python="3.13",
+        accelerator="cu128",
+        compiler=True,
+        platforms={"linux/arm64": other, "linux/amd64": parts},
+    )
+    found = diff(old, new)
+    assert found.settings == (
+        Moved("accelerator", "none", "cu128"),
+        Moved("as-of", "2025-12-05T00:00:00Z", "2026-01-01T00:00:00Z"),
+        Moved("compiler", "none", "in the image"),
+        Moved("debian", "bookworm", "bookworm, trixie"),
+        Moved("name", "hello", "other"),
+        Moved("platforms", "linux/amd64", "linux/amd64, linux/arm64"),
+        Moved("python", old.lock.python, "3.13"),
+    )
+    assert not found.empty
+
+
+def test_any_change_of_what_an_image_is_made_from_is_a_change() -> None:
+    old = snapshot()
+    none = diff(old, old)
+    for field in ("settings", "comfyui", "packs", "packages", "debian", "models"):
+        assert not replace(none, **{field: (Moved("x", "1", "2"),)}).empty
+    image = ImageChange("linux/amd64", 1, 2, 0, (), ())
+    assert replace(none, images=(image,)).empty
+
+
+def test_models_are_told_by_their_place_and_the_beginning_of_their_hash() -> None:
+    old = relocked(snapshot(), models=(ModelFile(folder="loras", name="b.pt", sha256="1" * 64),))
+    new = relocked(
+        old,
+        models=(
+            ModelFile(folder="loras", name="b.pt", sha256="2" * 64),
+            ModelFile(folder="loras", name="a.pt", sha256="3" * 64),
+        ),
+    )
+    assert diff(old, new).models == (Moved("loras/a.pt", None, "3" * 12), Moved("loras/b.pt", "1" * 12, "2" * 12))
+
+
+def test_steps_of_a_pack_are_told_in_one_line_and_only_what_cannot_be_printed_is_escaped() -> None:
+    def pack(*commands: tuple[str, ...]) -> Snapshot:
+        one: Pack = snapshot().lock.packs[0].model_copy(update={"steps": tuple(Step(run=run) for run in commands)})
+        return relocked(snapshot(), packs=(one,))
+
+    (moved,) = diff(pack(), pack(("python", "é.py"), ("echo", "a\nb"))).packs
+    pin = "dddddddddddd of https://x.test/p"
+    assert moved == Moved("painter", pin, pin + ", then python 'é.py', then \"echo 'a\\nb'\"")
+
+
+def test_packages_of_the_shared_platforms_are_compared_and_equal_changes_are_one() -> None:
+    amd, arm = "linux/amd64", "linux/arm64"
+    old = {amd: [("a", "1"), ("b", "1"), ("c", "1")], arm: [("a", "1"), ("b", "1"), ("d", "1")]}
+    new = {amd: [("a", "2"), ("b", "2"), ("c", "1")], arm: [("a", "2"), ("b", "3"), ("d", "2")]}
+    assert moved_packages(old, new) == [
+        ("a", "1", "2", ()),
+        ("b", "1", "2", (amd,)),
+        ("b", "1", "3", (arm,)),
+        ("d", "1", "2", (arm,)),
+    ]
+    assert moved_packages({amd: old[amd], arm: []}, {arm: [("x", "1")]}) == [("x", None, "1", ())]
+    assert moved_packages({amd: [("y", "1"), ("x", "1")]}, {amd: []}) == [("x", "1", None, ()), ("y", "1", None, ())]
+
+
+def test_pins_are_told_in_the_order_of_their_names() -> None:
+    names = [f"p{n}" for n in range(20)]
+    one = snapshot().lock.packs[0]
+    packs = tuple(one.model_copy(update={"name": name}) for name in reversed(names))
+    assert [m.name for m in diff(relocked(snapshot(), packs=()), relocked(snapshot(), packs=packs)).packs] == sorted(
+        names
+    )
+
+
+def test_only_prompts_of_both_versions_are_compared() -> None:
+    """One of them has none where its image was not started."""
+
+    def change(workflow: Any) -> None:
+        workflow["nodes"][0]["widgets_values"][0] = 6
+
+    old, new = from_editor(), from_editor(change)
+    prompt = {"1": node("Other", value=1)}
+    expected = ["node 1 (A): widget 1 5 → 6"]
+    assert describe_diff(diff(replace(old, prompt=prompt), new)) == expected
+    assert describe_diff(diff(old, replace(new, prompt=prompt))) == expected
+    assert describe_diff(diff(replace(old, prompt=prompt), replace(new, prompt=prompt))) == ["the workflow's layout"]
+
+
+def test_a_node_that_is_muted_and_one_that_is_bypassed_are_told_apart_and_in_order() -> None:
+    def change(*modes: int) -> Snapshot:
+        def set_modes(workflow: Any) -> None:
+            for one, mode in zip(workflow["nodes"], modes, strict=True):
+                one["mode"] = mode
+
+        return from_editor(set_modes)
+
+    found = diff(change(2, 0), change(4, 2)).nodes
+    assert found.switched == (Retyped("1", "A", "muted", "bypassed"), Retyped("2", "B", "runs", "muted"))
+    assert diff(change(2, 4), change(2, 4)).nodes == NodeChanges()
+
+
+def test_a_node_that_is_new_and_muted_is_added_and_one_that_was_muted_and_is_gone_is_removed() -> None:
+    def muted(workflow: Any) -> None:
+        workflow["nodes"].append({"id": 3, "type": "C", "pos": [0, 0], "mode": 2})
+
+    old, new = from_editor(), from_editor(muted)
+    there, back = diff(old, new).nodes, diff(new, old).nodes
+    assert ([n.id for n in there.added], there.switched) == (["3"], ())
+    assert ([n.id for n in back.removed], back.switched) == (["3"], ())
+
+
+def test_a_switched_node_is_neither_added_nor_removed_but_others_are() -> None:
+    def muted(workflow: Any) -> None:
+        workflow["nodes"][1]["mode"] = 2
+
+    old, new = from_editor(), from_editor(muted)
+    both = {"1": node("A", value=5), "2": node("B", i=["1", 0])}
+    there = diff(replace(old, prompt=both), replace(new, prompt={"4": node("D")})).nodes
+    assert ([n.id for n in there.added], [n.id for n in there.removed]) == (["4"], ["1"])
+    back = diff(replace(new, prompt={"4": node("D")}), replace(old, prompt=both)).nodes
+    assert ([n.id for n in back.added], [n.id for n in back.removed]) == (["1"], ["4"])
+
+
+def test_a_change_beside_the_layout_is_told_alone() -> None:
+    def change(workflow: Any) -> None:
+        workflow["nodes"][0]["pos"] = [100, 100]
+        workflow["nodes"][0]["widgets_values"][0] = 6
+
+    assert not diff(from_editor(), from_editor(change)).nodes.layout
+
+
+def test_an_input_that_is_new_or_gone_is_told_as_that_also_where_its_value_is_null() -> None:
+    old = {"1": NodeView("1", "A", "t", {"gone": None, "same": 1}, {"x": "2[0]"})}
+    new = {"1": NodeView("1", "A", "t", {"same": 1, "new": None}, {"y": "2[0]"})}
+    found = diff_nodes(old, new)
+    assert found.parameters == (
+        Change("1", "A", "t", "gone", None, None, removed=True),
+        Change("1", "A", "t", "new", None, None, added=True),
+    )
+    assert [(c.input, c.old, c.new, c.added, c.removed) for c in found.rewired] == [
+        ("x", "2[0]", None, False, True),
+        ("y", None, "2[0]", True, False),
+    ]
+
+
+def test_values_are_equal_whatever_the_order_of_their_keys() -> None:
+    def view(value: object) -> dict[str, NodeView]:
+        return {"1": NodeView("1", "A", "t", {"v": value})}
+
+    assert diff_nodes(view({"a": 1, "b": 2}), view({"b": 2, "a": 1})) == NodeChanges()
+    assert diff_nodes(view({1, 2}), view({1, 2})) == NodeChanges()
+
+
+def test_images_of_the_shared_platforms_are_told_with_the_layers_that_are_not_shared() -> None:
+    image = make_image("root", "torch:1", "workflow:1", size=5)
+    arm = image.model_copy(update={"platform": "linux/arm64"})
+    other = make_image("root", "torch:2", "pack:1", "workflow:1", size=7)
+    unnamed = other.model_copy(update={"layer_names": ("root",)})
+    old, new = replace(snapshot(), images={"linux/arm64": arm, "linux/amd64": image}), snapshot()
+    assert diff(old, replace(new, images={"linux/amd64": other})).images == (
+        ImageChange("linux/amd64", 5, 7, 2, ("torch", "pack"), ("torch",)),
+    )
+    (found,) = diff(old, replace(new, images={"linux/amd64": unnamed})).images
+    assert found.added == tuple(d.removeprefix("sha256:")[:12] for d in other.diff_ids[1:3])
+    both = diff(old, replace(new, images={"linux/arm64": arm, "linux/amd64": image})).images
+    assert [i.platform for i in both] == ["linux/amd64", "linux/arm64"]
+    assert diff(new, old).images == ()
