@@ -78,8 +78,7 @@ class GroupNodes:
         group_spec = NodeSpec(use.type, tuple(shown), (), use.type, output_node=False)
         names = {spec.name: str(i) for i, (spec, _) in enumerate(layout.widgets)}
         named = {names[n]: v for n, v in use.named.items() if n in names} if use.named is not None else None
-        use = replace(use, named=named)
-        found = restore_widgets(group_spec, make_widgets(group_spec.inputs), use)
+        found = restore_widgets(group_spec, make_widgets(group_spec.inputs), replace(use, named=named))
         restored = found.values
         values_by_node: dict[int, dict[str, object]] = {}
         unset: dict[int, set[str]] = {}
