@@ -147,3 +147,27 @@ def test_types_of_one_unknown_pack_with_candidates_say_so_and_those_of_two_do_no
 def test_groups_are_sorted_by_type() -> None:
     found = group_questions([question("D", OTHER), question("C", REAL), question("B"), question("A", unknown="lost")])
     assert [g.type for g in found] == ["A", "B", "C", "D"]
+
+
+FAMOUS, SMALL, BARE = pack("zoe/famous", 900), pack("abe/small", 1), replace(pack("abe/bare"), stars=None)
+
+
+def test_stars_count_before_names_and_unknown_ones_are_none() -> None:
+    # Both candidates of "B" lead one question each but for it.
+    found = group_questions([question("A", SMALL), question("B", SMALL, FAMOUS), question("C", SMALL)])
+    assert [g.types for g in found] == [("A", "B", "C")]
+    assert [c.pack for c in found[0].candidates] == [SMALL, FAMOUS], "it settles more"
+    (alone,) = group_questions([question("A", SMALL, FAMOUS, BARE)])
+    assert [c.pack for c in alone.candidates] == [FAMOUS, SMALL, BARE]
+    found = group_questions([question("A", SMALL), question("B", SMALL, FAMOUS)])
+    assert [g.types for g in found] == [("A",), ("B",)], "the famous one leads B, and as many stars go first"
+    found = group_questions([question("A", BARE), question("B", BARE, pack("bob/nothing", 0))])
+    assert [g.types for g in found] == [("A", "B")], "no stars are as good as unknown ones: the name decides"
+    found = group_questions([question("A", BARE), question("B", BARE, SMALL), question("C", SMALL)])
+    assert [g.types for g in found] == [("A",), ("B", "C")]
+
+
+def test_what_else_a_candidate_has_is_its_own() -> None:
+    first = replace(question("A"), candidates=(Candidate(REAL, ("X",)), Candidate(FORK, ("Y",))))
+    (group,) = group_questions([first, question("B", REAL)])
+    assert [(c.pack, c.also_provides) for c in group.candidates] == [(REAL, ("B", "X")), (FORK, ("Y",))]
