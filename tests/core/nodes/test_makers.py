@@ -32,7 +32,7 @@ def resolve(
 ) -> ProviderChoice | ProviderQuestion:
     nodes = [RequiredNode(str(i), "T", "T", "runs", one) for i, one in enumerate(stated or (None,))]
     found = resolve_packs([UnresolvedType("T", tuple(nodes))], knowledge, preferences or PackPreferences())
-    return (*found.choices, *found.questions)[0]
+    return found.choices[0] if found.choices else found.questions[0]
 
 
 def chosen(answer: ProviderChoice | ProviderQuestion) -> tuple[Listing, str, bool]:

@@ -56,7 +56,7 @@ def test_a_question_can_be_weighed_where_a_listed_repository_and_saved_slots_can
     assert is_weighable(question(FILES, A)) and not is_weighable(question(FILES))
     assert not is_weighable(question(A, listed=False)) and not is_weighable(question())
     for change in ({"core": ""}, {"makers": ("x",)}, {"unknown_names": ("x",)}):
-        assert not is_weighable(replace(question(A), **change))  # type: ignore[arg-type]
+        assert not is_weighable(replace(question(A), **change))
 
 
 @pytest.mark.parametrize("reason", ["only-pack", "registry", "workflow", "preference", "pattern", "lock"])

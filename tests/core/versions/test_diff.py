@@ -275,7 +275,8 @@ def test_any_change_of_what_an_image_is_made_from_is_a_change() -> None:
     old = snapshot()
     none = diff(old, old)
     for field in ("settings", "comfyui", "packs", "packages", "debian", "models"):
-        assert not replace(none, **{field: (Moved("x", "1", "2"),)}).empty
+        changed: dict[str, Any] = {field: (Moved("x", "1", "2"),)}
+        assert not replace(none, **changed).empty
     image = ImageChange("linux/amd64", 1, 2, 0, (), ())
     assert replace(none, images=(image,)).empty
 
