@@ -19,7 +19,8 @@ from pycomfy.api import Workspace
 from pycomfy.services.archive.restore_image import RestoredImage
 from pycomfy.services.build.build import BuildResult
 from pycomfy.services.lock.lock import LockResult
-from pycomfy.services.run.run import OutputFile, RunResult
+from pycomfy.services.run.outputs import OutputFile
+from pycomfy.services.run.run import RunResult
 from tests.support.cli_projects import Place, Surroundings
 from tests.support.service_projects import make_files, record
 

@@ -14,6 +14,8 @@ from pycomfy.cli.terminal import print_line
 if TYPE_CHECKING:
     from pycomfy.services.run.run import RunResult
 
+LIMITS = "Limits"
+
 
 def run(
     name: Annotated[str, typer.Argument(metavar="NAME[@V]", help="A workflow that was built, or one of its versions.")],
@@ -65,12 +67,46 @@ def run(
             "and --gpus override them.",
         ),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Memory of the container, such as 24G; 0: no limit. Default: $PYCOMFY_CONTAINER_MEMORY, then nine "
+            "tenths of the machine's.",
+            rich_help_panel=LIMITS,
+        ),
+    ] = None,
+    tmp: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Size of /tmp, which lies in that memory. Default: $PYCOMFY_CONTAINER_TMP, then half of it.",
+            rich_help_panel=LIMITS,
+        ),
+    ] = None,
+    pids: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Processes and threads in the container; 0: no limit. Default: $PYCOMFY_CONTAINER_PIDS, then 8192.",
+            rich_help_panel=LIMITS,
+        ),
+    ] = None,
+    keep_free: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="End the job when less than this is free on the disk that it writes to. Default: 1G.",
+            rich_help_panel=LIMITS,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run a workflow's image once, and save every output.
 
     The container has no network, a read-only root, no capabilities and no other user's rights. It is always removed
-    afterwards.
+    afterwards. However the job ends, outputs that were made are saved, or it is said where they are.
 
     `pycomfy show NAME` lists the workflow's inputs; those that are not set keep the workflow's values.
 
@@ -78,14 +114,20 @@ def run(
     `pycomfy run hello -i title="Good morning" -i seed=8`, `pycomfy run portrait -i image=photo.png -i text=@text.txt`,
     `pycomfy run portrait --inputs values.json -i seed=9`, `pycomfy run portrait --again 12 -i seed=10`
     """
+    from dataclasses import replace
+
     from pycomfy.adapters.containers.job_protocol import JobRequest
+    from pycomfy.core.sizes import parse_size
     from pycomfy.services.run.inputs import Arguments
     from pycomfy.services.run.run import RunOptions, RunRequest
     from pycomfy.services.run.run import run as run_job
     from pycomfy.services.workspace import Workspace
 
     workspace = Workspace.open(engine=engine)
-    options = RunOptions(output, _parse_models(models), gpus, network)
+    sizes = {"memory": memory, "tmp": tmp, "keep_free": keep_free}
+    given = {name: parse_size(text, name) for name, text in sizes.items() if text is not None}
+    limits = replace(workspace.limits, **given, **({} if pids is None else {"pids": pids}))
+    options = RunOptions(output, _parse_models(models), gpus, network, limits)
     arguments = Arguments(_parse_inputs(inputs), inputs_file)
     request = RunRequest(name, options, JobRequest(timeout=timeout), arguments)
     if again is not None:

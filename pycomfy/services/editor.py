@@ -90,7 +90,8 @@ class Editor:
         log = self.workspace.log_file(f"editor-{self.lock.name}")
         with operation.step("Ask ComfyUI's editor") as task, temporary_folder(cache / "jobs", "job-") as data:
             task.note(f"{len(missing)} workflow{'' if len(missing) == 1 else 's'}")
-            found = ask_editor(self.workspace.engine, image, folder, [graphs[i] for i in missing], data, log)
+            graphs_ = [graphs[i] for i in missing]
+            found = ask_editor(self.workspace.engine, image, folder, graphs_, data, log, self.workspace.limits)
         for i, answer in zip(missing, found, strict=True):
             if isinstance(answer, BadAnswer):
                 answers[i] = _failure(answer, str(log))

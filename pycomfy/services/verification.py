@@ -57,7 +57,7 @@ def ask_image(workspace: Workspace, engine: Engine, image: str, environment: str
     with operation.step("Start ComfyUI in the image") as task:
         with tempfile.TemporaryDirectory(prefix="pycomfy-") as folder:
             log = log_path(workspace.paths.cache, environment)
-            definitions = fetch_node_definitions(engine, image, Path(folder), log)
+            definitions = fetch_node_definitions(engine, image, Path(folder), log, limits=workspace.limits)
         task.note(f"{len(definitions.types)} node types")
     write_cached(workspace.paths.cache, environment, definitions)
     return definitions

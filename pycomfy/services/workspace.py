@@ -17,6 +17,7 @@ from pycomfy.adapters.nix.settings import NixSettings
 if TYPE_CHECKING:
     from pycomfy.adapters.archive.binary_cache import Archive
     from pycomfy.adapters.catalog.database import Catalog
+    from pycomfy.adapters.containers.arguments import Limits
     from pycomfy.adapters.containers.engine import Engine
     from pycomfy.adapters.database.database import Database
     from pycomfy.adapters.models.store import ModelStore
@@ -74,6 +75,14 @@ class Workspace:
 
         return find_engine(self.engine_name, self.environment)
 
+    @cached_property
+    def limits(self) -> "Limits":
+        """What a container may take of this machine: `PYCOMFY_CONTAINER_MEMORY`, `_TMP`, `_PIDS`, or a share. Raises
+        `BadInput` for a value that is no size or number."""
+        from pycomfy.adapters.containers.arguments import read_limits
+
+        return read_limits(self.environment)
+
     def open_database(self) -> "Database":
         """The index of what was recorded, as a context manager."""
         from pycomfy.adapters.database.database import Database, database_path
@@ -87,7 +96,10 @@ class Workspace:
         return Catalog(self.paths)
 
     def log_file(self, name: str) -> Path:
-        """A new file for the log of an operation; its folder exists."""
+        """A new file for the log of an operation; its folder exists. Old logs are removed."""
+        from pycomfy.adapters.io.log_files import remove_old_logs
+
         folder = self.paths.data / "logs"
         folder.mkdir(parents=True, exist_ok=True)
+        remove_old_logs(folder)
         return folder / f"{name}-{self.clock():%Y%m%dT%H%M%S.%f}.log"

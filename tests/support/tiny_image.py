@@ -6,6 +6,7 @@ import io
 import json
 import platform
 import secrets
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -13,8 +14,16 @@ from pathlib import Path
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 
 
-def write_layout(layout: Path, *, linked: bool = False, compressed: bool = False, script: str | None = None) -> Path:
-    """An OCI layout with one image whose entrypoint is `/bin/sh -c`, or the shell running `script`.
+def write_layout(
+    layout: Path,
+    *,
+    linked: bool = False,
+    compressed: bool = False,
+    script: str | None = None,
+    programs: tuple[str, ...] = (),
+) -> Path:
+    """An OCI layout with one image whose entrypoint is `/bin/sh -c`, or the shell running `script`. It has those
+    `programs` of this machine, too.
 
     `linked` puts the blobs elsewhere, as Nix does. No two images are the same: who removes one takes none from others.
     """
@@ -30,7 +39,7 @@ def write_layout(layout: Path, *, linked: bool = False, compressed: bool = False
             (blobs / digest).symlink_to(store / digest)
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
 
-    layer = _shell_layer(script or "")
+    layer = _shell_layer(script or "", programs)
     entrypoint = ["/bin/sh", "-c"] if script is None else ["/bin/sh", "/script"]
     config = {
         "architecture": ARCHITECTURE,
@@ -58,18 +67,19 @@ def write_layout(layout: Path, *, linked: bool = False, compressed: bool = False
     return layout
 
 
-def _shell_layer(script: str) -> bytes:
-    """The shell and what the dynamic linker finds for it, at the same paths as here; and `script` as /script."""
-    shell = Path("/bin/sh").resolve()
-    words = subprocess.run(["ldd", shell], capture_output=True, text=True, check=True).stdout.split()
-    libraries = {word: Path(word) for word in words if word.startswith("/")}
+def _shell_layer(script: str, programs: tuple[str, ...]) -> bytes:
+    """The shell, more programs, and what the dynamic linker finds for them, at the same paths as here; and `script` as
+    /script."""
+    present = {f"/bin/{name}": Path(shutil.which(name) or name).resolve() for name in ("sh", *programs)}
+    words = subprocess.run(["ldd", *present.values()], capture_output=True, text=True, check=True).stdout.split()
+    libraries = {word: Path(word) for word in words if word.startswith("/") and word[-1] != ":"}
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for name in ("data", "models", "tmp"):
             folder = tarfile.TarInfo(name)
             folder.type, folder.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(folder)
-        files = {name: path.resolve().read_bytes() for name, path in {"/bin/sh": shell, **libraries}.items()}
+        files = {name: path.resolve().read_bytes() for name, path in {**libraries, **present}.items()}
         for name, data in sorted({**files, "/script": script.encode()}.items()):
             entry = tarfile.TarInfo(name.lstrip("/"))
             entry.size, entry.mode = len(data), 0o755

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pycomfy.adapters.containers.arguments import ContainerSpec
+from pycomfy.adapters.containers.arguments import DEFAULT_LIMITS, ContainerSpec, Limits
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.process import ContainerTimeout, LineTooLong, run_container
 from pycomfy.adapters.io.atomic_files import write_file
@@ -28,7 +28,13 @@ _COMMAND = ("-g", "--", "/opt/venv/bin/python", "-B", "/opt/editor/driver.py")
 
 
 def ask_editor(
-    engine: Engine, image: str, browser: Path, workflows: Sequence[object], data: Path, log: Path
+    engine: Engine,
+    image: str,
+    browser: Path,
+    workflows: Sequence[object],
+    data: Path,
+    log: Path,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> list[EditorAnswer | BadAnswer]:
     """Start the image with the unpacked `browser` beside it, and return what its editor sends for each workflow, a
     graph as JSON has it. `data` is an empty folder for the container; `log` gets what ComfyUI and the browser write,
@@ -51,7 +57,7 @@ def ask_editor(
                 file.write(line + b"\n")
 
         mounts = {"/opt/browser": browser, "/opt/editor": DRIVER}
-        spec = ContainerSpec(image, _COMMAND, data, mounts=mounts, program=_ENTRYPOINT)
+        spec = ContainerSpec(image, _COMMAND, data, mounts=mounts, program=_ENTRYPOINT, limits=limits)
         limit = START_LIMIT + WORKFLOW_LIMIT * len(workflows)
         try:
             exit_ = run_container(engine, spec, request, take, limit, on_error=write)

@@ -1,5 +1,6 @@
 """Plan the argument list that starts a container, in which as little as possible is allowed."""
 
+import contextlib
 import os
 import re
 import resource
@@ -8,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pycomfy.adapters.containers.engine import Engine
+from pycomfy.adapters.io.atomic_files import RESERVED_BYTES
+from pycomfy.core.sizes import parse_size
 from pycomfy.errors import BadInput, MissingTool
 
 USER = 1000
@@ -16,8 +19,38 @@ USER = 1000
 NO_FILES, NO_PROCESSES = 65536, 32768
 """Upper limits for open files and processes."""
 
+DEFAULT_PIDS = 8192
+"""Far more than ComfyUI needs with a hundred cores, far less than a machine has."""
+
+MEMORY, TMP, PIDS = "PYCOMFY_CONTAINER_MEMORY", "PYCOMFY_CONTAINER_TMP", "PYCOMFY_CONTAINER_PIDS"
+"""The variables that set limits for every container: they are the machine's, so no project has them."""
+
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_MEMORY = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _GPUS = re.compile(r"all|[A-Za-z0-9-]{1,100}(,[A-Za-z0-9-]{1,100})*")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a container may take of the machine. `memory` and `tmp`, the size of /tmp, are bytes, `pids` counts
+    processes and threads; None stands for a share that leaves the machine usable, 0 for no limit. `keep_free` bytes
+    have to stay free on the disk of /data."""
+
+    memory: int | None = None
+    tmp: int | None = None
+    pids: int | None = None
+    keep_free: int = RESERVED_BYTES
+
+    def of_machine(self) -> "Limits":
+        """Return the limits with a number in place of each None: nine tenths of the machine's memory, half of the
+        container's for /tmp, which lies in it, and 8192 processes and threads."""
+        total = machine_memory()
+        memory = total * 9 // 10 if self.memory is None else self.memory
+        tmp = (memory or total) // 2 if self.tmp is None else self.tmp
+        return Limits(memory, tmp, DEFAULT_PIDS if self.pids is None else self.pids, self.keep_free)
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -37,6 +70,7 @@ class ContainerSpec:
     model_files: Mapping[str, Path] = field(default_factory=dict)
     mounts: Mapping[str, Path] = field(default_factory=dict)
     program: str | None = None
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True)
@@ -72,6 +106,7 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
     if not _NETWORK.fullmatch(spec.network):
         raise BadInput(f'"{spec.network}" is not a network', where="network", fix='use "none", "bridge" or a name')
     devices = plan_gpus(engine, spec.gpus) if spec.gpus else []
+    limits = spec.limits.of_machine()
     shared = spec.models is not None or bool(spec.gpus) or bool(spec.mounts)
     return engine.command(
         "run",
@@ -89,8 +124,10 @@ def plan_run(engine: Engine, spec: ContainerSpec, name: str, user: User) -> list
         f"--network={spec.network}",
         *user.arguments,
         *plan_limits(engine),
+        *([f"--memory={limits.memory}b"] if limits.memory and engine.limits_memory else []),
+        *([f"--pids-limit={limits.pids or -1}"] if engine.limits_pids else []),
         "--stop-timeout=3",
-        f"--tmpfs=/tmp:{_plan_tmp(engine, user)}",
+        f"--tmpfs=/tmp:{_plan_tmp(engine, user)}{f',size={limits.tmp}' if limits.tmp else ''}",
         f"--volume={_mountable(spec.data)}:/data:rw{',Z' if engine.selinux and not shared else ''}",
         *([f"--volume={_mountable(spec.models)}:/models:ro"] if spec.models is not None else []),
         *(f"--volume={_mountable(file)}:{_mountable(Path('/models', at))}:ro" for at, file in spec.model_files.items()),
@@ -146,6 +183,29 @@ def give_to(user: User, folder: Path) -> None:
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             os.chown(Path(parent, name), user.uid, user.gid, follow_symlinks=False)
+
+
+def read_limits(environment: Mapping[str, str]) -> Limits:
+    """Return the limits that the variables set. Raises `BadInput` for a value that is no size or number."""
+
+    def size(name: str) -> int | None:
+        text = environment.get(name)
+        return parse_size(text, name) if text else None
+
+    pids = environment.get(PIDS, "")
+    if pids and not re.fullmatch(r"\d{1,9}", pids):
+        raise BadInput(f'"{pids}" is not a number', where=PIDS, fix="write a number, 0 for no limit")
+    return Limits(size(MEMORY), size(TMP), int(pids) if pids else None)
+
+
+def machine_memory(files: tuple[Path, ...] = _MEMORY) -> int:
+    """Return the bytes of memory that this process may use at most: the machine's, or less in a container."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in files:
+        # "max" where there is no limit; and version 1 has a very large number.
+        with contextlib.suppress(OSError, ValueError):
+            found.append(int(file.read_text()))
+    return min(found)
 
 
 def _limit(kind: int, maximum: int) -> int:

@@ -21,7 +21,7 @@ CDI_FOLDERS = (Path("/etc/cdi"), Path("/var/run/cdi"))
 @dataclass(frozen=True)
 class Engine:
     """`runtime` is the OCI runtime to use where the default one does not work; `nvidia_cdi` and `nvidia_runtime` are
-    the two ways to give a container a GPU."""
+    the two ways to give a container a GPU; `limits_memory` and `limits_pids` say what it can limit here."""
 
     kind: Kind
     version: tuple[int, ...] = ()
@@ -30,6 +30,8 @@ class Engine:
     selinux: bool = False
     nvidia_cdi: bool = False
     nvidia_runtime: bool = False
+    limits_memory: bool = True
+    limits_pids: bool = True
 
     def command(self, *arguments: str) -> list[str]:
         """Return the argument list of one call."""
@@ -105,6 +107,9 @@ def describe_podman(info: Mapping[str, Any], runtime: str | None) -> Engine:
     if host.get("ociRuntime", {}).get("name") == "crun" and host.get("cgroupVersion") == "v1" and shutil.which("runc"):
         runtime = "runc"
     security = host.get("security", {})
+    controllers = host.get("cgroupControllers")
+    if security.get("rootless") and host.get("cgroupVersion") == "v1":
+        controllers = []  # Podman ignores limits then, or refuses them
     return Engine(
         "podman",
         parse_version(str(info.get("version", {}).get("Version", ""))),
@@ -112,6 +117,8 @@ def describe_podman(info: Mapping[str, Any], runtime: str | None) -> Engine:
         runtime=runtime,
         selinux=bool(security.get("selinuxEnabled")),
         nvidia_cdi=has_nvidia_cdi(),
+        limits_memory=controllers is None or "memory" in controllers,
+        limits_pids=controllers is None or "pids" in controllers,
     )
 
 
@@ -139,6 +146,8 @@ def describe_docker(info: Mapping[str, Any]) -> Engine:
         selinux=any("name=selinux" in o for o in options),
         nvidia_cdi=has_nvidia_cdi(),
         nvidia_runtime="nvidia" in (info.get("Runtimes") or {}) or shutil.which("nvidia-container-runtime") is not None,
+        limits_memory=info.get("MemoryLimit") is not False,
+        limits_pids=info.get("PidsLimit") is not False,
     )
 
 

@@ -7,18 +7,35 @@ import re
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.io.atomic_files import translate_disk_full, use_default_mode
-from pycomfy.errors import RunFailed
+from pycomfy.adapters.io.atomic_files import explain_os_error, free_space, translate_disk_full, use_default_mode
+from pycomfy.core.printable import sanitise
+from pycomfy.errors import BadInput, NoSpace, RunFailed
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 """The errors of file systems without hard links."""
 
-
 _MAX_BYTES = 200
-"""Bytes of one part of an output's path."""
+"""Bytes of one part of an output's path: a file system takes 255, some of them for a number."""
+
+_MAX_PARTS, _MAX_PATH = 16, 1000
+"""Parts and bytes of an output's path below the user's folder; of a longer one the file's own name is kept."""
+
+_UNSAFE = re.compile(r'[/\\<>:"|?*]')
+"""What separates paths, or is forbidden, on a system or a disk that the files may get to."""
+
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+"""Names that Windows takes for devices, with every ending."""
+
+_SPARSE = 1 << 20
+"""Bytes that a file may claim beyond those it takes on the disk, as file systems pack small ones."""
+
+
+class NotAnOutput(RunFailed):
+    """What an event named is no regular file in the job's folder: there is nothing to save."""
 
 
 @dataclass(frozen=True)
@@ -30,29 +47,72 @@ class SavedFile:
     size: int
 
 
-def save_result(job: Path, relative: str, folder: Path, name: str) -> SavedFile:
-    """Copy the file `relative` of the job's folder to `folder/name`, or to `name` with a number if that exists.
+def check_output_folder(folder: Path) -> None:
+    """Create the user's folder, and check that files can be written there. Raises `BadInput` where nothing can be
+    written, `NoSpace` where the disk is full."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder, prefix=".pycomfy-", buffering=0) as file:
+            file.write(b"\0" * 4096)
+    except OSError as e:
+        what = f"nothing can be written there: {e.strerror}"
+        raise explain_os_error(e, folder) or BadInput(what, where=str(folder)) from e
 
-    `name` may have folders in it, which are made harmless. Raises `RunFailed` for anything but a regular file inside
-    the job's folder, without links on the way; `NoSpace`. A file is saved as a whole or not at all.
+
+def save_result(job: Path, relative: str, folder: Path, name: str) -> SavedFile:
+    """Give the file `relative` of the job's folder to the user as `folder/name`, or with a number if that exists.
+
+    `name` may have folders in it, and anything else: it is made harmless. On the same disk the file takes no more
+    room, as its name there is another one of the same file: the job's folder has to be removed afterwards. Raises
+    `NotAnOutput` for anything but a regular file inside the job's folder, without links on the way; `NoSpace`, also
+    for one that claims more than the disk has; `BadInput` where nothing can be written. A file is saved as a whole or
+    not at all.
     """
     source = _find_regular(job, relative)
-    parts = [_harmless(part) for part in name.split("/") if part not in ("", ".", "..")] or ["output"]
-    target = folder.joinpath(*parts)
     with translate_disk_full(folder):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.parent.resolve().is_relative_to(folder.resolve()):
-            raise RunFailed("an output's folder is a link to outside the output folder", where=str(target))
-        fd, temporary = tempfile.mkstemp(dir=target.parent, prefix=".pycomfy-")
-        try:
-            with os.fdopen(fd, "wb") as out, source.open("rb") as f:
-                shutil.copyfileobj(f, out, 1 << 20)
-            use_default_mode(Path(temporary))
-            path = _rename(Path(temporary), target)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = _give(source, _find_target(folder, split_name(name)))
     with path.open("rb") as f:
         return SavedFile(path, hashlib.file_digest(f, "sha256").hexdigest(), path.stat().st_size)
+
+
+def find_files(job: Path, *, limit: int) -> Iterator[str]:
+    """Give the paths of the regular files that a job left in its output folder, or that the runtime kept for it, below
+    `job`; at most `limit` of them, and nothing that a link leads to."""
+    found = 0
+    for top in ("output", "results"):
+        for parent, folders, names in os.walk(job / top):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(parent, name)
+                if stat.S_ISREG(path.lstat().st_mode):
+                    found += 1
+                    if found > limit:
+                        return
+                    yield path.relative_to(job).as_posix()
+
+
+def split_name(name: str) -> list[str]:
+    """Return the parts of an output's path, which may be anything, made harmless: at least one."""
+    parts = [_harmless(part) for part in name.split("/") if part not in ("", ".", "..")] or ["output"]
+    if len(parts) > _MAX_PARTS or len("/".join(parts).encode()) > _MAX_PATH:
+        return parts[-1:]
+    return parts
+
+
+def _find_target(folder: Path, parts: list[str]) -> Path:
+    """Return the path for an output; its folder exists. Where one of its folders is a file, or a link to outside, its
+    parts are joined to one name."""
+    root = folder.resolve()
+    target = folder.joinpath(*parts)
+    # Before anything is made: a link could lead out.
+    if target.parent.resolve().is_relative_to(root):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            return target
+        except (FileExistsError, NotADirectoryError):
+            pass
+    return folder / _harmless("_".join(parts))
 
 
 def _find_regular(job: Path, relative: str) -> Path:
@@ -60,37 +120,97 @@ def _find_regular(job: Path, relative: str) -> Path:
     path = root / relative
     # Nothing runs in the folder any more, so what is checked here stays true.
     try:
-        regular = stat.S_ISREG(path.lstat().st_mode) and os.path.realpath(path) == str(path)
+        about = path.lstat()
+        regular = stat.S_ISREG(about.st_mode) and os.path.realpath(path) == str(path)
     except (OSError, ValueError):
         regular = False
     if not regular or not path.is_relative_to(root):
-        raise RunFailed(
-            "an output is not a regular file in the job's folder", where=relative, fix="do not trust the image"
-        )
+        what = "an output is not a regular file in the job's folder"
+        raise NotAnOutput(what, where=sanitise(relative), fix="do not trust the image")
     return path
 
 
-def _rename(temporary: Path, target: Path) -> Path:
-    """Give the file a name that no other file has, even if two runs do so at once; return its path."""
-    number, path = 1, target
+def _give(source: Path, target: Path) -> Path:
+    """Link the file to a free name, or copy it; return its path."""
+    about = source.stat()
+    try:
+        if about.st_nlink != 1 or _is_labelled(source):
+            raise OSError(errno.EXDEV, "not this one")
+        if about.st_uid != os.geteuid():
+            os.chown(source, os.geteuid(), os.getegid())
+        use_default_mode(source)
+        return _link(source, target)
+    except OSError as e:
+        if e.errno != errno.EXDEV and e.errno not in _NO_LINKS:
+            raise
+    return _copy(source, target, about)
+
+
+def _copy(source: Path, target: Path, about: os.stat_result) -> Path:
+    free, taken = free_space(target.parent), about.st_blocks * 512
+    if about.st_size > taken + _SPARSE and about.st_size > free:
+        sizes = [f"{size / 1e9:.1f} GB" for size in (about.st_size, taken, free)]
+        what = f"an output claims {sizes[0]}, of which {sizes[1]} are there; {sizes[2]} are free on the disk"
+        raise NoSpace(what, where=str(target), fix="do not trust the image")
+    fd, temporary = tempfile.mkstemp(dir=target.parent, prefix=".pycomfy-")
+    try:
+        with os.fdopen(fd, "wb") as out, source.open("rb") as f:
+            shutil.copyfileobj(f, out, 1 << 20)
+        use_default_mode(Path(temporary))
+        return _rename(Path(temporary), target)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _is_labelled(file: Path) -> bool:
+    """Return whether the file has a label of SELinux's, which would stay that of the container."""
+    try:
+        return b"container" in os.getxattr(file, "security.selinux")
+    except OSError:
+        return False
+
+
+def _names(target: Path) -> Iterator[Path]:
+    yield target
+    number = 2
     while True:
+        yield target.with_name(f"{target.stem}-{number}{target.suffix}")
+        number += 1
+
+
+def _link(source: Path, target: Path) -> Path:
+    """Give the file a name that no other file has, even if two runs do so at once; return its path."""
+    for path in _names(target):
         try:
-            try:
-                os.link(temporary, path)
-            except OSError as e:
-                if e.errno not in _NO_LINKS:
-                    raise
-                path.touch(exist_ok=False)
-                temporary.replace(path)
-            return path
+            os.link(source, path)
         except FileExistsError:
-            number += 1
-            path = target.with_name(f"{target.stem}-{number}{target.suffix}")
+            continue
+        return path
+    raise AssertionError("names do not end")
+
+
+def _rename(temporary: Path, target: Path) -> Path:
+    """Do as `_link`, also on a file system that has no links."""
+    try:
+        return _link(temporary, target)
+    except OSError as e:
+        if e.errno not in _NO_LINKS:
+            raise
+    for path in _names(target):
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        temporary.replace(path)
+        return path
+    raise AssertionError("names do not end")
 
 
 def _harmless(part: str) -> str:
-    """Return a file name without control characters that no program takes for an option or a hidden file. Of a long one
-    the end is kept, with what makes it a picture: a file system takes 255 bytes, some of them for a number."""
-    printable = re.sub(r"[\x00-\x1f\x7f/\\]", "_", part).strip()
-    short = printable.encode(errors="replace")[-_MAX_BYTES:].decode(errors="ignore")
-    return re.sub(r"^[.-]+", "_", short) or "_"
+    """Return a file name that prints, that no program takes for an option or a hidden file, and that other systems
+    have, too. Of a long one the end is kept, with what makes it a picture."""
+    printing = "".join(c if c.isprintable() else "_" for c in part)
+    plain = _UNSAFE.sub("_", printing).strip()
+    short = plain.encode()[-_MAX_BYTES:].decode(errors="ignore").strip()
+    short = re.sub(r"[. ]+$", "_", re.sub(r"^[.-]+", "_", short))
+    return f"_{short}" if _RESERVED.match(short) else short or "_"

@@ -4,12 +4,13 @@ import dataclasses
 import json
 import re
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pycomfy.adapters.containers.arguments import ContainerSpec
+from pycomfy.adapters.containers.arguments import DEFAULT_LIMITS, MEMORY, ContainerSpec, Limits
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.process import Exit, run_container
+from pycomfy.adapters.containers.process import KILLED, Exit, run_container
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.versions.verification import (
@@ -33,11 +34,17 @@ class DidNotStart(RunFailed):
 
 
 def fetch_node_definitions(
-    engine: Engine, image_id: str, data: Path, log: Path, packages: Path | None = None
+    engine: Engine,
+    image_id: str,
+    data: Path,
+    log: Path,
+    packages: Path | None = None,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> NodeDefinitions:
     """Start ComfyUI in the image, without network and GPU, and return its nodes. `data` is an empty folder; what
     ComfyUI prints is written to `log`, at most 64 MiB of it. The Python packages in the folder `packages` go before
-    those of the image.
+    those of the image. The container gets `limits`.
 
     Raises `DidNotStart` with the end of that, and `RunFailed` if the engine cannot start the container or it does not
     end within 10 minutes.
@@ -50,10 +57,10 @@ def fetch_node_definitions(
             if file.tell() + len(line) < MAX_LOG:
                 file.write(line + b"\n")
 
-        spec = ContainerSpec(image_id, ("object-info",), data)
+        spec = ContainerSpec(image_id, ("object-info",), data, limits=limits)
         if packages is not None:
             command = (f"PYTHONPATH={_PACKAGES}", *_GATEWAY, "object-info")
-            spec = ContainerSpec(image_id, command, data, mounts={_PACKAGES: packages}, program="/usr/bin/env")
+            spec = replace(spec, command=command, mounts={_PACKAGES: packages}, program="/usr/bin/env")
         exit_ = run_container(engine, spec, b"", lines.append, _LIMIT, on_error=keep)
     last = lines[-1] if lines else b""
     try:
@@ -70,11 +77,13 @@ def _did_not_start(exit_: Exit, last: bytes, log: Path) -> DidNotStart:
     except (ValueError, RecursionError, KeyError, TypeError):
         why, failures = f" (exit status {exit_.status})", ()
     tail = (ImportFailure(COMFYUI, exit_.errors, ""),)
+    killed = exit_.status == KILLED or "memory was used up" in why or "was killed" in why
     packs = [f"{f.pack} cannot be imported: {f.message}" for f in failures]
     return DidNotStart(
         f"ComfyUI did not start in the built image{why}",
         where="\n".join((exit_.errors[-2000:], *packs, f"all that it printed: {log}")),
         fix=(
+            *((f"give it more memory: set {MEMORY}, such as 24G",) if killed else ()),
             *(f"write into pycomfy.toml, and lock again: {line}" for line in what_to_add(failures or tail)),
             "see what is missing in the lines above: often a requirement that no pack declares; "
             'add it to pycomfy.toml, `requirements = ["NAME"]`, and lock again',

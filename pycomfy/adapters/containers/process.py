@@ -1,7 +1,9 @@
 """Run a container from its start to its removal, whatever happens in between."""
 
 import contextlib
+import functools
 import os
+import re
 import secrets
 import selectors
 import signal
@@ -9,14 +11,20 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import IO
 
+from pycomfy import operation
 from pycomfy.adapters.containers.arguments import ContainerSpec, give_to, plan_run, plan_user
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.io import process
-from pycomfy.errors import RunFailed
-from pycomfy.operation import cancel_scope
+from pycomfy.adapters.io.atomic_files import free_space, no_space
+from pycomfy.errors import Placeholder, RunFailed, suggest
+from pycomfy.operation import Cancelled, cancel_scope
+
+KILLED = 137
+"""The exit status of a container whose first process got SIGKILL."""
 
 MAX_LINE = 16 << 20
 """Bytes of a line; no image of ours writes a longer one."""
@@ -24,6 +32,8 @@ MAX_LINE = 16 << 20
 GRACE_PERIOD = 20.0
 """Seconds that a container gets to end once its standard input has ended."""
 
+WATCH_INTERVAL = 1.0
+"""Seconds between two looks at what is free on the disk."""
 
 MAX_ERROR = 64 << 10
 """Bytes that are kept of a line of standard error: its end."""
@@ -45,6 +55,26 @@ class LineTooLong(RunFailed):
     """The container wrote a line of more than `MAX_LINE` bytes."""
 
 
+def _refuse_long_line() -> None:
+    raise LineTooLong(
+        f"the container wrote a line of more than {MAX_LINE >> 20} MiB", where="standard output", fix="run it again"
+    )
+
+
+@dataclass(frozen=True)
+class LineLimit:
+    """How long a line may be, `size` in bytes, and what is called for a longer one, of which nothing is passed on."""
+
+    size: int = MAX_LINE
+    on_longer: Callable[[], None] = _refuse_long_line
+
+
+_LINE_LIMIT = LineLimit()
+
+_CGROUP = re.compile(r"cgroup|memory\.(max|limit)|pids\.max|pids limit", re.IGNORECASE)
+"""In what an engine says that cannot set limits, as in a container without a hierarchy of its own."""
+
+
 def run_container(
     engine: Engine,
     spec: ContainerSpec,
@@ -53,33 +83,102 @@ def run_container(
     limit: float | None = None,
     *,
     on_error: Callable[[bytes], None] = lambda line: None,
+    line_limit: LineLimit = _LINE_LIMIT,
 ) -> Exit:
     """Start a container, write `request` to its standard input and keep that open, pass every line of its standard
     output to `on_line` and of its standard error to `on_error`, and return how it ended.
 
     It is stopped and removed before this returns or raises, also on Ctrl-C, SIGTERM and SIGHUP, and when the operation
-    is cancelled. Raises `RunFailed` if the engine cannot start it, `ContainerTimeout` after `limit` seconds.
+    is cancelled; what it writes until then is passed on, too. Raises `RunFailed` if the engine cannot start it,
+    `ContainerTimeout` after `limit` seconds, `NoSpace` when less is free on the disk of `spec.data` than its limits
+    say. Where the engine cannot limit memory or processes, that is reported, and the container runs without.
     """
+    _report_missing_limits(engine)
+    try:
+        return _run(engine, spec, request, (on_line, on_error), limit, line_limit)
+    except _LimitsRefused:
+        engine = replace(engine, limits_memory=False, limits_pids=False)
+        _report_missing_limits(engine)
+        return _run(engine, spec, request, (on_line, on_error), limit, line_limit)
+
+
+class _LimitsRefused(RunFailed):
+    """The engine did not start the container because it cannot set its limits."""
+
+
+@functools.cache
+def _report_missing_limits(engine: Engine) -> None:
+    """Report, once for a process, that a container can take all of the machine."""
+    missing = [what for what, there in _limits_of(engine) if not there]
+    if missing:
+        operation.report(
+            f"warning: {engine.kind} cannot limit {' and '.join(missing)} here: a node pack can use up the machine's"
+        )
+
+
+def _limits_of(engine: Engine) -> tuple[tuple[str, bool], ...]:
+    return ("memory", engine.limits_memory), ("processes", engine.limits_pids)
+
+
+def _run(
+    engine: Engine,
+    spec: ContainerSpec,
+    request: bytes,
+    takers: tuple[Callable[[bytes], None], Callable[[bytes], None]],
+    limit: float | None,
+    line_limit: LineLimit,
+) -> Exit:
     user = plan_user(engine, os.getuid(), os.getgid())
     name = f"pycomfy-{secrets.token_hex(6)}"
     command = plan_run(engine, spec, name, user)
     give_to(user, spec.data)
     with process.signals_as_exceptions():
         started = _start(command)
+        errors: deque[bytes] = deque(maxlen=60)
+        on_line, on_error = takers
+
+        def keep(line: bytes) -> None:
+            errors.append(line[-MAX_ERROR:])
+            on_error(line)
+
+        sinks = {
+            _pipe(started.stdout): _Lines(on_line, line_limit),
+            # ComfyUI's own words, which may be of any length.
+            _pipe(started.stderr): _Lines(keep, LineLimit(on_longer=lambda: None)),
+        }
         try:
-            errors = _exchange(started, request, (on_line, on_error), limit)
+            _exchange(started, request, sinks, limit, _watch_disk(spec.data, spec.limits.keep_free))
             with cancel_scope().on_cancel(started.kill):
                 status = started.wait()
         except BaseException:
-            _stop(started)
+            _stop(started, sinks)
             raise
         finally:
             _remove(engine, name, started)
+    text = b"\n".join(errors).decode("utf-8", "replace").strip()
     if status in (125, 126, 127):
-        last = errors.rsplit("\n", 1)[-1] or "no message"
+        if (engine.limits_memory or engine.limits_pids) and _CGROUP.search(text):
+            raise _LimitsRefused(f"{engine.kind} cannot set limits: {text[-1500:]}")
+        last = text.rsplit("\n", 1)[-1] or "no message"
         fix = f"`{engine.kind} run --rm IMAGE health` shows whether any container starts"
-        raise RunFailed(f"{engine.kind} could not start the container: {last}", where=errors[-1500:], fix=fix)
-    return Exit(status, errors)
+        raise RunFailed(f"{engine.kind} could not start the container: {last}", where=text[-1500:], fix=fix)
+    return Exit(status, text)
+
+
+def _watch_disk(folder: Path, keep_free: int) -> Callable[[], None]:
+    """Return what raises `NoSpace` when less than `keep_free` bytes are free on the folder's disk, or less than half of
+    what is free now."""
+    least = min(keep_free, free_space(folder) // 2)
+
+    def watch() -> None:
+        if free_space(folder) < least:
+            error = no_space(folder)
+            fix = suggest("retry", "how much has to stay free on that disk", keep_free=Placeholder("SIZE"))
+            error.fixes = (*error.fixes, fix)
+            error.what = f"the job was ended: {error.what}"
+            raise error
+
+    return watch
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
@@ -96,39 +195,44 @@ class _Lines:
     """Splits bytes into lines, and passes each to `take`."""
 
     take: Callable[[bytes], None]
+    limit: LineLimit
     rest: bytearray = field(default_factory=bytearray)
+    _skipping: bool = False
 
     def feed(self, data: bytes) -> None:
-        self.rest += data
-        *lines, rest = self.rest.split(b"\n") if b"\n" in data else [self.rest]
-        self.rest = bytearray(rest)
-        for line in lines:
-            self.take(bytes(line))
-        if len(self.rest) > MAX_LINE:
-            raise LineTooLong(
-                f"the container wrote a line of more than {MAX_LINE >> 20} MiB",
-                where="standard output",
-                fix="run it again",
-            )
+        first, *more = data.split(b"\n")
+        self._add(first)
+        for part in more:
+            self.end()
+            self._add(part)
+
+    def end(self) -> None:
+        """A line is over."""
+        line, skipped = bytes(self.rest), self._skipping
+        self.rest, self._skipping = bytearray(), False
+        if not skipped:
+            self.take(line)
+
+    def _add(self, part: bytes) -> None:
+        if self._skipping:
+            return
+        self.rest += part
+        if len(self.rest) > self.limit.size:
+            self.rest, self._skipping = bytearray(), True
+            self.limit.on_longer()
 
 
 def _exchange(
     started: subprocess.Popen[bytes],
     request: bytes,
-    takers: tuple[Callable[[bytes], None], Callable[[bytes], None]],
+    sinks: dict[IO[bytes], _Lines],
     limit: float | None,
-) -> str:
-    """Write and read until both outputs end; return the last lines of standard error."""
-    stdin, stdout, stderr = _pipe(started.stdin), _pipe(started.stdout), _pipe(started.stderr)
-    deadline = None if limit is None else time.monotonic() + limit
-    errors: deque[bytes] = deque(maxlen=60)
-    on_line, on_error = takers
-
-    def keep(line: bytes) -> None:
-        errors.append(line[-MAX_ERROR:])
-        on_error(line)
-
-    sinks = {stdout: _Lines(on_line), stderr: _Lines(keep)}
+    watch: Callable[[], None],
+) -> None:
+    """Write and read until both outputs end."""
+    stdin = _pipe(started.stdin)
+    now = time.monotonic()
+    deadline, next_look = None if limit is None else now + limit, now + WATCH_INTERVAL
     rest = memoryview(request)
     with selectors.DefaultSelector() as selector, _wake_on_cancel() as wake:
         os.set_blocking(stdin.fileno(), False)
@@ -138,17 +242,20 @@ def _exchange(
             selector.register(stream, selectors.EVENT_READ)
         reading = set(sinks)
         while reading:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
+            now = time.monotonic()
+            if deadline is not None and deadline <= now:
                 raise ContainerTimeout(f"the container did not end within {limit:.0f} s")
-            for key, _ in selector.select(left):
+            if next_look <= now:
+                watch()
+                next_look = now + WATCH_INTERVAL
+            for key, _ in selector.select(next_look - now if deadline is None else min(next_look, deadline) - now):
                 cancel_scope().check()
                 if key.fileobj is stdin:
                     rest = _write(stdin, rest)
                     if not rest:
                         selector.unregister(stdin)
                     continue
-                stream = stdout if key.fileobj is stdout else stderr
+                stream = next(stream for stream in sinks if stream is key.fileobj)
                 data = os.read(stream.fileno(), 1 << 16)
                 if data:
                     sinks[stream].feed(data)
@@ -157,8 +264,7 @@ def _exchange(
                     reading.discard(stream)
     for sink in sinks.values():
         if sink.rest:
-            sink.take(bytes(sink.rest))
-    return b"\n".join(errors).decode("utf-8", "replace").strip()
+            sink.end()
 
 
 @contextlib.contextmanager
@@ -183,19 +289,23 @@ def _write(stdin: IO[bytes], rest: memoryview) -> memoryview:
         return rest[:0]
 
 
-def _stop(started: subprocess.Popen[bytes]) -> None:
+def _stop(started: subprocess.Popen[bytes], sinks: dict[IO[bytes], _Lines]) -> None:
     """Close its standard input, upon which the runtime inside ends, and wait for that."""
     with contextlib.suppress(OSError):
         _pipe(started.stdin).close()
     deadline = time.monotonic() + GRACE_PERIOD
-    # Its output is read and dropped: a full pipe would keep it from ending.
+    # A full pipe would keep it from ending; and it says what it leaves.
     with selectors.DefaultSelector() as selector:
-        for stream in (_pipe(started.stdout), _pipe(started.stderr)):
-            selector.register(stream, selectors.EVENT_READ)
+        for stream, sink in sinks.items():
+            selector.register(stream, selectors.EVENT_READ, sink)
         while selector.get_map() and (left := deadline - time.monotonic()) > 0:
             for key, _ in selector.select(left):
-                if not os.read(key.fd, 1 << 16):
+                data = os.read(key.fd, 1 << 16)
+                if not data:
                     selector.unregister(key.fileobj)
+                # Why it is stopped is known already.
+                with contextlib.suppress(Exception, Cancelled):
+                    key.data.feed(data)
     with contextlib.suppress(subprocess.TimeoutExpired):
         started.wait(max(0.0, deadline - time.monotonic()))
 

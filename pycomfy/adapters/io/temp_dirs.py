@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import translate_disk_full
@@ -18,16 +18,19 @@ from pycomfy.adapters.io.file_locks import try_lock, wait_for_lock
 
 
 @contextlib.contextmanager
-def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
+def temporary_folder(
+    parent: Path, prefix: str, on_left_over: Callable[[Path], None] = lambda folder: None
+) -> Iterator[Path]:
     """Create a folder in `parent`, which is created too, and remove it in the end. Those of the same `prefix` that are
-    left over are removed first. Raises `NoSpace`, and `BadInput` where nothing can be written; also in the block."""
+    left over are removed first; `on_left_over` gets each before that. Raises `NoSpace`, and `BadInput` where nothing
+    can be written; also in the block."""
     with translate_disk_full(parent):
         parent.mkdir(parents=True, exist_ok=True)
         # One at a time, or a new folder could seem to be left over before it has its lock.
         with _open_folder(parent) as fd:
             wait_for_lock(fd, fcntl.LOCK_EX)
             for old in parent.glob(f"{prefix}*"):
-                remove_unused(old)
+                remove_unused(old, on_left_over)
             folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
             in_use = os.open(folder, os.O_RDONLY)
             fcntl.flock(in_use, fcntl.LOCK_SH)
@@ -38,14 +41,15 @@ def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
             remove_folder(folder)
 
 
-def remove_unused(path: Path) -> None:
-    """Remove a folder unless it is in use, or a file."""
+def remove_unused(path: Path, before: Callable[[Path], None] = lambda folder: None) -> None:
+    """Remove a folder unless it is in use, or a file. `before` gets a folder that is about to be removed."""
     if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
         return
     # Another process may remove it at the same time.
     with contextlib.suppress(FileNotFoundError), _open_folder(path) as fd:
         if try_lock(fd, fcntl.LOCK_EX):
+            before(path)
             remove_folder(path)
 
 

@@ -150,7 +150,12 @@ class Trial:
         data.mkdir()
         unpack_wheels(self._fetch(new, folder), packages, Target(self.platform, self.lock.python), folder / "uv")
         answer = fetch_node_definitions(
-            self.workspace.engine, self.image(), data, folder / "comfyui.log", packages=packages
+            self.workspace.engine,
+            self.image(),
+            data,
+            folder / "comfyui.log",
+            packages=packages,
+            limits=self.workspace.limits,
         )
         failed, before = ({failure.pack for failure in one.failures} for one in (answer, self.answer))
         parts = {part.name: part for part in verify_image(locked, self.workflow, answer).parts}

@@ -2,7 +2,7 @@
 
 import contextlib
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from pycomfy import operation
 from pycomfy.adapters.containers.job_protocol import (
@@ -16,40 +16,50 @@ from pycomfy.adapters.containers.job_protocol import (
     Ready,
     Starting,
 )
+from pycomfy.adapters.io.log_files import LogFile
+from pycomfy.core.printable import sanitise
 from pycomfy.errors import RunFailed
 from pycomfy.progress import Task
+
+MAX_STEPS, MAX_REPORTED = 10_000, 50
+"""Nodes that are shown, and packs that could not be imported that are reported, of one job."""
 
 
 class JobProgress:
     """Called with each event of a job. ComfyUI's log goes to `log`; `ready_seconds` is the time until it answered."""
 
-    def __init__(self, log: IO[str]) -> None:
+    def __init__(self, log: LogFile) -> None:
         self.ready_seconds = 0.0
         self._log = log
         self._step = contextlib.ExitStack()
         self._task: Task | None = None
         self._done = 0
+        self._begun = 0
+        self._reported = 0
 
     def __call__(self, event: Event) -> None:
         match event:
             case Starting():
                 self._begin(f"Start ComfyUI on {'the CPU' if event.device == 'cpu' else 'the GPU'}")
             case Log():
-                self._log.write(event.line + "\n")
-            case ImportFailed():
-                operation.report(f"warning: the node pack {event.pack} could not be imported: {event.message}")
+                self._log.write_line(event.line)
+            case ImportFailed() if self._reported < MAX_REPORTED:
+                self._reported += 1
+                operation.report(
+                    f"warning: the node pack {sanitise(event.pack)} could not be imported: {sanitise(event.message)}"
+                )
             case Ready():
                 self.ready_seconds = event.seconds
                 self._end()
             case Executing():
-                self._begin(f"[{event.index}/{event.of}] {event.title}")
+                self._begin(f"[{event.index}/{event.of}] {sanitise(event.title)}")
             case Advance() if self._task is not None:
                 self._task.total(int(event.of))
                 self._task.advance(int(event.step) - self._done)
                 self._done = int(event.step)
             case Error():
                 # The step in which it happened ends as failed; the error itself is raised when the job is over.
-                self._step.__exit__(RunFailed, RunFailed(event.message), None)
+                self._step.__exit__(RunFailed, RunFailed(sanitise(event.message)), None)
                 self._task = None
             case Done():
                 self._end()
@@ -64,6 +74,9 @@ class JobProgress:
 
     def _begin(self, title: str) -> None:
         self._end()
+        self._begun += 1
+        if self._begun > MAX_STEPS:
+            return
         self._done = 0
         self._task = self._step.enter_context(operation.step(title))
 

@@ -8,22 +8,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pycomfy import operation
-from pycomfy.adapters.containers.arguments import ContainerSpec
+from pycomfy.adapters.containers.arguments import ContainerSpec, Limits
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.job_outputs import save_result
-from pycomfy.adapters.containers.job_protocol import JobReport, JobRequest, Output, explain, run_job
+from pycomfy.adapters.containers.job_folder import JobFolder, job_folder
+from pycomfy.adapters.containers.job_outputs import check_output_folder
+from pycomfy.adapters.containers.job_protocol import JobReport, JobRequest, explain, run_job
 from pycomfy.adapters.containers.load import LayoutImage
 from pycomfy.adapters.database.entries import Run
 from pycomfy.adapters.database.records import ImageRecord
+from pycomfy.adapters.io import process
+from pycomfy.adapters.io.log_files import LogFile
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.models.mount import ModelView
 from pycomfy.core.versions.reference import Reference, parse_reference
-from pycomfy.errors import BadInput, Placeholder, PycomfyError, raise_all, suggest
+from pycomfy.errors import BadInput, Placeholder, PycomfyError, combine, raise_all, suggest
 from pycomfy.services.models.needed import view_models
 from pycomfy.services.results import Result
 from pycomfy.services.run.history import Given, find_run, record_run, repeat
 from pycomfy.services.run.inputs import Arguments, fill_prompt
 from pycomfy.services.run.job_progress import JobProgress
+from pycomfy.services.run.outputs import OutputFile, save_outputs
 from pycomfy.services.verification import load_recorded
 from pycomfy.services.versions.lookup import find_image, layout_of
 from pycomfy.services.workspace import Workspace
@@ -33,12 +37,13 @@ from pycomfy.services.workspace import Workspace
 class RunOptions:
     """How the container is run. `output` is the folder for the outputs; `models` is mounted read-only, "auto" means
     those that the version's lock pins; `gpus` is "all" or device numbers, None for the CPU; `network` is "none" or the
-    engine's name of one."""
+    engine's name of one; `limits` None stands for those of the workspace."""
 
     output: Path
     models: Path | Literal["auto"] | ModelView | None = None
     gpus: str | None = None
     network: str = "none"
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True)
@@ -51,19 +56,6 @@ class RunRequest:
     job: JobRequest = field(default_factory=JobRequest)
     arguments: Arguments = field(default_factory=Arguments)
     inputs: Path | None = None
-
-
-@dataclass(frozen=True)
-class OutputFile:
-    """A file that was saved; `node` and `title` are None for one that no node named. `size` is in bytes."""
-
-    node: str | None
-    title: str | None
-    kind: str
-    path: Path
-    media_type: str
-    sha256: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -93,7 +85,8 @@ class RunResult(Result):
 
 def run(workspace: Workspace, request: RunRequest) -> RunResult:
     """Run the version's image, and record the run. Raises `NotFound` for an unknown version, `BadInput` for wrong
-    arguments, and `RunFailed` with every error that ComfyUI reported; outputs it made before are saved even then."""
+    arguments, and `RunFailed` with every error that ComfyUI reported. However it ends, outputs that were made are
+    saved, or it is reported where they are."""
     record = find_image(workspace, parse_reference(request.reference))
     if not request.arguments:
         return _run(workspace, request, record, Given())
@@ -143,24 +136,35 @@ def run_image(workspace: Workspace, engine: Engine, image: LayoutImage, name: st
     began = time.monotonic()
     options = request.options
     view = _find_models(options)
+    _check_output_folder(options.output)
     workflow, _, version = name.partition("@")
     with operation.step(f"Load {name} into {engine.kind}") as task:
         identity = load_recorded(engine, image, workflow, task)
     log = workspace.log_file(f"run-{name}")
-    with _job_folder(workspace) as data:
+    report = JobReport()
+    # SIGTERM and SIGHUP unwind, as Ctrl-C does, until all is saved.
+    with process.signals_as_exceptions(), _new_job(workspace, log.stem) as job:
         if request.inputs is not None:
-            request.inputs.rename(data / "input")
-        spec = ContainerSpec(identity, ("job",), data, gpus=options.gpus, network=options.network)
+            request.inputs.rename(job.path / "input")
+        limits = workspace.limits if options.limits is None else options.limits
+        spec = ContainerSpec(identity, ("job",), job.path, gpus=options.gpus, network=options.network, limits=limits)
         if view is not None:
             spec = replace(spec, models=view.folder, model_files=view.files)
-        with log.open("w", encoding="utf-8") as f, JobProgress(f) as progress:
-            report = run_job(engine, spec, request.job, progress)
-        outputs = _save(report, data, options.output)
-    raise_all([explain(e, str(log), name) for e in report.errors])
+        try:
+            with LogFile(log) as file, JobProgress(file) as progress:
+                run_job(engine, spec, request.job, report, progress)
+        except BaseException as e:
+            _save_in_spite(e, report, job, options.output)
+            raise
+        saved = save_outputs(report, job, options.output)
+    problems = [explain(e, str(log), name) for e in report.errors]
+    if problems:
+        saved.report()
+    raise_all([*problems, *saved.problems])
     return RunResult(
         name=workflow,
         version=int(version) if version else None,
-        outputs=outputs,
+        outputs=saved.files,
         values=tuple(OutputValue(v.node, v.title, v.kind, v.value) for v in report.values),
         engine=engine.kind,
         device=report.device,
@@ -168,6 +172,34 @@ def run_image(workspace: Workspace, engine: Engine, image: LayoutImage, name: st
         ready_seconds=progress.ready_seconds,
         prompt_seconds=(report.seconds or 0.0) - progress.ready_seconds,
     )
+
+
+def _save_in_spite(error: BaseException, report: JobReport, job: JobFolder, folder: Path) -> None:
+    """Save what was made before the job was ended by `error`, and report where it is."""
+    with operation.shield():
+        saved = save_outputs(report, job, folder)
+    # There may be no terminal any more.
+    with contextlib.suppress(OSError, ValueError):
+        saved.report()
+    if saved.problems and isinstance(error, PycomfyError):
+        raise combine([error, *saved.problems]) from error
+
+
+def _new_job(workspace: Workspace, name: str) -> contextlib.AbstractContextManager[JobFolder]:
+    cache = workspace.paths.cache
+
+    def tell(folder: Path) -> None:
+        operation.report(f"note: outputs of a job whose pycomfy was killed are in {folder}")
+
+    return job_folder(cache / "jobs", cache / "unsaved", name, tell)
+
+
+def _check_output_folder(folder: Path) -> None:
+    try:
+        check_output_folder(folder)
+    except PycomfyError as e:
+        e.fixes = (suggest("retry", "a folder that can be written", output=Placeholder("DIR")), *e.fixes)
+        raise
 
 
 @contextlib.contextmanager
@@ -185,23 +217,3 @@ def _find_models(options: RunOptions) -> ModelView | None:
         fix = suggest("retry", "the folder with the models", models=Placeholder("DIR"))
         raise BadInput("no such folder", where=str(options.models), fix=fix)
     return ModelView(options.models)
-
-
-def _save(report: JobReport, data: Path, folder: Path) -> tuple[OutputFile, ...]:
-    saved = []
-    for output in report.outputs:
-        if output.path is None:
-            operation.report(f"warning: node {output.node} named an output that does not exist: {output.file}")
-            continue
-        file = save_result(data, output.path, folder, _name(output))
-        saved.append(
-            OutputFile(output.node, output.title, output.kind, file.path, output.media_type, file.sha256, file.size)
-        )
-    return tuple(saved)
-
-
-def _name(output: Output) -> str:
-    """ComfyUI's own name for what a node saved; for a temporary file also the node, as its name says nothing."""
-    if output.type == "output":
-        return f"{output.subfolder}/{output.file}"
-    return f"{(output.title or output.node or output.type).replace('/', '_')}-{output.file}"

@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.adapters.containers.arguments import ContainerSpec, User, plan_gpus, plan_limits, plan_run, plan_user
+from pycomfy.adapters.containers.arguments import (
+    ContainerSpec,
+    Limits,
+    User,
+    machine_memory,
+    plan_gpus,
+    plan_limits,
+    plan_run,
+    plan_user,
+    read_limits,
+)
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.errors import BadInput, MissingTool
 
@@ -113,8 +123,44 @@ def test_the_image_user_can_write_to_the_mounted_folder_whoever_runs_it() -> Non
 
 
 def test_the_temporary_folder_belongs_to_the_containers_user() -> None:
-    assert any(part.startswith("--tmpfs=/tmp:") and part.endswith(",U") for part in plan(PODMAN))
-    assert any(part.startswith("--tmpfs=/tmp:") and part.endswith(",uid=1000,gid=1000") for part in plan(DOCKER))
+    assert any(part.startswith("--tmpfs=/tmp:") and ",U," in part for part in plan(PODMAN))
+    assert any(part.startswith("--tmpfs=/tmp:") and ",uid=1000,gid=1000," in part for part in plan(DOCKER))
+
+
+@pytest.mark.parametrize("engine", [PODMAN, DOCKER, replace(PODMAN, rootless=True), replace(DOCKER, rootless=True)])
+def test_a_container_gets_a_share_of_the_machine_or_what_it_is_given(engine: Engine) -> None:
+    command = plan(engine)
+    memory = machine_memory() * 9 // 10
+    assert f"--memory={memory}b" in command and "--pids-limit=8192" in command
+    assert any(part.startswith("--tmpfs=/tmp:") and part.endswith(f",size={memory // 2}") for part in command)
+    command = plan(engine, replace(SPEC, limits=Limits(memory=8 << 30, tmp=1 << 30, pids=100)))
+    assert f"--memory={8 << 30}b" in command and "--pids-limit=100" in command
+    assert any(part.endswith(f",size={1 << 30}") for part in command)
+    command = plan(engine, replace(SPEC, limits=Limits(memory=0, tmp=0, pids=0)))
+    assert not any(part.startswith("--memory") for part in command) and "--pids-limit=-1" in command
+
+
+def test_an_engine_that_cannot_limit_is_not_asked_to() -> None:
+    command = plan(replace(PODMAN, limits_memory=False, limits_pids=False))
+    assert not any(part.startswith(("--memory", "--pids-limit")) for part in command)
+    assert any(part.startswith("--tmpfs=/tmp:") and ",size=" in part for part in command)
+
+
+def test_the_memory_of_this_machine_is_less_in_a_container(tmp_path: Path) -> None:
+    whole = machine_memory(())
+    for text, expected in (("1073741824\n", 1 << 30), ("max\n", whole), ("9223372036854771712\n", whole)):
+        (tmp_path / "limit").write_text(text)
+        assert machine_memory((tmp_path / "gone", tmp_path / "limit")) == expected
+
+
+def test_limits_are_read_from_the_environment() -> None:
+    assert read_limits({}) == Limits()
+    set_ = {"PYCOMFY_CONTAINER_MEMORY": "24G", "PYCOMFY_CONTAINER_TMP": "512MiB", "PYCOMFY_CONTAINER_PIDS": "0"}
+    assert read_limits(set_) == Limits(24 << 30, 512 << 20, 0)
+    for name, text in (("MEMORY", "much"), ("TMP", "-1"), ("PIDS", "1e9"), ("PIDS", "-1")):
+        with pytest.raises(BadInput) as caught:
+            read_limits({f"PYCOMFY_CONTAINER_{name}": text})
+        assert caught.value.where == f"PYCOMFY_CONTAINER_{name}"
 
 
 def test_limits_are_never_above_what_this_process_may_have() -> None:

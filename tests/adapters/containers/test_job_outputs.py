@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycomfy.adapters.containers.job_outputs import save_result
-from pycomfy.errors import NoSpace, RunFailed
+from pycomfy.adapters.containers.job_outputs import check_output_folder, find_files, save_result
+from pycomfy.errors import BadInput, NoSpace, RunFailed
 from tests.support.properties import ONE_FIXTURE
+
+
+def refuse_links(*_: object) -> None:
+    raise OSError(errno.EPERM, "no links here")
 
 
 @pytest.fixture
@@ -42,10 +46,7 @@ def test_a_taken_name_gets_a_number_and_nothing_is_overwritten(job: Path, target
 
 
 def test_a_file_system_without_links_will_do(job: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EPERM, "no links here")
-
-    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "link", refuse_links)
     paths = [save_result(job, "output/a.png", target, "a.png").path for _ in range(2)]
     assert [(p.name, p.read_bytes()) for p in paths] == [("a.png", b"new"), ("a-2.png", b"new")]
 
@@ -68,9 +69,43 @@ def test_a_link_in_the_output_folder_leads_nowhere_else(job: Path, target: Path)
     target.mkdir()
     (job.parent / "elsewhere").mkdir()
     (target / "sub").symlink_to(job.parent / "elsewhere")
-    with pytest.raises(RunFailed, match="a link to outside the output folder"):
-        save_result(job, "output/a.png", target, "sub/a.png")
+    saved = [save_result(job, "output/a.png", target, f"sub/{name}").path.name for name in ("a.png", "deep/a.png")]
+    assert saved == ["sub_a.png", "sub_deep_a.png"]
     assert list((job.parent / "elsewhere").iterdir()) == []
+
+
+def test_a_file_in_place_of_a_folder_loses_nothing(job: Path, target: Path) -> None:
+    target.mkdir()
+    (target / "sub").write_text("a file")
+    assert save_result(job, "output/a.png", target, "sub/a.png").path == target / "sub_a.png"
+    assert (target / "sub").read_text() == "a file"
+
+
+def test_on_one_disk_a_file_takes_no_more_room(job: Path, target: Path) -> None:
+    saved = save_result(job, "output/a.png", target, "a.png").path
+    assert saved.samefile(job / "output" / "a.png")
+    again = save_result(job, "output/a.png", target, "a.png").path
+    assert not again.samefile(saved), "two of the user's files are never one"
+
+
+def test_a_file_that_claims_more_than_the_disk_has_is_not_copied(
+    job: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (job / "output" / "huge").open("wb") as f:
+        f.truncate(1 << 42)
+    monkeypatch.setattr(os, "link", refuse_links)
+    with pytest.raises(NoSpace, match=r"claims 4398\.0 GB, of which 0\.0 GB are there"):
+        save_result(job, "output/huge", target, "huge")
+    assert list(target.iterdir()) == []
+
+
+def test_an_output_folder_is_checked_before_anything_runs(tmp_path: Path) -> None:
+    check_output_folder(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+    (tmp_path / "file").touch()
+    for wrong in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/new")):
+        with pytest.raises(BadInput):
+            check_output_folder(wrong)
 
 
 @settings(suppress_health_check=ONE_FIXTURE)
@@ -91,10 +126,50 @@ def test_a_long_or_foreign_name_is_saved_as_the_picture_it_is(job: Path, target:
         assert saved.suffix == ".png" and saved.stem.endswith(number) and len(os.fsencode(saved.name)) < 256
 
 
+@pytest.mark.parametrize(
+    ("name", "harmless"),
+    [
+        ("-rf", "_rf"),
+        (".hidden", "_hidden"),
+        ("caf\udce9.txt", "caf_.txt"),
+        ("a\x1b[31m\n\u202egnp.exe", "a_[31m__gnp.exe"),
+        ("renders\\hello.png", "renders_hello.png"),
+        ("CON", "_CON"),
+        ("nul.png", "_nul.png"),
+        ("com1.tar.gz", "_com1.tar.gz"),
+        ("console.png", "console.png"),
+        ("a:b?.png", "a_b_.png"),
+        ("end. ", "end_"),
+        (" ", "_"),
+    ],
+)
+def test_an_odd_name_becomes_a_harmless_one(job: Path, target: Path, name: str, harmless: str) -> None:
+    assert save_result(job, "output/a.png", target, name).path.name == harmless
+
+
+def test_a_path_that_is_too_deep_keeps_the_files_own_name(job: Path, target: Path) -> None:
+    assert save_result(job, "output/a.png", target, "x/" * 3000 + "a.png").path == target / "a.png"
+
+
+def test_what_a_job_left_is_found_and_nothing_that_a_link_leads_to(job: Path) -> None:
+    (job / "results" / "7").mkdir(parents=True)
+    (job / "output" / "sub").mkdir()
+    for name in ("results/7/text.txt", "output/.hidden", "output/sub/b.png", "input.png"):
+        (job / name).touch()
+    (job / "output" / "link").symlink_to("/etc/passwd")
+    (job / "output" / "etc").symlink_to("/etc")
+    os.mkfifo(job / "output" / "fifo")
+    found = ["output/.hidden", "output/a.png", "output/sub/b.png", "results/7/text.txt"]
+    assert list(find_files(job, limit=10)) == found
+    assert list(find_files(job, limit=2)) == found[:2]
+    assert list(find_files(job / "nowhere", limit=2)) == []
+
+
 def test_a_full_disk_is_reported_and_leaves_nothing(job: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "full")
 
+    monkeypatch.setattr(os, "link", refuse_links)
     monkeypatch.setattr(shutil, "copyfileobj", fail)
     with pytest.raises(NoSpace):
         save_result(job, "output/a.png", target, "a.png")

@@ -1,12 +1,26 @@
 import contextlib
 import json
+import sys
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycomfy.adapters.containers.job_protocol import Error, JobReport, JobRequest, Output, explain, parse_event
-from pycomfy.errors import Placeholder, RunFailed, suggest
+from pycomfy.adapters.containers.job_protocol import (
+    MAX_ERRORS,
+    MAX_NAME,
+    MAX_TEXT,
+    BadEvent,
+    Error,
+    JobReport,
+    JobRequest,
+    Output,
+    Value,
+    explain,
+    parse_event,
+)
+from pycomfy.errors import Placeholder, suggest
 
 
 def test_the_request_is_one_line() -> None:
@@ -50,14 +64,78 @@ def test_an_output_may_have_any_name_below_the_job_s_folder(path: str) -> None:
         b'{"event": "output", "node": "1", "kind": "k", "file": "f", "type": "t", "media_type": "m", "path": "/x"}',
     ],
 )
-def test_what_is_no_event_is_a_failed_run(line: bytes) -> None:
-    with pytest.raises(RunFailed, match="not an event"):
+def test_what_is_no_event_is_refused(line: bytes) -> None:
+    with pytest.raises(BadEvent):
         parse_event(line)
+
+
+OUTPUT = {"event": "output", "node": "1", "kind": "k", "file": "f", "type": "t", "media_type": "m/x", "path": "a"}
+ADVANCE = {"event": "progress", "node": "1", "title": "x", "step": 1, "of": 2}
+VALUE = {"event": "value", "node": "1", "kind": "k"}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        *({**ADVANCE, "step": step} for step in (float("inf"), float("nan"), -1, 10**400, "1e999", 1e300, None)),
+        *({**ADVANCE, "of": of} for of in (float("inf"), -5, 10**5000)),
+        {"event": "done", "outputs": -1, "seconds": 1},
+        {"event": "done", "outputs": 10**30, "seconds": 1},
+        {"event": "executing", "node": "1", "title": "x", "index": -1, "of": 1},
+        *({**OUTPUT, "path": path} for path in ("", "a//b", "a/", "/a", "a/../b", "./a", "a\0b", "x" * 5000, 3)),
+        {**OUTPUT, "size": -1},
+        {**OUTPUT, "sha256": "no"},
+        {**VALUE, "value": eval("[" * 90 + "]" * 90), "node": []},
+    ],
+)
+def test_a_number_or_path_that_cannot_be_is_refused(event: dict[str, Any]) -> None:
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        line = json.dumps(event).encode()
+    finally:
+        sys.set_int_max_str_digits(limit)
+    with pytest.raises(BadEvent):
+        parse_event(line)
+
+
+def test_a_value_that_is_too_deep_is_refused_and_a_deep_one_is_not() -> None:
+    for depth, refused in ((150, False), (201, True), (900, True)):
+        line = json.dumps(VALUE).encode()[:-1] + b', "value": ' + b"[" * depth + b"]" * depth + b"}"
+        with pytest.raises(BadEvent) if refused else contextlib.nullcontext():
+            assert parse_event(line) is not None
+
+
+def test_what_is_odd_in_a_text_is_replaced_and_long_ones_are_cut() -> None:
+    half = "\ud800"
+    parsed = parse_event(json.dumps({**VALUE, "kind": half + "k" * 5000, "value": {half: [half, "ok"]}}).encode())
+    assert isinstance(parsed, Value)
+    assert parsed.value == {"?": ["?", "ok"]} and parsed.kind == "?" + "k" * (MAX_NAME - 1)
+    error = parse_event(json.dumps({"event": "error", "type": "T", "message": "m" * 100_000}).encode())
+    assert isinstance(error, Error) and len(error.message) == MAX_TEXT
+    output = parse_event(json.dumps({**OUTPUT, "media_type": "a/b\n"}).encode())
+    assert isinstance(output, Output) and output.media_type == "application/octet-stream"
+
+
+def test_a_path_keeps_the_bytes_that_are_not_utf_8() -> None:
+    parsed = parse_event(json.dumps({**OUTPUT, "path": "output/caf\udce9.txt"}).encode())
+    assert isinstance(parsed, Output) and parsed.path is not None
+    assert parsed.path.encode(errors="surrogateescape") == b"output/caf\xe9.txt"
+
+
+def test_a_report_of_a_flood_is_bounded_and_counts_the_rest() -> None:
+    report = JobReport()
+    for n in range(MAX_ERRORS + 3):
+        report.add(Error(event="error", type="T", message=str(n)))
+    for _ in range(20):
+        report.add(Value(event="value", node="1", kind="k", value="x" * (1 << 20)))
+    assert len(report.errors) == MAX_ERRORS and len(report.values) == 15
+    assert (report.ignored, report.ignored_because) == (8, "more than 100 errors")
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_reader(line: bytes) -> None:
-    with contextlib.suppress(RunFailed):
+    with contextlib.suppress(BadEvent):
         parse_event(line)
 
 
@@ -95,6 +173,20 @@ def test_an_error_names_the_node_and_what_to_do() -> None:
     assert told.where == 'node 4 "Load" (CheckpointLoaderSimple)'
     assert suggest("models status", "if it is a model", target="portrait@1") in told.fixes
     assert suggest("retry", "if the model is there", models=Placeholder("FOLDER")) in told.fixes
+
+
+@pytest.mark.parametrize(
+    ("type_", "message", "argument"),
+    [
+        ("out-of-memory", "the container's memory was used up, and ComfyUI was killed", "memory"),
+        ("comfyui-exited", "ComfyUI was killed (out of memory?) while it ran the prompt", "memory"),
+        ("RuntimeError", "can't start new thread", "pids"),
+        ("OSError", "[Errno 28] No space left on device: '/tmp/x'", "tmp"),
+    ],
+)
+def test_a_limit_that_was_hit_is_named_with_what_raises_it(type_: str, message: str, argument: str) -> None:
+    told = explain(Error(event="error", type=type_, message=message, node="4"), "/logs/1", "w")
+    assert any(argument in fix.arguments for fix in told.fixes if not isinstance(fix, str))
 
 
 def test_an_exception_keeps_its_type_and_the_end_of_its_traceback() -> None:

@@ -129,10 +129,16 @@ def test_a_container_that_leaves_without_a_word_is_a_failure(built: Builder, tmp
     assert "out of luck" in caught.value.where
 
 
-def test_a_hostile_output_is_refused(built: Builder, tmp_path: Path) -> None:
-    paths = built(says(STARTING, READY, {**PICTURE, "path": "nothing/here"}, DONE))
-    with pytest.raises(RunFailed, match="not a regular file"):
-        run(Workspace(paths), request(tmp_path))
+def test_a_hostile_output_is_reported_and_costs_nothing_else(built: Builder, tmp_path: Path) -> None:
+    hostile = {**PICTURE, "path": "nothing/here"}
+    paths = built("echo png > /data/a.png\n" + says(STARTING, READY, hostile, PICTURE, DONE))
+    with listening() as heard:
+        (output,) = run(Workspace(paths), request(tmp_path)).outputs
+    assert output.path.read_text() == "png\n"
+    assert heard.remarks == [
+        "warning: 1 line of the container's events not taken (an output is not a regular file in the job's folder:"
+        " nothing/here)"
+    ]
 
 
 def test_a_job_that_overruns_is_ended(built: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
