@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pycomfy.adapters.containers.job_outputs import save_result
-from pycomfy.adapters.containers.job_protocol import Error, JobReport, Output, explain, parse_event
+from pycomfy.adapters.containers.job_folder import JobFolder
+from pycomfy.adapters.containers.job_protocol import BadEvent, Error, JobReport, explain, parse_event
 from pycomfy.adapters.containers.load import read_layout, write_archive
 from pycomfy.adapters.containers.node_definitions import parse_answer
+from pycomfy.adapters.io.log_files import LogFile
 from pycomfy.adapters.nix.internal_json import LogReader, explain_failure
 from pycomfy.core.prompt.convert import convert
 from pycomfy.core.prompt.editor_prompt import MOMENTS, BadAnswer, judge, render_answer
@@ -19,6 +20,7 @@ from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.requirements.collect import collect_requirements
 from pycomfy.core.versions.verification import verify_nodes
 from pycomfy.services.run.job_progress import JobProgress
+from pycomfy.services.run.outputs import save_outputs
 from tests.fuzz.formats import JSON, JSON_LINES
 from tests.fuzz.target import Target
 from tests.support.graphs import OBJECT_INFO, parsed, plain
@@ -68,15 +70,18 @@ def run_events(data: bytes, folder: Path) -> None:
     (job / "output").mkdir(parents=True)
     (job / "output" / "a.png").write_bytes(b"abc")
     report = JobReport()
-    with JobProgress(io.StringIO()) as progress:
+    with LogFile(folder / "log") as log, JobProgress(log) as progress:
         for line in data.splitlines():
-            event = parse_event(line)
+            try:
+                event = parse_event(line)
+            except BadEvent as e:
+                report.ignore(str(e))
+                continue
             if event is not None:
                 report.add(event)
                 progress(event)
-    for output in report.outputs:
-        if isinstance(output, Output) and output.path is not None:
-            save_result(job, output.path, folder / "out", f"{output.subfolder}/{output.file}")
+    saved = save_outputs(report, JobFolder(job, folder / "unsaved", "job"), folder / "out")
+    assert any(file.path.read_bytes() == b"abc" for file in saved.files), "the output is lost"
     for error in report.errors:
         if isinstance(error, Error):
             str(explain(error, "log", "x@1"))
