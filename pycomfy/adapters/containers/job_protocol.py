@@ -307,10 +307,10 @@ def run_job(
         e.fixes = (_MORE_TIME,)
         raise
     if report.seconds is None and not report.errors:
-        memory = ended.status == KILLED
+        memory = ended.out_of_memory or ended.status == KILLED
+        why = ": its memory was used up" if ended.out_of_memory else ": mostly its memory was used up" if memory else ""
         raise RunFailed(
-            f"the container ended with status {ended.status} and without a result"
-            + (": mostly its memory was used up" if memory else ""),
+            f"the container ended with status {ended.status} and without a result{why}",
             where=ended.errors[-1500:],
             fix=(MORE_MEMORY, "see the lines above") if memory else "see the lines above",
         )

@@ -77,7 +77,7 @@ def _did_not_start(exit_: Exit, last: bytes, log: Path) -> DidNotStart:
     except (ValueError, RecursionError, KeyError, TypeError):
         why, failures = f" (exit status {exit_.status})", ()
     tail = (ImportFailure(COMFYUI, exit_.errors, ""),)
-    killed = exit_.status == KILLED or "memory was used up" in why or "was killed" in why
+    killed = exit_.out_of_memory or exit_.status == KILLED or "memory was used up" in why or "was killed" in why
     packs = [f"{f.pack} cannot be imported: {f.message}" for f in failures]
     return DidNotStart(
         f"ComfyUI did not start in the built image{why}",

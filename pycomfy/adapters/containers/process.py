@@ -8,6 +8,7 @@ import secrets
 import selectors
 import signal
 import subprocess
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -41,10 +42,12 @@ MAX_ERROR = 64 << 10
 
 @dataclass(frozen=True)
 class Exit:
-    """How a container ended: its exit status, and the last lines of standard error."""
+    """How a container ended: its exit status, the last lines of standard error, and whether its memory was used up, as
+    far as the engine says so."""
 
     status: int
     errors: str
+    out_of_memory: bool = False
 
 
 class ContainerTimeout(RunFailed):
@@ -132,8 +135,9 @@ def _run(
     name = f"pycomfy-{secrets.token_hex(6)}"
     command = plan_run(engine, spec, name, user)
     give_to(user, spec.data)
-    with process.signals_as_exceptions():
-        started = _start(command)
+    # Conmon leaves a file `oom` where Podman was started, if the container's memory was used up.
+    with process.signals_as_exceptions(), tempfile.TemporaryDirectory(prefix="pycomfy-") as folder:
+        started = _start(command, folder)
         errors: deque[bytes] = deque(maxlen=60)
         on_line, on_error = takers
 
@@ -155,6 +159,7 @@ def _run(
             raise
         finally:
             _remove(engine, name, started)
+        out_of_memory = Path(folder, "oom").exists()
     text = b"\n".join(errors).decode("utf-8", "replace").strip()
     if status in (125, 126, 127):
         if (engine.limits_memory or engine.limits_pids) and _CGROUP.search(text):
@@ -162,7 +167,7 @@ def _run(
         last = text.rsplit("\n", 1)[-1] or "no message"
         fix = f"`{engine.kind} run --rm IMAGE health` shows whether any container starts"
         raise RunFailed(f"{engine.kind} could not start the container: {last}", where=text[-1500:], fix=fix)
-    return Exit(status, text)
+    return Exit(status, text, out_of_memory)
 
 
 def _watch_disk(folder: Path, keep_free: int) -> Callable[[], None]:
@@ -181,11 +186,12 @@ def _watch_disk(folder: Path, keep_free: int) -> Callable[[], None]:
     return watch
 
 
-def _start(command: list[str]) -> subprocess.Popen[bytes]:
-    """Start the engine in a session of its own: Ctrl-C reaches us alone, and we end the container in order."""
+def _start(command: list[str], folder: str) -> subprocess.Popen[bytes]:
+    """Start the engine in `folder`, and in a session of its own: Ctrl-C reaches us alone, and we end the container in
+    order."""
     pipe = subprocess.PIPE
     try:
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, start_new_session=True)
     except FileNotFoundError as e:
         raise process.missing(command[0]) from e
 

@@ -144,6 +144,7 @@ def test_after_memory_was_used_up(job: Job) -> None:
     with pytest.raises(RunFailed, match="its memory was used up") as caught:
         job.run(MADE + grow, limits=Limits(memory=64 << 20))
     assert "memory=SIZE" in caught.value.fix
+    assert not Path("oom").exists(), "conmon leaves it where Podman was started"
     assert job.saved() == MADE_ONLY
 
 
