@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,7 @@ from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platforms
 from pycomfy.cli.progress import size
 from pycomfy.cli.several import for_each
 from pycomfy.cli.terminal import print_line
+from pycomfy.core.lockfile.config_types import to_moment
 
 if TYPE_CHECKING:
     from pycomfy.services.lock.lock import LockResult
@@ -119,10 +120,9 @@ def _parse_date(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        date = datetime.fromisoformat(text)
-        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
-    except (ValueError, OverflowError) as e:
-        raise typer.BadParameter(f"{text!r} is not a date like 2025-12-05", param_hint="--as-of") from e
+        return to_moment(text)
+    except ValueError as e:
+        raise typer.BadParameter(f"{text!r}: {e}", param_hint="--as-of") from e
 
 
 def _show(result: "LockResult") -> None:

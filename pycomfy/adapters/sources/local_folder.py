@@ -7,14 +7,27 @@ from pathlib import Path
 
 from pycomfy.adapters.git.checkout import MAX_BYTES, MAX_FILES
 from pycomfy.adapters.io.atomic_files import escapes, translate_disk_full
+from pycomfy.core.lockfile.schema import LOCK_FILE
+from pycomfy.core.lockfile.workflow_names import is_lock
 from pycomfy.errors import BadInput, NotFound
+
+_KERNEL = (Path("/proc"), Path("/sys"))
+_HEAD = 1 << 16  # bytes in which a lock shows that it is one
 
 
 def copy_code(root: Path, out: Path, owner: str) -> None:
     """Copy the code below `root` into the empty folder `out`, without `.git` and bytecode; `owner` is who needs it.
-    Raises `NotFound`, and `BadInput` for a link that escapes, a special file, too many files or bytes."""
+    Locks of pycomfy are left out: in a folder that is a project and its own node pack, the lock has the folder's hash.
+
+    Raises `NotFound`, and `BadInput` for a link that escapes, a special file, too many files or bytes, a folder that
+    the kernel makes up, and one that `out` is in."""
     if not root.is_dir():
         raise NotFound(f"{owner}: there is no folder {root}", where=str(root), fix="correct path = … in pycomfy.toml")
+    real = root.resolve()
+    if any(path.is_relative_to(place) for place in _KERNEL for path in (real, Path(os.path.normpath(root.absolute())))):
+        raise _refused(owner, root, "it is no folder of a disk: it has what the kernel says of this process or machine")
+    if out.resolve().is_relative_to(real):
+        raise _refused(owner, root, f"pycomfy's own data is in it, in {out.parent}")
     count = size = 0
     with translate_disk_full(out):
         for path in walk_code(root):
@@ -27,12 +40,20 @@ def copy_code(root: Path, out: Path, owner: str) -> None:
                 to.mkdir()
             elif path.is_file():
                 count, size = count + 1, size + path.stat().st_size
+                if path.name.endswith(".lock") and _is_own_lock(path):
+                    continue
                 if count > MAX_FILES or size > MAX_BYTES:
                     raise _refused(owner, root, f"it has more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB")
                 shutil.copyfile(path, to)
                 to.chmod(0o755 if os.access(path, os.X_OK) and path.stat().st_mode & 0o100 else 0o644)
             else:
                 raise _refused(owner, path, "it is neither file, folder nor link")
+
+
+def _is_own_lock(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(_HEAD).decode(errors="replace")
+    return path.name == LOCK_FILE or (bool(head.strip()) and is_lock(head))
 
 
 def walk_code(folder: Path) -> Iterator[Path]:

@@ -83,8 +83,16 @@ def _check_accelerator(text: str) -> str:
     return text
 
 
+def to_moment(value: object) -> datetime:
+    """Return the moment in UTC: of a TOML date the first one; a time without a zone is UTC. Raises `ValueError` for
+    what is none, and for a year that uv cannot express."""
+    moment = _to_utc(value)
+    if not 1970 <= moment.year <= 9998:
+        raise ValueError(f"the year {moment.year} is out of range: write one from 1970 to 9998")
+    return moment
+
+
 def _to_utc(value: object) -> datetime:
-    """Return the moment in UTC: of a TOML date the first one; a time without a zone is UTC."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -102,7 +110,7 @@ def _to_utc(value: object) -> datetime:
 
 
 def _to_snapshot(value: object) -> object:
-    return value if value == AS_OF else _to_utc(value)
+    return value if value == AS_OF else to_moment(value)
 
 
 def _check_snapshot_mirror(text: str) -> str:
@@ -119,7 +127,7 @@ Revision = Annotated[str, AfterValidator(_check_revision), StringConstraints(min
 Pin = Annotated[str, AfterValidator(_check_pin)]
 RequirementText = Annotated[str, AfterValidator(_check_requirement)]
 DirectRequirementText = Annotated[str, AfterValidator(_check_direct_requirement)]
-Moment = Annotated[datetime, BeforeValidator(_to_utc)]
+Moment = Annotated[datetime, BeforeValidator(to_moment)]
 Snapshot = Annotated[datetime | Literal["as-of"], BeforeValidator(_to_snapshot)]
 DebianName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]{1,99}$")]
 MirrorUrl = Annotated[str, AfterValidator(_check_mirror), StringConstraints(max_length=2000)]

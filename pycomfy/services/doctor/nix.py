@@ -13,6 +13,9 @@ from pycomfy.services.doctor.subjects import NAMESPACES, NIX, NIX_FLAKES, NIX_SA
 OLDEST = (2, 8)
 
 _NO_SANDBOX = "Packages without a wheel cannot be built, and build steps of node packs cannot run. The rest works."
+_NOT_MADE = (
+    "Nothing is built, unless you switch it off; packages without a wheel and build steps of packs cannot run then."
+)
 _ALLOW = (
     "sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000, and on Ubuntu also "
     "kernel.apparmor_restrict_unprivileged_userns=0"
@@ -78,7 +81,7 @@ def judge_sandbox(nix: NixInspection) -> Finding:
         return NIX_SANDBOX.finding("unknown", what, details=_NO_SANDBOX, fix=without, facts=facts)
     if not trial.works:
         what = f"does not work: {trial.message}"
-        return NIX_SANDBOX.warning(what, details=_NO_SANDBOX, fix=without, facts=facts)
+        return NIX_SANDBOX.warning(what, details=_NOT_MADE, fix=without, facts=facts)
     return NIX_SANDBOX.ok("works", facts=facts)
 
 

@@ -101,6 +101,34 @@ def test_a_folder_is_pinned_as_it_is_and_placed_again(tmp_path: Path, paths: Pat
     assert hash_path(tmp_path / "out") == pinned.source.tree
 
 
+def test_a_folder_that_is_its_own_project_has_no_lock_of_itself(tmp_path: Path, paths: Paths) -> None:
+    """With the lock in it, it was never the folder that the lock has."""
+    base = tmp_path / "base"
+    make_folder(base)
+    (base / "uv.lock").write_text('version = 1\nrequires-python = ">=3.11"\n')
+    before = pin(PathSpec(path="."), base, paths).source
+    assert isinstance(before, PathSource)
+    for name in ("pycomfy.lock", "portrait.lock"):
+        (base / name).write_text('{\n "as_of": "2025-12-05T00:00:00Z",\n "comfyui": {}\n}\n')
+    assert pin(PathSpec(path="."), base, paths).source == before
+    write_tree_of(before, base, tmp_path / "out", paths)
+    assert (tmp_path / "out" / "uv.lock").is_file()
+
+
+@pytest.mark.parametrize("path", ["/proc/self", "/proc/self/cwd", "/proc/self/root/sys", "link"])
+def test_what_the_kernel_makes_up_is_no_folder(tmp_path: Path, paths: Paths, path: str) -> None:
+    """It has this process's variables, which are no part of an image."""
+    (tmp_path / "link").symlink_to("/proc/self")
+    with pytest.raises(BadInput, match="no folder of a disk"):
+        pin(PathSpec(path=path), tmp_path, paths)
+
+
+def test_a_folder_with_pycomfys_own_data_in_it_is_refused(tmp_path: Path) -> None:
+    make_folder(tmp_path / "base")
+    with pytest.raises(BadInput, match="own data is in it"):
+        pin(PathSpec(path="."), tmp_path / "base", Paths(tmp_path / "base" / "data", tmp_path / "base" / "cache"))
+
+
 def test_a_folder_with_what_no_image_should_have_is_refused(tmp_path: Path, paths: Paths) -> None:
     make_folder(tmp_path / "pack")
     (tmp_path / "pack" / "out").symlink_to("../outside")

@@ -65,6 +65,16 @@ def test_as_of_is_in_utc_whole_seconds(text: str, moment: datetime) -> None:
     assert parse_config(f"as-of = {text}").as_of == moment
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["0001-01-01", "1969-12-31T23:59:59Z", "9999-12-31", '"0001-01-01T00:00:00+14:00"', "9999-12-31T23:59:59-14:00"],
+)
+def test_a_year_that_no_index_has_is_told_as_that(text: str) -> None:
+    for section in ("as-of = {}", "[debian]\nsnapshot = {}"):
+        (told,) = problems(section.format(text))
+        assert "the year" in told or "not a valid date" in told
+
+
 def test_python_and_suite_fill_in_for_one_another() -> None:
     assert parse_config('python = "3.13"').suite == "trixie"
     assert parse_config('suite = "trixie"').python == "3.13"
