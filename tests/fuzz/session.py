@@ -1,7 +1,4 @@
-"""Fuzz one target with atheris until the time is over, and keep an input for every fault found, minimised.
-
-Run as a process of its own, with the target's name and the seconds: atheris ends the process that it runs in.
-"""
+"""Fuzz one target with atheris until the time is over, and keep an input for every fault found, minimised."""
 
 import hashlib
 import os
@@ -80,19 +77,23 @@ def list_faults(name: str) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def main(name: str, seconds: float) -> None:
-    """Fuzz one target; ends the process."""
+def instrument() -> None:
+    """Let atheris see which ways are taken through the modules of pycomfy that are imported from here on."""
     import atheris  # only those who fuzz have it
 
     # Until the process ends: many modules are imported where they are needed.
     atheris.instrument_imports(include=["pycomfy"]).__enter__()
-    from tests.fuzz.mutation import MAX_BYTES, mutate
-    from tests.fuzz.targets import TARGETS
 
-    target = TARGETS[name]
-    corpus = CORPUS / name
+
+def fuzz(target: "Target", seconds: float) -> NoReturn:
+    """Fuzz one target, and exit the process, with 1 if there were faults: atheris ends the process that it runs in."""
+    import atheris
+
+    from tests.fuzz.mutation import MAX_BYTES, mutate
+
+    corpus = CORPUS / target.name
     corpus.mkdir(parents=True, exist_ok=True)
-    for seed in (*target.seeds(), *(file.read_bytes() for file in list_faults(name))):
+    for seed in (*target.seeds(), *(file.read_bytes() for file in list_faults(target.name))):
         (corpus / hashlib.sha256(seed).hexdigest()).write_bytes(seed)
     session = Session(target, seconds)
 
@@ -103,10 +104,7 @@ def main(name: str, seconds: float) -> None:
         return mutate(data, target.format, random)[:max_size]
 
     options = (f"-max_len={MAX_BYTES}", "-rss_limit_mb=4096", "-timeout=120", "-verbosity=0", "-len_control=0")
-    artefacts = f"-artifact_prefix={CORPUS}/{name}-"
+    artefacts = f"-artifact_prefix={CORPUS}/{target.name}-"
     atheris.Setup([sys.argv[0], *options, artefacts, str(corpus)], session.run, custom_mutator=change)
     atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]))
+    os._exit(1)
