@@ -4,7 +4,16 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.io import download, http_client
-from pycomfy.adapters.io.download import File, fetch, fetch_all, fetch_unpinned, is_kept, read
+from pycomfy.adapters.io.download import (
+    File,
+    fetch,
+    fetch_all,
+    fetch_unpinned,
+    is_kept,
+    keep_file,
+    kept_path,
+    read,
+)
 from pycomfy.adapters.metadata.load import read_workflow
 from pycomfy.adapters.metadata.object_info import read_definitions
 from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, NetworkError, PycomfyError
@@ -180,10 +189,11 @@ def test_other_addresses_are_refused(url: str, tmp_path: Path) -> None:
         fetch(url, sha256(b""), name="x", cache=tmp_path)
 
 
-@pytest.mark.parametrize("digest", ["", "../../etc", "A" * 64, "a" * 63, "a" * 64 + "\n"])
+@pytest.mark.parametrize("digest", ["", "../../etc", "g" * 101, "A" * 64, "a" * 63, "a" * 64 + "\n"])
 def test_what_is_no_hash_is_no_path_either(digest: str, tmp_path: Path) -> None:
-    with pytest.raises(BadInput):
-        fetch("https://h.invalid/x", digest, name="x", cache=tmp_path)
+    with pytest.raises(BadInput) as e:
+        fetch("https://me:pw@h.invalid/x", digest, name="x", cache=tmp_path)
+    assert (e.value.what, e.value.where) == (f"x has no SHA-256 but {digest[:100]!r}", "https://h.invalid/x")
 
 
 def test_passwords_are_not_shown(site: Site, tmp_path: Path) -> None:
@@ -222,3 +232,79 @@ def test_no_refusal_shows_a_password(site: Site) -> None:
         with pytest.raises(PycomfyError) as error:
             ask()
         assert "s3cr3t" not in str(error.value)
+
+
+def test_a_file_of_this_machine_is_kept_as_a_download_is(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(DATA)
+    for _ in range(2):
+        path, found = keep_file(tmp_path / "a", tmp_path / "cache")
+        assert (path, found) == (kept_path(sha256(DATA), tmp_path / "cache"), sha256(DATA))
+        assert path.read_bytes() == DATA and path.stat().st_mode & 0o777 == 0o444
+    assert leftovers(tmp_path) == sorted([tmp_path / "a", path])
+    with pytest.raises(FileNotFoundError):
+        keep_file(tmp_path / "none", tmp_path / "cache")
+    assert leftovers(tmp_path / "cache") == [path]
+
+
+def test_what_nobody_hashed_is_kept_as_a_download_is(site: Site, tmp_path: Path) -> None:
+    site.files["/a"] = b"hello"
+    path, found = fetch_unpinned(f"{site.url}/a", cache=tmp_path, limit=5)
+    assert path == kept_path(found, tmp_path) and path.stat().st_mode & 0o777 == 0o444
+    assert leftovers(tmp_path) == [path]
+
+
+def test_a_kept_file_of_another_size_is_fetched_again(site: Site, tmp_path: Path) -> None:
+    """A disk may have lost its end. Without a known size it is trusted: it was checked when it was written."""
+    site.files["/a"] = b"hello"
+    path = fetch(f"{site.url}/a", sha256(b"hello"), name="a", cache=tmp_path)
+    path.chmod(0o644)
+    path.write_bytes(b"hell")
+    assert fetch(f"{site.url}/a", sha256(b"hello"), name="a", cache=tmp_path).read_bytes() == b"hell"
+    assert len(site.asked) == 1
+    assert fetch(f"{site.url}/a", sha256(b"hello"), name="a", size=5, cache=tmp_path).read_bytes() == b"hello"
+    assert len(site.asked) == 2
+    assert fetch(f"{site.url}/a", sha256(b"hello"), name="a", size=5, cache=tmp_path).read_bytes() == b"hello"
+    assert len(site.asked) == 2
+
+
+def test_the_amount_is_known_where_all_sizes_are(site: Site, tmp_path: Path) -> None:
+    site.files = {"/a": b"hello", "/b": b"you"}
+    site.trouble = {"/a": [None, "unsized"], "/b": [None, "unsized"]}
+    sizes = [
+        File(f"{site.url}/{name}", sha256(data), name, len(data)) for name, data in (("a", b"hello"), ("b", b"you"))
+    ]
+    with listening() as recorder:
+        fetch_all(sizes, cache=tmp_path / "1")
+        assert recorder.amounts.pop("Download") == (8, 8)
+        fetch_all([sizes[0], File(sizes[1].url, sizes[1].sha256, "b")], cache=tmp_path / "2")
+        assert recorder.amounts.pop("Download") == (8, None)
+        fetch_all(sizes, cache=tmp_path / "2")
+    assert recorder.amounts == {}  # nothing is missing, so there is no step
+
+
+def test_headers_are_sent(site: Site, tmp_path: Path) -> None:
+    site.files["/a"] = DATA
+    file = File(f"{site.url}/a", sha256(DATA[100:]), "a", headers=(("Range", "bytes=100-"),))
+    assert fetch_all([file], cache=tmp_path)[0].read_bytes() == DATA[100:]
+    assert site.asked == [("/a", "bytes=100-")]
+
+
+def test_what_is_read_at_once_is_tried_again(site: Site) -> None:
+    site.files["/a"], site.trouble["/a"] = b"hello", [503, "cut"]
+    assert read(f"{site.url}/a", limit=5) == b"hello"
+    site.asked.clear()
+    site.trouble["/a"] = [503]
+    with pytest.raises(NetworkError, match="503"):
+        read(f"{site.url}/a", limit=5, tries=1)
+    assert len(site.asked) == 1
+    with pytest.raises(NetworkError, match="404"):
+        read(f"{site.url}/none", limit=5)
+
+
+def test_a_small_file_of_this_machine_may_have_all_that_is_allowed(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"hello")
+    assert read((tmp_path / "a").as_uri(), limit=5) == b"hello"
+    with pytest.raises(NetworkError, match="the answer has more than 4 bytes"):
+        read((tmp_path / "a").as_uri(), limit=4)
+    with pytest.raises(NetworkError, match="cannot be read"):
+        read((tmp_path / "none").as_uri(), limit=4)
