@@ -230,6 +230,14 @@ class WheelTest(unittest.TestCase):
         self.assertIn(f"{SITE}/a.py", self.installed(wheel))
         self.assertNotIn(b"gone", self.installed(wheel)[f"{SITE}/demo-1.0.dist-info/RECORD"])
 
+    def test_a_record_may_leave_the_size_out(self) -> None:
+        row = f"a.py,sha256={base64.urlsafe_b64encode(hashlib.sha256(b'1').digest()).decode()},\n"  # and may be padded
+        info = {f"demo-1.0.dist-info/{name}": b"" for name in ("WHEEL", "METADATA")}
+        padded = base64.urlsafe_b64encode(hashlib.sha256(b"").digest()).decode()
+        rows = "".join(f"{name},sha256={padded},\n" for name in info)
+        files = {"a.py": b"1", **info, "demo-1.0.dist-info/RECORD": (row + rows).encode()}
+        self.assertEqual(self.installed(self.write(files))[f"{SITE}/a.py"], b"1")
+
     def test_a_wheel_that_stays_misrecorded_ends_the_attempts(self) -> None:
         def attempt(known: frozenset[str]) -> None:
             raise Misrecorded("a" if "a" not in known else "b", "wrong")

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycomfy.adapters.archive.binary_cache import Archive
+from pycomfy.adapters.archive.binary_cache import Archive, Removed, find_archive
 from pycomfy.adapters.archive.integrity import check_archive
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.nar_reader import NarHasher, read_digest
 from pycomfy.adapters.nix.nar_writer import write_nar
 from pycomfy.core.nix.store_path import FixedOutput
@@ -288,3 +289,130 @@ def test_a_full_disk_is_reported_and_leaves_the_archive_readable(tiny: Path, tmp
         archive.remove_others([])
     assert archive.find(first) is None
     assert archive.add(output_of(tmp_path / "b"), tmp_path / "b", nothing)
+
+
+# — one entry —
+
+
+def test_an_entry_is_written_with_modes_that_keep_it(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    amounts: list[int] = []
+    (tmp_path / "a").write_bytes(b"a" * 100)
+    output = output_of(tmp_path / "a")
+    assert archive.add(output, tmp_path / "a", amounts.append)
+    (nar,) = archive.nars()
+    assert nar.stat().st_mode & 0o777 == 0o444 and sum(amounts) == archive.size_of(output) == archive.size()
+    assert archive.has(output) and archive.has_info
+    info = archive.find(output)
+    assert info is not None and archive.nar_of(info) == nar and archive.narinfos() == [archive.folder / info.file_name]
+    (archive.folder / "nix-cache-info").unlink()
+    assert not archive.has_info
+    assert not archive.add(output, tmp_path / "a", amounts.append)
+
+
+def test_a_changed_narinfo_is_refused_and_is_as_good_as_none(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    output = put(archive, tmp_path, "a", b"a")
+    (narinfo,) = archive.narinfos()
+    narinfo.write_bytes(narinfo.read_bytes() + b"x")
+    with pytest.raises(HashMismatch) as e:
+        archive.find(output)
+    assert (
+        e.value.what == "the archive's thing is damaged: its .narinfo was changed (it is not the one that was written)"
+    )
+    assert (e.value.where, "archive verify" in e.value.fix) == (str(archive.folder), True)
+    assert not archive.has(output) and archive.size_of(output) == 0
+    assert archive.add(output, tmp_path / "a", nothing) and archive.find(output) is not None
+
+
+def test_a_nar_of_the_right_size_and_other_bytes_is_not_taken_out(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    output = put(archive, tmp_path, "a", b"a" * 100)
+    (nar,) = archive.nars()
+    nar.chmod(0o644)
+    nar.write_bytes(nar.read_bytes().replace(b"aaaa", b"aaab"))
+    with pytest.raises(HashMismatch, match=rf"^the archive's thing is damaged: nar/{nar.name} was changed"):
+        archive.take(output, tmp_path / "out")
+    nar.write_bytes(nar.read_bytes()[:-8] + b"\1" * 8)
+    with pytest.raises(HashMismatch, match=r"^the archive's thing is damaged: the NAR is damaged: "):
+        archive.take(output, tmp_path / "out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "archive"]
+
+
+def test_what_is_not_there_cannot_be_taken_out(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    with pytest.raises(NotFound) as e:
+        archive.take(FixedOutput("thing", bytes(32), True), tmp_path / "out")
+    assert (e.value.what, e.value.where) == ("thing is not in the archive", str(archive.folder))
+    assert archive.size_of(FixedOutput("thing", bytes(32), True)) == 0
+
+
+def test_an_archive_whose_information_was_lost_is_refused_unless_it_is_empty(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    archive.check_info()
+    put(archive, tmp_path, "a", b"a")
+    archive.check_info()
+    info = archive.folder / "nix-cache-info"
+    for break_it in (lambda: info.write_bytes(b"x"), info.unlink):
+        info.chmod(0o644)
+        break_it()
+        with pytest.raises(HashMismatch, match=r"^the archive is damaged: nix-cache-info was changed, or is missing"):
+            archive.check_info()
+    archive.remove_files([archive.narinfos()[0].name, "nar/none.nar"])
+    assert archive.narinfos() == [] and archive.has_info
+
+
+def test_adopting_moves_the_file_in_or_removes_it(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    output = put(archive, tmp_path, "a", b"a")
+    (nar,) = archive.nars()
+    data = nar.read_bytes()
+    for present in (True, False):
+        with archive.workplace() as folder:
+            assert folder.parent == archive.folder
+            (folder / "x").write_bytes(data)
+            with archive.lock():
+                archive.adopt(output, folder / "x", read_digest(folder / "x", nothing))
+            assert not (folder / "x").exists()
+        assert archive.find(output) is not None and archive.nars() == [nar]
+        if present:
+            nar.unlink()
+    with archive.workplace() as folder, pytest.raises(HashMismatch) as e:
+        (folder / "x").write_bytes(b"other")
+        archive.adopt(FixedOutput("other", bytes(32), True), folder / "x", read_digest(folder / "x", nothing))
+    assert e.value.what == "other is not what the lock says, so it was not archived"
+    assert e.value.where == str(folder / "x") and not folder.exists()
+
+
+def test_removing_counts_entries_and_the_bytes_of_all_their_files(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    keep = put(archive, tmp_path, "keep", b"keep")
+    kept = {p for p in archive.folder.rglob("*") if p.is_file()}
+    for name in ("b", "c"):
+        put(archive, tmp_path, name, name.encode() * 500)
+    damaged = put(archive, tmp_path, "damaged", b"damaged")
+    (archive.folder / f"{damaged.path[11:43]}.narinfo").write_bytes(b"x")
+    gone = [p for p in archive.folder.rglob("*") if p.is_file() and p not in kept]
+    expected = (3, sum(p.stat().st_size for p in gone))
+    with archive.lock():
+        assert archive.remove_others([keep, damaged], dry=True) == Removed(*expected)
+        assert archive.remove_others([keep, damaged]) == Removed(*expected)
+        assert archive.remove_others([keep]) == Removed(0, 0)
+    assert {p for p in archive.folder.rglob("*") if p.is_file()} == kept
+
+
+def test_what_a_crash_left_is_removed_by_the_next_that_writes(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    put(archive, tmp_path, "a", b"a")
+    left = archive.folder / "nar" / ".part-crash"
+    left.write_bytes(b"x")
+    assert archive.leftovers() == [left]
+    put(archive, tmp_path, "b", b"b")
+    assert archive.leftovers() == []
+    with pytest.raises(FileNotFoundError):
+        archive.add(FixedOutput("none", bytes(32), True), tmp_path / "none", nothing)
+    assert archive.leftovers() == []
+
+
+def test_the_archive_is_in_the_data_folder(tmp_path: Path) -> None:
+    assert find_archive(Paths(tmp_path / "data", tmp_path / "cache")).folder == tmp_path / "data" / "archive"
