@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.fixes import with_fixes
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import count
 from pycomfy.cli.terminal import find_console, print_line, print_rows
@@ -59,8 +60,11 @@ def search(
     packs = service.search(Workspace.open(), " ".join(text), limit)
     if as_json:
         print_json(packs)
-    else:
+    elif packs:
         _show_packs(packs)
+    else:
+        none = service.explain_none(Workspace.open(), " ".join(text))
+        print_line(with_fixes(none.text, none.fixes), error=True)
 
 
 @app.command()

@@ -1,11 +1,13 @@
 """The commands there are, and how each is loaded when it is called: a call needs one, and imports are slow."""
 
+import os
 from importlib import import_module
 from keyword import iskeyword
 from typing import Any
 
 import typer
 
+from pycomfy.cli.completion import SHELL, add_completion
 from pycomfy.cli.help import HelpCommand, HelpGroup, write_section
 
 PANELS = {
@@ -88,6 +90,9 @@ def load_top_level(name: str) -> Any:
         app.command(name, cls=HelpCommand)(getattr(import_module(f"pycomfy.cli.{module_name}"), module_name))
     loaded: Any = typer.main.get_command(app)
     loaded.name = name
+    if SHELL in os.environ:
+        for command in loaded.commands.values() if name in GROUPS else (loaded,):
+            add_completion(command)
     return loaded
 
 

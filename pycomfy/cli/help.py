@@ -7,9 +7,13 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
+
+from pycomfy.cli.terminal import be_quiet
 
 _EXAMPLES = re.compile(r"Examples?:")
 _MAX_NAME = 28
@@ -17,7 +21,11 @@ _MAX_NAME = 28
 
 
 class HelpCommand(TyperCommand):
-    """A command whose help is plain text."""
+    """A command whose help is plain text. It has `--quiet`, as it has `--help`."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        *params, help_ = super().get_params(ctx)
+        return [*params, _quiet_option(), help_]
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return [*(parameter_name(p) for p in self.params if p.param_type_name == "argument"), "[OPTIONS]"]
@@ -28,6 +36,27 @@ class HelpCommand(TyperCommand):
         write_text(formatter, text)
         write_parameters(formatter, self.get_params(ctx))
         write_section(formatter, "Examples" if len(examples) > 1 else "Example", [(e, "") for e in examples])
+
+
+@cache
+def _quiet_option() -> Any:
+    app = typer.Typer(add_completion=False)
+
+    @app.command()
+    def _command(
+        quiet: Annotated[
+            bool,
+            typer.Option("-q", "--quiet", help="Print results and errors alone.", expose_value=False, callback=_quiet),
+        ] = False,
+    ) -> None: ...
+
+    option: Any = typer.main.get_command(app)
+    return option.params[0]
+
+
+def _quiet(value: bool) -> None:
+    if value:
+        be_quiet()
 
 
 class HelpGroup(TyperGroup):

@@ -14,10 +14,11 @@ from pycomfy import __version__
 from pycomfy.adapters.io.atomic_files import explain_os_error
 from pycomfy.adapters.io.process import signals_as_exceptions
 from pycomfy.cli.commands import LazyGroup
+from pycomfy.cli.completion import join_words
 from pycomfy.cli.exit_status import INTERRUPTED, OUR_BUG, SIGNALLED, USAGE_ERROR, USER_ERROR
 from pycomfy.cli.progress import DeferredProgress
 from pycomfy.cli.prompt import find_asker
-from pycomfy.cli.terminal import make_console, print_line, print_text
+from pycomfy.cli.terminal import be_quiet, make_console, print_line, print_text
 from pycomfy.errors import BadArgument, BadInput, NoSpace, NotFound, PycomfyError
 from pycomfy.operation import Cancelled, Operation
 
@@ -47,8 +48,12 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Print results and errors alone. Every command has it, too.")
+    ] = False,
 ) -> None:
-    pass
+    if quiet:
+        be_quiet()
 
 
 def main() -> None:
@@ -79,6 +84,8 @@ def _replace_what_cannot_be_encoded() -> None:
 def _run() -> int:
     """Return the exit status of the command; errors are printed."""
     try:
+        join_words()
+        be_quiet(False)
         with _make_operation().running():
             status = app(standalone_mode=False)
         sys.stdout.flush()
@@ -134,7 +141,7 @@ def _print_bug() -> int:
 
 
 def _print_interrupted() -> None:
-    print_line("interrupted: nothing was left half-done", error=True)
+    print_text("interrupted: nothing was left half-done", error=True)
 
 
 def _explain(error: OSError) -> PycomfyError | None:

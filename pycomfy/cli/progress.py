@@ -8,13 +8,15 @@ from typing import Self
 
 from pycomfy import progress as protocol
 from pycomfy.cli.fixes import with_fixes
-from pycomfy.cli.terminal import find_console, print_line, print_text
+from pycomfy.cli.terminal import find_console, is_quiet, print_line, print_text
 from pycomfy.core.printable import printable, printable_lines
 from pycomfy.errors import Fixes
 
 
 def make_progress() -> protocol.Progress:
-    """Return bars if stderr is a terminal that can draw them, else lines."""
+    """Return bars if stderr is a terminal that can draw them, else lines; silence if only results are to be printed."""
+    if is_quiet():
+        return protocol.Silent()
     console = find_console(sys.stderr)
     if console is None or console.is_dumb_terminal:
         return Lines()

@@ -33,6 +33,19 @@ _STYLES = {"note": "cyan", "warning": "bold yellow"}
 """Styles of labels on a terminal, so that remarks can be told apart where each takes several lines."""
 
 
+_state = {"quiet": False}
+
+
+def be_quiet(quiet: bool = True) -> None:
+    """Print only results, errors and warnings from now on, or again all."""
+    _state["quiet"] = quiet
+
+
+def is_quiet() -> bool:
+    """Return whether only results, errors and warnings are printed."""
+    return _state["quiet"]
+
+
 def find_console(stream: TextIO | None = None) -> "SafeConsole | None":
     """Return a console on a stream, by default standard output; None if it is not a terminal. Rich respects `NO_COLOR`
     and `TERM=dumb`."""
@@ -51,9 +64,12 @@ def make_console(stream: TextIO) -> "SafeConsole":
 
 
 def print_line(*parts: object, sep: str = " ", error: bool = False) -> None:
-    """Print one line on standard output, or with `error` on standard error. A line break within a part, and what else
-    does not print, becomes U+FFFD. The label of a remark is coloured on a terminal."""
+    """Print one line on standard output, or with `error` on standard error: a remark or a summary, which is left out if
+    only results are to be printed. A line break within a part, and what else does not print, becomes U+FFFD. The label
+    of a remark is coloured on a terminal."""
     line = sep.join(printable(str(part)) for part in parts)
+    if error and is_quiet() and not line.startswith("warning: "):
+        return
     console = find_console(sys.stderr if error else sys.stdout) if _LABEL.match(line) else None
     if console is None:
         _write(line, error=error)

@@ -10,7 +10,7 @@ from pycomfy.core.catalog.match import Answer, Reason, answer_type
 from pycomfy.core.catalog.model import Listing
 from pycomfy.core.lockfile.package_indexes import IndexConfig
 from pycomfy.errors import NotFound, suggest
-from pycomfy.services.results import Result
+from pycomfy.services.results import Note, Result
 from pycomfy.services.workspace import Workspace
 
 
@@ -79,6 +79,15 @@ def search(workspace: Workspace, text: str, limit: int) -> list[PackSummary]:
     """Return the packs that have all the words, best first. Raises `NotFound` without a catalog."""
     with workspace.open_catalog() as catalog:
         return [PackSummary(**_describe(pack), types=len(pack.types)) for pack in catalog.search(text, limit)]
+
+
+def explain_none(workspace: Workspace, text: str) -> Note:
+    """Return why nothing has all the words, with the names of packs that are near them, and what to do."""
+    with workspace.open_catalog() as catalog:
+        near, fetched = catalog.near(text), max((origin.fetched_at for origin in catalog.origins()), default="")
+    names = f"; near are {', '.join(near)}" if near else ""
+    newer = f"the catalog is of {fetched[:10]}" if fetched else "fetches newer lists"
+    return Note(f'no node pack has "{text}"{names}', (suggest("catalog update", newer), "use fewer or shorter words"))
 
 
 def show(workspace: Workspace, reference: str) -> PackDetails:

@@ -42,6 +42,15 @@ def test_resolve_answers_each_type_in_the_order_asked(paths: Paths) -> None:
     assert f"X\t{A}\tonly-pack" in told and "7 stars, updated 2025-01-02" in told
 
 
+def test_a_search_that_finds_nothing_says_what_is_near_and_what_to_do(paths: Paths) -> None:
+    done = run(paths, "search", "comfyui-aa")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert 'no node pack has "comfyui-aa"; near are ann/comfyui-a' in done.stderr.lower()
+    assert "pycomfy catalog update" in done.stderr and "use fewer or shorter words" in done.stderr
+    assert json.loads(run(paths, "search", "comfyui-aa", "--json").stdout) == []
+    assert "near" not in run(paths, "search", "quite something else").stderr
+
+
 def test_search_and_show_find_a_pack(paths: Paths) -> None:
     assert [p["url"] for p in json.loads(run(paths, "search", "pack", "--json").stdout)] == [A]
     assert run(paths, "search", "pack").stdout == f"{A}\t7\tPack [A]\n"

@@ -6,6 +6,7 @@ import math
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,30 @@ class Catalog(SqliteFile):
             *(packs[i] for i in sorted(packs, key=order.__getitem__)),
         ]
         return list({pack.identity: pack for pack in best}.values())[:limit]
+
+    def near(self, text: str, limit: int = 3) -> list[str]:
+        """Return names of packs (`owner/name`, without what the text has no word for) that are near a text."""
+        with self._translated():
+            urls = [row["url"] for row in self._all("SELECT url FROM packs ORDER BY id")]
+        names = {
+            url.rstrip("/").rsplit("/", 1)[-1].lower(): "/".join(url.rstrip("/").rsplit("/", 2)[-2:]) for url in urls
+        }
+        words = {name.removeprefix("comfyui").strip("-_") or name: name for name in names}
+        wanted = "-".join(text.lower().split()).removeprefix("comfyui").strip("-_")
+        return [names[words[word]] for word in get_close_matches(wanted[:100], words, limit)]
+
+    def complete(self, text: str, limit: int) -> list[str]:
+        """Return `owner/name` of packs on GitHub, and ids of the registry, that begin with a text."""
+        pattern = "".join(f"\\{c}" if c in "%_\\" else c for c in text) + "%"
+        with self._translated():
+            rows = self._all(
+                "SELECT replace(url, 'https://github.com/', '') AS name FROM packs"
+                " WHERE url LIKE 'https://github.com/' || ?1 ESCAPE '\\'"
+                " UNION SELECT registry_id FROM packs WHERE registry_id LIKE ?1 ESCAPE '\\' ORDER BY name LIMIT ?2",
+                pattern,
+                limit,
+            )
+        return [row["name"] for row in rows]
 
     def find_model(self, folder: str, name: str) -> str | None:
         """Return the URL of the model `name` in that folder; None unless the list has exactly one that matches."""
