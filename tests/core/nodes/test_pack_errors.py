@@ -117,7 +117,7 @@ def test_a_type_of_comfyui_s_names_at_most_eight_packs_and_how_to_name_one_where
     question = ProviderQuestion("Y", NODES, "why", (Candidate(PACKS[A]),) * 9, "1.0")
     fixes = [f for f in explain_question(question, "w.json").fixes if isinstance(f, Fix)]
     assert len(fixes) == 8 and fixes[0].note == "if this node pack is meant: 5 stars, updated 2025-11-17"
-    assert fixes[0].arguments["workflow"] == "w.json"
+    assert (fixes[0].action, fixes[0].arguments["workflow"]) == ("lock", "w.json")
     (fix,) = [f for f in explain_question(replace(question, candidates=()), "w.json").fixes if isinstance(f, Fix)]
     assert fix.note.startswith("if a node pack is meant; ") and fix.arguments["pack"] == Placeholder("NAME=URL")
     odd = replace(PACKS[A], url="https://example.org/~/")
@@ -134,13 +134,15 @@ def test_several_types_are_named_together_with_the_nodes_of_all() -> None:
     assert error.what == 'ambiguous node types "Y", "B", "C": why'
     assert error.where == "node 7 (My title), node B, node C of w.json"
     assert error.as_dict()["types"] == ["Y", "B", "C"]
+    two = explain_question(replace(question, others=others[:1]), "w.json")
+    assert two.what == 'ambiguous node types "Y", "B": why'
     unknown = explain_question(replace(question, candidates=()), "w.json")
     assert unknown.what == 'unknown node types "Y", "B", "C": why'
 
 
 def test_types_beyond_the_fourth_are_counted() -> None:
     assert list_types("ab") == "a, b" and list_types("abcd") == "a, b, c, d"
-    assert list_types("abcdef") == "a, b, c, d and 2 more"
+    assert list_types("abcde") == "a, b, c, d and 1 more" and list_types("abcdef") == "a, b, c, d and 2 more"
 
 
 def test_a_preference_that_is_there_already_is_not_named_twice() -> None:

@@ -21,7 +21,7 @@ def node(type_: str, pack: Provenance | None = None, state: str = "runs") -> Req
 def test_a_type_of_comfyui_names_its_version() -> None:
     (reason,) = explain_choices(lock(), [node("KSampler", Provenance("comfy-core")), node("KSampler")], (), {})
     evidence = "ComfyUI 0.3.75 has it, and skips those of node packs"
-    assert reason == Reason("KSampler", "ComfyUI", "built-in", evidence)
+    assert reason == Reason("KSampler", "ComfyUI", "built-in", evidence, "")
 
 
 def test_a_type_of_comfyui_that_the_workflow_takes_from_packs_names_them() -> None:

@@ -144,6 +144,18 @@ def test_types_of_one_unknown_pack_with_candidates_say_so_and_those_of_two_do_no
     assert alone.why == "why"
 
 
+def test_types_without_candidates_and_without_names_of_packs_are_questions_of_their_own() -> None:
+    assert [g.types for g in group_questions([question("A"), question("B"), question("C")])] == [("A",), ("B",), ("C",)]
+
+
+def test_a_pack_that_is_needed_anyway_comes_first_among_the_candidates() -> None:
+    needed = (Candidate(FORK, already_selected=True), Candidate(REAL))
+    questions = [replace(question(t), candidates=needed) for t in ("A", "B")]
+    (group,) = group_questions([*questions, question("C", REAL, FORK)])
+    assert [c.pack for c in group.candidates] == [FORK, REAL]
+    assert group_questions([]) == ()
+
+
 def test_groups_are_sorted_by_type() -> None:
     found = group_questions([question("D", OTHER), question("C", REAL), question("B"), question("A", unknown="lost")])
     assert [g.type for g in found] == ["A", "B", "C", "D"]

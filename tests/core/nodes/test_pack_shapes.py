@@ -45,6 +45,7 @@ def settled(*asked: ProviderQuestion | ProviderChoice, **evidence: Evidence) -> 
 def test_evidence_fits_where_all_is_there_and_contradicts_where_something_is_not_explained() -> None:
     assert FITS.fits and not FITS.contradicts and not OTHER.fits and OTHER.contradicts
     assert not LATE.fits and LATE.contradicts
+    assert Evidence() == Evidence(0, 0) and Evidence(1, 1).fits
     assert not Evidence(0, 0).fits and not Evidence(2, 3).fits and not Evidence(2, 3).contradicts
 
 
@@ -53,6 +54,7 @@ def test_a_question_can_be_weighed_where_a_listed_repository_and_saved_slots_can
     assert is_weighable(replace(question(A), nodes=(replace(NODE, inputs=()),)))
     assert is_weighable(replace(question(A), nodes=(replace(NODE, outputs=()),)))
     assert not is_weighable(replace(question(A), nodes=(replace(NODE, inputs=(), outputs=()),)))
+    assert is_weighable(replace(question(A), nodes=(replace(NODE, inputs=(), outputs=()), NODE)))
     assert is_weighable(question(FILES, A)) and not is_weighable(question(FILES))
     assert not is_weighable(question(A, listed=False)) and not is_weighable(question())
     for change in ({"core": ""}, {"makers": ("x",)}, {"unknown_names": ("x",)}):
@@ -141,11 +143,24 @@ def test_a_pack_of_single_files_is_never_taken_by_its_shape() -> None:
 def test_a_question_that_cannot_be_weighed_stays_as_it_is() -> None:
     asked = replace(question(A, B), core="9")
     assert settled(asked, a_T=FITS, b_T=OTHER).questions == (asked,)
+    alone = replace(question(A), core="9")
+    assert settled(alone, a_T=FITS).questions == (alone,)
 
 
-@pytest.mark.parametrize(("fitting", "asked"), [(0, True), (1, True), (2, False), (3, False)])
-def test_a_listed_choice_is_asked_about_where_less_than_half_fits(fitting: int, asked: bool) -> None:
-    evidence = Evidence(fitting, 4, ("no input a",))
+def test_what_speaks_against_others_is_in_the_order_of_their_names_and_only_what_contradicts() -> None:
+    evidence = {(p.identity, "T"): OTHER for p in (D, C, B)} | {(A.identity, "T"): FITS}
+    evidence[pack("aaa/fits-too").identity, "T"] = FITS
+    (taken,) = weigh(PackResolution((), (question(A, D, C, B),)), evidence, {}).choices
+    assert [text.partition(" is")[0][-1] for text in taken.evidence.split("; ")] == ["b", "c", "d"]
+    assert "fits-too" not in taken.evidence
+
+
+@pytest.mark.parametrize(
+    ("fitting", "total", "asked"),
+    [(0, 4, True), (1, 4, True), (2, 4, False), (3, 4, False), (6, 10, False), (2, 5, True)],
+)
+def test_a_listed_choice_is_asked_about_where_less_than_half_fits(fitting: int, total: int, asked: bool) -> None:
+    evidence = Evidence(fitting, total, ("no input a",))
     found = settled(choice(A), a_T=evidence)
     assert bool(found.questions) == asked and bool(found.choices) == (not asked)
     if asked:
@@ -175,6 +190,7 @@ def test_the_pack_that_fits_one_type_is_taken_for_another_that_it_has() -> None:
     found = settled(question(A, B), other, a_T=FITS, b_T=OTHER)
     assert [(c.type, c.reason, c.pack) for c in found.choices] == [("T", "shape", A), ("U", "together", A)]
     taken = found.choices[1]
+    assert found.questions == ()
     assert taken.evidence == '"T" needs this pack anyway, and a second pack with the type would clash'
     assert (taken.versions, taken.unused) == (("1",), ("2",))
 

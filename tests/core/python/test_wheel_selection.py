@@ -119,6 +119,9 @@ def test_packages_for_elsewhere_are_left_out() -> None:
     assert chosen(package("x-1.0-py3-none-any.whl", marker="sys_platform == 'win32'")) == []
     arm = package("x-1.0-py3-none-any.whl", marker="platform_machine == 'aarch64' and python_version >= '3.13'")
     assert chosen(arm) == []
+    assert chosen(package("x-1.0-py3-none-any.whl", marker="'cli' in extras")) == [], (
+        "of an extra that nobody asked for"
+    )
     assert chosen(arm, platform="linux/arm64", python="3.13") == ["x-1.0-py3-none-any.whl"]
 
 

@@ -134,7 +134,7 @@ def test_a_package_of_one_platform_names_it() -> None:
     data["platforms"]["linux/arm64"]["root"]["packages"][0]["version"] = "2"
     moved = {**files, "pycomfy.lock": json.dumps(data).encode()}
     (package,) = diff(read_snapshot("a", two), read_snapshot("b", moved)).debian
-    assert (package.name, package.platforms) == ("tini", ("linux/arm64",))
+    assert package == Moved("tini", f"1 ({'c' * 12})", f"2 ({'c' * 12})", ("linux/arm64",))
     (setting,) = diff(read_snapshot("a", files), read_snapshot("b", two)).settings
     assert setting == Moved("platforms", "linux/amd64", "linux/amd64, linux/arm64")
 
@@ -313,6 +313,10 @@ def test_packages_of_the_shared_platforms_are_compared_and_equal_changes_are_one
         ("b", "1", "3", (arm,)),
         ("d", "1", "2", (arm,)),
     ]
+    assert moved_packages(
+        {amd: [("a", "1"), ("b", "1")], arm: [("a", "1"), ("b", "1")]},
+        {amd: [("a", "1"), ("b", "2")], arm: [("a", "2"), ("b", "1")]},
+    ) == [("a", "1", "2", (arm,)), ("b", "1", "2", (amd,))]
     assert moved_packages({amd: old[amd], arm: []}, {arm: [("x", "1")]}) == [("x", None, "1", ())]
     assert moved_packages({amd: [("y", "1"), ("x", "1")]}, {amd: []}) == [("x", "1", None, ()), ("y", "1", None, ())]
 
