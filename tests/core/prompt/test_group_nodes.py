@@ -15,6 +15,8 @@ INFO: Json = {
     "Split": definition({"image": ["IMAGE"], "mode": [["a", "b"]]}, outputs=["IMAGE", "MASK"]),
     "Seed": definition({"seed": ["INT"], "n": ["INT"]}, outputs=["INT"]),
     "Size": definition({"width": ["INT", {"default": 1}], "height": ["INT", {"default": 2}]}, outputs=["LATENT"]),
+    "Three": definition({"m": ["INT"], "k": ["INT"], "z": ["INT"]}, outputs=["INT"]),
+    "Chance": definition({"seed": ["FLOAT"], "n": ["INT"]}, outputs=["FLOAT"]),
     "Pick": definition({"file": [[]]}, outputs=["MODEL"]),
 }
 
@@ -229,6 +231,11 @@ class TestPrimitives:
         assert values(self.primitive("FLOAT"), 1, 2, 0.5, 480)[1:] == [(0.5,), {"width": 1, "height": 480}]
         assert values(self.primitive("COMBO"), 1, 2, "a", "fixed", "", 480)[1:] == [("a",), {"width": 1, "height": 480}]
 
+    def test_its_type_is_that_of_its_own_first_link(self) -> None:
+        saved = self.primitive("FLOAT")
+        saved["links"] = [[0, 0, 2, 0, 1, "INT"], *saved["links"]]
+        assert values(saved, 1, 2, 0.5, 480)[1:] == [(0.5,), {"width": 1, "height": 480}]
+
     def test_its_own_name_is_its_title_and_value(self) -> None:
         named = {"widgets_values_named": {"Edge value": 640}}
         assert values(self.primitive("INT", title="Edge"), **named)[1] == (640,)
@@ -253,6 +260,9 @@ class TestValues:
     def test_a_seed_has_its_control_also_under_a_longer_name(self) -> None:
         saved = group(inside("Seed", values=(1, "fixed", 2)), inside("Seed", values=(1, "fixed", 2)))
         assert values(saved, 11, "randomize", 12, 13, "fixed", 14) == [seeded(11, 12), seeded(13, 14)]
+
+    def test_only_whole_numbers_have_a_control_because_of_their_name(self) -> None:
+        assert values(group(inside("Chance", values=(1, 2))), 0.5, 7) == [{"seed": 0.5, "n": 7}]
 
     def test_a_missing_tail_has_the_defaults(self) -> None:
         saved = group(inside("Size", values=(3, 4)), inside("Size", values=(5, 6)))
@@ -284,6 +294,14 @@ class TestValues:
         assert values(saved, 5, 32, 64) == [{"height": 32, "width": 64}, {"radius": 5}]
         two = group(inside("Blur", linked("image", None), widget("radius", None)), size)
         assert shown(two)[0] == ["image", "radius", "height", "width"]
+
+    def test_widgets_that_were_made_inputs_are_in_the_order_of_the_file(self) -> None:
+        assert shown(group(inside("Three", widget("z", None), widget("k", None))))[0] == ["z", "k"]
+
+    def test_a_socket_that_the_file_takes_for_a_widget_is_a_socket(self) -> None:
+        blur = inside("Blur", widget("image", None))
+        assert shown(group(blur, inside("Split")))[0] == ["image", "Split image"]
+        assert values(group(blur), 5) == [{"radius": 5}]
 
     def test_its_link_inside_is_found_by_its_own_number(self) -> None:
         size = inside("Size", linked("x", None), widget("width", 1), values=(8, 16))
