@@ -1,6 +1,8 @@
 """Fuzz targets one after another: `python -m tests.fuzz --minutes 5 [TARGET …]`, by default a minute for every one."""
 
 import argparse
+import contextlib
+import io
 import os
 import sys
 
@@ -14,8 +16,9 @@ def main() -> int:
     parser.add_argument("target", nargs="*", metavar="TARGET", help="without any, all; a wrong one lists them")
     parser.add_argument("--minutes", type=float, default=1, help="for each target")
     given = parser.parse_args()
-    instrument()
-    from tests.fuzz.targets import TARGETS
+    with contextlib.redirect_stderr(io.StringIO()):  # atheris names every module
+        instrument()
+        from tests.fuzz.targets import TARGETS
 
     if unknown := sorted({*given.target} - {*TARGETS}):
         parser.error(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")

@@ -21,7 +21,7 @@ from pycomfy.cli.errors import print_error
 from pycomfy.errors import PycomfyError
 from tests.fuzz.target import Target
 
-CPU_SECONDS = 10
+CPU_SECONDS = 5
 """Of this process, for one input of at most 64 KiB; a good one takes a thousandth of it."""
 
 MAX_MEMORY = 512 << 20

@@ -270,9 +270,9 @@ def _text_of(value: Tree, random: Random) -> str:
             pass
     at = random.randint(0, len(text))
     end = min(len(text), at + random.choice((0, 1, 1, 3, 10)))
-    new = random.choice(
-        (*HOSTILE_TEXTS, text[at:end] * 2, "", chr(random.choice((random.randrange(128), 0xE9, 0x4E00))))
-    )
+    piece = text[at:end] or chr(random.choice((random.randrange(128), 0xE9, 0x4E00)))
+    # Many of the same show what takes quadratic time.
+    new = random.choice((*HOSTILE_TEXTS, piece * 2, "", piece, piece * random.choice((100, 3000))))
     return text[:at] + new + text[end:]
 
 

@@ -1,9 +1,12 @@
 """The files of other tools that `import` makes a project of."""
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from pycomfy.adapters.io.paths import Paths
 from pycomfy.core.interchange.format import RenderTarget
 from pycomfy.core.interchange.model import (
     ApiInput,
@@ -18,10 +21,13 @@ from pycomfy.core.interchange.model import (
 from pycomfy.core.interchange.registry import FORMATS, load_format
 from pycomfy.core.lockfile.config import parse_config
 from pycomfy.core.lockfile.schema import Wheel
+from pycomfy.services.interchange.capture import CaptureRequest, capture
 from pycomfy.services.interchange.import_foreign import ForeignImportRequest, import_foreign
+from pycomfy.services.workspace import Workspace
 from tests.core.interchange.test_examples import SNAPSHOT
 from tests.fuzz.formats import JSON, TOML, YAML, ZIP, Format, pack_zip
 from tests.fuzz.target import Target
+from tests.support.installations import CARD, COMFYUI
 
 SHA256 = "5" * 64
 
@@ -87,4 +93,46 @@ def run(data: bytes, folder: Path) -> None:
         assert {path.name for path in folder.iterdir()} <= {"file.json", "made"}, "nothing is left beside it"
 
 
-TARGETS = tuple(Target(f"import-{name}", run, partial(_seeds, name), _form(name)) for name in FORMATS)
+def capture_seeds() -> Sequence[bytes]:
+    site = "venv/lib/python3.11/site-packages"
+    metadata = "Metadata-Version: 2.1\nName: numpy\nVersion: 1.26.4\n\nIt is good.\n"
+    files = {
+        **COMFYUI,
+        "extra_model_paths.yaml": "x:\n  base_path: models2\n  checkpoints: ck\n",
+        "custom_nodes/a/__init__.py": CARD,
+        "custom_nodes/a/pyproject.toml": '[project]\nname = "a"\nversion = "1.0"\n[tool.comfy]\nPublisherId = "m"\n',
+        "custom_nodes/a/.tracking": "__init__.py\npyproject.toml\n",
+        "custom_nodes/b.py": CARD,
+        "custom_nodes/b/.git/HEAD": "ref: refs/heads/main\n",
+        "custom_nodes/b/.git/config": '[remote "origin"]\n\turl = https://x.test/b\n',
+        "user/__manager/config.ini": "[default]\nsecurity_level = weak\n",
+        "venv/pyvenv.cfg": "home = /usr/bin\nversion = 3.11.9\n",
+        f"{site}/numpy-1.26.4.dist-info/METADATA": metadata,
+        f"{site}/numpy-1.26.4.dist-info/WHEEL": "Wheel-Version: 1.0\nTag: cp311-cp311-manylinux_2_17_x86_64\n",
+        f"{site}/clip-1.0.dist-info/METADATA": metadata.replace("numpy", "clip"),
+        f"{site}/clip-1.0.dist-info/direct_url.json": '{"url": "https://x.test/clip", "vcs_info": {"vcs": "git"}}',
+    }
+    return [JSON.encode(files)]
+
+
+def run_capture(data: bytes, folder: Path) -> None:
+    """The folder of an installation, as its files say that it is."""
+    try:
+        files = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    root = folder / "ComfyUI"
+    root.mkdir()
+    for name, text in files.items() if isinstance(files, dict) else ():
+        path = root / name
+        with suppress(OSError, ValueError):  # no name of a file
+            if path.resolve().is_relative_to(root):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text if isinstance(text, str) else json.dumps(text), errors="surrogateescape")
+    workspace = Workspace(Paths(folder / "home", folder / "home" / "cache"))
+    capture(workspace, CaptureRequest(root, folder / "made")).model_dump_json()
+    parse_config((folder / "made" / "pycomfy.toml").read_text())
+
+
+IMPORTS = tuple(Target(f"import-{name}", run, partial(_seeds, name), _form(name)) for name in FORMATS)
+TARGETS = (*IMPORTS, Target("capture", run_capture, capture_seeds, JSON, examples=10))

@@ -2,9 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pycomfy.adapters.metadata.object_info import read_definitions
+from pycomfy.core.interface.build import make_interface
+from pycomfy.core.interface.cli_values import find_source, read_value
+from pycomfy.core.interface.json_schema import apply_arguments, check_arguments, inputs_schema, list_inputs
+from pycomfy.core.interface.model import parse_interface
 from pycomfy.core.prompt.convert import try_convert
 from pycomfy.core.workflow.parse import extract_workflow, parse_workflow
 from pycomfy.services.convert import render_prompt
@@ -111,7 +116,37 @@ def run_object_info(data: bytes, folder: Path) -> None:
         render_prompt(try_convert(WORKFLOWS[number], definitions).prompt)
 
 
+def argument_seeds() -> Sequence[bytes]:
+    prompt = try_convert(WORKFLOWS[1], OBJECT_INFO).prompt
+    interface = make_interface(prompt, WORKFLOWS[1], OBJECT_INFO)
+    texts = {parameter.name: "7" for parameter in interface.parameters if parameter.type != "image"}
+    seed = {"interface": interface.model_dump(mode="json"), "prompt": prompt, "values": {}, "texts": texts}
+    return [json.dumps(seed).encode()]
+
+
+def run_arguments(data: bytes, folder: Path) -> None:
+    """The interface of a version that somebody made, and what somebody gives for its inputs."""
+    try:
+        seed = json.loads(data)
+        rendered, texts, values, prompt = (json.dumps(seed[key]) for key in ("interface", "texts", "values", "prompt"))
+        given, programs, filled = json.loads(texts), json.loads(values), json.loads(prompt)
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return
+    interface = parse_interface(rendered)
+    inputs_schema(interface)
+    list_inputs(interface)
+    read: dict[str, object] = dict(programs) if isinstance(programs, dict) else {}
+    for parameter in interface.parameters:
+        text = given.get(parameter.name) if isinstance(given, dict) else None
+        if isinstance(text, str) and find_source(parameter, text) is None:
+            read[parameter.name] = read_value(parameter, text)
+    checked = check_arguments(interface, read)
+    with suppress(KeyError, TypeError, AttributeError):  # a prompt is read where it was built
+        apply_arguments(filled, interface, checked)
+
+
 TARGETS = (
+    Target("arguments", run_arguments, argument_seeds, JSON),
     Target("workflow", run_workflow, workflow_seeds, JSON),
     Target("media", run_file, media_seeds),
     Target("zip-workflow", run_file, zip_seeds, ZIP),
