@@ -108,7 +108,7 @@ def unpack_tar(data: bytes) -> Tree:
     """Return the members: name, content, mode, kind, link."""
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         return [
-            [m.name, file.read() if (file := archive.extractfile(m)) else b"", m.mode, m.type, m.linkname]
+            [m.name, file.read() if m.isreg() and (file := archive.extractfile(m)) else b"", m.mode, m.type, m.linkname]
             for m in archive.getmembers()
         ]
 
