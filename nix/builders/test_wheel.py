@@ -272,6 +272,17 @@ class WheelTest(unittest.TestCase):
         self.assertEqual((sizes["z.py"], sizes["a.py"]), ("3", "0"))
         self.assertEqual(sizes["../../../bin/old"], str(len(found["opt/venv/bin/old"])))
 
+    def test_the_installed_record_is_relative_to_any_environment(self) -> None:
+        wheel = make_wheel(self.folder, {"a.py": b"", "demo-1.0.data/scripts/b": b"#!python\n"})
+        for prefix in ("v", "ve", "opt/venv/of/something"):
+            venv = Venv(prefix, "3.9")
+            made = {m.path: m.content for m in install(wheel, "demo 1.0", venv)}
+            record = made[f"{prefix}/lib/python3.9/site-packages/demo-1.0.dist-info/RECORD"]
+            assert record is not None
+            names = [row.split(",")[0] for row in read(record).decode().splitlines()]
+            info = [f"demo-1.0.dist-info/{name}" for name in ("INSTALLER", "METADATA", "RECORD", "WHEEL")]
+            self.assertEqual(names, ["../../../bin/b", "a.py", *info])
+
     def test_only_the_wheels_own_data_folder_is_spread(self) -> None:
         files = {
             "other-1.0.data/scripts/run": b"#!python\n",
