@@ -3,16 +3,17 @@
 The image is the one of the demo.
 """
 
+import functools
 import json
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pycomfy.adapters.containers.arguments import ContainerSpec
+from pycomfy.adapters.containers.arguments import ContainerSpec, Limits
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.job_protocol import JobRequest
 from pycomfy.adapters.containers.load import LayoutImage, load, read_layout
@@ -24,6 +25,7 @@ from pycomfy.services.run.run import RunOptions, RunRequest, RunResult, run_imag
 from pycomfy.services.run.run import run as run_version
 from pycomfy.services.workspace import Workspace
 from tests.support.data_folders import new_paths
+from tests.support.operations import Recorder, listening
 from tests.support.service_projects import make_files, record_layout
 
 pytestmark = pytest.mark.story
@@ -41,8 +43,16 @@ def node(class_type: str, **inputs: object) -> dict[str, object]:
 IMAGE = node("EmptyImage", width=64, height=32, batch_size=2, color=255)
 
 
-def run(engine: Engine, image: LayoutImage, folder: Path, prompt: Mapping[str, Any], **job: Any) -> RunResult:
-    request = RunRequest("story", RunOptions(folder / "out"), JobRequest(prompt, **{"timeout": 300, **job}))
+def run(
+    engine: Engine,
+    image: LayoutImage,
+    folder: Path,
+    prompt: Mapping[str, Any],
+    limits: Limits | None = None,
+    **job: Any,
+) -> RunResult:
+    options = RunOptions(folder / "out", limits=limits)
+    request = RunRequest("story", options, JobRequest(prompt, **{"timeout": 300, **job}))
     return run_image(Workspace(Paths(folder / "home", folder / "cache")), engine, image, "pycomfy-story", request)
 
 
@@ -140,3 +150,118 @@ def test_each_model_is_in_comfyuis_lists_once(engine: Engine, layout: LayoutImag
     inputs = {"CheckpointLoaderSimple": "ckpt_name", "LoraLoader": "lora_name", "DiffusersLoader": "model_path"}
     listed = [types[type_]["input"]["required"][name][0] for type_, name in inputs.items()]
     assert listed == [["a.safetensors"], ["deep/b.safetensors"], ["c"]]
+
+
+PACK = """
+class Any:
+    OUTPUT_NODE, RETURN_TYPES, FUNCTION, CATEGORY = True, (), "go", "test"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"code": ("STRING", {"multiline": True})}}
+
+    def go(self, code):
+        names = {}
+        exec(code, names)
+        return {"ui": names.get("result", {})}
+
+NODE_CLASS_MAPPINGS = {"Any": Any}
+"""
+MADE = """
+import os, time
+def make(name, data=b"made"):
+    with open(b"/data/output/" + name, "wb") as f: f.write(data)
+make(b"made.txt")
+"""
+SAYING = (
+    MADE
+    + """
+import json
+fd = os.open("/proc/1/fd/1", os.O_WRONLY)
+def say(data):
+    while data: data = data[os.write(fd, data):]
+def event(**keys): say(json.dumps(keys).encode() + b"\\n")
+"""
+)
+
+
+@pytest.fixture
+def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    """The remarks on a run in the image, to which a node pack is added that runs any code."""
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "__init__.py").write_text(PACK)
+    mounts = {"/opt/ComfyUI/custom_nodes/any": tmp_path / "pack"}
+    monkeypatch.setattr("pycomfy.services.run.run.ContainerSpec", functools.partial(ContainerSpec, mounts=mounts))
+    with listening() as recorder:
+        yield recorder
+
+
+def saved(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "out").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("code", "what", "fix"),
+    [
+        ("raise ValueError('no')", "ValueError: no", "whole log"),
+        ("os._exit(9)", "exited with status 9", "whole log"),
+        ("kept = []\nwhile True: kept.append(bytearray(64 << 20))", "memory was used up", "memory=SIZE"),
+        ("open('/tmp/x', 'wb').write(bytes(900 << 20))", "No space left on device", "tmp=SIZE"),
+        ("[__import__('subprocess').Popen(['sleep', '9']) for _ in range(999)]", "temporarily unavailable", "pids=N"),
+        ("result = {'text': ['kept', 'too']}\nimport threading; threading.Timer(1, os._exit, (9,)).start()", "", ""),
+    ],
+)
+def test_however_a_real_job_ends_what_it_made_is_saved(
+    engine: Engine, layout: LayoutImage, tmp_path: Path, heard: Recorder, code: str, what: str, fix: str
+) -> None:
+    prompt = {"1": node("Any", code=MADE + code)}
+    if not what:  # another node is at work when ComfyUI dies
+        prompt["2"] = node("Any", code="import time; time.sleep(600)")
+        what, fix = "exited with status 9", "whole log"
+    with pytest.raises(RunFailed, match=what) as caught:
+        run(engine, layout, tmp_path, prompt, Limits(memory=4 << 30, tmp=800 << 20, pids=300))
+    assert fix in caught.value.fix
+    files = saved(tmp_path)
+    assert files.pop("made.txt") == b"made"
+    assert set(files.values()) == ({b"kept", b"too"} if "'kept'" in code else set())
+
+
+def test_a_real_job_that_takes_too_long_keeps_what_is_done_and_says_what_is_not(
+    engine: Engine, layout: LayoutImage, tmp_path: Path, heard: Recorder
+) -> None:
+    wait = "f = open('/data/output/half.mp4', 'wb'); f.write(b'half'); f.flush(); time.sleep(600)"
+    limit = 20.0
+    while not (tmp_path / "out" / "half.mp4").exists():  # else ComfyUI was not even up in that time
+        limit *= 2
+        with pytest.raises(RunFailed, match="took longer than"):
+            run(engine, layout, tmp_path, {"1": node("Any", code=MADE + wait)}, timeout=limit)
+    assert {"made.txt", "half.mp4"} <= set(saved(tmp_path))
+    incomplete = [remark for remark in heard.remarks if "may be incomplete" in remark]
+    assert len(incomplete) == 1 and "half.mp4" in incomplete[0]
+
+
+def test_what_a_real_pack_says_is_bounded_and_its_outputs_are_saved(
+    engine: Engine, layout: LayoutImage, tmp_path: Path, heard: Recorder
+) -> None:
+    code = (
+        SAYING
+        + """
+event(event="progress", node="1", title="x", step=float("inf"), of=float("inf"))
+forged = {"node": "1", "kind": "k", "file": "../x", "type": "output", "media_type": "x/y"}
+event(event="output", path="../../etc/passwd", **forged)
+say(b'{"event": "log", "line": "\\\\ud800 half"}\\n')
+for _ in range(3): event(event="log", line="x" * (2 << 20))
+for _ in range(2000): print("y" * 1000)
+from comfy.utils import ProgressBar
+ProgressBar(float("inf")).update_absolute(float("inf"), float("inf"))
+for name in (b"-rf", b".hidden", b"caf\\xe9.txt", "\\u6f22".encode() * 80, b"renders\\\\hello"): make(name)
+os.symlink("/etc/passwd", "/data/output/link"); os.mkfifo("/data/output/fifo")
+result = {"images": [{"filename": name, "subfolder": "", "type": "output"} for name in ("link", "fifo", "x" * 999)]}
+result["numbers"] = [float("nan"), 10**400, [[[[float("inf")]]]]]
+"""
+    )
+    result = run(engine, layout, tmp_path, {"1": node("Any", code=code)})
+    assert set(saved(tmp_path)) == {"made.txt", "_rf", "_hidden", "caf_.txt", "\u6f22" * 66, "renders_hello"}
+    assert [value.value for value in result.values] == [10**400, [[[[None]]]]]
+    assert sum("named an output that does not exist" in remark for remark in heard.remarks) == 3
+    assert any("5 lines of the container's events not taken" in remark for remark in heard.remarks)

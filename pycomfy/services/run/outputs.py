@@ -46,7 +46,7 @@ class SavedOutputs:
         for file in self.files[:MAX_REPORTED]:
             operation.report(f"note: saved {printable(str(file.path))}")
         if (more := len(self.files) - MAX_REPORTED) > 0:
-            operation.report(f"note: saved {more} more beside {'it' if MAX_REPORTED == 1 else 'them'}")
+            operation.report(f"note: saved {more} more files beside them")
         for problem in self.problems:
             operation.report(f"warning: {problem.what}: {problem.where}", problem.fixes)
 
@@ -124,7 +124,8 @@ def save_outputs(report: JobReport, job: JobFolder, folder: Path) -> SavedOutput
         operation.report(f"warning: {len(gone) - MAX_REPORTED} more outputs that were named do not exist")
     for file in [file for file in saving.files if not file.complete][:MAX_REPORTED]:
         operation.report(
-            f"warning: {printable(str(file.path))} may be incomplete: it was being written when the job was ended"
+            f"warning: {printable(str(file.path))} may be incomplete: it was being written, or had just changed, when"
+            " the job was ended"
         )
     if report.ignored:
         lines = "line" if report.ignored == 1 else "lines"

@@ -1,6 +1,7 @@
 """What a real container may do, and that it is gone afterwards, whatever happens."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.containers.arguments import ContainerSpec
+from pycomfy.adapters.containers.arguments import ContainerSpec, Limits
 from pycomfy.adapters.containers.engine import Engine
-from pycomfy.adapters.containers.process import MAX_ERROR, Exit, LineTooLong, run_container
+from pycomfy.adapters.containers.process import MAX_ERROR, Exit, LineLimit, LineTooLong, run_container
 from pycomfy.adapters.io import process
 from pycomfy.errors import RunFailed
+from tests.support.operations import listening
 from tests.support.waiting import HANG, wait_until
 
 WAIT = "while read ignored; do :; done; "
@@ -58,6 +60,62 @@ def test_what_is_kept_of_a_flood_is_bounded(runner: Runner) -> None:
     assert ended.errors.endswith("last") and len(ended.errors) < 4 * (MAX_ERROR + 1)
     with pytest.raises(LineTooLong, match="a line of more than 16 MiB"):
         runner.run(grow + "printf '%s' $x; printf '%s' $x")
+
+
+def test_a_long_line_can_be_left_out_and_the_others_come(runner: Runner) -> None:
+    longer: list[int] = []
+    script = "echo first; x=0123456789; printf '%s%s\\n' $x $x; printf '%s' $x$x$x; echo; echo last; printf end"
+    spec = replace(runner.spec, command=(script,))
+    limit = LineLimit(15, lambda: longer.append(1))
+    run_container(runner.engine, spec, b"", runner.lines.append, HANG, line_limit=limit)
+    assert (runner.lines, len(longer)) == ([b"first", b"last", b"end"], 2)
+
+
+def test_what_it_says_when_it_is_ended_is_still_passed_on(runner: Runner) -> None:
+    def leave(line: bytes) -> None:
+        runner.lines.append(line)
+        if line == b"up":
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        spec = replace(runner.spec, command=(f"echo up; {WAIT} echo bye",))
+        run_container(runner.engine, spec, b"", leave)
+    assert runner.lines == [b"up", b"bye"]
+
+
+def test_a_container_cannot_take_more_than_its_limits(runner: Runner) -> None:
+    """Processes, /tmp and memory, as the kernel of this machine holds them."""
+    if not (runner.engine.limits_memory and runner.engine.limits_pids):
+        pytest.skip("this engine cannot set limits here")
+    runner.spec = replace(runner.spec, limits=Limits(memory=64 << 20, tmp=4096, pids=4))
+    x = "x=0123456789abcdef; while [ ${#x} -lt 20000 ]; do x=$x$x; done; "
+    runner.run(x + "(echo $x > /tmp/a) 2>/dev/null || echo full; exit 0")
+    assert runner.lines == [b"full"]
+    forks = "n=0; while [ $n -lt 9 ]; do n=$((n+1)); { read ignored; } & done; echo all"
+    assert runner.run(forks).status != 0 and runner.lines == [b"full"]
+    ended = runner.run("x=0123456789abcdef; while :; do x=$x$x; done")
+    assert ended.status == 137 and ended.out_of_memory
+
+
+def test_an_engine_that_is_refused_its_limits_starts_the_container_without(
+    runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose cgroups cannot be written: the real engine stands behind one that refuses."""
+    real = shutil.which(runner.engine.kind)
+    refusing = tmp_path / "bin" / runner.engine.kind
+    refusing.parent.mkdir()
+    refused = "echo 'Error: runc create failed: unable to apply cgroup configuration: permission denied' >&2; exit 126"
+    refusing.write_text(f'#!/bin/sh\ncase "$*" in *--memory=*) {refused};; esac\nexec {real} "$@"\n')
+    refusing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{refusing.parent}:{os.environ['PATH']}")
+    (tmp_path / "data").mkdir()
+    runner.spec = replace(runner.spec, data=tmp_path / "data")
+    with listening() as heard:
+        for _ in range(2):
+            assert runner.run("echo started").status == 0
+    assert runner.lines == [b"started"] * 2
+    assert [r for r in heard.remarks if "cannot limit memory and processes here" in r] == heard.remarks
+    assert len(heard.remarks) == 1
 
 
 def test_a_container_can_write_to_data_and_tmp_and_nowhere_else(runner: Runner) -> None:

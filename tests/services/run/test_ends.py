@@ -117,7 +117,8 @@ def test_after_a_timeout_inside(job: Job) -> None:
         job.run(MADE + half + says(*events) + "exit 1")
     assert job.saved() == {**MADE_ONLY, "half.mp4": "half\n"}
     assert [r for r in job.recorder.remarks if "incomplete" in r] == [
-        f"warning: {job.out / 'half.mp4'} may be incomplete: it was being written when the job was ended"
+        f"warning: {job.out / 'half.mp4'} may be incomplete: it was being written, or had just changed, when the job"
+        " was ended"
     ]
 
 
