@@ -161,12 +161,13 @@ def _parse_models(text: str) -> Path | Literal["auto"] | None:
 
 def _show(result: "RunResult") -> None:
     """Print the outputs' paths on stdout, a line each; what nodes returned besides files, and the summary on stderr."""
-    for output in result.outputs:
-        print_line(output.path)
+    files = {output.path: output.size for output in result.outputs}  # several nodes may name the same
+    for path in files:
+        print_line(path)
     for value in result.values:
         print_line(describe_value(asdict(value)), error=True)
-    total = size(sum(o.size for o in result.outputs))
-    count = "1 file" if len(result.outputs) == 1 else f"{len(result.outputs)} files"
+    total = size(sum(files.values()))
+    count = "1 file" if len(files) == 1 else f"{len(files)} files"
     print_line(
         f"{count} ({total}) in {duration(result.seconds)}: ComfyUI ready after {duration(result.ready_seconds)}, "
         f"workflow {duration(result.prompt_seconds)} on {result.device}",

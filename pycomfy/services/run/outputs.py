@@ -66,6 +66,8 @@ class _Saving:
         if path in self.failed:
             return
         named = output.node is not None
+        if not named and path in self.saved:
+            return
         complete = self._is_complete(path, named=named)
         file = self.saved.get(path)
         if file is None:

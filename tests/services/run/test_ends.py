@@ -259,9 +259,10 @@ def test_with_a_flood(job: Job) -> None:
     script = MADE + long
     script += 'for i in 1 2 3; do printf \'%s\\n\' "$x"; echo \'{"event": "log", "line": "\'$x\'"}\'; done\n'
     script += "echo $x >&2; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo nonsense; done\n"
-    script += says({**OUTPUT, "file": "made.txt", "path": "output/sub/made.txt"}, DONE)
+    named = {**OUTPUT, "file": "made.txt", "path": "output/sub/made.txt"}
+    script += says(named, {**named, "node": "10"}, {**named, "node": None}, DONE)
     result = job.run(script)
-    assert [o.node for o in result.outputs] == ["9"]
+    assert [o.node for o in result.outputs] == ["9", "10"], "one file, which two nodes named"
     assert list(job.saved()) == ["made.txt"]
     assert [r for r in job.recorder.remarks if "3006 lines" in r and "more than 1 MiB" in r]
 
