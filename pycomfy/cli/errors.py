@@ -14,11 +14,15 @@ from pycomfy.errors import ErrorGroup, PycomfyError
 SCHEMA_VERSION = 1
 """Counts the times that a published key of an error was changed or removed, from 1, as that of results does."""
 
+MAX_SHOWN = 100
+"""Errors of a group that a person gets to see."""
+
 
 def print_error(error: PycomfyError) -> None:
-    """Print what happened, where, and each way to fix it; of a group each error."""
+    """Print what happened, where, and each way to fix it; of a group no more than `MAX_SHOWN` errors."""
     console = make_console(sys.stderr)
-    for one in error.problems if isinstance(error, ErrorGroup) else (error,):
+    problems = error.problems if isinstance(error, ErrorGroup) else (error,)
+    for one in problems[:MAX_SHOWN]:
         rows = [("error: ", "bold red", one.what)]
         rows += [("  where: ", "dim", one.where)] if one.where else []
         fixes = render_all(one.fixes)
@@ -26,6 +30,8 @@ def print_error(error: PycomfyError) -> None:
         for label, style, text in rows:
             indented = printable_lines(text).replace("\n", "\n" + " " * len(label))
             console.print(Text.assemble((label, style), indented), soft_wrap=True)
+    if len(problems) > MAX_SHOWN:
+        console.print(Text(f"… and {len(problems) - MAX_SHOWN:,} more errors: --json has all"))
 
 
 def print_json_error(error: PycomfyError) -> None:

@@ -16,12 +16,16 @@ from pycomfy.cli.progress import count
 from pycomfy.core.interface.model import Parameter
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.printable import sanitise
+from pycomfy.core.prompt.lost_values import describe_lost
 from pycomfy.services.inspect import InspectResult, NodeEntry
 
 _FORMATS = {"ui-0.4": "editor's format 0.4", "ui-1": "editor's format 1", "api": "API format"}
 
 MAX_WIDTH = 1000
 """Of lines for other programs."""
+
+MAX_SHOWN = 100
+"""Problems that a person gets to see."""
 
 
 def show(result: InspectResult, console: Console) -> None:
@@ -188,7 +192,7 @@ def _show_problems(result: InspectResult, console: Console) -> None:
     if result.lost:
         console.print()
         console.print(Text(f"{count(len(result.lost), 'value')} without a place in the prompt", style="bold"))
-        for lost in result.lost:
+        for lost in describe_lost(result.lost):
             console.print(Text(f"  {lost}"), soft_wrap=True)
     if not result.problems:
         if result.exact and not result.lost:
@@ -197,8 +201,10 @@ def _show_problems(result: InspectResult, console: Console) -> None:
         return
     console.print()
     console.print(Text(count(len(result.problems), "problem"), style="bold red"))
-    for problem in result.problems:
+    for problem in result.problems[:MAX_SHOWN]:
         console.print(Text.assemble(("  ✗ ", "red"), sanitise(problem.what)), soft_wrap=True)
         for label, text in (("where", problem.where), ("fix", render_fixes(problem.fixes))):
             if text:
                 console.print(Text.assemble((f"    {label + ':':<6} ", "dim"), text), soft_wrap=True)
+    if len(result.problems) > MAX_SHOWN:
+        console.print(Text(f"  … and {len(result.problems) - MAX_SHOWN:,} more: --json has all"))

@@ -1,14 +1,16 @@
 """Convert a workflow, which people edit, to a prompt, which servers run: the frontend's `graphToPrompt` in Python."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NotRequired, TypedDict
 
 from pycomfy.core.printable import sanitise
 from pycomfy.core.prompt.flat_workflow import FlatWorkflow
 from pycomfy.core.prompt.flatten import FlatNode
 from pycomfy.core.prompt.links import is_link
-from pycomfy.core.prompt.lost_values import LostValue, find_lost
+from pycomfy.core.prompt.lost_values import MAX_LOST, LostValue, describe_lost, find_lost
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.prompt.node_details import NodeDetails
 from pycomfy.core.workflow.core_replacements import replaced_by
@@ -59,7 +61,7 @@ def convert(
     if judge is not None:
         judge(conversion.lost)
     else:
-        for lost in conversion.lost:
+        for lost in describe_lost(conversion.lost):
             remark(f"warning: {lost}")
     return conversion.prompt
 
@@ -96,7 +98,26 @@ def try_convert(workflow: Workflow, object_info: Mapping[str, object] | Definiti
             "_meta": {"title": flat_workflow.title(flat)},
         }
     _drop_dangling(prompt)
-    return Conversion(prompt, tuple(problems), left_out, tuple(find_lost(flat_workflow, prompt)))
+    lost = tuple(islice(find_lost(flat_workflow, prompt), MAX_LOST + 1))
+    if len(lost) > MAX_LOST:
+        what = f"more than {MAX_LOST:,} of its saved values have no place in the prompt"
+        raise BadWorkflow(what, where=workflow.where, fix="save the workflow again from ComfyUI")
+    return Conversion(prompt, _merge(problems), left_out, lost)
+
+
+def _merge(problems: Sequence[PycomfyError]) -> tuple[PycomfyError, ...]:
+    """Return the problems, of unknown node types that need the same only the first with the count of the others."""
+    counts = Counter((p.what, p.fixes) for p in problems if isinstance(p, UnknownNode))
+    merged: list[PycomfyError] = []
+    for problem in problems:
+        key = (problem.what, problem.fixes)
+        count = counts.pop(key, 0) if isinstance(problem, UnknownNode) else 1
+        if count > 1:
+            more = f"{count - 1:,} more node{'s' if count > 2 else ''}"
+            merged.append(UnknownNode(problem.what, where=f"{problem.where}, and {more}", fix=problem.fixes))
+        elif count:
+            merged.append(problem)
+    return tuple(merged)
 
 
 def _is_silenced(flat: FlatNode, nodes: NodeDetails) -> bool:
@@ -138,7 +159,7 @@ def _from_api(workflow: Workflow, definitions: Definitions) -> Conversion:
                     definitions,
                 )
             )
-    return Conversion(prompt, tuple(problems))
+    return Conversion(prompt, _merge(problems))
 
 
 def _unknown(flat: FlatNode, where: str, definitions: Definitions) -> UnknownNode:

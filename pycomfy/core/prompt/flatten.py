@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pycomfy.core.prompt import packs
+from pycomfy.core.workflow.litegraph import MAX_NODES
 from pycomfy.core.workflow.model import Graph, Link, Node, Subgraph, Workflow
 from pycomfy.errors import BadWorkflow
 
-MAX_NODES = 100_000
 MAX_NESTING = 64
+
+_LINKS_PER_NODE = 10
+"""More links than that per node count as nodes: they are copied, too."""
 
 REROUTE, PRIMITIVE = "Reroute", "PrimitiveNode"
 
@@ -62,16 +65,9 @@ def flatten(workflow: Workflow, open_group: Callable[[Node], tuple[Node, Subgrap
     root = OpenGraph(packs.add_links(workflow.graph))
     linked: dict[int, Graph] = {}
     waiting: list[tuple[OpenGraph, tuple[str, ...], bool]] = [(root, (), False)]
-    count = 0
+    count = len(root.saved.nodes)
     while waiting:
         graph, above, silent = waiting.pop()
-        count += len(graph.saved.nodes)
-        if count > MAX_NODES or len(above) > MAX_NESTING:
-            raise BadWorkflow(
-                f"its subgraphs have more than {MAX_NODES} nodes or {MAX_NESTING} levels",
-                where=workflow.where,
-                fix="use fewer copies of nested subgraphs",
-            )
         for node in graph.saved.nodes:
             subgraph = workflow.subgraphs.get(node.type)
             opened = open_group(node) if subgraph is None and workflow.groups else None
@@ -86,6 +82,13 @@ def flatten(workflow: Workflow, open_group: Callable[[Node], tuple[Node, Subgrap
                     f'subgraph "{subgraph.name}" contains itself',
                     where=f"node {flat.id} of {workflow.where}",
                     fix="remove that node in the editor",
+                )
+            count += max(len(subgraph.graph.nodes), len(subgraph.graph.links) // _LINKS_PER_NODE)
+            if count > MAX_NODES or len(above) >= MAX_NESTING:
+                raise BadWorkflow(
+                    f"its subgraphs have more than {MAX_NODES:,} nodes or {MAX_NESTING} levels",
+                    where=workflow.where,
+                    fix="use fewer copies of nested subgraphs",
                 )
             if id(subgraph) not in linked:
                 linked[id(subgraph)] = packs.add_links(subgraph.graph)

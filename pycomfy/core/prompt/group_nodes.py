@@ -4,6 +4,7 @@ The file contains the group once, in `extra.groupNodes`, and for each use only t
 Its widgets, inputs and outputs follow from the definitions of the nodes inside.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -37,12 +38,22 @@ class _Layout:
     """Name, type, index of the node, slot."""
 
 
+class _Group(NamedTuple):
+    """A group, parsed once for all its uses."""
+
+    nodes: list[Node]
+    links: list[Link]
+    specs: list[NodeSpec | None]
+    layout: _Layout
+
+
 class GroupNodes:
     """The group nodes of a workflow, opened with a server's definitions."""
 
     def __init__(self, groups: Mapping[str, Mapping[str, object]], definitions: Definitions) -> None:
         self._groups = groups
         self._definitions = definitions
+        self._parsed: dict[str, _Group] = {}
 
     def open(self, node: Node) -> tuple[Node, Subgraph] | None:
         """Return `node` as the host of a subgraph, and that subgraph with the values of this use; None if it is not a
@@ -51,12 +62,17 @@ class GroupNodes:
         group = self._groups.get(name) if name is not None else None
         if name is None or group is None:
             return None
+        if name not in self._parsed:
+            self._parsed[name] = self._parse(group)
+        saved, links, specs, layout = self._parsed[name]
+        nodes, left = self._with_values(saved, specs, layout, node)
+        return _host(node, layout, left), _subgraph(f"workflow>{name}", name, nodes, links, layout)
+
+    def _parse(self, group: Mapping[str, object]) -> "_Group":
         nodes = _parse_nodes(group)
         links = _parse_links(group, len(nodes))
         specs = [self._spec(n, i, links) for i, n in enumerate(nodes)]
-        layout = _lay_out(nodes, specs, links, group)
-        nodes, left = self._with_values(nodes, specs, layout, node)
-        return _host(node, layout, left), _subgraph(f"workflow>{name}", name, nodes, links, layout)
+        return _Group(nodes, links, specs, _lay_out(nodes, specs, links, group))
 
     def _spec(self, node: Node, index: int, links: Sequence[Link]) -> NodeSpec | None:
         """The definition that the frontend makes for a node inside; None for nodes that show nothing outside."""
@@ -257,14 +273,11 @@ def _host(node: Node, layout: _Layout, left: Mapping[str, object]) -> Node:
     """The use with the input names of the layout; inputs that the file names otherwise are taken by position. Of its
     values it has those that were `left`."""
     saved = {i.name: i for i in node.inputs}
+    names = {name for name, _, _ in layout.inputs}
     inputs = []
     for position, (name, type_, _) in enumerate(layout.inputs):
         found = saved.get(name)
-        if (
-            found is None
-            and position < len(node.inputs)
-            and node.inputs[position].name not in {n for n, _, _ in layout.inputs}
-        ):
+        if found is None and position < len(node.inputs) and node.inputs[position].name not in names:
             found = node.inputs[position]
         inputs.append(Input(name, type_, found.link if found is not None else None))
     return replace(node, inputs=tuple(inputs), values=left, named=None)
@@ -272,12 +285,12 @@ def _host(node: Node, layout: _Layout, left: Mapping[str, object]) -> Node:
 
 def _subgraph(id_: str, name: str, nodes: Sequence[Node], links: Sequence[Link], layout: _Layout) -> Subgraph:
     all_links = {li.id: li for li in links}
-    feeds: dict[tuple[int, str], str] = {}
+    feeds: defaultdict[int, dict[str, str]] = defaultdict(dict)
     inputs, outputs = [], []
     for position, (shown, type_, inner) in enumerate(layout.inputs):
         id_in = f"i{position}"
         all_links[id_in] = Link(id_in, SUBGRAPH_INPUT, position, str(inner.node), -1, type_)
-        feeds[inner.node, inner.name] = id_in
+        feeds[inner.node][inner.name] = id_in
         inputs.append(Slot(shown, type_, (id_in,)))
     for position, (shown, type_, index, slot) in enumerate(layout.outputs):
         id_out = f"o{position}"
@@ -287,10 +300,10 @@ def _subgraph(id_: str, name: str, nodes: Sequence[Node], links: Sequence[Link],
     wired = []
     for index, node in enumerate(nodes):
         slots = [
-            i._replace(link=by_target.get((str(index), position)) or feeds.get((index, i.name)))
+            i._replace(link=by_target.get((str(index), position)) or feeds[index].get(i.name))
             for position, i in enumerate(node.inputs)
         ]
         known = {s.name for s in slots}
-        slots += [Input(n, "*", link) for (at, n), link in feeds.items() if at == index and n not in known]
+        slots += [Input(n, "*", link) for n, link in feeds[index].items() if n not in known]
         wired.append(replace(node, inputs=tuple(slots)))
     return Subgraph(id_, name, Graph(tuple(wired), all_links), tuple(inputs), tuple(outputs))

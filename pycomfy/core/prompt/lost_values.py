@@ -17,6 +17,12 @@ from pycomfy.errors import BadWorkflow, LostInput, PycomfyError
 
 MAX_SHOWN = 60
 
+MAX_LOST = 200_000
+"""Values that are lost, before a workflow is refused for it."""
+
+MAX_LISTED = 20
+"""Values that are named, and acknowledged, one by one; of more, all those of a node at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class LostValue:
@@ -44,20 +50,29 @@ def _shorten(value: object) -> str:
 
 
 def refuse_lost(lost: Sequence[LostValue], accepted: Collection[str], where: str) -> tuple[PycomfyError, ...]:
-    """Return a problem for everything that is lost and not in `accepted`, which has places (`12.crf`) and ids of nodes
+    """Return a problem for each of what is lost and not in `accepted`, which has places (`12.crf`) and ids of nodes
     (`12`, for all of one). The last has the line for pycomfy.toml that acknowledges all."""
     refused = [one for one in lost if one.place not in accepted and one.node not in accepted]
     if not refused:
         return ()
     unused = list_unused(lost, accepted)
-    entries = [entry for entry in accepted if entry not in unused] + [one.place for one in refused]
+    places = [one.place if len(refused) <= MAX_LISTED else one.node for one in refused]
+    entries = [entry for entry in accepted if entry not in unused] + places
     line = ", ".join(json.dumps(entry, ensure_ascii=False) for entry in dict.fromkeys(entries))
     fix = (
         "pin versions that have a place for it",
         f"acknowledge what is lost, below [accept] in pycomfy.toml: lost-values = [{line}]",
     )
-    *others, last = refused
-    return (*(LostInput(str(one), where=where) for one in others), LostInput(str(last), where=where, fix=fix))
+    *others, last = describe_lost(refused)
+    return (*(LostInput(one, where=where) for one in others), LostInput(last, where=where, fix=fix))
+
+
+def describe_lost(lost: Sequence[LostValue]) -> list[str]:
+    """Return a text for each of the first `MAX_LISTED`, and one for all others."""
+    told = [str(one) for one in lost[:MAX_LISTED]]
+    if len(lost) > MAX_LISTED:
+        told.append(f"and {len(lost) - MAX_LISTED:,} more saved values and links have no place in the prompt")
+    return told
 
 
 def list_unused(lost: Sequence[LostValue], accepted: Collection[str]) -> tuple[str, ...]:

@@ -15,8 +15,12 @@ from pycomfy.core.prompt.flatten import PRIMITIVE
 from pycomfy.core.prompt.link_resolution import Constant
 from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.workflow.model import Workflow
+from pycomfy.errors import BadWorkflow
 
 MAX_NESTING = 50
+
+MAX_EXPANDED = 1_000_000
+"""Characters of the values that a text names: many names of a long value would take all memory."""
 
 # fmt: off
 SAVE_NODES = frozenset((
@@ -140,7 +144,18 @@ def _options(text: str, at: int) -> tuple[list[str], int]:
 def replace_names(text: str, values: Mapping[str, Mapping[str, object]], now: datetime) -> str:
     """Replace `%date:FORMAT%`, and `%Node.widget%` by its value; anything else between `%` stays."""
 
+    left = MAX_EXPANDED
+
     def replaced(match: re.Match[str]) -> str:
+        nonlocal left
+        found = find(match)
+        left -= len(found)
+        if left < 0:
+            what = f"a text of names between % has more than {MAX_EXPANDED:,} characters with their values"
+            raise BadWorkflow(what, where=text[:50], fix="use fewer names, or shorter values")
+        return found
+
+    def find(match: re.Match[str]) -> str:
         name, *rest = match[1].split(".")
         if len(rest) != 1:
             return format_date(name[5:], now) if name.startswith("date:") else match[0]

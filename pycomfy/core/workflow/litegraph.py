@@ -1,6 +1,6 @@
 """Parse the UI format, versions 0.4 and 1: nodes, links in both forms, subgraph definitions, group nodes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pycomfy.core.loose_json import as_list, as_mapping, as_text
@@ -9,6 +9,12 @@ from pycomfy.errors import BadWorkflow, PycomfyError, raise_all
 
 FIX = "save the workflow again from ComfyUI"
 NO_VALUES: Values = ()
+
+MAX_NODES = 100_000
+"""Nodes of a workflow, those in copies of its subgraphs included."""
+
+MAX_VALUES = 2_000_000
+"""Saved values of widgets."""
 
 GROUP_PREFIXES = ("workflow>", "workflow/")
 """The prefixes of the types of legacy group nodes; the rest is the key in `extra.groupNodes`."""
@@ -24,12 +30,21 @@ def parse_ui(root: Mapping[str, object], where: str) -> Workflow:
         if subgraph is not None:
             subgraphs.setdefault(subgraph.id, subgraph)
     raise_all(problems)
+    _check_size((graph, *(subgraph.graph for subgraph in subgraphs.values())), where)
     extra = as_mapping(root.get("extra"))
     groups = {name: g for name, g in as_mapping(extra.get("groupNodes")).items() if isinstance(g, dict)}
     version = root.get("version")
     format_: Format = "ui-1" if isinstance(version, (int, float)) and version >= 1 else "ui-0.4"
     models = tuple(m for m in as_list(root.get("models")) if isinstance(m, dict))
     return Workflow(format_, where, graph, subgraphs, groups, models=models, extra=extra)
+
+
+def _check_size(graphs: Sequence[Graph], where: str) -> None:
+    """Raise `BadWorkflow` for more nodes or values than people make."""
+    if sum(len(graph.nodes) for graph in graphs) > MAX_NODES:
+        raise BadWorkflow(f"more than {MAX_NODES:,} nodes", where=where, fix="give a part of the workflow")
+    if sum(len(node.values) for graph in graphs for node in graph.nodes) > MAX_VALUES:
+        raise BadWorkflow(f"more than {MAX_VALUES:,} saved values", where=where, fix="give a part of the workflow")
 
 
 def _definitions(root: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
@@ -63,7 +78,7 @@ def _parse_slots(value: object) -> tuple[Slot, ...]:
 def _parse_graph(value: Mapping[str, object], where: str, problems: list[PycomfyError]) -> Graph:
     nodes: dict[str, Node] = {}
     last = _last_id(value)
-    for item in as_list(value.get("nodes")):
+    for item in as_list(value.get("nodes"))[: MAX_NODES + 1]:
         node = _parse_node(item, where, problems)
         if node is None:
             continue

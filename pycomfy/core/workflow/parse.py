@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pycomfy.core.loose_json import as_mapping, as_text
 from pycomfy.core.printable import sanitise
-from pycomfy.core.workflow.litegraph import parse_ui
+from pycomfy.core.workflow.litegraph import MAX_NODES, parse_ui
 from pycomfy.core.workflow.model import ApiNode, Workflow
 from pycomfy.core.workflow.untrusted_json import parse_json
 from pycomfy.core.workflow.wrappers import Candidate, choose, is_ui, list_candidates
@@ -73,6 +73,8 @@ def _describe_other(value: Mapping[str, object], where: str) -> tuple[str, Fixes
 
 
 def _parse_api(value: Mapping[str, object], where: str) -> Workflow:
+    if len(value) > MAX_NODES:
+        raise BadWorkflow(f"more than {MAX_NODES:,} nodes", where=where, fix="give a part of the workflow")
     untyped = list(_list_untyped(value))
     if len(untyped) > MAX_LISTED:
         untyped[MAX_LISTED:] = [f"{len(untyped) - MAX_LISTED} more nodes have no class_type"]

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from pycomfy import operation
-from pycomfy.core.prompt.lost_values import LostValue, list_unused, refuse_lost
+from pycomfy.core.prompt.lost_values import LostValue, describe_lost, list_unused, refuse_lost
 from pycomfy.errors import raise_all
 
 
@@ -15,5 +15,5 @@ def judge_lost(lost: Sequence[LostValue], accepted: Collection[str], where: str,
         operation.report(f"note: lost-values in pycomfy.toml names {entry}, but nothing is lost there")
     if refuse:
         raise_all(refuse_lost(lost, accepted, where))
-    for one in lost:
+    for one in describe_lost(lost):
         operation.report(f"note: {one}")

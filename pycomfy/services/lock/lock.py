@@ -25,6 +25,7 @@ from pycomfy.core.lockfile.update_policy import MODELS, UpdatePolicy
 from pycomfy.core.lockfile.workflow_names import CONFIG_FILE, SECTIONS, section_name
 from pycomfy.core.nodes.pack_explain import Reason, explain_choices
 from pycomfy.core.prompt.convert import try_convert
+from pycomfy.core.prompt.lost_values import describe_lost
 from pycomfy.core.python.requirements import RequirementSet, make_requirement_set, parse_requirements
 from pycomfy.core.requirements.collect import collect_requirements, list_model_inputs
 from pycomfy.core.sources.lock_source import LockSource
@@ -173,7 +174,7 @@ def _find_lost(workspace: Workspace, lock: Lock, workflow: Workflow, config: Con
     definitions = next((found for found in known if found is not None), None)
     if definitions is not None:
         workflow = make_notes(workflow, set(config.accept.editor_only) - definitions.types.keys())
-        yield from (Note(str(lost)) for lost in try_convert(workflow, definitions.types).lost)
+        yield from map(Note, describe_lost(try_convert(workflow, definitions.types).lost))
 
 
 def _make_packs(code: PinnedCode, base: Path, folder: Path) -> Iterator[Pack]:
