@@ -106,12 +106,26 @@ def test_a_link_from_outside_or_a_malformed_one_is_none_inside(link: Any) -> Non
 
 @pytest.mark.parametrize(
     ("link", "type_"),
-    [([0, 0, 1, 0], "*"), ([0, 0, 1, 0, 3], "*"), ([0, 0, 1, 0, 3, "IMAGE"], "IMAGE"), ([0, 0, 1, 0, 3, 5], "*")],
+    [
+        ([0, 0, 1, 0], "*"),
+        ([0, 0, 1, 0, 3], "*"),
+        ([0, 0, 1, 0, 3, "IMAGE"], "IMAGE"),
+        ([0, 0, 1, 0, 3, 5], "*"),
+        ([0, 0, 1, 0, None, "X"], "X"),
+    ],
 )
 def test_a_link_inside_has_the_type_that_is_saved_after_the_number_of_its_node(link: Any, type_: str) -> None:
     saved = group(inside("Blur", linked("image", 1)), inside("Blur", linked("image", 1)), links=["no link", link])
     _, subgraph = opened(saved)
     assert subgraph.graph.links["g1"] == Link("g1", "0", 0, "1", 0, type_)
+
+
+def test_a_link_may_lead_to_a_node_before_it() -> None:
+    saved = group(
+        inside("Blur", linked("image", 1)), inside("Blur", linked("image", None)), links=[[1, 0, 0, 0, 1, "X"]]
+    )
+    _, subgraph = opened(saved)
+    assert [n.inputs[0].link for n in subgraph.graph.nodes] == ["g0", "i0"]
 
 
 @pytest.mark.parametrize(("wrong", "names"), [("nodes", []), ("links", ["image"])])
@@ -171,7 +185,17 @@ class TestOutputs:
         assert self.both(external=[[0, 0, "IMAGE"]]) == ["IMAGE", "Blur IMAGE"]
 
     @pytest.mark.parametrize(
-        "external", [3, ["x"], [[0, 0]], [[0, 0, None]], [["0", 0, "IMAGE"]], [[0, "0", "IMAGE"]], [[1, 0, "IMAGE"]]]
+        "external",
+        [
+            3,
+            ["x"],
+            [{"a": 1, "b": 2, "c": 3}],
+            [[0, 0]],
+            [[0, 0, None]],
+            [["0", 0, "IMAGE"]],
+            [[0, "0", "IMAGE"]],
+            [[1, 0, "IMAGE"]],
+        ],
     )
     def test_a_malformed_entry_or_one_of_another_output_changes_nothing(self, external: object) -> None:
         assert self.both(external=external) == ["IMAGE"]
@@ -297,6 +321,9 @@ class TestValues:
 
     def test_widgets_that_were_made_inputs_are_in_the_order_of_the_file(self) -> None:
         assert shown(group(inside("Three", widget("z", None), widget("k", None))))[0] == ["z", "k"]
+
+    def test_an_input_of_the_name_of_a_widget_that_says_nothing_of_it_is_none_of_these(self) -> None:
+        assert shown(group(inside("Blur", linked("radius", None))))[0] == ["image"]
 
     def test_a_socket_that_the_file_takes_for_a_widget_is_a_socket(self) -> None:
         blur = inside("Blur", widget("image", None))
