@@ -130,3 +130,11 @@ def test_of_packs_that_the_workflow_names_for_its_nodes_a_maker_is_taken_and_no_
     assert isinstance(answer, ProviderQuestion) and answer.why == "the workflow states different packs for its nodes"
     unknown = (*stated, Provenance("other"))
     assert isinstance(resolve(Knowledge(named=named, makers=(OTHER,)), *unknown), ProviderQuestion)
+
+
+def test_a_pack_that_is_needed_anyway_is_not_taken_where_a_maker_may_have_the_type() -> None:
+    claims = {"T": Claims(preempting=(LISTED, SECOND)), "U": Claims((LISTED,))}
+    knowledge = Knowledge(claims, makers=(NAMED, NamedPack("third", pack("eve/third"))))
+    wanted = [UnresolvedType(t, (RequiredNode("1", t, t, "runs"),)) for t in "TU"]
+    (question,) = resolve_packs(wanted, knowledge, PackPreferences()).questions
+    assert question.type == "T" and question.makers == ("makes", "third")

@@ -375,3 +375,41 @@ def test_the_versions_of_an_unknown_pack_are_unused_for_another() -> None:
     assert isinstance(question, ProviderQuestion)
     versions = {c.pack.url: (c.versions, c.unused) for c in question.candidates}
     assert versions == {A: ((), ()), B: (("2.0",), ()), ELSE.url: ((), ())}
+
+
+def test_what_the_catalog_alone_decides_is_not_put_down_to_the_lock() -> None:
+    assert picked(settle(want("X"), PackPreferences((), frozenset({ID_A})))) == (A, "only-pack")
+    assert picked(settle(want("Z"), PackPreferences((), frozenset({ID_B})))) == (B, "preemption")
+    assert picked(settle(want("Z"), PackPreferences((), frozenset({ID_A})))) == (A, "lock")
+
+
+def test_the_registry_decides_nothing_where_lists_have_several() -> None:
+    for registered in ([ELSE], [ELSE, PACKS[C]]):
+        answer = settle(want("Y"), registry={"Y": registered})
+        assert isinstance(answer, ProviderQuestion) and answer.why == "2 known node packs provide it"
+
+
+def test_an_unknown_id_may_be_the_registry_id_of_a_candidate() -> None:
+    called = replace(PACKS[B], registry_id="Its_Own.ID")
+    claims = {"N": Claims((PACKS[A], called))}
+    (choice,) = resolve_packs([want("N", Provenance("its-own-id"))], Knowledge(claims), PackPreferences()).choices
+    assert (choice.pack, choice.reason) == (called, "workflow")
+    assert choice.evidence == "the workflow names its-own-id, and only one pack with that name provides the type"
+
+
+def test_a_pattern_that_is_no_signature_proves_less_than_the_registry() -> None:
+    famous = Listing("github.com/zoe/nodes", "https://github.com/zoe/nodes", stars=900, pattern=r" \(cc\)$")
+    known = Knowledge({"N (cc)": Claims(patterns=(famous,))}, registry={"N (cc)": (replace(ELSE, stars=1),)})
+    (choice,) = resolve_packs([want("N (cc)")], known, PackPreferences()).choices
+    assert (choice.pack.url, choice.reason) == (ELSE.url, "registry")
+
+
+def test_choices_are_sorted_by_type_also_those_that_come_together() -> None:
+    claims = {"B": Claims((PACKS[A],)), "A": Claims((PACKS[A], PACKS[B])), "C": Claims((PACKS[B],))}
+    wanted = [want("B"), want("A")]
+    assert [c.type for c in resolve_packs(wanted, Knowledge(claims), PackPreferences()).choices] == ["A", "B"]
+
+
+def test_why_a_type_of_templates_is_asked_about() -> None:
+    (question,) = resolve_packs([want("N")], Knowledge({"N": Claims(since="1.0")}), PackPreferences()).questions
+    assert question.why == "no list has it yet, and official templates use it as a type of ComfyUI 1.0"
