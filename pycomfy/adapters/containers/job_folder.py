@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.containers.job_outputs import find_files
-from pycomfy.adapters.io.temp_dirs import remove_folder, temporary_folder
+from pycomfy.adapters.containers.job_outputs import OUTPUT_FOLDERS, find_files
+from pycomfy.adapters.io.atomic_files import translate_disk_full
+from pycomfy.adapters.io.temp_dirs import remove_folder, remove_unused, temporary_folder
 
 KEPT_DAYS = 30
 """Days that outputs which could not be saved are kept."""
@@ -44,25 +45,23 @@ def job_folder(
         if next(find_files(old, limit=1), None) is not None:
             on_found(_keep(old, unsaved, "left-over"))
 
+    with translate_disk_full(unsaved):
+        unsaved.mkdir(parents=True, exist_ok=True)
     _remove_old(unsaved)
     with temporary_folder(jobs, _PREFIX, rescue) as folder:
         yield JobFolder(folder, unsaved, name)
 
 
 def _keep(folder: Path, unsaved: Path, name: str) -> Path:
-    unsaved.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        kept = unsaved / (name if number == 1 else f"{name}-{number}")
-        try:
-            kept.mkdir()
-        except FileExistsError:
-            number += 1
-            continue
-        break
-    for top in ("output", "results"):
-        if (folder / top).is_dir() and not (folder / top).is_symlink():
-            (folder / top).rename(kept / top)
+    number, kept = 1, unsaved / name
+    while os.path.lexists(kept):
+        number += 1
+        kept = unsaved / f"{name}-{number}"
+    # A rename needs no space; what follows only tidies up.
+    folder.rename(kept)
+    for entry in kept.iterdir():
+        if entry.name not in OUTPUT_FOLDERS:
+            remove_unused(entry)
     os.utime(kept)
     return kept
 

@@ -30,6 +30,9 @@ _UNSAFE = re.compile(r'[/\\<>:"|?*]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 """Names that Windows takes for devices, with every ending."""
 
+OUTPUT_FOLDERS = ("output", "results")
+"""ComfyUI's output folder below the job's, and that of what the runtime keeps for nodes."""
+
 _SPARSE = 1 << 20
 """Bytes that a file may claim beyond those it takes on the disk, as file systems pack small ones."""
 
@@ -80,7 +83,7 @@ def find_files(job: Path, *, limit: int) -> Iterator[str]:
     """Give the paths of the regular files that a job left in its output folder, or that the runtime kept for it, below
     `job`; at most `limit` of them, and nothing that a link leads to."""
     found = 0
-    for top in ("output", "results"):
+    for top in OUTPUT_FOLDERS:
         for parent, folders, names in os.walk(job / top):
             folders.sort()
             for name in sorted(names):

@@ -29,7 +29,7 @@ from pycomfy.core.lockfile.lock_types import Sha256, stays_below
 from pycomfy.core.printable import sanitise
 from pycomfy.core.versions.verification import ImportFailure, what_to_add
 from pycomfy.core.workflow.untrusted_json import MAX_DEPTH, is_deeper_than
-from pycomfy.errors import Fixes, Placeholder, PycomfyError, RunFailed, suggest
+from pycomfy.errors import Fixes, NoSpace, Placeholder, PycomfyError, RunFailed, suggest
 
 OVERTIME = 120.0
 """Seconds that the container gets beyond the job's own limit before it is ended."""
@@ -306,6 +306,9 @@ def run_job(
     except ContainerTimeout as e:
         e.fixes = (_MORE_TIME,)
         raise
+    except NoSpace as e:
+        e.fixes = (*e.fixes, _FULLER)
+        raise
     if report.seconds is None and not report.errors:
         memory = ended.out_of_memory or ended.status == KILLED
         why = ": its memory was used up" if ended.out_of_memory else ": mostly its memory was used up" if memory else ""
@@ -352,6 +355,7 @@ _MORE_ROOM = (
     suggest("retry", "if it is a file in /tmp", tmp=Placeholder("SIZE")),
     "if it is a file in /data, free some space on the disk of pycomfy's cache, or set PYCOMFY_HOME to a larger one",
 )
+_FULLER = suggest("retry", "how much has to stay free on that disk", keep_free=Placeholder("SIZE"))
 _MORE_TIME = suggest("retry", timeout=Placeholder("SECONDS"))
 _OTHER_VALUE = (suggest("retry", "if the model is there", models=Placeholder("FOLDER")), "correct the workflow")
 _FIXES: Mapping[str, Fixes] = {

@@ -21,7 +21,7 @@ from pycomfy.adapters.containers.arguments import ContainerSpec, give_to, plan_r
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.atomic_files import free_space, no_space
-from pycomfy.errors import Placeholder, RunFailed, suggest
+from pycomfy.errors import RunFailed
 from pycomfy.operation import Cancelled, cancel_scope
 
 KILLED = 137
@@ -178,9 +178,7 @@ def _watch_disk(folder: Path, keep_free: int) -> Callable[[], None]:
     def watch() -> None:
         if free_space(folder) < least:
             error = no_space(folder)
-            fix = suggest("retry", "how much has to stay free on that disk", keep_free=Placeholder("SIZE"))
-            error.fixes = (*error.fixes, fix)
-            error.what = f"the job was ended: {error.what}"
+            error.what = f"the container was ended: {error.what}"
             raise error
 
     return watch
