@@ -120,6 +120,16 @@ class Layout(Case):
         self.assertEqual((out / "etc/shadow").stat().st_mode & 0o7777, 0o644)
         self.assertEqual((out / "etc").stat().st_mode & 0o7777, 0o755)
 
+    def test_a_program_is_what_its_owner_may_run(self) -> None:
+        def file(mode: int) -> Item:
+            info = tarfile.TarInfo(f"./srv/{mode:o}")
+            info.mode = mode
+            return info.name, info
+
+        modes = {0o100: 0o755, 0o4711: 0o755, 0o077: 0o644, 0o7677: 0o644, 0o001: 0o644}
+        out = self.unpack(self.deb("a", [file(mode) for mode in modes]))
+        self.assertEqual({int(p.name, 8): p.stat().st_mode & 0o7777 for p in (out / "srv").iterdir()}, modes)
+
     def test_documentation_goes_but_licences_stay(self) -> None:
         items: list[Item] = [
             ("./usr/share/doc/a/copyright", b"MIT"),
@@ -375,6 +385,17 @@ class Hostile(Case):
         limit, root.LARGEST_DEB = root.LARGEST_DEB, 100_000
         self.addCleanup(setattr, root, "LARGEST_DEB", limit)
         self.refuse("unpacks to more", self.deb("a", [("./etc/x", bytes(1_000_000))]))
+
+    def test_a_bounded_stream_gives_no_byte_more(self) -> None:
+        whole = root.Bounded(io.BytesIO(b"12345"), 5, "a")
+        self.assertEqual([whole.read(2), whole.read(0), whole.read(), whole.read()], [b"12", b"", b"345", b""])
+        for size in (1, -1):
+            source = io.BytesIO(b"1234567")
+            short = root.Bounded(source, 4, "a")
+            self.assertEqual(short.read(4), b"1234")
+            with self.assertRaisesRegex(root.Refused, "^a: unpacks to more than the 4 GiB allowed$"):
+                short.read(size)
+            self.assertEqual(source.tell(), 5)
 
     def test_zstd_without_a_module_says_what_to_do(self) -> None:
         deb = self.deb("a", [], suffix=".zst")
