@@ -416,3 +416,12 @@ def test_what_a_crash_left_is_removed_by_the_next_that_writes(tmp_path: Path) ->
 
 def test_the_archive_is_in_the_data_folder(tmp_path: Path) -> None:
     assert find_archive(Paths(tmp_path / "data", tmp_path / "cache")).folder == tmp_path / "data" / "archive"
+
+
+def test_what_is_written_is_on_the_disk_before_it_gets_its_name(tmp_path: Path) -> None:
+    """The NAR, then its name, and only then the `.narinfo` that says it is there."""
+    archive = Archive(tmp_path / "archive")
+    put(archive, tmp_path, "a", b"a")
+    steps = list_steps(lambda: put(archive, tmp_path, "b", b"b"))
+    order = [step for step in steps if step in ("posix.fsync", "posix.replace")]
+    assert order == [f"posix.{step}" for step in ("fsync", "replace", "fsync", "fsync", "replace")]

@@ -19,6 +19,7 @@ from pycomfy.adapters.metadata.object_info import read_definitions
 from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, NetworkError, PycomfyError
 from tests.support.file_server import Site
 from tests.support.operations import listening
+from tests.support.sudden_ends import list_steps
 
 
 def sha256(data: bytes) -> str:
@@ -308,3 +309,17 @@ def test_a_small_file_of_this_machine_may_have_all_that_is_allowed(tmp_path: Pat
         read((tmp_path / "a").as_uri(), limit=4)
     with pytest.raises(NetworkError, match="cannot be read"):
         read((tmp_path / "none").as_uri(), limit=4)
+
+
+def test_what_is_kept_is_on_the_disk_before_it_gets_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(DATA)
+    url, cache = (tmp_path / "a").as_uri(), tmp_path / "cache"
+    for number, work in enumerate(
+        (
+            lambda: fetch(url, sha256(DATA), name="a", cache=cache),
+            lambda: fetch_unpinned(url, cache=cache, limit=len(DATA)),
+            lambda: keep_file(tmp_path / "a", cache),
+        )
+    ):
+        steps = [step for step in list_steps(work) if step in ("posix.fsync", "posix.replace")]
+        assert steps == ["posix.fsync", "posix.replace"], number
