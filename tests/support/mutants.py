@@ -407,9 +407,14 @@ def run(mutants: list[Mutant], settings: Settings, jobs: int, verbose: bool) -> 
                 outcome = try_mutant(copy, mutant, stages[mutant.module])
             finally:
                 copies.put(copy)
+            tried.append(outcome)
             if outcome.result != "killed" or verbose:
                 print(f"{outcome.result}: {_describe(mutant)[0]} {outcome.by}", flush=True)
+            if len(tried) % 20 == 0:
+                print(f"{len(tried)} of {len(mutants)} are tried", flush=True)
             return outcome
+
+        tried: list[Outcome] = []
 
         with ThreadPoolExecutor(jobs) as pool:
             modules = sorted({mutant.module for mutant in mutants})
