@@ -4,6 +4,7 @@ they tried is told. Nix and the servers are real."""
 import ctypes
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -77,17 +78,18 @@ def logs(workspace: Workspace) -> str:
     return "\n".join(file.read_text() for file in (workspace.paths.data / "logs").glob("*"))
 
 
+# What is told, as a pattern: newer versions of Nix name the outermost folder that may not be read.
 EVALUATIONS = {
-    "a file": ('throw (builtins.readFile "CANARY")', "tried to read CANARY"),
-    "a file that becomes a source": ('"${builtins.path { path = "CANARY"; }}"', "tried to read CANARY"),
+    "a file": ('throw (builtins.readFile "CANARY")', "tried to read HOME"),
+    "a file that becomes a source": ('"${builtins.path { path = "CANARY"; }}"', "tried to read HOME"),
     "the folder": ('throw (toString (builtins.attrNames (builtins.readDir "HOME")))', "tried to read HOME"),
     "the search path": ("import <home/canary>", "home/canary"),
-    "the environment of the process": ('throw (builtins.readFile "/proc/self/environ")', "tried to read /proc/"),
+    "the environment of the process": ('throw (builtins.readFile "/proc/self/environ")', "tried to read /proc"),
     "a download": ('import (builtins.fetchurl "URL/x")', "tried to fetch URL/x"),
     "a tarball": ('import (builtins.fetchTarball "URL/x.tar.gz")', "tried to fetch URL/x.tar.gz"),
-    "git": ('import (builtins.fetchGit "URL/x.git")', "tried to fetch URL/x.git"),
+    "git": ('import (builtins.fetchGit "URL/x.git")', "tried to fetch .*URL/x.git"),
     "a flake": ('(builtins.getFlake "git+URL/x").outPath', "lake"),
-    "a fetched tree": ('(builtins.fetchTree { type = "tarball"; url = "URL/x"; }).outPath', "flakes"),
+    "a fetched tree": ('(builtins.fetchTree { type = "tarball"; url = "URL/x"; }).outPath', "flakes|fetchTree"),
     "a program": ('builtins.exec [ "touch" "WRITTEN" ]', "exec"),
     "a build": (
         'import (derivation { name = "x"; system = builtins.currentSystem; builder = "/bin/sh"; })',
@@ -106,7 +108,7 @@ def test_evaluating_a_pulled_version_gets_at_nothing(
         expression, expected = expression.replace(word, value), expected.replace(word, value)
     workspace = pulled(lost, project_of(expression), tmp_path)
     told = refusal(workspace)
-    assert expected in told
+    assert re.search(expected, told), told
     canary.assert_untouched(told, logs(workspace))
 
 
@@ -178,7 +180,7 @@ def test_a_link_in_a_pulled_version_leads_to_no_file(lost: ArchivedVersions, can
     folder.mkdir()
     (folder / "default.nix").write_text("{ platform }: { oci = throw (builtins.readFile ./link); }")
     (folder / "link").symlink_to(canary.file)
-    with pytest.raises(BuildFailed, match=f"tried to read {canary.file}"):
+    with pytest.raises(BuildFailed, match=f"tried to read {canary.home}"):
         evaluate(lost.nix, BuildTarget(folder, "oci", "linux/amd64"))
 
 
@@ -200,7 +202,7 @@ def test_a_bundle_gets_at_nothing(lost: ArchivedVersions, canary: Canary, tmp_pa
     other = Workspace(new_paths(tmp_path / "other"), lost.nix)
     import_bundle(other, tmp_path / "evil.tar.zst")
     told = refusal(other)
-    assert f"tried to read {canary.file}" in told and "do not use this project" in told
+    assert f"tried to read {canary.home}" in told and "do not use this project" in told
     canary.assert_untouched(told, logs(other))
 
 
