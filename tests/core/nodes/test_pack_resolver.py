@@ -413,3 +413,12 @@ def test_choices_are_sorted_by_type_also_those_that_come_together() -> None:
 def test_why_a_type_of_templates_is_asked_about() -> None:
     (question,) = resolve_packs([want("N")], Knowledge({"N": Claims(since="1.0")}), PackPreferences()).questions
     assert question.why == "no list has it yet, and official templates use it as a type of ComfyUI 1.0"
+
+
+def test_that_a_name_is_a_plain_word_matters_only_where_one_pack_alone_has_it() -> None:
+    few = Listing("github.com/eve/math", "https://github.com/eve/math", stars=2)
+    given = Knowledge({"Multiply": Claims(owners=(few, ELSE), preempting=(few,))})
+    assert picked(resolve_packs([want("Multiply")], given, PackPreferences()).choices[0]) == (few.url, "preemption")
+    several = Knowledge({"Multiply": Claims((ELSE, PACKS[A]))}, registry={"Multiply": (few,)})
+    (question,) = resolve_packs([want("Multiply")], several, PackPreferences()).questions
+    assert question.why == "2 known node packs provide it"
