@@ -198,6 +198,30 @@ class TestDynamicCombo:
             expected = {"a": "text", "a.text": "", "last": 9}
         assert found == expected
 
+    def test_the_widgets_around_it_stay_where_they_are(self) -> None:
+        found = restored(
+            {"x": ["INT"], "a": dynamic(TEXT, SIZE), "y": ["INT"], "z": ["INT"]}, (1, "size", 2, 3, "fixed", 4, 5, 6)
+        )
+        assert [w.name for w in found.widgets] == [
+            "x",
+            "a",
+            "a.width",
+            "a.seed",
+            "control_after_generate",
+            "a.x",
+            "y",
+            "z",
+        ]
+        assert [v for n, v in sorted(found.values.items()) if n != "control_after_generate"] == [
+            "size",
+            3,
+            2,
+            4,
+            1,
+            5,
+            6,
+        ]
+
     def test_a_widget_whose_name_only_begins_alike_stays(self) -> None:
         found = restored({"a": dynamic(SIZE, TEXT), "ab": ["INT"]}, ("text", "t", "fixed", 4))
         assert found.values["ab"] == 4
@@ -241,6 +265,13 @@ class TestDynamicGroup:
             assert values(required, saved, 5, 6, "fixed", 9)["a"] == 1
             assert values(required, saved, 5, 6, "fixed", 9)["last"] == 9
 
+    def test_the_widgets_around_it_stay_where_they_are(self) -> None:
+        found = restored(
+            {"x": ["INT"], "a": rows({"n": ["INT"]}, min=2), "y": ["INT"], "z": ["INT"]}, (7, 3, 4, 5, 6, 8, 9)
+        )
+        assert [w.name for w in found.widgets] == ["x", "a", "a.0.n", "a.1.n", "a.2.n", "y", "z"]
+        assert found.values == {"x": 7, "a": 3, "a.0.n": 4, "a.1.n": 5, "a.2.n": 6, "y": 8, "z": 9}
+
     def test_there_are_no_more_rows_than_a_bound(self) -> None:
         assert values({"a": rows({"n": ["INT"]})}, 10_000)["a"] == module.MAX_ROWS
         assert len(made(rows({"n": ["INT"]}, min=10_000))) == 1 + module.MAX_ROWS
@@ -269,6 +300,7 @@ class TestRestoring:
         required = {"a": ["INT"], "b": ["INT"]}
         assert values(required, 1, 2, named={"b": 5}) == {"a": 0, "b": 5}
         assert restored(required, {"b": 5}).values == {"a": 0, "b": 5}
+        assert restored(required, {"b": 5}, {"b": 6}).values == {"a": 0, "b": 6}
 
     def test_a_control_is_not_restored_by_name(self) -> None:
         found = restored({"seed": ["INT"], "n": ["INT"]}, (), {"seed": 3, "control_after_generate": "fixed", "n": 4})
