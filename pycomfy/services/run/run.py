@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -116,23 +116,48 @@ def _run(workspace: Workspace, request: RunRequest, record: ImageRecord, given: 
         request = replace(request, options=replace(request.options, models=found))
     image = layout_of(record)
     started_at, began = workspace.clock(), time.monotonic()
+    files: list[OutputFile] = []
+
+    def outputs() -> tuple[Mapping[str, object], ...]:
+        return tuple({**asdict(output), "path": str(output.path.absolute())} for output in files)
+
     try:
-        result = run_image(workspace, engine, image, f"{record.name}@{record.version}", request)
-    except PycomfyError as e:
-        failed = Run(started_at, engine.kind, request.options.gpus, time.monotonic() - began, error=str(e))
-        record_run(workspace, record, failed, given)
+        result = run_image(workspace, engine, image, f"{record.name}@{record.version}", request, files)
+    except BaseException as e:
+        why = str(e) if isinstance(e, PycomfyError) else "the run was ended"
+        seconds = time.monotonic() - began
+        with operation.shield():
+            failed = Run(started_at, engine.kind, request.options.gpus, seconds, outputs(), error=why)
+            _record(workspace, record, failed, given)
         raise
-    outputs = tuple({**asdict(output), "path": str(output.path.absolute())} for output in result.outputs)
     values = tuple(map(asdict, result.values))
     done = Run(
-        started_at, engine.kind, request.options.gpus, result.seconds, outputs, values=values, device=result.device
+        started_at, engine.kind, request.options.gpus, result.seconds, outputs(), values=values, device=result.device
     )
-    record_run(workspace, record, done, given)
+    _record(workspace, record, done, given)
     return result
 
 
-def run_image(workspace: Workspace, engine: Engine, image: LayoutImage, name: str, request: RunRequest) -> RunResult:
-    """Run a job in `image`, which is shown as `name`: a workflow's, or NAME@N for a version."""
+def _record(workspace: Workspace, record: ImageRecord, done: Run, given: Given) -> None:
+    """Record a run. Where that fails, as on a full disk, its outputs and its error are worth more: it is reported."""
+    try:
+        record_run(workspace, record, done, given)
+    except (PycomfyError, OSError, ValueError) as e:
+        # There may be no terminal any more.
+        with contextlib.suppress(OSError, ValueError):
+            operation.report(f"warning: the run could not be recorded: {e.what if isinstance(e, PycomfyError) else e}")
+
+
+def run_image(
+    workspace: Workspace,
+    engine: Engine,
+    image: LayoutImage,
+    name: str,
+    request: RunRequest,
+    files: list[OutputFile] | None = None,
+) -> RunResult:
+    """Run a job in `image`, which is shown as `name`: a workflow's, or NAME@N for a version. `files` gets what was
+    saved, also where this raises."""
     began = time.monotonic()
     options = request.options
     view = _find_models(options)
@@ -141,7 +166,7 @@ def run_image(workspace: Workspace, engine: Engine, image: LayoutImage, name: st
     with operation.step(f"Load {name} into {engine.kind}") as task:
         identity = load_recorded(engine, image, workflow, task)
     log = workspace.log_file(f"run-{name}")
-    report = JobReport()
+    report, files = JobReport(), [] if files is None else files
     # SIGTERM and SIGHUP unwind, as Ctrl-C does, until all is saved.
     with process.signals_as_exceptions(), _new_job(workspace, log.stem) as job:
         if request.inputs is not None:
@@ -154,9 +179,10 @@ def run_image(workspace: Workspace, engine: Engine, image: LayoutImage, name: st
             with LogFile(log) as file, JobProgress(file) as progress:
                 run_job(engine, spec, request.job, report, progress)
         except BaseException as e:
-            _save_in_spite(e, report, job, options.output)
+            _save_in_spite(e, report, job, options.output, files)
             raise
         saved = save_outputs(report, job, options.output)
+        files.extend(saved.files)
     problems = [explain(e, str(log), name) for e in report.errors]
     if problems:
         saved.report()
@@ -174,10 +200,13 @@ def run_image(workspace: Workspace, engine: Engine, image: LayoutImage, name: st
     )
 
 
-def _save_in_spite(error: BaseException, report: JobReport, job: JobFolder, folder: Path) -> None:
+def _save_in_spite(
+    error: BaseException, report: JobReport, job: JobFolder, folder: Path, files: list[OutputFile]
+) -> None:
     """Save what was made before the job was ended by `error`, and report where it is."""
     with operation.shield():
         saved = save_outputs(report, job, folder)
+    files.extend(saved.files)
     # There may be no terminal any more.
     with contextlib.suppress(OSError, ValueError):
         saved.report()

@@ -17,6 +17,7 @@ from pycomfy.adapters.containers.engine import Engine, find_engine
 from pycomfy.adapters.containers.job_folder import KEPT_DAYS
 from pycomfy.adapters.containers.job_protocol import JobRequest
 from pycomfy.adapters.containers.load import LayoutImage, read_layout
+from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.errors import BadInput, MissingTool, NoSpace, PycomfyError, RunFailed
@@ -160,6 +161,10 @@ def test_after_a_signal_to_us(job: Job, number: str, status: int) -> None:
     _, told = us.communicate(timeout=HANG)
     assert (us.returncode, job.saved()) == (status, MADE_ONLY)
     assert f"saved {job.out}/sub/made.txt" in told
+    with Database(database_path(job.paths)) as database:
+        (recorded,) = database.runs(NAME)
+    assert recorded.error == "the run was ended"
+    assert [output["path"] for output in recorded.outputs] == [str(job.out / "sub" / "made.txt")]
 
 
 def test_after_pycomfy_was_killed(job: Job) -> None:

@@ -14,7 +14,7 @@ from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.database.database import Database, database_path
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, MissingTool, NotFound, RunFailed
+from pycomfy.errors import BadInput, ErrorGroup, HashMismatch, MissingTool, NoSpace, NotFound, RunFailed
 from pycomfy.services.run.inputs import Arguments
 from pycomfy.services.run.run import OutputValue, RunOptions, RunRequest, run
 from pycomfy.services.workspace import Workspace
@@ -119,7 +119,22 @@ def test_every_error_is_told_and_what_was_made_before_is_saved(built: Builder, t
     assert [p.what for p in caught.value.problems] == ["one", "two"]
     assert (tmp_path / "out" / "a.png").exists()
     with Database(database_path(paths)) as database:
-        assert "one" in (database.runs("pycomfy-test")[0].error or "")
+        (recorded,) = database.runs("pycomfy-test")
+    assert "one" in (recorded.error or "")
+    assert [o["path"] for o in recorded.outputs] == [str(tmp_path / "out" / "a.png")]
+
+
+def test_a_run_that_cannot_be_recorded_is_still_a_run(
+    built: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise NoSpace("database or disk is full")
+
+    monkeypatch.setattr("pycomfy.services.run.run.record_run", fail)
+    paths = built("echo png > /data/a.png\n" + says(STARTING, READY, PICTURE, DONE))
+    with listening() as heard:
+        assert len(run(Workspace(paths), request(tmp_path)).outputs) == 1
+    assert heard.remarks == ["warning: the run could not be recorded: database or disk is full"]
 
 
 def test_a_container_that_leaves_without_a_word_is_a_failure(built: Builder, tmp_path: Path) -> None:
