@@ -36,7 +36,7 @@ is a line per step. `NO_COLOR` is respected.
 |---|---|
 | `PYCOMFY_HOME` | the folder for all data and the cache; default: `~/.local/share/pycomfy` and `~/.cache/pycomfy` |
 | `PYCOMFY_ENGINE` | `podman` or `docker`; default: Podman where it works, else Docker |
-| `PYCOMFY_CONTAINER_MEMORY`, `…_TMP`, `…_PIDS` | what a container may take: see [limits](../how-to/outputs-and-limits.md) |
+| `PYCOMFY_CONTAINER_MEMORY`, `…_TMP`, `…_PIDS` | a container's [limits](../how-to/outputs-and-limits.md) |
 | `PYCOMFY_DEBIAN_MIRROR` | a mirror of Debian's archive; default: the one that this machine's apt uses |
 | `PYCOMFY_DEBIAN_SECURITY_MIRROR` | the same for security updates |
 | `PYCOMFY_REGISTRY` | a copy of the Comfy registry's API; default: the public one |
