@@ -144,6 +144,9 @@ class TestNames:
         assert names == ["image", "Blur image", "Blur 2 image", "Mine image", "Mine 2 image", "Blur 3 image"]
         assert outputs == ["IMAGE", "Blur IMAGE", "Blur 2 IMAGE", "Mine IMAGE", "Mine 4 IMAGE", "Blur 5 IMAGE"]
 
+    def test_a_name_that_is_free_has_no_title_before_it(self) -> None:
+        assert shown(group(inside("Blur", title="Mine"))) == (["image"], ["IMAGE"])
+
     def test_inputs_and_outputs_have_the_names_that_the_author_gave(self) -> None:
         config = {
             "0": {"input": {"image": {"name": "picture"}, "radius": {"name": "r"}}, "output": {"0": {"name": "soft"}}},

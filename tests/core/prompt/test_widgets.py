@@ -272,6 +272,10 @@ class TestDynamicGroup:
         assert [w.name for w in found.widgets] == ["x", "a", "a.0.n", "a.1.n", "a.2.n", "y", "z"]
         assert found.values == {"x": 7, "a": 3, "a.0.n": 4, "a.1.n": 5, "a.2.n": 6, "y": 8, "z": 9}
 
+    def test_rows_and_options_without_values_have_their_defaults(self) -> None:
+        assert values({"a": rows({"n": ["INT", {"default": 5}]})}, 2) == {"a": 2, "a.0.n": 5, "a.1.n": 5}
+        assert values({"a": dynamic(SIZE, TEXT)}, "text")["a.text"] == ""
+
     def test_there_are_no_more_rows_than_a_bound(self) -> None:
         assert values({"a": rows({"n": ["INT"]})}, 10_000)["a"] == module.MAX_ROWS
         assert len(made(rows({"n": ["INT"]}, min=10_000))) == 1 + module.MAX_ROWS
@@ -317,6 +321,7 @@ class TestRestoring:
         empty = {"a": ["COMBO", {"options": []}], "b": ["COMBO", {"options": ["x"]}], "s": ["STRING"]}
         assert restored(empty).unset == {"a"} and restored(empty, ("v",)).unset == frozenset()
         assert restored(empty, (), {"b": "x"}).unset == {"a"}
+        assert restored({"a": dynamic()}).unset == frozenset(), "a combo of another kind is sent as null"
         remote = {"a": ["COMBO", {"options": [], "remote": {"route": "/x"}}]}
         assert restored(remote).unset == frozenset()
 
