@@ -70,12 +70,14 @@ class Settings:
             tuple(data.get("equivalent", ())),
         )
 
-    def why_equivalent(self, module: str, change: tuple[str, str]) -> str | None:
-        """Return the reason why a change changes nothing, None if it does."""
-        for known in self.equivalent:
-            if known["module"] == module and (known["old"], known["new"]) == change:
-                return known["why"]
-        return None
+    def is_equivalent(self, mutant: Mutant) -> bool:
+        """Return whether the settings say that a change changes nothing."""
+        old, new = mutant.change((ROOT / mutant.module).read_text())
+        return any(
+            (known["module"], known["old"]) == (mutant.module, old)
+            and (known["new"] == new if "new" in known else mutant.operator.startswith(known["operator"]))
+            for known in self.equivalent
+        )
 
 
 # — which tests hold a module —
@@ -425,7 +427,7 @@ def run(mutants: list[Mutant], settings: Settings, jobs: int, verbose: bool) -> 
 def report(outcomes: list[Outcome], settings: Settings, least: float) -> int:
     """Print who survived. Returns 1 if fewer than `least` percent of those that change behaviour were killed."""
     lived = [o.mutant for o in outcomes if o.result == "survived"]
-    equivalent = [m for m in lived if settings.why_equivalent(m.module, m.change((ROOT / m.module).read_text()))]
+    equivalent = [m for m in lived if settings.is_equivalent(m)]
     for mutant in lived:
         if mutant not in equivalent:
             print("", *_describe(mutant), sep="\n")

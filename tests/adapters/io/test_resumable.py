@@ -184,6 +184,8 @@ def test_a_copy_is_continued_and_bounded_as_well(tmp_path: Path, downloads: Down
     downloads.path.write_bytes(DATA[:HALF])
     assert downloads.of(DATA).fetch(source.as_uri()) == sha256(DATA)
     assert downloads.path.read_bytes() == DATA and downloads.amount[0] == len(DATA)
+    downloads.path.write_bytes(DATA[:HALF])  # what has no hash cannot be thrown away afterwards
+    assert downloads.of(None, None, len(DATA)).fetch(source.as_uri()) == sha256(DATA)
     downloads.path.write_bytes(b"x" * HALF)  # another file's beginning
     assert downloads.of(DATA).fetch(source.as_uri()) == sha256(DATA)
     downloads.path.unlink()
