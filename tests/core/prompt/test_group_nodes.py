@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from pycomfy.core.prompt import group_nodes as module
 from pycomfy.core.prompt.convert import try_convert
 from pycomfy.core.prompt.group_nodes import GroupNodes
 from pycomfy.core.prompt.node_definitions import Definitions
@@ -16,6 +17,7 @@ INFO: Json = {
     "Seed": definition({"seed": ["INT"], "n": ["INT"]}, outputs=["INT"]),
     "Size": definition({"width": ["INT", {"default": 1}], "height": ["INT", {"default": 2}]}, outputs=["LATENT"]),
     "Three": definition({"m": ["INT"], "k": ["INT"], "z": ["INT"]}, outputs=["INT"]),
+    "Noise": definition({"noise_seed": ["INT"]}, outputs=["INT"]),
     "Chance": definition({"seed": ["FLOAT"], "n": ["INT"]}, outputs=["FLOAT"]),
     "Pick": definition({"file": [[]]}, outputs=["MODEL"]),
 }
@@ -58,7 +60,7 @@ def test_a_node_named_after_a_group_is_opened(type_: str) -> None:
     assert (host.id, host.type, subgraph.id, subgraph.name) == ("7", type_, "workflow>G", "G")
 
 
-@pytest.mark.parametrize("type_", ["G", "workflow>H", "workflow", "other>G"])
+@pytest.mark.parametrize("type_", ["G", "workflow>H", "workflow", "other>G", "Something.G", "workflow.G"])
 def test_another_node_is_none(type_: str) -> None:
     assert GroupNodes({"G": group()}, Definitions(INFO)).open(Node("7", type_)) is None
 
@@ -88,6 +90,7 @@ def test_inputs_that_the_saved_nodes_lack_are_added_to_them() -> None:
     "link",
     [
         "x",
+        {"a": 0, "b": 0, "c": 1, "d": 0},
         [0, 0, 1],
         [0, 0, 1, "0"],
         [True, 0, 1, 0],
@@ -135,6 +138,12 @@ def test_what_is_no_list_is_empty(wrong: str, names: list[str]) -> None:
 
 def test_what_is_not_a_node_inside_has_no_type() -> None:
     assert shown(group("x", inside("Blur"))) == (["image"], ["IMAGE"])  # type: ignore[arg-type]
+
+
+def test_a_group_has_no_more_nodes_than_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert module.MAX_INNER == 10_000
+    monkeypatch.setattr(module, "MAX_INNER", 2)
+    assert len(opened(group(*[inside("Blur")] * 3))[1].graph.nodes) == 2
 
 
 class TestNames:
@@ -291,6 +300,13 @@ class TestValues:
     def test_only_whole_numbers_have_a_control_because_of_their_name(self) -> None:
         assert values(group(inside("Chance", values=(1, 2))), 0.5, 7) == [{"seed": 0.5, "n": 7}]
 
+    def test_a_noise_seed_has_one_too(self) -> None:
+        saved = group(inside("Noise", values=(1, "fixed")), inside("Noise", values=(1, "fixed")), inside("Size"))
+        assert values(saved, 11, "fixed", 12, "fixed", 13, 14)[1:] == [
+            {"noise_seed": 12, "control_after_generate": "fixed"},
+            {"width": 13, "height": 14},
+        ]
+
     def test_a_missing_tail_has_the_defaults(self) -> None:
         saved = group(inside("Size", values=(3, 4)), inside("Size", values=(5, 6)))
         assert values(saved, 10) == [{"width": 10, "height": 2}, {"width": 1, "height": 2}]
@@ -377,3 +393,5 @@ class TestHost:
         assert host.inputs == (Input("image", "IMAGE"), Input("Blur image", "IMAGE", "2"))
         host, _ = opened(group(inside("Blur"), inside("Blur")), linked("old", 1), linked("older", 2), linked("more", 3))
         assert [i.link for i in host.inputs] == ["1", "2"]
+        host, _ = opened(group(inside("Blur")), linked("old", 1), linked("image", 2))
+        assert [i.link for i in host.inputs] == ["2"]

@@ -292,6 +292,8 @@ class TestDynamicGroup:
     def test_values_of_forced_inputs_are_not_looked_for_beside_it(self) -> None:
         required = {"a": rows({"n": ["INT"]}), "f": ["INT", {"forceInput": True}], "last": ["INT"]}
         assert values(required, 0, 9) == {"a": 0, "last": 9}
+        found = restored(required, (0, 9, 8))
+        assert (found.values["last"], found.left) == (9, {"[2]": 8})
 
 
 class TestRestoring:
