@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -99,11 +100,13 @@ Ask = Callable[[Question], int | None]
 
 @dataclass(frozen=True)
 class Operation:
-    """One use case that runs. `ask` is None where there is nobody to ask."""
+    """One use case that runs. `ask` is None where there is nobody to ask. `scratch` is the only folder in which a dry
+    run writes, None for an operation that is no dry run."""
 
     progress: Progress = field(default_factory=Silent)
     cancel_scope: CancelScope = field(default_factory=CancelScope)
     ask: Ask | None = None
+    scratch: Path | None = None
 
     @contextlib.contextmanager
     def running(self) -> Iterator["Operation"]:
@@ -125,6 +128,17 @@ _scope: ContextVar[CancelScope] = ContextVar("cancel_scope", default=_DEFAULT.ca
 def current() -> Operation:
     """Return the running operation; a silent one that is never cancelled if none was started."""
     return _operation.get()
+
+
+def is_dry_run() -> bool:
+    """Return whether nothing is to be changed: a long work may then be left out."""
+    return current().scratch is not None
+
+
+def discards(path: Path) -> bool:
+    """Return whether this is a dry run, and what it writes to `path` is to be thrown away."""
+    scratch = current().scratch
+    return scratch is not None and not path.absolute().is_relative_to(scratch)
 
 
 def cancel_scope() -> CancelScope:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.dry_run import DryRun, maybe_dry
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.no_versions import print_no_versions
 from pycomfy.cli.terminal import print_rows
@@ -23,6 +24,7 @@ def branch(
     start: Annotated[
         str | None, typer.Argument(metavar="REF", help="The version it begins with.", show_default=False)
     ] = None,
+    dry: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list, or the new one, as JSON.")] = False,
 ) -> None:
     """Start a workflow from another one's version, or list all workflows.
@@ -41,7 +43,8 @@ def branch(
     elif start is None:
         raise typer.BadParameter("say where it begins: pycomfy branch NEW REF", param_hint="REF")
     else:
-        found = [begin_branch(workspace, new, start)]
+        with maybe_dry(workspace, dry=dry) as workspace:
+            found = [begin_branch(workspace, new, start)]
     if as_json:
         print_json(found if new is None else found[0])
     elif not found:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.dry_run import DryRun, maybe_dry
 from pycomfy.cli.fixes import render
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.terminal import print_line
@@ -35,6 +36,7 @@ def import_(
         Path | None, typer.Option("--workflow", metavar="FILE", help="The workflow, if the file has none.")
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call the workflow.")] = None,
+    dry: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Import a version from a bundle, or a project from a tool's file.
@@ -51,7 +53,8 @@ def import_(
     from pycomfy.services.interchange.import_foreign import ForeignImport
     from pycomfy.services.workspace import Workspace
 
-    result = import_file(Workspace.open(), ImportRequest(file, format_, to, workflow, name))
+    with maybe_dry(Workspace.open(), dry=dry) as workspace:
+        result = import_file(workspace, ImportRequest(file, format_, to, workflow, name))
     if as_json:
         print_json(result)
     elif isinstance(result, ForeignImport):

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pycomfy.cli.dry_run import DryRun, maybe_dry
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.terminal import print_line
 
@@ -13,6 +14,7 @@ def push(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="NAME…", help="Only these workflows.", show_default=False)
     ] = None,
+    dry: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what happened as JSON.")] = False,
 ) -> None:
     """Send workflows with their versions and tags to a git repository.
@@ -24,7 +26,8 @@ def push(
     from pycomfy.services.versions.push import push as push_versions
     from pycomfy.services.workspace import Workspace
 
-    result = push_versions(Workspace.open(), remote, names or ())
+    with maybe_dry(Workspace.open(), dry=dry) as workspace:
+        result = push_versions(workspace, remote, names or ())
     if as_json:
         print_json(result)
     else:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.dry_run import DryRun, maybe_dry
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.nix_options import Jobs, Sandbox
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
@@ -14,7 +15,7 @@ from pycomfy.cli.terminal import print_line
 
 if TYPE_CHECKING:
     from pycomfy.services.archive.restore import RestoredProject
-    from pycomfy.services.archive.restore_image import RestoredImage
+    from pycomfy.services.archive.restore_image import RestoredImage, RestorePlan
     from pycomfy.services.archive.restore_plain import RestoredFolder
 
 
@@ -37,6 +38,7 @@ def restore(
     ] = None,
     jobs: Jobs = 0,
     sandbox: Sandbox = True,
+    dry: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Restore a version as image, ComfyUI folder or Nix project.
@@ -50,20 +52,26 @@ def restore(
     if to is not None and project is not None:
         raise typer.BadParameter("give --to or --project, not both", param_hint="--to")
     from pycomfy.adapters.nix.settings import NixSettings
+    from pycomfy.services.archive.restore import plan_restore
     from pycomfy.services.archive.restore import restore as restore_version
     from pycomfy.services.archive.restore_request import RestoreRequest
     from pycomfy.services.workspace import Workspace
 
     request = RestoreRequest(reference, parse_platform(platform), offline, source, to, project)
-    result = restore_version(Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs)), request)
+    with maybe_dry(Workspace.open(nix=NixSettings(sandbox=sandbox, jobs=jobs)), dry=dry) as workspace:
+        result = (plan_restore if dry else restore_version)(workspace, request)
     print_json(result) if as_json else _show(result)
 
 
-def _show(result: "RestoredImage | RestoredFolder | RestoredProject") -> None:
-    from pycomfy.services.archive.restore_image import RestoredImage
+def _show(result: "RestoredImage | RestoredFolder | RestoredProject | RestorePlan") -> None:
+    from pycomfy.services.archive.restore_image import RestoredImage, RestorePlan
     from pycomfy.services.archive.restore_plain import RestoredFolder
 
-    if isinstance(result, RestoredImage):
+    if isinstance(result, RestorePlan):
+        how = "it is in the Nix store already" if result.built else f"built from {count(result.sources, 'source')}"
+        print_line(f"{result.label}, for {result.platform}: {how}")
+        print_line(f"  digest   {result.manifest_digest or 'not recorded'}")
+    elif isinstance(result, RestoredImage):
         _show_image(result)
     elif isinstance(result, RestoredFolder):
         _show_folder(result)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pycomfy.cli.dry_run import DryRun, maybe_dry
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.terminal import print_line
 
@@ -11,6 +12,7 @@ from pycomfy.cli.terminal import print_line
 def revert(
     reference: Annotated[str, typer.Argument(metavar="REF", help="The version to go back to: NAME@3, NAME@tag …")],
     message: Annotated[str | None, typer.Option("-m", "--message", metavar="TEXT", help="Why.")] = None,
+    dry: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the new version as JSON.")] = False,
 ) -> None:
     """Make a new version with the contents of an older one.
@@ -22,7 +24,8 @@ def revert(
     from pycomfy.services.versions.revert import revert as revert_version
     from pycomfy.services.workspace import Workspace
 
-    result = revert_version(Workspace.open(), reference, message=message)
+    with maybe_dry(Workspace.open(), dry=dry) as workspace:
+        result = revert_version(workspace, reference, message=message)
     if as_json:
         print_json(result)
     elif result.new:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pycomfy.cli.dry_run import DryRun, maybe_dry
 from pycomfy.cli.fixes import with_fixes
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.terminal import print_line, print_rows
@@ -17,6 +18,7 @@ def tag(
     ] = None,
     delete: Annotated[bool, typer.Option("-d", "--delete", help="Remove the tag from the workflow REF.")] = False,
     force: Annotated[bool, typer.Option("-f", "--force", help="Move the tag if another version has it.")] = False,
+    dry: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result, or the list, as JSON.")] = False,
 ) -> None:
     """Give a version a name, or list all tags.
@@ -44,13 +46,15 @@ def tag(
     elif reference is None:
         raise typer.BadParameter("say which version: pycomfy tag TAG REF", param_hint="REF")
     elif delete:
-        removed = untag(workspace, name, reference)
+        with maybe_dry(workspace, dry=dry) as workspace:
+            removed = untag(workspace, name, reference)
         if as_json:
             print_json(removed)
         else:
             print_line(f"removed {removed.name}@{removed.tag}, was {removed.commit[:12]}")
     else:
-        made = tag_version(workspace, name, reference, force=force)
+        with maybe_dry(workspace, dry=dry) as workspace:
+            made = tag_version(workspace, name, reference, force=force)
         if as_json:
             print_json(made)
         else:

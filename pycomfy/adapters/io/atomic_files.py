@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
+from pycomfy import operation
 from pycomfy.errors import BadInput, Fixes, NoSpace, PycomfyError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -100,9 +101,14 @@ def write_file(path: Path, data: bytes | str) -> None:
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file beside `path`; on success it replaces `path`, on failure nothing is left of it. The folder is
-    created. Raises `NoSpace`, or `BadInput` where something else than a file is, such as a device: replacing it would
-    harm the machine."""
+    """Write a file beside `path`; on success it replaces `path`; on failure, and in a dry run, nothing is left of it.
+    The folder is created. Raises `NoSpace`, or `BadInput` where something else than a file is, such as a device:
+    replacing it would harm the machine."""
+    if operation.discards(path):
+        check_replaceable(path)
+        with tempfile.TemporaryFile(dir=operation.current().scratch) as file:
+            yield file
+        return
     with translate_disk_full(path):
         check_replaceable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +154,11 @@ def use_default_mode(file: Path) -> None:
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Fill a folder beside `path`; on success it replaces `path`, on failure nothing is left of it."""
+    """Fill a folder beside `path`; on success it replaces `path`; on failure, or in a dry run, nothing of it is left."""
+    if operation.discards(path):
+        with tempfile.TemporaryDirectory(dir=operation.current().scratch) as folder:
+            yield Path(folder)
+        return
     with translate_disk_full(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:100]}."))

@@ -13,7 +13,7 @@ from pycomfy.adapters.versions.git import BareRepository
 from pycomfy.adapters.versions.image_refs import PREFIX
 from pycomfy.core.lockfile.git_url import GitUrl, parse_git_url, without_password
 from pycomfy.errors import BadInput, NetworkError, NotFound, PycomfyError
-from pycomfy.operation import shield
+from pycomfy.operation import is_dry_run, shield
 
 INCOMING = "refs/incoming"
 MAX_BYTES = 256 << 20  # of one file
@@ -45,8 +45,10 @@ def find_remote(bare: BareRepository, remote: str) -> GitUrl:
 
 
 def send(bare: BareRepository, address: GitUrl, refs: Sequence[str]) -> list[Sent]:
-    """Send `refs`; nothing there is overwritten. Return what became of each. Raises `NetworkError`, `NotFound`."""
-    status, output, message = bare.run("push", "--porcelain", "--", address.url, *(f"{r}:{r}" for r in refs))
+    """Send `refs`; nothing there is overwritten. Return what became of each; in a dry run, what would. Raises
+    `NetworkError`, `NotFound`."""
+    dry = ("--dry-run",) if is_dry_run() else ()
+    status, output, message = bare.run("push", "--porcelain", *dry, "--", address.url, *(f"{r}:{r}" for r in refs))
     words = {" ": "updated", "+": "updated", "*": "new", "=": "same", "!": "refused", "-": "updated"}
     sent = []
     for line in output.decode(errors="replace").splitlines():

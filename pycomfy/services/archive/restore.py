@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import write_folder
 from pycomfy.errors import BadInput
-from pycomfy.services.archive.restore_image import RestoredImage, restore_image
+from pycomfy.services.archive.restore_image import RestoredImage, RestorePlan, plan_image, restore_image
 from pycomfy.services.archive.restore_plain import RestoredFolder, restore_plain
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.archive.restore_sources import check_folder
@@ -31,6 +31,13 @@ def restore(workspace: Workspace, request: RestoreRequest) -> RestoredImage | Re
     if request.to is not None:
         return restore_plain(workspace, request, request.to)
     return restore_image(workspace, request)
+
+
+def plan_restore(
+    workspace: Workspace, request: RestoreRequest
+) -> RestorePlan | RestoredImage | RestoredFolder | RestoredProject:
+    """Return what `restore` would, in a dry run; of an image, which is not built then, a plan. Raises likewise."""
+    return restore(workspace, request) if request.to or request.project else plan_image(workspace, request)
 
 
 def restore_project(workspace: Workspace, reference: str, to: Path) -> RestoredProject:

@@ -1,6 +1,7 @@
 """`restore`: a version's image again, bit for bit; from the archive alone, if necessary."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from pycomfy.adapters.containers.load import read_layout
@@ -36,6 +37,16 @@ class RestoredImage(VersionResult):
     same: bool | None
     layers_built: int
     seconds: float
+
+
+class RestorePlan(VersionResult):
+    """What a dry run found: the image is `built` already, or would be of that many `sources`. `manifest_digest` is that
+    of the recorded image, None if there is none."""
+
+    platform: PlatformName
+    built: bool
+    sources: int
+    manifest_digest: str | None
 
 
 def restore_image(workspace: Workspace, request: RestoreRequest) -> RestoredImage:
@@ -86,6 +97,29 @@ def restore_image(workspace: Workspace, request: RestoreRequest) -> RestoredImag
         same=None if before is None else True,
         layers_built=len(made.built),
         seconds=round(time.monotonic() - began, 3),
+    )
+
+
+def plan_image(workspace: Workspace, request: RestoreRequest) -> RestorePlan:
+    """Return what an image would be restored from. Raises `NotFound` for all that is missing at once, if `offline`."""
+    recorded = find_recorded_version(workspace, request.reference)
+    platform = _choose_platform(request, recorded)
+    check_store(workspace.nix)
+    report_missing_models(workspace, recorded)
+    with project_folder(workspace, recorded.files) as folder:
+        built = _find_built(workspace, Project(folder, recorded.lock, platform, folder, offline=request.offline))
+    requisites = list_requisites(recorded.lock, {host_platform(), platform})
+    if built is None:
+        find_sources(workspace, requisites, replace(request, source=None))
+    version, image = recorded.version, recorded.images.get(platform)
+    return RestorePlan(
+        name=version.name,
+        version=version.number,
+        commit=version.commit,
+        platform=platform,
+        built=built is not None,
+        sources=len(requisites),
+        manifest_digest=None if image is None else image.manifest_digest,
     )
 
 

@@ -79,18 +79,19 @@ def restore_plain(workspace: Workspace, request: RestoreRequest, to: Path) -> Re
     wheels = wheel_requisites(lock, platform)
     python, provider = _check(workspace, request, to, (*code, *wheels), recorded)
     missing = report_missing_models(workspace, recorded)
-    take_models(workspace, lock.models)
-    with new_folder(to) as folder:
-        with operation.step("Place ComfyUI and the node packs", total=len(code)) as task:
-            write_source(provider, code[0], lock.comfyui.source, folder)
-            task.advance()
-            for pack, requisite in zip(lock.packs, code[1:], strict=True):
-                write_source(provider, requisite, pack.source, folder / "custom_nodes" / pack.name)
+    if not operation.is_dry_run():
+        take_models(workspace, lock.models)
+        with new_folder(to) as folder:
+            with operation.step("Place ComfyUI and the node packs", total=len(code)) as task:
+                write_source(provider, code[0], lock.comfyui.source, folder)
                 task.advance()
-        _write_workflow(recorded, folder)
-        _link_models([m for m in lock.models if m not in missing], workspace.models, folder)
-        excludes = [wheel.exclude for wheel in lock.platforms[platform].wheels]
-        _install(_Lender(provider, wheels, excludes), python, folder)
+                for pack, requisite in zip(lock.packs, code[1:], strict=True):
+                    write_source(provider, requisite, pack.source, folder / "custom_nodes" / pack.name)
+                    task.advance()
+            _write_workflow(recorded, folder)
+            _link_models([m for m in lock.models if m not in missing], workspace.models, folder)
+            excludes = [wheel.exclude for wheel in lock.platforms[platform].wheels]
+            _install(_Lender(provider, wheels, excludes), python, folder)
     return RestoredFolder(
         version=recorded.label,
         commit=recorded.version.commit,

@@ -1,0 +1,78 @@
+"""Do a dry run: the very operation, with the same errors and result, on a copy of the data that is thrown away."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from pycomfy import operation
+from pycomfy.adapters.database.database import database_path
+from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.io.temp_dirs import temporary_folder
+from pycomfy.adapters.versions.repository import versions_repository_path
+from pycomfy.services.workspace import Workspace
+
+_LINKED = ("archive", "images", "models")
+"""Folders of the data folder whose files are written once, and replaced or removed as a whole."""
+
+
+@contextlib.contextmanager
+def dry_run(workspace: Workspace) -> Iterator[Workspace]:
+    """Return a workspace with a copy of the data, for the block, in which nothing else is written either: files and
+    folders of the user are not replaced, and git only says what it would push."""
+    with temporary_folder(workspace.paths.cache / "dry-runs", "dry-") as folder:
+        paths = Paths(folder / "data", workspace.paths.cache)
+        if workspace.paths.data.is_dir():
+            _copy(workspace.paths, paths)
+        with replace(operation.current(), scratch=folder).running():
+            yield replace(workspace, paths=paths)
+
+
+def _copy(source: Paths, target: Paths) -> None:
+    target.data.mkdir()
+    for name in _LINKED:
+        _link_files(source.data / name, target.data / name)
+    repository, copied = versions_repository_path(source), versions_repository_path(target)
+    if repository.is_dir():
+        shutil.copytree(repository, copied, symlinks=True, ignore=lambda at, _: ["objects"] * (Path(at) == repository))
+        (copied / "objects" / "info").mkdir(parents=True)
+        (copied / "objects" / "info" / "alternates").write_text(f"{repository / 'objects'}\n")
+    database = database_path(source)
+    for path in source.data.iterdir():
+        if path.is_file() and not path.name.startswith(database.name):
+            shutil.copy2(path, target.data / path.name)
+    _copy_database(database, database_path(target))
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """Copy a database that others may be writing; one that is damaged as it is."""
+    if not source.exists():
+        return
+    with contextlib.suppress(sqlite3.Error):
+        uri = f"{source.as_uri()}?mode=ro"
+        with (
+            contextlib.closing(sqlite3.connect(uri, uri=True)) as one,
+            contextlib.closing(sqlite3.connect(target)) as to,
+        ):
+            one.backup(to)
+        return
+    for suffix in ("", "-wal"):
+        path = source.with_name(source.name + suffix)
+        if path.exists():
+            shutil.copy2(path, target.with_name(target.name + suffix))
+
+
+def _link_files(source: Path, target: Path) -> None:
+    """Make a folder like `source` whose files are links: what is replaced or removed in it stays in `source`."""
+    for at, folders, files in os.walk(source):
+        folder = target / Path(at).relative_to(source)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (*files, *folders):
+            path = Path(at, name)
+            if path.is_symlink():
+                (folder / name).symlink_to(path.readlink())
+            elif name in files:
+                (folder / name).symlink_to(path.absolute())
