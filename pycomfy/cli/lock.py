@@ -13,7 +13,6 @@ from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platforms
 from pycomfy.cli.progress import size
 from pycomfy.cli.several import for_each
 from pycomfy.cli.terminal import print_line
-from pycomfy.core.lockfile.config_types import to_moment
 
 if TYPE_CHECKING:
     from pycomfy.services.lock.lock import LockResult
@@ -119,6 +118,8 @@ def _parse_pairs(values: list[str] | None, option: str, form: str) -> dict[str, 
 def _parse_date(text: str | None) -> datetime | None:
     if text is None:
         return None
+    from pycomfy.core.lockfile.config_types import to_moment  # imported late: it imports pydantic
+
     try:
         return to_moment(text)
     except ValueError as e:

@@ -18,7 +18,7 @@ app.command()(lock)
         (["--node", "=x"], "NAME=COMMIT"),
         (["--pack", "x="], "NAME=URL"),
         (["--pack", "x=a", "--pack", "x=b"], "given twice"),
-        (["--as-of", "yesterday"], "not a date"),
+        (["--as-of", "yesterday"], "write a date like"),
         (["--platform", "linux/riscv64"], "linux/arm64"),
     ],
 )

@@ -154,7 +154,7 @@ def use_default_mode(file: Path) -> None:
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Fill a folder beside `path`; on success it replaces `path`; on failure, or in a dry run, nothing of it is left."""
+    """Fill a folder beside `path`; on success it replaces `path`, on failure or in a dry run nothing is left of it."""
     if operation.discards(path):
         with tempfile.TemporaryDirectory(dir=operation.current().scratch) as folder:
             yield Path(folder)
