@@ -267,12 +267,12 @@ def test_it_is_readable_after_any_sudden_end_and_the_next_run_finishes(tmp_path:
     assert found == {0, 1, 2} and leftovers > len(steps) // 4
 
 
-@pytest.fixture
-def tiny(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(params=["size=1m"])
+def tiny(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A disk of a megabyte."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", str(folder)]
     if subprocess.run(command, check=False, capture_output=True).returncode:
         pytest.skip("a small disk cannot be mounted here")
     yield folder
@@ -289,6 +289,16 @@ def test_a_full_disk_is_reported_and_leaves_the_archive_readable(tiny: Path, tmp
         archive.remove_others([])
     assert archive.find(first) is None
     assert archive.add(output_of(tmp_path / "b"), tmp_path / "b", nothing)
+
+
+@pytest.mark.parametrize("tiny", [f"nr_inodes={number}" for number in range(1, 8)], indirect=True)
+def test_a_disk_that_takes_no_more_files_is_reported_wherever_it_stops(tiny: Path, tmp_path: Path) -> None:
+    """Its folders, the lock, what Nix knows the folder by, a NAR, the `.narinfo`."""
+    archive = Archive(tiny / "archive")
+    with pytest.raises(NoSpace, match="no space left"):
+        put(archive, tmp_path, "a", b"a")
+        put(archive, tmp_path, "b", b"b")
+    assert all(d.file == "nix-cache-info" for d in check_archive(archive, nothing))
 
 
 # — one entry —

@@ -86,6 +86,15 @@ def test_the_beginning_of_another_file_is_thrown_away_once(site: Site, downloads
     assert site.asked == [("/a", f"bytes={HALF}-"), ("/a", None)] and downloads.amount[0] == len(DATA)
 
 
+def test_a_whole_file_that_is_another_one_is_not_fetched_twice(site: Site, downloads: Downloads) -> None:
+    """Its beginning was not an earlier download's."""
+    site.files["/a"], site.trouble["/a"] = DATA, ["whole"]
+    downloads.path.write_bytes(b"x" * HALF)
+    with pytest.raises(UnexpectedContent, match=rf"\({len(DATA)} bytes\)"):
+        downloads.of(b"y" * len(DATA), len(DATA)).fetch(f"{site.url}/a")
+    assert site.asked == [("/a", f"bytes={HALF}-")]
+
+
 def test_other_bytes_of_the_same_size_are_told_with_their_hash(site: Site, downloads: Downloads) -> None:
     site.files["/a"] = b"other"
     with pytest.raises(UnexpectedContent) as e:
