@@ -12,6 +12,7 @@ from typing import IO
 from pycomfy import operation
 from pycomfy.errors import BadInput, Fixes, NoSpace, PycomfyError
 
+_MADE_UP = (Path("/proc"), Path("/sys"))
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_TARGET = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
@@ -189,6 +190,13 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
 def escapes(link: Path, folder: Path) -> bool:
     """Return whether a link is absolute, or points outside `folder`, perhaps by way of other links."""
     return link.readlink().is_absolute() or not Path(os.path.realpath(link)).is_relative_to(os.path.realpath(folder))
+
+
+def is_made_up(path: Path) -> bool:
+    """Return whether the kernel makes up what is there, when it is read: below /proc and /sys is what this process and
+    this machine are, secrets too, and some of it never ends."""
+    real, named = path.resolve(), Path(os.path.normpath(path.absolute()))
+    return any(one.is_relative_to(place) for place in _MADE_UP for one in (real, named))
 
 
 def find_escaping_link(folder: Path) -> Path | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from pycomfy import operation
-from pycomfy.adapters.io.atomic_files import translate_disk_full, write_file
+from pycomfy.adapters.io.atomic_files import is_made_up, translate_disk_full, write_file
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.models.hash_cache import HashCache
@@ -110,7 +110,7 @@ class ModelStore:
         """Take a file of the user's into the store, as a hard link where the file system can, else as a symbolic link:
         its bytes are not copied. Raises `NotFound`, `BadInput`."""
         real = file.resolve()
-        if real.exists() and not real.is_file():
+        if real.exists() and (not real.is_file() or is_made_up(file)):
             raise BadInput("not a file", where=str(file), fix="give a model's file")
         sha256 = self.hashes.sha256(real)
         if self.find(sha256) is None:

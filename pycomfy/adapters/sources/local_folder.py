@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pycomfy.adapters.git.checkout import MAX_BYTES, MAX_FILES
-from pycomfy.adapters.io.atomic_files import escapes, translate_disk_full
+from pycomfy.adapters.io.atomic_files import escapes, is_made_up, translate_disk_full
 from pycomfy.core.lockfile.schema import LOCK_FILE
 from pycomfy.core.lockfile.workflow_names import is_lock
 from pycomfy.errors import BadInput, NotFound
 
-_KERNEL = (Path("/proc"), Path("/sys"))
 _HEAD = 1 << 16  # bytes in which a lock shows that it is one
 
 
@@ -23,10 +22,9 @@ def copy_code(root: Path, out: Path, owner: str) -> None:
     the kernel makes up, and one that `out` is in."""
     if not root.is_dir():
         raise NotFound(f"{owner}: there is no folder {root}", where=str(root), fix="correct path = … in pycomfy.toml")
-    real = root.resolve()
-    if any(path.is_relative_to(place) for place in _KERNEL for path in (real, Path(os.path.normpath(root.absolute())))):
+    if is_made_up(root):
         raise _refused(owner, root, "it is no folder of a disk: it has what the kernel says of this process or machine")
-    if out.resolve().is_relative_to(real):
+    if out.resolve().is_relative_to(root.resolve()):
         raise _refused(owner, root, f"pycomfy's own data is in it, in {out.parent}")
     count = size = 0
     with translate_disk_full(out):

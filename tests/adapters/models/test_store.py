@@ -107,7 +107,7 @@ def test_a_file_that_changed_is_no_longer_that_model(file: Path, store: ModelSto
 def test_what_is_no_file_is_not_added(tmp_path: Path, store: ModelStore) -> None:
     with pytest.raises(NotFound):
         store.add(tmp_path / "nope")
-    for odd in (tmp_path, Path("/dev/zero")):
+    for odd in (tmp_path, Path("/dev/zero"), Path("/proc/self/environ"), Path("/proc/kmsg")):
         with pytest.raises(BadInput):
             store.add(odd)
 
