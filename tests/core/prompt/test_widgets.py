@@ -145,7 +145,7 @@ class TestMaking:
         ]
         assert names([["mp4", "gif"], {"formats": formats}]) == ["a", "crf"]
         assert names([["x"], {"formats": formats}]) == ["a"]
-        assert names(["STRING", {"formats": formats}]) == ["a"]
+        assert names(["STRING", {"formats": formats, "default": "gif"}]) == ["a"]
 
     def test_no_definition_makes_more_widgets_than_a_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "MAX_WIDGETS", 3)
@@ -190,7 +190,7 @@ class TestDynamicCombo:
         assert found.values == {"a": "text", "a.text": "hello", "control_after_generate": "randomize", "last": 9}
         assert found.left == {}
 
-    @pytest.mark.parametrize("option", ["none of them", 3, None])
+    @pytest.mark.parametrize("option", ["none of them", 3, ["text"], None])
     def test_an_option_that_does_not_exist_has_no_widgets(self, option: object) -> None:
         found = restored({"a": dynamic(TEXT), "last": ["INT"]}, (option, 9)).values
         expected = {"a": option, "last": 9}
