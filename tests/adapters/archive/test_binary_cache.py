@@ -330,7 +330,7 @@ def test_a_changed_narinfo_is_refused_and_is_as_good_as_none(tmp_path: Path) -> 
     assert (
         e.value.what == "the archive's thing is damaged: its .narinfo was changed (it is not the one that was written)"
     )
-    assert (e.value.where, "archive verify" in e.value.fix) == (str(archive.folder), True)
+    assert (e.value.where, "archive verify repair=True" in e.value.fix) == (str(archive.folder), True)
     assert not archive.has(output) and archive.size_of(output) == 0
     assert archive.add(output, tmp_path / "a", nothing) and archive.find(output) is not None
 

@@ -60,6 +60,12 @@ def test_what_an_earlier_download_left_is_continued(site: Site, downloads: Downl
     assert downloads.amount == (len(DATA), None if known else len(DATA))
 
 
+def test_an_empty_file_is_a_file(site: Site, downloads: Downloads) -> None:
+    site.files["/a"] = b""
+    assert downloads.of(None).fetch(f"{site.url}/a") == sha256(b"")
+    assert site.asked == [("/a", None)]
+
+
 def test_a_whole_file_is_not_asked_for(site: Site, downloads: Downloads) -> None:
     downloads.path.write_bytes(DATA)
     assert downloads.of(DATA).fetch(f"{site.url}/a") == sha256(DATA)
