@@ -17,6 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import certifi
+
 from pycomfy.cli.errors import print_error
 from pycomfy.errors import PycomfyError
 from tests.fuzz.target import Target
@@ -83,7 +85,7 @@ def check(target: Target, data: bytes, folder: Path) -> Fault | None:
     except BaseException as e:  # noqa: BLE001 - that is what is looked for
         return Fault(f"{type(e).__name__}: {_origin(e)}", _shown(e))
     finally:
-        left = sorted(path.name for path in temporary.iterdir())
+        left = sorted(path.name for path in temporary.iterdir() if path.name != _CERTIFICATES)
         for made in (folder, temporary):
             shutil.rmtree(made, ignore_errors=True)
     if left:
@@ -155,20 +157,33 @@ def _confined(folder: Path, temporary: Path) -> Iterator[None]:
     if not _confined_before:
         sys.addaudithook(_audit)
         _confined_before.append(True)
-    here, usual, variable = Path.cwd(), tempfile.tempdir, os.environ.get("TMPDIR")
+    (temporary / _CERTIFICATES).write_text(_one_certificate())
+    here, usual, before = Path.cwd(), tempfile.tempdir, dict(os.environ)
     os.chdir(folder)
     tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
+    os.environ["SSL_CERT_FILE"] = str(temporary / _CERTIFICATES)
     _allowed.extend((folder.resolve(), temporary.resolve()))
     try:
         yield
     finally:
         _allowed.clear()
         tempfile.tempdir = usual
-        os.environ.pop("TMPDIR") if variable is None else os.environ.update(TMPDIR=variable)
+        os.environ.clear()
+        os.environ.update(before)
         os.chdir(here)
 
 
 _confined_before: list[bool] = []
+
+_CERTIFICATES = "certificates.pem"
+
+
+@cache
+def _one_certificate() -> str:
+    """Return one of the authorities that clients trust: reading all of them takes longer than most inputs."""
+    text = Path(certifi.where()).read_text()
+    end = "-----END CERTIFICATE-----\n"
+    return text[: text.index(end)] + end
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
