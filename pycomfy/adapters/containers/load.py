@@ -63,7 +63,7 @@ def read_layout(layout: Path) -> LayoutImage:
             sum(int(entry["size"]) for entry in (manifest["config"], *manifest["layers"])),
             tuple(str(h.get("created_by", "")).removeprefix("pycomfy ") for h in config.get("history", ())),
         )
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as e:
         raise BadInput(f"the OCI layout cannot be read: {e}", where=str(layout), fix=suggest("build")) from e
 
 

@@ -35,8 +35,8 @@ def open_zip(path: Path | BinaryIO, refuse: Callable[[str], PycomfyError]) -> It
     except _MALFORMED as e:
         raise refuse(str(e)) from e
     except OSError as e:
-        # Errors of bz2 have no number; an offset before the file's beginning is an invalid argument. Any other is the
-        # disk's.
-        if e.errno in (None, errno.EINVAL):
+        # Errors of bz2 have no number; an offset before the file's beginning is an invalid argument; and no file can
+        # have some names. Any other is the disk's.
+        if e.errno in (None, errno.EINVAL, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
             raise refuse(str(e)) from e
         raise

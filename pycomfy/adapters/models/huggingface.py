@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Mapping
 from urllib.parse import quote
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from pycomfy.adapters.io.http_client import Client
 from pycomfy.adapters.models.hubs import MAX_BYTES, HubFile, request, unexpected_answer
@@ -24,13 +24,13 @@ class _Revision(BaseModel):
 
 class _Lfs(BaseModel):
     oid: Sha256
-    size: int
+    size: int = Field(ge=0)
 
 
 class _Path(BaseModel):
     type: str
     path: str
-    size: int = 0
+    size: int = Field(default=0, ge=0)
     lfs: _Lfs | None = None
 
 

@@ -14,7 +14,8 @@ from pycomfy.errors import HashMismatch, suggest
 
 _CHUNK = 1 << 20
 _MAX_DEPTH = 256
-_MAX_TEXT = 4096  # bytes of a name or a link's target, as in Linux
+_MAX_TEXT = 4096  # bytes of a link's target, as in Linux
+_MAX_NAME = 255  # bytes of a file's name
 
 
 def _text(data: bytes) -> bytes:
@@ -176,7 +177,7 @@ class _Unpacker:
     def _entry(self) -> None:
         self.reader.expect(b"(", b"name")
         name = self.reader.text()
-        if not name or name in (b".", b"..") or b"/" in name or b"\0" in name:
+        if not name or len(name) > _MAX_NAME or name in (b".", b"..") or b"/" in name or b"\0" in name:
             raise self.reader.damaged(f"an entry is called {name[:40]!r}")
         if name <= self.last[-1]:
             raise self.reader.damaged(f"{name[:40]!r} is out of order")

@@ -68,6 +68,6 @@ def signed_text(text: str) -> str:
 def _date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text.strip())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -1,5 +1,6 @@
 """The types of a lock's values (hashes, names, paths), and the base of its sections."""
 
+from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
@@ -26,6 +27,15 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,
 
 # The name of a downloaded file; wheel names are longer than names that people give.
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$")]
+
+
+def _is_moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"), AfterValidator(_is_moment)]
+"""A moment in UTC, as in 2025-12-05T18:30:00Z."""
 
 
 def stays_below(path: str) -> str:

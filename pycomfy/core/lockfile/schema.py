@@ -12,6 +12,7 @@ from pycomfy.core.lockfile.lock_types import (
     FileName,
     LockSection,
     ModelFolder,
+    Moment,
     Name,
     RelativePath,
     Sha256,
@@ -200,7 +201,7 @@ class Lock(LockSection):
     optional = frozenset({"models", "model_inputs", "accelerator", "compiler"})
     version: Literal[1] = 1
     name: Name
-    as_of: str
+    as_of: Moment
     python: Literal["3.11", "3.13"] = "3.11"
     workflow: WorkflowPin
     comfyui: ComfyUI

@@ -136,7 +136,7 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
 
     result = Lock(
         name=_find_name(request, config, notes),
-        as_of=f"{as_of:%Y-%m-%dT%H:%M:%SZ}",
+        as_of=f"{as_of.replace(tzinfo=None).isoformat(timespec='seconds')}Z",
         python=config.python,
         workflow=WorkflowPin(sha256=hashlib.sha256(data).hexdigest()),
         comfyui=ComfyUI(version=code.comfyui_version, source=_rebase(code.sources[COMFYUI].source, base, path.parent)),

@@ -370,6 +370,7 @@ def run_pull(data: bytes, folder: Path) -> None:
 
 
 def tree_seeds() -> Sequence[bytes]:
+    _home()
     someone = "A <a@x.test> 1764900000 +0100"
     pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n"
     files = {
