@@ -32,6 +32,9 @@ CLI = """# Commands
 Results go to standard output, progress and remarks to standard error. On a terminal the progress is live, elsewhere it
 is a line per step. `NO_COLOR` is respected.
 
+Every command has `--quiet` (`-q`), which leaves results and errors alone. `pycomfy --install-completion` lets your
+shell complete commands, options, and the names of workflows, versions, tags and node packs.
+
 | environment variable | what it sets |
 |---|---|
 | `PYCOMFY_HOME` | the folder for all data and the cache; default: `~/.local/share/pycomfy` and `~/.cache/pycomfy` |

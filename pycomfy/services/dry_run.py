@@ -24,7 +24,7 @@ def dry_run(workspace: Workspace) -> Iterator[Workspace]:
     """Return a workspace with a copy of the data, for the block, in which nothing else is written either: files and
     folders of the user are not replaced, and git only says what it would push."""
     with temporary_folder(workspace.paths.cache / "dry-runs", "dry-") as folder:
-        paths = Paths(folder / "data", workspace.paths.cache)
+        paths = Paths(folder / "data", folder / "cache")
         if workspace.paths.data.is_dir():
             _copy(workspace.paths, paths)
         with replace(operation.current(), scratch=folder).running():

@@ -47,3 +47,14 @@ def test_each_workflow_of_a_folder_has_its_own_versions(workshop: Workshop, root
     assert files == ["pycomfy.lock", "pycomfy.toml", "workflow.json"]
     third = run("build", "copy", *options).json()
     assert (third["name"], third["version"], third["new"]) == ("plain", 2, False)
+
+    plan = run("restore", "plain@1", "--dry-run", "--json").json()
+    assert (plan["name"], plan["version"], plan["built"]) == ("plain", 1, True)
+    assert plan["manifest_digest"] == first[1]["manifest_digest"]
+    run("archive", "fill")
+    run("export", "plain@1", "-o", "plain.tar.zst")
+    run("rm", "plain", "--force")
+    dry = run("import", "plain.tar.zst", "--dry-run", "--json").json()
+    assert run("log", "--json").json() == run("log", "card", "--json").json(), "it was not taken in"
+    real = run("import", "plain.tar.zst", "--json").json()
+    assert {**dry, "commit": real["commit"]} == real and real["new"]
