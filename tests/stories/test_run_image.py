@@ -262,6 +262,6 @@ result["numbers"] = [float("nan"), 10**400, [[[[float("inf")]]]]]
     )
     result = run(engine, layout, tmp_path, {"1": node("Any", code=code)})
     assert set(saved(tmp_path)) == {"made.txt", "_rf", "_hidden", "caf_.txt", "\u6f22" * 66, "renders_hello"}
-    assert [value.value for value in result.values] == [10**400, [[[[None]]]]]
+    assert [value.value for value in result.values] == [None, 10**400, [[[[None]]]]]
     assert sum("named an output that does not exist" in remark for remark in heard.remarks) == 3
     assert any("5 lines of the container's events not taken" in remark for remark in heard.remarks)

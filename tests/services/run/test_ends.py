@@ -195,7 +195,7 @@ def test_a_job_is_ended_before_it_takes_the_last_of_the_disk(job: Job) -> None:
     with small_disk(job.home / "cache", "size=64m"):
         fill = "head -c 50000000 /dev/zero > /data/output/big\n"
         with pytest.raises(NoSpace, match="the container was ended: no space left") as caught:
-            job.run(MADE + fill + HANGING)
+            job.run(MADE + fill + HANGING, timeout=HANG)
         assert "keep_free=SIZE" in caught.value.fix
         assert (job.out / "sub" / "made.txt").read_text() == "made\n"
 
