@@ -360,7 +360,7 @@ class Hostile(Case):
         self.refuse_exactly([("data.tar", tar[:5000])], "data.tar of PATH is damaged: ")
 
     def test_an_unknown_compression_is_refused(self) -> None:
-        for member in ("data.tar.lz4", "control.tar.Z"):
+        for member in ("data.tar.lz4", "control.tar.Z", "control.tar.lzma"):
             self.refuse_exactly([(member, b"")], f"{member} is compressed in an unknown way$")
 
     def test_a_package_without_control_or_without_data_is_refused(self) -> None:
@@ -378,7 +378,7 @@ class Hostile(Case):
             self.refuse_exactly(members, "its control file is no single stanza$")
         plain = ("control.tar", tar_bytes([("control", b"\nPackage: a\nVersion: 1\n\n")]))
         path = self.folder / "a.deb"
-        path.write_bytes(ar_bytes([plain, data]))
+        path.write_bytes(ar_bytes([("_odd", b"123"), plain, data]))
         self.assertEqual(root.read_deb("a", path), root.Deb("a", "Package: a\nVersion: 1", {}))
 
     def test_a_bomb_is_refused(self) -> None:
