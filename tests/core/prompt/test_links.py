@@ -242,6 +242,12 @@ class TestUnknownTypes:
     def test_how_to_get_it_depends_on_what_the_workflow_says(self, properties: Json, fix: str) -> None:
         assert self.problem(**properties).fix == fix.replace("SAVED", "the workflow was saved")
 
+    @pytest.mark.parametrize(("count", "more"), [(1, ""), (2, ", and 1 more node"), (3, ", and 2 more nodes")])
+    def test_a_type_of_several_nodes_is_told_once_with_their_number(self, count: int, more: str) -> None:
+        nodes = [node(1 + n, "Foo", outputs=["X"]) for n in range(count)]
+        (found,) = try_convert(parsed(ui([*nodes, node(9, "Blank")], [])), OBJECT_INFO).problems
+        assert found.where == f'node 1 "Foo" of test.json{more}'
+
     def test_without_a_title_the_type_is_shown(self) -> None:
         (found,) = try_convert(parsed(ui([node(1, "Foo", outputs=["X"])], [])), OBJECT_INFO).problems
         assert found.where == 'node 1 "Foo" of test.json'

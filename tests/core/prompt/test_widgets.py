@@ -323,6 +323,7 @@ class TestRestoring:
         empty = {"a": ["COMBO", {"options": []}], "b": ["COMBO", {"options": ["x"]}], "s": ["STRING"]}
         assert restored(empty).unset == {"a"} and restored(empty, ("v",)).unset == frozenset()
         assert restored(empty, (), {"b": "x"}).unset == {"a"}
+        assert restored({"a": ["COMBO", {"options": [None, "x"]}]}).unset == frozenset()
         assert restored({"a": dynamic()}).unset == frozenset(), "a combo of another kind is sent as null"
         remote = {"a": ["COMBO", {"options": [], "remote": {"route": "/x"}}]}
         assert restored(remote).unset == frozenset()
