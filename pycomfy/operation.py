@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pycomfy.errors import Fixes
+from pycomfy.errors import Fixes, PycomfyError
 from pycomfy.progress import Progress, Silent, Task, Unit
 
 
@@ -101,12 +101,14 @@ Ask = Callable[[Question], int | None]
 @dataclass(frozen=True)
 class Operation:
     """One use case that runs. `ask` is None where there is nobody to ask. `scratch` is the only folder in which a dry
-    run writes, None for an operation that is no dry run."""
+    run writes, None for an operation that is no dry run.
+    `errors` did not end it, but its result lacks something."""
 
     progress: Progress = field(default_factory=Silent)
     cancel_scope: CancelScope = field(default_factory=CancelScope)
     ask: Ask | None = None
     scratch: Path | None = None
+    errors: list[PycomfyError] = field(default_factory=list)
 
     @contextlib.contextmanager
     def running(self) -> Iterator["Operation"]:
@@ -203,3 +205,13 @@ def step(title: str, *, total: int | None = None, unit: Unit = "items") -> Task:
 def report(text: str, fixes: Fixes = ()) -> None:
     """Make a remark that stays readable after the steps are over, such as a warning, with its fixes."""
     current().progress.report(text, fixes)
+
+
+def report_error(error: PycomfyError) -> None:
+    """Report an error that does not end the operation, once: its result is what can be had all the same."""
+    known = current().errors
+    if all(str(error) != str(one) for one in known):
+        if current() is not _DEFAULT:
+            known.append(error)
+        where = f" ({error.where})" if error.where else ""
+        report(f"error: {error.what}{where}", error.fixes)

@@ -72,7 +72,9 @@ def build(
 
 
 def _show(result: "BuildResult") -> None:
-    word = "a new version" if result.new else "the same as before"
+    word = "the same as before"
+    if result.new or result.first_image:
+        word = "a new version" if result.new else f"its first image for {result.platform}"
     print_line(f"{result.name}@{result.version}, {word}, in {duration(result.seconds)}")
     print_line(f"  digest   {result.manifest_digest}")
     built = count(result.layers_built, "layer")

@@ -86,10 +86,10 @@ def _run() -> int:
     try:
         join_words()
         be_quiet(False)
-        with _make_operation().running():
+        with _make_operation().running() as operation:
             status = app(standalone_mode=False)
         sys.stdout.flush()
-        return status if isinstance(status, int) else 0
+        return (status if isinstance(status, int) else 0) or (USER_ERROR if operation.errors else 0)
     except ClickException as e:
         return _print_usage_error(e)
     except BadArgument as e:

@@ -1,6 +1,5 @@
 """Verify that an image has what its workflow needs: start its own ComfyUI, and ask it for its nodes."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pycomfy.adapters.containers.node_definitions import (
     read_cached,
     write_cached,
 )
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.nix.resources import read_toolkit
 from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.platforms import PlatformName
@@ -55,7 +55,7 @@ def ask_image(workspace: Workspace, engine: Engine, image: str, environment: str
     """Start the loaded image without a GPU, and return its node definitions, which are kept under `environment`, the
     fingerprint of ComfyUI, node packs, packages and gateway. Raises `DidNotStart`."""
     with operation.step("Start ComfyUI in the image") as task:
-        with tempfile.TemporaryDirectory(prefix="pycomfy-") as folder:
+        with scratch_folder() as folder:
             log = log_path(workspace.paths.cache, environment)
             definitions = fetch_node_definitions(engine, image, Path(folder), log, limits=workspace.limits)
         task.note(f"{len(definitions.types)} node types")

@@ -37,7 +37,7 @@ def test_the_json_has_the_contracts_keys_newest_first(capsys: pytest.CaptureFixt
     listed = json.loads(capsys.readouterr().out)
     assert [v["version"] for v in listed] == [2, 1]
     contract = {"name", "version", "commit", "parent", "message", "created_at", "manifest_digest"}
-    assert set(listed[0]) == contract | {"schema_version", "comfyui_version", "size", "summary"}
+    assert set(listed[0]) == contract | {"schema_version", "comfyui_version", "size", "summary", "problem"}
 
 
 def test_it_imports_little_so_that_it_is_quick(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from pycomfy.adapters.versions.repository import VersionsRepository
+from pycomfy.adapters.versions.git import DamagedRepository
+from pycomfy.adapters.versions.repository import Report, VersionsRepository
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.versions.snapshot import LOCK
@@ -19,26 +20,58 @@ class LockedVersions:
     platforms: frozenset[PlatformName]
 
 
-def list_locks(versions: VersionsRepository) -> list[LockedVersions]:
-    """Return every lock of every version, each once. Raises `BadLock` for a lock that cannot be read: what its versions
-    need must not look superfluous."""
-    commits = versions.commits()
-    # A commit without a lock is not a version of ours.
+def list_locks(versions: VersionsRepository, report: Report | None = None) -> list[LockedVersions]:
+    """Return every lock of every version, each once. Calls `report` for each that cannot be read; without it, raises
+    `BadLock` or `DamagedRepository`: what those versions need must not look superfluous."""
+    commits = versions.commits(report)
     blobs = versions.bare.blob_ids([f"{commit}:{LOCK}" for commit in commits])
     texts = versions.bare.read_blobs(list(blobs.values()))
-    labels = {v.commit: v.label for name in versions.names() for v in versions.versions(name)}
+    labels = _list_labels(versions, report)
     images = versions.all_images(set(commits.values()))
     groups: dict[str, list[str]] = {}
-    for name, blob in blobs.items():
-        groups.setdefault(blob, []).append(name.partition(":")[0])
-    return [
-        LockedVersions(
-            _parse(texts[blob], labels.get(group[0], group[0])),
-            tuple(labels.get(commit, commit[:12]) for commit in reversed(group)),
-            frozenset(platform for commit in group for platform in images.get(commits[commit], ())),
-        )
-        for blob, group in groups.items()
-    ]
+    for commit in commits:
+        blob = blobs.get(f"{commit}:{LOCK}", "")
+        if blob not in texts:
+            _check_absent(versions, commit, labels.get(commit, commit[:12]), report)
+            continue
+        groups.setdefault(blob, []).append(commit)
+    found = []
+    for blob, group in groups.items():
+        names = tuple(labels.get(commit, commit[:12]) for commit in reversed(group))
+        try:
+            lock = _parse(texts[blob], labels.get(group[0], group[0]))
+        except BadLock as e:
+            if report is None:
+                raise
+            report(e)
+        else:
+            built = frozenset(platform for commit in group for platform in images.get(commits[commit], ()))
+            found.append(LockedVersions(lock, names, built))
+    return found
+
+
+def _list_labels(versions: VersionsRepository, report: Report | None) -> dict[str, str]:
+    """Return the label of each commit that a branch numbers."""
+    labels: dict[str, str] = {}
+    for name in versions.names():
+        try:
+            labels.update((v.commit, v.label) for v in versions.versions(name))
+        except DamagedRepository as e:
+            if report is None:
+                raise
+            report(e)
+    return labels
+
+
+def _check_absent(versions: VersionsRepository, commit: str, label: str, report: Report | None) -> None:
+    """Make sure that a commit has no lock: then it is not a version of ours."""
+    try:
+        if LOCK in versions.bare.list_names(commit):
+            raise versions.bare.damaged(f"the lock of {label} cannot be read")
+    except DamagedRepository as e:
+        if report is None:
+            raise
+        report(e)
 
 
 def _parse(text: bytes, label: str) -> Lock:

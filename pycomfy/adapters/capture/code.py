@@ -3,7 +3,6 @@
 import re
 import shutil
 import stat
-import tempfile
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from pycomfy.adapters.capture.working_tree import (
 from pycomfy.adapters.git.checkout import MAX_BYTES
 from pycomfy.adapters.git.patches import PatchRepository, list_paths
 from pycomfy.adapters.io.atomic_files import translate_disk_full
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.core.capture.model import CapturedCode
 from pycomfy.core.sources.lock_source import LockSource
 from pycomfy.core.versions.checkout_files import source_keys
@@ -70,7 +70,7 @@ def capture_code(
     version, registry = _read_project(subject.folder)
     found = replace(found, version=version, registry=registry)
     changes = None
-    with tempfile.TemporaryDirectory(prefix="pycomfy-git-") as temporary:
+    with scratch_folder() as temporary:
         try:
             git = find_git(subject.folder, (subject.folder, *subject.allowed))
             if git is not None:

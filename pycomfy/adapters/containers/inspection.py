@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pycomfy.adapters.containers.engine import (
     read_docker_info,
     read_podman_info,
 )
-from pycomfy.adapters.io.temp_dirs import remove_folder
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.io.time_limit import TookTooLong, time_limit
 from pycomfy.core.loose_json import as_mapping
 from pycomfy.errors import MissingTool, PycomfyError
@@ -83,12 +82,9 @@ def _inspect_podman(environment: Mapping[str, str]) -> EngineInspection:
 
 def _ask_untouched_podman() -> tuple[dict[str, Any], str | None]:
     """Ask a Podman that was never used. It makes its folders on any call: let it make them elsewhere."""
-    folder = Path(tempfile.mkdtemp(prefix="pycomfy-podman-"))
-    try:
+    with scratch_folder() as folder:
         flags = [f"--{name}={folder / name}" for name in ("root", "runroot", "tmpdir")]
         return read_podman_info(flags, {**os.environ, "XDG_RUNTIME_DIR": str(folder)})
-    finally:
-        remove_folder(folder)
 
 
 def default_storage(environment: Mapping[str, str], user: int) -> Path | None:

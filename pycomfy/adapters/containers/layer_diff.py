@@ -4,13 +4,13 @@ import io
 import json
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from pycomfy.adapters.io.process import run
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 
 MAX_REPORTED = 20
 """Entries that are listed; the rest is counted."""
@@ -91,7 +91,7 @@ def _diffoscope(one: tarfile.TarFile, two: tarfile.TarFile, name: str) -> str:
     """Return the first lines of diffoscope's report on a file, if it is installed and quick enough."""
     if shutil.which("diffoscope") is None or shutil.which("timeout") is None:
         return ""
-    with tempfile.TemporaryDirectory(prefix="pycomfy-diff-") as folder:
+    with scratch_folder() as folder:
         pair = [Path(folder, side, Path(name).name) for side in ("recorded", "rebuilt")]
         for tar, path in zip((one, two), pair, strict=True):
             path.parent.mkdir()

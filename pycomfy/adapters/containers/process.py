@@ -8,7 +8,6 @@ import secrets
 import selectors
 import signal
 import subprocess
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from pycomfy.adapters.containers.arguments import ContainerSpec, give_to, plan_r
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.io import process
 from pycomfy.adapters.io.atomic_files import free_space, no_space
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.errors import RunFailed
 from pycomfy.operation import Cancelled, cancel_scope
 
@@ -136,8 +136,8 @@ def _run(
     command = plan_run(engine, spec, name, user)
     give_to(user, spec.data)
     # Conmon leaves a file `oom` where Podman was started, if the container's memory was used up.
-    with process.signals_as_exceptions(), tempfile.TemporaryDirectory(prefix="pycomfy-") as folder:
-        started = _start(command, folder)
+    with process.signals_as_exceptions(), scratch_folder() as folder:
+        started = _start(command, str(folder))
         errors: deque[bytes] = deque(maxlen=60)
         on_line, on_error = takers
 

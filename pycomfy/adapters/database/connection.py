@@ -1,7 +1,7 @@
 """Open the database's SQLite file, bring it up to date, read it, and write it in transactions.
 
-Any number of processes may do so at once. Reading is sqlite3's alone: sqlite-utils, which makes the tables and writes
-the rows, takes longer to import than all that lists the versions.
+Any number of processes may do so at once. A database that is missing begins as its copy. Reading is sqlite3's alone:
+sqlite-utils, which makes the tables and writes the rows, takes longer to import than all that lists the versions.
 """
 
 import contextlib
@@ -12,11 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pycomfy import operation
 from pycomfy.adapters.database import migrations
-from pycomfy.adapters.io.atomic_files import translate_disk_full
+from pycomfy.adapters.database.copy import copy_path, number_of, read_copy, read_number, write_copy
+from pycomfy.adapters.io.atomic_files import no_space, translate_disk_full, write_file
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.sqlite_file import SqliteFile
-from pycomfy.errors import BadInput, NoSpace, suggest
+from pycomfy.errors import BadInput, PycomfyError, suggest
 from pycomfy.operation import cancel_scope
 
 if TYPE_CHECKING:
@@ -31,12 +33,19 @@ _MOMENT = 200  # milliseconds
 
 _UNUSABLE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_BUSY")
 _DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+_INCOMPLETE = ("no such table", "no such column")
+
+FILES = ("", "-wal", "-shm")
+"""What follows the database's name in the names of its files."""
+
+MAKE_ANEW = suggest("reindex", "puts the file aside, and makes a new one from its copy and the versions repository")
 
 
-MAKE_ANEW = suggest("reindex", "puts the file aside, and makes a new one from the versions repository")
+class DatabaseError(BadInput):
+    """The file cannot be read or written."""
 
 
-class UnusableDatabase(BadInput):
+class UnusableDatabase(DatabaseError):
     """The file cannot be used, but a new one can be made from the versions repository. `state` says why in one
     word."""
 
@@ -70,11 +79,16 @@ class Connection(SqliteFile):
             raise BadInput(what, where=str(path), fix=fix)
         with _translate(path), translate_disk_full(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            _begin_as_copy(path)
+            copied = read_number(path)  # before the database: no copy is newer
             # Autocommit: a transaction begins where we say so, and at once as a writer, so that none has to be refused
             # half-way because another one wrote in between.
             super().__init__(path, sqlite3.connect(path, timeout=BUSY, isolation_level=None))
             try:
                 self._prepare()
+                if copied is not None and copied > self._number():
+                    what = "the database lost its newest changes, which its copy has"
+                    raise DamagedDatabase(what, where=str(path), fix=MAKE_ANEW)
             except BaseException:
                 self.close()
                 raise
@@ -90,16 +104,48 @@ class Connection(SqliteFile):
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Write in one transaction; nothing of it stays if an exception passes. Raises `Cancelled` if the operation is
-        cancelled while another one writes."""
+        """Write in one transaction; nothing of it stays if an exception passes. The copy is brought up to date then.
+
+        Raises `Cancelled` if the operation is cancelled while another one writes; `DamagedDatabase`, before anything
+        is written, if the database is not as it was when it was copied."""
         with _translate(self.path):
-            self._begin()
-            try:
+            with self._transaction():
+                self._compare_with_copy()
                 yield
-            except BaseException:
-                self._connection.rollback()
-                raise
-            self._connection.commit()
+            self._save_copy()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._begin()
+        try:
+            yield
+            self._connection.execute(f"PRAGMA user_version = {(self._number() + 1) % (1 << 31)}")
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    def _number(self) -> int:
+        """Return the number of the last transaction."""
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _compare_with_copy(self) -> None:
+        if read_number(self.path) != self._number():
+            return  # there is none, or its writer was killed, or has not written it yet
+        try:
+            same = read_copy(self.path) == self._connection.serialize()
+        except ValueError:
+            return  # it is damaged, and will be replaced
+        if not same:
+            raise DamagedDatabase("the database differs from its copy", where=str(self.path), fix=MAKE_ANEW)
+
+    def _save_copy(self) -> None:
+        try:
+            # One at a time, and read meanwhile: no copy may replace a newer one.
+            with exclusive_lock(_lock_path(self.path)):
+                write_copy(self.path, self._connection.serialize())
+        except PycomfyError as e:
+            operation.report(f"warning: the database could not be copied: {e.what} ({e.where})", e.fixes)
 
     def _begin(self) -> None:
         """Become the only writer. SQLite's own waiting cannot be cancelled, so it waits for moments."""
@@ -141,21 +187,58 @@ class Connection(SqliteFile):
     def _prepare(self) -> None:
         """Set up this connection, and make the tables."""
         self._connection.execute("PRAGMA foreign_keys = ON")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.execute("PRAGMA synchronous = FULL")  # the copy must not survive what the database loses
         known, applied = migrations.names(), migrations.applied(self._connection)
         if migrations.is_outdated(applied):
             what = "the database was made by a development version of pycomfy, before its first release"
             raise OutdatedDatabase(what, where=str(self.path), fix=MAKE_ANEW)
         if not applied <= known:
             fixes = ("update pycomfy", suggest("reindex", "makes a new one, once the file is moved away"))
-            raise BadInput("the database was made by a newer pycomfy", where=str(self.path), fix=fixes)
+            raise DatabaseError("the database was made by a newer pycomfy", where=str(self.path), fix=fixes)
         if applied == known and self._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
             return
         # SQLite does not wait its turn to change the journal mode, so one process at a time gets this far.
-        with exclusive_lock(self.path.with_name(f"{self.path.name}.lock")):
+        with exclusive_lock(_lock_path(self.path)):
             self._tables.enable_wal()
-            with self.writing():
+            with self._transaction():
                 migrations.apply(self._tables)
+
+
+def put_aside(path: Path, aside: Path) -> None:
+    """Rename a database, with the files beside it; the next connection makes a new one."""
+    with exclusive_lock(_lock_path(path)):
+        for suffix in FILES:
+            with contextlib.suppress(FileNotFoundError):
+                path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+
+
+def _begin_as_copy(path: Path) -> None:
+    """Write the copy where the database is missing, or empty: so is one whose first transaction was never written."""
+    if _has_content(path) or not copy_path(path).exists():
+        return
+    with exclusive_lock(_lock_path(path)):
+        if _has_content(path):
+            return
+        try:
+            data = read_copy(path)
+        except ValueError as e:
+            aside = copy_path(path).with_suffix(".damaged.zst")
+            copy_path(path).replace(aside)
+            operation.report(f"warning: the database is missing and its copy is damaged ({e}): its runs are lost")
+            return
+        if data is not None and number_of(data):
+            for suffix in FILES[1:]:  # of another file
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            write_file(path, data)
+            operation.report(f"note: the database was missing, and is made from its copy: {path}")
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
 
 
 def _storable(value: object) -> object:
@@ -172,10 +255,10 @@ def _translate(path: Path) -> Iterator[None]:
         # Absent for errors of Python's own; may be of a finer kind, such as SQLITE_IOERR_WRITE.
         name, where = str(getattr(e, "sqlite_errorname", "")), str(path)
         if name.startswith("SQLITE_FULL"):
-            raise NoSpace("no space left for the database", where=where, fix="free some space") from e
+            raise no_space(path) from e
         if name.startswith(_UNUSABLE):
             fix = "see that the folder can be written, and that no other program holds the file"
-            raise BadInput(f"the database cannot be used: {e}", where=where, fix=fix) from e
-        if name.startswith(_DAMAGED):
+            raise DatabaseError(f"the database cannot be used: {e}", where=where, fix=fix) from e
+        if name.startswith(_DAMAGED) or str(e).startswith(_INCOMPLETE):
             raise DamagedDatabase(f"the database is damaged: {e}", where=where, fix=MAKE_ANEW) from e
         raise

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pycomfy.adapters.database.connection import Connection
+from pycomfy.adapters.database.copy import copy_path
 from pycomfy.adapters.database.records import ImageRecord, RunRecord, VersionRecord
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.errors import NotFound, suggest
@@ -32,18 +33,25 @@ def database_path(paths: Paths) -> Path:
     return paths.data / "pycomfy.db"
 
 
+def is_there(path: Path) -> bool:
+    """Return whether there is a database, or a copy of one that is missing."""
+    return path.exists() or copy_path(path).exists()
+
+
 class Database(Connection):
     """The database at `path`; see `Connection`."""
 
     # — versions —
 
     def commits(self) -> dict[str, dict[int, str]]:
-        """Return the commit of every version, by workflow and number; "" for one that is to be read anew."""
+        """Return the commit of every version, by workflow and number; "" for one that could not be read."""
         found: dict[str, dict[int, str]] = {}
         for row in self.all(
-            "SELECT w.name, v.number, v.commit_id FROM workflow_versions v JOIN workflows w ON w.id = v.workflow_id"
+            "SELECT w.name, v.number, v.commit_id, v.problem FROM workflow_versions v"
+            " JOIN workflows w ON w.id = v.workflow_id"
         ):
-            found.setdefault(row["name"], {})[row["number"]] = row["commit_id"] or ""
+            commit = "" if row["problem"] is not None else row["commit_id"]
+            found.setdefault(row["name"], {})[row["number"]] = commit or ""
         return found
 
     def index(
@@ -52,17 +60,13 @@ class Database(Connection):
         entries: "Iterable[VersionEntry]",
         images: "Iterable[IndexedImage]" = (),
     ) -> None:
-        """Remove the `stale` versions; add `entries` of the versions repository, and `images` of trees that any version
-        has. Images, builds and runs of a removed version go to another one with the same tree, if there is one."""
+        """Remove the `stale` versions; add `entries` of the versions repository, each in the place of what has its
+        number, and `images` of trees that any version has. Images, builds and runs of a removed version go to another
+        one with the same tree, if there is one."""
         from pycomfy.adapters.database.indexing import apply
 
         with self.writing():
             apply(self, stale, entries, images)
-
-    def forget_commits(self) -> None:
-        """Have every version read anew by whoever indexes next; images, builds and runs stay by their trees."""
-        with self.writing():
-            self.change("UPDATE workflow_versions SET commit_id = NULL")
 
     def versions(self, name: str | None = None) -> list[VersionRecord]:
         """Return every version, or those of one workflow, newest first."""
@@ -179,6 +183,7 @@ def _version(row: Mapping[str, Any]) -> VersionRecord:
         lock_sha256=row["lock_sha256"],
         manifest_digest=row["manifest_digest"],
         size=row["size_bytes"],
+        problem=row["problem"],
     )
 
 

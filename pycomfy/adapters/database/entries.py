@@ -17,7 +17,8 @@ VersionKey = tuple[str, int]
 @dataclass(frozen=True)
 class VersionEntry:
     """A version of the versions repository. `changes` says what changed from its parent, a line each; `inputs_schema`
-    is the JSON Schema of its API's inputs."""
+    is the JSON Schema of its API's inputs. `problem` says why its files cannot be read; then it has no `lock`.
+    `comparable`: what it changed is known; False if its parent cannot be read."""
 
     name: str
     number: int
@@ -27,10 +28,12 @@ class VersionEntry:
     message: str
     author: str
     created_at: str
-    lock: "Lock"
+    lock: "Lock | None"
     lock_sha256: str
     inputs_schema: str | None = None
     changes: tuple[str, ...] = ()
+    problem: str | None = None
+    comparable: bool = True
 
 
 @dataclass(frozen=True)

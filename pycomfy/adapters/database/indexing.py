@@ -22,14 +22,13 @@ def apply(
     entries: Iterable[VersionEntry],
     images: Iterable[IndexedImage],
 ) -> None:
-    """Remove the `stale` versions, add `entries` and `images`. Images, builds and runs of a removed version go to
-    another one with the same tree, if there is one."""
-    gone = [_find_version(connection, key) for key in stale]
-    for id_ in gone:
-        # Out of the way of the number's new holder.
-        connection.change("UPDATE workflow_versions SET number = -id WHERE id = ?", id_)
+    """Remove the `stale` versions, add `entries`, each in the place of what has its number, and `images`. Images,
+    builds and runs of a removed version go to another one with the same tree, if there is one."""
+    gone = [id_ for key in stale if (id_ := _take_number(connection, key))]
     sources: SourceIds = {}
     for entry in entries:
+        if id_ := _take_number(connection, (entry.name, entry.number)):
+            gone.append(id_)
         _add_version(connection, entry, sources)
     for id_ in gone:
         _remove_version(connection, id_)
@@ -64,16 +63,20 @@ def add_build(connection: Connection, build: Build, tree: str) -> int:
     return int(known["id"])
 
 
-def _find_version(connection: Connection, key: VersionKey) -> int:
+def _take_number(connection: Connection, key: VersionKey) -> int:
+    """Make way for the number's new holder; return the id of the old one, 0 if there is none."""
     row = connection.one(
         "SELECT v.id FROM workflow_versions v JOIN workflows w ON w.id = v.workflow_id"
         " WHERE w.name = ? AND v.number = ?",
         *key,
     )
-    return int(row["id"]) if row is not None else 0
+    id_ = int(row["id"]) if row is not None else 0
+    connection.change("UPDATE workflow_versions SET number = -id WHERE id = ?", id_)
+    return id_
 
 
 def _add_version(connection: Connection, entry: VersionEntry, sources: SourceIds) -> None:
+    lock = entry.lock
     workflow = connection.table("workflows").lookup({"name": entry.name}, {"created_at": entry.created_at})
     id_ = connection.insert(
         "workflow_versions",
@@ -84,19 +87,22 @@ def _add_version(connection: Connection, entry: VersionEntry, sources: SourceIds
             "parent_id": entry.parent,
             "changes": json.dumps(list(entry.changes), ensure_ascii=False),
             "message": entry.message,
-            "comfyui_version": entry.lock.comfyui.version,
+            "comfyui_version": lock.comfyui.version if lock is not None else "",
             "lock_sha256": entry.lock_sha256,
-            "workflow_sha256": entry.lock.workflow.sha256,
+            "workflow_sha256": lock.workflow.sha256 if lock is not None else "",
             "tree_id": entry.tree,
             "created_at": entry.created_at,
             "created_by": entry.author,
+            "problem": entry.problem,
         },
     )
-    connection.table("custom_nodes").insert_all({"version_id": id_, **pack_row(pack)} for pack in entry.lock.packs)
+    if lock is None:
+        return
+    connection.table("custom_nodes").insert_all({"version_id": id_, **pack_row(pack)} for pack in lock.packs)
     connection.table("version_sources").insert_all(
         (
             {"version_id": id_, "source_id": _find_source(connection, source, sources), "platform": source.platform}
-            for source in list_sources(entry.lock)
+            for source in list_sources(lock)
         ),
         ignore=True,
     )

@@ -3,12 +3,13 @@
 import contextlib
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pycomfy.adapters.database import migrations
+from pycomfy.adapters.database.copy import copy_path, number_of, read_copy
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.operation import cancel_scope
 
 MAX_LINES = 10
@@ -19,13 +20,14 @@ _TRIES = 3
 class DatabaseInspection:
     """`damage` is what SQLite finds wrong, at most `MAX_LINES` of it, empty for a file that is whole. `applied` are the
     migrations that it has had, `known` those of this program. `commits` are by workflow and number, "" for a version
-    that was recorded without."""
+    that was recorded without. `copy_damage` says why the copy cannot be read, "" if it can, or if there is none."""
 
     size: int
     damage: tuple[str, ...] = ()
     applied: frozenset[str] = frozenset()
     known: frozenset[str] = frozenset()
     commits: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    copy_damage: str = ""
 
     @property
     def is_newer(self) -> bool:
@@ -39,12 +41,12 @@ class DatabaseInspection:
 
 
 def inspect_database(path: Path) -> DatabaseInspection | None:
-    """Read the whole file; return None if there is none. Raises `OSError`."""
+    """Read the whole file, and compare it with its copy; return None if there is neither. Raises `OSError`."""
     for remaining in reversed(range(_TRIES)):
         before = _fingerprint(path)
         if before is None:
             return None
-        found = _inspect(path, before[0][1])
+        found = _inspect(path, max(before[0][1], 0))
         # Somebody may have written meanwhile: what was read was then neither the old nor the new.
         if not found.damage or before == _fingerprint(path) or not remaining:
             return found
@@ -53,16 +55,33 @@ def inspect_database(path: Path) -> DatabaseInspection | None:
 
 def _inspect(path: Path, size: int) -> DatabaseInspection:
     known = frozenset(migrations.names())
+    copy, copy_damage = None, ""
+    try:
+        copy = read_copy(path)
+    except ValueError as e:
+        copy_damage = str(e)
+    if not size:
+        lost = ("it is missing or empty; its copy is there",) if copy or copy_damage else ()
+        return DatabaseInspection(size, lost, known=known, copy_damage=copy_damage)
     try:
         with _open(path) as connection:
             lines = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check({MAX_LINES})")]
             if lines != ["ok"]:
-                return DatabaseInspection(size, tuple(lines), known=known)
+                return DatabaseInspection(size, tuple(lines), known=known, copy_damage=copy_damage)
             applied = frozenset(migrations.applied(connection))
-            commits = {} if migrations.is_outdated(applied) else _commits(connection)
-            return DatabaseInspection(size, (), applied, known, commits)
+            outdated = migrations.is_outdated(applied)
+            commits = {} if outdated else _commits(connection)
+            damage = () if copy is None or outdated else _compare(connection.serialize(), copy)
+            return DatabaseInspection(size, damage, applied, known, commits, copy_damage)
     except sqlite3.DatabaseError as e:
-        return DatabaseInspection(size, (str(e),), known=known)
+        return DatabaseInspection(size, (str(e),), known=known, copy_damage=copy_damage)
+
+
+def _compare(data: bytes, copy: bytes) -> tuple[str, ...]:
+    """Return what the copy says of the database. It is older where its writer was killed, or is about to write it."""
+    if number_of(copy) > number_of(data):
+        return ("it lost its newest changes, which its copy has",)
+    return ("it differs from its copy",) if number_of(copy) == number_of(data) and copy != data else ()
 
 
 @contextlib.contextmanager
@@ -74,7 +93,7 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
     log = path.with_name(f"{path.name}-wal")
     with contextlib.ExitStack() as stack:
         if log.exists() and log.stat().st_size:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pycomfy-"))
+            folder = stack.enter_context(scratch_folder())
             for file in (path, log):
                 shutil.copyfile(file, Path(folder, file.name))
             connection = sqlite3.connect(Path(folder, path.name), check_same_thread=False)
@@ -87,16 +106,16 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _fingerprint(path: Path) -> tuple[tuple[int, int], ...] | None:
-    """Return time and size of the file, and of the one beside it."""
+    """Return time and size of the file, and of those beside it."""
     found = []
-    for file in (path, path.with_name(f"{path.name}-wal")):
+    for file in (path, path.with_name(f"{path.name}-wal"), copy_path(path)):
         try:
             about = file.stat()
         except FileNotFoundError:
             found.append((0, -1))
         else:
             found.append((about.st_mtime_ns, about.st_size))
-    return None if found[0] == (0, -1) else tuple(found)
+    return None if found[0] == found[2] == (0, -1) else tuple(found)
 
 
 def _commits(connection: sqlite3.Connection) -> dict[str, dict[int, str]]:

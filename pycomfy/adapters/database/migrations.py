@@ -177,6 +177,11 @@ def m001_tables(db: "Database") -> None:
 
 
 @_step
+def m002_a_version_that_cannot_be_read(db: "Database") -> None:
+    db.execute("ALTER TABLE workflow_versions ADD COLUMN problem TEXT")
+
+
+@_step
 def m003_a_run_has_its_values_device_and_input_files(db: "Database") -> None:
     for column in ("node_values TEXT NOT NULL DEFAULT '[]'", "device TEXT", "input_files TEXT NOT NULL DEFAULT '{}'"):
         db.execute(f"ALTER TABLE runs ADD COLUMN {column}")

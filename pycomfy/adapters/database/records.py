@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class VersionRecord:
     """A version; `parent` is None for the first, `changes` says what changed from it. `manifest_digest` and `size`
-    (bytes) are its newest image's, None if none was built. `created_at` is UTC, as in 2025-12-05T09:30:00Z."""
+    (bytes) are its newest image's, None if none was built. `created_at` is UTC, as in 2025-12-05T09:30:00Z. `problem`
+    says why its files cannot be read; then `comfyui_version` and `lock_sha256` are ""."""
 
     name: str
     version: int
@@ -26,6 +27,7 @@ class VersionRecord:
     lock_sha256: str
     manifest_digest: str | None
     size: int | None
+    problem: str | None = None
 
 
 @dataclass(frozen=True)

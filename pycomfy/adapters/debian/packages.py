@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from pycomfy import operation
 from pycomfy.adapters.debian.mirrors import find_mirrors, find_snapshot
 from pycomfy.adapters.io.atomic_files import write_file
+from pycomfy.adapters.io.clock import blames_time, clock_fix
 from pycomfy.adapters.io.computed import code_fingerprint, compute_once, fingerprint
 from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.download import File, fetch_all, read
@@ -178,6 +179,9 @@ def _verify(data: bytes, url: str) -> str:
     status = done.stderr.decode("utf-8", "replace")
     # Several keys sign, and an old keyring need not have them all: one good signature is enough, a bad one too many.
     if "[GNUPG:] VALIDSIG " not in status or "[GNUPG:] BADSIG " in status:
+        if blames_time(status):
+            what = "the release is signed at a time that is not now, as this machine's clock has it"
+            raise HashMismatch(what, where=url, fix=clock_fix())
         known = "[GNUPG:] NO_PUBKEY" not in status
         raise HashMismatch(
             "the release is not signed by Debian" if known else "the release is signed by unknown keys",

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 from pycomfy.adapters.git.environment import find_login, login_environment, login_settings
 from pycomfy.adapters.git.runner import GitResult, GitRunner, find_reason
+from pycomfy.adapters.io.clock import blames_time, clock_fix
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.process import Limit, run
 from pycomfy.core.lockfile.git_url import GitUrl, parse_git_url
@@ -241,7 +242,8 @@ class GitMirror:
         ):
             fix = ("check the address", "if it is private, give git credentials: a helper, an ssh key or a token")
             return NetworkError(what, where=where, fix=fix)
-        return NetworkError(what, where=where, fix="check the network, the proxy and the address")
+        advice = clock_fix() if blames_time(message) else "check the network, the proxy and the address"
+        return NetworkError(what, where=where, fix=advice)
 
 
 def _ssh_environment() -> dict[str, str]:

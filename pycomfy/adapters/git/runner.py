@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pycomfy.adapters.git.environment import git_environment, load_gitpython
-from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full, translate_disk_full
+from pycomfy.adapters.io.atomic_files import explain_full_disk, says_disk_is_full, translate_disk_full
 from pycomfy.adapters.io.process import Limit, run
 from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.errors import BadInput
@@ -108,7 +108,7 @@ class GitRunner:
                 return GitResult(124, b"", "it took too long")
         message = done.stderr.decode(errors="replace").strip()
         if done.returncode != 0 and says_disk_is_full(message):
-            raise no_space(self.path)
+            raise explain_full_disk(message, self.path)
         return GitResult(done.returncode, done.stdout, message)
 
     def must(self, *arguments: str, stdin: bytes | None = None, environment: Mapping[str, str] | None = None) -> bytes:

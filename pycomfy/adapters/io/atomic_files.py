@@ -14,6 +14,8 @@ from pycomfy.errors import BadInput, Fixes, NoSpace, PycomfyError
 
 _MADE_UP = (Path("/proc"), Path("/sys"))
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL_WORDS = ("No space left", "Out of diskspace", "database or disk is full", "disk full")
+_QUOTA_WORDS = ("uota exceeded",)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_TARGET = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
 _MORE_SPACE = (
@@ -29,16 +31,21 @@ _UMASK = os.umask(0)
 os.umask(_UMASK)  # read once: while it is read, files of other threads would get the wrong mode
 
 
-def no_space(where: Path) -> NoSpace:
-    """Return the error for a full disk. It says how much is free where `where` is or would be."""
-    return NoSpace(
-        f"no space left on the disk ({free_space(where) / 1e6:.1f} MB free)", where=str(where), fix=_MORE_SPACE
-    )
+def no_space(where: Path, *, quota: bool = False) -> NoSpace:
+    """Return the error for a full disk; it says how much is free where `where` is or would be. `quota`: it is this
+    user's part of the disk that is used up."""
+    what = f"no space left on the disk ({free_space(where) / 1e6:.1f} MB free)"
+    return NoSpace("your disk quota is used up" if quota else what, where=str(where), fix=_MORE_SPACE)
 
 
 def says_disk_is_full(text: str) -> bool:
     """Return whether a program that printed `text` gave up because a disk was full."""
-    return any(words in text for words in ("No space left", "uota exceeded", "database or disk is full"))
+    return any(words in text for words in (*_FULL_WORDS, *_QUOTA_WORDS))
+
+
+def explain_full_disk(text: str, where: Path) -> NoSpace:
+    """Return the error for such a text."""
+    return no_space(where, quota=any(words in text for words in _QUOTA_WORDS))
 
 
 def free_space(where: Path) -> int:
@@ -66,7 +73,7 @@ def explain_os_error(error: OSError, where: Path) -> PycomfyError | None:
     named = error.filename2 or error.filename
     path = str(named) if isinstance(named, str | os.PathLike) else str(where)
     if error.errno in _FULL:
-        return no_space(where)
+        return no_space(where, quota=error.errno == errno.EDQUOT)
     if error.errno in _REFUSED:
         fix = ("change its permissions", "use another path")
         return BadInput(f"no permission: {error.strerror}", where=path, fix=fix)
@@ -86,6 +93,10 @@ def translate_disk_full(where: Path) -> Iterator[None]:
         if explained is None:
             raise
         raise explained from e
+    except Exception as e:
+        if not str(getattr(e, "sqlite_errorname", "")).startswith("SQLITE_FULL"):
+            raise
+        raise no_space(where) from e
 
 
 def check_replaceable(path: Path) -> None:

@@ -19,6 +19,7 @@ from urllib.request import url2pathname
 import httpx
 
 from pycomfy import __version__
+from pycomfy.adapters.io.clock import blames_time, clock_fix
 from pycomfy.adapters.io.credentials import Credentials
 from pycomfy.core.printable import sanitise
 from pycomfy.errors import BadInput, Fixes, NetworkError, Placeholder, suggest
@@ -136,10 +137,11 @@ def describe_failure(url: str, error: Exception) -> NetworkError:
     if isinstance(error, Retryable):
         return NetworkError(f"{host} cannot answer now: {error}", where=without_login(url), fix="try again later")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        own = "if it is your company's, set SSL_CERT_FILE to a bundle that has it"
         return ServerUnreachable(
             f"the certificate of {host} is not trusted: {error}",
             where=without_login(url),
-            fix="if it is your company's, set SSL_CERT_FILE to a bundle that has it",
+            fix=clock_fix() if blames_time(str(error)) else own,
         )
     return ServerUnreachable(
         f"{host} does not answer: {error or type(error).__name__}",

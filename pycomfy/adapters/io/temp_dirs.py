@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,9 @@ from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.io.file_locks import try_lock, wait_for_lock
+
+SCRATCH = "pycomfy-tmp-"
+"""How the names of scratch folders begin."""
 
 
 @contextlib.contextmanager
@@ -39,6 +43,39 @@ def temporary_folder(
         finally:
             os.close(in_use)
             remove_folder(folder)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Create a folder in the machine's folder for temporary files, and remove it in the end. Those of this user's that
+    are left over are removed first. Raises `NoSpace`, and `BadInput` where nothing can be written; also in the block.
+
+    Others use that folder too, so nothing there is locked but one's own: whoever finds a new folder before it has its
+    lock may remove it, and then another is made."""
+    parent = Path(tempfile.gettempdir())
+    with translate_disk_full(parent):
+        for old in parent.glob(f"{SCRATCH}*"):
+            with contextlib.suppress(OSError):
+                if stat.S_ISDIR(old.lstat().st_mode) and old.lstat().st_uid == os.getuid():
+                    remove_unused(old)
+        folder, in_use = _make_scratch(parent)
+        try:
+            yield folder
+        finally:
+            os.close(in_use)
+            remove_folder(folder)
+
+
+def _make_scratch(parent: Path) -> tuple[Path, int]:
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=SCRATCH))
+        try:
+            in_use = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        if try_lock(in_use, fcntl.LOCK_SH) and folder.exists():
+            return folder, in_use
+        os.close(in_use)
 
 
 def remove_unused(path: Path, before: Callable[[Path], None] = lambda folder: None) -> None:

@@ -31,6 +31,10 @@ class HashCache:
             known = self._read().get(_key(file.stat()))
             return known if known is not None else self.recompute(file)
 
+    def find(self, file: Path) -> str | None:
+        """Return the hash that the file had when it was last read; None if it was changed since."""
+        return self._read().get(_key(file.stat()))
+
     def recompute(self, file: Path) -> str:
         """Return the hash as `sha256` does, but read every byte."""
         with _readable(file), file.open("rb") as f:

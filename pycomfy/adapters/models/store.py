@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import secrets
@@ -138,14 +139,34 @@ class ModelStore:
         """Return the files that had another hash than they should, and were set aside."""
         return sorted((self.folder / "refused").glob("*"))
 
+    def list_changed(self) -> list[Path]:
+        """Return the models that were changed, or put there, since they were hashed. No model is read."""
+        found = (self.blob_path(one.sha256) for one in self.list_models())
+        return [path for path in found if self.hashes.find(path) != path.name]
+
     def list_added(self) -> Mapping[str, Added]:
-        """Return the models that the user added, by their path below ComfyUI's `models`."""
+        """Return the models that the user added, by their path below ComfyUI's `models`. Its copy is taken where that
+        is whole: it has a checksum, and is written first."""
         try:
-            return _ADDED.validate_json(self._names.read_bytes())
+            return _ADDED.validate_json(self._read_copy() or self._names.read_bytes())
         except FileNotFoundError:
             return {}
         except ValidationError as e:
             raise BadInput("the list of added models is damaged", where=str(self._names), fix="delete it") from e
+
+    def check_names(self) -> str:
+        """Return what is wrong with the list of added models or its copy, "" if nothing is."""
+        copy = self._read_copy()
+        if copy is None:
+            return f"{self._copy.name} was changed, or is missing" if self._names.exists() else ""
+        same = self._names.is_file() and self._names.read_bytes() == copy
+        return "" if same else f"{self._names.name} was changed, or is missing"
+
+    def rewrite_names(self) -> None:
+        """Write the list of added models again, and its copy, if one of both is damaged."""
+        if self.check_names():
+            with exclusive_lock(self._names.with_suffix(".lock")):
+                self._write_names(self.list_added())
 
     def set_name(self, location: str, stored: StoredModel, url: str | None = None) -> Added | None:
         """Remember a model under its path below ComfyUI's `models`; return the one that had this name before, if it is
@@ -154,8 +175,7 @@ class ModelStore:
             names = dict(self.list_added())
             before = names.get(location)
             names[location] = Added(sha256=stored.sha256, size=stored.size, url=url)
-            rows = {key: value.model_dump(mode="json", exclude_none=True) for key, value in sorted(names.items())}
-            write_file(self._names, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+            self._write_names(names)
         return before if before is not None and before.sha256 != stored.sha256 else None
 
     def list_missing(self, models: tuple[ModelFile, ...]) -> list[ModelFile]:
@@ -165,6 +185,25 @@ class ModelStore:
     @property
     def _names(self) -> Path:
         return self.folder / "added.json"
+
+    @property
+    def _copy(self) -> Path:
+        return self.folder / "added.copy.json"
+
+    def _write_names(self, names: Mapping[str, Added]) -> None:
+        rows = {key: value.model_dump(mode="json", exclude_none=True) for key, value in sorted(names.items())}
+        text = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+        write_file(self._copy, json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "text": text}))
+        write_file(self._names, text)
+
+    def _read_copy(self) -> bytes | None:
+        """Return the copy of the list of added models, None if it is missing or damaged."""
+        try:
+            copy = json.loads(self._copy.read_bytes())
+            text: bytes = copy["text"].encode()
+            return text if hashlib.sha256(text).hexdigest() == copy["sha256"] else None
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return None
 
     def _link(self, real: Path, path: Path, sha256: str) -> None:
         with translate_disk_full(path):

@@ -3,12 +3,12 @@
 import contextlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import says_disk_is_full
 from pycomfy.adapters.io.http_client import without_login
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.package_indexes import strip_logins
 from pycomfy.errors import BadInput, BuildFailed, HashMismatch, NetworkError, NoSpace, NotFound, PycomfyError, suggest
@@ -49,7 +49,7 @@ def folder_url(folder: Path) -> Iterator[str]:
     if _SAFE.fullmatch(str(folder)):
         yield f"file://{folder}"
         return
-    with tempfile.TemporaryDirectory(prefix="pycomfy-") as temporary:
+    with scratch_folder() as temporary:
         link = Path(temporary, "cache")
         link.symlink_to(folder)
         yield f"file://{link}"
@@ -73,8 +73,8 @@ def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> 
     # Nix remembers for hours what a server had and had not, so what was pushed meanwhile would not be found. And two
     # that ask a server for the first time fail at that database ("constraint failed"): each starts with none.
     # All variables: nothing is evaluated or built, and a store's login may be in any.
-    with tempfile.TemporaryDirectory(prefix="pycomfy-") as cache:
-        result = settings.run("nix", *arguments, environment={**os.environ, "XDG_CACHE_HOME": cache})
+    with scratch_folder() as cache:
+        result = settings.run("nix", *arguments, environment={**os.environ, "XDG_CACHE_HOME": str(cache)})
     if result.returncode != 0:
         raise _failure(result.stderr.decode(errors="replace"), where[-1] if "--to" in where else where[1])
 

@@ -5,14 +5,13 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pycomfy.adapters.io.process import run
 from pycomfy.adapters.io.programs import Program, find_program
-from pycomfy.adapters.io.temp_dirs import remove_folder
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.nix.resources import nix_folder
 from pycomfy.adapters.nix.settings import (
     NixSettings,
@@ -109,14 +108,11 @@ def _store_error(settings: NixSettings) -> MissingTool | None:
 
 def try_sandbox(settings: NixSettings) -> SandboxTrial:
     """Try a build, which has to fail, in an empty store in the folder for temporary files."""
-    folder = Path(tempfile.mkdtemp(prefix="pycomfy-sandbox-"))
-    try:
+    with scratch_folder() as folder:
         alone = NixSettings(sandbox=True, jobs=1, store=folder / "store")
         expression = _EXPRESSION % json.dumps(os.path.realpath(sys.executable)).replace("${", "\\${")
         options = (*evaluation_options(), "--no-out-link", "--expr", expression)
         done = alone.run("nix-build", *options, environment={"XDG_CACHE_HOME": str(folder)})
-    finally:
-        remove_folder(folder)
     text = done.stderr.decode(errors="replace")
     if re.search(r"executing '[^']*'", text):
         return SandboxTrial(True)

@@ -3,12 +3,11 @@
 import base64
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import says_disk_is_full, translate_disk_full
-from pycomfy.adapters.io.temp_dirs import temporary_folder
+from pycomfy.adapters.io.temp_dirs import scratch_folder, temporary_folder
 from pycomfy.adapters.nix.internal_json import no_space_in_store
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.lock_types import TreeHash
@@ -105,7 +104,7 @@ def empty_store(beside: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="pycomfy-", ignore_cleanup_errors=True) as folder:
+    with scratch_folder() as folder:
         yield Path(folder)
 
 

@@ -3,12 +3,12 @@
 Only wheels are considered: to learn what an sdist requires, uv would have to run its code here.
 """
 
-import tempfile
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.python.torch_resolution import resolve_for_variant
 from pycomfy.adapters.python.uv_errors import explain_failure, find_failure, find_hidden_conflict, find_lacking
 from pycomfy.adapters.python.uv_process import UvOutcome, read_versions
@@ -32,7 +32,7 @@ def compile_pylock(request: ResolutionRequest, cache: Path) -> dict[str, Any]:
     without uv.
     """
     known = cache if request.as_of < datetime.now(UTC) else None
-    with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
+    with scratch_folder() as folder:
         outcome, uv = _resolve(request, Path(folder), known)
         if isinstance(outcome, bytes):
             return tomllib.loads(outcome.decode())
@@ -43,7 +43,7 @@ def compile_pylock(request: ResolutionRequest, cache: Path) -> dict[str, Any]:
 def explain_conflict(request: ResolutionRequest, cache: Path) -> ResolutionImpossible | None:
     """Return the conflict that hides behind a missing wheel: every package that uv names as one without wheels has
     usable ones in the versions that it is required in, and they do not fit the rest. None if a wheel is missing."""
-    with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
+    with scratch_folder() as folder:
         outcome, uv = _resolve(request, Path(folder), cache)
         return find_hidden_conflict(uv, outcome) if isinstance(outcome, str) else None
 
@@ -51,20 +51,20 @@ def explain_conflict(request: ResolutionRequest, cache: Path) -> ResolutionImpos
 def newest_versions(request: ResolutionRequest, cache: Path) -> dict[str, str]:
     """Return the newest version with a wheel of each required package, whatever it depends on; none if one package has
     none."""
-    with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
+    with scratch_folder() as folder:
         outcome, _ = resolve(request, Path(folder), cache, "--no-deps")
     return read_versions(outcome)
 
 
 def can_be_resolved(request: ResolutionRequest, cache: Path) -> bool:
     """Return whether there is an answer to a request."""
-    with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
+    with scratch_folder() as folder:
         return isinstance(resolve(request, Path(folder), cache)[0], bytes)
 
 
 def lacking_packages(request: ResolutionRequest, cache: Path) -> frozenset[str]:
     """Return the packages without wheels that alone keep a request from being resolved."""
-    with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
+    with scratch_folder() as folder:
         outcome, uv = resolve(request, Path(folder), cache)
         return find_lacking(uv, outcome) if isinstance(outcome, str) else frozenset()
 
@@ -84,7 +84,7 @@ def pin_wheel(
 
     Raises `NotFound` if there is no such wheel, `BadConfig` if it is not for every platform.
     """
-    with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
+    with scratch_folder() as folder:
         outcome = resolve_single(pin, target, index_config, Path(folder), cache)
     if isinstance(outcome, str):
         what, fix = f"there is no wheel {pin}: {explain(outcome)}", "correct the name or the version"

@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from pycomfy.adapters.io.http_client import check_status, local_path, make_client, read_body, retry
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.python.uv_process import make_environment, run_uv
 from pycomfy.core.lockfile.package_indexes import IndexConfig, strip_logins
 from pycomfy.core.python.index_files import IndexFile
@@ -63,7 +63,7 @@ def find_indexes(name: str, index_config: IndexConfig, *, cache: bool = True) ->
     uv's own configuration, and uv's default. Without `cache`, uv leaves nothing in its own."""
     if name in index_config.reserved:
         return (index_config.address(index_config.reserved[name]),)
-    with tempfile.TemporaryDirectory(prefix="pycomfy-uv-") as folder:
+    with scratch_folder() as folder:
         Path(folder, "nothing.in").touch()
         arguments = ["--emit-index-url", "--no-deps", "nothing.in", *(() if cache else ("--no-cache",))]
         outcome = run_uv(arguments, Path(folder), make_environment(index_config))

@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pycomfy.adapters.io.atomic_files import no_space, says_disk_is_full
+from pycomfy.adapters.io.clock import blames_time, clock_fix
 from pycomfy.adapters.python.override_search import find_date, find_override, try_versions
 from pycomfy.adapters.python.simple_index import find_indexes, list_files
 from pycomfy.adapters.python.uv_process import make_environment, run_uv
@@ -288,7 +289,9 @@ def _unreachable(stderr: str) -> NetworkError | None:
     return NetworkError(
         f"the Python index did not answer: {explain(stderr)}",
         where=strip_logins(url[1]) if url else "uv",
-        fix="trust your network's certificates: set SSL_CERT_FILE to the file that has them"
+        fix=clock_fix()
+        if blames_time(stderr)
+        else "trust your network's certificates: set SSL_CERT_FILE to the file that has them"
         if "certificate" in stderr
         else "check the network and the proxy",
     )

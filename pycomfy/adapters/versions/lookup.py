@@ -4,7 +4,7 @@ import contextlib
 import os.path
 from collections.abc import Mapping, Sequence
 
-from pycomfy.adapters.versions.git import BareRepository
+from pycomfy.adapters.versions.git import BareRepository, DamagedRepository
 from pycomfy.adapters.versions.version import Version, read_version
 from pycomfy.core.versions.reference import Reference, check_tag, check_workflow_name, parse_reference, unknown_workflow
 from pycomfy.errors import BadInput, NotFound, suggest
@@ -36,9 +36,11 @@ def select_tips(refs: Mapping[str, str]) -> dict[str, str]:
 def list_tags(bare: BareRepository, name: str | None = None) -> dict[str, str]:
     """Return the commit of each tag, by `NAME@tag`, of one workflow or all."""
     found = {}
-    for ref in bare.refs("refs/tags" if name is None else f"refs/tags/{name}"):
+    for ref, object_ in bare.refs("refs/tags" if name is None else f"refs/tags/{name}").items():
         workflow, _, tag = ref.removeprefix("refs/tags/").partition("/")
-        commit = bare.resolve(ref)
+        commit: str | None = object_
+        with contextlib.suppress(DamagedRepository):  # whoever reads the commit sees that
+            commit = bare.resolve(ref)
         if commit is not None and tag and "/" not in tag:
             found[f"{workflow}@{tag}"] = commit
     return found
@@ -78,8 +80,10 @@ def _list_commits(bare: BareRepository, name: str) -> list[str]:
     command = ("rev-list", "--first-parent", "--end-of-options", f"{HEADS}/{name}", "--")
     done = bare.run(*command)
     if done.status == 0:
-        return done.output.decode().split()
-    return [] if find_tip(bare, name) is None else bare.must(*command).decode().split()  # which says what is damaged
+        commits = done.output.decode().split()
+        bare.check_ref(f"{HEADS}/{name}", commits[0])
+        return commits
+    return [] if find_tip(bare, name) is None else bare.read(*command).decode().split()  # which says what is damaged
 
 
 def _find_numbered(bare: BareRepository, named: Reference, number: int, commits: list[str]) -> Version:

@@ -3,12 +3,14 @@
 import contextlib
 import re
 import shlex
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pycomfy.adapters.io.atomic_files import translate_disk_full
+from pycomfy.adapters.io.clock import blames_time, clock_fix
 from pycomfy.adapters.io.file_locks import exclusive_lock
+from pycomfy.adapters.io.temp_dirs import scratch_folder, temporary_folder
 from pycomfy.adapters.versions.git import BareRepository
 from pycomfy.adapters.versions.image_refs import PREFIX
 from pycomfy.core.lockfile.git_url import GitUrl, parse_git_url, without_password
@@ -61,6 +63,18 @@ def send(bare: BareRepository, address: GitUrl, refs: Sequence[str]) -> list[Sen
     return [*sent, *(Sent(ref, "same", "") for ref in refs if ref not in reported)]
 
 
+def fetch_objects(bare: BareRepository, address: GitUrl) -> None:
+    """Take in every object that the other repository has, also those that git would take to be here. Raises as
+    `received`."""
+    with temporary_folder(bare.path.parent, f".{bare.path.name}.") as folder, translate_disk_full(bare.path):
+        new = BareRepository(folder / "new")
+        new.init()
+        _fetch(new, address)
+        packs = new.path / "objects" / "pack"
+        for file in sorted(packs.glob("pack-*"), key=lambda f: f.suffix == ".idx"):  # which makes git see the pack
+            file.replace(bare.path / "objects" / "pack" / file.name)
+
+
 @contextlib.contextmanager
 def received(bare: BareRepository, address: GitUrl) -> Iterator[dict[str, str]]:
     """Fetch what the other repository has, below `refs/incoming` for as long as the block runs: object by ref.
@@ -71,12 +85,7 @@ def received(bare: BareRepository, address: GitUrl) -> Iterator[dict[str, str]]:
         pass  # there is a repository from here on
     with exclusive_lock(bare.path.with_suffix(".pull.lock")):
         try:
-            specs = [f"+refs/{kind}/*:{INCOMING}/{kind}/*" for kind in _SHARED]
-            options = ("--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-gc")
-            status, _, message = bare.run("fetch", *options, "--", address.url, *specs)
-            if status != 0:
-                raise _explain(address, message, create=False)
-            _refuse_large(bare, address)
+            _fetch(bare, address)
             yield bare.refs(INCOMING)
         finally:
             with shield():
@@ -88,7 +97,7 @@ def merge_text(
     bare: BareRepository, base: bytes, ours: bytes, theirs: bytes, *, prefer: str | None = None
 ) -> bytes | None:
     """Merge a file as git does; return None for a conflict. `prefer` "ours" or "theirs" settles conflicts."""
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         paths = []
         for name, data in (("ours", ours), ("base", base), ("theirs", theirs)):
             path = Path(folder) / name
@@ -102,6 +111,15 @@ def merge_text(
 def image_refs(bare: BareRepository, trees: set[str]) -> list[str]:
     """Return the refs to the images of `trees`."""
     return [ref for ref in bare.refs(PREFIX) if ref.split("/")[2] in trees]
+
+
+def _fetch(bare: BareRepository, address: GitUrl) -> None:
+    specs = [f"+refs/{kind}/*:{INCOMING}/{kind}/*" for kind in _SHARED]
+    options = ("--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--no-auto-gc")
+    status, _, message = bare.run("fetch", *options, "--", address.url, *specs)
+    if status != 0:
+        raise _explain(address, message, create=False)
+    _refuse_large(bare, address)
 
 
 def _refuse_large(bare: BareRepository, address: GitUrl) -> None:
@@ -126,6 +144,5 @@ def _explain(address: GitUrl, message: str, *, create: bool) -> PycomfyError:
     if "dubious ownership" in message:
         fix = f"git config --global --add safe.directory {shlex.quote(address.url)}"
         return NetworkError(text, where=address.public, fix=fix)
-    return NetworkError(
-        f"git cannot share with it: {text}", where=address.public, fix="check the network, the address and your rights"
-    )
+    fix = clock_fix() if blames_time(message) else "check the network, the address and your rights"
+    return NetworkError(f"git cannot share with it: {text}", where=address.public, fix=fix)

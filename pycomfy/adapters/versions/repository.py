@@ -1,21 +1,25 @@
 """Keep every version of every workflow: a branch per workflow, a commit per version, its tree the project."""
 
-from collections.abc import Collection, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pycomfy.adapters.git.runner import find_reason
 from pycomfy.adapters.io.paths import Paths
-from pycomfy.adapters.versions.git import ZERO, BareRepository
+from pycomfy.adapters.versions.git import ZERO, BareRepository, DamagedRepository
 from pycomfy.adapters.versions.image_refs import PREFIX, add_image, drop_images, read_images, select_images
 from pycomfy.adapters.versions.lookup import HEADS, find_tip, find_version, list_tags, list_tips, select_tips
 from pycomfy.adapters.versions.version import Version, read_branch
 from pycomfy.core.versions.reference import Reference, check_tag, check_workflow_name
-from pycomfy.errors import BadInput, NotFound, suggest
+from pycomfy.errors import BadInput, NotFound, PycomfyError, suggest
 
 if TYPE_CHECKING:
     from pycomfy.core.lockfile.platforms import PlatformName
     from pycomfy.core.versions.built_image import BuiltImage
+
+Report = Callable[[PycomfyError], object]
 
 MAX_BYTES = 256 << 20
 """Of all files of a version."""
@@ -59,6 +63,16 @@ class VersionsRepository:
         """Return the newest commit of every workflow, sorted by name. Other branches are left out."""
         return list_tips(self.bare)
 
+    def lost_names(self, tips: Collection[str]) -> set[str]:
+        """Return the workflows that are not among `tips`, and were not removed: their branch cannot be read."""
+        return set(select_tips(dict.fromkeys(self.bare.refs_left(HEADS) - {_branch(name) for name in tips}, "")))
+
+    def lost(self, name: str) -> DamagedRepository:
+        """Return the error for a workflow with versions whose branch cannot be read."""
+        error = self.bare.damaged(f"the branch {name} cannot be read")
+        error.fixes = (*error.fixes, suggest("rm", "forgets its versions", name=name, force=True))
+        return error
+
     def versions(self, name: str) -> list[Version]:
         """Return the versions along a workflow's branch, newest first; none if it does not exist."""
         return [] if find_tip(self.bare, name) is None else read_branch(self.bare, name)
@@ -75,8 +89,7 @@ class VersionsRepository:
             raise BadInput(what, where=f"commit {commit}", fix="take another version")
         blobs = self.bare.read_blobs([e.blob for e in entries])
         if missing := [e.path for e in entries if e.blob not in blobs]:
-            what = f"the versions repository is damaged: {missing[0]} is missing"
-            raise BadInput(what, where=f"commit {commit}", fix="pull it from where it was pushed")
+            raise self.bare.damaged(f"{missing[0]} of commit {commit[:12]} cannot be read")
         return {e.path: blobs[e.blob] for e in entries}
 
     def read_some(self, commits: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, bytes]]:
@@ -88,17 +101,31 @@ class VersionsRepository:
         """Return the commit of each tag, by `NAME@tag`, of one workflow or all."""
         return list_tags(self.bare, name)
 
-    def commits(self) -> dict[str, str]:
-        """Return the tree of every commit of any branch or tag, newest first."""
+    def commits(self, report: Report | None = None) -> dict[str, str]:
+        """Return the tree of every commit of any branch or tag, newest first. Calls `report` for those that cannot be
+        read; without it, raises `DamagedRepository`."""
         if not self.bare.exists:
             return {}
-        words = self.bare.must("log", "--branches", "--tags", "--format=%H %T").decode().split()
+        lost = self.bare.lost_refs(HEADS, "refs/tags")
+        errors = [self.bare.damaged(f"{ref} cannot be read") for ref in sorted(lost)]
+        done = self.bare.run("log", "--branches", "--tags", "--format=%H %T")
+        words = done.output.decode().split()
+        if done.status != 0:
+            for ref in self.bare.refs(HEADS, "refs/tags"):
+                one = self.bare.run("log", "--format=%H %T", ref, "--")
+                words += one.output.decode().split()  # up to what is damaged
+                if one.status != 0:
+                    errors.append(self.bare.damaged(find_reason(one.message)))
+        for error in errors:
+            if report is None:
+                raise error
+            report(error)
         return dict(zip(words[::2], words[1::2], strict=True))
 
     def trees(self, names: Sequence[str]) -> set[str]:
         """Return the trees of every commit of these workflows."""
         branches = [_branch(name) for name in names]
-        return set(self.bare.must("log", "--format=%T", *branches, "--").decode().split())
+        return set(self.bare.read("log", "--format=%T", *branches, "--").decode().split())
 
     def images(self, tree: str) -> "dict[PlatformName, BuiltImage]":
         """Return what was built of a version's tree, by platform."""
@@ -158,20 +185,28 @@ class VersionsRepository:
             self._point_head(new)
 
     def remove(self, name: str, *, force: bool = False) -> str:
-        """Remove a workflow with its tags; return its newest commit. Raises `BadInput` for versions that no other
-        workflow has, unless `force`."""
+        """Remove a workflow with its tags, whether it can be read or not; return its newest commit, "" if that is not
+        known. Raises `BadInput` for versions that no other workflow has, unless `force`."""
         with self.bare.writing(create=False):
-            tip = self.find(Reference(name)).commit
+            tip = self.tips().get(name)
+            if tip is None and name not in self.lost_names(()):
+                self.find(Reference(name))  # which says that it is unknown
             others = [_branch(n) for n in self.names() if n != name]
-            lost = int(self.bare.must("rev-list", "--count", "--first-parent", tip, "--not", *others, "--"))
-            if lost and not force:
-                what = f"{name} has {lost} {'version' if lost == 1 else 'versions'} that no other workflow has"
+            # `^` with a branch that cannot be read is an error.
+            counted = self.bare.run("rev-list", "--count", "--first-parent", tip or "", "--not", *others, "--")
+            lost = int(counted.output) if counted.status == 0 else None
+            if lost != 0 and not force:
+                count = "versions that cannot be counted, as the versions repository is damaged"
+                if lost is not None:
+                    count = f"{lost} {'version' if lost == 1 else 'versions'} that no other workflow has"
                 fixes = ("export or push them first", suggest("retry", "loses them", force=True))
-                raise BadInput(what, where=str(self.path), fix=fixes)
-            tags = self.bare.refs(f"refs/tags/{name}")
-            self.bare.update_refs((_branch(name), ZERO, tip), *((ref, ZERO, o) for ref, o in tags.items()))
-            drop_images(self.bare, set(self.commits().values()))
-        return tip
+                raise BadInput(f"{name} has {count}", where=str(self.path), fix=fixes)
+            mine = (_branch(name), f"refs/tags/{name}/")
+            self.bare.update_refs(*((r, ZERO, o) for r, o in self.bare.refs(*mine).items() if r.startswith(mine)))
+            self.bare.remove_lost(*mine)
+            with contextlib.suppress(DamagedRepository):  # images of what cannot be read are kept
+                drop_images(self.bare, set(self.commits().values()))
+        return tip or ""
 
     def commit(
         self,

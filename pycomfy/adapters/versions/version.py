@@ -45,7 +45,7 @@ def read_version(bare: BareRepository, name: str, revision: str, number: int | N
 
 def _log(bare: BareRepository, *arguments: str) -> list[list[str]]:
     """Return the fields of each commit."""
-    parts = bare.must("log", *_OPTIONS, *arguments, "--").decode(errors="replace").split("\0")
+    parts = bare.read("log", *_OPTIONS, *arguments, "--").decode(errors="replace").split("\0")
     return [parts[i : i + len(_FIELDS)] for i in range(0, len(parts) - len(_FIELDS) + 1, len(_FIELDS))]
 
 

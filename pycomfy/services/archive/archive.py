@@ -14,7 +14,7 @@ from pycomfy.core.lockfile.schema import Lock, ModelFile
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites, model_requisite
 from pycomfy.core.nix.narinfo import narinfo_name
 from pycomfy.core.nix.store_path import FixedOutput, is_store_path
-from pycomfy.errors import NotFound
+from pycomfy.errors import NotFound, PycomfyError, raise_all
 from pycomfy.services.archive.completeness import (
     MissingSource,
     SourceEntry,
@@ -23,6 +23,7 @@ from pycomfy.services.archive.completeness import (
     list_version_requisites,
 )
 from pycomfy.services.results import Result
+from pycomfy.services.versions.indexing import index
 from pycomfy.services.workspace import Workspace
 
 MARGIN = 1 << 30
@@ -124,8 +125,11 @@ def take_models(workspace: Workspace, models: Iterable[ModelFile]) -> int:
 
 
 def status(workspace: Workspace) -> ArchiveStatus:
-    """Compare what the versions need with what is there, by names and sizes alone: no content is read."""
+    """Compare what the versions need with what is there, by names and sizes alone: no content is read. Nothing counts
+    as superfluous while a version cannot be read."""
     archive, needed = workspace.archive, list_version_requisites(workspace)
+    unreadable: list[PycomfyError] = []
+    outputs = list_outputs(workspace, unreadable.append)
     missing = list_missing(archive, needed)
     count = len({r.path for one in needed for r in one.requisites})
     models = {r.path: r for one in needed for r in one.models}
@@ -137,7 +141,7 @@ def status(workspace: Workspace) -> ArchiveStatus:
         present=count - len(missing),
         size=archive.size(),
         missing=tuple(m.describe(in_store=m.requisite.path in in_store) for m in missing),
-        superfluous=archive.remove_others(list_outputs(workspace), dry=True),
+        superfluous=Removed(0, 0) if unreadable else archive.remove_others(outputs, dry=True),
         models=ModelCount(len(models), sum(archive.has(r.output) for r in models.values())),
     )
 
@@ -156,7 +160,7 @@ def verify_archive(workspace: Workspace, *, repair: bool = False) -> ArchiveVeri
         fill(workspace)
         models = [r for one in list_version_requisites(workspace) for r in one.models if r.path in damaged]
         fill_models(workspace, models)
-        repaired = _count_repaired(damage, archive, list_outputs(workspace))
+        repaired = _count_repaired(damage, archive, list_outputs(workspace, operation.report_error))
     return ArchiveVerification(paths=len(archive.narinfos()), read=total, damage=tuple(damage), repaired=repaired)
 
 
@@ -175,11 +179,13 @@ def _count_repaired(damage: Iterable[Damage], archive: Archive, outputs: Iterabl
 
 def collect_garbage(workspace: Workspace, *, dry: bool = False) -> CollectResult:
     """Remove what no version needs. Raises `NotFound` if there is no version at all: then it is more likely that the
-    versions repository is elsewhere than that everything is superfluous."""
+    versions repository is elsewhere than that everything is superfluous. Raises what `index` finds that cannot be read:
+    nobody knows what it needs."""
     archive = workspace.archive
     if not archive.folder.is_dir():
         return CollectResult(paths=0, size=0, dry_run=dry)
     with archive.lock():
+        raise_all([*index(workspace).problems.values()])
         keep = list_outputs(workspace)
         if not keep and archive.narinfos():
             raise NotFound(

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pycomfy import operation
 from pycomfy.adapters.archive.binary_cache import Archive
 from pycomfy.adapters.archive.lock_index import list_locks
+from pycomfy.adapters.versions.repository import Report
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, list_requisites, model_requisites
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.services.realise import host_platform
@@ -50,9 +52,9 @@ class VersionRequisites:
     models: tuple[Requisite, ...]
 
 
-def list_version_requisites(workspace: Workspace) -> list[VersionRequisites]:
+def list_version_requisites(workspace: Workspace, report: Report = operation.report_error) -> list[VersionRequisites]:
     """Return what the versions need for the platforms that they were built for; for all that are locked where none was
-    built. Raises `BadLock` for a lock that cannot be read."""
+    built. Calls `report` for each that cannot be read."""
     host = {host_platform()}
     return [
         VersionRequisites(
@@ -60,7 +62,7 @@ def list_version_requisites(workspace: Workspace) -> list[VersionRequisites]:
             list_requisites(locked.lock, locked.platforms | host if locked.platforms else None),
             model_requisites(locked.lock),
         )
-        for locked in list_locks(workspace.versions)
+        for locked in list_locks(workspace.versions, report)
     ]
 
 
@@ -79,12 +81,12 @@ def list_missing(
     return tuple(MissingRequisite(r, tuple(versions[path])) for path, r in found.items() if not archive.has(r.output))
 
 
-def list_outputs(workspace: Workspace) -> list[FixedOutput]:
-    """Return what any version needs, for any platform, and its models. Raises `BadLock` for a lock that cannot be
-    read."""
+def list_outputs(workspace: Workspace, report: Report | None = None) -> list[FixedOutput]:
+    """Return what any version needs, for any platform, and its models. Calls `report` for each that cannot be read;
+    without it, raises `BadLock` or `DamagedRepository`: nobody knows what it needs."""
     found = (
         requisite
-        for locked in list_locks(workspace.versions)
+        for locked in list_locks(workspace.versions, report)
         for requisite in (*list_requisites(locked.lock), *model_requisites(locked.lock))
     )
     return list({requisite.path: requisite.output for requisite in found}.values())

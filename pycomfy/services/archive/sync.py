@@ -39,7 +39,7 @@ def push(workspace: Workspace, url: str) -> ArchivePushResult:
     """Copy what the versions need to another store; paths that it has are not sent again."""
     to = uncompressed(parse_store_url(url))
     archive = workspace.archive
-    there = [output for output in list_outputs(workspace) if archive.has(output)]
+    there = [output for output in list_outputs(workspace, operation.report_error) if archive.has(output)]
     sizes = [archive.size_of(output) for output in there]
     with operation.step("Push", total=sum(sizes), unit="bytes") as task, folder_url(archive.folder) as source:
         for batch in batches(sizes):

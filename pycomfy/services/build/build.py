@@ -64,13 +64,15 @@ class BuildRequest:
 
 class BuildResult(Result):
     """What was built. `oci` is the OCI layout, `commit` the version's in the versions repository; `new` says whether
-    the version did not exist before, `runnable` whether this machine can run the image, `archived` whether all its
-    sources are in the archive. `missing_libraries` are those that modules in the image need, `absent_models` those that
-    the workflow needs and a run lacks: they are not on this machine, or not pinned. `size` is in bytes."""
+    the version did not exist before, `first_image` whether it had no image for this platform, `runnable` whether this
+    machine can run the image, `archived` whether all its sources are in the archive. `missing_libraries` are those that
+    modules in the image need, `absent_models` those that the workflow needs and a run lacks: they are not on this
+    machine, or not pinned. `size` is in bytes."""
 
     name: str
     version: int
     new: bool
+    first_image: bool = False
     platform: PlatformName
     oci: Path
     commit: str
@@ -135,6 +137,7 @@ def build(workspace: Workspace, request: BuildRequest) -> BuildResult:
         name=recorded.version.name,
         version=recorded.version.number or 0,
         new=recorded.new,
+        first_image=recorded.first,
         platform=platform,
         oci=recorded.image.layout,
         commit=recorded.version.commit,

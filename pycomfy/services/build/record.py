@@ -45,10 +45,11 @@ class FinishedBuild:
 
 @dataclass(frozen=True)
 class RecordedBuild:
-    """The version, whether it is `new`, and its image."""
+    """The version, whether it is `new`, and its image; whether that is the `first` of its platform."""
 
     version: Version
     new: bool
+    first: bool
     image: LayoutImage
     built: BuiltImage
 
@@ -59,17 +60,20 @@ def record_build(workspace: Workspace, build: FinishedBuild) -> RecordedBuild:
     image = read_layout(build.oci)
     add_gc_root(workspace.nix, str(build.oci), layout_link(workspace, image.manifest_digest))
     versions = workspace.versions
-    index(workspace)
+    problem = index(workspace).problems.get(build.lock.name)
+    if problem is not None:
+        raise problem  # a first version in the place of those that cannot be read would make them forgotten
     message = build.message or _summarise(versions, build.lock.name, build.files)
     version, new = versions.commit(
         build.lock.name, build.files, message=message, created_at=workspace.clock(), besides=(CONFIG_FILE,)
     )
     built = _describe(workspace, build, image)
+    first = build.platform not in versions.images(version.tree)
     versions.add_image(version.tree, built)
     index(workspace)
     with workspace.open_database() as database:
         database.record_build(Build(version.name, version.number or 0, built, image.layout, build.log))
-    return RecordedBuild(version, new, image, built)
+    return RecordedBuild(version, new, first, image, built)
 
 
 def archive_sources(workspace: Workspace, lock: Lock, platform: PlatformName) -> bool:

@@ -1,7 +1,6 @@
 """Find what lets node packs be imported that an image cannot import: a version of a package from the pack's own days,
 or a package that is missing. Nothing is proposed that was not tried in the image's sandbox."""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,6 +10,7 @@ from pycomfy import operation
 from pycomfy.adapters.containers.node_definitions import fetch_node_definitions
 from pycomfy.adapters.git.mirror import GitMirror
 from pycomfy.adapters.io.download import File, fetch_all
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.python.resolver import compile_pylock
 from pycomfy.adapters.python.uv_request import ResolutionRequest
 from pycomfy.adapters.python.venv import unpack_wheels
@@ -76,7 +76,7 @@ class Trial:
 
     def _find_missing(self) -> dict[str, Suspect]:
         """For each pack the first package that it imports, and that nothing of the lock has."""
-        with tempfile.TemporaryDirectory(prefix="pycomfy-") as folder:
+        with scratch_folder() as folder:
             try:
                 findings = self._lock(self.request, Path(folder)).findings
             except PycomfyError:
@@ -98,7 +98,7 @@ class Trial:
             return None
         with (
             operation.step(f"Try {(*change.requirements, *change.overrides)[0]} for {pack}") as task,
-            tempfile.TemporaryDirectory(prefix="pycomfy-") as temporary,
+            scratch_folder() as temporary,
         ):
             folder = Path(temporary)
             if not self._works(pack, self._lock(change, folder).lock, folder):

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pycomfy.adapters.nix.store import valid_paths
-from pycomfy.errors import HashMismatch, PycomfyError, suggest
+from pycomfy.errors import HashMismatch, PycomfyError, combine, suggest
 from pycomfy.services.archive.completeness import MissingRequisite, list_missing, list_version_requisites
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import MAX_SHOWN, Finding
@@ -29,7 +29,10 @@ def check_archive(examination: Examination) -> Iterator[Finding]:
         what = f"{versions} versions, which take long to look at"
         yield ARCHIVE.note(what, fix=suggest("archive status"), facts=facts)
         return
-    recorded = list_version_requisites(workspace)
+    unreadable: list[PycomfyError] = []
+    recorded = list_version_requisites(workspace, unreadable.append)
+    if unreadable:
+        yield ARCHIVE.unknown(combine(unreadable))
     needed = {r.path for one in recorded for r in one.requisites}
     missing = list_missing(archive, recorded)
     yield judge_archive(facts, len(needed), archive.size(), missing, _find_here(examination, missing))

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from pycomfy.core.printable import printable_lines
-from pycomfy.errors import Fix, Fixes, PycomfyError, list_fixes
+from pycomfy.errors import ErrorGroup, Fix, Fixes, PycomfyError, list_fixes
 from pycomfy.services.results import FixText, Result
 
 Group = Literal["pycomfy", "machine", "programs", "engine", "gpu", "network", "disk", "data"]
@@ -126,6 +126,10 @@ class Subject:
 
     def unknown(self, error: Exception) -> Finding:
         """Return that it could not be found out, because of `error`."""
+        if isinstance(error, ErrorGroup):
+            rest = "\n".join(one.what for one in error.problems[1:])
+            first = error.problems[0]
+            return self.finding("unknown", first.what, fix=first.fixes, details=rest)
         if isinstance(error, PycomfyError):
             return self.finding("unknown", error.what, fix=error.fixes, details=error.where)
         what = f"it could not be looked at: {type(error).__name__}: {error}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pycomfy.adapters.io.disks import DiskSpace, look_at_disk
-from pycomfy.adapters.io.temp_dirs import find_leftovers
+from pycomfy.adapters.io.temp_dirs import SCRATCH, find_leftovers
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import MAX_SHOWN, Finding, Subject
 from pycomfy.services.doctor.subjects import CACHE, FOLDER, LEFTOVERS
@@ -62,6 +62,8 @@ def check_leftovers(examination: Examination) -> Iterator[Finding]:
     """Look for what nobody works in any more."""
     paths = examination.workspace.paths
     found: list[Path] = []
+    temporary = examination.surroundings().temporary
+    found += find_leftovers(temporary, f"{SCRATCH}*", older_than=LEFT_FOR) if temporary is not None else []
     for kind, pattern in _LEFT:
         folder, _, name = pattern.rpartition("/")
         found += find_leftovers((paths.data if kind == "data" else paths.cache) / folder, name, older_than=LEFT_FOR)

@@ -1,5 +1,6 @@
 """Whether the models in the model store are still there."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -28,7 +29,19 @@ def check_models(examination: Examination) -> Iterator[Finding]:
         "unfinished": len(unfinished),
         "refused": len(refused),
     }
+    if damage := store.check_names():
+        fix = suggest("models verify", "writes it again")
+        yield MODELS.warning(f"the list of added models: {damage}", fix=fix, facts=facts)
     yield judge_models(facts, store.broken_links(), refused)
+    if changed := store.list_changed():
+        details = "\n".join(str(path) for path in changed[:MAX_SHOWN])
+        what = f"{len(changed)} of them changed since their hash was computed, or were never read"
+        yield MODELS.note(what, details=details, fix=suggest("models verify", "reads them"), facts=facts)
+    gone = [name for name, one in added.items() if not os.path.lexists(store.blob_path(one.sha256))]
+    if gone:
+        what = f"{len(gone)} that were added are gone: {', '.join(gone[:MAX_SHOWN])}"
+        fixes = (suggest("models add", "puts a file back", place=gone[0]), suggest("models pull", "fetches them"))
+        yield MODELS.warning(what, fix=fixes, facts=facts)
 
 
 def judge_models(facts: Mapping[str, object], broken: Sequence[Path], refused: Sequence[Path]) -> Finding:

@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pycomfy.adapters.database.connection import MAKE_ANEW
+from pycomfy.adapters.database.copy import copy_path
 from pycomfy.adapters.database.database import database_path
 from pycomfy.adapters.database.inspection import DatabaseInspection
 from pycomfy.adapters.io.time_limit import time_limit
+from pycomfy.adapters.versions.git import REPAIR, DamagedRepository
+from pycomfy.adapters.versions.integrity import find_damage
 from pycomfy.core.versions.reference import check_workflow_name
-from pycomfy.errors import BadInput, suggest
+from pycomfy.errors import BadInput, Placeholder, suggest
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import MAX_ITEMS, MAX_SHOWN, Finding
 from pycomfy.services.doctor.subjects import DATABASE, INDEX, VERSIONS
@@ -27,15 +30,20 @@ def check_versions(examination: Examination) -> Iterator[Finding]:
         yield judge_index(database, None)
         return
     with time_limit(SECONDS):
-        damage = bare.check()
-    tips = {ref.removeprefix("refs/heads/"): commit for ref, commit in bare.refs("refs/heads").items()}
+        damage = find_damage(bare)
+    try:
+        tips = {ref.removeprefix("refs/heads/"): commit for ref, commit in bare.refs("refs/heads").items()}
+    except DamagedRepository as e:
+        yield judge_versions(bare.path, {}, damage or (e.what,))
+        yield INDEX.finding("unknown", "the versions repository cannot be read")
+        return
     yield judge_versions(bare.path, tips, damage)
     yield judge_index(database, tips)
 
 
 def judge_database(path: Path, database: DatabaseInspection | None) -> Finding:
-    """Judge the database. What a damaged one knew is in the versions repository too, except runs and the logs of
-    builds."""
+    """Judge the database. What a damaged one knew is in its copy, and in the versions repository too, except runs and
+    the logs of builds."""
     facts = {"path": str(path), "exists": database is not None}
     if database is None:
         return DATABASE.ok("none yet", facts=facts)
@@ -43,6 +51,9 @@ def judge_database(path: Path, database: DatabaseInspection | None) -> Finding:
     if database.damage:
         what = f"{path.name} is damaged: {database.damage[0]}"
         return DATABASE.problem(what, details="\n".join(database.damage), fix=MAKE_ANEW, facts=facts)
+    if database.copy_damage:
+        what = f"whole, but its copy {copy_path(path).name} is damaged: {database.copy_damage}"
+        return DATABASE.warning(what, fix=suggest("reindex", "copies it again"), facts=facts)
     if database.is_outdated:
         what = "it was made by a development version of pycomfy, before its first release"
         return DATABASE.problem(what, fix=MAKE_ANEW, facts=facts)
@@ -62,10 +73,7 @@ def judge_versions(path: Path, tips: Mapping[str, str] | None, damage: Sequence[
     if tips is None:
         return VERSIONS.ok("none yet", facts=facts)
     if damage:
-        fix = (
-            suggest("pull", "from a versions repository that has them"),
-            "put back a copy of the folder",
-        )
+        fix = (*REPAIR, "put back a copy of the folder")
         details = "\n".join(damage[:MAX_SHOWN]) + (
             f"\nand {len(damage) - MAX_SHOWN} more" if len(damage) > MAX_SHOWN else ""
         )
@@ -92,7 +100,8 @@ def judge_index(database: DatabaseInspection | None, tips: Mapping[str, str] | N
         return INDEX.finding("unknown", "the database cannot be read", facts=facts)
     if tips is None and any(commit for rows in known.values() for commit in rows.values()):
         what = f"the versions repository is gone, with {facts['versions']} versions that the database knows"
-        fix = ("put it back", "clone it from where it was pushed", "to begin anew, remove the database")
+        pull = suggest("pull", "from where it was pushed", remote=Placeholder("REMOTE"))
+        fix = ("put it back", pull, "to begin anew, remove the database")
         return INDEX.problem(what, fix=fix, facts=facts)
     if behind or gone:
         count = len(behind) + len(gone)

@@ -1,7 +1,6 @@
 """Read the lock in a restored ComfyUI folder: it says what the code was, where no git repository does."""
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from pycomfy.adapters.capture.code import KnownSource
 from pycomfy.adapters.capture.files import read_text
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.core.lockfile.schema import Lock, parse_lock
 from pycomfy.core.nix.lock_outputs import source_requisite
 from pycomfy.core.versions.snapshot import LOCK
@@ -59,7 +59,7 @@ def open_known_source(restored: RestoredLock | None, pack: str | None) -> Iterat
         return
     lock, requisite = restored.lock, source_requisite(restored.lock, pack)
     source = lock.comfyui.source if pack is None else next(p.source for p in lock.packs if p.name == pack)
-    with tempfile.TemporaryDirectory(prefix="pycomfy-known-") as temporary:
+    with scratch_folder() as temporary:
         files = Path(temporary, "files")
         known = None
         with contextlib.suppress(PycomfyError):

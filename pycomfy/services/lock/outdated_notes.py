@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -20,6 +19,7 @@ from packaging.version import Version
 
 from pycomfy.adapters.io.atomic_files import write_file
 from pycomfy.adapters.io.concurrency import run_concurrently
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.python.resolver import can_be_resolved, lacking_packages, newest_versions
 from pycomfy.adapters.python.simple_index import find_indexes, list_sdists
 from pycomfy.adapters.python.uv_request import LocalWheel, ResolutionRequest
@@ -106,7 +106,7 @@ def _find_refused(workspace: Workspace, request: ResolutionRequest, newer: Mappi
         )
         return can_be_resolved(wished, workspace.paths.cache)
 
-    with TemporaryDirectory(prefix="pycomfy-wheels-") as folder:
+    with scratch_folder() as folder:
         jobs = {name: partial(is_taken, name, version, Path(folder)) for name, version in newer.items()}
         taken = run_concurrently(jobs, at_once=JOBS)
     return {name for name in newer if not taken[name]}

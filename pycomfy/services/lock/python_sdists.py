@@ -7,13 +7,13 @@ chooses is built, and everything is resolved again with the built wheel.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
 from pycomfy.adapters.io.concurrency import flatten_errors
+from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.python.resolver import compile_pylock, explain_conflict
 from pycomfy.adapters.python.simple_index import Sdist, find_indexes, list_sdists
 from pycomfy.adapters.python.uv_request import LocalWheel, ResolutionRequest
@@ -45,7 +45,7 @@ class SdistResolution:
 def resolve_with_sdists(request: ResolutionRequest, builder: WheelBuilder) -> SdistResolution:
     """Return uv's answer, with every wheel built that has to be. Raises what `compile_pylock` and `WheelBuilder.make`
     raise, and `ResolutionImpossible` for a package with two direct references."""
-    with TemporaryDirectory(prefix="pycomfy-wheels-") as folder:
+    with scratch_folder() as folder:
         resolver = _Resolver(request, builder, Path(folder))
         resolver.make_direct_references()
         return resolver.run()

@@ -54,6 +54,7 @@ def list_stored(workspace: Workspace) -> list[StoredModelResult]:
 def verify_models(workspace: Workspace) -> list[StoredModelResult]:
     """Read every byte of every model; one that changed is set aside. A link without its file is not intact either."""
     store = workspace.models
+    store.rewrite_names()
     verified = []
     for stored in store.list_models():
         before = _describe(store, stored)

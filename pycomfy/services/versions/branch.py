@@ -1,5 +1,7 @@
 """`branch`: list workflows, which are branches, and begin one with the history of another's version."""
 
+from pycomfy import operation
+from pycomfy.adapters.versions.git import DamagedRepository
 from pycomfy.adapters.versions.version import Version
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.versions.version_result import VersionResult
@@ -21,9 +23,16 @@ def branch(workspace: Workspace, new: str, start: str) -> BranchEntry:
 
 
 def list_branches(workspace: Workspace) -> list[BranchEntry]:
-    """Return every workflow, sorted by name."""
-    versions = workspace.versions
-    return [_describe(versions.find(name)) for name in versions.names()]
+    """Return every workflow, sorted by name; what cannot be read is reported."""
+    versions, found = workspace.versions, []
+    for name in versions.names():
+        try:
+            found.append(_describe(versions.find(name)))
+        except DamagedRepository as e:
+            operation.report_error(e)
+    for name in sorted(versions.lost_names(versions.tips())):
+        operation.report_error(versions.lost(name))
+    return found
 
 
 def _describe(version: Version) -> BranchEntry:

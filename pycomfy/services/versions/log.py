@@ -1,6 +1,16 @@
 """`log`: list versions."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
+from pycomfy import operation
+from pycomfy.adapters.database.connection import DatabaseError
+from pycomfy.adapters.database.database import database_path
+from pycomfy.adapters.database.records import VersionRecord
+from pycomfy.adapters.io.temp_dirs import scratch_folder
+from pycomfy.adapters.versions.git import DamagedRepository
 from pycomfy.adapters.versions.lookup import explain_unknown
+from pycomfy.errors import NotFound, PycomfyError
 from pycomfy.services.results import Result
 from pycomfy.services.versions.indexing import index, list_indexed
 from pycomfy.services.workspace import Workspace
@@ -10,7 +20,8 @@ class LogEntry(Result):
     """A version along its workflow's branch, `version` is its number there. One that came in by a merge has no number,
     and is not listed: the version that merged it says what changed. `parent` is None for the first. `manifest_digest`
     and `size` (bytes) are its newest image's, None if none was built. `summary` says what changed from the parent, a
-    line each. `created_at` is UTC, as in 2025-12-05T09:30:00Z."""
+    line each. `created_at` is UTC, as in 2025-12-05T09:30:00Z. `problem` says why its files cannot be read, None if
+    they can; `comfyui_version` is "" then."""
 
     name: str
     version: int
@@ -22,14 +33,24 @@ class LogEntry(Result):
     comfyui_version: str
     size: int | None
     summary: tuple[str, ...] = ()
+    problem: str | None = None
 
 
 def log(workspace: Workspace, name: str | None = None) -> list[LogEntry]:
-    """Return every version, or one workflow's, newest first. Raises `NotFound` for a workflow without any."""
-    if workspace.versions.bare.exists:
-        index(workspace)  # what git pushed into the repository, or an interrupted command did not index
-    versions = list_indexed(workspace, name)
-    if name is not None and not versions:
+    """Return every version, or one workflow's, newest first. Raises `NotFound` for a workflow without any.
+
+    What cannot be read now is listed as the database knows it, and reported as an error. Without a usable database, all
+    that the versions repository has is listed."""
+    try:
+        versions, problems = _list(workspace, name, database_path(workspace.paths))
+    except DatabaseError as e:
+        operation.report_error(e)
+        with scratch_folder() as folder:
+            versions, problems = _list(workspace, name, Path(folder, "pycomfy.db"))
+    for label, problem in problems.items():
+        if name in (None, label.partition("@")[0]) or not label:
+            operation.report_error(problem)
+    if name is not None and not versions and name not in problems:
         known = sorted({v.name for v in list_indexed(workspace)})
         raise explain_unknown(name, known, workspace.versions.bare)
     return [
@@ -44,6 +65,19 @@ def log(workspace: Workspace, name: str | None = None) -> list[LogEntry]:
             comfyui_version=v.comfyui_version,
             size=v.size,
             summary=v.changes,
+            problem=v.problem,
         )
         for v in versions
     ]
+
+
+def _list(
+    workspace: Workspace, name: str | None, database: Path
+) -> tuple[list[VersionRecord], Mapping[str, PycomfyError]]:
+    """Bring the database up to date: git may have pushed into the repository, or a command was interrupted. Return what
+    it has, and what cannot be read: by workflow or version, and under "" all of the repository."""
+    try:
+        problems = index(workspace, database=database).problems
+    except (DamagedRepository, NotFound) as e:
+        problems = {"": e}
+    return list_indexed(workspace, name, database=database), problems

@@ -1,19 +1,21 @@
 """`pull`: take in the versions of another versions repository, and merge branches that diverged."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Literal
 
 from pycomfy import operation
-from pycomfy.adapters.versions.git import ZERO
-from pycomfy.adapters.versions.remote import INCOMING, find_remote, merge_text, received
+from pycomfy.adapters.versions.git import ZERO, DamagedRepository
+from pycomfy.adapters.versions.integrity import find_damage
+from pycomfy.adapters.versions.remote import INCOMING, fetch_objects, find_remote, merge_text, received
 from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.core.versions.merge import explain_conflicts, merge
 from pycomfy.core.versions.reference import check_workflow_name
-from pycomfy.errors import BadInput, PycomfyError, raise_all, suggest
+from pycomfy.errors import BadInput, NotFound, Placeholder, PycomfyError, raise_all, suggest
 from pycomfy.services.results import Result
 from pycomfy.services.versions.indexing import index
+from pycomfy.services.versions.repair import list_known, repair_versions
 from pycomfy.services.workspace import Workspace
 
 Prefer = Literal["ours", "theirs"] | None
@@ -34,16 +36,23 @@ def pull(workspace: Workspace, remote: str, *, prefer: Prefer = None) -> PullRes
 
     A branch that has new versions on both sides is merged, file by file as git does. `prefer` chooses a side where both
     changed the same. Raises `BadInput` for conflicts, each described by its node, after all other workflows are taken
-    in.
+    in. What is damaged or lost here is taken from there.
     """
-    index(workspace)
     versions = workspace.versions
+    with contextlib.suppress(NotFound, DamagedRepository):
+        index(workspace)
+    if versions.bare.exists and find_damage(versions.bare):
+        repair_versions(workspace)
+        fetch_objects(versions.bare, find_remote(versions.bare, remote))
+        repair_versions(workspace)
+    known = list_known(workspace)
     address = find_remote(versions.bare, remote)
     states: dict[str, State] = {}
     problems: list[PycomfyError] = []
     with operation.step(f"Pull from {address.public}") as task, received(versions.bare, address) as refs:
         for name, theirs in _workflows(refs).items():
             try:
+                _refuse_lost(workspace, name, known.get(name, ()), theirs)
                 states[name] = _take(workspace, name, theirs, address.public, prefer)
             except BadInput as e:
                 states[name] = "conflict"
@@ -51,7 +60,8 @@ def pull(workspace: Workspace, remote: str, *, prefer: Prefer = None) -> PullRes
         _take_others(versions, refs)
         changed = [n for n, s in states.items() if s not in ("same", "ahead")]
         task.note(", ".join(changed) or "nothing new")
-    index(workspace)
+    for problem in index(workspace).problems.values():
+        operation.report_error(problem)
     raise_all(problems)
     return PullResult(remote=address.public, workflows=states)
 
@@ -67,6 +77,18 @@ def _workflows(refs: Mapping[str, str]) -> dict[str, str]:
             except BadInput:
                 operation.report(f"note: the branch {name!r} is not a workflow, and was not taken in")
     return found
+
+
+def _refuse_lost(workspace: Workspace, name: str, known: Sequence[str], theirs: str) -> None:
+    """Raise `BadInput` if versions that the database knows are in the repository no more, and are not there either."""
+    bare = workspace.versions.bare
+    if known and bare.refs(f"refs/heads/{name}") == {} and not bare.is_ancestor(known[0], theirs):
+        what = f"{name} has versions that are lost here, and are not there either"
+        fixes = (
+            suggest("pull", "from a versions repository that has them", remote=Placeholder("REMOTE")),
+            suggest("rm", "forgets them; then pull again", name=name, force=True),
+        )
+        raise BadInput(what, where=str(bare.path), fix=fixes)
 
 
 def _take(workspace: Workspace, name: str, theirs: str, remote: str, prefer: Prefer) -> State:

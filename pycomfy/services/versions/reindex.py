@@ -1,12 +1,13 @@
-"""`reindex`: fill the database anew from the versions repository."""
-
-import contextlib
+"""`reindex`: put right what can be in versions repository and database, and read every version anew."""
 
 from pycomfy import operation
-from pycomfy.adapters.database.connection import UnusableDatabase
-from pycomfy.adapters.database.database import Database, database_path
+from pycomfy.adapters.database.connection import UnusableDatabase, put_aside
+from pycomfy.adapters.database.copy import copy_path
+from pycomfy.adapters.database.database import Database, database_path, is_there
+from pycomfy.adapters.database.inspection import inspect_database
 from pycomfy.services.results import Result
 from pycomfy.services.versions.indexing import index
+from pycomfy.services.versions.repair import repair_versions
 from pycomfy.services.workspace import Workspace
 
 
@@ -22,21 +23,36 @@ def reindex(workspace: Workspace) -> ReindexResult:
     images that are still there.
 
     A database that cannot be used is put aside as `pycomfy.db.damaged-MOMENT`, or `.outdated-MOMENT` if a development
-    version made it, and a new one is begun.
+    version made it; a new one begins as its copy. Branches, tags and images that the versions repository lost are put
+    back, as far as it or the database knows them. What cannot be read is reported as an error, and stays as the
+    database has it.
     """
     path = database_path(workspace.paths)
-    if workspace.versions.names() or path.exists():
-        try:
-            with Database(path) as database:
-                database.forget_commits()
-        except UnusableDatabase as e:
-            aside = path.with_name(f"{path.name}.{e.state}-{workspace.clock():%Y%m%dT%H%M%S.%f}")
-            path.rename(aside)
-            for suffix in ("-wal", "-shm"):
-                with contextlib.suppress(FileNotFoundError):
-                    path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-            operation.report(f"note: the database could not be used, and was put aside: {aside}")
-        index(workspace)
-    with Database(path) as database:
-        versions = database.commits()
-    return ReindexResult(workflows=len(versions), versions=sum(len(v) for v in versions.values()))
+    if not workspace.versions.bare.exists and not is_there(path):
+        return ReindexResult(workflows=0, versions=0)
+    _open_anew(workspace)
+    repair_versions(workspace)
+    problems = index(workspace, anew=True).problems
+    for problem in problems.values():
+        operation.report_error(problem)
+    with Database(path) as database, database.writing():
+        known = database.commits()
+    return ReindexResult(workflows=len(known), versions=sum(len(v) for v in known.values()))
+
+
+def _open_anew(workspace: Workspace) -> None:
+    """Put aside a database that cannot be used, or is not as it was written."""
+    path = database_path(workspace.paths)
+    found = inspect_database(path)
+    state = "damaged" if found is not None and found.damage and found.size else ""
+    try:
+        if not state:
+            Database(path).close()
+    except UnusableDatabase as e:
+        state = e.state
+    if state:
+        aside = path.with_name(f"{path.name}.{state}-{workspace.clock():%Y%m%dT%H%M%S.%f}")
+        put_aside(path, aside)
+        operation.report(f"note: the database could not be used, and was put aside: {aside}")
+        if not copy_path(path).exists() or (found is not None and found.copy_damage):
+            operation.report("warning: runs, and logs of builds, that only it knew are not in the new one")

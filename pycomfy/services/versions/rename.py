@@ -15,6 +15,6 @@ def rename(workspace: Workspace, old: str, new: str) -> RenameResult:
     """Rename a workflow. Raises `NotFound`, or `BadInput` if there is a workflow `new`."""
     versions = workspace.versions
     versions.rename(old, new)
-    index(workspace)
+    index(workspace, forget=[old])
     version = versions.find(new)
     return RenameResult(name=version.name, version=version.number, commit=version.commit, old=old)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import PlainSerializer
 
+from pycomfy import operation
 from pycomfy.adapters.nix.inspection import read_configuration
 from pycomfy.core.interface.model import OutputNode, Parameter
 from pycomfy.core.lockfile.schema import ComfyUI, ModelFile, Pack
@@ -13,6 +14,7 @@ from pycomfy.core.versions.diff import Diff
 from pycomfy.core.versions.diff import diff as compare
 from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.core.versions.snapshot import FILES, read_snapshot
+from pycomfy.errors import BadInput
 from pycomfy.services.versions.diff import read_version
 from pycomfy.services.versions.version_result import VersionResult
 from pycomfy.services.workspace import Workspace
@@ -35,7 +37,8 @@ class ShowResult(VersionResult):
     """A version. `parent` is the first of `parents`, None without any; `manifest_digest` that of the first of `images`,
     one per platform, None if none was built; `size` is the same image's, in bytes. `inputs` and `outputs` are the
     interface, None where there is none. `changes` are those from the parent, None for a first version; `summary` says
-    them in words, a line each. `flake` is what Nix alone builds the image from."""
+    them in words, a line each. `flake` is what Nix alone builds the image from. `problem` is None, as the log has it
+    for what can be read."""
 
     parent: str | None
     parents: tuple[str, ...]
@@ -59,6 +62,7 @@ class ShowResult(VersionResult):
     changes: Diff | None
     summary: tuple[str, ...]
     flake: str
+    problem: str | None = None
 
 
 def flake_options(workspace: Workspace) -> tuple[str, ...]:
@@ -78,8 +82,11 @@ def show(workspace: Workspace, reference: str) -> ShowResult:
     parent = version.parents[0] if version.parents else None
     changes = None
     if parent is not None:
-        before = versions.read_some([parent], FILES)[parent]
-        changes = compare(read_snapshot(f"commit {parent[:12]}", before), snapshot)
+        try:
+            before = versions.read_some([parent], FILES)[parent]
+            changes = compare(read_snapshot(f"commit {parent[:12]}", before), snapshot)
+        except BadInput as e:
+            operation.report(f"warning: what changed is not known: {e.what} ({e.where})", e.fixes)
     tags = versions.tags(version.name).items()
     return ShowResult(
         name=version.name,

@@ -1,5 +1,7 @@
 """`tag`: name versions."""
 
+from pycomfy import operation
+from pycomfy.adapters.versions.git import DamagedRepository
 from pycomfy.services.results import Result
 from pycomfy.services.versions.version_result import VersionResult
 from pycomfy.services.workspace import Workspace
@@ -34,13 +36,20 @@ def untag(workspace: Workspace, name: str, workflow: str) -> RemovedTag:
 
 
 def list_tags(workspace: Workspace) -> list[TagEntry]:
-    """Return every tag of every workflow, sorted by workflow and tag."""
+    """Return every tag of every workflow, sorted by workflow and tag; what cannot be read is reported."""
     versions = workspace.versions
     names = set(versions.names())
     found = []
     for label in versions.tags():
         name, _, tag = label.partition("@")
         if name in names:
-            version = versions.find(label)
-            found.append(TagEntry(name=name, version=version.number, commit=version.commit, tag=tag))
+            try:
+                version = versions.find(label)
+            except DamagedRepository as e:
+                operation.report_error(e)
+            else:
+                found.append(TagEntry(name=name, version=version.number, commit=version.commit, tag=tag))
+    for ref in sorted(versions.bare.lost_refs("refs/tags")):
+        label = ref.removeprefix("refs/tags/").replace("/", "@", 1)
+        operation.report_error(versions.bare.damaged(f"the tag {label} cannot be read"))
     return found

@@ -188,7 +188,7 @@ def test_a_failed_write_leaves_nothing_behind(database: Database) -> None:
     with pytest.raises(RuntimeError):
         database.index([], entries())
     with pytest.raises(sqlite3.IntegrityError):
-        database.index([], [entry(1), entry(1)])
+        database.index([], [entry(1), entry(2, created_at=None)])
     assert database.versions() == []
     assert database.names() == []
 

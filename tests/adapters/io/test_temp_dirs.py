@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.adapters.io.temp_dirs import find_leftovers, remove_folder, temporary_folder
+from pycomfy.adapters.io.temp_dirs import find_leftovers, remove_folder, scratch_folder, temporary_folder
 
 ROOT = Path(__file__).parents[3]
 STAY = (
@@ -18,10 +18,20 @@ STAY = (
 )
 
 
-def start(place: Path) -> tuple["subprocess.Popen[str]", Path]:
+SCRATCH = STAY.replace("temporary_folder(Path(sys.argv[1]), 'x-')", "scratch_folder()").replace(
+    "import temporary_folder", "import scratch_folder"
+)
+
+
+def start(place: Path, program: str = STAY) -> tuple["subprocess.Popen[str]", Path]:
     """A process that works in a folder."""
     process = subprocess.Popen(
-        [sys.executable, "-c", STAY, place], stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+        [sys.executable, "-c", program, place],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(place)},
+        start_new_session=True,
     )
     assert process.stdout is not None
     return process, Path(process.stdout.readline().strip())
@@ -87,3 +97,22 @@ def test_what_is_left_over_is_told_from_what_is_in_use_or_new(tmp_path: Path) ->
         assert find_leftovers(tmp_path, "other-*", older_than=0) == []
         assert find_leftovers(tmp_path / "none", "*", older_than=0) == []
         assert left.exists() and new.exists() and file.exists() and busy.exists()
+
+
+def test_what_a_sudden_end_left_among_temporary_files_goes_with_the_next_and_what_is_in_use_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed, left = start(tmp_path, SCRATCH)
+    end(killed)
+    assert (left / "half").exists()
+    alive, used = start(tmp_path, SCRATCH)
+    try:
+        assert not left.exists()
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        (tmp_path / "pycomfy-tmp-file").touch()
+        (tmp_path / "pycomfy-tmp-link").symlink_to(used)
+        with scratch_folder() as mine:
+            assert (used / "half").exists() and mine.parent == tmp_path
+        assert {p.name for p in tmp_path.iterdir()} == {used.name, "pycomfy-tmp-file", "pycomfy-tmp-link"}
+    finally:
+        end(alive)
