@@ -18,7 +18,7 @@ from pycomfy.cli.completion import join_words
 from pycomfy.cli.exit_status import INTERRUPTED, OUR_BUG, SIGNALLED, USAGE_ERROR, USER_ERROR
 from pycomfy.cli.progress import DeferredProgress
 from pycomfy.cli.prompt import find_asker
-from pycomfy.cli.terminal import be_quiet, make_console, print_line, print_text
+from pycomfy.cli.terminal import be_quiet, is_quiet, make_console, print_line, print_text
 from pycomfy.errors import BadArgument, BadInput, NoSpace, NotFound, PycomfyError
 from pycomfy.operation import Cancelled, Operation
 
@@ -89,6 +89,8 @@ def _run() -> int:
         with _make_operation().running() as operation:
             status = app(standalone_mode=False)
         sys.stdout.flush()
+        for error in operation.errors if is_quiet() else ():
+            _print_error_text(error)  # as it was not shown with the progress
         return (status if isinstance(status, int) else 0) or (USER_ERROR if operation.errors else 0)
     except ClickException as e:
         return _print_usage_error(e)
@@ -124,6 +126,12 @@ def _print_error(error: PycomfyError) -> None:
 
     if "--json" in sys.argv:
         print_json_error(error)
+    print_error(error)
+
+
+def _print_error_text(error: PycomfyError) -> None:
+    from pycomfy.cli.errors import print_error
+
     print_error(error)
 
 
