@@ -9,12 +9,21 @@ from pycomfy.services.build.build import BuildResult
 from pycomfy.services.models.needed import NeededModel
 
 
-def shown(capsys: pytest.CaptureFixture[str], *, runnable: bool = True, layers_built: int = 2, absent: int = 0) -> str:
+def shown(
+    capsys: pytest.CaptureFixture[str],
+    *,
+    runnable: bool = True,
+    layers_built: int = 2,
+    absent: int = 0,
+    new: bool = True,
+    first: bool = True,
+) -> str:
     _show(
         BuildResult(
             name="portrait",
             version=3,
-            new=True,
+            new=new,
+            first_image=first,
             platform="linux/amd64",
             oci=Path("/layout"),
             commit="c" * 40,
@@ -56,3 +65,9 @@ def test_models_that_a_run_lacks_are_noted_with_the_command_that_explains_them(
     assert "note: it lacks 1 model: loras/0.pt: `pycomfy models status portrait`" in shown(capsys, absent=1)
     assert "note: it lacks 7 models: loras/0.pt, loras/1.pt" in shown(capsys, absent=7)
     assert "note" not in shown(capsys)
+
+
+def test_a_first_image_for_another_platform_is_not_the_same_as_before(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "portrait@3, its first image for linux/amd64" in shown(capsys, new=False)
+    assert "portrait@3, the same as before" in shown(capsys, new=False, first=False)
+    assert "portrait@3, a new version" in shown(capsys)
