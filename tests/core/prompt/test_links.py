@@ -58,6 +58,12 @@ class TestSubgraphs:
                 [slot("a", "", 90)],
                 "the subgraph of node 2 has no input 3",
             ),
+            (
+                [slot("o", "", 90)],
+                [[90, -10, 1, -20, 0, ""]],
+                [slot("a", "", 90)],
+                "the subgraph of node 2 has no input 1",
+            ),
             ([slot("o", "", 90)], [[90, 7, 0, -20, 0, ""]], [], "there is no node 2:7"),
         ],
     )
