@@ -281,7 +281,8 @@ def _write_commit(commit: object, parent: str, repository: Path) -> str:
     tree = _write_tree(about.get("files"), repository)
     lines = [b"tree " + tree.encode(), *([b"parent " + parent.encode()] if parent else [])]
     lines += [b"author " + _data(about.get("author")), b"committer " + _data(about.get("committer"))]
-    lines += [_data(line) for line in about.get("more", ()) if isinstance(about.get("more"), list)]
+    more = about.get("more")
+    lines += map(_data, more if isinstance(more, list) else ())
     return _object("commit", b"\n".join(lines) + b"\n\n" + _data(about.get("message")), repository)
 
 
