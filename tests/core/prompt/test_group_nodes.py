@@ -160,7 +160,7 @@ class TestNames:
         config = {
             "0": {"input": {"image": {"name": "picture"}, "radius": {"name": "r"}}, "output": {"0": {"name": "soft"}}},
             "1": {
-                "input": {"image": {"name": ""}, "mode": {"name": 3}},
+                "input": {"image": {"name": 3}, "mode": {"name": ""}},
                 "output": {"0": {"name": ""}, "1": {"name": 3}},
             },
         }
