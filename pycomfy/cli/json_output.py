@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pycomfy.cli.fixes import render
 from pycomfy.cli.terminal import print_text
+from pycomfy.core.printable import is_printable
 
 if TYPE_CHECKING:
     from pycomfy.services.results import Result
@@ -38,7 +39,7 @@ def print_json_text(text: str) -> None:
     a program. So are the bytes of a file's name that are not UTF-8: Python's surrogates U+DC80 to U+DCFF.
     """
     unicode = (sys.stdout.encoding or "ascii").lower().startswith("utf")
-    print_text(_UNUSUAL.sub(lambda m: m[0] if unicode and m[0].isprintable() else json.dumps(m[0])[1:-1], text))
+    print_text(_UNUSUAL.sub(lambda m: m[0] if unicode and is_printable(m[0]) else json.dumps(m[0])[1:-1], text))
 
 
 def _indented(result: "Result") -> str:

@@ -3,6 +3,8 @@
 import shlex
 from collections.abc import Iterable
 
+from pycomfy.core.printable import is_printable
+
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\", "'": "\\'", "\0": "?"}
 
 
@@ -13,7 +15,7 @@ def quote(argument: str) -> str:
     which bash, zsh and ksh understand; so nothing in it acts on a terminal. What no argument can contain, a NUL and
     half a surrogate pair, becomes `?`.
     """
-    if argument.isprintable():
+    if is_printable(argument):
         return shlex.quote(argument)
     return "$'" + "".join(map(_escape, argument)) + "'"
 
@@ -26,7 +28,7 @@ def render_command(words: Iterable[str]) -> str:
 def _escape(character: str) -> str:
     if character in _ESCAPES:
         return _ESCAPES[character]
-    if character.isprintable():
+    if is_printable(character):
         return character
     data = character.encode("utf-8", "surrogateescape" if "\udc80" <= character <= "\udcff" else "replace")
     return "".join(f"\\x{byte:02x}" for byte in data)

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from pycomfy.adapters.git.checkout import MAX_BYTES, MAX_FILES
+from pycomfy.adapters.git.checkout import MAX_BYTES, MAX_DEPTH, MAX_FILES
 from pycomfy.adapters.io.atomic_files import escapes, is_made_up, translate_disk_full
 from pycomfy.core.lockfile.schema import LOCK_FILE
 from pycomfy.core.lockfile.workflow_names import is_lock
@@ -55,13 +55,20 @@ def _is_own_lock(path: Path) -> bool:
 
 
 def walk_code(folder: Path) -> Iterator[Path]:
-    """Return all paths below the folder in order, without git's and Python's own files."""
-    for path in sorted(folder.iterdir()):
-        if path.name in (".git", "__pycache__") or path.name.endswith(".pyc"):
-            continue
-        yield path
-        if path.is_dir() and not path.is_symlink():
-            yield from walk_code(path)
+    """Yield all paths below the folder in order, without git's and Python's own files. Raises `BadInput` for more than
+    `MAX_DEPTH` levels."""
+    opened = [iter(sorted(folder.iterdir()))]
+    while opened:
+        path = next(opened[-1], None)
+        if path is None:
+            opened.pop()
+        elif path.name not in (".git", "__pycache__") and not path.name.endswith(".pyc"):
+            yield path
+            if path.is_dir() and not path.is_symlink():
+                if len(opened) >= MAX_DEPTH:
+                    what = f"folders are nested more than {MAX_DEPTH} deep"
+                    raise BadInput(what, where=str(folder), fix="leave them out")
+                opened.append(iter(sorted(path.iterdir())))
 
 
 def _refused(owner: str, path: Path, why: str) -> BadInput:

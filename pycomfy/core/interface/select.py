@@ -182,9 +182,9 @@ def unique_names(requested: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def slug(text: str) -> str:
-    """Return a name of lower-case letters, digits and `_` that starts with a letter."""
+    """Return a name of lower-case letters, digits and `_` that starts with a letter, 64 characters at most."""
     name = _NAME.sub("_", text.lower()).strip("_")[:60].strip("_")
-    return name if name[:1].isalpha() and name.isascii() else f"input_{name}".rstrip("_")
+    return name if name[:1].isalpha() and name.isascii() else f"input_{name}"[:64].rstrip("_")
 
 
 def _title(graph: Graph, id_: str) -> str:
