@@ -40,11 +40,15 @@ def _make(find: "Callable[[Workspace, str], Iterator[str]]") -> Callable[[Any, A
         try:
             from typer._click.shell_completion import CompletionItem
 
+            from pycomfy.cli.shell import quote
             from pycomfy.operation import Operation
             from pycomfy.services.workspace import Workspace
 
+            # What would need quotes is not proposed: a shell writes it into the line as it is, and somebody else may
+            # have given that name.
             with Operation().running():
-                found = [text for text in find(Workspace.open(), incomplete) if text.startswith(incomplete)]
+                proposed = (text for text in find(Workspace.open(), incomplete) if quote(text) == text)
+                found = [text for text in proposed if text.startswith(incomplete)]
             # Bash replaces what is behind the last @ alone.
             start = incomplete.rfind("@") + 1 if os.environ.get(SHELL) == "complete_bash" else 0
             return [CompletionItem(text[start:]) for text in found[:MAX_ITEMS]]

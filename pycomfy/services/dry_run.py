@@ -15,8 +15,9 @@ from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.versions.repository import versions_repository_path
 from pycomfy.services.workspace import Workspace
 
-_LINKED = ("archive", "images", "models")
-"""Folders of the data folder whose files are written once, and replaced or removed as a whole."""
+_LINKED = {"archive": True, "images": False, "models": True}
+"""Folders of the data folder whose files are written once, and replaced or removed as a whole; and whether a folder in
+them that is a link, as to a larger disk, is written to. Images are links to folders of Nix's."""
 
 
 @contextlib.contextmanager
@@ -33,8 +34,8 @@ def dry_run(workspace: Workspace) -> Iterator[Workspace]:
 
 def _copy(source: Paths, target: Paths) -> None:
     target.data.mkdir()
-    for name in _LINKED:
-        _link_files(source.data / name, target.data / name)
+    for name, follow in _LINKED.items():
+        _link_files(source.data / name, target.data / name, follow=follow)
     repository, copied = versions_repository_path(source), versions_repository_path(target)
     if repository.is_dir():
         shutil.copytree(repository, copied, symlinks=True, ignore=lambda at, _: ["objects"] * (Path(at) == repository))
@@ -65,12 +66,13 @@ def _copy_database(source: Path, target: Path) -> None:
             shutil.copy2(path, target.with_name(target.name + suffix))
 
 
-def _link_files(source: Path, target: Path) -> None:
-    """Make a folder like `source` whose files are links: what is replaced or removed in it stays in `source`."""
-    for at, folders, files in os.walk(source):
+def _link_files(source: Path, target: Path, *, follow: bool) -> None:
+    """Make a folder like `source` whose files are links: what is replaced or removed in it stays in `source`. With
+    `follow`, folders that are links become folders."""
+    for at, folders, files in os.walk(source, followlinks=follow):
         folder = target / Path(at).relative_to(source)
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (*files, *folders):
+        for name in files if follow else (*files, *folders):
             path = Path(at, name)
             if path.is_symlink():
                 (folder / name).symlink_to(path.readlink())

@@ -237,7 +237,7 @@ def _build_wheels(workspace: Workspace, project: Project, plan: BuildPlan, log: 
 
 def _add_built_wheel(workspace: Workspace, wheel: Wheel, file: Path) -> None:
     try:
-        if file.is_symlink():
+        if file.is_symlink() or file.parent.is_symlink():
             raise NotFound(f"{wheel.filename} is a link", where=str(file))
         add_file(workspace.nix, wheel.filename, wheel.sha256, file)
     except (NotFound, HashMismatch) as e:

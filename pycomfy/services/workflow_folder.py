@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pycomfy.core.lockfile.schema import LOCK_FILE
 from pycomfy.core.lockfile.workflow_folder import WorkflowFolder
 from pycomfy.core.lockfile.workflow_names import CONFIG_FILE, WORKFLOW_FILE, is_lock
 from pycomfy.core.loose_json import as_mapping, as_text
+from pycomfy.core.printable import printable
 from pycomfy.core.workflow.parse import extract_workflow
 from pycomfy.errors import BadInput, PycomfyError, suggest
 
@@ -60,9 +61,13 @@ def find_in_folder(path: Path, folder: WorkflowFolder) -> Path:
         return path / WORKFLOW_FILE
     more = f" and {len(several) - MAX_NAMED} more" if len(several) > MAX_NAMED else ""
     raise BadInput(
-        f"the folder has several workflows: {', '.join(several[:MAX_NAMED])}{more}",
+        f"the folder has several workflows: {_list(several)}{more}",
         where=str(path),
-        fix=[suggest("retry", workflow=str(path / name)) for name in several[:MAX_NAMED]],
+        # A name that begins as an option would be taken for one.
+        fix=[
+            suggest("retry", workflow="./" * str(path / name).startswith("-") + str(path / name))
+            for name in several[:MAX_NAMED]
+        ],
     )
 
 
@@ -79,13 +84,17 @@ def find_lock_file(file: Path, folder: WorkflowFolder) -> Path:
     if name is None:
         others = [other for other in folder.workflows() if other != file.name]
         raise BadInput(
-            f"this may be the lock of {file.name}, or of {', '.join(others[:MAX_NAMED])}: the folder has several"
+            f"this may be the lock of {printable(file.name)}, or of {_list(others)}: the folder has several"
             " workflows, and none of them has the name or the content that it was made for",
             where=str(file.parent / LOCK_FILE),
             fix="rename it to the name of its workflow, with .lock in place of .json; or delete it, then each workflow"
             " is locked again into a file of its own",
         )
     return file.parent / name
+
+
+def _list(files: Sequence[str]) -> str:
+    return ", ".join(map(printable, files[:MAX_NAMED]))
 
 
 def is_replaceable(path: Path) -> bool:

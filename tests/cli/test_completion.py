@@ -76,6 +76,14 @@ def test_bash_gets_what_is_behind_the_at_sign(place: Place, tmp_path: Path) -> N
     assert (done.stdout, done.stderr) == ("stable\nstable 2 1\n", "")
 
 
+@pytest.mark.parametrize("tag", ["a;id", "$(id)", "`id`", "a|sh", "a&", "it's", "a>b", '"'])
+def test_a_name_that_a_shell_would_run_is_not_proposed(place: Place, tag: str) -> None:
+    """A tag may be anybody's: `pull` takes them in, and a shell writes what is proposed into the line as it is."""
+    repository = place.data / "library.git"
+    subprocess.run(["git", "-C", repository, "update-ref", f"refs/tags/hello/{tag}", "hello"], check=True)
+    assert complete(place, "show", "hello@") == ["hello@stable", "hello@2", "hello@1"]
+
+
 def test_nothing_is_created_and_no_error_shown(tmp_path: Path) -> None:
     empty = Place.new(tmp_path / "empty", {"PATH": programs(tmp_path / "bin"), "PYTHONPATH": str(ROOT)})
     assert complete(empty, "show", "he") == [] and complete(empty, "catalog", "show", "a") == []

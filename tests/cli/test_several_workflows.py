@@ -126,3 +126,11 @@ def test_inputs_of_one_workflow_are_named_in_its_section(folder: Place) -> None:
     (folder.work / "card.json").rename(folder.work / "copy" / "card.json")
     done = folder.run("convert", "copy", "--object-info", folder.write("info.json", "{}"))
     assert done.status == 1 and "SaveImage" in done.err, "it was found, and read"
+
+
+def test_a_hostile_name_among_several_forges_no_line_and_no_option(folder: Place) -> None:
+    for name in ("a\nfix: run this.json", "-x.json"):
+        put(folder, name, "SaveImage")
+    told = folder.run("inspect", ".").err
+    assert "a\N{REPLACEMENT CHARACTER}fix: run this.json" in told
+    assert "pycomfy inspect ./-x.json" in told

@@ -112,6 +112,12 @@ def test_evaluating_a_pulled_version_gets_at_nothing(
     canary.assert_untouched(told, logs(workspace))
 
 
+def test_what_an_evaluation_prints_is_bounded(lost: ArchivedVersions, tmp_path: Path) -> None:
+    twice = 'builtins.foldl\' (text: n: builtins.trace text (text + text)) "x" (builtins.genList (n: n) 40)'
+    workspace = pulled(lost, project_of(twice), tmp_path)
+    assert "it printed more than 16 MiB" in refusal(workspace)
+
+
 def test_a_variable_is_empty_for_a_pulled_version(lost: ArchivedVersions, canary: Canary, tmp_path: Path) -> None:
     workspace = pulled(lost, project_of('throw "token=<${builtins.getEnv "HF_TOKEN"}>"'), tmp_path)
     told = refusal(workspace)

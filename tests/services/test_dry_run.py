@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.io.paths import Paths
+from pycomfy.services.dry_run import dry_run
+from pycomfy.services.workspace import Workspace
 from tests.support.command_line import Outcome, call
 from tests.support.service_projects import make_files, record, with_steps
 
@@ -137,3 +139,18 @@ def test_where_nothing_is_nothing_is_made(tmp_path: Path) -> None:
     env = {**os.environ, "PYCOMFY_HOME": str(tmp_path / "data")}
     assert call("rm", "x", "--dry-run", cwd=tmp_path, env=env).status == 1
     assert {path.name for path in (tmp_path / "data").rglob("*")} <= {"cache", "dry-runs"}
+
+
+@pytest.mark.parametrize("name", ["archive", "models"])
+def test_a_folder_on_a_larger_disk_is_not_written_to(tmp_path: Path, name: str) -> None:
+    elsewhere, data = tmp_path / "elsewhere", tmp_path / "data"
+    elsewhere.mkdir()
+    (elsewhere / "file").write_text("kept")
+    (data / name).mkdir(parents=True)
+    (data / name / "folder").symlink_to(elsewhere)
+    with dry_run(Workspace(Paths(data, tmp_path / "cache"))) as copy:
+        folder = copy.paths.data / name / "folder"
+        assert (folder / "file").read_text() == "kept"
+        (folder / "file").unlink()
+        (folder / "more").touch()
+    assert [(path.name, path.read_text()) for path in elsewhere.iterdir()] == [("file", "kept")]

@@ -21,6 +21,7 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.E
 _MAX_BYTES = 200
 """Bytes of one part of an output's path: a file system takes 255, some of them for a number."""
 
+_PACKED = 1 << 20
 _MAX_PARTS, _MAX_PATH = 16, 1000
 """Parts and bytes of an output's path below the user's folder; of a longer one the file's own name is kept."""
 
@@ -33,8 +34,8 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 OUTPUT_FOLDERS = ("output", "results")
 """ComfyUI's output folder below the job's, and that of what the runtime keeps for nodes."""
 
-_SPARSE = 1 << 20
-"""Bytes that a file may claim beyond those it takes on the disk, as file systems pack small ones."""
+MAX_HOLES = 32 << 30
+"""Bytes that all files of a job may claim beyond those they take on the disk: reading takes time for these, too."""
 
 
 class NotAnOutput(RunFailed):
@@ -43,11 +44,12 @@ class NotAnOutput(RunFailed):
 
 @dataclass(frozen=True)
 class SavedFile:
-    """A file in the user's folder; `size` in bytes."""
+    """A file in the user's folder; `size` in bytes, `holes` those of them that it does not take on the disk."""
 
     path: Path
     sha256: str
     size: int
+    holes: int = 0
 
 
 def check_output_folder(folder: Path) -> None:
@@ -62,21 +64,22 @@ def check_output_folder(folder: Path) -> None:
         raise explain_os_error(e, folder) or BadInput(what, where=str(folder)) from e
 
 
-def save_result(job: Path, relative: str, folder: Path, name: str) -> SavedFile:
+def save_result(job: Path, relative: str, folder: Path, name: str, *, max_holes: int = MAX_HOLES) -> SavedFile:
     """Give the file `relative` of the job's folder to the user as `folder/name`, or with a number if that exists.
 
     `name` may have folders in it, and anything else: it is made harmless. On the same disk the file takes no more
     room, as its name there is another one of the same file: the job's folder has to be removed afterwards. Raises
     `NotAnOutput` for anything but a regular file inside the job's folder, without links on the way; `NoSpace`, also
-    for one that claims more than the disk has; `BadInput` where nothing can be written. A file is saved as a whole or
-    not at all.
+    for one that claims more than the disk has, or `max_holes` bytes more than it takes; `BadInput` where nothing can be
+    written. A file is saved as a whole or not at all.
     """
     source = _find_regular(job, relative)
+    holes = _check_size(source.stat(), folder, max_holes)
     with translate_disk_full(folder):
         folder.mkdir(parents=True, exist_ok=True)
         path = _give(source, _find_target(folder, split_name(name)))
     with path.open("rb") as f:
-        return SavedFile(path, hashlib.file_digest(f, "sha256").hexdigest(), path.stat().st_size)
+        return SavedFile(path, hashlib.file_digest(f, "sha256").hexdigest(), path.stat().st_size, holes)
 
 
 def find_files(job: Path, *, limit: int) -> Iterator[str]:
@@ -84,15 +87,23 @@ def find_files(job: Path, *, limit: int) -> Iterator[str]:
     `job`; at most `limit` of them, and nothing that a link leads to."""
     found = 0
     for top in OUTPUT_FOLDERS:
-        for parent, folders, names in os.walk(job / top):
+        # The folder itself may be a link by now, too.
+        for parent, folders, names in [] if (job / top).is_symlink() else os.walk(job / top):
             folders.sort()
             for name in sorted(names):
                 path = Path(parent, name)
-                if stat.S_ISREG(path.lstat().st_mode):
+                if _is_regular(path):
                     found += 1
                     if found > limit:
                         return
                     yield path.relative_to(job).as_posix()
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:  # its path may be longer than the system takes
+        return False
 
 
 def split_name(name: str) -> list[str]:
@@ -133,6 +144,21 @@ def _find_regular(job: Path, relative: str) -> Path:
     return path
 
 
+def _check_size(about: os.stat_result, folder: Path, max_holes: int) -> int:
+    """Return how many bytes a file claims beyond those it takes. Raises `NoSpace` as `save_result`."""
+    taken = about.st_blocks * 512
+    holes = max(0, about.st_size - taken)
+    # File systems pack small files.
+    if holes > _PACKED and (holes > max_holes or about.st_size > free_space(folder)):
+        sizes = [f"{size / 1e9:.1f} GB" for size in (about.st_size, taken, free_space(folder), max_holes)]
+        what = (
+            f"an output claims {sizes[0]}, of which {sizes[1]} are there; {sizes[2]} are free on the disk, and"
+            f" {sizes[3]} are taken that are not there"
+        )
+        raise NoSpace(what, where=str(folder), fix="do not trust the image")
+    return holes
+
+
 def _give(source: Path, target: Path) -> Path:
     """Link the file to a free name, or copy it; return its path."""
     about = source.stat()
@@ -146,15 +172,10 @@ def _give(source: Path, target: Path) -> Path:
     except OSError as e:
         if e.errno != errno.EXDEV and e.errno not in _NO_LINKS:
             raise
-    return _copy(source, target, about)
+    return _copy(source, target)
 
 
-def _copy(source: Path, target: Path, about: os.stat_result) -> Path:
-    free, taken = free_space(target.parent), about.st_blocks * 512
-    if about.st_size > taken + _SPARSE and about.st_size > free:
-        sizes = [f"{size / 1e9:.1f} GB" for size in (about.st_size, taken, free)]
-        what = f"an output claims {sizes[0]}, of which {sizes[1]} are there; {sizes[2]} are free on the disk"
-        raise NoSpace(what, where=str(target), fix="do not trust the image")
+def _copy(source: Path, target: Path) -> Path:
     fd, temporary = tempfile.mkstemp(dir=target.parent, prefix=".pycomfy-")
     try:
         with os.fdopen(fd, "wb") as out, source.open("rb") as f:

@@ -3,9 +3,11 @@
 import contextlib
 import io
 import json
+import os
 import re
 import subprocess
 import tarfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +18,7 @@ from pycomfy.errors import BadInput, HashMismatch, NoSpace, NotFound, RunFailed,
 from pycomfy.operation import cancel_scope
 
 _MAX_JSON = 4 << 20
+_STORE = Path("/nix/store")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -39,10 +42,15 @@ class LayoutImage:
 
 
 def read_layout(layout: Path) -> LayoutImage:
-    """Read an OCI layout. Raises `NotFound` if there is none, `BadInput` unless it has exactly one image."""
+    """Read an OCI layout. Raises `NotFound` if there is none, `BadInput` unless it has exactly one image.
+
+    Anybody's code may have made it. Its blobs may be links to beside it, as those of Nix are, but to nothing else: the
+    engine reads them as this user, and /dev/zero has no end.
+    """
     if not (layout / "oci-layout").is_file():
         raise NotFound("no OCI layout", where=str(layout), fix=suggest("build"))
     try:
+        _check_links(layout, ["oci-layout", "index.json"])
         manifests = _json(layout / "index.json")["manifests"]
         if len(manifests) != 1:
             raise BadInput(
@@ -50,8 +58,10 @@ def read_layout(layout: Path) -> LayoutImage:
             )
         manifest_digest = _digest(manifests[0]["digest"])
         blobs = layout / "blobs" / "sha256"
+        _check_links(blobs, [manifest_digest], layout)
         manifest = _json(blobs / manifest_digest.removeprefix("sha256:"))
         config_digest = _digest(manifest["config"]["digest"])
+        _check_links(blobs, [config_digest, *(_digest(entry["digest"]) for entry in manifest["layers"])], layout)
         config = _json(blobs / config_digest.removeprefix("sha256:"))
         return LayoutImage(
             layout,
@@ -65,6 +75,18 @@ def read_layout(layout: Path) -> LayoutImage:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as e:
         raise BadInput(f"the OCI layout cannot be read: {e}", where=str(layout), fix=suggest("build")) from e
+
+
+def _check_links(folder: Path, names: Iterable[str], layout: Path | None = None) -> None:
+    """Raise `ValueError` for a file that is none, or a link to what is neither beside the layout nor in Nix's store.
+    One that is missing may not be needed any more."""
+    beside = Path(os.path.realpath((layout or folder).parent))
+    for name in names:
+        path = Path(os.path.realpath(folder / name.removeprefix("sha256:")))
+        if not any(path.is_relative_to(allowed) for allowed in (beside, _STORE)):
+            raise ValueError(f"{name} is a link to {path}")
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{name} is not a file")
 
 
 def load(engine: Engine, image: LayoutImage, name: str) -> str:

@@ -120,7 +120,7 @@ class GitMirror:
                 return None
 
     def git(self, *arguments: str, stdin: bytes | None = None, limit: Limit | None = None) -> GitResult:
-        """Run a git command on the mirror; the caller judges the exit status, which is 124 past the limit's time."""
+        """Run a git command on the mirror; the caller judges the exit status, which is `PAST_LIMIT` past the limit."""
         if not (self.mirror / "HEAD").exists():
             with self._locked():
                 pass

@@ -6,14 +6,13 @@ Nothing of the repository is run: no hooks, no filters, no helper programs; git 
 import contextlib
 import os
 import re
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pycomfy.adapters.git.environment import git_environment, load_gitpython
 from pycomfy.adapters.io.atomic_files import explain_full_disk, says_disk_is_full, translate_disk_full
-from pycomfy.adapters.io.process import Limit, run
+from pycomfy.adapters.io.process import Limit, PastLimit, run
 from pycomfy.core.lockfile.git_url import without_password
 from pycomfy.errors import BadInput
 
@@ -42,6 +41,10 @@ _ISOLATED = {
 
 _NO_REASON = ("Please make sure", "and the repository")
 """How lines begin in which git gives general advice."""
+
+
+PAST_LIMIT = 124
+"""The exit status of a command that was ended because it was past its limit."""
 
 
 class GitRefused(BadInput):
@@ -91,8 +94,8 @@ class GitRunner:
         environment: Mapping[str, str] | None = None,
         limit: Limit | None = None,
     ) -> GitResult:
-        """Run a git command to its end; the caller judges the exit status, which is 124 past the limit's time. It runs
-        in the folder `cwd`, by default in the repository, or beside it before it exists.
+        """Run a git command to its end; the caller judges the exit status, which is `PAST_LIMIT` past the limit. It
+        runs in the folder `cwd`, by default in the repository, or beside it before it exists.
 
         Raises `NoSpace` for a full disk, `MissingTool` without git, and `Cancelled`; then git is ended first.
         """
@@ -104,8 +107,8 @@ class GitRunner:
                 done = run(
                     command, cwd=folder, env=self._variables() | dict(environment or {}), stdin=stdin, limit=limit
                 )
-            except subprocess.TimeoutExpired:
-                return GitResult(124, b"", "it took too long")
+            except PastLimit as e:
+                return GitResult(PAST_LIMIT, b"", str(e))
         message = done.stderr.decode(errors="replace").strip()
         if done.returncode != 0 and says_disk_is_full(message):
             raise explain_full_disk(message, self.path)

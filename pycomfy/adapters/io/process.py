@@ -3,9 +3,12 @@
 import contextlib
 import os
 import resource
+import select
+import selectors
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -39,10 +42,15 @@ def missing(program: str) -> MissingTool:
 
 @dataclass(frozen=True)
 class Limit:
-    """What a program may take that reads hostile data: time, and bytes of memory."""
+    """What a program may take that reads hostile data: time, bytes of memory, and bytes that it may print."""
 
     seconds: float
     memory: int = 4 << 30
+    output: int = 256 << 20
+
+
+class PastLimit(Exception):
+    """The program took too long, or printed too much; the text says which, as in "it took too long"."""
 
 
 def run(
@@ -56,9 +64,9 @@ def run(
     """Run a program to its end and capture its output; the caller judges the exit status. Relative paths in `command`
     are those of this process, also where the program runs in another folder, `cwd`.
 
-    Raises `MissingTool`, `TimeoutExpired` of `subprocess` past the limit's time, and `Cancelled` when the operation is
-    cancelled, after the program has ended; one that needs more memory than the limit fails. It gets a session of its
-    own, so that it ends with all that it started, which would hold its output open.
+    Raises `MissingTool`, `PastLimit` past the limit's time or output, and `Cancelled` when the operation is cancelled,
+    after the program has ended; one that needs more memory than the limit fails. It gets a session of its own, so that
+    it ends with all that it started, which would hold its output open.
     """
     arguments = [str(c.absolute() if cwd is not None and isinstance(c, Path) else c) for c in command]
     pipe, scope = subprocess.PIPE, cancel_scope()
@@ -74,15 +82,51 @@ def run(
     with process:
         try:
             with scope.on_cancel(partial(terminate, process)):
-                if limit is not None:
-                    # One that has ended already needs none.
-                    with contextlib.suppress(ProcessLookupError):
-                        resource.prlimit(process.pid, resource.RLIMIT_DATA, (limit.memory, limit.memory))
-                output, errors = process.communicate(stdin or b"", None if limit is None else limit.seconds)
+                output, errors = process.communicate(stdin or b"") if limit is None else _watch(process, stdin, limit)
         except BaseException:
             _end(process)
             raise
     return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+
+def _watch(process: "subprocess.Popen[bytes]", stdin: bytes | None, limit: Limit) -> tuple[bytes, bytes]:
+    """Do as `communicate`, within the limit. Raises `PastLimit`; the process is not ended then."""
+    assert process.stdin and process.stdout and process.stderr  # noqa: S101  (they are pipes)
+    # One that has ended already needs none.
+    with contextlib.suppress(ProcessLookupError):
+        resource.prlimit(process.pid, resource.RLIMIT_DATA, (limit.memory, limit.memory))
+    until, left = time.monotonic() + limit.seconds, memoryview(stdin or b"")
+    found = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdin, selectors.EVENT_WRITE)
+        for number in found:
+            selector.register(number, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(max(0.0, until - time.monotonic()))
+            if not ready or time.monotonic() > until:
+                raise PastLimit("it took too long")
+            for key, _ in ready:
+                if key.fd in found:
+                    part = os.read(key.fd, 1 << 16)
+                    found[key.fd] += part
+                    if sum(map(len, found.values())) > limit.output:
+                        raise PastLimit(f"it printed more than {limit.output >> 20} MiB")
+                    if not part:
+                        selector.unregister(key.fd)
+                    continue
+                try:
+                    left = left[os.write(key.fd, left[: select.PIPE_BUF]) :]
+                except BrokenPipeError:  # it does not read all of it
+                    left = left[:0]
+                if not left:
+                    selector.unregister(process.stdin)
+                    process.stdin.close()
+    try:
+        process.wait(max(0.0, until - time.monotonic()))
+    except subprocess.TimeoutExpired as e:
+        raise PastLimit("it took too long") from e
+    output, errors = map(bytes, found.values())
+    return output, errors
 
 
 def terminate(process: "subprocess.Popen[Any]", number: signal.Signals = signal.SIGTERM) -> None:
@@ -95,10 +139,14 @@ def terminate(process: "subprocess.Popen[Any]", number: signal.Signals = signal.
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Ask a process to end, wait, and kill it if it does not."""
+    """Ask a process to end, wait, and kill it if it does not. What it still prints is lost."""
     _signal_all(process, signal.SIGTERM)
+    for stream in (process.stdin, process.stdout, process.stderr):
+        with contextlib.suppress(OSError):
+            if stream is not None:
+                stream.close()
     try:
-        process.communicate(timeout=GRACE_PERIOD)
+        process.wait(GRACE_PERIOD)
     except subprocess.TimeoutExpired:
         _signal_all(process, signal.SIGKILL)
 

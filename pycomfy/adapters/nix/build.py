@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from pycomfy.adapters.io.atomic_files import translate_disk_full
-from pycomfy.adapters.io.process import Limit, terminate
+from pycomfy.adapters.io.process import Limit, PastLimit, terminate
 from pycomfy.adapters.nix.internal_json import DISTRUST, Event, LogReader, explain_evaluation, explain_failure
 from pycomfy.adapters.nix.settings import NixSettings, evaluation_options, nix_environment
 from pycomfy.core.nix.derivation import Derivation, parse_derivation
@@ -17,7 +17,8 @@ from pycomfy.errors import BuildFailed
 from pycomfy.operation import cancel_scope
 
 _GRACE_PERIOD = 10.0  # seconds Nix gets to stop its builders and unlock the store
-_LIMIT = Limit(seconds=600)  # of an evaluation: code of pycomfy's takes about one, and half a gigabyte
+_LIMIT = Limit(seconds=600, output=16 << 20)  # code of pycomfy's takes about one, half a gigabyte, and prints nothing
+_MAX_DERIVATIONS = 64 << 20  # bytes of all of them together: those of pycomfy's have some hundred thousand
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,15 @@ def evaluate(settings: NixSettings, target: BuildTarget) -> BuildPlan:
     """Evaluate `target`. Its code may be anybody's: it reads nothing outside of the project, no variable, no network,
     and what it wants to be run can be looked at before that is done.
 
-    Raises `BuildFailed` for code that tries more, that is wrong, or that does not end.
+    Raises `BuildFailed` for code that tries more, that is wrong, or that does not end, be it in what it prints.
     """
     project = Path(os.path.realpath(target.project))
     arguments = ["--attr", target.attribute, "--argstr", "platform", target.platform]
     try:
         options = evaluation_options(project)
         done = settings.run("nix-instantiate", *options, project / target.file, *arguments, limit=_LIMIT)
-    except subprocess.TimeoutExpired as e:
-        what = f"Nix cannot evaluate {target.attribute}: it does not end"
+    except PastLimit as e:
+        what = f"Nix cannot evaluate {target.attribute}: {e}"
         raise BuildFailed(what, where=str(project), fix=DISTRUST) from e
     if done.returncode != 0:
         raise explain_evaluation(target.attribute, done.stderr.decode(errors="replace"))
@@ -71,7 +72,10 @@ def evaluate(settings: NixSettings, target: BuildTarget) -> BuildPlan:
         message = listed.stderr.decode(errors="replace").strip()
         raise BuildFailed(f"Nix cannot evaluate {target.attribute}", where=message, fix="see Nix's message above")
     try:
-        derivations = {path: parse_derivation(settings.local_path(path).read_bytes()) for path in paths}
+        files = {path: settings.local_path(path) for path in paths}
+        if sum(file.stat().st_size for file in files.values()) > _MAX_DERIVATIONS:
+            raise ValueError(f"all together have more than {_MAX_DERIVATIONS >> 20} MiB")
+        derivations = {path: parse_derivation(file.read_bytes()) for path, file in files.items()}
     except (OSError, ValueError) as e:
         raise BuildFailed(f"a derivation of {target.attribute} cannot be read", where=str(e), fix=DISTRUST) from e
     return BuildPlan(tops, derivations)

@@ -39,8 +39,9 @@ def build_recipe(
         (folder / "recipe.json").write_text(recipe.render())
         target = BuildTarget(folder, "wheel", recipe.platform, file="nix/recipe.nix")
         (made,) = build(settings, evaluate(settings, target), log, on_event)
-    wheels = list(settings.local_path(made).iterdir())
     # The builder is ours, but untrusted code ran in it.
+    folder = settings.local_path(made)
+    wheels = [] if folder.is_symlink() else list(folder.iterdir())
     if len(wheels) != 1 or not _WHEEL.fullmatch(wheels[0].name) or wheels[0].is_symlink() or not wheels[0].is_file():
         raise BuildFailed(f"building {recipe.name} made no wheel", where=made, fix="look at what it made")
     if wheels[0].stat().st_size > MAX_BYTES:

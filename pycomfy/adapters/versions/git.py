@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pycomfy.adapters.git.runner import GitRefused, GitRunner, find_reason
+from pycomfy.adapters.git.runner import PAST_LIMIT, GitRefused, GitRunner, find_reason
 from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.io.file_locks import exclusive_lock
+from pycomfy.adapters.io.process import Limit
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.errors import BadInput, Placeholder, suggest
 from pycomfy.operation import cancel_scope
@@ -49,6 +50,8 @@ class DamagedRepository(GitRefused):
     """git cannot read what should be there."""
 
 
+_LIMIT = Limit(seconds=3600)
+_TREE = Limit(seconds=600, output=16 << 20)  # some hundred thousand files; a tree may have itself ten times, and again
 _LOG_LINE = re.compile(rb"([0-9a-f]{40}) ([0-9a-f]{40}) ")
 _STALE = 2.0  # seconds; git holds the lock of a ref for milliseconds, and pycomfy's own lock keeps others out
 
@@ -90,9 +93,13 @@ class BareRepository(GitRunner):
         self.check_ref(revision, output.decode().strip())
         return output.decode().strip()
 
-    def read(self, *arguments: str, stdin: bytes | None = None) -> bytes:
-        """Return what a git command that only reads prints. Raises `DamagedRepository` if it fails."""
-        done = self.run(*arguments, stdin=stdin)
+    def read(self, *arguments: str, limit: Limit = _LIMIT) -> bytes:
+        """Return what a git command that only reads prints. Raises `DamagedRepository` if it fails, `BadInput` past the
+        limit: a small repository may have endless lists."""
+        done = self.run(*arguments, limit=limit)
+        if done.status == PAST_LIMIT:
+            what = f"the versions repository has more than any workflow: git {arguments[0]}: {done.message}"
+            raise BadInput(what, where=str(self.path), fix="do not use what was pulled into it")
         if done.status != 0:
             raise self.damaged(find_reason(done.message) or f"git {arguments[0]}: exit status {done.status}")
         return done.output
@@ -149,7 +156,7 @@ class BareRepository(GitRunner):
     def list_tree(self, commit: str) -> list[Entry]:
         """Return every file of a commit or tree, also those in its folders. Raises `BadInput` for links."""
         entries = []
-        for line in self.read("ls-tree", "-r", "-l", "-z", "--full-tree", commit).split(b"\0")[:-1]:
+        for line in self.read("ls-tree", "-r", "-l", "-z", "--full-tree", commit, limit=_TREE).split(b"\0")[:-1]:
             about, _, path = line.partition(b"\t")
             name = path.decode("utf-8", _ESCAPED)
             mode, kind, blob, size = about.decode().split()
@@ -166,7 +173,7 @@ class BareRepository(GitRunner):
     def list_objects(self, commit: str) -> tuple[dict[str, str], set[str]]:
         """Return the objects of a commit: those of its files by path, and all of them, folders too."""
         files, all_ = {}, set()
-        for line in self.read("ls-tree", "-r", "-t", "-z", "--full-tree", commit).split(b"\0")[:-1]:
+        for line in self.read("ls-tree", "-r", "-t", "-z", "--full-tree", commit, limit=_TREE).split(b"\0")[:-1]:
             about, _, path = line.partition(b"\t")
             _, kind, id_ = about.decode().split()
             all_.add(id_)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 DOWNLOAD = "builtin:fetchurl"
 """The builder that is Nix itself: it fetches a URL, and runs nothing."""
 
-_UNUSED = ("requiredSystemFeatures", "__json", "__noChroot", "__impure", "__contentAddressed")
+_UNUSED = ("requiredSystemFeatures", "__json", "__noChroot", "__impure", "__impureHostDeps", "__contentAddressed")
 # They ask Nix for more than a sandbox gives, or hide such a request in JSON; no project of pycomfy ever had one.
 
 

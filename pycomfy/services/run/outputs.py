@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pycomfy import operation
 from pycomfy.adapters.containers.job_folder import KEPT_DAYS, JobFolder
-from pycomfy.adapters.containers.job_outputs import NotAnOutput, SavedFile, find_files, save_result
+from pycomfy.adapters.containers.job_outputs import MAX_HOLES, NotAnOutput, SavedFile, find_files, save_result
 from pycomfy.adapters.containers.job_protocol import MAX_OUTPUTS, UNKNOWN, JobReport, Output
 from pycomfy.core.printable import printable, sanitise
 from pycomfy.errors import NoSpace, PycomfyError, RunFailed
@@ -60,6 +60,7 @@ class _Saving:
     files: list[OutputFile] = field(default_factory=list)
     saved: dict[str, SavedFile] = field(default_factory=dict)
     failed: dict[str, PycomfyError] = field(default_factory=dict)
+    max_holes: int = MAX_HOLES
 
     def save(self, output: Output, path: str) -> None:
         """Save one file, and what is said of it. A file that several nodes name is saved once."""
@@ -72,7 +73,8 @@ class _Saving:
         file = self.saved.get(path)
         if file is None:
             try:
-                file = save_result(self.job.path, path, self.folder, _name(output))
+                file = save_result(self.job.path, path, self.folder, _name(output), max_holes=self.max_holes)
+                self.max_holes = max(0, self.max_holes - file.holes)
             except NotAnOutput as e:
                 self.report.ignore(f"{e.what}: {e.where}")
                 return

@@ -88,15 +88,27 @@ def test_on_one_disk_a_file_takes_no_more_room(job: Path, target: Path) -> None:
     assert not again.samefile(saved), "two of the user's files are never one"
 
 
-def test_a_file_that_claims_more_than_the_disk_has_is_not_copied(
-    job: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_claims_more_than_the_disk_has_is_neither_copied_nor_read(
+    job: Path, target: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     with (job / "output" / "huge").open("wb") as f:
         f.truncate(1 << 42)
-    monkeypatch.setattr(os, "link", refuse_links)
+    if not links:
+        monkeypatch.setattr(os, "link", refuse_links)
     with pytest.raises(NoSpace, match=r"claims 4398\.0 GB, of which 0\.0 GB are there"):
         save_result(job, "output/huge", target, "huge")
-    assert list(target.iterdir()) == []
+    assert not target.exists()
+
+
+def test_what_files_claim_is_counted(job: Path, target: Path) -> None:
+    with (job / "output" / "hole").open("wb") as f:
+        f.truncate(2 << 20)
+    assert save_result(job, "output/hole", target, "a").holes == 2 << 20
+    with pytest.raises(NoSpace, match=r"0\.0 GB are taken that are not there"):
+        save_result(job, "output/hole", target, "b", max_holes=0)
+    (job / "output" / "small").write_bytes(b"x")
+    assert save_result(job, "output/small", target, "c", max_holes=0).size == 1
 
 
 def test_an_output_folder_is_checked_before_anything_runs(tmp_path: Path) -> None:
@@ -163,6 +175,22 @@ def test_what_a_job_left_is_found_and_nothing_that_a_link_leads_to(job: Path) ->
     assert list(find_files(job, limit=10)) == found
     assert list(find_files(job, limit=2)) == found[:2]
     assert list(find_files(job / "nowhere", limit=2)) == []
+
+
+def test_a_path_longer_than_the_system_takes_costs_nothing_else(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(job / "output")
+    while len(str(Path.cwd())) < 3900:
+        os.mkdir("d" * 99)  # noqa: PTH102  (relative: a longer one would be refused)
+        os.chdir("d" * 99)
+    Path("e" * 200).touch()
+    monkeypatch.undo()
+    assert list(find_files(job, limit=10)) == ["output/a.png"]
+
+
+def test_a_link_in_place_of_the_output_folder_leads_nowhere(job: Path) -> None:
+    shutil.rmtree(job / "output")
+    (job / "output").symlink_to("/etc")
+    assert list(find_files(job, limit=10)) == []
 
 
 def test_a_full_disk_is_reported_and_leaves_nothing(job: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:

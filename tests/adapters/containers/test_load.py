@@ -51,6 +51,33 @@ def test_a_layout_with_a_missing_blob_is_bad_input(tmp_path: Path) -> None:
         read_layout(image.layout)
 
 
+@pytest.mark.parametrize("target", ["/dev/zero", "/etc/passwd", "/proc/self/environ"])
+@pytest.mark.parametrize("which", ["index", "manifest", "config", "layer", "oci-layout", "blobs", "layer by a link"])
+def test_a_layout_that_leads_out_is_refused(tmp_path: Path, which: str, target: str) -> None:
+    """It may be of a version that somebody else made; an engine would read without end, or as this user."""
+    image = read_layout(write_layout(tmp_path / "store" / "l", linked=True))
+    paths = {
+        "index": image.layout / "index.json",
+        "oci-layout": image.layout / "oci-layout",
+        "manifest": image.blob(image.manifest_digest),
+        "config": image.blob(image.config_digest),
+        "layer": image.blob(image.layers[0]),
+        "layer by a link": tmp_path / "store" / "l-store" / image.blob(image.layers[0]).name,
+    }
+    if which == "blobs":
+        (image.layout / "blobs" / "sha256").rename(tmp_path / "elsewhere")
+        (image.layout / "blobs" / "sha256").symlink_to(tmp_path / "elsewhere")
+        for blob in (tmp_path / "elsewhere").iterdir():
+            data = blob.read_bytes()
+            blob.unlink()
+            blob.write_bytes(data)
+    else:
+        paths[which].unlink()
+        paths[which].symlink_to(target)
+    with pytest.raises(BadInput if which != "oci-layout" else (BadInput, NotFound)):
+        read_layout(image.layout)
+
+
 def test_the_archive_for_docker_has_every_blob_and_both_indexes(tmp_path: Path) -> None:
     image = read_layout(write_layout(tmp_path / "l", linked=True))
     out = io.BytesIO()

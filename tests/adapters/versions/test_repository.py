@@ -308,3 +308,23 @@ def test_a_damaged_history_is_not_taken_for_a_missing_workflow(repository: Versi
         repository.find("hello")
     with pytest.raises(NotFound, match="no workflow"):
         repository.find("other")
+
+
+def test_a_small_repository_with_endless_lists_costs_an_error(tmp_path: Path) -> None:
+    """A folder that has itself ten times, and that ten times, and again: eight levels are a hundred million files."""
+    repository = VersionsRepository(tmp_path / "library.git")
+    blob = commit(repository, "one").version.tree
+    entry = f"040000 tree {blob}"
+    for _ in range(8):
+        lines = "".join(f"{entry}\tfolder{n}\n" for n in range(10))
+        made = subprocess.run(
+            ["git", "-C", repository.path, "mktree"], input=lines.encode(), capture_output=True, check=True
+        )
+        entry = f"040000 tree {made.stdout.decode().strip()}"
+    bomb = git(repository, "commit-tree", entry.split()[-1], "-m", "boom").strip()
+    git(repository, "update-ref", "refs/heads/bomb", bomb)
+    for attempt in (lambda: repository.read_files(bomb), lambda: commit(repository, "two", "bomb")):
+        with pytest.raises(BadInput, match="more than any workflow"):
+            attempt()
+    assert repository.names() == ["bomb", "hello"]
+    assert repository.read_files(repository.find("hello").commit)

@@ -48,7 +48,9 @@ def test_only_nix_itself_fetches_and_only_what_is_pinned() -> None:
     assert program == "run a program of its own with the network, to make f"
 
 
-@pytest.mark.parametrize("variable", ["requiredSystemFeatures", "__json", "__impure", "__contentAddressed"])
+@pytest.mark.parametrize(
+    "variable", ["requiredSystemFeatures", "__json", "__impure", "__impureHostDeps", "__noChroot", "__contentAddressed"]
+)
 def test_a_step_gets_no_more_than_a_sandbox_gives(variable: str) -> None:
     step = derivation(fixed=False, variables={"name": "f", variable: "1"})
     assert find_reaching_out([step], {PINNED}) == (f"build f with more rights than a sandbox gives ({variable})",)
