@@ -51,12 +51,14 @@ class Fix:
 
     `action` is a use case by its words ("lock", "archive pull"), or "retry" for the same use case with these
     `arguments`, where False leaves an argument out. Required arguments that are missing are the user's to add. `note`
-    says what the action is for, or what comes next.
+    says what the action is for, or what comes next. `use_case` is the one that a retry means where it ran as a part of
+    another, which may not have these arguments: `build` locks, too.
     """
 
     action: str
     arguments: Mapping[str, Argument] = field(default_factory=dict)
     note: str = ""
+    use_case: str = ""
 
     def __str__(self) -> str:
         pairs = [f"{name}={value}" for name, value in self.arguments.items()]
@@ -64,12 +66,19 @@ class Fix:
 
     def as_dict(self) -> dict[str, object]:
         """Return the JSON form. A `Placeholder` is an object with the one key `placeholder`."""
-        return {"action": self.action, "arguments": {k: _json(v) for k, v in self.arguments.items()}, "note": self.note}
+        arguments = {name: _json(value) for name, value in self.arguments.items()}
+        use_case = {"use_case": self.use_case} if self.use_case else {}
+        return {"action": self.action, "arguments": arguments, "note": self.note, **use_case}
 
 
 def suggest(action: str, /, note: str = "", **arguments: Argument) -> Fix:
     """Return a `Fix` with these arguments."""
     return Fix(action, arguments, note)
+
+
+def suggest_retry(use_case: str, /, note: str = "", **arguments: Argument) -> Fix:
+    """Return a `Fix` to try a use case again with these arguments, wherever it was a part of another."""
+    return Fix("retry", arguments, note, use_case)
 
 
 def _json(value: Argument) -> object:

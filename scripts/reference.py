@@ -57,8 +57,9 @@ are reported together. With `--json` the error is on standard output too:
 
 Codes are stable. `fix` has the alternatives of `fixes` as text. One that is a command is an object with `action`
 ("lock"), `arguments` (by the names of its parameters; `{"placeholder": "URL"}` where only you know the value) and
-`note`; with the action "retry" it is the same command with these arguments, without those that are `false`. Several
-problems at once have the code `problems` and a list `problems` of such objects.
+`note`; with the action "retry" it is the same command with these arguments, without those that are `false`, or where it
+has none of that name, the command `use_case` with them. Several problems at once have the code `problems` and a list
+`problems` of such objects.
 
 | code | class | what it means |
 |---|---|---|

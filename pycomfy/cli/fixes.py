@@ -58,7 +58,7 @@ def name_option(argument: str) -> str:
 def _render(fix: str | Fix, separator: str) -> str:
     if isinstance(fix, str):
         return fix
-    text = _render_retry(fix.arguments) if fix.action == RETRY else _render_command(fix.action, fix.arguments)
+    text = _render_retry(fix) if fix.action == RETRY else _render_command(fix.action, fix.arguments)
     return f"{text}{separator}({printable(fix.note)})" if fix.note else text
 
 
@@ -70,18 +70,17 @@ def _render_command(action: str, arguments: Mapping[str, Argument]) -> str:
     return " ".join(["pycomfy", action, *_words(command, arguments, required=True)])
 
 
-def _render_retry(arguments: Mapping[str, Argument]) -> str:
+def _render_retry(fix: Fix) -> str:
     """What to add to the command that was called, or to leave out. Where that one does not have these parameters, such
-    as `build` when it locks, the command that has them; in words if there is none: an error must be shown in any
+    as `build` when it locks, the command of the fix's use case; in words if it has none: an error must be shown in any
     case."""
-    command = _find_called()
+    command, arguments = _find_called(), fix.arguments
     if command is not None and (line := _render_replaced(command, arguments)) is not None:
         return line
     if command is None or not _accepts(command, arguments):
-        action = _find_accepting(arguments)
-        if action is None:
+        if not fix.use_case:
             return f"again {Fix('with', arguments)}"
-        return _render_command(action, {n: v for n, v in arguments.items() if v is not False})
+        return _render_command(fix.use_case, {n: v for n, v in arguments.items() if v is not False})
     omit = [p for p in command.params if arguments.get(p.name) is False and not p.secondary_opts]
     add = {name: value for name, value in arguments.items() if name not in {p.name for p in omit}}
     parts = ["again"]
@@ -121,12 +120,6 @@ def _find_called() -> Any:
 
 def _accepts(command: Any, arguments: Mapping[str, Argument]) -> bool:
     return arguments.keys() <= {p.name for p in command.params}
-
-
-def _find_accepting(arguments: Mapping[str, Argument]) -> str | None:
-    from pycomfy.cli.commands import list_commands
-
-    return next((action for action in list_commands() if _accepts(find_command(action), arguments)), None)
 
 
 def _option_name(command: Any, argument: str) -> str:

@@ -28,7 +28,7 @@ from pycomfy.core.lockfile.workflow_sections import explain_unknown_sections, me
 from pycomfy.core.sources.source_spec import SourceSpec
 from pycomfy.core.validation import explain_error
 from pycomfy.core.workflow.parse import extract_workflow
-from pycomfy.errors import BadConfig, BadInput, NotFound, Placeholder, suggest
+from pycomfy.errors import BadConfig, BadInput, NotFound, Placeholder, suggest, suggest_retry
 from pycomfy.services.workflow_folder import find_in_folder, find_lock_file, read_workflow_folder
 from pycomfy.services.workspace import Workspace
 
@@ -219,13 +219,13 @@ def _add_packs(request: LockRequest, config: Config, base: Path) -> dict[str, So
             raise BadConfig(
                 "; ".join(dict.fromkeys(map(explain_error, e.errors(include_url=False)))),
                 where=f"the requested node pack {name}",
-                fix=suggest("retry", pack=Placeholder("NAME=URL[@REVISION]")),
+                fix=suggest_retry("lock", pack=Placeholder("NAME=URL[@REVISION]")),
             ) from e
     for name, commit in request.nodes.items():
         if name in packs:
             packs[name] = _with_revision(name, packs[name], commit)
         elif name.lower() != COMFYUI.lower():
-            fix = suggest("retry", "adds it", pack=Placeholder(f"{name}=URL"))
+            fix = suggest_retry("lock", "adds it", pack=Placeholder(f"{name}=URL"))
             raise BadConfig(f"there is no node pack {name}", where="pycomfy.toml", fix=fix)
     return packs
 

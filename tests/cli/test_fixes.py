@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pycomfy.cli.errors import print_error
 from pycomfy.cli.fixes import find_command, render, render_all, render_fixes, render_note, with_fixes
 from pycomfy.core.printable import printable
-from pycomfy.errors import Argument, BadInput, Fix, Placeholder, suggest
+from pycomfy.errors import Argument, BadInput, Fix, Placeholder, suggest, suggest_retry
 from pycomfy.services.results import Note
 
 NASTY = {
@@ -221,22 +221,44 @@ def test_a_fix_reads_like_this(fix: str | Fix, line: str) -> None:
         (["--json", "archive", "gc"], {"dry": True}, "again with --dry-run"),
         (["build", "w"], {"prove": False}, "again with --no-prove"),
         (["build", "w", "--locked"], {"prove": True, "locked": False}, "again with --prove without --locked"),
-        (["build", "w"], {"prefer": "a b"}, "pycomfy lock WORKFLOW --prefer 'a b'"),
-        (["build", "w"], {"offline": False, "to": "x"}, "pycomfy restore 'NAME[@V]' --to x"),
-        (["nope"], {"dry": True}, "pycomfy archive gc --dry-run"),
         (["build", "w"], {"nope": "x"}, "again with nope=x"),
+        (["nope"], {"dry": True}, "again with dry=True"),
         (["build", "w", "--locked"], {"workflow": "w/a b.json"}, "pycomfy build 'w/a b.json' --locked"),
         (["--json", "models", "status", "./w/"], {"workflow": "w/a"}, "pycomfy --json models status w/a"),
         (["lock", "w", "x"], {"workflow": "w/a"}, "again with w/a"),
-        ([], {"prefer": "-x"}, "pycomfy lock WORKFLOW --prefer -x"),
     ],
 )
 def test_trying_again_says_what_to_change_in_the_command_that_was_called(
     called: list[str], arguments: Mapping[str, Argument], line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that does not have the parameter is not the one to call again."""
     monkeypatch.setattr(sys, "argv", ["pycomfy", *called])
     assert render(Fix("retry", arguments)) == line
+
+
+@pytest.mark.parametrize(
+    ("called", "fix", "line"),
+    [
+        (["lock", "w"], suggest_retry("lock", prefer="a b"), "again with --prefer 'a b'"),
+        (["build", "w"], suggest_retry("lock", prefer="a b"), "pycomfy lock WORKFLOW --prefer 'a b'"),
+        (["build", "w"], suggest_retry("restore", offline=False, to="x"), "pycomfy restore 'NAME[@V]' --to x"),
+        (["build", "w"], suggest_retry("lock", name="x"), "pycomfy lock WORKFLOW --name x"),
+        (["nope"], suggest_retry("archive gc", dry=True), "pycomfy archive gc --dry-run"),
+        (["build", "w"], suggest_retry("archive gc", dry=True), "pycomfy archive gc --dry-run"),
+        ([], suggest_retry("lock", prefer="-x"), "pycomfy lock WORKFLOW --prefer -x"),
+    ],
+)
+def test_trying_again_names_the_use_case_that_is_meant_where_the_called_command_has_no_such_parameter(
+    called: list[str], fix: Fix, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the first command that has one of that name: many have `--dry-run` and `--name`."""
+    monkeypatch.setattr(sys, "argv", ["pycomfy", *called])
+    assert render(fix) == line
+
+
+def test_a_program_is_told_the_use_case_too() -> None:
+    named = {"action": "retry", "arguments": {"dry": True}, "note": "", "use_case": "archive gc"}
+    assert suggest_retry("archive gc", dry=True).as_dict() == named
+    assert "use_case" not in suggest("retry", dry=True).as_dict()
 
 
 @pytest.mark.parametrize("name", NASTY.values(), ids=NASTY)

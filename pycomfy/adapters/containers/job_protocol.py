@@ -29,7 +29,7 @@ from pycomfy.core.lockfile.lock_types import Sha256, stays_below
 from pycomfy.core.printable import sanitise
 from pycomfy.core.versions.verification import ImportFailure, what_to_add
 from pycomfy.core.workflow.untrusted_json import MAX_DEPTH, is_deeper_than
-from pycomfy.errors import Fixes, NoSpace, Placeholder, PycomfyError, RunFailed, suggest
+from pycomfy.errors import Fixes, NoSpace, Placeholder, PycomfyError, RunFailed, suggest, suggest_retry
 
 OVERTIME = 120.0
 """Seconds that the container gets beyond the job's own limit before it is ended."""
@@ -348,16 +348,16 @@ def explain(error: Error, log: str, version: str) -> PycomfyError:
     return RunFailed(what, where="\n".join(part for part in (where, tail) if part), fix=fix)
 
 
-MORE_MEMORY = suggest("retry", "if its limit is the cause", memory=Placeholder("SIZE"))
-_MORE_PROCESSES = suggest("retry", "the limit of processes and threads", pids=Placeholder("N"))
+MORE_MEMORY = suggest_retry("run", "if its limit is the cause", memory=Placeholder("SIZE"))
+_MORE_PROCESSES = suggest_retry("run", "the limit of processes and threads", pids=Placeholder("N"))
 _NO_PROCESS = ("can't start new thread", "Resource temporarily unavailable", "Cannot fork")
 _MORE_ROOM = (
-    suggest("retry", "if it is a file in /tmp", tmp=Placeholder("SIZE")),
+    suggest_retry("run", "if it is a file in /tmp", tmp=Placeholder("SIZE")),
     "if it is a file in /data, free some space on the disk of pycomfy's cache, or set PYCOMFY_HOME to a larger one",
 )
-_FULLER = suggest("retry", "how much has to stay free on that disk", keep_free=Placeholder("SIZE"))
-_MORE_TIME = suggest("retry", timeout=Placeholder("SECONDS"))
-_OTHER_VALUE = (suggest("retry", "if the model is there", models=Placeholder("FOLDER")), "correct the workflow")
+_FULLER = suggest_retry("run", "how much has to stay free on that disk", keep_free=Placeholder("SIZE"))
+_MORE_TIME = suggest_retry("run", timeout=Placeholder("SECONDS"))
+_OTHER_VALUE = (suggest_retry("run", "if the model is there", models=Placeholder("FOLDER")), "correct the workflow")
 _FIXES: Mapping[str, Fixes] = {
     "invalid_prompt": "the image has no such node: build it again with the node's pack",
     "missing_node_type": "the image has no such node: build it again with the node's pack",

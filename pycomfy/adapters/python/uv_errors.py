@@ -37,6 +37,7 @@ from pycomfy.errors import (
     PycomfyError,
     ResolutionImpossible,
     suggest,
+    suggest_retry,
 )
 
 # "windows==1.0 has no wheels with a matching platform tag": the name as normalised by uv, and the versions.
@@ -196,7 +197,7 @@ def _find_fixes(uv: UvRequest, stderr: str, explanation: str, names: set[str]) -
             day, resolves = found
             also = ", and with it everything resolves" if resolves else ""
             why = f"what is required was uploaded after the date of this lock{also}"
-            return (f"at the top of pycomfy.toml: as-of = {day}: {why}", suggest("retry", why, as_of=day))
+            return (f"at the top of pycomfy.toml: as-of = {day}: {why}", suggest_retry("lock", why, as_of=day))
         newer = "if a newer package is needed"
         return (f"{newer}, set a later date in pycomfy.toml: as-of", suggest("lock", newer, as_of=Placeholder("DATE")))
     if "not found in the package registry" in stderr:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pycomfy.core.lockfile.config import Config
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.schema import DebianPackages, Lock, Root
-from pycomfy.errors import BadConfig, NotFound, PycomfyError, raise_all, suggest
+from pycomfy.errors import BadConfig, NotFound, PycomfyError, raise_all, suggest_retry
 
 T = TypeVar("T", bound=DebianPackages)
 
@@ -30,7 +30,7 @@ class UpdatePolicy:
         if not self.names:
             return
         if self.lock is None:
-            raise NotFound("there is no lock to update", where=where, fix=suggest("retry", update=False))
+            raise NotFound("there is no lock to update", where=where, fix=suggest_retry("lock", update=False))
         known = {*PARTS, *(n.lower() for n in config.packs), *(p.name.lower() for p in self.lock.packs)}
         problems: list[PycomfyError] = [
             BadConfig(

@@ -10,7 +10,17 @@ from pycomfy.adapters.nix.binary_cache import copy_in, folder_url
 from pycomfy.adapters.nix.store import valid_paths
 from pycomfy.core.lockfile.schema import ModelFile
 from pycomfy.core.nix.lock_outputs import Requisite, filter_required, model_requisite
-from pycomfy.errors import BadInput, Fix, HashMismatch, NotFound, Placeholder, PycomfyError, raise_all, suggest
+from pycomfy.errors import (
+    BadInput,
+    Fix,
+    HashMismatch,
+    NotFound,
+    Placeholder,
+    PycomfyError,
+    raise_all,
+    suggest,
+    suggest_retry,
+)
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.archive.sync import batches, pull_requisites
 from pycomfy.services.versions.recorded_version import RecordedVersion
@@ -34,7 +44,7 @@ def find_sources(workspace: Workspace, requisites: Iterable[Requisite], request:
     if missing and request.source is not None and not request.offline:
         missing = list(pull_requisites(workspace, request.source, missing))
     if missing and request.offline:
-        fetch = suggest("retry", "to fetch it", offline=False)
+        fetch = suggest_retry("restore", "to fetch it", offline=False)
         raise_all([missing_source_error(requisite, request.reference, fetch) for requisite in missing])
     if missing:
         names = ", ".join(r.title for r in missing[:_MAX_NAMES]) + " …" * (len(missing) > _MAX_NAMES)

@@ -24,7 +24,7 @@ from pycomfy.core.versions.verification import NodeDefinitions, Verification
 from pycomfy.core.workflow.editor_only import make_notes
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import BadLock, Placeholder, PycomfyError, RunFailed, raise_all, suggest
+from pycomfy.errors import BadLock, Placeholder, PycomfyError, RunFailed, raise_all, suggest, suggest_retry
 from pycomfy.services.build.current_lock import read_or_make_lock
 from pycomfy.services.build.lost_values import judge_lost
 from pycomfy.services.build.missing_libraries import report_misrecorded, report_missing_libraries
@@ -188,8 +188,8 @@ class _Job:
                     where="the verification of the image",
                     fix=(
                         suggest("build", "first", workflow=str(self.request.workflow), platform=host),
-                        suggest("retry", object_info=Placeholder("FILE|URL")),
-                        suggest("retry", prove=False),
+                        suggest_retry("build", object_info=Placeholder("FILE|URL")),
+                        suggest_retry("build", prove=False),
                     ),
                 )
         return found
@@ -258,7 +258,7 @@ class _Job:
                 where="the workflow's prompt",
                 fix=(
                     suggest("build", "first", workflow=str(self.request.workflow), platform=host),
-                    suggest("retry", prove=False),
+                    suggest_retry("build", prove=False),
                     OWN_CONVERSION,
                 ),
             )

@@ -18,7 +18,7 @@ from pycomfy.core.versions.diff import diff
 from pycomfy.core.versions.diff_text import summarise
 from pycomfy.core.versions.snapshot import FILES, read_snapshot
 from pycomfy.core.versions.verification import Verification
-from pycomfy.errors import PycomfyError, suggest
+from pycomfy.errors import PycomfyError, suggest, suggest_retry
 from pycomfy.services.archive.archive import fill_version
 from pycomfy.services.build.pack_requirements import read_pack_requirements
 from pycomfy.services.realise import host_platform
@@ -87,7 +87,7 @@ def archive_sources(workspace: Workspace, lock: Lock, platform: PlatformName) ->
             operation.report(f"warning: {problem.what}{where}", problem.fixes)
         operation.report(
             "warning: not everything was archived, so the version may not be restorable one day",
-            (suggest("archive fill", "archives the rest later"), suggest("retry", archive=False)),
+            (suggest("archive fill", "archives the rest later"), suggest_retry("build", archive=False)),
         )
         return False
     return not filled.absent

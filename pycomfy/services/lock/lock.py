@@ -36,7 +36,16 @@ from pycomfy.core.workflow.dating import latest_date
 from pycomfy.core.workflow.editor_only import make_notes
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import BadConfig, BadInput, NetworkError, Placeholder, PycomfyError, raise_all, suggest
+from pycomfy.errors import (
+    BadConfig,
+    BadInput,
+    NetworkError,
+    Placeholder,
+    PycomfyError,
+    raise_all,
+    suggest,
+    suggest_retry,
+)
 from pycomfy.services.lock.analysis import find_findings
 from pycomfy.services.lock.browser import BrowserRequest, pin_browsers
 from pycomfy.services.lock.compiler import plan_compiler
@@ -306,7 +315,10 @@ def _find_name(request: LockRequest, config: Config, notes: list[Note]) -> str:
         raise BadConfig(
             f"{request.file.name} and {other} would both be called {name}, and be versions of one workflow",
             where=str(request.config_file),
-            fix=(f'name it in {CONFIG_FILE}: {table} name = "{name}-2"', suggest("retry", name=Placeholder("NAME"))),
+            fix=(
+                f'name it in {CONFIG_FILE}: {table} name = "{name}-2"',
+                suggest_retry("lock", name=Placeholder("NAME")),
+            ),
         )
     if name != raw:
         notes.append(Note(f"the workflow is called {name}: git and registries do not accept {raw!r}"))

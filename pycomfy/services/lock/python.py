@@ -22,7 +22,7 @@ from pycomfy.core.lockfile.schema import Root, Wheel
 from pycomfy.core.python.alternatives import TargetContext
 from pycomfy.core.python.requirements import RequirementSet
 from pycomfy.core.python.wheel_selection import Target, choose_wheels, undated_wheels
-from pycomfy.errors import BadConfig, BadInput, NotFound, Placeholder, PycomfyError, combine, raise_all, suggest
+from pycomfy.errors import BadConfig, BadInput, NotFound, Placeholder, PycomfyError, combine, raise_all, suggest_retry
 from pycomfy.services.lock.outdated_notes import note_outdated
 from pycomfy.services.lock.python_alternatives import resolve_with_alternatives
 from pycomfy.services.lock.wheel_builder import BuildContext, WheelBuilder
@@ -82,7 +82,7 @@ def read_index_config(config: Config, base: Path, environment: Mapping[str, str]
             where="pycomfy.toml",
             fix=(
                 'choose one in pycomfy.toml: accelerator = "cu128"',
-                suggest("retry", "like cu128", accelerator=Placeholder("ACCELERATOR")),
+                suggest_retry("lock", "like cu128", accelerator=Placeholder("ACCELERATOR")),
             ),
         )
         for index in indexes

@@ -12,7 +12,7 @@ from pycomfy.adapters.database.entries import Run
 from pycomfy.adapters.database.records import ImageRecord, RunRecord
 from pycomfy.adapters.versions.lookup import explain_unknown
 from pycomfy.core.versions.reference import Reference
-from pycomfy.errors import BadInput, NotFound, Placeholder, suggest
+from pycomfy.errors import BadInput, NotFound, Placeholder, suggest, suggest_retry
 from pycomfy.services.results import Result
 from pycomfy.services.workspace import Workspace
 
@@ -92,7 +92,7 @@ def repeat(entry: RunEntry, reference: Reference, given: Collection[str] = ()) -
         raise BadInput(
             f"run {entry.run} read {', '.join(lost)} from standard input, which is not kept",
             where=f"{entry.name}@{entry.version}",
-            fix=suggest("retry", inputs=Placeholder(f"{lost[0]}=FILE")),
+            fix=suggest_retry("run", inputs=Placeholder(f"{lost[0]}=FILE")),
         )
     plain = reference.version is None and reference.revision is None
     return Reference(entry.name, entry.version) if plain else reference, {**entry.inputs, **entry.files}

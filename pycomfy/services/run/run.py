@@ -21,7 +21,7 @@ from pycomfy.adapters.io.log_files import LogFile
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.models.mount import ModelView
 from pycomfy.core.versions.reference import Reference, parse_reference
-from pycomfy.errors import BadInput, Placeholder, PycomfyError, combine, raise_all, suggest
+from pycomfy.errors import BadInput, Placeholder, PycomfyError, combine, raise_all, suggest_retry
 from pycomfy.services.models.needed import view_models
 from pycomfy.services.results import Result
 from pycomfy.services.run.history import Given, find_run, record_run, repeat
@@ -227,7 +227,7 @@ def _check_output_folder(folder: Path) -> None:
     try:
         check_output_folder(folder)
     except PycomfyError as e:
-        e.fixes = (suggest("retry", "a folder that can be written", output=Placeholder("DIR")), *e.fixes)
+        e.fixes = (suggest_retry("run", "a folder that can be written", output=Placeholder("DIR")), *e.fixes)
         raise
 
 
@@ -243,6 +243,6 @@ def _find_models(options: RunOptions) -> ModelView | None:
     if not isinstance(options.models, Path):
         return options.models if isinstance(options.models, ModelView) else None
     if not options.models.is_dir():
-        fix = suggest("retry", "the folder with the models", models=Placeholder("DIR"))
+        fix = suggest_retry("run", "the folder with the models", models=Placeholder("DIR"))
         raise BadInput("no such folder", where=str(options.models), fix=fix)
     return ModelView(options.models)

@@ -20,7 +20,7 @@ from pycomfy.adapters.containers.job_protocol import (
     explain,
     parse_event,
 )
-from pycomfy.errors import Placeholder, suggest
+from pycomfy.errors import Placeholder, suggest, suggest_retry
 
 
 def test_the_request_is_one_line() -> None:
@@ -172,7 +172,7 @@ def test_an_error_names_the_node_and_what_to_do() -> None:
     assert told.what == "Value not in list: ckpt_name: 'x' not in []"
     assert told.where == 'node 4 "Load" (CheckpointLoaderSimple)'
     assert suggest("models status", "if it is a model", target="portrait@1") in told.fixes
-    assert suggest("retry", "if the model is there", models=Placeholder("FOLDER")) in told.fixes
+    assert suggest_retry("run", "if the model is there", models=Placeholder("FOLDER")) in told.fixes
 
 
 @pytest.mark.parametrize(
