@@ -13,7 +13,7 @@ from typing import Any
 from pycomfy.adapters.metadata.detect import find_workflow
 from pycomfy.core.lockfile.schema import LOCK_FILE
 from pycomfy.core.lockfile.workflow_folder import WorkflowFolder
-from pycomfy.core.lockfile.workflow_names import CONFIG_FILE, WORKFLOW_FILE, is_lock
+from pycomfy.core.lockfile.workflow_names import CONFIG_FILE, is_lock
 from pycomfy.core.loose_json import as_mapping, as_text
 from pycomfy.core.printable import printable
 from pycomfy.core.workflow.parse import extract_workflow
@@ -57,8 +57,6 @@ def find_in_folder(path: Path, folder: WorkflowFolder) -> Path:
     several = list(folder.workflows())
     if len(several) == 1:
         return path / several[0]
-    if not several:
-        return path / WORKFLOW_FILE
     more = f" and {len(several) - MAX_NAMED} more" if len(several) > MAX_NAMED else ""
     raise BadInput(
         f"the folder has several workflows: {_list(several)}{more}",

@@ -18,6 +18,7 @@ from pycomfy.services.archive import sync
 from pycomfy.services.archive.archive import take_models
 from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.models.needed import pull_models
+from pycomfy.services.versions.rm import rm
 from pycomfy.services.workspace import Workspace
 from tests.support.archived_versions import PACK, ArchivedVersions
 from tests.support.moments import NOW
@@ -49,7 +50,7 @@ def test_garbage_is_what_no_version_needs(lost: ArchivedVersions) -> None:
     archive = find_archive(lost.paths)
     before = len(archive.narinfos())
     assert archive_action.collect_garbage(lost.workspace).paths == 0
-    VersionsRepository(versions_repository_path(lost.paths)).remove("small", force=True)
+    rm(lost.workspace, "small", force=True)
     with pytest.raises(NotFound, match="there are no versions"):
         archive_action.collect_garbage(lost.workspace)
     kept = {"pycomfy.lock": render_lock(lost.versions[1].lock).encode()}

@@ -217,10 +217,13 @@ def test_importing_goes_on_after_any_sudden_end(exported: Exported, root_store: 
     assert command(new_paths(tmp_path / "first")).status == 0  # so that all modules are imported
     steps = list_steps(lambda: command(new_paths(tmp_path / "whole")))
     assert {"posix.replace", "posix.fsync", "Connection.execute", "_posixsubprocess.fork_exec"} <= set(steps)
-    chance, turns, states = random.Random(7), 8, set()
-    for turn in range(turns):
+    chance, states = random.Random(7), set()
+    # What is renamed is complete then: an entry of the archive, its description, the database.
+    renamed = [number for number, step in enumerate(steps) if step == "posix.replace"]
+    moments = [chance.randrange(len(steps) * 9 // 10) for _ in range(4)] + [at + 1 for at in renamed[:-1]]
+    for turn, moment in enumerate(sorted(moments)):
         paths = new_paths(tmp_path / str(turn))
-        kill_before(int(len(steps) * (turn + chance.random()) / (turns + 1)), partial(command, paths))
+        kill_before(moment, partial(command, paths))
         recorded = bool(VersionsRepository(versions_repository_path(paths)).names())
         states.add((recorded, bool(find_archive(paths).narinfos())))
         if recorded:  # what is recorded can be had

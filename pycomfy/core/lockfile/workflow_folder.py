@@ -51,10 +51,13 @@ class WorkflowFolder:
 
     @cached_property
     def main(self) -> str | None:
-        """The workflow that has, or would get, `pycomfy.lock`; None if the folder has several, or none."""
+        """The workflow that has, or would get, `pycomfy.lock`; None if the folder has several. In a folder without one
+        it is the file that is looked for there."""
         if (owner := self._find_owner()) is not None:
             return owner
         if WORKFLOW_FILE in self.files and not self._own_lock(WORKFLOW_FILE):
+            return WORKFLOW_FILE
+        if next(self.workflows(), None) is None:
             return WORKFLOW_FILE
         one = [*islice(self._without_lock() if LOCK_FILE in self.files else self.workflows(), 2)]
         return one[0] if len(one) == 1 and not self._own_lock(one[0]) else None
