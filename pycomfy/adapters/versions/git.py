@@ -208,17 +208,21 @@ class BareRepository(GitRunner):
     def blob_ids(self, names: Sequence[str]) -> dict[str, str]:
         """Return the ids of files, named as `COMMIT:PATH`, through one git. What is missing, damaged, or not a blob, is
         left out."""
-        return {name: id_ for name, (id_, kind) in self._identify(names).items() if kind == "blob"}
+        return {name: id_ for name, (id_, kind, _) in self._identify(names).items() if kind == "blob"}
 
     def kinds(self, objects: Sequence[str]) -> dict[str, str]:
         """Return the types of objects, through one git. What cannot be read is left out."""
-        return {name: kind for name, (_, kind) in self._identify(objects).items()}
+        return {name: kind for name, (_, kind, _) in self._identify(objects).items()}
 
-    def _identify(self, names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    def sizes(self, names: Sequence[str]) -> dict[str, int]:
+        """Return the bytes of objects, named as `COMMIT:PATH` too, through one git. What cannot be read is left out."""
+        return {name: size for name, (_, _, size) in self._identify(names).items()}
+
+    def _identify(self, names: Sequence[str]) -> dict[str, tuple[str, str, int]]:
         unique = list(dict.fromkeys(names))
         if not unique:
             return {}
-        command = ("cat-file", "--batch-check=%(objectname) %(objecttype)")
+        command = ("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)")
         done = self.run(*command, stdin="".join(f"{name}\n" for name in unique).encode("utf-8", _ESCAPED))
         if done.status != 0:  # git ends at the first that is damaged
             half = len(unique) // 2
@@ -226,7 +230,9 @@ class BareRepository(GitRunner):
         lines = done.output.decode("utf-8", _ESCAPED).split("\n")[:-1]
         found = {name: line.split() for name, line in zip(unique, lines, strict=True)}
         return {
-            name: (words[0], words[1]) for name, words in found.items() if words[-1] not in ("missing", "ambiguous")
+            name: (words[0], words[1], int(words[2]))
+            for name, words in found.items()
+            if words[-1] not in ("missing", "ambiguous")
         }
 
     def is_ancestor(self, commit: str, of: str) -> bool:

@@ -1,7 +1,7 @@
 """Keep every version of every workflow: a branch per workflow, a commit per version, its tree the project."""
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +23,9 @@ Report = Callable[[PycomfyError], object]
 
 MAX_BYTES = 256 << 20
 """Of all files of a version."""
+
+MAX_FILE = 64 << 20
+"""Of a file that is read to compare versions."""
 
 _MAX_LOOSE = 2  # files in one of 256 folders: with more, some 700 objects lie loose, and are packed
 
@@ -93,9 +96,29 @@ class VersionsRepository:
         return {e.path: blobs[e.blob] for e in entries}
 
     def read_some(self, commits: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, bytes]]:
-        """Return, by commit, those of the files `names` that it has; for many commits at once."""
-        blobs = self.bare.read_blobs([f"{commit}:{name}" for commit in commits for name in names])
+        """Return, by commit, those of the files `names` that it has; for many commits at once. One of more than 64 MiB
+        is left out."""
+        sizes = self.bare.sizes([f"{commit}:{name}" for commit in commits for name in names])
+        blobs = self.bare.read_blobs([name for name, size in sizes.items() if size <= MAX_FILE])
         return {c: {n: blobs[f"{c}:{n}"] for n in names if f"{c}:{n}" in blobs} for c in commits}
+
+    def batches(
+        self, versions: Sequence[Version], names: Sequence[str], *, count: int, size: int
+    ) -> Iterator[list[Version]]:
+        """Yield the versions in batches that can be read at once: of at most `count` versions, and `size` bytes in
+        their files `names` unless it is one version."""
+        sizes = self.bare.sizes([f"{version.commit}:{name}" for version in versions for name in names])
+        batch: list[Version] = []
+        total = 0
+        for version in versions:
+            own = sum(min(sizes.get(f"{version.commit}:{name}", 0), MAX_FILE) for name in names)
+            if batch and (len(batch) == count or total + own > size):
+                yield batch
+                batch, total = [], 0
+            batch.append(version)
+            total += own
+        if batch:
+            yield batch
 
     def tags(self, name: str | None = None) -> dict[str, str]:
         """Return the commit of each tag, by `NAME@tag`, of one workflow or all."""

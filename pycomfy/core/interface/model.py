@@ -62,8 +62,14 @@ class Interface(_Model):
     outputs: tuple[OutputNode, ...] = Field(default=())
 
 
+MAX_INTERFACE = 16 << 20
+"""Characters of an interface; a node's list of choices may be long."""
+
+
 def parse_interface(text: str, *, where: str = "interface.json") -> Interface:
     """Read an `interface.json`. Raises `BadInput`."""
+    if len(text) > MAX_INTERFACE:
+        raise BadInput(f"larger than {MAX_INTERFACE >> 20} MiB", where=where, fix="build the workflow again")
     try:
         return Interface.model_validate_json(text)
     except ValidationError as e:

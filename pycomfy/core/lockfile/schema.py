@@ -230,11 +230,17 @@ def render_lock(lock: Lock) -> str:
     return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+MAX_LOCK = 16 << 20
+"""Characters of a lock; those of the largest workflows have a million."""
+
+
 def parse_lock(text: str, *, where: str = LOCK_FILE, path: str = "") -> Lock:
     """Read a lock. `where` names it in errors; `path` is its file, if it is one of the user's. Raises `BadLock` for
     anything else, with all that is wrong with it, and for a newer version."""
     where = path or where
     fix = _lock_again(path)
+    if len(text) > MAX_LOCK:
+        raise BadLock(f"larger than {MAX_LOCK >> 20} MiB", where=where, fix=fix)
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as e:

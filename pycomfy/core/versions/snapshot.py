@@ -1,7 +1,6 @@
 """Read a version as it is compared: its parsed files, with what was built of it."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,7 +10,8 @@ from pycomfy.core.lockfile.schema import LOCK_FILE, Lock, parse_lock
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
-from pycomfy.errors import BadInput, BadLock, PycomfyError
+from pycomfy.core.workflow.untrusted_json import parse_json
+from pycomfy.errors import BadInput, BadLock, BadWorkflow, PycomfyError
 
 LOCK, WORKFLOW, PROMPT, INTERFACE = LOCK_FILE, "workflow.json", "prompt.json", "interface.json"
 
@@ -73,7 +73,7 @@ def _prompt(label: str, data: bytes | None) -> Mapping[str, object] | None:
     if data is None:
         return None
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as e:
-        raise BadInput(f"not JSON: {e}", where=f"prompt.json of {label}", fix="take another version") from e
+        value = parse_json(data, where=f"prompt.json of {label}")
+    except BadWorkflow as e:
+        raise BadInput(e.what, where=e.where, fix="take another version") from e
     return value if isinstance(value, dict) else None

@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 
 from pycomfy import operation
 from pycomfy.adapters.database.entries import VersionEntry
-from pycomfy.adapters.versions.repository import VersionsRepository
+from pycomfy.adapters.versions.repository import MAX_FILE, VersionsRepository
 from pycomfy.adapters.versions.version import Version
 from pycomfy.core.interface.json_schema import inputs_schema
 from pycomfy.core.versions.diff import diff
@@ -14,16 +13,15 @@ from pycomfy.core.versions.diff_text import describe_diff
 from pycomfy.core.versions.snapshot import FILES, LOCK, WORKFLOW, Snapshot, read_snapshot
 from pycomfy.errors import BadInput, PycomfyError
 
-_BATCH = 100  # versions that are read at a time
+_BATCH, _BATCH_BYTES = 100, 64 << 20  # versions, and bytes of their files, that are read at a time
 _MAX_CHANGES = 200  # lines
 
 
 def list_entries(repository: VersionsRepository, versions: Sequence[Version]) -> Iterator[VersionEntry]:
     """Describe versions, in the same order; one that cannot be read by its `problem`. A commit that is not a project of
     pycomfy is reported and left out."""
-    left = iter(versions)
     snapshots: dict[str, Snapshot | PycomfyError | None] = {}
-    while batch := list(islice(left, _BATCH)):
+    for batch in repository.batches(versions, FILES, count=_BATCH, size=_BATCH_BYTES):
         commits = dict.fromkeys(c for v in batch for c in (*v.parents[:1], v.commit) if c not in snapshots)
         files = repository.read_some(list(commits), FILES)
         snapshots |= {c: _read_snapshot(repository, c, files[c]) for c in commits}
@@ -47,6 +45,9 @@ def _read_snapshot(
             if LOCK not in there or WORKFLOW not in there:
                 return None
             if unreadable := sorted(there.intersection(FILES) - files.keys()):
+                if max(repository.bare.sizes([f"{commit}:{unreadable[0]}"]).values(), default=0) > MAX_FILE:
+                    what = f"{unreadable[0]} has more than {MAX_FILE >> 20} MiB, as no workflow's has"
+                    return BadInput(what, where=f"commit {commit[:12]}", fix="remove it")
                 return repository.bare.damaged(f"{unreadable[0]} of commit {commit[:12]} cannot be read")
         return read_snapshot(f"commit {commit[:12]}", files)
     except PycomfyError as e:

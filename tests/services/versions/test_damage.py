@@ -1,11 +1,13 @@
 """What cannot be read is listed as the database knows it, and reported beside the others."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from pycomfy.adapters.io.paths import Paths
+from pycomfy.adapters.versions.repository import VersionsRepository
 from pycomfy.operation import Operation
 from pycomfy.services.versions.log import log
 from pycomfy.services.versions.reindex import reindex
@@ -60,3 +62,26 @@ def test_a_branch_that_cannot_be_read_is_listed_and_put_back(paths: Paths) -> No
     assert labels == {"hello@1", "hello@2", "other@1"} and "hello" in errors[0]
     assert reindex(workspace).versions == 3
     assert listed(paths) == (labels, []) and show(workspace, "hello").version == 2
+
+
+def test_locks_without_end_cost_an_error_each_and_not_the_memory(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred of them are a small repository, as zeros are packed well."""
+    workspace, real = Workspace(paths), VersionsRepository.read_some
+    read: list[int] = []
+
+    def read_some(
+        self: VersionsRepository, commits: Sequence[str], names: Sequence[str]
+    ) -> dict[str, dict[str, bytes]]:
+        found = real(self, commits, names)
+        read.append(sum(len(data) for files in found.values() for data in files.values()))
+        return found
+
+    monkeypatch.setattr(VersionsRepository, "read_some", read_some)
+    for number, size in enumerate((17, 17, 17, 17, 65)):
+        lock = b"[" + b"0," * (size << 19) + str(number).encode() + b"]"
+        workspace.versions.commit("big", {**make_files("big"), "pycomfy.lock": lock}, created_at=NOW, message="big")
+    labels, errors = listed(paths)
+    assert labels == {"hello@1", "hello@2", "other@1", *(f"big@{n}" for n in range(1, 6))}
+    assert [error.partition(":")[0] for error in errors] == [f"big@{n} cannot be read" for n in range(1, 6)]
+    assert "larger than 16 MiB" in errors[0] and "more than 64 MiB" in errors[4]
+    assert 17 << 20 < max(read) < 90 << 20
