@@ -97,7 +97,8 @@ def run(
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="End the job when less than this is free on the disk that it writes to. Default: 1G.",
+            help="End the job when less than this is free on the disk that it writes to. Default: 1G;"
+            " never more than half of what is free.",
             rich_help_panel=LIMITS,
         ),
     ] = None,

@@ -55,7 +55,9 @@ def _inputs(run: "RunEntry") -> str:
 
 def _result(run: "RunEntry") -> str:
     if run.error is not None:
-        return f"error: {' '.join(run.error.split())}"
+        # In its details, where it happened, may be the end of ComfyUI's log.
+        what = [line for line in run.error.splitlines() if not line.startswith(" ")]
+        return f"error: {shorten('; '.join(what))}"
     files = [output.path if output.exists else f"{output.path} (gone)" for output in run.outputs]
     return ", ".join([*files, *map(describe_value, run.values)])
 

@@ -12,23 +12,44 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="Result")
 
+MAX_NAMES = 5
+"""Workflows that are named with an error that they have in common."""
+
 
 def for_each(workflows: Sequence[Path], do: Callable[[Path], R], show: Callable[[R], None], *, as_json: bool) -> None:
     """Call `do` with each workflow, and show or print its result; JSON is one result, or a list where several are
     given. One that fails does not keep the others from being done; all errors are raised at the end."""
     results: list[R] = []
-    problems: list[PycomfyError] = []
+    failed: list[tuple[PycomfyError, Path]] = []
     for workflow in workflows:
         try:
             results.append(do(workflow))
         except PycomfyError as e:
-            problems.append(e)
+            from pycomfy.adapters.io.concurrency import flatten_errors
+
+            failed += [(problem, workflow) for problem in flatten_errors(e)]
             continue
         if not as_json:
             show(results[-1])
-    if problems:
-        from pycomfy.adapters.io.concurrency import flatten_errors
-
-        raise combine([one for problem in problems for one in flatten_errors(problem)])
+    if failed:
+        raise combine(_name_workflows(failed) if len(workflows) > 1 else [problem for problem, _ in failed])
     if as_json:
         print_json(results if len(workflows) > 1 else results[0])
+
+
+def _name_workflows(failed: Sequence[tuple[PycomfyError, Path]]) -> list[PycomfyError]:
+    """Return each problem once, with the workflows that have it where it does not name its own."""
+    problems: dict[str, PycomfyError] = {}
+    having: dict[str, list[Path]] = {}
+    for problem, workflow in failed:
+        text = str(problem)
+        problems.setdefault(text, problem)
+        having.setdefault(text, []).append(workflow)
+    for text, problem in problems.items():
+        names = [str(workflow) for workflow in dict.fromkeys(having[text])]
+        if len(names) > 1 or names[0] not in problem.what + problem.where:
+            more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+            first, newline, rest = problem.where.partition("\n")
+            of = f"for {', '.join(names[:MAX_NAMES])}{more}"
+            problem.where = (f"{first} ({of})" if first else of) + newline + rest
+    return list(problems.values())

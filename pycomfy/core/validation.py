@@ -20,6 +20,8 @@ MAX_LISTED = 20
 KEY = "[key]"
 """What pydantic has in a location where not a value is wrong, but the name of a key that the user chose."""
 
+_Location = tuple[int | str, ...]
+
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 _Words = str | Callable[[Mapping[str, Any]], str]
@@ -67,12 +69,13 @@ def describe_errors(
     document: str,
     *,
     explain: Callable[[ErrorDetails], str] | None = None,
+    locate: "Callable[[_Location], _Location]" = lambda location: location,
     limit: int | None = MAX_LISTED,
 ) -> list[str]:
     """Return what is wrong, at most `limit` problems and then the number of the others. Keys that one object lacks are
     one problem: "the lock lacks name, as_of", where `document` is what the whole is called. `explain` says what is
-    wrong with one value."""
-    problems = list(_describe(error.errors(include_url=False), document, explain or explain_error))
+    wrong with one value, and `locate` where in the document a key is."""
+    problems = list(_describe(error.errors(include_url=False), document, explain or explain_error, locate))
     more = 0 if limit is None else max(len(problems) - limit, 0)
     return [*problems[:limit], *([f"{more} more problem{'' if more == 1 else 's'}"] if more else [])]
 
@@ -85,19 +88,24 @@ def describe_error(error: Exception, document: str) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _describe(errors: Sequence[ErrorDetails], document: str, explain: Callable[[ErrorDetails], str]) -> Iterator[str]:
+def _describe(
+    errors: Sequence[ErrorDetails],
+    document: str,
+    explain: Callable[[ErrorDetails], str],
+    locate: "Callable[[_Location], _Location]",
+) -> Iterator[str]:
     missing: dict[tuple[int | str, ...], list[str]] = {}
     for error in errors:
         if error["type"] == "missing":
             missing.setdefault(error["loc"][:-1], []).append(render_location(error["loc"][-1:]))
     for error in errors:
-        at = render_location(error["loc"])
+        at = render_location(locate(error["loc"]))
         if error["type"] != "missing":
             why = explain(error)
             # What a check of the whole says is a sentence of its own.
             yield f"{at}: {why}" if at else f"{document} {why}" if error["type"] in _WORDS else why
         elif keys := missing.pop(error["loc"][:-1], None):
-            yield f"{render_location(error['loc'][:-1]) or document} lacks {', '.join(keys)}"
+            yield f"{render_location(locate(error['loc'][:-1])) or document} lacks {', '.join(keys)}"
 
 
 def explain_error(error: ErrorDetails) -> str:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from pycomfy import operation
 from pycomfy.adapters.database.database import database_path
+from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.versions.repository import versions_repository_path
+from pycomfy.errors import PycomfyError
 from pycomfy.services.workspace import Workspace
 
 _LINKED = {"archive": True, "images": False, "models": True}
@@ -29,7 +31,22 @@ def dry_run(workspace: Workspace) -> Iterator[Workspace]:
         if workspace.paths.data.is_dir():
             _copy(workspace.paths, paths)
         with replace(operation.current(), scratch=folder).running():
-            yield replace(workspace, paths=paths)
+            try:
+                yield replace(workspace, paths=paths)
+            except PycomfyError as e:
+                _name_the_original(e, workspace.paths, paths)
+                raise
+
+
+def _name_the_original(error: PycomfyError, source: Paths, copy: Paths) -> None:
+    """Let the error name the data itself: the copy is gone when it is read."""
+
+    def original(text: str) -> str:
+        return text.replace(str(copy.data), str(source.data)).replace(str(copy.cache), str(source.cache))
+
+    for one in flatten_errors(error):
+        one.what, one.where = original(one.what), original(one.where)
+        one.fixes = tuple(original(fix) if isinstance(fix, str) else fix for fix in one.fixes)
 
 
 def _copy(source: Paths, target: Paths) -> None:

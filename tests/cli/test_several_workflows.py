@@ -134,3 +134,33 @@ def test_a_hostile_name_among_several_forges_no_line_and_no_option(folder: Place
     told = folder.run("inspect", ".").err
     assert "a\N{REPLACEMENT CHARACTER}fix: run this.json" in told
     assert "pycomfy inspect ./-x.json" in told
+
+
+def test_an_error_of_several_is_said_once_with_those_that_have_it(folder: Place) -> None:
+    folder.write("pycomfy.toml", CONFIG + SOURCES + '[packs.gone]\npath = "gone"\n')
+    told = folder.run("lock", "card.json", "plain.json").err
+    assert told.count("there is no folder gone") == 1
+    assert "where: gone (for card.json, plain.json)" in told
+    folder.write("pycomfy.toml", CONFIG + SOURCES + "[workflows.plain]\nnone = 1\n")
+    assert "where: pycomfy.toml (for plain.json)" in folder.run("lock", "card.json", "plain.json").err
+    assert "where: pycomfy.toml\n" in folder.run("lock", "plain.json").err, "one needs no name"
+    assert "(for " not in folder.run("lock", "gone.json", "card.json").err, "it is named already"
+
+
+def test_a_wrong_key_of_a_section_is_named_as_it_is_in_the_file(folder: Place) -> None:
+    def told(text: str) -> str:
+        folder.write("pycomfy.toml", CONFIG + SOURCES + text)
+        return folder.run("lock", "plain.json").err
+
+    assert "workflows.plain.requirments: there is no such key; did you mean requirements?" in told(
+        '[workflows.plain]\nrequirments = ["x"]\n'
+    )
+    assert "workflows.plain.json: there is no such key" in told("[workflows.plain.json]\napt = []\n")
+    assert "workflow: there is no such key; did you mean workflows?" in told("[workflow.plain]\napt = []\n")
+    assert "workflows.plain.apt[0] " in told("[workflows.plain]\napt = [1]\n").replace(":", " ")
+    assert "error: packs.x.gti: there is no such key" in told(
+        '[packs.x]\npath = "x"\ngti = 1\n[workflows.plain.packs.x]\npatch = "x"\n'
+    )
+    quoted = '[workflows."plain.json"]\napt = []\n'
+    folder.write("pycomfy.toml", CONFIG + SOURCES + quoted)
+    assert '[workflows."plain.json"] in pycomfy.toml does nothing' in lock(folder, "plain.json")

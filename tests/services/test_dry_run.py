@@ -154,3 +154,8 @@ def test_a_folder_on_a_larger_disk_is_not_written_to(tmp_path: Path, name: str) 
         (folder / "file").unlink()
         (folder / "more").touch()
     assert [(path.name, path.read_text()) for path in elsewhere.iterdir()] == [("file", "kept")]
+
+
+def test_an_error_names_the_data_and_not_the_copy(machine: Machine) -> None:
+    done = machine.run("rename", "hello", "other", "--dry-run")
+    assert done.status == 1 and str(machine.data / "library.git") in done.err and "dry-runs" not in done.err

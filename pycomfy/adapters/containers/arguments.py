@@ -25,6 +25,9 @@ DEFAULT_PIDS = 8192
 MEMORY, TMP, PIDS = "PYCOMFY_CONTAINER_MEMORY", "PYCOMFY_CONTAINER_TMP", "PYCOMFY_CONTAINER_PIDS"
 """The variables that set limits for every container: they are the machine's, so no project has them."""
 
+LEAST_MEMORY = 32 << 20
+"""With less, Python does not start."""
+
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _MEMORY = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _GPUS = re.compile(r"all|[A-Za-z0-9-]{1,100}(,[A-Za-z0-9-]{1,100})*")
@@ -40,6 +43,12 @@ class Limits:
     tmp: int | None = None
     pids: int | None = None
     keep_free: int = RESERVED_BYTES
+
+    def __post_init__(self) -> None:
+        """Refuse what is not enough for any program: mostly a size without its unit. Raises `BadInput`."""
+        if self.memory and self.memory < LEAST_MEMORY:
+            what = f"{self.memory} bytes of memory are too few for a container"
+            raise BadInput(what, where="memory", fix=f'write it as "12G" or "512M"; at least {LEAST_MEMORY >> 20}M')
 
     def of_machine(self) -> "Limits":
         """Return the limits with a number in place of each None: nine tenths of the machine's memory, half of the

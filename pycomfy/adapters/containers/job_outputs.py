@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycomfy.adapters.io.atomic_files import explain_os_error, free_space, translate_disk_full, use_default_mode
+from pycomfy.adapters.io.atomic_files import explain_os_error, free_space, use_default_mode
 from pycomfy.core.printable import sanitise
-from pycomfy.errors import BadInput, NoSpace, RunFailed
+from pycomfy.errors import BadInput, NoSpace, PycomfyError, RunFailed
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 """The errors of file systems without hard links."""
@@ -60,8 +60,18 @@ def check_output_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder, prefix=".pycomfy-", buffering=0) as file:
             file.write(b"\0" * 4096)
     except OSError as e:
-        what = f"nothing can be written there: {e.strerror}"
-        raise explain_os_error(e, folder) or BadInput(what, where=str(folder)) from e
+        raise explain_unwritable(e, folder) from e
+
+
+def explain_unwritable(error: OSError, folder: Path) -> PycomfyError:
+    """Return the error for the user's folder, of which nothing but its path is known."""
+    full = explain_os_error(error, folder)
+    if isinstance(full, NoSpace):
+        return NoSpace(full.what, where=str(folder), fix=f"free some space on the disk of {folder}")
+    in_the_way = next((path for path in (folder, *folder.parents) if path.is_symlink() or path.exists()), None)
+    if in_the_way is not None and not in_the_way.is_dir():
+        return BadInput(f"{in_the_way} is no folder", where=str(folder))
+    return BadInput(f"nothing can be written there: {error.strerror}", where=str(folder))
 
 
 def save_result(job: Path, relative: str, folder: Path, name: str, *, max_holes: int = MAX_HOLES) -> SavedFile:
@@ -75,9 +85,11 @@ def save_result(job: Path, relative: str, folder: Path, name: str, *, max_holes:
     """
     source = _find_regular(job, relative)
     holes = _check_size(source.stat(), folder, max_holes)
-    with translate_disk_full(folder):
+    try:
         folder.mkdir(parents=True, exist_ok=True)
         path = _give(source, _find_target(folder, split_name(name)))
+    except OSError as e:
+        raise explain_unwritable(e, folder) from e
     with path.open("rb") as f:
         return SavedFile(path, hashlib.file_digest(f, "sha256").hexdigest(), path.stat().st_size, holes)
 

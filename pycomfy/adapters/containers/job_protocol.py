@@ -312,10 +312,12 @@ def run_job(
     if report.seconds is None and not report.errors:
         memory = ended.out_of_memory or ended.status == KILLED
         why = ": its memory was used up" if ended.out_of_memory else ": mostly its memory was used up" if memory else ""
+        likely = [MORE_MEMORY] if memory else []
+        likely += [_MORE_PROCESSES] if any(words in ended.errors for words in _NO_PROCESS) else []
         raise RunFailed(
             f"the container ended with status {ended.status} and without a result{why}",
             where=ended.errors[-1500:],
-            fix=(MORE_MEMORY, "see the lines above") if memory else "see the lines above",
+            fix=(*likely, "see the lines above"),
         )
 
 

@@ -1,5 +1,6 @@
 """Parse `pycomfy.toml`: what the user decides about a workflow's image, beside the workflow itself."""
 
+import functools
 import hashlib
 import json
 import tomllib
@@ -30,7 +31,7 @@ from pycomfy.core.lockfile.lock_types import ModelFolder, Name, RelativePath, Sh
 from pycomfy.core.lockfile.package_indexes import VARIABLE, PackageIndex, normalise, strip_logins
 from pycomfy.core.lockfile.platforms import PlatformName
 from pycomfy.core.lockfile.workflow_names import SECTIONS
-from pycomfy.core.lockfile.workflow_sections import merge_section
+from pycomfy.core.lockfile.workflow_sections import find_key, merge_section, near
 from pycomfy.core.loose_json import as_mapping
 from pycomfy.core.sources.git import GitSpec
 from pycomfy.core.sources.kinds import ComfySpec, PackSpec
@@ -262,11 +263,12 @@ def config_fingerprint(config: Config) -> str:
 def parse_config(text: str, where: str = "pycomfy.toml", file: str | None = None, *, main: bool = True) -> Config:
     """Parse pycomfy.toml, as it is for the workflow in `file`, by default without what is of single workflows (see
     `merge_section`). Raises `BadConfig` for every wrong key at once; `where` names the file."""
-    data = merge_section(load_config(text, where), file, main=main)
+    data = load_config(text, where)
     try:
-        return Config.model_validate(data)
+        return Config.model_validate(merge_section(data, file, main=main))
     except ValidationError as e:
-        problems = describe_errors(e, "the file", explain=_explain, limit=None)
+        locate = functools.partial(find_key, data, file)
+        problems = describe_errors(e, "the file", explain=_explain, locate=locate, limit=None)
         raise combine([BadConfig(what, where=where, fix=Config.fix) for what in problems]) from e
 
 
@@ -292,7 +294,10 @@ def load_config(text: str, where: str) -> dict[str, Any]:
 def _explain(error: ErrorDetails) -> str:
     """As `explain_error`, with what people often get wrong in this file."""
     key = error["loc"][-1] if len(error["loc"]) > 1 else ""
-    if error["type"] == "extra_forbidden" and key in {field.alias for field in Config.model_fields.values()}:
+    top = [field.alias or name for name, field in Config.model_fields.items()]
+    if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+        return explain_error(error) + near(str(error["loc"][0]), [*top, SECTIONS])
+    if error["type"] == "extra_forbidden" and key in top:
         return "there is no such key here: it belongs at the top of the file, above the first [section]"
     if error["loc"] == ("python",) and error["input"] == "3.12":
         return f"{explain_error(error)}: {NO_PYTHON_312}"

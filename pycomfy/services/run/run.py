@@ -17,6 +17,7 @@ from pycomfy.adapters.containers.load import LayoutImage
 from pycomfy.adapters.database.entries import Run
 from pycomfy.adapters.database.records import ImageRecord
 from pycomfy.adapters.io import process
+from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.io.log_files import LogFile
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.models.mount import ModelView
@@ -124,7 +125,7 @@ def _run(workspace: Workspace, request: RunRequest, record: ImageRecord, given: 
     try:
         result = run_image(workspace, engine, image, f"{record.name}@{record.version}", request, files)
     except BaseException as e:
-        why = str(e) if isinstance(e, PycomfyError) else "the run was ended"
+        why = _for_the_record(e) if isinstance(e, PycomfyError) else "the run was ended"
         seconds = time.monotonic() - began
         with operation.shield():
             failed = Run(started_at, engine.kind, request.options.gpus, seconds, outputs(), error=why)
@@ -136,6 +137,11 @@ def _run(workspace: Workspace, request: RunRequest, record: ImageRecord, given: 
     )
     _record(workspace, record, done, given)
     return result
+
+
+def _for_the_record(error: PycomfyError) -> str:
+    """Return what happened, and below it where. What fixes it is of use to the command that failed, not in a list."""
+    return "\n".join(str(PycomfyError(one.what, where=one.where)) for one in flatten_errors(error))
 
 
 def _record(workspace: Workspace, record: ImageRecord, done: Run, given: Given) -> None:

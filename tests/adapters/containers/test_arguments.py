@@ -170,3 +170,9 @@ def test_limits_are_never_above_what_this_process_may_have() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert hard == resource.RLIM_INFINITY or files <= hard
     assert plan_limits(DOCKER) == []
+
+
+def test_a_size_without_its_unit_is_refused_before_anything_runs() -> None:
+    with pytest.raises(BadInput, match="10 bytes of memory are too few") as caught:
+        Limits(memory=10)
+    assert "12G" in caught.value.fix

@@ -1,6 +1,7 @@
 import errno
 import hashlib
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pycomfy.adapters.containers.job_outputs import check_output_folder, find_files, save_result
 from pycomfy.errors import BadInput, NoSpace, RunFailed
 from tests.support.properties import ONE_FIXTURE
+from tests.support.small_disks import small_disk
 
 
 def refuse_links(*_: object) -> None:
@@ -202,3 +204,26 @@ def test_a_full_disk_is_reported_and_leaves_nothing(job: Path, target: Path, mon
     with pytest.raises(NoSpace):
         save_result(job, "output/a.png", target, "a.png")
     assert list(target.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_what_is_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(BadInput, match=re.escape(f"{tmp_path / 'file'} is no folder")) as caught:
+            check_output_folder(folder)
+        assert caught.value.where == str(folder)
+
+
+def test_a_full_disk_of_the_users_is_the_one_to_free(job: Path, tmp_path: Path) -> None:
+    (job / "output" / "big").write_bytes(b"x" * 200_000)
+    with small_disk(tmp_path / "small", "size=64k"):
+        with pytest.raises(NoSpace) as caught:
+            save_result(job, "output/big", tmp_path / "small", "big")
+        assert caught.value.fixes == (f"free some space on the disk of {tmp_path / 'small'}",)
+
+
+def test_a_read_only_folder_is_named_without_our_temporary_file(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", "ro,size=64k"):
+        with pytest.raises(BadInput, match="Read-only file system") as caught:
+            check_output_folder(tmp_path / "small")
+        assert caught.value.where == str(tmp_path / "small")

@@ -197,7 +197,7 @@ def test_a_section_without_a_workflow_is_told_with_near_names() -> None:
     told = explain_unknown_sections(["portrit", "x y z", "b"], ["portrait.json", "b.json", "pycomfy.lock", "c.png"])
     assert told == [
         "[workflows.portrit] in pycomfy.toml does nothing: there is no such workflow; did you mean portrait?",
-        "[workflows.x y z] in pycomfy.toml does nothing: there is no such workflow",
+        '[workflows."x y z"] in pycomfy.toml does nothing: there is no such workflow',
     ]
 
 

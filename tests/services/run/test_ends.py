@@ -281,3 +281,9 @@ def test_what_is_not_saved_is_removed_after_a_while(job: Job) -> None:
     with contextlib.suppress(PycomfyError):
         job.run(says(DONE))
     assert [p.name for p in unsaved.iterdir()] == ["new"]
+
+
+def test_a_limit_of_processes_that_stops_the_start_is_named_with_its_option(job: Job) -> None:
+    with pytest.raises(RunFailed) as caught:
+        job.run('echo "RuntimeError: can\'t start new thread" >&2; exit 1')
+    assert "pids=N" in caught.value.fix

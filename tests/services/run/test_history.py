@@ -111,3 +111,14 @@ def test_without_runs_it_says_how_to_make_one(tmp_path: Path) -> None:
     assert (done.status, done.out, done.err) == (0, "", "no runs yet: pycomfy run NAME\n")
     assert call("log", "--runs", "nope", cwd=tmp_path, env=env).status == 1
     assert not (tmp_path / "home").exists()
+
+
+def test_a_run_that_failed_is_listed_in_one_line_without_the_fix_of_its_command(built: Builder, tmp_path: Path) -> None:
+    error = {"event": "error", "type": "timeout", "message": "the job took longer than 3 s", "log": "a log"}
+    paths = built(says(STARTING, READY, error) + "\nexit 1")
+    with pytest.raises(RunFailed):
+        run(Workspace(paths), request(tmp_path))
+    done = call("log", "--runs", cwd=tmp_path, env={"PYCOMFY_HOME": str(paths.data)})
+    assert done.out.endswith("\terror: the job took longer than 3 s\n")
+    (entry,) = list_runs(Workspace(paths))
+    assert entry.error is not None and "a log" in entry.error and "timeout=" not in entry.error
