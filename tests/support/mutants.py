@@ -54,8 +54,8 @@ class Mutant:
 @dataclass(frozen=True)
 class Settings:
     modules: tuple[str, ...]
-    also: dict[str, list[str]]
-    """Tests that hold a module besides those that do by rule."""
+    also: tuple[tuple[str, list[str]], ...]
+    """Tests that hold the modules of a pattern besides those that do by rule."""
     skip: tuple[str, ...]
     """Patterns of tests that are not run unless `also` names them."""
     equivalent: tuple[dict[str, str], ...]
@@ -65,7 +65,7 @@ class Settings:
         data = tomllib.loads(SETTINGS.read_text())
         return cls(
             tuple(data["modules"]),
-            {held["module"]: held["tests"] for held in data.get("held", ())},
+            tuple((held["module"], held["tests"]) for held in data.get("held", ())),
             tuple(data["skip"]),
             tuple(data.get("equivalent", ())),
         )
@@ -91,7 +91,7 @@ def find_tests(module: str, settings: Settings) -> list[list[str]]:
     own = _find(room, f"test_{path.stem}*.py")
     importing = sorted(test for test, imported in imports().items() if name in imported)
     ruled = [[t for t in stage if not any(fnmatch(t, p) for p in settings.skip)] for stage in (own, importing)]
-    named = settings.also.get(module, [])
+    named = [test for pattern, tests in settings.also if fnmatch(module, pattern) for test in tests]
     if not any(ruled) and not named:
         named = _find(room, "test_*.py")
     stages: list[list[str]] = []

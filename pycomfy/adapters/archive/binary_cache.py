@@ -169,8 +169,6 @@ class Archive:
     @contextlib.contextmanager
     def workplace(self) -> Iterator[Path]:
         """Make a folder on the archive's disk, in which files for `adopt` are prepared; it is removed afterwards."""
-        with translate_disk_full(self.folder):
-            self._nars.mkdir(parents=True, exist_ok=True)
         with temporary_folder(self.folder, _TEMPORARY) as folder:
             yield folder
 

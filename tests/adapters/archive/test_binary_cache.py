@@ -394,6 +394,16 @@ def test_adopting_moves_the_file_in_or_removes_it(tmp_path: Path) -> None:
     assert e.value.where == str(folder / "x") and not folder.exists()
 
 
+def test_the_first_file_of_an_archive_may_be_adopted(tmp_path: Path) -> None:
+    output = put(Archive(tmp_path / "full"), tmp_path, "a", b"a")
+    (nar,) = Archive(tmp_path / "full").nars()
+    archive = Archive(tmp_path / "new" / "archive")
+    with archive.workplace() as folder, archive.lock():
+        shutil.copy(nar, folder / "x")
+        archive.adopt(output, folder / "x", read_digest(folder / "x", nothing))
+    assert archive.find(output) is not None and not archive.leftovers()
+
+
 def test_removing_counts_entries_and_the_bytes_of_all_their_files(tmp_path: Path) -> None:
     archive = Archive(tmp_path / "archive")
     keep = put(archive, tmp_path, "keep", b"keep")

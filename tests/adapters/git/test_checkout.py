@@ -481,8 +481,19 @@ def test_large_files_are_limited_and_keep_their_modes(planted: Planted, monkeypa
     assert planted.write(made) == (False, False)
 
 
-def test_a_file_is_no_pointer_if_it_is_longer_than_one_can_be(planted: Planted) -> None:
-    text = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 5\n"
-    long = text + b"x" * (MAX_POINTER + 1 - len(text))
-    made = planted.commit(planted.tree(("100644", ".gitattributes", b"* filter=lfs\n"), ("100644", "a", long)))
-    assert planted.write(made) == (False, False)
+def test_a_file_is_no_pointer_if_it_is_longer_than_one_can_be(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def pointer(size: int) -> bytes:
+        first, rest = (
+            b"version https://git-lfs.github.com/spec/v1\next-0-",
+            b"\noid sha256:" + b"a" * 64 + b"\nsize 5\n",
+        )
+        return first + b"x" * (size - len(first) - len(rest)) + rest
+
+    (tmp_path / "large").write_text("large")
+    monkeypatch.setattr(module, "fetch_large", lambda repository, pointers: {"a" * 64: tmp_path / "large"})
+    for size, large in ((MAX_POINTER, True), (MAX_POINTER + 1, False)):
+        files = ("100644", ".gitattributes", b"* filter=lfs\n"), ("100644", "a", pointer(size))
+        assert planted.write(planted.commit(planted.tree(*files))) == (False, large)
+        assert (planted.out / "a").read_bytes() == (b"large" if large else pointer(size))

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from pycomfy.core.prompt.convert import convert, try_convert
+from pycomfy.core.prompt.flat_workflow import FlatWorkflow
+from pycomfy.core.prompt.node_definitions import Definitions
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import BadWorkflow, ErrorGroup, UnknownNode
 from tests.support.graphs import (
@@ -167,6 +169,52 @@ class TestScripted:
             "option3": "",
         }
 
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"values": {"choice": "b", "option1": "a", "option2": "b"}},
+            {"values": ("b",), "widgets_values_named": {"choice": "b", "option1": "a", "option2": "b"}},
+        ],
+        ids=["by name", "by name beside a list"],
+    )
+    def test_a_custom_combo_has_the_choices_that_are_saved_by_name(self, values: dict[str, Any]) -> None:
+        info = {"CustomCombo": definition({"choice": ["COMBO", {"options": []}]}, outputs=["STRING", "INT"])}
+        sent = inputs_of(ui([node(1, "CustomCombo", **values)], []), info)["1"]
+        assert sent == {"choice": "b", "index": 1, "option1": "a", "option2": "b"}
+
+    def test_each_custom_combo_has_its_own_choices_to_link_to(self) -> None:
+        info = {
+            "CustomCombo": definition({"choice": ["COMBO", {"options": []}]}, outputs=["STRING", "INT"]),
+            "Name": definition(outputs=["STRING"]),
+        }
+        workflow = ui(
+            [
+                node(1, "CustomCombo", values=("a", 0, "a", "")),
+                node(2, "CustomCombo", widget("option3", 1, "STRING"), values=("a", 0, "a", "b", "c")),
+                node(3, "Name"),
+            ],
+            [[1, 3, 0, 2, 0, "STRING"]],
+        )
+        sent = inputs_of(workflow, info)
+        assert "option3" not in sent["1"] and sent["2"]["option3"] == ["3", 0]
+
+    def test_the_names_of_linked_branches_are_sent(self) -> None:
+        template = {"input": {"required": {"image": ["IMAGE"]}}, "names": ["a", "b", "c"], "min": 1}
+        info = {
+            **OBJECT_INFO,
+            "Branches": definition(
+                {"autogrow": ["COMFY_AUTOGROW_V3", {"template": template}], "names": ["COMFY_BRANCH_INPUT_NAMES", {}]}
+            ),
+        }
+        workflow = ui(
+            [
+                node(1, "Photo", values=("x.png", "image")),
+                node(2, "Branches", linked("autogrow.a", 1), linked("autogrow.b", None), linked("autogrow.c", 2)),
+            ],
+            [[1, 1, 0, 2, 0, "IMAGE"], [2, 1, 0, 2, 2, "IMAGE"]],
+        )
+        assert inputs_of(workflow, info)["2"]["names"] == {"__value__": ["a", "c"]}
+
     def test_buttons_of_3d_views_and_remote_choices_take_places(self) -> None:
         remote = ["COMBO", {"remote": {"route": "/x", "refresh_button": True}, "image_upload": True}]
         info = {
@@ -268,9 +316,33 @@ class TestOff:
         workflow = chain(middle, links=[[7, 1, 1, 2, 0, "MASK"], [8, 1, 0, 2, 1, "IMAGE"], [9, 2, 0, 9, 0, "IMAGE"]])
         assert inputs_of(workflow)["9"]["images"] == ["1", 0]
 
+    @pytest.mark.parametrize(("type_", "passed"), [("IMAGE", ["1", 0]), ("COMFY_MATCHTYPE_V3", ["1", 1])])
+    def test_bypass_goes_by_the_type_of_the_output_too(self, type_: str, passed: list[object]) -> None:
+        info = {
+            **OBJECT_INFO,
+            "Middle": definition({"mask": ["MASK"], "image": ["IMAGE"]}, outputs=[type_]),
+            "Both": definition({"images": ["IMAGE,MASK"]}),
+        }
+        workflow = ui(
+            [
+                node(1, "Photo", values=("x.png", "image")),
+                node(2, "Middle", linked("mask", 7), linked("image", 8), mode=4),
+                node(9, "Both", linked("images", 9)),
+            ],
+            [[7, 1, 1, 2, 0, "MASK"], [8, 1, 0, 2, 1, "IMAGE"], [9, 2, 0, 9, 0, "IMAGE"]],
+        )
+        assert inputs_of(workflow, info)["9"]["images"] == passed
+
     def test_bypass_without_an_input_of_the_type_gives_nothing(self) -> None:
         workflow = chain(node(2, "Decode", linked("latent", None), mode=4), links=[[9, 2, 0, 9, 0, "IMAGE"]])
         assert "images" not in inputs_of(workflow)["9"]
+
+    @pytest.mark.parametrize("mode", [1, 3, 5])
+    def test_a_node_of_any_other_mode_runs(self, mode: int) -> None:
+        workflow = chain(
+            node(2, "Blur", linked("image", 8), mode=mode), links=[[8, 1, 0, 2, 0, "IMAGE"], [9, 2, 0, 9, 0, "IMAGE"]]
+        )
+        assert inputs_of(workflow)["9"]["images"] == ["2", 0]
 
     def test_a_chain_of_bypassed_nodes(self) -> None:
         count = 3000
@@ -423,6 +495,23 @@ class TestSubgraphs:
             properties={"proxyWidgets": [["5", "radius"], ["5", "$$preview"]]},
         )
         assert inputs_of(hosted(host, inner, links, [slot("image", "IMAGE", 80)]))["2:5"]["radius"] == 6
+
+    def test_a_proxy_without_a_widget_is_skipped(self) -> None:
+        host = node(2, "sg", linked("image", 8), values=(6, 7), properties={"proxyWidgets": [["5"], ["5", "radius"]]})
+        assert inputs_of(hosted(host, *self.INNER))["2:5"]["radius"] == 7
+
+    @pytest.mark.parametrize(("own", "target", "promoted"), [(81, 0, 2.5), (None, 1, 2.5), (None, 0, 1)])
+    def test_a_link_inside_leads_to_the_input_that_names_it_else_to_that_of_its_number(
+        self, own: int | None, target: int, promoted: float
+    ) -> None:
+        info = {**OBJECT_INFO, "Two": definition({"a": ["FLOAT"], "b": ["FLOAT"]}, outputs=["IMAGE"])}
+        inner = [node(5, "Two", widget("a", None, "FLOAT"), widget("b", own, "FLOAT"), values=(1, 2.5))]
+        links = [[81, -10, 0, 5, target, "FLOAT"], [90, 5, 0, -20, 0, "IMAGE"]]
+        found = FlatWorkflow(
+            parsed(hosted(node(2, "sg"), inner, links, [slot("radius", "FLOAT", 81)])), Definitions(info)
+        )
+        host = next(n for n in found.nodes if n.id == "2")
+        assert found.displayed_values(host) == {"radius": promoted}
 
     def test_proxy_widgets_that_are_linked_give_the_order_of_the_values(self) -> None:
         inner = [

@@ -67,6 +67,29 @@ def test_a_prompt_without_differences_is_our_own_to_the_byte() -> None:
     assert result == Judgement(ours())
 
 
+def test_the_order_of_the_editor_s_nodes_is_no_difference() -> None:
+    found = judged(dict(reversed(sent().items())))
+    assert list(found.prompt) == list(ours()) == ["1", "2"] and not found.differences
+
+
+def test_nodes_that_run_at_one_moment_only_are_told() -> None:
+    found = judged({"1": sent()["1"]}, sent())
+    assert list(found.prompt) == ["1"] and found.drawn == ("which nodes run at all",)
+    assert not judged({"1": sent()["1"]}).drawn
+
+
+def test_the_editor_s_title_is_kept_unless_it_is_long_or_no_text() -> None:
+    titles: list[tuple[object, dict[str, str] | None]] = [
+        ("Mine", {"title": "Mine"}),
+        ("t" * MAX_NAME, {"title": "t" * MAX_NAME}),
+        ("t" * (MAX_NAME + 1), None),
+        (3, None),
+    ]
+    for title, kept in titles:
+        made = sent() | {"5": {"class_type": "New", "inputs": {}, "_meta": {"title": title}}}
+        assert judged(made).prompt["5"].get("_meta") == kept
+
+
 def test_the_editor_s_value_wins_and_the_difference_names_the_node() -> None:
     result = judged(sent(seed=8, row_1={"on": True}))
     assert result.prompt["1"]["inputs"] == {"name": "a {red|blue} hat", "seed": 8, "scale": 2.0, "row_1": {"on": True}}
@@ -200,3 +223,8 @@ def test_a_value_is_the_same_as_itself(value: object) -> None:
 def test_numbers_are_the_same_whatever_their_kind_and_truth_is_no_number() -> None:
     assert same([8, {"a": 1.0}], [8.0, {"a": 1}])
     assert not same(True, 1) and not same({"a": 1}, {"a": 1, "b": 2}) and not same([1], [1, 2])
+
+
+def test_values_of_different_kinds_are_never_the_same() -> None:
+    values: list[object] = [{}, {"0": 1}, [], [1], "", "1", 1, None, True]
+    assert [(a, b) for a in values for b in values if a is not b and same(a, b)] == []

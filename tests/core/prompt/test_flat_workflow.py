@@ -56,6 +56,20 @@ def test_a_host_writes_into_the_prompt_alone() -> None:
     assert found.hosts == {"7"}
 
 
+def test_a_host_without_values_of_its_own_shows_those_inside() -> None:
+    found, nodes = flat(in_host())
+    assert found.displayed_values(nodes["7"]) == {"w": 3}
+
+
+def test_a_host_around_a_host_sets_its_inputs_and_nothing_else() -> None:
+    inner = in_host()["definitions"]["subgraphs"][0]
+    outer = subgraph("outer", [node(7, "sg")], [], [], [])
+    host = node(8, "outer", values=(9, 1), properties={"proxyWidgets": [["7", "w"], ["7", "depth"]]})
+    found, nodes = flat(ui([host], [], definitions={"subgraphs": [inner, outer]}))
+    assert found.inputs(nodes["8:7:5"]) == {"width": 9, "height": 4}
+    assert list(found.unknown_promotions(nodes["8:7"])) == [Constant(1, "8", "depth")]
+
+
 def test_what_a_host_sets_without_a_link_is_shown_on_the_node_inside() -> None:
     inner = subgraph("sg", [node(5, "Blank", values=(3, 4))], [], [], [])
     host = node(7, "sg", values=(9, 1), properties={"proxyWidgets": [["5", "height"], ["5", "depth"]]})
@@ -96,6 +110,21 @@ def test_a_cycle_and_a_broken_link_leave_a_node_its_own_values() -> None:
     found, nodes = flat(workflow)
     assert found.linked_sources(nodes["2"]) == {}
     assert found.constants(nodes["2"]) == {"width": 3, "height": 4}
+
+
+def test_inputs_after_one_that_is_unlinked_or_in_a_cycle_have_their_sources() -> None:
+    info = {**INFO, "Three": definition({n: ["INT"] for n in ("a", "b", "c")})}
+    workflow = ui(
+        [
+            node(1, "Reroute", linked("", 2)),
+            node(2, "Three", widget("a"), widget("b", 1), widget("c", 3), values=(3, 4, 5)),
+            node(4, "Number", outputs=["INT"]),
+        ],
+        [[1, 1, 0, 2, 1, "INT"], [2, 1, 0, 1, 0, "INT"], [3, 4, 0, 2, 2, "INT"]],
+    )
+    found = FlatWorkflow(parsed(workflow), Definitions(info))
+    three = next(n for n in found.nodes if n.id == "2")
+    assert found.linked_sources(three) == {"c": Linked("4", 0)}
 
 
 def test_a_primitive_into_a_socket_sets_nothing_but_on_a_node_of_an_unknown_type_it_may() -> None:

@@ -73,12 +73,13 @@ class TestSubgraphs:
         workflow = hosted(*links, inputs=inputs, outputs=outputs)
         assert image(workflow) is None and lost(workflow)["9.images"] == why
 
-    def test_an_input_that_the_subgraph_lacks_is_told(self) -> None:
+    @pytest.mark.parametrize("lacking", [4, -1])
+    def test_an_input_that_the_subgraph_lacks_is_told(self, lacking: int) -> None:
         inner = [node(5, "Save", linked("images", 80))]
         workflow = hosted(
-            [80, -10, 4, 5, 0, ""], inner=inner, inputs=[slot("a", "IMAGE")], outputs=[slot("o", "IMAGE")]
+            [80, -10, lacking, 5, 0, ""], inner=inner, inputs=[slot("a", "IMAGE")], outputs=[slot("o", "IMAGE")]
         )
-        assert lost(workflow) == {"2:5.images": "the subgraph has no input 4"}
+        assert lost(workflow) == {"2:5.images": f"the subgraph has no input {lacking}"}
 
     def test_a_link_from_the_outermost_graph_s_input_is_told(self) -> None:
         workflow = ui([node(9, "Save", linked("images", 9))], [[9, -10, 0, 9, 0, "IMAGE"]])
@@ -188,9 +189,9 @@ class TestCycles:
 
 class TestConversion:
     def test_what_is_left_out_and_lost_is_remarked_on_and_judged(self) -> None:
-        workflow = ui([node(1, "Blank", values=(1, 2, 3)), node(2, "A note\x1b")], [])
+        workflow = ui([node(1, "Blank", values=(1, 2, 3)), node(2, "A note\x1b"), node(3, "Blank")], [])
         remarks: list[str] = []
-        assert list(convert(parsed(workflow), OBJECT_INFO, remarks.append)) == ["1"]
+        assert list(convert(parsed(workflow), OBJECT_INFO, remarks.append)) == ["1", "3"]
         left_out, warning = remarks
         assert left_out.startswith("node 2 (A note") and "\x1b" not in left_out
         assert left_out.endswith("is left out: ComfyUI lacks its type, and nothing can be linked to it")

@@ -183,3 +183,19 @@ def test_what_is_acknowledged_by_place_or_by_node_is_no_problem() -> None:
     found = lost(ui([node(1, "Blank", values=(1, 2, 3)), node(2, "Blank", values={"a": 1, "b": 2})], []))
     assert refuse_lost(found, ("1[2]", "2"), "here.json") == ()
     assert list_unused(found, ("1[2]", "2", "2.a", "3", "1[3]")) == ("3", "1[3]")
+
+
+def test_each_link_that_has_no_place_is_told_with_the_reason() -> None:
+    workflow = ui(
+        [
+            node(1, "Sum", outputs=["INT"]),
+            node(2, "Sum", linked("a", 1), linked("b", 7), linked("c", 2), linked("d", 3)),
+        ],
+        [[1, 1, 0, 2, 0, "INT"], [2, 1, 0, 2, 2, "INT"], [3, 1, 0, 2, 3, "INT"], [4, 1, 0, 2, 9, "INT"]],
+    )
+    assert [(one.place, one.why) for one in lost(workflow)] == [
+        ("2.inputs[9]", "the node has no such input"),
+        ("2.b", "the table of links lacks it"),
+        ("2.c", "the node type has no such input"),
+        ("2.d", "the node type has no such input"),
+    ]
