@@ -17,8 +17,17 @@ def test_a_builder_is_tried_with_the_tests_beside_it() -> None:
     assert find_tests("nix/builders/wheel.py", SETTINGS)[0] == ["nix/builders/test_wheel.py"]
 
 
+def test_every_module_is_held_by_tests() -> None:
+    modules = [str(p.relative_to(ROOT)) for pattern in SETTINGS.modules for p in ROOT.rglob(pattern)]
+    assert modules and [module for module in modules if not find_tests(module, SETTINGS)] == []
+
+
+def test_the_rules_of_packs_are_held_by_the_tests_of_prompts() -> None:
+    assert find_tests("pycomfy/core/prompt/packs/rgthree.py", SETTINGS)
+
+
 def test_what_the_settings_name_is_there() -> None:
-    named = [*SETTINGS.modules, *SETTINGS.also, *(test for tests in SETTINGS.also.values() for test in tests)]
+    named = [*SETTINGS.modules, *(name for pattern, tests in SETTINGS.also for name in (pattern, *tests))]
     assert [name for name in named if not [*ROOT.glob(name)]] == []
 
 
