@@ -74,12 +74,12 @@ def inspect(source: str, object_info: str | None = None) -> InspectResult:
     except PycomfyError as e:
         problems += flatten_errors(e)
     try:
-        interface = make_interface(conversion.prompt, workflow, definitions, configured)
+        interface = make_interface(conversion.prompt, workflow, definitions, configured, conversion.flat)
     except PycomfyError as e:
         # Without definitions, an input may exist that the file alone does not show.
         problems += flatten_errors(e) if object_info is not None else ()
-        interface = make_interface(conversion.prompt, workflow, definitions)
-    requirements = collect_requirements(workflow, definitions)
+        interface = make_interface(conversion.prompt, workflow, definitions, flat=conversion.flat)
+    requirements = collect_requirements(workflow, definitions, flat=conversion.flat)
     return InspectResult(
         name=name_of(source),
         format=workflow.format,

@@ -175,7 +175,7 @@ def read_own_config(request: LockRequest) -> bytes | None:
     """Return pycomfy.toml, without what it says of other workflows than this one; None without one."""
     text = _read_config_text(request)
     if text is not None and SECTIONS in (data := load_config(text, str(request.config_file))):
-        text = render_document(merge_section(data, request.file.name, main=request.is_main))
+        text = render_document(merge_section(data, request.file.name, main=lambda: request.is_main))
     return None if text is None else text.encode()
 
 
@@ -186,7 +186,7 @@ def list_unknown_sections(request: LockRequest) -> list[str]:
 
 
 def _parse_config(request: LockRequest, text: str) -> Config:
-    return parse_config(text, str(request.config_file), request.file.name, main=request.is_main)
+    return parse_config(text, str(request.config_file), request.file.name, main=lambda: request.is_main)
 
 
 def _read_config_text(request: LockRequest) -> str | None:

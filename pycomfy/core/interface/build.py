@@ -9,6 +9,7 @@ from pycomfy.core.interface.model import Interface, OutputKind, OutputNode, Para
 from pycomfy.core.interface.select import Graph, select_parameters, unique_names
 from pycomfy.core.loose_json import as_number
 from pycomfy.core.prompt.convert import Prompt
+from pycomfy.core.prompt.flat_workflow import FlatWorkflow
 from pycomfy.core.prompt.node_definitions import Definitions, NodeSpec
 from pycomfy.core.requirements.input_files import find_kind
 from pycomfy.core.workflow.model import Workflow
@@ -23,14 +24,16 @@ def make_interface(
     workflow: Workflow,
     object_info: Mapping[str, object] | Definitions,
     configured: Mapping[str, str] | None = None,
+    flat: FlatWorkflow | None = None,
 ) -> Interface:
-    """Return the interface of `workflow`, from which `prompt` was made. `configured` is `[inputs]` of pycomfy.toml.
+    """Return the interface of `workflow`, from which `prompt` was made. `configured` is `[inputs]` of pycomfy.toml,
+    `flat` the workflow with these definitions where it was made flat before.
 
     Raises `BadConfig` for configured inputs that do not exist, all at once.
     """
     definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info)
     linear = workflow.extra.get("linearData")
-    graph = Graph(prompt, find_candidates(prompt, workflow, definitions), definitions)
+    graph = Graph(prompt, find_candidates(prompt, workflow, definitions, flat), definitions)
     choices = select_parameters(graph, configured or {}, linear)
     names = unique_names((name, candidate.owner_title) for name, candidate in choices)
     parameters = tuple(

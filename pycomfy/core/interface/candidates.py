@@ -33,15 +33,17 @@ class _Draft:
     targets: list[tuple[str, str]] = field(default_factory=list)
 
 
-def find_candidates(prompt: Prompt, workflow: Workflow, definitions: Definitions) -> dict[Owner, Candidate]:
-    """Return all candidates of a converted workflow, in the order of its nodes."""
+def find_candidates(
+    prompt: Prompt, workflow: Workflow, definitions: Definitions, flat_workflow: FlatWorkflow | None = None
+) -> dict[Owner, Candidate]:
+    """Return all candidates of a converted workflow, in the order of its nodes. It is made flat if it was not yet."""
     found: dict[Owner, _Draft] = {}
     if workflow.format == "api":
         for id_, node in prompt.items():
             for name in node["inputs"]:
                 found[id_, name] = _Draft(_title(prompt, id_), [(id_, name)])
     else:
-        flat_workflow = FlatWorkflow(workflow, definitions)
+        flat_workflow = flat_workflow or FlatWorkflow(workflow, definitions)
         titles = {p.id: flat_workflow.title(p) for p in flat_workflow.nodes}
         for flat in flat_workflow.nodes:
             if flat.id not in prompt:

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -260,7 +260,9 @@ def config_fingerprint(config: Config) -> str:
     return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
 
 
-def parse_config(text: str, where: str = "pycomfy.toml", file: str | None = None, *, main: bool = True) -> Config:
+def parse_config(
+    text: str, where: str = "pycomfy.toml", file: str | None = None, *, main: Callable[[], bool] = lambda: True
+) -> Config:
     """Parse pycomfy.toml, as it is for the workflow in `file`, by default without what is of single workflows (see
     `merge_section`). Raises `BadConfig` for every wrong key at once; `where` names the file."""
     data = load_config(text, where)

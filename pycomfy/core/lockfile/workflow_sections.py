@@ -1,6 +1,6 @@
 """Take what `[workflows.NAME]` in pycomfy.toml says into what the file says of every workflow beside it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -9,10 +9,11 @@ from pycomfy.core.loose_json import as_mapping
 from pycomfy.core.validation import KEY, render_location
 
 
-def merge_section(data: Mapping[str, Any], file: str | None, *, main: bool) -> dict[str, Any]:
+def merge_section(data: Mapping[str, Any], file: str | None, *, main: Callable[[], bool]) -> dict[str, Any]:
     """Return what pycomfy.toml says for the workflow in `file`: tables of `[workflows.NAME]` are merged into those of
-    the same name, everything else in it replaces. The name at the top is that of the folder's `main` workflow alone."""
-    kept = {key: value for key, value in data.items() if key != SECTIONS and (main or key != "name")}
+    the same name, everything else in it replaces. The name at the top is that of the folder's `main` workflow alone;
+    whether this is it, takes reading the folder's workflows."""
+    kept = {key: value for key, value in data.items() if key != SECTIONS and (key != "name" or main())}
     return kept if file is None else _merge(kept, _section(data, file))
 
 

@@ -34,12 +34,14 @@ Prompt = dict[str, PromptNode]
 class Conversion:
     """A prompt, and the problems that prevent it from running. Nodes of unknown types have links, but no values.
     `left_out` are nodes of unknown types that nothing can be linked to, by id: they are taken for notes. `lost` is what
-    the file has and the prompt does not, though nobody turned it off."""
+    the file has and the prompt does not, though nobody turned it off. `flat` is the workflow as it was made flat, which
+    takes time; None for the API format."""
 
     prompt: Prompt
     problems: tuple[PycomfyError, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     lost: tuple[LostValue, ...] = ()
+    flat: FlatWorkflow | None = field(default=None, repr=False, compare=False)
 
 
 def convert(
@@ -102,7 +104,7 @@ def try_convert(workflow: Workflow, object_info: Mapping[str, object] | Definiti
     if len(lost) > MAX_LOST:
         what = f"more than {MAX_LOST:,} of its saved values have no place in the prompt"
         raise BadWorkflow(what, where=workflow.where, fix="save the workflow again from ComfyUI")
-    return Conversion(prompt, _merge(problems), left_out, lost)
+    return Conversion(prompt, _merge(problems), left_out, lost, flat_workflow)
 
 
 def _merge(problems: Sequence[PycomfyError]) -> tuple[PycomfyError, ...]:

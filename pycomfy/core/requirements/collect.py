@@ -51,15 +51,16 @@ def collect_requirements(
     workflow: Workflow,
     object_info: Mapping[str, object] | Definitions | None = None,
     model_inputs: ModelInputs = MappingProxyType({}),
+    flat: FlatWorkflow | None = None,
 ) -> WorkflowRequirements:
     """Return every node, model file and input file of the workflow. `model_inputs` are the model folders of inputs, as
-    the source of node packs has them.
+    the source of node packs has them. `flat` is the workflow with these definitions where it was made flat before.
 
     Nodes that cannot run are listed with their state; models and files are those of nodes that can. Raises
     `BadWorkflow` if subgraphs cannot be opened.
     """
     definitions = object_info if isinstance(object_info, Definitions) else Definitions(object_info or {})
-    nodes = tuple(_list_nodes(workflow, definitions))
+    nodes = tuple(_list_nodes(workflow, definitions, flat))
     versions = workflow.extra.get("node_versions")
     running = [n for n in nodes if n.state == "runs"]
     return WorkflowRequirements(
@@ -113,7 +114,9 @@ def _files(nodes: Iterable[NodeValues]) -> Iterator[RequiredFile]:
                 yield file
 
 
-def _list_nodes(workflow: Workflow, definitions: Definitions) -> Iterator[NodeValues]:
+def _list_nodes(
+    workflow: Workflow, definitions: Definitions, flat_workflow: FlatWorkflow | None = None
+) -> Iterator[NodeValues]:
     for node in workflow.api:
         spec = definitions.find(node.type)
         title = node.title or (spec.title if spec is not None else node.type)
@@ -121,7 +124,7 @@ def _list_nodes(workflow: Workflow, definitions: Definitions) -> Iterator[NodeVa
         yield NodeValues(node.id, node.type, title, "runs", node.inputs, node.meta, spec, saved=(inputs, ()))
     if workflow.format == "api":
         return
-    flat_workflow = FlatWorkflow(workflow, definitions)
+    flat_workflow = flat_workflow or FlatWorkflow(workflow, definitions)
     for flat in flat_workflow.nodes:
         if flat_workflow.details.is_virtual(flat):
             continue

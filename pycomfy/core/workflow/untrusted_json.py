@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import chain
 
 from pycomfy.errors import BadWorkflow
 
@@ -78,15 +79,10 @@ def _count(text: str) -> int:
 
 def is_deeper_than(value: object, limit: int) -> bool:
     """Return whether the value has more than `limit` levels, without recursion, which would fail on such values."""
-    level = [value]
+    level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(limit):
-        level = [
-            child
-            for parent in level
-            if isinstance(parent, (dict, list))
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, (dict, list))
-        ]
+        children = chain.from_iterable(one.values() if isinstance(one, dict) else one for one in level)
+        level = [child for child in children if isinstance(child, (dict, list))]
         if not level:
             return False
     return True

@@ -158,7 +158,7 @@ def test_tables_of_a_workflow_are_merged_and_everything_else_replaces() -> None:
     packs = {name: (pack.git, pack.rev) for name, pack in config.packs.items() if isinstance(pack, GitSpec)}
     assert packs == {"x": ("https://h/x", "v2"), "y": ("https://h/y", None)}
     assert config.requirements == ("two",) and config.apt == ("ffmpeg",) and config.name == "shared"
-    other = parse_config(SHARED, file="my flow v1.2.json", main=False)
+    other = parse_config(SHARED, file="my flow v1.2.json", main=lambda: False)
     assert (other.python, other.requirements, other.name) == ("3.13", ("one",), None)
     assert parse_config(SHARED).python == "3.11"
 
@@ -203,5 +203,5 @@ def test_a_section_without_a_workflow_is_told_with_near_names() -> None:
 
 def test_merging_changes_nothing_that_was_given() -> None:
     data = {"a": {"b": 1}, "workflows": {"w": {"a": {"c": 2}}}}
-    assert merge_section(data, "w.json", main=True) == {"a": {"b": 1, "c": 2}}
+    assert merge_section(data, "w.json", main=lambda: True) == {"a": {"b": 1, "c": 2}}
     assert data == {"a": {"b": 1}, "workflows": {"w": {"a": {"c": 2}}}}
