@@ -99,7 +99,8 @@ def _run() -> int:
 
         return _print_usage_error(typer.BadParameter(e.what, param_hint=name_option(e.argument)))
     except PycomfyError as e:
-        _print_error(e)
+        lost = isinstance(e, NotFound) and not Path(e.where).is_absolute() and not _has_working_folder()
+        _print_error(_explain_working_folder() if lost else e)
         return USER_ERROR
     except BrokenPipeError:
         # `pycomfy … | head`: the reader has enough.
@@ -155,9 +156,14 @@ def _print_interrupted() -> None:
 def _explain(error: OSError) -> PycomfyError | None:
     """The error for something that no program can help; None for what is a bug of ours."""
     if isinstance(error, FileNotFoundError) and not _has_working_folder():
-        fix = "change to a folder that is there, such as: cd"
-        return NotFound("the working folder was deleted", where="the folder in which pycomfy was called", fix=fix)
+        return _explain_working_folder()
     return explain_os_error(error, Path(tempfile.gettempdir())) if error.filename else _explain_output(error)
+
+
+def _explain_working_folder() -> PycomfyError:
+    """The error for a name that nothing has, since the folder that it is in was deleted."""
+    fix = "change to a folder that is there, such as: cd"
+    return NotFound("the working folder was deleted", where="the folder in which pycomfy was called", fix=fix)
 
 
 def _has_working_folder() -> bool:

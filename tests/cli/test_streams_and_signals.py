@@ -68,12 +68,28 @@ def test_a_reader_who_has_enough_is_no_error(place: Place, command: str) -> None
     assert not done.stderr
 
 
-@pytest.mark.parametrize("command", ["inspect none", "inspect .", "inspect none --json", "models add a --as b/c"])
+LOST = [
+    "inspect none",
+    "inspect .",
+    "inspect none --json",
+    "models add a --as b/c",
+    "lock .",
+    "lock x.json",
+    "import f",
+]
+
+
+@pytest.mark.parametrize("command", LOST)
 def test_a_working_folder_that_was_deleted_is_told(place: Place, command: str) -> None:
     done = shell(place, f"/bin/mkdir gone; cd gone; /bin/rmdir ../gone; $P {command}")
     check_no_bug(done)
     assert done.returncode == 1
     assert "error: the working folder was deleted" in done.stderr and "  fix:   " in done.stderr
+
+
+def test_what_is_not_in_a_deleted_working_folder_is_told_as_ever(place: Place) -> None:
+    done = shell(place, "/bin/mkdir gone; cd gone; /bin/rmdir ../gone; $P lock /none/x.json")
+    assert done.returncode == 1 and "error: no such workflow" in done.stderr and "/none/x.json" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["inspect x.json", "inspect none", "doctor --offline"])

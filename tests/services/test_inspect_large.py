@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pycomfy.core.prompt.flatten import OpenGraph, flatten
 from pycomfy.services.inspect import inspect
 from tests.support.graphs import node, ui, widget
 
@@ -56,3 +57,25 @@ def test_twice_as_many_nodes_are_twice_the_work(kind: str, tmp_path: Path) -> No
 
     work(1)  # what is imported and compiled once
     assert work(400) < 2.2 * work(200)
+
+
+def test_a_workflow_is_parsed_and_made_flat_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes seconds of a large one; also beside a pycomfy.toml, and under a name that is not the folder's own."""
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps(ui([KINDS["models"](1), KINDS["outputs"](2)], [])))
+    (tmp_path / "pycomfy.toml").write_text("[packs]\n")
+    counted: list[str] = []
+    parse = json.loads
+
+    def loads(text: str) -> object:
+        counted.append("parsed")
+        return parse(text)
+
+    def make_flat(*arguments: Any) -> OpenGraph:
+        counted.append("flat")
+        return flatten(*arguments)
+
+    monkeypatch.setattr(json, "loads", loads)
+    monkeypatch.setattr("pycomfy.core.prompt.flat_workflow.flatten", make_flat)
+    assert [node.id for node in inspect(str(file)).nodes] == ["1", "2"]
+    assert counted == ["parsed", "flat"]

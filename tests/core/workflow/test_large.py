@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.core.prompt import flat_workflow, group_nodes, lost_values, text_expansion
+from pycomfy.core.prompt import group_nodes, lost_values, text_expansion
 from pycomfy.core.prompt.convert import convert, try_convert
 from pycomfy.core.prompt.flatten import MAX_NESTING
 from pycomfy.core.workflow import litegraph, parse, untrusted_json
@@ -19,7 +19,6 @@ from pycomfy.core.workflow.model import Node, Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.core.workflow.untrusted_json import parse_json
 from pycomfy.errors import BadWorkflow, ErrorGroup, LostInput, UnknownNode
-from pycomfy.services.inspect import inspect
 
 SAVE = {"SaveImage": {"input": {"required": {"filename_prefix": ["STRING", {}]}}, "output": [], "name": "SaveImage"}}
 
@@ -95,21 +94,6 @@ def test_any_text_of_escapes_is_read_as_before() -> None:
 def test_a_number_of_thousands_of_digits_is_refused() -> None:
     with pytest.raises(BadWorkflow, match="thousands of digits"):
         parse_json("9" * 5000, where="x")
-
-
-def test_to_inspect_a_workflow_it_is_parsed_and_made_flat_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each takes seconds of a large one: also beside a pycomfy.toml, and under a name that is not the folder's own."""
-    path = tmp_path / "x.json"
-    links, first = [[1, 1, 0, 2, 0, "X"]], node(1, "A", outputs=[{"name": "o", "type": "X", "links": [1]}])
-    second = node(2, "B", inputs=[{"name": "i", "type": "X", "link": 1}], widgets_values=["m.safetensors"])
-    path.write_text(json.dumps({"nodes": [first, second], "links": links}))
-    (tmp_path / "pycomfy.toml").write_text("[packs]\n")
-    counted: list[str] = []
-    parse_, flatten_ = json.loads, flat_workflow.flatten
-    monkeypatch.setattr(json, "loads", lambda *a: (counted.append("parsed"), parse_(*a))[1])
-    monkeypatch.setattr(flat_workflow, "flatten", lambda *a: (counted.append("flat"), flatten_(*a))[1])
-    found = inspect(str(path))
-    assert [n.id for n in found.nodes] == ["1", "2"] and counted == ["parsed", "flat"]
 
 
 # — nodes and values —
