@@ -204,7 +204,12 @@ def read_limits(environment: Mapping[str, str]) -> Limits:
     pids = environment.get(PIDS, "")
     if pids and not re.fullmatch(r"\d{1,9}", pids):
         raise BadInput(f'"{pids}" is not a number', where=PIDS, fix="write a number, 0 for no limit")
-    return Limits(size(MEMORY), size(TMP), int(pids) if pids else None)
+    memory, tmp = size(MEMORY), size(TMP)
+    try:
+        return Limits(memory, tmp, int(pids) if pids else None)
+    except BadInput as e:
+        e.where = MEMORY
+        raise
 
 
 def machine_memory(files: tuple[Path, ...] = _MEMORY) -> int:

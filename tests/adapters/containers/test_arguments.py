@@ -176,3 +176,6 @@ def test_a_size_without_its_unit_is_refused_before_anything_runs() -> None:
     with pytest.raises(BadInput, match="10 bytes of memory are too few") as caught:
         Limits(memory=10)
     assert "12G" in caught.value.fix
+    with pytest.raises(BadInput, match="10 bytes") as caught:
+        read_limits({"PYCOMFY_CONTAINER_MEMORY": "10"})
+    assert caught.value.where == "PYCOMFY_CONTAINER_MEMORY"
