@@ -18,7 +18,7 @@ def test_a_builder_is_tried_with_the_tests_beside_it() -> None:
 
 
 def test_every_module_is_held_by_tests() -> None:
-    modules = [str(p.relative_to(ROOT)) for pattern in SETTINGS.modules for p in ROOT.rglob(pattern)]
+    modules = [str(p.relative_to(ROOT)) for pattern in SETTINGS.modules for p in ROOT.glob(pattern)]
     assert modules and [module for module in modules if not find_tests(module, SETTINGS)] == []
 
 
