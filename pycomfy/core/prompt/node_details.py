@@ -125,6 +125,7 @@ class NodeDetails:
         spec = None if self.is_virtual(flat) else self.spec(flat)
         if spec is None:
             return node.inputs
+        node = packs.read_saved(node)
         widgets = self.restored(flat).widgets
         if spec.type == CUSTOM_COMBO:
             return node_slots(defined_slots(spec, widgets), node)
