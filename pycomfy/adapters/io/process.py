@@ -149,6 +149,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait(GRACE_PERIOD)
     except subprocess.TimeoutExpired:
         _signal_all(process, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_PERIOD)
 
 
 def _signal_all(process: "subprocess.Popen[Any]", number: signal.Signals) -> None:

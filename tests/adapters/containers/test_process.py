@@ -91,7 +91,8 @@ def test_a_container_cannot_take_more_than_its_limits(runner: Runner) -> None:
     x = "x=0123456789abcdef; while [ ${#x} -lt 20000 ]; do x=$x$x; done; "
     runner.run(x + "(echo $x > /tmp/a) 2>/dev/null || echo full; exit 0")
     assert runner.lines == [b"full"]
-    forks = "n=0; while [ $n -lt 9 ]; do n=$((n+1)); { read ignored; } & done; echo all"
+    # What runs in the background has no standard input, and would not wait.
+    forks = "exec 3<&0; n=0; while [ $n -lt 9 ]; do n=$((n+1)); { read ignored <&3; } & done; echo all"
     assert runner.run(forks).status != 0 and runner.lines == [b"full"]
     ended = runner.run("x=0123456789abcdef; while :; do x=$x$x; done")
     assert ended.status == 137 and ended.out_of_memory
