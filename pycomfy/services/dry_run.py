@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from pycomfy import operation
+from pycomfy.adapters.database.copy import copy_path
 from pycomfy.adapters.database.database import database_path
 from pycomfy.adapters.io.concurrency import flatten_errors
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.io.temp_dirs import temporary_folder
 from pycomfy.adapters.versions.repository import versions_repository_path
-from pycomfy.errors import PycomfyError
+from pycomfy.errors import BadInput, PycomfyError
 from pycomfy.services.workspace import Workspace
 
 _LINKED = {"archive": True, "images": False, "models": True}
@@ -29,7 +30,8 @@ def dry_run(workspace: Workspace) -> Iterator[Workspace]:
     with temporary_folder(workspace.paths.cache / "dry-runs", "dry-") as folder:
         paths = Paths(folder / "data", folder / "cache")
         if workspace.paths.data.is_dir():
-            _copy(workspace.paths, paths)
+            with _explain_unreadable():
+                _copy(workspace.paths, paths)
         with replace(operation.current(), scratch=folder).running():
             try:
                 yield replace(workspace, paths=paths)
@@ -47,6 +49,15 @@ def _name_the_original(error: PycomfyError, source: Paths, copy: Paths) -> None:
     for one in flatten_errors(error):
         one.what, one.where = original(one.what), original(one.where)
         one.fixes = tuple(original(fix) if isinstance(fix, str) else fix for fix in one.fixes)
+
+
+@contextlib.contextmanager
+def _explain_unreadable() -> Iterator[None]:
+    try:
+        yield
+    except shutil.Error as e:  # has all files that it could not copy
+        where, _, why = e.args[0][0]
+        raise BadInput(f"it cannot be copied: {why}", where=str(where), fix="change its permissions") from e
 
 
 def _copy(source: Paths, target: Paths) -> None:
@@ -67,6 +78,8 @@ def _copy(source: Paths, target: Paths) -> None:
 
 def _copy_database(source: Path, target: Path) -> None:
     """Copy a database that others may be writing; one that is damaged as it is."""
+    if copy_path(source).exists():  # before the database: no copy is newer
+        shutil.copy2(copy_path(source), copy_path(target))
     if not source.exists():
         return
     with contextlib.suppress(sqlite3.Error):

@@ -5,6 +5,7 @@ sqlite-utils, which makes the tables and writes the rows, takes longer to import
 """
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -14,8 +15,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pycomfy import operation
 from pycomfy.adapters.database import migrations
-from pycomfy.adapters.database.copy import copy_path, number_of, read_copy, read_number, write_copy
-from pycomfy.adapters.io.atomic_files import no_space, translate_disk_full, write_file
+from pycomfy.adapters.database.copy import (
+    collect,
+    copy_path,
+    has_same_rows,
+    number_of,
+    read_copy,
+    read_migrations,
+    read_number,
+    restore,
+    write_copy,
+)
+from pycomfy.adapters.io.atomic_files import no_space, translate_disk_full
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.sqlite_file import SqliteFile
 from pycomfy.errors import BadInput, PycomfyError, suggest
@@ -30,6 +41,8 @@ BUSY = 300.0
 indexed anew."""
 
 _MOMENT = 200  # milliseconds
+
+_FIRST = 1  # the number of the transaction that makes the tables
 
 _UNUSABLE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_BUSY")
 _DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
@@ -108,9 +121,9 @@ class Connection(SqliteFile):
 
         Raises `Cancelled` if the operation is cancelled while another one writes; `DamagedDatabase`, before anything
         is written, if the database is not as it was when it was copied."""
-        with _translate(self.path):
+        with _translate(self.path), translate_disk_full(copy_path(self.path)):
+            self._compare_with_copy()
             with self._transaction():
-                self._compare_with_copy()
                 yield
             self._save_copy()
 
@@ -130,20 +143,26 @@ class Connection(SqliteFile):
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
 
     def _compare_with_copy(self) -> None:
-        if read_number(self.path) != self._number():
+        number = self._number()
+        if read_number(self.path) != number:
+            if not copy_path(self.path).exists() and number > _FIRST:
+                operation.report("note: the copy of the database was missing, and is made anew")
             return  # there is none, or its writer was killed, or has not written it yet
         try:
-            same = read_copy(self.path) == self._connection.serialize()
-        except ValueError:
-            return  # it is damaged, and will be replaced
-        if not same:
+            copy = read_copy(self.path)
+        except ValueError as e:
+            operation.report(f"note: the copy of the database was damaged, and is made anew ({e})")
+            return
+        now = collect(self._connection)
+        # Somebody may have written meanwhile. What has one number is the same.
+        if copy is not None and number_of(copy) == number_of(now) and not has_same_rows(copy, now):
             raise DamagedDatabase("the database differs from its copy", where=str(self.path), fix=MAKE_ANEW)
 
     def _save_copy(self) -> None:
         try:
             # One at a time, and read meanwhile: no copy may replace a newer one.
             with exclusive_lock(_lock_path(self.path)):
-                write_copy(self.path, self._connection.serialize())
+                write_copy(self.path, collect(self._connection))
         except PycomfyError as e:
             operation.report(f"warning: the database could not be copied: {e.what} ({e.where})", e.fixes)
 
@@ -193,8 +212,7 @@ class Connection(SqliteFile):
             what = "the database was made by a development version of pycomfy, before its first release"
             raise OutdatedDatabase(what, where=str(self.path), fix=MAKE_ANEW)
         if not applied <= known:
-            fixes = ("update pycomfy", suggest("reindex", "makes a new one, once the file is moved away"))
-            raise DatabaseError("the database was made by a newer pycomfy", where=str(self.path), fix=fixes)
+            raise _newer(self.path)
         if applied == known and self._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
             return
         # SQLite does not wait its turn to change the journal mode, so one process at a time gets this far.
@@ -213,7 +231,8 @@ def put_aside(path: Path, aside: Path) -> None:
 
 
 def _begin_as_copy(path: Path) -> None:
-    """Write the copy where the database is missing, or empty: so is one whose first transaction was never written."""
+    """Make the database from its copy where it is missing, or empty: so is one whose first transaction was never
+    written. Raises `DatabaseError` for a copy of a newer pycomfy."""
     if _has_content(path) or not copy_path(path).exists():
         return
     with exclusive_lock(_lock_path(path)):
@@ -226,11 +245,40 @@ def _begin_as_copy(path: Path) -> None:
             copy_path(path).replace(aside)
             operation.report(f"warning: the database is missing and its copy is damaged ({e}): its runs are lost")
             return
-        if data is not None and number_of(data):
-            for suffix in FILES[1:]:  # of another file
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            write_file(path, data)
-            operation.report(f"note: the database was missing, and is made from its copy: {path}")
+        if data is None:
+            return
+        if not read_migrations(data) <= migrations.names():
+            raise _newer(copy_path(path))
+        new = path.with_name(f"{path.name}.new")
+        for file in (new, path):
+            for suffix in FILES:  # of another database
+                file.with_name(file.name + suffix).unlink(missing_ok=True)
+        _make_from_copy(new, data)
+        new.replace(path)
+        operation.report(f"note: the database was missing, and is made from its copy: {path}")
+
+
+def restore_copy(of: Path, path: Path) -> None:
+    """Make a database at `path` from the copy of another one, if that has one that can be read."""
+    with contextlib.suppress(ValueError, OSError):
+        data = read_copy(of)
+        if data is not None and read_migrations(data) <= migrations.names():
+            _make_from_copy(path, data)
+
+
+def _make_from_copy(path: Path, data: bytes) -> None:
+    from sqlite_utils import Database
+
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        tables = Database(connection)
+        tables.enable_wal()
+        migrations.apply(tables)
+        restore(connection, data, "it was not read since the database was lost")
+
+
+def _newer(path: Path) -> DatabaseError:
+    fixes = ("update pycomfy", suggest("reindex", "makes a new one, once the file and its copy are moved away"))
+    return DatabaseError("the database was made by a newer pycomfy", where=str(path), fix=fixes)
 
 
 def _has_content(path: Path) -> bool:
@@ -256,6 +304,8 @@ def _translate(path: Path) -> Iterator[None]:
         name, where = str(getattr(e, "sqlite_errorname", "")), str(path)
         if name.startswith("SQLITE_FULL"):
             raise no_space(path) from e
+        if name.startswith(_UNUSABLE) and path.exists() and not os.access(path, os.R_OK):
+            raise DatabaseError("no permission to read the database", where=where, fix="change its permissions") from e
         if name.startswith(_UNUSABLE):
             fix = "see that the folder can be written, and that no other program holds the file"
             raise DatabaseError(f"the database cannot be used: {e}", where=where, fix=fix) from e

@@ -15,6 +15,7 @@ from pycomfy.errors import NotFound, suggest
 if TYPE_CHECKING:
     from pycomfy.adapters.database.entries import Build, IndexedImage, Run, VersionEntry, VersionKey
     from pycomfy.core.lockfile.platforms import PlatformName
+    from pycomfy.core.versions.built_image import BuiltImage
 
 # The newest image of each tree is that of every version with it: equal trees have equal images. One platform speaks
 # for all, so that building for another does not change what a version is called by.
@@ -121,6 +122,21 @@ class Database(Connection):
             " JOIN workflow_versions v ON v.id = i.version_id"
         )
         return {(row["tree_id"], row["platform"], row["manifest_digest"]) for row in rows}
+
+    def descriptions(self) -> dict[tuple[str, str], list["BuiltImage"]]:
+        """Return what the versions repository said of every image, by tree and platform; the newest build's last."""
+        from pycomfy.core.versions.built_image import BuiltImage
+
+        found: dict[tuple[str, str], list[BuiltImage]] = {}
+        for row in self.all(
+            "SELECT i.*, v.tree_id FROM container_images i JOIN workflow_versions v ON v.id = i.version_id"
+            " WHERE i.description IS NOT NULL ORDER BY i.id"
+        ):
+            columns = {name: row[name] for name in ("platform", "manifest_digest", "config_digest")}
+            columns |= {"diff_ids": json.loads(row["diff_ids"]), "size": row["size_bytes"]}
+            image = BuiltImage.model_validate(json.loads(row["description"]) | columns)
+            found.setdefault((row["tree_id"], row["platform"]), []).append(image)
+        return found
 
     # — runs —
 

@@ -12,6 +12,8 @@ from pycomfy.core.versions.built_image import BuiltImage
 JOBS = ("POST", "/v1/jobs")
 """Where a served image takes its inputs."""
 
+_IN_COLUMNS = {"platform", "manifest_digest", "config_digest", "diff_ids", "size"}
+
 SourceIds = dict[tuple[str, str, str, str], int]
 """The id of each source that was looked up in this transaction: a thousand versions share nearly all of theirs."""
 
@@ -156,7 +158,10 @@ def _add_image(connection: Connection, image: IndexedImage) -> None:
     built = image.built
     _add_verification(connection, image.tree, built)
     version = connection.one("SELECT id FROM workflow_versions WHERE tree_id = ? ORDER BY id LIMIT 1", image.tree)
-    if version is None or _find_image(connection, image.tree, built) is not None:
+    description = built.model_dump_json(exclude=_IN_COLUMNS)
+    if (known := _find_image(connection, image.tree, built)) is not None:
+        connection.change("UPDATE container_images SET description = ? WHERE id = ?", description, known[0])
+    if version is None or known is not None:
         return
     id_ = connection.insert(
         "container_images",
@@ -170,6 +175,7 @@ def _add_image(connection: Connection, image: IndexedImage) -> None:
             "config_digest": built.config_digest,
             "diff_ids": json.dumps(list(built.diff_ids)),
             "created_at": built.built_at,
+            "description": description,
         },
     )
     _add_build_row(connection, version["id"], id_, built, None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pycomfy.adapters.database import migrations
-from pycomfy.adapters.database.copy import copy_path, number_of, read_copy
+from pycomfy.adapters.database.copy import collect, copy_path, has_same_rows, number_of, read_copy
 from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.operation import cancel_scope
 
@@ -71,7 +71,11 @@ def _inspect(path: Path, size: int) -> DatabaseInspection:
             applied = frozenset(migrations.applied(connection))
             outdated = migrations.is_outdated(applied)
             commits = {} if outdated else _commits(connection)
-            damage = () if copy is None or outdated else _compare(connection.serialize(), copy)
+            damage: tuple[str, ...] = ()
+            if applied == known and copy is not None:
+                damage = _compare(collect(connection), copy)
+            elif applied == known and not copy_damage and _number(connection) > 1:
+                copy_damage = "it is missing"
             return DatabaseInspection(size, damage, applied, known, commits, copy_damage)
     except sqlite3.DatabaseError as e:
         return DatabaseInspection(size, (str(e),), known=known, copy_damage=copy_damage)
@@ -81,7 +85,12 @@ def _compare(data: bytes, copy: bytes) -> tuple[str, ...]:
     """Return what the copy says of the database. It is older where its writer was killed, or is about to write it."""
     if number_of(copy) > number_of(data):
         return ("it lost its newest changes, which its copy has",)
-    return ("it differs from its copy",) if number_of(copy) == number_of(data) and copy != data else ()
+    same = number_of(copy) != number_of(data) or has_same_rows(copy, data)
+    return () if same else ("it differs from its copy",)
+
+
+def _number(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 @contextlib.contextmanager

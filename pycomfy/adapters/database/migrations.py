@@ -185,3 +185,8 @@ def m002_a_version_that_cannot_be_read(db: "Database") -> None:
 def m003_a_run_has_its_values_device_and_input_files(db: "Database") -> None:
     for column in ("node_values TEXT NOT NULL DEFAULT '[]'", "device TEXT", "input_files TEXT NOT NULL DEFAULT '{}'"):
         db.execute(f"ALTER TABLE runs ADD COLUMN {column}")
+
+
+@_step
+def m004_an_image_has_all_that_the_versions_repository_says_of_it(db: "Database") -> None:
+    db.execute("ALTER TABLE container_images ADD COLUMN description TEXT")

@@ -4,10 +4,11 @@ A tree's images are the same wherever the tree is: in a branch, a tag, after a r
 so that two machines that built different versions need no merge when they share.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pycomfy.adapters.versions.git import ZERO, BareRepository
+from pycomfy import operation
+from pycomfy.adapters.versions.git import REPAIR, ZERO, BareRepository
 from pycomfy.errors import BadInput
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def select_images(refs: Iterable[str]) -> set[tuple[str, str]]:
 
 
 def read_images(bare: BareRepository, trees: Collection[str]) -> "dict[str, dict[PlatformName, BuiltImage]]":
-    """Return the images of trees, by tree and platform. Images that cannot be read are left out."""
+    """Return the images of trees, by tree and platform. Images that cannot be read are reported, and left out."""
     where = [f"{PREFIX}/{tree}" for tree in trees] if len(trees) < _MANY else [PREFIX]
     refs = {ref: blob for ref, blob in bare.refs(*where).items() if _key(ref)[0] in trees} if where else {}
     if not refs:
@@ -65,10 +66,37 @@ def read_images(bare: BareRepository, trees: Collection[str]) -> "dict[str, dict
         try:
             image = parse_image(blobs.get(blob, b""), where=ref)
         except BadInput:
+            if blob in blobs:  # as another program, or a newer pycomfy, wrote it
+                continue
+            what = f"the description of an image for {platform} (tree {tree[:12]}) cannot be read"
+            operation.report(f"warning: {what}", REPAIR)
             continue
         if platform == image.platform:
             found.setdefault(tree, {})[image.platform] = image
     return found
+
+
+def restore_images(bare: BareRepository, known: "Mapping[tuple[str, str], Sequence[BuiltImage]]") -> list[str]:
+    """Write the images that are missing or cannot be read, of those that are `known`, by tree and platform: the one
+    that was there, else the last. Return what was done, a line each. For a caller that is writing."""
+    from pycomfy.adapters.versions.commits import object_id, open_writer
+    from pycomfy.core.versions.built_image import render_image
+
+    refs, done = bare.refs(PREFIX), []
+    whole = bare.read_blobs(list(refs.values()))
+    with open_writer(bare) as writer:
+        for (tree, platform), images in known.items():
+            ref = _ref(tree, platform)
+            old = refs.get(ref)
+            if old in whole:
+                continue
+            texts = [render_image(image) for image in images]
+            text = next((t for t in texts if object_id(b"blob", t) == old), texts[-1])
+            blob = writer.write_blob(text)
+            if blob != old:
+                bare.update_refs((ref, blob, old or ZERO))
+            done.append(f"wrote what the database knows of the image {images[-1].manifest_digest[:19]}")
+    return done
 
 
 def drop_images(bare: BareRepository, keep: set[str]) -> None:

@@ -63,9 +63,9 @@ def send(bare: BareRepository, address: GitUrl, refs: Sequence[str]) -> list[Sen
     return [*sent, *(Sent(ref, "same", "") for ref in refs if ref not in reported)]
 
 
-def fetch_objects(bare: BareRepository, address: GitUrl) -> None:
-    """Take in every object that the other repository has, also those that git would take to be here. Raises as
-    `received`."""
+def fetch_objects(bare: BareRepository, address: GitUrl) -> dict[str, str]:
+    """Take in every object that the other repository has, also those that git would take to be here; return what it
+    has, as `received` does. Raises as that."""
     with temporary_folder(bare.path.parent, f".{bare.path.name}.") as folder, translate_disk_full(bare.path):
         new = BareRepository(folder / "new")
         new.init()
@@ -73,11 +73,13 @@ def fetch_objects(bare: BareRepository, address: GitUrl) -> None:
         packs = new.path / "objects" / "pack"
         for file in sorted(packs.glob("pack-*"), key=lambda f: f.suffix == ".idx"):  # which makes git see the pack
             file.replace(bare.path / "objects" / "pack" / file.name)
+        return new.refs(INCOMING)
 
 
 @contextlib.contextmanager
-def received(bare: BareRepository, address: GitUrl) -> Iterator[dict[str, str]]:
-    """Fetch what the other repository has, below `refs/incoming` for as long as the block runs: object by ref.
+def received(bare: BareRepository, address: GitUrl, *, damaged: bool = False) -> Iterator[dict[str, str]]:
+    """Fetch what the other repository has, below `refs/incoming` for as long as the block runs: object by ref. git
+    itself fetches nothing into a repository that is `damaged`.
 
     Raises `NetworkError`, `NotFound`; `BadInput` for a file of more than 256 MiB.
     """
@@ -85,7 +87,11 @@ def received(bare: BareRepository, address: GitUrl) -> Iterator[dict[str, str]]:
         pass  # there is a repository from here on
     with exclusive_lock(bare.path.with_suffix(".pull.lock")):
         try:
-            _fetch(bare, address)
+            if damaged:
+                for ref, object_ in fetch_objects(bare, address).items():
+                    bare.must("update-ref", ref, object_)
+            else:
+                _fetch(bare, address)
             yield bare.refs(INCOMING)
         finally:
             with shield():

@@ -5,11 +5,12 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pycomfy.adapters.containers.job_folder import KEPT_DAYS
 from pycomfy.adapters.io.disks import DiskSpace, look_at_disk
 from pycomfy.adapters.io.temp_dirs import SCRATCH, find_leftovers
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import MAX_SHOWN, Finding, Subject
-from pycomfy.services.doctor.subjects import CACHE, FOLDER, LEFTOVERS
+from pycomfy.services.doctor.subjects import CACHE, FOLDER, LEFTOVERS, UNSAVED
 
 LEFT_FOR = 3600.0
 """Seconds that something lies unchanged before it counts as left over."""
@@ -68,6 +69,18 @@ def check_leftovers(examination: Examination) -> Iterator[Finding]:
         folder, _, name = pattern.rpartition("/")
         found += find_leftovers((paths.data if kind == "data" else paths.cache) / folder, name, older_than=LEFT_FOR)
     yield judge_leftovers(found)
+    unsaved = paths.cache / "unsaved"
+    yield judge_unsaved(sorted(unsaved.iterdir()) if unsaved.is_dir() else [])
+
+
+def judge_unsaved(found: Sequence[Path]) -> Finding:
+    """Judge the folders with outputs that could not be saved where they were asked for."""
+    facts = {"paths": [str(path) for path in found]}
+    if not found:
+        return UNSAVED.ok("none", facts=facts)
+    what = f"{len(found)} {'folder' if len(found) == 1 else 'folders'} of outputs, kept for {KEPT_DAYS} days"
+    details = "\n".join(str(path) for path in found[:MAX_SHOWN]) + (" …" if len(found) > MAX_SHOWN else "")
+    return UNSAVED.note(what, details=details, fix="copy what you need from there", facts=facts)
 
 
 def judge_leftovers(found: Sequence[Path]) -> Finding:

@@ -7,6 +7,7 @@ from pycomfy.adapters.database.connection import MAKE_ANEW
 from pycomfy.adapters.database.copy import copy_path
 from pycomfy.adapters.database.database import database_path
 from pycomfy.adapters.database.inspection import DatabaseInspection
+from pycomfy.adapters.io.permissions import refuse_unreadable
 from pycomfy.adapters.io.time_limit import time_limit
 from pycomfy.adapters.versions.git import REPAIR, DamagedRepository
 from pycomfy.adapters.versions.integrity import find_damage
@@ -22,9 +23,10 @@ SECONDS = 20.0
 
 def check_versions(examination: Examination) -> Iterator[Finding]:
     """Look at the versions repository and the database, and compare the two."""
+    path, bare = database_path(examination.workspace.paths), examination.workspace.versions.bare
+    refuse_unreadable(path, copy_path(path), bare.path)
     database = examination.database()
-    yield judge_database(database_path(examination.workspace.paths), database)
-    bare = examination.workspace.versions.bare
+    yield judge_database(path, database)
     if not bare.exists:
         yield judge_versions(bare.path, None, ())
         yield judge_index(database, None)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pycomfy import operation
-from pycomfy.adapters.database.connection import DatabaseError
+from pycomfy.adapters.database.connection import DatabaseError, restore_copy
 from pycomfy.adapters.database.database import database_path
 from pycomfy.adapters.database.records import VersionRecord
 from pycomfy.adapters.io.temp_dirs import scratch_folder
@@ -40,13 +40,15 @@ def log(workspace: Workspace, name: str | None = None) -> list[LogEntry]:
     """Return every version, or one workflow's, newest first. Raises `NotFound` for a workflow without any.
 
     What cannot be read now is listed as the database knows it, and reported as an error. Without a usable database, all
-    that the versions repository has is listed."""
+    that the versions repository and the database's copy have is listed."""
     try:
         versions, problems = _list(workspace, name, database_path(workspace.paths))
     except DatabaseError as e:
         operation.report_error(e)
         with scratch_folder() as folder:
-            versions, problems = _list(workspace, name, Path(folder, "pycomfy.db"))
+            other = Path(folder, "pycomfy.db")
+            restore_copy(database_path(workspace.paths), other)
+            versions, problems = _list(workspace, name, other)
     for label, problem in problems.items():
         if name in (None, label.partition("@")[0]) or not label:
             operation.report_error(problem)

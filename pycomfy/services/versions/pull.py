@@ -41,15 +41,20 @@ def pull(workspace: Workspace, remote: str, *, prefer: Prefer = None) -> PullRes
     versions = workspace.versions
     with contextlib.suppress(NotFound, DamagedRepository):
         index(workspace)
+    damaged = False
     if versions.bare.exists and find_damage(versions.bare):
         repair_versions(workspace)
         fetch_objects(versions.bare, find_remote(versions.bare, remote))
         repair_versions(workspace)
+        damaged = _report_lost(workspace, find_remote(versions.bare, remote).public)
     known = list_known(workspace)
     address = find_remote(versions.bare, remote)
     states: dict[str, State] = {}
     problems: list[PycomfyError] = []
-    with operation.step(f"Pull from {address.public}") as task, received(versions.bare, address) as refs:
+    with (
+        operation.step(f"Pull from {address.public}") as task,
+        received(versions.bare, address, damaged=damaged) as refs,
+    ):
         for name, theirs in _workflows(refs).items():
             try:
                 _refuse_lost(workspace, name, known.get(name, ()), theirs)
@@ -64,6 +69,19 @@ def pull(workspace: Workspace, remote: str, *, prefer: Prefer = None) -> PullRes
         operation.report_error(problem)
     raise_all(problems)
     return PullResult(remote=address.public, workflows=states)
+
+
+def _report_lost(workspace: Workspace, remote: str) -> bool:
+    """Report what neither this machine nor the remote has; return whether there is anything."""
+    lost = find_damage(workspace.versions.bare)
+    if lost:
+        more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
+        fixes = (
+            suggest("pull", "from another versions repository, if one has it", remote=Placeholder("REMOTE")),
+            "else it is lost for good: remove the workflow that has it",
+        )
+        operation.report(f"warning: what is damaged here is not in {remote} either: {lost[0]}{more}", fixes)
+    return bool(lost)
 
 
 def _workflows(refs: Mapping[str, str]) -> dict[str, str]:

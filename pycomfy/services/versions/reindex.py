@@ -5,6 +5,7 @@ from pycomfy.adapters.database.connection import UnusableDatabase, put_aside
 from pycomfy.adapters.database.copy import copy_path
 from pycomfy.adapters.database.database import Database, database_path, is_there
 from pycomfy.adapters.database.inspection import inspect_database
+from pycomfy.adapters.io.permissions import refuse_unreadable
 from pycomfy.services.results import Result
 from pycomfy.services.versions.indexing import index
 from pycomfy.services.versions.repair import repair_versions
@@ -25,11 +26,12 @@ def reindex(workspace: Workspace) -> ReindexResult:
     A database that cannot be used is put aside as `pycomfy.db.damaged-MOMENT`, or `.outdated-MOMENT` if a development
     version made it; a new one begins as its copy. Branches, tags and images that the versions repository lost are put
     back, as far as it or the database knows them. What cannot be read is reported as an error, and stays as the
-    database has it.
+    database has it. Raises `BadInput` for what this user may not read, before anything is changed.
     """
     path = database_path(workspace.paths)
     if not workspace.versions.bare.exists and not is_there(path):
         return ReindexResult(workflows=0, versions=0)
+    refuse_unreadable(path, copy_path(path), workspace.versions.path)
     _open_anew(workspace)
     repair_versions(workspace)
     problems = index(workspace, anew=True).problems

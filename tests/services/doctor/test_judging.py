@@ -375,6 +375,12 @@ def test_a_folder_that_cannot_be_used_is_a_problem() -> None:
     assert folders.judge_folder(FOLDER, good, 0o041777, chosen=True).state == "ok"
 
 
+def test_outputs_that_were_not_saved_are_named_and_not_called_left_over() -> None:
+    found = folders.judge_unsaved([Path("/cache/unsaved/hello")])
+    assert found.state == "note" and found.details == "/cache/unsaved/hello" and "remove" not in str(found.fix)
+    assert folders.judge_unsaved([]).state == "ok"
+
+
 STEPS = frozenset({"m001", "m002"})
 WHOLE = DatabaseInspection(9, (), STEPS, STEPS, {"card": {1: "a", 2: "b"}})
 PATH = Path("/data/pycomfy.db")
