@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pycomfy.core.printable import printable
+from pycomfy.core.printable import printable, printable_lines
+from tests.support import printed_texts
 from tests.support.cli_projects import Place
 from tests.support.terminals import run_in_terminal
 
@@ -40,6 +41,8 @@ HOSTILE = {
     "markup": "KSampler [base] [red]x[/red] [/x] [link=evil.example]y[/link] :smile: \\[z]",
     "wide": "漢字🎨é" * 3,
 }
+
+ROOT = Path(__file__).parents[2]
 
 SIZES = (30, 80, 400)
 
@@ -87,6 +90,27 @@ def test_hostile_texts_are_shown_and_do_nothing(place: Place, way: str, columns:
             assert "".join(printable(without_surrogates(text)).split()) in shown.text, name
     if columns >= 80:  # where a narrow terminal breaks a line is nobody's to say
         assert not [line for line in shown.lines if line.strip().startswith("fix:") and "evil" in line]
+
+
+@pytest.mark.parametrize("columns", SIZES)
+@pytest.mark.parametrize("way", printed_texts.WAYS)
+def test_hostile_texts_are_shown_alike_whatever_prints_them(place: Place, way: str, columns: int) -> None:
+    """Live bars, questions, tables, and what other programs said: the screen is that of the same harmless texts. Errors
+    and remarks may have several lines, which are indented."""
+    make_harmless = printable_lines if way in ("bars", "messages") else printable
+    texts = [f"{n:02}{without_surrogates(text)}" for n, text in enumerate(HOSTILE.values())]
+    screens = []
+    for printed in (texts, [make_harmless(text) for text in texts]):
+        file = place.write("texts.json", json.dumps(printed))
+        command = [sys.executable, "-m", "tests.support.printed_texts", way, str(file)]
+        screens.append(run_in_terminal(command, columns=columns, cwd=ROOT, env={**os.environ, **place.env}))
+    shown, harmless = screens
+    assert shown.status == 0 and shown.told == ()
+    times = re.compile(r"\d:\d\d:\d\d|\d\.\d s")
+    assert [times.sub("", line) for line in shown.lines] == [times.sub("", line) for line in harmless.lines]
+    if columns >= 80:
+        assert not [line for line in shown.lines if re.match(r" {0,2}fix: +curl", line)]
+    assert shown.cells == harmless.cells or way == "bars", "the colours are those of what is harmless"
 
 
 @pytest.mark.parametrize("name", [n for n in HOSTILE if n not in ("a line of its own",)])

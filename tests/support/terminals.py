@@ -55,7 +55,7 @@ class Shown:
 
 
 def run_in_terminal(command: Sequence[str], *, columns: int, cwd: Path, env: Mapping[str, str]) -> Shown:
-    """Run a program in a terminal of its own, to its end."""
+    """Run a program in a terminal of its own, to its end. Whatever it asks is answered with Enter."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, columns, 0, 0))
     env = {name: value for name, value in env.items() if name not in ("COLUMNS", "NO_COLOR")}
@@ -63,6 +63,7 @@ def run_in_terminal(command: Sequence[str], *, columns: int, cwd: Path, env: Map
         command, cwd=cwd, env={**env, "TERM": "xterm-256color"}, stdin=theirs, stdout=theirs, stderr=theirs
     ) as process:
         os.close(theirs)
+        os.write(ours, b"\n" * 8)
         raw = b""
         while True:
             try:
