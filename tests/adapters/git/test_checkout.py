@@ -319,6 +319,9 @@ def test_the_number_of_files_is_limited_before_they_are_listed(
         folders = planted.tree(("40000", "f", folders))
     planted.refuse(planted.commit(folders), "it has more than 11 files")
     assert list_entries(planted.mirror, planted.commit(planted.tree(("40000", "f", leaf), ("100644", "x", b"")))) != ()
+    monkeypatch.setattr(module, "MAX_FILES", 5)
+    beside = planted.tree(("40000", "f", leaf), *(("100644", f"x{n}", b"") for n in range(3)))
+    planted.refuse(planted.commit(beside), "it has more than 5 files")
 
 
 def test_the_depth_of_folders_is_limited(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
