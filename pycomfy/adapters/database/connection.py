@@ -46,7 +46,7 @@ _FIRST = 1  # the number of the transaction that makes the tables
 
 _UNUSABLE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_BUSY")
 _DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
-_INCOMPLETE = ("no such table", "no such column")
+_MALFORMED = ("no such table", "no such column", "unsupported file format")
 
 FILES = ("", "-wal", "-shm")
 """What follows the database's name in the names of its files."""
@@ -309,6 +309,6 @@ def _translate(path: Path) -> Iterator[None]:
         if name.startswith(_UNUSABLE):
             fix = "see that the folder can be written, and that no other program holds the file"
             raise DatabaseError(f"the database cannot be used: {e}", where=where, fix=fix) from e
-        if name.startswith(_DAMAGED) or str(e).startswith(_INCOMPLETE):
+        if name.startswith(_DAMAGED) or str(e).startswith(_MALFORMED):
             raise DamagedDatabase(f"the database is damaged: {e}", where=where, fix=MAKE_ANEW) from e
         raise
