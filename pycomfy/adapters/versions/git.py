@@ -52,7 +52,9 @@ class DamagedRepository(GitRefused):
 
 _LIMIT = Limit(seconds=3600)
 _TREE = Limit(seconds=600, output=16 << 20)  # some hundred thousand files; a tree may have itself ten times, and again
-_LOG_LINE = re.compile(rb"([0-9a-f]{40}) ([0-9a-f]{40}) ")
+LOG_LINE = re.compile(rb"([0-9a-f]{40}) ([0-9a-f]{40}) ")
+"""How a line of a ref's log begins: what it was, and what it is. See gitrepository-layout(5), logs."""
+
 _STALE = 2.0  # seconds; git holds the lock of a ref for milliseconds, and pycomfy's own lock keeps others out
 
 
@@ -129,7 +131,7 @@ class BareRepository(GitRunner):
             lines = (self.path / "logs" / ref).read_bytes().splitlines()
         except OSError:
             return []
-        moves = [m for line in reversed(lines) if (m := _LOG_LINE.match(line))]
+        moves = [m for line in reversed(lines) if (m := LOG_LINE.match(line))]
         found = [m[2].decode() for m in moves] + ([moves[-1][1].decode()] if moves else [])
         return [object_ for object_ in found if object_ != ZERO]
 

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pycomfy.adapters.versions.git import BareRepository
+from pycomfy.adapters.versions.git import LOG_LINE, ZERO, BareRepository
 from pycomfy.operation import cancel_scope
 
 _REF_LINE = re.compile(r"[0-9a-f]{40} (refs/\S+)")
@@ -60,6 +60,7 @@ def repair(bare: BareRepository, branches: Mapping[str, Sequence[str]]) -> list[
         _repair_frame(bare),
         _repair_objects(bare),
         _repair_refs(bare, branches),
+        _repair_logs(bare),
         _repair_head(bare),
         _repack(bare),
     )
@@ -139,6 +140,23 @@ def _repair_refs(bare: BareRepository, branches: Mapping[str, Sequence[str]]) ->
         else:
             bare.must("update-ref", ref, found)
             yield f"{ref} is {found[:12]} again"
+
+
+def _repair_logs(bare: BareRepository) -> Iterator[str]:
+    """Leave lines that name nothing out of the logs of refs that are right. The log still ends in what the ref is."""
+    for ref, object_ in bare.refs("refs").items():
+        log = bare.path / "logs" / ref
+        lines = log.read_bytes().splitlines(keepends=True) if log.is_file() else []
+        moves = [(m[1].decode(), m[2].decode()) if (m := LOG_LINE.match(line)) else None for line in lines]
+        there = {ZERO, *bare.kinds([object_, *(o for move in moves if move for o in move)])}
+        kept = [(line, move[1]) for line, move in zip(lines, moves, strict=True) if move and there.issuperset(move)]
+        if object_ not in there or len(kept) == len(lines):
+            continue
+        last = kept[-1][1] if kept else ZERO
+        end = b"" if last == object_ else f"{last} {object_} pycomfy <> 0 +0000\trepaired\n".encode()
+        log.write_bytes(b"".join(line for line, _ in kept) + end)
+        lost = len(lines) - len(kept)
+        yield f"left {lost} damaged {'line' if lost == 1 else 'lines'} out of the log of {ref}"
 
 
 def _repair_head(bare: BareRepository) -> Iterator[str]:
