@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
@@ -52,10 +53,14 @@ def _annotation(parameter: Parameter) -> Any:
     }
     match parameter.type:
         case "integer":
-            limits = Field(ge=parameter.minimum, le=parameter.maximum, **description)
+            low, high = _finite(parameter.minimum), _finite(parameter.maximum)
+            limits = Field(
+                ge=None if low is None else math.ceil(low), le=None if high is None else math.floor(high), **description
+            )
             kind: Any = Annotated[int, limits, BeforeValidator(_refuse_boolean)]
         case "number":
-            limits = Field(ge=parameter.minimum, le=parameter.maximum, allow_inf_nan=False, **description)
+            low, high = _finite(parameter.minimum), _finite(parameter.maximum)
+            limits = Field(ge=low, le=high, allow_inf_nan=False, **description)
             kind = Annotated[float, limits, BeforeValidator(_refuse_boolean)]
         case "boolean":
             kind = Annotated[bool, Field(**description)]
@@ -67,6 +72,11 @@ def _annotation(parameter: Parameter) -> Any:
             kind = Annotated[str, Field(max_length=MAX_TEXT, **description)]
     # A workflow may have no value where one is needed; then the caller may leave it out too.
     return kind | None if parameter.default is None and parameter.type != "json" else kind
+
+
+def _finite(bound: float | None) -> float | None:
+    """Return a bound that a schema can have. Packs write infinity where they mean that there is none."""
+    return bound if bound is not None and math.isfinite(bound) else None
 
 
 def _literal(parameter: Parameter) -> Any:

@@ -1,5 +1,8 @@
 """Arguments against an interface: every mistake is told with what may be given instead."""
 
+import json
+from typing import Literal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +30,29 @@ def mistake(**arguments: object) -> BadInput:
         check_arguments(INTERFACE, arguments)
     assert caught.value.where == f"inputs.{next(iter(arguments))}"
     return caught.value
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "bounds"),
+    [
+        ("integer", 0.5, 2.5, {"minimum": 1, "maximum": 2}),
+        ("integer", -1e30, 1e30, {"minimum": int(-1e30), "maximum": int(1e30)}),
+        ("integer", float("-inf"), float("inf"), {}),
+        ("number", float("nan"), float("inf"), {}),
+        ("number", 0.5, 2, {"minimum": 0.5, "maximum": 2}),
+    ],
+)
+def test_bounds_are_those_that_a_schema_can_have(
+    kind: Literal["integer", "number"], low: float, high: float, bounds: dict[str, float]
+) -> None:
+    """As packs write them: `"max": float("inf")`, or a float for an INT."""
+    interface = Interface(
+        parameters=(Parameter(name="n", type=kind, targets=(), default=2, minimum=low, maximum=high),)
+    )
+    schema = inputs_schema(interface)["properties"]["n"]
+    assert {key: schema[key] for key in ("minimum", "maximum") if key in schema} == bounds
+    json.dumps(schema, allow_nan=False)
+    assert check_arguments(interface, {"n": 2}) == {"n": 2}
 
 
 def test_an_unknown_input_is_told_with_the_nearest_and_all() -> None:
