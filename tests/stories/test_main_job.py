@@ -105,16 +105,22 @@ def test_verify_says_which_layer_is_different(demo: Demo, made: dict[str, Any]) 
     """The small way to a difference: a database that claims another layer."""
     if shutil.disk_usage(demo.folder).free < VERIFY_NEEDS:
         pytest.skip("too little disk for an empty store")
-    database = Path(demo.environment["HOME"], ".local/share/pycomfy/pycomfy.db")
-    wrong = made["build"]["diff_ids"].copy()
-    wrong[-1] = "sha256:" + "0" * 64
-    with sqlite3.connect(database) as db:
-        changed = db.execute(
-            "UPDATE container_images SET diff_ids = ? WHERE manifest_digest = ?",
-            (json.dumps(wrong), made["build"]["manifest_digest"]),
-        )
-        assert changed.rowcount == 1
-    answer = demo.pycomfy("verify", "hello", status=3)
+    right = made["build"]["diff_ids"]
+    wrong = [*right[:-1], "sha256:" + "0" * 64]
+
+    def claim(diff_ids: list[str]) -> None:
+        with sqlite3.connect(Path(demo.environment["HOME"], ".local/share/pycomfy/pycomfy.db")) as db:
+            changed = db.execute(
+                "UPDATE container_images SET diff_ids = ? WHERE manifest_digest = ?",
+                (json.dumps(diff_ids), made["build"]["manifest_digest"]),
+            )
+            assert changed.rowcount == 1
+
+    claim(wrong)
+    try:
+        answer = demo.pycomfy("verify", "hello", status=3)
+    finally:
+        claim(right)  # what differs from its copy is not written to
     assert not answer["equal"]
     assert [d["what"] for d in answer["differences"]] == [f"layer {len(wrong)} (workflow)"]
 
