@@ -177,10 +177,10 @@ def parse_json_page(data: bytes, base: str, index: str) -> Iterator[ListedFile]:
     except (ValueError, RecursionError, KeyError, TypeError) as e:
         raise NetworkError("the index's answer is not as in PEP 691", where=strip_logins(index)) from e
     for file in files if isinstance(files, list) else ():
-        if isinstance(file, dict):
+        if isinstance(file, dict) and (url := _absolute(str(file.get("url")), base, index)):
             yield ListedFile(
                 str(file.get("filename")),
-                _absolute(str(file.get("url")), base, index),
+                url,
                 _text(file.get("hashes"), "sha256"),
                 _text(file, "requires-python"),
                 _moment(_text(file, "upload-time")),
@@ -210,7 +210,10 @@ def parse_html_page(text: str, base: str, index: str) -> list[ListedFile]:
             attributes = dict(attrs)
             if tag != "a" or not attributes.get("href"):
                 return
-            url, _, fragment = _absolute(str(attributes["href"]), base, index).partition("#")
+            absolute = _absolute(str(attributes["href"]), base, index)
+            if absolute is None:
+                return
+            url, _, fragment = absolute.partition("#")
             files.append(
                 ListedFile(
                     unquote(urlsplit(url).path.rpartition("/")[2]),
@@ -226,13 +229,13 @@ def parse_html_page(text: str, base: str, index: str) -> list[ListedFile]:
     return files
 
 
-def _absolute(url: str, base: str, index: str) -> str:
-    """Return the absolute URL of a file; on the index's own host with the index's login."""
-    absolute = urljoin(base, url)
+def _absolute(url: str, base: str, index: str) -> str | None:
+    """Return the absolute URL of a file, on the index's own host with the index's login; None for what is no URL."""
     try:
+        absolute = urljoin(base, url)
         target, source = urlsplit(absolute), urlsplit(index)
     except ValueError:
-        return absolute
+        return None
     if "@" in source.netloc and "@" not in target.netloc and target.netloc == source.netloc.rpartition("@")[2]:
         return urlunsplit(target._replace(netloc=source.netloc))
     return absolute
