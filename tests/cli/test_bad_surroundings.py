@@ -33,6 +33,7 @@ from tests.support.command_line import Outcome
 from tests.support.data_folders import share_downloads
 from tests.support.http_server import RequestHandler, serve_http
 from tests.support.repositories import commit
+from tests.support.small_disks import small_disk
 from tests.support.waiting import HANG
 
 # — programs —
@@ -154,7 +155,7 @@ def test_a_read_only_folder_is_named_and_left_as_it_was(place: Place, tmp_path: 
     folder.mkdir()
     with contextlib.ExitStack() as stack:
         if is_root():
-            stack.enter_context(mounted(folder, "ro"))
+            stack.enter_context(small_disk(folder, "ro"))
         else:
             folder.chmod(0o500)
         outcome = refused(place, "lock", ".", "--output", "there/pycomfy.lock", code="bad-input")
@@ -166,23 +167,6 @@ def test_a_read_only_folder_is_named_and_left_as_it_was(place: Place, tmp_path: 
 # — space —
 
 
-@contextlib.contextmanager
-def mounted(folder: Path, options: str) -> Iterator[Path]:
-    """A file system in memory at `folder`."""
-    if not is_root():
-        pytest.skip("only root can mount a small disk")
-    folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=False, capture_output=True
-    )
-    if done.returncode != 0:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 def check_full(outcome: Outcome) -> None:
     check_refusal(outcome, "no-space")
     assert "MB free" in outcome.told
@@ -190,7 +174,7 @@ def check_full(outcome: Outcome) -> None:
 
 def test_a_cache_on_a_full_disk_is_told_and_once_there_is_space_all_is_well(place: Place) -> None:
     place.project(config=CONFIG + 'apt = ["big"]\n')
-    with mounted(place.data / "cache", "size=1m") as cache:
+    with small_disk(place.data / "cache", "size=1m") as cache:
         check_full(place.run("lock", ".", "--json"))
         assert not place.lock.exists() and not place.half_written()
         subprocess.run(["mount", "-o", "remount,size=100m", str(cache)], check=True)
@@ -201,7 +185,7 @@ def test_a_cache_on_a_full_disk_is_told_and_once_there_is_space_all_is_well(plac
 def test_a_git_repository_that_does_not_fit_on_the_disk_is_told(place: Place) -> None:
     place.project()
     commit(place.work / "card", {"weights.bin": os.urandom(4 << 20)})
-    with mounted(place.data / "cache", "size=2m"):
+    with small_disk(place.data / "cache", "size=2m"):
         check_full(place.run("lock", ".", "--json"))
         assert not place.lock.exists() and not place.half_written()
 
@@ -209,7 +193,7 @@ def test_a_git_repository_that_does_not_fit_on_the_disk_is_told(place: Place) ->
 @pytest.mark.parametrize("inodes", range(3, 11))
 def test_a_mirror_that_cannot_begin_on_a_full_disk_is_told(place: Place, inodes: int) -> None:
     place.project()
-    with mounted(place.data / "cache", f"size=1m,nr_inodes={inodes}"):
+    with small_disk(place.data / "cache", f"size=1m,nr_inodes={inodes}"):
         check_full(place.run("lock", ".", "--json"))
         assert not place.lock.exists() and not place.half_written()
 
@@ -217,21 +201,21 @@ def test_a_mirror_that_cannot_begin_on_a_full_disk_is_told(place: Place, inodes:
 def test_a_folder_that_does_not_fit_on_the_disk_is_told(place: Place) -> None:
     place.project()
     place.write("ComfyUI/weights.bin", os.urandom(4 << 20))
-    with mounted(place.data / "cache", "size=2m"):
+    with small_disk(place.data / "cache", "size=2m"):
         check_full(place.run("lock", ".", "--json"))
         assert not place.lock.exists() and not place.half_written()
 
 
 def test_a_full_disk_of_uv_is_told(place: Place) -> None:
     place.project()
-    with mounted(place.root / "uv", "size=4k"):
+    with small_disk(place.root / "uv", "size=4k"):
         check_full(place.run("lock", ".", "--json", env={"UV_CACHE_DIR": str(place.root / "uv")}))
     assert not place.lock.exists() and not place.half_written()
 
 
 def test_a_lock_that_does_not_fit_on_the_disk_leaves_the_old_one(place: Place) -> None:
     place.project()
-    with mounted(place.work / "there", "size=16k") as folder:
+    with small_disk(place.work / "there", "size=16k") as folder:
         (folder / "pycomfy.lock").write_text("{}")
         (folder / "other").write_bytes(bytes(8 << 10))
         check_full(place.run("lock", ".", "--json", "--output", "there/pycomfy.lock"))
@@ -245,7 +229,7 @@ def test_a_data_folder_on_a_full_disk_gets_no_half_project(place: Place) -> None
     place.project()
     assert place.run("lock", ".").status == 0
     shutil.rmtree(place.data)
-    with mounted(place.data, "size=64k"):
+    with small_disk(place.data, "size=64k"):
         check_full(place.run("build", ".", "--no-prove", "--json"))
         assert not list((place.data / "projects").rglob("next")) and not place.half_written()
 
@@ -260,7 +244,7 @@ def test_a_full_nix_store_is_reported_and_has_no_half_path(tmp_path: Path) -> No
 
     make(tmp_path / "sample")
     tree = hash_path(tmp_path / "sample")
-    with mounted(tmp_path / "store", "size=24m") as store:
+    with small_disk(tmp_path / "store", "size=24m") as store:
         settings = NixSettings(store=store)
         with pytest.raises(NoSpace) as e:
             add_tree(settings, "big", tree, make)

@@ -253,6 +253,17 @@ class JobReport:
             case Done():
                 self.seconds = event.seconds
 
+    def read(self, line: bytes) -> Event | None:
+        """Keep what a line of the runtime says, and return its event; None for one that is not taken."""
+        try:
+            event = parse_event(line)
+        except BadEvent as e:
+            self.ignore(str(e))
+            return None
+        if event is not None:
+            self.add(event)
+        return event
+
     def ignore(self, why: str) -> None:
         """Count a line that is not taken."""
         self.ignored += 1
@@ -287,13 +298,7 @@ def run_job(
     when this raises: `RunFailed` if the container cannot be started, or ends without a result; `NoSpace`."""
 
     def handle(line: bytes) -> None:
-        try:
-            event = parse_event(line)
-        except BadEvent as e:
-            report.ignore(str(e))
-            return
-        if event is not None:
-            report.add(event)
+        if (event := report.read(line)) is not None:
             on_event(event)
 
     def skip() -> None:

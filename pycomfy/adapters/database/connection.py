@@ -18,6 +18,7 @@ from pycomfy.adapters.database import migrations
 from pycomfy.adapters.database.copy import (
     collect,
     copy_path,
+    count_transactions,
     has_same_rows,
     number_of,
     read_copy,
@@ -99,7 +100,7 @@ class Connection(SqliteFile):
             super().__init__(path, sqlite3.connect(path, timeout=BUSY, isolation_level=None))
             try:
                 self._prepare()
-                if copied is not None and copied > self._number():
+                if copied is not None and copied > count_transactions(self._connection):
                     what = "the database lost its newest changes, which its copy has"
                     raise DamagedDatabase(what, where=str(path), fix=MAKE_ANEW)
             except BaseException:
@@ -132,18 +133,14 @@ class Connection(SqliteFile):
         self._begin()
         try:
             yield
-            self._connection.execute(f"PRAGMA user_version = {(self._number() + 1) % (1 << 31)}")
+            self._connection.execute(f"PRAGMA user_version = {(count_transactions(self._connection) + 1) % (1 << 31)}")
         except BaseException:
             self._connection.rollback()
             raise
         self._connection.commit()
 
-    def _number(self) -> int:
-        """Return the number of the last transaction."""
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-
     def _compare_with_copy(self) -> None:
-        number = self._number()
+        number = count_transactions(self._connection)
         if read_number(self.path) != number:
             if not copy_path(self.path).exists() and number > _FIRST:
                 operation.report("note: the copy of the database was missing, and is made anew")

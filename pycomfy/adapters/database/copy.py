@@ -35,6 +35,11 @@ def number_of(data: bytes) -> int:
     return int.from_bytes(data[_VERSION], "big", signed=True)
 
 
+def count_transactions(connection: sqlite3.Connection) -> int:
+    """Return the number of the last transaction of the database that is open there."""
+    return int(connection.execute("PRAGMA main.user_version").fetchone()[0])
+
+
 def read_number(database: Path) -> int | None:
     """Return the number of the copy's last transaction; None without a copy, or for one that is damaged there."""
     try:
@@ -77,7 +82,7 @@ def collect(connection: sqlite3.Connection) -> bytes:
     try:
         connection.execute("PRAGMA copy.page_size = 65536")  # half the time of small ones
         connection.execute("BEGIN")
-        number = int(connection.execute("PRAGMA main.user_version").fetchone()[0])
+        number = count_transactions(connection)
         for table in (MIGRATIONS, *TABLES):
             connection.execute(f"CREATE TABLE copy.{table} AS SELECT * FROM main.{table} ORDER BY 1")  # noqa: S608
         connection.execute(f"PRAGMA copy.user_version = {number}")

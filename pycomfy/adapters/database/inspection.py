@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pycomfy.adapters.database import migrations
-from pycomfy.adapters.database.copy import collect, copy_path, has_same_rows, number_of, read_copy
+from pycomfy.adapters.database.copy import collect, copy_path, count_transactions, has_same_rows, number_of, read_copy
 from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.operation import cancel_scope
 
@@ -74,7 +74,7 @@ def _inspect(path: Path, size: int) -> DatabaseInspection:
             damage: tuple[str, ...] = ()
             if applied == known and copy is not None:
                 damage = _compare(collect(connection), copy)
-            elif applied == known and not copy_damage and _number(connection) > 1:
+            elif applied == known and not copy_damage and count_transactions(connection) > 1:
                 copy_damage = "it is missing"
             return DatabaseInspection(size, damage, applied, known, commits, copy_damage)
     except sqlite3.DatabaseError as e:
@@ -87,10 +87,6 @@ def _compare(data: bytes, copy: bytes) -> tuple[str, ...]:
         return ("it lost its newest changes, which its copy has",)
     same = number_of(copy) != number_of(data) or has_same_rows(copy, data)
     return () if same else ("it differs from its copy",)
-
-
-def _number(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 @contextlib.contextmanager

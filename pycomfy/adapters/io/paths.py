@@ -10,10 +10,16 @@ import platformdirs
 
 @dataclass(frozen=True)
 class Paths:
-    """`data` must be kept (versions repository, archive, database, models); `cache` may be deleted at any time."""
+    """`data` must be kept (versions repository, archive, database, models); `cache` may be deleted at any time, but for
+    what is in `unsaved`."""
 
     data: Path
     cache: Path
+
+    @property
+    def unsaved(self) -> Path:
+        """The outputs of jobs that could not be saved. On the disk of the jobs, where keeping them needs no space."""
+        return self.cache / "unsaved"
 
 
 def find_paths(environment: Mapping[str, str] = os.environ) -> Paths:

@@ -69,25 +69,24 @@ def check_leftovers(examination: Examination) -> Iterator[Finding]:
         folder, _, name = pattern.rpartition("/")
         found += find_leftovers((paths.data if kind == "data" else paths.cache) / folder, name, older_than=LEFT_FOR)
     yield judge_leftovers(found)
-    unsaved = paths.cache / "unsaved"
-    yield judge_unsaved(sorted(unsaved.iterdir()) if unsaved.is_dir() else [])
+    yield judge_unsaved(sorted(paths.unsaved.iterdir()) if paths.unsaved.is_dir() else [])
 
 
 def judge_unsaved(found: Sequence[Path]) -> Finding:
     """Judge the folders with outputs that could not be saved where they were asked for."""
-    facts = {"paths": [str(path) for path in found]}
-    if not found:
-        return UNSAVED.ok("none", facts=facts)
     what = f"{len(found)} {'folder' if len(found) == 1 else 'folders'} of outputs, kept for {KEPT_DAYS} days"
-    details = "\n".join(str(path) for path in found[:MAX_SHOWN]) + (" …" if len(found) > MAX_SHOWN else "")
-    return UNSAVED.note(what, details=details, fix="copy what you need from there", facts=facts)
+    return _list_found(UNSAVED, found, what, fix="copy what you need from there")
 
 
 def judge_leftovers(found: Sequence[Path]) -> Finding:
     """Judge what was found."""
+    what = f"{len(found)} that a sudden end left; most are removed by the next command of their kind"
+    return _list_found(LEFTOVERS, found, what, fix="remove them, if no pycomfy is running")
+
+
+def _list_found(subject: Subject, found: Sequence[Path], what: str, fix: str) -> Finding:
     facts = {"paths": [str(path) for path in found]}
     if not found:
-        return LEFTOVERS.ok("none", facts=facts)
-    what = f"{len(found)} that a sudden end left; most are removed by the next command of their kind"
+        return subject.ok("none", facts=facts)
     details = "\n".join(str(path) for path in found[:MAX_SHOWN]) + (" …" if len(found) > MAX_SHOWN else "")
-    return LEFTOVERS.note(what, details=details, fix="remove them, if no pycomfy is running", facts=facts)
+    return subject.note(what, details=details, fix=fix, facts=facts)

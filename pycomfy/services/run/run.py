@@ -221,12 +221,12 @@ def _save_in_spite(
 
 
 def _new_job(workspace: Workspace, name: str) -> contextlib.AbstractContextManager[JobFolder]:
-    cache = workspace.paths.cache
+    paths = workspace.paths
 
     def tell(folder: Path) -> None:
         operation.report(f"note: outputs of a job whose pycomfy was killed are in {folder}")
 
-    return job_folder(cache / "jobs", cache / "unsaved", name, tell)
+    return job_folder(paths.cache / "jobs", paths.unsaved, name, tell)
 
 
 def _check_output_folder(folder: Path) -> None:

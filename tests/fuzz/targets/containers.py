@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pycomfy.adapters.containers.job_folder import JobFolder
-from pycomfy.adapters.containers.job_protocol import BadEvent, Error, JobReport, explain, parse_event
+from pycomfy.adapters.containers.job_protocol import Error, JobReport, explain
 from pycomfy.adapters.containers.load import read_layout, write_archive
 from pycomfy.adapters.containers.node_definitions import parse_answer
 from pycomfy.adapters.io.log_files import LogFile
@@ -72,13 +72,7 @@ def run_events(data: bytes, folder: Path) -> None:
     report = JobReport()
     with LogFile(folder / "log") as log, JobProgress(log) as progress:
         for line in data.splitlines():
-            try:
-                event = parse_event(line)
-            except BadEvent as e:
-                report.ignore(str(e))
-                continue
-            if event is not None:
-                report.add(event)
+            if (event := report.read(line)) is not None:
                 progress(event)
     saved = save_outputs(report, JobFolder(job, folder / "unsaved", "job"), folder / "out")
     assert any(file.path.read_bytes() == b"abc" for file in saved.files), "the output is lost"
