@@ -27,7 +27,7 @@ them that is a link, as to a larger disk, is written to. Images are links to fol
 def dry_run(workspace: Workspace) -> Iterator[Workspace]:
     """Return a workspace with a copy of the data, for the block, in which nothing else is written either: files and
     folders of the user are not replaced, and git only says what it would push."""
-    with temporary_folder(workspace.paths.cache / "dry-runs", "dry-") as folder:
+    with temporary_folder(workspace.paths.dry_runs, "dry-") as folder:
         paths = Paths(folder / "data", folder / "cache")
         if workspace.paths.data.is_dir():
             with _explain_unreadable():

@@ -88,7 +88,10 @@ class Editor:
             )
             raise
         log = self.workspace.log_file(f"editor-{self.lock.name}")
-        with operation.step("Ask ComfyUI's editor") as task, temporary_folder(cache / "jobs", "job-") as data:
+        with (
+            operation.step("Ask ComfyUI's editor") as task,
+            temporary_folder(self.workspace.paths.jobs, "job-") as data,
+        ):
             task.note(f"{len(missing)} workflow{'' if len(missing) == 1 else 's'}")
             graphs_ = [graphs[i] for i in missing]
             found = ask_editor(self.workspace.engine, image, folder, graphs_, data, log, self.workspace.limits)

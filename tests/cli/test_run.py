@@ -49,7 +49,7 @@ def test_wrong_values_are_told_together_and_nothing_is_left(pictures: Place) -> 
     pictures.write("values.json", '{"image": 7}')
     outcome = refused(pictures, "run", "pictures", "--inputs", "values.json", "-i", "steps=1000", code="bad-input")
     assert "7 is not of type image" in outcome.told and '"1000" is more than 100' in outcome.told
-    assert not pictures.half_written() and not any((pictures.data / "cache/jobs").iterdir())
+    assert not pictures.half_written() and not any((pictures.data / "jobs").iterdir())
     assert "gone.png" in refused(pictures, "run", "pictures", "-i", "image=gone.png", code="not-found").told
     assert refused(pictures, "run", "pictures", "--inputs", "gone.json", code="not-found")
 
@@ -57,7 +57,7 @@ def test_wrong_values_are_told_together_and_nothing_is_left(pictures: Place) -> 
 def test_right_ones_reach_the_engine(pictures: Place) -> None:
     pictures.write("photo.png", b"picture")
     refused(pictures, "run", "pictures", "-i", "image=photo.png", "-i", "steps=3", code="missing-tool")
-    assert not any((pictures.data / "cache/jobs").iterdir())
+    assert not any((pictures.data / "jobs").iterdir())
 
 
 @pytest.mark.parametrize("given", [["steps"], ["=3"], ["steps=3", "steps=4"]])

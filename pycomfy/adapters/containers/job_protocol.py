@@ -360,7 +360,7 @@ _MORE_PROCESSES = suggest_retry("run", "the limit of processes and threads", pid
 _NO_PROCESS = ("can't start new thread", "Resource temporarily unavailable", "Cannot fork")
 _MORE_ROOM = (
     suggest_retry("run", "if it is a file in /tmp", tmp=Placeholder("SIZE")),
-    "if it is a file in /data, free some space on the disk of pycomfy's cache, or set PYCOMFY_HOME to a larger one",
+    "if it is a file in /data, free some space on the disk of the data folder, or set PYCOMFY_HOME to a larger one",
 )
 _FULLER = suggest_retry("run", "how much has to stay free on that disk", keep_free=Placeholder("SIZE"))
 _MORE_TIME = suggest_retry("run", timeout=Placeholder("SECONDS"))

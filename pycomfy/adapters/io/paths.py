@@ -10,16 +10,26 @@ import platformdirs
 
 @dataclass(frozen=True)
 class Paths:
-    """`data` must be kept (versions repository, archive, database, models); `cache` may be deleted at any time, but for
-    what is in `unsaved`."""
+    """`data` must be kept (versions repository, archive, database, models, outputs); `cache` may be deleted at any time
+    while nothing runs."""
 
     data: Path
     cache: Path
 
     @property
+    def jobs(self) -> Path:
+        """The folders of jobs that run, or that were killed: those have outputs."""
+        return self.data / "jobs"
+
+    @property
     def unsaved(self) -> Path:
         """The outputs of jobs that could not be saved. On the disk of the jobs, where keeping them needs no space."""
-        return self.cache / "unsaved"
+        return self.data / "unsaved"
+
+    @property
+    def dry_runs(self) -> Path:
+        """The copies in which dry runs work."""
+        return self.cache / "dry-runs"
 
 
 def find_paths(environment: Mapping[str, str] = os.environ) -> Paths:

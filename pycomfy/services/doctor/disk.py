@@ -107,7 +107,7 @@ def _how_to_free(needs: Sequence[Need], spaces: Sequence[DiskSpace]) -> tuple[st
     found = ["`nix-store --gc`"] if DISK_STORE.id in ids else []
     found += ["`podman image prune --all`, or docker's"] if DISK_ENGINE.id in ids else []
     if cache is not None and cache.exists():
-        found.append(f"remove the cache, {cache}, but not its folder `unsaved`: nothing else in it is lost")
+        found.append(f"remove the cache, {cache}: nothing in it is lost")
     if ids & {DISK_DATA.id, DISK_CACHE.id}:
         found.append("set PYCOMFY_HOME to a folder on a larger disk")
     if DISK_TEMPORARY.id in ids and len(ids) == 1:

@@ -10,7 +10,7 @@ from pycomfy.adapters.io.disks import DiskSpace, look_at_disk
 from pycomfy.adapters.io.temp_dirs import SCRATCH, find_leftovers
 from pycomfy.services.doctor.examination import Examination
 from pycomfy.services.doctor.findings import MAX_SHOWN, Finding, Subject
-from pycomfy.services.doctor.subjects import CACHE, FOLDER, LEFTOVERS, UNSAVED
+from pycomfy.services.doctor.subjects import CACHE, DRY_RUNS, FOLDER, LEFTOVERS, UNSAVED
 
 LEFT_FOR = 3600.0
 """Seconds that something lies unchanged before it counts as left over."""
@@ -22,7 +22,7 @@ _LEFT: tuple[tuple[str, str], ...] = (
     ("cache", "root-*"),
     ("cache", ".tree-*"),
     ("cache", "projects/*-*"),
-    ("cache", "jobs/job-*"),
+    ("data", "jobs/job-*"),
     ("data", "archive/.part-*"),
     ("data", "archive/nar/.part-*"),
 )
@@ -69,6 +69,7 @@ def check_leftovers(examination: Examination) -> Iterator[Finding]:
         folder, _, name = pattern.rpartition("/")
         found += find_leftovers((paths.data if kind == "data" else paths.cache) / folder, name, older_than=LEFT_FOR)
     yield judge_leftovers(found)
+    yield judge_dry_runs(paths.dry_runs, find_leftovers(paths.dry_runs, "dry-*", older_than=LEFT_FOR))
     yield judge_unsaved(sorted(paths.unsaved.iterdir()) if paths.unsaved.is_dir() else [])
 
 
@@ -82,6 +83,12 @@ def judge_leftovers(found: Sequence[Path]) -> Finding:
     """Judge what was found."""
     what = f"{len(found)} that a sudden end left; most are removed by the next command of their kind"
     return _list_found(LEFTOVERS, found, what, fix="remove them, if no pycomfy is running")
+
+
+def judge_dry_runs(folder: Path, found: Sequence[Path]) -> Finding:
+    """Judge the copies in `folder` that dry runs left which were killed."""
+    what = f"{len(found)} {'copy' if len(found) == 1 else 'copies'} of data that dry runs left which were killed"
+    return _list_found(DRY_RUNS, found, what, fix=f"while no dry run is running: rm -rf {shlex.quote(str(folder))}")
 
 
 def _list_found(subject: Subject, found: Sequence[Path], what: str, fix: str) -> Finding:

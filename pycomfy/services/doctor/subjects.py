@@ -62,6 +62,7 @@ ARCHIVE = Subject("data", "data.archive", "archive")
 IMAGES = Subject("data", "data.images", "images")
 MODELS = Subject("data", "data.models", "models")
 LEFTOVERS = Subject("data", "data.leftovers", "leftovers")
+DRY_RUNS = Subject("data", "data.dry-runs", "leftovers of dry runs")
 UNSAVED = Subject("data", "data.unsaved", "outputs that were not saved")
 
 SUBJECTS = tuple(value for value in vars().values() if isinstance(value, Subject))

@@ -226,7 +226,7 @@ def _new_job(workspace: Workspace, name: str) -> contextlib.AbstractContextManag
     def tell(folder: Path) -> None:
         operation.report(f"note: outputs of a job whose pycomfy was killed are in {folder}")
 
-    return job_folder(paths.cache / "jobs", paths.unsaved, name, tell)
+    return job_folder(paths.jobs, paths.unsaved, name, tell)
 
 
 def _check_output_folder(folder: Path) -> None:
@@ -240,7 +240,7 @@ def _check_output_folder(folder: Path) -> None:
 @contextlib.contextmanager
 def _job_folder(workspace: Workspace) -> Iterator[Path]:
     """A new folder, which is removed afterwards."""
-    with temporary_folder(workspace.paths.cache / "jobs", "job-") as folder:
+    with temporary_folder(workspace.paths.jobs, "job-") as folder:
         yield folder
 
 

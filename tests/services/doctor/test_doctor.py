@@ -1,8 +1,10 @@
 """The whole of it on real folders: healthy and damaged ones, of which not a byte is changed."""
 
 import dataclasses
+import fcntl
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -254,6 +256,21 @@ def test_what_sudden_ends_left_is_noted_and_not_removed(workspace: Workspace) ->
         os.utime(folder, (1, 1))
     found = examine(workspace)["data.leftovers"]
     assert found.state == "note" and set(map(str, left)) == set(found.facts["paths"])  # type: ignore[arg-type]
+
+
+def test_what_killed_dry_runs_left_is_noted_with_the_command_that_removes_it(workspace: Workspace) -> None:
+    left, used = workspace.paths.dry_runs / "dry-left", workspace.paths.dry_runs / "dry-used"
+    for folder in (left, used):
+        folder.mkdir(parents=True)
+        os.utime(folder, (1, 1))
+    in_use = os.open(used, os.O_RDONLY)
+    fcntl.flock(in_use, fcntl.LOCK_SH)
+    found = examine(workspace)["data.dry-runs"]
+    assert found.state == "note" and found.facts["paths"] == [str(left)]
+    os.close(in_use)
+    (advice,) = found.fix
+    subprocess.run(str(advice).partition(": ")[2], shell=True, check=True)
+    assert examine(workspace)["data.dry-runs"].state == "ok" and workspace.paths.cache.is_dir()
 
 
 def test_a_data_folder_that_is_a_file_is_a_problem_and_stops_nothing(workspace: Workspace) -> None:

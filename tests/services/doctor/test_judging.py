@@ -376,8 +376,8 @@ def test_a_folder_that_cannot_be_used_is_a_problem() -> None:
 
 
 def test_outputs_that_were_not_saved_are_named_and_not_called_left_over() -> None:
-    found = folders.judge_unsaved([Path("/cache/unsaved/hello")])
-    assert found.state == "note" and found.details == "/cache/unsaved/hello" and "remove" not in str(found.fix)
+    found = folders.judge_unsaved([Path("/data/unsaved/hello")])
+    assert found.state == "note" and found.details == "/data/unsaved/hello" and "remove" not in str(found.fix)
     assert folders.judge_unsaved([]).state == "ok"
 
 

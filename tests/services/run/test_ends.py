@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,7 +88,7 @@ class Job:
         return {p.relative_to(self.out).as_posix(): p.read_text() for p in self.out.rglob("*") if p.is_file()}
 
     def kept(self) -> list[Path]:
-        return sorted(p for p in (self.home / "cache" / "unsaved").rglob("*") if p.is_file())
+        return sorted(p for p in (self.home / "unsaved").rglob("*") if p.is_file())
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def job(image: Image, tmp_path: Path) -> Iterator[Job]:
     with listening() as heard:
         made = Job(image, tmp_path / "home", tmp_path / "out", heard)
         yield made
-    assert list((made.home / "cache").glob("jobs/*")) == []
+    assert list(made.home.glob("jobs/*")) == []
 
 
 MADE_ONLY = {"sub/made.txt": "made\n"}
@@ -156,7 +157,7 @@ def test_after_a_signal_to_us(job: Job, number: str, status: int) -> None:
     command = [sys.executable, "-m", "pycomfy", "run", NAME, "-o", str(job.out), "--models", "none"]
     environment = {**os.environ, "PYCOMFY_HOME": str(job.home)}
     us = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    wait_until(lambda: list((job.home / "cache").glob("jobs/run-*/output/sub/made.txt")))
+    wait_until(lambda: list(job.home.glob("jobs/run-*/output/sub/made.txt")))
     us.send_signal(getattr(signal, f"SIG{number}"))
     _, told = us.communicate(timeout=HANG)
     assert (us.returncode, job.saved()) == (status, MADE_ONLY)
@@ -172,9 +173,10 @@ def test_after_pycomfy_was_killed(job: Job) -> None:
     record_layout(job.paths, make_files(NAME), job.image.layout)
     command = [sys.executable, "-m", "pycomfy", "run", NAME, "-o", str(job.out), "--models", "none"]
     us = subprocess.Popen(command, env={**os.environ, "PYCOMFY_HOME": str(job.home)}, stderr=subprocess.DEVNULL)
-    wait_until(lambda: list((job.home / "cache").glob("jobs/run-*/output/sub/made.txt")))
+    wait_until(lambda: list(job.home.glob("jobs/run-*/output/sub/made.txt")))
     us.kill()
     us.wait(HANG)
+    shutil.rmtree(job.home / "cache", ignore_errors=True)
     job.run(says(DONE))
     (kept,) = job.kept()
     assert kept.read_text() == "made\n"
@@ -182,17 +184,17 @@ def test_after_pycomfy_was_killed(job: Job) -> None:
 
 
 def test_after_a_full_disk_in_data(job: Job) -> None:
-    with small_disk(job.home / "cache", "size=8m"):
+    with small_disk(job.home, "size=8m"):
         fill = "head -c 100000000 /dev/zero > /data/output/big 2>/dev/null || true\n"
         with pytest.raises(PycomfyError) as caught:
             job.run(MADE + fill + says({**ERROR, "message": "No space left on device"}) + HANGING)
         assert isinstance(caught.value, NoSpace) or "No space left" in caught.value.what
         assert job.saved()["sub/made.txt"] == "made\n"
-        assert list((job.home / "cache" / "jobs").iterdir()) == []
+        assert list((job.home / "jobs").iterdir()) == []
 
 
 def test_a_job_is_ended_before_it_takes_the_last_of_the_disk(job: Job) -> None:
-    with small_disk(job.home / "cache", "size=64m"):
+    with small_disk(job.home, "size=64m"):
         fill = "head -c 50000000 /dev/zero > /data/output/big\n"
         with pytest.raises(NoSpace, match="the container was ended: no space left") as caught:
             job.run(MADE + fill + HANGING, timeout=HANG)
@@ -273,7 +275,7 @@ def test_with_a_flood(job: Job) -> None:
 
 
 def test_what_is_not_saved_is_removed_after_a_while(job: Job) -> None:
-    unsaved = job.home / "cache" / "unsaved"
+    unsaved = job.home / "unsaved"
     for name, days in (("old", KEPT_DAYS + 1), ("new", KEPT_DAYS - 1)):
         (unsaved / name / "output").mkdir(parents=True)
         changed = (unsaved / name).stat().st_mtime - days * 86400

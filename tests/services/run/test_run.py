@@ -81,7 +81,7 @@ def test_outputs_are_saved_and_the_run_is_recorded(built: Builder, tmp_path: Pat
     assert (result.name, result.version, result.device, result.prompt_seconds) == ("pycomfy-test", 1, "cpu", 2.0)
     assert heard.remarks == ["warning: node 9 named an output that does not exist: gone.png"]
     assert [log.read_text() for log in (paths.data / "logs").iterdir()] == ["hi\n"]
-    assert list((paths.cache / "jobs").iterdir()) == []
+    assert list(paths.jobs.iterdir()) == []
     with Database(database_path(paths)) as database:
         (recorded,) = database.runs("pycomfy-test")
     assert recorded.error is None
@@ -104,7 +104,7 @@ def test_arguments_reach_the_job_with_their_files(tmp_path: Path, built: Builder
     job = json.loads(sent)
     assert job["prompt"]["1"]["inputs"]["image"] == f"{hashlib.sha256(b'PICTURE').hexdigest()[:16]}-photo.png"
     assert job["workflow"] == PROMPT, "as the author saved it"
-    assert list((paths.cache / "jobs").iterdir()) == []
+    assert list(paths.jobs.iterdir()) == []
     with Database(database_path(paths)) as database:
         (recorded,) = database.runs("pycomfy-test")
     assert recorded.version == 2
