@@ -8,8 +8,8 @@ from functools import cache
 
 from pycomfy.adapters.io import http_client
 
-# Servers that fail are asked again here as everywhere, only sooner.
-http_client.PAUSE = 0.001
+# Servers that fail are asked again here as everywhere, only at once, whatever they say of it.
+http_client.PAUSE = http_client.MAX_PAUSE = 0.0
 
 MAX_REQUEST = 1 << 20
 

@@ -1,6 +1,5 @@
 """Give an input to a target, and tell whether that did harm."""
 
-import io
 import json
 import os
 import resource
@@ -10,7 +9,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +20,7 @@ import certifi
 
 from pycomfy.cli.errors import print_error
 from pycomfy.errors import PycomfyError
+from tests.fuzz.printing import acts_on_terminal, printed
 from tests.fuzz.target import Target
 
 CPU_SECONDS = 5
@@ -103,14 +103,10 @@ def _describe_unprintable(error: PycomfyError) -> str:
     """Return what hinders an error from being shown to a person and to a program; "" if nothing does."""
     try:
         json.dumps(error.as_dict()).encode()
-        printed = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n")
-        with redirect_stderr(printed):
-            print_error(error)
-        printed.seek(0)
-        text = printed.read()
+        text = printed(lambda: print_error(error))
     except Exception as e:  # noqa: BLE001
         return f"cannot be shown ({type(e).__name__})"
-    if not all(c.isprintable() or c in "\n\t" or c.isspace() for c in text) or "\x1b" in text:
+    if acts_on_terminal(text):
         return "acts on a terminal"
     if len(text) > MAX_MESSAGE:
         return "a message without end"

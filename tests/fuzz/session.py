@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -49,7 +50,8 @@ class Session:
     def finish(self) -> NoReturn:
         """Say how it went, and exit the process, with 1 if there were faults."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        print(f"{self.target.name}: {self.runs} inputs, {self.seconds:.0f} s, {len(self.faults)} faults", flush=True)
+        used = f"{self.seconds:.0f} s, {_processor_seconds():.0f} s of the processor"
+        print(f"{self.target.name}: {self.runs} inputs, {used}, {len(self.faults)} faults", flush=True)
         os._exit(1 if self.faults else 0)
 
     def _check(self, data: bytes) -> "Fault | None":
@@ -69,6 +71,12 @@ class Session:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(smallest)
         print(f"fault in {self.target.name}: {fault.key}\n  {kept}\n{fault.text}", flush=True)
+
+
+def _processor_seconds() -> float:
+    """Return how long this process and those that it started, such as git, have computed."""
+    each = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(used.ru_utime + used.ru_stime for used in each)
 
 
 def list_faults(name: str) -> list[Path]:

@@ -10,12 +10,19 @@ from random import Random
 import pytest
 
 from pycomfy.errors import BadInput
+from pycomfy.services.results import Result
 from tests.fuzz import check as checks
 from tests.fuzz.check import check
 from tests.fuzz.formats import BYTES, JSON, LINES, TAR, TOML, YAML, ZIP, Format, pack_tar, pack_zip
 from tests.fuzz.minimise import minimise
 from tests.fuzz.mutation import MAX_BYTES, mutate
+from tests.fuzz.printing import acts_on_terminal, print_result
 from tests.fuzz.target import Target
+
+
+class Shown(Result):
+    text: str
+
 
 TREE = {"name": "x", "list": [1, 2.5, "text"], "table": {"a": {"b": "c"}}, "text": '{"in": ["it"]}'}
 
@@ -77,6 +84,11 @@ def test_a_temporary_file_that_stays_is_a_fault(tmp_path: Path) -> None:
 
 def test_a_connection_to_another_machine_is_a_fault(tmp_path: Path) -> None:
     assert "192.0.2.1" in fault(tmp_path, lambda data, folder: socket.create_connection(("192.0.2.1", 9)))
+
+
+def test_a_result_is_printed_as_the_commands_print_it() -> None:
+    print_result(Shown(text="a\udcff\x1b[2J"))
+    assert acts_on_terminal("\x1b[2J") and acts_on_terminal("\udcff") and not acts_on_terminal("a\tb\n")
 
 
 def test_computing_without_end_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from pycomfy.services.interchange.import_foreign import ForeignImportRequest, im
 from pycomfy.services.workspace import Workspace
 from tests.core.interchange.test_examples import SNAPSHOT
 from tests.fuzz.formats import JSON, TOML, YAML, ZIP, Format, pack_zip
+from tests.fuzz.printing import print_result
 from tests.fuzz.target import Target
 from tests.support.installations import CARD, COMFYUI
 
@@ -87,7 +88,7 @@ def run(data: bytes, folder: Path) -> None:
     file, made = folder / "file.json", folder / "made"
     file.write_bytes(data)
     try:
-        import_foreign(ForeignImportRequest(file, made))
+        print_result(import_foreign(ForeignImportRequest(file, made)))
         parse_config((made / "pycomfy.toml").read_text())
     finally:
         assert {path.name for path in folder.iterdir()} <= {"file.json", "made"}, "nothing is left beside it"
@@ -130,7 +131,7 @@ def run_capture(data: bytes, folder: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text if isinstance(text, str) else json.dumps(text), errors="surrogateescape")
     workspace = Workspace(Paths(folder / "home", folder / "home" / "cache"))
-    capture(workspace, CaptureRequest(root, folder / "made")).model_dump_json()
+    print_result(capture(workspace, CaptureRequest(root, folder / "made")))
     parse_config((folder / "made" / "pycomfy.toml").read_text())
 
 

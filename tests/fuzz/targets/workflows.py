@@ -15,6 +15,7 @@ from pycomfy.core.workflow.parse import extract_workflow, parse_workflow
 from pycomfy.services.convert import render_prompt
 from pycomfy.services.inspect import inspect
 from tests.fuzz.formats import JSON, ZIP, pack_zip
+from tests.fuzz.printing import print_result
 from tests.fuzz.target import Target
 from tests.support.graphs import OBJECT_INFO, linked, node, plain, slot, subgraph, ui, widget
 
@@ -81,14 +82,14 @@ def run_workflow(data: bytes, folder: Path) -> None:
     """What `inspect`, `convert` and `lock` do with a workflow."""
     (folder / "workflow.json").write_bytes(data)
     (folder / "object_info.json").write_text(DEFINITIONS)
-    inspect(str(folder / "workflow.json"))
-    inspect(str(folder / "workflow.json"), str(folder / "object_info.json")).model_dump_json()
+    print_result(inspect(str(folder / "workflow.json")))
+    print_result(inspect(str(folder / "workflow.json"), str(folder / "object_info.json")))
     parse_workflow(extract_workflow(data, where="x"), where="x")
 
 
 def run_file(data: bytes, folder: Path) -> None:
     (folder / "file").write_bytes(data)
-    inspect(str(folder / "file")).model_dump_json()
+    print_result(inspect(str(folder / "file")))
 
 
 def media_seeds() -> Sequence[bytes]:
@@ -112,7 +113,7 @@ def run_object_info(data: bytes, folder: Path) -> None:
     definitions = read_definitions(str(folder / "object_info.json"))
     for number, graph in enumerate(graphs()):
         (folder / f"{number}.json").write_text(json.dumps(graph))
-        inspect(str(folder / f"{number}.json"), str(folder / "object_info.json")).model_dump_json()
+        print_result(inspect(str(folder / f"{number}.json"), str(folder / "object_info.json")))
         render_prompt(try_convert(WORKFLOWS[number], definitions).prompt)
 
 

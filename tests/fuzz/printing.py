@@ -1,0 +1,33 @@
+"""What is printed: by targets of what they get, as the commands print it, and errors."""
+
+import io
+import json
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING
+
+from pycomfy.cli.json_output import print_json
+
+if TYPE_CHECKING:
+    from pycomfy.services.results import Result
+
+
+def printed(print_: Callable[[], object]) -> str:
+    """Return what a function prints, on whichever stream."""
+    stream = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n")
+    with redirect_stdout(stream), redirect_stderr(stream):
+        print_()
+    stream.seek(0)
+    return stream.read()
+
+
+def acts_on_terminal(text: str) -> bool:
+    """Return whether a text has more than what prints, spaces, tabs and line breaks."""
+    return not all(c.isprintable() or c in "\n\t" or c.isspace() for c in text) or "\x1b" in text
+
+
+def print_result(result: "Result") -> None:
+    """Print a result as `--json` does: it is JSON, and harmless on a terminal."""
+    text = printed(lambda: print_json(result))
+    json.loads(text)
+    assert not acts_on_terminal(text), "what is printed acts on a terminal"
