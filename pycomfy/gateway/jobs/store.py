@@ -16,15 +16,34 @@ class QueueFull(Exception):
 
 
 class KeyReuse(Exception):
-    """The idempotency key was used before, by `job`."""
+    """The owner used the idempotency key before, for `job` (None: it was removed since), with `fingerprint`.
 
-    def __init__(self, job: Job) -> None:
+    Several requests that are added together may share a key: `job` is the first of them.
+    """
+
+    def __init__(self, job: Job | None, fingerprint: str | None = None) -> None:
         super().__init__("the idempotency key was used before")
         self.job = job
+        self.fingerprint = fingerprint
+
+
+class BatchTooLarge(ValueError):
+    """More jobs at once than the queue holds when it is empty, which is `limit`: no wait would help."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the queue holds at most {limit} jobs")
+        self.limit = limit
 
 
 class StoreFull(Exception):
-    """There is no space left for the record of a job: it was not accepted."""
+    """There is no space left for the change, which was not made. Finished jobs can be removed and the call repeated.
+
+    A store keeps a reserve for changes of jobs that it has accepted: these get this only when that is used up too.
+    """
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be used: its files are in use, may not be written, or cannot be read. Says which and why."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +73,21 @@ class Counts:
 
 
 class JobStore(Protocol):
-    """Every change is atomic and durable when its call returns; a change of a record that is not in the state it must
-    be in does nothing and says so. `attempt` is the attempt that the caller holds: late words of a zombie change
-    nothing.
+    """Every change is atomic. When its call returns it survives the end of this process and, claims and heartbeats
+    excepted, of the machine's power. A change of a record that is not in the state it must be in does nothing and says
+    so. `attempt` is the attempt that the caller holds: late words of a zombie change nothing.
+
+    Changes that nobody asked for come from `recover` and `expire` alone: they return all jobs that they changed, for
+    events and webhooks.
     """
 
     async def add(self, requests: Sequence[JobRequest]) -> list[Job]:
-        """Accept all of them or none. Raises `QueueFull`, `KeyReuse`, `StoreFull`."""
+        """Accept all of them or none. Raises `QueueFull`, `KeyReuse`, `StoreFull`, `BatchTooLarge`."""
 
     async def get(self, job: str) -> Job | None: ...
 
     async def position(self, job: str) -> int | None:
-        """How many jobs will be started before it; None if it does not wait."""
+        """How many jobs will be started before it, as far as is known now; None if it does not wait."""
 
     async def find(self, wanted: JobFilter, *, limit: int = 50, cursor: str | None = None) -> Page:
         """Raises `ValueError` for a cursor that is none."""
@@ -73,8 +95,9 @@ class JobStore(Protocol):
     async def claim(self, worker: str, *, lease: float, affinity: Collection[str] = ()) -> Job | None:
         """The next job, which is now running on `worker` until `lease` seconds from now; None if none waits.
 
-        Owners take turns; among the jobs of one, the oldest is first, unless a young one (of at most eight) has an
-        affinity that the worker has loaded. Jobs past their deadline expire here.
+        Owners take turns: first the one whose last start is the longest ago. Among the jobs of one, the oldest is
+        first, unless one of the oldest eight has an affinity that the worker has loaded and the oldest was passed over
+        less than eight times. A job past its deadline is never returned; `expire` ends it.
         """
 
     async def wait(self, timeout: float) -> None:
@@ -84,7 +107,8 @@ class JobStore(Protocol):
         """Prolong the lease. Its state, which may be "canceling"; None if the attempt does not hold it any more."""
 
     async def add_output(self, job: str, attempt: int, output: Output) -> bool:
-        """Commit an output while the job runs. An output with the same asset is committed once."""
+        """Commit an output while the job runs or is being canceled. An output with the same asset is committed once.
+        False if the attempt does not hold the job any more."""
 
     async def finish(
         self,
@@ -96,20 +120,38 @@ class JobStore(Protocol):
         error: JobError | None = None,
         warnings: Sequence[str] = (),
     ) -> Job | None:
-        """Bring it to the terminal `state`; None if the attempt does not hold it. `outputs` replace those committed."""
+        """Bring it to the terminal `state`; None if the attempt does not hold it, or `TRANSITIONS` do not allow it.
+        `outputs` replace those committed. Raises `ValueError` for a state that is not terminal."""
 
     async def release(self, job: str, attempt: int, *, reason: JobError) -> Job | None:
-        """Give it back: it waits again, first of its owner, or fails with `reason` after its last attempt.
-        A job that is being canceled is canceled."""
+        """Give it back: it waits again, first of its owner, without the outputs of this attempt, or fails with `reason`
+        after its last attempt. A job that is being canceled is canceled, one past its deadline expires."""
 
     async def cancel(self, job: str) -> Job | None:
         """Ask for its end: one that waits is canceled, one that runs is canceling; another stays. None: unknown."""
 
     async def recover(self) -> list[Job]:
-        """Call at the start: jobs of workers that are gone are released. Those that changed."""
+        """Call at the start: jobs of workers that are gone are released (`worker_lost`). Those that changed."""
 
     async def expire(self) -> list[Job]:
-        """Remove jobs whose retention is over, and release jobs whose lease is over; the removed ones."""
+        """Call every second: jobs that wait past their deadline expire, those whose lease is over are released
+        (`worker_lost`). Those that changed."""
+
+    async def finished(self, *, overdue: bool, limit: int = 100) -> list[Job]:
+        """Jobs in a terminal state, those that expire first first. With `overdue`, only those past `expires_at`.
+
+        To be removed: first what belongs to them (their assets), then, with `remove`, they.
+        """
+
+    async def remove(self, jobs: Collection[str]) -> int:
+        """Forget these jobs, if they are in a terminal state. How many were."""
+
+    async def untold(self, limit: int = 100) -> list[Job]:
+        """Finished jobs with a webhook for their state that `told` was not called for, oldest first. A webhook is
+        neither lost nor forgotten when the gateway is killed between the end of a job and its delivery."""
+
+    async def told(self, job: str) -> None:
+        """The webhook of a finished job was delivered, or given up."""
 
     async def counts(self) -> Counts: ...
 
