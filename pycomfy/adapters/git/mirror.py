@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 from pycomfy.adapters.git.environment import find_login, login_environment, login_settings
 from pycomfy.adapters.git.runner import GitResult, GitRunner, find_reason
+from pycomfy.adapters.io.atomic_files import translate_disk_full
 from pycomfy.adapters.io.clock import blames_time, clock_fix
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.process import Limit, run
@@ -197,10 +198,11 @@ class GitMirror:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Let one process at a time change the mirror, which is created if there is none."""
-        self.cache.mkdir(parents=True, exist_ok=True)
-        with exclusive_lock(self.mirror.with_suffix(".lock")):
-            self._make_mirror()
-            yield
+        with translate_disk_full(self.mirror):
+            self.cache.mkdir(parents=True, exist_ok=True)
+            with exclusive_lock(self.mirror.with_suffix(".lock")):
+                self._make_mirror()
+                yield
 
     def _make_mirror(self) -> None:
         if (self.mirror / "HEAD").exists():

@@ -42,6 +42,13 @@ _ISOLATED = {
 _NO_REASON = ("Please make sure", "and the repository")
 """How lines begin in which git gives general advice."""
 
+_NOT_WRITTEN = re.compile(
+    r"(failed to|could not|couldn't|unable to|cannot) write [^:\n]*$"
+    r"|unable to create directory for .*: No such file or directory$",
+    re.MULTILINE,
+)
+"""What git says where a disk is full, without saying that: it could open the file, and not write to it; or it could not
+make folders, and says why it then found none."""
 
 PAST_LIMIT = 124
 """The exit status of a command that was ended because it was past its limit."""
@@ -110,7 +117,7 @@ class GitRunner:
             except PastLimit as e:
                 return GitResult(PAST_LIMIT, b"", str(e))
         message = done.stderr.decode(errors="replace").strip()
-        if done.returncode != 0 and says_disk_is_full(message):
+        if done.returncode != 0 and (says_disk_is_full(message) or _NOT_WRITTEN.search(message)):
             raise explain_full_disk(message, self.path)
         return GitResult(done.returncode, done.stdout, message)
 

@@ -34,7 +34,8 @@ os.umask(_UMASK)  # read once: while it is read, files of other threads would ge
 def no_space(where: Path, *, quota: bool = False) -> NoSpace:
     """Return the error for a full disk; it says how much is free where `where` is or would be. `quota`: it is this
     user's part of the disk that is used up."""
-    what = f"no space left on the disk ({free_space(where) / 1e6:.1f} MB free)"
+    few = ", but no more files can be made" if free_files(where) == 0 else ""
+    what = f"no space left on the disk ({free_space(where) / 1e6:.1f} MB free{few})"
     return NoSpace("your disk quota is used up" if quota else what, where=str(where), fix=_MORE_SPACE)
 
 
@@ -50,8 +51,18 @@ def explain_full_disk(text: str, where: Path) -> NoSpace:
 
 def free_space(where: Path) -> int:
     """Return how many bytes are free on the disk where `where` is or would be."""
-    existing = next((p for p in (where, *where.parents) if p.exists()), Path("/"))
-    return shutil.disk_usage(existing).free
+    return shutil.disk_usage(_find_existing(where)).free
+
+
+def free_files(where: Path) -> int | None:
+    """Return how many more files can be made on the disk where `where` is or would be; None where they are not
+    counted."""
+    status = os.statvfs(_find_existing(where))
+    return status.f_favail if status.f_files else None
+
+
+def _find_existing(where: Path) -> Path:
+    return next((p for p in (where, *where.parents) if p.exists()), Path("/"))
 
 
 def check_free_space(folder: Path, needed: int, what: str, fix: Fixes = _MORE_SPACE) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from pycomfy.adapters.git.mirror import GitMirror
-from pycomfy.errors import BadConfig, NetworkError, NotFound, UnpinnedPack, suggest
+from pycomfy.errors import BadConfig, NetworkError, NoSpace, NotFound, UnpinnedPack, suggest
 from tests.support.repositories import commit, git
+from tests.support.small_disks import small_disk
 
 
 @pytest.fixture
@@ -55,6 +56,23 @@ def test_an_old_commit_no_branch_has_is_fetched(pack: Path, tmp_path: Path) -> N
     old = commit(pack, {"a.py": ""})
     git(pack, "reset", "--quiet", "--hard", "HEAD~1")
     assert open_repository(pack, tmp_path).resolve(old) == old
+
+
+@pytest.mark.parametrize(("options", "first"), [("size={}k", 1), ("size=8m,nr_inodes={}", 2)], ids=["bytes", "files"])
+def test_a_full_disk_is_called_that_wherever_git_meets_it(pack: Path, tmp_path: Path, options: str, first: int) -> None:
+    """Step by step git gets further, until the disk is large enough: writing its settings is but one of the steps."""
+    commit(pack, {f"folder{n}/file": f"{n}" * 999 for n in range(9)})
+    step = 4 if first == 1 else 1
+    for room in range(first * step, 100 * step, step):
+        with small_disk(tmp_path / "cache", options.format(room)):
+            repository = open_repository(pack, tmp_path)
+            try:
+                repository.fetch(repository.resolve("main"))
+                repository.fetch_history()
+                break
+            except NoSpace as e:
+                assert "MB free" in e.what, e
+    assert room > 5 * step
 
 
 @pytest.mark.parametrize("revision", ["nope", "0" * 40, "abcdef0", "v1.0"])
