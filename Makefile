@@ -41,5 +41,5 @@ mutants: setup ## break the code in small ways, and tell what no test noticed (M
 	@.venv/bin/uv sync --locked --quiet --group mutants
 	@.venv/bin/python -m tests.support.mutants $(MUTANTS)
 
-clean: ## remove what the demo made here (not the data folder, PYCOMFY_HOME)
-	rm -rf demo
+clean: ## remove what the demo and the fuzzer made here (not the data folder, PYCOMFY_HOME)
+	rm -rf demo .fuzz

@@ -97,8 +97,8 @@ def run(
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="End the job when less than this is free on the disk that it writes to. Default: 1G;"
-            " never more than half of what is free.",
+            help="End the job when less than this is free on the disk that it writes to, or less than 10,000 files more"
+            " can be made there; 0: never. Default: 1G; never more than half of what is free.",
             rich_help_panel=LIMITS,
         ),
     ] = None,

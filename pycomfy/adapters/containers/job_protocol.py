@@ -29,7 +29,7 @@ from pycomfy.core.lockfile.lock_types import Sha256, stays_below
 from pycomfy.core.printable import sanitise
 from pycomfy.core.versions.verification import ImportFailure, what_to_add
 from pycomfy.core.workflow.untrusted_json import MAX_DEPTH, is_deeper_than
-from pycomfy.errors import Fixes, NoSpace, Placeholder, PycomfyError, RunFailed, suggest, suggest_retry
+from pycomfy.errors import Fixes, Placeholder, PycomfyError, RunFailed, suggest, suggest_retry
 
 OVERTIME = 120.0
 """Seconds that the container gets beyond the job's own limit before it is ended."""
@@ -311,9 +311,6 @@ def run_job(
     except ContainerTimeout as e:
         e.fixes = (_MORE_TIME,)
         raise
-    except NoSpace as e:
-        e.fixes = (*e.fixes, _FULLER)
-        raise
     if report.seconds is None and not report.errors:
         memory = ended.out_of_memory or ended.status == KILLED
         why = ": its memory was used up" if ended.out_of_memory else ": mostly its memory was used up" if memory else ""
@@ -362,7 +359,6 @@ _MORE_ROOM = (
     suggest_retry("run", "if it is a file in /tmp", tmp=Placeholder("SIZE")),
     "if it is a file in /data, free some space on the disk of the data folder, or set PYCOMFY_HOME to a larger one",
 )
-_FULLER = suggest_retry("run", "how much has to stay free on that disk", keep_free=Placeholder("SIZE"))
 _MORE_TIME = suggest_retry("run", timeout=Placeholder("SECONDS"))
 _OTHER_VALUE = (suggest_retry("run", "if the model is there", models=Placeholder("FOLDER")), "correct the workflow")
 _FIXES: Mapping[str, Fixes] = {

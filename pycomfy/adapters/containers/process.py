@@ -19,9 +19,9 @@ from pycomfy import operation
 from pycomfy.adapters.containers.arguments import ContainerSpec, give_to, plan_run, plan_user
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.io import process
-from pycomfy.adapters.io.atomic_files import free_space, no_space
+from pycomfy.adapters.io.atomic_files import free_files, free_space, no_space
 from pycomfy.adapters.io.temp_dirs import scratch_folder
-from pycomfy.errors import RunFailed
+from pycomfy.errors import NoSpace, Placeholder, RunFailed, suggest_retry
 from pycomfy.operation import Cancelled, cancel_scope
 
 KILLED = 137
@@ -35,6 +35,16 @@ GRACE_PERIOD = 20.0
 
 WATCH_INTERVAL = 1.0
 """Seconds between two looks at what is free on the disk."""
+
+KEEP_FILES = 10_000
+"""How many files (inodes) more a disk has room for when a container that makes them is ended."""
+
+_FULLER = suggest_retry("run", "how much has to stay free on that disk", keep_free=Placeholder("SIZE"))
+_FEWER_FILES = (
+    "let the workflow make fewer files",
+    "remove files from that disk, or set PYCOMFY_HOME to a folder on another one",
+    suggest_retry("run", "to look at neither space nor files", keep_free="0"),
+)
 
 MAX_ERROR = 64 << 10
 """Bytes that are kept of a line of standard error: its end."""
@@ -94,7 +104,8 @@ def run_container(
     It is stopped and removed before this returns or raises, also on Ctrl-C, SIGTERM and SIGHUP, and when the operation
     is cancelled; what it writes until then is passed on, too. Raises `RunFailed` if the engine cannot start it,
     `ContainerTimeout` after `limit` seconds, `NoSpace` when less is free on the disk of `spec.data` than its limits
-    say. Where the engine cannot limit memory or processes, that is reported, and the container runs without.
+    say, or hardly a file more can be made there. Where the engine cannot limit memory or processes, that is reported,
+    and the container runs without.
     """
     _report_missing_limits(engine)
     try:
@@ -171,15 +182,21 @@ def _run(
 
 
 def _watch_disk(folder: Path, keep_free: int) -> Callable[[], None]:
-    """Return what raises `NoSpace` when less than `keep_free` bytes are free on the folder's disk, or less than half of
-    what is free now."""
+    """Return what raises `NoSpace` when less than `keep_free` bytes are free on the folder's disk, or room for less
+    than `KEEP_FILES` files, or less than half of what there is now. With `keep_free` 0 neither is looked at."""
     least = min(keep_free, free_space(folder) // 2)
+    fewest = min(KEEP_FILES, (free_files(folder) or 0) // 2) if keep_free else 0
 
     def watch() -> None:
         if free_space(folder) < least:
             error = no_space(folder)
             error.what = f"the container was ended: {error.what}"
+            error.fixes = (*error.fixes, _FULLER)
             raise error
+        files = free_files(folder)
+        if files is not None and files < fewest:
+            what = f"the container was ended: it made so many files that the disk has room for only {files} more"
+            raise NoSpace(what, where=str(folder), fix=_FEWER_FILES)
 
     return watch
 

@@ -27,7 +27,7 @@ from pycomfy.adapters.database.copy import (
     restore,
     write_copy,
 )
-from pycomfy.adapters.io.atomic_files import no_space, translate_disk_full
+from pycomfy.adapters.io.atomic_files import is_full, no_space, translate_disk_full
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.sqlite_file import SqliteFile
 from pycomfy.errors import BadInput, PycomfyError, suggest
@@ -299,7 +299,8 @@ def _translate(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as e:
         # Absent for errors of Python's own; may be of a finer kind, such as SQLITE_IOERR_WRITE.
         name, where = str(getattr(e, "sqlite_errorname", "")), str(path)
-        if name.startswith("SQLITE_FULL"):
+        # Where it cannot make its other files, or the memory that its processes share, it does not say that it is full.
+        if name.startswith("SQLITE_FULL") or (name.startswith(_UNUSABLE) and is_full(path)):
             raise no_space(path) from e
         if name.startswith(_UNUSABLE) and path.exists() and not os.access(path, os.R_OK):
             raise DatabaseError("no permission to read the database", where=where, fix="change its permissions") from e

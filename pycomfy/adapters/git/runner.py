@@ -117,8 +117,8 @@ class GitRunner:
             except PastLimit as e:
                 return GitResult(PAST_LIMIT, b"", str(e))
         message = done.stderr.decode(errors="replace").strip()
-        if done.returncode != 0 and (says_disk_is_full(message) or _NOT_WRITTEN.search(message)):
-            raise explain_full_disk(message, self.path)
+        if done.returncode != 0:
+            self._check_space(message)
         return GitResult(done.returncode, done.stdout, message)
 
     def must(self, *arguments: str, stdin: bytes | None = None, environment: Mapping[str, str] | None = None) -> bytes:
@@ -132,13 +132,23 @@ class GitRunner:
     @contextlib.contextmanager
     def open_repo(self) -> Iterator[Any]:
         """Open the repository, which must exist, with GitPython: for many objects, which one git then reads or writes.
-        One thread at a time. Raises `MissingTool` without git."""
+        One thread at a time. Raises `MissingTool` without git, `NoSpace` for a full disk."""
         variables = {**git_environment(self.path), **self._environment, "GIT_CONFIG_COUNT": str(len(self._settings))}
         for number, (key, value) in enumerate(self._settings):
             variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-        with load_gitpython().Repo(self.path) as repo:
+        git = load_gitpython()
+        with git.Repo(self.path) as repo:
             repo.git.update_environment(**variables)
-            yield repo
+            try:
+                yield repo
+            except git.GitCommandError as e:
+                self._check_space(str(e.stderr))
+                raise
+
+    def _check_space(self, message: str) -> None:
+        """Raise `NoSpace` if git failed with this message because the disk is full."""
+        if says_disk_is_full(message) or _NOT_WRITTEN.search(message):
+            raise explain_full_disk(message, self.path)
 
     def _variables(self) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if not (self._isolated and k.startswith("GIT_"))}

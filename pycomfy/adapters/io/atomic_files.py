@@ -25,6 +25,9 @@ _MORE_SPACE = (
 RESERVED_BYTES = 1 << 30
 """What stays free on a disk that much is written to."""
 
+_SCRAPS = 64 << 10
+"""Bytes that a full disk may still have free: what was to be written did not fit, and was removed."""
+
 _HIDDEN = ".pycomfy-"
 
 _UMASK = os.umask(0)
@@ -59,6 +62,11 @@ def free_files(where: Path) -> int | None:
     counted."""
     status = os.statvfs(_find_existing(where))
     return status.f_favail if status.f_files else None
+
+
+def is_full(where: Path) -> bool:
+    """Return whether the disk where `where` is or would be has room for hardly anything more."""
+    return free_space(where) < _SCRAPS or free_files(where) == 0
 
 
 def _find_existing(where: Path) -> Path:

@@ -202,6 +202,15 @@ def test_a_job_is_ended_before_it_takes_the_last_of_the_disk(job: Job) -> None:
         assert (job.out / "sub" / "made.txt").read_text() == "made\n"
 
 
+def test_a_job_is_ended_before_it_makes_the_last_file_of_the_disk(job: Job) -> None:
+    with small_disk(job.home, "size=64m,nr_inodes=4000"):
+        many = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); : > /data/temp-$i; done\n"
+        with pytest.raises(NoSpace, match=r"room for only \d+ more") as caught:
+            job.run(MADE + many + HANGING, timeout=HANG)
+        assert "keep_free" in caught.value.fix and "fewer files" in caught.value.fix
+        assert (job.out / "sub" / "made.txt").read_text() == "made\n"
+
+
 def test_after_a_full_disk_at_the_output(job: Job) -> None:
     with small_disk(job.out, "size=1m"):
         big = "head -c 5000000 /dev/zero > /data/output/big\n"
