@@ -344,6 +344,26 @@ def test_the_size_of_files_is_limited(planted: Planted, monkeypatch: pytest.Monk
         module._check_entries(planted.mirror, entries)
 
 
+def test_a_repository_of_100_000_files_8_gib_and_200_nested_folders_is_the_largest(planted: Planted) -> None:
+    leaf = planted.tree(("100644", "a", b""))
+    files = folders = leaf
+    for _ in range(5):
+        files = planted.tree(*(("40000", f"{n}", files) for n in range(10)))
+    for _ in range(199):
+        folders = planted.tree(("40000", "f", folders))
+    with planted.mirror.objects() as objects:
+        for tree in (files, folders):
+            module._check_extent(planted.mirror, objects, planted.commit(tree))
+    planted.refuse(
+        planted.commit(planted.tree(("40000", "a", files), ("40000", "b", leaf))), "it has more than 100000 files"
+    )
+    planted.refuse(planted.commit(planted.tree(("40000", "f", folders))), "it has more than 200 nested folders")
+    large = Entry("a", "100644", "0" * 40, 8 << 30)
+    module._check_entries(planted.mirror, [large])
+    with pytest.raises(Unresolved, match="it has more than 100000 files or 8 GiB"):
+        module._check_entries(planted.mirror, [large, Entry("b", "100644", "0" * 40, 1)])
+
+
 def test_entries_that_cannot_be_written_are_refused(planted: Planted) -> None:
     def entry(path: str, mode: str = "100644", size: int = 0) -> Entry:
         return Entry(path, mode, "0" * 40, size)
@@ -380,6 +400,12 @@ def test_only_small_files_are_read(planted: Planted, monkeypatch: pytest.MonkeyP
         planted.tree(("100755", "a.py", b"x" * 10), ("100644", "b.py", b"x" * 11), ("120000", "c.py", b"a.py"))
     )
     assert read_tree(planted.mirror, made, lambda p: True) == {"a.py": b"x" * 10}
+
+
+def test_a_file_of_2_mib_is_read_and_no_larger_one(planted: Planted) -> None:
+    text = b"#" * (2 << 20)
+    made = planted.commit(planted.tree(("100644", "a", text), ("100644", "b", text + b"#")))
+    assert read_tree(planted.mirror, made, lambda p: True) == {"a": text}
 
 
 def test_submodules_are_nested_no_deeper_than_the_limit(tmp_path: Path, planted: Planted) -> None:

@@ -581,6 +581,15 @@ class TestSubgraphs:
         assert "2:4:6" not in inputs_of(self.nested(mode=4))
         assert inputs_of(self.nested(mode=4))["9"]["images"] == ["1", 0]
 
+    def test_nothing_is_linked_to_an_output_that_is_off_because_of_its_host(self) -> None:
+        workflow = self.nested(mode=4)
+        inner = workflow["definitions"]["subgraphs"][0]["definitions"]["subgraphs"][0]
+        inner["nodes"] = [node(5, "Show", linked("image", 80)), node(6, "Blur", linked("image", 91), values=(3,))]
+        shown = {**OBJECT_INFO, "Show": definition({"image": ["IMAGE"]}, outputs=["IMAGE"], output_node=True)}
+        values = inputs_of(workflow, shown)
+        assert "2:4:5" not in values
+        assert values["2:4:6"] == {"radius": 3}
+
     def test_a_subgraph_that_contains_itself_is_an_error(self) -> None:
         with pytest.raises(BadWorkflow, match="contains itself"):
             inputs_of(hosted(node(2, "sg"), [node(5, "sg")], [], []))
@@ -681,6 +690,31 @@ class TestUnknown:
 
     def test_unknown_nodes_that_are_off_do_not_matter(self) -> None:
         assert inputs_of(ui([node(1, "Foo", mode=4), node(2, "Bar", mode=2)], [])) == {}
+
+
+def test_links_in_a_cycle_are_told_beside_what_else_is_wrong() -> None:
+    workflow = chain(
+        node(2, "Reroute", linked("", 7)),
+        node(3, "Reroute", linked("", 8)),
+        node(4, "Blur", linked("image", 6), outputs=["IMAGE"]),
+        node(5, "Foo", linked("image", 5)),
+        links=[
+            [5, 4, 0, 5, 0, "IMAGE"],
+            [6, 2, 0, 4, 0, "IMAGE"],
+            [7, 3, 0, 2, 0, "IMAGE"],
+            [8, 2, 0, 3, 0, "IMAGE"],
+            [9, 4, 0, 9, 0, "IMAGE"],
+        ],
+    )
+    conversion = try_convert(parsed(workflow), OBJECT_INFO)
+    assert [(type(p), p.where) for p in conversion.problems] == [
+        (BadWorkflow, "input image of node 4"),
+        (UnknownNode, 'node 5 "Foo" of test.json'),
+    ]
+    inputs = {id_: made["inputs"] for id_, made in conversion.prompt.items()}
+    assert inputs == {"1": {"photo": "x.png"}, "5": {}, "9": {"prefix": "out"}}, (
+        "nothing is linked to what is not there"
+    )
 
 
 def test_an_api_workflow_is_its_own_prompt() -> None:

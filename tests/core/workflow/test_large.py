@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pycomfy.core.prompt import group_nodes, lost_values, text_expansion
-from pycomfy.core.prompt.convert import convert, try_convert
+from pycomfy.core.prompt.convert import Conversion, convert, try_convert
 from pycomfy.core.prompt.flatten import MAX_NESTING
 from pycomfy.core.workflow import litegraph, parse, untrusted_json
 from pycomfy.core.workflow.model import Node, Workflow
@@ -198,10 +198,14 @@ def test_of_many_lost_values_the_first_are_told_and_the_others_counted() -> None
     assert lost_values.refuse_lost(conversion.lost, ("1",), "x.json") == ()
 
 
-def test_too_many_lost_values_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pycomfy.core.prompt.convert.MAX_LOST", 2)
-    with pytest.raises(BadWorkflow, match="more than 2 of its saved values"):
-        try_convert(parse_ui([node(1, "SaveImage", widgets_values=["x", 1, 2, 3])]), SAVE)
+def test_200_000_lost_values_are_told_and_more_are_refused() -> None:
+    def convert_losing(count: int) -> Conversion:
+        return try_convert(parse_ui([node(1, "SaveImage", widgets_values=["x", *range(count)])]), SAVE)
+
+    assert len(convert_losing(200_000).lost) == 200_000
+    with pytest.raises(BadWorkflow, match="more than 200,000 of its saved values") as e:
+        convert_losing(200_001)
+    assert (e.value.where, e.value.fix) == ("x.json", "save the workflow again from ComfyUI")
 
 
 def test_an_unknown_type_is_told_once_with_its_count() -> None:
