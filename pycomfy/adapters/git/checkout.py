@@ -77,8 +77,8 @@ def read_tree(repository: GitMirror, commit: str, selected: Callable[[str], bool
 class CheckoutResult(NamedTuple):
     """Whether a tree has submodules, and large files (LFS) instead of their pointers."""
 
-    submodules: bool = False
-    lfs: bool = False
+    submodules: bool
+    lfs: bool
 
 
 def write_tree(
@@ -100,7 +100,7 @@ class _Options(NamedTuple):
     """Whether large files and submodules are fetched; how deeply nested a submodule is."""
 
     lfs: bool
-    submodules: bool = True
+    submodules: bool
     depth: int = 0
 
 
@@ -214,7 +214,7 @@ def _write_submodule(repository: GitMirror, url: str, entry: Entry, to: Path, op
         alone = f"leave its submodules out, {beside}: submodules = false"
         e.what, e.fixes = f"{e.what} (its submodule {entry.path})", (alone, _WITHOUT, *e.fixes)
         raise
-    return _write(inner, entry.object, to, _Options(options.lfs, depth=options.depth + 1))
+    return _write(inner, entry.object, to, options._replace(depth=options.depth + 1))
 
 
 def _check_extent(repository: GitMirror, objects: GitObjects, commit: str) -> None:

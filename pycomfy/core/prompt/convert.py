@@ -137,7 +137,7 @@ def _is_silenced(flat: FlatNode, nodes: NodeDetails) -> bool:
 
 
 def _drop_dangling(prompt: Prompt) -> None:
-    """Remove links to nodes that are not in the prompt: outputs of a host that is off, nodes in a cycle."""
+    """Remove links to nodes that are not in the prompt: output nodes of a host that is off, nodes in a cycle."""
     for node in prompt.values():
         inputs = node["inputs"]
         for name in [n for n, v in inputs.items() if is_link(v) and v[0] not in prompt]:  # type: ignore[index]

@@ -8,11 +8,12 @@ import pytest
 from pycomfy.adapters.git import checkout as module
 from pycomfy.adapters.git.checkout import Entry, list_entries, read_tree, write_tree
 from pycomfy.adapters.git.lfs import MAX_POINTER
-from pycomfy.adapters.git.mirror import GitMirror
+from pycomfy.adapters.git.mirror import GitMirror, GitObjects
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.sources.pin import pin_source, write_tree_of
 from pycomfy.core.sources.git import GitSource, GitSpec
 from pycomfy.errors import PycomfyError, Unresolved
+from pycomfy.operation import Cancelled, Operation
 from tests.support.repositories import commit, git
 
 
@@ -116,7 +117,19 @@ def test_a_hostile_tree_is_refused(tmp_path: Path, entries: list[tuple[str, str,
 
 @pytest.mark.parametrize(
     "name",
-    [".git", ".git ", ".git.", "git~1", ".G\u200cIT", ".git::$INDEX_ALLOCATION", ".", "a\tb", "a\x7fb", "x" * 256],
+    [
+        ".git",
+        ".git ",
+        ".git.",
+        "git~1",
+        ".G\u200cIT",
+        ".git::$INDEX_ALLOCATION",
+        ".",
+        "a\tb",
+        "a\x1fb",
+        "a\x7fb",
+        "x" * 256,
+    ],
 )
 def test_a_name_that_tricks_on_any_file_system_is_refused(tmp_path: Path, name: str) -> None:
     make_commit(tmp_path / "pack", [("100644", name, "x")])
@@ -195,6 +208,7 @@ def test_a_submodule_may_not_point_into_this_machine(tmp_path: Path, url: str) -
         ("git@h.test:owner/repo", "../../../etc"),
         ("git@h.test:owner/repo", "../.."),
         ("https://h.test/owner/repo", "../../../elsewhere.test/x"),
+        ("https://h.test/owner/repo", "../../../there.test/x/y"),
         ("https://me:pw@h.test/owner/repo", "../../../elsewhere.test/x/y"),
         ("ssh://git@h.test/owner/repo", "../../../-oProxyCommand=x/y"),
         ("ssh://git@h.test/owner/repo", "../../../../x"),
@@ -222,6 +236,24 @@ def test_a_submodule_without_an_address_is_an_empty_folder(tmp_path: Path) -> No
     commit(tmp_path / "pack", {".gitmodules": None})
     out = checkout(tmp_path / "pack", tmp_path)
     assert list((out / "inner").iterdir()) == []
+
+
+def test_writing_a_tree_ends_with_the_file_at_which_it_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(tmp_path / "pack", {"a": "1", "b": "2", "c": "3"})
+    operation = Operation()
+    write = GitObjects.write
+
+    def write_and_cancel(objects: GitObjects, object_: str, to: Path) -> None:
+        write(objects, object_, to)
+        if to.name == "b":
+            operation.cancel_scope.cancel()
+
+    monkeypatch.setattr(GitObjects, "write", write_and_cancel)
+    with operation.running(), pytest.raises(Cancelled):
+        checkout(tmp_path / "pack", tmp_path)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a", "b"]
 
 
 def test_read_tree_reads_only_what_is_wanted(tmp_path: Path) -> None:
@@ -294,6 +326,8 @@ def test_a_tree_that_cannot_be_read_is_refused(planted: Planted) -> None:
     planted.refuse(planted.commit(endless), f"the object {endless} is not a tree")
     cut = planted.commit(planted.object("tree", b"100644 a\0" + b"x" * 19))
     planted.refuse(cut, f"commit {cut} cannot be listed")
+    nameless = planted.commit(planted.object("tree", b"\0" + b"x" * 20))
+    planted.refuse(nameless, f"commit {nameless} cannot be listed")
 
 
 def test_old_modes_of_files_and_folders_are_read(planted: Planted) -> None:
@@ -315,8 +349,10 @@ def test_the_number_of_files_is_limited_before_they_are_listed(
     monkeypatch.setattr(module, "MAX_FILES", 11)
     planted.refuse(planted.commit(four), "it has more than 11 files")
     folders = planted.object("tree", b"")
-    for _ in range(11):
+    for _ in range(10):
         folders = planted.tree(("40000", "f", folders))
+    assert list_entries(planted.mirror, planted.commit(folders)) == ()
+    folders = planted.tree(("40000", "f", folders))
     planted.refuse(planted.commit(folders), "it has more than 11 files")
     assert list_entries(planted.mirror, planted.commit(planted.tree(("40000", "f", leaf), ("100644", "x", b"")))) != ()
     monkeypatch.setattr(module, "MAX_FILES", 5)
@@ -358,10 +394,11 @@ def test_a_repository_of_100_000_files_8_gib_and_200_nested_folders_is_the_large
         planted.commit(planted.tree(("40000", "a", files), ("40000", "b", leaf))), "it has more than 100000 files"
     )
     planted.refuse(planted.commit(planted.tree(("40000", "f", folders))), "it has more than 200 nested folders")
-    large = Entry("a", "100644", "0" * 40, 8 << 30)
-    module._check_entries(planted.mirror, [large])
-    with pytest.raises(Unresolved, match="it has more than 100000 files or 8 GiB"):
-        module._check_entries(planted.mirror, [large, Entry("b", "100644", "0" * 40, 1)])
+    entries = [Entry("a", "100644", "0" * 40, 8 << 30), *(Entry(f"{n}", "100644", "0" * 40, 0) for n in range(99_999))]
+    module._check_entries(planted.mirror, entries)
+    for more in (Entry("1", "100644", "0" * 40, 1), Entry("b", "100644", "0" * 40, 0)):
+        with pytest.raises(Unresolved, match="it has more than 100000 files or 8 GiB"):
+            module._check_entries(planted.mirror, [*entries[: 100_000 - more.size], more])
 
 
 def test_entries_that_cannot_be_written_are_refused(planted: Planted) -> None:
@@ -382,7 +419,7 @@ def test_entries_that_cannot_be_written_are_refused(planted: Planted) -> None:
         with pytest.raises(Unresolved) as e:
             module._check_entries(planted.mirror, entries)
         assert e.value.what == f"pack: the git repository is refused: {why}"
-    module._check_entries(planted.mirror, [entry(f"{long}/"[:1999].rstrip("/"))])
+    module._check_entries(planted.mirror, [entry(f"{long}x")])
     module._check_entries(
         planted.mirror, [entry("a", "120000", 4000), entry("b", size=4001), entry("c/d"), entry("c/e")]
     )
@@ -461,6 +498,19 @@ def test_only_submodules_that_are_named_with_path_and_address_are_filled(tmp_pat
     assert sorted(p.name for p in planted.out.rglob("*")) == [".gitmodules", "s", "t"]
 
 
+def test_a_list_of_submodules_counts_only_under_its_name_and_where_there_is_one(
+    tmp_path: Path, planted: Planted
+) -> None:
+    inner = Planted(tmp_path, "https://h.test/owner/inner")
+    made = inner.commit(inner.tree(("100644", "a", b"1")))
+    listed = b'[submodule "s"]\n\tpath = s\n\turl = ../inner\n'
+    before: list[Content] = [("100644", ".a", listed), ("100644", ".gitmodules2", listed)]
+    commit = planted.commit(planted.tree(*before, ("160000", "s", made), ("100644", "z", listed)))
+    assert list_entries(planted.mirror, commit)[2] == Entry("s", "160000", made, 0)
+    assert planted.write(commit) == (False, False)
+    assert planted.write(planted.commit(planted.tree(("100644", ".gitmodules", b"[submodule")))) == (False, False)
+
+
 def test_a_list_of_submodules_that_cannot_be_read_is_refused(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
     def listed(content: bytes, mode: str = "100644") -> str:
         return planted.commit(planted.tree((mode, ".gitmodules", content), ("160000", "s", "1" * 40)))
@@ -487,7 +537,7 @@ def test_large_files_of_submodules_are_left_where_those_of_the_pack_are(tmp_path
 
 def test_large_files_are_limited_and_keep_their_modes(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
     def pointer(sha256: str) -> bytes:
-        return f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {1 << 29}\n".encode()
+        return f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {1 << 30}\n".encode()
 
     one, two = "a" * 64, "b" * 64
     attributes: Content = ("100644", ".gitattributes", b"* filter=lfs\n")
@@ -497,17 +547,35 @@ def test_large_files_are_limited_and_keep_their_modes(planted: Planted, monkeypa
     for path in files.values():
         path.write_text(path.name)
     monkeypatch.setattr(module, "fetch_large", lambda repository, pointers: files)
-    monkeypatch.setattr(module, "MAX_BYTES", 1 << 30)
+    monkeypatch.setattr(module, "MAX_BYTES", 2 << 30)
     assert planted.write(made) == (False, True)
     found = {p.name: (p.read_text(), p.stat().st_mode & 0o777) for p in planted.out.iterdir() if p.name in "pq"}
     assert found == {"p": (one, 0o755), "q": (two, 0o644)}
-    monkeypatch.setattr(module, "MAX_BYTES", (1 << 30) - 1)
-    planted.refuse(made, "its large files (LFS) have more than 0 GiB")
-    # Without a word about LFS, what looks like a pointer is a text; so it is where nobody would read that word.
-    text = planted.commit(planted.tree(*both))
-    assert planted.write(text) == (False, False) and (planted.out / "p").read_bytes() == pointer(one)
-    monkeypatch.setattr(module, "MAX_TEXT", 10)
-    assert planted.write(made) == (False, False)
+    monkeypatch.setattr(module, "MAX_BYTES", (2 << 30) - 1)
+    planted.refuse(made, "its large files (LFS) have more than 1 GiB")
+
+
+def test_a_text_that_looks_like_a_pointer_is_one_only_if_gitattributes_has_a_word_about_lfs(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sha256, word = "a" * 64, b"* filter=lfs\n"
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize 5\n".encode()
+    (tmp_path / "large").write_text("large")
+    monkeypatch.setattr(module, "fetch_large", lambda repository, pointers: {sha256: tmp_path / "large"})
+
+    def has_large(*entries: Content) -> bool:
+        written = planted.write(planted.commit(planted.tree(*entries, ("100644", "p", pointer))))
+        assert (planted.out / "p").read_bytes() == (b"large" if written.lfs else pointer)
+        return written.lfs
+
+    named: Content = ("100644", ".gitattributes", word)
+    assert has_large(named) and has_large(("40000", "inner", planted.tree(named)))
+    assert not has_large() and not has_large(("100644", ".gitattributes", b"* text\n"), ("100644", "README", word))
+    assert not has_large(("120000", ".gitattributes", b"filter=lfs"))
+    monkeypatch.setattr(module, "MAX_TEXT", len(word))
+    assert has_large(named)
+    monkeypatch.setattr(module, "MAX_TEXT", len(word) - 1)
+    assert not has_large(named)
 
 
 def test_a_file_is_no_pointer_if_it_is_longer_than_one_can_be(
