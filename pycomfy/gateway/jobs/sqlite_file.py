@@ -1,0 +1,274 @@
+"""The file of a job store in SQLite: its layout, the space it keeps in reserve, and what becomes of a damaged one."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from .store import StoreFull, StoreUnavailable
+
+T = TypeVar("T")
+
+TERMINAL_SQL = "state IN ('succeeded', 'canceled', 'failed', 'expired')"
+"""Word for word as in the index `jobs_expires`, or SQLite does not use it."""
+
+MIGRATIONS: dict[str, str] = {
+    "jobs": """
+        CREATE TABLE jobs (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            owner TEXT NOT NULL,
+            batch TEXT,
+            affinity TEXT NOT NULL,
+            state TEXT NOT NULL,
+            attempt INTEGER NOT NULL,
+            place INTEGER NOT NULL,  -- in the queue of its owner
+            passed INTEGER NOT NULL DEFAULT 0,  -- how often a younger one was taken for its affinity
+            created REAL NOT NULL,
+            deadline REAL,
+            expires REAL NOT NULL,
+            untold INTEGER NOT NULL DEFAULT 0,  -- whether a webhook is still to be delivered
+            record TEXT NOT NULL  -- the job as JSON, without its request
+        );
+        CREATE INDEX jobs_state ON jobs (state, seq);
+        CREATE INDEX jobs_owner ON jobs (owner, seq);
+        CREATE INDEX jobs_owner_state ON jobs (owner, state, seq);
+        CREATE INDEX jobs_batch ON jobs (batch, seq) WHERE batch IS NOT NULL;
+        CREATE INDEX jobs_queue ON jobs (owner, place) WHERE state = 'queued';
+        CREATE INDEX jobs_deadline ON jobs (deadline) WHERE state = 'queued' AND deadline IS NOT NULL;
+        CREATE INDEX jobs_expires ON jobs (expires) WHERE state IN ('succeeded', 'canceled', 'failed', 'expired');
+        CREATE INDEX jobs_untold ON jobs (seq) WHERE untold = 1;
+
+        -- Large, and never changed: a change of the job does not write it again.
+        CREATE TABLE requests (seq INTEGER PRIMARY KEY, request TEXT NOT NULL);
+
+        CREATE TABLE metadata (seq INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (seq, key))
+            WITHOUT ROWID;
+        CREATE INDEX metadata_value ON metadata (key, value, seq);
+
+        CREATE TABLE keys (
+            owner TEXT NOT NULL, key TEXT NOT NULL, job TEXT NOT NULL, fingerprint TEXT, until REAL NOT NULL,
+            PRIMARY KEY (owner, key)
+        ) WITHOUT ROWID;
+        CREATE INDEX keys_until ON keys (until);
+
+        -- `turn` is the number of the owner's last start; numbers, since clocks jump.
+        CREATE TABLE owners (owner TEXT PRIMARY KEY, queued INTEGER NOT NULL, turn INTEGER NOT NULL DEFAULT 0)
+            WITHOUT ROWID;
+        CREATE INDEX owners_turn ON owners (turn);
+        CREATE INDEX owners_queued ON owners (turn, owner) WHERE queued > 0;
+        CREATE TABLE totals (state TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+
+        CREATE TRIGGER jobs_added AFTER INSERT ON jobs BEGIN
+            INSERT INTO totals VALUES (new.state, 1) ON CONFLICT DO UPDATE SET number = number + 1;
+            INSERT INTO owners (owner, queued) VALUES (new.owner, new.state = 'queued')
+                ON CONFLICT DO UPDATE SET queued = queued + (new.state = 'queued');
+        END;
+        CREATE TRIGGER jobs_changed AFTER UPDATE OF state ON jobs WHEN old.state <> new.state BEGIN
+            UPDATE totals SET number = number - 1 WHERE state = old.state;
+            INSERT INTO totals VALUES (new.state, 1) ON CONFLICT DO UPDATE SET number = number + 1;
+            UPDATE owners SET queued = queued + (new.state = 'queued') - (old.state = 'queued') WHERE owner = new.owner;
+        END;
+        CREATE TRIGGER jobs_removed AFTER DELETE ON jobs BEGIN
+            UPDATE totals SET number = number - 1 WHERE state = old.state;
+            UPDATE owners SET queued = queued - (old.state = 'queued') WHERE owner = old.owner;
+        END;
+    """,
+}
+"""Each runs once, in a transaction. A change of `Job` or `JobRequest` that old records do not fit needs one too."""
+
+
+class Unusable(StoreUnavailable):
+    """The file holds no jobs that can be read: it is damaged, another program's, or a newer gateway's. Says which.
+
+    The next start sets it aside.
+    """
+
+
+class JobsFile:
+    """The file at `path`, open for this process alone: nobody else can open it, nor can this process a second time.
+
+    `set_aside` is where the file was put that lay there before and could not be used, and `reason` why, if so.
+    """
+
+    def __init__(self, path: Path, reserve: int) -> None:
+        """Open or make it. Raises `StoreUnavailable`, and `StoreFull` if the disk has no space for an empty one."""
+        self.path = path
+        self.set_aside: Path | None = None
+        self.reason: str | None = None
+        self._reserve = path.with_name(path.name + "-reserve")
+        self._reserve_bytes = reserve
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot make the folder of {path}: {error.strerror}") from error
+        self.database = self._open()
+        self.fill_reserve()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return self._connect()
+        except Unusable as problem:
+            self.set_aside, self.reason = _set_aside(self.path), str(problem)
+            return self._connect()
+        except StoreFull:
+            if not self.spend_reserve():
+                raise
+            return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        with self._translated():
+            # Statements are used in one thread only, but made in another.
+            database = sqlite3.connect(
+                self.path, isolation_level=None, timeout=2, check_same_thread=False, cached_statements=200
+            )
+        try:
+            with self._translated():
+                _prepare(database, self.path)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Errors of SQLite are those of a store."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            # Where it cannot make its other files, it does not say that the disk is full.
+            unusable = code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
+            if code == sqlite3.SQLITE_FULL or (unusable and _is_full(self.path.parent)):
+                raise StoreFull(f"no space is left for {self.path}") from error
+            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise Unusable(f"{self.path} is damaged: {error}") from error
+            if code == sqlite3.SQLITE_BUSY:
+                raise StoreUnavailable(f"{self.path} is in use by another process") from error
+            raise StoreUnavailable(f"cannot use {self.path}: {error}") from error
+
+    def change(self, work: Callable[[], T], *, reserved: bool = True) -> T:
+        """Do the work in a transaction, which is committed or leaves nothing.
+
+        Where the disk is full, it is done once more with the space in reserve, if it is `reserved` for such work.
+        Raises `StoreFull`, `StoreUnavailable`.
+        """
+        if not reserved and not self.fill_reserve():
+            raise StoreFull(f"no space is left for {self.path}")
+        try:
+            return self._transaction(work)
+        except StoreFull:
+            if not reserved or not self.spend_reserve():
+                raise
+            return self._transaction(work)
+
+    def read(self, work: Callable[[], T]) -> T:
+        """Raises `StoreUnavailable`."""
+        with self._translated():
+            return work()
+
+    def _transaction(self, work: Callable[[], T]) -> T:
+        with self._translated():
+            self.database.execute("BEGIN IMMEDIATE")
+            try:
+                result = work()
+                self.database.execute("COMMIT")
+            except BaseException:
+                if self.database.in_transaction:
+                    self.database.execute("ROLLBACK")
+                raise
+        return result
+
+    def spend_reserve(self) -> bool:
+        """Free the space in reserve. False if there was none."""
+        try:
+            self._reserve.unlink()
+        except OSError:
+            return False
+        return True
+
+    def fill_reserve(self) -> bool:
+        """Whether the space in reserve is there, or could be put there now."""
+        if not self._reserve_bytes or self._reserve.exists():
+            return True
+        partial = self._reserve.with_name(self._reserve.name + ".new")
+        try:
+            with partial.open("wb") as file:
+                # Written, since not every file system sets space aside when asked to.
+                for _ in range(-(-self._reserve_bytes // (64 << 10))):
+                    file.write(bytes(64 << 10))
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self._reserve)
+        except OSError:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            return False
+        return True
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def _prepare(database: sqlite3.Connection, path: Path) -> None:
+    """Set the connection up, check the file, and bring it to the newest layout."""
+    # No other process reads it, so the log needs no shared memory, which some file systems of containers lack.
+    database.execute("PRAGMA locking_mode = EXCLUSIVE")
+    database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file only
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")  # `StoreThread` writes the log to the disk
+    database.execute(f"PRAGMA journal_size_limit = {16 << 20}")
+    database.execute("PRAGMA cache_size = -8000")
+    database.execute("PRAGMA secure_delete = OFF")
+    found = [row[0] for row in database.execute("PRAGMA quick_check(1)")]
+    if found != ["ok"]:
+        raise Unusable(f"{path} is damaged: {found[0]}")
+    _migrate(database, path)
+
+
+def _migrate(database: sqlite3.Connection, path: Path) -> None:
+    database.execute("BEGIN IMMEDIATE")
+    tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and "migrations" not in tables:
+        raise Unusable(f"{path} is the database of another program")
+    database.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY) WITHOUT ROWID")
+    done = {row[0] for row in database.execute("SELECT name FROM migrations")}
+    if newer := sorted(done - MIGRATIONS.keys()):
+        raise Unusable(f"{path} was written by a newer gateway ({', '.join(newer)})")
+    database.execute("COMMIT")
+    for name, script in MIGRATIONS.items():
+        if name not in done:
+            # executescript would commit by itself before it begins.
+            database.executescript(
+                f"BEGIN IMMEDIATE; {script} INSERT INTO migrations VALUES ('{name}'); COMMIT;"  # noqa: S608
+            )
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename the file and its log, never over another one. Returns the new name of the file."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    target, number = path.with_name(f"{path.name}.unusable-{stamp}"), 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f"{path.name}.unusable-{stamp}-{number}")
+    try:
+        # The log first: with it alone a new file would be damaged too.
+        for suffix in ("-wal", "-journal", "-shm", ""):
+            old = path.with_name(path.name + suffix)
+            if old.exists():
+                old.rename(target.with_name(target.name + suffix))
+    except OSError as error:
+        raise StoreUnavailable(f"cannot rename {path}, which cannot be used: {error.strerror}") from error
+    return target
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether the disk has no space, or takes no file more."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return False
+    return disk.f_bavail == 0 or (disk.f_files > 0 and disk.f_favail == 0)

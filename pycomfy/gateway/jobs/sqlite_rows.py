@@ -1,0 +1,153 @@
+"""Jobs as rows: how one is written, read and searched. All is done inside the caller's transaction."""
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from heapq import merge
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from .model import Job, State
+from .sqlite_file import TERMINAL_SQL
+from .store import Counts, JobFilter, Page, StoreUnavailable
+
+_CURSOR = re.compile("[0-9a-f]{1,15}")
+_JOB = "SELECT j.seq, j.record, r.request FROM jobs j JOIN requests r USING (seq)"
+
+
+def insert(db: sqlite3.Connection, jobs: Sequence[Job]) -> None:
+    """Raises `ValueError` for a request that JSON cannot hold."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'").fetchone()
+    for seq, job in enumerate(jobs, 1 + (row[0] if row else 0)):
+        request = job.request
+        db.execute(
+            "INSERT INTO jobs (seq, id, owner, batch, affinity, state, attempt, place, created, deadline, expires,"
+            " record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(seq, job.id, request.owner, request.batch, request.affinity, job.state, job.attempt, seq),
+                *(job.created_at.timestamp(), job.deadline_at and job.deadline_at.timestamp()),
+                *(job.expires_at.timestamp(), _record(job)),
+            ),
+        )
+        db.execute("INSERT INTO requests VALUES (?, ?)", (seq, request.model_dump_json()))
+        if request.metadata:
+            rows = [(seq, key, value) for key, value in request.metadata.items()]
+            db.executemany("INSERT INTO metadata VALUES (?, ?, ?)", rows)
+
+
+def update(db: sqlite3.Connection, job: Job) -> Job:
+    """Write what changed, as the next revision, which is returned."""
+    job = job.model_copy(update={"revision": job.revision + 1})
+    webhook = job.request.webhook
+    untold = job.is_terminal and webhook is not None and job.state in webhook.events
+    db.execute(
+        "UPDATE jobs SET state = ?, attempt = ?, expires = ?, untold = ?, record = ? WHERE id = ?",
+        (job.state, job.attempt, job.expires_at.timestamp(), untold, _record(job), job.id),
+    )
+    return job
+
+
+def load(db: sqlite3.Connection, job: str) -> Job | None:
+    row = db.execute(f"{_JOB} WHERE j.id = ?", (job,)).fetchone()
+    return None if row is None else _job(row)
+
+
+def load_all(db: sqlite3.Connection, condition: str, *parameters: object) -> list[Job]:
+    """`condition` is SQL, from WHERE on."""
+    return [_job(row) for row in db.execute(f"{_JOB} {condition}", parameters)]
+
+
+def remove(db: sqlite3.Connection, job: str) -> bool:
+    row = db.execute(f"DELETE FROM jobs WHERE id = ? AND {TERMINAL_SQL} RETURNING seq", (job,)).fetchone()  # noqa: S608
+    if row is None:
+        return False
+    db.execute("DELETE FROM requests WHERE seq = ?", row)
+    db.execute("DELETE FROM metadata WHERE seq = ?", row)
+    return True
+
+
+def find(db: sqlite3.Connection, wanted: JobFilter, limit: int, cursor: str | None) -> Page:
+    """Each state is searched along its index, so that a rare one is found as quickly as a frequent one."""
+    if cursor is not None and not _CURSOR.fullmatch(cursor):
+        raise ValueError("no such cursor")
+    limit = max(1, limit)
+    before = 1 << 62 if cursor is None else int(cursor, 16)
+    found = merge(*(_search(db, wanted, state, before, limit + 1) for state in wanted.states or [None]), reverse=True)
+    numbers = [seq for seq, _ in zip(found, range(limit + 1), strict=False)]
+    jobs = [_job(db.execute(f"{_JOB} WHERE seq = ?", (seq,)).fetchone()) for seq in numbers[:limit]]
+    return Page(jobs, f"{numbers[limit - 1]:x}" if len(numbers) > limit else None)
+
+
+def _search(db: sqlite3.Connection, wanted: JobFilter, state: State | None, before: int, limit: int) -> list[int]:
+    columns = {"owner": wanted.owner, "batch": wanted.batch, "state": state}
+    conditions = ["seq < ?"]
+    parameters: list[Any] = [before]
+    for column, value in columns.items():
+        if value is not None:
+            conditions.append(f"{column} = ?")
+            parameters.append(value)
+    for key, value in wanted.metadata.items():
+        conditions.append("seq IN (SELECT seq FROM metadata WHERE key = ? AND value = ?)")
+        parameters += [key, value]
+    sql = f"SELECT seq FROM jobs WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"  # noqa: S608
+    return [row[0] for row in db.execute(sql, (*parameters, limit))]
+
+
+def position(db: sqlite3.Connection, job: str) -> int | None:
+    """As many of its own owner as are before it, and of each other owner as many turns as come before its own."""
+    row = db.execute(
+        "SELECT owner, place, turn FROM jobs JOIN owners USING (owner) WHERE id = ? AND state = 'queued'", (job,)
+    ).fetchone()
+    if row is None:
+        return None
+    owner, place, turn = row
+    (before,) = db.execute(
+        "SELECT count(*) FROM jobs WHERE owner = ? AND state = 'queued' AND place < ?", (owner, place)
+    ).fetchone()
+    (others,) = db.execute(
+        "SELECT coalesce(sum(min(queued, ? + ((turn, owner) < (?, ?)))), 0) FROM owners"
+        " WHERE queued > 0 AND owner <> ?",
+        (before, turn, owner, owner),
+    ).fetchone()
+    return int(before + others)
+
+
+def total(db: sqlite3.Connection, state: State) -> int:
+    row = db.execute("SELECT number FROM totals WHERE state = ?", (state,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def counts(db: sqlite3.Connection, now: datetime) -> Counts:
+    states: dict[State, int] = dict(db.execute("SELECT state, number FROM totals WHERE number > 0"))
+    oldest = db.execute("SELECT created FROM jobs WHERE state = 'queued' ORDER BY seq LIMIT 1").fetchone()
+    return Counts(states, max(0.0, now.timestamp() - oldest[0]) if oldest else 0.0)
+
+
+def _job(row: tuple[int, str, str]) -> Job:
+    seq, record, request = row
+    try:
+        return Job.model_validate_json(f'{record[:-1]},"request":{request}}}')
+    except ValidationError as error:
+        raise StoreUnavailable(f"the record of job number {seq} cannot be read: {error.errors()[0]['msg']}") from error
+
+
+def _record(job: Job) -> str:
+    try:
+        return job.model_dump_json(exclude={"request"})
+    except PydanticSerializationError:
+        # What a node returned must not keep its job from ending.
+        return Job.model_validate(_printable(job.model_dump())).model_dump_json(exclude={"request"})
+
+
+def _printable(value: Any) -> Any:
+    """`value`, with question marks for halves of characters (surrogates), and texts for what JSON does not have."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_printable(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float | datetime) else _printable(repr(value))
