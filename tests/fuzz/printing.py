@@ -28,6 +28,11 @@ def acts_on_terminal(text: str) -> bool:
 
 def print_result(result: "Result") -> None:
     """Print a result as `--json` does: it is JSON, and harmless on a terminal."""
-    text = printed(lambda: print_json(result))
-    json.loads(text)
+    json.loads(print_harmlessly(lambda: print_json(result)))
+
+
+def print_harmlessly(print_: Callable[[], object]) -> str:
+    """Return what a function prints, none of which acts on a terminal."""
+    text = printed(print_)
     assert not acts_on_terminal(text), "what is printed acts on a terminal"
+    return text

@@ -1,11 +1,14 @@
 """Workflows, the files that they are in, and the node definitions that they are converted with."""
 
 import json
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from pycomfy.adapters.metadata.object_info import read_definitions
+from pycomfy.cli.inspect_report import show
+from pycomfy.cli.terminal import make_console
 from pycomfy.core.interface.build import make_interface
 from pycomfy.core.interface.cli_values import find_source, read_value
 from pycomfy.core.interface.json_schema import apply_arguments, check_arguments, inputs_schema, list_inputs
@@ -13,9 +16,9 @@ from pycomfy.core.interface.model import parse_interface
 from pycomfy.core.prompt.convert import try_convert
 from pycomfy.core.workflow.parse import extract_workflow, parse_workflow
 from pycomfy.services.convert import render_prompt
-from pycomfy.services.inspect import inspect
+from pycomfy.services.inspect import InspectResult, inspect
 from tests.fuzz.formats import JSON, ZIP, pack_zip
-from tests.fuzz.printing import print_result
+from tests.fuzz.printing import print_harmlessly, print_result
 from tests.fuzz.target import Target
 from tests.support.graphs import OBJECT_INFO, linked, node, plain, slot, subgraph, ui, widget
 
@@ -82,14 +85,20 @@ def run_workflow(data: bytes, folder: Path) -> None:
     """What `inspect`, `convert` and `lock` do with a workflow."""
     (folder / "workflow.json").write_bytes(data)
     (folder / "object_info.json").write_text(DEFINITIONS)
-    print_result(inspect(str(folder / "workflow.json")))
-    print_result(inspect(str(folder / "workflow.json"), str(folder / "object_info.json")))
+    for definitions in (None, str(folder / "object_info.json")):
+        _show(inspect(str(folder / "workflow.json"), definitions))
     parse_workflow(extract_workflow(data, where="x"), where="x")
+
+
+def _show(result: InspectResult) -> None:
+    """Print for a program and for a person."""
+    print_result(result)
+    print_harmlessly(lambda: show(result, make_console(sys.stdout)))
 
 
 def run_file(data: bytes, folder: Path) -> None:
     (folder / "file").write_bytes(data)
-    print_result(inspect(str(folder / "file")))
+    _show(inspect(str(folder / "file")))
 
 
 def media_seeds() -> Sequence[bytes]:
