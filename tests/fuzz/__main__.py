@@ -5,9 +5,11 @@ import contextlib
 import io
 import os
 import sys
+import tempfile
 
 from tests.fuzz.session import CORPUS, fuzz, instrument
 from tests.fuzz.target import Target
+from tests.support.memory_folder import find_temporary_folder
 
 
 def main() -> int:
@@ -32,12 +34,14 @@ def _is_without_fault(target: Target, seconds: float) -> bool:
     """Fuzz in a process of its own, which has the instrumented modules already; what atheris says goes to a log."""
     log = CORPUS / f"{target.name}.log"
     sys.stdout.flush()
-    process = os.fork()
-    if process == 0:
-        with log.open("wb") as file:
-            os.dup2(file.fileno(), 2)
-        fuzz(target, seconds)
-    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    with tempfile.TemporaryDirectory(prefix="pycomfy-fuzz-", dir=find_temporary_folder()) as folder:
+        process = os.fork()
+        if process == 0:
+            tempfile.tempdir = folder
+            with log.open("wb") as file:
+                os.dup2(file.fileno(), 2)
+            fuzz(target, seconds)
+        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     if code not in (0, 1):
         print(f"{target.name}: ended with {code}, see {log}; the input may be {CORPUS}/{target.name}-*", flush=True)
     return code == 0

@@ -3,15 +3,12 @@
 import hashlib
 import os
 import resource
-import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, NoReturn
-
-from tests.support.memory_folder import find_temporary_folder
 
 if TYPE_CHECKING:
     from tests.fuzz.check import Fault
@@ -31,7 +28,7 @@ class Session:
 
     def __init__(self, target: "Target", seconds: float) -> None:
         self.target = target
-        self.folder = Path(tempfile.mkdtemp(prefix="pycomfy-fuzz-", dir=find_temporary_folder()))
+        self.folder = Path(tempfile.mkdtemp())
         self.end = time.monotonic() + seconds
         self.seconds = seconds
         self.runs = 0
@@ -49,7 +46,6 @@ class Session:
 
     def finish(self) -> NoReturn:
         """Say how it went, and exit the process, with 1 if there were faults."""
-        shutil.rmtree(self.folder, ignore_errors=True)
         used = f"{self.seconds:.0f} s, {_processor_seconds():.0f} s of the processor"
         print(f"{self.target.name}: {self.runs} inputs, {used}, {len(self.faults)} faults", flush=True)
         os._exit(1 if self.faults else 0)
@@ -94,7 +90,8 @@ def instrument() -> None:
 
 
 def fuzz(target: "Target", seconds: float) -> NoReturn:
-    """Fuzz one target, and exit the process, with 1 if there were faults: atheris ends the process that it runs in."""
+    """Fuzz one target, and exit the process, with 1 if there were faults: atheris ends the process that it runs in. The
+    caller removes what is temporary."""
     import atheris
 
     from tests.fuzz.mutation import MAX_BYTES, mutate

@@ -1,23 +1,29 @@
 """The files of a project: pycomfy.toml, pycomfy.lock, and those of other tools that become one."""
 
+import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from pycomfy.cli.terminal import print_line
 from pycomfy.core.interchange.from_lock import environment_from_lock
-from pycomfy.core.lockfile.config import config_fingerprint
+from pycomfy.core.lockfile.config import config_fingerprint, parse_config
 from pycomfy.core.lockfile.fingerprint import environment_fingerprint
 from pycomfy.core.lockfile.schema import parse_lock, render_lock
 from pycomfy.core.nix.lock_outputs import list_requisites
 from pycomfy.core.versions.diff import diff
 from pycomfy.core.versions.diff_text import describe_diff, summarise
 from pycomfy.core.versions.snapshot import read_snapshot
-from pycomfy.services.lock_request import LockRequest, read_config, read_lock
+from pycomfy.services.lock_request import LockRequest, list_unknown_sections, read_config, read_lock, read_own_config
 from tests.core.lockfile.test_schema import lock
 from tests.fuzz.formats import JSON, TOML
+from tests.fuzz.printing import print_harmlessly
 from tests.fuzz.target import Target
+from tests.support.graphs import plain
 from tests.support.service_projects import make_files, make_lock
 
 ROOT = Path(__file__).parents[3]
+WORKFLOW = json.dumps(plain()).encode()
 
 CONFIG = b"""
 name = "x"
@@ -76,15 +82,46 @@ use = "never"
 seed = "3.seed"
 """
 
+SEVERAL = b"""
+python = "3.11"
+find-links = ["https://x.test/links", "wheels"]
+[packs.a]
+git = "https://github.com/a/b"
+[inputs]
+seed = "3.seed"
+[workflows.workflow]
+name = "one"
+requirements = ["segno"]
+inputs = { steps = "3.steps" }
+[workflows.workflow.packs.a]
+rev = "main"
+[workflows.workflow.packs.b]
+path = "../b"
+[[workflows.workflow.models]]
+folder = "checkpoints"
+name = "a.safetensors"
+path = "a.safetensors"
+[workflows.two]
+as-of = 2025-12-05T18:30:00Z
+accept.editor-only = ["Note"]
+"""
+
 
 def config_seeds() -> Sequence[bytes]:
-    return [CONFIG, (ROOT / "examples/hello/pycomfy.toml").read_bytes(), b""]
+    return [CONFIG, SEVERAL, (ROOT / "examples/hello/pycomfy.toml").read_bytes(), b""]
 
 
 def run_config(data: bytes, folder: Path) -> None:
+    """The file beside two workflows, and what is kept of it with the version of one."""
+    for name in ("workflow.json", "two.json"):
+        (folder / name).write_bytes(WORKFLOW)
     (folder / "pycomfy.toml").write_bytes(data)
-    _, config = read_config(LockRequest(folder / "workflow.json"))
-    config_fingerprint(config)
+    request = LockRequest(folder / "workflow.json")
+    for remark in list_unknown_sections(request):
+        print_harmlessly(partial(print_line, remark))
+    _, config = read_config(request)
+    own = (read_own_config(request) or b"").decode("utf-8-sig")
+    assert config_fingerprint(parse_config(own)) == config_fingerprint(config), "what is kept says something else"
 
 
 def lock_seeds() -> Sequence[bytes]:

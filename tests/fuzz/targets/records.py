@@ -3,6 +3,7 @@
 Each runs in a new data folder that has a version already, which must be there afterwards as it was.
 """
 
+import atexit
 import base64
 import hashlib
 import io
@@ -56,9 +57,8 @@ KEPT = "kept"
 @cache
 def _home() -> Path:
     """A data folder with two versions of a workflow, and an image; it is only copied."""
-    from tests.support.memory_folder import find_temporary_folder
-
-    folder = Path(tempfile.mkdtemp(prefix="pycomfy-fuzz-home-", dir=find_temporary_folder()))
+    folder = Path(tempfile.mkdtemp(prefix="pycomfy-fuzz-home-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     paths = Paths(folder, folder / "cache")
     record(paths, make_files(KEPT), "first", make_image("a:1", "b:2"))
     record(paths, make_files(KEPT, with_steps(30)), "second")
