@@ -103,7 +103,7 @@ def _describe_unprintable(error: PycomfyError) -> str:
     """Return what hinders an error from being shown to a person and to a program; "" if nothing does."""
     try:
         json.dumps(error.as_dict()).encode()
-        text = printed(lambda: print_error(error))
+        text = printed(lambda: print_error(error), error=True)
     except Exception as e:  # noqa: BLE001
         return f"cannot be shown ({type(e).__name__})"
     if acts_on_terminal(text):

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from pycomfy.services.results import Result
 
 
-def printed(print_: Callable[[], object]) -> str:
-    """Return what a function prints, on whichever stream."""
+def printed(print_: Callable[[], object], *, error: bool = False) -> str:
+    """Return what a function prints on standard output, or with `error` on standard error, where atheris as well says
+    what it imports."""
     stream = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n")
-    with redirect_stdout(stream), redirect_stderr(stream):
+    with redirect_stderr(stream) if error else redirect_stdout(stream):
         print_()
     stream.seek(0)
     return stream.read()
