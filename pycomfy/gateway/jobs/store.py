@@ -42,7 +42,7 @@ class StoreFull(Exception):
     """
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailable(OSError):
     """The store cannot be used: its files are in use, may not be written, or cannot be read. Says which and why."""
 
 
