@@ -1,5 +1,6 @@
 import asyncio
 import os
+import tempfile
 import traceback
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -140,31 +141,32 @@ def test_a_node_that_writes_to_its_input_changes_no_asset(tmp_path: Path) -> Non
     in_store(tmp_path, use)
 
 
-def test_without_roots_rights_an_input_is_a_link_that_no_node_can_write_to(tmp_path: Path) -> None:
+def test_without_roots_rights_an_input_is_a_link_that_no_node_can_write_to() -> None:
     async def use(store: AssetStore, stager: Stager) -> None:
         asset = await upload(store, b"original")
         staged = await stager.stage("job", load(ref(asset.id)))
-        path = tmp_path / "input" / staged["10"]["inputs"]["image"]
+        path = folder / "input" / staged["10"]["inputs"]["image"]
         assert path.samefile(store.path(asset))
         with pytest.raises(PermissionError):
             path.write_bytes(b"changed!")
 
-    if os.geteuid() != 0:
-        in_store(tmp_path, use)
-        return
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    os.chown(tmp_path, 65534, 65534)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.setresuid(65534, 65534, 65534)
-            in_store(tmp_path, use)
-            os._exit(0)
-        except BaseException:  # noqa: BLE001  (nothing of pytest may run in the fork)
-            traceback.print_exc()
-            os._exit(1)
-    assert os.waitpid(pid, 0)[1] == 0
+    # Not below pytest's folders, which are root's own.
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        if os.geteuid() != 0:
+            in_store(folder, use)
+            return
+        os.chown(folder, 65534, 65534)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.setresuid(65534, 65534, 65534)
+                in_store(folder, use)
+                os._exit(0)
+            except BaseException:  # noqa: BLE001  (nothing of pytest may run in the fork)
+                traceback.print_exc()
+                os._exit(1)
+        assert os.waitpid(pid, 0)[1] == 0
 
 
 def test_a_file_that_a_node_moved_away_is_staged_again_for_the_next(tmp_path: Path) -> None:
