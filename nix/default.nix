@@ -79,22 +79,25 @@ let
         path = project + "/${name}";
       };
       to = "opt/pycomfy/${name}";
-    }) own
-    ++ [
-      {
-        kind = "tree";
-        owner = "gateway";
-        path = builtins.path {
-          name = "gateway";
-          path = project + "/gateway";
-          filter = path: _: baseNameOf path != "__pycache__";
-        };
-        prefix = "opt/pycomfy/gateway";
-      }
-    ];
+    }) own;
+  gateway = {
+    kind = "tree";
+    owner = "gateway";
+    path = builtins.path {
+      name = "gateway";
+      path = project + "/gateway";
+      filter = path: _: baseNameOf path != "__pycache__";
+    };
+    prefix = "opt/pycomfy/gateway";
+  };
 
   layers = (import ./layer.nix { inherit runPython fetch wheels; }).layers {
-    inherit lock root files;
+    inherit
+      lock
+      root
+      gateway
+      files
+      ;
     pins = pinsOf target;
     native = host == target;
   };
@@ -115,7 +118,7 @@ in
     [ (fetch.source "ComfyUI" lock.comfyui.source) ]
     ++ map (p: fetch.source p.name p.source) lock.packs
     ++ map (p: roots.tree p (pinsOf p).root) (if host == target then [ host ] else [ host target ])
-    ++ map wheels.wheel (pinsOf target).wheels;
+    ++ map wheels.wheel ((pinsOf target).wheels ++ (pinsOf target).gateway or [ ]);
 
   # What wheels are built from that no index has. While the wheels are there, or in a cache, it is not needed.
   ingredients = builtins.concatMap wheels.ingredients (pinsOf target).wheels;

@@ -10,7 +10,8 @@ let
   # A wheel of this size (compressed) or more has a layer of its own.
   largeWheel = 16 * mib;
 
-  # OCI engines stop at 127 layers; root, venv, small wheels, ComfyUI and the workflow take five.
+  # OCI engines stop at 127 layers; root, venv, small wheels, ComfyUI, the gateway and the workflow take six, and more
+  # node packs one.
   mostWheelLayers = 60;
   mostPackLayers = 50;
 
@@ -100,12 +101,14 @@ let
   // (if (w.exclude or [ ]) == [ ] then { } else { inherit (w) exclude; });
 in
 {
-  # lock, what it pins for the platform, its root and the project's files -> [ { name, comment, drv } ]
+  # lock, what it pins for the platform, its root, the gateway's source and the project's files
+  # -> [ { name, comment, drv } ]
   layers =
     {
       lock,
       pins,
       root,
+      gateway,
       files,
       # Whether programs of the image can run on the machine that builds.
       native,
@@ -117,6 +120,16 @@ in
       };
       layer = mkLayer venv;
 
+      # The gateway's packages are those of a release of pycomfy. They have an environment of their own: whatever the
+      # workflow's are, neither sees the other's.
+      gatewayVenv = {
+        prefix = "opt/gateway";
+        inherit (lock) python;
+      };
+      gatewayWheels =
+        pins.gateway
+          or (throw "pycomfy.lock: there are no packages for the gateway: `pycomfy lock` adds those of your pycomfy");
+
       bySize = builtins.sort (a: b: a.size > b.size || (a.size == b.size && a.name < b.name)) pins.wheels;
       large = take mostWheelLayers (builtins.filter (w: w.size >= largeWheel) bySize);
       isLarge = w: builtins.any (l: l.name == w.name) large;
@@ -125,8 +138,9 @@ in
       skeleton = {
         kind = "literal";
         owner = "pycomfy";
-        members = import ./skeleton.nix { inherit (lock) python; };
+        inherit (skeletons) members;
       };
+      skeletons = import ./skeleton.nix { inherit (lock) python; };
       comfyui = treeInput {
         name = "ComfyUI";
         owner = "ComfyUI";
@@ -232,9 +246,22 @@ in
       inputs = map packInput otherPacks;
     })
     ++ [
+      (mkLayer gatewayVenv {
+        name = "gateway";
+        comment = "the gateway, ${toString (builtins.length gatewayWheels)} wheels";
+        inputs = [
+          {
+            kind = "literal";
+            owner = "pycomfy";
+            members = skeletons.environment gatewayVenv.prefix;
+          }
+        ]
+        ++ map wheelInput gatewayWheels
+        ++ [ gateway ];
+      })
       (layer {
         name = "workflow";
-        comment = "workflow ${lock.name} and its gateway";
+        comment = "workflow ${lock.name}";
         inputs = files;
       })
     ];

@@ -1,8 +1,11 @@
 # The image: an OCI layout over the layers, and the configuration of what runs in it.
 { runPython }:
 let
+  # Its own packages and nobody else's: -E ignores PYTHONPATH and the like, which are for ComfyUI.
   gateway = [
-    "/opt/venv/bin/python"
+    "/opt/gateway/bin/python"
+    "-E"
+    "-u"
     "-B"
     "/opt/pycomfy/gateway"
   ];
@@ -23,7 +26,7 @@ rec {
       ++ gateway;
       Cmd = [ "serve" ];
       StopSignal = "SIGTERM";
-      ExposedPorts."8188/tcp" = { };
+      ExposedPorts."8000/tcp" = { };
       Volumes."/data" = { };
       Env = [
         "PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin"

@@ -1,6 +1,34 @@
-# The folders and links that no package brings: the virtual environment and the only writable places.
+# The folders and links that no package brings: the virtual environments and the only writable places.
 { python }:
 let
+  # An empty virtual environment at this place, with the image's Python.
+  environment = prefix: [
+    {
+      path = "${prefix}/pyvenv.cfg";
+      text = ''
+        home = /usr/bin
+        include-system-site-packages = false
+        version = ${python}
+      '';
+    }
+    {
+      path = "${prefix}/bin/python";
+      target = "/usr/bin/python${python}";
+    }
+    {
+      path = "${prefix}/bin/python3";
+      target = "python";
+    }
+    {
+      path = "${prefix}/bin/python${python}";
+      target = "python";
+    }
+    {
+      path = "${prefix}/lib64";
+      target = "lib";
+    }
+  ];
+
   user = 1000;
   owned = path: {
     inherit path;
@@ -8,44 +36,27 @@ let
     gid = user;
   };
 in
-[
-  {
-    path = "opt/venv/pyvenv.cfg";
-    text = ''
-      home = /usr/bin
-      include-system-site-packages = false
-      version = ${python}
-    '';
-  }
-  {
-    path = "opt/venv/bin/python";
-    target = "/usr/bin/python${python}";
-  }
-  {
-    path = "opt/venv/bin/python3";
-    target = "python";
-  }
-  {
-    path = "opt/venv/bin/python${python}";
-    target = "python";
-  }
-  {
-    path = "opt/venv/lib64";
-    target = "lib";
-  }
-  { path = "models"; }
-  {
-    path = "tmp";
-    mode = "1777";
-  }
-  {
-    path = "var/tmp";
-    mode = "1777";
-  }
-]
-++ map owned [
-  "data"
-  "data/input"
-  "data/output"
-  "data/user"
-]
+{
+  inherit environment;
+
+  # What the layer `venv` has: the workflow's environment, and the folders.
+  members =
+    environment "opt/venv"
+    ++ [
+      { path = "models"; }
+      {
+        path = "tmp";
+        mode = "1777";
+      }
+      {
+        path = "var/tmp";
+        mode = "1777";
+      }
+    ]
+    ++ map owned [
+      "data"
+      "data/input"
+      "data/output"
+      "data/user"
+    ];
+}

@@ -42,7 +42,7 @@ def lock(
         list[str] | None,
         typer.Option(
             metavar="WHAT",
-            help="Renew only this: comfyui, base, python, models, a pack's name, or all. Repeatable.",
+            help="Renew only this: comfyui, base, python, models, gateway, a pack's name, or all. Repeatable.",
         ),
     ] = None,
     as_of: Annotated[
@@ -135,9 +135,10 @@ def _show(result: "LockResult") -> None:
         types = f": {', '.join(pack.types)}" if pack.types else ""
         print_line(f"  {pack.name} from {pack.source.describe()}{types}")
     for name, platform in lock.platforms.items():
-        wheels, debs = platform.wheels, platform.root.packages
+        wheels, gateway, debs = platform.wheels, platform.gateway, platform.root.packages
         print_line(
             f"  {name}: {len(wheels)} Python packages ({size(sum(w.size for w in wheels))}), "
+            f"{len(gateway)} of the gateway ({size(sum(w.size for w in gateway))}), "
             f"{len(debs)} of Debian {platform.root.suite} ({size(sum(d.size for d in debs))})"
         )
     if lock.models:

@@ -22,7 +22,7 @@ from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.lockfile.platforms import PlatformName, find_platform
 from pycomfy.core.lockfile.schema import Lock, Root, Wheel
 from pycomfy.core.nix.derivation import find_reaching_out
-from pycomfy.core.nix.lock_outputs import list_requisites, wheel_requisites
+from pycomfy.core.nix.lock_outputs import list_requisites, package_requisites
 from pycomfy.core.nix.store_path import FixedOutput
 from pycomfy.core.python.build_recipe import source_name
 from pycomfy.core.sources.lock_source import FileSource, TreeSource
@@ -125,7 +125,7 @@ def supply(workspace: Workspace, project: Project) -> None:
 
 def _supply_files(workspace: Workspace, project: Project) -> None:
     """Add the files that Nix cannot fetch: wheels of a local folder, and whatever is behind a login."""
-    wheels = project.lock.platforms[project.platform].wheels
+    wheels = project.lock.platforms[project.platform].every_wheel
     inputs = (tool for w in wheels if w.built is not None for tool in w.built.requires)
     every_wheel = [*wheels, *inputs]
     for wheel in every_wheel:
@@ -174,7 +174,7 @@ def _supply_build_inputs(workspace: Workspace, project: Project) -> None:
         pins = project.lock.platforms[platform]
         built = {
             need.path: wheel.built
-            for need, wheel in zip(wheel_requisites(project.lock, platform), pins.wheels, strict=True)
+            for need, wheel in zip(package_requisites(project.lock, platform), pins.wheels, strict=True)
         }
         present = set(valid_paths(workspace.nix, [path for path, recipe in built.items() if recipe is not None]))
         for recipe in (recipe for path, recipe in built.items() if recipe is not None and path not in present):
@@ -215,7 +215,7 @@ def _build_wheels(workspace: Workspace, project: Project, plan: BuildPlan, log: 
         requisite.path: wheel
         for platform in platforms
         for wheel, requisite in zip(
-            project.lock.platforms[platform].wheels, wheel_requisites(project.lock, platform), strict=True
+            project.lock.platforms[platform].wheels, package_requisites(project.lock, platform), strict=True
         )
         if wheel.built is not None
     }
@@ -263,7 +263,8 @@ def _fetch(workspace: Workspace, project: Project, plan: BuildPlan, log: Path) -
     paths = missing_paths(workspace.nix, plan)
     _check(project, plan, paths)
     missing = {derivation_name(path) for path in paths}
-    wheels = [w for w in project.lock.platforms[project.platform].wheels if w.filename in missing]
+    needed = {w.filename: w for w in project.lock.platforms[project.platform].every_wheel}
+    wheels = [w for name, w in needed.items() if name in missing]
     if not missing:
         return
     total = sum(w.size for w in wheels)

@@ -161,6 +161,30 @@ def test_with_locked_a_lock_must_be_there_and_match(place: Place) -> None:
     assert not place.half_written()
 
 
+def test_a_lock_without_packages_for_the_gateway_is_to_be_locked_again(place: Place) -> None:
+    place.project()
+    assert place.run("lock", ".").status == 0
+    complete = place.lock.read_text()
+    lock = place.change_lock()
+    del lock["platforms"]["linux/amd64"]["gateway"]
+    place.change_lock(lock)
+    outcome = refused(place, "build", ".", "--locked", code="bad-lock")
+    assert "no packages for the gateway" in outcome.told and "pycomfy lock ." in outcome.told
+    again = place.run("lock", ".")
+    assert "packages of the gateway: aiohappyeyeballs, " in again.out and place.lock.read_text() == complete
+
+
+def test_a_lock_with_the_gateways_packages_of_another_release_is_remarked_on(place: Place) -> None:
+    place.project()
+    assert place.run("lock", ".").status == 0
+    platform = ("--platform", "linux/arm64")  # which is not locked: nothing is built
+    assert "gateway" not in refused(place, "build", ".", "--locked", *platform, code="bad-lock").told
+    place.with_small_gateway()
+    told = refused(place, "build", ".", "--locked", *platform, code="bad-lock").told
+    assert "note: the lock has the gateway's packages of another release of pycomfy" in told
+    assert "pycomfy lock . --update gateway" in told
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -270,7 +294,7 @@ def locked(place: Place, surroundings: Surroundings) -> Place:
     place.project()
     outcome = place.run("lock", ".")
     assert outcome.status == 0, outcome.err
-    return place
+    return place.with_small_gateway()
 
 
 def test_a_wheel_with_other_bytes_is_refused_by_name(locked: Place) -> None:

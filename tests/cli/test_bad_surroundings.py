@@ -54,7 +54,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, surroundings: Surroundings) -
     if outcome.status != 0 and outcome.json()["error"]["code"] in ("unreachable", "bad-config"):
         pytest.skip(f"no Debian archive: {outcome.told}")
     assert outcome.status == 0, outcome.err
-    return place
+    return place.with_small_gateway()
 
 
 @pytest.mark.parametrize(

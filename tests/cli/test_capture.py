@@ -14,7 +14,7 @@ from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.python.venv import find_python
 from pycomfy.adapters.sources.pin import write_tree_of
 from pycomfy.core.lockfile.schema import Lock, Step, parse_lock, render_lock
-from pycomfy.core.nix.lock_outputs import source_requisite, wheel_requisites
+from pycomfy.core.nix.lock_outputs import package_requisites, source_requisite
 from pycomfy.core.sources.git import GitSource
 from pycomfy.core.sources.path import PathSource
 from pycomfy.errors import NotFound
@@ -121,7 +121,7 @@ def restore(place: Place, lock: Lock, paths: Paths, folder: Path) -> None:
         assert isinstance(source, GitSource | PathSource)
         write_tree_of(source, base, tree, paths)
         archive.add(need.output, tree, lambda n: None)
-    for wheel in wheel_requisites(lock, "linux/amd64"):
+    for wheel in package_requisites(lock, "linux/amd64"):
         path = scratch / wheel.output.name
         subprocess.run([shutil.which("curl") or "curl", "-sSfo", str(path), wheel.origin], check=True)
         archive.add(wheel.output, path, lambda n: None)

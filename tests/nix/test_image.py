@@ -39,7 +39,7 @@ def config_of(oci: Path) -> dict[str, Any]:
 def test_the_image_has_everything_at_its_place(workshop: Workshop, root: Root) -> None:
     oci = built(workshop, workshop.project(small_lock(workshop, root)))
     image = read_layout(oci)
-    assert image.layer_names == ("root", "venv", "wheels", "comfyui", "pack-greeter", "workflow")
+    assert image.layer_names == ("root", "venv", "wheels", "comfyui", "pack-greeter", "gateway", "workflow")
     wheels = names_in(oci, "wheels")
     site = "opt/venv/lib/python3.11/site-packages"
     assert {f"{site}/two.py", f"{site}/__pycache__/two.cpython-311.pyc", f"{site}/two-1.0.dist-info/RECORD"} <= set(
@@ -48,7 +48,18 @@ def test_the_image_has_everything_at_its_place(workshop: Workshop, root: Root) -
     comfyui = names_in(oci, "comfyui")
     assert "opt/ComfyUI/main.py" in comfyui and "opt/ComfyUI/secret.yaml" not in comfyui
     assert "opt/ComfyUI/custom_nodes/greeter/data/x.txt" in names_in(oci, "pack-greeter")
-    assert {"opt/pycomfy/prompt.json", "opt/pycomfy/gateway/__main__.py"} <= set(names_in(oci, "workflow"))
+    assert "opt/pycomfy/prompt.json" in names_in(oci, "workflow")
+    gateway = names_in(oci, "gateway")
+    assert {
+        "opt/pycomfy/gateway/__main__.py",
+        "opt/pycomfy/gateway/__pycache__/command.cpython-311.pyc",
+        "opt/gateway/pyvenv.cfg",
+        "opt/gateway/lib/python3.11/site-packages/gatewaykit/__init__.py",
+        "opt/gateway/lib/python3.11/site-packages/gatewaykit/__pycache__/__init__.cpython-311.pyc",
+    } <= gateway.keys()
+    assert gateway["opt/gateway/bin/python"].linkname == "/usr/bin/python3.11"
+    others = {name for layer in image.layer_names if layer != "gateway" for name in names_in(oci, layer)}
+    assert not [name for name in others if "gateway" in name]
     venv = names_in(oci, "venv")
     assert (venv["data/output"].uid, venv["tmp"].mode, venv["opt/venv/bin/python"].linkname) == (
         1000,
@@ -70,7 +81,10 @@ def test_the_config_says_how_it_runs_and_what_it_is(workshop: Workshop, root: Ro
     inner = config["config"]
     assert inner["User"] == "1000:1000"
     assert inner["Entrypoint"][0].endswith("/tini")
-    assert inner["Healthcheck"]["Test"][-1] == "health"
+    gateway = ["/opt/gateway/bin/python", "-E", "-u", "-B", "/opt/pycomfy/gateway"]
+    assert inner["Entrypoint"][-5:] == gateway
+    assert inner["Healthcheck"]["Test"] == ["CMD", *gateway, "health"]
+    assert inner["ExposedPorts"] == {"8000/tcp": {}}
     assert "NVIDIA_VISIBLE_DEVICES=all" in inner["Env"]
     assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility,video" in inner["Env"]
     labels = inner["Labels"]
@@ -105,7 +119,7 @@ def test_surroundings_change_no_bit(workshop: Workshop, root: Root, monkeypatch:
                 command = settings.command("nix-build", elsewhere, "-A", attribute, "--check", "--no-out-link")
                 done = subprocess.run(command, check=False, capture_output=True, text=True)
                 assert done.returncode == 0, done.stderr
-                assert done.stderr.count("checking outputs of") == (6 if attribute == "layers" else 1)
+                assert done.stderr.count("checking outputs of") == (7 if attribute == "layers" else 1)
     finally:
         os.umask(before)
 
@@ -196,6 +210,27 @@ def test_an_unlocked_platform_says_how_to_lock_it(workshop: Workshop, root: Root
         built(workshop, project, "linux/arm64")
 
 
+def test_a_lock_without_the_gateways_packages_says_how_it_gets_them(workshop: Workshop, root: Root) -> None:
+    lock = small_lock(workshop, root)
+    bare = lock.platforms["linux/amd64"].model_copy(update={"gateway": ()})
+    project = workshop.project(lock.model_copy(update={"platforms": {"linux/amd64": bare}}))
+    with pytest.raises(BuildFailed, match="no packages for the gateway: `pycomfy lock`"):
+        built(workshop, project)
+
+
+def test_another_gateway_changes_its_layer_and_no_other(workshop: Workshop, root: Root) -> None:
+    """Its packages are in no other's way: one with the name of the workflow's is another file at another place."""
+    lock = small_lock(workshop, root)
+    pins = lock.platforms["linux/amd64"]
+    images = []
+    for number, gateway in enumerate([pins.gateway, (*pins.gateway, pins.wheels[0])]):
+        changed = lock.model_copy(update={"platforms": {"linux/amd64": pins.model_copy(update={"gateway": gateway})}})
+        images.append(read_layout(built(workshop, workshop.project(changed, f"project{number}"))))
+    one, two = (dict(zip(image.layer_names, image.diff_ids, strict=True)) for image in images)
+    # The workflow's layer holds the lock.
+    assert {name for name in one if one[name] != two[name]} == {"gateway", "workflow"}
+
+
 def test_the_flake_builds_the_same_image_without_fetching_nixpkgs(workshop: Workshop, root: Root) -> None:
     project = workshop.project(small_lock(workshop, root))
     expected = built(workshop, project)
@@ -264,7 +299,7 @@ def test_docker_tools_get_the_same_layers_and_config(workshop: Workshop, root: R
         config = tar.extractfile(entry["Config"])
         assert config is not None
         assert json.load(config)["rootfs"]["diff_ids"] == list(read_layout(oci).diff_ids)
-        assert len(entry["Layers"]) == 6 and set(entry["Layers"]) <= set(tar.getnames())
+        assert len(entry["Layers"]) == 7 and set(entry["Layers"]) <= set(tar.getnames())
     inspected = process.run(["skopeo", "inspect", "--config", f"docker-archive:{base}"])
     read = json.loads(inspected.stdout)
     assert {key: read[key] for key in ("rootfs", "history")} == {
@@ -276,6 +311,7 @@ def test_sources_are_everything_that_is_fetched(workshop: Workshop, root: Root, 
     lock = small_lock(workshop, root, arm=arm_root)
     paths = evaluate(workshop.settings, BuildTarget(workshop.project(lock), "sources", "linux/arm64")).outputs
     names = {path.split("-", 1)[1] for path in paths}
-    wheels = {w.filename for w in lock.platforms["linux/arm64"].wheels}
+    wheels = {w.filename for w in lock.platforms["linux/arm64"].every_wheel}
+    assert "gatewaykit-1.0-py3-none-any.whl" in wheels
     comfyui = "comfy-1.0-py3-none-any.whl"
     assert names == {"greeter", "debian-root-amd64", "debian-root-arm64", comfyui, *wheels}

@@ -12,7 +12,7 @@ from pycomfy.adapters.containers.load import read_layout
 from pycomfy.adapters.io.paths import Paths
 from pycomfy.adapters.nix.settings import NixSettings
 from pycomfy.core.lockfile.schema import Lock, Root, Wheel, render_lock
-from pycomfy.core.nix.lock_outputs import wheel_requisites
+from pycomfy.core.nix.lock_outputs import package_requisites
 from pycomfy.services.archive.restore_image import restore_image
 from pycomfy.services.archive.restore_request import RestoreRequest
 from pycomfy.services.workspace import Workspace
@@ -48,7 +48,7 @@ def test_a_local_wheel_is_built_archived_and_restored_without_its_folder(
     made = done.json()
     assert "opt/venv/lib/python3.11/site-packages/mine.py" in names_in(Path(made["oci"]), "wheels")
     paths = Paths(workshop.folder / "home", workshop.folder / "home" / "cache")
-    (need,) = wheel_requisites(local, "linux/amd64")
+    (need,) = package_requisites(local, "linux/amd64")
     assert find_archive(paths).find(need.output) is not None
     shutil.rmtree(workshop.folder / "our wheels")
     restored = restore_image(Workspace(paths, root_store), RestoreRequest("small", offline=True))

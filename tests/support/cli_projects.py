@@ -136,6 +136,15 @@ class Place:
         found: dict[str, Any] = json.loads(self.lock.read_text())
         return found
 
+    def with_small_gateway(self) -> "Place":
+        """The same with a lock that can be built: the index has the workflow's wheels alone, so they are its gateway's
+        too."""
+        lock = self.change_lock()
+        for platform in lock["platforms"].values():
+            platform["gateway"] = platform["wheels"]
+        self.change_lock(lock)
+        return self
+
     def half_written(self) -> list[str]:
         """Whatever looks like the beginning of a file or folder, and all that is left of temporary ones."""
         made = [p for folder in (self.work, self.data) for p in folder.rglob("*")]

@@ -77,10 +77,12 @@ class Workshop:
         packs: list[Pack],
         comfyui_files: Mapping[str, bytes] | None = None,
     ) -> Lock:
-        """A lock of these; its ComfyUI is a folder in a wheel of two files and `comfyui_files`."""
+        """A lock of these; its ComfyUI is a folder in a wheel of two files and `comfyui_files`, and its gateway has one
+        package, which it does not use."""
         more = {f"tree/app/{path}": data for path, data in (comfyui_files or {}).items()}
         files = {"tree/app/main.py": b"print('hello')\n", "tree/app/secret.yaml": b"x", **more}
         comfyui = self.wheel("comfy", files)
+        gateway = self.wheel("gatewaykit", {"gatewaykit/__init__.py": b"kit = 1\n"})
         return Lock(
             name="small",
             as_of="2025-12-05T00:00:00Z",
@@ -97,7 +99,9 @@ class Workshop:
                 ),
             ),
             packs=tuple(packs),
-            platforms={name: Platform(root=root, wheels=tuple(wheels)) for name, root in roots.items()},
+            platforms={
+                name: Platform(root=root, wheels=tuple(wheels), gateway=(gateway,)) for name, root in roots.items()
+            },
         )
 
     def project(self, lock: Lock, name: str = "project") -> Path:

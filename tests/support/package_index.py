@@ -5,11 +5,46 @@ import contextlib
 import hashlib
 import io
 import json
+import re
+import tomllib
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
+from pycomfy.adapters.nix.resources import read_toolkit
+from pycomfy.core.python.gateway_pins import FILE, parse_gateway_pins
 from tests.support.http_server import RequestHandler, serve_http
+
+ROOT = Path(__file__).parents[2]
+_OF_IMAGES = re.compile(r"-(py3-none|cp3(11|13)-(cp3(11|13)|abi3))-(any|manylinux.*_(x86_64|aarch64))\.whl$")
+
+
+@cache
+def gateway_files() -> dict[str, dict[str, dict[str, object]]]:
+    """What a public index says of the files that the gateway needs in images. `lock` fetches none of them."""
+    pins = parse_gateway_pins(read_toolkit().gateway[FILE].decode())
+    found: dict[str, dict[str, dict[str, object]]] = {}
+    for package in tomllib.loads((ROOT / "uv.lock").read_text())["package"]:
+        if package["name"] not in pins.hashes:
+            continue
+        metadata = f"Metadata-Version: 2.1\nName: {package['name']}\nVersion: {package['version']}\n"
+        for wheel in package["wheels"]:
+            filename = wheel["url"].rpartition("/")[2]
+            if _OF_IMAGES.search(filename):
+                found.setdefault(package["name"], {})[filename] = {
+                    "filename": filename,
+                    "url": f"../../files/{filename}",
+                    "hashes": {"sha256": wheel["hash"].removeprefix("sha256:")},
+                    "size": wheel["size"],
+                    "upload-time": wheel["upload-time"],
+                    "core-metadata": True,
+                    "metadata": metadata,
+                }
+    return found
 
 
 @dataclass
@@ -74,10 +109,15 @@ def _b64(text: str) -> str:
 @contextlib.contextmanager
 def serve(password: str = "") -> Iterator[Index]:
     """Serve an index until the block ends. A name in front of `/simple`, as in `/cu128/simple`, has packages of its
-    own: those that were added as `cu128/torch`."""
+    own: those that were added as `cu128/torch`. It has the gateway's packages too, unless others were added by
+    their names."""
     index = Index(password)
 
     class Handler(RequestHandler):
+        def answer_page(self, name: str, files: Mapping[str, Mapping[str, object]]) -> None:
+            page = {"meta": {"api-version": "1.1"}, "name": name, "files": list(files.values()), "versions": []}
+            self.answer(200, json.dumps(page).encode(), {"Content-Type": "application/vnd.pypi.simple.v1+json"})
+
         def get(self) -> None:
             expected = "Basic " + base64.b64encode(f"me:{password}".encode()).decode()
             if password and self.headers.get("Authorization") != expected:
@@ -91,13 +131,13 @@ def serve(password: str = "") -> Iterator[Index]:
             if parts[0] == "simple":
                 index.asked.append(name)
             if parts[0] == "simple" and name in index.files:
-                page = {
-                    "meta": {"api-version": "1.1"},
-                    "name": parts[1],
-                    "files": list(index.files[name].values()),
-                    "versions": [],
-                }
-                self.answer(200, json.dumps(page).encode(), {"Content-Type": "application/vnd.pypi.simple.v1+json"})
+                self.answer_page(parts[1], index.files[name])
+            elif parts[0] == "simple" and name in gateway_files():
+                self.answer_page(name, gateway_files()[name])
+            elif parts[0] == "files" and parts[1].endswith(".whl.metadata"):
+                wheels = gateway_files().get(canonicalize_name(parts[1].partition("-")[0]), {})
+                entry = wheels.get(parts[1].removesuffix(".metadata"), {})
+                self.answer(200, str(entry["metadata"]).encode()) if entry else self.answer(404)
             elif parts[0] == "files" and parts[1] in index.contents:
                 self.answer(200, index.contents[parts[1]], {"Content-Type": "application/octet-stream"})
             else:

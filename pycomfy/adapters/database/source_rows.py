@@ -29,7 +29,7 @@ def list_sources(lock: Lock) -> list[SourceRow]:
     rows = [_row("comfyui", COMFYUI, lock.comfyui.source)]
     rows += [_row("pack", pack.name, pack.source) for pack in lock.packs]
     for platform, parts in lock.platforms.items():
-        rows += [SourceRow("wheel", w.filename, "wheel", w.url, w.sha256, w.size, platform) for w in parts.wheels]
+        rows += [SourceRow("wheel", w.filename, "wheel", w.url, w.sha256, w.size, platform) for w in parts.every_wheel]
         for deb in parts.root.packages:
             url = f"{parts.root.archives[deb.archive].rstrip('/')}/{deb.path}"
             rows.append(SourceRow("debian", deb.name, "deb", url, deb.sha256, deb.size, platform))

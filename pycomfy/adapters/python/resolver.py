@@ -4,6 +4,7 @@ Only wheels are considered: to learn what an sdist requires, uv would have to ru
 """
 
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,13 @@ from pycomfy.adapters.python.uv_process import UvOutcome, read_versions
 from pycomfy.adapters.python.uv_request import ResolutionRequest, UvRequest, explain, resolve, resolve_single
 from pycomfy.core.lockfile.package_indexes import DEFAULT_INDEXES, IndexConfig
 from pycomfy.core.lockfile.schema import Wheel
+from pycomfy.core.python.requirements import RequirementSet
 from pycomfy.core.python.torch_variants import find_variant
 from pycomfy.core.python.wheel_selection import Target, choose_wheels
 from pycomfy.errors import BadConfig, NotFound, ResolutionImpossible, raise_all
+
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+"""The date of a request in which no package has one."""
 
 
 def compile_pylock(request: ResolutionRequest, cache: Path) -> dict[str, Any]:
@@ -34,6 +39,32 @@ def compile_pylock(request: ResolutionRequest, cache: Path) -> dict[str, Any]:
     known = cache if request.as_of < datetime.now(UTC) else None
     with scratch_folder() as folder:
         outcome, uv = _resolve(request, Path(folder), known)
+        if isinstance(outcome, bytes):
+            return tomllib.loads(outcome.decode())
+        raise_all(explain_failure(uv, outcome))
+        raise AssertionError("an explanation is never empty")
+
+
+def compile_exact(
+    requirements: RequirementSet, target: Target, index_config: IndexConfig, cache: Path
+) -> dict[str, Any]:
+    """Return uv's answer to exact pins (`name==version`) that name all that they depend on, whatever their date, from
+    whatever index has those versions. Indexes that are for some packages alone, such as PyTorch's, are not asked.
+
+    The caller compares hashes. It is kept in `cache` for a day. Raises what `compile_pylock` raises.
+    """
+    names = tuple(line.name for line in requirements.requirements)
+    common = tuple(index for index in index_config.indexes if not index.packages)
+    request = ResolutionRequest(
+        (requirements,),
+        target,
+        _NEVER,
+        index_config=replace(index_config, indexes=common, accelerator=None),
+        undated=names,
+        any_index=True,
+    )
+    with scratch_folder() as folder:
+        outcome, uv = resolve(request, Path(folder), cache, "--no-deps")
         if isinstance(outcome, bytes):
             return tomllib.loads(outcome.decode())
         raise_all(explain_failure(uv, outcome))

@@ -39,7 +39,8 @@ class ResolutionRequest:
     """What to resolve: the requirement set of each origin, for `target`, from packages uploaded before `as_of`.
 
     An override replaces every requirement of its package; a constraint only narrows them; an excluded package is not
-    installed, whoever requires it; for an undated one the date does not matter.
+    installed, whoever requires it; for an undated one the date does not matter. With `any_index` a version is taken
+    from whichever index has it, else each package from the first index that knows it.
     """
 
     requirement_sets: Sequence[RequirementSet]
@@ -51,6 +52,7 @@ class ResolutionRequest:
     excludes: Sequence[str] = ()
     undated: Sequence[str] = ()
     local_wheels: Sequence[LocalWheel] = ()
+    any_index: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class UvRequest:
         return query_uv([*self.arguments, *more], self.folder, self.environment, self.cache)
 
 
-def options(target: Target) -> list[str]:
+def options(target: Target, *, any_index: bool = False) -> list[str]:
     """Return the arguments of every request about `target`."""
     return [
         "--format=pylock.toml",
@@ -76,7 +78,7 @@ def options(target: Target) -> list[str]:
         "--only-binary=:all:",
         f"--python-version={target.python_full}",
         f"--python-platform={target.uv_platform}",
-        "--index-strategy=first-index",
+        f"--index-strategy={'unsafe-best-match' if any_index else 'first-index'}",
         "--no-header",
         "--no-annotate",
     ]
@@ -166,7 +168,10 @@ def _write(
     For all others that have an index of their own there are placeholders; for an `optional` one, of its version."""
     reserved = request.index_config.reserved
     elsewhere = reserved.keys() - named
-    arguments = [*options(request.target), f"--exclude-newer={request.as_of.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"]
+    arguments = [
+        *options(request.target, any_index=request.any_index),
+        f"--exclude-newer={request.as_of.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    ]
     for number, one in enumerate(request.requirement_sets):
         # uv would fetch a direct reference and run its code: it is resolved before uv runs.
         lines = [line for line in one.requirements if line.direct_reference is None]

@@ -122,13 +122,22 @@ class WheelBuild(LockSection):
 class Platform(LockSection):
     """What an image for a platform is made of. `compilers` is the Debian root filesystem for building wheels that need
     a compiler, `browser` are the packages of the browser in which ComfyUI's editor makes the prompt; no image contains
-    them. The browser has no hash of its tree: only a build that needs it unpacks it."""
+    them. The browser has no hash of its tree: only a build that needs it unpacks it.
 
-    optional = frozenset({"compilers", "browser"})
+    `gateway` are the packages that the gateway runs with, in an environment of its own: those of a release of pycomfy,
+    whatever the workflow needs. Only locks of before there were any have none."""
+
+    optional = frozenset({"gateway", "compilers", "browser"})
     root: Root
     wheels: tuple[Wheel, ...]
+    gateway: tuple[Wheel, ...] = ()
     compilers: Root | None = None
     browser: DebianPackages | None = None
+
+    @property
+    def every_wheel(self) -> tuple[Wheel, ...]:
+        """The workflow's wheels, then the gateway's; a file that both have is there twice."""
+        return (*self.wheels, *self.gateway)
 
 
 # A Hugging Face repository: `owner/name`, with `datasets/` or `spaces/` in front of it if it is one of these.
@@ -281,6 +290,7 @@ def _sorted(lock: Lock) -> Lock:
                 name: p.model_copy(
                     update={
                         "wheels": tuple(_sorted_recipe(w) for w in _by_name(p.wheels)),
+                        "gateway": _by_name(p.gateway),
                         "root": _sorted_root(p.root),
                         "compilers": _sorted_root(p.compilers) if p.compilers is not None else None,
                         "browser": _sorted_root(p.browser) if p.browser is not None else None,

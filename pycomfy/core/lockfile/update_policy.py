@@ -12,9 +12,10 @@ from pycomfy.errors import BadConfig, NotFound, PycomfyError, raise_all, suggest
 
 T = TypeVar("T", bound=DebianPackages)
 
-ALL, COMFYUI, BASE, PYTHON, MODELS = "all", "comfyui", "base", "python", "models"
-PARTS = (ALL, COMFYUI, BASE, PYTHON, MODELS)
-"""What can be updated, besides a node pack by its name."""
+ALL, COMFYUI, BASE, PYTHON, MODELS, GATEWAY = "all", "comfyui", "base", "python", "models", "gateway"
+PARTS = (ALL, COMFYUI, BASE, PYTHON, MODELS, GATEWAY)
+"""What can be updated, besides a node pack by its name. The gateway's packages always are those of this pycomfy: to
+name them alone is to keep everything else."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,13 @@ def source_requisite(lock: Lock, pack: str | None = None) -> Requisite:
 
 
 def wheel_requisites(lock: Lock, platform: PlatformName) -> tuple[Requisite, ...]:
-    """Return the wheels of a platform, in the lock's order."""
+    """Return the wheels of a platform, in the order of `Platform.every_wheel`."""
+    return (*package_requisites(lock, platform), *gateway_requisites(lock, platform))
+
+
+def package_requisites(lock: Lock, platform: PlatformName) -> tuple[Requisite, ...]:
+    """Return the wheels of the workflow's own environment alone, in the lock's order."""
+    pins = lock.platforms[platform]
     return tuple(
         Requisite(
             "wheel",
@@ -93,9 +99,17 @@ def wheel_requisites(lock: Lock, platform: PlatformName) -> tuple[Requisite, ...
             _file(w.filename, w.sha256),
             w.url,
             w.size,
-            tuple(r.path for r in _wheel_build_requisites(w, lock.platforms[platform].compilers, platform)),
+            tuple(r.path for r in _wheel_build_requisites(w, pins.compilers, platform)),
         )
-        for w in lock.platforms[platform].wheels
+        for w in pins.wheels
+    )
+
+
+def gateway_requisites(lock: Lock, platform: PlatformName) -> tuple[Requisite, ...]:
+    """Return the wheels that the gateway runs with, in the lock's order. None is built from its source."""
+    return tuple(
+        Requisite("wheel", f"{w.name} {w.version}, of the gateway", _file(w.filename, w.sha256), w.url, w.size)
+        for w in lock.platforms[platform].gateway
     )
 
 

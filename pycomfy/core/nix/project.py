@@ -59,7 +59,7 @@ def render_json(value: object) -> bytes:
 
 def _readme(lock: Lock, template: str) -> str:
     local = {name: origin for name, source in lock.sources.items() if (origin := source.manual_origin) is not None}
-    locked = [wheel for platform in lock.platforms.values() for wheel in platform.wheels]
+    locked = [wheel for platform in lock.platforms.values() for wheel in platform.every_wheel]
     wheels = {wheel.filename: f"the wheel {wheel.url}" for wheel in locked if wheel.is_local}
     # Markdown, not HTML: nothing to escape, and the types of the lock allow only plain names.
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701

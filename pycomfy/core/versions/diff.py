@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pycomfy.core.lockfile.names import COMFYUI
 from pycomfy.core.lockfile.platforms import PlatformName
-from pycomfy.core.lockfile.schema import Lock, Pack
+from pycomfy.core.lockfile.schema import Lock, Pack, Wheel
 from pycomfy.core.versions.built_image import BuiltImage
 from pycomfy.core.versions.node_view import NodeView, read_modes, read_prompt_nodes, read_workflow_nodes
 from pycomfy.core.versions.snapshot import Snapshot
@@ -77,7 +77,8 @@ class NodeChanges:
 
 @dataclass(frozen=True)
 class Diff:
-    """From the version `old` to `new`; both are labels. `settings` are the lock's own: its name, date, Python."""
+    """From the version `old` to `new`; both are labels. `settings` are the lock's own: its name, date, Python;
+    `gateway` are the packages that the gateway runs with."""
 
     old: str
     new: str
@@ -88,12 +89,13 @@ class Diff:
     packages: tuple[Moved, ...] = ()
     debian: tuple[Moved, ...] = ()
     models: tuple[Moved, ...] = ()
+    gateway: tuple[Moved, ...] = ()
     images: tuple[ImageChange, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether nothing changed that an image is made from. Images may differ nonetheless."""
-        moved = (self.settings, self.comfyui, self.packs, self.packages, self.debian, self.models)
+        moved = (self.settings, self.comfyui, self.packs, self.packages, self.debian, self.models, self.gateway)
         return self.nodes == NodeChanges() and not any(moved)
 
 
@@ -109,6 +111,7 @@ def diff(old: Snapshot, new: Snapshot) -> Diff:
         _per_platform(*(_wheels(s.lock) for s in (old, new))),
         _per_platform(*(_debian(s.lock) for s in (old, new))),
         _moved(*({m.location: m.sha256[:12] for m in s.lock.models} for s in (old, new))),
+        _per_platform(*(_gateway(s.lock) for s in (old, new))),
         tuple(_image(old.images[p], new.images[p]) for p in sorted(old.images) if p in new.images),
     )
 
@@ -226,7 +229,15 @@ def _steps(pack: Pack) -> str:
 def _wheels(lock: Lock) -> dict[PlatformName, dict[str, str]]:
     """Return the packages of each platform, by name: the version, and the file's hash, as one version may have several
     files."""
-    return {p: {w.name: f"{w.version} ({w.sha256[:12]})" for w in parts.wheels} for p, parts in lock.platforms.items()}
+    return {p: _versions(parts.wheels) for p, parts in lock.platforms.items()}
+
+
+def _gateway(lock: Lock) -> dict[PlatformName, dict[str, str]]:
+    return {p: _versions(parts.gateway) for p, parts in lock.platforms.items()}
+
+
+def _versions(wheels: Iterable[Wheel]) -> dict[str, str]:
+    return {w.name: f"{w.version} ({w.sha256[:12]})" for w in wheels}
 
 
 def _debian(lock: Lock) -> dict[PlatformName, dict[str, str]]:

@@ -1,11 +1,12 @@
 """Describe a diff in words: a line for each change, or one line for all."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pycomfy.core.versions.diff import Change, Diff, ImageChange, Moved, NodeChanges, Retyped
 
 _MAX_VALUE = 60  # characters of a value
+_MAX_GATEWAY = 3  # packages, a line each
 
 
 def describe_diff(diff: Diff) -> list[str]:
@@ -18,6 +19,7 @@ def describe_diff(diff: Diff) -> list[str]:
         *_moves("package", diff.packages),
         *_moves("Debian package", diff.debian),
         *_moves("model", diff.models),
+        *_gateway(diff.gateway),
     ]
 
 
@@ -64,6 +66,15 @@ def _moves(kind: str, moved: Iterable[Moved]) -> Iterable[str]:
     for m in moved:
         where = f" on {', '.join(m.platforms)}" if m.platforms else ""
         yield f"{kind} {m.name}{where}: {_from_to(m.old, m.new)}"
+
+
+def _gateway(moved: Sequence[Moved]) -> Iterable[str]:
+    """A line for each package, or one for all where another release of pycomfy has other ones."""
+    if len(moved) <= _MAX_GATEWAY:
+        yield from _moves("the gateway's package", moved)
+    else:
+        names = dict.fromkeys(m.name for m in moved)
+        yield f"{len(names)} packages of the gateway: {', '.join(list(names)[:_MAX_GATEWAY])}, …"
 
 
 def _from_to(old: str | None, new: str | None) -> str:

@@ -13,7 +13,7 @@ from pycomfy.adapters.models.store import ModelStore
 from pycomfy.adapters.python.venv import Venv, find_python
 from pycomfy.adapters.python.wheel_trim import write_without
 from pycomfy.core.lockfile.schema import ModelFile
-from pycomfy.core.nix.lock_outputs import Requisite, source_requisite, wheel_requisites
+from pycomfy.core.nix.lock_outputs import Requisite, package_requisites, source_requisite
 from pycomfy.core.versions.snapshot import LOCK
 from pycomfy.errors import BadLock, PycomfyError, raise_all
 from pycomfy.services.archive.archive import take_models
@@ -76,7 +76,7 @@ def restore_plain(workspace: Workspace, request: RestoreRequest, to: Path) -> Re
     if platform not in lock.platforms:
         raise BadLock(f"it is not locked for {platform}", where=recorded.label, fix="restore it on another machine")
     code = [source_requisite(lock), *(source_requisite(lock, pack.name) for pack in lock.packs)]
-    wheels = wheel_requisites(lock, platform)
+    wheels = package_requisites(lock, platform)
     python, provider = _check(workspace, request, to, (*code, *wheels), recorded)
     missing = report_missing_models(workspace, recorded)
     if not operation.is_dry_run():

@@ -6,8 +6,10 @@ from pycomfy import operation
 from pycomfy.adapters.sources.config_fingerprint import load_config_fingerprints
 from pycomfy.adapters.sources.pin import is_changed, newer_commit
 from pycomfy.core.lockfile.schema import Lock, parse_lock
+from pycomfy.core.lockfile.update_policy import GATEWAY
 from pycomfy.core.lockfile.workflow_names import CONFIG_FILE
 from pycomfy.errors import BadLock, suggest
+from pycomfy.services.lock.gateway import is_of_release
 from pycomfy.services.lock.lock import lock
 from pycomfy.services.lock_request import LockRequest, read_bounded, read_config, read_config_fingerprint
 from pycomfy.services.workspace import Workspace
@@ -22,6 +24,7 @@ def read_or_make_lock(workspace: Workspace, request: LockRequest, workflow: byte
         current = parse_lock(text, path=str(path))
         reason = _explain_outdated(workspace, request, current, text, workflow)
         if reason is None:
+            _report_other_gateway(request, current)
             _report_newer_commits(workspace, request, current)
             return current
     else:
@@ -39,6 +42,8 @@ def _explain_outdated(workspace: Workspace, request: LockRequest, lock: Lock, te
     """What was changed since it was locked; None if nothing was. `text` is the lock's file."""
     if lock.workflow.sha256 != hashlib.sha256(workflow).hexdigest():
         return "the lock was made for another state of the workflow"
+    if not all(parts.gateway for parts in lock.platforms.values()):
+        return "the lock has no packages for the gateway"
     base = request.lock_file.parent
     changed = [name for name, source in lock.sources.items() if is_changed(source, base, name, workspace.paths)]
     if changed:
@@ -47,6 +52,13 @@ def _explain_outdated(workspace: Workspace, request: LockRequest, lock: Lock, te
     if known and read_config_fingerprint(request) not in known:
         return f"{CONFIG_FILE} was changed after it was locked"
     return None
+
+
+def _report_other_gateway(request: LockRequest, lock: Lock) -> None:
+    """Remark on a lock of another release of pycomfy: its image gets this one's gateway with that one's packages."""
+    if not is_of_release(lock):
+        fix = suggest("lock", "takes this one's", workflow=str(request.workflow), update=(GATEWAY,))
+        operation.report("note: the lock has the gateway's packages of another release of pycomfy", fix)
 
 
 def _report_newer_commits(workspace: Workspace, request: LockRequest, lock: Lock) -> None:

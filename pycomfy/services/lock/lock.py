@@ -49,6 +49,7 @@ from pycomfy.errors import (
 from pycomfy.services.lock.analysis import find_findings
 from pycomfy.services.lock.browser import BrowserRequest, pin_browsers
 from pycomfy.services.lock.compiler import plan_compiler
+from pycomfy.services.lock.gateway import pin_gateway
 from pycomfy.services.lock.python import PythonRequest, read_index_config, resolve_python
 from pycomfy.services.lock.sources import CodeRequest, PinnedCode, pin_code
 from pycomfy.services.lock_request import (
@@ -130,6 +131,7 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
     python_request = PythonRequest(config, requirement_sets, indexes, as_of, base, path.parent, pin_more)
     python = resolve_python(workspace, python_request)
     notes += map(Note, python.notes)
+    gateway = pin_gateway(workspace, python_request, before)
     analysis = find_findings(workspace, config, code.sources, python.wheels, named)
     notes += map(Note, analysis.notes)
     releases = cache(partial(read_releases, config, workspace.environment))
@@ -152,7 +154,11 @@ def lock(workspace: Workspace, request: LockRequest) -> LockResult:
         packs=tuple(_make_packs(code, base, path.parent)),
         platforms={
             p: Platform(
-                root=roots[p], wheels=python.wheels[p], compilers=python.compilers.get(p), browser=browsers.pins.get(p)
+                root=roots[p],
+                wheels=python.wheels[p],
+                gateway=gateway[p],
+                compilers=python.compilers.get(p),
+                browser=browsers.pins.get(p),
             )
             for p in config.platforms
         },

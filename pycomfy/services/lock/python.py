@@ -147,16 +147,16 @@ def _resolve(
     if undated := [w for w in undated_wheels(resolution.pylock, wheels) if w.name not in resolution.made]:
         names = ", ".join(f"{w.name} {w.version}" for w in undated)
         notes.append(f"the upload date of these packages is unknown, so they are taken whatever the date: {names}")
-    located = [resolution.find_made(w) or _locate(workspace, w, request) for w in wheels]
+    located = [resolution.find_made(w) or locate_wheel(workspace, w, request) for w in wheels]
     settled = settle_wheels(workspace, config, located)
     made, pylock = resolution.made, resolution.pylock
     notes += note_outdated(workspace, resolution_request, pylock, wheels, made, settled.empty)
     return settled.wheels, [*notes, *settled.notes]
 
 
-def _locate(workspace: Workspace, wheel: Wheel, request: PythonRequest) -> Wheel:
-    """The wheel as the lock names it. One on this disk is named by its path: relative to the lock if it is below a
-    relative path of pycomfy.toml, else absolute."""
+def locate_wheel(workspace: Workspace, wheel: Wheel, request: PythonRequest) -> Wheel:
+    """Return the wheel as the lock names it. One on this disk is named by its path: relative to the lock if it is below
+    a relative path of pycomfy.toml, else absolute."""
     path = local_path(wheel.url)
     if path is None:
         _fetch_guarded(workspace, wheel, request)

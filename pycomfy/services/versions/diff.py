@@ -23,6 +23,7 @@ class DiffResult(Result):
     packages: tuple[Moved, ...]
     debian: tuple[Moved, ...]
     models: tuple[Moved, ...]
+    gateway: tuple[Moved, ...]
     images: tuple[ImageChange, ...]
     summary: tuple[str, ...]
     empty: bool

@@ -22,9 +22,10 @@ from pycomfy.services.workspace import Workspace
 
 @dataclass(frozen=True)
 class PlatformSize:
-    """How many packages a platform has."""
+    """How many packages a platform has; `gateway_wheels` are those of the gateway."""
 
     wheels: int
+    gateway_wheels: int
     debian_packages: int
 
 
@@ -108,7 +109,9 @@ def show(workspace: Workspace, reference: str) -> ShowResult:
         accelerator=lock.accelerator,
         as_of=lock.as_of,
         platforms={
-            name: PlatformSize(wheels=len(p.wheels), debian_packages=len(p.root.packages))
+            name: PlatformSize(
+                wheels=len(p.wheels), gateway_wheels=len(p.gateway), debian_packages=len(p.root.packages)
+            )
             for name, p in lock.platforms.items()
         },
         images=images,
