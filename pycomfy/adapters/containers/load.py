@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.io import process
+from pycomfy.adapters.io.atomic_files import says_disk_is_full
 from pycomfy.errors import BadInput, HashMismatch, NoSpace, NotFound, RunFailed, suggest
 from pycomfy.operation import cancel_scope
 
@@ -193,7 +194,7 @@ def _check(engine: Engine, done: subprocess.CompletedProcess[bytes], image: Layo
     if done.returncode == 0:
         return
     message = done.stderr.decode("utf-8", "replace").strip()[-2000:]
-    if "no space left on device" in message:
+    if says_disk_is_full(message):
         raise NoSpace(f"{engine.kind} has no space for the image", where=message, fix=f"`{engine.kind} image prune`")
     raise RunFailed(
         f"{engine.kind} could not load the image: {message}", where=str(image.layout), fix=f"see `{engine.kind} info`"

@@ -19,7 +19,7 @@ from pycomfy import operation
 from pycomfy.adapters.containers.arguments import ContainerSpec, give_to, plan_run, plan_user
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.io import process
-from pycomfy.adapters.io.atomic_files import free_files, free_space, no_space
+from pycomfy.adapters.io.atomic_files import free_files, free_space, no_space, says_disk_is_full
 from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.errors import NoSpace, Placeholder, RunFailed, suggest_retry
 from pycomfy.operation import Cancelled, cancel_scope
@@ -175,6 +175,9 @@ def _run(
     if status in (125, 126, 127):
         if (engine.limits_memory or engine.limits_pids) and _CGROUP.search(text):
             raise _LimitsRefused(f"{engine.kind} cannot set limits: {text[-1500:]}")
+        if says_disk_is_full(text):
+            fix = f"`{engine.kind} image prune`"
+            raise NoSpace(f"{engine.kind} has no space for the container", where=text[-1500:], fix=fix)
         last = text.rsplit("\n", 1)[-1] or "no message"
         fix = f"`{engine.kind} run --rm IMAGE health` shows whether any container starts"
         raise RunFailed(f"{engine.kind} could not start the container: {last}", where=text[-1500:], fix=fix)

@@ -14,7 +14,7 @@ from pycomfy.errors import BadInput, Fixes, NoSpace, PycomfyError
 
 _MADE_UP = (Path("/proc"), Path("/sys"))
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_FULL_WORDS = ("No space left", "Out of diskspace", "database or disk is full", "disk full")
+_FULL_WORDS = ("no space left", "out of diskspace", "database or disk is full", "disk full")
 _QUOTA_WORDS = ("uota exceeded",)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_TARGET = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
@@ -44,6 +44,7 @@ def no_space(where: Path, *, quota: bool = False) -> NoSpace:
 
 def says_disk_is_full(text: str) -> bool:
     """Return whether a program that printed `text` gave up because a disk was full."""
+    text = text.lower()  # those in Go begin without a capital
     return any(words in text for words in (*_FULL_WORDS, *_QUOTA_WORDS))
 
 

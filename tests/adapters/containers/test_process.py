@@ -14,7 +14,7 @@ from pycomfy.adapters.containers.arguments import ContainerSpec, Limits
 from pycomfy.adapters.containers.engine import Engine
 from pycomfy.adapters.containers.process import MAX_ERROR, Exit, LineLimit, LineTooLong, run_container
 from pycomfy.adapters.io import process
-from pycomfy.errors import RunFailed
+from pycomfy.errors import NoSpace, RunFailed
 from tests.support.operations import listening
 from tests.support.waiting import HANG, wait_until
 
@@ -176,6 +176,19 @@ def test_a_container_that_ignores_everything_is_removed(runner: Runner, monkeypa
 def test_an_image_that_is_not_there_is_a_failure_of_the_engine(runner: Runner) -> None:
     runner.spec = replace(runner.spec, image="f" * 64)
     with pytest.raises(RunFailed, match="could not start the container"):
+        runner.run("exit 0")
+
+
+@pytest.mark.parametrize("said", ["Error: write /x: no space left on device", "mkdir /x: disk quota exceeded"])
+def test_an_engine_on_a_full_disk_is_called_that(
+    runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    full = tmp_path / "bin" / runner.engine.kind
+    full.parent.mkdir()
+    full.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 125\n")
+    full.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{full.parent}:{os.environ['PATH']}")
+    with pytest.raises(NoSpace, match="has no space for the container"):
         runner.run("exit 0")
 
 
