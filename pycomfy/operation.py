@@ -7,7 +7,7 @@ inherit it.
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,15 +99,35 @@ Ask = Callable[[Question], int | None]
 
 
 @dataclass(frozen=True)
+class DryRun:
+    """Work on a copy, in the folder `scratch`, which is removed: nothing else is written, but in `kept`, a cache.
+    `copies` are folders there with the folders that they are copies of."""
+
+    scratch: Path
+    kept: Path | None = None
+    copies: Mapping[Path, Path] = field(default_factory=dict)
+
+    def discards(self, path: Path) -> bool:
+        """Return whether what is written to `path` is thrown away without being written there."""
+        written = (self.scratch,) if self.kept is None else (self.scratch, self.kept)
+        return not any(path.absolute().is_relative_to(folder) for folder in written)
+
+    def name_originals(self, text: str) -> str:
+        """Return the text with the original's path in the place of each copy's: the copy is gone when it is read."""
+        for copy, original in self.copies.items():
+            text = text.replace(str(copy), str(original))
+        return text
+
+
+@dataclass(frozen=True)
 class Operation:
-    """One use case that runs. `ask` is None where there is nobody to ask. `scratch` is the only folder in which a dry
-    run writes, None for an operation that is no dry run.
-    `errors` did not end it, but its result lacks something."""
+    """One use case that runs. `ask` is None where there is nobody to ask. `dry` says how a dry run works, None for an
+    operation that is no dry run. `errors` did not end it, but its result lacks something."""
 
     progress: Progress = field(default_factory=Silent)
     cancel_scope: CancelScope = field(default_factory=CancelScope)
     ask: Ask | None = None
-    scratch: Path | None = None
+    dry: "DryRun | None" = None
     errors: list[PycomfyError] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -134,13 +154,25 @@ def current() -> Operation:
 
 def is_dry_run() -> bool:
     """Return whether nothing is to be changed: a long work may then be left out."""
-    return current().scratch is not None
+    return current().dry is not None
+
+
+def original(path: Path) -> Path:
+    """Return the path that this one is the copy of, in a dry run; else the path itself."""
+    dry = current().dry
+    return path if dry is None else Path(dry.name_originals(str(path)))
+
+
+def scratch() -> Path | None:
+    """Return the folder in which a dry run works; None if this is none."""
+    dry = current().dry
+    return None if dry is None else dry.scratch
 
 
 def discards(path: Path) -> bool:
     """Return whether this is a dry run, and what it writes to `path` is to be thrown away."""
-    scratch = current().scratch
-    return scratch is not None and not path.absolute().is_relative_to(scratch)
+    dry = current().dry
+    return dry is not None and dry.discards(path)
 
 
 def cancel_scope() -> CancelScope:
@@ -204,7 +236,8 @@ def step(title: str, *, total: int | None = None, unit: Unit = "items") -> Task:
 
 def report(text: str, fixes: Fixes = ()) -> None:
     """Make a remark that stays readable after the steps are over, such as a warning, with its fixes."""
-    current().progress.report(text, fixes)
+    dry = current().dry
+    current().progress.report(text if dry is None else dry.name_originals(text), fixes)
 
 
 def report_error(error: PycomfyError) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.dry_run import DryRun, maybe_dry
 from pycomfy.cli.exit_status import CHECK_FAILED
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import count, size
@@ -56,7 +57,7 @@ def status(as_json: _Json = False) -> None:
 
 
 @app.command()
-def fill(models: _Models = False, as_json: _Json = False) -> None:
+def fill(models: _Models = False, dry: DryRun = False, as_json: _Json = False) -> None:
     """Put in what the versions need and this machine has.
 
     Example: `pycomfy archive fill --models`
@@ -64,7 +65,8 @@ def fill(models: _Models = False, as_json: _Json = False) -> None:
     from pycomfy.services.archive.archive import fill as fill_archive
     from pycomfy.services.workspace import Workspace
 
-    result = fill_archive(Workspace.open(), models=models)
+    with maybe_dry(Workspace.open(), dry=dry) as workspace:
+        result = fill_archive(workspace, models=models)
     if as_json:
         print_json(result)
         return
@@ -100,7 +102,7 @@ def verify(
 
 
 @app.command()
-def push(url: _Url, as_json: _Json = False) -> None:
+def push(url: _Url, dry: DryRun = False, as_json: _Json = False) -> None:
     """Copy every source of every version, and the archived models, to another store: a team's, or a backup.
 
     Example: `pycomfy archive push s3://team-archive?region=eu-central-1`
@@ -108,7 +110,8 @@ def push(url: _Url, as_json: _Json = False) -> None:
     from pycomfy.services.archive.sync import push as push_archive
     from pycomfy.services.workspace import Workspace
 
-    result = push_archive(Workspace.open(), url)
+    with maybe_dry(Workspace.open(), dry=dry) as workspace:
+        result = push_archive(workspace, url)
     if as_json:
         print_json(result)
     else:
@@ -117,7 +120,7 @@ def push(url: _Url, as_json: _Json = False) -> None:
 
 
 @app.command()
-def pull(url: _Url, models: _Models = False, as_json: _Json = False) -> None:
+def pull(url: _Url, models: _Models = False, dry: DryRun = False, as_json: _Json = False) -> None:
     """Fetch what the versions need and the archive lacks from another store; every byte is checked.
 
     Example: `pycomfy archive pull https://archive.example.org`
@@ -125,7 +128,8 @@ def pull(url: _Url, models: _Models = False, as_json: _Json = False) -> None:
     from pycomfy.services.archive.sync import pull as pull_archive
     from pycomfy.services.workspace import Workspace
 
-    result = pull_archive(Workspace.open(), url, models=models)
+    with maybe_dry(Workspace.open(), dry=dry) as workspace:
+        result = pull_archive(workspace, url, models=models)
     if as_json:
         print_json(result)
     else:
@@ -134,10 +138,7 @@ def pull(url: _Url, models: _Models = False, as_json: _Json = False) -> None:
 
 
 @app.command()
-def gc(
-    dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
-    as_json: _Json = False,
-) -> None:
+def gc(dry: DryRun = False, as_json: _Json = False) -> None:
     """Remove what no version needs.
 
     Example: `pycomfy archive gc --dry-run`
@@ -145,7 +146,8 @@ def gc(
     from pycomfy.services.archive.archive import collect_garbage
     from pycomfy.services.workspace import Workspace
 
-    result = collect_garbage(Workspace.open(), dry=dry)
+    with maybe_dry(Workspace.open(), dry=dry) as workspace:
+        result = collect_garbage(workspace, dry=dry)
     if as_json:
         print_json(result)
     else:

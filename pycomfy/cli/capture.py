@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.dry_run import DryRun, maybe_dry
 from pycomfy.cli.fixes import render, render_note
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import count, size
@@ -34,6 +35,7 @@ def capture(
     add_models: Annotated[
         bool, typer.Option("--add-models", help="Add the pinned models to pycomfy's model store, as links.")
     ] = False,
+    dry: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Write down what a ComfyUI installation is made of, for `lock`.
@@ -50,7 +52,8 @@ def capture(
     from pycomfy.services.workspace import Workspace
 
     request = CaptureRequest(folder, output, workflow, base, python, all_models, add_models)
-    result = capture_installation(Workspace.open(), request)
+    with maybe_dry(Workspace.open(), dry=dry) as workspace:
+        result = capture_installation(workspace, request)
     if as_json:
         print_json(result)
     else:

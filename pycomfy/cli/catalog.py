@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.dry_run import DryRun, maybe_dry
 from pycomfy.cli.fixes import with_fixes
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.progress import count
@@ -23,7 +24,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")
 
 
 @app.command()
-def update(as_json: _Json = False) -> None:
+def update(dry: DryRun = False, as_json: _Json = False) -> None:
     """Fetch the newest lists of node packs.
 
     They come from ComfyUI-Manager's repository, or its last release on the Python package index.
@@ -33,7 +34,8 @@ def update(as_json: _Json = False) -> None:
     from pycomfy.services import catalog as service
     from pycomfy.services.workspace import Workspace
 
-    result = service.update(Workspace.open())
+    with maybe_dry(Workspace.open(), dry=dry, fetches=True) as workspace:
+        result = service.update(workspace)
     if as_json:
         print_json(result)
         return

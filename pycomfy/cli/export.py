@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.dry_run import DryRun, maybe_dry
 from pycomfy.cli.fixes import render
 from pycomfy.cli.json_output import print_json
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platform
@@ -42,6 +43,7 @@ def export(
         typer.Option(metavar=PLATFORM_METAVAR, help="With --format: the platform of the Python packages."),
     ] = None,
     models: Annotated[bool, typer.Option("--models", help="Put the models in, too.")] = False,
+    dry: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Write a version with its sources to one file, or another tool's file.
@@ -59,7 +61,8 @@ def export(
     from pycomfy.services.workspace import Workspace
 
     request = ExportRequest(reference, output, format_, parse_platform(platform), models)
-    result = export_file(Workspace.open(), request)
+    with maybe_dry(Workspace.open(), dry=dry) as workspace:
+        result = export_file(workspace, request)
     if as_json:
         print_json(result)
     elif isinstance(result, ForeignExport):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.dry_run import DryRun, maybe_dry
 from pycomfy.cli.fixes import render_note
 from pycomfy.cli.platform_option import PLATFORM_METAVAR, parse_platforms
 from pycomfy.cli.progress import size
@@ -58,6 +59,7 @@ def lock(
         Path | None, typer.Option(metavar="FILE", help="Where to write the lock; default: beside the workflow.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show why each node type is taken from its pack.")] = False,
+    dry: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Pin everything a workflow needs by hash, in `pycomfy.lock`.
@@ -93,14 +95,14 @@ def lock(
         update=tuple(update or ()),
         output=output,
     )
-    workspace = Workspace.open()
 
     def show(result: "LockResult") -> None:
         _show(result)
         if explain:
             _explain(result)
 
-    for_each(workflow, lambda one: lock_workflow(workspace, replace(request, workflow=one)), show, as_json=as_json)
+    with maybe_dry(Workspace.open(), dry=dry, fetches=True) as workspace:
+        for_each(workflow, lambda one: lock_workflow(workspace, replace(request, workflow=one)), show, as_json=as_json)
 
 
 def _parse_pairs(values: list[str] | None, option: str, form: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pycomfy.cli.dry_run import DryRun, maybe_dry
 from pycomfy.cli.exit_status import CHECK_FAILED, USER_ERROR
 from pycomfy.cli.fixes import with_fixes
 from pycomfy.cli.json_output import print_json
@@ -84,7 +85,7 @@ def status(
 
 
 @app.command()
-def pull(target: _Target, as_json: _Json = False) -> None:
+def pull(target: _Target, dry: DryRun = False, as_json: _Json = False) -> None:
     """Fetch the models of a workflow that are not here.
 
     A download that was interrupted is resumed. Exit 1 if the lock does not pin all models: those are not fetched.
@@ -96,7 +97,8 @@ def pull(target: _Target, as_json: _Json = False) -> None:
     from pycomfy.services.models.needed import pull_models
     from pycomfy.services.workspace import Workspace
 
-    result = pull_models(Workspace.open(), target)
+    with maybe_dry(Workspace.open(), dry=dry) as workspace:
+        result = pull_models(workspace, target)
     if as_json:
         print_json(result)
     else:
@@ -114,6 +116,7 @@ def add(
         str | None,
         typer.Option("--as", metavar="FOLDER/NAME", help="What workflows call it.", show_default=False),
     ] = None,
+    dry: DryRun = False,
     as_json: _Json = False,
 ) -> None:
     """Add models to the model store, without copying them, under the names that workflows use.
@@ -126,12 +129,13 @@ def add(
     from pycomfy.services.models.stored import add_folder, add_model
     from pycomfy.services.workspace import Workspace
 
-    if Path(source).is_dir():
-        if place is not None:
-            raise typer.BadParameter("the models of a folder keep the names they have there", param_hint="--as")
-        results = add_folder(Workspace.open(), Path(source))
-    else:
-        results = [add_model(Workspace.open(), source, place)]
+    if Path(source).is_dir() and place is not None:
+        raise typer.BadParameter("the models of a folder keep the names they have there", param_hint="--as")
+    with maybe_dry(Workspace.open(), dry=dry) as workspace:
+        if Path(source).is_dir():
+            results = add_folder(workspace, Path(source))
+        else:
+            results = [add_model(workspace, source, place)]
     if as_json:
         print_json(results)
         return

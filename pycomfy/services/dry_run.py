@@ -23,32 +23,38 @@ _LINKED = {"archive": True, "images": False, "models": True}
 them that is a link, as to a larger disk, is written to. Images are links to folders of Nix's."""
 
 
+_SUFFIXES = ("", "-wal")
+"""Of the files of a database that has what was written."""
+
+
 @contextlib.contextmanager
-def dry_run(workspace: Workspace) -> Iterator[Workspace]:
+def dry_run(workspace: Workspace, *, fetches: bool = False) -> Iterator[Workspace]:
     """Return a workspace with a copy of the data, for the block, in which nothing else is written either: files and
-    folders of the user are not replaced, and git only says what it would push."""
+    folders of the user are not replaced, and git only says what it would push.
+
+    What `fetches` has the cache itself, for what it downloads: without that it could fail where the operation would
+    not, and the operation would download it again."""
     with temporary_folder(workspace.paths.dry_runs, "dry-") as folder:
-        paths = Paths(folder / "data", folder / "cache")
-        if workspace.paths.data.is_dir():
+        source = workspace.paths
+        paths = Paths(folder / "data", source.cache if fetches else folder / "cache")
+        if source.data.is_dir():
             with _explain_unreadable():
-                _copy(workspace.paths, paths)
-        with replace(operation.current(), scratch=folder).running():
+                _copy(source, paths)
+        copies = {paths.data: source.data, folder / "cache": source.cache}
+        dry = operation.DryRun(folder, source.cache if fetches else None, copies)
+        with replace(operation.current(), dry=dry).running():
             try:
                 yield replace(workspace, paths=paths)
             except PycomfyError as e:
-                _name_the_original(e, workspace.paths, paths)
+                _name_the_original(e, dry)
                 raise
 
 
-def _name_the_original(error: PycomfyError, source: Paths, copy: Paths) -> None:
+def _name_the_original(error: PycomfyError, dry: operation.DryRun) -> None:
     """Let the error name the data itself: the copy is gone when it is read."""
-
-    def original(text: str) -> str:
-        return text.replace(str(copy.data), str(source.data)).replace(str(copy.cache), str(source.cache))
-
     for one in flatten_errors(error):
-        one.what, one.where = original(one.what), original(one.where)
-        one.fixes = tuple(original(fix) if isinstance(fix, str) else fix for fix in one.fixes)
+        one.what, one.where = dry.name_originals(one.what), dry.name_originals(one.where)
+        one.fixes = tuple(dry.name_originals(fix) if isinstance(fix, str) else fix for fix in one.fixes)
 
 
 @contextlib.contextmanager
@@ -80,8 +86,10 @@ def _copy_database(source: Path, target: Path) -> None:
     """Copy a database that others may be writing; one that is damaged as it is."""
     if copy_path(source).exists():  # before the database: no copy is newer
         shutil.copy2(copy_path(source), copy_path(target))
-    if not source.exists():
+    if not source.exists() or _copy_unused(source, target):
         return
+    for suffix in _SUFFIXES:
+        target.with_name(target.name + suffix).unlink(missing_ok=True)
     with contextlib.suppress(sqlite3.Error):
         uri = f"{source.as_uri()}?mode=ro"
         with (
@@ -90,7 +98,22 @@ def _copy_database(source: Path, target: Path) -> None:
         ):
             one.backup(to)
         return
-    for suffix in ("", "-wal"):
+    _copy_files(source, target)
+
+
+def _copy_unused(source: Path, target: Path) -> bool:
+    """Copy a database that nobody has opened, and return whether that is so. A connection, even one that only reads,
+    would leave its files beside it."""
+    shared, before = source.with_name(f"{source.name}-shm"), source.stat()
+    if shared.exists():
+        return False
+    _copy_files(source, target)
+    after = source.stat()
+    return not shared.exists() and (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+
+
+def _copy_files(source: Path, target: Path) -> None:
+    for suffix in _SUFFIXES:
         path = source.with_name(source.name + suffix)
         if path.exists():
             shutil.copy2(path, target.with_name(target.name + suffix))

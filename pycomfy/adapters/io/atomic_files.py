@@ -138,7 +138,7 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     replacing it would harm the machine."""
     if operation.discards(path):
         check_replaceable(path)
-        with tempfile.TemporaryFile(dir=operation.current().scratch) as file:
+        with tempfile.TemporaryFile(dir=operation.scratch()) as file:
             yield file
         return
     with translate_disk_full(path):
@@ -188,7 +188,7 @@ def use_default_mode(file: Path) -> None:
 def new_folder(path: Path) -> Iterator[Path]:
     """Fill a folder beside `path`; on success it replaces `path`, on failure or in a dry run nothing is left of it."""
     if operation.discards(path):
-        with tempfile.TemporaryDirectory(dir=operation.current().scratch) as folder:
+        with tempfile.TemporaryDirectory(dir=operation.scratch()) as folder:
             yield Path(folder)
         return
     with translate_disk_full(path):

@@ -5,13 +5,12 @@ A download counts as a model only once its SHA-256 is the pinned one.
 
 import hashlib
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pycomfy import operation
-from pycomfy.adapters.io.atomic_files import no_space, translate_disk_full
+from pycomfy.adapters.io.atomic_files import free_space, no_space, translate_disk_full
 from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.file_locks import exclusive_lock
 from pycomfy.adapters.io.http_client import Client, without_login
@@ -39,8 +38,9 @@ MAX_BYTES = 1 << 40
 def pull_models(
     models: Sequence[ModelFile], store: ModelStore, hubs: Hubs, environment: Mapping[str, str] = os.environ
 ) -> list[ModelFile]:
-    """Fetch those that are not in the store yet, and return which those were. All failures are raised together:
-    `NetworkError`, `HashMismatch`, `NoSpace`, and `NotFound` for a model that has no source."""
+    """Fetch those that are not in the store yet, and return which those were; in a dry run nothing is fetched. All
+    failures are raised together: `NetworkError`, `HashMismatch`, `NoSpace`, and `NotFound` for a model that has no
+    source."""
     by_hash: dict[str, ModelFile] = {}
     for model in models:
         by_hash.setdefault(model.sha256, model)
@@ -50,6 +50,9 @@ def pull_models(
     with translate_disk_full(store.folder):
         store.partial_folder.mkdir(parents=True, exist_ok=True)
     _check_space(store, missing)
+    if operation.is_dry_run():
+        raise_all([_no_source(m) for m in missing if not m.sources])
+        return missing
     known = sum(m.size for m in missing if m.size is not None)
     title = f"Fetch {missing[0].name}" if len(missing) == 1 else f"Fetch {len(missing)} models"
     with operation.step(title, total=known or None, unit="bytes") as task, hub_client(hubs, environment) as client:
@@ -91,8 +94,17 @@ def _check_space(store: ModelStore, models: Sequence[ModelFile]) -> None:
     for model in models:
         part = store.partial_path(model.sha256)
         needed += max(0, (model.size or 0) - (part.stat().st_size if part.is_file() else 0))
-    if needed > shutil.disk_usage(store.folder).free:
-        raise no_space(store.folder)
+    folder = operation.original(store.folder)
+    if needed > free_space(folder):
+        raise no_space(folder)
+
+
+def _no_source(model: ModelFile) -> NotFound:
+    return NotFound(
+        f"the model {model.location} has no source: its file was added by hand",
+        where=f"SHA-256 {model.sha256}",
+        fix=suggest("models add", source=Placeholder("FILE"), place=model.location),
+    )
 
 
 @dataclass(frozen=True)
@@ -108,11 +120,7 @@ class _ModelDownload:
     def run(self) -> None:
         urls = [source_url(s, self.hubs) for s in self.model.sources]
         if not urls:
-            raise NotFound(
-                f"the model {self.model.location} has no source: its file was added by hand",
-                where=f"SHA-256 {self.model.sha256}",
-                fix=suggest("models add", source=Placeholder("FILE"), place=self.model.location),
-            )
+            raise _no_source(self.model)
         part = self.store.partial_path(self.model.sha256)
         with translate_disk_full(part), exclusive_lock(part.with_suffix(".lock"), remove=True):
             if self.store.find(self.model.sha256) is None:  # another process may just have fetched it

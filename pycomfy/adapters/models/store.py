@@ -121,7 +121,11 @@ class ModelStore:
     def describe(self, sha256: str) -> StoredModel:
         """Return what is known of a model that is in the store."""
         path = self.blob_path(sha256)
-        return StoredModel(sha256, path, path.stat().st_size, path.is_symlink())
+        return StoredModel(sha256, operation.original(path), path.stat().st_size, _is_link(path))
+
+    def plan(self, sha256: str, size: int) -> StoredModel:
+        """Return what would be known of a model that is not in the store, once it is fetched."""
+        return StoredModel(sha256, operation.original(self.blob_path(sha256)), size, linked=False)
 
     def list_models(self) -> list[StoredModel]:
         """Return every model, sorted by hash."""
@@ -218,6 +222,16 @@ class ModelStore:
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     beside.unlink()
+
+
+def _is_link(path: Path) -> bool:
+    """Return whether a model is a symbolic link. In a dry run all are: then it is that of the original, or that of what
+    would be made, which is a hard link on the same disk."""
+    original = operation.original(path)
+    if original == path or os.path.lexists(original):
+        return original.is_symlink()
+    folder = next(p for p in original.parents if p.exists())
+    return path.stat().st_dev != folder.stat().st_dev
 
 
 def link(real: Path, path: Path) -> bool:

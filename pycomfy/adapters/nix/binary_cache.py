@@ -4,9 +4,14 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from subprocess import CompletedProcess
+from urllib.parse import unquote, urlsplit
 
+from pycomfy import operation
 from pycomfy.adapters.io.atomic_files import says_disk_is_full
+from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.http_client import without_login
 from pycomfy.adapters.io.temp_dirs import scratch_folder
 from pycomfy.adapters.nix.settings import NixSettings
@@ -22,6 +27,8 @@ _ABSENT = re.compile(
     r"is not valid|no substituter that can build it|does not exist in (?:the )?(?:store|binary cache)|don't know how to"
     r" build"
 )
+
+_ASK_JOBS = 4
 
 _ALL_DAMAGE = suggest("archive verify", "lists all damage")
 
@@ -66,15 +73,39 @@ def copy_between(settings: NixSettings, source: str, to: str, paths: Sequence[st
     _copy(settings, ("--from", source, "--to", to), paths)
 
 
-def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> None:
-    if not paths:
-        return
-    arguments = (*_FEATURES, "copy", "--no-check-sigs", *where, *paths)
+def find_valid(settings: NixSettings, url: str, paths: Sequence[str]) -> set[str]:
+    """Return which of the paths the store at `url` has. Nothing is written there, also where Nix would make a cache of
+    a folder. Raises `NetworkError`, `BadInput`."""
+    folder = Path(unquote(urlsplit(url).path))
+    if url.startswith("file:") and not (folder / "nix-cache-info").is_file():
+        return set()
+    with operation.step("Ask the store", total=len(paths)) as task:
+        jobs = {path: partial(_is_valid, settings, url, path) for path in paths}
+        found = run_concurrently(jobs, task.advance, at_once=_ASK_JOBS)
+    return {path for path, valid in found.items() if valid}
+
+
+def _is_valid(settings: NixSettings, url: str, path: str) -> bool:
+    result = _run(settings, "path-info", "--store", url, path)
+    text = result.stderr.decode(errors="replace")
+    if result.returncode != 0 and not _ABSENT.search(text):
+        raise _failure(text, url)
+    return result.returncode == 0
+
+
+def _run(settings: NixSettings, *arguments: str) -> CompletedProcess[bytes]:
     # Nix remembers for hours what a server had and had not, so what was pushed meanwhile would not be found. And two
     # that ask a server for the first time fail at that database ("constraint failed"): each starts with none.
     # All variables: nothing is evaluated or built, and a store's login may be in any.
     with scratch_folder() as cache:
-        result = settings.run("nix", *arguments, environment={**os.environ, "XDG_CACHE_HOME": str(cache)})
+        environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+        return settings.run("nix", *_FEATURES, *arguments, environment=environment)
+
+
+def _copy(settings: NixSettings, where: Sequence[str], paths: Sequence[str]) -> None:
+    if not paths:
+        return
+    result = _run(settings, "copy", "--no-check-sigs", *where, *paths)
     if result.returncode != 0:
         raise _failure(result.stderr.decode(errors="replace"), where[-1] if "--to" in where else where[1])
 

@@ -103,12 +103,17 @@ def fill_models(workspace: Workspace, models: Sequence[Requisite]) -> FillResult
     return _result(added, [r for r, path in found.items() if path is None])
 
 
+def find_archived(workspace: Workspace, models: Iterable[ModelFile]) -> dict[str, Requisite]:
+    """Return those of the models that the model store lacks and the archive has, by their hash. Raises `HashMismatch`
+    for one whose description in the archive is damaged."""
+    missing = {m.sha256: model_requisite(m) for m in workspace.models.list_missing(tuple(models))}
+    return {sha256: r for sha256, r in missing.items() if workspace.archive.find(r.output) is not None}
+
+
 def take_models(workspace: Workspace, models: Iterable[ModelFile]) -> int:
     """Put into the model store those that it lacks and the archive has; return how many. Raises `HashMismatch` for a
     damaged one."""
-    archive, store = workspace.archive, workspace.models
-    missing = {m.sha256: model_requisite(m) for m in store.list_missing(tuple(models))}
-    there = {sha256: r for sha256, r in missing.items() if archive.find(r.output) is not None}
+    archive, store, there = workspace.archive, workspace.models, find_archived(workspace, models)
     sizes = {sha256: archive.size_of(r.output) for sha256, r in there.items()}
     if not there:
         return 0
@@ -216,7 +221,9 @@ def _add(archive: Archive, found: Sequence[tuple[Requisite, Path]], what: str) -
     sizes = [_size(path) for _, path in found]
     if not found:
         return []
-    _check_space(archive.folder, sum(sizes))
+    _check_space(operation.original(archive.folder), sum(sizes))
+    if operation.is_dry_run():
+        return sizes
     with operation.step(f"Archive the {what}", total=sum(sizes), unit="bytes") as task:
         new = [archive.add(requisite.output, path, task.advance) for requisite, path in found]
         task.note(f"{sum(new)} of {len(new)} were new")

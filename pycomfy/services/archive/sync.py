@@ -1,13 +1,13 @@
 """`archive push` and `archive pull`: copy what versions need to another Nix store, or fetch it from there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from pycomfy import operation
 from pycomfy.adapters.archive.copy import pull_path
 from pycomfy.adapters.io.concurrency import run_concurrently
 from pycomfy.adapters.io.http_client import without_login
-from pycomfy.adapters.nix.binary_cache import copy_between, folder_url, parse_store_url, uncompressed
+from pycomfy.adapters.nix.binary_cache import copy_between, find_valid, folder_url, parse_store_url, uncompressed
 from pycomfy.core.nix.lock_outputs import Requisite
 from pycomfy.errors import ErrorGroup, NotFound, raise_all
 from pycomfy.services.archive.completeness import MissingSource, list_missing, list_outputs, list_version_requisites
@@ -41,12 +41,22 @@ def push(workspace: Workspace, url: str) -> ArchivePushResult:
     archive = workspace.archive
     there = [output for output in list_outputs(workspace, operation.report_error) if archive.has(output)]
     sizes = [archive.size_of(output) for output in there]
+    if operation.is_dry_run():
+        _report_push(workspace, url, dict(zip([output.path for output in there], sizes, strict=True)))
+        sizes = []
     with operation.step("Push", total=sum(sizes), unit="bytes") as task, folder_url(archive.folder) as source:
         for batch in batches(sizes):
             copy_between(workspace.nix, source, to, [there[i].path for i in batch])
             task.advance(sum(sizes[i] for i in batch))
     missing = list_missing(archive, list_version_requisites(workspace))
     return ArchivePushResult(paths=len(there), pushed=len(there), missing=tuple(m.describe() for m in missing))
+
+
+def _report_push(workspace: Workspace, url: str, sizes: Mapping[str, int]) -> None:
+    """Report what a push would send: paths that are not there, by the sizes of all."""
+    there = find_valid(workspace.nix, parse_store_url(url), tuple(sizes))
+    sent = [size for path, size in sizes.items() if path not in there]
+    operation.report(f"note: {len(sent)} would be sent, {sum(sent) / 1e6:.1f} MB; {len(there)} are there already")
 
 
 def pull(workspace: Workspace, url: str, *, models: bool = False) -> ArchivePullResult:
@@ -63,6 +73,9 @@ def pull_requisites(workspace: Workspace, url: str, requisites: Sequence[Requisi
     source, archive = parse_store_url(url), workspace.archive
     if not requisites:
         return ()
+    if operation.is_dry_run():
+        there = find_valid(workspace.nix, source, [r.path for r in requisites])
+        return tuple(r for r in requisites if r.path not in there)
     absent: list[Requisite] = []
 
     def fetch(requisite: Requisite) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pycomfy import operation
 from pycomfy.adapters.models.download import pull_models as fetch_models
 from pycomfy.adapters.models.hubs import find_hubs
 from pycomfy.adapters.models.mount import ModelView, make_view
@@ -17,7 +18,7 @@ from pycomfy.core.versions.reference import Reference
 from pycomfy.core.workflow.model import Workflow
 from pycomfy.core.workflow.parse import parse_workflow
 from pycomfy.errors import Fix, NotFound, Placeholder, suggest
-from pycomfy.services.archive.archive import take_models
+from pycomfy.services.archive.archive import find_archived, take_models
 from pycomfy.services.lock_request import LockRequest, read_config, read_lock, read_workflow_json
 from pycomfy.services.results import FixText, Result
 from pycomfy.services.versions.lookup import read_project
@@ -89,8 +90,13 @@ def pull_models(workspace: Workspace, target: str) -> PullResult:
     models = _list_models(workspace, needed)
     states = {model.location: model.state for model in models}
     missing = {pin.sha256: pin for pin in needed.pins if states[pin.location] == "missing"}
-    take_models(workspace, needed.pins)
-    fetch_models(needed.pins, workspace.models, find_hubs(workspace.environment), workspace.environment)
+    pins = needed.pins
+    if operation.is_dry_run():
+        archived = find_archived(workspace, pins)
+        pins = tuple(pin for pin in pins if pin.sha256 not in archived)
+    else:
+        take_models(workspace, pins)
+    fetch_models(pins, workspace.models, find_hubs(workspace.environment), workspace.environment)
     return PullResult(
         fetched=tuple(missing.values()),
         present=tuple(pin for pin in needed.pins if states[pin.location] == "present"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from pycomfy import operation
+from pycomfy.adapters.io.http_client import without_login
 from pycomfy.adapters.models.download import fetch_unknown
 from pycomfy.adapters.models.download import pull_models as fetch_models
 from pycomfy.adapters.models.folder import find_models
@@ -14,7 +15,7 @@ from pycomfy.adapters.models.store import ModelStore, StoredModel
 from pycomfy.core.lockfile.lock_types import ModelFolder, RelativePath
 from pycomfy.core.models.model_url import WebFile, parse_origin, strip_secrets
 from pycomfy.core.models.selection import RequestedModel, is_pickle
-from pycomfy.errors import BadInput, NotFound, Placeholder, PycomfyError, raise_all, suggest
+from pycomfy.errors import BadInput, NotFound, Placeholder, PycomfyError, raise_all, suggest, suggest_retry
 from pycomfy.services.results import Result
 from pycomfy.services.workspace import Workspace
 
@@ -130,13 +131,19 @@ def _fetch(workspace: Workspace, source: str, location: str) -> tuple[str, Store
     hubs = find_hubs(environment)
     origin = parse_origin(source, hubs)
     if isinstance(origin, WebFile):
+        if operation.is_dry_run():
+            what = "what is at this address is known once it is fetched: only hubs tell it before"
+            raise BadInput(what, where=without_login(origin.url), fix=suggest_retry("models add", dry=False))
         return origin.url, fetch_unknown(origin.url, store, hubs, environment)
     folder, _, name = location.partition("/")
     pinned = pin_models([RequestedModel(folder, name, source)], store, Path(), environment=environment)
     for problem in pinned.unpinned:
         raise NotFound(problem.why, where=location, fix=problem.fixes)
+    model = pinned.models[0]
     fetch_models(pinned.models, store, hubs, environment)
-    return strip_secrets(source), store.describe(pinned.models[0].sha256)
+    if operation.is_dry_run() and store.find(model.sha256) is None:
+        return strip_secrets(source), store.plan(model.sha256, model.size or 0)
+    return strip_secrets(source), store.describe(model.sha256)
 
 
 def _guess_location(path: Path) -> str:
