@@ -1,6 +1,7 @@
 """The models of a workflow from the command line: locked, fetched, added, verified."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,7 +64,10 @@ def test_models_are_locked_fetched_and_verified(place: Place, site: Site, hubs: 
         ("a.ckpt", "missing", True),
         ("b.pth", "unpinned", True),
     ]
+    dry = place.run("models", "pull", ".", "--dry-run", env=hubs)
+    assert (dry.status, site.downloads(), place.run("models", "status", "--json").json()) == (1, [], [])
     pulled = place.run("models", "pull", ".", env=hubs)
+    assert pulled.out == dry.out
     assert (pulled.status, pulled.out) == (1, "checkpoints/a.ckpt\n") and "sams/b.pth cannot be fetched" in pulled.told
     nothing = place.run("models", "pull", ".", env=hubs)
     assert nothing.status == 1 and "nothing to fetch: 0 fetched, 1 here already, 1 missing: not pinned" in nothing.told
@@ -71,6 +75,8 @@ def test_models_are_locked_fetched_and_verified(place: Place, site: Site, hubs: 
     assert [len(again[key]) for key in ("fetched", "present", "unpinned")] == [0, 1, 1]
 
     site.files["/b.pth"] = LORA
+    unknown = place.run("models", "add", f"{site.cdn}/b.pth", "--as", "sams/b.pth", "--dry-run", env=hubs)
+    assert unknown.status == 1 and "known once it is fetched" in unknown.told
     added = place.run("models", "add", f"{site.cdn}/b.pth", "--as", "sams/b.pth", env=hubs)
     assert added.status == 0 and sha256(LORA) in added.out and "pickle" in added.err
     assert place.run("lock", ".", env=hubs).status == 0
@@ -135,3 +141,18 @@ def test_what_cannot_be_asked_is_an_error_that_says_how(place: Place) -> None:
         done = place.run("models", *arguments)
         assert done.status == 1 and any(t in done.told for t in told.split("|")), done.err
     assert Path(place.data / "models" / "sha256").exists() is False
+
+
+def test_a_dry_run_says_what_would_be_added(place: Place, site: Site, hubs: dict[str, str]) -> None:
+    """With the path that it would have, and whether that would be a link; from a hub without fetching it."""
+    url = site.add("org/repo", "a.safetensors", CHECKPOINT)
+    file = place.write("b.safetensors", LORA)
+    for source in (url, str(file)):
+        words = ("models", "add", source, "--as", "checkpoints/x.safetensors", "--json")
+        dry = place.run(*words, "--dry-run", env=hubs)
+        assert dry.status == 0 and site.downloads() == [] and not (place.data / "models").exists(), dry.err
+        done = place.run(*words, env=hubs)
+        assert done.status == 0 and done.json() == dry.json()
+        assert Path(done.json()[0]["path"]).is_file()
+        shutil.rmtree(place.data / "models")
+        site.asked.clear()

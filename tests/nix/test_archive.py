@@ -1,7 +1,10 @@
 """The archive of sources: what it has, what it lacks, what is garbage, and models on request."""
 
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -17,12 +20,27 @@ from pycomfy.services.archive import archive as archive_action
 from pycomfy.services.archive import sync
 from pycomfy.services.archive.archive import take_models
 from pycomfy.services.archive.restore_image import restore_image
+from pycomfy.services.dry_run import dry_run
 from pycomfy.services.models.needed import pull_models
 from pycomfy.services.versions.rm import rm
 from pycomfy.services.workspace import Workspace
 from tests.support.archived_versions import PACK, ArchivedVersions
 from tests.support.moments import NOW
 from tests.support.nix_projects import WORKFLOW, Workshop
+from tests.support.operations import listening
+from tests.support.snapshots import snapshot
+
+T = TypeVar("T")
+
+
+def planned(workspace: Workspace, do: Callable[[Workspace], T]) -> T:
+    """What a dry run of `do` says; nothing of the data is changed by it."""
+    archive = workspace.archive.folder
+    before = snapshot(archive) if archive.exists() else None
+    with dry_run(workspace) as copy:
+        result = do(copy)
+    assert (snapshot(archive) if archive.exists() else None) == before
+    return result
 
 
 def test_needs_are_what_nix_calls_sources(workshop: Workshop, root: Root, arm_root: Root) -> None:
@@ -66,6 +84,8 @@ def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: Arc
     (tmp_path / "style.safetensors").write_bytes(b"weights" * 1000)
     store = ModelStore(lost.paths)
     model = store.add(tmp_path / "style.safetensors")
+    model.path.unlink()
+    model.path.symlink_to(tmp_path / "style.safetensors")  # as it is made where the user's file is on another disk
     pins = (
         ModelFile(folder="loras", name="style.safetensors", sha256=model.sha256, size=model.size),
         ModelFile(folder="loras", name="again/style.safetensors", sha256=model.sha256, size=model.size),
@@ -74,19 +94,31 @@ def test_a_model_is_archived_on_request_and_comes_back_when_it_is_gone(lost: Arc
     files = {"pycomfy.lock": render_lock(lock).encode(), "workflow.json": WORKFLOW}
     VersionsRepository(versions_repository_path(lost.paths)).commit("small", files, created_at=NOW, message="models")
     assert archive_action.fill(lost.workspace).added == 0
-    assert archive_action.fill(lost.workspace, models=True).added == 1
+    plan = planned(lost.workspace, partial(archive_action.fill, models=True))
+    assert archive_action.fill(lost.workspace, models=True) == plan and plan.added == 1
     status = archive_action.status(lost.workspace)
     assert (status.models.needed, status.models.present, status.superfluous.paths, status.missing) == (1, 1, 0, ())
     assert archive_action.verify_archive(lost.workspace).damage == ()
     # To a team and back, then to a machine that has lost its models.
-    sync.push(lost.workspace, f"file://{tmp_path}/team")
+    team = f"file://{tmp_path}/team"
+    count = len(find_archive(lost.paths).narinfos())
+    with listening() as heard:
+        pushed = planned(lost.workspace, partial(sync.push, url=team))
+    assert not (tmp_path / "team").exists() and f"note: {count} would be sent" in heard.remarks[0]
+    assert sync.push(lost.workspace, team) == pushed
+    with listening() as heard:
+        planned(lost.workspace, partial(sync.push, url=team))
+    assert f"note: 0 would be sent, 0.0 MB; {count} are there already" in heard.remarks
     shutil.rmtree(find_archive(lost.paths).folder)
-    sync.pull(lost.workspace, f"file://{tmp_path}/team")
+    pulled = planned(lost.workspace, partial(sync.pull, url=team))
+    assert sync.pull(lost.workspace, team) == pulled and pulled.pulled == count - 1
     assert archive_action.status(lost.workspace).models.present == 0
-    sync.pull(lost.workspace, f"file://{tmp_path}/team", models=True)
+    pulled = planned(lost.workspace, partial(sync.pull, url=team, models=True))
+    assert sync.pull(lost.workspace, team, models=True) == pulled and pulled.pulled == 1
     shutil.rmtree(store.folder)
     (tmp_path / "style.safetensors").unlink()
-    assert pull_models(lost.workspace, "small").fetched[0].sha256 == model.sha256
+    fetched = planned(lost.workspace, partial(pull_models, target="small"))
+    assert pull_models(lost.workspace, "small") == fetched and fetched.fetched[0].sha256 == model.sha256
     found = store.find(model.sha256)
     assert found is not None and found.read_bytes() == b"weights" * 1000 and found.stat().st_mode & 0o222 == 0
 

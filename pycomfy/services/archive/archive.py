@@ -99,7 +99,8 @@ def fill_models(workspace: Workspace, models: Sequence[Requisite]) -> FillResult
     archive, store = workspace.archive, workspace.models
     lacking = {r.path: r for r in models if not archive.has(r.output)}.values()
     found = {r: store.find(r.output.sha256.hex()) for r in lacking}
-    added = _add(archive, [(r, path) for r, path in found.items() if path is not None], "models")
+    # A model may be a link to a file of the user's on another disk.
+    added = _add(archive, [(r, path.resolve()) for r, path in found.items() if path is not None], "models")
     return _result(added, [r for r, path in found.items() if path is None])
 
 
