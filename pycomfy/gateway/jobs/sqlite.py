@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 
 from . import sqlite_rows as rows
 from .model import TERMINAL, TRANSITIONS, Job, JobError, JobRequest, Output, State
-from .sqlite_file import TERMINAL_SQL, JobsFile
+from .sqlite_file import JobsFile
 from .sqlite_thread import StoreThread
 from .store import BatchTooLarge, Counts, JobFilter, KeyReuse, Page, QueueFull
 
@@ -29,6 +29,9 @@ over so often."""
 
 _MANY = 200
 """So many jobs are changed in one transaction."""
+
+_FEW = 25
+"""And so many are removed, which takes longer."""
 
 _LONGEST = timedelta(days=3650)
 
@@ -52,7 +55,7 @@ class StoreSettings:
     retention: timedelta = timedelta(days=1)
     keys_kept: timedelta = timedelta(days=1)
     durable: Literal["all", "accepted", "none"] = "all"
-    reserve: int = 4 << 20
+    reserve: int = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -174,8 +177,8 @@ class SqliteStore:
 
     async def finished(self, *, overdue: bool, limit: int = 100) -> list[Job]:
         until = self._clock.now().timestamp() if overdue else float("inf")
-        condition = f"WHERE {TERMINAL_SQL} AND expires <= ? ORDER BY expires LIMIT ?"
-        return await self._read(lambda: rows.load_all(self._db, condition, until, limit))
+        ended = "WHERE expires <= ? ORDER BY expires LIMIT ?"
+        return await self._read(lambda: rows.load_all(self._db, ended, until, limit))
 
     async def untold(self, limit: int = 100) -> list[Job]:
         return await self._read(lambda: rows.load_all(self._db, "WHERE untold = 1 ORDER BY seq LIMIT ?", limit))
@@ -311,7 +314,9 @@ class SqliteStore:
         return await self._repeat(work)
 
     async def expire(self) -> list[Job]:
-        return await self._repeat(self._expire)
+        changed = await self._repeat(self._expire)
+        await self._thread.submit(self._file.shrink)
+        return changed
 
     def _expire(self) -> list[Job]:
         now, steady = self._clock.now(), self._clock.monotonic()
@@ -324,13 +329,12 @@ class SqliteStore:
             leased, until = self._leases.get(job, (0, 0.0))
             if (leased != attempt or until <= steady) and (lost := self._held(job, attempt)) is not None:
                 changed.append(self._release(lost, WORKER_LOST))
-        self._db.execute("PRAGMA incremental_vacuum(1000)").fetchall()
         return changed
 
     async def remove(self, jobs: Collection[str]) -> int:
         left, removed = list(jobs), 0
         while left:
-            some, left = left[:_MANY], left[_MANY:]
+            some, left = left[:_FEW], left[_FEW:]
             removed += await self._change(lambda some=some: sum(rows.remove(self._db, job) for job in some))  # type: ignore[misc]
         return removed
 

@@ -12,11 +12,9 @@ from .store import StoreFull, StoreUnavailable
 
 T = TypeVar("T")
 
-TERMINAL_SQL = "state IN ('succeeded', 'canceled', 'failed', 'expired')"
-"""Word for word as in the index `jobs_expires`, or SQLite does not use it."""
-
 MIGRATIONS: dict[str, str] = {
     "jobs": """
+        CREATE TABLE migrations (name TEXT PRIMARY KEY) WITHOUT ROWID;
         CREATE TABLE jobs (
             seq INTEGER PRIMARY KEY AUTOINCREMENT,
             id TEXT NOT NULL UNIQUE,
@@ -29,7 +27,7 @@ MIGRATIONS: dict[str, str] = {
             passed INTEGER NOT NULL DEFAULT 0,  -- how often a younger one was taken for its affinity
             created REAL NOT NULL,
             deadline REAL,
-            expires REAL NOT NULL,
+            expires REAL,  -- NULL until it has ended
             untold INTEGER NOT NULL DEFAULT 0,  -- whether a webhook is still to be delivered
             record TEXT NOT NULL  -- the job as JSON, without its request
         );
@@ -39,7 +37,7 @@ MIGRATIONS: dict[str, str] = {
         CREATE INDEX jobs_batch ON jobs (batch, seq) WHERE batch IS NOT NULL;
         CREATE INDEX jobs_queue ON jobs (owner, place) WHERE state = 'queued';
         CREATE INDEX jobs_deadline ON jobs (deadline) WHERE state = 'queued' AND deadline IS NOT NULL;
-        CREATE INDEX jobs_expires ON jobs (expires) WHERE state IN ('succeeded', 'canceled', 'failed', 'expired');
+        CREATE INDEX jobs_expires ON jobs (expires) WHERE expires IS NOT NULL;
         CREATE INDEX jobs_untold ON jobs (seq) WHERE untold = 1;
 
         -- Large, and never changed: a change of the job does not write it again.
@@ -81,6 +79,10 @@ MIGRATIONS: dict[str, str] = {
 """Each runs once, in a transaction. A change of `Job` or `JobRequest` that old records do not fit needs one too."""
 
 
+_SMALL = 32 << 20
+"""A file of so many bytes is checked whole at every start; a large one takes seconds, on a slow disk half a minute."""
+
+
 class Unusable(StoreUnavailable):
     """The file holds no jobs that can be read: it is damaged, another program's, or a newer gateway's. Says which.
 
@@ -101,18 +103,23 @@ class JobsFile:
         self.reason: str | None = None
         self._reserve = path.with_name(path.name + "-reserve")
         self._reserve_bytes = reserve
+        self._suspect = path.with_name(path.name + "-suspect")
+        """Is there if damage was found while the file was in use: the next start checks it whole."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"cannot make the folder of {path}: {error.strerror}") from error
         self.database = self._open()
+        with contextlib.suppress(OSError):
+            self._suspect.unlink()
         self.fill_reserve()
 
     def _open(self) -> sqlite3.Connection:
         try:
             return self._connect()
-        except Unusable as problem:
-            self.set_aside, self.reason = _set_aside(self.path), str(problem)
+        except Unusable:
+            with contextlib.suppress(OSError):
+                self._suspect.unlink()
             return self._connect()
         except StoreFull:
             if not self.spend_reserve():
@@ -127,7 +134,12 @@ class JobsFile:
             )
         try:
             with self._translated():
-                _prepare(database, self.path)
+                _prepare(database, self.path, self._suspect.exists())
+        except Unusable as problem:
+            # Before it is closed: SQLite would remove a log that it cannot read.
+            self.set_aside, self.reason = _set_aside(self.path), str(problem)
+            database.close()
+            raise
         except BaseException:
             database.close()
             raise
@@ -145,6 +157,8 @@ class JobsFile:
             if code == sqlite3.SQLITE_FULL or (unusable and _is_full(self.path.parent)):
                 raise StoreFull(f"no space is left for {self.path}") from error
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                with contextlib.suppress(OSError):
+                    self._suspect.touch()
                 raise Unusable(f"{self.path} is damaged: {error}") from error
             if code == sqlite3.SQLITE_BUSY:
                 raise StoreUnavailable(f"{self.path} is in use by another process") from error
@@ -153,7 +167,7 @@ class JobsFile:
     def change(self, work: Callable[[], T], *, reserved: bool = True) -> T:
         """Do the work in a transaction, which is committed or leaves nothing.
 
-        Where the disk is full, it is done once more with the space in reserve, if it is `reserved` for such work.
+        Where the disk is full, room is made and it is done once more, if it may use the space in reserve: `reserved`.
         Raises `StoreFull`, `StoreUnavailable`.
         """
         if not reserved and not self.fill_reserve():
@@ -161,9 +175,25 @@ class JobsFile:
         try:
             return self._transaction(work)
         except StoreFull:
-            if not reserved or not self.spend_reserve():
+            if not reserved:
                 raise
+            self.make_room()
             return self._transaction(work)
+
+    def make_room(self) -> None:
+        """Free the space in reserve, and bring the log into the file: then it takes no space of its own.
+
+        Changes of jobs that are there mostly write pages that are there, so from then on the log is enough for them.
+        """
+        self.spend_reserve()
+        with contextlib.suppress(sqlite3.Error):
+            self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def shrink(self) -> None:
+        """Give back the space of pages without use, a part at a time."""
+        with self._translated():
+            if self.database.execute("PRAGMA freelist_count").fetchone()[0]:
+                self.database.executescript("PRAGMA incremental_vacuum(1000)")  # execute frees one page
 
     def read(self, work: Callable[[], T]) -> T:
         """Raises `StoreUnavailable`."""
@@ -213,38 +243,46 @@ class JobsFile:
         self.database.close()
 
 
-def _prepare(database: sqlite3.Connection, path: Path) -> None:
+def _prepare(database: sqlite3.Connection, path: Path, suspect: bool) -> None:
     """Set the connection up, check the file, and bring it to the newest layout."""
     # No other process reads it, so the log needs no shared memory, which some file systems of containers lack.
+    # No other process reads it, so the log needs no shared memory, which some file systems of containers lack.
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
+    done = _find_migrations(database, path)
     database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file only
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")  # `StoreThread` writes the log to the disk
     database.execute(f"PRAGMA journal_size_limit = {16 << 20}")
     database.execute("PRAGMA cache_size = -8000")
     database.execute("PRAGMA secure_delete = OFF")
-    found = [row[0] for row in database.execute("PRAGMA quick_check(1)")]
-    if found != ["ok"]:
-        raise Unusable(f"{path} is damaged: {found[0]}")
-    _migrate(database, path)
-
-
-def _migrate(database: sqlite3.Connection, path: Path) -> None:
-    database.execute("BEGIN IMMEDIATE")
-    tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if tables and "migrations" not in tables:
-        raise Unusable(f"{path} is the database of another program")
-    database.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY) WITHOUT ROWID")
-    done = {row[0] for row in database.execute("SELECT name FROM migrations")}
-    if newer := sorted(done - MIGRATIONS.keys()):
-        raise Unusable(f"{path} was written by a newer gateway ({', '.join(newer)})")
-    database.execute("COMMIT")
+    if suspect or path.stat().st_size <= _SMALL:
+        found = [row[0] for row in database.execute(f"PRAGMA {'integrity' if suspect else 'quick'}_check(1)")]
+        if found != ["ok"]:
+            raise Unusable(f"{path} is damaged: {found[0]}")
     for name, script in MIGRATIONS.items():
         if name not in done:
             # executescript would commit by itself before it begins.
             database.executescript(
                 f"BEGIN IMMEDIATE; {script} INSERT INTO migrations VALUES ('{name}'); COMMIT;"  # noqa: S608
             )
+    # What the first jobs need; of a large file, the rest is found out when it is used.
+    database.execute(
+        "SELECT total(length(request)) FROM jobs CROSS JOIN requests USING (seq)"
+        " WHERE state IN ('queued', 'running', 'canceling')"
+    ).fetchall()
+
+
+def _find_migrations(database: sqlite3.Connection, path: Path) -> set[str]:
+    """Those that the file has been through. Raises `Unusable`, before anything was changed."""
+    tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return set()
+    if "migrations" not in tables:
+        raise Unusable(f"{path} is the database of another program")
+    done = {str(row[0]) for row in database.execute("SELECT name FROM migrations")}
+    if newer := sorted(done - MIGRATIONS.keys()):
+        raise Unusable(f"{path} was written by a newer gateway ({', '.join(newer)})")
+    return done
 
 
 def _set_aside(path: Path) -> Path:

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from .model import Job, State
-from .sqlite_file import TERMINAL_SQL
 from .store import Counts, JobFilter, Page, StoreUnavailable
 
 _CURSOR = re.compile("[0-9a-f]{1,15}")
@@ -24,12 +23,12 @@ def insert(db: sqlite3.Connection, jobs: Sequence[Job]) -> None:
     for seq, job in enumerate(jobs, 1 + (row[0] if row else 0)):
         request = job.request
         db.execute(
-            "INSERT INTO jobs (seq, id, owner, batch, affinity, state, attempt, place, created, deadline, expires,"
-            " record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO jobs (seq, id, owner, batch, affinity, state, attempt, place, created, deadline, record)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(seq, job.id, request.owner, request.batch, request.affinity, job.state, job.attempt, seq),
                 *(job.created_at.timestamp(), job.deadline_at and job.deadline_at.timestamp()),
-                *(job.expires_at.timestamp(), _record(job)),
+                _record(job),
             ),
         )
         db.execute("INSERT INTO requests VALUES (?, ?)", (seq, request.model_dump_json()))
@@ -45,7 +44,7 @@ def update(db: sqlite3.Connection, job: Job) -> Job:
     untold = job.is_terminal and webhook is not None and job.state in webhook.events
     db.execute(
         "UPDATE jobs SET state = ?, attempt = ?, expires = ?, untold = ?, record = ? WHERE id = ?",
-        (job.state, job.attempt, job.expires_at.timestamp(), untold, _record(job), job.id),
+        (job.state, job.attempt, job.expires_at.timestamp() if job.is_terminal else None, untold, _record(job), job.id),
     )
     return job
 
@@ -61,7 +60,7 @@ def load_all(db: sqlite3.Connection, condition: str, *parameters: object) -> lis
 
 
 def remove(db: sqlite3.Connection, job: str) -> bool:
-    row = db.execute(f"DELETE FROM jobs WHERE id = ? AND {TERMINAL_SQL} RETURNING seq", (job,)).fetchone()  # noqa: S608
+    row = db.execute("DELETE FROM jobs WHERE id = ? AND expires IS NOT NULL RETURNING seq", (job,)).fetchone()
     if row is None:
         return False
     db.execute("DELETE FROM requests WHERE seq = ?", row)
@@ -82,17 +81,23 @@ def find(db: sqlite3.Connection, wanted: JobFilter, limit: int, cursor: str | No
 
 
 def _search(db: sqlite3.Connection, wanted: JobFilter, state: State | None, before: int, limit: int) -> list[int]:
-    columns = {"owner": wanted.owner, "batch": wanted.batch, "state": state}
-    conditions = ["seq < ?"]
-    parameters: list[Any] = [before]
-    for column, value in columns.items():
-        if value is not None:
-            conditions.append(f"{column} = ?")
-            parameters.append(value)
-    for key, value in wanted.metadata.items():
-        conditions.append("seq IN (SELECT seq FROM metadata WHERE key = ? AND value = ?)")
-        parameters += [key, value]
-    sql = f"SELECT seq FROM jobs WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"  # noqa: S608
+    """Metadata, if asked for, lead: what is rare there is found at once, what is frequent soon."""
+    tables, conditions = "jobs j", ["j.seq < ?"]
+    parameters: list[object] = [before]
+    for number, (key, value) in enumerate(wanted.metadata.items()):
+        if number == 0:
+            tables = "metadata m CROSS JOIN jobs j USING (seq)"
+            conditions = ["m.key = ? AND m.value = ? AND m.seq < ?"]
+            parameters = [key, value, before]
+        else:
+            conditions.append("EXISTS (SELECT 1 FROM metadata o WHERE o.seq = j.seq AND o.key = ? AND o.value = ?)")
+            parameters += [key, value]
+    for column, wished in (("owner", wanted.owner), ("batch", wanted.batch), ("state", state)):
+        if wished is not None:
+            conditions.append(f"j.{column} = ?")
+            parameters.append(wished)
+    order = "m.seq" if wanted.metadata else "j.seq"
+    sql = f"SELECT {order} FROM {tables} WHERE {' AND '.join(conditions)} ORDER BY {order} DESC LIMIT ?"  # noqa: S608
     return [row[0] for row in db.execute(sql, (*parameters, limit))]
 
 
